@@ -1,0 +1,104 @@
+# skymeans: README.md says what it is, `make help` what can be made.
+
+ifeq ($(origin CC),default)
+CC      := mpicc
+endif
+PREFIX  := /usr/local
+BUILD   := $(if $(SANITIZE),build/sanitize,build)
+
+# ---- flags: every bit of a result is promised, so no contraction and no fast-math -----------------
+
+CFLAGS   := -O3 -g
+warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
+            -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wpointer-arith -Wvla \
+            $(if $(WERROR),-Werror)
+exact    := -ffp-contract=off -fno-math-errno -fno-trapping-math
+sanitize := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
+flags    := -std=c17 -D_GNU_SOURCE -Iinclude $(warnings) $(CFLAGS) $(exact) $(sanitize)
+commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
+
+# ---- instruction sets of the vectorised kernels; the program chooses among them when it starts ----
+
+machine  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+vector   := $(if $(filter x86_64,$(machine)),avx2 avx512) $(if $(filter aarch64,$(machine)),neon)
+$(BUILD)/kernels/avx2.o:   extra := -mavx2 -mfma
+$(BUILD)/kernels/avx512.o: extra := -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+$(BUILD)/base/version.o:   extra  = -DKM_GIT_COMMIT='"$(commit)"'
+
+# ---- the program -----------------------------------------------------------------------------------
+
+unused   := $(patsubst %,src/kernels/%.c,$(filter-out $(vector),avx2 avx512 neon))
+sources  := $(filter-out $(unused),$(wildcard src/*/*.c))
+library  := $(sources:src/%.c=$(BUILD)/%.o)
+tests    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+
+.PHONY: all
+all: $(BUILD)/skymeans
+
+$(BUILD)/skymeans: $(BUILD)/main.o $(library)
+	$(CC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $^ $$(cat $(BUILD)/hdf5.libs) -lm
+
+$(BUILD)/%.o: src/%.c $(BUILD)/hdf5.libs
+	@mkdir -p $(@D)
+	$(CC) $(flags) $(extra) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP -c -o $@ $<
+
+# Where parallel HDF5 is; says what is wrong if it isn't anywhere.
+$(BUILD)/hdf5.libs: tools/find-hdf5.sh
+	@mkdir -p $(@D)
+	@CC='$(CC)' tools/find-hdf5.sh $(BUILD)/hdf5.cflags $@
+
+.PHONY: install
+install: all
+	install -D -m 755 $(BUILD)/skymeans $(DESTDIR)$(PREFIX)/bin/skymeans
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+# ---- set-up, demo and tests: from a fresh clone, by one command ------------------------------------
+
+.PHONY: deps
+deps:
+	@tools/deps.sh
+
+# As root, and with more ranks than cores, Open MPI wants to be told that this is meant.
+run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+           OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none \
+           OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl=self,vader OMPI_MCA_oob_tcp_if_include=lo
+
+.PHONY: demo
+demo: deps
+	@$(MAKE) --no-print-directory all
+	$(run_env) mpirun -n 2 $(BUILD)/skymeans fit data/hipparcos.h5 -c b_v,abs_mag \
+	    --scale standard -k 6 --random-seed 0 -o $(BUILD)/demo.h5 --overwrite
+	@$$(tools/find-python.sh h5py numpy matplotlib) tools/plot.py \
+	    $(BUILD)/demo.h5 data/hipparcos.h5 -o $(BUILD)/demo.png
+	@echo "The picture: $(BUILD)/demo.png"
+
+.PHONY: check
+check: deps
+	@$(MAKE) --no-print-directory all $(tests)
+	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn) \
+	    tests/run.py $(if $(TEST),--test $(TEST)) $(if $(RANKS),--ranks $(RANKS))
+
+$(BUILD)/tests/%: tests/%.c $(library)
+	@mkdir -p $(@D)
+	$(CC) $(flags) -Itests $$(cat $(BUILD)/hdf5.cflags) $$(pkg-config --cflags check) \
+	    -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
+	    $$(pkg-config --libs check) -lm
+
+.PHONY: lint
+lint:
+	@tests/lint.sh
+
+.PHONY: help
+help:
+	@echo 'make demo      set up, build, cluster data/hipparcos.h5, write the picture'
+	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one'
+	@echo 'make deps      only set up: install what is missing, or say what to install'
+	@echo 'make           build/skymeans; CC=, CFLAGS=, LDFLAGS=, HDF5_DIR= if need be'
+	@echo 'make lint      format, static checks, which room includes which'
+	@echo 'make install   to PREFIX=/usr/local'
+	@echo 'make clean     remove build/'
+
+-include $(library:.o=.d) $(BUILD)/main.d $(tests:=.d)

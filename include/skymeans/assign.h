@@ -1,0 +1,45 @@
+/* assign.h - the exact assignment methods: every sample to its nearest center.
+ *
+ * A method is an object that lives as long as a fit. It keeps the labels of this rank's samples and
+ * the totals of the clusters, both as of the last assignment. It knows neither MPI nor files, and
+ * all methods give the same bits. */
+#ifndef SKYMEANS_ASSIGN_H
+#define SKYMEANS_ASSIGN_H
+
+#include "skymeans/base.h"
+#include "skymeans/kernels.h"
+#include "skymeans/samples.h"
+#include "skymeans/sums.h"
+
+/* What every method works on, and what it leaves. */
+typedef struct km_assigner {
+    const km_samples *samples;
+    const km_kernel *kernel;
+    const km_grid *grids; /* [d] */
+    int32_t *labels;      /* [n_samples]; -1 before the first assignment */
+    km_totals totals;     /* of this rank; extras[KM_EXTRA_RELABELED] counts changed labels */
+    void *state;          /* of the method */
+} km_assigner;
+
+/* A row in the table of methods. */
+typedef struct km_method {
+    const char *name;
+    km_code (*create)(km_assigner *assigner, km_error *error); /* its state; may be NULL */
+    /* Assigns every sample to the nearest of the centers [k][d] in working precision. */
+    void (*assign)(km_assigner *assigner, const void *centers);
+    void (*free)(km_assigner *assigner); /* its state; may be NULL */
+} km_method;
+
+/* The table of methods, ended by a NULL name. */
+extern const km_method km_methods[];
+
+/* An assigner for k clusters without labels. Local to the rank. KM_MEMORY if it can't be had. */
+km_code km_assigner_create(km_assigner *assigner, const km_method *method, const km_kernel *kernel,
+                           const km_samples *samples, const km_grid *grids, int64_t k,
+                           km_error *error);
+void km_assigner_free(km_assigner *assigner, const km_method *method);
+
+/* Gives the samples of a block new labels and moves them between the totals. For methods. */
+void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels);
+
+#endif

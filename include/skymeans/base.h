@@ -1,0 +1,169 @@
+/* base.h - what every room stands on: errors, memory, slabs, random numbers, hashes, timers, messages.
+ *
+ * Nothing here communicates; every function is local to its rank. */
+#ifndef SKYMEANS_BASE_H
+#define SKYMEANS_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __FAST_MATH__
+#error "skymeans promises the same bits everywhere: build it without -ffast-math"
+#endif
+
+/* ---- errors ------------------------------------------------------------------------------------
+ * The world's faults (files, memory, options) are returned as a code, which is also the exit code
+ * of the program; our own mistakes are asserted. The first failure recorded in an error wins. */
+
+typedef enum km_code {
+    KM_OK = 0,
+    KM_INTERNAL = 1, /* a bug, or a result that did not verify */
+    KM_USAGE = 2,    /* command line */
+    KM_DATA = 3,     /* the contents of a file */
+    KM_SYSTEM = 4,   /* files, folders, disks */
+    KM_MEMORY = 5,
+} km_code;
+
+typedef struct km_error {
+    km_code code;
+    char text[1024]; /* one line: "WHAT (FILE, dataset/row/column): WHY; TRY" */
+} km_error;
+
+/* Records a failure and returns its code (that of the first failure, if there was one). */
+km_code km_fail(km_error *error, km_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+/* An uninitialised array of `count` elements of `size` bytes, aligned for any vector unit; the
+ * caller owns it and frees it with free(). NULL, and KM_MEMORY in `error`, if it can't be had;
+ * `what` names the contents for the message. A count of 0 is not an error. */
+void *km_allocate(int64_t count, size_t size, const char *what, km_error *error);
+
+/* The same, filled with zero bytes. */
+void *km_allocate_zeroed(int64_t count, size_t size, const char *what, km_error *error);
+
+/* ---- slabs ------------------------------------------------------------------------------------- */
+
+/* Rows, and samples in memory, come in blocks of this many: a block is the kernel's tile. */
+enum { KM_BLOCK = 64 };
+
+/* A run of consecutive rows of a catalogue. */
+typedef struct km_rows {
+    int64_t first;
+    int64_t count;
+} km_rows;
+
+/* The slab of one rank: whole blocks (but for the catalogue's last), in rank order, and no two
+ * ranks differ by more than one block. With more ranks than blocks some slabs are empty. */
+km_rows km_slab(int64_t n_rows, int n_ranks, int rank);
+
+/* ---- random numbers ---------------------------------------------------------------------------- */
+
+/* What a random number is for; each purpose has its own stream. */
+typedef enum km_purpose {
+    KM_RANDOM_ROWS = 1, /* sorting key of a row, to choose rows */
+    KM_RANDOM_DRAW = 2, /* the n-th draw of kmeans++ */
+} km_purpose;
+
+/* A 64-bit random number that depends on nothing but its arguments: Philox2x64-10 (Salmon et al.
+ * 2011, doi:10.1145/2063384.2063405) of the counter (index, purpose) under the key `seed`.
+ * `index` is a global row or the number of a draw. */
+uint64_t km_random(uint64_t seed, km_purpose purpose, uint64_t index);
+
+/* floor(total * random / 2^64): an integer in [0, total), for total > 0. */
+uint64_t km_random_below(uint64_t total, uint64_t random);
+
+/* ---- hashes ------------------------------------------------------------------------------------ */
+
+/* A bijective mix of 64 bits (the finaliser of splitmix64). */
+uint64_t km_mix(uint64_t bits);
+
+/* Hash of one labelled row. Their sum modulo 2^64 does not depend on order or partition. */
+uint64_t km_hash_label(int64_t row, int32_t label);
+
+/* Folds the bits of `count` numbers, in order, into `hash`; -0 counts as +0. */
+uint64_t km_hash_doubles(uint64_t hash, const double *values, int64_t count);
+
+/* ---- precision ---------------------------------------------------------------------------------- */
+
+/* Working precision of the samples: distances and decisions are made in it. */
+typedef enum km_precision { KM_FLOAT32, KM_FLOAT64 } km_precision;
+
+size_t km_precision_size(km_precision precision); /* bytes a value */
+
+/* 128-bit integers, which gcc and clang have on all 64-bit machines. */
+__extension__ typedef __int128 km_int128;
+__extension__ typedef unsigned __int128 km_uint128;
+
+/* ---- arithmetic -------------------------------------------------------------------------------- */
+
+/* Sets rounding and denormals to the IEEE defaults in this thread; libraries change them. */
+void km_set_ieee_arithmetic(void);
+
+/* ---- timers ------------------------------------------------------------------------------------ */
+
+typedef enum km_phase {
+    KM_PHASE_OPEN,
+    KM_PHASE_READ,
+    KM_PHASE_ORDER,
+    KM_PHASE_SEED,
+    KM_PHASE_ASSIGN,
+    KM_PHASE_REDUCE,
+    KM_PHASE_UPDATE,
+    KM_PHASE_WRITE,
+    KM_N_PHASES
+} km_phase;
+
+/* Wall seconds of this rank in each phase. */
+typedef struct km_timers {
+    double seconds[KM_N_PHASES];
+} km_timers;
+
+const char *km_phase_name(km_phase phase);
+
+/* Seconds since some fixed moment. */
+double km_now(void);
+
+/* Adds the time since `start` to a phase and returns the time now, the start of the next one. */
+double km_timer_add(km_timers *timers, km_phase phase, double start);
+
+/* ---- messages ---------------------------------------------------------------------------------- */
+
+typedef enum km_verbosity { KM_QUIET, KM_NORMAL, KM_VERBOSE } km_verbosity;
+
+/* One rank speaks: warnings and progress go to stderr, each a line. */
+typedef struct km_log {
+    bool is_speaker;
+    bool is_terminal; /* stderr is one */
+    km_verbosity verbosity;
+} km_log;
+
+km_log km_log_create(bool is_speaker, km_verbosity verbosity);
+
+/* "skymeans: warning: ..." unless quiet. */
+void km_warn(const km_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* "skymeans: ..." with --verbose. */
+void km_say(const km_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- text -------------------------------------------------------------------------------------- */
+
+/* A whole number, or a finite real one, and nothing after it; false otherwise. */
+bool km_parse_int64(const char *text, int64_t *value);
+bool km_parse_uint64(const char *text, uint64_t *value);
+bool km_parse_double(const char *text, double *value);
+
+/* The number of single-character edits (insert, delete, replace) that turn one name into the
+ * other, upper and lower case alike; for "did you mean". */
+int km_edit_distance(const char *a, const char *b);
+
+/* ---- version ----------------------------------------------------------------------------------- */
+
+#define KM_VERSION "0.1.0"
+
+const char *km_git_commit(void); /* "unknown" outside a checkout */
+const char *km_compiler(void);
+
+#endif

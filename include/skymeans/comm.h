@@ -1,0 +1,42 @@
+/* comm.h - the few collective operations that skymeans needs.
+ *
+ * Every function here is collective over `comm`: all ranks call it, with equal counts. Counts are
+ * 64-bit; messages go out in pieces that MPI's int counts can hold. MPI itself aborts on errors. */
+#ifndef SKYMEANS_COMM_H
+#define SKYMEANS_COMM_H
+
+#include "skymeans/base.h"
+
+#include <mpi.h>
+
+int km_comm_rank(MPI_Comm comm);
+int km_comm_size(MPI_Comm comm);
+
+/* Agreement: if `error` holds a failure on any rank, it holds that of the lowest such rank on all
+ * ranks afterwards. Returns the code, the same everywhere. Call it after every step that can fail
+ * on one rank alone, before the next collective call. */
+km_code km_agree(MPI_Comm comm, km_error *error);
+
+/* Element by element over the ranks, in place, the result on every rank. */
+void km_sum_int64(MPI_Comm comm, int64_t *values, int64_t count);
+void km_sum_uint64(MPI_Comm comm, uint64_t *values, int64_t count); /* modulo 2^64 */
+void km_max_int64(MPI_Comm comm, int64_t *values, int64_t count);
+void km_min_double(MPI_Comm comm, double *values, int64_t count);
+void km_max_double(MPI_Comm comm, double *values, int64_t count);
+void km_sum_double(MPI_Comm comm, double *values, int64_t count); /* for statistics only */
+
+/* The sum over all lower ranks; 0 on rank 0. */
+int64_t km_sum_below(MPI_Comm comm, int64_t value);
+
+/* Copies `bytes` bytes from rank `root` to all. */
+void km_broadcast(MPI_Comm comm, int root, void *data, int64_t bytes);
+
+/* Gathers a fixed number of bytes of each rank into `all` (n_ranks x bytes), on every rank. */
+void km_gather(MPI_Comm comm, const void *mine, int64_t bytes, void *all);
+
+/* Concatenates the `count` elements of `size` bytes that each rank has, in rank order, on every
+ * rank: a new array of *total elements, which the caller frees. `error` agreed on all ranks. */
+km_code km_concatenate(MPI_Comm comm, const void *mine, int64_t count, size_t size, void **all,
+                       int64_t *total, km_error *error);
+
+#endif

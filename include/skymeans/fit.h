@@ -1,0 +1,68 @@
+/* fit.h - the iteration: assign, sum over ranks, update, until the centers stop moving.
+ *
+ * It works on samples in memory and over the communicator that it is given, and knows neither files
+ * nor which method, kernel or seeding runs. */
+#ifndef SKYMEANS_FIT_H
+#define SKYMEANS_FIT_H
+
+#include "skymeans/assign.h"
+#include "skymeans/base.h"
+#include "skymeans/comm.h"
+#include "skymeans/samples.h"
+
+/* One assignment and one update. Inertia and shift are in the space of the fit. */
+typedef struct km_iteration {
+    int64_t number;    /* from 1 */
+    double inertia;    /* sum of squared distances to the centers that the assignment used */
+    double shift;      /* sum of the squared shifts of the centers in the update */
+    int64_t relabeled; /* samples whose label the assignment changed */
+    double seconds;    /* wall, of this rank; after the fit the maximum over ranks */
+} km_iteration;
+
+/* Why a fit ended. */
+typedef enum km_stop {
+    KM_STOP_TOLERANCE,      /* the centers moved less than the tolerance */
+    KM_STOP_NO_CHANGE,      /* no label changed */
+    KM_STOP_MAX_ITERATIONS, /* the limit came first */
+} km_stop;
+
+const char *km_stop_name(km_stop stop);
+bool km_stop_is_converged(km_stop stop);
+
+/* What a fit is asked to do; equal on all ranks. */
+typedef struct km_fit_task {
+    int64_t n_clusters;
+    double tolerance; /* of the shift, times the mean variance of the features */
+    int64_t max_iterations;
+    int exponent; /* of km_transform: inertia and shift are reported in the space of the fit */
+    const km_method *method;
+    const km_kernel *kernel;
+    /* Called on every rank after each iteration; may be NULL. */
+    void (*observe)(void *context, const km_iteration *iteration);
+    void *context;
+} km_fit_task;
+
+/* What comes out. Labels and inertia belong to the centers. */
+typedef struct km_fit {
+    double *centers;       /* [k][d], working values */
+    int64_t *sizes;        /* [k], samples of all ranks */
+    int32_t *labels;       /* [n_samples], of this rank's samples */
+    double inertia;        /* in the space of the fit */
+    km_iteration *history; /* [n_iterations] */
+    int64_t n_iterations;
+    km_stop stop;
+    int64_t n_empty; /* clusters without samples: more clusters than distinct samples */
+} km_fit;
+
+/* Fits from the first centers [k][d], working values. Collective over comm: all ranks pass their
+ * own samples and else the same; results but labels are the same bits on all. Adds to the timers'
+ * assign, reduce and update. KM_MEMORY, agreed; on success free with km_fit_free. */
+km_code km_fit_run(km_fit *fit, const km_fit_task *task, const km_samples *samples,
+                   const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error);
+void km_fit_free(km_fit *fit);
+
+/* The distance of each of this rank's samples to its center, in the space of the fit. */
+void km_fit_distances(const km_fit *fit, const km_samples *samples, int exponent,
+                      double *distances);
+
+#endif

@@ -1,0 +1,82 @@
+/* h5.h - the leaf that knows HDF5: files, numeric arrays read in slabs, datasets written and read
+ * back, a file that appears whole or not at all. It does not know what is stored.
+ *
+ * Functions that take a communicator are collective over it, but leave it to their caller to agree
+ * on errors; those on an array are collective if its file was opened by several ranks. */
+#ifndef SKYMEANS_H5_H
+#define SKYMEANS_H5_H
+
+#include "skymeans/base.h"
+#include "skymeans/comm.h"
+
+#include <hdf5.h>
+
+/* Silences HDF5's own error printing; once per process. */
+void km_h5_start(void);
+
+/* Why the last HDF5 call failed: the description at the bottom of HDF5's error stack. The text
+ * lives until the next call. */
+const char *km_h5_reason(void);
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+/* Opens a file for reading, on this rank alone (comm = MPI_COMM_NULL) or together. KM_SYSTEM if it
+ * isn't there or can't be read, KM_DATA if it is not a whole HDF5 file. Close with H5Fclose. */
+km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error);
+
+/* A one- or two-dimensional numeric dataset, open for reading rows in the file's own type. */
+typedef struct km_h5_array {
+    hid_t dataset, type, transfer;
+    int n_dimensions;
+    int64_t n_rows, n_columns; /* one column if it has one dimension */
+    int64_t chunk_rows;        /* 1 if it is not chunked */
+    size_t value_size;         /* bytes that a value needs, before and after conversion */
+} km_h5_array;
+
+/* Opens the dataset `name` of a file. KM_DATA if it is not such a dataset. */
+km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5_array *array,
+                         km_error *error);
+void km_h5_close_array(km_h5_array *array);
+
+/* Reads columns [first_column, first_column + n_columns) of some rows, row after row, and converts
+ * them in memory to the working precision. `values` has room for rows.count * n_columns values of
+ * array->value_size bytes. A rank without rows calls it too, with a count of 0. KM_DATA if the
+ * data are damaged, KM_SYSTEM if reading failed. */
+km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_column,
+                        int64_t n_columns, km_precision precision, void *values, km_error *error);
+
+/* Reads a whole dataset into memory of the given HDF5 type, on this rank alone. */
+bool km_h5_read_all(hid_t file, const char *name, hid_t type, void *values);
+
+/* A text attribute of an object, cut to `size`; empty if there is none, or it is not text. */
+void km_h5_read_text(hid_t object, const char *name, char *text, size_t size);
+
+/* ---- writing ----------------------------------------------------------------------------------- */
+
+/* Attributes and small datasets, written by one rank. False, with HDF5's stack set, on failure. */
+bool km_h5_write_attribute(hid_t object, const char *name, hid_t type, const void *value);
+bool km_h5_write_text(hid_t object, const char *name, const char *text);
+bool km_h5_write_texts(hid_t object, const char *name, const char *const *texts, int64_t count);
+bool km_h5_write_array(hid_t file, const char *name, hid_t type, int n_dimensions,
+                       const hsize_t *shape, const void *values);
+
+/* A one-dimensional dataset with its space allocated and its contents left for later. */
+bool km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
+
+/* Opens a file that exists for writing, together. KM_SYSTEM if it can't be. */
+km_code km_h5_open_for_writing(const char *path, MPI_Comm comm, hid_t *file, km_error *error);
+
+/* Writes this rank's rows of a one-dimensional dataset, or reads them back into `values`, in bounded
+ * pieces; the type in memory is the type in the file. Collective over the ranks that opened it. */
+km_code km_h5_write_rows(hid_t file, MPI_Comm comm, const char *name, hid_t type, km_rows rows,
+                         const void *values, km_error *error);
+km_code km_h5_reread_rows(hid_t file, MPI_Comm comm, const char *name, hid_t type, km_rows rows,
+                          void *values, km_error *error);
+
+/* ---- a file that appears whole or not at all --------------------------------------------------- */
+
+/* Makes what was written to `from` durable and gives it its final name `to`, which is replaced only
+ * if asked to. By one rank. KM_USAGE if `to` exists, KM_SYSTEM if the disk refuses. */
+km_code km_h5_publish(const char *from, const char *to, bool may_replace, km_error *error);
+
+#endif

@@ -1,0 +1,35 @@
+/* kernels.h - arithmetic on arrays: which center is nearest.
+ *
+ * The canonical distance, which every kernel gives to the last bit: in working precision,
+ *     d2 = 0;  for each feature j in order:  d2 = fma(x[j] - c[j], x[j] - c[j], d2)
+ * SIMD lanes hold samples, never features, so the width of the vectors does not matter. A tie goes
+ * to the lowest center number. Kernels know no MPI, files, heap or globals. */
+#ifndef SKYMEANS_KERNELS_H
+#define SKYMEANS_KERNELS_H
+
+#include "skymeans/base.h"
+
+/* For the KM_BLOCK samples of one block the number of the nearest center and the canonical squared
+ * distance to it. All arrays in the working precision of the kernel: block [d][KM_BLOCK], centers
+ * [k][d], distances2 [KM_BLOCK]; labels [KM_BLOCK]. Values and centers are finite; k >= 1. */
+typedef void km_nearest(const void *block, const void *centers, int64_t n_features,
+                        int64_t n_centers, int32_t *labels, void *distances2);
+
+typedef struct km_kernel {
+    const char *name;
+    bool (*is_available)(void); /* on this processor */
+    km_nearest *nearest[2];     /* by km_precision */
+} km_kernel;
+
+/* The table of kernels, plainest first, ended by a NULL name. The first, `reference`, defines what
+ * is right and is available everywhere. */
+extern const km_kernel km_kernels[];
+
+/* A bit for each row of the table that this processor can run. */
+uint64_t km_kernels_available(void);
+
+/* The kernel called `name` among those in `available`, or for "auto" the fastest of them; NULL if
+ * there is none. */
+const km_kernel *km_kernel_choose(const char *name, uint64_t available);
+
+#endif

@@ -1,0 +1,55 @@
+/* plan.h - the command line, and the plan that follows from it.
+ *
+ * Pure: the same on all ranks for the same arguments; knows neither files nor communication. */
+#ifndef SKYMEANS_PLAN_H
+#define SKYMEANS_PLAN_H
+
+#include "skymeans/assign.h"
+#include "skymeans/base.h"
+#include "skymeans/catalogue.h"
+#include "skymeans/kernels.h"
+#include "skymeans/samples.h"
+#include "skymeans/seeding.h"
+
+/* What the user asks of `fit`. Texts point into argv. */
+typedef struct km_options {
+    const char *catalogue, *output;
+    const char *dataset, *columns; /* NULL: the default choice */
+    int64_t clusters;
+    int64_t missing; /* km_missing */
+    int64_t scale;   /* km_scaling */
+    const char *seeding;
+    int64_t seeding_rows; /* 0: max(100 000, 16 k); INT64_MAX: all */
+    uint64_t random_seed;
+    double tolerance;
+    int64_t max_iterations;
+    const char *kernel;
+    bool distances, overwrite, quiet, verbose;
+} km_options;
+
+/* What to do with a command line. */
+typedef enum km_action { KM_ACTION_FIT, KM_ACTION_HELP, KM_ACTION_FIT_HELP, KM_ACTION_VERSION } km_action;
+
+/* Reads the command line. KM_USAGE, saying what is wrong with it. */
+km_code km_options_parse(int argc, char **argv, km_action *action, km_options *options,
+                         km_error *error);
+
+/* The texts of --help, to stdout. */
+void km_help_print(km_action action);
+
+km_verbosity km_options_verbosity(const km_options *options);
+
+/* How the fit will be done. */
+typedef struct km_plan {
+    const km_method *method;
+    const km_kernel *kernel;
+    const km_seeding *seeding; /* NULL: from the file options->seeding */
+    int64_t seeding_rows;
+} km_plan;
+
+/* `kernels` are those that all ranks can run. KM_USAGE or KM_DATA if the options don't fit each other
+ * or the catalogue's number of rows. */
+km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, uint64_t kernels,
+                       km_error *error);
+
+#endif

@@ -1,0 +1,45 @@
+/* seeding.h - the first centers.
+ *
+ * Every choice is keyed on global row numbers, so it does not depend on which rank holds a row. All
+ * functions are collective over comm and agree on errors. Centers are [k][d] working values. */
+#ifndef SKYMEANS_SEEDING_H
+#define SKYMEANS_SEEDING_H
+
+#include "skymeans/base.h"
+#include "skymeans/comm.h"
+#include "skymeans/kernels.h"
+#include "skymeans/samples.h"
+
+/* What a seeding may use; the same on all ranks but for the samples. */
+typedef struct km_seeding_task {
+    const km_samples *samples;
+    const km_kernel *kernel;
+    const km_transform *transform; /* for centers in the units of the features */
+    int64_t n_clusters;            /* at most the number of samples of all ranks */
+    int64_t n_rows;                /* samples that kmeans++ draws from; INT64_MAX: all */
+    uint64_t random_seed;
+    const char *file; /* where centers are read from, or NULL */
+    MPI_Comm comm;
+} km_seeding_task;
+
+/* A row in the table of seedings. */
+typedef struct km_seeding {
+    const char *name;
+    km_code (*choose)(const km_seeding_task *task, double *centers, km_error *error);
+} km_seeding;
+
+/* The table, ended by a NULL name. */
+extern const km_seeding km_seedings[];
+
+/* Centers from a file: a result or another HDF5 file with one two-dimensional array, or FILE:/path,
+ * or text, a center a line. KM_DATA if their shape is not [k][d]. Not a row of the table: its name
+ * is that of the file. */
+km_code km_seeding_from_file(const km_seeding_task *task, double *centers, km_error *error);
+
+/* The `wanted` samples of all ranks with the smallest random numbers of their rows (all samples if
+ * there are no more): the numbers of this rank's ones, ascending, in a new array which the caller
+ * frees. The same set for any number of ranks. */
+km_code km_choose_samples(const km_samples *samples, int64_t wanted, uint64_t random_seed,
+                          MPI_Comm comm, int64_t **chosen, int64_t *n_chosen, km_error *error);
+
+#endif

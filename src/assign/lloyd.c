@@ -1,0 +1,16 @@
+/* The plain method: every sample against every center (Lloyd 1982, doi:10.1109/TIT.1982.1056489).
+ * It is the twin against which every faster method is compared. */
+#include "methods.h"
+
+void km_assign_lloyd(km_assigner *assigner, const void *centers)
+{
+    const km_samples *samples = assigner->samples;
+    km_nearest *nearest = assigner->kernel->nearest[samples->precision];
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        int32_t labels[KM_BLOCK];
+        double distances2[KM_BLOCK]; /* room for either precision */
+        nearest(km_samples_block(samples, b), centers, samples->n_features,
+                assigner->totals.n_clusters, labels, distances2);
+        km_assigner_relabel(assigner, b, labels);
+    }
+}

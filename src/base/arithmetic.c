@@ -1,0 +1,13 @@
+#include "skymeans/base.h"
+
+#include <fenv.h>
+
+void km_set_ieee_arithmetic(void)
+{
+    fesetenv(FE_DFL_ENV);
+}
+
+size_t km_precision_size(km_precision precision)
+{
+    return precision == KM_FLOAT32 ? sizeof(float) : sizeof(double);
+}

@@ -1,0 +1,16 @@
+#include "skymeans/base.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+km_code km_fail(km_error *error, km_code code, const char *format, ...)
+{
+    if (error->code != KM_OK)
+        return error->code;
+    error->code = code;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return code;
+}

@@ -1,0 +1,15 @@
+#include "skymeans/base.h"
+
+#include <Random123/philox.h>
+
+uint64_t km_random(uint64_t seed, km_purpose purpose, uint64_t index)
+{
+    const philox2x64_ctr_t counter = {{index, (uint64_t)purpose}};
+    const philox2x64_key_t key = {{seed}};
+    return philox2x64(counter, key).v[0];
+}
+
+uint64_t km_random_below(uint64_t total, uint64_t random)
+{
+    return (uint64_t)(((km_uint128)total * random) >> 64);
+}

@@ -1,0 +1,132 @@
+/* Opening a catalogue: one rank looks into the file and chooses, all learn what it chose, and then
+ * all open the datasets together. */
+#include "skymeans/catalogue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void note_file(km_catalogue *catalogue, const char *path)
+{
+    struct stat status;
+    snprintf(catalogue->path, sizeof catalogue->path, "%s", path);
+    if (stat(path, &status) == 0) {
+        catalogue->file_bytes = status.st_size;
+        catalogue->file_time = status.st_mtime;
+    }
+}
+
+static km_precision precision_of(const km_catalogue *catalogue)
+{
+    for (int64_t j = 0; j < catalogue->n_features; j++)
+        if (!catalogue->features[j].fits_float32)
+            return KM_FLOAT64;
+    return KM_FLOAT32;
+}
+
+/* Fills in everything that can be broadcast. By one rank. */
+static km_code look_into(km_catalogue *catalogue, const char *path, const char *table_name,
+                         const char *columns, km_error *error)
+{
+    hid_t file;
+    km_tables tables = {0};
+    if (strlen(path) >= sizeof catalogue->path)
+        return km_fail(error, KM_SYSTEM, "can't open the file (%s): its path is too long", path);
+    if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
+        return error->code;
+    note_file(catalogue, path);
+    if (km_tables_find(file, &tables, error) == KM_OK) {
+        const km_table *table = km_tables_choose(&tables, table_name, path, error);
+        if (table != NULL) {
+            snprintf(catalogue->table, sizeof catalogue->table, "%s", table->path);
+            catalogue->is_array = table->is_array;
+            catalogue->n_rows = table->n_rows;
+            catalogue->features =
+                km_table_select(table, columns, path, &catalogue->n_features, error);
+            catalogue->precision = precision_of(catalogue);
+        }
+        km_tables_free(&tables);
+    }
+    H5Fclose(file);
+    return error->code;
+}
+
+static km_code share(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+{
+    km_column *features = catalogue->features;
+    km_broadcast(comm, 0, catalogue, sizeof *catalogue);
+    const int64_t d = catalogue->n_features;
+    if (features == NULL) /* all ranks but the one that has them */
+        features = km_allocate(d, sizeof *features, "list of features", error);
+    catalogue->features = features;
+    catalogue->names = km_allocate(d, sizeof *catalogue->names, "names of the features", error);
+    if (km_agree(comm, error) != KM_OK)
+        return error->code;
+    km_broadcast(comm, 0, features, d * (int64_t)sizeof *features);
+    for (int64_t j = 0; j < d; j++)
+        catalogue->names[j] = features[j].name;
+    return KM_OK;
+}
+
+/* One dataset for all columns of an array, from the lowest to the highest; else one each. */
+static void plan_sources(km_catalogue *catalogue)
+{
+    int64_t lowest = INT64_MAX, highest = 0;
+    for (int64_t j = 0; j < catalogue->n_features; j++) {
+        const int64_t position = catalogue->features[j].position;
+        lowest = position < lowest ? position : lowest;
+        highest = position > highest ? position : highest;
+    }
+    for (int64_t i = 0; i < catalogue->n_sources; i++) {
+        catalogue->sources[i].first_column = lowest;
+        catalogue->sources[i].n_columns = highest - lowest + 1;
+    }
+}
+
+static km_code open_sources(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+{
+    catalogue->n_sources = catalogue->is_array ? 1 : catalogue->n_features;
+    catalogue->sources = km_allocate_zeroed(catalogue->n_sources, sizeof *catalogue->sources,
+                                            "list of datasets", error);
+    if (km_agree(comm, error) != KM_OK)
+        return error->code;
+    for (int64_t i = 0; i < catalogue->n_sources; i++)
+        catalogue->sources[i].array.dataset = H5I_INVALID_HID;
+    plan_sources(catalogue);
+    km_h5_open(catalogue->path, comm, &catalogue->file, error);
+    if (km_agree(comm, error) != KM_OK)
+        return error->code;
+    for (int64_t i = 0; i < catalogue->n_sources; i++)
+        km_h5_open_array(catalogue->file, catalogue->features[i].dataset, true,
+                         &catalogue->sources[i].array, error);
+    return km_agree(comm, error);
+}
+
+km_code km_catalogue_open(km_catalogue *catalogue, const char *path, const char *table,
+                          const char *columns, MPI_Comm comm, km_error *error)
+{
+    memset(catalogue, 0, sizeof *catalogue); /* its padding is broadcast, too */
+    catalogue->file = H5I_INVALID_HID;
+    if (km_comm_rank(comm) == 0)
+        look_into(catalogue, path, table, columns, error);
+    if (km_agree(comm, error) != KM_OK || share(catalogue, comm, error) != KM_OK ||
+        open_sources(catalogue, comm, error) != KM_OK)
+        km_catalogue_close(catalogue);
+    return error->code;
+}
+
+void km_catalogue_close(km_catalogue *catalogue)
+{
+    if (catalogue->sources != NULL)
+        for (int64_t i = 0; i < catalogue->n_sources; i++)
+            if (catalogue->sources[i].array.dataset >= 0)
+                km_h5_close_array(&catalogue->sources[i].array);
+    if (catalogue->file >= 0)
+        H5Fclose(catalogue->file);
+    free(catalogue->sources);
+    free(catalogue->features);
+    free(catalogue->names);
+    memset(catalogue, 0, sizeof *catalogue);
+    catalogue->file = H5I_INVALID_HID;
+}

@@ -1,0 +1,185 @@
+/* Which columns of a table are features: the list of -c, or the default. */
+#include "skymeans/catalogue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A growing choice of columns. */
+struct choice {
+    const km_table *table;
+    const char *file;
+    km_column *columns;
+    int64_t count;
+    km_error *error;
+};
+
+/* Column i of the table; an array has one description for all of its columns. */
+static km_column column_of(const km_table *table, int64_t i)
+{
+    if (!table->is_array)
+        return table->columns[i];
+    km_column column = table->columns[0];
+    snprintf(column.name, sizeof column.name, "%lld", (long long)i);
+    column.position = i;
+    return column;
+}
+
+static void choose(struct choice *choice, int64_t i)
+{
+    km_column *grown =
+        realloc(choice->columns, (size_t)(choice->count + 1) * sizeof *choice->columns);
+    if (grown == NULL) {
+        km_fail(choice->error, KM_MEMORY, "out of memory (list of features): %lld features",
+                (long long)choice->count + 1);
+        return;
+    }
+    choice->columns = grown;
+    choice->columns[choice->count++] = column_of(choice->table, i);
+}
+
+/* "0:7" or "3"; `last` is not included. */
+static bool parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t *last)
+{
+    char copy[64];
+    if (strlen(text) >= sizeof copy)
+        return false;
+    strcpy(copy, text);
+    char *colon = strchr(copy, ':');
+    if (colon == NULL) {
+        *last = km_parse_int64(copy, first) && *first < INT64_MAX ? *first + 1 : -1;
+    } else {
+        *colon = '\0';
+        if (!km_parse_int64(copy, first) || !km_parse_int64(colon + 1, last))
+            return false;
+    }
+    return 0 <= *first && *first < *last && *last <= n_columns;
+}
+
+static void choose_numbers(struct choice *choice, const char *item)
+{
+    int64_t first, last;
+    const km_table *table = choice->table;
+    if (!parse_range(item, table->n_columns, &first, &last)) {
+        km_fail(choice->error, KM_DATA,
+                "no such column (%s, %s, column %s): the array has columns 0 to %lld; name them by "
+                "number or range, as in -c 0,2,5:7",
+                choice->file, table->path, item, (long long)table->n_columns - 1);
+        return;
+    }
+    for (int64_t i = first; i < last && choice->error->code == KM_OK; i++)
+        choose(choice, i);
+}
+
+static const char *nearest_name(const km_table *table, const char *name)
+{
+    const char *nearest = table->columns[0].name;
+    for (int64_t i = 1; i < table->n_columns; i++)
+        if (km_edit_distance(table->columns[i].name, name) < km_edit_distance(nearest, name))
+            nearest = table->columns[i].name;
+    return nearest;
+}
+
+static void choose_name(struct choice *choice, const char *name)
+{
+    const km_table *table = choice->table;
+    for (int64_t i = 0; i < table->n_columns; i++)
+        if (strcmp(table->columns[i].name, name) == 0) {
+            if (table->columns[i].is_numeric)
+                choose(choice, i);
+            else
+                km_fail(choice->error, KM_DATA,
+                        "not a number (%s, %s, column %s): only numeric columns can be features; "
+                        "leave it out of -c",
+                        choice->file, table->path, name);
+            return;
+        }
+    km_fail(choice->error, KM_DATA,
+            "no such column (%s, %s, column %s): the nearest name is '%s'; names are those of the "
+            "file, upper and lower case apart",
+            choice->file, table->path, name, nearest_name(table, name));
+}
+
+/* Takes the braces off {b-v}. */
+static char *without_braces(char *item)
+{
+    const size_t length = strlen(item);
+    if (length < 2 || item[0] != '{' || item[length - 1] != '}')
+        return item;
+    item[length - 1] = '\0';
+    return item + 1;
+}
+
+/* Cuts the next item off a list: up to a comma outside parentheses and braces. */
+static char *cut_item(char **rest)
+{
+    char *item = *rest, *c = item;
+    for (int depth = 0; *c != '\0' && (*c != ',' || depth > 0); c++)
+        depth += (*c == '(' || *c == '{') - (*c == ')' || *c == '}');
+    *rest = *c == ',' ? c + 1 : NULL;
+    *c = '\0';
+    return item;
+}
+
+static void choose_list(struct choice *choice, char *list)
+{
+    for (char *rest = list; rest != NULL && choice->error->code == KM_OK;) {
+        char *item = cut_item(&rest);
+        if (*item == '\0')
+            km_fail(choice->error, KM_USAGE,
+                    "empty name in the list of columns (-c): names are separated by single commas");
+        else if (choice->table->is_array)
+            choose_numbers(choice, item);
+        else
+            choose_name(choice, without_braces(item));
+    }
+}
+
+static void choose_default(struct choice *choice)
+{
+    const km_table *table = choice->table;
+    for (int64_t i = 0; i < table->n_columns && choice->error->code == KM_OK; i++)
+        if (table->is_array || table->columns[i].is_floating)
+            choose(choice, i);
+    if (choice->count == 0)
+        km_fail(choice->error, KM_DATA,
+                "no feature by default (%s, %s): the table has no floating-point column; name "
+                "columns with -c",
+                choice->file, table->path);
+}
+
+km_column *km_table_select(const km_table *table, const char *list, const char *file,
+                           int64_t *count, km_error *error)
+{
+    struct choice choice = {.table = table, .file = file, .error = error};
+    if (list == NULL) {
+        choose_default(&choice);
+    } else {
+        char *copy = strdup(list);
+        if (copy == NULL)
+            km_fail(error, KM_MEMORY, "out of memory (list of features)");
+        else
+            choose_list(&choice, copy);
+        free(copy);
+    }
+    if (error->code != KM_OK) {
+        free(choice.columns);
+        return NULL;
+    }
+    *count = choice.count;
+    return choice.columns;
+}
+
+char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
+{
+    const int64_t d = catalogue->n_features;
+    char *text = km_allocate(d, KM_NAME_SIZE + 3, "names of the features", error), *end = text;
+    if (text == NULL)
+        return NULL;
+    for (int64_t j = 0; j < d; j++) {
+        const char *name = catalogue->names[j];
+        const bool is_plain = strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
+        end += sprintf(end, is_plain ? "%s%s" : "%s{%s}", j > 0 ? "," : "", name);
+    }
+    return text;
+}

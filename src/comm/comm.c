@@ -1,0 +1,131 @@
+#include "skymeans/comm.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+
+/* Elements in one message: far below INT_MAX in bytes too, whatever the element. */
+static const int64_t LARGEST_MESSAGE = (int64_t)1 << 26;
+
+int km_comm_rank(MPI_Comm comm)
+{
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    return rank;
+}
+
+int km_comm_size(MPI_Comm comm)
+{
+    int size;
+    MPI_Comm_size(comm, &size);
+    return size;
+}
+
+km_code km_agree(MPI_Comm comm, km_error *error)
+{
+    int failed = error->code == KM_OK ? INT_MAX : km_comm_rank(comm);
+    MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MIN, comm);
+    if (failed == INT_MAX)
+        return KM_OK;
+    km_broadcast(comm, failed, error, sizeof *error);
+    return error->code;
+}
+
+static void reduce(MPI_Comm comm, void *values, int64_t count, MPI_Datatype type, MPI_Op op)
+{
+    char *next = values;
+    int size;
+    MPI_Type_size(type, &size);
+    for (int64_t left = count; left > 0; left -= LARGEST_MESSAGE) {
+        const int piece = (int)(left < LARGEST_MESSAGE ? left : LARGEST_MESSAGE);
+        MPI_Allreduce(MPI_IN_PLACE, next, piece, type, op, comm);
+        next += (int64_t)piece * size;
+    }
+}
+
+void km_sum_int64(MPI_Comm comm, int64_t *values, int64_t count)
+{
+    reduce(comm, values, count, MPI_INT64_T, MPI_SUM);
+}
+
+void km_sum_uint64(MPI_Comm comm, uint64_t *values, int64_t count)
+{
+    reduce(comm, values, count, MPI_UINT64_T, MPI_SUM);
+}
+
+void km_max_int64(MPI_Comm comm, int64_t *values, int64_t count)
+{
+    reduce(comm, values, count, MPI_INT64_T, MPI_MAX);
+}
+
+void km_min_double(MPI_Comm comm, double *values, int64_t count)
+{
+    reduce(comm, values, count, MPI_DOUBLE, MPI_MIN);
+}
+
+void km_max_double(MPI_Comm comm, double *values, int64_t count)
+{
+    reduce(comm, values, count, MPI_DOUBLE, MPI_MAX);
+}
+
+void km_sum_double(MPI_Comm comm, double *values, int64_t count)
+{
+    reduce(comm, values, count, MPI_DOUBLE, MPI_SUM);
+}
+
+int64_t km_sum_below(MPI_Comm comm, int64_t value)
+{
+    int64_t below = 0;
+    MPI_Exscan(&value, &below, 1, MPI_INT64_T, MPI_SUM, comm);
+    return km_comm_rank(comm) == 0 ? 0 : below; /* MPI leaves it undefined there */
+}
+
+void km_broadcast(MPI_Comm comm, int root, void *data, int64_t bytes)
+{
+    char *next = data;
+    for (int64_t left = bytes; left > 0; left -= LARGEST_MESSAGE) {
+        const int piece = (int)(left < LARGEST_MESSAGE ? left : LARGEST_MESSAGE);
+        MPI_Bcast(next, piece, MPI_BYTE, root, comm);
+        next += piece;
+    }
+}
+
+void km_gather(MPI_Comm comm, const void *mine, int64_t bytes, void *all)
+{
+    assert(bytes < INT_MAX);
+    MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm);
+}
+
+km_code km_concatenate(MPI_Comm comm, const void *mine, int64_t count, size_t size, void **all,
+                       int64_t *total, km_error *error)
+{
+    const int n_ranks = km_comm_size(comm);
+    *all = NULL;
+    *total = count;
+    km_sum_int64(comm, total, 1); /* the same on all ranks, so all ranks pass or fail this: */
+    if (*total > INT_MAX)
+        return km_fail(error, KM_MEMORY,
+                       "too many rows to gather (%lld): at most %d fit one message; use fewer "
+                       "clusters or --seeding-rows",
+                       (long long)*total, INT_MAX);
+    int *counts = km_allocate(2 * (int64_t)n_ranks, sizeof *counts, "counts of all ranks", error);
+    *all = km_allocate(*total, size, "rows gathered from all ranks", error);
+    if (km_agree(comm, error) == KM_OK) {
+        int *starts = counts + n_ranks;
+        const int n_mine = (int)count;
+        km_gather(comm, &n_mine, sizeof n_mine, counts);
+        starts[0] = 0;
+        for (int r = 1; r < n_ranks; r++)
+            starts[r] = starts[r - 1] + counts[r - 1];
+        MPI_Datatype element;
+        MPI_Type_contiguous((int)size, MPI_BYTE, &element);
+        MPI_Type_commit(&element);
+        MPI_Allgatherv(mine, n_mine, element, *all, counts, starts, element, comm);
+        MPI_Type_free(&element);
+    } else {
+        free(*all);
+        *all = NULL;
+    }
+    free(counts);
+    return error->code;
+}

@@ -1,0 +1,167 @@
+/* Empty clusters. They are rare, so what matters here is that the rule is exact. */
+#include "steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A sample that could fill an empty cluster. */
+typedef struct candidate {
+    double distance2;
+    int64_t row;
+    int64_t sample; /* its number on its rank */
+    int32_t label, rank;
+} candidate;
+
+/* Best first: the largest distance, then the lowest row. */
+static int by_distance_and_row(const void *a, const void *b)
+{
+    const candidate *x = a, *y = b;
+    if (x->distance2 != y->distance2)
+        return x->distance2 > y->distance2 ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* The best candidates so far, at most `room` of them, as a heap with the worst on top. */
+struct heap {
+    candidate *list;
+    int64_t count, room;
+};
+
+static void swap(candidate *a, candidate *b)
+{
+    const candidate copy = *a;
+    *a = *b;
+    *b = copy;
+}
+
+static bool is_worse(const candidate *a, const candidate *b)
+{
+    return by_distance_and_row(a, b) > 0;
+}
+
+static void sift_down(struct heap *heap)
+{
+    for (int64_t i = 0, child = 1; child < heap->count; i = child, child = 2 * i + 1) {
+        if (child + 1 < heap->count && is_worse(&heap->list[child + 1], &heap->list[child]))
+            child++;
+        if (!is_worse(&heap->list[child], &heap->list[i]))
+            return;
+        swap(&heap->list[child], &heap->list[i]);
+    }
+}
+
+static void offer(struct heap *heap, const candidate *new)
+{
+    if (heap->count == heap->room) {
+        if (is_worse(new, &heap->list[0]))
+            return;
+        heap->list[0] = *new;
+        sift_down(heap);
+        return;
+    }
+    int64_t i = heap->count++;
+    heap->list[i] = *new;
+    for (int64_t parent; i > 0; i = parent) {
+        parent = (i - 1) / 2;
+        if (!is_worse(&heap->list[i], &heap->list[parent]))
+            return;
+        swap(&heap->list[i], &heap->list[parent]);
+    }
+}
+
+/* This rank's best candidates: canonical distances, which the kernel gives with the labels. */
+static void find_candidates(const running *run, struct heap *best)
+{
+    const km_samples *samples = run->samples;
+    const km_precision precision = samples->precision;
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        int32_t labels[KM_BLOCK];
+        double room[KM_BLOCK]; /* for either precision */
+        int64_t rows[KM_BLOCK];
+        run->task->kernel->nearest[precision](km_samples_block(samples, b), run->rounded,
+                                              samples->n_features, run->task->n_clusters, labels,
+                                              room);
+        km_samples_rows(samples, b, rows);
+        for (int l = 0; l < km_samples_lanes(samples, b); l++) {
+            const candidate new = {
+                .distance2 = precision == KM_FLOAT32 ? (double)((const float *)room)[l] : room[l],
+                .row = rows[l],
+                .sample = b * KM_BLOCK + l,
+                .label = labels[l],
+                .rank = km_comm_rank(run->comm)};
+            if (new.distance2 > 0 && run->totals.counts[labels[l]] > 1)
+                offer(best, &new);
+        }
+    }
+}
+
+/* Moves a sample in the totals of all ranks; its rank alone knows its values. */
+static void move(running *run, const candidate *moved, int64_t to, km_exact *points)
+{
+    const int64_t d = run->samples->n_features;
+    if (moved->rank == km_comm_rank(run->comm))
+        for (int64_t j = 0; j < d; j++) {
+            double values[KM_BLOCK];
+            int64_t words[2 * KM_BLOCK];
+            const int64_t lane = moved->sample % KM_BLOCK;
+            km_samples_load(run->samples, moved->sample / KM_BLOCK, j, values);
+            km_quantise_block(&run->grids[j], values, words);
+            points[j] = run->totals.n_words == 1
+                            ? (km_exact){0, words[lane]}
+                            : (km_exact){words[lane], words[KM_BLOCK + lane]};
+        }
+    km_broadcast(run->comm, moved->rank, points, d * (int64_t)sizeof *points);
+    for (int64_t j = 0; j < d; j++) {
+        km_totals_add(&run->totals, moved->label, j, points[j], -1);
+        km_totals_add(&run->totals, to, j, points[j], +1);
+    }
+    run->totals.counts[moved->label]--;
+    run->totals.counts[to]++;
+}
+
+/* Fills the empty clusters from the best candidates of all ranks, which all ranks hold alike. */
+static int64_t fill(running *run, const candidate *all, int64_t n_all, km_exact *points)
+{
+    int64_t n_filled = 0, next = 0;
+    for (int64_t c = 0; c < run->totals.n_clusters; c++) {
+        if (run->totals.counts[c] > 0)
+            continue;
+        while (next < n_all && run->totals.counts[all[next].label] <= 1)
+            next++;
+        if (next == n_all)
+            break;
+        move(run, &all[next++], c, points);
+        n_filled++;
+    }
+    return n_filled;
+}
+
+km_code km_refill_empty(running *run, km_error *error)
+{
+    int64_t n_empty = 0, n_all = 0;
+    for (int64_t c = 0; c < run->totals.n_clusters; c++)
+        n_empty += run->totals.counts[c] == 0;
+    run->n_refilled = 0;
+    if (n_empty == 0)
+        return KM_OK;
+    /* A donor is passed over only after it gave a sample and has one left, so twice as many
+     * candidates as there are empty clusters are enough. */
+    struct heap best = {.room = 2 * n_empty};
+    candidate *all = NULL;
+    const char *what = "filling empty clusters";
+    best.list = km_allocate(best.room, sizeof *best.list, what, error);
+    km_exact *points = km_allocate(run->samples->n_features, sizeof *points, what, error);
+    if (km_agree(run->comm, error) == KM_OK) {
+        find_candidates(run, &best);
+        km_concatenate(run->comm, best.list, best.count, sizeof *best.list, (void **)&all, &n_all,
+                       error);
+    }
+    if (error->code == KM_OK) {
+        qsort(all, (size_t)n_all, sizeof *all, by_distance_and_row);
+        run->n_refilled = fill(run, all, n_all, points);
+    }
+    free(all);
+    free(points);
+    free(best.list);
+    return error->code;
+}

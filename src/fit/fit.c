@@ -1,0 +1,228 @@
+/* The iteration. */
+#include "steps.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    bool is_converged;
+} stops[] = {
+    [KM_STOP_TOLERANCE] = {"tolerance", true},
+    [KM_STOP_NO_CHANGE] = {"no label changed", true},
+    [KM_STOP_MAX_ITERATIONS] = {"max-iterations", false},
+};
+
+const char *km_stop_name(km_stop stop)
+{
+    return stops[stop].name;
+}
+
+bool km_stop_is_converged(km_stop stop)
+{
+    return stops[stop].is_converged;
+}
+
+void km_fit_free(km_fit *fit)
+{
+    free(fit->centers);
+    free(fit->sizes);
+    free(fit->labels);
+    free(fit->history);
+    *fit = (km_fit){0};
+}
+
+static void end(running *run)
+{
+    km_facts_free(&run->facts);
+    free(run->grids);
+    km_assigner_free(&run->assigner, run->task->method);
+    km_totals_free(&run->totals);
+    free(run->centers);
+    free(run->used);
+    free(run->rounded);
+}
+
+static km_code begin(running *run, const double *first_centers, km_error *error)
+{
+    const km_samples *samples = run->samples;
+    const int64_t k = run->task->n_clusters, d = samples->n_features;
+    if (km_facts_find_ranges(&run->facts, samples, run->comm, error) != KM_OK ||
+        km_facts_find_moments(&run->facts, samples, run->comm, error) != KM_OK)
+        return error->code;
+    run->grids = km_facts_choose_grids(&run->facts, samples->precision, error);
+    run->centers = km_allocate(k * d, sizeof(double), "centers", error);
+    run->used = km_allocate(k * d, sizeof(double), "centers", error);
+    run->rounded = km_allocate(k * d, km_precision_size(samples->precision), "centers", error);
+    if (run->grids != NULL) {
+        km_totals_create(&run->totals, k, d, run->grids[0].n_words, error);
+        km_assigner_create(&run->assigner, run->task->method, run->task->kernel, samples,
+                           run->grids, k, error);
+    }
+    if (km_agree(run->comm, error) == KM_OK)
+        memcpy(run->centers, first_centers, (size_t)(k * d) * sizeof *first_centers);
+    return error->code;
+}
+
+/* Rounds the centers for the next assignment; true if they differ from those of the last one. */
+static bool round_centers(running *run)
+{
+    const km_precision precision = run->samples->precision;
+    const int64_t n = run->task->n_clusters * run->samples->n_features;
+    bool is_different = false;
+    km_round_to_precision(precision, run->centers, n, run->rounded);
+    for (int64_t i = 0; i < n; i++) {
+        const double rounded =
+            precision == KM_FLOAT32 ? (double)((float *)run->rounded)[i] : run->centers[i];
+        is_different |= rounded != run->used[i];
+        run->used[i] = rounded;
+    }
+    return is_different;
+}
+
+/* The one collective call of a healthy iteration: sums, and whether a rank failed since the last. */
+static km_code assign_and_reduce(running *run, km_error *error)
+{
+    km_totals *local = &run->assigner.totals;
+    double time = km_now();
+    local->extras[KM_EXTRA_RELABELED] = 0;
+    local->extras[KM_EXTRA_FAILED] = error->code != KM_OK;
+    run->task->method->assign(&run->assigner, run->rounded);
+    km_totals_carry(local);
+    memcpy(run->totals.words, local->words, (size_t)local->length * sizeof *local->words);
+    time = km_timer_add(run->timers, KM_PHASE_ASSIGN, time);
+    km_sum_int64(run->comm, run->totals.words, run->totals.length);
+    km_timer_add(run->timers, KM_PHASE_REDUCE, time);
+    return run->totals.extras[KM_EXTRA_FAILED] > 0 ? km_agree(run->comm, error) : KM_OK;
+}
+
+/* Every center goes to the centroid of its samples; one without samples stays. Returns the sum of
+ * the squared shifts, in working units. */
+static double update_centers(running *run)
+{
+    const km_totals *totals = &run->totals;
+    const int64_t d = totals->n_features;
+    double shift = 0;
+    for (int64_t c = 0; c < totals->n_clusters; c++)
+        for (int64_t j = 0; j < d && totals->counts[c] > 0; j++) {
+            double *center = &run->centers[c * d + j];
+            const double old = *center;
+            *center = km_exact_mean(&run->grids[j], km_totals_get(totals, c, j),
+                                    totals->counts[c]);
+            shift = fma(*center - old, *center - old, shift);
+        }
+    return shift;
+}
+
+static double mean_variance(const km_facts *facts)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < facts->n_features; j++)
+        sum += facts->variance[j];
+    return sum / (double)facts->n_features;
+}
+
+static km_code append(km_fit *fit, const km_iteration *iteration, km_error *error)
+{
+    if ((fit->n_iterations & (fit->n_iterations - 1)) == 0) {
+        const size_t room = fit->n_iterations > 0 ? 2 * (size_t)fit->n_iterations : 1;
+        km_iteration *grown = realloc(fit->history, room * sizeof *grown);
+        if (grown == NULL)
+            return km_fail(error, KM_MEMORY, "out of memory (history of the iterations)");
+        fit->history = grown;
+    }
+    fit->history[fit->n_iterations++] = *iteration;
+    return KM_OK;
+}
+
+/* Has the fit come to its end with this iteration? */
+static bool is_over(const running *run, const km_iteration *iteration, km_stop *stop)
+{
+    const km_fit_task *task = run->task;
+    const double allowed =
+        ldexp(task->tolerance * mean_variance(&run->facts), 2 * task->exponent);
+    *stop = KM_STOP_MAX_ITERATIONS;
+    if (run->n_refilled == 0 && iteration->relabeled == 0)
+        *stop = KM_STOP_NO_CHANGE;
+    else if (run->n_refilled == 0 && task->tolerance > 0 && iteration->shift <= allowed)
+        *stop = KM_STOP_TOLERANCE;
+    return *stop != KM_STOP_MAX_ITERATIONS || iteration->number == task->max_iterations;
+}
+
+/* One assignment and one update. True if it was the last, or failed. */
+static bool iterate(running *run, km_fit *fit, km_error *error)
+{
+    const km_fit_task *task = run->task;
+    const double start = km_now();
+    round_centers(run);
+    if (assign_and_reduce(run, error) != KM_OK)
+        return true;
+    const double time = km_now();
+    km_iteration iteration = {.number = fit->n_iterations + 1,
+                              .inertia = km_history_inertia(run),
+                              .relabeled = run->totals.extras[KM_EXTRA_RELABELED]};
+    if (km_refill_empty(run, error) != KM_OK)
+        return true;
+    iteration.shift = ldexp(update_centers(run), 2 * task->exponent);
+    iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
+    append(fit, &iteration, error);
+    if (task->observe != NULL)
+        task->observe(task->context, &iteration);
+    return is_over(run, &iteration, &fit->stop);
+}
+
+/* Labels that belong to the last centers: one more assignment, unless they did not change. */
+static km_code settle(running *run, km_error *error)
+{
+    const bool is_changed = round_centers(run);
+    if (is_changed || run->n_refilled > 0)
+        return assign_and_reduce(run, error);
+    return km_agree(run->comm, error);
+}
+
+static void take_slowest_rank(km_fit *fit, double *seconds, MPI_Comm comm)
+{
+    for (int64_t i = 0; i < fit->n_iterations; i++)
+        seconds[i] = fit->history[i].seconds;
+    km_max_double(comm, seconds, fit->n_iterations);
+    for (int64_t i = 0; i < fit->n_iterations; i++)
+        fit->history[i].seconds = seconds[i];
+}
+
+static km_code conclude(running *run, km_fit *fit, km_error *error)
+{
+    const int64_t k = run->task->n_clusters;
+    fit->sizes = km_allocate(k, sizeof *fit->sizes, "sizes of the clusters", error);
+    double *seconds = km_allocate(fit->n_iterations, sizeof *seconds, "history", error);
+    if (km_agree(run->comm, error) == KM_OK) {
+        memcpy(fit->sizes, run->totals.counts, (size_t)k * sizeof *fit->sizes);
+        for (int64_t c = 0; c < k; c++)
+            fit->n_empty += fit->sizes[c] == 0;
+        fit->inertia = km_final_inertia(run);
+        take_slowest_rank(fit, seconds, run->comm);
+        fit->centers = run->centers;
+        fit->labels = run->assigner.labels;
+        run->centers = NULL;
+        run->assigner.labels = NULL;
+    }
+    free(seconds);
+    return error->code;
+}
+
+km_code km_fit_run(km_fit *fit, const km_fit_task *task, const km_samples *samples,
+                   const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error)
+{
+    running run = {.task = task, .samples = samples, .comm = comm, .timers = timers};
+    *fit = (km_fit){0};
+    if (begin(&run, first_centers, error) == KM_OK) {
+        while (!iterate(&run, fit, error))
+            ;
+        if (km_agree(comm, error) == KM_OK && settle(&run, error) == KM_OK)
+            conclude(&run, fit, error);
+    }
+    end(&run);
+    if (error->code != KM_OK)
+        km_fit_free(fit);
+    return error->code;
+}

@@ -1,0 +1,38 @@
+/* The steps of an iteration, shared by the files of this room. */
+#ifndef SKYMEANS_FIT_STEPS_H
+#define SKYMEANS_FIT_STEPS_H
+
+#include "skymeans/fit.h"
+
+/* State of a running fit. */
+typedef struct running {
+    const km_fit_task *task;
+    const km_samples *samples;
+    MPI_Comm comm;
+    km_timers *timers;
+    km_facts facts;
+    km_grid *grids;
+    km_assigner assigner;
+    km_totals totals; /* of all ranks, since the last reduction */
+    double *centers;  /* [k][d], where the next assignment goes */
+    double *used;     /* [k][d], the rounded centers that the last assignment used */
+    void *rounded;    /* [k][d], the same in working precision */
+    int64_t n_refilled; /* empty clusters that the last update filled */
+} running;
+
+/* The sum of squared distances to the centers used, from the totals: with T the sum of x - m over a
+ * cluster of n samples, sum (x - c)^2 = sum (x - m)^2 - 2 (c - m) T + n (c - m)^2. */
+double km_history_inertia(const running *run);
+
+/* Gives each empty cluster, the lowest first, the sample that is farthest from its center, which
+ * leaves its own cluster of more than one. In the totals only: the next assignment relabels it.
+ * Sets run->n_refilled. Collective; errors are agreed. */
+km_code km_refill_empty(running *run, km_error *error);
+
+/* Squared distance of a sample to a center, [d] working values, in double. */
+double km_distance2(const km_samples *samples, int64_t sample, const double *center);
+
+/* The exact sum of the squared distances of all samples to the centers of their labels. Collective. */
+double km_final_inertia(const running *run);
+
+#endif

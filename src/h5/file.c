@@ -1,0 +1,94 @@
+/* Opening HDF5 files, and what HDF5 says when something fails. */
+#include "skymeans/h5.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void km_h5_start(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+static herr_t keep_description(unsigned depth, const H5E_error2_t *entry, void *text)
+{
+    (void)depth;
+    if (entry->desc != NULL && entry->desc[0] != '\0')
+        strncpy(text, entry->desc, 255);
+    return 0;
+}
+
+const char *km_h5_reason(void)
+{
+    static _Thread_local char reason[256];
+    strcpy(reason, "HDF5 gives no reason");
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_description, reason); /* the bottom comes last */
+    for (char *c = reason; *c != '\0'; c++)
+        if (*c == '\n')
+            *c = ' ';
+    return reason;
+}
+
+/* What can be said about a file before HDF5 looks at it. */
+static km_code check_readable(const char *path, km_error *error)
+{
+    struct stat status;
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0 || fstat(descriptor, &status) != 0) {
+        km_fail(error, KM_SYSTEM, "can't open the file (%s): %s; check its path and permissions",
+                path, strerror(errno));
+    } else if (S_ISDIR(status.st_mode)) {
+        km_fail(error, KM_SYSTEM, "can't open the file (%s): it is a folder; name a file in it",
+                path);
+    } else if (status.st_size == 0) {
+        km_fail(error, KM_DATA, "not an HDF5 file (%s): it is empty; was it copied completely?",
+                path);
+    }
+    if (descriptor >= 0)
+        close(descriptor);
+    return error->code;
+}
+
+static hid_t access_list(MPI_Comm comm)
+{
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (comm != MPI_COMM_NULL)
+        H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL);
+#if H5_VERSION_GE(1, 10, 7)
+    else
+        H5Pset_file_locking(access, 0, 1); /* Lustre and NFS are often mounted without locks */
+#endif
+    return access;
+}
+
+km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error)
+{
+    *file = H5I_INVALID_HID;
+    if (check_readable(path, error) != KM_OK && comm == MPI_COMM_NULL)
+        return error->code;
+    if (comm == MPI_COMM_NULL && H5Fis_hdf5(path) <= 0)
+        return km_fail(error, KM_DATA,
+                       "not an HDF5 file (%s): it does not begin like one; tools/import.py converts "
+                       "FITS, VOTable and CSV",
+                       path);
+    const hid_t access = access_list(comm);
+    *file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    if (*file < 0)
+        km_fail(error, KM_DATA, "damaged HDF5 file (%s): %s; was it copied completely?", path,
+                km_h5_reason());
+    H5Pclose(access);
+    return error->code;
+}
+
+km_code km_h5_open_for_writing(const char *path, MPI_Comm comm, hid_t *file, km_error *error)
+{
+    const hid_t access = access_list(comm);
+    *file = H5Fopen(path, H5F_ACC_RDWR, access);
+    if (*file < 0)
+        km_fail(error, KM_SYSTEM, "can't write the file (%s): %s; is the disk full?", path,
+                km_h5_reason());
+    H5Pclose(access);
+    return error->code;
+}

@@ -1,0 +1,5 @@
+/* Nearest center, vectorised by the compiler with the flags that the Makefile has for this file. */
+#include "variants.h"
+
+#define KERNEL(precision) km_nearest_avx2_##precision
+#include "nearest.h"

@@ -1,0 +1,52 @@
+/* The table of kernels and the choice among them. */
+#include "variants.h"
+
+#include <string.h>
+
+static bool always(void)
+{
+    return true;
+}
+
+#if defined __x86_64__
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+const km_kernel km_kernels[] = {
+    {"reference", always, {km_nearest_reference_float32, km_nearest_reference_float64}},
+#if defined __x86_64__
+    {"avx2", has_avx2, {km_nearest_avx2_float32, km_nearest_avx2_float64}},
+    {"avx512", has_avx512, {km_nearest_avx512_float32, km_nearest_avx512_float64}},
+#elif defined __aarch64__
+    {"neon", always, {km_nearest_neon_float32, km_nearest_neon_float64}},
+#endif
+    {NULL, NULL, {NULL, NULL}},
+};
+
+uint64_t km_kernels_available(void)
+{
+    uint64_t available = 0;
+    for (int i = 0; km_kernels[i].name != NULL; i++)
+        if (km_kernels[i].is_available())
+            available |= (uint64_t)1 << i;
+    return available;
+}
+
+const km_kernel *km_kernel_choose(const char *name, uint64_t available)
+{
+    const km_kernel *chosen = NULL; /* the last that fits: the table goes from plain to fast */
+    for (int i = 0; km_kernels[i].name != NULL; i++)
+        if ((available >> i & 1) != 0 &&
+            (strcmp(name, "auto") == 0 || strcmp(name, km_kernels[i].name) == 0))
+            chosen = &km_kernels[i];
+    return chosen;
+}

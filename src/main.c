@@ -1,0 +1,223 @@
+/* skymeans: k-means for survey catalogues on MPI clusters.
+ *
+ * The story of a run, a call a step. Each step is collective and returns the same code on all
+ * ranks; the first that fails ends the run, and one rank says why. */
+#include "skymeans/result.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What a fit holds on its way. */
+typedef struct story {
+    MPI_Comm comm;
+    km_options options;
+    km_log log;
+    km_timers timers;
+    km_plan plan;
+    km_catalogue catalogue;
+    km_samples samples;
+    km_transform transform;
+    double *first_centers;
+    km_fit fit;
+    km_record record;
+    km_progress progress;
+    int64_t bytes_read;
+    km_error error;
+} story;
+
+static uint64_t kernels_of_all_ranks(MPI_Comm comm)
+{
+    uint64_t available = km_kernels_available();
+    MPI_Allreduce(MPI_IN_PLACE, &available, 1, MPI_UINT64_T, MPI_BAND, comm);
+    return available;
+}
+
+static km_code open_catalogue(story *s)
+{
+    const km_options *options = &s->options;
+    const double start = km_now();
+    if (km_result_check_output(options->output, options->overwrite, s->comm, &s->error) == KM_OK &&
+        km_catalogue_open(&s->catalogue, options->catalogue, options->dataset, options->columns,
+                          s->comm, &s->error) == KM_OK)
+        km_plan_create(&s->plan, options, s->catalogue.n_rows, kernels_of_all_ranks(s->comm),
+                       &s->error);
+    km_timer_add(&s->timers, KM_PHASE_OPEN, start);
+    return s->error.code;
+}
+
+static km_code say_columns(story *s)
+{
+    char *text = km_catalogue_columns_text(&s->catalogue, &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK && s->options.columns == NULL && s->log.is_speaker &&
+        s->log.verbosity != KM_QUIET)
+        fprintf(stderr, "skymeans: features: -c %s\n", text);
+    free(text);
+    return s->error.code;
+}
+
+static km_code check_rows(story *s)
+{
+    s->record.n_used = s->samples.n_samples;
+    km_sum_int64(s->comm, &s->record.n_used, 1);
+    s->record.n_missing = s->catalogue.n_rows - s->record.n_used;
+    if (s->record.n_used == 0)
+        return km_fail(&s->error, KM_DATA,
+                       "no usable row (%s, %s): every row has NaN or infinity in a feature; choose "
+                       "other columns with -c",
+                       s->catalogue.path, s->catalogue.table);
+    if (s->record.n_used < s->options.clusters)
+        return km_fail(&s->error, KM_DATA,
+                       "more clusters than usable rows (%s, %s): -k asks for %lld clusters of %lld "
+                       "rows without missing values; ask for fewer",
+                       s->catalogue.path, s->catalogue.table, (long long)s->options.clusters,
+                       (long long)s->record.n_used);
+    return KM_OK;
+}
+
+static km_code read_samples(story *s)
+{
+    const double start = km_now();
+    if (km_catalogue_read(&s->catalogue, (km_missing)s->options.missing, s->comm, &s->samples,
+                          &s->bytes_read, &s->error) == KM_OK &&
+        check_rows(s) == KM_OK) {
+        s->record.features_hash = km_hash_samples(&s->samples, s->comm);
+        km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
+                           s->catalogue.names, s->comm, &s->error);
+    }
+    km_timer_add(&s->timers, KM_PHASE_READ, start);
+    return s->error.code;
+}
+
+static km_code seed(story *s)
+{
+    const double start = km_now();
+    const km_seeding_task task = {.samples = &s->samples,
+                                  .kernel = s->plan.kernel,
+                                  .transform = &s->transform,
+                                  .n_clusters = s->options.clusters,
+                                  .n_rows = s->plan.seeding_rows,
+                                  .random_seed = s->options.random_seed,
+                                  .file = s->options.seeding,
+                                  .comm = s->comm};
+    s->first_centers = km_allocate(s->options.clusters,
+                                   (size_t)s->catalogue.n_features * sizeof *s->first_centers,
+                                   "first centers", &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK) {
+        if (s->plan.seeding != NULL)
+            s->plan.seeding->choose(&task, s->first_centers, &s->error);
+        else
+            km_seeding_from_file(&task, s->first_centers, &s->error);
+    }
+    km_timer_add(&s->timers, KM_PHASE_SEED, start);
+    return s->error.code;
+}
+
+static km_code fit(story *s)
+{
+    s->progress = (km_progress){.log = &s->log};
+    const km_fit_task task = {.n_clusters = s->options.clusters,
+                              .tolerance = s->options.tolerance,
+                              .max_iterations = s->options.max_iterations,
+                              .exponent = s->transform.exponent,
+                              .method = s->plan.method,
+                              .kernel = s->plan.kernel,
+                              .observe = km_progress_observe,
+                              .context = &s->progress};
+    return km_fit_run(&s->fit, &task, &s->samples, s->first_centers, s->comm, &s->timers,
+                      &s->error);
+}
+
+static km_code write_result(story *s)
+{
+    const double start = km_now();
+    if (km_record_complete(&s->record, s->comm, &s->error) == KM_OK)
+        km_result_write(&s->record, s->comm, &s->error);
+    km_timer_add(&s->timers, KM_PHASE_WRITE, start);
+    return s->error.code;
+}
+
+static void warn(const story *s)
+{
+    if (!km_stop_is_converged(s->fit.stop))
+        km_warn(&s->log,
+                "not converged (%s): %lld iterations were not enough; raise --max-iterations, or "
+                "--tolerance",
+                s->options.output, (long long)s->fit.n_iterations);
+    if (s->fit.n_empty > 0)
+        km_warn(&s->log,
+                "empty clusters (%s): %lld of %lld have no rows, since fewer rows are distinct; "
+                "lower -k",
+                s->options.output, (long long)s->fit.n_empty, (long long)s->options.clusters);
+}
+
+static void run_fit(story *s)
+{
+    if (open_catalogue(s) != KM_OK || say_columns(s) != KM_OK || read_samples(s) != KM_OK ||
+        seed(s) != KM_OK || fit(s) != KM_OK || write_result(s) != KM_OK)
+        return;
+    km_summary_print(&s->record, &s->timers, s->bytes_read, &s->log, s->comm);
+    warn(s);
+}
+
+static void free_story(story *s)
+{
+    km_record_free(&s->record);
+    km_fit_free(&s->fit);
+    free(s->first_centers);
+    km_transform_free(&s->transform);
+    km_samples_free(&s->samples);
+    km_catalogue_close(&s->catalogue);
+}
+
+static char *join_words(int argc, char **argv)
+{
+    size_t length = 1;
+    for (int i = 0; i < argc; i++)
+        length += strlen(argv[i]) + 1;
+    char *line = calloc(length, 1), *end = line;
+    for (int i = 0; i < argc && line != NULL; i++)
+        end += sprintf(end, "%s%s", i > 0 ? " " : "", argv[i]);
+    return line;
+}
+
+static km_code run(story *s, int argc, char **argv)
+{
+    km_action action = KM_ACTION_FIT;
+    if (km_options_parse(argc, argv, &action, &s->options, &s->error) != KM_OK)
+        return s->error.code;
+    s->log = km_log_create(km_comm_rank(s->comm) == 0, km_options_verbosity(&s->options));
+    if (action == KM_ACTION_FIT)
+        run_fit(s);
+    else if (s->log.is_speaker && action == KM_ACTION_VERSION)
+        printf("skymeans %s (%s)\n", KM_VERSION, km_git_commit());
+    else if (s->log.is_speaker)
+        km_help_print(action);
+    return s->error.code;
+}
+
+int main(int argc, char **argv)
+{
+    MPI_Init(&argc, &argv);
+    km_h5_start();
+    km_set_ieee_arithmetic();
+    story s = {.comm = MPI_COMM_WORLD, .catalogue = {.file = H5I_INVALID_HID}};
+    char *command = join_words(argc, argv);
+    s.record = (km_record){.options = &s.options,
+                           .plan = &s.plan,
+                           .catalogue = &s.catalogue,
+                           .transform = &s.transform,
+                           .samples = &s.samples,
+                           .fit = &s.fit,
+                           .command = command != NULL ? command : "",
+                           .started = (double)time(NULL)};
+    const km_code code = run(&s, argc, argv);
+    if (code != KM_OK && km_comm_rank(s.comm) == 0)
+        fprintf(stderr, "skymeans: error: %s\n", s.error.text);
+    free_story(&s);
+    free(command);
+    H5close();
+    MPI_Finalize();
+    return (int)code;
+}

@@ -1,0 +1,67 @@
+/* --help. */
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Prints text from column `indent` on, in lines of 80 columns. */
+static void print_wrapped(const char *text, int indent)
+{
+    int column = indent;
+    while (*text != '\0') {
+        const int length = (int)strcspn(text, " ");
+        if (column + 1 + length > 80) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        column += printf("%s%.*s", column > indent ? " " : "", length, text);
+        text += length + strspn(text + length, " ");
+    }
+    putchar('\n');
+}
+
+static void print_option(const km_option *option)
+{
+    char left[64], letter[4] = "  ", help[512];
+    if (option->letter != 0)
+        snprintf(letter, sizeof letter, "-%c", option->letter);
+    snprintf(left, sizeof left, "  %s%s --%s %s", letter, option->letter != 0 ? "," : " ",
+             option->name, option->argument != NULL ? option->argument : "");
+    snprintf(help, sizeof help, "%s%s%s%s", option->help,
+             option->fallback != NULL ? " [" : "", option->fallback != NULL ? option->fallback : "",
+             option->fallback != NULL ? "]" : "");
+    printf("%-28s", left);
+    print_wrapped(help, 28);
+}
+
+static void print_fit_help(void)
+{
+    fputs("Usage: skymeans fit CATALOGUE.h5 -k K -o RESULT.h5 [options]\n\n"
+          "Finds K clusters in a catalogue by k-means. Start it alone, or on many processes with\n"
+          "mpirun or srun: the result has the same bits.\n\n"
+          "Options [with defaults]:\n",
+          stdout);
+    for (const km_option *option = km_fit_options; option->name != NULL; option++)
+        print_option(option);
+    fputs("  -h, --help                this text\n\n"
+          "Example:\n"
+          "  mpirun -n 4 skymeans fit stars.h5 -c b_v,abs_mag --scale standard -k 6 -o out.h5\n\n"
+          "Exit codes: 0 result written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
+          "disks), 5 out of memory.\n",
+          stdout);
+}
+
+void km_help_print(km_action action)
+{
+    if (action == KM_ACTION_FIT_HELP) {
+        print_fit_help();
+        return;
+    }
+    fputs("skymeans: k-means for survey catalogues on MPI clusters\n\n"
+          "Usage:\n"
+          "  skymeans fit CATALOGUE.h5 -k K -o RESULT.h5 [options]   cluster a catalogue\n"
+          "  skymeans fit --help                                     its options\n"
+          "  skymeans --help | --version\n\n"
+          "Start it alone, or on many processes with mpirun or srun.\n",
+          stdout);
+}

@@ -1,0 +1,220 @@
+/* From the command line to options, by the table. */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- values ------------------------------------------------------------------------------------ */
+
+static km_code bad_value(const km_option *option, const char *text, const char *wanted,
+                         km_error *error)
+{
+    return km_fail(error, KM_USAGE, "bad value (--%s %s): it takes %s", option->name,
+                   text[0] != '\0' ? text : "''", wanted);
+}
+
+static km_code set_int(const km_option *option, const char *text, int64_t *value, km_error *error)
+{
+    if (option->kind == KM_OPTION_ROWS && strcmp(text, "all") == 0) {
+        *value = INT64_MAX;
+        return KM_OK;
+    }
+    if (km_parse_int64(text, value) && *value >= option->lowest && *value <= option->highest)
+        return KM_OK;
+    char wanted[96];
+    snprintf(wanted, sizeof wanted, "a whole number from %lld to %lld%s",
+             (long long)option->lowest, (long long)option->highest,
+             option->kind == KM_OPTION_ROWS ? ", or 'all'" : "");
+    return bad_value(option, text, wanted, error);
+}
+
+static km_code set_choice(const km_option *option, const char *text, int64_t *value,
+                          km_error *error)
+{
+    char wanted[96] = "one of";
+    for (int i = 0; option->choices[i] != NULL; i++) {
+        if (strcmp(text, option->choices[i]) == 0) {
+            *value = i;
+            return KM_OK;
+        }
+        snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), " '%s'",
+                 option->choices[i]);
+    }
+    return bad_value(option, text, wanted, error);
+}
+
+static km_code set_value(const km_option *option, const char *text, km_options *options,
+                         km_error *error)
+{
+    void *value = (char *)options + option->offset;
+    switch (option->kind) {
+    case KM_OPTION_FLAG:
+        *(bool *)value = true;
+        break;
+    case KM_OPTION_TEXT:
+        *(const char **)value = text;
+        if (text[0] == '\0')
+            bad_value(option, text, "a text that is not empty", error);
+        break;
+    case KM_OPTION_INT:
+    case KM_OPTION_ROWS:
+        set_int(option, text, value, error);
+        break;
+    case KM_OPTION_UINT:
+        if (!km_parse_uint64(text, value))
+            bad_value(option, text, "a whole number from 0 to 18446744073709551615", error);
+        break;
+    case KM_OPTION_REAL:
+        if (!km_parse_double(text, value) || *(double *)value < 0)
+            bad_value(option, text, "a finite number, at least 0", error);
+        break;
+    case KM_OPTION_CHOICE:
+        set_choice(option, text, value, error);
+        break;
+    }
+    return error->code;
+}
+
+static void set_defaults(km_options *options)
+{
+    km_error never = {0};
+    *options = (km_options){0};
+    for (const km_option *option = km_fit_options; option->name != NULL; option++)
+        if (option->fallback != NULL)
+            set_value(option, option->fallback, options, &never);
+}
+
+/* ---- the line ---------------------------------------------------------------------------------- */
+
+static const char HELP[] = "help";
+enum { MOST_OPTIONS = 64, HELP_CODE = 'h', FIRST_CODE = 256 };
+
+static const char *nearest_option(const char *text)
+{
+    const char *nearest = HELP;
+    for (const km_option *option = km_fit_options; option->name != NULL; option++)
+        if (km_edit_distance(option->name, text) < km_edit_distance(nearest, text))
+            nearest = option->name;
+    return nearest;
+}
+
+static km_code unknown_option(const char *text, km_error *error)
+{
+    if (optopt >= FIRST_CODE)
+        return km_fail(error, KM_USAGE, "bad value (%s): the option takes none", text);
+    char name[64];
+    snprintf(name, sizeof name, "%s", text + strspn(text, "-"));
+    name[strcspn(name, "=")] = '\0';
+    if (text[1] != '-')
+        return km_fail(error, KM_USAGE, "unknown option (%s): see skymeans fit --help", text);
+    return km_fail(error, KM_USAGE, "unknown option (%s): the nearest is --%s; see skymeans fit "
+                                    "--help",
+                   text, nearest_option(name));
+}
+
+/* The table in the form that getopt_long wants: option i has the code FIRST_CODE + i. */
+static void make_getopt_tables(struct option *longs, char *letters)
+{
+    int n = 0;
+    *letters++ = ':'; /* tell a missing argument from an unknown option */
+    *letters++ = HELP_CODE;
+    for (const km_option *option = km_fit_options; option->name != NULL; option++, n++) {
+        const int has_argument = option->argument != NULL ? required_argument : no_argument;
+        longs[n] = (struct option){option->name, has_argument, NULL, FIRST_CODE + n};
+        if (option->letter != 0)
+            *letters++ = option->letter;
+        if (option->letter != 0 && option->argument != NULL)
+            *letters++ = ':';
+    }
+    *letters = '\0';
+    longs[n++] = (struct option){HELP, no_argument, NULL, HELP_CODE};
+    longs[n] = (struct option){0};
+}
+
+static const km_option *option_of_code(int code)
+{
+    if (code >= FIRST_CODE)
+        return &km_fit_options[code - FIRST_CODE];
+    for (const km_option *option = km_fit_options; option->name != NULL; option++)
+        if (option->letter == code)
+            return option;
+    return NULL;
+}
+
+static km_code check_required(const km_options *options, km_error *error)
+{
+    const char *missing = options->catalogue == NULL  ? "the catalogue"
+                          : options->clusters == 0    ? "the number of clusters, -k K"
+                          : options->output == NULL   ? "the result file, -o RESULT.h5"
+                                                      : NULL;
+    if (missing != NULL)
+        return km_fail(error, KM_USAGE,
+                       "missing argument: %s; as in skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5",
+                       missing);
+    if (options->quiet && options->verbose)
+        return km_fail(error, KM_USAGE, "contradiction (--quiet --verbose): say one of them");
+    return KM_OK;
+}
+
+static km_code take_rest(int argc, char **argv, km_options *options, km_error *error)
+{
+    if (optind < argc)
+        options->catalogue = argv[optind++];
+    if (optind < argc)
+        return km_fail(error, KM_USAGE,
+                       "too many arguments (%s): fit takes one catalogue; options begin with -",
+                       argv[optind]);
+    return check_required(options, error);
+}
+
+static km_code parse_fit(int argc, char **argv, km_action *action, km_options *options,
+                         km_error *error)
+{
+    struct option longs[MOST_OPTIONS];
+    char letters[2 * MOST_OPTIONS];
+    make_getopt_tables(longs, letters);
+    set_defaults(options);
+    opterr = 0;
+    optind = 1;
+    for (int code; (code = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+        if (code == HELP_CODE) {
+            *action = KM_ACTION_FIT_HELP;
+            return KM_OK;
+        }
+        if (code == '?')
+            return unknown_option(argv[optind - 1], error);
+        if (code == ':')
+            return km_fail(error, KM_USAGE, "missing value (%s): see skymeans fit --help",
+                           argv[optind - 1]);
+        if (set_value(option_of_code(code), optarg, options, error) != KM_OK)
+            return error->code;
+    }
+    return take_rest(argc, argv, options, error);
+}
+
+km_code km_options_parse(int argc, char **argv, km_action *action, km_options *options,
+                         km_error *error)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+    *options = (km_options){0};
+    if (argc < 2)
+        km_fail(error, KM_USAGE, "missing command: skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5, or "
+                                 "skymeans --help");
+    else if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0)
+        *action = KM_ACTION_HELP;
+    else if (strcmp(command, "--version") == 0)
+        *action = KM_ACTION_VERSION;
+    else if (strcmp(command, "fit") == 0) {
+        *action = KM_ACTION_FIT;
+        parse_fit(argc - 1, argv + 1, action, options, error);
+    } else
+        km_fail(error, KM_USAGE, "unknown command (%s): there is 'fit'; see skymeans --help",
+                command);
+    return error->code;
+}
+
+km_verbosity km_options_verbosity(const km_options *options)
+{
+    return options->quiet ? KM_QUIET : options->verbose ? KM_VERBOSE : KM_NORMAL;
+}

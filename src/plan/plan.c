@@ -1,0 +1,56 @@
+#include "skymeans/plan.h"
+
+#include <string.h>
+
+enum { FEWEST_SEEDING_ROWS = 100000, SEEDING_ROWS_PER_CLUSTER = 16 };
+
+static const km_seeding *find_seeding(const char *name)
+{
+    for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++)
+        if (strcmp(seeding->name, name) == 0)
+            return seeding;
+    return NULL;
+}
+
+static km_code choose_seeding_rows(km_plan *plan, const km_options *options, km_error *error)
+{
+    const int64_t k = options->clusters, by_k = SEEDING_ROWS_PER_CLUSTER * k;
+    plan->seeding_rows = options->seeding_rows;
+    if (plan->seeding_rows == 0)
+        plan->seeding_rows = by_k > FEWEST_SEEDING_ROWS ? by_k : FEWEST_SEEDING_ROWS;
+    if (plan->seeding_rows < k)
+        return km_fail(error, KM_USAGE,
+                       "bad value (--seeding-rows %lld): fewer rows than clusters (-k %lld); ask "
+                       "for more, best 16 a cluster",
+                       (long long)plan->seeding_rows, (long long)k);
+    return KM_OK;
+}
+
+static km_code choose_kernel(km_plan *plan, const km_options *options, uint64_t kernels,
+                             km_error *error)
+{
+    plan->kernel = km_kernel_choose(options->kernel, kernels);
+    if (plan->kernel == NULL)
+        return km_fail(error, KM_USAGE,
+                       "bad value (--kernel %s): no such kernel, or not every rank's processor has "
+                       "it; leave it to 'auto'",
+                       options->kernel);
+    return KM_OK;
+}
+
+km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, uint64_t kernels,
+                       km_error *error)
+{
+    *plan = (km_plan){.method = &km_methods[0], .seeding = find_seeding(options->seeding)};
+    if (n_rows == 0)
+        return km_fail(error, KM_DATA, "no rows (%s): the table is empty; choose another with -d",
+                       options->catalogue);
+    if (options->clusters > n_rows)
+        return km_fail(error, KM_DATA,
+                       "more clusters than rows (%s): -k asks for %lld clusters of %lld rows; ask "
+                       "for fewer",
+                       options->catalogue, (long long)options->clusters, (long long)n_rows);
+    if (choose_kernel(plan, options, kernels, error) == KM_OK)
+        choose_seeding_rows(plan, options, error);
+    return error->code;
+}

@@ -1,0 +1,48 @@
+/* What `fit` can be told. */
+#include "options.h"
+
+static const char *const scalings[] = {
+    [KM_SCALE_NONE] = "none", [KM_SCALE_STANDARD] = "standard", [KM_SCALE_MINMAX] = "minmax", NULL};
+static const char *const missings[] = {
+    [KM_MISSING_DROP] = "drop", [KM_MISSING_ERROR] = "error", NULL};
+
+#define AT(field) offsetof(km_options, field)
+
+const km_option km_fit_options[] = {
+    {"clusters", 'k', "K", KM_OPTION_INT, AT(clusters), 1, INT32_MAX, NULL, NULL,
+     "number of clusters (required)"},
+    {"output", 'o', "FILE", KM_OPTION_TEXT, AT(output), 0, 0, NULL, NULL,
+     "result file (required); refused if it exists, unless --overwrite"},
+    {"dataset", 'd', "PATH", KM_OPTION_TEXT, AT(dataset), 0, 0, NULL, NULL,
+     "table or two-dimensional array in the file; default: the only one"},
+    {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(columns), 0, 0, NULL, NULL,
+     "features: names, separated by commas, odd ones in braces {b-v}; numbers and ranges 0:7 (end "
+     "excluded) for arrays; default: all floating-point columns"},
+    {"missing", 0, "WHAT", KM_OPTION_CHOICE, AT(missing), 0, 0, missings, "drop",
+     "rows with NaN or infinity: 'drop' gives them label -1, 'error' ends the run"},
+    {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(scale), 0, 0, scalings, "none",
+     "'standard' (mean 0, variance 1), 'minmax' (0 to 1) or 'none'"},
+    {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
+     "'kmeans++', 'random', or a file with the first centers in the units of the features: a "
+     "result, HDF5 with one array (or FILE:/path), or text, a center a line"},
+    {"seeding-rows", 0, "N", KM_OPTION_ROWS, AT(seeding_rows), 1, INT64_MAX, NULL, NULL,
+     "rows that kmeans++ draws from, or 'all'; default: max(100 000, 16 K)"},
+    {"random-seed", 0, "S", KM_OPTION_UINT, AT(random_seed), 0, 0, NULL, "0",
+     "start of the random numbers"},
+    {"tolerance", 0, "T", KM_OPTION_REAL, AT(tolerance), 0, 0, NULL, "1e-4",
+     "stop when the sum of squared shifts of the centers is at most T times the mean variance of "
+     "the features; 0: only when no label changes"},
+    {"max-iterations", 0, "N", KM_OPTION_INT, AT(max_iterations), 1, INT64_MAX, NULL, "300",
+     "stop after N iterations"},
+    {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(kernel), 0, 0, NULL, "auto",
+     "for tests: 'auto', 'reference', 'avx2', 'avx512' or 'neon'; never changes the result"},
+    {"distances", 0, NULL, KM_OPTION_FLAG, AT(distances), 0, 0, NULL, NULL,
+     "also write the distance of each sample to its center"},
+    {"overwrite", 0, NULL, KM_OPTION_FLAG, AT(overwrite), 0, 0, NULL, NULL,
+     "replace an existing result once the new one is complete"},
+    {"quiet", 'q', NULL, KM_OPTION_FLAG, AT(quiet), 0, 0, NULL, NULL,
+     "no progress, warnings or summary"},
+    {"verbose", 'v', NULL, KM_OPTION_FLAG, AT(verbose), 0, 0, NULL, NULL,
+     "say more on the way"},
+    {NULL, 0, NULL, KM_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL},
+};

@@ -1,0 +1,299 @@
+/* Centers, sizes, history, model and provenance: the small part of a result, written by one rank. */
+#include "contents.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* The group whose attributes are being written, and whether all has gone well so far. */
+typedef struct writer {
+    hid_t file, group;
+    bool is_ok;
+} writer;
+
+static void put_int(writer *w, const char *name, int64_t value)
+{
+    w->is_ok = w->is_ok && km_h5_write_attribute(w->group, name, H5T_NATIVE_INT64, &value);
+}
+
+static void put_uint(writer *w, const char *name, uint64_t value)
+{
+    w->is_ok = w->is_ok && km_h5_write_attribute(w->group, name, H5T_NATIVE_UINT64, &value);
+}
+
+static void put_real(writer *w, const char *name, double value)
+{
+    w->is_ok = w->is_ok && km_h5_write_attribute(w->group, name, H5T_NATIVE_DOUBLE, &value);
+}
+
+static void put_text(writer *w, const char *name, const char *text)
+{
+    w->is_ok = w->is_ok && km_h5_write_text(w->group, name, text);
+}
+
+static void put_hash(writer *w, const char *name, uint64_t hash)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
+    put_text(w, name, text);
+}
+
+static void put_time(writer *w, const char *name, double seconds)
+{
+    char text[32];
+    const time_t whole = (time_t)seconds;
+    struct tm parts;
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&whole, &parts));
+    put_text(w, name, text);
+}
+
+static void put_array(writer *w, const char *name, hid_t type, int64_t rows, int64_t columns,
+                      const void *values)
+{
+    const hsize_t shape[2] = {(hsize_t)rows, (hsize_t)columns};
+    w->is_ok =
+        w->is_ok && km_h5_write_array(w->file, name, type, columns > 0 ? 2 : 1, shape, values);
+}
+
+static void open_group(writer *w, const char *name)
+{
+    w->group = H5Gcreate2(w->file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    w->is_ok = w->is_ok && w->group >= 0;
+}
+
+static void close_group(writer *w)
+{
+    if (w->group >= 0)
+        H5Gclose(w->group);
+    w->group = w->file;
+}
+
+static void write_summary(writer *w, const km_record *record)
+{
+    const km_fit *fit = record->fit;
+    put_real(w, "inertia", fit->inertia);
+    put_int(w, "n_iterations", fit->n_iterations);
+    put_int(w, "converged", km_stop_is_converged(fit->stop));
+    put_text(w, "stop_reason", km_stop_name(fit->stop));
+    put_int(w, "n_rows", record->catalogue->n_rows);
+    put_int(w, "n_used", record->n_used);
+    put_int(w, "n_missing", record->n_missing);
+    put_uint(w, "random_seed", record->options->random_seed);
+    put_text(w, "seeding", record->options->seeding);
+    put_text(w, "algorithm", record->plan->method->name);
+    put_hash(w, "checksum", record->checksum);
+}
+
+/* Names and units of the features, beside the centers. */
+static void write_feature_texts(writer *w, const km_catalogue *catalogue, const char **units)
+{
+    for (int64_t j = 0; j < catalogue->n_features; j++)
+        units[j] = catalogue->features[j].units;
+    const hid_t centers = H5Dopen2(w->file, "centers", H5P_DEFAULT);
+    w->is_ok = w->is_ok && centers >= 0 &&
+               km_h5_write_texts(centers, "features", catalogue->names, catalogue->n_features) &&
+               km_h5_write_texts(centers, "units", units, catalogue->n_features);
+    if (centers >= 0)
+        H5Dclose(centers);
+}
+
+static void write_clusters(writer *w, const km_record *record, double *room)
+{
+    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
+    const km_fit *fit = record->fit;
+    put_array(w, "centers", H5T_NATIVE_DOUBLE, k, d, record->centers);
+    put_array(w, "sizes", H5T_NATIVE_INT64, k, 0, fit->sizes);
+    for (int64_t c = 0; c < k; c++)
+        room[c] = (double)fit->sizes[c];
+    put_array(w, "weights", H5T_NATIVE_DOUBLE, k, 0, room);
+}
+
+static void write_model(writer *w, const km_record *record, double *room)
+{
+    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
+    const km_transform *transform = record->transform;
+    open_group(w, "model");
+    put_text(w, "precision",
+             record->samples->precision == KM_FLOAT32 ? "float32" : "float64");
+    put_int(w, "exponent", transform->exponent);
+    close_group(w);
+    for (int64_t i = 0; i < k * d; i++)
+        room[i] = ldexp(record->fit->centers[i], transform->exponent);
+    put_array(w, "model/centers", H5T_NATIVE_DOUBLE, k, d, room);
+    put_array(w, "model/offset", H5T_NATIVE_DOUBLE, d, 0, transform->offset);
+    put_array(w, "model/factor", H5T_NATIVE_DOUBLE, d, 0, transform->factor);
+}
+
+static void write_history_column(writer *w, const km_fit *fit, const char *name, size_t offset,
+                                 double *room)
+{
+    for (int64_t i = 0; i < fit->n_iterations; i++)
+        memcpy(&room[i], (const char *)&fit->history[i] + offset, sizeof *room);
+    put_array(w, name, H5T_NATIVE_DOUBLE, fit->n_iterations, 0, room);
+}
+
+static void write_history_counts(writer *w, const km_fit *fit, const char *name, size_t offset,
+                                 int64_t *room)
+{
+    for (int64_t i = 0; i < fit->n_iterations; i++)
+        memcpy(&room[i], (const char *)&fit->history[i] + offset, sizeof *room);
+    put_array(w, name, H5T_NATIVE_INT64, fit->n_iterations, 0, room);
+}
+
+static void write_history(writer *w, const km_record *record, void *room)
+{
+    const km_fit *fit = record->fit;
+    open_group(w, "history");
+    close_group(w);
+    write_history_counts(w, fit, "history/iteration", offsetof(km_iteration, number), room);
+    write_history_column(w, fit, "history/inertia", offsetof(km_iteration, inertia), room);
+    write_history_column(w, fit, "history/shift", offsetof(km_iteration, shift), room);
+    write_history_counts(w, fit, "history/relabeled", offsetof(km_iteration, relabeled), room);
+    write_history_column(w, fit, "history/seconds", offsetof(km_iteration, seconds), room);
+}
+
+static void write_files(writer *w, const km_catalogue *catalogue)
+{
+    const int64_t first_row = 0;
+    const hsize_t shape[1] = {1};
+    const char *name = catalogue->path;
+    const hid_t text = H5Tcopy(H5T_C_S1);
+    H5Tset_size(text, H5T_VARIABLE);
+    H5Tset_cset(text, H5T_CSET_UTF8);
+    open_group(w, "files");
+    close_group(w);
+    w->is_ok = w->is_ok && km_h5_write_array(w->file, "files/name", text, 1, shape, &name);
+    put_array(w, "files/first_row", H5T_NATIVE_INT64, 1, 0, &first_row);
+    put_array(w, "files/rows", H5T_NATIVE_INT64, 1, 0, &catalogue->n_rows);
+    H5Tclose(text);
+}
+
+/* The different hosts, in rank order, with blanks between; cut if there are very many. */
+static void join_hosts(const km_setting *setting, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int r = 0; r < setting->n_ranks && used < size; r++) {
+        bool is_new = true;
+        for (int other = 0; other < r && is_new; other++)
+            is_new = strcmp(setting->hosts[other], setting->hosts[r]) != 0;
+        if (is_new)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", r > 0 ? " " : "",
+                                     setting->hosts[r]);
+    }
+}
+
+static void write_versions(writer *w)
+{
+    char mpi[MPI_MAX_LIBRARY_VERSION_STRING], hdf5[32];
+    int length;
+    unsigned major, minor, release;
+    MPI_Get_library_version(mpi, &length);
+    mpi[strcspn(mpi, "\n")] = '\0';
+    H5get_libversion(&major, &minor, &release);
+    snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
+    put_text(w, "version", KM_VERSION);
+    put_text(w, "git_commit", km_git_commit());
+    put_text(w, "compiler", km_compiler());
+    put_text(w, "mpi", mpi);
+    put_text(w, "hdf5", hdf5);
+}
+
+static void write_provenance(writer *w, const km_record *record, const km_setting *setting)
+{
+    const km_catalogue *catalogue = record->catalogue;
+    char hosts[32768]; /* an attribute holds 64 KiB */
+    join_hosts(setting, hosts, sizeof hosts);
+    open_group(w, "provenance");
+    write_versions(w);
+    put_text(w, "hosts", hosts);
+    put_int(w, "ranks", setting->n_ranks);
+    put_int(w, "threads", 1);
+    put_text(w, "kernel", record->plan->kernel->name);
+    put_text(w, "command", record->command);
+    put_text(w, "file", catalogue->path);
+    put_int(w, "file_bytes", catalogue->file_bytes);
+    put_time(w, "file_time", (double)catalogue->file_time);
+    put_text(w, "dataset", catalogue->table);
+    put_time(w, "started", record->started);
+    put_time(w, "ended", (double)time(NULL));
+    put_hash(w, "features_checksum", record->features_hash);
+    close_group(w);
+}
+
+static int64_t largest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void write_all(writer *w, const km_record *record, const km_setting *setting,
+                      km_error *error)
+{
+    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
+    /* One room for all conversions on the way, of 8-byte values. */
+    double *room = km_allocate(largest(k * d, record->fit->n_iterations), sizeof *room,
+                               "contents of the result", error);
+    const char **units = km_allocate(d, sizeof *units, "contents of the result", error);
+    if (error->code == KM_OK) {
+        write_summary(w, record);
+        write_clusters(w, record, room);
+        write_feature_texts(w, record->catalogue, units);
+        write_model(w, record, room);
+        write_history(w, record, room);
+        write_files(w, record->catalogue);
+        write_provenance(w, record, setting);
+        w->is_ok = w->is_ok && km_h5_reserve(w->file, "labels", H5T_NATIVE_INT32,
+                                             record->catalogue->n_rows);
+        if (record->options->distances)
+            w->is_ok = w->is_ok && km_h5_reserve(w->file, "distances", H5T_NATIVE_DOUBLE,
+                                                 record->catalogue->n_rows);
+    }
+    free(room);
+    free(units);
+}
+
+static km_code cannot_write(const km_record *record, km_error *error)
+{
+    return km_fail(error, KM_SYSTEM,
+                   "can't write the result (%s): %s; is the disk full, or a quota reached?",
+                   record->options->output, km_h5_reason());
+}
+
+km_code km_contents_write(const char *path, const km_record *record, const km_setting *setting,
+                          km_error *error)
+{
+    writer w = {.file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), .is_ok = true};
+    if (w.file < 0)
+        return cannot_write(record, error);
+    w.group = w.file;
+    write_all(&w, record, setting, error);
+    if (!w.is_ok && error->code == KM_OK)
+        cannot_write(record, error); /* before closing changes the reason */
+    if (H5Fclose(w.file) < 0 && error->code == KM_OK)
+        cannot_write(record, error);
+    return error->code;
+}
+
+km_code km_contents_check(const char *path, const km_record *record, km_error *error)
+{
+    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
+    hid_t file;
+    double *centers = km_allocate(k * d, sizeof *centers, "centers read back", error);
+    int64_t *sizes = km_allocate(k, sizeof *sizes, "sizes read back", error);
+    if (error->code == KM_OK && km_h5_open(path, MPI_COMM_NULL, &file, error) == KM_OK) {
+        if (!km_h5_read_all(file, "centers", H5T_NATIVE_DOUBLE, centers) ||
+            !km_h5_read_all(file, "sizes", H5T_NATIVE_INT64, sizes) ||
+            memcmp(centers, record->centers, (size_t)(k * d) * sizeof *centers) != 0 ||
+            memcmp(sizes, record->fit->sizes, (size_t)k * sizeof *sizes) != 0)
+            km_fail(error, KM_SYSTEM,
+                    "the result did not arrive on disk (%s): centers read back differ; is the disk "
+                    "full, or a quota reached?",
+                    record->options->output);
+        H5Fclose(file);
+    }
+    free(centers);
+    free(sizes);
+    return error->code;
+}

@@ -1,0 +1,139 @@
+/* Scaling of the features, and the power of two that keeps squares in range. */
+#include "skymeans/samples.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void km_transform_free(km_transform *transform)
+{
+    free(transform->offset);
+    *transform = (km_transform){0};
+}
+
+static km_code create(km_transform *transform, int64_t n_features, km_error *error)
+{
+    *transform = (km_transform){.n_features = n_features};
+    transform->offset = km_allocate(2 * n_features, sizeof(double), "scaling", error);
+    if (transform->offset == NULL)
+        return error->code;
+    transform->factor = transform->offset + n_features;
+    return KM_OK;
+}
+
+static void choose_scaling(km_transform *transform, km_scaling scaling, const km_facts *facts)
+{
+    for (int64_t j = 0; j < transform->n_features; j++) {
+        const double range = facts->highest[j] - facts->lowest[j];
+        const double spread = scaling == KM_SCALE_STANDARD ? sqrt(facts->variance[j]) : range;
+        const bool is_scaled = scaling != KM_SCALE_NONE;
+        transform->offset[j] = !is_scaled                     ? 0
+                               : scaling == KM_SCALE_STANDARD ? facts->mean[j]
+                                                              : facts->lowest[j];
+        const bool is_usable = is_scaled && spread > 0 && isfinite(1 / spread);
+        transform->factor[j] = is_usable ? 1 / spread : 1;
+    }
+}
+
+static double scaled(const km_transform *transform, int64_t j, double value)
+{
+    return (value - transform->offset[j]) * transform->factor[j];
+}
+
+static int exponent_of(double value) /* value < 2^exponent */
+{
+    int exponent = 0;
+    frexp(value, &exponent);
+    return exponent;
+}
+
+static int choose_exponent(const km_transform *transform, const km_facts *facts,
+                           km_precision precision)
+{
+    double largest_range = 0, largest_value = 0;
+    for (int64_t j = 0; j < transform->n_features; j++) {
+        const double lowest = scaled(transform, j, facts->lowest[j]);
+        const double highest = scaled(transform, j, facts->highest[j]);
+        largest_range = fmax(largest_range, highest - lowest);
+        largest_value = fmax(largest_value, fmax(fabs(lowest), fabs(highest)));
+    }
+    if (largest_range == 0)
+        return 0;
+    /* Where squares stay finite: half of the largest exponent, and room for their sum. */
+    const int allowed = precision == KM_FLOAT32 ? 50 : 450;
+    const int by_range = exponent_of(largest_range) - 1;
+    const int by_value = exponent_of(largest_value) - allowed;
+    return by_range > by_value ? by_range : by_value;
+}
+
+static km_code check_ranges(const km_facts *facts, const char *const *names, km_error *error)
+{
+    for (int64_t j = 0; j < facts->n_features; j++)
+        if (!isfinite(facts->highest[j] - facts->lowest[j]))
+            return km_fail(error, KM_DATA,
+                           "values out of range (column %s): they go from %g to %g, further apart "
+                           "than the largest double; change the unit of the column or drop it",
+                           names[j], facts->lowest[j], facts->highest[j]);
+    return KM_OK;
+}
+
+/* A power of two in two factors, since the power itself need not be a number. */
+typedef struct power {
+    double a, b;
+} power;
+
+static power power_of_two(int exponent)
+{
+    return (power){ldexp(1, exponent / 2), ldexp(1, exponent - exponent / 2)};
+}
+
+static void apply(const km_transform *transform, km_samples *samples)
+{
+    const power p = power_of_two(-transform->exponent);
+    double values[KM_BLOCK];
+    for (int64_t b = 0; b < samples->n_blocks; b++)
+        for (int64_t j = 0; j < transform->n_features; j++) {
+            km_samples_load(samples, b, j, values);
+            for (int l = 0; l < KM_BLOCK; l++)
+                values[l] = scaled(transform, j, values[l]) * p.a * p.b;
+            km_samples_store(samples, b, j, values);
+        }
+}
+
+km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_samples *samples,
+                           const char *const *names, MPI_Comm comm, km_error *error)
+{
+    km_facts facts = {0};
+    create(transform, samples->n_features, error);
+    if (km_agree(comm, error) != KM_OK)
+        goto done;
+    if (km_facts_find_ranges(&facts, samples, comm, error) != KM_OK ||
+        check_ranges(&facts, names, error) != KM_OK)
+        goto done;
+    if (scaling == KM_SCALE_STANDARD &&
+        km_facts_find_moments(&facts, samples, comm, error) != KM_OK)
+        goto done;
+    choose_scaling(transform, scaling, &facts);
+    transform->exponent = choose_exponent(transform, &facts, samples->precision);
+    apply(transform, samples);
+done:
+    km_facts_free(&facts);
+    if (error->code != KM_OK)
+        km_transform_free(transform);
+    return error->code;
+}
+
+void km_transform_centers(const km_transform *transform, double *centers, int64_t k)
+{
+    const power p = power_of_two(-transform->exponent);
+    const int64_t d = transform->n_features;
+    for (int64_t i = 0; i < k * d; i++)
+        centers[i] = scaled(transform, i % d, centers[i]) * p.a * p.b;
+}
+
+void km_untransform_centers(const km_transform *transform, double *centers, int64_t k)
+{
+    const power p = power_of_two(transform->exponent);
+    const int64_t d = transform->n_features;
+    for (int64_t i = 0; i < k * d; i++)
+        centers[i] = centers[i] * p.a * p.b / transform->factor[i % d] + transform->offset[i % d];
+}

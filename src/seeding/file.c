@@ -1,0 +1,184 @@
+/* Centers from a file, in the units of the features. One rank reads; all get them. */
+#include "seedings.h"
+
+#include "skymeans/catalogue.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static km_code wrong_shape(const km_seeding_task *task, int64_t k, int64_t d, km_error *error)
+{
+    return km_fail(error, KM_DATA,
+                   "wrong shape of the first centers (%s): the file has %lld centers of %lld "
+                   "values, -k and the features ask for %lld of %lld; change one of them",
+                   task->file, (long long)k, (long long)d, (long long)task->n_clusters,
+                   (long long)task->samples->n_features);
+}
+
+/* ---- HDF5 -------------------------------------------------------------------------------------- */
+
+/* `name` if it is given, else /centers, else the only two-dimensional array. */
+static const km_table *choose_array(const km_tables *tables, const char *name, const char *file,
+                                    km_error *error)
+{
+    const km_table *only = NULL;
+    int count = 0;
+    for (int64_t i = 0; i < tables->count; i++) {
+        const km_table *table = &tables->tables[i];
+        if (!table->is_array)
+            continue;
+        if (strcmp(table->path, name != NULL ? name : "/centers") == 0)
+            return table;
+        only = table;
+        count++;
+    }
+    if (name == NULL && count == 1)
+        return only;
+    km_fail(error, KM_DATA,
+            "no first centers (%s, dataset %s): %s; name a two-dimensional array, as in FILE:/path",
+            file, name != NULL ? name : "/centers",
+            name != NULL || count == 0 ? "there is no such two-dimensional array"
+                                       : "there are several arrays to choose from");
+    return NULL;
+}
+
+static km_code read_array(const km_seeding_task *task, hid_t file, const char *name,
+                          double *centers, km_error *error)
+{
+    const int64_t k = task->n_clusters, d = task->samples->n_features;
+    km_h5_array array;
+    if (km_h5_open_array(file, name, false, &array, error) != KM_OK)
+        return error->code;
+    void *values = NULL;
+    if (array.n_rows != k || array.n_columns != d)
+        wrong_shape(task, array.n_rows, array.n_columns, error);
+    else
+        values = km_allocate(k * d, array.value_size, "first centers", error);
+    if (values != NULL &&
+        km_h5_read_rows(&array, (km_rows){0, k}, 0, d, KM_FLOAT64, values, error) == KM_OK)
+        memcpy(centers, values, (size_t)(k * d) * sizeof *centers);
+    free(values);
+    km_h5_close_array(&array);
+    return error->code;
+}
+
+static km_code read_h5(const km_seeding_task *task, const char *path, const char *name,
+                       double *centers, km_error *error)
+{
+    hid_t file;
+    km_tables tables = {0};
+    if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
+        return error->code;
+    if (km_tables_find(file, &tables, error) == KM_OK) {
+        const km_table *table = choose_array(&tables, name, path, error);
+        if (table != NULL)
+            read_array(task, file, table->path, centers, error);
+        km_tables_free(&tables);
+    }
+    H5Fclose(file);
+    return error->code;
+}
+
+/* ---- text -------------------------------------------------------------------------------------- */
+
+/* Reads the numbers of one line, separated by blanks or commas, up to a '#'. Stores at most `most`
+ * of them; returns how many there are, or -1 if something is not a number. */
+static int64_t read_line(char *line, double *values, int64_t most)
+{
+    int64_t count = 0;
+    line[strcspn(line, "#\n")] = '\0';
+    for (char *next, *word = strtok_r(line, " \t\r,;", &next); word != NULL;
+         word = strtok_r(NULL, " \t\r,;", &next), count++) {
+        double value;
+        if (!km_parse_double(word, &value))
+            return -1;
+        if (count < most)
+            values[count] = value;
+    }
+    return count;
+}
+
+static km_code read_text(const km_seeding_task *task, double *centers, km_error *error)
+{
+    const int64_t k = task->n_clusters, d = task->samples->n_features;
+    char *line = NULL;
+    size_t size = 0;
+    FILE *file = fopen(task->file, "r");
+    if (file == NULL)
+        return km_fail(error, KM_SYSTEM, "can't open the first centers (%s): %s", task->file,
+                       strerror(errno));
+    double *extra = km_allocate(d, sizeof *extra, "first centers", error);
+    int64_t count = 0;
+    for (int64_t n = 1; error->code == KM_OK && getline(&line, &size, file) >= 0; n++) {
+        const int64_t n_values = read_line(line, count < k ? centers + count * d : extra, d);
+        if (n_values < 0)
+            km_fail(error, KM_DATA,
+                    "not a number (%s, line %lld): first centers are lines of numbers, or HDF5; for "
+                    "a method say --seeding kmeans++ or random",
+                    task->file, (long long)n);
+        else if (n_values > 0 && n_values != d)
+            wrong_shape(task, count + 1, n_values, error);
+        else if (n_values > 0)
+            count++;
+    }
+    if (error->code == KM_OK && count != k)
+        wrong_shape(task, count, d, error);
+    free(extra);
+    free(line);
+    fclose(file);
+    return error->code;
+}
+
+/* ---- either ------------------------------------------------------------------------------------ */
+
+/* Reads `path`, in which `name` names an array or is NULL. */
+static km_code read_file(const km_seeding_task *task, const char *path, const char *name,
+                         double *centers, km_error *error)
+{
+    if (name != NULL || H5Fis_hdf5(path) > 0)
+        return read_h5(task, path, name, centers, error);
+    return read_text(task, centers, error);
+}
+
+/* An existing file name wins over the colon in FILE:/path. */
+static km_code read_centers(const km_seeding_task *task, double *centers, km_error *error)
+{
+    const char *colon = strstr(task->file, ":/");
+    if (access(task->file, F_OK) == 0 || colon == NULL)
+        return read_file(task, task->file, NULL, centers, error);
+    char *path = strndup(task->file, (size_t)(colon - task->file));
+    if (path == NULL)
+        return km_fail(error, KM_MEMORY, "out of memory (name of a file)");
+    read_file(task, path, colon + 1, centers, error);
+    free(path);
+    return error->code;
+}
+
+static km_code check_values(const km_seeding_task *task, const double *centers, km_error *error)
+{
+    const int64_t d = task->samples->n_features;
+    for (int64_t i = 0; i < task->n_clusters * d; i++)
+        if (!isfinite(centers[i]))
+            return km_fail(error, KM_DATA,
+                           "bad first centers (%s, center %lld, value %lld): NaN, infinite, or too "
+                           "far from all samples; centers are in the units of the features",
+                           task->file, (long long)(i / d), (long long)(i % d));
+    return KM_OK;
+}
+
+km_code km_seeding_from_file(const km_seeding_task *task, double *centers, km_error *error)
+{
+    const int64_t n = task->n_clusters * task->samples->n_features;
+    if (km_comm_rank(task->comm) == 0 && read_centers(task, centers, error) == KM_OK) {
+        km_transform_centers(task->transform, centers, task->n_clusters);
+        check_values(task, centers, error);
+    }
+    if (km_agree(task->comm, error) == KM_OK)
+        km_broadcast(task->comm, 0, centers, n * (int64_t)sizeof *centers);
+    return error->code;
+}

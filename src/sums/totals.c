@@ -1,0 +1,50 @@
+/* Totals of clusters: counts and sums of features, all integers, in one buffer. */
+#include "skymeans/sums.h"
+
+#include <stdlib.h>
+
+km_code km_totals_create(km_totals *totals, int64_t n_clusters, int64_t n_features, int n_words,
+                         km_error *error)
+{
+    const int64_t n_sums = n_clusters * n_features * n_words;
+    *totals = (km_totals){.n_clusters = n_clusters,
+                          .n_features = n_features,
+                          .n_words = n_words,
+                          .length = n_sums + n_clusters + KM_N_EXTRAS};
+    totals->words =
+        km_allocate_zeroed(totals->length, sizeof(int64_t), "sums of the clusters", error);
+    if (totals->words == NULL)
+        return error->code;
+    totals->counts = totals->words + n_sums;
+    totals->extras = totals->counts + n_clusters;
+    return KM_OK;
+}
+
+void km_totals_free(km_totals *totals)
+{
+    free(totals->words);
+    *totals = (km_totals){0};
+}
+
+void km_totals_carry(km_totals *totals)
+{
+    totals->n_pending = 0;
+    if (totals->n_words == 1)
+        return;
+    const int64_t d = totals->n_features;
+    for (int64_t c = 0; c < totals->n_clusters; c++)
+        for (int64_t j = 0; j < d; j++) {
+            int64_t *high = totals->words + 2 * c * d + j, *low = high + d;
+            const km_exact sum = km_carry((km_exact){*high, *low});
+            *high = sum.high;
+            *low = sum.low;
+        }
+}
+
+km_exact km_totals_get(const km_totals *totals, int64_t c, int64_t j)
+{
+    const int64_t d = totals->n_features;
+    if (totals->n_words == 1)
+        return (km_exact){0, totals->words[c * d + j]};
+    return (km_exact){totals->words[2 * c * d + j], totals->words[(2 * c + 1) * d + j]};
+}

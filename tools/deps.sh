@@ -1,0 +1,64 @@
+#!/bin/sh
+# deps.sh [lint]: sees that everything is there to build and test skymeans (with "lint": and to
+# check the style of its sources). On Debian and its like it installs what is missing, as root or,
+# with a person at the terminal, through sudo; elsewhere it prints the line to run, and stops.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config librandom123-dev
+    python3-h5py python3-astropy python3-matplotlib python3-sklearn'
+lint_packages='clang-format cppcheck shellcheck pyflakes3'
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+has_program() { command -v "$1" >/dev/null 2>&1; }
+
+has_header() {
+    printf '#include <%s>\n' "$1" | mpicc -E - >/dev/null 2>&1
+}
+
+# Prints the parts that are missing, whatever package they come in here.
+missing() {
+    for program in mpicc mpirun pkg-config; do
+        has_program $program || echo $program
+    done
+    tools/find-hdf5.sh "$scratch/cflags" "$scratch/libs" 2>/dev/null || echo 'parallel HDF5'
+    pkg-config --exists check 2>/dev/null || echo Check
+    has_header Random123/philox.h || echo Random123
+    tools/find-python.sh h5py numpy astropy matplotlib sklearn >/dev/null 2>&1 ||
+        echo 'Python with h5py, astropy, matplotlib, scikit-learn'
+    [ "${1:-}" = lint ] || return 0
+    for program in clang-format cppcheck shellcheck pyflakes3; do
+        has_program $program || echo $program
+    done
+}
+
+what=$(missing "$@")
+[ -n "$what" ] || exit 0
+[ "${1:-}" = lint ] && packages="$packages $lint_packages"
+# shellcheck disable=SC2086 # a list of words
+packages=$(echo $packages)
+install="apt-get install -y --no-install-recommends $packages"
+
+if has_program apt-get && [ "$(id -u)" = 0 ]; then
+    sudo=
+elif has_program apt-get && has_program sudo && [ -t 0 ]; then
+    sudo=sudo
+else
+    echo "make deps: missing: $(echo "$what" | paste -s -d, | sed 's/,/, /g')" >&2
+    echo "On Debian or Ubuntu:  sudo $install" >&2
+    echo "On Fedora or EPEL:    sudo dnf install openmpi-devel hdf5-openmpi-devel check-devel" \
+         "Random123-devel python3-h5py python3-astropy python3-matplotlib python3-scikit-learn" >&2
+    echo "With Spack:           spack install openmpi hdf5+mpi check random123 py-h5py py-astropy" \
+         "py-matplotlib py-scikit-learn" >&2
+    echo "With modules:         module load openmpi hdf5-parallel   (names differ: module avail)" >&2
+    exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -q && $sudo $install || exit 1
+what=$(missing "$@")
+if [ -n "$what" ]; then
+    echo "make deps: still missing after installing: $what" >&2
+    exit 1
+fi

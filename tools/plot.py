@@ -1,0 +1,548 @@
+#!/usr/bin/env python3
+"""Draw a clustering: the samples in their colours, the centers, the sizes, the convergence.
+
+Files are read in bounded pieces, and many samples become counts on a raster, so the memory does
+not depend on the number of rows.
+"""
+import argparse
+import collections
+import contextlib
+import os
+import sys
+
+# Shared file systems often refuse the locks that HDF5 asks for; reading needs none.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+
+USAGE, DATA, SYSTEM, MEMORY = 2, 3, 4, 5
+INTERNAL = 1
+
+try:
+    import h5py
+    import matplotlib
+    import numpy as np
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, MaxNLocator, StrMethodFormatter
+except ImportError as error:
+    module = (error.name or "numpy").split(".")[0]
+    print(f"plot.py: error: Python module missing ({module}): this python3 cannot import it; "
+          f"install python3-{module}, on Debian then run /usr/bin/python3", file=sys.stderr)
+    sys.exit(SYSTEM)
+
+PIECE_ROWS = 1 << 20     # rows in memory at a time
+SAMPLE_ROWS = 1 << 20    # rows that the axis ranges are taken from
+MARKER_ROWS = 5000       # more rows than this are drawn as a density
+NUMBERED_CLUSTERS = 40   # more centers than this get a dot without their number
+BINS = 120               # of the histogram of a single feature
+QUANTILES = (0.001, 0.999)  # the axes show these of the rows whatever their outliers are,
+REACH = 0.2              # further rows as far out as this part of their range,
+MARGIN = 0.03            # and some air
+FINE = 2                 # raster cells a pixel, each way
+PAIRS = ([0, 1], [0, 2], [1, 2])  # features of each panel
+GREY = (0.72, 0.72, 0.72)
+INK = "#30343b"
+STYLE = {
+    "font.size": 10, "axes.edgecolor": "#8a8f98", "axes.labelcolor": INK, "text.color": INK,
+    "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.titlesize": 10.5, "axes.titlelocation": "left",
+}
+
+COUNTS = StrMethodFormatter("{x:,.0f}")
+
+Result = collections.namedtuple("Result", "centers features units sizes labels history facts")
+
+
+class Failure(Exception):
+    """An expected failure: its exit code says whose fault it is, its text what to do."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors take one line, as all others."""
+
+    def error(self, message):
+        raise Failure(USAGE, f"bad command line: {message}; try --help")
+
+
+def reason(error):
+    """The first line of what a library says, which may be a page."""
+    lines = str(error).strip().splitlines()
+    return " ".join(lines[0].split()) if lines else type(error).__name__
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+def open_hdf5(path, stack):
+    with open(path, "rb"):
+        pass  # a missing file is the system's fault, which HDF5 does not tell from bad data
+    try:
+        return stack.enter_context(h5py.File(path, "r"))
+    except OSError as error:
+        raise Failure(DATA, f"not a readable HDF5 file ({path}): {reason(error)}; "
+                            "it may be another format or cut short") from error
+
+
+def read_result(path, file):
+    """All of a result but its labels, which stay in the file."""
+    for name in ("centers", "labels", "sizes", "history/iteration", "history/inertia",
+                 "history/shift"):
+        if not isinstance(file.get(name), h5py.Dataset):
+            raise Failure(DATA, f"not a result ({path}): it has no /{name}; "
+                                "give a file written by skymeans fit")
+    centers, sizes = file["centers"], file["sizes"][:]
+    features = texts(centers.attrs.get("features", ()))
+    if centers.ndim != 2 or 0 in centers.shape or centers.shape != (len(sizes), len(features)):
+        raise Failure(DATA, f"not a result ({path}, /centers): its shape, features and /sizes do "
+                            "not agree; give a file written by skymeans fit")
+    units = texts(centers.attrs.get("units", ()))
+    history = {name: file["history"][name][:] for name in ("iteration", "inertia", "shift")}
+    if len({values.shape for values in history.values()}) != 1:
+        raise Failure(DATA, f"not a result ({path}, /history): its parts differ in length; "
+                            "give a file written by skymeans fit")
+    facts = dict(file.attrs)
+    if "provenance" in file:
+        facts["dataset"] = file["provenance"].attrs.get("dataset")
+    return Result(centers[:], features, units + [""] * (len(features) - len(units)), sizes,
+                  file["labels"], history, facts)
+
+
+def texts(values):
+    return [text(value) for value in np.atleast_1d(values)]
+
+
+def text(value):
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def choose_dataset(result, wanted, path, file):
+    """The table inside the catalogue: the asked one, that of the fit, vaex's, the only one."""
+    recorded = result.facts.get("dataset")
+    dataset = wanted or (text(recorded) if recorded is not None else None)
+    if dataset is None:
+        found = ["/table/columns"] if "/table/columns" in file else candidates(file)
+        if len(found) != 1:
+            raise Failure(DATA, f"no single table ({path}): it has {', '.join(found) or 'none'}; "
+                                "choose with -d")
+        dataset = found[0]
+    if dataset not in file:
+        raise Failure(DATA, f"no such dataset ({path}, {dataset}): "
+                            f"it has {', '.join(candidates(file)) or 'none'}; choose with -d")
+    return dataset
+
+
+def candidates(file):
+    """Paths of what can be a table: 2-D and compound datasets, groups of 1-D datasets."""
+    found = []
+
+    def visit(name, node):
+        if name.split("/")[0] == "truth" or name.endswith(".__table_column_meta__"):
+            return
+        if isinstance(node, h5py.Dataset):
+            if node.dtype.names or (node.ndim == 2 and node.dtype.kind in "iufb"):
+                found.append("/" + name)
+        elif is_table(node):
+            found.append("/" + name)
+
+    file.visititems(visit)
+    return found
+
+
+def is_table(group):
+    columns = [node.get("data") if isinstance(node, h5py.Group) else node
+               for node in group.values()]
+    shapes = {node.shape if isinstance(node, h5py.Dataset) else None for node in columns}
+    return len(shapes) == 1 and all(shape and len(shape) == 1 for shape in shapes)
+
+
+def column_reader(node, feature, where):
+    """The rows of a column, and a function that reads a slice of them as float64."""
+    if isinstance(node, h5py.Group):
+        column = node.get(feature)
+        column = column.get("data") if isinstance(column, h5py.Group) else column
+        is_column = isinstance(column, h5py.Dataset) and column.ndim == 1
+        kind, index = column.dtype if is_column else None, lambda rows: (rows,)
+    elif node.dtype.names:
+        column, index = node, lambda rows: (feature, rows)
+        kind = node.dtype[feature] if feature in node.dtype.names else None
+    else:
+        column, index = node, lambda rows: (rows, int(feature))
+        is_column = node.ndim == 2 and feature.isdecimal() and int(feature) < node.shape[1]
+        kind = node.dtype if is_column else None
+    if kind is None or kind.kind not in "iufb":
+        raise Failure(DATA, f"no numeric column ({where}, {feature}): the result has this feature; "
+                            "name its catalogue; an expression is drawn only if import.py "
+                            "--derive made it a column before the fit")
+    return len(column), lambda rows: column[index(rows)].astype(np.float64)
+
+
+class Samples:
+    """The drawn features of all rows of all catalogue files, with their labels."""
+
+    def __init__(self, result, paths, files, dataset):
+        self.labels, self.n_clusters = result.labels, len(result.centers)
+        features = result.features[:3]
+        self.tables = []
+        for path, file in zip(paths, files):
+            node = file[choose_dataset(result, dataset, path, file)]
+            readers = [column_reader(node, feature, f"{path}, {node.name}")
+                       for feature in features]
+            if len({n_rows for n_rows, _ in readers}) != 1:
+                raise Failure(DATA, f"not a table ({path}, {node.name}): its columns differ in "
+                                    "length; choose another with -d")
+            self.tables.append((path, readers[0][0], [read for _, read in readers]))
+        self.n_rows = sum(n_rows for _, n_rows, _ in self.tables)
+        if self.n_rows != len(self.labels):
+            raise Failure(DATA, f"other rows ({', '.join(paths)}): the result labels "
+                                f"{len(self.labels)} rows, the catalogue has {self.n_rows}; "
+                                "give the files of the fit in its order")
+
+    def pieces(self):
+        """Values [rows][features] and labels [rows] of one bounded piece after the other."""
+        first = 0
+        for path, n_rows, readers in self.tables:
+            for start in range(0, n_rows, PIECE_ROWS):
+                rows = slice(start, min(start + PIECE_ROWS, n_rows))
+                try:
+                    values = np.stack([read(rows) for read in readers], axis=1)
+                    labels = self.labels[first + rows.start:first + rows.stop]
+                except OSError as error:
+                    raise Failure(SYSTEM, f"read failed ({path}): {reason(error)}; "
+                                          "the file may be damaged") from error
+                if not np.all((labels >= -1) & (labels < self.n_clusters)):
+                    raise Failure(DATA, "bad label (/labels): not the number of a cluster; "
+                                        "the result is damaged")
+                yield values, labels
+            first += n_rows
+
+    def ranges(self):
+        """[features][low, high] of the clustered rows without the outliers, with a margin."""
+        step = -(-self.n_rows // SAMPLE_ROWS) or 1
+        sample = np.concatenate([values[::step][labels[::step] >= 0]
+                                 for values, labels in self.pieces()])
+        sample = sample[np.isfinite(sample).all(axis=1)]
+        if not len(sample):
+            raise Failure(DATA, "nothing to draw (/labels): no row of the result has a cluster; "
+                                "check the fit")
+        low, high = np.quantile(sample, QUANTILES, axis=0)
+        reach = REACH * (high - low)
+        low, high = np.maximum(low - reach, sample.min(0)), np.minimum(high + reach, sample.max(0))
+        margin = np.where(high > low, MARGIN * (high - low), 0.5)
+        return np.stack([low - margin, high + margin], axis=1)
+
+
+# --- colours ------------------------------------------------------------------------------------
+
+def make_palette(n_clusters):
+    """RGB [n_clusters + 1]: one for each cluster, and last, so at index -1, the grey."""
+    distinct = ["#3b75af", "#e1812c", "#3a923a", "#c03d3e", "#8d69b8", "#1aa6b7", "#d684bd",
+                "#b59b1c", "#84584e"]
+    if n_clusters <= len(distinct):
+        colours = [matplotlib.colors.to_rgb(name) for name in distinct[:n_clusters]]
+    else:
+        # Hues a golden ratio apart never meet; three strengths keep the near ones apart.
+        number = np.arange(n_clusters)
+        colours = matplotlib.colors.hsv_to_rgb(np.stack([
+            number * 0.6180339887 % 1, np.choose(number % 3, [0.85, 0.6, 0.75]),
+            np.choose(number % 3, [0.75, 0.85, 0.55])], axis=1))
+        brightness = colours @ [0.30, 0.59, 0.11]
+        colours *= np.minimum(1, 0.5 / brightness)[:, None]  # white numbers stay legible on them
+    return np.vstack([colours, GREY])
+
+
+# --- panels of samples: add() takes each piece, draw() ends ------------------------------------
+
+class Markers:
+    """Two features of few samples, each drawn as a marker."""
+
+    def __init__(self, axes, pair, palette):
+        self.axes, self.pair, self.palette = axes, pair, palette
+
+    def add(self, values, labels):
+        x, y = values[:, self.pair].T
+        for part, order in ((labels < 0, 1), (labels >= 0, 2)):
+            self.axes.scatter(x[part], y[part], c=self.palette[labels[part]], s=16, alpha=0.75,
+                              linewidths=0, zorder=order)
+
+    def draw(self):
+        pass
+
+
+class Density:
+    """Two features of many samples: in each pixel the mean colour, the stronger the more rows."""
+
+    def __init__(self, axes, pair, palette, ranges):
+        self.axes, self.pair, self.palette, self.ranges = axes, pair, palette, ranges[pair]
+        window = axes.get_window_extent()
+        self.size = np.array([window.width, window.height], dtype=np.int64) * FINE
+        n_cells = self.size.prod()
+        self.layers = [(np.zeros(n_cells), np.zeros((3, n_cells))) for _ in range(2)]
+
+    def add(self, values, labels):
+        low, high = self.ranges.T
+        with np.errstate(invalid="ignore"):
+            place = (values[:, self.pair] - low) / (high - low)
+            inside = ((place >= 0) & (place < 1)).all(axis=1)
+        column, row = (place[inside] * self.size).astype(np.int64).T
+        cell, labels = row * self.size[0] + column, labels[inside]
+        for (counts, colours), part in zip(self.layers, (labels < 0, labels >= 0)):
+            counts += np.bincount(cell[part], minlength=len(counts))
+            for sums, shade in zip(colours, self.palette[labels[part]].T):
+                sums += np.bincount(cell[part], shade, minlength=len(counts))
+
+    def draw(self):
+        image = np.ones((*self.size[::-1], 3))
+        for counts, colours in self.layers:  # rows without a cluster lie below the others
+            paint(image, counts.reshape(image.shape[:2]), colours)
+        self.axes.imshow(image, origin="lower", aspect="auto", extent=self.ranges.ravel())
+
+
+def paint(image, counts, colours):
+    """Lay a layer over the image; its opacity and depth go with the logarithm of the counts."""
+    weight = spread(counts)
+    if not weight.any():
+        return
+    strength = np.log1p(weight) / np.log1p(np.quantile(weight[weight > 0], 0.995))
+    strength = np.clip(strength, 0, 1)
+    opacity = 0.4 * np.minimum(weight, 1) + 0.6 * strength
+    depth = (1 - 0.3 * strength ** 2) / np.maximum(weight, 1e-9)
+    for channel, sums in enumerate(colours):
+        colour = spread(sums.reshape(weight.shape)) * depth
+        image[..., channel] += opacity * (colour - image[..., channel])
+    np.clip(image, 0, 1, out=image)
+
+
+def spread(values):
+    """Widen each cell to a round dot, or a lonely star would not be seen."""
+    padded = np.pad(values, 2)
+    rows, columns = values.shape
+    total = np.zeros(values.shape)
+    for i, j in np.ndindex(5, 5):
+        square = (i - 2) ** 2 + (j - 2) ** 2
+        if square <= 5:
+            total += np.exp(-square / 3.5) * padded[i:i + rows, j:j + columns]
+    return total
+
+
+class Histogram:
+    """A single feature: the number of rows of each cluster along it."""
+
+    def __init__(self, axes, palette, ranges):
+        self.axes, self.palette = axes, palette
+        self.edges = np.linspace(*ranges[0], BINS + 1)
+        self.counts = np.zeros((len(palette) - 1, BINS), dtype=np.int64)
+
+    def add(self, values, labels):
+        place = np.searchsorted(self.edges, values[:, 0], side="right") - 1
+        inside = (place >= 0) & (place < BINS) & (labels >= 0)
+        flat = labels[inside].astype(np.int64) * BINS + place[inside]
+        self.counts += np.bincount(flat, minlength=self.counts.size).reshape(self.counts.shape)
+
+    def draw(self):
+        for counts, colour in zip(self.counts, self.palette):
+            self.axes.stairs(counts, self.edges, fill=True, color=colour, alpha=0.55)
+            self.axes.stairs(counts, self.edges, color=colour, linewidth=1)
+        self.axes.set_ylim(0, 1.12 * self.counts.max())
+
+
+# --- the picture --------------------------------------------------------------------------------
+
+def draw_picture(result, samples, catalogue):
+    figure = Figure(figsize=(12, 7), dpi=100, constrained_layout=True)
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
+    palette = make_palette(len(result.centers))
+    sample_axes, size_axes, history_axes = lay_out(figure, len(result.features))
+    figure.suptitle(headline(result, samples.n_rows, catalogue), fontsize=13, x=0.012, ha="left")
+    draw_sizes(size_axes, result.sizes, palette)
+    draw_history(history_axes, result.history)
+    draw_samples(figure, sample_axes, result, samples, palette)
+    return figure
+
+
+def lay_out(figure, n_features):
+    """Axes for the samples (three from three features on), the sizes, the convergence."""
+    if n_features < 3:
+        left, right = figure.add_gridspec(1, 2, width_ratios=[1.65, 1])
+        samples, others = left.subgridspec(1, 1), right.subgridspec(2, 1)
+    else:
+        top, bottom = figure.add_gridspec(2, 1, height_ratios=[1.4, 1])
+        samples, others = top.subgridspec(1, 3), bottom.subgridspec(1, 2)
+    return [figure.add_subplot(cell) for cell in samples], *map(figure.add_subplot, others)
+
+
+def draw_samples(figure, all_axes, result, samples, palette):
+    ranges = samples.ranges()
+    finish_axes(all_axes, result, ranges, palette)
+    figure.draw_without_rendering()  # now the axes know their size in pixels
+    if len(result.features) == 1:
+        panels = [Histogram(all_axes[0], palette, ranges)]
+    elif samples.n_rows <= MARKER_ROWS:
+        panels = [Markers(axes, pair, palette) for axes, pair in zip(all_axes, PAIRS)]
+    else:
+        panels = [Density(axes, pair, palette, ranges) for axes, pair in zip(all_axes, PAIRS)]
+    for values, labels in samples.pieces():
+        for panel in panels:
+            panel.add(values, labels)
+    for panel in panels:
+        panel.draw()
+
+
+def finish_axes(all_axes, result, ranges, palette):
+    names = [axis_label(*names) for names in zip(result.features, result.units)]
+    if len(names) == 1:
+        axes, = all_axes
+        axes.set(xlabel=names[0], xlim=ranges[0], ylabel="rows")
+        axes.yaxis.set_major_formatter(COUNTS)
+        draw_centers(axes, result.centers[:, 0], np.full(len(result.centers), 0.96), palette,
+                     axes.get_xaxis_transform())
+        return
+    for axes, (x, y) in zip(all_axes, PAIRS):
+        is_magnitude = "mag" in result.features[y].lower()
+        axes.set(xlabel=names[x], ylabel=names[y], xlim=ranges[x],
+                 ylim=ranges[y][::-1] if is_magnitude else ranges[y])  # bright is up
+        draw_centers(axes, result.centers[:, x], result.centers[:, y], palette, axes.transData)
+
+
+def axis_label(feature, unit):
+    name = f"column {feature}" if feature.isdecimal() else feature
+    return (f"{name} [{unit}]" if unit else name).replace("$", r"\$")
+
+
+def draw_centers(axes, x, y, palette, transform):
+    """Discs with a white rim; those of outlying clusters are cut off and claim no space."""
+    is_numbered = len(x) <= NUMBERED_CLUSTERS
+    style = {"transform": transform, "clip_on": True, "in_layout": False}
+    area = 170 if is_numbered else 26
+    clusters = np.arange(len(x))
+    for layer in np.split(clusters, len(x)) if is_numbered else [clusters]:
+        style["zorder"] = 5 + layer[0]  # so that a disc hides the number of one below
+        axes.scatter(x[layer], y[layer], s=1.5 * area, color="white", edgecolors=INK,
+                     linewidths=0.8, **style)
+        axes.scatter(x[layer], y[layer], s=area, color=palette[layer], linewidths=0, **style)
+        if is_numbered:
+            axes.text(x[layer[0]], y[layer[0]], layer[0], ha="center", va="center",
+                      color="white", fontsize=9, fontweight="bold", **style)
+
+
+def draw_sizes(axes, sizes, palette):
+    """Bars by number, or by size if the numbers are too many to be shown at the centers."""
+    number = np.arange(len(sizes))
+    is_numbered = len(sizes) <= NUMBERED_CLUSTERS
+    order = number if is_numbered else np.argsort(-sizes, kind="stable")
+    axes.bar(number, sizes[order], width=0.8 if is_numbered else 1.0, color=palette[order])
+    if sizes.max() > 300 * max(sizes.min(), 1):
+        axes.set_yscale("log")
+    else:
+        axes.yaxis.set_major_formatter(COUNTS)
+    axes.xaxis.set_major_locator(FixedLocator(number) if len(sizes) <= 12
+                                 else MaxNLocator(integer=True))
+    axes.set(title="Cluster sizes", xlabel="cluster" if is_numbered else "clusters by size",
+             ylabel="rows", xlim=(-0.6, len(sizes) - 0.4))
+
+
+def draw_history(axes, history):
+    iteration, inertia, shift = (history[name] for name in ("iteration", "inertia", "shift"))
+    style = {"marker": "o", "linewidth": 1.5, "markersize": 3 if len(iteration) <= 60 else 0}
+    axes.plot(iteration, inertia, color="#3b75af", **style)
+    axes.set(title="Convergence", xlabel="iteration")
+    axes.set_ylabel("inertia", color="#3b75af")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if (shift > 0).any():  # the last one is often 0, which a logarithm leaves out
+        right = axes.twinx()
+        right.spines["right"].set_visible(True)
+        right.semilogy(iteration, np.where(shift > 0, shift, np.nan), color="#e1812c", **style)
+        right.set_ylabel("shift", color="#e1812c")
+
+
+def headline(result, n_rows, catalogue):
+    used = int(result.sizes.sum())
+    rows = f"{used:,} of {n_rows:,} rows" if used < n_rows else f"{n_rows:,} rows"
+    words = [f"{catalogue}: {rows} in {len(result.centers)} clusters"]
+    if "n_iterations" in result.facts:
+        verb = "converged after" if result.facts.get("converged", True) else "stopped after"
+        words.append(f"{verb} {result.facts['n_iterations']} iterations")
+    if "inertia" in result.facts:
+        words.append(f"inertia {result.facts['inertia']:.6g}")
+    if len(result.features) > 3:
+        words.append(f"first 3 of {len(result.features)} features")
+    return ", ".join(words).replace("$", r"\$")
+
+
+def save(figure, path):
+    """Write beside and rename: the picture appears whole or not at all."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}")
+    try:
+        figure.savefig(temporary, format=picture_format(path))
+        os.replace(temporary, path)
+    except OSError as error:
+        raise Failure(SYSTEM, f"cannot write ({path}): {error.strerror}; "
+                              "check the folder and its free space") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+
+def picture_format(path):
+    return os.path.splitext(path)[1][1:].lower()
+
+
+# --- command line -------------------------------------------------------------------------------
+
+def parse_command_line(arguments):
+    parser = Parser(
+        prog="plot.py", allow_abbrev=False,
+        usage="plot.py RESULT.h5 CATALOGUE... -o PICTURE [-d DATASET]",
+        description="Draw a result of skymeans fit over its catalogue.")
+    parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("-o", dest="picture", required=True, metavar="PICTURE",
+                        help="the picture: .png, .pdf, .svg; an old one is replaced")
+    parser.add_argument("-d", dest="dataset", metavar="DATASET",
+                        help="table or 2-D array inside the catalogue; default: that of the fit")
+    options = parser.parse_intermixed_args(arguments)
+    if len(options.files) < 2:
+        parser.error("RESULT.h5 and CATALOGUE are required")
+    if picture_format(options.picture) not in ("png", "pdf", "svg"):
+        parser.error(f"-o {options.picture} does not end in .png, .pdf or .svg")
+    options.result, *options.catalogues = options.files
+    return options
+
+
+def run(arguments):
+    options = parse_command_line(arguments)
+    folder = os.path.dirname(options.picture) or "."
+    if not os.path.isdir(folder):
+        raise Failure(SYSTEM, f"cannot write ({options.picture}): no folder {folder}; "
+                              "create it first")
+    with contextlib.ExitStack() as stack:
+        result = read_result(options.result, open_hdf5(options.result, stack))
+        files = [open_hdf5(path, stack) for path in options.catalogues]
+        samples = Samples(result, options.catalogues, files, options.dataset)
+        name = os.path.basename(options.catalogues[0]) + (" ..." if len(files) > 1 else "")
+        with matplotlib.rc_context(STYLE):
+            save(draw_picture(result, samples, name), options.picture)
+    print(f"{samples.n_rows} rows, {len(result.centers)} clusters: {options.picture}")
+
+
+def main():
+    try:
+        run(sys.argv[1:])
+        return 0
+    except Failure as failure:
+        code, message = failure.code, str(failure)
+    except MemoryError:
+        code, message = MEMORY, "out of memory: the picture does not fit; use a larger machine"
+    except OSError as error:
+        code = SYSTEM
+        message = f"cannot read ({error.filename}): {error.strerror}; check path and permissions"
+    except KeyboardInterrupt:
+        code, message = SYSTEM, "interrupted: no picture was written; run the command again"
+    except Exception as error:
+        code, message = INTERNAL, f"internal error: {type(error).__name__}: {reason(error)}"
+    print(f"plot.py: error: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
