@@ -29,11 +29,17 @@ $(BUILD)/base/version.o:   extra  = -DKM_GIT_COMMIT='"$(commit)"'
 
 unused   := $(patsubst %,src/kernels/%.c,$(filter-out $(vector),avx2 avx512 neon))
 sources  := $(filter-out $(unused),$(wildcard src/*/*.c))
-library  := $(sources:src/%.c=$(BUILD)/%.o)
+objects  := $(sources:src/%.c=$(BUILD)/%.o)
+library  := $(BUILD)/libskymeans.a
 tests    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 
 .PHONY: all
 all: $(BUILD)/skymeans
+
+# Everything but main, for the program and for the tests.
+$(library): $(objects)
+	rm -f $@
+	$(AR) rcs $@ $^
 
 $(BUILD)/skymeans: $(BUILD)/main.o $(library)
 	$(CC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $^ $$(cat $(BUILD)/hdf5.libs) -lm
@@ -70,7 +76,7 @@ run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
 demo: deps
 	@$(MAKE) --no-print-directory all
 	$(run_env) mpirun -n 2 $(BUILD)/skymeans fit data/hipparcos.h5 -c b_v,abs_mag \
-	    --scale standard -k 6 --random-seed 0 -o $(BUILD)/demo.h5 --overwrite
+	    --scale standard -k 6 --random-seed 26 -o $(BUILD)/demo.h5 --overwrite
 	@$$(tools/find-python.sh h5py numpy matplotlib) tools/plot.py \
 	    $(BUILD)/demo.h5 data/hipparcos.h5 -o $(BUILD)/demo.png
 	@echo "The picture: $(BUILD)/demo.png"
@@ -101,4 +107,4 @@ help:
 	@echo 'make install   to PREFIX=/usr/local'
 	@echo 'make clean     remove build/'
 
--include $(library:.o=.d) $(BUILD)/main.d $(tests:=.d)
+-include $(objects:.o=.d) $(BUILD)/main.d $(tests:=.d)

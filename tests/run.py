@@ -1,0 +1,103 @@
+"""Runs the tests that `make check` built and closes with one total line.
+
+C tests (build/tests/test_*) run under mpirun on 1, 2, 3 and 4 ranks; Python tests (tests/test_*.py)
+run as they are. Each has a timeout, after which it and everything it started is killed.
+"""
+import argparse
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / os.environ.get("BUILD", "build")
+RANKS = [1, 2, 3, 4]
+TIMEOUT = {".c": 120, ".py": 600}  # seconds, for one run of one file
+CHECK_LINE = re.compile(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)")
+UNITTEST_LINE = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
+UNITTEST_COUNT = re.compile(r"(failures|errors|skipped|expected failures)=(\d+)")
+
+
+def run(command, seconds):
+    """Exit status (None after a timeout) and output of a command."""
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors="replace",
+                               start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=seconds)
+        return process.returncode, output
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        return None, f"{output}\ntimeout after {seconds} s"
+
+
+def count_check(output):
+    """Tests that passed, failed and were skipped, by Check's closing line; None without one."""
+    found = CHECK_LINE.search(output)
+    if not found:
+        return None
+    total, failures, errors = map(int, found.groups())
+    return total - failures - errors, failures + errors, 0
+
+
+def count_unittest(output):
+    """The same by the closing lines of Python's unittest."""
+    found = UNITTEST_LINE.search(output)
+    if not found:
+        return None
+    counts = {name: int(number) for name, number in UNITTEST_COUNT.findall(output[found.end():])}
+    failed = counts.get("failures", 0) + counts.get("errors", 0)
+    skipped = counts.get("skipped", 0)
+    return int(found.group(1)) - failed - skipped, failed, skipped
+
+
+def run_test(name, command, seconds, count):
+    """Runs one test file, prints a line about it and what it said if it failed."""
+    start = time.monotonic()
+    status, output = run(command, seconds)
+    passed, failed, skipped = count(output) or (0, 1, 0)
+    if status != 0 and failed == 0:
+        failed = 1
+    print(f"{'ok  ' if failed == 0 else 'FAIL'} {name:32} {passed:4} passed {failed:3} failed "
+          f"{skipped:3} skipped {time.monotonic() - start:7.1f} s", flush=True)
+    if failed:
+        print(output, flush=True)
+    for reason in set(re.findall(r"skipped '(.*)'", output)):
+        print(f"     skipped: {reason}", flush=True)
+    return passed, failed, skipped
+
+
+def jobs(wanted, ranks):
+    """Name, command, timeout and counter of each run."""
+    for path in sorted((ROOT / "tests").glob("test_*")):
+        if wanted and path.stem != f"test_{wanted}":
+            continue
+        if path.suffix == ".c":
+            binary = BUILD / "tests" / path.stem
+            for n in ranks:
+                yield (f"{path.stem} on {n}", ["mpirun", "-n", str(n), str(binary)],
+                       TIMEOUT[".c"], count_check)
+        elif path.suffix == ".py":
+            yield (path.name, [sys.executable, str(path), "-v"], TIMEOUT[".py"], count_unittest)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="run the tests")
+    parser.add_argument("--test", help="only tests/test_NAME")
+    parser.add_argument("--ranks", type=int, help="C tests on this number of ranks only")
+    arguments = parser.parse_args()
+    ranks = [arguments.ranks] if arguments.ranks else RANKS
+    totals = [run_test(*job) for job in jobs(arguments.test, ranks)]
+    if not totals:
+        sys.exit(f"no test is called {arguments.test}: see tests/")
+    passed, failed, skipped = map(sum, zip(*totals))
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
