@@ -79,14 +79,19 @@ static km_code check_rows(story *s)
 static km_code read_samples(story *s)
 {
     const double start = km_now();
-    if (km_catalogue_read(&s->catalogue, (km_missing)s->options.missing, s->comm, &s->samples,
-                          &s->bytes_read, &s->error) == KM_OK &&
-        check_rows(s) == KM_OK) {
-        s->record.features_hash = km_hash_samples(&s->samples, s->comm);
-        km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
-                           s->catalogue.names, s->comm, &s->error);
-    }
+    km_catalogue_read(&s->catalogue, (km_missing)s->options.missing, s->comm, &s->samples,
+                      &s->bytes_read, &s->error);
     km_timer_add(&s->timers, KM_PHASE_READ, start);
+    return s->error.code == KM_OK ? check_rows(s) : s->error.code;
+}
+
+static km_code scale_samples(story *s)
+{
+    const double start = km_now();
+    s->record.features_hash = km_hash_samples(&s->samples, s->comm);
+    km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples, s->catalogue.names,
+                       s->comm, &s->error);
+    km_timer_add(&s->timers, KM_PHASE_ORDER, start);
     return s->error.code;
 }
 
@@ -101,9 +106,9 @@ static km_code seed(story *s)
                                   .random_seed = s->options.random_seed,
                                   .file = s->options.seeding,
                                   .comm = s->comm};
-    s->first_centers = km_allocate(s->options.clusters,
-                                   (size_t)s->catalogue.n_features * sizeof *s->first_centers,
-                                   "first centers", &s->error);
+    s->first_centers =
+        km_allocate(s->options.clusters, (size_t)s->catalogue.n_features * sizeof *s->first_centers,
+                    "first centers", &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK) {
         if (s->plan.seeding != NULL)
             s->plan.seeding->choose(&task, s->first_centers, &s->error);
@@ -155,7 +160,8 @@ static void warn(const story *s)
 static void run_fit(story *s)
 {
     if (open_catalogue(s) != KM_OK || say_columns(s) != KM_OK || read_samples(s) != KM_OK ||
-        seed(s) != KM_OK || fit(s) != KM_OK || write_result(s) != KM_OK)
+        scale_samples(s) != KM_OK || seed(s) != KM_OK || fit(s) != KM_OK ||
+        write_result(s) != KM_OK)
         return;
     km_summary_print(&s->record, &s->timers, s->bytes_read, &s->log, s->comm);
     warn(s);

@@ -16,13 +16,13 @@
 
 Suite *make_suite(void);
 
-/* Collective: fails on all ranks if the condition is false on any. Where ranks go on to a collective
- * call, a plain ck_assert would leave the others waiting in it. */
-#define ck_assert_all(condition)                                                                   \
-    do {                                                                                           \
-        int here_ = (condition) ? 1 : 0, everywhere_;                                              \
-        MPI_Allreduce(&here_, &everywhere_, 1, MPI_INT, MPI_LAND, MPI_COMM_WORLD);                 \
-        ck_assert_msg(everywhere_, "%s (%s on this rank)", #condition, here_ ? "true" : "FALSE");  \
+/* Collective: fails on all ranks if the condition is false on any. Where ranks go on to a
+ * collective call, a plain ck_assert would leave the others waiting in it. */
+#define ck_assert_all(condition)                                                                  \
+    do {                                                                                          \
+        int here_ = (condition) ? 1 : 0, everywhere_;                                             \
+        MPI_Allreduce(&here_, &everywhere_, 1, MPI_INT, MPI_LAND, MPI_COMM_WORLD);                \
+        ck_assert_msg(everywhere_, "%s (%s on this rank)", #condition, here_ ? "true" : "FALSE"); \
     } while (0)
 
 /* A suite of one test case that holds these tests. */

@@ -7,7 +7,8 @@
 
 static double random_in(uint64_t index, double lowest, double highest)
 {
-    return lowest + (highest - lowest) * ((double)(km_random(7, KM_RANDOM_DRAW, index) >> 11) * 0x1p-53);
+    return lowest +
+           (highest - lowest) * ((double)(km_random(7, KM_RANDOM_DRAW, index) >> 11) * 0x1p-53);
 }
 
 /* The exact sum of grid points of n values, carried once at the end. */
@@ -148,9 +149,9 @@ END_TEST
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        sums_do_not_depend_on_order,       means_are_within_half_a_unit,
-        two_words_see_ones_beside_1e15,    the_largest_sum_does_not_overflow,
-        constants_and_extremes_are_exact,  totals_of_ranks_merge_exactly,
+        sums_do_not_depend_on_order,      means_are_within_half_a_unit,
+        two_words_see_ones_beside_1e15,   the_largest_sum_does_not_overflow,
+        constants_and_extremes_are_exact, totals_of_ranks_merge_exactly,
         double2_keeps_106_bits,
     };
     return SUITE_OF("sums", tests);

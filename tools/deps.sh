@@ -5,8 +5,8 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config librandom123-dev
-    python3-h5py python3-astropy python3-matplotlib python3-sklearn'
+packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config librandom123-dev '
+packages=$packages'python3-h5py python3-astropy python3-matplotlib python3-sklearn'
 lint_packages='clang-format cppcheck shellcheck pyflakes3'
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
@@ -36,8 +36,6 @@ missing() {
 what=$(missing "$@")
 [ -n "$what" ] || exit 0
 [ "${1:-}" = lint ] && packages="$packages $lint_packages"
-# shellcheck disable=SC2086 # a list of words
-packages=$(echo $packages)
 install="apt-get install -y --no-install-recommends $packages"
 
 if has_program apt-get && [ "$(id -u)" = 0 ]; then
@@ -56,6 +54,7 @@ else
 fi
 
 export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # a command of several words
 $sudo apt-get update -q && $sudo $install || exit 1
 what=$(missing "$@")
 if [ -n "$what" ]; then

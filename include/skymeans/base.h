@@ -1,4 +1,5 @@
-/* base.h - what every room stands on: errors, memory, slabs, random numbers, hashes, timers, messages.
+/* base.h - what every room stands on: errors, memory, slabs, random numbers, hashes, timers,
+ * messages.
  *
  * Nothing here communicates; every function is local to its rank. */
 #ifndef SKYMEANS_BASE_H
@@ -34,7 +35,8 @@ typedef struct km_error {
 km_code km_fail(km_error *error, km_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------------------------------
+ */
 
 /* An uninitialised array of `count` elements of `size` bytes, aligned for any vector unit; the
  * caller owns it and frees it with free(). NULL, and KM_MEMORY in `error`, if it can't be had;
@@ -44,7 +46,8 @@ void *km_allocate(int64_t count, size_t size, const char *what, km_error *error)
 /* The same, filled with zero bytes. */
 void *km_allocate_zeroed(int64_t count, size_t size, const char *what, km_error *error);
 
-/* ---- slabs ------------------------------------------------------------------------------------- */
+/* ---- slabs -------------------------------------------------------------------------------------
+ */
 
 /* Rows, and samples in memory, come in blocks of this many: a block is the kernel's tile. */
 enum { KM_BLOCK = 64 };
@@ -59,7 +62,8 @@ typedef struct km_rows {
  * ranks differ by more than one block. With more ranks than blocks some slabs are empty. */
 km_rows km_slab(int64_t n_rows, int n_ranks, int rank);
 
-/* ---- random numbers ---------------------------------------------------------------------------- */
+/* ---- random numbers ----------------------------------------------------------------------------
+ */
 
 /* What a random number is for; each purpose has its own stream. */
 typedef enum km_purpose {
@@ -75,7 +79,8 @@ uint64_t km_random(uint64_t seed, km_purpose purpose, uint64_t index);
 /* floor(total * random / 2^64): an integer in [0, total), for total > 0. */
 uint64_t km_random_below(uint64_t total, uint64_t random);
 
-/* ---- hashes ------------------------------------------------------------------------------------ */
+/* ---- hashes ------------------------------------------------------------------------------------
+ */
 
 /* A bijective mix of 64 bits (the finaliser of splitmix64). */
 uint64_t km_mix(uint64_t bits);
@@ -86,7 +91,8 @@ uint64_t km_hash_label(int64_t row, int32_t label);
 /* Folds the bits of `count` numbers, in order, into `hash`; -0 counts as +0. */
 uint64_t km_hash_doubles(uint64_t hash, const double *values, int64_t count);
 
-/* ---- precision ---------------------------------------------------------------------------------- */
+/* ---- precision ----------------------------------------------------------------------------------
+ */
 
 /* Working precision of the samples: distances and decisions are made in it. */
 typedef enum km_precision { KM_FLOAT32, KM_FLOAT64 } km_precision;
@@ -97,12 +103,14 @@ size_t km_precision_size(km_precision precision); /* bytes a value */
 __extension__ typedef __int128 km_int128;
 __extension__ typedef unsigned __int128 km_uint128;
 
-/* ---- arithmetic -------------------------------------------------------------------------------- */
+/* ---- arithmetic --------------------------------------------------------------------------------
+ */
 
 /* Sets rounding and denormals to the IEEE defaults in this thread; libraries change them. */
 void km_set_ieee_arithmetic(void);
 
-/* ---- timers ------------------------------------------------------------------------------------ */
+/* ---- timers ------------------------------------------------------------------------------------
+ */
 
 typedef enum km_phase {
     KM_PHASE_OPEN,
@@ -129,7 +137,8 @@ double km_now(void);
 /* Adds the time since `start` to a phase and returns the time now, the start of the next one. */
 double km_timer_add(km_timers *timers, km_phase phase, double start);
 
-/* ---- messages ---------------------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------------------------------
+ */
 
 typedef enum km_verbosity { KM_QUIET, KM_NORMAL, KM_VERBOSE } km_verbosity;
 
@@ -148,7 +157,8 @@ void km_warn(const km_log *log, const char *format, ...) __attribute__((format(p
 /* "skymeans: ..." with --verbose. */
 void km_say(const km_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* ---- text -------------------------------------------------------------------------------------- */
+/* ---- text --------------------------------------------------------------------------------------
+ */
 
 /* A whole number, or a finite real one, and nothing after it; false otherwise. */
 bool km_parse_int64(const char *text, int64_t *value);
@@ -159,7 +169,8 @@ bool km_parse_double(const char *text, double *value);
  * other, upper and lower case alike; for "did you mean". */
 int km_edit_distance(const char *a, const char *b);
 
-/* ---- version ----------------------------------------------------------------------------------- */
+/* ---- version -----------------------------------------------------------------------------------
+ */
 
 #define KM_VERSION "0.1.0"
 

@@ -15,11 +15,11 @@ enum { KM_NAME_SIZE = 128, KM_UNITS_SIZE = 64, KM_PATH_SIZE = 1024 };
 /* A column of a table; plain bytes, so that it can be broadcast. */
 typedef struct km_column {
     char name[KM_NAME_SIZE];
-    char units[KM_UNITS_SIZE];   /* empty if the file has none */
-    char dataset[KM_PATH_SIZE];  /* where its values are in the file */
-    int64_t position;            /* its column of that dataset; 0 if it has one dimension */
+    char units[KM_UNITS_SIZE];  /* empty if the file has none */
+    char dataset[KM_PATH_SIZE]; /* where its values are in the file */
+    int64_t position;           /* its column of that dataset; 0 if it has one dimension */
     bool is_numeric, is_floating;
-    bool fits_float32;           /* float32, or an integer of at most 16 bits, by type */
+    bool fits_float32; /* float32, or an integer of at most 16 bits, by type */
 } km_column;
 
 typedef struct km_table {
@@ -38,13 +38,14 @@ typedef struct km_tables {
 km_code km_tables_find(hid_t file, km_tables *tables, km_error *error);
 void km_tables_free(km_tables *tables);
 
-/* The table that -d names, or the only one if `name` is NULL. KM_DATA, with the candidates, if there
- * is none or several; `file` is for messages. */
+/* The table that -d names, or the only one if `name` is NULL. KM_DATA, with the candidates, if
+ * there is none or several; `file` is for messages. */
 const km_table *km_tables_choose(const km_tables *tables, const char *name, const char *file,
                                  km_error *error);
 
 /* The columns in a list as -c takes it; all floating-point columns (all of an array) if it is NULL.
- * A new array of *count columns, which the caller frees; NULL and KM_DATA or KM_MEMORY on failure. */
+ * A new array of *count columns, which the caller frees; NULL and KM_DATA or KM_MEMORY on failure.
+ */
 km_column *km_table_select(const km_table *table, const char *list, const char *file,
                            int64_t *count, km_error *error);
 

@@ -18,7 +18,8 @@ void km_h5_start(void);
  * lives until the next call. */
 const char *km_h5_reason(void);
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading -----------------------------------------------------------------------------------
+ */
 
 /* Opens a file for reading, on this rank alone (comm = MPI_COMM_NULL) or together. KM_SYSTEM if it
  * isn't there or can't be read, KM_DATA if it is not a whole HDF5 file. Close with H5Fclose. */
@@ -51,7 +52,8 @@ bool km_h5_read_all(hid_t file, const char *name, hid_t type, void *values);
 /* A text attribute of an object, cut to `size`; empty if there is none, or it is not text. */
 void km_h5_read_text(hid_t object, const char *name, char *text, size_t size);
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing -----------------------------------------------------------------------------------
+ */
 
 /* Attributes and small datasets, written by one rank. False, with HDF5's stack set, on failure. */
 bool km_h5_write_attribute(hid_t object, const char *name, hid_t type, const void *value);
@@ -66,14 +68,16 @@ bool km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
 /* Opens a file that exists for writing, together. KM_SYSTEM if it can't be. */
 km_code km_h5_open_for_writing(const char *path, MPI_Comm comm, hid_t *file, km_error *error);
 
-/* Writes this rank's rows of a one-dimensional dataset, or reads them back into `values`, in bounded
- * pieces; the type in memory is the type in the file. Collective over the ranks that opened it. */
+/* Writes this rank's rows of a one-dimensional dataset, or reads them back into `values`, in
+ * bounded pieces; the type in memory is the type in the file. Collective over the ranks that opened
+ * it. */
 km_code km_h5_write_rows(hid_t file, MPI_Comm comm, const char *name, hid_t type, km_rows rows,
                          const void *values, km_error *error);
 km_code km_h5_reread_rows(hid_t file, MPI_Comm comm, const char *name, hid_t type, km_rows rows,
                           void *values, km_error *error);
 
-/* ---- a file that appears whole or not at all --------------------------------------------------- */
+/* ---- a file that appears whole or not at all ---------------------------------------------------
+ */
 
 /* Makes what was written to `from` durable and gives it its final name `to`, which is replaced only
  * if asked to. By one rank. KM_USAGE if `to` exists, KM_SYSTEM if the disk refuses. */

@@ -9,11 +9,23 @@
 
 #include "skymeans/base.h"
 
+/* Squared distances of the samples of a block, in working precision. */
+typedef union km_distances {
+    _Alignas(64) float float32[KM_BLOCK];
+    double float64[KM_BLOCK];
+} km_distances;
+
+static inline double km_distance_of(const km_distances *distances2, km_precision precision,
+                                    int lane)
+{
+    return precision == KM_FLOAT32 ? (double)distances2->float32[lane] : distances2->float64[lane];
+}
+
 /* For the KM_BLOCK samples of one block the number of the nearest center and the canonical squared
- * distance to it. All arrays in the working precision of the kernel: block [d][KM_BLOCK], centers
- * [k][d], distances2 [KM_BLOCK]; labels [KM_BLOCK]. Values and centers are finite; k >= 1. */
+ * distance to it. In the working precision of the kernel: block [d][KM_BLOCK], centers [k][d];
+ * labels [KM_BLOCK]. Values are finite; k >= 1. */
 typedef void km_nearest(const void *block, const void *centers, int64_t n_features,
-                        int64_t n_centers, int32_t *labels, void *distances2);
+                        int64_t n_centers, int32_t *labels, km_distances *distances2);
 
 typedef struct km_kernel {
     const char *name;

@@ -28,7 +28,12 @@ typedef struct km_options {
 } km_options;
 
 /* What to do with a command line. */
-typedef enum km_action { KM_ACTION_FIT, KM_ACTION_HELP, KM_ACTION_FIT_HELP, KM_ACTION_VERSION } km_action;
+typedef enum km_action {
+    KM_ACTION_FIT,
+    KM_ACTION_HELP,
+    KM_ACTION_FIT_HELP,
+    KM_ACTION_VERSION
+} km_action;
 
 /* Reads the command line. KM_USAGE, saying what is wrong with it. */
 km_code km_options_parse(int argc, char **argv, km_action *action, km_options *options,
@@ -47,8 +52,8 @@ typedef struct km_plan {
     int64_t seeding_rows;
 } km_plan;
 
-/* `kernels` are those that all ranks can run. KM_USAGE or KM_DATA if the options don't fit each other
- * or the catalogue's number of rows. */
+/* `kernels` are those that all ranks can run. KM_USAGE or KM_DATA if the options don't fit each
+ * other or the catalogue's number of rows. */
 km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, uint64_t kernels,
                        km_error *error);
 

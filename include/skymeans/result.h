@@ -21,10 +21,10 @@ typedef struct km_record {
     const km_fit *fit;
     const char *command; /* the command line, with blanks between its words */
     int64_t n_used, n_missing;
-    double started;          /* seconds since 1970 */
-    double *centers;         /* [k][d], in the units of the features */
-    uint64_t checksum;       /* of labels, centers and inertia */
-    uint64_t features_hash;  /* of the feature values of all used rows */
+    double started;         /* seconds since 1970 */
+    double *centers;        /* [k][d], in the units of the features */
+    uint64_t checksum;      /* of labels, centers and inertia */
+    uint64_t features_hash; /* of the feature values of all used rows */
 } km_record;
 
 /* Refuses early what would fail at the end: KM_USAGE if the output exists and may not be replaced,

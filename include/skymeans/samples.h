@@ -62,7 +62,8 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
 /* `count` doubles rounded to the working precision. */
 void km_round_to_precision(km_precision precision, const double *values, int64_t count, void *out);
 
-/* ---- global facts ------------------------------------------------------------------------------ */
+/* ---- global facts ------------------------------------------------------------------------------
+ */
 
 /* What all samples of all ranks have in common, feature by feature; the same bits on any number of
  * ranks. Variances are those of the population (ddof 0). */
@@ -86,7 +87,8 @@ void km_facts_free(km_facts *facts);
  * standard deviation, else two. NULL and KM_MEMORY when there is no memory; the caller frees. */
 km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km_error *error);
 
-/* ---- scaling ----------------------------------------------------------------------------------- */
+/* ---- scaling -----------------------------------------------------------------------------------
+ */
 
 typedef enum km_scaling { KM_SCALE_NONE, KM_SCALE_STANDARD, KM_SCALE_MINMAX } km_scaling;
 

@@ -83,8 +83,8 @@ km_code km_totals_create(km_totals *totals, int64_t n_clusters, int64_t n_featur
                          km_error *error);
 void km_totals_free(km_totals *totals);
 
-/* Carries all low words: at least every KM_CARRY_AFTER samples (each adds at most 2^39 to a word that
- * must stay below 2^63), and before totals of several ranks are added up. */
+/* Carries all low words: at least every KM_CARRY_AFTER samples (each adds at most 2^39 to a word
+ * that must stay below 2^63), and before totals of several ranks are added up. */
 enum { KM_CARRY_AFTER = 1 << 22 };
 void km_totals_carry(km_totals *totals);
 

@@ -1,6 +1,6 @@
 /* What all methods share: labels, and totals that follow them. */
-#include "skymeans/assign.h"
 #include "methods.h"
+#include "skymeans/assign.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,7 @@ km_code km_assigner_create(km_assigner *assigner, const km_method *method, const
                            km_error *error)
 {
     *assigner = (km_assigner){.samples = samples, .kernel = kernel, .grids = grids};
-    assigner->labels =
-        km_allocate(samples->n_samples, sizeof *assigner->labels, "labels", error);
+    assigner->labels = km_allocate(samples->n_samples, sizeof *assigner->labels, "labels", error);
     if (assigner->labels != NULL) {
         memset(assigner->labels, 0xff, (size_t)samples->n_samples * sizeof *assigner->labels);
         km_totals_create(&assigner->totals, k, samples->n_features, grids[0].n_words, error);
@@ -46,8 +45,8 @@ static uint64_t find_changed(const int32_t *old, const int32_t *new, int lanes)
 }
 
 /* Moves the changed samples of a block, some features at a time to bound the stack. */
-static void move_changed(km_assigner *assigner, int64_t block, uint64_t changed,
-                         const int32_t *old, const int32_t *new)
+static void move_changed(km_assigner *assigner, int64_t block, uint64_t changed, const int32_t *old,
+                         const int32_t *new)
 {
     const km_samples *samples = assigner->samples;
     km_totals *totals = &assigner->totals;
@@ -58,9 +57,8 @@ static void move_changed(km_assigner *assigner, int64_t block, uint64_t changed,
         km_quantise_block(&assigner->grids[j], values, words);
         for (uint64_t left = changed; left != 0; left &= left - 1) {
             const int l = __builtin_ctzll(left);
-            const km_exact point = totals->n_words == 1
-                                       ? (km_exact){0, words[l]}
-                                       : (km_exact){words[l], words[KM_BLOCK + l]};
+            const km_exact point = totals->n_words == 1 ? (km_exact){0, words[l]}
+                                                        : (km_exact){words[l], words[KM_BLOCK + l]};
             if (old[l] >= 0)
                 km_totals_add(totals, old[l], j, point, -1);
             km_totals_add(totals, new[l], j, point, +1);

@@ -8,9 +8,9 @@ void km_assign_lloyd(km_assigner *assigner, const void *centers)
     km_nearest *nearest = assigner->kernel->nearest[samples->precision];
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int32_t labels[KM_BLOCK];
-        double distances2[KM_BLOCK]; /* room for either precision */
+        km_distances distances2;
         nearest(km_samples_block(samples, b), centers, samples->n_features,
-                assigner->totals.n_clusters, labels, distances2);
+                assigner->totals.n_clusters, labels, &distances2);
         km_assigner_relabel(assigner, b, labels);
     }
 }

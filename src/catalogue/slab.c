@@ -67,8 +67,8 @@ static km_code start_reader(struct reader *reader, const km_catalogue *catalogue
         const int64_t i = catalogue->is_array ? 0 : j;
         const km_source *source = &catalogue->sources[i];
         const int64_t column = catalogue->features[j].position - source->first_column;
-        reader->features[j] = (km_values){(char *)reader->buffers[i] + (size_t)column * size,
-                                          source->n_columns};
+        reader->features[j] =
+            (km_values){(char *)reader->buffers[i] + (size_t)column * size, source->n_columns};
     }
     return error->code;
 }
@@ -123,8 +123,7 @@ static void read_piece(struct reader *reader, km_rows rows, int64_t *bytes_read,
             km_fail(error, why.code, "can't read the catalogue (%s, %s, rows %lld to %lld): %s",
                     catalogue->path, catalogue->features[i].dataset, (long long)rows.first,
                     (long long)(rows.first + rows.count - 1), why.text);
-        *bytes_read +=
-            rows.count * source->n_columns * (int64_t)H5Tget_size(source->array.type);
+        *bytes_read += rows.count * source->n_columns * (int64_t)H5Tget_size(source->array.type);
     }
 }
 
@@ -140,8 +139,8 @@ static km_rows piece_of_slab(const struct reader *reader, km_rows slab, int64_t 
     return (km_rows){first, end < slab_end ? end - first : slab_end - first};
 }
 
-static km_code read_slab(struct reader *reader, km_missing missing, MPI_Comm comm, km_samples *samples,
-                         int64_t *bytes_read, km_error *error)
+static km_code read_slab(struct reader *reader, km_missing missing, MPI_Comm comm,
+                         km_samples *samples, int64_t *bytes_read, km_error *error)
 {
     const km_rows slab = samples->slab;
     const int64_t first_piece = slab.first / reader->piece_rows;

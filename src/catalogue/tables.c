@@ -86,8 +86,8 @@ static void add_array(struct finder *finder, hid_t dataset, const char *path, co
     snprintf(column.dataset, sizeof column.dataset, "%s", path);
     int64_t one = 0;
     table.columns = append(NULL, &one, sizeof column, &column, finder->error);
-    finder->found->tables = append(finder->found->tables, &finder->found->count, sizeof table,
-                                   &table, finder->error);
+    finder->found->tables =
+        append(finder->found->tables, &finder->found->count, sizeof table, &table, finder->error);
 }
 
 /* Adds a one-dimensional dataset to the table of its group; numbers decide the table's length. */
@@ -216,7 +216,8 @@ void km_tables_free(km_tables *tables)
     *tables = (km_tables){0};
 }
 
-/* ---- the choice -------------------------------------------------------------------------------- */
+/* ---- the choice --------------------------------------------------------------------------------
+ */
 
 /* Does -d NAME mean this table? With or without slashes around; /table is what vaex calls the
  * table whose columns are in /table/columns. */
@@ -252,10 +253,11 @@ const km_table *km_tables_choose(const km_tables *tables, const char *name, cons
 {
     char candidates[512];
     if (tables->count == 0) {
-        km_fail(error, KM_DATA,
-                "no table in the file (%s): it has neither a two-dimensional array of numbers nor a "
-                "group of equally long columns; look into it with h5ls -r",
-                file);
+        km_fail(
+            error, KM_DATA,
+            "no table in the file (%s): it has neither a two-dimensional array of numbers nor a "
+            "group of equally long columns; look into it with h5ls -r",
+            file);
         return NULL;
     }
     if (name == NULL && tables->count == 1)

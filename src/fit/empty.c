@@ -76,19 +76,18 @@ static void find_candidates(const running *run, struct heap *best)
     const km_precision precision = samples->precision;
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int32_t labels[KM_BLOCK];
-        double room[KM_BLOCK]; /* for either precision */
+        km_distances distances2;
         int64_t rows[KM_BLOCK];
         run->task->kernel->nearest[precision](km_samples_block(samples, b), run->rounded,
                                               samples->n_features, run->task->n_clusters, labels,
-                                              room);
+                                              &distances2);
         km_samples_rows(samples, b, rows);
         for (int l = 0; l < km_samples_lanes(samples, b); l++) {
-            const candidate new = {
-                .distance2 = precision == KM_FLOAT32 ? (double)((const float *)room)[l] : room[l],
-                .row = rows[l],
-                .sample = b * KM_BLOCK + l,
-                .label = labels[l],
-                .rank = km_comm_rank(run->comm)};
+            const candidate new = {.distance2 = km_distance_of(&distances2, precision, l),
+                                   .row = rows[l],
+                                   .sample = b * KM_BLOCK + l,
+                                   .label = labels[l],
+                                   .rank = km_comm_rank(run->comm)};
             if (new.distance2 > 0 && run->totals.counts[labels[l]] > 1)
                 offer(best, &new);
         }
@@ -106,9 +105,8 @@ static void move(running *run, const candidate *moved, int64_t to, km_exact *poi
             const int64_t lane = moved->sample % KM_BLOCK;
             km_samples_load(run->samples, moved->sample / KM_BLOCK, j, values);
             km_quantise_block(&run->grids[j], values, words);
-            points[j] = run->totals.n_words == 1
-                            ? (km_exact){0, words[lane]}
-                            : (km_exact){words[lane], words[KM_BLOCK + lane]};
+            points[j] = run->totals.n_words == 1 ? (km_exact){0, words[lane]}
+                                                 : (km_exact){words[lane], words[KM_BLOCK + lane]};
         }
     km_broadcast(run->comm, moved->rank, points, d * (int64_t)sizeof *points);
     for (int64_t j = 0; j < d; j++) {

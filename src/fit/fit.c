@@ -81,7 +81,8 @@ static bool round_centers(running *run)
     return is_different;
 }
 
-/* The one collective call of a healthy iteration: sums, and whether a rank failed since the last. */
+/* The one collective call of a healthy iteration: sums, and whether a rank failed since the last.
+ */
 static km_code assign_and_reduce(running *run, km_error *error)
 {
     km_totals *local = &run->assigner.totals;
@@ -108,8 +109,7 @@ static double update_centers(running *run)
         for (int64_t j = 0; j < d && totals->counts[c] > 0; j++) {
             double *center = &run->centers[c * d + j];
             const double old = *center;
-            *center = km_exact_mean(&run->grids[j], km_totals_get(totals, c, j),
-                                    totals->counts[c]);
+            *center = km_exact_mean(&run->grids[j], km_totals_get(totals, c, j), totals->counts[c]);
             shift = fma(*center - old, *center - old, shift);
         }
     return shift;
@@ -140,8 +140,7 @@ static km_code append(km_fit *fit, const km_iteration *iteration, km_error *erro
 static bool is_over(const running *run, const km_iteration *iteration, km_stop *stop)
 {
     const km_fit_task *task = run->task;
-    const double allowed =
-        ldexp(task->tolerance * mean_variance(&run->facts), 2 * task->exponent);
+    const double allowed = ldexp(task->tolerance * mean_variance(&run->facts), 2 * task->exponent);
     *stop = KM_STOP_MAX_ITERATIONS;
     if (run->n_refilled == 0 && iteration->relabeled == 0)
         *stop = KM_STOP_NO_CHANGE;

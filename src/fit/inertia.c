@@ -17,8 +17,8 @@ double km_history_inertia(const running *run)
             /* (c - m) * (n (c - m) - 2 T) */
             const km_double2 pull = km_double2_multiply(center, (km_double2){n, 0});
             const km_double2 push = {-2 * sum.high, -2 * sum.low};
-            inertia = km_double2_add(inertia,
-                                     km_double2_multiply(center, km_double2_add(pull, push)));
+            inertia =
+                km_double2_add(inertia, km_double2_multiply(center, km_double2_add(pull, push)));
         }
     }
     const double value = fmax(inertia.high + inertia.low, 0);
@@ -39,9 +39,9 @@ double km_distance2(const km_samples *samples, int64_t sample, const double *cen
     return sum;
 }
 
-/* An upper bound of what a sample's squared distance can be: the diagonal of the box of all samples.
- * At least one center is in the box, and a sample's own center is not farther than that one; twice
- * that leaves room for decisions in working precision and for rounding. */
+/* An upper bound of what a sample's squared distance can be: the diagonal of the box of all
+ * samples. At least one center is in the box, and a sample's own center is not farther than that
+ * one; twice that leaves room for decisions in working precision and for rounding. */
 static double largest_distance2(const km_facts *facts)
 {
     double sum = 0;
@@ -55,8 +55,7 @@ double km_final_inertia(const running *run)
     const km_grid grid = km_grid_choose(0, largest_distance2(&run->facts), run->facts.n_samples, 2);
     km_exact sum = {0, 0};
     for (int64_t i = 0; i < run->samples->n_samples; i++) {
-        const double *center =
-            run->centers + run->assigner.labels[i] * run->samples->n_features;
+        const double *center = run->centers + run->assigner.labels[i] * run->samples->n_features;
         const double distance2 = km_distance2(run->samples, i, center);
         const km_double2 centered = km_double2_difference(distance2, grid.origin);
         const km_exact point = km_quantise(&grid, centered.high, centered.low);
@@ -66,7 +65,8 @@ double km_final_inertia(const running *run)
     km_sum_int64(run->comm, words, 2);
     const km_double2 value = km_exact_value(&grid, (km_exact){words[0], words[1]});
     const double n = (double)run->facts.n_samples;
-    const km_double2 origins = km_double2_multiply((km_double2){grid.origin, 0}, (km_double2){n, 0});
+    const km_double2 origins =
+        km_double2_multiply((km_double2){grid.origin, 0}, (km_double2){n, 0});
     const km_double2 inertia = km_double2_add(value, origins);
     return ldexp(inertia.high + inertia.low, 2 * run->task->exponent);
 }

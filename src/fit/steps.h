@@ -13,10 +13,10 @@ typedef struct running {
     km_facts facts;
     km_grid *grids;
     km_assigner assigner;
-    km_totals totals; /* of all ranks, since the last reduction */
-    double *centers;  /* [k][d], where the next assignment goes */
-    double *used;     /* [k][d], the rounded centers that the last assignment used */
-    void *rounded;    /* [k][d], the same in working precision */
+    km_totals totals;   /* of all ranks, since the last reduction */
+    double *centers;    /* [k][d], where the next assignment goes */
+    double *used;       /* [k][d], the rounded centers that the last assignment used */
+    void *rounded;      /* [k][d], the same in working precision */
     int64_t n_refilled; /* empty clusters that the last update filled */
 } running;
 
@@ -32,7 +32,8 @@ km_code km_refill_empty(running *run, km_error *error);
 /* Squared distance of a sample to a center, [d] working values, in double. */
 double km_distance2(const km_samples *samples, int64_t sample, const double *center);
 
-/* The exact sum of the squared distances of all samples to the centers of their labels. Collective. */
+/* The exact sum of the squared distances of all samples to the centers of their labels. Collective.
+ */
 double km_final_inertia(const running *run);
 
 #endif

@@ -77,9 +77,9 @@ static bool convert(hid_t type, km_precision precision, int64_t count, void *val
 {
     const hid_t wanted = precision == KM_FLOAT32 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
     const hid_t native = H5Tget_native_type(type, H5T_DIR_ASCEND);
-    const bool is_done =
-        native >= 0 && H5Tconvert(type, native, (size_t)count, values, NULL, H5P_DEFAULT) >= 0 &&
-        H5Tconvert(native, wanted, (size_t)count, values, NULL, H5P_DEFAULT) >= 0;
+    const bool is_done = native >= 0 &&
+                         H5Tconvert(type, native, (size_t)count, values, NULL, H5P_DEFAULT) >= 0 &&
+                         H5Tconvert(native, wanted, (size_t)count, values, NULL, H5P_DEFAULT) >= 0;
     H5Tclose(native);
     return is_done;
 }

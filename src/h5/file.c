@@ -69,10 +69,11 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
     if (check_readable(path, error) != KM_OK && comm == MPI_COMM_NULL)
         return error->code;
     if (comm == MPI_COMM_NULL && H5Fis_hdf5(path) <= 0)
-        return km_fail(error, KM_DATA,
-                       "not an HDF5 file (%s): it does not begin like one; tools/import.py converts "
-                       "FITS, VOTable and CSV",
-                       path);
+        return km_fail(
+            error, KM_DATA,
+            "not an HDF5 file (%s): it does not begin like one; tools/import.py converts "
+            "FITS, VOTable and CSV",
+            path);
     const hid_t access = access_list(comm);
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (*file < 0)

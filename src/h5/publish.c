@@ -47,10 +47,11 @@ km_code km_h5_publish(const char *from, const char *to, bool may_replace, km_err
                        strerror(errno));
     if (!give_name(from, to, may_replace)) {
         if (errno == EEXIST)
-            return km_fail(error, KM_USAGE,
-                           "output exists (%s): it appeared during the run; choose another name, or "
-                           "--overwrite",
-                           to);
+            return km_fail(
+                error, KM_USAGE,
+                "output exists (%s): it appeared during the run; choose another name, or "
+                "--overwrite",
+                to);
         return km_fail(error, KM_SYSTEM, "can't name the file (%s): %s; check its folder", to,
                        strerror(errno));
     }

@@ -134,8 +134,9 @@ km_code km_h5_write_rows(hid_t file, MPI_Comm comm, const char *name, hid_t type
 {
     /* The cast is for the signature shared with reading; writing changes nothing. */
     if (!transfer_all(file, comm, name, type, rows, write_piece, (void *)(uintptr_t)values))
-        km_fail(error, KM_SYSTEM, "can't write the dataset (%s, rows from %lld): %s; is the disk "
-                                  "full?",
+        km_fail(error, KM_SYSTEM,
+                "can't write the dataset (%s, rows from %lld): %s; is the disk "
+                "full?",
                 name, (long long)rows.first, km_h5_reason());
     return error->code;
 }
@@ -144,8 +145,9 @@ km_code km_h5_reread_rows(hid_t file, MPI_Comm comm, const char *name, hid_t typ
                           void *values, km_error *error)
 {
     if (!transfer_all(file, comm, name, type, rows, read_piece, values))
-        km_fail(error, KM_SYSTEM, "can't read the dataset back (%s, rows from %lld): %s; is the "
-                                  "disk full?",
+        km_fail(error, KM_SYSTEM,
+                "can't read the dataset back (%s, rows from %lld): %s; is the "
+                "disk full?",
                 name, (long long)rows.first, km_h5_reason());
     return error->code;
 }

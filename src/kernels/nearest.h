@@ -8,15 +8,18 @@
 
 #include <math.h>
 
-#define REAL   float
-#define FMA    fmaf
-#define NAME   KERNEL(float32)
+#define REAL  float
+#define FMA   fmaf
+#define LANES float32
+#define NAME  KERNEL(float32)
 #include "nearest_body.h"
 #undef REAL
 #undef FMA
+#undef LANES
 #undef NAME
 
-#define REAL   double
-#define FMA    fma
-#define NAME   KERNEL(float64)
+#define REAL  double
+#define FMA   fma
+#define LANES float64
+#define NAME  KERNEL(float64)
 #include "nearest_body.h"

@@ -1,7 +1,7 @@
-/* One instance of the template in nearest.h, for REAL, FMA and NAME; no include guard on purpose. */
+/* One instance of the template in nearest.h, for REAL, FMA, LANES and NAME. */
 
 void NAME(const void *block, const void *all_centers, int64_t n_features, int64_t n_centers,
-          int32_t *labels, void *distances2)
+          int32_t *labels, km_distances *distances2)
 {
     const REAL *restrict values = block;
     REAL best[KM_BLOCK];
@@ -23,7 +23,7 @@ void NAME(const void *block, const void *all_centers, int64_t n_features, int64_
             best[l] = d2[l] < best[l] ? d2[l] : best[l];
         }
     }
-    REAL *restrict out = distances2;
+    REAL *restrict out = distances2->LANES;
     for (int l = 0; l < KM_BLOCK; l++) {
         labels[l] = nearest[l];
         out[l] = best[l];

@@ -5,7 +5,7 @@
 #include <math.h>
 
 void km_nearest_reference_float32(const void *block, const void *centers, int64_t n_features,
-                                  int64_t n_centers, int32_t *labels, void *distances2)
+                                  int64_t n_centers, int32_t *labels, km_distances *distances2)
 {
     const float *values = block, *center = centers;
     for (int l = 0; l < KM_BLOCK; l++) {
@@ -22,12 +22,12 @@ void km_nearest_reference_float32(const void *block, const void *centers, int64_
                 labels[l] = (int32_t)c;
             }
         }
-        ((float *)distances2)[l] = best;
+        distances2->float32[l] = best;
     }
 }
 
 void km_nearest_reference_float64(const void *block, const void *centers, int64_t n_features,
-                                  int64_t n_centers, int32_t *labels, void *distances2)
+                                  int64_t n_centers, int32_t *labels, km_distances *distances2)
 {
     const double *values = block, *center = centers;
     for (int l = 0; l < KM_BLOCK; l++) {
@@ -44,6 +44,6 @@ void km_nearest_reference_float64(const void *block, const void *centers, int64_
                 labels[l] = (int32_t)c;
             }
         }
-        ((double *)distances2)[l] = best;
+        distances2->float64[l] = best;
     }
 }

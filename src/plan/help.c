@@ -27,9 +27,8 @@ static void print_option(const km_option *option)
         snprintf(letter, sizeof letter, "-%c", option->letter);
     snprintf(left, sizeof left, "  %s%s --%s %s", letter, option->letter != 0 ? "," : " ",
              option->name, option->argument != NULL ? option->argument : "");
-    snprintf(help, sizeof help, "%s%s%s%s", option->help,
-             option->fallback != NULL ? " [" : "", option->fallback != NULL ? option->fallback : "",
-             option->fallback != NULL ? "]" : "");
+    snprintf(help, sizeof help, "%s%s%s%s", option->help, option->fallback != NULL ? " [" : "",
+             option->fallback != NULL ? option->fallback : "", option->fallback != NULL ? "]" : "");
     printf("%-28s", left);
     print_wrapped(help, 28);
 }

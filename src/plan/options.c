@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------------------
+ */
 
 static km_code bad_value(const km_option *option, const char *text, const char *wanted,
                          km_error *error)
@@ -23,9 +24,8 @@ static km_code set_int(const km_option *option, const char *text, int64_t *value
     if (km_parse_int64(text, value) && *value >= option->lowest && *value <= option->highest)
         return KM_OK;
     char wanted[96];
-    snprintf(wanted, sizeof wanted, "a whole number from %lld to %lld%s",
-             (long long)option->lowest, (long long)option->highest,
-             option->kind == KM_OPTION_ROWS ? ", or 'all'" : "");
+    snprintf(wanted, sizeof wanted, "a whole number from %lld to %lld%s", (long long)option->lowest,
+             (long long)option->highest, option->kind == KM_OPTION_ROWS ? ", or 'all'" : "");
     return bad_value(option, text, wanted, error);
 }
 
@@ -85,7 +85,8 @@ static void set_defaults(km_options *options)
             set_value(option, option->fallback, options, &never);
 }
 
-/* ---- the line ---------------------------------------------------------------------------------- */
+/* ---- the line ----------------------------------------------------------------------------------
+ */
 
 static const char HELP[] = "help";
 enum { MOST_OPTIONS = 64, HELP_CODE = 'h', FIRST_CODE = 256 };
@@ -108,8 +109,9 @@ static km_code unknown_option(const char *text, km_error *error)
     name[strcspn(name, "=")] = '\0';
     if (text[1] != '-')
         return km_fail(error, KM_USAGE, "unknown option (%s): see skymeans fit --help", text);
-    return km_fail(error, KM_USAGE, "unknown option (%s): the nearest is --%s; see skymeans fit "
-                                    "--help",
+    return km_fail(error, KM_USAGE,
+                   "unknown option (%s): the nearest is --%s; see skymeans fit "
+                   "--help",
                    text, nearest_option(name));
 }
 
@@ -144,10 +146,10 @@ static const km_option *option_of_code(int code)
 
 static km_code check_required(const km_options *options, km_error *error)
 {
-    const char *missing = options->catalogue == NULL  ? "the catalogue"
-                          : options->clusters == 0    ? "the number of clusters, -k K"
-                          : options->output == NULL   ? "the result file, -o RESULT.h5"
-                                                      : NULL;
+    const char *missing = options->catalogue == NULL ? "the catalogue"
+                          : options->clusters == 0   ? "the number of clusters, -k K"
+                          : options->output == NULL  ? "the result file, -o RESULT.h5"
+                                                     : NULL;
     if (missing != NULL)
         return km_fail(error, KM_USAGE,
                        "missing argument: %s; as in skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5",
@@ -199,8 +201,9 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
     const char *command = argc > 1 ? argv[1] : "";
     *options = (km_options){0};
     if (argc < 2)
-        km_fail(error, KM_USAGE, "missing command: skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5, or "
-                                 "skymeans --help");
+        km_fail(error, KM_USAGE,
+                "missing command: skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5, or "
+                "skymeans --help");
     else if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0)
         *action = KM_ACTION_HELP;
     else if (strcmp(command, "--version") == 0)

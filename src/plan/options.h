@@ -16,13 +16,13 @@ typedef enum km_option_kind {
 
 typedef struct km_option {
     const char *name;
-    char letter; /* 0: none */
+    char letter;          /* 0: none */
     const char *argument; /* as --help calls it; NULL for flags */
     km_option_kind kind;
     size_t offset; /* in km_options */
     int64_t lowest, highest;
     const char *const *choices; /* ended by NULL */
-    const char *fallback; /* the default, parsed like an argument; NULL: none */
+    const char *fallback;       /* the default, parsed like an argument; NULL: none */
     const char *help;
 } km_option;
 

@@ -42,7 +42,6 @@ const km_option km_fit_options[] = {
      "replace an existing result once the new one is complete"},
     {"quiet", 'q', NULL, KM_OPTION_FLAG, AT(quiet), 0, 0, NULL, NULL,
      "no progress, warnings or summary"},
-    {"verbose", 'v', NULL, KM_OPTION_FLAG, AT(verbose), 0, 0, NULL, NULL,
-     "say more on the way"},
+    {"verbose", 'v', NULL, KM_OPTION_FLAG, AT(verbose), 0, 0, NULL, NULL, "say more on the way"},
     {NULL, 0, NULL, KM_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL},
 };

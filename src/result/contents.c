@@ -1,4 +1,5 @@
-/* Centers, sizes, history, model and provenance: the small part of a result, written by one rank. */
+/* Centers, sizes, history, model and provenance: the small part of a result, written by one rank.
+ */
 #include "contents.h"
 
 #include <math.h>
@@ -115,8 +116,7 @@ static void write_model(writer *w, const km_record *record, double *room)
     const int64_t k = record->options->clusters, d = record->catalogue->n_features;
     const km_transform *transform = record->transform;
     open_group(w, "model");
-    put_text(w, "precision",
-             record->samples->precision == KM_FLOAT32 ? "float32" : "float64");
+    put_text(w, "precision", record->samples->precision == KM_FLOAT32 ? "float32" : "float64");
     put_int(w, "exponent", transform->exponent);
     close_group(w);
     for (int64_t i = 0; i < k * d; i++)
@@ -244,8 +244,8 @@ static void write_all(writer *w, const km_record *record, const km_setting *sett
         write_history(w, record, room);
         write_files(w, record->catalogue);
         write_provenance(w, record, setting);
-        w->is_ok = w->is_ok && km_h5_reserve(w->file, "labels", H5T_NATIVE_INT32,
-                                             record->catalogue->n_rows);
+        w->is_ok = w->is_ok &&
+                   km_h5_reserve(w->file, "labels", H5T_NATIVE_INT32, record->catalogue->n_rows);
         if (record->options->distances)
             w->is_ok = w->is_ok && km_h5_reserve(w->file, "distances", H5T_NATIVE_DOUBLE,
                                                  record->catalogue->n_rows);

@@ -18,7 +18,8 @@ void km_progress_observe(void *context, const km_iteration *iteration)
     if (!is_due)
         return;
     progress->last_line = now;
-    fprintf(stderr, "iteration %4lld   inertia %-13.8g   shift %-10.4g   relabeled %-12lld   %.3g s\n",
+    fprintf(stderr,
+            "iteration %4lld   inertia %-13.8g   shift %-10.4g   relabeled %-12lld   %.3g s\n",
             (long long)iteration->number, iteration->inertia, iteration->shift,
             (long long)iteration->relabeled, iteration->seconds);
 }

@@ -34,8 +34,8 @@ static uint64_t hash_labels(const km_record *record, MPI_Comm comm)
     uint64_t sum = 0;
     for (int64_t row = 0, sample = 0; row < samples->slab.count; row++) {
         const bool is_used = (samples->used[row / 64] >> row % 64 & 1) != 0;
-        sum += km_hash_label(samples->slab.first + row,
-                             is_used ? record->fit->labels[sample++] : -1);
+        sum +=
+            km_hash_label(samples->slab.first + row, is_used ? record->fit->labels[sample++] : -1);
     }
     km_sum_uint64(comm, &sum, 1);
     return sum;

@@ -27,12 +27,14 @@ static void check_output(const char *path, bool may_replace, km_error *error)
                 "output exists (%s): it would be replaced; choose another name, or --overwrite",
                 path);
     else if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        km_fail(error, KM_USAGE, "output exists (%s): it is not a regular file; choose another "
-                                 "name",
+        km_fail(error, KM_USAGE,
+                "output exists (%s): it is not a regular file; choose another "
+                "name",
                 path);
     else if (access(folder, W_OK | X_OK) != 0)
-        km_fail(error, KM_SYSTEM, "can't write the result (%s): its folder %s: %s; make the folder "
-                                  "or choose another",
+        km_fail(error, KM_SYSTEM,
+                "can't write the result (%s): its folder %s: %s; make the folder "
+                "or choose another",
                 path, folder, strerror(errno));
 }
 
@@ -60,7 +62,8 @@ static km_code create_beside(const char *path, char *beside, km_error *error)
     return error->code;
 }
 
-/* ---- the rows ---------------------------------------------------------------------------------- */
+/* ---- the rows ----------------------------------------------------------------------------------
+ */
 
 /* One dataset with a value a row of the catalogue. */
 typedef struct row_data {
@@ -131,7 +134,8 @@ static km_code compare_rows(const char *beside, const km_rows rows, const row_da
         km_h5_open(beside, comm, &file, error);
         if (km_agree(comm, error) == KM_OK)
             km_h5_reread_rows(file, comm, data->name, data->type, rows, read, error);
-        if (error->code == KM_OK && memcmp(read, data->values, (size_t)rows.count * data->size) != 0)
+        if (error->code == KM_OK &&
+            memcmp(read, data->values, (size_t)rows.count * data->size) != 0)
             km_fail(error, KM_SYSTEM,
                     "the result did not arrive on disk (%s, rows %lld to %lld): they read back "
                     "differently; is the disk full, or a quota reached?",
@@ -143,7 +147,8 @@ static km_code compare_rows(const char *beside, const km_rows rows, const row_da
     return km_agree(comm, error);
 }
 
-/* ---- the file ---------------------------------------------------------------------------------- */
+/* ---- the file ----------------------------------------------------------------------------------
+ */
 
 static km_code gather_setting(km_setting *setting, MPI_Comm comm, km_error *error)
 {
@@ -179,7 +184,8 @@ static km_code write_and_compare_rows(const km_record *record, const char *besid
     make_labels(record, &data[0], error);
     if (n_data > 1)
         make_distances(record, &data[1], error);
-    if (km_agree(comm, error) == KM_OK && write_rows(beside, rows, data, n_data, comm, error) == KM_OK)
+    if (km_agree(comm, error) == KM_OK &&
+        write_rows(beside, rows, data, n_data, comm, error) == KM_OK)
         for (int i = 0; i < n_data && error->code == KM_OK; i++)
             compare_rows(beside, rows, &data[i], comm, error);
     free(data[0].values);

@@ -2,7 +2,8 @@
  *
  * One pass finds the ranges; a second one sums x and x^2 about the mid-range, exactly, on grids of
  * two words. The variance is then Q/N - (S/N)^2 in double-double: the range is attained, so the
- * variance is at least 2/N of Q/N, and of more than 80 exact bits never more than log2(N) cancel. */
+ * variance is at least 2/N of Q/N, and of more than 80 exact bits never more than log2(N) cancel.
+ */
 #include "skymeans/samples.h"
 
 #include <float.h>
@@ -168,8 +169,8 @@ km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km
     for (int n_words = 1; n_words <= 2 && !is_fine; n_words++) {
         is_fine = true;
         for (int64_t j = 0; j < facts->n_features; j++) {
-            grids[j] = km_grid_choose(facts->lowest[j], facts->highest[j], facts->n_samples,
-                                      n_words);
+            grids[j] =
+                km_grid_choose(facts->lowest[j], facts->highest[j], facts->n_samples, n_words);
             is_fine = is_fine && is_fine_enough(&grids[j], facts->variance[j], precision);
         }
     }

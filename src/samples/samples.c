@@ -16,9 +16,9 @@ km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n
     /* Pages that are never written cost nothing, so there is room for every row of the slab. */
     const int64_t n_blocks = blocks_of(slab.count);
     *samples = (km_samples){.precision = precision, .n_features = n_features, .slab = slab};
-    samples->values = km_allocate(n_blocks, (size_t)n_features * KM_BLOCK *
-                                                km_precision_size(precision),
-                                  "samples of this rank", error);
+    samples->values =
+        km_allocate(n_blocks, (size_t)n_features * KM_BLOCK * km_precision_size(precision),
+                    "samples of this rank", error);
     samples->used = km_allocate_zeroed(n_blocks, sizeof(uint64_t), "map of used rows", error);
     samples->block_row = km_allocate(n_blocks, sizeof(int64_t), "first rows of blocks", error);
     if (error->code != KM_OK)
@@ -65,8 +65,7 @@ static const void *value_at(km_precision precision, const km_values *values, int
 }
 
 /* Appends the run of used rows [first, first + count) of a piece, block by block. */
-static void append_run(km_samples *samples, int64_t first, int64_t count,
-                       const km_values *features)
+static void append_run(km_samples *samples, int64_t first, int64_t count, const km_values *features)
 {
     while (count > 0) {
         const int64_t block = samples->n_samples / KM_BLOCK, lane = samples->n_samples % KM_BLOCK;

@@ -22,8 +22,7 @@ static int64_t total_of(MPI_Comm comm, int64_t count)
 }
 
 /* Counts the samples with random numbers up to `limit`, and lists them if there is a list. */
-static int64_t list_below(const km_samples *samples, uint64_t seed, uint64_t limit,
-                          candidate *list)
+static int64_t list_below(const km_samples *samples, uint64_t seed, uint64_t limit, candidate *list)
 {
     int64_t count = 0;
     for (int64_t b = 0; b < samples->n_blocks; b++) {

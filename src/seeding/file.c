@@ -20,7 +20,8 @@ static km_code wrong_shape(const km_seeding_task *task, int64_t k, int64_t d, km
                    (long long)task->samples->n_features);
 }
 
-/* ---- HDF5 -------------------------------------------------------------------------------------- */
+/* ---- HDF5 --------------------------------------------------------------------------------------
+ */
 
 /* `name` if it is given, else /centers, else the only two-dimensional array. */
 static const km_table *choose_array(const km_tables *tables, const char *name, const char *file,
@@ -84,7 +85,8 @@ static km_code read_h5(const km_seeding_task *task, const char *path, const char
     return error->code;
 }
 
-/* ---- text -------------------------------------------------------------------------------------- */
+/* ---- text --------------------------------------------------------------------------------------
+ */
 
 /* Reads the numbers of one line, separated by blanks or commas, up to a '#'. Stores at most `most`
  * of them; returns how many there are, or -1 if something is not a number. */
@@ -117,10 +119,11 @@ static km_code read_text(const km_seeding_task *task, double *centers, km_error 
     for (int64_t n = 1; error->code == KM_OK && getline(&line, &size, file) >= 0; n++) {
         const int64_t n_values = read_line(line, count < k ? centers + count * d : extra, d);
         if (n_values < 0)
-            km_fail(error, KM_DATA,
-                    "not a number (%s, line %lld): first centers are lines of numbers, or HDF5; for "
-                    "a method say --seeding kmeans++ or random",
-                    task->file, (long long)n);
+            km_fail(
+                error, KM_DATA,
+                "not a number (%s, line %lld): first centers are lines of numbers, or HDF5; for "
+                "a method say --seeding kmeans++ or random",
+                task->file, (long long)n);
         else if (n_values > 0 && n_values != d)
             wrong_shape(task, count + 1, n_values, error);
         else if (n_values > 0)
@@ -134,7 +137,8 @@ static km_code read_text(const km_seeding_task *task, double *centers, km_error 
     return error->code;
 }
 
-/* ---- either ------------------------------------------------------------------------------------ */
+/* ---- either ------------------------------------------------------------------------------------
+ */
 
 /* Reads `path`, in which `name` names an array or is NULL. */
 static km_code read_file(const km_seeding_task *task, const char *path, const char *name,

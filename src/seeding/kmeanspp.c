@@ -16,15 +16,15 @@ static const double RENEW_BELOW = 0x1p-16;
 
 struct drawing {
     const km_seeding_task *task;
-    km_samples selected;      /* a copy of the samples to draw from, unless that is all */
+    km_samples selected; /* a copy of the samples to draw from, unless that is all */
     const km_samples *samples;
-    double *nearest2;         /* [n_blocks * KM_BLOCK], d2 to the nearest center so far */
-    uint8_t *is_center;       /* [n_samples] */
-    int64_t n_total;          /* samples on all ranks */
-    int64_t first;            /* samples on lower ranks */
-    double bound;             /* no d2 is larger */
-    void *center;             /* [d], the newest center in working precision */
-    struct share *shares;     /* [n_ranks] */
+    double *nearest2;     /* [n_blocks * KM_BLOCK], d2 to the nearest center so far */
+    uint8_t *is_center;   /* [n_samples] */
+    int64_t n_total;      /* samples on all ranks */
+    int64_t first;        /* samples on lower ranks */
+    double bound;         /* no d2 is larger */
+    void *center;         /* [d], the newest center in working precision */
+    struct share *shares; /* [n_ranks] */
 };
 
 /* What a rank contributes to a draw. */
@@ -71,8 +71,7 @@ static km_code begin(struct drawing *drawing, const km_seeding_task *task, km_er
     drawing->nearest2 = km_allocate(n_lanes, sizeof *drawing->nearest2, what, error);
     drawing->is_center = km_allocate_zeroed(samples->n_samples, 1, what, error);
     drawing->center = km_allocate(samples->n_features, sizeof(double), what, error);
-    drawing->shares =
-        km_allocate(km_comm_size(task->comm), sizeof *drawing->shares, what, error);
+    drawing->shares = km_allocate(km_comm_size(task->comm), sizeof *drawing->shares, what, error);
     if (km_agree(task->comm, error) != KM_OK)
         return error->code;
     for (int64_t i = 0; i < n_lanes; i++)
@@ -91,13 +90,12 @@ static void approach(struct drawing *drawing, const double *center)
     km_round_to_precision(samples->precision, center, samples->n_features, drawing->center);
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int32_t labels[KM_BLOCK];
-        double room[KM_BLOCK]; /* for either precision */
+        km_distances distances2;
         nearest(km_samples_block(samples, b), drawing->center, samples->n_features, 1, labels,
-                room);
+                &distances2);
         double *nearest2 = drawing->nearest2 + b * KM_BLOCK;
         for (int l = 0; l < KM_BLOCK; l++) {
-            const double d2 =
-                samples->precision == KM_FLOAT32 ? (double)((const float *)room)[l] : room[l];
+            const double d2 = km_distance_of(&distances2, samples->precision, l);
             nearest2[l] = d2 < nearest2[l] ? d2 : nearest2[l];
         }
     }

@@ -20,14 +20,14 @@ static int by_key_and_row(const void *a, const void *b)
     return (x[1] > y[1]) - (x[1] < y[1]);
 }
 
-static void fill_record(const km_seeding_task *task, int64_t sample, char *record)
+static void fill_record(const km_seeding_task *task, int64_t sample, void *record)
 {
     int64_t rows[KM_BLOCK];
+    uint64_t *key = record;
     km_samples_rows(task->samples, sample / KM_BLOCK, rows);
-    const uint64_t row = (uint64_t)rows[sample % KM_BLOCK];
-    const uint64_t key[2] = {km_random(task->random_seed, KM_RANDOM_ROWS, row), row};
-    memcpy(record, key, sizeof key);
-    km_samples_get(task->samples, sample, (double *)(record + sizeof key));
+    key[1] = (uint64_t)rows[sample % KM_BLOCK];
+    key[0] = km_random(task->random_seed, KM_RANDOM_ROWS, key[1]);
+    km_samples_get(task->samples, sample, (void *)(key + 2));
 }
 
 km_code km_seed_random(const km_seeding_task *task, double *centers, km_error *error)

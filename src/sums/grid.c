@@ -6,7 +6,8 @@
 #include <math.h>
 
 enum {
-    ONE_WORD_BITS = 62, /* of the sum of all values: one bit less than int64_t holds, for rounding */
+    ONE_WORD_BITS =
+        62, /* of the sum of all values: one bit less than int64_t holds, for rounding */
     TWO_WORD_BITS = 102,
     CARRY_BITS = 40,
     SMALLEST_EXPONENT = -960 /* units stay normal numbers, and so do their inverses */
@@ -17,8 +18,8 @@ km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
     assert(lowest <= highest && n >= 1 && (n_words == 1 || n_words == 2));
     km_grid grid = {.origin = lowest / 2 + highest / 2, .n_words = n_words};
     /* No value is further from the origin than this, whatever was rounded above. */
-    const double reach = fmin(
-        fmax(highest - grid.origin, grid.origin - lowest) * (1 + 0x1p-50), DBL_MAX);
+    const double reach =
+        fmin(fmax(highest - grid.origin, grid.origin - lowest) * (1 + 0x1p-50), DBL_MAX);
     int reach_exponent = 0, n_exponent = 0;
     frexp(reach, &reach_exponent); /* reach < 2^reach_exponent */
     frexp((double)n, &n_exponent); /* n < 2^n_exponent, or n == 2^n_exponent by rounding up */
@@ -32,7 +33,8 @@ km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
     return grid;
 }
 
-/* To the nearest integer, ties to even. (lrint becomes one instruction everywhere; rint does not.) */
+/* To the nearest integer, ties to even. (lrint becomes one instruction everywhere; rint does not.)
+ */
 static inline int64_t nearest_integer(double value)
 {
     return (int64_t)lrint(value);
