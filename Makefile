@@ -4,7 +4,8 @@ ifeq ($(origin CC),default)
 CC      := mpicc
 endif
 PREFIX  := /usr/local
-BUILD   := $(if $(SANITIZE),build/sanitize,build)
+BUILD   := build$(if $(SANITIZE),/sanitize)$(if $(FAULTS),/faults)
+Q       := $(if $(V),,@)
 
 # ---- flags: every bit of a result is promised, so no contraction and no fast-math -----------------
 
@@ -14,7 +15,8 @@ warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion 
             $(if $(WERROR),-Werror)
 exact    := -ffp-contract=off -fno-math-errno -fno-trapping-math
 sanitize := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
-flags    := -std=c17 -D_GNU_SOURCE -Iinclude $(warnings) $(CFLAGS) $(exact) $(sanitize)
+faults   := $(if $(FAULTS),-DKM_FAULTS)
+flags    := -std=c17 -D_GNU_SOURCE -Iinclude $(warnings) $(CFLAGS) $(exact) $(sanitize) $(faults)
 commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
 
 # ---- instruction sets of the vectorised kernels; the program chooses among them when it starts ----
@@ -38,15 +40,18 @@ all: $(BUILD)/skymeans
 
 # Everything but main, for the program and for the tests.
 $(library): $(objects)
-	rm -f $@
-	$(AR) rcs $@ $^
+	@echo "  AR    $@"
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/skymeans: $(BUILD)/main.o $(library)
-	$(CC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $^ $$(cat $(BUILD)/hdf5.libs) -lm
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $^ $$(cat $(BUILD)/hdf5.libs) -lm
 
 $(BUILD)/%.o: src/%.c $(BUILD)/hdf5.libs
 	@mkdir -p $(@D)
-	$(CC) $(flags) $(extra) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP -c -o $@ $<
+	@echo "  CC    $<"
+	$(Q)$(CC) $(flags) $(extra) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP -c -o $@ $<
 
 # Where parallel HDF5 is; says what is wrong if it isn't anywhere.
 $(BUILD)/hdf5.libs: tools/find-hdf5.sh
@@ -89,7 +94,8 @@ check: deps
 
 $(BUILD)/tests/%: tests/%.c $(library)
 	@mkdir -p $(@D)
-	$(CC) $(flags) -Itests $$(cat $(BUILD)/hdf5.cflags) $$(pkg-config --cflags check) \
+	@echo "  CC    $<"
+	$(Q)$(CC) $(flags) -Itests $$(cat $(BUILD)/hdf5.cflags) $$(pkg-config --cflags check) \
 	    -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
 	    $$(pkg-config --libs check) -lm
 
@@ -102,7 +108,7 @@ help:
 	@echo 'make demo      set up, build, cluster data/hipparcos.h5, write the picture'
 	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one'
 	@echo 'make deps      only set up: install what is missing, or say what to install'
-	@echo 'make           build/skymeans; CC=, CFLAGS=, LDFLAGS=, HDF5_DIR= if need be'
+	@echo 'make           build/skymeans; CC=, CFLAGS=, HDF5_DIR= if need be; V=1 shows commands'
 	@echo 'make lint      format, static checks, which room includes which'
 	@echo 'make install   to PREFIX=/usr/local'
 	@echo 'make clean     remove build/'

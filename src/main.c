@@ -24,6 +24,7 @@ typedef struct story {
     km_record record;
     km_progress progress;
     int64_t bytes_read;
+    km_report report;
     km_error error;
 } story;
 
@@ -34,12 +35,22 @@ static uint64_t kernels_of_all_ranks(MPI_Comm comm)
     return available;
 }
 
+static km_code check_outputs(story *s)
+{
+    const km_options *options = &s->options;
+    if (km_comm_rank(s->comm) == 0) {
+        km_output_check(options->output, options->catalogue, options->overwrite, &s->error);
+        if (options->metrics != NULL)
+            km_output_check(options->metrics, options->catalogue, options->overwrite, &s->error);
+    }
+    return km_agree(s->comm, &s->error);
+}
+
 static km_code open_catalogue(story *s)
 {
     const km_options *options = &s->options;
     const double start = km_now();
-    if (km_result_check_output(options->output, options->overwrite, s->comm, &s->error) == KM_OK &&
-        km_catalogue_open(&s->catalogue, options->catalogue, options->dataset, options->columns,
+    if (km_catalogue_open(&s->catalogue, options->catalogue, options->dataset, options->columns,
                           s->comm, &s->error) == KM_OK)
         km_plan_create(&s->plan, options, s->catalogue.n_rows, kernels_of_all_ranks(s->comm),
                        &s->error);
@@ -134,13 +145,30 @@ static km_code fit(story *s)
                       &s->error);
 }
 
-static km_code write_result(story *s)
+static km_code verify(story *s)
 {
+    if (km_record_complete(&s->record, s->comm, &s->error) != KM_OK || !s->options.verify)
+        return s->error.code;
+    return km_verify(&s->record, s->comm, &s->error);
+}
+
+/* Both files appear, or none: they are complete before the first gets its name. */
+static km_code write_outputs(story *s)
+{
+    km_output result = {0}, metrics = {0};
+    const bool may_replace = s->options.overwrite, is_writer = km_comm_rank(s->comm) == 0;
     const double start = km_now();
-    if (km_record_complete(&s->record, s->comm, &s->error) == KM_OK)
-        km_result_write(&s->record, s->comm, &s->error);
+    km_result_write(&result, &s->record, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_WRITE, start);
-    return s->error.code;
+    s->report = km_report_gather(&s->timers, s->bytes_read, s->comm);
+    if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL &&
+        km_metrics_write(&metrics, &s->record, &s->report, &s->error) == KM_OK)
+        km_output_publish(&metrics, may_replace, &s->error);
+    if (is_writer && s->error.code == KM_OK)
+        km_output_publish(&result, may_replace, &s->error);
+    km_output_discard(&metrics);
+    km_output_discard(&result);
+    return km_agree(s->comm, &s->error);
 }
 
 static void warn(const story *s)
@@ -157,14 +185,36 @@ static void warn(const story *s)
                 s->options.output, (long long)s->fit.n_empty, (long long)s->options.clusters);
 }
 
+static bool is_heard(const story *s)
+{
+    return s->log.is_speaker && s->log.verbosity != KM_QUIET;
+}
+
 static void run_fit(story *s)
 {
-    if (open_catalogue(s) != KM_OK || say_columns(s) != KM_OK || read_samples(s) != KM_OK ||
-        scale_samples(s) != KM_OK || seed(s) != KM_OK || fit(s) != KM_OK ||
-        write_result(s) != KM_OK)
+    if (check_outputs(s) != KM_OK || open_catalogue(s) != KM_OK || say_columns(s) != KM_OK ||
+        read_samples(s) != KM_OK || scale_samples(s) != KM_OK || seed(s) != KM_OK ||
+        fit(s) != KM_OK || verify(s) != KM_OK || write_outputs(s) != KM_OK)
         return;
-    km_summary_print(&s->record, &s->timers, s->bytes_read, &s->log, s->comm);
+    if (is_heard(s))
+        km_summary_print(&s->record, &s->report);
     warn(s);
+}
+
+static void run_dry(story *s)
+{
+    if (open_catalogue(s) != KM_OK || say_columns(s) != KM_OK)
+        return;
+    const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
+    if (s->log.is_speaker)
+        km_dry_run_print(&s->options, &s->plan, &s->catalogue, n_ranks);
+}
+
+static void run_info(story *s)
+{
+    if (s->log.is_speaker)
+        km_info_print(s->options.catalogue, &s->error);
+    km_agree(s->comm, &s->error);
 }
 
 static void free_story(story *s)
@@ -177,12 +227,12 @@ static void free_story(story *s)
     km_catalogue_close(&s->catalogue);
 }
 
-static char *join_words(int argc, char **argv)
+static char *join_words(int argc, char **argv, km_error *error)
 {
-    size_t length = 1;
+    int64_t length = 1;
     for (int i = 0; i < argc; i++)
-        length += strlen(argv[i]) + 1;
-    char *line = calloc(length, 1), *end = line;
+        length += (int64_t)strlen(argv[i]) + 1;
+    char *line = km_allocate_zeroed(length, 1, "command line", error), *end = line;
     for (int i = 0; i < argc && line != NULL; i++)
         end += sprintf(end, "%s%s", i > 0 ? " " : "", argv[i]);
     return line;
@@ -194,8 +244,12 @@ static km_code run(story *s, int argc, char **argv)
     if (km_options_parse(argc, argv, &action, &s->options, &s->error) != KM_OK)
         return s->error.code;
     s->log = km_log_create(km_comm_rank(s->comm) == 0, km_options_verbosity(&s->options));
-    if (action == KM_ACTION_FIT)
+    if (action == KM_ACTION_FIT && s->options.dry_run)
+        run_dry(s);
+    else if (action == KM_ACTION_FIT)
         run_fit(s);
+    else if (action == KM_ACTION_INFO)
+        run_info(s);
     else if (s->log.is_speaker && action == KM_ACTION_VERSION)
         printf("skymeans %s (%s)\n", KM_VERSION, km_git_commit());
     else if (s->log.is_speaker)
@@ -209,7 +263,7 @@ int main(int argc, char **argv)
     km_h5_start();
     km_set_ieee_arithmetic();
     story s = {.comm = MPI_COMM_WORLD, .catalogue = {.file = H5I_INVALID_HID}};
-    char *command = join_words(argc, argv);
+    char *command = join_words(argc, argv, &s.error);
     s.record = (km_record){.options = &s.options,
                            .plan = &s.plan,
                            .catalogue = &s.catalogue,

@@ -46,6 +46,37 @@ void *km_allocate(int64_t count, size_t size, const char *what, km_error *error)
 /* The same, filled with zero bytes. */
 void *km_allocate_zeroed(int64_t count, size_t size, const char *what, km_error *error);
 
+/* Room for one more element in an array from realloc that holds `count` of them: the array itself,
+ * or where it has moved; NULL, with `array` left as it is, if there is no memory. */
+void *km_grow(void *array, int64_t count, size_t size, const char *what, km_error *error);
+
+/* A copy of a text, which the caller frees; NULL if there is no memory. */
+char *km_copy_text(const char *text, const char *what, km_error *error);
+
+/* Bytes of memory that this process has in use, and the most it ever had. */
+int64_t km_memory_now(void);
+int64_t km_memory_peak(void);
+
+/* ---- failures on purpose ------------------------------------------------------------------------
+ * Every call to the world that can fail on one rank is written `call() failed ||
+ * km_fault("place")`. A build with KM_FAULTS fails at the place that the environment's KM_FAULT
+ * names, and at the n-th allocation for KM_FAULT_ALLOCATION=n; tests walk all places. Other builds
+ * contain none of it. */
+#ifdef KM_FAULTS
+bool km_fault(const char *place);
+bool km_fault_of_allocation(void);
+#else
+static inline bool km_fault(const char *place)
+{
+    (void)place;
+    return false;
+}
+static inline bool km_fault_of_allocation(void)
+{
+    return false;
+}
+#endif
+
 /* ---- slabs -------------------------------------------------------------------------------------
  */
 
@@ -156,6 +187,31 @@ void km_warn(const km_log *log, const char *format, ...) __attribute__((format(p
 
 /* "skymeans: ..." with --verbose. */
 void km_say(const km_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- files that appear whole or not at all
+ * ------------------------------------------------------- By one rank. A file is written beside its
+ * final name, checked, and renamed. */
+
+enum { KM_PATH_SIZE = 4096 };
+
+typedef struct km_output {
+    const char *path;          /* the final name; NULL: there is no such output */
+    char beside[KM_PATH_SIZE]; /* the name until then; empty before and after */
+} km_output;
+
+/* Refuses early what would fail at the end: KM_USAGE if the file exists and may not be replaced or
+ * is the input, KM_SYSTEM if its folder is not there or not writable. */
+km_code km_output_check(const char *path, const char *input, bool may_replace, km_error *error);
+
+/* Creates a new, empty file beside, with the rights that a new file has there. */
+km_code km_output_create(km_output *output, const char *path, km_error *error);
+
+/* Makes the file durable and gives it its final name, which is replaced only if asked to, and never
+ * followed if it is a link. KM_USAGE if it exists, KM_SYSTEM if the disk refuses. */
+km_code km_output_publish(km_output *output, bool may_replace, km_error *error);
+
+/* Removes the file if it was not published. */
+void km_output_discard(km_output *output);
 
 /* ---- text --------------------------------------------------------------------------------------
  */

@@ -10,20 +10,22 @@
 #include "skymeans/h5.h"
 #include "skymeans/samples.h"
 
-enum { KM_NAME_SIZE = 128, KM_UNITS_SIZE = 64, KM_PATH_SIZE = 1024 };
+enum { KM_NAME_SIZE = 128, KM_UNITS_SIZE = 64, KM_DATASET_SIZE = 1024 };
 
 /* A column of a table; plain bytes, so that it can be broadcast. */
 typedef struct km_column {
     char name[KM_NAME_SIZE];
-    char units[KM_UNITS_SIZE];  /* empty if the file has none */
-    char dataset[KM_PATH_SIZE]; /* where its values are in the file */
-    int64_t position;           /* its column of that dataset; 0 if it has one dimension */
+    char type[32];                 /* "float32", "int16 big-endian" */
+    char storage[48];              /* "contiguous", "chunks of 1000 rows, filtered" */
+    char units[KM_UNITS_SIZE];     /* empty if the file has none */
+    char dataset[KM_DATASET_SIZE]; /* where its values are in the file */
+    int64_t position;              /* its column of that dataset; 0 if it has one dimension */
     bool is_numeric, is_floating;
     bool fits_float32; /* float32, or an integer of at most 16 bits, by type */
 } km_column;
 
 typedef struct km_table {
-    char path[KM_PATH_SIZE]; /* what -d calls it */
+    char path[KM_DATASET_SIZE]; /* what -d calls it */
     bool is_array;
     int64_t n_rows, n_columns;
     km_column *columns; /* [n_columns]; for arrays one, which stands for all */
@@ -57,7 +59,7 @@ typedef struct km_source {
 
 /* A catalogue, open on all ranks for reading. */
 typedef struct km_catalogue {
-    char path[KM_PATH_SIZE], table[KM_PATH_SIZE];
+    char path[KM_PATH_SIZE], table[KM_DATASET_SIZE];
     bool is_array;
     int64_t n_rows, n_features;
     int64_t file_bytes, file_time; /* time of the last change, seconds since 1970 */
@@ -82,6 +84,13 @@ typedef enum km_missing { KM_MISSING_DROP, KM_MISSING_ERROR } km_missing;
  * values, in the unit of the catalogue; *bytes_read counts what this rank asked the file for. */
 km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
                           km_samples *samples, int64_t *bytes_read, km_error *error);
+
+/* The name of a column as -c takes it: in braces if it could be read as something else. `text` has
+ * room for KM_NAME_SIZE + 3 bytes; returns its length. */
+int km_column_write_name(const char *name, char *text);
+
+/* Bytes of the buffers for reading a slab of so many rows. */
+int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows);
 
 /* Writes the features as -c would take them again into a new text, which the caller frees. */
 char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error);

@@ -25,6 +25,8 @@ void km_min_double(MPI_Comm comm, double *values, int64_t count);
 void km_max_double(MPI_Comm comm, double *values, int64_t count);
 void km_sum_double(MPI_Comm comm, double *values, int64_t count); /* for statistics only */
 
+void km_sum_long_double(MPI_Comm comm, long double *values, int64_t count); /* to check others */
+
 /* The sum over all lower ranks; 0 on rank 0. */
 int64_t km_sum_below(MPI_Comm comm, int64_t value);
 

@@ -45,6 +45,8 @@ typedef struct km_fit_task {
 /* What comes out. Labels and inertia belong to the centers. */
 typedef struct km_fit {
     double *centers;       /* [k][d], working values */
+    double *previous;      /* [k][d], those that the last iteration's assignment used */
+    int64_t n_refilled;    /* empty clusters that its update filled */
     int64_t *sizes;        /* [k], samples of all ranks */
     int32_t *labels;       /* [n_samples], of this rank's samples */
     double inertia;        /* in the space of the fit */
@@ -61,8 +63,7 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, const km_samples *sampl
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error);
 void km_fit_free(km_fit *fit);
 
-/* The distance of each of this rank's samples to its center, in the space of the fit. */
-void km_fit_distances(const km_fit *fit, const km_samples *samples, int exponent,
-                      double *distances);
+/* The distance of one of this rank's samples to its center, in the space of the fit. */
+double km_fit_distance(const km_fit *fit, const km_samples *samples, int exponent, int64_t sample);
 
 #endif

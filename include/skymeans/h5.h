@@ -18,8 +18,14 @@ void km_h5_start(void);
  * lives until the next call. */
 const char *km_h5_reason(void);
 
+/* Was it the system that failed (reading, MPI) and not the contents of the file? */
+bool km_h5_is_system_fault(void);
+
 /* ---- reading -----------------------------------------------------------------------------------
  */
+
+/* What a file is by its first bytes, for people: "a FITS file". */
+const char *km_h5_identify(const char *path);
 
 /* Opens a file for reading, on this rank alone (comm = MPI_COMM_NULL) or together. KM_SYSTEM if it
  * isn't there or can't be read, KM_DATA if it is not a whole HDF5 file. Close with H5Fclose. */
@@ -46,21 +52,29 @@ void km_h5_close_array(km_h5_array *array);
 km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_column,
                         int64_t n_columns, km_precision precision, void *values, km_error *error);
 
-/* Reads a whole dataset into memory of the given HDF5 type, on this rank alone. */
-bool km_h5_read_all(hid_t file, const char *name, hid_t type, void *values);
-
 /* A text attribute of an object, cut to `size`; empty if there is none, or it is not text. */
 void km_h5_read_text(hid_t object, const char *name, char *text, size_t size);
 
-/* ---- writing -----------------------------------------------------------------------------------
- */
+/* A numeric attribute; false if there is none, or it is not one number. */
+bool km_h5_read_number(hid_t object, const char *name, double *value);
 
-/* Attributes and small datasets, written by one rank. False, with HDF5's stack set, on failure. */
-bool km_h5_write_attribute(hid_t object, const char *name, hid_t type, const void *value);
-bool km_h5_write_text(hid_t object, const char *name, const char *text);
-bool km_h5_write_texts(hid_t object, const char *name, const char *const *texts, int64_t count);
-bool km_h5_write_array(hid_t file, const char *name, hid_t type, int n_dimensions,
-                       const hsize_t *shape, const void *values);
+/* ---- writing, and comparing what was written
+ * ----------------------------------------------------- By one rank. False, with HDF5's stack set,
+ * if something can't be written, or is not the same. */
+
+/* How the contents of a file are put down: written, or compared with what is there. */
+typedef struct km_h5_verbs {
+    bool (*group)(hid_t file, const char *name);
+    bool (*attribute)(hid_t object, const char *name, hid_t type, const void *value);
+    bool (*texts)(hid_t object, const char *name, const char *const *texts, int64_t count);
+    bool (*array)(hid_t file, const char *name, hid_t type, int n_dimensions, const hsize_t *shape,
+                  const void *values);
+} km_h5_verbs;
+
+extern const km_h5_verbs km_h5_write, km_h5_compare;
+
+/* The type of texts in files: variable length, UTF-8. The caller closes it. */
+hid_t km_h5_text_type(void);
 
 /* A one-dimensional dataset with its space allocated and its contents left for later. */
 bool km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
@@ -68,19 +82,13 @@ bool km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
 /* Opens a file that exists for writing, together. KM_SYSTEM if it can't be. */
 km_code km_h5_open_for_writing(const char *path, MPI_Comm comm, hid_t *file, km_error *error);
 
-/* Writes this rank's rows of a one-dimensional dataset, or reads them back into `values`, in
- * bounded pieces; the type in memory is the type in the file. Collective over the ranks that opened
- * it. */
-km_code km_h5_write_rows(hid_t file, MPI_Comm comm, const char *name, hid_t type, km_rows rows,
-                         const void *values, km_error *error);
-km_code km_h5_reread_rows(hid_t file, MPI_Comm comm, const char *name, hid_t type, km_rows rows,
-                          void *values, km_error *error);
+/* Rows of a result that are written or read back in one transfer. */
+enum { KM_H5_PIECE_ROWS = 1 << 20 };
 
-/* ---- a file that appears whole or not at all ---------------------------------------------------
- */
-
-/* Makes what was written to `from` durable and gives it its final name `to`, which is replaced only
- * if asked to. By one rank. KM_USAGE if `to` exists, KM_SYSTEM if the disk refuses. */
-km_code km_h5_publish(const char *from, const char *to, bool may_replace, km_error *error);
+/* Writes some rows of a one-dimensional dataset, or reads them; the type in memory is the type in
+ * the file. Collective over the ranks that opened the file, all in one transfer: at most 1 GiB a
+ * rank. False, with HDF5's stack set, on failure. */
+bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *values);
+bool km_h5_reread_rows(hid_t dataset, hid_t type, km_rows rows, void *values);
 
 #endif

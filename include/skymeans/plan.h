@@ -24,14 +24,18 @@ typedef struct km_options {
     double tolerance;
     int64_t max_iterations;
     const char *kernel;
-    bool distances, overwrite, quiet, verbose;
+    const char *metrics; /* NULL: none */
+    int64_t ranks;       /* that --dry-run plans for; 0: as many as there are */
+    bool distances, overwrite, verify, dry_run, quiet, verbose;
 } km_options;
 
 /* What to do with a command line. */
 typedef enum km_action {
     KM_ACTION_FIT,
+    KM_ACTION_INFO, /* about options->catalogue */
     KM_ACTION_HELP,
     KM_ACTION_FIT_HELP,
+    KM_ACTION_INFO_HELP,
     KM_ACTION_VERSION
 } km_action;
 
@@ -56,5 +60,19 @@ typedef struct km_plan {
  * other or the catalogue's number of rows. */
 km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, uint64_t kernels,
                        km_error *error);
+
+/* Bytes that a rank needs, beside the program and its libraries. */
+typedef struct km_memory {
+    int64_t samples; /* held from reading to the end */
+    int64_t reading; /* beside them: buffers, */
+    int64_t seeding; /* or rows to draw from, */
+    int64_t fitting; /* or labels, centers and sums, */
+    int64_t writing; /* or labels, centers and buffers */
+    int64_t most;    /* at any one time */
+} km_memory;
+
+/* What the rank with the largest slab needs, if all of its rows are used. */
+km_memory km_plan_memory(const km_plan *plan, const km_options *options,
+                         const km_catalogue *catalogue, int n_ranks);
 
 #endif

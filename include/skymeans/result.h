@@ -25,23 +25,50 @@ typedef struct km_record {
     double *centers;        /* [k][d], in the units of the features */
     uint64_t checksum;      /* of labels, centers and inertia */
     uint64_t features_hash; /* of the feature values of all used rows */
+    bool is_verified;       /* --verify PASSED */
 } km_record;
-
-/* Refuses early what would fail at the end: KM_USAGE if the output exists and may not be replaced,
- * KM_SYSTEM if its folder is not there or not writable. Collective; errors are agreed. */
-km_code km_result_check_output(const char *path, bool may_replace, MPI_Comm comm, km_error *error);
 
 /* Completes a record from its first part: centers in the units of the features and the checksum.
  * Collective; errors are agreed. Free with km_record_free. */
 km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error);
 void km_record_free(km_record *record);
 
+/* The checksum of a record whose samples have these labels. Collective. */
+uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm comm);
+
 /* The hash of all features of all samples, the same for any number of ranks. Collective. */
 uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm);
 
-/* Writes the result: beside, read back and compared, then renamed. Collective; errors are agreed,
- * and nothing is left under the final name then. */
-km_code km_result_write(const km_record *record, MPI_Comm comm, km_error *error);
+/* Writes the result beside its final name, reads it back and compares; rank 0 publishes it then.
+ * Collective; errors are agreed. */
+km_code km_result_write(km_output *output, const km_record *record, MPI_Comm comm, km_error *error);
+
+/* What all ranks did, as least, mean and most of them. */
+typedef struct km_report {
+    int n_ranks;
+    km_timers least, mean, most;
+    int64_t bytes_read;  /* by all */
+    int64_t memory_peak; /* bytes, of the rank that had most */
+} km_report;
+
+/* Collective. */
+km_report km_report_gather(const km_timers *timers, int64_t bytes_read, MPI_Comm comm);
+
+/* Writes the metrics record as JSON beside its final name, and reads it back. By one rank. */
+km_code km_metrics_write(km_output *output, const km_record *record, const km_report *report,
+                         km_error *error);
+
+/* --verify: derives labels from the centers, and the last centers from the labels before them, by
+ * the reference kernel and plain sums; counts rows; computes the checksum again. Collective; the
+ * verdict is the same on all ranks. KM_INTERNAL, saying what differs, if it FAILED. */
+km_code km_verify(km_record *record, MPI_Comm comm, km_error *error);
+
+/* --dry-run: shape, plan and memory a rank, to stdout. By one rank. */
+void km_dry_run_print(const km_options *options, const km_plan *plan, const km_catalogue *catalogue,
+                      int n_ranks);
+
+/* `info`: what a file is, to stdout. By one rank. */
+km_code km_info_print(const char *path, km_error *error);
 
 /* One line an iteration on a terminal, at most one in ten seconds elsewhere. */
 typedef struct km_progress {
@@ -52,9 +79,8 @@ typedef struct km_progress {
 /* For km_fit_task.observe; the context is a km_progress. */
 void km_progress_observe(void *progress, const km_iteration *iteration);
 
-/* The closing summary, to stdout: the result, the clusters, the phases over all ranks. Collective;
- * one rank prints. */
-void km_summary_print(const km_record *record, const km_timers *timers, int64_t bytes_read,
-                      const km_log *log, MPI_Comm comm);
+/* The closing summary, to stdout: the result, the clusters, the phases over all ranks. By one rank.
+ */
+void km_summary_print(const km_record *record, const km_report *report);
 
 #endif

@@ -1,16 +1,28 @@
 #include "skymeans/base.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
+
+static void out_of_memory(int64_t count, size_t size, const char *what, km_error *error)
+{
+    km_fail(error, KM_MEMORY,
+            "out of memory (%s): %lld times %zu bytes can't be had; use more nodes, fewer ranks a "
+            "node, or fewer features",
+            what, (long long)count, size);
+}
 
 void *km_allocate(int64_t count, size_t size, const char *what, km_error *error)
 {
     size_t bytes;
     void *memory = NULL;
-    if (!__builtin_mul_overflow((size_t)count, size, &bytes) && bytes <= PTRDIFF_MAX) {
+    if (!km_fault_of_allocation() && !__builtin_mul_overflow((size_t)count, size, &bytes) &&
+        bytes <= PTRDIFF_MAX) {
         const size_t alignment = bytes >= 2 * (size_t)HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
         if (posix_memalign(&memory, alignment, bytes > 0 ? bytes : 1) != 0)
             memory = NULL;
@@ -19,10 +31,7 @@ void *km_allocate(int64_t count, size_t size, const char *what, km_error *error)
             madvise(memory, bytes, MADV_HUGEPAGE);
     }
     if (memory == NULL)
-        km_fail(error, KM_MEMORY,
-                "out of memory (%s): %lld x %zu bytes can't be allocated; use more ranks or nodes, "
-                "or fewer features",
-                what, (long long)count, size);
+        out_of_memory(count, size, what, error);
     return memory;
 }
 
@@ -32,4 +41,41 @@ void *km_allocate_zeroed(int64_t count, size_t size, const char *what, km_error 
     if (memory != NULL)
         memset(memory, 0, (size_t)count * size);
     return memory;
+}
+
+void *km_grow(void *array, int64_t count, size_t size, const char *what, km_error *error)
+{
+    if ((count & (count - 1)) != 0)
+        return array; /* it grows at powers of two only */
+    const int64_t room = count > 0 ? 2 * count : 1;
+    void *grown = km_fault_of_allocation() ? NULL : realloc(array, (size_t)room * size);
+    if (grown == NULL)
+        out_of_memory(room, size, what, error);
+    return grown;
+}
+
+char *km_copy_text(const char *text, const char *what, km_error *error)
+{
+    char *copy = km_allocate((int64_t)strlen(text) + 1, 1, what, error);
+    if (copy != NULL)
+        strcpy(copy, text);
+    return copy;
+}
+
+int64_t km_memory_peak(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (int64_t)usage.ru_maxrss * 1024; /* Linux says KiB */
+}
+
+int64_t km_memory_now(void)
+{
+    long long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%*s %lld", &resident) != 1)
+        resident = 0;
+    if (file != NULL)
+        fclose(file);
+    return resident > 0 ? resident * sysconf(_SC_PAGESIZE) : km_memory_peak();
 }

@@ -27,13 +27,10 @@ static km_column column_of(const km_table *table, int64_t i)
 
 static void choose(struct choice *choice, int64_t i)
 {
-    km_column *grown =
-        realloc(choice->columns, (size_t)(choice->count + 1) * sizeof *choice->columns);
-    if (grown == NULL) {
-        km_fail(choice->error, KM_MEMORY, "out of memory (list of features): %lld features",
-                (long long)choice->count + 1);
+    km_column *grown = km_grow(choice->columns, choice->count, sizeof *choice->columns,
+                               "list of features", choice->error);
+    if (grown == NULL)
         return;
-    }
     choice->columns = grown;
     choice->columns[choice->count++] = column_of(choice->table, i);
 }
@@ -155,10 +152,8 @@ km_column *km_table_select(const km_table *table, const char *list, const char *
     if (list == NULL) {
         choose_default(&choice);
     } else {
-        char *copy = strdup(list);
-        if (copy == NULL)
-            km_fail(error, KM_MEMORY, "out of memory (list of features)");
-        else
+        char *copy = km_copy_text(list, "list of features", error);
+        if (copy != NULL)
             choose_list(&choice, copy);
         free(copy);
     }
@@ -170,16 +165,20 @@ km_column *km_table_select(const km_table *table, const char *list, const char *
     return choice.columns;
 }
 
+int km_column_write_name(const char *name, char *text)
+{
+    const bool is_plain = strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
+    return sprintf(text, is_plain ? "%s" : "{%s}", name);
+}
+
 char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
 {
     const int64_t d = catalogue->n_features;
     char *text = km_allocate(d, KM_NAME_SIZE + 3, "names of the features", error), *end = text;
-    if (text == NULL)
-        return NULL;
-    for (int64_t j = 0; j < d; j++) {
-        const char *name = catalogue->names[j];
-        const bool is_plain = strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
-        end += sprintf(end, is_plain ? "%s%s" : "%s{%s}", j > 0 ? "," : "", name);
+    for (int64_t j = 0; j < d && text != NULL; j++) {
+        if (j > 0)
+            *end++ = ',';
+        end += km_column_write_name(catalogue->names[j], end);
     }
     return text;
 }

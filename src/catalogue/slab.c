@@ -33,6 +33,12 @@ static int64_t choose_piece_rows(const km_catalogue *catalogue)
     return rows > 0 ? rows : 1;
 }
 
+int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows)
+{
+    const int64_t piece_rows = choose_piece_rows(catalogue);
+    return (rows < piece_rows ? rows : piece_rows) * bytes_per_row(catalogue);
+}
+
 static void end_reader(struct reader *reader)
 {
     if (reader->buffers != NULL)

@@ -14,34 +14,39 @@ struct finder {
     km_error *error;
 };
 
+/* Appends an element to an array that grows; the array if there is no memory, too. */
 static void *append(void *array, int64_t *count, size_t size, const void *element, km_error *error)
 {
-    /* Grown at each power of two. */
-    if ((*count & (*count - 1)) == 0) {
-        void *grown = realloc(array, (size_t)(*count > 0 ? 2 * *count : 1) * size);
-        if (grown == NULL) {
-            km_fail(error, KM_MEMORY, "out of memory (tables and columns): %lld of them",
-                    (long long)*count);
-            return array;
-        }
-        array = grown;
-    }
-    memcpy((char *)array + (size_t)*count * size, element, size);
+    char *grown = km_grow(array, *count, size, "list of tables and columns", error);
+    if (grown == NULL)
+        return array;
+    memcpy(grown + (size_t)*count * size, element, size);
     ++*count;
-    return array;
+    return grown;
 }
 
 static bool join_path(char *path, const char *group, const char *name)
 {
     const int length =
-        snprintf(path, KM_PATH_SIZE, "%s/%s", strcmp(group, "/") == 0 ? "" : group, name);
-    return length < KM_PATH_SIZE;
+        snprintf(path, KM_DATASET_SIZE, "%s/%s", strcmp(group, "/") == 0 ? "" : group, name);
+    return length < KM_DATASET_SIZE;
 }
 
 static bool ends_with(const char *text, const char *end)
 {
     const size_t n = strlen(text), m = strlen(end);
     return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static void name_type(hid_t type, km_column *column)
+{
+    const char *kind = column->is_floating                 ? "float"
+                       : !column->is_numeric               ? "no number, "
+                       : H5Tget_sign(type) == H5T_SGN_NONE ? "uint"
+                                                           : "int";
+    const size_t size = H5Tget_size(type);
+    snprintf(column->type, sizeof column->type, "%s%zu%s", kind, 8 * size,
+             size > 1 && H5Tget_order(type) == H5T_ORDER_BE ? " big-endian" : "");
 }
 
 static void describe_type(hid_t dataset, km_column *column)
@@ -52,7 +57,27 @@ static void describe_type(hid_t dataset, km_column *column)
     column->is_floating = class == H5T_FLOAT;
     column->is_numeric = column->is_floating || class == H5T_INTEGER;
     column->fits_float32 = size <= (column->is_floating ? sizeof(float) : sizeof(int16_t));
+    name_type(type, column);
     H5Tclose(type);
+}
+
+static void describe_storage(hid_t dataset, km_column *column)
+{
+    const hid_t creation = H5Dget_create_plist(dataset);
+    hsize_t chunk[2] = {0, 0};
+    switch (H5Pget_layout(creation)) {
+    case H5D_CHUNKED:
+        H5Pget_chunk(creation, 2, chunk);
+        snprintf(column->storage, sizeof column->storage, "chunks of %llu rows%s",
+                 (unsigned long long)chunk[0], H5Pget_nfilters(creation) > 0 ? ", compressed" : "");
+        break;
+    case H5D_CONTIGUOUS:
+        strcpy(column->storage, "contiguous");
+        break;
+    default:
+        strcpy(column->storage, "compact or virtual");
+    }
+    H5Pclose(creation);
 }
 
 /* Number of dimensions, or -1. */
@@ -78,6 +103,7 @@ static void add_array(struct finder *finder, hid_t dataset, const char *path, co
 {
     km_column column = {0};
     describe_type(dataset, &column);
+    describe_storage(dataset, &column);
     if (!column.is_numeric || shape[1] == 0)
         return;
     km_table table = {
@@ -100,6 +126,7 @@ static void add_column(struct finder *finder, km_table *table, bool *is_even, hi
     strcpy(column.name, name);
     snprintf(column.dataset, sizeof column.dataset, "%s", path);
     describe_type(dataset, &column);
+    describe_storage(dataset, &column);
     km_h5_read_text(dataset, "units", column.units, sizeof column.units);
     if (column.units[0] == '\0') /* where vaex has them */
         km_h5_read_text(dataset, "unit", column.units, sizeof column.units);
@@ -143,7 +170,7 @@ static void visit_group(struct finder *finder, hid_t group, const char *path, in
 static void visit_child(struct finder *finder, km_table *table, bool *is_even, hid_t parent,
                         const char *name, int depth)
 {
-    char path[KM_PATH_SIZE], data_path[KM_PATH_SIZE];
+    char path[KM_DATASET_SIZE], data_path[KM_DATASET_SIZE];
     if (!join_path(path, table->path, name) || strcmp(path, "/truth") == 0 ||
         ends_with(name, ".__table_column_meta__"))
         return;
@@ -181,7 +208,7 @@ static void visit_group(struct finder *finder, hid_t group, const char *path, in
     bool is_even = true;
     snprintf(table.path, sizeof table.path, "%s", path);
     for (hsize_t i = 0; i < info.nlinks && finder->error->code == KM_OK; i++) {
-        char name[KM_PATH_SIZE];
+        char name[KM_DATASET_SIZE];
         const ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name,
                                                   sizeof name, H5P_DEFAULT);
         if (length > 0 && length < (ssize_t)sizeof name)

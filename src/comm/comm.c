@@ -73,6 +73,11 @@ void km_sum_double(MPI_Comm comm, double *values, int64_t count)
     reduce(comm, values, count, MPI_DOUBLE, MPI_SUM);
 }
 
+void km_sum_long_double(MPI_Comm comm, long double *values, int64_t count)
+{
+    reduce(comm, values, count, MPI_LONG_DOUBLE, MPI_SUM);
+}
+
 int64_t km_sum_below(MPI_Comm comm, int64_t value)
 {
     int64_t below = 0;

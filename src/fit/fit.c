@@ -27,6 +27,7 @@ bool km_stop_is_converged(km_stop stop)
 void km_fit_free(km_fit *fit)
 {
     free(fit->centers);
+    free(fit->previous);
     free(fit->sizes);
     free(fit->labels);
     free(fit->history);
@@ -44,7 +45,7 @@ static void end(running *run)
     free(run->rounded);
 }
 
-static km_code begin(running *run, const double *first_centers, km_error *error)
+static km_code begin(running *run, km_fit *fit, const double *first_centers, km_error *error)
 {
     const km_samples *samples = run->samples;
     const int64_t k = run->task->n_clusters, d = samples->n_features;
@@ -53,6 +54,7 @@ static km_code begin(running *run, const double *first_centers, km_error *error)
         return error->code;
     run->grids = km_facts_choose_grids(&run->facts, samples->precision, error);
     run->centers = km_allocate(k * d, sizeof(double), "centers", error);
+    fit->previous = km_allocate(k * d, sizeof(double), "centers", error);
     run->used = km_allocate(k * d, sizeof(double), "centers", error);
     run->rounded = km_allocate(k * d, km_precision_size(samples->precision), "centers", error);
     if (run->grids != NULL) {
@@ -125,13 +127,11 @@ static double mean_variance(const km_facts *facts)
 
 static km_code append(km_fit *fit, const km_iteration *iteration, km_error *error)
 {
-    if ((fit->n_iterations & (fit->n_iterations - 1)) == 0) {
-        const size_t room = fit->n_iterations > 0 ? 2 * (size_t)fit->n_iterations : 1;
-        km_iteration *grown = realloc(fit->history, room * sizeof *grown);
-        if (grown == NULL)
-            return km_fail(error, KM_MEMORY, "out of memory (history of the iterations)");
-        fit->history = grown;
-    }
+    km_iteration *grown =
+        km_grow(fit->history, fit->n_iterations, sizeof *grown, "history of the iterations", error);
+    if (grown == NULL)
+        return error->code;
+    fit->history = grown;
     fit->history[fit->n_iterations++] = *iteration;
     return KM_OK;
 }
@@ -172,8 +172,11 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
 }
 
 /* Labels that belong to the last centers: one more assignment, unless they did not change. */
-static km_code settle(running *run, km_error *error)
+static km_code settle(running *run, km_fit *fit, km_error *error)
 {
+    const int64_t n = run->task->n_clusters * run->samples->n_features;
+    memcpy(fit->previous, run->used, (size_t)n * sizeof *fit->previous);
+    fit->n_refilled = run->n_refilled;
     const bool is_changed = round_centers(run);
     if (is_changed || run->n_refilled > 0)
         return assign_and_reduce(run, error);
@@ -214,10 +217,10 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, const km_samples *sampl
 {
     running run = {.task = task, .samples = samples, .comm = comm, .timers = timers};
     *fit = (km_fit){0};
-    if (begin(&run, first_centers, error) == KM_OK) {
+    if (begin(&run, fit, first_centers, error) == KM_OK) {
         while (!iterate(&run, fit, error))
             ;
-        if (km_agree(comm, error) == KM_OK && settle(&run, error) == KM_OK)
+        if (km_agree(comm, error) == KM_OK && settle(&run, fit, error) == KM_OK)
             conclude(&run, fit, error);
     }
     end(&run);

@@ -71,10 +71,8 @@ double km_final_inertia(const running *run)
     return ldexp(inertia.high + inertia.low, 2 * run->task->exponent);
 }
 
-void km_fit_distances(const km_fit *fit, const km_samples *samples, int exponent, double *distances)
+double km_fit_distance(const km_fit *fit, const km_samples *samples, int exponent, int64_t sample)
 {
-    const int64_t d = samples->n_features;
-    for (int64_t i = 0; i < samples->n_samples; i++)
-        distances[i] =
-            ldexp(sqrt(km_distance2(samples, i, fit->centers + fit->labels[i] * d)), exponent);
+    const double *center = fit->centers + fit->labels[sample] * samples->n_features;
+    return ldexp(sqrt(km_distance2(samples, sample, center)), exponent);
 }

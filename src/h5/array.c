@@ -38,13 +38,9 @@ static void find_chunks(km_h5_array *array)
     array->chunk_rows = (int64_t)chunk[0];
 }
 
-km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5_array *array,
-                         km_error *error)
+static km_code look_at_array(km_h5_array *array, const char *name, bool is_collective,
+                             km_error *error)
 {
-    *array = (km_h5_array){.type = H5I_INVALID_HID, .transfer = H5I_INVALID_HID};
-    array->dataset = H5Dopen2(file, name, H5P_DEFAULT);
-    if (array->dataset < 0)
-        return not_usable(name, km_h5_reason(), error);
     array->type = H5Dget_type(array->dataset);
     array->transfer = H5Pcreate(H5P_DATASET_XFER);
     if (is_collective)
@@ -53,9 +49,21 @@ km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5
     const size_t size = H5Tget_size(array->type);
     array->value_size = size > sizeof(double) ? size : sizeof(double);
     if (class != H5T_INTEGER && class != H5T_FLOAT)
-        not_usable(name, "it does not hold numbers", error);
-    else if (find_shape(array, name, error) == KM_OK)
+        return not_usable(name, "it does not hold numbers", error);
+    if (find_shape(array, name, error) == KM_OK)
         find_chunks(array);
+    return error->code;
+}
+
+km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5_array *array,
+                         km_error *error)
+{
+    *array = (km_h5_array){.type = H5I_INVALID_HID, .transfer = H5I_INVALID_HID};
+    array->dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    if (array->dataset < 0 || km_fault("open a dataset"))
+        not_usable(name, km_h5_reason(), error);
+    else
+        look_at_array(array, name, is_collective, error);
     if (error->code != KM_OK)
         km_h5_close_array(array);
     return error->code;
@@ -101,56 +109,8 @@ km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_co
         H5Dread(array->dataset, array->type, in_memory, in_file, array->transfer, values) >= 0;
     H5Sclose(in_file);
     H5Sclose(in_memory);
-    if (!is_read || !convert(array->type, precision, rows.count * n_columns, values))
-        km_fail(error, KM_DATA, "can't read rows %lld to %lld: %s", (long long)rows.first,
-                (long long)(rows.first + rows.count - 1), km_h5_reason());
+    if (!is_read || km_fault("read a piece") ||
+        !convert(array->type, precision, rows.count * n_columns, values))
+        km_fail(error, km_h5_is_system_fault() ? KM_SYSTEM : KM_DATA, "%s", km_h5_reason());
     return error->code;
-}
-
-bool km_h5_read_all(hid_t file, const char *name, hid_t type, void *values)
-{
-    const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
-    const bool is_read =
-        dataset >= 0 && H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
-    if (dataset >= 0)
-        H5Dclose(dataset);
-    return is_read;
-}
-
-/* Copies a text of fixed length, which need not end with a zero byte. */
-static void read_fixed_text(hid_t attribute, hid_t type, char *text, size_t size)
-{
-    char buffer[1024] = "";
-    if (H5Tget_size(type) >= sizeof buffer || H5Aread(attribute, type, buffer) < 0)
-        return;
-    strncpy(text, buffer, size - 1);
-}
-
-static void read_variable_text(hid_t attribute, hid_t type, char *text, size_t size)
-{
-    char *read = NULL;
-    if (H5Aread(attribute, type, &read) < 0 || read == NULL)
-        return;
-    strncpy(text, read, size - 1);
-    H5free_memory(read);
-}
-
-void km_h5_read_text(hid_t object, const char *name, char *text, size_t size)
-{
-    memset(text, 0, size);
-    if (H5Aexists(object, name) <= 0)
-        return;
-    const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
-    if (attribute < 0)
-        return;
-    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    if (H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1) {
-        if (H5Tis_variable_str(type) > 0)
-            read_variable_text(attribute, type, text, size);
-        else
-            read_fixed_text(attribute, type, text, size);
-    }
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Aclose(attribute);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,12 +32,27 @@ const char *km_h5_reason(void)
     return reason;
 }
 
+static herr_t find_system_fault(unsigned depth, const H5E_error2_t *entry, void *found)
+{
+    (void)depth;
+    if (entry->maj_num == H5E_IO || entry->min_num == H5E_MPI)
+        *(bool *)found = true;
+    return 0;
+}
+
+bool km_h5_is_system_fault(void)
+{
+    bool found = false;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, find_system_fault, &found);
+    return found;
+}
+
 /* What can be said about a file before HDF5 looks at it. */
 static km_code check_readable(const char *path, km_error *error)
 {
     struct stat status;
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0 || fstat(descriptor, &status) != 0) {
+    if (descriptor < 0 || fstat(descriptor, &status) != 0 || km_fault("look at the file")) {
         km_fail(error, KM_SYSTEM, "can't open the file (%s): %s; check its path and permissions",
                 path, strerror(errno));
     } else if (S_ISDIR(status.st_mode)) {
@@ -49,6 +65,30 @@ static km_code check_readable(const char *path, km_error *error)
     if (descriptor >= 0)
         close(descriptor);
     return error->code;
+}
+
+const char *km_h5_identify(const char *path)
+{
+    static const struct {
+        const char *begin, *what;
+    } kinds[] = {{"SIMPLE  =", "a FITS file"},  {"\x1f\x8b", "a gzip-compressed file"},
+                 {"<VOTABLE", "a VOTable"},     {"<?xml", "an XML file, perhaps a VOTable"},
+                 {"\x93NUMPY", "a NumPy file"}, {"PK\x03\x04", "a zip archive"},
+                 {"PAR1", "a Parquet file"},    {"%PDF", "a PDF document"},
+                 {"\x89PNG", "a PNG picture"},  {"CDF", "a NetCDF classic file"},
+                 {"# %ECSV", "an ECSV table"}};
+    char bytes[256] = "";
+    FILE *file = fopen(path, "rb");
+    const size_t length = file != NULL ? fread(bytes, 1, sizeof bytes - 1, file) : 0;
+    if (file != NULL)
+        fclose(file);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strncmp(bytes, kinds[i].begin, strlen(kinds[i].begin)) == 0)
+            return kinds[i].what;
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)bytes[i] < 0x20 && strchr("\t\r\n\f", bytes[i]) == NULL)
+            return "a binary file of an unknown kind";
+    return length > 0 ? "a text file, perhaps CSV" : "an empty file";
 }
 
 static hid_t access_list(MPI_Comm comm)
@@ -76,7 +116,7 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
             path);
     const hid_t access = access_list(comm);
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (*file < 0)
+    if (*file < 0 || km_fault("open the file"))
         km_fail(error, KM_DATA, "damaged HDF5 file (%s): %s; was it copied completely?", path,
                 km_h5_reason());
     H5Pclose(access);
@@ -87,7 +127,7 @@ km_code km_h5_open_for_writing(const char *path, MPI_Comm comm, hid_t *file, km_
 {
     const hid_t access = access_list(comm);
     *file = H5Fopen(path, H5F_ACC_RDWR, access);
-    if (*file < 0)
+    if (*file < 0 || km_fault("open the result"))
         km_fail(error, KM_SYSTEM, "can't write the file (%s): %s; is the disk full?", path,
                 km_h5_reason());
     H5Pclose(access);

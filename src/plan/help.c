@@ -50,17 +50,24 @@ static void print_fit_help(void)
           stdout);
 }
 
+static const char INFO_HELP[] =
+    "Usage: skymeans info FILE.h5\n\n"
+    "Lists the tables of a file with their columns, types, units and storage, and for each the\n"
+    "command line of the fit that would use it; or summarises a result.\n";
+
+static const char HELP[] =
+    "skymeans: k-means for survey catalogues on MPI clusters\n\n"
+    "Usage:\n"
+    "  skymeans fit CATALOGUE.h5 -k K -o RESULT.h5 [options]   cluster a catalogue\n"
+    "  skymeans info FILE.h5                                   list tables, or summarise a result\n"
+    "  skymeans COMMAND --help                                 the options of a command\n"
+    "  skymeans --help | --version\n\n"
+    "Start it alone, or on many processes with mpirun or srun.\n";
+
 void km_help_print(km_action action)
 {
-    if (action == KM_ACTION_FIT_HELP) {
+    if (action == KM_ACTION_FIT_HELP)
         print_fit_help();
-        return;
-    }
-    fputs("skymeans: k-means for survey catalogues on MPI clusters\n\n"
-          "Usage:\n"
-          "  skymeans fit CATALOGUE.h5 -k K -o RESULT.h5 [options]   cluster a catalogue\n"
-          "  skymeans fit --help                                     its options\n"
-          "  skymeans --help | --version\n\n"
-          "Start it alone, or on many processes with mpirun or srun.\n",
-          stdout);
+    else
+        fputs(action == KM_ACTION_INFO_HELP ? INFO_HELP : HELP, stdout);
 }

@@ -148,14 +148,19 @@ static km_code check_required(const km_options *options, km_error *error)
 {
     const char *missing = options->catalogue == NULL ? "the catalogue"
                           : options->clusters == 0   ? "the number of clusters, -k K"
-                          : options->output == NULL  ? "the result file, -o RESULT.h5"
-                                                     : NULL;
+                          : options->output == NULL && !options->dry_run
+                              ? "the result file, -o RESULT.h5"
+                              : NULL;
     if (missing != NULL)
         return km_fail(error, KM_USAGE,
                        "missing argument: %s; as in skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5",
                        missing);
     if (options->quiet && options->verbose)
         return km_fail(error, KM_USAGE, "contradiction (--quiet --verbose): say one of them");
+    if (options->ranks > 0 && !options->dry_run)
+        return km_fail(error, KM_USAGE,
+                       "contradiction (--ranks): it belongs to --dry-run; start the fit on as many "
+                       "ranks with mpirun or srun");
     return KM_OK;
 }
 
@@ -195,6 +200,22 @@ static km_code parse_fit(int argc, char **argv, km_action *action, km_options *o
     return take_rest(argc, argv, options, error);
 }
 
+static km_code parse_info(int argc, char **argv, km_action *action, km_options *options,
+                          km_error *error)
+{
+    *action = KM_ACTION_INFO;
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+        *action = KM_ACTION_INFO_HELP;
+    else if (argc == 2 && argv[1][0] != '-')
+        options->catalogue = argv[1];
+    else if (argc < 2)
+        km_fail(error, KM_USAGE, "missing argument: the file; as in skymeans info FILE.h5");
+    else
+        km_fail(error, KM_USAGE, "too many arguments (%s): info takes one file and no options",
+                argv[argc - 1]);
+    return error->code;
+}
+
 km_code km_options_parse(int argc, char **argv, km_action *action, km_options *options,
                          km_error *error)
 {
@@ -211,9 +232,12 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
     else if (strcmp(command, "fit") == 0) {
         *action = KM_ACTION_FIT;
         parse_fit(argc - 1, argv + 1, action, options, error);
-    } else
-        km_fail(error, KM_USAGE, "unknown command (%s): there is 'fit'; see skymeans --help",
-                command);
+    } else if (strcmp(command, "info") == 0) {
+        parse_info(argc - 1, argv + 1, action, options, error);
+    } else {
+        km_fail(error, KM_USAGE,
+                "unknown command (%s): there are 'fit' and 'info'; see skymeans --help", command);
+    }
     return error->code;
 }
 

@@ -8,30 +8,38 @@
 #include <string.h>
 #include <time.h>
 
-/* The group whose attributes are being written, and whether all has gone well so far. */
+/* The file and the group whose attributes are put down, and whether all has gone well so far. */
 typedef struct writer {
+    const km_h5_verbs *verbs;
     hid_t file, group;
     bool is_ok;
 } writer;
 
+static void put_attribute(writer *w, const char *name, hid_t type, const void *value)
+{
+    w->is_ok = w->is_ok && w->verbs->attribute(w->group, name, type, value);
+}
+
 static void put_int(writer *w, const char *name, int64_t value)
 {
-    w->is_ok = w->is_ok && km_h5_write_attribute(w->group, name, H5T_NATIVE_INT64, &value);
+    put_attribute(w, name, H5T_NATIVE_INT64, &value);
 }
 
 static void put_uint(writer *w, const char *name, uint64_t value)
 {
-    w->is_ok = w->is_ok && km_h5_write_attribute(w->group, name, H5T_NATIVE_UINT64, &value);
+    put_attribute(w, name, H5T_NATIVE_UINT64, &value);
 }
 
 static void put_real(writer *w, const char *name, double value)
 {
-    w->is_ok = w->is_ok && km_h5_write_attribute(w->group, name, H5T_NATIVE_DOUBLE, &value);
+    put_attribute(w, name, H5T_NATIVE_DOUBLE, &value);
 }
 
 static void put_text(writer *w, const char *name, const char *text)
 {
-    w->is_ok = w->is_ok && km_h5_write_text(w->group, name, text);
+    const hid_t type = km_h5_text_type();
+    put_attribute(w, name, type, &text);
+    H5Tclose(type);
 }
 
 static void put_hash(writer *w, const char *name, uint64_t hash)
@@ -54,14 +62,13 @@ static void put_array(writer *w, const char *name, hid_t type, int64_t rows, int
                       const void *values)
 {
     const hsize_t shape[2] = {(hsize_t)rows, (hsize_t)columns};
-    w->is_ok =
-        w->is_ok && km_h5_write_array(w->file, name, type, columns > 0 ? 2 : 1, shape, values);
+    w->is_ok = w->is_ok && w->verbs->array(w->file, name, type, columns > 0 ? 2 : 1, shape, values);
 }
 
 static void open_group(writer *w, const char *name)
 {
-    w->group = H5Gcreate2(w->file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    w->is_ok = w->is_ok && w->group >= 0;
+    w->is_ok = w->is_ok && w->verbs->group(w->file, name);
+    w->group = w->is_ok ? H5Gopen2(w->file, name, H5P_DEFAULT) : H5I_INVALID_HID;
 }
 
 static void close_group(writer *w)
@@ -94,8 +101,8 @@ static void write_feature_texts(writer *w, const km_catalogue *catalogue, const 
         units[j] = catalogue->features[j].units;
     const hid_t centers = H5Dopen2(w->file, "centers", H5P_DEFAULT);
     w->is_ok = w->is_ok && centers >= 0 &&
-               km_h5_write_texts(centers, "features", catalogue->names, catalogue->n_features) &&
-               km_h5_write_texts(centers, "units", units, catalogue->n_features);
+               w->verbs->texts(centers, "features", catalogue->names, catalogue->n_features) &&
+               w->verbs->texts(centers, "units", units, catalogue->n_features);
     if (centers >= 0)
         H5Dclose(centers);
 }
@@ -159,12 +166,10 @@ static void write_files(writer *w, const km_catalogue *catalogue)
     const int64_t first_row = 0;
     const hsize_t shape[1] = {1};
     const char *name = catalogue->path;
-    const hid_t text = H5Tcopy(H5T_C_S1);
-    H5Tset_size(text, H5T_VARIABLE);
-    H5Tset_cset(text, H5T_CSET_UTF8);
+    const hid_t text = km_h5_text_type();
     open_group(w, "files");
     close_group(w);
-    w->is_ok = w->is_ok && km_h5_write_array(w->file, "files/name", text, 1, shape, &name);
+    w->is_ok = w->is_ok && w->verbs->array(w->file, "files/name", text, 1, shape, &name);
     put_array(w, "files/first_row", H5T_NATIVE_INT64, 1, 0, &first_row);
     put_array(w, "files/rows", H5T_NATIVE_INT64, 1, 0, &catalogue->n_rows);
     H5Tclose(text);
@@ -218,7 +223,7 @@ static void write_provenance(writer *w, const km_record *record, const km_settin
     put_time(w, "file_time", (double)catalogue->file_time);
     put_text(w, "dataset", catalogue->table);
     put_time(w, "started", record->started);
-    put_time(w, "ended", (double)time(NULL));
+    put_time(w, "ended", setting->ended);
     put_hash(w, "features_checksum", record->features_hash);
     close_group(w);
 }
@@ -228,8 +233,7 @@ static int64_t largest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void write_all(writer *w, const km_record *record, const km_setting *setting,
-                      km_error *error)
+static void put_all(writer *w, const km_record *record, const km_setting *setting, km_error *error)
 {
     const int64_t k = record->options->clusters, d = record->catalogue->n_features;
     /* One room for all conversions on the way, of 8-byte values. */
@@ -244,56 +248,47 @@ static void write_all(writer *w, const km_record *record, const km_setting *sett
         write_history(w, record, room);
         write_files(w, record->catalogue);
         write_provenance(w, record, setting);
-        w->is_ok = w->is_ok &&
-                   km_h5_reserve(w->file, "labels", H5T_NATIVE_INT32, record->catalogue->n_rows);
-        if (record->options->distances)
-            w->is_ok = w->is_ok && km_h5_reserve(w->file, "distances", H5T_NATIVE_DOUBLE,
-                                                 record->catalogue->n_rows);
     }
     free(room);
     free(units);
 }
 
-static km_code cannot_write(const km_record *record, km_error *error)
+static km_code did_not_arrive(const km_record *record, const char *why, km_error *error)
 {
     return km_fail(error, KM_SYSTEM,
                    "can't write the result (%s): %s; is the disk full, or a quota reached?",
-                   record->options->output, km_h5_reason());
+                   record->options->output, why);
 }
 
 km_code km_contents_write(const char *path, const km_record *record, const km_setting *setting,
                           km_error *error)
 {
-    writer w = {.file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), .is_ok = true};
+    const int64_t n = record->catalogue->n_rows;
+    writer w = {.verbs = &km_h5_write, .is_ok = true};
+    w.file = w.group = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (w.file < 0)
-        return cannot_write(record, error);
-    w.group = w.file;
-    write_all(&w, record, setting, error);
-    if (!w.is_ok && error->code == KM_OK)
-        cannot_write(record, error); /* before closing changes the reason */
-    if (H5Fclose(w.file) < 0 && error->code == KM_OK)
-        cannot_write(record, error);
+        return did_not_arrive(record, km_h5_reason(), error);
+    put_all(&w, record, setting, error);
+    w.is_ok = w.is_ok && km_h5_reserve(w.file, "labels", H5T_NATIVE_INT32, n);
+    if (record->options->distances)
+        w.is_ok = w.is_ok && km_h5_reserve(w.file, "distances", H5T_NATIVE_DOUBLE, n);
+    if (!w.is_ok || km_fault("write the contents"))
+        did_not_arrive(record, km_h5_reason(), error); /* before closing changes the reason */
+    if (H5Fclose(w.file) < 0)
+        did_not_arrive(record, km_h5_reason(), error);
     return error->code;
 }
 
-km_code km_contents_check(const char *path, const km_record *record, km_error *error)
+km_code km_contents_compare(const char *path, const km_record *record, const km_setting *setting,
+                            km_error *error)
 {
-    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
-    hid_t file;
-    double *centers = km_allocate(k * d, sizeof *centers, "centers read back", error);
-    int64_t *sizes = km_allocate(k, sizeof *sizes, "sizes read back", error);
-    if (error->code == KM_OK && km_h5_open(path, MPI_COMM_NULL, &file, error) == KM_OK) {
-        if (!km_h5_read_all(file, "centers", H5T_NATIVE_DOUBLE, centers) ||
-            !km_h5_read_all(file, "sizes", H5T_NATIVE_INT64, sizes) ||
-            memcmp(centers, record->centers, (size_t)(k * d) * sizeof *centers) != 0 ||
-            memcmp(sizes, record->fit->sizes, (size_t)k * sizeof *sizes) != 0)
-            km_fail(error, KM_SYSTEM,
-                    "the result did not arrive on disk (%s): centers read back differ; is the disk "
-                    "full, or a quota reached?",
-                    record->options->output);
-        H5Fclose(file);
-    }
-    free(centers);
-    free(sizes);
+    writer w = {.verbs = &km_h5_compare, .is_ok = true};
+    if (km_h5_open(path, MPI_COMM_NULL, &w.file, error) != KM_OK)
+        return error->code;
+    w.group = w.file;
+    put_all(&w, record, setting, error);
+    if (!w.is_ok || km_fault("compare the contents"))
+        did_not_arrive(record, "its contents read back differently", error);
+    H5Fclose(w.file);
     return error->code;
 }

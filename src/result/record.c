@@ -28,17 +28,24 @@ uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm)
 }
 
 /* The label of a row is that of its sample, or -1. Labels of all rows of the catalogue count. */
-static uint64_t hash_labels(const km_record *record, MPI_Comm comm)
+static uint64_t hash_labels(const km_record *record, const int32_t *labels, MPI_Comm comm)
 {
     const km_samples *samples = record->samples;
     uint64_t sum = 0;
     for (int64_t row = 0, sample = 0; row < samples->slab.count; row++) {
         const bool is_used = (samples->used[row / 64] >> row % 64 & 1) != 0;
-        sum +=
-            km_hash_label(samples->slab.first + row, is_used ? record->fit->labels[sample++] : -1);
+        sum += km_hash_label(samples->slab.first + row, is_used ? labels[sample++] : -1);
     }
     km_sum_uint64(comm, &sum, 1);
     return sum;
+}
+
+uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm comm)
+{
+    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
+    const uint64_t hash =
+        km_hash_doubles(hash_labels(record, labels, comm), record->centers, k * d);
+    return km_hash_doubles(hash, &record->fit->inertia, 1);
 }
 
 km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error)
@@ -49,8 +56,7 @@ km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error)
         return error->code;
     memcpy(record->centers, record->fit->centers, (size_t)(k * d) * sizeof(double));
     km_untransform_centers(record->transform, record->centers, k);
-    record->checksum = km_hash_doubles(hash_labels(record, comm), record->centers, k * d);
-    record->checksum = km_hash_doubles(record->checksum, &record->fit->inertia, 1);
+    record->checksum = km_checksum(record, record->fit->labels, comm);
     return KM_OK;
 }
 

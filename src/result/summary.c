@@ -24,7 +24,11 @@ static void print_head(const km_record *record, int n_ranks)
            fit->n_iterations == 1 ? "" : "s", km_stop_name(fit->stop),
            km_stop_is_converged(fit->stop) ? "converged" : "not converged");
     printf("  inertia     %.10g\n", fit->inertia);
-    printf("  checksum    %016llx\n\n", (unsigned long long)record->checksum);
+    printf("  checksum    %016llx\n", (unsigned long long)record->checksum);
+    if (record->is_verified)
+        printf(
+            "  verified    PASSED: labels, centers, sizes, inertia and checksum derived again\n");
+    putchar('\n');
 }
 
 static void print_clusters(const km_record *record)
@@ -50,33 +54,45 @@ static void print_clusters(const km_record *record)
     putchar('\n');
 }
 
-static void print_phases(const double *least, const double *sum, const double *most, int n_ranks)
+static void print_phases(const km_report *report)
 {
     double total = 0;
     for (int phase = 0; phase < KM_N_PHASES; phase++)
-        total += sum[phase];
+        total += report->mean.seconds[phase];
     printf("  phase      seconds: min      mean       max   share\n");
     for (int phase = 0; phase < KM_N_PHASES; phase++)
-        if (most[phase] > 0)
+        if (report->most.seconds[phase] > 0)
             printf("  %-12s %10.4f %9.4f %9.4f  %5.1f%%\n", km_phase_name((km_phase)phase),
-                   least[phase], sum[phase] / n_ranks, most[phase], 100 * sum[phase] / total);
+                   report->least.seconds[phase], report->mean.seconds[phase],
+                   report->most.seconds[phase], 100 * report->mean.seconds[phase] / total);
+    const double seconds = report->most.seconds[KM_PHASE_READ];
+    printf("\n  read         %.1f MB at %.2f GB/s\n", 1e-6 * (double)report->bytes_read,
+           seconds > 0 ? 1e-9 * (double)report->bytes_read / seconds : 0);
+    printf("  memory       %.0f MB on the rank that had most\n",
+           1e-6 * (double)report->memory_peak);
 }
 
-void km_summary_print(const km_record *record, const km_timers *timers, int64_t bytes_read,
-                      const km_log *log, MPI_Comm comm)
+km_report km_report_gather(const km_timers *timers, int64_t bytes_read, MPI_Comm comm)
 {
-    const int n_ranks = km_comm_size(comm);
-    km_timers least = *timers, sum = *timers, most = *timers;
-    km_min_double(comm, least.seconds, KM_N_PHASES);
-    km_sum_double(comm, sum.seconds, KM_N_PHASES);
-    km_max_double(comm, most.seconds, KM_N_PHASES);
-    km_sum_int64(comm, &bytes_read, 1);
-    if (!log->is_speaker || log->verbosity == KM_QUIET)
-        return;
-    print_head(record, n_ranks);
+    km_report report = {.n_ranks = km_comm_size(comm),
+                        .least = *timers,
+                        .mean = *timers,
+                        .most = *timers,
+                        .bytes_read = bytes_read,
+                        .memory_peak = km_memory_peak()};
+    km_min_double(comm, report.least.seconds, KM_N_PHASES);
+    km_sum_double(comm, report.mean.seconds, KM_N_PHASES);
+    km_max_double(comm, report.most.seconds, KM_N_PHASES);
+    km_sum_int64(comm, &report.bytes_read, 1);
+    km_max_int64(comm, &report.memory_peak, 1);
+    for (int phase = 0; phase < KM_N_PHASES; phase++)
+        report.mean.seconds[phase] /= report.n_ranks;
+    return report;
+}
+
+void km_summary_print(const km_record *record, const km_report *report)
+{
+    print_head(record, report->n_ranks);
     print_clusters(record);
-    print_phases(least.seconds, sum.seconds, most.seconds, n_ranks);
-    const double seconds = most.seconds[KM_PHASE_READ];
-    printf("  read         %.1f MB, %.2f GB/s\n", 1e-6 * (double)bytes_read,
-           seconds > 0 ? 1e-9 * (double)bytes_read / seconds : 0);
+    print_phases(report);
 }

@@ -155,9 +155,10 @@ static km_code read_centers(const km_seeding_task *task, double *centers, km_err
     const char *colon = strstr(task->file, ":/");
     if (access(task->file, F_OK) == 0 || colon == NULL)
         return read_file(task, task->file, NULL, centers, error);
-    char *path = strndup(task->file, (size_t)(colon - task->file));
+    char *path = km_copy_text(task->file, "name of the file with first centers", error);
     if (path == NULL)
-        return km_fail(error, KM_MEMORY, "out of memory (name of a file)");
+        return error->code;
+    path[colon - task->file] = '\0';
     read_file(task, path, colon + 1, centers, error);
     free(path);
     return error->code;

@@ -1,0 +1,22 @@
+/* Failures on purpose, in builds that test them. */
+#include "skymeans/base.h"
+
+#ifdef KM_FAULTS
+
+#include <stdlib.h>
+#include <string.h>
+
+bool km_fault(const char *place)
+{
+    const char *wanted = getenv("KM_FAULT");
+    return wanted != NULL && strcmp(wanted, place) == 0;
+}
+
+bool km_fault_of_allocation(void)
+{
+    static int64_t n_allocations = 0; /* only ranks ask, one thread each */
+    const char *wanted = getenv("KM_FAULT_ALLOCATION");
+    return wanted != NULL && ++n_allocations == atoll(wanted);
+}
+
+#endif

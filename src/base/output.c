@@ -1,0 +1,130 @@
+/* Files that appear whole or not at all: written beside, then fsync, rename, fsync of the folder.
+ */
+#include "skymeans/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool sync_path(const char *path, int flags)
+{
+    const int descriptor = open(path, flags | O_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    const bool is_synced = fsync(descriptor) == 0 || errno == EINVAL; /* some systems can't */
+    return close(descriptor) == 0 && is_synced;
+}
+
+static bool sync_folder_of(const char *path)
+{
+    char copy[KM_PATH_SIZE];
+    snprintf(copy, sizeof copy, "%s", path);
+    return sync_path(dirname(copy), O_RDONLY | O_DIRECTORY);
+}
+
+static bool give_name(const char *from, const char *to, bool may_replace)
+{
+    if (may_replace)
+        return rename(from, to) == 0;
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno != EINVAL && errno != ENOSYS) /* file systems without that flag */
+        return false;
+    if (access(to, F_OK) == 0) {
+        errno = EEXIST;
+        return false;
+    }
+    return rename(from, to) == 0;
+}
+
+static bool are_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static km_code check_existing(const char *path, const char *input, bool may_replace,
+                              km_error *error)
+{
+    struct stat status;
+    if (lstat(path, &status) != 0)
+        return KM_OK;
+    if (are_same_file(path, input))
+        return km_fail(error, KM_USAGE,
+                       "output exists (%s): it is the input itself; choose another name", path);
+    if (!may_replace)
+        return km_fail(error, KM_USAGE,
+                       "output exists (%s): it would be replaced; choose another name, or "
+                       "--overwrite",
+                       path);
+    if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+        return km_fail(error, KM_USAGE,
+                       "output exists (%s): it is not a regular file; choose another name", path);
+    return KM_OK;
+}
+
+km_code km_output_check(const char *path, const char *input, bool may_replace, km_error *error)
+{
+    char copy[KM_PATH_SIZE];
+    if (strlen(path) + sizeof ".XXXXXX" > sizeof copy)
+        return km_fail(error, KM_SYSTEM, "can't write the file (%s): its path is too long", path);
+    strcpy(copy, path);
+    const char *folder = dirname(copy);
+    if (check_existing(path, input, may_replace, error) == KM_OK &&
+        (access(folder, W_OK | X_OK) != 0 || km_fault("look at the output folder")))
+        km_fail(error, KM_SYSTEM,
+                "can't write the file (%s): its folder %s: %s; make the folder, or choose another",
+                path, folder, strerror(errno));
+    return error->code;
+}
+
+km_code km_output_create(km_output *output, const char *path, km_error *error)
+{
+    output->path = path;
+    snprintf(output->beside, sizeof output->beside, "%s.XXXXXX", path);
+    const int descriptor = mkstemp(output->beside);
+    const mode_t mask = umask(0);
+    umask(mask);
+    if (descriptor < 0)
+        output->beside[0] = '\0';
+    if (descriptor < 0 || fchmod(descriptor, 0666 & ~mask) != 0 || km_fault("create the output"))
+        km_fail(error, KM_SYSTEM, "can't write the file (%s): %s; check its folder", path,
+                strerror(errno));
+    if (descriptor >= 0)
+        close(descriptor);
+    return error->code;
+}
+
+km_code km_output_publish(km_output *output, bool may_replace, km_error *error)
+{
+    const char *path = output->path;
+    if (!sync_path(output->beside, O_RDWR) || km_fault("sync the output"))
+        return km_fail(error, KM_SYSTEM, "can't write the file (%s): %s; is the disk full?", path,
+                       strerror(errno));
+    if (km_fault("name the output") || !give_name(output->beside, path, may_replace)) {
+        if (errno == EEXIST)
+            return km_fail(error, KM_USAGE,
+                           "output exists (%s): it appeared during the run; choose another name, "
+                           "or --overwrite",
+                           path);
+        return km_fail(error, KM_SYSTEM, "can't name the file (%s): %s; check its folder", path,
+                       strerror(errno));
+    }
+    output->beside[0] = '\0';
+    if (!sync_folder_of(path))
+        return km_fail(error, KM_SYSTEM, "can't make the file durable (%s): %s; check its folder",
+                       path, strerror(errno));
+    return KM_OK;
+}
+
+void km_output_discard(km_output *output)
+{
+    if (output->beside[0] != '\0')
+        unlink(output->beside);
+    output->beside[0] = '\0';
+}

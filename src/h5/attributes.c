@@ -1,0 +1,60 @@
+/* Attributes, whose types are up to whoever wrote the file. */
+#include "skymeans/h5.h"
+
+#include <string.h>
+
+/* Copies a text of fixed length, which need not end with a zero byte. */
+static void read_fixed_text(hid_t attribute, hid_t type, char *text, size_t size)
+{
+    char buffer[1024] = "";
+    if (H5Tget_size(type) >= sizeof buffer || H5Aread(attribute, type, buffer) < 0)
+        return;
+    strncpy(text, buffer, size - 1);
+}
+
+static void read_variable_text(hid_t attribute, hid_t type, char *text, size_t size)
+{
+    char *read = NULL;
+    if (H5Aread(attribute, type, &read) < 0 || read == NULL)
+        return;
+    strncpy(text, read, size - 1);
+    H5free_memory(read);
+}
+
+void km_h5_read_text(hid_t object, const char *name, char *text, size_t size)
+{
+    memset(text, 0, size);
+    if (H5Aexists(object, name) <= 0)
+        return;
+    const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    if (attribute < 0)
+        return;
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    if (H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1) {
+        if (H5Tis_variable_str(type) > 0)
+            read_variable_text(attribute, type, text, size);
+        else
+            read_fixed_text(attribute, type, text, size);
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+}
+
+bool km_h5_read_number(hid_t object, const char *name, double *value)
+{
+    if (H5Aexists(object, name) <= 0)
+        return false;
+    const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    if (attribute < 0)
+        return false;
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    const H5T_class_t class = H5Tget_class(type);
+    const bool is_read = (class == H5T_INTEGER || class == H5T_FLOAT) &&
+                         H5Sget_simple_extent_npoints(space) == 1 &&
+                         H5Aread(attribute, H5T_NATIVE_DOUBLE, value) >= 0;
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return is_read;
+}

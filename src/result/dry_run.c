@@ -1,0 +1,49 @@
+/* --dry-run: what a fit would do, from the headers of the catalogue. */
+#include "skymeans/result.h"
+
+#include <stdio.h>
+
+static double megabytes(int64_t bytes)
+{
+    return 1e-6 * (double)bytes;
+}
+
+static void print_shape(const km_options *options, const km_catalogue *catalogue)
+{
+    printf("\nskymeans: dry run, nothing is written\n\n");
+    printf("  catalogue   %s, %s: %lld rows, %.1f MB\n", catalogue->path, catalogue->table,
+           (long long)catalogue->n_rows, megabytes(catalogue->file_bytes));
+    printf("  features    %lld:", (long long)catalogue->n_features);
+    for (int64_t j = 0; j < catalogue->n_features && j < 12; j++)
+        printf(" %s", catalogue->names[j]);
+    puts(catalogue->n_features > 12 ? " ..." : "");
+    printf("  clusters    %lld\n", (long long)options->clusters);
+}
+
+static void print_plan(const km_options *options, const km_plan *plan,
+                       const km_catalogue *catalogue, int n_ranks)
+{
+    const km_rows first = km_slab(catalogue->n_rows, n_ranks, 0);
+    const km_rows last = km_slab(catalogue->n_rows, n_ranks, n_ranks - 1);
+    printf("  run         %d rank%s of %lld to %lld rows\n", n_ranks, n_ranks == 1 ? "" : "s",
+           (long long)last.count, (long long)first.count);
+    printf("  method      %s, %s kernel, %s\n", plan->method->name, plan->kernel->name,
+           catalogue->precision == KM_FLOAT32 ? "float32" : "float64");
+    printf("  seeding     %s, random seed %llu\n", options->seeding,
+           (unsigned long long)options->random_seed);
+}
+
+void km_dry_run_print(const km_options *options, const km_plan *plan, const km_catalogue *catalogue,
+                      int n_ranks)
+{
+    const km_memory memory = km_plan_memory(plan, options, catalogue, n_ranks);
+    const int64_t program = km_memory_now();
+    print_shape(options, catalogue);
+    print_plan(options, plan, catalogue, n_ranks);
+    printf("  memory      %.1f MB a rank: program and libraries %.1f, samples %.1f, and the most "
+           "of\n"
+           "              reading %.1f, seeding %.1f, fitting %.1f, writing %.1f\n",
+           megabytes(program + memory.most), megabytes(program), megabytes(memory.samples),
+           megabytes(memory.reading), megabytes(memory.seeding), megabytes(memory.fitting),
+           megabytes(memory.writing));
+}

@@ -1,0 +1,22 @@
+/* A JSON file in the making: no more than the metrics record needs. */
+#ifndef SKYMEANS_RESULT_JSON_H
+#define SKYMEANS_RESULT_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct km_json {
+    FILE *file;
+    bool is_first; /* in the object or array that is open: no comma before the next member */
+} km_json;
+
+/* Members of the open object; in an array `name` is NULL. Numbers that JSON has not are null. */
+void km_json_open(km_json *json, const char *name, char bracket); /* '{' or '[' */
+void km_json_close(km_json *json, char bracket);                  /* '}' or ']' */
+void km_json_text(km_json *json, const char *name, const char *text);
+void km_json_int(km_json *json, const char *name, int64_t value);
+void km_json_real(km_json *json, const char *name, double value);
+void km_json_bool(km_json *json, const char *name, bool value);
+
+#endif

@@ -1,0 +1,129 @@
+/* The metrics record: times, memory, plan and iterations of a run, as JSON. */
+#include "json.h"
+
+#include "skymeans/result.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put_plan(km_json *json, const km_record *record, const km_report *report)
+{
+    km_json_open(json, "plan", '{');
+    km_json_int(json, "ranks", report->n_ranks);
+    km_json_int(json, "threads", 1);
+    km_json_text(json, "algorithm", record->plan->method->name);
+    km_json_text(json, "kernel", record->plan->kernel->name);
+    km_json_text(json, "seeding", record->options->seeding);
+    km_json_text(json, "precision",
+                 record->samples->precision == KM_FLOAT32 ? "float32" : "float64");
+    km_json_int(json, "rows", record->catalogue->n_rows);
+    km_json_int(json, "features", record->catalogue->n_features);
+    km_json_int(json, "clusters", record->options->clusters);
+    km_json_close(json, '}');
+}
+
+static void put_phases(km_json *json, const km_report *report)
+{
+    km_json_open(json, "phases", '{');
+    for (int phase = 0; phase < KM_N_PHASES; phase++) {
+        if (report->most.seconds[phase] == 0)
+            continue;
+        km_json_open(json, km_phase_name((km_phase)phase), '{');
+        km_json_real(json, "min", report->least.seconds[phase]);
+        km_json_real(json, "mean", report->mean.seconds[phase]);
+        km_json_real(json, "max", report->most.seconds[phase]);
+        km_json_close(json, '}');
+    }
+    km_json_close(json, '}');
+}
+
+static void put_iterations(km_json *json, const km_fit *fit)
+{
+    km_json_open(json, "iterations", '[');
+    for (int64_t i = 0; i < fit->n_iterations; i++) {
+        km_json_open(json, NULL, '{');
+        km_json_int(json, "iteration", fit->history[i].number);
+        km_json_real(json, "inertia", fit->history[i].inertia);
+        km_json_real(json, "shift", fit->history[i].shift);
+        km_json_int(json, "relabeled", fit->history[i].relabeled);
+        km_json_real(json, "seconds", fit->history[i].seconds);
+        km_json_close(json, '}');
+    }
+    km_json_close(json, ']');
+}
+
+static void put_result(km_json *json, const km_record *record)
+{
+    char checksum[17];
+    snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)record->checksum);
+    km_json_open(json, "result", '{');
+    km_json_text(json, "file", record->options->output);
+    km_json_real(json, "inertia", record->fit->inertia);
+    km_json_int(json, "n_iterations", record->fit->n_iterations);
+    km_json_bool(json, "converged", km_stop_is_converged(record->fit->stop));
+    km_json_text(json, "stop_reason", km_stop_name(record->fit->stop));
+    km_json_int(json, "n_rows", record->catalogue->n_rows);
+    km_json_int(json, "n_used", record->n_used);
+    km_json_int(json, "n_missing", record->n_missing);
+    km_json_text(json, "checksum", checksum);
+    km_json_close(json, '}');
+}
+
+static void put_all(FILE *file, const km_record *record, const km_report *report)
+{
+    km_json json = {.file = file, .is_first = true};
+    km_json_open(&json, NULL, '{');
+    km_json_int(&json, "version", 1);
+    km_json_text(&json, "command", record->command);
+    put_plan(&json, record, report);
+    put_phases(&json, report);
+    km_json_int(&json, "bytes_read", report->bytes_read);
+    put_iterations(&json, record->fit);
+    km_json_int(&json, "memory_peak_bytes", report->memory_peak);
+    put_result(&json, record);
+    km_json_close(&json, '}');
+    fputc('\n', file);
+}
+
+static bool write_text(const char *path, const char *text, size_t size)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return false;
+    const bool is_written = fwrite(text, 1, size, file) == size;
+    return fclose(file) == 0 && is_written && !km_fault("write the metrics");
+}
+
+static bool is_same_text(const char *path, const char *text, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return false;
+    size_t same = 0;
+    while (same < size && fgetc(file) == (unsigned char)text[same])
+        same++;
+    const bool is_same = same == size && fgetc(file) == EOF;
+    fclose(file);
+    return is_same && !km_fault("read the metrics back");
+}
+
+km_code km_metrics_write(km_output *output, const km_record *record, const km_report *report,
+                         km_error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (km_output_create(output, record->options->metrics, error) != KM_OK)
+        return error->code;
+    FILE *memory = km_fault_of_allocation() ? NULL : open_memstream(&text, &size);
+    if (memory == NULL)
+        return km_fail(error, KM_MEMORY, "out of memory (metrics record): use fewer iterations");
+    put_all(memory, record, report);
+    if (fclose(memory) != 0)
+        km_fail(error, KM_MEMORY, "out of memory (metrics record): use fewer iterations");
+    else if (!write_text(output->beside, text, size) || !is_same_text(output->beside, text, size))
+        km_fail(error, KM_SYSTEM, "can't write the metrics (%s): %s; is the disk full?",
+                record->options->metrics, strerror(errno));
+    free(text);
+    return error->code;
+}

@@ -1,0 +1,179 @@
+/* --verify: what the fit claims, derived once more in the plainest way.
+ *
+ * The reference kernel labels every sample by the last centers, and by those before them: the first
+ * labels must be the fit's, the means of the second its centers. Sums are long doubles here, so
+ * they agree only to rounding: a mean of n values is off by at most n 2^-63 of the largest of them,
+ * and by the unit of the exact sums, which is at most epsilon times the range. */
+#include "skymeans/result.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+struct check {
+    const km_record *record;
+    MPI_Comm comm;
+    int32_t *labels;          /* [n_samples] */
+    long double *sums;        /* [k][d + 1], of features and of ones */
+    double *lowest, *highest; /* [d], of all samples */
+    km_error *error;
+};
+
+static void complain(struct check *check, const char *what, long long found, long long expected)
+{
+    km_fail(
+        check->error, KM_INTERNAL,
+        "verification FAILED (%s): %s: %lld, not %lld; please report this with the command line",
+        check->record->options->output, what, found, expected);
+}
+
+/* Labels every sample by some centers, working values, with the reference kernel. */
+static void label_all(const struct check *check, const double *centers, void *rounded)
+{
+    const km_samples *samples = check->record->samples;
+    const int64_t k = check->record->options->clusters, d = samples->n_features;
+    km_round_to_precision(samples->precision, centers, k * d, rounded);
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        int32_t labels[KM_BLOCK];
+        km_distances distances2;
+        km_kernels[0].nearest[samples->precision](km_samples_block(samples, b), rounded, d, k,
+                                                  labels, &distances2);
+        for (int l = 0; l < km_samples_lanes(samples, b); l++)
+            check->labels[b * KM_BLOCK + l] = labels[l];
+    }
+}
+
+/* Sums of the samples of each label. */
+static void sum_all(const struct check *check)
+{
+    const km_samples *samples = check->record->samples;
+    const int64_t k = check->record->options->clusters, d = samples->n_features;
+    for (int64_t i = 0; i < k * (d + 1); i++)
+        check->sums[i] = 0;
+    for (int64_t j = 0; j < d; j++) {
+        check->lowest[j] = INFINITY;
+        check->highest[j] = -INFINITY;
+    }
+    for (int64_t b = 0; b < samples->n_blocks; b++)
+        for (int64_t j = 0; j <= d; j++) {
+            double values[KM_BLOCK];
+            for (int l = 0; l < KM_BLOCK; l++)
+                values[l] = 1;
+            if (j < d)
+                km_samples_load(samples, b, j, values);
+            for (int l = 0; l < km_samples_lanes(samples, b); l++) {
+                const int32_t label = check->labels[b * KM_BLOCK + l];
+                check->sums[label * (d + 1) + j] += (long double)values[l];
+                if (j < d) {
+                    check->lowest[j] = fmin(check->lowest[j], values[l]);
+                    check->highest[j] = fmax(check->highest[j], values[l]);
+                }
+            }
+        }
+    km_sum_long_double(check->comm, check->sums, k * (d + 1));
+    km_min_double(check->comm, check->lowest, d);
+    km_max_double(check->comm, check->highest, d);
+}
+
+static void check_labels(struct check *check)
+{
+    const km_record *record = check->record;
+    int64_t n_different = 0;
+    for (int64_t i = 0; i < record->samples->n_samples; i++)
+        n_different += check->labels[i] != record->fit->labels[i];
+    km_sum_int64(check->comm, &n_different, 1);
+    if (n_different > 0)
+        complain(check, "labels that differ", (long long)n_different, 0);
+}
+
+static void check_counts(struct check *check)
+{
+    const km_record *record = check->record;
+    const int64_t k = record->options->clusters, d = record->samples->n_features;
+    int64_t total = record->n_missing;
+    for (int64_t c = 0; c < k; c++) {
+        const int64_t size = (int64_t)check->sums[c * (d + 1) + d];
+        total += size;
+        if (size != record->fit->sizes[c])
+            complain(check, "size of a cluster", (long long)record->fit->sizes[c], (long long)size);
+    }
+    if (total != record->catalogue->n_rows)
+        complain(check, "rows labeled or missing", (long long)total,
+                 (long long)record->catalogue->n_rows);
+}
+
+static void check_centers(struct check *check)
+{
+    const km_record *record = check->record;
+    const int64_t k = record->options->clusters, d = record->samples->n_features;
+    const double epsilon = record->samples->precision == KM_FLOAT32 ? 0x1p-24 : 0x1p-53;
+    int64_t n_different = 0;
+    for (int64_t c = 0; c < k; c++) {
+        const long double n = check->sums[c * (d + 1) + d];
+        for (int64_t j = 0; j < d && n > 0; j++) {
+            const double center = record->fit->centers[c * d + j];
+            const double largest = fmax(fabs(check->lowest[j]), fabs(check->highest[j]));
+            const double allowed = epsilon * (check->highest[j] - check->lowest[j]) +
+                                   ((double)n * 0x1p-63 + 4 * DBL_EPSILON) * largest;
+            const long double mean = check->sums[c * (d + 1) + j] / n;
+            n_different += !(fabsl(mean - (long double)center) <= (long double)allowed);
+        }
+    }
+    if (n_different > 0)
+        complain(check, "coordinates of centers that are no means", (long long)n_different, 0);
+}
+
+static void check_inertia(struct check *check)
+{
+    const km_record *record = check->record;
+    long double sum = 0;
+    for (int64_t i = 0; i < record->samples->n_samples; i++) {
+        const double distance = km_fit_distance(record->fit, record->samples, 0, i);
+        sum += (long double)distance * (long double)distance;
+    }
+    km_sum_long_double(check->comm, &sum, 1);
+    const double found = ldexp((double)sum, 2 * record->transform->exponent);
+    const double allowed = (1e-14 + (double)record->n_used * 0x1p-63) * found;
+    if (!(fabs(found - record->fit->inertia) <= allowed))
+        km_fail(check->error, KM_INTERNAL,
+                "verification FAILED (%s): inertia: %.17g, not %.17g; please report this with the "
+                "command line",
+                record->options->output, record->fit->inertia, found);
+}
+
+static void check_checksum(struct check *check)
+{
+    const uint64_t found = km_checksum(check->record, check->labels, check->comm);
+    if (found != check->record->checksum)
+        complain(check, "checksum", (long long)check->record->checksum, (long long)found);
+}
+
+km_code km_verify(km_record *record, MPI_Comm comm, km_error *error)
+{
+    const int64_t k = record->options->clusters, d = record->samples->n_features;
+    const char *what = "verification";
+    struct check check = {.record = record, .comm = comm, .error = error};
+    void *rounded = km_allocate(k * d, sizeof(double), what, error);
+    check.labels = km_allocate(record->samples->n_samples, sizeof *check.labels, what, error);
+    check.sums = km_allocate(k * (d + 1), sizeof *check.sums, what, error);
+    check.lowest = km_allocate(2 * d, sizeof *check.lowest, what, error);
+    check.highest = check.lowest + d;
+    if (km_agree(comm, error) == KM_OK) {
+        label_all(&check, record->fit->previous, rounded);
+        sum_all(&check);
+        if (record->fit->n_refilled == 0) /* else some centers are single samples, by the rule */
+            check_centers(&check);
+        label_all(&check, record->fit->centers, rounded);
+        sum_all(&check);
+        check_labels(&check);
+        check_counts(&check);
+        check_inertia(&check);
+        check_checksum(&check);
+        record->is_verified = error->code == KM_OK;
+    }
+    free(rounded);
+    free(check.labels);
+    free(check.sums);
+    free(check.lowest);
+    return km_agree(comm, error);
+}
