@@ -241,7 +241,8 @@ static char *join_words(int argc, char **argv, km_error *error)
 static km_code run(story *s, int argc, char **argv)
 {
     km_action action = KM_ACTION_FIT;
-    if (km_options_parse(argc, argv, &action, &s->options, &s->error) != KM_OK)
+    km_options_parse(argc, argv, &action, &s->options, &s->error);
+    if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
     s->log = km_log_create(km_comm_rank(s->comm) == 0, km_options_verbosity(&s->options));
     if (action == KM_ACTION_FIT && s->options.dry_run)

@@ -79,8 +79,8 @@ hid_t km_h5_text_type(void);
 /* A one-dimensional dataset with its space allocated and its contents left for later. */
 bool km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
 
-/* Opens a file that exists for writing, together. KM_SYSTEM if it can't be. */
-km_code km_h5_open_for_writing(const char *path, MPI_Comm comm, hid_t *file, km_error *error);
+/* Opens a file that exists for writing, together; negative if it can't be. */
+hid_t km_h5_open_for_writing(const char *path, MPI_Comm comm);
 
 /* Rows of a result that are written or read back in one transfer. */
 enum { KM_H5_PIECE_ROWS = 1 << 20 };

@@ -11,10 +11,11 @@ enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
 static void out_of_memory(int64_t count, size_t size, const char *what, km_error *error)
 {
-    km_fail(error, KM_MEMORY,
-            "out of memory (%s): %lld times %zu bytes can't be had; use more nodes, fewer ranks a "
-            "node, or fewer features",
-            what, (long long)count, size);
+    km_fail(
+        error, KM_MEMORY,
+        "out of memory (%s): %.6g MB can't be had; use more nodes, fewer ranks a node, or fewer "
+        "features",
+        what, 1e-6 * (double)count * (double)size);
 }
 
 void *km_allocate(int64_t count, size_t size, const char *what, km_error *error)

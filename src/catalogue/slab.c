@@ -13,6 +13,7 @@ struct reader {
     km_values *features; /* [n_features], where they are in the buffers */
     uint8_t *is_missing; /* [piece_rows] */
     int64_t piece_rows;
+    int rank; /* for messages */
 };
 
 static int64_t bytes_per_row(const km_catalogue *catalogue)
@@ -50,10 +51,11 @@ static void end_reader(struct reader *reader)
 }
 
 static km_code start_reader(struct reader *reader, const km_catalogue *catalogue, int64_t most_rows,
-                            km_error *error)
+                            int rank, km_error *error)
 {
     const char *what = "buffers for reading";
-    *reader = (struct reader){.catalogue = catalogue, .piece_rows = choose_piece_rows(catalogue)};
+    *reader = (struct reader){
+        .catalogue = catalogue, .piece_rows = choose_piece_rows(catalogue), .rank = rank};
     const int64_t rows = reader->piece_rows < most_rows ? reader->piece_rows : most_rows;
     reader->buffers =
         km_allocate_zeroed(catalogue->n_sources, sizeof *reader->buffers, what, error);
@@ -126,9 +128,11 @@ static void read_piece(struct reader *reader, km_rows rows, int64_t *bytes_read,
         km_error why = {0};
         if (km_h5_read_rows(&source->array, rows, source->first_column, source->n_columns,
                             catalogue->precision, reader->buffers[i], &why) != KM_OK)
-            km_fail(error, why.code, "can't read the catalogue (%s, %s, rows %lld to %lld): %s",
+            km_fail(error, why.code,
+                    "can't read the catalogue (%s, %s, rows %lld to %lld, rank %d): %s; check the "
+                    "file with h5dump, or copy it again",
                     catalogue->path, catalogue->features[i].dataset, (long long)rows.first,
-                    (long long)(rows.first + rows.count - 1), why.text);
+                    (long long)(rows.first + rows.count - 1), reader->rank, why.text);
         *bytes_read += rows.count * source->n_columns * (int64_t)H5Tget_size(source->array.type);
     }
 }
@@ -172,12 +176,13 @@ static km_code read_slab(struct reader *reader, km_missing missing, MPI_Comm com
 km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
                           km_samples *samples, int64_t *bytes_read, km_error *error)
 {
-    const km_rows slab = km_slab(catalogue->n_rows, km_comm_size(comm), km_comm_rank(comm));
+    const int rank = km_comm_rank(comm);
+    const km_rows slab = km_slab(catalogue->n_rows, km_comm_size(comm), rank);
     struct reader reader = {0};
     *bytes_read = 0;
     if (km_samples_create(samples, catalogue->precision, catalogue->n_features, slab, error) ==
         KM_OK)
-        start_reader(&reader, catalogue, slab.count, error);
+        start_reader(&reader, catalogue, slab.count, rank, error);
     if (km_agree(comm, error) == KM_OK)
         read_slab(&reader, missing, comm, samples, bytes_read, error);
     if (reader.catalogue != NULL)

@@ -2,7 +2,9 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Elements in one message: far below INT_MAX in bytes too, whatever the element. */
 static const int64_t LARGEST_MESSAGE = (int64_t)1 << 26;
@@ -21,12 +23,23 @@ int km_comm_size(MPI_Comm comm)
     return size;
 }
 
+/* Where memory is short is known here only; other messages name their rank if it matters. */
+static void name_rank(MPI_Comm comm, km_error *error)
+{
+    const size_t used = strlen(error->text);
+    if (strstr(error->text, " [rank ") == NULL)
+        snprintf(error->text + used, sizeof error->text - used, " [rank %d of %d]",
+                 km_comm_rank(comm), km_comm_size(comm));
+}
+
 km_code km_agree(MPI_Comm comm, km_error *error)
 {
     int failed = error->code == KM_OK ? INT_MAX : km_comm_rank(comm);
     MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MIN, comm);
     if (failed == INT_MAX)
         return KM_OK;
+    if (error->code == KM_MEMORY && failed == km_comm_rank(comm))
+        name_rank(comm, error);
     km_broadcast(comm, failed, error, sizeof *error);
     return error->code;
 }

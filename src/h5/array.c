@@ -2,12 +2,13 @@
  * a conversion inside H5Dread would silently turn a collective read into independent ones. */
 #include "skymeans/h5.h"
 
-#include <assert.h>
-#include <string.h>
+#include <stdio.h>
 
-static km_code not_usable(const char *name, const char *why, km_error *error)
+static km_code not_usable(hid_t object, const char *name, const char *why, km_error *error)
 {
-    return km_fail(error, KM_DATA, "can't read the dataset (%s): %s; choose another with -d or -c",
+    char file[1024] = "";
+    H5Fget_name(object, file, sizeof file);
+    return km_fail(error, KM_DATA, "can't read the dataset (%s, %s): %s; choose another", file,
                    name, why);
 }
 
@@ -19,12 +20,12 @@ static km_code find_shape(km_h5_array *array, const char *name, km_error *error)
     if (array->n_dimensions == 1 || array->n_dimensions == 2)
         H5Sget_simple_extent_dims(space, shape, NULL);
     else
-        not_usable(name, "it has neither one nor two dimensions", error);
+        not_usable(array->dataset, name, "it has neither one nor two dimensions", error);
     H5Sclose(space);
     array->n_rows = (int64_t)shape[0];
     array->n_columns = (int64_t)shape[1];
     if (array->n_rows < 0 || array->n_columns < 0)
-        not_usable(name, "its size is beyond 2^63", error);
+        not_usable(array->dataset, name, "its size is beyond 2^63", error);
     return error->code;
 }
 
@@ -49,7 +50,7 @@ static km_code look_at_array(km_h5_array *array, const char *name, bool is_colle
     const size_t size = H5Tget_size(array->type);
     array->value_size = size > sizeof(double) ? size : sizeof(double);
     if (class != H5T_INTEGER && class != H5T_FLOAT)
-        return not_usable(name, "it does not hold numbers", error);
+        return not_usable(array->dataset, name, "it does not hold numbers", error);
     if (find_shape(array, name, error) == KM_OK)
         find_chunks(array);
     return error->code;
@@ -60,8 +61,10 @@ km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5
 {
     *array = (km_h5_array){.type = H5I_INVALID_HID, .transfer = H5I_INVALID_HID};
     array->dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    char reason[256]; /* before asking for the name of the file changes it */
+    snprintf(reason, sizeof reason, "%s", km_h5_reason());
     if (array->dataset < 0 || km_fault("open a dataset"))
-        not_usable(name, km_h5_reason(), error);
+        not_usable(file, name, reason, error);
     else
         look_at_array(array, name, is_collective, error);
     if (error->code != KM_OK)

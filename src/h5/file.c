@@ -117,19 +117,16 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
     const hid_t access = access_list(comm);
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (*file < 0 || km_fault("open the file"))
-        km_fail(error, KM_DATA, "damaged HDF5 file (%s): %s; was it copied completely?", path,
-                km_h5_reason());
+        km_fail(error, km_h5_is_system_fault() ? KM_SYSTEM : KM_DATA,
+                "damaged HDF5 file (%s): %s; was it copied completely?", path, km_h5_reason());
     H5Pclose(access);
     return error->code;
 }
 
-km_code km_h5_open_for_writing(const char *path, MPI_Comm comm, hid_t *file, km_error *error)
+hid_t km_h5_open_for_writing(const char *path, MPI_Comm comm)
 {
     const hid_t access = access_list(comm);
-    *file = H5Fopen(path, H5F_ACC_RDWR, access);
-    if (*file < 0 || km_fault("open the result"))
-        km_fail(error, KM_SYSTEM, "can't write the file (%s): %s; is the disk full?", path,
-                km_h5_reason());
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
     H5Pclose(access);
-    return error->code;
+    return file;
 }

@@ -283,8 +283,9 @@ km_code km_contents_compare(const char *path, const km_record *record, const km_
                             km_error *error)
 {
     writer w = {.verbs = &km_h5_compare, .is_ok = true};
-    if (km_h5_open(path, MPI_COMM_NULL, &w.file, error) != KM_OK)
-        return error->code;
+    km_error why = {0};
+    if (km_h5_open(path, MPI_COMM_NULL, &w.file, &why) != KM_OK)
+        return did_not_arrive(record, why.text, error);
     w.group = w.file;
     put_all(&w, record, setting, error);
     if (!w.is_ok || km_fault("compare the contents"))

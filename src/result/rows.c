@@ -78,7 +78,8 @@ static const char *compare_piece(hid_t file, const row_dataset *dataset, km_rows
 
 /* All pieces of one dataset; every rank makes as many calls as the one with the most rows. */
 static void walk_pieces(hid_t dataset, const row_dataset *what, const km_record *record,
-                        int64_t n_pieces, piece_verb *verb, void *values, km_error *error)
+                        int64_t n_pieces, piece_verb *verb, void *values, void *room, int rank,
+                        km_error *error)
 {
     const km_rows slab = record->samples->slab;
     position next = {0, 0};
@@ -87,29 +88,32 @@ static void walk_pieces(hid_t dataset, const row_dataset *what, const km_record 
         const km_rows rows = {slab.first + next.row,
                               left < KM_H5_PIECE_ROWS ? left : KM_H5_PIECE_ROWS};
         make_piece(record, what, &next, rows.count, values);
-        const char *why =
-            verb(dataset, what, rows, values, (char *)values + KM_H5_PIECE_ROWS * what->size);
+        const char *why = verb(dataset, what, rows, values, room);
         if (why != NULL)
             km_fail(error, KM_SYSTEM,
-                    "can't write the result (%s, %s, rows %lld to %lld): %s; is the disk full, or "
+                    "can't write the result (%s, %s, rows %lld to %lld, rank %d): %s; is the disk "
+                    "full, or "
                     "a quota reached?",
                     record->options->output, what->name, (long long)rows.first,
-                    (long long)(rows.first + rows.count - 1), why);
+                    (long long)(rows.first + rows.count - 1), rank, why);
     }
 }
 
 static km_code walk_dataset(hid_t file, const row_dataset *what, const km_record *record,
                             piece_verb *verb, MPI_Comm comm, km_error *error)
 {
-    int64_t n_pieces = (record->samples->slab.count + KM_H5_PIECE_ROWS - 1) / KM_H5_PIECE_ROWS;
+    const int64_t n_rows = record->samples->slab.count;
+    const int64_t piece_rows = n_rows < KM_H5_PIECE_ROWS ? n_rows : KM_H5_PIECE_ROWS;
+    int64_t n_pieces = (n_rows + KM_H5_PIECE_ROWS - 1) / KM_H5_PIECE_ROWS;
     km_max_int64(comm, &n_pieces, 1);
-    void *values = km_allocate(2 * KM_H5_PIECE_ROWS, what->size, "rows of the result", error);
+    char *values = km_allocate(2 * piece_rows, what->size, "rows of the result", error);
     const hid_t dataset = H5Dopen2(file, what->name, H5P_DEFAULT);
     if (dataset < 0 || km_fault("open rows of the result"))
         km_fail(error, KM_SYSTEM, "can't open the result again (%s, %s): %s; is the disk full?",
                 record->options->output, what->name, km_h5_reason());
     if (km_agree(comm, error) == KM_OK)
-        walk_pieces(dataset, what, record, n_pieces, verb, values, error);
+        walk_pieces(dataset, what, record, n_pieces, verb, values,
+                    values + (size_t)piece_rows * what->size, km_comm_rank(comm), error);
     if (dataset >= 0)
         H5Dclose(dataset);
     free(values);
@@ -125,26 +129,34 @@ static km_code walk_file(hid_t file, const km_record *record, piece_verb *verb, 
     return error->code;
 }
 
+static void cannot_write(const km_record *record, const char *why, km_error *error)
+{
+    km_fail(error, KM_SYSTEM,
+            "can't write the result (%s): %s; is the disk full, or a quota reached?",
+            record->options->output, why);
+}
+
 km_code km_rows_write(const char *path, const km_record *record, MPI_Comm comm, km_error *error)
 {
-    hid_t file;
-    km_h5_open_for_writing(path, comm, &file, error);
+    const hid_t file = km_h5_open_for_writing(path, comm);
+    if (file < 0 || km_fault("open the result"))
+        cannot_write(record, km_h5_reason(), error);
     if (km_agree(comm, error) == KM_OK)
         walk_file(file, record, write_piece, comm, error);
     /* Flushing makes every rank hand its rows to the disk before they are read back. */
     if (file >= 0 && (H5Fflush(file, H5F_SCOPE_LOCAL) < 0 || km_fault("flush rows")))
-        km_fail(error, KM_SYSTEM, "can't write the result (%s): %s; is the disk full?",
-                record->options->output, km_h5_reason());
+        cannot_write(record, km_h5_reason(), error);
     if (file >= 0 && (H5Fclose(file) < 0 || km_fault("close the result")))
-        km_fail(error, KM_SYSTEM, "can't write the result (%s): %s; is the disk full?",
-                record->options->output, km_h5_reason());
+        cannot_write(record, km_h5_reason(), error);
     return km_agree(comm, error);
 }
 
 km_code km_rows_compare(const char *path, const km_record *record, MPI_Comm comm, km_error *error)
 {
     hid_t file;
-    km_h5_open(path, comm, &file, error);
+    km_error why = {0};
+    if (km_h5_open(path, comm, &file, &why) != KM_OK)
+        cannot_write(record, why.text, error);
     if (km_agree(comm, error) == KM_OK)
         walk_file(file, record, compare_piece, comm, error);
     if (file >= 0)

@@ -1,0 +1,257 @@
+"""Whole-program tests: running skymeans on some ranks, catalogues for it, and what it left behind."""
+import concurrent.futures
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "skymeans")
+SECONDS = 20  # for one run; all of them take less than one
+AT_ONCE = 3  # runs side by side: starting and stopping MPI is mostly waiting
+
+# ---- running ---------------------------------------------------------------------------------------
+
+MPIRUN_NOTICE = re.compile(r"^-{40,}\n.*?^-{40,}\n", re.MULTILINE | re.DOTALL)
+
+
+class Run:
+    """A finished run: exit code, stdout, and what the program itself said on stderr."""
+
+    def __init__(self, arguments, ranks, code, out, err):
+        self.arguments, self.ranks, self.code, self.out = arguments, ranks, code, out
+        self.err = MPIRUN_NOTICE.sub("", err) if ranks > 1 else err
+
+    def __str__(self):
+        line = " ".join(map(str, self.arguments))
+        return f"skymeans {line}\non {self.ranks} ranks: exit {self.code}\n{self.out}{self.err}"
+
+
+def end_session(leader):
+    """Kills all processes of a session; mpirun gives each rank a process group of its own."""
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(ValueError, ProcessLookupError):
+            if os.getsid(int(name)) == leader:
+                os.kill(int(name), signal.SIGKILL)
+
+
+def run(*arguments, ranks=1, seconds=SECONDS):
+    """Runs the program alone, or under mpirun on several ranks; too slow a run is a failure."""
+    start = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+    process = subprocess.Popen([*start, BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               errors="replace", start_new_session=True)
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        end_session(process.pid)
+        out, err = process.communicate()
+        killed = Run(arguments, ranks, process.returncode, out, err)
+        raise AssertionError(f"killed after {seconds} s: {killed}") from None
+    return Run(arguments, ranks, process.returncode, out, err)
+
+
+def run_all(calls):
+    """The results of calls without arguments, in their order, some of them side by side."""
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+# ---- what it says ----------------------------------------------------------------------------------
+
+SUMMARY = {
+    "catalogue": (r"^  catalogue +(.+), (\S+): (\d+) rows, (\d+) used, (\d+) dropped", 5),
+    "result": (r"^  result +(.+)$", 1),
+    "run": (r"^  run +(\d+) ranks?, (\S+) kernel, (float32|float64)$", 3),
+    "stopped": (r"^  stopped +after (\d+) iterations?: (.+) \((converged|not converged)\)$", 3),
+    "inertia": (r"^  inertia +(\S+)$", 1),
+    "checksum": (r"^  checksum +([0-9a-f]{16})$", 1),
+    "read": (r"^  read +([0-9.]+) MB, ([0-9.]+) GB/s$", 2),
+}
+CLUSTER = re.compile(r"^ +(\d+) +(\d+) +[0-9.]+%", re.MULTILINE)
+PHASE = re.compile(r"^  ([a-z]+) +([0-9.]+) +([0-9.]+) +([0-9.]+) +[0-9.]+%$", re.MULTILINE)
+
+
+def parse_summary(out):
+    """The closing summary: tuples of texts by name, sizes of clusters, (min, mean, max) of phases."""
+    summary = {}
+    for name, (pattern, n_groups) in SUMMARY.items():
+        found = re.search(pattern, out, re.MULTILINE)
+        if not found:
+            raise AssertionError(f"no line '{name}' in the summary:\n{out}")
+        summary[name] = found.group(1) if n_groups == 1 else found.groups()
+    summary["sizes"] = [int(size) for _, size in CLUSTER.findall(out)]
+    summary["phases"] = {name: tuple(map(float, times)) for name, *times in PHASE.findall(out)}
+    return summary
+
+
+# ---- what it reads ---------------------------------------------------------------------------------
+
+
+def write_array(path, values, name="points", **layout):
+    with h5py.File(path, "a") as file:
+        file.create_dataset(name, data=values, **layout)
+
+
+def write_columns(path, columns, form="table/columns/{}/data", units=None, **layout):
+    """A column for each name in a dictionary; by default where vaex would have it."""
+    with h5py.File(path, "a") as file:
+        for name, values in columns.items():
+            data = file.create_dataset(form.format(name), data=values, **layout)
+            if units and name in units:
+                data.attrs["units"] = units[name]
+
+
+def blobs(n_rows, n_features, n_clusters=4, seed=1):
+    """Rows around random places, in float64."""
+    random = np.random.default_rng(seed)
+    places = random.uniform(-10, 10, (n_clusters, n_features))
+    return places[random.integers(0, n_clusters, n_rows)] + random.normal(
+        size=(n_rows, n_features))
+
+
+# ---- what it writes --------------------------------------------------------------------------------
+
+
+class Result:
+    """A result file in memory: datasets by path, attributes by path of their object."""
+
+    def __init__(self, path):
+        self.data, self.attributes = {}, {}
+        with h5py.File(path, "r") as file:
+            self.attributes[""] = dict(file.attrs)
+            file.visititems(self.keep)
+        for name, value in self.attributes[""].items():
+            setattr(self, name, value)
+        self.labels, self.centers, self.sizes = map(self.data.get, ("labels", "centers", "sizes"))
+
+    def keep(self, name, item):
+        self.attributes[name] = dict(item.attrs)
+        if isinstance(item, h5py.Dataset):
+            self.data[name] = item[()]
+
+    def answer(self):
+        """The bytes of all that is promised to be the same however it was computed."""
+        promised = {name: values.tobytes() for name, values in self.data.items()
+                    if name != "history/seconds" and not name.startswith("files/")}
+        for item in ("", "centers", "model"):
+            promised |= {f"{item}@{name}": np.array(value).tolist()
+                         for name, value in self.attributes[item].items()}
+        return promised
+
+    def samples(self, features):
+        """The features in the space of the fit, rounded as the program works with them."""
+        model = self.attributes["model"]
+        exponent = int(model["exponent"])
+        values = (features - self.data["model/offset"]) * self.data["model/factor"]
+        return np.ldexp(np.ldexp(values, -exponent).astype(model["precision"]).astype("f8"),
+                        exponent)
+
+
+def mix(bits):
+    """km_mix of src/base/hash.c."""
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xbf58476d1ce4e5b9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94d049bb133111eb)
+    return bits ^ (bits >> np.uint64(31))
+
+
+def checksum(labels, centers, inertia):
+    """The checksum of a result, as src/result/record.c has it."""
+    golden = np.uint64(0x9e3779b97f4a7c15)
+    with np.errstate(over="ignore"):
+        rows = np.arange(len(labels), dtype="u8")
+        total = mix(mix(rows + golden) ^ labels.astype("u4").astype("u8")).sum(dtype="u8")
+        for bits in (np.append(centers, inertia) + 0.0).view("u8"):  # -0 becomes +0
+            total = mix(total ^ bits) + golden
+    return f"{int(total):016x}"
+
+
+# ---- tests -----------------------------------------------------------------------------------------
+
+
+class ProgramTest(unittest.TestCase):
+    """Each test works in a folder of its own."""
+
+    def setUp(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        folder = tempfile.mkdtemp(prefix="skymeans-test-")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chdir(folder)
+
+    def fit(self, catalogue, k, *options, output="out.h5", **how):
+        """A fit that must succeed: its Run and its Result. Nothing but the output may appear."""
+        before = set(os.listdir())
+        finished = run("fit", catalogue, "-k", k, "-o", output, "--overwrite", *options, **how)
+        self.assertEqual(finished.code, 0, finished)
+        self.assertLessEqual({name for name in set(os.listdir()) - before
+                              if name.startswith(output)}, {output})
+        return finished, Result(output)
+
+    def fit_all(self, fits):
+        """Results of many fits: pairs of arguments and keywords of self.fit without the output."""
+        calls = [lambda i=i, a=a, h=h: self.fit(*a, output=f"out{i}.h5", **h)[1]
+                 for i, (a, h) in enumerate(fits)]
+        return run_all(calls)
+
+    def refuse(self, *cases, ranks=(1, 3)):
+        """Runs that must fail, all in the same folder: (exit code, pattern, *arguments)."""
+        before = contents()
+        jobs = [(case, n) for case in cases for n in ranks]
+        done = run_all([lambda c=case, n=n: run(*c[2:], ranks=n) for case, n in jobs])
+        for ((code, pattern, *_), n), finished in zip(jobs, done):
+            with self.subTest(arguments=finished.arguments, ranks=n):
+                self.assertEqual(finished.code, code, finished)
+                self.assertEqual(finished.out, "", finished)
+                said = re.sub(r"^skymeans: features: -c .*\n", "", finished.err)
+                self.assertRegex(said, r"\Askymeans: error: [^\n]+\n\Z", finished)
+                self.assertRegex(said, pattern)
+        self.assertEqual(contents(), before)
+
+    def check(self, result, features):
+        """All that the result says about itself and these features, one row each."""
+        used = np.isfinite(features).all(axis=1)
+        labels, k = result.labels, len(result.centers)
+        self.assertEqual((result.n_rows, result.n_used, result.n_missing),
+                         (len(features), used.sum(), (~used).sum()))
+        np.testing.assert_array_equal(labels >= 0, used)
+        self.assertEqual(labels[~used].tolist(), [-1] * (~used).sum())
+        np.testing.assert_array_equal(result.sizes, np.bincount(labels[used], minlength=k))
+        np.testing.assert_array_equal(result.data["weights"], result.sizes)
+        self.assertEqual(result.checksum, checksum(labels, result.centers, result.inertia))
+        self.check_geometry(result, result.samples(features[used].astype("f8")), labels[used])
+
+    def check_geometry(self, result, samples, labels):
+        """Labels name the nearest center; inertia, centers and sizes agree with them."""
+        centers = result.data["model/centers"]
+        squares = sum((x[:, None] - c) ** 2 for x, c in zip(samples.T, centers.T))
+        own = squares[np.arange(len(samples)), labels]
+        eps = np.finfo(result.attributes["model"]["precision"]).eps
+        reach = np.abs(samples).max() * eps  # centers are rounded before they are compared
+        near = (len(samples.T) + 4) * (eps * own + reach * np.sqrt(own) + reach ** 2)
+        self.assertTrue((own <= squares.min(axis=1) + near).all())
+        rounding = (1e-15 * np.abs(samples)).max() ** 2
+        np.testing.assert_allclose(result.inertia, own.sum(), rtol=1e-12,
+                                   atol=samples.size * rounding)
+        offset, factor = result.data["model/offset"], result.data["model/factor"]
+        np.testing.assert_allclose((result.centers - offset) * factor, centers, rtol=1e-12,
+                                   atol=1e-14 * np.abs(result.centers * factor).max())
+
+
+def contents():
+    """The bytes of each file below this folder."""
+    found = {}
+    for folder, folders, names in os.walk("."):
+        for name in names + folders:
+            path = os.path.join(folder, name)
+            found[path] = None
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    found[path] = file.read()
+    return found
