@@ -14,11 +14,14 @@
 /* Silences HDF5's own error printing; once per process. */
 void km_h5_start(void);
 
-/* Why the last HDF5 call failed: the description at the bottom of HDF5's error stack. The text
- * lives until the next call. */
-const char *km_h5_reason(void);
+/* Notes why an HDF5 call failed, if its status or handle is negative: to be called at once, since
+ * the next call makes HDF5 forget. Returns whether it succeeded. */
+bool km_h5_note(int64_t status);
 
-/* Was it the system that failed (reading, MPI) and not the contents of the file? */
+/* Why the last failure happened that was noted on this rank: the description at the bottom of
+ * HDF5's error stack; and was it the system that failed (reading, MPI), not the contents of the
+ * file? */
+const char *km_h5_reason(void);
 bool km_h5_is_system_fault(void);
 
 /* ---- reading -----------------------------------------------------------------------------------
@@ -76,7 +79,14 @@ extern const km_h5_verbs km_h5_write, km_h5_compare;
 /* The type of texts in files: variable length, UTF-8. The caller closes it. */
 hid_t km_h5_text_type(void);
 
-/* A one-dimensional dataset with its space allocated and its contents left for later. */
+/* A new file that is built in memory (negative on failure), and later saved over a file that
+ * exists: so only plain writes meet the disk, whose failures HDF5 does not survive. False, with
+ * errno set, if it can't be. */
+hid_t km_h5_create_in_memory(void);
+bool km_h5_save(hid_t file, const char *path);
+
+/* A one-dimensional dataset with its space allocated and its contents left for later. Collective
+ * over the ranks that opened the file. */
 bool km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
 
 /* Opens a file that exists for writing, together; negative if it can't be. */
@@ -87,7 +97,7 @@ enum { KM_H5_PIECE_ROWS = 1 << 20 };
 
 /* Writes some rows of a one-dimensional dataset, or reads them; the type in memory is the type in
  * the file. Collective over the ranks that opened the file, all in one transfer: at most 1 GiB a
- * rank. False, with HDF5's stack set, on failure. */
+ * rank. False, with the reason noted, on failure. */
 bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *values);
 bool km_h5_reread_rows(hid_t dataset, hid_t type, km_rows rows, void *values);
 

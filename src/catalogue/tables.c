@@ -226,7 +226,7 @@ km_code km_tables_find(hid_t file, km_tables *tables, km_error *error)
     *tables = (km_tables){0};
     struct finder finder = {.found = tables, .error = error};
     const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
-    if (root < 0)
+    if (!km_h5_note(root))
         return km_fail(error, KM_DATA, "damaged HDF5 file: %s", km_h5_reason());
     visit_group(&finder, root, "/", 0);
     H5Gclose(root);

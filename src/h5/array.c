@@ -61,10 +61,8 @@ km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5
 {
     *array = (km_h5_array){.type = H5I_INVALID_HID, .transfer = H5I_INVALID_HID};
     array->dataset = H5Dopen2(file, name, H5P_DEFAULT);
-    char reason[256]; /* before asking for the name of the file changes it */
-    snprintf(reason, sizeof reason, "%s", km_h5_reason());
-    if (array->dataset < 0 || km_fault("open a dataset"))
-        not_usable(file, name, reason, error);
+    if (!km_h5_note(array->dataset) || km_fault("open a dataset"))
+        not_usable(file, name, km_h5_reason(), error);
     else
         look_at_array(array, name, is_collective, error);
     if (error->code != KM_OK)
@@ -88,9 +86,10 @@ static bool convert(hid_t type, km_precision precision, int64_t count, void *val
 {
     const hid_t wanted = precision == KM_FLOAT32 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
     const hid_t native = H5Tget_native_type(type, H5T_DIR_ASCEND);
-    const bool is_done = native >= 0 &&
-                         H5Tconvert(type, native, (size_t)count, values, NULL, H5P_DEFAULT) >= 0 &&
-                         H5Tconvert(native, wanted, (size_t)count, values, NULL, H5P_DEFAULT) >= 0;
+    const bool is_done =
+        km_h5_note(native) &&
+        km_h5_note(H5Tconvert(type, native, (size_t)count, values, NULL, H5P_DEFAULT)) &&
+        km_h5_note(H5Tconvert(native, wanted, (size_t)count, values, NULL, H5P_DEFAULT));
     H5Tclose(native);
     return is_done;
 }
@@ -108,8 +107,8 @@ km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_co
         H5Sselect_none(in_file);
         H5Sselect_none(in_memory);
     }
-    const bool is_read =
-        H5Dread(array->dataset, array->type, in_memory, in_file, array->transfer, values) >= 0;
+    const bool is_read = km_h5_note(
+        H5Dread(array->dataset, array->type, in_memory, in_file, array->transfer, values));
     H5Sclose(in_file);
     H5Sclose(in_memory);
     if (!is_read || km_fault("read a piece") ||

@@ -13,38 +13,58 @@ void km_h5_start(void)
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
-static herr_t keep_description(unsigned depth, const H5E_error2_t *entry, void *text)
+/* What HDF5 said about the last failure that was noted. Any later call clears its own memory of it.
+ */
+static _Thread_local struct {
+    char reason[256];
+    bool is_system_fault;
+} noted;
+
+static herr_t note_entry(unsigned depth, const H5E_error2_t *entry, void *unused)
 {
     (void)depth;
+    (void)unused;
     if (entry->desc != NULL && entry->desc[0] != '\0')
-        strncpy(text, entry->desc, 255);
+        snprintf(noted.reason, sizeof noted.reason, "%s", entry->desc); /* the bottom comes last */
+    if (entry->maj_num == H5E_IO || entry->min_num == H5E_MPI)
+        noted.is_system_fault = true;
     return 0;
+}
+
+/* Of a long report about a system call keeps what the system said. */
+static void shorten(char *reason)
+{
+    static const char before[] = "error message = '";
+    const char *message = strstr(reason, before);
+    if (message != NULL) {
+        message += sizeof before - 1;
+        memmove(reason, message, strlen(message) + 1);
+        reason[strcspn(reason, "'")] = '\0';
+    }
+    for (char *c = reason; *c != '\0'; c++)
+        if (*c == '\n')
+            *c = ' ';
+}
+
+bool km_h5_note(int64_t status)
+{
+    if (status >= 0)
+        return true;
+    strcpy(noted.reason, "HDF5 gives no reason");
+    noted.is_system_fault = false;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, note_entry, NULL);
+    shorten(noted.reason);
+    return false;
 }
 
 const char *km_h5_reason(void)
 {
-    static _Thread_local char reason[256];
-    strcpy(reason, "HDF5 gives no reason");
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_description, reason); /* the bottom comes last */
-    for (char *c = reason; *c != '\0'; c++)
-        if (*c == '\n')
-            *c = ' ';
-    return reason;
-}
-
-static herr_t find_system_fault(unsigned depth, const H5E_error2_t *entry, void *found)
-{
-    (void)depth;
-    if (entry->maj_num == H5E_IO || entry->min_num == H5E_MPI)
-        *(bool *)found = true;
-    return 0;
+    return noted.reason;
 }
 
 bool km_h5_is_system_fault(void)
 {
-    bool found = false;
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, find_system_fault, &found);
-    return found;
+    return noted.is_system_fault;
 }
 
 /* What can be said about a file before HDF5 looks at it. */
@@ -116,7 +136,7 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
             path);
     const hid_t access = access_list(comm);
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (*file < 0 || km_fault("open the file"))
+    if (!km_h5_note(*file) || km_fault("open the file"))
         km_fail(error, km_h5_is_system_fault() ? KM_SYSTEM : KM_DATA,
                 "damaged HDF5 file (%s): %s; was it copied completely?", path, km_h5_reason());
     H5Pclose(access);
@@ -127,6 +147,7 @@ hid_t km_h5_open_for_writing(const char *path, MPI_Comm comm)
 {
     const hid_t access = access_list(comm);
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
+    km_h5_note(file);
     H5Pclose(access);
     return file;
 }

@@ -31,15 +31,16 @@ static void unselect(selection s)
 bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *values)
 {
     const selection s = select_rows(dataset, rows);
-    const herr_t status = H5Dwrite(dataset, type, s.in_memory, s.in_file, s.how, values);
+    const bool is_written =
+        km_h5_note(H5Dwrite(dataset, type, s.in_memory, s.in_file, s.how, values));
     unselect(s);
-    return status >= 0;
+    return is_written;
 }
 
 bool km_h5_reread_rows(hid_t dataset, hid_t type, km_rows rows, void *values)
 {
     const selection s = select_rows(dataset, rows);
-    const herr_t status = H5Dread(dataset, type, s.in_memory, s.in_file, s.how, values);
+    const bool is_read = km_h5_note(H5Dread(dataset, type, s.in_memory, s.in_file, s.how, values));
     unselect(s);
-    return status >= 0;
+    return is_read;
 }

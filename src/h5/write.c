@@ -12,14 +12,14 @@ hid_t km_h5_text_type(void)
 static bool write_group(hid_t file, const char *name)
 {
     const hid_t group = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    return group >= 0 && H5Gclose(group) >= 0;
+    return km_h5_note(group) && km_h5_note(H5Gclose(group));
 }
 
 static bool write_to_attribute(hid_t object, const char *name, hid_t type, hid_t space,
                                const void *values)
 {
     const hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    const bool is_written = attribute >= 0 && H5Awrite(attribute, type, values) >= 0;
+    const bool is_written = km_h5_note(attribute) && km_h5_note(H5Awrite(attribute, type, values));
     if (attribute >= 0)
         H5Aclose(attribute);
     H5Sclose(space);
@@ -48,7 +48,8 @@ static bool write_array(hid_t file, const char *name, hid_t type, int n_dimensio
     const hid_t dataset =
         H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     const bool is_written =
-        dataset >= 0 && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
+        km_h5_note(dataset) &&
+        km_h5_note(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
     if (dataset >= 0)
         H5Dclose(dataset);
     H5Sclose(space);
@@ -65,7 +66,7 @@ bool km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count)
     H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY);
     H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
     const hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
-    if (dataset >= 0)
+    if (km_h5_note(dataset))
         H5Dclose(dataset);
     H5Pclose(creation);
     H5Sclose(space);

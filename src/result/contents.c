@@ -2,6 +2,7 @@
  */
 #include "contents.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,19 +264,16 @@ static km_code did_not_arrive(const km_record *record, const char *why, km_error
 km_code km_contents_write(const char *path, const km_record *record, const km_setting *setting,
                           km_error *error)
 {
-    const int64_t n = record->catalogue->n_rows;
-    writer w = {.verbs = &km_h5_write, .is_ok = true};
-    w.file = w.group = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    writer w = {.verbs = &km_h5_write, .file = km_h5_create_in_memory(), .is_ok = true};
     if (w.file < 0)
         return did_not_arrive(record, km_h5_reason(), error);
+    w.group = w.file;
     put_all(&w, record, setting, error);
-    w.is_ok = w.is_ok && km_h5_reserve(w.file, "labels", H5T_NATIVE_INT32, n);
-    if (record->options->distances)
-        w.is_ok = w.is_ok && km_h5_reserve(w.file, "distances", H5T_NATIVE_DOUBLE, n);
-    if (!w.is_ok || km_fault("write the contents"))
-        did_not_arrive(record, km_h5_reason(), error); /* before closing changes the reason */
-    if (H5Fclose(w.file) < 0)
+    if (!w.is_ok)
         did_not_arrive(record, km_h5_reason(), error);
+    else if (error->code == KM_OK && (!km_h5_save(w.file, path) || km_fault("write the contents")))
+        did_not_arrive(record, strerror(errno), error);
+    H5Fclose(w.file);
     return error->code;
 }
 

@@ -108,7 +108,7 @@ static km_code walk_dataset(hid_t file, const row_dataset *what, const km_record
     km_max_int64(comm, &n_pieces, 1);
     char *values = km_allocate(2 * piece_rows, what->size, "rows of the result", error);
     const hid_t dataset = H5Dopen2(file, what->name, H5P_DEFAULT);
-    if (dataset < 0 || km_fault("open rows of the result"))
+    if (!km_h5_note(dataset) || km_fault("open rows of the result"))
         km_fail(error, KM_SYSTEM, "can't open the result again (%s, %s): %s; is the disk full?",
                 record->options->output, what->name, km_h5_reason());
     if (km_agree(comm, error) == KM_OK)
@@ -120,11 +120,16 @@ static km_code walk_dataset(hid_t file, const row_dataset *what, const km_record
     return km_agree(comm, error);
 }
 
+static int n_datasets(const km_record *record)
+{
+    return record->options->distances ? 2 : 1;
+}
+
 static km_code walk_file(hid_t file, const km_record *record, piece_verb *verb, MPI_Comm comm,
                          km_error *error)
 {
     const row_dataset datasets[] = {labels_dataset(), distances_dataset()};
-    for (int i = 0; i < (record->options->distances ? 2 : 1) && error->code == KM_OK; i++)
+    for (int i = 0; i < n_datasets(record) && error->code == KM_OK; i++)
         walk_dataset(file, &datasets[i], record, verb, comm, error);
     return error->code;
 }
@@ -136,17 +141,27 @@ static void cannot_write(const km_record *record, const char *why, km_error *err
             record->options->output, why);
 }
 
+static km_code reserve(hid_t file, const km_record *record, MPI_Comm comm, km_error *error)
+{
+    const row_dataset datasets[] = {labels_dataset(), distances_dataset()};
+    for (int i = 0; i < n_datasets(record); i++)
+        if (!km_h5_reserve(file, datasets[i].name, datasets[i].type, record->catalogue->n_rows) ||
+            km_fault("reserve rows"))
+            cannot_write(record, km_h5_reason(), error);
+    return km_agree(comm, error);
+}
+
 km_code km_rows_write(const char *path, const km_record *record, MPI_Comm comm, km_error *error)
 {
     const hid_t file = km_h5_open_for_writing(path, comm);
     if (file < 0 || km_fault("open the result"))
         cannot_write(record, km_h5_reason(), error);
-    if (km_agree(comm, error) == KM_OK)
+    if (km_agree(comm, error) == KM_OK && reserve(file, record, comm, error) == KM_OK)
         walk_file(file, record, write_piece, comm, error);
     /* Flushing makes every rank hand its rows to the disk before they are read back. */
-    if (file >= 0 && (H5Fflush(file, H5F_SCOPE_LOCAL) < 0 || km_fault("flush rows")))
+    if (file >= 0 && (!km_h5_note(H5Fflush(file, H5F_SCOPE_LOCAL)) || km_fault("flush rows")))
         cannot_write(record, km_h5_reason(), error);
-    if (file >= 0 && (H5Fclose(file) < 0 || km_fault("close the result")))
+    if (file >= 0 && (!km_h5_note(H5Fclose(file)) || km_fault("close the result")))
         cannot_write(record, km_h5_reason(), error);
     return km_agree(comm, error);
 }
