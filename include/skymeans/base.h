@@ -206,6 +206,9 @@ km_code km_output_check(const char *path, const char *input, bool may_replace, k
 /* Creates a new, empty file beside, with the rights that a new file has there. */
 km_code km_output_create(km_output *output, const char *path, km_error *error);
 
+/* Writes all bytes at an offset of an open file; false, with errno set, if that is not possible. */
+bool km_write_at(int descriptor, const void *bytes, int64_t size, int64_t offset);
+
 /* Makes the file durable and gives it its final name, which is replaced only if asked to, and never
  * followed if it is a link. KM_USAGE if it exists, KM_SYSTEM if the disk refuses. */
 km_code km_output_publish(km_output *output, bool may_replace, km_error *error);

@@ -80,25 +80,24 @@ extern const km_h5_verbs km_h5_write, km_h5_compare;
 hid_t km_h5_text_type(void);
 
 /* A new file that is built in memory (negative on failure), and later saved over a file that
- * exists: so only plain writes meet the disk, whose failures HDF5 does not survive. False, with
- * errno set, if it can't be. */
+ * exists, with some room behind. False, with errno set, if it can't be saved. */
 hid_t km_h5_create_in_memory(void);
 bool km_h5_save(hid_t file, const char *path);
 
-/* A one-dimensional dataset with its space allocated and its contents left for later. Collective
- * over the ranks that opened the file. */
-bool km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
+/* Opens a file that was saved, to add datasets of which the rows follow later; negative on failure.
+ */
+hid_t km_h5_open_to_add(const char *path);
 
-/* Opens a file that exists for writing, together; negative if it can't be. */
-hid_t km_h5_open_for_writing(const char *path, MPI_Comm comm);
+/* Adds a one-dimensional dataset of `count` values with its space allocated and its contents left
+ * for later: where they begin in the file, for plain writes; negative on failure. */
+int64_t km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
 
-/* Rows of a result that are written or read back in one transfer. */
+/* Rows of a result that are written or read back at once. */
 enum { KM_H5_PIECE_ROWS = 1 << 20 };
 
-/* Writes some rows of a one-dimensional dataset, or reads them; the type in memory is the type in
- * the file. Collective over the ranks that opened the file, all in one transfer: at most 1 GiB a
- * rank. False, with the reason noted, on failure. */
-bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *values);
+/* Reads rows of a one-dimensional dataset; the type in memory is the type in the file. Collective
+ * over the ranks that opened the file, in one transfer: at most 1 GiB a rank. False, with the
+ * reason noted, on failure. */
 bool km_h5_reread_rows(hid_t dataset, hid_t type, km_rows rows, void *values);
 
 #endif

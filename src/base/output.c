@@ -11,6 +11,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+bool km_write_at(int descriptor, const void *bytes, int64_t size, int64_t offset)
+{
+    const char *next = bytes;
+    while (size > 0) {
+        const ssize_t written = pwrite(descriptor, next, (size_t)size, offset);
+        if (written < 0 && errno != EINTR)
+            return false;
+        const int64_t count = written > 0 ? written : 0;
+        next += count;
+        size -= count;
+        offset += count;
+    }
+    return true;
+}
+
 static bool sync_path(const char *path, int flags)
 {
     const int descriptor = open(path, flags | O_CLOEXEC);

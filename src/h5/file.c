@@ -142,12 +142,3 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
     H5Pclose(access);
     return error->code;
 }
-
-hid_t km_h5_open_for_writing(const char *path, MPI_Comm comm)
-{
-    const hid_t access = access_list(comm);
-    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
-    km_h5_note(file);
-    H5Pclose(access);
-    return file;
-}

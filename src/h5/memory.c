@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { GROWTH = 1 << 20 };
+enum {
+    GROWTH = 1 << 20,
+    METADATA = 64 << 10, /* taken at once, from the end of what was saved, for what is added */
+    SPARE = 2 * METADATA /* saved as zeros behind the contents */
+};
 
 hid_t km_h5_create_in_memory(void)
 {
@@ -20,29 +24,29 @@ hid_t km_h5_create_in_memory(void)
     return file;
 }
 
-static bool write_all(int descriptor, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        const ssize_t written = write(descriptor, bytes, size);
-        if (written < 0 && errno != EINTR)
-            return false;
-        bytes += written > 0 ? written : 0;
-        size -= written > 0 ? (size_t)written : 0;
-    }
-    return true;
-}
-
-static bool save_bytes(const char *path, const char *bytes, size_t size)
+static bool save_bytes(const char *path, const char *bytes, int64_t size)
 {
     const int descriptor = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
     if (descriptor < 0)
         return false;
-    const bool is_written = write_all(descriptor, bytes, size) && fsync(descriptor) == 0;
+    static const char spare[SPARE];
+    const bool is_written = km_write_at(descriptor, bytes, size, 0) &&
+                            km_write_at(descriptor, spare, SPARE, size) && fsync(descriptor) == 0;
     const int reason = errno;
     const bool is_closed = close(descriptor) == 0;
     if (!is_written)
         errno = reason;
     return is_written && is_closed;
+}
+
+hid_t km_h5_open_to_add(const char *path)
+{
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_meta_block_size(access, METADATA);
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
+    km_h5_note(file);
+    H5Pclose(access);
+    return file;
 }
 
 bool km_h5_save(hid_t file, const char *path)
@@ -53,7 +57,7 @@ bool km_h5_save(hid_t file, const char *path)
     const ssize_t size = H5Fget_file_image(file, NULL, 0);
     char *bytes = size > 0 && !km_fault_of_allocation() ? malloc((size_t)size) : NULL;
     const bool is_saved = bytes != NULL && H5Fget_file_image(file, bytes, (size_t)size) == size &&
-                          save_bytes(path, bytes, (size_t)size);
+                          save_bytes(path, bytes, size);
     free(bytes);
     return is_saved;
 }

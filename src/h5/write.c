@@ -58,17 +58,20 @@ static bool write_array(hid_t file, const char *name, hid_t type, int n_dimensio
 
 const km_h5_verbs km_h5_write = {write_group, write_attribute, write_texts, write_array};
 
-bool km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count)
+int64_t km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count)
 {
     const hsize_t shape[1] = {(hsize_t)count};
+    int64_t offset = -1;
     const hid_t space = H5Screate_simple(1, shape, NULL);
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY);
     H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
     const hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
-    if (km_h5_note(dataset))
+    if (km_h5_note(dataset)) {
+        offset = (int64_t)H5Dget_offset(dataset); /* an undefined address is all ones */
         H5Dclose(dataset);
+    }
     H5Pclose(creation);
     H5Sclose(space);
-    return dataset >= 0;
+    return offset;
 }

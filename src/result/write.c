@@ -20,15 +20,18 @@ static km_code gather_setting(km_setting *setting, MPI_Comm comm, km_error *erro
 static km_code write_beside(km_output *output, const km_record *record, const km_setting *setting,
                             MPI_Comm comm, km_error *error)
 {
+    int64_t offsets[KM_ROW_DATASETS] = {0};
     if (km_comm_rank(comm) == 0 &&
-        km_output_create(output, record->options->output, error) == KM_OK)
-        km_contents_write(output->beside, record, setting, error);
+        km_output_create(output, record->options->output, error) == KM_OK &&
+        km_contents_write(output->beside, record, setting, error) == KM_OK)
+        km_rows_reserve(output->beside, record, offsets, error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
     /* All ranks open the file by its name until now; only one of them renames or removes it. */
     km_output shared = *output;
     km_broadcast(comm, 0, shared.beside, sizeof shared.beside);
-    if (km_rows_write(shared.beside, record, comm, error) == KM_OK)
+    km_broadcast(comm, 0, offsets, sizeof offsets);
+    if (km_rows_write(shared.beside, record, offsets, comm, error) == KM_OK)
         km_rows_compare(shared.beside, record, comm, error);
     return error->code;
 }
