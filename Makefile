@@ -75,7 +75,8 @@ deps:
 # As root, and with more ranks than cores, Open MPI wants to be told that this is meant.
 run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
            OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none \
-           OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl=self,vader OMPI_MCA_oob_tcp_if_include=lo
+           OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader \
+           OMPI_MCA_oob_tcp_if_include=lo
 
 .PHONY: demo
 demo: deps

@@ -42,6 +42,7 @@ static km_code check_outputs(story *s)
         km_output_check(options->output, options->catalogue, options->overwrite, &s->error);
         if (options->metrics != NULL)
             km_output_check(options->metrics, options->catalogue, options->overwrite, &s->error);
+        km_seeding_check(options->seeding, &s->error);
     }
     return km_agree(s->comm, &s->error);
 }
@@ -58,12 +59,18 @@ static km_code open_catalogue(story *s)
     return s->error.code;
 }
 
+static void print_columns(char *text)
+{
+    km_make_printable(text);
+    fprintf(stderr, "skymeans: features: -c '%s'\n", text);
+}
+
 static km_code say_columns(story *s)
 {
     char *text = km_catalogue_columns_text(&s->catalogue, &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK && s->options.columns == NULL && s->log.is_speaker &&
         s->log.verbosity != KM_QUIET)
-        fprintf(stderr, "skymeans: features: -c %s\n", text);
+        print_columns(text);
     free(text);
     return s->error.code;
 }

@@ -26,9 +26,11 @@ typedef enum km_code {
     KM_MEMORY = 5,
 } km_code;
 
+enum { KM_PATH_SIZE = 4096 }; /* longest file name, with its folders */
+
 typedef struct km_error {
     km_code code;
-    char text[1024]; /* one line: "WHAT (FILE, dataset/row/column): WHY; TRY" */
+    char text[6144]; /* one line: "WHAT (FILE, dataset/row/column): WHY; TRY" */
 } km_error;
 
 /* Records a failure and returns its code (that of the first failure, if there was one). */
@@ -192,8 +194,6 @@ void km_say(const km_log *log, const char *format, ...) __attribute__((format(pr
  * ------------------------------------------------------- By one rank. A file is written beside its
  * final name, checked, and renamed. */
 
-enum { KM_PATH_SIZE = 4096 };
-
 typedef struct km_output {
     const char *path;          /* the final name; NULL: there is no such output */
     char beside[KM_PATH_SIZE]; /* the name until then; empty before and after */
@@ -218,6 +218,9 @@ void km_output_discard(km_output *output);
 
 /* ---- text --------------------------------------------------------------------------------------
  */
+
+/* Replaces control characters by '?', so that a message stays one line whatever is named in it. */
+void km_make_printable(char *text);
 
 /* A whole number, or a finite real one, and nothing after it; false otherwise. */
 bool km_parse_int64(const char *text, int64_t *value);

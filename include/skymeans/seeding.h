@@ -31,6 +31,10 @@ typedef struct km_seeding {
 /* The table, ended by a NULL name. */
 extern const km_seeding km_seedings[];
 
+/* Refuses early what is neither a row of the table nor a file that can be opened: KM_SYSTEM. Local.
+ */
+km_code km_seeding_check(const char *name, km_error *error);
+
 /* Centers from a file: a result or another HDF5 file with one two-dimensional array, or FILE:/path,
  * or text, a center a line. KM_DATA if their shape is not [k][d]. Not a row of the table: its name
  * is that of the file. */

@@ -12,5 +12,6 @@ km_code km_fail(km_error *error, km_code code, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
+    km_make_printable(error->text);
     return code;
 }

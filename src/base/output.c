@@ -5,11 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define SUFFIX ".XXXXXX" /* as mkstemp wants it */
 
 bool km_write_at(int descriptor, const void *bytes, int64_t size, int64_t offset)
 {
@@ -83,25 +86,46 @@ static km_code check_existing(const char *path, const char *input, bool may_repl
     return KM_OK;
 }
 
+static bool has_room_for_suffix(const char *path)
+{
+    return strlen(path) + sizeof SUFFIX <= KM_PATH_SIZE;
+}
+
 km_code km_output_check(const char *path, const char *input, bool may_replace, km_error *error)
 {
     char copy[KM_PATH_SIZE];
-    if (strlen(path) + sizeof ".XXXXXX" > sizeof copy)
+    struct stat status;
+    if (!has_room_for_suffix(path))
         return km_fail(error, KM_SYSTEM, "can't write the file (%s): its path is too long", path);
+    if (path[strlen(path) - 1] == '/')
+        return km_fail(error, KM_SYSTEM,
+                       "can't write the file (%s): that names a folder; add a file name", path);
+    if (check_existing(path, input, may_replace, error) != KM_OK)
+        return error->code;
     strcpy(copy, path);
     const char *folder = dirname(copy);
-    if (check_existing(path, input, may_replace, error) == KM_OK &&
-        (access(folder, W_OK | X_OK) != 0 || km_fault("look at the output folder")))
+    const bool is_possible_name = lstat(path, &status) == 0 || errno == ENOENT;
+    if (!is_possible_name || access(folder, W_OK | X_OK) != 0 ||
+        km_fault("look at the output folder"))
         km_fail(error, KM_SYSTEM,
-                "can't write the file (%s): its folder %s: %s; make the folder, or choose another",
-                path, folder, strerror(errno));
+                "can't write the file (%s): %s; see that its folder %s exists and is writable",
+                path, strerror(errno), folder);
     return error->code;
+}
+
+/* The name beside: the same, with a suffix, and cut if that would be too long for a file name. */
+static void name_beside(km_output *output)
+{
+    const char *slash = strrchr(output->path, '/');
+    const int folder = slash != NULL ? (int)(slash + 1 - output->path) : 0;
+    snprintf(output->beside, sizeof output->beside, "%.*s%.*s" SUFFIX, folder, output->path,
+             NAME_MAX - (int)sizeof SUFFIX, output->path + folder);
 }
 
 km_code km_output_create(km_output *output, const char *path, km_error *error)
 {
     output->path = path;
-    snprintf(output->beside, sizeof output->beside, "%s.XXXXXX", path);
+    name_beside(output);
     const int descriptor = mkstemp(output->beside);
     const mode_t mask = umask(0);
     umask(mask);

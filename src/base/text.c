@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+void km_make_printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (iscntrl((unsigned char)*text))
+            *text = '?';
+}
+
 static bool is_whole(const char *text, const char *end)
 {
     return end != text && *end == '\0' && errno == 0 && !isspace((unsigned char)text[0]);

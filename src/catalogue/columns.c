@@ -107,12 +107,17 @@ static char *without_braces(char *item)
     return item + 1;
 }
 
-/* Cuts the next item off a list: up to a comma outside parentheses and braces. */
+/* Cuts the next item off a list: up to a comma outside parentheses and braces. Between braces
+ * stands a name, in which nothing else counts. */
 static char *cut_item(char **rest)
 {
     char *item = *rest, *c = item;
-    for (int depth = 0; *c != '\0' && (*c != ',' || depth > 0); c++)
-        depth += (*c == '(' || *c == '{') - (*c == ')' || *c == '}');
+    bool is_name = false;
+    for (int depth = 0; *c != '\0' && (*c != ',' || depth > 0 || is_name); c++) {
+        is_name = is_name ? *c != '}' : *c == '{';
+        if (!is_name)
+            depth += (*c == '(') - (*c == ')');
+    }
     *rest = *c == ',' ? c + 1 : NULL;
     *c = '\0';
     return item;

@@ -81,43 +81,41 @@ static km_code start_reader(struct reader *reader, const km_catalogue *catalogue
     return error->code;
 }
 
-static void mark_missing(struct reader *reader, const km_values *values, int64_t count)
+static inline bool is_missing_at(const struct reader *reader, int64_t feature, int64_t row)
 {
-    const bool is_float = reader->catalogue->precision == KM_FLOAT32;
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t at = i * values->stride;
-        const double value = is_float ? (double)((const float *)values->first)[at]
-                                      : ((const double *)values->first)[at];
-        reader->is_missing[i] = reader->is_missing[i] || !isfinite(value);
-    }
+    const km_values *values = &reader->features[feature];
+    const int64_t at = row * values->stride;
+    return reader->catalogue->precision == KM_FLOAT32
+               ? !isfinite(((const float *)values->first)[at])
+               : !isfinite(((const double *)values->first)[at]);
 }
 
-static int64_t first_missing(const struct reader *reader, int64_t count)
+/* Marks the rows of a piece that miss a value of any feature. */
+static void find_missing(struct reader *reader, int64_t count)
 {
-    int64_t i = 0;
-    while (i < count && !reader->is_missing[i])
-        i++;
-    return i;
+    for (int64_t i = 0; i < count; i++)
+        reader->is_missing[i] = 0;
+    for (int64_t j = 0; j < reader->catalogue->n_features; j++)
+        for (int64_t i = 0; i < count; i++)
+            reader->is_missing[i] = reader->is_missing[i] || is_missing_at(reader, j, i);
 }
 
-/* Marks the rows of a piece with a missing value, or fails at the first of them. */
-static void find_missing(struct reader *reader, km_rows rows, km_missing missing, km_error *error)
+/* Notes the first missing value of a piece, in catalogue order, as an error. */
+static void refuse_missing(const struct reader *reader, km_rows rows, km_error *error)
 {
     const km_catalogue *catalogue = reader->catalogue;
-    for (int64_t i = 0; i < rows.count; i++)
-        reader->is_missing[i] = 0;
-    for (int64_t j = 0; j < catalogue->n_features; j++) {
-        mark_missing(reader, &reader->features[j], rows.count);
-        if (missing == KM_MISSING_DROP)
-            continue;
-        const int64_t first = first_missing(reader, rows.count);
-        if (first < rows.count)
-            km_fail(error, KM_DATA,
-                    "missing value (%s, %s, row %lld, column %s): it is NaN or infinite; fill it "
-                    "in, or leave such rows out with --missing drop",
-                    catalogue->path, catalogue->table, (long long)(rows.first + first),
-                    catalogue->names[j]);
-    }
+    int64_t row = 0, feature = 0;
+    while (row < rows.count && !reader->is_missing[row])
+        row++;
+    if (row == rows.count)
+        return;
+    while (!is_missing_at(reader, feature, row))
+        feature++;
+    km_fail(error, KM_DATA,
+            "missing value (%s, %s, row %lld, column %s): it is NaN or infinite; fill it in, or "
+            "leave such rows out with --missing drop",
+            catalogue->path, catalogue->table, (long long)(rows.first + row),
+            catalogue->names[feature]);
 }
 
 static void read_piece(struct reader *reader, km_rows rows, int64_t *bytes_read, km_error *error)
@@ -158,19 +156,23 @@ static km_code read_slab(struct reader *reader, km_missing missing, MPI_Comm com
     if (slab.count > 0)
         n_pieces = (slab.first + slab.count - 1) / reader->piece_rows - first_piece + 1;
     int64_t most_pieces = n_pieces;
+    km_error refused = {0};
     km_max_int64(comm, &most_pieces, 1);
     for (int64_t i = 0; i < most_pieces; i++) {
         km_rows rows = {slab.first, 0};
         if (i < n_pieces)
             rows = piece_of_slab(reader, slab, first_piece + i);
         read_piece(reader, rows, bytes_read, error);
-        if (error->code == KM_OK)
-            find_missing(reader, rows, missing, error);
         if (km_agree(comm, error) != KM_OK)
             return error->code;
+        find_missing(reader, rows.count);
+        if (missing == KM_MISSING_ERROR)
+            refuse_missing(reader, rows, &refused);
         km_samples_append(samples, rows.count, reader->features, reader->is_missing);
     }
-    return KM_OK;
+    /* Only now: the lowest rank that met one has the first of the catalogue. */
+    *error = refused;
+    return km_agree(comm, error);
 }
 
 km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,

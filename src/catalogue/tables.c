@@ -7,12 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEEPEST_GROUP = 32 }; /* links may form loops */
+enum { DEEPEST_GROUP = 32 };
+
+/* What tells an object from others, however many links lead to it. */
+typedef struct identity {
+    unsigned char bytes[32];
+} identity;
 
 struct finder {
     km_tables *found;
+    identity *visited; /* groups: links may form loops */
+    int64_t n_visited;
     km_error *error;
 };
+
+static identity identify(hid_t object)
+{
+    identity identity = {{0}};
+#if H5_VERSION_GE(1, 12, 0)
+    H5O_info2_t info;
+    if (H5Oget_info3(object, &info, H5O_INFO_BASIC) >= 0) {
+        memcpy(identity.bytes, &info.fileno, sizeof info.fileno);
+        memcpy(identity.bytes + sizeof info.fileno, &info.token, sizeof info.token);
+    }
+#else
+    H5O_info_t info;
+    if (H5Oget_info(object, &info) >= 0) {
+        memcpy(identity.bytes, &info.fileno, sizeof info.fileno);
+        memcpy(identity.bytes + sizeof info.fileno, &info.addr, sizeof info.addr);
+    }
+#endif
+    return identity;
+}
 
 /* Appends an element to an array that grows; the array if there is no memory, too. */
 static void *append(void *array, int64_t *count, size_t size, const void *element, km_error *error)
@@ -191,6 +217,17 @@ static void visit_child(struct finder *finder, km_table *table, bool *is_even, h
     H5Oclose(object);
 }
 
+/* Notes a group; false if it was visited before. */
+static bool visit_first_time(struct finder *finder, hid_t group)
+{
+    const identity new = identify(group);
+    for (int64_t i = 0; i < finder->n_visited; i++)
+        if (memcmp(&finder->visited[i], &new, sizeof new) == 0)
+            return false;
+    finder->visited = append(finder->visited, &finder->n_visited, sizeof new, &new, finder->error);
+    return true;
+}
+
 static bool has_numbers(const km_table *table)
 {
     for (int64_t i = 0; i < table->n_columns; i++)
@@ -202,7 +239,7 @@ static bool has_numbers(const km_table *table)
 static void visit_group(struct finder *finder, hid_t group, const char *path, int depth)
 {
     H5G_info_t info;
-    if (depth > DEEPEST_GROUP || H5Gget_info(group, &info) < 0)
+    if (depth > DEEPEST_GROUP || H5Gget_info(group, &info) < 0 || !visit_first_time(finder, group))
         return;
     km_table table = {.n_rows = -1};
     bool is_even = true;
@@ -230,6 +267,7 @@ km_code km_tables_find(hid_t file, km_tables *tables, km_error *error)
         return km_fail(error, KM_DATA, "damaged HDF5 file: %s", km_h5_reason());
     visit_group(&finder, root, "/", 0);
     H5Gclose(root);
+    free(finder.visited);
     if (error->code != KM_OK)
         km_tables_free(tables);
     return error->code;

@@ -39,35 +39,28 @@ double km_distance2(const km_samples *samples, int64_t sample, const double *cen
     return sum;
 }
 
-/* An upper bound of what a sample's squared distance can be: the diagonal of the box of all
- * samples. At least one center is in the box, and a sample's own center is not farther than that
- * one; twice that leaves room for decisions in working precision and for rounding. */
-static double largest_distance2(const km_facts *facts)
+static double own_distance2(const running *run, int64_t sample)
 {
-    double sum = 0;
-    for (int64_t j = 0; j < facts->n_features; j++)
-        sum += (facts->highest[j] - facts->lowest[j]) * (facts->highest[j] - facts->lowest[j]);
-    return 2 * sum;
+    const int32_t label = run->assigner.labels[sample];
+    return km_distance2(run->samples, sample, run->centers + label * run->samples->n_features);
 }
 
+/* On a grid for the largest of them: others may be far smaller than the box of all samples. */
 double km_final_inertia(const running *run)
 {
-    const km_grid grid = km_grid_choose(0, largest_distance2(&run->facts), run->facts.n_samples, 2);
+    double largest = 0;
+    for (int64_t i = 0; i < run->samples->n_samples; i++)
+        largest = fmax(largest, own_distance2(run, i));
+    km_max_double(run->comm, &largest, 1);
+    const km_grid grid = km_grid_choose(-largest, largest, run->facts.n_samples, 2);
     km_exact sum = {0, 0};
     for (int64_t i = 0; i < run->samples->n_samples; i++) {
-        const double *center = run->centers + run->assigner.labels[i] * run->samples->n_features;
-        const double distance2 = km_distance2(run->samples, i, center);
-        const km_double2 centered = km_double2_difference(distance2, grid.origin);
-        const km_exact point = km_quantise(&grid, centered.high, centered.low);
+        const km_exact point = km_quantise(&grid, own_distance2(run, i), 0);
         sum = km_carry((km_exact){sum.high + point.high, sum.low + point.low});
     }
     int64_t words[2] = {sum.high, sum.low};
     km_sum_int64(run->comm, words, 2);
-    const km_double2 value = km_exact_value(&grid, (km_exact){words[0], words[1]});
-    const double n = (double)run->facts.n_samples;
-    const km_double2 origins =
-        km_double2_multiply((km_double2){grid.origin, 0}, (km_double2){n, 0});
-    const km_double2 inertia = km_double2_add(value, origins);
+    const km_double2 inertia = km_exact_value(&grid, (km_exact){words[0], words[1]});
     return ldexp(inertia.high + inertia.low, 2 * run->task->exponent);
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static km_code wrong_shape(const km_seeding_task *task, int64_t k, int64_t d, km_error *error)
@@ -149,17 +150,51 @@ static km_code read_file(const km_seeding_task *task, const char *path, const ch
     return read_text(task, centers, error);
 }
 
-/* An existing file name wins over the colon in FILE:/path. */
+/* The file in FILE or FILE:/path, in a new text, with the colon where FILE ends, and what follows
+ * it, or NULL. An existing file name wins over the colon. */
+static char *split_name(const char *name, const char **array, km_error *error)
+{
+    const char *colon = strstr(name, ":/");
+    char *path = km_copy_text(name, "name of the file with first centers", error);
+    *array = NULL;
+    if (path != NULL && colon != NULL && access(name, F_OK) != 0) {
+        path[colon - name] = '\0';
+        *array = colon + 1;
+    }
+    return path;
+}
+
 static km_code read_centers(const km_seeding_task *task, double *centers, km_error *error)
 {
-    const char *colon = strstr(task->file, ":/");
-    if (access(task->file, F_OK) == 0 || colon == NULL)
-        return read_file(task, task->file, NULL, centers, error);
-    char *path = km_copy_text(task->file, "name of the file with first centers", error);
-    if (path == NULL)
-        return error->code;
-    path[colon - task->file] = '\0';
-    read_file(task, path, colon + 1, centers, error);
+    const char *array;
+    char *path = split_name(task->file, &array, error);
+    if (path != NULL)
+        read_file(task, path, array, centers, error);
+    free(path);
+    return error->code;
+}
+
+static void check_file(const char *path, km_error *error)
+{
+    struct stat status;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        errno = EISDIR;
+    else if (access(path, R_OK) == 0)
+        return;
+    km_fail(error, KM_SYSTEM,
+            "can't open the first centers (%s): %s; --seeding takes kmeans++, random, or a file",
+            path, strerror(errno));
+}
+
+km_code km_seeding_check(const char *name, km_error *error)
+{
+    const char *array;
+    for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++)
+        if (strcmp(seeding->name, name) == 0)
+            return KM_OK;
+    char *path = split_name(name, &array, error);
+    if (path != NULL)
+        check_file(path, error);
     free(path);
     return error->code;
 }
