@@ -62,7 +62,8 @@ static km_code open_catalogue(story *s)
 static void print_columns(char *text)
 {
     km_make_printable(text);
-    fprintf(stderr, "skymeans: features: -c '%s'\n", text);
+    const char *quote = km_columns_quote(text);
+    fprintf(stderr, "skymeans: features: -c %s%s%s\n", quote, text, quote);
 }
 
 static km_code say_columns(story *s)

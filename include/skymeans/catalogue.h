@@ -89,6 +89,9 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI
  * room for KM_NAME_SIZE + 3 bytes; returns its length. */
 int km_column_write_name(const char *name, char *text);
 
+/* "'" if a list of columns needs quotes in a shell, else "". */
+const char *km_columns_quote(const char *list);
+
 /* Bytes of the buffers for reading a slab of so many rows. */
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows);
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +73,7 @@ static km_code check_existing(const char *path, const char *input, bool may_repl
         return KM_OK;
     if (are_same_file(path, input))
         return km_fail(error, KM_USAGE,
-                       "output exists (%s): it is the input itself; choose another name", path);
+                       "output exists (%s): it is the input %s; choose another name", path, input);
     if (!may_replace)
         return km_fail(error, KM_USAGE,
                        "output exists (%s): it would be replaced; choose another name, or "
@@ -113,13 +112,14 @@ km_code km_output_check(const char *path, const char *input, bool may_replace, k
     return error->code;
 }
 
-/* The name beside: the same, with a suffix, and cut if that would be too long for a file name. */
+/* The name beside: the same, with a suffix, and cut if it would be too long for MPI-IO. */
 static void name_beside(km_output *output)
 {
+    enum { LONGEST_NAME = 128 };
     const char *slash = strrchr(output->path, '/');
     const int folder = slash != NULL ? (int)(slash + 1 - output->path) : 0;
     snprintf(output->beside, sizeof output->beside, "%.*s%.*s" SUFFIX, folder, output->path,
-             NAME_MAX - (int)sizeof SUFFIX, output->path + folder);
+             LONGEST_NAME, output->path + folder);
 }
 
 km_code km_output_create(km_output *output, const char *path, km_error *error)

@@ -176,6 +176,13 @@ int km_column_write_name(const char *name, char *text)
     return sprintf(text, is_plain ? "%s" : "{%s}", name);
 }
 
+const char *km_columns_quote(const char *list)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,:-";
+    return list[strspn(list, plain)] == '\0' ? "" : "'";
+}
+
 char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
 {
     const int64_t d = catalogue->n_features;

@@ -10,34 +10,34 @@
 enum { DEEPEST_GROUP = 32 };
 
 /* What tells an object from others, however many links lead to it. */
-typedef struct identity {
+typedef struct object_id {
     unsigned char bytes[32];
-} identity;
+} object_id;
 
 struct finder {
     km_tables *found;
-    identity *visited; /* groups: links may form loops */
+    object_id *visited; /* groups: links may form loops */
     int64_t n_visited;
     km_error *error;
 };
 
-static identity identify(hid_t object)
+static object_id identify(hid_t object)
 {
-    identity identity = {{0}};
+    object_id id = {{0}};
 #if H5_VERSION_GE(1, 12, 0)
     H5O_info2_t info;
     if (H5Oget_info3(object, &info, H5O_INFO_BASIC) >= 0) {
-        memcpy(identity.bytes, &info.fileno, sizeof info.fileno);
-        memcpy(identity.bytes + sizeof info.fileno, &info.token, sizeof info.token);
+        memcpy(id.bytes, &info.fileno, sizeof info.fileno);
+        memcpy(id.bytes + sizeof info.fileno, &info.token, sizeof info.token);
     }
 #else
     H5O_info_t info;
     if (H5Oget_info(object, &info) >= 0) {
-        memcpy(identity.bytes, &info.fileno, sizeof info.fileno);
-        memcpy(identity.bytes + sizeof info.fileno, &info.addr, sizeof info.addr);
+        memcpy(id.bytes, &info.fileno, sizeof info.fileno);
+        memcpy(id.bytes + sizeof info.fileno, &info.addr, sizeof info.addr);
     }
 #endif
-    return identity;
+    return id;
 }
 
 /* Appends an element to an array that grows; the array if there is no memory, too. */
@@ -220,7 +220,7 @@ static void visit_child(struct finder *finder, km_table *table, bool *is_even, h
 /* Notes a group; false if it was visited before. */
 static bool visit_first_time(struct finder *finder, hid_t group)
 {
-    const identity new = identify(group);
+    const object_id new = identify(group);
     for (int64_t i = 0; i < finder->n_visited; i++)
         if (memcmp(&finder->visited[i], &new, sizeof new) == 0)
             return false;

@@ -26,8 +26,7 @@ static herr_t note_entry(unsigned depth, const H5E_error2_t *entry, void *unused
     (void)unused;
     if (entry->desc != NULL && entry->desc[0] != '\0')
         snprintf(noted.reason, sizeof noted.reason, "%s", entry->desc); /* the bottom comes last */
-    if (entry->maj_num == H5E_IO || entry->min_num == H5E_MPI)
-        noted.is_system_fault = true;
+    noted.is_system_fault = entry->maj_num == H5E_IO || entry->min_num == H5E_MPI;
     return 0;
 }
 
@@ -67,6 +66,10 @@ bool km_h5_is_system_fault(void)
     return noted.is_system_fault;
 }
 
+/* Open MPI 4 keeps a shared file pointer in a file that is called like the data and more, in a
+ * buffer that long names overflow. */
+enum { LONGEST_NAME = 200 };
+
 /* What can be said about a file before HDF5 looks at it. */
 static km_code check_readable(const char *path, km_error *error)
 {
@@ -78,6 +81,12 @@ static km_code check_readable(const char *path, km_error *error)
     } else if (S_ISDIR(status.st_mode)) {
         km_fail(error, KM_SYSTEM, "can't open the file (%s): it is a folder; name a file in it",
                 path);
+    } else if (strlen(path) - (strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 - path : 0) >
+               LONGEST_NAME) {
+        km_fail(error, KM_SYSTEM,
+                "can't open the file (%s): MPI-IO can't take a name of more than %d characters; "
+                "make a link with a shorter name",
+                path, LONGEST_NAME);
     } else if (status.st_size == 0) {
         km_fail(error, KM_DATA, "not an HDF5 file (%s): it is empty; was it copied completely?",
                 path);

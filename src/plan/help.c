@@ -59,7 +59,7 @@ static const char HELP[] =
     "skymeans: k-means for survey catalogues on MPI clusters\n\n"
     "Usage:\n"
     "  skymeans fit CATALOGUE.h5 -k K -o RESULT.h5 [options]   cluster a catalogue\n"
-    "  skymeans info FILE.h5                                   list tables, or summarise a result\n"
+    "  skymeans info FILE.h5                                   list its tables\n"
     "  skymeans COMMAND --help                                 the options of a command\n"
     "  skymeans --help | --version\n\n"
     "Start it alone, or on many processes with mpirun or srun.\n";

@@ -18,6 +18,26 @@ static void print_column(const km_column *column)
            column->storage);
 }
 
+/* The default choice of features. */
+static void print_floating_columns(const km_table *table)
+{
+    char name[KM_NAME_SIZE + 3];
+    const char *quote = "";
+    int64_t n_features = 0;
+    for (int64_t i = 0; i < table->n_columns && *quote == '\0'; i++) {
+        km_column_write_name(table->columns[i].name, name);
+        quote = table->columns[i].is_floating ? km_columns_quote(name) : quote;
+    }
+    for (int64_t i = 0; i < table->n_columns; i++) {
+        km_column_write_name(table->columns[i].name, name);
+        if (table->columns[i].is_floating && n_features++ == 0)
+            printf(" -c %s%s", quote, name);
+        else if (table->columns[i].is_floating)
+            printf(",%s", name);
+    }
+    printf("%s", n_features > 0 ? quote : "");
+}
+
 /* The command line that would use the table, features chosen as the default is. */
 static void print_command(const char *path, const km_table *table, int64_t n_tables)
 {
@@ -27,12 +47,7 @@ static void print_command(const char *path, const km_table *table, int64_t n_tab
     if (table->is_array) {
         printf(" -c 0:%lld", (long long)table->n_columns);
     } else {
-        char name[KM_NAME_SIZE + 3];
-        int64_t n_features = 0;
-        for (int64_t i = 0; i < table->n_columns; i++)
-            if (table->columns[i].is_floating && km_column_write_name(table->columns[i].name, name))
-                printf("%s%s", n_features++ > 0 ? "," : " -c '", name);
-        printf("%s", n_features > 0 ? "'" : "");
+        print_floating_columns(table);
     }
     puts(" -k 8 -o result.h5\n");
 }
