@@ -70,6 +70,7 @@ void km_round_to_precision(km_precision precision, const double *values, int64_t
 typedef struct km_facts {
     int64_t n_samples, n_features;
     double *lowest, *highest, *mean, *variance; /* [n_features] */
+    double *deviation;  /* [n_features], square root of the variance, which may be out of range */
     km_double2 squares; /* sum over samples and features of (x - mid-range)^2 */
 } km_facts;
 

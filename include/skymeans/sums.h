@@ -33,7 +33,7 @@ typedef struct km_exact {
 static inline km_exact km_carry(km_exact sum)
 {
     const int64_t carry = sum.low >> 40;
-    return (km_exact){sum.high + carry, sum.low - (carry << 40)};
+    return (km_exact){sum.high + carry, sum.low - carry * ((int64_t)1 << 40)};
 }
 
 /* The grid point next to value + rest, which is relative to the origin; |rest| is at most half a

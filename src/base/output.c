@@ -95,7 +95,9 @@ km_code km_output_check(const char *path, const char *input, bool may_replace, k
     char copy[KM_PATH_SIZE];
     struct stat status;
     if (!has_room_for_suffix(path))
-        return km_fail(error, KM_SYSTEM, "can't write the file (%s): its path is too long", path);
+        return km_fail(error, KM_SYSTEM,
+                       "can't write the file (%.100s...): its path is too long; choose another",
+                       path);
     if (path[strlen(path) - 1] == '/')
         return km_fail(error, KM_SYSTEM,
                        "can't write the file (%s): that names a folder; add a file name", path);

@@ -32,7 +32,10 @@ static km_code look_into(km_catalogue *catalogue, const char *path, const char *
     hid_t file;
     km_tables tables = {0};
     if (strlen(path) >= sizeof catalogue->path)
-        return km_fail(error, KM_SYSTEM, "can't open the file (%s): its path is too long", path);
+        return km_fail(error, KM_SYSTEM,
+                       "can't open the file (%.100s...): its path is too long; make a link with a "
+                       "shorter one",
+                       path);
     if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
         return error->code;
     note_file(catalogue, path);

@@ -21,8 +21,10 @@ double km_history_inertia(const running *run)
                 km_double2_add(inertia, km_double2_multiply(center, km_double2_add(pull, push)));
         }
     }
-    const double value = fmax(inertia.high + inertia.low, 0);
-    return ldexp(value, 2 * run->task->exponent);
+    const double value = inertia.high + inertia.low;
+    if (isnan(value))
+        return INFINITY; /* squares overflowed: first centers far from all samples */
+    return ldexp(fmax(value, 0), 2 * run->task->exponent);
 }
 
 double km_distance2(const km_samples *samples, int64_t sample, const double *center)

@@ -104,11 +104,11 @@ static km_code unknown_option(const char *text, km_error *error)
 {
     if (optopt >= FIRST_CODE)
         return km_fail(error, KM_USAGE, "bad value (%s): the option takes none", text);
+    if (optopt != 0)
+        return km_fail(error, KM_USAGE, "unknown option (-%c): see skymeans fit --help", optopt);
     char name[64];
     snprintf(name, sizeof name, "%s", text + strspn(text, "-"));
     name[strcspn(name, "=")] = '\0';
-    if (text[1] != '-')
-        return km_fail(error, KM_USAGE, "unknown option (%s): see skymeans fit --help", text);
     return km_fail(error, KM_USAGE,
                    "unknown option (%s): the nearest is --%s; see skymeans fit "
                    "--help",
@@ -183,7 +183,7 @@ static km_code parse_fit(int argc, char **argv, km_action *action, km_options *o
     make_getopt_tables(longs, letters);
     set_defaults(options);
     opterr = 0;
-    optind = 1;
+    optind = 0; /* starts getopt afresh, whatever it read before */
     for (int code; (code = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
         if (code == HELP_CODE) {
             *action = KM_ACTION_FIT_HELP;

@@ -19,12 +19,13 @@ void km_facts_free(km_facts *facts)
 static km_code create(km_facts *facts, int64_t n_features, km_error *error)
 {
     *facts = (km_facts){.n_features = n_features};
-    facts->lowest = km_allocate(4 * n_features, sizeof(double), "facts about features", error);
+    facts->lowest = km_allocate(5 * n_features, sizeof(double), "facts about features", error);
     if (facts->lowest == NULL)
         return error->code;
     facts->highest = facts->lowest + n_features;
     facts->mean = facts->highest + n_features;
     facts->variance = facts->mean + n_features;
+    facts->deviation = facts->variance + n_features;
     return KM_OK;
 }
 
@@ -114,8 +115,9 @@ static void conclude(km_facts *facts, int64_t j, const moments *m, const km_grid
     const km_double2 negative = km_double2_multiply(scale(sum, -1 / n), sum);
     const km_double2 about_mean = km_double2_add(squares, negative);
     const bool is_constant = facts->lowest[j] == facts->highest[j];
-    facts->variance[j] =
-        is_constant ? 0 : fmax(about_mean.high + about_mean.low, 0) / n * power * power;
+    const double variance = is_constant ? 0 : fmax(about_mean.high + about_mean.low, 0) / n;
+    facts->variance[j] = variance * power * power;
+    facts->deviation[j] = sqrt(variance) * power;
     facts->squares = km_double2_add(facts->squares, scale(scale(squares, power), power));
 }
 
@@ -154,10 +156,10 @@ done:
     return error->code;
 }
 
-static bool is_fine_enough(const km_grid *grid, double variance, km_precision precision)
+static bool is_fine_enough(const km_grid *grid, double deviation, km_precision precision)
 {
     const double epsilon = precision == KM_FLOAT32 ? 0x1p-24 : 0x1p-53;
-    return variance == 0 || grid->unit <= epsilon * sqrt(variance);
+    return deviation == 0 || grid->unit <= epsilon * deviation;
 }
 
 km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km_error *error)
@@ -171,7 +173,7 @@ km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km
         for (int64_t j = 0; j < facts->n_features; j++) {
             grids[j] =
                 km_grid_choose(facts->lowest[j], facts->highest[j], facts->n_samples, n_words);
-            is_fine = is_fine && is_fine_enough(&grids[j], facts->variance[j], precision);
+            is_fine = is_fine && is_fine_enough(&grids[j], facts->deviation[j], precision);
         }
     }
     return grids;

@@ -24,7 +24,7 @@ static void choose_scaling(km_transform *transform, km_scaling scaling, const km
 {
     for (int64_t j = 0; j < transform->n_features; j++) {
         const double range = facts->highest[j] - facts->lowest[j];
-        const double spread = scaling == KM_SCALE_STANDARD ? sqrt(facts->variance[j]) : range;
+        const double spread = scaling == KM_SCALE_STANDARD ? facts->deviation[j] : range;
         const bool is_scaled = scaling != KM_SCALE_NONE;
         transform->offset[j] = !is_scaled                     ? 0
                                : scaling == KM_SCALE_STANDARD ? facts->mean[j]

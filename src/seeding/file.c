@@ -130,6 +130,9 @@ static km_code read_text(const km_seeding_task *task, double *centers, km_error 
         else if (n_values > 0)
             count++;
     }
+    if (ferror(file))
+        km_fail(error, KM_SYSTEM, "can't read the first centers (%s): %s", task->file,
+                strerror(errno));
     if (error->code == KM_OK && count != k)
         wrong_shape(task, count, d, error);
     free(extra);

@@ -1,0 +1,254 @@
+#include "mpi_check.h"
+
+#include "skymeans/comm.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+static const MPI_Comm *worlds(void)
+{
+    static MPI_Comm both[2];
+    both[0] = MPI_COMM_WORLD;
+    both[1] = MPI_COMM_SELF;
+    return both;
+}
+
+/* ---- agreement ------------------------------------------------------------------------------ */
+
+START_TEST(nothing_to_agree_on)
+{
+    km_error error = {0};
+    ck_assert_all(km_agree(MPI_COMM_WORLD, &error) == KM_OK);
+    ck_assert_all(error.code == KM_OK && error.text[0] == '\0');
+}
+END_TEST
+
+/* The ranks from `lowest` on fail, each in its own way: all learn of the lowest one. */
+START_TEST(the_error_of_the_lowest_rank_wins_everywhere)
+{
+    const int rank = km_comm_rank(MPI_COMM_WORLD), n_ranks = km_comm_size(MPI_COMM_WORLD);
+    for (int lowest = 0; lowest < n_ranks; lowest++) {
+        km_error error = {0};
+        char right[64];
+        if (rank >= lowest)
+            km_fail(&error, rank % 2 == 0 ? KM_DATA : KM_SYSTEM, "rank %d failed", rank);
+        const km_code code = km_agree(MPI_COMM_WORLD, &error);
+        snprintf(right, sizeof right, "rank %d failed", lowest);
+        ck_assert_all(code == (lowest % 2 == 0 ? KM_DATA : KM_SYSTEM));
+        ck_assert_all(error.code == code && strcmp(error.text, right) == 0);
+    }
+}
+END_TEST
+
+START_TEST(one_failure_anywhere_is_a_failure_everywhere)
+{
+    const int rank = km_comm_rank(MPI_COMM_WORLD), n_ranks = km_comm_size(MPI_COMM_WORLD);
+    for (int failing = 0; failing < n_ranks; failing++) {
+        km_error error = {0};
+        if (rank == failing)
+            km_fail(&error, KM_MEMORY, "only rank %d", rank);
+        ck_assert_all(km_agree(MPI_COMM_WORLD, &error) == KM_MEMORY);
+        ck_assert_all(km_agree(MPI_COMM_WORLD, &error) == KM_MEMORY); /* and so it stays */
+    }
+}
+END_TEST
+
+/* ---- sums, smallest, largest ---------------------------------------------------------------- */
+
+START_TEST(sums_are_over_all_ranks)
+{
+    for (int w = 0; w < 2; w++) {
+        const MPI_Comm comm = worlds()[w];
+        const int64_t rank = km_comm_rank(comm), n = km_comm_size(comm);
+        int64_t whole[] = {rank, -1, 0, (int64_t)1 << 61 >> (n > 2)};
+        const int64_t large = whole[3];
+        uint64_t wraps[] = {UINT64_MAX, (uint64_t)rank};
+        double real[] = {0.5, (double)rank};
+        km_sum_int64(comm, whole, 4);
+        km_sum_uint64(comm, wraps, 2);
+        km_sum_double(comm, real, 2);
+        ck_assert_int_eq(whole[0], n * (n - 1) / 2);
+        ck_assert_int_eq(whole[1], -n);
+        ck_assert_int_eq(whole[2], 0);
+        ck_assert_int_eq(whole[3], n * large);
+        ck_assert_uint_eq(wraps[0], (uint64_t)0 - (uint64_t)n);
+        ck_assert_uint_eq(wraps[1], (uint64_t)(n * (n - 1) / 2));
+        ck_assert(real[0] == 0.5 * (double)n && real[1] == (double)(n * (n - 1) / 2));
+    }
+}
+END_TEST
+
+START_TEST(smallest_and_largest_are_of_all_ranks)
+{
+    for (int w = 0; w < 2; w++) {
+        const MPI_Comm comm = worlds()[w];
+        const int rank = km_comm_rank(comm), n = km_comm_size(comm);
+        int64_t largest[] = {rank, -rank, INT64_MIN};
+        double low[] = {rank, -rank, INFINITY}, high[] = {rank, -rank, -INFINITY};
+        km_max_int64(comm, largest, 3);
+        km_min_double(comm, low, 3);
+        km_max_double(comm, high, 3);
+        ck_assert(largest[0] == n - 1 && largest[1] == 0 && largest[2] == INT64_MIN);
+        ck_assert(low[0] == 0 && low[1] == 1 - n && low[2] == INFINITY);
+        ck_assert(high[0] == n - 1 && high[1] == 0 && high[2] == -INFINITY);
+    }
+}
+END_TEST
+
+START_TEST(no_values_are_no_problem)
+{
+    km_sum_int64(MPI_COMM_WORLD, NULL, 0);
+    km_max_double(MPI_COMM_WORLD, NULL, 0);
+    km_broadcast(MPI_COMM_WORLD, 0, NULL, 0);
+}
+END_TEST
+
+START_TEST(sum_below_is_that_of_lower_ranks)
+{
+    const int64_t rank = km_comm_rank(MPI_COMM_WORLD);
+    ck_assert_all(km_sum_below(MPI_COMM_WORLD, rank + 1) == rank * (rank + 1) / 2);
+    ck_assert_all(km_sum_below(MPI_COMM_WORLD, ((int64_t)1 << 40) + rank) ==
+                  (rank << 40) + rank * (rank - 1) / 2);
+    ck_assert_all(km_sum_below(MPI_COMM_SELF, 7) == 0);
+}
+END_TEST
+
+/* ---- copies --------------------------------------------------------------------------------- */
+
+START_TEST(broadcast_comes_from_any_root)
+{
+    const int rank = km_comm_rank(MPI_COMM_WORLD);
+    for (int root = 0; root < km_comm_size(MPI_COMM_WORLD); root++) {
+        char text[5] = "none";
+        if (rank == root)
+            memcpy(text, "root", 5);
+        km_broadcast(MPI_COMM_WORLD, root, text, 5);
+        ck_assert_all(strcmp(text, "root") == 0);
+    }
+}
+END_TEST
+
+/* More than one message. */
+START_TEST(broadcast_of_many_bytes)
+{
+    const int64_t size = ((int64_t)1 << 26) + 5;
+    unsigned char *bytes = calloc((size_t)size, 1);
+    ck_assert_all(bytes != NULL);
+    if (km_comm_rank(MPI_COMM_WORLD) == 0)
+        for (int64_t i = 0; i < size; i += 4099)
+            bytes[i] = bytes[size - 1] = (unsigned char)(i % 251 + 1);
+    const int64_t last = (size - 1) / 4099 * 4099;
+    km_broadcast(MPI_COMM_WORLD, 0, bytes, size);
+    bool is_right = bytes[size - 1] == last % 251 + 1;
+    for (int64_t i = 0; i < size - 1; i += 4099)
+        is_right = is_right && bytes[i] == i % 251 + 1;
+    free(bytes);
+    ck_assert_all(is_right);
+}
+END_TEST
+
+START_TEST(gather_has_an_entry_for_each_rank)
+{
+    enum { MOST_RANKS = 64 };
+    const int n_ranks = km_comm_size(MPI_COMM_WORLD);
+    const struct pair {
+        int32_t a;
+        double b;
+    } mine = {km_comm_rank(MPI_COMM_WORLD), 0.5 * km_comm_rank(MPI_COMM_WORLD)};
+    struct pair all[MOST_RANKS];
+    km_gather(MPI_COMM_WORLD, &mine, sizeof mine, all);
+    for (int r = 0; r < n_ranks; r++)
+        ck_assert(all[r].a == r && all[r].b == 0.5 * r);
+}
+END_TEST
+
+/* Rank r has `counts(r)` triples; together they are numbered from 0. */
+static void check_concatenation(MPI_Comm comm, int64_t (*count_of)(int rank))
+{
+    const int rank = km_comm_rank(comm), n_ranks = km_comm_size(comm);
+    int64_t right = 0, first = 0, total;
+    km_error error = {0};
+    int16_t(*all)[3];
+    for (int r = 0; r < n_ranks; r++) {
+        first += r < rank ? count_of(r) : 0;
+        right += count_of(r);
+    }
+    int16_t mine[100][3];
+    for (int16_t i = 0; i < count_of(rank); i++)
+        for (int16_t j = 0; j < 3; j++)
+            mine[i][j] = (int16_t)(3 * (first + i) + j);
+    const km_code code =
+        km_concatenate(comm, mine, count_of(rank), sizeof mine[0], (void **)&all, &total, &error);
+    ck_assert_all(code == KM_OK && total == right && all != NULL);
+    for (int64_t i = 0; i < 3 * total; i++)
+        ck_assert_int_eq(all[i / 3][i % 3], i);
+    free(all);
+}
+
+static int64_t unequal(int rank)
+{
+    return 7 * (rank % 3) + rank;
+}
+
+static int64_t only_odd(int rank)
+{
+    return rank % 2 == 1 ? 5 : 0;
+}
+
+static int64_t none(int rank)
+{
+    (void)rank;
+    return 0;
+}
+
+START_TEST(concatenation_keeps_the_order_of_ranks)
+{
+    for (int w = 0; w < 2; w++) {
+        check_concatenation(worlds()[w], unequal);
+        check_concatenation(worlds()[w], only_odd);
+        check_concatenation(worlds()[w], none);
+    }
+}
+END_TEST
+
+START_TEST(too_much_to_concatenate_is_refused_on_all_ranks)
+{
+    km_error error = {0};
+    void *all = &error;
+    int64_t total, count = km_comm_rank(MPI_COMM_WORLD) == 0 ? (int64_t)INT_MAX + 1 : 0;
+    const km_code code = km_concatenate(MPI_COMM_WORLD, NULL, count, 1, &all, &total, &error);
+    ck_assert_all(code == KM_MEMORY && all == NULL);
+}
+END_TEST
+
+START_TEST(no_room_for_all_is_an_error_on_all_ranks)
+{
+    km_error error = {0};
+    void *all = &error;
+    int64_t total;
+    const km_code code =
+        km_concatenate(MPI_COMM_WORLD, NULL, 1, (size_t)PTRDIFF_MAX, &all, &total, &error);
+    ck_assert_all(code == KM_MEMORY && error.code == KM_MEMORY && all == NULL);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        nothing_to_agree_on,
+        the_error_of_the_lowest_rank_wins_everywhere,
+        one_failure_anywhere_is_a_failure_everywhere,
+        sums_are_over_all_ranks,
+        smallest_and_largest_are_of_all_ranks,
+        no_values_are_no_problem,
+        sum_below_is_that_of_lower_ranks,
+        broadcast_comes_from_any_root,
+        broadcast_of_many_bytes,
+        gather_has_an_entry_for_each_rank,
+        concatenation_keeps_the_order_of_ranks,
+        too_much_to_concatenate_is_refused_on_all_ranks,
+        no_room_for_all_is_an_error_on_all_ranks,
+    };
+    return SUITE_OF("comm", tests);
+}

@@ -1,0 +1,267 @@
+#include "mock.h"
+#include "mpi_check.h"
+
+#include "skymeans/kernels.h"
+
+enum { MOST_FEATURES = 128, MOST_CENTERS = 70 };
+
+/* Data for kernels: values of a block, of d features, and of centers. */
+typedef enum data_kind {
+    NORMAL,
+    LATTICE,    /* exact ties */
+    DUPLICATES, /* centers that are samples, many times */
+    OFFSET_1E6,
+    OFFSET_1E4,
+    DENORMAL,
+    WIDE,     /* 1e-30 to 1e30: squares overflow and vanish in float32 */
+    FAR,      /* every other center is infinitely far */
+    VERY_FAR, /* all are */
+    N_KINDS
+} data_kind;
+
+typedef struct problem {
+    double block[MOST_FEATURES * KM_BLOCK], centers[MOST_CENTERS * MOST_FEATURES];
+    int64_t d, k;
+} problem;
+
+static double value_of(data_kind kind, uint64_t seed, uint64_t index)
+{
+    switch (kind) {
+    case LATTICE:
+        return floor(3 * mock_uniform(seed, index));
+    case DUPLICATES:
+        return mock_normal(1, index % 3);
+    case OFFSET_1E6:
+        return 1e6 + mock_normal(seed, index);
+    case OFFSET_1E4:
+        return 1e4 + mock_normal(seed, index);
+    case DENORMAL:
+        return mock_uniform(seed, index) * (index % 2 == 0 ? 1e-41 : 1e-310);
+    case WIDE:
+        return mock_wide(seed, index);
+    default:
+        return mock_normal(seed, index);
+    }
+}
+
+static void make_problem(problem *p, data_kind kind, int64_t d, int64_t k)
+{
+    p->d = d;
+    p->k = k;
+    for (int64_t i = 0; i < d * KM_BLOCK; i++)
+        p->block[i] = value_of(kind, 1, (uint64_t)i);
+    for (int64_t i = 0; i < k * d; i++)
+        p->centers[i] = value_of(kind, 2, (uint64_t)i);
+    for (int64_t c = 0; c < k; c++)
+        if (kind == VERY_FAR || (kind == FAR && c % 2 == 0))
+            p->centers[c * d] = 1e200; /* infinite in float32 */
+}
+
+/* What a kernel says about a problem. */
+typedef struct answer {
+    int32_t labels[KM_BLOCK];
+    km_distances distances2;
+} answer;
+
+static void solve(const km_kernel *kernel, km_precision precision, const problem *p, answer *found)
+{
+    static _Alignas(64) double block[MOST_FEATURES * KM_BLOCK];
+    static _Alignas(64) double centers[MOST_CENTERS * MOST_FEATURES + 1];
+    /* Centers, unlike blocks, are not aligned for vectors. */
+    void *first_center = (char *)centers + km_precision_size(precision);
+    km_round_to_precision(precision, p->block, p->d * KM_BLOCK, block);
+    km_round_to_precision(precision, p->centers, p->k * p->d, first_center);
+    memset(found, 0x55, sizeof *found);
+    kernel->nearest[precision](block, first_center, p->d, p->k, found->labels, &found->distances2);
+}
+
+static void check_same(const km_kernel *kernel, const problem *p)
+{
+    for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
+        answer right, found;
+        solve(&km_kernels[0], precision, p, &right);
+        solve(kernel, precision, p, &found);
+        ck_assert_msg(memcmp(right.labels, found.labels, sizeof right.labels) == 0,
+                      "%s: labels differ, precision %d, d %d, k %d", kernel->name, (int)precision,
+                      (int)p->d, (int)p->k);
+        ck_assert_msg(memcmp(&right.distances2, &found.distances2,
+                             KM_BLOCK * km_precision_size(precision)) == 0,
+                      "%s: d2 differ, precision %d, d %d, k %d", kernel->name, (int)precision,
+                      (int)p->d, (int)p->k);
+    }
+}
+
+static const km_kernel *next_available(const km_kernel *kernel)
+{
+    do
+        kernel++;
+    while (kernel->name != NULL && !kernel->is_available());
+    return kernel;
+}
+
+static void check_kernels(data_kind kind, int64_t d, int64_t k)
+{
+    static problem p;
+    make_problem(&p, kind, d, k);
+    for (const km_kernel *kernel = next_available(km_kernels); kernel->name != NULL;
+         kernel = next_available(kernel))
+        check_same(kernel, &p);
+}
+
+/* Every d meets every k, and each of them every kind. */
+START_TEST(kernels_agree_for_all_shapes)
+{
+    for (int64_t k = 1; k <= MOST_CENTERS; k++) {
+        for (int64_t d = 1; d <= 20; d++)
+            check_kernels((data_kind)((d + k) % N_KINDS), d, k);
+        if (k % 6 == 1) {
+            check_kernels((data_kind)(k / 6 % N_KINDS), 33, k);
+            check_kernels((data_kind)(k / 6 % N_KINDS), 128, k);
+        }
+    }
+}
+END_TEST
+
+START_TEST(kernels_agree_on_hostile_data)
+{
+    const int64_t shapes[][2] = {{1, 2}, {2, 7}, {3, 64}, {8, 9}, {17, 33}, {33, 5}, {128, 3}};
+    for (data_kind kind = 0; kind < N_KINDS; kind++)
+        for (int i = 0; i < 7; i++)
+            check_kernels(kind, shapes[i][0], shapes[i][1]);
+}
+END_TEST
+
+/* The definition again, word by word, for the twin that defines what is right. */
+static void check_reference(km_precision precision, const problem *p)
+{
+    answer found;
+    solve(&km_kernels[0], precision, p, &found);
+    for (int l = 0; l < KM_BLOCK; l++) {
+        double best = INFINITY;
+        int32_t nearest = 0;
+        for (int64_t c = 0; c < p->k; c++) {
+            double d2 = 0;
+            for (int64_t j = 0; j < p->d; j++) {
+                const double x = p->block[j * KM_BLOCK + l], y = p->centers[c * p->d + j];
+                const float difference = (float)x - (float)y;
+                d2 = precision == KM_FLOAT32 ? (double)fmaf(difference, difference, (float)d2)
+                                             : fma(x - y, x - y, d2);
+            }
+            nearest = d2 < best ? (int32_t)c : nearest;
+            best = d2 < best ? d2 : best;
+        }
+        ck_assert_int_eq(found.labels[l], nearest);
+        ck_assert(km_distance_of(&found.distances2, precision, l) == best);
+    }
+}
+
+START_TEST(reference_is_the_canonical_distance)
+{
+    static problem p;
+    for (data_kind kind = 0; kind < N_KINDS; kind++) {
+        make_problem(&p, kind, 5, 11);
+        check_reference(KM_FLOAT32, &p);
+        check_reference(KM_FLOAT64, &p);
+    }
+}
+END_TEST
+
+/* By hand: a sample at (3, 4) is as far from the origin as from (6, 8) and (0, 8). */
+START_TEST(ties_go_to_the_lowest_center)
+{
+    static problem p = {.centers = {9, 9, 6, 8, 0, 0, 0, 8, 6, 8}, .d = 2, .k = 5};
+    for (int l = 0; l < KM_BLOCK; l++) {
+        p.block[l] = 3;
+        p.block[KM_BLOCK + l] = 4;
+    }
+    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
+         kernel = next_available(kernel))
+        for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
+            answer found;
+            solve(kernel, precision, &p, &found);
+            for (int l = 0; l < KM_BLOCK; l++) {
+                ck_assert_int_eq(found.labels[l], 1);
+                ck_assert(km_distance_of(&found.distances2, precision, l) == 25);
+            }
+        }
+}
+END_TEST
+
+START_TEST(infinitely_far_from_all_is_label_0)
+{
+    static problem p;
+    make_problem(&p, VERY_FAR, 3, 20);
+    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
+         kernel = next_available(kernel))
+        for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
+            answer found;
+            solve(kernel, precision, &p, &found);
+            for (int l = 0; l < KM_BLOCK; l++) {
+                ck_assert_int_eq(found.labels[l], 0);
+                ck_assert(isinf(km_distance_of(&found.distances2, precision, l)));
+            }
+        }
+}
+END_TEST
+
+static uint64_t hash_distances(const km_kernel *kernel, km_precision precision)
+{
+    static problem p;
+    uint64_t hash = 0;
+    for (int64_t d = 1; d <= 16; d++)
+        for (data_kind kind = NORMAL; kind <= OFFSET_1E4; kind++) {
+            answer found;
+            double distances2[KM_BLOCK];
+            make_problem(&p, kind, d, 13);
+            solve(kernel, precision, &p, &found);
+            for (int l = 0; l < KM_BLOCK; l++)
+                distances2[l] = km_distance_of(&found.distances2, precision, l);
+            hash = km_hash_doubles(hash, distances2, KM_BLOCK);
+        }
+    return hash;
+}
+
+/* Labels alone would not notice a compiler that contracts or orders operations differently. */
+START_TEST(distances_have_the_recorded_bits)
+{
+    const uint64_t recorded[] = {
+        [KM_FLOAT32] = 0xad4d55b8f85aa895u, [KM_FLOAT64] = 0x1219c747b4f56965u};
+    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
+         kernel = next_available(kernel))
+        for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
+            const uint64_t hash = hash_distances(kernel, precision);
+            ck_assert_msg(hash == recorded[precision], "%s, precision %d: hash is %#llx",
+                          kernel->name, (int)precision, (unsigned long long)hash);
+        }
+}
+END_TEST
+
+START_TEST(the_choice_is_the_fastest_or_the_named)
+{
+    const uint64_t available = km_kernels_available();
+    ck_assert(available & 1);
+    ck_assert_str_eq(km_kernels[0].name, "reference");
+    ck_assert_ptr_eq(km_kernel_choose("reference", available), &km_kernels[0]);
+    ck_assert_ptr_eq(km_kernel_choose("auto", 1), &km_kernels[0]);
+    ck_assert_ptr_null(km_kernel_choose("avx2", 1));
+    ck_assert_ptr_null(km_kernel_choose("sse", available));
+    ck_assert_ptr_null(km_kernel_choose("", available));
+    const km_kernel *fastest = km_kernel_choose("auto", available);
+    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
+         kernel = next_available(kernel)) {
+        ck_assert(fastest >= kernel);
+        ck_assert_ptr_eq(km_kernel_choose(kernel->name, available), kernel);
+    }
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        kernels_agree_for_all_shapes,           kernels_agree_on_hostile_data,
+        reference_is_the_canonical_distance,    ties_go_to_the_lowest_center,
+        infinitely_far_from_all_is_label_0,     distances_have_the_recorded_bits,
+        the_choice_is_the_fastest_or_the_named,
+    };
+    return SUITE_OF("kernels", tests);
+}

@@ -1,0 +1,380 @@
+#include "mock.h"
+#include "mpi_check.h"
+
+#include "skymeans/plan.h"
+
+/* ---- command lines -------------------------------------------------------------------------- */
+
+/* What became of a command line. */
+typedef struct parsed {
+    km_code code;
+    km_action action;
+    km_options options;
+    km_error error;
+} parsed;
+
+/* A command line in one text, words separated by single blanks; '' is an empty word. Options point
+ * into a copy, which lives until the next call. */
+static parsed parse(const char *line)
+{
+    static char copy[1024];
+    static char empty[] = "";
+    char *argv[64] = {NULL};
+    int argc = 0;
+    snprintf(copy, sizeof copy, "%s", line);
+    for (char *next, *word = strtok_r(copy, " ", &next); word != NULL;
+         word = strtok_r(NULL, " ", &next))
+        argv[argc++] = strcmp(word, "''") == 0 ? empty : word;
+    parsed p = {.action = KM_ACTION_FIT};
+    p.code = km_options_parse(argc, argv, &p.action, &p.options, &p.error);
+    return p;
+}
+
+/* A complete `fit` command with more words. */
+static parsed parse_fit(const char *more)
+{
+    char line[512];
+    snprintf(line, sizeof line, "skymeans fit in.h5 -k 8 -o out.h5 %s", more);
+    return parse(line);
+}
+
+static void check_refused(const parsed *p, const char *line, const char *word)
+{
+    ck_assert_msg(p->code == KM_USAGE && p->error.code == KM_USAGE, "'%s' has code %d", line,
+                  (int)p->code);
+    ck_assert_msg(strstr(p->error.text, word) != NULL, "'%s': '%s' is not in: %s", line, word,
+                  p->error.text);
+    ck_assert_ptr_null(strchr(p->error.text, '\n'));
+}
+
+START_TEST(defaults_are_the_documented_ones)
+{
+    const parsed p = parse_fit("");
+    const km_options *o = &p.options;
+    ck_assert_int_eq(p.code, KM_OK);
+    ck_assert_int_eq(p.action, KM_ACTION_FIT);
+    ck_assert_str_eq(o->catalogue, "in.h5");
+    ck_assert_str_eq(o->output, "out.h5");
+    ck_assert_int_eq(o->clusters, 8);
+    ck_assert_ptr_null(o->dataset);
+    ck_assert_ptr_null(o->columns);
+    ck_assert_int_eq(o->missing, KM_MISSING_DROP);
+    ck_assert_int_eq(o->scale, KM_SCALE_NONE);
+    ck_assert_str_eq(o->seeding, "kmeans++");
+    ck_assert_int_eq(o->seeding_rows, 0);
+    ck_assert_uint_eq(o->random_seed, 0);
+    ck_assert(o->tolerance == 1e-4);
+    ck_assert_int_eq(o->max_iterations, 300);
+    ck_assert_str_eq(o->kernel, "auto");
+    ck_assert(!o->distances && !o->overwrite && !o->quiet && !o->verbose);
+    ck_assert_int_eq(km_options_verbosity(o), KM_NORMAL);
+}
+END_TEST
+
+START_TEST(every_option_is_understood)
+{
+    const parsed p = parse("skymeans fit --clusters 12 --output r.h5 --dataset /t --columns a,b "
+                           "--missing error --scale minmax --seeding random --seeding-rows 5000 "
+                           "--random-seed 18446744073709551615 --tolerance 0 --max-iterations 7 "
+                           "--kernel reference --distances --overwrite --quiet c.h5");
+    const km_options *o = &p.options;
+    ck_assert_msg(p.code == KM_OK, "%s", p.error.text);
+    ck_assert_int_eq(o->clusters, 12);
+    ck_assert_str_eq(o->catalogue, "c.h5");
+    ck_assert_str_eq(o->output, "r.h5");
+    ck_assert_str_eq(o->dataset, "/t");
+    ck_assert_str_eq(o->columns, "a,b");
+    ck_assert_int_eq(o->missing, KM_MISSING_ERROR);
+    ck_assert_int_eq(o->scale, KM_SCALE_MINMAX);
+    ck_assert_str_eq(o->seeding, "random");
+    ck_assert_int_eq(o->seeding_rows, 5000);
+    ck_assert_uint_eq(o->random_seed, UINT64_MAX);
+    ck_assert(o->tolerance == 0);
+    ck_assert_int_eq(o->max_iterations, 7);
+    ck_assert_str_eq(o->kernel, "reference");
+    ck_assert(o->distances && o->overwrite && o->quiet && !o->verbose);
+    ck_assert_int_eq(km_options_verbosity(o), KM_QUIET);
+}
+END_TEST
+
+START_TEST(options_have_short_and_joined_forms)
+{
+    const parsed joined = parse("skymeans fit -k5 -oout.h5 -d/t -ca,b -v in.h5");
+    ck_assert_msg(joined.code == KM_OK, "%s", joined.error.text);
+    ck_assert_int_eq(joined.options.clusters, 5);
+    ck_assert_str_eq(joined.options.dataset, "/t");
+    ck_assert_str_eq(joined.options.columns, "a,b");
+    ck_assert_int_eq(km_options_verbosity(&joined.options), KM_VERBOSE);
+    const parsed equals = parse("skymeans fit --clusters=6 --output=out.h5 --scale=standard in.h5");
+    ck_assert_msg(equals.code == KM_OK, "%s", equals.error.text);
+    ck_assert_int_eq(equals.options.clusters, 6);
+    ck_assert_int_eq(equals.options.scale, KM_SCALE_STANDARD);
+    const parsed dashes = parse("skymeans fit -k 5 -o out.h5 -- -in.h5");
+    ck_assert_str_eq(dashes.options.catalogue, "-in.h5");
+    ck_assert_int_eq(parse_fit("--seeding-rows all").options.seeding_rows, INT64_MAX);
+    ck_assert_int_eq(parse_fit("--max-iterations 9223372036854775807").code, KM_OK);
+    ck_assert_int_eq(parse_fit("-k 2147483647").options.clusters, INT32_MAX);
+    ck_assert_int_eq(parse_fit("--tolerance 1e-9 --tolerance 1e-3").code, KM_OK);
+}
+END_TEST
+
+/* Every option that takes a value, with every kind of bad value. */
+START_TEST(bad_values_are_refused)
+{
+    const struct {
+        const char *option, *bad; /* separated by blanks */
+    } cases[] = {
+        {"--clusters", "0 -1 x 100000000000000000000 '' nan 1.5 2147483648 8x all"},
+        {"--seeding-rows", "0 -1 x 100000000000000000000 '' nan 1e5 ALL"},
+        {"--random-seed", "-1 x 18446744073709551616 100000000000000000000 '' nan 1.5"},
+        {"--tolerance", "-1 x 1e400 '' nan inf -1e-9 1e-4x"},
+        {"--max-iterations", "0 -1 x 100000000000000000000 '' nan 1e2"},
+        {"--missing", "0 -1 x '' nan Drop dropp"},
+        {"--scale", "0 -1 x '' nan Standard std"},
+        {"--output", "''"},
+        {"--dataset", "''"},
+        {"--columns", "''"},
+        {"--seeding", "''"},
+        {"--kernel", "''"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char values[128], line[256];
+        snprintf(values, sizeof values, "%s", cases[i].bad);
+        for (char *next, *value = strtok_r(values, " ", &next); value != NULL;
+             value = strtok_r(NULL, " ", &next)) {
+            snprintf(line, sizeof line, "%s %s", cases[i].option, value);
+            const parsed p = parse_fit(line);
+            check_refused(&p, line, cases[i].option);
+        }
+    }
+}
+END_TEST
+
+START_TEST(messages_say_what_would_be_right)
+{
+    const char *const cases[][2] = {
+        {"--scale std", "'standard'"},    {"--missing no", "'error'"},
+        {"-k 0", "from 1 to 2147483647"}, {"--seeding-rows x", "'all'"},
+        {"--tolerance -1", "at least 0"}, {"--random-seed -1", "from 0 to 18446744073709551615"},
+    };
+    for (int i = 0; i < 6; i++) {
+        const parsed p = parse_fit(cases[i][0]);
+        check_refused(&p, cases[i][0], cases[i][1]);
+    }
+}
+END_TEST
+
+START_TEST(missing_values_are_named)
+{
+    const char *const options[] = {"-k",        "--clusters", "--scale",     "--seeding-rows",
+                                   "--dataset", "-c",         "--tolerance", "--kernel"};
+    for (int i = 0; i < 8; i++) {
+        const parsed p = parse_fit(options[i]);
+        check_refused(&p, options[i], "missing value");
+        check_refused(&p, options[i], options[i]);
+    }
+}
+END_TEST
+
+START_TEST(unknown_options_come_with_a_suggestion)
+{
+    const char *const cases[][2] = {
+        {"--tolerence 1", "--tolerance"},  {"--cluster-number 3", "unknown"},
+        {"--overwite", "--overwrite"},     {"--random_seed 3", "--random-seed"},
+        {"--seding=random", "--seeding"},  {"--hlep", "--help"},
+        {"-x", "unknown option (-x)"},     {"--restarts 3", "unknown option (--restarts)"},
+        {"--weights w", "unknown option"}, {"--algorithm tree", "unknown option"},
+    };
+    for (int i = 0; i < 10; i++) {
+        const parsed p = parse_fit(cases[i][0]);
+        check_refused(&p, cases[i][0], cases[i][1]);
+    }
+}
+END_TEST
+
+START_TEST(unknown_letters_in_a_group_are_named)
+{
+    const parsed p = parse_fit("-qxv");
+    check_refused(&p, "-qxv", "x");
+}
+END_TEST
+
+START_TEST(flags_take_no_value)
+{
+    const char *const flags[] = {"--quiet=1", "--overwrite=no", "--distances=yes", "--verbose=2"};
+    for (int i = 0; i < 4; i++) {
+        const parsed p = parse_fit(flags[i]);
+        check_refused(&p, flags[i], "takes none");
+    }
+}
+END_TEST
+
+/* Short forms of long names are convenient today and ambiguous tomorrow, when options are added. */
+START_TEST(abbreviations_must_at_least_be_unique)
+{
+    const parsed p = parse_fit("--se random");
+    check_refused(&p, "--se random", "--se");
+}
+END_TEST
+
+START_TEST(incomplete_lines_are_refused)
+{
+    const char *const cases[][2] = {
+        {"skymeans", "command"},
+        {"skymeans fti", "unknown command (fti)"},
+        {"skymeans ''", "command"},
+        {"skymeans --quiet", "--quiet"},
+        {"skymeans fit", "catalogue"},
+        {"skymeans fit in.h5", "-k"},
+        {"skymeans fit in.h5 -k 3", "-o"},
+        {"skymeans fit -k 3 -o out.h5", "catalogue"},
+        {"skymeans fit in.h5 in2.h5 -k 3 -o out.h5", "in2.h5"},
+        {"skymeans fit in.h5 -k 3 -o out.h5 --quiet --verbose", "--quiet --verbose"},
+        {"skymeans predict in.h5", "unknown command (predict)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const parsed p = parse(cases[i][0]);
+        check_refused(&p, cases[i][0], cases[i][1]);
+    }
+}
+END_TEST
+
+START_TEST(help_and_version_ask_for_nothing_else)
+{
+    const struct {
+        const char *line;
+        km_action action;
+    } cases[] = {
+        {"skymeans --help", KM_ACTION_HELP},
+        {"skymeans -h", KM_ACTION_HELP},
+        {"skymeans --version", KM_ACTION_VERSION},
+        {"skymeans fit --help", KM_ACTION_FIT_HELP},
+        {"skymeans fit -h", KM_ACTION_FIT_HELP},
+        {"skymeans fit in.h5 -k 3 --help", KM_ACTION_FIT_HELP},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const parsed p = parse(cases[i].line);
+        ck_assert_msg(p.code == KM_OK, "%s: %s", cases[i].line, p.error.text);
+        ck_assert_int_eq(p.action, cases[i].action);
+    }
+}
+END_TEST
+
+/* The parser keeps no state from one line to the next. */
+START_TEST(a_bad_line_does_not_spoil_the_next)
+{
+    ck_assert_int_eq(parse_fit("-qx").code, KM_USAGE);
+    ck_assert_int_eq(parse_fit("--clusters").code, KM_USAGE);
+    const parsed p = parse_fit("--distances");
+    ck_assert_int_eq(p.code, KM_OK);
+    ck_assert(p.options.distances && !p.options.quiet && p.options.clusters == 8);
+}
+END_TEST
+
+/* ---- plans ---------------------------------------------------------------------------------- */
+
+static km_code plan_for(const char *more, int64_t n_rows, km_plan *plan, km_error *error)
+{
+    const parsed p = parse_fit(more);
+    ck_assert_msg(p.code == KM_OK, "%s", p.error.text);
+    *error = (km_error){0};
+    return km_plan_create(plan, &p.options, n_rows, km_kernels_available(), error);
+}
+
+START_TEST(plans_follow_from_the_options)
+{
+    km_plan plan;
+    km_error error;
+    ck_assert_int_eq(plan_for("", 1000, &plan, &error), KM_OK);
+    ck_assert_str_eq(plan.method->name, "lloyd");
+    ck_assert_str_eq(plan.seeding->name, "kmeans++");
+    ck_assert_ptr_eq(plan.kernel, km_kernel_choose("auto", km_kernels_available()));
+    ck_assert_int_eq(plan_for("--kernel reference --seeding random", 1000, &plan, &error), KM_OK);
+    ck_assert_str_eq(plan.kernel->name, "reference");
+    ck_assert_str_eq(plan.seeding->name, "random");
+    ck_assert_int_eq(plan_for("--seeding start.txt", 1000, &plan, &error), KM_OK);
+    ck_assert_ptr_null(plan.seeding);
+}
+END_TEST
+
+START_TEST(seeding_rows_are_at_least_16_a_cluster)
+{
+    km_plan plan;
+    km_error error;
+    ck_assert_int_eq(plan_for("", 1000, &plan, &error), KM_OK);
+    ck_assert_int_eq(plan.seeding_rows, 100000);
+    ck_assert_int_eq(plan_for("-k 6250", 10000, &plan, &error), KM_OK);
+    ck_assert_int_eq(plan.seeding_rows, 100000);
+    ck_assert_int_eq(plan_for("-k 6251", 10000, &plan, &error), KM_OK);
+    ck_assert_int_eq(plan.seeding_rows, 16 * 6251);
+    ck_assert_int_eq(plan_for("-k 2147483647", INT64_MAX, &plan, &error), KM_OK);
+    ck_assert_int_eq(plan.seeding_rows, 16 * (int64_t)INT32_MAX);
+    ck_assert_int_eq(plan_for("--seeding-rows all", 1000, &plan, &error), KM_OK);
+    ck_assert_int_eq(plan.seeding_rows, INT64_MAX);
+    ck_assert_int_eq(plan_for("--seeding-rows 8", 1000, &plan, &error), KM_OK);
+    ck_assert_int_eq(plan.seeding_rows, 8);
+}
+END_TEST
+
+START_TEST(plans_that_can_not_be_are_refused)
+{
+    const struct {
+        const char *more;
+        int64_t n_rows;
+        km_code code;
+        const char *word;
+    } cases[] = {
+        {"", 0, KM_DATA, "in.h5"},
+        {"", 7, KM_DATA, "8 clusters of 7 rows"},
+        {"--kernel sse", 100, KM_USAGE, "--kernel sse"},
+        {"--seeding-rows 7", 100, KM_USAGE, "--seeding-rows 7"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        km_plan plan;
+        km_error error;
+        ck_assert_int_eq(plan_for(cases[i].more, cases[i].n_rows, &plan, &error), cases[i].code);
+        ck_assert_fails(error, cases[i].code, cases[i].word);
+    }
+    km_plan plan;
+    km_error error;
+    ck_assert_int_eq(plan_for("", 8, &plan, &error), KM_OK); /* as many clusters as rows */
+}
+END_TEST
+
+/* A kernel that not all ranks have is no kernel. */
+START_TEST(kernels_are_those_of_all_ranks)
+{
+    const parsed p = parse_fit("--kernel avx2");
+    km_plan plan;
+    km_error error = {0};
+    ck_assert_int_eq(km_plan_create(&plan, &p.options, 100, 1, &error), KM_USAGE);
+    const parsed any = parse_fit("");
+    km_error none = {0};
+    ck_assert_int_eq(km_plan_create(&plan, &any.options, 100, 1, &none), KM_OK);
+    ck_assert_str_eq(plan.kernel->name, "reference");
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        defaults_are_the_documented_ones,
+        every_option_is_understood,
+        options_have_short_and_joined_forms,
+        bad_values_are_refused,
+        messages_say_what_would_be_right,
+        missing_values_are_named,
+        unknown_options_come_with_a_suggestion,
+        unknown_letters_in_a_group_are_named,
+        flags_take_no_value,
+        abbreviations_must_at_least_be_unique,
+        incomplete_lines_are_refused,
+        help_and_version_ask_for_nothing_else,
+        a_bad_line_does_not_spoil_the_next,
+        plans_follow_from_the_options,
+        seeding_rows_are_at_least_16_a_cluster,
+        plans_that_can_not_be_are_refused,
+        kernels_are_those_of_all_ranks,
+    };
+    return SUITE_OF("plan", tests);
+}
