@@ -10,40 +10,6 @@ check() { # NAME COMMAND...: runs a check, and says so if it fails
     "$@" || { echo "lint: $name failed" >&2; status=1; }
 }
 
-# Rooms from the ground up: each may include those before it, and itself.
-rooms='base comm sums kernels h5 samples catalogue seeding assign fit plan result'
-
-check_rooms() {
-    allowed=
-    wrong=0
-    for room in $rooms; do
-        allowed="$allowed|$room"
-        for file in include/skymeans/$room.h src/"$room"/*; do
-            included=$(sed -n 's|^#include "skymeans/\(.*\)\.h"$|\1|p' "$file")
-            for other in $included; do
-                echo "$other" | grep -qxE "${allowed#|}" && continue
-                echo "$file: $room must not include skymeans/$other.h, which stands above it"
-                wrong=1
-            done
-        done
-    done
-    for file in $(grep -lE '^#include <(mpi|hdf5)\.h>' -r src include); do
-        case $file in
-        include/skymeans/comm.h | include/skymeans/h5.h) ;;
-        *) echo "$file: include skymeans/comm.h or skymeans/h5.h instead"; wrong=1 ;;
-        esac
-    done
-    return $wrong
-}
-
-check_rooms_are_known() {
-    for folder in src/*/; do
-        echo " $rooms " | grep -q " $(basename "$folder") " && continue
-        echo "$folder: say in tests/lint.sh where this room stands"
-        return 1
-    done
-}
-
 c_files=$(git ls-files '*.c' '*.h')
 sh_files=$(git ls-files '*.sh' .ci/run)
 py_files=$(git ls-files '*.py')
@@ -56,7 +22,6 @@ py_files=$(git ls-files '*.py')
     check shellcheck shellcheck $sh_files
     check pyflakes pyflakes3 $py_files
 }
-check rooms check_rooms
-check rooms check_rooms_are_known
+check rooms tests/rooms.sh
 [ $status = 0 ] && echo "lint: nothing found"
 exit $status

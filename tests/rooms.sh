@@ -1,0 +1,38 @@
+#!/bin/sh
+# rooms.sh: which room includes which. Prints what breaks the order; 0 if nothing does.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+wrong=0
+
+# From the ground up: each may include those before it, and itself.
+rooms='base comm sums kernels h5 samples catalogue seeding assign fit plan result'
+
+allowed=
+for room in $rooms; do
+    allowed="$allowed$room "
+    for file in "include/skymeans/$room.h" "src/$room"/*; do
+        for other in $(sed -n 's|^#include "skymeans/\(.*\)\.h"$|\1|p' "$file"); do
+            case " $allowed" in
+            *" $other "*) ;;
+            *) echo "$file: $room must not include skymeans/$other.h, which stands above it"; wrong=1 ;;
+            esac
+        done
+    done
+done
+
+for folder in src/*/; do
+    room=$(basename "$folder")
+    case " $rooms " in
+    *" $room "*) ;;
+    *) echo "$folder: say in tests/rooms.sh where this room stands"; wrong=1 ;;
+    esac
+done
+
+# MPI and HDF5 come in by one door each.
+for file in $(grep -lrE '^#include <(mpi|hdf5)\.h>' src include); do
+    case $file in
+    include/skymeans/comm.h | include/skymeans/h5.h) ;;
+    *) echo "$file: include skymeans/comm.h or skymeans/h5.h instead"; wrong=1 ;;
+    esac
+done
+exit $wrong
