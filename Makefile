@@ -77,10 +77,14 @@ run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
            OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none \
            OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader \
            OMPI_MCA_oob_tcp_if_include=lo
+ifdef SANITIZE
+run_env += LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
+           ASAN_OPTIONS=fast_unwind_on_malloc=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+endif
 
 .PHONY: demo
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -s --no-print-directory all
 	$(run_env) mpirun -n 2 $(BUILD)/skymeans fit data/hipparcos.h5 -c b_v,abs_mag \
 	    --scale standard -k 6 --random-seed 26 -o $(BUILD)/demo.h5 --overwrite
 	@$$(tools/find-python.sh h5py numpy matplotlib) tools/plot.py \
@@ -89,7 +93,8 @@ demo: deps
 
 .PHONY: check
 check: deps
-	@$(MAKE) --no-print-directory all $(tests)
+	@$(MAKE) -s --no-print-directory all $(tests)
+	@$(MAKE) -s --no-print-directory all FAULTS=1
 	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn) \
 	    tests/run.py $(if $(TEST),--test $(TEST)) $(if $(RANKS),--ranks $(RANKS))
 
@@ -107,7 +112,8 @@ lint:
 .PHONY: help
 help:
 	@echo 'make demo      set up, build, cluster data/hipparcos.h5, write the picture'
-	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one'
+	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one;'
+	@echo '               SANITIZE=1 under AddressSanitizer and UBSan'
 	@echo 'make deps      only set up: install what is missing, or say what to install'
 	@echo 'make           build/skymeans; CC=, CFLAGS=, HDF5_DIR= if need be; V=1 shows commands'
 	@echo 'make lint      format, static checks, which room includes which'

@@ -1,0 +1,78 @@
+"""A disk that fills up at any point: exit code 4, one message, and no file under the final name.
+
+The disk is a tmpfs of a few sizes, which takes root to mount; elsewhere the tests are skipped.
+"""
+import os
+import subprocess
+import tempfile
+import unittest
+
+import numpy as np
+from program import ProgramTest, run, write_array
+
+N_ROWS = 200_000
+
+
+def mount(size, folder):
+    return subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder],
+                          capture_output=True, check=False).returncode == 0
+
+
+def can_mount():
+    with tempfile.TemporaryDirectory() as folder:
+        if not mount(4096, folder):
+            return False
+        subprocess.run(["umount", folder], check=True)
+        return True
+
+
+@unittest.skipUnless(can_mount(), "only root may mount the small disks")
+class FullDisk(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        write_array("in.h5", np.random.default_rng(1).random((N_ROWS, 2), dtype="f4"))
+        self.fit("in.h5", 4, *self.options("."), output="fits.h5")
+        self.needed = os.path.getsize("fits.h5") + os.path.getsize("./out.json")
+        os.mkdir("disk")
+
+    @staticmethod
+    def options(folder):
+        return ["--max-iterations", 2, "--distances", "--metrics", f"{folder}/out.json",
+                "--overwrite", "--quiet"]
+
+    def run_on_disk(self, size, ranks):
+        """The run and the names that it left on a disk of this size."""
+        self.assertTrue(mount(size, "disk"))
+        try:
+            finished = run("fit", "in.h5", "-k", 4, "-o", "disk/out.h5", *self.options("disk"),
+                           ranks=ranks)
+            return finished, sorted(os.listdir("disk"))
+        finally:
+            subprocess.run(["umount", "disk"], check=True)
+
+    def check_full(self, size, ranks):
+        with self.subTest(size=size, ranks=ranks):
+            finished, left = self.run_on_disk(size, ranks)
+            self.assertEqual(finished.code, 4, finished)
+            self.assertRegex(finished.err, r"\Askymeans: error: [^\n]+\n\Z")
+            self.assertIn("disk/out.", finished.err)
+            self.assertIn("No space left on device", finished.err)
+            self.assertEqual(left, [])
+
+    def test_many_levels(self):
+        """From a disk that holds nothing up to one that lacks the last blocks."""
+        levels = [4096, 65536, 150_000, 170_000, 300_000]
+        levels += [int(part * self.needed) for part in (0.25, 0.4, 0.7, 0.95, 0.995)]
+        for level in levels:
+            self.check_full(level, 3)
+        for level in levels[::3]:
+            self.check_full(level, 1)
+
+    def test_enough(self):
+        finished, left = self.run_on_disk(2 * self.needed, 3)
+        self.assertEqual(finished.code, 0, finished)
+        self.assertEqual(left, ["out.h5", "out.json"])
+
+
+if __name__ == "__main__":
+    unittest.main()

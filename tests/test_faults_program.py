@@ -1,0 +1,141 @@
+"""Failures on purpose on one of three ranks: each ends on all of them with one message.
+
+The program is built once more with KM_FAULTS (`make FAULTS=1`); the list of places is read from the
+sources, so that a new place is walked from the day it is written.
+"""
+import glob
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+import numpy as np
+from program import MPIRUN_NOTICE, ROOT, ProgramTest, contents, end_session, run_all, write_columns
+
+BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "faults", "skymeans")
+SECONDS = 20
+OPTIONS = ["-k", "3", "-o", "out.h5", "--metrics", "out.json", "--distances", "--verify",
+           "--overwrite"]
+NO_FAULT = "KM_NO_FAULT=1"
+
+
+def places():
+    """All places in the sources at which a call to the world can be made to fail."""
+    found = set()
+    for path in glob.glob(os.path.join(ROOT, "src", "*", "*.c")):
+        with open(path, encoding="utf-8") as file:
+            found.update(re.findall(r'km_fault\("([^"]+)"\)', file.read()))
+    return sorted(found)
+
+
+def run_with_faults(faults, arguments):
+    """Exit code and what the program said on stderr; `faults` has a rank's setting each."""
+    command = ["mpirun"]
+    for number, fault in enumerate(faults):
+        command += [":"] * (number > 0) + ["-n", "1", "env", fault, BINARY, *arguments]
+    with tempfile.TemporaryDirectory(prefix="skymeans-mpi-") as scratch:
+        environment = {**os.environ, "OMPI_MCA_orte_tmpdir_base": scratch}
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, start_new_session=True,
+                                   env=environment)
+        try:
+            _, err = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            end_session(process.pid)
+            raise AssertionError(f"hangs with {faults}: {process.communicate()[1]}") from None
+    return process.returncode, MPIRUN_NOTICE.sub("", err)
+
+
+@unittest.skipUnless(os.path.exists(BINARY), "the program was not built with FAULTS=1")
+class Faults(ProgramTest):
+    """Old outputs are there before each run: they are replaced as a whole, or stay."""
+
+    def setUp(self):
+        super().setUp()
+        values = np.random.default_rng(1).normal(size=(1000, 2))
+        values[::50, 0] = np.nan
+        write_columns("in.h5", {"a": values[:, 0], "b": values[:, 1]})
+        with open("centers.txt", "w", encoding="utf-8") as file:
+            file.write("0 0\n1 1\n-1 -1\n")
+        for name in ("out.h5", "out.json"):
+            with open(name, "wb") as file:
+                file.write(b"old")
+
+    def arguments(self, seeding):
+        return ["fit", "in.h5", "--seeding", seeding, *OPTIONS]
+
+    def check_failed(self, code, err, before, codes):
+        self.assertIn(code, codes, err)
+        said = re.sub(r"^(skymeans: features: -c |iteration ).*\n", "", err, flags=re.MULTILINE)
+        self.assertRegex(said, r"\Askymeans: error: [^\n]+\n\Z")
+        self.assertEqual(contents(), before)
+
+    def walk(self, rank, place):
+        faults = [NO_FAULT] * 3
+        faults[rank] = f"KM_FAULT={place}"
+        return run_with_faults(faults, self.arguments("kmeans++"))
+
+    def test_every_place_on_the_first_rank(self):
+        """The first rank goes through all of them."""
+        before = contents()
+        self.assertGreater(len(places()), 15)
+        for place in places():
+            with self.subTest(place=place):
+                self.check_failed(*self.walk(0, place), before, (3, 4))
+
+    def test_places_of_all_ranks_on_the_last_rank(self):
+        """Where the last rank passes, too, it fails alike and is named; elsewhere all goes well."""
+        failed = set()
+        for place in places():
+            for name in ("out.h5", "out.json"):
+                with open(name, "wb") as file:
+                    file.write(b"old")
+            before = contents()
+            with self.subTest(place=place):
+                code, err = self.walk(2, place)
+                if code != 0:
+                    failed.add(place)
+                    self.check_failed(code, err, before, (3, 4))
+        self.assertLessEqual({"open the file", "open a dataset", "read a piece", "write rows",
+                              "read rows back", "compare rows"}, failed)
+
+    def test_rank_and_rows_are_named(self):
+        for place, words in {"read a piece": ("in.h5", "/table/columns/a/data"),
+                             "write rows": ("out.h5", "labels")}.items():
+            _, err = self.walk(1, place)
+            self.assertRegex(err, r"rows 384 to 703, rank 1")
+            for word in words:
+                self.assertIn(word, err)
+
+    def test_every_allocation(self):
+        """The n-th allocation of the middle rank fails, for every n until none is left."""
+        n_allocations = self.fail_allocations("kmeans++", 1)
+        self.assertGreater(n_allocations, 40)
+        for seeding in ("random", "centers.txt"):
+            self.fail_allocations(seeding, 15)  # reading is the same
+
+    def fail_allocations(self, seeding, first):
+        before, n, at_once = contents(), first, 4
+        while True:
+            done = run_all([lambda i=i: run_with_faults(
+                [NO_FAULT, f"KM_FAULT_ALLOCATION={i}", NO_FAULT], self.arguments(seeding))
+                for i in range(n, n + at_once)])
+            for i, (code, err) in enumerate(done, n):
+                if code != 0:
+                    with self.subTest(seeding=seeding, allocation=i):
+                        self.check_one_message(code, err)
+            n += at_once
+            if any(code == 0 for code, _ in done):
+                return n
+            self.assertEqual(contents(), before)
+
+    def check_one_message(self, code, err):
+        self.assertEqual(code, 5, err)
+        self.assertEqual(len(re.findall("^skymeans: error: out of memory", err, re.MULTILINE)), 1,
+                         err)
+        self.assertIn("[rank 1 of 3]", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
