@@ -79,7 +79,7 @@ run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
            OMPI_MCA_oob_tcp_if_include=lo
 ifdef SANITIZE
 run_env += LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
-           ASAN_OPTIONS=fast_unwind_on_malloc=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+           ASAN_OPTIONS=fast_unwind_on_malloc=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 endif
 
 .PHONY: demo
@@ -96,7 +96,8 @@ check: deps
 	@$(MAKE) -s --no-print-directory all $(tests)
 	@$(MAKE) -s --no-print-directory all FAULTS=1
 	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn) \
-	    tests/run.py $(if $(TEST),--test $(TEST)) $(if $(RANKS),--ranks $(RANKS))
+	    tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
+	    $(if $(RANKS),--ranks $(RANKS))
 
 $(BUILD)/tests/%: tests/%.c $(library)
 	@mkdir -p $(@D)
@@ -113,7 +114,7 @@ lint:
 help:
 	@echo 'make demo      set up, build, cluster data/hipparcos.h5, write the picture'
 	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one;'
-	@echo '               SANITIZE=1 under AddressSanitizer and UBSan'
+	@echo '               KIND=c unit tests only; SANITIZE=1 under AddressSanitizer, UBSan'
 	@echo 'make deps      only set up: install what is missing, or say what to install'
 	@echo 'make           build/skymeans; CC=, CFLAGS=, HDF5_DIR= if need be; V=1 shows commands'
 	@echo 'make lint      format, static checks, which room includes which'

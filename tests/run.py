@@ -71,10 +71,10 @@ def run_test(name, command, seconds, count):
     return passed, failed, skipped
 
 
-def jobs(wanted, ranks):
+def jobs(wanted, kind, ranks):
     """Name, command, timeout and counter of each run."""
     for path in sorted((ROOT / "tests").glob("test_*")):
-        if wanted and path.stem != f"test_{wanted}":
+        if (wanted and path.stem != f"test_{wanted}") or (kind and path.suffix != f".{kind}"):
             continue
         if path.suffix == ".c":
             binary = BUILD / "tests" / path.stem
@@ -88,10 +88,11 @@ def jobs(wanted, ranks):
 def main():
     parser = argparse.ArgumentParser(description="run the tests")
     parser.add_argument("--test", help="only tests/test_NAME")
+    parser.add_argument("--kind", choices=["c", "py"], help="only unit or whole-program tests")
     parser.add_argument("--ranks", type=int, help="C tests on this number of ranks only")
     arguments = parser.parse_args()
     ranks = [arguments.ranks] if arguments.ranks else RANKS
-    totals = [run_test(*job) for job in jobs(arguments.test, ranks)]
+    totals = [run_test(*job) for job in jobs(arguments.test, arguments.kind, ranks)]
     if not totals:
         sys.exit(f"no test is called {arguments.test}: see tests/")
     passed, failed, skipped = map(sum, zip(*totals))

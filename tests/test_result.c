@@ -1,0 +1,168 @@
+#include "mock.h"
+#include "mpi_check.h"
+
+#include "../src/result/json.h"
+#include "skymeans/result.h"
+
+#include <stdio.h>
+
+enum { N_ROWS = 1000, N_FEATURES = 3, N_CLUSTERS = 4 };
+
+/* ---- a run to tell about -----------------------------------------------------------------------
+ */
+
+/* Everything that a record points to. */
+typedef struct run {
+    km_options options;
+    km_plan plan;
+    km_catalogue catalogue;
+    km_transform transform;
+    double offset[N_FEATURES], factor[N_FEATURES];
+    km_samples samples;
+    km_fit fit;
+    km_record record;
+} run;
+
+static void start(run *r, km_precision precision, int64_t max_iterations)
+{
+    mock data = mock_mixture(N_ROWS, N_FEATURES, N_CLUSTERS, 5);
+    mock_drop_rows(&data);
+    km_timers timers = {{0}};
+    km_error error = {0};
+    *r = (run){.options = {.output = "out.h5", .clusters = N_CLUSTERS},
+               .plan = {&km_methods[0], &km_kernels[0], NULL, 0},
+               .catalogue = {.n_rows = N_ROWS, .n_features = N_FEATURES},
+               .factor = {1, 1, 1}};
+    r->transform = (km_transform){N_FEATURES, r->offset, r->factor, 0};
+    r->samples = mock_samples(&data, precision, MPI_COMM_WORLD);
+    const km_fit_task task = {.n_clusters = N_CLUSTERS,
+                              .max_iterations = max_iterations,
+                              .method = r->plan.method,
+                              .kernel = r->plan.kernel};
+    ck_assert_all(km_fit_run(&r->fit, &task, &r->samples, data.values, MPI_COMM_WORLD, &timers,
+                             &error) == KM_OK);
+    r->record = (km_record){.options = &r->options,
+                            .plan = &r->plan,
+                            .catalogue = &r->catalogue,
+                            .transform = &r->transform,
+                            .samples = &r->samples,
+                            .fit = &r->fit,
+                            .command = "skymeans fit",
+                            .n_used = r->samples.n_samples};
+    km_sum_int64(MPI_COMM_WORLD, &r->record.n_used, 1);
+    r->record.n_missing = N_ROWS - r->record.n_used;
+    ck_assert_all(km_record_complete(&r->record, MPI_COMM_WORLD, &error) == KM_OK);
+    mock_free(&data);
+}
+
+static void end(run *r)
+{
+    km_record_free(&r->record);
+    km_fit_free(&r->fit);
+    km_samples_free(&r->samples);
+}
+
+/* ---- verification ------------------------------------------------------------------------------
+ */
+
+START_TEST(what_is_right_passes)
+{
+    for (int precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++)
+        for (int64_t most = 1; most <= 100; most += 33) {
+            run r;
+            km_error error = {0};
+            start(&r, (km_precision)precision, most);
+            ck_assert_all(km_verify(&r.record, MPI_COMM_WORLD, &error) == KM_OK);
+            ck_assert_all(r.record.is_verified);
+            end(&r);
+        }
+}
+END_TEST
+
+static void spoil_label(run *r) /* on one rank alone */
+{
+    if (km_comm_rank(MPI_COMM_WORLD) == km_comm_size(MPI_COMM_WORLD) - 1)
+        r->fit.labels[0] = (r->fit.labels[0] + 1) % N_CLUSTERS;
+}
+
+static void spoil_size(run *r)
+{
+    r->fit.sizes[1]++;
+}
+
+static void spoil_center(run *r) /* less than moves a label */
+{
+    r->fit.centers[2] += 1e-6;
+}
+
+static void spoil_inertia(run *r)
+{
+    r->fit.inertia *= 1 + 1e-10;
+}
+
+static void spoil_checksum(run *r)
+{
+    r->record.checksum ^= 1;
+}
+
+static void spoil_missing(run *r)
+{
+    r->record.n_missing--;
+}
+
+START_TEST(what_is_wrong_fails_and_is_named)
+{
+    static const struct {
+        void (*spoil)(run *r);
+        const char *word;
+    } cases[] = {{spoil_label, "labels that differ"}, {spoil_size, "size of a cluster"},
+                 {spoil_center, "no means"},          {spoil_inertia, "inertia"},
+                 {spoil_checksum, "checksum"},        {spoil_missing, "rows labeled or missing"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run r;
+        km_error error = {0};
+        start(&r, KM_FLOAT64, 100);
+        cases[i].spoil(&r);
+        km_verify(&r.record, MPI_COMM_WORLD, &error);
+        ck_assert_fails(error, KM_INTERNAL, cases[i].word);
+        ck_assert_fails(error, KM_INTERNAL, "verification FAILED (out.h5)");
+        ck_assert_all(!r.record.is_verified);
+        end(&r);
+    }
+}
+END_TEST
+
+/* ---- JSON --------------------------------------------------------------------------------------
+ */
+
+START_TEST(json_is_escaped_and_separated)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    km_json json = {.file = memory, .is_first = true};
+    km_json_open(&json, NULL, '{');
+    km_json_text(&json, "a\"b", "line\nback\\slash \x01 \xc3\xa9");
+    km_json_open(&json, "list", '[');
+    km_json_int(&json, NULL, -5);
+    km_json_real(&json, NULL, 0.1);
+    km_json_real(&json, NULL, NAN);
+    km_json_close(&json, ']');
+    km_json_bool(&json, "is", true);
+    km_json_close(&json, '}');
+    fclose(memory);
+    ck_assert_str_eq(text, "{\"a\\\"b\": \"line\\u000aback\\\\slash \\u0001 \xc3\xa9\", "
+                           "\"list\": [-5, 0.10000000000000001, null], \"is\": true}");
+    free(text);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        what_is_right_passes,
+        what_is_wrong_fails_and_is_named,
+        json_is_escaped_and_separated,
+    };
+    return SUITE_OF("result", tests);
+}
