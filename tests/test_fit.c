@@ -720,6 +720,33 @@ END_TEST
 
 /* ---- extremes ------------------------------------------------------------------------------- */
 
+/* One value of 1e15 among numbers from 1 to 1.25: its deviation says nothing of their clusters, so
+ * the fit goes over to finer sums on the way. */
+START_TEST(an_outlier_does_not_coarsen_other_centers)
+{
+    for (int b = 0; b < 2; b++) {
+        problem p = problem_of(mock_hostile(MOCK_OUTLIER, 1000, 1), 5, BOTH[b]);
+        p.first[4] = 1e15;
+        outcome o = run(&p, MPI_COMM_WORLD);
+        ck_assert_all(o.code == KM_OK && o.fit.stop == KM_STOP_NO_CHANGE);
+        for (int c = 0; c < 5; c++) {
+            long double sum = 0;
+            for (int64_t i = 0; i < p.data.n; i++) {
+                const double value = p.data.values[i];
+                if (o.labels[i] == c)
+                    sum += (long double)(b == 0 ? (double)(float)value : value);
+            }
+            const double mean = (double)(sum / o.fit.sizes[c]);
+            ck_assert_double_gt(o.fit.sizes[c], 0);
+            ck_assert(is_close(o.fit.centers[c], mean, 1e-9));
+        }
+        outcome_free(&o);
+        check_partitions(&p);
+        problem_free(&p);
+    }
+}
+END_TEST
+
 START_TEST(as_many_clusters_as_samples)
 {
     for (int b = 0; b < 2; b++) {
@@ -885,6 +912,7 @@ Suite *make_suite(void)
         infinitely_far_first_centers_come_back,
         history_begins_high_with_infinitely_far_centers,
         more_clusters_than_distinct_rows_leaves_some_empty,
+        an_outlier_does_not_coarsen_other_centers,
         as_many_clusters_as_samples,
         one_cluster_is_the_mean,
         one_sample_is_its_own_cluster,

@@ -39,6 +39,9 @@ km_code km_assigner_create(km_assigner *assigner, const km_method *method, const
                            km_error *error);
 void km_assigner_free(km_assigner *assigner, const km_method *method);
 
+/* Takes other grids, and makes the totals anew on them from the labels. KM_MEMORY if it can't. */
+km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km_error *error);
+
 /* Gives the samples of a block new labels and moves them between the totals. For methods. */
 void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels);
 

@@ -88,6 +88,9 @@ void km_facts_free(km_facts *facts);
  * standard deviation, else two. NULL and KM_MEMORY when there is no memory; the caller frees. */
 km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km_error *error);
 
+/* The grids of all features with this number of words. */
+void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids);
+
 /* ---- scaling -----------------------------------------------------------------------------------
  */
 

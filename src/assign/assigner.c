@@ -44,7 +44,7 @@ static uint64_t find_changed(const int32_t *old, const int32_t *new, int lanes)
     return changed;
 }
 
-/* Moves the changed samples of a block, some features at a time to bound the stack. */
+/* Moves the changed samples of a block between clusters, feature by feature; -1 is no cluster. */
 static void move_changed(km_assigner *assigner, int64_t block, uint64_t changed, const int32_t *old,
                          const int32_t *new)
 {
@@ -66,6 +66,39 @@ static void move_changed(km_assigner *assigner, int64_t block, uint64_t changed,
     }
 }
 
+/* Low words must be carried once in a while. */
+static void note_additions(km_totals *totals)
+{
+    totals->n_pending += KM_BLOCK;
+    if (totals->n_pending >= KM_CARRY_AFTER)
+        km_totals_carry(totals);
+}
+
+km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km_error *error)
+{
+    const km_samples *samples = assigner->samples;
+    km_totals *totals = &assigner->totals, old = *totals;
+    if (km_totals_create(totals, old.n_clusters, old.n_features, grids[0].n_words, error) !=
+        KM_OK) {
+        *totals = old;
+        return error->code;
+    }
+    memcpy(totals->counts, old.counts, (size_t)old.n_clusters * sizeof *old.counts);
+    memcpy(totals->extras, old.extras, KM_N_EXTRAS * sizeof *old.extras);
+    km_totals_free(&old);
+    assigner->grids = grids;
+    int32_t none[KM_BLOCK];
+    memset(none, 0xff, sizeof none);
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        const int32_t *labels = assigner->labels + b * KM_BLOCK;
+        const uint64_t all = UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, b));
+        move_changed(assigner, b, all, none, labels);
+        note_additions(totals);
+    }
+    km_totals_carry(totals);
+    return KM_OK;
+}
+
 void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels)
 {
     const int lanes = km_samples_lanes(assigner->samples, block);
@@ -83,7 +116,5 @@ void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *la
         old[l] = labels[l];
         totals->extras[KM_EXTRA_RELABELED]++;
     }
-    totals->n_pending += KM_BLOCK;
-    if (totals->n_pending >= KM_CARRY_AFTER)
-        km_totals_carry(totals);
+    note_additions(totals);
 }

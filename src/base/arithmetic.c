@@ -11,3 +11,8 @@ size_t km_precision_size(km_precision precision)
 {
     return precision == KM_FLOAT32 ? sizeof(float) : sizeof(double);
 }
+
+double km_precision_epsilon(km_precision precision)
+{
+    return precision == KM_FLOAT32 ? 0x1p-24 : 0x1p-53;
+}

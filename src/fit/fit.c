@@ -83,20 +83,27 @@ static bool round_centers(running *run)
     return is_different;
 }
 
+static void reduce_totals(running *run)
+{
+    const double start = km_now();
+    const km_totals *local = &run->assigner.totals;
+    memcpy(run->totals.words, local->words, (size_t)local->length * sizeof *local->words);
+    km_sum_int64(run->comm, run->totals.words, run->totals.length);
+    km_timer_add(run->timers, KM_PHASE_REDUCE, start);
+}
+
 /* The one collective call of a healthy iteration: sums, and whether a rank failed since the last.
  */
 static km_code assign_and_reduce(running *run, km_error *error)
 {
     km_totals *local = &run->assigner.totals;
-    double time = km_now();
+    const double start = km_now();
     local->extras[KM_EXTRA_RELABELED] = 0;
     local->extras[KM_EXTRA_FAILED] = error->code != KM_OK;
     run->task->method->assign(&run->assigner, run->rounded);
     km_totals_carry(local);
-    memcpy(run->totals.words, local->words, (size_t)local->length * sizeof *local->words);
-    time = km_timer_add(run->timers, KM_PHASE_ASSIGN, time);
-    km_sum_int64(run->comm, run->totals.words, run->totals.length);
-    km_timer_add(run->timers, KM_PHASE_REDUCE, time);
+    km_timer_add(run->timers, KM_PHASE_ASSIGN, start);
+    reduce_totals(run);
     return run->totals.extras[KM_EXTRA_FAILED] > 0 ? km_agree(run->comm, error) : KM_OK;
 }
 
@@ -136,6 +143,45 @@ static km_code append(km_fit *fit, const km_iteration *iteration, km_error *erro
     return KM_OK;
 }
 
+/* Is one word too coarse for clusters as narrow as these? The mean distance to the centers, over
+ * all features, tells what the deviation of a feature with outliers does not. */
+static bool is_too_coarse(const running *run, double inertia)
+{
+    const double n = (double)run->facts.n_samples * (double)run->facts.n_features;
+    const double width = sqrt(ldexp(inertia, -2 * run->task->exponent) / n);
+    const double allowed = km_precision_epsilon(run->samples->precision) * width;
+    bool is_coarse = false;
+    for (int64_t j = 0; j < run->facts.n_features; j++)
+        is_coarse = is_coarse ||
+                    (run->grids[j].unit > allowed && run->facts.highest[j] > run->facts.lowest[j]);
+    return run->grids[0].n_words == 1 && is_coarse;
+}
+
+/* Goes over to two words: the sums of the same labels, on finer grids. Collective. */
+static km_code refine(running *run, km_error *error)
+{
+    const int64_t d = run->facts.n_features;
+    km_grid *finer = km_allocate(d, sizeof *finer, "finer grids of features", error);
+    km_totals totals = {0};
+    km_totals_create(&totals, run->task->n_clusters, d, 2, error);
+    if (error->code == KM_OK) {
+        km_facts_make_grids(&run->facts, 2, finer);
+        km_assigner_change_grids(&run->assigner, finer, error);
+    }
+    if (km_agree(run->comm, error) != KM_OK) {
+        /* The assigner may use the finer grids already; nobody will use it any more. */
+        free(finer);
+        km_totals_free(&totals);
+        return error->code;
+    }
+    free(run->grids);
+    run->grids = finer;
+    km_totals_free(&run->totals);
+    run->totals = totals;
+    reduce_totals(run);
+    return KM_OK;
+}
+
 /* Has the fit come to its end with this iteration? */
 static bool is_over(const running *run, const km_iteration *iteration, km_stop *stop)
 {
@@ -161,6 +207,8 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     km_iteration iteration = {.number = fit->n_iterations + 1,
                               .inertia = km_history_inertia(run),
                               .relabeled = run->totals.extras[KM_EXTRA_RELABELED]};
+    if (is_too_coarse(run, iteration.inertia) && refine(run, error) != KM_OK)
+        return true;
     if (km_refill_empty(run, error) != KM_OK)
         return true;
     iteration.shift = ldexp(update_centers(run), 2 * task->exponent);

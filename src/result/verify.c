@@ -106,7 +106,7 @@ static void check_centers(struct check *check)
 {
     const km_record *record = check->record;
     const int64_t k = record->options->clusters, d = record->samples->n_features;
-    const double epsilon = record->samples->precision == KM_FLOAT32 ? 0x1p-24 : 0x1p-53;
+    const double epsilon = km_precision_epsilon(record->samples->precision);
     int64_t n_different = 0;
     for (int64_t c = 0; c < k; c++) {
         const long double n = check->sums[c * (d + 1) + d];

@@ -158,8 +158,13 @@ done:
 
 static bool is_fine_enough(const km_grid *grid, double deviation, km_precision precision)
 {
-    const double epsilon = precision == KM_FLOAT32 ? 0x1p-24 : 0x1p-53;
-    return deviation == 0 || grid->unit <= epsilon * deviation;
+    return deviation == 0 || grid->unit <= km_precision_epsilon(precision) * deviation;
+}
+
+void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids)
+{
+    for (int64_t j = 0; j < facts->n_features; j++)
+        grids[j] = km_grid_choose(facts->lowest[j], facts->highest[j], facts->n_samples, n_words);
 }
 
 km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km_error *error)
@@ -167,14 +172,11 @@ km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km
     km_grid *grids = km_allocate(facts->n_features, sizeof *grids, "grids of features", error);
     if (grids == NULL)
         return NULL;
-    bool is_fine = false;
-    for (int n_words = 1; n_words <= 2 && !is_fine; n_words++) {
-        is_fine = true;
-        for (int64_t j = 0; j < facts->n_features; j++) {
-            grids[j] =
-                km_grid_choose(facts->lowest[j], facts->highest[j], facts->n_samples, n_words);
-            is_fine = is_fine && is_fine_enough(&grids[j], facts->deviation[j], precision);
-        }
-    }
+    bool is_fine = true;
+    km_facts_make_grids(facts, 1, grids);
+    for (int64_t j = 0; j < facts->n_features; j++)
+        is_fine = is_fine && is_fine_enough(&grids[j], facts->deviation[j], precision);
+    if (!is_fine)
+        km_facts_make_grids(facts, 2, grids);
     return grids;
 }
