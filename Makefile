@@ -77,9 +77,11 @@ run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
            OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none \
            OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader \
            OMPI_MCA_oob_tcp_if_include=lo
+# Looking for leaks is asked for by itself (LEAKS=1): now and then the search itself crashes.
 ifdef SANITIZE
 run_env += LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
-           ASAN_OPTIONS=fast_unwind_on_malloc=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+           ASAN_OPTIONS=allocator_may_return_null=1:$(if $(LEAKS),fast_unwind_on_malloc=0,detect_leaks=0) \
+           UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 endif
 
 .PHONY: demo
