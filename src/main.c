@@ -40,8 +40,9 @@ static km_code check_outputs(story *s)
     const km_options *options = &s->options;
     if (km_comm_rank(s->comm) == 0) {
         km_output_check(options->output, options->catalogue, options->overwrite, &s->error);
-        if (options->metrics != NULL)
-            km_output_check(options->metrics, options->catalogue, options->overwrite, &s->error);
+        if (options->metrics != NULL && km_output_check(options->metrics, options->catalogue,
+                                                        options->overwrite, &s->error) == KM_OK)
+            km_output_check_different(options->output, options->metrics, &s->error);
         km_seeding_check(options->seeding, &s->error);
     }
     return km_agree(s->comm, &s->error);
@@ -59,11 +60,11 @@ static km_code open_catalogue(story *s)
     return s->error.code;
 }
 
-static void print_columns(char *text)
+static void print_columns(const char *text)
 {
-    km_make_printable(text);
-    const char *quote = km_columns_quote(text);
-    fprintf(stderr, "skymeans: features: -c %s%s%s\n", quote, text, quote);
+    fputs("skymeans: features: -c ", stderr);
+    km_print_quoted(stderr, text);
+    fputc('\n', stderr);
 }
 
 static km_code say_columns(story *s)
@@ -183,13 +184,14 @@ static void warn(const story *s)
 {
     if (!km_stop_is_converged(s->fit.stop))
         km_warn(&s->log,
-                "not converged (%s): %lld iterations were not enough; raise --max-iterations, or "
+                "not converged (%s): it stopped after %lld iteration%s; raise --max-iterations, or "
                 "--tolerance",
-                s->options.output, (long long)s->fit.n_iterations);
+                s->options.output, (long long)s->fit.n_iterations,
+                s->fit.n_iterations == 1 ? "" : "s");
     if (s->fit.n_empty > 0)
         km_warn(&s->log,
-                "empty clusters (%s): %lld of %lld have no rows, since fewer rows are distinct; "
-                "lower -k",
+                "empty clusters (%s): %lld of %lld have no rows, since there are fewer distinct "
+                "rows than clusters; lower -k",
                 s->options.output, (long long)s->fit.n_empty, (long long)s->options.clusters);
 }
 
@@ -211,7 +213,10 @@ static void run_fit(story *s)
 
 static void run_dry(story *s)
 {
-    if (open_catalogue(s) != KM_OK || say_columns(s) != KM_OK)
+    if (s->log.is_speaker)
+        km_seeding_check(s->options.seeding, &s->error);
+    if (km_agree(s->comm, &s->error) != KM_OK || open_catalogue(s) != KM_OK ||
+        say_columns(s) != KM_OK)
         return;
     const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
     if (s->log.is_speaker)

@@ -121,6 +121,21 @@ class InfoTables(InfoTest):
                          "    every column +int32 big-endian +chunks of 2 rows, compressed")
         self.check_commands("one.h5", ["0"])
 
+    def test_packed_long_doubles(self):
+        """Larger in memory than in the file."""
+        values = blobs(300, 2)
+        packed = h5py.h5t.NATIVE_LDOUBLE.copy()
+        size = (packed.get_precision() + 7) // 8
+        packed.set_size(size)
+        with h5py.File("in.h5", "w") as file:
+            data = h5py.h5d.create(file.id, b"points", packed,
+                                   h5py.h5s.create_simple(values.shape))
+            data.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        self.check_lines(self.info("in.h5"), f"    every column +float{8 * size} +contiguous")
+        self.check_commands("in.h5", ["0", "1"])
+        _, result = self.fit("in.h5", 3)
+        self.check(result, values)
+
     def test_several_tables(self):
         write_array("in.h5", blobs(100, 2), name="a/array")
         write_array("in.h5", blobs(100, 2), name="it's an/array")
@@ -212,15 +227,17 @@ class InfoOthers(InfoTest):
         write_bytes("nearly.h5", good[:-1])
         os.mkdir("folder")
         os.symlink("gone", "dangling.h5")
-        self.refuse(*[(code, rf"\({name}\):.*{pattern}", "info", name)
-                      for code, name, pattern in (
-                          (3, "t.fits", "a FITS file"), (3, "t.csv", "a text file"),
-                          (3, "t.ecsv", "ECSV"), (3, "t.vot", "VOTable"),
-                          (3, "in.h5.gz", "gzip"), (3, "t.npy", "NumPy"),
-                          (3, "empty.h5", "empty"), (3, "zeros.h5", "binary"),
-                          (3, "half.h5", "truncated"), (3, "start.h5", "truncated"),
-                          (3, "nearly.h5", "truncated"), (4, "folder", "a folder"),
-                          (4, "none.h5", "No such file"), (4, "dangling.h5", "No such file"))])
+        cases = [(code, rf"\({name}\):.*{pattern}", "info", name)
+                 for code, name, pattern in (
+                     (3, "t.fits", "a FITS file"), (3, "t.csv", "a text file"),
+                     (3, "t.ecsv", "ECSV"), (3, "t.vot", "VOTable"),
+                     (3, "in.h5.gz", "gzip"), (3, "t.npy", "NumPy"),
+                     (3, "empty.h5", "empty"), (3, "zeros.h5", "binary"),
+                     (3, "half.h5", "truncated"), (3, "start.h5", "truncated"),
+                     (3, "nearly.h5", "truncated"), (4, "folder", "a folder"),
+                     (4, "none.h5", "No such file"), (4, "dangling.h5", "No such file"))]
+        self.refuse(*cases, ranks=(1,))
+        self.refuse(*cases[::5], ranks=(3,))
 
     def test_hdf5_behind_something_else(self):
         """Files with a user block are HDF5, too."""
@@ -384,10 +401,11 @@ class DryRun(ProgramTest):
         with h5py.File("wide", "w") as file:
             for name in "abcdefgh":
                 file.create_dataset(f"t/{name}", shape=(10 ** 18,), dtype="f8", chunks=(2 ** 20,))
-        for name in ("f4", "two", "f8", "most", "wide"):
+        names = "f4", "two", "f8", "most", "wide"
+        self.refuse(*[(5, r"\Askymeans: error: out of memory", "fit", name, "-k", 3, "-o", "out.h5")
+                      for name in names])
+        for name in names:
             with self.subTest(name=name):
-                self.refuse((5, r"\Askymeans: error: out of memory", "fit", name, "-k", 3, "-o",
-                             "out.h5"))
                 one, many = self.plan(name, "-k", 3), self.plan(name, "-k", 3, "--ranks", 10 ** 9)
                 self.assertGreater(float(one["samples"]), 1e18 / 1e6)
                 self.assertGreater(float(many["samples"]), 1e9 / 1e6)
@@ -417,8 +435,7 @@ class DryRun(ProgramTest):
                 (3, "two.h5", "-k", 3), (3, "none.h5", "-k", 3), (2, "in.h5", "-k", 0),
                 (2, "in.h5", "-k", 3, "--kernel", "x"), (2, "in.h5"),
                 (2, "in.h5", "-k", 3, "--seeding-rows", 2),
-                (4, "in.h5", "-k", 3, "--seeding", "gone.txt"),
-                (4, "in.h5", "-k", 3, "--metrics", "gone/metrics.json")):
+                (4, "in.h5", "-k", 3, "--seeding", "gone.txt")):
             with self.subTest(arguments=arguments):
                 real, dry = run_all([lambda a=a: run("fit", *arguments, *a)
                                      for a in (["-o", "out.h5"], ["--dry-run"])])
@@ -429,10 +446,19 @@ class DryRun(ProgramTest):
 class Memory(ProgramTest):
     """What a dry run says beforehand is what the rank that has most takes."""
 
-    def test_prediction(self):
+    @staticmethod
+    def write_in_pieces(path, names, shape, dtype):
+        """Without many values in memory at once."""
         random = np.random.default_rng(1)
-        write_array("f4.h5", random.random((5_000_000, 6), dtype="f4"))
-        write_columns("f8.h5", {name: random.random(3_000_000) for name in "xyz"})
+        with h5py.File(path, "w") as file:
+            for name in names:
+                data = file.create_dataset(name, shape, dtype)
+                for first in range(0, len(data), 500_000):
+                    data[first:first + 500_000] = random.random((500_000, *shape[1:]))
+
+    def test_prediction(self):
+        self.write_in_pieces("f4.h5", ["points"], (5_000_000, 6), "f4")
+        self.write_in_pieces("f8.h5", "xyz", (3_000_000,), "f8")
         for path, ranks, *options in (("f4.h5", 1, "--distances"), ("f4.h5", 2, "--distances"),
                                       ("f8.h5", 1, "--distances"), ("f4.h5", 2)):
             arguments = "fit", path, "-k", 8, "--max-iterations", 2, *options
@@ -447,6 +473,15 @@ class Memory(ProgramTest):
                 predicted = float(PLAN.fullmatch(dry.out)["memory"]) * 1e6
                 self.assertLess(abs(predicted - measured), 0.05 * measured,
                                 f"{predicted} predicted, {measured} measured")
+
+
+    def test_memory_of_the_parent_does_not_count(self):
+        """The system hands a process the peak of the one that started it."""
+        write_array("in.h5", blobs(100, 2))
+        np.ones(50_000_000).sum()
+        self.fit("in.h5", 3, "--metrics", "out.json")
+        with open("out.json", encoding="utf-8") as file:
+            self.assertLess(json.load(file)["memory_peak_bytes"], 200e6)
 
 
 # ---- --metrics -----------------------------------------------------------------------------------
@@ -574,8 +609,8 @@ class Metrics(ProgramTest):
             self.assertIsNone(metrics["result"]["inertia"])
 
     def test_odd_names(self):
-        for i, name in enumerate(('a"b', "back\\slash", "é ☃ 𝄞", "two\nlines", "\x01\x1f\x7f\t",
-                                  "\udcff latin \udce9", "</script>", "'")):
+        for name in ('a"b', "back\\slash", "é ☃ 𝄞", "two\nlines", "\x01\x1f\x7f\t", "<script>",
+                     "\udcff latin \udce9"):
             with self.subTest(name=name):
                 write_array(f"{name}.h5", blobs(50, 2))
                 finished = run("fit", f"{name}.h5", "-k", 2, "-o", f"{name}.out.h5",
@@ -586,7 +621,7 @@ class Metrics(ProgramTest):
                 if "\udcff" not in name:  # not UTF-8, so JSON can't have it
                     self.assertEqual(metrics["result"]["file"], f"{name}.out.h5")
                     self.assertIn(f"{name}.json", metrics["command"])
-                self.assertEqual(metrics["plan"]["rows"], 50, i)
+                self.assertEqual(metrics["plan"]["rows"], 50)
 
     def test_existing_file(self):
         write_array("in.h5", blobs(100, 2))
@@ -660,7 +695,7 @@ class Verify(ProgramTest):
         cases = {"huge": values * 1e150, "tiny": values * 1e-300, "denormal": values * 1e-310,
                  "f4": (values * 1e30).astype("f4"), "f4-tiny": (values * 1e-40).astype("f4"),
                  "far": values + 1e12, "f4-far": (values + 1e6).astype("f4"), "outlier": outlier,
-                 "mixed": values * [1e-200, 1e100], "i8": np.rint(values * 1e3).astype("i8") << 40}
+                 "mixed": values * [1e-150, 1e100], "i8": np.rint(values * 1e3).astype("i8") << 40}
         for name, data in cases.items():
             write_array(name, data)
         self.check_passed(*[(name, 4) for name in cases])

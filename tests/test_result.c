@@ -116,7 +116,7 @@ START_TEST(what_is_wrong_fails_and_is_named)
         void (*spoil)(run *r);
         const char *word;
     } cases[] = {{spoil_label, "labels that differ"}, {spoil_size, "size of a cluster"},
-                 {spoil_center, "no means"},          {spoil_inertia, "inertia"},
+                 {spoil_center, "not the mean"},      {spoil_inertia, "inertia"},
                  {spoil_checksum, "checksum"},        {spoil_missing, "rows labeled or missing"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         run r;
@@ -142,7 +142,7 @@ START_TEST(json_is_escaped_and_separated)
     FILE *memory = open_memstream(&text, &size);
     km_json json = {.file = memory, .is_first = true};
     km_json_open(&json, NULL, '{');
-    km_json_text(&json, "a\"b", "line\nback\\slash \x01 \xc3\xa9");
+    km_json_text(&json, "a\"b", "line\nback\\slash \x01 \xc3\xa9 \xe9!");
     km_json_open(&json, "list", '[');
     km_json_int(&json, NULL, -5);
     km_json_real(&json, NULL, 0.1);
@@ -151,7 +151,7 @@ START_TEST(json_is_escaped_and_separated)
     km_json_bool(&json, "is", true);
     km_json_close(&json, '}');
     fclose(memory);
-    ck_assert_str_eq(text, "{\"a\\\"b\": \"line\\u000aback\\\\slash \\u0001 \xc3\xa9\", "
+    ck_assert_str_eq(text, "{\"a\\\"b\": \"line\\u000aback\\\\slash \\u0001 \xc3\xa9 \\ufffd!\", "
                            "\"list\": [-5, 0.10000000000000001, null], \"is\": true}");
     free(text);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __FAST_MATH__
 #error "skymeans promises the same bits everywhere: build it without -ffast-math"
@@ -55,7 +56,8 @@ void *km_grow(void *array, int64_t count, size_t size, const char *what, km_erro
 /* A copy of a text, which the caller frees; NULL if there is no memory. */
 char *km_copy_text(const char *text, const char *what, km_error *error);
 
-/* Bytes of memory that this process has in use, and the most it ever had. */
+/* Bytes of memory that this process has in use, and the most it ever had; 0 if Linux does not say.
+ */
 int64_t km_memory_now(void);
 int64_t km_memory_peak(void);
 
@@ -204,6 +206,9 @@ typedef struct km_output {
  * is the input, KM_SYSTEM if its folder is not there or not writable. */
 km_code km_output_check(const char *path, const char *input, bool may_replace, km_error *error);
 
+/* Refuses two outputs in the same file, which need not exist: KM_USAGE. */
+km_code km_output_check_different(const char *a, const char *b, km_error *error);
+
 /* Creates a new, empty file beside, with the rights that a new file has there. */
 km_code km_output_create(km_output *output, const char *path, km_error *error);
 
@@ -220,8 +225,14 @@ void km_output_discard(km_output *output);
 /* ---- text --------------------------------------------------------------------------------------
  */
 
+/* Prints a text as one word of a shell's command line: in quotes if it needs them. */
+void km_print_quoted(FILE *file, const char *text);
+
 /* Replaces control characters by '?', so that a message stays one line whatever is named in it. */
 void km_make_printable(char *text);
+
+/* A copy in `room`, cut to its size and made printable: `room` itself, to be printed. */
+const char *km_printable(const char *text, char *room, size_t size);
 
 /* A whole number, or a finite real one, and nothing after it; false otherwise. */
 bool km_parse_int64(const char *text, int64_t *value);

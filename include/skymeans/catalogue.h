@@ -85,12 +85,9 @@ typedef enum km_missing { KM_MISSING_DROP, KM_MISSING_ERROR } km_missing;
 km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
                           km_samples *samples, int64_t *bytes_read, km_error *error);
 
-/* The name of a column as -c takes it: in braces if it could be read as something else. `text` has
- * room for KM_NAME_SIZE + 3 bytes; returns its length. */
-int km_column_write_name(const char *name, char *text);
-
-/* "'" if a list of columns needs quotes in a shell, else "". */
-const char *km_columns_quote(const char *list);
+/* The default choice of a table as -c takes it (columns of integers, if it has no others), in a new
+ * text, which the caller frees. */
+char *km_table_columns_text(const km_table *table, km_error *error);
 
 /* Bytes of the buffers for reading a slab of so many rows. */
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows);

@@ -40,8 +40,15 @@ typedef struct km_h5_array {
     int n_dimensions;
     int64_t n_rows, n_columns; /* one column if it has one dimension */
     int64_t chunk_rows;        /* 1 if it is not chunked */
-    size_t value_size;         /* bytes that a value needs, before and after conversion */
+    size_t value_size;         /* bytes a value, in the file or in the native type */
 } km_h5_array;
+
+/* Bytes that a value needs on its way from the file to the working precision. */
+static inline size_t km_h5_value_size(const km_h5_array *array, km_precision precision)
+{
+    const size_t size = km_precision_size(precision);
+    return size > array->value_size ? size : array->value_size;
+}
 
 /* Opens the dataset `name` of a file. KM_DATA if it is not such a dataset. */
 km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5_array *array,
@@ -50,7 +57,7 @@ void km_h5_close_array(km_h5_array *array);
 
 /* Reads columns [first_column, first_column + n_columns) of some rows, row after row, and converts
  * them in memory to the working precision. `values` has room for rows.count * n_columns values of
- * array->value_size bytes. A rank without rows calls it too, with a count of 0. KM_DATA if the
+ * km_h5_value_size bytes. A rank without rows calls it too, with a count of 0. KM_DATA if the
  * data are damaged, KM_SYSTEM if reading failed. */
 km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_column,
                         int64_t n_columns, km_precision precision, void *values, km_error *error);

@@ -63,12 +63,12 @@ km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows,
 
 /* Bytes that a rank needs, beside the program and its libraries. */
 typedef struct km_memory {
-    int64_t samples; /* held from reading to the end */
-    int64_t reading; /* beside them: buffers, */
-    int64_t seeding; /* or rows to draw from, */
-    int64_t fitting; /* or labels, centers and sums, */
-    int64_t writing; /* or labels, centers and buffers */
-    int64_t most;    /* at any one time */
+    double samples; /* held from reading to the end */
+    double reading; /* beside them: buffers, */
+    double seeding; /* or rows to draw from, */
+    double fitting; /* or labels, centers and sums, */
+    double writing; /* or labels, centers and buffers */
+    double most;    /* at any one time */
 } km_memory;
 
 /* What the rank with the largest slab needs, if all of its rows are used. */

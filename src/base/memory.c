@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
@@ -63,20 +61,27 @@ char *km_copy_text(const char *text, const char *what, km_error *error)
     return copy;
 }
 
+/* A line of /proc/self/status in bytes; 0 if there is none. (getrusage would count what the parent
+ * had before it became this program.) */
+static int64_t read_status(const char *name)
+{
+    char line[256];
+    long long kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && kib == 0 && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0)
+            sscanf(line + strlen(name), ": %lld", &kib);
+    if (file != NULL)
+        fclose(file);
+    return kib * 1024;
+}
+
 int64_t km_memory_peak(void)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (int64_t)usage.ru_maxrss * 1024; /* Linux says KiB */
+    return read_status("VmHWM");
 }
 
 int64_t km_memory_now(void)
 {
-    long long resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%*s %lld", &resident) != 1)
-        resident = 0;
-    if (file != NULL)
-        fclose(file);
-    return resident > 0 ? resident * sysconf(_SC_PAGESIZE) : km_memory_peak();
+    return read_status("VmRSS");
 }

@@ -114,6 +114,22 @@ km_code km_output_check(const char *path, const char *input, bool may_replace, k
     return error->code;
 }
 
+km_code km_output_check_different(const char *a, const char *b, km_error *error)
+{
+    char folder_a[KM_PATH_SIZE], folder_b[KM_PATH_SIZE], name_a[KM_PATH_SIZE], name_b[KM_PATH_SIZE];
+    snprintf(folder_a, sizeof folder_a, "%s", a);
+    snprintf(folder_b, sizeof folder_b, "%s", b);
+    snprintf(name_a, sizeof name_a, "%s", a);
+    snprintf(name_b, sizeof name_b, "%s", b);
+    if (strcmp(basename(name_a), basename(name_b)) == 0 &&
+        are_same_file(dirname(folder_a), dirname(folder_b)))
+        km_fail(error, KM_USAGE,
+                "two outputs in one file (%s): the result and the metrics; choose another name for "
+                "one of them",
+                b);
+    return error->code;
+}
+
 /* The name beside: the same, with a suffix, and cut if it would be too long for MPI-IO. */
 static void name_beside(km_output *output)
 {
@@ -153,7 +169,8 @@ km_code km_output_publish(km_output *output, bool may_replace, km_error *error)
                            "output exists (%s): it appeared during the run; choose another name, "
                            "or --overwrite",
                            path);
-        return km_fail(error, KM_SYSTEM, "can't name the file (%s): %s; check its folder", path,
+        return km_fail(error, KM_SYSTEM,
+                       "can't give the file its final name (%s): %s; check its folder", path,
                        strerror(errno));
     }
     output->beside[0] = '\0';

@@ -13,6 +13,27 @@ void km_make_printable(char *text)
             *text = '?';
 }
 
+const char *km_printable(const char *text, char *room, size_t size)
+{
+    snprintf(room, size, "%s", text);
+    km_make_printable(room);
+    return room;
+}
+
+void km_print_quoted(FILE *file, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_.,:-/+%@=";
+    const char *quote = text[0] != '\0' && text[strspn(text, plain)] == '\0' ? "" : "'";
+    fputs(quote, file);
+    for (; *text != '\0'; text++)
+        if (*text == '\'')
+            fputs("'\\''", file);
+        else
+            fputc(iscntrl((unsigned char)*text) ? '?' : *text, file);
+    fputs(quote, file);
+}
+
 static bool is_whole(const char *text, const char *end)
 {
     return end != text && *end == '\0' && errno == 0 && !isspace((unsigned char)text[0]);

@@ -92,8 +92,8 @@ static void choose_name(struct choice *choice, const char *name)
             return;
         }
     km_fail(choice->error, KM_DATA,
-            "no such column (%s, %s, column %s): the nearest name is '%s'; names are those of the "
-            "file, upper and lower case apart",
+            "no such column (%s, %s, column %s): the nearest name is '%s'; upper and lower case "
+            "matter, and skymeans info lists all",
             choice->file, table->path, name, nearest_name(table, name));
 }
 
@@ -170,27 +170,45 @@ km_column *km_table_select(const km_table *table, const char *list, const char *
     return choice.columns;
 }
 
-int km_column_write_name(const char *name, char *text)
+/* Appends a name as -c takes it, in braces if it could be read as something else. */
+static char *append_name(char *end, bool is_first, const char *name)
 {
     const bool is_plain = strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
-    return sprintf(text, is_plain ? "%s" : "{%s}", name);
+    return end + sprintf(end, is_plain ? "%s%s" : "%s{%s}", is_first ? "" : ",", name);
 }
 
-const char *km_columns_quote(const char *list)
+static char *room_for_names(int64_t count, km_error *error)
 {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,:-";
-    return list[strspn(list, plain)] == '\0' ? "" : "'";
+    return km_allocate_zeroed(count, KM_NAME_SIZE + 3, "names of the features", error);
 }
 
 char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
 {
-    const int64_t d = catalogue->n_features;
-    char *text = km_allocate(d, KM_NAME_SIZE + 3, "names of the features", error), *end = text;
-    for (int64_t j = 0; j < d && text != NULL; j++) {
-        if (j > 0)
-            *end++ = ',';
-        end += km_column_write_name(catalogue->names[j], end);
+    char *text = room_for_names(catalogue->n_features, error), *end = text;
+    for (int64_t j = 0; j < catalogue->n_features && text != NULL; j++)
+        end = append_name(end, j == 0, catalogue->names[j]);
+    return text;
+}
+
+static bool has_floating(const km_table *table)
+{
+    for (int64_t i = 0; i < table->n_columns; i++)
+        if (table->columns[i].is_floating)
+            return true;
+    return false;
+}
+
+char *km_table_columns_text(const km_table *table, km_error *error)
+{
+    char *text = room_for_names(table->is_array ? 1 : table->n_columns, error), *end = text;
+    if (text == NULL || table->is_array) {
+        if (text != NULL)
+            sprintf(text, "0:%lld", (long long)table->n_columns);
+        return text;
     }
+    const bool has_any = has_floating(table);
+    for (int64_t i = 0; i < table->n_columns; i++)
+        if (has_any ? table->columns[i].is_floating : table->columns[i].is_numeric)
+            end = append_name(end, end == text, table->columns[i].name);
     return text;
 }

@@ -20,7 +20,8 @@ static int64_t bytes_per_row(const km_catalogue *catalogue)
 {
     int64_t bytes = 1;
     for (int64_t i = 0; i < catalogue->n_sources; i++)
-        bytes += catalogue->sources[i].n_columns * (int64_t)catalogue->sources[i].array.value_size;
+        bytes += catalogue->sources[i].n_columns *
+                 (int64_t)km_h5_value_size(&catalogue->sources[i].array, catalogue->precision);
     return bytes;
 }
 
@@ -68,7 +69,8 @@ static km_code start_reader(struct reader *reader, const km_catalogue *catalogue
         int64_t values;
         if (__builtin_mul_overflow(rows, source->n_columns, &values))
             values = INT64_MAX; /* which can't be allocated */
-        reader->buffers[i] = km_allocate(values, source->array.value_size, what, error);
+        reader->buffers[i] = km_allocate(
+            values, km_h5_value_size(&source->array, catalogue->precision), what, error);
     }
     const size_t size = km_precision_size(catalogue->precision);
     for (int64_t j = 0; j < catalogue->n_features && error->code == KM_OK; j++) {
@@ -112,8 +114,8 @@ static void refuse_missing(const struct reader *reader, km_rows rows, km_error *
     while (!is_missing_at(reader, feature, row))
         feature++;
     km_fail(error, KM_DATA,
-            "missing value (%s, %s, row %lld, column %s): it is NaN or infinite; fill it in, or "
-            "leave such rows out with --missing drop",
+            "missing value (%s, %s, row %lld, column %s): it is NaN or infinite (rows count "
+            "from 0); fill it in, or leave such rows out with --missing drop",
             catalogue->path, catalogue->table, (long long)(rows.first + row),
             catalogue->names[feature]);
 }
@@ -130,7 +132,8 @@ static void read_piece(struct reader *reader, km_rows rows, int64_t *bytes_read,
                     "can't read the catalogue (%s, %s, rows %lld to %lld, rank %d): %s; check the "
                     "file with h5dump, or copy it again",
                     catalogue->path, catalogue->features[i].dataset, (long long)rows.first,
-                    (long long)(rows.first + rows.count - 1), reader->rank, why.text);
+                    (long long)(rows.first + (rows.count > 0 ? rows.count - 1 : 0)), reader->rank,
+                    why.text);
         *bytes_read += rows.count * source->n_columns * (int64_t)H5Tget_size(source->array.type);
     }
 }

@@ -264,7 +264,10 @@ km_code km_tables_find(hid_t file, km_tables *tables, km_error *error)
     struct finder finder = {.found = tables, .error = error};
     const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
     if (!km_h5_note(root))
-        return km_fail(error, KM_DATA, "damaged HDF5 file: %s", km_h5_reason());
+        return km_fail(
+            error, KM_DATA,
+            "damaged HDF5 file: its root group can't be opened: %s; was it copied completely?",
+            km_h5_reason());
     visit_group(&finder, root, "/", 0);
     H5Gclose(root);
     free(finder.visited);

@@ -8,8 +8,8 @@ static km_code not_usable(hid_t object, const char *name, const char *why, km_er
 {
     char file[1024] = "";
     H5Fget_name(object, file, sizeof file);
-    return km_fail(error, KM_DATA, "can't read the dataset (%s, %s): %s; choose another", file,
-                   name, why);
+    return km_fail(error, KM_DATA, "can't read the dataset (%s, %s): %s; is it the right file?",
+                   file, name, why);
 }
 
 static km_code find_shape(km_h5_array *array, const char *name, km_error *error)
@@ -48,9 +48,14 @@ static km_code look_at_array(km_h5_array *array, const char *name, bool is_colle
         H5Pset_dxpl_mpio(array->transfer, H5FD_MPIO_COLLECTIVE);
     const H5T_class_t class = H5Tget_class(array->type);
     const size_t size = H5Tget_size(array->type);
-    array->value_size = size > sizeof(double) ? size : sizeof(double);
     if (class != H5T_INTEGER && class != H5T_FLOAT)
         return not_usable(array->dataset, name, "it does not hold numbers", error);
+    /* Conversion goes through the native type, which may be larger than that in the file. */
+    const hid_t native = H5Tget_native_type(array->type, H5T_DIR_ASCEND);
+    const size_t native_size = native >= 0 ? H5Tget_size(native) : 0;
+    array->value_size = size > native_size ? size : native_size;
+    if (native >= 0)
+        H5Tclose(native);
     if (find_shape(array, name, error) == KM_OK)
         find_chunks(array);
     return error->code;

@@ -33,6 +33,10 @@ static herr_t note_entry(unsigned depth, const H5E_error2_t *entry, void *unused
 /* Of a long report about a system call keeps what the system said. */
 static void shorten(char *reason)
 {
+    long long end, expected;
+    if (sscanf(reason, "truncated file: eof = %lld, sblock->base_addr = %*d, stored_eof = %lld",
+               &end, &expected) == 2)
+        snprintf(reason, sizeof noted.reason, "it ends after %lld of %lld bytes", end, expected);
     static const char before[] = "error message = '";
     const char *message = strstr(reason, before);
     if (message != NULL) {
@@ -76,8 +80,8 @@ static km_code check_readable(const char *path, km_error *error)
     struct stat status;
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0 || fstat(descriptor, &status) != 0 || km_fault("look at the file")) {
-        km_fail(error, KM_SYSTEM, "can't open the file (%s): %s; check its path and permissions",
-                path, strerror(errno));
+        km_fail(error, KM_SYSTEM, "can't open the file (%.*s): %s; check its path and permissions",
+                KM_PATH_SIZE, path, strerror(errno));
     } else if (S_ISDIR(status.st_mode)) {
         km_fail(error, KM_SYSTEM, "can't open the file (%s): it is a folder; name a file in it",
                 path);
@@ -138,11 +142,10 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
     if (check_readable(path, error) != KM_OK && comm == MPI_COMM_NULL)
         return error->code;
     if (comm == MPI_COMM_NULL && H5Fis_hdf5(path) <= 0)
-        return km_fail(
-            error, KM_DATA,
-            "not an HDF5 file (%s): it does not begin like one; tools/import.py converts "
-            "FITS, VOTable and CSV",
-            path);
+        return km_fail(error, KM_DATA,
+                       "not an HDF5 file (%s): it looks like %s; tools/import.py converts FITS, "
+                       "VOTable and CSV to HDF5",
+                       path, km_h5_identify(path));
     const hid_t access = access_list(comm);
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (!km_h5_note(*file) || km_fault("open the file"))

@@ -100,6 +100,15 @@ static const char *nearest_option(const char *text)
     return nearest;
 }
 
+/* Do several options begin with this? (getopt takes what only one begins with.) */
+static bool is_ambiguous(const char *name)
+{
+    int count = 0;
+    for (const km_option *option = km_fit_options; option->name != NULL; option++)
+        count += strncmp(option->name, name, strlen(name)) == 0;
+    return count > 1;
+}
+
 static km_code unknown_option(const char *text, km_error *error)
 {
     if (optopt >= FIRST_CODE)
@@ -109,6 +118,9 @@ static km_code unknown_option(const char *text, km_error *error)
     char name[64];
     snprintf(name, sizeof name, "%s", text + strspn(text, "-"));
     name[strcspn(name, "=")] = '\0';
+    if (is_ambiguous(name))
+        return km_fail(error, KM_USAGE,
+                       "ambiguous option (%s): several begin like that; write it in full", text);
     return km_fail(error, KM_USAGE,
                    "unknown option (%s): the nearest is --%s; see skymeans fit "
                    "--help",
@@ -169,9 +181,11 @@ static km_code take_rest(int argc, char **argv, km_options *options, km_error *e
     if (optind < argc)
         options->catalogue = argv[optind++];
     if (optind < argc)
-        return km_fail(error, KM_USAGE,
-                       "too many arguments (%s): fit takes one catalogue; options begin with -",
-                       argv[optind]);
+        return km_fail(
+            error, KM_USAGE,
+            "too many arguments (%s): fit takes one catalogue; options begin with -, and "
+            "lists have no blanks or are quoted",
+            argv[optind]);
     return check_required(options, error);
 }
 
@@ -223,7 +237,8 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
     *options = (km_options){0};
     if (argc < 2)
         km_fail(error, KM_USAGE,
-                "missing command: skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5, or "
+                "missing command: say what to do; as in skymeans fit CATALOGUE.h5 -k 8 -o "
+                "RESULT.h5, or "
                 "skymeans --help");
     else if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0)
         *action = KM_ACTION_HELP;

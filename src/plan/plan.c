@@ -18,7 +18,8 @@ static km_code choose_seeding_rows(km_plan *plan, const km_options *options, km_
     plan->seeding_rows = options->seeding_rows;
     if (plan->seeding_rows == 0)
         plan->seeding_rows = by_k > FEWEST_SEEDING_ROWS ? by_k : FEWEST_SEEDING_ROWS;
-    if (plan->seeding_rows < k)
+    if (options->seeding_rows > 0 && plan->seeding_rows < k &&
+        strcmp(options->seeding, "kmeans++") == 0)
         return km_fail(error, KM_USAGE,
                        "bad value (--seeding-rows %lld): fewer rows than clusters (-k %lld); ask "
                        "for more, best 16 a cluster",

@@ -3,19 +3,22 @@
 
 #include <stdio.h>
 
-static double megabytes(int64_t bytes)
+static double megabytes(double bytes)
 {
-    return 1e-6 * (double)bytes;
+    return 1e-6 * bytes;
 }
 
 static void print_shape(const km_options *options, const km_catalogue *catalogue)
 {
+    char path[KM_PATH_SIZE], table[KM_DATASET_SIZE];
     printf("\nskymeans: dry run, nothing is written\n\n");
-    printf("  catalogue   %s, %s: %lld rows, %.1f MB\n", catalogue->path, catalogue->table,
-           (long long)catalogue->n_rows, megabytes(catalogue->file_bytes));
+    printf("  catalogue   %s, %s: %lld rows, %.1f MB\n",
+           km_printable(catalogue->path, path, sizeof path),
+           km_printable(catalogue->table, table, sizeof table), (long long)catalogue->n_rows,
+           megabytes((double)catalogue->file_bytes));
     printf("  features    %lld:", (long long)catalogue->n_features);
     for (int64_t j = 0; j < catalogue->n_features && j < 12; j++)
-        printf(" %s", catalogue->names[j]);
+        printf(" %s", km_printable(catalogue->names[j], table, sizeof table));
     puts(catalogue->n_features > 12 ? " ..." : "");
     printf("  clusters    %lld\n", (long long)options->clusters);
 }
@@ -37,7 +40,7 @@ void km_dry_run_print(const km_options *options, const km_plan *plan, const km_c
                       int n_ranks)
 {
     const km_memory memory = km_plan_memory(plan, options, catalogue, n_ranks);
-    const int64_t program = km_memory_now();
+    const double program = (double)km_memory_now();
     print_shape(options, catalogue);
     print_plan(options, plan, catalogue, n_ranks);
     printf("  memory      %.1f MB a rank: program and libraries %.1f, samples %.1f, and the most "

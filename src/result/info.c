@@ -2,6 +2,7 @@
 #include "skymeans/catalogue.h"
 #include "skymeans/result.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *plural(int64_t n)
@@ -12,58 +13,52 @@ static const char *plural(int64_t n)
 /* ---- tables ------------------------------------------------------------------------------------
  */
 
-static void print_column(const km_column *column)
+/* A text from the file, padded to a width; whatever would confuse the terminal is replaced. */
+static void print_text(const char *text, int width)
 {
-    printf("    %-28s %-20s %-14s %s\n", column->name, column->type, column->units,
-           column->storage);
+    char room[KM_DATASET_SIZE];
+    printf("%-*s", width, km_printable(text, room, sizeof room));
 }
 
-/* The default choice of features. */
-static void print_floating_columns(const km_table *table)
+static void print_column(const char *name, const km_column *column)
 {
-    char name[KM_NAME_SIZE + 3];
-    const char *quote = "";
-    int64_t n_features = 0;
-    for (int64_t i = 0; i < table->n_columns && *quote == '\0'; i++) {
-        km_column_write_name(table->columns[i].name, name);
-        quote = table->columns[i].is_floating ? km_columns_quote(name) : quote;
-    }
-    for (int64_t i = 0; i < table->n_columns; i++) {
-        km_column_write_name(table->columns[i].name, name);
-        if (table->columns[i].is_floating && n_features++ == 0)
-            printf(" -c %s%s", quote, name);
-        else if (table->columns[i].is_floating)
-            printf(",%s", name);
-    }
-    printf("%s", n_features > 0 ? quote : "");
+    fputs("    ", stdout);
+    print_text(name, 29);
+    print_text(column->type, 21);
+    print_text(column->units, 15);
+    puts(column->storage);
 }
 
-/* The command line that would use the table, features chosen as the default is. */
-static void print_command(const char *path, const km_table *table, int64_t n_tables)
+/* The command line that would use the table. */
+static km_code print_command(const char *path, const km_table *table, int64_t n_tables,
+                             km_error *error)
 {
-    printf("    skymeans fit %s", path);
-    if (n_tables > 1)
-        printf(" -d '%s'", table->path);
-    if (table->is_array) {
-        printf(" -c 0:%lld", (long long)table->n_columns);
-    } else {
-        print_floating_columns(table);
+    char *columns = km_table_columns_text(table, error);
+    if (columns == NULL)
+        return error->code;
+    fputs("    skymeans fit ", stdout);
+    km_print_quoted(stdout, path);
+    if (n_tables > 1) {
+        fputs(" -d ", stdout);
+        km_print_quoted(stdout, table->path);
     }
+    fputs(" -c ", stdout);
+    km_print_quoted(stdout, columns);
     puts(" -k 8 -o result.h5\n");
+    free(columns);
+    return KM_OK;
 }
 
-static void print_table(const char *path, const km_table *table, int64_t n_tables)
+static void print_table(const char *path, const km_table *table, int64_t n_tables, km_error *error)
 {
-    printf("  %s: %s of %lld row%s, %lld column%s\n", table->path,
-           table->is_array ? "array" : "table", (long long)table->n_rows, plural(table->n_rows),
-           (long long)table->n_columns, plural(table->n_columns));
-    if (table->is_array)
-        printf("    every column                 %-20s %-14s %s\n", table->columns[0].type,
-               table->columns[0].units, table->columns[0].storage);
-    else
-        for (int64_t i = 0; i < table->n_columns; i++)
-            print_column(&table->columns[i]);
-    print_command(path, table, n_tables);
+    fputs("  ", stdout);
+    print_text(table->path, 0);
+    printf(": %s of %lld row%s, %lld column%s\n", table->is_array ? "array" : "table",
+           (long long)table->n_rows, plural(table->n_rows), (long long)table->n_columns,
+           plural(table->n_columns));
+    for (int64_t i = 0; i < (table->is_array ? 1 : table->n_columns); i++)
+        print_column(table->is_array ? "every column" : table->columns[i].name, &table->columns[i]);
+    print_command(path, table, n_tables, error);
 }
 
 static km_code print_tables(const char *path, hid_t file, km_error *error)
@@ -77,10 +72,10 @@ static km_code print_tables(const char *path, hid_t file, km_error *error)
                path);
     else
         printf("%s: %lld table%s\n\n", path, (long long)tables.count, plural(tables.count));
-    for (int64_t i = 0; i < tables.count; i++)
-        print_table(path, &tables.tables[i], tables.count);
+    for (int64_t i = 0; i < tables.count && error->code == KM_OK; i++)
+        print_table(path, &tables.tables[i], tables.count, error);
     km_tables_free(&tables);
-    return KM_OK;
+    return error->code;
 }
 
 /* ---- results -----------------------------------------------------------------------------------
@@ -96,7 +91,9 @@ static void print_attribute_text(hid_t object, const char *name)
 {
     char text[512];
     km_h5_read_text(object, name, text, sizeof text);
-    printf("  %-14s %s\n", name, text);
+    printf("  %-14s ", name);
+    print_text(text, 0);
+    putchar('\n');
 }
 
 static void print_attribute_number(hid_t object, const char *name)
@@ -112,9 +109,13 @@ static km_code print_sizes(hid_t file, km_error *error)
     if (km_h5_open_array(file, "sizes", false, &sizes, error) != KM_OK)
         return error->code;
     const int64_t shown = sizes.n_rows < 20 ? sizes.n_rows : 20;
-    double *values = km_allocate(shown, sizes.value_size, "sizes of the clusters", error);
+    double *values =
+        km_allocate(shown, km_h5_value_size(&sizes, KM_FLOAT64), "sizes of the clusters", error);
+    km_error why = {0};
     if (values != NULL &&
-        km_h5_read_rows(&sizes, (km_rows){0, shown}, 0, 1, KM_FLOAT64, values, error) == KM_OK) {
+        km_h5_read_rows(&sizes, (km_rows){0, shown}, 0, 1, KM_FLOAT64, values, &why) != KM_OK) {
+        km_fail(error, why.code, "can't read the result (sizes): %s; copy it again", why.text);
+    } else if (values != NULL) {
         printf("  %-14s", "sizes");
         for (int64_t c = 0; c < shown; c++)
             printf(" %.0f", values[c]);

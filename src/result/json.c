@@ -2,18 +2,36 @@
 
 #include <math.h>
 
-/* A text in quotes; bytes above ASCII go through, as UTF-8 does. */
+/* Bytes of the UTF-8 character that begins here; 0 if none does. */
+static int utf8_length(const unsigned char *text)
+{
+    const int length = text[0] < 0x80   ? 1
+                       : text[0] < 0xc2 ? 0
+                       : text[0] < 0xe0 ? 2
+                       : text[0] < 0xf0 ? 3
+                       : text[0] < 0xf5 ? 4
+                                        : 0;
+    for (int i = 1; i < length; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    return length;
+}
+
+/* A text in quotes; what is not UTF-8 becomes the replacement character. */
 static void quote(FILE *file, const char *text)
 {
     fputc('"', file);
-    for (; *text != '\0'; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(file, "\\%c", c);
-        else if (c < 0x20)
-            fprintf(file, "\\u%04x", c);
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0';) {
+        const int length = utf8_length(c);
+        if (*c == '"' || *c == '\\')
+            fprintf(file, "\\%c", *c);
+        else if (*c < 0x20)
+            fprintf(file, "\\u%04x", *c);
+        else if (length == 0)
+            fputs("\\ufffd", file);
         else
-            fputc(c, file);
+            fwrite(c, 1, (size_t)length, file);
+        c += length > 0 ? length : 1;
     }
     fputc('"', file);
 }

@@ -121,9 +121,13 @@ km_code km_metrics_write(km_output *output, const km_record *record, const km_re
     put_all(memory, record, report);
     if (fclose(memory) != 0)
         km_fail(error, KM_MEMORY, "out of memory (metrics record): use fewer iterations");
-    else if (!write_text(output->beside, text, size) || !is_same_text(output->beside, text, size))
+    else if (!write_text(output->beside, text, size))
         km_fail(error, KM_SYSTEM, "can't write the metrics (%s): %s; is the disk full?",
                 record->options->metrics, strerror(errno));
+    else if (!is_same_text(output->beside, text, size))
+        km_fail(error, KM_SYSTEM,
+                "can't write the metrics (%s): they read back differently; is the disk full?",
+                record->options->metrics);
     free(text);
     return error->code;
 }

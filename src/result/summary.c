@@ -11,12 +11,14 @@ static void print_head(const km_record *record, int n_ranks)
     const km_catalogue *catalogue = record->catalogue;
     const km_options *options = record->options;
     const km_fit *fit = record->fit;
+    char path[KM_PATH_SIZE], table[KM_DATASET_SIZE];
     printf("\nskymeans: %lld clusters of %lld rows\n\n", (long long)options->clusters,
            (long long)record->n_used);
     printf("  catalogue   %s, %s: %lld rows, %lld used, %lld dropped (missing values)\n",
-           catalogue->path, catalogue->table, (long long)catalogue->n_rows,
+           km_printable(catalogue->path, path, sizeof path),
+           km_printable(catalogue->table, table, sizeof table), (long long)catalogue->n_rows,
            (long long)record->n_used, (long long)record->n_missing);
-    printf("  result      %s\n", options->output);
+    printf("  result      %s\n", km_printable(options->output, path, sizeof path));
     printf("  run         %d rank%s, %s kernel, %s\n", n_ranks, n_ranks == 1 ? "" : "s",
            record->plan->kernel->name,
            record->samples->precision == KM_FLOAT32 ? "float32" : "float64");
@@ -36,9 +38,10 @@ static void print_clusters(const km_record *record)
     const int64_t k = record->options->clusters, d = record->catalogue->n_features;
     const int64_t n_features = d < MOST_FEATURES ? d : MOST_FEATURES;
     const int64_t n_clusters = k < MOST_CLUSTERS ? k : MOST_CLUSTERS;
+    char room[KM_NAME_SIZE];
     printf("  cluster         size   share");
     for (int64_t j = 0; j < n_features; j++)
-        printf("  %12.12s", record->catalogue->names[j]);
+        printf("  %12.12s", km_printable(record->catalogue->names[j], room, sizeof room));
     puts(n_features < d ? "  ..." : "");
     for (int64_t c = 0; c < n_clusters; c++) {
         const int64_t size = record->fit->sizes[c];

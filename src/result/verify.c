@@ -120,7 +120,8 @@ static void check_centers(struct check *check)
         }
     }
     if (n_different > 0)
-        complain(check, "coordinates of centers that are no means", (long long)n_different, 0);
+        complain(check, "coordinates of centers that are not the mean of their rows",
+                 (long long)n_different, 0);
 }
 
 static void check_inertia(struct check *check)
@@ -134,7 +135,8 @@ static void check_inertia(struct check *check)
     km_sum_long_double(check->comm, &sum, 1);
     const double found = ldexp((double)sum, 2 * record->transform->exponent);
     const double allowed = (1e-14 + (double)record->n_used * 0x1p-63) * found;
-    if (!(fabs(found - record->fit->inertia) <= allowed))
+    if (found != record->fit->inertia && /* both may be infinite */
+        !(fabs(found - record->fit->inertia) <= allowed))
         km_fail(check->error, KM_INTERNAL,
                 "verification FAILED (%s): inertia: %.17g, not %.17g; please report this with the "
                 "command line",
@@ -145,7 +147,11 @@ static void check_checksum(struct check *check)
 {
     const uint64_t found = km_checksum(check->record, check->labels, check->comm);
     if (found != check->record->checksum)
-        complain(check, "checksum", (long long)check->record->checksum, (long long)found);
+        km_fail(check->error, KM_INTERNAL,
+                "verification FAILED (%s): checksum: %016llx, not %016llx; please report this with "
+                "the command line",
+                check->record->options->output, (unsigned long long)check->record->checksum,
+                (unsigned long long)found);
 }
 
 km_code km_verify(km_record *record, MPI_Comm comm, km_error *error)

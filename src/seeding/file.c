@@ -41,11 +41,12 @@ static const km_table *choose_array(const km_tables *tables, const char *name, c
     }
     if (name == NULL && count == 1)
         return only;
-    km_fail(error, KM_DATA,
-            "no first centers (%s, dataset %s): %s; name a two-dimensional array, as in FILE:/path",
-            file, name != NULL ? name : "/centers",
-            name != NULL || count == 0 ? "there is no such two-dimensional array"
-                                       : "there are several arrays to choose from");
+    km_fail(
+        error, KM_DATA,
+        "which first centers (%s, dataset %s): %s; name a two-dimensional array, as in FILE:/path",
+        file, name != NULL ? name : "/centers",
+        name != NULL || count == 0 ? "there is no such two-dimensional array"
+                                   : "there are several arrays, and none has that name");
     return NULL;
 }
 
@@ -60,9 +61,15 @@ static km_code read_array(const km_seeding_task *task, hid_t file, const char *n
     if (array.n_rows != k || array.n_columns != d)
         wrong_shape(task, array.n_rows, array.n_columns, error);
     else
-        values = km_allocate(k * d, array.value_size, "first centers", error);
-    if (values != NULL &&
-        km_h5_read_rows(&array, (km_rows){0, k}, 0, d, KM_FLOAT64, values, error) == KM_OK)
+        values = km_allocate(k * d, km_h5_value_size(&array, KM_FLOAT64), "first centers", error);
+    km_error why = {0};
+    if (values != NULL)
+        km_h5_read_rows(&array, (km_rows){0, k}, 0, d, KM_FLOAT64, values, &why);
+    if (why.code != KM_OK)
+        km_fail(error, why.code,
+                "can't read the first centers (%s, %s): %s; copy the file again, or choose another",
+                task->file, name, why.text);
+    else if (values != NULL)
         memcpy(centers, values, (size_t)(k * d) * sizeof *centers);
     free(values);
     km_h5_close_array(&array);
@@ -113,8 +120,11 @@ static km_code read_text(const km_seeding_task *task, double *centers, km_error 
     size_t size = 0;
     FILE *file = fopen(task->file, "r");
     if (file == NULL)
-        return km_fail(error, KM_SYSTEM, "can't open the first centers (%s): %s", task->file,
-                       strerror(errno));
+        return km_fail(
+            error, KM_SYSTEM,
+            "can't open the first centers (%s): %s; --seeding takes kmeans++, random, or a "
+            "readable file",
+            task->file, strerror(errno));
     double *extra = km_allocate(d, sizeof *extra, "first centers", error);
     int64_t count = 0;
     for (int64_t n = 1; error->code == KM_OK && getline(&line, &size, file) >= 0; n++) {
@@ -126,13 +136,17 @@ static km_code read_text(const km_seeding_task *task, double *centers, km_error 
                 "a method say --seeding kmeans++ or random",
                 task->file, (long long)n);
         else if (n_values > 0 && n_values != d)
-            wrong_shape(task, count + 1, n_values, error);
+            km_fail(error, KM_DATA,
+                    "wrong number of values (%s, line %lld): it has %lld where the features are "
+                    "%lld; put one center on each line",
+                    task->file, (long long)n, (long long)n_values, (long long)d);
         else if (n_values > 0)
             count++;
     }
     if (ferror(file))
-        km_fail(error, KM_SYSTEM, "can't read the first centers (%s): %s", task->file,
-                strerror(errno));
+        km_fail(error, KM_SYSTEM,
+                "can't read the first centers (%s): %s; copy the file again, or choose another",
+                task->file, strerror(errno));
     if (error->code == KM_OK && count != k)
         wrong_shape(task, count, d, error);
     free(extra);
@@ -180,8 +194,8 @@ static km_code read_centers(const km_seeding_task *task, double *centers, km_err
 static void check_file(const char *path, km_error *error)
 {
     struct stat status;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-        errno = EISDIR;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
     else if (access(path, R_OK) == 0)
         return;
     km_fail(error, KM_SYSTEM,

@@ -1,0 +1,350 @@
+"""Every error and warning of the program, provoked from outside where that is possible.
+
+All texts go to messages.txt in the build directory, to be read as a stranger would; each has to
+have the form WHAT (WHERE): WHY; TRY. The formats are read from the sources, so that a new message
+needs a row here, or a reason why it can't have one.
+"""
+import glob
+import os
+import re
+import socket
+import subprocess
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+
+import h5py
+import numpy as np
+
+from program import BINARY, ROOT, ProgramTest, Run, blobs, run, run_all, write_array, write_columns
+
+FAULTS = os.path.join(os.path.dirname(BINARY), "faults", "skymeans")
+TEXTS = os.path.join(os.path.dirname(BINARY), "messages.txt")
+LONG = "x/" * 2100
+
+
+def fit_of(catalogue, *options):
+    return "fit", catalogue, "-k", "3", "-o", "out.h5", "--overwrite", *options
+
+
+def fit(*options):
+    return fit_of("in.h5", *options)
+
+
+
+# Exit code, how the message begins, and the command line that provokes it.
+ROWS = [
+    # the command line
+    (2, "missing command"),
+    (2, "unknown command (fti)", "fti", "in.h5"),
+    (2, "missing argument: the file", "info"),
+    (2, "too many arguments (b.h5)", "info", "a.h5", "b.h5"),
+    (2, "missing argument: the catalogue", "fit", "-k", "3"),
+    (2, "missing argument: the number of clusters", "fit", "in.h5"),
+    (2, "missing argument: the result file", "fit", "in.h5", "-k", "3"),
+    (2, "too many arguments (more.h5)", *fit("more.h5")),
+    (2, "unknown option (-x)", *fit("-x")),
+    (2, "unknown option (--sclae)", *fit("--sclae", "none")),
+    (2, "unknown option (--seedings=random)", *fit("--seedings=random")),
+    (2, "ambiguous option (--m)", *fit("--m", "drop")),
+    (2, "missing value (-k)", "fit", "in.h5", "-o", "out.h5", "-k"),
+    (2, "missing value (--scale)", *fit("--scale")),
+    (2, "bad value (--verify=yes)", *fit("--verify=yes")),
+    (2, "bad value (--clusters many)", *fit("-k", "many")),
+    (2, "bad value (--clusters 0)", *fit("-k", "0")),
+    (2, "bad value (--seeding-rows few)", *fit("--seeding-rows", "few")),
+    (2, "bad value (--random-seed -1)", *fit("--random-seed", "-1")),
+    (2, "bad value (--tolerance nan)", *fit("--tolerance", "nan")),
+    (2, "bad value (--scale big)", *fit("--scale", "big")),
+    (2, "bad value (--output '')", *fit("-o", "")),
+    (2, "bad value (--kernel fast)", *fit("--kernel", "fast")),
+    (2, "bad value (--seeding-rows 2)", *fit("--seeding-rows", "2")),
+    (2, "contradiction (--quiet --verbose)", *fit("--quiet", "--verbose")),
+    (2, "contradiction (--ranks)", *fit("--ranks", "4")),
+    (2, "empty name in the list of columns", *fit("-c", "0,,1")),
+    # outputs
+    (2, "output exists (in.h5)", *fit("-o", "in.h5")),
+    (2, "output exists (in.h5)", *fit("--metrics", "in.h5")),
+    (2, "output exists (old.h5)", "fit", "in.h5", "-k", "3", "-o", "old.h5"),
+    (2, "output exists (folder)", *fit("-o", "folder")),
+    (4, "can't write the file (x/x/x", *fit("-o", LONG)),
+    (4, "can't write the file (folder/)", *fit("-o", "folder/")),
+    (4, "can't write the file (none/out.h5)", *fit("-o", "none/out.h5")),
+    (4, "can't write the file (in.h5/out.h5)", *fit("-o", "in.h5/out.h5")),
+    (4, "can't write the file (none/m.json)", *fit("--metrics", "none/m.json")),
+    # files that are read
+    (4, "can't open the file (none.h5)", "info", "none.h5"),
+    (4, "can't open the file (none.h5)", *fit_of("none.h5")),
+    (4, "can't open the file (folder)", "info", "folder"),
+    (4, "can't open the file (x/x/x", "info", LONG),
+    (4, "can't open the file (x/x/x", *fit_of(LONG)),
+    (4, f"can't open the file ({'n' * 220})", *fit_of("n" * 220)),
+    (3, "not an HDF5 file (empty.h5)", *fit_of("empty.h5")),
+    (3, "not an HDF5 file (text.h5)", *fit_of("text.h5")),
+    (3, "not an HDF5 file (text.h5)", "info", "text.h5"),
+    (3, "damaged HDF5 file (half.h5)", *fit_of("half.h5")),
+    (3, "damaged HDF5 file (bad.h5)", *fit_of("bad.h5")),
+    (3, "damaged HDF5 file (half.h5)", "info", "half.h5"),
+    (3, "no table in the file (nothing.h5)", *fit_of("nothing.h5")),
+    (3, "which table (two.h5)", *fit_of("two.h5")),
+    (3, "which table (many.h5)", *fit_of("many.h5")),
+    (3, "no such table (two.h5, dataset c)", *fit_of("two.h5", "-d", "c")),
+    (3, "no rows (none-in.h5", *fit_of("none-in.h5")),
+    (3, "more clusters than rows (in.h5", *fit("-k", "101")),
+    (3, "no such column (in.h5, /points, column 2)", *fit("-c", "2")),
+    (3, "no such column (table.h5, /table/columns, column bp_pr)",
+     *fit_of("table.h5", "-c", "bp_pr")),
+    (3, "not a number (table.h5, /table/columns, column name)", *fit_of("table.h5", "-c", "name")),
+    (3, "no feature by default (int.h5, /table/columns)", *fit_of("int.h5")),
+    (3, "can't read the catalogue (chunk.h5, /points, rows 0 to 99, rank 0)", *fit_of("chunk.h5")),
+    (3, "can't read the dataset (odd.h5, ", "info", "odd.h5"),
+    (5, "out of memory (samples of this rank)", *fit_of("huge.h5")),
+    # values
+    (3, "missing value (nan.h5, /points, row 0, column 1)",
+     *fit_of("nan.h5", "--missing", "error")),
+    (3, "no usable row (nan.h5, /points)", *fit_of("nan.h5")),
+    (3, "more clusters than usable rows (nan.h5, /points)",
+     *fit_of("nan.h5", "-c", "0", "-k", "99")),
+    (3, "values out of range (column 1)", *fit_of("far.h5")),
+    # first centers
+    (4, "can't open the first centers (none.txt)", *fit("--seeding", "none.txt")),
+    (4, "can't open the first centers (folder)", *fit("--seeding", "folder")),
+    (4, "can't open the first centers (socket)", *fit("--seeding", "socket")),
+    (4, "can't read the first centers (/proc/self/mem)", *fit("--seeding", "/proc/self/mem")),
+    (3, "wrong shape of the first centers (few.txt)", *fit("--seeding", "few.txt")),
+    (3, "wrong shape of the first centers (in.h5)", *fit("--seeding", "in.h5")),
+    (3, "not a number (words.txt, line 2)", *fit("--seeding", "words.txt")),
+    (3, "bad first centers (inf.h5, center 1, value 0)", *fit("--seeding", "inf.h5")),
+    (3, "no first centers (two.h5, dataset /centers)", *fit("--seeding", "two.h5")),
+    (3, "no first centers (two.h5, dataset /c)", *fit("--seeding", "two.h5:/c")),
+    (3, "not an HDF5 file (few.txt)", *fit("--seeding", "few.txt:/c")),
+    (3, "damaged HDF5 file (half.h5)", *fit("--seeding", "half.h5")),
+    (3, "can't read the first centers (centers.h5", *fit("--seeding", "centers.h5")),
+    # warnings
+    (0, "not converged (out.h5)", *fit("--max-iterations", "1")),
+    (0, "empty clusters (out.h5)", *fit_of("same.h5")),
+]
+
+# The same for the program that fails on purpose; before the command line the place of the failure.
+FAULT_ROWS = [
+    (4, "can't write the file (out.h5)", "create the output", *fit()),
+    (4, "can't write the file (out.h5)", "sync the output", *fit()),
+    (4, "can't name the file (out.h5)", "name the output", *fit()),
+    (4, "can't write the result (out.h5)", "write the contents", *fit()),
+    (4, "can't write the result (out.h5, labels, rows 0 to 99, rank 0)", "write rows", *fit()),
+    (4, "can't write the metrics (m.json)", "write the metrics", *fit("--metrics", "m.json")),
+]
+
+# Formats without a row, by their beginning.
+UNPROVOKED = {
+    "%s": "what HDF5 says, for others to put into their messages",
+    "out of memory (metrics record)": "one allocation among many; test_faults_program.py has it",
+    "damaged HDF5 file: %s": "a file without a root group is not opened in the first place",
+    "too many rows to gather": "takes 2^31 rows drawn for the seeding",
+    "can't make the file durable": "takes a folder that can be written but not synced",
+    "verification FAILED (%s): %s": "takes an error of the program; test_result.c has it",
+    "verification FAILED (%s): inertia": "takes an error of the program; test_result.c has it",
+}
+
+COMMAND_LINE = "where is the command line, which is short"
+SAYS_WHAT = "why and what to try are one"
+
+# Formats that may lack a part, by their beginning.
+WITHOUT_WHERE = {"missing command": COMMAND_LINE, "missing argument": COMMAND_LINE}
+WITHOUT_TRY = {
+    "missing command": SAYS_WHAT,
+    "unknown option (-%c)": SAYS_WHAT,
+    "missing value (%s): see": SAYS_WHAT,
+    "bad value (--%s %s): it takes": SAYS_WHAT,
+    "bad value (%s): the option takes none": SAYS_WHAT,
+    "contradiction (--quiet": SAYS_WHAT,
+    "empty name in the list": SAYS_WHAT,
+    "too many arguments (%s): info": SAYS_WHAT,
+    "no such table": SAYS_WHAT,
+}
+
+# ---- formats in the sources ----------------------------------------------------------------------
+
+LITERAL = r'"((?:[^"\\]|\\.)*)"'
+CALL = re.compile(rf'\bkm_(?:fail|warn)\([^";{{]*((?:{LITERAL}\s*)+)')
+CONVERSION = re.compile(r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j)?[a-zA-Z]")
+DEFINITIONS = {"error.c": "km_fail", "log.c": "km_warn"}
+
+
+def formats():
+    """Every format of an error or a warning: a set of texts."""
+    found, n_calls = set(), 0
+    for path in glob.glob(os.path.join(ROOT, "src", "**", "*.c"), recursive=True):
+        with open(path, encoding="utf-8") as file:
+            code = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
+        n_calls += len(re.findall(r"\bkm_(?:fail|warn)\(", code))
+        n_calls -= os.path.basename(path) in DEFINITIONS
+        for call in CALL.finditer(code):
+            n_calls -= 1
+            found.add("".join(re.findall(LITERAL, call.group(1))).replace('\\"', '"'))
+    if n_calls != 0:
+        raise AssertionError(f"{n_calls} calls of km_fail or km_warn have no format that is seen")
+    return found
+
+
+def format_of(message, all_formats):
+    """The format with most words of its own among those that a message can come from."""
+    fitting = [text for text in all_formats if re.fullmatch(
+        ".*".join(re.escape(part) for part in CONVERSION.split(text)), message, re.DOTALL)]
+    return max(fitting, key=lambda text: len(CONVERSION.sub("", text)), default="%s")
+
+
+def begins_with_one_of(text, beginnings):
+    return any(text == key if key == "%s" else text.startswith(key) for key in beginnings)
+
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+
+class Messages(ProgramTest):
+
+    def setUp(self):
+        super().setUp()
+        self.write_catalogues()
+        self.write_damaged()
+        self.write_first_centers()
+        os.mkdir("folder")
+        write_text("old.h5", "precious")
+        write_text("empty.h5", "")
+        write_text("text.h5", "x,y\n1,2\n")
+
+    @staticmethod
+    def write_catalogues():
+        values = blobs(100, 2)
+        write_array("in.h5", values)
+        for name in "ab":
+            write_array("two.h5", values[:3], name=name)
+        for i in range(50):
+            write_array("many.h5", values[:3], name=f"table-number-{i:02d}")
+        write_columns("table.h5", {"bp_rp": values[:, 0], "name": np.full(100, b"text")})
+        write_columns("int.h5", {"n": np.arange(100)})
+        write_array("same.h5", np.ones((100, 2)))
+        write_array("n" * 220, values)
+        write_array("none-in.h5", np.zeros((0, 2)))
+        write_array("far.h5", [[0, -1.7e308], [0, 1.7e308], [0, 0]])
+        values[:, 1] = np.nan
+        values[50:, 0] = np.inf
+        write_array("nan.h5", values)
+        with h5py.File("nothing.h5", "w"):
+            pass
+        with h5py.File("huge.h5", "w") as file:
+            file.create_dataset("p", shape=(10 ** 18, 2), dtype="f4", chunks=(2 ** 20, 2))
+
+    @staticmethod
+    def write_damaged():
+        with open("in.h5", "rb") as file:
+            good = file.read()
+        for name, data in (("half.h5", good[:len(good) // 2]),
+                           ("bad.h5", good[:8] + b"\xff" * 88 + good[96:])):
+            with open(name, "wb") as file:
+                file.write(data)
+        for name, rows in (("chunk.h5", 100), ("centers.h5", 3)):
+            write_array(name, blobs(rows, 2), chunks=(rows, 2), compression="gzip")
+            with h5py.File(name, "r") as file:
+                info = file["points"].id.get_chunk_info(0)
+            with open(name, "r+b") as file:
+                file.seek(info.byte_offset)
+                file.write(b"\xff" * info.size)
+        with h5py.File("odd.h5", "w") as file:  # looks like a result
+            file["centers"], file["labels"], file["sizes"] = np.zeros((2, 2)), np.zeros(5), 7
+            file.attrs["checksum"] = "0"
+
+    def write_first_centers(self):
+        write_text("few.txt", "0 0\n1 1\n")
+        write_text("words.txt", "0 0\n1 one\n2 2\n")
+        write_array("inf.h5", [[0, 0], [np.inf, 1], [2, 2]])
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind("socket")
+
+    @staticmethod
+    def run_with_fault(place, *arguments):
+        done = subprocess.run([FAULTS, *arguments], env={**os.environ, "KM_FAULT": place},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=20, check=False)
+        return Run((*arguments, f"[{place}: fails]"), 1, done.returncode, done.stdout, done.stderr)
+
+    @staticmethod
+    def run_into_an_output_that_appears():
+        """Outputs are checked before the features are said, and again at the end."""
+        write_array("large.h5", blobs(200_000, 2))
+        arguments = ["fit", "large.h5", "-k", "50", "-o", "new.h5", "--tolerance", "0",
+                     "--max-iterations", "100"]
+        with subprocess.Popen([BINARY, *arguments], stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            err = process.stderr.readline()
+            write_text("new.h5", "appears")
+            out, rest = process.communicate(timeout=20)
+        return Run(arguments, 1, process.returncode, out, err + rest)
+
+    def provoke(self):
+        """Pairs of expectation and run, each run with what it says."""
+        rows = [(code, begin, lambda arguments=arguments: run(*arguments))
+                for code, begin, *arguments in ROWS]
+        rows += [(code, begin, lambda arguments=arguments: self.run_with_fault(*arguments))
+                 for code, begin, *arguments in FAULT_ROWS if os.path.exists(FAULTS)]
+        rows.append((2, "output exists (new.h5): it appeared",
+                     self.run_into_an_output_that_appears))
+        return zip([row[:2] for row in rows], run_all([row[2] for row in rows]))
+
+    def message_of(self, finished):
+        """The text of the only error or warning, without its prefix."""
+        kind = "error" if finished.code else "warning"
+        found = re.findall("^skymeans: (error|warning): (.*)$", finished.err, re.MULTILINE)
+        self.assertEqual([name for name, _ in found], [kind], finished)
+        if finished.code:
+            self.assertEqual(finished.err.splitlines()[-1], f"skymeans: error: {found[0][1]}")
+        return found[0][1]
+
+    def check_form(self, message, text):
+        """WHAT (WHERE): WHY; TRY, of a message with this format."""
+        where = "" if begins_with_one_of(text, WITHOUT_WHERE) else r" \(\S.*\S?\)"
+        ending = r".*[^\s;]; \S.*[^\s.](?: \.\.\.)?"
+        if begins_with_one_of(text, WITHOUT_TRY):
+            ending = r"[^;]*\S"
+        self.assertRegex(message, rf"\A[a-z][^(]*[a-zA-Z]{where}: \S{ending}\Z")
+        self.assertNotRegex(message, r"\(null\)|%|\bSuccess\b|no reason|  |[\x00-\x1f\ufffd]")
+
+    def test_all(self):
+        all_formats, provoked, texts = formats(), set(), []
+        for (code, begin), finished in self.provoke():
+            with self.subTest(message=begin):
+                self.assertEqual(finished.code, code, finished)
+                message = self.message_of(finished)
+                text = format_of(re.sub(r" \[rank \d+ of \d+\]$", "", message), all_formats)
+                provoked.add(text)
+                words = [str(word) for word in finished.arguments]
+                command = " ".join(word if len(word) < 40 else word[:9] + "..." for word in words)
+                texts.append(f"skymeans {command}\n  {code}: {message[:600]}\n")
+                self.assertTrue(message.startswith(begin), f"{begin}\n{message}")
+                self.check_form(message, text)
+        with open(TEXTS, "w", encoding="utf-8") as file:
+            file.writelines(texts)
+        if os.path.exists(FAULTS):
+            self.check_complete(all_formats, provoked)
+
+    def check_complete(self, all_formats, provoked):
+        """Every format has a row or a reason, and not both; no list has what isn't there."""
+        reasoned = {text for text in all_formats if begins_with_one_of(text, UNPROVOKED)}
+        provoked -= {"%s"}  # which any message comes from
+        self.assertEqual(all_formats - provoked - reasoned, set(), "need a row")
+        self.assertEqual(provoked & reasoned, set(), "have a row and a reason for having none")
+        for listed in (UNPROVOKED, WITHOUT_WHERE, WITHOUT_TRY):
+            for key in listed:
+                self.assertTrue(any(begins_with_one_of(text, [key]) for text in all_formats),
+                                f"no message begins with {key}")
+
+
+def write_text(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+if __name__ == "__main__":
+    unittest.main()
