@@ -53,8 +53,18 @@ $(BUILD)/%.o: src/%.c $(BUILD)/hdf5.libs
 	@echo "  CC    $<"
 	$(Q)$(CC) $(flags) $(extra) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP -c -o $@ $<
 
+# What is built with changes with these words, and when the commit changes, so does the version.
+.PHONY: always
+$(BUILD)/compiler: always
+	@mkdir -p $(@D)
+	@echo '$(CC) $(flags) $(HDF5_DIR)' | cmp -s - $@ || echo '$(CC) $(flags) $(HDF5_DIR)' >$@
+$(BUILD)/commit: always
+	@mkdir -p $(@D)
+	@echo '$(commit)' | cmp -s - $@ || echo '$(commit)' >$@
+$(BUILD)/base/version.o: $(BUILD)/commit
+
 # Where parallel HDF5 is; says what is wrong if it isn't anywhere.
-$(BUILD)/hdf5.libs: tools/find-hdf5.sh
+$(BUILD)/hdf5.libs: tools/find-hdf5.sh $(BUILD)/compiler
 	@mkdir -p $(@D)
 	@CC='$(CC)' tools/find-hdf5.sh $(BUILD)/hdf5.cflags $@
 

@@ -4,6 +4,7 @@
  * ranks; the first that fails ends the run, and one rank says why. */
 #include "skymeans/result.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,7 +162,7 @@ static km_code verify(story *s)
     return km_verify(&s->record, s->comm, &s->error);
 }
 
-/* Both files appear, or none: they are complete before the first gets its name. */
+/* Both files are complete before the first gets its name; metrics appear only with their result. */
 static km_code write_outputs(story *s)
 {
     km_output result = {0}, metrics = {0};
@@ -170,11 +171,12 @@ static km_code write_outputs(story *s)
     km_result_write(&result, &s->record, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_WRITE, start);
     s->report = km_report_gather(&s->timers, s->bytes_read, s->comm);
-    if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL &&
-        km_metrics_write(&metrics, &s->record, &s->report, &s->error) == KM_OK)
-        km_output_publish(&metrics, may_replace, &s->error);
+    if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
+        km_metrics_write(&metrics, &s->record, &s->report, &s->error);
     if (is_writer && s->error.code == KM_OK)
         km_output_publish(&result, may_replace, &s->error);
+    if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
+        km_output_publish(&metrics, may_replace, &s->error);
     km_output_discard(&metrics);
     km_output_discard(&result);
     return km_agree(s->comm, &s->error);
@@ -190,8 +192,8 @@ static void warn(const story *s)
                 s->fit.n_iterations == 1 ? "" : "s");
     if (s->fit.n_empty > 0)
         km_warn(&s->log,
-                "empty clusters (%s): %lld of %lld have no rows, since there are fewer distinct "
-                "rows than clusters; lower -k",
+                "empty clusters (%s): %lld of %lld have no rows; lower -k, which may be more than "
+                "there are distinct rows",
                 s->options.output, (long long)s->fit.n_empty, (long long)s->options.clusters);
 }
 
@@ -268,7 +270,10 @@ static km_code run(story *s, int argc, char **argv)
         printf("skymeans %s (%s)\n", KM_VERSION, km_git_commit());
     else if (s->log.is_speaker)
         km_help_print(action);
-    return s->error.code;
+    if (s->log.is_speaker && (fflush(stdout) != 0 || ferror(stdout)))
+        km_fail(&s->error, KM_SYSTEM, "can't print (standard output): %s; is the disk full?",
+                strerror(errno));
+    return km_agree(s->comm, &s->error);
 }
 
 int main(int argc, char **argv)

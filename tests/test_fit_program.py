@@ -511,6 +511,35 @@ class Input(ProgramTest):
             self.assertGreater((squares.argmin(axis=1) == result.labels).mean(), 0.999)
 
 
+class Extremes(ProgramTest):
+    """Data that once broke something; --verify derives the answer again."""
+
+    def check_sizes(self, values, sizes, *options):
+        write_array("in.h5", values)
+        for ranks in (1, 3):
+            _, result = self.fit("in.h5", len(sizes), "--verify", *options, ranks=ranks)
+            self.assertEqual(sorted(result.sizes), sorted(sizes))
+
+    def test_distances_near_the_smallest_numbers(self):
+        self.check_sizes(np.repeat([[0., 0.], [1e-150, 1e-150], [1., 1.]], 10, axis=0), [20, 10])
+
+    def test_a_large_constant_does_not_hide_the_others(self):
+        groups = np.repeat([0., 1.], 50)
+        self.check_sizes(np.column_stack([np.full(100, 1e30), groups]).astype("f4"), [50, 50])
+
+    def test_thousands_of_features(self):
+        values = np.repeat(np.eye(2, 5000, dtype="f4"), [3, 5], axis=0)
+        self.check_sizes(values, [3, 5])
+        with h5py.File("out.h5") as file:
+            self.assertEqual(len(file["centers"].attrs["features"]), 5000)
+
+    def test_an_alias_does_not_win_over_a_name(self):
+        write_columns("in.h5", {"a": np.arange(10.)}, form="table/columns/{}")
+        write_columns("in.h5", {"b": np.arange(20.)}, form="table/{}")
+        _, result = self.fit("in.h5", 2, "-d", "/table")
+        self.assertEqual(result.n_rows, 20)
+
+
 class Options(ProgramTest):
 
     def setUp(self):
@@ -523,7 +552,8 @@ class Options(ProgramTest):
         self.check(result, self.points)
         self.assertEqual((result.converged, result.n_iterations, result.stop_reason),
                          (0, 3, "max-iterations"))
-        self.assertRegex(finished.err, r"\nskymeans: warning: not converged \(out.h5\): 3 iter")
+        self.assertRegex(finished.err, r"\nskymeans: warning: not converged \(out.h5\): "
+                                       r"it stopped after 3 iterations;")
         self.assertEqual(parse_summary(finished.out)["stopped"],
                          ("3", "max-iterations", "not converged"))
 
@@ -832,12 +862,15 @@ class DataErrors(ProgramTest):
         write_array("several.h5", np.zeros((3, 2)), name="b")
         os.mkdir("folder")
         expected = {"few.txt": "wrong shape.*few.txt.* 2 centers.* 3 of 2",
-                    "many.txt": "wrong shape.* 4 centers", "wide.txt": "wrong shape.* 3 values",
-                    "ragged.txt": "wrong shape.* 1 values", "words.txt": "not a number.*line 2",
+                    "many.txt": "wrong shape.* 4 centers",
+                    "wide.txt": "wrong number of values.*line 1",
+                    "ragged.txt": "wrong number of values.*line 2",
+                    "words.txt": "not a number.*line 2",
                     "nan.txt": "not a number.*line 2", "empty.txt": "wrong shape.* 0 centers",
                     "comment.txt": "wrong shape", "wrong.h5": "wrong shape.* 2 centers of 3",
                     "inf.h5": "bad first centers.*center 1, value 1", "several.h5": "several",
-                    "several.h5:/c": "no first centers.*/c", "in.h5": "wrong shape.* 100 centers"}
+                    "several.h5:/c": "which first centers.*/c",
+                    "in.h5": "wrong shape.* 100 centers"}
         cases = [(pattern, "in.h5", "--seeding", name) for name, pattern in expected.items()]
         self.refuse_data(*cases[::3])
         self.refuse_data(*cases, ranks=(1,))

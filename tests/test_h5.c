@@ -147,7 +147,8 @@ static bool read_pieces(const km_h5_array *array, km_rows slab, int64_t first, i
                         km_precision precision)
 {
     enum { PIECE = 31 };
-    double *values = mock_memory(PIECE * n_columns * (int64_t)array->value_size, 1);
+    double *values =
+        mock_memory(PIECE * n_columns * (int64_t)km_h5_value_size(array, precision), 1);
     int64_t n_pieces = (slab.count + PIECE - 1) / PIECE;
     bool is_right = true;
     km_max_int64(MPI_COMM_WORLD, &n_pieces, 1); /* the others join in with no rows */

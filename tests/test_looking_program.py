@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 import unittest
 
@@ -16,8 +17,8 @@ import h5py
 import numpy as np
 from astropy.table import Table
 
-from program import (ProgramTest, Result, blobs, contents, parse_summary, run, run_all, write_array,
-                     write_columns)
+from program import (BINARY, ProgramTest, Result, blobs, contents, parse_summary, run, run_all,
+                     write_array, write_columns)
 
 KERNELS = ("reference", "avx2", "avx512", "neon")
 
@@ -233,8 +234,8 @@ class InfoOthers(InfoTest):
                      (3, "t.ecsv", "ECSV"), (3, "t.vot", "VOTable"),
                      (3, "in.h5.gz", "gzip"), (3, "t.npy", "NumPy"),
                      (3, "empty.h5", "empty"), (3, "zeros.h5", "binary"),
-                     (3, "half.h5", "truncated"), (3, "start.h5", "truncated"),
-                     (3, "nearly.h5", "truncated"), (4, "folder", "a folder"),
+                     (3, "half.h5", "it ends after"), (3, "start.h5", "it ends after"),
+                     (3, "nearly.h5", "it ends after"), (4, "folder", "a folder"),
                      (4, "none.h5", "No such file"), (4, "dangling.h5", "No such file"))]
         self.refuse(*cases, ranks=(1,))
         self.refuse(*cases[::5], ranks=(3,))
@@ -248,6 +249,17 @@ class InfoOthers(InfoTest):
     def test_usage(self):
         self.refuse((2, "missing argument", "info"), (2, "too many", "info", "a.h5", "b.h5"),
                     (2, "-x", "info", "-x"), ranks=(1,))
+
+
+class FullOutput(ProgramTest):
+    def test_a_full_standard_output_is_noticed(self):
+        write_array("in.h5", blobs(100, 2))
+        for arguments in (["info", "in.h5"], ["--help"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([BINARY, *arguments], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=20, check=False)
+            self.assertEqual(done.returncode, 4)
+            self.assertRegex(done.stderr, r"\Askymeans: error: can't print [^\n]+\n\Z")
 
 
 class InfoResults(InfoTest):

@@ -48,6 +48,7 @@ ROWS = [
     (2, "unknown option (--sclae)", *fit("--sclae", "none")),
     (2, "unknown option (--seedings=random)", *fit("--seedings=random")),
     (2, "ambiguous option (--m)", *fit("--m", "drop")),
+    (2, "two outputs in one file (./out.h5)", *fit("--metrics", "./out.h5")),
     (2, "missing value (-k)", "fit", "in.h5", "-o", "out.h5", "-k"),
     (2, "missing value (--scale)", *fit("--scale")),
     (2, "bad value (--verify=yes)", *fit("--verify=yes")),
@@ -107,17 +108,20 @@ ROWS = [
     (3, "more clusters than usable rows (nan.h5, /points)",
      *fit_of("nan.h5", "-c", "0", "-k", "99")),
     (3, "values out of range (column 1)", *fit_of("far.h5")),
+    (3, "masked column (masked.h5, /table/columns, column a)",
+     "fit", "masked.h5", "-k", "3", "-o", "out.h5"),
     # first centers
     (4, "can't open the first centers (none.txt)", *fit("--seeding", "none.txt")),
     (4, "can't open the first centers (folder)", *fit("--seeding", "folder")),
     (4, "can't open the first centers (socket)", *fit("--seeding", "socket")),
     (4, "can't read the first centers (/proc/self/mem)", *fit("--seeding", "/proc/self/mem")),
     (3, "wrong shape of the first centers (few.txt)", *fit("--seeding", "few.txt")),
+    (3, "wrong number of values (ragged.txt, line 2)", *fit("--seeding", "ragged.txt")),
     (3, "wrong shape of the first centers (in.h5)", *fit("--seeding", "in.h5")),
     (3, "not a number (words.txt, line 2)", *fit("--seeding", "words.txt")),
     (3, "bad first centers (inf.h5, center 1, value 0)", *fit("--seeding", "inf.h5")),
-    (3, "no first centers (two.h5, dataset /centers)", *fit("--seeding", "two.h5")),
-    (3, "no first centers (two.h5, dataset /c)", *fit("--seeding", "two.h5:/c")),
+    (3, "which first centers (two.h5, dataset /centers)", *fit("--seeding", "two.h5")),
+    (3, "which first centers (two.h5, dataset /c)", *fit("--seeding", "two.h5:/c")),
     (3, "not an HDF5 file (few.txt)", *fit("--seeding", "few.txt:/c")),
     (3, "damaged HDF5 file (half.h5)", *fit("--seeding", "half.h5")),
     (3, "can't read the first centers (centers.h5", *fit("--seeding", "centers.h5")),
@@ -130,17 +134,24 @@ ROWS = [
 FAULT_ROWS = [
     (4, "can't write the file (out.h5)", "create the output", *fit()),
     (4, "can't write the file (out.h5)", "sync the output", *fit()),
-    (4, "can't name the file (out.h5)", "name the output", *fit()),
+    (4, "can't give the file its final name (out.h5)", "name the output", *fit()),
     (4, "can't write the result (out.h5)", "write the contents", *fit()),
     (4, "can't write the result (out.h5, labels, rows 0 to 99, rank 0)", "write rows", *fit()),
     (4, "can't write the metrics (m.json)", "write the metrics", *fit("--metrics", "m.json")),
+    (4, "can't write the metrics (m.json)", "read the metrics back", *fit("--metrics", "m.json")),
 ]
 
 # Formats without a row, by their beginning.
 UNPROVOKED = {
     "%s": "what HDF5 says, for others to put into their messages",
     "out of memory (metrics record)": "one allocation among many; test_faults_program.py has it",
-    "damaged HDF5 file: %s": "a file without a root group is not opened in the first place",
+    "can't open the first centers (%s): %s; --seeding takes kmeans++, random, or a readable":
+        "the check before the run finds it first",
+    "can't print (standard output)": "test_looking_program.py has it",
+    "can't read the result (%s, sizes)": "test_looking_program.py has it",
+    "verification FAILED (%s): checksum": "takes an error of the program; test_result.c has it",
+    "damaged HDF5 file: its root group":
+        "a file without a root group is not opened in the first place",
     "too many rows to gather": "takes 2^31 rows drawn for the seeding",
     "can't make the file durable": "takes a folder that can be written but not synced",
     "verification FAILED (%s): %s": "takes an error of the program; test_result.c has it",
@@ -153,7 +164,6 @@ SAYS_WHAT = "why and what to try are one"
 # Formats that may lack a part, by their beginning.
 WITHOUT_WHERE = {"missing command": COMMAND_LINE, "missing argument": COMMAND_LINE}
 WITHOUT_TRY = {
-    "missing command": SAYS_WHAT,
     "unknown option (-%c)": SAYS_WHAT,
     "missing value (%s): see": SAYS_WHAT,
     "bad value (--%s %s): it takes": SAYS_WHAT,
@@ -223,6 +233,8 @@ class Messages(ProgramTest):
         for i in range(50):
             write_array("many.h5", values[:3], name=f"table-number-{i:02d}")
         write_columns("table.h5", {"bp_rp": values[:, 0], "name": np.full(100, b"text")})
+        write_columns("masked.h5", {"a": values[:, 0]})
+        write_array("masked.h5", np.zeros(100, bool), name="table/columns/a/mask")
         write_columns("int.h5", {"n": np.arange(100)})
         write_array("same.h5", np.ones((100, 2)))
         write_array("n" * 220, values)
@@ -257,6 +269,7 @@ class Messages(ProgramTest):
 
     def write_first_centers(self):
         write_text("few.txt", "0 0\n1 1\n")
+        write_text("ragged.txt", "0 0\n1\n2 2\n")
         write_text("words.txt", "0 0\n1 one\n2 2\n")
         write_array("inf.h5", [[0, 0], [np.inf, 1], [2, 2]])
         listener = socket.socket(socket.AF_UNIX)

@@ -498,14 +498,15 @@ START_TEST(bad_texts_are_refused_on_all_ranks)
     const mock_folder folder = mock_folder_create();
     check_failure(text_file(&folder, "1 2\n3 4\n"), KM_DATA, "shape");
     check_failure(text_file(&folder, "1 2\n3 4\n5 6\n7 8\n"), KM_DATA, "shape");
-    check_failure(text_file(&folder, "1 2 3\n3 4 5\n5 6 7\n"), KM_DATA, "shape");
-    check_failure(text_file(&folder, "1\n3\n5\n"), KM_DATA, "shape");
+    check_failure(text_file(&folder, "1 2 3\n3 4 5\n5 6 7\n"), KM_DATA, "wrong number of values");
+    check_failure(text_file(&folder, "1\n3\n5\n"), KM_DATA, "wrong number of values");
     check_failure(text_file(&folder, ""), KM_DATA, "shape");
     check_failure(text_file(&folder, "1 2\n3 four\n5 6\n"), KM_DATA, "line 2");
     check_failure(text_file(&folder, "1 2\n3 4\nnan 6\n"), KM_DATA, "line 3");
     check_failure(text_file(&folder, "1 2\n3 inf\n5 6\n"), KM_DATA, "line 2");
     check_failure(text_file(&folder, "1 2\n3 1e400\n5 6\n"), KM_DATA, "line 2");
-    check_failure(text_file(&folder, "1 2\n3 1.7e308\n5 6\n1.7e308"), KM_DATA, "shape");
+    check_failure(text_file(&folder, "1 2\n3 1.7e308\n5 6\n1.7e308"), KM_DATA,
+                  "wrong number of values");
     mock_folder_remove(&folder);
 }
 END_TEST

@@ -142,6 +142,13 @@ __extension__ typedef unsigned __int128 km_uint128;
 /* ---- arithmetic --------------------------------------------------------------------------------
  */
 
+/* A power of two in two factors, a * b, since the power itself need not be a number. */
+typedef struct km_power {
+    double a, b;
+} km_power;
+
+km_power km_power_of_two(int exponent);
+
 /* Sets rounding and denormals to the IEEE defaults in this thread; libraries change them. */
 void km_set_ieee_arithmetic(void);
 
@@ -189,9 +196,6 @@ km_log km_log_create(bool is_speaker, km_verbosity verbosity);
 
 /* "skymeans: warning: ..." unless quiet. */
 void km_warn(const km_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* "skymeans: ..." with --verbose. */
-void km_say(const km_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- files that appear whole or not at all
  * ------------------------------------------------------- By one rank. A file is written beside its

@@ -21,6 +21,7 @@ typedef struct km_column {
     char dataset[KM_DATASET_SIZE]; /* where its values are in the file */
     int64_t position;              /* its column of that dataset; 0 if it has one dimension */
     bool is_numeric, is_floating;
+    bool is_masked;    /* with a mask of missing values, which can't be read yet */
     bool fits_float32; /* float32, or an integer of at most 16 bits, by type */
 } km_column;
 

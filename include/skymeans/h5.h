@@ -24,6 +24,9 @@ bool km_h5_note(int64_t status);
 const char *km_h5_reason(void);
 bool km_h5_is_system_fault(void);
 
+/* How this rank opens files, to be closed: without locks, which Lustre and NFS often lack. */
+hid_t km_h5_local_access(void);
+
 /* ---- reading -----------------------------------------------------------------------------------
  */
 

@@ -98,8 +98,8 @@ typedef enum km_scaling { KM_SCALE_NONE, KM_SCALE_STANDARD, KM_SCALE_MINMAX } km
 
 /* The way into the space of the fit: scaled = (feature - offset) * factor, and from there to the
  * working values: working = scaled * 2^-exponent, the common power of two that brings the largest
- * range into [1, 2), where squares neither overflow nor vanish (into less than that if the largest
- * value, of a feature without range, would overflow itself). */
+ * range into [1, 2), where squares neither overflow nor vanish. A feature without range that would
+ * overflow there is moved to 0. */
 typedef struct km_transform {
     int64_t n_features;
     double *offset, *factor; /* [n_features] */

@@ -1,6 +1,7 @@
 #include "skymeans/base.h"
 
 #include <fenv.h>
+#include <math.h>
 
 void km_set_ieee_arithmetic(void)
 {
@@ -15,4 +16,9 @@ size_t km_precision_size(km_precision precision)
 double km_precision_epsilon(km_precision precision)
 {
     return precision == KM_FLOAT32 ? 0x1p-24 : 0x1p-53;
+}
+
+km_power km_power_of_two(int exponent)
+{
+    return (km_power){ldexp(1, exponent / 2), ldexp(1, exponent - exponent / 2)};
 }

@@ -11,29 +11,14 @@ km_log km_log_create(bool is_speaker, km_verbosity verbosity)
                     .verbosity = verbosity};
 }
 
-static void print_line(const char *prefix, const char *format, va_list arguments)
-{
-    fputs(prefix, stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-}
-
 void km_warn(const km_log *log, const char *format, ...)
 {
     if (!log->is_speaker || log->verbosity == KM_QUIET)
         return;
     va_list arguments;
     va_start(arguments, format);
-    print_line("skymeans: warning: ", format, arguments);
-    va_end(arguments);
-}
-
-void km_say(const km_log *log, const char *format, ...)
-{
-    if (!log->is_speaker || log->verbosity != KM_VERBOSE)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    print_line("skymeans: ", format, arguments);
+    fputs("skymeans: warning: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
     va_end(arguments);
 }

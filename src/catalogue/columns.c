@@ -32,6 +32,13 @@ static void choose(struct choice *choice, int64_t i)
     if (grown == NULL)
         return;
     choice->columns = grown;
+    if (choice->table->columns[choice->table->is_array ? 0 : i].is_masked) {
+        km_fail(choice->error, KM_DATA,
+                "masked column (%s, %s, column %s): its mask of missing values can't be read yet; "
+                "write it with NaN for them, or leave it out of -c",
+                choice->file, choice->table->path, choice->table->columns[i].name);
+        return;
+    }
     choice->columns[choice->count++] = column_of(choice->table, i);
 }
 

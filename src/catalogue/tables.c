@@ -125,6 +125,17 @@ static bool is_countable(const hsize_t *shape, int n)
     return true;
 }
 
+/* Hands a table over to the list, or frees it if there is no memory. */
+static void add_table(struct finder *finder, km_table *table)
+{
+    const int64_t n_before = finder->found->count;
+    if (finder->error->code == KM_OK)
+        finder->found->tables = append(finder->found->tables, &finder->found->count, sizeof *table,
+                                       table, finder->error);
+    if (finder->found->count == n_before)
+        free(table->columns);
+}
+
 static void add_array(struct finder *finder, hid_t dataset, const char *path, const hsize_t *shape)
 {
     km_column column = {0};
@@ -177,6 +188,13 @@ static void visit_dataset(struct finder *finder, km_table *table, bool *is_even,
         add_array(finder, dataset, path, shape);
 }
 
+/* Do a vaex column's values come with others that say which are missing? */
+static bool has_mask(hid_t group)
+{
+    return H5Lexists(group, "mask", H5P_DEFAULT) > 0 ||
+           H5Lexists(group, "null_bitmap", H5P_DEFAULT) > 0;
+}
+
 /* A vaex column is a group with its values in a one-dimensional dataset `data`. */
 static hid_t open_column_group(hid_t group)
 {
@@ -207,8 +225,12 @@ static void visit_child(struct finder *finder, km_table *table, bool *is_even, h
         visit_dataset(finder, table, is_even, object, name, path);
     } else if (H5Iget_type(object) == H5I_GROUP) {
         const hid_t data = open_column_group(object);
-        if (data >= 0 && join_path(data_path, path, "data")) {
-            visit_dataset(finder, table, is_even, data, name, data_path);
+        if (data >= 0) {
+            const int64_t n_before = table->n_columns;
+            if (join_path(data_path, path, "data"))
+                visit_dataset(finder, table, is_even, data, name, data_path);
+            if (table->n_columns > n_before)
+                table->columns[n_before].is_masked = has_mask(object);
             H5Oclose(data);
         } else {
             visit_group(finder, object, path, depth + 1);
@@ -251,9 +273,8 @@ static void visit_group(struct finder *finder, hid_t group, const char *path, in
         if (length > 0 && length < (ssize_t)sizeof name)
             visit_child(finder, &table, &is_even, group, name, depth);
     }
-    if (is_even && has_numbers(&table) && finder->error->code == KM_OK)
-        finder->found->tables = append(finder->found->tables, &finder->found->count, sizeof table,
-                                       &table, finder->error);
+    if (is_even && has_numbers(&table))
+        add_table(finder, &table);
     else
         free(table.columns);
 }
@@ -287,9 +308,8 @@ void km_tables_free(km_tables *tables)
 /* ---- the choice --------------------------------------------------------------------------------
  */
 
-/* Does -d NAME mean this table? With or without slashes around; /table is what vaex calls the
- * table whose columns are in /table/columns. */
-static bool is_called(const km_table *table, const char *name)
+/* Does -d NAME mean this table, whose path ends with `suffix`? With or without slashes around. */
+static bool is_called(const km_table *table, const char *name, const char *suffix)
 {
     while (*name == '/')
         name++;
@@ -297,8 +317,7 @@ static bool is_called(const km_table *table, const char *name)
     while (length > 0 && name[length - 1] == '/')
         length--;
     const char *path = table->path + 1; /* all begin with a slash */
-    return strncmp(path, name, length) == 0 &&
-           (path[length] == '\0' || strcmp(path + length, "/columns") == 0);
+    return strncmp(path, name, length) == 0 && strcmp(path + length, suffix) == 0;
 }
 
 /* "/a (100 x 3), /b (...)" as far as it fits. */
@@ -336,9 +355,12 @@ const km_table *km_tables_choose(const km_tables *tables, const char *name, cons
                 candidates);
         return NULL;
     }
-    for (int64_t i = 0; i < tables->count; i++)
-        if (is_called(&tables->tables[i], name))
-            return &tables->tables[i];
+    /* Its own name first; then /table, as vaex calls the table of which this is the part. */
+    static const char *const suffixes[] = {"", "/columns"};
+    for (int s = 0; s < 2; s++)
+        for (int64_t i = 0; i < tables->count; i++)
+            if (is_called(&tables->tables[i], name, suffixes[s]))
+                return &tables->tables[i];
     km_fail(error, KM_DATA, "no such table (%s, dataset %s): choose one of these with -d: %s", file,
             name, candidates);
     return NULL;

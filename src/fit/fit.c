@@ -55,7 +55,7 @@ static km_code begin(running *run, km_fit *fit, const double *first_centers, km_
     run->grids = km_facts_choose_grids(&run->facts, samples->precision, error);
     run->centers = km_allocate(k * d, sizeof(double), "centers", error);
     fit->previous = km_allocate(k * d, sizeof(double), "centers", error);
-    run->used = km_allocate(k * d, sizeof(double), "centers", error);
+    run->used = km_allocate_zeroed(k * d, sizeof(double), "centers", error);
     run->rounded = km_allocate(k * d, km_precision_size(samples->precision), "centers", error);
     if (run->grids != NULL) {
         km_totals_create(&run->totals, k, d, run->grids[0].n_words, error);

@@ -54,16 +54,19 @@ double km_final_inertia(const running *run)
     for (int64_t i = 0; i < run->samples->n_samples; i++)
         largest = fmax(largest, own_distance2(run, i));
     km_max_double(run->comm, &largest, 1);
-    const km_grid grid = km_grid_choose(-largest, largest, run->facts.n_samples, 2);
+    int exponent = 0;
+    frexp(largest, &exponent); /* largest < 2^exponent: what is summed is below 1 */
+    const km_power power = km_power_of_two(-exponent);
+    const km_grid grid = km_grid_choose(-1, 1, run->facts.n_samples, 2);
     km_exact sum = {0, 0};
     for (int64_t i = 0; i < run->samples->n_samples; i++) {
-        const km_exact point = km_quantise(&grid, own_distance2(run, i), 0);
+        const km_exact point = km_quantise(&grid, own_distance2(run, i) * power.a * power.b, 0);
         sum = km_carry((km_exact){sum.high + point.high, sum.low + point.low});
     }
     int64_t words[2] = {sum.high, sum.low};
     km_sum_int64(run->comm, words, 2);
     const km_double2 inertia = km_exact_value(&grid, (km_exact){words[0], words[1]});
-    return ldexp(inertia.high + inertia.low, 2 * run->task->exponent);
+    return ldexp(inertia.high + inertia.low, exponent + 2 * run->task->exponent);
 }
 
 double km_fit_distance(const km_fit *fit, const km_samples *samples, int exponent, int64_t sample)

@@ -36,7 +36,8 @@ static void shorten(char *reason)
     long long end, expected;
     if (sscanf(reason, "truncated file: eof = %lld, sblock->base_addr = %*d, stored_eof = %lld",
                &end, &expected) == 2)
-        snprintf(reason, sizeof noted.reason, "it ends after %lld of %lld bytes", end, expected);
+        snprintf(reason, sizeof noted.reason, "truncated, it ends after %lld of %lld bytes", end,
+                 expected);
     static const char before[] = "error message = '";
     const char *message = strstr(reason, before);
     if (message != NULL) {
@@ -119,19 +120,16 @@ const char *km_h5_identify(const char *path)
         if (strncmp(bytes, kinds[i].begin, strlen(kinds[i].begin)) == 0)
             return kinds[i].what;
     for (size_t i = 0; i < length; i++)
-        if ((unsigned char)bytes[i] < 0x20 && strchr("\t\r\n\f", bytes[i]) == NULL)
+        if ((unsigned char)bytes[i] < 0x20 && memchr("\t\r\n\f", bytes[i], 4) == NULL)
             return "a binary file of an unknown kind";
     return length > 0 ? "a text file, perhaps CSV" : "an empty file";
 }
 
-static hid_t access_list(MPI_Comm comm)
+hid_t km_h5_local_access(void)
 {
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    if (comm != MPI_COMM_NULL)
-        H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL);
 #if H5_VERSION_GE(1, 10, 7)
-    else
-        H5Pset_file_locking(access, 0, 1); /* Lustre and NFS are often mounted without locks */
+    H5Pset_file_locking(access, 0, 1);
 #endif
     return access;
 }
@@ -146,7 +144,9 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
                        "not an HDF5 file (%s): it looks like %s; tools/import.py converts FITS, "
                        "VOTable and CSV to HDF5",
                        path, km_h5_identify(path));
-    const hid_t access = access_list(comm);
+    const hid_t access = km_h5_local_access();
+    if (comm != MPI_COMM_NULL)
+        H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL);
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (!km_h5_note(*file) || km_fault("open the file"))
         km_fail(error, km_h5_is_system_fault() ? KM_SYSTEM : KM_DATA,

@@ -16,7 +16,7 @@ enum {
 
 hid_t km_h5_create_in_memory(void)
 {
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    const hid_t access = km_h5_local_access();
     H5Pset_fapl_core(access, GROWTH, 0);
     const hid_t file = H5Fcreate("in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access);
     km_h5_note(file);
@@ -41,7 +41,7 @@ static bool save_bytes(const char *path, const char *bytes, int64_t size)
 
 hid_t km_h5_open_to_add(const char *path)
 {
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    const hid_t access = km_h5_local_access();
     H5Pset_meta_block_size(access, METADATA);
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
     km_h5_note(file);

@@ -45,13 +45,16 @@ static bool write_array(hid_t file, const char *name, hid_t type, int n_dimensio
                         const hsize_t *shape, const void *values)
 {
     const hid_t space = H5Screate_simple(n_dimensions, shape, NULL);
-    const hid_t dataset =
-        H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    /* The header that keeps this order also lets an attribute be larger than 64 KiB. */
+    H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED);
+    const hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     const bool is_written =
         km_h5_note(dataset) &&
         km_h5_note(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
     if (dataset >= 0)
         H5Dclose(dataset);
+    H5Pclose(creation);
     H5Sclose(space);
     return is_written;
 }

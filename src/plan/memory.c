@@ -52,9 +52,10 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
     km_memory memory = {.samples = samples_bytes(catalogue, rows)};
     memory.reading = (double)km_catalogue_buffer_bytes(catalogue, rows);
     memory.seeding = centers + seeding_bytes(plan, catalogue, rows);
-    /* First, next, used and rounded centers; sums of this rank and of all, at most two words. */
-    memory.fitting = labels + 4 * centers + 2 * (2 * centers + k * sizeof(int64_t));
-    memory.writing = labels + 4 * centers + rows_bytes(options, rows);
+    /* First, next, used, previous and rounded centers; sums of this rank and of all, at most two
+     * words. */
+    memory.fitting = labels + 5 * centers + 2 * (2 * centers + k * sizeof(int64_t));
+    memory.writing = labels + 5 * centers + rows_bytes(options, rows);
     if (options->verify) /* labels once more, sums in long double */
         memory.fitting = labels + 5 * centers + largest(labels + 2 * centers, 4 * centers);
     memory.most = memory.samples + largest(largest(memory.reading, memory.seeding),

@@ -237,7 +237,7 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
     *options = (km_options){0};
     if (argc < 2)
         km_fail(error, KM_USAGE,
-                "missing command: say what to do; as in skymeans fit CATALOGUE.h5 -k 8 -o "
+                "missing command: nothing says what to do; try skymeans fit CATALOGUE.h5 -k 8 -o "
                 "RESULT.h5, or "
                 "skymeans --help");
     else if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0)

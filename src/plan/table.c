@@ -50,6 +50,7 @@ const km_option km_fit_options[] = {
      "replace an existing result (and metrics file) once the new one is complete"},
     {"quiet", 'q', NULL, KM_OPTION_FLAG, AT(quiet), 0, 0, NULL, NULL,
      "no progress, warnings or summary"},
-    {"verbose", 'v', NULL, KM_OPTION_FLAG, AT(verbose), 0, 0, NULL, NULL, "say more on the way"},
+    {"verbose", 'v', NULL, KM_OPTION_FLAG, AT(verbose), 0, 0, NULL, NULL,
+     "a progress line for each iteration, wherever it goes"},
     {NULL, 0, NULL, KM_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL},
 };

@@ -210,7 +210,7 @@ static void write_versions(writer *w)
 static void write_provenance(writer *w, const km_record *record, const km_setting *setting)
 {
     const km_catalogue *catalogue = record->catalogue;
-    char hosts[32768]; /* an attribute holds 64 KiB */
+    char hosts[32768]; /* enough for some thousand */
     join_hosts(setting, hosts, sizeof hosts);
     open_group(w, "provenance");
     write_versions(w);

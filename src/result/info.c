@@ -103,7 +103,7 @@ static void print_attribute_number(hid_t object, const char *name)
         printf("  %-14s %.10g\n", name, value);
 }
 
-static km_code print_sizes(hid_t file, km_error *error)
+static km_code print_sizes(const char *path, hid_t file, km_error *error)
 {
     km_h5_array sizes;
     if (km_h5_open_array(file, "sizes", false, &sizes, error) != KM_OK)
@@ -114,7 +114,8 @@ static km_code print_sizes(hid_t file, km_error *error)
     km_error why = {0};
     if (values != NULL &&
         km_h5_read_rows(&sizes, (km_rows){0, shown}, 0, 1, KM_FLOAT64, values, &why) != KM_OK) {
-        km_fail(error, why.code, "can't read the result (sizes): %s; copy it again", why.text);
+        km_fail(error, why.code, "can't read the result (%s, sizes): %s; copy it again", path,
+                why.text);
     } else if (values != NULL) {
         printf("  %-14s", "sizes");
         for (int64_t c = 0; c < shown; c++)
@@ -143,7 +144,7 @@ static km_code print_result(const char *path, hid_t file, km_error *error)
         print_attribute_number(file, numbers[i]);
     print_attribute_text(file, "stop_reason");
     print_attribute_text(file, "checksum");
-    return print_sizes(file, error);
+    return print_sizes(path, file, error);
 }
 
 km_code km_info_print(const char *path, km_error *error)

@@ -163,8 +163,8 @@ km_code km_verify(km_record *record, MPI_Comm comm, km_error *error)
     check.labels = km_allocate(record->samples->n_samples, sizeof *check.labels, what, error);
     check.sums = km_allocate(k * (d + 1), sizeof *check.sums, what, error);
     check.lowest = km_allocate(2 * d, sizeof *check.lowest, what, error);
-    check.highest = check.lowest + d;
     if (km_agree(comm, error) == KM_OK) {
+        check.highest = check.lowest + d;
         label_all(&check, record->fit->previous, rounded);
         sum_all(&check);
         if (record->fit->n_refilled == 0) /* else some centers are single samples, by the rule */

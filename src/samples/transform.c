@@ -1,6 +1,7 @@
 /* Scaling of the features, and the power of two that keeps squares in range. */
 #include "skymeans/samples.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -25,12 +26,11 @@ static void choose_scaling(km_transform *transform, km_scaling scaling, const km
     for (int64_t j = 0; j < transform->n_features; j++) {
         const double range = facts->highest[j] - facts->lowest[j];
         const double spread = scaling == KM_SCALE_STANDARD ? facts->deviation[j] : range;
-        const bool is_scaled = scaling != KM_SCALE_NONE;
-        transform->offset[j] = !is_scaled                     ? 0
-                               : scaling == KM_SCALE_STANDARD ? facts->mean[j]
-                                                              : facts->lowest[j];
-        const bool is_usable = is_scaled && spread > 0 && isfinite(1 / spread);
-        transform->factor[j] = is_usable ? 1 / spread : 1;
+        transform->offset[j] = scaling == KM_SCALE_STANDARD ? facts->mean[j]
+                               : scaling == KM_SCALE_MINMAX ? facts->lowest[j]
+                                                            : 0;
+        const bool is_usable = spread > 0 && isfinite(1 / spread);
+        transform->factor[j] = scaling != KM_SCALE_NONE && is_usable ? 1 / spread : 1;
     }
 }
 
@@ -46,23 +46,39 @@ static int exponent_of(double value) /* value < 2^exponent */
     return exponent;
 }
 
-static int choose_exponent(const km_transform *transform, const km_facts *facts,
-                           km_precision precision)
+static int exponent_of_range(const km_transform *transform, const km_facts *facts)
 {
-    double largest_range = 0, largest_value = 0;
+    double largest = 0;
+    for (int64_t j = 0; j < transform->n_features; j++)
+        largest = fmax(largest, scaled(transform, j, facts->highest[j]) -
+                                    scaled(transform, j, facts->lowest[j]));
+    return largest > 0 ? exponent_of(largest) - 1 : 0;
+}
+
+/* The exponent that a feature's values ask for at least, so that squares stay finite: half of the
+ * largest exponent, with room for their sum. */
+static int exponent_of_values(const km_transform *transform, const km_facts *facts, int64_t j,
+                              km_precision precision)
+{
+    const double lowest = scaled(transform, j, facts->lowest[j]);
+    const double highest = scaled(transform, j, facts->highest[j]);
+    const double largest = fmax(fabs(lowest), fabs(highest));
+    return largest > 0 ? exponent_of(largest) - (precision == KM_FLOAT32 ? 50 : 450) : INT_MIN;
+}
+
+/* The largest range in [1, 2). A feature without range that is too large for that says nothing, and
+ * moves to 0; others lower the range. */
+static int choose_exponent(km_transform *transform, const km_facts *facts, km_precision precision)
+{
+    int exponent = exponent_of_range(transform, facts);
     for (int64_t j = 0; j < transform->n_features; j++) {
-        const double lowest = scaled(transform, j, facts->lowest[j]);
-        const double highest = scaled(transform, j, facts->highest[j]);
-        largest_range = fmax(largest_range, highest - lowest);
-        largest_value = fmax(largest_value, fmax(fabs(lowest), fabs(highest)));
+        const int asked = exponent_of_values(transform, facts, j, precision);
+        if (asked > exponent && facts->lowest[j] == facts->highest[j])
+            transform->offset[j] = facts->lowest[j];
+        else if (asked > exponent)
+            exponent = asked;
     }
-    if (largest_range == 0)
-        return 0;
-    /* Where squares stay finite: half of the largest exponent, and room for their sum. */
-    const int allowed = precision == KM_FLOAT32 ? 50 : 450;
-    const int by_range = exponent_of(largest_range) - 1;
-    const int by_value = exponent_of(largest_value) - allowed;
-    return by_range > by_value ? by_range : by_value;
+    return exponent;
 }
 
 static km_code check_ranges(const km_facts *facts, const char *const *names, km_error *error)
@@ -76,19 +92,9 @@ static km_code check_ranges(const km_facts *facts, const char *const *names, km_
     return KM_OK;
 }
 
-/* A power of two in two factors, since the power itself need not be a number. */
-typedef struct power {
-    double a, b;
-} power;
-
-static power power_of_two(int exponent)
-{
-    return (power){ldexp(1, exponent / 2), ldexp(1, exponent - exponent / 2)};
-}
-
 static void apply(const km_transform *transform, km_samples *samples)
 {
-    const power p = power_of_two(-transform->exponent);
+    const km_power p = km_power_of_two(-transform->exponent);
     double values[KM_BLOCK];
     for (int64_t b = 0; b < samples->n_blocks; b++)
         for (int64_t j = 0; j < transform->n_features; j++) {
@@ -124,7 +130,7 @@ done:
 
 void km_transform_centers(const km_transform *transform, double *centers, int64_t k)
 {
-    const power p = power_of_two(-transform->exponent);
+    const km_power p = km_power_of_two(-transform->exponent);
     const int64_t d = transform->n_features;
     for (int64_t i = 0; i < k * d; i++)
         centers[i] = scaled(transform, i % d, centers[i]) * p.a * p.b;
@@ -132,7 +138,7 @@ void km_transform_centers(const km_transform *transform, double *centers, int64_
 
 void km_untransform_centers(const km_transform *transform, double *centers, int64_t k)
 {
-    const power p = power_of_two(transform->exponent);
+    const km_power p = km_power_of_two(transform->exponent);
     const int64_t d = transform->n_features;
     for (int64_t i = 0; i < k * d; i++)
         centers[i] = centers[i] * p.a * p.b / transform->factor[i % d] + transform->offset[i % d];

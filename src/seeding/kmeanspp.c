@@ -7,6 +7,7 @@
  * that the sum of all uses 62 bits; it is renewed when the largest d2 has shrunk a lot. */
 #include "seedings.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,26 +103,26 @@ static void approach(struct drawing *drawing, const double *center)
 }
 
 /* 2^s: the sum of the weights of n samples stays below 2^63. */
-static double weight_factor(double bound, int64_t n)
+static km_power weight_power(double bound, int64_t n)
 {
     int bound_exponent, n_exponent;
     frexp(bound, &bound_exponent);
     frexp((double)n, &n_exponent);
-    return ldexp(1, 62 - bound_exponent - n_exponent);
+    return km_power_of_two(62 - bound_exponent - n_exponent);
 }
 
-static uint64_t weight_of(double d2, double factor)
+static uint64_t weight_of(double d2, km_power power)
 {
-    return (uint64_t)(d2 * factor);
+    return (uint64_t)(d2 * power.a * power.b);
 }
 
-static share own_share(const struct drawing *drawing, double factor)
+static share own_share(const struct drawing *drawing, km_power power)
 {
     const int64_t n = drawing->samples->n_samples;
     share own = {.unused = INT64_MAX};
     for (int64_t i = 0; i < n; i++) {
         own.largest = fmax(own.largest, drawing->nearest2[i]);
-        own.weight += weight_of(drawing->nearest2[i], factor);
+        own.weight += weight_of(drawing->nearest2[i], power);
     }
     for (int64_t i = 0; i < n && own.unused == INT64_MAX; i++)
         if (!drawing->is_center[i])
@@ -130,9 +131,9 @@ static share own_share(const struct drawing *drawing, double factor)
 }
 
 /* Gathers the shares of all ranks; returns the largest d2 of all. */
-static double gather_shares(struct drawing *drawing, double factor)
+static double gather_shares(struct drawing *drawing, km_power power)
 {
-    const share own = own_share(drawing, factor);
+    const share own = own_share(drawing, power);
     km_gather(drawing->task->comm, &own, sizeof own, drawing->shares);
     double largest = 0;
     for (int r = 0; r < km_comm_size(drawing->task->comm); r++)
@@ -140,33 +141,33 @@ static double gather_shares(struct drawing *drawing, double factor)
     return largest;
 }
 
-/* The factor for weights that are not too coarse; 0 if all distances are 0. */
-static double weigh(struct drawing *drawing)
+/* Weighs all samples, not too coarsely, and says by which power; false if all distances are 0. */
+static bool weigh(struct drawing *drawing, km_power *power)
 {
-    double factor = 0;
+    *power = (km_power){0, 0};
     if (isfinite(drawing->bound))
-        factor = weight_factor(drawing->bound, drawing->n_total);
-    double largest = gather_shares(drawing, factor);
+        *power = weight_power(drawing->bound, drawing->n_total);
+    const double largest = gather_shares(drawing, *power);
     if (largest > 0 && !(largest >= drawing->bound * RENEW_BELOW)) {
         drawing->bound = largest;
-        factor = weight_factor(largest, drawing->n_total);
-        gather_shares(drawing, factor);
+        *power = weight_power(largest, drawing->n_total);
+        gather_shares(drawing, *power);
     }
-    return largest > 0 ? factor : 0;
+    return largest > 0;
 }
 
 /* The sample of this rank at which the prefix sum of weights exceeds `target`. */
-static int64_t find_sample(const struct drawing *drawing, uint64_t target, double factor)
+static int64_t find_sample(const struct drawing *drawing, uint64_t target, km_power power)
 {
     int64_t i = 0;
-    for (uint64_t sum = weight_of(drawing->nearest2[0], factor); sum <= target;
-         sum += weight_of(drawing->nearest2[i], factor))
+    for (uint64_t sum = weight_of(drawing->nearest2[0], power); sum <= target;
+         sum += weight_of(drawing->nearest2[i], power))
         i++;
     return i;
 }
 
 /* Draws a sample by weight: its rank, and on that rank its number. */
-static int draw(struct drawing *drawing, double factor, uint64_t random, int64_t *sample)
+static int draw(struct drawing *drawing, km_power power, uint64_t random, int64_t *sample)
 {
     const int n_ranks = km_comm_size(drawing->task->comm);
     uint64_t total = 0;
@@ -176,8 +177,9 @@ static int draw(struct drawing *drawing, double factor, uint64_t random, int64_t
     int owner = 0;
     while (target >= drawing->shares[owner].weight)
         target -= drawing->shares[owner++].weight;
+    assert(owner < n_ranks);
     if (owner == km_comm_rank(drawing->task->comm))
-        *sample = find_sample(drawing, target, factor);
+        *sample = find_sample(drawing, target, power);
     return owner;
 }
 
@@ -207,10 +209,10 @@ static int choose_next(struct drawing *drawing, int64_t c, int64_t *sample)
     if (c == 0)
         return locate(drawing, (int64_t)km_random_below((uint64_t)drawing->n_total, random),
                       sample);
-    const double factor = weigh(drawing);
-    if (factor == 0)
+    km_power power;
+    if (!weigh(drawing, &power))
         return locate(drawing, lowest_unused(drawing), sample);
-    return draw(drawing, factor, random, sample);
+    return draw(drawing, power, random, sample);
 }
 
 km_code km_seed_kmeanspp(const km_seeding_task *task, double *centers, km_error *error)
