@@ -737,7 +737,7 @@ START_TEST(an_outlier_does_not_coarsen_other_centers)
                     sum += (long double)(b == 0 ? (double)(float)value : value);
             }
             const double mean = (double)(sum / o.fit.sizes[c]);
-            ck_assert_double_gt(o.fit.sizes[c], 0);
+            ck_assert_int_gt(o.fit.sizes[c], 0);
             ck_assert(is_close(o.fit.centers[c], mean, 1e-9));
         }
         outcome_free(&o);

@@ -132,8 +132,9 @@ uint64_t km_hash_doubles(uint64_t hash, const double *values, int64_t count);
 /* Working precision of the samples: distances and decisions are made in it. */
 typedef enum km_precision { KM_FLOAT32, KM_FLOAT64 } km_precision;
 
-size_t km_precision_size(km_precision precision);    /* bytes a value */
-double km_precision_epsilon(km_precision precision); /* relative error of rounding */
+size_t km_precision_size(km_precision precision);      /* bytes a value */
+const char *km_precision_name(km_precision precision); /* "float32", "float64" */
+double km_precision_epsilon(km_precision precision);   /* relative error of rounding */
 
 /* 128-bit integers, which gcc and clang have on all 64-bit machines. */
 __extension__ typedef __int128 km_int128;

@@ -37,6 +37,12 @@ typedef struct km_values {
 void km_samples_append(km_samples *samples, int64_t count, const km_values *features,
                        const uint8_t *is_missing);
 
+/* Is this row of the slab a sample? */
+static inline bool km_samples_is_used(const km_samples *samples, int64_t row)
+{
+    return (samples->used[row / 64] >> row % 64 & 1) != 0;
+}
+
 /* The number of samples in a block: KM_BLOCK but in the last one. */
 int km_samples_lanes(const km_samples *samples, int64_t block);
 

@@ -13,6 +13,11 @@ size_t km_precision_size(km_precision precision)
     return precision == KM_FLOAT32 ? sizeof(float) : sizeof(double);
 }
 
+const char *km_precision_name(km_precision precision)
+{
+    return precision == KM_FLOAT32 ? "float32" : "float64";
+}
+
 double km_precision_epsilon(km_precision precision)
 {
     return precision == KM_FLOAT32 ? 0x1p-24 : 0x1p-53;

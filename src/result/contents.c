@@ -124,7 +124,7 @@ static void write_model(writer *w, const km_record *record, double *room)
     const int64_t k = record->options->clusters, d = record->catalogue->n_features;
     const km_transform *transform = record->transform;
     open_group(w, "model");
-    put_text(w, "precision", record->samples->precision == KM_FLOAT32 ? "float32" : "float64");
+    put_text(w, "precision", km_precision_name(record->samples->precision));
     put_int(w, "exponent", transform->exponent);
     close_group(w);
     for (int64_t i = 0; i < k * d; i++)

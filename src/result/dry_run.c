@@ -31,7 +31,7 @@ static void print_plan(const km_options *options, const km_plan *plan,
     printf("  run         %d rank%s of %lld to %lld rows\n", n_ranks, n_ranks == 1 ? "" : "s",
            (long long)last.count, (long long)first.count);
     printf("  method      %s, %s kernel, %s\n", plan->method->name, plan->kernel->name,
-           catalogue->precision == KM_FLOAT32 ? "float32" : "float64");
+           km_precision_name(catalogue->precision));
     printf("  seeding     %s, random seed %llu\n", options->seeding,
            (unsigned long long)options->random_seed);
 }

@@ -15,8 +15,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
     km_json_text(json, "algorithm", record->plan->method->name);
     km_json_text(json, "kernel", record->plan->kernel->name);
     km_json_text(json, "seeding", record->options->seeding);
-    km_json_text(json, "precision",
-                 record->samples->precision == KM_FLOAT32 ? "float32" : "float64");
+    km_json_text(json, "precision", km_precision_name(record->samples->precision));
     km_json_int(json, "rows", record->catalogue->n_rows);
     km_json_int(json, "features", record->catalogue->n_features);
     km_json_int(json, "clusters", record->options->clusters);

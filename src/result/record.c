@@ -33,7 +33,7 @@ static uint64_t hash_labels(const km_record *record, const int32_t *labels, MPI_
     const km_samples *samples = record->samples;
     uint64_t sum = 0;
     for (int64_t row = 0, sample = 0; row < samples->slab.count; row++) {
-        const bool is_used = (samples->used[row / 64] >> row % 64 & 1) != 0;
+        const bool is_used = km_samples_is_used(samples, row);
         sum += km_hash_label(samples->slab.first + row, is_used ? labels[sample++] : -1);
     }
     km_sum_uint64(comm, &sum, 1);

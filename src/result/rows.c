@@ -102,7 +102,7 @@ static km_rows next_piece(struct walk *walk)
                           left < KM_H5_PIECE_ROWS ? left : KM_H5_PIECE_ROWS};
     char *value = walk->values;
     for (int64_t i = 0; i < rows.count; i++, walk->row++, value += walk->dataset->size) {
-        const bool is_used = (samples->used[walk->row / 64] >> walk->row % 64 & 1) != 0;
+        const bool is_used = km_samples_is_used(samples, walk->row);
         walk->dataset->value(walk->record, is_used ? walk->sample++ : -1, value);
     }
     return rows;

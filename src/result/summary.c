@@ -20,8 +20,7 @@ static void print_head(const km_record *record, int n_ranks)
            (long long)record->n_used, (long long)record->n_missing);
     printf("  result      %s\n", km_printable(options->output, path, sizeof path));
     printf("  run         %d rank%s, %s kernel, %s\n", n_ranks, n_ranks == 1 ? "" : "s",
-           record->plan->kernel->name,
-           record->samples->precision == KM_FLOAT32 ? "float32" : "float64");
+           record->plan->kernel->name, km_precision_name(record->samples->precision));
     printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
            fit->n_iterations == 1 ? "" : "s", km_stop_name(fit->stop),
            km_stop_is_converged(fit->stop) ? "converged" : "not converged");

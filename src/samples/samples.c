@@ -156,7 +156,7 @@ void km_samples_rows(const km_samples *samples, int64_t block, int64_t *rows)
 {
     int64_t row = samples->block_row[block];
     for (int lane = 0; lane < km_samples_lanes(samples, block); row++)
-        if ((samples->used[row / 64] >> row % 64 & 1) != 0)
+        if (km_samples_is_used(samples, row))
             rows[lane++] = samples->slab.first + row;
 }
 
