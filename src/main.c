@@ -248,8 +248,10 @@ static char *join_words(int argc, char **argv, km_error *error)
     for (int i = 0; i < argc; i++)
         length += (int64_t)strlen(argv[i]) + 1;
     char *line = km_allocate_zeroed(length, 1, "command line", error), *end = line;
-    for (int i = 0; i < argc && line != NULL; i++)
-        end += sprintf(end, "%s%s", i > 0 ? " " : "", argv[i]);
+    if (line == NULL)
+        return NULL;
+    for (int i = 0; i < argc; i++)
+        end = stpcpy(stpcpy(end, i > 0 ? " " : ""), argv[i]);
     return line;
 }
 

@@ -181,7 +181,8 @@ km_column *km_table_select(const km_table *table, const char *list, const char *
 static char *append_name(char *end, bool is_first, const char *name)
 {
     const bool is_plain = strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
-    return end + sprintf(end, is_plain ? "%s%s" : "%s{%s}", is_first ? "" : ",", name);
+    end = stpcpy(end, is_first ? "" : ",");
+    return stpcpy(stpcpy(stpcpy(end, is_plain ? "" : "{"), name), is_plain ? "" : "}");
 }
 
 static char *room_for_names(int64_t count, km_error *error)
@@ -208,9 +209,10 @@ static bool has_floating(const km_table *table)
 char *km_table_columns_text(const km_table *table, km_error *error)
 {
     char *text = room_for_names(table->is_array ? 1 : table->n_columns, error), *end = text;
-    if (text == NULL || table->is_array) {
-        if (text != NULL)
-            sprintf(text, "0:%lld", (long long)table->n_columns);
+    if (text == NULL)
+        return NULL;
+    if (table->is_array) {
+        snprintf(text, KM_NAME_SIZE, "0:%lld", (long long)table->n_columns);
         return text;
     }
     const bool has_any = has_floating(table);
