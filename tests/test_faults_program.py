@@ -14,7 +14,7 @@ import numpy as np
 from program import MPIRUN_NOTICE, ROOT, ProgramTest, contents, end_session, run_all, write_columns
 
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "faults", "skymeans")
-SECONDS = 20
+SECONDS = 60
 OPTIONS = ["-k", "3", "-o", "out.h5", "--metrics", "out.json", "--distances", "--verify",
            "--overwrite"]
 NO_FAULT = "KM_NO_FAULT=1"

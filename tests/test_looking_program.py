@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 from astropy.table import Table
 
-from program import (BINARY, ProgramTest, Result, blobs, contents, parse_summary, run, run_all,
-                     write_array, write_columns)
+from program import (BINARY, IS_SANITIZED, ProgramTest, Result, blobs, contents, parse_summary,
+                     run, run_all, write_array, write_columns)
 
 KERNELS = ("reference", "avx2", "avx512", "neon")
 
@@ -455,6 +455,7 @@ class DryRun(ProgramTest):
                 self.assertEqual((dry.code, dry.err), (code, real.err))
 
 
+@unittest.skipIf(IS_SANITIZED, "the sanitizer takes memory of its own")
 class Memory(ProgramTest):
     """What a dry run says beforehand is what the rank that has most takes."""
 
