@@ -39,7 +39,7 @@ uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm co
 /* The hash of all features of all samples, the same for any number of ranks. Collective. */
 uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm);
 
-/* Writes the result beside its final name, reads it back and compares; rank 0 publishes it then.
+/* Writes the result beside its final name, reads it back and compares; the caller publishes it.
  * Collective; errors are agreed. */
 km_code km_result_write(km_output *output, const km_record *record, MPI_Comm comm, km_error *error);
 

@@ -25,7 +25,8 @@ static int64_t bytes_per_row(const km_catalogue *catalogue)
     return bytes;
 }
 
-/* Whole chunks, where chunks are smaller than a piece, so that none is inflated twice. */
+/* Whole chunks of the first dataset, where chunks are smaller than a piece: inside a slab none of
+ * them is inflated twice. */
 static int64_t choose_piece_rows(const km_catalogue *catalogue)
 {
     int64_t rows = PIECE_BYTES / bytes_per_row(catalogue);
