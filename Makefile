@@ -16,7 +16,8 @@ warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion 
 exact    := -ffp-contract=off -fno-math-errno -fno-trapping-math
 sanitize := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
 faults   := $(if $(FAULTS),-DKM_FAULTS)
-flags    := -std=c17 -D_GNU_SOURCE -Iinclude $(warnings) $(CFLAGS) $(exact) $(sanitize) $(faults)
+flags    := -std=c17 -D_GNU_SOURCE -fopenmp -Iinclude $(warnings) $(CFLAGS) $(exact) $(sanitize) \
+            $(faults)
 commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
 
 # ---- instruction sets of the vectorised kernels; the program chooses among them when it starts ----
@@ -46,7 +47,7 @@ $(library): $(objects)
 
 $(BUILD)/skymeans: $(BUILD)/main.o $(library)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $^ $$(cat $(BUILD)/hdf5.libs) -lm
+	$(Q)$(CC) $(CFLAGS) -fopenmp $(sanitize) $(LDFLAGS) -o $@ $^ $$(cat $(BUILD)/hdf5.libs) -lm
 
 $(BUILD)/%.o: src/%.c $(BUILD)/hdf5.libs
 	@mkdir -p $(@D)

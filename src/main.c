@@ -20,11 +20,14 @@ typedef struct story {
     km_catalogue catalogue;
     km_samples samples;
     km_transform transform;
+    km_facts facts; /* of the working values */
     double *first_centers;
-    km_fit fit;
+    km_fit fit; /* the best so far */
+    km_restarts restarts;
     km_record record;
     km_progress progress;
     int64_t bytes_read;
+    int64_t too_many_threads; /* of a rank, more than it has cores; or 0 */
     km_report report;
     km_error error;
 } story;
@@ -34,6 +37,25 @@ static uint64_t kernels_of_all_ranks(MPI_Comm comm)
     uint64_t available = km_kernels_available();
     MPI_Allreduce(MPI_IN_PLACE, &available, 1, MPI_UINT64_T, MPI_BAND, comm);
     return available;
+}
+
+/* How many threads, by option, environment or share of the cores. */
+static void start_threads(story *s)
+{
+    const char *asked = getenv("OMP_NUM_THREADS");
+    const int sharing = km_comm_sharing(s->comm);
+    km_cpus cpus;
+    km_cpus_of_process(&cpus);
+    const int n_cores = km_cores(&cpus);
+    int64_t n_threads = n_cores / sharing;
+    if (s->options.threads > 0)
+        n_threads = s->options.threads;
+    else if (asked != NULL && asked[0] != '\0')
+        n_threads = km_threads();
+    n_threads = n_threads < 1 ? 1 : n_threads > KM_MOST_THREADS ? KM_MOST_THREADS : n_threads;
+    km_threads_start((int)n_threads);
+    s->too_many_threads = n_threads > n_cores ? n_threads : 0;
+    km_max_int64(s->comm, &s->too_many_threads, 1);
 }
 
 static km_code check_outputs(story *s)
@@ -53,8 +75,9 @@ static km_code open_catalogue(story *s)
 {
     const km_options *options = &s->options;
     const double start = km_now();
-    if (km_catalogue_open(&s->catalogue, options->catalogue, options->dataset, options->columns,
-                          s->comm, &s->error) == KM_OK)
+    const km_catalogue_name name = {options->catalogue, options->dataset, options->columns,
+                                    options->weights};
+    if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK)
         km_plan_create(&s->plan, options, s->catalogue.n_rows, kernels_of_all_ranks(s->comm),
                        &s->error);
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
@@ -78,6 +101,18 @@ static km_code say_columns(story *s)
     return s->error.code;
 }
 
+/* -k counts the rows that have weight, since only they can be centers. */
+static km_code check_clusters(story *s)
+{
+    if (s->facts.n_samples < s->options.clusters)
+        return km_fail(&s->error, KM_DATA,
+                       "more clusters than usable rows (%s, %s): -k asks for %lld clusters of %lld "
+                       "rows without missing values and with weight; ask for fewer",
+                       s->catalogue.path, s->catalogue.table, (long long)s->options.clusters,
+                       (long long)s->facts.n_samples);
+    return KM_OK;
+}
+
 static km_code check_rows(story *s)
 {
     s->record.n_used = s->samples.n_samples;
@@ -88,12 +123,6 @@ static km_code check_rows(story *s)
                        "no usable row (%s, %s): every row has NaN or infinity in a feature; choose "
                        "other columns with -c",
                        s->catalogue.path, s->catalogue.table);
-    if (s->record.n_used < s->options.clusters)
-        return km_fail(&s->error, KM_DATA,
-                       "more clusters than usable rows (%s, %s): -k asks for %lld clusters of %lld "
-                       "rows without missing values; ask for fewer",
-                       s->catalogue.path, s->catalogue.table, (long long)s->options.clusters,
-                       (long long)s->record.n_used);
     return KM_OK;
 }
 
@@ -106,17 +135,26 @@ static km_code read_samples(story *s)
     return s->error.code == KM_OK ? check_rows(s) : s->error.code;
 }
 
-static km_code scale_samples(story *s)
+/* From values as they were read to working values, in an order that is fast. */
+static km_code prepare_samples(story *s)
 {
     const double start = km_now();
     s->record.features_hash = km_hash_samples(&s->samples, s->comm);
-    km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples, s->catalogue.names,
-                       s->comm, &s->error);
+    if (s->samples.weights != NULL && km_weights_settle(&s->samples, s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
+                           s->catalogue.names, s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    km_samples_order(&s->samples, &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK &&
+        km_facts_find_ranges(&s->facts, &s->samples, s->comm, &s->error) == KM_OK &&
+        check_clusters(s) == KM_OK)
+        km_facts_find_moments(&s->facts, &s->samples, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_ORDER, start);
     return s->error.code;
 }
 
-static km_code seed(story *s)
+static km_code seed(story *s, int64_t restart)
 {
     const double start = km_now();
     const km_seeding_task task = {.samples = &s->samples,
@@ -125,34 +163,52 @@ static km_code seed(story *s)
                                   .n_clusters = s->options.clusters,
                                   .n_rows = s->plan.seeding_rows,
                                   .random_seed = s->options.random_seed,
+                                  .restart = restart,
                                   .file = s->options.seeding,
                                   .comm = s->comm};
-    s->first_centers =
-        km_allocate(s->options.clusters, (size_t)s->catalogue.n_features * sizeof *s->first_centers,
-                    "first centers", &s->error);
-    if (km_agree(s->comm, &s->error) == KM_OK) {
-        if (s->plan.seeding != NULL)
-            s->plan.seeding->choose(&task, s->first_centers, &s->error);
-        else
-            km_seeding_from_file(&task, s->first_centers, &s->error);
-    }
+    if (s->plan.seeding != NULL)
+        s->plan.seeding->choose(&task, s->first_centers, &s->error);
+    else
+        km_seeding_from_file(&task, s->first_centers, &s->error);
     km_timer_add(&s->timers, KM_PHASE_SEED, start);
     return s->error.code;
 }
 
+static km_code prepare_fits(story *s)
+{
+    const int64_t k = s->options.clusters, d = s->catalogue.n_features;
+    s->progress = (km_progress){.log = &s->log, .n_restarts = s->options.restarts};
+    s->first_centers =
+        km_allocate(k * d, sizeof *s->first_centers, "first centers", &s->error);
+    km_restarts_create(&s->restarts, s->options.restarts, k, d, &s->error);
+    return km_agree(s->comm, &s->error);
+}
+
+/* All fits; the best stays. */
 static km_code fit(story *s)
 {
-    s->progress = (km_progress){.log = &s->log};
     const km_fit_task task = {.n_clusters = s->options.clusters,
                               .tolerance = s->options.tolerance,
                               .max_iterations = s->options.max_iterations,
                               .exponent = s->transform.exponent,
+                              .facts = &s->facts,
                               .method = s->plan.method,
                               .kernel = s->plan.kernel,
                               .observe = km_progress_observe,
                               .context = &s->progress};
-    return km_fit_run(&s->fit, &task, &s->samples, s->first_centers, s->comm, &s->timers,
-                      &s->error);
+    if (prepare_fits(s) != KM_OK)
+        return s->error.code;
+    for (int64_t r = 0; r < s->options.restarts; r++) {
+        km_fit next;
+        s->progress.restart = r;
+        if (seed(s, r) != KM_OK || km_fit_run(&next, &task, &s->samples, s->first_centers, s->comm,
+                                              &s->timers, &s->error) != KM_OK)
+            return s->error.code;
+        km_restarts_take(&s->restarts, &next, &s->fit);
+    }
+    if (s->options.restarts == 1)
+        return KM_OK;
+    return km_restarts_compare(&s->restarts, &task, &s->samples, &s->fit, s->comm, &s->error);
 }
 
 static km_code verify(story *s)
@@ -197,6 +253,15 @@ static void warn(const story *s)
                 s->options.output, (long long)s->fit.n_empty, (long long)s->options.clusters);
 }
 
+static void warn_of_threads(const story *s)
+{
+    if (s->too_many_threads > 0)
+        km_warn(&s->log,
+                "too many threads (%lld a rank): more than the cores that a rank may use, which "
+                "is slow; lower --threads or OMP_NUM_THREADS, or let mpirun or srun bind wider",
+                (long long)s->too_many_threads);
+}
+
 static bool is_heard(const story *s)
 {
     return s->log.is_speaker && s->log.verbosity != KM_QUIET;
@@ -204,9 +269,10 @@ static bool is_heard(const story *s)
 
 static void run_fit(story *s)
 {
+    start_threads(s);
+    warn_of_threads(s);
     if (check_outputs(s) != KM_OK || open_catalogue(s) != KM_OK || say_columns(s) != KM_OK ||
-        read_samples(s) != KM_OK || scale_samples(s) != KM_OK || seed(s) != KM_OK ||
-        fit(s) != KM_OK || verify(s) != KM_OK || write_outputs(s) != KM_OK)
+        read_samples(s) != KM_OK || prepare_samples(s) != KM_OK || fit(s) != KM_OK || verify(s) != KM_OK || write_outputs(s) != KM_OK)
         return;
     if (is_heard(s))
         km_summary_print(&s->record, &s->report);
@@ -235,8 +301,10 @@ static void run_info(story *s)
 static void free_story(story *s)
 {
     km_record_free(&s->record);
+    km_restarts_free(&s->restarts);
     km_fit_free(&s->fit);
     free(s->first_centers);
+    km_facts_free(&s->facts);
     km_transform_free(&s->transform);
     km_samples_free(&s->samples);
     km_catalogue_close(&s->catalogue);
@@ -280,9 +348,9 @@ static km_code run(story *s, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    MPI_Init(&argc, &argv);
+    int provided;
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     km_h5_start();
-    km_set_ieee_arithmetic();
     story s = {.comm = MPI_COMM_WORLD, .catalogue = {.file = H5I_INVALID_HID}};
     char *command = join_words(argc, argv, &s.error);
     s.record = (km_record){.options = &s.options,
@@ -291,6 +359,7 @@ int main(int argc, char **argv)
                            .transform = &s.transform,
                            .samples = &s.samples,
                            .fit = &s.fit,
+                           .restarts = &s.restarts,
                            .command = command != NULL ? command : "",
                            .started = (double)time(NULL)};
     const km_code code = run(&s, argc, argv);

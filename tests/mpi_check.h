@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 {
     MPI_Init(&argc, &argv);
     km_h5_start();
-    km_set_ieee_arithmetic();
+    km_threads_start(1);
     const int rank = km_comm_rank(MPI_COMM_WORLD);
     SRunner *runner = srunner_create(make_suite());
     srunner_set_fork_status(runner, CK_NOFORK);

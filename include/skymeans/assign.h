@@ -15,9 +15,12 @@
 typedef struct km_assigner {
     const km_samples *samples;
     const km_kernel *kernel;
+    int64_t n_clusters;
     const km_grid *grids; /* [d] */
     int32_t *labels;      /* [n_samples]; -1 before the first assignment */
-    km_totals totals;     /* of this rank; extras[KM_EXTRA_RELABELED] counts changed labels */
+    km_totals *totals;    /* [n_threads], parts of this rank's totals, which are their sum; of
+                             extras[KM_EXTRA_RELABELED], too, which counts changed labels */
+    int n_threads;
     void *state;          /* of the method */
 } km_assigner;
 
@@ -25,7 +28,8 @@ typedef struct km_assigner {
 typedef struct km_method {
     const char *name;
     km_code (*create)(km_assigner *assigner, km_error *error); /* its state; may be NULL */
-    /* Assigns every sample to the nearest of the centers [k][d] in working precision. */
+    /* Assigns every sample to the nearest of the centers [k][d] in working precision, on all
+     * threads. */
     void (*assign)(km_assigner *assigner, const void *centers);
     void (*free)(km_assigner *assigner); /* its state; may be NULL */
 } km_method;
@@ -42,7 +46,14 @@ void km_assigner_free(km_assigner *assigner, const km_method *method);
 /* Takes other grids, and makes the totals anew on them from the labels. KM_MEMORY if it can't. */
 km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km_error *error);
 
-/* Gives the samples of a block new labels and moves them between the totals. For methods. */
+/* Starts a new count of changed labels. */
+void km_assigner_reset_count(km_assigner *assigner);
+
+/* Sums the parts of all threads into `words`, a buffer of totals of the same shape. */
+void km_assigner_add_up(km_assigner *assigner, int64_t *words);
+
+/* Gives the samples of a block new labels and moves them between the totals of the thread that
+ * calls. For methods. */
 void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels);
 
 #endif

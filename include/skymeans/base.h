@@ -5,6 +5,7 @@
 #ifndef SKYMEANS_BASE_H
 #define SKYMEANS_BASE_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -102,14 +103,21 @@ km_rows km_slab(int64_t n_rows, int n_ranks, int rank);
 
 /* What a random number is for; each purpose has its own stream. */
 typedef enum km_purpose {
-    KM_RANDOM_ROWS = 1, /* sorting key of a row, to choose rows */
-    KM_RANDOM_DRAW = 2, /* the n-th draw of kmeans++ */
+    KM_RANDOM_ROWS = 1,   /* sorting key of a row, to choose rows */
+    KM_RANDOM_DRAW = 2,   /* the n-th draw of kmeans++ */
+    KM_RANDOM_SAMPLE = 3, /* whether kmeans-parallel takes a row */
 } km_purpose;
 
+/* The stream of a purpose in a round of a restart, both from 0. */
+static inline uint64_t km_stream(km_purpose purpose, int64_t round, int64_t restart)
+{
+    return (uint64_t)purpose | (uint64_t)round << 8 | (uint64_t)restart << 32;
+}
+
 /* A 64-bit random number that depends on nothing but its arguments: Philox2x64-10 (Salmon et al.
- * 2011, doi:10.1145/2063384.2063405) of the counter (index, purpose) under the key `seed`.
+ * 2011, doi:10.1145/2063384.2063405) of the counter (index, stream) under the key `seed`.
  * `index` is a global row or the number of a draw. */
-uint64_t km_random(uint64_t seed, km_purpose purpose, uint64_t index);
+uint64_t km_random(uint64_t seed, uint64_t stream, uint64_t index);
 
 /* floor(total * random / 2^64): an integer in [0, total), for total > 0. */
 uint64_t km_random_below(uint64_t total, uint64_t random);
@@ -150,8 +158,37 @@ typedef struct km_power {
 
 km_power km_power_of_two(int exponent);
 
-/* Sets rounding and denormals to the IEEE defaults in this thread; libraries change them. */
-void km_set_ieee_arithmetic(void);
+/* ---- threads ------------------------------------------------------------------------------------
+ * Loops over samples run on OpenMP threads. Sums of threads are exact or counts, so that no result
+ * depends on how many there are. */
+
+enum { KM_MOST_THREADS = 1024 };
+
+/* The loops of this thread will use so many from now on, 1 to KM_MOST_THREADS; sets rounding and
+ * denormals to the IEEE defaults in each, since libraries change them. */
+void km_threads_start(int n_threads);
+
+int km_threads(void);     /* that loops will use */
+int km_thread(void);      /* this one's number, from 0 */
+int km_threads_now(void); /* in the loop that runs now */
+
+/* The processors that a process may run on: its mask. */
+enum { KM_MOST_CPUS = 8192 };
+typedef struct km_cpus {
+    cpu_set_t sets[KM_MOST_CPUS / CPU_SETSIZE];
+} km_cpus;
+
+void km_cpus_of_process(km_cpus *cpus);
+bool km_cpus_overlap(const km_cpus *a, const km_cpus *b);
+
+/* The mask as Linux writes it, "0-3,8"; cut if there is no room. */
+void km_cpus_text(const km_cpus *cpus, char *text, size_t size);
+
+/* The cores of a mask; hardware threads of the same core count as one. */
+int km_cores(const km_cpus *cpus);
+
+/* The part of `count` things that this thread works on: whole blocks but for the last, in order. */
+km_rows km_thread_share(int64_t count);
 
 /* ---- timers ------------------------------------------------------------------------------------
  */

@@ -54,8 +54,10 @@ km_column *km_table_select(const km_table *table, const char *list, const char *
 
 /* One dataset of which a range of adjacent columns is read. */
 typedef struct km_source {
+    const km_column *column; /* one of those that it holds */
     km_h5_array array;
     int64_t first_column, n_columns;
+    km_precision precision; /* to read it in; weights are doubles, whatever features are */
 } km_source;
 
 /* A catalogue, open on all ranks for reading. */
@@ -66,23 +68,32 @@ typedef struct km_catalogue {
     int64_t file_bytes, file_time; /* time of the last change, seconds since 1970 */
     km_precision precision;        /* by the types of the features */
     km_column *features;           /* [n_features] */
+    bool has_weights;
+    km_column weights;             /* the column of the samples' weights, if there is one */
     const char **names;            /* [n_features], those of the features */
     hid_t file;
-    km_source *sources;
+    km_source *sources; /* of the features, and then one of the weights */
     int64_t n_sources;
 } km_catalogue;
 
-/* Opens a catalogue and its features; `table` and `columns` as -d and -c take them, or NULL.
- * Collective over comm, and so are the next three; errors are agreed. */
-km_code km_catalogue_open(km_catalogue *catalogue, const char *path, const char *table,
-                          const char *columns, MPI_Comm comm, km_error *error);
+/* Which catalogue: `table`, `columns` and `weights` as -d, -c and --weights take them, or NULL. The
+ * column of weights is no feature unless `columns` names it. */
+typedef struct km_catalogue_name {
+    const char *path, *table, *columns, *weights;
+} km_catalogue_name;
+
+/* Opens a catalogue, its features and weights. Collective over comm, and so are the next three;
+ * errors are agreed. */
+km_code km_catalogue_open(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
+                          km_error *error);
 void km_catalogue_close(km_catalogue *catalogue);
 
 /* What to do with a row of which a feature is not finite. */
 typedef enum km_missing { KM_MISSING_DROP, KM_MISSING_ERROR } km_missing;
 
 /* Reads this rank's slab in bounded pieces. Afterwards samples holds the rows without missing
- * values, in the unit of the catalogue; *bytes_read counts what this rank asked the file for. */
+ * values, in the unit of the catalogue, and their weights; KM_DATA for weights that are negative or
+ * not finite; *bytes_read counts what this rank asked the file for. */
 km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
                           km_samples *samples, int64_t *bytes_read, km_error *error);
 

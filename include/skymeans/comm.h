@@ -12,6 +12,10 @@
 int km_comm_rank(MPI_Comm comm);
 int km_comm_size(MPI_Comm comm);
 
+/* How many ranks of this node, this one included, may run on processors that this one may run on.
+ */
+int km_comm_sharing(MPI_Comm comm);
+
 /* Agreement: if `error` holds a failure on any rank, it holds that of the lowest such rank on all
  * ranks afterwards. Returns the code, the same everywhere. Call it after every step that can fail
  * on one rank alone, before the next collective call. */

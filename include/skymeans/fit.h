@@ -35,6 +35,7 @@ typedef struct km_fit_task {
     double tolerance; /* of the shift, times the mean variance of the features */
     int64_t max_iterations;
     int exponent; /* of km_transform: inertia and shift are reported in the space of the fit */
+    const km_facts *facts; /* of the samples, moments included */
     const km_method *method;
     const km_kernel *kernel;
     /* Called on every rank after each iteration; may be NULL. */
@@ -48,12 +49,13 @@ typedef struct km_fit {
     double *previous;      /* [k][d], those that the last iteration's assignment used */
     int64_t n_refilled;    /* empty clusters that its update filled */
     int64_t *sizes;        /* [k], samples of all ranks */
+    double *weights;       /* [k], sums of their weights */
     int32_t *labels;       /* [n_samples], of this rank's samples */
     double inertia;        /* in the space of the fit */
     km_iteration *history; /* [n_iterations] */
     int64_t n_iterations;
     km_stop stop;
-    int64_t n_empty; /* clusters without samples: more clusters than distinct samples */
+    int64_t n_empty; /* clusters without weight: more clusters than distinct samples */
 } km_fit;
 
 /* Fits from the first centers [k][d], working values. Collective over comm: all ranks pass their
@@ -62,6 +64,33 @@ typedef struct km_fit {
 km_code km_fit_run(km_fit *fit, const km_fit_task *task, const km_samples *samples,
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error);
 void km_fit_free(km_fit *fit);
+
+/* Several fits of the same samples, and how well they agree with the best of them. */
+typedef struct km_restarts {
+    int64_t count; /* fits so far */
+    int64_t best;  /* the first with the lowest inertia */
+    int64_t n_clusters, n_features;
+    double *inertia;       /* [count] */
+    int64_t *n_iterations; /* [count] */
+    double *centers;       /* [count][k][d], working values */
+    double *rand_index;    /* [count], adjusted Rand index of the labels against the best's */
+    double *coincidence;   /* [k], of each cluster of the best: the share of its samples that have
+                              one label in another fit, the mean over the others; NaN if empty */
+} km_restarts;
+
+/* Room for `count` fits. Local; KM_MEMORY, and km_restarts_free then, too. */
+km_code km_restarts_create(km_restarts *restarts, int64_t count, int64_t n_clusters,
+                           int64_t n_features, km_error *error);
+void km_restarts_free(km_restarts *restarts);
+
+/* Takes over the next fit: into `best`, if it is better than that, the one before freed. */
+void km_restarts_take(km_restarts *restarts, km_fit *fit, km_fit *best);
+
+/* Compares the best of at least two fits with the others, whose labels it makes again one at a
+ * time. Collective over comm; errors are agreed. */
+km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task,
+                            const km_samples *samples, const km_fit *best, MPI_Comm comm,
+                            km_error *error);
 
 /* The distance of one of this rank's samples to its center, in the space of the fit. */
 double km_fit_distance(const km_fit *fit, const km_samples *samples, int exponent, int64_t sample);

@@ -19,16 +19,20 @@ typedef struct km_record {
     const km_transform *transform;
     const km_samples *samples;
     const km_fit *fit;
+    const km_restarts *restarts;
     const char *command; /* the command line, with blanks between its words */
     int64_t n_used, n_missing;
     double started;         /* seconds since 1970 */
     double *centers;        /* [k][d], in the units of the features */
+    int32_t *row_labels;    /* [rows of the slab], -1 for those that are no samples */
+    double *row_distances;  /* [rows of the slab], NaN for those; NULL if not asked for */
     uint64_t checksum;      /* of labels, centers and inertia */
     uint64_t features_hash; /* of the feature values of all used rows */
     bool is_verified;       /* --verify PASSED */
 } km_record;
 
-/* Completes a record from its first part: centers in the units of the features and the checksum.
+/* Completes a record from its first part: centers in the units of the features, labels and distances
+ * row by row, and the checksum.
  * Collective; errors are agreed. Free with km_record_free. */
 km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error);
 void km_record_free(km_record *record);
@@ -47,6 +51,7 @@ km_code km_result_write(km_output *output, const km_record *record, MPI_Comm com
 typedef struct km_report {
     int n_ranks;
     km_timers least, mean, most;
+    int64_t n_threads;   /* of the rank that had most */
     int64_t bytes_read;  /* by all */
     int64_t memory_peak; /* bytes, of the rank that had most */
 } km_report;
@@ -74,6 +79,7 @@ km_code km_info_print(const char *path, km_error *error);
 typedef struct km_progress {
     const km_log *log;
     double last_line; /* time of it */
+    int64_t restart, n_restarts;
 } km_progress;
 
 /* For km_fit_task.observe; the context is a km_progress. */

@@ -1,7 +1,8 @@
 /* samples.h - the samples of this rank in memory: the rows of its slab that are used.
  *
- * Samples keep catalogue order and come in blocks of KM_BLOCK; a block holds its features one after
- * the other, KM_BLOCK values each. What is missing in the last block repeats its last sample. */
+ * Samples come in blocks of KM_BLOCK; a block holds its features one after the other, KM_BLOCK
+ * values each. What is missing in the last block repeats its last sample. They are read in
+ * catalogue order; later neighbours in space are neighbours in memory, and `rows` leads back. */
 #ifndef SKYMEANS_SAMPLES_H
 #define SKYMEANS_SAMPLES_H
 
@@ -16,14 +17,15 @@ typedef struct km_samples {
     int64_t n_blocks;
     void *values;       /* [n_blocks][n_features][KM_BLOCK], in working precision */
     km_rows slab;       /* the rows of the catalogue that this rank holds */
-    uint64_t *used;     /* a bit for each row of the slab: is it a sample? */
-    int64_t *block_row; /* [n_blocks], row of the slab that is the block's first sample */
+    uint32_t *rows;     /* [n_samples], row of the slab that each sample is */
+    double *weights;    /* [n_blocks * KM_BLOCK], or NULL: all are 1 */
+    double weight_unit; /* a weight is weights[i] * weight_unit, once they are whole numbers */
     int64_t n_appended; /* rows of the slab seen so far, while it is being filled */
 } km_samples;
 
 /* Room for the samples of a slab, to be filled in catalogue order by km_samples_append. */
 km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n_features,
-                          km_rows slab, km_error *error);
+                          bool has_weights, km_rows slab, km_error *error);
 void km_samples_free(km_samples *samples);
 
 /* Where the values of one feature are, row after row, in working precision. */
@@ -33,15 +35,19 @@ typedef struct km_values {
 } km_values;
 
 /* Appends the next `count` rows of the slab but for those whose byte in is_missing is not 0;
- * features[j] holds `count` values of feature j. */
+ * features[j] holds `count` values of feature j. `weights` has `count` doubles, or is NULL. */
 void km_samples_append(km_samples *samples, int64_t count, const km_values *features,
-                       const uint8_t *is_missing);
+                       const double *weights, const uint8_t *is_missing);
 
-/* Is this row of the slab a sample? */
-static inline bool km_samples_is_used(const km_samples *samples, int64_t row)
+/* The row of the catalogue that a sample is. */
+static inline int64_t km_samples_row(const km_samples *samples, int64_t sample)
 {
-    return (samples->used[row / 64] >> row % 64 & 1) != 0;
+    return samples->slab.first + samples->rows[sample];
 }
+
+/* The place of each sample of this rank in catalogue order: how many have lower rows. A new array,
+ * which the caller frees; NULL and KM_MEMORY if it can't be had. */
+uint32_t *km_samples_places(const km_samples *samples, km_error *error);
 
 /* The number of samples in a block: KM_BLOCK but in the last one. */
 int km_samples_lanes(const km_samples *samples, int64_t block);
@@ -58,29 +64,41 @@ void km_samples_store(km_samples *samples, int64_t block, int64_t feature, const
 /* All features of one sample as doubles. */
 void km_samples_get(const km_samples *samples, int64_t sample, double *values);
 
-/* The row numbers in the catalogue of a block's samples. */
-void km_samples_rows(const km_samples *samples, int64_t block, int64_t *rows);
-
-/* A new set of samples: copies of those whose numbers are in `chosen`. Their rows are not kept. */
+/* A new set of samples: copies of those whose numbers are in `chosen`, in that order. */
 km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t n_chosen,
                           km_samples *selected, km_error *error);
 
+/* Puts the samples into an order in which neighbours in space are near each other in memory. Local.
+ * KM_MEMORY if there is no room for a second copy of them. */
+km_code km_samples_order(km_samples *samples, km_error *error);
+
 /* `count` doubles rounded to the working precision. */
 void km_round_to_precision(km_precision precision, const double *values, int64_t count, void *out);
+
+/* ---- weights -----------------------------------------------------------------------------------
+ */
+
+/* Turns the weights as they were read into whole numbers of a unit. Collective over comm; KM_DATA
+ * when all are 0. */
+km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error);
+
+/* The weights of a block's samples, KM_BLOCK whole numbers, 0 beyond the last sample. */
+void km_samples_weights(const km_samples *samples, int64_t block, int64_t *weights);
 
 /* ---- global facts ------------------------------------------------------------------------------
  */
 
 /* What all samples of all ranks have in common, feature by feature; the same bits on any number of
- * ranks. Variances are those of the population (ddof 0). */
+ * ranks. Variances are those of the population (ddof 0). Samples of weight 0 do not count. */
 typedef struct km_facts {
     int64_t n_samples, n_features;
+    int64_t weight; /* sum of the weights in units; n_samples if all are 1 */
     double *lowest, *highest, *mean, *variance; /* [n_features] */
     double *deviation;  /* [n_features], square root of the variance, which may be out of range */
     km_double2 squares; /* sum over samples and features of (x - mid-range)^2 */
 } km_facts;
 
-/* First the number of samples and the ranges, then means, variances and squares. Collective over
+/* First the number of samples with weight and the ranges, then means, variances and squares. Collective over
  * comm, with at least one sample on some rank. KM_MEMORY on all ranks, and nothing to free, when
  * the first fails. */
 km_code km_facts_find_ranges(km_facts *facts, const km_samples *samples, MPI_Comm comm,

@@ -18,6 +18,7 @@ typedef struct km_seeding_task {
     int64_t n_clusters;            /* at most the number of samples of all ranks */
     int64_t n_rows;                /* samples that kmeans++ draws from; INT64_MAX: all */
     uint64_t random_seed;
+    int64_t restart; /* each has random numbers of its own */
     const char *file; /* where centers are read from, or NULL */
     MPI_Comm comm;
 } km_seeding_task;
@@ -40,10 +41,16 @@ km_code km_seeding_check(const char *name, km_error *error);
  * is that of the file. */
 km_code km_seeding_from_file(const km_seeding_task *task, double *centers, km_error *error);
 
-/* The `wanted` samples of all ranks with the smallest random numbers of their rows (all samples if
- * there are no more): the numbers of this rank's ones, ascending, in a new array which the caller
- * frees. The same set for any number of ranks. */
-km_code km_choose_samples(const km_samples *samples, int64_t wanted, uint64_t random_seed,
-                          MPI_Comm comm, int64_t **chosen, int64_t *n_chosen, km_error *error);
+/* A random choice of rows. */
+typedef struct km_choice {
+    int64_t n_wanted;
+    uint64_t random_seed, stream;
+} km_choice;
+
+/* The wanted number of samples of all ranks, those with the smallest random numbers of their rows
+ * (all if there are no more), but none of weight 0: the numbers of this rank's ones, ascending, in
+ * a new array which the caller frees. The same set of rows for any number of ranks. */
+km_code km_choose_samples(const km_samples *samples, const km_choice *choice, MPI_Comm comm,
+                          int64_t **chosen, int64_t *n_chosen, km_error *error);
 
 #endif

@@ -21,7 +21,7 @@ typedef struct km_grid {
     int n_words;
 } km_grid;
 
-/* The grid for n values in [lowest, highest], their mid-range its origin. */
+/* The grid for n values in [lowest, highest], or values of weight n, their mid-range its origin. */
 km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words);
 
 /* An integer in two words, not necessarily carried. */
@@ -39,6 +39,17 @@ static inline km_exact km_carry(km_exact sum)
 /* The grid point next to value + rest, which is relative to the origin; |rest| is at most half a
  * unit in the last place of value. For grids of two words. */
 km_exact km_quantise(const km_grid *grid, double value, double rest);
+
+/* A grid point taken `weight` times, 0 <= weight <= 2^53. */
+static inline km_exact km_weigh(km_exact point, int64_t weight, int n_words)
+{
+    if (n_words == 1) /* the grid was chosen for all weights together */
+        return (km_exact){0, point.low * weight};
+    /* high * 2^40 + low has at most 102 bits, weight included. */
+    const km_int128 sum = ((km_int128)point.high * ((km_int128)1 << 40) + point.low) * weight;
+    const int64_t high = (int64_t)(sum >> 40);
+    return (km_exact){high, (int64_t)(sum - (km_int128)high * ((km_int128)1 << 40))};
+}
 
 /* The grid points of KM_BLOCK values: one word each, or, for grids of two words, all high words
  * and then all low words. */
@@ -64,9 +75,10 @@ double km_exact_mean(const km_grid *grid, km_exact sum, int64_t n);
 typedef struct km_totals {
     int64_t n_clusters, n_features;
     int n_words;
-    int64_t length;    /* of the buffer: k * (d * n_words + 1) + KM_N_EXTRAS */
+    int64_t length;    /* of the buffer */
     int64_t *words;    /* [k][n_words][d], the sums; the buffer begins here */
     int64_t *counts;   /* [k], samples of each cluster */
+    int64_t *weights;  /* [k], sums of weights; the counts themselves if all weights are 1 */
     int64_t *extras;   /* [KM_N_EXTRAS], whatever else rides along */
     int64_t n_pending; /* samples added since low words were last carried */
 } km_totals;
@@ -80,7 +92,7 @@ enum {
 
 /* All zero; free with km_totals_free. KM_MEMORY if it can't be had. */
 km_code km_totals_create(km_totals *totals, int64_t n_clusters, int64_t n_features, int n_words,
-                         km_error *error);
+                         bool has_weights, km_error *error);
 void km_totals_free(km_totals *totals);
 
 /* Carries all low words: at least every KM_CARRY_AFTER samples (each adds at most 2^39 to a word
@@ -91,6 +103,12 @@ void km_totals_carry(km_totals *totals);
 /* The sum of feature j over cluster c. */
 km_exact km_totals_get(const km_totals *totals, int64_t c, int64_t j);
 
+/* sum + sign * value modulo 2^64: the parts of a sum that fits may themselves not fit. */
+static inline int64_t km_add_wrapped(int64_t sum, int64_t sign, int64_t value)
+{
+    return (int64_t)((uint64_t)sum + (uint64_t)sign * (uint64_t)value);
+}
+
 /* Adds a grid point to that sum, or subtracts it (sign = +1, -1). */
 static inline void km_totals_add(km_totals *totals, int64_t c, int64_t j, km_exact point,
                                  int64_t sign)
@@ -98,10 +116,10 @@ static inline void km_totals_add(km_totals *totals, int64_t c, int64_t j, km_exa
     const int64_t d = totals->n_features;
     int64_t *word = totals->words + c * d * totals->n_words + j;
     if (totals->n_words == 1) {
-        *word += sign * point.low;
+        word[0] = km_add_wrapped(word[0], sign, point.low);
     } else {
-        word[0] += sign * point.high;
-        word[d] += sign * point.low;
+        word[0] = km_add_wrapped(word[0], sign, point.high);
+        word[d] = km_add_wrapped(word[d], sign, point.low);
     }
 }
 

@@ -10,18 +10,47 @@ const km_method km_methods[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+static void free_totals(km_totals *totals, int n_threads)
+{
+    for (int t = 0; t < n_threads && totals != NULL; t++)
+        km_totals_free(&totals[t]);
+    free(totals);
+}
+
+/* Totals of nothing for each thread. */
+static km_totals *create_totals(const km_assigner *assigner, const km_grid *grids, km_error *error)
+{
+    const km_samples *samples = assigner->samples;
+    km_totals *totals = km_allocate_zeroed(assigner->n_threads, sizeof *totals,
+                                           "sums of the clusters", error);
+    for (int t = 0; t < assigner->n_threads && error->code == KM_OK; t++)
+        km_totals_create(&totals[t], assigner->n_clusters, samples->n_features, grids[0].n_words,
+                         samples->weights != NULL, error);
+    if (error->code != KM_OK) {
+        free_totals(totals, assigner->n_threads);
+        return NULL;
+    }
+    return totals;
+}
+
 km_code km_assigner_create(km_assigner *assigner, const km_method *method, const km_kernel *kernel,
                            const km_samples *samples, const km_grid *grids, int64_t k,
                            km_error *error)
 {
-    *assigner = (km_assigner){.samples = samples, .kernel = kernel, .grids = grids};
+    *assigner = (km_assigner){.samples = samples,
+                              .kernel = kernel,
+                              .n_clusters = k,
+                              .grids = grids,
+                              .n_threads = km_threads()};
     assigner->labels = km_allocate(samples->n_samples, sizeof *assigner->labels, "labels", error);
-    if (assigner->labels != NULL) {
-        memset(assigner->labels, 0xff, (size_t)samples->n_samples * sizeof *assigner->labels);
-        km_totals_create(&assigner->totals, k, samples->n_features, grids[0].n_words, error);
+    assigner->totals = create_totals(assigner, grids, error);
+    if (error->code == KM_OK) {
+#pragma omp parallel for
+        for (int64_t i = 0; i < samples->n_samples; i++)
+            assigner->labels[i] = -1;
+        if (method->create != NULL)
+            method->create(assigner, error);
     }
-    if (error->code == KM_OK && method->create != NULL)
-        method->create(assigner, error);
     if (error->code != KM_OK)
         km_assigner_free(assigner, method);
     return error->code;
@@ -32,7 +61,7 @@ void km_assigner_free(km_assigner *assigner, const km_method *method)
     if (assigner->state != NULL && method->free != NULL)
         method->free(assigner);
     free(assigner->labels);
-    km_totals_free(&assigner->totals);
+    free_totals(assigner->totals, assigner->n_threads);
     *assigner = (km_assigner){0};
 }
 
@@ -44,12 +73,18 @@ static uint64_t find_changed(const int32_t *old, const int32_t *new, int lanes)
     return changed;
 }
 
+static km_exact point_of(const int64_t *words, int lane, int n_words)
+{
+    return n_words == 1 ? (km_exact){0, words[lane]}
+                        : (km_exact){words[lane], words[KM_BLOCK + lane]};
+}
+
 /* Moves the changed samples of a block between clusters, feature by feature; -1 is no cluster. */
-static void move_changed(km_assigner *assigner, int64_t block, uint64_t changed, const int32_t *old,
-                         const int32_t *new)
+static void move_changed(const km_assigner *assigner, km_totals *totals, int64_t block,
+                         uint64_t changed, const int32_t *old, const int32_t *new)
 {
     const km_samples *samples = assigner->samples;
-    km_totals *totals = &assigner->totals;
+    const double *weights = samples->weights != NULL ? samples->weights + block * KM_BLOCK : NULL;
     for (int64_t j = 0; j < samples->n_features; j++) {
         double values[KM_BLOCK];
         int64_t words[2 * KM_BLOCK];
@@ -57,64 +92,90 @@ static void move_changed(km_assigner *assigner, int64_t block, uint64_t changed,
         km_quantise_block(&assigner->grids[j], values, words);
         for (uint64_t left = changed; left != 0; left &= left - 1) {
             const int l = __builtin_ctzll(left);
-            const km_exact point = totals->n_words == 1 ? (km_exact){0, words[l]}
-                                                        : (km_exact){words[l], words[KM_BLOCK + l]};
+            km_exact point = point_of(words, l, totals->n_words);
+            if (weights != NULL)
+                point = km_weigh(point, (int64_t)weights[l], totals->n_words);
             if (old[l] >= 0)
                 km_totals_add(totals, old[l], j, point, -1);
             km_totals_add(totals, new[l], j, point, +1);
         }
     }
-}
-
-/* Low words must be carried once in a while. */
-static void note_additions(km_totals *totals)
-{
     totals->n_pending += KM_BLOCK;
     if (totals->n_pending >= KM_CARRY_AFTER)
         km_totals_carry(totals);
 }
 
-km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km_error *error)
+/* The sums that belong to the labels, on the assigner's grids. */
+static void sum_up(const km_assigner *assigner, km_totals *all)
 {
-    const km_samples *samples = assigner->samples;
-    km_totals *totals = &assigner->totals, old = *totals;
-    if (km_totals_create(totals, old.n_clusters, old.n_features, grids[0].n_words, error) !=
-        KM_OK) {
-        *totals = old;
-        return error->code;
-    }
-    memcpy(totals->counts, old.counts, (size_t)old.n_clusters * sizeof *old.counts);
-    memcpy(totals->extras, old.extras, KM_N_EXTRAS * sizeof *old.extras);
-    km_totals_free(&old);
-    assigner->grids = grids;
     int32_t none[KM_BLOCK];
     memset(none, 0xff, sizeof none);
-    for (int64_t b = 0; b < samples->n_blocks; b++) {
-        const int32_t *labels = assigner->labels + b * KM_BLOCK;
-        const uint64_t all = UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, b));
-        move_changed(assigner, b, all, none, labels);
-        note_additions(totals);
+#pragma omp parallel for
+    for (int64_t b = 0; b < assigner->samples->n_blocks; b++) {
+        const uint64_t used = UINT64_MAX >> (KM_BLOCK - km_samples_lanes(assigner->samples, b));
+        move_changed(assigner, &all[km_thread()], b, used, none, assigner->labels + b * KM_BLOCK);
     }
-    km_totals_carry(totals);
+}
+
+km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km_error *error)
+{
+    km_totals *totals = create_totals(assigner, grids, error);
+    if (totals == NULL)
+        return error->code;
+    for (int t = 0; t < assigner->n_threads; t++)
+        memcpy(totals[t].counts, assigner->totals[t].counts,
+               (size_t)(totals[t].words + totals[t].length - totals[t].counts) * sizeof(int64_t));
+    free_totals(assigner->totals, assigner->n_threads);
+    assigner->totals = totals;
+    assigner->grids = grids;
+    sum_up(assigner, totals);
     return KM_OK;
+}
+
+void km_assigner_reset_count(km_assigner *assigner)
+{
+    for (int t = 0; t < assigner->n_threads; t++)
+        assigner->totals[t].extras[KM_EXTRA_RELABELED] = 0;
+}
+
+void km_assigner_add_up(km_assigner *assigner, int64_t *words)
+{
+    const km_totals *totals = assigner->totals;
+    for (int t = 0; t < assigner->n_threads; t++)
+        km_totals_carry(&assigner->totals[t]);
+#pragma omp parallel for
+    for (int64_t i = 0; i < totals[0].length; i++) {
+        words[i] = 0;
+        for (int t = 0; t < assigner->n_threads; t++)
+            words[i] = km_add_wrapped(words[i], +1, totals[t].words[i]);
+    }
+}
+
+/* Adds a sample to the counts of a cluster, or takes it away. */
+static void count(const km_samples *samples, km_totals *totals, int64_t block, int lane,
+                  int32_t label, int sign)
+{
+    totals->counts[label] += sign;
+    if (samples->weights != NULL)
+        totals->weights[label] += sign * (int64_t)samples->weights[block * KM_BLOCK + lane];
 }
 
 void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels)
 {
-    const int lanes = km_samples_lanes(assigner->samples, block);
+    const km_samples *samples = assigner->samples;
+    const int lanes = km_samples_lanes(samples, block);
     int32_t *old = assigner->labels + block * KM_BLOCK;
     const uint64_t changed = find_changed(old, labels, lanes);
     if (changed == 0)
         return;
-    move_changed(assigner, block, changed, old, labels);
-    km_totals *totals = &assigner->totals;
+    km_totals *totals = &assigner->totals[km_thread()];
+    move_changed(assigner, totals, block, changed, old, labels);
     for (uint64_t left = changed; left != 0; left &= left - 1) {
         const int l = __builtin_ctzll(left);
         if (old[l] >= 0)
-            totals->counts[old[l]]--;
-        totals->counts[labels[l]]++;
+            count(samples, totals, block, l, old[l], -1);
+        count(samples, totals, block, l, labels[l], +1);
         old[l] = labels[l];
         totals->extras[KM_EXTRA_RELABELED]++;
     }
-    note_additions(totals);
 }

@@ -6,11 +6,12 @@ void km_assign_lloyd(km_assigner *assigner, const void *centers)
 {
     const km_samples *samples = assigner->samples;
     km_nearest *nearest = assigner->kernel->nearest[samples->precision];
+#pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int32_t labels[KM_BLOCK];
         km_distances distances2;
-        nearest(km_samples_block(samples, b), centers, samples->n_features,
-                assigner->totals.n_clusters, labels, &distances2);
+        nearest(km_samples_block(samples, b), centers, samples->n_features, assigner->n_clusters,
+                labels, &distances2);
         km_assigner_relabel(assigner, b, labels);
     }
 }

@@ -1,12 +1,6 @@
 #include "skymeans/base.h"
 
-#include <fenv.h>
 #include <math.h>
-
-void km_set_ieee_arithmetic(void)
-{
-    fesetenv(FE_DFL_ENV);
-}
 
 size_t km_precision_size(km_precision precision)
 {

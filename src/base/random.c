@@ -2,9 +2,9 @@
 
 #include <Random123/philox.h>
 
-uint64_t km_random(uint64_t seed, km_purpose purpose, uint64_t index)
+uint64_t km_random(uint64_t seed, uint64_t stream, uint64_t index)
 {
-    const philox2x64_ctr_t counter = {{index, (uint64_t)purpose}};
+    const philox2x64_ctr_t counter = {{index, stream}};
     const philox2x64_key_t key = {{seed}};
     return philox2x64(counter, key).v[0];
 }

@@ -25,28 +25,67 @@ static km_precision precision_of(const km_catalogue *catalogue)
     return KM_FLOAT32;
 }
 
+static bool is_same_column(const km_column *a, const km_column *b)
+{
+    return strcmp(a->dataset, b->dataset) == 0 && a->position == b->position;
+}
+
+/* The column of weights is no feature by default. */
+static km_code leave_out_weights(km_catalogue *catalogue, km_error *error)
+{
+    int64_t kept = 0;
+    for (int64_t j = 0; j < catalogue->n_features; j++)
+        if (!is_same_column(&catalogue->features[j], &catalogue->weights))
+            catalogue->features[kept++] = catalogue->features[j];
+    catalogue->n_features = kept;
+    if (kept == 0)
+        return km_fail(error, KM_DATA,
+                       "no feature by default (%s, %s): its only column is that of the weights; "
+                       "name columns with -c",
+                       catalogue->path, catalogue->table);
+    return KM_OK;
+}
+
+static km_code choose_columns(km_catalogue *catalogue, const km_table *table,
+                              const km_catalogue_name *name, km_error *error)
+{
+    int64_t n_weights = 0;
+    catalogue->features =
+        km_table_select(table, name->columns, name->path, &catalogue->n_features, error);
+    if (catalogue->features == NULL || name->weights == NULL)
+        return error->code;
+    km_column *weights = km_table_select(table, name->weights, name->path, &n_weights, error);
+    if (weights == NULL)
+        return error->code;
+    catalogue->has_weights = true;
+    catalogue->weights = weights[0];
+    free(weights);
+    if (n_weights > 1)
+        return km_fail(error, KM_USAGE, "bad value (--weights %s): it takes one column",
+                       name->weights);
+    return name->columns == NULL ? leave_out_weights(catalogue, error) : KM_OK;
+}
+
 /* Fills in everything that can be broadcast. By one rank. */
-static km_code look_into(km_catalogue *catalogue, const char *path, const char *table_name,
-                         const char *columns, km_error *error)
+static km_code look_into(km_catalogue *catalogue, const km_catalogue_name *name, km_error *error)
 {
     hid_t file;
     km_tables tables = {0};
-    if (strlen(path) >= sizeof catalogue->path)
+    if (strlen(name->path) >= sizeof catalogue->path)
         return km_fail(error, KM_SYSTEM,
                        "can't open the file (%.100s...): its path is too long; make a link with a "
                        "shorter one",
-                       path);
-    if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
+                       name->path);
+    if (km_h5_open(name->path, MPI_COMM_NULL, &file, error) != KM_OK)
         return error->code;
-    note_file(catalogue, path);
+    note_file(catalogue, name->path);
     if (km_tables_find(file, &tables, error) == KM_OK) {
-        const km_table *table = km_tables_choose(&tables, table_name, path, error);
+        const km_table *table = km_tables_choose(&tables, name->table, name->path, error);
         if (table != NULL) {
             snprintf(catalogue->table, sizeof catalogue->table, "%s", table->path);
             catalogue->is_array = table->is_array;
             catalogue->n_rows = table->n_rows;
-            catalogue->features =
-                km_table_select(table, columns, path, &catalogue->n_features, error);
+            choose_columns(catalogue, table, name, error);
             catalogue->precision = precision_of(catalogue);
         }
         km_tables_free(&tables);
@@ -72,7 +111,8 @@ static km_code share(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
     return KM_OK;
 }
 
-/* One dataset for all columns of an array, from the lowest to the highest; else one each. */
+/* One dataset for all columns of an array, from the lowest to the highest; else one each. And one
+ * for the weights. */
 static void plan_sources(km_catalogue *catalogue)
 {
     int64_t lowest = INT64_MAX, highest = 0;
@@ -81,38 +121,46 @@ static void plan_sources(km_catalogue *catalogue)
         lowest = position < lowest ? position : lowest;
         highest = position > highest ? position : highest;
     }
-    for (int64_t i = 0; i < catalogue->n_sources; i++) {
-        catalogue->sources[i].first_column = lowest;
-        catalogue->sources[i].n_columns = highest - lowest + 1;
-    }
+    for (int64_t i = 0; i < catalogue->n_sources; i++)
+        catalogue->sources[i] = (km_source){.column = &catalogue->features[i],
+                                            .array = {.dataset = H5I_INVALID_HID},
+                                            .first_column = lowest,
+                                            .n_columns = highest - lowest + 1,
+                                            .precision = catalogue->precision};
+    if (catalogue->has_weights)
+        catalogue->sources[catalogue->n_sources - 1] =
+            (km_source){.column = &catalogue->weights,
+                        .array = {.dataset = H5I_INVALID_HID},
+                        .first_column = catalogue->weights.position,
+                        .n_columns = 1,
+                        .precision = KM_FLOAT64};
 }
 
 static km_code open_sources(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
 {
-    catalogue->n_sources = catalogue->is_array ? 1 : catalogue->n_features;
+    catalogue->n_sources =
+        (catalogue->is_array ? 1 : catalogue->n_features) + catalogue->has_weights;
     catalogue->sources = km_allocate_zeroed(catalogue->n_sources, sizeof *catalogue->sources,
                                             "list of datasets", error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
-    for (int64_t i = 0; i < catalogue->n_sources; i++)
-        catalogue->sources[i].array.dataset = H5I_INVALID_HID;
     plan_sources(catalogue);
     km_h5_open(catalogue->path, comm, &catalogue->file, error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
     for (int64_t i = 0; i < catalogue->n_sources; i++)
-        km_h5_open_array(catalogue->file, catalogue->features[i].dataset, true,
+        km_h5_open_array(catalogue->file, catalogue->sources[i].column->dataset, true,
                          &catalogue->sources[i].array, error);
     return km_agree(comm, error);
 }
 
-km_code km_catalogue_open(km_catalogue *catalogue, const char *path, const char *table,
-                          const char *columns, MPI_Comm comm, km_error *error)
+km_code km_catalogue_open(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
+                          km_error *error)
 {
     memset(catalogue, 0, sizeof *catalogue); /* its padding is broadcast, too */
     catalogue->file = H5I_INVALID_HID;
     if (km_comm_rank(comm) == 0)
-        look_into(catalogue, path, table, columns, error);
+        look_into(catalogue, name, error);
     if (km_agree(comm, error) != KM_OK || share(catalogue, comm, error) != KM_OK ||
         open_sources(catalogue, comm, error) != KM_OK)
         km_catalogue_close(catalogue);

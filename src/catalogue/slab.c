@@ -11,17 +11,22 @@ struct reader {
     const km_catalogue *catalogue;
     void **buffers;      /* [n_sources], one piece each */
     km_values *features; /* [n_features], where they are in the buffers */
+    double *weights;     /* [piece_rows], one of the buffers; NULL if there are none */
     uint8_t *is_missing; /* [piece_rows] */
     int64_t piece_rows;
     int rank; /* for messages */
 };
 
+static size_t value_size(const km_source *source)
+{
+    return km_h5_value_size(&source->array, source->precision);
+}
+
 static int64_t bytes_per_row(const km_catalogue *catalogue)
 {
     int64_t bytes = 1;
     for (int64_t i = 0; i < catalogue->n_sources; i++)
-        bytes += catalogue->sources[i].n_columns *
-                 (int64_t)km_h5_value_size(&catalogue->sources[i].array, catalogue->precision);
+        bytes += catalogue->sources[i].n_columns * (int64_t)value_size(&catalogue->sources[i]);
     return bytes;
 }
 
@@ -70,9 +75,10 @@ static km_code start_reader(struct reader *reader, const km_catalogue *catalogue
         int64_t values;
         if (__builtin_mul_overflow(rows, source->n_columns, &values))
             values = INT64_MAX; /* which can't be allocated */
-        reader->buffers[i] = km_allocate(
-            values, km_h5_value_size(&source->array, catalogue->precision), what, error);
+        reader->buffers[i] = km_allocate(values, value_size(source), what, error);
     }
+    if (catalogue->has_weights)
+        reader->weights = reader->buffers[catalogue->n_sources - 1];
     const size_t size = km_precision_size(catalogue->precision);
     for (int64_t j = 0; j < catalogue->n_features && error->code == KM_OK; j++) {
         const int64_t i = catalogue->is_array ? 0 : j;
@@ -96,11 +102,30 @@ static inline bool is_missing_at(const struct reader *reader, int64_t feature, i
 /* Marks the rows of a piece that miss a value of any feature. */
 static void find_missing(struct reader *reader, int64_t count)
 {
-    for (int64_t i = 0; i < count; i++)
-        reader->is_missing[i] = 0;
-    for (int64_t j = 0; j < reader->catalogue->n_features; j++)
-        for (int64_t i = 0; i < count; i++)
-            reader->is_missing[i] = reader->is_missing[i] || is_missing_at(reader, j, i);
+#pragma omp parallel
+    {
+        const km_rows mine = km_thread_share(count);
+        const int64_t end = mine.first + mine.count;
+        for (int64_t i = mine.first; i < end; i++)
+            reader->is_missing[i] = 0;
+        for (int64_t j = 0; j < reader->catalogue->n_features; j++)
+            for (int64_t i = mine.first; i < end; i++)
+                reader->is_missing[i] |= is_missing_at(reader, j, i);
+    }
+}
+
+/* Notes the first weight that can't be one, of a row that would be used. */
+static void refuse_weights(const struct reader *reader, km_rows rows, km_error *error)
+{
+    const km_catalogue *catalogue = reader->catalogue;
+    for (int64_t i = 0; i < rows.count && error->code == KM_OK; i++)
+        if (!reader->is_missing[i] && !(reader->weights[i] >= 0 && isfinite(reader->weights[i])))
+            km_fail(error, KM_DATA,
+                    "bad weight (%s, %s, row %lld, column %s): it is %g, and weights are finite "
+                    "and at least 0 (rows count from 0); correct it, or choose another column with "
+                    "--weights",
+                    catalogue->path, catalogue->table, (long long)(rows.first + i),
+                    catalogue->weights.name, reader->weights[i]);
 }
 
 /* Notes the first missing value of a piece, in catalogue order, as an error. */
@@ -128,11 +153,11 @@ static void read_piece(struct reader *reader, km_rows rows, int64_t *bytes_read,
         const km_source *source = &catalogue->sources[i];
         km_error why = {0};
         if (km_h5_read_rows(&source->array, rows, source->first_column, source->n_columns,
-                            catalogue->precision, reader->buffers[i], &why) != KM_OK)
+                            source->precision, reader->buffers[i], &why) != KM_OK)
             km_fail(error, why.code,
                     "can't read the catalogue (%s, %s, rows %lld to %lld, rank %d): %s; check the "
                     "file with h5dump, or copy it again",
-                    catalogue->path, catalogue->features[i].dataset, (long long)rows.first,
+                    catalogue->path, source->column->dataset, (long long)rows.first,
                     (long long)(rows.first + (rows.count > 0 ? rows.count - 1 : 0)), reader->rank,
                     why.text);
         *bytes_read += rows.count * source->n_columns * (int64_t)H5Tget_size(source->array.type);
@@ -172,7 +197,10 @@ static km_code read_slab(struct reader *reader, km_missing missing, MPI_Comm com
         find_missing(reader, rows.count);
         if (missing == KM_MISSING_ERROR)
             refuse_missing(reader, rows, &refused);
-        km_samples_append(samples, rows.count, reader->features, reader->is_missing);
+        if (reader->weights != NULL)
+            refuse_weights(reader, rows, &refused);
+        km_samples_append(samples, rows.count, reader->features, reader->weights,
+                          reader->is_missing);
     }
     /* Only now: the lowest rank that met one has the first of the catalogue. */
     *error = refused;
@@ -186,8 +214,8 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI
     const km_rows slab = km_slab(catalogue->n_rows, km_comm_size(comm), rank);
     struct reader reader = {0};
     *bytes_read = 0;
-    if (km_samples_create(samples, catalogue->precision, catalogue->n_features, slab, error) ==
-        KM_OK)
+    if (km_samples_create(samples, catalogue->precision, catalogue->n_features,
+                          catalogue->has_weights, slab, error) == KM_OK)
         start_reader(&reader, catalogue, slab.count, rank, error);
     if (km_agree(comm, error) == KM_OK)
         read_slab(&reader, missing, comm, samples, bytes_read, error);

@@ -23,6 +23,22 @@ int km_comm_size(MPI_Comm comm)
     return size;
 }
 
+int km_comm_sharing(MPI_Comm comm)
+{
+    MPI_Comm node;
+    km_cpus mine, other;
+    int sharing = 0;
+    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    km_cpus_of_process(&mine);
+    for (int r = 0; r < km_comm_size(node); r++) {
+        other = mine;
+        km_broadcast(node, r, &other, sizeof other);
+        sharing += km_cpus_overlap(&mine, &other);
+    }
+    MPI_Comm_free(&node);
+    return sharing;
+}
+
 /* Where memory is short is known here only; other messages name their rank if it matters. */
 static void name_rank(MPI_Comm comm, km_error *error)
 {

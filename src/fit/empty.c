@@ -7,7 +7,7 @@
 /* A sample that could fill an empty cluster. */
 typedef struct candidate {
     double distance2;
-    int64_t row;
+    int64_t row, weight;
     int64_t sample; /* its number on its rank */
     int32_t label, rank;
 } candidate;
@@ -69,6 +69,12 @@ static void offer(struct heap *heap, const candidate *new)
     }
 }
 
+/* May this sample leave its cluster? It needs weight, and must leave some behind. */
+static bool may_leave(const km_totals *totals, const candidate *c)
+{
+    return c->weight > 0 && totals->weights[c->label] > c->weight;
+}
+
 /* This rank's best candidates: canonical distances, which the kernel gives with the labels. */
 static void find_candidates(const running *run, struct heap *best)
 {
@@ -77,18 +83,19 @@ static void find_candidates(const running *run, struct heap *best)
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int32_t labels[KM_BLOCK];
         km_distances distances2;
-        int64_t rows[KM_BLOCK];
+        int64_t weights[KM_BLOCK];
         run->task->kernel->nearest[precision](km_samples_block(samples, b), run->rounded,
                                               samples->n_features, run->task->n_clusters, labels,
                                               &distances2);
-        km_samples_rows(samples, b, rows);
+        km_samples_weights(samples, b, weights);
         for (int l = 0; l < km_samples_lanes(samples, b); l++) {
             const candidate new = {.distance2 = km_distance_of(&distances2, precision, l),
-                                   .row = rows[l],
+                                   .row = km_samples_row(samples, b * KM_BLOCK + l),
+                                   .weight = weights[l],
                                    .sample = b * KM_BLOCK + l,
                                    .label = labels[l],
                                    .rank = km_comm_rank(run->comm)};
-            if (new.distance2 > 0 && run->totals.counts[labels[l]] > 1)
+            if (new.distance2 > 0 && may_leave(&run->totals, &new))
                 offer(best, &new);
         }
     }
@@ -105,8 +112,10 @@ static void move(running *run, const candidate *moved, int64_t to, km_exact *poi
             const int64_t lane = moved->sample % KM_BLOCK;
             km_samples_load(run->samples, moved->sample / KM_BLOCK, j, values);
             km_quantise_block(&run->grids[j], values, words);
-            points[j] = run->totals.n_words == 1 ? (km_exact){0, words[lane]}
-                                                 : (km_exact){words[lane], words[KM_BLOCK + lane]};
+            const km_exact point = run->totals.n_words == 1
+                                       ? (km_exact){0, words[lane]}
+                                       : (km_exact){words[lane], words[KM_BLOCK + lane]};
+            points[j] = km_weigh(point, moved->weight, run->totals.n_words);
         }
     km_broadcast(run->comm, moved->rank, points, d * (int64_t)sizeof *points);
     for (int64_t j = 0; j < d; j++) {
@@ -115,6 +124,10 @@ static void move(running *run, const candidate *moved, int64_t to, km_exact *poi
     }
     run->totals.counts[moved->label]--;
     run->totals.counts[to]++;
+    if (run->samples->weights != NULL) {
+        run->totals.weights[moved->label] -= moved->weight;
+        run->totals.weights[to] += moved->weight;
+    }
 }
 
 /* Fills the empty clusters from the best candidates of all ranks, which all ranks hold alike. */
@@ -122,9 +135,9 @@ static int64_t fill(running *run, const candidate *all, int64_t n_all, km_exact 
 {
     int64_t n_filled = 0, next = 0;
     for (int64_t c = 0; c < run->totals.n_clusters; c++) {
-        if (run->totals.counts[c] > 0)
+        if (run->totals.weights[c] > 0)
             continue;
-        while (next < n_all && run->totals.counts[all[next].label] <= 1)
+        while (next < n_all && !may_leave(&run->totals, &all[next]))
             next++;
         if (next == n_all)
             break;
@@ -138,7 +151,7 @@ km_code km_refill_empty(running *run, km_error *error)
 {
     int64_t n_empty = 0, n_all = 0;
     for (int64_t c = 0; c < run->totals.n_clusters; c++)
-        n_empty += run->totals.counts[c] == 0;
+        n_empty += run->totals.weights[c] == 0;
     run->n_refilled = 0;
     if (n_empty == 0)
         return KM_OK;

@@ -29,6 +29,7 @@ void km_fit_free(km_fit *fit)
     free(fit->centers);
     free(fit->previous);
     free(fit->sizes);
+    free(fit->weights);
     free(fit->labels);
     free(fit->history);
     *fit = (km_fit){0};
@@ -36,7 +37,6 @@ void km_fit_free(km_fit *fit)
 
 static void end(running *run)
 {
-    km_facts_free(&run->facts);
     free(run->grids);
     km_assigner_free(&run->assigner, run->task->method);
     km_totals_free(&run->totals);
@@ -49,16 +49,15 @@ static km_code begin(running *run, km_fit *fit, const double *first_centers, km_
 {
     const km_samples *samples = run->samples;
     const int64_t k = run->task->n_clusters, d = samples->n_features;
-    if (km_facts_find_ranges(&run->facts, samples, run->comm, error) != KM_OK ||
-        km_facts_find_moments(&run->facts, samples, run->comm, error) != KM_OK)
-        return error->code;
-    run->grids = km_facts_choose_grids(&run->facts, samples->precision, error);
+    run->facts = run->task->facts;
+    run->grids = km_facts_choose_grids(run->facts, samples->precision, error);
     run->centers = km_allocate(k * d, sizeof(double), "centers", error);
     fit->previous = km_allocate(k * d, sizeof(double), "centers", error);
     run->used = km_allocate_zeroed(k * d, sizeof(double), "centers", error);
     run->rounded = km_allocate(k * d, km_precision_size(samples->precision), "centers", error);
     if (run->grids != NULL) {
-        km_totals_create(&run->totals, k, d, run->grids[0].n_words, error);
+        km_totals_create(&run->totals, k, d, run->grids[0].n_words, samples->weights != NULL,
+                         error);
         km_assigner_create(&run->assigner, run->task->method, run->task->kernel, samples,
                            run->grids, k, error);
     }
@@ -83,31 +82,27 @@ static bool round_centers(running *run)
     return is_different;
 }
 
-static void reduce_totals(running *run)
+/* The one collective call of a healthy iteration: sums, and whether a rank failed since the last. */
+static void reduce_totals(running *run, bool has_failed)
 {
     const double start = km_now();
-    const km_totals *local = &run->assigner.totals;
-    memcpy(run->totals.words, local->words, (size_t)local->length * sizeof *local->words);
+    km_assigner_add_up(&run->assigner, run->totals.words);
+    run->totals.extras[KM_EXTRA_FAILED] = has_failed;
     km_sum_int64(run->comm, run->totals.words, run->totals.length);
     km_timer_add(run->timers, KM_PHASE_REDUCE, start);
 }
 
-/* The one collective call of a healthy iteration: sums, and whether a rank failed since the last.
- */
 static km_code assign_and_reduce(running *run, km_error *error)
 {
-    km_totals *local = &run->assigner.totals;
     const double start = km_now();
-    local->extras[KM_EXTRA_RELABELED] = 0;
-    local->extras[KM_EXTRA_FAILED] = error->code != KM_OK;
+    km_assigner_reset_count(&run->assigner);
     run->task->method->assign(&run->assigner, run->rounded);
-    km_totals_carry(local);
     km_timer_add(run->timers, KM_PHASE_ASSIGN, start);
-    reduce_totals(run);
+    reduce_totals(run, error->code != KM_OK);
     return run->totals.extras[KM_EXTRA_FAILED] > 0 ? km_agree(run->comm, error) : KM_OK;
 }
 
-/* Every center goes to the centroid of its samples; one without samples stays. Returns the sum of
+/* Every center goes to the centroid of its samples; one without weight stays. Returns the sum of
  * the squared shifts, in working units. */
 static double update_centers(running *run)
 {
@@ -115,10 +110,11 @@ static double update_centers(running *run)
     const int64_t d = totals->n_features;
     double shift = 0;
     for (int64_t c = 0; c < totals->n_clusters; c++)
-        for (int64_t j = 0; j < d && totals->counts[c] > 0; j++) {
+        for (int64_t j = 0; j < d && totals->weights[c] > 0; j++) {
             double *center = &run->centers[c * d + j];
             const double old = *center;
-            *center = km_exact_mean(&run->grids[j], km_totals_get(totals, c, j), totals->counts[c]);
+            *center =
+                km_exact_mean(&run->grids[j], km_totals_get(totals, c, j), totals->weights[c]);
             shift = fma(*center - old, *center - old, shift);
         }
     return shift;
@@ -147,25 +143,26 @@ static km_code append(km_fit *fit, const km_iteration *iteration, km_error *erro
  * all features, tells what the deviation of a feature with outliers does not. */
 static bool is_too_coarse(const running *run, double inertia)
 {
-    const double n = (double)run->facts.n_samples * (double)run->facts.n_features;
-    const double width = sqrt(ldexp(inertia, -2 * run->task->exponent) / n);
+    const double n = (double)run->facts->weight * (double)run->facts->n_features;
+    const double units = ldexp(inertia, -2 * run->task->exponent) / run->samples->weight_unit;
+    const double width = sqrt(units / n);
     const double allowed = km_precision_epsilon(run->samples->precision) * width;
     bool is_coarse = false;
-    for (int64_t j = 0; j < run->facts.n_features; j++)
+    for (int64_t j = 0; j < run->facts->n_features; j++)
         is_coarse = is_coarse ||
-                    (run->grids[j].unit > allowed && run->facts.highest[j] > run->facts.lowest[j]);
+                    (run->grids[j].unit > allowed && run->facts->highest[j] > run->facts->lowest[j]);
     return run->grids[0].n_words == 1 && is_coarse;
 }
 
 /* Goes over to two words: the sums of the same labels, on finer grids. Collective. */
 static km_code refine(running *run, km_error *error)
 {
-    const int64_t d = run->facts.n_features;
+    const int64_t d = run->facts->n_features;
     km_grid *finer = km_allocate(d, sizeof *finer, "finer grids of features", error);
     km_totals totals = {0};
-    km_totals_create(&totals, run->task->n_clusters, d, 2, error);
+    km_totals_create(&totals, run->task->n_clusters, d, 2, run->samples->weights != NULL, error);
     if (error->code == KM_OK) {
-        km_facts_make_grids(&run->facts, 2, finer);
+        km_facts_make_grids(run->facts, 2, finer);
         km_assigner_change_grids(&run->assigner, finer, error);
     }
     if (km_agree(run->comm, error) != KM_OK) {
@@ -178,7 +175,7 @@ static km_code refine(running *run, km_error *error)
     run->grids = finer;
     km_totals_free(&run->totals);
     run->totals = totals;
-    reduce_totals(run);
+    reduce_totals(run, false);
     return KM_OK;
 }
 
@@ -186,7 +183,7 @@ static km_code refine(running *run, km_error *error)
 static bool is_over(const running *run, const km_iteration *iteration, km_stop *stop)
 {
     const km_fit_task *task = run->task;
-    const double allowed = ldexp(task->tolerance * mean_variance(&run->facts), 2 * task->exponent);
+    const double allowed = ldexp(task->tolerance * mean_variance(run->facts), 2 * task->exponent);
     *stop = KM_STOP_MAX_ITERATIONS;
     if (run->n_refilled == 0 && iteration->relabeled == 0)
         *stop = KM_STOP_NO_CHANGE;
@@ -244,11 +241,14 @@ static km_code conclude(running *run, km_fit *fit, km_error *error)
 {
     const int64_t k = run->task->n_clusters;
     fit->sizes = km_allocate(k, sizeof *fit->sizes, "sizes of the clusters", error);
+    fit->weights = km_allocate(k, sizeof *fit->weights, "weights of the clusters", error);
     double *seconds = km_allocate(fit->n_iterations, sizeof *seconds, "history", error);
     if (km_agree(run->comm, error) == KM_OK) {
-        memcpy(fit->sizes, run->totals.counts, (size_t)k * sizeof *fit->sizes);
-        for (int64_t c = 0; c < k; c++)
-            fit->n_empty += fit->sizes[c] == 0;
+        for (int64_t c = 0; c < k; c++) {
+            fit->sizes[c] = run->totals.counts[c];
+            fit->weights[c] = (double)run->totals.weights[c] * run->samples->weight_unit;
+            fit->n_empty += run->totals.weights[c] == 0;
+        }
         fit->inertia = km_final_inertia(run);
         take_slowest_rank(fit, seconds, run->comm);
         fit->centers = run->centers;

@@ -7,9 +7,9 @@ double km_history_inertia(const running *run)
 {
     const km_totals *totals = &run->totals;
     const int64_t d = totals->n_features;
-    km_double2 inertia = run->facts.squares;
+    km_double2 inertia = run->facts->squares;
     for (int64_t c = 0; c < totals->n_clusters; c++) {
-        const double n = (double)totals->counts[c];
+        const double n = (double)totals->weights[c];
         for (int64_t j = 0; j < d && n > 0; j++) {
             const km_double2 sum = km_exact_value(&run->grids[j], km_totals_get(totals, c, j));
             const km_double2 center =
@@ -24,7 +24,7 @@ double km_history_inertia(const running *run)
     const double value = inertia.high + inertia.low;
     if (isnan(value))
         return INFINITY; /* squares overflowed: first centers far from all samples */
-    return ldexp(fmax(value, 0), 2 * run->task->exponent);
+    return ldexp(fmax(value, 0) * run->samples->weight_unit, 2 * run->task->exponent);
 }
 
 double km_distance2(const km_samples *samples, int64_t sample, const double *center)
@@ -41,32 +41,70 @@ double km_distance2(const km_samples *samples, int64_t sample, const double *cen
     return sum;
 }
 
-static double own_distance2(const running *run, int64_t sample)
+/* Squared distances of the samples of a block to the centers of their labels. */
+static void own_distances2(const running *run, int64_t block, double *distances2)
 {
-    const int32_t label = run->assigner.labels[sample];
-    return km_distance2(run->samples, sample, run->centers + label * run->samples->n_features);
+    const int64_t d = run->samples->n_features, first = block * KM_BLOCK;
+    for (int l = 0; l < km_samples_lanes(run->samples, block); l++)
+        distances2[l] = km_distance2(run->samples, first + l,
+                                     run->centers + run->assigner.labels[first + l] * d);
+}
+
+/* The largest squared distance of a sample with weight. */
+static double find_largest(const running *run)
+{
+    double largest = 0;
+#pragma omp parallel for reduction(max : largest)
+    for (int64_t b = 0; b < run->samples->n_blocks; b++) {
+        double distances2[KM_BLOCK];
+        int64_t weights[KM_BLOCK];
+        own_distances2(run, b, distances2);
+        km_samples_weights(run->samples, b, weights);
+        for (int l = 0; l < KM_BLOCK; l++)
+            if (weights[l] > 0 && distances2[l] > largest)
+                largest = distances2[l];
+    }
+    km_max_double(run->comm, &largest, 1);
+    return largest;
+}
+
+/* The sum of the squared distances times a power of two on a grid of two words, this rank's part.
+ */
+static km_exact add_up(const running *run, const km_grid *grid, km_power power)
+{
+    int64_t high = 0, low = 0;
+#pragma omp parallel for reduction(+ : high, low)
+    for (int64_t b = 0; b < run->samples->n_blocks; b++) {
+        double distances2[KM_BLOCK];
+        int64_t weights[KM_BLOCK];
+        km_exact sum = {high, low};
+        own_distances2(run, b, distances2);
+        km_samples_weights(run->samples, b, weights);
+        for (int l = 0; l < KM_BLOCK; l++) {
+            if (weights[l] == 0)
+                continue;
+            km_exact point = km_quantise(grid, distances2[l] * power.a * power.b, 0);
+            point = km_weigh(point, weights[l], 2);
+            sum = km_carry((km_exact){sum.high + point.high, sum.low + point.low});
+        }
+        high = sum.high;
+        low = sum.low;
+    }
+    return km_carry((km_exact){high, low});
 }
 
 /* On a grid for the largest of them: others may be far smaller than the box of all samples. */
 double km_final_inertia(const running *run)
 {
-    double largest = 0;
-    for (int64_t i = 0; i < run->samples->n_samples; i++)
-        largest = fmax(largest, own_distance2(run, i));
-    km_max_double(run->comm, &largest, 1);
     int exponent = 0;
-    frexp(largest, &exponent); /* largest < 2^exponent: what is summed is below 1 */
-    const km_power power = km_power_of_two(-exponent);
-    const km_grid grid = km_grid_choose(-1, 1, run->facts.n_samples, 2);
-    km_exact sum = {0, 0};
-    for (int64_t i = 0; i < run->samples->n_samples; i++) {
-        const km_exact point = km_quantise(&grid, own_distance2(run, i) * power.a * power.b, 0);
-        sum = km_carry((km_exact){sum.high + point.high, sum.low + point.low});
-    }
+    frexp(find_largest(run), &exponent); /* largest < 2^exponent: what is summed is below 1 */
+    const km_grid grid = km_grid_choose(-1, 1, run->facts->weight, 2);
+    const km_exact sum = add_up(run, &grid, km_power_of_two(-exponent));
     int64_t words[2] = {sum.high, sum.low};
     km_sum_int64(run->comm, words, 2);
     const km_double2 inertia = km_exact_value(&grid, (km_exact){words[0], words[1]});
-    return ldexp(inertia.high + inertia.low, exponent + 2 * run->task->exponent);
+    const double units = inertia.high + inertia.low;
+    return ldexp(units * run->samples->weight_unit, exponent + 2 * run->task->exponent);
 }
 
 double km_fit_distance(const km_fit *fit, const km_samples *samples, int exponent, int64_t sample)

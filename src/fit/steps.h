@@ -10,7 +10,7 @@ typedef struct running {
     const km_samples *samples;
     MPI_Comm comm;
     km_timers *timers;
-    km_facts facts;
+    const km_facts *facts;
     km_grid *grids;
     km_assigner assigner;
     km_totals totals;   /* of all ranks, since the last reduction */

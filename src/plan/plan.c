@@ -39,6 +39,16 @@ static km_code choose_kernel(km_plan *plan, const km_options *options, uint64_t 
     return KM_OK;
 }
 
+static km_code check_restarts(const km_plan *plan, const km_options *options, km_error *error)
+{
+    if (options->restarts > 1 && plan->seeding == NULL)
+        return km_fail(error, KM_USAGE,
+                       "bad value (--restarts %lld): fits from the first centers of a file are all "
+                       "the same; leave it out, or take another --seeding than %s",
+                       (long long)options->restarts, options->seeding);
+    return KM_OK;
+}
+
 km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, uint64_t kernels,
                        km_error *error)
 {
@@ -51,7 +61,8 @@ km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows,
                        "more clusters than rows (%s): -k asks for %lld clusters of %lld rows; ask "
                        "for fewer",
                        options->catalogue, (long long)options->clusters, (long long)n_rows);
-    if (choose_kernel(plan, options, kernels, error) == KM_OK)
+    if (choose_kernel(plan, options, kernels, error) == KM_OK &&
+        check_restarts(plan, options, error) == KM_OK)
         choose_seeding_rows(plan, options, error);
     return error->code;
 }

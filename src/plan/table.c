@@ -18,17 +18,23 @@ const km_option km_fit_options[] = {
     {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(columns), 0, 0, NULL, NULL,
      "features: names, separated by commas, odd ones in braces {b-v}; numbers and ranges 0:7 (end "
      "excluded) for arrays; default: all floating-point columns"},
+    {"weights", 0, "COLUMN", KM_OPTION_TEXT, AT(weights), 0, 0, NULL, NULL,
+     "weights of the samples, finite and at least 0; a row of weight 0 gets a label and counts for "
+     "nothing; default: all 1"},
     {"missing", 0, "WHAT", KM_OPTION_CHOICE, AT(missing), 0, 0, missings, "drop",
      "rows with NaN or infinity: 'drop' gives them label -1, 'error' ends the run"},
     {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(scale), 0, 0, scalings, "none",
      "'standard' (mean 0, variance 1), 'minmax' (0 to 1) or 'none'"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
-     "'kmeans++', 'random', or a file with the first centers in the units of the features: a "
+     "'kmeans++', 'kmeans-parallel', 'random', or a file with the first centers in the units of the features: a "
      "result, HDF5 with one array (or FILE:/path), or text, a center a line"},
     {"seeding-rows", 0, "N", KM_OPTION_ROWS, AT(seeding_rows), 1, INT64_MAX, NULL, NULL,
      "rows that kmeans++ draws from, or 'all'; default: max(100 000, 16 K)"},
     {"random-seed", 0, "S", KM_OPTION_UINT, AT(random_seed), 0, 0, NULL, "0",
      "start of the random numbers"},
+    {"restarts", 0, "R", KM_OPTION_INT, AT(restarts), 1, 1000000, NULL, "1",
+     "fits from R seedings on one read; the lowest inertia wins, and the result says how well the "
+     "others agree with it"},
     {"tolerance", 0, "T", KM_OPTION_REAL, AT(tolerance), 0, 0, NULL, "1e-4",
      "stop when the sum of squared shifts of the centers is at most T times the mean variance of "
      "the features; 0: only when no label changes"},
@@ -36,6 +42,9 @@ const km_option km_fit_options[] = {
      "stop after N iterations"},
     {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(kernel), 0, 0, NULL, "auto",
      "for tests: 'auto', 'reference', 'avx2', 'avx512' or 'neon'; never changes the result"},
+    {"threads", 0, "N", KM_OPTION_INT, AT(threads), 1, KM_MOST_THREADS, NULL, NULL,
+     "OpenMP threads a rank; default: OMP_NUM_THREADS, else the cores that the rank may use, "
+     "divided among the ranks of its node that share them; never changes the result"},
     {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(metrics), 0, 0, NULL, NULL,
      "also write times, memory and iterations as JSON"},
     {"verify", 0, NULL, KM_OPTION_FLAG, AT(verify), 0, 0, NULL, NULL,

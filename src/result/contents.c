@@ -108,15 +108,13 @@ static void write_feature_texts(writer *w, const km_catalogue *catalogue, const 
         H5Dclose(centers);
 }
 
-static void write_clusters(writer *w, const km_record *record, double *room)
+static void write_clusters(writer *w, const km_record *record)
 {
     const int64_t k = record->options->clusters, d = record->catalogue->n_features;
     const km_fit *fit = record->fit;
     put_array(w, "centers", H5T_NATIVE_DOUBLE, k, d, record->centers);
     put_array(w, "sizes", H5T_NATIVE_INT64, k, 0, fit->sizes);
-    for (int64_t c = 0; c < k; c++)
-        room[c] = (double)fit->sizes[c];
-    put_array(w, "weights", H5T_NATIVE_DOUBLE, k, 0, room);
+    put_array(w, "weights", H5T_NATIVE_DOUBLE, k, 0, fit->weights);
 }
 
 static void write_model(writer *w, const km_record *record, double *room)
@@ -162,6 +160,22 @@ static void write_history(writer *w, const km_record *record, void *room)
     write_history_column(w, fit, "history/seconds", offsetof(km_iteration, seconds), room);
 }
 
+/* What --restarts found; nothing for a single fit. */
+static void write_restarts(writer *w, const km_restarts *restarts)
+{
+    const int64_t count = restarts->count;
+    if (count < 2)
+        return;
+    open_group(w, "restarts");
+    put_int(w, "best", restarts->best);
+    close_group(w);
+    put_array(w, "restarts/inertia", H5T_NATIVE_DOUBLE, count, 0, restarts->inertia);
+    put_array(w, "restarts/n_iterations", H5T_NATIVE_INT64, count, 0, restarts->n_iterations);
+    put_array(w, "restarts/adjusted_rand_index", H5T_NATIVE_DOUBLE, count, 0, restarts->rand_index);
+    put_array(w, "restarts/coincidence_rate", H5T_NATIVE_DOUBLE, restarts->n_clusters, 0,
+              restarts->coincidence);
+}
+
 static void write_files(writer *w, const km_catalogue *catalogue)
 {
     const int64_t first_row = 0;
@@ -176,19 +190,39 @@ static void write_files(writer *w, const km_catalogue *catalogue)
     H5Tclose(text);
 }
 
-/* The different hosts, in rank order, with blanks between; cut if there are very many. */
-static void join_hosts(const km_setting *setting, char *text, size_t size)
+/* A text of each seat, at `offset` in it; the different ones, in rank order, with blanks between; cut
+ * if there are very many. */
+static void join_different(const km_setting *setting, size_t offset, char *text, size_t size)
 {
     size_t used = 0;
     text[0] = '\0';
     for (int r = 0; r < setting->n_ranks && used < size; r++) {
+        const char *own = (const char *)&setting->seats[r] + offset;
         bool is_new = true;
         for (int other = 0; other < r && is_new; other++)
-            is_new = strcmp(setting->hosts[other], setting->hosts[r]) != 0;
+            is_new = strcmp((const char *)&setting->seats[other] + offset, own) != 0;
         if (is_new)
-            used += (size_t)snprintf(text + used, size - used, "%s%s", r > 0 ? " " : "",
-                                     setting->hosts[r]);
+            used += (size_t)snprintf(text + used, size - used, "%s%s", r > 0 ? " " : "", own);
     }
+}
+
+/* Where the ranks ran, and on how many threads. */
+static void write_seats(writer *w, const km_setting *setting)
+{
+    char text[32768]; /* enough for some thousand hosts */
+    int64_t most_threads = 0, fewest_cores = INT64_MAX;
+    for (int r = 0; r < setting->n_ranks; r++) {
+        const km_seat *seat = &setting->seats[r];
+        most_threads = seat->n_threads > most_threads ? seat->n_threads : most_threads;
+        fewest_cores = seat->n_cores < fewest_cores ? seat->n_cores : fewest_cores;
+    }
+    join_different(setting, offsetof(km_seat, host), text, sizeof text);
+    put_text(w, "hosts", text);
+    put_int(w, "ranks", setting->n_ranks);
+    put_int(w, "threads", most_threads); /* of the rank that had most */
+    put_int(w, "cores", fewest_cores);   /* that the rank with fewest might use */
+    join_different(setting, offsetof(km_seat, cpus), text, sizeof text);
+    put_text(w, "binding", text); /* the different masks of ranks */
 }
 
 static void write_versions(writer *w)
@@ -210,13 +244,9 @@ static void write_versions(writer *w)
 static void write_provenance(writer *w, const km_record *record, const km_setting *setting)
 {
     const km_catalogue *catalogue = record->catalogue;
-    char hosts[32768]; /* enough for some thousand */
-    join_hosts(setting, hosts, sizeof hosts);
     open_group(w, "provenance");
     write_versions(w);
-    put_text(w, "hosts", hosts);
-    put_int(w, "ranks", setting->n_ranks);
-    put_int(w, "threads", 1);
+    write_seats(w, setting);
     put_text(w, "kernel", record->plan->kernel->name);
     put_text(w, "command", record->command);
     put_text(w, "file", catalogue->path);
@@ -243,10 +273,11 @@ static void put_all(writer *w, const km_record *record, const km_setting *settin
     const char **units = km_allocate(d, sizeof *units, "contents of the result", error);
     if (error->code == KM_OK) {
         write_summary(w, record);
-        write_clusters(w, record, room);
+        write_clusters(w, record);
         write_feature_texts(w, record->catalogue, units);
         write_model(w, record, room);
         write_history(w, record, room);
+        write_restarts(w, record->restarts);
         write_files(w, record->catalogue);
         write_provenance(w, record, setting);
     }

@@ -4,11 +4,18 @@
 
 #include "skymeans/result.h"
 
+/* Where a rank runs. */
+typedef struct km_seat {
+    char host[MPI_MAX_PROCESSOR_NAME];
+    char cpus[128]; /* its mask, as "0-3,8" */
+    int32_t n_cores, n_threads;
+} km_seat;
+
 /* What only a communicator can tell; gathered by all ranks for the one that writes. */
 typedef struct km_setting {
     int n_ranks;
-    char (*hosts)[MPI_MAX_PROCESSOR_NAME]; /* [n_ranks] */
-    double ended;                          /* seconds since 1970 */
+    km_seat *seats; /* [n_ranks] */
+    double ended;   /* seconds since 1970 */
 } km_setting;
 
 /* Creates the file and writes everything but the rows of labels and distances. By one rank. */

@@ -11,7 +11,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
 {
     km_json_open(json, "plan", '{');
     km_json_int(json, "ranks", report->n_ranks);
-    km_json_int(json, "threads", 1);
+    km_json_int(json, "threads", report->n_threads);
     km_json_text(json, "algorithm", record->plan->method->name);
     km_json_text(json, "kernel", record->plan->kernel->name);
     km_json_text(json, "seeding", record->options->seeding);
@@ -52,6 +52,19 @@ static void put_iterations(km_json *json, const km_fit *fit)
     km_json_close(json, ']');
 }
 
+static void put_restarts(km_json *json, const km_restarts *restarts)
+{
+    km_json_open(json, "restarts", '[');
+    for (int64_t r = 0; r < restarts->count; r++) {
+        km_json_open(json, NULL, '{');
+        km_json_real(json, "inertia", restarts->inertia[r]);
+        km_json_int(json, "n_iterations", restarts->n_iterations[r]);
+        km_json_real(json, "adjusted_rand_index", restarts->rand_index[r]);
+        km_json_close(json, '}');
+    }
+    km_json_close(json, ']');
+}
+
 static void put_result(km_json *json, const km_record *record)
 {
     char checksum[17];
@@ -79,6 +92,8 @@ static void put_all(FILE *file, const km_record *record, const km_report *report
     put_phases(&json, report);
     km_json_int(&json, "bytes_read", report->bytes_read);
     put_iterations(&json, record->fit);
+    if (record->restarts->count > 1)
+        put_restarts(&json, record->restarts);
     km_json_int(&json, "memory_peak_bytes", report->memory_peak);
     put_result(&json, record);
     km_json_close(&json, '}');

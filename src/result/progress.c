@@ -18,6 +18,9 @@ void km_progress_observe(void *context, const km_iteration *iteration)
     if (!is_due)
         return;
     progress->last_line = now;
+    if (progress->n_restarts > 1)
+        fprintf(stderr, "fit %lld of %lld, ", (long long)progress->restart + 1,
+                (long long)progress->n_restarts);
     fprintf(stderr,
             "iteration %4lld   inertia %-13.8g   shift %-10.4g   relabeled %-12lld   %.3g s\n",
             (long long)iteration->number, iteration->inertia, iteration->shift,

@@ -1,19 +1,19 @@
 /* The facts of a run that are computed from others. */
 #include "skymeans/result.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm)
 {
     uint64_t sum = 0;
+#pragma omp parallel for reduction(+ : sum)
     for (int64_t b = 0; b < samples->n_blocks; b++) {
-        int64_t rows[KM_BLOCK];
         uint64_t hashes[KM_BLOCK];
-        km_samples_rows(samples, b, rows);
         const int lanes = km_samples_lanes(samples, b);
         for (int l = 0; l < lanes; l++)
-            hashes[l] = (uint64_t)rows[l];
+            hashes[l] = (uint64_t)km_samples_row(samples, b * KM_BLOCK + l);
         for (int64_t j = 0; j < samples->n_features; j++) {
             double values[KM_BLOCK];
             km_samples_load(samples, b, j, values);
@@ -27,15 +27,20 @@ uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm)
     return sum;
 }
 
-/* The label of a row is that of its sample, or -1. Labels of all rows of the catalogue count. */
+/* Labels of all rows of the catalogue count: a row that is no sample has -1. */
 static uint64_t hash_labels(const km_record *record, const int32_t *labels, MPI_Comm comm)
 {
     const km_samples *samples = record->samples;
+    const bool has_gaps = samples->n_samples < samples->slab.count;
     uint64_t sum = 0;
-    for (int64_t row = 0, sample = 0; row < samples->slab.count; row++) {
-        const bool is_used = km_samples_is_used(samples, row);
-        sum += km_hash_label(samples->slab.first + row, is_used ? labels[sample++] : -1);
+#pragma omp parallel for reduction(+ : sum)
+    for (int64_t i = 0; i < samples->n_samples; i++) {
+        const int64_t row = km_samples_row(samples, i);
+        sum += km_hash_label(row, labels[i]) - (has_gaps ? km_hash_label(row, -1) : 0);
     }
+#pragma omp parallel for reduction(+ : sum)
+    for (int64_t i = 0; i < (has_gaps ? samples->slab.count : 0); i++)
+        sum += km_hash_label(samples->slab.first + i, -1);
     km_sum_uint64(comm, &sum, 1);
     return sum;
 }
@@ -48,14 +53,43 @@ uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm co
     return km_hash_doubles(hash, &record->fit->inertia, 1);
 }
 
+/* What samples have, row by row in catalogue order. */
+static void fill_rows(km_record *record)
+{
+    const km_samples *samples = record->samples;
+    const bool has_distances = record->row_distances != NULL;
+#pragma omp parallel
+    {
+#pragma omp for
+        for (int64_t row = 0; row < samples->slab.count; row++) {
+            record->row_labels[row] = -1;
+            if (has_distances)
+                record->row_distances[row] = NAN;
+        }
+#pragma omp for
+        for (int64_t i = 0; i < samples->n_samples; i++) {
+            record->row_labels[samples->rows[i]] = record->fit->labels[i];
+            if (has_distances)
+                record->row_distances[samples->rows[i]] =
+                    km_fit_distance(record->fit, samples, record->transform->exponent, i);
+        }
+    }
+}
+
 km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error)
 {
     const int64_t k = record->options->clusters, d = record->catalogue->n_features;
+    const int64_t n_rows = record->samples->slab.count;
     record->centers = km_allocate(k * d, sizeof(double), "centers", error);
+    record->row_labels = km_allocate(n_rows, sizeof *record->row_labels, "labels of rows", error);
+    if (record->options->distances)
+        record->row_distances =
+            km_allocate(n_rows, sizeof *record->row_distances, "distances of rows", error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
     memcpy(record->centers, record->fit->centers, (size_t)(k * d) * sizeof(double));
     km_untransform_centers(record->transform, record->centers, k);
+    fill_rows(record);
     record->checksum = km_checksum(record, record->fit->labels, comm);
     return KM_OK;
 }
@@ -63,5 +97,9 @@ km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error)
 void km_record_free(km_record *record)
 {
     free(record->centers);
+    free(record->row_labels);
+    free(record->row_distances);
     record->centers = NULL;
+    record->row_labels = NULL;
+    record->row_distances = NULL;
 }

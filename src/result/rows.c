@@ -1,5 +1,4 @@
-/* The part of a result with a value a row: labels, distances. Rows are made from samples piece by
- * piece, to write them and once more to compare, so that they need no memory of their own.
+/* The part of a result with a value a row: labels, distances.
  *
  * Every rank writes its own slab by plain writes to where HDF5 reserved it, since MPI-IO does not
  * always tell that a disk is full; and since no one always does, only what was read back counts. */
@@ -7,47 +6,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* One dataset with a value a row. */
+/* One dataset with a value a row, and those of this rank's slab. */
 typedef struct row_dataset {
     const char *name;
     hid_t type;
     size_t size;
-    /* The value of a sample, or of a row that is none (-1). */
-    void (*value)(const km_record *record, int64_t sample, void *value);
+    const void *values;
 } row_dataset;
-
-/* A walk over the rows of this rank's slab, piece by piece. */
-struct walk {
-    const km_record *record;
-    const row_dataset *dataset;
-    int rank;            /* for messages */
-    int64_t row, sample; /* where the next piece begins */
-    void *values;        /* of a piece, as they should be */
-    km_error *error;
-};
-
-static void label_of(const km_record *record, int64_t sample, void *value)
-{
-    *(int32_t *)value = sample < 0 ? -1 : record->fit->labels[sample];
-}
-
-static void distance_of(const km_record *record, int64_t sample, void *value)
-{
-    *(double *)value = sample < 0 ? NAN
-                                  : km_fit_distance(record->fit, record->samples,
-                                                    record->transform->exponent, sample);
-}
 
 /* The datasets of a record in `datasets`, at most KM_ROW_DATASETS; returns how many. */
 static int list_datasets(const km_record *record, row_dataset *datasets)
 {
-    datasets[0] = (row_dataset){"labels", H5T_NATIVE_INT32, sizeof(int32_t), label_of};
-    datasets[1] = (row_dataset){"distances", H5T_NATIVE_DOUBLE, sizeof(double), distance_of};
+    datasets[0] =
+        (row_dataset){"labels", H5T_NATIVE_INT32, sizeof(int32_t), record->row_labels};
+    datasets[1] =
+        (row_dataset){"distances", H5T_NATIVE_DOUBLE, sizeof(double), record->row_distances};
     return record->options->distances ? 2 : 1;
 }
 
@@ -77,58 +54,43 @@ km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offs
     return error->code;
 }
 
-/* ---- pieces ------------------------------------------------------------------------------------
- */
-
-static int64_t piece_rows(const km_record *record)
+/* The piece of this rank's slab with this number; an empty one beyond the last. */
+static km_rows piece_of_slab(const km_record *record, int64_t piece)
 {
-    const int64_t n_rows = record->samples->slab.count;
-    return n_rows < KM_H5_PIECE_ROWS ? n_rows : KM_H5_PIECE_ROWS;
+    const km_rows slab = record->samples->slab;
+    const int64_t first = piece * KM_H5_PIECE_ROWS, left = slab.count - first;
+    if (left <= 0)
+        return (km_rows){slab.first, 0};
+    return (km_rows){slab.first + first, left < KM_H5_PIECE_ROWS ? left : KM_H5_PIECE_ROWS};
 }
 
-static void start_walk(struct walk *walk, const km_record *record, const row_dataset *dataset,
-                       int rank, km_error *error)
+static const void *values_of(const row_dataset *dataset, const km_record *record, km_rows rows)
 {
-    *walk = (struct walk){.record = record, .dataset = dataset, .rank = rank, .error = error};
-    walk->values = km_allocate(piece_rows(record), dataset->size, "rows of the result", error);
+    const int64_t first = rows.first - record->samples->slab.first;
+    return (const char *)dataset->values + (size_t)first * dataset->size;
 }
 
-/* Makes the values of the next piece, and says which rows they are; none at the end. */
-static km_rows next_piece(struct walk *walk)
+static void piece_failed(const row_dataset *dataset, const km_record *record, km_rows rows,
+                         int rank, const char *why, km_error *error)
 {
-    const km_samples *samples = walk->record->samples;
-    const int64_t left = samples->slab.count - walk->row;
-    const km_rows rows = {samples->slab.first + walk->row,
-                          left < KM_H5_PIECE_ROWS ? left : KM_H5_PIECE_ROWS};
-    char *value = walk->values;
-    for (int64_t i = 0; i < rows.count; i++, walk->row++, value += walk->dataset->size) {
-        const bool is_used = km_samples_is_used(samples, walk->row);
-        walk->dataset->value(walk->record, is_used ? walk->sample++ : -1, value);
-    }
-    return rows;
-}
-
-static void piece_failed(const struct walk *walk, km_rows rows, const char *why)
-{
-    km_fail(walk->error, KM_SYSTEM,
+    km_fail(error, KM_SYSTEM,
             "can't write the result (%s, %s, rows %lld to %lld, rank %d): %s; is the disk full, or "
             "a quota reached?",
-            walk->record->options->output, walk->dataset->name, (long long)rows.first,
-            (long long)(rows.first + rows.count - 1), walk->rank, why);
+            record->options->output, dataset->name, (long long)rows.first,
+            (long long)(rows.first + rows.count - 1), rank, why);
 }
 
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
-static void write_dataset(struct walk *walk, int descriptor, int64_t offset)
+static void write_dataset(const row_dataset *dataset, const km_record *record, int descriptor,
+                          int64_t offset, int rank, km_error *error)
 {
-    const int64_t size = (int64_t)walk->dataset->size;
-    for (km_rows rows = next_piece(walk); rows.count > 0; rows = next_piece(walk))
-        if (!km_write_at(descriptor, walk->values, rows.count * size, offset + rows.first * size) ||
-            km_fault("write rows")) {
-            piece_failed(walk, rows, strerror(errno));
-            return;
-        }
+    const int64_t size = (int64_t)dataset->size;
+    const km_rows slab = record->samples->slab;
+    if (!km_write_at(descriptor, dataset->values, slab.count * size, offset + slab.first * size) ||
+        (slab.count > 0 && km_fault("write rows")))
+        piece_failed(dataset, record, slab, rank, strerror(errno), error);
 }
 
 static void write_all(const char *path, const km_record *record, const int64_t *offsets, int rank,
@@ -139,13 +101,8 @@ static void write_all(const char *path, const km_record *record, const int64_t *
     const int descriptor = open(path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0 || km_fault("open the result"))
         cannot_write(record, strerror(errno), error);
-    for (int i = 0; i < n_datasets && error->code == KM_OK; i++) {
-        struct walk walk;
-        start_walk(&walk, record, &datasets[i], rank, error);
-        if (error->code == KM_OK)
-            write_dataset(&walk, descriptor, offsets[i]);
-        free(walk.values);
-    }
+    for (int i = 0; i < n_datasets && error->code == KM_OK; i++)
+        write_dataset(&datasets[i], record, descriptor, offsets[i], rank, error);
     if (error->code == KM_OK && (fsync(descriptor) != 0 || km_fault("sync rows")))
         cannot_write(record, strerror(errno), error);
     if (descriptor >= 0 && (close(descriptor) != 0 || km_fault("close the result")))
@@ -163,36 +120,36 @@ km_code km_rows_write(const char *path, const km_record *record, const int64_t *
  */
 
 /* Every rank makes as many collective reads as the one with the most rows. */
-static void compare_pieces(struct walk *walk, hid_t dataset, int64_t n_pieces, void *read)
+static void compare_pieces(const row_dataset *what, const km_record *record, hid_t dataset,
+                           int64_t n_pieces, void *read, int rank, km_error *error)
 {
     for (int64_t piece = 0; piece < n_pieces; piece++) {
-        const km_rows rows = next_piece(walk);
-        const size_t size = (size_t)rows.count * walk->dataset->size;
-        if (!km_h5_reread_rows(dataset, walk->dataset->type, rows, read) ||
-            km_fault("read rows back"))
-            piece_failed(walk, rows, km_h5_reason());
-        else if (memcmp(read, walk->values, size) != 0 || km_fault("compare rows"))
-            piece_failed(walk, rows, "they read back differently");
+        const km_rows rows = piece_of_slab(record, piece);
+        const size_t size = (size_t)rows.count * what->size;
+        if (!km_h5_reread_rows(dataset, what->type, rows, read) || km_fault("read rows back"))
+            piece_failed(what, record, rows, rank, km_h5_reason(), error);
+        else if (memcmp(read, values_of(what, record, rows), size) != 0 ||
+                 km_fault("compare rows"))
+            piece_failed(what, record, rows, rank, "they read back differently", error);
     }
 }
 
 static km_code compare_dataset(hid_t file, const row_dataset *what, const km_record *record,
                                MPI_Comm comm, km_error *error)
 {
-    struct walk walk;
-    int64_t n_pieces = (record->samples->slab.count + KM_H5_PIECE_ROWS - 1) / KM_H5_PIECE_ROWS;
+    const int64_t n_rows = record->samples->slab.count;
+    const int64_t piece_rows = n_rows < KM_H5_PIECE_ROWS ? n_rows : KM_H5_PIECE_ROWS;
+    int64_t n_pieces = (n_rows + KM_H5_PIECE_ROWS - 1) / KM_H5_PIECE_ROWS;
     km_max_int64(comm, &n_pieces, 1);
-    start_walk(&walk, record, what, km_comm_rank(comm), error);
-    void *read = km_allocate(piece_rows(record), what->size, "rows of the result", error);
+    void *read = km_allocate(piece_rows, what->size, "rows of the result", error);
     const hid_t dataset = H5Dopen2(file, what->name, H5P_DEFAULT);
     if (!km_h5_note(dataset) || km_fault("open rows of the result"))
         cannot_write(record, km_h5_reason(), error);
     if (km_agree(comm, error) == KM_OK)
-        compare_pieces(&walk, dataset, n_pieces, read);
+        compare_pieces(what, record, dataset, n_pieces, read, km_comm_rank(comm), error);
     if (dataset >= 0)
         H5Dclose(dataset);
     free(read);
-    free(walk.values);
     return km_agree(comm, error);
 }
 

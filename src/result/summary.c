@@ -6,7 +6,12 @@
 
 enum { MOST_CLUSTERS = 20, MOST_FEATURES = 8 };
 
-static void print_head(const km_record *record, int n_ranks)
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void print_head(const km_record *record, const km_report *report)
 {
     const km_catalogue *catalogue = record->catalogue;
     const km_options *options = record->options;
@@ -19,10 +24,11 @@ static void print_head(const km_record *record, int n_ranks)
            km_printable(catalogue->table, table, sizeof table), (long long)catalogue->n_rows,
            (long long)record->n_used, (long long)record->n_missing);
     printf("  result      %s\n", km_printable(options->output, path, sizeof path));
-    printf("  run         %d rank%s, %s kernel, %s\n", n_ranks, n_ranks == 1 ? "" : "s",
+    printf("  run         %d rank%s of %lld thread%s, %s kernel, %s\n", report->n_ranks,
+           plural(report->n_ranks), (long long)report->n_threads, plural(report->n_threads),
            record->plan->kernel->name, km_precision_name(record->samples->precision));
     printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
-           fit->n_iterations == 1 ? "" : "s", km_stop_name(fit->stop),
+           plural(fit->n_iterations), km_stop_name(fit->stop),
            km_stop_is_converged(fit->stop) ? "converged" : "not converged");
     printf("  inertia     %.10g\n", fit->inertia);
     printf("  checksum    %016llx\n", (unsigned long long)record->checksum);
@@ -38,7 +44,8 @@ static void print_clusters(const km_record *record)
     const int64_t n_features = d < MOST_FEATURES ? d : MOST_FEATURES;
     const int64_t n_clusters = k < MOST_CLUSTERS ? k : MOST_CLUSTERS;
     char room[KM_NAME_SIZE];
-    printf("  cluster         size   share");
+    const bool has_restarts = record->restarts->count > 1;
+    printf("  cluster         size   share%s", has_restarts ? "  stable" : "");
     for (int64_t j = 0; j < n_features; j++)
         printf("  %12.12s", km_printable(record->catalogue->names[j], room, sizeof room));
     puts(n_features < d ? "  ..." : "");
@@ -46,6 +53,8 @@ static void print_clusters(const km_record *record)
         const int64_t size = record->fit->sizes[c];
         printf("  %7lld %12lld  %5.1f%%", (long long)c, (long long)size,
                100.0 * (double)size / (double)record->n_used);
+        if (has_restarts)
+            printf("  %5.1f%%", 100 * record->restarts->coincidence[c]);
         for (int64_t j = 0; j < n_features; j++)
             printf("  %12.6g", record->centers[c * d + j]);
         puts(n_features < d ? "  ..." : "");
@@ -53,6 +62,23 @@ static void print_clusters(const km_record *record)
     if (n_clusters < k)
         printf("  ... and %lld more: /sizes and /centers in the result\n",
                (long long)(k - n_clusters));
+    putchar('\n');
+}
+
+/* How well the fits of --restarts agree. */
+static void print_restarts(const km_record *record)
+{
+    const km_restarts *restarts = record->restarts;
+    if (restarts->count < 2)
+        return;
+    printf("  fit           inertia  iterations  agreement with the best (adjusted Rand index)\n");
+    for (int64_t r = 0; r < restarts->count && r < MOST_CLUSTERS; r++)
+        printf("  %3lld %17.10g  %10lld  %9.4f%s\n", (long long)r + 1, restarts->inertia[r],
+               (long long)restarts->n_iterations[r], restarts->rand_index[r],
+               r == restarts->best ? "  (kept)" : "");
+    if (restarts->count > MOST_CLUSTERS)
+        printf("  ... and %lld more: /restarts in the result\n",
+               (long long)(restarts->count - MOST_CLUSTERS));
     putchar('\n');
 }
 
@@ -80,12 +106,14 @@ km_report km_report_gather(const km_timers *timers, int64_t bytes_read, MPI_Comm
                         .least = *timers,
                         .mean = *timers,
                         .most = *timers,
+                        .n_threads = km_threads(),
                         .bytes_read = bytes_read,
                         .memory_peak = km_memory_peak()};
     km_min_double(comm, report.least.seconds, KM_N_PHASES);
     km_sum_double(comm, report.mean.seconds, KM_N_PHASES);
     km_max_double(comm, report.most.seconds, KM_N_PHASES);
     km_sum_int64(comm, &report.bytes_read, 1);
+    km_max_int64(comm, &report.n_threads, 1);
     km_max_int64(comm, &report.memory_peak, 1);
     for (int phase = 0; phase < KM_N_PHASES; phase++)
         report.mean.seconds[phase] /= report.n_ranks;
@@ -94,7 +122,8 @@ km_report km_report_gather(const km_timers *timers, int64_t bytes_read, MPI_Comm
 
 void km_summary_print(const km_record *record, const km_report *report)
 {
-    print_head(record, report->n_ranks);
+    print_head(record, report);
     print_clusters(record);
+    print_restarts(record);
     print_phases(report);
 }

@@ -3,7 +3,8 @@
  * The reference kernel labels every sample by the last centers, and by those before them: the first
  * labels must be the fit's, the means of the second its centers. Sums are long doubles here, so
  * they agree only to rounding: a mean of n values is off by at most n 2^-63 of the largest of them,
- * and by the unit of the exact sums, which is at most epsilon times the range. */
+ * and by the unit of the exact sums, which is at most epsilon times the range, or 2^-48 times it
+ * when weights take 53 of their 102 bits. */
 #include "skymeans/result.h"
 
 #include <float.h>
@@ -14,7 +15,7 @@ struct check {
     const km_record *record;
     MPI_Comm comm;
     int32_t *labels;          /* [n_samples] */
-    long double *sums;        /* [k][d + 1], of features and of ones */
+    long double *sums;        /* [k][d + 2], of weighted features, of weights and of ones */
     double *lowest, *highest; /* [d], of all samples */
     km_error *error;
 };
@@ -33,6 +34,7 @@ static void label_all(const struct check *check, const double *centers, void *ro
     const km_samples *samples = check->record->samples;
     const int64_t k = check->record->options->clusters, d = samples->n_features;
     km_round_to_precision(samples->precision, centers, k * d, rounded);
+#pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int32_t labels[KM_BLOCK];
         km_distances distances2;
@@ -43,34 +45,46 @@ static void label_all(const struct check *check, const double *centers, void *ro
     }
 }
 
-/* Sums of the samples of each label. */
-static void sum_all(const struct check *check)
+/* Adds the samples of a block to the sums of their labels, feature j; beyond the features come their
+ * weights and ones. */
+static void add_block(struct check *check, int64_t block, int64_t j)
+{
+    const km_samples *samples = check->record->samples;
+    const int64_t d = samples->n_features;
+    double values[KM_BLOCK];
+    int64_t weights[KM_BLOCK];
+    km_samples_weights(samples, block, weights);
+    for (int l = 0; l < KM_BLOCK; l++)
+        values[l] = 1;
+    if (j < d)
+        km_samples_load(samples, block, j, values);
+    for (int l = 0; l < km_samples_lanes(samples, block); l++) {
+        const int32_t label = check->labels[block * KM_BLOCK + l];
+        const long double weight = j <= d ? (long double)weights[l] : 1;
+        check->sums[label * (d + 2) + j] += weight * (long double)values[l];
+        if (j < d && weights[l] > 0) {
+            check->lowest[j] = fmin(check->lowest[j], values[l]);
+            check->highest[j] = fmax(check->highest[j], values[l]);
+        }
+    }
+}
+
+/* Sums of the samples of each label; threads share the features. */
+static void sum_all(struct check *check)
 {
     const km_samples *samples = check->record->samples;
     const int64_t k = check->record->options->clusters, d = samples->n_features;
-    for (int64_t i = 0; i < k * (d + 1); i++)
+    for (int64_t i = 0; i < k * (d + 2); i++)
         check->sums[i] = 0;
     for (int64_t j = 0; j < d; j++) {
         check->lowest[j] = INFINITY;
         check->highest[j] = -INFINITY;
     }
-    for (int64_t b = 0; b < samples->n_blocks; b++)
-        for (int64_t j = 0; j <= d; j++) {
-            double values[KM_BLOCK];
-            for (int l = 0; l < KM_BLOCK; l++)
-                values[l] = 1;
-            if (j < d)
-                km_samples_load(samples, b, j, values);
-            for (int l = 0; l < km_samples_lanes(samples, b); l++) {
-                const int32_t label = check->labels[b * KM_BLOCK + l];
-                check->sums[label * (d + 1) + j] += (long double)values[l];
-                if (j < d) {
-                    check->lowest[j] = fmin(check->lowest[j], values[l]);
-                    check->highest[j] = fmax(check->highest[j], values[l]);
-                }
-            }
-        }
-    km_sum_long_double(check->comm, check->sums, k * (d + 1));
+#pragma omp parallel for
+    for (int64_t j = 0; j < d + 2; j++)
+        for (int64_t b = 0; b < samples->n_blocks; b++)
+            add_block(check, b, j);
+    km_sum_long_double(check->comm, check->sums, k * (d + 2));
     km_min_double(check->comm, check->lowest, d);
     km_max_double(check->comm, check->highest, d);
 }
@@ -92,7 +106,7 @@ static void check_counts(struct check *check)
     const int64_t k = record->options->clusters, d = record->samples->n_features;
     int64_t total = record->n_missing;
     for (int64_t c = 0; c < k; c++) {
-        const int64_t size = (int64_t)check->sums[c * (d + 1) + d];
+        const int64_t size = (int64_t)check->sums[c * (d + 2) + d + 1];
         total += size;
         if (size != record->fit->sizes[c])
             complain(check, "size of a cluster", (long long)record->fit->sizes[c], (long long)size);
@@ -106,16 +120,18 @@ static void check_centers(struct check *check)
 {
     const km_record *record = check->record;
     const int64_t k = record->options->clusters, d = record->samples->n_features;
-    const double epsilon = km_precision_epsilon(record->samples->precision);
+    const double fine = km_precision_epsilon(record->samples->precision);
+    const double epsilon = record->samples->weights != NULL ? fmax(fine, 0x1p-48) : fine;
     int64_t n_different = 0;
     for (int64_t c = 0; c < k; c++) {
-        const long double n = check->sums[c * (d + 1) + d];
-        for (int64_t j = 0; j < d && n > 0; j++) {
+        const long double weight = check->sums[c * (d + 2) + d];
+        const long double n = check->sums[c * (d + 2) + d + 1];
+        for (int64_t j = 0; j < d && weight > 0; j++) {
             const double center = record->fit->centers[c * d + j];
             const double largest = fmax(fabs(check->lowest[j]), fabs(check->highest[j]));
             const double allowed = epsilon * (check->highest[j] - check->lowest[j]) +
                                    ((double)n * 0x1p-63 + 4 * DBL_EPSILON) * largest;
-            const long double mean = check->sums[c * (d + 1) + j] / n;
+            const long double mean = check->sums[c * (d + 2) + j] / weight;
             n_different += !(fabsl(mean - (long double)center) <= (long double)allowed);
         }
     }
@@ -127,11 +143,14 @@ static void check_centers(struct check *check)
 static void check_inertia(struct check *check)
 {
     const km_record *record = check->record;
+    const double *weights = record->samples->weights;
     long double sum = 0;
     for (int64_t i = 0; i < record->samples->n_samples; i++) {
         const double distance = km_fit_distance(record->fit, record->samples, 0, i);
-        sum += (long double)distance * (long double)distance;
+        const long double weight = weights != NULL ? (long double)weights[i] : 1;
+        sum += weight * (long double)distance * (long double)distance;
     }
+    sum *= (long double)record->samples->weight_unit;
     km_sum_long_double(check->comm, &sum, 1);
     const double found = ldexp((double)sum, 2 * record->transform->exponent);
     const double allowed = (1e-14 + (double)record->n_used * 0x1p-63) * found;
@@ -161,7 +180,7 @@ km_code km_verify(km_record *record, MPI_Comm comm, km_error *error)
     struct check check = {.record = record, .comm = comm, .error = error};
     void *rounded = km_allocate(k * d, sizeof(double), what, error);
     check.labels = km_allocate(record->samples->n_samples, sizeof *check.labels, what, error);
-    check.sums = km_allocate(k * (d + 1), sizeof *check.sums, what, error);
+    check.sums = km_allocate(k * (d + 2), sizeof *check.sums, what, error);
     check.lowest = km_allocate(2 * d, sizeof *check.lowest, what, error);
     if (km_agree(comm, error) == KM_OK) {
         check.highest = check.lowest + d;

@@ -2,18 +2,31 @@
 #include "contents.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+static km_seat own_seat(void)
+{
+    km_seat seat;
+    km_cpus cpus;
+    int length;
+    memset(&seat, 0, sizeof seat); /* its padding is gathered, too */
+    MPI_Get_processor_name(seat.host, &length);
+    km_cpus_of_process(&cpus);
+    km_cpus_text(&cpus, seat.cpus, sizeof seat.cpus);
+    seat.n_cores = km_cores(&cpus);
+    seat.n_threads = km_threads();
+    return seat;
+}
 
 static km_code gather_setting(km_setting *setting, MPI_Comm comm, km_error *error)
 {
-    char host[MPI_MAX_PROCESSOR_NAME] = "";
-    int length;
-    MPI_Get_processor_name(host, &length);
+    const km_seat seat = own_seat();
     setting->n_ranks = km_comm_size(comm);
     setting->ended = (double)time(NULL);
-    setting->hosts = km_allocate(setting->n_ranks, sizeof host, "names of the hosts", error);
+    setting->seats = km_allocate(setting->n_ranks, sizeof seat, "where ranks run", error);
     if (km_agree(comm, error) == KM_OK)
-        km_gather(comm, host, sizeof host, setting->hosts);
+        km_gather(comm, &seat, sizeof seat, setting->seats);
     return error->code;
 }
 
@@ -42,6 +55,6 @@ km_code km_result_write(km_output *output, const km_record *record, MPI_Comm com
     if (gather_setting(&setting, comm, error) == KM_OK &&
         write_beside(output, record, &setting, comm, error) == KM_OK && km_comm_rank(comm) == 0)
         km_contents_compare(output->beside, record, &setting, error);
-    free(setting.hosts);
+    free(setting.seats);
     return km_agree(comm, error);
 }

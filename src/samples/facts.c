@@ -29,34 +29,79 @@ static km_code create(km_facts *facts, int64_t n_features, km_error *error)
     return KM_OK;
 }
 
+/* Widens a range by the values that have weight. */
+static void widen(const double *values, const int64_t *weights, double *lowest, double *highest)
+{
+    for (int l = 0; l < KM_BLOCK; l++) {
+        const bool is_lower = weights[l] > 0 && values[l] < *lowest;
+        const bool is_higher = weights[l] > 0 && values[l] > *highest;
+        *lowest = is_lower ? values[l] : *lowest;
+        *highest = is_higher ? values[l] : *highest;
+    }
+}
+
+/* Ranges and counts of the samples of this rank; `ranges` has room for [n_threads][2][d]. */
+static void find_own_ranges(km_facts *facts, const km_samples *samples, double *ranges)
+{
+    const int64_t d = facts->n_features;
+#pragma omp parallel
+    {
+        double *lowest = ranges + 2 * d * km_thread(), *highest = lowest + d, values[KM_BLOCK];
+        int64_t weights[KM_BLOCK], n_samples = 0, weight = 0;
+        for (int64_t j = 0; j < d; j++) {
+            lowest[j] = INFINITY;
+            highest[j] = -INFINITY;
+        }
+#pragma omp for
+        for (int64_t b = 0; b < samples->n_blocks; b++) {
+            km_samples_weights(samples, b, weights);
+            for (int l = 0; l < KM_BLOCK; l++) {
+                n_samples += weights[l] > 0;
+                weight += weights[l];
+            }
+            for (int64_t j = 0; j < d; j++) {
+                km_samples_load(samples, b, j, values);
+                widen(values, weights, &lowest[j], &highest[j]);
+            }
+        }
+#pragma omp critical
+        {
+            facts->n_samples += n_samples;
+            facts->weight += weight;
+            for (int64_t j = 0; j < d; j++) {
+                facts->lowest[j] = fmin(facts->lowest[j], lowest[j]);
+                facts->highest[j] = fmax(facts->highest[j], highest[j]);
+            }
+        }
+    }
+}
+
 km_code km_facts_find_ranges(km_facts *facts, const km_samples *samples, MPI_Comm comm,
                              km_error *error)
 {
-    create(facts, samples->n_features, error);
+    const int64_t d = samples->n_features;
+    create(facts, d, error);
+    double *ranges =
+        km_allocate(km_threads() * d, 2 * sizeof *ranges, "facts about features", error);
     if (km_agree(comm, error) != KM_OK) {
+        free(ranges);
         km_facts_free(facts);
         return error->code;
     }
-    facts->n_samples = samples->n_samples;
-    km_sum_int64(comm, &facts->n_samples, 1);
-    double values[KM_BLOCK];
-    for (int64_t j = 0; j < facts->n_features; j++) {
+    for (int64_t j = 0; j < d; j++) {
         facts->lowest[j] = INFINITY;
         facts->highest[j] = -INFINITY;
     }
-    for (int64_t b = 0; b < samples->n_blocks; b++)
-        for (int64_t j = 0; j < facts->n_features; j++) {
-            km_samples_load(samples, b, j, values); /* padding repeats a sample: harmless */
-            double lowest = facts->lowest[j], highest = facts->highest[j];
-            for (int l = 0; l < KM_BLOCK; l++) {
-                lowest = values[l] < lowest ? values[l] : lowest;
-                highest = values[l] > highest ? values[l] : highest;
-            }
-            facts->lowest[j] = lowest;
-            facts->highest[j] = highest;
-        }
-    km_min_double(comm, facts->lowest, facts->n_features);
-    km_max_double(comm, facts->highest, facts->n_features);
+    find_own_ranges(facts, samples, ranges);
+    free(ranges);
+    km_sum_int64(comm, &facts->n_samples, 1);
+    km_sum_int64(comm, &facts->weight, 1);
+    km_min_double(comm, facts->lowest, d);
+    km_max_double(comm, facts->highest, d);
+    for (int64_t j = 0; j < d; j++) { /* which zero is lower depends on the order; now none is -0 */
+        facts->lowest[j] += 0.0;
+        facts->highest[j] += 0.0;
+    }
     return KM_OK;
 }
 
@@ -82,19 +127,24 @@ static moments prepare(double lowest, double highest, int64_t n)
     return m;
 }
 
-static void add_block(moments *m, const km_grid *square_grid, const double *values, int lanes)
+static void add_block(moments *m, const km_grid *square_grid, const double *values,
+                      const int64_t *weights)
 {
-    for (int l = 0; l < lanes; l++) {
+    for (int l = 0; l < KM_BLOCK; l++) {
+        if (weights[l] == 0)
+            continue;
         const km_double2 x = km_double2_difference(values[l], m->grid.origin);
-        const km_exact point = km_quantise(&m->grid, x.high, x.low);
-        m->sum.high += point.high;
-        m->sum.low += point.low;
         const double high = x.high * m->inverse_power, low = x.low * m->inverse_power;
         const km_double2 square = km_double2_square(high);
-        const km_exact square_point =
-            km_quantise(square_grid, square.high, square.low + 2 * high * low);
-        m->squares.high += square_point.high;
-        m->squares.low += square_point.low;
+        km_exact point = km_quantise(&m->grid, x.high, x.low);
+        km_exact square_point = km_quantise(square_grid, square.high, square.low + 2 * high * low);
+        if (weights[l] > 1) {
+            point = km_weigh(point, weights[l], 2);
+            square_point = km_weigh(square_point, weights[l], 2);
+        }
+        m->sum = (km_exact){m->sum.high + point.high, m->sum.low + point.low};
+        m->squares = (km_exact){m->squares.high + square_point.high,
+                                m->squares.low + square_point.low};
     }
     m->sum = km_carry(m->sum);
     m->squares = km_carry(m->squares);
@@ -108,8 +158,8 @@ static km_double2 scale(km_double2 value, double factor)
 /* Mean and variance of a feature, and its part of the sum of squares. */
 static void conclude(km_facts *facts, int64_t j, const moments *m, const km_grid *square_grid)
 {
-    const double n = (double)facts->n_samples, power = ldexp(1, m->exponent);
-    facts->mean[j] = km_exact_mean(&m->grid, m->sum, facts->n_samples);
+    const double n = (double)facts->weight, power = ldexp(1, m->exponent);
+    facts->mean[j] = km_exact_mean(&m->grid, m->sum, facts->weight);
     const km_double2 squares = km_exact_value(square_grid, m->squares);
     const km_double2 sum = scale(km_exact_value(&m->grid, m->sum), m->inverse_power);
     const km_double2 negative = km_double2_multiply(scale(sum, -1 / n), sum);
@@ -121,37 +171,58 @@ static void conclude(km_facts *facts, int64_t j, const moments *m, const km_grid
     facts->squares = km_double2_add(facts->squares, scale(scale(squares, power), power));
 }
 
+/* Adds up the samples of this rank, in parts [n_threads][d] that all begin alike. */
+static void add_own_samples(moments *parts, const km_grid *square_grid, const km_samples *samples)
+{
+    const int64_t d = samples->n_features;
+#pragma omp parallel for
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        moments *own = parts + d * km_thread();
+        double values[KM_BLOCK];
+        int64_t weights[KM_BLOCK];
+        km_samples_weights(samples, b, weights);
+        for (int64_t j = 0; j < d; j++) {
+            km_samples_load(samples, b, j, values);
+            add_block(&own[j], square_grid, values, weights);
+        }
+    }
+}
+
+/* The words of the sums of feature j over all threads. */
+static void join_parts(const moments *parts, int64_t d, int64_t j, int64_t *words)
+{
+    for (int t = 0; t < km_threads(); t++) {
+        const moments *part = &parts[t * d + j];
+        words[0] += part->sum.high;
+        words[1] += part->sum.low;
+        words[2] += part->squares.high;
+        words[3] += part->squares.low;
+    }
+}
+
 km_code km_facts_find_moments(km_facts *facts, const km_samples *samples, MPI_Comm comm,
                               km_error *error)
 {
     const int64_t d = facts->n_features;
-    const km_grid square_grid = km_grid_choose(-1, 1, facts->n_samples, 2);
-    moments *all = km_allocate(d, sizeof *all, "moments of features", error);
-    int64_t *words = km_allocate(4 * d, sizeof *words, "moments of features", error);
+    const km_grid square_grid = km_grid_choose(-1, 1, facts->weight, 2);
+    moments *parts = km_allocate(km_threads() * d, sizeof *parts, "moments of features", error);
+    int64_t *words = km_allocate_zeroed(4 * d, sizeof *words, "moments of features", error);
     if (km_agree(comm, error) != KM_OK)
         goto done;
+    for (int64_t i = 0; i < km_threads() * d; i++)
+        parts[i] = prepare(facts->lowest[i % d], facts->highest[i % d], facts->weight);
+    add_own_samples(parts, &square_grid, samples);
     for (int64_t j = 0; j < d; j++)
-        all[j] = prepare(facts->lowest[j], facts->highest[j], facts->n_samples);
-    for (int64_t b = 0; b < samples->n_blocks; b++)
-        for (int64_t j = 0; j < d; j++) {
-            double values[KM_BLOCK];
-            km_samples_load(samples, b, j, values);
-            add_block(&all[j], &square_grid, values, km_samples_lanes(samples, b));
-        }
-    for (int64_t j = 0; j < d; j++) {
-        words[4 * j] = all[j].sum.high;
-        words[4 * j + 1] = all[j].sum.low;
-        words[4 * j + 2] = all[j].squares.high;
-        words[4 * j + 3] = all[j].squares.low;
-    }
+        join_parts(parts, d, j, words + 4 * j);
     km_sum_int64(comm, words, 4 * d);
+    facts->squares = (km_double2){0, 0};
     for (int64_t j = 0; j < d; j++) {
-        all[j].sum = km_carry((km_exact){words[4 * j], words[4 * j + 1]});
-        all[j].squares = km_carry((km_exact){words[4 * j + 2], words[4 * j + 3]});
-        conclude(facts, j, &all[j], &square_grid);
+        parts[j].sum = km_carry((km_exact){words[4 * j], words[4 * j + 1]});
+        parts[j].squares = km_carry((km_exact){words[4 * j + 2], words[4 * j + 3]});
+        conclude(facts, j, &parts[j], &square_grid);
     }
 done:
-    free(all);
+    free(parts);
     free(words);
     return error->code;
 }
@@ -164,7 +235,7 @@ static bool is_fine_enough(const km_grid *grid, double deviation, km_precision p
 void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids)
 {
     for (int64_t j = 0; j < facts->n_features; j++)
-        grids[j] = km_grid_choose(facts->lowest[j], facts->highest[j], facts->n_samples, n_words);
+        grids[j] = km_grid_choose(facts->lowest[j], facts->highest[j], facts->weight, n_words);
 }
 
 km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km_error *error)

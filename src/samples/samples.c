@@ -11,16 +11,23 @@ static int64_t blocks_of(int64_t count)
 }
 
 km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n_features,
-                          km_rows slab, km_error *error)
+                          bool has_weights, km_rows slab, km_error *error)
 {
     /* Pages that are never written cost nothing, so there is room for every row of the slab. */
     const int64_t n_blocks = blocks_of(slab.count);
-    *samples = (km_samples){.precision = precision, .n_features = n_features, .slab = slab};
+    *samples = (km_samples){
+        .precision = precision, .n_features = n_features, .slab = slab, .weight_unit = 1};
+    if (slab.count > UINT32_MAX)
+        return km_fail(error, KM_MEMORY,
+                       "too many rows for one rank (%lld): it can hold %lld; use more ranks",
+                       (long long)slab.count, (long long)UINT32_MAX);
     samples->values =
         km_allocate(n_blocks, (size_t)n_features * KM_BLOCK * km_precision_size(precision),
                     "samples of this rank", error);
-    samples->used = km_allocate_zeroed(n_blocks, sizeof(uint64_t), "map of used rows", error);
-    samples->block_row = km_allocate(n_blocks, sizeof(int64_t), "first rows of blocks", error);
+    samples->rows = km_allocate(slab.count, sizeof *samples->rows, "rows of samples", error);
+    if (has_weights)
+        samples->weights =
+            km_allocate(n_blocks, KM_BLOCK * sizeof *samples->weights, "weights", error);
     if (error->code != KM_OK)
         km_samples_free(samples);
     return error->code;
@@ -29,8 +36,8 @@ km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n
 void km_samples_free(km_samples *samples)
 {
     free(samples->values);
-    free(samples->used);
-    free(samples->block_row);
+    free(samples->rows);
+    free(samples->weights);
     *samples = (km_samples){0};
 }
 
@@ -64,31 +71,58 @@ static const void *value_at(km_precision precision, const km_values *values, int
            (size_t)(row * values->stride) * km_precision_size(precision);
 }
 
-/* Appends the run of used rows [first, first + count) of a piece, block by block. */
-static void append_run(km_samples *samples, int64_t first, int64_t count, const km_values *features)
+/* Rows of the catalogue that come in, and where their values are. */
+struct piece {
+    const km_values *features;
+    const double *weights;
+    const uint8_t *is_missing;
+};
+
+/* Takes over the run of used rows [first, first + count) of a piece as samples from number `sample`
+ * on, block by block. */
+static void take_run(km_samples *samples, const struct piece *piece, int64_t first, int64_t count,
+                     int64_t sample)
 {
+    for (int64_t i = 0; i < count; i++)
+        samples->rows[sample + i] = (uint32_t)(samples->n_appended + first + i);
+    if (samples->weights != NULL)
+        memcpy(samples->weights + sample, piece->weights + first,
+               (size_t)count * sizeof *samples->weights);
     while (count > 0) {
-        const int64_t block = samples->n_samples / KM_BLOCK, lane = samples->n_samples % KM_BLOCK;
+        const int64_t block = sample / KM_BLOCK, lane = sample % KM_BLOCK;
         const int64_t part = count < KM_BLOCK - lane ? count : KM_BLOCK - lane;
-        if (lane == 0) {
-            samples->n_blocks = block + 1;
-            samples->block_row[block] = samples->n_appended;
-        }
         for (int64_t j = 0; j < samples->n_features; j++)
             copy_values(samples->precision, feature_of_block(samples, block, j), lane,
-                        value_at(samples->precision, &features[j], first), features[j].stride,
-                        part);
-        for (int64_t i = 0; i < part; i++) {
-            const int64_t row = samples->n_appended++;
-            samples->used[row / 64] |= (uint64_t)1 << row % 64;
-        }
-        samples->n_samples += part;
+                        value_at(samples->precision, &piece->features[j], first),
+                        piece->features[j].stride, part);
+        sample += part;
         first += part;
         count -= part;
     }
 }
 
-/* Repeats the last sample up to the end of the last block. */
+static int64_t count_used(const uint8_t *is_missing, km_rows rows)
+{
+    int64_t count = 0;
+    for (int64_t i = rows.first; i < rows.first + rows.count; i++)
+        count += !is_missing[i];
+    return count;
+}
+
+/* Takes over the used ones among these rows of a piece. */
+static void take_rows(km_samples *samples, const struct piece *piece, km_rows rows, int64_t sample)
+{
+    const int64_t end = rows.first + rows.count;
+    for (int64_t row = rows.first; row < end; row++) {
+        const int64_t first = row;
+        while (row < end && !piece->is_missing[row])
+            row++;
+        take_run(samples, piece, first, row - first, sample);
+        sample += row - first;
+    }
+}
+
+/* Repeats the last sample up to the end of the last block, without weight. */
 static void pad_last_block(km_samples *samples)
 {
     const int64_t block = samples->n_blocks - 1;
@@ -99,23 +133,31 @@ static void pad_last_block(km_samples *samples)
         copy_values(samples->precision, feature, lanes,
                     value_at(samples->precision, &last, lanes - 1), 0, KM_BLOCK - lanes);
     }
+    for (int lane = lanes; lane < KM_BLOCK && samples->weights != NULL; lane++)
+        samples->weights[block * KM_BLOCK + lane] = 0;
 }
 
 void km_samples_append(km_samples *samples, int64_t count, const km_values *features,
-                       const uint8_t *is_missing)
+                       const double *weights, const uint8_t *is_missing)
 {
     assert(samples->n_appended + count <= samples->slab.count);
-    for (int64_t row = 0; row < count;) {
-        int64_t end = row;
-        while (end < count && !is_missing[end])
-            end++;
-        append_run(samples, row, end - row, features);
-        while (end < count && is_missing[end]) {
-            end++;
-            samples->n_appended++;
-        }
-        row = end;
+    const struct piece piece = {features, weights, is_missing};
+    int64_t starts[KM_MOST_THREADS + 1] = {samples->n_samples}; /* samples of lower threads */
+#pragma omp parallel
+    {
+        const km_rows mine = km_thread_share(count);
+        starts[km_thread() + 1] = count_used(is_missing, mine);
+#pragma omp barrier
+#pragma omp single
+        for (int t = 0; t < km_threads_now(); t++)
+            starts[t + 1] += starts[t];
+        take_rows(samples, &piece, mine, starts[km_thread()]);
+#pragma omp barrier
+#pragma omp single
+        samples->n_samples = starts[km_threads_now()];
     }
+    samples->n_appended += count;
+    samples->n_blocks = blocks_of(samples->n_samples);
     if (samples->n_appended == samples->slab.count && samples->n_samples > 0)
         pad_last_block(samples);
 }
@@ -142,6 +184,14 @@ void km_samples_store(km_samples *samples, int64_t block, int64_t feature, const
                           feature_of_block(samples, block, feature));
 }
 
+void km_samples_weights(const km_samples *samples, int64_t block, int64_t *weights)
+{
+    const int lanes = km_samples_lanes(samples, block);
+    for (int l = 0; l < KM_BLOCK; l++)
+        weights[l] = samples->weights == NULL ? l < lanes
+                                              : (int64_t)samples->weights[block * KM_BLOCK + l];
+}
+
 void km_samples_get(const km_samples *samples, int64_t sample, double *values)
 {
     const int64_t lane = sample % KM_BLOCK;
@@ -152,34 +202,72 @@ void km_samples_get(const km_samples *samples, int64_t sample, double *values)
     }
 }
 
-void km_samples_rows(const km_samples *samples, int64_t block, int64_t *rows)
+/* The used rows as bits, and how many are used before each 64 of them. */
+struct map {
+    uint64_t *bits;
+    uint32_t *before;
+};
+
+static void fill_map(const km_samples *samples, struct map *map)
 {
-    int64_t row = samples->block_row[block];
-    for (int lane = 0; lane < km_samples_lanes(samples, block); row++)
-        if (km_samples_is_used(samples, row))
-            rows[lane++] = samples->slab.first + row;
+    uint32_t count = 0;
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        map->bits[samples->rows[i] / 64] |= (uint64_t)1 << samples->rows[i] % 64;
+    for (int64_t w = 0; w < blocks_of(samples->slab.count); w++) {
+        map->before[w] = count;
+        count += (uint32_t)__builtin_popcountll(map->bits[w]);
+    }
+}
+
+uint32_t *km_samples_places(const km_samples *samples, km_error *error)
+{
+    const char *what = "catalogue order of samples";
+    const int64_t n_words = blocks_of(samples->slab.count);
+    uint32_t *places = km_allocate(samples->n_samples, sizeof *places, what, error);
+    struct map map = {.bits = km_allocate_zeroed(n_words, sizeof *map.bits, what, error),
+                      .before = km_allocate(n_words, sizeof *map.before, what, error)};
+    if (error->code == KM_OK) {
+        fill_map(samples, &map);
+#pragma omp parallel for
+        for (int64_t i = 0; i < samples->n_samples; i++) {
+            const uint32_t row = samples->rows[i];
+            const uint64_t lower = map.bits[row / 64] & (((uint64_t)1 << row % 64) - 1);
+            places[i] = map.before[row / 64] + (uint32_t)__builtin_popcountll(lower);
+        }
+    } else {
+        free(places);
+        places = NULL;
+    }
+    free(map.bits);
+    free(map.before);
+    return places;
 }
 
 km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t n_chosen,
                           km_samples *selected, km_error *error)
 {
     const int64_t d = from->n_features;
-    if (km_samples_create(selected, from->precision, d, (km_rows){0, n_chosen}, error) != KM_OK)
+    if (km_samples_create(selected, from->precision, d, from->weights != NULL,
+                          (km_rows){from->slab.first, n_chosen}, error) != KM_OK)
         return error->code;
-    km_values *features = km_allocate(d, sizeof *features, "pointers to features", error);
-    if (features == NULL) {
-        km_samples_free(selected);
-        return error->code;
-    }
+    selected->slab = from->slab;
+    selected->weight_unit = from->weight_unit;
+    selected->n_samples = n_chosen;
+    selected->n_blocks = blocks_of(n_chosen);
+#pragma omp parallel for
     for (int64_t i = 0; i < n_chosen; i++) {
         const int64_t block = chosen[i] / KM_BLOCK, lane = chosen[i] % KM_BLOCK;
         for (int64_t j = 0; j < d; j++) {
             const km_values feature = {feature_of_block(from, block, j), 1};
-            features[j] = (km_values){value_at(from->precision, &feature, lane), 1};
+            copy_values(from->precision, feature_of_block(selected, i / KM_BLOCK, j), i % KM_BLOCK,
+                        value_at(from->precision, &feature, lane), 1, 1);
         }
-        km_samples_append(selected, 1, features, &(uint8_t){0});
+        selected->rows[i] = from->rows[chosen[i]];
+        if (from->weights != NULL)
+            selected->weights[i] = from->weights[chosen[i]];
     }
-    free(features);
+    if (n_chosen > 0)
+        pad_last_block(selected);
     return KM_OK;
 }
 

@@ -55,15 +55,21 @@ static int exponent_of_range(const km_transform *transform, const km_facts *fact
     return largest > 0 ? exponent_of(largest) - 1 : 0;
 }
 
-/* The exponent that a feature's values ask for at least, so that squares stay finite: half of the
- * largest exponent, with room for their sum. */
+/* Of working values, so that squares stay finite: half of the largest exponent, with room for their
+ * sum. */
+static int most_exponent(km_precision precision)
+{
+    return precision == KM_FLOAT32 ? 50 : 450;
+}
+
+/* The exponent that a feature's values ask for at least. */
 static int exponent_of_values(const km_transform *transform, const km_facts *facts, int64_t j,
                               km_precision precision)
 {
     const double lowest = scaled(transform, j, facts->lowest[j]);
     const double highest = scaled(transform, j, facts->highest[j]);
     const double largest = fmax(fabs(lowest), fabs(highest));
-    return largest > 0 ? exponent_of(largest) - (precision == KM_FLOAT32 ? 50 : 450) : INT_MIN;
+    return largest > 0 ? exponent_of(largest) - most_exponent(precision) : INT_MIN;
 }
 
 /* The largest range in [1, 2). A feature without range that is too large for that says nothing, and
@@ -92,15 +98,21 @@ static km_code check_ranges(const km_facts *facts, const char *const *names, km_
     return KM_OK;
 }
 
+/* Values of samples with weight are below 2^50 (2^450) here; those of others, which have no say in
+ * the range, are moved to that limit if need be. */
 static void apply(const km_transform *transform, km_samples *samples)
 {
     const km_power p = km_power_of_two(-transform->exponent);
-    double values[KM_BLOCK];
+    const double limit = ldexp(1, most_exponent(samples->precision));
+#pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++)
         for (int64_t j = 0; j < transform->n_features; j++) {
+            double values[KM_BLOCK];
             km_samples_load(samples, b, j, values);
-            for (int l = 0; l < KM_BLOCK; l++)
-                values[l] = scaled(transform, j, values[l]) * p.a * p.b;
+            for (int l = 0; l < KM_BLOCK; l++) {
+                const double value = scaled(transform, j, values[l]) * p.a * p.b;
+                values[l] = value > limit ? limit : value < -limit ? -limit : value;
+            }
             km_samples_store(samples, b, j, values);
         }
 }

@@ -4,15 +4,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Samples whose random number is below a limit that leaves a few more than wanted. */
+/* A sample whose random number is below a limit that leaves a few more than wanted. The row below
+ * the random number makes keys different. */
 typedef struct candidate {
-    uint64_t key;
+    km_uint128 key;
     int64_t sample;
 } candidate;
 
 typedef struct candidates {
-    candidate *list; /* ascending by sample, so by row */
+    candidate *list; /* ascending by sample */
     int64_t count;
+    int64_t starts[KM_MOST_THREADS + 1]; /* in the list, of each thread's ones */
 } candidates;
 
 static int64_t total_of(MPI_Comm comm, int64_t count)
@@ -21,23 +23,50 @@ static int64_t total_of(MPI_Comm comm, int64_t count)
     return count;
 }
 
-/* Counts the samples with random numbers up to `limit`, and lists them if there is a list. */
-static int64_t list_below(const km_samples *samples, uint64_t seed, uint64_t limit, candidate *list)
+static bool has_weight(const km_samples *samples, int64_t sample)
 {
+    return samples->weights == NULL || samples->weights[sample] > 0;
+}
+
+/* Visits the samples of this thread with random numbers up to `limit`: counts them, and puts them
+ * into `list` if there is one. */
+static int64_t visit_below(const km_samples *samples, const km_choice *choice, uint64_t limit,
+                           candidate *list)
+{
+    const km_rows mine = km_thread_share(samples->n_samples);
     int64_t count = 0;
-    for (int64_t b = 0; b < samples->n_blocks; b++) {
-        int64_t rows[KM_BLOCK];
-        km_samples_rows(samples, b, rows);
-        for (int l = 0; l < km_samples_lanes(samples, b); l++) {
-            const uint64_t key = km_random(seed, KM_RANDOM_ROWS, (uint64_t)rows[l]);
-            if (key > limit)
-                continue;
-            if (list != NULL)
-                list[count] = (candidate){key, b * KM_BLOCK + l};
-            count++;
-        }
+    for (int64_t i = mine.first; i < mine.first + mine.count; i++) {
+        const uint64_t row = (uint64_t)km_samples_row(samples, i);
+        const uint64_t random = km_random(choice->random_seed, choice->stream, row);
+        if (random > limit || !has_weight(samples, i))
+            continue;
+        if (list != NULL)
+            list[count] = (candidate){(km_uint128)random << 64 | row, i};
+        count++;
     }
     return count;
+}
+
+static void count_below(const km_samples *samples, const km_choice *choice, uint64_t limit,
+                        candidates *found)
+{
+    found->starts[0] = 0;
+#pragma omp parallel
+    {
+        found->starts[km_thread() + 1] = visit_below(samples, choice, limit, NULL);
+#pragma omp barrier
+#pragma omp single
+        for (int t = 0; t < km_threads_now(); t++)
+            found->starts[t + 1] += found->starts[t];
+    }
+    found->count = found->starts[km_threads()];
+}
+
+static void list_below(const km_samples *samples, const km_choice *choice, uint64_t limit,
+                       const candidates *found)
+{
+#pragma omp parallel
+    visit_below(samples, choice, limit, found->list + found->starts[km_thread()]);
 }
 
 /* A limit under which `wanted` of `total` keys are expected, and six standard deviations more. */
@@ -48,22 +77,22 @@ static uint64_t first_limit(int64_t wanted, int64_t total)
     return fraction >= 0.999 ? UINT64_MAX : (uint64_t)(fraction * 0x1p64);
 }
 
-static km_code find_candidates(const km_samples *samples, int64_t wanted, int64_t total,
-                               uint64_t seed, MPI_Comm comm, candidates *found, km_error *error)
+static km_code find_candidates(const km_samples *samples, const km_choice *choice, int64_t wanted,
+                               int64_t total, MPI_Comm comm, candidates *found, km_error *error)
 {
     uint64_t limit = first_limit(wanted, total);
-    found->count = list_below(samples, seed, limit, NULL);
+    count_below(samples, choice, limit, found);
     while (total_of(comm, found->count) < wanted) {
         limit = limit > UINT64_MAX / 2 ? UINT64_MAX : 2 * limit;
-        found->count = list_below(samples, seed, limit, NULL);
+        count_below(samples, choice, limit, found);
     }
     found->list = km_allocate(found->count, sizeof *found->list, "random choice of rows", error);
     if (found->list != NULL)
-        list_below(samples, seed, limit, found->list);
+        list_below(samples, choice, limit, found);
     return km_agree(comm, error);
 }
 
-static int64_t count_up_to(const candidates *c, uint64_t key)
+static int64_t count_up_to(const candidates *c, km_uint128 key)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < c->count; i++)
@@ -71,12 +100,12 @@ static int64_t count_up_to(const candidates *c, uint64_t key)
     return count;
 }
 
-/* The smallest key up to which there are at least `wanted` candidates on all ranks. */
-static uint64_t find_last_key(const candidates *c, int64_t wanted, MPI_Comm comm)
+/* The smallest key up to which there are `wanted` candidates on all ranks. */
+static km_uint128 find_last_key(const candidates *c, int64_t wanted, MPI_Comm comm)
 {
-    uint64_t low = 0, high = UINT64_MAX;
+    km_uint128 low = 0, high = ~(km_uint128)0;
     while (low < high) {
-        const uint64_t middle = low + (high - low) / 2;
+        const km_uint128 middle = low + (high - low) / 2;
         if (total_of(comm, count_up_to(c, middle)) >= wanted)
             high = middle;
         else
@@ -85,32 +114,35 @@ static uint64_t find_last_key(const candidates *c, int64_t wanted, MPI_Comm comm
     return low;
 }
 
-/* Keeps the candidates below the last key, and of those that have it the lowest rows. */
-static int64_t keep(const candidates *c, uint64_t last, int64_t wanted, MPI_Comm comm,
-                    int64_t *chosen)
+static int64_t keep(const candidates *c, km_uint128 last, int64_t *chosen)
 {
-    const int64_t up_to = count_up_to(c, last);
-    const int64_t below = last > 0 ? count_up_to(c, last - 1) : 0;
-    int64_t room = wanted - total_of(comm, below) - km_sum_below(comm, up_to - below);
     int64_t kept = 0;
     for (int64_t i = 0; i < c->count; i++)
-        if (c->list[i].key < last || (c->list[i].key == last && room-- > 0))
+        if (c->list[i].key <= last)
             chosen[kept++] = c->list[i].sample;
     return kept;
 }
 
-km_code km_choose_samples(const km_samples *samples, int64_t wanted, uint64_t random_seed,
-                          MPI_Comm comm, int64_t **chosen, int64_t *n_chosen, km_error *error)
+/* Samples of weight 0 count for nothing. */
+static int64_t count_with_weight(const km_samples *samples)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        count += has_weight(samples, i);
+    return count;
+}
+
+km_code km_choose_samples(const km_samples *samples, const km_choice *choice, MPI_Comm comm,
+                          int64_t **chosen, int64_t *n_chosen, km_error *error)
 {
     candidates found = {0};
-    const int64_t total = total_of(comm, samples->n_samples);
+    const int64_t total = total_of(comm, count_with_weight(samples));
+    const int64_t wanted = choice->n_wanted < total ? choice->n_wanted : total;
     *chosen = NULL;
-    if (wanted > total)
-        wanted = total;
-    if (find_candidates(samples, wanted, total, random_seed, comm, &found, error) == KM_OK)
+    if (find_candidates(samples, choice, wanted, total, comm, &found, error) == KM_OK)
         *chosen = km_allocate(found.count, sizeof **chosen, "random choice of rows", error);
     if (km_agree(comm, error) == KM_OK)
-        *n_chosen = keep(&found, find_last_key(&found, wanted, comm), wanted, comm, *chosen);
+        *n_chosen = keep(&found, find_last_key(&found, wanted, comm), *chosen);
     else
         free(*chosen);
     free(found.list);

@@ -22,11 +22,9 @@ static int by_key_and_row(const void *a, const void *b)
 
 static void fill_record(const km_seeding_task *task, int64_t sample, void *record)
 {
-    int64_t rows[KM_BLOCK];
     uint64_t *key = record;
-    km_samples_rows(task->samples, sample / KM_BLOCK, rows);
-    key[1] = (uint64_t)rows[sample % KM_BLOCK];
-    key[0] = km_random(task->random_seed, KM_RANDOM_ROWS, key[1]);
+    key[1] = (uint64_t)km_samples_row(task->samples, sample);
+    key[0] = km_random(task->random_seed, km_stream(KM_RANDOM_ROWS, 0, task->restart), key[1]);
     km_samples_get(task->samples, sample, (void *)(key + 2));
 }
 
@@ -36,8 +34,8 @@ km_code km_seed_random(const km_seeding_task *task, double *centers, km_error *e
     const size_t size = record_size(d);
     int64_t *chosen, n_chosen = 0, total;
     void *all = NULL;
-    if (km_choose_samples(task->samples, k, task->random_seed, task->comm, &chosen, &n_chosen,
-                          error) != KM_OK)
+    const km_choice choice = {k, task->random_seed, km_stream(KM_RANDOM_ROWS, 0, task->restart)};
+    if (km_choose_samples(task->samples, &choice, task->comm, &chosen, &n_chosen, error) != KM_OK)
         return error->code;
     char *mine = km_allocate(n_chosen, size, "first centers", error);
     if (km_agree(task->comm, error) == KM_OK) {

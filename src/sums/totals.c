@@ -4,19 +4,21 @@
 #include <stdlib.h>
 
 km_code km_totals_create(km_totals *totals, int64_t n_clusters, int64_t n_features, int n_words,
-                         km_error *error)
+                         bool has_weights, km_error *error)
 {
     const int64_t n_sums = n_clusters * n_features * n_words;
+    const int64_t n_counts = n_clusters * (has_weights ? 2 : 1);
     *totals = (km_totals){.n_clusters = n_clusters,
                           .n_features = n_features,
                           .n_words = n_words,
-                          .length = n_sums + n_clusters + KM_N_EXTRAS};
+                          .length = n_sums + n_counts + KM_N_EXTRAS};
     totals->words =
         km_allocate_zeroed(totals->length, sizeof(int64_t), "sums of the clusters", error);
     if (totals->words == NULL)
         return error->code;
     totals->counts = totals->words + n_sums;
-    totals->extras = totals->counts + n_clusters;
+    totals->weights = totals->counts + n_counts - n_clusters;
+    totals->extras = totals->counts + n_counts;
     return KM_OK;
 }
 

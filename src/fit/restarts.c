@@ -1,0 +1,177 @@
+/* Several fits from different seedings: the best is kept, and compared with the others. */
+#include "skymeans/fit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+km_code km_restarts_create(km_restarts *restarts, int64_t count, int64_t n_clusters,
+                           int64_t n_features, km_error *error)
+{
+    const char *what = "record of the restarts";
+    *restarts = (km_restarts){.n_clusters = n_clusters, .n_features = n_features};
+    restarts->inertia = km_allocate(count, sizeof *restarts->inertia, what, error);
+    restarts->n_iterations = km_allocate(count, sizeof *restarts->n_iterations, what, error);
+    restarts->rand_index = km_allocate(count, sizeof *restarts->rand_index, what, error);
+    restarts->coincidence = km_allocate(n_clusters, sizeof *restarts->coincidence, what, error);
+    restarts->centers =
+        km_allocate(count * n_clusters * n_features, sizeof *restarts->centers, what, error);
+    return error->code;
+}
+
+void km_restarts_free(km_restarts *restarts)
+{
+    free(restarts->inertia);
+    free(restarts->n_iterations);
+    free(restarts->rand_index);
+    free(restarts->coincidence);
+    free(restarts->centers);
+    *restarts = (km_restarts){0};
+}
+
+void km_restarts_take(km_restarts *restarts, km_fit *fit, km_fit *best)
+{
+    const int64_t r = restarts->count++, n = restarts->n_clusters * restarts->n_features;
+    restarts->inertia[r] = fit->inertia;
+    restarts->n_iterations[r] = fit->n_iterations;
+    memcpy(restarts->centers + r * n, fit->centers, (size_t)n * sizeof *fit->centers);
+    if (r == 0 || fit->inertia < restarts->inertia[restarts->best]) {
+        restarts->best = r;
+        km_fit_free(best);
+        *best = *fit;
+        *fit = (km_fit){0};
+    } else {
+        km_fit_free(fit);
+    }
+}
+
+/* ---- comparison --------------------------------------------------------------------------------
+ * Everything comes from the contingency table, how many samples have label i in the best fit and j
+ * in another. It is made some rows at a time, so that many clusters need no more memory. */
+
+static const int64_t TABLE_CELLS = (int64_t)1 << 22;
+
+/* Two labelings of the same samples, and what their table tells. */
+struct comparison {
+    const km_samples *samples;
+    const int32_t *labels, *others;
+    int64_t k, n_rows;  /* of the table at a time */
+    int64_t *table;     /* [n_rows][k] */
+    int64_t *columns;   /* [k], samples of each label of the other */
+    int64_t *coinciding; /* [k], samples of each label of the best that have one label in the other,
+                            the most frequent one */
+    km_int128 same_both, same_best, same_other, all; /* pairs of samples */
+    MPI_Comm comm;
+};
+
+static km_int128 pairs(int64_t n)
+{
+    return (km_int128)n * (n - 1) / 2;
+}
+
+static void fill_table(const struct comparison *c, int64_t first)
+{
+    memset(c->table, 0, (size_t)(c->n_rows * c->k) * sizeof *c->table);
+#pragma omp parallel for
+    for (int64_t i = 0; i < c->samples->n_samples; i++) {
+        const int64_t row = c->labels[i] - first;
+        if (row < 0 || row >= c->n_rows)
+            continue;
+#pragma omp atomic
+        c->table[row * c->k + c->others[i]]++;
+    }
+    km_sum_int64(c->comm, c->table, c->n_rows * c->k);
+}
+
+static void read_row(struct comparison *c, int64_t label, const int64_t *row)
+{
+    int64_t size = 0, most = 0;
+    for (int64_t j = 0; j < c->k; j++) {
+        size += row[j];
+        most = row[j] > most ? row[j] : most;
+        c->columns[j] += row[j];
+        c->same_both += pairs(row[j]);
+    }
+    c->same_best += pairs(size);
+    c->coinciding[label] += most;
+}
+
+static void compare(struct comparison *c)
+{
+    int64_t n = c->samples->n_samples;
+    km_sum_int64(c->comm, &n, 1);
+    c->all = pairs(n);
+    c->same_both = c->same_best = c->same_other = 0;
+    memset(c->columns, 0, (size_t)c->k * sizeof *c->columns);
+    for (int64_t first = 0; first < c->k; first += c->n_rows) {
+        fill_table(c, first);
+        for (int64_t row = 0; row < c->n_rows && first + row < c->k; row++)
+            read_row(c, first + row, c->table + row * c->k);
+    }
+    for (int64_t j = 0; j < c->k; j++)
+        c->same_other += pairs(c->columns[j]);
+}
+
+/* The adjusted Rand index (Hubert & Arabie 1985, doi:10.1007/BF01908075): 1 for equal partitions, 0
+ * for what chance makes of the same sizes. */
+static double adjusted_rand_index(const struct comparison *c)
+{
+    const double best = (double)c->same_best, other = (double)c->same_other;
+    const double expected = c->all > 0 ? best / (double)c->all * other : 0;
+    const double most = (best + other) / 2;
+    return most == expected ? 1 : ((double)c->same_both - expected) / (most - expected);
+}
+
+/* The labels of fit r, by the same assignment that gave them first. */
+static void relabel(km_assigner *assigner, const km_fit_task *task, const km_restarts *restarts,
+                    int64_t r, void *rounded)
+{
+    const int64_t n = restarts->n_clusters * restarts->n_features;
+    km_round_to_precision(assigner->samples->precision, restarts->centers + r * n, n, rounded);
+    task->method->assign(assigner, rounded);
+}
+
+static void compare_all(km_restarts *restarts, const km_fit_task *task, const km_fit *best,
+                        km_assigner *assigner, void *rounded, struct comparison *c)
+{
+    for (int64_t r = 0; r < restarts->count; r++) {
+        restarts->rand_index[r] = 1;
+        if (r == restarts->best)
+            continue;
+        relabel(assigner, task, restarts, r, rounded);
+        compare(c);
+        restarts->rand_index[r] = adjusted_rand_index(c);
+    }
+    const double n_others = (double)restarts->count - 1;
+    for (int64_t i = 0; i < restarts->n_clusters; i++)
+        restarts->coincidence[i] = (double)c->coinciding[i] / (n_others * (double)best->sizes[i]);
+}
+
+km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task,
+                            const km_samples *samples, const km_fit *best, MPI_Comm comm,
+                            km_error *error)
+{
+    const char *what = "comparison of the restarts";
+    const int64_t k = restarts->n_clusters, n_rows = TABLE_CELLS / k;
+    struct comparison c = {.samples = samples, .labels = best->labels, .k = k, .comm = comm};
+    km_assigner assigner = {0};
+    c.n_rows = n_rows < 1 ? 1 : n_rows < k ? n_rows : k;
+    c.table = km_allocate(c.n_rows * k, sizeof *c.table, what, error);
+    c.columns = km_allocate(k, sizeof *c.columns, what, error);
+    c.coinciding = km_allocate_zeroed(k, sizeof *c.coinciding, what, error);
+    double *rounded = km_allocate(k * restarts->n_features, sizeof *rounded, what, error);
+    km_grid *grids = km_facts_choose_grids(task->facts, samples->precision, error);
+    if (error->code == KM_OK)
+        km_assigner_create(&assigner, task->method, task->kernel, samples, grids, k, error);
+    if (km_agree(comm, error) == KM_OK) {
+        c.others = assigner.labels;
+        compare_all(restarts, task, best, &assigner, rounded, &c);
+    }
+    km_assigner_free(&assigner, task->method);
+    free(c.table);
+    free(c.columns);
+    free(c.coinciding);
+    free(rounded);
+    free(grids);
+    return error->code;
+}

@@ -1,0 +1,71 @@
+/* Weights become whole numbers W of a unit that is a power of two: 1 where all weights are whole,
+ * else so fine that their sum takes 52 bits. After that everything is integer arithmetic, and a
+ * weight of 2 is the same as the sample twice. */
+#include "skymeans/samples.h"
+
+#include <math.h>
+
+enum { SUM_BITS = 53 }; /* of the sum of all W, so that it is exact as a double, too */
+
+/* What all ranks know about the weights. */
+struct weights {
+    double largest;
+    bool are_whole;
+};
+
+static struct weights look(const km_samples *samples, MPI_Comm comm)
+{
+    double most[2] = {0, 0}; /* largest weight; is any not whole? */
+    for (int64_t i = 0; i < samples->n_samples; i++) {
+        const double weight = samples->weights[i];
+        most[0] = fmax(most[0], weight);
+        most[1] = weight == floor(weight) ? most[1] : 1;
+    }
+    km_max_double(comm, most, 2);
+    return (struct weights){.largest = most[0], .are_whole = most[1] == 0};
+}
+
+/* The exact sum of the weights, rounded to units that are so fine that each is below 2^53. */
+static double sum_in_units(const km_samples *samples, km_power inverse_unit, MPI_Comm comm)
+{
+    km_exact sum = {0, 0};
+    for (int64_t i = 0; i < samples->n_samples; i++) {
+        sum.low += lrint(samples->weights[i] * inverse_unit.a * inverse_unit.b);
+        sum = km_carry(sum);
+    }
+    int64_t words[2] = {sum.high, sum.low};
+    km_sum_int64(comm, words, 2);
+    return ldexp((double)words[0], 40) + (double)words[1];
+}
+
+static int exponent_of(double value) /* value < 2^exponent */
+{
+    int exponent = 0;
+    frexp(value, &exponent);
+    return exponent;
+}
+
+/* The exponent of the unit. */
+static int choose_unit(const km_samples *samples, struct weights facts, MPI_Comm comm)
+{
+    const bool are_counts = facts.are_whole && facts.largest <= ldexp(1, SUM_BITS);
+    const int finest = are_counts ? 0 : exponent_of(facts.largest) - SUM_BITS;
+    const double sum = sum_in_units(samples, km_power_of_two(-finest), comm);
+    if (sum <= ldexp(1, SUM_BITS))
+        return finest;
+    return finest + exponent_of(sum) - (SUM_BITS - 1); /* a bit less, since each rounds up or down */
+}
+
+km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error)
+{
+    const struct weights facts = look(samples, comm);
+    if (facts.largest == 0)
+        return km_fail(error, KM_DATA,
+                       "bad weights: all are 0; choose another column with --weights");
+    const int exponent = choose_unit(samples, facts, comm);
+    const km_power inverse = km_power_of_two(-exponent);
+    samples->weight_unit = ldexp(1, exponent);
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        samples->weights[i] = rint(samples->weights[i] * inverse.a * inverse.b);
+    return KM_OK;
+}

@@ -1,0 +1,327 @@
+/* Distances to the nearest center so far, looked at only where a new center can lower them: samples
+ * are in an order in which blocks, and groups of blocks, have small boxes, and a center whose
+ * distance from a box exceeds all distances in it is passed over (the bound of Hamerly 2010 and of
+ * Raff 2021, "Exact acceleration of k-means++ and k-means||", for boxes).
+ *
+ * Passing over never decides. The canonical distance2 of d features in working precision, unit
+ * roundoff u, is at least (1 - (d + 2) u) times the true one, less what denormals lose; the bound,
+ * computed in double, is at most (1 + (d + 3) 2^-53) times its own. 2 (d + 4) u covers both. */
+#include "nearness.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GROUP_BLOCKS = 16, CHUNK_SAMPLES = 1024, MOST_VISITORS = 512 };
+
+static int64_t parts_of(int64_t count, int64_t size)
+{
+    return (count + size - 1) / size;
+}
+
+/* ---- boxes -------------------------------------------------------------------------------------
+ */
+
+static double *box_of(const km_nearness *near, int64_t box)
+{
+    return near->boxes + box * 2 * near->samples->n_features;
+}
+
+static double least_of(double a, double b)
+{
+    return b < a ? b : a;
+}
+
+static double largest_of(double a, double b)
+{
+    return b > a ? b : a;
+}
+
+static void find_box_of_block(const km_nearness *near, int64_t block)
+{
+    const int64_t d = near->samples->n_features;
+    double *lowest = box_of(near, near->n_groups + block), *highest = lowest + d;
+    for (int64_t j = 0; j < d; j++) {
+        double values[KM_BLOCK];
+        km_samples_load(near->samples, block, j, values);
+        lowest[j] = highest[j] = values[0];
+        for (int l = 1; l < KM_BLOCK; l++) {
+            lowest[j] = least_of(lowest[j], values[l]);
+            highest[j] = largest_of(highest[j], values[l]);
+        }
+    }
+}
+
+static km_rows blocks_of_group(const km_nearness *near, int64_t group)
+{
+    const int64_t first = group * GROUP_BLOCKS, left = near->samples->n_blocks - first;
+    return (km_rows){first, left < GROUP_BLOCKS ? left : GROUP_BLOCKS};
+}
+
+static void find_boxes(const km_nearness *near)
+{
+    const int64_t d = near->samples->n_features;
+#pragma omp parallel for
+    for (int64_t g = 0; g < near->n_groups; g++) {
+        const km_rows blocks = blocks_of_group(near, g);
+        double *box = box_of(near, g);
+        for (int64_t b = blocks.first; b < blocks.first + blocks.count; b++) {
+            find_box_of_block(near, b);
+            const double *part = box_of(near, near->n_groups + b);
+            for (int64_t j = 0; j < d; j++) {
+                const bool is_first = b == blocks.first;
+                box[j] = is_first ? part[j] : least_of(box[j], part[j]);
+                box[d + j] = is_first ? part[d + j] : largest_of(box[d + j], part[d + j]);
+            }
+        }
+    }
+}
+
+/* Can a center lower a distance in this box? */
+static bool can_lower(const km_nearness *near, int64_t box, const double *center)
+{
+    const int64_t d = near->samples->n_features;
+    const double *lowest = box_of(near, box), *highest = lowest + d;
+    const bool is_float = near->samples->precision == KM_FLOAT32;
+    const double slack = 2 * (double)(d + 4) * km_precision_epsilon(near->samples->precision);
+    double bound2 = 0;
+    for (int64_t j = 0; j < d; j++) {
+        const double below = lowest[j] - center[j], above = center[j] - highest[j];
+        const double outside = largest_of(largest_of(below, above), 0);
+        bound2 += outside * outside;
+    }
+    return bound2 * (1 - slack) - (is_float ? FLT_MIN : DBL_MIN) < near->worst2[box];
+}
+
+/* ---- from nothing ------------------------------------------------------------------------------
+ */
+
+static void begin_samples(km_nearness *near)
+{
+    const km_samples *samples = near->samples;
+#pragma omp parallel for
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        int64_t weights[KM_BLOCK];
+        km_samples_weights(samples, b, weights);
+        for (int l = 0; l < KM_BLOCK; l++) {
+            near->nearest2[b * KM_BLOCK + l] = weights[l] > 0 ? INFINITY : 0;
+            near->nearest[b * KM_BLOCK + l] = -1;
+        }
+    }
+#pragma omp parallel for
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        near->order[near->places[i]] = (uint32_t)i;
+    for (int64_t box = 0; box < near->n_groups + samples->n_blocks; box++)
+        near->worst2[box] = INFINITY;
+}
+
+km_code km_nearness_create(km_nearness *near, const km_samples *samples, const km_kernel *kernel,
+                           km_error *error)
+{
+    const char *what = "distances of samples while seeding";
+    const int64_t n_lanes = samples->n_blocks * KM_BLOCK, d = samples->n_features;
+    *near = (km_nearness){.samples = samples,
+                          .kernel = kernel,
+                          .n_groups = parts_of(samples->n_blocks, GROUP_BLOCKS),
+                          .n_chunks = parts_of(samples->n_samples, CHUNK_SAMPLES)};
+    const int64_t n_boxes = near->n_groups + samples->n_blocks;
+    near->nearest2 = km_allocate(n_lanes, sizeof *near->nearest2, what, error);
+    near->nearest = km_allocate(n_lanes, sizeof *near->nearest, what, error);
+    near->boxes = km_allocate(n_boxes * d, 2 * sizeof *near->boxes, what, error);
+    near->worst2 = km_allocate(n_boxes, sizeof *near->worst2, what, error);
+    near->order = km_allocate(samples->n_samples, sizeof *near->order, what, error);
+    near->chunks = km_allocate(near->n_chunks, sizeof *near->chunks, what, error);
+    near->places = km_samples_places(samples, error);
+    near->numbers = km_allocate(km_threads(), 2 * MOST_VISITORS * sizeof(int32_t), what, error);
+    near->chosen = km_allocate(km_threads() * d, MOST_VISITORS * sizeof(double), what, error);
+    if (error->code != KM_OK)
+        return error->code;
+    find_boxes(near);
+    begin_samples(near);
+    km_nearness_weigh(near, (km_power){0, 0});
+    return KM_OK;
+}
+
+void km_nearness_free(km_nearness *near)
+{
+    free(near->nearest2);
+    free(near->nearest);
+    free(near->boxes);
+    free(near->worst2);
+    free(near->places);
+    free(near->order);
+    free(near->chunks);
+    free(near->numbers);
+    free(near->chosen);
+    *near = (km_nearness){0};
+}
+
+/* ---- nearer ------------------------------------------------------------------------------------
+ */
+
+/* The new centers, and those of them that matter somewhere. */
+struct visitors {
+    const double *centers; /* [n][d] */
+    const char *rounded;   /* [n][d] in working precision */
+    int64_t n;
+    int32_t first;
+};
+
+/* Room of a thread for choosing among the visitors. */
+struct room {
+    int32_t *of_group, *of_block; /* [n], numbers among the visitors, ascending */
+    char *chosen;                 /* [n][d], those of a block in working precision */
+};
+
+static int64_t choose(const km_nearness *near, int64_t box, const struct visitors *visitors,
+                      const int32_t *from, int64_t n, int32_t *chosen)
+{
+    int64_t n_chosen = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t number = from != NULL ? from[i] : (int32_t)i;
+        if (can_lower(near, box, visitors->centers + number * near->samples->n_features))
+            chosen[n_chosen++] = number;
+    }
+    return n_chosen;
+}
+
+static void change_weight(km_nearness *near, int64_t sample, double distance2)
+{
+    const uint64_t old = km_nearness_weight(near, sample);
+    near->nearest2[sample] = distance2;
+    const uint64_t change = km_nearness_weight(near, sample) - old;
+    uint64_t *chunk = &near->chunks[near->places[sample] / CHUNK_SAMPLES];
+#pragma omp atomic
+    *chunk += change;
+}
+
+static void lower_block(km_nearness *near, int64_t block, const int32_t *numbers, int32_t first,
+                        const km_distances *distances2, const int32_t *labels)
+{
+    const bool has_power = near->power.a > 0;
+    double worst2 = 0;
+    for (int l = 0; l < KM_BLOCK; l++) {
+        const int64_t i = block * KM_BLOCK + l;
+        const double distance2 = km_distance_of(distances2, near->samples->precision, l);
+        if (distance2 < near->nearest2[i]) {
+            near->nearest[i] = first + numbers[labels[l]];
+            if (has_power)
+                change_weight(near, i, distance2);
+            else
+                near->nearest2[i] = distance2;
+        }
+        worst2 = largest_of(worst2, near->nearest2[i]);
+    }
+    near->worst2[near->n_groups + block] = worst2;
+}
+
+static void approach_block(km_nearness *near, int64_t block, const struct visitors *visitors,
+                           int64_t n_of_group, const struct room *room)
+{
+    const km_samples *samples = near->samples;
+    const size_t size = (size_t)samples->n_features * km_precision_size(samples->precision);
+    const int64_t n = choose(near, near->n_groups + block, visitors, room->of_group, n_of_group,
+                             room->of_block);
+    if (n == 0)
+        return;
+    for (int64_t i = 0; i < n; i++)
+        memcpy(room->chosen + (size_t)i * size,
+               visitors->rounded + (size_t)room->of_block[i] * size, size);
+    int32_t labels[KM_BLOCK];
+    km_distances distances2;
+    near->kernel->nearest[samples->precision](km_samples_block(samples, block), room->chosen,
+                                              samples->n_features, n, labels, &distances2);
+    lower_block(near, block, room->of_block, visitors->first, &distances2, labels);
+}
+
+static void approach_group(km_nearness *near, int64_t group, const struct visitors *visitors,
+                           const struct room *room)
+{
+    const km_rows blocks = blocks_of_group(near, group);
+    const int64_t n = choose(near, group, visitors, NULL, visitors->n, room->of_group);
+    if (n == 0)
+        return;
+    double worst2 = 0;
+    for (int64_t b = blocks.first; b < blocks.first + blocks.count; b++) {
+        approach_block(near, b, visitors, n, room);
+        worst2 = largest_of(worst2, near->worst2[near->n_groups + b]);
+    }
+    near->worst2[group] = worst2;
+}
+
+static struct room room_of_thread(const km_nearness *near)
+{
+    const int64_t values = MOST_VISITORS * near->samples->n_features;
+    int32_t *numbers = near->numbers + (int64_t)2 * MOST_VISITORS * km_thread();
+    return (struct room){numbers, numbers + MOST_VISITORS,
+                         near->chosen + (size_t)(values * km_thread()) * sizeof(double)};
+}
+
+void km_nearness_approach(km_nearness *near, const double *centers, const void *rounded, int64_t n,
+                          int32_t first)
+{
+    const int64_t d = near->samples->n_features;
+    const size_t size = (size_t)d * km_precision_size(near->samples->precision);
+    for (int64_t i = 0; i < n; i += MOST_VISITORS) {
+        const struct visitors visitors = {centers + i * d, (const char *)rounded + (size_t)i * size,
+                                          n - i < MOST_VISITORS ? n - i : MOST_VISITORS,
+                                          first + (int32_t)i};
+#pragma omp parallel for schedule(dynamic, 4)
+        for (int64_t g = 0; g < near->n_groups; g++) {
+            const struct room room = room_of_thread(near);
+            approach_group(near, g, &visitors, &room);
+        }
+    }
+}
+
+/* ---- weights -----------------------------------------------------------------------------------
+ */
+
+uint64_t km_nearness_weight(const km_nearness *near, int64_t sample)
+{
+    const km_samples *samples = near->samples;
+    const double weight = samples->weights != NULL ? samples->weights[sample] : 1;
+    const bool is_begun = near->power.a > 0;
+    return (uint64_t)(is_begun ? weight * near->nearest2[sample] * near->power.a * near->power.b
+                               : weight);
+}
+
+void km_nearness_weigh(km_nearness *near, km_power power)
+{
+    near->power = power;
+#pragma omp parallel for
+    for (int64_t c = 0; c < near->n_chunks; c++) {
+        const int64_t end = (c + 1) * CHUNK_SAMPLES, n = near->samples->n_samples;
+        uint64_t sum = 0;
+        for (int64_t i = c * CHUNK_SAMPLES; i < (end < n ? end : n); i++)
+            sum += km_nearness_weight(near, near->order[i]);
+        near->chunks[c] = sum;
+    }
+}
+
+double km_nearness_largest(const km_nearness *near)
+{
+    double largest2 = 0;
+    for (int64_t g = 0; g < near->n_groups; g++)
+        largest2 = largest_of(largest2, near->worst2[g]);
+    return largest2;
+}
+
+uint64_t km_nearness_total(const km_nearness *near)
+{
+    uint64_t total = 0;
+    for (int64_t c = 0; c < near->n_chunks; c++)
+        total += near->chunks[c];
+    return total;
+}
+
+int64_t km_nearness_find(const km_nearness *near, uint64_t target)
+{
+    int64_t chunk = 0, i;
+    while (target >= near->chunks[chunk])
+        target -= near->chunks[chunk++];
+    for (i = chunk * CHUNK_SAMPLES; target >= km_nearness_weight(near, near->order[i]); i++)
+        target -= km_nearness_weight(near, near->order[i]);
+    return near->order[i];
+}
