@@ -46,7 +46,7 @@ static km_code begin(struct drawing *drawing, const km_drawing *task, km_error *
     const char *what = "seeding by kmeans++";
     const km_samples *samples = task->samples;
     *drawing = (struct drawing){.task = task, .bound2 = INFINITY};
-    km_nearness_create(&drawing->near, samples, task->kernel, error);
+    km_nearness_create(&drawing->near, samples, task->kernel, false, error);
     drawing->is_center = km_allocate_zeroed(samples->n_samples, 1, what, error);
     drawing->rounded = km_allocate(samples->n_features, sizeof(double), what, error);
     drawing->shares = km_allocate(km_comm_size(task->comm), sizeof *drawing->shares, what, error);

@@ -225,7 +225,7 @@ static km_code draw(const struct search *search, double *centers, km_error *erro
 km_code km_seed_parallel(const km_seeding_task *task, double *centers, km_error *error)
 {
     struct search search = {.task = task};
-    km_nearness_create(&search.near, task->samples, task->kernel, error);
+    km_nearness_create(&search.near, task->samples, task->kernel, true, error);
     if (km_agree(task->comm, error) == KM_OK) {
         search.total_weight = (int64_t)km_nearness_total(&search.near);
         km_sum_int64(task->comm, &search.total_weight, 1);
