@@ -92,7 +92,9 @@ km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task,
                             const km_samples *samples, const km_fit *best, MPI_Comm comm,
                             km_error *error);
 
-/* The distance of one of this rank's samples to its center, in the space of the fit. */
-double km_fit_distance(const km_fit *fit, const km_samples *samples, int exponent, int64_t sample);
+/* The distances of a block of this rank's samples to their centers, KM_BLOCK of them, in the space of
+ * the fit. */
+void km_fit_distances(const km_fit *fit, const km_samples *samples, const km_kernel *kernel,
+                      int exponent, int64_t block, double *distances);
 
 #endif

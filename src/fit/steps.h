@@ -29,9 +29,6 @@ double km_history_inertia(const running *run);
  * Sets run->n_refilled. Collective; errors are agreed. */
 km_code km_refill_empty(running *run, km_error *error);
 
-/* Squared distance of a sample to a center, [d] working values, in double. */
-double km_distance2(const km_samples *samples, int64_t sample, const double *center);
-
 /* The exact sum of the squared distances of all samples to the centers of their labels. Collective.
  */
 double km_final_inertia(const running *run);
