@@ -178,8 +178,7 @@ static km_code prepare_fits(story *s)
 {
     const int64_t k = s->options.clusters, d = s->catalogue.n_features;
     s->progress = (km_progress){.log = &s->log, .n_restarts = s->options.restarts};
-    s->first_centers =
-        km_allocate(k * d, sizeof *s->first_centers, "first centers", &s->error);
+    s->first_centers = km_allocate(k * d, sizeof *s->first_centers, "first centers", &s->error);
     km_restarts_create(&s->restarts, s->options.restarts, k, d, &s->error);
     return km_agree(s->comm, &s->error);
 }
@@ -272,7 +271,8 @@ static void run_fit(story *s)
     start_threads(s);
     warn_of_threads(s);
     if (check_outputs(s) != KM_OK || open_catalogue(s) != KM_OK || say_columns(s) != KM_OK ||
-        read_samples(s) != KM_OK || prepare_samples(s) != KM_OK || fit(s) != KM_OK || verify(s) != KM_OK || write_outputs(s) != KM_OK)
+        read_samples(s) != KM_OK || prepare_samples(s) != KM_OK || fit(s) != KM_OK ||
+        verify(s) != KM_OK || write_outputs(s) != KM_OK)
         return;
     if (is_heard(s))
         km_summary_print(&s->record, &s->report);

@@ -21,7 +21,7 @@ typedef struct km_assigner {
     km_totals *totals;    /* [n_threads], parts of this rank's totals, which are their sum; of
                              extras[KM_EXTRA_RELABELED], too, which counts changed labels */
     int n_threads;
-    void *state;          /* of the method */
+    void *state; /* of the method */
 } km_assigner;
 
 /* A row in the table of methods. */

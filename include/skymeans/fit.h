@@ -92,8 +92,8 @@ km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task,
                             const km_samples *samples, const km_fit *best, MPI_Comm comm,
                             km_error *error);
 
-/* The distances of a block of this rank's samples to their centers, KM_BLOCK of them, in the space of
- * the fit. */
+/* The distances of a block of this rank's samples to their centers, KM_BLOCK of them, in the space
+ * of the fit. */
 void km_fit_distances(const km_fit *fit, const km_samples *samples, const km_kernel *kernel,
                       int exponent, int64_t block, double *distances);
 

@@ -18,7 +18,7 @@ typedef struct km_options {
     int64_t clusters;
     const char *weights; /* NULL: all 1 */
     int64_t missing;     /* km_missing */
-    int64_t scale;   /* km_scaling */
+    int64_t scale;       /* km_scaling */
     const char *seeding;
     int64_t seeding_rows; /* 0: max(100 000, 16 k); INT64_MAX: all */
     uint64_t random_seed;

@@ -31,9 +31,9 @@ typedef struct km_record {
     bool is_verified;       /* --verify PASSED */
 } km_record;
 
-/* Completes a record from its first part: centers in the units of the features, labels and distances
- * row by row, and the checksum.
- * Collective; errors are agreed. Free with km_record_free. */
+/* Completes a record from its first part: centers in the units of the features, labels and
+ * distances row by row, and the checksum. Collective; errors are agreed. Free with km_record_free.
+ */
 km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error);
 void km_record_free(km_record *record);
 

@@ -82,7 +82,8 @@ static bool round_centers(running *run)
     return is_different;
 }
 
-/* The one collective call of a healthy iteration: sums, and whether a rank failed since the last. */
+/* The one collective call of a healthy iteration: sums, and whether a rank failed since the last.
+ */
 static void reduce_totals(running *run, bool has_failed)
 {
     const double start = km_now();
@@ -149,8 +150,8 @@ static bool is_too_coarse(const running *run, double inertia)
     const double allowed = km_precision_epsilon(run->samples->precision) * width;
     bool is_coarse = false;
     for (int64_t j = 0; j < run->facts->n_features; j++)
-        is_coarse = is_coarse ||
-                    (run->grids[j].unit > allowed && run->facts->highest[j] > run->facts->lowest[j]);
+        is_coarse = is_coarse || (run->grids[j].unit > allowed &&
+                                  run->facts->highest[j] > run->facts->lowest[j]);
     return run->grids[0].n_words == 1 && is_coarse;
 }
 

@@ -55,9 +55,9 @@ static const int64_t TABLE_CELLS = (int64_t)1 << 22;
 struct comparison {
     const km_samples *samples;
     const int32_t *labels, *others;
-    int64_t k, n_rows;  /* of the table at a time */
-    int64_t *table;     /* [n_rows][k] */
-    int64_t *columns;   /* [k], samples of each label of the other */
+    int64_t k, n_rows;   /* of the table at a time */
+    int64_t *table;      /* [n_rows][k] */
+    int64_t *columns;    /* [k], samples of each label of the other */
     int64_t *coinciding; /* [k], samples of each label of the best that have one label in the other,
                             the most frequent one */
     km_int128 same_both, same_best, same_other, all; /* pairs of samples */

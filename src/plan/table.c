@@ -26,7 +26,8 @@ const km_option km_fit_options[] = {
     {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(scale), 0, 0, scalings, "none",
      "'standard' (mean 0, variance 1), 'minmax' (0 to 1) or 'none'"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
-     "'kmeans++', 'kmeans-parallel', 'random', or a file with the first centers in the units of the features: a "
+     "'kmeans++', 'kmeans-parallel', 'random', or a file with the first centers in the units of "
+     "the features: a "
      "result, HDF5 with one array (or FILE:/path), or text, a center a line"},
     {"seeding-rows", 0, "N", KM_OPTION_ROWS, AT(seeding_rows), 1, INT64_MAX, NULL, NULL,
      "rows that kmeans++ draws from, or 'all'; default: max(100 000, 16 K)"},

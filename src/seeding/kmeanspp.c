@@ -73,10 +73,10 @@ static int64_t find_unused(struct drawing *drawing)
 static double gather_shares(struct drawing *drawing)
 {
     const int64_t unused = find_unused(drawing);
-    const share own = {
-        .weight = km_nearness_total(&drawing->near),
-        .largest2 = km_nearness_largest(&drawing->near),
-        .unused = unused >= 0 ? km_samples_row(drawing->task->samples, unused) : INT64_MAX};
+    const share own = {.weight = km_nearness_total(&drawing->near),
+                       .largest2 = km_nearness_largest(&drawing->near),
+                       .unused = unused >= 0 ? km_samples_row(drawing->task->samples, unused)
+                                             : INT64_MAX};
     km_gather(drawing->task->comm, &own, sizeof own, drawing->shares);
     double largest2 = 0;
     for (int r = 0; r < km_comm_size(drawing->task->comm); r++)
