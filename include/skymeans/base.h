@@ -203,6 +203,7 @@ typedef enum km_phase {
     KM_PHASE_REDUCE,
     KM_PHASE_UPDATE,
     KM_PHASE_WRITE,
+    KM_PHASE_CHECKPOINT,
     KM_N_PHASES
 } km_phase;
 
@@ -225,8 +226,8 @@ double km_timer_add(km_timers *timers, km_phase phase, double start);
 /* Why a run should come to an end soon. */
 typedef enum km_stop_wish { KM_WISH_NONE, KM_WISH_SIGNAL, KM_WISH_TIME } km_stop_wish;
 
-/* From now on the first SIGTERM, SIGINT, SIGUSR1 or SIGUSR2 is a wish to stop, a second one ends the
- * process at once; `deadline` is a time of km_now(), or INFINITY. */
+/* From now on the first SIGTERM, SIGINT, SIGUSR1 or SIGUSR2 is a wish to stop, a second one ends
+ * the process at once; `deadline` is a time of km_now(), or INFINITY. */
 void km_stop_watch(double deadline);
 
 /* This rank's wish; `margin` is the time that is needed until one is asked again. */

@@ -81,9 +81,10 @@ typedef struct km_fit {
 } km_fit;
 
 /* Fits from the first centers [k][d], working values. When a rank wishes to stop (km_stop_wanted),
- * all finish the iteration; then the fit is saved and KM_STOPPED, or, if it can't be, ends there. Collective over comm: all ranks pass their
- * own samples and else the same; results but labels are the same bits on all. Adds to the timers'
- * assign, reduce and update. KM_MEMORY, agreed; on success free with km_fit_free. */
+ * all finish the iteration; then the fit is saved and KM_STOPPED, or, if it can't be, ends there.
+ * Collective over comm: all ranks pass their own samples and else the same; results but labels are
+ * the same bits on all. Adds to the timers' assign, reduce and update. KM_MEMORY, agreed; on
+ * success free with km_fit_free. */
 km_code km_fit_run(km_fit *fit, const km_fit_task *task, const km_samples *samples,
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error);
 void km_fit_free(km_fit *fit);

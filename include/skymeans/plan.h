@@ -26,9 +26,12 @@ typedef struct km_options {
     double tolerance;
     int64_t max_iterations;
     const char *kernel;
-    int64_t threads;     /* of a rank; 0: by OMP_NUM_THREADS or its cores */
-    const char *metrics; /* NULL: none */
-    int64_t ranks;       /* that --dry-run plans for; 0: as many as there are */
+    const char *checkpoint;     /* NULL: none */
+    double checkpoint_interval; /* minutes */
+    double max_hours;           /* 0: no limit */
+    int64_t threads;            /* of a rank; 0: by OMP_NUM_THREADS or its cores */
+    const char *metrics;        /* NULL: none */
+    int64_t ranks;              /* that --dry-run plans for; 0: as many as there are */
     bool distances, overwrite, verify, dry_run, quiet, verbose;
 } km_options;
 

@@ -20,6 +20,7 @@ typedef struct share {
     uint64_t weight;
     double largest2;
     int64_t unused; /* its lowest row that is no center and has weight */
+    int64_t wants_stop;
 } share;
 
 struct drawing {
@@ -31,6 +32,7 @@ struct drawing {
     int64_t n_passed;     /* samples in catalogue order known to be centers or without weight */
     void *rounded;        /* [d], the newest center in working precision */
     share *shares;        /* [n_ranks] */
+    bool is_stopped;      /* a rank wishes to stop */
 };
 
 static void end(struct drawing *drawing)
@@ -79,8 +81,10 @@ static double gather_shares(struct drawing *drawing)
                                              : INT64_MAX};
     km_gather(drawing->task->comm, &own, sizeof own, drawing->shares);
     double largest2 = 0;
-    for (int r = 0; r < km_comm_size(drawing->task->comm); r++)
+    for (int r = 0; r < km_comm_size(drawing->task->comm); r++) {
         largest2 = fmax(largest2, drawing->shares[r].largest2);
+        drawing->is_stopped = drawing->is_stopped || drawing->shares[r].wants_stop;
+    }
     return largest2;
 }
 
@@ -150,6 +154,8 @@ km_code km_draw_kmeanspp(const km_drawing *task, double *centers, km_error *erro
         km_broadcast(task->comm, owner, center, d * (int64_t)sizeof *center);
         km_round_to_precision(task->samples->precision, center, d, drawing.rounded);
         km_nearness_approach(&drawing.near, center, drawing.rounded, 1, (int32_t)c);
+        if (drawing.is_stopped)
+            km_fail(error, KM_STOPPED, "while seeding");
     }
     end(&drawing);
     return error->code;
