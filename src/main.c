@@ -135,12 +135,22 @@ static km_code read_samples(story *s)
     return s->error.code == KM_OK ? check_rows(s) : s->error.code;
 }
 
+static km_code settle_weights(story *s)
+{
+    km_error why = {0};
+    if (s->samples.weights != NULL && km_weights_settle(&s->samples, s->comm, &why) != KM_OK)
+        km_fail(&s->error, why.code,
+                "bad weights (%s, %s, column %s): %s; choose another column with --weights",
+                s->catalogue.path, s->catalogue.table, s->catalogue.weights.name, why.text);
+    return s->error.code;
+}
+
 /* From values as they were read to working values, in an order that is fast. */
 static km_code prepare_samples(story *s)
 {
     const double start = km_now();
     s->record.features_hash = km_hash_samples(&s->samples, s->comm);
-    if (s->samples.weights != NULL && km_weights_settle(&s->samples, s->comm, &s->error) != KM_OK)
+    if (settle_weights(s) != KM_OK)
         return s->error.code;
     if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
                            s->catalogue.names, s->comm, &s->error) != KM_OK)
@@ -178,8 +188,7 @@ static km_code prepare_fits(story *s)
 {
     const int64_t k = s->options.clusters, d = s->catalogue.n_features;
     s->progress = (km_progress){.log = &s->log, .n_restarts = s->options.restarts};
-    s->first_centers =
-        km_allocate(k * d, sizeof *s->first_centers, "first centers", &s->error);
+    s->first_centers = km_allocate(k * d, sizeof *s->first_centers, "first centers", &s->error);
     km_restarts_create(&s->restarts, s->options.restarts, k, d, &s->error);
     return km_agree(s->comm, &s->error);
 }
@@ -272,7 +281,8 @@ static void run_fit(story *s)
     start_threads(s);
     warn_of_threads(s);
     if (check_outputs(s) != KM_OK || open_catalogue(s) != KM_OK || say_columns(s) != KM_OK ||
-        read_samples(s) != KM_OK || prepare_samples(s) != KM_OK || fit(s) != KM_OK || verify(s) != KM_OK || write_outputs(s) != KM_OK)
+        read_samples(s) != KM_OK || prepare_samples(s) != KM_OK || fit(s) != KM_OK ||
+        verify(s) != KM_OK || write_outputs(s) != KM_OK)
         return;
     if (is_heard(s))
         km_summary_print(&s->record, &s->report);
