@@ -108,7 +108,7 @@ demo: deps
 
 .PHONY: check
 check: deps
-	@$(MAKE) -s --no-print-directory all $(tests)
+	@$(MAKE) -s --no-print-directory all $(if $(filter py,$(KIND)),,$(tests))
 	@$(MAKE) -s --no-print-directory all FAULTS=1
 	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn) \
 	    tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
@@ -139,7 +139,7 @@ lint:
 help:
 	@echo 'make demo      set up, build, cluster data/hipparcos.h5, write the picture'
 	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one;'
-	@echo '               KIND=c unit tests only; SANITIZE=1 under AddressSanitizer, UBSan'
+	@echo '               KIND=c (py) unit (program) tests only; SANITIZE=1 under AddressSanitizer, UBSan'
 	@echo 'make bench     speed against scikit-learn and FAISS; WORK=W4 RUNS=5 CONVERGE=1'
 	@echo 'make deps      only set up: install what is missing, or say what to install'
 	@echo 'make           build/skymeans; CC=, CFLAGS=, HDF5_DIR= if need be; V=1 shows commands'

@@ -243,14 +243,22 @@ static km_code read_samples(story *s)
     return s->error.code == KM_OK ? check_rows(s) : s->error.code;
 }
 
+static km_code settle_weights(story *s)
+{
+    km_error why = {0};
+    if (s->samples.weights != NULL && km_weights_settle(&s->samples, s->comm, &why) != KM_OK)
+        km_fail(&s->error, why.code,
+                "bad weights (%s, %s, column %s): %s; choose another column with --weights",
+                s->catalogue.path, s->catalogue.table, s->catalogue.weights.name, why.text);
+    return s->error.code;
+}
+
 /* From values as they were read to working values, in an order that is fast. */
 static km_code prepare_samples(story *s)
 {
     const double start = km_now();
     s->record.features_hash = km_hash_samples(&s->samples, s->comm);
-    if (check_features(s) != KM_OK)
-        return s->error.code;
-    if (s->samples.weights != NULL && km_weights_settle(&s->samples, s->comm, &s->error) != KM_OK)
+    if (check_features(s) != KM_OK || settle_weights(s) != KM_OK)
         return s->error.code;
     if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
                            s->catalogue.names, s->comm, &s->error) != KM_OK)

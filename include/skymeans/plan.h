@@ -69,12 +69,13 @@ km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows,
 
 /* Bytes that a rank needs, beside the program and its libraries. */
 typedef struct km_memory {
-    double samples; /* held from reading to the end */
-    double reading; /* beside them: buffers, */
-    double seeding; /* or rows to draw from, */
-    double fitting; /* or labels, centers and sums, */
-    double writing; /* or labels, centers and buffers */
-    double most;    /* at any one time */
+    double samples;  /* held from reading to the end */
+    double reading;  /* beside them: buffers, */
+    double ordering; /* or a sorted copy and keys, */
+    double seeding;  /* or rows to draw from, */
+    double fitting;  /* or labels, centers and sums, */
+    double writing;  /* or labels, centers, what rows have in the result, and buffers */
+    double most;     /* at any one time */
 } km_memory;
 
 /* What the rank with the largest slab needs, if all of its rows are used. */

@@ -61,8 +61,7 @@ km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error)
 {
     const struct weights facts = look(samples, comm);
     if (facts.largest == 0)
-        return km_fail(error, KM_DATA,
-                       "bad weights: all are 0; choose another column with --weights");
+        return km_fail(error, KM_DATA, "they are 0 in all rows without missing values");
     const int exponent = choose_unit(samples, facts, comm);
     const km_power inverse = km_power_of_two(-exponent);
     samples->weight_unit = ldexp(1, exponent);
