@@ -37,17 +37,16 @@ static uint8_t *choose(const mock *data, int64_t wanted, uint64_t seed, MPI_Comm
                        int64_t *n_all)
 {
     km_samples samples = mock_samples(data, KM_FLOAT64, comm);
-    int64_t *chosen, n_chosen, rows[KM_BLOCK];
+    int64_t *chosen, n_chosen;
     km_error error = {0};
-    const km_code code =
-        km_choose_samples(&samples, wanted, seed, comm, &chosen, &n_chosen, &error);
+    const km_choice choice = {wanted, seed, km_stream(KM_RANDOM_ROWS, 0, 0)};
+    const km_code code = km_choose_samples(&samples, &choice, comm, &chosen, &n_chosen, &error);
     ck_assert_all(code == KM_OK);
     int64_t *is_chosen = mock_memory(data->n, sizeof *is_chosen);
     bool is_ascending = true;
     for (int64_t i = 0; i < n_chosen; i++) {
         is_ascending = is_ascending && (i == 0 || chosen[i] > chosen[i - 1]);
-        km_samples_rows(&samples, chosen[i] / KM_BLOCK, rows);
-        is_chosen[rows[chosen[i] % KM_BLOCK]]++;
+        is_chosen[km_samples_row(&samples, chosen[i])]++;
     }
     ck_assert_all(is_ascending);
     km_sum_int64(comm, is_chosen, data->n);
