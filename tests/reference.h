@@ -44,6 +44,7 @@ static inline int range_exponent(const points *p)
     return largest > 0 ? exponent - 1 : 0;
 }
 
+/* The values as they are, rounded to working precision. */
 static inline points points_of(const mock *data, km_precision precision)
 {
     const int64_t d = data->d;
@@ -59,10 +60,15 @@ static inline points points_of(const mock *data, km_precision precision)
         p.weights[p.n] = data->weights != NULL ? data->weights[i] : 1;
         p.rows[p.n++] = i;
     }
-    p.exponent = range_exponent(&p);
-    for (int64_t i = 0; i < p.n * d; i++)
-        p.x[i] = round_to(p.is_float, ldexp(p.x[i], -p.exponent));
     return p;
+}
+
+/* From values to working values. */
+static inline void points_scale(points *p)
+{
+    p->exponent = range_exponent(p);
+    for (int64_t i = 0; i < p->n * p->d; i++)
+        p->x[i] = round_to(p->is_float, ldexp(p->x[i], -p->exponent));
 }
 
 static inline void points_free(points *p)
