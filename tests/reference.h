@@ -26,22 +26,16 @@ static inline double round_to(bool is_float, double value)
     return is_float ? (double)(float)value : value;
 }
 
-/* The power of two that brings the largest range of rows with weight into [1, 2). */
-static inline int range_exponent(const points *p)
+/* The range of a feature over the points with weight. */
+static inline void find_range(const points *p, int64_t feature, double *lowest, double *highest)
 {
-    double largest = 0;
-    int exponent = 0;
-    for (int64_t j = 0; j < p->d; j++) {
-        double lowest = INFINITY, highest = -INFINITY;
-        for (int64_t i = 0; i < p->n; i++)
-            if (p->weights[i] > 0) {
-                lowest = fmin(lowest, p->x[i * p->d + j]);
-                highest = fmax(highest, p->x[i * p->d + j]);
-            }
-        largest = fmax(largest, highest - lowest);
-    }
-    frexp(largest, &exponent);
-    return largest > 0 ? exponent - 1 : 0;
+    *lowest = INFINITY;
+    *highest = -INFINITY;
+    for (int64_t i = 0; i < p->n; i++)
+        if (p->weights[i] > 0) {
+            *lowest = fmin(*lowest, p->x[i * p->d + feature]);
+            *highest = fmax(*highest, p->x[i * p->d + feature]);
+        }
 }
 
 /* The values as they are, rounded to working precision. */
@@ -63,12 +57,25 @@ static inline points points_of(const mock *data, km_precision precision)
     return p;
 }
 
-/* From values to working values. */
+/* From values to working values: the power of two brings the largest range into [1, 2); a feature
+ * without range that would be 2^50 there (in double 2^450) or more moves to 0. */
 static inline void points_scale(points *p)
 {
-    p->exponent = range_exponent(p);
-    for (int64_t i = 0; i < p->n * p->d; i++)
-        p->x[i] = round_to(p->is_float, ldexp(p->x[i], -p->exponent));
+    double largest = 0, lowest, highest;
+    for (int64_t j = 0; j < p->d; j++) {
+        find_range(p, j, &lowest, &highest);
+        largest = fmax(largest, highest - lowest);
+    }
+    p->exponent = largest > 0 ? ilogb(largest) : 0;
+    for (int64_t j = 0; j < p->d; j++) {
+        find_range(p, j, &lowest, &highest);
+        const int above = p->exponent + (p->is_float ? 50 : 450);
+        const bool is_moved = lowest == highest && fabs(lowest) >= ldexp(1, above);
+        for (int64_t i = 0; i < p->n; i++) {
+            double *x = &p->x[i * p->d + j];
+            *x = round_to(p->is_float, ldexp(is_moved ? *x - lowest : *x, -p->exponent));
+        }
+    }
 }
 
 static inline void points_free(points *p)
@@ -141,7 +148,7 @@ static inline void reference_free(reference *r)
     free(r->inertia);
 }
 
-/* Returns how many labels changed. */
+/* Returns how many labels of samples with weight changed. */
 static inline int64_t reference_assign(reference *r)
 {
     const points *p = &r->p;
@@ -159,7 +166,7 @@ static inline int64_t reference_assign(reference *r)
                 nearest = (int32_t)c;
             }
         }
-        changed += nearest != r->labels[i];
+        changed += p->weights[i] > 0 && nearest != r->labels[i];
         r->labels[i] = r->owners[i] = nearest;
         r->weights[nearest] += p->weights[i];
     }

@@ -29,7 +29,8 @@ typedef struct whole {
 typedef struct outcome {
     km_transform transform;
     km_facts facts;
-    int n_words; /* of the sums that the fit began with */
+    int n_words; /* of the sums that the fit began with, */
+    double unit; /* and the largest unit of their grids */
     double *first;
     km_fit fit;
     int32_t *labels; /* [n rows of the data]; -1 for those not used */
@@ -93,6 +94,8 @@ static inline km_samples prepare_samples(const whole *w, outcome *o, MPI_Comm co
     o->facts = mock_facts(&samples, comm);
     km_grid *grids = km_facts_choose_grids(&o->facts, w->precision, &error);
     o->n_words = grids[0].n_words;
+    for (int64_t j = 0; j < w->data->d; j++)
+        o->unit = fmax(o->unit, grids[j].unit);
     free(grids);
     return samples;
 }
