@@ -89,7 +89,7 @@ deps:
 run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
            OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none \
            OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader \
-           OMPI_MCA_oob_tcp_if_include=lo
+           OMPI_MCA_oob_tcp_if_include=lo OMP_WAIT_POLICY=passive
 # Looking for leaks is asked for by itself (LEAKS=1): now and then the search itself crashes.
 ifdef SANITIZE
 run_env += LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \

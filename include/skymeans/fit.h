@@ -15,7 +15,7 @@ typedef struct km_iteration {
     int64_t number;    /* from 1 */
     double inertia;    /* sum of squared distances to the centers that the assignment used */
     double shift;      /* sum of the squared shifts of the centers in the update */
-    int64_t relabeled; /* samples whose label the assignment changed */
+    int64_t relabeled; /* samples with weight whose label the assignment changed */
     double seconds;    /* wall, of this rank; after the fit the maximum over ranks */
 } km_iteration;
 

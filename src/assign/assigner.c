@@ -132,6 +132,7 @@ void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *la
             count(samples, totals, block, l, old[l], -1);
         count(samples, totals, block, l, labels[l], +1);
         old[l] = labels[l];
-        totals->extras[KM_EXTRA_RELABELED]++;
+        totals->extras[KM_EXTRA_RELABELED] +=
+            samples->weights == NULL || samples->weights[block * KM_BLOCK + l] > 0;
     }
 }

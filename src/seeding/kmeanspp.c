@@ -4,7 +4,8 @@
  *
  * Probabilities are integers, floor(weight * d2 * 2^s), and prefix sums run in catalogue order over
  * all ranks, so the draw is the same for any number of them. The power s follows the largest d2, so
- * that the sum of all uses 62 bits; it is renewed when the largest d2 has shrunk a lot. */
+ * that the sum of all uses 62 bits; it is renewed when the largest d2 has shrunk a lot, or when the
+ * sum is 0 though a d2 is not. */
 #include "nearness.h"
 #include "seedings.h"
 
@@ -88,11 +89,21 @@ static double gather_shares(struct drawing *drawing)
     return largest2;
 }
 
+static uint64_t total_of_shares(const struct drawing *drawing)
+{
+    uint64_t total = 0;
+    for (int r = 0; r < km_comm_size(drawing->task->comm); r++)
+        total += drawing->shares[r].weight;
+    return total;
+}
+
 /* Weighs all samples, not too coarsely; false if all distances are 0. */
 static bool weigh(struct drawing *drawing)
 {
     const double largest2 = gather_shares(drawing);
-    if (largest2 > 0 && !(largest2 >= drawing->bound2 * RENEW_BELOW)) {
+    const bool has_shrunk = !(largest2 >= drawing->bound2 * RENEW_BELOW);
+    /* Beside a sample of nearly all weight, others soon weigh nothing at all. */
+    if (largest2 > 0 && (has_shrunk || total_of_shares(drawing) == 0)) {
         drawing->bound2 = largest2;
         km_nearness_weigh(&drawing->near, km_weight_power(largest2, drawing->total_weight));
         gather_shares(drawing);
@@ -104,10 +115,7 @@ static bool weigh(struct drawing *drawing)
 static int draw(struct drawing *drawing, uint64_t random, int64_t *sample)
 {
     const int n_ranks = km_comm_size(drawing->task->comm);
-    uint64_t total = 0;
-    for (int r = 0; r < n_ranks; r++)
-        total += drawing->shares[r].weight;
-    uint64_t target = km_random_below(total, random);
+    uint64_t target = km_random_below(total_of_shares(drawing), random);
     int owner = 0;
     while (target >= drawing->shares[owner].weight)
         target -= drawing->shares[owner++].weight;
