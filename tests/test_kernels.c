@@ -3,7 +3,7 @@
 
 #include "skymeans/kernels.h"
 
-enum { MOST_FEATURES = 128, MOST_CENTERS = 70 };
+enum { MOST_FEATURES = 128, MOST_CENTERS = 1000 };
 
 /* Data for kernels: values of a block, of d features, and of centers. */
 typedef enum data_kind {
@@ -16,8 +16,11 @@ typedef enum data_kind {
     WIDE,     /* 1e-30 to 1e30: squares overflow and vanish in float32 */
     FAR,      /* every other center is infinitely far */
     VERY_FAR, /* all are */
+    REPEATED, /* every center is as near as the one REPETITION before it */
     N_KINDS
 } data_kind;
+
+enum { REPETITION = 13 };
 
 typedef struct problem {
     double block[MOST_FEATURES * KM_BLOCK], centers[MOST_CENTERS * MOST_FEATURES];
@@ -51,7 +54,7 @@ static void make_problem(problem *p, data_kind kind, int64_t d, int64_t k)
     for (int64_t i = 0; i < d * KM_BLOCK; i++)
         p->block[i] = value_of(kind, 1, (uint64_t)i);
     for (int64_t i = 0; i < k * d; i++)
-        p->centers[i] = value_of(kind, 2, (uint64_t)i);
+        p->centers[i] = value_of(kind, 2, (uint64_t)(kind == REPEATED ? i % (REPETITION * d) : i));
     for (int64_t c = 0; c < k; c++)
         if (kind == VERY_FAR || (kind == FAR && c % 2 == 0))
             p->centers[c * d] = 1e200; /* infinite in float32 */
@@ -61,18 +64,54 @@ static void make_problem(problem *p, data_kind kind, int64_t d, int64_t k)
 typedef struct answer {
     int32_t labels[KM_BLOCK];
     km_distances distances2;
+    double own2[KM_BLOCK];    /* to the center of the label */
+    km_distances approached2; /* 1 and infinity by turns, lowered by each of the centers */
 } answer;
+
+static void start_approach(km_precision precision, km_distances *nearest2)
+{
+    for (int l = 0; l < KM_BLOCK; l++)
+        if (precision == KM_FLOAT32)
+            nearest2->float32[l] = l % 2 == 0 ? 1 : INFINITY;
+        else
+            nearest2->float64[l] = l % 2 == 0 ? 1 : INFINITY;
+}
 
 static void solve(const km_kernel *kernel, km_precision precision, const problem *p, answer *found)
 {
     static _Alignas(64) double block[MOST_FEATURES * KM_BLOCK];
     static _Alignas(64) double centers[MOST_CENTERS * MOST_FEATURES + 1];
     /* Centers, unlike blocks, are not aligned for vectors. */
-    void *first_center = (char *)centers + km_precision_size(precision);
+    const size_t size = km_precision_size(precision);
+    char *first_center = (char *)centers + size;
     km_round_to_precision(precision, p->block, p->d * KM_BLOCK, block);
     km_round_to_precision(precision, p->centers, p->k * p->d, first_center);
     memset(found, 0x55, sizeof *found);
     kernel->nearest[precision](block, first_center, p->d, p->k, found->labels, &found->distances2);
+    kernel->measure[precision](block, p->centers, p->d, found->labels, found->own2);
+    start_approach(precision, &found->approached2);
+    for (int64_t c = 0; c < p->k; c++)
+        kernel->approach[precision](block, first_center + c * p->d * size, p->d,
+                                    &found->approached2);
+}
+
+static bool same_distances(km_precision precision, const km_distances *a, const km_distances *b)
+{
+    return memcmp(a, b, KM_BLOCK * km_precision_size(precision)) == 0;
+}
+
+/* What of two answers differs; NULL if nothing does. */
+static const char *difference(km_precision precision, const answer *right, const answer *found)
+{
+    if (memcmp(right->labels, found->labels, sizeof right->labels) != 0)
+        return "labels";
+    if (!same_distances(precision, &right->distances2, &found->distances2))
+        return "d2";
+    if (memcmp(right->own2, found->own2, sizeof right->own2) != 0)
+        return "d2 to the own center";
+    if (!same_distances(precision, &right->approached2, &found->approached2))
+        return "d2 after approach";
+    return NULL;
 }
 
 static void check_same(const km_kernel *kernel, const problem *p)
@@ -81,13 +120,9 @@ static void check_same(const km_kernel *kernel, const problem *p)
         answer right, found;
         solve(&km_kernels[0], precision, p, &right);
         solve(kernel, precision, p, &found);
-        ck_assert_msg(memcmp(right.labels, found.labels, sizeof right.labels) == 0,
-                      "%s: labels differ, precision %d, d %d, k %d", kernel->name, (int)precision,
-                      (int)p->d, (int)p->k);
-        ck_assert_msg(memcmp(&right.distances2, &found.distances2,
-                             KM_BLOCK * km_precision_size(precision)) == 0,
-                      "%s: d2 differ, precision %d, d %d, k %d", kernel->name, (int)precision,
-                      (int)p->d, (int)p->k);
+        const char *what = difference(precision, &right, &found);
+        ck_assert_msg(what == NULL, "%s: %s: not those of the reference, precision %d, d %d, k %d",
+                      kernel->name, what, (int)precision, (int)p->d, (int)p->k);
     }
 }
 
@@ -111,7 +146,7 @@ static void check_kernels(data_kind kind, int64_t d, int64_t k)
 /* Every d meets every k, and each of them every kind. */
 START_TEST(kernels_agree_for_all_shapes)
 {
-    for (int64_t k = 1; k <= MOST_CENTERS; k++) {
+    for (int64_t k = 1; k <= 70; k++) {
         for (int64_t d = 1; d <= 20; d++)
             check_kernels((data_kind)((d + k) % N_KINDS), d, k);
         if (k % 6 == 1) {
@@ -119,6 +154,17 @@ START_TEST(kernels_agree_for_all_shapes)
             check_kernels((data_kind)(k / 6 % N_KINDS), 128, k);
         }
     }
+}
+END_TEST
+
+START_TEST(kernels_agree_on_many_centers)
+{
+    const int64_t numbers[] = {199, 200, 201, 215, 333, 512, 999, 1000};
+    for (int i = 0; i < 8; i++)
+        for (int64_t d = 1; d <= 11; d++) {
+            check_kernels(REPEATED, d, numbers[i]);
+            check_kernels((data_kind)((d + i) % N_KINDS), d, numbers[i]);
+        }
 }
 END_TEST
 
@@ -258,10 +304,10 @@ END_TEST
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        kernels_agree_for_all_shapes,           kernels_agree_on_hostile_data,
-        reference_is_the_canonical_distance,    ties_go_to_the_lowest_center,
-        infinitely_far_from_all_is_label_0,     distances_have_the_recorded_bits,
-        the_choice_is_the_fastest_or_the_named,
+        kernels_agree_for_all_shapes,     kernels_agree_on_many_centers,
+        kernels_agree_on_hostile_data,    reference_is_the_canonical_distance,
+        ties_go_to_the_lowest_center,     infinitely_far_from_all_is_label_0,
+        distances_have_the_recorded_bits, the_choice_is_the_fastest_or_the_named,
     };
     return SUITE_OF("kernels", tests);
 }

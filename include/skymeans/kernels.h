@@ -27,10 +27,26 @@ static inline double km_distance_of(const km_distances *distances2, km_precision
 typedef void km_nearest(const void *block, const void *centers, int64_t n_features,
                         int64_t n_centers, int32_t *labels, km_distances *distances2);
 
+/* The squared distance of each of the KM_BLOCK samples of one block to the center that its label
+ * names, as above but in double throughout. The block [d][KM_BLOCK] is in the precision of the
+ * kernel; centers [k][d], labels [KM_BLOCK], all of them in [0, k), distances2 [KM_BLOCK]. */
+typedef void km_measure(const void *block, const double *centers, int64_t n_features,
+                        const int32_t *labels, double *distances2);
+
+/* What one more center brings nearer: where the canonical squared distance of a sample to `center`
+ * [d] is less than its `nearest2`, the latter becomes the former. In the working precision of the
+ * kernel. */
+typedef void km_approach(const void *block, const void *center, int64_t n_features,
+                         km_distances *nearest2);
+
+/* Functions by km_precision, that of the samples. Blocks are aligned for vectors; nothing else need
+ * be but for km_distances. */
 typedef struct km_kernel {
     const char *name;
     bool (*is_available)(void); /* on this processor */
-    km_nearest *nearest[2];     /* by km_precision */
+    km_nearest *nearest[2];
+    km_measure *measure[2];
+    km_approach *approach[2];
 } km_kernel;
 
 /* The table of kernels, plainest first, ended by a NULL name. The first, `reference`, defines what

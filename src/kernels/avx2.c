@@ -1,5 +1,55 @@
-/* Nearest center, vectorised by the compiler with the flags that the Makefile has for this file. */
-#include "variants.h"
+/* The kernels for AVX2. */
+#include <immintrin.h>
 
-#define KERNEL(precision) km_nearest_avx2_##precision
-#include "nearest.h"
+#define INSTRUCTIONS avx2
+#define BYTES        32
+#define REGISTERS    16
+#include "vectors.h"
+
+INLINE vector_float32 multiply_add_float32(vector_float32 a, vector_float32 b, vector_float32 c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+INLINE vector_float64 multiply_add_float64(vector_float64 a, vector_float64 b, vector_float64 c)
+{
+    return _mm256_fmadd_pd(a, b, c);
+}
+
+INLINE vector_float32 lesser_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm256_min_ps(a, b);
+}
+
+INLINE vector_float64 lesser_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm256_min_pd(a, b);
+}
+
+INLINE numbers_float32 renumber_float32(vector_float32 a, vector_float32 b, numbers_float32 number,
+                                        numbers_float32 old)
+{
+    const __m256i is_less = (__m256i)_mm256_cmp_ps(a, b, _CMP_LT_OQ);
+    return (numbers_float32)_mm256_max_epi32(_mm256_and_si256(is_less, (__m256i)number),
+                                             (__m256i)old);
+}
+
+INLINE numbers_float64 renumber_float64(vector_float64 a, vector_float64 b, numbers_float64 number,
+                                        numbers_float64 old)
+{
+    const __m256i is_less = (__m256i)_mm256_cmp_pd(a, b, _CMP_LT_OQ);
+    return (numbers_float64)_mm256_max_epi32(_mm256_and_si256(is_less, (__m256i)number),
+                                             (__m256i)old);
+}
+
+INLINE vector_float32 gather_float32(const float *from, numbers_float32 at)
+{
+    return _mm256_i32gather_ps(from, (__m256i)at, sizeof *from);
+}
+
+INLINE vector_float64 gather_float64(const double *from, numbers_float64 at)
+{
+    return _mm256_i64gather_pd(from, (__m256i)at, sizeof *from);
+}
+
+#include "template.h"

@@ -1,5 +1,53 @@
-/* Nearest center, vectorised by the compiler with the flags that the Makefile has for this file. */
-#include "variants.h"
+/* The kernels for AVX-512. */
+#include <immintrin.h>
 
-#define KERNEL(precision) km_nearest_avx512_##precision
-#include "nearest.h"
+#define INSTRUCTIONS avx512
+#define BYTES        64
+#define REGISTERS    32
+#include "vectors.h"
+
+INLINE vector_float32 multiply_add_float32(vector_float32 a, vector_float32 b, vector_float32 c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+INLINE vector_float64 multiply_add_float64(vector_float64 a, vector_float64 b, vector_float64 c)
+{
+    return _mm512_fmadd_pd(a, b, c);
+}
+
+INLINE vector_float32 lesser_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm512_min_ps(a, b);
+}
+
+INLINE vector_float64 lesser_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm512_min_pd(a, b);
+}
+
+INLINE numbers_float32 renumber_float32(vector_float32 a, vector_float32 b, numbers_float32 number,
+                                        numbers_float32 old)
+{
+    const __mmask16 is_less = _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+    return (numbers_float32)_mm512_mask_mov_epi32((__m512i)old, is_less, (__m512i)number);
+}
+
+INLINE numbers_float64 renumber_float64(vector_float64 a, vector_float64 b, numbers_float64 number,
+                                        numbers_float64 old)
+{
+    const __mmask8 is_less = _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ);
+    return (numbers_float64)_mm512_mask_mov_epi64((__m512i)old, is_less, (__m512i)number);
+}
+
+INLINE vector_float32 gather_float32(const float *from, numbers_float32 at)
+{
+    return _mm512_i32gather_ps((__m512i)at, from, sizeof *from);
+}
+
+INLINE vector_float64 gather_float64(const double *from, numbers_float64 at)
+{
+    return _mm512_i64gather_pd((__m512i)at, from, sizeof *from);
+}
+
+#include "template.h"

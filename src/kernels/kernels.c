@@ -22,14 +22,30 @@ static bool has_avx512(void)
 #endif
 
 const km_kernel km_kernels[] = {
-    {"reference", always, {km_nearest_reference_float32, km_nearest_reference_float64}},
+    {"reference",
+     always,
+     {km_nearest_reference_float32, km_nearest_reference_float64},
+     {km_measure_reference_float32, km_measure_reference_float64},
+     {km_approach_reference_float32, km_approach_reference_float64}},
 #if defined __x86_64__
-    {"avx2", has_avx2, {km_nearest_avx2_float32, km_nearest_avx2_float64}},
-    {"avx512", has_avx512, {km_nearest_avx512_float32, km_nearest_avx512_float64}},
+    {"avx2",
+     has_avx2,
+     {km_nearest_avx2_float32, km_nearest_avx2_float64},
+     {km_measure_avx2_float32, km_measure_avx2_float64},
+     {km_approach_avx2_float32, km_approach_avx2_float64}},
+    {"avx512",
+     has_avx512,
+     {km_nearest_avx512_float32, km_nearest_avx512_float64},
+     {km_measure_avx512_float32, km_measure_avx512_float64},
+     {km_approach_avx512_float32, km_approach_avx512_float64}},
 #elif defined __aarch64__
-    {"neon", always, {km_nearest_neon_float32, km_nearest_neon_float64}},
+    {"neon",
+     always,
+     {km_nearest_neon_float32, km_nearest_neon_float64},
+     {km_measure_neon_float32, km_measure_neon_float64},
+     {km_approach_neon_float32, km_approach_neon_float64}},
 #endif
-    {NULL, NULL, {NULL, NULL}},
+    {NULL, NULL, {NULL, NULL}, {NULL, NULL}, {NULL, NULL}},
 };
 
 uint64_t km_kernels_available(void)

@@ -1,25 +1,172 @@
-/* The template of a vectorised kernel: nearest center of a block of samples.
- *
- * A file that compiles it for an instruction set says first:
- *     KERNEL(name)  how its functions are called
- * Loops over lanes have a constant number of steps and no dependence between them, so that the
- * compiler turns them into vector instructions; fma is an instruction there. */
-#include "skymeans/kernels.h"
+/* Template: the nearest center, for one precision; see template.h. */
 
-#include <math.h>
+/* The nearest center so far of each sample in some vectors. */
+typedef struct STATE {
+    VECTOR best[MOST_VECTORS];
+    NUMBERS label[MOST_VECTORS];
+} STATE;
 
-#define REAL  float
-#define FMA   fmaf
-#define LANES float32
-#define NAME  KERNEL(float32)
-#include "nearest_body.h"
-#undef REAL
-#undef FMA
-#undef LANES
-#undef NAME
+INLINE NUMBERS OURS(spread)(int64_t number)
+{
+    return (NUMBERS){0} + (INTEGER)number;
+}
 
-#define REAL  double
-#define FMA   fma
-#define LANES float64
-#define NAME  KERNEL(float64)
-#include "nearest_body.h"
+INLINE void OURS(start)(STATE *state, const int n_vectors)
+{
+    for (int v = 0; v < n_vectors; v++) {
+        state->best[v] = (VECTOR){0} + (REAL)INFINITY;
+        state->label[v] = (NUMBERS){0};
+    }
+}
+
+INLINE void OURS(compare)(STATE *state, int v, VECTOR d2, NUMBERS number)
+{
+    state->label[v] = OURS(renumber)(d2, state->best[v], number, state->label[v]);
+    state->best[v] = OURS(lesser)(d2, state->best[v]);
+}
+
+INLINE void OURS(finish)(const STATE *state, const int n_vectors, int32_t *labels, REAL *d2)
+{
+    for (int v = 0; v < n_vectors; v++) {
+        *(VECTOR *)(d2 + v * WIDTH) = state->best[v];
+        for (int l = 0; l < WIDTH; l++)
+            labels[v * WIDTH + l] = (int32_t)state->label[v][l];
+    }
+}
+
+/* ---- few features: those of some vectors of samples stay in registers ---------------------------
+ */
+
+/* Compares with centers first, first + 1 ... last - 1, one after the other. */
+INLINE void OURS(scan)(VECTOR x[][MOST_VECTORS], const REAL *centers, int64_t first, int64_t last,
+                       const int d, const int n_vectors, STATE *state)
+{
+    NUMBERS number = OURS(spread)(first);
+    for (int64_t c = first; c < last; c++) {
+        VECTOR d2[MOST_VECTORS];
+        OURS(distances)(x, centers + c * d, d, n_vectors, d2);
+        for (int v = 0; v < n_vectors; v++)
+            OURS(compare)(state, v, d2[v], number);
+        number += 1;
+    }
+}
+
+/* Compares with centers 0 ... last - 1 by groups: the label is the first of the group in which the
+ * nearest is. That saves most of the comparisons and all but one in GROUP of the choices. */
+INLINE void OURS(scan_groups)(VECTOR x[][MOST_VECTORS], const REAL *centers, int64_t last,
+                              const int d, const int n_vectors, STATE *state)
+{
+    NUMBERS number = OURS(spread)(0);
+    for (int64_t first = 0; first < last; first += GROUP) {
+        VECTOR least[MOST_VECTORS];
+        OURS(distances)(x, centers + first * d, d, n_vectors, least);
+        for (int c = 1; c < GROUP; c++) {
+            VECTOR d2[MOST_VECTORS];
+            OURS(distances)(x, centers + (first + c) * d, d, n_vectors, d2);
+            for (int v = 0; v < n_vectors; v++)
+                least[v] = OURS(lesser)(d2[v], least[v]);
+        }
+        for (int v = 0; v < n_vectors; v++)
+            OURS(compare)(state, v, least[v], number);
+        number += GROUP;
+    }
+}
+
+/* The label itself, from that of the group: each sample scans its group again. */
+INLINE void OURS(find_in_groups)(VECTOR x[][MOST_VECTORS], const REAL *centers, const int d,
+                                 const int n_vectors, STATE *state)
+{
+    STATE found;
+    OURS(start)(&found, n_vectors);
+    for (int v = 0; v < n_vectors; v++) {
+        found.label[v] = state->label[v];
+        for (int c = 0; c < GROUP; c++) {
+            VECTOR d2 = {0};
+            for (int j = 0; j < d; j++) {
+                const VECTOR difference =
+                    x[j][v] - OURS(gather)(centers + c * d + j, state->label[v] * d);
+                d2 = OURS(multiply_add)(difference, difference, d2);
+            }
+            OURS(compare)(&found, v, d2, state->label[v] + c);
+        }
+    }
+    *state = found;
+}
+
+INLINE void OURS(few_features)(const REAL *block, const REAL *centers, const int d, int64_t k,
+                               int32_t *labels, REAL *d2)
+{
+    const int n_vectors = REGISTERS == 32 ? (d <= 3 ? 4 : 2) : (d <= 2 ? 2 : 1);
+    for (int l = 0; l < KM_BLOCK; l += n_vectors * WIDTH) {
+        VECTOR x[FEW_FEATURES][MOST_VECTORS];
+        for (int j = 0; j < d; j++)
+            for (int v = 0; v < n_vectors; v++)
+                x[j][v] = OURS(load)(block + j * KM_BLOCK + l + v * WIDTH);
+        STATE state;
+        OURS(start)(&state, n_vectors);
+        int64_t grouped = 0;
+        if (k >= MANY_CENTERS && k * d <= INT32_MAX) {
+            grouped = k - k % GROUP;
+            OURS(scan_groups)(x, centers, grouped, d, n_vectors, &state);
+            OURS(find_in_groups)(x, centers, d, n_vectors, &state);
+        }
+        OURS(scan)(x, centers, grouped, k, d, n_vectors, &state);
+        OURS(finish)(&state, n_vectors, labels + l, d2 + l);
+    }
+}
+
+/* ---- many features: some vectors of samples meet some centers, as in a product of matrices ------
+ */
+
+INLINE void OURS(tile)(const REAL *block, const REAL *centers, int64_t d, int64_t number,
+                       const int n_centers, const int n_vectors, STATE *state)
+{
+    VECTOR d2[MOST_CENTERS][MOST_VECTORS] = {{{0}}};
+    for (int64_t j = 0; j < d; j++)
+        for (int c = 0; c < n_centers; c++)
+            for (int v = 0; v < n_vectors; v++)
+                d2[c][v] = OURS(extend)(d2[c][v], OURS(load)(block + j * KM_BLOCK + v * WIDTH),
+                                        centers[c * d + j]);
+    for (int c = 0; c < n_centers; c++)
+        for (int v = 0; v < n_vectors; v++)
+            OURS(compare)(state, v, d2[c][v], OURS(spread)(number + c));
+}
+
+INLINE void OURS(many_features)(const REAL *block, const REAL *centers, int64_t d, int64_t k,
+                                int32_t *labels, REAL *d2)
+{
+    const int n_vectors = 4, n_centers = REGISTERS == 32 ? 4 : 2;
+    for (int l = 0; l < KM_BLOCK; l += n_vectors * WIDTH) {
+        STATE state;
+        OURS(start)(&state, n_vectors);
+        int64_t c = 0;
+        for (; c + n_centers <= k; c += n_centers)
+            OURS(tile)(block + l, centers + c * d, d, c, n_centers, n_vectors, &state);
+        for (; c < k; c++)
+            OURS(tile)(block + l, centers + c * d, d, c, 1, n_vectors, &state);
+        OURS(finish)(&state, n_vectors, labels + l, d2 + l);
+    }
+}
+
+void KERNEL(nearest, PRECISION)(const void *block, const void *centers, int64_t n_features,
+                                int64_t n_centers, int32_t *labels, km_distances *distances2)
+{
+    REAL *d2 = distances2->PRECISION;
+    switch (n_features) {
+#define CASE(d)                                                       \
+    case d:                                                           \
+        OURS(few_features)(block, centers, d, n_centers, labels, d2); \
+        break
+        CASE(1);
+        CASE(2);
+        CASE(3);
+        CASE(4);
+        CASE(5);
+        CASE(6);
+        CASE(7);
+        CASE(8);
+    default:
+        OURS(many_features)(block, centers, n_features, n_centers, labels, d2);
+    }
+#undef CASE
+}

@@ -9,4 +9,14 @@ km_nearest km_nearest_avx2_float32, km_nearest_avx2_float64;
 km_nearest km_nearest_avx512_float32, km_nearest_avx512_float64;
 km_nearest km_nearest_neon_float32, km_nearest_neon_float64;
 
+km_measure km_measure_reference_float32, km_measure_reference_float64;
+km_measure km_measure_avx2_float32, km_measure_avx2_float64;
+km_measure km_measure_avx512_float32, km_measure_avx512_float64;
+km_measure km_measure_neon_float32, km_measure_neon_float64;
+
+km_approach km_approach_reference_float32, km_approach_reference_float64;
+km_approach km_approach_avx2_float32, km_approach_avx2_float64;
+km_approach km_approach_avx512_float32, km_approach_avx512_float64;
+km_approach km_approach_neon_float32, km_approach_neon_float64;
+
 #endif
