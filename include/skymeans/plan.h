@@ -25,6 +25,7 @@ typedef struct km_options {
     int64_t restarts;
     double tolerance;
     int64_t max_iterations;
+    const char *algorithm; /* "auto", or the name of a method */
     const char *kernel;
     int64_t threads;     /* of a rank; 0: by OMP_NUM_THREADS or its cores */
     const char *metrics; /* NULL: none */
