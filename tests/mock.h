@@ -155,7 +155,7 @@ static inline km_samples mock_samples(const mock *data, km_precision precision, 
     const km_rows slab = km_slab(data->n, km_comm_size(comm), km_comm_rank(comm));
     km_samples samples;
     km_error error = {0};
-    if (km_samples_create(&samples, precision, d, slab, &error) != KM_OK)
+    if (km_samples_create(&samples, precision, d, false, slab, &error) != KM_OK)
         MPI_Abort(MPI_COMM_WORLD, 1);
     char *rounded = mock_memory(PIECE * d, sizeof(double));
     km_values *features = mock_memory(d, sizeof *features);
@@ -165,7 +165,7 @@ static inline km_samples mock_samples(const mock *data, km_precision precision, 
         const int64_t count = slab.count - done < PIECE ? slab.count - done : PIECE;
         km_round_to_precision(precision, data->values + (slab.first + done) * d, count * d,
                               rounded);
-        km_samples_append(&samples, count, features, data->is_missing + slab.first + done);
+        km_samples_append(&samples, count, features, NULL, data->is_missing + slab.first + done);
     }
     free(features);
     free(rounded);
