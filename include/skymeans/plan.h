@@ -25,6 +25,7 @@ typedef struct km_options {
     int64_t restarts;
     double tolerance;
     int64_t max_iterations;
+    const char *algorithm; /* "auto", or the name of a method */
     const char *kernel;
     const char *checkpoint;     /* NULL: none */
     double checkpoint_interval; /* minutes */

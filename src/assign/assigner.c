@@ -7,6 +7,7 @@
 
 const km_method km_methods[] = {
     {"lloyd", NULL, km_assign_lloyd, NULL},
+    {"tree", km_tree_create, km_tree_assign, km_tree_free},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -42,11 +43,12 @@ km_code km_assigner_create(km_assigner *assigner, const km_method *method, const
                               .n_clusters = k,
                               .grids = grids,
                               .n_threads = km_threads()};
-    assigner->labels = km_allocate(samples->n_samples, sizeof *assigner->labels, "labels", error);
+    const int64_t n_labels = samples->n_blocks * KM_BLOCK;
+    assigner->labels = km_allocate(n_labels, sizeof *assigner->labels, "labels", error);
     assigner->totals = create_totals(assigner, grids, error);
     if (error->code == KM_OK) {
 #pragma omp parallel for
-        for (int64_t i = 0; i < samples->n_samples; i++)
+        for (int64_t i = 0; i < n_labels; i++)
             assigner->labels[i] = -1;
         if (method->create != NULL)
             method->create(assigner, error);
@@ -118,10 +120,16 @@ static void count(const km_samples *samples, km_totals *totals, int64_t block, i
 
 void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels)
 {
+    const int32_t *old = assigner->labels + block * KM_BLOCK;
+    km_assigner_relabel_some(assigner, block, find_changed(old, labels, KM_BLOCK), labels);
+}
+
+void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t changed,
+                              const int32_t *labels)
+{
     const km_samples *samples = assigner->samples;
-    const int lanes = km_samples_lanes(samples, block);
     int32_t *old = assigner->labels + block * KM_BLOCK;
-    const uint64_t changed = find_changed(old, labels, lanes);
+    changed &= UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, block));
     if (changed == 0)
         return;
     km_totals *totals = &assigner->totals[km_thread()];

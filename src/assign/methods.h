@@ -11,4 +11,8 @@ void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t blo
 
 void km_assign_lloyd(km_assigner *assigner, const void *centers);
 
+km_code km_tree_create(km_assigner *assigner, km_error *error);
+void km_tree_assign(km_assigner *assigner, const void *centers);
+void km_tree_free(km_assigner *assigner);
+
 #endif
