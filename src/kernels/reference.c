@@ -272,3 +272,29 @@ uint64_t km_nearest_listed_reference_float64(const void *block, const void *cent
         *gap = least - 4 * sqrt(((double)n_features + 2) * (double)0x1p-1074);
     return changed;
 }
+
+static void add_moments(double value, const km_moments_task *task, int64_t *words)
+{
+    const km_double2 x = km_double2_difference(value, task->grid.origin);
+    const double high = x.high * task->inverse_power, low = x.low * task->inverse_power;
+    const km_double2 square = km_double2_square(high);
+    const km_exact point = km_quantise(&task->grid, x.high, x.low);
+    const km_exact square_point =
+        km_quantise(&task->square_grid, square.high, square.low + 2 * high * low);
+    words[0] += point.high;
+    words[1] += point.low;
+    words[2] += square_point.high;
+    words[3] += square_point.low;
+}
+
+void km_moments_reference_float32(const void *values, const km_moments_task *task, int64_t *words)
+{
+    for (int l = 0; l < KM_BLOCK; l++)
+        add_moments((double)((const float *)values)[l], task, words);
+}
+
+void km_moments_reference_float64(const void *values, const km_moments_task *task, int64_t *words)
+{
+    for (int l = 0; l < KM_BLOCK; l++)
+        add_moments(((const double *)values)[l], task, words);
+}

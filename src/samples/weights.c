@@ -53,7 +53,8 @@ static int choose_unit(const km_samples *samples, struct weights facts, MPI_Comm
     const double sum = sum_in_units(samples, km_power_of_two(-finest), comm);
     if (sum <= ldexp(1, SUM_BITS))
         return finest;
-    return finest + exponent_of(sum) - (SUM_BITS - 1); /* a bit less, since each rounds up or down */
+    return finest + exponent_of(sum) -
+           (SUM_BITS - 1); /* a bit less, since each rounds up or down */
 }
 
 km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error)
