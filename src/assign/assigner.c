@@ -75,36 +75,10 @@ static uint64_t find_changed(const int32_t *old, const int32_t *new, int lanes)
     return changed;
 }
 
-static km_exact point_of(const int64_t *words, int lane, int n_words)
+/* A bit for each sample of a block. */
+static uint64_t lanes_of(const km_samples *samples, int64_t block)
 {
-    return n_words == 1 ? (km_exact){0, words[lane]}
-                        : (km_exact){words[lane], words[KM_BLOCK + lane]};
-}
-
-/* Moves the changed samples of a block between clusters, feature by feature; -1 is no cluster. */
-static void move_changed(const km_assigner *assigner, km_totals *totals, int64_t block,
-                         uint64_t changed, const int32_t *old, const int32_t *new)
-{
-    const km_samples *samples = assigner->samples;
-    const double *weights = samples->weights != NULL ? samples->weights + block * KM_BLOCK : NULL;
-    for (int64_t j = 0; j < samples->n_features; j++) {
-        double values[KM_BLOCK];
-        int64_t words[2 * KM_BLOCK];
-        km_samples_load(samples, block, j, values);
-        km_quantise_block(&assigner->grids[j], values, words);
-        for (uint64_t left = changed; left != 0; left &= left - 1) {
-            const int l = __builtin_ctzll(left);
-            km_exact point = point_of(words, l, totals->n_words);
-            if (weights != NULL)
-                point = km_weigh(point, (int64_t)weights[l], totals->n_words);
-            if (old[l] >= 0)
-                km_totals_add(totals, old[l], j, point, -1);
-            km_totals_add(totals, new[l], j, point, +1);
-        }
-    }
-    totals->n_pending += KM_BLOCK;
-    if (totals->n_pending >= KM_CARRY_AFTER)
-        km_totals_carry(totals);
+    return UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, block));
 }
 
 /* The sums that belong to the labels, on the assigner's grids. */
@@ -113,10 +87,9 @@ static void sum_up(const km_assigner *assigner, km_totals *all)
     int32_t none[KM_BLOCK];
     memset(none, 0xff, sizeof none);
 #pragma omp parallel for
-    for (int64_t b = 0; b < assigner->samples->n_blocks; b++) {
-        const uint64_t used = UINT64_MAX >> (KM_BLOCK - km_samples_lanes(assigner->samples, b));
-        move_changed(assigner, &all[km_thread()], b, used, none, assigner->labels + b * KM_BLOCK);
-    }
+    for (int64_t b = 0; b < assigner->samples->n_blocks; b++)
+        km_totals_move(assigner, &all[km_thread()], b, lanes_of(assigner->samples, b), none,
+                       assigner->labels + b * KM_BLOCK);
 }
 
 km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km_error *error)
@@ -125,8 +98,7 @@ km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km
     if (totals == NULL)
         return error->code;
     for (int t = 0; t < assigner->n_threads; t++)
-        memcpy(totals[t].counts, assigner->totals[t].counts,
-               (size_t)(totals[t].words + totals[t].length - totals[t].counts) * sizeof(int64_t));
+        memcpy(totals[t].extras, assigner->totals[t].extras, KM_N_EXTRAS * sizeof(int64_t));
     free_totals(assigner->totals, assigner->n_threads);
     assigner->totals = totals;
     assigner->grids = grids;
@@ -153,15 +125,6 @@ void km_assigner_add_up(km_assigner *assigner, int64_t *words)
     }
 }
 
-/* Adds a sample to the counts of a cluster, or takes it away. */
-static void count(const km_samples *samples, km_totals *totals, int64_t block, int lane,
-                  int32_t label, int sign)
-{
-    totals->counts[label] += sign;
-    if (samples->weights != NULL)
-        totals->weights[label] += sign * (int64_t)samples->weights[block * KM_BLOCK + lane];
-}
-
 void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels)
 {
     const int32_t *old = assigner->labels + block * KM_BLOCK;
@@ -171,19 +134,13 @@ void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *la
 void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t changed,
                               const int32_t *labels)
 {
-    const km_samples *samples = assigner->samples;
     int32_t *old = assigner->labels + block * KM_BLOCK;
-    changed &= UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, block));
+    changed &= lanes_of(assigner->samples, block);
     if (changed == 0)
         return;
     km_totals *totals = &assigner->totals[km_thread()];
-    move_changed(assigner, totals, block, changed, old, labels);
-    for (uint64_t left = changed; left != 0; left &= left - 1) {
-        const int l = __builtin_ctzll(left);
-        if (old[l] >= 0)
-            count(samples, totals, block, l, old[l], -1);
-        count(samples, totals, block, l, labels[l], +1);
-        old[l] = labels[l];
-        totals->extras[KM_EXTRA_RELABELED]++;
-    }
+    km_totals_move(assigner, totals, block, changed, old, labels);
+    totals->extras[KM_EXTRA_RELABELED] += __builtin_popcountll(changed);
+    for (uint64_t left = changed; left != 0; left &= left - 1)
+        old[__builtin_ctzll(left)] = labels[__builtin_ctzll(left)];
 }

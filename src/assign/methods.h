@@ -4,6 +4,11 @@
 
 #include "skymeans/assign.h"
 
+/* Moves the samples of a block whose bit in `changed` is set from clusters `old` to clusters `new`,
+ * [KM_BLOCK] each; -1 is no cluster. */
+void km_totals_move(const km_assigner *assigner, km_totals *totals, int64_t block, uint64_t changed,
+                    const int32_t *old, const int32_t *new);
+
 void km_assign_lloyd(km_assigner *assigner, const void *centers);
 
 km_code km_tree_create(km_assigner *assigner, km_error *error);

@@ -151,7 +151,7 @@ void km_filter_reference_float32(const void *boxes, const void *centers, int64_t
                         fabsf(center[c * n_features + j] - center[rival * n_features + j]);
             float allowed =
                 (float)(KM_FILTER_SLACK(n_features) * 0x1p-24) * (distances2[c] + diagonal2) +
-                (float)KM_FILTER_SLACK(n_features) * 0x1p-149f;
+                (float)KM_FILTER_SLACK(n_features) * 0x1p-126f;
             if (margins != NULL)
                 allowed += (float)(margins[b] * (1 + 0x1p-12)) *
                            (sqrtf(distances2[c]) + sqrtf(distances2[rival]) + 2 * sqrtf(diagonal2));
@@ -187,7 +187,7 @@ uint64_t km_nearest_listed_reference_float32(const void *block, const void *cent
                                 (double)sqrtf(best));
     }
     if (gap != NULL)
-        *gap = least - 4 * sqrt(((double)n_features + 2) * (double)0x1p-149f);
+        *gap = least - 4 * sqrt(((double)n_features + 2) * (double)0x1p-126f);
     return changed;
 }
 
@@ -233,7 +233,7 @@ void km_filter_reference_float64(const void *boxes, const void *centers, int64_t
                         fabs(center[c * n_features + j] - center[rival * n_features + j]);
             double allowed =
                 (double)(KM_FILTER_SLACK(n_features) * 0x1p-53) * (distances2[c] + diagonal2) +
-                (double)KM_FILTER_SLACK(n_features) * 0x1p-1074;
+                (double)KM_FILTER_SLACK(n_features) * 0x1p-1022;
             if (margins != NULL)
                 allowed += (double)(margins[b] * (1 + 0x1p-12)) *
                            (sqrt(distances2[c]) + sqrt(distances2[rival]) + 2 * sqrt(diagonal2));
@@ -269,7 +269,7 @@ uint64_t km_nearest_listed_reference_float64(const void *block, const void *cent
                                 (double)sqrt(best));
     }
     if (gap != NULL)
-        *gap = least - 4 * sqrt(((double)n_features + 2) * (double)0x1p-1074);
+        *gap = least - 4 * sqrt(((double)n_features + 2) * (double)0x1p-1022);
     return changed;
 }
 

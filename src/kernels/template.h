@@ -37,11 +37,12 @@ enum {
     MOST_CENTERS = 4,
 };
 
-#define REAL      float
-#define INTEGER   int32_t
-#define EPSILON   0x1p-24
-#define SMALLEST  0x1p-149f
-#define PRECISION float32
+#define REAL        float
+#define INTEGER     int32_t
+#define EPSILON     0x1p-24
+#define SMALLEST    0x1p-126f
+#define LEAST_REACH 1e-30
+#define PRECISION   float32
 #include "distance.h"
 
 #include "approach.h"
@@ -53,13 +54,15 @@ enum {
 #undef INTEGER
 #undef EPSILON
 #undef SMALLEST
+#undef LEAST_REACH
 #undef PRECISION
 
-#define REAL      double
-#define INTEGER   int64_t
-#define EPSILON   0x1p-53
-#define SMALLEST  0x1p-1074
-#define PRECISION float64
+#define REAL        double
+#define INTEGER     int64_t
+#define EPSILON     0x1p-53
+#define SMALLEST    0x1p-1022
+#define LEAST_REACH 1e-250
+#define PRECISION   float64
 #include "distance.h"
 
 #include "approach.h"
