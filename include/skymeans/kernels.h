@@ -71,8 +71,8 @@ static inline int64_t km_filter_room(int64_t n_features, int64_t n_centers)
  * subtractions rounds something that is at most 3 (q + h2), since 2 sum e_j |c_j - z_j| <= 4
  * sqrt(h2 q); e_j and c_j - z_j add 4 epsilon (q + h2). The sum is below (9 d + 19) epsilon (q +
  * h2); what is left to 16 (d + 4) covers higher orders, the rounding of the slack itself, and
- * margins (assign/budgets.c). Denormal numbers round absolutely: at most 16 (d + 4) times, by half
- * the smallest number. */
+ * margins (assign/budgets.c). Denormal numbers round absolutely, at most 16 (d + 4) times:
+ * as often the smallest normal number is far more, and is not as slow as denormal ones. */
 #define KM_FILTER_SLACK(d) (16.0 * ((double)(d) + 4))
 
 /* The nearest of some centers for the samples of a block: centers [][d], of which chosen[0 ...
