@@ -47,17 +47,24 @@ def end_session(leader):
                 os.kill(int(name), signal.SIGKILL)
 
 
-def run(*arguments, ranks=1, seconds=SECONDS):
-    """Runs the program alone, or under mpirun on several ranks; too slow a run is a failure."""
-    start = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+def run(*arguments, ranks=1, seconds=SECONDS, cpus=None, omp_num_threads=None):
+    """Runs the program alone, or under mpirun on several ranks; too slow a run is a failure. It may
+    use the CPUs of a set, by default all that there are, and as many threads as it finds right."""
+    start = ["taskset", "-c", ",".join(map(str, cpus))] if cpus else []
+    start += ["mpirun", "-n", str(ranks)] if ranks > 1 else []
     with tempfile.TemporaryDirectory(prefix="ompi-") as folder:
         # Runs that end would otherwise remove the session folder under those that begin; not
-        # looking for fast networks saves 0.2 s a run.
-        variables = {"OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_pml": "ob1"}
+        # looking for fast networks saves 0.2 s a run. Many runs share the cores, so waiting threads
+        # sleep.
+        variables = {"OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_pml": "ob1",
+                     "OMP_WAIT_POLICY": "passive"}
+        others = {name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"}
+        if omp_num_threads is not None:
+            variables["OMP_NUM_THREADS"] = str(omp_num_threads)
         process = subprocess.Popen([*start, BINARY, *map(str, arguments)],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, errors="replace",
-                                   env=os.environ | variables, start_new_session=True)
+                                   env=others | variables, start_new_session=True)
         try:
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -79,25 +86,29 @@ def run_all(calls):
 SUMMARY = {
     "catalogue": (r"^  catalogue +(.+), (\S+): (\d+) rows, (\d+) used, (\d+) dropped", 5),
     "result": (r"^  result +(.+)$", 1),
-    "run": (r"^  run +(\d+) ranks?, (\S+) kernel, (float32|float64)$", 3),
+    "run": (r"^  run +(\d+) ranks? of (\d+) threads?, (\S+) kernel, (float32|float64)$", 4),
     "stopped": (r"^  stopped +after (\d+) iterations?: (.+) \((converged|not converged)\)$", 3),
     "inertia": (r"^  inertia +(\S+)$", 1),
     "checksum": (r"^  checksum +([0-9a-f]{16})$", 1),
     "read": (r"^  read +([0-9.]+) MB at ([0-9.]+) GB/s$", 2),
 }
-CLUSTER = re.compile(r"^ +(\d+) +(\d+) +[0-9.]+%", re.MULTILINE)
+CLUSTER = re.compile(r"^ +(\d+) +(\d+) +[0-9.]+%(?: +([0-9.]+|nan)%)?", re.MULTILINE)
+RESTART = re.compile(r"^ +(\d+) +(\S+) +(\d+) +(-?[0-9.]+)(  \(kept\))?$", re.MULTILINE)
 PHASE = re.compile(r"^  ([a-z]+) +([0-9.]+) +([0-9.]+) +([0-9.]+) +[0-9.]+%$", re.MULTILINE)
 
 
 def parse_summary(out):
-    """The closing summary: texts by name, sizes of clusters, (min, mean, max) of phases."""
+    """The closing summary: texts by name, sizes of clusters, (min, mean, max) of phases; of several
+    fits how stable clusters are, and the lines about them."""
     summary = {}
     for name, (pattern, n_groups) in SUMMARY.items():
         found = re.search(pattern, out, re.MULTILINE)
         if not found:
             raise AssertionError(f"no line '{name}' in the summary:\n{out}")
         summary[name] = found.group(1) if n_groups == 1 else found.groups()
-    summary["sizes"] = [int(size) for _, size in CLUSTER.findall(out)]
+    summary["sizes"] = [int(size) for _, size, _ in CLUSTER.findall(out)]
+    summary["stable"] = [float(share) for *_, share in CLUSTER.findall(out) if share]
+    summary["restarts"] = RESTART.findall(out)
     summary["phases"] = {name: tuple(map(float, times)) for name, *times in PHASE.findall(out)}
     return summary
 
@@ -224,8 +235,9 @@ class ProgramTest(unittest.TestCase):
                 self.assertRegex(said, pattern)
         self.assertEqual(contents(), before)
 
-    def check(self, result, features):
+    def check(self, result, features, weights=None):
         """All that the result says about itself and these features, one row each."""
+        weights = np.ones(len(features)) if weights is None else weights.astype("f8")
         used = np.isfinite(features).all(axis=1)
         labels, k = result.labels, len(result.centers)
         self.assertEqual((result.n_rows, result.n_used, result.n_missing),
@@ -233,11 +245,15 @@ class ProgramTest(unittest.TestCase):
         np.testing.assert_array_equal(labels >= 0, used)
         self.assertEqual(labels[~used].tolist(), [-1] * (~used).sum())
         np.testing.assert_array_equal(result.sizes, np.bincount(labels[used], minlength=k))
-        np.testing.assert_array_equal(result.data["weights"], result.sizes)
+        are_whole = (weights[used] == np.floor(weights[used])).all()
+        np.testing.assert_allclose(result.data["weights"], rtol=0 if are_whole else 1e-14,
+                                   desired=np.bincount(labels[used], weights=weights[used],
+                                                       minlength=k))
         self.assertEqual(result.checksum, checksum(labels, result.centers, result.inertia))
-        self.check_geometry(result, result.samples(features[used].astype("f8")), labels[used])
+        self.check_geometry(result, result.samples(features[used].astype("f8")), labels[used],
+                            weights[used])
 
-    def check_geometry(self, result, samples, labels):
+    def check_geometry(self, result, samples, labels, weights):
         """Labels name the nearest center; inertia, centers and sizes agree with them."""
         centers = result.data["model/centers"]
         squares = sum((x[:, None] - c) ** 2 for x, c in zip(samples.T, centers.T))
@@ -246,8 +262,8 @@ class ProgramTest(unittest.TestCase):
         reach = np.abs(samples).max() * eps  # centers are rounded before they are compared
         near = (len(samples.T) + 4) * (eps * own + reach * np.sqrt(own) + reach ** 2)
         self.assertTrue((own <= squares.min(axis=1) + near).all())
-        np.testing.assert_allclose(result.inertia, own.sum(), rtol=1e-12,
-                                   atol=((1e-15 * samples) ** 2).sum())
+        np.testing.assert_allclose(result.inertia, (weights * own).sum(), rtol=1e-12,
+                                   atol=(weights * ((1e-15 * samples) ** 2).T).sum())
         offset, factor = result.data["model/offset"], result.data["model/factor"]
         np.testing.assert_allclose((result.centers - offset) * factor, centers, rtol=1e-12,
                                    atol=1e-14 * np.abs(result.centers * factor).max())

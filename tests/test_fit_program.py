@@ -88,14 +88,14 @@ class ResultFile(ProgramTest):
         self.assertEqual(result.data["files/rows"].tolist(), [500])
 
     def test_provenance(self):
-        _, result = self.fit("in.h5", 4, ranks=2)
+        _, result = self.fit("in.h5", 4, "--threads", 1, ranks=2)
         provenance = result.attributes["provenance"]
-        for name in ("version", "git_commit", "compiler", "mpi", "hdf5", "kernel"):
+        for name in ("version", "git_commit", "compiler", "mpi", "hdf5", "kernel", "binding"):
             self.assertGreater(len(provenance[name]), 0, name)
         self.assertEqual((provenance["ranks"], provenance["threads"], provenance["file"],
                           provenance["dataset"]), (2, 1, "in.h5", "/table/columns"))
         self.assertIn(socket.gethostname(), provenance["hosts"])
-        self.assertRegex(provenance["command"], "fit in.h5 -k 4 -o out.h5 --overwrite$")
+        self.assertRegex(provenance["command"], "fit in.h5 -k 4 -o out.h5 --overwrite --threads 1$")
         self.assertEqual(provenance["file_bytes"], os.path.getsize("in.h5"))
         self.assertRegex(provenance["features_checksum"], "^[0-9a-f]{16}$")
         times = [np.datetime64(provenance[name].rstrip("Z"))
@@ -169,14 +169,15 @@ def needs_two_words(values):
 
 
 class SameBits(ProgramTest):
-    """One answer on any ranks, with any kernel."""
+    """One answer on any ranks and threads, with any kernel."""
 
     WAYS = [("kmeans++", "none"), ("random", "standard"), ("first.txt", "minmax"),
-            ("random", "none"), ("first.txt", "standard"), ("kmeans++", "minmax"),
+            ("random", "none"), ("first.txt", "standard"), ("kmeans-parallel", "minmax"),
             ("first.txt", "none"), ("kmeans++", "standard"), ("random", "minmax")]
 
     def check_ways(self, values, two_words, ways):
-        """One rank with the reference kernel, and 1, 2, 3, 4 and 7 with the best one."""
+        """One rank with the reference kernel, and 1, 2, 3, 4 and 7 with the best one, some of them
+        with several threads."""
         self.assertEqual(needs_two_words(values), two_words)
         write_array("in.h5", values)
         finite = np.flatnonzero(np.isfinite(values).all(axis=1))
@@ -184,8 +185,9 @@ class SameBits(ProgramTest):
         fits = []
         for seeding, scale in ways:
             options = "in.h5", 5, "--seeding", seeding, "--scale", scale, "--distances"
-            fits.append(((*options, "--kernel", "reference"), {"ranks": 1}))
-            fits += [(options, {"ranks": ranks}) for ranks in (1, 2, 3, 4, 7)]
+            fits.append(((*options, "--kernel", "reference", "--threads", 1), {"ranks": 1}))
+            fits += [((*options, "--threads", threads), {"ranks": ranks})
+                     for ranks, threads in ((1, 3), (2, 1), (3, 2), (4, 1), (7, 2))]
         results = self.fit_all(fits)
         for way, first in zip(ways, range(0, len(fits), 6)):
             with self.subTest(way=way):
@@ -697,8 +699,8 @@ class UsageErrors(ProgramTest):
     def test_options_not_built_yet(self):
         """They are refused as unknown, never ignored."""
         self.refuse(*[(2, "unknown option", *self.fit, f"--{name}", "1") for name in (
-            "where", "id", "weights", "missing-value", "restarts", "threads", "checkpoint",
-            "max-hours", "mpi-info", "algorithm")], ranks=(1,))
+            "where", "id", "missing-value", "checkpoint", "max-hours", "mpi-info", "algorithm")],
+            ranks=(1,))
 
     def test_missing_arguments(self):
         self.refuse((2, "-k K", "fit", "in.h5", "-o", "out.h5"),
@@ -715,10 +717,13 @@ class UsageErrors(ProgramTest):
         wrong += [("--seeding-rows", value) for value in (*numbers, "0", "1e20", "2", "ALL")]
         wrong += [("--random-seed", value)
                   for value in (*numbers, "1e20", "18446744073709551616")]
+        wrong += [(option, value) for option in ("--restarts", "--threads")
+                  for value in (*numbers, "0", "1e3", "1.5", "9223372036854775808")]
+        wrong += [("--restarts", "1000001"), ("--threads", "1025")]
         wrong += [("--tolerance", value) for value in (*numbers, "1e400", "inf", "-1e-9")]
         wrong += [(option, value) for option in ("--missing", "--scale", "--kernel")
                   for value in ("-1", "text", "", "nan")]
-        wrong += [(option, "") for option in ("-o", "-d", "-c", "--seeding")]
+        wrong += [(option, "") for option in ("-o", "-d", "-c", "--seeding", "--weights")]
         cases = [(2, "bad value", *self.fit, *pair) for pair in wrong]
         self.refuse(*cases, ranks=(1,))
         self.refuse(*cases[::9], ranks=(3,))
@@ -934,7 +939,7 @@ class Summary(ProgramTest):
         self.assertEqual(said["catalogue"], (HIPPARCOS, "/table/columns", "118214",
                                              str(result.n_used), str(result.n_missing)))
         self.assertEqual(said["result"], "out.h5")
-        self.assertEqual((said["run"][0], said["run"][2]), ("2", "float64"))
+        self.assertEqual((said["run"][0], said["run"][3]), ("2", "float64"))
         self.assertEqual(said["stopped"],
                          (str(result.n_iterations), result.stop_reason, "converged"))
         self.assertEqual(said["inertia"], f"{result.inertia:.10g}")

@@ -32,7 +32,6 @@ def fit(*options):
     return fit_of("in.h5", *options)
 
 
-
 # Exit code, how the message begins, and the command line that provokes it.
 ROWS = [
     # the command line
@@ -100,7 +99,8 @@ ROWS = [
     (3, "no feature by default (int.h5, /table/columns)", *fit_of("int.h5")),
     (3, "can't read the catalogue (chunk.h5, /points, rows 0 to 99, rank 0)", *fit_of("chunk.h5")),
     (3, "can't read the dataset (odd.h5, ", "info", "odd.h5"),
-    (5, "out of memory (samples of this rank)", *fit_of("huge.h5")),
+    (5, "out of memory (samples of this rank)", *fit_of("wide.h5")),
+    (5, "too many rows for one rank (1000000000000000000)", *fit_of("huge.h5")),
     # values
     (3, "missing value (nan.h5, /points, row 0, column 1)",
      *fit_of("nan.h5", "--missing", "error")),
@@ -110,7 +110,21 @@ ROWS = [
     (3, "values out of range (column 1)", *fit_of("far.h5")),
     (3, "masked column (masked.h5, /table/columns, column a)",
      "fit", "masked.h5", "-k", "3", "-o", "out.h5"),
+    # weights
+    (2, "bad value (--weights 0:2)", *fit("--weights", "0:2")),
+    (3, "no such column (in.h5, /points, column 2)", *fit("--weights", "2")),
+    (3, "not a number (table.h5, /table/columns, column name)",
+     *fit_of("table.h5", "--weights", "name")),
+    (3, "no feature by default (table.h5, /table/columns)",
+     *fit_of("table.h5", "--weights", "bp_rp")),
+    (3, "bad weight (weights.h5, /table/columns, row 7, column one)",
+     *fit_of("weights.h5", "-c", "x", "--weights", "one")),
+    (3, "bad weights (weights.h5, /table/columns, column none)",
+     *fit_of("weights.h5", "-c", "x", "--weights", "none")),
+    (3, "more clusters than usable rows (weights.h5, /table/columns)",
+     *fit_of("weights.h5", "-c", "x", "--weights", "two")),
     # first centers
+    (2, "bad value (--restarts 2)", *fit("--restarts", "2", "--seeding", "few.txt")),
     (4, "can't open the first centers (none.txt)", *fit("--seeding", "none.txt")),
     (4, "can't open the first centers (folder)", *fit("--seeding", "folder")),
     (4, "can't open the first centers (socket)", *fit("--seeding", "socket")),
@@ -143,6 +157,7 @@ FAULT_ROWS = [
 
 # Formats without a row, by their beginning.
 UNPROVOKED = {
+    "they are 0 in all rows": "part of another message, which says of what",
     "%s": "what HDF5 says, for others to put into their messages",
     "out of memory (metrics record)": "one allocation among many; test_faults_program.py has it",
     "can't open the first centers (%s): %s; --seeding takes kmeans++, random, or a readable":
@@ -168,6 +183,7 @@ WITHOUT_TRY = {
     "missing value (%s): see": SAYS_WHAT,
     "bad value (--%s %s): it takes": SAYS_WHAT,
     "bad value (%s): the option takes none": SAYS_WHAT,
+    "bad value (--weights %s): it takes one": SAYS_WHAT,
     "contradiction (--quiet": SAYS_WHAT,
     "empty name in the list": SAYS_WHAT,
     "too many arguments (%s): info": SAYS_WHAT,
@@ -247,6 +263,13 @@ class Messages(ProgramTest):
             pass
         with h5py.File("huge.h5", "w") as file:
             file.create_dataset("p", shape=(10 ** 18, 2), dtype="f4", chunks=(2 ** 20, 2))
+        with h5py.File("wide.h5", "w") as file:
+            file.create_dataset("p", shape=(4 * 10 ** 9, 10 ** 5), dtype="f4", chunks=(1, 10 ** 5))
+        weights = {"x": blobs(100, 1)[:, 0]}
+        for name, row, weight in (("one", 7, -1.0), ("none", 0, 0.0), ("two", slice(2), 1.0)):
+            weights[name] = np.zeros(100)
+            weights[name][row] = weight
+        write_columns("weights.h5", weights)
 
     @staticmethod
     def write_damaged():
@@ -304,6 +327,8 @@ class Messages(ProgramTest):
                  for code, begin, *arguments in FAULT_ROWS if os.path.exists(FAULTS)]
         rows.append((2, "output exists (new.h5): it appeared",
                      self.run_into_an_output_that_appears))
+        rows.append((0, "too many threads (2 a rank)",
+                     lambda: run(*fit("--threads", "2"), cpus=[min(os.sched_getaffinity(0))])))
         return zip([row[:2] for row in rows], run_all([row[2] for row in rows]))
 
     def message_of(self, finished):

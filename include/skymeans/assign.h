@@ -24,7 +24,8 @@ typedef struct km_assigner {
     const km_grid *grids; /* [d] */
     int32_t *labels;      /* [n_blocks * KM_BLOCK]; -1 before the first assignment */
     km_totals *totals;    /* [n_threads], parts of this rank's totals, which are their sum; of
-                             extras[KM_EXTRA_RELABELED], too, which counts changed labels */
+                             extras[KM_EXTRA_RELABELED], too, which counts changed labels of
+                             samples with weight */
     int n_threads;
     km_work done; /* in all assignments so far */
     void *state;  /* of the method */

@@ -18,7 +18,7 @@ typedef struct km_options {
     int64_t clusters;
     const char *weights; /* NULL: all 1 */
     int64_t missing;     /* km_missing */
-    int64_t scale;   /* km_scaling */
+    int64_t scale;       /* km_scaling */
     const char *seeding;
     int64_t seeding_rows; /* 0: max(100 000, 16 k); INT64_MAX: all */
     uint64_t random_seed;
@@ -27,9 +27,12 @@ typedef struct km_options {
     int64_t max_iterations;
     const char *algorithm; /* "auto", or the name of a method */
     const char *kernel;
-    int64_t threads;     /* of a rank; 0: by OMP_NUM_THREADS or its cores */
-    const char *metrics; /* NULL: none */
-    int64_t ranks;       /* that --dry-run plans for; 0: as many as there are */
+    const char *checkpoint;     /* NULL: none */
+    double checkpoint_interval; /* minutes */
+    double max_hours;           /* 0: no limit */
+    int64_t threads;            /* of a rank; 0: by OMP_NUM_THREADS or its cores */
+    const char *metrics;        /* NULL: none */
+    int64_t ranks;              /* that --dry-run plans for; 0: as many as there are */
     bool distances, overwrite, verify, dry_run, quiet, verbose;
 } km_options;
 
@@ -67,12 +70,13 @@ km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows,
 
 /* Bytes that a rank needs, beside the program and its libraries. */
 typedef struct km_memory {
-    double samples; /* held from reading to the end */
-    double reading; /* beside them: buffers, */
-    double seeding; /* or rows to draw from, */
-    double fitting; /* or labels, centers and sums, */
-    double writing; /* or labels, centers and buffers */
-    double most;    /* at any one time */
+    double samples;  /* held from reading to the end */
+    double reading;  /* beside them: buffers, */
+    double ordering; /* or a sorted copy and keys, */
+    double seeding;  /* or rows to draw from, */
+    double fitting;  /* or labels, centers and sums, */
+    double writing;  /* or labels, centers, what rows have in the result, and buffers */
+    double most;     /* at any one time */
 } km_memory;
 
 /* What the rank with the largest slab needs, if all of its rows are used. */

@@ -75,21 +75,17 @@ static uint64_t find_changed(const int32_t *old, const int32_t *new, int lanes)
     return changed;
 }
 
-/* A bit for each sample of a block. */
-static uint64_t lanes_of(const km_samples *samples, int64_t block)
-{
-    return UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, block));
-}
-
 /* The sums that belong to the labels, on the assigner's grids. */
 static void sum_up(const km_assigner *assigner, km_totals *all)
 {
     int32_t none[KM_BLOCK];
     memset(none, 0xff, sizeof none);
 #pragma omp parallel for
-    for (int64_t b = 0; b < assigner->samples->n_blocks; b++)
-        km_totals_move(assigner, &all[km_thread()], b, lanes_of(assigner->samples, b), none,
-                       assigner->labels + b * KM_BLOCK);
+    for (int64_t b = 0; b < assigner->samples->n_blocks; b++) {
+        const uint64_t used = UINT64_MAX >> (KM_BLOCK - km_samples_lanes(assigner->samples, b));
+        km_move_samples(assigner, &all[km_thread()], b, used, none,
+                        assigner->labels + b * KM_BLOCK);
+    }
 }
 
 km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km_error *error)
@@ -98,7 +94,8 @@ km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km
     if (totals == NULL)
         return error->code;
     for (int t = 0; t < assigner->n_threads; t++)
-        memcpy(totals[t].extras, assigner->totals[t].extras, KM_N_EXTRAS * sizeof(int64_t));
+        memcpy(totals[t].counts, assigner->totals[t].counts,
+               (size_t)(totals[t].words + totals[t].length - totals[t].counts) * sizeof(int64_t));
     free_totals(assigner->totals, assigner->n_threads);
     assigner->totals = totals;
     assigner->grids = grids;
@@ -112,17 +109,13 @@ void km_assigner_reset_count(km_assigner *assigner)
         assigner->totals[t].extras[KM_EXTRA_RELABELED] = 0;
 }
 
-void km_assigner_add_up(km_assigner *assigner, int64_t *words)
+/* Adds a sample to the counts of a cluster, or takes it away. */
+static void count(const km_samples *samples, km_totals *totals, int64_t block, int lane,
+                  int32_t label, int sign)
 {
-    const km_totals *totals = assigner->totals;
-    for (int t = 0; t < assigner->n_threads; t++)
-        km_totals_carry(&assigner->totals[t]);
-#pragma omp parallel for
-    for (int64_t i = 0; i < totals[0].length; i++) {
-        words[i] = 0;
-        for (int t = 0; t < assigner->n_threads; t++)
-            words[i] = km_add_wrapped(words[i], +1, totals[t].words[i]);
-    }
+    totals->counts[label] += sign;
+    if (samples->weights != NULL)
+        totals->weights[label] += sign * (int64_t)samples->weights[block * KM_BLOCK + lane];
 }
 
 void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels)
@@ -134,13 +127,20 @@ void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *la
 void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t changed,
                               const int32_t *labels)
 {
+    const km_samples *samples = assigner->samples;
     int32_t *old = assigner->labels + block * KM_BLOCK;
-    changed &= lanes_of(assigner->samples, block);
+    changed &= UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, block));
     if (changed == 0)
         return;
     km_totals *totals = &assigner->totals[km_thread()];
-    km_totals_move(assigner, totals, block, changed, old, labels);
-    totals->extras[KM_EXTRA_RELABELED] += __builtin_popcountll(changed);
-    for (uint64_t left = changed; left != 0; left &= left - 1)
-        old[__builtin_ctzll(left)] = labels[__builtin_ctzll(left)];
+    km_move_samples(assigner, totals, block, changed, old, labels);
+    for (uint64_t left = changed; left != 0; left &= left - 1) {
+        const int l = __builtin_ctzll(left);
+        if (old[l] >= 0)
+            count(samples, totals, block, l, old[l], -1);
+        count(samples, totals, block, l, labels[l], +1);
+        old[l] = labels[l];
+        totals->extras[KM_EXTRA_RELABELED] +=
+            samples->weights == NULL || samples->weights[block * KM_BLOCK + l] > 0;
+    }
 }

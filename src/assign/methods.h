@@ -1,13 +1,13 @@
-/* The functions behind the table of methods. */
+/* The functions behind the table of methods, and what they share. */
 #ifndef SKYMEANS_ASSIGN_METHODS_H
 #define SKYMEANS_ASSIGN_METHODS_H
 
 #include "skymeans/assign.h"
 
-/* Moves the samples of a block whose bit in `changed` is set from clusters `old` to clusters `new`,
- * [KM_BLOCK] each; -1 is no cluster. */
-void km_totals_move(const km_assigner *assigner, km_totals *totals, int64_t block, uint64_t changed,
-                    const int32_t *old, const int32_t *new);
+/* Moves the changed samples of a block from the totals of their old clusters to those of the new
+ * ones, feature by feature; -1 is no cluster. Labels and counts stay. */
+void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t block,
+                     uint64_t changed, const int32_t *old, const int32_t *new);
 
 void km_assign_lloyd(km_assigner *assigner, const void *centers);
 

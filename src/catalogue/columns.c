@@ -35,7 +35,7 @@ static void choose(struct choice *choice, int64_t i)
     if (choice->table->columns[choice->table->is_array ? 0 : i].is_masked) {
         km_fail(choice->error, KM_DATA,
                 "masked column (%s, %s, column %s): its mask of missing values can't be read yet; "
-                "write it with NaN for them, or leave it out of -c",
+                "write it with NaN for them, or choose other columns",
                 choice->file, choice->table->path, choice->table->columns[i].name);
         return;
     }
@@ -67,7 +67,7 @@ static void choose_numbers(struct choice *choice, const char *item)
     if (!parse_range(item, table->n_columns, &first, &last)) {
         km_fail(choice->error, KM_DATA,
                 "no such column (%s, %s, column %s): the array has columns 0 to %lld; name them by "
-                "number or range, as in -c 0,2,5:7",
+                "number, features also by range, as in -c 0,2,5:7",
                 choice->file, table->path, item, (long long)table->n_columns - 1);
         return;
     }
@@ -93,8 +93,8 @@ static void choose_name(struct choice *choice, const char *name)
                 choose(choice, i);
             else
                 km_fail(choice->error, KM_DATA,
-                        "not a number (%s, %s, column %s): only numeric columns can be features; "
-                        "leave it out of -c",
+                        "not a number (%s, %s, column %s): only numeric columns can be features "
+                        "or weights; choose others",
                         choice->file, table->path, name);
             return;
         }

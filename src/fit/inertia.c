@@ -2,6 +2,7 @@
 #include "steps.h"
 
 #include <math.h>
+#include <string.h>
 
 double km_history_inertia(const running *run)
 {
@@ -27,27 +28,20 @@ double km_history_inertia(const running *run)
     return ldexp(fmax(value, 0) * run->samples->weight_unit, 2 * run->task->exponent);
 }
 
-double km_distance2(const km_samples *samples, int64_t sample, const double *center)
+/* Squared distances of the samples of a block to the centers of their labels. */
+static void measure(const km_samples *samples, const km_kernel *kernel, const double *centers,
+                    const int32_t *labels, int64_t block, double *distances2)
 {
-    const int64_t d = samples->n_features, lane = sample % KM_BLOCK;
-    const void *block = km_samples_block(samples, sample / KM_BLOCK);
-    double sum = 0;
-    for (int64_t j = 0; j < d; j++) {
-        const double value = samples->precision == KM_FLOAT32
-                                 ? (double)((const float *)block)[j * KM_BLOCK + lane]
-                                 : ((const double *)block)[j * KM_BLOCK + lane];
-        sum = fma(value - center[j], value - center[j], sum);
-    }
-    return sum;
+    int32_t own[KM_BLOCK] = {0};
+    const size_t lanes = (size_t)km_samples_lanes(samples, block);
+    memcpy(own, labels + block * KM_BLOCK, lanes * sizeof *own);
+    kernel->measure[samples->precision](km_samples_block(samples, block), centers,
+                                        samples->n_features, own, distances2);
 }
 
-/* Squared distances of the samples of a block to the centers of their labels. */
-static void own_distances2(const running *run, int64_t block, double *distances2)
+static void measure_own(const running *run, int64_t block, double *distances2)
 {
-    const int64_t d = run->samples->n_features, first = block * KM_BLOCK;
-    for (int l = 0; l < km_samples_lanes(run->samples, block); l++)
-        distances2[l] = km_distance2(run->samples, first + l,
-                                     run->centers + run->assigner.labels[first + l] * d);
+    measure(run->samples, run->task->kernel, run->centers, run->assigner.labels, block, distances2);
 }
 
 /* The largest squared distance of a sample with weight. */
@@ -58,7 +52,7 @@ static double find_largest(const running *run)
     for (int64_t b = 0; b < run->samples->n_blocks; b++) {
         double distances2[KM_BLOCK];
         int64_t weights[KM_BLOCK];
-        own_distances2(run, b, distances2);
+        measure_own(run, b, distances2);
         km_samples_weights(run->samples, b, weights);
         for (int l = 0; l < KM_BLOCK; l++)
             if (weights[l] > 0 && distances2[l] > largest)
@@ -78,7 +72,7 @@ static km_exact add_up(const running *run, const km_grid *grid, km_power power)
         double distances2[KM_BLOCK];
         int64_t weights[KM_BLOCK];
         km_exact sum = {high, low};
-        own_distances2(run, b, distances2);
+        measure_own(run, b, distances2);
         km_samples_weights(run->samples, b, weights);
         for (int l = 0; l < KM_BLOCK; l++) {
             if (weights[l] == 0)
@@ -107,8 +101,10 @@ double km_final_inertia(const running *run)
     return ldexp(units * run->samples->weight_unit, exponent + 2 * run->task->exponent);
 }
 
-double km_fit_distance(const km_fit *fit, const km_samples *samples, int exponent, int64_t sample)
+void km_fit_distances(const km_fit *fit, const km_samples *samples, const km_kernel *kernel,
+                      int exponent, int64_t block, double *distances)
 {
-    const double *center = fit->centers + fit->labels[sample] * samples->n_features;
-    return ldexp(sqrt(km_distance2(samples, sample, center)), exponent);
+    measure(samples, kernel, fit->centers, fit->labels, block, distances);
+    for (int l = 0; l < KM_BLOCK; l++)
+        distances[l] = ldexp(sqrt(distances[l]), exponent);
 }

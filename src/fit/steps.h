@@ -18,6 +18,9 @@ typedef struct running {
     double *used;       /* [k][d], the rounded centers that the last assignment used */
     void *rounded;      /* [k][d], the same in working precision */
     int64_t n_refilled; /* empty clusters that the last update filled */
+    double longest;     /* seconds of the longest iteration, */
+    double saving;      /* and of the longest saving, */
+    double saved;       /* which last was at this time */
 } running;
 
 /* The sum of squared distances to the centers used, from the totals: with T the sum of x - m over a
@@ -28,9 +31,6 @@ double km_history_inertia(const running *run);
  * leaves its own cluster of more than one. In the totals only: the next assignment relabels it.
  * Sets run->n_refilled. Collective; errors are agreed. */
 km_code km_refill_empty(running *run, km_error *error);
-
-/* Squared distance of a sample to a center, [d] working values, in double. */
-double km_distance2(const km_samples *samples, int64_t sample, const double *center);
 
 /* The exact sum of the squared distances of all samples to the centers of their labels. Collective.
  */

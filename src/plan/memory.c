@@ -1,6 +1,8 @@
 /* What a rank will need, from the headers of the catalogue alone. */
 #include "skymeans/plan.h"
 
+#include <string.h>
+
 static double largest(double a, double b)
 {
     return a > b ? a : b;
@@ -11,35 +13,53 @@ static int64_t smallest(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Samples with the map of their rows. */
+/* Samples with the numbers of their rows, and their weights. */
 static double samples_bytes(const km_catalogue *catalogue, int64_t rows)
 {
     const int64_t blocks = rows / KM_BLOCK + (rows % KM_BLOCK > 0);
-    const double block_bytes =
-        (double)catalogue->n_features * KM_BLOCK * (double)km_precision_size(catalogue->precision);
-    return (double)blocks * (block_bytes + sizeof(uint64_t) + sizeof(int64_t));
+    const double lane_bytes =
+        (double)catalogue->n_features * (double)km_precision_size(catalogue->precision) +
+        (catalogue->has_weights ? sizeof(double) : 0);
+    return (double)blocks * KM_BLOCK * lane_bytes + (double)rows * sizeof(uint32_t);
 }
 
-/* The copy of the drawn rows, their distances and flags, and the choice itself. */
+/* The sorted samples beside the others, and two keys of 8 bytes for each. */
+static double ordering_bytes(const km_catalogue *catalogue, int64_t rows)
+{
+    return samples_bytes(catalogue, rows) + (double)rows * 2 * sizeof(uint64_t);
+}
+
+/* Of rows that are drawn from: distance, nearest center, place in the catalogue and back, a flag;
+ * and boxes of blocks. */
+static double drawing_bytes(const km_catalogue *catalogue, int64_t rows)
+{
+    const double box_bytes = (double)catalogue->n_features * 2 * sizeof(double);
+    return (double)rows * (sizeof(double) + 3 * sizeof(int32_t) + 1 + box_bytes / KM_BLOCK);
+}
+
+/* The copy of the drawn rows, what drawing takes, and the choice itself. */
 static double seeding_bytes(const km_plan *plan, const km_catalogue *catalogue, int64_t rows)
 {
+    const double choice_bytes = 40; /* a key of 16 bytes, padding and two numbers */
     if (plan->seeding == NULL)
         return 0;
-    const double beside = sizeof(double) + 1;
-    if (plan->seeding_rows >= catalogue->n_rows)
-        return (double)rows * beside;
+    if (plan->seeding_rows >= catalogue->n_rows || strcmp(plan->seeding->name, "kmeans++") != 0)
+        return drawing_bytes(catalogue, rows);
     /* Rows are chosen at random: a rank has its share of them. */
-    const int64_t drawn =
+    const int64_t share =
         (int64_t)((double)rows / (double)catalogue->n_rows * (double)plan->seeding_rows);
-    return (double)smallest(drawn, rows) * (beside + 2 * sizeof(int64_t)) +
-           samples_bytes(catalogue, smallest(drawn, rows));
+    const int64_t drawn = smallest(share, rows);
+    return (double)drawn * choice_bytes + samples_bytes(catalogue, drawn) +
+           drawing_bytes(catalogue, drawn);
 }
 
-/* A piece of rows to write and one to compare with. */
+/* What is written of every row, and a piece to compare with. */
 static double rows_bytes(const km_options *options, int64_t rows)
 {
-    const int64_t size = options->distances ? sizeof(double) : sizeof(int32_t);
-    return 2 * (double)(size * smallest(rows, KM_H5_PIECE_ROWS));
+    const int64_t labels = sizeof(int32_t), distances = options->distances ? sizeof(double) : 0;
+    const int64_t piece_bytes = distances > 0 ? distances : labels;
+    return (double)rows * (double)(labels + distances) +
+           (double)(piece_bytes * smallest(rows, KM_H5_PIECE_ROWS));
 }
 
 km_memory km_plan_memory(const km_plan *plan, const km_options *options,
@@ -47,18 +67,24 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
 {
     const int64_t rows = km_slab(catalogue->n_rows, n_ranks, 0).count;
     const double k = (double)options->clusters, d = (double)catalogue->n_features;
+    const double threads = options->threads > 0 ? (double)options->threads : 1;
     const double centers = k * d * sizeof(double);
     const double labels = (double)rows * sizeof(int32_t);
+    const double sums = 2 * centers + 2 * k * sizeof(int64_t); /* of two words */
+    /* Centers of all restarts, labels of the best. */
+    const double restarts =
+        options->restarts > 1 ? (double)options->restarts * centers + labels : 0;
     km_memory memory = {.samples = samples_bytes(catalogue, rows)};
     memory.reading = (double)km_catalogue_buffer_bytes(catalogue, rows);
-    memory.seeding = centers + seeding_bytes(plan, catalogue, rows);
-    /* First, next, used, previous and rounded centers; sums of this rank and of all, at most two
-     * words. */
-    memory.fitting = labels + 5 * centers + 2 * (2 * centers + k * sizeof(int64_t));
-    memory.writing = labels + 5 * centers + rows_bytes(options, rows);
+    memory.ordering = ordering_bytes(catalogue, rows);
+    memory.seeding = restarts + centers + seeding_bytes(plan, catalogue, rows);
+    /* First, next, used, previous and rounded centers; sums of each thread and of the ranks. */
+    memory.fitting = restarts + labels + 5 * centers + (threads + 1) * sums;
+    memory.writing = restarts + labels + 5 * centers + rows_bytes(options, rows);
     if (options->verify) /* labels once more, sums in long double */
-        memory.fitting = labels + 5 * centers + largest(labels + 2 * centers, 4 * centers);
-    memory.most = memory.samples + largest(largest(memory.reading, memory.seeding),
-                                           largest(memory.fitting, memory.writing));
+        memory.writing += labels + 2 * sums;
+    memory.most =
+        memory.samples + largest(largest(memory.reading, memory.ordering),
+                                 largest(memory.seeding, largest(memory.fitting, memory.writing)));
     return memory;
 }

@@ -45,8 +45,8 @@ void km_dry_run_print(const km_options *options, const km_plan *plan, const km_c
     print_plan(options, plan, catalogue, n_ranks);
     printf("  memory      %.1f MB a rank: program and libraries %.1f, samples %.1f, and the most "
            "of\n"
-           "              reading %.1f, seeding %.1f, fitting %.1f, writing %.1f\n",
+           "              reading %.1f, ordering %.1f, seeding %.1f, fitting %.1f, writing %.1f\n",
            megabytes(program + memory.most), megabytes(program), megabytes(memory.samples),
-           megabytes(memory.reading), megabytes(memory.seeding), megabytes(memory.fitting),
-           megabytes(memory.writing));
+           megabytes(memory.reading), megabytes(memory.ordering), megabytes(memory.seeding),
+           megabytes(memory.fitting), megabytes(memory.writing));
 }

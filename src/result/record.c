@@ -53,25 +53,35 @@ uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm co
     return km_hash_doubles(hash, &record->fit->inertia, 1);
 }
 
-/* What samples have, row by row in catalogue order. */
-static void fill_rows(km_record *record)
+static void fill_labels(km_record *record)
 {
     const km_samples *samples = record->samples;
-    const bool has_distances = record->row_distances != NULL;
 #pragma omp parallel
     {
 #pragma omp for
-        for (int64_t row = 0; row < samples->slab.count; row++) {
+        for (int64_t row = 0; row < samples->slab.count; row++)
             record->row_labels[row] = -1;
-            if (has_distances)
-                record->row_distances[row] = NAN;
-        }
 #pragma omp for
-        for (int64_t i = 0; i < samples->n_samples; i++) {
+        for (int64_t i = 0; i < samples->n_samples; i++)
             record->row_labels[samples->rows[i]] = record->fit->labels[i];
-            if (has_distances)
-                record->row_distances[samples->rows[i]] =
-                    km_fit_distance(record->fit, samples, record->transform->exponent, i);
+    }
+}
+
+static void fill_distances(km_record *record)
+{
+    const km_samples *samples = record->samples;
+#pragma omp parallel
+    {
+#pragma omp for
+        for (int64_t row = 0; row < samples->slab.count; row++)
+            record->row_distances[row] = NAN;
+#pragma omp for
+        for (int64_t b = 0; b < samples->n_blocks; b++) {
+            double distances[KM_BLOCK];
+            km_fit_distances(record->fit, samples, record->plan->kernel,
+                             record->transform->exponent, b, distances);
+            for (int l = 0; l < km_samples_lanes(samples, b); l++)
+                record->row_distances[samples->rows[b * KM_BLOCK + l]] = distances[l];
         }
     }
 }
@@ -89,7 +99,9 @@ km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error)
         return error->code;
     memcpy(record->centers, record->fit->centers, (size_t)(k * d) * sizeof(double));
     km_untransform_centers(record->transform, record->centers, k);
-    fill_rows(record);
+    fill_labels(record);
+    if (record->options->distances)
+        fill_distances(record);
     record->checksum = km_checksum(record, record->fit->labels, comm);
     return KM_OK;
 }

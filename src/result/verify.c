@@ -45,8 +45,8 @@ static void label_all(const struct check *check, const double *centers, void *ro
     }
 }
 
-/* Adds the samples of a block to the sums of their labels, feature j; beyond the features come their
- * weights and ones. */
+/* Adds the samples of a block to the sums of their labels, feature j; beyond the features come
+ * their weights and ones. */
 static void add_block(struct check *check, int64_t block, int64_t j)
 {
     const km_samples *samples = check->record->samples;
@@ -143,14 +143,17 @@ static void check_centers(struct check *check)
 static void check_inertia(struct check *check)
 {
     const km_record *record = check->record;
-    const double *weights = record->samples->weights;
+    const km_samples *samples = record->samples;
     long double sum = 0;
-    for (int64_t i = 0; i < record->samples->n_samples; i++) {
-        const double distance = km_fit_distance(record->fit, record->samples, 0, i);
-        const long double weight = weights != NULL ? (long double)weights[i] : 1;
-        sum += weight * (long double)distance * (long double)distance;
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        double distances[KM_BLOCK];
+        int64_t weights[KM_BLOCK];
+        km_samples_weights(samples, b, weights);
+        km_fit_distances(record->fit, samples, &km_kernels[0], 0, b, distances);
+        for (int l = 0; l < KM_BLOCK; l++)
+            sum += (long double)weights[l] * (long double)distances[l] * (long double)distances[l];
     }
-    sum *= (long double)record->samples->weight_unit;
+    sum *= (long double)samples->weight_unit;
     km_sum_long_double(check->comm, &sum, 1);
     const double found = ldexp((double)sum, 2 * record->transform->exponent);
     const double allowed = (1e-14 + (double)record->n_used * 0x1p-63) * found;

@@ -94,6 +94,29 @@ static bool can_lower(const km_nearness *near, int64_t box, const double *center
     return bound2 * (1 - slack) - (is_float ? FLT_MIN : DBL_MIN) < near->worst2[box];
 }
 
+/* ---- distances ---------------------------------------------------------------------------------
+ */
+
+static km_distances *distances_of(const km_nearness *near, int64_t block)
+{
+    const size_t size = KM_BLOCK * km_precision_size(near->samples->precision);
+    return (void *)(near->nearest2 + (size_t)block * size);
+}
+
+static double distance2_of(const km_nearness *near, int64_t sample)
+{
+    return km_distance_of(distances_of(near, sample / KM_BLOCK), near->samples->precision,
+                          (int)(sample % KM_BLOCK));
+}
+
+static void set_distance2(const km_nearness *near, int64_t block, int lane, double distance2)
+{
+    if (near->samples->precision == KM_FLOAT32)
+        distances_of(near, block)->float32[lane] = (float)distance2;
+    else
+        distances_of(near, block)->float64[lane] = distance2;
+}
+
 /* ---- from nothing ------------------------------------------------------------------------------
  */
 
@@ -105,8 +128,9 @@ static void begin_samples(km_nearness *near)
         int64_t weights[KM_BLOCK];
         km_samples_weights(samples, b, weights);
         for (int l = 0; l < KM_BLOCK; l++) {
-            near->nearest2[b * KM_BLOCK + l] = weights[l] > 0 ? INFINITY : 0;
-            near->nearest[b * KM_BLOCK + l] = -1;
+            set_distance2(near, b, l, weights[l] > 0 ? INFINITY : 0);
+            if (near->nearest != NULL)
+                near->nearest[b * KM_BLOCK + l] = -1;
         }
     }
 #pragma omp parallel for
@@ -117,17 +141,20 @@ static void begin_samples(km_nearness *near)
 }
 
 km_code km_nearness_create(km_nearness *near, const km_samples *samples, const km_kernel *kernel,
-                           km_error *error)
+                           bool has_numbers, km_error *error)
 {
     const char *what = "distances of samples while seeding";
     const int64_t n_lanes = samples->n_blocks * KM_BLOCK, d = samples->n_features;
+    const size_t block_size = KM_BLOCK * km_precision_size(samples->precision);
     *near = (km_nearness){.samples = samples,
                           .kernel = kernel,
                           .n_groups = parts_of(samples->n_blocks, GROUP_BLOCKS),
                           .n_chunks = parts_of(samples->n_samples, CHUNK_SAMPLES)};
     const int64_t n_boxes = near->n_groups + samples->n_blocks;
-    near->nearest2 = km_allocate(n_lanes, sizeof *near->nearest2, what, error);
-    near->nearest = km_allocate(n_lanes, sizeof *near->nearest, what, error);
+    /* One block more, since a km_distances of floats is only half full. */
+    near->nearest2 = km_allocate(samples->n_blocks + 1, block_size, what, error);
+    if (has_numbers)
+        near->nearest = km_allocate(n_lanes, sizeof *near->nearest, what, error);
     near->boxes = km_allocate(n_boxes * d, 2 * sizeof *near->boxes, what, error);
     near->worst2 = km_allocate(n_boxes, sizeof *near->worst2, what, error);
     near->order = km_allocate(samples->n_samples, sizeof *near->order, what, error);
@@ -186,34 +213,66 @@ static int64_t choose(const km_nearness *near, int64_t box, const struct visitor
     return n_chosen;
 }
 
-static void change_weight(km_nearness *near, int64_t sample, double distance2)
+static uint64_t weight_of(const km_nearness *near, int64_t sample, double distance2)
 {
-    const uint64_t old = km_nearness_weight(near, sample);
-    near->nearest2[sample] = distance2;
-    const uint64_t change = km_nearness_weight(near, sample) - old;
-    uint64_t *chunk = &near->chunks[near->places[sample] / CHUNK_SAMPLES];
-#pragma omp atomic
-    *chunk += change;
+    const double *weights = near->samples->weights;
+    const double weight = weights != NULL ? weights[sample] : 1;
+    const bool is_begun = near->power.a > 0;
+    return (uint64_t)(is_begun ? weight * distance2 * near->power.a * near->power.b : weight);
 }
 
-static void lower_block(km_nearness *near, int64_t block, const int32_t *numbers, int32_t first,
-                        const km_distances *distances2, const int32_t *labels)
+/* Follows a block whose distances were lowered: the sums of chunks, and the largest distance. */
+static void follow(km_nearness *near, int64_t block, const km_distances *old)
 {
-    const bool has_power = near->power.a > 0;
+    const km_precision precision = near->samples->precision;
+    const km_distances *new = distances_of(near, block);
     double worst2 = 0;
     for (int l = 0; l < KM_BLOCK; l++) {
+        const double before = km_distance_of(old, precision, l);
+        const double now = km_distance_of(new, precision, l);
+        worst2 = largest_of(worst2, now);
+        if (now == before || near->power.a == 0)
+            continue;
         const int64_t i = block * KM_BLOCK + l;
-        const double distance2 = km_distance_of(distances2, near->samples->precision, l);
-        if (distance2 < near->nearest2[i]) {
-            near->nearest[i] = first + numbers[labels[l]];
-            if (has_power)
-                change_weight(near, i, distance2);
-            else
-                near->nearest2[i] = distance2;
-        }
-        worst2 = largest_of(worst2, near->nearest2[i]);
+        const uint64_t change = weight_of(near, i, now) - weight_of(near, i, before);
+        uint64_t *chunk = &near->chunks[near->places[i] / CHUNK_SAMPLES];
+#pragma omp atomic
+        *chunk += change;
     }
     near->worst2[near->n_groups + block] = worst2;
+}
+
+/* One center and nobody who asks for its number: the way of kmeans++. */
+static void approach_one(km_nearness *near, int64_t block, const void *center)
+{
+    const km_samples *samples = near->samples;
+    const size_t size = KM_BLOCK * km_precision_size(samples->precision);
+    km_distances *now = distances_of(near, block), before;
+    memcpy(&before, now, size);
+    near->kernel->approach[samples->precision](km_samples_block(samples, block), center,
+                                               samples->n_features, now);
+    if (memcmp(&before, now, size) != 0)
+        follow(near, block, &before);
+}
+
+static void approach_many(km_nearness *near, int64_t block, const struct visitors *visitors,
+                          const struct room *room, int64_t n)
+{
+    const km_samples *samples = near->samples;
+    const km_distances before = *distances_of(near, block);
+    int32_t labels[KM_BLOCK];
+    km_distances distances2;
+    near->kernel->nearest[samples->precision](km_samples_block(samples, block), room->chosen,
+                                              samples->n_features, n, labels, &distances2);
+    for (int l = 0; l < KM_BLOCK; l++) {
+        const double distance2 = km_distance_of(&distances2, samples->precision, l);
+        if (!(distance2 < km_distance_of(&before, samples->precision, l)))
+            continue;
+        set_distance2(near, block, l, distance2);
+        if (near->nearest != NULL)
+            near->nearest[block * KM_BLOCK + l] = visitors->first + room->of_block[labels[l]];
+    }
+    follow(near, block, &before);
 }
 
 static void approach_block(km_nearness *near, int64_t block, const struct visitors *visitors,
@@ -221,18 +280,15 @@ static void approach_block(km_nearness *near, int64_t block, const struct visito
 {
     const km_samples *samples = near->samples;
     const size_t size = (size_t)samples->n_features * km_precision_size(samples->precision);
-    const int64_t n = choose(near, near->n_groups + block, visitors, room->of_group, n_of_group,
-                             room->of_block);
-    if (n == 0)
-        return;
+    const int64_t n =
+        choose(near, near->n_groups + block, visitors, room->of_group, n_of_group, room->of_block);
     for (int64_t i = 0; i < n; i++)
         memcpy(room->chosen + (size_t)i * size,
                visitors->rounded + (size_t)room->of_block[i] * size, size);
-    int32_t labels[KM_BLOCK];
-    km_distances distances2;
-    near->kernel->nearest[samples->precision](km_samples_block(samples, block), room->chosen,
-                                              samples->n_features, n, labels, &distances2);
-    lower_block(near, block, room->of_block, visitors->first, &distances2, labels);
+    if (n == 1 && near->nearest == NULL)
+        approach_one(near, block, room->chosen);
+    else if (n > 0)
+        approach_many(near, block, visitors, room, n);
 }
 
 static void approach_group(km_nearness *near, int64_t group, const struct visitors *visitors,
@@ -280,11 +336,7 @@ void km_nearness_approach(km_nearness *near, const double *centers, const void *
 
 uint64_t km_nearness_weight(const km_nearness *near, int64_t sample)
 {
-    const km_samples *samples = near->samples;
-    const double weight = samples->weights != NULL ? samples->weights[sample] : 1;
-    const bool is_begun = near->power.a > 0;
-    return (uint64_t)(is_begun ? weight * near->nearest2[sample] * near->power.a * near->power.b
-                               : weight);
+    return weight_of(near, sample, distance2_of(near, sample));
 }
 
 void km_nearness_weigh(km_nearness *near, km_power power)

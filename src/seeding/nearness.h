@@ -9,8 +9,8 @@
 typedef struct km_nearness {
     const km_samples *samples;
     const km_kernel *kernel;
-    double *nearest2; /* [n_blocks * KM_BLOCK], canonical, of working precision */
-    int32_t *nearest; /* the numbers of these centers */
+    char *nearest2;   /* [n_blocks][KM_BLOCK], canonical, in working precision */
+    int32_t *nearest; /* [n_blocks * KM_BLOCK], numbers of these centers; NULL: nobody asks */
     double *boxes;    /* [n_groups + n_blocks][2][d], least and largest values of groups, blocks */
     double *worst2;   /* [n_groups + n_blocks], largest distance2 */
     int64_t n_groups; /* of neighbouring blocks */
@@ -28,7 +28,7 @@ typedef struct km_nearness {
 
 /* No center yet: all distances are infinite. Local; KM_MEMORY, and km_nearness_free then, too. */
 km_code km_nearness_create(km_nearness *near, const km_samples *samples, const km_kernel *kernel,
-                           km_error *error);
+                           bool has_numbers, km_error *error);
 void km_nearness_free(km_nearness *near);
 
 /* Takes notice of n more centers [n][d], values of working precision, numbered from `first` on, and

@@ -148,6 +148,8 @@ static bool add_round(struct search *search, int round, km_error *error)
                               .stream = km_stream(KM_RANDOM_SAMPLE, round, task->restart)};
     int64_t n_mine;
     double *mine = take(search, &odds, &n_mine, error);
+    if (km_stop_wanted(0) != KM_WISH_NONE)
+        km_fail(error, KM_STOPPED, "while seeding");
     if (km_agree(task->comm, error) == KM_OK)
         add(search, mine, n_mine, error);
     free(mine);
@@ -225,7 +227,7 @@ static km_code draw(const struct search *search, double *centers, km_error *erro
 km_code km_seed_parallel(const km_seeding_task *task, double *centers, km_error *error)
 {
     struct search search = {.task = task};
-    km_nearness_create(&search.near, task->samples, task->kernel, error);
+    km_nearness_create(&search.near, task->samples, task->kernel, true, error);
     if (km_agree(task->comm, error) == KM_OK) {
         search.total_weight = (int64_t)km_nearness_total(&search.near);
         km_sum_int64(task->comm, &search.total_weight, 1);
