@@ -53,11 +53,12 @@ INLINE void fetch_later(const void *address, const int n_bytes)
         __builtin_prefetch((const void *)((uintptr_t)address + i), 0, 2);
 }
 
-#define REAL      float
-#define INTEGER   int32_t
-#define EPSILON   0x1p-24
-#define SMALLEST  0x1p-149f
-#define PRECISION float32
+#define REAL        float
+#define INTEGER     int32_t
+#define EPSILON     0x1p-24
+#define SMALLEST    0x1p-126f
+#define LEAST_REACH 1e-30
+#define PRECISION   float32
 #include "distance.h"
 
 #include "approach.h"
@@ -69,13 +70,15 @@ INLINE void fetch_later(const void *address, const int n_bytes)
 #undef INTEGER
 #undef EPSILON
 #undef SMALLEST
+#undef LEAST_REACH
 #undef PRECISION
 
-#define REAL      double
-#define INTEGER   int64_t
-#define EPSILON   0x1p-53
-#define SMALLEST  0x1p-1074
-#define PRECISION float64
+#define REAL        double
+#define INTEGER     int64_t
+#define EPSILON     0x1p-53
+#define SMALLEST    0x1p-1022
+#define LEAST_REACH 1e-250
+#define PRECISION   float64
 #include "distance.h"
 
 #include "approach.h"
@@ -84,12 +87,30 @@ INLINE void fetch_later(const void *address, const int n_bytes)
 #include "filter.h"
 #include "listed.h"
 
+/* Adding this rounds a double below 2^51 to an integer, ties to even, which is left in the lowest
+ * bits. */
+#define ROUNDER 0x1.8p52
+
+/* Adds the grid points next to value + rest to sums of high and low words: km_quantise. */
+INLINE void add_point(const km_grid *grid, vector_float64 value, vector_float64 rest,
+                      numbers_float64 *sums)
+{
+    const numbers_float64 none = (numbers_float64)((vector_float64){0} + ROUNDER);
+    const vector_float64 high = value * grid->inverse_carry + ROUNDER;
+    const vector_float64 remainder = value - (high - ROUNDER) * grid->carry;
+    const vector_float64 low = (remainder + rest) * grid->inverse_unit + ROUNDER;
+    sums[0] += (numbers_float64)high - none;
+    sums[1] += (numbers_float64)low - none;
+}
+
 #define INPUT      float
 #define INPUT_NAME float32
 #include "measure.h"
+#include "moments.h"
 #undef INPUT
 #undef INPUT_NAME
 
 #define INPUT      double
 #define INPUT_NAME float64
 #include "measure.h"
+#include "moments.h"
