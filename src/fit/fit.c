@@ -141,10 +141,9 @@ static km_code append(km_fit *fit, const km_iteration *iteration, km_error *erro
 
 /* Is one word too coarse for clusters as narrow as these? The mean distance to the centers, over
  * all features, tells what the deviation of a feature with outliers does not. */
-static bool is_too_coarse(const running *run, double inertia)
+static bool is_too_coarse(const running *run, double units)
 {
     const double n = (double)run->facts->weight * (double)run->facts->n_features;
-    const double units = ldexp(inertia, -2 * run->task->exponent) / run->samples->weight_unit;
     const double width = sqrt(units / n);
     const double allowed = km_precision_epsilon(run->samples->precision) * width;
     bool is_coarse = false;
@@ -200,11 +199,11 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     round_centers(run);
     if (assign_and_reduce(run, error) != KM_OK)
         return true;
-    const double time = km_now();
+    const double time = km_now(), units = km_history_units(run);
     km_iteration iteration = {.number = fit->n_iterations + 1,
-                              .inertia = km_history_inertia(run),
+                              .inertia = km_inertia_of_units(run, units),
                               .relabeled = run->totals.extras[KM_EXTRA_RELABELED]};
-    if (is_too_coarse(run, iteration.inertia) && refine(run, error) != KM_OK)
+    if (is_too_coarse(run, units) && refine(run, error) != KM_OK)
         return true;
     if (km_refill_empty(run, error) != KM_OK)
         return true;

@@ -5,7 +5,10 @@
 
 #include <math.h>
 
-enum { SUM_BITS = 53 }; /* of the sum of all W, so that it is exact as a double, too */
+enum {
+    SUM_BITS = 53,          /* of the sum of all W, so that it is exact as a double, too */
+    FINEST_EXPONENT = -1074 /* of the smallest double: the unit is no smaller than that */
+};
 
 /* What all ranks know about the weights. */
 struct weights {
@@ -49,11 +52,13 @@ static int exponent_of(double value) /* value < 2^exponent */
 static int choose_unit(const km_samples *samples, struct weights facts, MPI_Comm comm)
 {
     const bool are_counts = facts.are_whole && facts.largest <= ldexp(1, SUM_BITS);
-    const int finest = are_counts ? 0 : exponent_of(facts.largest) - SUM_BITS;
+    const int of_largest = exponent_of(facts.largest) - SUM_BITS;
+    const int finest = are_counts ? 0 : of_largest < FINEST_EXPONENT ? FINEST_EXPONENT : of_largest;
     const double sum = sum_in_units(samples, km_power_of_two(-finest), comm);
     if (sum <= ldexp(1, SUM_BITS))
         return finest;
-    return finest + exponent_of(sum) - (SUM_BITS - 1); /* a bit less, since each rounds up or down */
+    return finest + exponent_of(sum) -
+           (SUM_BITS - 1); /* a bit less, since each rounds up or down */
 }
 
 km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error)
