@@ -4,7 +4,7 @@ ifeq ($(origin CC),default)
 CC      := mpicc
 endif
 PREFIX  := /usr/local
-BUILD   := build$(if $(SANITIZE),/sanitize)$(if $(FAULTS),/faults)
+BUILD   := build$(if $(SANITIZE),/sanitize)$(if $(FAULTS),/faults)$(if $(SUMS),/sums-$(SUMS))
 Q       := $(if $(V),,@)
 
 # ---- flags: every bit of a result is promised, so no contraction and no fast-math -----------------
@@ -15,7 +15,7 @@ warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion 
             $(if $(WERROR),-Werror)
 exact    := -ffp-contract=off -fno-math-errno -fno-trapping-math
 sanitize := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
-faults   := $(if $(FAULTS),-DKM_FAULTS)
+faults   := $(if $(FAULTS),-DKM_FAULTS) $(if $(filter two,$(SUMS)),-DKM_SUMS_TWO)
 flags    := -std=c17 -D_GNU_SOURCE -fopenmp -Iinclude $(warnings) $(CFLAGS) $(exact) $(sanitize) \
             $(faults)
 commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
@@ -30,7 +30,9 @@ $(BUILD)/base/version.o:   extra  = -DKM_GIT_COMMIT='"$(commit)"'
 
 # ---- the program -----------------------------------------------------------------------------------
 
-unused   := $(patsubst %,src/kernels/%.c,$(filter-out $(vector),avx2 avx512 neon))
+# To measure what exact sums cost, SUMS=plain takes doubles instead, and SUMS=two always two words.
+unused   := $(patsubst %,src/kernels/%.c,$(filter-out $(vector),avx2 avx512 neon)) \
+            $(if $(filter plain,$(SUMS)),src/assign/move.c,src/assign/move_plain.c)
 sources  := $(filter-out $(unused),$(wildcard src/*/*.c))
 objects  := $(sources:src/%.c=$(BUILD)/%.o)
 library  := $(BUILD)/libskymeans.a
@@ -87,7 +89,7 @@ deps:
 run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
            OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none \
            OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader \
-           OMPI_MCA_oob_tcp_if_include=lo
+           OMPI_MCA_oob_tcp_if_include=lo OMP_WAIT_POLICY=passive
 # Looking for leaks is asked for by itself (LEAKS=1): now and then the search itself crashes.
 ifdef SANITIZE
 run_env += LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
@@ -119,6 +121,16 @@ $(BUILD)/tests/%: tests/%.c $(library)
 	    -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
 	    $$(pkg-config --libs check) -lm
 
+# WORK=W4 RUNS=5 for one line of the table, CONVERGE=1 to convergence.
+.PHONY: bench
+bench: deps
+	@tools/deps.sh bench
+	@$(MAKE) -s --no-print-directory all
+	@$(MAKE) -s --no-print-directory all SUMS=plain
+	@$(MAKE) -s --no-print-directory all SUMS=two
+	@$(run_env) $$(tools/find-python.sh h5py sklearn faiss) tools/bench.py \
+	    $(if $(WORK),--work $(WORK)) --runs $(or $(RUNS),3) $(if $(CONVERGE),--converge)
+
 .PHONY: lint
 lint:
 	@tests/lint.sh
@@ -128,6 +140,7 @@ help:
 	@echo 'make demo      set up, build, cluster data/hipparcos.h5, write the picture'
 	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one;'
 	@echo '               KIND=c (py) unit (program) tests only; SANITIZE=1 under AddressSanitizer, UBSan'
+	@echo 'make bench     speed against scikit-learn and FAISS; WORK=W4 RUNS=5 CONVERGE=1'
 	@echo 'make deps      only set up: install what is missing, or say what to install'
 	@echo 'make           build/skymeans; CC=, CFLAGS=, HDF5_DIR= if need be; V=1 shows commands'
 	@echo 'make lint      format, static checks, which room includes which'

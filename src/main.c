@@ -5,6 +5,7 @@
 #include "skymeans/result.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,10 @@ typedef struct story {
     double *first_centers;
     km_fit fit; /* the best so far */
     km_restarts restarts;
+    km_checkpoint checkpoint; /* what the run goes on from, and then what it saves */
+    bool is_saved;            /* with all that was done */
+    km_stop last_stop;        /* of the last fit */
+    double started;           /* a time of km_now() */
     km_record record;
     km_progress progress;
     int64_t bytes_read;
@@ -31,6 +36,16 @@ typedef struct story {
     km_report report;
     km_error error;
 } story;
+
+static bool is_heard(const story *s)
+{
+    return s->log.is_speaker && s->log.verbosity != KM_QUIET;
+}
+
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 static uint64_t kernels_of_all_ranks(MPI_Comm comm)
 {
@@ -58,6 +73,14 @@ static void start_threads(story *s)
     km_max_int64(s->comm, &s->too_many_threads, 1);
 }
 
+static void check_checkpoint_name(const km_options *options, km_error *error)
+{
+    if (km_output_check(options->checkpoint, options->catalogue, true, error) == KM_OK &&
+        km_output_check_different(options->output, options->checkpoint, error) == KM_OK &&
+        options->metrics != NULL)
+        km_output_check_different(options->metrics, options->checkpoint, error);
+}
+
 static km_code check_outputs(story *s)
 {
     const km_options *options = &s->options;
@@ -66,6 +89,8 @@ static km_code check_outputs(story *s)
         if (options->metrics != NULL && km_output_check(options->metrics, options->catalogue,
                                                         options->overwrite, &s->error) == KM_OK)
             km_output_check_different(options->output, options->metrics, &s->error);
+        if (options->checkpoint != NULL)
+            check_checkpoint_name(options, &s->error);
         km_seeding_check(options->seeding, &s->error);
     }
     return km_agree(s->comm, &s->error);
@@ -99,6 +124,89 @@ static km_code say_columns(story *s)
         print_columns(text);
     free(text);
     return s->error.code;
+}
+
+/* ---- stopping and going on ---------------------------------------------------------------------
+ */
+
+/* When the run must have ended, as a time of km_now(). */
+static double find_deadline(const story *s)
+{
+    const char *end = getenv("SLURM_JOB_END_TIME");
+    int64_t end_time;
+    if (s->options.max_hours > 0)
+        return s->started + 3600 * s->options.max_hours;
+    if (end != NULL && km_parse_int64(end, &end_time))
+        return km_now() + difftime((time_t)end_time, time(NULL));
+    return INFINITY;
+}
+
+/* Without a checkpoint only a fit can be stopped, and what was fitted so far is the result. */
+static void watch(story *s, bool is_fitting)
+{
+    if (is_fitting || s->options.checkpoint != NULL)
+        km_stop_watch(find_deadline(s));
+}
+
+/* Looks for a checkpoint, and takes over what it holds. */
+static km_code go_on(story *s)
+{
+    const int64_t k = s->options.clusters, d = s->catalogue.n_features;
+    bool is_found = false;
+    km_restarts_create(&s->restarts, s->options.restarts, k, d, &s->error);
+    if (km_agree(s->comm, &s->error) != KM_OK || s->options.checkpoint == NULL)
+        return s->error.code;
+    watch(s, false);
+    s->checkpoint = (km_checkpoint){.restarts = &s->restarts, .best = &s->fit};
+    if (km_checkpoint_read(s->options.checkpoint, &s->checkpoint, &s->record, &s->log, s->comm,
+                           &is_found, &s->error) == KM_OK)
+        s->is_saved = is_found;
+    if (s->is_saved && is_heard(s))
+        fprintf(stderr, "skymeans: going on from %s: %lld fit%s done, then %lld iteration%s\n",
+                s->options.checkpoint, (long long)s->restarts.count, plural(s->restarts.count),
+                (long long)s->checkpoint.state.n_iterations,
+                plural(s->checkpoint.state.n_iterations));
+    return s->error.code;
+}
+
+/* The catalogue may have changed in place, with the same size and time. */
+static km_code check_features(story *s)
+{
+    if (s->checkpoint.has_features_hash && s->checkpoint.features_hash != s->record.features_hash)
+        return km_fail(&s->error, KM_DATA,
+                       "the catalogue has changed (%s): its values are not those of the checkpoint "
+                       "%s; remove that to begin anew",
+                       s->catalogue.path, s->options.checkpoint);
+    s->checkpoint.has_features_hash = true;
+    s->checkpoint.features_hash = s->record.features_hash;
+    return KM_OK;
+}
+
+static km_code write_checkpoint(story *s, const km_fit_state *state, km_error *error)
+{
+    const double start = km_now();
+    km_checkpoint checkpoint = s->checkpoint;
+    checkpoint.state = *state;
+    km_checkpoint_write(s->options.checkpoint, &checkpoint, &s->record, s->comm, error);
+    km_timer_add(&s->timers, KM_PHASE_CHECKPOINT, start);
+    s->is_saved = error->code == KM_OK;
+    return error->code;
+}
+
+/* For km_saving.save; the context is the story. */
+static km_code save_fit(void *context, const km_fit_state *state, km_error *error)
+{
+    return write_checkpoint(context, state, error);
+}
+
+/* A run that was stopped where no fit was on its way still keeps the fits done. */
+static void keep_position(story *s)
+{
+    km_error error = {0};
+    const km_fit_state none = {0};
+    if (s->options.checkpoint != NULL && !s->is_saved &&
+        write_checkpoint(s, &none, &error) != KM_OK)
+        s->error = error;
 }
 
 /* -k counts the rows that have weight, since only they can be centers. */
@@ -150,7 +258,7 @@ static km_code prepare_samples(story *s)
 {
     const double start = km_now();
     s->record.features_hash = km_hash_samples(&s->samples, s->comm);
-    if (settle_weights(s) != KM_OK)
+    if (check_features(s) != KM_OK || settle_weights(s) != KM_OK)
         return s->error.code;
     if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
                            s->catalogue.names, s->comm, &s->error) != KM_OK)
@@ -184,38 +292,68 @@ static km_code seed(story *s, int64_t restart)
     return s->error.code;
 }
 
-static km_code prepare_fits(story *s)
+/* The next fit, from where the checkpoint left it or from a seeding. */
+static km_code fit_once(story *s, const km_fit_task *task)
 {
-    const int64_t k = s->options.clusters, d = s->catalogue.n_features;
-    s->progress = (km_progress){.log = &s->log, .n_restarts = s->options.restarts};
-    s->first_centers = km_allocate(k * d, sizeof *s->first_centers, "first centers", &s->error);
-    km_restarts_create(&s->restarts, s->options.restarts, k, d, &s->error);
-    return km_agree(s->comm, &s->error);
+    km_fit next;
+    km_fit_task own = *task;
+    s->progress.restart = s->restarts.count;
+    if (s->checkpoint.state.n_iterations > 0)
+        own.resume = &s->checkpoint.state;
+    else if (seed(s, s->restarts.count) != KM_OK)
+        return s->error.code;
+    watch(s, true);
+    if (km_fit_run(&next, &own, &s->samples, s->first_centers, s->comm, &s->timers, &s->error) !=
+        KM_OK)
+        return s->error.code;
+    s->last_stop = next.stop;
+    km_restarts_take(&s->restarts, &next, &s->fit);
+    km_checkpoint_free(&s->checkpoint);
+    s->is_saved = false;
+    return KM_OK;
 }
 
-/* All fits; the best stays. */
+static bool is_stopped(km_stop stop)
+{
+    return stop == KM_STOP_SIGNAL || stop == KM_STOP_TIME;
+}
+
+/* All fits; the best stays. One that was stopped without a checkpoint is the last. */
+static km_code fit_all(story *s, const km_fit_task *task)
+{
+    while (s->restarts.count < s->options.restarts && !is_stopped(s->last_stop))
+        if (fit_once(s, task) != KM_OK) {
+            const bool is_enough = s->error.code == KM_STOPPED && s->options.checkpoint == NULL;
+            if (!is_enough || s->restarts.count == 0)
+                return s->error.code;
+            s->error = (km_error){0};
+            s->last_stop = KM_STOP_SIGNAL;
+        }
+    return KM_OK;
+}
+
 static km_code fit(story *s)
 {
-    const km_fit_task task = {.n_clusters = s->options.clusters,
-                              .tolerance = s->options.tolerance,
-                              .max_iterations = s->options.max_iterations,
-                              .exponent = s->transform.exponent,
-                              .facts = &s->facts,
-                              .method = s->plan.method,
-                              .kernel = s->plan.kernel,
-                              .observe = km_progress_observe,
-                              .context = &s->progress};
-    if (prepare_fits(s) != KM_OK)
+    const int64_t n = s->options.clusters * s->catalogue.n_features;
+    km_fit_task task = {.n_clusters = s->options.clusters,
+                        .tolerance = s->options.tolerance,
+                        .max_iterations = s->options.max_iterations,
+                        .exponent = s->transform.exponent,
+                        .facts = &s->facts,
+                        .method = s->plan.method,
+                        .kernel = s->plan.kernel,
+                        .observe = km_progress_observe,
+                        .context = &s->progress};
+    if (s->options.checkpoint != NULL)
+        task.saving = (km_saving){save_fit, s, 60 * s->options.checkpoint_interval};
+    s->progress = (km_progress){.log = &s->log, .n_restarts = s->options.restarts};
+    s->first_centers = km_allocate(n, sizeof *s->first_centers, "first centers", &s->error);
+    if (km_agree(s->comm, &s->error) != KM_OK || fit_all(s, &task) != KM_OK)
         return s->error.code;
-    for (int64_t r = 0; r < s->options.restarts; r++) {
-        km_fit next;
-        s->progress.restart = r;
-        if (seed(s, r) != KM_OK || km_fit_run(&next, &task, &s->samples, s->first_centers, s->comm,
-                                              &s->timers, &s->error) != KM_OK)
-            return s->error.code;
-        km_restarts_take(&s->restarts, &next, &s->fit);
-    }
-    if (s->options.restarts == 1)
+    if (s->fit.labels == NULL && /* it came from a checkpoint */
+        km_fit_relabel(&s->fit, &task, &s->samples, s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    if (s->restarts.count == 1)
         return KM_OK;
     return km_restarts_compare(&s->restarts, &task, &s->samples, &s->fit, s->comm, &s->error);
 }
@@ -253,8 +391,7 @@ static void warn(const story *s)
         km_warn(&s->log,
                 "not converged (%s): it stopped after %lld iteration%s; raise --max-iterations, or "
                 "--tolerance",
-                s->options.output, (long long)s->fit.n_iterations,
-                s->fit.n_iterations == 1 ? "" : "s");
+                s->options.output, (long long)s->fit.n_iterations, plural(s->fit.n_iterations));
     if (s->fit.n_empty > 0)
         km_warn(&s->log,
                 "empty clusters (%s): %lld of %lld have no rows; lower -k, which may be more than "
@@ -271,19 +408,19 @@ static void warn_of_threads(const story *s)
                 (long long)s->too_many_threads);
 }
 
-static bool is_heard(const story *s)
-{
-    return s->log.is_speaker && s->log.verbosity != KM_QUIET;
-}
-
 static void run_fit(story *s)
 {
     start_threads(s);
     warn_of_threads(s);
     if (check_outputs(s) != KM_OK || open_catalogue(s) != KM_OK || say_columns(s) != KM_OK ||
-        read_samples(s) != KM_OK || prepare_samples(s) != KM_OK || fit(s) != KM_OK ||
-        verify(s) != KM_OK || write_outputs(s) != KM_OK)
+        go_on(s) != KM_OK || read_samples(s) != KM_OK || prepare_samples(s) != KM_OK ||
+        fit(s) != KM_OK || verify(s) != KM_OK || write_outputs(s) != KM_OK) {
+        if (s->error.code == KM_STOPPED)
+            keep_position(s);
         return;
+    }
+    if (s->options.checkpoint != NULL && km_comm_rank(s->comm) == 0)
+        km_checkpoint_remove(s->options.checkpoint);
     if (is_heard(s))
         km_summary_print(&s->record, &s->report);
     warn(s);
@@ -311,6 +448,7 @@ static void run_info(story *s)
 static void free_story(story *s)
 {
     km_record_free(&s->record);
+    km_checkpoint_free(&s->checkpoint);
     km_restarts_free(&s->restarts);
     km_fit_free(&s->fit);
     free(s->first_centers);
@@ -361,7 +499,7 @@ int main(int argc, char **argv)
     int provided;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     km_h5_start();
-    story s = {.comm = MPI_COMM_WORLD, .catalogue = {.file = H5I_INVALID_HID}};
+    story s = {.comm = MPI_COMM_WORLD, .started = km_now(), .catalogue = {.file = H5I_INVALID_HID}};
     char *command = join_words(argc, argv, &s.error);
     s.record = (km_record){.options = &s.options,
                            .plan = &s.plan,
@@ -373,7 +511,10 @@ int main(int argc, char **argv)
                            .command = command != NULL ? command : "",
                            .started = (double)time(NULL)};
     const km_code code = run(&s, argc, argv);
-    if (code != KM_OK && km_comm_rank(s.comm) == 0)
+    if (code == KM_STOPPED && km_comm_rank(s.comm) == 0)
+        fprintf(stderr, "skymeans: stopped early (%s): %s; run the same command again to go on\n",
+                s.options.checkpoint, s.error.text);
+    else if (code != KM_OK && km_comm_rank(s.comm) == 0)
         fprintf(stderr, "skymeans: error: %s\n", s.error.text);
     free_story(&s);
     free(command);

@@ -66,17 +66,22 @@ typedef struct mock {
     int64_t n, d;
     double *values;      /* [n][d] */
     uint8_t *is_missing; /* [n], 1 for rows that are not used */
+    double *weights;     /* [n], or NULL: all are 1 */
 } mock;
 
 static inline mock mock_create(int64_t n, int64_t d)
 {
-    return (mock){n, d, mock_memory(n * d, sizeof(double)), mock_memory(n, 1)};
+    return (mock){.n = n,
+                  .d = d,
+                  .values = mock_memory(n * d, sizeof(double)),
+                  .is_missing = mock_memory(n, 1)};
 }
 
 static inline void mock_free(mock *data)
 {
     free(data->values);
     free(data->is_missing);
+    free(data->weights);
     *data = (mock){0};
 }
 
@@ -144,32 +149,91 @@ static inline void mock_drop_rows(mock *data)
         data->is_missing[i] = mock_uniform(18, (uint64_t)i) < 0.2;
 }
 
+/* Gives the rows whole weights from 0 to 4. */
+static inline void mock_weigh(mock *data)
+{
+    data->weights = mock_memory(data->n, sizeof *data->weights);
+    for (int64_t i = 0; i < data->n; i++)
+        data->weights[i] = floor(5 * mock_uniform(19, (uint64_t)i));
+}
+
 /* ---- samples -------------------------------------------------------------------------------- */
 
-/* The samples of this rank's slab of the data, appended in odd pieces. Free with km_samples_free.
- */
-static inline km_samples mock_samples(const mock *data, km_precision precision, MPI_Comm comm)
+/* Appends a slab of the data in odd pieces. */
+static inline void mock_append(km_samples *samples, const mock *data)
 {
     enum { PIECE = 37 };
     const int64_t d = data->d;
-    const km_rows slab = km_slab(data->n, km_comm_size(comm), km_comm_rank(comm));
-    km_samples samples;
-    km_error error = {0};
-    if (km_samples_create(&samples, precision, d, slab, &error) != KM_OK)
-        MPI_Abort(MPI_COMM_WORLD, 1);
+    const km_rows slab = samples->slab;
     char *rounded = mock_memory(PIECE * d, sizeof(double));
     km_values *features = mock_memory(d, sizeof *features);
     for (int64_t j = 0; j < d; j++)
-        features[j] = (km_values){rounded + (size_t)j * km_precision_size(precision), d};
+        features[j] = (km_values){rounded + (size_t)j * km_precision_size(samples->precision), d};
     for (int64_t done = 0; done < slab.count; done += PIECE) {
+        const int64_t row = slab.first + done;
         const int64_t count = slab.count - done < PIECE ? slab.count - done : PIECE;
-        km_round_to_precision(precision, data->values + (slab.first + done) * d, count * d,
-                              rounded);
-        km_samples_append(&samples, count, features, data->is_missing + slab.first + done);
+        km_round_to_precision(samples->precision, data->values + row * d, count * d, rounded);
+        km_samples_append(samples, count, features,
+                          data->weights != NULL ? data->weights + row : NULL,
+                          data->is_missing + row);
     }
     free(features);
     free(rounded);
+}
+
+/* The samples of this rank's slab of the data, in catalogue order, their weights settled. Free with
+ * km_samples_free. */
+static inline km_samples mock_samples_as_read(const mock *data, km_precision precision,
+                                              MPI_Comm comm)
+{
+    const km_rows slab = km_slab(data->n, km_comm_size(comm), km_comm_rank(comm));
+    km_samples samples;
+    km_error error = {0};
+    if (km_samples_create(&samples, precision, data->d, data->weights != NULL, slab, &error) !=
+        KM_OK)
+        MPI_Abort(MPI_COMM_WORLD, 1);
+    mock_append(&samples, data);
+    if (data->weights != NULL && km_weights_settle(&samples, comm, &error) != KM_OK)
+        MPI_Abort(MPI_COMM_WORLD, 1);
     return samples;
+}
+
+/* The same in the order along the curve if there are several ranks: tests that compare them with
+ * one rank compare orders as well. */
+static inline km_samples mock_samples(const mock *data, km_precision precision, MPI_Comm comm)
+{
+    km_samples samples = mock_samples_as_read(data, precision, comm);
+    km_error error = {0};
+    if (km_comm_size(comm) > 1 && km_samples_order(&samples, &error) != KM_OK)
+        MPI_Abort(MPI_COMM_WORLD, 1);
+    return samples;
+}
+
+/* The numbers of this rank's samples, those with lower rows first. The caller frees them. */
+static inline int64_t *mock_by_row(const km_samples *samples)
+{
+    int64_t *sample_of = mock_memory(samples->slab.count, sizeof *sample_of), count = 0;
+    int64_t *sorted = mock_memory(samples->n_samples, sizeof *sorted);
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        sample_of[km_samples_row(samples, i) - samples->slab.first] = i + 1;
+    for (int64_t row = 0; row < samples->slab.count; row++)
+        if (sample_of[row] > 0)
+            sorted[count++] = sample_of[row] - 1;
+    if (count != samples->n_samples)
+        MPI_Abort(MPI_COMM_WORLD, 1);
+    free(sample_of);
+    return sorted;
+}
+
+/* Facts with moments. Collective over comm; free with km_facts_free. */
+static inline km_facts mock_facts(const km_samples *samples, MPI_Comm comm)
+{
+    km_facts facts;
+    km_error error = {0};
+    if (km_facts_find_ranges(&facts, samples, comm, &error) != KM_OK ||
+        km_facts_find_moments(&facts, samples, comm, &error) != KM_OK)
+        MPI_Abort(MPI_COMM_WORLD, 1);
+    return facts;
 }
 
 /* ---- a temporary folder --------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ static km_grid *make_grids(const mock *data, int n_words)
             lowest = fmin(lowest, data->values[i * data->d + j]);
             highest = fmax(highest, data->values[i * data->d + j]);
         }
-        grids[j] = km_grid_choose(lowest, highest, data->n, n_words);
+        grids[j] = km_grid_choose(lowest, highest, 5 * data->n, n_words); /* no weight is larger */
     }
     return grids;
 }
@@ -65,7 +65,7 @@ static void assign(setting *s, const km_method *method, uint64_t round)
             centers[i] += 100;
     }
     km_round_to_precision(s->samples.precision, centers, s->k * d, s->centers);
-    s->assigner.totals.extras[KM_EXTRA_RELABELED] = 0;
+    km_assigner_reset_count(&s->assigner);
     method->assign(&s->assigner, s->centers);
     free(centers);
 }
@@ -103,21 +103,50 @@ static void naive_totals(const setting *s, km_totals *totals)
 {
     km_error error = {0};
     const int n_words = s->grids[0].n_words;
-    ck_assert(km_totals_create(totals, s->k, s->data.d, n_words, &error) == KM_OK);
+    const bool has_weights = s->samples.weights != NULL;
+    ck_assert(km_totals_create(totals, s->k, s->data.d, n_words, has_weights, &error) == KM_OK);
     for (int64_t i = 0; i < s->samples.n_samples; i++) {
         double x[16], block[KM_BLOCK] = {0};
         int64_t words[2 * KM_BLOCK];
         km_samples_get(&s->samples, i, x);
+        const int64_t weight = has_weights ? (int64_t)s->samples.weights[i] : 1;
         totals->counts[s->assigner.labels[i]]++;
+        if (has_weights)
+            totals->weights[s->assigner.labels[i]] += weight;
         for (int64_t j = 0; j < s->data.d; j++) {
             block[0] = x[j];
             km_quantise_block(&s->grids[j], block, words);
             const km_exact point =
                 n_words == 1 ? (km_exact){0, words[0]} : (km_exact){words[0], words[KM_BLOCK]};
-            km_totals_add(totals, s->assigner.labels[i], j, point, +1);
+            for (int64_t w = 0; w < weight; w++)
+                km_totals_add(totals, s->assigner.labels[i], j, point, +1);
         }
     }
     km_totals_carry(totals);
+}
+
+/* The totals of all threads of this rank. The caller frees them. */
+static int64_t *found_totals(setting *s)
+{
+    int64_t *words = mock_memory(s->assigner.totals[0].length, sizeof *words);
+    km_assigner_add_up(&s->assigner, words);
+    return words;
+}
+
+/* The count of changed labels of this rank. */
+static int64_t count_relabeled(const setting *s)
+{
+    int64_t count = 0;
+    for (int t = 0; t < s->assigner.n_threads; t++)
+        count += s->assigner.totals[t].extras[KM_EXTRA_RELABELED];
+    return count;
+}
+
+static bool is_same_total(km_exact a, km_exact b)
+{
+    a = km_carry(a);
+    b = km_carry(b);
+    return a.high == b.high && a.low == b.low;
 }
 
 static void check(setting *s, const int32_t *before)
@@ -125,16 +154,24 @@ static void check(setting *s, const int32_t *before)
     int64_t changed = 0;
     for (int64_t i = 0; i < s->samples.n_samples; i++) {
         ck_assert_int_eq(s->assigner.labels[i], naive_label(s, i));
-        changed += s->assigner.labels[i] != before[i];
+        changed += s->assigner.labels[i] != before[i] &&
+                   (s->samples.weights == NULL || s->samples.weights[i] > 0);
     }
-    ck_assert_int_eq(s->assigner.totals.extras[KM_EXTRA_RELABELED], changed);
+    ck_assert_int_eq(count_relabeled(s), changed);
     km_totals right;
     naive_totals(s, &right);
-    km_totals_carry(&s->assigner.totals);
     right.extras[KM_EXTRA_RELABELED] = changed;
-    ck_assert_int_eq(right.length, s->assigner.totals.length);
-    ck_assert(memcmp(right.words, s->assigner.totals.words,
-                     (size_t)right.length * sizeof *right.words) == 0);
+    int64_t *words = found_totals(s);
+    ck_assert_int_eq(right.length, s->assigner.totals[0].length);
+    km_totals found = right; /* the same shape */
+    found.words = words;
+    for (int64_t c = 0; c < s->k; c++)
+        for (int64_t j = 0; j < s->data.d; j++)
+            ck_assert(is_same_total(km_totals_get(&found, c, j), km_totals_get(&right, c, j)));
+    const int64_t n_sums = right.counts - right.words;
+    ck_assert(
+        memcmp(words + n_sums, right.counts, (size_t)(right.length - n_sums) * sizeof *words) == 0);
+    free(words);
     km_totals_free(&right);
 }
 
@@ -161,9 +198,11 @@ START_TEST(methods_agree_with_the_definition)
     for (const km_method *method = km_methods; method->name != NULL; method++)
         for (int p = 0; p < 2; p++)
             for (int n_words = 1; n_words <= 2; n_words++) {
-                mock data = mock_mixture(900, 3, 6, 1);
+                mock data = mock_mixture(900, 3, 6, 1), weighted = mock_mixture(700, 3, 6, 7);
                 mock_drop_rows(&data);
+                mock_weigh(&weighted);
                 check_rounds(method, data, 13, BOTH[p], n_words);
+                check_rounds(method, weighted, 13, BOTH[p], n_words);
                 check_rounds(method, mock_mixture(300, 1, 6, 2), 1, BOTH[p], n_words);
                 check_rounds(method, mock_mixture(300, 11, 6, 3), 40, BOTH[p], n_words);
             }
@@ -190,9 +229,9 @@ START_TEST(the_same_centers_change_nothing)
         setting s;
         start(&s, mock_mixture(500, 2, 5, 4), 8, KM_FLOAT64, 2, method);
         assign(&s, method, 1);
-        ck_assert_int_eq(s.assigner.totals.extras[KM_EXTRA_RELABELED], s.samples.n_samples);
+        ck_assert_int_eq(count_relabeled(&s), s.samples.n_samples);
         assign(&s, method, 1);
-        ck_assert_int_eq(s.assigner.totals.extras[KM_EXTRA_RELABELED], 0);
+        ck_assert_int_eq(count_relabeled(&s), 0);
         stop(&s, method);
     }
 }
@@ -206,8 +245,10 @@ START_TEST(no_samples_have_no_labels)
         memset(data.is_missing, 1, 100);
         start(&s, data, 3, KM_FLOAT32, 1, method);
         assign(&s, method, 1);
-        for (int64_t i = 0; i < s.assigner.totals.length; i++)
-            ck_assert_int_eq(s.assigner.totals.words[i], 0);
+        int64_t *words = found_totals(&s);
+        for (int64_t i = 0; i < s.assigner.totals[0].length; i++)
+            ck_assert_int_eq(words[i], 0);
+        free(words);
         stop(&s, method);
     }
 }

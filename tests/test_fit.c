@@ -41,7 +41,18 @@ static void problem_free(problem *p)
     free(p->first);
 }
 
-/* A fit with the labels of all ranks. */
+static km_fit_task task_of(const problem *p, const km_facts *facts)
+{
+    return (km_fit_task){.n_clusters = p->k,
+                         .tolerance = p->tolerance,
+                         .max_iterations = p->max_iterations,
+                         .exponent = p->exponent,
+                         .facts = facts,
+                         .method = &km_methods[0],
+                         .kernel = p->kernel};
+}
+
+/* A fit with the labels of all ranks, in catalogue order. */
 typedef struct outcome {
     km_fit fit;
     int32_t *labels;
@@ -49,21 +60,33 @@ typedef struct outcome {
     km_code code;
 } outcome;
 
+/* Labels of the samples of this rank in the order of their rows. */
+static int32_t *labels_by_row(const km_samples *samples, const km_fit *fit)
+{
+    int64_t *sorted = mock_by_row(samples);
+    int32_t *labels = mock_memory(samples->n_samples, sizeof *labels);
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        labels[i] = fit->labels[sorted[i]];
+    free(sorted);
+    return labels;
+}
+
 static outcome run(const problem *p, MPI_Comm comm)
 {
     outcome o = {.labels = NULL};
     km_timers timers = {{0}};
     km_error error = {0};
-    const km_fit_task task = {.n_clusters = p->k,
-                              .tolerance = p->tolerance,
-                              .max_iterations = p->max_iterations,
-                              .exponent = p->exponent,
-                              .method = &km_methods[0],
-                              .kernel = p->kernel};
     km_samples samples = mock_samples(&p->data, p->precision, comm);
+    km_facts facts = mock_facts(&samples, comm);
+    const km_fit_task task = task_of(p, &facts);
     o.code = km_fit_run(&o.fit, &task, &samples, p->first, comm, &timers, &error);
-    km_concatenate(comm, o.fit.labels, samples.n_samples, sizeof *o.labels, (void **)&o.labels,
-                   &o.n, &error);
+    if (o.code == KM_OK) {
+        int32_t *labels = labels_by_row(&samples, &o.fit);
+        km_concatenate(comm, labels, samples.n_samples, sizeof *labels, (void **)&o.labels, &o.n,
+                       &error);
+        free(labels);
+    }
+    km_facts_free(&facts);
     km_samples_free(&samples);
     return o;
 }
@@ -523,12 +546,10 @@ END_TEST
 START_TEST(squared_distances_sum_up_to_the_inertia)
 {
     problem p = problem_of(mock_mixture(500, 3, 4, 8), 4, KM_FLOAT64);
-    const km_fit_task task = {.n_clusters = p.k,
-                              .max_iterations = 300,
-                              .exponent = 2,
-                              .method = &km_methods[0],
-                              .kernel = p.kernel};
+    p.exponent = 2;
     km_samples samples = mock_samples(&p.data, p.precision, MPI_COMM_WORLD);
+    km_facts facts = mock_facts(&samples, MPI_COMM_WORLD);
+    const km_fit_task task = task_of(&p, &facts);
     km_timers timers = {{0}};
     km_error error = {0};
     km_fit fit;
@@ -542,6 +563,7 @@ START_TEST(squared_distances_sum_up_to_the_inertia)
     km_sum_double(MPI_COMM_WORLD, &sum, 1);
     ck_assert(is_close(sum, fit.inertia, 1e-12));
     km_fit_free(&fit);
+    km_facts_free(&facts);
     km_samples_free(&samples);
     problem_free(&p);
 }
@@ -859,13 +881,11 @@ START_TEST(the_observer_sees_every_iteration)
 {
     problem p = problem_of(mock_mixture(300, 2, 4, 18), 4, KM_FLOAT32);
     int64_t calls = 0;
-    const km_fit_task task = {.n_clusters = 4,
-                              .max_iterations = 300,
-                              .method = &km_methods[0],
-                              .kernel = p.kernel,
-                              .observe = count_calls,
-                              .context = &calls};
     km_samples samples = mock_samples(&p.data, p.precision, MPI_COMM_WORLD);
+    km_facts facts = mock_facts(&samples, MPI_COMM_WORLD);
+    km_fit_task task = task_of(&p, &facts);
+    task.observe = count_calls;
+    task.context = &calls;
     km_timers timers = {{0}};
     km_error error = {0};
     km_fit fit;
@@ -873,6 +893,7 @@ START_TEST(the_observer_sees_every_iteration)
                   KM_OK);
     ck_assert_int_eq(calls, fit.n_iterations);
     km_fit_free(&fit);
+    km_facts_free(&facts);
     km_samples_free(&samples);
     problem_free(&p);
 }

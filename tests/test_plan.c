@@ -58,6 +58,9 @@ START_TEST(defaults_are_the_documented_ones)
     ck_assert_int_eq(o->clusters, 8);
     ck_assert_ptr_null(o->dataset);
     ck_assert_ptr_null(o->columns);
+    ck_assert_ptr_null(o->weights);
+    ck_assert_int_eq(o->restarts, 1);
+    ck_assert_int_eq(o->threads, 0);
     ck_assert_int_eq(o->missing, KM_MISSING_DROP);
     ck_assert_int_eq(o->scale, KM_SCALE_NONE);
     ck_assert_str_eq(o->seeding, "kmeans++");
@@ -76,7 +79,8 @@ START_TEST(every_option_is_understood)
     const parsed p = parse("skymeans fit --clusters 12 --output r.h5 --dataset /t --columns a,b "
                            "--missing error --scale minmax --seeding random --seeding-rows 5000 "
                            "--random-seed 18446744073709551615 --tolerance 0 --max-iterations 7 "
-                           "--kernel reference --distances --overwrite --quiet c.h5");
+                           "--kernel reference --weights w --restarts 4 --threads 3 "
+                           "--distances --overwrite --quiet c.h5");
     const km_options *o = &p.options;
     ck_assert_msg(p.code == KM_OK, "%s", p.error.text);
     ck_assert_int_eq(o->clusters, 12);
@@ -84,6 +88,9 @@ START_TEST(every_option_is_understood)
     ck_assert_str_eq(o->output, "r.h5");
     ck_assert_str_eq(o->dataset, "/t");
     ck_assert_str_eq(o->columns, "a,b");
+    ck_assert_str_eq(o->weights, "w");
+    ck_assert_int_eq(o->restarts, 4);
+    ck_assert_int_eq(o->threads, 3);
     ck_assert_int_eq(o->missing, KM_MISSING_ERROR);
     ck_assert_int_eq(o->scale, KM_SCALE_MINMAX);
     ck_assert_str_eq(o->seeding, "random");
@@ -136,6 +143,9 @@ START_TEST(bad_values_are_refused)
         {"--columns", "''"},
         {"--seeding", "''"},
         {"--kernel", "''"},
+        {"--weights", "''"},
+        {"--restarts", "0 -1 x 1000001 '' nan 1.5"},
+        {"--threads", "0 -1 x 1025 '' nan 1.5"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char values[128], line[256];
@@ -179,11 +189,13 @@ END_TEST
 START_TEST(unknown_options_come_with_a_suggestion)
 {
     const char *const cases[][2] = {
-        {"--tolerence 1", "--tolerance"},  {"--cluster-number 3", "unknown"},
-        {"--overwite", "--overwrite"},     {"--random_seed 3", "--random-seed"},
-        {"--seding=random", "--seeding"},  {"--hlep", "--help"},
-        {"-x", "unknown option (-x)"},     {"--restarts 3", "unknown option (--restarts)"},
-        {"--weights w", "unknown option"}, {"--algorithm tree", "unknown option"},
+        {"--tolerence 1", "--tolerance"},       {"--cluster-number 3", "unknown"},
+        {"--overwite", "--overwrite"},          {"--random_seed 3", "--random-seed"},
+        {"--seding=random", "--seeding"},       {"--hlep", "--help"},
+        {"-x", "unknown option (-x)"},          {"--where x", "unknown option (--where)"},
+        {"--algorithm tree", "unknown option"}, {"--weights", "--weights"},
+        {"--restarts 0", "--restarts"},         {"--restarts 1.5", "--restarts"},
+        {"--threads 0", "--threads"},           {"--threads 1025", "--threads"},
     };
     for (int i = 0; i < 10; i++) {
         const parsed p = parse_fit(cases[i][0]);

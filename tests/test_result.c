@@ -19,14 +19,17 @@ typedef struct run {
     km_transform transform;
     double offset[N_FEATURES], factor[N_FEATURES];
     km_samples samples;
+    km_facts facts;
     km_fit fit;
     km_record record;
 } run;
 
-static void start(run *r, km_precision precision, int64_t max_iterations)
+static void start(run *r, km_precision precision, int64_t max_iterations, bool has_weights)
 {
     mock data = mock_mixture(N_ROWS, N_FEATURES, N_CLUSTERS, 5);
     mock_drop_rows(&data);
+    if (has_weights)
+        mock_weigh(&data);
     km_timers timers = {{0}};
     km_error error = {0};
     *r = (run){.options = {.output = "out.h5", .clusters = N_CLUSTERS},
@@ -35,8 +38,10 @@ static void start(run *r, km_precision precision, int64_t max_iterations)
                .factor = {1, 1, 1}};
     r->transform = (km_transform){N_FEATURES, r->offset, r->factor, 0};
     r->samples = mock_samples(&data, precision, MPI_COMM_WORLD);
+    r->facts = mock_facts(&r->samples, MPI_COMM_WORLD);
     const km_fit_task task = {.n_clusters = N_CLUSTERS,
                               .max_iterations = max_iterations,
+                              .facts = &r->facts,
                               .method = r->plan.method,
                               .kernel = r->plan.kernel};
     ck_assert_all(km_fit_run(&r->fit, &task, &r->samples, data.values, MPI_COMM_WORLD, &timers,
@@ -59,6 +64,7 @@ static void end(run *r)
 {
     km_record_free(&r->record);
     km_fit_free(&r->fit);
+    km_facts_free(&r->facts);
     km_samples_free(&r->samples);
 }
 
@@ -71,7 +77,7 @@ START_TEST(what_is_right_passes)
         for (int64_t most = 1; most <= 100; most += 33) {
             run r;
             km_error error = {0};
-            start(&r, (km_precision)precision, most);
+            start(&r, (km_precision)precision, most, most == 34);
             ck_assert_all(km_verify(&r.record, MPI_COMM_WORLD, &error) == KM_OK);
             ck_assert_all(r.record.is_verified);
             end(&r);
@@ -118,13 +124,13 @@ START_TEST(what_is_wrong_fails_and_is_named)
     } cases[] = {{spoil_label, "labels that differ"}, {spoil_size, "size of a cluster"},
                  {spoil_center, "not the mean"},      {spoil_inertia, "inertia"},
                  {spoil_checksum, "checksum"},        {spoil_missing, "rows labeled or missing"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         run r;
         km_error error = {0};
-        start(&r, KM_FLOAT64, 100);
-        cases[i].spoil(&r);
+        start(&r, KM_FLOAT64, 100, i % 2 == 1);
+        cases[i / 2].spoil(&r);
         km_verify(&r.record, MPI_COMM_WORLD, &error);
-        ck_assert_fails(error, KM_INTERNAL, cases[i].word);
+        ck_assert_fails(error, KM_INTERNAL, cases[i / 2].word);
         ck_assert_fails(error, KM_INTERNAL, "verification FAILED (out.h5)");
         ck_assert_all(!r.record.is_verified);
         end(&r);

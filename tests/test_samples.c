@@ -35,16 +35,14 @@ static void check_block(const km_samples *samples, const mock *data, int64_t blo
 {
     const int64_t left = samples->n_samples - block * KM_BLOCK;
     const int lanes = km_samples_lanes(samples, block);
-    int64_t rows[KM_BLOCK];
     ck_assert_int_eq(lanes, left < KM_BLOCK ? left : KM_BLOCK);
-    km_samples_rows(samples, block, rows);
     for (int l = 0; l < lanes; l++)
-        ck_assert_int_eq(rows[l], used[block * KM_BLOCK + l]);
+        ck_assert_int_eq(km_samples_row(samples, block * KM_BLOCK + l), used[block * KM_BLOCK + l]);
     for (int64_t j = 0; j < data->d; j++) {
         double values[KM_BLOCK];
         km_samples_load(samples, block, j, values);
         for (int l = 0; l < KM_BLOCK; l++) { /* padding repeats the last sample */
-            const int64_t row = rows[l < lanes ? l : lanes - 1];
+            const int64_t row = used[block * KM_BLOCK + (l < lanes ? l : lanes - 1)];
             ck_assert(values[l] == rounded(samples->precision, data->values[row * data->d + j]));
         }
     }
@@ -76,7 +74,7 @@ START_TEST(samples_are_the_used_rows_in_order)
             for (int drop = 0; drop < 2; drop++) {
                 if (drop)
                     mock_drop_rows(&data);
-                km_samples samples = mock_samples(&data, BOTH[p], MPI_COMM_WORLD);
+                km_samples samples = mock_samples_as_read(&data, BOTH[p], MPI_COMM_WORLD);
                 check_samples(&samples, &data);
                 km_samples_free(&samples);
             }
@@ -92,14 +90,15 @@ static km_samples append_columns(const mock *data, int64_t piece)
     km_error error = {0};
     double *columns = mock_memory(data->n * data->d, sizeof *columns);
     km_values features[8];
-    ck_assert(km_samples_create(&samples, KM_FLOAT64, data->d, (km_rows){128, data->n}, &error) ==
-              KM_OK);
+    ck_assert(km_samples_create(&samples, KM_FLOAT64, data->d, data->weights != NULL,
+                                (km_rows){128, data->n}, &error) == KM_OK);
     for (int64_t i = 0; i < data->n * data->d; i++)
         columns[i % data->d * data->n + i / data->d] = data->values[i];
     for (int64_t done = 0; done < data->n; done += piece) {
         for (int64_t j = 0; j < data->d; j++)
             features[j] = (km_values){columns + j * data->n + done, 1};
         km_samples_append(&samples, data->n - done < piece ? data->n - done : piece, features,
+                          data->weights != NULL ? data->weights + done : NULL,
                           data->is_missing + done);
     }
     free(columns);
@@ -119,14 +118,9 @@ START_TEST(pieces_of_any_size_give_the_same_samples)
         ck_assert(memcmp(other.values, whole.values,
                          (size_t)(whole.n_blocks * whole.n_features * KM_BLOCK) * sizeof(double)) ==
                   0);
-        for (int64_t b = 0; b < whole.n_blocks; b++) {
-            int64_t rows[KM_BLOCK], other_rows[KM_BLOCK];
-            km_samples_rows(&whole, b, rows);
-            km_samples_rows(&other, b, other_rows);
-            ck_assert(rows[0] >= 128);
-            ck_assert(
-                memcmp(rows, other_rows, (size_t)km_samples_lanes(&whole, b) * sizeof *rows) == 0);
-        }
+        ck_assert(memcmp(other.rows, whole.rows, (size_t)whole.n_samples * sizeof *whole.rows) ==
+                  0);
+        ck_assert_int_ge(km_samples_row(&other, 0), 128);
         km_samples_free(&other);
     }
     km_samples_free(&whole);
@@ -194,10 +188,15 @@ START_TEST(samples_that_do_not_fit_are_an_error)
 {
     km_samples samples;
     km_error error = {0};
-    ck_assert(km_samples_create(&samples, KM_FLOAT64, 1000, (km_rows){0, INT64_MAX / 2}, &error) ==
-              KM_MEMORY);
+    ck_assert(km_samples_create(&samples, KM_FLOAT64, INT64_MAX / 4096, false, (km_rows){0, 1000},
+                                &error) == KM_MEMORY);
     ck_assert_ptr_null(samples.values);
     ck_assert_ptr_nonnull(strstr(error.text, "samples"));
+    error = (km_error){0};
+    ck_assert(km_samples_create(&samples, KM_FLOAT64, 2, false, (km_rows){0, INT64_MAX / 2},
+                                &error) == KM_MEMORY);
+    ck_assert_ptr_null(samples.values);
+    ck_assert_ptr_nonnull(strstr(error.text, "use more ranks"));
 }
 END_TEST
 
@@ -205,11 +204,8 @@ END_TEST
 
 static km_facts facts_of(const mock *data, km_precision precision, MPI_Comm comm)
 {
-    km_facts facts;
-    km_error error = {0};
     km_samples samples = mock_samples(data, precision, comm);
-    ck_assert_all(km_facts_find_ranges(&facts, &samples, comm, &error) == KM_OK);
-    ck_assert_all(km_facts_find_moments(&facts, &samples, comm, &error) == KM_OK);
+    km_facts facts = mock_facts(&samples, comm);
     km_samples_free(&samples);
     return facts;
 }
@@ -351,6 +347,7 @@ static int words_for(int64_t n, double sigma_0, double sigma_1, km_precision pre
     double lowest[] = {-1, -1}, highest[] = {1, 1}, mean[] = {0, 0};
     double deviation[] = {sigma_0, sigma_1};
     const km_facts facts = {.n_samples = n,
+                            .weight = n,
                             .n_features = 2,
                             .lowest = lowest,
                             .highest = highest,
@@ -387,6 +384,7 @@ START_TEST(an_outlier_asks_for_two_words)
     double lowest = 1, highest = 1e15, mean = 1e15 / (double)n;
     double deviation = 1e15 / sqrt((double)n);
     const km_facts facts = {.n_samples = n,
+                            .weight = n,
                             .n_features = 1,
                             .lowest = &lowest,
                             .highest = &highest,
@@ -426,11 +424,7 @@ static void scaled_free(scaled *s)
 /* Facts of samples after scaling. */
 static km_facts scaled_facts(const scaled *s, MPI_Comm comm)
 {
-    km_facts facts;
-    km_error error = {0};
-    ck_assert_all(km_facts_find_ranges(&facts, &s->samples, comm, &error) == KM_OK);
-    ck_assert_all(km_facts_find_moments(&facts, &s->samples, comm, &error) == KM_OK);
-    return facts;
+    return mock_facts(&s->samples, comm);
 }
 
 START_TEST(standard_has_mean_0_and_variance_1)
@@ -561,8 +555,10 @@ START_TEST(centers_are_scaled_like_samples)
         memcpy(centers, data.values, sizeof centers);
         km_transform_centers(&s.transform, centers, 2);
         if (km_comm_rank(MPI_COMM_WORLD) == 0) { /* it has row 0: the same values as the sample */
-            km_samples_get(&s.samples, 0, working);
+            int64_t *sorted = mock_by_row(&s.samples);
+            km_samples_get(&s.samples, sorted[0], working);
             ck_assert(is_same(working, centers, 3));
+            free(sorted);
         }
         scaled_free(&s);
     }
@@ -601,7 +597,7 @@ START_TEST(scaling_has_the_same_bits_for_all_partitions)
             ck_assert(is_same(alone.transform.factor, together.transform.factor, 3));
             for (int64_t i = 0; i < together.samples.n_samples; i++) {
                 double a[3], b[3];
-                km_samples_get(&alone.samples, together.samples.slab.first + i, a);
+                km_samples_get(&alone.samples, km_samples_row(&together.samples, i), a);
                 km_samples_get(&together.samples, i, b);
                 ck_assert(is_same(a, b, 3));
             }

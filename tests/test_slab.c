@@ -83,7 +83,8 @@ static km_code read_samples(const written *w, const char *columns, km_missing mi
     int64_t bytes;
     *error = (km_error){0};
     *samples = (km_samples){0};
-    if (km_catalogue_open(&catalogue, w->path, NULL, columns, MPI_COMM_WORLD, error) != KM_OK)
+    const km_catalogue_name name = {.path = w->path, .columns = columns};
+    if (km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, error) != KM_OK)
         return error->code;
     km_catalogue_read(&catalogue, missing, MPI_COMM_WORLD, samples, &bytes, error);
     km_catalogue_close(&catalogue);
@@ -100,14 +101,12 @@ static bool is_right(const written *w, const km_samples *samples, const int64_t 
     bool is_right = samples->n_features == n_columns && samples->precision == w->precision;
     for (int64_t i = slab.first; is_right && i < slab.first + slab.count; i++) {
         double values[16];
-        int64_t rows[KM_BLOCK];
         if (w->data.is_missing[i])
             continue;
         if (sample >= samples->n_samples)
             return false;
         km_samples_get(samples, sample, values);
-        km_samples_rows(samples, sample / KM_BLOCK, rows);
-        is_right = rows[sample % KM_BLOCK] == i;
+        is_right = km_samples_row(samples, sample) == i;
         for (int64_t j = 0; j < n_columns; j++)
             is_right = is_right && values[j] == w->data.values[i * w->data.d + columns[j]];
         sample++;
@@ -230,8 +229,8 @@ START_TEST(bytes_read_are_those_of_the_slab)
     km_samples samples;
     km_error error = {0};
     int64_t bytes;
-    ck_assert_all(km_catalogue_open(&catalogue, w.path, NULL, "1:4", MPI_COMM_WORLD, &error) ==
-                  KM_OK);
+    const km_catalogue_name name = {.path = w.path, .columns = "1:4"};
+    ck_assert_all(km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, &error) == KM_OK);
     ck_assert_int_eq(catalogue.n_rows, N);
     ck_assert_int_eq(catalogue.n_features, 3);
     ck_assert_str_eq(catalogue.names[2], "3");
@@ -263,8 +262,8 @@ static km_precision precision_of(hid_t a, hid_t b)
     MPI_Barrier(MPI_COMM_WORLD);
     km_catalogue catalogue;
     km_error error = {0};
-    ck_assert_all(km_catalogue_open(&catalogue, path, NULL, "a,b", MPI_COMM_WORLD, &error) ==
-                  KM_OK);
+    const km_catalogue_name name = {.path = path, .columns = "a,b"};
+    ck_assert_all(km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, &error) == KM_OK);
     const km_precision precision = catalogue.precision;
     km_catalogue_close(&catalogue);
     mock_folder_remove(&folder);
@@ -463,7 +462,8 @@ static void check_refused(const char *path, const char *table, const char *colum
     km_catalogue catalogue;
     km_error error = {0};
     const int64_t n_handles = mock_open_handles();
-    km_catalogue_open(&catalogue, path, table, columns, MPI_COMM_WORLD, &error);
+    const km_catalogue_name name = {.path = path, .table = table, .columns = columns};
+    km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, &error);
     ck_assert_fails(error, code, word);
     ck_assert_all(is_agreed(&error));
     ck_assert_int_eq(mock_open_handles(), n_handles);

@@ -112,8 +112,8 @@ START_TEST(totals_of_ranks_merge_exactly)
     for (int n_words = 1; n_words <= 2; n_words++) {
         const km_grid grid = km_grid_choose(-1e9, 1e9, N, n_words);
         km_totals all, mine;
-        ck_assert_all(km_totals_create(&all, K, 1, n_words, &error) == KM_OK);
-        ck_assert_all(km_totals_create(&mine, K, 1, n_words, &error) == KM_OK);
+        ck_assert_all(km_totals_create(&all, K, 1, n_words, false, &error) == KM_OK);
+        ck_assert_all(km_totals_create(&mine, K, 1, n_words, false, &error) == KM_OK);
         for (int i = 0; i < N; i++) {
             const double value = random_in((uint64_t)i, -1e9, 1e9);
             const km_exact point = sum_points(&grid, &value, 1);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench.py [--work W1,W4] [--runs N] [--converge]: skymeans against the peers that Debian packages.
+"""bench.py [--work sums,W1,W4] [--runs N] [--converge]: skymeans against the peers that Debian packages.
 
 Six workloads are generated once, with fixed seeds, below build/bench: mixtures of k/2 round clouds
 of float32 and 10 % of uniform background, in no order. Every contestant starts from the same first
@@ -82,10 +82,12 @@ def find_work(name):
 # ---- contestants: each gives (seconds, whole seconds or None, inertia, iterations)
 
 
-def run_skymeans(work, ranks, threads, converge, first=None, iterations=ITERATIONS):
+def run_skymeans(
+    work, ranks, threads, converge=False, first=None, iterations=ITERATIONS, program=PROGRAM
+):
     path = os.path.join(FOLDER, work + ".h5")
     result, metrics = (os.path.join(FOLDER, "result" + end) for end in (".h5", ".json"))
-    command = [PROGRAM, "fit", path, "-d", "x", "-k", str(WORKS[work][2]), "-o", result]
+    command = [program, "fit", path, "-d", "x", "-k", str(WORKS[work][2]), "-o", result]
     command += ["--metrics", metrics, "--overwrite", "--quiet", "--threads", str(threads)]
     command += ["--seeding", (first or first_centers(path)) + ":/centers"]
     if not converge:
@@ -101,6 +103,7 @@ def run_skymeans(work, ranks, threads, converge, first=None, iterations=ITERATIO
     seconds = sum(phases[p]["max"] for p in ("order", "assign", "reduce", "update"))
     return {
         "seconds": seconds,
+        "iterating": seconds - phases["order"]["max"],
         "whole": whole,
         "inertia": record["result"]["inertia"],
         "iterations": record["result"]["n_iterations"],
@@ -118,7 +121,7 @@ def run_peer(work, peer, converge):
     found = json.loads(done.stdout)
     if "centers" in found:  # the peer tells no inertia of its last centers
         centers = found.pop("centers")
-        found["inertia"] = run_skymeans(work, 1, 2, False, centers, 1)["first_inertia"]
+        found["inertia"] = run_skymeans(work, 1, 2, first=centers, iterations=1)["first_inertia"]
     return found
 
 
@@ -211,9 +214,28 @@ def print_work(work, results):
     print(f"  from 1 to 2 threads {one / two:.2f}x, from 1 to 2 ranks {one / ranks:.2f}x", flush=True)
 
 
+def bench_sums(runs):
+    """What exact sums cost an iteration of W1, against a build with sums in doubles."""
+    find_work("W1")
+    builds = {
+        "doubles": "build/sums-plain/skymeans",
+        "exact, one word": PROGRAM,
+        "exact, two words": "build/sums-two/skymeans",
+    }
+    seconds = {name: [] for name in builds}
+    for _ in range(runs):
+        for name, program in builds.items():
+            seconds[name].append(run_skymeans("W1", 1, 1, program=program)["iterating"])
+    plain = statistics.median(seconds["doubles"])
+    print("\nsums on W1, 1 rank x 1 thread: seconds of 20 iterations")
+    for name, values in seconds.items():
+        median = statistics.median(values)
+        print(f"  {name:24} {median:9.3f} {100 * (median / plain - 1):+7.1f} %", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--work", default=",".join(WORKS))
+    parser.add_argument("--work", default="sums," + ",".join(WORKS))
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--converge", action="store_true")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
@@ -222,6 +244,9 @@ def main():
         act_as_peer(arguments.work, arguments.peer, arguments.converge)
         return
     for work in arguments.work.split(","):
+        if work == "sums":
+            bench_sums(arguments.runs)
+            continue
         find_work(work)
         contestants = list_contestants(work, arguments.converge)
         results = {name: [] for name in contestants}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh [lint]: sees that everything is there to build and test skymeans (with "lint": and to
-# check the style of its sources). On Debian and its like it installs what is missing, as root or,
+# deps.sh [lint|bench]: sees that everything is there to build and test skymeans (with "lint": and to
+# check the style of its sources; with "bench": and the peers to measure it against). On Debian and its like it installs what is missing, as root or,
 # with a person at the terminal, through sudo; elsewhere it prints the line to run, and stops.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config librandom123-dev '
 packages=$packages'python3-h5py python3-astropy python3-matplotlib python3-sklearn'
 lint_packages='clang-format cppcheck shellcheck pyflakes3'
+bench_packages='python3-faiss'
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
@@ -27,6 +28,9 @@ missing() {
     has_header Random123/philox.h || echo Random123
     tools/find-python.sh h5py numpy astropy matplotlib sklearn >/dev/null 2>&1 ||
         echo 'Python with h5py, astropy, matplotlib, scikit-learn'
+    if [ "${1:-}" = bench ]; then
+        tools/find-python.sh h5py sklearn faiss >/dev/null 2>&1 || echo 'FAISS for Python'
+    fi
     [ "${1:-}" = lint ] || return 0
     for program in clang-format cppcheck shellcheck pyflakes3; do
         has_program $program || echo $program
@@ -36,6 +40,7 @@ missing() {
 what=$(missing "$@")
 [ -n "$what" ] || exit 0
 [ "${1:-}" = lint ] && packages="$packages $lint_packages"
+[ "${1:-}" = bench ] && packages="$packages $bench_packages"
 install="apt-get install -y --no-install-recommends $packages"
 
 if has_program apt-get && [ "$(id -u)" = 0 ]; then

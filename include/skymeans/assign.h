@@ -11,17 +11,24 @@
 #include "skymeans/samples.h"
 #include "skymeans/sums.h"
 
+/* How much was compared, whatever time it took: samples with centers, and boxes with centers. */
+typedef struct km_work {
+    int64_t distances, box_tests;
+} km_work;
+
 /* What every method works on, and what it leaves. */
 typedef struct km_assigner {
     const km_samples *samples;
     const km_kernel *kernel;
     int64_t n_clusters;
     const km_grid *grids; /* [d] */
-    int32_t *labels;      /* [n_samples]; -1 before the first assignment */
+    int32_t *labels;      /* [n_blocks * KM_BLOCK]; -1 before the first assignment */
     km_totals *totals;    /* [n_threads], parts of this rank's totals, which are their sum; of
-                             extras[KM_EXTRA_RELABELED], too, which counts changed labels */
+                             extras[KM_EXTRA_RELABELED], too, which counts changed labels of
+                             samples with weight */
     int n_threads;
-    void *state;          /* of the method */
+    km_work done; /* in all assignments so far */
+    void *state;  /* of the method */
 } km_assigner;
 
 /* A row in the table of methods. */
@@ -55,5 +62,9 @@ void km_assigner_add_up(km_assigner *assigner, int64_t *words);
 /* Gives the samples of a block new labels and moves them between the totals of the thread that
  * calls. For methods. */
 void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels);
+
+/* The same for the samples whose bit in `changed` is set; all others have their labels already. */
+void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t changed,
+                              const int32_t *labels);
 
 #endif

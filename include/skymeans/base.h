@@ -26,6 +26,7 @@ typedef enum km_code {
     KM_DATA = 3,     /* the contents of a file */
     KM_SYSTEM = 4,   /* files, folders, disks */
     KM_MEMORY = 5,
+    KM_STOPPED = 75, /* not an error: asked to stop, and the same command can go on */
 } km_code;
 
 enum { KM_PATH_SIZE = 4096 }; /* longest file name, with its folders */
@@ -202,6 +203,7 @@ typedef enum km_phase {
     KM_PHASE_REDUCE,
     KM_PHASE_UPDATE,
     KM_PHASE_WRITE,
+    KM_PHASE_CHECKPOINT,
     KM_N_PHASES
 } km_phase;
 
@@ -217,6 +219,19 @@ double km_now(void);
 
 /* Adds the time since `start` to a phase and returns the time now, the start of the next one. */
 double km_timer_add(km_timers *timers, km_phase phase, double start);
+
+/* ---- stopping in time --------------------------------------------------------------------------
+ */
+
+/* Why a run should come to an end soon. */
+typedef enum km_stop_wish { KM_WISH_NONE, KM_WISH_SIGNAL, KM_WISH_TIME } km_stop_wish;
+
+/* From now on the first SIGTERM, SIGINT, SIGUSR1 or SIGUSR2 is a wish to stop, a second one ends
+ * the process at once; `deadline` is a time of km_now(), or INFINITY. */
+void km_stop_watch(double deadline);
+
+/* This rank's wish; `margin` is the time that is needed until one is asked again. */
+km_stop_wish km_stop_wanted(double margin);
 
 /* ---- messages ----------------------------------------------------------------------------------
  */

@@ -69,8 +69,8 @@ typedef struct km_catalogue {
     km_precision precision;        /* by the types of the features */
     km_column *features;           /* [n_features] */
     bool has_weights;
-    km_column weights;             /* the column of the samples' weights, if there is one */
-    const char **names;            /* [n_features], those of the features */
+    km_column weights;  /* the column of the samples' weights, if there is one */
+    const char **names; /* [n_features], those of the features */
     hid_t file;
     km_source *sources; /* of the features, and then one of the weights */
     int64_t n_sources;

@@ -15,7 +15,7 @@ typedef struct km_iteration {
     int64_t number;    /* from 1 */
     double inertia;    /* sum of squared distances to the centers that the assignment used */
     double shift;      /* sum of the squared shifts of the centers in the update */
-    int64_t relabeled; /* samples whose label the assignment changed */
+    int64_t relabeled; /* samples with weight whose label the assignment changed */
     double seconds;    /* wall, of this rank; after the fit the maximum over ranks */
 } km_iteration;
 
@@ -24,10 +24,30 @@ typedef enum km_stop {
     KM_STOP_TOLERANCE,      /* the centers moved less than the tolerance */
     KM_STOP_NO_CHANGE,      /* no label changed */
     KM_STOP_MAX_ITERATIONS, /* the limit came first */
+    KM_STOP_SIGNAL,         /* asked to by a signal */
+    KM_STOP_TIME,           /* the time was up */
 } km_stop;
 
 const char *km_stop_name(km_stop stop);
 bool km_stop_is_converged(km_stop stop);
+
+/* Where a fit stands between two iterations; the same on all ranks. Labels, totals and whatever a
+ * method knows come back by repeating the last assignment. */
+typedef struct km_fit_state {
+    int64_t n_iterations;  /* done; 0: it has not begun, and the rest does not matter */
+    int n_words;           /* of the sums */
+    double *used;          /* [k][d], rounded centers that the last assignment used */
+    double *centers;       /* [k][d], where the update after it moved them */
+    km_iteration *history; /* [n_iterations] */
+} km_fit_state;
+
+/* How a fit is saved; all NULL or 0 if it isn't. */
+typedef struct km_saving {
+    /* Saves a fit on its way. Collective; errors are agreed. */
+    km_code (*save)(void *context, const km_fit_state *state, km_error *error);
+    void *context;
+    double interval; /* seconds between two of them */
+} km_saving;
 
 /* What a fit is asked to do; equal on all ranks. */
 typedef struct km_fit_task {
@@ -41,6 +61,8 @@ typedef struct km_fit_task {
     /* Called on every rank after each iteration; may be NULL. */
     void (*observe)(void *context, const km_iteration *iteration);
     void *context;
+    km_saving saving;
+    const km_fit_state *resume; /* where to go on, instead of the first centers; or NULL */
 } km_fit_task;
 
 /* What comes out. Labels and inertia belong to the centers. */
@@ -58,12 +80,19 @@ typedef struct km_fit {
     int64_t n_empty; /* clusters without weight: more clusters than distinct samples */
 } km_fit;
 
-/* Fits from the first centers [k][d], working values. Collective over comm: all ranks pass their
- * own samples and else the same; results but labels are the same bits on all. Adds to the timers'
- * assign, reduce and update. KM_MEMORY, agreed; on success free with km_fit_free. */
+/* Fits from the first centers [k][d], working values. When a rank wishes to stop (km_stop_wanted),
+ * all finish the iteration; then the fit is saved and KM_STOPPED, or, if it can't be, ends there.
+ * Collective over comm: all ranks pass their own samples and else the same; results but labels are
+ * the same bits on all. Adds to the timers' assign, reduce and update. KM_MEMORY, agreed; on
+ * success free with km_fit_free. */
 km_code km_fit_run(km_fit *fit, const km_fit_task *task, const km_samples *samples,
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error);
 void km_fit_free(km_fit *fit);
+
+/* Makes the labels of a fit that has only its centers, by the same assignment that gave them first.
+ * Collective over comm; errors are agreed. */
+km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, const km_samples *samples,
+                       MPI_Comm comm, km_error *error);
 
 /* Several fits of the same samples, and how well they agree with the best of them. */
 typedef struct km_restarts {
@@ -92,8 +121,8 @@ km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task,
                             const km_samples *samples, const km_fit *best, MPI_Comm comm,
                             km_error *error);
 
-/* The distances of a block of this rank's samples to their centers, KM_BLOCK of them, in the space of
- * the fit. */
+/* The distances of a block of this rank's samples to their centers, KM_BLOCK of them, in the space
+ * of the fit. */
 void km_fit_distances(const km_fit *fit, const km_samples *samples, const km_kernel *kernel,
                       int exponent, int64_t block, double *distances);
 

@@ -39,6 +39,57 @@ typedef void km_measure(const void *block, const double *centers, int64_t n_feat
 typedef void km_approach(const void *block, const void *center, int64_t n_features,
                          km_distances *nearest2);
 
+/* Boxes come in sets of as many as have one parent in a tree of boxes; each has its lane. */
+enum { KM_SIBLINGS = 16 };
+
+/* Which of n centers can be the nearest one of a point in a box, for each box of a set.
+ *
+ * boxes [2][d][KM_SIBLINGS] are lowest and highest values, centers [n][d]; kept[c] gets a bit for
+ * each box in which center c stays. A center leaves a box only if the canonical distance prefers
+ * the center nearest to the middle of the box to it, everywhere in the box, and by more than
+ * margins[box], the difference of the distances (not squared); `margins` may be NULL: 0. Kernels
+ * may differ in what they keep. Nothing may overflow: see km_filter_is_safe. `work` is room for
+ * km_filter_room(d, n) values, aligned for vectors. */
+typedef void km_filter(const void *boxes, const void *centers, int64_t n_features,
+                       int64_t n_centers, const double *margins, void *work, uint16_t *kept);
+
+static inline int64_t km_filter_room(int64_t n_features, int64_t n_centers)
+{
+    return (n_centers + 3 * n_features) * KM_SIBLINGS;
+}
+
+/* The slack of a comparison of distances in units of epsilon times (the squared distance from the
+ * middle of the box to the center, plus the squared half diagonal of the box), for d features.
+ *
+ * With q and p the squared distances of the middle m to the center c and to its rival z, p <= q, e
+ * the half widths and h2 = sum e^2, every x in the box has
+ *     |x-c|^2 - |x-z|^2 = q - p - 2 (x-m)(c-z) >= a = q - p - 2 sum e_j |c_j - z_j|,
+ * and both squared distances are at most 2 (q + h2). A canonical squared distance has d + 2
+ * relative errors of at most epsilon, so two of them compare rightly if a > 4 (d+2) epsilon (q +
+ * h2). In a itself, q and p have d + 2 errors each, 2 (d+2) epsilon q together; each of the d + 1
+ * subtractions rounds something that is at most 3 (q + h2), since 2 sum e_j |c_j - z_j| <= 4
+ * sqrt(h2 q); e_j and c_j - z_j add 4 epsilon (q + h2). The sum is below (9 d + 19) epsilon (q +
+ * h2); what is left to 16 (d + 4) covers higher orders, the rounding of the slack itself, and
+ * margins (assign/budgets.c). Denormal numbers round absolutely: at most 16 (d + 4) times, by half
+ * the smallest number. */
+#define KM_FILTER_SLACK(d) (16.0 * ((double)(d) + 4))
+
+/* The nearest of some centers for the samples of a block: centers [][d], of which chosen[0 ...
+ * n-1], ascending, are compared; the label is number[i] of the nearest center i. `old` and `labels`
+ * are [KM_BLOCK]; returns a bit for each sample whose label is not the old one. `gap`, if not NULL,
+ * gets a lower bound of the difference, over the samples, of the distances (not squared) to the
+ * second nearest and to the nearest of them. */
+typedef uint64_t km_nearest_listed(const void *block, const void *centers, int64_t n_features,
+                                   const int32_t *numbers, const int32_t *chosen, int64_t n_chosen,
+                                   const int32_t *old, int32_t *labels, double *gap);
+
+/* What a gap leaves to rounding: the part of the larger distance (for d features, in epsilons). A
+ * canonical squared distance has d + 2 errors, its root half of that and one more; the gap of two
+ * takes 2 (d/2 + 2). Another 2 (d+2) make sure that canonical distances compare rightly as long as
+ * something of the gap is left, since |x-c| - |x-a| > r (|x-c| + |x-a|) says the same of squares.
+ */
+#define KM_GAP_SLACK(d) (8.0 * ((double)(d) + 2))
+
 /* Functions by km_precision, that of the samples. Blocks are aligned for vectors; nothing else need
  * be but for km_distances. */
 typedef struct km_kernel {
@@ -47,6 +98,8 @@ typedef struct km_kernel {
     km_nearest *nearest[2];
     km_measure *measure[2];
     km_approach *approach[2];
+    km_filter *filter[2];
+    km_nearest_listed *nearest_listed[2];
 } km_kernel;
 
 /* The table of kernels, plainest first, ended by a NULL name. The first, `reference`, defines what

@@ -18,17 +18,21 @@ typedef struct km_options {
     int64_t clusters;
     const char *weights; /* NULL: all 1 */
     int64_t missing;     /* km_missing */
-    int64_t scale;   /* km_scaling */
+    int64_t scale;       /* km_scaling */
     const char *seeding;
     int64_t seeding_rows; /* 0: max(100 000, 16 k); INT64_MAX: all */
     uint64_t random_seed;
     int64_t restarts;
     double tolerance;
     int64_t max_iterations;
+    const char *algorithm; /* "auto", or the name of a method */
     const char *kernel;
-    int64_t threads;     /* of a rank; 0: by OMP_NUM_THREADS or its cores */
-    const char *metrics; /* NULL: none */
-    int64_t ranks;       /* that --dry-run plans for; 0: as many as there are */
+    const char *checkpoint;     /* NULL: none */
+    double checkpoint_interval; /* minutes */
+    double max_hours;           /* 0: no limit */
+    int64_t threads;            /* of a rank; 0: by OMP_NUM_THREADS or its cores */
+    const char *metrics;        /* NULL: none */
+    int64_t ranks;              /* that --dry-run plans for; 0: as many as there are */
     bool distances, overwrite, verify, dry_run, quiet, verbose;
 } km_options;
 

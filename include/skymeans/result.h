@@ -31,9 +31,9 @@ typedef struct km_record {
     bool is_verified;       /* --verify PASSED */
 } km_record;
 
-/* Completes a record from its first part: centers in the units of the features, labels and distances
- * row by row, and the checksum.
- * Collective; errors are agreed. Free with km_record_free. */
+/* Completes a record from its first part: centers in the units of the features, labels and
+ * distances row by row, and the checksum. Collective; errors are agreed. Free with km_record_free.
+ */
 km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error);
 void km_record_free(km_record *record);
 
@@ -42,6 +42,33 @@ uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm co
 
 /* The hash of all features of all samples, the same for any number of ranks. Collective. */
 uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm);
+
+/* ---- checkpoints --------------------------------------------------------------------------------
+ */
+
+/* All that a run needs to go on, on any number of ranks: fits done, and the one on its way. */
+typedef struct km_checkpoint {
+    bool has_features_hash; /* false if it was stopped before the catalogue was read */
+    uint64_t features_hash;
+    km_fit_state state;    /* of the next fit */
+    km_restarts *restarts; /* fits done; created by the caller */
+    km_fit *best;          /* the best of them, without labels */
+} km_checkpoint;
+
+/* Writes a checkpoint; the one before becomes PATH.prev once this one has been read back. The
+ * record tells the question: options, plan and catalogue. Collective; errors are agreed. */
+km_code km_checkpoint_write(const char *path, km_checkpoint *checkpoint, const km_record *record,
+                            MPI_Comm comm, km_error *error);
+
+/* Reads a checkpoint, if there is one, or PATH.prev when it is damaged or missing. KM_DATA if it is
+ * one of another question, which is said, of a newer version, or damaged with none before it.
+ * Collective; errors are agreed. Free the state with km_checkpoint_free. */
+km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const km_record *record,
+                           const km_log *log, MPI_Comm comm, bool *is_found, km_error *error);
+void km_checkpoint_free(km_checkpoint *checkpoint);
+
+/* Removes both files. By one rank. */
+void km_checkpoint_remove(const char *path);
 
 /* Writes the result beside its final name, reads it back and compares; the caller publishes it.
  * Collective; errors are agreed. */

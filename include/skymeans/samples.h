@@ -98,9 +98,9 @@ typedef struct km_facts {
     km_double2 squares; /* sum over samples and features of (x - mid-range)^2 */
 } km_facts;
 
-/* First the number of samples with weight and the ranges, then means, variances and squares. Collective over
- * comm, with at least one sample on some rank. KM_MEMORY on all ranks, and nothing to free, when
- * the first fails. */
+/* First the number of samples with weight and the ranges, then means, variances and squares.
+ * Collective over comm, with at least one sample on some rank. KM_MEMORY on all ranks, and nothing
+ * to free, when the first fails. */
 km_code km_facts_find_ranges(km_facts *facts, const km_samples *samples, MPI_Comm comm,
                              km_error *error);
 km_code km_facts_find_moments(km_facts *facts, const km_samples *samples, MPI_Comm comm,

@@ -18,7 +18,7 @@ typedef struct km_seeding_task {
     int64_t n_clusters;            /* at most the number of samples of all ranks */
     int64_t n_rows;                /* samples that kmeans++ draws from; INT64_MAX: all */
     uint64_t random_seed;
-    int64_t restart; /* each has random numbers of its own */
+    int64_t restart;  /* each has random numbers of its own */
     const char *file; /* where centers are read from, or NULL */
     MPI_Comm comm;
 } km_seeding_task;

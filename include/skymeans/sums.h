@@ -85,8 +85,11 @@ typedef struct km_totals {
 
 /* What rides along in an iteration's sum over ranks. */
 enum {
-    KM_EXTRA_RELABELED, /* samples whose label changed */
+    KM_EXTRA_RELABELED, /* samples with weight whose label changed */
     KM_EXTRA_FAILED,    /* ranks on which something failed since the last sum */
+    KM_EXTRA_SIGNALED,  /* ranks that got a signal to stop */
+    KM_EXTRA_TIME_UP,   /* ranks that have no time for another iteration */
+    KM_EXTRA_SAVE,      /* is it time for a checkpoint? */
     KM_N_EXTRAS
 };
 

@@ -7,6 +7,7 @@
 
 const km_method km_methods[] = {
     {"lloyd", NULL, km_assign_lloyd, NULL},
+    {"tree", km_tree_create, km_tree_assign, km_tree_free},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -21,8 +22,8 @@ static void free_totals(km_totals *totals, int n_threads)
 static km_totals *create_totals(const km_assigner *assigner, const km_grid *grids, km_error *error)
 {
     const km_samples *samples = assigner->samples;
-    km_totals *totals = km_allocate_zeroed(assigner->n_threads, sizeof *totals,
-                                           "sums of the clusters", error);
+    km_totals *totals =
+        km_allocate_zeroed(assigner->n_threads, sizeof *totals, "sums of the clusters", error);
     for (int t = 0; t < assigner->n_threads && error->code == KM_OK; t++)
         km_totals_create(&totals[t], assigner->n_clusters, samples->n_features, grids[0].n_words,
                          samples->weights != NULL, error);
@@ -42,11 +43,12 @@ km_code km_assigner_create(km_assigner *assigner, const km_method *method, const
                               .n_clusters = k,
                               .grids = grids,
                               .n_threads = km_threads()};
-    assigner->labels = km_allocate(samples->n_samples, sizeof *assigner->labels, "labels", error);
+    const int64_t n_labels = samples->n_blocks * KM_BLOCK;
+    assigner->labels = km_allocate(n_labels, sizeof *assigner->labels, "labels", error);
     assigner->totals = create_totals(assigner, grids, error);
     if (error->code == KM_OK) {
 #pragma omp parallel for
-        for (int64_t i = 0; i < samples->n_samples; i++)
+        for (int64_t i = 0; i < n_labels; i++)
             assigner->labels[i] = -1;
         if (method->create != NULL)
             method->create(assigner, error);
@@ -73,38 +75,6 @@ static uint64_t find_changed(const int32_t *old, const int32_t *new, int lanes)
     return changed;
 }
 
-static km_exact point_of(const int64_t *words, int lane, int n_words)
-{
-    return n_words == 1 ? (km_exact){0, words[lane]}
-                        : (km_exact){words[lane], words[KM_BLOCK + lane]};
-}
-
-/* Moves the changed samples of a block between clusters, feature by feature; -1 is no cluster. */
-static void move_changed(const km_assigner *assigner, km_totals *totals, int64_t block,
-                         uint64_t changed, const int32_t *old, const int32_t *new)
-{
-    const km_samples *samples = assigner->samples;
-    const double *weights = samples->weights != NULL ? samples->weights + block * KM_BLOCK : NULL;
-    for (int64_t j = 0; j < samples->n_features; j++) {
-        double values[KM_BLOCK];
-        int64_t words[2 * KM_BLOCK];
-        km_samples_load(samples, block, j, values);
-        km_quantise_block(&assigner->grids[j], values, words);
-        for (uint64_t left = changed; left != 0; left &= left - 1) {
-            const int l = __builtin_ctzll(left);
-            km_exact point = point_of(words, l, totals->n_words);
-            if (weights != NULL)
-                point = km_weigh(point, (int64_t)weights[l], totals->n_words);
-            if (old[l] >= 0)
-                km_totals_add(totals, old[l], j, point, -1);
-            km_totals_add(totals, new[l], j, point, +1);
-        }
-    }
-    totals->n_pending += KM_BLOCK;
-    if (totals->n_pending >= KM_CARRY_AFTER)
-        km_totals_carry(totals);
-}
-
 /* The sums that belong to the labels, on the assigner's grids. */
 static void sum_up(const km_assigner *assigner, km_totals *all)
 {
@@ -113,7 +83,8 @@ static void sum_up(const km_assigner *assigner, km_totals *all)
 #pragma omp parallel for
     for (int64_t b = 0; b < assigner->samples->n_blocks; b++) {
         const uint64_t used = UINT64_MAX >> (KM_BLOCK - km_samples_lanes(assigner->samples, b));
-        move_changed(assigner, &all[km_thread()], b, used, none, assigner->labels + b * KM_BLOCK);
+        km_move_samples(assigner, &all[km_thread()], b, used, none,
+                        assigner->labels + b * KM_BLOCK);
     }
 }
 
@@ -138,19 +109,6 @@ void km_assigner_reset_count(km_assigner *assigner)
         assigner->totals[t].extras[KM_EXTRA_RELABELED] = 0;
 }
 
-void km_assigner_add_up(km_assigner *assigner, int64_t *words)
-{
-    const km_totals *totals = assigner->totals;
-    for (int t = 0; t < assigner->n_threads; t++)
-        km_totals_carry(&assigner->totals[t]);
-#pragma omp parallel for
-    for (int64_t i = 0; i < totals[0].length; i++) {
-        words[i] = 0;
-        for (int t = 0; t < assigner->n_threads; t++)
-            words[i] = km_add_wrapped(words[i], +1, totals[t].words[i]);
-    }
-}
-
 /* Adds a sample to the counts of a cluster, or takes it away. */
 static void count(const km_samples *samples, km_totals *totals, int64_t block, int lane,
                   int32_t label, int sign)
@@ -162,20 +120,27 @@ static void count(const km_samples *samples, km_totals *totals, int64_t block, i
 
 void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels)
 {
+    const int32_t *old = assigner->labels + block * KM_BLOCK;
+    km_assigner_relabel_some(assigner, block, find_changed(old, labels, KM_BLOCK), labels);
+}
+
+void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t changed,
+                              const int32_t *labels)
+{
     const km_samples *samples = assigner->samples;
-    const int lanes = km_samples_lanes(samples, block);
     int32_t *old = assigner->labels + block * KM_BLOCK;
-    const uint64_t changed = find_changed(old, labels, lanes);
+    changed &= UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, block));
     if (changed == 0)
         return;
     km_totals *totals = &assigner->totals[km_thread()];
-    move_changed(assigner, totals, block, changed, old, labels);
+    km_move_samples(assigner, totals, block, changed, old, labels);
     for (uint64_t left = changed; left != 0; left &= left - 1) {
         const int l = __builtin_ctzll(left);
         if (old[l] >= 0)
             count(samples, totals, block, l, old[l], -1);
         count(samples, totals, block, l, labels[l], +1);
         old[l] = labels[l];
-        totals->extras[KM_EXTRA_RELABELED]++;
+        totals->extras[KM_EXTRA_RELABELED] +=
+            samples->weights == NULL || samples->weights[block * KM_BLOCK + l] > 0;
     }
 }

@@ -14,4 +14,5 @@ void km_assign_lloyd(km_assigner *assigner, const void *centers)
                 labels, &distances2);
         km_assigner_relabel(assigner, b, labels);
     }
+    assigner->done.distances += samples->n_blocks * KM_BLOCK * assigner->n_clusters;
 }

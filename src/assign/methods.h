@@ -1,9 +1,18 @@
-/* The functions behind the table of methods. */
+/* The functions behind the table of methods, and what they share. */
 #ifndef SKYMEANS_ASSIGN_METHODS_H
 #define SKYMEANS_ASSIGN_METHODS_H
 
 #include "skymeans/assign.h"
 
+/* Moves the changed samples of a block from the totals of their old clusters to those of the new
+ * ones, feature by feature; -1 is no cluster. Labels and counts stay. */
+void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t block,
+                     uint64_t changed, const int32_t *old, const int32_t *new);
+
 void km_assign_lloyd(km_assigner *assigner, const void *centers);
+
+km_code km_tree_create(km_assigner *assigner, km_error *error);
+void km_tree_assign(km_assigner *assigner, const void *centers);
+void km_tree_free(km_assigner *assigner);
 
 #endif

@@ -5,9 +5,15 @@
 const char *km_phase_name(km_phase phase)
 {
     static const char *const names[KM_N_PHASES] = {
-        [KM_PHASE_OPEN] = "open",     [KM_PHASE_READ] = "read",     [KM_PHASE_ORDER] = "order",
-        [KM_PHASE_SEED] = "seed",     [KM_PHASE_ASSIGN] = "assign", [KM_PHASE_REDUCE] = "reduce",
-        [KM_PHASE_UPDATE] = "update", [KM_PHASE_WRITE] = "write",
+        [KM_PHASE_OPEN] = "open",
+        [KM_PHASE_READ] = "read",
+        [KM_PHASE_ORDER] = "order",
+        [KM_PHASE_SEED] = "seed",
+        [KM_PHASE_ASSIGN] = "assign",
+        [KM_PHASE_REDUCE] = "reduce",
+        [KM_PHASE_UPDATE] = "update",
+        [KM_PHASE_WRITE] = "write",
+        [KM_PHASE_CHECKPOINT] = "checkpoint",
     };
     return names[phase];
 }

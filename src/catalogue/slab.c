@@ -198,6 +198,8 @@ static km_code read_slab(struct reader *reader, km_missing missing, MPI_Comm com
         if (i < n_pieces)
             rows = piece_of_slab(reader, slab, first_piece + i);
         read_piece(reader, rows, bytes_read, error);
+        if (km_stop_wanted(0) != KM_WISH_NONE)
+            km_fail(error, KM_STOPPED, "while reading the catalogue");
         if (km_agree(comm, error) != KM_OK)
             return error->code;
         find_missing(reader, rows.count);

@@ -12,6 +12,8 @@ static const struct {
     [KM_STOP_TOLERANCE] = {"tolerance", true},
     [KM_STOP_NO_CHANGE] = {"no label changed", true},
     [KM_STOP_MAX_ITERATIONS] = {"max-iterations", false},
+    [KM_STOP_SIGNAL] = {"signal", false},
+    [KM_STOP_TIME] = {"time limit", false},
 };
 
 const char *km_stop_name(km_stop stop)
@@ -45,12 +47,20 @@ static void end(running *run)
     free(run->rounded);
 }
 
+static bool is_resumed(const running *run)
+{
+    return run->task->resume != NULL && run->task->resume->n_iterations > 0;
+}
+
 static km_code begin(running *run, km_fit *fit, const double *first_centers, km_error *error)
 {
     const km_samples *samples = run->samples;
     const int64_t k = run->task->n_clusters, d = samples->n_features;
     run->facts = run->task->facts;
+    run->saved = km_now();
     run->grids = km_facts_choose_grids(run->facts, samples->precision, error);
+    if (run->grids != NULL && is_resumed(run) && run->task->resume->n_words == 2)
+        km_facts_make_grids(run->facts, 2, run->grids);
     run->centers = km_allocate(k * d, sizeof(double), "centers", error);
     fit->previous = km_allocate(k * d, sizeof(double), "centers", error);
     run->used = km_allocate_zeroed(k * d, sizeof(double), "centers", error);
@@ -61,7 +71,7 @@ static km_code begin(running *run, km_fit *fit, const double *first_centers, km_
         km_assigner_create(&run->assigner, run->task->method, run->task->kernel, samples,
                            run->grids, k, error);
     }
-    if (km_agree(run->comm, error) == KM_OK)
+    if (km_agree(run->comm, error) == KM_OK && !is_resumed(run))
         memcpy(run->centers, first_centers, (size_t)(k * d) * sizeof *first_centers);
     return error->code;
 }
@@ -82,12 +92,19 @@ static bool round_centers(running *run)
     return is_different;
 }
 
-/* The one collective call of a healthy iteration: sums, and whether a rank failed since the last. */
+/* The one collective call of a healthy iteration: sums, and whether a rank failed since the last.
+ */
 static void reduce_totals(running *run, bool has_failed)
 {
     const double start = km_now();
+    const km_stop_wish wish = km_stop_wanted(run->longest + run->saving);
+    const km_saving *saving = &run->task->saving;
+    int64_t *extras = run->totals.extras;
     km_assigner_add_up(&run->assigner, run->totals.words);
-    run->totals.extras[KM_EXTRA_FAILED] = has_failed;
+    extras[KM_EXTRA_FAILED] = has_failed;
+    extras[KM_EXTRA_SIGNALED] = wish == KM_WISH_SIGNAL;
+    extras[KM_EXTRA_TIME_UP] = wish == KM_WISH_TIME;
+    extras[KM_EXTRA_SAVE] = saving->save != NULL && start - run->saved >= saving->interval;
     km_sum_int64(run->comm, run->totals.words, run->totals.length);
     km_timer_add(run->timers, KM_PHASE_REDUCE, start);
 }
@@ -148,8 +165,8 @@ static bool is_too_coarse(const running *run, double units)
     const double allowed = km_precision_epsilon(run->samples->precision) * width;
     bool is_coarse = false;
     for (int64_t j = 0; j < run->facts->n_features; j++)
-        is_coarse = is_coarse ||
-                    (run->grids[j].unit > allowed && run->facts->highest[j] > run->facts->lowest[j]);
+        is_coarse = is_coarse || (run->grids[j].unit > allowed &&
+                                  run->facts->highest[j] > run->facts->lowest[j]);
     return run->grids[0].n_words == 1 && is_coarse;
 }
 
@@ -191,6 +208,47 @@ static bool is_over(const running *run, const km_iteration *iteration, km_stop *
     return *stop != KM_STOP_MAX_ITERATIONS || iteration->number == task->max_iterations;
 }
 
+/* Moves the centers by the totals of an assignment, whose inertia is given in working units. */
+static km_code update(running *run, double units, double *shift, km_error *error)
+{
+    if (is_too_coarse(run, units) && refine(run, error) != KM_OK)
+        return error->code;
+    if (km_refill_empty(run, error) == KM_OK)
+        *shift = ldexp(update_centers(run), 2 * run->task->exponent);
+    return error->code;
+}
+
+static km_code save(running *run, const km_fit *fit, km_error *error)
+{
+    const km_fit_state state = {.n_iterations = fit->n_iterations,
+                                .n_words = run->totals.n_words,
+                                .used = run->used,
+                                .centers = run->centers,
+                                .history = fit->history};
+    const double start = km_now();
+    run->task->saving.save(run->task->saving.context, &state, error);
+    run->saved = km_now();
+    run->saving = fmax(run->saving, run->saved - start);
+    return error->code;
+}
+
+/* Does what ranks have wished for while the iteration ran. True if the fit ends here. */
+static bool grant_wishes(running *run, km_fit *fit, km_error *error)
+{
+    const int64_t *extras = run->totals.extras;
+    const bool is_signal = extras[KM_EXTRA_SIGNALED] > 0;
+    const bool is_stop = is_signal || extras[KM_EXTRA_TIME_UP] > 0;
+    const bool can_save = run->task->saving.save != NULL;
+    if (is_stop)
+        fit->stop = is_signal ? KM_STOP_SIGNAL : KM_STOP_TIME;
+    if (can_save && (is_stop || extras[KM_EXTRA_SAVE] > 0) && save(run, fit, error) != KM_OK)
+        return true;
+    if (can_save && is_stop)
+        km_fail(error, KM_STOPPED, "after %lld iteration%s", (long long)fit->n_iterations,
+                fit->n_iterations == 1 ? "" : "s");
+    return is_stop;
+}
+
 /* One assignment and one update. True if it was the last, or failed. */
 static bool iterate(running *run, km_fit *fit, km_error *error)
 {
@@ -203,16 +261,31 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     km_iteration iteration = {.number = fit->n_iterations + 1,
                               .inertia = km_inertia_of_units(run, units),
                               .relabeled = run->totals.extras[KM_EXTRA_RELABELED]};
-    if (is_too_coarse(run, units) && refine(run, error) != KM_OK)
+    if (update(run, units, &iteration.shift, error) != KM_OK)
         return true;
-    if (km_refill_empty(run, error) != KM_OK)
-        return true;
-    iteration.shift = ldexp(update_centers(run), 2 * task->exponent);
     iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
+    run->longest = fmax(run->longest, iteration.seconds);
     append(fit, &iteration, error);
     if (task->observe != NULL)
         task->observe(task->context, &iteration);
-    return is_over(run, &iteration, &fit->stop);
+    return is_over(run, &iteration, &fit->stop) || grant_wishes(run, fit, error);
+}
+
+/* Repeats the last assignment before the fit was saved, and the update after it, which gives again
+ * what was saved; but for centers without samples, which only stay where they are. */
+static km_code resume(running *run, km_fit *fit, km_error *error)
+{
+    const km_fit_state *state = run->task->resume;
+    const size_t size = (size_t)(run->task->n_clusters * run->samples->n_features) * sizeof(double);
+    double shift;
+    for (int64_t i = 0; i < state->n_iterations; i++)
+        append(fit, &state->history[i], error);
+    memcpy(run->centers, state->used, size);
+    round_centers(run);
+    if (assign_and_reduce(run, error) != KM_OK)
+        return error->code;
+    memcpy(run->centers, state->centers, size);
+    return update(run, km_history_units(run), &shift, error);
 }
 
 /* Labels that belong to the last centers: one more assignment, unless they did not change. */
@@ -259,17 +332,25 @@ static km_code conclude(running *run, km_fit *fit, km_error *error)
     return error->code;
 }
 
+/* All iterations. A fit that is resumed may have done as many as are allowed now. */
+static km_code run_iterations(running *run, km_fit *fit, km_error *error)
+{
+    fit->stop = KM_STOP_MAX_ITERATIONS;
+    if (is_resumed(run) && resume(run, fit, error) != KM_OK)
+        return error->code;
+    while (fit->n_iterations < run->task->max_iterations && !iterate(run, fit, error))
+        ;
+    return km_agree(run->comm, error);
+}
+
 km_code km_fit_run(km_fit *fit, const km_fit_task *task, const km_samples *samples,
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error)
 {
     running run = {.task = task, .samples = samples, .comm = comm, .timers = timers};
     *fit = (km_fit){0};
-    if (begin(&run, fit, first_centers, error) == KM_OK) {
-        while (!iterate(&run, fit, error))
-            ;
-        if (km_agree(comm, error) == KM_OK && settle(&run, fit, error) == KM_OK)
-            conclude(&run, fit, error);
-    }
+    if (begin(&run, fit, first_centers, error) == KM_OK &&
+        run_iterations(&run, fit, error) == KM_OK && settle(&run, fit, error) == KM_OK)
+        conclude(&run, fit, error);
     end(&run);
     if (error->code != KM_OK)
         km_fit_free(fit);

@@ -55,9 +55,9 @@ static const int64_t TABLE_CELLS = (int64_t)1 << 22;
 struct comparison {
     const km_samples *samples;
     const int32_t *labels, *others;
-    int64_t k, n_rows;  /* of the table at a time */
-    int64_t *table;     /* [n_rows][k] */
-    int64_t *columns;   /* [k], samples of each label of the other */
+    int64_t k, n_rows;   /* of the table at a time */
+    int64_t *table;      /* [n_rows][k] */
+    int64_t *columns;    /* [k], samples of each label of the other */
     int64_t *coinciding; /* [k], samples of each label of the best that have one label in the other,
                             the most frequent one */
     km_int128 same_both, same_best, same_other, all; /* pairs of samples */
@@ -120,6 +120,27 @@ static double adjusted_rand_index(const struct comparison *c)
     const double expected = c->all > 0 ? best / (double)c->all * other : 0;
     const double most = (best + other) / 2;
     return most == expected ? 1 : ((double)c->same_both - expected) / (most - expected);
+}
+
+km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, const km_samples *samples,
+                       MPI_Comm comm, km_error *error)
+{
+    const int64_t k = task->n_clusters, n = k * samples->n_features;
+    km_assigner assigner = {0};
+    double *rounded = km_allocate(n, sizeof *rounded, "labels of the best fit", error);
+    km_grid *grids = km_facts_choose_grids(task->facts, samples->precision, error);
+    if (error->code == KM_OK)
+        km_assigner_create(&assigner, task->method, task->kernel, samples, grids, k, error);
+    if (km_agree(comm, error) == KM_OK) {
+        km_round_to_precision(samples->precision, fit->centers, n, rounded);
+        task->method->assign(&assigner, rounded);
+        fit->labels = assigner.labels;
+        assigner.labels = NULL;
+    }
+    km_assigner_free(&assigner, task->method);
+    free(rounded);
+    free(grids);
+    return error->code;
 }
 
 /* The labels of fit r, by the same assignment that gave them first. */

@@ -52,4 +52,46 @@ INLINE vector_float64 gather_float64(const double *from, numbers_float64 at)
     return _mm256_i64gather_pd(from, (__m256i)at, sizeof *from);
 }
 
+INLINE vector_float32 greater_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm256_max_ps(a, b);
+}
+
+INLINE vector_float32 root_float32(vector_float32 a)
+{
+    return _mm256_sqrt_ps(a);
+}
+
+INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
+{
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ));
+}
+
+INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)
+{
+    const __m256i is_equal = _mm256_cmpeq_epi32((__m256i)a, (__m256i)b);
+    return 0xff ^ (uint32_t)_mm256_movemask_ps((__m256)is_equal);
+}
+
+INLINE vector_float64 greater_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm256_max_pd(a, b);
+}
+
+INLINE vector_float64 root_float64(vector_float64 a)
+{
+    return _mm256_sqrt_pd(a);
+}
+
+INLINE uint32_t exceeds_float64(vector_float64 a, vector_float64 b)
+{
+    return (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ));
+}
+
+INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
+{
+    const __m256i is_equal = _mm256_cmpeq_epi64((__m256i)a, (__m256i)b);
+    return 0xf ^ (uint32_t)_mm256_movemask_pd((__m256d)is_equal);
+}
+
 #include "template.h"

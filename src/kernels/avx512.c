@@ -50,4 +50,44 @@ INLINE vector_float64 gather_float64(const double *from, numbers_float64 at)
     return _mm512_i64gather_pd((__m512i)at, from, sizeof *from);
 }
 
+INLINE vector_float32 greater_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+INLINE vector_float32 root_float32(vector_float32 a)
+{
+    return _mm512_sqrt_ps(a);
+}
+
+INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+}
+
+INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)
+{
+    return _mm512_cmpneq_epi32_mask((__m512i)a, (__m512i)b);
+}
+
+INLINE vector_float64 greater_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm512_max_pd(a, b);
+}
+
+INLINE vector_float64 root_float64(vector_float64 a)
+{
+    return _mm512_sqrt_pd(a);
+}
+
+INLINE uint32_t exceeds_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ);
+}
+
+INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
+{
+    return _mm512_cmpneq_epi64_mask((__m512i)a, (__m512i)b);
+}
+
 #include "template.h"

@@ -48,4 +48,56 @@ INLINE vector_float64 gather_float64(const double *from, numbers_float64 at)
     return (vector_float64){from[at[0]], from[at[1]]};
 }
 
+INLINE uint32_t bits_float32(uint32x4_t mask)
+{
+    const uint32x4_t bits = {1, 2, 4, 8};
+    return (uint32_t)vaddvq_u32(vandq_u32(mask, bits));
+}
+
+INLINE vector_float32 greater_float32(vector_float32 a, vector_float32 b)
+{
+    return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
+
+INLINE vector_float32 root_float32(vector_float32 a)
+{
+    return vsqrtq_f32(a);
+}
+
+INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
+{
+    return bits_float32(vcgtq_f32(a, b));
+}
+
+INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)
+{
+    return bits_float32(vceqq_s32(a, b)) ^ 15;
+}
+
+INLINE uint32_t bits_float64(uint64x2_t mask)
+{
+    const uint64x2_t bits = {1, 2};
+    return (uint32_t)vaddvq_u64(vandq_u64(mask, bits));
+}
+
+INLINE vector_float64 greater_float64(vector_float64 a, vector_float64 b)
+{
+    return vbslq_f64(vcgtq_f64(a, b), a, b);
+}
+
+INLINE vector_float64 root_float64(vector_float64 a)
+{
+    return vsqrtq_f64(a);
+}
+
+INLINE uint32_t exceeds_float64(vector_float64 a, vector_float64 b)
+{
+    return bits_float64(vcgtq_f64(a, b));
+}
+
+INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
+{
+    return bits_float64(vceqq_s64(a, b)) ^ 3;
+}
+
 #include "template.h"

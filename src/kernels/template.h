@@ -9,6 +9,10 @@
  *     lesser(a, b)                      a < b ? a : b
  *     renumber(a, b, number, old)       a < b ? number : old
  *     gather(from, at)                  from[at]
+ *     greater(a, b)                     a > b ? a : b
+ *     root(a)                           the square root
+ *     exceeds(a, b)                     a bit for each lane: a > b
+ *     differs(a, b)                     a bit for each lane: a != b, of numbers
  *
  * Every sample has its lane, so all widths of vectors give the same bits. */
 #include "variants.h"
@@ -35,22 +39,34 @@ enum {
 
 #define REAL      float
 #define INTEGER   int32_t
+#define EPSILON   0x1p-24
+#define SMALLEST  0x1p-149f
 #define PRECISION float32
 #include "distance.h"
 
 #include "approach.h"
 #include "nearest.h"
+
+#include "filter.h"
+#include "listed.h"
 #undef REAL
 #undef INTEGER
+#undef EPSILON
+#undef SMALLEST
 #undef PRECISION
 
 #define REAL      double
 #define INTEGER   int64_t
+#define EPSILON   0x1p-53
+#define SMALLEST  0x1p-1074
 #define PRECISION float64
 #include "distance.h"
 
 #include "approach.h"
 #include "nearest.h"
+
+#include "filter.h"
+#include "listed.h"
 
 #define INPUT      float
 #define INPUT_NAME float32

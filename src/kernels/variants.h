@@ -19,4 +19,14 @@ km_approach km_approach_avx2_float32, km_approach_avx2_float64;
 km_approach km_approach_avx512_float32, km_approach_avx512_float64;
 km_approach km_approach_neon_float32, km_approach_neon_float64;
 
+km_filter km_filter_reference_float32, km_filter_reference_float64;
+km_filter km_filter_avx2_float32, km_filter_avx2_float64;
+km_filter km_filter_avx512_float32, km_filter_avx512_float64;
+km_filter km_filter_neon_float32, km_filter_neon_float64;
+
+km_nearest_listed km_nearest_listed_reference_float32, km_nearest_listed_reference_float64;
+km_nearest_listed km_nearest_listed_avx2_float32, km_nearest_listed_avx2_float64;
+km_nearest_listed km_nearest_listed_avx512_float32, km_nearest_listed_avx512_float64;
+km_nearest_listed km_nearest_listed_neon_float32, km_nearest_listed_neon_float64;
+
 #endif

@@ -12,6 +12,14 @@ static const km_seeding *find_seeding(const char *name)
     return NULL;
 }
 
+static const km_method *find_method(const char *name)
+{
+    for (const km_method *method = km_methods; method->name != NULL; method++)
+        if (strcmp(method->name, name) == 0)
+            return method;
+    return NULL;
+}
+
 static km_code choose_seeding_rows(km_plan *plan, const km_options *options, km_error *error)
 {
     const int64_t k = options->clusters, by_k = SEEDING_ROWS_PER_CLUSTER * k;
@@ -52,7 +60,9 @@ static km_code check_restarts(const km_plan *plan, const km_options *options, km
 km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, uint64_t kernels,
                        km_error *error)
 {
-    *plan = (km_plan){.method = &km_methods[0], .seeding = find_seeding(options->seeding)};
+    *plan = (km_plan){.method = find_method(options->algorithm), .seeding = find_seeding(options->seeding)};
+    if (strcmp(options->algorithm, "auto") == 0)
+        plan->method = find_method("lloyd");
     if (n_rows == 0)
         return km_fail(error, KM_DATA, "no rows (%s): the table is empty; choose another with -d",
                        options->catalogue);

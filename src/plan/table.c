@@ -26,7 +26,8 @@ const km_option km_fit_options[] = {
     {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(scale), 0, 0, scalings, "none",
      "'standard' (mean 0, variance 1), 'minmax' (0 to 1) or 'none'"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
-     "'kmeans++', 'kmeans-parallel', 'random', or a file with the first centers in the units of the features: a "
+     "'kmeans++', 'kmeans-parallel', 'random', or a file with the first centers in the units of "
+     "the features: a "
      "result, HDF5 with one array (or FILE:/path), or text, a center a line"},
     {"seeding-rows", 0, "N", KM_OPTION_ROWS, AT(seeding_rows), 1, INT64_MAX, NULL, NULL,
      "rows that kmeans++ draws from, or 'all'; default: max(100 000, 16 K)"},
@@ -40,11 +41,21 @@ const km_option km_fit_options[] = {
      "the features; 0: only when no label changes"},
     {"max-iterations", 0, "N", KM_OPTION_INT, AT(max_iterations), 1, INT64_MAX, NULL, "300",
      "stop after N iterations"},
+    {"algorithm", 0, "NAME", KM_OPTION_TEXT, AT(algorithm), 0, 0, NULL, "auto",
+     "'lloyd' compares every row with every center, 'tree' only with those that can win; 'auto' takes "
+     "the one that is faster; never changes the result"},
     {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(kernel), 0, 0, NULL, "auto",
      "for tests: 'auto', 'reference', 'avx2', 'avx512' or 'neon'; never changes the result"},
     {"threads", 0, "N", KM_OPTION_INT, AT(threads), 1, KM_MOST_THREADS, NULL, NULL,
      "OpenMP threads a rank; default: OMP_NUM_THREADS, else the cores that the rank may use, "
      "divided among the ranks of its node that share them; never changes the result"},
+    {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
+     "save the fit there now and then, and when asked to stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, "
+     "or the time is up: exit code 75); the same command goes on from it; removed in the end"},
+    {"checkpoint-interval", 0, "MIN", KM_OPTION_REAL, AT(checkpoint_interval), 0, 0, NULL, "10",
+     "minutes between two checkpoints"},
+    {"max-hours", 0, "H", KM_OPTION_REAL, AT(max_hours), 0, 0, NULL, NULL,
+     "stop cleanly before H hours have passed; default: before SLURM_JOB_END_TIME"},
     {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(metrics), 0, 0, NULL, NULL,
      "also write times, memory and iterations as JSON"},
     {"verify", 0, NULL, KM_OPTION_FLAG, AT(verify), 0, 0, NULL, NULL,

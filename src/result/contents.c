@@ -190,8 +190,8 @@ static void write_files(writer *w, const km_catalogue *catalogue)
     H5Tclose(text);
 }
 
-/* A text of each seat, at `offset` in it; the different ones, in rank order, with blanks between; cut
- * if there are very many. */
+/* A text of each seat, at `offset` in it; the different ones, in rank order, with blanks between;
+ * cut if there are very many. */
 static void join_different(const km_setting *setting, size_t offset, char *text, size_t size)
 {
     size_t used = 0;

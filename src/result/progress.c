@@ -13,7 +13,7 @@ void km_progress_observe(void *context, const km_iteration *iteration)
         return;
     const double now = km_now();
     const bool is_due = log->is_terminal || log->verbosity == KM_VERBOSE ||
-                        iteration->number == 1 ||
+                        (iteration->number == 1 && progress->restart == 0) ||
                         now - progress->last_line >= SECONDS_BETWEEN_LINES;
     if (!is_due)
         return;

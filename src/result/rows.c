@@ -21,8 +21,7 @@ typedef struct row_dataset {
 /* The datasets of a record in `datasets`, at most KM_ROW_DATASETS; returns how many. */
 static int list_datasets(const km_record *record, row_dataset *datasets)
 {
-    datasets[0] =
-        (row_dataset){"labels", H5T_NATIVE_INT32, sizeof(int32_t), record->row_labels};
+    datasets[0] = (row_dataset){"labels", H5T_NATIVE_INT32, sizeof(int32_t), record->row_labels};
     datasets[1] =
         (row_dataset){"distances", H5T_NATIVE_DOUBLE, sizeof(double), record->row_distances};
     return record->options->distances ? 2 : 1;
@@ -128,8 +127,7 @@ static void compare_pieces(const row_dataset *what, const km_record *record, hid
         const size_t size = (size_t)rows.count * what->size;
         if (!km_h5_reread_rows(dataset, what->type, rows, read) || km_fault("read rows back"))
             piece_failed(what, record, rows, rank, km_h5_reason(), error);
-        else if (memcmp(read, values_of(what, record, rows), size) != 0 ||
-                 km_fault("compare rows"))
+        else if (memcmp(read, values_of(what, record, rows), size) != 0 || km_fault("compare rows"))
             piece_failed(what, record, rows, rank, "they read back differently", error);
     }
 }

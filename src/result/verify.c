@@ -45,8 +45,8 @@ static void label_all(const struct check *check, const double *centers, void *ro
     }
 }
 
-/* Adds the samples of a block to the sums of their labels, feature j; beyond the features come their
- * weights and ones. */
+/* Adds the samples of a block to the sums of their labels, feature j; beyond the features come
+ * their weights and ones. */
 static void add_block(struct check *check, int64_t block, int64_t j)
 {
     const km_samples *samples = check->record->samples;

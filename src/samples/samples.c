@@ -188,8 +188,8 @@ void km_samples_weights(const km_samples *samples, int64_t block, int64_t *weigh
 {
     const int lanes = km_samples_lanes(samples, block);
     for (int l = 0; l < KM_BLOCK; l++)
-        weights[l] = samples->weights == NULL ? l < lanes
-                                              : (int64_t)samples->weights[block * KM_BLOCK + l];
+        weights[l] =
+            samples->weights == NULL ? l < lanes : (int64_t)samples->weights[block * KM_BLOCK + l];
 }
 
 void km_samples_get(const km_samples *samples, int64_t sample, double *values)

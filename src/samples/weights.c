@@ -6,8 +6,8 @@
 #include <math.h>
 
 enum {
-    SUM_BITS = 53,          /* of the sum of all W, so that it is exact as a double, too */
-    FINEST_EXPONENT = -1074 /* of the smallest double: the unit is no smaller than that */
+    SUM_BITS = 53,            /* of the sum of all W, so that it is exact as a double, too */
+    SMALLEST_EXPONENT = -1074 /* of a double: every weight is a multiple of it */
 };
 
 /* What all ranks know about the weights. */
@@ -28,8 +28,8 @@ static struct weights look(const km_samples *samples, MPI_Comm comm)
     return (struct weights){.largest = most[0], .are_whole = most[1] == 0};
 }
 
-/* The exact sum of the weights, rounded to units that are so fine that each is below 2^53. */
-static double sum_in_units(const km_samples *samples, km_power inverse_unit, MPI_Comm comm)
+/* The exact sum of the weights, each rounded to units that are so fine that it is below 2^53. */
+static km_int128 sum_in_units(const km_samples *samples, km_power inverse_unit, MPI_Comm comm)
 {
     km_exact sum = {0, 0};
     for (int64_t i = 0; i < samples->n_samples; i++) {
@@ -38,7 +38,7 @@ static double sum_in_units(const km_samples *samples, km_power inverse_unit, MPI
     }
     int64_t words[2] = {sum.high, sum.low};
     km_sum_int64(comm, words, 2);
-    return ldexp((double)words[0], 40) + (double)words[1];
+    return (km_int128)words[0] * ((km_int128)1 << 40) + words[1];
 }
 
 static int exponent_of(double value) /* value < 2^exponent */
@@ -52,13 +52,14 @@ static int exponent_of(double value) /* value < 2^exponent */
 static int choose_unit(const km_samples *samples, struct weights facts, MPI_Comm comm)
 {
     const bool are_counts = facts.are_whole && facts.largest <= ldexp(1, SUM_BITS);
-    const int of_largest = exponent_of(facts.largest) - SUM_BITS;
-    const int finest = are_counts ? 0 : of_largest < FINEST_EXPONENT ? FINEST_EXPONENT : of_largest;
-    const double sum = sum_in_units(samples, km_power_of_two(-finest), comm);
-    if (sum <= ldexp(1, SUM_BITS))
+    int finest = are_counts ? 0 : exponent_of(facts.largest) - SUM_BITS;
+    if (finest < SMALLEST_EXPONENT)
+        finest = SMALLEST_EXPONENT;
+    const km_int128 sum = sum_in_units(samples, km_power_of_two(-finest), comm);
+    if (sum <= (km_int128)1 << SUM_BITS)
         return finest;
-    return finest + exponent_of(sum) -
-           (SUM_BITS - 1); /* a bit less, since each rounds up or down */
+    /* a bit less, since each rounds up or down */
+    return finest + exponent_of((double)sum) - (SUM_BITS - 1);
 }
 
 km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error)

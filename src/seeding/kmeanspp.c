@@ -4,7 +4,8 @@
  *
  * Probabilities are integers, floor(weight * d2 * 2^s), and prefix sums run in catalogue order over
  * all ranks, so the draw is the same for any number of them. The power s follows the largest d2, so
- * that the sum of all uses 62 bits; it is renewed when the largest d2 has shrunk a lot. */
+ * that the sum of all uses 62 bits; it is renewed when the largest d2 has shrunk a lot, or when the
+ * sum is 0 though a d2 is not. */
 #include "nearness.h"
 #include "seedings.h"
 
@@ -20,6 +21,7 @@ typedef struct share {
     uint64_t weight;
     double largest2;
     int64_t unused; /* its lowest row that is no center and has weight */
+    int64_t wants_stop;
 } share;
 
 struct drawing {
@@ -31,6 +33,7 @@ struct drawing {
     int64_t n_passed;     /* samples in catalogue order known to be centers or without weight */
     void *rounded;        /* [d], the newest center in working precision */
     share *shares;        /* [n_ranks] */
+    bool is_stopped;      /* a rank wishes to stop */
 };
 
 static void end(struct drawing *drawing)
@@ -73,22 +76,34 @@ static int64_t find_unused(struct drawing *drawing)
 static double gather_shares(struct drawing *drawing)
 {
     const int64_t unused = find_unused(drawing);
-    const share own = {
-        .weight = km_nearness_total(&drawing->near),
-        .largest2 = km_nearness_largest(&drawing->near),
-        .unused = unused >= 0 ? km_samples_row(drawing->task->samples, unused) : INT64_MAX};
+    const share own = {.weight = km_nearness_total(&drawing->near),
+                       .largest2 = km_nearness_largest(&drawing->near),
+                       .unused = unused >= 0 ? km_samples_row(drawing->task->samples, unused)
+                                             : INT64_MAX};
     km_gather(drawing->task->comm, &own, sizeof own, drawing->shares);
     double largest2 = 0;
-    for (int r = 0; r < km_comm_size(drawing->task->comm); r++)
+    for (int r = 0; r < km_comm_size(drawing->task->comm); r++) {
         largest2 = fmax(largest2, drawing->shares[r].largest2);
+        drawing->is_stopped = drawing->is_stopped || drawing->shares[r].wants_stop;
+    }
     return largest2;
+}
+
+static uint64_t total_of_shares(const struct drawing *drawing)
+{
+    uint64_t total = 0;
+    for (int r = 0; r < km_comm_size(drawing->task->comm); r++)
+        total += drawing->shares[r].weight;
+    return total;
 }
 
 /* Weighs all samples, not too coarsely; false if all distances are 0. */
 static bool weigh(struct drawing *drawing)
 {
     const double largest2 = gather_shares(drawing);
-    if (largest2 > 0 && !(largest2 >= drawing->bound2 * RENEW_BELOW)) {
+    const bool has_shrunk = !(largest2 >= drawing->bound2 * RENEW_BELOW);
+    /* Beside a sample of nearly all weight, others soon weigh nothing at all. */
+    if (largest2 > 0 && (has_shrunk || total_of_shares(drawing) == 0)) {
         drawing->bound2 = largest2;
         km_nearness_weigh(&drawing->near, km_weight_power(largest2, drawing->total_weight));
         gather_shares(drawing);
@@ -100,10 +115,7 @@ static bool weigh(struct drawing *drawing)
 static int draw(struct drawing *drawing, uint64_t random, int64_t *sample)
 {
     const int n_ranks = km_comm_size(drawing->task->comm);
-    uint64_t total = 0;
-    for (int r = 0; r < n_ranks; r++)
-        total += drawing->shares[r].weight;
-    uint64_t target = km_random_below(total, random);
+    uint64_t target = km_random_below(total_of_shares(drawing), random);
     int owner = 0;
     while (target >= drawing->shares[owner].weight)
         target -= drawing->shares[owner++].weight;
@@ -150,6 +162,8 @@ km_code km_draw_kmeanspp(const km_drawing *task, double *centers, km_error *erro
         km_broadcast(task->comm, owner, center, d * (int64_t)sizeof *center);
         km_round_to_precision(task->samples->precision, center, d, drawing.rounded);
         km_nearness_approach(&drawing.near, center, drawing.rounded, 1, (int32_t)c);
+        if (drawing.is_stopped)
+            km_fail(error, KM_STOPPED, "while seeding");
     }
     end(&drawing);
     return error->code;

@@ -280,8 +280,8 @@ static void approach_block(km_nearness *near, int64_t block, const struct visito
 {
     const km_samples *samples = near->samples;
     const size_t size = (size_t)samples->n_features * km_precision_size(samples->precision);
-    const int64_t n = choose(near, near->n_groups + block, visitors, room->of_group, n_of_group,
-                             room->of_block);
+    const int64_t n =
+        choose(near, near->n_groups + block, visitors, room->of_group, n_of_group, room->of_block);
     for (int64_t i = 0; i < n; i++)
         memcpy(room->chosen + (size_t)i * size,
                visitors->rounded + (size_t)room->of_block[i] * size, size);

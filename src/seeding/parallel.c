@@ -148,6 +148,8 @@ static bool add_round(struct search *search, int round, km_error *error)
                               .stream = km_stream(KM_RANDOM_SAMPLE, round, task->restart)};
     int64_t n_mine;
     double *mine = take(search, &odds, &n_mine, error);
+    if (km_stop_wanted(0) != KM_WISH_NONE)
+        km_fail(error, KM_STOPPED, "while seeding");
     if (km_agree(task->comm, error) == KM_OK)
         add(search, mine, n_mine, error);
     free(mine);

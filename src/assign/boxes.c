@@ -1,0 +1,104 @@
+/* The boxes of the tree: lowest and highest value of each feature, exact in working precision. */
+#include "tree.h"
+
+#include <math.h>
+#include <string.h>
+
+/* One lane of a box, lowest or highest, as double. */
+static double get(const void *boxes, km_precision precision, int64_t at)
+{
+    return precision == KM_FLOAT32 ? (double)((const float *)boxes)[at]
+                                   : ((const double *)boxes)[at];
+}
+
+static void put(void *boxes, km_precision precision, int64_t at, double value)
+{
+    if (precision == KM_FLOAT32)
+        ((float *)boxes)[at] = (float)value;
+    else
+        ((double *)boxes)[at] = value;
+}
+
+/* Where the lowest value of a node's feature is; the highest is d * KM_SIBLINGS further. */
+static int64_t place(int64_t node, int64_t d, int64_t j)
+{
+    return (node / KM_SIBLINGS * 2 * d + j) * KM_SIBLINGS + node % KM_SIBLINGS;
+}
+
+static void box_leaf(tree *t, const km_samples *samples, int64_t leaf)
+{
+    const int64_t d = samples->n_features;
+    for (int64_t j = 0; j < d; j++) {
+        double values[KM_BLOCK], lowest = INFINITY, highest = -INFINITY;
+        km_samples_load(samples, leaf, j, values);
+        for (int l = 0; l < KM_BLOCK; l++) {
+            lowest = values[l] < lowest ? values[l] : lowest;
+            highest = values[l] > highest ? values[l] : highest;
+        }
+        put(t->boxes[LEAVES], samples->precision, place(leaf, d, j), lowest);
+        put(t->boxes[LEAVES], samples->precision, place(leaf, d, j) + d * KM_SIBLINGS, highest);
+    }
+}
+
+/* The box round the boxes of a node's children, which are a full set. */
+static void box_node(tree *t, const km_samples *samples, int level, int64_t node)
+{
+    const int64_t d = samples->n_features;
+    const km_precision precision = samples->precision;
+    for (int64_t j = 0; j < d; j++) {
+        double lowest = INFINITY, highest = -INFINITY;
+        const int64_t first = place(node * KM_SIBLINGS, d, j);
+        for (int64_t i = first; i < first + KM_SIBLINGS; i++) {
+            lowest = fmin(lowest, get(t->boxes[level - 1], precision, i));
+            highest = fmax(highest, get(t->boxes[level - 1], precision, i + d * KM_SIBLINGS));
+        }
+        put(t->boxes[level], precision, place(node, d, j), lowest);
+        put(t->boxes[level], precision, place(node, d, j) + d * KM_SIBLINGS, highest);
+    }
+}
+
+/* Nodes that the last set lacks get the box of its first one. */
+static void pad_last_set(tree *t, const km_samples *samples, int level)
+{
+    const int64_t n = t->n_nodes[level], d = samples->n_features;
+    for (int64_t node = n; node % KM_SIBLINGS != 0; node++)
+        for (int64_t j = 0; j < 2 * d; j++) {
+            const int64_t first = (node / KM_SIBLINGS * 2 * d + j) * KM_SIBLINGS;
+            put(t->boxes[level], samples->precision, first + node % KM_SIBLINGS,
+                get(t->boxes[level], samples->precision, first));
+        }
+}
+
+static void find_largest(tree *t, const km_samples *samples)
+{
+    const int64_t n = t->n_nodes[TOPS] * 2 * samples->n_features * KM_SIBLINGS;
+    for (int64_t i = 0; i < n; i++)
+        t->largest = fmax(t->largest, fabs(get(t->boxes[SUPERS], samples->precision, i)));
+}
+
+void km_tree_make_boxes(tree *t, const km_samples *samples)
+{
+    for (int level = LEAVES; level < TOPS; level++) {
+#pragma omp parallel for
+        for (int64_t node = 0; node < t->n_nodes[level]; node++)
+            if (level == LEAVES)
+                box_leaf(t, samples, node);
+            else
+                box_node(t, samples, level, node);
+        pad_last_set(t, samples, level);
+    }
+    find_largest(t, samples);
+}
+
+double km_tree_reach(const tree *t, const km_samples *samples, int64_t leaf)
+{
+    const int64_t d = samples->n_features;
+    double sum = 0;
+    for (int64_t j = 0; j < d; j++) {
+        const int64_t at = place(leaf, d, j);
+        const double width = get(t->boxes[LEAVES], samples->precision, at + d * KM_SIBLINGS) -
+                             get(t->boxes[LEAVES], samples->precision, at);
+        sum += width * width;
+    }
+    return sqrt(sum) / 2;
+}

@@ -1,0 +1,282 @@
+/* Late in a fit centers move little, and most leaves need not be looked at: a leaf knows how far
+ * centers may still move before a label in it can change.
+ *
+ * When a leaf is assigned with a margin, each of its samples is nearer to its center than to any
+ * other by at least its gap, the margin or what the kernel saw; so the labels stand until some
+ * center has moved by half of that. Which centers can matter is known from the filters, which run
+ * in every assignment: only candidates of the group can win in it. `path` adds up, assignment by
+ * assignment, how far the candidate of the group that moved most did; a leaf is skipped while path
+ * has not passed its budget, the path of the time plus half the gap.
+ *
+ * Invariant: since the group was last assigned as a whole, path has grown by at least as much as
+ * any of its candidates of today has moved. A center that was none then has moved unseen: when it
+ * comes in, its whole way since then is added. One that goes out is counted for the last time;
+ * while the budget holds, filters and leaf agree that it is nobody's nearest.
+ *
+ * The margin is a few times the latest movement. It keeps more candidates, so it is used only where
+ * it is small against the leaves. (Ideas: Hamerly & Drake 2015, doi:10.1007/978-3-319-09259-1_2,
+ * for samples; Kanungo et al. 2002 for boxes.) */
+#include "tree.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    REMEMBERED = 32,      /* assignments */
+    MOST_FOLLOWED = 256,  /* candidates of a group */
+    MOST_FEATURES = 1000, /* for which KM_FILTER_SLACK leaves room for budgets, see `worth` */
+};
+
+/* Measured: margins of 4 movements, and on leaves with half diagonals of 7 times that at least. */
+static const double MARGIN = 4, SMALL = 0.15;
+
+struct budgets {
+    const km_samples *samples;
+    int64_t k, n_groups;
+    int64_t assignment;  /* number of the one that runs */
+    bool is_known;       /* `before` holds centers */
+    void *before;        /* [k][d], centers of the last assignment, in working precision */
+    double *moved;       /* [k], how far they moved since then, rounded up */
+    double *way;         /* [REMEMBERED][k], sums of `moved` over assignments, rounded up */
+    int64_t *n_followed; /* [groups], candidates of the last assignment; UNKNOWN: too many */
+    int32_t *followed;   /* [groups][MOST_FOLLOWED] */
+    double *reach;       /* [groups], mean half diagonal of the leaves */
+    double *margin;      /* [groups], of this assignment; 0: none */
+    double *path;        /* [groups] */
+    int64_t *renewed;    /* [groups], the assignment that did all leaves last */
+    double *of_group;    /* [groups], the least of its leaves */
+    double *of_leaf;     /* [leaves], or NOTHING */
+};
+
+enum { UNKNOWN = -1 };
+static const double NOTHING = -1;
+
+km_code km_budgets_create(tree *t, const km_samples *samples, int64_t k, km_error *error)
+{
+    const char *what = "budgets of boxes";
+    const int64_t d = samples->n_features, n_groups = t->n_nodes[GROUPS];
+    struct budgets *b = km_allocate_zeroed(1, sizeof *b, what, error);
+    if (b == NULL)
+        return error->code;
+    t->budgets = b;
+    b->samples = samples;
+    b->k = k;
+    b->n_groups = n_groups;
+    b->before = km_allocate(k * d, km_precision_size(samples->precision), what, error);
+    b->moved = km_allocate_zeroed(k, sizeof *b->moved, what, error);
+    b->way = km_allocate_zeroed(REMEMBERED * k, sizeof *b->way, what, error);
+    b->n_followed = km_allocate(n_groups, sizeof *b->n_followed, what, error);
+    b->followed = km_allocate(n_groups, MOST_FOLLOWED * sizeof *b->followed, what, error);
+    b->reach = km_allocate_zeroed(n_groups, sizeof *b->reach, what, error);
+    b->margin = km_allocate_zeroed(n_groups, sizeof *b->margin, what, error);
+    b->path = km_allocate_zeroed(n_groups, sizeof *b->path, what, error);
+    b->renewed = km_allocate_zeroed(n_groups, sizeof *b->renewed, what, error);
+    b->of_group = km_allocate(n_groups, sizeof *b->of_group, what, error);
+    b->of_leaf = km_allocate(t->n_nodes[LEAVES], sizeof *b->of_leaf, what, error);
+    if (error->code != KM_OK)
+        return error->code;
+    for (int64_t leaf = 0; leaf < t->n_nodes[LEAVES]; leaf++) {
+        const int64_t g = leaf / KM_SIBLINGS, left = t->n_nodes[LEAVES] - g * KM_SIBLINGS;
+        b->reach[g] +=
+            km_tree_reach(t, samples, leaf) / (double)(left < KM_SIBLINGS ? left : KM_SIBLINGS);
+    }
+    km_budgets_forget(b);
+    return KM_OK;
+}
+
+void km_budgets_free(struct budgets *b)
+{
+    if (b == NULL)
+        return;
+    free(b->before);
+    free(b->moved);
+    free(b->way);
+    free(b->n_followed);
+    free(b->followed);
+    free(b->reach);
+    free(b->margin);
+    free(b->path);
+    free(b->renewed);
+    free(b->of_group);
+    free(b->of_leaf);
+    free(b);
+}
+
+void km_budgets_forget(struct budgets *b)
+{
+    b->is_known = false;
+    for (int64_t g = 0; g < b->n_groups; g++)
+        b->n_followed[g] = UNKNOWN;
+}
+
+/* a + b, rounded up; just a if b is 0. */
+static double add_up(double a, double b)
+{
+    return b > 0 ? nextafter(a + b, INFINITY) : a;
+}
+
+/* ---- movement ------------------------------------------------------------------------------- */
+
+static double value_of(const struct budgets *b, const void *centers, int64_t i)
+{
+    return b->samples->precision == KM_FLOAT32 ? (double)((const float *)centers)[i]
+                                               : ((const double *)centers)[i];
+}
+
+/* How far a center moved, rounded up: by 2^-20 for the d roundings, and by what squares below the
+ * smallest double may hide. */
+static double distance_moved(const struct budgets *b, const void *centers, int64_t c)
+{
+    const int64_t d = b->samples->n_features;
+    double sum = 0;
+    bool is_moved = false;
+    for (int64_t j = c * d; j < (c + 1) * d; j++) {
+        const double difference = value_of(b, centers, j) - value_of(b, b->before, j);
+        sum += difference * difference;
+        is_moved = is_moved || difference != 0;
+    }
+    return is_moved ? sqrt(sum) * (1 + 0x1p-20) + sqrt((double)d) * 0x1p-536 : 0;
+}
+
+static void note_movement(struct budgets *b, const void *centers)
+{
+    const int64_t k = b->k, d = b->samples->n_features;
+    const double *last = b->way + b->assignment % REMEMBERED * k;
+    double *way = b->way + ++b->assignment % REMEMBERED * k;
+    for (int64_t c = 0; c < k; c++) {
+        b->moved[c] = b->is_known ? distance_moved(b, centers, c) : 0;
+        way[c] = add_up(last[c], b->moved[c]);
+    }
+    memcpy(b->before, centers, (size_t)(k * d) * km_precision_size(b->samples->precision));
+}
+
+static void choose_margin(struct budgets *b, int64_t group)
+{
+    const int32_t *followed = b->followed + group * MOST_FOLLOWED;
+    double most = 0;
+    b->margin[group] = 0;
+    if (!b->is_known || b->n_followed[group] == UNKNOWN || b->samples->n_features > MOST_FEATURES)
+        return;
+    for (int64_t i = 0; i < b->n_followed[group]; i++)
+        most = fmax(most, b->moved[followed[i]]);
+    if (MARGIN * most < SMALL * b->reach[group])
+        b->margin[group] = fmax(MARGIN * most, 1e-25);
+}
+
+void km_budgets_begin(struct budgets *b, const tree *t, const void *centers)
+{
+    note_movement(b, centers);
+#pragma omp parallel for
+    for (int64_t g = 0; g < t->n_nodes[GROUPS]; g++)
+        choose_margin(b, g);
+    b->is_known = true;
+}
+
+bool km_budgets_group_margins(const struct budgets *b, const tree *t, int64_t super,
+                              double *margins)
+{
+    const int64_t first = super * KM_SIBLINGS;
+    bool has_any = false;
+    for (int64_t g = first; g < first + KM_SIBLINGS; g++) {
+        margins[g - first] = g < t->n_nodes[GROUPS] ? b->margin[g] : 0;
+        has_any = has_any || margins[g - first] > 0;
+    }
+    return has_any;
+}
+
+bool km_budgets_super_margins(const struct budgets *b, const tree *t, int64_t top,
+                              double *margins)
+{
+    bool has_any = false;
+    for (int64_t s = 0; s < KM_SIBLINGS; s++) {
+        double of_groups[KM_SIBLINGS];
+        margins[s] = 0;
+        if (km_budgets_group_margins(b, t, top * KM_SIBLINGS + s, of_groups))
+            for (int g = 0; g < KM_SIBLINGS; g++)
+                margins[s] = fmax(margins[s], of_groups[g]);
+        has_any = has_any || margins[s] > 0;
+    }
+    return has_any;
+}
+
+/* ---- following the candidates of a group ---------------------------------------------------- */
+
+/* How far one of these centers moved at most: in this assignment, or, for those that were not
+ * followed, since the group was renewed. Both lists ascend. */
+static double movement(const struct budgets *b, int64_t group, const candidates *now)
+{
+    const int32_t *old = b->followed + group * MOST_FOLLOWED;
+    const double *way = b->way + b->assignment % REMEMBERED * b->k;
+    const double *way_then = b->way + b->renewed[group] % REMEMBERED * b->k;
+    double most = 0, most_new = 0;
+    int64_t i = 0;
+    for (int64_t n = 0; n < now->count; n++) {
+        const int32_t c = now->numbers[n];
+        for (; i < b->n_followed[group] && old[i] < c; i++)
+            most = fmax(most, b->moved[old[i]]);
+        if (i < b->n_followed[group] && old[i] == c)
+            most = fmax(most, b->moved[old[i++]]);
+        else if (way[c] > way_then[c])
+            most_new = fmax(most_new, way[c] - way_then[c] + way[c] * 0x1p-50);
+    }
+    for (; i < b->n_followed[group]; i++)
+        most = fmax(most, b->moved[old[i]]);
+    return add_up(most, most_new);
+}
+
+static void remember(struct budgets *b, int64_t group, const candidates *now)
+{
+    b->n_followed[group] = now->count <= MOST_FOLLOWED ? now->count : UNKNOWN;
+    if (now->count <= MOST_FOLLOWED)
+        memcpy(b->followed + group * MOST_FOLLOWED, now->numbers,
+               (size_t)now->count * sizeof *now->numbers);
+}
+
+bool km_budgets_follow(struct budgets *b, int64_t group, const candidates *now)
+{
+    const bool has_budget = b->margin[group] > 0 && b->path[group] >= 0 &&
+                            b->assignment - b->renewed[group] < REMEMBERED;
+    if (has_budget)
+        b->path[group] = add_up(b->path[group], movement(b, group, now));
+    remember(b, group, now);
+    if (has_budget)
+        return b->of_group[group] >= b->path[group];
+    const int64_t first = group * KM_SIBLINGS;
+    const int64_t left = (b->samples->n_blocks - first);
+    for (int64_t leaf = first; leaf < first + (left < KM_SIBLINGS ? left : KM_SIBLINGS); leaf++)
+        b->of_leaf[leaf] = NOTHING;
+    b->path[group] = b->margin[group] > 0 && b->n_followed[group] != UNKNOWN ? 0 : NOTHING;
+    return false;
+}
+
+bool km_budgets_hold(const struct budgets *b, int64_t leaf)
+{
+    return b->path[leaf / KM_SIBLINGS] >= 0 && b->of_leaf[leaf] >= b->path[leaf / KM_SIBLINGS];
+}
+
+/* Half of a gap, less something for the roundings of path and of distances that have changed a
+ * little. Nothing if adding it to the path would be mostly rounding; or if it may be mostly what
+ * kernels add to a margin. */
+static double worth(double gap, double path)
+{
+    return gap > path * 0x1p-30 && gap >= 1e-24 ? 0.4999 * gap : 0;
+}
+
+void km_budgets_set(struct budgets *b, int64_t leaf, double gap)
+{
+    const int64_t group = leaf / KM_SIBLINGS;
+    const double path = b->path[group];
+    b->of_leaf[leaf] = path >= 0 ? path + worth(fmin(gap, b->margin[group]), path) : NOTHING;
+}
+
+void km_budgets_end_group(struct budgets *b, const tree *t, int64_t group, bool are_all_new)
+{
+    const int64_t first = group * KM_SIBLINGS;
+    double least = INFINITY;
+    for (int64_t leaf = first; leaf < first + KM_SIBLINGS && leaf < t->n_nodes[LEAVES]; leaf++)
+        least = fmin(least, b->of_leaf[leaf]);
+    b->of_group[group] = least;
+    if (are_all_new)
+        b->renewed[group] = b->assignment;
+}

@@ -1,0 +1,300 @@
+/* The method `tree`: centers that cannot win leave early, for whole boxes of samples at once.
+ *
+ * Samples lie in an order in which neighbours in space are near each other, so that blocks, and
+ * runs of blocks, have small boxes. From the top down, a filter asks which of the centers left can
+ * be nearest to any point of a box (Pelleg & Moore 1999, doi:10.1145/312129.312248; Kanungo et al.
+ * 2002, doi:10.1109/TPAMI.2002.1017616). Where one is left, it has the whole leaf; where there are
+ * more, the kernel compares them, and only them, sample by sample. Late in a fit most leaves are
+ * skipped altogether: budgets.c.
+ *
+ * Invariant: a filter drops a center only if the canonical distance, as it is rounded, prefers
+ * another one to it, for every sample in the box; so labels are those of the plain method. */
+#include "tree.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- making it ------------------------------------------------------------------------------ */
+
+static int64_t parents_of(int64_t n)
+{
+    return (n + KM_SIBLINGS - 1) / KM_SIBLINGS;
+}
+
+static void create_candidates(candidates *list, int64_t k, int64_t center_size, km_error *error)
+{
+    list->numbers = km_allocate(k, sizeof *list->numbers, "candidates of boxes", error);
+    list->centers = km_allocate(k, (size_t)center_size, "candidates of boxes", error);
+}
+
+static void create_room(room *r, const km_samples *samples, int64_t k, km_error *error)
+{
+    const char *what = "candidates of boxes";
+    const int64_t d = samples->n_features;
+    const int64_t value_size = (int64_t)km_precision_size(samples->precision);
+    create_candidates(&r->of_super, k, d * value_size, error);
+    create_candidates(&r->of_group, k, d * value_size, error);
+    r->in_groups = km_allocate(k, sizeof *r->in_groups, what, error);
+    r->in_leaves = km_allocate(k, sizeof *r->in_leaves, what, error);
+    r->of_leaf = km_allocate(k, sizeof *r->of_leaf, what, error);
+    r->work = km_allocate(km_filter_room(d, k), (size_t)value_size, what, error);
+}
+
+static void free_room(room *r)
+{
+    free(r->of_super.numbers);
+    free(r->of_super.centers);
+    free(r->of_group.numbers);
+    free(r->of_group.centers);
+    free(r->in_groups);
+    free(r->in_leaves);
+    free(r->of_leaf);
+    free(r->work);
+}
+
+static void create_boxes(tree *t, const km_samples *samples, km_error *error)
+{
+    const int64_t d = samples->n_features;
+    const size_t size = km_precision_size(samples->precision);
+    for (int level = LEAVES; level < TOPS; level++)
+        t->boxes[level] = km_allocate(t->n_nodes[level + 1], (size_t)(2 * d * KM_SIBLINGS) * size,
+                                      "boxes", error);
+    if (error->code == KM_OK)
+        km_tree_make_boxes(t, samples);
+}
+
+/* After an assignment that was not the tree's own, or none at all. */
+static void forget(tree *t)
+{
+    for (int64_t leaf = 0; leaf < t->n_nodes[LEAVES]; leaf++)
+        t->owners[leaf] = MIXED;
+    km_budgets_forget(t->budgets);
+}
+
+km_code km_tree_create(km_assigner *assigner, km_error *error)
+{
+    const km_samples *samples = assigner->samples;
+    const int64_t k = assigner->n_clusters;
+    tree *t = km_allocate_zeroed(1, sizeof *t, "tree of boxes", error);
+    assigner->state = t;
+    if (t == NULL)
+        return error->code;
+    t->n_nodes[LEAVES] = samples->n_blocks;
+    for (int level = GROUPS; level < N_LEVELS; level++)
+        t->n_nodes[level] = parents_of(t->n_nodes[level - 1]);
+    create_boxes(t, samples, error);
+    t->in_supers = km_allocate(t->n_nodes[TOPS] * k, sizeof *t->in_supers, "boxes", error);
+    t->owners = km_allocate(t->n_nodes[LEAVES], sizeof *t->owners, "boxes", error);
+    t->rooms = km_allocate_zeroed(assigner->n_threads, sizeof *t->rooms, "boxes", error);
+    for (int i = 0; i < assigner->n_threads && t->rooms != NULL; i++)
+        create_room(&t->rooms[i], samples, k, error);
+    if (error->code == KM_OK && km_budgets_create(t, samples, k, error) == KM_OK)
+        forget(t);
+    return error->code;
+}
+
+void km_tree_free(km_assigner *assigner)
+{
+    tree *t = assigner->state;
+    for (int level = LEAVES; level < TOPS; level++)
+        free(t->boxes[level]);
+    for (int i = 0; i < assigner->n_threads && t->rooms != NULL; i++)
+        free_room(&t->rooms[i]);
+    km_budgets_free(t->budgets);
+    free(t->rooms);
+    free(t->owners);
+    free(t->in_supers);
+    free(t);
+}
+
+/* ---- walking down --------------------------------------------------------------------------- */
+
+/* One thread's walk through the tree in one assignment. */
+typedef struct walk {
+    km_assigner *assigner;
+    tree *tree;
+    room *room;
+    candidates all;
+} walk;
+
+/* Which of a list stay in one box of a set. */
+static void take(candidates *to, const candidates *from, const uint16_t *kept, int64_t box,
+                 size_t center_size)
+{
+    int64_t n = 0;
+    for (int64_t c = 0; c < from->count; c++)
+        if ((kept[c] >> box % KM_SIBLINGS & 1) != 0) {
+            to->numbers[n] = from->numbers != NULL ? from->numbers[c] : (int32_t)c;
+            memcpy((char *)to->centers + (size_t)n * center_size,
+                   (const char *)from->centers + (size_t)c * center_size, center_size);
+            n++;
+        }
+    to->count = n;
+}
+
+static void filter(const walk *w, int level, int64_t parent, const candidates *list,
+                   const double *margins, uint16_t *kept)
+{
+    const km_samples *samples = w->assigner->samples;
+    const int64_t d = samples->n_features;
+    const char *boxes = w->tree->boxes[level];
+    const size_t set_size = (size_t)(2 * d * KM_SIBLINGS) * km_precision_size(samples->precision);
+    w->assigner->kernel->filter[samples->precision](boxes + (size_t)parent * set_size,
+                                                    list->centers, d, list->count, margins,
+                                                    w->room->work, kept);
+    w->room->done.box_tests += list->count * KM_SIBLINGS;
+}
+
+/* Gives all samples of a leaf the same label. */
+static void take_leaf(const walk *w, int64_t leaf, int32_t label)
+{
+    int32_t labels[KM_BLOCK];
+    if (w->tree->owners[leaf] == label)
+        return;
+    for (int l = 0; l < KM_BLOCK; l++)
+        labels[l] = label;
+    km_assigner_relabel(w->assigner, leaf, labels);
+    w->tree->owners[leaf] = label;
+}
+
+/* Compares the candidates that are left in a leaf, sample by sample. Returns the least gap. */
+static double compare_in_leaf(const walk *w, int64_t leaf, int64_t n_left, bool has_margin)
+{
+    km_assigner *assigner = w->assigner;
+    const km_samples *samples = assigner->samples;
+    const candidates *list = &w->room->of_group;
+    int32_t labels[KM_BLOCK];
+    double gap = INFINITY;
+    const uint64_t changed = assigner->kernel->nearest_listed[samples->precision](
+        km_samples_block(samples, leaf), list->centers, samples->n_features, list->numbers,
+        w->room->of_leaf, n_left, assigner->labels + leaf * KM_BLOCK, labels,
+        has_margin ? &gap : NULL);
+    km_assigner_relabel_some(assigner, leaf, changed, labels);
+    if (changed != 0)
+        w->tree->owners[leaf] = MIXED;
+    w->room->done.distances += n_left * KM_BLOCK;
+    return gap;
+}
+
+static void assign_leaf(const walk *w, int64_t leaf, bool has_margin)
+{
+    const candidates *list = &w->room->of_group;
+    const uint16_t *kept = w->room->in_leaves;
+    int64_t n_left = 0;
+    double gap = INFINITY;
+    for (int64_t c = 0; c < list->count; c++) {
+        w->room->of_leaf[n_left] = (int32_t)c;
+        n_left += kept[c] >> leaf % KM_SIBLINGS & 1;
+    }
+    if (n_left == 1)
+        take_leaf(w, leaf, list->numbers[w->room->of_leaf[0]]);
+    else
+        gap = compare_in_leaf(w, leaf, n_left, has_margin);
+    km_budgets_set(w->tree->budgets, leaf, gap);
+}
+
+static void assign_group(const walk *w, int64_t group, double margin)
+{
+    const tree *t = w->tree;
+    const candidates *list = &w->room->of_group;
+    const int64_t first = group * KM_SIBLINGS, left = t->n_nodes[LEAVES] - first;
+    const int64_t end = first + (left < KM_SIBLINGS ? left : KM_SIBLINGS);
+    bool are_all_new = true;
+    if (km_budgets_follow(t->budgets, group, list))
+        return;
+    if (list->count > 1) {
+        double margins[KM_SIBLINGS];
+        for (int i = 0; i < KM_SIBLINGS; i++)
+            margins[i] = margin;
+        filter(w, LEAVES, group, list, margin > 0 ? margins : NULL, w->room->in_leaves);
+    } else {
+        w->room->in_leaves[0] = UINT16_MAX;
+    }
+    for (int64_t leaf = first; leaf < end; leaf++)
+        if (km_budgets_hold(t->budgets, leaf))
+            are_all_new = false;
+        else
+            assign_leaf(w, leaf, margin > 0);
+    km_budgets_end_group(t->budgets, t, group, are_all_new);
+}
+
+static void assign_super(const walk *w, int64_t super)
+{
+    const km_samples *samples = w->assigner->samples;
+    const size_t center_size = (size_t)samples->n_features * km_precision_size(samples->precision);
+    const int64_t first = super * KM_SIBLINGS, k = w->all.count;
+    double margins[KM_SIBLINGS];
+    const bool has_margins = km_budgets_group_margins(w->tree->budgets, w->tree, super, margins);
+    take(&w->room->of_super, &w->all, w->tree->in_supers + super / KM_SIBLINGS * k, super,
+         center_size);
+    filter(w, GROUPS, super, &w->room->of_super, has_margins ? margins : NULL, w->room->in_groups);
+    for (int64_t g = first; g < first + KM_SIBLINGS && g < w->tree->n_nodes[GROUPS]; g++) {
+        take(&w->room->of_group, &w->room->of_super, w->room->in_groups, g, center_size);
+        assign_group(w, g, margins[g - first]);
+    }
+}
+
+static void filter_top(const walk *w, int64_t top)
+{
+    double margins[KM_SIBLINGS];
+    const bool has_margins = km_budgets_super_margins(w->tree->budgets, w->tree, top, margins);
+    filter(w, SUPERS, top, &w->all, has_margins ? margins : NULL,
+           w->tree->in_supers + top * w->all.count);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+/* Can no squared distance, and nothing that filters make of it, overflow? With all values below
+ * 2^e, squared distances are below d 2^(2e+2). */
+static bool is_in_range(const km_assigner *assigner, const void *centers)
+{
+    const km_samples *samples = assigner->samples;
+    const int64_t d = samples->n_features, n = assigner->n_clusters * d;
+    double largest = ((tree *)assigner->state)->largest;
+    int exponent, d_exponent;
+    for (int64_t i = 0; i < n; i++) {
+        const double value = samples->precision == KM_FLOAT32 ? (double)((const float *)centers)[i]
+                                                              : ((const double *)centers)[i];
+        if (!isfinite(value))
+            return false;
+        largest = fmax(largest, fabs(value));
+    }
+    frexp(largest, &exponent);
+    frexp((double)d, &d_exponent);
+    return 2 * exponent + 2 + d_exponent + 8 < (samples->precision == KM_FLOAT32 ? 127 : 1023);
+}
+
+static void add_up_work(km_assigner *assigner, tree *t)
+{
+    for (int i = 0; i < assigner->n_threads; i++) {
+        assigner->done.distances += t->rooms[i].done.distances;
+        assigner->done.box_tests += t->rooms[i].done.box_tests;
+        t->rooms[i].done = (km_work){0, 0};
+    }
+}
+
+void km_tree_assign(km_assigner *assigner, const void *centers)
+{
+    tree *t = assigner->state;
+    if (!is_in_range(assigner, centers)) {
+        forget(t);
+        km_assign_lloyd(assigner, centers);
+        return;
+    }
+    km_budgets_begin(t->budgets, t, centers);
+#pragma omp parallel
+    {
+        const walk w = {.assigner = assigner,
+                        .tree = t,
+                        .room = &t->rooms[km_thread()],
+                        .all = {assigner->n_clusters, NULL, (void *)(uintptr_t)centers}};
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t top = 0; top < t->n_nodes[TOPS]; top++)
+            filter_top(&w, top);
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t super = 0; super < t->n_nodes[SUPERS]; super++)
+            assign_super(&w, super);
+    }
+    add_up_work(assigner, t);
+}

@@ -1,0 +1,78 @@
+/* A tree of boxes over the blocks of the samples; shared by the files of the method `tree`.
+ *
+ * Levels from the ground: a leaf is a block, then come groups, supers and tops, each of
+ * KM_SIBLINGS nodes of the level below. Boxes are of the samples, so they never change. */
+#ifndef SKYMEANS_ASSIGN_TREE_H
+#define SKYMEANS_ASSIGN_TREE_H
+
+#include "methods.h"
+
+enum { LEAVES, GROUPS, SUPERS, TOPS, N_LEVELS };
+
+/* Which centers are still in question: their numbers, ascending, and their positions [][d]. */
+typedef struct candidates {
+    int64_t count;
+    int32_t *numbers;
+    void *centers;
+} candidates;
+
+/* Each thread's own room. */
+typedef struct room {
+    candidates of_super, of_group;
+    uint16_t *in_groups, *in_leaves; /* what a filter kept: of of_super, of of_group */
+    int32_t *of_leaf;                /* places in of_group */
+    void *work;                      /* of filters */
+    km_work done;
+} room;
+
+typedef struct tree {
+    int64_t n_nodes[N_LEVELS];
+    void *boxes[TOPS];   /* by level: [n_nodes of the next level][2][d][KM_SIBLINGS] */
+    double largest;      /* absolute value of all samples */
+    uint16_t *in_supers; /* [n_nodes[TOPS]][k], what a filter kept of all centers */
+    int32_t *owners;     /* [n_nodes[LEAVES]], the label of all samples of a leaf, or MIXED */
+    room *rooms;         /* [n_threads] */
+    struct budgets *budgets;
+} tree;
+
+enum { MIXED = -1 };
+
+/* The boxes of all levels. */
+void km_tree_make_boxes(tree *t, const km_samples *samples);
+
+/* Half the diagonal of a leaf's box. */
+double km_tree_reach(const tree *t, const km_samples *samples, int64_t leaf);
+
+/* ---- budgets, see budgets.c ----------------------------------------------------------------- */
+
+km_code km_budgets_create(tree *t, const km_samples *samples, int64_t k, km_error *error);
+void km_budgets_free(struct budgets *budgets);
+
+/* Everything that was known is void: the next assignment looks at every leaf. */
+void km_budgets_forget(struct budgets *budgets);
+
+/* Takes note of where the centers are in the assignment that begins, and chooses its margins. */
+void km_budgets_begin(struct budgets *budgets, const tree *t, const void *centers);
+
+/* The margins of the groups of a super, or of the supers of a top: [KM_SIBLINGS]; false if all are
+ * 0. */
+bool km_budgets_group_margins(const struct budgets *budgets, const tree *t, int64_t super,
+                              double *margins);
+bool km_budgets_super_margins(const struct budgets *budgets, const tree *t, int64_t top,
+                              double *margins);
+
+/* Follows the candidates of a group. True if no label in it can have changed. */
+bool km_budgets_follow(struct budgets *budgets, int64_t group, const candidates *now);
+
+/* Can no label in the leaf have changed? */
+bool km_budgets_hold(const struct budgets *budgets, int64_t leaf);
+
+/* The leaf has been assigned; `gap`: the least difference of the distances to the second nearest
+ * and the nearest of the candidates that were left. */
+void km_budgets_set(struct budgets *budgets, int64_t leaf, double gap);
+
+/* All leaves of the group hold, or have been assigned. */
+void km_budgets_end_group(struct budgets *budgets, const tree *t, int64_t group,
+                          bool are_all_new);
+
+#endif

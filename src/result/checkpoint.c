@@ -1,0 +1,417 @@
+/* The checkpoint: a line that says what it is, the question, the state, and a hash of it all. One
+ * walk over the state writes it to bytes and reads it from them. */
+#include "skymeans/result.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { VERSION = 1 };
+static const char MAGIC[] = "skymeans checkpoint ";
+
+/* ---- the walk ----------------------------------------------------------------------------------
+ */
+
+/* Bytes that are written at the end, or read from the beginning. */
+struct stream {
+    char *bytes;
+    int64_t size, at;
+    bool is_reading, is_ok;
+};
+
+static void pass(struct stream *s, void *values, int64_t size)
+{
+    if (!s->is_ok || (s->is_reading && size > s->size - s->at)) {
+        s->is_ok = false;
+        return;
+    }
+    if (!s->is_reading && s->at + size > s->size) {
+        char *grown = realloc(s->bytes, (size_t)(2 * (s->at + size)));
+        s->is_ok = grown != NULL && !km_fault_of_allocation();
+        s->bytes = grown != NULL ? grown : s->bytes;
+        s->size = 2 * (s->at + size);
+    }
+    if (s->is_ok && s->is_reading)
+        memcpy(values, s->bytes + s->at, (size_t)size);
+    else if (s->is_ok)
+        memcpy(s->bytes + s->at, values, (size_t)size);
+    s->at += size;
+}
+
+/* An array that is made when it is read. */
+static void pass_new(struct stream *s, void **values, int64_t count, size_t size)
+{
+    int64_t bytes;
+    if (s->is_reading) {
+        if (count < 0 || __builtin_mul_overflow(count, (int64_t)size, &bytes) ||
+            bytes > s->size - s->at) {
+            s->is_ok = false;
+            return;
+        }
+        *values = malloc((size_t)bytes + 1);
+        s->is_ok = s->is_ok && *values != NULL;
+    }
+    pass(s, *values, count * (int64_t)size);
+}
+
+#define PASS(stream, value)            pass(stream, &(value), sizeof(value))
+#define PASS_NEW(stream, array, count) pass_new(stream, (void **)&(array), count, sizeof *(array))
+
+static void pass_state(struct stream *s, km_fit_state *state, int64_t n)
+{
+    PASS(s, state->n_iterations);
+    PASS(s, state->n_words);
+    if (state->n_iterations == 0)
+        return;
+    PASS_NEW(s, state->used, n);
+    PASS_NEW(s, state->centers, n);
+    PASS_NEW(s, state->history, state->n_iterations);
+}
+
+/* A fit without its labels. */
+static void pass_fit(struct stream *s, km_fit *fit, int64_t k, int64_t n)
+{
+    PASS_NEW(s, fit->centers, n);
+    PASS_NEW(s, fit->previous, n);
+    PASS_NEW(s, fit->sizes, k);
+    PASS_NEW(s, fit->weights, k);
+    PASS(s, fit->n_refilled);
+    PASS(s, fit->inertia);
+    PASS(s, fit->n_iterations);
+    PASS_NEW(s, fit->history, fit->n_iterations);
+    PASS(s, fit->stop);
+    PASS(s, fit->n_empty);
+}
+
+static void pass_restarts(struct stream *s, km_restarts *restarts, km_fit *best, int64_t most)
+{
+    const int64_t n = restarts->n_clusters * restarts->n_features;
+    PASS(s, restarts->count);
+    if (restarts->count < 0 || restarts->count > most)
+        s->is_ok = false;
+    if (!s->is_ok || restarts->count == 0)
+        return;
+    PASS(s, restarts->best);
+    pass(s, restarts->inertia, restarts->count * (int64_t)sizeof *restarts->inertia);
+    pass(s, restarts->n_iterations, restarts->count * (int64_t)sizeof *restarts->n_iterations);
+    pass(s, restarts->centers, restarts->count * n * (int64_t)sizeof *restarts->centers);
+    pass_fit(s, best, restarts->n_clusters, n);
+}
+
+static void pass_all(struct stream *s, km_checkpoint *c, int64_t most_restarts)
+{
+    PASS(s, c->has_features_hash);
+    PASS(s, c->features_hash);
+    pass_state(s, &c->state, c->restarts->n_clusters * c->restarts->n_features);
+    pass_restarts(s, c->restarts, c->best, most_restarts);
+}
+
+static uint64_t hash_bytes(const char *bytes, int64_t size)
+{
+    uint64_t hash = (uint64_t)size;
+    for (int64_t i = 0; i < size; i += 8) {
+        uint64_t word = 0;
+        memcpy(&word, bytes + i, (size_t)(size - i < 8 ? size - i : 8));
+        hash = km_mix(hash ^ word) + 0x9e3779b97f4a7c15u;
+    }
+    return hash;
+}
+
+/* ---- the question ------------------------------------------------------------------------------
+ */
+
+/* What must be the same for a fit to go on, a line each: "name: value". A new text; NULL if there
+ * is no memory. */
+static char *write_question(const km_record *record)
+{
+    const km_options *o = record->options;
+    const km_catalogue *c = record->catalogue;
+    char *text = NULL;
+    size_t size;
+    FILE *file = km_fault_of_allocation() ? NULL : open_memstream(&text, &size);
+    if (file == NULL)
+        return NULL;
+    fprintf(file, "catalogue: %s\nsize of the catalogue in bytes: %lld\n", c->path,
+            (long long)c->file_bytes);
+    fprintf(file, "last change of the catalogue, in seconds since 1970: %lld\ntable: %s\n",
+            (long long)c->file_time, c->table);
+    for (int64_t j = 0; j < c->n_features; j++)
+        fprintf(file, "feature %lld: %s\n", (long long)j, c->names[j]);
+    fprintf(file, "weights: %s\nmissing: %lld\nscale: %lld\nclusters: %lld\n",
+            o->weights != NULL ? o->weights : "", (long long)o->missing, (long long)o->scale,
+            (long long)o->clusters);
+    fprintf(file, "seeding: %s\nseeding-rows: %lld\nrandom-seed: %llu\nrestarts: %lld\n",
+            o->seeding, (long long)record->plan->seeding_rows, (unsigned long long)o->random_seed,
+            (long long)o->restarts);
+    fprintf(file, "tolerance: %.17g\n", o->tolerance);
+    if (fclose(file) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* The first line in which two questions differ, of each. */
+static void find_difference(const char **a, const char **b)
+{
+    const char *x = *a, *y = *b;
+    while (*x != '\0' && *x == *y) {
+        if (*x == '\n') {
+            *a = x + 1;
+            *b = y + 1;
+        }
+        x++;
+        y++;
+    }
+}
+
+static km_code check_question(const char *path, const char *found, const char *asked,
+                              km_error *error)
+{
+    if (strcmp(found, asked) == 0)
+        return KM_OK;
+    find_difference(&found, &asked);
+    return km_fail(error, KM_DATA,
+                   "checkpoint of another question (%s): it has '%.*s', and now it is '%.*s'; "
+                   "run the command that wrote it, or name another --checkpoint",
+                   path, (int)strcspn(found, "\n"), found, (int)strcspn(asked, "\n"), asked);
+}
+
+/* ---- writing -----------------------------------------------------------------------------------
+ */
+
+static void previous_name(const char *path, char *name)
+{
+    snprintf(name, KM_PATH_SIZE, "%s.prev", path);
+}
+
+static bool write_bytes(const char *path, const char *bytes, int64_t size)
+{
+    const int descriptor = open(path, O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    const bool is_written = km_write_at(descriptor, bytes, size, 0) && fsync(descriptor) == 0;
+    return close(descriptor) == 0 && is_written && !km_fault("write the checkpoint");
+}
+
+/* All bytes of a file in a new array; NULL, with errno set, if that is not possible. */
+static char *read_bytes(const char *path, int64_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    char *bytes = NULL;
+    if (file == NULL)
+        return NULL;
+    if (fseek(file, 0, SEEK_END) == 0 && (*size = ftell(file)) >= 0) {
+        rewind(file);
+        bytes = malloc((size_t)*size + 1);
+    }
+    if (bytes != NULL && fread(bytes, 1, (size_t)*size, file) != (size_t)*size) {
+        free(bytes);
+        bytes = NULL;
+        errno = EIO;
+    }
+    fclose(file);
+    return bytes;
+}
+
+static bool is_there(const char *path, const char *bytes, int64_t size)
+{
+    int64_t n = 0;
+    char *read = read_bytes(path, &n);
+    const bool is_same = read != NULL && n == size && memcmp(read, bytes, (size_t)size) == 0;
+    free(read);
+    return is_same && !km_fault("read the checkpoint back");
+}
+
+static km_code cannot_write(const char *path, const char *why, km_error *error)
+{
+    return km_fail(error, KM_SYSTEM,
+                   "can't write the checkpoint (%s): %s; is the disk full, or a quota reached?",
+                   path, why);
+}
+
+/* The one before stays until this one has been read back. */
+static km_code put_file(const char *path, const char *bytes, int64_t size, km_error *error)
+{
+    km_output output = {0};
+    char previous[KM_PATH_SIZE + 8];
+    previous_name(path, previous);
+    if (km_output_create(&output, path, error) != KM_OK)
+        return error->code;
+    if (!write_bytes(output.beside, bytes, size))
+        cannot_write(path, strerror(errno), error);
+    else if (!is_there(output.beside, bytes, size))
+        cannot_write(path, "it reads back differently", error);
+    else if ((rename(path, previous) != 0 && errno != ENOENT) || km_fault("keep the checkpoint"))
+        cannot_write(path, strerror(errno), error);
+    else
+        km_output_publish(&output, true, error);
+    km_output_discard(&output);
+    return error->code;
+}
+
+static km_code write_one(const char *path, km_checkpoint *checkpoint, const km_record *record,
+                         km_error *error)
+{
+    struct stream s = {.is_ok = true};
+    char first_line[64];
+    char *question = write_question(record);
+    if (question == NULL)
+        return km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
+    const int length = snprintf(first_line, sizeof first_line, "%s%d\n", MAGIC, VERSION);
+    int64_t question_size = (int64_t)strlen(question) + 1;
+    pass(&s, first_line, length);
+    PASS(&s, question_size);
+    pass(&s, question, question_size);
+    pass_all(&s, checkpoint, checkpoint->restarts->count);
+    if (s.is_ok) {
+        uint64_t hash = hash_bytes(s.bytes, s.at);
+        PASS(&s, hash);
+    }
+    if (s.is_ok)
+        put_file(path, s.bytes, s.at, error);
+    else
+        km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
+    free(question);
+    free(s.bytes);
+    return error->code;
+}
+
+km_code km_checkpoint_write(const char *path, km_checkpoint *checkpoint, const km_record *record,
+                            MPI_Comm comm, km_error *error)
+{
+    if (km_comm_rank(comm) == 0)
+        write_one(path, checkpoint, record, error);
+    return km_agree(comm, error);
+}
+
+/* ---- reading -----------------------------------------------------------------------------------
+ */
+
+static km_code is_damaged(const char *path, km_error *error)
+{
+    return km_fail(error, KM_DATA,
+                   "damaged checkpoint (%s): it is not whole, or not a checkpoint of skymeans; "
+                   "remove it to begin anew",
+                   path);
+}
+
+/* Is it a checkpoint of ours, and whole? */
+static km_code check_bytes(const char *path, const char *bytes, int64_t size, km_error *error)
+{
+    const int64_t magic_size = (int64_t)strlen(MAGIC);
+    int version = 0;
+    uint64_t hash;
+    if (size < magic_size + 16 || memcmp(bytes, MAGIC, (size_t)magic_size) != 0 ||
+        sscanf(bytes + magic_size, "%d", &version) != 1)
+        return is_damaged(path, error);
+    if (version > VERSION)
+        return km_fail(error, KM_DATA,
+                       "checkpoint of a newer version (%s): it has format %d, and this program "
+                       "knows %d; use the program that wrote it",
+                       path, version, VERSION);
+    memcpy(&hash, bytes + size - (int64_t)sizeof hash, sizeof hash);
+    if (hash_bytes(bytes, size - (int64_t)sizeof hash) != hash)
+        return is_damaged(path, error);
+    return KM_OK;
+}
+
+/* The bytes of a whole checkpoint; NULL, without an error, if there is no file. */
+static char *read_whole(const char *path, int64_t *size, km_error *error)
+{
+    char *bytes = read_bytes(path, size);
+    if (bytes == NULL && errno != ENOENT)
+        km_fail(error, KM_SYSTEM, "can't read the checkpoint (%s): %s; check its permissions", path,
+                strerror(errno));
+    if (bytes != NULL && check_bytes(path, bytes, *size, error) != KM_OK) {
+        free(bytes);
+        return NULL;
+    }
+    return bytes;
+}
+
+/* The checkpoint, or the one before it, if that one is damaged or not there. */
+static char *read_either(const char *path, const km_log *log, int64_t *size, km_error *error)
+{
+    char previous[KM_PATH_SIZE + 8];
+    km_error why = {0};
+    char *bytes = read_whole(path, size, error);
+    if (bytes != NULL || (error->code != KM_OK && error->code != KM_DATA))
+        return bytes;
+    previous_name(path, previous);
+    bytes = read_whole(previous, size, &why);
+    if (bytes != NULL && error->code != KM_OK)
+        km_warn(log, "%s; going on from %s", error->text, previous);
+    if (bytes != NULL)
+        *error = (km_error){0};
+    else if (error->code == KM_OK)
+        *error = why;
+    return bytes;
+}
+
+/* Takes a checkpoint apart, which is whole. */
+static km_code parse(const char *path, char *bytes, int64_t size, km_checkpoint *checkpoint,
+                     const km_record *record, km_error *error)
+{
+    struct stream s = {.bytes = bytes, .size = size, .is_reading = true, .is_ok = true};
+    int64_t question_size = 0;
+    s.at = strchr(bytes, '\n') + 1 - bytes;
+    PASS(&s, question_size);
+    char *asked = write_question(record);
+    const char *found = s.bytes + s.at;
+    if (asked == NULL)
+        return km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
+    if (check_question(path, found, asked, error) == KM_OK) {
+        s.at += question_size;
+        pass_all(&s, checkpoint, record->options->restarts);
+        if (!s.is_ok)
+            is_damaged(path, error);
+    }
+    free(asked);
+    return error->code;
+}
+
+km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const km_record *record,
+                           const km_log *log, MPI_Comm comm, bool *is_found, km_error *error)
+{
+    int64_t size = -1;
+    char *bytes = NULL;
+    if (km_comm_rank(comm) == 0) {
+        bytes = read_either(path, log, &size, error);
+        if (bytes == NULL)
+            size = -1;
+    }
+    if (km_agree(comm, error) != KM_OK)
+        return error->code;
+    km_broadcast(comm, 0, &size, sizeof size);
+    *is_found = size >= 0;
+    if (!*is_found)
+        return KM_OK;
+    if (bytes == NULL)
+        bytes = km_allocate(size, 1, "checkpoint", error);
+    if (km_agree(comm, error) == KM_OK) {
+        km_broadcast(comm, 0, bytes, size);
+        parse(path, bytes, size, checkpoint, record, error);
+    }
+    free(bytes);
+    return km_agree(comm, error);
+}
+
+void km_checkpoint_remove(const char *path)
+{
+    char previous[KM_PATH_SIZE + 8];
+    previous_name(path, previous);
+    unlink(path);
+    unlink(previous);
+}
+
+void km_checkpoint_free(km_checkpoint *checkpoint)
+{
+    free(checkpoint->state.used);
+    free(checkpoint->state.centers);
+    free(checkpoint->state.history);
+    checkpoint->state = (km_fit_state){0};
+}

@@ -1,0 +1,360 @@
+/* One answer: the same bits on any number of ranks and threads, with every kernel, method, seeding,
+ * precision, one and two words, with and without weights; and the answer of a plain reference.
+ *
+ * Ranks: 8. They work as communicators of 8; 5 and 3; 4, 2, 1 and 1, so that a fit runs on 1, 2, 3,
+ * 4, 5 and 8 ranks. */
+#include "mpi_check.h"
+#include "reference_seeding.h"
+#include "whole.h"
+
+enum { MOST_ITERATIONS = 12, N_LAYOUTS = 3 };
+
+static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
+
+/* ---- groups of ranks ------------------------------------------------------------------------ */
+
+static const int LAYOUTS[N_LAYOUTS][4] = {{8}, {5, 3}, {4, 2, 1, 1}}; /* sizes of groups */
+
+static void split_world(MPI_Comm *comms)
+{
+    const int rank = km_comm_rank(MPI_COMM_WORLD);
+    for (int i = 0; i < N_LAYOUTS; i++) {
+        int group = 0, end = LAYOUTS[i][0];
+        while (group < 3 && rank >= end)
+            end += LAYOUTS[i][++group];
+        MPI_Comm_split(MPI_COMM_WORLD, group, 0, &comms[i]);
+    }
+}
+
+static void free_comms(MPI_Comm *comms)
+{
+    for (int i = 0; i < N_LAYOUTS; i++)
+        MPI_Comm_free(&comms[i]);
+}
+
+/* ---- checksums ------------------------------------------------------------------------------ */
+
+static uint64_t hash_integer(uint64_t hash, int64_t value)
+{
+    return km_mix(hash ^ (uint64_t)value) + 1;
+}
+
+/* Of everything that came out but seconds. */
+static uint64_t checksum_of(const whole *task, const outcome *o)
+{
+    const km_fit *fit = &o->fit;
+    uint64_t hash = 0;
+    for (int64_t i = 0; i < task->data->n; i++)
+        hash += km_hash_label(i, o->labels[i]);
+    hash = km_hash_doubles(hash, o->first, task->k * task->data->d);
+    hash = km_hash_doubles(hash, fit->centers, task->k * task->data->d);
+    hash = km_hash_doubles(hash, fit->weights, task->k);
+    hash = km_hash_doubles(hash, &fit->inertia, 1);
+    for (int64_t c = 0; c < task->k; c++)
+        hash = hash_integer(hash, fit->sizes[c]);
+    for (int64_t i = 0; i < fit->n_iterations; i++) {
+        hash = km_hash_doubles(hash, &fit->history[i].inertia, 1);
+        hash = km_hash_doubles(hash, &fit->history[i].shift, 1);
+        hash = hash_integer(hash, fit->history[i].relabeled);
+    }
+    return hash_integer(hash_integer(hash, fit->n_iterations), (int64_t)fit->stop);
+}
+
+/* What a run had beside its task. */
+struct variant {
+    const char *name; /* of the data */
+    int threads, layout;
+};
+
+/* Collective over the world: fits on each group of ranks, all of which must have this checksum (or
+ * any, the same on all, if it is 0). Returns it. */
+static uint64_t check_run(const whole *task, MPI_Comm comm, const struct variant *v, uint64_t right)
+{
+    uint64_t least, most;
+    km_threads_start(v->threads);
+    outcome o = whole_run(task, comm);
+    const uint64_t found = checksum_of(task, &o);
+    MPI_Allreduce(&found, &least, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
+    MPI_Allreduce(&found, &most, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD);
+    ck_assert_msg(least == most && (right == 0 || least == right),
+                  "%s, seeding %s, %s, %d words, %s: method %s, kernel %s, %d threads, layout %d: "
+                  "%016llx to %016llx, not %016llx",
+                  v->name, task->seeding->name, km_precision_name(task->precision), o.n_words,
+                  task->data->weights != NULL ? "weights" : "no weights", task->method->name,
+                  task->kernel->name, v->threads, v->layout, (unsigned long long)least,
+                  (unsigned long long)most, (unsigned long long)right);
+    outcome_free(&o);
+    return least;
+}
+
+/* Every method, kernel, number of threads and layout of ranks. */
+static void check_all_ways(whole task, const char *name, MPI_Comm *comms)
+{
+    uint64_t right = 0;
+    for (task.method = km_methods; task.method->name != NULL; task.method++)
+        for (task.kernel = km_kernels; task.kernel->name != NULL; task.kernel++)
+            for (int i = 0; i < 2 * N_LAYOUTS && task.kernel->is_available(); i++) {
+                const struct variant v = {name, 1 + i % 2, i / 2};
+                right = check_run(&task, comms[i / 2], &v, right);
+            }
+}
+
+/* ---- against the reference ------------------------------------------------------------------ */
+
+static bool is_close(double a, double b, double relative, double floor)
+{
+    return a == b || fabs(a - b) <= relative * fabs(b) || fabs(a - b) <= floor;
+}
+
+/* History inertia comes from sums about the mid-range, whose squares say how it is rounded. */
+static void check_history(const whole *task, const outcome *o, const reference *r, const char *name)
+{
+    const double relative = task->precision == KM_FLOAT32 ? 1e-6 : 1e-12;
+    const double squares = ldexp(o->facts.squares.high, 2 * r->p.exponent);
+    ck_assert_msg(o->fit.n_iterations == r->n_iterations, "%s: %d iterations, not %d", name,
+                  (int)o->fit.n_iterations, (int)r->n_iterations);
+    for (int64_t i = 0; i < r->n_iterations; i++) {
+        const double right = ldexp(r->inertia[i], 2 * r->p.exponent);
+        ck_assert_msg(o->fit.history[i].relabeled == r->relabeled[i],
+                      "%s: %d relabeled, not %d, in iteration %d", name,
+                      (int)o->fit.history[i].relabeled, (int)r->relabeled[i], (int)i + 1);
+        ck_assert_msg(is_close(o->fit.history[i].inertia, right, relative, 4e-15 * squares),
+                      "%s: inertia %.17g, not %.17g, in iteration %d", name,
+                      o->fit.history[i].inertia, right, (int)i + 1);
+    }
+}
+
+static void check_outcome(const whole *task, const outcome *o, const reference *r, const char *name)
+{
+    int64_t next = 0;
+    for (int64_t i = 0; i < task->data->n; i++) {
+        const int32_t label = task->data->is_missing[i] ? -1 : r->labels[next++];
+        ck_assert_msg(o->labels[i] == label, "%s: label %d, not %d, of row %d", name,
+                      (int)o->labels[i], (int)label, (int)i);
+    }
+    ck_assert_msg(is_same_bits(o->fit.weights, r->weights, task->k), "%s: weights", name);
+    ck_assert_msg(o->fit.n_empty == r->n_empty, "%s: %d empty clusters, not %d", name,
+                  (int)o->fit.n_empty, (int)r->n_empty);
+    /* working values have a range of 1 to 2: what is below the floor is rounding of their centers
+     */
+    ck_assert_msg(
+        is_close(ldexp(o->fit.inertia, -2 * r->p.exponent), r->final_inertia, 1e-12, 1e-27),
+        "%s: inertia %.17g, not %.17g", name, ldexp(o->fit.inertia, -2 * r->p.exponent),
+        r->final_inertia);
+    check_history(task, o, r, name);
+}
+
+/* Float keeps one word beside an outlier until that has a cluster of its own; in between, centers
+ * are those of a grid that is coarser than clusters, and no plain k-means finds the same. */
+static bool is_coarse_between(const whole *task, const outcome *o, const reference *r)
+{
+    const double n = (double)o->facts.weight * (double)task->data->d;
+    const double allowed = km_precision_epsilon(task->precision);
+    return o->n_words == 1 && o->unit <= allowed * sqrt(r->inertia[0] / n) &&
+           o->unit > allowed * sqrt(r->final_inertia / n);
+}
+
+/* The same in the plainest way, on each rank by itself. */
+static void check_reference(const whole *task, const char *name)
+{
+    const seed_rule rule = {task->k, task->seeding_rows, task->random_seed, task->restart};
+    double *first = mock_memory(task->k * task->data->d, sizeof *first);
+    points p = points_of(task->data, task->precision);
+    points_scale(&p);
+    reference_seed(task->seeding->name, &p, &rule, first);
+    reference r = reference_fit(p, task->k, first, task->max_iterations);
+    outcome o = whole_run(task, MPI_COMM_WORLD);
+    ck_assert_msg(o.transform.exponent == r.p.exponent, "%s: exponent %d, not %d", name,
+                  o.transform.exponent, r.p.exponent);
+    ck_assert_msg(is_same_bits(o.first, first, task->k * task->data->d),
+                  "%s: first centers of %s (%s)", name, task->seeding->name,
+                  km_precision_name(task->precision));
+    if (!is_coarse_between(task, &o, &r))
+        check_outcome(task, &o, &r, name);
+    outcome_free(&o);
+    reference_free(&r);
+    free(first);
+}
+
+/* ---- the matrix ----------------------------------------------------------------------------- */
+
+/* Data for which the fit takes this many words a sum. One word is fine enough for double only with
+ * few rows; float asks for two beside an outlier, or for heavy rows. */
+static mock data_for(km_precision precision, int n_words, bool has_weights)
+{
+    const bool is_float = precision == KM_FLOAT32;
+    mock data = mock_mixture(is_float || n_words == 2 ? 2500 : 170, 3, 6, 1);
+    mock_drop_rows(&data);
+    if (has_weights)
+        mock_weigh(&data);
+    for (int64_t i = 0; i < data.n && is_float && n_words == 2 && has_weights; i++)
+        data.weights[i] *= 0x1p38;
+    if (is_float && n_words == 2 && !has_weights) {
+        data.values[3 * 777] = 1e15;
+        data.is_missing[777] = 0;
+    }
+    return data;
+}
+
+/* All seedings, kmeans++ from all rows and from some. */
+static void check_seedings(const mock *data, km_precision precision, const char *name,
+                           MPI_Comm *comms)
+{
+    for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++)
+        for (int64_t rows = strcmp(seeding->name, "kmeans++") == 0 ? 90 : INT64_MAX; rows > 0;
+             rows = rows < INT64_MAX ? INT64_MAX : 0) {
+            whole task = whole_of(data, 8, precision);
+            task.seeding = seeding;
+            task.seeding_rows = rows;
+            task.max_iterations = MOST_ITERATIONS;
+            check_reference(&task, name);
+            check_all_ways(task, name, comms);
+        }
+}
+
+static void check_words(int n_words, bool has_weights)
+{
+    MPI_Comm comms[N_LAYOUTS];
+    const int threads = km_threads();
+    split_world(comms);
+    for (int p = 0; p < 2; p++) {
+        mock data = data_for(BOTH[p], n_words, has_weights);
+        check_seedings(&data, BOTH[p], "mixture", comms);
+        mock_free(&data);
+    }
+    km_threads_start(threads);
+    free_comms(comms);
+}
+
+START_TEST(one_answer_with_one_word)
+{
+    check_words(1, false);
+}
+END_TEST
+
+START_TEST(one_answer_with_one_word_and_weights)
+{
+    check_words(1, true);
+}
+END_TEST
+
+START_TEST(one_answer_with_two_words)
+{
+    check_words(2, false);
+}
+END_TEST
+
+START_TEST(one_answer_with_two_words_and_weights)
+{
+    check_words(2, true);
+}
+END_TEST
+
+/* Scaled values, and rows far out without weight. */
+START_TEST(one_answer_with_scaling)
+{
+    MPI_Comm comms[N_LAYOUTS];
+    const int threads = km_threads();
+    split_world(comms);
+    for (int p = 0; p < 2; p++)
+        for (km_scaling scaling = KM_SCALE_STANDARD; scaling <= KM_SCALE_MINMAX; scaling++)
+            for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++) {
+                mock data = data_for(BOTH[p], 1 + p, true);
+                for (int64_t i = 0; i < data.n * data.d; i++)
+                    if (data.weights[i / data.d] == 0 && i % 5 == 0)
+                        data.values[i] = BOTH[p] == KM_FLOAT32 ? 3e38 : -1e300;
+                whole task = whole_of(&data, 7, BOTH[p]);
+                task.scaling = scaling;
+                task.seeding = seeding;
+                task.restart = 2;
+                task.tolerance = 1e-5;
+                check_all_ways(task, "scaled mixture", comms);
+                mock_free(&data);
+            }
+    km_threads_start(threads);
+    free_comms(comms);
+}
+END_TEST
+
+/* ---- hostile data --------------------------------------------------------------------------- */
+
+/* Doubles that are one float. */
+static mock below_float(int64_t n)
+{
+    mock data = mock_create(n, 2);
+    for (int64_t i = 0; i < 2 * n; i++)
+        data.values[i] = 1 + floor(1000 * mock_uniform(21, (uint64_t)i)) * 0x1p-40;
+    return data;
+}
+
+/* Whole numbers of 64 bits that no double holds, as reading rounds them. */
+static mock beyond_doubles(int64_t n)
+{
+    mock data = mock_create(n, 2);
+    for (int64_t i = 0; i < 2 * n; i++)
+        data.values[i] =
+            (double)(((int64_t)1 << 60) + (int64_t)(mock_uniform(22, (uint64_t)i) * 0x1p25));
+    return data;
+}
+
+static void check_hostile(mock data, int64_t k, const char *name)
+{
+    MPI_Comm comms[N_LAYOUTS];
+    const int threads = km_threads();
+    split_world(comms);
+    for (int p = 0; p < 2; p++)
+        for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++) {
+            whole task = whole_of(&data, k, BOTH[p]);
+            task.seeding = seeding;
+            task.max_iterations = MOST_ITERATIONS;
+            check_reference(&task, name);
+            check_all_ways(task, name, comms);
+        }
+    km_threads_start(threads);
+    free_comms(comms);
+    mock_free(&data);
+}
+
+START_TEST(one_answer_on_hostile_data)
+{
+    static const char *const names[] = {"constant", "offset",  "outlier",   "wide",
+                                        "denormal", "lattice", "duplicates"};
+    for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++) {
+        check_hostile(mock_hostile(kind, 500, 2), 5, names[kind]);
+        mock weighted = mock_hostile(kind, 500, 2);
+        mock_weigh(&weighted);
+        check_hostile(weighted, 5, names[kind]);
+    }
+}
+END_TEST
+
+START_TEST(one_answer_where_values_are_hardly_apart)
+{
+    check_hostile(below_float(500), 6, "below float");
+    check_hostile(beyond_doubles(500), 6, "64-bit integers");
+}
+END_TEST
+
+START_TEST(one_answer_with_as_many_clusters_as_rows)
+{
+    check_hostile(mock_mixture(90, 2, 3, 2), 90, "k = n");
+    check_hostile(mock_mixture(1, 3, 1, 3), 1, "one row");
+    check_hostile(mock_hostile(MOCK_DUPLICATES, 300, 2), 9, "k > distinct rows");
+    check_hostile(mock_hostile(MOCK_LATTICE, 400, 2), 30, "k > distinct rows");
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        one_answer_with_one_word,
+        one_answer_with_one_word_and_weights,
+        one_answer_with_two_words,
+        one_answer_with_two_words_and_weights,
+        one_answer_with_scaling,
+        one_answer_on_hostile_data,
+        one_answer_where_values_are_hardly_apart,
+        one_answer_with_as_many_clusters_as_rows,
+    };
+    return SUITE_OF("one_answer", tests);
+}
