@@ -44,7 +44,8 @@ static double seconds(void)
         const double start = seconds();                                       \
         for (int step = 0; step < STEPS; step++) {                            \
             __asm__("" : "+" REGISTER(x));                                    \
-            for (int i = 0; i < CHAINS; i++) {                                \
+            _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++)         \
+            {                                                                 \
                 const vector difference = x - values[CHAINS + i];             \
                 sum[i] = fma(difference, difference, sum[i]);                 \
             }                                                                 \
