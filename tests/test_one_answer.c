@@ -126,6 +126,8 @@ static void check_outcome(const whole *task, const outcome *o, const reference *
     }
     if (!is_same_bits(o->fit.weights, r->weights, task->k))
         km_fail(error, KM_INTERNAL, "other weights");
+    if (memcmp(o->fit.sizes, r->sizes, (size_t)task->k * sizeof *r->sizes) != 0)
+        km_fail(error, KM_INTERNAL, "other sizes");
     if (o->fit.n_empty != r->n_empty)
         km_fail(error, KM_INTERNAL, "%d empty clusters, not %d", (int)o->fit.n_empty,
                 (int)r->n_empty);
@@ -155,7 +157,7 @@ static void compare(const whole *task, const outcome *o, km_error *error)
     points p = points_of(task->data, task->precision);
     points_scale(&p);
     reference_seed(task->seeding->name, &p, &rule, first);
-    reference r = reference_fit(p, task->k, first, task->max_iterations);
+    reference r = reference_fit(p, task->k, first, task->max_iterations, task->tolerance);
     if (o->transform.exponent != r.p.exponent || !is_same_bits(o->first, first, n))
         km_fail(error, KM_INTERNAL, "other first centers");
     if (!is_coarse_between(task, o, &r))
