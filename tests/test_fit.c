@@ -556,9 +556,11 @@ START_TEST(squared_distances_sum_up_to_the_inertia)
     ck_assert_all(km_fit_run(&fit, &task, &samples, p.first, MPI_COMM_WORLD, &timers, &error) ==
                   KM_OK);
     double sum = 0;
-    for (int64_t i = 0; i < samples.n_samples; i++) {
-        const double distance = km_fit_distance(&fit, &samples, task.exponent, i);
-        sum += distance * distance;
+    for (int64_t b = 0; b < samples.n_blocks; b++) {
+        double distances[KM_BLOCK];
+        km_fit_distances(&fit, &samples, task.kernel, task.exponent, b, distances);
+        for (int l = 0; l < km_samples_lanes(&samples, b); l++)
+            sum += distances[l] * distances[l];
     }
     km_sum_double(MPI_COMM_WORLD, &sum, 1);
     ck_assert(is_close(sum, fit.inertia, 1e-12));

@@ -107,41 +107,44 @@ static bool is_close(double a, double b, double relative, double floor)
 }
 
 /* History inertia comes from sums about the mid-range, whose squares say how it is rounded. */
-static void check_history(const whole *task, const outcome *o, const reference *r, const char *name)
+static void check_history(const whole *task, const outcome *o, const reference *r, km_error *error)
 {
     const double relative = task->precision == KM_FLOAT32 ? 1e-6 : 1e-12;
     const double squares = ldexp(o->facts.squares.high, 2 * r->p.exponent);
-    ck_assert_msg(o->fit.n_iterations == r->n_iterations, "%s: %d iterations, not %d", name,
-                  (int)o->fit.n_iterations, (int)r->n_iterations);
-    for (int64_t i = 0; i < r->n_iterations; i++) {
+    if (o->fit.n_iterations != r->n_iterations)
+        km_fail(error, KM_INTERNAL, "%d iterations, not %d", (int)o->fit.n_iterations,
+                (int)r->n_iterations);
+    for (int64_t i = 0; i < r->n_iterations && error->code == KM_OK; i++) {
         const double right = ldexp(r->inertia[i], 2 * r->p.exponent);
-        ck_assert_msg(o->fit.history[i].relabeled == r->relabeled[i],
-                      "%s: %d relabeled, not %d, in iteration %d", name,
-                      (int)o->fit.history[i].relabeled, (int)r->relabeled[i], (int)i + 1);
-        ck_assert_msg(is_close(o->fit.history[i].inertia, right, relative, 4e-15 * squares),
-                      "%s: inertia %.17g, not %.17g, in iteration %d", name,
-                      o->fit.history[i].inertia, right, (int)i + 1);
+        const km_iteration *found = &o->fit.history[i];
+        if (found->relabeled != r->relabeled[i])
+            km_fail(error, KM_INTERNAL, "%d relabeled, not %d, in iteration %d",
+                    (int)found->relabeled, (int)r->relabeled[i], (int)i + 1);
+        if (!is_close(found->inertia, right, relative, 4e-15 * squares))
+            km_fail(error, KM_INTERNAL, "inertia %.17g, not %.17g, in iteration %d", found->inertia,
+                    right, (int)i + 1);
     }
 }
 
-static void check_outcome(const whole *task, const outcome *o, const reference *r, const char *name)
+static void check_outcome(const whole *task, const outcome *o, const reference *r, km_error *error)
 {
     int64_t next = 0;
     for (int64_t i = 0; i < task->data->n; i++) {
         const int32_t label = task->data->is_missing[i] ? -1 : r->labels[next++];
-        ck_assert_msg(o->labels[i] == label, "%s: label %d, not %d, of row %d", name,
-                      (int)o->labels[i], (int)label, (int)i);
+        if (o->labels[i] != label)
+            km_fail(error, KM_INTERNAL, "label %d, not %d, of row %d", (int)o->labels[i],
+                    (int)label, (int)i);
     }
-    ck_assert_msg(is_same_bits(o->fit.weights, r->weights, task->k), "%s: weights", name);
-    ck_assert_msg(o->fit.n_empty == r->n_empty, "%s: %d empty clusters, not %d", name,
-                  (int)o->fit.n_empty, (int)r->n_empty);
-    /* working values have a range of 1 to 2: what is below the floor is rounding of their centers
-     */
-    ck_assert_msg(
-        is_close(ldexp(o->fit.inertia, -2 * r->p.exponent), r->final_inertia, 1e-12, 1e-27),
-        "%s: inertia %.17g, not %.17g", name, ldexp(o->fit.inertia, -2 * r->p.exponent),
-        r->final_inertia);
-    check_history(task, o, r, name);
+    if (!is_same_bits(o->fit.weights, r->weights, task->k))
+        km_fail(error, KM_INTERNAL, "other weights");
+    if (o->fit.n_empty != r->n_empty)
+        km_fail(error, KM_INTERNAL, "%d empty clusters, not %d", (int)o->fit.n_empty,
+                (int)r->n_empty);
+    /* Working values have a range of 1 to 2: below the floor is the rounding of centers. */
+    const double inertia = ldexp(o->fit.inertia, -2 * r->p.exponent);
+    if (!is_close(inertia, r->final_inertia, 1e-12, 1e-27))
+        km_fail(error, KM_INTERNAL, "inertia %.17g, not %.17g", inertia, r->final_inertia);
+    check_history(task, o, r, error);
 }
 
 /* Float keeps one word beside an outlier until that has a cluster of its own; in between, centers
@@ -154,23 +157,26 @@ static bool is_coarse_between(const whole *task, const outcome *o, const referen
            o->unit > allowed * sqrt(r->final_inertia / n);
 }
 
-/* The same in the plainest way, on each rank by itself. */
+/* The same in the plainest way, on each rank by itself. Collective over the world. */
 static void check_reference(const whole *task, const char *name)
 {
+    const int64_t n = task->k * task->data->d;
     const seed_rule rule = {task->k, task->seeding_rows, task->random_seed, task->restart};
-    double *first = mock_memory(task->k * task->data->d, sizeof *first);
+    double *first = mock_memory(n, sizeof *first);
+    km_error error = {0};
     points p = points_of(task->data, task->precision);
     points_scale(&p);
     reference_seed(task->seeding->name, &p, &rule, first);
     reference r = reference_fit(p, task->k, first, task->max_iterations);
     outcome o = whole_run(task, MPI_COMM_WORLD);
-    ck_assert_msg(o.transform.exponent == r.p.exponent, "%s: exponent %d, not %d", name,
-                  o.transform.exponent, r.p.exponent);
-    ck_assert_msg(is_same_bits(o.first, first, task->k * task->data->d),
-                  "%s: first centers of %s (%s)", name, task->seeding->name,
-                  km_precision_name(task->precision));
+    if (o.transform.exponent != r.p.exponent || !is_same_bits(o.first, first, n))
+        km_fail(&error, KM_INTERNAL, "other first centers");
     if (!is_coarse_between(task, &o, &r))
-        check_outcome(task, &o, &r, name);
+        check_outcome(task, &o, &r, &error);
+    km_agree(MPI_COMM_WORLD, &error);
+    ck_assert_msg(error.code == KM_OK, "reference: %s, seeding %s, %s, %s: %s", name,
+                  task->seeding->name, km_precision_name(task->precision),
+                  task->data->weights != NULL ? "weights" : "no weights", error.text);
     outcome_free(&o);
     reference_free(&r);
     free(first);

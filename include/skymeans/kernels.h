@@ -8,6 +8,7 @@
 #define SKYMEANS_KERNELS_H
 
 #include "skymeans/base.h"
+#include "skymeans/sums.h"
 
 /* Squared distances of the samples of a block, in working precision. */
 typedef union km_distances {
@@ -70,8 +71,8 @@ static inline int64_t km_filter_room(int64_t n_features, int64_t n_centers)
  * subtractions rounds something that is at most 3 (q + h2), since 2 sum e_j |c_j - z_j| <= 4
  * sqrt(h2 q); e_j and c_j - z_j add 4 epsilon (q + h2). The sum is below (9 d + 19) epsilon (q +
  * h2); what is left to 16 (d + 4) covers higher orders, the rounding of the slack itself, and
- * margins (assign/budgets.c). Denormal numbers round absolutely: at most 16 (d + 4) times, by half
- * the smallest number. */
+ * margins (assign/budgets.c). Denormal numbers round absolutely, at most 16 (d + 4) times:
+ * as often the smallest normal number is far more, and is not as slow as denormal ones. */
 #define KM_FILTER_SLACK(d) (16.0 * ((double)(d) + 4))
 
 /* The nearest of some centers for the samples of a block: centers [][d], of which chosen[0 ...
@@ -90,6 +91,20 @@ typedef uint64_t km_nearest_listed(const void *block, const void *centers, int64
  */
 #define KM_GAP_SLACK(d) (8.0 * ((double)(d) + 2))
 
+/* Grids of two words for a feature and for its squares, these in units of power^2. */
+typedef struct km_moments_task {
+    km_grid grid, square_grid;
+    double inverse_power; /* times a distance from the origin is at most 1 */
+} km_moments_task;
+
+/* Adds the grid points of the KM_BLOCK values of one feature of a block, and those of the squares
+ * of their distances from the origin, to words[4]: high and low words of the first, and of the
+ * second. The grids are for sums of KM_MOMENTS_LEAST values at least, so that no word has more than
+ * 50 bits.
+ */
+typedef void km_moments(const void *values, const km_moments_task *task, int64_t *words);
+enum { KM_MOMENTS_LEAST = 1 << 13 };
+
 /* Functions by km_precision, that of the samples. Blocks are aligned for vectors; nothing else need
  * be but for km_distances. */
 typedef struct km_kernel {
@@ -100,6 +115,7 @@ typedef struct km_kernel {
     km_approach *approach[2];
     km_filter *filter[2];
     km_nearest_listed *nearest_listed[2];
+    km_moments *moments[2];
 } km_kernel;
 
 /* The table of kernels, plainest first, ended by a NULL name. The first, `reference`, defines what

@@ -58,6 +58,10 @@ const void *km_samples_block(const km_samples *samples, int64_t block);
 /* One feature of a block as doubles, KM_BLOCK of them. */
 void km_samples_load(const km_samples *samples, int64_t block, int64_t feature, double *values);
 
+/* The lowest and the highest value of one feature in a block. */
+void km_samples_range(const km_samples *samples, int64_t block, int64_t feature, double *lowest,
+                      double *highest);
+
 /* Replaces one feature of a block by KM_BLOCK doubles, rounded to the working precision. */
 void km_samples_store(km_samples *samples, int64_t block, int64_t feature, const double *values);
 
@@ -68,8 +72,11 @@ void km_samples_get(const km_samples *samples, int64_t sample, double *values);
 km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t n_chosen,
                           km_samples *selected, km_error *error);
 
+/* Repeats the last sample up to the end of the last block, without weight. There must be one. */
+void km_samples_pad(km_samples *samples);
+
 /* Puts the samples into an order in which neighbours in space are near each other in memory. Local.
- * KM_MEMORY if there is no room for a second copy of them. */
+ * KM_MEMORY if there is no room for 12 bytes a sample beside them, or 16 in double precision. */
 km_code km_samples_order(km_samples *samples, km_error *error);
 
 /* `count` doubles rounded to the working precision. */

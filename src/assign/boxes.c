@@ -29,12 +29,8 @@ static void box_leaf(tree *t, const km_samples *samples, int64_t leaf)
 {
     const int64_t d = samples->n_features;
     for (int64_t j = 0; j < d; j++) {
-        double values[KM_BLOCK], lowest = INFINITY, highest = -INFINITY;
-        km_samples_load(samples, leaf, j, values);
-        for (int l = 0; l < KM_BLOCK; l++) {
-            lowest = values[l] < lowest ? values[l] : lowest;
-            highest = values[l] > highest ? values[l] : highest;
-        }
+        double lowest, highest;
+        km_samples_range(samples, leaf, j, &lowest, &highest);
         put(t->boxes[LEAVES], samples->precision, place(leaf, d, j), lowest);
         put(t->boxes[LEAVES], samples->precision, place(leaf, d, j) + d * KM_SIBLINGS, highest);
     }

@@ -185,8 +185,7 @@ bool km_budgets_group_margins(const struct budgets *b, const tree *t, int64_t su
     return has_any;
 }
 
-bool km_budgets_super_margins(const struct budgets *b, const tree *t, int64_t top,
-                              double *margins)
+bool km_budgets_super_margins(const struct budgets *b, const tree *t, int64_t top, double *margins)
 {
     bool has_any = false;
     for (int64_t s = 0; s < KM_SIBLINGS; s++) {

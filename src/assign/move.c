@@ -1,35 +1,115 @@
-/* Samples move between the totals of clusters, and the totals of threads add up. */
+/* Samples move between the totals of clusters, and the totals of threads add up. Totals are exact,
+ * so sums that move sample by sample, or a block at once, are the same bits as sums made anew. */
 #include "methods.h"
 
-enum { FEW_WORDS = 10000 }; /* not worth waking threads up */
+#include <string.h>
 
-static km_exact point_of(const int64_t *words, int lane, int n_words)
+enum {
+    FEW_WORDS = 10000, /* not worth waking threads up */
+    NOBODY = -1,       /* the label of a sample that was in no cluster so far */
+};
+
+/* A block whose samples move, and where its numbers are. */
+typedef struct source {
+    const km_grid *grids;
+    km_totals *totals;
+    const double *weights; /* [KM_BLOCK], whole numbers, or NULL: all are 1 */
+    const float *narrow;   /* [d][KM_BLOCK], in single precision, or NULL */
+    const double *wide;    /* or in double */
+} source;
+
+static source open_block(const km_assigner *assigner, km_totals *totals, int64_t block)
 {
-    return n_words == 1 ? (km_exact){0, words[lane]}
-                        : (km_exact){words[lane], words[KM_BLOCK + lane]};
+    const km_samples *samples = assigner->samples;
+    const void *values = km_samples_block(samples, block);
+    const bool is_narrow = samples->precision == KM_FLOAT32;
+    return (source){
+        .grids = assigner->grids,
+        .totals = totals,
+        .weights = samples->weights != NULL ? samples->weights + block * KM_BLOCK : NULL,
+        .narrow = is_narrow ? values : NULL,
+        .wide = is_narrow ? NULL : values,
+    };
+}
+
+/* The grid point of a sample's feature, as often as it has weight. */
+static inline km_exact point_of(const source *s, int lane, int64_t j)
+{
+    const int64_t at = j * KM_BLOCK + lane;
+    const km_exact point =
+        km_quantise_value(&s->grids[j], s->narrow != NULL ? (double)s->narrow[at] : s->wide[at]);
+    return s->weights == NULL ? point
+                              : km_weigh(point, (int64_t)s->weights[lane], s->totals->n_words);
+}
+
+static void move_point(const source *s, int64_t j, km_exact point, int32_t from, int32_t to)
+{
+    if (from != NOBODY)
+        km_totals_add(s->totals, from, j, point, -1);
+    km_totals_add(s->totals, to, j, point, +1);
+}
+
+static void move_sample(const source *s, int lane, int32_t from, int32_t to)
+{
+    for (int64_t j = 0; j < s->totals->n_features; j++)
+        move_point(s, j, point_of(s, lane, j), from, to);
+}
+
+/* The sum of a feature over a full block. One word may wrap round, as parts of a sum may. */
+static km_exact sum_of_feature(const source *s, int64_t j)
+{
+    km_exact sum = {0, 0};
+    for (int lane = 0; lane < KM_BLOCK; lane++) {
+        const km_exact point = point_of(s, lane, j);
+        sum.high += point.high;
+        sum.low = km_add_wrapped(sum.low, +1, point.low);
+    }
+    return sum;
+}
+
+static void move_block(const source *s, int32_t from, int32_t to)
+{
+    for (int64_t j = 0; j < s->totals->n_features; j++)
+        move_point(s, j, sum_of_feature(s, j), from, to);
+}
+
+static bool are_equal(const int32_t *labels)
+{
+    return memcmp(labels, labels + 1, (KM_BLOCK - 1) * sizeof *labels) == 0;
+}
+
+static uint64_t find_others(const int32_t *labels, int32_t label)
+{
+    uint64_t others = 0;
+    for (int lane = 0; lane < KM_BLOCK; lane++)
+        others |= (uint64_t)(labels[lane] != label) << lane;
+    return others;
+}
+
+/* All samples of a full block go to one cluster at once, and those that belong elsewhere from
+ * there.
+ */
+static void move_all(const source *s, int32_t from, const int32_t *to)
+{
+    move_block(s, from, to[0]);
+    for (uint64_t left = find_others(to, to[0]); left != 0; left &= left - 1) {
+        const int lane = __builtin_ctzll(left);
+        move_sample(s, lane, to[0], to[lane]);
+    }
 }
 
 void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t block,
                      uint64_t changed, const int32_t *old, const int32_t *new)
 {
-    const km_samples *samples = assigner->samples;
-    const double *weights = samples->weights != NULL ? samples->weights + block * KM_BLOCK : NULL;
-    for (int64_t j = 0; j < samples->n_features; j++) {
-        double values[KM_BLOCK];
-        int64_t words[2 * KM_BLOCK];
-        km_samples_load(samples, block, j, values);
-        km_quantise_block(&assigner->grids[j], values, words);
+    const source s = open_block(assigner, totals, block);
+    if (changed == UINT64_MAX && are_equal(old))
+        move_all(&s, old[0], new);
+    else
         for (uint64_t left = changed; left != 0; left &= left - 1) {
-            const int l = __builtin_ctzll(left);
-            km_exact point = point_of(words, l, totals->n_words);
-            if (weights != NULL)
-                point = km_weigh(point, (int64_t)weights[l], totals->n_words);
-            if (old[l] >= 0)
-                km_totals_add(totals, old[l], j, point, -1);
-            km_totals_add(totals, new[l], j, point, +1);
+            const int lane = __builtin_ctzll(left);
+            move_sample(&s, lane, old[lane], new[lane]);
         }
-    }
-    totals->n_pending += KM_BLOCK;
+    totals->n_pending += 2 * KM_BLOCK;
     if (totals->n_pending >= KM_CARRY_AFTER)
         km_totals_carry(totals);
 }

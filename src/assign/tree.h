@@ -72,7 +72,6 @@ bool km_budgets_hold(const struct budgets *budgets, int64_t leaf);
 void km_budgets_set(struct budgets *budgets, int64_t leaf, double gap);
 
 /* All leaves of the group hold, or have been assigned. */
-void km_budgets_end_group(struct budgets *budgets, const tree *t, int64_t group,
-                          bool are_all_new);
+void km_budgets_end_group(struct budgets *budgets, const tree *t, int64_t group, bool are_all_new);
 
 #endif

@@ -54,9 +54,32 @@ INLINE void OURS(find_rivals)(OURS(boxes) * b, const REAL *centers, const int64_
         }
         number += 1;
     }
+}
+
+/* The positions of the rivals. */
+INLINE void OURS(gather_rivals)(OURS(boxes) * b, const REAL *centers, const int64_t d, int64_t k)
+{
+    if (k * d <= INT32_MAX) {
+        for (int64_t i = 0; i < d * PARTS; i++)
+            b->rival[i] = OURS(gather)(centers + i / PARTS, b->nearest[i % PARTS] * (INTEGER)d);
+        return;
+    }
     for (int64_t j = 0; j < d; j++)
         for (int l = 0; l < KM_SIBLINGS; l++)
-            ((REAL *)(b->rival + j * PARTS))[l] = centers[b->nearest[l / WIDTH][l % WIDTH] * d + j];
+            b->rival[j * PARTS + l / WIDTH][l % WIDTH] =
+                centers[b->nearest[l / WIDTH][l % WIDTH] * d + j];
+}
+
+/* With margins, |x-c|^2 - |x-z|^2 must exceed margin (|x-c| + |x-z|), for which q = |m-c|^2 stands
+ * in: |x-c| + |x-z| <= sqrt(q) + s, s = |m-z| + 2 h, and sqrt(q) <= (q/s + s) / 2 without a root
+ * for each center; near s, where it matters, that is close. What is left is margin + square_margin
+ * q. */
+INLINE void OURS(spread_margin)(const OURS(boxes) * b, int p, VECTOR *margin, VECTOR *square_margin)
+{
+    const VECTOR s = OURS(root)(b->nearest2[p]) + 2 * OURS(root)(b->diagonal2[p]);
+    const VECTOR least = (VECTOR){0} + (REAL)LEAST_REACH;
+    *square_margin = *margin * (REAL)0.5 / OURS(greater)(s, least);
+    *margin = *margin * (REAL)1.5 * OURS(greater)(s, least);
 }
 
 /* Asks of each center whether it loses to the rival even in the corner that favours it most. */
@@ -66,11 +89,11 @@ INLINE void OURS(compare_with_rivals)(const OURS(boxes) * b, const REAL *centers
 {
     const REAL slack = (REAL)(KM_FILTER_SLACK(d) * EPSILON);
     const REAL least = (REAL)KM_FILTER_SLACK(d) * SMALLEST;
-    VECTOR margin[PARTS], beside[PARTS];
+    VECTOR margin[PARTS], square_margin[PARTS];
     for (int p = 0; p < PARTS && margins != NULL; p++) {
         for (int l = 0; l < WIDTH; l++)
             margin[p][l] = (REAL)(margins[p * WIDTH + l] * (1 + 0x1p-12)); /* for its rounding */
-        beside[p] = OURS(root)(b->nearest2[p]) + 2 * OURS(root)(b->diagonal2[p]);
+        OURS(spread_margin)(b, p, &margin[p], &square_margin[p]);
     }
     for (int64_t c = 0; c < k; c++) {
         uint32_t lost = 0;
@@ -83,8 +106,8 @@ INLINE void OURS(compare_with_rivals)(const OURS(boxes) * b, const REAL *centers
             }
             VECTOR allowed =
                 OURS(multiply_add)(d2 + b->diagonal2[p], (VECTOR){0} + slack, (VECTOR){0} + least);
-            if (margins != NULL) /* |x-c|^2 - |x-z|^2 > margin (|x-c| + |x-z|) */
-                allowed = OURS(multiply_add)(margin[p], OURS(root)(d2) + beside[p], allowed);
+            if (margins != NULL)
+                allowed += OURS(multiply_add)(square_margin[p], d2, margin[p]);
             lost |= OURS(exceeds)(lead, allowed) << p * WIDTH;
         }
         kept[c] = (uint16_t)~lost;
@@ -98,6 +121,7 @@ INLINE void OURS(filter)(const void *boxes, const REAL *centers, const int64_t d
     VECTOR *distances2 = work + 3 * d * PARTS;
     OURS(measure_boxes)(&b, boxes, d);
     OURS(find_rivals)(&b, centers, d, k, distances2);
+    OURS(gather_rivals)(&b, centers, d, k);
     if (margins == NULL)
         OURS(compare_with_rivals)(&b, centers, d, k, distances2, NULL, kept);
     else

@@ -28,7 +28,8 @@ const km_kernel km_kernels[] = {
      {km_measure_reference_float32, km_measure_reference_float64},
      {km_approach_reference_float32, km_approach_reference_float64},
      {km_filter_reference_float32, km_filter_reference_float64},
-     {km_nearest_listed_reference_float32, km_nearest_listed_reference_float64}},
+     {km_nearest_listed_reference_float32, km_nearest_listed_reference_float64},
+     {km_moments_reference_float32, km_moments_reference_float64}},
 #if defined __x86_64__
     {"avx2",
      has_avx2,
@@ -36,14 +37,16 @@ const km_kernel km_kernels[] = {
      {km_measure_avx2_float32, km_measure_avx2_float64},
      {km_approach_avx2_float32, km_approach_avx2_float64},
      {km_filter_avx2_float32, km_filter_avx2_float64},
-     {km_nearest_listed_avx2_float32, km_nearest_listed_avx2_float64}},
+     {km_nearest_listed_avx2_float32, km_nearest_listed_avx2_float64},
+     {km_moments_avx2_float32, km_moments_avx2_float64}},
     {"avx512",
      has_avx512,
      {km_nearest_avx512_float32, km_nearest_avx512_float64},
      {km_measure_avx512_float32, km_measure_avx512_float64},
      {km_approach_avx512_float32, km_approach_avx512_float64},
      {km_filter_avx512_float32, km_filter_avx512_float64},
-     {km_nearest_listed_avx512_float32, km_nearest_listed_avx512_float64}},
+     {km_nearest_listed_avx512_float32, km_nearest_listed_avx512_float64},
+     {km_moments_avx512_float32, km_moments_avx512_float64}},
 #elif defined __aarch64__
     {"neon",
      always,
@@ -51,7 +54,8 @@ const km_kernel km_kernels[] = {
      {km_measure_neon_float32, km_measure_neon_float64},
      {km_approach_neon_float32, km_approach_neon_float64},
      {km_filter_neon_float32, km_filter_neon_float64},
-     {km_nearest_listed_neon_float32, km_nearest_listed_neon_float64}},
+     {km_nearest_listed_neon_float32, km_nearest_listed_neon_float64},
+     {km_moments_neon_float32, km_moments_neon_float64}},
 #endif
     {.name = NULL},
 };

@@ -151,7 +151,7 @@ void km_filter_reference_float32(const void *boxes, const void *centers, int64_t
                         fabsf(center[c * n_features + j] - center[rival * n_features + j]);
             float allowed =
                 (float)(KM_FILTER_SLACK(n_features) * 0x1p-24) * (distances2[c] + diagonal2) +
-                (float)KM_FILTER_SLACK(n_features) * 0x1p-149f;
+                (float)KM_FILTER_SLACK(n_features) * 0x1p-126f;
             if (margins != NULL)
                 allowed += (float)(margins[b] * (1 + 0x1p-12)) *
                            (sqrtf(distances2[c]) + sqrtf(distances2[rival]) + 2 * sqrtf(diagonal2));
@@ -187,7 +187,7 @@ uint64_t km_nearest_listed_reference_float32(const void *block, const void *cent
                                 (double)sqrtf(best));
     }
     if (gap != NULL)
-        *gap = least - 4 * sqrt(((double)n_features + 2) * (double)0x1p-149f);
+        *gap = least - 4 * sqrt(((double)n_features + 2) * (double)0x1p-126f);
     return changed;
 }
 
@@ -233,7 +233,7 @@ void km_filter_reference_float64(const void *boxes, const void *centers, int64_t
                         fabs(center[c * n_features + j] - center[rival * n_features + j]);
             double allowed =
                 (double)(KM_FILTER_SLACK(n_features) * 0x1p-53) * (distances2[c] + diagonal2) +
-                (double)KM_FILTER_SLACK(n_features) * 0x1p-1074;
+                (double)KM_FILTER_SLACK(n_features) * 0x1p-1022;
             if (margins != NULL)
                 allowed += (double)(margins[b] * (1 + 0x1p-12)) *
                            (sqrt(distances2[c]) + sqrt(distances2[rival]) + 2 * sqrt(diagonal2));
@@ -269,6 +269,32 @@ uint64_t km_nearest_listed_reference_float64(const void *block, const void *cent
                                 (double)sqrt(best));
     }
     if (gap != NULL)
-        *gap = least - 4 * sqrt(((double)n_features + 2) * (double)0x1p-1074);
+        *gap = least - 4 * sqrt(((double)n_features + 2) * (double)0x1p-1022);
     return changed;
+}
+
+static void add_moments(double value, const km_moments_task *task, int64_t *words)
+{
+    const km_double2 x = km_double2_difference(value, task->grid.origin);
+    const double high = x.high * task->inverse_power, low = x.low * task->inverse_power;
+    const km_double2 square = km_double2_square(high);
+    const km_exact point = km_quantise(&task->grid, x.high, x.low);
+    const km_exact square_point =
+        km_quantise(&task->square_grid, square.high, square.low + 2 * high * low);
+    words[0] += point.high;
+    words[1] += point.low;
+    words[2] += square_point.high;
+    words[3] += square_point.low;
+}
+
+void km_moments_reference_float32(const void *values, const km_moments_task *task, int64_t *words)
+{
+    for (int l = 0; l < KM_BLOCK; l++)
+        add_moments((double)((const float *)values)[l], task, words);
+}
+
+void km_moments_reference_float64(const void *values, const km_moments_task *task, int64_t *words)
+{
+    for (int l = 0; l < KM_BLOCK; l++)
+        add_moments(((const double *)values)[l], task, words);
 }

@@ -18,7 +18,6 @@
 #include "variants.h"
 
 #include <math.h>
-#include <string.h>
 
 #define JOINED(a, b)       a##_##b
 #define JOIN(a, b)         JOINED(a, b)
@@ -26,22 +25,40 @@
 #define OURS(name)         JOIN(name, PRECISION)
 #define VECTOR             OURS(vector)
 #define NUMBERS            OURS(numbers)
+#define LABELS             OURS(labels)
 #define STATE              OURS(state)
 #define WIDTH              (BYTES / (int)sizeof(REAL))
 
+/* All of these were measured. */
 enum {
-    FEW_FEATURES = 8, /* so many of a sample fit into registers */
-    MANY_CENTERS = 200,
-    GROUP = 8, /* centers of which only the least distance is kept at first */
-    MOST_VECTORS = 4,
-    MOST_CENTERS = 4,
+    N_VECTORS = REGISTERS / 8, /* of samples at once */
+    N_CENTERS = 4,             /* at once, when there are many features */
+    FEW_FEATURES = 8,          /* so many, of two vectors of samples, fit into registers */
+    GROUP = 4,                 /* centers of which only the least distance is kept at first ... */
+    MANY_CENTERS = 32,         /* ... when there are so many for each feature */
+    AHEAD = 3072,              /* bytes from what is read now to what is fetched for soon */
+    LINE = 64,                 /* bytes of the cache that come at once */
 };
 
-#define REAL      float
-#define INTEGER   int32_t
-#define EPSILON   0x1p-24
-#define SMALLEST  0x1p-149f
-#define PRECISION float32
+/* Blocks are mostly read one after the other, but processors look ahead neither early nor far
+ * enough when there is little to do for each. */
+INLINE void fetch_soon(const void *address)
+{
+    __builtin_prefetch((const void *)((uintptr_t)address + AHEAD));
+}
+
+INLINE void fetch_later(const void *address, const int n_bytes)
+{
+    for (int i = 0; i < n_bytes; i += LINE)
+        __builtin_prefetch((const void *)((uintptr_t)address + i), 0, 2);
+}
+
+#define REAL        float
+#define INTEGER     int32_t
+#define EPSILON     0x1p-24
+#define SMALLEST    0x1p-126f
+#define LEAST_REACH 1e-30
+#define PRECISION   float32
 #include "distance.h"
 
 #include "approach.h"
@@ -53,13 +70,15 @@ enum {
 #undef INTEGER
 #undef EPSILON
 #undef SMALLEST
+#undef LEAST_REACH
 #undef PRECISION
 
-#define REAL      double
-#define INTEGER   int64_t
-#define EPSILON   0x1p-53
-#define SMALLEST  0x1p-1074
-#define PRECISION float64
+#define REAL        double
+#define INTEGER     int64_t
+#define EPSILON     0x1p-53
+#define SMALLEST    0x1p-1022
+#define LEAST_REACH 1e-250
+#define PRECISION   float64
 #include "distance.h"
 
 #include "approach.h"
@@ -68,12 +87,30 @@ enum {
 #include "filter.h"
 #include "listed.h"
 
+/* Adding this rounds a double below 2^51 to an integer, ties to even, which is left in the lowest
+ * bits. */
+#define ROUNDER 0x1.8p52
+
+/* Adds the grid points next to value + rest to sums of high and low words: km_quantise. */
+INLINE void add_point(const km_grid *grid, vector_float64 value, vector_float64 rest,
+                      numbers_float64 *sums)
+{
+    const numbers_float64 none = (numbers_float64)((vector_float64){0} + ROUNDER);
+    const vector_float64 high = value * grid->inverse_carry + ROUNDER;
+    const vector_float64 remainder = value - (high - ROUNDER) * grid->carry;
+    const vector_float64 low = (remainder + rest) * grid->inverse_unit + ROUNDER;
+    sums[0] += (numbers_float64)high - none;
+    sums[1] += (numbers_float64)low - none;
+}
+
 #define INPUT      float
 #define INPUT_NAME float32
 #include "measure.h"
+#include "moments.h"
 #undef INPUT
 #undef INPUT_NAME
 
 #define INPUT      double
 #define INPUT_NAME float64
 #include "measure.h"
+#include "moments.h"

@@ -29,4 +29,9 @@ km_nearest_listed km_nearest_listed_avx2_float32, km_nearest_listed_avx2_float64
 km_nearest_listed km_nearest_listed_avx512_float32, km_nearest_listed_avx512_float64;
 km_nearest_listed km_nearest_listed_neon_float32, km_nearest_listed_neon_float64;
 
+km_moments km_moments_reference_float32, km_moments_reference_float64;
+km_moments km_moments_avx2_float32, km_moments_avx2_float64;
+km_moments km_moments_avx512_float32, km_moments_avx512_float64;
+km_moments km_moments_neon_float32, km_moments_neon_float64;
+
 #endif

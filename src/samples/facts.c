@@ -4,6 +4,7 @@
  * two words. The variance is then Q/N - (S/N)^2 in double-double: the range is attained, so the
  * variance is at least 2/N of Q/N, and of more than 80 exact bits never more than log2(N) cancel.
  */
+#include "skymeans/kernels.h"
 #include "skymeans/samples.h"
 
 #include <float.h>
@@ -40,39 +41,69 @@ static void widen(const double *values, const int64_t *weights, double *lowest, 
     }
 }
 
+/* What a thread finds in its samples. */
+typedef struct finding {
+    int64_t n_samples, weight;
+    double *lowest, *highest; /* [d] */
+} finding;
+
+static void look_at_block(finding *f, const km_samples *samples, int64_t block)
+{
+    for (int64_t j = 0; j < samples->n_features; j++) {
+        double lowest, highest;
+        km_samples_range(samples, block, j, &lowest, &highest);
+        f->lowest[j] = lowest < f->lowest[j] ? lowest : f->lowest[j];
+        f->highest[j] = highest > f->highest[j] ? highest : f->highest[j];
+    }
+    f->n_samples += km_samples_lanes(samples, block);
+    f->weight += km_samples_lanes(samples, block);
+}
+
+static void look_at_weighted_block(finding *f, const km_samples *samples, int64_t block)
+{
+    int64_t weights[KM_BLOCK];
+    km_samples_weights(samples, block, weights);
+    for (int l = 0; l < KM_BLOCK; l++) {
+        f->n_samples += weights[l] > 0;
+        f->weight += weights[l];
+    }
+    for (int64_t j = 0; j < samples->n_features; j++) {
+        double values[KM_BLOCK];
+        km_samples_load(samples, block, j, values);
+        widen(values, weights, &f->lowest[j], &f->highest[j]);
+    }
+}
+
+static void join_finding(km_facts *facts, const finding *f)
+{
+    facts->n_samples += f->n_samples;
+    facts->weight += f->weight;
+    for (int64_t j = 0; j < facts->n_features; j++) {
+        facts->lowest[j] = fmin(facts->lowest[j], f->lowest[j]);
+        facts->highest[j] = fmax(facts->highest[j], f->highest[j]);
+    }
+}
+
 /* Ranges and counts of the samples of this rank; `ranges` has room for [n_threads][2][d]. */
 static void find_own_ranges(km_facts *facts, const km_samples *samples, double *ranges)
 {
     const int64_t d = facts->n_features;
 #pragma omp parallel
     {
-        double *lowest = ranges + 2 * d * km_thread(), *highest = lowest + d, values[KM_BLOCK];
-        int64_t weights[KM_BLOCK], n_samples = 0, weight = 0;
+        finding f = {.lowest = ranges + 2 * d * km_thread()};
+        f.highest = f.lowest + d;
         for (int64_t j = 0; j < d; j++) {
-            lowest[j] = INFINITY;
-            highest[j] = -INFINITY;
+            f.lowest[j] = INFINITY;
+            f.highest[j] = -INFINITY;
         }
 #pragma omp for
-        for (int64_t b = 0; b < samples->n_blocks; b++) {
-            km_samples_weights(samples, b, weights);
-            for (int l = 0; l < KM_BLOCK; l++) {
-                n_samples += weights[l] > 0;
-                weight += weights[l];
-            }
-            for (int64_t j = 0; j < d; j++) {
-                km_samples_load(samples, b, j, values);
-                widen(values, weights, &lowest[j], &highest[j]);
-            }
-        }
+        for (int64_t b = 0; b < samples->n_blocks; b++)
+            if (samples->weights == NULL)
+                look_at_block(&f, samples, b);
+            else
+                look_at_weighted_block(&f, samples, b);
 #pragma omp critical
-        {
-            facts->n_samples += n_samples;
-            facts->weight += weight;
-            for (int64_t j = 0; j < d; j++) {
-                facts->lowest[j] = fmin(facts->lowest[j], lowest[j]);
-                facts->highest[j] = fmax(facts->highest[j], highest[j]);
-            }
-        }
+        join_finding(facts, &f);
     }
 }
 
@@ -171,15 +202,38 @@ static void conclude(km_facts *facts, int64_t j, const moments *m, const km_grid
     facts->squares = km_double2_add(facts->squares, scale(scale(squares, power), power));
 }
 
+/* The same for a full block of samples without weights, by a kernel. */
+static void add_full_block(moments *parts, const km_samples *samples, int64_t block,
+                           const km_grid *square_grid, km_moments *kernel)
+{
+    const size_t feature_size = KM_BLOCK * km_precision_size(samples->precision);
+    const char *values = km_samples_block(samples, block);
+    for (int64_t j = 0; j < samples->n_features; j++, values += feature_size) {
+        moments *m = &parts[j];
+        const km_moments_task task = {m->grid, *square_grid, m->inverse_power};
+        int64_t words[4] = {m->sum.high, m->sum.low, m->squares.high, m->squares.low};
+        kernel(values, &task, words);
+        m->sum = km_carry((km_exact){words[0], words[1]});
+        m->squares = km_carry((km_exact){words[2], words[3]});
+    }
+}
+
 /* Adds up the samples of this rank, in parts [n_threads][d] that all begin alike. */
-static void add_own_samples(moments *parts, const km_grid *square_grid, const km_samples *samples)
+static void add_own_samples(moments *parts, const km_grid *square_grid, const km_samples *samples,
+                            bool is_many)
 {
     const int64_t d = samples->n_features;
+    km_moments *kernel =
+        km_kernel_choose("auto", km_kernels_available())->moments[samples->precision];
 #pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         moments *own = parts + d * km_thread();
         double values[KM_BLOCK];
         int64_t weights[KM_BLOCK];
+        if (is_many && samples->weights == NULL && km_samples_lanes(samples, b) == KM_BLOCK) {
+            add_full_block(own, samples, b, square_grid, kernel);
+            continue;
+        }
         km_samples_weights(samples, b, weights);
         for (int64_t j = 0; j < d; j++) {
             km_samples_load(samples, b, j, values);
@@ -211,7 +265,7 @@ km_code km_facts_find_moments(km_facts *facts, const km_samples *samples, MPI_Co
         goto done;
     for (int64_t i = 0; i < km_threads() * d; i++)
         parts[i] = prepare(facts->lowest[i % d], facts->highest[i % d], facts->weight);
-    add_own_samples(parts, &square_grid, samples);
+    add_own_samples(parts, &square_grid, samples, facts->weight >= KM_MOMENTS_LEAST);
     for (int64_t j = 0; j < d; j++)
         join_parts(parts, d, j, words + 4 * j);
     km_sum_int64(comm, words, 4 * d);

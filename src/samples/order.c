@@ -1,174 +1,207 @@
 /* Neighbours in space become neighbours in memory: samples are sorted along a Morton curve, so that
  * blocks, and runs of blocks, have small boxes. No result depends on the order, only speed does.
  *
- * The code of a sample has CODE_BITS bits, dealt out one by one to the feature that is widest at
- * the time; what lies outside the middle 99 % of a feature goes to the border cells, so outliers do
- * not make the others coarse. */
-#include "skymeans/samples.h"
+ * Two steps, and all that moves goes the same way. By the first digit of their codes samples go to
+ * buckets, which are so few that writing to all of them at once stays in cache; then every bucket,
+ * which is so small that it is in cache itself, is sorted. Only the codes are sorted: the values
+ * follow one feature after the other, so that beside the samples there is never more than 12 bytes
+ * for each (16 in double precision). */
+#include "morton.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CODE_BITS = 32, DIGIT_BITS = 11, N_DIGITS = 1 << DIGIT_BITS, N_PROBES = 2048 };
+enum {
+    BUCKET_BITS = 11,
+    N_BUCKETS = 1 << BUCKET_BITS,
+    MOST_CELL_BITS = 16, /* in a bucket; the counts of its cells stay in cache, too */
+    CELL_SIZE = 8,       /* samples, about, where there are bits enough */
+};
 
-/* How one feature enters the code. */
-typedef struct axis {
-    double lowest, cells_per_unit;
-    int n_bits;
-    uint32_t mask; /* its bits of the code */
-} axis;
+typedef struct sorting {
+    km_samples *samples;
+    int64_t n;
+    uint32_t *places;             /* [n], where each sample goes in the first step */
+    uint32_t *order;              /* [n], which of those goes to each place in the second */
+    void *moved;                  /* [n] values or codes between the steps */
+    int64_t (*starts)[N_BUCKETS]; /* [n_threads] */
+    int64_t first[N_BUCKETS + 1]; /* of each bucket */
+    uint32_t (*cells)[(1 << MOST_CELL_BITS) + 1]; /* [n_threads] */
+} sorting;
 
-/* A code in the upper half, and the sample's number in the lower. */
-typedef uint64_t key;
-
-static int by_value(const void *a, const void *b)
+static km_code create(sorting *s, km_samples *samples, km_error *error)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    const char *what = "order of samples";
+    const bool is_wide = samples->precision == KM_FLOAT64 || samples->weights != NULL;
+    *s = (sorting){.samples = samples, .n = samples->n_samples};
+    s->places = km_allocate(s->n, sizeof *s->places, what, error);
+    s->order = km_allocate(s->n, sizeof *s->order, what, error);
+    s->moved = km_allocate(s->n, is_wide ? sizeof(uint64_t) : sizeof(uint32_t), what, error);
+    s->starts = km_allocate(km_threads(), sizeof *s->starts, what, error);
+    s->cells = km_allocate(km_threads(), sizeof *s->cells, what, error);
+    return error->code;
 }
 
-/* The middle 99 % of a feature and a little more, from some of the samples. */
-static void find_extent(const km_samples *samples, int64_t feature, double *lowest, double *width)
+static void destroy(sorting *s)
 {
-    double probes[N_PROBES], values[KM_BLOCK];
-    int64_t n = 0;
-    const int64_t step = samples->n_blocks / (N_PROBES / 4) + 1;
-    for (int64_t b = 0; b < samples->n_blocks && n + 4 <= N_PROBES; b += step) {
-        km_samples_load(samples, b, feature, values);
-        for (int l = 0; l < KM_BLOCK; l += KM_BLOCK / 4)
-            probes[n++] = values[l];
-    }
-    qsort(probes, (size_t)n, sizeof *probes, by_value);
-    const double low = probes[n / 200], high = probes[n - 1 - n / 200];
-    *lowest = low - 0.02 * (high - low);
-    *width = 1.04 * (high - low);
+    free(s->places);
+    free(s->order);
+    free(s->moved);
+    free(s->starts);
+    free(s->cells);
 }
 
-static void deal_bits(axis *axes, double *widths, int64_t d)
+/* ---- the first step ------------------------------------------------------------------------- */
+
+static int bucket_of(uint32_t code)
 {
-    for (int bit = CODE_BITS - 1; bit >= 0; bit--) {
-        int64_t widest = 0;
-        for (int64_t j = 1; j < d; j++)
-            if (widths[j] > widths[widest])
-                widest = j;
-        axes[widest].mask |= (uint32_t)1 << bit;
-        axes[widest].n_bits++;
-        widths[widest] /= 2;
-    }
+    return (int)(code >> (KM_CODE_BITS - BUCKET_BITS));
 }
 
-static void choose_axes(const km_samples *samples, axis *axes, double *widths)
+/* Codes, in `places` for the moment, and how many of this thread's samples go to each bucket. */
+static void make_codes(sorting *s, const km_morton *morton, km_rows mine)
 {
-    const int64_t d = samples->n_features;
-    for (int64_t j = 0; j < d; j++) {
-        axes[j] = (axis){0};
-        find_extent(samples, j, &axes[j].lowest, &widths[j]);
-        axes[j].cells_per_unit = widths[j] > 0 ? 1 / widths[j] : 0;
-    }
-    deal_bits(axes, widths, d);
-    for (int64_t j = 0; j < d; j++)
-        axes[j].cells_per_unit = ldexp(axes[j].cells_per_unit, axes[j].n_bits);
-}
-
-/* Spreads the lowest bits of `cell` over the bits of a mask. */
-static uint32_t spread(uint32_t cell, uint32_t mask)
-{
-    uint32_t code = 0;
-    for (; mask != 0; mask &= mask - 1, cell >>= 1)
-        code |= (cell & 1) != 0 ? mask & -mask : 0;
-    return code;
-}
-
-static void add_codes(const axis *a, const double *values, uint32_t *codes)
-{
-    const double most = ldexp(1, a->n_bits) - 1;
-    for (int l = 0; l < KM_BLOCK; l++) {
-        const double cell = (values[l] - a->lowest) * a->cells_per_unit;
-        codes[l] |= spread((uint32_t)(cell > most ? most : cell > 0 ? cell : 0), a->mask);
+    int64_t *counts = s->starts[km_thread()];
+    memset(counts, 0, sizeof *s->starts);
+    for (int64_t i = mine.first; i < mine.first + mine.count; i += KM_BLOCK) {
+        uint32_t codes[KM_BLOCK];
+        const int lanes = km_samples_lanes(s->samples, i / KM_BLOCK);
+        km_morton_codes(morton, s->samples, i / KM_BLOCK, codes);
+        for (int l = 0; l < lanes; l++)
+            counts[bucket_of(codes[l])]++;
+        memcpy(s->places + i, codes, (size_t)lanes * sizeof *codes);
     }
 }
 
-static void make_keys(const km_samples *samples, const axis *axes, key *keys)
+/* Where buckets begin, and within them the samples of each thread. */
+static void add_up_counts(sorting *s, int n_threads)
 {
-#pragma omp parallel for
-    for (int64_t b = 0; b < samples->n_blocks; b++) {
-        uint32_t codes[KM_BLOCK] = {0};
-        double values[KM_BLOCK];
-        for (int64_t j = 0; j < samples->n_features; j++)
-            if (axes[j].n_bits > 0) {
-                km_samples_load(samples, b, j, values);
-                add_codes(&axes[j], values, codes);
-            }
-        for (int l = 0; l < km_samples_lanes(samples, b); l++)
-            keys[b * KM_BLOCK + l] = (key)codes[l] << 32 | (uint64_t)(b * KM_BLOCK + l);
+    int64_t sum = 0;
+    for (int b = 0; b < N_BUCKETS; b++) {
+        s->first[b] = sum;
+        for (int t = 0; t < n_threads; t++) {
+            const int64_t count = s->starts[t][b];
+            s->starts[t][b] = sum;
+            sum += count;
+        }
+    }
+    s->first[N_BUCKETS] = sum;
+}
+
+/* Codes go to their buckets, and places become what they are called. */
+static void move_codes(sorting *s, km_rows mine)
+{
+    int64_t *next = s->starts[km_thread()];
+    uint32_t *moved = s->moved;
+    for (int64_t i = mine.first; i < mine.first + mine.count; i++) {
+        const uint32_t code = s->places[i];
+        const int64_t place = next[bucket_of(code)]++;
+        moved[place] = code;
+        s->places[i] = (uint32_t)place;
     }
 }
 
-/* One stable pass of a radix sort. */
-static void sort_by_digit(const key *from, key *to, int64_t n, int shift,
-                          int64_t (*starts)[N_DIGITS])
+static void fill_buckets(sorting *s, const km_morton *morton)
 {
 #pragma omp parallel
     {
-        const km_rows mine = km_thread_share(n);
-        int64_t *own = starts[km_thread()];
-        memset(own, 0, sizeof starts[0]);
-        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
-            own[from[i] >> shift & (N_DIGITS - 1)]++;
+        const km_rows mine = km_thread_share(s->n);
+        make_codes(s, morton, mine);
 #pragma omp barrier
 #pragma omp single
-        {
-            int64_t sum = 0;
-            for (int digit = 0; digit < N_DIGITS; digit++)
-                for (int t = 0; t < km_threads_now(); t++) {
-                    const int64_t count = starts[t][digit];
-                    starts[t][digit] = sum;
-                    sum += count;
-                }
-        }
-        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
-            to[own[from[i] >> shift & (N_DIGITS - 1)]++] = from[i];
+        add_up_counts(s, km_threads_now());
+        move_codes(s, mine);
     }
 }
 
-/* Replaces the samples by themselves in the order of sorted keys. */
-static km_code rearrange(km_samples *samples, key *keys, km_error *error)
+/* ---- the second step ------------------------------------------------------------------------ */
+
+/* Sorts `count` codes of a bucket, the first of which is at `first`, by so many bits that cells
+ * have about CELL_SIZE of them. */
+static void sort_bucket(sorting *s, int64_t first, int64_t count)
 {
-    km_samples sorted;
-    int64_t *order = (int64_t *)keys; /* a key becomes the number that it holds */
-    for (int64_t i = 0; i < samples->n_samples; i++)
-        order[i] = (int64_t)(keys[i] & UINT32_MAX);
-    if (km_samples_select(samples, order, samples->n_samples, &sorted, error) != KM_OK)
-        return error->code;
-    km_samples_free(samples);
-    *samples = sorted;
-    return KM_OK;
+    const uint32_t *codes = s->moved;
+    uint32_t *cells = s->cells[km_thread()];
+    int n_bits = 0;
+    while (n_bits < MOST_CELL_BITS && count >> n_bits > CELL_SIZE)
+        n_bits++;
+    const int shift = KM_CODE_BITS - BUCKET_BITS - n_bits;
+    const uint32_t mask = ((uint32_t)1 << n_bits) - 1;
+    memset(cells, 0, ((size_t)mask + 2) * sizeof *cells);
+    for (int64_t i = first; i < first + count; i++)
+        cells[(codes[i] >> shift & mask) + 1]++;
+    for (uint32_t c = 0; c < mask; c++)
+        cells[c + 1] += cells[c];
+    for (int64_t i = first; i < first + count; i++)
+        s->order[first + cells[codes[i] >> shift & mask]++] = (uint32_t)i;
+}
+
+static void sort_buckets(sorting *s)
+{
+#pragma omp parallel for schedule(dynamic, 8)
+    for (int b = 0; b < N_BUCKETS; b++)
+        sort_bucket(s, s->first[b], s->first[b + 1] - s->first[b]);
+}
+
+/* ---- what follows the codes ----------------------------------------------------------------- */
+
+/* A column of the samples: KM_BLOCK values of each block beside each other. */
+typedef struct column {
+    void *first;
+    int64_t stride; /* from one block to the next, in values */
+} column;
+
+#define MOVE_COLUMN(name, type)                                                \
+    static void name(sorting *s, column c)                                     \
+    {                                                                          \
+        type *values = c.first, *moved = s->moved;                             \
+        const int64_t n_blocks = s->samples->n_blocks;                         \
+        _Pragma("omp parallel for") for (int64_t b = 0; b < n_blocks; b++)     \
+        {                                                                      \
+            const int lanes = km_samples_lanes(s->samples, b);                 \
+            for (int l = 0; l < lanes; l++)                                    \
+                moved[s->places[b * KM_BLOCK + l]] = values[b * c.stride + l]; \
+        }                                                                      \
+        _Pragma("omp parallel for") for (int64_t b = 0; b < n_blocks; b++)     \
+        {                                                                      \
+            const int lanes = km_samples_lanes(s->samples, b);                 \
+            for (int l = 0; l < lanes; l++)                                    \
+                values[b * c.stride + l] = moved[s->order[b * KM_BLOCK + l]];  \
+        }                                                                      \
+    }
+
+MOVE_COLUMN(move_words, uint32_t)
+MOVE_COLUMN(move_long_words, uint64_t)
+
+static void move_samples(sorting *s)
+{
+    km_samples *samples = s->samples;
+    const int64_t d = samples->n_features;
+    for (int64_t j = 0; j < d; j++) {
+        const int64_t first = j * KM_BLOCK, stride = d * KM_BLOCK;
+        if (samples->precision == KM_FLOAT32)
+            move_words(s, (column){(uint32_t *)samples->values + first, stride});
+        else
+            move_long_words(s, (column){(uint64_t *)samples->values + first, stride});
+    }
+    move_words(s, (column){samples->rows, KM_BLOCK});
+    if (samples->weights != NULL)
+        move_long_words(s, (column){samples->weights, KM_BLOCK});
 }
 
 km_code km_samples_order(km_samples *samples, km_error *error)
 {
-    const char *what = "order of samples";
-    const int64_t n = samples->n_samples, d = samples->n_features;
-    axis *axes = km_allocate(d, sizeof *axes, what, error);
-    double *widths = km_allocate(d, sizeof *widths, what, error);
-    key *keys = km_allocate(2 * n, sizeof *keys, what, error);
-    int64_t(*starts)[N_DIGITS] = km_allocate(km_threads(), sizeof *starts, what, error);
-    if (error->code == KM_OK && n > 0) {
-        key *sorted = keys, *other = keys + n;
-        choose_axes(samples, axes, widths);
-        make_keys(samples, axes, sorted);
-        for (int shift = 64 - CODE_BITS; shift < 64; shift += DIGIT_BITS) {
-            sort_by_digit(sorted, other, n, shift, starts);
-            key *from = sorted;
-            sorted = other;
-            other = from;
-        }
-        rearrange(samples, sorted, error);
+    if (samples->n_samples == 0)
+        return KM_OK;
+    sorting s;
+    km_morton *morton = km_morton_create(samples, error);
+    if (create(&s, samples, error) == KM_OK) {
+        fill_buckets(&s, morton);
+        sort_buckets(&s);
+        move_samples(&s);
+        km_samples_pad(samples);
     }
-    free(keys);
-    free(axes);
-    free(widths);
-    free(starts);
+    km_morton_free(morton);
+    destroy(&s);
     return error->code;
 }

@@ -122,8 +122,7 @@ static void take_rows(km_samples *samples, const struct piece *piece, km_rows ro
     }
 }
 
-/* Repeats the last sample up to the end of the last block, without weight. */
-static void pad_last_block(km_samples *samples)
+void km_samples_pad(km_samples *samples)
 {
     const int64_t block = samples->n_blocks - 1;
     const int lanes = km_samples_lanes(samples, block);
@@ -159,7 +158,7 @@ void km_samples_append(km_samples *samples, int64_t count, const km_values *feat
     samples->n_appended += count;
     samples->n_blocks = blocks_of(samples->n_samples);
     if (samples->n_appended == samples->slab.count && samples->n_samples > 0)
-        pad_last_block(samples);
+        km_samples_pad(samples);
 }
 
 int km_samples_lanes(const km_samples *samples, int64_t block)
@@ -176,6 +175,35 @@ void km_samples_load(const km_samples *samples, int64_t block, int64_t feature, 
             values[l] = (double)((const float *)from)[l];
     else
         memcpy(values, from, KM_BLOCK * sizeof *values);
+}
+
+/* Half of the lanes with the other half, until one is left: steps that make vectors. */
+#define DEFINE_RANGE(name, real)                                               \
+    static void name(const real *values, double *lowest, double *highest)      \
+    {                                                                          \
+        real low[KM_BLOCK], high[KM_BLOCK];                                    \
+        memcpy(low, values, sizeof low);                                       \
+        memcpy(high, values, sizeof high);                                     \
+        for (int half = KM_BLOCK / 2; half > 0; half /= 2)                     \
+            for (int l = 0; l < half; l++) {                                   \
+                low[l] = low[l] < low[l + half] ? low[l] : low[l + half];      \
+                high[l] = high[l] > high[l + half] ? high[l] : high[l + half]; \
+            }                                                                  \
+        *lowest = low[0];                                                      \
+        *highest = high[0];                                                    \
+    }
+
+DEFINE_RANGE(find_range_float32, float)
+DEFINE_RANGE(find_range_float64, double)
+
+void km_samples_range(const km_samples *samples, int64_t block, int64_t feature, double *lowest,
+                      double *highest)
+{
+    const void *values = feature_of_block(samples, block, feature);
+    if (samples->precision == KM_FLOAT32)
+        find_range_float32(values, lowest, highest);
+    else
+        find_range_float64(values, lowest, highest);
 }
 
 void km_samples_store(km_samples *samples, int64_t block, int64_t feature, const double *values)
@@ -267,7 +295,7 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
             selected->weights[i] = from->weights[chosen[i]];
     }
     if (n_chosen > 0)
-        pad_last_block(selected);
+        km_samples_pad(selected);
     return KM_OK;
 }
 
