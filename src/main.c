@@ -69,7 +69,7 @@ static void start_threads(story *s)
         n_threads = km_threads();
     n_threads = n_threads < 1 ? 1 : n_threads > KM_MOST_THREADS ? KM_MOST_THREADS : n_threads;
     km_threads_start((int)n_threads);
-    s->too_many_threads = n_threads > n_cores ? n_threads : 0;
+    s->too_many_threads = km_threads() > n_cores ? km_threads() : 0;
     km_max_int64(s->comm, &s->too_many_threads, 1);
 }
 

@@ -101,16 +101,22 @@ class Number(ThreadsTest):
             finished, _ = self.fit("in.h5", 4, omp_num_threads=text)
             self.assertIn("OMP_NUM_THREADS", finished.err)
 
-    def test_dynamic_threads_and_limits_of_the_environment(self):
+    def test_limits_of_the_environment(self):
         """Other variables of OpenMP change how many run, never the result."""
-        _, result = self.fit("in.h5", 4)
-        for name, text in (("OMP_DYNAMIC", "true"), ("OMP_THREAD_LIMIT", "1"),
-                           ("OMP_SCHEDULE", "dynamic,1"), ("OMP_MAX_ACTIVE_LEVELS", "0")):
-            os.environ[name] = text
-            self.addCleanup(os.environ.pop, name, None)
-            _, other = self.fit("in.h5", 4, "--threads", 3, "--verify", ranks=2)
-            del os.environ[name]
-            self.assertEqual(other.answer(), result.answer(), name)
+        for seeding in ("kmeans++", "kmeans-parallel", "random"):
+            options = "--seeding", seeding, "--seeding-rows", 500, "--verify"
+            _, result = self.fit("in.h5", 4, *options)
+            for name, text in (("OMP_THREAD_LIMIT", "1"), ("OMP_THREAD_LIMIT", "2"),
+                               ("OMP_DYNAMIC", "true"), ("OMP_SCHEDULE", "dynamic,1"),
+                               ("OMP_MAX_ACTIVE_LEVELS", "0")):
+                with self.subTest(seeding=seeding, variable=name, text=text):
+                    os.environ[name] = text
+                    self.addCleanup(os.environ.pop, name, None)
+                    _, other = self.fit("in.h5", 4, "--threads", 3, *options)
+                    del os.environ[name]
+                    self.assertEqual(other.answer(), result.answer())
+                    if name == "OMP_THREAD_LIMIT":
+                        self.assertEqual(other.attributes["provenance"]["threads"], int(text))
 
 
 class Warnings(ThreadsTest):

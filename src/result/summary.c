@@ -53,8 +53,10 @@ static void print_clusters(const km_record *record)
         const int64_t size = record->fit->sizes[c];
         printf("  %7lld %12lld  %5.1f%%", (long long)c, (long long)size,
                100.0 * (double)size / (double)record->n_used);
-        if (has_restarts)
+        if (has_restarts && size > 0)
             printf("  %5.1f%%", 100 * record->restarts->coincidence[c]);
+        else if (has_restarts)
+            printf("  %6s", "-");
         for (int64_t j = 0; j < n_features; j++)
             printf("  %12.6g", record->centers[c * d + j]);
         puts(n_features < d ? "  ..." : "");
