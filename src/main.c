@@ -497,6 +497,7 @@ static km_code run(story *s, int argc, char **argv)
 int main(int argc, char **argv)
 {
     int provided;
+    km_memory_start();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     km_h5_start();
     story s = {.comm = MPI_COMM_WORLD, .started = km_now(), .catalogue = {.file = H5I_INVALID_HID}};

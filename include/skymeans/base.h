@@ -43,6 +43,10 @@ km_code km_fail(km_error *error, km_code code, const char *format, ...)
 /* ---- memory ------------------------------------------------------------------------------------
  */
 
+/* Has memory that is freed kept for the next array instead of given back, since pages that were
+ * never touched before cost more than most of what is done with them. Once, at the start. */
+void km_memory_start(void);
+
 /* An uninitialised array of `count` elements of `size` bytes, aligned for any vector unit; the
  * caller owns it and frees it with free(). NULL, and KM_MEMORY in `error`, if it can't be had;
  * `what` names the contents for the message. A count of 0 is not an error. */

@@ -15,6 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    AHEAD = 2, /* leaves */
+    CACHE_LINE = 64,
+    MOST_FETCHED = 8192, /* bytes of a leaf */
+};
+
 /* ---- making it ------------------------------------------------------------------------------ */
 
 static int64_t parents_of(int64_t n)
@@ -158,6 +164,22 @@ static void take_leaf(const walk *w, int64_t leaf, int32_t label)
     w->tree->owners[leaf] = label;
 }
 
+/* Has what a leaf will need brought near, if it is likely to be compared sample by sample. */
+static void fetch_leaf(const walk *w, int64_t leaf)
+{
+    const km_samples *samples = w->assigner->samples;
+    if (leaf >= samples->n_blocks || w->tree->owners[leaf] != MIXED)
+        return;
+    const char *block = km_samples_block(samples, leaf);
+    const char *labels = (const char *)(w->assigner->labels + leaf * KM_BLOCK);
+    const int64_t size =
+        samples->n_features * KM_BLOCK * (int64_t)km_precision_size(samples->precision);
+    for (int64_t i = 0; i < size && i < MOST_FETCHED; i += CACHE_LINE)
+        __builtin_prefetch(block + i);
+    for (int64_t i = 0; i < KM_BLOCK * (int64_t)sizeof(int32_t); i += CACHE_LINE)
+        __builtin_prefetch(labels + i);
+}
+
 /* Compares the candidates that are left in a leaf, sample by sample. Returns the least gap. */
 static double compare_in_leaf(const walk *w, int64_t leaf, int64_t n_left, bool has_margin)
 {
@@ -183,6 +205,7 @@ static void assign_leaf(const walk *w, int64_t leaf, bool has_margin)
     const uint16_t *kept = w->room->in_leaves;
     int64_t n_left = 0;
     double gap = INFINITY;
+    fetch_leaf(w, leaf + AHEAD);
     for (int64_t c = 0; c < list->count; c++) {
         w->room->of_leaf[n_left] = (int32_t)c;
         n_left += kept[c] >> leaf % KM_SIBLINGS & 1;

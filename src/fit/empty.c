@@ -1,6 +1,7 @@
 /* Empty clusters. They are rare, so what matters here is that the rule is exact. */
 #include "steps.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,30 +76,73 @@ static bool may_leave(const km_totals *totals, const candidate *c)
     return c->weight > 0 && totals->weights[c->label] > c->weight;
 }
 
-/* This rank's best candidates: canonical distances, which the kernel gives with the labels. */
-static void find_candidates(const running *run, struct heap *best)
+/* The canonical squared distance of a sample to the center that the assignment gave it. */
+static double own_distance2(const running *run, int64_t sample, int32_t label)
+{
+    const int64_t d = run->samples->n_features, lane = sample % KM_BLOCK;
+    const void *block = km_samples_block(run->samples, sample / KM_BLOCK);
+    float narrow = 0;
+    double wide = 0;
+    for (int64_t j = 0; j < d; j++)
+        if (run->samples->precision == KM_FLOAT32) {
+            const float x = ((const float *)block)[j * KM_BLOCK + lane];
+            const float difference = x - ((const float *)run->rounded)[label * d + j];
+            narrow = fmaf(difference, difference, narrow);
+        } else {
+            const double x = ((const double *)block)[j * KM_BLOCK + lane];
+            const double difference = x - ((const double *)run->rounded)[label * d + j];
+            wide = fma(difference, difference, wide);
+        }
+    return run->samples->precision == KM_FLOAT32 ? (double)narrow : wide;
+}
+
+static void offer_sample(const running *run, int64_t sample, struct heap *best)
 {
     const km_samples *samples = run->samples;
-    const km_precision precision = samples->precision;
-    for (int64_t b = 0; b < samples->n_blocks; b++) {
-        int32_t labels[KM_BLOCK];
-        km_distances distances2;
-        int64_t weights[KM_BLOCK];
-        run->task->kernel->nearest[precision](km_samples_block(samples, b), run->rounded,
-                                              samples->n_features, run->task->n_clusters, labels,
-                                              &distances2);
-        km_samples_weights(samples, b, weights);
-        for (int l = 0; l < km_samples_lanes(samples, b); l++) {
-            const candidate new = {.distance2 = km_distance_of(&distances2, precision, l),
-                                   .row = km_samples_row(samples, b * KM_BLOCK + l),
-                                   .weight = weights[l],
-                                   .sample = b * KM_BLOCK + l,
-                                   .label = labels[l],
-                                   .rank = km_comm_rank(run->comm)};
-            if (new.distance2 > 0 && may_leave(&run->totals, &new))
-                offer(best, &new);
-        }
+    const int32_t label = run->assigner.labels[sample];
+    const candidate new = {.distance2 = own_distance2(run, sample, label),
+                           .row = km_samples_row(samples, sample),
+                           .weight =
+                               samples->weights == NULL ? 1 : (int64_t)samples->weights[sample],
+                           .sample = sample,
+                           .label = label,
+                           .rank = km_comm_rank(run->comm)};
+    if (new.distance2 > 0 && may_leave(&run->totals, &new))
+        offer(best, &new);
+}
+
+/* This rank's best candidates: `heaps` has one for each thread, and the first gets all. */
+static void find_candidates(const running *run, struct heap *heaps)
+{
+#pragma omp parallel for
+    for (int64_t i = 0; i < run->samples->n_samples; i++)
+        offer_sample(run, i, &heaps[km_thread()]);
+    for (int t = 1; t < km_threads(); t++)
+        for (int64_t i = 0; i < heaps[t].count; i++)
+            offer(&heaps[0], &heaps[t].list[i]);
+}
+
+/* A heap for each thread, of `room` candidates; all lists are in one array, that of the first. */
+static struct heap *create_heaps(int64_t room, km_error *error)
+{
+    const char *what = "filling empty clusters";
+    struct heap *heaps = km_allocate_zeroed(km_threads(), sizeof *heaps, what, error);
+    candidate *lists = km_allocate(km_threads() * room, sizeof *lists, what, error);
+    if (error->code != KM_OK) {
+        free(heaps);
+        free(lists);
+        return NULL;
     }
+    for (int t = 0; t < km_threads(); t++)
+        heaps[t] = (struct heap){.list = lists + t * room, .room = room};
+    return heaps;
+}
+
+static void free_heaps(struct heap *heaps)
+{
+    if (heaps != NULL)
+        free(heaps[0].list);
+    free(heaps);
 }
 
 /* Moves a sample in the totals of all ranks; its rank alone knows its values. */
@@ -157,14 +201,13 @@ km_code km_refill_empty(running *run, km_error *error)
         return KM_OK;
     /* A donor is passed over only after it gave a sample and has one left, so twice as many
      * candidates as there are empty clusters are enough. */
-    struct heap best = {.room = 2 * n_empty};
+    struct heap *heaps = create_heaps(2 * n_empty, error);
     candidate *all = NULL;
-    const char *what = "filling empty clusters";
-    best.list = km_allocate(best.room, sizeof *best.list, what, error);
-    km_exact *points = km_allocate(run->samples->n_features, sizeof *points, what, error);
+    km_exact *points =
+        km_allocate(run->samples->n_features, sizeof *points, "filling empty clusters", error);
     if (km_agree(run->comm, error) == KM_OK) {
-        find_candidates(run, &best);
-        km_concatenate(run->comm, best.list, best.count, sizeof *best.list, (void **)&all, &n_all,
+        find_candidates(run, heaps);
+        km_concatenate(run->comm, heaps[0].list, heaps[0].count, sizeof *all, (void **)&all, &n_all,
                        error);
     }
     if (error->code == KM_OK) {
@@ -173,6 +216,6 @@ km_code km_refill_empty(running *run, km_error *error)
     }
     free(all);
     free(points);
-    free(best.list);
+    free_heaps(heaps);
     return error->code;
 }
