@@ -5,14 +5,14 @@
  *     BYTES         in a vector
  *     REGISTERS     for vectors
  * then includes vectors.h, and defines for each precision, lane by lane,
- *     multiply_add(a, b, c)             a * b + c, rounded once
- *     lesser(a, b)                      a < b ? a : b
- *     renumber(a, b, number, old)       a < b ? number : old
- *     gather(from, at)                  from[at]
- *     greater(a, b)                     a > b ? a : b
- *     root(a)                           the square root
- *     exceeds(a, b)                     a bit for each lane: a > b
- *     differs(a, b)                     a bit for each lane: a != b, of numbers
+ *     multiply_add(a, b, c)        a * b + c, rounded once
+ *     lesser(a, b)                 a < b ? a : b, so b if one is not a number
+ *     renumber(a, b, number, old)  a < b ? number : old, where 0 <= old <= number < 2^31
+ *     gather(from, at)             from[at]
+ *     greater(a, b)                a > b ? a : b
+ *     root(a)                      the square root
+ *     exceeds(a, b)                a bit for each lane: a > b
+ *     differs(a, b)                a bit for each lane: a != b, of numbers
  *
  * Every sample has its lane, so all widths of vectors give the same bits. */
 #include "variants.h"
