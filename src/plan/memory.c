@@ -23,10 +23,13 @@ static double samples_bytes(const km_catalogue *catalogue, int64_t rows)
     return (double)blocks * KM_BLOCK * lane_bytes + (double)rows * sizeof(uint32_t);
 }
 
-/* The sorted samples beside the others, and two keys of 8 bytes for each. */
+/* Two places of each sample, and one of its values, weight or code on the way. */
 static double ordering_bytes(const km_catalogue *catalogue, int64_t rows)
 {
-    return samples_bytes(catalogue, rows) + (double)rows * 2 * sizeof(uint64_t);
+    const bool is_wide = catalogue->precision == KM_FLOAT64 || catalogue->has_weights;
+    const int64_t row_bytes =
+        2 * sizeof(uint32_t) + (is_wide ? sizeof(uint64_t) : sizeof(uint32_t));
+    return (double)rows * (double)row_bytes;
 }
 
 /* Of rows that are drawn from: distance, nearest center, place in the catalogue and back, a flag;
