@@ -127,8 +127,12 @@ static void begin_samples(km_nearness *near)
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int64_t weights[KM_BLOCK];
         km_samples_weights(samples, b, weights);
+        near->worst2[near->n_groups + b] = 0;
         for (int l = 0; l < KM_BLOCK; l++) {
-            set_distance2(near, b, l, weights[l] > 0 ? INFINITY : 0);
+            const double distance2 = weights[l] > 0 ? INFINITY : 0;
+            set_distance2(near, b, l, distance2);
+            near->worst2[near->n_groups + b] =
+                largest_of(near->worst2[near->n_groups + b], distance2);
             if (near->nearest != NULL)
                 near->nearest[b * KM_BLOCK + l] = -1;
         }
@@ -136,8 +140,13 @@ static void begin_samples(km_nearness *near)
 #pragma omp parallel for
     for (int64_t i = 0; i < samples->n_samples; i++)
         near->order[near->places[i]] = (uint32_t)i;
-    for (int64_t box = 0; box < near->n_groups + samples->n_blocks; box++)
-        near->worst2[box] = INFINITY;
+    for (int64_t g = 0; g < near->n_groups; g++) {
+        const km_rows blocks = blocks_of_group(near, g);
+        const double *first = near->worst2 + near->n_groups + blocks.first;
+        near->worst2[g] = 0; /* of a group without weight */
+        for (int64_t b = 0; b < blocks.count; b++)
+            near->worst2[g] = largest_of(near->worst2[g], first[b]);
+    }
 }
 
 km_code km_nearness_create(km_nearness *near, const km_samples *samples, const km_kernel *kernel,
