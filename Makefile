@@ -123,6 +123,13 @@ $(BUILD)/tests/%: tests/%.c $(library)
 	    -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
 	    $$(pkg-config --libs check) -lm
 
+# The scripts of jobs/ on a Slurm cluster of four nodes, made for this and gone after it.
+.PHONY: check-slurm
+check-slurm:
+	@tests/slurm/run.sh --can-run || exit 0; \
+	tools/deps.sh slurm && $(MAKE) -s --no-print-directory all && \
+	    tests/slurm/run.sh $(if $(TEST),TestJobs.test_$(TEST))
+
 # WORK=W4 RUNS=5 for one line of the table, CONVERGE=1 to convergence.
 .PHONY: bench
 bench: deps
@@ -154,6 +161,8 @@ help:
 	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one;'
 	@echo '               KIND=c (py) unit (program) tests only; SANITIZE=1 under AddressSanitizer, UBSan'
 	@echo 'make check-neon    the kernels of ARM processors, under qemu'
+	@echo 'make check-slurm   test jobs/ on a Slurm cluster made for it on this machine;'
+	@echo '               TEST=chain for one'
 	@echo 'make bench     speed against scikit-learn and FAISS; WORK=W4 RUNS=5 CONVERGE=1'
 	@echo 'make deps      only set up: install what is missing, or say what to install'
 	@echo 'make           build/skymeans; CC=, CFLAGS=, HDF5_DIR= if need be; V=1 shows commands'

@@ -1,7 +1,9 @@
 #!/bin/sh
-# deps.sh [lint|bench]: sees that everything is there to build and test skymeans (with "lint": and to
-# check the style of its sources; with "bench": and the peers to measure it against). On Debian and its like it installs what is missing, as root or,
-# with a person at the terminal, through sudo; elsewhere it prints the line to run, and stops.
+# deps.sh [lint|bench|slurm]: sees that everything is there to build and test skymeans (with "lint":
+# and to check the style of its sources; with "bench": and the peers to measure it against; with
+# "slurm": and a Slurm cluster to test the job scripts on). On Debian and its like it installs what is
+# missing, as root or, with a person at the terminal, through sudo; elsewhere it prints the line to
+# run, and stops.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -9,6 +11,7 @@ packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config libran
 packages=$packages'python3-h5py python3-astropy python3-matplotlib python3-sklearn'
 lint_packages='clang-format cppcheck shellcheck pyflakes3'
 bench_packages='python3-faiss'
+slurm_packages='slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2'
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
@@ -31,6 +34,11 @@ missing() {
     if [ "${1:-}" = bench ]; then
         tools/find-python.sh h5py sklearn faiss >/dev/null 2>&1 || echo 'FAISS for Python'
     fi
+    if [ "${1:-}" = slurm ]; then
+        for program in slurmctld slurmd sbatch munged ip tc; do
+            has_program $program || echo $program
+        done
+    fi
     [ "${1:-}" = lint ] || return 0
     for program in clang-format cppcheck shellcheck pyflakes3; do
         has_program $program || echo $program
@@ -41,6 +49,7 @@ what=$(missing "$@")
 [ -n "$what" ] || exit 0
 [ "${1:-}" = lint ] && packages="$packages $lint_packages"
 [ "${1:-}" = bench ] && packages="$packages $bench_packages"
+[ "${1:-}" = slurm ] && packages="$packages $slurm_packages"
 install="apt-get install -y --no-install-recommends $packages"
 
 if has_program apt-get && [ "$(id -u)" = 0 ]; then
