@@ -39,9 +39,10 @@ class Watched:
         while not is_so() and self.process.poll() is None and time.monotonic() < limit:
             time.sleep(0.001)
 
-    def wait_for(self, pattern):
-        """Waits for a line on stderr, or for the end."""
-        self.wait_until(lambda: any(re.search(pattern, line) for line in list(self.said)))
+    def wait_for(self, pattern, count=1):
+        """Waits for so many lines on stderr, or for the end."""
+        self.wait_until(lambda: sum(bool(re.search(pattern, line)) for line in list(self.said))
+                        >= count)
 
     def pids(self):
         """The processes of the ranks, which belong to the session that this run began."""
@@ -69,6 +70,8 @@ class Watched:
             raise AssertionError(f"hangs: {self.arguments}\n{''.join(self.said)}") from None
         for reader in self.readers:
             reader.join()
+        self.process.stderr.close()
+        self.process.stdout.close()
         return Run(self.arguments, self.ranks, self.process.returncode, self.out,
                    "".join(self.said))
 
@@ -79,9 +82,11 @@ def watched(*arguments, ranks=1, **how):
         yield Watched(process, arguments, ranks)
 
 
-def stop_at(pattern, *arguments, number=signal.SIGUSR1, **how):
-    """A run that gets a signal on its last rank once it has said something."""
+def stop_at(pattern, *arguments, count=1, number=signal.SIGUSR1, **how):
+    """A run that gets a signal on its last rank once it has said something so many times."""
     with watched(*arguments, **how) as going:
-        going.wait_for(pattern)
-        going.send(number, going.pids()[-1:])
+        going.wait_for(".")
+        pids = going.pids()[-1:]
+        going.wait_for(pattern, count)
+        going.send(number, pids)
         return going.finish()

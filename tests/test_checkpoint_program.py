@@ -16,8 +16,8 @@ from stopping import FAULTS, PATIENCE, stop_at, watched
 
 # Where the pieces of a fit run: ranks, threads, method. What was stopped on one goes on on the next.
 PLACES = [(1, 1, "lloyd"), (2, 2, "tree"), (4, 1, "lloyd"), (1, 2, "tree")]
-# Distances of the slowest kernel make iterations long enough to be met by a signal.
-SLOW = ["--kernel", "reference"]
+# The slowest kernel, and a checkpoint after each iteration, make fits last until a signal comes.
+SLOW = ["--kernel", "reference", "--checkpoint-interval", 0]
 
 
 def answer_of(path):
@@ -30,7 +30,6 @@ class StopTest(ProgramTest):
 
     def setUp(self):
         super().setUp()
-        self.outside = {}
         write_array("even.h5", np.random.default_rng(1).random((100_000, 2), dtype="f4"))
 
     def check_stopped(self, finished, checkpoint="state"):
@@ -44,6 +43,11 @@ class StopTest(ProgramTest):
         self.assertTrue(os.path.exists(checkpoint))
         self.assertEqual(glob.glob(f"{checkpoint}.[!p]*") + glob.glob("out.h5*"), [])
 
+    @staticmethod
+    def forget(checkpoint="state"):
+        for name in glob.glob(f"{checkpoint}*"):
+            os.remove(name)
+
     def check_done(self, finished, expected, checkpoint="state"):
         self.assertEqual(finished.code, 0, finished)
         self.assertEqual(answer_of("out.h5"), expected, finished)
@@ -55,21 +59,21 @@ class Signals(StopTest):
     """Stopped in three places on its way, and on other ranks, threads and methods each time."""
 
     def check_pieces(self, moments, arguments):
-        _, expected = run("fit", *arguments, "-o", "whole.h5", seconds=PATIENCE), "whole.h5"
+        run("fit", *arguments, "-o", "whole.h5", seconds=PATIENCE)
         command = ["fit", *arguments, "-o", "out.h5", "--checkpoint", "state", "--verbose"]
-        for moment, (ranks, threads, method) in zip(moments, PLACES):
-            finished = stop_at(moment, *command, *SLOW, "--threads", threads, "--algorithm", method,
-                               ranks=ranks)
+        for (said, count), (ranks, threads, method) in zip(moments, PLACES):
+            finished = stop_at(said, *command, *SLOW, "--threads", threads, "--algorithm", method,
+                               ranks=ranks, count=count)
             self.check_stopped(finished)
-            self.assertRegex(finished.err, moment)
+            self.assertRegex(finished.err, said)
         ranks, threads, method = PLACES[-1]
         finished = run(*command, "--threads", threads, "--algorithm", method, ranks=ranks,
                        seconds=PATIENCE)
         self.assertIn("skymeans: going on from state: ", finished.err)
-        self.check_done(finished, answer_of(expected))
+        self.check_done(finished, answer_of("whole.h5"))
 
     def test_one_fit(self):
-        self.check_pieces(["iteration +1 ", "iteration +20 ", "iteration +50 "],
+        self.check_pieces([("iteration", 1), ("iteration", 20), ("iteration", 3)],
                           ["even.h5", "-k", 60, "--tolerance", 0])
 
     def test_two_words_and_weights(self):
@@ -77,12 +81,12 @@ class Signals(StopTest):
         columns = {name: random.random(60_000) for name in "xyw"}
         columns["x"][77] = 1e15
         write_columns("far.h5", columns)
-        self.check_pieces(["iteration +2 ", "iteration +15 ", "iteration +30 "],
+        self.check_pieces([("iteration", 2), ("iteration", 15), ("iteration", 5)],
                           ["far.h5", "-c", "x,y", "--weights", "w", "-k", 50, "--tolerance", 0])
 
     def test_restarts(self):
         """In different fits, so that finished ones come from the checkpoint, too."""
-        self.check_pieces([f"fit {i} of 3, iteration +{n} " for i, n in ((1, 9), (2, 4), (3, 9))],
+        self.check_pieces([("fit 1 of 3, ", 9), ("fit 2 of 3, ", 4), ("fit 3 of 3, ", 2)],
                           ["even.h5", "-k", 60, "--tolerance", 0, "--restarts", 3])
 
     def test_best_fit_is_a_finished_one(self):
@@ -103,21 +107,22 @@ class Signals(StopTest):
                    "state", "--verbose", *SLOW]
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
             self.check_stopped(stop_at("iteration", *command, ranks=2, number=number))
-            os.remove("state")
+            self.forget()
         with watched(*command, ranks=2) as going:
             going.wait_for("iteration")
             going.process.send_signal(signal.SIGUSR1)  # mpirun passes it on
             self.check_stopped(going.finish())
 
     def test_while_seeding(self):
-        command = ["fit", "even.h5", "-k", 4000, "--seeding-rows", "all", "--max-iterations", 2,
+        write_array("wide.h5", np.random.default_rng(2).random((100_000, 16), dtype="f4"))
+        command = ["fit", "wide.h5", "-k", 2000, "--seeding-rows", "all", "--max-iterations", 1,
                    "-o", "out.h5"]
         run(*command[:-2], "-o", "whole.h5", seconds=PATIENCE)
         command += ["--checkpoint", "state"]
         for ranks in (1, 4):
             with watched(*command, ranks=ranks) as going:
                 going.wait_for("features:")
-                time.sleep(0.1)
+                time.sleep(0.2)
                 going.send(signal.SIGUSR1)
                 finished = going.finish()
             self.check_stopped(finished)

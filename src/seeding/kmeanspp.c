@@ -79,7 +79,8 @@ static double gather_shares(struct drawing *drawing)
     const share own = {.weight = km_nearness_total(&drawing->near),
                        .largest2 = km_nearness_largest(&drawing->near),
                        .unused = unused >= 0 ? km_samples_row(drawing->task->samples, unused)
-                                             : INT64_MAX};
+                                             : INT64_MAX,
+                       .wants_stop = km_stop_wanted(0) != KM_WISH_NONE};
     km_gather(drawing->task->comm, &own, sizeof own, drawing->shares);
     double largest2 = 0;
     for (int r = 0; r < km_comm_size(drawing->task->comm); r++) {
