@@ -47,24 +47,37 @@ def end_session(leader):
                 os.kill(int(name), signal.SIGKILL)
 
 
-def run(*arguments, ranks=1, seconds=SECONDS, cpus=None, omp_num_threads=None):
-    """Runs the program alone, or under mpirun on several ranks; too slow a run is a failure. It may
-    use the CPUs of a set, by default all that there are, and as many threads as it finds right."""
+@contextlib.contextmanager
+def started(*arguments, ranks=1, cpus=None, omp_num_threads=None, binary=BINARY, **variables):
+    """The program, alone or under mpirun on several ranks, as the leader of a session of its own,
+    none of which is left afterwards."""
     start = ["taskset", "-c", ",".join(map(str, cpus))] if cpus else []
     start += ["mpirun", "-n", str(ranks)] if ranks > 1 else []
     with tempfile.TemporaryDirectory(prefix="ompi-") as folder:
         # Runs that end would otherwise remove the session folder under those that begin; not
         # looking for fast networks saves 0.2 s a run. Many runs share the cores, so waiting threads
         # sleep.
-        variables = {"OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_pml": "ob1",
-                     "OMP_WAIT_POLICY": "passive"}
+        variables |= {"OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_pml": "ob1",
+                      "OMP_WAIT_POLICY": "passive"}
         others = {name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"}
         if omp_num_threads is not None:
             variables["OMP_NUM_THREADS"] = str(omp_num_threads)
-        process = subprocess.Popen([*start, BINARY, *map(str, arguments)],
+        process = subprocess.Popen([*start, binary, *map(str, arguments)],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, errors="replace",
                                    env=others | variables, start_new_session=True)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                end_session(process.pid)
+                process.communicate()
+
+
+def run(*arguments, ranks=1, seconds=SECONDS, **how):
+    """Runs the program as `started` has it; too slow a run is a failure. It may use the CPUs of a
+    set, by default all that there are, and as many threads as it finds right."""
+    with started(*arguments, ranks=ranks, **how) as process:
         try:
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:

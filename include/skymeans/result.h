@@ -67,6 +67,9 @@ km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const km
                            const km_log *log, MPI_Comm comm, bool *is_found, km_error *error);
 void km_checkpoint_free(km_checkpoint *checkpoint);
 
+/* The name of the one before, for which there is room for KM_PATH_SIZE + 8 characters. */
+void km_checkpoint_previous(const char *path, char *name);
+
 /* Removes both files. By one rank. */
 void km_checkpoint_remove(const char *path);
 

@@ -124,8 +124,8 @@ km_code km_output_check_different(const char *a, const char *b, km_error *error)
     if (strcmp(basename(name_a), basename(name_b)) == 0 &&
         are_same_file(dirname(folder_a), dirname(folder_b)))
         km_fail(error, KM_USAGE,
-                "two outputs in one file (%s): the result and the metrics; choose another name for "
-                "one of them",
+                "two outputs in one file (%s): result, metrics and checkpoint, and the checkpoint "
+                "before it, FILE.prev, are files of their own; choose another name for one",
                 b);
     return error->code;
 }

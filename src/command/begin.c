@@ -39,12 +39,23 @@ static uint64_t kernels_of_all_ranks(MPI_Comm comm)
     return available;
 }
 
-static void check_checkpoint_name(const km_options *options, km_error *error)
+/* A file that is replaced and removed, and must not be any other. */
+static km_code check_checkpoint_name(const km_options *options, const char *name, km_error *error)
 {
-    if (km_output_check(options->checkpoint, options->catalogue, true, error) == KM_OK &&
-        km_output_check_different(options->output, options->checkpoint, error) == KM_OK &&
+    if (km_output_check(name, options->catalogue, true, error) == KM_OK &&
+        km_output_check_different(options->output, name, error) == KM_OK &&
         options->metrics != NULL)
-        km_output_check_different(options->metrics, options->checkpoint, error);
+        km_output_check_different(options->metrics, name, error);
+    return error->code;
+}
+
+static void check_checkpoint_names(const km_options *options, km_error *error)
+{
+    char previous[KM_PATH_SIZE + 8];
+    if (check_checkpoint_name(options, options->checkpoint, error) != KM_OK)
+        return;
+    km_checkpoint_previous(options->checkpoint, previous);
+    check_checkpoint_name(options, previous, error);
 }
 
 km_code km_check_outputs(km_story *s)
@@ -56,7 +67,7 @@ km_code km_check_outputs(km_story *s)
                                                         options->overwrite, &s->error) == KM_OK)
             km_output_check_different(options->output, options->metrics, &s->error);
         if (options->checkpoint != NULL)
-            check_checkpoint_name(options, &s->error);
+            check_checkpoint_names(options, &s->error);
         km_seeding_check(options->seeding, &s->error);
     }
     return km_agree(s->comm, &s->error);

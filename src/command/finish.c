@@ -28,9 +28,21 @@ km_code km_write_outputs(km_story *s)
     return km_agree(s->comm, &s->error);
 }
 
+/* Were there to be more fits? */
+static bool is_cut_short(const km_story *s)
+{
+    return s->restarts.count < s->options.restarts;
+}
+
 void km_warn_at_end(const km_story *s)
 {
-    if (!km_stop_is_converged(s->fit.stop))
+    if (s->fit.stop == KM_STOP_SIGNAL || s->fit.stop == KM_STOP_TIME || is_cut_short(s))
+        km_warn(&s->log,
+                "stopped early (%s): a signal or the time limit ended it after %lld fit%s, the "
+                "kept one of %lld iteration%s; to go on another time give it a --checkpoint",
+                s->options.output, (long long)s->restarts.count, km_plural(s->restarts.count),
+                (long long)s->fit.n_iterations, km_plural(s->fit.n_iterations));
+    else if (!km_stop_is_converged(s->fit.stop))
         km_warn(&s->log,
                 "not converged (%s): it stopped after %lld iteration%s; raise --max-iterations, or "
                 "--tolerance",

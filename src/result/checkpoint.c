@@ -51,9 +51,9 @@ static km_code check_question(const char *path, const char *found, const char *a
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
-static void previous_name(const char *path, char *name)
+void km_checkpoint_previous(const char *path, char *name)
 {
-    snprintf(name, KM_PATH_SIZE, "%s.prev", path);
+    snprintf(name, KM_PATH_SIZE + 8, "%s.prev", path);
 }
 
 static bool write_bytes(const char *path, const char *bytes, int64_t size)
@@ -106,7 +106,7 @@ static km_code put_file(const char *path, const char *bytes, int64_t size, km_er
 {
     km_output output = {0};
     char previous[KM_PATH_SIZE + 8];
-    previous_name(path, previous);
+    km_checkpoint_previous(path, previous);
     if (km_output_create(&output, path, error) != KM_OK)
         return error->code;
     if (!write_bytes(output.beside, bytes, size))
@@ -209,7 +209,7 @@ static char *read_either(const char *path, const km_log *log, int64_t *size, km_
     char *bytes = read_whole(path, size, error);
     if (bytes != NULL || (error->code != KM_OK && error->code != KM_DATA))
         return bytes;
-    previous_name(path, previous);
+    km_checkpoint_previous(path, previous);
     bytes = read_whole(previous, size, &why);
     if (bytes != NULL && error->code != KM_OK)
         km_warn(log, "%s; going on from %s", error->text, previous);
@@ -271,7 +271,7 @@ km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const km
 void km_checkpoint_remove(const char *path)
 {
     char previous[KM_PATH_SIZE + 8];
-    previous_name(path, previous);
+    km_checkpoint_previous(path, previous);
     unlink(path);
     unlink(previous);
 }

@@ -26,6 +26,8 @@ char *km_question_text(const km_record *record)
             o->seeding, (long long)record->plan->seeding_rows, (unsigned long long)o->random_seed,
             (long long)o->restarts);
     fprintf(file, "tolerance: %.17g\n", o->tolerance);
+    if (o->restarts > 1) /* fits that are done had this limit, and those to come need the same */
+        fprintf(file, "max-iterations: %lld\n", (long long)o->max_iterations);
     if (fclose(file) != 0) {
         free(text);
         return NULL;
