@@ -1,7 +1,7 @@
 #!/bin/sh
-# deps.sh [lint|bench|slurm]: sees that everything is there to build and test skymeans (with "lint":
-# and to check the style of its sources; with "bench": and the peers to measure it against; with
-# "slurm": and a Slurm cluster to test the job scripts on). On Debian and its like it installs what is
+# deps.sh [lint|bench|slurm|neon]: sees that everything is there to build and test skymeans, and, if
+# asked, to check the style of its sources, to measure it against its peers, to test the job scripts
+# on a Slurm cluster, or the kernels of ARM processors. On Debian and its like it installs what is
 # missing, as root or, with a person at the terminal, through sudo; elsewhere it prints the line to
 # run, and stops.
 set -u
@@ -9,9 +9,22 @@ cd "$(dirname "$0")/.." || exit 1
 
 packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config librandom123-dev '
 packages=$packages'python3-h5py python3-astropy python3-matplotlib python3-sklearn'
-lint_packages='clang-format cppcheck shellcheck pyflakes3'
-bench_packages='python3-faiss'
-slurm_packages='slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2'
+programs='mpicc mpirun pkg-config'
+modules=
+case ${1:-} in
+lint)
+    packages="$packages clang-format cppcheck shellcheck pyflakes3"
+    programs="$programs clang-format cppcheck shellcheck pyflakes3" ;;
+bench)
+    packages="$packages python3-faiss"
+    modules=faiss ;;
+slurm)
+    packages="$packages slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2"
+    programs="$programs slurmctld slurmd sbatch munged ip tc" ;;
+neon)
+    packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+    programs="$programs aarch64-linux-gnu-gcc qemu-aarch64" ;;
+esac
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
@@ -23,33 +36,21 @@ has_header() {
 
 # Prints the parts that are missing, whatever package they come in here.
 missing() {
-    for program in mpicc mpirun pkg-config; do
-        has_program $program || echo $program
+    for program in $programs; do
+        has_program "$program" || echo "$program"
     done
     tools/find-hdf5.sh "$scratch/cflags" "$scratch/libs" 2>/dev/null || echo 'parallel HDF5'
     pkg-config --exists check 2>/dev/null || echo Check
     has_header Random123/philox.h || echo Random123
     tools/find-python.sh h5py numpy astropy matplotlib sklearn >/dev/null 2>&1 ||
         echo 'Python with h5py, astropy, matplotlib, scikit-learn'
-    if [ "${1:-}" = bench ]; then
-        tools/find-python.sh h5py sklearn faiss >/dev/null 2>&1 || echo 'FAISS for Python'
-    fi
-    if [ "${1:-}" = slurm ]; then
-        for program in slurmctld slurmd sbatch munged ip tc; do
-            has_program $program || echo $program
-        done
-    fi
-    [ "${1:-}" = lint ] || return 0
-    for program in clang-format cppcheck shellcheck pyflakes3; do
-        has_program $program || echo $program
-    done
+    # shellcheck disable=SC2086 # a list of words
+    [ -z "$modules" ] || tools/find-python.sh h5py sklearn $modules >/dev/null 2>&1 ||
+        echo "Python with $modules"
 }
 
-what=$(missing "$@")
+what=$(missing)
 [ -n "$what" ] || exit 0
-[ "${1:-}" = lint ] && packages="$packages $lint_packages"
-[ "${1:-}" = bench ] && packages="$packages $bench_packages"
-[ "${1:-}" = slurm ] && packages="$packages $slurm_packages"
 install="apt-get install -y --no-install-recommends $packages"
 
 if has_program apt-get && [ "$(id -u)" = 0 ]; then
@@ -70,7 +71,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # a command of several words
 $sudo apt-get update -q && $sudo $install || exit 1
-what=$(missing "$@")
+what=$(missing)
 if [ -n "$what" ]; then
     echo "make deps: still missing after installing: $what" >&2
     exit 1
