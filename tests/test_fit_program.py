@@ -699,7 +699,7 @@ class UsageErrors(ProgramTest):
     def test_options_not_built_yet(self):
         """They are refused as unknown, never ignored."""
         self.refuse(*[(2, "unknown option", *self.fit, f"--{name}", "1") for name in (
-            "where", "id", "missing-value", "checkpoint", "max-hours", "mpi-info", "algorithm")],
+            "where", "id", "missing-value", "checkpoint", "max-hours", "mpi-info")],
             ranks=(1,))
 
     def test_missing_arguments(self):
