@@ -129,10 +129,13 @@ typedef struct reference {
     int32_t *owners;        /* [n], the same after empty clusters were filled */
     double *distances2;     /* [n] */
     double *weights;        /* [k], by owners */
+    int64_t *sizes;         /* [k], the same, of rows */
     int64_t n_refilled, n_iterations, n_empty;
     int64_t *relabeled; /* [n_iterations] */
     double *inertia;    /* [n_iterations], about the centers used; working units */
-    double final_inertia;
+    double *shift;      /* [n_iterations] */
+    double mean_variance, final_inertia;
+    bool has_settled, is_in_tolerance; /* why it ended; neither: the limit */
 } reference;
 
 static inline void reference_free(reference *r)
@@ -144,8 +147,10 @@ static inline void reference_free(reference *r)
     free(r->owners);
     free(r->distances2);
     free(r->weights);
+    free(r->sizes);
     free(r->relabeled);
     free(r->inertia);
+    free(r->shift);
 }
 
 /* Returns how many labels of samples with weight changed. */
@@ -156,6 +161,7 @@ static inline int64_t reference_assign(reference *r)
     for (int64_t i = 0; i < r->k * p->d; i++)
         r->used[i] = round_to(p->is_float, r->centers[i]);
     memset(r->weights, 0, (size_t)r->k * sizeof *r->weights);
+    memset(r->sizes, 0, (size_t)r->k * sizeof *r->sizes);
     for (int64_t i = 0; i < p->n; i++) {
         int32_t nearest = 0;
         r->distances2[i] = INFINITY;
@@ -169,6 +175,7 @@ static inline int64_t reference_assign(reference *r)
         changed += p->weights[i] > 0 && nearest != r->labels[i];
         r->labels[i] = r->owners[i] = nearest;
         r->weights[nearest] += p->weights[i];
+        r->sizes[nearest]++;
     }
     return changed;
 }
@@ -209,22 +216,51 @@ static inline void reference_refill(reference *r)
             continue;
         r->weights[r->owners[i]] -= r->p.weights[i];
         r->weights[c] = r->p.weights[i];
+        r->sizes[r->owners[i]]--;
+        r->sizes[c]++;
         r->owners[i] = c;
         r->n_refilled++;
     }
 }
 
-static inline void reference_update(reference *r)
+/* Returns the sum of the squared shifts. */
+static inline double reference_update(reference *r)
 {
     const points *p = &r->p;
+    double shift = 0;
     for (int64_t c = 0; c < r->k; c++)
         for (int64_t j = 0; j < p->d && r->weights[c] > 0; j++) {
             long_sum sum = {0, 0};
             for (int64_t i = 0; i < p->n; i++)
                 if (r->owners[i] == c && p->weights[i] > 0)
                     add_to(&sum, (long double)p->weights[i] * p->x[i * p->d + j]);
-            r->centers[c * p->d + j] = (double)(value_of(&sum) / r->weights[c]);
+            double *center = &r->centers[c * p->d + j];
+            const double mean = (double)(value_of(&sum) / r->weights[c]);
+            shift += (mean - *center) * (mean - *center);
+            *center = mean;
         }
+    return shift;
+}
+
+/* The mean over the points of (x - center)^power of a feature, power 1 or 2. */
+static inline long double moment_of(const points *p, int64_t feature, long double center, int power)
+{
+    long_sum sum = {0, 0}, weight = {0, 0};
+    for (int64_t i = 0; i < p->n; i++)
+        if (p->weights[i] > 0) {
+            const long double x = p->x[i * p->d + feature] - center;
+            add_to(&sum, p->weights[i] * (power == 1 ? x : x * x));
+            add_to(&weight, p->weights[i]);
+        }
+    return value_of(&sum) / value_of(&weight);
+}
+
+static inline double mean_variance_of(const points *p)
+{
+    long double sum = 0;
+    for (int64_t j = 0; j < p->d; j++)
+        sum += moment_of(p, j, moment_of(p, j, 0, 1), 2);
+    return (double)(sum / p->d);
 }
 
 static inline reference reference_create(points p, int64_t k, const double *first, int64_t most)
@@ -236,25 +272,33 @@ static inline reference reference_create(points p, int64_t k, const double *firs
     r.owners = mock_memory(p.n, sizeof *r.owners);
     r.distances2 = mock_memory(p.n, sizeof *r.distances2);
     r.weights = mock_memory(k, sizeof *r.weights);
+    r.sizes = mock_memory(k, sizeof *r.sizes);
     r.relabeled = mock_memory(most, sizeof *r.relabeled);
     r.inertia = mock_memory(most, sizeof *r.inertia);
+    r.shift = mock_memory(most, sizeof *r.shift);
+    r.mean_variance = mean_variance_of(&p);
     memcpy(r.centers, first, (size_t)(k * p.d) * sizeof *first);
     memset(r.labels, 0xff, (size_t)p.n * sizeof *r.labels);
     return r;
 }
 
-/* Fits until no label changes, or `most` iterations; takes over the points. */
-static inline reference reference_fit(points p, int64_t k, const double *first, int64_t most)
+/* Fits until no label changes, the shift is at most the tolerance times the mean variance, or
+ * `most` iterations; takes over the points. */
+static inline reference reference_fit(points p, int64_t k, const double *first, int64_t most,
+                                      double tolerance)
 {
     reference r = reference_create(p, k, first, most);
     bool is_over = false;
     while (!is_over && r.n_iterations < most) {
-        const int64_t changed = reference_assign(&r), now = r.n_iterations++;
-        r.relabeled[now] = changed;
+        const int64_t now = r.n_iterations++;
+        r.relabeled[now] = reference_assign(&r);
         r.inertia[now] = reference_inertia(&r, r.used);
         reference_refill(&r);
-        reference_update(&r);
-        is_over = changed == 0 && r.n_refilled == 0;
+        r.shift[now] = reference_update(&r);
+        r.has_settled = r.n_refilled == 0 && r.relabeled[now] == 0;
+        r.is_in_tolerance = r.n_refilled == 0 && !r.has_settled && tolerance > 0 &&
+                            r.shift[now] <= tolerance * r.mean_variance;
+        is_over = r.has_settled || r.is_in_tolerance;
     }
     reference_assign(&r);
     r.final_inertia = reference_inertia(&r, r.centers);

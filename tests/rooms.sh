@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.." || exit 1
 wrong=0
 
 # From the ground up: each may include those before it, and itself.
-rooms='base comm sums kernels h5 samples catalogue seeding assign fit plan result'
+rooms='base comm sums kernels h5 samples catalogue seeding assign fit plan result command'
 
 allowed=
 for room in $rooms; do

@@ -62,8 +62,10 @@ class Faults(ProgramTest):
             with open(name, "wb") as file:
                 file.write(b"old")
 
-    def arguments(self, seeding):
-        return ["fit", "in.h5", "--seeding", seeding, *OPTIONS]
+    def arguments(self, seeding, place=""):
+        options = ["--checkpoint", "state", "--checkpoint-interval", "0"]
+        return ["fit", "in.h5", "--seeding", seeding, *OPTIONS,
+                *(options if "checkpoint" in place else [])]
 
     def check_failed(self, code, err, before, codes):
         self.assertIn(code, codes, err)
@@ -74,7 +76,7 @@ class Faults(ProgramTest):
     def walk(self, rank, place):
         faults = [NO_FAULT] * 3
         faults[rank] = f"KM_FAULT={place}"
-        return run_with_faults(faults, self.arguments("kmeans++"))
+        return run_with_faults(faults, self.arguments("kmeans++", place))
 
     def test_every_place_on_the_first_rank(self):
         """The first rank goes through all of them."""
@@ -112,7 +114,7 @@ class Faults(ProgramTest):
         """The n-th allocation of the middle rank fails, for every n until none is left."""
         n_allocations = self.fail_allocations("kmeans++", 1)
         self.assertGreater(n_allocations, 40)
-        for seeding in ("random", "centers.txt"):
+        for seeding in ("kmeans-parallel", "random", "centers.txt"):
             self.fail_allocations(seeding, 15)  # reading is the same
 
     def fail_allocations(self, seeding, first):

@@ -75,7 +75,7 @@ class ResultFile(ProgramTest):
         self.assertEqual({name: attributes[name].dtype for name in types}, types)
         self.assertEqual({type(attributes[name]) for name in texts}, {str})
         self.assertEqual((result.random_seed, result.seeding, result.algorithm, result.converged),
-                         (2 ** 64 - 1, "kmeans++", "lloyd", 1))
+                         (2 ** 64 - 1, "kmeans++", "tree", 1))
         self.assertIn(result.stop_reason, ("tolerance", "no label changed"))
         self.assertEqual((result.n_rows, result.n_used, result.n_missing), (500, 497, 3))
 
@@ -699,8 +699,7 @@ class UsageErrors(ProgramTest):
     def test_options_not_built_yet(self):
         """They are refused as unknown, never ignored."""
         self.refuse(*[(2, "unknown option", *self.fit, f"--{name}", "1") for name in (
-            "where", "id", "missing-value", "checkpoint", "max-hours", "mpi-info")],
-            ranks=(1,))
+            "where", "id", "missing-value", "mpi-info")], ranks=(1,))
 
     def test_missing_arguments(self):
         self.refuse((2, "-k K", "fit", "in.h5", "-o", "out.h5"),

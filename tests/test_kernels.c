@@ -65,7 +65,7 @@ typedef struct answer {
     int32_t labels[KM_BLOCK];
     km_distances distances2;
     double own2[KM_BLOCK];    /* to the center of the label */
-    km_distances approached2; /* 1 and infinity by turns, lowered by each of the centers */
+    km_distances approached2; /* 1 and infinity by turns, lowered by the first centers */
 } answer;
 
 static void start_approach(km_precision precision, km_distances *nearest2)
@@ -90,7 +90,7 @@ static void solve(const km_kernel *kernel, km_precision precision, const problem
     kernel->nearest[precision](block, first_center, p->d, p->k, found->labels, &found->distances2);
     kernel->measure[precision](block, p->centers, p->d, found->labels, found->own2);
     start_approach(precision, &found->approached2);
-    for (int64_t c = 0; c < p->k; c++)
+    for (int64_t c = 0; c < p->k && c < 20; c++)
         kernel->approach[precision](block, first_center + c * p->d * size, p->d,
                                     &found->approached2);
 }
@@ -157,14 +157,23 @@ START_TEST(kernels_agree_for_all_shapes)
 }
 END_TEST
 
+static void check_many(int64_t d, int64_t k)
+{
+    check_kernels(REPEATED, d, k);
+    check_kernels((data_kind)((d + k) % N_KINDS), d, k);
+}
+
+/* Kernels go over to groups of centers at some number for each feature. */
 START_TEST(kernels_agree_on_many_centers)
 {
-    const int64_t numbers[] = {199, 200, 201, 215, 333, 512, 999, 1000};
-    for (int i = 0; i < 8; i++)
-        for (int64_t d = 1; d <= 11; d++) {
-            check_kernels(REPEATED, d, numbers[i]);
-            check_kernels((data_kind)((d + i) % N_KINDS), d, numbers[i]);
-        }
+    for (int64_t d = 1; d <= 10; d++) {
+        for (int64_t k = 32 * d - 1; k <= 32 * d + 4; k++)
+            check_many(d, k);
+        check_many(d, 333);
+    }
+    check_many(3, MOST_CENTERS);
+    check_many(8, MOST_CENTERS);
+    check_many(16, MOST_CENTERS);
 }
 END_TEST
 
@@ -250,10 +259,12 @@ START_TEST(infinitely_far_from_all_is_label_0)
 }
 END_TEST
 
-static uint64_t hash_distances(const km_kernel *kernel, km_precision precision)
+/* Of canonical distances, and in *own of those to own centers. */
+static uint64_t hash_distances(const km_kernel *kernel, km_precision precision, uint64_t *own)
 {
     static problem p;
     uint64_t hash = 0;
+    *own = 0;
     for (int64_t d = 1; d <= 16; d++)
         for (data_kind kind = NORMAL; kind <= OFFSET_1E4; kind++) {
             answer found;
@@ -263,6 +274,7 @@ static uint64_t hash_distances(const km_kernel *kernel, km_precision precision)
             for (int l = 0; l < KM_BLOCK; l++)
                 distances2[l] = km_distance_of(&found.distances2, precision, l);
             hash = km_hash_doubles(hash, distances2, KM_BLOCK);
+            *own = km_hash_doubles(*own, found.own2, KM_BLOCK);
         }
     return hash;
 }
@@ -272,12 +284,16 @@ START_TEST(distances_have_the_recorded_bits)
 {
     const uint64_t recorded[] = {
         [KM_FLOAT32] = 0xad4d55b8f85aa895u, [KM_FLOAT64] = 0x1219c747b4f56965u};
+    const uint64_t recorded_own[] = {
+        [KM_FLOAT32] = 0xa3d18c7d854d0d32u, [KM_FLOAT64] = 0x1219c747b4f56965u};
     for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
          kernel = next_available(kernel))
         for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
-            const uint64_t hash = hash_distances(kernel, precision);
-            ck_assert_msg(hash == recorded[precision], "%s, precision %d: hash is %#llx",
-                          kernel->name, (int)precision, (unsigned long long)hash);
+            uint64_t own;
+            const uint64_t hash = hash_distances(kernel, precision, &own);
+            ck_assert_msg(hash == recorded[precision] && own == recorded_own[precision],
+                          "%s, precision %d: hashes are %#llx, %#llx", kernel->name, (int)precision,
+                          (unsigned long long)hash, (unsigned long long)own);
         }
 }
 END_TEST

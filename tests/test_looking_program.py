@@ -21,6 +21,7 @@ from program import (BINARY, IS_SANITIZED, ProgramTest, Result, blobs, contents,
                      run, run_all, write_array, write_columns)
 
 KERNELS = ("reference", "avx2", "avx512", "neon")
+METHODS = ("lloyd", "tree")
 
 
 def read_bytes(path):
@@ -474,7 +475,7 @@ class Memory(ProgramTest):
     def test_prediction(self):
         self.write_in_pieces("f4.h5", ["points"], (5_000_000, 6), "f4")
         self.write_in_pieces("f8.h5", "xyz", (3_000_000,), "f8")
-        for path, ranks, *options in (("f4.h5", 1, "--distances"), ("f4.h5", 2, "--weights", 5),
+        for path, ranks, *options in (("f4.h5", 1, "--distances"), ("f8.h5", 1, "--weights", "z"),
                                       ("f8.h5", 1, "--seeding-rows", "all", "--restarts", 2),
                                       ("f8.h5", 1, "--seeding", "kmeans-parallel"), ("f4.h5", 2)):
             arguments = "fit", path, "-k", 8, "--max-iterations", 2, "--threads", 1, *options
@@ -520,7 +521,7 @@ PHASES = ["open", "read", "order", "seed", "assign", "reduce", "update", "write"
 SCHEMA = {
     "version": 1,
     "command": is_text,
-    "plan": {"ranks": is_count, "threads": is_count, "algorithm": "lloyd", "kernel": KERNELS,
+    "plan": {"ranks": is_count, "threads": is_count, "algorithm": METHODS, "kernel": KERNELS,
              "seeding": is_text, "precision": ("float32", "float64"), "rows": is_count,
              "features": is_count, "clusters": is_count},
     "phases": {name: SPREAD for name in PHASES},

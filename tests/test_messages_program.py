@@ -139,6 +139,13 @@ ROWS = [
     (3, "not an HDF5 file (few.txt)", *fit("--seeding", "few.txt:/c")),
     (3, "damaged HDF5 file (half.h5)", *fit("--seeding", "half.h5")),
     (3, "can't read the first centers (centers.h5", *fit("--seeding", "centers.h5")),
+    # checkpoints
+    (3, "damaged checkpoint (half.ck)", *fit("--checkpoint", "half.ck")),
+    (3, "damaged checkpoint (text.h5)", *fit("--checkpoint", "text.h5")),
+    (3, "checkpoint of a newer version (new.ck)", *fit("--checkpoint", "new.ck")),
+    (3, "checkpoint of another question (state.ck)", *fit("--checkpoint", "state.ck", "-k", "4")),
+    (4, "can't write the file (x/x/x", *fit("--checkpoint", LONG)),
+    (0, "damaged checkpoint (second.ck)", *fit("--checkpoint", "second.ck")),
     # warnings
     (0, "not converged (out.h5)", *fit("--max-iterations", "1")),
     (0, "empty clusters (out.h5)", *fit_of("same.h5")),
@@ -153,10 +160,18 @@ FAULT_ROWS = [
     (4, "can't write the result (out.h5, labels, rows 0 to 99, rank 0)", "write rows", *fit()),
     (4, "can't write the metrics (m.json)", "write the metrics", *fit("--metrics", "m.json")),
     (4, "can't write the metrics (m.json)", "read the metrics back", *fit("--metrics", "m.json")),
+    (4, "can't write the checkpoint (other.ck)", "write the checkpoint",
+     *fit("--checkpoint", "other.ck", "--checkpoint-interval", "0")),
 ]
 
 # Formats without a row, by their beginning.
 UNPROVOKED = {
+    "after %lld iteration": "part of another message, of a run that stopped early",
+    "while reading the catalogue": "the same",
+    "while seeding": "the same",
+    "the catalogue has changed": "takes a run that stopped after it had read all",
+    "out of memory (checkpoint)": "one allocation among many",
+    "can't read the checkpoint": "takes a file that may not be read, and root may read all",
     "they are 0 in all rows": "part of another message, which says of what",
     "%s": "what HDF5 says, for others to put into their messages",
     "out of memory (metrics record)": "one allocation among many; test_faults_program.py has it",
@@ -235,6 +250,7 @@ class Messages(ProgramTest):
         self.write_catalogues()
         self.write_damaged()
         self.write_first_centers()
+        self.write_checkpoints()
         os.mkdir("folder")
         write_text("old.h5", "precious")
         write_text("empty.h5", "")
@@ -298,6 +314,16 @@ class Messages(ProgramTest):
         listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(listener.close)
         listener.bind("socket")
+
+    def write_checkpoints(self):
+        done = run(*fit("--checkpoint", "state.ck", "--max-hours", "1e-12"))
+        self.assertEqual(done.code, 75, done)
+        with open("state.ck", "rb") as file:
+            state = file.read()
+        for name, data in (("half.ck", state[:len(state) // 2]), ("second.ck", state[:50]),
+                           ("second.ck.prev", state), ("new.ck", b"skymeans checkpoint 999\n" * 9)):
+            with open(name, "wb") as file:
+                file.write(data)
 
     @staticmethod
     def run_with_fault(place, *arguments):

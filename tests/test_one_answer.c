@@ -32,33 +32,7 @@ static void free_comms(MPI_Comm *comms)
         MPI_Comm_free(&comms[i]);
 }
 
-/* ---- checksums ------------------------------------------------------------------------------ */
-
-static uint64_t hash_integer(uint64_t hash, int64_t value)
-{
-    return km_mix(hash ^ (uint64_t)value) + 1;
-}
-
-/* Of everything that came out but seconds. */
-static uint64_t checksum_of(const whole *task, const outcome *o)
-{
-    const km_fit *fit = &o->fit;
-    uint64_t hash = 0;
-    for (int64_t i = 0; i < task->data->n; i++)
-        hash += km_hash_label(i, o->labels[i]);
-    hash = km_hash_doubles(hash, o->first, task->k * task->data->d);
-    hash = km_hash_doubles(hash, fit->centers, task->k * task->data->d);
-    hash = km_hash_doubles(hash, fit->weights, task->k);
-    hash = km_hash_doubles(hash, &fit->inertia, 1);
-    for (int64_t c = 0; c < task->k; c++)
-        hash = hash_integer(hash, fit->sizes[c]);
-    for (int64_t i = 0; i < fit->n_iterations; i++) {
-        hash = km_hash_doubles(hash, &fit->history[i].inertia, 1);
-        hash = km_hash_doubles(hash, &fit->history[i].shift, 1);
-        hash = hash_integer(hash, fit->history[i].relabeled);
-    }
-    return hash_integer(hash_integer(hash, fit->n_iterations), (int64_t)fit->stop);
-}
+/* ---- all ways to the same -------------------------------------------------------------------- */
 
 /* What a run had beside its task. */
 struct variant {
@@ -99,6 +73,21 @@ static void check_all_ways(whole task, const char *name, MPI_Comm *comms)
             }
 }
 
+/* Every method, number of threads and layout of ranks, with kernels in turn. */
+static void check_ways(whole task, const char *name, MPI_Comm *comms)
+{
+    uint64_t right = 0;
+    task.kernel = km_kernels;
+    for (task.method = km_methods; task.method->name != NULL; task.method++)
+        for (int i = 0; i < 2 * N_LAYOUTS; i++) {
+            const struct variant v = {name, 1 + i % 2, i / 2};
+            right = check_run(&task, comms[i / 2], &v, right);
+            do
+                task.kernel = task.kernel[1].name != NULL ? task.kernel + 1 : km_kernels;
+            while (!task.kernel->is_available());
+        }
+}
+
 /* ---- against the reference ------------------------------------------------------------------ */
 
 static bool is_close(double a, double b, double relative, double floor)
@@ -107,41 +96,46 @@ static bool is_close(double a, double b, double relative, double floor)
 }
 
 /* History inertia comes from sums about the mid-range, whose squares say how it is rounded. */
-static void check_history(const whole *task, const outcome *o, const reference *r, const char *name)
+static void check_history(const whole *task, const outcome *o, const reference *r, km_error *error)
 {
     const double relative = task->precision == KM_FLOAT32 ? 1e-6 : 1e-12;
     const double squares = ldexp(o->facts.squares.high, 2 * r->p.exponent);
-    ck_assert_msg(o->fit.n_iterations == r->n_iterations, "%s: %d iterations, not %d", name,
-                  (int)o->fit.n_iterations, (int)r->n_iterations);
-    for (int64_t i = 0; i < r->n_iterations; i++) {
+    if (o->fit.n_iterations != r->n_iterations)
+        km_fail(error, KM_INTERNAL, "%d iterations, not %d", (int)o->fit.n_iterations,
+                (int)r->n_iterations);
+    for (int64_t i = 0; i < r->n_iterations && error->code == KM_OK; i++) {
         const double right = ldexp(r->inertia[i], 2 * r->p.exponent);
-        ck_assert_msg(o->fit.history[i].relabeled == r->relabeled[i],
-                      "%s: %d relabeled, not %d, in iteration %d", name,
-                      (int)o->fit.history[i].relabeled, (int)r->relabeled[i], (int)i + 1);
-        ck_assert_msg(is_close(o->fit.history[i].inertia, right, relative, 4e-15 * squares),
-                      "%s: inertia %.17g, not %.17g, in iteration %d", name,
-                      o->fit.history[i].inertia, right, (int)i + 1);
+        const km_iteration *found = &o->fit.history[i];
+        if (found->relabeled != r->relabeled[i])
+            km_fail(error, KM_INTERNAL, "%d relabeled, not %d, in iteration %d",
+                    (int)found->relabeled, (int)r->relabeled[i], (int)i + 1);
+        if (!is_close(found->inertia, right, relative, 4e-15 * squares))
+            km_fail(error, KM_INTERNAL, "inertia %.17g, not %.17g, in iteration %d", found->inertia,
+                    right, (int)i + 1);
     }
 }
 
-static void check_outcome(const whole *task, const outcome *o, const reference *r, const char *name)
+static void check_outcome(const whole *task, const outcome *o, const reference *r, km_error *error)
 {
     int64_t next = 0;
     for (int64_t i = 0; i < task->data->n; i++) {
         const int32_t label = task->data->is_missing[i] ? -1 : r->labels[next++];
-        ck_assert_msg(o->labels[i] == label, "%s: label %d, not %d, of row %d", name,
-                      (int)o->labels[i], (int)label, (int)i);
+        if (o->labels[i] != label)
+            km_fail(error, KM_INTERNAL, "label %d, not %d, of row %d", (int)o->labels[i],
+                    (int)label, (int)i);
     }
-    ck_assert_msg(is_same_bits(o->fit.weights, r->weights, task->k), "%s: weights", name);
-    ck_assert_msg(o->fit.n_empty == r->n_empty, "%s: %d empty clusters, not %d", name,
-                  (int)o->fit.n_empty, (int)r->n_empty);
-    /* working values have a range of 1 to 2: what is below the floor is rounding of their centers
-     */
-    ck_assert_msg(
-        is_close(ldexp(o->fit.inertia, -2 * r->p.exponent), r->final_inertia, 1e-12, 1e-27),
-        "%s: inertia %.17g, not %.17g", name, ldexp(o->fit.inertia, -2 * r->p.exponent),
-        r->final_inertia);
-    check_history(task, o, r, name);
+    if (!is_same_bits(o->fit.weights, r->weights, task->k))
+        km_fail(error, KM_INTERNAL, "other weights");
+    if (memcmp(o->fit.sizes, r->sizes, (size_t)task->k * sizeof *r->sizes) != 0)
+        km_fail(error, KM_INTERNAL, "other sizes");
+    if (o->fit.n_empty != r->n_empty)
+        km_fail(error, KM_INTERNAL, "%d empty clusters, not %d", (int)o->fit.n_empty,
+                (int)r->n_empty);
+    /* Working values have a range of 1 to 2: below the floor is the rounding of centers. */
+    const double inertia = ldexp(o->fit.inertia, -2 * r->p.exponent);
+    if (!is_close(inertia, r->final_inertia, 1e-12, 1e-27))
+        km_fail(error, KM_INTERNAL, "inertia %.17g, not %.17g", inertia, r->final_inertia);
+    check_history(task, o, r, error);
 }
 
 /* Float keeps one word beside an outlier until that has a cluster of its own; in between, centers
@@ -154,26 +148,36 @@ static bool is_coarse_between(const whole *task, const outcome *o, const referen
            o->unit > allowed * sqrt(r->final_inertia / n);
 }
 
-/* The same in the plainest way, on each rank by itself. */
-static void check_reference(const whole *task, const char *name)
+/* Compares with the same in the plainest way. */
+static void compare(const whole *task, const outcome *o, km_error *error)
 {
+    const int64_t n = task->k * task->data->d;
     const seed_rule rule = {task->k, task->seeding_rows, task->random_seed, task->restart};
-    double *first = mock_memory(task->k * task->data->d, sizeof *first);
+    double *first = mock_memory(n, sizeof *first);
     points p = points_of(task->data, task->precision);
     points_scale(&p);
     reference_seed(task->seeding->name, &p, &rule, first);
-    reference r = reference_fit(p, task->k, first, task->max_iterations);
-    outcome o = whole_run(task, MPI_COMM_WORLD);
-    ck_assert_msg(o.transform.exponent == r.p.exponent, "%s: exponent %d, not %d", name,
-                  o.transform.exponent, r.p.exponent);
-    ck_assert_msg(is_same_bits(o.first, first, task->k * task->data->d),
-                  "%s: first centers of %s (%s)", name, task->seeding->name,
-                  km_precision_name(task->precision));
-    if (!is_coarse_between(task, &o, &r))
-        check_outcome(task, &o, &r, name);
-    outcome_free(&o);
+    reference r = reference_fit(p, task->k, first, task->max_iterations, task->tolerance);
+    if (o->transform.exponent != r.p.exponent || !is_same_bits(o->first, first, n))
+        km_fail(error, KM_INTERNAL, "other first centers");
+    if (!is_coarse_between(task, o, &r))
+        check_outcome(task, o, &r, error);
     reference_free(&r);
     free(first);
+}
+
+/* Rank 0 compares; that all ranks have the same is checked elsewhere. Collective over the world. */
+static void check_reference(const whole *task, const char *name)
+{
+    km_error error = {0};
+    outcome o = whole_run(task, MPI_COMM_WORLD);
+    if (km_comm_rank(MPI_COMM_WORLD) == 0)
+        compare(task, &o, &error);
+    km_agree(MPI_COMM_WORLD, &error);
+    ck_assert_msg(error.code == KM_OK, "reference: %s, seeding %s, %s, %s: %s", name,
+                  task->seeding->name, km_precision_name(task->precision),
+                  task->data->weights != NULL ? "weights" : "no weights", error.text);
+    outcome_free(&o);
 }
 
 /* ---- the matrix ----------------------------------------------------------------------------- */
@@ -206,6 +210,7 @@ static void check_seedings(const mock *data, km_precision precision, const char 
             whole task = whole_of(data, 8, precision);
             task.seeding = seeding;
             task.seeding_rows = rows;
+            task.restart = 1;
             task.max_iterations = MOST_ITERATIONS;
             check_reference(&task, name);
             check_all_ways(task, name, comms);
@@ -250,6 +255,29 @@ START_TEST(one_answer_with_two_words_and_weights)
 }
 END_TEST
 
+/* So many that threads share what the seedings look at. */
+START_TEST(one_answer_with_many_rows)
+{
+    MPI_Comm comms[N_LAYOUTS];
+    const int threads = km_threads();
+    split_world(comms);
+    for (int p = 0; p < 2; p++)
+        for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++) {
+            mock data = mock_mixture(12000, 2, 10, 4);
+            if (p == 0)
+                mock_weigh(&data);
+            whole task = whole_of(&data, 50, BOTH[p]);
+            task.seeding = seeding;
+            task.max_iterations = 2;
+            check_reference(&task, "many rows");
+            check_ways(task, "many rows", comms);
+            mock_free(&data);
+        }
+    km_threads_start(threads);
+    free_comms(comms);
+}
+END_TEST
+
 /* Scaled values, and rows far out without weight. */
 START_TEST(one_answer_with_scaling)
 {
@@ -263,12 +291,14 @@ START_TEST(one_answer_with_scaling)
                 for (int64_t i = 0; i < data.n * data.d; i++)
                     if (data.weights[i / data.d] == 0 && i % 5 == 0)
                         data.values[i] = BOTH[p] == KM_FLOAT32 ? 3e38 : -1e300;
+                for (int64_t i = 0; i < data.n && scaling == KM_SCALE_MINMAX; i++)
+                    data.weights[i] *= 0.37; /* fractions */
                 whole task = whole_of(&data, 7, BOTH[p]);
                 task.scaling = scaling;
                 task.seeding = seeding;
                 task.restart = 2;
                 task.tolerance = 1e-5;
-                check_all_ways(task, "scaled mixture", comms);
+                check_ways(task, "scaled mixture", comms);
                 mock_free(&data);
             }
     km_threads_start(threads);
@@ -308,7 +338,7 @@ static void check_hostile(mock data, int64_t k, const char *name)
             task.seeding = seeding;
             task.max_iterations = MOST_ITERATIONS;
             check_reference(&task, name);
-            check_all_ways(task, name, comms);
+            check_ways(task, name, comms);
         }
     km_threads_start(threads);
     free_comms(comms);
@@ -351,6 +381,7 @@ Suite *make_suite(void)
         one_answer_with_one_word_and_weights,
         one_answer_with_two_words,
         one_answer_with_two_words_and_weights,
+        one_answer_with_many_rows,
         one_answer_with_scaling,
         one_answer_on_hostile_data,
         one_answer_where_values_are_hardly_apart,

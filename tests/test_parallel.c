@@ -35,6 +35,21 @@ START_TEST(it_agrees_with_the_reference_on_hostile_data)
 }
 END_TEST
 
+/* On a lattice many rows are as near to one candidate as to another: the lowest number has them. */
+START_TEST(ties_go_to_the_first_candidate)
+{
+    mock data = mock_create(1000, 2);
+    for (int64_t i = 0; i < 2000; i++)
+        data.values[i] = floor(20 * mock_uniform(8, (uint64_t)i));
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        const seed_order order = {
+            "kmeans-parallel", 3 + (int64_t)seed % 5, 100, seed, BOTH[seed % 2], 0};
+        check_against_reference(&order, &data);
+    }
+    mock_free(&data);
+}
+END_TEST
+
 /* So many candidates in a round that samples look at them in several pieces. */
 START_TEST(it_agrees_with_the_reference_with_many_candidates)
 {
@@ -107,6 +122,7 @@ Suite *make_suite(void)
     const TTest *const tests[] = {
         it_agrees_with_the_reference,
         it_agrees_with_the_reference_on_hostile_data,
+        ties_go_to_the_first_candidate,
         it_agrees_with_the_reference_with_many_candidates,
         it_falls_back_where_candidates_are_too_few,
         it_sees_past_a_heavy_row,

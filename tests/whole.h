@@ -161,4 +161,30 @@ static inline bool is_same_bits(const double *a, const double *b, int64_t count)
     return memcmp(a, b, (size_t)count * sizeof *a) == 0;
 }
 
+static inline uint64_t hash_integer(uint64_t hash, int64_t value)
+{
+    return km_mix(hash ^ (uint64_t)value) + 1;
+}
+
+/* Of everything that came out but seconds. */
+static inline uint64_t checksum_of(const whole *task, const outcome *o)
+{
+    const km_fit *fit = &o->fit;
+    uint64_t hash = 0;
+    for (int64_t i = 0; i < task->data->n; i++)
+        hash += km_hash_label(i, o->labels[i]);
+    hash = km_hash_doubles(hash, o->first, task->k * task->data->d);
+    hash = km_hash_doubles(hash, fit->centers, task->k * task->data->d);
+    hash = km_hash_doubles(hash, fit->weights, task->k);
+    hash = km_hash_doubles(hash, &fit->inertia, 1);
+    for (int64_t c = 0; c < task->k; c++)
+        hash = hash_integer(hash, fit->sizes[c]);
+    for (int64_t i = 0; i < fit->n_iterations; i++) {
+        hash = km_hash_doubles(hash, &fit->history[i].inertia, 1);
+        hash = km_hash_doubles(hash, &fit->history[i].shift, 1);
+        hash = hash_integer(hash, fit->history[i].relabeled);
+    }
+    return hash_integer(hash_integer(hash, fit->n_iterations), (int64_t)fit->stop);
+}
+
 #endif

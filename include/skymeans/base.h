@@ -169,8 +169,9 @@ km_power km_power_of_two(int exponent);
 
 enum { KM_MOST_THREADS = 1024 };
 
-/* The loops of this thread will use so many from now on, 1 to KM_MOST_THREADS; sets rounding and
- * denormals to the IEEE defaults in each, since libraries change them. */
+/* The loops of this thread will use so many from now on, 1 to KM_MOST_THREADS, or fewer if OpenMP
+ * gives fewer (OMP_THREAD_LIMIT); sets rounding and denormals to the IEEE defaults in each, since
+ * libraries change them. */
 void km_threads_start(int n_threads);
 
 int km_threads(void);     /* that loops will use */

@@ -72,7 +72,7 @@ km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows,
 typedef struct km_memory {
     double samples;  /* held from reading to the end */
     double reading;  /* beside them: buffers, */
-    double ordering; /* or a sorted copy and keys, */
+    double ordering; /* or places and keys, */
     double seeding;  /* or rows to draw from, */
     double fitting;  /* or labels, centers and sums, */
     double writing;  /* or labels, centers, what rows have in the result, and buffers */

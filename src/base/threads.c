@@ -13,8 +13,15 @@ void km_threads_start(int n_threads)
     assert(1 <= n_threads && n_threads <= KM_MOST_THREADS);
     omp_set_dynamic(0);
     omp_set_num_threads(n_threads);
+    int n_started = 1;
 #pragma omp parallel
-    fesetenv(FE_DFL_ENV);
+    {
+        fesetenv(FE_DFL_ENV);
+#pragma omp single
+        n_started = omp_get_num_threads();
+    }
+    omp_set_num_threads(
+        n_started); /* km_threads tells how many there are, not how many were asked */
 }
 
 int km_threads(void)

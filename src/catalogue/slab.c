@@ -114,36 +114,42 @@ static void find_missing(struct reader *reader, int64_t count)
     }
 }
 
-/* Notes the first weight that can't be one, of a row that would be used. */
-static void refuse_weights(const struct reader *reader, km_rows rows, km_error *error)
+static void refuse_weight(const struct reader *reader, km_rows rows, int64_t i, km_error *error)
 {
     const km_catalogue *catalogue = reader->catalogue;
-    for (int64_t i = 0; i < rows.count && error->code == KM_OK; i++)
-        if (!reader->is_missing[i] && !(reader->weights[i] >= 0 && isfinite(reader->weights[i])))
-            km_fail(error, KM_DATA,
-                    "bad weight (%s, %s, row %lld, column %s): it is %g, and weights are finite "
-                    "and at least 0 (rows count from 0); correct it, or choose another column with "
-                    "--weights",
-                    catalogue->path, catalogue->table, (long long)(rows.first + i),
-                    catalogue->weights.name, reader->weights[i]);
+    km_fail(error, KM_DATA,
+            "bad weight (%s, %s, row %lld, column %s): it is %g, and weights are finite and at "
+            "least 0 (rows count from 0); correct it, or choose another column with --weights",
+            catalogue->path, catalogue->table, (long long)(rows.first + i), catalogue->weights.name,
+            reader->weights[i]);
 }
 
-/* Notes the first missing value of a piece, in catalogue order, as an error. */
-static void refuse_missing(const struct reader *reader, km_rows rows, km_error *error)
+static void refuse_missing(const struct reader *reader, km_rows rows, int64_t i, km_error *error)
 {
     const km_catalogue *catalogue = reader->catalogue;
-    int64_t row = 0, feature = 0;
-    while (row < rows.count && !reader->is_missing[row])
-        row++;
-    if (row == rows.count)
-        return;
-    while (!is_missing_at(reader, feature, row))
+    int64_t feature = 0;
+    while (!is_missing_at(reader, feature, i))
         feature++;
     km_fail(error, KM_DATA,
             "missing value (%s, %s, row %lld, column %s): it is NaN or infinite (rows count "
             "from 0); fill it in, or leave such rows out with --missing drop",
-            catalogue->path, catalogue->table, (long long)(rows.first + row),
+            catalogue->path, catalogue->table, (long long)(rows.first + i),
             catalogue->names[feature]);
+}
+
+/* Notes as an error what is first in catalogue order: a missing value, where none may be, or a
+ * weight that can't be one, of a row that would be used. */
+static void refuse_rows(const struct reader *reader, km_rows rows, km_missing missing,
+                        km_error *error)
+{
+    const double *weights = reader->weights;
+    for (int64_t i = 0; i < rows.count && error->code == KM_OK; i++) {
+        if (reader->is_missing[i] && missing == KM_MISSING_ERROR)
+            refuse_missing(reader, rows, i, error);
+        else if (!reader->is_missing[i] && weights != NULL &&
+                 !(weights[i] >= 0 && isfinite(weights[i])))
+            refuse_weight(reader, rows, i, error);
+    }
 }
 
 static void read_piece(struct reader *reader, km_rows rows, int64_t *bytes_read, km_error *error)
@@ -197,10 +203,8 @@ static km_code read_slab(struct reader *reader, km_missing missing, MPI_Comm com
         if (km_agree(comm, error) != KM_OK)
             return error->code;
         find_missing(reader, rows.count);
-        if (missing == KM_MISSING_ERROR)
-            refuse_missing(reader, rows, &refused);
-        if (reader->weights != NULL)
-            refuse_weights(reader, rows, &refused);
+        if (missing == KM_MISSING_ERROR || reader->weights != NULL)
+            refuse_rows(reader, rows, missing, &refused);
         km_samples_append(samples, rows.count, reader->features, reader->weights,
                           reader->is_missing);
     }

@@ -39,11 +39,12 @@ int km_comm_sharing(MPI_Comm comm)
     return sharing;
 }
 
-/* Where memory is short is known here only; other messages name their rank if it matters. */
+/* Where memory is short is known here only; other messages name their rank if it matters. A rank
+ * that works by itself (MPI_COMM_SELF) is named when it agrees with the others. */
 static void name_rank(MPI_Comm comm, km_error *error)
 {
     const size_t used = strlen(error->text);
-    if (strstr(error->text, " [rank ") == NULL)
+    if (km_comm_size(comm) > 1 && strstr(error->text, " [rank ") == NULL)
         snprintf(error->text + used, sizeof error->text - used, " [rank %d of %d]",
                  km_comm_rank(comm), km_comm_size(comm));
 }

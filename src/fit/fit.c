@@ -158,10 +158,9 @@ static km_code append(km_fit *fit, const km_iteration *iteration, km_error *erro
 
 /* Is one word too coarse for clusters as narrow as these? The mean distance to the centers, over
  * all features, tells what the deviation of a feature with outliers does not. */
-static bool is_too_coarse(const running *run, double inertia)
+static bool is_too_coarse(const running *run, double units)
 {
     const double n = (double)run->facts->weight * (double)run->facts->n_features;
-    const double units = ldexp(inertia, -2 * run->task->exponent) / run->samples->weight_unit;
     const double width = sqrt(units / n);
     const double allowed = km_precision_epsilon(run->samples->precision) * width;
     bool is_coarse = false;
@@ -209,10 +208,10 @@ static bool is_over(const running *run, const km_iteration *iteration, km_stop *
     return *stop != KM_STOP_MAX_ITERATIONS || iteration->number == task->max_iterations;
 }
 
-/* Moves the centers by the totals of an assignment. */
-static km_code update(running *run, double inertia, double *shift, km_error *error)
+/* Moves the centers by the totals of an assignment, whose inertia is given in working units. */
+static km_code update(running *run, double units, double *shift, km_error *error)
 {
-    if (is_too_coarse(run, inertia) && refine(run, error) != KM_OK)
+    if (is_too_coarse(run, units) && refine(run, error) != KM_OK)
         return error->code;
     if (km_refill_empty(run, error) == KM_OK)
         *shift = ldexp(update_centers(run), 2 * run->task->exponent);
@@ -258,11 +257,11 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     round_centers(run);
     if (assign_and_reduce(run, error) != KM_OK)
         return true;
-    const double time = km_now();
+    const double time = km_now(), units = km_history_units(run);
     km_iteration iteration = {.number = fit->n_iterations + 1,
-                              .inertia = km_history_inertia(run),
+                              .inertia = km_inertia_of_units(run, units),
                               .relabeled = run->totals.extras[KM_EXTRA_RELABELED]};
-    if (update(run, iteration.inertia, &iteration.shift, error) != KM_OK)
+    if (update(run, units, &iteration.shift, error) != KM_OK)
         return true;
     iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
     run->longest = fmax(run->longest, iteration.seconds);
@@ -286,7 +285,7 @@ static km_code resume(running *run, km_fit *fit, km_error *error)
     if (assign_and_reduce(run, error) != KM_OK)
         return error->code;
     memcpy(run->centers, state->centers, size);
-    return update(run, km_history_inertia(run), &shift, error);
+    return update(run, km_history_units(run), &shift, error);
 }
 
 /* Labels that belong to the last centers: one more assignment, unless they did not change. */

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-double km_history_inertia(const running *run)
+double km_history_units(const running *run)
 {
     const km_totals *totals = &run->totals;
     const int64_t d = totals->n_features;
@@ -25,7 +25,13 @@ double km_history_inertia(const running *run)
     const double value = inertia.high + inertia.low;
     if (isnan(value))
         return INFINITY; /* squares overflowed: first centers far from all samples */
-    return ldexp(fmax(value, 0) * run->samples->weight_unit, 2 * run->task->exponent);
+    return fmax(value, 0);
+}
+
+double km_inertia_of_units(const running *run, double units)
+{
+    /* All exponents at once: one after the other they might leave the range of doubles. */
+    return ldexp(units, ilogb(run->samples->weight_unit) + 2 * run->task->exponent);
 }
 
 /* Squared distances of the samples of a block to the centers of their labels. */
@@ -97,8 +103,7 @@ double km_final_inertia(const running *run)
     int64_t words[2] = {sum.high, sum.low};
     km_sum_int64(run->comm, words, 2);
     const km_double2 inertia = km_exact_value(&grid, (km_exact){words[0], words[1]});
-    const double units = inertia.high + inertia.low;
-    return ldexp(units * run->samples->weight_unit, exponent + 2 * run->task->exponent);
+    return km_inertia_of_units(run, ldexp(inertia.high + inertia.low, exponent));
 }
 
 void km_fit_distances(const km_fit *fit, const km_samples *samples, const km_kernel *kernel,

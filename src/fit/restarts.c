@@ -164,8 +164,10 @@ static void compare_all(km_restarts *restarts, const km_fit_task *task, const km
         restarts->rand_index[r] = adjusted_rand_index(c);
     }
     const double n_others = (double)restarts->count - 1;
-    for (int64_t i = 0; i < restarts->n_clusters; i++)
-        restarts->coincidence[i] = (double)c->coinciding[i] / (n_others * (double)best->sizes[i]);
+    for (int64_t i = 0; i < restarts->n_clusters; i++) {
+        const double n_pairs = n_others * (double)best->sizes[i];
+        restarts->coincidence[i] = n_pairs > 0 ? (double)c->coinciding[i] / n_pairs : NAN;
+    }
 }
 
 km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task,

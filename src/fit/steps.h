@@ -24,8 +24,12 @@ typedef struct running {
 } running;
 
 /* The sum of squared distances to the centers used, from the totals: with T the sum of x - m over a
- * cluster of n samples, sum (x - c)^2 = sum (x - m)^2 - 2 (c - m) T + n (c - m)^2. */
-double km_history_inertia(const running *run);
+ * cluster of n samples, sum (x - c)^2 = sum (x - m)^2 - 2 (c - m) T + n (c - m)^2. In working units
+ * and units of weight. */
+double km_history_units(const running *run);
+
+/* From these units to the space of the fit. */
+double km_inertia_of_units(const running *run, double units);
 
 /* Gives each empty cluster, the lowest first, the sample that is farthest from its center, which
  * leaves its own cluster of more than one. In the totals only: the next assignment relabels it.

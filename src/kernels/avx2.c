@@ -26,6 +26,7 @@ INLINE vector_float64 lesser_float64(vector_float64 a, vector_float64 b)
     return _mm256_min_pd(a, b);
 }
 
+/* Numbers only rise, so the greater one is the later: cheaper than to choose by a mask. */
 INLINE numbers_float32 renumber_float32(vector_float32 a, vector_float32 b, numbers_float32 number,
                                         numbers_float32 old)
 {
@@ -34,6 +35,7 @@ INLINE numbers_float32 renumber_float32(vector_float32 a, vector_float32 b, numb
                                              (__m256i)old);
 }
 
+/* The same by halves, of which the upper ones are 0. */
 INLINE numbers_float64 renumber_float64(vector_float64 a, vector_float64 b, numbers_float64 number,
                                         numbers_float64 old)
 {

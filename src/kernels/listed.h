@@ -6,8 +6,8 @@ typedef int32_t OURS(stored)
 
 /* The nearest center so far of some vectors of samples, and the second distance. */
 typedef struct OURS(ranking) {
-    VECTOR best[MOST_VECTORS], second[MOST_VECTORS];
-    NUMBERS label[MOST_VECTORS];
+    VECTOR best[N_VECTORS], second[N_VECTORS];
+    NUMBERS label[N_VECTORS];
 } OURS(ranking);
 
 /* The centers to compare with, and what a sample of each is called. */
@@ -27,7 +27,7 @@ INLINE void OURS(rank)(const REAL *block, const OURS(list) * list, const int64_t
     for (int64_t i = 0; i < list->count; i++) {
         const REAL *center = list->centers + list->chosen[i] * d;
         const NUMBERS number = OURS(spread)(list->numbers[list->chosen[i]]);
-        VECTOR d2[MOST_VECTORS] = {{0}};
+        VECTOR d2[N_VECTORS] = {{0}};
         for (int64_t j = 0; j < d; j++)
             for (int v = 0; v < n_vectors; v++)
                 d2[v] =
@@ -73,7 +73,6 @@ INLINE uint64_t OURS(write_labels)(const OURS(ranking) * r, const int n_vectors,
 INLINE uint64_t OURS(nearest_listed)(const REAL *block, const OURS(list) * list, const int64_t d,
                                      const int32_t *old, int32_t *labels, double *gap)
 {
-    enum { N_VECTORS = REGISTERS == 32 ? 4 : 2 };
     uint64_t changed = 0;
     double least = INFINITY;
     for (int l = 0; l < KM_BLOCK; l += N_VECTORS * WIDTH) {

@@ -1,9 +1,12 @@
 /* Template: the nearest center, for one precision; see template.h. */
 
+/* Labels of a vector of samples, in memory. */
+typedef int32_t LABELS __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+
 /* The nearest center so far of each sample in some vectors. */
 typedef struct STATE {
-    VECTOR best[MOST_VECTORS];
-    NUMBERS label[MOST_VECTORS];
+    VECTOR best[N_VECTORS];
+    NUMBERS label[N_VECTORS];
 } STATE;
 
 INLINE NUMBERS OURS(spread)(int64_t number)
@@ -29,21 +32,19 @@ INLINE void OURS(finish)(const STATE *state, const int n_vectors, int32_t *label
 {
     for (int v = 0; v < n_vectors; v++) {
         *(VECTOR *)(d2 + v * WIDTH) = state->best[v];
-        for (int l = 0; l < WIDTH; l++)
-            labels[v * WIDTH + l] = (int32_t)state->label[v][l];
+        *(LABELS *)(labels + v * WIDTH) = __builtin_convertvector(state->label[v], LABELS);
     }
 }
 
-/* ---- few features: those of some vectors of samples stay in registers ---------------------------
- */
+/* ---- few features: those of some vectors of samples stay in registers ---- */
 
 /* Compares with centers first, first + 1 ... last - 1, one after the other. */
-INLINE void OURS(scan)(VECTOR x[][MOST_VECTORS], const REAL *centers, int64_t first, int64_t last,
+INLINE void OURS(scan)(VECTOR x[][N_VECTORS], const REAL *centers, int64_t first, int64_t last,
                        const int d, const int n_vectors, STATE *state)
 {
     NUMBERS number = OURS(spread)(first);
     for (int64_t c = first; c < last; c++) {
-        VECTOR d2[MOST_VECTORS];
+        VECTOR d2[N_VECTORS];
         OURS(distances)(x, centers + c * d, d, n_vectors, d2);
         for (int v = 0; v < n_vectors; v++)
             OURS(compare)(state, v, d2[v], number);
@@ -52,28 +53,31 @@ INLINE void OURS(scan)(VECTOR x[][MOST_VECTORS], const REAL *centers, int64_t fi
 }
 
 /* Compares with centers 0 ... last - 1 by groups: the label is the first of the group in which the
- * nearest is. That saves most of the comparisons and all but one in GROUP of the choices. */
-INLINE void OURS(scan_groups)(VECTOR x[][MOST_VECTORS], const REAL *centers, int64_t last,
-                              const int d, const int n_vectors, STATE *state)
+ * nearest is. A group costs one comparison and one choice of a label, not one for each center. */
+INLINE void OURS(scan_groups)(VECTOR x[][N_VECTORS], const REAL *centers, int64_t last, const int d,
+                              const int n_vectors, STATE *state)
 {
     NUMBERS number = OURS(spread)(0);
     for (int64_t first = 0; first < last; first += GROUP) {
-        VECTOR least[MOST_VECTORS];
-        OURS(distances)(x, centers + first * d, d, n_vectors, least);
-        for (int c = 1; c < GROUP; c++) {
-            VECTOR d2[MOST_VECTORS];
+        VECTOR least[N_VECTORS];
+        for (int v = 0; v < n_vectors; v++)
+            least[v] = state->best[v];
+        for (int c = 0; c < GROUP; c++) {
+            VECTOR d2[N_VECTORS];
             OURS(distances)(x, centers + (first + c) * d, d, n_vectors, d2);
             for (int v = 0; v < n_vectors; v++)
                 least[v] = OURS(lesser)(d2[v], least[v]);
         }
-        for (int v = 0; v < n_vectors; v++)
-            OURS(compare)(state, v, least[v], number);
+        for (int v = 0; v < n_vectors; v++) {
+            state->label[v] = OURS(renumber)(least[v], state->best[v], number, state->label[v]);
+            state->best[v] = least[v];
+        }
         number += GROUP;
     }
 }
 
 /* The label itself, from that of the group: each sample scans its group again. */
-INLINE void OURS(find_in_groups)(VECTOR x[][MOST_VECTORS], const REAL *centers, const int d,
+INLINE void OURS(find_in_groups)(VECTOR x[][N_VECTORS], const REAL *centers, const int d,
                                  const int n_vectors, STATE *state)
 {
     STATE found;
@@ -96,16 +100,18 @@ INLINE void OURS(find_in_groups)(VECTOR x[][MOST_VECTORS], const REAL *centers, 
 INLINE void OURS(few_features)(const REAL *block, const REAL *centers, const int d, int64_t k,
                                int32_t *labels, REAL *d2)
 {
-    const int n_vectors = REGISTERS == 32 ? (d <= 3 ? 4 : 2) : (d <= 2 ? 2 : 1);
+    const int n_vectors = d <= FEW_FEATURES / 2 ? N_VECTORS : 2;
     for (int l = 0; l < KM_BLOCK; l += n_vectors * WIDTH) {
-        VECTOR x[FEW_FEATURES][MOST_VECTORS];
+        VECTOR x[FEW_FEATURES][N_VECTORS];
         for (int j = 0; j < d; j++)
-            for (int v = 0; v < n_vectors; v++)
+            for (int v = 0; v < n_vectors; v++) {
                 x[j][v] = OURS(load)(block + j * KM_BLOCK + l + v * WIDTH);
+                fetch_soon(block + j * KM_BLOCK + l + v * WIDTH);
+            }
         STATE state;
         OURS(start)(&state, n_vectors);
         int64_t grouped = 0;
-        if (k >= MANY_CENTERS && k * d <= INT32_MAX) {
+        if (k >= MANY_CENTERS * d && k * d <= INT32_MAX) {
             grouped = k - k % GROUP;
             OURS(scan_groups)(x, centers, grouped, d, n_vectors, &state);
             OURS(find_in_groups)(x, centers, d, n_vectors, &state);
@@ -115,36 +121,42 @@ INLINE void OURS(few_features)(const REAL *block, const REAL *centers, const int
     }
 }
 
-/* ---- many features: some vectors of samples meet some centers, as in a product of matrices ------
- */
+/* ---- many features: vectors of samples meet centers as in a product of matrices ---- */
 
+/* Meanwhile features of the next block are fetched, `share` of them for each center. */
 INLINE void OURS(tile)(const REAL *block, const REAL *centers, int64_t d, int64_t number,
-                       const int n_centers, const int n_vectors, STATE *state)
+                       const int n_centers, int64_t share, STATE *state)
 {
-    VECTOR d2[MOST_CENTERS][MOST_VECTORS] = {{{0}}};
-    for (int64_t j = 0; j < d; j++)
+    VECTOR d2[N_CENTERS][N_VECTORS] = {{{0}}};
+    const int64_t fetched = number * share;
+    const int64_t n_fetch = fetched + n_centers * share < d ? n_centers * share : d - fetched;
+    for (int64_t j = 0; j < d; j++) {
+        const REAL *feature = block + j * KM_BLOCK;
+        if (j < n_fetch)
+            fetch_later(feature + (d + fetched) * KM_BLOCK, N_VECTORS * BYTES);
         for (int c = 0; c < n_centers; c++)
-            for (int v = 0; v < n_vectors; v++)
-                d2[c][v] = OURS(extend)(d2[c][v], OURS(load)(block + j * KM_BLOCK + v * WIDTH),
-                                        centers[c * d + j]);
+            for (int v = 0; v < N_VECTORS; v++)
+                d2[c][v] =
+                    OURS(extend)(d2[c][v], OURS(load)(feature + v * WIDTH), centers[c * d + j]);
+    }
     for (int c = 0; c < n_centers; c++)
-        for (int v = 0; v < n_vectors; v++)
+        for (int v = 0; v < N_VECTORS; v++)
             OURS(compare)(state, v, d2[c][v], OURS(spread)(number + c));
 }
 
 INLINE void OURS(many_features)(const REAL *block, const REAL *centers, int64_t d, int64_t k,
                                 int32_t *labels, REAL *d2)
 {
-    const int n_vectors = 4, n_centers = REGISTERS == 32 ? 4 : 2;
-    for (int l = 0; l < KM_BLOCK; l += n_vectors * WIDTH) {
+    const int64_t share = (d + k - 1) / k;
+    for (int l = 0; l < KM_BLOCK; l += N_VECTORS * WIDTH) {
         STATE state;
-        OURS(start)(&state, n_vectors);
+        OURS(start)(&state, N_VECTORS);
         int64_t c = 0;
-        for (; c + n_centers <= k; c += n_centers)
-            OURS(tile)(block + l, centers + c * d, d, c, n_centers, n_vectors, &state);
+        for (; c + N_CENTERS <= k; c += N_CENTERS)
+            OURS(tile)(block + l, centers + c * d, d, c, N_CENTERS, share, &state);
         for (; c < k; c++)
-            OURS(tile)(block + l, centers + c * d, d, c, 1, n_vectors, &state);
-        OURS(finish)(&state, n_vectors, labels + l, d2 + l);
+            OURS(tile)(block + l, centers + c * d, d, c, 1, share, &state);
+        OURS(finish)(&state, N_VECTORS, labels + l, d2 + l);
     }
 }
 
@@ -152,7 +164,7 @@ void KERNEL(nearest, PRECISION)(const void *block, const void *centers, int64_t 
                                 int64_t n_centers, int32_t *labels, km_distances *distances2)
 {
     REAL *d2 = distances2->PRECISION;
-    switch (n_features) {
+    switch (n_features) { /* up to FEW_FEATURES */
 #define CASE(d)                                                       \
     case d:                                                           \
         OURS(few_features)(block, centers, d, n_centers, labels, d2); \

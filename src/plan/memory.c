@@ -23,12 +23,13 @@ static double samples_bytes(const km_catalogue *catalogue, int64_t rows)
     return (double)blocks * KM_BLOCK * lane_bytes + (double)rows * sizeof(uint32_t);
 }
 
-/* Places before and after, and one column of what moves. */
+/* Two places of each sample, and one of its values, weight or code on the way. */
 static double ordering_bytes(const km_catalogue *catalogue, int64_t rows)
 {
     const bool is_wide = catalogue->precision == KM_FLOAT64 || catalogue->has_weights;
-    return (double)rows *
-           (double)(2 * sizeof(uint32_t) + (is_wide ? sizeof(double) : sizeof(float)));
+    const int64_t row_bytes =
+        2 * sizeof(uint32_t) + (is_wide ? sizeof(uint64_t) : sizeof(uint32_t));
+    return (double)rows * (double)row_bytes;
 }
 
 /* The tree's boxes, two values of each feature a block, and as much again for each 16 of them; what

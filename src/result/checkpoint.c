@@ -1,6 +1,5 @@
-/* The checkpoint: a line that says what it is, the question, the state, and a hash of it all. One
- * walk over the state writes it to bytes and reads it from them. */
-#include "skymeans/result.h"
+/* The checkpoint: a line that says what it is, the question, the state, and a hash of it all. */
+#include "checkpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,103 +11,6 @@
 enum { VERSION = 1 };
 static const char MAGIC[] = "skymeans checkpoint ";
 
-/* ---- the walk ----------------------------------------------------------------------------------
- */
-
-/* Bytes that are written at the end, or read from the beginning. */
-struct stream {
-    char *bytes;
-    int64_t size, at;
-    bool is_reading, is_ok;
-};
-
-static void pass(struct stream *s, void *values, int64_t size)
-{
-    if (!s->is_ok || (s->is_reading && size > s->size - s->at)) {
-        s->is_ok = false;
-        return;
-    }
-    if (!s->is_reading && s->at + size > s->size) {
-        char *grown = realloc(s->bytes, (size_t)(2 * (s->at + size)));
-        s->is_ok = grown != NULL && !km_fault_of_allocation();
-        s->bytes = grown != NULL ? grown : s->bytes;
-        s->size = 2 * (s->at + size);
-    }
-    if (s->is_ok && s->is_reading)
-        memcpy(values, s->bytes + s->at, (size_t)size);
-    else if (s->is_ok)
-        memcpy(s->bytes + s->at, values, (size_t)size);
-    s->at += size;
-}
-
-/* An array that is made when it is read. */
-static void pass_new(struct stream *s, void **values, int64_t count, size_t size)
-{
-    int64_t bytes;
-    if (s->is_reading) {
-        if (count < 0 || __builtin_mul_overflow(count, (int64_t)size, &bytes) ||
-            bytes > s->size - s->at) {
-            s->is_ok = false;
-            return;
-        }
-        *values = malloc((size_t)bytes + 1);
-        s->is_ok = s->is_ok && *values != NULL;
-    }
-    pass(s, *values, count * (int64_t)size);
-}
-
-#define PASS(stream, value)            pass(stream, &(value), sizeof(value))
-#define PASS_NEW(stream, array, count) pass_new(stream, (void **)&(array), count, sizeof *(array))
-
-static void pass_state(struct stream *s, km_fit_state *state, int64_t n)
-{
-    PASS(s, state->n_iterations);
-    PASS(s, state->n_words);
-    if (state->n_iterations == 0)
-        return;
-    PASS_NEW(s, state->used, n);
-    PASS_NEW(s, state->centers, n);
-    PASS_NEW(s, state->history, state->n_iterations);
-}
-
-/* A fit without its labels. */
-static void pass_fit(struct stream *s, km_fit *fit, int64_t k, int64_t n)
-{
-    PASS_NEW(s, fit->centers, n);
-    PASS_NEW(s, fit->previous, n);
-    PASS_NEW(s, fit->sizes, k);
-    PASS_NEW(s, fit->weights, k);
-    PASS(s, fit->n_refilled);
-    PASS(s, fit->inertia);
-    PASS(s, fit->n_iterations);
-    PASS_NEW(s, fit->history, fit->n_iterations);
-    PASS(s, fit->stop);
-    PASS(s, fit->n_empty);
-}
-
-static void pass_restarts(struct stream *s, km_restarts *restarts, km_fit *best, int64_t most)
-{
-    const int64_t n = restarts->n_clusters * restarts->n_features;
-    PASS(s, restarts->count);
-    if (restarts->count < 0 || restarts->count > most)
-        s->is_ok = false;
-    if (!s->is_ok || restarts->count == 0)
-        return;
-    PASS(s, restarts->best);
-    pass(s, restarts->inertia, restarts->count * (int64_t)sizeof *restarts->inertia);
-    pass(s, restarts->n_iterations, restarts->count * (int64_t)sizeof *restarts->n_iterations);
-    pass(s, restarts->centers, restarts->count * n * (int64_t)sizeof *restarts->centers);
-    pass_fit(s, best, restarts->n_clusters, n);
-}
-
-static void pass_all(struct stream *s, km_checkpoint *c, int64_t most_restarts)
-{
-    PASS(s, c->has_features_hash);
-    PASS(s, c->features_hash);
-    pass_state(s, &c->state, c->restarts->n_clusters * c->restarts->n_features);
-    pass_restarts(s, c->restarts, c->best, most_restarts);
-}
-
 static uint64_t hash_bytes(const char *bytes, int64_t size)
 {
     uint64_t hash = (uint64_t)size;
@@ -118,40 +20,6 @@ static uint64_t hash_bytes(const char *bytes, int64_t size)
         hash = km_mix(hash ^ word) + 0x9e3779b97f4a7c15u;
     }
     return hash;
-}
-
-/* ---- the question ------------------------------------------------------------------------------
- */
-
-/* What must be the same for a fit to go on, a line each: "name: value". A new text; NULL if there
- * is no memory. */
-static char *write_question(const km_record *record)
-{
-    const km_options *o = record->options;
-    const km_catalogue *c = record->catalogue;
-    char *text = NULL;
-    size_t size;
-    FILE *file = km_fault_of_allocation() ? NULL : open_memstream(&text, &size);
-    if (file == NULL)
-        return NULL;
-    fprintf(file, "catalogue: %s\nsize of the catalogue in bytes: %lld\n", c->path,
-            (long long)c->file_bytes);
-    fprintf(file, "last change of the catalogue, in seconds since 1970: %lld\ntable: %s\n",
-            (long long)c->file_time, c->table);
-    for (int64_t j = 0; j < c->n_features; j++)
-        fprintf(file, "feature %lld: %s\n", (long long)j, c->names[j]);
-    fprintf(file, "weights: %s\nmissing: %lld\nscale: %lld\nclusters: %lld\n",
-            o->weights != NULL ? o->weights : "", (long long)o->missing, (long long)o->scale,
-            (long long)o->clusters);
-    fprintf(file, "seeding: %s\nseeding-rows: %lld\nrandom-seed: %llu\nrestarts: %lld\n",
-            o->seeding, (long long)record->plan->seeding_rows, (unsigned long long)o->random_seed,
-            (long long)o->restarts);
-    fprintf(file, "tolerance: %.17g\n", o->tolerance);
-    if (fclose(file) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
 }
 
 /* The first line in which two questions differ, of each. */
@@ -256,20 +124,20 @@ static km_code put_file(const char *path, const char *bytes, int64_t size, km_er
 static km_code write_one(const char *path, km_checkpoint *checkpoint, const km_record *record,
                          km_error *error)
 {
-    struct stream s = {.is_ok = true};
+    km_archive s = {.is_ok = true};
     char first_line[64];
-    char *question = write_question(record);
+    char *question = km_question_text(record);
     if (question == NULL)
         return km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
     const int length = snprintf(first_line, sizeof first_line, "%s%d\n", MAGIC, VERSION);
     int64_t question_size = (int64_t)strlen(question) + 1;
-    pass(&s, first_line, length);
-    PASS(&s, question_size);
-    pass(&s, question, question_size);
-    pass_all(&s, checkpoint, checkpoint->restarts->count);
+    km_archive_pass(&s, first_line, length);
+    km_archive_pass(&s, &question_size, sizeof question_size);
+    km_archive_pass(&s, question, question_size);
+    km_archive_checkpoint(&s, checkpoint, checkpoint->restarts->count);
     if (s.is_ok) {
         uint64_t hash = hash_bytes(s.bytes, s.at);
-        PASS(&s, hash);
+        km_archive_pass(&s, &hash, sizeof hash);
     }
     if (s.is_ok)
         put_file(path, s.bytes, s.at, error);
@@ -356,17 +224,17 @@ static char *read_either(const char *path, const km_log *log, int64_t *size, km_
 static km_code parse(const char *path, char *bytes, int64_t size, km_checkpoint *checkpoint,
                      const km_record *record, km_error *error)
 {
-    struct stream s = {.bytes = bytes, .size = size, .is_reading = true, .is_ok = true};
+    km_archive s = {.bytes = bytes, .size = size, .is_reading = true, .is_ok = true};
     int64_t question_size = 0;
     s.at = strchr(bytes, '\n') + 1 - bytes;
-    PASS(&s, question_size);
-    char *asked = write_question(record);
+    km_archive_pass(&s, &question_size, sizeof question_size);
+    char *asked = km_question_text(record);
     const char *found = s.bytes + s.at;
     if (asked == NULL)
         return km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
     if (check_question(path, found, asked, error) == KM_OK) {
         s.at += question_size;
-        pass_all(&s, checkpoint, record->options->restarts);
+        km_archive_checkpoint(&s, checkpoint, record->options->restarts);
         if (!s.is_ok)
             is_damaged(path, error);
     }

@@ -155,8 +155,8 @@ static void check_inertia(struct check *check)
     }
     sum *= (long double)samples->weight_unit;
     km_sum_long_double(check->comm, &sum, 1);
-    const double found = ldexp((double)sum, 2 * record->transform->exponent);
-    const double allowed = (1e-14 + (double)record->n_used * 0x1p-63) * found;
+    const double found = (double)ldexpl(sum, 2 * record->transform->exponent);
+    const double allowed = (1e-14 + (double)record->n_used * 0x1p-63) * found + DBL_TRUE_MIN;
     if (found != record->fit->inertia && /* both may be infinite */
         !(fabs(found - record->fit->inertia) <= allowed))
         km_fail(check->error, KM_INTERNAL,

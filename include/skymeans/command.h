@@ -1,0 +1,87 @@
+/* command.h - the story of a run: what it holds, and its steps in their order. All steps are collective, and
+ * those that return a code return the same on all ranks. */
+#ifndef SKYMEANS_COMMAND_H
+#define SKYMEANS_COMMAND_H
+
+#include "skymeans/result.h"
+
+/* What a run holds on its way. */
+typedef struct km_story {
+    MPI_Comm comm;
+    km_options options;
+    km_log log;
+    km_timers timers;
+    km_plan plan;
+    km_catalogue catalogue;
+    km_samples samples;
+    km_transform transform;
+    km_facts facts; /* of the working values */
+    double *first_centers;
+    km_fit fit; /* the best so far */
+    km_restarts restarts;
+    km_checkpoint checkpoint; /* what the run goes on from, and then what it saves */
+    bool is_saved;            /* with all that was done */
+    km_stop last_stop;        /* of the last fit */
+    double started;           /* a time of km_now() */
+    km_record record;
+    km_progress progress;
+    int64_t bytes_read;
+    int64_t too_many_threads; /* of a rank, more than it has cores; or 0 */
+    km_report report;
+    km_error error;
+} km_story;
+
+static inline const char *km_plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* Is this the rank that speaks, and may it? */
+static inline bool km_is_heard(const km_story *s)
+{
+    return s->log.is_speaker && s->log.verbosity != KM_QUIET;
+}
+
+/* ---- before the catalogue is read ---- */
+
+/* By option, environment or share of the cores. */
+void km_start_threads(km_story *s);
+void km_warn_of_threads(const km_story *s);
+km_code km_check_outputs(km_story *s);
+km_code km_open_catalogue(km_story *s);
+km_code km_say_columns(km_story *s);
+
+/* ---- stopping and going on ---- */
+
+/* Begins to listen to signals and the clock. Without a checkpoint only a fit can be stopped, and
+ * what was fitted so far is the result. */
+void km_watch(km_story *s, bool is_fitting);
+
+/* Looks for a checkpoint, and takes over what it holds. */
+km_code km_go_on(km_story *s);
+
+/* The catalogue may have changed in place, with the same size and time. */
+km_code km_check_features(km_story *s);
+
+/* For km_saving.save; the context is the story. */
+km_code km_save_fit(void *context, const km_fit_state *state, km_error *error);
+
+/* A run that was stopped where no fit was on its way still keeps the fits done. */
+void km_keep_position(km_story *s);
+
+/* ---- from the catalogue to the result ---- */
+
+km_code km_read_samples(km_story *s);
+
+/* From values as they were read to working values, in an order that is fast. */
+km_code km_prepare_samples(km_story *s);
+
+/* All fits; the best stays. */
+km_code km_fit_all(km_story *s);
+km_code km_verify_result(km_story *s);
+
+/* Both files are complete before the first gets its name; metrics appear only with their result. */
+km_code km_write_outputs(km_story *s);
+void km_warn_at_end(const km_story *s);
+
+#endif

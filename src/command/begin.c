@@ -1,0 +1,93 @@
+/* The steps before the catalogue is read: threads, outputs, headers. */
+#include "skymeans/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* How many threads, by option, environment or share of the cores. */
+void km_start_threads(km_story *s)
+{
+    const char *asked = getenv("OMP_NUM_THREADS");
+    const int sharing = km_comm_sharing(s->comm);
+    km_cpus cpus;
+    km_cpus_of_process(&cpus);
+    const int n_cores = km_cores(&cpus);
+    int64_t n_threads = n_cores / sharing;
+    if (s->options.threads > 0)
+        n_threads = s->options.threads;
+    else if (asked != NULL && asked[0] != '\0')
+        n_threads = km_threads();
+    n_threads = n_threads < 1 ? 1 : n_threads > KM_MOST_THREADS ? KM_MOST_THREADS : n_threads;
+    km_threads_start((int)n_threads);
+    s->too_many_threads = km_threads() > n_cores ? km_threads() : 0;
+    km_max_int64(s->comm, &s->too_many_threads, 1);
+}
+
+void km_warn_of_threads(const km_story *s)
+{
+    if (s->too_many_threads > 0)
+        km_warn(&s->log,
+                "too many threads (%lld a rank): more than the cores that a rank may use, which "
+                "is slow; lower --threads or OMP_NUM_THREADS, or let mpirun or srun bind wider",
+                (long long)s->too_many_threads);
+}
+
+static uint64_t kernels_of_all_ranks(MPI_Comm comm)
+{
+    uint64_t available = km_kernels_available();
+    MPI_Allreduce(MPI_IN_PLACE, &available, 1, MPI_UINT64_T, MPI_BAND, comm);
+    return available;
+}
+
+static void check_checkpoint_name(const km_options *options, km_error *error)
+{
+    if (km_output_check(options->checkpoint, options->catalogue, true, error) == KM_OK &&
+        km_output_check_different(options->output, options->checkpoint, error) == KM_OK &&
+        options->metrics != NULL)
+        km_output_check_different(options->metrics, options->checkpoint, error);
+}
+
+km_code km_check_outputs(km_story *s)
+{
+    const km_options *options = &s->options;
+    if (km_comm_rank(s->comm) == 0) {
+        km_output_check(options->output, options->catalogue, options->overwrite, &s->error);
+        if (options->metrics != NULL && km_output_check(options->metrics, options->catalogue,
+                                                        options->overwrite, &s->error) == KM_OK)
+            km_output_check_different(options->output, options->metrics, &s->error);
+        if (options->checkpoint != NULL)
+            check_checkpoint_name(options, &s->error);
+        km_seeding_check(options->seeding, &s->error);
+    }
+    return km_agree(s->comm, &s->error);
+}
+
+km_code km_open_catalogue(km_story *s)
+{
+    const km_options *options = &s->options;
+    const double start = km_now();
+    const km_catalogue_name name = {options->catalogue, options->dataset, options->columns,
+                                    options->weights};
+    if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK)
+        km_plan_create(&s->plan, options, s->catalogue.n_rows, s->catalogue.n_features,
+                       kernels_of_all_ranks(s->comm), &s->error);
+    km_timer_add(&s->timers, KM_PHASE_OPEN, start);
+    return s->error.code;
+}
+
+static void print_columns(const char *text)
+{
+    fputs("skymeans: features: -c ", stderr);
+    km_print_quoted(stderr, text);
+    fputc('\n', stderr);
+}
+
+km_code km_say_columns(km_story *s)
+{
+    char *text = km_catalogue_columns_text(&s->catalogue, &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK && s->options.columns == NULL && s->log.is_speaker &&
+        s->log.verbosity != KM_QUIET)
+        print_columns(text);
+    free(text);
+    return s->error.code;
+}

@@ -1,0 +1,43 @@
+/* What a fit leaves behind. */
+#include "skymeans/command.h"
+
+km_code km_verify_result(km_story *s)
+{
+    if (km_record_complete(&s->record, s->comm, &s->error) != KM_OK || !s->options.verify)
+        return s->error.code;
+    return km_verify(&s->record, s->comm, &s->error);
+}
+
+/* Both files are complete before the first gets its name; metrics appear only with their result. */
+km_code km_write_outputs(km_story *s)
+{
+    km_output result = {0}, metrics = {0};
+    const bool may_replace = s->options.overwrite, is_writer = km_comm_rank(s->comm) == 0;
+    const double start = km_now();
+    km_result_write(&result, &s->record, s->comm, &s->error);
+    km_timer_add(&s->timers, KM_PHASE_WRITE, start);
+    s->report = km_report_gather(&s->timers, s->bytes_read, s->comm);
+    if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
+        km_metrics_write(&metrics, &s->record, &s->report, &s->error);
+    if (is_writer && s->error.code == KM_OK)
+        km_output_publish(&result, may_replace, &s->error);
+    if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
+        km_output_publish(&metrics, may_replace, &s->error);
+    km_output_discard(&metrics);
+    km_output_discard(&result);
+    return km_agree(s->comm, &s->error);
+}
+
+void km_warn_at_end(const km_story *s)
+{
+    if (!km_stop_is_converged(s->fit.stop))
+        km_warn(&s->log,
+                "not converged (%s): it stopped after %lld iteration%s; raise --max-iterations, or "
+                "--tolerance",
+                s->options.output, (long long)s->fit.n_iterations, km_plural(s->fit.n_iterations));
+    if (s->fit.n_empty > 0)
+        km_warn(&s->log,
+                "empty clusters (%s): %lld of %lld have no rows; lower -k, which may be more than "
+                "there are distinct rows",
+                s->options.output, (long long)s->fit.n_empty, (long long)s->options.clusters);
+}

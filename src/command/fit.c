@@ -1,0 +1,88 @@
+/* All fits of a run. */
+#include "skymeans/command.h"
+
+static km_code seed(km_story *s, int64_t restart)
+{
+    const double start = km_now();
+    const km_seeding_task task = {.samples = &s->samples,
+                                  .kernel = s->plan.kernel,
+                                  .transform = &s->transform,
+                                  .n_clusters = s->options.clusters,
+                                  .n_rows = s->plan.seeding_rows,
+                                  .random_seed = s->options.random_seed,
+                                  .restart = restart,
+                                  .file = s->options.seeding,
+                                  .comm = s->comm};
+    if (s->plan.seeding != NULL)
+        s->plan.seeding->choose(&task, s->first_centers, &s->error);
+    else
+        km_seeding_from_file(&task, s->first_centers, &s->error);
+    km_timer_add(&s->timers, KM_PHASE_SEED, start);
+    return s->error.code;
+}
+
+/* The next fit, from where the checkpoint left it or from a seeding. */
+static km_code fit_once(km_story *s, const km_fit_task *task)
+{
+    km_fit next;
+    km_fit_task own = *task;
+    s->progress.restart = s->restarts.count;
+    if (s->checkpoint.state.n_iterations > 0)
+        own.resume = &s->checkpoint.state;
+    else if (seed(s, s->restarts.count) != KM_OK)
+        return s->error.code;
+    km_watch(s, true);
+    if (km_fit_run(&next, &own, &s->samples, s->first_centers, s->comm, &s->timers, &s->error) !=
+        KM_OK)
+        return s->error.code;
+    s->last_stop = next.stop;
+    km_restarts_take(&s->restarts, &next, &s->fit);
+    km_checkpoint_free(&s->checkpoint);
+    s->is_saved = false;
+    return KM_OK;
+}
+
+static bool is_stopped(km_stop stop)
+{
+    return stop == KM_STOP_SIGNAL || stop == KM_STOP_TIME;
+}
+
+/* All fits; the best stays. One that was stopped without a checkpoint is the last. */
+static km_code fit_in_turn(km_story *s, const km_fit_task *task)
+{
+    while (s->restarts.count < s->options.restarts && !is_stopped(s->last_stop))
+        if (fit_once(s, task) != KM_OK) {
+            const bool is_enough = s->error.code == KM_STOPPED && s->options.checkpoint == NULL;
+            if (!is_enough || s->restarts.count == 0)
+                return s->error.code;
+            s->error = (km_error){0};
+            s->last_stop = KM_STOP_SIGNAL;
+        }
+    return KM_OK;
+}
+
+km_code km_fit_all(km_story *s)
+{
+    const int64_t n = s->options.clusters * s->catalogue.n_features;
+    km_fit_task task = {.n_clusters = s->options.clusters,
+                        .tolerance = s->options.tolerance,
+                        .max_iterations = s->options.max_iterations,
+                        .exponent = s->transform.exponent,
+                        .facts = &s->facts,
+                        .method = s->plan.method,
+                        .kernel = s->plan.kernel,
+                        .observe = km_progress_observe,
+                        .context = &s->progress};
+    if (s->options.checkpoint != NULL)
+        task.saving = (km_saving){km_save_fit, s, 60 * s->options.checkpoint_interval};
+    s->progress = (km_progress){.log = &s->log, .n_restarts = s->options.restarts};
+    s->first_centers = km_allocate(n, sizeof *s->first_centers, "first centers", &s->error);
+    if (km_agree(s->comm, &s->error) != KM_OK || fit_in_turn(s, &task) != KM_OK)
+        return s->error.code;
+    if (s->fit.labels == NULL && /* it came from a checkpoint */
+        km_fit_relabel(&s->fit, &task, &s->samples, s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    if (s->restarts.count == 1)
+        return KM_OK;
+    return km_restarts_compare(&s->restarts, &task, &s->samples, &s->fit, s->comm, &s->error);
+}

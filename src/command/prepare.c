@@ -1,0 +1,65 @@
+/* From the catalogue to samples that can be fitted. */
+#include "skymeans/command.h"
+
+/* -k counts the rows that have weight, since only they can be centers. */
+static km_code check_clusters(km_story *s)
+{
+    if (s->facts.n_samples < s->options.clusters)
+        return km_fail(&s->error, KM_DATA,
+                       "more clusters than usable rows (%s, %s): -k asks for %lld clusters of %lld "
+                       "rows without missing values and with weight; ask for fewer",
+                       s->catalogue.path, s->catalogue.table, (long long)s->options.clusters,
+                       (long long)s->facts.n_samples);
+    return KM_OK;
+}
+
+static km_code check_rows(km_story *s)
+{
+    s->record.n_used = s->samples.n_samples;
+    km_sum_int64(s->comm, &s->record.n_used, 1);
+    s->record.n_missing = s->catalogue.n_rows - s->record.n_used;
+    if (s->record.n_used == 0)
+        return km_fail(&s->error, KM_DATA,
+                       "no usable row (%s, %s): every row has NaN or infinity in a feature; choose "
+                       "other columns with -c",
+                       s->catalogue.path, s->catalogue.table);
+    return KM_OK;
+}
+
+km_code km_read_samples(km_story *s)
+{
+    const double start = km_now();
+    km_catalogue_read(&s->catalogue, (km_missing)s->options.missing, s->comm, &s->samples,
+                      &s->bytes_read, &s->error);
+    km_timer_add(&s->timers, KM_PHASE_READ, start);
+    return s->error.code == KM_OK ? check_rows(s) : s->error.code;
+}
+
+static km_code settle_weights(km_story *s)
+{
+    km_error why = {0};
+    if (s->samples.weights != NULL && km_weights_settle(&s->samples, s->comm, &why) != KM_OK)
+        km_fail(&s->error, why.code,
+                "bad weights (%s, %s, column %s): %s; choose another column with --weights",
+                s->catalogue.path, s->catalogue.table, s->catalogue.weights.name, why.text);
+    return s->error.code;
+}
+
+/* From values as they were read to working values, in an order that is fast. */
+km_code km_prepare_samples(km_story *s)
+{
+    const double start = km_now();
+    s->record.features_hash = km_hash_samples(&s->samples, s->comm);
+    if (km_check_features(s) != KM_OK || settle_weights(s) != KM_OK)
+        return s->error.code;
+    if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
+                           s->catalogue.names, s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    km_samples_order(&s->samples, &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK &&
+        km_facts_find_ranges(&s->facts, &s->samples, s->comm, &s->error) == KM_OK &&
+        check_clusters(s) == KM_OK)
+        km_facts_find_moments(&s->facts, &s->samples, s->comm, &s->error);
+    km_timer_add(&s->timers, KM_PHASE_ORDER, start);
+    return s->error.code;
+}

@@ -1,0 +1,87 @@
+/* Stopping in time, and going on from a checkpoint. */
+#include "skymeans/command.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* When the run must have ended, as a time of km_now(). */
+static double find_deadline(const km_story *s)
+{
+    const char *end = getenv("SLURM_JOB_END_TIME");
+    int64_t end_time;
+    if (s->options.max_hours > 0)
+        return s->started + 3600 * s->options.max_hours;
+    if (end != NULL && km_parse_int64(end, &end_time))
+        return km_now() + difftime((time_t)end_time, time(NULL));
+    return INFINITY;
+}
+
+/* Without a checkpoint only a fit can be stopped, and what was fitted so far is the result. */
+void km_watch(km_story *s, bool is_fitting)
+{
+    if (is_fitting || s->options.checkpoint != NULL)
+        km_stop_watch(find_deadline(s));
+}
+
+/* Looks for a checkpoint, and takes over what it holds. */
+km_code km_go_on(km_story *s)
+{
+    const int64_t k = s->options.clusters, d = s->catalogue.n_features;
+    bool is_found = false;
+    km_restarts_create(&s->restarts, s->options.restarts, k, d, &s->error);
+    if (km_agree(s->comm, &s->error) != KM_OK || s->options.checkpoint == NULL)
+        return s->error.code;
+    km_watch(s, false);
+    s->checkpoint = (km_checkpoint){.restarts = &s->restarts, .best = &s->fit};
+    if (km_checkpoint_read(s->options.checkpoint, &s->checkpoint, &s->record, &s->log, s->comm,
+                           &is_found, &s->error) == KM_OK)
+        s->is_saved = is_found;
+    if (s->is_saved && km_is_heard(s))
+        fprintf(stderr, "skymeans: going on from %s: %lld fit%s done, then %lld iteration%s\n",
+                s->options.checkpoint, (long long)s->restarts.count, km_plural(s->restarts.count),
+                (long long)s->checkpoint.state.n_iterations,
+                km_plural(s->checkpoint.state.n_iterations));
+    return s->error.code;
+}
+
+/* The catalogue may have changed in place, with the same size and time. */
+km_code km_check_features(km_story *s)
+{
+    if (s->checkpoint.has_features_hash && s->checkpoint.features_hash != s->record.features_hash)
+        return km_fail(&s->error, KM_DATA,
+                       "the catalogue has changed (%s): its values are not those of the checkpoint "
+                       "%s; remove that to begin anew",
+                       s->catalogue.path, s->options.checkpoint);
+    s->checkpoint.has_features_hash = true;
+    s->checkpoint.features_hash = s->record.features_hash;
+    return KM_OK;
+}
+
+static km_code write_checkpoint(km_story *s, const km_fit_state *state, km_error *error)
+{
+    const double start = km_now();
+    km_checkpoint checkpoint = s->checkpoint;
+    checkpoint.state = *state;
+    km_checkpoint_write(s->options.checkpoint, &checkpoint, &s->record, s->comm, error);
+    km_timer_add(&s->timers, KM_PHASE_CHECKPOINT, start);
+    s->is_saved = error->code == KM_OK;
+    return error->code;
+}
+
+/* For km_saving.save; the context is the story. */
+km_code km_save_fit(void *context, const km_fit_state *state, km_error *error)
+{
+    return write_checkpoint(context, state, error);
+}
+
+/* A run that was stopped where no fit was on its way still keeps the fits done. */
+void km_keep_position(km_story *s)
+{
+    km_error error = {0};
+    const km_fit_state none = {0};
+    if (s->options.checkpoint != NULL && !s->is_saved &&
+        write_checkpoint(s, &none, &error) != KM_OK)
+        s->error = error;
+}

@@ -1,0 +1,34 @@
+/* The question that a run answers: what decides its result, and whether a checkpoint is its own. */
+#include "checkpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+char *km_question_text(const km_record *record)
+{
+    const km_options *o = record->options;
+    const km_catalogue *c = record->catalogue;
+    char *text = NULL;
+    size_t size;
+    FILE *file = km_fault_of_allocation() ? NULL : open_memstream(&text, &size);
+    if (file == NULL)
+        return NULL;
+    fprintf(file, "catalogue: %s\nsize of the catalogue in bytes: %lld\n", c->path,
+            (long long)c->file_bytes);
+    fprintf(file, "last change of the catalogue, in seconds since 1970: %lld\ntable: %s\n",
+            (long long)c->file_time, c->table);
+    for (int64_t j = 0; j < c->n_features; j++)
+        fprintf(file, "feature %lld: %s\n", (long long)j, c->names[j]);
+    fprintf(file, "weights: %s\nmissing: %lld\nscale: %lld\nclusters: %lld\n",
+            o->weights != NULL ? o->weights : "", (long long)o->missing, (long long)o->scale,
+            (long long)o->clusters);
+    fprintf(file, "seeding: %s\nseeding-rows: %lld\nrandom-seed: %llu\nrestarts: %lld\n",
+            o->seeding, (long long)record->plan->seeding_rows, (unsigned long long)o->random_seed,
+            (long long)o->restarts);
+    fprintf(file, "tolerance: %.17g\n", o->tolerance);
+    if (fclose(file) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,73 @@
+/* What each kernel of this processor answers, as one hash: equal lines are equal bits. Needs no MPI
+ * and no test library, so that it can be built for another processor (tests/neon.sh). */
+#include "skymeans/kernels.h"
+
+#include <math.h>
+
+enum { MOST_FEATURES = 20, MOST_CENTERS = 700 };
+
+/* Whole numbers now and then, for ties. */
+static double value_of(uint64_t seed, uint64_t index)
+{
+    const double uniform = (double)(km_random(seed, KM_RANDOM_DRAW, index) >> 11) * 0x1p-53;
+    return seed % 3 == 0 ? floor(4 * uniform) : uniform;
+}
+
+static void round_to(km_precision precision, const double *values, int64_t count, void *rounded)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (precision == KM_FLOAT32)
+            ((float *)rounded)[i] = (float)values[i];
+        else
+            ((double *)rounded)[i] = values[i];
+}
+
+static uint64_t fold(uint64_t hash, km_precision precision, const int32_t *labels,
+                     const km_distances *distances2)
+{
+    double values[2 * KM_BLOCK];
+    for (int l = 0; l < KM_BLOCK; l++) {
+        values[l] = labels[l];
+        values[KM_BLOCK + l] = km_distance_of(distances2, precision, l);
+    }
+    return km_hash_doubles(hash, values, 2 * KM_BLOCK);
+}
+
+static uint64_t hash_of(const km_kernel *kernel, km_precision precision, int64_t d, int64_t k)
+{
+    static double values[MOST_FEATURES * KM_BLOCK], centers[MOST_CENTERS * MOST_FEATURES];
+    static _Alignas(64) double block[MOST_FEATURES * KM_BLOCK];
+    static double rounded[MOST_CENTERS * MOST_FEATURES];
+    for (int64_t i = 0; i < d * KM_BLOCK; i++)
+        values[i] = value_of((uint64_t)(d + k), (uint64_t)i);
+    for (int64_t i = 0; i < d * k; i++)
+        centers[i] = value_of((uint64_t)(d + k), (uint64_t)(i + d * KM_BLOCK));
+    round_to(precision, values, d * KM_BLOCK, block);
+    round_to(precision, centers, d * k, rounded);
+
+    int32_t labels[KM_BLOCK];
+    km_distances distances2;
+    double own2[KM_BLOCK];
+    kernel->nearest[precision](block, rounded, d, k, labels, &distances2);
+    kernel->measure[precision](block, centers, d, labels, own2);
+    const uint64_t hash = fold(km_hash_doubles(0, own2, KM_BLOCK), precision, labels, &distances2);
+    const char *last = (const char *)rounded + (k - 1) * d * km_precision_size(precision);
+    kernel->nearest[precision](block, rounded, d, 1, labels, &distances2);
+    kernel->approach[precision](block, last, d, &distances2);
+    return fold(hash, precision, labels, &distances2);
+}
+
+int main(void)
+{
+    const int64_t numbers[] = {1, 2, 3, 4, 5, 19, 64, 257, 700};
+    for (const km_kernel *kernel = km_kernels; kernel->name != NULL; kernel++) {
+        uint64_t hash = 0;
+        for (int64_t d = 1; d <= MOST_FEATURES && kernel->is_available(); d++)
+            for (int i = 0; i < 9; i++)
+                hash = km_mix(hash ^ hash_of(kernel, KM_FLOAT32, d, numbers[i])) ^
+                       hash_of(kernel, KM_FLOAT64, d, numbers[i]);
+        if (kernel->is_available())
+            printf("%016llx %s\n", (unsigned long long)hash, kernel->name);
+    }
+    return 0;
+}
