@@ -21,6 +21,7 @@ from program import (BINARY, IS_SANITIZED, ProgramTest, Result, blobs, contents,
                      run, run_all, write_array, write_columns)
 
 KERNELS = ("reference", "avx2", "avx512", "neon")
+METHODS = ("lloyd", "tree")
 
 
 def read_bytes(path):
@@ -520,7 +521,7 @@ PHASES = ["open", "read", "order", "seed", "assign", "reduce", "update", "write"
 SCHEMA = {
     "version": 1,
     "command": is_text,
-    "plan": {"ranks": is_count, "threads": is_count, "algorithm": "lloyd", "kernel": KERNELS,
+    "plan": {"ranks": is_count, "threads": is_count, "algorithm": METHODS, "kernel": KERNELS,
              "seeding": is_text, "precision": ("float32", "float64"), "rows": is_count,
              "features": is_count, "clusters": is_count},
     "phases": {name: SPREAD for name in PHASES},

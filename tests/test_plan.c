@@ -189,13 +189,20 @@ END_TEST
 START_TEST(unknown_options_come_with_a_suggestion)
 {
     const char *const cases[][2] = {
-        {"--tolerence 1", "--tolerance"},       {"--cluster-number 3", "unknown"},
-        {"--overwite", "--overwrite"},          {"--random_seed 3", "--random-seed"},
-        {"--seding=random", "--seeding"},       {"--hlep", "--help"},
-        {"-x", "unknown option (-x)"},          {"--where x", "unknown option (--where)"},
-        {"--algorithm tree", "unknown option"}, {"--weights", "--weights"},
-        {"--restarts 0", "--restarts"},         {"--restarts 1.5", "--restarts"},
-        {"--threads 0", "--threads"},           {"--threads 1025", "--threads"},
+        {"--tolerence 1", "--tolerance"},
+        {"--cluster-number 3", "unknown"},
+        {"--overwite", "--overwrite"},
+        {"--random_seed 3", "--random-seed"},
+        {"--seding=random", "--seeding"},
+        {"--hlep", "--help"},
+        {"-x", "unknown option (-x)"},
+        {"--where x", "unknown option (--where)"},
+        {"--algorithms tree", "unknown option"},
+        {"--weights", "--weights"},
+        {"--restarts 0", "--restarts"},
+        {"--restarts 1.5", "--restarts"},
+        {"--threads 0", "--threads"},
+        {"--threads 1025", "--threads"},
     };
     for (int i = 0; i < 10; i++) {
         const parsed p = parse_fit(cases[i][0]);
@@ -290,7 +297,7 @@ static km_code plan_for(const char *more, int64_t n_rows, km_plan *plan, km_erro
     const parsed p = parse_fit(more);
     ck_assert_msg(p.code == KM_OK, "%s", p.error.text);
     *error = (km_error){0};
-    return km_plan_create(plan, &p.options, n_rows, km_kernels_available(), error);
+    return km_plan_create(plan, &p.options, n_rows, 3, km_kernels_available(), error);
 }
 
 START_TEST(plans_follow_from_the_options)
@@ -298,7 +305,7 @@ START_TEST(plans_follow_from_the_options)
     km_plan plan;
     km_error error;
     ck_assert_int_eq(plan_for("", 1000, &plan, &error), KM_OK);
-    ck_assert_str_eq(plan.method->name, "lloyd");
+    ck_assert_str_eq(plan.method->name, "tree");
     ck_assert_str_eq(plan.seeding->name, "kmeans++");
     ck_assert_ptr_eq(plan.kernel, km_kernel_choose("auto", km_kernels_available()));
     ck_assert_int_eq(plan_for("--kernel reference --seeding random", 1000, &plan, &error), KM_OK);
@@ -306,6 +313,31 @@ START_TEST(plans_follow_from_the_options)
     ck_assert_str_eq(plan.seeding->name, "random");
     ck_assert_int_eq(plan_for("--seeding start.txt", 1000, &plan, &error), KM_OK);
     ck_assert_ptr_null(plan.seeding);
+}
+END_TEST
+
+/* Boxes pay with few features; a method that is asked for is taken with any. */
+START_TEST(methods_follow_from_features_and_clusters)
+{
+    const struct {
+        const char *more;
+        int64_t n_features;
+        const char *method;
+    } cases[] = {
+        {"", 3, "tree"},
+        {"", 100, "lloyd"},
+        {"-k 2", 3, "lloyd"},
+        {"--algorithm lloyd", 3, "lloyd"},
+        {"--algorithm tree", 100, "tree"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const parsed p = parse_fit(cases[i].more);
+        km_plan plan;
+        km_error error = {0};
+        ck_assert_int_eq(km_plan_create(&plan, &p.options, 100, cases[i].n_features, 1, &error),
+                         KM_OK);
+        ck_assert_str_eq(plan.method->name, cases[i].method);
+    }
 }
 END_TEST
 
@@ -339,6 +371,7 @@ START_TEST(plans_that_can_not_be_are_refused)
         {"", 0, KM_DATA, "in.h5"},
         {"", 7, KM_DATA, "8 clusters of 7 rows"},
         {"--kernel sse", 100, KM_USAGE, "--kernel sse"},
+        {"--algorithm elkan", 100, KM_USAGE, "--algorithm elkan"},
         {"--seeding-rows 7", 100, KM_USAGE, "--seeding-rows 7"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -359,10 +392,10 @@ START_TEST(kernels_are_those_of_all_ranks)
     const parsed p = parse_fit("--kernel avx2");
     km_plan plan;
     km_error error = {0};
-    ck_assert_int_eq(km_plan_create(&plan, &p.options, 100, 1, &error), KM_USAGE);
+    ck_assert_int_eq(km_plan_create(&plan, &p.options, 100, 3, 1, &error), KM_USAGE);
     const parsed any = parse_fit("");
     km_error none = {0};
-    ck_assert_int_eq(km_plan_create(&plan, &any.options, 100, 1, &none), KM_OK);
+    ck_assert_int_eq(km_plan_create(&plan, &any.options, 100, 3, 1, &none), KM_OK);
     ck_assert_str_eq(plan.kernel->name, "reference");
 }
 END_TEST
@@ -384,6 +417,7 @@ Suite *make_suite(void)
         help_and_version_ask_for_nothing_else,
         a_bad_line_does_not_spoil_the_next,
         plans_follow_from_the_options,
+        methods_follow_from_features_and_clusters,
         seeding_rows_are_at_least_16_a_cluster,
         plans_that_can_not_be_are_refused,
         kernels_are_those_of_all_ranks,

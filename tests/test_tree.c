@@ -287,11 +287,63 @@ START_TEST(ties)
 }
 END_TEST
 
+/* How much the tree compares for each sample, samples and boxes with centers, in the first and in
+ * the last of n assignments: it depends on nothing but data and code. */
+static void check_work(mock data, int64_t k, int n, double most_first, double most_last)
+{
+    const variant v = {.precision = KM_FLOAT32,
+                       .n_words = 1,
+                       .n_threads = 1,
+                       .kernel = km_kernel_choose("auto", km_kernels_available())};
+    const double n_samples = (double)data.n;
+    double work = 0;
+    race r;
+    start(&r, data, k, &v);
+    for (int i = 0; i < n; i++) {
+        const km_work before = r.tree.done;
+        step(&r);
+        update(&r);
+        work = (double)(r.tree.done.distances - before.distances + r.tree.done.box_tests -
+                        before.box_tests) /
+               n_samples;
+        ck_assert_msg(i > 0 || work < most_first, "%.2f comparisons a sample at first", work);
+    }
+    ck_assert_msg(work < most_last, "%.2f comparisons a sample at last", work);
+    ck_assert_int_eq(r.plain.done.distances, n * ((r.samples.n_samples + 63) / 64 * 64) * k);
+    stop(&r);
+}
+
+/* The plain method takes 64 and 200 comparisons; W1 and W4 of the benchmarks, but smaller. */
+START_TEST(few_comparisons_are_made)
+{
+    check_work(mock_mixture(100000, 5, 32, 9), 64, 12, 9, 8);
+    check_work(mock_mixture(100000, 3, 100, 10), 200, 12, 15, 13);
+}
+END_TEST
+
+/* Without movement nothing is compared but boxes. */
+START_TEST(leaves_are_skipped_when_nothing_moves)
+{
+    const variant v = {.precision = KM_FLOAT32,
+                       .n_words = 1,
+                       .n_threads = 1,
+                       .kernel = km_kernel_choose("auto", km_kernels_available())};
+    race r;
+    start(&r, mock_mixture(50000, 3, 10, 11), 30, &v);
+    for (int i = 0; i < 3; i++)
+        step(&r);
+    const int64_t before = r.tree.done.distances;
+    step(&r);
+    ck_assert_int_eq(r.tree.done.distances, before);
+    stop(&r);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
         mixtures, hostile_data, as_many_clusters_as_rows, more_clusters_than_distinct_rows,
-        one_row,  ties,
+        one_row,  ties,         few_comparisons_are_made, leaves_are_skipped_when_nothing_moves,
     };
     return SUITE_OF("tree", tests);
 }

@@ -65,8 +65,8 @@ typedef struct km_plan {
 
 /* `kernels` are those that all ranks can run. KM_USAGE or KM_DATA if the options don't fit each
  * other or the catalogue's number of rows. */
-km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, uint64_t kernels,
-                       km_error *error);
+km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, int64_t n_features,
+                       uint64_t kernels, km_error *error);
 
 /* Bytes that a rank needs, beside the program and its libraries. */
 typedef struct km_memory {

@@ -80,8 +80,8 @@ km_code km_open_catalogue(km_story *s)
     const km_catalogue_name name = {options->catalogue, options->dataset, options->columns,
                                     options->weights};
     if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK)
-        km_plan_create(&s->plan, options, s->catalogue.n_rows, kernels_of_all_ranks(s->comm),
-                       &s->error);
+        km_plan_create(&s->plan, options, s->catalogue.n_rows, s->catalogue.n_features,
+                       kernels_of_all_ranks(s->comm), &s->error);
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;
 }

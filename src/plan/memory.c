@@ -32,6 +32,22 @@ static double ordering_bytes(const km_catalogue *catalogue, int64_t rows)
     return (double)rows * (double)row_bytes;
 }
 
+/* The tree's boxes, two values of each feature a block, and as much again for each 16 of them; what
+ * it remembers of blocks and of groups of 16; and candidates of each thread. */
+static double tree_bytes(const km_plan *plan, const km_catalogue *catalogue, int64_t rows, double k,
+                         double threads)
+{
+    const double d = (double)catalogue->n_features;
+    const double value = (double)km_precision_size(catalogue->precision);
+    const double of_block = 2 * d * value * 16 / 15 + sizeof(int32_t) + sizeof(double);
+    const double of_group = 256 * sizeof(int32_t) + 6 * sizeof(double);
+    const double of_center = (2 * d + 16) * value + 2 * sizeof(int64_t);
+    if (strcmp(plan->method->name, "tree") != 0)
+        return 0;
+    return (double)rows / KM_BLOCK * (of_block + of_group / 16) + threads * k * of_center +
+           k * (33 * sizeof(double) + d * value);
+}
+
 /* Of rows that are drawn from: distance, nearest center, place in the catalogue and back, a flag;
  * and boxes of blocks. */
 static double drawing_bytes(const km_catalogue *catalogue, int64_t rows)
@@ -82,7 +98,8 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
     memory.ordering = ordering_bytes(catalogue, rows);
     memory.seeding = restarts + centers + seeding_bytes(plan, catalogue, rows);
     /* First, next, used, previous and rounded centers; sums of each thread and of the ranks. */
-    memory.fitting = restarts + labels + 5 * centers + (threads + 1) * sums;
+    memory.fitting = restarts + labels + 5 * centers + (threads + 1) * sums +
+                     tree_bytes(plan, catalogue, rows, k, threads);
     memory.writing = restarts + labels + 5 * centers + rows_bytes(options, rows);
     if (options->verify) /* labels once more, sums in long double */
         memory.writing += labels + 2 * sums;

@@ -20,6 +20,28 @@ static const km_method *find_method(const char *name)
     return NULL;
 }
 
+/* Which method is faster, as measured: docs/performance.md. Boxes prune less the more features
+ * there are, and with very few centers there is nothing to prune. */
+static const char *faster_method(int64_t n_features, int64_t n_clusters)
+{
+    enum { MOST_FEATURES = 12, FEWEST_CLUSTERS = 4 };
+    return n_features <= MOST_FEATURES && n_clusters >= FEWEST_CLUSTERS ? "tree" : "lloyd";
+}
+
+static km_code choose_method(km_plan *plan, const km_options *options, int64_t n_features,
+                             km_error *error)
+{
+    const bool is_open = strcmp(options->algorithm, "auto") == 0;
+    plan->method =
+        find_method(is_open ? faster_method(n_features, options->clusters) : options->algorithm);
+    if (plan->method == NULL)
+        return km_fail(error, KM_USAGE,
+                       "bad value (--algorithm %s): no such method; choose 'auto', 'lloyd' or "
+                       "'tree'",
+                       options->algorithm);
+    return KM_OK;
+}
+
 static km_code choose_seeding_rows(km_plan *plan, const km_options *options, km_error *error)
 {
     const int64_t k = options->clusters, by_k = SEEDING_ROWS_PER_CLUSTER * k;
@@ -57,12 +79,10 @@ static km_code check_restarts(const km_plan *plan, const km_options *options, km
     return KM_OK;
 }
 
-km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, uint64_t kernels,
-                       km_error *error)
+km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, int64_t n_features,
+                       uint64_t kernels, km_error *error)
 {
-    *plan = (km_plan){.method = find_method(options->algorithm), .seeding = find_seeding(options->seeding)};
-    if (strcmp(options->algorithm, "auto") == 0)
-        plan->method = find_method("lloyd");
+    *plan = (km_plan){.seeding = find_seeding(options->seeding)};
     if (n_rows == 0)
         return km_fail(error, KM_DATA, "no rows (%s): the table is empty; choose another with -d",
                        options->catalogue);
@@ -71,7 +91,8 @@ km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows,
                        "more clusters than rows (%s): -k asks for %lld clusters of %lld rows; ask "
                        "for fewer",
                        options->catalogue, (long long)options->clusters, (long long)n_rows);
-    if (choose_kernel(plan, options, kernels, error) == KM_OK &&
+    if (choose_method(plan, options, n_features, error) == KM_OK &&
+        choose_kernel(plan, options, kernels, error) == KM_OK &&
         check_restarts(plan, options, error) == KM_OK)
         choose_seeding_rows(plan, options, error);
     return error->code;

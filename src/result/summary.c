@@ -24,9 +24,10 @@ static void print_head(const km_record *record, const km_report *report)
            km_printable(catalogue->table, table, sizeof table), (long long)catalogue->n_rows,
            (long long)record->n_used, (long long)record->n_missing);
     printf("  result      %s\n", km_printable(options->output, path, sizeof path));
-    printf("  run         %d rank%s of %lld thread%s, %s kernel, %s\n", report->n_ranks,
+    printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", report->n_ranks,
            plural(report->n_ranks), (long long)report->n_threads, plural(report->n_threads),
-           record->plan->kernel->name, km_precision_name(record->samples->precision));
+           record->plan->method->name, record->plan->kernel->name,
+           km_precision_name(record->samples->precision));
     printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
            plural(fit->n_iterations), km_stop_name(fit->stop),
            km_stop_is_converged(fit->stop) ? "converged" : "not converged");

@@ -38,7 +38,7 @@ static int by_value(const void *a, const void *b)
 /* The middle 99 % of a feature and a little more, from some of the samples. */
 static void find_extent(const km_samples *samples, int64_t feature, double *lowest, double *width)
 {
-    double probes[N_PROBES], values[KM_BLOCK];
+    double probes[N_PROBES] = {0}, values[KM_BLOCK];
     int64_t n = 0;
     const int64_t step = samples->n_blocks / (N_PROBES / 4) + 1;
     for (int64_t b = 0; b < samples->n_blocks && n + 4 <= N_PROBES; b += step) {
@@ -154,18 +154,17 @@ static void add_cells(const axis *a, const int32_t *cells, uint32_t *codes)
 void km_morton_codes(const km_morton *morton, const km_samples *samples, int64_t block,
                      uint32_t *codes)
 {
-    const char *values = km_samples_block(samples, block);
-    const size_t feature_size = KM_BLOCK * km_precision_size(samples->precision);
+    const void *values = km_samples_block(samples, block);
     for (int l = 0; l < KM_BLOCK; l++)
         codes[l] = 0;
-    for (int64_t j = 0; j < morton->n_features; j++, values += feature_size) {
+    for (int64_t j = 0; j < morton->n_features; j++) {
         int32_t cells[KM_BLOCK];
         if (morton->axes[j].n_bits == 0)
             continue;
         if (samples->precision == KM_FLOAT32)
-            find_cells_float32(&morton->axes[j], (const float *)values, cells);
+            find_cells_float32(&morton->axes[j], (const float *)values + j * KM_BLOCK, cells);
         else
-            find_cells_float64(&morton->axes[j], (const double *)values, cells);
+            find_cells_float64(&morton->axes[j], (const double *)values + j * KM_BLOCK, cells);
         add_cells(&morton->axes[j], cells, codes);
     }
 }

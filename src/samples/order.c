@@ -170,8 +170,12 @@ typedef struct column {
         }                                                                      \
     }
 
-MOVE_COLUMN(move_words, uint32_t)
-MOVE_COLUMN(move_long_words, uint64_t)
+/* Whatever the words are. */
+typedef uint32_t word __attribute__((may_alias));
+typedef uint64_t long_word __attribute__((may_alias));
+
+MOVE_COLUMN(move_words, word)
+MOVE_COLUMN(move_long_words, long_word)
 
 static void move_samples(sorting *s)
 {
