@@ -1,5 +1,5 @@
-/* command.h - the story of a run: what it holds, and its steps in their order. All steps are collective, and
- * those that return a code return the same on all ranks. */
+/* command.h - the story of a run: what it holds, and its steps in their order. All steps are
+ * collective, and those that return a code return the same on all ranks. */
 #ifndef SKYMEANS_COMMAND_H
 #define SKYMEANS_COMMAND_H
 

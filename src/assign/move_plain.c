@@ -2,10 +2,25 @@
  * (make SUMS=plain, in make bench). Its results depend on the order. */
 #include "methods.h"
 
-/* The sum of feature j over cluster c, in the place of its first word. */
-static double *sum_of(const km_totals *totals, int64_t c, int64_t j)
+#include <string.h>
+
+/* Where the sum of feature j over cluster c is: a double in the place of its first word. */
+static int64_t *place_of(const km_totals *totals, int64_t c, int64_t j)
 {
-    return (double *)(totals->words + c * totals->n_features * totals->n_words + j);
+    return totals->words + c * totals->n_features * totals->n_words + j;
+}
+
+static double get(const int64_t *place)
+{
+    double sum;
+    memcpy(&sum, place, sizeof sum);
+    return sum;
+}
+
+static void add(int64_t *place, double value)
+{
+    const double sum = get(place) + value;
+    memcpy(place, &sum, sizeof sum);
 }
 
 void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t block,
@@ -20,8 +35,8 @@ void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t blo
             const int l = __builtin_ctzll(left);
             const double value = weights != NULL ? weights[l] * values[l] : values[l];
             if (old[l] >= 0)
-                *sum_of(totals, old[l], j) -= value;
-            *sum_of(totals, new[l], j) += value;
+                add(place_of(totals, old[l], j), -value);
+            add(place_of(totals, new[l], j), value);
         }
     }
 }
@@ -35,7 +50,7 @@ static void round_sums(const km_assigner *assigner, km_totals *all)
             const km_grid *grid = &assigner->grids[j];
             double sum = -(double)all->weights[c] * grid->origin;
             for (int t = 0; t < assigner->n_threads; t++)
-                sum += *sum_of(&assigner->totals[t], c, j);
+                sum += get(place_of(&assigner->totals[t], c, j));
             const km_exact point = km_quantise(grid, sum, 0);
             int64_t *words = all->words + c * d * all->n_words + j;
             words[0] = all->n_words == 1 ? point.high * ((int64_t)1 << 40) + point.low : point.high;
