@@ -83,12 +83,13 @@ def find_work(name):
 
 
 def run_skymeans(
-    work, ranks, threads, converge=False, first=None, iterations=ITERATIONS, program=PROGRAM
+    work, ranks, threads, converge=False, first=None, iterations=ITERATIONS, program=PROGRAM,
+    algorithm="auto"
 ):
     path = os.path.join(FOLDER, work + ".h5")
     result, metrics = (os.path.join(FOLDER, "result" + end) for end in (".h5", ".json"))
     command = [program, "fit", path, "-d", "x", "-k", str(WORKS[work][2]), "-o", result]
-    command += ["--metrics", metrics, "--overwrite", "--quiet", "--threads", str(threads)]
+    command += ["--algorithm", algorithm, "--metrics", metrics, "--overwrite", "--quiet", "--threads", str(threads)]
     command += ["--seeding", (first or first_centers(path)) + ":/centers"]
     if not converge:
         command += ["--tolerance", "0", "--max-iterations", str(iterations)]
@@ -222,15 +223,18 @@ def bench_sums(runs):
         "exact, one word": PROGRAM,
         "exact, two words": "build/sums-two/skymeans",
     }
-    seconds = {name: [] for name in builds}
-    for _ in range(runs):
-        for name, program in builds.items():
-            seconds[name].append(run_skymeans("W1", 1, 1, program=program)["iterating"])
-    plain = statistics.median(seconds["doubles"])
     print("\nsums on W1, 1 rank x 1 thread: seconds of 20 iterations")
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(f"  {name:24} {median:9.3f} {100 * (median / plain - 1):+7.1f} %", flush=True)
+    for algorithm in ("lloyd", "tree"):
+        seconds = {name: [] for name in builds}
+        for _ in range(runs):
+            for name, program in builds.items():
+                run = run_skymeans("W1", 1, 1, program=program, algorithm=algorithm)
+                seconds[name].append(run["iterating"])
+        plain = statistics.median(seconds["doubles"])
+        for name, values in seconds.items():
+            median = statistics.median(values)
+            percent = 100 * (median / plain - 1)
+            print(f"  {algorithm:8} {name:20} {median:9.3f} {percent:+7.1f} %", flush=True)
 
 
 def main():

@@ -23,21 +23,54 @@ static void add(int64_t *place, double value)
     memcpy(place, &sum, sizeof sum);
 }
 
+static double value_of(const km_assigner *assigner, int64_t block, int64_t j, int lane)
+{
+    const km_samples *samples = assigner->samples;
+    const void *values = km_samples_block(samples, block);
+    const int64_t at = j * KM_BLOCK + lane;
+    const double value = samples->precision == KM_FLOAT32 ? (double)((const float *)values)[at]
+                                                          : ((const double *)values)[at];
+    return samples->weights != NULL ? value * samples->weights[block * KM_BLOCK + lane] : value;
+}
+
+static void move(km_totals *totals, int64_t j, double value, int32_t from, int32_t to)
+{
+    if (from >= 0)
+        add(place_of(totals, from, j), -value);
+    add(place_of(totals, to, j), value);
+}
+
+/* All samples go to one cluster at once, as in move.c. */
+static void move_block(const km_assigner *assigner, km_totals *totals, int64_t block, int32_t from,
+                       int32_t to)
+{
+    for (int64_t j = 0; j < totals->n_features; j++) {
+        double sum = 0;
+        for (int lane = 0; lane < KM_BLOCK; lane++)
+            sum += value_of(assigner, block, j, lane);
+        move(totals, j, sum, from, to);
+    }
+}
+
+static bool are_equal(const int32_t *labels)
+{
+    return memcmp(labels, labels + 1, (KM_BLOCK - 1) * sizeof *labels) == 0;
+}
+
 void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t block,
                      uint64_t changed, const int32_t *old, const int32_t *new)
 {
-    const km_samples *samples = assigner->samples;
-    const double *weights = samples->weights != NULL ? samples->weights + block * KM_BLOCK : NULL;
-    for (int64_t j = 0; j < samples->n_features; j++) {
-        double values[KM_BLOCK];
-        km_samples_load(samples, block, j, values);
-        for (uint64_t left = changed; left != 0; left &= left - 1) {
-            const int l = __builtin_ctzll(left);
-            const double value = weights != NULL ? weights[l] * values[l] : values[l];
-            if (old[l] >= 0)
-                add(place_of(totals, old[l], j), -value);
-            add(place_of(totals, new[l], j), value);
-        }
+    int32_t from[KM_BLOCK];
+    memcpy(from, old, sizeof from);
+    if (changed == UINT64_MAX && are_equal(old)) {
+        move_block(assigner, totals, block, old[0], new[0]);
+        for (int lane = 0; lane < KM_BLOCK; lane++)
+            from[lane] = new[0];
+    }
+    for (uint64_t left = changed; left != 0; left &= left - 1) {
+        const int lane = __builtin_ctzll(left);
+        for (int64_t j = 0; j < totals->n_features && from[lane] != new[lane]; j++)
+            move(totals, j, value_of(assigner, block, j, lane), from[lane], new[lane]);
     }
 }
 
