@@ -78,8 +78,8 @@ static double gather_shares(struct drawing *drawing)
     const int64_t unused = find_unused(drawing);
     const share own = {.weight = km_nearness_total(&drawing->near),
                        .largest2 = km_nearness_largest(&drawing->near),
-                       .unused = unused >= 0 ? km_samples_row(drawing->task->samples, unused)
-                                             : INT64_MAX,
+                       .unused =
+                           unused >= 0 ? km_samples_row(drawing->task->samples, unused) : INT64_MAX,
                        .wants_stop = km_stop_wanted(0) != KM_WISH_NONE};
     km_gather(drawing->task->comm, &own, sizeof own, drawing->shares);
     double largest2 = 0;
