@@ -17,6 +17,7 @@ BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "faults", "skymean
 SECONDS = 60
 OPTIONS = ["-k", "3", "-o", "out.h5", "--metrics", "out.json", "--distances", "--verify",
            "--overwrite"]
+CHECKPOINT = ["--checkpoint", "out.state", "--checkpoint-interval", "0"]
 NO_FAULT = "KM_NO_FAULT=1"
 
 
@@ -62,10 +63,8 @@ class Faults(ProgramTest):
             with open(name, "wb") as file:
                 file.write(b"old")
 
-    def arguments(self, seeding, place=""):
-        options = ["--checkpoint", "state", "--checkpoint-interval", "0"]
-        return ["fit", "in.h5", "--seeding", seeding, *OPTIONS,
-                *(options if "checkpoint" in place else [])]
+    def arguments(self, seeding):
+        return ["fit", "in.h5", "--seeding", seeding, *OPTIONS]
 
     def check_failed(self, code, err, before, codes):
         self.assertIn(code, codes, err)
@@ -76,7 +75,11 @@ class Faults(ProgramTest):
     def walk(self, rank, place):
         faults = [NO_FAULT] * 3
         faults[rank] = f"KM_FAULT={place}"
-        return run_with_faults(faults, self.arguments("kmeans++", place))
+        code, err = run_with_faults(faults, [*self.arguments("kmeans++"), *CHECKPOINT])
+        for name in glob.glob("out.state*"):  # checkpoints stay when a run fails
+            self.assertIn(name, ("out.state", "out.state.prev"))
+            os.remove(name)
+        return code, err
 
     def test_every_place_on_the_first_rank(self):
         """The first rank goes through all of them."""

@@ -32,6 +32,10 @@ def fit(*options):
     return fit_of("in.h5", *options)
 
 
+def save(checkpoint, *options):
+    return fit("--checkpoint", checkpoint, "--checkpoint-interval", "0", *options)
+
+
 # Exit code, how the message begins, and the command line that provokes it.
 ROWS = [
     # the command line
@@ -48,6 +52,7 @@ ROWS = [
     (2, "unknown option (--seedings=random)", *fit("--seedings=random")),
     (2, "ambiguous option (--m)", *fit("--m", "drop")),
     (2, "two outputs in one file (./out.h5)", *fit("--metrics", "./out.h5")),
+    (2, "two outputs in one file (./out.h5)", *fit("--checkpoint", "./out.h5")),
     (2, "missing value (-k)", "fit", "in.h5", "-o", "out.h5", "-k"),
     (2, "missing value (--scale)", *fit("--scale")),
     (2, "bad value (--verify=yes)", *fit("--verify=yes")),
@@ -73,6 +78,12 @@ ROWS = [
     (4, "can't write the file (none/out.h5)", *fit("-o", "none/out.h5")),
     (4, "can't write the file (in.h5/out.h5)", *fit("-o", "in.h5/out.h5")),
     (4, "can't write the file (none/m.json)", *fit("--metrics", "none/m.json")),
+    (4, "can't write the file (none/state)", *fit("--checkpoint", "none/state")),
+    # checkpoints
+    (3, "damaged checkpoint (text.h5)", *fit("--checkpoint", "text.h5")),
+    (3, "checkpoint of a newer version (newer)", *fit("--checkpoint", "newer")),
+    (3, "checkpoint of another question (begun)", *fit("--checkpoint", "begun", "-c", "0")),
+    (4, "can't read the checkpoint (loop)", *fit("--checkpoint", "loop")),
     # files that are read
     (4, "can't open the file (none.h5)", "info", "none.h5"),
     (4, "can't open the file (none.h5)", *fit_of("none.h5")),
@@ -149,6 +160,8 @@ ROWS = [
     # warnings
     (0, "not converged (out.h5)", *fit("--max-iterations", "1")),
     (0, "empty clusters (out.h5)", *fit_of("same.h5")),
+    (0, "stopped early (out.h5)", *fit("--max-hours", "1e-9")),
+    (0, "damaged checkpoint (bad)", *fit("--checkpoint", "bad")),
 ]
 
 # The same for the program that fails on purpose; before the command line the place of the failure.
@@ -160,8 +173,9 @@ FAULT_ROWS = [
     (4, "can't write the result (out.h5, labels, rows 0 to 99, rank 0)", "write rows", *fit()),
     (4, "can't write the metrics (m.json)", "write the metrics", *fit("--metrics", "m.json")),
     (4, "can't write the metrics (m.json)", "read the metrics back", *fit("--metrics", "m.json")),
-    (4, "can't write the checkpoint (other.ck)", "write the checkpoint",
-     *fit("--checkpoint", "other.ck", "--checkpoint-interval", "0")),
+    (4, "can't write the checkpoint (state)", "write the checkpoint", *save("state")),
+    (4, "can't write the checkpoint (state)", "read the checkpoint back", *save("state")),
+    (4, "can't write the checkpoint (state)", "keep the checkpoint", *save("state")),
 ]
 
 # Formats without a row, by their beginning.
@@ -175,6 +189,12 @@ UNPROVOKED = {
     "they are 0 in all rows": "part of another message, which says of what",
     "%s": "what HDF5 says, for others to put into their messages",
     "out of memory (metrics record)": "one allocation among many; test_faults_program.py has it",
+    "out of memory (checkpoint)": "the same; test_checkpoint_files_program.py has it",
+    "out of memory (%s): the contents": "the same; test_checkpoint_files_program.py has it",
+    "after %lld iteration%s": "no error; test_checkpoint_program.py has it",
+    "while seeding": "no error; test_checkpoint_program.py has it",
+    "while reading the catalogue": "no error; test_checkpoint_program.py has it",
+    "the catalogue has changed": "takes a new catalogue; test_checkpoint_files_program.py has it",
     "can't open the first centers (%s): %s; --seeding takes kmeans++, random, or a readable":
         "the check before the run finds it first",
     "can't print (standard output)": "test_looking_program.py has it",
@@ -305,6 +325,15 @@ class Messages(ProgramTest):
         with h5py.File("odd.h5", "w") as file:  # looks like a result
             file["centers"], file["labels"], file["sizes"] = np.zeros((2, 2)), np.zeros(5), 7
             file.attrs["checksum"] = "0"
+
+    @staticmethod
+    def write_checkpoints():
+        write_text("newer", "skymeans checkpoint 99\nand what that will have\n")
+        os.symlink("loop", "loop")
+        for name in ("begun", "bad"):
+            run(*fit("--checkpoint", name, "--max-hours", "1e-9"))
+        os.rename("bad", "bad.prev")
+        write_text("bad", "skymeans checkpoint 1\nand nothing else\n")
 
     def write_first_centers(self):
         write_text("few.txt", "0 0\n1 1\n")

@@ -48,6 +48,11 @@ static km_code check_question(const char *path, const char *found, const char *a
                    path, (int)strcspn(found, "\n"), found, (int)strcspn(asked, "\n"), asked);
 }
 
+static km_code out_of_memory(km_error *error)
+{
+    return km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
+}
+
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
@@ -74,7 +79,8 @@ static char *read_bytes(const char *path, int64_t *size)
         return NULL;
     if (fseek(file, 0, SEEK_END) == 0 && (*size = ftell(file)) >= 0) {
         rewind(file);
-        bytes = malloc((size_t)*size + 1);
+        bytes = km_fault_of_allocation() ? NULL : malloc((size_t)*size + 1);
+        errno = bytes == NULL ? ENOMEM : 0;
     }
     if (bytes != NULL && fread(bytes, 1, (size_t)*size, file) != (size_t)*size) {
         free(bytes);
@@ -112,7 +118,8 @@ static km_code put_file(const char *path, const char *bytes, int64_t size, km_er
     if (!write_bytes(output.beside, bytes, size))
         cannot_write(path, strerror(errno), error);
     else if (!is_there(output.beside, bytes, size))
-        cannot_write(path, "it reads back differently", error);
+        errno == ENOMEM ? out_of_memory(error)
+                        : cannot_write(path, "it reads back differently", error);
     else if ((rename(path, previous) != 0 && errno != ENOENT) || km_fault("keep the checkpoint"))
         cannot_write(path, strerror(errno), error);
     else
@@ -128,7 +135,7 @@ static km_code write_one(const char *path, km_checkpoint *checkpoint, const km_r
     char first_line[64];
     char *question = km_question_text(record);
     if (question == NULL)
-        return km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
+        return out_of_memory(error);
     const int length = snprintf(first_line, sizeof first_line, "%s%d\n", MAGIC, VERSION);
     int64_t question_size = (int64_t)strlen(question) + 1;
     km_archive_pass(&s, first_line, length);
@@ -142,7 +149,7 @@ static km_code write_one(const char *path, km_checkpoint *checkpoint, const km_r
     if (s.is_ok)
         put_file(path, s.bytes, s.at, error);
     else
-        km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
+        out_of_memory(error);
     free(question);
     free(s.bytes);
     return error->code;
@@ -191,7 +198,9 @@ static km_code check_bytes(const char *path, const char *bytes, int64_t size, km
 static char *read_whole(const char *path, int64_t *size, km_error *error)
 {
     char *bytes = read_bytes(path, size);
-    if (bytes == NULL && errno != ENOENT)
+    if (bytes == NULL && errno == ENOMEM)
+        out_of_memory(error);
+    else if (bytes == NULL && errno != ENOENT)
         km_fail(error, KM_SYSTEM, "can't read the checkpoint (%s): %s; check its permissions", path,
                 strerror(errno));
     if (bytes != NULL && check_bytes(path, bytes, *size, error) != KM_OK) {
@@ -231,11 +240,13 @@ static km_code parse(const char *path, char *bytes, int64_t size, km_checkpoint 
     char *asked = km_question_text(record);
     const char *found = s.bytes + s.at;
     if (asked == NULL)
-        return km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
+        return out_of_memory(error);
     if (check_question(path, found, asked, error) == KM_OK) {
         s.at += question_size;
         km_archive_checkpoint(&s, checkpoint, record->options->restarts);
-        if (!s.is_ok)
+        if (s.is_out_of_memory)
+            out_of_memory(error);
+        else if (!s.is_ok)
             is_damaged(path, error);
     }
     free(asked);

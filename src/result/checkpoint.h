@@ -9,6 +9,7 @@ typedef struct km_archive {
     char *bytes;
     int64_t size, at;
     bool is_reading, is_ok;
+    bool is_out_of_memory; /* why it is not */
 } km_archive;
 
 /* Moves `size` bytes between `values` and the stream, one way or the other. */

@@ -4,6 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What malloc or realloc gave; remembers if that was nothing. */
+static void *check_memory(km_archive *s, void *memory)
+{
+    s->is_out_of_memory = s->is_out_of_memory || memory == NULL;
+    s->is_ok = s->is_ok && memory != NULL;
+    return memory;
+}
+
 void km_archive_pass(km_archive *s, void *values, int64_t size)
 {
     if (!s->is_ok || (s->is_reading && size > s->size - s->at)) {
@@ -11,8 +19,8 @@ void km_archive_pass(km_archive *s, void *values, int64_t size)
         return;
     }
     if (!s->is_reading && s->at + size > s->size) {
-        char *grown = realloc(s->bytes, (size_t)(2 * (s->at + size)));
-        s->is_ok = grown != NULL && !km_fault_of_allocation();
+        const size_t room = (size_t)(2 * (s->at + size));
+        char *grown = check_memory(s, km_fault_of_allocation() ? NULL : realloc(s->bytes, room));
         s->bytes = grown != NULL ? grown : s->bytes;
         s->size = 2 * (s->at + size);
     }
@@ -33,8 +41,7 @@ static void pass_new(km_archive *s, void **values, int64_t count, size_t size)
             s->is_ok = false;
             return;
         }
-        *values = malloc((size_t)bytes + 1);
-        s->is_ok = s->is_ok && *values != NULL;
+        *values = check_memory(s, km_fault_of_allocation() ? NULL : malloc((size_t)bytes + 1));
     }
     km_archive_pass(s, *values, count * (int64_t)size);
 }

@@ -292,6 +292,16 @@ static km_code did_not_arrive(const km_record *record, const char *why, km_error
                    record->options->output, why);
 }
 
+static km_code was_not_saved(const km_record *record, int reason, km_error *error)
+{
+    if (reason != ENOMEM)
+        return did_not_arrive(record, strerror(reason), error);
+    return km_fail(error, KM_MEMORY,
+                   "out of memory (%s): the contents of the result; use fewer "
+                   "clusters",
+                   record->options->output);
+}
+
 km_code km_contents_write(const char *path, const km_record *record, const km_setting *setting,
                           km_error *error)
 {
@@ -303,7 +313,7 @@ km_code km_contents_write(const char *path, const km_record *record, const km_se
     if (!w.is_ok)
         did_not_arrive(record, km_h5_reason(), error);
     else if (error->code == KM_OK && (!km_h5_save(w.file, path) || km_fault("write the contents")))
-        did_not_arrive(record, strerror(errno), error);
+        was_not_saved(record, errno, error);
     H5Fclose(w.file);
     return error->code;
 }
