@@ -145,6 +145,14 @@ $(BUILD)/bench_kernels: tests/bench_kernels.c $(library)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(flags) -o $@ $< $(library) -lm
 
+# Runs that are killed at many moments; KILLS=200 for more. Each run has a time limit of its own.
+.PHONY: check-faults
+check-faults: deps
+	@$(MAKE) -s --no-print-directory all
+	@$(MAKE) -s --no-print-directory all FAULTS=1
+	@$(run_env) BUILD=$(BUILD) KM_KILLS=$(or $(KILLS),50) $$(tools/find-python.sh h5py numpy) \
+	    tests/test_kills_program.py -v
+
 # The NEON kernels under qemu, where Debian's cross compiler is there.
 .PHONY: check-neon
 check-neon: deps
@@ -160,6 +168,7 @@ help:
 	@echo 'make demo      set up, build, cluster data/hipparcos.h5, write the picture'
 	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one;'
 	@echo '               KIND=c (py) unit (program) tests only; SANITIZE=1 under AddressSanitizer, UBSan'
+	@echo 'make check-faults  runs that are killed at 50 (KILLS=200) moments each way, for some minutes'
 	@echo 'make check-neon    the kernels of ARM processors, under qemu'
 	@echo 'make check-slurm   test jobs/ on a Slurm cluster made for it on this machine;'
 	@echo '               TEST=chain for one'

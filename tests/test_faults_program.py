@@ -3,6 +3,7 @@
 The program is built once more with KM_FAULTS (`make FAULTS=1`); the list of places is read from the
 sources, so that a new place is walked from the day it is written.
 """
+import contextlib
 import glob
 import os
 import re
@@ -76,9 +77,9 @@ class Faults(ProgramTest):
         faults = [NO_FAULT] * 3
         faults[rank] = f"KM_FAULT={place}"
         code, err = run_with_faults(faults, [*self.arguments("kmeans++"), *CHECKPOINT])
-        for name in glob.glob("out.state*"):  # checkpoints stay when a run fails
-            self.assertIn(name, ("out.state", "out.state.prev"))
-            os.remove(name)
+        for name in ("out.state", "out.state.prev"):  # checkpoints stay when a run fails
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(name)
         return code, err
 
     def test_every_place_on_the_first_rank(self):

@@ -114,8 +114,8 @@ static km_code put_file(const char *path, const char *bytes, int64_t size, km_er
     char previous[KM_PATH_SIZE + 8];
     km_checkpoint_previous(path, previous);
     if (km_output_create(&output, path, error) != KM_OK)
-        return error->code;
-    if (!write_bytes(output.beside, bytes, size))
+        ; /* it said why */
+    else if (!write_bytes(output.beside, bytes, size))
         cannot_write(path, strerror(errno), error);
     else if (!is_there(output.beside, bytes, size))
         errno == ENOMEM ? out_of_memory(error)
