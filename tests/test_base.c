@@ -340,8 +340,8 @@ END_TEST
 
 START_TEST(phases_have_names_and_timers_add_up)
 {
-    const char *const names[] = {"open",   "read",   "order",  "seed",
-                                 "assign", "reduce", "update", "write"};
+    const char *const names[] = {"open",   "read",   "order", "seed",      "assign",
+                                 "reduce", "update", "write", "checkpoint"};
     km_timers timers = {{0}};
     for (km_phase phase = 0; phase < KM_N_PHASES; phase++)
         ck_assert_str_eq(km_phase_name(phase), names[phase]);
