@@ -172,7 +172,7 @@ class Signals(StopTest):
 
 class Clock(StopTest):
     def test_time_limits(self):
-        """--max-hours and Slurm's end stop a run at any point, and every piece brings it further."""
+        """--max-hours and Slurm's end stop a run at any point, on any ranks."""
         command = ["fit", "even.h5", "-k", 60, "--tolerance", 0, "--restarts", 3]
         run(*command, "-o", "whole.h5", seconds=PATIENCE)
         command += ["-o", "out.h5", "--checkpoint", "state"]
