@@ -2,7 +2,8 @@
 
 C tests (build/tests/test_*) run under mpirun on 1, 2, 3 and 4 ranks, but for those that say otherwise
 ("Ranks: 8" in their first lines); Python tests (tests/test_*.py) run as they are. Each has a timeout,
-after which it and everything it started is killed.
+after which it and everything it started is killed. Some run side by side, since much of their time
+is waiting for processes to start.
 """
 import argparse
 import os
@@ -12,10 +13,12 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 RANKS = [1, 2, 3, 4]
+AT_ONCE = 3
 TIMEOUT = {".c": 300, ".py": 600}  # seconds, for one run of one file
 RANKS_LINE = re.compile(r"\bRanks: ([\d, ]+)\.")
 CHECK_LINE = re.compile(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)")
@@ -64,12 +67,11 @@ def run_test(name, command, seconds, count):
     passed, failed, skipped = count(output) or (0, 1, 0)
     if status != 0 and failed == 0:
         failed = 1
-    print(f"{'ok  ' if failed == 0 else 'FAIL'} {name:32} {passed:4} passed {failed:3} failed "
-          f"{skipped:3} skipped {time.monotonic() - start:7.1f} s", flush=True)
-    if failed:
-        print(output, flush=True)
-    for reason in set(re.findall(r"skipped '(.*)'", output)):
-        print(f"     skipped: {reason}", flush=True)
+    lines = [f"{'ok  ' if failed == 0 else 'FAIL'} {name:32} {passed:4} passed {failed:3} failed "
+             f"{skipped:3} skipped {time.monotonic() - start:7.1f} s"]
+    lines += [output] if failed else []
+    lines += [f"     skipped: {why}" for why in set(re.findall(r"skipped '(.*)'", output))]
+    print("\n".join(lines), flush=True)
     return passed, failed, skipped
 
 
@@ -80,8 +82,8 @@ def ranks_of(path):
 
 
 def jobs(wanted, kind, ranks):
-    """Name, command, timeout and counter of each run."""
-    for path in sorted((ROOT / "tests").glob("test_*")):
+    """Name, command, timeout and counter of each run; the long ones, of whole programs, first."""
+    for path in sorted((ROOT / "tests").glob("test_*"), key=lambda path: (path.suffix != ".py", path)):
         if (wanted and path.stem != f"test_{wanted}") or (kind and path.suffix != f".{kind}"):
             continue
         if path.suffix == ".c":
@@ -100,7 +102,9 @@ def main():
     parser.add_argument("--ranks", type=int, help="C tests on this number of ranks only")
     arguments = parser.parse_args()
     ranks = [arguments.ranks] if arguments.ranks else None
-    totals = [run_test(*job) for job in jobs(arguments.test, arguments.kind, ranks)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        totals = list(pool.map(lambda job: run_test(*job),
+                               jobs(arguments.test, arguments.kind, ranks)))
     if not totals:
         sys.exit(f"no test is called {arguments.test}: see tests/")
     passed, failed, skipped = map(sum, zip(*totals))
