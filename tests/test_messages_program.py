@@ -178,7 +178,6 @@ FAULT_ROWS = [
 
 # Formats without a row, by their beginning.
 UNPROVOKED = {
-    "can't read the checkpoint": "takes a file that may not be read, and root may read all",
     "they are 0 in all rows": "part of another message, which says of what",
     "%s": "what HDF5 says, for others to put into their messages",
     "out of memory (metrics record)": "one allocation among many; test_faults_program.py has it",

@@ -111,7 +111,7 @@ START_TEST(weights_that_are_all_0_are_refused)
     const double none[300] = {0};
     for (int64_t n = 1; n <= 300; n += 299) {
         settled s = settle(none, n);
-        ck_assert_fails(s.error, KM_DATA, "all are 0");
+        ck_assert_fails(s.error, KM_DATA, "they are 0 in all rows");
         settled_free(&s);
     }
 }

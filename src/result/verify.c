@@ -140,23 +140,42 @@ static void check_centers(struct check *check)
                  (long long)n_different, 0);
 }
 
-static void check_inertia(struct check *check)
+/* The plain sum of weighted squared distances, and what the exact one may have lost: with weights,
+ * its unit is 2^-49 of the largest squared distance. In the working unit of weights and values. */
+static long double sum_of_squares(struct check *check, double *lost)
 {
     const km_record *record = check->record;
     const km_samples *samples = record->samples;
-    long double sum = 0;
+    long double sum = 0, weight = 0;
+    double largest = 0;
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         double distances[KM_BLOCK];
         int64_t weights[KM_BLOCK];
         km_samples_weights(samples, b, weights);
         km_fit_distances(record->fit, samples, &km_kernels[0], 0, b, distances);
-        for (int l = 0; l < KM_BLOCK; l++)
+        for (int l = 0; l < KM_BLOCK; l++) {
             sum += (long double)weights[l] * (long double)distances[l] * (long double)distances[l];
+            weight += (long double)weights[l];
+            largest = weights[l] > 0 ? fmax(largest, distances[l]) : largest;
+        }
     }
-    sum *= (long double)samples->weight_unit;
     km_sum_long_double(check->comm, &sum, 1);
-    const double found = (double)ldexpl(sum, 2 * record->transform->exponent);
-    const double allowed = (1e-14 + (double)record->n_used * 0x1p-63) * found + DBL_TRUE_MIN;
+    km_sum_long_double(check->comm, &weight, 1);
+    km_max_double(check->comm, &largest, 1);
+    *lost = samples->weights != NULL ? (double)weight * largest * largest * 0x1p-49 : 0;
+    return sum;
+}
+
+static void check_inertia(struct check *check)
+{
+    const km_record *record = check->record;
+    const int exponent = 2 * record->transform->exponent;
+    const double unit = record->samples->weight_unit;
+    double lost;
+    const long double sum = sum_of_squares(check, &lost);
+    const double found = (double)ldexpl(sum * (long double)unit, exponent);
+    const double allowed = (1e-14 + (double)record->n_used * 0x1p-63) * found +
+                           ldexp(lost * unit, exponent) + DBL_TRUE_MIN;
     if (found != record->fit->inertia && /* both may be infinite */
         !(fabs(found - record->fit->inertia) <= allowed))
         km_fail(check->error, KM_INTERNAL,
