@@ -11,12 +11,14 @@ packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config libran
 packages=$packages'python3-h5py python3-astropy python3-matplotlib python3-sklearn'
 programs='mpicc mpirun pkg-config'
 modules=
+libraries=
 case ${1:-} in
 lint)
     packages="$packages clang-format cppcheck shellcheck pyflakes3"
     programs="$programs clang-format cppcheck shellcheck pyflakes3" ;;
 bench)
-    packages="$packages python3-faiss"
+    packages="$packages python3-faiss libopenblas0-pthread"
+    libraries=libopenblas.so.0 # with the plain BLAS the peers would be slow
     modules=faiss ;;
 slurm)
     packages="$packages slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2"
@@ -44,6 +46,9 @@ missing() {
     has_header Random123/philox.h || echo Random123
     tools/find-python.sh h5py numpy astropy matplotlib sklearn >/dev/null 2>&1 ||
         echo 'Python with h5py, astropy, matplotlib, scikit-learn'
+    for library in $libraries; do
+        ldconfig -p | grep -q "$library" || echo "$library"
+    done
     # shellcheck disable=SC2086 # a list of words
     [ -z "$modules" ] || tools/find-python.sh h5py sklearn $modules >/dev/null 2>&1 ||
         echo "Python with $modules"
