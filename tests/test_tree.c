@@ -1,5 +1,6 @@
 /* The tree against the plain method: the same labels and the same totals, bit for bit, in every
- * assignment, on data and centers that are hostile to both. Methods know no other ranks. Ranks: 1. */
+ * assignment, on data and centers that are hostile to both. Methods know no other ranks. Ranks: 1.
+ */
 #include "mock.h"
 #include "mpi_check.h"
 
