@@ -12,6 +12,7 @@
 
 static void run_fit(km_story *s)
 {
+    s->record.restarts = &s->restarts;
     km_start_threads(s);
     km_warn_of_threads(s);
     if (km_check_outputs(s) != KM_OK || km_open_catalogue(s) != KM_OK ||
@@ -29,6 +30,17 @@ static void run_fit(km_story *s)
     km_warn_at_end(s);
 }
 
+static void run_predict(km_story *s)
+{
+    km_start_threads(s);
+    km_warn_of_threads(s);
+    if (km_check_outputs(s) == KM_OK && km_read_model(s) == KM_OK &&
+        km_open_other_catalogue(s) == KM_OK && km_read_samples(s) == KM_OK &&
+        km_label_rows(s) == KM_OK && km_record_complete(&s->record, s->comm, &s->error) == KM_OK &&
+        km_write_outputs(s) == KM_OK && km_is_heard(s))
+        km_prediction_print(&s->record, &s->report);
+}
+
 static void run_dry(km_story *s)
 {
     if (s->log.is_speaker)
@@ -44,7 +56,7 @@ static void run_dry(km_story *s)
 static void run_info(km_story *s)
 {
     if (s->log.is_speaker)
-        km_info_print(s->options.catalogue, &s->error);
+        km_info_print(s->options.catalogues[0], &s->error);
     km_agree(s->comm, &s->error);
 }
 
@@ -58,7 +70,10 @@ static void free_story(km_story *s)
     km_facts_free(&s->facts);
     km_transform_free(&s->transform);
     km_samples_free(&s->samples);
+    km_findings_free(&s->findings);
     km_catalogue_close(&s->catalogue);
+    km_model_free(&s->model);
+    free(s->columns);
 }
 
 static char *join_words(int argc, char **argv, km_error *error)
@@ -85,6 +100,8 @@ static km_code run(km_story *s, int argc, char **argv)
         run_dry(s);
     else if (action == KM_ACTION_FIT)
         run_fit(s);
+    else if (action == KM_ACTION_PREDICT)
+        run_predict(s);
     else if (action == KM_ACTION_INFO)
         run_info(s);
     else if (s->log.is_speaker && action == KM_ACTION_VERSION)
@@ -104,15 +121,15 @@ int main(int argc, char **argv)
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     km_h5_start();
     km_story s = {
-        .comm = MPI_COMM_WORLD, .started = km_now(), .catalogue = {.file = H5I_INVALID_HID}};
+        .comm = MPI_COMM_WORLD, .started = km_now(), .findings = {.ids = {.type = H5I_INVALID_HID}}};
     char *command = join_words(argc, argv, &s.error);
     s.record = (km_record){.options = &s.options,
                            .plan = &s.plan,
                            .catalogue = &s.catalogue,
                            .transform = &s.transform,
                            .samples = &s.samples,
+                           .findings = &s.findings,
                            .fit = &s.fit,
-                           .restarts = &s.restarts,
                            .command = command != NULL ? command : "",
                            .started = (double)time(NULL)};
     const km_code code = run(&s, argc, argv);

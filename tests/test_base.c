@@ -418,7 +418,7 @@ START_TEST(a_planted_link_is_replaced_and_not_followed)
     snprintf(victim, sizeof victim, "%s/victim.%d", folder.path, km_comm_rank(MPI_COMM_WORLD));
     mock_write_file(victim, "precious", 8);
     ck_assert_int_eq(symlink(victim, path), 0);
-    km_output_check(path, "input", false, &refused);
+    km_output_check(path, false, &refused);
     ck_assert_fails(refused, KM_USAGE, "output exists");
     create_with(&output, path, "one");
     ck_assert_all(km_output_publish(&output, true, &error) == KM_OK);
@@ -433,16 +433,16 @@ START_TEST(outputs_that_can_not_be_are_refused_early)
     char path[600];
     km_error no_folder = {0}, is_folder = {0}, slash = {0}, input = {0};
     snprintf(path, sizeof path, "%s/no/such/folder.h5", folder.path);
-    km_output_check(path, "input", true, &no_folder);
+    km_output_check(path, true, &no_folder);
     ck_assert_fails(no_folder, KM_SYSTEM, path);
-    km_output_check(folder.path, "input", true, &is_folder);
+    km_output_check(folder.path, true, &is_folder);
     ck_assert_fails(is_folder, KM_USAGE, "not a regular file");
     snprintf(path, sizeof path, "%s/new/", folder.path);
-    km_output_check(path, "input", true, &slash);
+    km_output_check(path, true, &slash);
     ck_assert_fails(slash, KM_SYSTEM, "names a folder");
     snprintf(path, sizeof path, "%s/in.%d", folder.path, km_comm_rank(MPI_COMM_WORLD));
     mock_write_file(path, "data", 4);
-    km_output_check(path, path, true, &input);
+    km_output_check_input(path, path, &input);
     ck_assert_fails(input, KM_USAGE, "the input");
     mock_folder_remove(&folder);
 }

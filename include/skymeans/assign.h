@@ -63,7 +63,12 @@ void km_assigner_add_up(km_assigner *assigner, int64_t *words);
  * calls. For methods. */
 void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels);
 
-/* The same for the samples whose bit in `changed` is set; all others have their labels already. */
+/* The labels of all samples of this rank, [n_samples], by the centers [k][d] in working precision,
+ * without an assigner. On all threads. */
+void km_label_samples(const km_samples *samples, const km_kernel *kernel, const void *centers,
+                      int64_t k, int32_t *labels);
+
+/* The same as km_assigner_relabel for the samples whose bit in `changed` is set; all others have their labels already. */
 void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t changed,
                               const int32_t *labels);
 

@@ -264,9 +264,12 @@ typedef struct km_output {
     char beside[KM_PATH_SIZE]; /* the name until then; empty before and after */
 } km_output;
 
-/* Refuses early what would fail at the end: KM_USAGE if the file exists and may not be replaced or
- * is the input, KM_SYSTEM if its folder is not there or not writable. */
-km_code km_output_check(const char *path, const char *input, bool may_replace, km_error *error);
+/* Refuses early what would fail at the end: KM_USAGE if the file exists and may not be replaced,
+ * KM_SYSTEM if its folder is not there or not writable. */
+km_code km_output_check(const char *path, bool may_replace, km_error *error);
+
+/* Refuses an output that is an input: KM_USAGE. */
+km_code km_output_check_input(const char *path, const char *input, km_error *error);
 
 /* Refuses two outputs in the same file, which need not exist: KM_USAGE. */
 km_code km_output_check_different(const char *a, const char *b, km_error *error);

@@ -1,7 +1,8 @@
-/* catalogue.h - finds the tables of a file, chooses features, reads each rank's slab of rows.
+/* catalogue.h - finds the tables of files, chooses features, reads each rank's slab of rows.
  *
- * A table is a two-dimensional array of numbers, or a group of equally long one-dimensional
- * columns: /group/NAME, or /table/columns/NAME/data as vaex writes. It does not know clusters. */
+ * A table is a two-dimensional array of numbers; a group of equally long one-dimensional columns
+ * (/group/NAME, or /table/columns/NAME/data as vaex writes); a dataset of compounds, as astropy and
+ * PyTables write; or a frame of pandas, fixed or table. It does not know clusters. */
 #ifndef SKYMEANS_CATALOGUE_H
 #define SKYMEANS_CATALOGUE_H
 
@@ -12,24 +13,36 @@
 
 enum { KM_NAME_SIZE = 128, KM_UNITS_SIZE = 64, KM_DATASET_SIZE = 1024 };
 
+/* Where the values of a column are. A row of a dataset has one element, or several if it has two
+ * dimensions; an element is a value, or a compound with a member that is one, or an array of them.
+ */
+typedef struct km_place {
+    char dataset[KM_DATASET_SIZE]; /* path in the file; empty: nowhere */
+    char member[KM_NAME_SIZE];     /* of compounds, those of inner ones after slashes; else empty */
+    int64_t position;              /* the first value that is meant, of the row or the member */
+    int64_t length;                /* how many are meant */
+} km_place;
+
 /* A column of a table; plain bytes, so that it can be broadcast. */
 typedef struct km_column {
     char name[KM_NAME_SIZE];
-    char type[32];                 /* "float32", "int16 big-endian" */
-    char storage[48];              /* "contiguous", "chunks of 1000 rows, filtered" */
-    char units[KM_UNITS_SIZE];     /* empty if the file has none */
-    char dataset[KM_DATASET_SIZE]; /* where its values are in the file */
-    int64_t position;              /* its column of that dataset; 0 if it has one dimension */
+    char type[32];             /* "float32", "int16 big-endian" */
+    char storage[48];          /* "contiguous", "chunks of 1000 rows, compressed" */
+    char units[KM_UNITS_SIZE]; /* empty if the file has none */
+    km_place values;           /* several a row for an array column, until one is chosen */
+    km_place mask;             /* of equal length, or one for all: not 0 where a value is missing */
     bool is_numeric, is_floating;
-    bool is_masked;    /* with a mask of missing values, which can't be read yet */
+    bool is_text;
     bool fits_float32; /* float32, or an integer of at most 16 bits, by type */
+    bool is_virtual;   /* stored in other files, which parallel HDF5 can't read */
 } km_column;
 
 typedef struct km_table {
     char path[KM_DATASET_SIZE]; /* what -d calls it */
     bool is_array;
     int64_t n_rows, n_columns;
-    km_column *columns; /* [n_columns]; for arrays one, which stands for all */
+    km_column *columns; /* [n_columns]; for arrays one of that length, which stands for all */
+    char flaw[256];     /* why it can't be used, or empty */
 } km_table;
 
 typedef struct km_tables {
@@ -41,65 +54,124 @@ typedef struct km_tables {
 km_code km_tables_find(hid_t file, km_tables *tables, km_error *error);
 void km_tables_free(km_tables *tables);
 
-/* The table that -d names, or the only one if `name` is NULL. KM_DATA, with the candidates, if
- * there is none or several; `file` is for messages. */
+/* The table that -d names, or the only one without a flaw if `name` is NULL. KM_DATA, with the
+ * candidates, if there is none or several; `file` is for messages. */
 const km_table *km_tables_choose(const km_tables *tables, const char *name, const char *file,
                                  km_error *error);
 
-/* The columns in a list as -c takes it; all floating-point columns (all of an array) if it is NULL.
- * A new array of *count columns, which the caller frees; NULL and KM_DATA or KM_MEMORY on failure.
- */
+/* The columns in a list as -c takes it, array columns value by value; all floating-point columns
+ * (all of an array) if it is NULL. A new array of *count columns, which the caller frees; NULL and
+ * KM_DATA or KM_MEMORY on failure. */
 km_column *km_table_select(const km_table *table, const char *list, const char *file,
                            int64_t *count, km_error *error);
 
-/* One dataset of which a range of adjacent columns is read. */
-typedef struct km_source {
-    const km_column *column; /* one of those that it holds */
-    km_h5_array array;
-    int64_t first_column, n_columns;
-    km_precision precision; /* to read it in; weights are doubles, whatever features are */
-} km_source;
-
-/* A catalogue, open on all ranks for reading. */
-typedef struct km_catalogue {
-    char path[KM_PATH_SIZE], table[KM_DATASET_SIZE];
-    bool is_array;
-    int64_t n_rows, n_features;
-    int64_t file_bytes, file_time; /* time of the last change, seconds since 1970 */
-    km_precision precision;        /* by the types of the features */
-    km_column *features;           /* [n_features] */
-    bool has_weights;
-    km_column weights;  /* the column of the samples' weights, if there is one */
-    const char **names; /* [n_features], those of the features */
-    hid_t file;
-    km_source *sources; /* of the features, and then one of the weights */
-    int64_t n_sources;
-} km_catalogue;
-
-/* Which catalogue: `table`, `columns` and `weights` as -d, -c and --weights take them, or NULL. The
- * column of weights is no feature unless `columns` names it. */
-typedef struct km_catalogue_name {
-    const char *path, *table, *columns, *weights;
-} km_catalogue_name;
-
-/* Opens a catalogue, its features and weights. Collective over comm, and so are the next three;
- * errors are agreed. */
-km_code km_catalogue_open(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
-                          km_error *error);
-void km_catalogue_close(km_catalogue *catalogue);
-
-/* What to do with a row of which a feature is not finite. */
-typedef enum km_missing { KM_MISSING_DROP, KM_MISSING_ERROR } km_missing;
-
-/* Reads this rank's slab in bounded pieces. Afterwards samples holds the rows without missing
- * values, in the unit of the catalogue, and their weights; KM_DATA for weights that are negative or
- * not finite; *bytes_read counts what this rank asked the file for. */
-km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
-                          km_samples *samples, int64_t *bytes_read, km_error *error);
+/* The one column that an option (of this name, for messages) takes, which may be text if that is
+ * said. False, with KM_USAGE or KM_DATA, if there is none. */
+bool km_table_select_one(const km_table *table, const char *name, const char *option,
+                         const char *file, bool may_be_text, km_column *column, km_error *error);
 
 /* The default choice of a table as -c takes it (columns of integers, if it has no others), in a new
  * text, which the caller frees. */
 char *km_table_columns_text(const km_table *table, km_error *error);
+
+/* Some columns, by name, as -c takes them. */
+char *km_names_text(const char *const *names, int64_t count, km_error *error);
+
+/* ---- catalogues --------------------------------------------------------------------------------
+ */
+
+/* One of the files whose rows are those of the catalogue, in this order. */
+typedef struct km_file {
+    const char *path; /* the caller's */
+    int64_t first_row, n_rows;
+    int64_t bytes, time; /* of the last change, seconds since 1970 */
+} km_file;
+
+/* A value that stands for a missing one in a column, or in all features. */
+typedef struct km_missing_value {
+    int64_t column; /* its number; -1: all features */
+    double value;
+} km_missing_value;
+
+/* Which catalogue: files in their order, and what -d, -c, --weights, --id and --missing-value say,
+ * or NULL. The columns of weights and ids are no features unless `columns` names them. All texts
+ * must outlive the catalogue. */
+typedef struct km_catalogue_name {
+    const char *const *paths;
+    int64_t n_paths;
+    const char *table, *columns, *weights, *ids;
+    const char *const *missing_values;
+    int64_t n_missing_values;
+    const km_precision *precision; /* NULL: by the types of the features */
+    bool is_array_by_order;        /* an array's columns are features in their order, for `columns` */
+} km_catalogue_name;
+
+struct km_opened_file;
+
+/* A catalogue, open on all ranks for reading. Its columns are the features, then that of the
+ * weights, if there are any, then that of the ids. */
+typedef struct km_catalogue {
+    km_catalogue_name asked;
+    char path[KM_PATH_SIZE]; /* for messages: the file, or the first and how many more */
+    char table[KM_DATASET_SIZE];
+    bool is_array, has_weights, has_ids;
+    int64_t n_files, n_rows, n_features, n_columns;
+    km_file *files;         /* [n_files] */
+    km_precision precision; /* by the types of the features in all files */
+    km_column *columns;     /* [n_columns], as they are in the first file */
+    const char **names;     /* [n_features], those of the features */
+    int64_t n_missing_values;
+    km_missing_value *missing_values;
+    unsigned char ids_type[512]; /* as H5Tencode writes it */
+    size_t ids_type_size;
+    int64_t ids_size;              /* bytes of an id, of the longest where they are texts */
+    bool is_together;              /* one file, which all ranks read together; else each by itself */
+    struct km_opened_file *shared; /* that file */
+    int64_t row_bytes;             /* of the buffers for reading, in the file that needs most */
+} km_catalogue;
+
+static inline const km_column *km_catalogue_weights(const km_catalogue *catalogue)
+{
+    return &catalogue->columns[catalogue->n_features];
+}
+
+static inline const km_column *km_catalogue_ids(const km_catalogue *catalogue)
+{
+    return &catalogue->columns[catalogue->n_columns - 1];
+}
+
+/* Opens a catalogue: looks into all files, and chooses columns, which all must have. Collective
+ * over comm, and so are the next two; errors are agreed. */
+km_code km_catalogue_open(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
+                          km_error *error);
+void km_catalogue_close(km_catalogue *catalogue);
+
+/* What to do with a row of which a feature is missing. */
+typedef enum km_missing { KM_MISSING_DROP, KM_MISSING_ERROR } km_missing;
+
+/* The ids of the rows of a slab, in the type of the file. */
+typedef struct km_ids {
+    hid_t type;       /* H5I_INVALID_HID: there are none */
+    bool is_variable; /* texts of any length, each ended by a zero byte; else values of `size` */
+    size_t size;
+    char *bytes;
+    int64_t n_bytes, room;
+} km_ids;
+
+/* What was found on the way, beside the samples. */
+typedef struct km_findings {
+    int64_t bytes_read;   /* what this rank asked the files for */
+    int64_t *n_missing;   /* [n_features], rows of the catalogue that miss the feature */
+    km_ids ids;           /* of all rows of this rank's slab */
+    char how[128];        /* the catalogue was read: "collective", "independent (why)", ... */
+} km_findings;
+
+/* Reads this rank's slab in bounded pieces. Afterwards samples holds the rows without missing
+ * values, in the unit of the catalogue, and their weights; KM_DATA for weights that are negative or
+ * not finite, and when a file changes meanwhile. */
+km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
+                          km_samples *samples, km_findings *findings, km_error *error);
+void km_findings_free(km_findings *findings);
 
 /* Bytes of the buffers for reading a slab of so many rows. */
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows);

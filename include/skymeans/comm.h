@@ -37,6 +37,10 @@ int64_t km_sum_below(MPI_Comm comm, int64_t value);
 /* Copies `bytes` bytes from rank `root` to all. */
 void km_broadcast(MPI_Comm comm, int root, void *data, int64_t bytes);
 
+/* Sends bytes to a rank, which receives as many; at most 2^31 - 1. Not collective. */
+void km_send(MPI_Comm comm, int to, const void *data, int64_t bytes);
+void km_receive(MPI_Comm comm, int from, void *data, int64_t bytes);
+
 /* Gathers a fixed number of bytes of each rank into `all` (n_ranks x bytes), on every rank. */
 void km_gather(MPI_Comm comm, const void *mine, int64_t bytes, void *all);
 

@@ -14,6 +14,8 @@ typedef struct km_story {
     km_plan plan;
     km_catalogue catalogue;
     km_samples samples;
+    km_model model; /* of `predict` */
+    char *columns;  /* its features, as -c takes them */
     km_transform transform;
     km_facts facts; /* of the working values */
     double *first_centers;
@@ -25,7 +27,7 @@ typedef struct km_story {
     double started;           /* a time of km_now() */
     km_record record;
     km_progress progress;
-    int64_t bytes_read;
+    km_findings findings;
     int64_t too_many_threads; /* of a rank, more than it has cores; or 0 */
     km_report report;
     km_error error;
@@ -50,6 +52,10 @@ void km_warn_of_threads(const km_story *s);
 km_code km_check_outputs(km_story *s);
 km_code km_open_catalogue(km_story *s);
 km_code km_say_columns(km_story *s);
+
+/* What the options say of the catalogue, and the kernels that all ranks can run. */
+km_catalogue_name km_catalogue_of_options(const km_options *options);
+uint64_t km_kernels_of_all_ranks(MPI_Comm comm);
 
 /* ---- stopping and going on ---- */
 
@@ -79,6 +85,12 @@ km_code km_prepare_samples(km_story *s);
 /* All fits; the best stays. */
 km_code km_fit_all(km_story *s);
 km_code km_verify_result(km_story *s);
+
+/* ---- the steps of `predict` ---- */
+
+km_code km_read_model(km_story *s);
+km_code km_open_other_catalogue(km_story *s);
+km_code km_label_rows(km_story *s);
 
 /* Both files are complete before the first gets its name; metrics appear only with their result. */
 km_code km_write_outputs(km_story *s);

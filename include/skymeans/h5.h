@@ -1,4 +1,4 @@
-/* h5.h - the leaf that knows HDF5: files, numeric arrays read in slabs, datasets written and read
+/* h5.h - the leaf that knows HDF5: files, arrays read in slabs, datasets written and read
  * back, a file that appears whole or not at all. It does not know what is stored.
  *
  * Functions that take a communicator are collective over it, but leave it to their caller to agree
@@ -37,36 +37,58 @@ const char *km_h5_identify(const char *path);
  * isn't there or can't be read, KM_DATA if it is not a whole HDF5 file. Close with H5Fclose. */
 km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error);
 
-/* A one- or two-dimensional numeric dataset, open for reading rows in the file's own type. */
+/* A one- or two-dimensional dataset, open for reading rows of its elements as they are in the file.
+ */
 typedef struct km_h5_array {
-    hid_t dataset, type, transfer;
+    hid_t dataset, type; /* of an element in the file */
+    hid_t transfer;
     int n_dimensions;
     int64_t n_rows, n_columns; /* one column if it has one dimension */
     int64_t chunk_rows;        /* 1 if it is not chunked */
-    size_t value_size;         /* bytes a value, in the file or in the native type */
 } km_h5_array;
-
-/* Bytes that a value needs on its way from the file to the working precision. */
-static inline size_t km_h5_value_size(const km_h5_array *array, km_precision precision)
-{
-    const size_t size = km_precision_size(precision);
-    return size > array->value_size ? size : array->value_size;
-}
 
 /* Opens the dataset `name` of a file. KM_DATA if it is not such a dataset. */
 km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5_array *array,
                          km_error *error);
 void km_h5_close_array(km_h5_array *array);
 
-/* Reads columns [first_column, first_column + n_columns) of some rows, row after row, and converts
- * them in memory to the working precision. `values` has room for rows.count * n_columns values of
- * km_h5_value_size bytes. A rank without rows calls it too, with a count of 0. KM_DATA if the
- * data are damaged, KM_SYSTEM if reading failed. */
+/* Reads columns [first_column, first_column + n_columns) of some rows, row after row, as elements
+ * of `type`, which is that of the array or, if its elements are compounds, one of fewer members. A
+ * rank without rows calls it too, with a count of 0. KM_DATA if the data are damaged, KM_SYSTEM if
+ * reading failed. */
 km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_column,
-                        int64_t n_columns, km_precision precision, void *values, km_error *error);
+                        int64_t n_columns, hid_t type, void *elements, km_error *error);
+
+/* Was the last read of this rank collective, where the file is open on several ranks? If not, why
+ * it was split into independent ones, as a new text would say; empty if it wasn't. */
+bool km_h5_was_collective(const km_h5_array *array, char *why, size_t size);
+
+/* Is an element of this type, in the file, a number that has the bits of the working precision? */
+bool km_h5_is_native(hid_t type, km_precision precision);
+
+/* Converts numbers of this type, beside each other, in place to the working precision; the room is
+ * that of `count` values of km_h5_value_size bytes. KM_DATA if HDF5 can't. */
+km_code km_h5_convert(hid_t type, km_precision precision, int64_t count, void *values,
+                      km_error *error);
+
+/* Bytes that a number of this type needs on its way from the file to the working precision. */
+size_t km_h5_value_size(hid_t type, km_precision precision);
 
 /* A text attribute of an object, cut to `size`; empty if there is none, or it is not text. */
 void km_h5_read_text(hid_t object, const char *name, char *text, size_t size);
+
+/* The same, of any length, in a new text, which the caller frees; NULL if there is none. */
+char *km_h5_read_long_text(hid_t object, const char *name, km_error *error);
+
+/* The elements of a dataset of texts of fixed length, or of whole numbers, as texts in an array
+ * [*count][*size], which the caller frees; NULL if there is none, and only KM_MEMORY is an error.
+ */
+char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *size,
+                       km_error *error);
+
+/* An attribute that is a list of `count` texts: to `texts` [count][size]; false if there is no such
+ * list. */
+bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t size, char *texts);
 
 /* A numeric attribute; false if there is none, or it is not one number. */
 bool km_h5_read_number(hid_t object, const char *name, double *value);
@@ -101,6 +123,11 @@ hid_t km_h5_open_to_add(const char *path);
 /* Adds a one-dimensional dataset of `count` values with its space allocated and its contents left
  * for later: where they begin in the file, for plain writes; negative on failure. */
 int64_t km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
+
+/* Adds a one-dimensional dataset, and writes some of its rows, on this rank alone; for what HDF5
+ * must lay out itself. Negative, or false, on failure. */
+hid_t km_h5_add_rows(hid_t file, const char *name, hid_t type, int64_t count);
+bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *values);
 
 /* Rows of a result that are written or read back at once. */
 enum { KM_H5_PIECE_ROWS = 1 << 20 };

@@ -11,13 +11,25 @@
 #include "skymeans/samples.h"
 #include "skymeans/seeding.h"
 
-/* What the user asks of `fit`. Texts point into argv. */
+/* What an option says that may be repeated. */
+enum { KM_MOST_TEXTS = 64 };
+typedef struct km_texts {
+    int64_t count;
+    const char *texts[KM_MOST_TEXTS];
+} km_texts;
+
+/* What the user asks of a command. Texts point into argv. */
 typedef struct km_options {
-    const char *catalogue, *output;
+    const char *const *catalogues; /* [n_catalogues], files in their order; of `info` the file */
+    int64_t n_catalogues;
+    const char *model; /* of `predict`: the result of a fit */
+    const char *output;
     const char *dataset, *columns; /* NULL: the default choice */
     int64_t clusters;
     const char *weights; /* NULL: all 1 */
+    const char *ids;     /* NULL: none */
     int64_t missing;     /* km_missing */
+    km_texts missing_values;
     int64_t scale;       /* km_scaling */
     const char *seeding;
     int64_t seeding_rows; /* 0: max(100 000, 16 k); INT64_MAX: all */
@@ -39,9 +51,11 @@ typedef struct km_options {
 /* What to do with a command line. */
 typedef enum km_action {
     KM_ACTION_FIT,
-    KM_ACTION_INFO, /* about options->catalogue */
+    KM_ACTION_PREDICT,
+    KM_ACTION_INFO, /* about options->catalogues[0] */
     KM_ACTION_HELP,
     KM_ACTION_FIT_HELP,
+    KM_ACTION_PREDICT_HELP,
     KM_ACTION_INFO_HELP,
     KM_ACTION_VERSION
 } km_action;
@@ -55,7 +69,7 @@ void km_help_print(km_action action);
 
 km_verbosity km_options_verbosity(const km_options *options);
 
-/* How the fit will be done. */
+/* How the fit will be done. Of `predict` only the kernel matters. */
 typedef struct km_plan {
     const km_method *method;
     const km_kernel *kernel;

@@ -18,8 +18,9 @@ typedef struct km_record {
     const km_catalogue *catalogue;
     const km_transform *transform;
     const km_samples *samples;
-    const km_fit *fit;
-    const km_restarts *restarts;
+    const km_findings *findings; /* of the reading */
+    const km_fit *fit;           /* of `predict` only centers, sizes and labels */
+    const km_restarts *restarts; /* NULL for `predict` */
     const char *command; /* the command line, with blanks between its words */
     int64_t n_used, n_missing;
     double started;         /* seconds since 1970 */
@@ -30,6 +31,21 @@ typedef struct km_record {
     uint64_t features_hash; /* of the feature values of all used rows */
     bool is_verified;       /* --verify PASSED */
 } km_record;
+
+/* The result of a fit, as far as others can be labelled with it. The same on all ranks. */
+typedef struct km_model {
+    int64_t n_clusters, n_features;
+    double *centers; /* [k][d], working values */
+    km_transform transform;
+    km_precision precision;
+    char *names; /* [d][KM_NAME_SIZE], of the features */
+    char *units; /* [d][KM_UNITS_SIZE] */
+    char checksum[20];
+} km_model;
+
+/* Reads a result. KM_DATA if the file is none, or damaged. Collective; errors are agreed. */
+km_code km_model_read(km_model *model, const char *path, MPI_Comm comm, km_error *error);
+void km_model_free(km_model *model);
 
 /* Completes a record from its first part: centers in the units of the features, labels and
  * distances row by row, and the checksum. Collective; errors are agreed. Free with km_record_free.
@@ -83,11 +99,12 @@ typedef struct km_report {
     km_timers least, mean, most;
     int64_t n_threads;   /* of the rank that had most */
     int64_t bytes_read;  /* by all */
+    const char *how_read;
     int64_t memory_peak; /* bytes, of the rank that had most */
 } km_report;
 
 /* Collective. */
-km_report km_report_gather(const km_timers *timers, int64_t bytes_read, MPI_Comm comm);
+km_report km_report_gather(const km_timers *timers, const km_findings *findings, MPI_Comm comm);
 
 /* Writes the metrics record as JSON beside its final name, and reads it back. By one rank. */
 km_code km_metrics_write(km_output *output, const km_record *record, const km_report *report,
@@ -118,5 +135,6 @@ void km_progress_observe(void *progress, const km_iteration *iteration);
 /* The closing summary, to stdout: the result, the clusters, the phases over all ranks. By one rank.
  */
 void km_summary_print(const km_record *record, const km_report *report);
+void km_prediction_print(const km_record *record, const km_report *report);
 
 #endif

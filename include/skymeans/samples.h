@@ -28,10 +28,10 @@ km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n
                           bool has_weights, km_rows slab, km_error *error);
 void km_samples_free(km_samples *samples);
 
-/* Where the values of one feature are, row after row, in working precision. */
+/* Where the values of one feature are, row after row, in working precision; aligned or not. */
 typedef struct km_values {
     const void *first;
-    int64_t stride; /* in values */
+    int64_t stride; /* bytes */
 } km_values;
 
 /* Appends the next `count` rows of the slab but for those whose byte in is_missing is not 0;
@@ -143,6 +143,9 @@ typedef struct km_transform {
 km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_samples *samples,
                            const char *const *names, MPI_Comm comm, km_error *error);
 void km_transform_free(km_transform *transform);
+
+/* Applies a transform that was chosen before. Local. */
+void km_transform_samples(const km_transform *transform, km_samples *samples);
 
 /* k centers [k][d] between the units of the features and working values, in place. */
 void km_transform_centers(const km_transform *transform, double *centers, int64_t k);

@@ -65,15 +65,19 @@ static bool are_same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static km_code check_existing(const char *path, const char *input, bool may_replace,
-                              km_error *error)
+km_code km_output_check_input(const char *path, const char *input, km_error *error)
+{
+    if (are_same_file(path, input))
+        km_fail(error, KM_USAGE, "output exists (%s): it is the input %s; choose another name",
+                path, input);
+    return error->code;
+}
+
+static km_code check_existing(const char *path, bool may_replace, km_error *error)
 {
     struct stat status;
     if (lstat(path, &status) != 0)
         return KM_OK;
-    if (are_same_file(path, input))
-        return km_fail(error, KM_USAGE,
-                       "output exists (%s): it is the input %s; choose another name", path, input);
     if (!may_replace)
         return km_fail(error, KM_USAGE,
                        "output exists (%s): it would be replaced; choose another name, or "
@@ -90,7 +94,7 @@ static bool has_room_for_suffix(const char *path)
     return strlen(path) + sizeof SUFFIX <= KM_PATH_SIZE;
 }
 
-km_code km_output_check(const char *path, const char *input, bool may_replace, km_error *error)
+km_code km_output_check(const char *path, bool may_replace, km_error *error)
 {
     char copy[KM_PATH_SIZE];
     struct stat status;
@@ -101,7 +105,7 @@ km_code km_output_check(const char *path, const char *input, bool may_replace, k
     if (path[strlen(path) - 1] == '/')
         return km_fail(error, KM_SYSTEM,
                        "can't write the file (%s): that names a folder; add a file name", path);
-    if (check_existing(path, input, may_replace, error) != KM_OK)
+    if (check_existing(path, may_replace, error) != KM_OK)
         return error->code;
     strcpy(copy, path);
     const char *folder = dirname(copy);

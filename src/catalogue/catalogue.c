@@ -1,183 +1,356 @@
-/* Opening a catalogue: one rank looks into the file and chooses, all learn what it chose, and then
- * all open the datasets together. */
-#include "skymeans/catalogue.h"
+/* Opening a catalogue: one rank looks into the first file and chooses, all learn what it chose, and
+ * then all look whether the other files fit. */
+#include "opened.h"
+#include "tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static void note_file(km_catalogue *catalogue, const char *path)
+static km_precision precision_of(const km_column *columns, int64_t n_features)
 {
-    struct stat status;
-    snprintf(catalogue->path, sizeof catalogue->path, "%s", path);
-    if (stat(path, &status) == 0) {
-        catalogue->file_bytes = status.st_size;
-        catalogue->file_time = status.st_mtime;
-    }
-}
-
-static km_precision precision_of(const km_catalogue *catalogue)
-{
-    for (int64_t j = 0; j < catalogue->n_features; j++)
-        if (!catalogue->features[j].fits_float32)
+    for (int64_t j = 0; j < n_features; j++)
+        if (!columns[j].fits_float32)
             return KM_FLOAT64;
     return KM_FLOAT32;
 }
 
-static bool is_same_column(const km_column *a, const km_column *b)
+/* ---- columns ----------------------------------------------------------------------------------
+ */
+
+static bool is_same_place(const km_place *a, const km_place *b)
 {
-    return strcmp(a->dataset, b->dataset) == 0 && a->position == b->position;
+    return strcmp(a->dataset, b->dataset) == 0 && strcmp(a->member, b->member) == 0 &&
+           a->position == b->position;
 }
 
-/* The column of weights is no feature by default. */
-static km_code leave_out_weights(km_catalogue *catalogue, km_error *error)
+/* The features without a column that has another role; by default that is no feature. */
+static km_code leave_out(km_column *features, int64_t *n_features, const km_column *other,
+                         const char *file, const km_table *table, km_error *error)
 {
     int64_t kept = 0;
-    for (int64_t j = 0; j < catalogue->n_features; j++)
-        if (!is_same_column(&catalogue->features[j], &catalogue->weights))
-            catalogue->features[kept++] = catalogue->features[j];
-    catalogue->n_features = kept;
+    for (int64_t j = 0; j < *n_features; j++)
+        if (!is_same_place(&features[j].values, &other->values))
+            features[kept++] = features[j];
+    *n_features = kept;
     if (kept == 0)
         return km_fail(error, KM_DATA,
-                       "no feature by default (%s, %s): its only column is that of the weights; "
-                       "name columns with -c",
-                       catalogue->path, catalogue->table);
+                       "no feature by default (%s, %s): its only column is that of the weights or "
+                       "ids; name columns with -c",
+                       file, table->path);
     return KM_OK;
 }
 
-static km_code choose_columns(km_catalogue *catalogue, const km_table *table,
-                              const km_catalogue_name *name, km_error *error)
+/* Appends the column of the weights or ids to the features. */
+static km_column *append_column(km_column *columns, int64_t *n_columns, const km_column *column,
+                                km_error *error)
 {
-    int64_t n_weights = 0;
-    catalogue->features =
-        km_table_select(table, name->columns, name->path, &catalogue->n_features, error);
-    if (catalogue->features == NULL || name->weights == NULL)
-        return error->code;
-    km_column *weights = km_table_select(table, name->weights, name->path, &n_weights, error);
-    if (weights == NULL)
-        return error->code;
-    catalogue->has_weights = true;
-    catalogue->weights = weights[0];
-    free(weights);
-    if (n_weights > 1)
-        return km_fail(error, KM_USAGE, "bad value (--weights %s): it takes one column",
-                       name->weights);
-    return name->columns == NULL ? leave_out_weights(catalogue, error) : KM_OK;
+    return km_append(columns, n_columns, sizeof *column, column, error);
 }
 
-/* Fills in everything that can be broadcast. By one rank. */
-static km_code look_into(km_catalogue *catalogue, const km_catalogue_name *name, km_error *error)
+/* What an option says of one column; by default that is no feature. */
+static km_code choose_other(const km_table *table, const km_catalogue_name *name, const char *file,
+                            const char *option, const char *text, km_column *column,
+                            km_column *features, int64_t *n_features, km_error *error)
 {
-    hid_t file;
-    km_tables tables = {0};
-    if (strlen(name->path) >= sizeof catalogue->path)
+    const bool may_be_text = strcmp(option, "--id") == 0;
+    if (!km_table_select_one(table, text, option, file, may_be_text, column, error))
+        return error->code;
+    return name->columns == NULL ? leave_out(features, n_features, column, file, table, error)
+                                 : KM_OK;
+}
+
+/* The columns of a table in the order of km_catalogue. NULL if it has not all of them. */
+static km_column *choose_columns(const km_table *table, const km_catalogue_name *name,
+                                 const char *file, int64_t *n_features, int64_t *n_columns,
+                                 km_error *error)
+{
+    km_column weights, ids;
+    const bool is_in_order = table->is_array && name->is_array_by_order;
+    km_column *columns =
+        km_table_select(table, is_in_order ? NULL : name->columns, file, n_features, error);
+    if (columns == NULL)
+        return NULL;
+    if (name->weights != NULL)
+        choose_other(table, name, file, "--weights", name->weights, &weights, columns, n_features,
+                     error);
+    if (name->ids != NULL && error->code == KM_OK)
+        choose_other(table, name, file, "--id", name->ids, &ids, columns, n_features, error);
+    *n_columns = *n_features;
+    if (name->weights != NULL && error->code == KM_OK)
+        columns = append_column(columns, n_columns, &weights, error);
+    if (name->ids != NULL && error->code == KM_OK)
+        columns = append_column(columns, n_columns, &ids, error);
+    if (error->code == KM_OK)
+        return columns;
+    free(columns);
+    return NULL;
+}
+
+/* ---- the first file ---------------------------------------------------------------------------
+ */
+
+static km_code check_path(const char *path, km_error *error)
+{
+    if (strlen(path) >= KM_PATH_SIZE)
         return km_fail(error, KM_SYSTEM,
                        "can't open the file (%.100s...): its path is too long; make a link with a "
                        "shorter one",
-                       name->path);
-    if (km_h5_open(name->path, MPI_COMM_NULL, &file, error) != KM_OK)
-        return error->code;
-    note_file(catalogue, name->path);
+                       path);
+    return KM_OK;
+}
+
+/* The columns that are meant, in the table that is meant, of one file, which this rank opens. NULL
+ * if that is not possible; `found` is a copy of the table, without its columns. */
+static km_column *look_into(const char *path, const km_catalogue_name *name, km_table *found,
+                            int64_t *n_features, int64_t *n_columns, km_error *error)
+{
+    hid_t file;
+    km_tables tables = {0};
+    km_column *columns = NULL;
+    if (check_path(path, error) != KM_OK ||
+        km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
+        return NULL;
     if (km_tables_find(file, &tables, error) == KM_OK) {
-        const km_table *table = km_tables_choose(&tables, name->table, name->path, error);
+        const km_table *table = km_tables_choose(&tables, name->table, path, error);
         if (table != NULL) {
-            snprintf(catalogue->table, sizeof catalogue->table, "%s", table->path);
-            catalogue->is_array = table->is_array;
-            catalogue->n_rows = table->n_rows;
-            choose_columns(catalogue, table, name, error);
-            catalogue->precision = precision_of(catalogue);
+            columns = choose_columns(table, name, path, n_features, n_columns, error);
+            *found = *table;
+            found->columns = NULL;
         }
         km_tables_free(&tables);
     }
     H5Fclose(file);
-    return error->code;
+    return columns;
 }
 
-static km_code share(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+/* Is a column in a dataset that parallel HDF5 can't read? */
+static bool has_virtual(const km_column *columns, int64_t count)
 {
-    km_column *features = catalogue->features;
+    for (int64_t c = 0; c < count; c++)
+        if (columns[c].is_virtual)
+            return true;
+    return false;
+}
+
+/* By one rank. */
+static void look_at_first(km_catalogue *catalogue, const km_catalogue_name *name, km_error *error)
+{
+    km_table table;
+    catalogue->columns = look_into(name->paths[0], name, &table, &catalogue->n_features,
+                                   &catalogue->n_columns, error);
+    if (catalogue->columns == NULL)
+        return;
+    strcpy(catalogue->table, table.path);
+    catalogue->is_array = table.is_array;
+    catalogue->precision = name->precision != NULL
+                               ? *name->precision
+                               : precision_of(catalogue->columns, catalogue->n_features);
+    catalogue->is_together =
+        name->n_paths == 1 && !has_virtual(catalogue->columns, catalogue->n_columns);
+    catalogue->n_rows = table.n_rows;
+}
+
+static void name_for_messages(km_catalogue *catalogue, const km_catalogue_name *name)
+{
+    int length = snprintf(catalogue->path, sizeof catalogue->path, "%s", name->paths[0]);
+    if (name->n_paths > 1 && length < (int)sizeof catalogue->path)
+        snprintf(catalogue->path + length, sizeof catalogue->path - (size_t)length,
+                 " and %lld more file%s", (long long)name->n_paths - 1,
+                 name->n_paths == 2 ? "" : "s");
+}
+
+/* What the first file is to all ranks. */
+static km_code share(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
+                     km_error *error)
+{
+    km_column *columns = catalogue->columns;
     km_broadcast(comm, 0, catalogue, sizeof *catalogue);
-    const int64_t d = catalogue->n_features;
-    if (features == NULL) /* all ranks but the one that has them */
-        features = km_allocate(d, sizeof *features, "list of features", error);
-    catalogue->features = features;
+    const int64_t d = catalogue->n_features, n = catalogue->n_columns;
+    if (columns == NULL) /* all ranks but the one that has them */
+        columns = km_allocate(n, sizeof *columns, "list of features", error);
+    catalogue->columns = columns;
+    catalogue->asked = *name;
+    catalogue->n_files = name->n_paths;
+    catalogue->files = km_allocate_zeroed(name->n_paths, sizeof *catalogue->files, "files", error);
     catalogue->names = km_allocate(d, sizeof *catalogue->names, "names of the features", error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
-    km_broadcast(comm, 0, features, d * (int64_t)sizeof *features);
+    km_broadcast(comm, 0, columns, n * (int64_t)sizeof *columns);
     for (int64_t j = 0; j < d; j++)
-        catalogue->names[j] = features[j].name;
+        catalogue->names[j] = columns[j].name;
+    for (int64_t f = 0; f < name->n_paths; f++)
+        catalogue->files[f].path = name->paths[f];
     return KM_OK;
 }
 
-/* One dataset for all columns of an array, from the lowest to the highest; else one each. And one
- * for the weights. */
-static void plan_sources(km_catalogue *catalogue)
+/* ---- the other files --------------------------------------------------------------------------
+ */
+
+static km_code refuse_others(const km_catalogue *catalogue, const char *path,
+                             const km_column *columns, int64_t n_columns, km_error *error)
 {
-    int64_t lowest = INT64_MAX, highest = 0;
-    for (int64_t j = 0; j < catalogue->n_features; j++) {
-        const int64_t position = catalogue->features[j].position;
-        lowest = position < lowest ? position : lowest;
-        highest = position > highest ? position : highest;
-    }
-    for (int64_t i = 0; i < catalogue->n_sources; i++)
-        catalogue->sources[i] = (km_source){.column = &catalogue->features[i],
-                                            .array = {.dataset = H5I_INVALID_HID},
-                                            .first_column = lowest,
-                                            .n_columns = highest - lowest + 1,
-                                            .precision = catalogue->precision};
-    if (catalogue->has_weights)
-        catalogue->sources[catalogue->n_sources - 1] =
-            (km_source){.column = &catalogue->weights,
-                        .array = {.dataset = H5I_INVALID_HID},
-                        .first_column = catalogue->weights.position,
-                        .n_columns = 1,
-                        .precision = KM_FLOAT64};
+    const int64_t n = n_columns < catalogue->n_columns ? n_columns : catalogue->n_columns;
+    int64_t c = 0;
+    while (c < n && strcmp(columns[c].name, catalogue->columns[c].name) == 0)
+        c++;
+    if (c == catalogue->n_columns && c == n_columns)
+        return KM_OK;
+    return km_fail(error, KM_DATA,
+                   "different columns (%s, %s): it has %s where %s has %s; name those that all "
+                   "files have with -c",
+                   path, catalogue->table, c < n_columns ? columns[c].name : "no more",
+                   catalogue->files[0].path,
+                   c < catalogue->n_columns ? catalogue->columns[c].name : "no more");
 }
 
-static km_code open_sources(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+km_column *km_catalogue_columns_of(const km_catalogue *catalogue, int64_t file, int64_t *n_rows,
+                                   km_error *error)
 {
-    catalogue->n_sources =
-        (catalogue->is_array ? 1 : catalogue->n_features) + catalogue->has_weights;
-    catalogue->sources = km_allocate_zeroed(catalogue->n_sources, sizeof *catalogue->sources,
-                                            "list of datasets", error);
+    const char *path = catalogue->files[file].path;
+    km_catalogue_name name = catalogue->asked;
+    km_table table;
+    int64_t n_features, n_columns;
+    if (name.table == NULL)
+        name.table = catalogue->table;
+    km_column *columns = look_into(path, &name, &table, &n_features, &n_columns, error);
+    if (columns == NULL)
+        return NULL;
+    *n_rows = table.n_rows;
+    if (refuse_others(catalogue, path, columns, n_columns, error) == KM_OK)
+        return columns;
+    free(columns);
+    return NULL;
+}
+
+/* Checks a file, and notes its rows and whether it is as precise as the others. On this rank. */
+static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_double, km_error *error)
+{
+    km_opened_file opened;
+    km_column *columns = km_catalogue_columns_of(catalogue, f, &catalogue->files[f].n_rows, error);
+    if (columns == NULL)
+        return;
+    if (precision_of(columns, catalogue->n_features) == KM_FLOAT64)
+        *needs_double = 1;
+    if (km_opened_open(&opened, catalogue, catalogue->files[f].path, columns, MPI_COMM_NULL,
+                       error) == KM_OK) {
+        const int64_t bytes = km_opened_row_bytes(&opened);
+        catalogue->row_bytes = bytes > catalogue->row_bytes ? bytes : catalogue->row_bytes;
+        if (catalogue->has_ids)
+            km_ids_note(catalogue, &opened, error);
+    }
+    km_opened_close(&opened);
+    free(columns);
+}
+
+static void stat_file(km_file *file)
+{
+    struct stat status;
+    if (stat(file->path, &status) == 0) {
+        file->bytes = status.st_size;
+        file->time = status.st_mtime;
+    }
+}
+
+/* What each rank found of its files, to all. */
+static km_code gather_files(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+{
+    const int64_t n = catalogue->n_files;
+    int64_t *facts = km_allocate(n, 3 * sizeof *facts, "files", error);
+    if (km_agree(comm, error) == KM_OK) {
+        for (int64_t f = 0; f < n; f++) {
+            facts[3 * f] = catalogue->files[f].n_rows;
+            facts[3 * f + 1] = catalogue->files[f].bytes;
+            facts[3 * f + 2] = catalogue->files[f].time;
+        }
+        km_sum_int64(comm, facts, 3 * n);
+        catalogue->n_rows = 0;
+        for (int64_t f = 0; f < n; f++) {
+            catalogue->files[f].first_row = catalogue->n_rows;
+            catalogue->files[f].n_rows = facts[3 * f];
+            catalogue->files[f].bytes = facts[3 * f + 1];
+            catalogue->files[f].time = facts[3 * f + 2];
+            catalogue->n_rows += facts[3 * f];
+        }
+    }
+    free(facts);
+    return error->code;
+}
+
+/* Ranks share the work; the lowest file that does not fit is named if all find out. */
+static km_code look_at_files(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+{
+    const int rank = km_comm_rank(comm), n_ranks = km_comm_size(comm);
+    int64_t needs_double = catalogue->precision == KM_FLOAT64;
+    for (int64_t f = rank; f < catalogue->n_files && error->code == KM_OK; f += n_ranks) {
+        stat_file(&catalogue->files[f]);
+        if (catalogue->is_together)
+            catalogue->files[f].n_rows = catalogue->n_rows;
+        else
+            look_at_file(catalogue, f, &needs_double, error);
+    }
+    if (km_agree(comm, error) != KM_OK || gather_files(catalogue, comm, error) != KM_OK)
+        return error->code;
+    km_max_int64(comm, &needs_double, 1);
+    if (catalogue->asked.precision == NULL)
+        catalogue->precision = needs_double > 0 ? KM_FLOAT64 : KM_FLOAT32;
+    return KM_OK;
+}
+
+/* One file that all ranks read together is opened now, and all learn what a row takes. */
+static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+{
+    catalogue->shared = km_allocate_zeroed(1, sizeof *catalogue->shared, "open file", error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
-    plan_sources(catalogue);
-    km_h5_open(catalogue->path, comm, &catalogue->file, error);
-    if (km_agree(comm, error) != KM_OK)
-        return error->code;
-    for (int64_t i = 0; i < catalogue->n_sources; i++)
-        km_h5_open_array(catalogue->file, catalogue->sources[i].column->dataset, true,
-                         &catalogue->sources[i].array, error);
+    km_opened_open(catalogue->shared, catalogue, catalogue->files[0].path, catalogue->columns, comm,
+                   error);
+    if (error->code == KM_OK)
+        catalogue->row_bytes = km_opened_row_bytes(catalogue->shared);
+    if (error->code == KM_OK && catalogue->has_ids)
+        km_ids_note(catalogue, catalogue->shared, error);
     return km_agree(comm, error);
+}
+
+/* ---- the whole --------------------------------------------------------------------------------
+ */
+
+/* The largest of all files; the type of ids is that of the first, which rank 0 has looked at. */
+static void share_sizes(km_catalogue *catalogue, MPI_Comm comm)
+{
+    km_max_int64(comm, &catalogue->row_bytes, 1);
+    km_max_int64(comm, &catalogue->ids_size, 1);
+    km_broadcast(comm, 0, catalogue->ids_type, sizeof catalogue->ids_type);
 }
 
 km_code km_catalogue_open(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
                           km_error *error)
 {
     memset(catalogue, 0, sizeof *catalogue); /* its padding is broadcast, too */
-    catalogue->file = H5I_INVALID_HID;
     if (km_comm_rank(comm) == 0)
-        look_into(catalogue, name, error);
-    if (km_agree(comm, error) != KM_OK || share(catalogue, comm, error) != KM_OK ||
-        open_sources(catalogue, comm, error) != KM_OK)
+        look_at_first(catalogue, name, error);
+    catalogue->has_weights = name->weights != NULL;
+    catalogue->has_ids = name->ids != NULL;
+    name_for_messages(catalogue, name);
+    if (km_agree(comm, error) != KM_OK || share(catalogue, name, comm, error) != KM_OK ||
+        look_at_files(catalogue, comm, error) != KM_OK ||
+        km_missing_values_parse(catalogue, comm, error) != KM_OK ||
+        (catalogue->is_together && open_together(catalogue, comm, error) != KM_OK))
         km_catalogue_close(catalogue);
+    if (error->code == KM_OK)
+        share_sizes(catalogue, comm);
     return error->code;
 }
 
 void km_catalogue_close(km_catalogue *catalogue)
 {
-    if (catalogue->sources != NULL)
-        for (int64_t i = 0; i < catalogue->n_sources; i++)
-            if (catalogue->sources[i].array.dataset >= 0)
-                km_h5_close_array(&catalogue->sources[i].array);
-    if (catalogue->file >= 0)
-        H5Fclose(catalogue->file);
-    free(catalogue->sources);
-    free(catalogue->features);
+    if (catalogue->shared != NULL)
+        km_opened_close(catalogue->shared);
+    free(catalogue->shared);
+    free(catalogue->files);
+    free(catalogue->columns);
     free(catalogue->names);
+    free(catalogue->missing_values);
     memset(catalogue, 0, sizeof *catalogue);
-    catalogue->file = H5I_INVALID_HID;
 }

@@ -1,5 +1,5 @@
 /* Which columns of a table are features: the list of -c, or the default. */
-#include "skymeans/catalogue.h"
+#include "tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,37 +9,35 @@
 struct choice {
     const km_table *table;
     const char *file;
+    bool may_be_text;
     km_column *columns;
     int64_t count;
     km_error *error;
 };
 
-/* Column i of the table; an array has one description for all of its columns. */
-static km_column column_of(const km_table *table, int64_t i)
+/* One value of a row of a column: all there is but for arrays, which call it flux[2]. */
+static void choose_value(struct choice *choice, const km_column *whole, int64_t position)
 {
-    if (!table->is_array)
-        return table->columns[i];
-    km_column column = table->columns[0];
-    snprintf(column.name, sizeof column.name, "%lld", (long long)i);
-    column.position = i;
-    return column;
-}
-
-static void choose(struct choice *choice, int64_t i)
-{
-    km_column *grown = km_grow(choice->columns, choice->count, sizeof *choice->columns,
-                               "list of features", choice->error);
-    if (grown == NULL)
-        return;
-    choice->columns = grown;
-    if (choice->table->columns[choice->table->is_array ? 0 : i].is_masked) {
+    km_column column = *whole;
+    int length = (int)strlen(whole->name);
+    if (choice->table->is_array)
+        length = snprintf(column.name, sizeof column.name, "%lld", (long long)position);
+    else if (whole->values.length > 1)
+        length = snprintf(column.name, sizeof column.name, "%s[%lld]", whole->name,
+                          (long long)position);
+    if (length >= (int)sizeof column.name) {
         km_fail(choice->error, KM_DATA,
-                "masked column (%s, %s, column %s): its mask of missing values can't be read yet; "
-                "write it with NaN for them, or choose other columns",
-                choice->file, choice->table->path, choice->table->columns[i].name);
+                "column with too long a name (%s, %s, column %s): %d characters are the most; "
+                "rename it",
+                choice->file, choice->table->path, whole->name, KM_NAME_SIZE - 1);
         return;
     }
-    choice->columns[choice->count++] = column_of(choice->table, i);
+    if (column.mask.length > 1)
+        column.mask.position += position;
+    column.values.position += position;
+    column.values.length = column.mask.length = 1;
+    choice->columns =
+        km_append(choice->columns, &choice->count, sizeof column, &column, choice->error);
 }
 
 /* "0:7" or "3"; `last` is not included. */
@@ -72,7 +70,7 @@ static void choose_numbers(struct choice *choice, const char *item)
         return;
     }
     for (int64_t i = first; i < last && choice->error->code == KM_OK; i++)
-        choose(choice, i);
+        choose_value(choice, &table->columns[0], i);
 }
 
 static const char *nearest_name(const km_table *table, const char *name)
@@ -84,26 +82,6 @@ static const char *nearest_name(const km_table *table, const char *name)
     return nearest;
 }
 
-static void choose_name(struct choice *choice, const char *name)
-{
-    const km_table *table = choice->table;
-    for (int64_t i = 0; i < table->n_columns; i++)
-        if (strcmp(table->columns[i].name, name) == 0) {
-            if (table->columns[i].is_numeric)
-                choose(choice, i);
-            else
-                km_fail(choice->error, KM_DATA,
-                        "not a number (%s, %s, column %s): only numeric columns can be features "
-                        "or weights; choose others",
-                        choice->file, table->path, name);
-            return;
-        }
-    km_fail(choice->error, KM_DATA,
-            "no such column (%s, %s, column %s): the nearest name is '%s'; upper and lower case "
-            "matter, and skymeans info lists all",
-            choice->file, table->path, name, nearest_name(table, name));
-}
-
 /* Takes the braces off {b-v}. */
 static char *without_braces(char *item)
 {
@@ -112,6 +90,63 @@ static char *without_braces(char *item)
         return item;
     item[length - 1] = '\0';
     return item + 1;
+}
+
+static const km_column *find_column(const km_table *table, const char *name)
+{
+    for (int64_t i = 0; i < table->n_columns; i++)
+        if (strcmp(table->columns[i].name, name) == 0)
+            return &table->columns[i];
+    return NULL;
+}
+
+/* The column whose name this is, or, of flux[2], that of `flux`, with the number in *position; it
+ * is -1 for all values of a column. NULL if there is none. */
+static const km_column *find_values(const km_table *table, char *name, int64_t *position)
+{
+    *position = -1;
+    const km_column *column = find_column(table, without_braces(name));
+    char *bracket = strrchr(name, '[');
+    if (column != NULL || bracket == NULL || name[strlen(name) - 1] != ']')
+        return column;
+    bracket[0] = bracket[strlen(bracket) - 1] = '\0';
+    const bool is_number = km_parse_int64(bracket + 1, position);
+    column = find_column(table, without_braces(name));
+    return is_number && column != NULL && *position >= 0 && *position < column->values.length
+               ? column
+               : NULL;
+}
+
+static void no_such_column(const struct choice *choice, const char *name)
+{
+    const km_table *table = choice->table;
+    km_fail(choice->error, KM_DATA,
+            "no such column (%s, %s, column %s): the nearest name is '%s'; upper and lower case "
+            "matter, and skymeans info lists all",
+            choice->file, table->path, name, nearest_name(table, name));
+}
+
+static void choose_name(struct choice *choice, char *item)
+{
+    int64_t position;
+    char *name = km_copy_text(item, "list of features", choice->error);
+    if (name == NULL)
+        return;
+    /* {flux[2]} is flux[2], too, since names are printed that way. */
+    const km_column *column = find_values(choice->table, without_braces(name), &position);
+    if (column == NULL)
+        no_such_column(choice, without_braces(item));
+    else if (!column->is_numeric && !(choice->may_be_text && column->is_text))
+        km_fail(choice->error, KM_DATA,
+                "not a number (%s, %s, column %s): it is %s, and only numeric columns can be "
+                "features or weights; choose others",
+                choice->file, choice->table->path, column->name, column->type);
+    else if (position >= 0)
+        choose_value(choice, column, position);
+    for (int64_t i = 0; column != NULL && position < 0 && i < column->values.length; i++)
+        if (choice->error->code == KM_OK)
+            choose_value(choice, column, i);
+    free(name);
 }
 
 /* Cuts the next item off a list: up to a comma outside parentheses and braces. Between braces
@@ -140,16 +175,19 @@ static void choose_list(struct choice *choice, char *list)
         else if (choice->table->is_array)
             choose_numbers(choice, item);
         else
-            choose_name(choice, without_braces(item));
+            choose_name(choice, item);
     }
 }
 
 static void choose_default(struct choice *choice)
 {
     const km_table *table = choice->table;
-    for (int64_t i = 0; i < table->n_columns && choice->error->code == KM_OK; i++)
-        if (table->is_array || table->columns[i].is_floating)
-            choose(choice, i);
+    const int64_t n = table->is_array ? 1 : table->n_columns;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t v = 0; v < table->columns[i].values.length; v++)
+            if ((table->is_array || table->columns[i].is_floating) &&
+                choice->error->code == KM_OK)
+                choose_value(choice, &table->columns[i], v);
     if (choice->count == 0)
         km_fail(choice->error, KM_DATA,
                 "no feature by default (%s, %s): the table has no floating-point column; name "
@@ -157,24 +195,42 @@ static void choose_default(struct choice *choice)
                 choice->file, table->path);
 }
 
+static km_code choose_by_list(struct choice *choice, const char *list)
+{
+    char *copy = km_copy_text(list, "list of features", choice->error);
+    if (copy != NULL)
+        choose_list(choice, copy);
+    free(copy);
+    return choice->error->code;
+}
+
 km_column *km_table_select(const km_table *table, const char *list, const char *file,
                            int64_t *count, km_error *error)
 {
     struct choice choice = {.table = table, .file = file, .error = error};
-    if (list == NULL) {
+    if (list == NULL)
         choose_default(&choice);
-    } else {
-        char *copy = km_copy_text(list, "list of features", error);
-        if (copy != NULL)
-            choose_list(&choice, copy);
-        free(copy);
-    }
+    else
+        choose_by_list(&choice, list);
     if (error->code != KM_OK) {
         free(choice.columns);
         return NULL;
     }
     *count = choice.count;
     return choice.columns;
+}
+
+bool km_table_select_one(const km_table *table, const char *name, const char *option,
+                         const char *file, bool may_be_text, km_column *column, km_error *error)
+{
+    struct choice choice = {
+        .table = table, .file = file, .may_be_text = may_be_text, .error = error};
+    if (choose_by_list(&choice, name) == KM_OK && choice.count != 1)
+        km_fail(error, KM_USAGE, "bad value (%s %s): it takes one column", option, name);
+    if (error->code == KM_OK)
+        *column = choice.columns[0];
+    free(choice.columns);
+    return error->code == KM_OK;
 }
 
 /* Appends a name as -c takes it, in braces if it could be read as something else. */
@@ -190,12 +246,17 @@ static char *room_for_names(int64_t count, km_error *error)
     return km_allocate_zeroed(count, KM_NAME_SIZE + 3, "names of the features", error);
 }
 
+char *km_names_text(const char *const *names, int64_t count, km_error *error)
+{
+    char *text = room_for_names(count, error), *end = text;
+    for (int64_t j = 0; j < count && text != NULL; j++)
+        end = append_name(end, j == 0, names[j]);
+    return text;
+}
+
 char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
 {
-    char *text = room_for_names(catalogue->n_features, error), *end = text;
-    for (int64_t j = 0; j < catalogue->n_features && text != NULL; j++)
-        end = append_name(end, j == 0, catalogue->names[j]);
-    return text;
+    return km_names_text(catalogue->names, catalogue->n_features, error);
 }
 
 static bool has_floating(const km_table *table)

@@ -1,233 +1,539 @@
-/* Reading a rank's slab: piece by piece, all ranks together, whatever fails on the way. */
-#include "skymeans/catalogue.h"
+/* Reading a rank's slab: piece by piece, whatever fails on the way. One file is read by all ranks
+ * together; of several, a rank opens only those that its slab touches. */
+#include "opened.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 /* Bytes of a rank's buffers for one piece: large enough for striped file systems. */
 static const int64_t PIECE_BYTES = (int64_t)32 << 20;
 
+/* Values of a column in the buffers, in the precision that is wanted. */
+typedef struct column_values {
+    char *first;
+    int64_t stride; /* bytes */
+} column_values;
+
 struct reader {
     const km_catalogue *catalogue;
-    void **buffers;      /* [n_sources], one piece each */
-    km_values *features; /* [n_features], where they are in the buffers */
-    double *weights;     /* [piece_rows], one of the buffers; NULL if there are none */
-    uint8_t *is_missing; /* [piece_rows] */
+    km_missing missing;
+    km_samples *samples;
+    km_findings *findings;
+    int rank;   /* for messages */
+    int64_t at; /* the next row */
+    /* The file that it is in: */
+    int64_t file;
+    km_opened_file own, *opened; /* opened: NULL if there is none */
+    km_column *columns;          /* of `own` */
     int64_t piece_rows;
-    int rank; /* for messages */
+    char **buffers;        /* [n_sources], one piece each */
+    char **gathered;       /* [n_columns], of those that are not used where they are read */
+    column_values *values; /* [n_columns] */
+    uint8_t *is_missing;   /* [piece_rows] */
+    km_values *features;   /* [n_features], the same as `values` */
+    km_error refused;      /* the first row that may not be as it is */
 };
 
-static size_t value_size(const km_source *source)
-{
-    return km_h5_value_size(&source->array, source->precision);
-}
-
-static int64_t bytes_per_row(const km_catalogue *catalogue)
-{
-    int64_t bytes = 1;
-    for (int64_t i = 0; i < catalogue->n_sources; i++)
-        bytes += catalogue->sources[i].n_columns * (int64_t)value_size(&catalogue->sources[i]);
-    return bytes;
-}
+/* ---- buffers -------------------------------------------------------------------------------- */
 
 /* Whole chunks of the first dataset, where chunks are smaller than a piece: inside a slab none of
  * them is inflated twice. */
-static int64_t choose_piece_rows(const km_catalogue *catalogue)
+static int64_t choose_piece_rows(int64_t row_bytes, int64_t chunk_rows)
 {
-    int64_t rows = PIECE_BYTES / bytes_per_row(catalogue);
-    const int64_t chunk = catalogue->sources[0].array.chunk_rows;
-    if (chunk <= rows)
-        rows -= rows % chunk;
+    int64_t rows = PIECE_BYTES / row_bytes;
+    if (chunk_rows <= rows)
+        rows -= rows % chunk_rows;
     return rows > 0 ? rows : 1;
 }
 
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows)
 {
-    const int64_t piece_rows = choose_piece_rows(catalogue);
-    return (rows < piece_rows ? rows : piece_rows) * bytes_per_row(catalogue);
+    const int64_t chunk =
+        catalogue->shared != NULL ? catalogue->shared->sources[0].array.chunk_rows : 1;
+    const int64_t piece_rows = choose_piece_rows(catalogue->row_bytes, chunk);
+    return (rows < piece_rows ? rows : piece_rows) * catalogue->row_bytes;
 }
 
-static void end_reader(struct reader *reader)
+static void free_all(char **arrays, int64_t count)
 {
-    if (reader->buffers != NULL)
-        for (int64_t i = 0; i < reader->catalogue->n_sources; i++)
-            free(reader->buffers[i]);
-    free(reader->buffers);
-    free(reader->features);
-    free(reader->is_missing);
+    for (int64_t i = 0; i < count && arrays != NULL; i++)
+        free(arrays[i]);
+    free(arrays);
 }
 
-static km_code start_reader(struct reader *reader, const km_catalogue *catalogue, int64_t most_rows,
-                            int rank, km_error *error)
+static void free_buffers(struct reader *r)
+{
+    if (r->opened == NULL)
+        return;
+    free_all(r->buffers, r->opened->n_sources);
+    free_all(r->gathered, r->opened->n_columns);
+    free(r->values);
+    free(r->features);
+    free(r->is_missing);
+    r->buffers = r->gathered = NULL;
+    r->values = NULL;
+    r->features = NULL;
+    r->is_missing = NULL;
+}
+
+/* Room for `rows` things of so many bytes; what can't be counted can't be allocated. */
+static char *room(int64_t rows, int64_t bytes, km_error *error)
+{
+    int64_t all;
+    if (__builtin_mul_overflow(rows, bytes, &all))
+        all = INT64_MAX;
+    return km_allocate(all, 1, "buffers for reading", error);
+}
+
+static void point_to_values(struct reader *r, int64_t c)
+{
+    const km_field *field = &r->opened->values[c];
+    if (field->gathered_bytes > 0)
+        r->values[c] = (column_values){
+            r->gathered[c],
+            (int64_t)km_precision_size(km_precision_of_column(r->catalogue, c))};
+    else
+        r->values[c] =
+            (column_values){r->buffers[field->source] + field->offset, field->stride};
+    if (c < r->catalogue->n_features)
+        r->features[c] = (km_values){r->values[c].first, r->values[c].stride};
+}
+
+static km_code make_buffers(struct reader *r, km_error *error)
 {
     const char *what = "buffers for reading";
-    *reader = (struct reader){
-        .catalogue = catalogue, .piece_rows = choose_piece_rows(catalogue), .rank = rank};
-    const int64_t rows = reader->piece_rows < most_rows ? reader->piece_rows : most_rows;
-    reader->buffers =
-        km_allocate_zeroed(catalogue->n_sources, sizeof *reader->buffers, what, error);
-    reader->features = km_allocate(catalogue->n_features, sizeof *reader->features, what, error);
-    reader->is_missing = km_allocate(rows, sizeof *reader->is_missing, what, error);
+    const km_opened_file *o = r->opened;
+    const int64_t slab_rows = r->samples->slab.count;
+    r->piece_rows = choose_piece_rows(km_opened_row_bytes(o), o->sources[0].array.chunk_rows);
+    const int64_t rows = r->piece_rows < slab_rows ? r->piece_rows : slab_rows;
+    r->buffers = km_allocate_zeroed(o->n_sources, sizeof *r->buffers, what, error);
+    r->gathered = km_allocate_zeroed(o->n_columns, sizeof *r->gathered, what, error);
+    r->values = km_allocate(o->n_columns, sizeof *r->values, what, error);
+    r->features = km_allocate(o->n_columns, sizeof *r->features, what, error);
+    r->is_missing = km_allocate(rows, sizeof *r->is_missing, what, error);
     if (error->code != KM_OK)
         return error->code;
-    for (int64_t i = 0; i < catalogue->n_sources; i++) {
-        const km_source *source = &catalogue->sources[i];
-        int64_t values;
-        if (__builtin_mul_overflow(rows, source->n_columns, &values))
-            values = INT64_MAX; /* which can't be allocated */
-        reader->buffers[i] = km_allocate(values, value_size(source), what, error);
-    }
-    if (catalogue->has_weights)
-        reader->weights = reader->buffers[catalogue->n_sources - 1];
-    const size_t size = km_precision_size(catalogue->precision);
-    for (int64_t j = 0; j < catalogue->n_features && error->code == KM_OK; j++) {
-        const int64_t i = catalogue->is_array ? 0 : j;
-        const km_source *source = &catalogue->sources[i];
-        const int64_t column = catalogue->features[j].position - source->first_column;
-        reader->features[j] =
-            (km_values){(char *)reader->buffers[i] + (size_t)column * size, source->n_columns};
-    }
+    for (int64_t s = 0; s < o->n_sources; s++)
+        r->buffers[s] = room(rows, o->sources[s].n_columns * o->sources[s].reading_bytes, error);
+    for (int64_t c = 0; c < o->n_columns && error->code == KM_OK; c++)
+        if (o->values[c].gathered_bytes > 0)
+            r->gathered[c] = room(rows, o->values[c].gathered_bytes, error);
+    for (int64_t c = 0; c < o->n_columns && error->code == KM_OK; c++)
+        point_to_values(r, c);
     return error->code;
 }
 
-static inline bool is_missing_at(const struct reader *reader, int64_t feature, int64_t row)
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static km_code has_changed(const km_file *file, km_error *error)
 {
-    const km_values *values = &reader->features[feature];
-    const int64_t at = row * values->stride;
-    return reader->catalogue->precision == KM_FLOAT32
-               ? !isfinite(((const float *)values->first)[at])
-               : !isfinite(((const double *)values->first)[at]);
+    return km_fail(error, KM_DATA,
+                   "file changed while it was read (%s): its size, time or rows are not what they "
+                   "were at first; run again when nothing writes to it",
+                   file->path);
 }
 
-/* Marks the rows of a piece that miss a value of any feature. */
-static void find_missing(struct reader *reader, int64_t count)
+static void check_unchanged(const km_file *file, km_error *error)
 {
+    struct stat status;
+    if (stat(file->path, &status) == 0 &&
+        (status.st_size != file->bytes || status.st_mtime != file->time))
+        has_changed(file, error);
+}
+
+static void leave_file(struct reader *r, km_error *error)
+{
+    if (r->opened == NULL)
+        return;
+    free_buffers(r);
+    if (r->opened == &r->own) {
+        check_unchanged(&r->catalogue->files[r->file], error);
+        km_opened_close(&r->own);
+    }
+    free(r->columns);
+    r->columns = NULL;
+    r->opened = NULL;
+}
+
+/* Opens the file with this number on this rank alone. */
+static void enter_file(struct reader *r, int64_t f, km_error *error)
+{
+    int64_t n_rows;
+    const km_file *file = &r->catalogue->files[f];
+    r->columns = km_catalogue_columns_of(r->catalogue, f, &n_rows, error);
+    if (r->columns == NULL)
+        return;
+    if (n_rows != file->n_rows) {
+        has_changed(file, error);
+        return;
+    }
+    r->opened = &r->own;
+    if (km_opened_open(r->opened, r->catalogue, file->path, r->columns, MPI_COMM_NULL, error) ==
+        KM_OK)
+        make_buffers(r, error);
+}
+
+/* Goes to the file that the next row of the slab is in. */
+static void find_file(struct reader *r, km_error *error)
+{
+    const km_catalogue *catalogue = r->catalogue;
+    int64_t f = r->file;
+    while (r->at >= catalogue->files[f].first_row + catalogue->files[f].n_rows)
+        f++;
+    if (f == r->file && r->opened != NULL)
+        return;
+    leave_file(r, error);
+    r->file = f;
+    if (error->code == KM_OK)
+        enter_file(r, f, error);
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+static void gather(struct reader *r, int64_t c, int64_t count, km_error *error)
+{
+    const km_field *field = &r->opened->values[c];
+    const km_source *source = &r->opened->sources[field->source];
+    const size_t size = source->is_converted ? sizeof(double) : (size_t)field->size;
+    const char *from = r->buffers[field->source] + field->offset;
+    char *to = r->gathered[c];
+    for (int64_t i = 0; i < count; i++)
+        memcpy(to + (size_t)i * size, from + i * field->stride, size);
+    if (!source->is_converted)
+        km_h5_convert(field->type, km_precision_of_column(r->catalogue, c), count, to, error);
+}
+
+static bool is_set(const char *bytes, int64_t size)
+{
+    for (int64_t i = 0; i < size; i++)
+        if (bytes[i] != 0)
+            return true;
+    return false;
+}
+
+/* In the precision of a column, as the file would hold it. */
+static double as_stored(const struct reader *r, int64_t c, double value)
+{
+    const hid_t type = r->opened->values[c].type;
+    const bool is_float = H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof(float);
+    return is_float || r->catalogue->precision == KM_FLOAT32 ? (double)(float)value : value;
+}
+
+static double load(const struct reader *r, int64_t c, int64_t row)
+{
+    const char *at = r->values[c].first + row * r->values[c].stride;
+    float narrow;
+    double value;
+    if (km_precision_of_column(r->catalogue, c) == KM_FLOAT64) {
+        memcpy(&value, at, sizeof value);
+        return value;
+    }
+    memcpy(&narrow, at, sizeof narrow);
+    return (double)narrow;
+}
+
+static void store_nan(const struct reader *r, int64_t c, int64_t row)
+{
+    char *at = r->values[c].first + row * r->values[c].stride;
+    const float narrow = NAN;
+    const double value = NAN;
+    if (km_precision_of_column(r->catalogue, c) == KM_FLOAT64)
+        memcpy(at, &value, sizeof value);
+    else
+        memcpy(at, &narrow, sizeof narrow);
+}
+
+/* What a mask says is missing becomes NaN. */
+static void apply_mask(const struct reader *r, int64_t c, int64_t count)
+{
+    const km_field *mask = &r->opened->masks[c];
+    if (mask->source < 0)
+        return;
+    const char *first = r->buffers[mask->source] + mask->offset;
+#pragma omp parallel for
+    for (int64_t i = 0; i < count; i++)
+        if (is_set(first + i * mask->stride, mask->size))
+            store_nan(r, c, i);
+}
+
+static void apply_missing_value(const struct reader *r, int64_t c, double value, int64_t count)
+{
+    const double stored = as_stored(r, c, value);
+#pragma omp parallel for
+    for (int64_t i = 0; i < count; i++)
+        if (load(r, c, i) == stored)
+            store_nan(r, c, i);
+}
+
+static void apply_missing_values(const struct reader *r, int64_t count)
+{
+    for (int64_t c = 0; c < r->opened->n_columns; c++)
+        apply_mask(r, c, count);
+    for (int64_t m = 0; m < r->catalogue->n_missing_values; m++) {
+        const km_missing_value *missing = &r->catalogue->missing_values[m];
+        for (int64_t j = 0; j < r->catalogue->n_features; j++)
+            if (missing->column == j || missing->column < 0)
+                apply_missing_value(r, j, missing->value, count);
+    }
+}
+
+/* Marks the rows that miss a value of any feature, and counts those that miss each. */
+static void find_missing(struct reader *r, int64_t count)
+{
+    const int64_t d = r->catalogue->n_features;
+    int64_t *n_missing = r->findings->n_missing;
 #pragma omp parallel
     {
         const km_rows mine = km_thread_share(count);
         const int64_t end = mine.first + mine.count;
         for (int64_t i = mine.first; i < end; i++)
-            reader->is_missing[i] = 0;
-        for (int64_t j = 0; j < reader->catalogue->n_features; j++)
-            for (int64_t i = mine.first; i < end; i++)
-                reader->is_missing[i] |= is_missing_at(reader, j, i);
+            r->is_missing[i] = 0;
+        for (int64_t j = 0; j < d; j++) {
+            int64_t n = 0;
+            for (int64_t i = mine.first; i < end; i++) {
+                const bool is_missing = !isfinite(load(r, j, i));
+                r->is_missing[i] |= is_missing;
+                n += is_missing;
+            }
+#pragma omp atomic
+            n_missing[j] += n;
+        }
     }
 }
 
-static void refuse_weight(const struct reader *reader, km_rows rows, int64_t i, km_error *error)
+/* ---- rows that may not be as they are ------------------------------------------------------- */
+
+static const char *path_of(const struct reader *r)
 {
-    const km_catalogue *catalogue = reader->catalogue;
+    return r->catalogue->files[r->file].path;
+}
+
+static double weight_at(const struct reader *r, int64_t i)
+{
+    return load(r, r->catalogue->n_features, i);
+}
+
+static void refuse_weight(const struct reader *r, int64_t row, int64_t i, km_error *error)
+{
     km_fail(error, KM_DATA,
             "bad weight (%s, %s, row %lld, column %s): it is %g, and weights are finite and at "
             "least 0 (rows count from 0); correct it, or choose another column with --weights",
-            catalogue->path, catalogue->table, (long long)(rows.first + i), catalogue->weights.name,
-            reader->weights[i]);
+            path_of(r), r->catalogue->table, (long long)row,
+            km_catalogue_weights(r->catalogue)->name, weight_at(r, i));
 }
 
-static void refuse_missing(const struct reader *reader, km_rows rows, int64_t i, km_error *error)
+static void refuse_missing(const struct reader *r, int64_t row, int64_t i, km_error *error)
 {
-    const km_catalogue *catalogue = reader->catalogue;
     int64_t feature = 0;
-    while (!is_missing_at(reader, feature, i))
+    while (isfinite(load(r, feature, i)))
         feature++;
     km_fail(error, KM_DATA,
-            "missing value (%s, %s, row %lld, column %s): it is NaN or infinite (rows count "
-            "from 0); fill it in, or leave such rows out with --missing drop",
-            catalogue->path, catalogue->table, (long long)(rows.first + i),
-            catalogue->names[feature]);
+            "missing value (%s, %s, row %lld, column %s): it is NaN, infinite, masked or a "
+            "--missing-value (rows count from 0); fill it in, or leave such rows out with "
+            "--missing drop",
+            path_of(r), r->catalogue->table, (long long)row, r->catalogue->names[feature]);
 }
 
-/* Notes as an error what is first in catalogue order: a missing value, where none may be, or a
- * weight that can't be one, of a row that would be used. */
-static void refuse_rows(const struct reader *reader, km_rows rows, km_missing missing,
-                        km_error *error)
+/* Notes what is first in catalogue order: a missing value, where none may be, or a weight that
+ * can't be one, of a row that would be used. */
+static void refuse_rows(struct reader *r, km_rows rows)
 {
-    const double *weights = reader->weights;
-    for (int64_t i = 0; i < rows.count && error->code == KM_OK; i++) {
-        if (reader->is_missing[i] && missing == KM_MISSING_ERROR)
-            refuse_missing(reader, rows, i, error);
-        else if (!reader->is_missing[i] && weights != NULL &&
-                 !(weights[i] >= 0 && isfinite(weights[i])))
-            refuse_weight(reader, rows, i, error);
+    const bool has_weights = r->catalogue->has_weights;
+    const int64_t before = r->catalogue->files[r->file].first_row;
+    if (!has_weights && r->missing != KM_MISSING_ERROR)
+        return;
+    for (int64_t i = 0; i < rows.count && r->refused.code == KM_OK; i++) {
+        const int64_t row = rows.first + i - before;
+        if (r->is_missing[i] && r->missing == KM_MISSING_ERROR)
+            refuse_missing(r, row, i, &r->refused);
+        else if (!r->is_missing[i] && has_weights &&
+                 !(weight_at(r, i) >= 0 && isfinite(weight_at(r, i))))
+            refuse_weight(r, row, i, &r->refused);
     }
 }
 
-static void read_piece(struct reader *reader, km_rows rows, int64_t *bytes_read, km_error *error)
+/* ---- pieces --------------------------------------------------------------------------------- */
+
+static void cannot_read(const struct reader *r, const km_source *source, km_rows rows,
+                        const km_error *why, km_error *error)
 {
-    const km_catalogue *catalogue = reader->catalogue;
-    for (int64_t i = 0; i < catalogue->n_sources; i++) {
-        const km_source *source = &catalogue->sources[i];
+    km_fail(error, why->code,
+            "can't read the catalogue (%s, %s, rows %lld to %lld, rank %d): %s; check the file "
+            "with h5dump, or copy it again",
+            path_of(r), source->dataset, (long long)rows.first,
+            (long long)(rows.first + (rows.count > 0 ? rows.count - 1 : 0)), r->rank, why->text);
+}
+
+/* Reads the rows of all sources, which are counted in the file. */
+static void read_sources(struct reader *r, km_rows rows, km_error *error)
+{
+    for (int64_t s = 0; s < r->opened->n_sources; s++) {
+        const km_source *source = &r->opened->sources[s];
+        const int64_t count = rows.count * source->n_columns;
         km_error why = {0};
-        if (km_h5_read_rows(&source->array, rows, source->first_column, source->n_columns,
-                            source->precision, reader->buffers[i], &why) != KM_OK)
-            km_fail(error, why.code,
-                    "can't read the catalogue (%s, %s, rows %lld to %lld, rank %d): %s; check the "
-                    "file with h5dump, or copy it again",
-                    catalogue->path, source->column->dataset, (long long)rows.first,
-                    (long long)(rows.first + (rows.count > 0 ? rows.count - 1 : 0)), reader->rank,
-                    why.text);
-        *bytes_read += rows.count * source->n_columns * (int64_t)H5Tget_size(source->array.type);
+        char cause[96] = "";
+        const km_precision precision =
+            source->use == KM_USE_FEATURES ? r->catalogue->precision : KM_FLOAT64;
+        km_h5_read_rows(&source->array, rows, source->first_column, source->n_columns,
+                        source->type, r->buffers[s], &why);
+        if (r->catalogue->is_together && !km_h5_was_collective(&source->array, cause, sizeof cause))
+            snprintf(r->findings->how, sizeof r->findings->how, "independent (%s)", cause);
+        if (why.code == KM_OK && source->is_converted)
+            km_h5_convert(source->type, precision, count, r->buffers[s], &why);
+        if (why.code != KM_OK)
+            cannot_read(r, source, rows, &why, error);
+        r->findings->bytes_read += count * (int64_t)H5Tget_size(source->array.type);
     }
 }
 
-/* The piece with this number among all of the catalogue, as far as it is in the slab. */
-static km_rows piece_of_slab(const struct reader *reader, km_rows slab, int64_t piece)
+/* The pieces of texts that HDF5 allocated for the rows of a source. */
+static void free_pointers(const struct reader *r, int64_t count)
 {
-    const int64_t slab_end = slab.first + slab.count;
-    int64_t first = slab.first, end = slab_end;
-    if (piece > slab.first / reader->piece_rows)
-        first = piece * reader->piece_rows;
-    if (piece < slab_end / reader->piece_rows)
-        end = (piece + 1) * reader->piece_rows;
-    return (km_rows){first, end < slab_end ? end - first : slab_end - first};
+    for (int64_t s = 0; s < r->opened->n_sources; s++) {
+        const km_source *source = &r->opened->sources[s];
+        const hsize_t n = (hsize_t)(count * source->n_columns);
+        if (!source->has_pointers || n == 0)
+            continue;
+        const hid_t space = H5Screate_simple(1, &n, NULL);
+        H5Dvlen_reclaim(source->type, space, H5P_DEFAULT, r->buffers[s]);
+        H5Sclose(space);
+    }
 }
 
-static km_code read_slab(struct reader *reader, km_missing missing, MPI_Comm comm,
-                         km_samples *samples, int64_t *bytes_read, km_error *error)
+/* From what was read to values in the precision that is wanted, and ids. */
+static void take_values(struct reader *r, int64_t count, km_error *error)
 {
-    const km_rows slab = samples->slab;
-    const int64_t first_piece = slab.first / reader->piece_rows;
-    int64_t n_pieces = 0;
-    if (slab.count > 0)
-        n_pieces = (slab.first + slab.count - 1) / reader->piece_rows - first_piece + 1;
-    int64_t most_pieces = n_pieces;
-    km_error refused = {0};
-    km_max_int64(comm, &most_pieces, 1);
-    for (int64_t i = 0; i < most_pieces; i++) {
-        km_rows rows = {slab.first, 0};
-        if (i < n_pieces)
-            rows = piece_of_slab(reader, slab, first_piece + i);
-        read_piece(reader, rows, bytes_read, error);
+    if (r->catalogue->has_ids) {
+        const km_field *field = &r->opened->values[r->opened->n_columns - 1];
+        km_ids_append(&r->findings->ids, field, r->buffers[field->source], count, path_of(r),
+                      error);
+    }
+    for (int64_t c = 0; c < r->opened->n_columns && error->code == KM_OK; c++)
+        if (r->opened->values[c].gathered_bytes > 0)
+            gather(r, c, count, error);
+}
+
+/* The next rows, in the catalogue, that are read at once: in one file, and to a multiple of the
+ * size of pieces in it. */
+static km_rows next_piece(const struct reader *r)
+{
+    const km_file *file = &r->catalogue->files[r->file];
+    const km_rows slab = r->samples->slab;
+    const int64_t in_file = r->at - file->first_row, slab_end = slab.first + slab.count;
+    int64_t end = in_file - in_file % r->piece_rows + r->piece_rows;
+    if (end > file->n_rows)
+        end = file->n_rows;
+    if (end > slab_end - file->first_row)
+        end = slab_end - file->first_row;
+    return (km_rows){r->at, end - in_file};
+}
+
+/* Reads the next piece, an empty one behind the last. Where all read together, every rank does it
+ * as often as the one with most pieces. */
+static km_rows read_piece(struct reader *r, km_error *error)
+{
+    const bool is_together = r->catalogue->is_together;
+    km_rows rows = {r->at, 0};
+    if (r->at < r->samples->slab.first + r->samples->slab.count) {
+        if (!is_together)
+            find_file(r, error);
+        if (error->code != KM_OK)
+            return rows;
+        rows = next_piece(r);
+    }
+    const int64_t before = r->catalogue->files[r->file].first_row;
+    if (is_together || rows.count > 0)
+        read_sources(r, (km_rows){rows.first - before, rows.count}, error);
+    if (rows.count > 0 && error->code == KM_OK)
+        take_values(r, rows.count, error);
+    if (rows.count > 0)
+        free_pointers(r, rows.count);
+    return rows;
+}
+
+static km_code read_slab(struct reader *r, MPI_Comm comm, km_error *error)
+{
+    km_samples *samples = r->samples;
+    const int64_t end = samples->slab.first + samples->slab.count;
+    int64_t n_left = samples->slab.count;
+    for (km_max_int64(comm, &n_left, 1); n_left > 0; km_max_int64(comm, &n_left, 1)) {
+        const km_rows rows = read_piece(r, error);
         if (km_stop_wanted(0) != KM_WISH_NONE)
             km_fail(error, KM_STOPPED, "while reading the catalogue");
         if (km_agree(comm, error) != KM_OK)
             return error->code;
-        find_missing(reader, rows.count);
-        if (missing == KM_MISSING_ERROR || reader->weights != NULL)
-            refuse_rows(reader, rows, missing, &refused);
-        km_samples_append(samples, rows.count, reader->features, reader->weights,
-                          reader->is_missing);
+        if (rows.count > 0) {
+            apply_missing_values(r, rows.count);
+            find_missing(r, rows.count);
+            refuse_rows(r, rows);
+            km_samples_append(samples, rows.count, r->features,
+                              r->catalogue->has_weights
+                                  ? (const double *)(void *)r->values[r->catalogue->n_features].first
+                                  : NULL,
+                              r->is_missing);
+        }
+        r->at += rows.count;
+        n_left = end - r->at;
     }
     /* Only now: the lowest rank that met one has the first of the catalogue. */
-    *error = refused;
+    *error = r->refused;
     return km_agree(comm, error);
 }
 
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+void km_findings_free(km_findings *findings)
+{
+    free(findings->n_missing);
+    km_ids_free(&findings->ids);
+    *findings = (km_findings){.ids = {.type = H5I_INVALID_HID}};
+}
+
+static void begin(struct reader *r, km_rows slab, km_error *error)
+{
+    const km_catalogue *catalogue = r->catalogue;
+    km_findings *findings = r->findings;
+    *findings = (km_findings){.ids = {.type = H5I_INVALID_HID}};
+    strcpy(findings->how, catalogue->is_together   ? "collective"
+                          : catalogue->n_files > 1 ? "each rank by itself (several files)"
+                                                   : "each rank by itself (virtual dataset)");
+    r->at = slab.first;
+    r->own.file = H5I_INVALID_HID;
+    findings->n_missing = km_allocate_zeroed(catalogue->n_features, sizeof *findings->n_missing,
+                                             "counts of missing values", error);
+    if (catalogue->has_ids)
+        km_ids_create(&findings->ids, catalogue, slab.count, error);
+    if (km_samples_create(r->samples, catalogue->precision, catalogue->n_features,
+                          catalogue->has_weights, slab, error) == KM_OK &&
+        catalogue->is_together) {
+        r->opened = catalogue->shared;
+        make_buffers(r, error);
+    }
+}
+
 km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
-                          km_samples *samples, int64_t *bytes_read, km_error *error)
+                          km_samples *samples, km_findings *findings, km_error *error)
 {
     const int rank = km_comm_rank(comm);
-    const km_rows slab = km_slab(catalogue->n_rows, km_comm_size(comm), rank);
-    struct reader reader = {0};
-    *bytes_read = 0;
-    if (km_samples_create(samples, catalogue->precision, catalogue->n_features,
-                          catalogue->has_weights, slab, error) == KM_OK)
-        start_reader(&reader, catalogue, slab.count, rank, error);
+    struct reader r = {.catalogue = catalogue,
+                       .missing = missing,
+                       .samples = samples,
+                       .findings = findings,
+                       .rank = rank};
+    begin(&r, km_slab(catalogue->n_rows, km_comm_size(comm), rank), error);
     if (km_agree(comm, error) == KM_OK)
-        read_slab(&reader, missing, comm, samples, bytes_read, error);
-    if (reader.catalogue != NULL)
-        end_reader(&reader);
-    if (error->code != KM_OK)
+        read_slab(&r, comm, error);
+    leave_file(&r, error);
+    if (catalogue->is_together && rank == 0)
+        check_unchanged(&catalogue->files[0], error);
+    if (km_agree(comm, error) == KM_OK) {
+        km_sum_int64(comm, findings->n_missing, catalogue->n_features);
+    } else {
         km_samples_free(samples);
+        km_findings_free(findings);
+    }
     return error->code;
 }

@@ -125,6 +125,16 @@ void km_broadcast(MPI_Comm comm, int root, void *data, int64_t bytes)
     }
 }
 
+void km_send(MPI_Comm comm, int to, const void *data, int64_t bytes)
+{
+    MPI_Send(data, (int)bytes, MPI_BYTE, to, 0, comm);
+}
+
+void km_receive(MPI_Comm comm, int from, void *data, int64_t bytes)
+{
+    MPI_Recv(data, (int)bytes, MPI_BYTE, from, 0, comm, MPI_STATUS_IGNORE);
+}
+
 void km_gather(MPI_Comm comm, const void *mine, int64_t bytes, void *all)
 {
     assert(bytes < INT_MAX);

@@ -32,17 +32,28 @@ void km_warn_of_threads(const km_story *s)
                 (long long)s->too_many_threads);
 }
 
-static uint64_t kernels_of_all_ranks(MPI_Comm comm)
+uint64_t km_kernels_of_all_ranks(MPI_Comm comm)
 {
     uint64_t available = km_kernels_available();
     MPI_Allreduce(MPI_IN_PLACE, &available, 1, MPI_UINT64_T, MPI_BAND, comm);
     return available;
 }
 
+/* An output is no input. */
+static km_code check_output(const km_options *options, const char *path, bool may_replace,
+                            km_error *error)
+{
+    for (int64_t f = 0; f < options->n_catalogues; f++)
+        km_output_check_input(path, options->catalogues[f], error);
+    if (options->model != NULL)
+        km_output_check_input(path, options->model, error);
+    return error->code == KM_OK ? km_output_check(path, may_replace, error) : error->code;
+}
+
 /* A file that is replaced and removed, and must not be any other. */
 static km_code check_checkpoint_name(const km_options *options, const char *name, km_error *error)
 {
-    if (km_output_check(name, options->catalogue, true, error) == KM_OK &&
+    if (check_output(options, name, true, error) == KM_OK &&
         km_output_check_different(options->output, name, error) == KM_OK &&
         options->metrics != NULL)
         km_output_check_different(options->metrics, name, error);
@@ -62,26 +73,38 @@ km_code km_check_outputs(km_story *s)
 {
     const km_options *options = &s->options;
     if (km_comm_rank(s->comm) == 0) {
-        km_output_check(options->output, options->catalogue, options->overwrite, &s->error);
-        if (options->metrics != NULL && km_output_check(options->metrics, options->catalogue,
-                                                        options->overwrite, &s->error) == KM_OK)
+        check_output(options, options->output, options->overwrite, &s->error);
+        if (options->metrics != NULL &&
+            check_output(options, options->metrics, options->overwrite, &s->error) == KM_OK)
             km_output_check_different(options->output, options->metrics, &s->error);
         if (options->checkpoint != NULL)
             check_checkpoint_names(options, &s->error);
-        km_seeding_check(options->seeding, &s->error);
+        if (options->seeding != NULL)
+            km_seeding_check(options->seeding, &s->error);
     }
     return km_agree(s->comm, &s->error);
+}
+
+km_catalogue_name km_catalogue_of_options(const km_options *options)
+{
+    return (km_catalogue_name){.paths = options->catalogues,
+                               .n_paths = options->n_catalogues,
+                               .table = options->dataset,
+                               .columns = options->columns,
+                               .weights = options->weights,
+                               .ids = options->ids,
+                               .missing_values = options->missing_values.texts,
+                               .n_missing_values = options->missing_values.count};
 }
 
 km_code km_open_catalogue(km_story *s)
 {
     const km_options *options = &s->options;
     const double start = km_now();
-    const km_catalogue_name name = {options->catalogue, options->dataset, options->columns,
-                                    options->weights};
+    const km_catalogue_name name = km_catalogue_of_options(options);
     if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK)
         km_plan_create(&s->plan, options, s->catalogue.n_rows, s->catalogue.n_features,
-                       kernels_of_all_ranks(s->comm), &s->error);
+                       km_kernels_of_all_ranks(s->comm), &s->error);
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;
 }

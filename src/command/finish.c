@@ -16,7 +16,7 @@ km_code km_write_outputs(km_story *s)
     const double start = km_now();
     km_result_write(&result, &s->record, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_WRITE, start);
-    s->report = km_report_gather(&s->timers, s->bytes_read, s->comm);
+    s->report = km_report_gather(&s->timers, &s->findings, s->comm);
     if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
         km_metrics_write(&metrics, &s->record, &s->report, &s->error);
     if (is_writer && s->error.code == KM_OK)

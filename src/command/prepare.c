@@ -13,15 +13,15 @@ static km_code check_clusters(km_story *s)
     return KM_OK;
 }
 
-static km_code check_rows(km_story *s)
+static km_code count_rows(km_story *s)
 {
     s->record.n_used = s->samples.n_samples;
     km_sum_int64(s->comm, &s->record.n_used, 1);
     s->record.n_missing = s->catalogue.n_rows - s->record.n_used;
-    if (s->record.n_used == 0)
+    if (s->record.n_used == 0 && s->options.model == NULL)
         return km_fail(&s->error, KM_DATA,
-                       "no usable row (%s, %s): every row has NaN or infinity in a feature; choose "
-                       "other columns with -c",
+                       "no usable row (%s, %s): every row misses a feature (NaN, infinity, masked "
+                       "or a --missing-value); choose other columns with -c",
                        s->catalogue.path, s->catalogue.table);
     return KM_OK;
 }
@@ -30,9 +30,9 @@ km_code km_read_samples(km_story *s)
 {
     const double start = km_now();
     km_catalogue_read(&s->catalogue, (km_missing)s->options.missing, s->comm, &s->samples,
-                      &s->bytes_read, &s->error);
+                      &s->findings, &s->error);
     km_timer_add(&s->timers, KM_PHASE_READ, start);
-    return s->error.code == KM_OK ? check_rows(s) : s->error.code;
+    return s->error.code == KM_OK ? count_rows(s) : s->error.code;
 }
 
 static km_code settle_weights(km_story *s)
@@ -41,7 +41,8 @@ static km_code settle_weights(km_story *s)
     if (s->samples.weights != NULL && km_weights_settle(&s->samples, s->comm, &why) != KM_OK)
         km_fail(&s->error, why.code,
                 "bad weights (%s, %s, column %s): %s; choose another column with --weights",
-                s->catalogue.path, s->catalogue.table, s->catalogue.weights.name, why.text);
+                s->catalogue.path, s->catalogue.table, km_catalogue_weights(&s->catalogue)->name,
+                why.text);
     return s->error.code;
 }
 

@@ -33,22 +33,40 @@ static void print_option(const km_option *option)
     print_wrapped(help, 28);
 }
 
-static void print_fit_help(void)
+static void print_command_help(const char *head, const km_option *options, const char *tail)
 {
-    fputs("Usage: skymeans fit CATALOGUE.h5 -k K -o RESULT.h5 [options]\n\n"
-          "Finds K clusters in a catalogue by k-means. Start it alone, or on many processes with\n"
-          "mpirun or srun: the result has the same bits.\n\n"
-          "Options [with defaults]:\n",
-          stdout);
-    for (const km_option *option = km_fit_options; option->name != NULL; option++)
+    fputs(head, stdout);
+    for (const km_option *option = options; option->name != NULL; option++)
         print_option(option);
-    fputs("  -h, --help                this text\n\n"
-          "Example:\n"
-          "  mpirun -n 4 skymeans fit stars.h5 -c b_v,abs_mag --scale standard -k 6 -o out.h5\n\n"
-          "Exit codes: 0 result written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
-          "disks), 5 out of memory.\n",
-          stdout);
+    puts("  -h, --help                this text\n");
+    fputs(tail, stdout);
 }
+
+static const char FIT_HEAD[] =
+    "Usage: skymeans fit CATALOGUE.h5... -k K -o RESULT.h5 [options]\n\n"
+    "Finds K clusters in a catalogue by k-means. Start it alone, or on many processes with\n"
+    "mpirun or srun: the result has the same bits. The rows of several files are joined in\n"
+    "the order of the command line.\n\n"
+    "Options [with defaults]:\n";
+
+static const char FIT_TAIL[] =
+    "Example:\n"
+    "  mpirun -n 4 skymeans fit stars.h5 -c b_v,abs_mag --scale standard -k 6 -o out.h5\n\n"
+    "Exit codes: 0 result written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
+    "disks), 5 out of memory, 75 stopped with a checkpoint: run the same command again.\n";
+
+static const char PREDICT_HEAD[] =
+    "Usage: skymeans predict RESULT.h5 CATALOGUE.h5... -o LABELS.h5 [options]\n\n"
+    "Labels the rows of a catalogue with the centers of a fit, whose result is RESULT.h5.\n"
+    "Features and scaling are those of the fit; the catalogue has columns of the same names.\n"
+    "Rows of the fitted catalogue get the labels of the fit, bit for bit.\n\n"
+    "Options [with defaults]:\n";
+
+static const char PREDICT_TAIL[] =
+    "Example:\n"
+    "  mpirun -n 4 skymeans predict out.h5 more-stars.h5 --id source_id -o labels.h5\n\n"
+    "Exit codes: 0 labels written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
+    "disks), 5 out of memory.\n";
 
 static const char INFO_HELP[] =
     "Usage: skymeans info FILE.h5\n\n"
@@ -58,16 +76,19 @@ static const char INFO_HELP[] =
 static const char HELP[] =
     "skymeans: k-means for survey catalogues on MPI clusters\n\n"
     "Usage:\n"
-    "  skymeans fit CATALOGUE.h5 -k K -o RESULT.h5 [options]   cluster a catalogue\n"
-    "  skymeans info FILE.h5                                   list its tables\n"
-    "  skymeans COMMAND --help                                 the options of a command\n"
+    "  skymeans fit CATALOGUE.h5... -k K -o RESULT.h5 [options]   cluster a catalogue\n"
+    "  skymeans predict RESULT.h5 CATALOGUE.h5... -o LABELS.h5    label other rows\n"
+    "  skymeans info FILE.h5                                      list its tables\n"
+    "  skymeans COMMAND --help                                    the options of a command\n"
     "  skymeans --help | --version\n\n"
     "Start it alone, or on many processes with mpirun or srun.\n";
 
 void km_help_print(km_action action)
 {
     if (action == KM_ACTION_FIT_HELP)
-        print_fit_help();
+        print_command_help(FIT_HEAD, km_fit_options, FIT_TAIL);
+    else if (action == KM_ACTION_PREDICT_HELP)
+        print_command_help(PREDICT_HEAD, km_predict_options, PREDICT_TAIL);
     else
         fputs(action == KM_ACTION_INFO_HELP ? INFO_HELP : HELP, stdout);
 }

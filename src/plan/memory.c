@@ -23,6 +23,14 @@ static double samples_bytes(const km_catalogue *catalogue, int64_t rows)
     return (double)blocks * KM_BLOCK * lane_bytes + (double)rows * sizeof(uint32_t);
 }
 
+/* Texts of any length are taken to be of 32 bytes. */
+static double ids_bytes(const km_catalogue *catalogue, int64_t rows)
+{
+    const bool is_variable =
+        catalogue->has_ids && strcmp(km_catalogue_ids(catalogue)->type, "text") == 0;
+    return catalogue->has_ids ? (double)rows * (is_variable ? 32 : (double)catalogue->ids_size) : 0;
+}
+
 /* Two places of each sample, and one of its values, weight or code on the way. */
 static double ordering_bytes(const km_catalogue *catalogue, int64_t rows)
 {
@@ -93,7 +101,7 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
     /* Centers of all restarts, labels of the best. */
     const double restarts =
         options->restarts > 1 ? (double)options->restarts * centers + labels : 0;
-    km_memory memory = {.samples = samples_bytes(catalogue, rows)};
+    km_memory memory = {.samples = samples_bytes(catalogue, rows) + ids_bytes(catalogue, rows)};
     memory.reading = (double)km_catalogue_buffer_bytes(catalogue, rows);
     memory.ordering = ordering_bytes(catalogue, rows);
     memory.seeding = restarts + centers + seeding_bytes(plan, catalogue, rows);

@@ -1,4 +1,4 @@
-/* From the command line to options, by the table. */
+/* From the command line to options, by the tables. */
 #include "options.h"
 
 #include <getopt.h>
@@ -44,6 +44,15 @@ static km_code set_choice(const km_option *option, const char *text, int64_t *va
     return bad_value(option, text, wanted, error);
 }
 
+static km_code add_text(const km_option *option, const char *text, km_texts *texts, km_error *error)
+{
+    if (texts->count == KM_MOST_TEXTS)
+        return km_fail(error, KM_USAGE, "too many values (--%s %s): it takes %d of them",
+                       option->name, text, KM_MOST_TEXTS);
+    texts->texts[texts->count++] = text;
+    return KM_OK;
+}
+
 static km_code set_value(const km_option *option, const char *text, km_options *options,
                          km_error *error)
 {
@@ -56,6 +65,9 @@ static km_code set_value(const km_option *option, const char *text, km_options *
         *(const char **)value = text;
         if (text[0] == '\0')
             bad_value(option, text, "a text that is not empty", error);
+        break;
+    case KM_OPTION_TEXTS:
+        add_text(option, text, value, error);
         break;
     case KM_OPTION_INT:
     case KM_OPTION_ROWS:
@@ -76,13 +88,69 @@ static km_code set_value(const km_option *option, const char *text, km_options *
     return error->code;
 }
 
-static void set_defaults(km_options *options)
+static void set_defaults(const km_option *table, km_options *options)
 {
     km_error never = {0};
     *options = (km_options){0};
-    for (const km_option *option = km_fit_options; option->name != NULL; option++)
+    for (const km_option *option = table; option->name != NULL; option++)
         if (option->fallback != NULL)
             set_value(option, option->fallback, options, &never);
+}
+
+/* ---- commands ----------------------------------------------------------------------------------
+ */
+
+static km_code take_fit(int argc, char **argv, km_options *options, km_error *error);
+static km_code take_predict(int argc, char **argv, km_options *options, km_error *error);
+
+/* A command that has options. */
+static const struct command {
+    const char *name;
+    const km_option *options;
+    km_action action, help;
+    /* What stands beside the options, and what may not be missing. */
+    km_code (*take_rest)(int argc, char **argv, km_options *options, km_error *error);
+} commands[] = {
+    {"fit", km_fit_options, KM_ACTION_FIT, KM_ACTION_FIT_HELP, take_fit},
+    {"predict", km_predict_options, KM_ACTION_PREDICT, KM_ACTION_PREDICT_HELP, take_predict},
+};
+
+static km_code missing_argument(const char *what, const char *example, km_error *error)
+{
+    return km_fail(error, KM_USAGE, "missing argument: %s; as in %s", what, example);
+}
+
+static km_code take_fit(int argc, char **argv, km_options *options, km_error *error)
+{
+    options->catalogues = (const char *const *)argv;
+    options->n_catalogues = argc;
+    const char *missing = argc == 0                ? "the catalogue"
+                          : options->clusters == 0 ? "the number of clusters, -k K"
+                          : options->output == NULL && !options->dry_run
+                              ? "the result file, -o RESULT.h5"
+                              : NULL;
+    if (missing != NULL)
+        return missing_argument(missing, "skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5", error);
+    if (options->ranks > 0 && !options->dry_run)
+        return km_fail(error, KM_USAGE,
+                       "contradiction (--ranks): it belongs to --dry-run; start the fit on as many "
+                       "ranks with mpirun or srun");
+    return KM_OK;
+}
+
+static km_code take_predict(int argc, char **argv, km_options *options, km_error *error)
+{
+    options->model = argc > 0 ? argv[0] : NULL;
+    options->catalogues = (const char *const *)argv + 1;
+    options->n_catalogues = argc - 1;
+    const char *missing = argc == 0                 ? "the result of a fit"
+                          : argc == 1               ? "the catalogue"
+                          : options->output == NULL ? "the file of the labels, -o LABELS.h5"
+                                                    : NULL;
+    if (missing != NULL)
+        return missing_argument(missing, "skymeans predict RESULT.h5 CATALOGUE.h5 -o LABELS.h5",
+                                error);
+    return KM_OK;
 }
 
 /* ---- the line ----------------------------------------------------------------------------------
@@ -91,49 +159,49 @@ static void set_defaults(km_options *options)
 static const char HELP[] = "help";
 enum { MOST_OPTIONS = 64, HELP_CODE = 'h', FIRST_CODE = 256 };
 
-static const char *nearest_option(const char *text)
+static const char *nearest_option(const km_option *table, const char *text)
 {
     const char *nearest = HELP;
-    for (const km_option *option = km_fit_options; option->name != NULL; option++)
+    for (const km_option *option = table; option->name != NULL; option++)
         if (km_edit_distance(option->name, text) < km_edit_distance(nearest, text))
             nearest = option->name;
     return nearest;
 }
 
 /* Do several options begin with this? (getopt takes what only one begins with.) */
-static bool is_ambiguous(const char *name)
+static bool is_ambiguous(const km_option *table, const char *name)
 {
     int count = 0;
-    for (const km_option *option = km_fit_options; option->name != NULL; option++)
+    for (const km_option *option = table; option->name != NULL; option++)
         count += strncmp(option->name, name, strlen(name)) == 0;
     return count > 1;
 }
 
-static km_code unknown_option(const char *text, km_error *error)
+static km_code unknown_option(const struct command *command, const char *text, km_error *error)
 {
     if (optopt >= FIRST_CODE)
         return km_fail(error, KM_USAGE, "bad value (%s): the option takes none", text);
     if (optopt != 0)
-        return km_fail(error, KM_USAGE, "unknown option (-%c): see skymeans fit --help", optopt);
+        return km_fail(error, KM_USAGE, "unknown option (-%c): see skymeans %s --help", optopt,
+                       command->name);
     char name[64];
     snprintf(name, sizeof name, "%s", text + strspn(text, "-"));
     name[strcspn(name, "=")] = '\0';
-    if (is_ambiguous(name))
+    if (is_ambiguous(command->options, name))
         return km_fail(error, KM_USAGE,
                        "ambiguous option (%s): several begin like that; write it in full", text);
     return km_fail(error, KM_USAGE,
-                   "unknown option (%s): the nearest is --%s; see skymeans fit "
-                   "--help",
-                   text, nearest_option(name));
+                   "unknown option (%s): the nearest is --%s; see skymeans %s --help", text,
+                   nearest_option(command->options, name), command->name);
 }
 
 /* The table in the form that getopt_long wants: option i has the code FIRST_CODE + i. */
-static void make_getopt_tables(struct option *longs, char *letters)
+static void make_getopt_tables(const km_option *table, struct option *longs, char *letters)
 {
     int n = 0;
     *letters++ = ':'; /* tell a missing argument from an unknown option */
     *letters++ = HELP_CODE;
-    for (const km_option *option = km_fit_options; option->name != NULL; option++, n++) {
+    for (const km_option *option = table; option->name != NULL; option++, n++) {
         const int has_argument = option->argument != NULL ? required_argument : no_argument;
         longs[n] = (struct option){option->name, has_argument, NULL, FIRST_CODE + n};
         if (option->letter != 0)
@@ -146,72 +214,42 @@ static void make_getopt_tables(struct option *longs, char *letters)
     longs[n] = (struct option){0};
 }
 
-static const km_option *option_of_code(int code)
+static const km_option *option_of_code(const km_option *table, int code)
 {
     if (code >= FIRST_CODE)
-        return &km_fit_options[code - FIRST_CODE];
-    for (const km_option *option = km_fit_options; option->name != NULL; option++)
+        return &table[code - FIRST_CODE];
+    for (const km_option *option = table; option->name != NULL; option++)
         if (option->letter == code)
             return option;
     return NULL;
 }
 
-static km_code check_required(const km_options *options, km_error *error)
-{
-    const char *missing = options->catalogue == NULL ? "the catalogue"
-                          : options->clusters == 0   ? "the number of clusters, -k K"
-                          : options->output == NULL && !options->dry_run
-                              ? "the result file, -o RESULT.h5"
-                              : NULL;
-    if (missing != NULL)
-        return km_fail(error, KM_USAGE,
-                       "missing argument: %s; as in skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5",
-                       missing);
-    if (options->quiet && options->verbose)
-        return km_fail(error, KM_USAGE, "contradiction (--quiet --verbose): say one of them");
-    if (options->ranks > 0 && !options->dry_run)
-        return km_fail(error, KM_USAGE,
-                       "contradiction (--ranks): it belongs to --dry-run; start the fit on as many "
-                       "ranks with mpirun or srun");
-    return KM_OK;
-}
-
-static km_code take_rest(int argc, char **argv, km_options *options, km_error *error)
-{
-    if (optind < argc)
-        options->catalogue = argv[optind++];
-    if (optind < argc)
-        return km_fail(
-            error, KM_USAGE,
-            "too many arguments (%s): fit takes one catalogue; options begin with -, and "
-            "lists have no blanks or are quoted",
-            argv[optind]);
-    return check_required(options, error);
-}
-
-static km_code parse_fit(int argc, char **argv, km_action *action, km_options *options,
-                         km_error *error)
+static km_code parse_command(const struct command *command, int argc, char **argv,
+                             km_action *action, km_options *options, km_error *error)
 {
     struct option longs[MOST_OPTIONS];
     char letters[2 * MOST_OPTIONS];
-    make_getopt_tables(longs, letters);
-    set_defaults(options);
+    *action = command->action;
+    make_getopt_tables(command->options, longs, letters);
+    set_defaults(command->options, options);
     opterr = 0;
     optind = 0; /* starts getopt afresh, whatever it read before */
     for (int code; (code = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
         if (code == HELP_CODE) {
-            *action = KM_ACTION_FIT_HELP;
+            *action = command->help;
             return KM_OK;
         }
         if (code == '?')
-            return unknown_option(argv[optind - 1], error);
+            return unknown_option(command, argv[optind - 1], error);
         if (code == ':')
-            return km_fail(error, KM_USAGE, "missing value (%s): see skymeans fit --help",
-                           argv[optind - 1]);
-        if (set_value(option_of_code(code), optarg, options, error) != KM_OK)
+            return km_fail(error, KM_USAGE, "missing value (%s): see skymeans %s --help",
+                           argv[optind - 1], command->name);
+        if (set_value(option_of_code(command->options, code), optarg, options, error) != KM_OK)
             return error->code;
     }
-    return take_rest(argc, argv, options, error);
+    if (options->quiet && options->verbose)
+        return km_fail(error, KM_USAGE, "contradiction (--quiet --verbose): say one of them");
+    return command->take_rest(argc - optind, argv + optind, options, error);
 }
 
 static km_code parse_info(int argc, char **argv, km_action *action, km_options *options,
@@ -220,9 +258,10 @@ static km_code parse_info(int argc, char **argv, km_action *action, km_options *
     *action = KM_ACTION_INFO;
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
         *action = KM_ACTION_INFO_HELP;
-    else if (argc == 2 && argv[1][0] != '-')
-        options->catalogue = argv[1];
-    else if (argc < 2)
+    else if (argc == 2 && argv[1][0] != '-') {
+        options->catalogues = (const char *const *)argv + 1;
+        options->n_catalogues = 1;
+    } else if (argc < 2)
         km_fail(error, KM_USAGE, "missing argument: the file; as in skymeans info FILE.h5");
     else
         km_fail(error, KM_USAGE, "too many arguments (%s): info takes one file and no options",
@@ -233,26 +272,25 @@ static km_code parse_info(int argc, char **argv, km_action *action, km_options *
 km_code km_options_parse(int argc, char **argv, km_action *action, km_options *options,
                          km_error *error)
 {
-    const char *command = argc > 1 ? argv[1] : "";
+    const char *name = argc > 1 ? argv[1] : "";
     *options = (km_options){0};
     if (argc < 2)
-        km_fail(error, KM_USAGE,
-                "missing command: nothing says what to do; try skymeans fit CATALOGUE.h5 -k 8 -o "
-                "RESULT.h5, or "
-                "skymeans --help");
-    else if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0)
+        return km_fail(error, KM_USAGE,
+                       "missing command: nothing says what to do; try skymeans fit CATALOGUE.h5 "
+                       "-k 8 -o RESULT.h5, or skymeans --help");
+    for (size_t c = 0; c < sizeof commands / sizeof *commands; c++)
+        if (strcmp(name, commands[c].name) == 0)
+            return parse_command(&commands[c], argc - 1, argv + 1, action, options, error);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         *action = KM_ACTION_HELP;
-    else if (strcmp(command, "--version") == 0)
+    else if (strcmp(name, "--version") == 0)
         *action = KM_ACTION_VERSION;
-    else if (strcmp(command, "fit") == 0) {
-        *action = KM_ACTION_FIT;
-        parse_fit(argc - 1, argv + 1, action, options, error);
-    } else if (strcmp(command, "info") == 0) {
+    else if (strcmp(name, "info") == 0)
         parse_info(argc - 1, argv + 1, action, options, error);
-    } else {
+    else
         km_fail(error, KM_USAGE,
-                "unknown command (%s): there are 'fit' and 'info'; see skymeans --help", command);
-    }
+                "unknown command (%s): there are 'fit', 'predict' and 'info'; see skymeans --help",
+                name);
     return error->code;
 }
 

@@ -7,6 +7,7 @@
 typedef enum km_option_kind {
     KM_OPTION_FLAG,   /* bool */
     KM_OPTION_TEXT,   /* const char * */
+    KM_OPTION_TEXTS,  /* km_texts: it may be repeated */
     KM_OPTION_INT,    /* int64_t, at least `lowest`, at most `highest` */
     KM_OPTION_ROWS,   /* the same, or "all" for INT64_MAX */
     KM_OPTION_UINT,   /* uint64_t */
@@ -26,6 +27,7 @@ typedef struct km_option {
     const char *help;
 } km_option;
 
-extern const km_option km_fit_options[]; /* ended by a NULL name */
+/* Of each command; ended by a NULL name. */
+extern const km_option km_fit_options[], km_predict_options[];
 
 #endif

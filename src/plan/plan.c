@@ -85,12 +85,12 @@ km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows,
     *plan = (km_plan){.seeding = find_seeding(options->seeding)};
     if (n_rows == 0)
         return km_fail(error, KM_DATA, "no rows (%s): the table is empty; choose another with -d",
-                       options->catalogue);
+                       options->catalogues[0]);
     if (options->clusters > n_rows)
         return km_fail(error, KM_DATA,
                        "more clusters than rows (%s): -k asks for %lld clusters of %lld rows; ask "
                        "for fewer",
-                       options->catalogue, (long long)options->clusters, (long long)n_rows);
+                       options->catalogues[0], (long long)options->clusters, (long long)n_rows);
     if (choose_method(plan, options, n_features, error) == KM_OK &&
         choose_kernel(plan, options, kernels, error) == KM_OK &&
         check_restarts(plan, options, error) == KM_OK)

@@ -1,4 +1,4 @@
-/* What `fit` can be told. */
+/* What `fit` and `predict` can be told. */
 #include "options.h"
 
 static const char *const scalings[] = {
@@ -8,21 +8,63 @@ static const char *const missings[] = {
 
 #define AT(field) offsetof(km_options, field)
 
+/* ---- what both can be told ------------------------------------------------------------------ */
+
+/* clang-format off */
+#define DATASET                                                               \
+    {"dataset", 'd', "PATH", KM_OPTION_TEXT, AT(dataset), 0, 0, NULL, NULL,   \
+     "table or two-dimensional array in the file; default: the only one"}
+#define ID                                                                    \
+    {"id", 0, "COLUMN", KM_OPTION_TEXT, AT(ids), 0, 0, NULL, NULL,            \
+     "column that is copied to the result as /ids, in its own type: numbers or texts"}
+#define MISSING                                                               \
+    {"missing", 0, "WHAT", KM_OPTION_CHOICE, AT(missing), 0, 0, missings, "drop", \
+     "rows that miss a feature (NaN, infinity, masked, a --missing-value): 'drop' gives them " \
+     "label -1, 'error' ends the run"}
+#define MISSING_VALUE                                                         \
+    {"missing-value", 0, "V", KM_OPTION_TEXTS, AT(missing_values), 0, 0, NULL, NULL, \
+     "number that stands for a missing value, in all features, or as in b_v:-99 in one; may be " \
+     "repeated"}
+#define THREADS                                                               \
+    {"threads", 0, "N", KM_OPTION_INT, AT(threads), 1, KM_MOST_THREADS, NULL, NULL, \
+     "OpenMP threads a rank; default: OMP_NUM_THREADS, else the cores that the rank may use, " \
+     "divided among the ranks of its node that share them; never changes the result"}
+#define METRICS                                                               \
+    {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(metrics), 0, 0, NULL, NULL,     \
+     "also write times, memory and iterations as JSON"}
+#define DISTANCES                                                             \
+    {"distances", 0, NULL, KM_OPTION_FLAG, AT(distances), 0, 0, NULL, NULL,   \
+     "also write the distance of each sample to its center"}
+#define OVERWRITE                                                             \
+    {"overwrite", 0, NULL, KM_OPTION_FLAG, AT(overwrite), 0, 0, NULL, NULL,   \
+     "replace an existing result (and metrics file) once the new one is complete"}
+#define QUIET                                                                 \
+    {"quiet", 'q', NULL, KM_OPTION_FLAG, AT(quiet), 0, 0, NULL, NULL,         \
+     "no progress, warnings or summary"}
+#define VERBOSE                                                               \
+    {"verbose", 'v', NULL, KM_OPTION_FLAG, AT(verbose), 0, 0, NULL, NULL,     \
+     "a progress line for each iteration, wherever it goes"}
+#define END                                                                   \
+    {NULL, 0, NULL, KM_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL}
+/* clang-format on */
+
+/* ---- the tables ----------------------------------------------------------------------------- */
+
 const km_option km_fit_options[] = {
     {"clusters", 'k', "K", KM_OPTION_INT, AT(clusters), 1, INT32_MAX, NULL, NULL,
      "number of clusters (required)"},
     {"output", 'o', "FILE", KM_OPTION_TEXT, AT(output), 0, 0, NULL, NULL,
      "result file (required); refused if it exists, unless --overwrite"},
-    {"dataset", 'd', "PATH", KM_OPTION_TEXT, AT(dataset), 0, 0, NULL, NULL,
-     "table or two-dimensional array in the file; default: the only one"},
+    DATASET,
     {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(columns), 0, 0, NULL, NULL,
      "features: names, separated by commas, odd ones in braces {b-v}; numbers and ranges 0:7 (end "
      "excluded) for arrays; default: all floating-point columns"},
     {"weights", 0, "COLUMN", KM_OPTION_TEXT, AT(weights), 0, 0, NULL, NULL,
      "weights of the samples, finite and at least 0; a row of weight 0 gets a label and counts for "
      "nothing; default: all 1"},
-    {"missing", 0, "WHAT", KM_OPTION_CHOICE, AT(missing), 0, 0, missings, "drop",
-     "rows with NaN or infinity: 'drop' gives them label -1, 'error' ends the run"},
+    ID,
+    MISSING,
+    MISSING_VALUE,
     {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(scale), 0, 0, scalings, "none",
      "'standard' (mean 0, variance 1), 'minmax' (0 to 1) or 'none'"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
@@ -47,9 +89,7 @@ const km_option km_fit_options[] = {
      "the one that is faster; never changes the result"},
     {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(kernel), 0, 0, NULL, "auto",
      "for tests: 'auto', 'reference', 'avx2', 'avx512' or 'neon'; never changes the result"},
-    {"threads", 0, "N", KM_OPTION_INT, AT(threads), 1, KM_MOST_THREADS, NULL, NULL,
-     "OpenMP threads a rank; default: OMP_NUM_THREADS, else the cores that the rank may use, "
-     "divided among the ranks of its node that share them; never changes the result"},
+    THREADS,
     {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
      "save the fit there now and then, and when asked to stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, "
      "or the time is up: exit code 75); the same command goes on from it; removed in the end"},
@@ -57,21 +97,22 @@ const km_option km_fit_options[] = {
      "minutes between two checkpoints"},
     {"max-hours", 0, "H", KM_OPTION_REAL, AT(max_hours), 0, 0, NULL, NULL,
      "stop cleanly before H hours have passed; default: before SLURM_JOB_END_TIME"},
-    {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(metrics), 0, 0, NULL, NULL,
-     "also write times, memory and iterations as JSON"},
+    METRICS,
     {"verify", 0, NULL, KM_OPTION_FLAG, AT(verify), 0, 0, NULL, NULL,
      "after the fit derive labels, centers and sums again, the plain way, and compare"},
     {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
      "only read headers, and print shape, plan and memory a rank"},
     {"ranks", 0, "N", KM_OPTION_INT, AT(ranks), 1, INT32_MAX, NULL, NULL,
      "with --dry-run: plan for N ranks; default: those that run"},
-    {"distances", 0, NULL, KM_OPTION_FLAG, AT(distances), 0, 0, NULL, NULL,
-     "also write the distance of each sample to its center"},
-    {"overwrite", 0, NULL, KM_OPTION_FLAG, AT(overwrite), 0, 0, NULL, NULL,
-     "replace an existing result (and metrics file) once the new one is complete"},
-    {"quiet", 'q', NULL, KM_OPTION_FLAG, AT(quiet), 0, 0, NULL, NULL,
-     "no progress, warnings or summary"},
-    {"verbose", 'v', NULL, KM_OPTION_FLAG, AT(verbose), 0, 0, NULL, NULL,
-     "a progress line for each iteration, wherever it goes"},
-    {NULL, 0, NULL, KM_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL},
+    DISTANCES,
+    OVERWRITE,
+    QUIET,
+    VERBOSE,
+    END,
+};
+
+const km_option km_predict_options[] = {
+    {"output", 'o', "FILE", KM_OPTION_TEXT, AT(output), 0, 0, NULL, NULL,
+     "file of the labels (required); refused if it exists, unless --overwrite"},
+    DATASET, ID, MISSING, MISSING_VALUE, THREADS, METRICS, DISTANCES, OVERWRITE, QUIET, VERBOSE, END,
 };

@@ -79,27 +79,36 @@ static void close_group(writer *w)
     w->group = w->file;
 }
 
+static bool is_fit(const km_record *record)
+{
+    return record->restarts != NULL;
+}
+
 static void write_summary(writer *w, const km_record *record)
+{
+    put_int(w, "n_rows", record->catalogue->n_rows);
+    put_int(w, "n_used", record->n_used);
+    put_int(w, "n_missing", record->n_missing);
+    put_hash(w, "checksum", record->checksum);
+}
+
+static void write_fit_summary(writer *w, const km_record *record)
 {
     const km_fit *fit = record->fit;
     put_real(w, "inertia", fit->inertia);
     put_int(w, "n_iterations", fit->n_iterations);
     put_int(w, "converged", km_stop_is_converged(fit->stop));
     put_text(w, "stop_reason", km_stop_name(fit->stop));
-    put_int(w, "n_rows", record->catalogue->n_rows);
-    put_int(w, "n_used", record->n_used);
-    put_int(w, "n_missing", record->n_missing);
     put_uint(w, "random_seed", record->options->random_seed);
     put_text(w, "seeding", record->options->seeding);
     put_text(w, "algorithm", record->plan->method->name);
-    put_hash(w, "checksum", record->checksum);
 }
 
 /* Names and units of the features, beside the centers. */
 static void write_feature_texts(writer *w, const km_catalogue *catalogue, const char **units)
 {
     for (int64_t j = 0; j < catalogue->n_features; j++)
-        units[j] = catalogue->features[j].units;
+        units[j] = catalogue->columns[j].units;
     const hid_t centers = H5Dopen2(w->file, "centers", H5P_DEFAULT);
     w->is_ok = w->is_ok && centers >= 0 &&
                w->verbs->texts(centers, "features", catalogue->names, catalogue->n_features) &&
@@ -114,7 +123,9 @@ static void write_clusters(writer *w, const km_record *record)
     const km_fit *fit = record->fit;
     put_array(w, "centers", H5T_NATIVE_DOUBLE, k, d, record->centers);
     put_array(w, "sizes", H5T_NATIVE_INT64, k, 0, fit->sizes);
-    put_array(w, "weights", H5T_NATIVE_DOUBLE, k, 0, fit->weights);
+    if (is_fit(record))
+        put_array(w, "weights", H5T_NATIVE_DOUBLE, k, 0, fit->weights);
+    put_array(w, "missing", H5T_NATIVE_INT64, d, 0, record->findings->n_missing);
 }
 
 static void write_model(writer *w, const km_record *record, double *room)
@@ -176,17 +187,29 @@ static void write_restarts(writer *w, const km_restarts *restarts)
               restarts->coincidence);
 }
 
-static void write_files(writer *w, const km_catalogue *catalogue)
+/* A number of each file, at `offset` in it. */
+static void write_of_files(writer *w, const km_catalogue *catalogue, const char *name,
+                           size_t offset, int64_t *room)
 {
-    const int64_t first_row = 0;
-    const hsize_t shape[1] = {1};
-    const char *name = catalogue->path;
+    for (int64_t f = 0; f < catalogue->n_files; f++)
+        memcpy(&room[f], (const char *)&catalogue->files[f] + offset, sizeof *room);
+    put_array(w, name, H5T_NATIVE_INT64, catalogue->n_files, 0, room);
+}
+
+static void write_files(writer *w, const km_catalogue *catalogue, void *room)
+{
+    const hsize_t shape[1] = {(hsize_t)catalogue->n_files};
     const hid_t text = km_h5_text_type();
+    const char **names = room;
     open_group(w, "files");
     close_group(w);
-    w->is_ok = w->is_ok && w->verbs->array(w->file, "files/name", text, 1, shape, &name);
-    put_array(w, "files/first_row", H5T_NATIVE_INT64, 1, 0, &first_row);
-    put_array(w, "files/rows", H5T_NATIVE_INT64, 1, 0, &catalogue->n_rows);
+    for (int64_t f = 0; f < catalogue->n_files; f++)
+        names[f] = catalogue->files[f].path;
+    w->is_ok = w->is_ok && w->verbs->array(w->file, "files/name", text, 1, shape, names);
+    write_of_files(w, catalogue, "files/first_row", offsetof(km_file, first_row), room);
+    write_of_files(w, catalogue, "files/rows", offsetof(km_file, n_rows), room);
+    write_of_files(w, catalogue, "files/bytes", offsetof(km_file, bytes), room);
+    write_of_files(w, catalogue, "files/time", offsetof(km_file, time), room);
     H5Tclose(text);
 }
 
@@ -249,10 +272,11 @@ static void write_provenance(writer *w, const km_record *record, const km_settin
     write_seats(w, setting);
     put_text(w, "kernel", record->plan->kernel->name);
     put_text(w, "command", record->command);
-    put_text(w, "file", catalogue->path);
-    put_int(w, "file_bytes", catalogue->file_bytes);
-    put_time(w, "file_time", (double)catalogue->file_time);
+    put_text(w, "file", catalogue->path); /* sizes and times: /files */
     put_text(w, "dataset", catalogue->table);
+    put_text(w, "reading", record->findings->how);
+    if (record->options->model != NULL)
+        put_text(w, "model", record->options->model);
     put_time(w, "started", record->started);
     put_time(w, "ended", setting->ended);
     put_hash(w, "features_checksum", record->features_hash);
@@ -268,17 +292,21 @@ static void put_all(writer *w, const km_record *record, const km_setting *settin
 {
     const int64_t k = record->options->clusters, d = record->catalogue->n_features;
     /* One room for all conversions on the way, of 8-byte values. */
-    double *room = km_allocate(largest(k * d, record->fit->n_iterations), sizeof *room,
-                               "contents of the result", error);
+    const int64_t most =
+        largest(record->catalogue->n_files, largest(k * d, record->fit->n_iterations));
+    double *room = km_allocate(most, sizeof *room, "contents of the result", error);
     const char **units = km_allocate(d, sizeof *units, "contents of the result", error);
     if (error->code == KM_OK) {
         write_summary(w, record);
         write_clusters(w, record);
         write_feature_texts(w, record->catalogue, units);
-        write_model(w, record, room);
-        write_history(w, record, room);
-        write_restarts(w, record->restarts);
-        write_files(w, record->catalogue);
+        if (is_fit(record)) {
+            write_fit_summary(w, record);
+            write_model(w, record, room);
+            write_history(w, record, room);
+            write_restarts(w, record->restarts);
+        }
+        write_files(w, record->catalogue, room);
         write_provenance(w, record, setting);
     }
     free(room);

@@ -18,7 +18,7 @@ typedef struct km_setting {
     double ended;   /* seconds since 1970 */
 } km_setting;
 
-/* Creates the file and writes everything but the rows of labels and distances. By one rank. */
+/* Creates the file and writes everything that has no value a row. By one rank. */
 km_code km_contents_write(const char *path, const km_record *record, const km_setting *setting,
                           km_error *error);
 
@@ -26,14 +26,21 @@ km_code km_contents_write(const char *path, const km_record *record, const km_se
 km_code km_contents_compare(const char *path, const km_record *record, const km_setting *setting,
                             km_error *error);
 
-/* Rows of labels and distances: first one rank makes room for them, and says at which offsets of
+/* Rows of labels, distances and ids: first one rank makes room for them, and says at which offsets of
  * the file; then every rank writes its own, and all read them back together. In bounded pieces. The
  * last two are collective; errors are agreed. */
-enum { KM_ROW_DATASETS = 2 };
+enum { KM_ROW_DATASETS = 3 };
 km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offsets,
                         km_error *error);
 km_code km_rows_write(const char *path, const km_record *record, const int64_t *offsets,
                       MPI_Comm comm, km_error *error);
 km_code km_rows_compare(const char *path, const km_record *record, MPI_Comm comm, km_error *error);
+
+/* Are there ids that are texts of any length? They are written and compared by themselves.
+ * Collective; errors are agreed. */
+bool km_has_text_ids(const km_record *record);
+km_code km_text_ids_write(const char *path, const km_record *record, MPI_Comm comm,
+                          km_error *error);
+km_code km_text_ids_compare(hid_t file, const km_record *record, MPI_Comm comm, km_error *error);
 
 #endif

@@ -11,11 +11,14 @@ static double megabytes(double bytes)
 static void print_shape(const km_options *options, const km_catalogue *catalogue)
 {
     char path[KM_PATH_SIZE], table[KM_DATASET_SIZE];
+    int64_t bytes = 0;
+    for (int64_t f = 0; f < catalogue->n_files; f++)
+        bytes += catalogue->files[f].bytes;
     printf("\nskymeans: dry run, nothing is written\n\n");
     printf("  catalogue   %s, %s: %lld rows, %.1f MB\n",
            km_printable(catalogue->path, path, sizeof path),
            km_printable(catalogue->table, table, sizeof table), (long long)catalogue->n_rows,
-           megabytes((double)catalogue->file_bytes));
+           megabytes((double)bytes));
     printf("  features    %lld:", (long long)catalogue->n_features);
     for (int64_t j = 0; j < catalogue->n_features && j < 12; j++)
         printf(" %s", km_printable(catalogue->names[j], table, sizeof table));

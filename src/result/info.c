@@ -20,13 +20,17 @@ static void print_text(const char *text, int width)
     printf("%-*s", width, km_printable(text, room, sizeof room));
 }
 
-static void print_column(const char *name, const km_column *column)
+static void print_column(const char *name, const km_column *column, bool says_length)
 {
+    char full[KM_NAME_SIZE + 24];
+    snprintf(full, sizeof full, "%s", name);
+    if (says_length && column->values.length > 1)
+        snprintf(full, sizeof full, "%s[%lld]", name, (long long)column->values.length);
     fputs("    ", stdout);
-    print_text(name, 29);
+    print_text(full, 29);
     print_text(column->type, 21);
     print_text(column->units, 15);
-    puts(column->storage);
+    printf("%s%s\n", column->storage, column->mask.dataset[0] != '\0' ? ", with a mask" : "");
 }
 
 /* The command line that would use the table. */
@@ -57,8 +61,12 @@ static void print_table(const char *path, const km_table *table, int64_t n_table
            (long long)table->n_rows, plural(table->n_rows), (long long)table->n_columns,
            plural(table->n_columns));
     for (int64_t i = 0; i < (table->is_array ? 1 : table->n_columns); i++)
-        print_column(table->is_array ? "every column" : table->columns[i].name, &table->columns[i]);
-    print_command(path, table, n_tables, error);
+        print_column(table->is_array ? "every column" : table->columns[i].name, &table->columns[i],
+                     !table->is_array);
+    if (table->flaw[0] != '\0')
+        printf("    can't be used: %s\n\n", table->flaw);
+    else
+        print_command(path, table, n_tables, error);
 }
 
 static km_code print_tables(const char *path, hid_t file, km_error *error)
@@ -67,8 +75,9 @@ static km_code print_tables(const char *path, hid_t file, km_error *error)
     if (km_tables_find(file, &tables, error) != KM_OK)
         return error->code;
     if (tables.count == 0)
-        printf("%s: an HDF5 file without a table: neither a two-dimensional array of numbers nor a "
-               "group of equally long columns; look into it with h5ls -r\n",
+        printf("%s: an HDF5 file without a table: neither a two-dimensional array of numbers, nor "
+               "a group of equally long columns, nor a dataset of compounds; look into it with "
+               "h5ls -r\n",
                path);
     else
         printf("%s: %lld table%s\n\n", path, (long long)tables.count, plural(tables.count));
@@ -110,10 +119,12 @@ static km_code print_sizes(const char *path, hid_t file, km_error *error)
         return error->code;
     const int64_t shown = sizes.n_rows < 20 ? sizes.n_rows : 20;
     double *values =
-        km_allocate(shown, km_h5_value_size(&sizes, KM_FLOAT64), "sizes of the clusters", error);
+        km_allocate(shown, km_h5_value_size(sizes.type, KM_FLOAT64), "sizes of the clusters", error);
     km_error why = {0};
     if (values != NULL &&
-        km_h5_read_rows(&sizes, (km_rows){0, shown}, 0, 1, KM_FLOAT64, values, &why) != KM_OK) {
+        km_h5_read_rows(&sizes, (km_rows){0, shown}, 0, 1, sizes.type, values, &why) == KM_OK)
+        km_h5_convert(sizes.type, KM_FLOAT64, shown, values, &why);
+    if (why.code != KM_OK) {
         km_fail(error, why.code, "can't read the result (%s, sizes): %s; copy it again", path,
                 why.text);
     } else if (values != NULL) {

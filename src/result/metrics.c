@@ -12,12 +12,15 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
     km_json_open(json, "plan", '{');
     km_json_int(json, "ranks", report->n_ranks);
     km_json_int(json, "threads", report->n_threads);
-    km_json_text(json, "algorithm", record->plan->method->name);
+    if (record->plan->method != NULL)
+        km_json_text(json, "algorithm", record->plan->method->name);
     km_json_text(json, "kernel", record->plan->kernel->name);
-    km_json_text(json, "seeding", record->options->seeding);
+    if (record->options->seeding != NULL)
+        km_json_text(json, "seeding", record->options->seeding);
     km_json_text(json, "precision", km_precision_name(record->samples->precision));
     km_json_int(json, "rows", record->catalogue->n_rows);
     km_json_int(json, "features", record->catalogue->n_features);
+    km_json_int(json, "files", record->catalogue->n_files);
     km_json_int(json, "clusters", record->options->clusters);
     km_json_close(json, '}');
 }
@@ -65,19 +68,34 @@ static void put_restarts(km_json *json, const km_restarts *restarts)
     km_json_close(json, ']');
 }
 
+static void put_missing(km_json *json, const km_record *record)
+{
+    km_json_open(json, "missing", '{');
+    for (int64_t j = 0; j < record->catalogue->n_features; j++)
+        km_json_int(json, record->catalogue->names[j], record->findings->n_missing[j]);
+    km_json_close(json, '}');
+}
+
+static void put_fit(km_json *json, const km_fit *fit)
+{
+    km_json_real(json, "inertia", fit->inertia);
+    km_json_int(json, "n_iterations", fit->n_iterations);
+    km_json_bool(json, "converged", km_stop_is_converged(fit->stop));
+    km_json_text(json, "stop_reason", km_stop_name(fit->stop));
+}
+
 static void put_result(km_json *json, const km_record *record)
 {
     char checksum[17];
     snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)record->checksum);
     km_json_open(json, "result", '{');
     km_json_text(json, "file", record->options->output);
-    km_json_real(json, "inertia", record->fit->inertia);
-    km_json_int(json, "n_iterations", record->fit->n_iterations);
-    km_json_bool(json, "converged", km_stop_is_converged(record->fit->stop));
-    km_json_text(json, "stop_reason", km_stop_name(record->fit->stop));
+    if (record->restarts != NULL)
+        put_fit(json, record->fit);
     km_json_int(json, "n_rows", record->catalogue->n_rows);
     km_json_int(json, "n_used", record->n_used);
     km_json_int(json, "n_missing", record->n_missing);
+    put_missing(json, record);
     km_json_text(json, "checksum", checksum);
     km_json_close(json, '}');
 }
@@ -91,8 +109,9 @@ static void put_all(FILE *file, const km_record *record, const km_report *report
     put_plan(&json, record, report);
     put_phases(&json, report);
     km_json_int(&json, "bytes_read", report->bytes_read);
+    km_json_text(&json, "reading", report->how_read);
     put_iterations(&json, record->fit);
-    if (record->restarts->count > 1)
+    if (record->restarts != NULL && record->restarts->count > 1)
         put_restarts(&json, record->restarts);
     km_json_int(&json, "memory_peak_bytes", report->memory_peak);
     put_result(&json, record);

@@ -4,6 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void put_files(FILE *file, const km_catalogue *c)
+{
+    for (int64_t f = 0; f < c->n_files; f++) {
+        fprintf(file, "catalogue: %s\nsize of the catalogue in bytes: %lld\n", c->files[f].path,
+                (long long)c->files[f].bytes);
+        fprintf(file, "last change of the catalogue, in seconds since 1970: %lld\n",
+                (long long)c->files[f].time);
+    }
+}
+
 char *km_question_text(const km_record *record)
 {
     const km_options *o = record->options;
@@ -13,10 +23,10 @@ char *km_question_text(const km_record *record)
     FILE *file = km_fault_of_allocation() ? NULL : open_memstream(&text, &size);
     if (file == NULL)
         return NULL;
-    fprintf(file, "catalogue: %s\nsize of the catalogue in bytes: %lld\n", c->path,
-            (long long)c->file_bytes);
-    fprintf(file, "last change of the catalogue, in seconds since 1970: %lld\ntable: %s\n",
-            (long long)c->file_time, c->table);
+    put_files(file, c);
+    fprintf(file, "table: %s\n", c->table);
+    for (int64_t i = 0; i < o->missing_values.count; i++)
+        fprintf(file, "missing-value: %s\n", o->missing_values.texts[i]);
     for (int64_t j = 0; j < c->n_features; j++)
         fprintf(file, "feature %lld: %s\n", (long long)j, c->names[j]);
     fprintf(file, "weights: %s\nmissing: %lld\nscale: %lld\nclusters: %lld\n",

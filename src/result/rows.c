@@ -1,4 +1,4 @@
-/* The part of a result with a value a row: labels, distances.
+/* The part of a result with a value a row: labels, distances, ids.
  *
  * Every rank writes its own slab by plain writes to where HDF5 reserved it, since MPI-IO does not
  * always tell that a disk is full; and since no one always does, only what was read back counts. */
@@ -22,9 +22,14 @@ typedef struct row_dataset {
 static int list_datasets(const km_record *record, row_dataset *datasets)
 {
     datasets[0] = (row_dataset){"labels", H5T_NATIVE_INT32, sizeof(int32_t), record->row_labels};
-    datasets[1] =
-        (row_dataset){"distances", H5T_NATIVE_DOUBLE, sizeof(double), record->row_distances};
-    return record->options->distances ? 2 : 1;
+    const km_ids *ids = &record->findings->ids;
+    int n = 1;
+    if (record->options->distances)
+        datasets[n++] =
+            (row_dataset){"distances", H5T_NATIVE_DOUBLE, sizeof(double), record->row_distances};
+    if (ids->type >= 0 && !ids->is_variable)
+        datasets[n++] = (row_dataset){"ids", ids->type, ids->size, ids->bytes};
+    return n;
 }
 
 static void cannot_write(const km_record *record, const char *why, km_error *error)
@@ -162,6 +167,8 @@ km_code km_rows_compare(const char *path, const km_record *record, MPI_Comm comm
     if (km_agree(comm, error) == KM_OK)
         for (int i = 0; i < n_datasets && error->code == KM_OK; i++)
             compare_dataset(file, &datasets[i], record, comm, error);
+    if (error->code == KM_OK && km_has_text_ids(record))
+        km_text_ids_compare(file, record, comm, error);
     if (file >= 0)
         H5Fclose(file);
     return km_agree(comm, error);

@@ -11,18 +11,42 @@ static const char *plural(int64_t count)
     return count == 1 ? "" : "s";
 }
 
-static void print_head(const km_record *record, const km_report *report)
+/* The features that rows miss, if there are any. */
+static void print_missing(const km_record *record)
+{
+    char room[KM_NAME_SIZE];
+    int64_t shown = 0;
+    for (int64_t j = 0; j < record->catalogue->n_features; j++) {
+        const int64_t n = record->findings->n_missing[j];
+        if (n > 0 && shown++ < MOST_FEATURES)
+            printf("%s %s %lld", shown == 1 ? "  missing    " : ",",
+                   km_printable(record->catalogue->names[j], room, sizeof room), (long long)n);
+    }
+    if (shown > MOST_FEATURES)
+        printf(", and %lld more: /missing in the result", (long long)shown - MOST_FEATURES);
+    if (shown > 0)
+        putchar('\n');
+}
+
+static void print_catalogue(const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
-    const km_options *options = record->options;
-    const km_fit *fit = record->fit;
     char path[KM_PATH_SIZE], table[KM_DATASET_SIZE];
-    printf("\nskymeans: %lld clusters of %lld rows\n\n", (long long)options->clusters,
-           (long long)record->n_used);
     printf("  catalogue   %s, %s: %lld rows, %lld used, %lld dropped (missing values)\n",
            km_printable(catalogue->path, path, sizeof path),
            km_printable(catalogue->table, table, sizeof table), (long long)catalogue->n_rows,
            (long long)record->n_used, (long long)record->n_missing);
+    print_missing(record);
+}
+
+static void print_head(const km_record *record, const km_report *report)
+{
+    const km_options *options = record->options;
+    const km_fit *fit = record->fit;
+    char path[KM_PATH_SIZE];
+    printf("\nskymeans: %lld clusters of %lld rows\n\n", (long long)options->clusters,
+           (long long)record->n_used);
+    print_catalogue(record);
     printf("  result      %s\n", km_printable(options->output, path, sizeof path));
     printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", report->n_ranks,
            plural(report->n_ranks), (long long)report->n_threads, plural(report->n_threads),
@@ -45,15 +69,15 @@ static void print_clusters(const km_record *record)
     const int64_t n_features = d < MOST_FEATURES ? d : MOST_FEATURES;
     const int64_t n_clusters = k < MOST_CLUSTERS ? k : MOST_CLUSTERS;
     char room[KM_NAME_SIZE];
-    const bool has_restarts = record->restarts->count > 1;
+    const bool has_restarts = record->restarts != NULL && record->restarts->count > 1;
     printf("  cluster         size   share%s", has_restarts ? "  stable" : "");
     for (int64_t j = 0; j < n_features; j++)
         printf("  %12.12s", km_printable(record->catalogue->names[j], room, sizeof room));
     puts(n_features < d ? "  ..." : "");
     for (int64_t c = 0; c < n_clusters; c++) {
         const int64_t size = record->fit->sizes[c];
-        printf("  %7lld %12lld  %5.1f%%", (long long)c, (long long)size,
-               100.0 * (double)size / (double)record->n_used);
+        const double n = record->n_used > 0 ? (double)record->n_used : 1;
+        printf("  %7lld %12lld  %5.1f%%", (long long)c, (long long)size, 100.0 * (double)size / n);
         if (has_restarts && size > 0)
             printf("  %5.1f%%", 100 * record->restarts->coincidence[c]);
         else if (has_restarts)
@@ -97,20 +121,21 @@ static void print_phases(const km_report *report)
                    report->least.seconds[phase], report->mean.seconds[phase],
                    report->most.seconds[phase], 100 * report->mean.seconds[phase] / total);
     const double seconds = report->most.seconds[KM_PHASE_READ];
-    printf("\n  read         %.1f MB at %.2f GB/s\n", 1e-6 * (double)report->bytes_read,
-           seconds > 0 ? 1e-9 * (double)report->bytes_read / seconds : 0);
+    printf("\n  read         %.1f MB at %.2f GB/s, %s\n", 1e-6 * (double)report->bytes_read,
+           seconds > 0 ? 1e-9 * (double)report->bytes_read / seconds : 0, report->how_read);
     printf("  memory       %.0f MB on the rank that had most\n",
            1e-6 * (double)report->memory_peak);
 }
 
-km_report km_report_gather(const km_timers *timers, int64_t bytes_read, MPI_Comm comm)
+km_report km_report_gather(const km_timers *timers, const km_findings *findings, MPI_Comm comm)
 {
     km_report report = {.n_ranks = km_comm_size(comm),
                         .least = *timers,
                         .mean = *timers,
                         .most = *timers,
                         .n_threads = km_threads(),
-                        .bytes_read = bytes_read,
+                        .bytes_read = findings->bytes_read,
+                        .how_read = findings->how,
                         .memory_peak = km_memory_peak()};
     km_min_double(comm, report.least.seconds, KM_N_PHASES);
     km_sum_double(comm, report.mean.seconds, KM_N_PHASES);
@@ -121,6 +146,19 @@ km_report km_report_gather(const km_timers *timers, int64_t bytes_read, MPI_Comm
     for (int phase = 0; phase < KM_N_PHASES; phase++)
         report.mean.seconds[phase] /= report.n_ranks;
     return report;
+}
+
+void km_prediction_print(const km_record *record, const km_report *report)
+{
+    char path[KM_PATH_SIZE];
+    printf("\nskymeans: %lld rows labelled by %lld clusters\n\n", (long long)record->n_used,
+           (long long)record->options->clusters);
+    print_catalogue(record);
+    printf("  centers     %s\n", km_printable(record->options->model, path, sizeof path));
+    printf("  labels      %s\n", km_printable(record->options->output, path, sizeof path));
+    printf("  checksum    %016llx\n\n", (unsigned long long)record->checksum);
+    print_clusters(record);
+    print_phases(report);
 }
 
 void km_summary_print(const km_record *record, const km_report *report)

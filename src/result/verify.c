@@ -34,15 +34,7 @@ static void label_all(const struct check *check, const double *centers, void *ro
     const km_samples *samples = check->record->samples;
     const int64_t k = check->record->options->clusters, d = samples->n_features;
     km_round_to_precision(samples->precision, centers, k * d, rounded);
-#pragma omp parallel for
-    for (int64_t b = 0; b < samples->n_blocks; b++) {
-        int32_t labels[KM_BLOCK];
-        km_distances distances2;
-        km_kernels[0].nearest[samples->precision](km_samples_block(samples, b), rounded, d, k,
-                                                  labels, &distances2);
-        for (int l = 0; l < km_samples_lanes(samples, b); l++)
-            check->labels[b * KM_BLOCK + l] = labels[l];
-    }
+    km_label_samples(samples, &km_kernels[0], rounded, k, check->labels);
 }
 
 /* Adds the samples of a block to the sums of their labels, feature j; beyond the features come

@@ -44,6 +44,8 @@ static km_code write_beside(km_output *output, const km_record *record, const km
     km_output shared = *output;
     km_broadcast(comm, 0, shared.beside, sizeof shared.beside);
     km_broadcast(comm, 0, offsets, sizeof offsets);
+    if (km_has_text_ids(record) && km_text_ids_write(shared.beside, record, comm, error) != KM_OK)
+        return error->code;
     if (km_rows_write(shared.beside, record, offsets, comm, error) == KM_OK)
         km_rows_compare(shared.beside, record, comm, error);
     return error->code;

@@ -53,22 +53,32 @@ const void *km_samples_block(const km_samples *samples, int64_t block)
     return feature_of_block(samples, block, 0);
 }
 
-/* Copies `count` values, `stride` apart, to the lanes of a feature. */
+#define DEFINE_COPY(name, real)                                                          \
+    static void name(real *lanes, const char *from, int64_t stride, int64_t count)       \
+    {                                                                                    \
+        if (stride == sizeof(real)) /* which compilers do not find out for themselves */ \
+            memcpy(lanes, from, (size_t)count * sizeof(real));                           \
+        else                                                                             \
+            for (int64_t i = 0; i < count; i++)                                          \
+                memcpy(&lanes[i], from + i * stride, sizeof(real));                      \
+    }
+
+DEFINE_COPY(copy_float32, float)
+DEFINE_COPY(copy_float64, double)
+
+/* Copies `count` values, `stride` bytes apart, to the lanes of a feature. */
 static void copy_values(km_precision precision, void *lanes, int64_t lane, const void *from,
                         int64_t stride, int64_t count)
 {
     if (precision == KM_FLOAT32)
-        for (int64_t i = 0; i < count; i++)
-            ((float *)lanes)[lane + i] = ((const float *)from)[i * stride];
+        copy_float32((float *)lanes + lane, from, stride, count);
     else
-        for (int64_t i = 0; i < count; i++)
-            ((double *)lanes)[lane + i] = ((const double *)from)[i * stride];
+        copy_float64((double *)lanes + lane, from, stride, count);
 }
 
-static const void *value_at(km_precision precision, const km_values *values, int64_t row)
+static const void *value_at(const km_values *values, int64_t row)
 {
-    return (const char *)values->first +
-           (size_t)(row * values->stride) * km_precision_size(precision);
+    return (const char *)values->first + row * values->stride;
 }
 
 /* Rows of the catalogue that come in, and where their values are. */
@@ -93,7 +103,7 @@ static void take_run(km_samples *samples, const struct piece *piece, int64_t fir
         const int64_t part = count < KM_BLOCK - lane ? count : KM_BLOCK - lane;
         for (int64_t j = 0; j < samples->n_features; j++)
             copy_values(samples->precision, feature_of_block(samples, block, j), lane,
-                        value_at(samples->precision, &piece->features[j], first),
+                        value_at(&piece->features[j], first),
                         piece->features[j].stride, part);
         sample += part;
         first += part;
@@ -128,9 +138,9 @@ void km_samples_pad(km_samples *samples)
     const int lanes = km_samples_lanes(samples, block);
     for (int64_t j = 0; j < samples->n_features; j++) {
         void *feature = feature_of_block(samples, block, j);
-        const km_values last = {feature, 1};
-        copy_values(samples->precision, feature, lanes,
-                    value_at(samples->precision, &last, lanes - 1), 0, KM_BLOCK - lanes);
+        const km_values last = {feature, (int64_t)km_precision_size(samples->precision)};
+        copy_values(samples->precision, feature, lanes, value_at(&last, lanes - 1), 0,
+                    KM_BLOCK - lanes);
     }
     for (int lane = lanes; lane < KM_BLOCK && samples->weights != NULL; lane++)
         samples->weights[block * KM_BLOCK + lane] = 0;
@@ -274,7 +284,7 @@ uint32_t *km_samples_places(const km_samples *samples, km_error *error)
 km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t n_chosen,
                           km_samples *selected, km_error *error)
 {
-    const int64_t d = from->n_features;
+    const int64_t d = from->n_features, size = (int64_t)km_precision_size(from->precision);
     if (km_samples_create(selected, from->precision, d, from->weights != NULL,
                           (km_rows){from->slab.first, n_chosen}, error) != KM_OK)
         return error->code;
@@ -286,9 +296,9 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
     for (int64_t i = 0; i < n_chosen; i++) {
         const int64_t block = chosen[i] / KM_BLOCK, lane = chosen[i] % KM_BLOCK;
         for (int64_t j = 0; j < d; j++) {
-            const km_values feature = {feature_of_block(from, block, j), 1};
+            const km_values feature = {feature_of_block(from, block, j), size};
             copy_values(from->precision, feature_of_block(selected, i / KM_BLOCK, j), i % KM_BLOCK,
-                        value_at(from->precision, &feature, lane), 1, 1);
+                        value_at(&feature, lane), size, 1);
         }
         selected->rows[i] = from->rows[chosen[i]];
         if (from->weights != NULL)

@@ -100,7 +100,7 @@ static km_code check_ranges(const km_facts *facts, const char *const *names, km_
 
 /* Values of samples with weight are below 2^50 (2^450) here; those of others, which have no say in
  * the range, are moved to that limit if need be. */
-static void apply(const km_transform *transform, km_samples *samples)
+void km_transform_samples(const km_transform *transform, km_samples *samples)
 {
     const km_power p = km_power_of_two(-transform->exponent);
     const double limit = ldexp(1, most_exponent(samples->precision));
@@ -132,7 +132,7 @@ km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_sampl
         goto done;
     choose_scaling(transform, scaling, &facts);
     transform->exponent = choose_exponent(transform, &facts, samples->precision);
-    apply(transform, samples);
+    km_transform_samples(transform, samples);
 done:
     km_facts_free(&facts);
     if (error->code != KM_OK)

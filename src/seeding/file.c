@@ -61,10 +61,12 @@ static km_code read_array(const km_seeding_task *task, hid_t file, const char *n
     if (array.n_rows != k || array.n_columns != d)
         wrong_shape(task, array.n_rows, array.n_columns, error);
     else
-        values = km_allocate(k * d, km_h5_value_size(&array, KM_FLOAT64), "first centers", error);
+        values =
+            km_allocate(k * d, km_h5_value_size(array.type, KM_FLOAT64), "first centers", error);
     km_error why = {0};
-    if (values != NULL)
-        km_h5_read_rows(&array, (km_rows){0, k}, 0, d, KM_FLOAT64, values, &why);
+    if (values != NULL &&
+        km_h5_read_rows(&array, (km_rows){0, k}, 0, d, array.type, values, &why) == KM_OK)
+        km_h5_convert(array.type, KM_FLOAT64, k * d, values, &why);
     if (why.code != KM_OK)
         km_fail(error, why.code,
                 "can't read the first centers (%s, %s): %s; copy the file again, or choose another",

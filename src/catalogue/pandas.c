@@ -1,0 +1,159 @@
+/* Frames of pandas, which stores columns of one type together, in blocks.
+ *
+ * format='fixed': a group with the names in `axis0`, and for each block its names in `blockN_items`
+ * and its values, a row each, in `blockN_values`.
+ * format='table': a table of compounds with an array `values_block_N` a block, whose names are in
+ * an attribute `values_block_N_kind`; all in the order of the frame in `non_index_axes` of its
+ * group. Both are lists as Python pickles them (protocol 0), of which we need only the texts. */
+#include "tables.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names of columns, `size` bytes each. */
+typedef struct names {
+    char *texts;
+    int64_t count;
+    size_t size;
+} names;
+
+static const char *name_at(const names *n, int64_t i)
+{
+    return n->texts + (size_t)i * n->size;
+}
+
+/* The columns called in this order come first, the others after them. */
+static void put_in_order(km_table *table, const names *order)
+{
+    int64_t done = 0;
+    for (int64_t n = 0; n < order->count; n++)
+        for (int64_t i = done; i < table->n_columns; i++)
+            if (strcmp(table->columns[i].name, name_at(order, n)) == 0) {
+                const km_column column = table->columns[i];
+                memmove(&table->columns[done + 1], &table->columns[done],
+                        (size_t)(i - done) * sizeof column);
+                table->columns[done++] = column;
+                break;
+            }
+}
+
+static bool is_text(hid_t object, const char *attribute, const char *text)
+{
+    char found[32];
+    km_h5_read_text(object, attribute, found, sizeof found);
+    return strcmp(found, text) == 0;
+}
+
+/* ---- fixed -------------------------------------------------------------------------------------
+ */
+
+/* The columns of block b; false if there is none. */
+static bool add_block(hid_t group, km_table *table, int b, km_error *error)
+{
+    char items[32], values[32], path[KM_DATASET_SIZE];
+    int64_t shape[2];
+    names n = {0};
+    km_column column = {0};
+    snprintf(items, sizeof items, "block%d_items", b);
+    snprintf(values, sizeof values, "block%d_values", b);
+    if (H5Lexists(group, items, H5P_DEFAULT) <= 0 || H5Lexists(group, values, H5P_DEFAULT) <= 0 ||
+        !km_join_path(path, table->path, values))
+        return false;
+    const hid_t dataset = H5Dopen2(group, values, H5P_DEFAULT);
+    if (dataset < 0)
+        return false;
+    n.texts = km_h5_read_texts(group, items, &n.count, &n.size, error);
+    const hid_t type = H5Dget_type(dataset);
+    km_describe_type(type, &column);
+    km_describe_dataset(dataset, path, &column);
+    /* Objects of Python, as texts are, are one row for all. */
+    if (km_find_shape(dataset, shape) == 2 && shape[1] == n.count && n.texts != NULL) {
+        if (table->n_rows >= 0 && table->n_rows != shape[0])
+            snprintf(table->flaw, sizeof table->flaw, "%s has %lld rows, and others %lld", values,
+                     (long long)shape[0], (long long)table->n_rows);
+        table->n_rows = shape[0];
+        for (int64_t i = 0; i < n.count; i++) {
+            snprintf(column.name, sizeof column.name, "%s", name_at(&n, i));
+            column.values.position = i;
+            km_add_column(table, &column, error);
+        }
+    }
+    free(n.texts);
+    H5Tclose(type);
+    H5Dclose(dataset);
+    return true;
+}
+
+bool km_find_frame(hid_t group, km_table *table, km_error *error)
+{
+    if (!is_text(group, "pandas_type", "frame"))
+        return false;
+    names order = {0};
+    table->n_rows = -1;
+    for (int b = 0; add_block(group, table, b, error) && error->code == KM_OK; b++)
+        ;
+    order.texts = km_h5_read_texts(group, "axis0", &order.count, &order.size, error);
+    if (order.texts != NULL)
+        put_in_order(table, &order);
+    free(order.texts);
+    return true;
+}
+
+/* ---- table -------------------------------------------------------------------------------------
+ */
+
+/* The texts in a pickle: what follows a V up to the end of the line, where an opcode can be: after
+ * another one, or a line. */
+static names read_pickle(hid_t object, const char *attribute, km_error *error)
+{
+    names n = {.size = KM_NAME_SIZE};
+    char name[KM_NAME_SIZE];
+    char *pickle = km_h5_read_long_text(object, attribute, error);
+    for (const char *at = pickle; at != NULL && *at != '\0' && error->code == KM_OK;) {
+        const size_t length = strcspn(at, "\n");
+        if (*at == 'V') {
+            memset(name, 0, sizeof name);
+            snprintf(name, sizeof name, "%.*s", (int)length - 1, at + 1);
+            n.texts = km_append(n.texts, &n.count, sizeof name, name, error);
+        }
+        /* Marks, tuples and appends stand alone; what has an argument takes the line. */
+        at += strchr("(at", *at) != NULL ? 1 : length + (at[length] == '\n');
+    }
+    free(pickle);
+    return n;
+}
+
+/* Replaces an array column by as many columns as it has values, with these names. */
+static void split_column(km_table *table, int64_t i, const names *n, km_error *error)
+{
+    const km_column whole = table->columns[i];
+    for (int64_t v = 0; v < n->count; v++) {
+        km_column column = whole;
+        snprintf(column.name, sizeof column.name, "%s", name_at(n, v));
+        column.values.position = v;
+        column.values.length = 1;
+        if (v == 0)
+            table->columns[i] = column;
+        else
+            km_add_column(table, &column, error);
+    }
+}
+
+void km_name_frame(hid_t group, hid_t dataset, km_table *table, km_error *error)
+{
+    if (!is_text(group, "pandas_type", "frame_table"))
+        return;
+    const int64_t n_columns = table->n_columns;
+    for (int64_t i = 0; i < n_columns && error->code == KM_OK; i++) {
+        char attribute[KM_NAME_SIZE + 8];
+        snprintf(attribute, sizeof attribute, "%s_kind", table->columns[i].name);
+        names n = read_pickle(dataset, attribute, error);
+        if (n.count > 0 && n.count == table->columns[i].values.length)
+            split_column(table, i, &n, error);
+        free(n.texts);
+    }
+    const names order = read_pickle(group, "non_index_axes", error);
+    put_in_order(table, &order);
+    free(order.texts);
+}

@@ -1,0 +1,113 @@
+/* Labelling the rows of a catalogue with the centers of a fit. */
+#include "skymeans/command.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+km_code km_read_model(km_story *s)
+{
+    if (km_model_read(&s->model, s->options.model, s->comm, &s->error) == KM_OK)
+        s->options.clusters = s->model.n_clusters;
+    return s->error.code;
+}
+
+static const char *name_of_feature(const km_story *s, int64_t j)
+{
+    return s->model.names + (size_t)j * KM_NAME_SIZE;
+}
+
+/* Are the features of the fit columns of an array, which have numbers? */
+static bool has_numbers_for_names(const km_story *s)
+{
+    for (int64_t j = 0; j < s->model.n_features; j++)
+        if (name_of_feature(s, j)[strspn(name_of_feature(s, j), "0123456789")] != '\0')
+            return false;
+    return true;
+}
+
+static void warn_of_units(const km_story *s)
+{
+    for (int64_t j = 0; j < s->model.n_features; j++) {
+        const char *fitted = s->model.units + (size_t)j * KM_UNITS_SIZE;
+        const char *now = s->catalogue.columns[j].units;
+        if (fitted[0] != '\0' && now[0] != '\0' && strcmp(fitted, now) != 0)
+            km_warn(&s->log,
+                    "other units (%s, column %s): %s, and %s in the fit; values are taken as they "
+                    "are",
+                    s->catalogue.path, s->catalogue.names[j], now, fitted);
+    }
+}
+
+/* The columns are called what they are called in the fit, also those of an array, where they are
+ * taken in their order. */
+static km_code take_names(km_story *s)
+{
+    if (s->catalogue.n_features != s->model.n_features)
+        return km_fail(&s->error, KM_DATA,
+                       "wrong number of features (%s, %s): the array has %lld columns, and the fit "
+                       "%lld features; choose another dataset with -d",
+                       s->catalogue.path, s->catalogue.table, (long long)s->catalogue.n_features,
+                       (long long)s->model.n_features);
+    if (s->catalogue.is_array && !has_numbers_for_names(s))
+        km_warn(&s->log,
+                "no names (%s, %s): the columns of the array are taken for the features of the fit "
+                "in their order",
+                s->catalogue.path, s->catalogue.table);
+    for (int64_t j = 0; j < s->model.n_features; j++)
+        s->catalogue.names[j] = name_of_feature(s, j);
+    warn_of_units(s);
+    return KM_OK;
+}
+
+km_code km_open_other_catalogue(km_story *s)
+{
+    const int64_t d = s->model.n_features;
+    const double start = km_now();
+    const char **names = km_allocate(d, sizeof *names, "names of the features", &s->error);
+    for (int64_t j = 0; j < d && names != NULL; j++)
+        names[j] = name_of_feature(s, j);
+    s->columns = names != NULL ? km_names_text(names, d, &s->error) : NULL;
+    free(names);
+    if (km_agree(s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    km_catalogue_name name = km_catalogue_of_options(&s->options);
+    name.columns = s->columns;
+    name.is_array_by_order = !has_numbers_for_names(s);
+    name.precision = &s->model.precision;
+    if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK)
+        take_names(s);
+    s->plan.kernel = km_kernel_choose("auto", km_kernels_of_all_ranks(s->comm));
+    km_timer_add(&s->timers, KM_PHASE_OPEN, start);
+    return s->error.code;
+}
+
+static void count_sizes(km_story *s)
+{
+    for (int64_t i = 0; i < s->samples.n_samples; i++)
+        s->fit.sizes[s->fit.labels[i]]++;
+    km_sum_int64(s->comm, s->fit.sizes, s->model.n_clusters);
+}
+
+km_code km_label_rows(km_story *s)
+{
+    const int64_t k = s->model.n_clusters, d = s->model.n_features;
+    const double start = km_now();
+    s->record.features_hash = km_hash_samples(&s->samples, s->comm);
+    s->record.transform = &s->model.transform;
+    km_transform_samples(&s->model.transform, &s->samples);
+    double *rounded = km_allocate(k * d, sizeof *rounded, "centers", &s->error);
+    s->fit.centers = km_allocate(k * d, sizeof *s->fit.centers, "centers", &s->error);
+    s->fit.sizes = km_allocate_zeroed(k, sizeof *s->fit.sizes, "sizes of the clusters", &s->error);
+    s->fit.labels =
+        km_allocate(s->samples.n_samples, sizeof *s->fit.labels, "labels", &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK) {
+        memcpy(s->fit.centers, s->model.centers, (size_t)(k * d) * sizeof *s->fit.centers);
+        km_round_to_precision(s->samples.precision, s->fit.centers, k * d, rounded);
+        km_label_samples(&s->samples, s->plan.kernel, rounded, k, s->fit.labels);
+        count_sizes(s);
+    }
+    free(rounded);
+    km_timer_add(&s->timers, KM_PHASE_ASSIGN, start);
+    return s->error.code;
+}

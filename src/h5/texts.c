@@ -1,0 +1,113 @@
+/* Texts of any number and length, whose types are up to whoever wrote the file. */
+#include "skymeans/h5.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *km_h5_read_long_text(hid_t object, const char *name, km_error *error)
+{
+    if (H5Aexists(object, name) <= 0)
+        return NULL;
+    const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    if (attribute < 0)
+        return NULL;
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    char *text = NULL, *read = NULL;
+    if (H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1) {
+        if (H5Tis_variable_str(type) <= 0) {
+            text = km_allocate_zeroed((int64_t)H5Tget_size(type) + 1, 1, "attribute", error);
+            if (text != NULL && H5Aread(attribute, type, text) < 0)
+                text[0] = '\0';
+        } else if (H5Aread(attribute, type, &read) >= 0 && read != NULL) {
+            text = km_copy_text(read, "attribute", error);
+            H5free_memory(read);
+        }
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return text;
+}
+
+/* Elements of a dataset as texts that end with a zero byte. */
+static char *read_fixed(hid_t dataset, hid_t type, int64_t count, size_t size, km_error *error)
+{
+    char *texts = km_allocate_zeroed(count, size + 1, "texts", error);
+    const hid_t wanted = H5Tcopy(type);
+    H5Tset_size(wanted, size + 1);
+    H5Tset_strpad(wanted, H5T_STR_NULLTERM);
+    if (texts != NULL && H5Dread(dataset, wanted, H5S_ALL, H5S_ALL, H5P_DEFAULT, texts) < 0) {
+        free(texts);
+        texts = NULL;
+    }
+    H5Tclose(wanted);
+    return texts;
+}
+
+/* Whole numbers, as texts. */
+static char *read_numbers(hid_t dataset, int64_t count, size_t size, km_error *error)
+{
+    char *texts = km_allocate_zeroed(count, size, "texts", error);
+    int64_t *numbers = km_allocate(count, sizeof *numbers, "texts", error);
+    bool is_read = error->code == KM_OK &&
+                   H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers) >= 0;
+    for (int64_t i = 0; i < count && is_read; i++)
+        snprintf(texts + (size_t)i * size, size, "%lld", (long long)numbers[i]);
+    free(numbers);
+    if (!is_read) {
+        free(texts);
+        texts = NULL;
+    }
+    return texts;
+}
+
+char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *size,
+                       km_error *error)
+{
+    enum { MOST = 1 << 20, NUMBER_SIZE = 24 };
+    char *texts = NULL;
+    *count = 0;
+    const hid_t dataset = H5Dopen2(parent, name, H5P_DEFAULT);
+    if (dataset < 0)
+        return NULL;
+    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
+    const H5T_class_t class = H5Tget_class(type);
+    const int64_t n = H5Sget_simple_extent_npoints(space);
+    if (n > 0 && n <= MOST && class == H5T_STRING && H5Tis_variable_str(type) <= 0) {
+        texts = read_fixed(dataset, type, n, H5Tget_size(type), error);
+        *size = H5Tget_size(type) + 1;
+    } else if (n > 0 && n <= MOST && class == H5T_INTEGER) {
+        texts = read_numbers(dataset, n, NUMBER_SIZE, error);
+        *size = NUMBER_SIZE;
+    }
+    *count = texts != NULL ? n : 0;
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Dclose(dataset);
+    return texts;
+}
+
+bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t size, char *texts)
+{
+    if (H5Aexists(object, name) <= 0)
+        return false;
+    const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    if (attribute < 0)
+        return false;
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    char **read = NULL;
+    bool is_read = H5Tis_variable_str(type) > 0 && H5Sget_simple_extent_npoints(space) == count;
+    if (is_read)
+        read = calloc((size_t)count, sizeof *read);
+    is_read = read != NULL && H5Aread(attribute, type, read) >= 0;
+    for (int64_t i = 0; i < count && is_read; i++)
+        snprintf(texts + (size_t)i * size, size, "%s", read[i] != NULL ? read[i] : "");
+    if (is_read)
+        H5Dvlen_reclaim(type, space, H5P_DEFAULT, read);
+    free(read);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return is_read;
+}
