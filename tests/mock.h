@@ -157,7 +157,17 @@ static inline void mock_weigh(mock *data)
         data->weights[i] = floor(5 * mock_uniform(19, (uint64_t)i));
 }
 
+/* One file in a km_catalogue_name. */
+#define MOCK_PATH(path) .paths = (const char *const[]){path}, .n_paths = 1
+
 /* ---- samples -------------------------------------------------------------------------------- */
+
+/* Feature j of rows of d values beside each other. */
+static inline km_values mock_values(const void *rows, km_precision precision, int64_t j, int64_t d)
+{
+    const int64_t size = (int64_t)km_precision_size(precision);
+    return (km_values){(const char *)rows + j * size, d * size};
+}
 
 /* Appends a slab of the data in odd pieces. */
 static inline void mock_append(km_samples *samples, const mock *data)
@@ -168,7 +178,7 @@ static inline void mock_append(km_samples *samples, const mock *data)
     char *rounded = mock_memory(PIECE * d, sizeof(double));
     km_values *features = mock_memory(d, sizeof *features);
     for (int64_t j = 0; j < d; j++)
-        features[j] = (km_values){rounded + (size_t)j * km_precision_size(samples->precision), d};
+        features[j] = mock_values(rounded, samples->precision, j, d);
     for (int64_t done = 0; done < slab.count; done += PIECE) {
         const int64_t row = slab.first + done;
         const int64_t count = slab.count - done < PIECE ? slab.count - done : PIECE;

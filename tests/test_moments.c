@@ -17,7 +17,7 @@ static km_samples make_samples(const mock *data, km_precision precision, bool ha
     for (int64_t i = 0; i < data->n; i++)
         weights[i] = 1;
     for (int64_t j = 0; j < d; j++)
-        features[j] = (km_values){(char *)rounded + (size_t)j * km_precision_size(precision), d};
+        features[j] = mock_values(rounded, precision, j, d);
     ck_assert(km_samples_create(&samples, precision, d, has_weights, (km_rows){0, data->n},
                                 &error) == KM_OK);
     km_samples_append(&samples, data->n, features, has_weights ? weights : NULL, data->is_missing);

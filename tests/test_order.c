@@ -228,7 +228,7 @@ static km_samples append_pieces(const mock *data, const double *columns, int64_t
                                 &error) == KM_OK);
     for (int64_t done = 0; done < data->n; done += piece) {
         for (int64_t j = 0; j < data->d; j++)
-            features[j] = (km_values){columns + j * data->n + done, 1};
+            features[j] = (km_values){columns + j * data->n + done, sizeof *columns};
         km_samples_append(&samples, data->n - done < piece ? data->n - done : piece, features,
                           data->weights + done, data->is_missing + done);
     }

@@ -19,8 +19,9 @@ static parsed parse(const char *line)
 {
     static char copy[1024];
     static char empty[] = "";
-    char *argv[64] = {NULL};
+    static char *argv[64]; /* options point into it */
     int argc = 0;
+    memset(argv, 0, sizeof argv);
     snprintf(copy, sizeof copy, "%s", line);
     for (char *next, *word = strtok_r(copy, " ", &next); word != NULL;
          word = strtok_r(NULL, " ", &next))
@@ -53,7 +54,7 @@ START_TEST(defaults_are_the_documented_ones)
     const km_options *o = &p.options;
     ck_assert_int_eq(p.code, KM_OK);
     ck_assert_int_eq(p.action, KM_ACTION_FIT);
-    ck_assert_str_eq(o->catalogue, "in.h5");
+    ck_assert_str_eq(o->catalogues[0], "in.h5");
     ck_assert_str_eq(o->output, "out.h5");
     ck_assert_int_eq(o->clusters, 8);
     ck_assert_ptr_null(o->dataset);
@@ -84,7 +85,7 @@ START_TEST(every_option_is_understood)
     const km_options *o = &p.options;
     ck_assert_msg(p.code == KM_OK, "%s", p.error.text);
     ck_assert_int_eq(o->clusters, 12);
-    ck_assert_str_eq(o->catalogue, "c.h5");
+    ck_assert_str_eq(o->catalogues[0], "c.h5");
     ck_assert_str_eq(o->output, "r.h5");
     ck_assert_str_eq(o->dataset, "/t");
     ck_assert_str_eq(o->columns, "a,b");
@@ -117,7 +118,7 @@ START_TEST(options_have_short_and_joined_forms)
     ck_assert_int_eq(equals.options.clusters, 6);
     ck_assert_int_eq(equals.options.scale, KM_SCALE_STANDARD);
     const parsed dashes = parse("skymeans fit -k 5 -o out.h5 -- -in.h5");
-    ck_assert_str_eq(dashes.options.catalogue, "-in.h5");
+    ck_assert_str_eq(dashes.options.catalogues[0], "-in.h5");
     ck_assert_int_eq(parse_fit("--seeding-rows all").options.seeding_rows, INT64_MAX);
     ck_assert_int_eq(parse_fit("--max-iterations 9223372036854775807").code, KM_OK);
     ck_assert_int_eq(parse_fit("-k 2147483647").options.clusters, INT32_MAX);
@@ -247,14 +248,46 @@ START_TEST(incomplete_lines_are_refused)
         {"skymeans fit in.h5", "-k"},
         {"skymeans fit in.h5 -k 3", "-o"},
         {"skymeans fit -k 3 -o out.h5", "catalogue"},
-        {"skymeans fit in.h5 in2.h5 -k 3 -o out.h5", "in2.h5"},
         {"skymeans fit in.h5 -k 3 -o out.h5 --quiet --verbose", "--quiet --verbose"},
-        {"skymeans predict in.h5", "unknown command (predict)"},
+        {"skymeans predict", "result of a fit"},
+        {"skymeans predict result.h5", "catalogue"},
+        {"skymeans predict result.h5 in.h5", "-o"},
+        {"skymeans predict result.h5 in.h5 -o out.h5 -k 3", "-k"},
+        {"skymeans generate out.h5", "unknown command (generate)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const parsed p = parse(cases[i][0]);
         check_refused(&p, cases[i][0], cases[i][1]);
     }
+}
+END_TEST
+
+START_TEST(files_are_in_their_order_and_values_may_be_repeated)
+{
+    const parsed p = parse("skymeans fit b.h5 -k 3 a.h5 --missing-value -99 -o out.h5 "
+                           "--missing-value=x:0 --id name c.h5");
+    const km_options *o = &p.options;
+    ck_assert_int_eq(p.error.code, KM_OK);
+    ck_assert_int_eq(o->n_catalogues, 3);
+    ck_assert_str_eq(o->catalogues[0], "b.h5");
+    ck_assert_str_eq(o->catalogues[1], "a.h5");
+    ck_assert_str_eq(o->catalogues[2], "c.h5");
+    ck_assert_int_eq(o->missing_values.count, 2);
+    ck_assert_str_eq(o->missing_values.texts[0], "-99");
+    ck_assert_str_eq(o->missing_values.texts[1], "x:0");
+    ck_assert_str_eq(o->ids, "name");
+}
+END_TEST
+
+START_TEST(predict_takes_a_result_and_catalogues)
+{
+    const parsed p = parse("skymeans predict result.h5 a.h5 b.h5 -o labels.h5 --distances");
+    ck_assert_int_eq(p.error.code, KM_OK);
+    ck_assert_int_eq(p.action, KM_ACTION_PREDICT);
+    ck_assert_str_eq(p.options.model, "result.h5");
+    ck_assert_int_eq(p.options.n_catalogues, 2);
+    ck_assert_str_eq(p.options.catalogues[1], "b.h5");
+    ck_assert(p.options.distances && !p.options.overwrite);
 }
 END_TEST
 
@@ -270,6 +303,7 @@ START_TEST(help_and_version_ask_for_nothing_else)
         {"skymeans fit --help", KM_ACTION_FIT_HELP},
         {"skymeans fit -h", KM_ACTION_FIT_HELP},
         {"skymeans fit in.h5 -k 3 --help", KM_ACTION_FIT_HELP},
+        {"skymeans predict --help", KM_ACTION_PREDICT_HELP},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const parsed p = parse(cases[i].line);
@@ -414,6 +448,8 @@ Suite *make_suite(void)
         flags_take_no_value,
         abbreviations_must_at_least_be_unique,
         incomplete_lines_are_refused,
+        files_are_in_their_order_and_values_may_be_repeated,
+        predict_takes_a_result_and_catalogues,
         help_and_version_ask_for_nothing_else,
         a_bad_line_does_not_spoil_the_next,
         plans_follow_from_the_options,

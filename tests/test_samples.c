@@ -94,7 +94,7 @@ static km_samples append_columns(const mock *data, int64_t piece)
         columns[i % data->d * data->n + i / data->d] = data->values[i];
     for (int64_t done = 0; done < data->n; done += piece) {
         for (int64_t j = 0; j < data->d; j++)
-            features[j] = (km_values){columns + j * data->n + done, 1};
+            features[j] = (km_values){columns + j * data->n + done, sizeof *columns};
         km_samples_append(&samples, data->n - done < piece ? data->n - done : piece, features,
                           data->weights != NULL ? data->weights + done : NULL,
                           data->is_missing + done);

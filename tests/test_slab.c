@@ -80,13 +80,14 @@ static km_code read_samples(const written *w, const char *columns, km_missing mi
                             km_samples *samples, km_error *error)
 {
     km_catalogue catalogue;
-    int64_t bytes;
+    km_findings findings;
     *error = (km_error){0};
     *samples = (km_samples){0};
-    const km_catalogue_name name = {.path = w->path, .columns = columns};
+    const km_catalogue_name name = {MOCK_PATH(w->path), .columns = columns};
     if (km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, error) != KM_OK)
         return error->code;
-    km_catalogue_read(&catalogue, missing, MPI_COMM_WORLD, samples, &bytes, error);
+    if (km_catalogue_read(&catalogue, missing, MPI_COMM_WORLD, samples, &findings, error) == KM_OK)
+        km_findings_free(&findings);
     km_catalogue_close(&catalogue);
     return error->code;
 }
@@ -228,17 +229,19 @@ START_TEST(bytes_read_are_those_of_the_slab)
     km_catalogue catalogue;
     km_samples samples;
     km_error error = {0};
-    int64_t bytes;
-    const km_catalogue_name name = {.path = w.path, .columns = "1:4"};
+    km_findings findings;
+    const km_catalogue_name name = {MOCK_PATH(w.path), .columns = "1:4"};
     ck_assert_all(km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, &error) == KM_OK);
     ck_assert_int_eq(catalogue.n_rows, N);
     ck_assert_int_eq(catalogue.n_features, 3);
     ck_assert_str_eq(catalogue.names[2], "3");
-    ck_assert_int_gt(catalogue.file_bytes, N * D * 4);
-    ck_assert_all(km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, &samples, &bytes,
-                                    &error) == KM_OK);
-    km_sum_int64(MPI_COMM_WORLD, &bytes, 1);
-    ck_assert_int_eq(bytes, N * 3 * 4);
+    ck_assert_int_gt(catalogue.files[0].bytes, N * D * 4);
+    ck_assert_all(km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, &samples,
+                                    &findings, &error) == KM_OK);
+    km_sum_int64(MPI_COMM_WORLD, &findings.bytes_read, 1);
+    ck_assert_int_eq(findings.bytes_read, N * 3 * 4);
+    ck_assert_str_eq(findings.how, "collective");
+    km_findings_free(&findings);
     km_samples_free(&samples);
     km_catalogue_close(&catalogue);
     written_free(&w);
@@ -262,7 +265,7 @@ static km_precision precision_of(hid_t a, hid_t b)
     MPI_Barrier(MPI_COMM_WORLD);
     km_catalogue catalogue;
     km_error error = {0};
-    const km_catalogue_name name = {.path = path, .columns = "a,b"};
+    const km_catalogue_name name = {MOCK_PATH(path), .columns = "a,b"};
     ck_assert_all(km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, &error) == KM_OK);
     const km_precision precision = catalogue.precision;
     km_catalogue_close(&catalogue);
@@ -462,12 +465,12 @@ static void check_refused(const char *path, const char *table, const char *colum
     km_catalogue catalogue;
     km_error error = {0};
     const int64_t n_handles = mock_open_handles();
-    const km_catalogue_name name = {.path = path, .table = table, .columns = columns};
+    const km_catalogue_name name = {MOCK_PATH(path), .table = table, .columns = columns};
     km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, &error);
     ck_assert_fails(error, code, word);
     ck_assert_all(is_agreed(&error));
     ck_assert_int_eq(mock_open_handles(), n_handles);
-    ck_assert_all(catalogue.features == NULL && catalogue.file < 0);
+    ck_assert_all(catalogue.columns == NULL && catalogue.shared == NULL);
 }
 
 START_TEST(catalogues_that_do_not_open_are_refused_on_all_ranks)

@@ -52,7 +52,7 @@ static km_samples make_samples(const mock *data, const variant *v)
     km_values *features = mock_memory(d, sizeof *features);
     km_round_to_precision(v->precision, data->values, data->n * d, rounded);
     for (int64_t j = 0; j < d; j++)
-        features[j] = (km_values){(char *)rounded + (size_t)j * km_precision_size(v->precision), d};
+        features[j] = mock_values(rounded, v->precision, j, d);
     ck_assert(km_samples_create(&samples, v->precision, d, v->has_weights, (km_rows){0, data->n},
                                 &error) == KM_OK);
     km_samples_append(&samples, data->n, features, v->has_weights ? weights : NULL,

@@ -50,11 +50,13 @@ static mock make_data(void)
 static km_code read_file(const km_catalogue_name *name, km_samples *samples, km_error *error)
 {
     km_catalogue catalogue;
-    int64_t bytes;
+    km_findings findings;
     *error = (km_error){0};
     *samples = (km_samples){0};
     if (km_catalogue_open(&catalogue, name, MPI_COMM_WORLD, error) == KM_OK) {
-        km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, samples, &bytes, error);
+        if (km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, samples, &findings,
+                              error) == KM_OK)
+            km_findings_free(&findings);
         km_catalogue_close(&catalogue);
     }
     return error->code;
@@ -103,8 +105,8 @@ START_TEST(weights_of_any_type_are_no_features)
     mock data = make_data();
     for (int i = 0; i < 4; i++) {
         const mock_folder folder = mock_folder_create();
-        const km_catalogue_name name = {.path = mock_path(&folder, "a.h5"), .weights = "c1"};
-        write_file(name.path, &data, false, types[i]);
+        const km_catalogue_name name = {MOCK_PATH(mock_path(&folder, "a.h5")), .weights = "c1"};
+        write_file(name.paths[0], &data, false, types[i]);
         check_read(&name, &data, columns, 3);
         mock_folder_remove(&folder);
     }
@@ -117,8 +119,8 @@ START_TEST(weights_may_be_a_column_of_the_array)
     const int others[] = {0, 2, 3}, chosen[] = {3, 0};
     const mock_folder folder = mock_folder_create();
     mock data = make_data();
-    km_catalogue_name name = {.path = mock_path(&folder, "a.h5"), .weights = "1"};
-    write_file(name.path, &data, true, H5T_IEEE_F32LE);
+    km_catalogue_name name = {MOCK_PATH(mock_path(&folder, "a.h5")), .weights = "1"};
+    write_file(name.paths[0], &data, true, H5T_IEEE_F32LE);
     check_read(&name, &data, others, 3);
     name.columns = "3,0";
     check_read(&name, &data, chosen, 2);
@@ -132,9 +134,8 @@ START_TEST(weights_may_be_named_as_a_feature)
     const int columns[] = {1, 2};
     const mock_folder folder = mock_folder_create();
     mock data = make_data();
-    const km_catalogue_name name = {
-        .path = mock_path(&folder, "a.h5"), .columns = "c1,c2", .weights = "c1"};
-    write_file(name.path, &data, false, H5T_IEEE_F32LE);
+    const km_catalogue_name name = {MOCK_PATH(mock_path(&folder, "a.h5")), .columns = "c1,c2", .weights = "c1"};
+    write_file(name.paths[0], &data, false, H5T_IEEE_F32LE);
     check_read(&name, &data, columns, 2);
     mock_free(&data);
     mock_folder_remove(&folder);
@@ -153,8 +154,8 @@ START_TEST(weights_of_missing_rows_do_not_matter)
             data.values[D * i + 2] = NAN;
             data.values[D * i + 1] = i % 3 == 0 ? -1 : NAN;
         }
-    const km_catalogue_name name = {.path = mock_path(&folder, "a.h5"), .weights = "c1"};
-    write_file(name.path, &data, false, H5T_IEEE_F64LE);
+    const km_catalogue_name name = {MOCK_PATH(mock_path(&folder, "a.h5")), .weights = "c1"};
+    write_file(name.paths[0], &data, false, H5T_IEEE_F64LE);
     check_read(&name, &data, columns, 3);
     mock_free(&data);
     mock_folder_remove(&folder);
@@ -168,13 +169,13 @@ START_TEST(bad_weights_are_refused_on_all_ranks)
     const double bad[] = {-1, -1e-300, NAN, INFINITY};
     for (int i = 0; i < 4; i++) {
         const mock_folder folder = mock_folder_create();
-        const km_catalogue_name name = {.path = mock_path(&folder, "a.h5"), .weights = "c1"};
+        const km_catalogue_name name = {MOCK_PATH(mock_path(&folder, "a.h5")), .weights = "c1"};
         mock data = make_data();
         km_samples samples;
         km_error error;
         data.values[D * 321 + 1] = bad[i];
         data.values[D * (N - 1) + 1] = -7; /* not the first, maybe of another rank */
-        write_file(name.path, &data, false, H5T_IEEE_F64LE);
+        write_file(name.paths[0], &data, false, H5T_IEEE_F64LE);
         read_file(&name, &samples, &error);
         ck_assert_fails(error, KM_DATA, "row 321, column c1");
         ck_assert_all(samples.values == NULL && samples.weights == NULL);
@@ -200,8 +201,8 @@ START_TEST(columns_that_can_not_be_weights_are_refused)
 {
     const mock_folder folder = mock_folder_create();
     mock data = make_data();
-    const km_catalogue_name name = {.path = mock_path(&folder, "a.h5")};
-    write_file(name.path, &data, false, H5T_IEEE_F64LE);
+    const km_catalogue_name name = {MOCK_PATH(mock_path(&folder, "a.h5"))};
+    write_file(name.paths[0], &data, false, H5T_IEEE_F64LE);
     check_refused(name, "weight", KM_DATA, "weight");
     check_refused(name, "c1,c2", KM_USAGE, "one column");
     mock_free(&data);
@@ -212,10 +213,10 @@ END_TEST
 START_TEST(the_only_column_is_no_weight)
 {
     const mock_folder folder = mock_folder_create();
-    const km_catalogue_name name = {.path = mock_path(&folder, "a.h5")};
+    const km_catalogue_name name = {MOCK_PATH(mock_path(&folder, "a.h5"))};
     const hsize_t length = 7;
     if (km_comm_rank(MPI_COMM_WORLD) == 0) {
-        const hid_t file = mock_create_file(name.path);
+        const hid_t file = mock_create_file(name.paths[0]);
         mock_write_zeros(file, "/t/w", H5T_IEEE_F64LE, 1, &length);
         H5Fclose(file);
     }

@@ -163,7 +163,7 @@ typedef struct km_findings {
     int64_t bytes_read;   /* what this rank asked the files for */
     int64_t *n_missing;   /* [n_features], rows of the catalogue that miss the feature */
     km_ids ids;           /* of all rows of this rank's slab */
-    char how[128];        /* the catalogue was read: "collective", "independent (why)", ... */
+    char how[192];        /* the catalogue was read: "collective", "independent for ...", ... */
 } km_findings;
 
 /* Reads this rank's slab in bounded pieces. Afterwards samples holds the rows without missing

@@ -380,7 +380,8 @@ static void read_sources(struct reader *r, km_rows rows, km_error *error)
         km_h5_read_rows(&source->array, rows, source->first_column, source->n_columns,
                         source->type, r->buffers[s], &why);
         if (r->catalogue->is_together && !km_h5_was_collective(&source->array, cause, sizeof cause))
-            snprintf(r->findings->how, sizeof r->findings->how, "independent (%s)", cause);
+            snprintf(r->findings->how, sizeof r->findings->how, "independent for %.64s (%s)",
+                     source->dataset, cause);
         if (why.code == KM_OK && source->is_converted)
             km_h5_convert(source->type, precision, count, r->buffers[s], &why);
         if (why.code != KM_OK)
