@@ -106,7 +106,7 @@ class InfoTables(InfoTest):
                 "    bigu8 +uint64 big-endian +contiguous",
                 "    chunked +float64 +chunks of 100 rows",
                 "    packed +float64 +chunks of 50 rows, compressed",
-                "    text +no number, 32 +contiguous")
+                "    text +text of 4 bytes +contiguous")
         self.assertEqual(len(out.splitlines()), 2 + 1 + 17 + 1 + 1)
         floats = ["bigf4", "bigf8", "chunked", "f4", "f8", "packed"]
         self.check_commands("in.h5", floats)
@@ -516,6 +516,10 @@ def is_text(value):
     return isinstance(value, str) and value != ""
 
 
+def is_counts(value):
+    return isinstance(value, dict) and all(is_count(count) for count in value.values())
+
+
 SPREAD = {"min": is_real, "mean": is_real, "max": is_real}
 PHASES = ["open", "read", "order", "seed", "assign", "reduce", "update", "write"]
 SCHEMA = {
@@ -523,7 +527,7 @@ SCHEMA = {
     "command": is_text,
     "plan": {"ranks": is_count, "threads": is_count, "algorithm": METHODS, "kernel": KERNELS,
              "seeding": is_text, "precision": ("float32", "float64"), "rows": is_count,
-             "features": is_count, "clusters": is_count},
+             "features": is_count, "files": 1, "clusters": is_count, "reading": "collective"},
     "phases": {name: SPREAD for name in PHASES},
     "bytes_read": is_count,
     "iterations": [{"iteration": is_count, "inertia": is_real, "shift": is_real,
@@ -531,7 +535,8 @@ SCHEMA = {
     "memory_peak_bytes": is_count,
     "result": {"file": is_text, "inertia": is_real, "n_iterations": is_count,
                "converged": (False, True), "stop_reason": is_text, "n_rows": is_count,
-               "n_used": is_count, "n_missing": is_count, "checksum": is_text},
+               "n_used": is_count, "n_missing": is_count, "missing": is_counts,
+               "checksum": is_text},
 }
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from program import BINARY, ROOT, ProgramTest, Run, blobs, run, run_all, write_array, write_columns
 
+NAMES = np.array([f"star {i}" for i in range(100)], object)
 FAULTS = os.path.join(os.path.dirname(BINARY), "faults", "skymeans")
 TEXTS = os.path.join(os.path.dirname(BINARY), "messages.txt")
 LONG = "x/" * 2100
@@ -30,6 +31,10 @@ def fit_of(catalogue, *options):
 
 def fit(*options):
     return fit_of("in.h5", *options)
+
+
+def predict(catalogue, *options, model="fit.h5"):
+    return "predict", model, catalogue, "-o", "out.h5", "--overwrite", *options
 
 
 def save(checkpoint, *options):
@@ -46,7 +51,12 @@ ROWS = [
     (2, "missing argument: the catalogue", "fit", "-k", "3"),
     (2, "missing argument: the number of clusters", "fit", "in.h5"),
     (2, "missing argument: the result file", "fit", "in.h5", "-k", "3"),
-    (2, "too many arguments (more.h5)", *fit("more.h5")),
+    (2, "missing argument: the result of a fit", "predict"),
+    (2, "missing argument: the catalogue", "predict", "fit.h5"),
+    (2, "missing argument: the file of the labels", "predict", "fit.h5", "in.h5"),
+    (2, "unknown option (--scale)", *predict("in.h5", "--scale", "none")),
+    (2, "too many values (--missing-value 64)",
+     *fit(*[word for i in range(65) for word in ("--missing-value", str(i))])),
     (2, "unknown option (-x)", *fit("-x")),
     (2, "unknown option (--sclae)", *fit("--sclae", "none")),
     (2, "unknown option (--seedings=random)", *fit("--seedings=random")),
@@ -69,7 +79,10 @@ ROWS = [
     (2, "contradiction (--quiet --verbose)", *fit("--quiet", "--verbose")),
     (2, "contradiction (--ranks)", *fit("--ranks", "4")),
     (2, "empty name in the list of columns", *fit("-c", "0,,1")),
+    (2, "bad value (--missing-value few)", *fit("--missing-value", "few")),
+    (2, "bad value (--missing-value 7:-99)", *fit("--missing-value", "7:-99")),
     # outputs
+    (2, "output exists (fit.h5)", "predict", "fit.h5", "in.h5", "-o", "fit.h5", "--overwrite"),
     (2, "output exists (in.h5)", *fit("-o", "in.h5")),
     (2, "output exists (in.h5)", *fit("--metrics", "in.h5")),
     (2, "output exists (old.h5)", "fit", "in.h5", "-k", "3", "-o", "old.h5"),
@@ -120,8 +133,21 @@ ROWS = [
     (3, "more clusters than usable rows (nan.h5, /points)",
      *fit_of("nan.h5", "-c", "0", "-k", "99")),
     (3, "values out of range (column 1)", *fit_of("far.h5")),
-    (3, "masked column (masked.h5, /table/columns, column a)",
-     "fit", "masked.h5", "-k", "3", "-o", "out.h5"),
+    (3, "not a table (masked.h5, dataset /table/columns)", *fit_of("masked.h5")),
+    (3, "not a table (uneven.h5, dataset /t)", *fit_of("uneven.h5")),
+    # several files, ids, other rows
+    (4, "can't open the file (none.h5)", *fit("none.h5")),
+    (3, "different columns (three.h5, /points)", *fit("three.h5")),
+    (3, "no such column (three.h5, /points, column 7)", *fit_of("wide2.h5", "three.h5", "-c", "7")),
+    (3, "too long a name (long.h5, /table/columns, column ", *fit_of("long.h5")),
+    (3, "no such column (in.h5, /points, column name)", *fit("--id", "name")),
+    (2, "bad value (--id 0:2)", *fit("--id", "0:2")),
+    (3, "ids of different types (ids2.h5)",
+     *fit_of("ids.h5", "ids2.h5", "-c", "n", "--id", "id")),
+    (3, "not a result of a fit (in.h5)", *predict("in.h5", model="in.h5")),
+    (3, "no such column (table.h5, /table/columns, column x)",
+     *predict("table.h5", model="named.h5")),
+    (3, "wrong number of features (three.h5, /points)", *predict("three.h5", model="named.h5")),
     # weights
     (2, "bad value (--weights 0:2)", *fit("--weights", "0:2")),
     (3, "no such column (in.h5, /points, column 2)", *fit("--weights", "2")),
@@ -156,6 +182,8 @@ ROWS = [
     (3, "damaged checkpoint (text.h5)", *fit("--checkpoint", "text.h5")),
     (4, "can't write the file (x/x/x", *fit("--checkpoint", LONG)),
     # warnings
+    (0, "no names (in.h5, /points)", *predict("in.h5", model="named.h5")),
+    (0, "other units (parsecs.h5, column x)", *predict("parsecs.h5", model="named.h5")),
     (0, "not converged (out.h5)", *fit("--max-iterations", "1")),
     (0, "empty clusters (out.h5)", *fit_of("same.h5")),
     (0, "stopped early (out.h5)", *fit("--max-hours", "1e-9")),
@@ -169,6 +197,9 @@ FAULT_ROWS = [
     (4, "can't give the file its final name (out.h5)", "name the output", *fit()),
     (4, "can't write the result (out.h5)", "write the contents", *fit()),
     (4, "can't write the result (out.h5, labels, rows 0 to 99, rank 0)", "write rows", *fit()),
+    (4, "can't write the result (out.h5, ids)", "reserve ids", *fit_of("ids.h5", "--id", "name")),
+    (4, "can't write the result (out.h5, ids)", "compare ids", *fit_of("ids.h5", "--id", "name")),
+    (3, "not a result of a fit (fit.h5)", "read the model", *predict("in.h5")),
     (4, "can't write the metrics (m.json)", "write the metrics", *fit("--metrics", "m.json")),
     (4, "can't write the metrics (m.json)", "read the metrics back", *fit("--metrics", "m.json")),
     (4, "can't write the checkpoint (state)", "write the checkpoint", *save("state")),
@@ -194,6 +225,9 @@ UNPROVOKED = {
     "verification FAILED (%s): checksum": "takes an error of the program; test_result.c has it",
     "damaged HDF5 file: its root group":
         "a file without a root group is not opened in the first place",
+    "out of memory (ids": "the same; test_faults_program.py has it",
+    "ids of an unknown type": "takes a type that HDF5 can't describe in 512 bytes",
+    "file changed while it was read": "takes a change on the way; test_layouts_program.py has it",
     "too many rows to gather": "takes 2^31 rows drawn for the seeding",
     "can't make the file durable": "takes a folder that can be written but not synced",
     "verification FAILED (%s): %s": "takes an error of the program; test_result.c has it",
@@ -210,7 +244,9 @@ WITHOUT_TRY = {
     "missing value (%s): see": SAYS_WHAT,
     "bad value (--%s %s): it takes": SAYS_WHAT,
     "bad value (%s): the option takes none": SAYS_WHAT,
-    "bad value (--weights %s): it takes one": SAYS_WHAT,
+    "bad value (%s %s): it takes one": SAYS_WHAT,
+    "too many values (--%s %s)": SAYS_WHAT,
+    "bad value (--missing-value %s): it takes": SAYS_WHAT,
     "contradiction (--quiet": SAYS_WHAT,
     "empty name in the list": SAYS_WHAT,
     "too many arguments (%s): info": SAYS_WHAT,
@@ -260,6 +296,7 @@ class Messages(ProgramTest):
     def setUp(self):
         super().setUp()
         self.write_catalogues()
+        self.write_models()
         self.write_damaged()
         self.write_first_centers()
         self.write_checkpoints()
@@ -278,8 +315,16 @@ class Messages(ProgramTest):
             write_array("many.h5", values[:3], name=f"table-number-{i:02d}")
         write_columns("table.h5", {"bp_rp": values[:, 0], "name": np.full(100, b"text")})
         write_columns("masked.h5", {"a": values[:, 0]})
-        write_array("masked.h5", np.zeros(100, bool), name="table/columns/a/mask")
+        write_array("masked.h5", np.zeros(99, bool), name="table/columns/a/mask")
         write_columns("int.h5", {"n": np.arange(100)})
+        write_columns("ids2.h5", {"n": np.arange(100.0), "id": np.arange(100.0)})
+        write_columns("ids.h5", {"n": np.arange(100.0), "id": np.arange(100), "name": NAMES})
+        write_columns("long.h5", {"n": values[:, 0], "x" * 126: values})
+        write_array("uneven.h5", values[:, 0], name="t/a")
+        write_array("uneven.h5", values[1:, 0], name="t/b")
+        write_array("three.h5", np.ones((10, 3)))
+        write_array("wide2.h5", np.ones((10, 8)))
+        write_columns("parsecs.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "pc"})
         write_array("same.h5", np.ones((100, 2)))
         write_array("n" * 220, values)
         write_array("none-in.h5", np.zeros((0, 2)))
@@ -298,6 +343,13 @@ class Messages(ProgramTest):
             weights[name] = np.zeros(100)
             weights[name][row] = weight
         write_columns("weights.h5", weights)
+
+    @staticmethod
+    def write_models():
+        values = blobs(100, 2)
+        write_columns("named-in.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "mag"})
+        for catalogue, model in (("in.h5", "fit.h5"), ("named-in.h5", "named.h5")):
+            run("fit", catalogue, "-k", "3", "-o", model)
 
     @staticmethod
     def write_damaged():

@@ -27,8 +27,7 @@ static void choose_value(struct choice *choice, const km_column *whole, int64_t 
                           (long long)position);
     if (length >= (int)sizeof column.name) {
         km_fail(choice->error, KM_DATA,
-                "column with too long a name (%s, %s, column %s): %d characters are the most; "
-                "rename it",
+                "too long a name (%s, %s, column %s): columns have at most %d characters; rename it",
                 choice->file, choice->table->path, whole->name, KM_NAME_SIZE - 1);
         return;
     }
@@ -100,12 +99,12 @@ static const km_column *find_column(const km_table *table, const char *name)
     return NULL;
 }
 
-/* The column whose name this is, or, of flux[2], that of `flux`, with the number in *position; it
- * is -1 for all values of a column. NULL if there is none. */
+/* The column whose name this is, or, of flux[2] and {b-v}[2], the one of that name, with the number
+ * in *position; it is -1 for all values of a column. NULL if there is none. */
 static const km_column *find_values(const km_table *table, char *name, int64_t *position)
 {
     *position = -1;
-    const km_column *column = find_column(table, without_braces(name));
+    const km_column *column = find_column(table, name);
     char *bracket = strrchr(name, '[');
     if (column != NULL || bracket == NULL || name[strlen(name) - 1] != ']')
         return column;

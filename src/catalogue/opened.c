@@ -167,8 +167,8 @@ static hid_t type_to_read(const km_opened_file *opened, int64_t source, const km
 static km_code has_changed(const km_opened_file *opened, const char *what, km_error *error)
 {
     return km_fail(error, KM_DATA,
-                   "file changed while it was read (%s, %s): it is not what it was at first; run "
-                   "again when nothing writes to it",
+                   "file changed while it was read (%s, %s): its columns are not what they were at "
+                   "first; run again when nothing writes to it",
                    opened->path, what);
 }
 

@@ -34,7 +34,7 @@ static void warn_of_units(const km_story *s)
         if (fitted[0] != '\0' && now[0] != '\0' && strcmp(fitted, now) != 0)
             km_warn(&s->log,
                     "other units (%s, column %s): %s, and %s in the fit; values are taken as they "
-                    "are",
+                    "are, so convert them before",
                     s->catalogue.path, s->catalogue.names[j], now, fitted);
     }
 }
@@ -51,8 +51,8 @@ static km_code take_names(km_story *s)
                        (long long)s->model.n_features);
     if (s->catalogue.is_array && !has_numbers_for_names(s))
         km_warn(&s->log,
-                "no names (%s, %s): the columns of the array are taken for the features of the fit "
-                "in their order",
+                "no names (%s, %s): the array's columns are taken for the features of the fit in "
+                "their order; check that it is the same",
                 s->catalogue.path, s->catalogue.table);
     for (int64_t j = 0; j < s->model.n_features; j++)
         s->catalogue.names[j] = name_of_feature(s, j);

@@ -22,6 +22,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
     km_json_int(json, "features", record->catalogue->n_features);
     km_json_int(json, "files", record->catalogue->n_files);
     km_json_int(json, "clusters", record->options->clusters);
+    km_json_text(json, "reading", report->how_read);
     km_json_close(json, '}');
 }
 
@@ -109,7 +110,6 @@ static void put_all(FILE *file, const km_record *record, const km_report *report
     put_plan(&json, record, report);
     put_phases(&json, report);
     km_json_int(&json, "bytes_read", report->bytes_read);
-    km_json_text(&json, "reading", report->how_read);
     put_iterations(&json, record->fit);
     if (record->restarts != NULL && record->restarts->count > 1)
         put_restarts(&json, record->restarts);

@@ -121,8 +121,9 @@ static void print_phases(const km_report *report)
                    report->least.seconds[phase], report->mean.seconds[phase],
                    report->most.seconds[phase], 100 * report->mean.seconds[phase] / total);
     const double seconds = report->most.seconds[KM_PHASE_READ];
-    printf("\n  read         %.1f MB at %.2f GB/s, %s\n", 1e-6 * (double)report->bytes_read,
-           seconds > 0 ? 1e-9 * (double)report->bytes_read / seconds : 0, report->how_read);
+    printf("\n  read         %.1f MB at %.2f GB/s\n", 1e-6 * (double)report->bytes_read,
+           seconds > 0 ? 1e-9 * (double)report->bytes_read / seconds : 0);
+    printf("  reading      %s\n", report->how_read);
     printf("  memory       %.0f MB on the rank that had most\n",
            1e-6 * (double)report->memory_peak);
 }
