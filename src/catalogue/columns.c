@@ -247,7 +247,7 @@ bool km_table_select_one(const km_table *table, const char *name, const char *op
 /* Appends a name as -c takes it, in braces if it could be read as something else. */
 static char *append_name(char *end, bool is_first, const char *name)
 {
-    const bool is_plain = strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
+    const bool is_plain = name[0] != '\0' && strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
     end = stpcpy(end, is_first ? "" : ",");
     return stpcpy(stpcpy(stpcpy(end, is_plain ? "" : "{"), name), is_plain ? "" : "}");
 }
