@@ -10,7 +10,7 @@
 
 #include <fcntl.h>
 
-enum { N_SEEDS = 600, MOST_ROWS = 100000, MOST_FEATURES = 1000 };
+enum { N_SEEDS = 150, MOST_ROWS = 100000, MOST_FEATURES = 1000 };
 
 /* All that HDF5 keeps open by type; a leak of any of them is one of ours. */
 static int64_t count_handles(void)
