@@ -112,8 +112,8 @@ demo: deps
 check: deps
 	@$(MAKE) -s --no-print-directory all $(if $(filter py,$(KIND)),,$(tests))
 	@$(MAKE) -s --no-print-directory all FAULTS=1
-	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn) \
-	    tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
+	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn \
+	    pandas tables) tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
 	    $(if $(RANKS),--ranks $(RANKS))
 
 $(BUILD)/tests/%: tests/%.c $(library)
@@ -153,6 +153,21 @@ check-faults: deps
 	@$(run_env) BUILD=$(BUILD) KM_KILLS=$(or $(KILLS),50) $$(tools/find-python.sh h5py numpy) \
 	    tests/test_kills_program.py -v
 
+# Hostile files for SECONDS under AddressSanitizer, from another SEED on; a crash names its own.
+.PHONY: fuzz
+fuzz: deps
+	@$(MAKE) -s --no-print-directory SANITIZE=1 fuzz-now
+.PHONY: fuzz-now
+fuzz-now: $(BUILD)/tests/test_fuzz
+	@$(run_env) KM_FUZZ_SECONDS=$(or $(SECONDS),600) KM_FUZZ_SEED=$(or $(SEED),1000) \
+	    KM_FUZZ_NOTE=$(BUILD)/fuzz-seed mpirun -n 1 $< || { cat $(BUILD)/fuzz-seed; exit 1; }
+
+# A read of more than 4 GiB.
+.PHONY: check-large
+check-large: deps
+	@$(MAKE) -s --no-print-directory all
+	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/large.py -v
+
 # The NEON kernels under qemu, where Debian's cross compiler is there.
 .PHONY: check-neon
 check-neon: deps
@@ -169,6 +184,8 @@ help:
 	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one;'
 	@echo '               KIND=c (py) unit (program) tests only; SANITIZE=1 under AddressSanitizer, UBSan'
 	@echo 'make check-faults  runs that are killed at 50 (KILLS=200) moments each way, for some minutes'
+	@echo 'make check-large   a read of more than 4 GiB; takes 5.2 GB of disk, 2 GB of memory'
+	@echo 'make fuzz          hostile files under AddressSanitizer for 600 SECONDS, from SEED on'
 	@echo 'make check-neon    the kernels of ARM processors, under qemu'
 	@echo 'make check-slurm   test jobs/ on a Slurm cluster made for it on this machine;'
 	@echo '               TEST=chain for one'

@@ -385,6 +385,29 @@ class Layouts(ProgramTest):
             (3, r"\(short.h5, .*not equally long", "fit", "in.h5", "short.h5", *options),
             (4, r"none.h5", "fit", "in.h5", "none.h5", *options))
 
+    def test_more_rows_than_2_to_the_31(self):
+        """Plans from headers alone: of compounds, columns, and two files of them."""
+        rows = 3 * 10 ** 9
+        for name in "a.h5", "b.h5":
+            with h5py.File(name, "w") as file:
+                file.create_dataset("stars", (rows,), [("hip", "i8"), ("b_v", "f4")], chunks=(4096,))
+                file.create_dataset("t/columns/b_v/data", (rows,), "f4", chunks=(4096,))
+                file.create_dataset("t/columns/b_v/mask", (rows,), "u1", chunks=(4096,))
+        self.assertIn(f"/stars: table of {rows} rows", run("info", "a.h5").out)
+        for table in "stars", "t":
+            for files in ["a.h5"], ["a.h5", "b.h5"]:
+                n = rows * len(files)
+                finished = run("fit", *files, "-d", table, "-c", "b_v", "-k", 3, "--dry-run",
+                               "--ranks", 64)
+                self.assertEqual(finished.code, 0, finished)
+                self.assertIn(f": {n} rows, ", finished.out)
+                found = re.search(r"64 ranks of (\d+) to (\d+) rows", finished.out)
+                fewest, most = map(int, found.groups())
+                self.assertTrue(fewest <= n / 64 <= most <= fewest + 64, finished.out)
+                memory = float(re.search(r"memory +([0-9.]+) MB", finished.out).group(1))
+                self.assertLess(n / 64 * 4 / 1e6, memory)
+                self.assertLess(memory, n / 64 * 40 / 1e6)
+
     # ---- virtual datasets ----
 
     @staticmethod

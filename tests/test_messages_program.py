@@ -124,6 +124,15 @@ ROWS = [
     (3, "no feature by default (int.h5, /table/columns)", *fit_of("int.h5")),
     (3, "can't read the catalogue (chunk.h5, /points, rows 0 to 99, rank 0)", *fit_of("chunk.h5")),
     (3, "can't read the dataset (odd.h5, ", "info", "odd.h5"),
+    (3, "too many features (million.h5, /p)", *fit_of("million.h5")),
+    (3, "too wide a row (million.h5, /p)", *fit_of("million.h5", "-c", "0,999999999")),
+    (3, "too many rows (most.h5 and 1 more file)", *fit_of("most.h5", "most.h5")),
+    (4, "incomplete virtual dataset (virtual.h5, /p): there is no file none.h5",
+     *fit_of("virtual.h5")),
+    (3, "incomplete virtual dataset (virtual-text.h5, /p): it takes values from text.h5",
+     *fit_of("virtual-text.h5")),
+    (3, "incomplete virtual dataset (virtual-in.h5, /p): its source has no dataset p",
+     *fit_of("virtual-in.h5")),
     (5, "out of memory (samples of this rank)", *fit_of("wide.h5")),
     (5, "too many rows for one rank (1000000000000000000)", *fit_of("huge.h5")),
     # values
@@ -338,6 +347,15 @@ class Messages(ProgramTest):
             file.create_dataset("p", shape=(10 ** 18, 2), dtype="f4", chunks=(2 ** 20, 2))
         with h5py.File("wide.h5", "w") as file:
             file.create_dataset("p", shape=(4 * 10 ** 9, 10 ** 5), dtype="f4", chunks=(1, 10 ** 5))
+        with h5py.File("million.h5", "w") as file:
+            file.create_dataset("p", shape=(2, 10 ** 9), dtype="f4", chunks=(1, 10 ** 5))
+        with h5py.File("most.h5", "w") as file:
+            file.create_dataset("p", shape=(2 ** 62 + 1, 1), dtype="i1", chunks=(2 ** 20, 1))
+        for name, source in (("", "none.h5"), ("-text", "text.h5"), ("-in", "in.h5")):
+            layout = h5py.VirtualLayout((100, 2), "f8")
+            layout[:] = h5py.VirtualSource(source, "p", (100, 2))
+            with h5py.File(f"virtual{name}.h5", "w", libver="latest") as file:
+                file.create_virtual_dataset("p", layout)
         weights = {"x": blobs(100, 1)[:, 0]}
         for name, row, weight in (("one", 7, -1.0), ("none", 0, 0.0), ("two", slice(2), 1.0)):
             weights[name] = np.zeros(100)
