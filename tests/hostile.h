@@ -1,5 +1,5 @@
-/* hostile.h - HDF5 files that nobody should write: random groups, links, types, attributes and names,
- * among them those that layouts are known by. A seed gives the same file everywhere. */
+/* hostile.h - HDF5 files that nobody should write: random groups, links, types, attributes and
+ * names, among them those that layouts are known by. A seed gives the same file everywhere. */
 #ifndef SKYMEANS_TESTS_HOSTILE_H
 #define SKYMEANS_TESTS_HOSTILE_H
 
@@ -35,31 +35,110 @@ static inline void draw_bytes(draw *d, void *bytes, size_t count)
 
 /* Names of links, without slashes. */
 static const char *const HOSTILE_NAMES[] = {
-    "a", "b", "c", "x", "x.mask", "y.mask", "data", "mask", "columns", "table", "table",
-    "flux", "flux[2]", "flux[", "[0]", "b-v", "{b-v}", "a,b", "a}b", "new\nline", " ", "%s%n",
-    "\xce\xb1", "\xff\xfe", "truth", "indices", "t.__table_column_meta__", "axis0",
-    "block0_items", "block0_values", "block1_items", "block1_values", "values_block_0",
-    "values_block_1", "index", LONG_64, LONG_64 LONG_64, LONG_64 LONG_64 LONG_64 LONG_64 "!",
+    "a",
+    "b",
+    "c",
+    "x",
+    "x.mask",
+    "y.mask",
+    "data",
+    "mask",
+    "columns",
+    "table",
+    "table",
+    "flux",
+    "flux[2]",
+    "flux[",
+    "[0]",
+    "b-v",
+    "{b-v}",
+    "a,b",
+    "a}b",
+    "new\nline",
+    " ",
+    "%s%n",
+    "\xce\xb1",
+    "\xff\xfe",
+    "truth",
+    "indices",
+    "t.__table_column_meta__",
+    "axis0",
+    "block0_items",
+    "block0_values",
+    "block1_items",
+    "block1_values",
+    "values_block_0",
+    "values_block_1",
+    "index",
+    LONG_64,
+    LONG_64 LONG_64,
+    LONG_64 LONG_64 LONG_64 LONG_64 "!",
     LONG_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"};
 
 /* Those of members may have them. */
-static const char *const HOSTILE_MEMBERS[] = {
-    "a", "b", "a/b", "/", "a/", "/a", "x", "x.mask", "y", "y.mask", ".mask", "r", "i",
-    "values_block_0", "values_block_1", "values_block_0", "index", "flux", "flux[1]", "\n", "{",
-    "\xce\xb1", LONG_64, LONG_64 "/" LONG_64};
+static const char *const HOSTILE_MEMBERS[] = {"a",
+                                              "b",
+                                              "a/b",
+                                              "/",
+                                              "a/",
+                                              "/a",
+                                              "x",
+                                              "x.mask",
+                                              "y",
+                                              "y.mask",
+                                              ".mask",
+                                              "r",
+                                              "i",
+                                              "values_block_0",
+                                              "values_block_1",
+                                              "values_block_0",
+                                              "index",
+                                              "flux",
+                                              "flux[1]",
+                                              "\n",
+                                              "{",
+                                              "\xce\xb1",
+                                              LONG_64,
+                                              LONG_64 "/" LONG_64};
 
-static const char *const HOSTILE_TEXTS[] = {
-    "", "frame", "frame_table", "series", "TABLE", "TINDEX", "INDEX", "mag", "float64", "float32",
-    "(lp0\nVx\np1\naVy\np2\na.", "(lp0\nVx\np1\na.", "(lp0\nI0\naI1\na.",
-    "(lp0\n(I1\n(lp1\nVy\np2\naVx\np3\natp4\na.", "V", "VV\nV", "I", "V\\u", "V\\u12", "V\\u0000\n",
-    "V\\U0010ffff\nV\\U00110000\nV\\Uffffffff", "V" LONG_64 LONG_64 LONG_64 "\n", "(((((", "\n\n\nV\n",
-    "(lp0\nV\xe9\xff\np1\naV\\u03b1\np2\na.", "(I5\nI0\ntp0\n.", "g0\nV\n\\",
-    "- {name: x, unit: mag, datatype: float32}", "- {name: , unit: }", "{name: 'x", "{name: x, unit: '",
-    LONG_64 LONG_64 LONG_64 LONG_64 LONG_64};
+static const char *const HOSTILE_TEXTS[] = {"",
+                                            "frame",
+                                            "frame_table",
+                                            "series",
+                                            "TABLE",
+                                            "TINDEX",
+                                            "INDEX",
+                                            "mag",
+                                            "float64",
+                                            "float32",
+                                            "(lp0\nVx\np1\naVy\np2\na.",
+                                            "(lp0\nVx\np1\na.",
+                                            "(lp0\nI0\naI1\na.",
+                                            "(lp0\n(I1\n(lp1\nVy\np2\naVx\np3\natp4\na.",
+                                            "V",
+                                            "VV\nV",
+                                            "I",
+                                            "V\\u",
+                                            "V\\u12",
+                                            "V\\u0000\n",
+                                            "V\\U0010ffff\nV\\U00110000\nV\\Uffffffff",
+                                            "V" LONG_64 LONG_64 LONG_64 "\n",
+                                            "(((((",
+                                            "\n\n\nV\n",
+                                            "(lp0\nV\xe9\xff\np1\naV\\u03b1\np2\na.",
+                                            "(I5\nI0\ntp0\n.",
+                                            "g0\nV\n\\",
+                                            "- {name: x, unit: mag, datatype: float32}",
+                                            "- {name: , unit: }",
+                                            "{name: 'x",
+                                            "{name: x, unit: '",
+                                            LONG_64 LONG_64 LONG_64 LONG_64 LONG_64};
 
 static const char *const HOSTILE_ATTRIBUTES[] = {
-    "pandas_type", "pandas_type", "CLASS", "units", "unit", "values_block_0_kind", "a_kind",
-    "values_block_1_kind", "non_index_axes", "value_type", "shape", "checksum", "encoding"};
+    "pandas_type",    "pandas_type",         "CLASS",  "units",
+    "unit",           "values_block_0_kind", "a_kind", "values_block_1_kind",
+    "non_index_axes", "value_type",          "shape",  "checksum",
+    "encoding"};
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
@@ -68,7 +147,7 @@ static inline hid_t hostile_type(draw *d, int depth);
 static inline hid_t hostile_number(draw *d)
 {
     const hid_t types[] = {H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_IEEE_F64BE, H5T_STD_I8LE,
-                           H5T_STD_U16BE, H5T_STD_I32LE, H5T_STD_I64LE, H5T_NATIVE_LDOUBLE};
+                           H5T_STD_U16BE,  H5T_STD_I32LE,  H5T_STD_I64LE,  H5T_NATIVE_LDOUBLE};
     const hid_t type = H5Tcopy(types[draw_below(d, 8)]);
     if (draw_below(d, 20) == 0) /* an odd number of bits */
         H5Tset_precision(type, 1 + draw_below(d, 8 * H5Tget_size(type)));
@@ -107,10 +186,10 @@ static inline hid_t hostile_derived(draw *d, int depth)
 {
     static const hsize_t lengths[][2] = {{1, 1}, {2, 1}, {2, 3}, {5, 1}, {300, 1}};
     const hid_t base = hostile_type(d, depth + 1);
-    const hid_t type = draw_below(d, 4) == 0
-                           ? H5Tvlen_create(base)
-                           : H5Tarray_create2(base, 1 + (unsigned)draw_below(d, 2),
-                                              lengths[draw_below(d, 5)]);
+    const hid_t type =
+        draw_below(d, 4) == 0
+            ? H5Tvlen_create(base)
+            : H5Tarray_create2(base, 1 + (unsigned)draw_below(d, 2), lengths[draw_below(d, 5)]);
     H5Tclose(base);
     return type;
 }
@@ -158,10 +237,11 @@ enum { HOSTILE_ROWS = 5 };
 /* Mostly of as many rows, so that they make tables. */
 static inline hid_t hostile_space(draw *d)
 {
-    static const hsize_t shapes[][3] = {{HOSTILE_ROWS, 3, 1}, {HOSTILE_ROWS, 1, 1},
-                                        {HOSTILE_ROWS, 0, 2}, {0, 3, 1}, {HOSTILE_ROWS + 1, 2, 2},
-                                        {3000000000, 2, 1}, {2, (hsize_t)1 << 40, 1},
-                                        {(hsize_t)1 << 62, (hsize_t)1 << 62, 1}};
+    static const hsize_t shapes[][3] = {
+        {HOSTILE_ROWS, 3, 1},     {HOSTILE_ROWS, 1, 1},
+        {HOSTILE_ROWS, 0, 2},     {0, 3, 1},
+        {HOSTILE_ROWS + 1, 2, 2}, {3000000000, 2, 1},
+        {2, (hsize_t)1 << 40, 1}, {(hsize_t)1 << 62, (hsize_t)1 << 62, 1}};
     const uint64_t kind = draw_below(d, 24);
     if (kind < 12)
         return H5Screate_simple(1, shapes[0], NULL);
@@ -214,11 +294,11 @@ static inline void hostile_attribute(draw *d, hid_t object)
     if (is_text && strlen(text) > 0)
         H5Tset_size(type, strlen(text));
     const hid_t space = is_text ? H5Screate(H5S_SCALAR) : hostile_space(d);
-    const bool is_small =
-        H5Sget_simple_extent_npoints(space) <= 100 && H5Tget_size(type) <= 100; /* they are stored */
-    const hid_t attribute =
-        is_small || is_text ? H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT)
-                            : H5I_INVALID_HID;
+    const bool is_small = H5Sget_simple_extent_npoints(space) <= 100 &&
+                          H5Tget_size(type) <= 100; /* they are stored */
+    const hid_t attribute = is_small || is_text
+                                ? H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT)
+                                : H5I_INVALID_HID;
     if (is_text && attribute >= 0)
         H5Awrite(attribute, type, text);
     if (attribute >= 0)
@@ -251,7 +331,8 @@ static inline void hostile_dataset(draw *d, hid_t group, const char *name, hid_t
 static inline void hostile_texts(draw *d, hid_t group, const char *name, hsize_t count)
 {
     const hid_t type = hostile_text(d), space = H5Screate_simple(1, &count, NULL);
-    const hid_t dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t dataset =
+        H5Dcreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     const size_t size = H5Tget_size(type);
     if (dataset >= 0 && H5Tis_variable_str(type) <= 0) {
         char *bytes = mock_memory((int64_t)count, size);
@@ -326,7 +407,7 @@ static inline void hostile_child(draw *d, hid_t file, hid_t group, const char *n
 
 static inline void hostile_link(draw *d, hid_t file, hid_t group, const char *name)
 {
-    static const char *const paths[] = {"/",  "/a", "a/b", ".", "/nowhere", "/table/columns",
+    static const char *const paths[] = {"/",  "/a",     "a/b", ".", "/nowhere", "/table/columns",
                                         "..", "/x/y/z", "//"};
     const char *path = DRAW_OF(d, paths);
     switch (draw_below(d, 4)) {

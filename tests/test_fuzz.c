@@ -1,8 +1,8 @@
 /* Hostile files through discovery, choice, opening and reading: whatever is in them, it ends with a
  * table or with one message, and nothing stays open. Ranks: 1.
  *
- * KM_FUZZ_SECONDS=n goes on for so long, from seed KM_FUZZ_SEED on, which a crash leaves in the file
- * KM_FUZZ_NOTE. */
+ * KM_FUZZ_SECONDS=n goes on for so long, from seed KM_FUZZ_SEED on, which a crash leaves in the
+ * file KM_FUZZ_NOTE. */
 #include "hostile.h"
 #include "mpi_check.h"
 
@@ -15,8 +15,8 @@ enum { N_SEEDS = 150, MOST_ROWS = 100000, MOST_FEATURES = 1000 };
 /* All that HDF5 keeps open by type; a leak of any of them is one of ours. */
 static int64_t count_handles(void)
 {
-    const H5I_type_t types[] = {H5I_FILE,     H5I_GROUP, H5I_DATATYPE,       H5I_DATASPACE,
-                                H5I_DATASET,  H5I_ATTR,  H5I_GENPROP_LST};
+    const H5I_type_t types[] = {H5I_FILE,    H5I_GROUP, H5I_DATATYPE,   H5I_DATASPACE,
+                                H5I_DATASET, H5I_ATTR,  H5I_GENPROP_LST};
     int64_t count = 0;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         hsize_t n = 0;
@@ -80,8 +80,9 @@ static void check_tables(uint64_t seed, const km_tables *tables)
 static const char *draw_list(draw *d, const km_table *table, char *room, size_t size)
 {
     static const char alphabet[] = "abx012,:[]{}()\\/ -";
-    const km_column *column =
-        table->is_array ? table->columns : &table->columns[draw_below(d, (uint64_t)table->n_columns)];
+    const km_column *column = table->is_array
+                                  ? table->columns
+                                  : &table->columns[draw_below(d, (uint64_t)table->n_columns)];
     const uint64_t kind = draw_below(d, 6);
     if (kind < 3)
         return NULL;
@@ -171,7 +172,8 @@ static void try_seed(const mock_folder *folder, uint64_t seed, bool is_flipped)
 static void note_seed(int file, uint64_t seed)
 {
     char line[32];
-    const int length = snprintf(line, sizeof line, "KM_FUZZ_SEED=%-12llu\n", (unsigned long long)seed);
+    const int length =
+        snprintf(line, sizeof line, "KM_FUZZ_SEED=%-12llu\n", (unsigned long long)seed);
     if (file >= 0 && pwrite(file, line, (size_t)length, 0) != length)
         abort();
 }

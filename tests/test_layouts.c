@@ -47,7 +47,8 @@ static void insert(hid_t type, const char *name, size_t offset, hid_t member)
     H5Tclose(member);
 }
 
-/* hip, b_v with its mask, inner/flux[3], a complex number, and if asked for a text of any length. */
+/* hip, b_v with its mask, inner/flux[3], a complex number, and if asked for a text of any length.
+ */
 static hid_t star_type(bool has_name)
 {
     const hsize_t length = N_FLUXES;
@@ -134,7 +135,8 @@ static const char *list_columns(const km_table *table)
     text[0] = '\0';
     for (int64_t i = 0; i < table->n_columns; i++) {
         const km_column *c = &table->columns[i];
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i > 0 ? " " : "", c->name);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i > 0 ? " " : "",
+                 c->name);
         if (c->values.length > 1)
             snprintf(text + strlen(text), sizeof text - strlen(text), "[%lld]",
                      (long long)c->values.length);
@@ -178,9 +180,11 @@ static void write_no_tables(hid_t file)
     insert(outer, "z", 0, H5Tcopy(pair));
     H5Dclose(H5Dcreate2(file, "complex", pair, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     H5Dclose(H5Dcreate2(file, "outer", outer, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    H5Dclose(H5Dcreate2(file, "refs", H5T_STD_REF_OBJ, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Dclose(
+        H5Dcreate2(file, "refs", H5T_STD_REF_OBJ, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     H5Dclose(H5Dcreate2(file, "null", outer, null, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    H5Dclose(H5Dcreate2(file, "one", H5T_NATIVE_INT, scalar, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Dclose(
+        H5Dcreate2(file, "one", H5T_NATIVE_INT, scalar, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     H5Sclose(space);
     H5Sclose(null);
     H5Sclose(scalar);
@@ -245,7 +249,8 @@ static void write_text(hid_t object, const char *name, const char *text)
     H5Tclose(type);
 }
 
-/* A frame with a block of two values a row, whose names are in this pickle, in the order of that. */
+/* A frame with a block of two values a row, whose names are in this pickle, in the order of that.
+ */
 static void write_frame(hid_t file, const char *path, const char *names, const char *order)
 {
     const hsize_t n = N, two = 2;
@@ -254,7 +259,8 @@ static void write_frame(hid_t file, const char *path, const char *names, const c
     const hid_t space = H5Screate_simple(1, &n, NULL);
     insert(type, "index", 0, H5Tcopy(H5T_NATIVE_INT64));
     insert(type, "values_block_0", sizeof(double), H5Tarray_create2(H5T_NATIVE_DOUBLE, 1, &two));
-    const hid_t table = H5Dcreate2(group, "table", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t table =
+        H5Dcreate2(group, "table", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     write_text(group, "pandas_type", "frame_table");
     write_text(table, "values_block_0_kind", names);
     if (order != NULL)
@@ -335,10 +341,14 @@ START_TEST(values_of_array_columns_are_chosen_by_number)
     found f = find_tables(write_odd_names);
     km_error error;
     const char *const right[][2] = {
-        {"flux", "flux[0] flux[1] flux[2]"}, {"flux[2]", "flux[2]"},
-        {"{flux[2]}", "flux[2]"},            {"{flux}[2]", "flux[2]"},
-        {"{b-v}[1],flux[0]", "b-v[1] flux[0]"}, {"b-v[1]", "b-v[1]"},
-        {"a[1]", "a[1]"},                    {"a[2],{a[1]}", "a[2] a[1]"},
+        {"flux", "flux[0] flux[1] flux[2]"},
+        {"flux[2]", "flux[2]"},
+        {"{flux[2]}", "flux[2]"},
+        {"{flux}[2]", "flux[2]"},
+        {"{b-v}[1],flux[0]", "b-v[1] flux[0]"},
+        {"b-v[1]", "b-v[1]"},
+        {"a[1]", "a[1]"},
+        {"a[2],{a[1]}", "a[2] a[1]"},
         {"{a}[1]", "a[1]"},
     };
     const char *const wrong[] = {"flux[3]", "flux[-1]", "flux[]", "flux[x]", "flux[1",
@@ -362,7 +372,8 @@ static void write_huge(hid_t file)
     const hsize_t shape[2] = {2, (hsize_t)1 << 40}, chunk[2] = {1, 1024};
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(2, shape, NULL);
     H5Pset_chunk(creation, 2, chunk);
-    H5Dclose(H5Dcreate2(file, "wide", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Dclose(
+        H5Dcreate2(file, "wide", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
     H5Sclose(space);
     H5Pclose(creation);
 }
@@ -484,9 +495,14 @@ static void write_part(const mock_folder *folder, char *path, size_t size, int n
 START_TEST(files_are_joined_in_their_order)
 {
     enum { MOST_FILES = 7 };
-    static const int64_t cases[][MOST_FILES] = {
-        {N}, {N - 1, 1}, {1, N - 1}, {0, N}, {N, 0}, {0, 200, 0, 0, 1, N - 201, 0},
-        {1, 1, 1, 1, 1, 1, 1}, {0, 0, 3}};
+    static const int64_t cases[][MOST_FILES] = {{N},
+                                                {N - 1, 1},
+                                                {1, N - 1},
+                                                {0, N},
+                                                {N, 0},
+                                                {0, 200, 0, 0, 1, N - 201, 0},
+                                                {1, 1, 1, 1, 1, 1, 1},
+                                                {0, 0, 3}};
     mock_folder folder = mock_folder_create();
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         char paths[MOST_FILES][1024];
@@ -525,8 +541,8 @@ START_TEST(missing_values_have_the_precision_of_the_file)
 {
     found f = find_tables(write_halves);
     const char *const missing[] = {"-99.9"};
-    const km_catalogue_name name = {
-        MOCK_PATH(f.path), .missing_values = missing, .n_missing_values = 1};
+    const km_catalogue_name name = {MOCK_PATH(f.path), .missing_values = missing,
+                                    .n_missing_values = 1};
     km_catalogue catalogue;
     km_samples samples;
     km_findings findings;
@@ -538,6 +554,42 @@ START_TEST(missing_values_have_the_precision_of_the_file)
     km_samples_free(&samples);
     km_findings_free(&findings);
     km_catalogue_close(&catalogue);
+    found_free(&f);
+}
+END_TEST
+
+/* Spoils the heaps in which HDF5 keeps texts of any length. */
+static void damage_heaps(const char *path)
+{
+    static char bytes[1 << 20];
+    FILE *file = fopen(path, "r+b");
+    const size_t size = fread(bytes, 1, sizeof bytes, file);
+    for (char *at = bytes; (at = memmem(at, size - (size_t)(at - bytes), "GCOL", 4)) != NULL;
+         at++) {
+        fseek(file, at - bytes, SEEK_SET);
+        fputs("XXXX", file);
+    }
+    fclose(file);
+}
+
+/* What was to point to texts points to nothing, and is freed nevertheless. */
+START_TEST(damaged_texts_are_an_error_on_all_ranks)
+{
+    found f = find_tables(write_all_stars);
+    km_catalogue catalogue;
+    km_samples samples;
+    km_findings findings;
+    km_error error = {0};
+    if (km_comm_rank(MPI_COMM_WORLD) == 0)
+        damage_heaps(f.path);
+    MPI_Barrier(MPI_COMM_WORLD);
+    const km_catalogue_name name = {MOCK_PATH(f.path), .columns = FEATURES, .ids = "name"};
+    const int64_t n_handles = mock_open_handles();
+    ck_assert_all(km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, &error) == KM_OK);
+    km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, &samples, &findings, &error);
+    ck_assert_fails(error, KM_DATA, "can't read the catalogue");
+    km_catalogue_close(&catalogue);
+    ck_assert_all(mock_open_handles() == n_handles);
     found_free(&f);
 }
 END_TEST
@@ -618,7 +670,8 @@ static void write_virtual(hid_t file)
     const hsize_t shape[2] = {N, 2};
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(2, shape, NULL);
     H5Pset_virtual(creation, space, "nowhere.h5", "/points", space);
-    H5Dclose(H5Dcreate2(file, "stars", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Dclose(
+        H5Dcreate2(file, "stars", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
     H5Sclose(space);
     H5Pclose(creation);
 }
@@ -648,6 +701,7 @@ Suite *make_suite(void)
         compounds_are_read_member_by_member,
         files_are_joined_in_their_order,
         missing_values_have_the_precision_of_the_file,
+        damaged_texts_are_an_error_on_all_ranks,
         files_that_change_before_they_are_read_are_refused,
         virtual_datasets_without_their_sources_are_refused,
     };

@@ -568,6 +568,19 @@ class Layouts(ProgramTest):
         self.assertEqual(result.n_missing, 1)
         self.assertEqual(result.labels[5], -1)
 
+    def test_weights(self):
+        """Beside features of another type, in every place."""
+        weights = OTHER % 7
+        rows = np.zeros(N, [("b_v", "f4"), ("w", "u1"), ("abs_mag", "f4"), ("ws", ">f8", (2,))])
+        rows["b_v"], rows["abs_mag"], rows["w"], rows["ws"][:, 1] = *STARS.T, weights, weights
+        write_array("compound.h5", rows, "stars")
+        write_columns("vaex.h5", dict(zip(NAMES, STARS.T.astype("f4"))) | {"w": weights})
+        write_array("array.h5", np.column_stack([STARS, weights]).astype("f4"))
+        columns = ["-c", LIST, "--weights"]
+        fits = [("vaex.h5", [*columns, "w"]), ("compound.h5", [*columns, "w"]),
+                ("compound.h5", [*columns, "ws[1]"]), ("array.h5", ["-c", "0,1", "--weights", 2])]
+        self.assertEqual(len(set(self.checksums(fits, 1) + self.checksums(fits[1:3], 3))), 1)
+
     def test_masked_weights(self):
         """They are no weights; unless the row is not used."""
         write_columns("in.h5", dict(zip(NAMES, STARS.T)) | {"w": np.ones(N)})

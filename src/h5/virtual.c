@@ -18,9 +18,9 @@ typedef struct source {
 /* FOLDER/NAME, if that can be read; of a folder only its first `length` bytes count. */
 static bool is_there(const char *folder, size_t length, const char *name, char *path)
 {
-    const int written =
-        length > 0 ? snprintf(path, KM_PATH_SIZE, "%.*s/%s", (int)length, folder, name)
-                   : snprintf(path, KM_PATH_SIZE, "%s", name);
+    const int written = length > 0
+                            ? snprintf(path, KM_PATH_SIZE, "%.*s/%s", (int)length, folder, name)
+                            : snprintf(path, KM_PATH_SIZE, "%s", name);
     return written < KM_PATH_SIZE && access(path, R_OK) == 0;
 }
 
@@ -82,8 +82,7 @@ static void check_source(const char *file, const char *name, const source *s, in
     }
     const hid_t access = km_h5_local_access();
     const hid_t opened = H5Fopen(path, H5F_ACC_RDONLY, access);
-    const hid_t dataset =
-        opened >= 0 ? H5Dopen2(opened, s->dataset, H5P_DEFAULT) : H5I_INVALID_HID;
+    const hid_t dataset = opened >= 0 ? H5Dopen2(opened, s->dataset, H5P_DEFAULT) : H5I_INVALID_HID;
     if (opened < 0)
         km_fail(error, KM_DATA,
                 "incomplete virtual dataset (%s, %s): it takes values from %s, which is no whole "
