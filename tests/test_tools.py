@@ -34,6 +34,7 @@ def load_tool(name):
 
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(ROOT, "tools"))
 IMPORT, PLOT = load_tool("import"), load_tool("plot")
 
 
@@ -49,7 +50,7 @@ class ToolTest(unittest.TestCase):
     def run_tool(self, tool, *arguments):
         """The exit code and what the tool wrote to stdout and stderr."""
         out, err = io.StringIO(), io.StringIO()
-        with mock.patch.object(sys, "argv", ["tool", *arguments]), \
+        with mock.patch.object(sys, "argv", [tool.__file__, *arguments]), \
                 contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = tool.main()
         return code, out.getvalue(), err.getvalue()
