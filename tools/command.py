@@ -117,6 +117,13 @@ class Unfailing(io.FileIO):
             self.error = error
         return len(memoryview(data).cast("B"))
 
+    def truncate(self, size=None):
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size
+
     def check(self):
         with writing(self.wanted):
             if self.error:
