@@ -127,9 +127,9 @@ def write_blocks(hdf5, join, derivations, check):
         names = names or without_unwritable(columns)
         for name in names:
             values = columns[name]
-            if not first:
-                create_column(group, name, values.dtype, join.n_rows, join.units.get(name))
-            group[name]["data"][first:first + len(values)] = values
+            data = group[name]["data"] if first else create_column(
+                group, name, values.dtype, join.n_rows, join.units.get(name))
+            data[first:first + len(values)] = values
         first += len(values)
         check()
     return len(names)
@@ -143,6 +143,7 @@ def create_column(group, name, dtype, n_rows, unit):
         shuffle=True)
     if unit:
         data.attrs["units"] = unit
+    return data
 
 
 # --- command line -------------------------------------------------------------------------------

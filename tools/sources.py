@@ -20,8 +20,7 @@ from astropy.table import Table
 
 from command import DATA, Failure, Progress, reason, warn
 
-FITS_BYTES = 16 << 20  # of a piece
-CSV_BYTES = 4 << 20    # less, since parsing takes some ten times as much
+PIECE_BYTES = 4 << 20  # parsing takes some ten times as much
 FITS_BLOCK = 2880
 FITS_MAGIC = b"SIMPLE  =                    T"
 # `null` is how the Gaia archive writes a missing value.
@@ -205,7 +204,7 @@ def whole_lines(path):
     """Pieces of a text file, cut between rows: a line break within quotes is none."""
     size, rest = os.path.getsize(path), b""
     with open(path, "rb") as file:
-        while block := file.read(CSV_BYTES):
+        while block := file.read(PIECE_BYTES):
             rest += block
             end = rest.rfind(b"\n") + 1
             while end and rest.count(b'"', 0, end) % 2:
@@ -238,7 +237,7 @@ def fits_reader(path):
         raise Failure(DATA, f"cannot read the table ({path}): it announces {n_rows} rows of "
                             f"{row_bytes} bytes, more than the file has; "
                             "the file may be damaged or not what its name says")
-    piece_rows = max(1, FITS_BYTES // max(row_bytes, 1))
+    piece_rows = max(1, PIECE_BYTES // max(row_bytes, 1))
     # No variable-length values follow the rows of a piece.
     header["PCOUNT"] = 0
     header.remove("THEAP", ignore_missing=True)
