@@ -31,9 +31,11 @@ class Column:
     """A column of a table: n_rows values, each a number, a text or an array of n_elements."""
 
     def __init__(self, name, n_rows, dtype, values, mask=None, unit=None):
-        """`values` and `mask` take a slice of rows; the mask is true where a value is missing."""
+        """`values` and `mask` take a slice of rows; the mask is true where a value is missing.
+        The type of texts of any length is S without a length."""
         self.name, self.n_rows, self.unit = name, n_rows, unit
-        self.dtype = dtype.base
+        string = h5py.check_string_dtype(dtype.base)
+        self.dtype = np.dtype("S") if string and string.length is None else dtype.base
         self.n_elements = int(np.prod(dtype.shape)) if dtype.shape else None
         self.values, self.mask = values, mask
 
@@ -44,6 +46,8 @@ class Column:
     def read(self, rows):
         """A plain array of the rows; a masked one if values can be missing besides NaN."""
         values = self.values(rows)
+        if values.dtype.kind == "O":
+            values = np.array(values.tolist(), dtype="S")
         return values if self.mask is None else np.ma.array(values, mask=self.mask(rows))
 
     def read_floats(self, rows):
@@ -227,9 +231,9 @@ def vaex_column(name, group):
             ends -= group["indices"].attrs.get("offset", 0)
             letters = data[ends[0]:ends[-1]].tobytes()
             ends -= ends[0]
-            return np.array([letters[a:b] for a, b in zip(ends, ends[1:])], dtype=object)
+            return np.array([letters[a:b] for a, b in zip(ends, ends[1:])], dtype="S")
 
-        return Column(name, len(group["indices"]) - 1, np.dtype(object), values, mask, unit)
+        return Column(name, len(group["indices"]) - 1, np.dtype("S"), values, mask, unit)
     return Column(name, len(data), data.dtype, data.__getitem__, mask, unit)
 
 

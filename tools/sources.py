@@ -134,7 +134,7 @@ def plain(column):
     return Values(values.astype(values.dtype.newbyteorder("="), copy=False), mask, unit)
 
 
-# --- readers: functions that give (share of the file, columns by name, warnings) for each piece ----
+# --- readers: functions that give (share of the file, columns by name, warnings) of each piece ---
 
 def choose_reader(path):
     with open(path, "rb") as file:  # a missing file is the system's fault
