@@ -1,17 +1,24 @@
 #!/usr/bin/env python3
 """Tests of tools/import.py: run as /usr/bin/python3 tests/test_import.py."""
+import contextlib
+import io
 import os
 import subprocess
 import sys
 import unittest
+from unittest import mock
 
 import h5py
 import numpy as np
+from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
 from tool import ROOT, ToolTest, load_tool, read_columns, write_text
 
 IMPORT = load_tool("import")
+sources = sys.modules["sources"]  # that of import.py
+
+MEGABYTES = int(os.environ.get("KM_IMPORT_MB", 0))  # `make check-import` asks for large files
 
 
 def read_units(path):
@@ -279,6 +286,130 @@ class ImportOutput(ToolTest):
         self.succeed(IMPORT, "in.csv", "a.h5")
         self.succeed(IMPORT, "in.csv", "b.h5")
         self.assertEqual(self.contents()["./a.h5"], self.contents()["./b.h5"])
+
+
+class ImportPieces(ToolTest):
+    """Files are read in pieces, which must not be seen in the result."""
+
+    def check_pieces(self, path, n_pieces):
+        """The same table whether pieces are large or small."""
+        said = self.succeed(IMPORT, path, "whole.h5")
+        whole = read_columns("whole.h5")
+        with mock.patch.object(sources, "PIECE_BYTES", os.path.getsize(path) // n_pieces), \
+                mock.patch.object(IMPORT, "CHUNK_ROWS", 7):
+            with contextlib.redirect_stderr(io.StringIO()):
+                count = sum(1 for _ in sources.Source(path).pieces())
+            self.assertGreaterEqual(count, n_pieces / 2)
+            self.assertEqual(self.succeed(IMPORT, path, "pieces.h5"), said)
+        pieces = read_columns("pieces.h5")
+        self.assertEqual(list(pieces), list(whole))
+        for name, values in whole.items():
+            self.assertEqual(pieces[name].dtype, values.dtype)
+            np.testing.assert_array_equal(pieces[name], values)
+        self.assertEqual(read_units("pieces.h5"), read_units("whole.h5"))
+        return pieces
+
+    def test_csv(self):
+        rows = [f"{i},{i},{i},{i:03d},{i},,x\n" for i in range(300)]
+        rows[290] = '290,290.5,,late,"two\nlines, ""quoted""",longer than others,é\n'
+        write_text("in.csv", "\n\nid,float,missing,code,text,rare,name\n" + "".join(rows))
+        columns = self.check_pieces("in.csv", 20)
+        self.assertEqual({name: values.dtype.str for name, values in columns.items()}, {
+            "id": "<i8", "float": "<f8", "missing": "<f8", "code": "|S4", "text": "|S19",
+            "rare": "|S18", "name": "|S2"})
+        self.assertEqual(list(columns["code"][[7, 290]]), [b"007", b"late"])
+        self.assertEqual(list(columns["text"][[7, 290]]), [b"7", b'two\nlines, "quoted"'])
+        self.assertEqual(list(np.flatnonzero(np.isnan(columns["missing"]))), [290])
+
+    def test_csv_of_one_column_without_a_last_line_break(self):
+        write_text("in.csv", "x\r\n" + "\r\n".join(map(str, range(100))))
+        self.assertEqual(list(self.check_pieces("in.csv", 9)["x"]), list(range(100)))
+
+    def test_damage_far_down(self):
+        write_text("in.csv", "a,b\n" + "1,2\n" * 500 + "1,2,3\n" + "1,2\n" * 500)
+        with mock.patch.object(sources, "PIECE_BYTES", 400):
+            self.refuse(3, r"cannot read the table \(in.csv, lines 501 to 600\)",
+                        IMPORT, "in.csv", "out.h5")
+
+    def test_fits(self):
+        n = 1000
+        table = Table({"id": np.arange(n) + 10 ** 15, "u": np.arange(n).astype("u2"),
+                       "x": np.where(np.arange(n) == 990, np.nan, np.arange(n)).astype(">f4"),
+                       "name": np.where(np.arange(n) < 950, "", "abc"),
+                       "flag": np.arange(n) % 3 == 0, "v": np.ones((n, 3))}, units={"x": "mag"})
+        table["late"] = MaskedColumn(np.arange(n, dtype="i4"), mask=np.arange(n) == 995)
+        table["whole"] = MaskedColumn(np.arange(n, dtype="i2"), mask=np.zeros(n, bool))
+        table.write("in.fits")
+        columns = self.check_pieces("in.fits", 20)
+        self.assertEqual((columns["late"].dtype.str, columns["whole"].dtype.str), ("<f8", "<i2"))
+        self.assertEqual(list(np.flatnonzero(np.isnan(columns["late"]))), [995])
+        np.testing.assert_array_equal(columns["id"], table["id"])
+
+    def test_scaled_integers_of_fits(self):
+        hdu = fits.BinTableHDU.from_columns([fits.Column("x", "I", array=np.arange(2000))])
+        hdu.header["TSCAL1"], hdu.header["TZERO1"] = 0.5, 10.0
+        hdu.writeto("in.fits")
+        np.testing.assert_array_equal(self.check_pieces("in.fits", 4)["x"],
+                                      10 + np.arange(2000) / 2)
+
+    def test_fits_that_cannot_be_cut(self):
+        """Several tables, arrays of variable length, compression."""
+        cells = np.array([np.ones(1), np.ones(2)], dtype=object)
+        odd = fits.BinTableHDU.from_columns([fits.Column("k", "J", array=[1, 2]),
+                                             fits.Column("v", "PD()", array=cells)])
+        fits.HDUList([fits.PrimaryHDU(), odd, odd.copy()]).writeto("in.fits")
+        err = self.succeed(IMPORT, "in.fits", "out.h5")
+        self.assertEqual(list(read_columns("out.h5")["k"]), [1, 2])
+        self.assertRegex(err, r"column left out \(in.fits, v\)")
+        table = Table({"x": [1.5, 2.5]})
+        table.write("in.fits.gz")
+        self.assertEqual(self.succeed(IMPORT, "in.fits.gz", "gz.h5"), "")
+        self.assertEqual(list(read_columns("gz.h5")["x"]), [1.5, 2.5])
+        twice = fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(table),
+                              fits.table_to_hdu(Table({"y": [1]}))])
+        twice.writeto("two.fits")
+        self.assertRegex(self.succeed(IMPORT, "two.fits", "two.h5"), "2 tables: the first is read")
+
+
+class ImportMemory(ToolTest):
+    """The peak of memory, of a process of its own, does not grow with the file."""
+
+    def peak(self, path):
+        """Megabytes that an import needs at most, at one time."""
+        process = subprocess.Popen([sys.executable, os.path.join(ROOT, "tools", "import.py"), path,
+                                    "out.h5", "--overwrite"], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        return usage.ru_maxrss / 1024
+
+    def check(self, path, megabytes):
+        size = os.path.getsize(path) / 2 ** 20
+        self.assertGreater(size, 0.9 * megabytes)
+        growth = self.peak(path) - self.peak(f"small.{path.split('.')[1]}")
+        self.assertLess(growth, 80)  # the whole in memory takes 2.5 (FITS) to 6 times its size
+        if MEGABYTES:
+            self.assertLess(self.peak(path), 0.75 * size)
+
+    def test_fits(self):
+        megabytes = MEGABYTES or 64
+        n = megabytes * 2 ** 20 // 32
+        table = Table({"id": np.arange(n), "x": np.arange(n) % 97 / 7.0, "y": np.zeros(n),
+                       "m": np.ones(n, "i4"), "name": np.full(n, b"star")})
+        table[:9].write("small.fits")
+        table.write("in.fits")
+        self.check("in.fits", megabytes)
+
+    def test_csv(self):
+        megabytes = MEGABYTES or 20
+        rows = "".join(f"{i},{i / 7:.12f},star {i},{i % 3 or ''}\n" for i in range(20000))
+        write_text("small.csv", "id,x,name,n\n1,1.5,star,1\n")
+        with open("in.csv", "w", encoding="ascii") as file:
+            file.write("id,x,name,n\n")
+            for _ in range(megabytes * 2 ** 20 // len(rows) + 1):
+                file.write(rows)
+        self.check("in.csv", megabytes)
 
 
 if __name__ == "__main__":
