@@ -7,6 +7,7 @@ from unittest import mock
 
 import h5py
 import numpy as np
+from astropy.table import Table
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
@@ -190,6 +191,26 @@ class PlotPictures(PlotTest):
             file["rows"] = np.array([tuple(row) for row in values],
                                     dtype=[("x", "f4"), ("y", "f8")])
         self.plot("result.h5", "in.h5", "-d", "/rows")
+
+    def test_compound_and_vaex_tables(self):
+        """Their pictures are that of the same values, NaN where missing, in plain columns."""
+        values, labels = blobs(6000, 2)
+        is_missing = np.arange(6000) % 3 == 0
+        labels = np.where(is_missing, -1, labels)
+        self.write_result(np.nan_to_num(values), labels, ["x", "y"], "/table/columns")
+        self.write_columns("in.h5", np.where(is_missing[:, None], np.nan, values), "xy")
+        plain, _ = self.plot("result.h5", "in.h5")
+        self.write_columns("vaex.h5", np.where(is_missing[:, None], 5, values), "xy")
+        with h5py.File("vaex.h5", "r+") as file:
+            for name in "xy":
+                file[f"table/columns/{name}/mask"] = is_missing
+        masked, _ = self.plot("result.h5", "vaex.h5")
+        table = Table(list(np.where(is_missing[:, None], 5, values).T), names="xy", masked=True)
+        table["x"].mask = table["y"].mask = is_missing
+        table.write("compound.h5", path="stars", serialize_meta=True)
+        compound, _ = self.plot("result.h5", "compound.h5", "-d", "stars")
+        for picture in (masked, compound):
+            self.assertLess(np.abs(picture - plain)[40:].max(), 0.01)  # below the file's name
 
     def test_dataset_choice(self):
         values, labels = blobs(100, 2)
