@@ -171,7 +171,7 @@ class ExportFormats(ExportTest):
             file["b"] = np.zeros((5, 2))
         write_result(features=("1", "3"), dataset="/a/points")
         for table in self.export("result.h5", "in.h5", endings=("fits",)):
-            self.check(table, row=range(5), **{"1": np.arange(5) * 4 + 1, "3": np.arange(5) * 4 + 3},
+            self.check(table, row=range(5), **{"1": 4 * np.arange(5) + 1, "3": 4 * np.arange(5) + 3},
                        label=LABELS)
         for table in self.export("result.h5", "in.h5", "-c", "0:2,3", endings=("csv",)):
             self.assertEqual(table.colnames, ["row", "0", "1", "3", "label"])

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import unittest
+import warnings
 from unittest import mock
 
 import h5py
@@ -69,13 +70,15 @@ class Layouts(ToolTest):
             file["ragged/x"], file["ragged/y"] = np.ones(3), np.ones(4)
             file["truth/labels"], file["truth/centers"] = np.ones(3), np.ones((3, 2))
             file["words"] = np.array(["a", "b"], dtype=object)
+            file["deep/er/v"] = np.arange(8).reshape(4, 2)
             file["cube"], file["scalar"], file["empty"] = np.ones((2, 2, 2)), 1.0, np.ones((3, 0))
             file["deep/loop"] = file["deep"]
             file["broken"] = h5py.SoftLink("/nowhere")
             file["deep/other"] = h5py.ExternalLink("no.h5", "/x")
         tables = self.find()
-        self.assertEqual(list(tables), ["/deep/er", "/points"])
-        self.assertEqual(list(tables["/deep/er"].columns), ["x", "y"])
+        self.assertEqual(list(tables), ["/deep/er", "/deep/er/v", "/points"])
+        self.assertEqual(list(tables["/deep/er"].columns), ["v", "x", "y"])
+        self.check(tables["/deep/er"], "v[1]", [1, 3, 5, 7])
         self.assertEqual(tables["/points"].n_rows, 3)
         self.check(tables["/points"], "1", [1, 3, 5])
         for name in ("2", "-1", "x"):
@@ -89,40 +92,68 @@ class Layouts(ToolTest):
             columns["x/data"].attrs["unit"] = "mag"
             columns["masked/mask"] = np.array([0, 1, 0, 2, 0], "u1")
             columns["arrow/null_bitmap"] = np.array([0b11110], "u1")
+            columns["flux/data"] = np.arange(10.0).reshape(5, 2)
+            columns["flux/mask"] = np.array([0, 0, 1, 0, 0], "u1")
             columns["name/data"] = np.frombuffer(b"abbccc", "u1")
             columns["name/indices"] = np.array([0, 1, 3, 3, 6, 6])
         table = self.find()["/table/columns"]
         self.check(table, "masked", [0, np.nan, 2, np.nan, 4])
         self.check(table, "arrow", [np.nan, 1, 2, 3, 4])
         self.check(table, "{b-v}", range(5))
+        self.check(table, "flux[1]", [1, 3, np.nan, 7, 9])
+        self.check(table, "{flux[1]}", [1, 3, np.nan, 7, 9])
         self.assertEqual(catalogue.find_column(table, "x").unit, "mag")
         names = catalogue.find_column(table, "name")
         self.assertEqual([list(names.read(rows)) for rows in catalogue.slices(5, 2)],
                          [[b"a", b"bb"], [b"", b"ccc"], [b""]])
 
     def test_astropy(self):
-        table = Table({"x": np.arange(3.0), "flux": np.arange(6.0).reshape(3, 2), "x.mask": [1, 2, 3],
-                       "a,b[0]": [7, 8, 9]}, units={"x": "km / s"})
+        table = Table({"x": np.arange(3.0), "flux": np.arange(6.0).reshape(3, 2),
+                       "x.mask": [0.5] * 3, "a,b[0]": [7, 8, 9], "single": [[1], [2], [3]]}, units={"x": "km / s"})
         table["n"] = MaskedColumn([1, 2, 3], mask=[1, 0, 0])
         table["flux"] = MaskedColumn(table["flux"], mask=[[0, 0], [0, 1], [0, 0]])
         table.write("in.h5", path="cat/stars", serialize_meta=True)
         tables = self.find()
         self.assertEqual(list(tables), ["/cat/stars"])  # and not its .__table_column_meta__
         stars = tables["/cat/stars"]
-        self.assertEqual(list(stars.columns), ["x", "flux", "x.mask", "a,b[0]", "n"])
+        self.assertEqual(list(stars.columns), ["x", "flux", "x.mask", "a,b[0]", "single", "n"])
         self.assertEqual(stars.columns["x"].unit, "km / s")
         self.check(stars, "n", [np.nan, 2, 3])
-        self.check(stars, "x.mask", [1, 2, 3])  # numbers: a column that is called so
+        self.check(stars, "x.mask", [0.5] * 3)  # no truths: a column that is called so
+        self.check(stars, "single", [1, 2, 3])
         self.check(stars, "flux[1]", [1, np.nan, 5])
         self.check(stars, "{flux}[0]", [0, 2, 4])
         self.check(stars, "{a,b[0]}", [7, 8, 9])
         self.assertIsNone(catalogue.find_column(stars, "flux[2]"))
         self.assertIsNone(catalogue.find_column(stars, "x[0]"))
 
+    def test_frames(self):
+        """As pandas writes them, here without it."""
+        with h5py.File("in.h5", "w") as file:
+            fixed = file.create_group("fixed")
+            fixed.attrs["pandas_type"] = np.bytes_("frame")
+            fixed["axis0"], fixed["axis1"] = np.array([b"x", b"n", b"y"]), np.arange(2)
+            fixed["block0_items"], fixed["block1_items"] = np.array([b"x", b"y"]), np.array([b"n"])
+            fixed["block0_values"], fixed["block1_values"] = [[1.5, 2], [3, 4]], [[7], [8]]
+            file["table"] = np.array([(0, [1.5, 2], [7]), (1, [3, 4], [8])], dtype=[
+                ("index", "i8"), ("values_block_0", "f8", (2,)), ("values_block_1", "i8", (1,))])
+            for block, names in enumerate((["x", "y"], ["n"])):
+                pickled = np.bytes_(pickle.dumps(names, 0))
+                file["table"].attrs[f"values_block_{block}_kind"] = pickled
+            file["nested"] = np.array([((1, 2.5),)], dtype=[("p", [("a", "i4"), ("b", "f8")])])
+        tables = self.find()
+        self.assertEqual(list(tables), ["/fixed", "/nested", "/table"])
+        for name in ("/fixed", "/table"):
+            self.check(tables[name], "x", [1.5, 3])
+            self.check(tables[name], "y", [2, 4])
+            self.check(tables[name], "n", [7, 8])
+        self.check(tables["/nested"], "p/b", [2.5])
+
     def test_pandas(self):
         pandas = self.need("pandas")
         self.need("tables")
         frame = pandas.DataFrame({"x": [0.5, np.nan, 2], "n": [1, 2, 3], "b-v": [7.0, 8, 9]})
+        warnings.simplefilter("ignore")  # PyTables, of the name b-v
         for path, options in (("block.h5", {"format": "table"}),
                               ("columns.h5", {"format": "table", "data_columns": True}),
                               ("fixed.h5", {"format": "fixed"})):
@@ -176,7 +207,8 @@ class ProgressLine(unittest.TestCase):
     def test_line(self):
         self.assertEqual(self.show(True, 0), "\rtool.py: reading x: 25 %\x1b[K"
                          "\rtool.py: reading x: 100 %\x1b[K\r\x1b[K")
-        self.assertEqual(self.show(False, 0), "tool.py: reading x: 25 %\ntool.py: reading x: 100 %\n")
+        self.assertEqual(self.show(False, 0),
+                         "tool.py: reading x: 25 %\ntool.py: reading x: 100 %\n")
         self.assertEqual(self.show(True, 100), "")
 
 

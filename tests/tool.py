@@ -1,4 +1,4 @@
-"""Tests of tools: running a tool's main() in this process, which saves starting Python each time."""
+"""For tests of tools: a tool's main() runs in this process, which saves starting Python."""
 import contextlib
 import importlib.util
 import io

@@ -1,7 +1,7 @@
 """Tables in HDF5 files, in every layout that skymeans reads, and their columns piece by piece.
 
 - a 2-D array of numbers, whose columns are called 0, 1, ...;
-- a group of equally long 1-D columns, /group/NAME or vaex's /group/NAME/{data,mask};
+- a group of equally long columns, /group/NAME or vaex's /group/NAME/{data,mask};
 - a compound dataset, as astropy, PyTables and pandas (format="table") write it;
 - a group of blocks, as pandas (format="fixed") writes it.
 """
@@ -36,7 +36,7 @@ class Column:
         self.name, self.n_rows, self.unit = name, n_rows, unit
         string = h5py.check_string_dtype(dtype.base)
         self.dtype = np.dtype("S") if string and string.length is None else dtype.base
-        self.n_elements = int(np.prod(dtype.shape)) if dtype.shape else None
+        self.n_elements = int(np.prod(dtype.shape)) if dtype.shape not in ((), (1,)) else None
         self.values, self.mask = values, mask
 
     @property
@@ -44,18 +44,25 @@ class Column:
         return self.dtype.kind in NUMBERS and self.n_elements is None
 
     def read(self, rows):
-        """A plain array of the rows; a masked one if values can be missing besides NaN."""
-        values = self.values(rows)
+        """A plain array of the rows; a masked one if values can be missing besides NaN. Arrays are
+        read element by element."""
+        values = self.values(rows).reshape(-1)
         if values.dtype.kind == "O":
             values = np.array(values.tolist(), dtype="S")
-        return values if self.mask is None else np.ma.array(values, mask=self.mask(rows))
+        return values if self.mask is None else \
+            np.ma.array(values, mask=self.mask(rows).reshape(-1) != 0)
 
     def read_floats(self, rows):
         return np.ma.filled(self.read(rows).astype(np.float64), np.nan)
 
     def element(self, i):
         def pick(read):
-            return read and (lambda rows: read(rows).reshape(-1, self.n_elements)[:, i])
+            def element_of(rows):
+                values = read(rows)
+                values = values.reshape(len(values), -1)
+                return values[:, i if values.shape[1] > 1 else 0]  # a mask may be of whole rows
+
+            return read and element_of
 
         return Column(f"{self.name}[{i}]", self.n_rows, self.dtype, pick(self.values),
                       pick(self.mask), self.unit)
@@ -145,7 +152,7 @@ def find_tables(file):
         if isinstance(node, h5py.Group) and not is_pandas_frame(node):
             for name, child in members(node):
                 child_path = f"{path.rstrip('/')}/{name}"
-                if child_path != "/truth" and not is_vaex_column(child):
+                if child_path != "/truth" and vaex_data(child, path) is None:
                     visit(child, child_path, depth + 1)
 
     visit(file["/"], "/", 0)
@@ -163,13 +170,16 @@ def members(group):
                 yield name, node
 
 
-def is_vaex_column(node):
+def vaex_data(node, parent_path):
+    """The values of a vaex column, which may be arrays below a group `columns`. Or None."""
     data = node.get("data") if isinstance(node, h5py.Group) else None
-    return isinstance(data, h5py.Dataset) and data.ndim == 1
+    is_column = isinstance(data, h5py.Dataset) and not data.dtype.names and (
+        data.ndim == 1 or (data.ndim == 2 and parent_path.endswith("/columns")))
+    return data if is_column else None
 
 
 def is_pandas_frame(group):
-    return "block0_items" in group and "block0_values" in group
+    return text(group.attrs.get("pandas_type", "")) == "frame"
 
 
 def find_in_dataset(file, node, path):
@@ -182,20 +192,28 @@ def find_in_dataset(file, node, path):
 
 
 def find_in_group(file, group, path):
-    if is_pandas_frame(group):
-        columns = frame_columns(group)
-    else:
-        columns = {name: vaex_column(name, node) if is_vaex_column(node)
-                   else Column(name, len(node), node.dtype, node.__getitem__, unit=unit_of(node))
-                   for name, node in members(group)
-                   if is_vaex_column(node) or (isinstance(node, h5py.Dataset) and node.ndim == 1
-                                               and not node.dtype.names)}
-    lengths = {column.n_rows for column in columns.values() if column.dtype.kind in NUMBERS}
+    columns = frame_columns(group) if is_pandas_frame(group) else group_columns(group, path)
+    lengths = {column.n_rows for column in columns.values() if column.is_number}
     if len(lengths) != 1:  # numbers decide
         return None
     n_rows, = lengths
     columns = {name: column for name, column in columns.items() if column.n_rows == n_rows}
     return Table(file, path, n_rows, columns)
+
+
+def group_columns(group, path):
+    columns = {}
+    for name, node in members(group):
+        if vaex_data(node, path) is not None:
+            columns[name] = vaex_column(name, node)
+        elif isinstance(node, h5py.Dataset) and node.ndim in (1, 2) and not node.dtype.names:
+            columns[name] = Column(name, len(node), row_type(node), node.__getitem__,
+                                   unit=unit_of(node))
+    return columns
+
+
+def row_type(node):
+    return np.dtype((node.dtype, node.shape[1:]))
 
 
 def unit_of(node):
@@ -223,8 +241,7 @@ def vaex_column(name, group):
             bits = np.unpackbits(packed.astype(np.uint8), bitorder="little")
             return bits[first:first + rows.stop - rows.start] == 0
     elif "mask" in group:
-        def mask(rows):
-            return group["mask"][rows] != 0
+        mask = group["mask"].__getitem__
     if "indices" in group:  # of the first byte of each text, and of the end
         def values(rows):
             ends = group["indices"][rows.start:rows.stop + 1].astype(np.int64)
@@ -234,33 +251,53 @@ def vaex_column(name, group):
             return np.array([letters[a:b] for a, b in zip(ends, ends[1:])], dtype="S")
 
         return Column(name, len(group["indices"]) - 1, np.dtype("S"), values, mask, unit)
-    return Column(name, len(data), data.dtype, data.__getitem__, mask, unit)
+    return Column(name, len(data), row_type(data), data.__getitem__, mask, unit)
 
 
 def compound_columns(file, node, path):
     """Members, without those that say which values of another one are missing."""
     units = astropy_units(file.get(path + META))
+    types = dict(member_types(node.dtype))
     columns = {}
-    for name in node.dtype.names:
-        dtype, of = node.dtype[name], name.removesuffix(".mask")
-        if dtype.names or (of != name and of in node.dtype.names and dtype.base == bool):
+    for name, dtype in types.items():
+        if is_mask(name, types):
             continue
-        mask = None
-        if f"{name}.mask" in node.dtype.names and node.dtype[f"{name}.mask"].base == bool:
-            mask = member_reader(node, f"{name}.mask")
-        column = Column(name, len(node), dtype, member_reader(node, name), mask, units.get(name))
+        mask = f"{name}.mask" if is_mask(f"{name}.mask", types) else None
+        column = Column(name, len(node), dtype, member_reader(node, name),
+                        mask and member_reader(node, mask), units.get(name))
         names = pickled_names(node.attrs.get(f"{name}_kind"))
-        if column.n_elements and len(names) == column.n_elements:  # a block of pandas
-            for i, part in enumerate(names):
-                columns[part] = column.element(i)
-                columns[part].name = part
-        else:
-            columns[name] = column
+        if len(names) != (column.n_elements or 1):
+            names = [name]
+        for i, part in enumerate(names):  # several of a block of pandas
+            columns[part] = column.element(i) if len(names) > 1 else column
+            columns[part].name = part
     return columns
 
 
+def member_types(dtype, outer=""):
+    """(name, type) of members; one of a compound within is called outer/inner."""
+    for name in dtype.names:
+        if dtype[name].names:
+            yield from member_types(dtype[name], f"{outer}{name}/")
+        else:
+            yield outer + name, dtype[name]
+
+
+def is_mask(name, types):
+    return (name.endswith(".mask") and name.removesuffix(".mask") in types and name in types
+            and types[name].base.kind in "iub")
+
+
 def member_reader(node, name):
-    return lambda rows: node[name, rows]
+    first, *inner = name.split("/") if name not in node.dtype.names else [name]
+
+    def read(rows):
+        values = node[first, rows]
+        for part in inner:
+            values = values[part]
+        return values
+
+    return read
 
 
 class Unpickler(pickle.Unpickler):
