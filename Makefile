@@ -153,6 +153,12 @@ check-faults: deps
 	@$(run_env) BUILD=$(BUILD) KM_KILLS=$(or $(KILLS),50) $$(tools/find-python.sh h5py numpy) \
 	    tests/test_kills_program.py -v
 
+# The memory that tools/import.py needs for large files; MB=2000 for larger ones.
+.PHONY: check-import
+check-import: deps
+	@KM_IMPORT_MB=$(or $(MB),250) $$(tools/find-python.sh h5py numpy astropy) \
+	    tests/test_import.py -v ImportMemory
+
 # The NEON kernels under qemu, where Debian's cross compiler is there.
 .PHONY: check-neon
 check-neon: deps
@@ -169,6 +175,7 @@ help:
 	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one;'
 	@echo '               KIND=c (py) unit (program) tests only; SANITIZE=1 under AddressSanitizer, UBSan'
 	@echo 'make check-faults  runs that are killed at 50 (KILLS=200) moments each way, for some minutes'
+	@echo 'make check-import  the memory that importing files of 250 (MB=2000) MB takes'
 	@echo 'make check-neon    the kernels of ARM processors, under qemu'
 	@echo 'make check-slurm   test jobs/ on a Slurm cluster made for it on this machine;'
 	@echo '               TEST=chain for one'
