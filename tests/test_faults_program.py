@@ -12,12 +12,12 @@ import tempfile
 import unittest
 
 import numpy as np
-from program import MPIRUN_NOTICE, ROOT, ProgramTest, contents, end_session, run_all, write_columns
+from program import MPIRUN_NOTICE, ROOT, ProgramTest, contents, end_session, run, run_all, write_columns
 
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "faults", "skymeans")
 SECONDS = 60
 OPTIONS = ["-k", "3", "-o", "out.h5", "--metrics", "out.json", "--distances", "--verify",
-           "--overwrite"]
+           "--overwrite", "--id", "name"]
 CHECKPOINT = ["--checkpoint", "out.state", "--checkpoint-interval", "0"]
 NO_FAULT = "KM_NO_FAULT=1"
 
@@ -57,9 +57,11 @@ class Faults(ProgramTest):
         super().setUp()
         values = np.random.default_rng(1).normal(size=(1000, 2))
         values[::50, 0] = np.nan
-        write_columns("in.h5", {"a": values[:, 0], "b": values[:, 1]})
+        names = np.array([f"star {i}" for i in range(1000)], object)
+        write_columns("in.h5", {"a": values[:, 0], "b": values[:, 1], "name": names})
         with open("centers.txt", "w", encoding="utf-8") as file:
             file.write("0 0\n1 1\n-1 -1\n")
+        run("fit", "in.h5", "-k", "3", "-o", "model.h5")
         for name in ("out.h5", "out.json"):
             with open(name, "wb") as file:
                 file.write(b"old")
@@ -76,7 +78,10 @@ class Faults(ProgramTest):
     def walk(self, rank, place):
         faults = [NO_FAULT] * 3
         faults[rank] = f"KM_FAULT={place}"
-        code, err = run_with_faults(faults, [*self.arguments("kmeans++"), *CHECKPOINT])
+        arguments = [*self.arguments("kmeans++"), *CHECKPOINT]
+        if place == "read the model":
+            arguments = ["predict", "model.h5", "in.h5", "-o", "out.h5", "--overwrite"]
+        code, err = run_with_faults(faults, arguments)
         for name in ("out.state", "out.state.prev"):  # checkpoints stay when a run fails
             with contextlib.suppress(FileNotFoundError):
                 os.remove(name)
