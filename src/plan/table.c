@@ -75,3 +75,13 @@ const km_option km_fit_options[] = {
      "a progress line for each iteration, wherever it goes"},
     {NULL, 0, NULL, KM_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL},
 };
+
+const char *km_options_scale(const km_options *options)
+{
+    return scalings[options->scale];
+}
+
+const char *km_options_missing(const km_options *options)
+{
+    return missings[options->missing];
+}
