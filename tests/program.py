@@ -287,10 +287,10 @@ class ProgramTest(unittest.TestCase):
                                    atol=1e-14 * np.abs(result.centers * factor).max())
 
 
-def contents():
-    """The hash of each file below this folder."""
+def contents(top="."):
+    """The hash of each file below a folder."""
     found = {}
-    for folder, folders, names in os.walk("."):
+    for folder, folders, names in os.walk(top):
         for name in names + folders:
             path = os.path.join(folder, name)
             found[path] = None

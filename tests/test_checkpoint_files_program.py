@@ -198,7 +198,7 @@ class CheckpointFiles(ProgramTest):
     def test_allocations(self):
         """The n-th fails while a run goes on from a checkpoint and writes others."""
         self.leave()
-        before, n, at_once, is_done = contents(), 1, 4, False
+        before, n, at_once, is_done = contents(), 1, 10, False
         while not is_done:
             done = run_all([lambda i=i: self.fail_allocation(i) for i in range(n, n + at_once)])
             is_done = any(finished.code == 0 for finished in done)
