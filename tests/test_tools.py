@@ -392,9 +392,10 @@ class Hipparcos(unittest.TestCase):
         self.assertEqual(np.count_nonzero(both), 111794)
         sure = columns["parallax_mas"] > 5 * columns["parallax_error_mas"]
         np.testing.assert_array_equal(sure, np.isfinite(columns["abs_mag"]))
-        np.testing.assert_array_equal(
+        np.testing.assert_allclose(  # the last bit of NumPy's logarithm depends on the processor
             columns["abs_mag"][sure],
-            columns["vmag"][sure] + 5 * np.log10(columns["parallax_mas"][sure]) - 10)
+            columns["vmag"][sure] + 5 * np.log10(columns["parallax_mas"][sure]) - 10,
+            rtol=0, atol=1e-13)
 
     def test_a_star(self):
         """Sirius, HIP 32349: the brightest star, of absolute magnitude 1.45."""
