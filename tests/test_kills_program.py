@@ -84,8 +84,8 @@ class Kills(ProgramTest):
         name, draw = f"{number.name}-{victims}-{ranks}-{seed}", random.Random(seed)
         for i in (2 * seed, 2 * seed + 1):
             self.end(name, number, victims, ranks, list(MOMENTS)[i % len(MOMENTS)], draw)
-            if os.path.exists(f"{name}.h5"):  # it was too late
-                os.remove(f"{name}.h5")
+            for left in glob.glob(f"{name}.h5") + glob.glob(f"{name}.*.??????"):
+                os.remove(left)  # it ended too late, or while it wrote
         finished = run(*self.command(name, "--checkpoint", f"{name}.state"), ranks=draw.choice(
             [1, 2]), seconds=PATIENCE)
         said = f"{name}: {finished}"
