@@ -203,6 +203,13 @@ class ExportFormats(ExportTest):
         for table in self.export("result.h5", "in.h5", said=said, endings=("csv",)):
             self.assertEqual(table.colnames, ["row", "x", "label"])
 
+    def test_result_without_features(self):
+        write_result(features=())
+        write_columns("in.h5", x=X)
+        for table in self.export("result.h5", "in.h5", said="export.py: warning: no columns .*\n",
+                                 endings=("csv",)):
+            self.assertEqual(table.colnames, ["row", "label"])
+
     def test_name_of_the_result_in_the_catalogue(self):
         write_result()
         write_columns("in.h5", label=np.arange(5))
@@ -244,7 +251,7 @@ class ExportErrors(ExportTest):
         self.refuse(2, "required", EXPORT)
         self.refuse(2, "required", EXPORT, "result.h5")
         self.check_refused(2, "RESULT.h5 is required")
-        self.refuse(2, r"out.h5 does not end in one of \.fits, \.csv", EXPORT, "result.h5", "-o",
+        self.refuse(2, r"out.h5 does not end in one of \.fits, \.fit, \.csv", EXPORT, "result.h5", "-o",
                     "out.h5")
         self.check_refused(2, "--columns without a CATALOGUE", "result.h5", "-c", "x")
         self.check_refused(2, "--dataset without a CATALOGUE", "result.h5", "-d", "x")

@@ -321,6 +321,13 @@ class ImportPieces(ToolTest):
         self.assertEqual(list(columns["text"][[7, 290]]), [b"7", b'two\nlines, "quoted"'])
         self.assertEqual(list(np.flatnonzero(np.isnan(columns["missing"]))), [290])
 
+    def test_line_breaks_in_quotes(self):
+        rows = [f'{i},"{"a,b" if i % 3 else ""}\n\n{i}"\n' for i in range(200)]
+        write_text("in.csv", 'id,"the\ntext"\n' + "".join(rows))
+        columns = self.check_pieces("in.csv", 37)
+        self.assertEqual(list(columns["id"]), list(range(200)))
+        self.assertEqual(columns["the\ntext"][8], b"a,b\n\n8")
+
     def test_csv_of_one_column_without_a_last_line_break(self):
         write_text("in.csv", "x\r\n" + "\r\n".join(map(str, range(100))))
         self.assertEqual(list(self.check_pieces("in.csv", 9)["x"]), list(range(100)))

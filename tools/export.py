@@ -190,6 +190,9 @@ def choose_items(wanted, features, table):
             raise Failure(USAGE, "bad command line: empty name in -c; separate names by single "
                                  "commas")
         return items
+    if not features:
+        warn("no columns (the result names no features): only labels are exported; choose columns "
+             "with -c")
     items = [feature for feature in features if find_column(table, feature)]
     left_out = [feature for feature in features if feature not in items]
     if left_out:
@@ -388,8 +391,8 @@ VOTABLE_NUMBERS = {None: "NaN", "": "NaN", np.inf: "+Inf", "inf": "+Inf", -np.in
                    "-inf": "-Inf"}
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
-WRITERS = {"fits": write_fits, "csv": write_csv, "ecsv": write_ecsv, "vot": write_votable,
-           "xml": write_votable}
+WRITERS = {"fits": write_fits, "fit": write_fits, "csv": write_csv, "ecsv": write_ecsv,
+           "vot": write_votable, "xml": write_votable}
 
 
 # --- command line -------------------------------------------------------------------------------
@@ -402,7 +405,7 @@ def parse_command_line(arguments):
                     "Without CATALOGUE the table has ids (or row numbers) and labels only.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("-o", "--output", required=True, metavar="TABLE",
-                        help="the table: .fits, .vot or .xml (VOTable), .ecsv, .csv")
+                        help="the table: .fits, .fit, .vot or .xml (VOTable), .ecsv, .csv")
     parser.add_argument("-c", "--columns", metavar="LIST",
                         help="columns of the catalogue, separated by commas; odd names in braces "
                              "{b-v}, flux[2] one element; 0:3 the first three of an array; "
