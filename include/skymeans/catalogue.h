@@ -32,7 +32,7 @@ typedef struct km_column {
     km_place values;           /* several a row for an array column, until one is chosen */
     km_place mask;             /* of equal length, or one for all: not 0 where a value is missing */
     bool is_numeric, is_floating;
-    bool is_text;
+    bool is_text, may_be_mask;
     bool fits_float32; /* float32, or an integer of at most 16 bits, by type */
     bool is_virtual;   /* stored in other files, which parallel HDF5 can't read */
 } km_column;
@@ -85,6 +85,7 @@ typedef struct km_file {
     const char *path; /* the caller's */
     int64_t first_row, n_rows;
     int64_t bytes, time; /* of the last change, seconds since 1970 */
+    int64_t nanoseconds; /* and those after that second */
 } km_file;
 
 /* A value that stands for a missing one in a column, or in all features. */

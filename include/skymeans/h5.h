@@ -52,6 +52,11 @@ km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5
                          km_error *error);
 void km_h5_close_array(km_h5_array *array);
 
+/* If an array of this file, open on this rank alone, is virtual: are the files there that it takes
+ * its values from? KM_SYSTEM, or KM_DATA, naming the first that is missing or damaged. */
+km_code km_h5_check_virtual(const km_h5_array *array, const char *file, const char *name,
+                            km_error *error);
+
 /* Reads columns [first_column, first_column + n_columns) of some rows, row after row, as elements
  * of `type`, which is that of the array or, if its elements are compounds, one of fewer members. A
  * rank without rows calls it too, with a count of 0. KM_DATA if the data are damaged, KM_SYSTEM if

@@ -237,6 +237,9 @@ static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
                        error) == KM_OK) {
         const int64_t bytes = km_opened_row_bytes(&opened);
         catalogue->row_bytes = bytes > catalogue->row_bytes ? bytes : catalogue->row_bytes;
+        for (int64_t s = 0; s < opened.n_sources && error->code == KM_OK; s++)
+            km_h5_check_virtual(&opened.sources[s].array, opened.path, opened.sources[s].dataset,
+                                error);
         if (catalogue->has_ids)
             km_ids_note(catalogue, &opened, error);
     }
@@ -249,29 +252,34 @@ static void stat_file(km_file *file)
     struct stat status;
     if (stat(file->path, &status) == 0) {
         file->bytes = status.st_size;
-        file->time = status.st_mtime;
+        file->time = status.st_mtim.tv_sec;
+        file->nanoseconds = status.st_mtim.tv_nsec;
     }
 }
 
 /* What each rank found of its files, to all. */
 static km_code gather_files(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
 {
+    enum { FACTS = 4 };
     const int64_t n = catalogue->n_files;
-    int64_t *facts = km_allocate(n, 3 * sizeof *facts, "files", error);
+    int64_t *facts = km_allocate(n, FACTS * sizeof *facts, "files", error);
     if (km_agree(comm, error) == KM_OK) {
         for (int64_t f = 0; f < n; f++) {
-            facts[3 * f] = catalogue->files[f].n_rows;
-            facts[3 * f + 1] = catalogue->files[f].bytes;
-            facts[3 * f + 2] = catalogue->files[f].time;
+            const km_file *file = &catalogue->files[f];
+            const int64_t found[FACTS] = {file->n_rows, file->bytes, file->time, file->nanoseconds};
+            memcpy(&facts[FACTS * f], found, sizeof found);
         }
-        km_sum_int64(comm, facts, 3 * n);
+        km_sum_int64(comm, facts, FACTS * n);
         catalogue->n_rows = 0;
         for (int64_t f = 0; f < n; f++) {
-            catalogue->files[f].first_row = catalogue->n_rows;
-            catalogue->files[f].n_rows = facts[3 * f];
-            catalogue->files[f].bytes = facts[3 * f + 1];
-            catalogue->files[f].time = facts[3 * f + 2];
-            catalogue->n_rows += facts[3 * f];
+            const int64_t *found = &facts[FACTS * f];
+            catalogue->files[f] =
+                (km_file){catalogue->files[f].path, catalogue->n_rows, found[0],
+                          found[1], found[2],          found[3]};
+            if (__builtin_add_overflow(catalogue->n_rows, found[0], &catalogue->n_rows))
+                km_fail(error, KM_DATA,
+                        "too many rows (%s): together the files have more than 2^63; give fewer",
+                        catalogue->path);
         }
     }
     free(facts);

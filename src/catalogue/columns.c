@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So that what is remembered of each, some kilobytes, fits into memory whatever a file claims. */
+enum { MOST_FEATURES = 1 << 17 };
+
 /* A growing choice of columns. */
 struct choice {
     const km_table *table;
@@ -20,6 +23,12 @@ static void choose_value(struct choice *choice, const km_column *whole, int64_t 
 {
     km_column column = *whole;
     int length = (int)strlen(whole->name);
+    if (choice->count == MOST_FEATURES) {
+        km_fail(choice->error, KM_DATA,
+                "too many features (%s, %s): %d are the most; choose some with -c", choice->file,
+                choice->table->path, MOST_FEATURES);
+        return;
+    }
     if (choice->table->is_array)
         length = snprintf(column.name, sizeof column.name, "%lld", (long long)position);
     else if (whole->values.length > 1)
@@ -37,6 +46,12 @@ static void choose_value(struct choice *choice, const km_column *whole, int64_t 
     column.values.length = column.mask.length = 1;
     choice->columns =
         km_append(choice->columns, &choice->count, sizeof column, &column, choice->error);
+}
+
+static void choose_all_values(struct choice *choice, const km_column *column)
+{
+    for (int64_t i = 0; i < column->values.length && choice->error->code == KM_OK; i++)
+        choose_value(choice, column, i);
 }
 
 /* "0:7" or "3"; `last` is not included. */
@@ -142,9 +157,8 @@ static void choose_name(struct choice *choice, char *item)
                 choice->file, choice->table->path, column->name, column->type);
     else if (position >= 0)
         choose_value(choice, column, position);
-    for (int64_t i = 0; column != NULL && position < 0 && i < column->values.length; i++)
-        if (choice->error->code == KM_OK)
-            choose_value(choice, column, i);
+    else
+        choose_all_values(choice, column);
     free(name);
 }
 
@@ -183,10 +197,8 @@ static void choose_default(struct choice *choice)
     const km_table *table = choice->table;
     const int64_t n = table->is_array ? 1 : table->n_columns;
     for (int64_t i = 0; i < n; i++)
-        for (int64_t v = 0; v < table->columns[i].values.length; v++)
-            if ((table->is_array || table->columns[i].is_floating) &&
-                choice->error->code == KM_OK)
-                choose_value(choice, &table->columns[i], v);
+        if (table->is_array || table->columns[i].is_floating)
+            choose_all_values(choice, &table->columns[i]);
     if (choice->count == 0)
         km_fail(choice->error, KM_DATA,
                 "no feature by default (%s, %s): the table has no floating-point column; name "
@@ -235,7 +247,7 @@ bool km_table_select_one(const km_table *table, const char *name, const char *op
 /* Appends a name as -c takes it, in braces if it could be read as something else. */
 static char *append_name(char *end, bool is_first, const char *name)
 {
-    const bool is_plain = strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
+    const bool is_plain = name[0] != '\0' && strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
     end = stpcpy(end, is_first ? "" : ",");
     return stpcpy(stpcpy(stpcpy(end, is_plain ? "" : "{"), name), is_plain ? "" : "}");
 }

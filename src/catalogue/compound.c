@@ -59,7 +59,7 @@ static void attach_masks(km_table *table)
         const km_column *mask = &table->columns[i];
         const size_t length = strlen(mask->name);
         km_column *column = NULL;
-        if (km_ends_with(mask->name, END) && !mask->is_floating && !mask->is_text)
+        if (km_ends_with(mask->name, END) && mask->may_be_mask)
             column = column_called(table, mask->name, length - strlen(END));
         if (column != NULL && (mask->values.length == 1 ||
                                mask->values.length == column->values.length))

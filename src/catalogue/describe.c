@@ -65,6 +65,7 @@ static void describe_value(hid_t type, km_column *column)
     column->is_floating = class == H5T_FLOAT;
     column->is_numeric = column->is_floating || class == H5T_INTEGER;
     column->is_text = class == H5T_STRING;
+    column->may_be_mask = class == H5T_INTEGER || class == H5T_ENUM || class == H5T_BITFIELD;
     column->fits_float32 = size <= (column->is_floating ? sizeof(float) : sizeof(int16_t));
     if (column->is_numeric)
         name_number(type, column);
@@ -102,13 +103,14 @@ void km_describe_dataset(hid_t dataset, const char *path, km_column *column)
     const hid_t creation = H5Dget_create_plist(dataset);
     const H5D_layout_t layout = H5Pget_layout(creation);
     snprintf(column->values.dataset, sizeof column->values.dataset, "%s", path);
-    column->is_virtual = layout == H5D_VIRTUAL;
+    column->is_virtual = layout == H5D_VIRTUAL || H5Pget_external_count(creation) > 0;
     if (layout == H5D_CHUNKED)
         describe_chunks(creation, column);
     else
-        strcpy(column->storage, layout == H5D_CONTIGUOUS ? "contiguous"
-                                : column->is_virtual     ? "virtual"
-                                                         : "compact");
+        strcpy(column->storage, layout == H5D_VIRTUAL   ? "virtual"
+                                : column->is_virtual    ? "in other files"
+                                : layout == H5D_COMPACT ? "compact"
+                                                        : "contiguous");
     H5Pclose(creation);
 }
 

@@ -216,6 +216,17 @@ static void find_field(km_opened_file *opened, km_field *field, const km_place *
     field->stride = column; /* until then */
 }
 
+/* A row is read at once, in a transfer that all MPIs can do. */
+static void check_width(const km_opened_file *opened, const km_source *source, km_error *error)
+{
+    const int64_t most = (int64_t)1 << 30;
+    if (source->n_columns > 0 && source->n_columns > most / source->reading_bytes)
+        km_fail(error, KM_DATA,
+                "too wide a row (%s, %s): its chosen values are more than %lld bytes apart; choose "
+                "others with -c",
+                opened->path, source->dataset, (long long)most);
+}
+
 static void settle_field(const km_opened_file *opened, km_field *field, km_use use,
                          km_precision precision)
 {
@@ -241,6 +252,8 @@ static km_code open_all(km_opened_file *opened, const km_catalogue *catalogue,
         find_field(opened, &opened->values[c], &columns[c].values, error);
         find_field(opened, &opened->masks[c], &columns[c].mask, error);
     }
+    for (int64_t s = 0; s < opened->n_sources && error->code == KM_OK; s++)
+        check_width(opened, &opened->sources[s], error);
     for (int64_t c = 0; c < opened->n_columns && error->code == KM_OK; c++) {
         const km_precision precision = km_precision_of_column(catalogue, c);
         settle_field(opened, &opened->values[c], use_of(catalogue, c), precision);

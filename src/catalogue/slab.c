@@ -44,7 +44,7 @@ struct reader {
 static int64_t choose_piece_rows(int64_t row_bytes, int64_t chunk_rows)
 {
     int64_t rows = PIECE_BYTES / row_bytes;
-    if (chunk_rows <= rows)
+    if (chunk_rows > 0 && chunk_rows <= rows)
         rows -= rows % chunk_rows;
     return rows > 0 ? rows : 1;
 }
@@ -140,14 +140,13 @@ static void check_unchanged(const km_file *file, km_error *error)
 {
     struct stat status;
     if (stat(file->path, &status) == 0 &&
-        (status.st_size != file->bytes || status.st_mtime != file->time))
+        (status.st_size != file->bytes || status.st_mtim.tv_sec != file->time ||
+         status.st_mtim.tv_nsec != file->nanoseconds))
         has_changed(file, error);
 }
 
 static void leave_file(struct reader *r, km_error *error)
 {
-    if (r->opened == NULL)
-        return;
     free_buffers(r);
     if (r->opened == &r->own) {
         check_unchanged(&r->catalogue->files[r->file], error);
@@ -218,8 +217,14 @@ static bool is_set(const char *bytes, int64_t size)
 static double as_stored(const struct reader *r, int64_t c, double value)
 {
     const hid_t type = r->opened->values[c].type;
-    const bool is_float = H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof(float);
-    return is_float || r->catalogue->precision == KM_FLOAT32 ? (double)(float)value : value;
+    char room[64]; /* for the largest of floating-point types */
+    if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room) {
+        memcpy(room, &value, sizeof value);
+        if (H5Tconvert(H5T_NATIVE_DOUBLE, type, 1, room, NULL, H5P_DEFAULT) >= 0 &&
+            H5Tconvert(type, H5T_NATIVE_DOUBLE, 1, room, NULL, H5P_DEFAULT) >= 0)
+            memcpy(&value, room, sizeof value);
+    }
+    return r->catalogue->precision == KM_FLOAT32 ? (double)(float)value : value;
 }
 
 static double load(const struct reader *r, int64_t c, int64_t row)
@@ -377,6 +382,8 @@ static void read_sources(struct reader *r, km_rows rows, km_error *error)
         char cause[96] = "";
         const km_precision precision =
             source->use == KM_USE_FEATURES ? r->catalogue->precision : KM_FLOAT64;
+        if (source->has_pointers) /* which are freed even if the reading fails on the way */
+            memset(r->buffers[s], 0, (size_t)(count * source->reading_bytes));
         km_h5_read_rows(&source->array, rows, source->first_column, source->n_columns,
                         source->type, r->buffers[s], &why);
         if (r->catalogue->is_together && !km_h5_was_collective(&source->array, cause, sizeof cause))

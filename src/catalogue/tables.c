@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEEPEST_GROUP = 32 };
+enum { DEEPEST_GROUP = 32, BAD_MASK = -2 };
 
 /* What tells an object from others, however many links lead to it. */
 typedef struct object_id {
@@ -85,7 +85,7 @@ static bool add_compounds(struct finder *finder, hid_t group, const char *name, 
 struct collection {
     km_table table;
     struct rows {
-        int64_t of_values, of_mask; /* of_mask: -1 if there is none */
+        int64_t of_values, of_mask; /* of_mask: -1 if there is none, BAD_MASK if it can't be one */
         bool is_array;
     } * rows;
     int64_t n_rows; /* in that list */
@@ -98,6 +98,21 @@ static void collect(struct finder *finder, struct collection *c, const km_column
     c->rows = km_append(c->rows, &c->n_rows, sizeof rows, &rows, finder->error);
 }
 
+/* Type, storage, place and units of a dataset of n dimensions that may be a column. */
+static void describe_column(hid_t dataset, const char *path, int n, const int64_t *shape,
+                            km_column *column)
+{
+    const hid_t type = H5Dget_type(dataset);
+    km_describe_type(type, column);
+    H5Tclose(type);
+    km_describe_dataset(dataset, path, column);
+    km_describe_units(dataset, column);
+    if (n == 2 && (__builtin_mul_overflow(column->values.length, shape[1],
+                                          &column->values.length) ||
+                   shape[1] == 0)) /* none, or more than can be counted */
+        column->is_numeric = column->is_floating = column->is_text = false;
+}
+
 /* A dataset that is a column, a table by itself, or both. */
 static void visit_dataset(struct finder *finder, struct collection *c, hid_t group, hid_t dataset,
                           const char *name, const char *path)
@@ -105,20 +120,14 @@ static void visit_dataset(struct finder *finder, struct collection *c, hid_t gro
     int64_t shape[2];
     km_column column = {0};
     const int n = km_find_shape(dataset, shape);
-    if (n < 0 || (n == 1 && add_compounds(finder, group, name, dataset, path, shape[0])) ||
-        strlen(name) >= sizeof column.name)
+    if (n < 0 || (n == 1 && add_compounds(finder, group, name, dataset, path, shape[0])))
         return;
-    const hid_t type = H5Dget_type(dataset);
-    strcpy(column.name, name);
-    km_describe_type(type, &column);
-    H5Tclose(type);
-    km_describe_dataset(dataset, path, &column);
-    km_describe_units(dataset, &column);
-    if (n == 2)
-        column.values.length *= shape[1];
+    const bool is_named = strlen(name) < sizeof column.name;
+    strcpy(column.name, is_named ? name : "");
+    describe_column(dataset, path, n, shape, &column);
     if (n == 2)
         add_array(finder, &column, shape);
-    if (n == 1 || column.is_numeric)
+    if (is_named && (n == 1 || column.is_numeric))
         collect(finder, c, &column, (struct rows){shape[0], -1, n == 2});
 }
 
@@ -131,17 +140,27 @@ static bool has(hid_t group, const char *name)
 static void attach_mask(hid_t group, const char *path, km_column *column, struct rows *rows)
 {
     int64_t shape[2];
-    const hid_t mask = has(group, "mask") ? H5Dopen2(group, "mask", H5P_DEFAULT) : H5I_INVALID_HID;
-    if (mask < 0)
+    char mask_path[KM_DATASET_SIZE];
+    km_column mask = {0};
+    const hid_t dataset =
+        has(group, "mask") ? H5Dopen2(group, "mask", H5P_DEFAULT) : H5I_INVALID_HID;
+    if (dataset < 0)
         return;
-    const int n = km_find_shape(mask, shape);
-    rows->of_mask = n < 0 ? 0 : shape[0];
-    column->mask.length = n == 2 ? shape[1] : 1;
-    if (column->mask.length != 1 && column->mask.length != column->values.length)
-        rows->of_mask = 0;
-    if (!km_join_path(column->mask.dataset, path, "mask"))
-        rows->of_mask = 0;
-    H5Dclose(mask);
+    const hid_t type = H5Dget_type(dataset);
+    const int n = km_find_shape(dataset, shape);
+    const int64_t length = n == 2 ? shape[1] : 1;
+    rows->of_mask = BAD_MASK;
+    km_describe_type(type, &mask);
+    if (n > 0 && mask.may_be_mask && mask.values.length == 1 && (length == 1 || length == column->values.length) &&
+        km_join_path(mask_path, path, "mask")) {
+        km_describe_dataset(dataset, mask_path, &mask);
+        column->is_virtual = column->is_virtual || mask.is_virtual;
+        column->mask = mask.values;
+        column->mask.length = length;
+        rows->of_mask = shape[0];
+    }
+    H5Tclose(type);
+    H5Dclose(dataset);
 }
 
 /* A vaex column is a group with its values in a dataset `data`, and perhaps a mask. False if this
@@ -162,11 +181,7 @@ static bool visit_column_group(struct finder *finder, struct collection *c, hid_
         km_join_path(data_path, path, "data")) {
         struct rows rows = {shape[0], -1, n == 2};
         strcpy(column.name, name);
-        km_describe_type(type, &column);
-        km_describe_dataset(data, data_path, &column);
-        km_describe_units(data, &column);
-        if (n == 2)
-            column.values.length *= shape[1];
+        describe_column(data, data_path, n, shape, &column);
         attach_mask(group, path, &column, &rows);
         if (has(group, "indices") || has(group, "null_bitmap")) { /* texts and nulls of Arrow */
             column.is_numeric = column.is_floating = false;
@@ -251,9 +266,10 @@ static void keep_columns(struct collection *c)
         const struct rows rows = c->rows[i];
         if (rows.of_values != table->n_rows && table->flaw[0] == '\0')
             continue;
-        if (rows.of_mask >= 0 && rows.of_mask != table->n_rows && table->flaw[0] == '\0')
+        if (rows.of_mask != -1 && rows.of_mask != table->n_rows && table->flaw[0] == '\0')
             snprintf(table->flaw, sizeof table->flaw,
-                     "the mask of column %.64s has another length than its values", column->name);
+                     "the mask of column %.64s has another length than its values, or no truths",
+                     column->name);
         table->columns[kept++] = *column;
     }
     table->n_columns = kept;

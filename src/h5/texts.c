@@ -65,7 +65,7 @@ static char *read_numbers(hid_t dataset, int64_t count, size_t size, km_error *e
 char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *size,
                        km_error *error)
 {
-    enum { MOST = 1 << 20, NUMBER_SIZE = 24 };
+    enum { MOST = 1 << 20, MOST_BYTES = 64 << 20, NUMBER_SIZE = 24 };
     char *texts = NULL;
     *count = 0;
     const hid_t dataset = H5Dopen2(parent, name, H5P_DEFAULT);
@@ -74,7 +74,8 @@ char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *s
     const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     const H5T_class_t class = H5Tget_class(type);
     const int64_t n = H5Sget_simple_extent_npoints(space);
-    if (n > 0 && n <= MOST && class == H5T_STRING && H5Tis_variable_str(type) <= 0) {
+    if (n > 0 && n <= MOST && class == H5T_STRING && H5Tis_variable_str(type) <= 0 &&
+        H5Tget_size(type) < (size_t)(MOST_BYTES / n)) {
         texts = read_fixed(dataset, type, n, H5Tget_size(type), error);
         *size = H5Tget_size(type) + 1;
     } else if (n > 0 && n <= MOST && class == H5T_INTEGER) {

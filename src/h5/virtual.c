@@ -1,0 +1,136 @@
+/* Virtual datasets, whose values are in other files. What HDF5 does not find there it gives as fill
+ * values, without a word; so we look for it where HDF5 would. */
+#include "skymeans/h5.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NAME_SIZE = 1024, DEEPEST = 8 };
+
+/* One part of a virtual dataset. */
+typedef struct source {
+    char file[NAME_SIZE], dataset[NAME_SIZE];
+} source;
+
+/* FOLDER/NAME, if that can be read; of a folder only its first `length` bytes count. */
+static bool is_there(const char *folder, size_t length, const char *name, char *path)
+{
+    const int written =
+        length > 0 ? snprintf(path, KM_PATH_SIZE, "%.*s/%s", (int)length, folder, name)
+                   : snprintf(path, KM_PATH_SIZE, "%s", name);
+    return written < KM_PATH_SIZE && access(path, R_OK) == 0;
+}
+
+/* In one of several folders, with colons between them? */
+static bool is_in_folders(const char *folders, const char *name, char *path)
+{
+    while (folders != NULL && *folders != '\0') {
+        const size_t length = strcspn(folders, ":");
+        if (is_there(folders, length, name, path))
+            return true;
+        folders += length + (folders[length] == ':');
+    }
+    return false;
+}
+
+/* Beside this file? A relative path without a folder is one in the folder that we are in. */
+static bool is_beside(const char *file, const char *name, char *path)
+{
+    const char *slash = strrchr(file, '/');
+    return slash != NULL && is_there(file, (size_t)(slash - file) + (slash == file), name, path);
+}
+
+/* Finds the file that a file's dataset takes values from, in the order in which HDF5 looks: where
+ * its name says, if that begins with a slash; else, or if it is not there, its last part, in the
+ * folders of the environment, beside the file, here, or beside what the file is a link to. */
+static bool find_file(const char *file, const char *name, char *path)
+{
+    char target[PATH_MAX];
+    if (strcmp(name, ".") == 0)
+        return is_there("", 0, file, path);
+    if (name[0] == '/' && is_there("", 0, name, path))
+        return true;
+    if (name[0] == '/')
+        name = strrchr(name, '/') + 1;
+    return is_in_folders(getenv("HDF5_VDS_PREFIX"), name, path) || is_beside(file, name, path) ||
+           is_there("", 0, name, path) ||
+           (realpath(file, target) != NULL && is_beside(target, name, path));
+}
+
+static void check_dataset(const char *file, hid_t dataset, const char *name, int depth,
+                          km_error *error);
+
+static void is_missing(const char *file, const char *name, const source *s, const char *what,
+                       km_code code, km_error *error)
+{
+    km_fail(error, code,
+            "incomplete virtual dataset (%s, %s): %s %s, from which it takes values; HDF5 would "
+            "give fill values: put it where it was",
+            file, name, what, strcmp(what, "there is no file") == 0 ? s->file : s->dataset);
+}
+
+static void check_source(const char *file, const char *name, const source *s, int depth,
+                         km_error *error)
+{
+    char path[KM_PATH_SIZE];
+    if (!find_file(file, s->file, path)) {
+        is_missing(file, name, s, "there is no file", KM_SYSTEM, error);
+        return;
+    }
+    const hid_t access = km_h5_local_access();
+    const hid_t opened = H5Fopen(path, H5F_ACC_RDONLY, access);
+    const hid_t dataset =
+        opened >= 0 ? H5Dopen2(opened, s->dataset, H5P_DEFAULT) : H5I_INVALID_HID;
+    if (opened < 0)
+        km_fail(error, KM_DATA,
+                "incomplete virtual dataset (%s, %s): it takes values from %s, which is no whole "
+                "HDF5 file; was it copied completely?",
+                file, name, path);
+    else if (dataset < 0)
+        is_missing(file, name, s, "its source has no dataset", KM_DATA, error);
+    else
+        check_dataset(path, dataset, s->dataset, depth + 1, error);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    if (opened >= 0)
+        H5Fclose(opened);
+    H5Pclose(access);
+}
+
+/* The part with this number. False if it has no name of its own: of those called after a pattern
+ * there are as many as there are. */
+static bool get_source(hid_t creation, size_t number, source *s)
+{
+    *s = (source){{0}, {0}};
+    return H5Pget_virtual_filename(creation, number, s->file, NAME_SIZE) > 0 &&
+           H5Pget_virtual_dsetname(creation, number, s->dataset, NAME_SIZE) > 0 &&
+           strstr(s->file, "%b") == NULL && strstr(s->dataset, "%b") == NULL;
+}
+
+static void check_dataset(const char *file, hid_t dataset, const char *name, int depth,
+                          km_error *error)
+{
+    size_t count = 0;
+    source s, last = {{0}, {0}};
+    const hid_t creation = H5Dget_create_plist(dataset);
+    if (depth < DEEPEST && H5Pget_layout(creation) == H5D_VIRTUAL)
+        H5Pget_virtual_count(creation, &count);
+    for (size_t i = 0; i < count && error->code == KM_OK; i++) {
+        if (!get_source(creation, i, &s) ||
+            (strcmp(s.file, last.file) == 0 && strcmp(s.dataset, last.dataset) == 0))
+            continue;
+        check_source(file, name, &s, depth, error);
+        last = s;
+    }
+    H5Pclose(creation);
+}
+
+km_code km_h5_check_virtual(const km_h5_array *array, const char *file, const char *name,
+                            km_error *error)
+{
+    check_dataset(file, array->dataset, name, 0, error);
+    return error->code;
+}
