@@ -217,9 +217,9 @@ def whole_lines(path):
 
 
 def split_header(piece):
-    """The line of names, and what comes before it, and the rest."""
+    """The line of names with blank ones before it, and the rest; for astropy it is one line."""
     end = 0
-    while end < len(piece) and (not piece[:end].strip() or piece.count(b'"', 0, end) % 2):
+    while end < len(piece) and not piece[:end].strip():
         end = piece.find(b"\n", end) + 1 or len(piece)
     return piece[:end] if piece[:end].endswith(b"\n") else piece[:end] + b"\n", piece[end:]
 
