@@ -16,7 +16,7 @@ import numpy as np
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "skymeans")
 IS_SANITIZED = "sanitize" in BINARY  # such programs take more time and memory
-SECONDS = 60 if IS_SANITIZED else 20  # for one run; all of them take less than one
+SECONDS = 60  # for one run; on a quiet machine few take more than one
 AT_ONCE = 5  # runs side by side: starting and stopping MPI is mostly waiting
 
 # ---- running -------------------------------------------------------------------------------------
@@ -54,11 +54,11 @@ def started(*arguments, ranks=1, cpus=None, omp_num_threads=None, binary=BINARY,
     start = ["taskset", "-c", ",".join(map(str, cpus))] if cpus else []
     start += ["mpirun", "-n", str(ranks)] if ranks > 1 else []
     with tempfile.TemporaryDirectory(prefix="ompi-") as folder:
-        # Runs that end would otherwise remove the session folder under those that begin; not
-        # looking for fast networks saves 0.2 s a run. Many runs share the cores, so waiting threads
-        # sleep.
+        # Runs that end would otherwise remove the session folder under those that begin. Not
+        # looking for fast networks saves 0.2 s a run, and so does a single rank without a daemon
+        # that could start others for it. Many runs share the cores, so waiting threads sleep.
         variables |= {"OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_pml": "ob1",
-                      "OMP_WAIT_POLICY": "passive"}
+                      "OMPI_MCA_ess_singleton_isolated": "1", "OMP_WAIT_POLICY": "passive"}
         others = {name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"}
         if omp_num_threads is not None:
             variables["OMP_NUM_THREADS"] = str(omp_num_threads)
@@ -287,10 +287,10 @@ class ProgramTest(unittest.TestCase):
                                    atol=1e-14 * np.abs(result.centers * factor).max())
 
 
-def contents():
-    """The hash of each file below this folder."""
+def contents(top="."):
+    """The hash of each file below a folder."""
     found = {}
-    for folder, folders, names in os.walk("."):
+    for folder, folders, names in os.walk(top):
         for name in names + folders:
             path = os.path.join(folder, name)
             found[path] = None

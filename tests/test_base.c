@@ -1,3 +1,4 @@
+/* What every room stands on, which knows no other ranks. Ranks: 1. */
 #include "mock.h"
 #include "mpi_check.h"
 

@@ -7,9 +7,10 @@ import unittest
 
 sys.dont_write_bytecode = True
 
+import h5py
 import numpy as np
 
-from program import ProgramTest, Result, contents, run, run_all, write_columns
+from program import ProgramTest, Result, contents, run, run_all, write_array, write_columns
 from stopping import FAULTS
 
 OPTIONS = ["-k", 20, "--tolerance", 0]
@@ -65,12 +66,12 @@ class CheckpointFiles(ProgramTest):
                   (("-k", 21), "clusters: 20", "clusters: 21"),
                   (("-c", "x,z"), "feature 1: y", "feature 1: z"),
                   (("-c", "x"), "feature 1: y", "weights: "),
-                  (("--scale", "standard"), "scale: 0", "scale: 1"),
+                  (("--scale", "standard"), "scale: none", "scale: standard"),
                   (("--tolerance", 1e-3), "tolerance: 0", "tolerance: 0.001"),
                   (("--seeding", "random"), r"seeding: kmeans\+\+", "seeding: random"),
                   (("--seeding-rows", 99), "seeding-rows: 100000", "seeding-rows: 99"),
                   (("--restarts", 2), "restarts: 1", "restarts: 2"),
-                  (("--missing", "error"), "missing: 0", "missing: 1"),
+                  (("--missing", "error"), "missing: drop", "missing: error"),
                   (("--weights", "w"), "weights: ", "weights: w")]
         cases = [(3, rf"checkpoint of another question \(state\): it has '{there}[^']*', and now it "
                      rf"is '{now}[^']*'; run the command", *command(*options))
@@ -107,6 +108,27 @@ class CheckpointFiles(ProgramTest):
         os.utime("in.h5", ns=(times, times))
         self.check_goes_on(5)
 
+    def test_first_centers_that_changed(self):
+        """By what they are, not by the name and time of their file; HDF5 or text."""
+        centers = np.random.default_rng(4).random((20, 2))
+        np.savetxt("centers.txt", centers, fmt="%.17g")
+        write_array("centers.h5", centers)
+        for name in ("centers.txt", "centers.h5"):
+            shutil.copy(name, "kept")
+            self.leave(5, "--seeding", name)
+            if name == "centers.txt":
+                np.savetxt(name, centers + [0, 1e-9], fmt="%.17g")
+            else:
+                with h5py.File(name, "r+") as file:
+                    file["points"][19, 1] += 1e-9
+            self.refuse((3, "another question .*'hash of the first centers: [0-9a-f]{16}', and now",
+                         *command("--seeding", name)))
+            shutil.copy("kept", name)
+            finished = run(*command("--seeding", name), ranks=2)
+            self.assertEqual(finished.code, 0, finished)
+            self.assertIn("going on from state", finished.err)
+            os.remove("out.h5")
+
     def test_damaged(self):
         """The one before takes its place, with a warning; are both damaged, nothing does."""
         self.leave()
@@ -140,13 +162,13 @@ class CheckpointFiles(ProgramTest):
         self.check_goes_on(5)
 
     def test_newer_version(self):
+        """It is not damaged, so the one before doesn't take its place."""
         self.leave()
         with open("state", "r+b") as file:
             head = file.readline()
             self.assertEqual(head, b"skymeans checkpoint 1\n")
             file.seek(len(head) - 2)
             file.write(b"2")
-        os.remove("state.prev")
         self.refuse((3, r"checkpoint of a newer version \(state\): it has format 2", *command()))
 
     def test_names(self):
@@ -176,7 +198,7 @@ class CheckpointFiles(ProgramTest):
     def test_allocations(self):
         """The n-th fails while a run goes on from a checkpoint and writes others."""
         self.leave()
-        before, n, at_once, is_done = contents(), 1, 4, False
+        before, n, at_once, is_done = contents(), 1, 10, False
         while not is_done:
             done = run_all([lambda i=i: self.fail_allocation(i) for i in range(n, n + at_once)])
             is_done = any(finished.code == 0 for finished in done)

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import numpy as np
-from program import ProgramTest, run, write_array
+from program import ProgramTest, run, run_all, write_array
 
 N_ROWS = 200_000
 
@@ -33,7 +33,6 @@ class FullDisk(ProgramTest):
         write_array("in.h5", np.random.default_rng(1).random((N_ROWS, 2), dtype="f4"))
         self.fit("in.h5", 4, *self.options("."), output="fits.h5")
         self.needed = os.path.getsize("fits.h5") + os.path.getsize("./out.json")
-        os.mkdir("disk")
 
     @staticmethod
     def options(folder):
@@ -42,31 +41,32 @@ class FullDisk(ProgramTest):
 
     def run_on_disk(self, size, ranks):
         """The run and the names that it left on a disk of this size."""
-        self.assertTrue(mount(size, "disk"))
+        disk = f"disk-{size}-{ranks}"
+        os.mkdir(disk)
+        self.assertTrue(mount(size, disk))
         try:
-            finished = run("fit", "in.h5", "-k", 4, "-o", "disk/out.h5", *self.options("disk"),
+            finished = run("fit", "in.h5", "-k", 4, "-o", f"{disk}/out.h5", *self.options(disk),
                            ranks=ranks)
-            return finished, sorted(os.listdir("disk"))
+            return finished, sorted(os.listdir(disk))
         finally:
-            subprocess.run(["umount", "disk"], check=True)
+            subprocess.run(["umount", disk], check=True)
 
-    def check_full(self, size, ranks):
-        with self.subTest(size=size, ranks=ranks):
-            finished, left = self.run_on_disk(size, ranks)
-            self.assertEqual(finished.code, 4, finished)
-            self.assertRegex(finished.err, r"\Askymeans: error: [^\n]+\n\Z")
-            self.assertIn("disk/out.", finished.err)
-            self.assertIn("No space left on device", finished.err)
-            self.assertEqual(left, [])
+    def check_full(self, finished, left):
+        self.assertEqual(finished.code, 4, finished)
+        self.assertRegex(finished.err, r"\Askymeans: error: [^\n]+\n\Z")
+        self.assertRegex(finished.err, r"disk-\d+-\d/out\.")
+        self.assertIn("No space left on device", finished.err)
+        self.assertEqual(left, [])
 
     def test_many_levels(self):
         """From a disk that holds nothing up to one that lacks the last blocks."""
         levels = [4096, 65536, 150_000, 170_000, 300_000]
         levels += [int(part * self.needed) for part in (0.25, 0.4, 0.7, 0.95, 0.995)]
-        for level in levels:
-            self.check_full(level, 3)
-        for level in levels[::3]:
-            self.check_full(level, 1)
+        cases = [(level, 3) for level in levels] + [(level, 1) for level in levels[::3]]
+        done = run_all([lambda case=case: self.run_on_disk(*case) for case in cases])
+        for (size, ranks), (finished, left) in zip(cases, done):
+            with self.subTest(size=size, ranks=ranks):
+                self.check_full(finished, left)
 
     def test_enough(self):
         finished, left = self.run_on_disk(2 * self.needed, 3)

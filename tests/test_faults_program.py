@@ -7,17 +7,18 @@ import contextlib
 import glob
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
 
 import numpy as np
-from program import MPIRUN_NOTICE, ROOT, ProgramTest, contents, end_session, run_all, write_columns
+from program import MPIRUN_NOTICE, ROOT, ProgramTest, contents, end_session, run, run_all, write_columns
 
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "faults", "skymeans")
 SECONDS = 60
 OPTIONS = ["-k", "3", "-o", "out.h5", "--metrics", "out.json", "--distances", "--verify",
-           "--overwrite"]
+           "--overwrite", "--id", "name"]
 CHECKPOINT = ["--checkpoint", "out.state", "--checkpoint-interval", "0"]
 NO_FAULT = "KM_NO_FAULT=1"
 
@@ -31,7 +32,7 @@ def places():
     return sorted(found)
 
 
-def run_with_faults(faults, arguments):
+def run_with_faults(faults, arguments, folder="."):
     """Exit code and what the program said on stderr; `faults` has a rank's setting each."""
     command = ["mpirun"]
     for number, fault in enumerate(faults):
@@ -40,7 +41,7 @@ def run_with_faults(faults, arguments):
         environment = {**os.environ, "OMPI_MCA_orte_tmpdir_base": scratch}
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True,
-                                   env=environment)
+                                   env=environment, cwd=folder)
         try:
             _, err = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
@@ -57,59 +58,71 @@ class Faults(ProgramTest):
         super().setUp()
         values = np.random.default_rng(1).normal(size=(1000, 2))
         values[::50, 0] = np.nan
-        write_columns("in.h5", {"a": values[:, 0], "b": values[:, 1]})
+        names = np.array([f"star {i}" for i in range(1000)], object)
+        write_columns("in.h5", {"a": values[:, 0], "b": values[:, 1], "name": names})
         with open("centers.txt", "w", encoding="utf-8") as file:
             file.write("0 0\n1 1\n-1 -1\n")
+        run("fit", "in.h5", "-k", "3", "-o", "model.h5")
         for name in ("out.h5", "out.json"):
             with open(name, "wb") as file:
                 file.write(b"old")
+        self.names = os.listdir()
 
     def arguments(self, seeding):
         return ["fit", "in.h5", "--seeding", seeding, *OPTIONS]
 
-    def check_failed(self, code, err, before, codes):
-        self.assertIn(code, codes, err)
+    def check_failed(self, code, err, is_changed):
+        self.assertIn(code, (3, 4), err)
         said = re.sub(r"^(skymeans: features: -c |iteration ).*\n", "", err, flags=re.MULTILINE)
         self.assertRegex(said, r"\Askymeans: error: [^\n]+\n\Z")
-        self.assertEqual(contents(), before)
+        self.assertFalse(is_changed)
 
     def walk(self, rank, place):
+        """A run that fails there, in a folder of its own: its exit code, what it said, and whether it
+        changed or left files, but for checkpoints, which stay when a run fails."""
+        folder = f"{rank}-{place}"
+        os.mkdir(folder)
+        for name in self.names:
+            shutil.copy(name, folder)
+        before = contents(folder)
         faults = [NO_FAULT] * 3
         faults[rank] = f"KM_FAULT={place}"
-        code, err = run_with_faults(faults, [*self.arguments("kmeans++"), *CHECKPOINT])
-        for name in ("out.state", "out.state.prev"):  # checkpoints stay when a run fails
+        arguments = [*self.arguments("kmeans++"), *CHECKPOINT]
+        if place == "read the model":
+            arguments = ["predict", "model.h5", "in.h5", "-o", "out.h5", "--overwrite"]
+        code, err = run_with_faults(faults, arguments, folder)
+        for name in ("out.state", "out.state.prev"):
             with contextlib.suppress(FileNotFoundError):
-                os.remove(name)
-        return code, err
+                os.remove(os.path.join(folder, name))
+        return code, err, contents(folder) != before
+
+    def walk_all(self, rank):
+        """Pairs of a place and what came of it."""
+        return zip(places(), run_all([lambda place=place: self.walk(rank, place)
+                                      for place in places()]))
 
     def test_every_place_on_the_first_rank(self):
         """The first rank goes through all of them."""
-        before = contents()
         self.assertGreater(len(places()), 15)
-        for place in places():
+        for place, done in self.walk_all(0):
             with self.subTest(place=place):
-                self.check_failed(*self.walk(0, place), before, (3, 4))
+                self.check_failed(*done)
 
     def test_places_of_all_ranks_on_the_last_rank(self):
         """Where the last rank passes, too, it fails alike and is named; elsewhere all goes well."""
         failed = set()
-        for place in places():
-            for name in ("out.h5", "out.json"):
-                with open(name, "wb") as file:
-                    file.write(b"old")
-            before = contents()
+        for place, done in self.walk_all(2):
             with self.subTest(place=place):
-                code, err = self.walk(2, place)
-                if code != 0:
+                if done[0] != 0:
                     failed.add(place)
-                    self.check_failed(code, err, before, (3, 4))
+                    self.check_failed(*done)
         self.assertLessEqual({"open the file", "open a dataset", "read a piece", "write rows",
                               "read rows back", "compare rows"}, failed)
 
     def test_rank_and_rows_are_named(self):
         for place, words in {"read a piece": ("in.h5", "/table/columns/a/data"),
                              "write rows": ("out.h5", "labels")}.items():
-            _, err = self.walk(1, place)
+            _, err, _ = self.walk(1, place)
             self.assertRegex(err, r"rows 384 to 703, rank 1")
             for word in words:
                 self.assertIn(word, err)
@@ -122,7 +135,7 @@ class Faults(ProgramTest):
             self.fail_allocations(seeding, 15)  # reading is the same
 
     def fail_allocations(self, seeding, first):
-        before, n, at_once = contents(), first, 4
+        before, n, at_once = contents(), first, 10
         while True:
             done = run_all([lambda i=i: run_with_faults(
                 [NO_FAULT, f"KM_FAULT_ALLOCATION={i}", NO_FAULT], self.arguments(seeding))

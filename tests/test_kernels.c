@@ -1,3 +1,4 @@
+/* Kernels against the plainest one; they know no other ranks. Ranks: 1. */
 #include "mock.h"
 #include "mpi_check.h"
 

@@ -1,8 +1,9 @@
 """Runs that are killed or stopped at any moment leave a whole checkpoint, a result, or nothing.
 
-Each is begun, ended twice at moments drawn from a fixed seed, and then left alone: it has to give
-the result of a run that nothing happened to. KM_KILLS=50 (`make check-faults`) takes 50 moments for
-each way of ending it instead of 3.
+Each is begun, ended twice, and then left alone: it has to give the result of a run that nothing
+happened to. It ends in all moments of a run in turn, a time after their beginning that is drawn
+from a fixed seed. KM_KILLS=50 (`make check-faults`) has 50 such runs for each way of ending them
+instead of 3.
 """
 import glob
 import os
@@ -47,10 +48,10 @@ class Kills(ProgramTest):
         return ["fit", "in.h5", "-k", 300, "--seeding-rows", "all", "--tolerance", 0,
                 "--max-iterations", 12, "-o", f"{name}.h5", "--verbose", *options]
 
-    def end(self, name, number, victims, ranks, draw):
-        """Begins the run, or goes on with it, and sends a signal to all ranks, one of them, or mpirun
-        at a moment that is drawn."""
-        moment, delay = draw.choice(list(MOMENTS)), draw.random()
+    def end(self, name, number, victims, ranks, moment, draw):
+        """Begins the run, or goes on with it, and sends a signal to all ranks, to all twice, to one of
+        them, or to mpirun a drawn time after a moment."""
+        delay = draw.random()
         wait, most_seconds = MOMENTS[moment]
         options = ["--checkpoint", f"{name}.state", *CHECKPOINTS]
         with watched(*self.command(name, *options), ranks=ranks) as going:
@@ -58,7 +59,12 @@ class Kills(ProgramTest):
             pids = [going.process.pid] if victims == "mpirun" else going.pids()
             wait(going, name)
             time.sleep(delay * most_seconds)
-            going.send(number, pids if victims == "all" else pids[draw.randrange(len(pids)):][:1])
+            if victims in ("one", "mpirun"):
+                pids = [draw.choice(pids)] if pids else []
+            going.send(number, pids)
+            if victims == "twice":
+                time.sleep(0.11)  # sooner it would be taken for an echo
+                going.send(number, pids)
             finished = going.finish()
         said = f"{number.name} to {victims}, {moment} + {delay * most_seconds:.4f} s: {finished}"
         self.check_end(name, number, victims, finished, said)
@@ -76,10 +82,10 @@ class Kills(ProgramTest):
 
     def check_trial(self, number, victims, ranks, seed):
         name, draw = f"{number.name}-{victims}-{ranks}-{seed}", random.Random(seed)
-        for _ in range(2):
-            self.end(name, number, victims, ranks, draw)
-            if os.path.exists(f"{name}.h5"):  # it was too late
-                os.remove(f"{name}.h5")
+        for i in (2 * seed, 2 * seed + 1):
+            self.end(name, number, victims, ranks, list(MOMENTS)[i % len(MOMENTS)], draw)
+            for left in glob.glob(f"{name}.h5") + glob.glob(f"{name}.*.??????"):
+                os.remove(left)  # it ended too late, or while it wrote
         finished = run(*self.command(name, "--checkpoint", f"{name}.state"), ranks=draw.choice(
             [1, 2]), seconds=PATIENCE)
         said = f"{name}: {finished}"
@@ -106,6 +112,10 @@ class Kills(ProgramTest):
     def test_terminate_mpirun(self):
         """It passes the signal on, and kills ranks that take more than a second."""
         self.check_all(signal.SIGTERM, "mpirun", ranks=[4])
+
+    def test_stop_twice(self):
+        """A second signal does not wait for the end of the iteration."""
+        self.check_all(signal.SIGUSR1, "twice")
 
     def test_stop_by_one_rank(self):
         self.check_all(signal.SIGUSR1, "one")

@@ -1,4 +1,5 @@
-/* Facts of many samples, which kernels find, against those that are found value by value. */
+/* Facts of many samples, which kernels find, against those that are found value by value. Each rank
+ * is alone. Ranks: 1. */
 #include "mock.h"
 #include "mpi_check.h"
 

@@ -1,3 +1,4 @@
+/* The command line and the plan, which know no other ranks. Ranks: 1. */
 #include "mock.h"
 #include "mpi_check.h"
 

@@ -10,23 +10,17 @@ import contextlib
 import os
 import sys
 
-# Shared file systems often refuse the locks that HDF5 asks for; reading needs none.
-os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+import command
+from command import DATA, Failure, Parser
 
-USAGE, DATA, SYSTEM, MEMORY = 2, 3, 4, 5
-INTERNAL = 1
-
-try:
+with command.imports():
     import h5py
     import matplotlib
     import numpy as np
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, MaxNLocator, StrMethodFormatter
-except ImportError as error:
-    module = (error.name or "numpy").split(".")[0]
-    print(f"plot.py: error: Python module missing ({module}): this python3 cannot import it; "
-          f"install python3-{module}, on Debian then run /usr/bin/python3", file=sys.stderr)
-    sys.exit(SYSTEM)
+
+    from catalogue import choose_table, find_column, open_hdf5, reading, slices, text, texts
 
 PIECE_ROWS = 1 << 20     # rows in memory at a time
 SAMPLE_ROWS = 1 << 20    # rows that the axis ranges are taken from
@@ -37,6 +31,7 @@ QUANTILES = (0.001, 0.999)  # the axes show these of the rows whatever their out
 REACH = 0.2              # further rows as far out as this part of their range,
 MARGIN = 0.03            # and some air
 FINE = 2                 # raster cells a pixel, each way
+DRAWN_FEATURES = 3
 PAIRS = ([0, 1], [0, 2], [1, 2])  # features of each panel
 GREY = (0.72, 0.72, 0.72)
 INK = "#30343b"
@@ -51,38 +46,7 @@ COUNTS = StrMethodFormatter("{x:,.0f}")
 Result = collections.namedtuple("Result", "centers features units sizes labels history facts")
 
 
-class Failure(Exception):
-    """An expected failure: its exit code says whose fault it is, its text what to do."""
-
-    def __init__(self, code, message):
-        super().__init__(message)
-        self.code = code
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors take one line, as all others."""
-
-    def error(self, message):
-        raise Failure(USAGE, f"bad command line: {message}; try --help")
-
-
-def reason(error):
-    """The first line of what a library says, which may be a page."""
-    lines = str(error).strip().splitlines()
-    return " ".join(lines[0].split()) if lines else type(error).__name__
-
-
 # --- reading ------------------------------------------------------------------------------------
-
-def open_hdf5(path, stack):
-    with open(path, "rb"):
-        pass  # a missing file is the system's fault, which HDF5 does not tell from bad data
-    try:
-        return stack.enter_context(h5py.File(path, "r"))
-    except OSError as error:
-        raise Failure(DATA, f"not a readable HDF5 file ({path}): {reason(error)}; "
-                            "it may be another format or cut short") from error
-
 
 def read_result(path, file):
     """All of a result but its labels, which stay in the file."""
@@ -108,73 +72,19 @@ def read_result(path, file):
                   file["labels"], history, facts)
 
 
-def texts(values):
-    return [text(value) for value in np.atleast_1d(values)]
-
-
-def text(value):
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def choose_dataset(result, wanted, path, file):
-    """The table inside the catalogue: the asked one, that of the fit, vaex's, the only one."""
+def choose_features(result, wanted, path, file):
+    """The columns of the drawn features in the table of a catalogue file."""
     recorded = result.facts.get("dataset")
-    dataset = wanted or (text(recorded) if recorded is not None else None)
-    if dataset is None:
-        found = ["/table/columns"] if "/table/columns" in file else candidates(file)
-        if len(found) != 1:
-            raise Failure(DATA, f"no single table ({path}): it has {', '.join(found) or 'none'}; "
-                                "choose with -d")
-        dataset = found[0]
-    if dataset not in file:
-        raise Failure(DATA, f"no such dataset ({path}, {dataset}): "
-                            f"it has {', '.join(candidates(file)) or 'none'}; choose with -d")
-    return dataset
-
-
-def candidates(file):
-    """Paths of what can be a table: 2-D and compound datasets, groups of 1-D datasets."""
-    found = []
-
-    def visit(name, node):
-        if name.split("/")[0] == "truth" or name.endswith(".__table_column_meta__"):
-            return
-        if isinstance(node, h5py.Dataset):
-            if node.dtype.names or (node.ndim == 2 and node.dtype.kind in "iufb"):
-                found.append("/" + name)
-        elif is_table(node):
-            found.append("/" + name)
-
-    file.visititems(visit)
-    return found
-
-
-def is_table(group):
-    columns = [node.get("data") if isinstance(node, h5py.Group) else node
-               for node in group.values()]
-    shapes = {node.shape if isinstance(node, h5py.Dataset) else None for node in columns}
-    return len(shapes) == 1 and all(shape and len(shape) == 1 for shape in shapes)
-
-
-def column_reader(node, feature, where):
-    """The rows of a column, and a function that reads a slice of them as float64."""
-    if isinstance(node, h5py.Group):
-        column = node.get(feature)
-        column = column.get("data") if isinstance(column, h5py.Group) else column
-        is_column = isinstance(column, h5py.Dataset) and column.ndim == 1
-        kind, index = column.dtype if is_column else None, lambda rows: (rows,)
-    elif node.dtype.names:
-        column, index = node, lambda rows: (feature, rows)
-        kind = node.dtype[feature] if feature in node.dtype.names else None
-    else:
-        column, index = node, lambda rows: (rows, int(feature))
-        is_column = node.ndim == 2 and feature.isdecimal() and int(feature) < node.shape[1]
-        kind = node.dtype if is_column else None
-    if kind is None or kind.kind not in "iufb":
-        raise Failure(DATA, f"no numeric column ({where}, {feature}): the result has this feature; "
-                            "name its catalogue; an expression is drawn only if import.py "
-                            "--derive made it a column before the fit")
-    return len(column), lambda rows: column[index(rows)].astype(np.float64)
+    table = choose_table(path, file, wanted, text(recorded) if recorded is not None else None)
+    columns = []
+    for feature in result.features[:DRAWN_FEATURES]:
+        column = find_column(table, feature)
+        if column is None or not column.is_number:
+            raise Failure(DATA, f"no numeric column ({path}, {table.path}, {feature}): the result "
+                                "has this feature; name its catalogue; an expression is drawn "
+                                "only if import.py --derive made it a column before the fit")
+        columns.append(column)
+    return columns
 
 
 class Samples:
@@ -182,17 +92,9 @@ class Samples:
 
     def __init__(self, result, paths, files, dataset):
         self.labels, self.n_clusters = result.labels, len(result.centers)
-        features = result.features[:3]
-        self.tables = []
-        for path, file in zip(paths, files):
-            node = file[choose_dataset(result, dataset, path, file)]
-            readers = [column_reader(node, feature, f"{path}, {node.name}")
-                       for feature in features]
-            if len({n_rows for n_rows, _ in readers}) != 1:
-                raise Failure(DATA, f"not a table ({path}, {node.name}): its columns differ in "
-                                    "length; choose another with -d")
-            self.tables.append((path, readers[0][0], [read for _, read in readers]))
-        self.n_rows = sum(n_rows for _, n_rows, _ in self.tables)
+        self.tables = [(path, choose_features(result, dataset, path, file))
+                       for path, file in zip(paths, files)]
+        self.n_rows = sum(columns[0].n_rows for _, columns in self.tables)
         if self.n_rows != len(self.labels):
             raise Failure(DATA, f"other rows ({', '.join(paths)}): the result labels "
                                 f"{len(self.labels)} rows, the catalogue has {self.n_rows}; "
@@ -201,15 +103,12 @@ class Samples:
     def pieces(self):
         """Values [rows][features] and labels [rows] of one bounded piece after the other."""
         first = 0
-        for path, n_rows, readers in self.tables:
-            for start in range(0, n_rows, PIECE_ROWS):
-                rows = slice(start, min(start + PIECE_ROWS, n_rows))
-                try:
-                    values = np.stack([read(rows) for read in readers], axis=1)
+        for path, columns in self.tables:
+            n_rows = columns[0].n_rows
+            for rows in slices(n_rows, PIECE_ROWS):
+                with reading(path):
+                    values = np.stack([column.read_floats(rows) for column in columns], axis=1)
                     labels = self.labels[first + rows.start:first + rows.stop]
-                except OSError as error:
-                    raise Failure(SYSTEM, f"read failed ({path}): {reason(error)}; "
-                                          "the file may be damaged") from error
                 if not np.all((labels >= -1) & (labels < self.n_clusters)):
                     raise Failure(DATA, "bad label (/labels): not the number of a cluster; "
                                         "the result is damaged")
@@ -470,22 +369,8 @@ def headline(result, n_rows, catalogue):
 
 
 def save(figure, path):
-    """Write beside and rename: the picture appears whole or not at all."""
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}")
-    try:
-        figure.savefig(temporary, format=picture_format(path))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise Failure(SYSTEM, f"cannot write ({path}): {error.strerror}; "
-                              "check the folder and its free space") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-
-
-def picture_format(path):
-    return os.path.splitext(path)[1][1:].lower()
+    with command.whole_file(path) as file:
+        figure.savefig(file, format=command.extension(path))
 
 
 # --- command line -------------------------------------------------------------------------------
@@ -503,7 +388,7 @@ def parse_command_line(arguments):
     options = parser.parse_intermixed_args(arguments)
     if len(options.files) < 2:
         parser.error("RESULT.h5 and CATALOGUE are required")
-    if picture_format(options.picture) not in ("png", "pdf", "svg"):
+    if command.extension(options.picture) not in ("png", "pdf", "svg"):
         parser.error(f"-o {options.picture} does not end in .png, .pdf or .svg")
     options.result, *options.catalogues = options.files
     return options
@@ -511,10 +396,7 @@ def parse_command_line(arguments):
 
 def run(arguments):
     options = parse_command_line(arguments)
-    folder = os.path.dirname(options.picture) or "."
-    if not os.path.isdir(folder):
-        raise Failure(SYSTEM, f"cannot write ({options.picture}): no folder {folder}; "
-                              "create it first")
+    command.check_output(options.picture, overwrite=True)
     with contextlib.ExitStack() as stack:
         result = read_result(options.result, open_hdf5(options.result, stack))
         files = [open_hdf5(path, stack) for path in options.catalogues]
@@ -526,22 +408,7 @@ def run(arguments):
 
 
 def main():
-    try:
-        run(sys.argv[1:])
-        return 0
-    except Failure as failure:
-        code, message = failure.code, str(failure)
-    except MemoryError:
-        code, message = MEMORY, "out of memory: the picture does not fit; use a larger machine"
-    except OSError as error:
-        code = SYSTEM
-        message = f"cannot read ({error.filename}): {error.strerror}; check path and permissions"
-    except KeyboardInterrupt:
-        code, message = SYSTEM, "interrupted: no picture was written; run the command again"
-    except Exception as error:
-        code, message = INTERNAL, f"internal error: {type(error).__name__}: {reason(error)}"
-    print(f"plot.py: error: {message}", file=sys.stderr)
-    return code
+    return command.main(run, "picture")
 
 
 if __name__ == "__main__":

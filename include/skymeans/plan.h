@@ -69,6 +69,10 @@ void km_help_print(km_action action);
 
 km_verbosity km_options_verbosity(const km_options *options);
 
+/* What was chosen, as the command line has it. */
+const char *km_options_scale(const km_options *options);
+const char *km_options_missing(const km_options *options);
+
 /* How the fit will be done. Of `predict` only the kernel matters. */
 typedef struct km_plan {
     const km_method *method;

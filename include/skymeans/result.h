@@ -24,6 +24,7 @@ typedef struct km_record {
     const char *command; /* the command line, with blanks between its words */
     int64_t n_used, n_missing;
     double started;         /* seconds since 1970 */
+    uint64_t seeding_hash;  /* of the first centers in the file of --seeding, else 0 */
     double *centers;        /* [k][d], in the units of the features */
     int32_t *row_labels;    /* [rows of the slab], -1 for those that are no samples */
     double *row_distances;  /* [rows of the slab], NaN for those; NULL if not asked for */

@@ -41,6 +41,10 @@ km_code km_seeding_check(const char *name, km_error *error);
  * is that of the file. */
 km_code km_seeding_from_file(const km_seeding_task *task, double *centers, km_error *error);
 
+/* The hash of the centers in task->file, in the units of the features; needs no samples but their
+ * number of features. */
+km_code km_seeding_hash_file(const km_seeding_task *task, uint64_t *hash, km_error *error);
+
 /* A random choice of rows. */
 typedef struct km_choice {
     int64_t n_wanted;

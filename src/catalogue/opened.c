@@ -84,9 +84,9 @@ static hid_t value_type(hid_t type)
     return value;
 }
 
-/* Finds the value that a place means in a type of elements: the field's type, size and offset in
- * its element, and its column in the dataset. False if the file is not what it was. */
-static bool find_value(km_field *field, const km_place *place, hid_t type, int64_t *column)
+/* Finds the value that a place means in a type of elements: its column in the dataset, and its type,
+ * size and offset in an element. False if the file is not what it was. */
+static bool find_value(km_field *field, const km_place *place, hid_t type)
 {
     field->offset = 0;
     const hid_t whole = place->member[0] != '\0' ? find_member(type, place->member, &field->offset)
@@ -99,7 +99,7 @@ static bool find_value(km_field *field, const km_place *place, hid_t type, int64
     field->type = value_type(whole);
     field->size = (int64_t)H5Tget_size(field->type);
     const int64_t length = whole_size / field->size;
-    *column = place->position / length;
+    field->column = place->position / length;
     field->offset += place->position % length * field->size;
     return true;
 }
@@ -199,21 +199,20 @@ static void open_source(km_opened_file *opened, int64_t s, const km_catalogue *c
 static void find_field(km_opened_file *opened, km_field *field, const km_place *place,
                        km_error *error)
 {
-    int64_t column;
     if (field->source < 0 || error->code != KM_OK)
         return;
     km_source *source = &opened->sources[field->source];
-    if (!find_value(field, place, source->type, &column) || column >= source->array.n_columns) {
+    if (!find_value(field, place, source->type) || field->column >= source->array.n_columns) {
         has_changed(opened, place->dataset, error);
         return;
     }
     const int64_t end = source->first_column == INT64_MAX
                             ? 0
                             : source->first_column + source->n_columns;
-    if (column < source->first_column)
-        source->first_column = column;
-    source->n_columns = (column + 1 > end ? column + 1 : end) - source->first_column;
-    field->stride = column; /* until then */
+    if (field->column < source->first_column)
+        source->first_column = field->column;
+    source->n_columns =
+        (field->column + 1 > end ? field->column + 1 : end) - source->first_column;
 }
 
 /* A row is read at once, in a transfer that all MPIs can do. */
@@ -233,7 +232,7 @@ static void settle_field(const km_opened_file *opened, km_field *field, km_use u
     if (field->source < 0)
         return;
     const km_source *source = &opened->sources[field->source];
-    field->offset += (field->stride - source->first_column) * source->element_bytes;
+    field->offset += (field->column - source->first_column) * source->element_bytes;
     field->stride = source->n_columns * source->element_bytes;
     const bool is_number = use == KM_USE_FEATURES || use == KM_USE_WEIGHTS;
     const bool is_ready = source->is_converted || km_h5_is_native(field->type, precision);

@@ -24,6 +24,7 @@ typedef struct km_source {
 /* Where one value of each row is among what is read from a source. */
 typedef struct km_field {
     int64_t source;         /* -1: there is no such field */
+    int64_t column;         /* of the dataset */
     int64_t offset, stride; /* bytes */
     hid_t type;             /* in the file; of the field's own */
     int64_t size;           /* bytes */

@@ -1,8 +1,7 @@
 /* Reading a rank's slab: piece by piece, whatever fails on the way. One file is read by all ranks
  * together; of several, a rank opens only those that its slab touches. */
-#include "opened.h"
+#include "reader.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,32 +9,6 @@
 
 /* Bytes of a rank's buffers for one piece: large enough for striped file systems. */
 static const int64_t PIECE_BYTES = (int64_t)32 << 20;
-
-/* Values of a column in the buffers, in the precision that is wanted. */
-typedef struct column_values {
-    char *first;
-    int64_t stride; /* bytes */
-} column_values;
-
-struct reader {
-    const km_catalogue *catalogue;
-    km_missing missing;
-    km_samples *samples;
-    km_findings *findings;
-    int rank;   /* for messages */
-    int64_t at; /* the next row */
-    /* The file that it is in: */
-    int64_t file;
-    km_opened_file own, *opened; /* opened: NULL if there is none */
-    km_column *columns;          /* of `own` */
-    int64_t piece_rows;
-    char **buffers;        /* [n_sources], one piece each */
-    char **gathered;       /* [n_columns], of those that are not used where they are read */
-    column_values *values; /* [n_columns] */
-    uint8_t *is_missing;   /* [piece_rows] */
-    km_values *features;   /* [n_features], the same as `values` */
-    km_error refused;      /* the first row that may not be as it is */
-};
 
 /* ---- buffers -------------------------------------------------------------------------------- */
 
@@ -64,7 +37,7 @@ static void free_all(char **arrays, int64_t count)
     free(arrays);
 }
 
-static void free_buffers(struct reader *r)
+static void free_buffers(km_reader *r)
 {
     if (r->opened == NULL)
         return;
@@ -88,7 +61,7 @@ static char *room(int64_t rows, int64_t bytes, km_error *error)
     return km_allocate(all, 1, "buffers for reading", error);
 }
 
-static void point_to_values(struct reader *r, int64_t c)
+static void point_to_values(km_reader *r, int64_t c)
 {
     const km_field *field = &r->opened->values[c];
     if (field->gathered_bytes > 0)
@@ -102,7 +75,7 @@ static void point_to_values(struct reader *r, int64_t c)
         r->features[c] = (km_values){r->values[c].first, r->values[c].stride};
 }
 
-static km_code make_buffers(struct reader *r, km_error *error)
+static km_code make_buffers(km_reader *r, km_error *error)
 {
     const char *what = "buffers for reading";
     const km_opened_file *o = r->opened;
@@ -145,7 +118,7 @@ static void check_unchanged(const km_file *file, km_error *error)
         has_changed(file, error);
 }
 
-static void leave_file(struct reader *r, km_error *error)
+static void leave_file(km_reader *r, km_error *error)
 {
     free_buffers(r);
     if (r->opened == &r->own) {
@@ -158,7 +131,7 @@ static void leave_file(struct reader *r, km_error *error)
 }
 
 /* Opens the file with this number on this rank alone. */
-static void enter_file(struct reader *r, int64_t f, km_error *error)
+static void enter_file(km_reader *r, int64_t f, km_error *error)
 {
     int64_t n_rows;
     const km_file *file = &r->catalogue->files[f];
@@ -176,7 +149,7 @@ static void enter_file(struct reader *r, int64_t f, km_error *error)
 }
 
 /* Goes to the file that the next row of the slab is in. */
-static void find_file(struct reader *r, km_error *error)
+static void find_file(km_reader *r, km_error *error)
 {
     const km_catalogue *catalogue = r->catalogue;
     int64_t f = r->file;
@@ -190,190 +163,20 @@ static void find_file(struct reader *r, km_error *error)
         enter_file(r, f, error);
 }
 
-/* ---- values --------------------------------------------------------------------------------- */
-
-static void gather(struct reader *r, int64_t c, int64_t count, km_error *error)
-{
-    const km_field *field = &r->opened->values[c];
-    const km_source *source = &r->opened->sources[field->source];
-    const size_t size = source->is_converted ? sizeof(double) : (size_t)field->size;
-    const char *from = r->buffers[field->source] + field->offset;
-    char *to = r->gathered[c];
-    for (int64_t i = 0; i < count; i++)
-        memcpy(to + (size_t)i * size, from + i * field->stride, size);
-    if (!source->is_converted)
-        km_h5_convert(field->type, km_precision_of_column(r->catalogue, c), count, to, error);
-}
-
-static bool is_set(const char *bytes, int64_t size)
-{
-    for (int64_t i = 0; i < size; i++)
-        if (bytes[i] != 0)
-            return true;
-    return false;
-}
-
-/* In the precision of a column, as the file would hold it. */
-static double as_stored(const struct reader *r, int64_t c, double value)
-{
-    const hid_t type = r->opened->values[c].type;
-    char room[64]; /* for the largest of floating-point types */
-    if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room) {
-        memcpy(room, &value, sizeof value);
-        if (H5Tconvert(H5T_NATIVE_DOUBLE, type, 1, room, NULL, H5P_DEFAULT) >= 0 &&
-            H5Tconvert(type, H5T_NATIVE_DOUBLE, 1, room, NULL, H5P_DEFAULT) >= 0)
-            memcpy(&value, room, sizeof value);
-    }
-    return r->catalogue->precision == KM_FLOAT32 ? (double)(float)value : value;
-}
-
-static double load(const struct reader *r, int64_t c, int64_t row)
-{
-    const char *at = r->values[c].first + row * r->values[c].stride;
-    float narrow;
-    double value;
-    if (km_precision_of_column(r->catalogue, c) == KM_FLOAT64) {
-        memcpy(&value, at, sizeof value);
-        return value;
-    }
-    memcpy(&narrow, at, sizeof narrow);
-    return (double)narrow;
-}
-
-static void store_nan(const struct reader *r, int64_t c, int64_t row)
-{
-    char *at = r->values[c].first + row * r->values[c].stride;
-    const float narrow = NAN;
-    const double value = NAN;
-    if (km_precision_of_column(r->catalogue, c) == KM_FLOAT64)
-        memcpy(at, &value, sizeof value);
-    else
-        memcpy(at, &narrow, sizeof narrow);
-}
-
-/* What a mask says is missing becomes NaN. */
-static void apply_mask(const struct reader *r, int64_t c, int64_t count)
-{
-    const km_field *mask = &r->opened->masks[c];
-    if (mask->source < 0)
-        return;
-    const char *first = r->buffers[mask->source] + mask->offset;
-#pragma omp parallel for
-    for (int64_t i = 0; i < count; i++)
-        if (is_set(first + i * mask->stride, mask->size))
-            store_nan(r, c, i);
-}
-
-static void apply_missing_value(const struct reader *r, int64_t c, double value, int64_t count)
-{
-    const double stored = as_stored(r, c, value);
-#pragma omp parallel for
-    for (int64_t i = 0; i < count; i++)
-        if (load(r, c, i) == stored)
-            store_nan(r, c, i);
-}
-
-static void apply_missing_values(const struct reader *r, int64_t count)
-{
-    for (int64_t c = 0; c < r->opened->n_columns; c++)
-        apply_mask(r, c, count);
-    for (int64_t m = 0; m < r->catalogue->n_missing_values; m++) {
-        const km_missing_value *missing = &r->catalogue->missing_values[m];
-        for (int64_t j = 0; j < r->catalogue->n_features; j++)
-            if (missing->column == j || missing->column < 0)
-                apply_missing_value(r, j, missing->value, count);
-    }
-}
-
-/* Marks the rows that miss a value of any feature, and counts those that miss each. */
-static void find_missing(struct reader *r, int64_t count)
-{
-    const int64_t d = r->catalogue->n_features;
-    int64_t *n_missing = r->findings->n_missing;
-#pragma omp parallel
-    {
-        const km_rows mine = km_thread_share(count);
-        const int64_t end = mine.first + mine.count;
-        for (int64_t i = mine.first; i < end; i++)
-            r->is_missing[i] = 0;
-        for (int64_t j = 0; j < d; j++) {
-            int64_t n = 0;
-            for (int64_t i = mine.first; i < end; i++) {
-                const bool is_missing = !isfinite(load(r, j, i));
-                r->is_missing[i] |= is_missing;
-                n += is_missing;
-            }
-#pragma omp atomic
-            n_missing[j] += n;
-        }
-    }
-}
-
-/* ---- rows that may not be as they are ------------------------------------------------------- */
-
-static const char *path_of(const struct reader *r)
-{
-    return r->catalogue->files[r->file].path;
-}
-
-static double weight_at(const struct reader *r, int64_t i)
-{
-    return load(r, r->catalogue->n_features, i);
-}
-
-static void refuse_weight(const struct reader *r, int64_t row, int64_t i, km_error *error)
-{
-    km_fail(error, KM_DATA,
-            "bad weight (%s, %s, row %lld, column %s): it is %g, and weights are finite and at "
-            "least 0 (rows count from 0); correct it, or choose another column with --weights",
-            path_of(r), r->catalogue->table, (long long)row,
-            km_catalogue_weights(r->catalogue)->name, weight_at(r, i));
-}
-
-static void refuse_missing(const struct reader *r, int64_t row, int64_t i, km_error *error)
-{
-    int64_t feature = 0;
-    while (isfinite(load(r, feature, i)))
-        feature++;
-    km_fail(error, KM_DATA,
-            "missing value (%s, %s, row %lld, column %s): it is NaN, infinite, masked or a "
-            "--missing-value (rows count from 0); fill it in, or leave such rows out with "
-            "--missing drop",
-            path_of(r), r->catalogue->table, (long long)row, r->catalogue->names[feature]);
-}
-
-/* Notes what is first in catalogue order: a missing value, where none may be, or a weight that
- * can't be one, of a row that would be used. */
-static void refuse_rows(struct reader *r, km_rows rows)
-{
-    const bool has_weights = r->catalogue->has_weights;
-    const int64_t before = r->catalogue->files[r->file].first_row;
-    if (!has_weights && r->missing != KM_MISSING_ERROR)
-        return;
-    for (int64_t i = 0; i < rows.count && r->refused.code == KM_OK; i++) {
-        const int64_t row = rows.first + i - before;
-        if (r->is_missing[i] && r->missing == KM_MISSING_ERROR)
-            refuse_missing(r, row, i, &r->refused);
-        else if (!r->is_missing[i] && has_weights &&
-                 !(weight_at(r, i) >= 0 && isfinite(weight_at(r, i))))
-            refuse_weight(r, row, i, &r->refused);
-    }
-}
-
 /* ---- pieces --------------------------------------------------------------------------------- */
 
-static void cannot_read(const struct reader *r, const km_source *source, km_rows rows,
+static void cannot_read(const km_reader *r, const km_source *source, km_rows rows,
                         const km_error *why, km_error *error)
 {
     km_fail(error, why->code,
             "can't read the catalogue (%s, %s, rows %lld to %lld, rank %d): %s; check the file "
             "with h5dump, or copy it again",
-            path_of(r), source->dataset, (long long)rows.first,
+            km_reader_path(r), source->dataset, (long long)rows.first,
             (long long)(rows.first + (rows.count > 0 ? rows.count - 1 : 0)), r->rank, why->text);
 }
 
 /* Reads the rows of all sources, which are counted in the file. */
-static void read_sources(struct reader *r, km_rows rows, km_error *error)
+static void read_sources(km_reader *r, km_rows rows, km_error *error)
 {
     for (int64_t s = 0; s < r->opened->n_sources; s++) {
         const km_source *source = &r->opened->sources[s];
@@ -398,7 +201,7 @@ static void read_sources(struct reader *r, km_rows rows, km_error *error)
 }
 
 /* The pieces of texts that HDF5 allocated for the rows of a source. */
-static void free_pointers(const struct reader *r, int64_t count)
+static void free_pointers(const km_reader *r, int64_t count)
 {
     for (int64_t s = 0; s < r->opened->n_sources; s++) {
         const km_source *source = &r->opened->sources[s];
@@ -412,21 +215,20 @@ static void free_pointers(const struct reader *r, int64_t count)
 }
 
 /* From what was read to values in the precision that is wanted, and ids. */
-static void take_values(struct reader *r, int64_t count, km_error *error)
+static void take_values(km_reader *r, int64_t count, km_error *error)
 {
     if (r->catalogue->has_ids) {
         const km_field *field = &r->opened->values[r->opened->n_columns - 1];
-        km_ids_append(&r->findings->ids, field, r->buffers[field->source], count, path_of(r),
+        km_ids_append(&r->findings->ids, field, r->buffers[field->source], count, km_reader_path(r),
                       error);
     }
-    for (int64_t c = 0; c < r->opened->n_columns && error->code == KM_OK; c++)
-        if (r->opened->values[c].gathered_bytes > 0)
-            gather(r, c, count, error);
+    if (error->code == KM_OK)
+        km_reader_gather(r, count, error);
 }
 
 /* The next rows, in the catalogue, that are read at once: in one file, and to a multiple of the
  * size of pieces in it. */
-static km_rows next_piece(const struct reader *r)
+static km_rows next_piece(const km_reader *r)
 {
     const km_file *file = &r->catalogue->files[r->file];
     const km_rows slab = r->samples->slab;
@@ -441,7 +243,7 @@ static km_rows next_piece(const struct reader *r)
 
 /* Reads the next piece, an empty one behind the last. Where all read together, every rank does it
  * as often as the one with most pieces. */
-static km_rows read_piece(struct reader *r, km_error *error)
+static km_rows read_piece(km_reader *r, km_error *error)
 {
     const bool is_together = r->catalogue->is_together;
     km_rows rows = {r->at, 0};
@@ -462,7 +264,7 @@ static km_rows read_piece(struct reader *r, km_error *error)
     return rows;
 }
 
-static km_code read_slab(struct reader *r, MPI_Comm comm, km_error *error)
+static km_code read_slab(km_reader *r, MPI_Comm comm, km_error *error)
 {
     km_samples *samples = r->samples;
     const int64_t end = samples->slab.first + samples->slab.count;
@@ -474,9 +276,9 @@ static km_code read_slab(struct reader *r, MPI_Comm comm, km_error *error)
         if (km_agree(comm, error) != KM_OK)
             return error->code;
         if (rows.count > 0) {
-            apply_missing_values(r, rows.count);
-            find_missing(r, rows.count);
-            refuse_rows(r, rows);
+            km_reader_apply_missing_values(r, rows.count);
+            km_reader_find_missing(r, rows.count);
+            km_reader_refuse_rows(r, rows);
             km_samples_append(samples, rows.count, r->features,
                               r->catalogue->has_weights
                                   ? (const double *)(void *)r->values[r->catalogue->n_features].first
@@ -500,7 +302,7 @@ void km_findings_free(km_findings *findings)
     *findings = (km_findings){.ids = {.type = H5I_INVALID_HID}};
 }
 
-static void begin(struct reader *r, km_rows slab, km_error *error)
+static void begin(km_reader *r, km_rows slab, km_error *error)
 {
     const km_catalogue *catalogue = r->catalogue;
     km_findings *findings = r->findings;
@@ -526,7 +328,7 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI
                           km_samples *samples, km_findings *findings, km_error *error)
 {
     const int rank = km_comm_rank(comm);
-    struct reader r = {.catalogue = catalogue,
+    km_reader r = {.catalogue = catalogue,
                        .missing = missing,
                        .samples = samples,
                        .findings = findings,

@@ -25,13 +25,27 @@ void km_watch(km_story *s, bool is_fitting)
         km_stop_watch(find_deadline(s));
 }
 
+/* First centers of the user's own are part of the question, and may have changed. */
+static km_code hash_first_centers(km_story *s)
+{
+    const km_samples none = {.n_features = s->catalogue.n_features};
+    const km_seeding_task task = {.samples = &none,
+                                  .n_clusters = s->options.clusters,
+                                  .file = s->options.seeding,
+                                  .comm = s->comm};
+    if (s->plan.seeding == NULL)
+        km_seeding_hash_file(&task, &s->record.seeding_hash, &s->error);
+    return s->error.code;
+}
+
 /* Looks for a checkpoint, and takes over what it holds. */
 km_code km_go_on(km_story *s)
 {
     const int64_t k = s->options.clusters, d = s->catalogue.n_features;
     bool is_found = false;
     km_restarts_create(&s->restarts, s->options.restarts, k, d, &s->error);
-    if (km_agree(s->comm, &s->error) != KM_OK || s->options.checkpoint == NULL)
+    if (km_agree(s->comm, &s->error) != KM_OK || s->options.checkpoint == NULL ||
+        hash_first_centers(s) != KM_OK)
         return s->error.code;
     km_watch(s, false);
     s->checkpoint = (km_checkpoint){.restarts = &s->restarts, .best = &s->fit};

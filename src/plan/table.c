@@ -116,3 +116,13 @@ const km_option km_predict_options[] = {
      "file of the labels (required); refused if it exists, unless --overwrite"},
     DATASET, ID, MISSING, MISSING_VALUE, THREADS, METRICS, DISTANCES, OVERWRITE, QUIET, VERBOSE, END,
 };
+
+const char *km_options_scale(const km_options *options)
+{
+    return scalings[options->scale];
+}
+
+const char *km_options_missing(const km_options *options)
+{
+    return missings[options->missing];
+}

@@ -70,7 +70,8 @@ static bool write_bytes(const char *path, const char *bytes, int64_t size)
     return close(descriptor) == 0 && is_written && !km_fault("write the checkpoint");
 }
 
-/* All bytes of a file in a new array; NULL, with errno set, if that is not possible. */
+/* All bytes of a file, ended by a 0, in a new array; NULL, with errno set, if that is not possible.
+ */
 static char *read_bytes(const char *path, int64_t *size)
 {
     FILE *file = fopen(path, "rb");
@@ -82,6 +83,8 @@ static char *read_bytes(const char *path, int64_t *size)
         bytes = km_fault_of_allocation() ? NULL : malloc((size_t)*size + 1);
         errno = bytes == NULL ? ENOMEM : 0;
     }
+    if (bytes != NULL)
+        bytes[*size] = '\0';
     if (bytes != NULL && fread(bytes, 1, (size_t)*size, file) != (size_t)*size) {
         free(bytes);
         bytes = NULL;
@@ -166,7 +169,7 @@ km_code km_checkpoint_write(const char *path, km_checkpoint *checkpoint, const k
 /* ---- reading -----------------------------------------------------------------------------------
  */
 
-static km_code is_damaged(const char *path, km_error *error)
+static km_code damaged(const char *path, km_error *error)
 {
     return km_fail(error, KM_DATA,
                    "damaged checkpoint (%s): it is not whole, or not a checkpoint of skymeans; "
@@ -174,36 +177,50 @@ static km_code is_damaged(const char *path, km_error *error)
                    path);
 }
 
-/* Is it a checkpoint of ours, and whole? */
-static km_code check_bytes(const char *path, const char *bytes, int64_t size, km_error *error)
+/* The format of a checkpoint of ours; 0 if it is none. */
+static int version_of(const char *bytes, int64_t size)
 {
     const int64_t magic_size = (int64_t)strlen(MAGIC);
     int version = 0;
+    if (size >= magic_size + 16 && memcmp(bytes, MAGIC, (size_t)magic_size) == 0)
+        sscanf(bytes + magic_size, "%d", &version);
+    return version;
+}
+
+static bool has_its_hash(const char *bytes, int64_t size)
+{
     uint64_t hash;
-    if (size < magic_size + 16 || memcmp(bytes, MAGIC, (size_t)magic_size) != 0 ||
-        sscanf(bytes + magic_size, "%d", &version) != 1)
-        return is_damaged(path, error);
-    if (version > VERSION)
-        return km_fail(error, KM_DATA,
-                       "checkpoint of a newer version (%s): it has format %d, and this program "
-                       "knows %d; use the program that wrote it",
-                       path, version, VERSION);
     memcpy(&hash, bytes + size - (int64_t)sizeof hash, sizeof hash);
-    if (hash_bytes(bytes, size - (int64_t)sizeof hash) != hash)
-        return is_damaged(path, error);
-    return KM_OK;
+    return hash_bytes(bytes, size - (int64_t)sizeof hash) == hash;
+}
+
+/* Is it a checkpoint that can be read? If it is damaged, the one before may serve. */
+static km_code check_bytes(const char *path, const char *bytes, int64_t size, bool *is_damaged,
+                           km_error *error)
+{
+    const int version = version_of(bytes, size);
+    *is_damaged = version < 1 || (version <= VERSION && !has_its_hash(bytes, size));
+    if (*is_damaged)
+        return damaged(path, error);
+    if (version > VERSION)
+        km_fail(error, KM_DATA,
+                "checkpoint of a newer version (%s): it has format %d, and this program knows %d; "
+                "use the program that wrote it",
+                path, version, VERSION);
+    return error->code;
 }
 
 /* The bytes of a whole checkpoint; NULL, without an error, if there is no file. */
-static char *read_whole(const char *path, int64_t *size, km_error *error)
+static char *read_whole(const char *path, int64_t *size, bool *is_damaged, km_error *error)
 {
     char *bytes = read_bytes(path, size);
+    *is_damaged = false;
     if (bytes == NULL && errno == ENOMEM)
         out_of_memory(error);
     else if (bytes == NULL && errno != ENOENT)
         km_fail(error, KM_SYSTEM, "can't read the checkpoint (%s): %s; check its permissions", path,
                 strerror(errno));
-    if (bytes != NULL && check_bytes(path, bytes, *size, error) != KM_OK) {
+    if (bytes != NULL && check_bytes(path, bytes, *size, is_damaged, error) != KM_OK) {
         free(bytes);
         return NULL;
     }
@@ -215,12 +232,13 @@ static char *read_either(const char *path, const km_log *log, int64_t *size, km_
 {
     char previous[KM_PATH_SIZE + 8];
     km_error why = {0};
-    char *bytes = read_whole(path, size, error);
-    if (bytes != NULL || (error->code != KM_OK && error->code != KM_DATA))
+    bool is_damaged, is_previous_damaged;
+    char *bytes = read_whole(path, size, &is_damaged, error);
+    if (bytes != NULL || (error->code != KM_OK && !is_damaged))
         return bytes;
     km_checkpoint_previous(path, previous);
-    bytes = read_whole(previous, size, &why);
-    if (bytes != NULL && error->code != KM_OK)
+    bytes = read_whole(previous, size, &is_previous_damaged, &why);
+    if (bytes != NULL && is_damaged)
         km_warn(log, "%s; going on from %s", error->text, previous);
     if (bytes != NULL)
         *error = (km_error){0};
@@ -247,7 +265,7 @@ static km_code parse(const char *path, char *bytes, int64_t size, km_checkpoint 
         if (s.is_out_of_memory)
             out_of_memory(error);
         else if (!s.is_ok)
-            is_damaged(path, error);
+            damaged(path, error);
     }
     free(asked);
     return error->code;

@@ -29,12 +29,15 @@ char *km_question_text(const km_record *record)
         fprintf(file, "missing-value: %s\n", o->missing_values.texts[i]);
     for (int64_t j = 0; j < c->n_features; j++)
         fprintf(file, "feature %lld: %s\n", (long long)j, c->names[j]);
-    fprintf(file, "weights: %s\nmissing: %lld\nscale: %lld\nclusters: %lld\n",
-            o->weights != NULL ? o->weights : "", (long long)o->missing, (long long)o->scale,
+    fprintf(file, "weights: %s\nmissing: %s\nscale: %s\nclusters: %lld\n",
+            o->weights != NULL ? o->weights : "", km_options_missing(o), km_options_scale(o),
             (long long)o->clusters);
     fprintf(file, "seeding: %s\nseeding-rows: %lld\nrandom-seed: %llu\nrestarts: %lld\n",
             o->seeding, (long long)record->plan->seeding_rows, (unsigned long long)o->random_seed,
             (long long)o->restarts);
+    if (record->plan->seeding == NULL) /* from a file, whatever its name and time are */
+        fprintf(file, "hash of the first centers: %016llx\n",
+                (unsigned long long)record->seeding_hash);
     fprintf(file, "tolerance: %.17g\n", o->tolerance);
     if (o->restarts > 1) /* fits that are done had this limit, and those to come need the same */
         fprintf(file, "max-iterations: %lld\n", (long long)o->max_iterations);

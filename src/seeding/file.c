@@ -241,3 +241,22 @@ km_code km_seeding_from_file(const km_seeding_task *task, double *centers, km_er
         km_broadcast(task->comm, 0, centers, n * (int64_t)sizeof *centers);
     return error->code;
 }
+
+static km_code hash_centers(const km_seeding_task *task, uint64_t *hash, km_error *error)
+{
+    const int64_t n = task->n_clusters * task->samples->n_features;
+    double *centers = km_allocate(n, sizeof *centers, "first centers", error);
+    if (centers != NULL && read_centers(task, centers, error) == KM_OK)
+        *hash = km_hash_doubles(0, centers, n);
+    free(centers);
+    return error->code;
+}
+
+km_code km_seeding_hash_file(const km_seeding_task *task, uint64_t *hash, km_error *error)
+{
+    if (km_comm_rank(task->comm) == 0)
+        hash_centers(task, hash, error);
+    if (km_agree(task->comm, error) == KM_OK)
+        km_broadcast(task->comm, 0, hash, sizeof *hash);
+    return error->code;
+}

@@ -18,6 +18,7 @@ NETWORK = "10.77.0"
 SECONDS = 120  # for anything that happens on the cluster; most of it takes a few
 # A fit of the tests would take minutes on the slow network, and a second or two on the other.
 SLOW, FAST = "1mbit", "1gbit"
+ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
 UNSHARE = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child",
            "--mount-proc"]
 
@@ -80,6 +81,9 @@ class Cluster:
             text += f"NodeName=node{number} NodeAddr={NETWORK}.{number} CPUs=2 RealMemory=1000\n"
         text += f"PartitionName=all Nodes=node[1-{len(NODES)}] Default=YES\n"
         (SCRATCH / "slurm.conf").write_text(text)
+        for name in list(os.environ):  # what is set for another cluster, or for tests without one
+            if name.startswith(("OMPI_", "PMIX_", "SLURM_", "SBATCH_", "SRUN_")):
+                del os.environ[name]
         os.environ |= {"SLURM_CONF": f"{SCRATCH}/slurm.conf", "TMPDIR": f"{SCRATCH}/tmp",
                        # Open MPI as root, on these networks, and more ranks than cores.
                        "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -135,15 +139,21 @@ class Job:
         return dict(re.findall(r"(\S+?)=(\S*)", call("scontrol", "show", "job", self.number)))
 
     def wait_for(self, what, holds, seconds=SECONDS):
+        """Waits until what is known of the job is so; not when it has ended before that."""
+        def look():
+            facts = self.facts()
+            found = holds(facts)
+            if not found and facts["JobState"] in ENDED:
+                raise AssertionError(f"the job has ended before: {what}")
+            return found
         try:
-            return wait_for(what, lambda: holds(self.facts()), seconds)
+            return wait_for(what, look, seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.facts()}\n{self.log()}") from None
 
     def wait_for_end(self, seconds=SECONDS):
         """Its state when there is no more to come."""
-        ended = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
-        return self.wait_for("the job has ended", lambda facts: facts["JobState"] in ended and
+        return self.wait_for("the job has ended", lambda facts: facts["JobState"] in ENDED and
                              facts, seconds)
 
     def log(self):

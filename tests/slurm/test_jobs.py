@@ -43,8 +43,9 @@ def checksum(path):
         return file.attrs["checksum"]
 
 
-class TestJobs(unittest.TestCase):
-    """Each test works in a folder of its own, on an idle cluster."""
+class JobsTest(unittest.TestCase):
+    """Each test works in a folder of its own, on an idle cluster. run.sh gives each class a cluster
+    of its own, so that one of them need not wait for what takes Slurm a minute in another."""
 
     def setUp(self):
         self.addCleanup(os.chdir, os.getcwd())
@@ -78,12 +79,9 @@ class TestJobs(unittest.TestCase):
     def wait_for_checkpoint(self, job, output="out.h5"):
         job.wait_for("a checkpoint", lambda _: os.path.exists(f"{output}.checkpoint"))
 
-    def test_plain(self):
-        job = self.submit_fit("-N", "4")
-        self.check_done(job, restarts=0)
-        self.assertIn("srun on node[1-4]", job.log())
-        with h5py.File("out.h5") as file:
-            self.assertEqual(int(file["provenance"].attrs["ranks"]), 4)
+
+class TestLimits(JobsTest):
+    """What Slurm does to jobs."""
 
     def test_time_limit(self):
         """One job is stopped by the signal; the other knows itself when its time is up."""
@@ -101,6 +99,34 @@ class TestJobs(unittest.TestCase):
             self.assertIn("skymeans: going on from", job.log())
         self.assertIn("fit.sbatch: asked to stop", jobs[0][1].log())
         self.assertNotIn("fit.sbatch: asked to stop", jobs[1][1].log())
+
+    def test_nodes_die(self):
+        """Of one job the node that the script runs on, of another one the other; both go on with
+        the nodes that are left."""
+        cluster.limit(SLOW)
+        first, last = [self.submit_fit("-N", "2", fit=(*FIT, "-o", f"{name}.h5"))
+                       for name in ("first", "last")]
+        self.wait_for_checkpoint(first, "first.h5")
+        self.wait_for_checkpoint(last, "last.h5")
+        cluster.kill_node(int(first.facts()["BatchHost"].removeprefix("node")))
+        cluster.kill_node(int(re.findall(r"\d+", last.facts()["NodeList"])[-1]))
+        for job in (first, last):
+            job.wait_for("it queues up again", lambda facts: facts["Restarts"] != "0")
+        cluster.limit(FAST)
+        for job, output in ((first, "first.h5"), (last, "last.h5")):
+            self.check_done(job, output=output)
+            self.assertIn("skymeans: going on from", job.log())
+
+
+class TestJobs(JobsTest):
+    """What the scripts do with jobs."""
+
+    def test_plain(self):
+        job = self.submit_fit("-N", "4")
+        self.check_done(job, restarts=0)
+        self.assertIn("srun on node[1-4]", job.log())
+        with h5py.File("out.h5") as file:
+            self.assertEqual(int(file["provenance"].attrs["ranks"]), 4)
 
     def test_array(self):
         """Many k of one catalogue, and many catalogues, named in a file."""
@@ -156,23 +182,6 @@ class TestJobs(unittest.TestCase):
         self.assertIn("skymeans: going on from", jobs[1].log())
         self.check_done(jobs[2], restarts=0)
         self.assertEqual(jobs[2].log(), "fit.sbatch: out.h5 is there\n")
-
-    def test_nodes_die(self):
-        """Of one job the node that the script runs on, of another one the other; both go on with
-        the nodes that are left."""
-        cluster.limit(SLOW)
-        first, last = [self.submit_fit("-N", "2", fit=(*FIT, "-o", f"{name}.h5"))
-                       for name in ("first", "last")]
-        self.wait_for_checkpoint(first, "first.h5")
-        self.wait_for_checkpoint(last, "last.h5")
-        cluster.kill_node(int(first.facts()["BatchHost"].removeprefix("node")))
-        cluster.kill_node(int(re.findall(r"\d+", last.facts()["NodeList"])[-1]))
-        for job in (first, last):
-            job.wait_for("it queues up again", lambda facts: facts["Restarts"] != "0")
-        cluster.limit(FAST)
-        for job, output in ((first, "first.h5"), (last, "last.h5")):
-            self.check_done(job, output=output)
-            self.assertIn("skymeans: going on from", job.log())
 
     def test_mpirun(self):
         """A site has no srun for MPI; the signal comes through mpirun."""

@@ -1,0 +1,197 @@
+/* What a piece of rows that was read says: values, which of them are missing, and which may not be.
+ */
+#include "reader.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+static void gather(km_reader *r, int64_t c, int64_t count, km_error *error)
+{
+    const km_field *field = &r->opened->values[c];
+    const km_source *source = &r->opened->sources[field->source];
+    const size_t size = source->is_converted ? sizeof(double) : (size_t)field->size;
+    const char *from = r->buffers[field->source] + field->offset;
+    char *to = r->gathered[c];
+    for (int64_t i = 0; i < count; i++)
+        memcpy(to + (size_t)i * size, from + i * field->stride, size);
+    if (!source->is_converted)
+        km_h5_convert(field->type, km_precision_of_column(r->catalogue, c), count, to, error);
+}
+
+void km_reader_gather(km_reader *r, int64_t count, km_error *error)
+{
+    for (int64_t c = 0; c < r->opened->n_columns && error->code == KM_OK; c++)
+        if (r->opened->values[c].gathered_bytes > 0)
+            gather(r, c, count, error);
+}
+
+static double load(const km_reader *r, int64_t c, int64_t row)
+{
+    const char *at = r->values[c].first + row * r->values[c].stride;
+    float narrow;
+    double value;
+    if (km_precision_of_column(r->catalogue, c) == KM_FLOAT64) {
+        memcpy(&value, at, sizeof value);
+        return value;
+    }
+    memcpy(&narrow, at, sizeof narrow);
+    return (double)narrow;
+}
+
+/* ---- missing values ------------------------------------------------------------------------- */
+
+static bool is_set(const char *bytes, int64_t size)
+{
+    for (int64_t i = 0; i < size; i++)
+        if (bytes[i] != 0)
+            return true;
+    return false;
+}
+
+/* In the precision of a column, as the file would hold it. */
+static double as_stored(const km_reader *r, int64_t c, double value)
+{
+    const hid_t type = r->opened->values[c].type;
+    char room[64]; /* for the largest of floating-point types */
+    if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room) {
+        memcpy(room, &value, sizeof value);
+        if (H5Tconvert(H5T_NATIVE_DOUBLE, type, 1, room, NULL, H5P_DEFAULT) >= 0 &&
+            H5Tconvert(type, H5T_NATIVE_DOUBLE, 1, room, NULL, H5P_DEFAULT) >= 0)
+            memcpy(&value, room, sizeof value);
+    }
+    return r->catalogue->precision == KM_FLOAT32 ? (double)(float)value : value;
+}
+
+static void store_nan(const km_reader *r, int64_t c, int64_t row)
+{
+    char *at = r->values[c].first + row * r->values[c].stride;
+    const float narrow = NAN;
+    const double value = NAN;
+    if (km_precision_of_column(r->catalogue, c) == KM_FLOAT64)
+        memcpy(at, &value, sizeof value);
+    else
+        memcpy(at, &narrow, sizeof narrow);
+}
+
+/* What a mask says is missing becomes NaN. */
+static void apply_mask(const km_reader *r, int64_t c, int64_t count)
+{
+    const km_field *mask = &r->opened->masks[c];
+    if (mask->source < 0)
+        return;
+    const char *first = r->buffers[mask->source] + mask->offset;
+#pragma omp parallel for
+    for (int64_t i = 0; i < count; i++)
+        if (is_set(first + i * mask->stride, mask->size))
+            store_nan(r, c, i);
+}
+
+static void apply_missing_value(const km_reader *r, int64_t c, double value, int64_t count)
+{
+    const double stored = as_stored(r, c, value);
+#pragma omp parallel for
+    for (int64_t i = 0; i < count; i++)
+        if (load(r, c, i) == stored)
+            store_nan(r, c, i);
+}
+
+void km_reader_apply_missing_values(const km_reader *r, int64_t count)
+{
+    for (int64_t c = 0; c < r->opened->n_columns; c++)
+        apply_mask(r, c, count);
+    for (int64_t m = 0; m < r->catalogue->n_missing_values; m++) {
+        const km_missing_value *missing = &r->catalogue->missing_values[m];
+        for (int64_t j = 0; j < r->catalogue->n_features; j++)
+            if (missing->column == j || missing->column < 0)
+                apply_missing_value(r, j, missing->value, count);
+    }
+}
+
+/* Marks those of `count` values, `stride` bytes apart, that are not finite; returns how many. */
+#define DEFINE_MARK(name, real)                                                                \
+    static int64_t name(const char *first, int64_t stride, int64_t count, uint8_t *is_missing) \
+    {                                                                                          \
+        int64_t n = 0;                                                                         \
+        for (int64_t i = 0; i < count; i++) {                                                  \
+            real value;                                                                        \
+            memcpy(&value, first + i * stride, sizeof value);                                  \
+            const bool is_bad = !isfinite(value);                                              \
+            is_missing[i] |= is_bad;                                                           \
+            n += is_bad;                                                                       \
+        }                                                                                      \
+        return n;                                                                              \
+    }
+
+DEFINE_MARK(mark_float32, float)
+DEFINE_MARK(mark_float64, double)
+
+/* Marks what is missing in rows that are few enough to stay in cache from feature to feature. */
+static void mark_rows(km_reader *r, int64_t first, int64_t count)
+{
+    memset(r->is_missing + first, 0, (size_t)count);
+    for (int64_t j = 0; j < r->catalogue->n_features; j++) {
+        const column_values *values = &r->values[j];
+        const char *from = values->first + first * values->stride;
+        const int64_t n = r->catalogue->precision == KM_FLOAT32
+                              ? mark_float32(from, values->stride, count, r->is_missing + first)
+                              : mark_float64(from, values->stride, count, r->is_missing + first);
+        if (n > 0) {
+#pragma omp atomic
+            r->findings->n_missing[j] += n;
+        }
+    }
+}
+
+void km_reader_find_missing(km_reader *r, int64_t count)
+{
+    enum { ROWS = 2048 };
+#pragma omp parallel for
+    for (int64_t first = 0; first < count; first += ROWS)
+        mark_rows(r, first, count - first < ROWS ? count - first : ROWS);
+}
+
+/* ---- rows that may not be as they are ------------------------------------------------------- */
+
+static double weight_at(const km_reader *r, int64_t i)
+{
+    return load(r, r->catalogue->n_features, i);
+}
+
+static void refuse_weight(const km_reader *r, int64_t row, int64_t i, km_error *error)
+{
+    km_fail(error, KM_DATA,
+            "bad weight (%s, %s, row %lld, column %s): it is %g, and weights are finite and at "
+            "least 0 (rows count from 0); correct it, or choose another column with --weights",
+            km_reader_path(r), r->catalogue->table, (long long)row,
+            km_catalogue_weights(r->catalogue)->name, weight_at(r, i));
+}
+
+static void refuse_missing(const km_reader *r, int64_t row, int64_t i, km_error *error)
+{
+    int64_t feature = 0;
+    while (isfinite(load(r, feature, i)))
+        feature++;
+    km_fail(error, KM_DATA,
+            "missing value (%s, %s, row %lld, column %s): it is NaN, infinite, masked or a "
+            "--missing-value (rows count from 0); fill it in, or leave such rows out with "
+            "--missing drop",
+            km_reader_path(r), r->catalogue->table, (long long)row, r->catalogue->names[feature]);
+}
+
+/* In catalogue order: a missing value, where none may be, or a weight that can't be one, of a row
+ * that would be used. */
+void km_reader_refuse_rows(km_reader *r, km_rows rows)
+{
+    const bool has_weights = r->catalogue->has_weights;
+    if (!has_weights && r->missing != KM_MISSING_ERROR)
+        return;
+    for (int64_t i = 0; i < rows.count && r->refused.code == KM_OK; i++) {
+        if (r->is_missing[i] && r->missing == KM_MISSING_ERROR)
+            refuse_missing(r, rows.first + i, i, &r->refused);
+        else if (!r->is_missing[i] && has_weights &&
+                 !(weight_at(r, i) >= 0 && isfinite(weight_at(r, i))))
+            refuse_weight(r, rows.first + i, i, &r->refused);
+    }
+}

@@ -1,0 +1,431 @@
+#!/usr/bin/env python3
+"""Tests of tools/import.py: run as /usr/bin/python3 tests/test_import.py."""
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import unittest
+from unittest import mock
+
+import h5py
+import numpy as np
+from astropy.io import fits
+from astropy.table import MaskedColumn, Table
+
+from tool import ROOT, ToolTest, load_tool, read_columns, write_text
+
+IMPORT = load_tool("import")
+sources = sys.modules["sources"]  # that of import.py
+
+MEGABYTES = int(os.environ.get("KM_IMPORT_MB", 0))  # `make check-import` asks for large files
+
+
+def read_units(path):
+    with h5py.File(path, "r") as file:
+        return {name: group["data"].attrs.get("units")
+                for name, group in file["table/columns"].items()}
+
+
+class ImportFormats(ToolTest):
+
+    def check_column(self, path, name, dtype, values):
+        column = read_columns(path)[name]
+        self.assertEqual(column.dtype, np.dtype(dtype))
+        np.testing.assert_array_equal(column, np.array(values, dtype=dtype))
+
+    def test_csv_with_missing_values(self):
+        write_text("in.csv", "id,x,n,name\n1,0.5,7,a\n2,,,\n3,null,9,né\n")
+        err = self.succeed(IMPORT, "in.csv", "out.h5")
+        self.assertEqual(self.last_line, "3 rows, 4 columns: out.h5\n")
+        self.check_column("out.h5", "id", "<i8", [1, 2, 3])
+        self.check_column("out.h5", "x", "<f8", [0.5, np.nan, np.nan])
+        self.check_column("out.h5", "n", "<f8", [7, np.nan, 9])
+        self.check_column("out.h5", "name", "S3", [b"a", b"", "né".encode()])
+        self.assertEqual(err.count("\n"), 1)
+        self.assertRegex(err, r"^import.py: warning: .*\(in.csv, n\): 1 missing")
+
+    def test_layout(self):
+        write_text("in.csv", "x,y\n" + "1.5,2\n" * 1000)
+        self.succeed(IMPORT, "in.csv", "out.h5")
+        with h5py.File("out.h5", "r") as file:
+            self.assertEqual(list(file), ["table"])
+            self.assertEqual(dict(file["table"].attrs), {"type": "table"})
+            self.assertEqual(list(file["table"]), ["columns"])
+            self.assertEqual(list(file["table/columns"]), ["x", "y"])
+            data = file["table/columns/x/data"]
+            self.assertEqual((data.compression, data.shuffle, data.chunks), ("gzip", True, (1000,)))
+            self.assertEqual(dict(data.attrs), {})
+
+    def test_ecsv_units(self):
+        Table({"d": [1.0, 2.0], "v": np.array([3, 4], "f4"), "n": [1, 2]},
+              units={"d": "kpc", "v": "km/s"}).write("in.ecsv")
+        self.assertEqual(self.succeed(IMPORT, "in.ecsv", "out.h5"), "")
+        self.assertEqual(read_units("out.h5"), {"d": "kpc", "v": "km / s", "n": None})
+        self.check_column("out.h5", "v", "<f4", [3, 4])
+
+    def test_fits(self):
+        table = Table({"id": np.array([1, 2, 3], ">i8"), "x": np.array([1, np.nan, 3], ">f4"),
+                       "flag": [True, False, True], "name": ["a", "bb", ""]}, units={"x": "mag"})
+        table["n"] = MaskedColumn(np.array([1, 2, 3], ">i2"), mask=[True, False, False])
+        table["flux"] = np.arange(6.0).reshape(3, 2)
+        table["S/N"] = [5.0, 6.0, 7.0]
+        table.write("in.fits")
+        err = self.succeed(IMPORT, "in.fits", "out.h5", "--derive", "second=flux[1]",
+                           "--derive", "sn={S/N}", "--derive", "on=where(flag, id, 0)")
+        self.check_column("out.h5", "id", "<i8", [1, 2, 3])
+        self.check_column("out.h5", "x", "<f4", [1, np.nan, 3])
+        self.check_column("out.h5", "flag", "u1", [1, 0, 1])
+        self.check_column("out.h5", "name", "S2", [b"a", b"bb", b""])
+        self.check_column("out.h5", "n", "<f8", [np.nan, 2, 3])
+        self.check_column("out.h5", "second", "<f8", [1, 3, 5])
+        self.check_column("out.h5", "sn", "<f8", [5, 6, 7])
+        self.check_column("out.h5", "on", "<f8", [1, 0, 3])
+        self.assertEqual(read_units("out.h5")["x"], "mag")
+        self.assertNotIn("flux", read_columns("out.h5"))
+        self.assertRegex(err, r"warning: column left out \(flux\)")
+        self.assertRegex(err, r"warning: column left out \(S/N\)")
+        self.assertRegex(err, r"warning: column stored as float64 \(in.fits, n\)")
+
+    def test_votable(self):
+        table = Table({"x": [1.0, 2.0], "name": ["é", "b"], "n": [1, 2]}, units={"x": "deg"})
+        table["flag"] = MaskedColumn([True, False], mask=[False, True])
+        table.write("in.vot", format="votable")
+        self.succeed(IMPORT, "in.vot", "out.h5")
+        self.check_column("out.h5", "x", "<f8", [1, 2])
+        self.check_column("out.h5", "n", "<i8", [1, 2])
+        self.check_column("out.h5", "name", "S2", ["é".encode(), b"b"])
+        self.check_column("out.h5", "flag", "<f8", [1, np.nan])
+        self.assertEqual(read_units("out.h5")["x"], "deg")
+
+    def test_dat(self):
+        write_text("in.dat", "2 3\n1 2.5 -3e1\n4 nan 6\n")
+        self.succeed(IMPORT, "in.dat", "out.h5")
+        self.assertEqual(list(read_columns("out.h5")), ["x", "y"])
+        self.check_column("out.h5", "x", "<f8", [1, 2.5, -30])
+        self.check_column("out.h5", "y", "<f8", [4, np.nan, 6])
+        write_text("four.dat", "4 1\n1\n2\n3\n4\n\n")
+        self.succeed(IMPORT, "four.dat", "four.h5")
+        self.assertEqual(list(read_columns("four.h5")), ["x0", "x1", "x2", "x3"])
+
+    def test_malformed_dat(self):
+        for text, pattern in (
+                ("2 3\n1 2 3\n", "number of lines .in.dat.: 1 after the first"),
+                ("1 3\n1 2 3\n4 5 6\n", "number of lines .in.dat.: 2 after the first"),
+                ("2 3\n1 2 3\n4 5\n", r"in.dat, line 3\): 2, but .* 3 rows"),
+                ("2 3\n1 2 3 4\n4 5 6\n", r"in.dat, line 2\): 4, but .* 3 rows"),
+                ("2 3\n1 2 3\n4 five 6\n", r"not a number \(in.dat, line 3\): .*'five'"),
+                ("1 1\n\x00\xff\n", r"not a number \(in.dat, line 2\)"),
+                ("999999999999999999 999999999999999999\n1 2\n", r"line 2\): 2, but"),
+                ("999999999999999999 2\n1 2\n", "announces 999999999999999999 features"),
+                ("9" * 5000 + " 1\n1\n", "bad first line"),
+                ("-1 3\n", "bad first line"), ("2.0 3\n", "bad first line"),
+                ("a b\n1 2\n", "bad first line"), ("1 2 3\n", "bad first line"),
+                ("0 0\n", "no columns"), ("", "bad first line")):
+            with self.subTest(text=text[:40]):
+                write_text("in.dat", text)
+                self.refuse(3, pattern, IMPORT, "in.dat", "out.h5")
+
+    def test_other_bad_files(self):
+        Table({"x": np.arange(10000.0)}).write("whole.fits")
+        with open("whole.fits", "rb") as file:
+            head = file.read(30000)
+        with open("cut.fits", "wb") as file:
+            file.write(head)
+        for name, text, pattern in (
+                ("in.txt", "a b\n1 2\n", "unknown format"), ("in.csv", "", "no columns"),
+                ("in.csv", "a,b\n1,2,3\n", "cannot read the table"), ("in.csv", "a,b\n", "no rows"),
+                ("in.fits", "junk", "unknown format"), ("in.vot", "<VOTABLE", "in.vot"),
+                ("cut.fits", None, "cannot read the table")):
+            with self.subTest(name=name, text=text):
+                if text is not None:
+                    write_text(name, text)
+                self.refuse(3, pattern, IMPORT, name, "out.h5")
+
+
+class ImportJoin(ToolTest):
+
+    def test_several_files(self):
+        write_text("a.csv", "x,n,name\n1.5,1,a\n2.5,2,bb\n")
+        write_text("b.csv", "name,x,n\nccc,3.5,\n")
+        write_text("none.csv", "x,n,name\n")
+        err = self.succeed(IMPORT, "none.csv", "a.csv", "b.csv", "out.h5", "--derive", "y=2*x")
+        self.assertEqual(self.last_line, "3 rows, 4 columns: out.h5\n")
+        self.assertRegex(err, r"\(b.csv, n\)")
+        columns = read_columns("out.h5")
+        np.testing.assert_array_equal(columns["x"], [1.5, 2.5, 3.5])
+        np.testing.assert_array_equal(columns["n"], [1, 2, np.nan])
+        np.testing.assert_array_equal(columns["name"], [b"a", b"bb", b"ccc"])
+        np.testing.assert_array_equal(columns["y"], [3, 5, 7])
+
+    def test_dat_files(self):
+        write_text("a.dat", "2 2\n1 2\n3 4\n")
+        write_text("b.dat", "2 1\n5\n6\n")
+        self.succeed(IMPORT, "a.dat", "b.dat", "out.h5")
+        np.testing.assert_array_equal(read_columns("out.h5")["y"], [3, 4, 6])
+
+    def test_differences(self):
+        write_text("a.csv", "x,y\n1,2\n")
+        write_text("b.csv", "x,z\n1,2\n")
+        write_text("c.csv", "x,y\n1,word\n")
+        self.refuse(3, r"a.csv \(b.csv\): without y and with z;",
+                    IMPORT, "a.csv", "b.csv", "out.h5")
+        self.refuse(3, r"another type than in a.csv \(c.csv, y\)",
+                    IMPORT, "a.csv", "c.csv", "out.h5")
+        Table({"x": [1.0]}, units={"x": "mas"}).write("mas.ecsv")
+        Table({"x": [1.0]}, units={"x": "arcsec"}).write("arcsec.ecsv")
+        Table({"x": [1.0]}).write("bare.ecsv")
+        self.refuse(3, r"another unit than in mas.ecsv \(arcsec.ecsv, x\): arcsec, not mas",
+                    IMPORT, "mas.ecsv", "arcsec.ecsv", "out.h5")
+        self.refuse(3, r"\(arcsec.ecsv, x\)",
+                    IMPORT, "bare.ecsv", "mas.ecsv", "arcsec.ecsv", "out.h5")
+        self.succeed(IMPORT, "bare.ecsv", "mas.ecsv", "out.h5")
+        self.assertEqual(read_units("out.h5"), {"x": "mas"})
+
+
+class ImportDerive(ToolTest):
+
+    def setUp(self):
+        super().setUp()
+        write_text("in.csv", "x,n,b-v,exp,name\n1,1,0.5,7,a\n-2,2,,8,b\n0,3,1.5,9,c\n")
+
+    def test_values(self):
+        nan = np.nan
+        for expression, values in (
+                ("x**2 + n", [2, 6, 3]), ("log10(x)", [0, nan, nan]), ("ln(x*x)/log(2)",
+                                                                       [0, 2, nan]),
+                ("1/x", [1, -0.5, nan]), ("where(x > 0, n, nan)", [1, nan, nan]),
+                ("where((x > 0) | (n == 3), 1, 0)", [1, 0, 1]), ("where(~(x > 0), 1, 0)",
+                                                                 [0, 1, 1]),
+                ("{b-v} * 2", [1, nan, 3]), ("isfinite({b-v})", [1, 0, 1]),
+                ("abs(x)", [1, 2, 0]), ("sqrt(x)", [1, nan, 0]), ("minimum(x, n)", [1, -2, 0]),
+                ("maximum(x, n)", [1, 2, 3]), ("sin(pi/2)", [1, 1, 1]), ("cos(0*x)", [1, 1, 1]),
+                ("exp(exp - 7)", [1, np.e, np.e ** 2]), ("n % 2", [1, 0, 1]), ("inf", [nan] * 3),
+                ("n * 10**18 * 10", [1e19, 2e19, 3e19]), ("+n - -n", [2, 4, 6])):
+            with self.subTest(expression=expression):
+                self.assertEqual(self.succeed(IMPORT, "in.csv", "out.h5", "--overwrite",
+                                              "--derive", f"new={expression}"), "")
+                np.testing.assert_allclose(read_columns("out.h5")["new"], values, rtol=1e-15)
+
+    def test_later_uses_earlier(self):
+        self.succeed(IMPORT, "--derive", "a=2*x", "in.csv", "--derive", "b=a+1", "out.h5")
+        np.testing.assert_array_equal(read_columns("out.h5")["b"], [3, -3, 1])
+        self.refuse(3, r"no such column \(--derive b, a\)", IMPORT, "in.csv", "new.h5",
+                    "--derive", "b=a+1", "--derive", "a=2*x")
+
+    def test_refused_expressions(self):
+        for text in ("new", "=x", "new=", "a/b=x", "new=(x", "new=x y", "new=x^2",
+                     "new=x > 0 and n > 0", "new=not x", "new=__import__('os')",
+                     "new=__import__('os').system('touch hacked')", "new=x.__class__",
+                     "new=().__class__", "new=[x for x in n]", "new=lambda: x", "new=open(x)",
+                     "new=sqrt(x, n)", "new=where(x > 0)", "new=abs(x=n)", "new=sqrt(*x)",
+                     "new='x'", "new=x[n]", "new=x if n else x", "new=(y := x)", "new=f'{x}'",
+                     "new=True", "new=x @ n", "new=" + "(" * 500, "new=" + "-" * 60000 + "x"):
+            with self.subTest(text=text[:40]):
+                self.refuse(2, "--derive|expression", IMPORT, "in.csv", "out.h5",
+                            "--derive", text)
+
+    def test_failing_expressions(self):
+        for expression, code, pattern in (
+                ("x + nothing", 3, r"no such column \(--derive new, nothing\): .* x n b-v exp"),
+                ("sqrt", 3, "no such column"), ("name * 2", 3, "cannot compute"),
+                ("x[1]", 3, "cannot compute"), ("9**9**9", 3, "cannot compute"),
+                ("0 < x < 1", 3, "cannot compute")):
+            with self.subTest(expression=expression):
+                self.refuse(code, pattern, IMPORT, "in.csv", "out.h5",
+                            "--derive", f"new={expression}")
+        self.refuse(2, r"column exists \(--derive x\)", IMPORT, "in.csv", "out.h5",
+                    "--derive", "x=n")
+
+
+class ImportOutput(ToolTest):
+
+    def setUp(self):
+        super().setUp()
+        write_text("in.csv", "x\n1\n")
+
+    def test_existing_output(self):
+        write_text("out.h5", "precious")
+        self.refuse(2, r"output exists \(out.h5\)", IMPORT, "in.csv", "out.h5")
+        self.refuse(4, r"\(nothing.csv\): No such file", IMPORT, "nothing.csv", "out.h5",
+                    "--overwrite")
+        write_text("bad.dat", "1 2\n1\n")
+        self.refuse(3, "bad.dat", IMPORT, "bad.dat", "out.h5", "--overwrite")
+        self.succeed(IMPORT, "in.csv", "out.h5", "--overwrite")
+        self.assertEqual(list(read_columns("out.h5")["x"]), [1])
+        self.assertEqual(sorted(os.listdir()), ["bad.dat", "in.csv", "out.h5"])
+
+    def test_system_errors(self):
+        self.refuse(4, "no folder nowhere", IMPORT, "in.csv", "nowhere/out.h5")
+        self.refuse(4, "Is a directory", IMPORT, ".", "out.h5")
+        os.mkdir("folder")
+        self.refuse(4, "Is a directory", IMPORT, "in.csv", "folder", "--overwrite")
+
+    def test_full_disk(self):
+        """A limit on the size of files stands for it; the old output stays."""
+        write_text("out.h5", "precious")
+        noise = np.random.default_rng(0).random((20000, 1))
+        np.savetxt("noise.csv", noise, header="x", comments="")
+        done = subprocess.run(
+            ["bash", "-c", 'ulimit -f 20; exec "$@"', "bash", sys.executable,
+             os.path.join(ROOT, "tools", "import.py"), "noise.csv", "out.h5", "--overwrite"],
+            capture_output=True, text=True)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertRegex(done.stderr, r"^import.py: error: cannot write \(out.h5\): .*\n$")
+        with open("out.h5", encoding="ascii") as file:
+            self.assertEqual(file.read(), "precious")
+        self.assertEqual(sorted(os.listdir()), ["in.csv", "noise.csv", "out.h5"])
+
+    def test_usage(self):
+        for arguments in ((), ("in.csv",), ("in.csv", "out.h5", "--what"),
+                          ("in.csv", "out.h5", "--derive"), ("in.csv", "out.h5", "--over")):
+            with self.subTest(arguments=arguments):
+                self.refuse(2, "bad command line", IMPORT, *arguments)
+
+    def test_same_bytes(self):
+        self.succeed(IMPORT, "in.csv", "a.h5")
+        self.succeed(IMPORT, "in.csv", "b.h5")
+        self.assertEqual(self.contents()["./a.h5"], self.contents()["./b.h5"])
+
+
+class ImportPieces(ToolTest):
+    """Files are read in pieces, which must not be seen in the result."""
+
+    def check_pieces(self, path, n_pieces):
+        """The same table whether pieces are large or small."""
+        said = self.succeed(IMPORT, path, "whole.h5")
+        whole = read_columns("whole.h5")
+        with mock.patch.object(sources, "PIECE_BYTES", os.path.getsize(path) // n_pieces), \
+                mock.patch.object(IMPORT, "CHUNK_ROWS", 7):
+            with contextlib.redirect_stderr(io.StringIO()):
+                count = sum(1 for _ in sources.Source(path).pieces())
+            self.assertGreaterEqual(count, n_pieces / 2)
+            self.assertEqual(self.succeed(IMPORT, path, "pieces.h5"), said)
+        pieces = read_columns("pieces.h5")
+        self.assertEqual(list(pieces), list(whole))
+        for name, values in whole.items():
+            self.assertEqual(pieces[name].dtype, values.dtype)
+            np.testing.assert_array_equal(pieces[name], values)
+        self.assertEqual(read_units("pieces.h5"), read_units("whole.h5"))
+        return pieces
+
+    def test_csv(self):
+        rows = [f"{i},{i},{i},{i:03d},{i},,x\n" for i in range(300)]
+        rows[290] = '290,290.5,,late,"two\nlines, ""quoted""",longer than others,é\n'
+        write_text("in.csv", "\n\nid,float,missing,code,text,rare,name\n" + "".join(rows))
+        columns = self.check_pieces("in.csv", 20)
+        self.assertEqual({name: values.dtype.str for name, values in columns.items()}, {
+            "id": "<i8", "float": "<f8", "missing": "<f8", "code": "|S4", "text": "|S19",
+            "rare": "|S18", "name": "|S2"})
+        self.assertEqual(list(columns["code"][[7, 290]]), [b"007", b"late"])
+        self.assertEqual(list(columns["text"][[7, 290]]), [b"7", b'two\nlines, "quoted"'])
+        self.assertEqual(list(np.flatnonzero(np.isnan(columns["missing"]))), [290])
+
+    def test_line_breaks_in_quotes(self):
+        rows = [f'{i},"{"a,b" if i % 3 else ""}\n\n{i}"\n' for i in range(200)]
+        write_text("in.csv", 'id,"the text"\n' + "".join(rows))
+        columns = self.check_pieces("in.csv", 37)
+        self.assertEqual(list(columns["id"]), list(range(200)))
+        self.assertEqual(columns["the text"][8], b"a,b\n\n8")
+
+    def test_csv_of_one_column_without_a_last_line_break(self):
+        write_text("in.csv", "x\r\n" + "\r\n".join(map(str, range(100))))
+        self.assertEqual(list(self.check_pieces("in.csv", 9)["x"]), list(range(100)))
+
+    def test_damage_far_down(self):
+        write_text("in.csv", "a,b\n" + "1,2\n" * 500 + "1,2,3\n" + "1,2\n" * 500)
+        with mock.patch.object(sources, "PIECE_BYTES", 400):
+            self.refuse(3, r"cannot read the table \(in.csv, lines 501 to 600\)",
+                        IMPORT, "in.csv", "out.h5")
+
+    def test_fits(self):
+        n = 1000
+        table = Table({"id": np.arange(n) + 10 ** 15, "u": np.arange(n).astype("u2"),
+                       "x": np.where(np.arange(n) == 990, np.nan, np.arange(n)).astype(">f4"),
+                       "name": np.where(np.arange(n) < 950, "", "abc"),
+                       "flag": np.arange(n) % 3 == 0, "v": np.ones((n, 3))}, units={"x": "mag"})
+        table["late"] = MaskedColumn(np.arange(n, dtype="i4"), mask=np.arange(n) == 995)
+        table["whole"] = MaskedColumn(np.arange(n, dtype="i2"), mask=np.zeros(n, bool))
+        table.write("in.fits")
+        columns = self.check_pieces("in.fits", 20)
+        self.assertEqual((columns["late"].dtype.str, columns["whole"].dtype.str), ("<f8", "<i2"))
+        self.assertEqual(list(np.flatnonzero(np.isnan(columns["late"]))), [995])
+        np.testing.assert_array_equal(columns["id"], table["id"])
+
+    def test_scaled_integers_of_fits(self):
+        hdu = fits.BinTableHDU.from_columns([fits.Column("x", "I", array=np.arange(2000))])
+        hdu.header["TSCAL1"], hdu.header["TZERO1"] = 0.5, 10.0
+        hdu.writeto("in.fits")
+        np.testing.assert_array_equal(self.check_pieces("in.fits", 4)["x"],
+                                      10 + np.arange(2000) / 2)
+
+    def test_fits_that_cannot_be_cut(self):
+        """Several tables, arrays of variable length, compression."""
+        cells = np.array([np.ones(1), np.ones(2)], dtype=object)
+        odd = fits.BinTableHDU.from_columns([fits.Column("k", "J", array=[1, 2]),
+                                             fits.Column("v", "PD()", array=cells)])
+        fits.HDUList([fits.PrimaryHDU(), odd, odd.copy()]).writeto("in.fits")
+        err = self.succeed(IMPORT, "in.fits", "out.h5")
+        self.assertEqual(list(read_columns("out.h5")["k"]), [1, 2])
+        self.assertRegex(err, r"column left out \(in.fits, v\)")
+        table = Table({"x": [1.5, 2.5]})
+        table.write("in.fits.gz")
+        self.assertEqual(self.succeed(IMPORT, "in.fits.gz", "gz.h5"), "")
+        self.assertEqual(list(read_columns("gz.h5")["x"]), [1.5, 2.5])
+        twice = fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(table),
+                              fits.table_to_hdu(Table({"y": [1]}))])
+        twice.writeto("two.fits")
+        self.assertRegex(self.succeed(IMPORT, "two.fits", "two.h5"), "2 tables: the first is read")
+
+
+class ImportMemory(ToolTest):
+    """The peak of memory, of a process of its own, does not grow with the file."""
+
+    RUN = """if True:
+        import runpy, sys
+        sys.argv = ["import.py", *sys.argv[2:]]
+        sys.path[0] = "{folder}"
+        try:
+            runpy.run_path("{folder}/import.py", run_name="__main__")
+        finally:
+            print(*[line for line in open("/proc/self/status") if line.startswith("VmHWM")])
+        """.replace("{folder}", os.path.join(ROOT, "tools"))
+
+    def peak(self, path):
+        """Megabytes that an import needs at most, at one time. The maximum that the system tells of
+        a child would include what this process has."""
+        done = subprocess.run([sys.executable, "-c", self.RUN, "-", path, "out.h5", "--overwrite"],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return int(done.stdout.split("VmHWM:")[1].split()[0]) / 1024
+
+    def check(self, path, megabytes):
+        size = os.path.getsize(path) / 2 ** 20
+        self.assertGreater(size, 0.9 * megabytes)
+        growth = self.peak(path) - self.peak(f"small.{path.split('.')[1]}")
+        self.assertLess(growth, 95)  # as a whole in memory: 2.5 (FITS) to 6 times the file
+        if MEGABYTES:
+            self.assertLess(self.peak(path), 0.75 * size)
+
+    def test_fits(self):
+        megabytes = MEGABYTES or 64
+        n = megabytes * 2 ** 20 // 32
+        table = Table({"id": np.arange(n), "x": np.arange(n) % 97 / 7.0, "y": np.zeros(n),
+                       "m": np.ones(n, "i4"), "name": np.full(n, b"star")})
+        table[:9].write("small.fits")
+        table.write("in.fits")
+        self.check("in.fits", megabytes)
+
+    def test_csv(self):
+        megabytes = MEGABYTES or 20
+        rows = "".join(f"{i},{i / 7:.12f},star {i},{i % 3 or ''}\n" for i in range(20000))
+        write_text("small.csv", "id,x,name,n\n1,1.5,star,1\n")
+        with open("in.csv", "w", encoding="ascii") as file:
+            file.write("id,x,name,n\n")
+            for _ in range(megabytes * 2 ** 20 // len(rows) + 1):
+                file.write(rows)
+        self.check("in.csv", megabytes)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+"""Tests of tools/plot.py: run as /usr/bin/python3 tests/test_plot.py."""
+import os
+import unittest
+import warnings
+from unittest import mock
+
+import h5py
+import numpy as np
+from astropy.table import Table
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
+
+from tool import HIPPARCOS, ToolTest, load_tool, read_columns, write_text
+
+PLOT = load_tool("plot")
+
+
+class PlotTest(ToolTest):
+
+    def setUp(self):
+        super().setUp()
+        strict = warnings.catch_warnings()
+        strict.__enter__()
+        self.addCleanup(strict.__exit__, None, None, None)
+        warnings.simplefilter("error")  # matplotlib warns of a layout that fails
+
+    def write_result(self, values, labels, features, dataset, units=None):
+        """result.h5 with the centers and sizes that the labels say, in the layout of a fit."""
+        n_clusters = labels.max() + 1
+        centers = np.stack([values[labels == c].mean(axis=0) for c in range(n_clusters)])
+        with h5py.File("result.h5", "w") as file:
+            file["centers"] = centers
+            file["centers"].attrs["features"] = features
+            file["centers"].attrs["units"] = units or [""] * len(features)
+            file["labels"] = labels.astype("i4")
+            file["sizes"] = np.bincount(labels[labels >= 0], minlength=n_clusters)
+            file["history/iteration"] = np.arange(1, 5)
+            file["history/inertia"] = np.array([40.0, 20.0, 12.0, 11.0])
+            file["history/shift"] = np.array([1.0, 0.1, 0.01, 0.0])
+            file.create_group("provenance").attrs["dataset"] = np.bytes_(dataset)
+            file.attrs.update({"inertia": 11.0, "n_iterations": 4, "converged": 1})
+
+    def write_columns(self, path, values, names):
+        with h5py.File(path, "w") as file:
+            for name, column in zip(names, values.T):
+                file[f"table/columns/{name}/data"] = column
+
+    def plot(self, *arguments):
+        """The picture's pixels, and the matplotlib figure behind it."""
+        figures = []
+
+        def keep(figure, path):
+            figures.append(figure)
+            save(figure, path)
+
+        save = PLOT.save
+        with mock.patch.object(PLOT, "save", keep):
+            self.assertEqual(self.succeed(PLOT, *arguments, "-o", "out.png"), "")
+        pixels = imread("out.png")[..., :3]
+        self.assertEqual(pixels.shape, (700, 1200, 3))
+        return pixels, figures[0]
+
+    def count_colour(self, pixels, colour):
+        return np.count_nonzero((np.abs(pixels - np.array(colour)) < 0.01).all(axis=2))
+
+
+def blobs(n_rows, n_features, n_clusters=4):
+    """Rows around the corners of a square; some are in no cluster."""
+    random = np.random.default_rng(1)
+    labels = random.integers(-1, n_clusters, n_rows)
+    corner = np.stack([10 * ((labels >> bit) & 1) for bit in range(n_features)], axis=1)
+    return corner + random.normal(size=(n_rows, n_features)), labels
+
+
+class PlotPictures(PlotTest):
+
+    def check_common(self, pixels, figure, labels):
+        *_, sizes, history, shift = figure.axes
+        counts = np.bincount(labels[labels >= 0])
+        self.assertEqual([bar.get_height() for bar in sizes.patches], list(counts))
+        self.assertEqual(list(history.lines[0].get_ydata()), [40, 20, 12, 11])
+        np.testing.assert_array_equal(shift.lines[0].get_ydata(), [1, 0.1, 0.01, np.nan])
+        self.assertEqual(shift.get_yscale(), "log")
+        for colour in PLOT.make_palette(len(counts))[:-1]:
+            self.assertGreater(self.count_colour(pixels, colour), 2000)
+
+    def test_one_feature(self):
+        values, labels = blobs(3000, 1, 2)
+        self.write_columns("in.h5", values, ["speed"])
+        self.write_result(values, labels, ["speed"], "/table/columns", ["km / s"])
+        pixels, figure = self.plot("result.h5", "in.h5")
+        self.check_common(pixels, figure, labels)
+        self.assertEqual(figure.axes[0].get_xlabel(), "speed [km / s]")
+        self.assertEqual([text.get_text() for text in figure.axes[0].texts], ["0", "1"])
+
+    def test_histogram_counts(self):
+        values, labels = blobs(3000, 1, 2)
+        panel = PLOT.Histogram(None, PLOT.make_palette(2), np.array([[-100.0, 100.0]]))
+        panel.add(values, labels)
+        self.assertEqual(list(panel.counts.sum(axis=1)), list(np.bincount(labels[labels >= 0])))
+
+    def test_two_features_with_few_and_many_rows(self):
+        for n_rows in (PLOT.MARKER_ROWS, PLOT.MARKER_ROWS + 1):
+            with self.subTest(n_rows=n_rows):
+                values, labels = blobs(n_rows, 2)
+                self.write_columns("in.h5", values, ["b_v", "Abs_Mag"])
+                self.write_result(values, labels, ["b_v", "Abs_Mag"], "/table/columns",
+                                  ["mag", ""])
+                pixels, figure = self.plot("result.h5", "in.h5")
+                self.check_common(pixels, figure, labels)
+                axes = figure.axes[0]
+                self.assertEqual((axes.get_xlabel(), axes.get_ylabel()), ("b_v [mag]", "Abs_Mag"))
+                bottom, top = axes.get_ylim()
+                self.assertGreater(bottom, top)  # the bright ones are up
+                self.assertLess(*axes.get_xlim())
+                self.assertEqual([text.get_text() for text in axes.texts], list("0123"))
+                self.assertEqual(bool(axes.images), n_rows > PLOT.MARKER_ROWS)
+
+    def test_three_features_of_an_array(self):
+        values, labels = blobs(20000, 5)
+        with h5py.File("in.h5", "w") as file:
+            file["survey/points"] = values.astype("f4")
+            file["survey/other"] = np.zeros((3, 3))
+        self.write_result(values[:, [4, 0, 1, 2]], labels, ["4", "0", "1", "2"], "/survey/points")
+        pixels, figure = self.plot("result.h5", "in.h5")
+        self.check_common(pixels, figure, labels)
+        self.assertEqual([(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes[:3]],
+                         [("column 4", "column 0"), ("column 4", "column 1"),
+                          ("column 0", "column 1")])
+        self.assertIn("first 3 of 4 features", figure.texts[0].get_text())
+
+    def test_hundreds_of_clusters(self):
+        values = np.random.default_rng(2).normal(size=(20000, 2))
+        labels = np.arange(20000) % 300
+        self.write_columns("in.h5", values, "xy")
+        self.write_result(values, labels, ["x", "y"], "/table/columns")
+        _, figure = self.plot("result.h5", "in.h5")
+        self.assertEqual(len(np.unique(PLOT.make_palette(300), axis=0)), 301)
+        self.assertEqual(len(figure.axes[1].patches), 300)
+
+    def test_pieces_and_files_do_not_matter(self):
+        values, labels = blobs(20000, 2)
+        self.write_columns("in.h5", values, "xy")
+        self.write_columns("a.h5", values[:7000], "xy")
+        self.write_columns("none.h5", values[:0], "xy")
+        self.write_columns("b.h5", values[7000:], "xy")
+        self.write_result(values, labels, ["x", "y"], "/table/columns")
+        whole, _ = self.plot("result.h5", "in.h5")
+        with mock.patch.object(PLOT, "PIECE_ROWS", 999):
+            pieces, _ = self.plot("result.h5", "a.h5", "none.h5", "b.h5")
+        below_title = slice(40, None)  # which has the name of the file
+        self.assertLess(np.abs(whole - pieces)[below_title].max(), 0.01)
+
+    def test_rows_without_cluster_are_grey(self):
+        values, labels = blobs(20000, 2, 1)
+        values[labels < 0] += [10, 0]
+        labels[:400] = 0
+        values[:400] = [24, 20]  # so the axes reach beyond the grey
+        self.write_columns("in.h5", values, "xy")
+        self.write_result(values, labels, ["x", "y"], "/table/columns")
+        _, figure = self.plot("result.h5", "in.h5")
+        image = np.asarray(figure.axes[0].images[0].get_array())
+        right = image[:, int(0.75 * image.shape[1]):]
+        painted = right[right.min(axis=2) < 1]
+        self.assertGreater(len(painted), 10000)
+        self.assertLess(painted.min(), 0.8)
+        self.assertLess(np.median(np.ptp(painted, axis=1)), 0.01)
+
+    def test_outliers_do_not_squash(self):
+        values, labels = blobs(20000, 2)
+        values[0], labels[0] = [1e9, -1e9], 0
+        self.write_columns("in.h5", values, "xy")
+        self.write_result(values, labels, ["x", "y"], "/table/columns")
+        _, figure = self.plot("result.h5", "in.h5")
+        self.assertLess(np.ptp(figure.axes[0].get_xlim()), 40)
+
+    def test_odd_catalogues(self):
+        """Constant features, missing and masked values, one row, no iterations, any group."""
+        values = np.array([[1.0, 5.0], [1.0, 5.0], [np.nan, np.inf], [1.0, -999.0]])
+        labels = np.array([0, 0, -1, -1])
+        with h5py.File("in.h5", "w") as file:
+            file["cat/x"], file["cat/y"] = values.T
+        self.write_result(values, labels, ["x", "y"], "/cat")
+        with h5py.File("result.h5", "r+") as file:
+            for name in ("iteration", "inertia", "shift"):
+                del file["history"][name]
+                file["history"][name] = np.zeros(0)
+        self.plot("result.h5", "in.h5")
+        with h5py.File("in.h5", "w") as file:
+            file["rows"] = np.array([tuple(row) for row in values],
+                                    dtype=[("x", "f4"), ("y", "f8")])
+        self.plot("result.h5", "in.h5", "-d", "/rows")
+
+    def test_compound_and_vaex_tables(self):
+        """Their pictures are that of the same values, NaN where missing, in plain columns."""
+        values, labels = blobs(6000, 2)
+        is_missing = np.arange(6000) % 3 == 0
+        labels = np.where(is_missing, -1, labels)
+        self.write_result(np.nan_to_num(values), labels, ["x", "y"], "/table/columns")
+        self.write_columns("in.h5", np.where(is_missing[:, None], np.nan, values), "xy")
+        plain, _ = self.plot("result.h5", "in.h5")
+        self.write_columns("vaex.h5", np.where(is_missing[:, None], 5, values), "xy")
+        with h5py.File("vaex.h5", "r+") as file:
+            for name in "xy":
+                file[f"table/columns/{name}/mask"] = is_missing
+        masked, _ = self.plot("result.h5", "vaex.h5")
+        table = Table(list(np.where(is_missing[:, None], 5, values).T), names="xy", masked=True)
+        table["x"].mask = table["y"].mask = is_missing
+        table.write("compound.h5", path="stars", serialize_meta=True)
+        compound, _ = self.plot("result.h5", "compound.h5", "-d", "stars")
+        for picture in (masked, compound):
+            self.assertLess(np.abs(picture - plain)[40:].max(), 0.01)  # below the file's name
+
+    def test_dataset_choice(self):
+        values, labels = blobs(100, 2)
+        self.write_result(values, labels, ["x", "y"], "/table/columns")
+        with h5py.File("result.h5", "r+") as file:
+            del file["provenance"].attrs["dataset"]
+        self.write_columns("in.h5", values, "xy")
+        with h5py.File("in.h5", "r+") as file:
+            file["other"] = values
+        self.plot("result.h5", "in.h5")
+        with h5py.File("only.h5", "w") as file:
+            file["group/x"], file["group/y"] = values.T
+            file["truth/labels"] = labels
+            file["truth/centers"] = values
+        self.plot("result.h5", "only.h5")
+        with h5py.File("only.h5", "r+") as file:
+            file["more"] = values
+        self.refuse(3, r"no single table \(only.h5\): it has /group, /more; choose with -d",
+                    PLOT, "result.h5", "only.h5", "-o", "out.png")
+        self.plot("result.h5", "only.h5", "-d", "group")
+
+    def test_hipparcos(self):
+        columns = read_columns(HIPPARCOS)
+        values = np.stack([columns["b_v"], columns["abs_mag"]], axis=1)
+        labels = np.where(np.isfinite(values).all(axis=1), (values[:, 0] > 0.8).astype(int), -1)
+        self.write_result(values, labels, ["b_v", "abs_mag"], "/table/columns", ["mag", "mag"])
+        pixels, figure = self.plot("result.h5", HIPPARCOS)
+        self.check_common(pixels, figure, labels)
+        self.assertIn("111,794 of 118,214 rows", figure.texts[0].get_text())
+
+    def test_formats(self):
+        values, labels = blobs(100, 2)
+        self.write_columns("in.h5", values, "xy")
+        self.write_result(values, labels, ["x", "y"], "/table/columns")
+        for name, magic in (("p.pdf", b"%PDF"), ("p.svg", b"<?xml"), ("P.PNG", b"\x89PNG")):
+            self.succeed(PLOT, "result.h5", "in.h5", "-o", name)
+            self.assertTrue(self.contents()[f"./{name}"].startswith(magic))
+        self.assertEqual(sorted(os.listdir()), ["P.PNG", "in.h5", "p.pdf", "p.svg", "result.h5"])
+
+
+class PlotErrors(PlotTest):
+
+    def setUp(self):
+        super().setUp()
+        values, labels = blobs(100, 2)
+        self.write_columns("in.h5", values, "xy")
+        self.write_result(values, labels, ["x", "y"], "/table/columns")
+        write_text("out.png", "precious")
+
+    def check(self, code, pattern, *files):
+        self.refuse(code, pattern, PLOT, *(files or ("result.h5", "in.h5")), "-o", "out.png")
+
+    def test_usage(self):
+        self.refuse(2, "required", PLOT)
+        self.refuse(2, "required", PLOT, "result.h5", "in.h5")
+        self.refuse(2, "required", PLOT, "result.h5", "-o", "out.png")
+        self.refuse(2, "out.h5 does not end in", PLOT, "result.h5", "in.h5", "-o", "out.h5")
+
+    def test_files(self):
+        write_text("text.h5", "text")
+        with open("in.h5", "rb") as whole, open("cut.h5", "wb") as cut:
+            cut.write(whole.read()[:1500])
+        self.check(4, r"\(nothing.h5\): No such file", "nothing.h5", "in.h5")
+        self.check(4, r"\(nothing.h5\): No such file", "result.h5", "nothing.h5")
+        self.check(3, r"not a readable HDF5 file \(text.h5\)", "result.h5", "text.h5")
+        self.check(3, r"not a readable HDF5 file \(cut.h5\)", "result.h5", "cut.h5")
+        self.check(3, r"not a result \(in.h5\): it has no /centers", "in.h5", "result.h5")
+        self.refuse(4, "no folder nowhere", PLOT, "result.h5", "in.h5", "-o", "nowhere/out.png")
+        os.mkdir("folder.png")
+        self.refuse(4, "Is a directory", PLOT, "result.h5", "in.h5", "-o", "folder.png")
+
+    def test_catalogue_of_another_fit(self):
+        values, _ = blobs(99, 2)
+        self.write_columns("short.h5", values, "xy")
+        self.check(3, "labels 100 rows, the catalogue has 99", "result.h5", "short.h5")
+        self.check(3, "the catalogue has 199", "result.h5", "in.h5", "short.h5")
+        self.write_columns("names.h5", np.tile(values, 2), "xz")
+        self.check(3, r"no numeric column \(names.h5, /table/columns, y\)",
+                   "result.h5", "names.h5")
+        with h5py.File("names.h5", "r+") as file:
+            file["table/columns/y/data"] = np.full(99, b"text")
+        self.check(3, r"no numeric column \(names.h5, /table/columns, y\)",
+                   "result.h5", "names.h5")
+        with h5py.File("array.h5", "w") as file:
+            file["points"] = np.zeros((100, 2))
+        self.check(3, r"no such dataset \(array.h5, /table/columns\): it has /points",
+                   "result.h5", "array.h5")
+        self.check(3, r"no numeric column \(array.h5, /points, x\)",
+                   "result.h5", "array.h5", "-d", "points")
+
+    def test_ragged_table(self):
+        with h5py.File("in.h5", "r+") as file:
+            del file["table/columns/y"]
+            file["table/columns/y/data"] = np.zeros(50)
+        self.check(3, r"not a table \(in.h5, /table/columns\)")
+
+    def test_damaged_results(self):
+        with h5py.File("result.h5", "r+") as file:
+            file["labels"][7] = 4
+        self.check(3, r"bad label \(/labels\)")
+        with h5py.File("result.h5", "r+") as file:
+            file["labels"][:] = -1
+        self.check(3, r"nothing to draw \(/labels\)")
+        with h5py.File("result.h5", "r+") as file:
+            del file["history/shift"]
+        self.check(3, "it has no /history/shift")
+        with h5py.File("result.h5", "r+") as file:
+            file["history/shift"] = np.zeros(2)
+        self.check(3, r"not a result \(result.h5, /history\)")
+        with h5py.File("result.h5", "r+") as file:
+            file["centers"].attrs["features"] = ["x"]
+        self.check(3, r"not a result \(result.h5, /centers\)")
+
+
+class Palette(unittest.TestCase):
+
+    def test_colours_are_distinct_and_dark_enough(self):
+        for n_clusters in (1, 9, 10, 40, 500):
+            palette = PLOT.make_palette(n_clusters)
+            self.assertEqual(palette.shape, (n_clusters + 1, 3))
+            self.assertEqual(len(np.unique(palette, axis=0)), n_clusters + 1)
+            self.assertEqual(tuple(palette[-1]), PLOT.GREY)
+            self.assertLess((palette[:-1] @ [0.30, 0.59, 0.11]).max(), 0.7)
+            self.assertTrue(np.all((palette >= 0) & (palette < to_rgb("white"))))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,183 @@
+"""What the tools have in common: messages and exit codes, progress, files that appear whole."""
+import argparse
+import contextlib
+import io
+import os
+import sys
+import time
+
+INTERNAL, USAGE, DATA, SYSTEM, MEMORY = 1, 2, 3, 4, 5
+
+QUIET_SECONDS = 3          # what takes no longer shows no progress
+TERMINAL_SECONDS = 0.3     # between two states of the progress line on a terminal,
+LOG_SECONDS = 60           # and between two lines of a log
+
+
+class Failure(Exception):
+    """An expected failure: its exit code says whose fault it is, its text what to do."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors take one line, as all others."""
+
+    def error(self, message):
+        raise Failure(USAGE, f"bad command line: {message}; try --help")
+
+
+def program():
+    return os.path.basename(sys.argv[0])
+
+
+def warn(message):
+    print(f"{program()}: warning: {message}", file=sys.stderr)
+
+
+def reason(error):
+    """The first line of what a library says, which may be a page."""
+    lines = str(error).strip().splitlines()
+    return " ".join(lines[0].split()) if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def imports():
+    """Around imports: a module that is missing ends the program with advice."""
+    try:
+        yield
+    except ImportError as error:
+        module = (error.name or "numpy").split(".")[0]
+        print(f"{program()}: error: Python module missing ({module}): this python3 cannot import "
+              f"it; install python3-{module}, on Debian then run /usr/bin/python3",
+              file=sys.stderr)
+        sys.exit(SYSTEM)
+
+
+def main(run, output):
+    """The exit code of run(arguments), which makes the output; a failure says one line."""
+    try:
+        run(sys.argv[1:])
+        return 0
+    except Failure as failure:
+        code, message = failure.code, str(failure)
+    except MemoryError:
+        code, message = MEMORY, (f"out of memory: the {output} does not fit; use a larger machine "
+                                 "or smaller files")
+    except OSError as error:
+        code = SYSTEM
+        message = f"cannot read ({error.filename}): {error.strerror}; check path and permissions"
+    except KeyboardInterrupt:
+        code = SYSTEM
+        message = f"interrupted: no {output} was written; run the command again"
+    except Exception as error:
+        code, message = INTERNAL, f"internal error: {type(error).__name__}: {reason(error)}"
+    print(f"{program()}: error: {message}", file=sys.stderr)
+    return code
+
+
+# --- output -------------------------------------------------------------------------------------
+
+def check_output(path, overwrite):
+    """Refuse now what could only fail after all the reading."""
+    if os.path.lexists(path) and not overwrite:
+        raise Failure(USAGE, f"output exists ({path}): it would be lost; "
+                             "add --overwrite or choose another name")
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise Failure(SYSTEM, f"cannot write ({path}): no folder {folder}; create it first")
+
+
+@contextlib.contextmanager
+def writing(path):
+    """What fails here is the writing of `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise Failure(SYSTEM, f"cannot write ({path}): {error.strerror}; "
+                              "check the folder and its free space") from error
+
+
+class Unfailing(io.FileIO):
+    """A file whose writes never fail: HDF5 crashes on a full disk instead of saying so. The first
+    failure is kept for check()."""
+
+    def __init__(self, path, wanted):
+        """Opens `path` to be renamed `wanted`, which messages name."""
+        super().__init__(path, "w+")
+        self.wanted, self.error = wanted, None
+
+    def write(self, data):
+        rest = memoryview(data).cast("B")
+        try:
+            while rest and not self.error:
+                rest = rest[super().write(rest):]
+        except OSError as error:
+            self.error = error
+        return len(memoryview(data).cast("B"))
+
+    def truncate(self, size=None):
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size
+
+    def check(self):
+        with writing(self.wanted):
+            if self.error:
+                raise self.error
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """A file beside `path`, to be written; when it is complete it is renamed, so `path` appears
+    whole or not at all. Long work calls its check() now and then."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}")
+    with writing(path):
+        file = Unfailing(temporary, path)
+    try:
+        yield file
+        file.check()
+        with writing(path):
+            file.close()
+            os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+
+def extension(path):
+    return os.path.splitext(path)[1][1:].lower()
+
+
+# --- progress -----------------------------------------------------------------------------------
+
+class Progress:
+    """How much of a long work is done: a line that changes on a terminal, few lines in a log."""
+
+    def __init__(self, what):
+        self.what = what
+        self.is_terminal = sys.stderr.isatty()
+        self.next = time.monotonic() + (QUIET_SECONDS if self.is_terminal else LOG_SECONDS)
+        self.is_shown = False
+
+    def show(self, share):
+        now = time.monotonic()
+        if now < self.next:
+            return
+        line = f"{program()}: {self.what}: {100 * min(share, 1):.0f} %"
+        if self.is_terminal:
+            print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+        self.next = now + (TERMINAL_SECONDS if self.is_terminal else LOG_SECONDS)
+        self.is_shown = True
+
+    def end(self):
+        if self.is_shown and self.is_terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
