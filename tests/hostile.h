@@ -265,7 +265,7 @@ static inline hid_t hostile_creation(draw *d, hid_t space)
     } else if (draw_below(d, 12) == 0) {
         H5Pset_layout(creation, H5D_COMPACT);
     } else if (n > 0 && draw_below(d, 20) == 0) {
-        H5Pset_external(creation, "nowhere.bin", 0, H5F_UNLIMITED);
+        H5Pset_external(creation, "/nowhere/bytes.bin", 0, H5F_UNLIMITED);
     }
     return creation;
 }
