@@ -23,6 +23,7 @@ import time
 
 import h5py
 import numpy as np
+from bench_reading import bench_reading
 
 FOLDER = os.path.join("build", "bench")
 PROGRAM = os.path.join("build", "skymeans")
@@ -271,7 +272,7 @@ def bench_sums(runs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--work", default="sums," + ",".join(WORKS))
+    parser.add_argument("--work", default="sums,reading," + ",".join(WORKS))
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--converge", action="store_true")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
@@ -282,6 +283,9 @@ def main():
     for work in arguments.work.split(","):
         if work == "sums":
             bench_sums(arguments.runs)
+            continue
+        if work == "reading":
+            bench_reading(find_work("W1"), PROGRAM, FOLDER, arguments.runs)
             continue
         find_work(work)
         contestants = list_contestants(work, arguments.converge)
