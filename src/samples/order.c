@@ -16,6 +16,9 @@ enum {
     N_BUCKETS = 1 << BUCKET_BITS,
     MOST_CELL_BITS = 16, /* in a bucket; the counts of its cells stay in cache, too */
     CELL_SIZE = 8,       /* samples, about, where there are bits enough */
+    LINE = 64,           /* bytes of the cache that come at once */
+    COLUMN_AHEAD = 8,    /* blocks from what is moved to what is fetched of a column ... */
+    BUCKETS_AHEAD = 64,  /* ... and of buckets, whose samples are read in no order */
 };
 
 typedef struct sorting {
@@ -49,6 +52,15 @@ static void destroy(sorting *s)
     free(s->moved);
     free(s->starts);
     free(s->cells);
+}
+
+/* Has some bytes of an array brought near, to be written: pieces of a column, and what follows in
+ * many buckets, come too irregularly for processors to look ahead. Behind the end it does nothing.
+ */
+static inline void fetch(const void *array, int64_t first, int64_t n_bytes)
+{
+    for (int64_t i = first; i < first + n_bytes; i += LINE)
+        __builtin_prefetch((const void *)((uintptr_t)array + (uintptr_t)i), 1);
 }
 
 /* ---- the first step ------------------------------------------------------------------------- */
@@ -97,6 +109,7 @@ static void move_codes(sorting *s, km_rows mine)
         const uint32_t code = s->places[i];
         const int64_t place = next[bucket_of(code)]++;
         moved[place] = code;
+        fetch(moved, place * (int64_t)sizeof *moved + LINE, 1);
         s->places[i] = (uint32_t)place;
     }
 }
@@ -151,23 +164,30 @@ typedef struct column {
     int64_t stride; /* from one block to the next, in values */
 } column;
 
-#define MOVE_COLUMN(name, type)                                                \
-    static void name(sorting *s, column c)                                     \
-    {                                                                          \
-        type *values = c.first, *moved = s->moved;                             \
-        const int64_t n_blocks = s->samples->n_blocks;                         \
-        _Pragma("omp parallel for") for (int64_t b = 0; b < n_blocks; b++)     \
-        {                                                                      \
-            const int lanes = km_samples_lanes(s->samples, b);                 \
-            for (int l = 0; l < lanes; l++)                                    \
-                moved[s->places[b * KM_BLOCK + l]] = values[b * c.stride + l]; \
-        }                                                                      \
-        _Pragma("omp parallel for") for (int64_t b = 0; b < n_blocks; b++)     \
-        {                                                                      \
-            const int lanes = km_samples_lanes(s->samples, b);                 \
-            for (int l = 0; l < lanes; l++)                                    \
-                values[b * c.stride + l] = moved[s->order[b * KM_BLOCK + l]];  \
-        }                                                                      \
+#define MOVE_COLUMN(name, type)                                                   \
+    static void name(sorting *s, column c)                                        \
+    {                                                                             \
+        enum { SIZE = sizeof(type) };                                             \
+        type *values = c.first, *moved = s->moved;                                \
+        const int64_t n_blocks = s->samples->n_blocks;                            \
+        _Pragma("omp parallel for") for (int64_t b = 0; b < n_blocks; b++)        \
+        {                                                                         \
+            const int lanes = km_samples_lanes(s->samples, b);                    \
+            fetch(values, (b + COLUMN_AHEAD) * c.stride * SIZE, KM_BLOCK * SIZE); \
+            for (int l = 0; l < lanes; l++) {                                     \
+                const uint32_t place = s->places[b * KM_BLOCK + l];               \
+                moved[place] = values[b * c.stride + l];                          \
+                fetch(moved, (int64_t)place *SIZE + LINE, 1);                     \
+            }                                                                     \
+        }                                                                         \
+        _Pragma("omp parallel for") for (int64_t b = 0; b < n_blocks; b++)        \
+        {                                                                         \
+            const int lanes = km_samples_lanes(s->samples, b);                    \
+            fetch(values, (b + COLUMN_AHEAD) * c.stride * SIZE, KM_BLOCK * SIZE); \
+            fetch(moved, (b + BUCKETS_AHEAD) * KM_BLOCK * SIZE, KM_BLOCK * SIZE); \
+            for (int l = 0; l < lanes; l++)                                       \
+                values[b * c.stride + l] = moved[s->order[b * KM_BLOCK + l]];     \
+        }                                                                         \
     }
 
 /* Whatever the words are. */
