@@ -150,6 +150,9 @@ void km_catalogue_close(km_catalogue *catalogue);
 /* What to do with a row of which a feature is missing. */
 typedef enum km_missing { KM_MISSING_DROP, KM_MISSING_ERROR } km_missing;
 
+/* Bytes of the longest text that can be an id, with the zero byte at its end. */
+enum { KM_ID_SIZE = 16 << 20 };
+
 /* The ids of the rows of a slab, in the type of the file. */
 typedef struct km_ids {
     hid_t type;       /* H5I_INVALID_HID: there are none */
