@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #ifdef __FAST_MATH__
 #error "skymeans promises the same bits everywhere: build it without -ffast-math"
@@ -131,12 +132,26 @@ uint64_t km_random_below(uint64_t total, uint64_t random);
  */
 
 /* A bijective mix of 64 bits (the finaliser of splitmix64). */
-uint64_t km_mix(uint64_t bits);
+static inline uint64_t km_mix(uint64_t bits)
+{
+    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
+    return bits ^ (bits >> 31);
+}
 
 /* Hash of one labelled row. Their sum modulo 2^64 does not depend on order or partition. */
 uint64_t km_hash_label(int64_t row, int32_t label);
 
-/* Folds the bits of `count` numbers, in order, into `hash`; -0 counts as +0. */
+/* Folds the bits of a number into `hash`; -0 counts as +0. */
+static inline uint64_t km_hash_double(uint64_t hash, double value)
+{
+    uint64_t bits;
+    value += 0.0;
+    memcpy(&bits, &value, sizeof bits);
+    return km_mix(hash ^ bits) + 0x9e3779b97f4a7c15u;
+}
+
+/* Folds `count` numbers, in order. */
 uint64_t km_hash_doubles(uint64_t hash, const double *values, int64_t count);
 
 /* ---- precision ----------------------------------------------------------------------------------

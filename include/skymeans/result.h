@@ -57,9 +57,6 @@ void km_record_free(km_record *record);
 /* The checksum of a record whose samples have these labels. Collective. */
 uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm comm);
 
-/* The hash of all features of all samples, the same for any number of ranks. Collective. */
-uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm);
-
 /* ---- checkpoints --------------------------------------------------------------------------------
  */
 

@@ -79,6 +79,9 @@ void km_samples_pad(km_samples *samples);
  * KM_MEMORY if there is no room for 12 bytes a sample beside them, or 16 in double precision. */
 km_code km_samples_order(km_samples *samples, km_error *error);
 
+/* The hash of all features of all samples, the same for any number of ranks. Collective. */
+uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm);
+
 /* `count` doubles rounded to the working precision. */
 void km_round_to_precision(km_precision precision, const double *values, int64_t count, void *out);
 

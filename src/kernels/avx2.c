@@ -4,6 +4,7 @@
 #define INSTRUCTIONS avx2
 #define BYTES        32
 #define REGISTERS    16
+#define REGISTER     "x"
 #include "vectors.h"
 
 INLINE vector_float32 multiply_add_float32(vector_float32 a, vector_float32 b, vector_float32 c)
@@ -26,22 +27,29 @@ INLINE vector_float64 lesser_float64(vector_float64 a, vector_float64 b)
     return _mm256_min_pd(a, b);
 }
 
-/* Numbers only rise, so the greater one is the later: cheaper than to choose by a mask. */
+/* Neither negative nor not a number, so their bits compare as integers, which more units can do. */
+INLINE vector_float32 nearer_float32(vector_float32 a, vector_float32 b)
+{
+    return (vector_float32)_mm256_min_epi32((__m256i)a, (__m256i)b);
+}
+
+INLINE vector_float64 nearer_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm256_min_pd(a, b);
+}
+
 INLINE numbers_float32 renumber_float32(vector_float32 a, vector_float32 b, numbers_float32 number,
                                         numbers_float32 old)
 {
-    const __m256i is_less = (__m256i)_mm256_cmp_ps(a, b, _CMP_LT_OQ);
-    return (numbers_float32)_mm256_max_epi32(_mm256_and_si256(is_less, (__m256i)number),
-                                             (__m256i)old);
+    const __m256i is_less = _mm256_cmpgt_epi32((__m256i)b, (__m256i)a);
+    return (numbers_float32)_mm256_blendv_ps((__m256)old, (__m256)number, (__m256)is_less);
 }
 
-/* The same by halves, of which the upper ones are 0. */
 INLINE numbers_float64 renumber_float64(vector_float64 a, vector_float64 b, numbers_float64 number,
                                         numbers_float64 old)
 {
-    const __m256i is_less = (__m256i)_mm256_cmp_pd(a, b, _CMP_LT_OQ);
-    return (numbers_float64)_mm256_max_epi32(_mm256_and_si256(is_less, (__m256i)number),
-                                             (__m256i)old);
+    const __m256d is_less = _mm256_cmp_pd(a, b, _CMP_LT_OQ);
+    return (numbers_float64)_mm256_blendv_pd((__m256d)old, (__m256d)number, is_less);
 }
 
 INLINE vector_float32 gather_float32(const float *from, numbers_float32 at)

@@ -4,6 +4,7 @@
 #define INSTRUCTIONS avx512
 #define BYTES        64
 #define REGISTERS    32
+#define REGISTER     "v"
 #include "vectors.h"
 
 INLINE vector_float32 multiply_add_float32(vector_float32 a, vector_float32 b, vector_float32 c)
@@ -22,6 +23,16 @@ INLINE vector_float32 lesser_float32(vector_float32 a, vector_float32 b)
 }
 
 INLINE vector_float64 lesser_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm512_min_pd(a, b);
+}
+
+INLINE vector_float32 nearer_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm512_min_ps(a, b);
+}
+
+INLINE vector_float64 nearer_float64(vector_float64 a, vector_float64 b)
 {
     return _mm512_min_pd(a, b);
 }

@@ -5,22 +5,31 @@ INLINE VECTOR OURS(load)(const REAL *values)
     return *(const VECTOR *)values;
 }
 
+/* x - center, or center - x, of which the squares have the same bits: x need not be in a register
+ * where these are scarce, and the center need not be where a center can be spread on the way. */
+INLINE VECTOR OURS(apart)(VECTOR x, REAL center)
+{
+    if (REGISTERS < 32)
+        return center - x;
+    return x - center;
+}
+
 /* One more feature of the canonical distance. */
 INLINE VECTOR OURS(extend)(VECTOR d2, VECTOR x, REAL center)
 {
-    const VECTOR difference = x - center;
+    const VECTOR difference = OURS(apart)(x, center);
     return OURS(multiply_add)(difference, difference, d2);
 }
 
-/* Distances to one center, of samples whose features are in registers. */
-INLINE void OURS(distances)(VECTOR x[][N_VECTORS], const REAL *center, const int d,
-                            const int n_vectors, VECTOR *d2)
+/* Distances to one center, of samples with so few features that they can stay in registers. */
+INLINE void OURS(distances)(const REAL *block, const REAL *center, const int d, const int n_vectors,
+                            VECTOR *d2)
 {
     for (int v = 0; v < n_vectors; v++) {
-        const VECTOR difference = x[0][v] - center[0];
+        const VECTOR difference = OURS(apart)(OURS(load)(block + v * WIDTH), center[0]);
         d2[v] = difference * difference; /* fma(difference, difference, 0) has the same bits */
     }
     for (int j = 1; j < d; j++)
         for (int v = 0; v < n_vectors; v++)
-            d2[v] = OURS(extend)(d2[v], x[j][v], center[j]);
+            d2[v] = OURS(extend)(d2[v], OURS(load)(block + j * KM_BLOCK + v * WIDTH), center[j]);
 }

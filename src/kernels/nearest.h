@@ -5,8 +5,8 @@ typedef int32_t LABELS __attribute__((vector_size(4 * WIDTH), aligned(4), may_al
 
 /* The nearest center so far of each sample in some vectors. */
 typedef struct STATE {
-    VECTOR best[N_VECTORS];
-    NUMBERS label[N_VECTORS];
+    VECTOR best[TILE_VECTORS];
+    NUMBERS label[TILE_VECTORS];
 } STATE;
 
 INLINE NUMBERS OURS(spread)(int64_t number)
@@ -25,7 +25,7 @@ INLINE void OURS(start)(STATE *state, const int n_vectors)
 INLINE void OURS(compare)(STATE *state, int v, VECTOR d2, NUMBERS number)
 {
     state->label[v] = OURS(renumber)(d2, state->best[v], number, state->label[v]);
-    state->best[v] = OURS(lesser)(d2, state->best[v]);
+    state->best[v] = OURS(nearer)(d2, state->best[v]);
 }
 
 INLINE void OURS(finish)(const STATE *state, const int n_vectors, int32_t *labels, REAL *d2)
@@ -39,13 +39,13 @@ INLINE void OURS(finish)(const STATE *state, const int n_vectors, int32_t *label
 /* ---- few features: those of some vectors of samples stay in registers ---- */
 
 /* Compares with centers first, first + 1 ... last - 1, one after the other. */
-INLINE void OURS(scan)(VECTOR x[][N_VECTORS], const REAL *centers, int64_t first, int64_t last,
+INLINE void OURS(scan)(const REAL *block, const REAL *centers, int64_t first, int64_t last,
                        const int d, const int n_vectors, STATE *state)
 {
     NUMBERS number = OURS(spread)(first);
     for (int64_t c = first; c < last; c++) {
         VECTOR d2[N_VECTORS];
-        OURS(distances)(x, centers + c * d, d, n_vectors, d2);
+        OURS(distances)(block, centers + c * d, d, n_vectors, d2);
         for (int v = 0; v < n_vectors; v++)
             OURS(compare)(state, v, d2[v], number);
         number += 1;
@@ -54,7 +54,7 @@ INLINE void OURS(scan)(VECTOR x[][N_VECTORS], const REAL *centers, int64_t first
 
 /* Compares with centers 0 ... last - 1 by groups: the label is the first of the group in which the
  * nearest is. A group costs one comparison and one choice of a label, not one for each center. */
-INLINE void OURS(scan_groups)(VECTOR x[][N_VECTORS], const REAL *centers, int64_t last, const int d,
+INLINE void OURS(scan_groups)(const REAL *block, const REAL *centers, int64_t last, const int d,
                               const int n_vectors, STATE *state)
 {
     NUMBERS number = OURS(spread)(0);
@@ -64,9 +64,9 @@ INLINE void OURS(scan_groups)(VECTOR x[][N_VECTORS], const REAL *centers, int64_
             least[v] = state->best[v];
         for (int c = 0; c < GROUP; c++) {
             VECTOR d2[N_VECTORS];
-            OURS(distances)(x, centers + (first + c) * d, d, n_vectors, d2);
+            OURS(distances)(block, centers + (first + c) * d, d, n_vectors, d2);
             for (int v = 0; v < n_vectors; v++)
-                least[v] = OURS(lesser)(d2[v], least[v]);
+                least[v] = OURS(nearer)(d2[v], least[v]);
         }
         for (int v = 0; v < n_vectors; v++) {
             state->label[v] = OURS(renumber)(least[v], state->best[v], number, state->label[v]);
@@ -77,7 +77,7 @@ INLINE void OURS(scan_groups)(VECTOR x[][N_VECTORS], const REAL *centers, int64_
 }
 
 /* The label itself, from that of the group: each sample scans its group again. */
-INLINE void OURS(find_in_groups)(VECTOR x[][N_VECTORS], const REAL *centers, const int d,
+INLINE void OURS(find_in_groups)(const REAL *block, const REAL *centers, const int d,
                                  const int n_vectors, STATE *state)
 {
     STATE found;
@@ -87,8 +87,8 @@ INLINE void OURS(find_in_groups)(VECTOR x[][N_VECTORS], const REAL *centers, con
         for (int c = 0; c < GROUP; c++) {
             VECTOR d2 = {0};
             for (int j = 0; j < d; j++) {
-                const VECTOR difference =
-                    x[j][v] - OURS(gather)(centers + c * d + j, state->label[v] * d);
+                const VECTOR difference = OURS(load)(block + j * KM_BLOCK + v * WIDTH) -
+                                          OURS(gather)(centers + c * d + j, state->label[v] * d);
                 d2 = OURS(multiply_add)(difference, difference, d2);
             }
             OURS(compare)(&found, v, d2, state->label[v] + c);
@@ -102,45 +102,51 @@ INLINE void OURS(few_features)(const REAL *block, const REAL *centers, const int
 {
     const int n_vectors = d <= FEW_FEATURES / 2 ? N_VECTORS : 2;
     for (int l = 0; l < KM_BLOCK; l += n_vectors * WIDTH) {
-        VECTOR x[FEW_FEATURES][N_VECTORS];
         for (int j = 0; j < d; j++)
-            for (int v = 0; v < n_vectors; v++) {
-                x[j][v] = OURS(load)(block + j * KM_BLOCK + l + v * WIDTH);
+            for (int v = 0; v < n_vectors; v++)
                 fetch_soon(block + j * KM_BLOCK + l + v * WIDTH);
-            }
         STATE state;
         OURS(start)(&state, n_vectors);
         int64_t grouped = 0;
         if (k >= MANY_CENTERS * d && k * d <= INT32_MAX) {
             grouped = k - k % GROUP;
-            OURS(scan_groups)(x, centers, grouped, d, n_vectors, &state);
-            OURS(find_in_groups)(x, centers, d, n_vectors, &state);
+            OURS(scan_groups)(block + l, centers, grouped, d, n_vectors, &state);
+            OURS(find_in_groups)(block + l, centers, d, n_vectors, &state);
         }
-        OURS(scan)(x, centers, grouped, k, d, n_vectors, &state);
+        OURS(scan)(block + l, centers, grouped, k, d, n_vectors, &state);
         OURS(finish)(&state, n_vectors, labels + l, d2 + l);
     }
 }
 
 /* ---- many features: vectors of samples meet centers as in a product of matrices ---- */
 
+/* One feature of some samples. Compilers would read them all from memory for each center, which
+ * takes more loads than processors have time for, so some are made to be elsewhere. */
+INLINE void OURS(hold)(const REAL *feature, VECTOR *x)
+{
+    for (int v = 0; v < TILE_VECTORS; v++)
+        x[v] = OURS(load)(feature + v * WIDTH);
+    for (int v = 0; v < HELD; v++)
+        __asm__("" : "+" REGISTER(x[v]));
+}
+
 /* Meanwhile features of the next block are fetched, `share` of them for each center. */
 INLINE void OURS(tile)(const REAL *block, const REAL *centers, int64_t d, int64_t number,
                        const int n_centers, int64_t share, STATE *state)
 {
-    VECTOR d2[N_CENTERS][N_VECTORS] = {{{0}}};
-    const int64_t fetched = number * share;
-    const int64_t n_fetch = fetched + n_centers * share < d ? n_centers * share : d - fetched;
+    VECTOR d2[TILE_CENTERS][TILE_VECTORS] = {{{0}}};
+    const int64_t fetched = number * share, next = fetched + n_centers * share;
+    for (int64_t j = fetched; j < next && j < d; j++)
+        fetch_later(block + (d + j) * KM_BLOCK, TILE_VECTORS * BYTES);
     for (int64_t j = 0; j < d; j++) {
-        const REAL *feature = block + j * KM_BLOCK;
-        if (j < n_fetch)
-            fetch_later(feature + (d + fetched) * KM_BLOCK, N_VECTORS * BYTES);
+        VECTOR x[TILE_VECTORS];
+        OURS(hold)(block + j * KM_BLOCK, x);
         for (int c = 0; c < n_centers; c++)
-            for (int v = 0; v < N_VECTORS; v++)
-                d2[c][v] =
-                    OURS(extend)(d2[c][v], OURS(load)(feature + v * WIDTH), centers[c * d + j]);
+            for (int v = 0; v < TILE_VECTORS; v++)
+                d2[c][v] = OURS(extend)(d2[c][v], x[v], centers[c * d + j]);
     }
     for (int c = 0; c < n_centers; c++)
-        for (int v = 0; v < N_VECTORS; v++)
+        for (int v = 0; v < TILE_VECTORS; v++)
             OURS(compare)(state, v, d2[c][v], OURS(spread)(number + c));
 }
 
@@ -148,15 +154,15 @@ INLINE void OURS(many_features)(const REAL *block, const REAL *centers, int64_t 
                                 int32_t *labels, REAL *d2)
 {
     const int64_t share = (d + k - 1) / k;
-    for (int l = 0; l < KM_BLOCK; l += N_VECTORS * WIDTH) {
+    for (int l = 0; l < KM_BLOCK; l += TILE_VECTORS * WIDTH) {
         STATE state;
-        OURS(start)(&state, N_VECTORS);
+        OURS(start)(&state, TILE_VECTORS);
         int64_t c = 0;
-        for (; c + N_CENTERS <= k; c += N_CENTERS)
-            OURS(tile)(block + l, centers + c * d, d, c, N_CENTERS, share, &state);
+        for (; c + TILE_CENTERS <= k; c += TILE_CENTERS)
+            OURS(tile)(block + l, centers + c * d, d, c, TILE_CENTERS, share, &state);
         for (; c < k; c++)
             OURS(tile)(block + l, centers + c * d, d, c, 1, share, &state);
-        OURS(finish)(&state, N_VECTORS, labels + l, d2 + l);
+        OURS(finish)(&state, TILE_VECTORS, labels + l, d2 + l);
     }
 }
 

@@ -4,6 +4,7 @@
 #define INSTRUCTIONS neon
 #define BYTES        16
 #define REGISTERS    32
+#define REGISTER     "w"
 #include "vectors.h"
 
 INLINE vector_float32 multiply_add_float32(vector_float32 a, vector_float32 b, vector_float32 c)
@@ -22,6 +23,16 @@ INLINE vector_float32 lesser_float32(vector_float32 a, vector_float32 b)
 }
 
 INLINE vector_float64 lesser_float64(vector_float64 a, vector_float64 b)
+{
+    return vbslq_f64(vcltq_f64(a, b), a, b);
+}
+
+INLINE vector_float32 nearer_float32(vector_float32 a, vector_float32 b)
+{
+    return vbslq_f32(vcltq_f32(a, b), a, b);
+}
+
+INLINE vector_float64 nearer_float64(vector_float64 a, vector_float64 b)
 {
     return vbslq_f64(vcltq_f64(a, b), a, b);
 }

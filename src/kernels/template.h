@@ -4,10 +4,12 @@
  *     INSTRUCTIONS  the name of the set, part of the names of its kernels
  *     BYTES         in a vector
  *     REGISTERS     for vectors
+ *     REGISTER      the compilers' letter for one of them
  * then includes vectors.h, and defines for each precision, lane by lane,
  *     multiply_add(a, b, c)        a * b + c, rounded once
  *     lesser(a, b)                 a < b ? a : b, so b if one is not a number
- *     renumber(a, b, number, old)  a < b ? number : old, where 0 <= old <= number < 2^31
+ *     nearer(a, b)                 the same of squared distances
+ *     renumber(a, b, number, old)  a < b ? number : old, where a and b are squared distances
  *     gather(from, at)             from[at]
  *     greater(a, b)                a > b ? a : b
  *     root(a)                      the square root
@@ -32,12 +34,14 @@
 /* All of these were measured. */
 enum {
     N_VECTORS = REGISTERS / 8, /* of samples at once */
-    N_CENTERS = 4,             /* at once, when there are many features */
     FEW_FEATURES = 8,          /* so many, of two vectors of samples, fit into registers */
-    GROUP = 4,                 /* centers of which only the least distance is kept at first ... */
-    MANY_CENTERS = 32,         /* ... when there are so many for each feature */
-    AHEAD = 3072,              /* bytes from what is read now to what is fetched for soon */
-    LINE = 64,                 /* bytes of the cache that come at once */
+    TILE_VECTORS = 4,          /* of samples that meet when there are many features ... */
+    TILE_CENTERS = REGISTERS < 32 ? 3 : 4, /* ... so many centers at once */
+    HELD = REGISTERS < 32 ? 2 : 4,  /* vectors of a tile in registers, the others stay in memory */
+    GROUP = REGISTERS < 32 ? 8 : 4, /* centers of which only the least distance is kept first ... */
+    MANY_CENTERS = 32,              /* ... when there are so many for each feature */
+    AHEAD = 3072,                   /* bytes from what is read now to what is fetched for soon */
+    LINE = 64,                      /* bytes of the cache that come at once */
 };
 
 /* Blocks are mostly read one after the other, but processors look ahead neither early nor far
