@@ -22,10 +22,11 @@ void km_ids_note(km_catalogue *catalogue, const km_opened_file *opened, km_error
     catalogue->ids_type_size = sizeof catalogue->ids_type;
     if (H5Tencode(type, catalogue->ids_type, &catalogue->ids_type_size) < 0 ||
         catalogue->ids_type_size > sizeof catalogue->ids_type)
-        km_fail(error, KM_DATA,
-                "ids of an unknown type (%s, column %s): they are neither numbers nor texts; choose "
-                "another column with --id",
-                opened->path, km_catalogue_ids(catalogue)->name);
+        km_fail(
+            error, KM_DATA,
+            "ids of an unknown type (%s, column %s): they are neither numbers nor texts; choose "
+            "another column with --id",
+            opened->path, km_catalogue_ids(catalogue)->name);
 }
 
 /* Texts of fixed length are as long as the longest of all files. */

@@ -84,8 +84,8 @@ static bool reserve_space(const char *path, int64_t n_rows, int64_t n_bytes)
 typedef struct text_writer {
     const km_record *record;
     hid_t file, dataset, type;
-    int64_t row; /* the next one */
-    char *bytes; /* [2 * PIECE_BYTES], received */
+    int64_t row;        /* the next one */
+    char *bytes;        /* [2 * PIECE_BYTES], received */
     const char **texts; /* [KM_H5_PIECE_ROWS] */
     km_error *error;
 } text_writer;
