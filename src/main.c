@@ -120,8 +120,9 @@ int main(int argc, char **argv)
     km_memory_start();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     km_h5_start();
-    km_story s = {
-        .comm = MPI_COMM_WORLD, .started = km_now(), .findings = {.ids = {.type = H5I_INVALID_HID}}};
+    km_story s = {.comm = MPI_COMM_WORLD,
+                  .started = km_now(),
+                  .findings = {.ids = {.type = H5I_INVALID_HID}}};
     char *command = join_words(argc, argv, &s.error);
     s.record = (km_record){.options = &s.options,
                            .plan = &s.plan,

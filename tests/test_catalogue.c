@@ -424,7 +424,8 @@ START_TEST(the_text_chooses_the_same_columns_again)
     for (int i = 0; i < 3; i++) {
         km_catalogue catalogue;
         km_error error = {0};
-        const km_catalogue_name name = {MOCK_PATH(f.path), .table = cases[i][0], .columns = cases[i][1]};
+        const km_catalogue_name name = {MOCK_PATH(f.path), .table = cases[i][0],
+                                        .columns = cases[i][1]};
         ck_assert_all(km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, &error) == KM_OK);
         char *text = km_catalogue_columns_text(&catalogue, &error);
         ck_assert_str_eq(text, cases[i][2]);

@@ -157,10 +157,9 @@ static bool read_pieces(const km_h5_array *array, km_rows slab, int64_t first, i
         const int64_t left = slab.count - done;
         const km_rows rows = {slab.first + (left > 0 ? done : 0), left < PIECE ? left : PIECE};
         km_error error = {0};
-        is_right &= km_h5_read_rows(array, rows, first, n_columns, array->type, values, &error) ==
-                        KM_OK &&
-                    km_h5_convert(array->type, precision, rows.count * n_columns, values,
-                                  &error) == KM_OK;
+        is_right &=
+            km_h5_read_rows(array, rows, first, n_columns, array->type, values, &error) == KM_OK &&
+            km_h5_convert(array->type, precision, rows.count * n_columns, values, &error) == KM_OK;
         for (int64_t i = 0; i < rows.count * n_columns; i++) {
             const double value = precision == KM_FLOAT32 ? (double)((float *)values)[i] : values[i];
             is_right &= value == value_at(rows.first + i / n_columns, first + i % n_columns);

@@ -367,6 +367,26 @@ START_TEST(values_of_array_columns_are_chosen_by_number)
 }
 END_TEST
 
+static void write_nameless(hid_t file)
+{
+    write_frame(file, "f", "(lp0\nV\np1\naVy\np2\na.", NULL);
+}
+
+/* The fuzzer found that its name was printed as nothing, which is no list. */
+START_TEST(a_column_without_a_name_is_called_by_braces)
+{
+    found f = find_tables(write_nameless);
+    km_error error = {0};
+    char *text = km_table_columns_text(&f.tables.tables[0], &error);
+    ck_assert_str_eq(text, "{},y");
+    ck_assert_str_eq(select_names(&f, text, &error), " y");
+    ck_assert_str_eq(select_names(&f, "{}", &error), "");
+    ck_assert_int_eq(error.code, KM_OK);
+    free(text);
+    found_free(&f);
+}
+END_TEST
+
 static void write_huge(hid_t file)
 {
     const hsize_t shape[2] = {2, (hsize_t)1 << 40}, chunk[2] = {1, 1024};
@@ -697,6 +717,7 @@ Suite *make_suite(void)
         masks_are_as_long_as_values,
         blocks_of_frames_take_the_names_of_their_columns,
         values_of_array_columns_are_chosen_by_number,
+        a_column_without_a_name_is_called_by_braces,
         rows_of_a_million_million_values_are_refused,
         compounds_are_read_member_by_member,
         files_are_joined_in_their_order,

@@ -151,6 +151,7 @@ ROWS = [
     (3, "too long a name (long.h5, /table/columns, column ", *fit_of("long.h5")),
     (3, "no such column (in.h5, /points, column name)", *fit("--id", "name")),
     (2, "bad value (--id 0:2)", *fit("--id", "0:2")),
+    (3, "too long an id (longid.h5)", *fit_of("longid.h5", "-c", "n", "--id", "name")),
     (3, "ids of different types (ids2.h5)",
      *fit_of("ids.h5", "ids2.h5", "-c", "n", "--id", "id")),
     (3, "not a result of a fit (in.h5)", *predict("in.h5", model="in.h5")),
@@ -326,6 +327,10 @@ class Messages(ProgramTest):
         write_columns("masked.h5", {"a": values[:, 0]})
         write_array("masked.h5", np.zeros(99, bool), name="table/columns/a/mask")
         write_columns("int.h5", {"n": np.arange(100)})
+        write_columns("longid.h5", {"n": np.arange(5.0)})
+        with h5py.File("longid.h5", "a") as file:
+            file.create_dataset("table/columns/name/data", dtype=h5py.string_dtype(),
+                                data=["short"] * 4 + ["x" * (16 << 20)])
         write_columns("ids2.h5", {"n": np.arange(100.0), "id": np.arange(100.0)})
         write_columns("ids.h5", {"n": np.arange(100.0), "id": np.arange(100), "name": NAMES})
         write_columns("long.h5", {"n": values[:, 0], "x" * 126: values})

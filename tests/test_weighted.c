@@ -134,7 +134,8 @@ START_TEST(weights_may_be_named_as_a_feature)
     const int columns[] = {1, 2};
     const mock_folder folder = mock_folder_create();
     mock data = make_data();
-    const km_catalogue_name name = {MOCK_PATH(mock_path(&folder, "a.h5")), .columns = "c1,c2", .weights = "c1"};
+    const km_catalogue_name name = {MOCK_PATH(mock_path(&folder, "a.h5")), .columns = "c1,c2",
+                                    .weights = "c1"};
     write_file(name.paths[0], &data, false, H5T_IEEE_F32LE);
     check_read(&name, &data, columns, 2);
     mock_free(&data);

@@ -68,7 +68,8 @@ void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *la
 void km_label_samples(const km_samples *samples, const km_kernel *kernel, const void *centers,
                       int64_t k, int32_t *labels);
 
-/* The same as km_assigner_relabel for the samples whose bit in `changed` is set; all others have their labels already. */
+/* The same as km_assigner_relabel for the samples whose bit in `changed` is set; all others have
+ * their labels already. */
 void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t changed,
                               const int32_t *labels);
 

@@ -104,7 +104,7 @@ typedef struct km_catalogue_name {
     const char *const *missing_values;
     int64_t n_missing_values;
     const km_precision *precision; /* NULL: by the types of the features */
-    bool is_array_by_order;        /* an array's columns are features in their order, for `columns` */
+    bool is_array_by_order; /* an array's columns are features in their order, for `columns` */
 } km_catalogue_name;
 
 struct km_opened_file;
@@ -125,8 +125,8 @@ typedef struct km_catalogue {
     km_missing_value *missing_values;
     unsigned char ids_type[512]; /* as H5Tencode writes it */
     size_t ids_type_size;
-    int64_t ids_size;              /* bytes of an id, of the longest where they are texts */
-    bool is_together;              /* one file, which all ranks read together; else each by itself */
+    int64_t ids_size; /* bytes of an id, of the longest where they are texts */
+    bool is_together; /* one file, which all ranks read together; else each by itself */
     struct km_opened_file *shared; /* that file */
     int64_t row_bytes;             /* of the buffers for reading, in the file that needs most */
 } km_catalogue;
@@ -150,6 +150,9 @@ void km_catalogue_close(km_catalogue *catalogue);
 /* What to do with a row of which a feature is missing. */
 typedef enum km_missing { KM_MISSING_DROP, KM_MISSING_ERROR } km_missing;
 
+/* Bytes of the longest text that can be an id, with the zero byte at its end. */
+enum { KM_ID_SIZE = 16 << 20 };
+
 /* The ids of the rows of a slab, in the type of the file. */
 typedef struct km_ids {
     hid_t type;       /* H5I_INVALID_HID: there are none */
@@ -161,10 +164,10 @@ typedef struct km_ids {
 
 /* What was found on the way, beside the samples. */
 typedef struct km_findings {
-    int64_t bytes_read;   /* what this rank asked the files for */
-    int64_t *n_missing;   /* [n_features], rows of the catalogue that miss the feature */
-    km_ids ids;           /* of all rows of this rank's slab */
-    char how[192];        /* the catalogue was read: "collective", "independent for ...", ... */
+    int64_t bytes_read; /* what this rank asked the files for */
+    int64_t *n_missing; /* [n_features], rows of the catalogue that miss the feature */
+    km_ids ids;         /* of all rows of this rank's slab */
+    char how[192];      /* the catalogue was read: "collective", "independent for ...", ... */
 } km_findings;
 
 /* Reads this rank's slab in bounded pieces. Afterwards samples holds the rows without missing

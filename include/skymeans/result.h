@@ -21,7 +21,7 @@ typedef struct km_record {
     const km_findings *findings; /* of the reading */
     const km_fit *fit;           /* of `predict` only centers, sizes and labels */
     const km_restarts *restarts; /* NULL for `predict` */
-    const char *command; /* the command line, with blanks between its words */
+    const char *command;         /* the command line, with blanks between its words */
     int64_t n_used, n_missing;
     double started;         /* seconds since 1970 */
     uint64_t seeding_hash;  /* of the first centers in the file of --seeding, else 0 */
@@ -95,8 +95,8 @@ km_code km_result_write(km_output *output, const km_record *record, MPI_Comm com
 typedef struct km_report {
     int n_ranks;
     km_timers least, mean, most;
-    int64_t n_threads;   /* of the rank that had most */
-    int64_t bytes_read;  /* by all */
+    int64_t n_threads;  /* of the rank that had most */
+    int64_t bytes_read; /* by all */
     const char *how_read;
     int64_t memory_peak; /* bytes, of the rank that had most */
 } km_report;

@@ -109,8 +109,7 @@ static km_column *look_into(const char *path, const km_catalogue_name *name, km_
     hid_t file;
     km_tables tables = {0};
     km_column *columns = NULL;
-    if (check_path(path, error) != KM_OK ||
-        km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
+    if (check_path(path, error) != KM_OK || km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
         return NULL;
     if (km_tables_find(file, &tables, error) == KM_OK) {
         const km_table *table = km_tables_choose(&tables, name->table, path, error);
@@ -273,9 +272,12 @@ static km_code gather_files(km_catalogue *catalogue, MPI_Comm comm, km_error *er
         catalogue->n_rows = 0;
         for (int64_t f = 0; f < n; f++) {
             const int64_t *found = &facts[FACTS * f];
-            catalogue->files[f] =
-                (km_file){catalogue->files[f].path, catalogue->n_rows, found[0],
-                          found[1], found[2],          found[3]};
+            catalogue->files[f] = (km_file){catalogue->files[f].path,
+                                            catalogue->n_rows,
+                                            found[0],
+                                            found[1],
+                                            found[2],
+                                            found[3]};
             if (__builtin_add_overflow(catalogue->n_rows, found[0], &catalogue->n_rows))
                 km_fail(error, KM_DATA,
                         "too many rows (%s): together the files have more than 2^63; give fewer",

@@ -32,12 +32,13 @@ static void choose_value(struct choice *choice, const km_column *whole, int64_t 
     if (choice->table->is_array)
         length = snprintf(column.name, sizeof column.name, "%lld", (long long)position);
     else if (whole->values.length > 1)
-        length = snprintf(column.name, sizeof column.name, "%s[%lld]", whole->name,
-                          (long long)position);
+        length =
+            snprintf(column.name, sizeof column.name, "%s[%lld]", whole->name, (long long)position);
     if (length >= (int)sizeof column.name) {
-        km_fail(choice->error, KM_DATA,
-                "too long a name (%s, %s, column %s): columns have at most %d characters; rename it",
-                choice->file, choice->table->path, whole->name, KM_NAME_SIZE - 1);
+        km_fail(
+            choice->error, KM_DATA,
+            "too long a name (%s, %s, column %s): columns have at most %d characters; rename it",
+            choice->file, choice->table->path, whole->name, KM_NAME_SIZE - 1);
         return;
     }
     if (column.mask.length > 1)

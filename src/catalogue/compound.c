@@ -61,8 +61,8 @@ static void attach_masks(km_table *table)
         km_column *column = NULL;
         if (km_ends_with(mask->name, END) && mask->may_be_mask)
             column = column_called(table, mask->name, length - strlen(END));
-        if (column != NULL && (mask->values.length == 1 ||
-                               mask->values.length == column->values.length))
+        if (column != NULL &&
+            (mask->values.length == 1 || mask->values.length == column->values.length))
             column->mask = mask->values;
         else
             table->columns[kept++] = *mask;

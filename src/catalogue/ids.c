@@ -22,10 +22,11 @@ void km_ids_note(km_catalogue *catalogue, const km_opened_file *opened, km_error
     catalogue->ids_type_size = sizeof catalogue->ids_type;
     if (H5Tencode(type, catalogue->ids_type, &catalogue->ids_type_size) < 0 ||
         catalogue->ids_type_size > sizeof catalogue->ids_type)
-        km_fail(error, KM_DATA,
-                "ids of an unknown type (%s, column %s): they are neither numbers nor texts; choose "
-                "another column with --id",
-                opened->path, km_catalogue_ids(catalogue)->name);
+        km_fail(
+            error, KM_DATA,
+            "ids of an unknown type (%s, column %s): they are neither numbers nor texts; choose "
+            "another column with --id",
+            opened->path, km_catalogue_ids(catalogue)->name);
 }
 
 /* Texts of fixed length are as long as the longest of all files. */
@@ -83,13 +84,18 @@ static bool make_room(km_ids *ids, int64_t n_bytes, km_error *error)
 }
 
 static void append_texts(km_ids *ids, const km_field *field, const char *from, int64_t count,
-                         km_error *error)
+                         const char *file, km_error *error)
 {
     for (int64_t i = 0; i < count; i++) {
         const char *text;
         memcpy(&text, from + i * field->stride, sizeof text);
         const size_t size = text != NULL ? strlen(text) + 1 : 1;
-        if (!make_room(ids, (int64_t)size, error))
+        if (size > KM_ID_SIZE)
+            km_fail(error, KM_DATA,
+                    "too long an id (%s): it has %zu characters, and %d are the most; choose "
+                    "another column with --id",
+                    file, size - 1, KM_ID_SIZE - 1);
+        if (error->code != KM_OK || !make_room(ids, (int64_t)size, error))
             return;
         memcpy(ids->bytes + ids->n_bytes, text != NULL ? text : "", size);
         ids->n_bytes += (int64_t)size;
@@ -105,7 +111,7 @@ void km_ids_append(km_ids *ids, const km_field *field, const char *rows, int64_t
                 "one of them, or leave out --id",
                 file);
     else if (ids->is_variable)
-        append_texts(ids, field, rows + field->offset, count, error);
+        append_texts(ids, field, rows + field->offset, count, file, error);
     else
         append_values(ids, field, rows + field->offset, count);
 }

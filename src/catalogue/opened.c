@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_ARRAY                                                                \
-    {                                                                           \
-        .dataset = H5I_INVALID_HID, .type = H5I_INVALID_HID,                    \
-        .transfer = H5I_INVALID_HID                                             \
+#define NO_ARRAY                                                                         \
+    {                                                                                    \
+        .dataset = H5I_INVALID_HID, .type = H5I_INVALID_HID, .transfer = H5I_INVALID_HID \
     }
 
 static km_use use_of(const km_catalogue *catalogue, int64_t column)
@@ -26,10 +25,8 @@ static int64_t find_source(km_opened_file *opened, const km_place *place, km_use
         if (strcmp(opened->sources[i].dataset, place->dataset) == 0 &&
             (is_compound || opened->sources[i].use == use))
             return i;
-    opened->sources[opened->n_sources] = (km_source){.dataset = place->dataset,
-                                                     .use = use,
-                                                     .array = NO_ARRAY,
-                                                     .type = H5I_INVALID_HID};
+    opened->sources[opened->n_sources] = (km_source){
+        .dataset = place->dataset, .use = use, .array = NO_ARRAY, .type = H5I_INVALID_HID};
     return opened->n_sources++;
 }
 
@@ -84,13 +81,13 @@ static hid_t value_type(hid_t type)
     return value;
 }
 
-/* Finds the value that a place means in a type of elements: its column in the dataset, and its type,
- * size and offset in an element. False if the file is not what it was. */
+/* Finds the value that a place means in a type of elements: its column in the dataset, and its
+ * type, size and offset in an element. False if the file is not what it was. */
 static bool find_value(km_field *field, const km_place *place, hid_t type)
 {
     field->offset = 0;
-    const hid_t whole = place->member[0] != '\0' ? find_member(type, place->member, &field->offset)
-                                                 : H5Tcopy(type);
+    const hid_t whole =
+        place->member[0] != '\0' ? find_member(type, place->member, &field->offset) : H5Tcopy(type);
     if (whole < 0)
         return false;
     const int64_t whole_size = (int64_t)H5Tget_size(whole);
@@ -206,13 +203,11 @@ static void find_field(km_opened_file *opened, km_field *field, const km_place *
         has_changed(opened, place->dataset, error);
         return;
     }
-    const int64_t end = source->first_column == INT64_MAX
-                            ? 0
-                            : source->first_column + source->n_columns;
+    const int64_t end =
+        source->first_column == INT64_MAX ? 0 : source->first_column + source->n_columns;
     if (field->column < source->first_column)
         source->first_column = field->column;
-    source->n_columns =
-        (field->column + 1 > end ? field->column + 1 : end) - source->first_column;
+    source->n_columns = (field->column + 1 > end ? field->column + 1 : end) - source->first_column;
 }
 
 /* A row is read at once, in a transfer that all MPIs can do. */

@@ -14,11 +14,11 @@ typedef struct km_source {
     km_use use;
     km_h5_array array;
     int64_t first_column, n_columns;
-    hid_t type;             /* of the elements in memory, before they are converted */
-    bool is_converted;      /* numbers, to the working precision, which for weights is double */
-    bool has_pointers;      /* HDF5 allocates what elements point to, and it has to be freed */
-    int64_t element_bytes;  /* when they are read and converted */
-    int64_t reading_bytes;  /* room for an element */
+    hid_t type;            /* of the elements in memory, before they are converted */
+    bool is_converted;     /* numbers, to the working precision, which for weights is double */
+    bool has_pointers;     /* HDF5 allocates what elements point to, and it has to be freed */
+    int64_t element_bytes; /* when they are read and converted */
+    int64_t reading_bytes; /* room for an element */
 } km_source;
 
 /* Where one value of each row is among what is read from a source. */

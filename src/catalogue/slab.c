@@ -66,11 +66,9 @@ static void point_to_values(km_reader *r, int64_t c)
     const km_field *field = &r->opened->values[c];
     if (field->gathered_bytes > 0)
         r->values[c] = (column_values){
-            r->gathered[c],
-            (int64_t)km_precision_size(km_precision_of_column(r->catalogue, c))};
+            r->gathered[c], (int64_t)km_precision_size(km_precision_of_column(r->catalogue, c))};
     else
-        r->values[c] =
-            (column_values){r->buffers[field->source] + field->offset, field->stride};
+        r->values[c] = (column_values){r->buffers[field->source] + field->offset, field->stride};
     if (c < r->catalogue->n_features)
         r->features[c] = (km_values){r->values[c].first, r->values[c].stride};
 }
@@ -187,8 +185,8 @@ static void read_sources(km_reader *r, km_rows rows, km_error *error)
             source->use == KM_USE_FEATURES ? r->catalogue->precision : KM_FLOAT64;
         if (source->has_pointers) /* which are freed even if the reading fails on the way */
             memset(r->buffers[s], 0, (size_t)(count * source->reading_bytes));
-        km_h5_read_rows(&source->array, rows, source->first_column, source->n_columns,
-                        source->type, r->buffers[s], &why);
+        km_h5_read_rows(&source->array, rows, source->first_column, source->n_columns, source->type,
+                        r->buffers[s], &why);
         if (r->catalogue->is_together && !km_h5_was_collective(&source->array, cause, sizeof cause))
             snprintf(r->findings->how, sizeof r->findings->how, "independent for %.64s (%s)",
                      source->dataset, cause);
@@ -279,11 +277,12 @@ static km_code read_slab(km_reader *r, MPI_Comm comm, km_error *error)
             km_reader_apply_missing_values(r, rows.count);
             km_reader_find_missing(r, rows.count);
             km_reader_refuse_rows(r, rows);
-            km_samples_append(samples, rows.count, r->features,
-                              r->catalogue->has_weights
-                                  ? (const double *)(void *)r->values[r->catalogue->n_features].first
-                                  : NULL,
-                              r->is_missing);
+            km_samples_append(
+                samples, rows.count, r->features,
+                r->catalogue->has_weights
+                    ? (const double *)(void *)r->values[r->catalogue->n_features].first
+                    : NULL,
+                r->is_missing);
         }
         r->at += rows.count;
         n_left = end - r->at;
@@ -329,10 +328,10 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI
 {
     const int rank = km_comm_rank(comm);
     km_reader r = {.catalogue = catalogue,
-                       .missing = missing,
-                       .samples = samples,
-                       .findings = findings,
-                       .rank = rank};
+                   .missing = missing,
+                   .samples = samples,
+                   .findings = findings,
+                   .rank = rank};
     begin(&r, km_slab(catalogue->n_rows, km_comm_size(comm), rank), error);
     if (km_agree(comm, error) == KM_OK)
         read_slab(&r, comm, error);

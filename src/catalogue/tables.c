@@ -107,9 +107,9 @@ static void describe_column(hid_t dataset, const char *path, int n, const int64_
     H5Tclose(type);
     km_describe_dataset(dataset, path, column);
     km_describe_units(dataset, column);
-    if (n == 2 && (__builtin_mul_overflow(column->values.length, shape[1],
-                                          &column->values.length) ||
-                   shape[1] == 0)) /* none, or more than can be counted */
+    if (n == 2 &&
+        (__builtin_mul_overflow(column->values.length, shape[1], &column->values.length) ||
+         shape[1] == 0)) /* none, or more than can be counted */
         column->is_numeric = column->is_floating = column->is_text = false;
 }
 
@@ -151,8 +151,8 @@ static void attach_mask(hid_t group, const char *path, km_column *column, struct
     const int64_t length = n == 2 ? shape[1] : 1;
     rows->of_mask = BAD_MASK;
     km_describe_type(type, &mask);
-    if (n > 0 && mask.may_be_mask && mask.values.length == 1 && (length == 1 || length == column->values.length) &&
-        km_join_path(mask_path, path, "mask")) {
+    if (n > 0 && mask.may_be_mask && mask.values.length == 1 &&
+        (length == 1 || length == column->values.length) && km_join_path(mask_path, path, "mask")) {
         km_describe_dataset(dataset, mask_path, &mask);
         column->is_virtual = column->is_virtual || mask.is_virtual;
         column->mask = mask.values;

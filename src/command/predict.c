@@ -99,8 +99,7 @@ km_code km_label_rows(km_story *s)
     double *rounded = km_allocate(k * d, sizeof *rounded, "centers", &s->error);
     s->fit.centers = km_allocate(k * d, sizeof *s->fit.centers, "centers", &s->error);
     s->fit.sizes = km_allocate_zeroed(k, sizeof *s->fit.sizes, "sizes of the clusters", &s->error);
-    s->fit.labels =
-        km_allocate(s->samples.n_samples, sizeof *s->fit.labels, "labels", &s->error);
+    s->fit.labels = km_allocate(s->samples.n_samples, sizeof *s->fit.labels, "labels", &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK) {
         memcpy(s->fit.centers, s->model.centers, (size_t)(k * d) * sizeof *s->fit.centers);
         km_round_to_precision(s->samples.precision, s->fit.centers, k * d, rounded);

@@ -114,7 +114,17 @@ const km_option km_fit_options[] = {
 const km_option km_predict_options[] = {
     {"output", 'o', "FILE", KM_OPTION_TEXT, AT(output), 0, 0, NULL, NULL,
      "file of the labels (required); refused if it exists, unless --overwrite"},
-    DATASET, ID, MISSING, MISSING_VALUE, THREADS, METRICS, DISTANCES, OVERWRITE, QUIET, VERBOSE, END,
+    DATASET,
+    ID,
+    MISSING,
+    MISSING_VALUE,
+    THREADS,
+    METRICS,
+    DISTANCES,
+    OVERWRITE,
+    QUIET,
+    VERBOSE,
+    END,
 };
 
 const char *km_options_scale(const km_options *options)

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const int64_t PIECE_BYTES = (int64_t)16 << 20;
+/* A piece is full when it has so many bytes; its last text may reach beyond them. */
+static const int64_t PIECE_BYTES = KM_ID_SIZE;
 
 /* Texts of consecutive rows, each ended by a zero byte. */
 typedef struct piece {
@@ -83,9 +84,8 @@ static bool reserve_space(const char *path, int64_t n_rows, int64_t n_bytes)
 typedef struct text_writer {
     const km_record *record;
     hid_t file, dataset, type;
-    int64_t row; /* the next one */
-    char *bytes; /* received */
-    int64_t room;
+    int64_t row;        /* the next one */
+    char *bytes;        /* [2 * PIECE_BYTES], received */
     const char **texts; /* [KM_H5_PIECE_ROWS] */
     km_error *error;
 } text_writer;
@@ -116,13 +116,6 @@ static void write_received(text_writer *w, int from, MPI_Comm comm)
 {
     for (piece p = {1, 0}; p.n_rows > 0;) {
         km_receive(comm, from, &p, sizeof p);
-        if (p.n_bytes > w->room) {
-            free(w->bytes);
-            w->bytes = malloc((size_t)p.n_bytes);
-            w->room = w->bytes != NULL ? p.n_bytes : 0;
-        }
-        if (w->bytes == NULL && p.n_bytes > 0)
-            km_fail(w->error, KM_MEMORY, "out of memory (ids): use fewer ranks a node, or no --id");
         km_receive(comm, from, w->bytes, p.n_bytes);
         write_piece(w, w->bytes, p);
     }
@@ -133,7 +126,6 @@ static void open_writer(text_writer *w, const char *path, int64_t n_bytes)
     const int64_t n_rows = w->record->catalogue->n_rows;
     w->texts = km_allocate(KM_H5_PIECE_ROWS, sizeof *w->texts, "ids", w->error);
     w->bytes = km_allocate(2 * PIECE_BYTES, 1, "ids", w->error);
-    w->room = 2 * PIECE_BYTES;
     if (w->error->code != KM_OK)
         return;
     if (!reserve_space(path, n_rows, n_bytes)) {

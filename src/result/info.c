@@ -118,8 +118,8 @@ static km_code print_sizes(const char *path, hid_t file, km_error *error)
     if (km_h5_open_array(file, "sizes", false, &sizes, error) != KM_OK)
         return error->code;
     const int64_t shown = sizes.n_rows < 20 ? sizes.n_rows : 20;
-    double *values =
-        km_allocate(shown, km_h5_value_size(sizes.type, KM_FLOAT64), "sizes of the clusters", error);
+    double *values = km_allocate(shown, km_h5_value_size(sizes.type, KM_FLOAT64),
+                                 "sizes of the clusters", error);
     km_error why = {0};
     if (values != NULL &&
         km_h5_read_rows(&sizes, (km_rows){0, shown}, 0, 1, sizes.type, values, &why) == KM_OK)

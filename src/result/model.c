@@ -68,13 +68,13 @@ static bool read_attributes(km_model *model, hid_t file)
         km_h5_read_text(group, "precision", precision, sizeof precision);
         km_h5_read_text(file, "checksum", model->checksum, sizeof model->checksum);
         model->precision = strcmp(precision, "float32") == 0 ? KM_FLOAT32 : KM_FLOAT64;
-        is_read = strcmp(precision, km_precision_name(model->precision)) == 0 &&
-                  km_h5_read_number(group, "exponent", &exponent) &&
-                  exponent > -5000 && exponent < 5000 &&
-                  km_h5_read_text_list(centers, "features", model->n_features, KM_NAME_SIZE,
-                                       model->names) &&
-                  km_h5_read_text_list(centers, "units", model->n_features, KM_UNITS_SIZE,
-                                       model->units);
+        is_read =
+            strcmp(precision, km_precision_name(model->precision)) == 0 &&
+            km_h5_read_number(group, "exponent", &exponent) && exponent > -5000 &&
+            exponent < 5000 &&
+            km_h5_read_text_list(centers, "features", model->n_features, KM_NAME_SIZE,
+                                 model->names) &&
+            km_h5_read_text_list(centers, "units", model->n_features, KM_UNITS_SIZE, model->units);
     }
     model->transform.exponent = (int)exponent;
     if (group >= 0)

@@ -103,8 +103,7 @@ static void take_run(km_samples *samples, const struct piece *piece, int64_t fir
         const int64_t part = count < KM_BLOCK - lane ? count : KM_BLOCK - lane;
         for (int64_t j = 0; j < samples->n_features; j++)
             copy_values(samples->precision, feature_of_block(samples, block, j), lane,
-                        value_at(&piece->features[j], first),
-                        piece->features[j].stride, part);
+                        value_at(&piece->features[j], first), piece->features[j].stride, part);
         sample += part;
         first += part;
         count -= part;

@@ -187,8 +187,8 @@ static km_code make_samples(const struct search *search, const double *weights,
     if (error->code == KM_OK && km_samples_create(candidates, samples->precision, d, true,
                                                   (km_rows){0, search->n}, error) == KM_OK) {
         for (int64_t j = 0; j < d; j++)
-            features[j] = (km_values){(const char *)search->rounded + (size_t)j * size,
-                                    d * (int64_t)size};
+            features[j] =
+                (km_values){(const char *)search->rounded + (size_t)j * size, d * (int64_t)size};
         for (int64_t i = 0; i < search->n; i++)
             is_missing[i] = weights[i] == 0; /* the same as another candidate */
         km_samples_append(candidates, search->n, features, weights, is_missing);
