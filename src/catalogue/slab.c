@@ -7,25 +7,34 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Bytes of a rank's buffers for one piece: large enough for striped file systems. */
-static const int64_t PIECE_BYTES = (int64_t)32 << 20;
+/* Bytes of a rank's buffers for one piece: enough for striped file systems, and so few that they are
+ * still in cache when they go to the samples. For whole chunks they may be more. */
+static const int64_t PIECE_BYTES = (int64_t)4 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
 
 /* ---- buffers -------------------------------------------------------------------------------- */
 
-/* Whole chunks of the first dataset, where chunks are smaller than a piece: inside a slab none of
- * them is inflated twice. */
+/* Whole chunks, where they are not too large: inside a slab none of them is inflated twice. */
 static int64_t choose_piece_rows(int64_t row_bytes, int64_t chunk_rows)
 {
     int64_t rows = PIECE_BYTES / row_bytes;
-    if (chunk_rows > 0 && chunk_rows <= rows)
-        rows -= rows % chunk_rows;
+    if (chunk_rows > 0 && chunk_rows <= MOST_PIECE_BYTES / row_bytes)
+        rows = chunk_rows > rows ? chunk_rows : rows - rows % chunk_rows;
     return rows > 0 ? rows : 1;
+}
+
+/* Of all datasets the most. */
+static int64_t chunk_rows_of(const km_opened_file *opened)
+{
+    int64_t most = 1;
+    for (int64_t s = 0; s < opened->n_sources; s++)
+        if (opened->sources[s].array.chunk_rows > most)
+            most = opened->sources[s].array.chunk_rows;
+    return most;
 }
 
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows)
 {
-    const int64_t chunk =
-        catalogue->shared != NULL ? catalogue->shared->sources[0].array.chunk_rows : 1;
+    const int64_t chunk = catalogue->shared != NULL ? chunk_rows_of(catalogue->shared) : 1;
     const int64_t piece_rows = choose_piece_rows(catalogue->row_bytes, chunk);
     return (rows < piece_rows ? rows : piece_rows) * catalogue->row_bytes;
 }
@@ -78,7 +87,7 @@ static km_code make_buffers(km_reader *r, km_error *error)
     const char *what = "buffers for reading";
     const km_opened_file *o = r->opened;
     const int64_t slab_rows = r->samples->slab.count;
-    r->piece_rows = choose_piece_rows(km_opened_row_bytes(o), o->sources[0].array.chunk_rows);
+    r->piece_rows = choose_piece_rows(km_opened_row_bytes(o), chunk_rows_of(o));
     const int64_t rows = r->piece_rows < slab_rows ? r->piece_rows : slab_rows;
     r->buffers = km_allocate_zeroed(o->n_sources, sizeof *r->buffers, what, error);
     r->gathered = km_allocate_zeroed(o->n_columns, sizeof *r->gathered, what, error);
