@@ -26,7 +26,7 @@ commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || e
 
 machine  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 vector   := $(if $(filter x86_64,$(machine)),avx2 avx512) $(if $(filter aarch64,$(machine)),neon)
-fast     := $(if $(SANITIZE),-O1 -fno-sanitize=undefined,-O3)
+fast     := $(if $(SANITIZE),-O2 -fno-sanitize=undefined,-O3)
 $(BUILD)/kernels/avx2.o:   extra := $(fast) -mavx2 -mfma
 $(BUILD)/kernels/avx512.o: extra := $(fast) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
 $(BUILD)/kernels/neon.o:   extra := $(fast)

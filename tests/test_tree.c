@@ -240,7 +240,7 @@ static void compare(mock data, int64_t k, int n_updates)
 
 START_TEST(mixtures)
 {
-    compare(mock_mixture(40000, 3, 12, 1), 40, 12);
+    compare(mock_mixture(10000, 3, 12, 1), 40, 12);
     compare(mock_mixture(3000, 1, 5, 2), 9, 12);
     compare(mock_mixture(5000, 2, 30, 3), 300, 6);
     compare(mock_mixture(4000, 5, 8, 4), 17, 6);
