@@ -58,7 +58,8 @@ class ResultFile(ProgramTest):
             "centers": ("f8", (4, 2)), "sizes": ("i8", (4,)), "weights": ("f8", (4,)),
             "labels": ("i4", (500,)), "distances": ("f8", (500,)),
             "files/name": ("O", (1,)), "files/first_row": ("i8", (1,)),
-            "files/rows": ("i8", (1,)),
+            "files/rows": ("i8", (1,)), "files/bytes": ("i8", (1,)), "files/time": ("i8", (1,)),
+            "missing": ("i8", (2,)),
             "history/iteration": ("i8", (n,)), "history/inertia": ("f8", (n,)),
             "history/shift": ("f8", (n,)), "history/relabeled": ("i8", (n,)),
             "history/seconds": ("f8", (n,)),
@@ -693,13 +694,13 @@ class UsageErrors(ProgramTest):
                     (2, "unknown option.*-z", *self.fit, "-z"),
                     (2, "unknown option", *self.fit, "--" + "x" * 3000),
                     (2, "takes none", *self.fit, "--quiet=yes"),
-                    (2, "too many arguments.*more.h5", *self.fit, "more.h5"),
+                    (4, "can't open the file.*more.h5", *self.fit, "more.h5"),
                     (2, "--quiet --verbose", *self.fit, "-q", "-v"))
 
     def test_options_not_built_yet(self):
         """They are refused as unknown, never ignored."""
         self.refuse(*[(2, "unknown option", *self.fit, f"--{name}", "1") for name in (
-            "where", "id", "missing-value", "mpi-info")], ranks=(1,))
+            "where", "mpi-info")], ranks=(1,))
 
     def test_missing_arguments(self):
         self.refuse((2, "-k K", "fit", "in.h5", "-o", "out.h5"),
@@ -818,8 +819,9 @@ class DataErrors(ProgramTest):
         with h5py.File("uneven.h5", "w") as file:
             file["t/a"], file["t/b"] = np.zeros(10), np.zeros(11)
         self.refuse_data(*[(rf"no table in the file \({name}.h5\)", f"{name}.h5")
-                           for name in ("strings", "cube", "scalar", "narrow", "truth", "nothing",
-                                        "uneven")])
+                           for name in ("strings", "cube", "scalar", "narrow", "truth", "nothing")],
+                         (r"not a table \(uneven.h5, dataset /t\): .*a has 10 rows, b has 11",
+                          "uneven.h5"))
 
     def test_no_usable_rows(self):
         values = blobs(100, 2)

@@ -309,7 +309,7 @@ class BadWeights(WeightsTest):
         self.write("in.h5", self.points, self.weights)
         write_columns("in.h5", {"name": np.full(2000, b"text")})
         self.write("masked.h5", self.points, self.weights)
-        write_columns("masked.h5", {"w": np.zeros(2000, bool)}, form="table/columns/{}/mask")
+        write_columns("masked.h5", {"w": np.arange(2000) == 7}, form="table/columns/{}/mask")
         write_array("array.h5", self.points)
         write_columns("one.h5", {"w": self.weights})
         options = "-k", K, "-o", "out.h5", "--weights"
@@ -317,7 +317,7 @@ class BadWeights(WeightsTest):
             (3, r"no such column \(in.h5, /table/columns, column ww\)", "fit", "in.h5", *options,
              "ww"),
             (3, r"not a number \(in.h5, .*column name\)", "fit", "in.h5", *options, "name"),
-            (3, r"masked column \(masked.h5, .*column w\)", "fit", "masked.h5", "-c", "a", *options,
+            (3, r"bad weight \(masked.h5, .*row 7, column w\)", "fit", "masked.h5", "-c", "a", *options,
              "w"),
             (2, "bad value.*--weights a,w", "fit", "in.h5", *options, "a,w"),
             (2, "bad value.*--weights 0:2", "fit", "array.h5", *options, "0:2"),

@@ -52,6 +52,10 @@ INLINE void OURS(scan)(const REAL *block, const REAL *centers, int64_t first, in
     }
 }
 
+/* The size of a group; measured, like those in template.h. */
+enum { OURS(GROUP_SIZE) = REGISTERS < 32 ? WIDTH : 4 };
+#define GROUP OURS(GROUP_SIZE)
+
 /* Compares with centers 0 ... last - 1 by groups: the label is the first of the group in which the
  * nearest is. A group costs one comparison and one choice of a label, not one for each center. */
 INLINE void OURS(scan_groups)(const REAL *block, const REAL *centers, int64_t last, const int d,
@@ -60,18 +64,15 @@ INLINE void OURS(scan_groups)(const REAL *block, const REAL *centers, int64_t la
     NUMBERS number = OURS(spread)(0);
     for (int64_t first = 0; first < last; first += GROUP) {
         VECTOR least[N_VECTORS];
-        for (int v = 0; v < n_vectors; v++)
-            least[v] = state->best[v];
-        for (int c = 0; c < GROUP; c++) {
+        OURS(distances)(block, centers + first * d, d, n_vectors, least);
+        for (int c = 1; c < GROUP; c++) {
             VECTOR d2[N_VECTORS];
             OURS(distances)(block, centers + (first + c) * d, d, n_vectors, d2);
             for (int v = 0; v < n_vectors; v++)
                 least[v] = OURS(nearer)(d2[v], least[v]);
         }
-        for (int v = 0; v < n_vectors; v++) {
-            state->label[v] = OURS(renumber)(least[v], state->best[v], number, state->label[v]);
-            state->best[v] = least[v];
-        }
+        for (int v = 0; v < n_vectors; v++)
+            OURS(compare)(state, v, least[v], number);
         number += GROUP;
     }
 }
@@ -188,3 +189,4 @@ void KERNEL(nearest, PRECISION)(const void *block, const void *centers, int64_t 
     }
 #undef CASE
 }
+#undef GROUP

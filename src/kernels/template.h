@@ -37,11 +37,10 @@ enum {
     FEW_FEATURES = 8,          /* so many, of two vectors of samples, fit into registers */
     TILE_VECTORS = 4,          /* of samples that meet when there are many features ... */
     TILE_CENTERS = REGISTERS < 32 ? 3 : 4, /* ... so many centers at once */
-    HELD = REGISTERS < 32 ? 2 : 4,  /* vectors of a tile in registers, the others stay in memory */
-    GROUP = REGISTERS < 32 ? 8 : 4, /* centers of which only the least distance is kept first ... */
-    MANY_CENTERS = 32,              /* ... when there are so many for each feature */
-    AHEAD = 3072,                   /* bytes from what is read now to what is fetched for soon */
-    LINE = 64,                      /* bytes of the cache that come at once */
+    HELD = REGISTERS < 32 ? 2 : 4, /* vectors of a tile in registers, the others stay in memory */
+    MANY_CENTERS = 32,             /* so many for each feature go by groups, see nearest.h */
+    AHEAD = 3072,                  /* bytes from what is read now to what is fetched for soon */
+    LINE = 64,                     /* bytes of the cache that come at once */
 };
 
 /* Blocks are mostly read one after the other, but processors look ahead neither early nor far

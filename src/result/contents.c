@@ -264,15 +264,27 @@ static void write_versions(writer *w)
     put_text(w, "hdf5", hdf5);
 }
 
+static int64_t largest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 static void write_provenance(writer *w, const km_record *record, const km_setting *setting)
 {
     const km_catalogue *catalogue = record->catalogue;
+    int64_t bytes = 0, time = 0; /* of the latest change */
+    for (int64_t f = 0; f < catalogue->n_files; f++) {
+        bytes += catalogue->files[f].bytes;
+        time = largest(time, catalogue->files[f].time);
+    }
     open_group(w, "provenance");
     write_versions(w);
     write_seats(w, setting);
     put_text(w, "kernel", record->plan->kernel->name);
     put_text(w, "command", record->command);
-    put_text(w, "file", catalogue->path); /* sizes and times: /files */
+    put_text(w, "file", catalogue->path);
+    put_int(w, "file_bytes", bytes); /* of all; each: /files */
+    put_time(w, "file_time", (double)time);
     put_text(w, "dataset", catalogue->table);
     put_text(w, "reading", record->findings->how);
     if (record->options->model != NULL)
@@ -281,11 +293,6 @@ static void write_provenance(writer *w, const km_record *record, const km_settin
     put_time(w, "ended", setting->ended);
     put_hash(w, "features_checksum", record->features_hash);
     close_group(w);
-}
-
-static int64_t largest(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
 }
 
 static void put_all(writer *w, const km_record *record, const km_setting *setting, km_error *error)
