@@ -2,11 +2,14 @@
  * It is the twin against which every faster method is compared. */
 #include "methods.h"
 
+enum { BLOCKS_AT_ONCE = 16 };
+
 void km_assign_lloyd(km_assigner *assigner, const void *centers)
 {
     const km_samples *samples = assigner->samples;
     km_nearest *nearest = assigner->kernel->nearest[samples->precision];
-#pragma omp parallel for
+    /* In small parts, since cores that others use, too, are not equally fast. */
+#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int32_t labels[KM_BLOCK];
         km_distances distances2;
