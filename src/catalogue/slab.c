@@ -9,7 +9,7 @@
 
 /* Bytes of a rank's buffers for one piece: enough for striped file systems, and so few that they
  * are still in cache when they go to the samples. For whole chunks they may be more. */
-static const int64_t PIECE_BYTES = (int64_t)4 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
+static const int64_t PIECE_BYTES = (int64_t)32 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
 
 /* ---- buffers -------------------------------------------------------------------------------- */
 

@@ -43,10 +43,7 @@ void km_dry_run_print(const km_options *options, const km_plan *plan, const km_c
                       int n_ranks)
 {
     const km_memory memory = km_plan_memory(plan, options, catalogue, n_ranks);
-    /* Reading, fitting and writing touch more of program and libraries than headers do; some of it
-     * when the most is over. */
-    const int64_t touched_later = (int64_t)2 << 20;
-    const double program = (double)(km_memory_now() + touched_later);
+    const double program = (double)km_memory_now();
     print_shape(options, catalogue);
     print_plan(options, plan, catalogue, n_ranks);
     printf("  memory      %.1f MB a rank: program and libraries %.1f, samples %.1f, and the most "
