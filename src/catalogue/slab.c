@@ -9,7 +9,7 @@
 
 /* Bytes of a rank's buffers for one piece: enough for striped file systems, and so few that they
  * are still in cache when they go to the samples. For whole chunks they may be more. */
-static const int64_t PIECE_BYTES = (int64_t)32 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
+static const int64_t PIECE_BYTES = (int64_t)4 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
 
 /* ---- buffers -------------------------------------------------------------------------------- */
 
@@ -32,11 +32,17 @@ static int64_t chunk_rows_of(const km_opened_file *opened)
     return most;
 }
 
+/* Room is for the largest piece. Only what a piece uses of it is touched, and what later takes the
+ * place of the buffers finds it in large parts. */
+static int64_t room_rows(int64_t row_bytes, int64_t slab_rows)
+{
+    const int64_t rows = MOST_PIECE_BYTES / row_bytes;
+    return rows < 1 ? slab_rows > 0 : rows < slab_rows ? rows : slab_rows;
+}
+
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows)
 {
-    const int64_t chunk = catalogue->shared != NULL ? chunk_rows_of(catalogue->shared) : 1;
-    const int64_t piece_rows = choose_piece_rows(catalogue->row_bytes, chunk);
-    return (rows < piece_rows ? rows : piece_rows) * catalogue->row_bytes;
+    return room_rows(catalogue->row_bytes, rows) * catalogue->row_bytes;
 }
 
 static void free_all(char **arrays, int64_t count)
@@ -88,7 +94,7 @@ static km_code make_buffers(km_reader *r, km_error *error)
     const km_opened_file *o = r->opened;
     const int64_t slab_rows = r->samples->slab.count;
     r->piece_rows = choose_piece_rows(km_opened_row_bytes(o), chunk_rows_of(o));
-    const int64_t rows = r->piece_rows < slab_rows ? r->piece_rows : slab_rows;
+    const int64_t rows = room_rows(km_opened_row_bytes(o), slab_rows);
     r->buffers = km_allocate_zeroed(o->n_sources, sizeof *r->buffers, what, error);
     r->gathered = km_allocate_zeroed(o->n_columns, sizeof *r->gathered, what, error);
     r->values = km_allocate(o->n_columns, sizeof *r->values, what, error);
