@@ -18,7 +18,7 @@ typedef struct km_work {
 
 /* What every method works on, and what it leaves. */
 typedef struct km_assigner {
-    const km_samples *samples;
+    km_samples *samples;
     const km_kernel *kernel;
     int64_t n_clusters;
     const km_grid *grids; /* [d] */
@@ -39,6 +39,7 @@ typedef struct km_method {
      * threads. */
     void (*assign)(km_assigner *assigner, const void *centers);
     void (*free)(km_assigner *assigner); /* its state; may be NULL */
+    bool reorders; /* an assignment may put the samples, and their labels, into another order */
 } km_method;
 
 /* The table of methods, ended by a NULL name. */
@@ -46,8 +47,7 @@ extern const km_method km_methods[];
 
 /* An assigner for k clusters without labels. Local to the rank. KM_MEMORY if it can't be had. */
 km_code km_assigner_create(km_assigner *assigner, const km_method *method, const km_kernel *kernel,
-                           const km_samples *samples, const km_grid *grids, int64_t k,
-                           km_error *error);
+                           km_samples *samples, const km_grid *grids, int64_t k, km_error *error);
 void km_assigner_free(km_assigner *assigner, const km_method *method);
 
 /* Takes other grids, and makes the totals anew on them from the labels. KM_MEMORY if it can't. */

@@ -85,14 +85,14 @@ typedef struct km_fit {
  * Collective over comm: all ranks pass their own samples and else the same; results but labels are
  * the same bits on all. Adds to the timers' assign, reduce and update. KM_MEMORY, agreed; on
  * success free with km_fit_free. */
-km_code km_fit_run(km_fit *fit, const km_fit_task *task, const km_samples *samples,
+km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error);
 void km_fit_free(km_fit *fit);
 
 /* Makes the labels of a fit that has only its centers, by the same assignment that gave them first.
  * Collective over comm; errors are agreed. */
-km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, const km_samples *samples,
-                       MPI_Comm comm, km_error *error);
+km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples, MPI_Comm comm,
+                       km_error *error);
 
 /* Several fits of the same samples, and how well they agree with the best of them. */
 typedef struct km_restarts {
@@ -117,9 +117,8 @@ void km_restarts_take(km_restarts *restarts, km_fit *fit, km_fit *best);
 
 /* Compares the best of at least two fits with the others, whose labels it makes again one at a
  * time. Collective over comm; errors are agreed. */
-km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task,
-                            const km_samples *samples, const km_fit *best, MPI_Comm comm,
-                            km_error *error);
+km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_samples *samples,
+                            const km_fit *best, MPI_Comm comm, km_error *error);
 
 /* The distances of a block of this rank's samples to their centers, KM_BLOCK of them, in the space
  * of the fit. */

@@ -91,6 +91,29 @@ typedef uint64_t km_nearest_listed(const void *block, const void *centers, int64
  */
 #define KM_GAP_SLACK(d) (8.0 * ((double)(d) + 2))
 
+/* The nearest of some centers for the samples of a block, and how far behind they are: of the
+ * centers [k][d], those in chosen[0 ... n-1], ascending, are compared. gaps[i] gets a lower bound
+ * of the difference, over the samples that center chosen[i] is not the nearest of, of the distances
+ * (not squared) to it and to the nearest: as long as something of it is left, canonical distances
+ * prefer the latter; infinity if there is no such sample. Nothing may overflow. `labels` is
+ * [KM_BLOCK]; `work` is room for n * KM_BLOCK values, aligned for vectors. */
+typedef void km_nearest_gaps(const void *block, const void *centers, int64_t n_features,
+                             const int32_t *chosen, int64_t n_chosen, void *work, int32_t *labels,
+                             double *gaps);
+
+/* The nearest and the second nearest of some centers, chosen as above; `second` is 0 if there is
+ * only one. */
+typedef void km_nearest_two(const void *block, const void *centers, int64_t n_features,
+                            const int32_t *chosen, int64_t n_chosen, int32_t *labels,
+                            int32_t *second);
+
+/* Which centers have moved so far that their gap is used up: a bit, in `used`, for each c with
+ * gaps[c] <= paths[c] + own_path. False if there is none. n_centers is a multiple of
+ * KM_GAPS_ALIGNED; arrays are aligned for vectors. */
+typedef bool km_used_up(const float *gaps, const float *paths, float own_path, int64_t n_centers,
+                        uint64_t *used);
+enum { KM_GAPS_ALIGNED = 16 };
+
 /* Grids of two words for a feature and for its squares, these in units of power^2. */
 typedef struct km_moments_task {
     km_grid grid, square_grid;
@@ -115,6 +138,9 @@ typedef struct km_kernel {
     km_approach *approach[2];
     km_filter *filter[2];
     km_nearest_listed *nearest_listed[2];
+    km_nearest_gaps *nearest_gaps[2];
+    km_nearest_two *nearest_two[2];
+    km_used_up *used_up;
     km_moments *moments[2];
 } km_kernel;
 

@@ -6,9 +6,10 @@
 #include <string.h>
 
 const km_method km_methods[] = {
-    {"lloyd", NULL, km_assign_lloyd, NULL},
-    {"tree", km_tree_create, km_tree_assign, km_tree_free},
-    {NULL, NULL, NULL, NULL},
+    {"lloyd", NULL, km_assign_lloyd, NULL, false},
+    {"tree", km_tree_create, km_tree_assign, km_tree_free, false},
+    {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true},
+    {NULL, NULL, NULL, NULL, false},
 };
 
 static void free_totals(km_totals *totals, int n_threads)
@@ -35,8 +36,7 @@ static km_totals *create_totals(const km_assigner *assigner, const km_grid *grid
 }
 
 km_code km_assigner_create(km_assigner *assigner, const km_method *method, const km_kernel *kernel,
-                           const km_samples *samples, const km_grid *grids, int64_t k,
-                           km_error *error)
+                           km_samples *samples, const km_grid *grids, int64_t k, km_error *error)
 {
     *assigner = (km_assigner){.samples = samples,
                               .kernel = kernel,

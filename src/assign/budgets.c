@@ -118,34 +118,13 @@ static double add_up(double a, double b)
 
 /* ---- movement ------------------------------------------------------------------------------- */
 
-static double value_of(const struct budgets *b, const void *centers, int64_t i)
-{
-    return b->samples->precision == KM_FLOAT32 ? (double)((const float *)centers)[i]
-                                               : ((const double *)centers)[i];
-}
-
-/* How far a center moved, rounded up: by 2^-20 for the d roundings, and by what squares below the
- * smallest double may hide. */
-static double distance_moved(const struct budgets *b, const void *centers, int64_t c)
-{
-    const int64_t d = b->samples->n_features;
-    double sum = 0;
-    bool is_moved = false;
-    for (int64_t j = c * d; j < (c + 1) * d; j++) {
-        const double difference = value_of(b, centers, j) - value_of(b, b->before, j);
-        sum += difference * difference;
-        is_moved = is_moved || difference != 0;
-    }
-    return is_moved ? sqrt(sum) * (1 + 0x1p-20) + sqrt((double)d) * 0x1p-536 : 0;
-}
-
 static void note_movement(struct budgets *b, const void *centers)
 {
     const int64_t k = b->k, d = b->samples->n_features;
     const double *last = b->way + b->assignment % REMEMBERED * k;
     double *way = b->way + ++b->assignment % REMEMBERED * k;
     for (int64_t c = 0; c < k; c++) {
-        b->moved[c] = b->is_known ? distance_moved(b, centers, c) : 0;
+        b->moved[c] = b->is_known ? km_center_movement(b->samples, b->before, centers, c) : 0;
         way[c] = add_up(last[c], b->moved[c]);
     }
     memcpy(b->before, centers, (size_t)(k * d) * km_precision_size(b->samples->precision));

@@ -9,10 +9,24 @@
 void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t block,
                      uint64_t changed, const int32_t *old, const int32_t *new);
 
+/* How far center c has moved, rounded up: by 2^-20 for the d roundings, and by what squares below
+ * the smallest double may hide. */
+double km_center_movement(const km_samples *samples, const void *before, const void *centers,
+                          int64_t c);
+
+/* Can no squared distance in this precision, and nothing that filters and bounds make of it,
+ * overflow? `largest` is the largest absolute value of the samples. */
+bool km_centers_are_safe(const km_assigner *assigner, const void *centers, double largest,
+                         km_precision precision);
+
 void km_assign_lloyd(km_assigner *assigner, const void *centers);
 
 km_code km_tree_create(km_assigner *assigner, km_error *error);
 void km_tree_assign(km_assigner *assigner, const void *centers);
 void km_tree_free(km_assigner *assigner);
+
+km_code km_bounds_create(km_assigner *assigner, km_error *error);
+void km_bounds_assign(km_assigner *assigner, const void *centers);
+void km_bounds_free(km_assigner *assigner);
 
 #endif

@@ -268,26 +268,6 @@ static void filter_top(const walk *w, int64_t top)
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-/* Can no squared distance, and nothing that filters make of it, overflow? With all values below
- * 2^e, squared distances are below d 2^(2e+2). */
-static bool is_in_range(const km_assigner *assigner, const void *centers)
-{
-    const km_samples *samples = assigner->samples;
-    const int64_t d = samples->n_features, n = assigner->n_clusters * d;
-    double largest = ((tree *)assigner->state)->largest;
-    int exponent, d_exponent;
-    for (int64_t i = 0; i < n; i++) {
-        const double value = samples->precision == KM_FLOAT32 ? (double)((const float *)centers)[i]
-                                                              : ((const double *)centers)[i];
-        if (!isfinite(value))
-            return false;
-        largest = fmax(largest, fabs(value));
-    }
-    frexp(largest, &exponent);
-    frexp((double)d, &d_exponent);
-    return 2 * exponent + 2 + d_exponent + 8 < (samples->precision == KM_FLOAT32 ? 127 : 1023);
-}
-
 static void add_up_work(km_assigner *assigner, tree *t)
 {
     for (int i = 0; i < assigner->n_threads; i++) {
@@ -300,7 +280,7 @@ static void add_up_work(km_assigner *assigner, tree *t)
 void km_tree_assign(km_assigner *assigner, const void *centers)
 {
     tree *t = assigner->state;
-    if (!is_in_range(assigner, centers)) {
+    if (!km_centers_are_safe(assigner, centers, t->largest, assigner->samples->precision)) {
         forget(t);
         km_assign_lloyd(assigner, centers);
         return;

@@ -54,7 +54,7 @@ static bool is_resumed(const running *run)
 
 static km_code begin(running *run, km_fit *fit, const double *first_centers, km_error *error)
 {
-    const km_samples *samples = run->samples;
+    km_samples *samples = run->samples;
     const int64_t k = run->task->n_clusters, d = samples->n_features;
     run->facts = run->task->facts;
     run->saved = km_now();
@@ -343,7 +343,7 @@ static km_code run_iterations(running *run, km_fit *fit, km_error *error)
     return km_agree(run->comm, error);
 }
 
-km_code km_fit_run(km_fit *fit, const km_fit_task *task, const km_samples *samples,
+km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error)
 {
     running run = {.task = task, .samples = samples, .comm = comm, .timers = timers};

@@ -122,8 +122,8 @@ static double adjusted_rand_index(const struct comparison *c)
     return most == expected ? 1 : ((double)c->same_both - expected) / (most - expected);
 }
 
-km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, const km_samples *samples,
-                       MPI_Comm comm, km_error *error)
+km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples, MPI_Comm comm,
+                       km_error *error)
 {
     const int64_t k = task->n_clusters, n = k * samples->n_features;
     km_assigner assigner = {0};
@@ -170,9 +170,8 @@ static void compare_all(km_restarts *restarts, const km_fit_task *task, const km
     }
 }
 
-km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task,
-                            const km_samples *samples, const km_fit *best, MPI_Comm comm,
-                            km_error *error)
+km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_samples *samples,
+                            const km_fit *best, MPI_Comm comm, km_error *error)
 {
     const char *what = "comparison of the restarts";
     const int64_t k = restarts->n_clusters, n_rows = TABLE_CELLS / k;

@@ -7,7 +7,7 @@
 /* State of a running fit. */
 typedef struct running {
     const km_fit_task *task;
-    const km_samples *samples;
+    km_samples *samples;
     MPI_Comm comm;
     km_timers *timers;
     const km_facts *facts;

@@ -41,6 +41,15 @@ INLINE void OURS(rank)(const REAL *block, const OURS(list) * list, const int64_t
     }
 }
 
+/* The least of the lanes of gaps, less what denormal squares, which round absolutely, may take. */
+INLINE double OURS(least_lane)(VECTOR gaps, int64_t d)
+{
+    double least = INFINITY;
+    for (int l = 0; l < WIDTH; l++)
+        least = gaps[l] < least ? gaps[l] : least;
+    return least - 4 * sqrt(((double)d + 2) * SMALLEST);
+}
+
 /* The least gap between best and second, less what rounding may take. */
 INLINE double OURS(least_gap)(const OURS(ranking) * r, const int64_t d, const int n_vectors)
 {
@@ -50,10 +59,7 @@ INLINE double OURS(least_gap)(const OURS(ranking) * r, const int64_t d, const in
         const VECTOR certain = second * (REAL)(1 - KM_GAP_SLACK(d) * EPSILON);
         least = OURS(lesser)(certain - OURS(root)(r->best[v]), least);
     }
-    double gap = INFINITY;
-    for (int l = 0; l < WIDTH; l++)
-        gap = least[l] < gap ? least[l] : gap;
-    return gap - 4 * sqrt(((double)d + 2) * SMALLEST); /* denormal squares round absolutely */
+    return OURS(least_lane)(least, d);
 }
 
 /* Writes the labels of some vectors, and tells which are new. */

@@ -69,6 +69,8 @@ INLINE void fetch_later(const void *address, const int n_bytes)
 
 #include "filter.h"
 #include "listed.h"
+
+#include "gaps.h"
 #undef REAL
 #undef INTEGER
 #undef EPSILON
@@ -89,6 +91,8 @@ INLINE void fetch_later(const void *address, const int n_bytes)
 
 #include "filter.h"
 #include "listed.h"
+
+#include "gaps.h"
 
 /* Adding this rounds a double below 2^51 to an integer, ties to even, which is left in the lowest
  * bits. */
@@ -117,3 +121,5 @@ INLINE void add_point(const km_grid *grid, vector_float64 value, vector_float64 
 #define INPUT_NAME float64
 #include "measure.h"
 #include "moments.h"
+
+#include "used_up.h"

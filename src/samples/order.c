@@ -7,6 +7,7 @@
  * follow one feature after the other, so that beside the samples there is never more than 12 bytes
  * for each (16 in double precision). */
 #include "morton.h"
+#include "moves.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,6 @@ enum {
     N_BUCKETS = 1 << BUCKET_BITS,
     MOST_CELL_BITS = 16, /* in a bucket; the counts of its cells stay in cache, too */
     CELL_SIZE = 8,       /* samples, about, where there are bits enough */
-    LINE = 64,           /* bytes of the cache that come at once */
-    COLUMN_AHEAD = 8,    /* blocks from what is moved to what is fetched of a column ... */
-    BUCKETS_AHEAD = 64,  /* ... and of buckets, whose samples are read in no order */
 };
 
 typedef struct sorting {
@@ -52,15 +50,6 @@ static void destroy(sorting *s)
     free(s->moved);
     free(s->starts);
     free(s->cells);
-}
-
-/* Has some bytes of an array brought near, to be written: pieces of a column, and what follows in
- * many buckets, come too irregularly for processors to look ahead. Behind the end it does nothing.
- */
-static inline void fetch(const void *array, int64_t first, int64_t n_bytes)
-{
-    for (int64_t i = first; i < first + n_bytes; i += LINE)
-        __builtin_prefetch((const void *)((uintptr_t)array + (uintptr_t)i), 1);
 }
 
 /* ---- the first step ------------------------------------------------------------------------- */
@@ -109,7 +98,7 @@ static void move_codes(sorting *s, km_rows mine)
         const uint32_t code = s->places[i];
         const int64_t place = next[bucket_of(code)]++;
         moved[place] = code;
-        fetch(moved, place * (int64_t)sizeof *moved + LINE, 1);
+        km_fetch(moved, place * (int64_t)sizeof *moved + KM_CACHE_LINE, 1);
         s->places[i] = (uint32_t)place;
     }
 }
@@ -156,63 +145,6 @@ static void sort_buckets(sorting *s)
         sort_bucket(s, s->first[b], s->first[b + 1] - s->first[b]);
 }
 
-/* ---- what follows the codes ----------------------------------------------------------------- */
-
-/* A column of the samples: KM_BLOCK values of each block beside each other. */
-typedef struct column {
-    void *first;
-    int64_t stride; /* from one block to the next, in values */
-} column;
-
-#define MOVE_COLUMN(name, type)                                                   \
-    static void name(sorting *s, column c)                                        \
-    {                                                                             \
-        enum { SIZE = sizeof(type) };                                             \
-        type *values = c.first, *moved = s->moved;                                \
-        const int64_t n_blocks = s->samples->n_blocks;                            \
-        _Pragma("omp parallel for") for (int64_t b = 0; b < n_blocks; b++)        \
-        {                                                                         \
-            const int lanes = km_samples_lanes(s->samples, b);                    \
-            fetch(values, (b + COLUMN_AHEAD) * c.stride * SIZE, KM_BLOCK * SIZE); \
-            for (int l = 0; l < lanes; l++) {                                     \
-                const uint32_t place = s->places[b * KM_BLOCK + l];               \
-                moved[place] = values[b * c.stride + l];                          \
-                fetch(moved, (int64_t)place *SIZE + LINE, 1);                     \
-            }                                                                     \
-        }                                                                         \
-        _Pragma("omp parallel for") for (int64_t b = 0; b < n_blocks; b++)        \
-        {                                                                         \
-            const int lanes = km_samples_lanes(s->samples, b);                    \
-            fetch(values, (b + COLUMN_AHEAD) * c.stride * SIZE, KM_BLOCK * SIZE); \
-            fetch(moved, (b + BUCKETS_AHEAD) * KM_BLOCK * SIZE, KM_BLOCK * SIZE); \
-            for (int l = 0; l < lanes; l++)                                       \
-                values[b * c.stride + l] = moved[s->order[b * KM_BLOCK + l]];     \
-        }                                                                         \
-    }
-
-/* Whatever the words are. */
-typedef uint32_t word __attribute__((may_alias));
-typedef uint64_t long_word __attribute__((may_alias));
-
-MOVE_COLUMN(move_words, word)
-MOVE_COLUMN(move_long_words, long_word)
-
-static void move_samples(sorting *s)
-{
-    km_samples *samples = s->samples;
-    const int64_t d = samples->n_features;
-    for (int64_t j = 0; j < d; j++) {
-        const int64_t first = j * KM_BLOCK, stride = d * KM_BLOCK;
-        if (samples->precision == KM_FLOAT32)
-            move_words(s, (column){(uint32_t *)samples->values + first, stride});
-        else
-            move_long_words(s, (column){(uint64_t *)samples->values + first, stride});
-    }
-    move_words(s, (column){samples->rows, KM_BLOCK});
-    if (samples->weights != NULL)
-        move_long_words(s, (column){samples->weights, KM_BLOCK});
-}
-
 km_code km_samples_order(km_samples *samples, km_error *error)
 {
     if (samples->n_samples == 0)
@@ -222,8 +154,7 @@ km_code km_samples_order(km_samples *samples, km_error *error)
     if (create(&s, samples, error) == KM_OK) {
         fill_buckets(&s, morton);
         sort_buckets(&s);
-        move_samples(&s);
-        km_samples_pad(samples);
+        km_samples_move(&(km_moves){samples, s.places, s.order, s.moved});
     }
     km_morton_free(morton);
     destroy(&s);

@@ -1,0 +1,387 @@
+/* The method `bounds`: centers that cannot win are known from how far behind they were, and how far
+ * everything has moved since.
+ *
+ * After the first assignment samples are sorted by their nearest and second nearest centers, so
+ * that those of a block have the same rivals. For each block and center there is a gap: of the
+ * samples that have another center, the least difference of the distances (not squared) to this
+ * center and to the sample's own. When centers move, it shrinks by no more than they do, so what is
+ * kept is the gap plus the paths of the center and of the block's own centers so far; and a center
+ * can win in the block only if the paths of today use that up. Where no gap is used up no label
+ * changes, and the block is not even read; else the centers in question and the block's own are
+ * compared, and get new gaps. (Elkan 2003 has such bounds for each sample, Hamerly 2010,
+ * doi:10.1137/1.9781611972801.12, one for all centers; these are for a block and a center.)
+ *
+ * Invariant: kept <= gap + paths, with the paths of the time the gap was made; what rounding takes
+ * of gaps of canonical distances is off already (KM_GAP_SLACK), see `keep` for the sums. */
+#include "methods.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCKS_AT_ONCE = 16, CACHE_LINE = 64, MOST_FETCHED = 8192 };
+
+/* Each thread's own room. */
+typedef struct room {
+    void *work;      /* of kernels: [k][KM_BLOCK] values */
+    int32_t *chosen; /* [k] */
+    double *gaps;    /* [k], of those that are chosen */
+    uint64_t *used;  /* [k / 64], a bit for each center whose gap is used up */
+    km_work done;
+} room;
+
+/* What is known of the samples. */
+typedef enum stage { NOTHING, ORDER, GAPS } stage;
+
+typedef struct bounds {
+    stage stage;
+    double largest;    /* absolute value of all samples */
+    int64_t n_columns; /* k rounded up */
+    float *kept;       /* [n_blocks][n_columns] */
+    float *own_paths;  /* [n_blocks], sums of the largest movement of the block's own centers */
+    double *path;      /* [k], sums of the movement of each center, rounded up */
+    float *paths;      /* [n_columns], the same, and more: see note_movement */
+    float *moved;      /* [k], in this assignment, and more */
+    void *before;      /* [k][d], centers of the last assignment */
+    room *rooms;       /* [n_threads] */
+} bounds;
+
+/* ---- making it ------------------------------------------------------------------------------ */
+
+static int64_t words_of(int64_t k)
+{
+    return (k + 63) / 64;
+}
+
+static void create_room(room *r, const km_samples *samples, int64_t k, km_error *error)
+{
+    const char *what = "bounds";
+    r->work = km_allocate(k * KM_BLOCK, km_precision_size(samples->precision), what, error);
+    r->chosen = km_allocate(k, sizeof *r->chosen, what, error);
+    r->gaps = km_allocate(k, sizeof *r->gaps, what, error);
+    r->used = km_allocate(words_of(k), sizeof *r->used, what, error);
+}
+
+static double find_largest(const km_samples *samples)
+{
+    double largest = 0;
+#pragma omp parallel for reduction(max : largest)
+    for (int64_t b = 0; b < samples->n_blocks; b++)
+        for (int64_t j = 0; j < samples->n_features; j++) {
+            double lowest, highest;
+            km_samples_range(samples, b, j, &lowest, &highest);
+            largest = fmax(largest, fmax(fabs(lowest), fabs(highest)));
+        }
+    return largest;
+}
+
+km_code km_bounds_create(km_assigner *assigner, km_error *error)
+{
+    const km_samples *samples = assigner->samples;
+    const int64_t k = assigner->n_clusters, d = samples->n_features;
+    const char *what = "bounds";
+    bounds *b = km_allocate_zeroed(1, sizeof *b, what, error);
+    assigner->state = b;
+    if (b == NULL)
+        return error->code;
+    b->n_columns = (k + KM_GAPS_ALIGNED - 1) / KM_GAPS_ALIGNED * KM_GAPS_ALIGNED;
+    b->kept = km_allocate(samples->n_blocks * b->n_columns, sizeof *b->kept, what, error);
+    b->own_paths = km_allocate(samples->n_blocks, sizeof *b->own_paths, what, error);
+    b->path = km_allocate(k, sizeof *b->path, what, error);
+    b->paths = km_allocate(b->n_columns, sizeof *b->paths, what, error);
+    b->moved = km_allocate(k, sizeof *b->moved, what, error);
+    b->before = km_allocate(k * d, km_precision_size(samples->precision), what, error);
+    b->rooms = km_allocate_zeroed(assigner->n_threads, sizeof *b->rooms, what, error);
+    for (int i = 0; i < assigner->n_threads && b->rooms != NULL; i++)
+        create_room(&b->rooms[i], samples, k, error);
+    if (error->code == KM_OK)
+        b->largest = find_largest(samples);
+    return error->code;
+}
+
+void km_bounds_free(km_assigner *assigner)
+{
+    bounds *b = assigner->state;
+    for (int i = 0; i < assigner->n_threads && b->rooms != NULL; i++) {
+        free(b->rooms[i].work);
+        free(b->rooms[i].chosen);
+        free(b->rooms[i].gaps);
+        free(b->rooms[i].used);
+    }
+    free(b->kept);
+    free(b->own_paths);
+    free(b->path);
+    free(b->paths);
+    free(b->moved);
+    free(b->before);
+    free(b->rooms);
+    free(b);
+}
+
+/* ---- order ---------------------------------------------------------------------------------- */
+
+/* Samples by nearest center, and among those by the second one, or by ranges of these when there
+ * are many. */
+typedef struct sorting {
+    uint32_t *keys;   /* [n] */
+    uint32_t *order;  /* [n], which sample goes to each place */
+    uint32_t *counts; /* [n_threads][n_keys] */
+    int64_t n_seconds, n_keys;
+} sorting;
+
+static km_code create_sorting(sorting *s, const km_assigner *assigner, km_error *error)
+{
+    enum { MOST_SECONDS = 64, MOST_KEYS = 1 << 18 };
+    const int64_t n = assigner->samples->n_samples, k = assigner->n_clusters;
+    const char *what = "order of samples";
+    int64_t n_seconds = k < MOST_SECONDS ? k : MOST_SECONDS;
+    while (n_seconds > 1 && n_seconds * k > MOST_KEYS)
+        n_seconds /= 2;
+    *s = (sorting){.n_seconds = n_seconds, .n_keys = n_seconds * k};
+    s->keys = km_allocate(n, sizeof *s->keys, what, error);
+    s->order = km_allocate(n, sizeof *s->order, what, error);
+    s->counts = km_allocate_zeroed(assigner->n_threads * s->n_keys, sizeof *s->counts, what, error);
+    return error->code;
+}
+
+static void free_sorting(sorting *s)
+{
+    free(s->keys);
+    free(s->order);
+    free(s->counts);
+}
+
+/* Assigns all samples, and makes their keys. */
+static void assign_with_keys(km_assigner *assigner, const void *centers, sorting *s)
+{
+    const km_samples *samples = assigner->samples;
+    const int64_t k = assigner->n_clusters;
+    const bounds *own = assigner->state;
+    for (int64_t c = 0; c < k; c++)
+        own->rooms[0].chosen[c] = (int32_t)c;
+#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        int32_t labels[KM_BLOCK], second[KM_BLOCK];
+        assigner->kernel->nearest_two[samples->precision](km_samples_block(samples, b), centers,
+                                                          samples->n_features, own->rooms[0].chosen,
+                                                          k, labels, second);
+        km_assigner_relabel(assigner, b, labels);
+        for (int l = 0; l < km_samples_lanes(samples, b); l++)
+            s->keys[b * KM_BLOCK + l] =
+                (uint32_t)(labels[l] * s->n_seconds + second[l] * s->n_seconds / k);
+    }
+    assigner->done.distances += samples->n_blocks * KM_BLOCK * k;
+}
+
+/* Counts become the places where keys begin, and within them the samples of each thread. */
+static void add_up_counts(sorting *s, int n_threads)
+{
+    uint32_t sum = 0;
+    for (int64_t key = 0; key < s->n_keys; key++)
+        for (int t = 0; t < n_threads; t++) {
+            uint32_t *place = &s->counts[t * s->n_keys + key];
+            const uint32_t count = *place;
+            *place = sum;
+            sum += count;
+        }
+}
+
+static void sort(sorting *s, int64_t n)
+{
+#pragma omp parallel
+    {
+        uint32_t *places = s->counts + km_thread() * s->n_keys;
+        const km_rows mine = km_thread_share(n);
+        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
+            places[s->keys[i]]++;
+#pragma omp barrier
+#pragma omp single
+        add_up_counts(s, km_threads_now());
+        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
+            s->order[places[s->keys[i]]++] = (uint32_t)i;
+    }
+}
+
+static void reorder_labels(km_assigner *assigner, sorting *s)
+{
+    const int64_t n = assigner->samples->n_samples;
+#pragma omp parallel for
+    for (int64_t i = 0; i < n; i++)
+        s->keys[i] = (uint32_t)assigner->labels[s->order[i]];
+#pragma omp parallel for
+    for (int64_t i = 0; i < n; i++)
+        assigner->labels[i] = (int32_t)s->keys[i];
+}
+
+/* The first assignment. Without memory for an order samples stay where they are, which costs time
+ * only. */
+static void begin(km_assigner *assigner, const void *centers)
+{
+    bounds *b = assigner->state;
+    km_error error = {0};
+    sorting s;
+    if (create_sorting(&s, assigner, &error) == KM_OK) {
+        assign_with_keys(assigner, centers, &s);
+        sort(&s, assigner->samples->n_samples);
+        if (km_samples_reorder(assigner->samples, s.order, &error) == KM_OK)
+            reorder_labels(assigner, &s);
+    } else {
+        km_assign_lloyd(assigner, centers);
+    }
+    free_sorting(&s);
+    b->stage = ORDER;
+}
+
+/* ---- gaps ----------------------------------------------------------------------------------- */
+
+/* How far centers have moved. Paths are longer than they are by 2^-21, so that sums of two that are
+ * rounded to float are not too short. */
+static void note_movement(bounds *b, const km_assigner *assigner, const void *centers)
+{
+    for (int64_t c = 0; c < assigner->n_clusters; c++) {
+        const double moved = km_center_movement(assigner->samples, b->before, centers, c);
+        b->moved[c] = (float)(moved * (1 + 0x1p-21));
+        b->path[c] = moved > 0 ? nextafter(b->path[c] + moved, INFINITY) : b->path[c];
+        b->paths[c] = (float)(b->path[c] * (1 + 0x1p-21));
+    }
+}
+
+/* The farthest that one of the own centers of a block has moved. */
+static float own_movement(const bounds *b, const int32_t *labels, int lanes)
+{
+    float most = 0;
+    for (int l = 0; l < lanes; l++)
+        most = b->moved[labels[l]] > most ? b->moved[labels[l]] : most;
+    return most;
+}
+
+/* A gap with the paths so far, less what rounding may take of sums with paths, and what is lost of
+ * paths too short for float. */
+static float keep(double gap, double paths)
+{
+    if (gap == (double)INFINITY)
+        return INFINITY;
+    return (float)(gap + paths - 0x1p-20 * (fabs(gap) + paths) - 1e-36);
+}
+
+/* Compares the chosen centers in a block, and keeps their gaps. */
+static void compare_in_block(km_assigner *assigner, const void *centers, int64_t block,
+                             int64_t n_chosen)
+{
+    bounds *b = assigner->state;
+    room *r = &b->rooms[km_thread()];
+    const km_samples *samples = assigner->samples;
+    float *kept = b->kept + block * b->n_columns;
+    const double own_path = (double)b->own_paths[block];
+    int32_t labels[KM_BLOCK];
+    assigner->kernel->nearest_gaps[samples->precision](km_samples_block(samples, block), centers,
+                                                       samples->n_features, r->chosen, n_chosen,
+                                                       r->work, labels, r->gaps);
+    km_assigner_relabel(assigner, block, labels);
+    for (int64_t i = 0; i < n_chosen; i++) {
+        const int32_t c = r->chosen[i];
+        kept[c] = keep(r->gaps[i], (double)b->paths[c] + own_path);
+    }
+    r->done.distances += n_chosen * KM_BLOCK;
+}
+
+/* All gaps of a block anew. */
+static void begin_block(km_assigner *assigner, const void *centers, int64_t block)
+{
+    bounds *b = assigner->state;
+    const int64_t k = assigner->n_clusters;
+    int32_t *chosen = b->rooms[km_thread()].chosen;
+    b->own_paths[block] = 0;
+    for (int64_t c = 0; c < k; c++)
+        chosen[c] = (int32_t)c;
+    for (int64_t c = k; c < b->n_columns; c++)
+        b->kept[block * b->n_columns + c] = INFINITY;
+    compare_in_block(assigner, centers, block, k);
+}
+
+static int64_t list(const uint64_t *bits, int64_t n_words, int32_t *numbers)
+{
+    int64_t n = 0;
+    for (int64_t w = 0; w < n_words; w++)
+        for (uint64_t left = bits[w]; left != 0; left &= left - 1)
+            numbers[n++] = (int32_t)(64 * w + __builtin_ctzll(left));
+    return n;
+}
+
+static void fetch_block(const km_assigner *assigner, int64_t block)
+{
+    const bounds *b = assigner->state;
+    const char *kept = (const char *)(b->kept + block * b->n_columns);
+    const int64_t size = b->n_columns * (int64_t)sizeof *b->kept;
+    for (int64_t i = 0; i < size && i < MOST_FETCHED; i += CACHE_LINE)
+        __builtin_prefetch(kept + i);
+}
+
+static void assign_block(km_assigner *assigner, const void *centers, int64_t block)
+{
+    bounds *b = assigner->state;
+    room *r = &b->rooms[km_thread()];
+    const int32_t *labels = assigner->labels + block * KM_BLOCK;
+    const int lanes = km_samples_lanes(assigner->samples, block);
+    float *path = &b->own_paths[block];
+    *path = (*path + own_movement(b, labels, lanes)) * (float)(1 + 0x1p-22);
+    if (!assigner->kernel->used_up(b->kept + block * b->n_columns, b->paths, *path, b->n_columns,
+                                   r->used))
+        return;
+    for (int l = 0; l < lanes; l++)
+        r->used[labels[l] / 64] |= (uint64_t)1 << labels[l] % 64;
+    compare_in_block(assigner, centers, block,
+                     list(r->used, words_of(assigner->n_clusters), r->chosen));
+}
+
+static void assign_blocks(km_assigner *assigner, const void *centers)
+{
+    bounds *b = assigner->state;
+    const int64_t n_blocks = assigner->samples->n_blocks;
+    const bool is_new = b->stage != GAPS;
+    if (is_new) {
+        memset(b->path, 0, (size_t)assigner->n_clusters * sizeof *b->path);
+        memset(b->paths, 0, (size_t)b->n_columns * sizeof *b->paths);
+    } else {
+        note_movement(b, assigner, centers);
+    }
+#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
+    for (int64_t block = 0; block < n_blocks; block++)
+        if (is_new) {
+            begin_block(assigner, centers, block);
+        } else {
+            if (block + 1 < n_blocks)
+                fetch_block(assigner, block + 1);
+            assign_block(assigner, centers, block);
+        }
+    b->stage = GAPS;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+static void add_up_work(km_assigner *assigner, bounds *b)
+{
+    for (int i = 0; i < assigner->n_threads; i++) {
+        assigner->done.distances += b->rooms[i].done.distances;
+        b->rooms[i].done = (km_work){0, 0};
+    }
+}
+
+void km_bounds_assign(km_assigner *assigner, const void *centers)
+{
+    bounds *b = assigner->state;
+    const km_samples *samples = assigner->samples;
+    const size_t size = (size_t)(assigner->n_clusters * samples->n_features) *
+                        km_precision_size(samples->precision);
+    if (!km_centers_are_safe(assigner, centers, b->largest, KM_FLOAT32)) {
+        b->stage = b->stage == GAPS ? ORDER : b->stage;
+        km_assign_lloyd(assigner, centers);
+        return;
+    }
+    if (b->stage == NOTHING)
+        begin(assigner, centers);
+    else
+        assign_blocks(assigner, centers);
+    memcpy(b->before, centers, size);
+    add_up_work(assigner, b);
+}

@@ -1,0 +1,42 @@
+/* What methods with bounds ask about centers. */
+#include "methods.h"
+
+#include <math.h>
+
+static double value_of(km_precision precision, const void *centers, int64_t i)
+{
+    return precision == KM_FLOAT32 ? (double)((const float *)centers)[i]
+                                   : ((const double *)centers)[i];
+}
+
+double km_center_movement(const km_samples *samples, const void *before, const void *centers,
+                          int64_t c)
+{
+    const km_precision precision = samples->precision;
+    const int64_t d = samples->n_features;
+    double sum = 0;
+    bool is_moved = false;
+    for (int64_t j = c * d; j < (c + 1) * d; j++) {
+        const double difference = value_of(precision, centers, j) - value_of(precision, before, j);
+        sum += difference * difference;
+        is_moved = is_moved || difference != 0;
+    }
+    return is_moved ? sqrt(sum) * (1 + 0x1p-20) + sqrt((double)d) * 0x1p-536 : 0;
+}
+
+/* With all values below 2^e, squared distances are below d 2^(2e+2). */
+bool km_centers_are_safe(const km_assigner *assigner, const void *centers, double largest,
+                         km_precision precision)
+{
+    const int64_t d = assigner->samples->n_features, n = assigner->n_clusters * d;
+    int exponent, d_exponent;
+    for (int64_t i = 0; i < n; i++) {
+        const double value = value_of(assigner->samples->precision, centers, i);
+        if (!isfinite(value))
+            return false;
+        largest = fmax(largest, fabs(value));
+    }
+    frexp(largest, &exponent);
+    frexp((double)d, &d_exponent);
+    return 2 * exponent + 2 + d_exponent + 8 < (precision == KM_FLOAT32 ? 127 : 1023);
+}
