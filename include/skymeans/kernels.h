@@ -101,12 +101,6 @@ typedef void km_nearest_gaps(const void *block, const void *centers, int64_t n_f
                              const int32_t *chosen, int64_t n_chosen, void *work, int32_t *labels,
                              double *gaps);
 
-/* The nearest and the second nearest of some centers, chosen as above; `second` is 0 if there is
- * only one. */
-typedef void km_nearest_two(const void *block, const void *centers, int64_t n_features,
-                            const int32_t *chosen, int64_t n_chosen, int32_t *labels,
-                            int32_t *second);
-
 /* Which centers have moved so far that their gap is used up: a bit, in `used`, for each c with
  * gaps[c] <= paths[c] + own_path. False if there is none. n_centers is a multiple of
  * KM_GAPS_ALIGNED; arrays are aligned for vectors. */
@@ -139,7 +133,6 @@ typedef struct km_kernel {
     km_filter *filter[2];
     km_nearest_listed *nearest_listed[2];
     km_nearest_gaps *nearest_gaps[2];
-    km_nearest_two *nearest_two[2];
     km_used_up *used_up;
     km_moments *moments[2];
 } km_kernel;

@@ -1,25 +1,37 @@
 /* The method `bounds`: centers that cannot win are known from how far behind they were, and how far
  * everything has moved since.
  *
- * After the first assignment samples are sorted by their nearest and second nearest centers, so
- * that those of a block have the same rivals. For each block and center there is a gap: of the
- * samples that have another center, the least difference of the distances (not squared) to this
- * center and to the sample's own. When centers move, it shrinks by no more than they do, so what is
- * kept is the gap plus the paths of the center and of the block's own centers so far; and a center
- * can win in the block only if the paths of today use that up. Where no gap is used up no label
- * changes, and the block is not even read; else the centers in question and the block's own are
- * compared, and get new gaps. (Elkan 2003 has such bounds for each sample, Hamerly 2010,
- * doi:10.1137/1.9781611972801.12, one for all centers; these are for a block and a center.)
+ * For each block of samples and each center there is a gap: of the samples that have another
+ * center, the least difference of the distances (not squared) to this center and to the sample's
+ * own. When centers move it shrinks by no more than they do. What is kept is the gap plus the paths
+ * so far of the center and of the block's own centers, so that a center can win in the block only
+ * if the paths of today use that up. Where no gap is used up no label changes, and the block is not
+ * even read; else the centers in question and the block's own are compared, and get new gaps.
+ * (Elkan 2003 has such bounds for each sample and center, Hamerly 2010,
+ * doi:10.1137/1.9781611972801.12, one for each sample; these are for a block and a center.)
  *
- * Invariant: kept <= gap + paths, with the paths of the time the gap was made; what rounding takes
- * of gaps of canonical distances is off already (KM_GAP_SLACK), see `keep` for the sums. */
+ * Samples of one block should have the same center, and the same rivals. So they are sorted by
+ * their labels before the second assignment, and again when many labels have changed: sorting.c.
+ * All gaps are then made anew.
+ *
+ * Invariant: what is kept is at most the gap plus the paths of the time it was made. What rounding
+ * takes of the gaps of canonical distances is off already, see KM_GAP_SLACK; that of paths, see
+ * note_movement and keep. */
 #include "methods.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCKS_AT_ONCE = 16, CACHE_LINE = 64, MOST_FETCHED = 8192 };
+enum {
+    BLOCKS_AT_ONCE = 16,
+    CACHE_LINE = 64,
+    MOST_FETCHED = 8192, /* bytes of gaps */
+    NOBODY = -1,         /* the label of a sample before the first assignment */
+};
+
+/* Measured: sorting pays when so many labels have changed, in parts of all samples. */
+static const double MANY = 0.6;
 
 /* Each thread's own room. */
 typedef struct room {
@@ -30,11 +42,9 @@ typedef struct room {
     km_work done;
 } room;
 
-/* What is known of the samples. */
-typedef enum stage { NOTHING, ORDER, GAPS } stage;
-
 typedef struct bounds {
-    stage stage;
+    bool are_known;    /* gaps, and the centers before */
+    int64_t n_changed; /* labels since the samples were sorted, or of all when they never were */
     double largest;    /* absolute value of all samples */
     int64_t n_columns; /* k rounded up */
     float *kept;       /* [n_blocks][n_columns] */
@@ -118,120 +128,6 @@ void km_bounds_free(km_assigner *assigner)
     free(b);
 }
 
-/* ---- order ---------------------------------------------------------------------------------- */
-
-/* Samples by nearest center, and among those by the second one, or by ranges of these when there
- * are many. */
-typedef struct sorting {
-    uint32_t *keys;   /* [n] */
-    uint32_t *order;  /* [n], which sample goes to each place */
-    uint32_t *counts; /* [n_threads][n_keys] */
-    int64_t n_seconds, n_keys;
-} sorting;
-
-static km_code create_sorting(sorting *s, const km_assigner *assigner, km_error *error)
-{
-    enum { MOST_SECONDS = 64, MOST_KEYS = 1 << 18 };
-    const int64_t n = assigner->samples->n_samples, k = assigner->n_clusters;
-    const char *what = "order of samples";
-    int64_t n_seconds = k < MOST_SECONDS ? k : MOST_SECONDS;
-    while (n_seconds > 1 && n_seconds * k > MOST_KEYS)
-        n_seconds /= 2;
-    *s = (sorting){.n_seconds = n_seconds, .n_keys = n_seconds * k};
-    s->keys = km_allocate(n, sizeof *s->keys, what, error);
-    s->order = km_allocate(n, sizeof *s->order, what, error);
-    s->counts = km_allocate_zeroed(assigner->n_threads * s->n_keys, sizeof *s->counts, what, error);
-    return error->code;
-}
-
-static void free_sorting(sorting *s)
-{
-    free(s->keys);
-    free(s->order);
-    free(s->counts);
-}
-
-/* Assigns all samples, and makes their keys. */
-static void assign_with_keys(km_assigner *assigner, const void *centers, sorting *s)
-{
-    const km_samples *samples = assigner->samples;
-    const int64_t k = assigner->n_clusters;
-    const bounds *own = assigner->state;
-    for (int64_t c = 0; c < k; c++)
-        own->rooms[0].chosen[c] = (int32_t)c;
-#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
-    for (int64_t b = 0; b < samples->n_blocks; b++) {
-        int32_t labels[KM_BLOCK], second[KM_BLOCK];
-        assigner->kernel->nearest_two[samples->precision](km_samples_block(samples, b), centers,
-                                                          samples->n_features, own->rooms[0].chosen,
-                                                          k, labels, second);
-        km_assigner_relabel(assigner, b, labels);
-        for (int l = 0; l < km_samples_lanes(samples, b); l++)
-            s->keys[b * KM_BLOCK + l] =
-                (uint32_t)(labels[l] * s->n_seconds + second[l] * s->n_seconds / k);
-    }
-    assigner->done.distances += samples->n_blocks * KM_BLOCK * k;
-}
-
-/* Counts become the places where keys begin, and within them the samples of each thread. */
-static void add_up_counts(sorting *s, int n_threads)
-{
-    uint32_t sum = 0;
-    for (int64_t key = 0; key < s->n_keys; key++)
-        for (int t = 0; t < n_threads; t++) {
-            uint32_t *place = &s->counts[t * s->n_keys + key];
-            const uint32_t count = *place;
-            *place = sum;
-            sum += count;
-        }
-}
-
-static void sort(sorting *s, int64_t n)
-{
-#pragma omp parallel
-    {
-        uint32_t *places = s->counts + km_thread() * s->n_keys;
-        const km_rows mine = km_thread_share(n);
-        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
-            places[s->keys[i]]++;
-#pragma omp barrier
-#pragma omp single
-        add_up_counts(s, km_threads_now());
-        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
-            s->order[places[s->keys[i]]++] = (uint32_t)i;
-    }
-}
-
-static void reorder_labels(km_assigner *assigner, sorting *s)
-{
-    const int64_t n = assigner->samples->n_samples;
-#pragma omp parallel for
-    for (int64_t i = 0; i < n; i++)
-        s->keys[i] = (uint32_t)assigner->labels[s->order[i]];
-#pragma omp parallel for
-    for (int64_t i = 0; i < n; i++)
-        assigner->labels[i] = (int32_t)s->keys[i];
-}
-
-/* The first assignment. Without memory for an order samples stay where they are, which costs time
- * only. */
-static void begin(km_assigner *assigner, const void *centers)
-{
-    bounds *b = assigner->state;
-    km_error error = {0};
-    sorting s;
-    if (create_sorting(&s, assigner, &error) == KM_OK) {
-        assign_with_keys(assigner, centers, &s);
-        sort(&s, assigner->samples->n_samples);
-        if (km_samples_reorder(assigner->samples, s.order, &error) == KM_OK)
-            reorder_labels(assigner, &s);
-    } else {
-        km_assign_lloyd(assigner, centers);
-    }
-    free_sorting(&s);
-    b->stage = ORDER;
-}
-
 /* ---- gaps ----------------------------------------------------------------------------------- */
 
 /* How far centers have moved. Paths are longer than they are by 2^-21, so that sums of two that are
@@ -311,6 +207,8 @@ static int64_t list(const uint64_t *bits, int64_t n_words, int32_t *numbers)
 static void fetch_block(const km_assigner *assigner, int64_t block)
 {
     const bounds *b = assigner->state;
+    if (block >= assigner->samples->n_blocks)
+        return;
     const char *kept = (const char *)(b->kept + block * b->n_columns);
     const int64_t size = b->n_columns * (int64_t)sizeof *b->kept;
     for (int64_t i = 0; i < size && i < MOST_FETCHED; i += CACHE_LINE)
@@ -334,30 +232,38 @@ static void assign_block(km_assigner *assigner, const void *centers, int64_t blo
                      list(r->used, words_of(assigner->n_clusters), r->chosen));
 }
 
-static void assign_blocks(km_assigner *assigner, const void *centers)
+/* All gaps anew, of the centers as they are. */
+static void begin_blocks(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
-    const int64_t n_blocks = assigner->samples->n_blocks;
-    const bool is_new = b->stage != GAPS;
-    if (is_new) {
-        memset(b->path, 0, (size_t)assigner->n_clusters * sizeof *b->path);
-        memset(b->paths, 0, (size_t)b->n_columns * sizeof *b->paths);
-    } else {
-        note_movement(b, assigner, centers);
-    }
+    memset(b->path, 0, (size_t)assigner->n_clusters * sizeof *b->path);
+    memset(b->paths, 0, (size_t)b->n_columns * sizeof *b->paths);
 #pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
-    for (int64_t block = 0; block < n_blocks; block++)
-        if (is_new) {
-            begin_block(assigner, centers, block);
-        } else {
-            if (block + 1 < n_blocks)
-                fetch_block(assigner, block + 1);
-            assign_block(assigner, centers, block);
-        }
-    b->stage = GAPS;
+    for (int64_t block = 0; block < assigner->samples->n_blocks; block++)
+        begin_block(assigner, centers, block);
+    b->are_known = true;
+}
+
+static void assign_blocks(km_assigner *assigner, const void *centers)
+{
+    const int64_t n_blocks = assigner->samples->n_blocks;
+    note_movement(assigner->state, assigner, centers);
+#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
+    for (int64_t block = 0; block < n_blocks; block++) {
+        fetch_block(assigner, block + 1);
+        assign_block(assigner, centers, block);
+    }
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
+
+static int64_t count_changed(const km_assigner *assigner)
+{
+    int64_t n = 0;
+    for (int i = 0; i < assigner->n_threads; i++)
+        n += assigner->totals[i].extras[KM_EXTRA_RELABELED];
+    return n;
+}
 
 static void add_up_work(km_assigner *assigner, bounds *b)
 {
@@ -367,21 +273,42 @@ static void add_up_work(km_assigner *assigner, bounds *b)
     }
 }
 
+/* Each assignment but the first has labels to sort by. Without memory for it samples stay where
+ * they are, which takes time only. */
+static void assign_in_turn(km_assigner *assigner, const void *centers)
+{
+    bounds *b = assigner->state;
+    const bool are_new = assigner->samples->n_blocks > 0 && assigner->labels[0] == NOBODY;
+    const double share = (double)b->n_changed / (double)assigner->samples->n_samples;
+    if (are_new) {
+        km_assign_lloyd(assigner, centers);
+        return;
+    }
+    if (share > MANY) {
+        km_error no_memory = {0};
+        km_sort_by_label(assigner, &no_memory);
+        b->are_known = false;
+        b->n_changed = 0;
+    }
+    if (b->are_known)
+        assign_blocks(assigner, centers);
+    else
+        begin_blocks(assigner, centers);
+}
+
 void km_bounds_assign(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
     const km_samples *samples = assigner->samples;
-    const size_t size = (size_t)(assigner->n_clusters * samples->n_features) *
-                        km_precision_size(samples->precision);
-    if (!km_centers_are_safe(assigner, centers, b->largest, KM_FLOAT32)) {
-        b->stage = b->stage == GAPS ? ORDER : b->stage;
+    const int64_t n = assigner->n_clusters * samples->n_features;
+    const int64_t n_changed = count_changed(assigner);
+    if (km_centers_are_safe(assigner, centers, b->largest, KM_FLOAT32)) {
+        assign_in_turn(assigner, centers);
+        memcpy(b->before, centers, (size_t)n * km_precision_size(samples->precision));
+    } else {
         km_assign_lloyd(assigner, centers);
-        return;
+        b->are_known = false;
     }
-    if (b->stage == NOTHING)
-        begin(assigner, centers);
-    else
-        assign_blocks(assigner, centers);
-    memcpy(b->before, centers, size);
+    b->n_changed += count_changed(assigner) - n_changed;
     add_up_work(assigner, b);
 }

@@ -9,6 +9,11 @@
 void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t block,
                      uint64_t changed, const int32_t *old, const int32_t *new);
 
+/* Puts the samples, and their labels, in the order of the labels; all have one. KM_MEMORY, and they
+ * stay where they are, if there is no room for 12 bytes a sample beside them, or 16 in double
+ * precision. */
+km_code km_sort_by_label(km_assigner *assigner, km_error *error);
+
 /* How far center c has moved, rounded up: by 2^-20 for the d roundings, and by what squares below
  * the smallest double may hide. */
 double km_center_movement(const km_samples *samples, const void *before, const void *centers,

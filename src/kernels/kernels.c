@@ -30,7 +30,6 @@ const km_kernel km_kernels[] = {
      {km_filter_reference_float32, km_filter_reference_float64},
      {km_nearest_listed_reference_float32, km_nearest_listed_reference_float64},
      {km_nearest_gaps_reference_float32, km_nearest_gaps_reference_float64},
-     {km_nearest_two_reference_float32, km_nearest_two_reference_float64},
      km_used_up_reference,
      {km_moments_reference_float32, km_moments_reference_float64}},
 #if defined __x86_64__
@@ -42,7 +41,6 @@ const km_kernel km_kernels[] = {
      {km_filter_avx2_float32, km_filter_avx2_float64},
      {km_nearest_listed_avx2_float32, km_nearest_listed_avx2_float64},
      {km_nearest_gaps_avx2_float32, km_nearest_gaps_avx2_float64},
-     {km_nearest_two_avx2_float32, km_nearest_two_avx2_float64},
      km_used_up_avx2,
      {km_moments_avx2_float32, km_moments_avx2_float64}},
     {"avx512",
@@ -53,7 +51,6 @@ const km_kernel km_kernels[] = {
      {km_filter_avx512_float32, km_filter_avx512_float64},
      {km_nearest_listed_avx512_float32, km_nearest_listed_avx512_float64},
      {km_nearest_gaps_avx512_float32, km_nearest_gaps_avx512_float64},
-     {km_nearest_two_avx512_float32, km_nearest_two_avx512_float64},
      km_used_up_avx512,
      {km_moments_avx512_float32, km_moments_avx512_float64}},
 #elif defined __aarch64__
@@ -65,7 +62,6 @@ const km_kernel km_kernels[] = {
      {km_filter_neon_float32, km_filter_neon_float64},
      {km_nearest_listed_neon_float32, km_nearest_listed_neon_float64},
      {km_nearest_gaps_neon_float32, km_nearest_gaps_neon_float64},
-     {km_nearest_two_neon_float32, km_nearest_two_neon_float64},
      km_used_up_neon,
      {km_moments_neon_float32, km_moments_neon_float64}},
 #endif

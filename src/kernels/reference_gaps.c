@@ -32,24 +32,17 @@ static double distance_float64(const void *block, const void *centers, int64_t d
 }
 
 /* Doubles hold the distances of both precisions. */
-static void find_nearest_two(distance *distance_of, const void *block, const void *centers,
-                             int64_t d, const int32_t *chosen, int64_t n_chosen, int32_t *labels,
-                             int32_t *second)
+static void find_nearest(distance *distance_of, const void *block, const void *centers, int64_t d,
+                         const int32_t *chosen, int64_t n_chosen, int32_t *labels)
 {
     for (int l = 0; l < KM_BLOCK; l++) {
-        double best = INFINITY, next = INFINITY;
+        double best = INFINITY;
         labels[l] = chosen[0];
-        second[l] = 0;
         for (int64_t i = 0; i < n_chosen; i++) {
             const double d2 = distance_of(block, centers, d, chosen[i], l);
             if (d2 < best) {
-                second[l] = i == 0 ? 0 : labels[l];
-                next = best;
                 labels[l] = chosen[i];
                 best = d2;
-            } else if (d2 < next) {
-                second[l] = chosen[i];
-                next = d2;
             }
         }
     }
@@ -71,30 +64,12 @@ static void find_gaps(distance *distance_of, double epsilon, double smallest, co
     }
 }
 
-void km_nearest_two_reference_float32(const void *block, const void *centers, int64_t n_features,
-                                      const int32_t *chosen, int64_t n_chosen, int32_t *labels,
-                                      int32_t *second)
-{
-    find_nearest_two(distance_float32, block, centers, n_features, chosen, n_chosen, labels,
-                     second);
-}
-
-void km_nearest_two_reference_float64(const void *block, const void *centers, int64_t n_features,
-                                      const int32_t *chosen, int64_t n_chosen, int32_t *labels,
-                                      int32_t *second)
-{
-    find_nearest_two(distance_float64, block, centers, n_features, chosen, n_chosen, labels,
-                     second);
-}
-
 void km_nearest_gaps_reference_float32(const void *block, const void *centers, int64_t n_features,
                                        const int32_t *chosen, int64_t n_chosen, void *work,
                                        int32_t *labels, double *gaps)
 {
-    int32_t second[KM_BLOCK];
     (void)work;
-    find_nearest_two(distance_float32, block, centers, n_features, chosen, n_chosen, labels,
-                     second);
+    find_nearest(distance_float32, block, centers, n_features, chosen, n_chosen, labels);
     find_gaps(distance_float32, 0x1p-24, (double)0x1p-126f, block, centers, n_features, chosen,
               n_chosen, labels, gaps);
 }
@@ -103,10 +78,8 @@ void km_nearest_gaps_reference_float64(const void *block, const void *centers, i
                                        const int32_t *chosen, int64_t n_chosen, void *work,
                                        int32_t *labels, double *gaps)
 {
-    int32_t second[KM_BLOCK];
     (void)work;
-    find_nearest_two(distance_float64, block, centers, n_features, chosen, n_chosen, labels,
-                     second);
+    find_nearest(distance_float64, block, centers, n_features, chosen, n_chosen, labels);
     find_gaps(distance_float64, 0x1p-53, 0x1p-1022, block, centers, n_features, chosen, n_chosen,
               labels, gaps);
 }

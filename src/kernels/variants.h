@@ -34,11 +34,6 @@ km_nearest_gaps km_nearest_gaps_avx2_float32, km_nearest_gaps_avx2_float64;
 km_nearest_gaps km_nearest_gaps_avx512_float32, km_nearest_gaps_avx512_float64;
 km_nearest_gaps km_nearest_gaps_neon_float32, km_nearest_gaps_neon_float64;
 
-km_nearest_two km_nearest_two_reference_float32, km_nearest_two_reference_float64;
-km_nearest_two km_nearest_two_avx2_float32, km_nearest_two_avx2_float64;
-km_nearest_two km_nearest_two_avx512_float32, km_nearest_two_avx512_float64;
-km_nearest_two km_nearest_two_neon_float32, km_nearest_two_neon_float64;
-
 km_used_up km_used_up_reference, km_used_up_avx2, km_used_up_avx512, km_used_up_neon;
 
 km_moments km_moments_reference_float32, km_moments_reference_float64;
