@@ -28,10 +28,11 @@ INLINE void OURS(meet)(const REAL *block, const OURS(list) * list, int64_t d, in
 INLINE double OURS(gap_of)(const REAL *kept, int64_t d, NUMBERS number, const VECTOR *own,
                            const NUMBERS *labels)
 {
+    const REAL certain = (REAL)(1 - KM_GAP_SLACK(d) * EPSILON - 0x1p-20);
     VECTOR least = (VECTOR){0} + (REAL)INFINITY;
     for (int v = 0; v < KM_BLOCK / WIDTH; v++) {
-        const VECTOR root = OURS(root)(OURS(load)(kept + v * WIDTH));
-        const VECTOR gap = root * (REAL)(1 - KM_GAP_SLACK(d) * EPSILON) - own[v];
+        const VECTOR root = OURS(about_root)(OURS(load)(kept + v * WIDTH));
+        const VECTOR gap = OURS(multiply_add)(root, (VECTOR){0} + certain, -own[v]);
         /* Not a number for the center's own samples, so not the least. */
         least = OURS(lesser)((VECTOR)((NUMBERS)gap | (labels[v] == number)), least);
     }

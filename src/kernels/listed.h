@@ -44,10 +44,7 @@ INLINE void OURS(rank)(const REAL *block, const OURS(list) * list, const int64_t
 /* The least of the lanes of gaps, less what denormal squares, which round absolutely, may take. */
 INLINE double OURS(least_lane)(VECTOR gaps, int64_t d)
 {
-    double least = INFINITY;
-    for (int l = 0; l < WIDTH; l++)
-        least = gaps[l] < least ? gaps[l] : least;
-    return least - 4 * sqrt(((double)d + 2) * SMALLEST);
+    return (double)OURS(least)(gaps) - 4 * sqrt(((double)d + 2) * SMALLEST);
 }
 
 /* The least gap between best and second, less what rounding may take. */

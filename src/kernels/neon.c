@@ -75,6 +75,16 @@ INLINE vector_float32 root_float32(vector_float32 a)
     return vsqrtq_f32(a);
 }
 
+INLINE vector_float32 about_root_float32(vector_float32 a)
+{
+    return root_float32(a);
+}
+
+INLINE float least_float32(vector_float32 a)
+{
+    return vminvq_f32(a);
+}
+
 INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
 {
     return bits_float32(vcgtq_f32(a, b));
@@ -99,6 +109,16 @@ INLINE vector_float64 greater_float64(vector_float64 a, vector_float64 b)
 INLINE vector_float64 root_float64(vector_float64 a)
 {
     return vsqrtq_f64(a);
+}
+
+INLINE vector_float64 about_root_float64(vector_float64 a)
+{
+    return root_float64(a);
+}
+
+INLINE double least_float64(vector_float64 a)
+{
+    return vminvq_f64(a);
 }
 
 INLINE uint32_t exceeds_float64(vector_float64 a, vector_float64 b)

@@ -13,6 +13,9 @@
  *     gather(from, at)             from[at]
  *     greater(a, b)                a > b ? a : b
  *     root(a)                      the square root
+ *     about_root(a)                the same, but for less than 2^-20 of it, where it is not below
+ *                                  that of SMALLEST
+ *     least(a)                     the least lane
  *     exceeds(a, b)                a bit for each lane: a > b
  *     differs(a, b)                a bit for each lane: a != b, of numbers
  *
