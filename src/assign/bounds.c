@@ -43,11 +43,10 @@ typedef struct room {
 } room;
 
 typedef struct bounds {
-    bool are_known;    /* gaps, and the centers before */
     int64_t n_changed; /* labels since the samples were sorted, or of all when they never were */
     double largest;    /* absolute value of all samples */
     int64_t n_columns; /* k rounded up */
-    float *kept;       /* [n_blocks][n_columns] */
+    float *kept;       /* [n_blocks][n_columns], NULL while there is nothing to keep */
     float *own_paths;  /* [n_blocks], sums of the largest movement of the block's own centers */
     double *path;      /* [k], sums of the movement of each center, rounded up */
     float *paths;      /* [n_columns], the same, and more: see note_movement */
@@ -95,7 +94,6 @@ km_code km_bounds_create(km_assigner *assigner, km_error *error)
     if (b == NULL)
         return error->code;
     b->n_columns = (k + KM_GAPS_ALIGNED - 1) / KM_GAPS_ALIGNED * KM_GAPS_ALIGNED;
-    b->kept = km_allocate(samples->n_blocks * b->n_columns, sizeof *b->kept, what, error);
     b->own_paths = km_allocate(samples->n_blocks, sizeof *b->own_paths, what, error);
     b->path = km_allocate(k, sizeof *b->path, what, error);
     b->paths = km_allocate(b->n_columns, sizeof *b->paths, what, error);
@@ -232,16 +230,29 @@ static void assign_block(km_assigner *assigner, const void *centers, int64_t blo
                      list(r->used, words_of(assigner->n_clusters), r->chosen));
 }
 
+/* Gaps are void, and their memory can be used for other things. */
+static void forget(bounds *b)
+{
+    free(b->kept);
+    b->kept = NULL;
+}
+
 /* All gaps anew, of the centers as they are. */
 static void begin_blocks(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
+    km_error no_memory = {0};
+    b->kept = km_allocate(assigner->samples->n_blocks * b->n_columns, sizeof *b->kept, "bounds",
+                          &no_memory);
+    if (b->kept == NULL) {
+        km_assign_lloyd(assigner, centers);
+        return;
+    }
     memset(b->path, 0, (size_t)assigner->n_clusters * sizeof *b->path);
     memset(b->paths, 0, (size_t)b->n_columns * sizeof *b->paths);
 #pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
     for (int64_t block = 0; block < assigner->samples->n_blocks; block++)
         begin_block(assigner, centers, block);
-    b->are_known = true;
 }
 
 static void assign_blocks(km_assigner *assigner, const void *centers)
@@ -286,11 +297,11 @@ static void assign_in_turn(km_assigner *assigner, const void *centers)
     }
     if (share > MANY) {
         km_error no_memory = {0};
+        forget(b);
         km_sort_by_label(assigner, &no_memory);
-        b->are_known = false;
         b->n_changed = 0;
     }
-    if (b->are_known)
+    if (b->kept != NULL)
         assign_blocks(assigner, centers);
     else
         begin_blocks(assigner, centers);
@@ -307,7 +318,7 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
         memcpy(b->before, centers, (size_t)n * km_precision_size(samples->precision));
     } else {
         km_assign_lloyd(assigner, centers);
-        b->are_known = false;
+        forget(b);
     }
     b->n_changed += count_changed(assigner) - n_changed;
     add_up_work(assigner, b);

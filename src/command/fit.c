@@ -79,7 +79,8 @@ km_code km_fit_all(km_story *s)
     s->first_centers = km_allocate(n, sizeof *s->first_centers, "first centers", &s->error);
     if (km_agree(s->comm, &s->error) != KM_OK || fit_in_turn(s, &task) != KM_OK)
         return s->error.code;
-    if (s->fit.labels == NULL && /* it came from a checkpoint */
+    /* It came from a checkpoint, or later fits may have put the samples into another order. */
+    if ((s->fit.labels == NULL || (task.method->reorders && s->options.restarts > 1)) &&
         km_fit_relabel(&s->fit, &task, &s->samples, s->comm, &s->error) != KM_OK)
         return s->error.code;
     if (s->restarts.count == 1)

@@ -122,22 +122,31 @@ static double adjusted_rand_index(const struct comparison *c)
     return most == expected ? 1 : ((double)c->same_both - expected) / (most - expected);
 }
 
+/* Labels of several fits must be of one order of the samples: else by the plain method, the first.
+ */
+static const km_method *keeping_order(const km_fit_task *task)
+{
+    return task->method->reorders ? km_methods : task->method;
+}
+
 km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples, MPI_Comm comm,
                        km_error *error)
 {
     const int64_t k = task->n_clusters, n = k * samples->n_features;
+    const km_method *method = keeping_order(task);
     km_assigner assigner = {0};
     double *rounded = km_allocate(n, sizeof *rounded, "labels of the best fit", error);
     km_grid *grids = km_facts_choose_grids(task->facts, samples->precision, error);
     if (error->code == KM_OK)
-        km_assigner_create(&assigner, task->method, task->kernel, samples, grids, k, error);
+        km_assigner_create(&assigner, method, task->kernel, samples, grids, k, error);
     if (km_agree(comm, error) == KM_OK) {
         km_round_to_precision(samples->precision, fit->centers, n, rounded);
-        task->method->assign(&assigner, rounded);
+        method->assign(&assigner, rounded);
+        free(fit->labels);
         fit->labels = assigner.labels;
         assigner.labels = NULL;
     }
-    km_assigner_free(&assigner, task->method);
+    km_assigner_free(&assigner, method);
     free(rounded);
     free(grids);
     return error->code;
@@ -149,7 +158,7 @@ static void relabel(km_assigner *assigner, const km_fit_task *task, const km_res
 {
     const int64_t n = restarts->n_clusters * restarts->n_features;
     km_round_to_precision(assigner->samples->precision, restarts->centers + r * n, n, rounded);
-    task->method->assign(assigner, rounded);
+    keeping_order(task)->assign(assigner, rounded);
 }
 
 static void compare_all(km_restarts *restarts, const km_fit_task *task, const km_fit *best,
@@ -184,12 +193,12 @@ km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_s
     double *rounded = km_allocate(k * restarts->n_features, sizeof *rounded, what, error);
     km_grid *grids = km_facts_choose_grids(task->facts, samples->precision, error);
     if (error->code == KM_OK)
-        km_assigner_create(&assigner, task->method, task->kernel, samples, grids, k, error);
+        km_assigner_create(&assigner, keeping_order(task), task->kernel, samples, grids, k, error);
     if (km_agree(comm, error) == KM_OK) {
         c.others = assigner.labels;
         compare_all(restarts, task, best, &assigner, rounded, &c);
     }
-    km_assigner_free(&assigner, task->method);
+    km_assigner_free(&assigner, keeping_order(task));
     free(c.table);
     free(c.columns);
     free(c.coinciding);

@@ -56,6 +56,21 @@ static double tree_bytes(const km_plan *plan, const km_catalogue *catalogue, int
            k * (33 * sizeof(double) + d * value);
 }
 
+/* A gap of each block and center, and what sorting takes now and then; candidates of each thread.
+ */
+static double bounds_bytes(const km_plan *plan, const km_catalogue *catalogue, int64_t rows,
+                           double k, double threads)
+{
+    const double d = (double)catalogue->n_features;
+    const double value = (double)km_precision_size(catalogue->precision);
+    const double of_block = (k + 1) * sizeof(float);
+    const double of_center = KM_BLOCK * value + sizeof(double) + sizeof(int32_t) + sizeof(int64_t);
+    if (strcmp(plan->method->name, "bounds") != 0)
+        return 0;
+    return largest((double)rows / KM_BLOCK * of_block, ordering_bytes(catalogue, rows)) +
+           threads * k * of_center + k * (2 * sizeof(double) + d * value);
+}
+
 /* Of rows that are drawn from: distance, nearest center, place in the catalogue and back, a flag;
  * and boxes of blocks. */
 static double drawing_bytes(const km_catalogue *catalogue, int64_t rows)
@@ -107,7 +122,8 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
     memory.seeding = restarts + centers + seeding_bytes(plan, catalogue, rows);
     /* First, next, used, previous and rounded centers; sums of each thread and of the ranks. */
     memory.fitting = restarts + labels + 5 * centers + (threads + 1) * sums +
-                     tree_bytes(plan, catalogue, rows, k, threads);
+                     tree_bytes(plan, catalogue, rows, k, threads) +
+                     bounds_bytes(plan, catalogue, rows, k, threads);
     memory.writing = restarts + labels + 5 * centers + rows_bytes(options, rows);
     if (options->verify) /* labels once more, sums in long double */
         memory.writing += labels + 2 * sums;

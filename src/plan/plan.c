@@ -21,11 +21,14 @@ static const km_method *find_method(const char *name)
 }
 
 /* Which method is faster, as measured: docs/performance.md. Boxes prune less the more features
- * there are, and with very few centers there is nothing to prune. */
+ * there are, bounds where there are few samples for each center; with very few centers there is
+ * nothing to prune. */
 static const char *faster_method(int64_t n_features, int64_t n_clusters)
 {
-    enum { MOST_FEATURES = 12, FEWEST_CLUSTERS = 4 };
-    return n_features <= MOST_FEATURES && n_clusters >= FEWEST_CLUSTERS ? "tree" : "lloyd";
+    enum { MOST_FOR_BOXES = 12, FEWEST_FOR_BOXES = 4, FEWEST_FOR_BOUNDS = 64 };
+    if (n_features <= MOST_FOR_BOXES)
+        return n_clusters >= FEWEST_FOR_BOXES ? "tree" : "lloyd";
+    return n_clusters >= FEWEST_FOR_BOUNDS ? "bounds" : "lloyd";
 }
 
 static km_code choose_method(km_plan *plan, const km_options *options, int64_t n_features,
@@ -36,8 +39,8 @@ static km_code choose_method(km_plan *plan, const km_options *options, int64_t n
         find_method(is_open ? faster_method(n_features, options->clusters) : options->algorithm);
     if (plan->method == NULL)
         return km_fail(error, KM_USAGE,
-                       "bad value (--algorithm %s): no such method; choose 'auto', 'lloyd' or "
-                       "'tree'",
+                       "bad value (--algorithm %s): no such method; choose 'auto', 'lloyd', "
+                       "'tree' or 'bounds'",
                        options->algorithm);
     return KM_OK;
 }

@@ -84,9 +84,9 @@ const km_option km_fit_options[] = {
     {"max-iterations", 0, "N", KM_OPTION_INT, AT(max_iterations), 1, INT64_MAX, NULL, "300",
      "stop after N iterations"},
     {"algorithm", 0, "NAME", KM_OPTION_TEXT, AT(algorithm), 0, 0, NULL, "auto",
-     "'lloyd' compares every row with every center, 'tree' only with those that can win; 'auto' "
-     "takes "
-     "the one that is faster; never changes the result"},
+     "'lloyd' compares every row with every center, 'tree' (best with few features) and 'bounds' "
+     "(with many) only with those that can win; 'auto' takes the fastest; never changes the "
+     "result"},
     {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(kernel), 0, 0, NULL, "auto",
      "for tests: 'auto', 'reference', 'avx2', 'avx512' or 'neon'; never changes the result"},
     THREADS,

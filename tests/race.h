@@ -1,0 +1,271 @@
+/* race.h - a fast method against the plain one: the same labels and the same totals, bit for bit,
+ * in every assignment, on data and centers that are hostile to both. Methods know no other ranks.
+ */
+#ifndef SKYMEANS_TESTS_RACE_H
+#define SKYMEANS_TESTS_RACE_H
+
+#include "mock.h"
+#include "mpi_check.h"
+
+#include "skymeans/assign.h"
+
+/* The same samples twice, since methods may reorder them, and an assigner on each. */
+typedef struct race {
+    mock data;
+    km_precision precision;
+    int64_t k;
+    km_samples plain_samples, fast_samples;
+    km_grid *grids;
+    const km_method *method; /* the fast one */
+    km_assigner plain, fast;
+    int32_t *labels; /* [n], the plain ones by row */
+    double *centers; /* [k][d], where they will be next */
+    void *rounded;
+    km_totals plain_totals, fast_totals;
+} race;
+
+/* What is varied for each set of data. */
+typedef struct variant {
+    km_precision precision;
+    int n_words, n_threads;
+    bool has_weights;
+    const km_method *method;
+    const km_kernel *kernel; /* of the fast method */
+} variant;
+
+static inline void round_data(mock *data, km_precision precision)
+{
+    for (int64_t i = 0; i < data->n * data->d && precision == KM_FLOAT32; i++)
+        data->values[i] = (double)(float)data->values[i];
+}
+
+static inline double *make_weights(int64_t n)
+{
+    double *weights = mock_memory(n, sizeof *weights);
+    for (int64_t i = 0; i < n; i++) /* about every fourth is 0 */
+        weights[i] = floor(4 * mock_uniform(71, (uint64_t)i));
+    weights[0] = 1;
+    return weights;
+}
+
+static inline km_samples make_samples(const mock *data, const variant *v)
+{
+    km_samples samples;
+    km_error error = {0};
+    const int64_t d = data->d;
+    double *weights = make_weights(data->n);
+    void *rounded = mock_memory(data->n * d, sizeof(double));
+    km_values *features = mock_memory(d, sizeof *features);
+    km_round_to_precision(v->precision, data->values, data->n * d, rounded);
+    for (int64_t j = 0; j < d; j++)
+        features[j] = mock_values(rounded, v->precision, j, d);
+    ck_assert(km_samples_create(&samples, v->precision, d, v->has_weights, (km_rows){0, data->n},
+                                &error) == KM_OK);
+    km_samples_append(&samples, data->n, features, v->has_weights ? weights : NULL,
+                      data->is_missing);
+    if (v->has_weights)
+        ck_assert(km_weights_settle(&samples, MPI_COMM_SELF, &error) == KM_OK);
+    ck_assert(km_samples_order(&samples, &error) == KM_OK);
+    free(features);
+    free(rounded);
+    free(weights);
+    return samples;
+}
+
+static inline km_grid *make_grids(const mock *data, int n_words)
+{
+    km_grid *grids = mock_memory(data->d, sizeof *grids);
+    for (int64_t j = 0; j < data->d; j++) {
+        double lowest = INFINITY, highest = -INFINITY;
+        for (int64_t i = 0; i < data->n; i++) {
+            lowest = fmin(lowest, data->values[i * data->d + j]);
+            highest = fmax(highest, data->values[i * data->d + j]);
+        }
+        grids[j] = km_grid_choose(lowest, highest, 4 * data->n, n_words);
+    }
+    return grids;
+}
+
+static inline const km_method *find_method(const char *name)
+{
+    for (const km_method *method = km_methods; method->name != NULL; method++)
+        if (strcmp(method->name, name) == 0)
+            return method;
+    return NULL;
+}
+
+static inline void create_totals(const race *r, const variant *v, km_totals *totals)
+{
+    km_error error = {0};
+    ck_assert(km_totals_create(totals, r->k, r->data.d, v->n_words, v->has_weights, &error) ==
+              KM_OK);
+}
+
+/* The first centers are rows. */
+static inline void start(race *r, mock data, int64_t k, const variant *v)
+{
+    km_error error = {0};
+    const int64_t d = data.d;
+    km_threads_start(v->n_threads);
+    round_data(&data, v->precision);
+    *r = (race){.data = data, .precision = v->precision, .k = k, .method = v->method};
+    r->plain_samples = make_samples(&data, v);
+    r->fast_samples = make_samples(&data, v);
+    r->grids = make_grids(&data, v->n_words);
+    ck_assert(km_assigner_create(&r->plain, find_method("lloyd"), &km_kernels[0], &r->plain_samples,
+                                 r->grids, k, &error) == KM_OK);
+    ck_assert(km_assigner_create(&r->fast, r->method, v->kernel, &r->fast_samples, r->grids, k,
+                                 &error) == KM_OK);
+    r->labels = mock_memory(data.n, sizeof *r->labels);
+    r->centers = mock_memory(k * d, sizeof *r->centers);
+    r->rounded = mock_memory(k * d, sizeof *r->centers);
+    create_totals(r, v, &r->plain_totals);
+    create_totals(r, v, &r->fast_totals);
+    for (int64_t i = 0; i < k * d; i++)
+        r->centers[i] = data.values[i / d * 7919 % data.n * d + i % d];
+}
+
+static inline void stop(race *r)
+{
+    km_assigner_free(&r->plain, find_method("lloyd"));
+    km_assigner_free(&r->fast, r->method);
+    km_samples_free(&r->plain_samples);
+    km_samples_free(&r->fast_samples);
+    free(r->labels);
+    mock_free(&r->data);
+    free(r->grids);
+    free(r->centers);
+    free(r->rounded);
+    km_totals_free(&r->plain_totals);
+    km_totals_free(&r->fast_totals);
+    km_threads_start(1);
+}
+
+/* With words carried, so that equal sums have equal words. */
+static inline void add_up(km_assigner *assigner, km_totals *totals)
+{
+    km_assigner_add_up(assigner, totals->words);
+    km_totals_carry(totals);
+}
+
+/* One assignment by both, compared. */
+static inline void step(race *r)
+{
+    km_round_to_precision(r->precision, r->centers, r->k * r->data.d, r->rounded);
+    km_assigner_reset_count(&r->plain);
+    km_assigner_reset_count(&r->fast);
+    find_method("lloyd")->assign(&r->plain, r->rounded);
+    r->method->assign(&r->fast, r->rounded);
+    for (int64_t i = 0; i < r->plain_samples.n_samples; i++)
+        r->labels[r->plain_samples.rows[i]] = r->plain.labels[i];
+    for (int64_t i = 0; i < r->fast_samples.n_samples; i++)
+        ck_assert_int_eq(r->fast.labels[i], r->labels[r->fast_samples.rows[i]]);
+    add_up(&r->plain, &r->plain_totals);
+    add_up(&r->fast, &r->fast_totals);
+    for (int64_t i = 0; i < r->plain_totals.length; i++)
+        ck_assert_int_eq(r->fast_totals.words[i], r->plain_totals.words[i]);
+}
+
+/* Centers go to the middles of their clusters, without regard to weights. */
+static inline void update(race *r)
+{
+    const int64_t d = r->data.d;
+    int64_t *counts = mock_memory(r->k, sizeof *counts);
+    double *sums = mock_memory(r->k * d, sizeof *sums), *x = mock_memory(d, sizeof *x);
+    for (int64_t i = 0; i < r->plain_samples.n_samples; i++) {
+        km_samples_get(&r->plain_samples, i, x);
+        counts[r->plain.labels[i]]++;
+        for (int64_t j = 0; j < d; j++)
+            sums[r->plain.labels[i] * d + j] += x[j];
+    }
+    for (int64_t i = 0; i < r->k * d; i++)
+        if (counts[i / d] > 0)
+            r->centers[i] = sums[i] / (double)counts[i / d];
+    free(counts);
+    free(sums);
+    free(x);
+}
+
+/* Some centers move by a small part of where they are, and some not at all. */
+static inline void nudge(race *r, uint64_t round)
+{
+    for (int64_t i = 0; i < r->k * r->data.d; i++)
+        if ((uint64_t)(i / r->data.d) % 3 == round % 3)
+            r->centers[i] *= 1 + ldexp(mock_normal(72 + round, (uint64_t)i), -(int)(4 + 3 * round));
+}
+
+/* Some become other rows, some go far away. */
+static inline void jump(race *r, uint64_t round)
+{
+    const int64_t d = r->data.d;
+    for (int64_t c = (int64_t)(round % 3); c < r->k; c += 2 + (int64_t)(round % 2)) {
+        const int64_t row = (c * 31 + (int64_t)round * 101) % r->data.n;
+        for (int64_t j = 0; j < d; j++)
+            r->centers[c * d + j] = r->data.values[row * d + j] * (c % 7 == 6 ? 50 : 1);
+    }
+}
+
+static inline void run(race *r, int n_updates)
+{
+    for (int i = 0; i < n_updates; i++) {
+        step(r);
+        update(r);
+    }
+    for (uint64_t round = 0; round < 9; round++) {
+        step(r);
+        nudge(r, round);
+    }
+    step(r);
+    step(r);
+    for (uint64_t round = 0; round < 5; round++) {
+        jump(r, round);
+        step(r);
+        update(r);
+        step(r);
+    }
+}
+
+static inline mock copy_of(const mock *data)
+{
+    mock copy = mock_create(data->n, data->d);
+    memcpy(copy.values, data->values, (size_t)(data->n * data->d) * sizeof *copy.values);
+    return copy;
+}
+
+/* All variants in turn; frees the data. */
+static inline void compare(const char *method, mock data, int64_t k, int n_updates)
+{
+    for (const km_kernel *kernel = km_kernels; kernel->name != NULL; kernel++)
+        for (int s = 0; s < 4 && kernel->is_available(); s++) {
+            const variant v = {.precision = s % 2 == 0 ? KM_FLOAT32 : KM_FLOAT64,
+                               .n_words = s < 2 ? 1 : 2,
+                               .n_threads = 1 + (s == 1 || s == 2),
+                               .has_weights = s % 3 != 0,
+                               .method = find_method(method),
+                               .kernel = kernel};
+            race r;
+            start(&r, copy_of(&data), k, &v);
+            run(&r, n_updates);
+            stop(&r);
+        }
+    mock_free(&data);
+}
+
+/* One kind of run, on the fastest kernel, to count what is compared: it depends on nothing but data
+ * and code. */
+static inline variant plain_variant(const char *method)
+{
+    return (variant){.precision = KM_FLOAT32,
+                     .n_words = 1,
+                     .n_threads = 1,
+                     .method = find_method(method),
+                     .kernel = km_kernel_choose("auto", km_kernels_available())};
+}
+
+/* Comparisons of samples and of boxes with centers so far. */
+static inline double work_of(const race *r)
+{
+    return (double)(r->fast.done.distances + r->fast.done.box_tests);
+}
+
+#endif

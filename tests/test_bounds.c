@@ -1,0 +1,102 @@
+/* Bounds against the plain method. Ranks: 1. */
+#include "race.h"
+
+START_TEST(mixtures)
+{
+    compare("bounds", mock_mixture(20000, 12, 12, 1), 60, 12);
+    compare("bounds", mock_mixture(3000, 1, 5, 2), 9, 12);
+    compare("bounds", mock_mixture(5000, 2, 30, 3), 300, 6);
+    compare("bounds", mock_mixture(4000, 17, 8, 4), 70, 6);
+    compare("bounds", mock_mixture(2000, 40, 6, 5), 17, 6);
+}
+END_TEST
+
+START_TEST(hostile_data)
+{
+    for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++) {
+        compare("bounds", mock_hostile(kind, 2000, 2), 25, 4);
+        compare("bounds", mock_hostile(kind, 1500, 11), 7, 4);
+    }
+}
+END_TEST
+
+START_TEST(as_many_clusters_as_rows)
+{
+    compare("bounds", mock_mixture(300, 3, 4, 6), 300, 2);
+}
+END_TEST
+
+START_TEST(more_clusters_than_distinct_rows)
+{
+    compare("bounds", mock_hostile(MOCK_DUPLICATES, 400, 2), 50, 3);
+}
+END_TEST
+
+START_TEST(one_row)
+{
+    compare("bounds", mock_mixture(1, 2, 1, 7), 1, 2);
+    compare("bounds", mock_mixture(65, 2, 1, 8), 3, 2);
+}
+END_TEST
+
+/* Both precisions have ties that are exact, and nearly exact ones far from the origin. */
+START_TEST(ties)
+{
+    mock data = mock_create(4096, 2);
+    for (int64_t i = 0; i < data.n; i++) {
+        data.values[2 * i] = 1000 + (double)(i % 64) / 8;
+        data.values[2 * i + 1] = -500 + (double)(i / 64) / 8;
+    }
+    compare("bounds", data, 36, 5);
+}
+END_TEST
+
+/* How much is compared for each sample in n assignments, and in the last of them. */
+static void check_work(mock data, int64_t k, int n, double most, double most_last)
+{
+    const variant v = plain_variant("bounds");
+    const double n_samples = (double)data.n;
+    double last = 0;
+    race r;
+    start(&r, data, k, &v);
+    for (int i = 0; i < n; i++) {
+        const double before = work_of(&r);
+        step(&r);
+        update(&r);
+        last = (work_of(&r) - before) / n_samples;
+    }
+    const double all = work_of(&r) / n_samples;
+    ck_assert_msg(all < most, "%.1f comparisons a sample", all);
+    ck_assert_msg(last < most_last, "%.1f comparisons a sample at last", last);
+    stop(&r);
+}
+
+/* The plain method takes 20 x 128; W2 of the benchmarks, but smaller. */
+START_TEST(few_comparisons_are_made)
+{
+    check_work(mock_mixture(60000, 16, 64, 9), 128, 20, 360, 1);
+}
+END_TEST
+
+START_TEST(blocks_are_skipped_when_nothing_moves)
+{
+    const variant v = plain_variant("bounds");
+    race r;
+    start(&r, mock_mixture(50000, 12, 10, 11), 30, &v);
+    for (int i = 0; i < 3; i++)
+        step(&r);
+    const double before = work_of(&r);
+    step(&r);
+    ck_assert_msg(work_of(&r) < before + 2 * 50000, "%.0f comparisons", work_of(&r) - before);
+    stop(&r);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        mixtures, hostile_data, as_many_clusters_as_rows, more_clusters_than_distinct_rows,
+        one_row,  ties,         few_comparisons_are_made, blocks_are_skipped_when_nothing_moves,
+    };
+    return SUITE_OF("bounds", tests);
+}
