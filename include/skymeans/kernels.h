@@ -96,7 +96,7 @@ typedef uint64_t km_nearest_listed(const void *block, const void *centers, int64
  * of the difference, over the samples that center chosen[i] is not the nearest of, of the distances
  * (not squared) to it and to the nearest: as long as something of it is left, canonical distances
  * prefer the latter; infinity if there is no such sample. Nothing may overflow. `labels` is
- * [KM_BLOCK]; `work` is room for n * KM_BLOCK values, aligned for vectors. */
+ * [KM_BLOCK]; `work` is room for n * KM_GAPS_ROOM values, aligned for vectors. */
 typedef void km_nearest_gaps(const void *block, const void *centers, int64_t n_features,
                              const int32_t *chosen, int64_t n_chosen, void *work, int32_t *labels,
                              double *gaps);
@@ -106,7 +106,7 @@ typedef void km_nearest_gaps(const void *block, const void *centers, int64_t n_f
  * KM_GAPS_ALIGNED; arrays are aligned for vectors. */
 typedef bool km_used_up(const float *gaps, const float *paths, float own_path, int64_t n_centers,
                         uint64_t *used);
-enum { KM_GAPS_ALIGNED = 16 };
+enum { KM_GAPS_ALIGNED = 16, KM_GAPS_ROOM = KM_BLOCK + KM_GAPS_ALIGNED };
 
 /* Grids of two words for a feature and for its squares, these in units of power^2. */
 typedef struct km_moments_task {

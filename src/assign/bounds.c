@@ -35,7 +35,7 @@ static const double MANY = 0.6;
 
 /* Each thread's own room. */
 typedef struct room {
-    void *work;      /* of kernels: [k][KM_BLOCK] values */
+    void *work;      /* of kernels: [k][KM_GAPS_ROOM] values */
     int32_t *chosen; /* [k] */
     double *gaps;    /* [k], of those that are chosen */
     uint64_t *used;  /* [k / 64], a bit for each center whose gap is used up */
@@ -65,7 +65,7 @@ static int64_t words_of(int64_t k)
 static void create_room(room *r, const km_samples *samples, int64_t k, km_error *error)
 {
     const char *what = "bounds";
-    r->work = km_allocate(k * KM_BLOCK, km_precision_size(samples->precision), what, error);
+    r->work = km_allocate(k * KM_GAPS_ROOM, km_precision_size(samples->precision), what, error);
     r->chosen = km_allocate(k, sizeof *r->chosen, what, error);
     r->gaps = km_allocate(k, sizeof *r->gaps, what, error);
     r->used = km_allocate(words_of(k), sizeof *r->used, what, error);
@@ -143,9 +143,10 @@ static void note_movement(bounds *b, const km_assigner *assigner, const void *ce
 /* The farthest that one of the own centers of a block has moved. */
 static float own_movement(const bounds *b, const int32_t *labels, int lanes)
 {
-    float most = 0;
-    for (int l = 0; l < lanes; l++)
-        most = b->moved[labels[l]] > most ? b->moved[labels[l]] : most;
+    float most = b->moved[labels[0]];
+    for (int l = 1; l < lanes; l++)
+        if (labels[l] != labels[l - 1] && b->moved[labels[l]] > most)
+            most = b->moved[labels[l]];
     return most;
 }
 

@@ -1,9 +1,9 @@
 /* Template: the nearest of chosen centers, and how far behind the others are, for one precision;
  * see template.h. */
 
-/* Some chosen centers meet TILE_VECTORS vectors of samples; their squared distances go to d2. */
+/* Some chosen centers meet a tile of samples: their squared distances are kept. */
 INLINE void OURS(meet)(const REAL *block, const OURS(list) * list, int64_t d, int64_t first,
-                       const int n_centers, STATE *state, REAL *kept)
+                       const int n_centers, VECTOR *kept)
 {
     const REAL *centers[TILE_CENTERS];
     VECTOR d2[TILE_CENTERS][TILE_VECTORS] = {{{0}}};
@@ -17,49 +17,44 @@ INLINE void OURS(meet)(const REAL *block, const OURS(list) * list, int64_t d, in
                 d2[c][v] = OURS(extend)(d2[c][v], x[v], centers[c][j]);
     }
     for (int c = 0; c < n_centers; c++)
-        for (int v = 0; v < TILE_VECTORS; v++) {
-            *(VECTOR *)(kept + (first + c) * KM_BLOCK + v * WIDTH) = d2[c][v];
-            OURS(compare)(state, v, d2[c][v], OURS(spread)(list->chosen[first + c]));
-        }
+        for (int v = 0; v < TILE_VECTORS; v++)
+            kept[(first + c) * TILE_VECTORS + v] = d2[c][v];
 }
 
-/* The least gap of a center: of the samples that are not its own, the least of the roots `kept`,
- * less what rounding may take and less that of the sample's own center. */
-INLINE double OURS(gap_of)(const REAL *kept, int64_t d, NUMBERS number, const VECTOR *own,
-                           const NUMBERS *labels)
+/* All of them; `best` gets the least. */
+INLINE void OURS(meet_all)(const REAL *block, const OURS(list) * list, int64_t d, VECTOR *kept,
+                           VECTOR *best)
 {
-    const REAL certain = (REAL)(1 - KM_GAP_SLACK(d) * EPSILON - 0x1p-20);
-    VECTOR least = (VECTOR){0} + (REAL)INFINITY;
-    for (int v = 0; v < KM_BLOCK / WIDTH; v++) {
-        const VECTOR root = OURS(about_root)(OURS(load)(kept + v * WIDTH));
-        const VECTOR gap = OURS(multiply_add)(root, (VECTOR){0} + certain, -own[v]);
+    int64_t first = 0;
+    for (; first + TILE_CENTERS <= list->count; first += TILE_CENTERS)
+        OURS(meet)(block, list, d, first, TILE_CENTERS, kept);
+    for (; first < list->count; first++)
+        OURS(meet)(block, list, d, first, 1, kept);
+    for (int v = 0; v < TILE_VECTORS; v++)
+        best[v] = kept[v];
+    for (int64_t i = 1; i < list->count; i++)
+        for (int v = 0; v < TILE_VECTORS; v++)
+            best[v] = OURS(nearer)(kept[i * TILE_VECTORS + v], best[v]);
+}
+
+/* Labels of one vector of samples, which are the first center at the least distance; and of each
+ * center the least gap so far, lane by lane, less what rounding may take. */
+INLINE NUMBERS OURS(find_gaps)(const VECTOR *kept, const OURS(list) * list, int64_t d, VECTOR best,
+                               VECTOR *least)
+{
+    const VECTOR certain = (VECTOR){0} + (REAL)(1 - KM_GAP_SLACK(d) * EPSILON - 0x1p-20);
+    const VECTOR minus_own = -OURS(root)(best);
+    NUMBERS label = {0}, open = (NUMBERS)best; /* no distance, once the sample has its label */
+    for (int64_t i = 0; i < list->count; i++) {
+        const VECTOR d2 = kept[i * TILE_VECTORS];
+        const NUMBERS is_own = (NUMBERS)d2 == open;
+        const VECTOR gap = OURS(multiply_add)(OURS(about_root)(d2), certain, minus_own);
+        label |= is_own & OURS(spread)(list->chosen[i]);
+        open |= is_own;
         /* Not a number for the center's own samples, so not the least. */
-        least = OURS(lesser)((VECTOR)((NUMBERS)gap | (labels[v] == number)), least);
+        least[i] = OURS(lesser)((VECTOR)((NUMBERS)gap | is_own), least[i]);
     }
-    return OURS(least_lane)(least, d);
-}
-
-INLINE void OURS(nearest_gaps)(const REAL *block, const OURS(list) * list, int64_t d, REAL *kept,
-                               int32_t *labels, double *gaps)
-{
-    VECTOR own[KM_BLOCK / WIDTH];
-    NUMBERS found[KM_BLOCK / WIDTH];
-    for (int v = 0; v < KM_BLOCK / WIDTH; v += TILE_VECTORS) {
-        STATE state;
-        int64_t c = 0;
-        OURS(start)(&state, TILE_VECTORS);
-        for (; c + TILE_CENTERS <= list->count; c += TILE_CENTERS)
-            OURS(meet)(block + v * WIDTH, list, d, c, TILE_CENTERS, &state, kept + v * WIDTH);
-        for (; c < list->count; c++)
-            OURS(meet)(block + v * WIDTH, list, d, c, 1, &state, kept + v * WIDTH);
-        for (int i = 0; i < TILE_VECTORS; i++) {
-            own[v + i] = OURS(root)(state.best[i]);
-            found[v + i] = state.label[i];
-            *(LABELS *)(labels + (v + i) * WIDTH) = __builtin_convertvector(found[v + i], LABELS);
-        }
-    }
-    for (int64_t i = 0; i < list->count; i++)
-        gaps[i] = OURS(gap_of)(kept + i * KM_BLOCK, d, OURS(spread)(list->chosen[i]), own, found);
+    return label;
 }
 
 void KERNEL(nearest_gaps, PRECISION)(const void *block, const void *centers, int64_t n_features,
@@ -67,5 +62,16 @@ void KERNEL(nearest_gaps, PRECISION)(const void *block, const void *centers, int
                                      int32_t *labels, double *gaps)
 {
     const OURS(list) list = {centers, NULL, chosen, n_chosen};
-    OURS(nearest_gaps)(block, &list, n_features, work, labels, gaps);
+    VECTOR *least = work, *kept = least + n_chosen;
+    for (int64_t i = 0; i < n_chosen; i++)
+        least[i] = (VECTOR){0} + (REAL)INFINITY;
+    for (int l = 0; l < KM_BLOCK; l += TILE_VECTORS * WIDTH) {
+        VECTOR best[TILE_VECTORS];
+        OURS(meet_all)((const REAL *)block + l, &list, n_features, kept, best);
+        for (int v = 0; v < TILE_VECTORS; v++)
+            *(LABELS *)(labels + l + v * WIDTH) = __builtin_convertvector(
+                OURS(find_gaps)(kept + v, &list, n_features, best[v], least), LABELS);
+    }
+    for (int64_t i = 0; i < n_chosen; i++)
+        gaps[i] = OURS(least_lane)(least[i], n_features);
 }
