@@ -33,6 +33,33 @@ static uint64_t fold(uint64_t hash, km_precision precision, const int32_t *label
     return km_hash_doubles(hash, values, 2 * KM_BLOCK);
 }
 
+/* Labels of every other center, and which of their gaps are used up by far; gaps themselves may
+ * differ by what rounding takes. */
+static uint64_t hash_of_gaps(const km_kernel *kernel, km_precision precision, const void *block,
+                             const void *centers, int64_t d, int64_t k)
+{
+    static _Alignas(64) double work[MOST_CENTERS * KM_GAPS_ROOM];
+    static _Alignas(64) float narrow[MOST_CENTERS + KM_GAPS_ALIGNED],
+        paths[MOST_CENTERS + KM_GAPS_ALIGNED];
+    int32_t chosen[MOST_CENTERS], labels[KM_BLOCK];
+    double gaps[MOST_CENTERS], hashed[KM_BLOCK];
+    uint64_t used[MOST_CENTERS / 64 + 1], hash = 0;
+    int64_t n = 0;
+    for (int64_t c = 0; c < k; c += 2)
+        chosen[n++] = (int32_t)c;
+    kernel->nearest_gaps[precision](block, centers, d, chosen, n, work, labels, gaps);
+    for (int l = 0; l < KM_BLOCK; l++)
+        hashed[l] = labels[l];
+    for (int64_t i = 0; i < n; i++)
+        narrow[i] = (float)floor(8 * gaps[i] + 0.01);
+    for (int64_t i = n; i % KM_GAPS_ALIGNED != 0; i++)
+        narrow[n++] = INFINITY;
+    kernel->used_up(narrow, paths, 1, n, used);
+    for (int64_t w = 0; w < (n + 63) / 64; w++)
+        hash = km_mix(hash ^ used[w]);
+    return km_hash_doubles(hash, hashed, KM_BLOCK);
+}
+
 static uint64_t hash_of(const km_kernel *kernel, km_precision precision, int64_t d, int64_t k)
 {
     static double values[MOST_FEATURES * KM_BLOCK], centers[MOST_CENTERS * MOST_FEATURES];
@@ -54,7 +81,8 @@ static uint64_t hash_of(const km_kernel *kernel, km_precision precision, int64_t
     const char *last = (const char *)rounded + (k - 1) * d * km_precision_size(precision);
     kernel->nearest[precision](block, rounded, d, 1, labels, &distances2);
     kernel->approach[precision](block, last, d, &distances2);
-    return fold(hash, precision, labels, &distances2);
+    return fold(km_mix(hash ^ hash_of_gaps(kernel, precision, block, rounded, d, k)), precision,
+                labels, &distances2);
 }
 
 int main(void)

@@ -15,7 +15,7 @@ from program import ProgramTest, Result, blobs, run, run_all, write_array, write
 from stopping import FAULTS, PATIENCE, stop_at, watched
 
 # Where the pieces of a fit run: ranks, threads, method. What was stopped on one goes on on the next.
-PLACES = [(1, 1, "lloyd"), (2, 2, "tree"), (4, 1, "lloyd"), (1, 2, "tree")]
+PLACES = [(1, 1, "lloyd"), (2, 2, "tree"), (4, 1, "lloyd"), (1, 2, "bounds")]
 # The slowest kernel, and a checkpoint after each iteration, make fits last until a signal comes.
 SLOW = ["--kernel", "reference", "--checkpoint-interval", 0]
 

@@ -318,6 +318,126 @@ START_TEST(the_choice_is_the_fastest_or_the_named)
 }
 END_TEST
 
+/* ---- gaps ----------------------------------------------------------------------------------- */
+
+/* What a kernel says about every third center. */
+typedef struct gaps_answer {
+    int64_t n;
+    int32_t chosen[MOST_CENTERS], labels[KM_BLOCK];
+    double gaps[MOST_CENTERS];
+} gaps_answer;
+
+static _Alignas(64) double gaps_block[MOST_FEATURES * KM_BLOCK];
+static double gaps_centers[MOST_CENTERS * MOST_FEATURES];
+
+static void solve_gaps(const km_kernel *kernel, km_precision precision, const problem *p,
+                       gaps_answer *found)
+{
+    static _Alignas(64) double work[MOST_CENTERS * KM_GAPS_ROOM];
+    km_round_to_precision(precision, p->block, p->d * KM_BLOCK, gaps_block);
+    km_round_to_precision(precision, p->centers, p->k * p->d, gaps_centers);
+    found->n = 0;
+    for (int64_t c = p->k > 2 ? 1 : 0; c < p->k; c += 3)
+        found->chosen[found->n++] = (int32_t)c;
+    kernel->nearest_gaps[precision](gaps_block, gaps_centers, p->d, found->chosen, found->n, work,
+                                    found->labels, found->gaps);
+}
+
+static double value_in(const void *values, km_precision precision, int64_t at)
+{
+    return precision == KM_FLOAT32 ? (double)((const float *)values)[at]
+                                   : ((const double *)values)[at];
+}
+
+static double true_distance(km_precision precision, const problem *p, int lane, int32_t c)
+{
+    long double sum = 0;
+    for (int64_t j = 0; j < p->d; j++) {
+        const long double difference =
+            (long double)value_in(gaps_block, precision, j * KM_BLOCK + lane) -
+            (long double)value_in(gaps_centers, precision, c * p->d + j);
+        sum += difference * difference;
+    }
+    return (double)sqrtl(sum);
+}
+
+/* Gaps are below the true ones, but not by much more than rounding takes. */
+static void check_gaps(const km_kernel *kernel, km_precision precision, const problem *p,
+                       const gaps_answer *found)
+{
+    const double part = KM_GAP_SLACK(p->d) * km_precision_epsilon(precision) + 0x1p-19;
+    const double small = 8 * sqrt(((double)p->d + 2) * (precision == KM_FLOAT32 ? 0x1p-126 : 0));
+    for (int64_t i = 0; i < found->n; i++) {
+        double gap = INFINITY, farthest = 0;
+        for (int l = 0; l < KM_BLOCK; l++)
+            if (found->labels[l] != found->chosen[i]) {
+                const double distance = true_distance(precision, p, l, found->chosen[i]);
+                gap = fmin(gap, distance - true_distance(precision, p, l, found->labels[l]));
+                farthest = fmax(farthest, distance);
+            }
+        ck_assert_msg(found->gaps[i] == gap || (found->gaps[i] <= gap &&
+                                                found->gaps[i] >= gap - part * farthest - small),
+                      "%s, precision %d, d %d, k %d: gap %.17g of center %d, truly %.17g",
+                      kernel->name, (int)precision, (int)p->d, (int)p->k, found->gaps[i],
+                      (int)found->chosen[i], gap);
+    }
+}
+
+static void check_all_gaps(const problem *p)
+{
+    static gaps_answer right, found;
+    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
+         kernel = next_available(kernel))
+        for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
+            solve_gaps(&km_kernels[0], precision, p, &right);
+            solve_gaps(kernel, precision, p, &found);
+            ck_assert_msg(memcmp(right.labels, found.labels, sizeof right.labels) == 0,
+                          "%s, precision %d, d %d, k %d: labels of chosen centers", kernel->name,
+                          (int)precision, (int)p->d, (int)p->k);
+            check_gaps(kernel, precision, p, &found);
+        }
+}
+
+START_TEST(gaps_are_tight_lower_bounds)
+{
+    const int64_t shapes[][2] = {{1, 1}, {2, 7}, {3, 64}, {8, 9}, {17, 33}, {16, 200}, {128, 12}};
+    static problem p;
+    for (data_kind kind = 0; kind < N_KINDS; kind++)
+        for (int i = 0; i < 7 && kind != WIDE && kind != FAR && kind != VERY_FAR; i++) {
+            make_problem(&p, kind, shapes[i][0], shapes[i][1]);
+            check_all_gaps(&p);
+        }
+}
+END_TEST
+
+START_TEST(used_up_gaps_are_those_not_above_both_paths)
+{
+    static _Alignas(64) float gaps[208], paths[208];
+    const float special[] = {INFINITY, NAN, 0, -1, 1.5f, 1.25f};
+    for (int64_t i = 0; i < 208; i++) {
+        gaps[i] = i % 7 < 6 ? special[i % 7] : (float)mock_normal(31, (uint64_t)i) + 1;
+        paths[i] = i % 5 == 0 ? 1 : 0;
+    }
+    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
+         kernel = next_available(kernel))
+        for (int64_t n = KM_GAPS_ALIGNED; n <= 208; n += KM_GAPS_ALIGNED) {
+            uint64_t used[4] = {7, 7, 7, 7};
+            ck_assert(kernel->used_up(gaps, paths, 0.25f, n, used));
+            for (int64_t i = 0; i < n; i++)
+                ck_assert_int_eq(used[i / 64] >> i % 64 & 1, !(gaps[i] > paths[i] + 0.25f));
+            ck_assert(n % 64 == 0 || used[n / 64] >> n % 64 == 0);
+        }
+    for (int64_t i = 0; i < 208; i++)
+        gaps[i] = 2;
+    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
+         kernel = next_available(kernel)) {
+        uint64_t used[4];
+        ck_assert(!kernel->used_up(gaps, paths, 0.25f, 208, used));
+        ck_assert(kernel->used_up(gaps, paths, 1, 208, used)); /* equal is used up */
+    }
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
@@ -325,6 +445,7 @@ Suite *make_suite(void)
         kernels_agree_on_hostile_data,    reference_is_the_canonical_distance,
         ties_go_to_the_lowest_center,     infinitely_far_from_all_is_label_0,
         distances_have_the_recorded_bits, the_choice_is_the_fastest_or_the_named,
+        gaps_are_tight_lower_bounds,      used_up_gaps_are_those_not_above_both_paths,
     };
     return SUITE_OF("kernels", tests);
 }

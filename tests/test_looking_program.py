@@ -21,7 +21,7 @@ from program import (BINARY, IS_SANITIZED, ProgramTest, Result, blobs, contents,
                      run, run_all, write_array, write_columns)
 
 KERNELS = ("reference", "avx2", "avx512", "neon")
-METHODS = ("lloyd", "tree")
+METHODS = ("lloyd", "tree", "bounds")
 
 
 def read_bytes(path):
@@ -476,6 +476,7 @@ class Memory(ProgramTest):
         self.write_in_pieces("f4.h5", ["points"], (5_000_000, 6), "f4")
         self.write_in_pieces("f8.h5", "xyz", (3_000_000,), "f8")
         for path, ranks, *options in (("f4.h5", 1, "--distances"), ("f8.h5", 1, "--weights", "z"),
+                                      ("f4.h5", 1, "--algorithm", "bounds"),
                                       ("f8.h5", 1, "--seeding-rows", "all", "--restarts", 2),
                                       ("f8.h5", 1, "--seeding", "kmeans-parallel"), ("f4.h5", 2)):
             arguments = "fit", path, "-k", 8, "--max-iterations", 2, "--threads", 1, *options

@@ -360,7 +360,9 @@ START_TEST(methods_follow_from_features_and_clusters)
         const char *method;
     } cases[] = {
         {"", 3, "tree"},
-        {"", 100, "lloyd"},
+        {"", 100, "lloyd"}, /* few clusters */
+        {"-k 100", 13, "bounds"},
+        {"--algorithm bounds", 3, "bounds"},
         {"-k 2", 3, "lloyd"},
         {"--algorithm lloyd", 3, "lloyd"},
         {"--algorithm tree", 100, "tree"},

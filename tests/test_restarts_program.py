@@ -70,8 +70,9 @@ class Restarts(RestartsTest):
 
     def test_first_ones_do_not_depend_on_their_number(self):
         counts = 1, 2, 3, 5, 9
-        results = self.fit_all([(("in.h5", K, "--restarts", n, "--verify"), {"ranks": 1 + n % 2})
-                                for n in counts])
+        methods = "bounds", "tree", "lloyd", "bounds", "bounds"
+        results = self.fit_all([(("in.h5", K, "--restarts", n, "--verify", "--algorithm", method),
+                                 {"ranks": 1 + n % 2}) for n, method in zip(counts, methods)])
         all_inertia = results[-1].data["restarts/inertia"]
         self.assertGreater(len(set(all_inertia)), 3)
         for count, result in zip(counts, results):
@@ -92,8 +93,9 @@ class Restarts(RestartsTest):
                    if (np.diff(result.data["restarts/inertia"]) < 0).all()]
         self.assertGreater(len(falling), 0)
         for seed in falling[:3]:
-            results = self.fit_all([(("in.h5", K, *options, n, "--random-seed", seed), {})
-                                    for n in (1, 2)]) + [thirds[seed]]
+            results = self.fit_all([(("in.h5", K, *options, n, "--random-seed", seed,
+                                      "--algorithm", "bounds"), {}) for n in (1, 2)])
+            results.append(thirds[seed])
             labels = [result.labels for result in results]
             for n, result in enumerate(results[1:], 2):
                 self.assertEqual(self.check_restarts(result, n), n - 1)
