@@ -3,19 +3,19 @@
 
 START_TEST(mixtures)
 {
-    compare("bounds", mock_mixture(20000, 12, 12, 1), 60, 12);
+    compare("bounds", mock_mixture(4000, 12, 12, 1), 40, 12);
     compare("bounds", mock_mixture(3000, 1, 5, 2), 9, 12);
-    compare("bounds", mock_mixture(5000, 2, 30, 3), 300, 6);
-    compare("bounds", mock_mixture(4000, 17, 8, 4), 70, 6);
-    compare("bounds", mock_mixture(2000, 40, 6, 5), 17, 6);
+    compare("bounds", mock_mixture(1500, 2, 30, 3), 300, 6);
+    compare("bounds", mock_mixture(1000, 17, 8, 4), 70, 6);
+    compare("bounds", mock_mixture(1000, 40, 6, 5), 17, 6);
 }
 END_TEST
 
 START_TEST(hostile_data)
 {
     for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++) {
-        compare("bounds", mock_hostile(kind, 2000, 2), 25, 4);
-        compare("bounds", mock_hostile(kind, 1500, 11), 7, 4);
+        compare("bounds", mock_hostile(kind, 1000, 2), 25, 4);
+        compare("bounds", mock_hostile(kind, 1000, 11), 7, 4);
     }
 }
 END_TEST
@@ -42,10 +42,10 @@ END_TEST
 /* Both precisions have ties that are exact, and nearly exact ones far from the origin. */
 START_TEST(ties)
 {
-    mock data = mock_create(4096, 2);
+    mock data = mock_create(1024, 2);
     for (int64_t i = 0; i < data.n; i++) {
-        data.values[2 * i] = 1000 + (double)(i % 64) / 8;
-        data.values[2 * i + 1] = -500 + (double)(i / 64) / 8;
+        data.values[2 * i] = 1000 + (double)(i % 32) / 8;
+        data.values[2 * i + 1] = -500 + (double)(i / 32) / 8;
     }
     compare("bounds", data, 36, 5);
 }
@@ -71,10 +71,10 @@ static void check_work(mock data, int64_t k, int n, double most, double most_las
     stop(&r);
 }
 
-/* The plain method takes 20 x 128; W2 of the benchmarks, but smaller. */
+/* The plain method takes 20 x 64; W2 of the benchmarks, but smaller. */
 START_TEST(few_comparisons_are_made)
 {
-    check_work(mock_mixture(60000, 16, 64, 9), 128, 20, 360, 1);
+    check_work(mock_mixture(20000, 16, 32, 9), 64, 20, 220, 4);
 }
 END_TEST
 
@@ -82,12 +82,12 @@ START_TEST(blocks_are_skipped_when_nothing_moves)
 {
     const variant v = plain_variant("bounds");
     race r;
-    start(&r, mock_mixture(50000, 12, 10, 11), 30, &v);
+    start(&r, mock_mixture(20000, 12, 10, 11), 30, &v);
     for (int i = 0; i < 3; i++)
         step(&r);
     const double before = work_of(&r);
     step(&r);
-    ck_assert_msg(work_of(&r) < before + 2 * 50000, "%.0f comparisons", work_of(&r) - before);
+    ck_assert_msg(work_of(&r) < before + 2 * 20000, "%.0f comparisons", work_of(&r) - before);
     stop(&r);
 }
 END_TEST
