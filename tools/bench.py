@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench.py [--work sums,W1,W4] [--runs N] [--converge]: skymeans against the peers that Debian packages.
+"""bench.py [--work sums,methods,W1] [--runs N] [--converge]: skymeans against the peers that Debian packages.
 
 Six workloads are generated once, with fixed seeds, below build/bench: mixtures of k/2 round clouds
 of float32 and 10 % of uniform background, in no order. Every contestant starts from the same first
@@ -23,6 +23,7 @@ import time
 
 import h5py
 import numpy as np
+from bench_methods import bench_methods
 from bench_reading import bench_reading
 
 FOLDER = os.path.join("build", "bench")
@@ -286,6 +287,9 @@ def main():
             continue
         if work == "reading":
             bench_reading(find_work("W1"), PROGRAM, FOLDER, arguments.runs)
+            continue
+        if work == "methods":
+            bench_methods(PROGRAM, FOLDER, arguments.runs)
             continue
         find_work(work)
         contestants = list_contestants(work, arguments.converge)
