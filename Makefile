@@ -4,29 +4,30 @@ ifeq ($(origin CC),default)
 CC      := mpicc
 endif
 PREFIX  := /usr/local
-BUILD   := build$(if $(SANITIZE),/sanitize)$(if $(FAULTS),/faults)$(if $(SUMS),/sums-$(SUMS))
+BUILD   := build$(if $(SANITIZE),/sanitize)$(if $(SUMS),/sums-$(SUMS))
 Q       := $(if $(V),,@)
 
 # ---- flags: every bit of a result is promised, so no contraction and no fast-math -----------------
 
-CFLAGS   := -O3 -g
+CFLAGS   := $(if $(SANITIZE),-O1,-O3) -g
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
             -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wpointer-arith -Wvla \
             $(if $(WERROR),-Werror)
 exact    := -ffp-contract=off -fno-math-errno -fno-trapping-math
 sanitize := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
-faults   := $(if $(FAULTS),-DKM_FAULTS) $(if $(filter two,$(SUMS)),-DKM_SUMS_TWO)
+sums     := $(if $(filter two,$(SUMS)),-DKM_SUMS_TWO)
 flags    := -std=c17 -D_GNU_SOURCE -fopenmp -Iinclude $(warnings) $(CFLAGS) $(exact) $(sanitize) \
-            $(faults)
+            $(sums)
 commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
 
 # ---- instruction sets of the vectorised kernels; the program chooses among them when it starts ----
 # Always -O3: less leaves their short arrays of vectors in memory, and they are 2.6 times slower. Not
-# so with sanitizers, and without UBSan, with which each takes the compiler more than a minute.
+# so with sanitizers, and without UBSan, with which each takes the compiler more than a minute. Where
+# each variable is (-fvar-tracking) takes it as long as all the rest.
 
 machine  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 vector   := $(if $(filter x86_64,$(machine)),avx2 avx512) $(if $(filter aarch64,$(machine)),neon)
-fast     := $(if $(SANITIZE),-O2 -fno-sanitize=undefined,-O3)
+fast     := $(if $(SANITIZE),-O2 -fno-sanitize=undefined,-O3) -fno-var-tracking
 $(BUILD)/kernels/avx2.o:   extra := $(fast) -mavx2 -mfma
 $(BUILD)/kernels/avx512.o: extra := $(fast) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
 $(BUILD)/kernels/neon.o:   extra := $(fast)
@@ -40,6 +41,7 @@ unused   := $(patsubst %,src/kernels/%.c,$(filter-out $(vector),avx2 avx512 neon
 sources  := $(filter-out $(unused),$(wildcard src/*/*.c))
 objects  := $(sources:src/%.c=$(BUILD)/%.o)
 library  := $(BUILD)/libskymeans.a
+faulty   := $(patsubst src/%.c,$(BUILD)/faults/%.o,$(shell grep -l km_fault src/*/*.c))
 tests    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 
 .PHONY: all
@@ -51,14 +53,26 @@ $(library): $(objects)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/skymeans: $(BUILD)/main.o $(library)
-	@echo "  LINK  $@"
-	$(Q)$(CC) $(CFLAGS) -fopenmp $(sanitize) $(LDFLAGS) -o $@ $^ $$(cat $(BUILD)/hdf5.libs) -lm
+# The program that can be made to fail: the library gives it only what knows nothing of that.
+.PHONY: faults
+faults: $(BUILD)/faults/skymeans
+$(BUILD)/faults/skymeans: $(faulty)
+$(faulty): extra := -DKM_FAULTS
 
+$(BUILD)/skymeans $(BUILD)/faults/skymeans: $(BUILD)/main.o $(library)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) -fopenmp $(sanitize) $(LDFLAGS) -o $@ \
+	    $(filter-out $(library),$^) $(library) $$(cat $(BUILD)/hdf5.libs) -lm
+
+define compile
+@mkdir -p $(@D)
+@echo "  CC    $<"
+$(Q)$(CC) $(flags) $(extra) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP -c -o $@ $<
+endef
 $(BUILD)/%.o: src/%.c $(BUILD)/hdf5.libs
-	@mkdir -p $(@D)
-	@echo "  CC    $<"
-	$(Q)$(CC) $(flags) $(extra) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP -c -o $@ $<
+	$(compile)
+$(BUILD)/faults/%.o: src/%.c $(BUILD)/hdf5.libs
+	$(compile)
 
 # What is built with changes with these words, and when the commit changes, so does the version.
 .PHONY: always
@@ -90,11 +104,12 @@ deps:
 	@tools/deps.sh
 
 # As root, and with more ranks than cores, Open MPI wants to be told that this is meant. Ranks start
-# faster if what they tell each other is in a plain table.
+# faster if what they tell each other is in a plain table, and if hwloc looks for no graphics.
 run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
            OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none \
            OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader \
-           OMPI_MCA_oob_tcp_if_include=lo PMIX_MCA_gds=hash OMP_WAIT_POLICY=passive
+           OMPI_MCA_oob_tcp_if_include=lo PMIX_MCA_gds=hash HWLOC_PLUGINS_PATH=/nonexistent \
+           OMP_WAIT_POLICY=passive
 # Looking for leaks is asked for by itself (LEAKS=1): now and then the search itself crashes.
 ifdef SANITIZE
 run_env += LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
@@ -116,8 +131,7 @@ quietly = -s --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$
 
 .PHONY: check
 check: deps
-	@$(MAKE) $(quietly) all $(if $(filter py,$(KIND)),,$(tests))
-	@$(if $(filter c,$(KIND)),,$(MAKE) $(quietly) all FAULTS=1)
+	@$(MAKE) $(quietly) all $(if $(filter py,$(KIND)),,$(tests)) $(if $(filter c,$(KIND)),,faults)
 	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn \
 	    pandas tables) tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
 	    $(if $(RANKS),--ranks $(RANKS))
@@ -154,8 +168,7 @@ $(BUILD)/bench_kernels: tests/bench_kernels.c $(library)
 # Runs that are killed at many moments; KILLS=200 for more. Each run has a time limit of its own.
 .PHONY: check-faults
 check-faults: deps
-	@$(MAKE) $(quietly) all
-	@$(MAKE) $(quietly) all FAULTS=1
+	@$(MAKE) $(quietly) all faults
 	@$(run_env) BUILD=$(BUILD) KM_KILLS=$(or $(KILLS),50) $$(tools/find-python.sh h5py numpy) \
 	    tests/test_kills_program.py -v
 
@@ -209,4 +222,4 @@ help:
 	@echo 'make install   to PREFIX=/usr/local'
 	@echo 'make clean     remove build/'
 
--include $(objects:.o=.d) $(BUILD)/main.d $(tests:=.d)
+-include $(objects:.o=.d) $(faulty:.o=.d) $(BUILD)/main.d $(tests:=.d)

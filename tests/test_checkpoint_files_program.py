@@ -26,7 +26,7 @@ def command(*options, catalogue="in.h5", columns="x,y"):
             "state"]
 
 
-@unittest.skipUnless(os.path.exists(FAULTS), "the program was not built with FAULTS=1")
+@unittest.skipUnless(os.path.exists(FAULTS), "no program was built by `make faults`")
 class CheckpointFiles(ProgramTest):
     def setUp(self):
         super().setUp()

@@ -207,7 +207,7 @@ class Clock(StopTest):
         self.check_done(run(*command), answer_of("whole.h5"))
 
 
-@unittest.skipUnless(os.path.exists(FAULTS), "the program was not built with FAULTS=1")
+@unittest.skipUnless(os.path.exists(FAULTS), "no program was built by `make faults`")
 class EveryIteration(StopTest):
     """Stopped after exactly so many iterations, by a result that can't be written."""
 

@@ -1,6 +1,6 @@
 """Failures on purpose on one of three ranks: each ends on all of them with one message.
 
-The program is built once more with KM_FAULTS (`make FAULTS=1`); the list of places is read from the
+The program is built once more with KM_FAULTS (`make faults`); the list of places is read from the
 sources, so that a new place is walked from the day it is written.
 """
 import contextlib
@@ -50,7 +50,7 @@ def run_with_faults(faults, arguments, folder="."):
     return process.returncode, MPIRUN_NOTICE.sub("", err)
 
 
-@unittest.skipUnless(os.path.exists(BINARY), "the program was not built with FAULTS=1")
+@unittest.skipUnless(os.path.exists(BINARY), "no program was built by `make faults`")
 class Faults(ProgramTest):
     """Old outputs are there before each run: they are replaced as a whole, or stay."""
 
