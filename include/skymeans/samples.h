@@ -79,9 +79,10 @@ void km_samples_pad(km_samples *samples);
  * KM_MEMORY if there is no room for 12 bytes a sample beside them, or 16 in double precision. */
 km_code km_samples_order(km_samples *samples, km_error *error);
 
-/* Puts sample order[i] into place i, for all of them. Local. KM_MEMORY, and they stay as they are,
- * if there is no room for 4 bytes a sample beside them, or 8 in double precision. */
-km_code km_samples_reorder(km_samples *samples, const uint32_t *order, km_error *error);
+/* Puts sample i into place places[i], for all of them; quick if places are runs of neighbours.
+ * Local. KM_MEMORY, and they stay as they are, if there is no room for 4 bytes a sample beside
+ * them, or 8 in double precision. */
+km_code km_samples_reorder(km_samples *samples, const uint32_t *places, km_error *error);
 
 /* The hash of all features of all samples, the same for any number of ranks. Collective. */
 uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm);

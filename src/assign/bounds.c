@@ -27,11 +27,11 @@ enum {
     BLOCKS_AT_ONCE = 16,
     CACHE_LINE = 64,
     MOST_FETCHED = 8192, /* bytes of gaps */
-    NOBODY = -1,         /* the label of a sample before the first assignment */
 };
 
-/* Measured: sorting pays when so many labels have changed, in parts of all samples. */
-static const double MANY = 0.6;
+/* Measured: sorting pays when so many labels have changed since it was done, and no more in the
+ * last assignment; in parts of all samples. */
+static const double MANY = 0.6, MOST_AT_ONCE = 0.5;
 
 /* Each thread's own room. */
 typedef struct room {
@@ -43,16 +43,17 @@ typedef struct room {
 } room;
 
 typedef struct bounds {
-    int64_t n_changed; /* labels since the samples were sorted, or of all when they never were */
-    double largest;    /* absolute value of all samples */
-    int64_t n_columns; /* k rounded up */
-    float *kept;       /* [n_blocks][n_columns], NULL while there is nothing to keep */
-    float *own_paths;  /* [n_blocks], sums of the largest movement of the block's own centers */
-    double *path;      /* [k], sums of the movement of each center, rounded up */
-    float *paths;      /* [n_columns], the same, and more: see note_movement */
-    float *moved;      /* [k], in this assignment, and more */
-    void *before;      /* [k][d], centers of the last assignment */
-    room *rooms;       /* [n_threads] */
+    int64_t n_changed; /* labels since the samples were sorted, or since the first assignment */
+    int64_t n_changed_last; /* in the last assignment */
+    double largest;         /* absolute value of all samples */
+    int64_t n_columns;      /* k rounded up */
+    float *kept;            /* [n_blocks][n_columns], NULL while there is nothing to keep */
+    float *own_paths; /* [n_blocks], sums of the largest movement of the block's own centers */
+    double *path;     /* [k], sums of the movement of each center, rounded up */
+    float *paths;     /* [n_columns], the same, and more: see note_movement */
+    float *moved;     /* [k], in this assignment, and more */
+    void *before;     /* [k][d], centers of the last assignment */
+    room *rooms;      /* [n_threads] */
 } bounds;
 
 /* ---- making it ------------------------------------------------------------------------------ */
@@ -285,27 +286,29 @@ static void add_up_work(km_assigner *assigner, bounds *b)
     }
 }
 
-/* Each assignment but the first has labels to sort by. Without memory for it samples stay where
- * they are, which takes time only. */
+static bool is_time_to_sort(const km_assigner *assigner)
+{
+    const bounds *b = assigner->state;
+    const double n = (double)assigner->samples->n_samples;
+    return (double)b->n_changed > MANY * n && (double)b->n_changed_last < MOST_AT_ONCE * n;
+}
+
+/* Where memory is lacking samples stay where they are, or are assigned the plain way, which costs
+ * time only. */
 static void assign_in_turn(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
-    const bool are_new = assigner->samples->n_blocks > 0 && assigner->labels[0] == NOBODY;
-    const double share = (double)b->n_changed / (double)assigner->samples->n_samples;
-    if (are_new) {
-        km_assign_lloyd(assigner, centers);
-        return;
-    }
-    if (share > MANY) {
+    if (is_time_to_sort(assigner)) {
         km_error no_memory = {0};
         forget(b);
         km_sort_by_label(assigner, &no_memory);
         b->n_changed = 0;
-    }
-    if (b->kept != NULL)
-        assign_blocks(assigner, centers);
-    else
         begin_blocks(assigner, centers);
+    } else if (b->kept != NULL) {
+        assign_blocks(assigner, centers);
+    } else {
+        km_assign_lloyd(assigner, centers);
+    }
 }
 
 void km_bounds_assign(km_assigner *assigner, const void *centers)
@@ -320,7 +323,9 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     } else {
         km_assign_lloyd(assigner, centers);
         forget(b);
+        b->n_changed = samples->n_samples;
     }
-    b->n_changed += count_changed(assigner) - n_changed;
+    b->n_changed_last = count_changed(assigner) - n_changed;
+    b->n_changed += b->n_changed_last;
     add_up_work(assigner, b);
 }

@@ -26,8 +26,7 @@ typedef struct column {
             const int lanes = km_samples_lanes(s->samples, b);                       \
             km_fetch(values, (b + COLUMN_AHEAD) * c.stride * SIZE, KM_BLOCK * SIZE); \
             for (int l = 0; l < lanes; l++) {                                        \
-                const uint32_t i = (uint32_t)(b * KM_BLOCK + l),                     \
-                               place = s->places != NULL ? s->places[i] : i;         \
+                const uint32_t place = s->places[b * KM_BLOCK + l];                  \
                 moved[place] = values[b * c.stride + l];                             \
                 km_fetch(moved, (int64_t)place *SIZE + KM_CACHE_LINE, 1);            \
             }                                                                        \
@@ -37,7 +36,9 @@ typedef struct column {
             const int lanes = km_samples_lanes(s->samples, b);                       \
             km_fetch(values, (b + COLUMN_AHEAD) * c.stride * SIZE, KM_BLOCK * SIZE); \
             km_fetch(moved, (b + BUCKETS_AHEAD) * KM_BLOCK * SIZE, KM_BLOCK * SIZE); \
-            for (int l = 0; l < lanes; l++)                                          \
+            for (int l = 0; l < lanes && s->order == NULL; l++)                      \
+                values[b * c.stride + l] = moved[b * KM_BLOCK + l];                  \
+            for (int l = 0; l < lanes && s->order != NULL; l++)                      \
                 values[b * c.stride + l] = moved[s->order[b * KM_BLOCK + l]];        \
         }                                                                            \
     }
@@ -66,13 +67,13 @@ void km_samples_move(const km_moves *s)
     km_samples_pad(samples);
 }
 
-km_code km_samples_reorder(km_samples *samples, const uint32_t *order, km_error *error)
+km_code km_samples_reorder(km_samples *samples, const uint32_t *places, km_error *error)
 {
     const bool is_wide = samples->precision == KM_FLOAT64 || samples->weights != NULL;
     const size_t size = is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
     void *moved = km_allocate(samples->n_samples, size, "order of samples", error);
     if (moved != NULL && samples->n_samples > 0)
-        km_samples_move(&(km_moves){samples, NULL, order, moved});
+        km_samples_move(&(km_moves){samples, places, NULL, moved});
     free(moved);
     return error->code;
 }

@@ -4,8 +4,8 @@
 
 #include "skymeans/samples.h"
 
-/* In two steps: sample i goes to places[i], or stays if that is NULL; then what is at order[i] goes
- * to place i. */
+/* In two steps: sample i goes to places[i]; then what is at order[i] goes to place i, or stays
+ * where it is if that is NULL. */
 typedef struct km_moves {
     km_samples *samples;
     const uint32_t *places, *order; /* [n_samples] */
