@@ -31,7 +31,7 @@ enum {
 
 /* Measured: sorting pays when so many labels have changed since it was done, and no more in the
  * last assignment; in parts of all samples. */
-static const double MANY = 0.6, MOST_AT_ONCE = 0.5;
+static const double MANY = 0.8, MOST_AT_ONCE = 0.5;
 
 /* Each thread's own room. */
 typedef struct room {
