@@ -361,7 +361,14 @@ START_TEST(methods_follow_from_features_and_clusters)
     } cases[] = {
         {"", 3, "tree"},
         {"", 100, "lloyd"}, /* few clusters */
-        {"-k 100", 13, "bounds"},
+        {"-k 32", 13, "bounds"},
+        {"-k 31", 13, "lloyd"},
+        {"-k 832", 13, "bounds"},
+        {"-k 833", 13, "lloyd"}, /* gaps would take more memory than samples */
+        {"-k 128", 10, "bounds"},
+        {"-k 127", 10, "tree"},
+        {"-k 1000", 10, "tree"},
+        {"-k 1000", 9, "tree"},
         {"--algorithm bounds", 3, "bounds"},
         {"-k 2", 3, "lloyd"},
         {"--algorithm lloyd", 3, "lloyd"},
@@ -371,7 +378,7 @@ START_TEST(methods_follow_from_features_and_clusters)
         const parsed p = parse_fit(cases[i].more);
         km_plan plan;
         km_error error = {0};
-        ck_assert_int_eq(km_plan_create(&plan, &p.options, 100, cases[i].n_features, 1, &error),
+        ck_assert_int_eq(km_plan_create(&plan, &p.options, 9999, cases[i].n_features, 1, &error),
                          KM_OK);
         ck_assert_str_eq(plan.method->name, cases[i].method);
     }

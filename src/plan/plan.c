@@ -21,14 +21,15 @@ static const km_method *find_method(const char *name)
 }
 
 /* Which method is faster, as measured: docs/performance.md. Boxes prune less the more features
- * there are, bounds where there are few samples for each center; with very few centers there is
- * nothing to prune. */
-static const char *faster_method(int64_t n_features, int64_t n_clusters)
+ * there are, and with very few clusters there is nothing to prune. Bounds may take no more memory
+ * than the samples, in single precision: a gap for each block and center. */
+static const char *faster_method(int64_t d, int64_t k)
 {
-    enum { MOST_FOR_BOXES = 12, FEWEST_FOR_BOXES = 4, FEWEST_FOR_BOUNDS = 64 };
-    if (n_features <= MOST_FOR_BOXES)
-        return n_clusters >= FEWEST_FOR_BOXES ? "tree" : "lloyd";
-    return n_clusters >= FEWEST_FOR_BOUNDS ? "bounds" : "lloyd";
+    enum { FEW = 9, MEDIUM = 12 }; /* features */
+    const bool have_bounds_room = k <= d * KM_BLOCK;
+    if (d <= MEDIUM)
+        return d > FEW && k >= 128 && have_bounds_room ? "bounds" : k >= 4 ? "tree" : "lloyd";
+    return k >= 32 && have_bounds_room ? "bounds" : "lloyd";
 }
 
 static km_code choose_method(km_plan *plan, const km_options *options, int64_t n_features,
