@@ -99,7 +99,7 @@ def run_all(calls):
 SUMMARY = {
     "catalogue": (r"^  catalogue +(.+), (\S+): (\d+) rows, (\d+) used, (\d+) dropped", 5),
     "result": (r"^  result +(.+)$", 1),
-    "run": (r"^  run +(\d+) ranks? of (\d+) threads?, (?:lloyd|tree), (\S+) kernel, (float32|float64)$", 4),
+    "run": (r"^  run +(\d+) ranks? of (\d+) threads?, (?:lloyd|tree|bounds), (\S+) kernel, (float32|float64)$", 4),
     "stopped": (r"^  stopped +after (\d+) iterations?: (.+) \((converged|not converged)\)$", 3),
     "inertia": (r"^  inertia +(\S+)$", 1),
     "checksum": (r"^  checksum +([0-9a-f]{16})$", 1),

@@ -326,7 +326,7 @@ skymeans: dry run, nothing is written
   features    (?P<d>\d+): (?P<names>.+)
   clusters    (?P<k>\d+)
   run         (?P<ranks>\d+) ranks? of (?P<fewest>\d+) to (?P<most>\d+) rows
-  method      (?P<method>lloyd|tree), (?P<kernel>\S+) kernel, (?P<precision>float32|float64)
+  method      (?P<method>lloyd|tree|bounds), (?P<kernel>\S+) kernel, (?P<precision>float32|float64)
   seeding     (?P<seeding>.+), random seed (?P<seed>\d+)
   memory      (?P<memory>[0-9.]+) MB a rank: program and libraries (?P<program>[0-9.]+), """
                   r"""samples (?P<samples>[0-9.]+), and the most of
