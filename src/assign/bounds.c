@@ -11,8 +11,8 @@
  * doi:10.1137/1.9781611972801.12, one for each sample; these are for a block and a center.)
  *
  * Samples of one block should have the same center, and the same rivals. So they are sorted by
- * their labels before the second assignment, and again when many labels have changed: sorting.c.
- * All gaps are then made anew.
+ * their labels once these settle, and again when many have changed: sorting.c. All gaps are then
+ * made anew; until there are any, assignments are plain.
  *
  * Invariant: what is kept is at most the gap plus the paths of the time it was made. What rounding
  * takes of the gaps of canonical distances is off already, see KM_GAP_SLACK; that of paths, see
@@ -29,8 +29,9 @@ enum {
     MOST_FETCHED = 8192, /* bytes of gaps */
 };
 
-/* Measured: sorting pays when so many labels have changed since it was done, and no more in the
- * last assignment; in parts of all samples. */
+/* Measured: sorting pays when so many labels have changed since it was done, and no more than so
+ * many in the last assignment; in parts of all samples with weight, since the others' are not
+ * counted. */
 static const double MANY = 0.8, MOST_AT_ONCE = 0.5;
 
 /* Each thread's own room. */
@@ -43,6 +44,7 @@ typedef struct room {
 } room;
 
 typedef struct bounds {
+    int64_t n_counted; /* samples, those with weight */
     int64_t n_changed; /* labels since the samples were sorted, or since the first assignment */
     int64_t n_changed_last; /* in the last assignment */
     double largest;         /* absolute value of all samples */
@@ -85,6 +87,14 @@ static double find_largest(const km_samples *samples)
     return largest;
 }
 
+static int64_t count_samples(const km_samples *samples)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        n += samples->weights == NULL || samples->weights[i] > 0;
+    return n;
+}
+
 km_code km_bounds_create(km_assigner *assigner, km_error *error)
 {
     const km_samples *samples = assigner->samples;
@@ -103,8 +113,10 @@ km_code km_bounds_create(km_assigner *assigner, km_error *error)
     b->rooms = km_allocate_zeroed(assigner->n_threads, sizeof *b->rooms, what, error);
     for (int i = 0; i < assigner->n_threads && b->rooms != NULL; i++)
         create_room(&b->rooms[i], samples, k, error);
-    if (error->code == KM_OK)
+    if (error->code == KM_OK) {
         b->largest = find_largest(samples);
+        b->n_counted = count_samples(samples);
+    }
     return error->code;
 }
 
@@ -289,7 +301,7 @@ static void add_up_work(km_assigner *assigner, bounds *b)
 static bool is_time_to_sort(const km_assigner *assigner)
 {
     const bounds *b = assigner->state;
-    const double n = (double)assigner->samples->n_samples;
+    const double n = (double)b->n_counted;
     return (double)b->n_changed > MANY * n && (double)b->n_changed_last < MOST_AT_ONCE * n;
 }
 
@@ -323,7 +335,7 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     } else {
         km_assign_lloyd(assigner, centers);
         forget(b);
-        b->n_changed = samples->n_samples;
+        b->n_changed = b->n_counted;
     }
     b->n_changed_last = count_changed(assigner) - n_changed;
     b->n_changed += b->n_changed_last;
