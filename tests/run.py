@@ -3,7 +3,7 @@
 C tests (build/tests/test_*) run under mpirun on 1, 2, 3 and 4 ranks, but for those that say otherwise
 ("Ranks: 8" in their first lines); Python tests (tests/test_*.py) run as they are. Each has a timeout,
 after which it and everything it started is killed. Some run side by side, since much of their time
-is waiting for processes to start. Sanitized tests run on 1 and 3 ranks, and may take longer.
+is waiting for processes to start; but many ranks, which wait for each other, run alone. Sanitized tests run on 1 and 3 ranks, and may take longer.
 """
 import argparse
 import os
@@ -84,8 +84,8 @@ def ranks_of(path):
 
 
 def jobs(wanted, kind, ranks):
-    """Name, command, timeout and counter of each run; those of whole programs first, and of them the
-    long texts, which as a rule take long, so that none is left alone in the end."""
+    """Ranks, and name, command, timeout and counter of each run; those of whole programs first, and of
+    them the long texts, which as a rule take long, so that none is left alone in the end."""
     for path in sorted((ROOT / "tests").glob("test_*"),
                        key=lambda path: (path.suffix != ".py", -path.stat().st_size)):
         if (wanted and path.stem != f"test_{wanted}") or (kind and path.suffix != f".{kind}"):
@@ -93,10 +93,10 @@ def jobs(wanted, kind, ranks):
         if path.suffix == ".c":
             binary = BUILD / "tests" / path.stem
             for n in ranks or ranks_of(path):
-                yield (f"{path.stem} on {n}", ["mpirun", "-n", str(n), str(binary)],
-                       TIMEOUT[".c"], count_check)
+                yield n, (f"{path.stem} on {n}", ["mpirun", "-n", str(n), str(binary)],
+                          TIMEOUT[".c"], count_check)
         elif path.suffix == ".py":
-            yield (path.name, [sys.executable, str(path), "-v"], TIMEOUT[".py"], count_unittest)
+            yield 1, (path.name, [sys.executable, str(path), "-v"], TIMEOUT[".py"], count_unittest)
 
 
 def main():
@@ -106,9 +106,10 @@ def main():
     parser.add_argument("--ranks", type=int, help="C tests on this number of ranks only")
     arguments = parser.parse_args()
     ranks = [arguments.ranks] if arguments.ranks else None
+    found = list(jobs(arguments.test, arguments.kind, ranks))
+    totals = [run_test(*job) for n, job in found if n > AT_ONCE]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        totals = list(pool.map(lambda job: run_test(*job),
-                               jobs(arguments.test, arguments.kind, ranks)))
+        totals += pool.map(lambda job: run_test(*job), [job for n, job in found if n <= AT_ONCE])
     if not totals:
         sys.exit(f"no test is called {arguments.test}: see tests/")
     passed, failed, skipped = map(sum, zip(*totals))

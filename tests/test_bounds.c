@@ -51,6 +51,46 @@ START_TEST(ties)
 }
 END_TEST
 
+/* A center at a squared distance of about 1 + part * 2^-24 from 0: all features but the first add a
+ * little less than half of the last bit, and so nothing; or a little more, and so the whole bit. */
+static void place_center(race *r, int64_t c, double part, bool is_rounded_up)
+{
+    const int64_t d = r->data.d;
+    r->centers[c * d] = sqrt(1 + part * 0x1p-24);
+    for (int64_t j = 1; j < d; j++)
+        r->centers[c * d + j] = 0x1p-12 * (is_rounded_up ? 1 + 0x1p-20 : 1 - 0x1p-20);
+}
+
+/* Rounding takes the samples from center to center, each truly farther than the one before, until
+ * one is nearest that was too far to be compared when this began; and hardly any center has moved.
+ */
+START_TEST(labels_that_drift_by_rounding)
+{
+    enum { N_STEPS = 8, LAST = N_STEPS + 1 };
+    const variant v = plain_variant("bounds");
+    race r;
+    start(&r, mock_create(100, 128), LAST + 1, &v);
+    for (int64_t c = 0; c < LAST; c++)
+        place_center(&r, c, 248.0 * (double)c, false);
+    place_center(&r, LAST, 1912, true);
+    for (int i = 0; i < 4; i++)
+        step(&r);
+    const double before = work_of(&r);
+    for (int64_t c = 0; c < N_STEPS; c++) {
+        place_center(&r, c, 248.0 * (double)c, true);
+        if (c > 0) /* it has no samples now, so nobody minds that it goes */
+            place_center(&r, c - 1, 0x1p24, true);
+        step(&r);
+        ck_assert_int_eq(r.plain.labels[0], (int)c + 1);
+    }
+    ck_assert_msg(work_of(&r) > before, "nothing was compared");
+    place_center(&r, LAST, 1912, false);
+    step(&r);
+    ck_assert_int_eq(r.plain.labels[0], LAST);
+    stop(&r);
+}
+END_TEST
+
 /* How much is compared for each sample in n assignments, and in the last of them. */
 static void check_work(mock data, int64_t k, int n, double most, double most_last)
 {
@@ -95,8 +135,15 @@ END_TEST
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        mixtures, hostile_data, as_many_clusters_as_rows, more_clusters_than_distinct_rows,
-        one_row,  ties,         few_comparisons_are_made, blocks_are_skipped_when_nothing_moves,
+        mixtures,
+        hostile_data,
+        as_many_clusters_as_rows,
+        more_clusters_than_distinct_rows,
+        one_row,
+        ties,
+        few_comparisons_are_made,
+        blocks_are_skipped_when_nothing_moves,
+        labels_that_drift_by_rounding,
     };
     return SUITE_OF("bounds", tests);
 }

@@ -89,9 +89,8 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error);
 void km_fit_free(km_fit *fit);
 
-/* Makes the labels of a fit that has only its centers, or labels in another order of the samples,
- * by the same assignment that gave them first; the samples keep their order. Collective over comm;
- * errors are agreed. */
+/* Makes the labels of a fit that has only its centers, or labels in another order of the samples:
+ * the same that it had. The samples keep their order. Collective over comm; errors are agreed. */
 km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples, MPI_Comm comm,
                        km_error *error);
 

@@ -95,14 +95,15 @@ typedef uint64_t km_nearest_listed(const void *block, const void *centers, int64
  * centers [k][d], those in chosen[0 ... n-1], ascending, are compared. gaps[i] gets a lower bound
  * of the difference, over the samples that center chosen[i] is not the nearest of, of the distances
  * (not squared) to it and to the nearest: as long as something of it is left, canonical distances
- * prefer the latter; infinity if there is no such sample. Nothing may overflow. `labels` is
- * [KM_BLOCK]; `work` is room for n * KM_GAPS_ROOM values, aligned for vectors. */
-typedef void km_nearest_gaps(const void *block, const void *centers, int64_t n_features,
-                             const int32_t *chosen, int64_t n_chosen, void *work, int32_t *labels,
-                             double *gaps);
+ * prefer the latter; infinity if there is no such sample. Returns an upper bound of the distances
+ * to the nearest. Nothing may overflow. `labels` is [KM_BLOCK]; `work` is room for n * KM_GAPS_ROOM
+ * values, aligned for vectors. */
+typedef double km_nearest_gaps(const void *block, const void *centers, int64_t n_features,
+                               const int32_t *chosen, int64_t n_chosen, void *work, int32_t *labels,
+                               double *gaps);
 
-/* Which centers have moved so far that their gap is used up: a bit, in `used`, for each c with
- * gaps[c] <= paths[c] + own_path. False if there is none. n_centers is a multiple of
+/* Which centers have moved so far that their gap is used up: a bit, in `used`, for each c whose
+ * gaps[c] is not above paths[c] + own_path. False if there is none. n_centers is a multiple of
  * KM_GAPS_ALIGNED; arrays are aligned for vectors. */
 typedef bool km_used_up(const float *gaps, const float *paths, float own_path, int64_t n_centers,
                         uint64_t *used);
@@ -123,7 +124,7 @@ typedef void km_moments(const void *values, const km_moments_task *task, int64_t
 enum { KM_MOMENTS_LEAST = 1 << 13 };
 
 /* Functions by km_precision, that of the samples. Blocks are aligned for vectors; nothing else need
- * be but for km_distances. */
+ * be but where it is said. */
 typedef struct km_kernel {
     const char *name;
     bool (*is_available)(void); /* on this processor */

@@ -16,7 +16,7 @@
  *
  * Invariant: what is kept is at most the gap plus the paths of the time it was made. What rounding
  * takes of the gaps of canonical distances is off already, see KM_GAP_SLACK; that of paths, see
- * note_movement and keep. */
+ * note_movement and keep; and that of a new label, see lengthen_own_path. */
 #include "methods.h"
 
 #include <math.h>
@@ -172,6 +172,21 @@ static float keep(double gap, double paths)
     return (float)(gap + paths - 0x1p-20 * (fabs(gap) + paths) - 1e-36);
 }
 
+/* A sample that goes to another center does so by canonical distances; truly that center may be
+ * farther away by some roundings, as if its own one had moved by that. What is kept of centers that
+ * were not compared has to know. */
+static void lengthen_own_path(const km_assigner *assigner, int64_t block, double farthest)
+{
+    const bounds *b = assigner->state;
+    const km_precision precision = assigner->samples->precision;
+    const int64_t d = assigner->samples->n_features;
+    const double smallest = precision == KM_FLOAT32 ? 0x1p-126 : 0x1p-1022;
+    const double farther = KM_GAP_SLACK(d) * km_precision_epsilon(precision) * farthest +
+                           4 * sqrt(((double)d + 2) * smallest);
+    float *own = &b->own_paths[block];
+    *own = (*own + (float)farther) * (float)(1 + 0x1p-22);
+}
+
 /* Compares the chosen centers in a block, and keeps their gaps. */
 static void compare_in_block(km_assigner *assigner, const void *centers, int64_t block,
                              int64_t n_chosen)
@@ -180,12 +195,15 @@ static void compare_in_block(km_assigner *assigner, const void *centers, int64_t
     room *r = &b->rooms[km_thread()];
     const km_samples *samples = assigner->samples;
     float *kept = b->kept + block * b->n_columns;
-    const double own_path = (double)b->own_paths[block];
+    const size_t lanes_size = (size_t)km_samples_lanes(samples, block) * sizeof(int32_t);
     int32_t labels[KM_BLOCK];
-    assigner->kernel->nearest_gaps[samples->precision](km_samples_block(samples, block), centers,
-                                                       samples->n_features, r->chosen, n_chosen,
-                                                       r->work, labels, r->gaps);
+    const double farthest = assigner->kernel->nearest_gaps[samples->precision](
+        km_samples_block(samples, block), centers, samples->n_features, r->chosen, n_chosen,
+        r->work, labels, r->gaps);
+    if (memcmp(labels, assigner->labels + block * KM_BLOCK, lanes_size) != 0)
+        lengthen_own_path(assigner, block, farthest);
     km_assigner_relabel(assigner, block, labels);
+    const double own_path = (double)b->own_paths[block];
     for (int64_t i = 0; i < n_chosen; i++) {
         const int32_t c = r->chosen[i];
         kept[c] = keep(r->gaps[i], (double)b->paths[c] + own_path);
@@ -329,6 +347,7 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     const km_samples *samples = assigner->samples;
     const int64_t n = assigner->n_clusters * samples->n_features;
     const int64_t n_changed = count_changed(assigner);
+    /* Gaps and paths are floats whatever the samples are; an infinite path would use up padding. */
     if (km_centers_are_safe(assigner, centers, b->largest, KM_FLOAT32)) {
         assign_in_turn(assigner, centers);
         memcpy(b->before, centers, (size_t)n * km_precision_size(samples->precision));

@@ -152,7 +152,7 @@ km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples
     return error->code;
 }
 
-/* The labels of fit r, by the same assignment that gave them first. */
+/* The labels of fit r, as they were. */
 static void relabel(km_assigner *assigner, const km_fit_task *task, const km_restarts *restarts,
                     int64_t r, void *rounded)
 {

@@ -37,6 +37,16 @@ INLINE void OURS(meet_all)(const REAL *block, const OURS(list) * list, int64_t d
             best[v] = OURS(nearer)(kept[i * TILE_VECTORS + v], best[v]);
 }
 
+/* The largest distance whose square is in a lane, and what rounding may have taken of it. */
+INLINE double OURS(most_lane)(VECTOR d2, int64_t d)
+{
+    REAL most = 0;
+    for (int l = 0; l < WIDTH; l++)
+        most = d2[l] > most ? d2[l] : most;
+    return sqrt((double)most) * (1 + KM_GAP_SLACK(d) * EPSILON) +
+           4 * sqrt(((double)d + 2) * SMALLEST);
+}
+
 /* Labels of one vector of samples, which are the first center at the least distance; and of each
  * center the least gap so far, lane by lane, less what rounding may take. */
 INLINE NUMBERS OURS(find_gaps)(const VECTOR *kept, const OURS(list) * list, int64_t d, VECTOR best,
@@ -57,10 +67,11 @@ INLINE NUMBERS OURS(find_gaps)(const VECTOR *kept, const OURS(list) * list, int6
     return label;
 }
 
-void KERNEL(nearest_gaps, PRECISION)(const void *block, const void *centers, int64_t n_features,
-                                     const int32_t *chosen, int64_t n_chosen, void *work,
-                                     int32_t *labels, double *gaps)
+double KERNEL(nearest_gaps, PRECISION)(const void *block, const void *centers, int64_t n_features,
+                                       const int32_t *chosen, int64_t n_chosen, void *work,
+                                       int32_t *labels, double *gaps)
 {
+    VECTOR farthest = {0};
     const OURS(list) list = {centers, NULL, chosen, n_chosen};
     VECTOR *least = work, *kept = least + n_chosen;
     for (int64_t i = 0; i < n_chosen; i++)
@@ -68,10 +79,13 @@ void KERNEL(nearest_gaps, PRECISION)(const void *block, const void *centers, int
     for (int l = 0; l < KM_BLOCK; l += TILE_VECTORS * WIDTH) {
         VECTOR best[TILE_VECTORS];
         OURS(meet_all)((const REAL *)block + l, &list, n_features, kept, best);
-        for (int v = 0; v < TILE_VECTORS; v++)
+        for (int v = 0; v < TILE_VECTORS; v++) {
             *(LABELS *)(labels + l + v * WIDTH) = __builtin_convertvector(
                 OURS(find_gaps)(kept + v, &list, n_features, best[v], least), LABELS);
+            farthest = OURS(greater)(best[v], farthest);
+        }
     }
     for (int64_t i = 0; i < n_chosen; i++)
         gaps[i] = OURS(least_lane)(least[i], n_features);
+    return OURS(most_lane)(farthest, n_features);
 }

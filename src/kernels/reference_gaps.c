@@ -64,24 +64,37 @@ static void find_gaps(distance *distance_of, double epsilon, double smallest, co
     }
 }
 
-void km_nearest_gaps_reference_float32(const void *block, const void *centers, int64_t n_features,
-                                       const int32_t *chosen, int64_t n_chosen, void *work,
-                                       int32_t *labels, double *gaps)
+static double find_farthest(distance *distance_of, double epsilon, double smallest,
+                            const void *block, const void *centers, int64_t d,
+                            const int32_t *labels)
+{
+    double farthest = 0;
+    for (int l = 0; l < KM_BLOCK; l++)
+        farthest = fmax(farthest, sqrt(distance_of(block, centers, d, labels[l], l)));
+    return farthest * (1 + KM_GAP_SLACK(d) * epsilon) + 4 * sqrt(((double)d + 2) * smallest);
+}
+
+double km_nearest_gaps_reference_float32(const void *block, const void *centers, int64_t n_features,
+                                         const int32_t *chosen, int64_t n_chosen, void *work,
+                                         int32_t *labels, double *gaps)
 {
     (void)work;
     find_nearest(distance_float32, block, centers, n_features, chosen, n_chosen, labels);
     find_gaps(distance_float32, 0x1p-24, (double)0x1p-126f, block, centers, n_features, chosen,
               n_chosen, labels, gaps);
+    return find_farthest(distance_float32, 0x1p-24, (double)0x1p-126f, block, centers, n_features,
+                         labels);
 }
 
-void km_nearest_gaps_reference_float64(const void *block, const void *centers, int64_t n_features,
-                                       const int32_t *chosen, int64_t n_chosen, void *work,
-                                       int32_t *labels, double *gaps)
+double km_nearest_gaps_reference_float64(const void *block, const void *centers, int64_t n_features,
+                                         const int32_t *chosen, int64_t n_chosen, void *work,
+                                         int32_t *labels, double *gaps)
 {
     (void)work;
     find_nearest(distance_float64, block, centers, n_features, chosen, n_chosen, labels);
     find_gaps(distance_float64, 0x1p-53, 0x1p-1022, block, centers, n_features, chosen, n_chosen,
               labels, gaps);
+    return find_farthest(distance_float64, 0x1p-53, 0x1p-1022, block, centers, n_features, labels);
 }
 
 bool km_used_up_reference(const float *gaps, const float *paths, float own_path, int64_t n_centers,

@@ -1,6 +1,7 @@
 /* What a rank will need, from the headers of the catalogue alone. */
 #include "skymeans/plan.h"
 
+#include <math.h>
 #include <string.h>
 
 static double largest(double a, double b)
@@ -63,7 +64,8 @@ static double bounds_bytes(const km_plan *plan, const km_catalogue *catalogue, i
 {
     const double d = (double)catalogue->n_features;
     const double value = (double)km_precision_size(catalogue->precision);
-    const double of_block = (k + 1) * sizeof(float);
+    const double columns = ceil(k / KM_GAPS_ALIGNED) * KM_GAPS_ALIGNED;
+    const double of_block = (columns + 1) * sizeof(float);
     const double of_center = KM_BLOCK * value + sizeof(double) + sizeof(int32_t) + sizeof(int64_t);
     if (strcmp(plan->method->name, "bounds") != 0)
         return 0;
