@@ -251,6 +251,22 @@ static inline void compare(const char *method, mock data, int64_t k, int n_updat
     mock_free(&data);
 }
 
+/* As many clusters as rows, more than distinct rows, one row, ties. */
+static inline void compare_edges(const char *method)
+{
+    compare(method, mock_mixture(300, 3, 4, 6), 300, 2);
+    compare(method, mock_hostile(MOCK_DUPLICATES, 400, 2), 50, 3);
+    compare(method, mock_mixture(1, 2, 1, 7), 1, 2);
+    compare(method, mock_mixture(65, 2, 1, 8), 3, 2);
+    /* Both precisions have ties that are exact, and nearly exact ones far from the origin. */
+    mock data = mock_create(4096, 2);
+    for (int64_t i = 0; i < data.n; i++) {
+        data.values[2 * i] = 1000 + (double)(i % 64) / 8;
+        data.values[2 * i + 1] = -500 + (double)(i / 64) / 8;
+    }
+    compare(method, data, 36, 5);
+}
+
 /* One kind of run, on the fastest kernel, to count what is compared: it depends on nothing but data
  * and code. */
 static inline variant plain_variant(const char *method)

@@ -20,34 +20,9 @@ START_TEST(hostile_data)
 }
 END_TEST
 
-START_TEST(as_many_clusters_as_rows)
+START_TEST(edges)
 {
-    compare("bounds", mock_mixture(300, 3, 4, 6), 300, 2);
-}
-END_TEST
-
-START_TEST(more_clusters_than_distinct_rows)
-{
-    compare("bounds", mock_hostile(MOCK_DUPLICATES, 400, 2), 50, 3);
-}
-END_TEST
-
-START_TEST(one_row)
-{
-    compare("bounds", mock_mixture(1, 2, 1, 7), 1, 2);
-    compare("bounds", mock_mixture(65, 2, 1, 8), 3, 2);
-}
-END_TEST
-
-/* Both precisions have ties that are exact, and nearly exact ones far from the origin. */
-START_TEST(ties)
-{
-    mock data = mock_create(1024, 2);
-    for (int64_t i = 0; i < data.n; i++) {
-        data.values[2 * i] = 1000 + (double)(i % 32) / 8;
-        data.values[2 * i + 1] = -500 + (double)(i / 32) / 8;
-    }
-    compare("bounds", data, 36, 5);
+    compare_edges("bounds");
 }
 END_TEST
 
@@ -137,10 +112,7 @@ Suite *make_suite(void)
     const TTest *const tests[] = {
         mixtures,
         hostile_data,
-        as_many_clusters_as_rows,
-        more_clusters_than_distinct_rows,
-        one_row,
-        ties,
+        edges,
         few_comparisons_are_made,
         blocks_are_skipped_when_nothing_moves,
         labels_that_drift_by_rounding,

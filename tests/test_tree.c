@@ -27,34 +27,9 @@ START_TEST(hostile_data)
 }
 END_TEST
 
-START_TEST(as_many_clusters_as_rows)
+START_TEST(edges)
 {
-    compare("tree", mock_mixture(300, 3, 4, 6), 300, 2);
-}
-END_TEST
-
-START_TEST(more_clusters_than_distinct_rows)
-{
-    compare("tree", mock_hostile(MOCK_DUPLICATES, 400, 2), 50, 3);
-}
-END_TEST
-
-START_TEST(one_row)
-{
-    compare("tree", mock_mixture(1, 2, 1, 7), 1, 2);
-    compare("tree", mock_mixture(65, 2, 1, 8), 3, 2);
-}
-END_TEST
-
-/* Both precisions have ties that are exact, and nearly exact ones far from the origin. */
-START_TEST(ties)
-{
-    mock data = mock_create(4096, 2);
-    for (int64_t i = 0; i < data.n; i++) {
-        data.values[2 * i] = 1000 + (double)(i % 64) / 8;
-        data.values[2 * i + 1] = -500 + (double)(i / 64) / 8;
-    }
-    compare("tree", data, 36, 5);
+    compare_edges("tree");
 }
 END_TEST
 
@@ -104,8 +79,11 @@ END_TEST
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        mixtures, hostile_data, as_many_clusters_as_rows, more_clusters_than_distinct_rows,
-        one_row,  ties,         few_comparisons_are_made, leaves_are_skipped_when_nothing_moves,
+        mixtures,
+        hostile_data,
+        edges,
+        few_comparisons_are_made,
+        leaves_are_skipped_when_nothing_moves,
     };
     return SUITE_OF("tree", tests);
 }
