@@ -324,7 +324,7 @@ END_TEST
 typedef struct gaps_answer {
     int64_t n;
     int32_t chosen[MOST_CENTERS], labels[KM_BLOCK];
-    double gaps[MOST_CENTERS];
+    double gaps[MOST_CENTERS], farthest;
 } gaps_answer;
 
 static _Alignas(64) double gaps_block[MOST_FEATURES * KM_BLOCK];
@@ -339,8 +339,8 @@ static void solve_gaps(const km_kernel *kernel, km_precision precision, const pr
     found->n = 0;
     for (int64_t c = p->k > 2 ? 1 : 0; c < p->k; c += 3)
         found->chosen[found->n++] = (int32_t)c;
-    kernel->nearest_gaps[precision](gaps_block, gaps_centers, p->d, found->chosen, found->n, work,
-                                    found->labels, found->gaps);
+    found->farthest = kernel->nearest_gaps[precision](gaps_block, gaps_centers, p->d, found->chosen,
+                                                      found->n, work, found->labels, found->gaps);
 }
 
 static double value_in(const void *values, km_precision precision, int64_t at)
@@ -361,12 +361,20 @@ static double true_distance(km_precision precision, const problem *p, int lane, 
     return (double)sqrtl(sum);
 }
 
-/* Gaps are below the true ones, but not by much more than rounding takes. */
+/* Gaps are below the true ones, and the farthest is above, but not by much more than rounding
+ * takes. */
 static void check_gaps(const km_kernel *kernel, km_precision precision, const problem *p,
                        const gaps_answer *found)
 {
     const double part = KM_GAP_SLACK(p->d) * km_precision_epsilon(precision) + 0x1p-19;
     const double small = 8 * sqrt(((double)p->d + 2) * (precision == KM_FLOAT32 ? 0x1p-126 : 0));
+    double own = 0;
+    for (int l = 0; l < KM_BLOCK; l++)
+        own = fmax(own, true_distance(precision, p, l, found->labels[l]));
+    ck_assert_msg(found->farthest >= own &&
+                      found->farthest <= own * (1 + 2 * part) + small + 1e-150,
+                  "%s, precision %d, d %d, k %d: farthest %.17g, truly %.17g", kernel->name,
+                  (int)precision, (int)p->d, (int)p->k, found->farthest, own);
     for (int64_t i = 0; i < found->n; i++) {
         double gap = INFINITY, farthest = 0;
         for (int l = 0; l < KM_BLOCK; l++)

@@ -76,12 +76,13 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
 void km_samples_pad(km_samples *samples);
 
 /* Puts the samples into an order in which neighbours in space are near each other in memory. Local.
- * KM_MEMORY if there is no room for 12 bytes a sample beside them, or 16 in double precision. */
+ * KM_MEMORY if there is no room for 12 bytes a sample beside them, or 16 in double precision
+ * or with weights. */
 km_code km_samples_order(km_samples *samples, km_error *error);
 
 /* Puts sample i into place places[i], for all of them; quick if places are runs of neighbours.
  * Local. KM_MEMORY, and they stay as they are, if there is no room for 4 bytes a sample beside
- * them, or 8 in double precision. */
+ * them, or 8 in double precision or with weights. */
 km_code km_samples_reorder(km_samples *samples, const uint32_t *places, km_error *error);
 
 /* The hash of all features of all samples, the same for any number of ranks. Collective. */

@@ -11,7 +11,7 @@ void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t blo
 
 /* Puts the samples, and their labels, in the order of the labels; all have one. KM_MEMORY, and they
  * stay where they are, if there is no room for 12 bytes a sample beside them, or 16 in double
- * precision. */
+ * precision or with weights. */
 km_code km_sort_by_label(km_assigner *assigner, km_error *error);
 
 /* How far center c has moved, rounded up: by 2^-20 for the d roundings, and by what squares below
