@@ -214,7 +214,7 @@ static inline km_samples mock_samples(const mock *data, km_precision precision, 
 {
     km_samples samples = mock_samples_as_read(data, precision, comm);
     km_error error = {0};
-    if (km_comm_size(comm) > 1 && km_samples_order(&samples, &error) != KM_OK)
+    if (km_comm_size(comm) > 1 && km_samples_order(&samples, MPI_COMM_SELF, &error) != KM_OK)
         MPI_Abort(MPI_COMM_WORLD, 1);
     return samples;
 }

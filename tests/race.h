@@ -65,7 +65,7 @@ static inline km_samples make_samples(const mock *data, const variant *v)
                       data->is_missing);
     if (v->has_weights)
         ck_assert(km_weights_settle(&samples, MPI_COMM_SELF, &error) == KM_OK);
-    ck_assert(km_samples_order(&samples, &error) == KM_OK);
+    ck_assert(km_samples_order(&samples, MPI_COMM_SELF, &error) == KM_OK);
     free(features);
     free(rounded);
     free(weights);

@@ -71,7 +71,7 @@ static km_samples ordered(const mock *data, km_precision precision)
 {
     km_samples samples = mock_samples_as_read(data, precision, MPI_COMM_WORLD);
     km_error error = {0};
-    ck_assert_all(km_samples_order(&samples, &error) == KM_OK);
+    ck_assert_all(km_samples_order(&samples, MPI_COMM_SELF, &error) == KM_OK);
     return samples;
 }
 
@@ -152,7 +152,7 @@ START_TEST(neighbours_in_space_are_neighbours_in_memory)
     km_samples samples = mock_samples_as_read(&data, KM_FLOAT32, MPI_COMM_WORLD);
     km_error error = {0};
     const double before = sum_of_boxes(&samples);
-    ck_assert_all(km_samples_order(&samples, &error) == KM_OK);
+    ck_assert_all(km_samples_order(&samples, MPI_COMM_SELF, &error) == KM_OK);
     ck_assert_all(sum_of_boxes(&samples) < before / 20);
     km_samples_free(&samples);
     mock_free(&data);
@@ -201,7 +201,7 @@ START_TEST(chosen_samples_keep_their_rows_and_weights)
     mock data = make_data(MOCK_N_KINDS, 300, 3);
     km_samples samples = mock_samples_as_read(&data, KM_FLOAT64, MPI_COMM_SELF), some;
     km_error error = {0};
-    km_samples_order(&samples, &error);
+    km_samples_order(&samples, MPI_COMM_SELF, &error);
     ck_assert(km_samples_select(&samples, chosen, 8, &some, &error) == KM_OK);
     ck_assert(some.n_samples == 8 && some.weight_unit == samples.weight_unit);
     for (int i = 0; i < 8; i++) {

@@ -90,7 +90,7 @@ static inline km_samples prepare_samples(const whole *w, outcome *o, MPI_Comm co
         names[j] = "some feature";
     km_samples samples = mock_samples_as_read(w->data, w->precision, comm);
     must(km_transform_apply(&o->transform, w->scaling, &samples, names, comm, &error), &error);
-    must(km_samples_order(&samples, &error), &error);
+    must(km_samples_order(&samples, MPI_COMM_SELF, &error), &error);
     o->facts = mock_facts(&samples, comm);
     km_grid *grids = km_facts_choose_grids(&o->facts, w->precision, &error);
     o->n_words = grids[0].n_words;

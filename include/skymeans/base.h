@@ -104,6 +104,9 @@ typedef struct km_rows {
  * ranks differ by more than one block. With more ranks than blocks some slabs are empty. */
 km_rows km_slab(int64_t n_rows, int n_ranks, int rank);
 
+/* The rank in whose slab a row is. */
+int km_slab_owner(int64_t n_rows, int n_ranks, int64_t row);
+
 /* ---- random numbers ----------------------------------------------------------------------------
  */
 

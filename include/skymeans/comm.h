@@ -24,6 +24,7 @@ km_code km_agree(MPI_Comm comm, km_error *error);
 /* Element by element over the ranks, in place, the result on every rank. */
 void km_sum_int64(MPI_Comm comm, int64_t *values, int64_t count);
 void km_sum_uint64(MPI_Comm comm, uint64_t *values, int64_t count); /* modulo 2^64 */
+void km_sum_uint32(MPI_Comm comm, uint32_t *values, int64_t count);
 void km_max_int64(MPI_Comm comm, int64_t *values, int64_t count);
 void km_min_double(MPI_Comm comm, double *values, int64_t count);
 void km_max_double(MPI_Comm comm, double *values, int64_t count);
@@ -33,6 +34,7 @@ void km_sum_long_double(MPI_Comm comm, long double *values, int64_t count); /* t
 
 /* The sum over all lower ranks; 0 on rank 0. */
 int64_t km_sum_below(MPI_Comm comm, int64_t value);
+void km_sum_below_uint32(MPI_Comm comm, const uint32_t *values, int64_t count, uint32_t *below);
 
 /* Copies `bytes` bytes from rank `root` to all. */
 void km_broadcast(MPI_Comm comm, int root, void *data, int64_t bytes);
@@ -43,6 +45,13 @@ void km_receive(MPI_Comm comm, int from, void *data, int64_t bytes);
 
 /* Gathers a fixed number of bytes of each rank into `all` (n_ranks x bytes), on every rank. */
 void km_gather(MPI_Comm comm, const void *mine, int64_t bytes, void *all);
+
+/* Every rank sends words to every rank: counts and starts are [n_ranks], in words. Of
+ * km_exchange_counts each rank knows then how many come from each. */
+void km_exchange_counts(MPI_Comm comm, const int *sent, int *received);
+void km_exchange_words(MPI_Comm comm, const uint32_t *sent, const int *sent_counts,
+                       const int *sent_starts, uint32_t *received, const int *received_counts,
+                       const int *received_starts);
 
 /* Concatenates the `count` elements of `size` bytes that each rank has, in rank order, on every
  * rank: a new array of *total elements, which the caller frees. `error` agreed on all ranks. */

@@ -18,7 +18,6 @@ typedef struct km_story {
     char *columns;  /* its features, as -c takes them */
     km_transform transform;
     km_facts facts; /* of the working values */
-    double *first_centers;
     km_fit fit; /* the best so far */
     km_restarts restarts;
     km_checkpoint checkpoint; /* what the run goes on from, and then what it saves */
@@ -81,6 +80,9 @@ km_code km_read_samples(km_story *s);
 
 /* From values as they were read to working values, in an order that is fast. */
 km_code km_prepare_samples(km_story *s);
+
+/* Gives ranks neighbours in space, if the method gains by it. */
+km_code km_share_space(km_story *s);
 
 /* All fits; the best stays. */
 km_code km_fit_all(km_story *s);

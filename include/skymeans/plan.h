@@ -86,6 +86,9 @@ typedef struct km_plan {
 km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, int64_t n_features,
                        uint64_t kernels, km_error *error);
 
+/* Are first centers drawn from all rows, not from some chosen before? */
+bool km_plan_draws_from_all(const km_plan *plan, int64_t n_rows);
+
 /* Bytes that a rank needs, beside the program and its libraries. */
 typedef struct km_memory {
     double samples;  /* held from reading to the end */

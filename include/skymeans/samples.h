@@ -2,7 +2,8 @@
  *
  * Samples come in blocks of KM_BLOCK; a block holds its features one after the other, KM_BLOCK
  * values each. What is missing in the last block repeats its last sample. They are read in
- * catalogue order; later neighbours in space are neighbours in memory, and `rows` leads back. */
+ * catalogue order; later neighbours in space are neighbours in memory, on the same rank if ranks
+ * have exchanged their samples, and `rows` leads back. */
 #ifndef SKYMEANS_SAMPLES_H
 #define SKYMEANS_SAMPLES_H
 
@@ -16,8 +17,10 @@ typedef struct km_samples {
     int64_t n_samples; /* on this rank */
     int64_t n_blocks;
     void *values;       /* [n_blocks][n_features][KM_BLOCK], in working precision */
-    km_rows slab;       /* the rows of the catalogue that this rank holds */
-    uint32_t *rows;     /* [n_samples], row of the slab that each sample is */
+    km_rows slab;       /* the rows of the catalogue that this rank reads and writes */
+    int64_t first_row;  /* of the slab; 0 once samples are exchanged */
+    bool is_exchanged;  /* samples are rows of any slab */
+    uint32_t *rows;     /* [n_blocks * KM_BLOCK], row of the catalogue, from first_row, of each */
     double *weights;    /* [n_blocks * KM_BLOCK], or NULL: all are 1 */
     double weight_unit; /* a weight is weights[i] * weight_unit, once they are whole numbers */
     int64_t n_appended; /* rows of the slab seen so far, while it is being filled */
@@ -42,11 +45,11 @@ void km_samples_append(km_samples *samples, int64_t count, const km_values *feat
 /* The row of the catalogue that a sample is. */
 static inline int64_t km_samples_row(const km_samples *samples, int64_t sample)
 {
-    return samples->slab.first + samples->rows[sample];
+    return samples->first_row + samples->rows[sample];
 }
 
 /* The place of each sample of this rank in catalogue order: how many have lower rows. A new array,
- * which the caller frees; NULL and KM_MEMORY if it can't be had. */
+ * which the caller frees; NULL and KM_MEMORY if it can't be had. Not for exchanged samples. */
 uint32_t *km_samples_places(const km_samples *samples, km_error *error);
 
 /* The number of samples in a block: KM_BLOCK but in the last one. */
@@ -75,10 +78,20 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
 /* Repeats the last sample up to the end of the last block, without weight. There must be one. */
 void km_samples_pad(km_samples *samples);
 
-/* Puts the samples into an order in which neighbours in space are near each other in memory. Local.
- * KM_MEMORY if there is no room for 12 bytes a sample beside them, or 16 in double precision
- * or with weights. */
-km_code km_samples_order(km_samples *samples, km_error *error);
+/* Puts the samples into an order in which neighbours in space are near each other in memory, each
+ * rank its own, by a curve that is the same for all. Collective over comm. KM_MEMORY, agreed, if
+ * there is no room for 12 bytes a sample beside them, or 16 in double precision or with weights. */
+km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error);
+
+/* The same, but first ranks exchange samples, so that boxes round neighbours are as small as if one
+ * rank had them all: each gets as many as its slab of them all would be, in pieces from all over
+ * space. Without an exchange when there is one rank, or rows need more than 32 bits. */
+km_code km_samples_share_space(km_samples *samples, MPI_Comm comm, km_error *error);
+
+/* Brings a value of each sample, of `size` bytes, 4 or 8, to its row: home[row - slab.first] on the
+ * rank that has the slab. Values of other rows stay. Collective over comm. KM_MEMORY, agreed. */
+km_code km_samples_bring_home(const km_samples *samples, const void *values, size_t size,
+                              void *home, MPI_Comm comm, km_error *error);
 
 /* Puts sample i into place places[i], for all of them; quick if places are runs of neighbours.
  * Local. KM_MEMORY, and they stay as they are, if there is no room for 4 bytes a sample beside

@@ -6,10 +6,10 @@
 #include <string.h>
 
 const km_method km_methods[] = {
-    {"lloyd", NULL, km_assign_lloyd, NULL, false},
-    {"tree", km_tree_create, km_tree_assign, km_tree_free, false},
-    {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true},
-    {NULL, NULL, NULL, NULL, false},
+    {"lloyd", NULL, km_assign_lloyd, NULL, false, false},
+    {"tree", km_tree_create, km_tree_assign, km_tree_free, false, true},
+    {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true, false},
+    {NULL, NULL, NULL, NULL, false, false},
 };
 
 static void free_totals(km_totals *totals, int n_threads)

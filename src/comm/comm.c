@@ -83,6 +83,11 @@ void km_sum_uint64(MPI_Comm comm, uint64_t *values, int64_t count)
     reduce(comm, values, count, MPI_UINT64_T, MPI_SUM);
 }
 
+void km_sum_uint32(MPI_Comm comm, uint32_t *values, int64_t count)
+{
+    reduce(comm, values, count, MPI_UINT32_T, MPI_SUM);
+}
+
 void km_max_int64(MPI_Comm comm, int64_t *values, int64_t count)
 {
     reduce(comm, values, count, MPI_INT64_T, MPI_MAX);
@@ -115,6 +120,14 @@ int64_t km_sum_below(MPI_Comm comm, int64_t value)
     return km_comm_rank(comm) == 0 ? 0 : below; /* MPI leaves it undefined there */
 }
 
+void km_sum_below_uint32(MPI_Comm comm, const uint32_t *values, int64_t count, uint32_t *below)
+{
+    assert(count < INT_MAX);
+    MPI_Exscan(values, below, (int)count, MPI_UINT32_T, MPI_SUM, comm);
+    if (km_comm_rank(comm) == 0)
+        memset(below, 0, (size_t)count * sizeof *below); /* MPI leaves it undefined there */
+}
+
 void km_broadcast(MPI_Comm comm, int root, void *data, int64_t bytes)
 {
     char *next = data;
@@ -139,6 +152,19 @@ void km_gather(MPI_Comm comm, const void *mine, int64_t bytes, void *all)
 {
     assert(bytes < INT_MAX);
     MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm);
+}
+
+void km_exchange_counts(MPI_Comm comm, const int *sent, int *received)
+{
+    MPI_Alltoall(sent, 1, MPI_INT, received, 1, MPI_INT, comm);
+}
+
+void km_exchange_words(MPI_Comm comm, const uint32_t *sent, const int *sent_counts,
+                       const int *sent_starts, uint32_t *received, const int *received_counts,
+                       const int *received_starts)
+{
+    MPI_Alltoallv(sent, sent_counts, sent_starts, MPI_UINT32_T, received, received_counts,
+                  received_starts, MPI_UINT32_T, comm);
 }
 
 km_code km_concatenate(MPI_Comm comm, const void *mine, int64_t count, size_t size, void **all,

@@ -1,9 +1,15 @@
 /* All fits of a run. */
 #include "skymeans/command.h"
 
+static double *first_centers(const km_story *s, int64_t restart)
+{
+    return s->restarts.centers + restart * s->restarts.n_clusters * s->restarts.n_features;
+}
+
+/* Into the place that the centers of this restart will have in the record. */
 static km_code seed(km_story *s, int64_t restart)
 {
-    const double start = km_now();
+    double *centers = first_centers(s, restart);
     const km_seeding_task task = {.samples = &s->samples,
                                   .kernel = s->plan.kernel,
                                   .transform = &s->transform,
@@ -14,14 +20,26 @@ static km_code seed(km_story *s, int64_t restart)
                                   .file = s->options.seeding,
                                   .comm = s->comm};
     if (s->plan.seeding != NULL)
-        s->plan.seeding->choose(&task, s->first_centers, &s->error);
+        s->plan.seeding->choose(&task, centers, &s->error);
     else
-        km_seeding_from_file(&task, s->first_centers, &s->error);
+        km_seeding_from_file(&task, centers, &s->error);
+    return s->error.code;
+}
+
+/* All restarts that are not done or on their way: draws are by the order of the catalogue, which
+ * ranks have in their slabs only before they exchange samples. */
+static km_code seed_all(km_story *s)
+{
+    const bool is_going_on = s->checkpoint.state.n_iterations > 0;
+    const double start = km_now();
+    for (int64_t r = s->restarts.count + is_going_on; r < s->options.restarts; r++)
+        if (seed(s, r) != KM_OK)
+            break;
     km_timer_add(&s->timers, KM_PHASE_SEED, start);
     return s->error.code;
 }
 
-/* The next fit, from where the checkpoint left it or from a seeding. */
+/* The next fit, from where the checkpoint left it or from its first centers. */
 static km_code fit_once(km_story *s, const km_fit_task *task)
 {
     km_fit next;
@@ -29,11 +47,8 @@ static km_code fit_once(km_story *s, const km_fit_task *task)
     s->progress.restart = s->restarts.count;
     if (s->checkpoint.state.n_iterations > 0)
         own.resume = &s->checkpoint.state;
-    else if (seed(s, s->restarts.count) != KM_OK)
-        return s->error.code;
-    km_watch(s, true);
-    if (km_fit_run(&next, &own, &s->samples, s->first_centers, s->comm, &s->timers, &s->error) !=
-        KM_OK)
+    if (km_fit_run(&next, &own, &s->samples, first_centers(s, s->restarts.count), s->comm,
+                   &s->timers, &s->error) != KM_OK)
         return s->error.code;
     s->last_stop = next.stop;
     km_restarts_take(&s->restarts, &next, &s->fit);
@@ -50,20 +65,14 @@ static bool is_stopped(km_stop stop)
 /* All fits; the best stays. One that was stopped without a checkpoint is the last. */
 static km_code fit_in_turn(km_story *s, const km_fit_task *task)
 {
-    while (s->restarts.count < s->options.restarts && !is_stopped(s->last_stop))
-        if (fit_once(s, task) != KM_OK) {
-            const bool is_enough = s->error.code == KM_STOPPED && s->options.checkpoint == NULL;
-            if (!is_enough || s->restarts.count == 0)
-                return s->error.code;
-            s->error = (km_error){0};
-            s->last_stop = KM_STOP_SIGNAL;
-        }
-    return KM_OK;
+    while (s->restarts.count < s->options.restarts && !is_stopped(s->last_stop) &&
+           fit_once(s, task) == KM_OK)
+        ;
+    return s->error.code;
 }
 
 km_code km_fit_all(km_story *s)
 {
-    const int64_t n = s->options.clusters * s->catalogue.n_features;
     km_fit_task task = {.n_clusters = s->options.clusters,
                         .tolerance = s->options.tolerance,
                         .max_iterations = s->options.max_iterations,
@@ -76,8 +85,10 @@ km_code km_fit_all(km_story *s)
     if (s->options.checkpoint != NULL)
         task.saving = (km_saving){km_save_fit, s, 60 * s->options.checkpoint_interval};
     s->progress = (km_progress){.log = &s->log, .n_restarts = s->options.restarts};
-    s->first_centers = km_allocate(n, sizeof *s->first_centers, "first centers", &s->error);
-    if (km_agree(s->comm, &s->error) != KM_OK || fit_in_turn(s, &task) != KM_OK)
+    if (seed_all(s) != KM_OK || km_share_space(s) != KM_OK)
+        return s->error.code;
+    km_watch(s, true);
+    if (fit_in_turn(s, &task) != KM_OK)
         return s->error.code;
     /* It came from a checkpoint, or later fits may have put the samples into another order. */
     if ((s->fit.labels == NULL || (task.method->reorders && s->options.restarts > 1)) &&

@@ -46,7 +46,21 @@ static km_code settle_weights(km_story *s)
     return s->error.code;
 }
 
-/* From values as they were read to working values, in an order that is fast. */
+/* Only where boxes prune is it worth the way. */
+static bool shares_space(const km_story *s)
+{
+    return s->plan.method->wants_neighbours && km_comm_size(s->comm) > 1;
+}
+
+km_code km_share_space(km_story *s)
+{
+    const double start = km_now();
+    if (shares_space(s))
+        km_samples_share_space(&s->samples, s->comm, &s->error);
+    km_timer_add(&s->timers, KM_PHASE_ORDER, start);
+    return s->error.code;
+}
+
 km_code km_prepare_samples(km_story *s)
 {
     const double start = km_now();
@@ -56,8 +70,10 @@ km_code km_prepare_samples(km_story *s)
     if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
                            s->catalogue.names, s->comm, &s->error) != KM_OK)
         return s->error.code;
-    km_samples_order(&s->samples, &s->error);
-    if (km_agree(s->comm, &s->error) == KM_OK &&
+    /* Before samples are exchanged, only draws from all of them gain by an order. */
+    if (!shares_space(s) || km_plan_draws_from_all(&s->plan, s->catalogue.n_rows))
+        km_samples_order(&s->samples, s->comm, &s->error);
+    if (s->error.code == KM_OK &&
         km_facts_find_ranges(&s->facts, &s->samples, s->comm, &s->error) == KM_OK &&
         check_clusters(s) == KM_OK)
         km_facts_find_moments(&s->facts, &s->samples, s->comm, &s->error);

@@ -87,7 +87,7 @@ static double seeding_bytes(const km_plan *plan, const km_catalogue *catalogue, 
     const double choice_bytes = 40; /* a key of 16 bytes, padding and two numbers */
     if (plan->seeding == NULL)
         return 0;
-    if (plan->seeding_rows >= catalogue->n_rows || strcmp(plan->seeding->name, "kmeans++") != 0)
+    if (km_plan_draws_from_all(plan, catalogue->n_rows))
         return drawing_bytes(catalogue, rows);
     /* Rows are chosen at random: a rank has its share of them. */
     const int64_t share =

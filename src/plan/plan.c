@@ -83,6 +83,12 @@ static km_code check_restarts(const km_plan *plan, const km_options *options, km
     return KM_OK;
 }
 
+bool km_plan_draws_from_all(const km_plan *plan, int64_t n_rows)
+{
+    return plan->seeding != NULL &&
+           (plan->seeding_rows >= n_rows || strcmp(plan->seeding->name, "kmeans++") != 0);
+}
+
 km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, int64_t n_features,
                        uint64_t kernels, km_error *error)
 {

@@ -35,17 +35,40 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The middle 99 % of a feature and a little more, from some of the samples. */
-static void find_extent(const km_samples *samples, int64_t feature, double *lowest, double *width)
+/* All features of some samples of this rank, four of a block: [at most n_probes][d]. Returns how
+ * many. */
+static int64_t take_probes(const km_samples *samples, int64_t n_probes, double *probes)
 {
-    double probes[N_PROBES] = {0}, values[KM_BLOCK];
+    const int64_t d = samples->n_features, step = samples->n_blocks / (n_probes / 4) + 1;
     int64_t n = 0;
-    const int64_t step = samples->n_blocks / (N_PROBES / 4) + 1;
-    for (int64_t b = 0; b < samples->n_blocks && n + 4 <= N_PROBES; b += step) {
-        km_samples_load(samples, b, feature, values);
+    for (int64_t b = 0; b < samples->n_blocks; b += step)
         for (int l = 0; l < KM_BLOCK; l += KM_BLOCK / 4)
-            probes[n++] = values[l];
+            km_samples_get(samples, b * KM_BLOCK + l, probes + n++ * d);
+    return n;
+}
+
+/* Probes of all ranks, by features: [d][*n]. */
+static double *gather_probes(const km_samples *samples, MPI_Comm comm, int64_t *n, km_error *error)
+{
+    const char *what = "order of samples";
+    const int64_t d = samples->n_features, n_probes = N_PROBES / km_comm_size(comm) + 4;
+    double *mine = km_allocate(n_probes * d, sizeof *mine, what, error), *by_feature = NULL;
+    void *all = NULL;
+    if (km_agree(comm, error) == KM_OK &&
+        km_concatenate(comm, mine, take_probes(samples, n_probes, mine), (size_t)d * sizeof *mine,
+                       &all, n, error) == KM_OK) {
+        by_feature = km_allocate(*n * d, sizeof *by_feature, what, error);
+        for (int64_t i = 0; i < *n * d && by_feature != NULL; i++)
+            by_feature[i % d * *n + i / d] = ((double *)all)[i];
     }
+    free(mine);
+    free(all);
+    return by_feature;
+}
+
+/* The middle 99 % of a feature and a little more, from its probes. */
+static void find_extent(double *probes, int64_t n, double *lowest, double *width)
+{
     qsort(probes, (size_t)n, sizeof *probes, by_value);
     const double low = probes[n / 200], high = probes[n - 1 - n / 200];
     *lowest = low - 0.02 * (high - low);
@@ -83,22 +106,25 @@ static void fill_tables(axis *a)
             a->spread[t][i] = spread(i << t * TABLE_BITS, a->mask);
 }
 
-km_morton *km_morton_create(const km_samples *samples, km_error *error)
+km_morton *km_morton_create(const km_samples *samples, MPI_Comm comm, km_error *error)
 {
     const char *what = "order of samples";
     const int64_t d = samples->n_features;
+    int64_t n_probes = 0;
+    double *probes = gather_probes(samples, comm, &n_probes, error);
     km_morton *morton = km_allocate_zeroed(1, sizeof *morton, what, error);
     axis *axes = km_allocate_zeroed(d, sizeof *axes, what, error);
     double *widths = km_allocate(d, sizeof *widths, what, error);
-    if (error->code != KM_OK) {
+    if (km_agree(comm, error) != KM_OK) {
+        free(probes);
         free(morton);
         free(axes);
         free(widths);
         return NULL;
     }
     *morton = (km_morton){d, axes};
-    for (int64_t j = 0; j < d; j++) {
-        find_extent(samples, j, &axes[j].lowest, &widths[j]);
+    for (int64_t j = 0; j < d && n_probes > 0; j++) {
+        find_extent(probes + j * n_probes, n_probes, &axes[j].lowest, &widths[j]);
         axes[j].cells_per_unit = widths[j] > 0 ? 1 / widths[j] : 0;
     }
     deal_bits(axes, widths, d);
@@ -106,6 +132,7 @@ km_morton *km_morton_create(const km_samples *samples, km_error *error)
         axes[j].cells_per_unit = ldexp(axes[j].cells_per_unit, axes[j].n_bits);
         fill_tables(&axes[j]);
     }
+    free(probes);
     free(widths);
     return morton;
 }

@@ -30,7 +30,7 @@ typedef struct sorting {
     uint32_t (*cells)[(1 << MOST_CELL_BITS) + 1]; /* [n_threads] */
 } sorting;
 
-static km_code create(sorting *s, km_samples *samples, km_error *error)
+static km_code create(sorting *s, km_samples *samples, MPI_Comm comm, km_error *error)
 {
     const char *what = "order of samples";
     const bool is_wide = samples->precision == KM_FLOAT64 || samples->weights != NULL;
@@ -40,7 +40,7 @@ static km_code create(sorting *s, km_samples *samples, km_error *error)
     s->moved = km_allocate(s->n, is_wide ? sizeof(uint64_t) : sizeof(uint32_t), what, error);
     s->starts = km_allocate(km_threads(), sizeof *s->starts, what, error);
     s->cells = km_allocate(km_threads(), sizeof *s->cells, what, error);
-    return error->code;
+    return km_agree(comm, error);
 }
 
 static void destroy(sorting *s)
@@ -145,18 +145,24 @@ static void sort_buckets(sorting *s)
         sort_bucket(s, s->first[b], s->first[b + 1] - s->first[b]);
 }
 
-km_code km_samples_order(km_samples *samples, km_error *error)
+km_code km_morton_order(const km_morton *morton, km_samples *samples, MPI_Comm comm,
+                        km_error *error)
 {
-    if (samples->n_samples == 0)
-        return KM_OK;
     sorting s;
-    km_morton *morton = km_morton_create(samples, error);
-    if (create(&s, samples, error) == KM_OK) {
+    if (create(&s, samples, comm, error) == KM_OK && s.n > 0) {
         fill_buckets(&s, morton);
         sort_buckets(&s);
         km_samples_move(&(km_moves){samples, s.places, s.order, s.moved});
     }
-    km_morton_free(morton);
     destroy(&s);
+    return error->code;
+}
+
+km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error)
+{
+    km_morton *morton = km_morton_create(samples, comm, error);
+    if (morton != NULL)
+        km_morton_order(morton, samples, comm, error);
+    km_morton_free(morton);
     return error->code;
 }

@@ -16,7 +16,8 @@ km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n
     /* Pages that are never written cost nothing, so there is room for every row of the slab. */
     const int64_t n_blocks = blocks_of(slab.count);
     *samples = (km_samples){
-        .precision = precision, .n_features = n_features, .slab = slab, .weight_unit = 1};
+        .precision = precision, .n_features = n_features, .slab = slab, .first_row = slab.first,
+        .weight_unit = 1};
     if (slab.count > UINT32_MAX)
         return km_fail(error, KM_MEMORY,
                        "too many rows for one rank (%lld): it can hold %lld; use more ranks",
@@ -24,7 +25,8 @@ km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n
     samples->values =
         km_allocate(n_blocks, (size_t)n_features * KM_BLOCK * km_precision_size(precision),
                     "samples of this rank", error);
-    samples->rows = km_allocate(slab.count, sizeof *samples->rows, "rows of samples", error);
+    samples->rows =
+        km_allocate(n_blocks, KM_BLOCK * sizeof *samples->rows, "rows of samples", error);
     if (has_weights)
         samples->weights =
             km_allocate(n_blocks, KM_BLOCK * sizeof *samples->weights, "weights", error);
@@ -258,6 +260,7 @@ static void fill_map(const km_samples *samples, struct map *map)
 
 uint32_t *km_samples_places(const km_samples *samples, km_error *error)
 {
+    assert(!samples->is_exchanged);
     const char *what = "catalogue order of samples";
     const int64_t n_words = blocks_of(samples->slab.count);
     uint32_t *places = km_allocate(samples->n_samples, sizeof *places, what, error);

@@ -187,7 +187,8 @@ km_code km_seed_kmeanspp(const km_seeding_task *task, double *centers, km_error 
         if (km_choose_samples(task->samples, &choice, task->comm, &chosen, &n_chosen, error) !=
             KM_OK)
             return error->code;
-        km_samples_select(task->samples, chosen, n_chosen, &selected, error);
+        if (km_samples_select(task->samples, chosen, n_chosen, &selected, error) == KM_OK)
+            km_samples_order(&selected, MPI_COMM_SELF, error);
         drawing.samples = &selected;
         free(chosen);
     }

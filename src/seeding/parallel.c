@@ -192,7 +192,7 @@ static km_code make_samples(const struct search *search, const double *weights,
         for (int64_t i = 0; i < search->n; i++)
             is_missing[i] = weights[i] == 0; /* the same as another candidate */
         km_samples_append(candidates, search->n, features, weights, is_missing);
-        km_samples_order(candidates, error);
+        km_samples_order(candidates, MPI_COMM_SELF, error);
     }
     free(features);
     free(is_missing);
