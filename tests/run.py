@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,17 +30,20 @@ UNITTEST_COUNT = re.compile(r"(failures|errors|skipped|expected failures)=(\d+)"
 
 
 def run(command, seconds):
-    """Exit status (None after a timeout) and output of a command."""
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, errors="replace",
-                               start_new_session=True)
-    try:
-        output, _ = process.communicate(timeout=seconds)
-        return process.returncode, output
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        return None, f"{output}\ntimeout after {seconds} s"
+    """Exit status (None after a timeout) and output of a command. It has a session folder of its own,
+    which Open MPI would otherwise make or remove while another one needs it."""
+    with tempfile.TemporaryDirectory(prefix="ompi-") as folder:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   errors="replace", start_new_session=True,
+                                   env=os.environ | {"OMPI_MCA_orte_tmpdir_base": folder})
+        try:
+            output, _ = process.communicate(timeout=seconds)
+            return process.returncode, output
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            return None, f"{output}\ntimeout after {seconds} s"
 
 
 def count_check(output):

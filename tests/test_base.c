@@ -27,6 +27,10 @@ static void check_slabs(int64_t n_rows, int n_ranks)
         ck_assert_int_eq(slab.first, next);
         ck_assert_int_ge(slab.count, 0);
         ck_assert(slab.first % KM_BLOCK == 0 || slab.count == 0);
+        if (slab.count > 0) {
+            ck_assert_int_eq(km_slab_owner(n_rows, n_ranks, slab.first), rank);
+            ck_assert_int_eq(km_slab_owner(n_rows, n_ranks, slab.first + slab.count - 1), rank);
+        }
         const int64_t n_blocks = blocks_of(slab.count);
         fewest = n_blocks < fewest ? n_blocks : fewest;
         most = n_blocks > most ? n_blocks : most;

@@ -114,6 +114,44 @@ START_TEST(sum_below_is_that_of_lower_ranks)
 }
 END_TEST
 
+START_TEST(sums_of_words_are_over_all_ranks_or_the_lower_ones)
+{
+    const uint32_t rank = (uint32_t)km_comm_rank(MPI_COMM_WORLD);
+    const uint32_t n = (uint32_t)km_comm_size(MPI_COMM_WORLD);
+    uint32_t values[] = {rank + 1, 7}, below[] = {99, 99};
+    km_sum_below_uint32(MPI_COMM_WORLD, values, 2, below);
+    ck_assert_all(below[0] == rank * (rank + 1) / 2 && below[1] == 7 * rank);
+    km_sum_uint32(MPI_COMM_WORLD, values, 2);
+    ck_assert_all(values[0] == n * (n + 1) / 2 && values[1] == 7 * n);
+}
+END_TEST
+
+/* Rank r sends r + s + 1 words to rank s, which say from whom and to whom they go. */
+START_TEST(every_rank_gets_what_every_rank_sends_to_it)
+{
+    enum { MOST = 4, ROOM = 2 * MOST };
+    const int rank = km_comm_rank(MPI_COMM_WORLD), n = km_comm_size(MPI_COMM_WORLD);
+    int counts[MOST], starts[MOST], received_counts[MOST], received_starts[MOST];
+    uint32_t sent[MOST * ROOM], received[MOST * ROOM] = {0};
+    for (int r = 0; r < n; r++) {
+        counts[r] = rank + r + 1;
+        starts[r] = received_starts[r] = r * ROOM;
+        for (int i = 0; i < counts[r]; i++)
+            sent[starts[r] + i] = (uint32_t)(100 * rank + 10 * r + i);
+    }
+    km_exchange_counts(MPI_COMM_WORLD, counts, received_counts);
+    km_exchange_words(MPI_COMM_WORLD, sent, counts, starts, received, received_counts,
+                      received_starts);
+    bool are_right = true;
+    for (int r = 0; r < n; r++) {
+        are_right &= received_counts[r] == rank + r + 1;
+        for (int i = 0; i < received_counts[r]; i++)
+            are_right &= received[r * ROOM + i] == (uint32_t)(100 * r + 10 * rank + i);
+    }
+    ck_assert_all(are_right);
+}
+END_TEST
+
 /* ---- copies --------------------------------------------------------------------------------- */
 
 START_TEST(broadcast_comes_from_any_root)
@@ -243,6 +281,8 @@ Suite *make_suite(void)
         smallest_and_largest_are_of_all_ranks,
         no_values_are_no_problem,
         sum_below_is_that_of_lower_ranks,
+        sums_of_words_are_over_all_ranks_or_the_lower_ones,
+        every_rank_gets_what_every_rank_sends_to_it,
         broadcast_comes_from_any_root,
         broadcast_of_many_bytes,
         gather_has_an_entry_for_each_rank,

@@ -18,7 +18,7 @@ typedef struct km_story {
     char *columns;  /* its features, as -c takes them */
     km_transform transform;
     km_facts facts; /* of the working values */
-    km_fit fit; /* the best so far */
+    km_fit fit;     /* the best so far */
     km_restarts restarts;
     km_checkpoint checkpoint; /* what the run goes on from, and then what it saves */
     bool is_saved;            /* with all that was done */

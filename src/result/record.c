@@ -44,8 +44,8 @@ static km_code fill_labels(km_record *record, MPI_Comm comm, km_error *error)
 static km_code fill_distances(km_record *record, MPI_Comm comm, km_error *error)
 {
     const km_samples *samples = record->samples;
-    double *distances = km_allocate(samples->n_blocks, KM_BLOCK * sizeof *distances,
-                                    "distances of samples", error);
+    double *distances =
+        km_allocate(samples->n_blocks, KM_BLOCK * sizeof *distances, "distances of samples", error);
     if (km_agree(comm, error) == KM_OK) {
 #pragma omp parallel for
         for (int64_t row = 0; row < samples->slab.count; row++)

@@ -1,13 +1,13 @@
-/* Neighbours in space come to the same rank. Of a catalogue in no order each rank's slab is all over
- * space, so that n ranks would have boxes n times as large, and compare more.
+/* Neighbours in space come to the same rank. Of a catalogue in no order each rank's slab is all
+ * over space, so that n ranks would have boxes n times as large, and compare more.
  *
- * All samples of all ranks stand in one line, by the cells of a Morton curve, and in a cell by rank.
- * The line is cut into pieces, which are dealt out one by one to the ranks, so that each has a
- * little of every region and about as much work; what is left over is shared. Where a sample goes
+ * All samples of all ranks stand in one line, by the cells of a Morton curve, and in a cell by
+ * rank. The line is cut into pieces, which are dealt out one by one to the ranks, so that each has
+ * a little of every region and about as much work; what is left over is shared. Where a sample goes
  * follows from how many are before it, so every rank gets exactly its number.
  *
- * Values follow one feature after the other, in words of 32 bits, some samples at a time: beside the
- * samples there is never more than 8 bytes for each. */
+ * Values follow one feature after the other, in words of 32 bits, some samples at a time: beside
+ * the samples there is never more than 8 bytes for each. */
 #include "morton.h"
 
 #include <stdlib.h>
@@ -30,11 +30,11 @@ typedef struct exchange {
     int64_t n_rounds;
     int shift; /* from a code to its cell */
     int64_t n_cells;
-    uint32_t *next;   /* [n_threads][n_cells]: samples counted, then the place of the next in line */
-    uint32_t *all;    /* [n_cells], samples of all ranks */
-    uint32_t *below;  /* [n_cells], of lower ranks */
-    uint32_t *owners; /* [n_samples]: codes, then ranks to which they go */
-    uint16_t *slots;  /* [n_samples], where each is in what is sent in its round */
+    uint32_t *next;  /* [n_threads][n_cells]: samples counted, then the place of the next in line */
+    uint32_t *all;   /* [n_cells], samples of all ranks */
+    uint32_t *below; /* [n_cells], of lower ranks */
+    uint32_t *owners;     /* [n_samples]: codes, then ranks to which they go */
+    uint16_t *slots;      /* [n_samples], where each is in what is sent in its round */
     int *counts, *starts; /* [n_rounds][n_ranks], of what is sent to each rank */
     int *received_counts; /* [n_rounds][n_ranks] */
     int *received_starts; /* [n_ranks], of one round */
@@ -188,8 +188,8 @@ static int64_t send_round(exchange *e, int64_t round, uint32_t *to)
         e->received_starts[r] = (int)n;
         n += e->received_counts[at + r];
     }
-    km_exchange_words(e->comm, e->sent, e->counts + at, e->starts + at, to,
-                      e->received_counts + at, e->received_starts);
+    km_exchange_words(e->comm, e->sent, e->counts + at, e->starts + at, to, e->received_counts + at,
+                      e->received_starts);
     return n;
 }
 
@@ -312,8 +312,7 @@ km_code km_samples_share_space(km_samples *samples, MPI_Comm comm, km_error *err
     km_sum_int64(comm, &n_rows, 1);
     km_morton *morton = km_morton_create(samples, comm, error);
     const bool can_exchange = km_comm_size(comm) > 1 && n_rows <= UINT32_MAX;
-    if (morton != NULL &&
-        (!can_exchange || exchange_along(morton, samples, comm, error) == KM_OK))
+    if (morton != NULL && (!can_exchange || exchange_along(morton, samples, comm, error) == KM_OK))
         km_morton_order(morton, samples, comm, error);
     km_morton_free(morton);
     return error->code;

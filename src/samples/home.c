@@ -41,8 +41,8 @@ static void destroy(homecoming *h)
     free(h->received);
 }
 
-/* Visits this thread's samples of a round: counts them by the ranks they go to, or, when it is known
- * where they begin, puts them there. */
+/* Visits this thread's samples of a round: counts them by the ranks they go to, or, when it is
+ * known where they begin, puts them there. */
 static void visit(homecoming *h, int64_t round, const char *values)
 {
     const km_samples *samples = h->samples;
