@@ -73,8 +73,9 @@ class Signals(StopTest):
         self.check_done(finished, answer_of("whole.h5"))
 
     def test_one_fit(self):
+        """Of so many clusters that ranks of the tree share space."""
         self.check_pieces([("iteration", 1), ("iteration", 20), ("iteration", 3)],
-                          ["even.h5", "-k", 60, "--tolerance", 0])
+                          ["even.h5", "-k", 120, "--tolerance", 0])
 
     def test_two_words_and_weights(self):
         random = np.random.default_rng(2)

@@ -236,6 +236,24 @@ class SameBits(ProgramTest):
                     self.assertEqual(done.code, 0, done)
                     self.assertEqual(Result(f"{kernel}-{path}").answer(), reference.answer())
 
+    def test_ranks_that_share_space(self):
+        """Labels, distances and restarts of samples that were on other ranks; ids stay."""
+        random = np.random.default_rng(5)
+        points, n = blobs(40_000, 3, 40), 40_000
+        points[random.random(n) < 0.1, 1] = np.nan
+        write_columns("wide.h5", dict(zip("xyz", points.T)) | {"id": np.arange(n),
+                                                               "w": random.integers(0, 4, n)})
+        arguments = ("wide.h5", 150, "-c", "x,y,z", "--id", "id", "--weights", "w", "--distances",
+                     "--restarts", 2, "--algorithm", "tree", "--verify", "--max-iterations", 20)
+        answers = [result.answer() for result in self.fit_all(
+            [((*arguments, "--seeding-rows", rows, "--threads", threads), {"ranks": ranks})
+             for rows in (5000, "all") for ranks, threads in ((1, 1), (2, 2), (3, 1), (5, 1))])]
+        for answer in answers[1:4]:
+            self.assertEqual(answer, answers[0])
+        for answer in answers[5:]:
+            self.assertEqual(answer, answers[4])
+        self.assertEqual(np.frombuffer(answers[0]["ids"], dtype="i8").tolist(), list(range(n)))
+
     def test_ties_go_to_the_lowest_center(self):
         """The rows at 0 are as far from the center at -1 as from that at 1."""
         for dtype in ("f4", "f8"):

@@ -170,12 +170,15 @@ typedef struct column {
 static void pack(exchange *e, column c, int64_t round)
 {
     const int64_t n_blocks = e->samples->n_blocks, end = (round + 1) * ROUND_BLOCKS;
+    uint32_t *sent = e->sent;
 #pragma omp parallel for
     for (int64_t b = round * ROUND_BLOCKS; b < (end < n_blocks ? end : n_blocks); b++) {
         const uint32_t *words = c.first + b * c.between_blocks;
+        const uint16_t *slots = e->slots + b * KM_BLOCK;
+        const int64_t step = c.in_block;
         const int lanes = km_samples_lanes(e->samples, b);
         for (int l = 0; l < lanes; l++)
-            e->sent[e->slots[b * KM_BLOCK + l]] = words[l * c.in_block];
+            sent[slots[l]] = words[l * step];
     }
 }
 
@@ -196,9 +199,13 @@ static int64_t send_round(exchange *e, int64_t round, uint32_t *to)
 static void unpack(exchange *e, column c)
 {
 #pragma omp parallel for
-    for (int64_t i = 0; i < e->n_new; i += KM_BLOCK)
-        for (int64_t l = 0; l < KM_BLOCK && i + l < e->n_new; l++)
-            c.first[i / KM_BLOCK * c.between_blocks + l * c.in_block] = e->received[i + l];
+    for (int64_t i = 0; i < e->n_new; i += KM_BLOCK) {
+        uint32_t *words = c.first + i / KM_BLOCK * c.between_blocks;
+        const uint32_t *received = e->received + i;
+        const int64_t step = c.in_block, left = e->n_new - i;
+        for (int64_t l = 0; l < (left < KM_BLOCK ? left : KM_BLOCK); l++)
+            words[l * step] = received[l];
+    }
 }
 
 static void move(exchange *e, column c)

@@ -1,12 +1,12 @@
 /* Values of exchanged samples come back to the slabs of their rows, some rows of every slab at a
- * time: those of every so many blocks of the catalogue, so that no rank gets or sends much at once,
- * whatever the order of the catalogue. */
+ * time: every fourth block of the catalogue, so that no rank gets or sends more than a part of its
+ * own at once, whatever the order of the catalogue. */
 #include "skymeans/samples.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_AT_ONCE = 1 << 18 }; /* of a slab, about */
+enum { FEWEST_ROUNDS = 4, MOST_ROWS = 1 << 22 }; /* of a slab in a round, about */
 
 typedef struct homecoming {
     const km_samples *samples;
@@ -15,7 +15,7 @@ typedef struct homecoming {
     int64_t n_rows;   /* of the catalogue */
     int64_t n_rounds; /* a power of two; those of round r are blocks r, r + n_rounds, ... */
     int64_t n_words;  /* of a row's number and its value */
-    int *next;        /* [n_threads][n_ranks], samples counted, then the place of the next */
+    int *next;        /* [n_threads][n_rounds][n_ranks], samples counted, then the next's place */
     int *counts, *starts, *received_counts, *received_starts; /* [n_ranks], words */
     uint32_t *sent, *received;                                /* [] a row, and its value */
 } homecoming;
@@ -24,7 +24,8 @@ static const char *const WHAT = "values of the rows of this rank's slab";
 
 static void create(homecoming *h, km_error *error)
 {
-    h->next = km_allocate(km_threads() * h->n_ranks, sizeof *h->next, WHAT, error);
+    h->next =
+        km_allocate_zeroed(km_threads() * h->n_rounds * h->n_ranks, sizeof *h->next, WHAT, error);
     h->counts = km_allocate(4 * (int64_t)h->n_ranks, sizeof *h->counts, WHAT, error);
     if (h->counts == NULL)
         return;
@@ -41,38 +42,62 @@ static void destroy(homecoming *h)
     free(h->received);
 }
 
-/* Visits this thread's samples of a round: counts them by the ranks they go to, or, when it is
- * known where they begin, puts them there. */
-static void visit(homecoming *h, int64_t round, const char *values)
+static int64_t round_of(const homecoming *h, uint32_t row)
 {
-    const km_samples *samples = h->samples;
+    return row / KM_BLOCK & (h->n_rounds - 1);
+}
+
+static int *next_of_thread(const homecoming *h, int64_t thread, int64_t round)
+{
+    return h->next + (thread * h->n_rounds + round) * h->n_ranks;
+}
+
+/* How many of each thread's samples go to each rank in each round. */
+static void count(homecoming *h)
+{
+    const uint32_t *rows = h->samples->rows;
+#pragma omp parallel
+    {
+        const km_rows mine = km_thread_share(h->samples->n_samples);
+        int *next = next_of_thread(h, km_thread(), 0);
+        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
+            next[round_of(h, rows[i]) * h->n_ranks +
+                 km_slab_owner(h->n_rows, h->n_ranks, rows[i])]++;
+    }
+}
+
+/* Puts the samples of a round, and their values, where those for their rank are. */
+static void pack(homecoming *h, int64_t round, const char *values)
+{
     const size_t size = (size_t)(h->n_words - 1) * sizeof(uint32_t);
-    const km_rows mine = km_thread_share(samples->n_samples);
-    int *next = h->next + km_thread() * h->n_ranks;
-    for (int64_t i = mine.first; i < mine.first + mine.count; i++) {
-        const uint32_t row = samples->rows[i];
-        if ((row / KM_BLOCK & (h->n_rounds - 1)) != round)
-            continue;
-        const int64_t place = next[km_slab_owner(h->n_rows, h->n_ranks, row)]++;
-        if (values == NULL)
-            continue;
-        uint32_t *item = h->sent + place * h->n_words;
-        item[0] = row;
-        memcpy(item + 1, values + (size_t)i * size, size);
+    const uint32_t *rows = h->samples->rows;
+#pragma omp parallel
+    {
+        const km_rows mine = km_thread_share(h->samples->n_samples);
+        int *next = next_of_thread(h, km_thread(), round);
+        for (int64_t i = mine.first; i < mine.first + mine.count; i++) {
+            if (round_of(h, rows[i]) != round)
+                continue;
+            const int64_t place = next[km_slab_owner(h->n_rows, h->n_ranks, rows[i])]++;
+            uint32_t *item = h->sent + place * h->n_words;
+            item[0] = rows[i];
+            memcpy(item + 1, values + (size_t)i * size, size);
+        }
     }
 }
 
 /* From how many samples of each thread go to each rank, where they begin, and the same in words.
  * Returns how many there are. */
-static int64_t add_up(homecoming *h)
+static int64_t add_up(homecoming *h, int64_t round)
 {
     int64_t n = 0;
     for (int r = 0; r < h->n_ranks; r++) {
         h->starts[r] = (int)(n * h->n_words);
-        for (int64_t i = r; i < (int64_t)km_threads() * h->n_ranks; i += h->n_ranks) {
-            const int count = h->next[i];
-            h->next[i] = (int)n;
-            n += count;
+        for (int t = 0; t < km_threads(); t++) {
+            int *next = &next_of_thread(h, t, round)[r];
+            const int count_of_thread = *next;
+            *next = (int)n;
+            n += count_of_thread;
         }
         h->counts[r] = (int)(n * h->n_words) - h->starts[r];
     }
@@ -104,15 +129,11 @@ static void put(const homecoming *h, int64_t n, char *home)
 static km_code bring_round(homecoming *h, int64_t round, const char *values, char *home,
                            km_error *error)
 {
-    memset(h->next, 0, (size_t)(km_threads() * h->n_ranks) * sizeof *h->next);
-#pragma omp parallel
-    visit(h, round, NULL);
-    const int64_t n_sent = add_up(h), n_received = tell_counts(h);
+    const int64_t n_sent = add_up(h, round), n_received = tell_counts(h);
     h->sent = km_allocate(n_sent * h->n_words, sizeof *h->sent, WHAT, error);
     h->received = km_allocate(n_received * h->n_words, sizeof *h->received, WHAT, error);
     if (km_agree(h->comm, error) == KM_OK) {
-#pragma omp parallel
-        visit(h, round, values);
+        pack(h, round, values);
         km_exchange_words(h->comm, h->sent, h->counts, h->starts, h->received, h->received_counts,
                           h->received_starts);
         put(h, n_received, home);
@@ -138,17 +159,18 @@ km_code km_samples_bring_home(const km_samples *samples, const void *values, siz
                     .comm = comm,
                     .n_ranks = km_comm_size(comm),
                     .n_rows = samples->slab.count,
-                    .n_rounds = 1,
+                    .n_rounds = FEWEST_ROUNDS,
                     .n_words = 1 + (int64_t)(size / sizeof(uint32_t))};
     if (!samples->is_exchanged) {
         put_own(samples, values, size, home);
         return KM_OK;
     }
     km_sum_int64(comm, &h.n_rows, 1);
-    while (h.n_rounds * ROWS_AT_ONCE * h.n_ranks < h.n_rows)
+    while (h.n_rounds * MOST_ROWS * h.n_ranks < h.n_rows)
         h.n_rounds *= 2;
     create(&h, error);
-    km_agree(comm, error);
+    if (km_agree(comm, error) == KM_OK)
+        count(&h);
     for (int64_t round = 0; round < h.n_rounds && error->code == KM_OK; round++)
         bring_round(&h, round, values, home, error);
     destroy(&h);
