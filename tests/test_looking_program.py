@@ -475,11 +475,13 @@ class Memory(ProgramTest):
     def test_prediction(self):
         self.write_in_pieces("f4.h5", ["points"], (5_000_000, 6), "f4")
         self.write_in_pieces("f8.h5", "xyz", (3_000_000,), "f8")
-        for path, ranks, *options in (("f4.h5", 1, "--distances"), ("f8.h5", 1, "--weights", "z"),
-                                      ("f4.h5", 1, "--algorithm", "bounds"),
-                                      ("f8.h5", 1, "--seeding-rows", "all", "--restarts", 2),
-                                      ("f8.h5", 1, "--seeding", "kmeans-parallel"), ("f4.h5", 2)):
-            arguments = "fit", path, "-k", 8, "--max-iterations", 2, "--threads", 1, *options
+        for path, ranks, k, *options in (
+                ("f4.h5", 1, 8, "--distances"), ("f8.h5", 1, 8, "--weights", "z"),
+                ("f4.h5", 1, 8, "--algorithm", "bounds"),
+                ("f8.h5", 1, 8, "--seeding-rows", "all", "--restarts", 2),
+                ("f8.h5", 1, 8, "--seeding", "kmeans-parallel"), ("f4.h5", 2, 8),
+                ("f4.h5", 2, 150), ("f8.h5", 2, 150, "--distances", "--weights", "z")):
+            arguments = "fit", path, "-k", k, "--max-iterations", 2, "--threads", 1, *options
             dry, real = run_all([
                 lambda: run(*arguments, "--dry-run", "--ranks", ranks),
                 lambda: run(*arguments, "-o", "out.h5", "--metrics", "out.json", "--overwrite",

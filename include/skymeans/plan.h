@@ -89,6 +89,9 @@ km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows,
 /* Are first centers drawn from all rows, not from some chosen before? */
 bool km_plan_draws_from_all(const km_plan *plan, int64_t n_rows);
 
+/* Do ranks exchange samples before the fit, so that each has neighbours in space? */
+bool km_plan_shares_space(const km_plan *plan, int64_t n_clusters, int n_ranks);
+
 /* Bytes that a rank needs, beside the program and its libraries. */
 typedef struct km_memory {
     double samples;  /* held from reading to the end */

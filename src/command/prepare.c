@@ -46,13 +46,9 @@ static km_code settle_weights(km_story *s)
     return s->error.code;
 }
 
-/* Is it worth the way? Measured on 2 ranks: of 64 clusters after 60 iterations, of 1000 after 30, of
- * 4096 at once; more ranks gain more. */
 static bool shares_space(const km_story *s)
 {
-    enum { FEWEST_CLUSTERS = 100 };
-    return s->plan.method->wants_neighbours && s->options.clusters >= FEWEST_CLUSTERS &&
-           km_comm_size(s->comm) > 1;
+    return km_plan_shares_space(&s->plan, s->options.clusters, km_comm_size(s->comm));
 }
 
 km_code km_share_space(km_story *s)

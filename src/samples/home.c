@@ -1,12 +1,12 @@
 /* Values of exchanged samples come back to the slabs of their rows, some rows of every slab at a
- * time: every fourth block of the catalogue, so that no rank gets or sends more than a part of its
- * own at once, whatever the order of the catalogue. */
+ * time: every fourth block of the catalogue, or every eighth if values are twice as long, so that
+ * no rank gets or sends more than 4 bytes for each sample, whatever the order of the catalogue. */
 #include "skymeans/samples.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEWEST_ROUNDS = 4, MOST_ROWS = 1 << 22 }; /* of a slab in a round, about */
+enum { MOST_ROWS = 1 << 22 }; /* of a slab in a round, about */
 
 typedef struct homecoming {
     const km_samples *samples;
@@ -16,28 +16,30 @@ typedef struct homecoming {
     int64_t n_rounds; /* a power of two; those of round r are blocks r, r + n_rounds, ... */
     int64_t n_words;  /* of a row's number and its value */
     int *next;        /* [n_threads][n_rounds][n_ranks], samples counted, then the next's place */
-    int *counts, *starts, *received_counts, *received_starts; /* [n_ranks], words */
-    uint32_t *sent, *received;                                /* [] a row, and its value */
+    int *counts, *received_counts; /* [n_rounds][n_ranks], words */
+    int *starts, *received_starts; /* [n_ranks], of one round */
+    uint32_t *sent, *received;     /* a row, and its value, and so on: room for any round */
 } homecoming;
 
 static const char *const WHAT = "values of the rows of this rank's slab";
 
-static void create(homecoming *h, km_error *error)
+static void create_counts(homecoming *h, km_error *error)
 {
-    h->next =
-        km_allocate_zeroed(km_threads() * h->n_rounds * h->n_ranks, sizeof *h->next, WHAT, error);
-    h->counts = km_allocate(4 * (int64_t)h->n_ranks, sizeof *h->counts, WHAT, error);
-    if (h->counts == NULL)
-        return;
-    h->starts = h->counts + h->n_ranks;
-    h->received_counts = h->starts + h->n_ranks;
-    h->received_starts = h->received_counts + h->n_ranks;
+    const int64_t n = h->n_rounds * h->n_ranks;
+    h->next = km_allocate_zeroed(km_threads() * n, sizeof *h->next, WHAT, error);
+    h->counts = km_allocate(n, sizeof *h->counts, WHAT, error);
+    h->received_counts = km_allocate(n, sizeof *h->counts, WHAT, error);
+    h->starts = km_allocate(h->n_ranks, sizeof *h->starts, WHAT, error);
+    h->received_starts = km_allocate(h->n_ranks, sizeof *h->starts, WHAT, error);
 }
 
 static void destroy(homecoming *h)
 {
     free(h->next);
     free(h->counts);
+    free(h->received_counts);
+    free(h->starts);
+    free(h->received_starts);
     free(h->sent);
     free(h->received);
 }
@@ -86,34 +88,56 @@ static void pack(homecoming *h, int64_t round, const char *values)
     }
 }
 
-/* From how many samples of each thread go to each rank, where they begin, and the same in words.
- * Returns how many there are. */
-static int64_t add_up(homecoming *h, int64_t round)
+/* From how many samples of each thread go to each rank, where they begin, and the words for each.
+ */
+static void add_up(homecoming *h, int64_t round)
 {
-    int64_t n = 0;
+    int n = 0;
     for (int r = 0; r < h->n_ranks; r++) {
-        h->starts[r] = (int)(n * h->n_words);
+        const int first = n;
         for (int t = 0; t < km_threads(); t++) {
             int *next = &next_of_thread(h, t, round)[r];
             const int count_of_thread = *next;
-            *next = (int)n;
+            *next = n;
             n += count_of_thread;
         }
-        h->counts[r] = (int)(n * h->n_words) - h->starts[r];
+        h->counts[round * h->n_ranks + r] = (int)((n - first) * h->n_words);
+    }
+}
+
+/* Where the words for each rank, or from each, begin. Returns how many there are. */
+static int64_t find_starts(const homecoming *h, const int *counts, int *starts)
+{
+    int64_t n = 0;
+    for (int r = 0; r < h->n_ranks; r++) {
+        starts[r] = (int)n;
+        n += counts[r];
     }
     return n;
 }
 
-/* Returns how many samples will come. */
-static int64_t tell_counts(homecoming *h)
+static uint32_t *create_room(const homecoming *h, const int *counts, int *starts, km_error *error)
 {
-    int64_t n = 0;
-    km_exchange_counts(h->comm, h->counts, h->received_counts);
-    for (int r = 0; r < h->n_ranks; r++) {
-        h->received_starts[r] = (int)n;
-        n += h->received_counts[r];
+    int64_t most = 0;
+    for (int64_t round = 0; round < h->n_rounds; round++) {
+        const int64_t n = find_starts(h, counts + round * h->n_ranks, starts);
+        most = n > most ? n : most;
     }
-    return n / h->n_words;
+    return km_allocate(most, sizeof(uint32_t), WHAT, error);
+}
+
+/* What goes where in all rounds, and room for it. */
+static km_code plan(homecoming *h, km_error *error)
+{
+    count(h);
+    for (int64_t round = 0; round < h->n_rounds; round++) {
+        const int64_t at = round * h->n_ranks;
+        add_up(h, round);
+        km_exchange_counts(h->comm, h->counts + at, h->received_counts + at);
+    }
+    h->sent = create_room(h, h->counts, h->starts, error);
+    h->received = create_room(h, h->received_counts, h->received_starts, error);
+    return km_agree(h->comm, error);
 }
 
 static void put(const homecoming *h, int64_t n, char *home)
@@ -126,22 +150,16 @@ static void put(const homecoming *h, int64_t n, char *home)
     }
 }
 
-static km_code bring_round(homecoming *h, int64_t round, const char *values, char *home,
-                           km_error *error)
+static void bring_round(homecoming *h, int64_t round, const char *values, char *home)
 {
-    const int64_t n_sent = add_up(h, round), n_received = tell_counts(h);
-    h->sent = km_allocate(n_sent * h->n_words, sizeof *h->sent, WHAT, error);
-    h->received = km_allocate(n_received * h->n_words, sizeof *h->received, WHAT, error);
-    if (km_agree(h->comm, error) == KM_OK) {
-        pack(h, round, values);
-        km_exchange_words(h->comm, h->sent, h->counts, h->starts, h->received, h->received_counts,
-                          h->received_starts);
-        put(h, n_received, home);
-    }
-    free(h->sent);
-    free(h->received);
-    h->sent = h->received = NULL;
-    return error->code;
+    const int *counts = h->counts + round * h->n_ranks;
+    const int *received_counts = h->received_counts + round * h->n_ranks;
+    find_starts(h, counts, h->starts);
+    const int64_t n = find_starts(h, received_counts, h->received_starts);
+    pack(h, round, values);
+    km_exchange_words(h->comm, h->sent, counts, h->starts, h->received, received_counts,
+                      h->received_starts);
+    put(h, n / h->n_words, home);
 }
 
 /* Samples of this rank's own slab. */
@@ -159,7 +177,7 @@ km_code km_samples_bring_home(const km_samples *samples, const void *values, siz
                     .comm = comm,
                     .n_ranks = km_comm_size(comm),
                     .n_rows = samples->slab.count,
-                    .n_rounds = FEWEST_ROUNDS,
+                    .n_rounds = (int64_t)size,
                     .n_words = 1 + (int64_t)(size / sizeof(uint32_t))};
     if (!samples->is_exchanged) {
         put_own(samples, values, size, home);
@@ -168,11 +186,10 @@ km_code km_samples_bring_home(const km_samples *samples, const void *values, siz
     km_sum_int64(comm, &h.n_rows, 1);
     while (h.n_rounds * MOST_ROWS * h.n_ranks < h.n_rows)
         h.n_rounds *= 2;
-    create(&h, error);
-    if (km_agree(comm, error) == KM_OK)
-        count(&h);
-    for (int64_t round = 0; round < h.n_rounds && error->code == KM_OK; round++)
-        bring_round(&h, round, values, home, error);
+    create_counts(&h, error);
+    if (km_agree(comm, error) == KM_OK && plan(&h, error) == KM_OK)
+        for (int64_t round = 0; round < h.n_rounds; round++)
+            bring_round(&h, round, values, home);
     destroy(&h);
     return error->code;
 }
