@@ -26,9 +26,10 @@ commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || e
 # each variable is (-fvar-tracking) takes it as long as all the rest.
 
 machine  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
-vector   := $(if $(filter x86_64,$(machine)),avx2 avx512) $(if $(filter aarch64,$(machine)),neon)
+vector   := $(if $(filter x86_64,$(machine)),avx2 avx512vl avx512) $(if $(filter aarch64,$(machine)),neon)
 fast     := $(if $(SANITIZE),-O2 -fno-sanitize=undefined,-O3) -fno-var-tracking
 $(BUILD)/kernels/avx2.o:   extra := $(fast) -mavx2 -mfma
+$(BUILD)/kernels/avx512vl.o: extra := $(fast) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=256
 $(BUILD)/kernels/avx512.o: extra := $(fast) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
 $(BUILD)/kernels/neon.o:   extra := $(fast)
 $(BUILD)/base/version.o:   extra  = -DKM_GIT_COMMIT='"$(commit)"'
@@ -36,7 +37,7 @@ $(BUILD)/base/version.o:   extra  = -DKM_GIT_COMMIT='"$(commit)"'
 # ---- the program -----------------------------------------------------------------------------------
 
 # To measure what exact sums cost, SUMS=plain takes doubles instead, and SUMS=two always two words.
-unused   := $(patsubst %,src/kernels/%.c,$(filter-out $(vector),avx2 avx512 neon)) \
+unused   := $(patsubst %,src/kernels/%.c,$(filter-out $(vector),avx2 avx512vl avx512 neon)) \
             $(if $(filter plain,$(SUMS)),src/assign/move.c,src/assign/move_plain.c)
 sources  := $(filter-out $(unused),$(wildcard src/*/*.c))
 objects  := $(sources:src/%.c=$(BUILD)/%.o)

@@ -312,7 +312,7 @@ START_TEST(the_choice_is_the_fastest_or_the_named)
     const km_kernel *fastest = km_kernel_choose("auto", available);
     for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
          kernel = next_available(kernel)) {
-        ck_assert(fastest >= kernel);
+        ck_assert(fastest >= kernel || !kernel->is_fast());
         ck_assert_ptr_eq(km_kernel_choose(kernel->name, available), kernel);
     }
 }

@@ -128,6 +128,7 @@ enum { KM_MOMENTS_LEAST = 1 << 13 };
 typedef struct km_kernel {
     const char *name;
     bool (*is_available)(void); /* on this processor */
+    bool (*is_fast)(void);      /* is it no slower than those before it, where it is available? */
     km_nearest *nearest[2];
     km_measure *measure[2];
     km_approach *approach[2];
@@ -145,8 +146,8 @@ extern const km_kernel km_kernels[];
 /* A bit for each row of the table that this processor can run. */
 uint64_t km_kernels_available(void);
 
-/* The kernel called `name` among those in `available`, or for "auto" the fastest of them; NULL if
- * there is none. */
+/* The kernel called `name` among those in `available`, or for "auto" the fastest of them on this
+ * processor; NULL if there is none. */
 const km_kernel *km_kernel_choose(const char *name, uint64_t available);
 
 #endif

@@ -5,6 +5,9 @@
 #define BYTES        64
 #define REGISTERS    32
 #define REGISTER     "v"
+#define CENTERS      4
+#define HELD         4
+#define GROUP_SIZE   4
 #include "vectors.h"
 
 INLINE vector_float32 multiply_add_float32(vector_float32 a, vector_float32 b, vector_float32 c)

@@ -9,7 +9,7 @@ INLINE VECTOR OURS(load)(const REAL *values)
  * where these are scarce, and the center need not be where a center can be spread on the way. */
 INLINE VECTOR OURS(apart)(VECTOR x, REAL center)
 {
-    if (REGISTERS < 32)
+    if (HELD < TILE_VECTORS)
         return center - x;
     return x - center;
 }

@@ -2,8 +2,8 @@
  * see template.h. */
 
 /* Some chosen centers meet a tile of samples: their squared distances are kept. */
-INLINE void OURS(meet)(const REAL *block, const OURS(list) * list, int64_t d, int64_t first,
-                       const int n_centers, VECTOR *kept)
+INLINE void OURS(meet_chosen)(const REAL *block, const OURS(list) * list, int64_t d, int64_t first,
+                              const int n_centers, VECTOR *kept)
 {
     const REAL *centers[TILE_CENTERS];
     VECTOR d2[TILE_CENTERS][TILE_VECTORS] = {{{0}}};
@@ -27,9 +27,9 @@ INLINE void OURS(meet_all)(const REAL *block, const OURS(list) * list, int64_t d
 {
     int64_t first = 0;
     for (; first + TILE_CENTERS <= list->count; first += TILE_CENTERS)
-        OURS(meet)(block, list, d, first, TILE_CENTERS, kept);
+        OURS(meet_chosen)(block, list, d, first, TILE_CENTERS, kept);
     for (; first < list->count; first++)
-        OURS(meet)(block, list, d, first, 1, kept);
+        OURS(meet_chosen)(block, list, d, first, 1, kept);
     for (int v = 0; v < TILE_VECTORS; v++)
         best[v] = kept[v];
     for (int64_t i = 1; i < list->count; i++)

@@ -36,6 +36,13 @@ INLINE void OURS(finish)(const STATE *state, const int n_vectors, int32_t *label
     }
 }
 
+/* Are there so many centers that it pays to find out later which one of a group it was? Gathers
+ * take 32 bits. */
+INLINE bool OURS(can_group)(int64_t d, int64_t k)
+{
+    return k >= MANY_CENTERS * d && k * d <= INT32_MAX;
+}
+
 /* ---- few features: those of some vectors of samples stay in registers ---- */
 
 /* Compares with centers first, first + 1 ... last - 1, one after the other. */
@@ -52,20 +59,16 @@ INLINE void OURS(scan)(const REAL *block, const REAL *centers, int64_t first, in
     }
 }
 
-/* The size of a group; measured, like those in template.h. */
-enum { OURS(GROUP_SIZE) = REGISTERS < 32 ? WIDTH : 4 };
-#define GROUP OURS(GROUP_SIZE)
-
 /* Compares with centers 0 ... last - 1 by groups: the label is the first of the group in which the
  * nearest is. A group costs one comparison and one choice of a label, not one for each center. */
 INLINE void OURS(scan_groups)(const REAL *block, const REAL *centers, int64_t last, const int d,
                               const int n_vectors, STATE *state)
 {
     NUMBERS number = OURS(spread)(0);
-    for (int64_t first = 0; first < last; first += GROUP) {
+    for (int64_t first = 0; first < last; first += GROUP_SIZE) {
         VECTOR least[N_VECTORS];
         OURS(distances)(block, centers + first * d, d, n_vectors, least);
-        for (int c = 1; c < GROUP; c++) {
+        for (int c = 1; c < GROUP_SIZE; c++) {
             VECTOR d2[N_VECTORS];
             OURS(distances)(block, centers + (first + c) * d, d, n_vectors, d2);
             for (int v = 0; v < n_vectors; v++)
@@ -73,7 +76,7 @@ INLINE void OURS(scan_groups)(const REAL *block, const REAL *centers, int64_t la
         }
         for (int v = 0; v < n_vectors; v++)
             OURS(compare)(state, v, least[v], number);
-        number += GROUP;
+        number += GROUP_SIZE;
     }
 }
 
@@ -85,7 +88,7 @@ INLINE void OURS(find_in_groups)(const REAL *block, const REAL *centers, const i
     OURS(start)(&found, n_vectors);
     for (int v = 0; v < n_vectors; v++) {
         found.label[v] = state->label[v];
-        for (int c = 0; c < GROUP; c++) {
+        for (int c = 0; c < GROUP_SIZE; c++) {
             VECTOR d2 = {0};
             for (int j = 0; j < d; j++) {
                 const VECTOR difference = OURS(load)(block + j * KM_BLOCK + v * WIDTH) -
@@ -101,25 +104,24 @@ INLINE void OURS(find_in_groups)(const REAL *block, const REAL *centers, const i
 INLINE void OURS(few_features)(const REAL *block, const REAL *centers, const int d, int64_t k,
                                int32_t *labels, REAL *d2)
 {
-    const int n_vectors = d <= FEW_FEATURES / 2 ? N_VECTORS : 2;
-    for (int l = 0; l < KM_BLOCK; l += n_vectors * WIDTH) {
+    for (int l = 0; l < KM_BLOCK; l += N_VECTORS * WIDTH) {
         for (int j = 0; j < d; j++)
-            for (int v = 0; v < n_vectors; v++)
+            for (int v = 0; v < N_VECTORS; v++)
                 fetch_soon(block + j * KM_BLOCK + l + v * WIDTH);
         STATE state;
-        OURS(start)(&state, n_vectors);
+        OURS(start)(&state, N_VECTORS);
         int64_t grouped = 0;
-        if (k >= MANY_CENTERS * d && k * d <= INT32_MAX) {
-            grouped = k - k % GROUP;
-            OURS(scan_groups)(block + l, centers, grouped, d, n_vectors, &state);
-            OURS(find_in_groups)(block + l, centers, d, n_vectors, &state);
+        if (OURS(can_group)(d, k)) {
+            grouped = k - k % GROUP_SIZE;
+            OURS(scan_groups)(block + l, centers, grouped, d, N_VECTORS, &state);
+            OURS(find_in_groups)(block + l, centers, d, N_VECTORS, &state);
         }
-        OURS(scan)(block + l, centers, grouped, k, d, n_vectors, &state);
-        OURS(finish)(&state, n_vectors, labels + l, d2 + l);
+        OURS(scan)(block + l, centers, grouped, k, d, N_VECTORS, &state);
+        OURS(finish)(&state, N_VECTORS, labels + l, d2 + l);
     }
 }
 
-/* ---- many features: vectors of samples meet centers as in a product of matrices ---- */
+/* ---- more features: vectors of samples meet centers as in a product of matrices ---- */
 
 /* One feature of some samples. Compilers would read them all from memory for each center, which
  * takes more loads than processors have time for, so some are made to be elsewhere. */
@@ -131,14 +133,13 @@ INLINE void OURS(hold)(const REAL *feature, VECTOR *x)
         __asm__("" : "+" REGISTER(x[v]));
 }
 
-/* Meanwhile features of the next block are fetched, `share` of them for each center. */
-INLINE void OURS(tile)(const REAL *block, const REAL *centers, int64_t d, int64_t number,
-                       const int n_centers, int64_t share, STATE *state)
+/* The distances of a tile: of its samples to its centers. */
+INLINE void OURS(meet)(const REAL *block, const REAL *centers, int64_t d, const int n_centers,
+                       VECTOR (*d2)[TILE_VECTORS])
 {
-    VECTOR d2[TILE_CENTERS][TILE_VECTORS] = {{{0}}};
-    const int64_t fetched = number * share, next = fetched + n_centers * share;
-    for (int64_t j = fetched; j < next && j < d; j++)
-        fetch_later(block + (d + j) * KM_BLOCK, TILE_VECTORS * BYTES);
+    for (int c = 0; c < n_centers; c++)
+        for (int v = 0; v < TILE_VECTORS; v++)
+            d2[c][v] = (VECTOR){0};
     for (int64_t j = 0; j < d; j++) {
         VECTOR x[TILE_VECTORS];
         OURS(hold)(block + j * KM_BLOCK, x);
@@ -146,23 +147,85 @@ INLINE void OURS(tile)(const REAL *block, const REAL *centers, int64_t d, int64_
             for (int v = 0; v < TILE_VECTORS; v++)
                 d2[c][v] = OURS(extend)(d2[c][v], x[v], centers[c * d + j]);
     }
+}
+
+/* Compares with centers number, number + 1, ... */
+INLINE void OURS(tile)(const REAL *block, const REAL *centers, int64_t d, int64_t number,
+                       const int n_centers, STATE *state)
+{
+    VECTOR d2[TILE_CENTERS][TILE_VECTORS];
+    OURS(meet)(block, centers + number * d, d, n_centers, d2);
     for (int c = 0; c < n_centers; c++)
         for (int v = 0; v < TILE_VECTORS; v++)
             OURS(compare)(state, v, d2[c][v], OURS(spread)(number + c));
+}
+
+/* The same of a full tile, but all of its centers go by the number of the first: that costs one
+ * choice of a label, not one for each center. */
+INLINE void OURS(tile_as_one)(const REAL *block, const REAL *centers, int64_t d, int64_t number,
+                              STATE *state)
+{
+    VECTOR d2[TILE_CENTERS][TILE_VECTORS];
+    OURS(meet)(block, centers + number * d, d, TILE_CENTERS, d2);
+    for (int c = 1; c < TILE_CENTERS; c++)
+        for (int v = 0; v < TILE_VECTORS; v++)
+            d2[0][v] = OURS(nearer)(d2[c][v], d2[0][v]);
+    for (int v = 0; v < TILE_VECTORS; v++)
+        OURS(compare)(state, v, d2[0][v], OURS(spread)(number));
+}
+
+/* The label itself, from that of its tile, of which each sample meets the centers again. */
+INLINE void OURS(find_in_tiles)(const REAL *block, const REAL *centers, int64_t d, STATE *state)
+{
+    STATE found;
+    OURS(start)(&found, TILE_VECTORS);
+    for (int v = 0; v < TILE_VECTORS; v++) {
+        found.label[v] = state->label[v];
+        for (int c = 0; c < TILE_CENTERS; c++) {
+            VECTOR d2 = {0};
+            for (int64_t j = 0; j < d; j++) {
+                const VECTOR difference =
+                    OURS(load)(block + j * KM_BLOCK + v * WIDTH) -
+                    OURS(gather)(centers + c * d + j, state->label[v] * (INTEGER)d);
+                d2 = OURS(multiply_add)(difference, difference, d2);
+            }
+            OURS(compare)(&found, v, d2, state->label[v] + c);
+        }
+    }
+    *state = found;
+}
+
+/* Features of the next block are fetched meanwhile, `share` of them for each center. */
+INLINE void OURS(fetch_next)(const REAL *block, int64_t d, int64_t number, const int n_centers,
+                             int64_t share)
+{
+    const int64_t fetched = number * share, next = fetched + n_centers * share;
+    for (int64_t j = fetched; j < next && j < d; j++)
+        fetch_later(block + (d + j) * KM_BLOCK, TILE_VECTORS * BYTES);
 }
 
 INLINE void OURS(many_features)(const REAL *block, const REAL *centers, int64_t d, int64_t k,
                                 int32_t *labels, REAL *d2)
 {
     const int64_t share = (d + k - 1) / k;
+    const bool is_as_one = OURS(can_group)(d, k);
     for (int l = 0; l < KM_BLOCK; l += TILE_VECTORS * WIDTH) {
         STATE state;
         OURS(start)(&state, TILE_VECTORS);
         int64_t c = 0;
-        for (; c + TILE_CENTERS <= k; c += TILE_CENTERS)
-            OURS(tile)(block + l, centers + c * d, d, c, TILE_CENTERS, share, &state);
-        for (; c < k; c++)
-            OURS(tile)(block + l, centers + c * d, d, c, 1, share, &state);
+        for (; c + TILE_CENTERS <= k; c += TILE_CENTERS) {
+            OURS(fetch_next)(block + l, d, c, TILE_CENTERS, share);
+            if (is_as_one)
+                OURS(tile_as_one)(block + l, centers, d, c, &state);
+            else
+                OURS(tile)(block + l, centers, d, c, TILE_CENTERS, &state);
+        }
+        if (is_as_one)
+            OURS(find_in_tiles)(block + l, centers, d, &state);
+        for (; c < k; c++) {
+            OURS(fetch_next)(block + l, d, c, 1, share);
+            OURS(tile)(block + l, centers, d, c, 1, &state);
+        }
         OURS(finish)(&state, TILE_VECTORS, labels + l, d2 + l);
     }
 }
@@ -180,13 +243,8 @@ void KERNEL(nearest, PRECISION)(const void *block, const void *centers, int64_t 
         CASE(2);
         CASE(3);
         CASE(4);
-        CASE(5);
-        CASE(6);
-        CASE(7);
-        CASE(8);
     default:
         OURS(many_features)(block, centers, n_features, n_centers, labels, d2);
     }
 #undef CASE
 }
-#undef GROUP

@@ -5,6 +5,9 @@
  *     BYTES         in a vector
  *     REGISTERS     for vectors
  *     REGISTER      the compilers' letter for one of them
+ *     CENTERS       that meet a tile of samples at once
+ *     HELD          vectors of a tile that are made to be in registers, the others stay in memory
+ *     GROUP_SIZE    centers of which only the nearest is compared, where few features are
  * then includes vectors.h, and defines for each precision, lane by lane,
  *     multiply_add(a, b, c)        a * b + c, rounded once
  *     lesser(a, b)                 a < b ? a : b, so b if one is not a number
@@ -34,16 +37,15 @@
 #define STATE              OURS(state)
 #define WIDTH              (BYTES / (int)sizeof(REAL))
 
-/* All of these were measured. */
+/* All of these were measured, and so were CENTERS, HELD and GROUP_SIZE. */
 enum {
     N_VECTORS = REGISTERS / 8, /* of samples at once */
-    FEW_FEATURES = 8,          /* so many, of two vectors of samples, fit into registers */
-    TILE_VECTORS = 4,          /* of samples that meet when there are many features ... */
-    TILE_CENTERS = REGISTERS < 32 ? 3 : 4, /* ... so many centers at once */
-    HELD = REGISTERS < 32 ? 2 : 4, /* vectors of a tile in registers, the others stay in memory */
-    MANY_CENTERS = 32,             /* so many for each feature go by groups, see nearest.h */
-    AHEAD = 3072,                  /* bytes from what is read now to what is fetched for soon */
-    LINE = 64,                     /* bytes of the cache that come at once */
+    FEW_FEATURES = 4,          /* so many of these vectors fit into registers */
+    TILE_VECTORS = 4,          /* of samples that meet when there are more features ... */
+    TILE_CENTERS = CENTERS,    /* ... so many centers at once */
+    MANY_CENTERS = 32,         /* so many for each feature go by groups, see nearest.h */
+    AHEAD = 3072,              /* bytes from what is read now to what is fetched for soon */
+    LINE = 64,                 /* bytes of the cache that come at once */
 };
 
 /* Blocks are mostly read one after the other, but processors look ahead neither early nor far

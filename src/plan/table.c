@@ -88,7 +88,8 @@ const km_option km_fit_options[] = {
      "(with many) only with those that can win; 'auto' takes the fastest; never changes the "
      "result"},
     {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(kernel), 0, 0, NULL, "auto",
-     "for tests: 'auto', 'reference', 'avx2', 'avx512' or 'neon'; never changes the result"},
+     "for tests: 'auto', 'reference', 'avx2', 'avx512vl', 'avx512' or 'neon'; never changes the "
+     "result"},
     THREADS,
     {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
      "save the fit there now and then, and when asked to stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, "

@@ -1,0 +1,14 @@
+/* The kernels for AVX-512VL: vectors of 256 bits and twice the registers of AVX2, for processors
+ * whose units are no wider, such as AMD's Zen 4. There a number spread over 512 bits takes time of
+ * the units that calculate; and these have few ports to read registers, so that operands better
+ * come from memory. */
+#define INSTRUCTIONS avx512vl
+#define BYTES        32
+#define REGISTERS    32
+#define REGISTER     "v"
+#define CENTERS      6
+#define HELD         2
+#define GROUP_SIZE   8
+#include "lanes256.h"
+
+#include "template.h"

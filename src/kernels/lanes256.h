@@ -1,0 +1,128 @@
+/* What template.h asks for, in vectors of 256 bits, for AVX2 and AVX-512VL. */
+#include "vectors.h"
+#include <immintrin.h>
+
+INLINE vector_float32 multiply_add_float32(vector_float32 a, vector_float32 b, vector_float32 c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+INLINE vector_float64 multiply_add_float64(vector_float64 a, vector_float64 b, vector_float64 c)
+{
+    return _mm256_fmadd_pd(a, b, c);
+}
+
+INLINE vector_float32 lesser_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm256_min_ps(a, b);
+}
+
+INLINE vector_float64 lesser_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm256_min_pd(a, b);
+}
+
+/* Neither negative nor not a number, so their bits compare as integers, which more units can do. */
+INLINE vector_float32 nearer_float32(vector_float32 a, vector_float32 b)
+{
+    return (vector_float32)_mm256_min_epi32((__m256i)a, (__m256i)b);
+}
+
+INLINE vector_float64 nearer_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm256_min_pd(a, b);
+}
+
+INLINE numbers_float32 renumber_float32(vector_float32 a, vector_float32 b, numbers_float32 number,
+                                        numbers_float32 old)
+{
+    const __m256i is_less = _mm256_cmpgt_epi32((__m256i)b, (__m256i)a);
+    return (numbers_float32)_mm256_blendv_ps((__m256)old, (__m256)number, (__m256)is_less);
+}
+
+INLINE numbers_float64 renumber_float64(vector_float64 a, vector_float64 b, numbers_float64 number,
+                                        numbers_float64 old)
+{
+    const __m256d is_less = _mm256_cmp_pd(a, b, _CMP_LT_OQ);
+    return (numbers_float64)_mm256_blendv_pd((__m256d)old, (__m256d)number, is_less);
+}
+
+INLINE vector_float32 gather_float32(const float *from, numbers_float32 at)
+{
+    return _mm256_i32gather_ps(from, (__m256i)at, sizeof *from);
+}
+
+INLINE vector_float64 gather_float64(const double *from, numbers_float64 at)
+{
+    return _mm256_i64gather_pd(from, (__m256i)at, sizeof *from);
+}
+
+INLINE vector_float32 greater_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm256_max_ps(a, b);
+}
+
+INLINE vector_float32 root_float32(vector_float32 a)
+{
+    return _mm256_sqrt_ps(a);
+}
+
+/* One step of Newton's makes twice as many bits right. */
+INLINE vector_float32 about_root_float32(vector_float32 a)
+{
+    const __m256 normal = _mm256_max_ps(a, _mm256_set1_ps(0x1p-126f));
+    const __m256 inverse = _mm256_rsqrt_ps(normal), root = _mm256_mul_ps(normal, inverse);
+    const __m256 half = _mm256_set1_ps(0.5f);
+    const __m256 wrong = _mm256_fnmadd_ps(root, _mm256_mul_ps(half, inverse), half);
+    return _mm256_fmadd_ps(root, wrong, root);
+}
+
+INLINE float least_float32(vector_float32 a)
+{
+    const __m128 half = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    const __m128 quarter = _mm_min_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_min_ss(quarter, _mm_movehdup_ps(quarter)));
+}
+
+INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
+{
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ));
+}
+
+INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)
+{
+    const __m256i is_equal = _mm256_cmpeq_epi32((__m256i)a, (__m256i)b);
+    return 0xff ^ (uint32_t)_mm256_movemask_ps((__m256)is_equal);
+}
+
+INLINE vector_float64 greater_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm256_max_pd(a, b);
+}
+
+INLINE vector_float64 root_float64(vector_float64 a)
+{
+    return _mm256_sqrt_pd(a);
+}
+
+INLINE vector_float64 about_root_float64(vector_float64 a)
+{
+    return root_float64(a);
+}
+
+INLINE double least_float64(vector_float64 a)
+{
+    const __m128d half = _mm_min_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_min_sd(half, _mm_unpackhi_pd(half, half)));
+}
+
+INLINE uint32_t exceeds_float64(vector_float64 a, vector_float64 b)
+{
+    return (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ));
+}
+
+INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
+{
+    const __m256i is_equal = _mm256_cmpeq_epi64((__m256i)a, (__m256i)b);
+    return 0xf ^ (uint32_t)_mm256_movemask_pd((__m256d)is_equal);
+}
