@@ -66,6 +66,7 @@ static void free_story(km_story *s)
     km_checkpoint_free(&s->checkpoint);
     km_restarts_free(&s->restarts);
     km_fit_free(&s->fit);
+    free(s->first_centers);
     km_facts_free(&s->facts);
     km_transform_free(&s->transform);
     km_samples_free(&s->samples);

@@ -1,4 +1,4 @@
-/* Samples that change ranks: to where their neighbours are, and their labels home again. */
+/* Samples that change ranks: to where their neighbours are, and home again. */
 #include "mock.h"
 #include "mpi_check.h"
 
@@ -60,47 +60,44 @@ static void check_rows(const km_samples *samples, const mock *data)
     free(counts);
 }
 
-/* Labels of 4 bytes and distances of 8, which tell their rows, come to the rows of the slab; what
- * was there for rows that are not used stays. */
-static void check_homecoming(const km_samples *samples, const mock *data)
+/* Home again, on the ranks of their slabs, and with labels that tell their rows. */
+static void check_homecoming(km_samples *samples, const mock *data)
 {
-    const km_rows slab = samples->slab;
-    int32_t *labels = mock_memory(samples->n_samples, sizeof *labels);
-    double *distances = mock_memory(samples->n_samples, sizeof *distances);
-    int32_t *row_labels = mock_memory(slab.count, sizeof *row_labels);
-    double *row_distances = mock_memory(slab.count, sizeof *row_distances);
+    int32_t *labels = mock_memory(samples->n_blocks * KM_BLOCK, sizeof *labels);
     km_error error = {0};
-    for (int64_t i = 0; i < samples->n_samples; i++) {
+    for (int64_t i = 0; i < samples->n_samples; i++)
         labels[i] = (int32_t)(7 * km_samples_row(samples, i));
-        distances[i] = (double)km_samples_row(samples, i) / 3;
-    }
-    for (int64_t i = 0; i < slab.count; i++) {
-        row_labels[i] = -1;
-        row_distances[i] = -2;
-    }
-    ck_assert_all(km_samples_bring_home(samples, labels, sizeof *labels, row_labels, MPI_COMM_WORLD,
-                                        &error) == KM_OK);
-    ck_assert_all(km_samples_bring_home(samples, distances, sizeof *distances, row_distances,
-                                        MPI_COMM_WORLD, &error) == KM_OK);
+    ck_assert_all(km_samples_go_home(samples, &labels, MPI_COMM_WORLD, &error) == KM_OK);
+    ck_assert_all(!samples->is_exchanged && samples->first_row == samples->slab.first);
+    uint8_t *is_there = mock_memory(samples->slab.count, 1);
+    int64_t n_used = 0;
     bool are_right = true;
-    for (int64_t i = 0; i < slab.count; i++) {
-        const int64_t row = slab.first + i;
-        are_right &= row_labels[i] == (data->is_missing[row] ? -1 : (int32_t)(7 * row));
-        are_right &= row_distances[i] == (data->is_missing[row] ? -2 : (double)row / 3);
+    for (int64_t i = 0; i < samples->n_samples; i++) {
+        are_right &= samples->rows[i] < samples->slab.count && is_its_row(samples, data, i) &&
+                     labels[i] == (int32_t)(7 * km_samples_row(samples, i));
+        if (are_right)
+            is_there[samples->rows[i]]++;
     }
-    ck_assert_all(are_right);
+    for (int64_t i = 0; i < samples->slab.count; i++) {
+        are_right &= is_there[i] == !data->is_missing[samples->slab.first + i];
+        n_used += !data->is_missing[samples->slab.first + i];
+    }
+    ck_assert_all(are_right && samples->n_samples == n_used);
+    free(is_there);
     free(labels);
-    free(distances);
-    free(row_labels);
-    free(row_distances);
 }
 
 static void check(const mock *data, km_precision precision)
 {
     km_samples samples = shared(data, precision);
     ck_assert_all(samples.is_exchanged == (n_ranks() > 1));
+    for (int again = 0; again < 2 && samples.is_exchanged; again++) {
+        km_error error = {0};
+        check_rows(&samples, data);
+        check_homecoming(&samples, data);
+        ck_assert_all(km_samples_share_space(&samples, MPI_COMM_WORLD, &error) == KM_OK);
+    }
     check_rows(&samples, data);
-    check_homecoming(&samples, data);
     km_samples_free(&samples);
 }
 
@@ -126,6 +123,8 @@ START_TEST(many_rows_go_in_pieces_and_rounds)
 {
     for (int p = 0; p < 2; p++) {
         mock data = mock_mixture(n_ranks() * 5 * PIECE + 777, 2, 6, 1);
+        check(&data, BOTH[p]);
+        mock_weigh(&data);
         check(&data, BOTH[p]);
         for (int64_t i = 0; i < data.n; i++) /* all in one cell, with ranks that have none */
             data.is_missing[i] = i < data.n / 2;
@@ -227,7 +226,7 @@ START_TEST(ranks_compare_no_more_than_one)
 }
 END_TEST
 
-/* Rows in the order of space: those of a slab go to all ranks, and come back to it at once. */
+/* Rows in the order of space: those of a slab go to all ranks. */
 START_TEST(a_sorted_catalogue_is_spread_over_ranks)
 {
     mock data = mock_create(n_ranks() * 2 * PIECE, 1);
@@ -241,7 +240,6 @@ START_TEST(a_sorted_catalogue_is_spread_over_ranks)
     }
     ck_assert_all(n_own < samples.n_samples / n_ranks() + 2 * PIECE);
     check_rows(&samples, &data);
-    check_homecoming(&samples, &data);
     km_samples_free(&samples);
     mock_free(&data);
 }

@@ -480,7 +480,7 @@ class Memory(ProgramTest):
                 ("f4.h5", 1, 8, "--algorithm", "bounds"),
                 ("f8.h5", 1, 8, "--seeding-rows", "all", "--restarts", 2),
                 ("f8.h5", 1, 8, "--seeding", "kmeans-parallel"), ("f4.h5", 2, 8),
-                ("f4.h5", 2, 150), ("f8.h5", 2, 150, "--distances", "--weights", "z")):
+                ("f4.h5", 2, 150), ("f8.h5", 2, 150, "--weights", "z")):
             arguments = "fit", path, "-k", k, "--max-iterations", 2, "--threads", 1, *options
             dry, real = run_all([
                 lambda: run(*arguments, "--dry-run", "--ranks", ranks),

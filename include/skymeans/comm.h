@@ -1,7 +1,8 @@
 /* comm.h - the few collective operations that skymeans needs.
  *
  * Every function here is collective over `comm`: all ranks call it, with equal counts. Counts are
- * 64-bit; messages go out in pieces that MPI's int counts can hold. MPI itself aborts on errors. */
+ * 64-bit, and messages go out in pieces that MPI's int counts can hold, unless counts are ints. MPI
+ * itself aborts on errors. */
 #ifndef SKYMEANS_COMM_H
 #define SKYMEANS_COMM_H
 
@@ -34,7 +35,7 @@ void km_sum_long_double(MPI_Comm comm, long double *values, int64_t count); /* t
 
 /* The sum over all lower ranks; 0 on rank 0. */
 int64_t km_sum_below(MPI_Comm comm, int64_t value);
-void km_sum_below_uint32(MPI_Comm comm, const uint32_t *values, int64_t count, uint32_t *below);
+void km_sum_below_uint32(MPI_Comm comm, const uint32_t *values, int count, uint32_t *below);
 
 /* Copies `bytes` bytes from rank `root` to all. */
 void km_broadcast(MPI_Comm comm, int root, void *data, int64_t bytes);

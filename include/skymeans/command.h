@@ -18,7 +18,8 @@ typedef struct km_story {
     char *columns;  /* its features, as -c takes them */
     km_transform transform;
     km_facts facts; /* of the working values */
-    km_fit fit;     /* the best so far */
+    double *first_centers;
+    km_fit fit; /* the best so far */
     km_restarts restarts;
     km_checkpoint checkpoint; /* what the run goes on from, and then what it saves */
     bool is_saved;            /* with all that was done */
@@ -81,8 +82,11 @@ km_code km_read_samples(km_story *s);
 /* From values as they were read to working values, in an order that is fast. */
 km_code km_prepare_samples(km_story *s);
 
-/* Gives ranks neighbours in space, if the method gains by it. */
+/* Gives ranks samples that are neighbours in space, if the method gains by it and they have not;
+ * and back to the ranks of their slabs, with labels, see km_samples_go_home. */
+bool km_shares_space(const km_story *s);
 km_code km_share_space(km_story *s);
+km_code km_go_home(km_story *s, int32_t **labels);
 
 /* All fits; the best stays. */
 km_code km_fit_all(km_story *s);

@@ -86,7 +86,7 @@ typedef struct km_plan {
 km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, int64_t n_features,
                        uint64_t kernels, km_error *error);
 
-/* Are first centers drawn from all rows, not from some chosen before? */
+/* Are first centers drawn from all rows by their distances, not from some chosen before? */
 bool km_plan_draws_from_all(const km_plan *plan, int64_t n_rows);
 
 /* Do ranks exchange samples before the fit, so that each has neighbours in space? */

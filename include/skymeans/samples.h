@@ -1,4 +1,5 @@
-/* samples.h - the samples of this rank in memory: the rows of its slab that are used.
+/* samples.h - the samples of this rank in memory: the rows of its slab that are used, or as many of
+ * all slabs.
  *
  * Samples come in blocks of KM_BLOCK; a block holds its features one after the other, KM_BLOCK
  * values each. What is missing in the last block repeats its last sample. They are read in
@@ -88,10 +89,11 @@ km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error);
  * space. Without an exchange when there is one rank, or rows need more than 32 bits. */
 km_code km_samples_share_space(km_samples *samples, MPI_Comm comm, km_error *error);
 
-/* Brings a value of each sample, of `size` bytes, 4 or 8, to its row: home[row - slab.first] on the
- * rank that has the slab. Values of other rows stay. Collective over comm. KM_MEMORY, agreed. */
-km_code km_samples_bring_home(const km_samples *samples, const void *values, size_t size,
-                              void *home, MPI_Comm comm, km_error *error);
+/* Brings exchanged samples back to the ranks of their slabs, in any order, and `labels` with them,
+ * [n_samples] from malloc, which are replaced; NULL: there are none. Collective over comm.
+ * KM_MEMORY, agreed, and all stays where it is, if there is no room for 10 bytes a sample beside
+ * them. */
+km_code km_samples_go_home(km_samples *samples, int32_t **labels, MPI_Comm comm, km_error *error);
 
 /* Puts sample i into place places[i], for all of them; quick if places are runs of neighbours.
  * Local. KM_MEMORY, and they stay as they are, if there is no room for 4 bytes a sample beside

@@ -120,10 +120,9 @@ int64_t km_sum_below(MPI_Comm comm, int64_t value)
     return km_comm_rank(comm) == 0 ? 0 : below; /* MPI leaves it undefined there */
 }
 
-void km_sum_below_uint32(MPI_Comm comm, const uint32_t *values, int64_t count, uint32_t *below)
+void km_sum_below_uint32(MPI_Comm comm, const uint32_t *values, int count, uint32_t *below)
 {
-    assert(count < INT_MAX);
-    MPI_Exscan(values, below, (int)count, MPI_UINT32_T, MPI_SUM, comm);
+    MPI_Exscan(values, below, count, MPI_UINT32_T, MPI_SUM, comm);
     if (km_comm_rank(comm) == 0)
         memset(below, 0, (size_t)count * sizeof *below); /* MPI leaves it undefined there */
 }

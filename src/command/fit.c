@@ -1,15 +1,9 @@
 /* All fits of a run. */
 #include "skymeans/command.h"
 
-static double *first_centers(const km_story *s, int64_t restart)
-{
-    return s->restarts.centers + restart * s->restarts.n_clusters * s->restarts.n_features;
-}
-
-/* Into the place that the centers of this restart will have in the record. */
 static km_code seed(km_story *s, int64_t restart)
 {
-    double *centers = first_centers(s, restart);
+    const double start = km_now();
     const km_seeding_task task = {.samples = &s->samples,
                                   .kernel = s->plan.kernel,
                                   .transform = &s->transform,
@@ -20,26 +14,14 @@ static km_code seed(km_story *s, int64_t restart)
                                   .file = s->options.seeding,
                                   .comm = s->comm};
     if (s->plan.seeding != NULL)
-        s->plan.seeding->choose(&task, centers, &s->error);
+        s->plan.seeding->choose(&task, s->first_centers, &s->error);
     else
-        km_seeding_from_file(&task, centers, &s->error);
-    return s->error.code;
-}
-
-/* All restarts that are not done or on their way: draws are by the order of the catalogue, which
- * ranks have in their slabs only before they exchange samples. */
-static km_code seed_all(km_story *s)
-{
-    const bool is_going_on = s->checkpoint.state.n_iterations > 0;
-    const double start = km_now();
-    for (int64_t r = s->restarts.count + is_going_on; r < s->options.restarts; r++)
-        if (seed(s, r) != KM_OK)
-            break;
+        km_seeding_from_file(&task, s->first_centers, &s->error);
     km_timer_add(&s->timers, KM_PHASE_SEED, start);
     return s->error.code;
 }
 
-/* The next fit, from where the checkpoint left it or from its first centers. */
+/* The next fit, from where the checkpoint left it or from a seeding. */
 static km_code fit_once(km_story *s, const km_fit_task *task)
 {
     km_fit next;
@@ -47,8 +29,13 @@ static km_code fit_once(km_story *s, const km_fit_task *task)
     s->progress.restart = s->restarts.count;
     if (s->checkpoint.state.n_iterations > 0)
         own.resume = &s->checkpoint.state;
-    if (km_fit_run(&next, &own, &s->samples, first_centers(s, s->restarts.count), s->comm,
-                   &s->timers, &s->error) != KM_OK)
+    else if (km_go_home(s, NULL) != KM_OK || seed(s, s->restarts.count) != KM_OK)
+        return s->error.code;
+    if (km_share_space(s) != KM_OK)
+        return s->error.code;
+    km_watch(s, true);
+    if (km_fit_run(&next, &own, &s->samples, s->first_centers, s->comm, &s->timers, &s->error) !=
+        KM_OK)
         return s->error.code;
     s->last_stop = next.stop;
     km_restarts_take(&s->restarts, &next, &s->fit);
@@ -65,14 +52,32 @@ static bool is_stopped(km_stop stop)
 /* All fits; the best stays. One that was stopped without a checkpoint is the last. */
 static km_code fit_in_turn(km_story *s, const km_fit_task *task)
 {
-    while (s->restarts.count < s->options.restarts && !is_stopped(s->last_stop) &&
-           fit_once(s, task) == KM_OK)
-        ;
-    return s->error.code;
+    while (s->restarts.count < s->options.restarts && !is_stopped(s->last_stop))
+        if (fit_once(s, task) != KM_OK) {
+            const bool is_enough = s->error.code == KM_STOPPED && s->options.checkpoint == NULL;
+            if (!is_enough || s->restarts.count == 0)
+                return s->error.code;
+            s->error = (km_error){0};
+            s->last_stop = KM_STOP_SIGNAL;
+        }
+    return KM_OK;
+}
+
+/* Labels of the best fit for the order in which the samples are now, if it has none: it came from a
+ * checkpoint, or later fits have put them into another order. */
+static km_code label_best(km_story *s, const km_fit_task *task)
+{
+    const bool is_reordered = task->method->reorders || km_shares_space(s);
+    if (s->fit.labels != NULL && (!is_reordered || s->options.restarts == 1))
+        return KM_OK;
+    if (km_share_space(s) != KM_OK)
+        return s->error.code;
+    return km_fit_relabel(&s->fit, task, &s->samples, s->comm, &s->error);
 }
 
 km_code km_fit_all(km_story *s)
 {
+    const int64_t n = s->options.clusters * s->catalogue.n_features;
     km_fit_task task = {.n_clusters = s->options.clusters,
                         .tolerance = s->options.tolerance,
                         .max_iterations = s->options.max_iterations,
@@ -85,16 +90,13 @@ km_code km_fit_all(km_story *s)
     if (s->options.checkpoint != NULL)
         task.saving = (km_saving){km_save_fit, s, 60 * s->options.checkpoint_interval};
     s->progress = (km_progress){.log = &s->log, .n_restarts = s->options.restarts};
-    if (seed_all(s) != KM_OK || km_share_space(s) != KM_OK)
+    s->first_centers = km_allocate(n, sizeof *s->first_centers, "first centers", &s->error);
+    if (km_agree(s->comm, &s->error) != KM_OK || fit_in_turn(s, &task) != KM_OK)
         return s->error.code;
-    km_watch(s, true);
-    if (fit_in_turn(s, &task) != KM_OK)
+    if (label_best(s, &task) != KM_OK)
         return s->error.code;
-    /* It came from a checkpoint, or later fits may have put the samples into another order. */
-    if ((s->fit.labels == NULL || (task.method->reorders && s->options.restarts > 1)) &&
-        km_fit_relabel(&s->fit, &task, &s->samples, s->comm, &s->error) != KM_OK)
+    if (s->restarts.count > 1 &&
+        km_restarts_compare(&s->restarts, &task, &s->samples, &s->fit, s->comm, &s->error) != KM_OK)
         return s->error.code;
-    if (s->restarts.count == 1)
-        return KM_OK;
-    return km_restarts_compare(&s->restarts, &task, &s->samples, &s->fit, s->comm, &s->error);
+    return km_go_home(s, &s->fit.labels);
 }

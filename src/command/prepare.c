@@ -46,7 +46,7 @@ static km_code settle_weights(km_story *s)
     return s->error.code;
 }
 
-static bool shares_space(const km_story *s)
+bool km_shares_space(const km_story *s)
 {
     return km_plan_shares_space(&s->plan, s->options.clusters, km_comm_size(s->comm));
 }
@@ -54,8 +54,17 @@ static bool shares_space(const km_story *s)
 km_code km_share_space(km_story *s)
 {
     const double start = km_now();
-    if (shares_space(s))
+    if (km_shares_space(s) && !s->samples.is_exchanged)
         km_samples_share_space(&s->samples, s->comm, &s->error);
+    km_timer_add(&s->timers, KM_PHASE_ORDER, start);
+    return s->error.code;
+}
+
+km_code km_go_home(km_story *s, int32_t **labels)
+{
+    const double start = km_now();
+    if (s->samples.is_exchanged)
+        km_samples_go_home(&s->samples, labels, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_ORDER, start);
     return s->error.code;
 }
@@ -70,7 +79,7 @@ km_code km_prepare_samples(km_story *s)
                            s->catalogue.names, s->comm, &s->error) != KM_OK)
         return s->error.code;
     /* Before samples are exchanged, only draws from all of them gain by an order. */
-    if (!shares_space(s) || km_plan_draws_from_all(&s->plan, s->catalogue.n_rows))
+    if (!km_shares_space(s) || km_plan_draws_from_all(&s->plan, s->record.n_used))
         km_samples_order(&s->samples, s->comm, &s->error);
     if (s->error.code == KM_OK &&
         km_facts_find_ranges(&s->facts, &s->samples, s->comm, &s->error) == KM_OK &&

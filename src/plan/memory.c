@@ -97,19 +97,13 @@ static double seeding_bytes(const km_plan *plan, const km_catalogue *catalogue, 
            drawing_bytes(catalogue, drawn);
 }
 
-/* What is written of every row, and then a piece to compare with; before that, distances in the
- * order of the samples, and a part of what comes home from other ranks, with its rows. */
-static double rows_bytes(const km_plan *plan, const km_options *options, int64_t rows, int n_ranks)
+/* What is written of every row, and a piece to compare with. */
+static double rows_bytes(const km_options *options, int64_t rows)
 {
     const int64_t labels = sizeof(int32_t), distances = options->distances ? sizeof(double) : 0;
-    const int64_t value_bytes = distances > 0 ? distances : labels;
-    const double holes = 4e6; /* as measured, of arrays that begin with huge pages */
-    const bool is_shared = km_plan_shares_space(plan, options->clusters, n_ranks);
-    const int64_t home_bytes =
-        is_shared ? 2 * ((int64_t)sizeof(uint32_t) + value_bytes) / value_bytes : 0;
+    const int64_t piece_bytes = distances > 0 ? distances : labels;
     return (double)rows * (double)(labels + distances) +
-           largest((double)(value_bytes * smallest(rows, KM_H5_PIECE_ROWS)),
-                   (double)rows * (double)(distances + home_bytes) + (is_shared ? holes : 0));
+           (double)(piece_bytes * smallest(rows, KM_H5_PIECE_ROWS));
 }
 
 km_memory km_plan_memory(const km_plan *plan, const km_options *options,
@@ -127,12 +121,12 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
     km_memory memory = {.samples = samples_bytes(catalogue, rows) + ids_bytes(catalogue, rows)};
     memory.reading = (double)km_catalogue_buffer_bytes(catalogue, rows);
     memory.ordering = ordering_bytes(catalogue, rows);
-    memory.seeding = (double)options->restarts * centers + seeding_bytes(plan, catalogue, rows);
+    memory.seeding = restarts + centers + seeding_bytes(plan, catalogue, rows);
     /* First, next, used, previous and rounded centers; sums of each thread and of the ranks. */
     memory.fitting = restarts + labels + 5 * centers + (threads + 1) * sums +
                      tree_bytes(plan, catalogue, rows, k, threads) +
                      bounds_bytes(plan, catalogue, rows, k, threads);
-    memory.writing = restarts + labels + 5 * centers + rows_bytes(plan, options, rows, n_ranks);
+    memory.writing = restarts + labels + 5 * centers + rows_bytes(options, rows);
     if (options->verify) /* labels once more, sums in long double */
         memory.writing += labels + 2 * sums;
     memory.most =

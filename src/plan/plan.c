@@ -85,7 +85,7 @@ static km_code check_restarts(const km_plan *plan, const km_options *options, km
 
 bool km_plan_draws_from_all(const km_plan *plan, int64_t n_rows)
 {
-    return plan->seeding != NULL &&
+    return plan->seeding != NULL && strcmp(plan->seeding->name, "random") != 0 &&
            (plan->seeding_rows >= n_rows || strcmp(plan->seeding->name, "kmeans++") != 0);
 }
 

@@ -9,7 +9,7 @@
 static uint64_t hash_labels(const km_record *record, const int32_t *labels, MPI_Comm comm)
 {
     const km_samples *samples = record->samples;
-    const bool has_gaps = record->n_missing > 0;
+    const bool has_gaps = samples->n_samples < samples->slab.count;
     uint64_t sum = 0;
 #pragma omp parallel for reduction(+ : sum)
     for (int64_t i = 0; i < samples->n_samples; i++) {
@@ -31,34 +31,37 @@ uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm co
     return km_hash_doubles(hash, &record->fit->inertia, 1);
 }
 
-static km_code fill_labels(km_record *record, MPI_Comm comm, km_error *error)
+static void fill_labels(km_record *record)
 {
     const km_samples *samples = record->samples;
-#pragma omp parallel for
-    for (int64_t row = 0; row < samples->slab.count; row++)
-        record->row_labels[row] = -1;
-    return km_samples_bring_home(samples, record->fit->labels, sizeof *record->row_labels,
-                                 record->row_labels, comm, error);
+#pragma omp parallel
+    {
+#pragma omp for
+        for (int64_t row = 0; row < samples->slab.count; row++)
+            record->row_labels[row] = -1;
+#pragma omp for
+        for (int64_t i = 0; i < samples->n_samples; i++)
+            record->row_labels[samples->rows[i]] = record->fit->labels[i];
+    }
 }
 
-static km_code fill_distances(km_record *record, MPI_Comm comm, km_error *error)
+static void fill_distances(km_record *record)
 {
     const km_samples *samples = record->samples;
-    double *distances =
-        km_allocate(samples->n_blocks, KM_BLOCK * sizeof *distances, "distances of samples", error);
-    if (km_agree(comm, error) == KM_OK) {
-#pragma omp parallel for
+#pragma omp parallel
+    {
+#pragma omp for
         for (int64_t row = 0; row < samples->slab.count; row++)
             record->row_distances[row] = NAN;
-#pragma omp parallel for
-        for (int64_t b = 0; b < samples->n_blocks; b++)
+#pragma omp for
+        for (int64_t b = 0; b < samples->n_blocks; b++) {
+            double distances[KM_BLOCK];
             km_fit_distances(record->fit, samples, record->plan->kernel,
-                             record->transform->exponent, b, distances + b * KM_BLOCK);
-        km_samples_bring_home(samples, distances, sizeof *distances, record->row_distances, comm,
-                              error);
+                             record->transform->exponent, b, distances);
+            for (int l = 0; l < km_samples_lanes(samples, b); l++)
+                record->row_distances[samples->rows[b * KM_BLOCK + l]] = distances[l];
+        }
     }
-    free(distances);
-    return error->code;
 }
 
 km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error)
@@ -74,9 +77,9 @@ km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error)
         return error->code;
     memcpy(record->centers, record->fit->centers, (size_t)(k * d) * sizeof(double));
     km_untransform_centers(record->transform, record->centers, k);
-    if (fill_labels(record, comm, error) != KM_OK ||
-        (record->options->distances && fill_distances(record, comm, error) != KM_OK))
-        return error->code;
+    fill_labels(record);
+    if (record->options->distances)
+        fill_distances(record);
     record->checksum = km_checksum(record, record->fit->labels, comm);
     return KM_OK;
 }

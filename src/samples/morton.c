@@ -114,7 +114,7 @@ km_morton *km_morton_create(const km_samples *samples, MPI_Comm comm, km_error *
     double *probes = gather_probes(samples, comm, &n_probes, error);
     km_morton *morton = km_allocate_zeroed(1, sizeof *morton, what, error);
     axis *axes = km_allocate_zeroed(d, sizeof *axes, what, error);
-    double *widths = km_allocate(d, sizeof *widths, what, error);
+    double *widths = km_allocate_zeroed(d, sizeof *widths, what, error);
     if (km_agree(comm, error) != KM_OK) {
         free(probes);
         free(morton);

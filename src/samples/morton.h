@@ -17,8 +17,20 @@ void km_morton_free(km_morton *morton);
 void km_morton_codes(const km_morton *morton, const km_samples *samples, int64_t block,
                      uint32_t *codes);
 
+/* Room for n samples on their way. An exchange and the order after it use the same, so that no
+ * holes are left between what each of them had. */
+typedef struct km_way {
+    uint32_t *places, *order; /* [n] */
+    void *moved;              /* [n] values */
+} km_way;
+
+/* Collective over comm; KM_MEMORY, agreed, and km_way_free then, too. */
+km_code km_way_create(km_way *way, const km_samples *samples, int64_t n, MPI_Comm comm,
+                      km_error *error);
+void km_way_free(km_way *way);
+
 /* Sorts the samples of this rank by their codes. Collective over comm; KM_MEMORY, agreed. */
-km_code km_morton_order(const km_morton *morton, km_samples *samples, MPI_Comm comm,
-                        km_error *error);
+km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_way *way,
+                        MPI_Comm comm, km_error *error);
 
 #endif

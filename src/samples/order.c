@@ -30,24 +30,41 @@ typedef struct sorting {
     uint32_t (*cells)[(1 << MOST_CELL_BITS) + 1]; /* [n_threads] */
 } sorting;
 
-static km_code create(sorting *s, km_samples *samples, MPI_Comm comm, km_error *error)
+static const char *const WHAT = "order of samples";
+
+km_code km_way_create(km_way *way, const km_samples *samples, int64_t n, MPI_Comm comm,
+                      km_error *error)
 {
-    const char *what = "order of samples";
     const bool is_wide = samples->precision == KM_FLOAT64 || samples->weights != NULL;
-    *s = (sorting){.samples = samples, .n = samples->n_samples};
-    s->places = km_allocate(s->n, sizeof *s->places, what, error);
-    s->order = km_allocate(s->n, sizeof *s->order, what, error);
-    s->moved = km_allocate(s->n, is_wide ? sizeof(uint64_t) : sizeof(uint32_t), what, error);
-    s->starts = km_allocate(km_threads(), sizeof *s->starts, what, error);
-    s->cells = km_allocate(km_threads(), sizeof *s->cells, what, error);
+    const size_t size = is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
+    way->places = km_allocate(n, sizeof *way->places, WHAT, error);
+    way->order = km_allocate(n, sizeof *way->order, WHAT, error);
+    way->moved = km_allocate(n, size, WHAT, error);
+    return km_agree(comm, error);
+}
+
+void km_way_free(km_way *way)
+{
+    free(way->places);
+    free(way->order);
+    free(way->moved);
+}
+
+static km_code create(sorting *s, km_samples *samples, const km_way *way, MPI_Comm comm,
+                      km_error *error)
+{
+    *s = (sorting){.samples = samples,
+                   .n = samples->n_samples,
+                   .places = way->places,
+                   .order = way->order,
+                   .moved = way->moved};
+    s->starts = km_allocate(km_threads(), sizeof *s->starts, WHAT, error);
+    s->cells = km_allocate(km_threads(), sizeof *s->cells, WHAT, error);
     return km_agree(comm, error);
 }
 
 static void destroy(sorting *s)
 {
-    free(s->places);
-    free(s->order);
-    free(s->moved);
     free(s->starts);
     free(s->cells);
 }
@@ -145,11 +162,11 @@ static void sort_buckets(sorting *s)
         sort_bucket(s, s->first[b], s->first[b + 1] - s->first[b]);
 }
 
-km_code km_morton_order(const km_morton *morton, km_samples *samples, MPI_Comm comm,
-                        km_error *error)
+km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_way *way,
+                        MPI_Comm comm, km_error *error)
 {
     sorting s;
-    if (create(&s, samples, comm, error) == KM_OK && s.n > 0) {
+    if (create(&s, samples, way, comm, error) == KM_OK && s.n > 0) {
         fill_buckets(&s, morton);
         sort_buckets(&s);
         km_samples_move(&(km_moves){samples, s.places, s.order, s.moved});
@@ -160,9 +177,11 @@ km_code km_morton_order(const km_morton *morton, km_samples *samples, MPI_Comm c
 
 km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error)
 {
+    km_way way = {0};
     km_morton *morton = km_morton_create(samples, comm, error);
-    if (morton != NULL)
-        km_morton_order(morton, samples, comm, error);
+    if (morton != NULL && km_way_create(&way, samples, samples->n_samples, comm, error) == KM_OK)
+        km_morton_order(morton, samples, &way, comm, error);
+    km_way_free(&way);
     km_morton_free(morton);
     return error->code;
 }

@@ -15,9 +15,11 @@ km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n
 {
     /* Pages that are never written cost nothing, so there is room for every row of the slab. */
     const int64_t n_blocks = blocks_of(slab.count);
-    *samples = (km_samples){
-        .precision = precision, .n_features = n_features, .slab = slab, .first_row = slab.first,
-        .weight_unit = 1};
+    *samples = (km_samples){.precision = precision,
+                            .n_features = n_features,
+                            .slab = slab,
+                            .first_row = slab.first,
+                            .weight_unit = 1};
     if (slab.count > UINT32_MAX)
         return km_fail(error, KM_MEMORY,
                        "too many rows for one rank (%lld): it can hold %lld; use more ranks",
@@ -291,6 +293,8 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
                           (km_rows){from->slab.first, n_chosen}, error) != KM_OK)
         return error->code;
     selected->slab = from->slab;
+    selected->is_exchanged = from->is_exchanged;
+    selected->first_row = from->first_row;
     selected->weight_unit = from->weight_unit;
     selected->n_samples = n_chosen;
     selected->n_blocks = blocks_of(n_chosen);
