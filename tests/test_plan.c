@@ -385,6 +385,52 @@ START_TEST(methods_follow_from_features_and_clusters)
 }
 END_TEST
 
+/* Ranks exchange samples where boxes prune much: not for few clusters, other methods or one rank.
+ */
+START_TEST(ranks_of_the_tree_share_space)
+{
+    km_plan plan;
+    km_error error;
+    ck_assert_int_eq(plan_for("--algorithm tree", 1000, &plan, &error), KM_OK);
+    ck_assert(km_plan_shares_space(&plan, 100, 2) && km_plan_shares_space(&plan, 5000, 64));
+    ck_assert(!km_plan_shares_space(&plan, 100, 1) && !km_plan_shares_space(&plan, 99, 64));
+    ck_assert_int_eq(plan_for("--algorithm bounds", 1000, &plan, &error), KM_OK);
+    ck_assert(!km_plan_shares_space(&plan, 5000, 64));
+}
+END_TEST
+
+/* Once: before an exchange only for a seeding from all rows, and never for plain assignment. */
+START_TEST(samples_are_ordered_for_boxes)
+{
+    km_plan plan;
+    km_error error;
+    ck_assert_int_eq(plan_for("--algorithm tree --seeding-rows 500", 1000, &plan, &error), KM_OK);
+    ck_assert(km_plan_orders(&plan, 99, 1000, 64) && km_plan_orders(&plan, 100, 1000, 1));
+    ck_assert(!km_plan_orders(&plan, 100, 1000, 2) && km_plan_orders(&plan, 100, 500, 2));
+    ck_assert_int_eq(plan_for("--algorithm bounds --seeding random", 1000, &plan, &error), KM_OK);
+    ck_assert(km_plan_orders(&plan, 100, 1000, 2));
+    ck_assert_int_eq(plan_for("--algorithm lloyd --seeding random", 1000, &plan, &error), KM_OK);
+    ck_assert(!km_plan_orders(&plan, 100, 1000, 1));
+    ck_assert_int_eq(plan_for("--algorithm lloyd", 1000, &plan, &error), KM_OK);
+    ck_assert(km_plan_orders(&plan, 100, 1000, 1));
+}
+END_TEST
+
+START_TEST(draws_are_from_all_rows_or_some)
+{
+    km_plan plan;
+    km_error error;
+    ck_assert_int_eq(plan_for("--seeding-rows 500", 1000, &plan, &error), KM_OK);
+    ck_assert(!km_plan_draws_from_all(&plan, 501) && km_plan_draws_from_all(&plan, 500));
+    ck_assert_int_eq(plan_for("--seeding kmeans-parallel", 1000, &plan, &error), KM_OK);
+    ck_assert(km_plan_draws_from_all(&plan, 1000000));
+    ck_assert_int_eq(plan_for("--seeding random", 1000, &plan, &error), KM_OK);
+    ck_assert(!km_plan_draws_from_all(&plan, 1000));
+    ck_assert_int_eq(plan_for("--seeding start.txt", 1000, &plan, &error), KM_OK);
+    ck_assert(!km_plan_draws_from_all(&plan, 1000));
+}
+END_TEST
+
 START_TEST(seeding_rows_are_at_least_16_a_cluster)
 {
     km_plan plan;
@@ -464,6 +510,9 @@ Suite *make_suite(void)
         a_bad_line_does_not_spoil_the_next,
         plans_follow_from_the_options,
         methods_follow_from_features_and_clusters,
+        ranks_of_the_tree_share_space,
+        samples_are_ordered_for_boxes,
+        draws_are_from_all_rows_or_some,
         seeding_rows_are_at_least_16_a_cluster,
         plans_that_can_not_be_are_refused,
         kernels_are_those_of_all_ranks,

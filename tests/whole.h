@@ -140,7 +140,7 @@ static inline outcome whole_run(const whole *w, MPI_Comm comm)
     km_timers timers = {{0}};
     km_samples samples = prepare_samples(w, &o, comm);
     o.first = first_centers(w, &o, &samples, comm);
-    if (w->method->wants_neighbours)
+    if (w->method->wants_neighbours && !w->method->reorders)
         must(km_samples_share_space(&samples, comm, &error), &error);
     const km_fit_task task = fit_task(w, &o);
     must(km_fit_run(&o.fit, &task, &samples, o.first, comm, &timers, &error), &error);

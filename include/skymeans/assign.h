@@ -40,7 +40,7 @@ typedef struct km_method {
     void (*assign)(km_assigner *assigner, const void *centers);
     void (*free)(km_assigner *assigner); /* its state; may be NULL */
     bool reorders; /* an assignment may put the samples, and their labels, into another order */
-    bool wants_neighbours; /* is faster when the samples of a rank are neighbours in space */
+    bool wants_neighbours; /* is faster when samples near each other in memory are so in space */
 } km_method;
 
 /* The table of methods, ended by a NULL name. */

@@ -8,7 +8,7 @@
 const km_method km_methods[] = {
     {"lloyd", NULL, km_assign_lloyd, NULL, false, false},
     {"tree", km_tree_create, km_tree_assign, km_tree_free, false, true},
-    {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true, false},
+    {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true, true},
     {NULL, NULL, NULL, NULL, false, false},
 };
 

@@ -78,8 +78,7 @@ km_code km_prepare_samples(km_story *s)
     if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
                            s->catalogue.names, s->comm, &s->error) != KM_OK)
         return s->error.code;
-    /* Before samples are exchanged, only draws from all of them gain by an order. */
-    if (!km_shares_space(s) || km_plan_draws_from_all(&s->plan, s->record.n_used))
+    if (km_plan_orders(&s->plan, s->options.clusters, s->record.n_used, km_comm_size(s->comm)))
         km_samples_order(&s->samples, s->comm, &s->error);
     if (s->error.code == KM_OK &&
         km_facts_find_ranges(&s->facts, &s->samples, s->comm, &s->error) == KM_OK &&

@@ -90,11 +90,20 @@ bool km_plan_draws_from_all(const km_plan *plan, int64_t n_rows)
 }
 
 /* It pays after 60 iterations with 64 clusters, after 30 with 1000, and at once with 4096, as
- * measured on 2 ranks; more ranks gain more. */
+ * measured on 2 ranks; more ranks gain more. Methods that find an order of their own need no other
+ * samples. */
 bool km_plan_shares_space(const km_plan *plan, int64_t n_clusters, int n_ranks)
 {
     enum { FEWEST_CLUSTERS = 100 };
-    return plan->method->wants_neighbours && n_clusters >= FEWEST_CLUSTERS && n_ranks > 1;
+    return plan->method->wants_neighbours && !plan->method->reorders &&
+           n_clusters >= FEWEST_CLUSTERS && n_ranks > 1;
+}
+
+bool km_plan_orders(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int n_ranks)
+{
+    const bool has_boxes =
+        plan->method->wants_neighbours && !km_plan_shares_space(plan, n_clusters, n_ranks);
+    return has_boxes || km_plan_draws_from_all(plan, n_rows);
 }
 
 km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, int64_t n_features,
