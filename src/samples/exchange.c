@@ -38,10 +38,13 @@ typedef struct line {
     uint32_t *places; /* [n_cells], of the next that has none */
 } line;
 
+/* Each time round a rank later begins: else two ranks would always have the same halves of cells.
+ */
 static int rank_of(const line *l, int64_t place)
 {
+    const int64_t piece = place / PIECE;
     if (place < l->n_dealt)
-        return (int)(place / PIECE % l->n_ranks);
+        return (int)((piece + piece / l->n_ranks) % l->n_ranks);
     return km_slab_owner(l->n_all - l->n_dealt, l->n_ranks, place - l->n_dealt);
 }
 
