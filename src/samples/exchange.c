@@ -232,6 +232,11 @@ typedef struct column {
     int64_t in_block, between_blocks; /* words from one to the next */
 } column;
 
+static column column_at(void *values, int64_t first, int64_t in_block, int64_t between_blocks)
+{
+    return (column){(word *)values + first, in_block, between_blocks};
+}
+
 static void pack(exchange *e, column c, int64_t round)
 {
     const int64_t n_blocks = e->samples->n_blocks, end = (round + 1) * ROUND_BLOCKS;
@@ -297,10 +302,10 @@ static void move_samples(exchange *e)
     const int64_t of_feature = KM_BLOCK * size, of_block = samples->n_features * of_feature;
     for (int64_t j = 0; j < samples->n_features; j++)
         for (int64_t w = 0; w < size; w++)
-            move(e, (column){(word *)samples->values + j * of_feature + w, size, of_block});
+            move(e, column_at(samples->values, j * of_feature + w, size, of_block));
     for (int64_t w = 0; w < 2 && samples->weights != NULL; w++)
-        move(e, (column){(word *)samples->weights + w, 2, 2 * KM_BLOCK});
-    move(e, (column){samples->rows, 1, KM_BLOCK});
+        move(e, column_at(samples->weights, w, 2, 2 * KM_BLOCK));
+    move(e, column_at(samples->rows, 0, 1, KM_BLOCK));
 }
 
 /* Rows counted from another one on; numbers without sign take any difference. */
@@ -323,7 +328,7 @@ static km_code move_all(exchange *e, int32_t *labels, km_error *error)
         e->received = e->owners;
         move_samples(e);
         if (labels != NULL)
-            send(e, (column){(word *)labels, 1, KM_BLOCK});
+            send(e, column_at(labels, 0, 1, KM_BLOCK));
         samples->n_samples = e->n_new;
         samples->n_blocks = (e->n_new + KM_BLOCK - 1) / KM_BLOCK;
         if (e->n_new > 0)
