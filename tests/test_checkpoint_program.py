@@ -88,7 +88,7 @@ class Signals(StopTest):
     def test_restarts(self):
         """In different fits, so that finished ones come from the checkpoint, too."""
         self.check_pieces([("fit 1 of 3, ", 9), ("fit 2 of 3, ", 4), ("fit 3 of 3, ", 2)],
-                          ["even.h5", "-k", 60, "--tolerance", 0, "--restarts", 3])
+                          ["even.h5", "-k", 120, "--tolerance", 0, "--restarts", 3])
 
     def test_best_fit_is_a_finished_one(self):
         """Fits from few rows differ much; each of them is the best for some random seed."""
