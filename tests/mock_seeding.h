@@ -21,7 +21,7 @@ static inline double *seed_centers(const seed_order *order, const mock *data, MP
 {
     km_samples samples = mock_samples(data, order->precision, comm);
     const km_seeding_task task = {.samples = &samples,
-                                  .kernel = km_kernel_choose("auto", km_kernels_available()),
+                                  .kernel = km_kernel_choose("auto", km_kernels_available("auto")),
                                   .n_clusters = order->k,
                                   .n_rows = order->n_rows,
                                   .random_seed = order->seed,

@@ -275,7 +275,7 @@ static inline variant plain_variant(const char *method)
                      .n_words = 1,
                      .n_threads = 1,
                      .method = find_method(method),
-                     .kernel = km_kernel_choose("auto", km_kernels_available())};
+                     .kernel = km_kernel_choose("auto", km_kernels_available("auto"))};
 }
 
 /* Comparisons of samples and of boxes with centers so far. */

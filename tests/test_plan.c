@@ -332,7 +332,7 @@ static km_code plan_for(const char *more, int64_t n_rows, km_plan *plan, km_erro
     const parsed p = parse_fit(more);
     ck_assert_msg(p.code == KM_OK, "%s", p.error.text);
     *error = (km_error){0};
-    return km_plan_create(plan, &p.options, n_rows, 3, km_kernels_available(), error);
+    return km_plan_create(plan, &p.options, n_rows, 3, km_kernels_available("auto"), error);
 }
 
 START_TEST(plans_follow_from_the_options)
@@ -342,7 +342,7 @@ START_TEST(plans_follow_from_the_options)
     ck_assert_int_eq(plan_for("", 1000, &plan, &error), KM_OK);
     ck_assert_str_eq(plan.method->name, "tree");
     ck_assert_str_eq(plan.seeding->name, "kmeans++");
-    ck_assert_ptr_eq(plan.kernel, km_kernel_choose("auto", km_kernels_available()));
+    ck_assert_ptr_eq(plan.kernel, km_kernel_choose("auto", km_kernels_available("auto")));
     ck_assert_int_eq(plan_for("--kernel reference --seeding random", 1000, &plan, &error), KM_OK);
     ck_assert_str_eq(plan.kernel->name, "reference");
     ck_assert_str_eq(plan.seeding->name, "random");
@@ -392,10 +392,14 @@ START_TEST(ranks_of_the_tree_share_space)
     km_plan plan;
     km_error error;
     ck_assert_int_eq(plan_for("--algorithm tree", 1000, &plan, &error), KM_OK);
-    ck_assert(km_plan_shares_space(&plan, 100, 2) && km_plan_shares_space(&plan, 5000, 64));
-    ck_assert(!km_plan_shares_space(&plan, 100, 1) && !km_plan_shares_space(&plan, 99, 64));
+    ck_assert(km_plan_shares_space(&plan, 100, 5000, 2) &&
+              km_plan_shares_space(&plan, 5000, 5000, 64));
+    ck_assert(km_plan_shares_space(&plan, 100, UINT32_MAX, 2));
+    ck_assert(!km_plan_shares_space(&plan, 100, (int64_t)UINT32_MAX + 1, 2));
+    ck_assert(!km_plan_shares_space(&plan, 100, 5000, 1) &&
+              !km_plan_shares_space(&plan, 99, 5000, 64));
     ck_assert_int_eq(plan_for("--algorithm bounds", 1000, &plan, &error), KM_OK);
-    ck_assert(!km_plan_shares_space(&plan, 5000, 64));
+    ck_assert(!km_plan_shares_space(&plan, 5000, 5000, 64));
 }
 END_TEST
 

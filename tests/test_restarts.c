@@ -139,7 +139,7 @@ static void compare(const setting *s, const km_method *method, km_restarts *rest
     const km_fit_task task = {.n_clusters = s->k,
                               .facts = &facts,
                               .method = method,
-                              .kernel = km_kernel_choose("auto", km_kernels_available())};
+                              .kernel = km_kernel_choose("auto", km_kernels_available("auto"))};
     ck_assert_all(km_restarts_compare(restarts, &task, &samples, &best, MPI_COMM_WORLD, &error) ==
                   KM_OK);
     km_fit_free(&best);

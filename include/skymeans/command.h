@@ -25,6 +25,7 @@ typedef struct km_story {
     bool is_saved;            /* with all that was done */
     km_stop last_stop;        /* of the last fit */
     double started;           /* a time of km_now() */
+    double sharing;           /* seconds that ranks took to share space; to go home takes no more */
     km_record record;
     km_progress progress;
     km_findings findings;
@@ -55,7 +56,7 @@ km_code km_say_columns(km_story *s);
 
 /* What the options say of the catalogue, and the kernels that all ranks can run. */
 km_catalogue_name km_catalogue_of_options(const km_options *options);
-uint64_t km_kernels_of_all_ranks(MPI_Comm comm);
+uint64_t km_kernels_of_all_ranks(const char *name, MPI_Comm comm);
 
 /* ---- stopping and going on ---- */
 
@@ -79,7 +80,7 @@ void km_keep_position(km_story *s);
 
 km_code km_read_samples(km_story *s);
 
-/* From values as they were read to working values, in an order that is fast. */
+/* From values as they were read to working values, in an order that is fast if there is none. */
 km_code km_prepare_samples(km_story *s);
 
 /* Gives ranks samples that are neighbours in space, if the method gains by it and they have not;

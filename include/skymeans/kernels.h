@@ -143,11 +143,12 @@ typedef struct km_kernel {
  * is right and is available everywhere. */
 extern const km_kernel km_kernels[];
 
-/* A bit for each row of the table that this processor can run. */
-uint64_t km_kernels_available(void);
+/* A bit for each row of the table that this processor can run; for "auto" without those that others
+ * of them outdo. */
+uint64_t km_kernels_available(const char *name);
 
-/* The kernel called `name` among those in `available`, or for "auto" the fastest of them on this
- * processor; NULL if there is none. */
+/* The kernel called `name` among those in `available`, or for "auto" the last of them; NULL if
+ * there is none. */
 const km_kernel *km_kernel_choose(const char *name, uint64_t available);
 
 #endif

@@ -90,7 +90,7 @@ km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows,
 bool km_plan_draws_from_all(const km_plan *plan, int64_t n_rows);
 
 /* Do ranks exchange samples before the fit, so that each has neighbours in space? */
-bool km_plan_shares_space(const km_plan *plan, int64_t n_clusters, int n_ranks);
+bool km_plan_shares_space(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int n_ranks);
 
 /* Do ranks put their samples in order when they have read them? That takes boxes which prune: those
  * of the method, but before an exchange, or those of a seeding. */

@@ -86,12 +86,12 @@ km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error);
 
 /* The same, but first ranks exchange samples, so that boxes round neighbours are as small as if one
  * rank had them all: each gets as many as its slab of them all would be, in pieces from all over
- * space. Without an exchange when there is one rank, or rows need more than 32 bits. */
+ * space. For catalogues of which 32 bits can count the rows. */
 km_code km_samples_share_space(km_samples *samples, MPI_Comm comm, km_error *error);
 
 /* Brings exchanged samples back to the ranks of their slabs, in any order, and `labels` with them,
  * [n_samples] from malloc, which are replaced; NULL: there are none. Collective over comm.
- * KM_MEMORY, agreed, and all stays where it is, if there is no room for 10 bytes a sample beside
+ * KM_MEMORY, agreed, and all stays where it is, if there is no room for 6 bytes a sample beside
  * them. */
 km_code km_samples_go_home(km_samples *samples, int32_t **labels, MPI_Comm comm, km_error *error);
 

@@ -32,9 +32,9 @@ void km_warn_of_threads(const km_story *s)
                 (long long)s->too_many_threads);
 }
 
-uint64_t km_kernels_of_all_ranks(MPI_Comm comm)
+uint64_t km_kernels_of_all_ranks(const char *name, MPI_Comm comm)
 {
-    uint64_t available = km_kernels_available();
+    uint64_t available = km_kernels_available(name);
     MPI_Allreduce(MPI_IN_PLACE, &available, 1, MPI_UINT64_T, MPI_BAND, comm);
     return available;
 }
@@ -104,7 +104,7 @@ km_code km_open_catalogue(km_story *s)
     const km_catalogue_name name = km_catalogue_of_options(options);
     if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK)
         km_plan_create(&s->plan, options, s->catalogue.n_rows, s->catalogue.n_features,
-                       km_kernels_of_all_ranks(s->comm), &s->error);
+                       km_kernels_of_all_ranks(options->kernel, s->comm), &s->error);
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;
 }

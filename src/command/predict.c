@@ -77,7 +77,7 @@ km_code km_open_other_catalogue(km_story *s)
     name.precision = &s->model.precision;
     if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK)
         take_names(s);
-    s->plan.kernel = km_kernel_choose("auto", km_kernels_of_all_ranks(s->comm));
+    s->plan.kernel = km_kernel_choose("auto", km_kernels_of_all_ranks("auto", s->comm));
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;
 }

@@ -48,7 +48,8 @@ static km_code settle_weights(km_story *s)
 
 bool km_shares_space(const km_story *s)
 {
-    return km_plan_shares_space(&s->plan, s->options.clusters, km_comm_size(s->comm));
+    return km_plan_shares_space(&s->plan, s->options.clusters, s->catalogue.n_rows,
+                                km_comm_size(s->comm));
 }
 
 km_code km_share_space(km_story *s)
@@ -56,7 +57,7 @@ km_code km_share_space(km_story *s)
     const double start = km_now();
     if (km_shares_space(s) && !s->samples.is_exchanged)
         km_samples_share_space(&s->samples, s->comm, &s->error);
-    km_timer_add(&s->timers, KM_PHASE_ORDER, start);
+    s->sharing = km_timer_add(&s->timers, KM_PHASE_ORDER, start) - start;
     return s->error.code;
 }
 

@@ -22,7 +22,7 @@ static double find_deadline(const km_story *s)
 void km_watch(km_story *s, bool is_fitting)
 {
     if (is_fitting || s->options.checkpoint != NULL)
-        km_stop_watch(find_deadline(s));
+        km_stop_watch(find_deadline(s) - s->sharing);
 }
 
 /* First centers of the user's own are part of the question, and may have changed. */

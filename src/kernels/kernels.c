@@ -95,11 +95,12 @@ const km_kernel km_kernels[] = {
     {.name = NULL},
 };
 
-uint64_t km_kernels_available(void)
+uint64_t km_kernels_available(const char *name)
 {
+    const bool is_auto = strcmp(name, "auto") == 0;
     uint64_t available = 0;
     for (int i = 0; km_kernels[i].name != NULL; i++)
-        if (km_kernels[i].is_available())
+        if (km_kernels[i].is_available() && (!is_auto || km_kernels[i].is_fast()))
             available |= (uint64_t)1 << i;
     return available;
 }
@@ -107,10 +108,9 @@ uint64_t km_kernels_available(void)
 const km_kernel *km_kernel_choose(const char *name, uint64_t available)
 {
     const km_kernel *chosen = NULL; /* the last that fits: the table goes from plain to fast */
-    const bool is_auto = strcmp(name, "auto") == 0;
     for (int i = 0; km_kernels[i].name != NULL; i++)
         if ((available >> i & 1) != 0 &&
-            (is_auto ? km_kernels[i].is_fast() : strcmp(name, km_kernels[i].name) == 0))
+            (strcmp(name, "auto") == 0 || strcmp(name, km_kernels[i].name) == 0))
             chosen = &km_kernels[i];
     return chosen;
 }

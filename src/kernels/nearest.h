@@ -36,8 +36,8 @@ INLINE void OURS(finish)(const STATE *state, const int n_vectors, int32_t *label
     }
 }
 
-/* Are there so many centers that it pays to find out later which one of a group it was? Gathers
- * take 32 bits. */
+/* Are there so many centers that it pays to find out later which one of a group or tile it was?
+ * Gathers of floats take 32 bits. */
 INLINE bool OURS(can_group)(int64_t d, int64_t k)
 {
     return k >= MANY_CENTERS * d && k * d <= INT32_MAX;

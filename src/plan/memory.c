@@ -122,7 +122,8 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
     memory.reading = (double)km_catalogue_buffer_bytes(catalogue, rows);
     if (km_plan_orders(plan, options->clusters, catalogue->n_rows, n_ranks))
         memory.ordering = ordering_bytes(catalogue, rows);
-    if (km_plan_shares_space(plan, options->clusters, n_ranks)) /* before each fit */
+    /* Before each fit. */
+    if (km_plan_shares_space(plan, options->clusters, catalogue->n_rows, n_ranks))
         memory.ordering = ordering_bytes(catalogue, rows) + restarts + centers;
     memory.seeding = restarts + centers + seeding_bytes(plan, catalogue, rows);
     /* First, next, used, previous and rounded centers; sums of each thread and of the ranks. */

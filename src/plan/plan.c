@@ -89,20 +89,20 @@ bool km_plan_draws_from_all(const km_plan *plan, int64_t n_rows)
            (plan->seeding_rows >= n_rows || strcmp(plan->seeding->name, "kmeans++") != 0);
 }
 
-/* It pays after 60 iterations with 64 clusters, after 30 with 1000, and at once with 4096, as
+/* It pays after 60 iterations with 64 clusters, after 30 with 1000 and after 2 with 4096, as
  * measured on 2 ranks; more ranks gain more. Methods that find an order of their own need no other
  * samples. */
-bool km_plan_shares_space(const km_plan *plan, int64_t n_clusters, int n_ranks)
+bool km_plan_shares_space(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int n_ranks)
 {
     enum { FEWEST_CLUSTERS = 100 };
     return plan->method->wants_neighbours && !plan->method->reorders &&
-           n_clusters >= FEWEST_CLUSTERS && n_ranks > 1;
+           n_clusters >= FEWEST_CLUSTERS && n_rows <= UINT32_MAX && n_ranks > 1;
 }
 
 bool km_plan_orders(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int n_ranks)
 {
     const bool has_boxes =
-        plan->method->wants_neighbours && !km_plan_shares_space(plan, n_clusters, n_ranks);
+        plan->method->wants_neighbours && !km_plan_shares_space(plan, n_clusters, n_rows, n_ranks);
     return has_boxes || km_plan_draws_from_all(plan, n_rows);
 }
 

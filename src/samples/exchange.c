@@ -8,9 +8,10 @@
  * follows from how many are before it, so every rank gets exactly its number.
  *
  * Values follow one feature after the other, in words of 32 bits, some samples at a time: beside
- * the samples there is never more than 12 bytes for each. */
+ * the samples no more is ever in use than ordering takes. */
 #include "morton.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -372,12 +373,11 @@ static km_code exchange_along(const km_morton *morton, km_samples *samples, cons
 /* Pieces are of one order, so the samples must get the same one afterwards. */
 km_code km_samples_share_space(km_samples *samples, MPI_Comm comm, km_error *error)
 {
-    const bool can_exchange = km_comm_size(comm) > 1 && count_rows(samples, comm) <= UINT32_MAX;
     km_way way = {0};
     km_morton *morton = km_morton_create(samples, comm, error);
     if (morton != NULL &&
         km_way_create(&way, samples, most_samples(samples), comm, error) == KM_OK &&
-        (!can_exchange || exchange_along(morton, samples, &way, comm, error) == KM_OK))
+        exchange_along(morton, samples, &way, comm, error) == KM_OK)
         km_morton_order(morton, samples, &way, comm, error);
     km_way_free(&way);
     km_morton_free(morton);
@@ -395,6 +395,7 @@ static void find_homes(exchange *e)
 
 km_code km_samples_go_home(km_samples *samples, int32_t **labels, MPI_Comm comm, km_error *error)
 {
+    assert(labels == NULL || *labels != NULL);
     const int64_t n_most = most_samples(samples);
     exchange e = {.samples = samples,
                   .comm = comm,

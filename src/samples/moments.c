@@ -98,7 +98,7 @@ static void add_own_samples(moments *parts, const km_grid *square_grid, const km
 {
     const int64_t d = samples->n_features;
     km_moments *kernel =
-        km_kernel_choose("auto", km_kernels_available())->moments[samples->precision];
+        km_kernel_choose("auto", km_kernels_available("auto"))->moments[samples->precision];
 #pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         moments *own = parts + d * km_thread();
