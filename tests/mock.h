@@ -235,6 +235,37 @@ static inline int64_t *mock_by_row(const km_samples *samples)
     return sorted;
 }
 
+/* Is a sample the row that it says it is? */
+static inline bool mock_is_its_row(const km_samples *samples, const mock *data, int64_t sample)
+{
+    double values[16];
+    const int64_t row = km_samples_row(samples, sample);
+    bool is_right = row < data->n && !data->is_missing[row] &&
+                    (data->weights == NULL || samples->weights[sample] == data->weights[row]);
+    km_samples_get(samples, sample, values);
+    for (int64_t j = 0; j < data->d && is_right; j++) {
+        const double value = data->values[row * data->d + j];
+        is_right = values[j] == (samples->precision == KM_FLOAT32 ? (double)(float)value : value);
+    }
+    return is_right;
+}
+
+/* The sum over the blocks of this rank of the area of their boxes. */
+static inline double mock_sum_of_boxes(const km_samples *samples)
+{
+    double sum = 0;
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        double area = 1;
+        for (int64_t j = 0; j < samples->n_features; j++) {
+            double lowest, highest;
+            km_samples_range(samples, b, j, &lowest, &highest);
+            area *= highest - lowest;
+        }
+        sum += area;
+    }
+    return sum;
+}
+
 /* Facts with moments. Collective over comm; free with km_facts_free. */
 static inline km_facts mock_facts(const km_samples *samples, MPI_Comm comm)
 {

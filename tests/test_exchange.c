@@ -21,21 +21,6 @@ static km_samples shared(const mock *data, km_precision precision)
     return samples;
 }
 
-/* Is a sample the row that it says it is? */
-static bool is_its_row(const km_samples *samples, const mock *data, int64_t sample)
-{
-    double values[16];
-    const int64_t row = km_samples_row(samples, sample);
-    bool is_right = row < data->n && !data->is_missing[row] &&
-                    (data->weights == NULL || samples->weights[sample] == data->weights[row]);
-    km_samples_get(samples, sample, values);
-    for (int64_t j = 0; j < data->d && is_right; j++) {
-        const double value = data->values[row * data->d + j];
-        is_right = values[j] == (samples->precision == KM_FLOAT32 ? (double)(float)value : value);
-    }
-    return is_right;
-}
-
 /* Every used row is on some rank, once, with its values and its weight; and each rank has as many
  * as its slab would be if there were no others. */
 static void check_rows(const km_samples *samples, const mock *data)
@@ -43,7 +28,7 @@ static void check_rows(const km_samples *samples, const mock *data)
     int64_t *counts = mock_memory(data->n, sizeof *counts), n_used = 0;
     bool are_right = true;
     for (int64_t i = 0; i < samples->n_samples; i++) {
-        are_right &= is_its_row(samples, data, i);
+        are_right &= mock_is_its_row(samples, data, i);
         counts[km_samples_row(samples, i)]++;
     }
     km_sum_int64(MPI_COMM_WORLD, counts, data->n);
@@ -73,7 +58,7 @@ static void check_homecoming(km_samples *samples, const mock *data)
     int64_t n_used = 0;
     bool are_right = true;
     for (int64_t i = 0; i < samples->n_samples; i++) {
-        are_right &= samples->rows[i] < samples->slab.count && is_its_row(samples, data, i) &&
+        are_right &= samples->rows[i] < samples->slab.count && mock_is_its_row(samples, data, i) &&
                      labels[i] == (int32_t)(7 * km_samples_row(samples, i));
         if (are_right)
             is_there[samples->rows[i]]++;
@@ -144,23 +129,6 @@ START_TEST(no_rows_at_all_stay)
 }
 END_TEST
 
-/* The sum over blocks, on all ranks, of the area of their boxes. */
-static double sum_of_boxes(const km_samples *samples)
-{
-    double sum = 0;
-    for (int64_t b = 0; b < samples->n_blocks; b++) {
-        double area = 1;
-        for (int64_t j = 0; j < samples->n_features; j++) {
-            double lowest, highest;
-            km_samples_range(samples, b, j, &lowest, &highest);
-            area *= highest - lowest;
-        }
-        sum += area;
-    }
-    km_sum_double(MPI_COMM_WORLD, &sum, 1);
-    return sum;
-}
-
 /* Boxes are as small as those of one rank that has all samples; without an exchange their sum is as
  * many times as large as there are ranks. */
 START_TEST(boxes_are_as_small_as_those_of_one_rank)
@@ -172,7 +140,9 @@ START_TEST(boxes_are_as_small_as_those_of_one_rank)
     km_samples one = mock_samples_as_read(&data, KM_FLOAT32, MPI_COMM_SELF);
     ck_assert_all(km_samples_order(&one, MPI_COMM_SELF, &error) == KM_OK);
     km_samples all = shared(&data, KM_FLOAT32);
-    ck_assert_all(sum_of_boxes(&all) < 1.1 * sum_of_boxes(&one) / (double)n_ranks());
+    double sum = mock_sum_of_boxes(&all);
+    km_sum_double(MPI_COMM_WORLD, &sum, 1);
+    ck_assert_all(sum < 1.1 * mock_sum_of_boxes(&one));
     km_samples_free(&one);
     km_samples_free(&all);
     mock_free(&data);

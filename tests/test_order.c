@@ -16,20 +16,6 @@ static mock make_data(mock_kind kind, int64_t n, int64_t d)
     return data;
 }
 
-/* Is a sample the row that it says it is? */
-static bool is_its_row(const km_samples *samples, const mock *data, int64_t sample)
-{
-    double values[16];
-    const int64_t row = km_samples_row(samples, sample);
-    bool is_right = !data->is_missing[row] && samples->weights[sample] == data->weights[row];
-    km_samples_get(samples, sample, values);
-    for (int64_t j = 0; j < data->d; j++) {
-        const double value = data->values[row * data->d + j];
-        is_right &= values[j] == (samples->precision == KM_FLOAT32 ? (double)(float)value : value);
-    }
-    return is_right;
-}
-
 /* Beyond the last sample it is repeated, without weight. */
 static bool is_padded(const km_samples *samples)
 {
@@ -61,7 +47,7 @@ static void check_permutation(const km_samples *samples, const mock *data)
         ck_assert_int_lt(samples->rows[i], samples->slab.count);
         ck_assert_int_eq(is_there[samples->rows[i]], 0);
         is_there[samples->rows[i]] = 1;
-        ck_assert(is_its_row(samples, data, i));
+        ck_assert(mock_is_its_row(samples, data, i));
     }
     ck_assert(is_padded(samples));
     free(is_there);
@@ -123,26 +109,6 @@ START_TEST(order_does_not_depend_on_threads)
 }
 END_TEST
 
-/* The sum over blocks of the area of their boxes. */
-static double sum_of_boxes(const km_samples *samples)
-{
-    double sum = 0;
-    for (int64_t b = 0; b < samples->n_blocks; b++) {
-        double area = 1;
-        for (int64_t j = 0; j < samples->n_features; j++) {
-            double values[KM_BLOCK], lowest = INFINITY, highest = -INFINITY;
-            km_samples_load(samples, b, j, values);
-            for (int l = 0; l < KM_BLOCK; l++) {
-                lowest = fmin(lowest, values[l]);
-                highest = fmax(highest, values[l]);
-            }
-            area *= highest - lowest;
-        }
-        sum += area;
-    }
-    return sum;
-}
-
 /* Uniform in a square: the boxes of blocks hardly overlap. */
 START_TEST(neighbours_in_space_are_neighbours_in_memory)
 {
@@ -151,9 +117,9 @@ START_TEST(neighbours_in_space_are_neighbours_in_memory)
         data.values[i] = mock_uniform(3, (uint64_t)i);
     km_samples samples = mock_samples_as_read(&data, KM_FLOAT32, MPI_COMM_WORLD);
     km_error error = {0};
-    const double before = sum_of_boxes(&samples);
+    const double before = mock_sum_of_boxes(&samples);
     ck_assert_all(km_samples_order(&samples, MPI_COMM_SELF, &error) == KM_OK);
-    ck_assert_all(sum_of_boxes(&samples) < before / 20);
+    ck_assert_all(mock_sum_of_boxes(&samples) < before / 20);
     km_samples_free(&samples);
     mock_free(&data);
 }
@@ -206,7 +172,7 @@ START_TEST(chosen_samples_keep_their_rows_and_weights)
     ck_assert(some.n_samples == 8 && some.weight_unit == samples.weight_unit);
     for (int i = 0; i < 8; i++) {
         ck_assert(km_samples_row(&some, i) == km_samples_row(&samples, chosen[i]));
-        ck_assert(is_its_row(&some, &data, i));
+        ck_assert(mock_is_its_row(&some, &data, i));
     }
     ck_assert(is_padded(&some));
     check_places(&some);
