@@ -185,6 +185,20 @@ class Clock(StopTest):
         self.check_done(run(*command, SLURM_JOB_END_TIME=str(int(time.time()) + 3600)),
                         answer_of("whole.h5"))
 
+    def test_between_fits(self):
+        """Fits of one iteration, which is their last, so that none is stopped itself."""
+        command = ["fit", "even.h5", "-k", 9, "-o", "out.h5", "--max-iterations", 1, "--restarts",
+                   100_000, "--max-hours", 1 / 3600]
+        for ranks in (1, 2):
+            finished = run(*command, "--checkpoint", "state", ranks=ranks)
+            self.check_stopped(finished)
+            self.assertRegex(finished.err, r"after \d+ fits;")
+            self.forget()
+        finished = run(*command, ranks=2)
+        self.assertEqual(finished.code, 0, finished)
+        self.assertRegex(finished.err, "warning: stopped early")
+        self.assertGreater(len(Result("out.h5").data["restarts/inertia"]), 0)
+
     def test_max_hours_wins(self):
         """Over Slurm's end, which has passed."""
         finished = run("fit", "even.h5", "-k", 9, "-o", "out.h5", "--checkpoint", "state",

@@ -25,6 +25,8 @@ typedef struct km_story {
     bool is_saved;            /* with all that was done */
     km_stop last_stop;        /* of the last fit */
     double started;           /* a time of km_now() */
+    double longest;           /* seconds of an iteration so far */
+    double beginning;         /* seconds that the last fit took to its first iteration */
     double sharing;           /* seconds that ranks took to share space; to go home takes no more */
     km_record record;
     km_progress progress;

@@ -62,6 +62,7 @@ typedef struct km_fit_task {
     void (*observe)(void *context, const km_iteration *iteration);
     void *context;
     km_saving saving;
+    double longest;             /* seconds of an iteration in fits before; 0 if there was none */
     const km_fit_state *resume; /* where to go on, instead of the first centers; or NULL */
 } km_fit_task;
 

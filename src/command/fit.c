@@ -1,6 +1,8 @@
 /* All fits of a run. */
 #include "skymeans/command.h"
 
+#include <math.h>
+
 static km_code seed(km_story *s, int64_t restart)
 {
     const double start = km_now();
@@ -24,8 +26,10 @@ static km_code seed(km_story *s, int64_t restart)
 /* The next fit, from where the checkpoint left it or from a seeding. */
 static km_code fit_once(km_story *s, const km_fit_task *task)
 {
+    const double start = km_now();
     km_fit next;
     km_fit_task own = *task;
+    own.longest = s->longest;
     s->progress.restart = s->restarts.count;
     if (s->checkpoint.state.n_iterations > 0)
         own.resume = &s->checkpoint.state;
@@ -34,10 +38,13 @@ static km_code fit_once(km_story *s, const km_fit_task *task)
     if (km_share_space(s) != KM_OK)
         return s->error.code;
     km_watch(s, true);
+    s->beginning = km_now() - start;
     if (km_fit_run(&next, &own, &s->samples, s->first_centers, s->comm, &s->timers, &s->error) !=
         KM_OK)
         return s->error.code;
     s->last_stop = next.stop;
+    for (int64_t i = 0; i < next.n_iterations; i++)
+        s->longest = fmax(s->longest, next.history[i].seconds);
     km_restarts_take(&s->restarts, &next, &s->fit);
     km_checkpoint_free(&s->checkpoint);
     s->is_saved = false;
@@ -49,10 +56,26 @@ static bool is_stopped(km_stop stop)
     return stop == KM_STOP_SIGNAL || stop == KM_STOP_TIME;
 }
 
+/* Is there no time for the beginning of another fit and an iteration of it, or was there a signal?
+ */
+static bool must_stop(km_story *s)
+{
+    int64_t wish = (int64_t)km_stop_wanted(s->beginning + s->longest);
+    km_max_int64(s->comm, &wish, 1);
+    if (wish != KM_WISH_NONE)
+        s->last_stop = wish == KM_WISH_SIGNAL ? KM_STOP_SIGNAL : KM_STOP_TIME;
+    if (wish != KM_WISH_NONE && s->options.checkpoint != NULL)
+        km_fail(&s->error, KM_STOPPED, "after %lld fit%s", (long long)s->restarts.count,
+                km_plural(s->restarts.count));
+    return wish != KM_WISH_NONE;
+}
+
 /* All fits; the best stays. One that was stopped without a checkpoint is the last. */
 static km_code fit_in_turn(km_story *s, const km_fit_task *task)
 {
-    while (s->restarts.count < s->options.restarts && !is_stopped(s->last_stop))
+    while (s->restarts.count < s->options.restarts && !is_stopped(s->last_stop)) {
+        if (s->restarts.count > 0 && must_stop(s))
+            return s->error.code;
         if (fit_once(s, task) != KM_OK) {
             const bool is_enough = s->error.code == KM_STOPPED && s->options.checkpoint == NULL;
             if (!is_enough || s->restarts.count == 0)
@@ -60,6 +83,7 @@ static km_code fit_in_turn(km_story *s, const km_fit_task *task)
             s->error = (km_error){0};
             s->last_stop = KM_STOP_SIGNAL;
         }
+    }
     return KM_OK;
 }
 

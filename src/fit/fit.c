@@ -346,7 +346,8 @@ static km_code run_iterations(running *run, km_fit *fit, km_error *error)
 km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error)
 {
-    running run = {.task = task, .samples = samples, .comm = comm, .timers = timers};
+    running run = {
+        .task = task, .samples = samples, .comm = comm, .timers = timers, .longest = task->longest};
     *fit = (km_fit){0};
     if (begin(&run, fit, first_centers, error) == KM_OK &&
         run_iterations(&run, fit, error) == KM_OK && settle(&run, fit, error) == KM_OK)
