@@ -225,6 +225,7 @@ UNPROVOKED = {
     "out of memory (checkpoint)": "the same; test_checkpoint_files_program.py has it",
     "out of memory (%s): the contents": "the same; test_checkpoint_files_program.py has it",
     "after %lld iteration%s": "no error; test_checkpoint_program.py has it",
+    "after %lld fit%s": "no error; test_checkpoint_program.py has it",
     "while seeding": "no error; test_checkpoint_program.py has it",
     "while reading the catalogue": "no error; test_checkpoint_program.py has it",
     "the catalogue has changed": "takes a new catalogue; test_checkpoint_files_program.py has it",
