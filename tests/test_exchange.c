@@ -4,7 +4,7 @@
 
 #include "skymeans/assign.h"
 
-enum { PIECE = 256 * KM_BLOCK }; /* samples that are dealt out together: see exchange.c */
+enum { PIECE = 256 * KM_BLOCK }; /* samples that are dealt out together: see deal.c */
 
 static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
 

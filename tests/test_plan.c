@@ -409,14 +409,17 @@ START_TEST(samples_are_ordered_for_boxes)
     km_plan plan;
     km_error error;
     ck_assert_int_eq(plan_for("--algorithm tree --seeding-rows 500", 1000, &plan, &error), KM_OK);
-    ck_assert(km_plan_orders(&plan, 99, 1000, 64) && km_plan_orders(&plan, 100, 1000, 1));
-    ck_assert(!km_plan_orders(&plan, 100, 1000, 2) && km_plan_orders(&plan, 100, 500, 2));
+    ck_assert(km_plan_orders(&plan, 99, 1000, 1000, 64) &&
+              km_plan_orders(&plan, 100, 1000, 1000, 1));
+    ck_assert(!km_plan_orders(&plan, 100, 1000, 1000, 2) &&
+              km_plan_orders(&plan, 100, 1000, 500, 2));
+    ck_assert(km_plan_orders(&plan, 100, (int64_t)1 << 32, 1000, 2)); /* too many to exchange */
     ck_assert_int_eq(plan_for("--algorithm bounds --seeding random", 1000, &plan, &error), KM_OK);
-    ck_assert(km_plan_orders(&plan, 100, 1000, 2));
+    ck_assert(km_plan_orders(&plan, 100, 1000, 1000, 2));
     ck_assert_int_eq(plan_for("--algorithm lloyd --seeding random", 1000, &plan, &error), KM_OK);
-    ck_assert(!km_plan_orders(&plan, 100, 1000, 1));
+    ck_assert(!km_plan_orders(&plan, 100, 1000, 1000, 1));
     ck_assert_int_eq(plan_for("--algorithm lloyd", 1000, &plan, &error), KM_OK);
-    ck_assert(km_plan_orders(&plan, 100, 1000, 1));
+    ck_assert(km_plan_orders(&plan, 100, 1000, 1000, 1));
 }
 END_TEST
 

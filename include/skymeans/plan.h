@@ -94,7 +94,8 @@ bool km_plan_shares_space(const km_plan *plan, int64_t n_clusters, int64_t n_row
 
 /* Do ranks put their samples in order when they have read them? That takes boxes which prune: those
  * of the method, but before an exchange, or those of a seeding. */
-bool km_plan_orders(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int n_ranks);
+bool km_plan_orders(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int64_t n_used,
+                    int n_ranks);
 
 /* Bytes that a rank needs, beside the program and its libraries. */
 typedef struct km_memory {

@@ -43,7 +43,7 @@ static km_code fit_once(km_story *s, const km_fit_task *task)
         KM_OK)
         return s->error.code;
     s->last_stop = next.stop;
-    for (int64_t i = 0; i < next.n_iterations; i++)
+    for (int64_t i = own.resume != NULL ? own.resume->n_iterations : 0; i < next.n_iterations; i++)
         s->longest = fmax(s->longest, next.history[i].seconds);
     km_restarts_take(&s->restarts, &next, &s->fit);
     km_checkpoint_free(&s->checkpoint);

@@ -79,7 +79,8 @@ km_code km_prepare_samples(km_story *s)
     if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
                            s->catalogue.names, s->comm, &s->error) != KM_OK)
         return s->error.code;
-    if (km_plan_orders(&s->plan, s->options.clusters, s->record.n_used, km_comm_size(s->comm)))
+    if (km_plan_orders(&s->plan, s->options.clusters, s->catalogue.n_rows, s->record.n_used,
+                       km_comm_size(s->comm)))
         km_samples_order(&s->samples, s->comm, &s->error);
     if (s->error.code == KM_OK &&
         km_facts_find_ranges(&s->facts, &s->samples, s->comm, &s->error) == KM_OK &&

@@ -36,11 +36,33 @@ INLINE void OURS(finish)(const STATE *state, const int n_vectors, int32_t *label
     }
 }
 
-/* Are there so many centers that it pays to find out later which one of a group or tile it was?
+/* Are there so many centers that it pays to find out later which one of a group it was?
  * Gathers of floats take 32 bits. */
 INLINE bool OURS(can_group)(int64_t d, int64_t k)
 {
     return k >= MANY_CENTERS * d && k * d <= INT32_MAX;
+}
+
+/* The label itself, from that of its group of centers, which each sample meets again. */
+INLINE void OURS(find_in_group)(const REAL *block, const REAL *centers, const int64_t d,
+                                const int n_vectors, const int n_centers, STATE *state)
+{
+    STATE found;
+    OURS(start)(&found, n_vectors);
+    for (int v = 0; v < n_vectors; v++) {
+        found.label[v] = state->label[v];
+        for (int c = 0; c < n_centers; c++) {
+            VECTOR d2 = {0};
+            for (int64_t j = 0; j < d; j++) {
+                const VECTOR difference =
+                    OURS(load)(block + j * KM_BLOCK + v * WIDTH) -
+                    OURS(gather)(centers + c * d + j, state->label[v] * (INTEGER)d);
+                d2 = OURS(multiply_add)(difference, difference, d2);
+            }
+            OURS(compare)(&found, v, d2, state->label[v] + c);
+        }
+    }
+    *state = found;
 }
 
 /* ---- few features: those of some vectors of samples stay in registers ---- */
@@ -80,27 +102,6 @@ INLINE void OURS(scan_groups)(const REAL *block, const REAL *centers, int64_t la
     }
 }
 
-/* The label itself, from that of the group: each sample scans its group again. */
-INLINE void OURS(find_in_groups)(const REAL *block, const REAL *centers, const int d,
-                                 const int n_vectors, STATE *state)
-{
-    STATE found;
-    OURS(start)(&found, n_vectors);
-    for (int v = 0; v < n_vectors; v++) {
-        found.label[v] = state->label[v];
-        for (int c = 0; c < GROUP_SIZE; c++) {
-            VECTOR d2 = {0};
-            for (int j = 0; j < d; j++) {
-                const VECTOR difference = OURS(load)(block + j * KM_BLOCK + v * WIDTH) -
-                                          OURS(gather)(centers + c * d + j, state->label[v] * d);
-                d2 = OURS(multiply_add)(difference, difference, d2);
-            }
-            OURS(compare)(&found, v, d2, state->label[v] + c);
-        }
-    }
-    *state = found;
-}
-
 INLINE void OURS(few_features)(const REAL *block, const REAL *centers, const int d, int64_t k,
                                int32_t *labels, REAL *d2)
 {
@@ -114,7 +115,7 @@ INLINE void OURS(few_features)(const REAL *block, const REAL *centers, const int
         if (OURS(can_group)(d, k)) {
             grouped = k - k % GROUP_SIZE;
             OURS(scan_groups)(block + l, centers, grouped, d, N_VECTORS, &state);
-            OURS(find_in_groups)(block + l, centers, d, N_VECTORS, &state);
+            OURS(find_in_group)(block + l, centers, d, N_VECTORS, GROUP_SIZE, &state);
         }
         OURS(scan)(block + l, centers, grouped, k, d, N_VECTORS, &state);
         OURS(finish)(&state, N_VECTORS, labels + l, d2 + l);
@@ -174,27 +175,6 @@ INLINE void OURS(tile_as_one)(const REAL *block, const REAL *centers, int64_t d,
         OURS(compare)(state, v, d2[0][v], OURS(spread)(number));
 }
 
-/* The label itself, from that of its tile, of which each sample meets the centers again. */
-INLINE void OURS(find_in_tiles)(const REAL *block, const REAL *centers, int64_t d, STATE *state)
-{
-    STATE found;
-    OURS(start)(&found, TILE_VECTORS);
-    for (int v = 0; v < TILE_VECTORS; v++) {
-        found.label[v] = state->label[v];
-        for (int c = 0; c < TILE_CENTERS; c++) {
-            VECTOR d2 = {0};
-            for (int64_t j = 0; j < d; j++) {
-                const VECTOR difference =
-                    OURS(load)(block + j * KM_BLOCK + v * WIDTH) -
-                    OURS(gather)(centers + c * d + j, state->label[v] * (INTEGER)d);
-                d2 = OURS(multiply_add)(difference, difference, d2);
-            }
-            OURS(compare)(&found, v, d2, state->label[v] + c);
-        }
-    }
-    *state = found;
-}
-
 /* Features of the next block are fetched meanwhile, `share` of them for each center. */
 INLINE void OURS(fetch_next)(const REAL *block, int64_t d, int64_t number, const int n_centers,
                              int64_t share)
@@ -221,7 +201,7 @@ INLINE void OURS(many_features)(const REAL *block, const REAL *centers, int64_t 
                 OURS(tile)(block + l, centers, d, c, TILE_CENTERS, &state);
         }
         if (is_as_one)
-            OURS(find_in_tiles)(block + l, centers, d, &state);
+            OURS(find_in_group)(block + l, centers, d, TILE_VECTORS, TILE_CENTERS, &state);
         for (; c < k; c++) {
             OURS(fetch_next)(block + l, d, c, 1, share);
             OURS(tile)(block + l, centers, d, c, 1, &state);

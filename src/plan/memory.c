@@ -120,7 +120,7 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
         options->restarts > 1 ? (double)options->restarts * centers + labels : 0;
     km_memory memory = {.samples = samples_bytes(catalogue, rows) + ids_bytes(catalogue, rows)};
     memory.reading = (double)km_catalogue_buffer_bytes(catalogue, rows);
-    if (km_plan_orders(plan, options->clusters, catalogue->n_rows, n_ranks))
+    if (km_plan_orders(plan, options->clusters, catalogue->n_rows, catalogue->n_rows, n_ranks))
         memory.ordering = ordering_bytes(catalogue, rows);
     /* Before each fit. */
     if (km_plan_shares_space(plan, options->clusters, catalogue->n_rows, n_ranks))

@@ -99,11 +99,12 @@ bool km_plan_shares_space(const km_plan *plan, int64_t n_clusters, int64_t n_row
            n_clusters >= FEWEST_CLUSTERS && n_rows <= UINT32_MAX && n_ranks > 1;
 }
 
-bool km_plan_orders(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int n_ranks)
+bool km_plan_orders(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int64_t n_used,
+                    int n_ranks)
 {
     const bool has_boxes =
         plan->method->wants_neighbours && !km_plan_shares_space(plan, n_clusters, n_rows, n_ranks);
-    return has_boxes || km_plan_draws_from_all(plan, n_rows);
+    return has_boxes || km_plan_draws_from_all(plan, n_used);
 }
 
 km_code km_plan_create(km_plan *plan, const km_options *options, int64_t n_rows, int64_t n_features,

@@ -17,6 +17,12 @@ void km_morton_free(km_morton *morton);
 void km_morton_codes(const km_morton *morton, const km_samples *samples, int64_t block,
                      uint32_t *codes);
 
+/* The rank that each sample should go to, [n_samples], so that ranks have neighbours along the
+ * curve and as many as their slabs of all samples would be. Collective over comm; KM_MEMORY,
+ * agreed. */
+km_code km_morton_deal(const km_morton *morton, const km_samples *samples, uint32_t *owners,
+                       MPI_Comm comm, km_error *error);
+
 /* Room for n samples on their way. An exchange and the order after it use the same, so that no
  * holes are left between what each of them had. */
 typedef struct km_way {
