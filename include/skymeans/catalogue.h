@@ -21,7 +21,24 @@ typedef struct km_place {
     char member[KM_NAME_SIZE];     /* of compounds, those of inner ones after slashes; else empty */
     int64_t position;              /* the first value that is meant, of the row or the member */
     int64_t length;                /* how many are meant */
+    int64_t other;                 /* the file: 0 that of the table, n the n-th of other files */
+    bool is_transposed;            /* a row of the dataset is a column of the table */
 } km_place;
+
+/* What a file declares of the numbers of a column: which of the stored numbers mean that a value is
+ * missing, and how the others are unpacked, value = stored * factor + offset. Long doubles hold all
+ * integers of 64 bits. */
+enum { KM_MOST_CODES = 8 };
+typedef struct km_convention {
+    bool is_unsigned;             /* signed integers stand for unsigned ones of the same bits */
+    bool is_packed;               /* factor and offset count */
+    bool has_lowest, has_highest; /* numbers outside are missing */
+    bool has_fill;                /* HDF5's own fill value, which the file's author set */
+    int64_t n_missing;
+    long double missing[KM_MOST_CODES]; /* stored numbers that mean a missing value */
+    long double lowest, highest, fill;
+    double factor, offset;
+} km_convention;
 
 /* A column of a table; plain bytes, so that it can be broadcast. */
 typedef struct km_column {
@@ -31,6 +48,8 @@ typedef struct km_column {
     char units[KM_UNITS_SIZE]; /* empty if the file has none */
     km_place values;           /* several a row for an array column, until one is chosen */
     km_place mask;             /* of equal length, or one for all: not 0 where a value is missing */
+    km_convention convention;
+    int64_t n_rows;
     bool is_numeric, is_floating;
     bool is_text, may_be_mask;
     bool fits_float32; /* float32, or an integer of at most 16 bits, by type */
@@ -104,6 +123,9 @@ typedef struct km_catalogue_name {
     const char *const *missing_values;
     int64_t n_missing_values;
     const km_precision *precision; /* NULL: by the types of the features */
+    bool is_raw;                   /* numbers as they are stored: conventions do not count */
+    bool fill_is_missing;          /* HDF5's own fill value, where the author set it, is missing */
+    bool is_transposed;            /* a two-dimensional dataset holds a sample a column */
     bool is_array_by_order; /* an array's columns are features in their order, for `columns` */
 } km_catalogue_name;
 

@@ -18,6 +18,9 @@ typedef struct km_texts {
     const char *texts[KM_MOST_TEXTS];
 } km_texts;
 
+/* How much of the catalogue --verify reads once more. */
+typedef enum km_verification { KM_VERIFY_NOTHING, KM_VERIFY_ALL, KM_VERIFY_SAMPLE } km_verification;
+
 /* What the user asks of a command. Texts point into argv. */
 typedef struct km_options {
     const char *const *catalogues; /* [n_catalogues], files in their order; of `info` the file */
@@ -30,6 +33,7 @@ typedef struct km_options {
     const char *ids;     /* NULL: none */
     int64_t missing;     /* km_missing */
     km_texts missing_values;
+    bool raw, fill_is_missing, transpose;
     int64_t scale; /* km_scaling */
     const char *seeding;
     int64_t seeding_rows; /* 0: max(100 000, 16 k); INT64_MAX: all */
@@ -45,7 +49,8 @@ typedef struct km_options {
     int64_t threads;            /* of a rank; 0: by OMP_NUM_THREADS or its cores */
     const char *metrics;        /* NULL: none */
     int64_t ranks;              /* that --dry-run plans for; 0: as many as there are */
-    bool distances, overwrite, verify, dry_run, quiet, verbose;
+    int64_t verify;             /* km_verification */
+    bool distances, overwrite, dry_run, quiet, verbose;
 } km_options;
 
 /* What to do with a command line. */

@@ -93,6 +93,9 @@ km_catalogue_name km_catalogue_of_options(const km_options *options)
                                .columns = options->columns,
                                .weights = options->weights,
                                .ids = options->ids,
+                               .is_raw = options->raw,
+                               .fill_is_missing = options->fill_is_missing,
+                               .is_transposed = options->transpose,
                                .missing_values = options->missing_values.texts,
                                .n_missing_values = options->missing_values.count};
 }

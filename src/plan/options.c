@@ -81,6 +81,11 @@ static km_code set_value(const km_option *option, const char *text, km_options *
         if (!km_parse_double(text, value) || *(double *)value < 0)
             bad_value(option, text, "a finite number, at least 0", error);
         break;
+    case KM_OPTION_MODE:
+        if (text == NULL)
+            text = option->choices[1];
+        set_choice(option, text, value, error);
+        break;
     case KM_OPTION_CHOICE:
         set_choice(option, text, value, error);
         break;
@@ -202,7 +207,9 @@ static void make_getopt_tables(const km_option *table, struct option *longs, cha
     *letters++ = ':'; /* tell a missing argument from an unknown option */
     *letters++ = HELP_CODE;
     for (const km_option *option = table; option->name != NULL; option++, n++) {
-        const int has_argument = option->argument != NULL ? required_argument : no_argument;
+        const int has_argument = option->argument == NULL          ? no_argument
+                                 : option->kind == KM_OPTION_MODE ? optional_argument
+                                                                  : required_argument;
         longs[n] = (struct option){option->name, has_argument, NULL, FIRST_CODE + n};
         if (option->letter != 0)
             *letters++ = option->letter;

@@ -13,6 +13,7 @@ typedef enum km_option_kind {
     KM_OPTION_UINT,   /* uint64_t */
     KM_OPTION_REAL,   /* double, at least 0 */
     KM_OPTION_CHOICE, /* int64_t, the number of one of `choices` */
+    KM_OPTION_MODE,   /* the same, where the argument may be left out, which means number 1 */
 } km_option_kind;
 
 typedef struct km_option {

@@ -6,6 +6,9 @@ static const char *const scalings[] = {
 static const char *const missings[] = {
     [KM_MISSING_DROP] = "drop", [KM_MISSING_ERROR] = "error", NULL};
 
+static const char *const verifications[] = {
+    [KM_VERIFY_NOTHING] = "nothing", [KM_VERIFY_ALL] = "all", [KM_VERIFY_SAMPLE] = "sample", NULL};
+
 #define AT(field) offsetof(km_options, field)
 
 /* ---- what both can be told ------------------------------------------------------------------ */
@@ -25,6 +28,9 @@ static const char *const missings[] = {
     {"missing-value", 0, "V", KM_OPTION_TEXTS, AT(missing_values), 0, 0, NULL, NULL, \
      "number that stands for a missing value, in all features, or as in b_v:-99 in one; may be " \
      "repeated"}
+#define TRANSPOSE                                                             \
+    {"transpose", 0, NULL, KM_OPTION_FLAG, AT(transpose), 0, 0, NULL, NULL,   \
+     "a two-dimensional dataset holds a sample a column, as MATLAB, R and Fortran write it"}
 #define THREADS                                                               \
     {"threads", 0, "N", KM_OPTION_INT, AT(threads), 1, KM_MOST_THREADS, NULL, NULL, \
      "OpenMP threads a rank; default: OMP_NUM_THREADS, else the cores that the rank may use, " \
@@ -65,6 +71,12 @@ const km_option km_fit_options[] = {
     ID,
     MISSING,
     MISSING_VALUE,
+    {"raw", 0, NULL, KM_OPTION_FLAG, AT(raw), 0, 0, NULL, NULL,
+     "take numbers as they are stored, whatever the file declares (_FillValue, missing_value, "
+     "valid_range, scale_factor, add_offset and the like)"},
+    {"fill-is-missing", 0, NULL, KM_OPTION_FLAG, AT(fill_is_missing), 0, 0, NULL, NULL,
+     "HDF5's own fill value, where the file's author set one, is a missing value"},
+    TRANSPOSE,
     {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(scale), 0, 0, scalings, "none",
      "'standard' (mean 0, variance 1), 'minmax' (0 to 1) or 'none'"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
@@ -99,8 +111,9 @@ const km_option km_fit_options[] = {
     {"max-hours", 0, "H", KM_OPTION_REAL, AT(max_hours), 0, 0, NULL, NULL,
      "stop cleanly before H hours have passed; default: before SLURM_JOB_END_TIME"},
     METRICS,
-    {"verify", 0, NULL, KM_OPTION_FLAG, AT(verify), 0, 0, NULL, NULL,
-     "after the fit derive labels, centers and sums again, the plain way, and compare"},
+    {"verify", 0, "HOW", KM_OPTION_MODE, AT(verify), 0, 0, verifications, NULL,
+     "after the fit read all rows (--verify=sample: some blocks) again by another road, derive "
+     "labels, centers and sums again, the plain way, and compare"},
     {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
      "only read headers, and print shape, plan and memory a rank"},
     {"ranks", 0, "N", KM_OPTION_INT, AT(ranks), 1, INT32_MAX, NULL, NULL,
@@ -119,6 +132,7 @@ const km_option km_predict_options[] = {
     ID,
     MISSING,
     MISSING_VALUE,
+    TRANSPOSE,
     THREADS,
     METRICS,
     DISTANCES,
