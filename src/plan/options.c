@@ -207,7 +207,7 @@ static void make_getopt_tables(const km_option *table, struct option *longs, cha
     *letters++ = ':'; /* tell a missing argument from an unknown option */
     *letters++ = HELP_CODE;
     for (const km_option *option = table; option->name != NULL; option++, n++) {
-        const int has_argument = option->argument == NULL          ? no_argument
+        const int has_argument = option->argument == NULL         ? no_argument
                                  : option->kind == KM_OPTION_MODE ? optional_argument
                                                                   : required_argument;
         longs[n] = (struct option){option->name, has_argument, NULL, FIRST_CODE + n};
