@@ -131,6 +131,15 @@ typedef struct km_catalogue_name {
 
 struct km_opened_file;
 
+/* What reading rows of a file takes: how the buffers of a piece are measured. */
+typedef struct km_reading {
+    int64_t row_bytes;        /* of all buffers, a row */
+    int64_t chunk_rows;       /* of compressed chunks, the most; 0: there are none */
+    int64_t n_chunks;         /* of them side by side, for the same rows */
+    int64_t plain_chunk_rows; /* of other chunks */
+    int64_t thread_bytes;     /* that each thread needs besides */
+} km_reading;
+
 /* A catalogue, open on all ranks for reading. Its columns are the features, then that of the
  * weights, if there are any, then that of the ids. */
 typedef struct km_catalogue {
@@ -150,7 +159,9 @@ typedef struct km_catalogue {
     int64_t ids_size; /* bytes of an id, of the longest where they are texts */
     bool is_together; /* one file, which all ranks read together; else each by itself */
     struct km_opened_file *shared; /* that file */
-    int64_t row_bytes;             /* of the buffers for reading, in the file that needs most */
+    km_reading reading;            /* of the file that needs most */
+    int64_t n_others;              /* files beside these, of which columns are taken, too */
+    char **others;                 /* [n_others], their paths */
 } km_catalogue;
 
 static inline const km_column *km_catalogue_weights(const km_catalogue *catalogue)
@@ -188,6 +199,7 @@ typedef struct km_ids {
 typedef struct km_findings {
     int64_t bytes_read; /* what this rank asked the files for */
     int64_t *n_missing; /* [n_features], rows of the catalogue that miss the feature */
+    int64_t *n_fill;    /* [n_features], rows of which HDF5's own fill value is used as a number */
     km_ids ids;         /* of all rows of this rank's slab */
     char how[192];      /* the catalogue was read: "collective", "independent for ...", ... */
 } km_findings;
@@ -199,8 +211,8 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI
                           km_samples *samples, km_findings *findings, km_error *error);
 void km_findings_free(km_findings *findings);
 
-/* Bytes of the buffers for reading a slab of so many rows. */
-int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows);
+/* Bytes of the buffers for reading a slab of so many rows with so many threads. */
+int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads);
 
 /* Writes the features as -c would take them again into a new text, which the caller frees. */
 char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error);
