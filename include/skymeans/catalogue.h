@@ -28,7 +28,7 @@ typedef struct km_place {
 /* What a file declares of the numbers of a column: which of the stored numbers mean that a value is
  * missing, and how the others are unpacked, value = stored * factor + offset. Long doubles hold all
  * integers of 64 bits. */
-enum { KM_MOST_CODES = 8 };
+enum { KM_MOST_CODES = 16 };
 typedef struct km_convention {
     bool is_unsigned;             /* signed integers stand for unsigned ones of the same bits */
     bool is_packed;               /* factor and offset count */
@@ -129,6 +129,9 @@ typedef struct km_catalogue_name {
     bool is_array_by_order; /* an array's columns are features in their order, for `columns` */
 } km_catalogue_name;
 
+/* What a convention says, for people, each part after a comma and a blank; empty if nothing. */
+void km_convention_text(const km_convention *convention, char *text, size_t size);
+
 struct km_opened_file;
 
 /* What reading rows of a file takes: how the buffers of a piece are measured. */
@@ -209,6 +212,17 @@ typedef struct km_findings {
  * not finite, and when a file changes meanwhile. */
 km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
                           km_samples *samples, km_findings *findings, km_error *error);
+/* Reads this rank's slab again by another road, to verify the first: each column by itself, through
+ * serial HDF5, which also converts; one in `every` blocks of rows, see km_is_read_again. The sum
+ * over all ranks of what km_hash_as_read gives for the same rows; and, if there are ids of fixed
+ * size, KM_INTERNAL if those of the findings are others. Collective over comm; errors are agreed.
+ */
+km_code km_catalogue_read_again(const km_catalogue *catalogue, const km_findings *findings,
+                                int64_t every, MPI_Comm comm, uint64_t *hash, km_error *error);
+
+/* Bytes that takes beside the samples. */
+int64_t km_catalogue_again_bytes(const km_catalogue *catalogue);
+
 void km_findings_free(km_findings *findings);
 
 /* Bytes of the buffers for reading a slab of so many rows with so many threads. */

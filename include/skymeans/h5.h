@@ -83,10 +83,10 @@ void km_h5_chunks_free(km_h5_chunks *chunks);
 /* Reads the chunks that hold these rows and columns of an array that is_decodable, as elements of
  * its type, with room for `row_elements` from one row to the next. They are complete after
  * km_h5_decode_chunks, for all arrays at once; until then the arrays and the memory for their
- * elements must stay. Local. */
+ * elements must stay. KM_DATA if a chunk is damaged; `wrong` is then its array. Local. */
 km_code km_h5_read_chunks(km_h5_chunks *chunks, const km_h5_array *array, km_rows rows,
                           km_rows columns, int64_t row_elements, void *elements, km_error *error);
-km_code km_h5_decode_chunks(km_h5_chunks *chunks, km_error *error);
+km_code km_h5_decode_chunks(km_h5_chunks *chunks, const km_h5_array **wrong, km_error *error);
 
 /* Bytes that a thread needs to decode a chunk of this array. */
 int64_t km_h5_decoding_bytes(const km_h5_array *array);
@@ -133,6 +133,10 @@ char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *s
 /* An attribute that is a list of `count` texts: to `texts` [count][size]; false if there is no such
  * list. */
 bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t size, char *texts);
+
+/* The numbers of a numeric attribute, to `values` [most]. How many there are; 0 if there is no such
+ * attribute, or it has more. */
+int km_h5_read_numbers(hid_t object, const char *name, int most, long double *values);
 
 /* A numeric attribute; false if there is none, or it is not one number. */
 bool km_h5_read_number(hid_t object, const char *name, double *value);

@@ -234,8 +234,7 @@ static void check_width(const km_opened_file *opened, const km_source *source, k
                 opened->path, source->dataset, (long long)most);
 }
 
-/* What of a convention counts. */
-static km_convention convention_of(const km_catalogue *catalogue, const km_column *column)
+km_convention km_convention_of(const km_catalogue *catalogue, const km_column *column)
 {
     km_convention convention = column->convention;
     if (catalogue->asked.is_raw)
@@ -258,7 +257,7 @@ static void prepare_field(km_opened_file *opened, const km_catalogue *catalogue,
     km_field *field = &opened->values[c];
     const km_source *source = &opened->sources[field->source];
     const km_precision precision = km_precision_of_column(catalogue, c);
-    const km_convention convention = convention_of(catalogue, &columns[c]);
+    const km_convention convention = km_convention_of(catalogue, &columns[c]);
     field->number = km_h5_describe_number(field->type);
     field->is_odd = field->number.kind == KM_H5_ODD_NUMBER;
     if (field->is_odd) /* HDF5 makes doubles of them */

@@ -59,6 +59,9 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
                        const km_column *columns, MPI_Comm comm, km_error *error);
 void km_opened_close(km_opened_file *opened);
 
+/* What counts of what the file declares of a column, by --raw and --fill-is-missing. */
+km_convention km_convention_of(const km_catalogue *catalogue, const km_column *column);
+
 /* What reading this file takes. */
 km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue);
 

@@ -213,8 +213,12 @@ static void read_sources(km_reader *r, km_rows rows, km_error *error)
         read_source(r, s, rows, &why);
         r->findings->bytes_read += count * source->array.element_bytes;
     }
+    const km_h5_array *wrong = NULL;
     if (why.code == KM_OK)
-        km_h5_decode_chunks(r->chunks, &why);
+        km_h5_decode_chunks(r->chunks, &wrong, &why);
+    for (int64_t s = 0; s < r->opened->n_sources; s++)
+        if (wrong == &r->opened->sources[s].array)
+            source = &r->opened->sources[s];
     if (why.code != KM_OK)
         cannot_read(r, source, rows, &why, error);
 }
@@ -315,9 +319,9 @@ static void begin(km_reader *r, km_rows slab, km_error *error)
     const km_catalogue *catalogue = r->catalogue;
     km_findings *findings = r->findings;
     *findings = (km_findings){.ids = {.type = H5I_INVALID_HID}};
-    strcpy(findings->how, catalogue->is_together   ? "each rank its own slab, through MPI-IO"
-                          : catalogue->n_files > 1 ? "each rank its own slab (several files)"
-                                                   : "each rank its own slab (virtual dataset)");
+    strcpy(findings->how, catalogue->is_together   ? "independent (MPI-IO)"
+                          : catalogue->n_files > 1 ? "independent (several files)"
+                                                   : "independent (virtual dataset)");
     r->at = slab.first;
     findings->n_missing = km_allocate_zeroed(catalogue->n_features, sizeof *findings->n_missing,
                                              "counts of missing values", error);

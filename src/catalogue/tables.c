@@ -107,6 +107,7 @@ static void describe_column(hid_t dataset, const char *path, int n, const int64_
     H5Tclose(type);
     km_describe_dataset(dataset, path, column);
     km_describe_units(dataset, column);
+    km_read_convention(dataset, dataset, column);
     if (n == 2 &&
         (__builtin_mul_overflow(column->values.length, shape[1], &column->values.length) ||
          shape[1] == 0)) /* none, or more than can be counted */

@@ -25,6 +25,9 @@ void km_describe_dataset(hid_t dataset, const char *path, km_column *column);
 /* The units that a dataset says it is in. */
 void km_describe_units(hid_t dataset, km_column *column);
 
+/* What the dataset, in this file, declares of its numbers. */
+void km_read_convention(hid_t file, hid_t dataset, km_column *column);
+
 void km_add_column(km_table *table, const km_column *column, km_error *error);
 
 /* The columns of a one-dimensional dataset of compounds. False if it is none, or has no numbers. */

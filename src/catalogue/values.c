@@ -61,19 +61,16 @@ static void unpack(km_reader *r, int64_t c, int64_t first, int64_t count)
 
 /* ---- missing values ------------------------------------------------------------------------- */
 
-/* In the precision of a column, as the file would hold it. */
-static double as_stored(const km_reader *r, int64_t c, double value)
+double km_as_stored(hid_t type, bool is_packed, km_precision precision, double value)
 {
-    const hid_t type = r->opened->values[c].type;
     char room[64]; /* for the largest of floating-point types */
-    if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room &&
-        !r->opened->values[c].codes.is_packed) {
+    if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room && !is_packed) {
         memcpy(room, &value, sizeof value);
         if (H5Tconvert(H5T_NATIVE_DOUBLE, type, 1, room, NULL, H5P_DEFAULT) >= 0 &&
             H5Tconvert(type, H5T_NATIVE_DOUBLE, 1, room, NULL, H5P_DEFAULT) >= 0)
             memcpy(&value, room, sizeof value);
     }
-    return r->catalogue->precision == KM_FLOAT32 ? (double)(float)value : value;
+    return precision == KM_FLOAT32 ? (double)(float)value : value;
 }
 
 km_code km_reader_prepare_missing(km_reader *r, km_error *error)
@@ -87,9 +84,11 @@ km_code km_reader_prepare_missing(km_reader *r, km_error *error)
     for (int64_t m = 0; m < catalogue->n_missing_values && error->code == KM_OK; m++)
         for (int64_t j = 0; j < catalogue->n_features; j++) {
             const km_missing_value *missing = &catalogue->missing_values[m];
+            const km_field *field = &r->opened->values[j];
             if (missing->column == j || missing->column < 0)
                 r->missing_values[r->n_missing_values++] =
-                    (stored_missing){j, as_stored(r, j, missing->value)};
+                    (stored_missing){j, km_as_stored(field->type, field->codes.is_packed,
+                                                     catalogue->precision, missing->value)};
         }
     return error->code;
 }

@@ -334,7 +334,7 @@ static bool make_room(const km_h5_chunks *chunks, workspace *w)
     return w->a != NULL;
 }
 
-km_code km_h5_decode_chunks(km_h5_chunks *chunks, km_error *error)
+km_code km_h5_decode_chunks(km_h5_chunks *chunks, const km_h5_array **wrong, km_error *error)
 {
     bool is_out_of_memory = false;
 #pragma omp parallel num_threads(chunks->n_threads) reduction(|| : is_out_of_memory)
@@ -350,8 +350,8 @@ km_code km_h5_decode_chunks(km_h5_chunks *chunks, km_error *error)
         km_fail(error, KM_MEMORY,
                 "out of memory (chunks of a dataset): use fewer threads on each rank");
     for (int64_t i = 0; i < chunks->count && error->code == KM_OK; i++)
-        if (chunks->list[i].is_wrong)
-            read_part(&chunks->list[i], error);
+        if (chunks->list[i].is_wrong && read_part(&chunks->list[i], error) != KM_OK)
+            *wrong = chunks->list[i].array;
     chunks->count = 0;
     return error->code;
 }
