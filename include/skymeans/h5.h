@@ -75,18 +75,21 @@ km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_co
 km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns, hid_t type,
                          int64_t row_elements, void *elements, km_error *error);
 
-/* Compressed chunks that were read and wait for being decoded, by as many threads as loops use. */
+/* Compressed chunks that were read and wait for being decoded. */
 typedef struct km_h5_chunks km_h5_chunks;
 km_h5_chunks *km_h5_chunks_create(km_error *error);
 void km_h5_chunks_free(km_h5_chunks *chunks);
 
 /* Reads the chunks that hold these rows and columns of an array that is_decodable, as elements of
- * its type, with room for `row_elements` from one row to the next. They are complete after
- * km_h5_decode_chunks, for all arrays at once; until then the arrays and the memory for their
- * elements must stay. KM_DATA if a chunk is damaged; `wrong` is then its array. Local. */
+ * its type, with room for `row_elements` from one row to the next. Then all threads of a team
+ * decode them, the chunks of all arrays at once, at the same point of their way; and one of them
+ * ends it, which reads by HDF5 what went wrong. Only then the elements are complete, and until then
+ * the arrays and the memory for their elements must stay. KM_DATA if a chunk is damaged; `wrong` is
+ * then its array. Local. */
 km_code km_h5_read_chunks(km_h5_chunks *chunks, const km_h5_array *array, km_rows rows,
                           km_rows columns, int64_t row_elements, void *elements, km_error *error);
-km_code km_h5_decode_chunks(km_h5_chunks *chunks, const km_h5_array **wrong, km_error *error);
+void km_h5_decode_by_team(km_h5_chunks *chunks);
+km_code km_h5_end_chunks(km_h5_chunks *chunks, const km_h5_array **wrong, km_error *error);
 
 /* Bytes that a thread needs to decode a chunk of this array. */
 int64_t km_h5_decoding_bytes(const km_h5_array *array);

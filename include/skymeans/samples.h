@@ -43,6 +43,11 @@ typedef struct km_values {
 void km_samples_append(km_samples *samples, int64_t count, const km_values *features,
                        const double *weights, const uint8_t *is_missing);
 
+/* The same, called by all threads of a team at the same point, which wait for each other in it;
+ * `starts` is room for KM_MOST_THREADS + 1 numbers that they share. */
+void km_samples_append_by_team(km_samples *samples, int64_t count, const km_values *features,
+                               const double *weights, const uint8_t *is_missing, int64_t *starts);
+
 /* The row of the catalogue that a sample is. */
 static inline int64_t km_samples_row(const km_samples *samples, int64_t sample)
 {

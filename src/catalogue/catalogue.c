@@ -223,14 +223,18 @@ km_column *km_catalogue_columns_of(const km_catalogue *catalogue, int64_t file, 
     return NULL;
 }
 
+/* Bytes of the buffers of one thread; 0 of no reading. */
+static int64_t bytes_of_reading(const km_reading *reading)
+{
+    const int64_t row_bytes = reading->row_bytes + reading->value_bytes;
+    return row_bytes > 0 ? row_bytes * km_piece_rows(reading, 1) : 0;
+}
+
 /* The reading that takes most memory, as far as one number tells. */
 static void note_reading(km_catalogue *catalogue, const km_opened_file *opened)
 {
     const km_reading reading = km_opened_reading(opened, catalogue);
-    const int64_t old = catalogue->reading.row_bytes > 0
-                            ? catalogue->reading.row_bytes * km_piece_rows(&catalogue->reading, 1)
-                            : 0;
-    if (reading.row_bytes * km_piece_rows(&reading, 1) > old)
+    if (bytes_of_reading(&reading) > bytes_of_reading(&catalogue->reading))
         catalogue->reading = reading;
 }
 
@@ -340,10 +344,10 @@ static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *e
 static void share_sizes(km_catalogue *catalogue, MPI_Comm comm)
 {
     km_reading *reading = &catalogue->reading;
-    int64_t numbers[] = {reading->row_bytes, reading->chunk_rows, reading->n_chunks,
-                         reading->plain_chunk_rows, reading->thread_bytes};
-    km_max_int64(comm, numbers, 5);
-    *reading = (km_reading){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]};
+    int64_t numbers[] = {reading->row_bytes, reading->value_bytes,      reading->chunk_rows,
+                         reading->n_chunks,  reading->plain_chunk_rows, reading->thread_bytes};
+    km_max_int64(comm, numbers, 6);
+    *reading = (km_reading){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]};
     km_max_int64(comm, &catalogue->ids_size, 1);
     km_broadcast(comm, 0, catalogue->ids_type, sizeof catalogue->ids_type);
 }

@@ -367,7 +367,7 @@ static int64_t chunks_across(const km_source *source)
 
 km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue)
 {
-    km_reading reading = {.row_bytes = 1}; /* is it missing? */
+    km_reading reading = {.row_bytes = 1, .value_bytes = 1}; /* is it missing? */
     for (int64_t s = 0; s < opened->n_sources; s++) {
         const km_source *source = &opened->sources[s];
         const int64_t bytes = source->n_columns * source->element_bytes;
@@ -387,9 +387,9 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
     for (int64_t c = 0; c < opened->n_columns; c++) {
         const km_field *field = &opened->values[c];
         if (field->is_odd)
-            reading.row_bytes += largest(field->size, 2 * sizeof(double));
+            reading.value_bytes += largest(field->size, 2 * sizeof(double));
         if (field->is_unpacked)
-            reading.row_bytes += (int64_t)km_precision_size(km_precision_of_column(catalogue, c));
+            reading.value_bytes += (int64_t)km_precision_size(km_precision_of_column(catalogue, c));
     }
     return reading;
 }
@@ -404,15 +404,15 @@ int64_t km_piece_rows(const km_reading *reading, int n_threads)
 {
     enum { CHUNKS_PER_THREAD = 4 };
     const int64_t unit = largest(reading->chunk_rows, 1);
-    int64_t rows = largest(PIECE_BYTES / reading->row_bytes, unit);
-    if (reading->chunk_rows == 0 &&
-        reading->plain_chunk_rows <= MOST_PIECE_BYTES / reading->row_bytes &&
+    const int64_t row_bytes = reading->row_bytes + reading->value_bytes;
+    int64_t rows = largest(PIECE_BYTES / row_bytes, unit);
+    if (reading->chunk_rows == 0 && reading->plain_chunk_rows <= MOST_PIECE_BYTES / row_bytes &&
         reading->plain_chunk_rows > 0)
         return rows < reading->plain_chunk_rows ? reading->plain_chunk_rows
                                                 : rows - rows % reading->plain_chunk_rows;
     if (reading->chunk_rows > 0) {
         const int64_t bands = (CHUNKS_PER_THREAD * n_threads - 1) / reading->n_chunks + 1;
-        const int64_t most = largest(MOST_PIECE_BYTES / reading->row_bytes / unit, 1);
+        const int64_t most = largest(MOST_PIECE_BYTES / row_bytes / unit, 1);
         rows = largest(rows / unit, bands < most ? bands : most) * unit;
     }
     return rows;

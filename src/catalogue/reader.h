@@ -16,6 +16,13 @@ typedef struct stored_missing {
     double value;
 } stored_missing;
 
+/* Rows that are read at once. */
+typedef struct km_piece {
+    km_rows rows;   /* of the catalogue */
+    char **buffers; /* [n_sources] */
+    km_h5_chunks *chunks;
+} km_piece;
+
 typedef struct km_reader {
     const km_catalogue *catalogue;
     km_missing missing;
@@ -29,13 +36,13 @@ typedef struct km_reader {
     km_column *columns;          /* of `own` */
     int64_t piece_rows;          /* that are read at once, from a multiple of them on */
     int64_t room_rows;           /* that the buffers hold */
-    km_h5_chunks *chunks;
-    char **buffers;        /* [n_sources], one piece each */
-    char **odd;            /* [n_columns], numbers that HDF5 converts */
-    char **unpacked;       /* [n_columns], of those that are not used where they are read */
-    column_values *values; /* [n_columns] */
-    uint8_t *is_missing;   /* [room_rows] */
-    km_values *features;   /* [n_features], the same as `values` */
+    int n_pieces; /* 2 if there are threads to take values while the next piece is read */
+    km_piece pieces[2], *now; /* now: whose values are taken */
+    char **odd;               /* [n_columns], numbers that HDF5 converts */
+    char **unpacked;          /* [n_columns], of those that are not used where they are read */
+    column_values *values;    /* [n_columns] */
+    uint8_t *is_missing;      /* [room_rows] */
+    km_values *features;      /* [n_features], the same as `values` */
     int64_t n_missing_values;
     stored_missing *missing_values;
     km_error refused; /* the first row that may not be as it is */
@@ -50,18 +57,19 @@ static inline const char *km_reader_path(const km_reader *r)
  * are. */
 const char *km_reader_first(const km_reader *r, const km_field *field, int64_t *stride);
 
-/* A number as a column of this type holds it in a precision; packed ones hold what they are unpacked
- * to. */
+/* A number as a column of this type holds it in a precision; packed ones hold what they are
+ * unpacked to. */
 double km_as_stored(hid_t type, bool is_packed, km_precision precision, double value);
 
 /* --missing-value as the columns of the open file hold them. KM_MEMORY. */
 km_code km_reader_prepare_missing(km_reader *r, km_error *error);
 
-/* After a piece of `count` rows has been read: from the file's numbers to values in the precision
- * that is wanted; NaN for what the file, a mask or the command line says is missing; rows that miss
- * a value marked, and those counted that miss each feature. KM_DATA if HDF5 can't convert a type.
- */
-km_code km_reader_take_values(km_reader *r, int64_t count, km_error *error);
+/* After a piece of `count` rows has been read: first, by one thread, what only HDF5 can convert,
+ * KM_DATA if it can't; then, by any thread, for some of its rows: from the file's numbers to values
+ * in the precision that is wanted; NaN for what the file, a mask or the command line says is
+ * missing; rows that miss a value marked, and those counted that miss each feature. */
+km_code km_reader_convert_odd(km_reader *r, int64_t count, km_error *error);
+void km_reader_take_rows(km_reader *r, int64_t first, int64_t count);
 
 /* Notes the first of these rows that may not be as it is. */
 void km_reader_refuse_rows(km_reader *r, km_rows rows);

@@ -16,9 +16,10 @@ static int64_t smallest(int64_t a, int64_t b)
 
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads)
 {
+    const int64_t n_pieces = n_threads > 1 ? 2 : 1;
     return smallest(km_piece_rows(&catalogue->reading, n_threads), rows) *
-               catalogue->reading.row_bytes +
-           n_threads * catalogue->reading.thread_bytes;
+               (catalogue->reading.value_bytes + n_pieces * catalogue->reading.row_bytes) +
+           n_pieces * n_threads * catalogue->reading.thread_bytes;
 }
 
 static void free_all(char **arrays, int64_t count)
@@ -32,14 +33,15 @@ static void free_buffers(km_reader *r)
 {
     if (r->opened == NULL)
         return;
-    free_all(r->buffers, r->opened->n_sources);
+    for (int p = 0; p < r->n_pieces; p++)
+        free_all(r->pieces[p].buffers, r->opened->n_sources);
     free_all(r->odd, r->opened->n_columns);
     free_all(r->unpacked, r->opened->n_columns);
     free(r->values);
     free(r->features);
     free(r->is_missing);
     free(r->missing_values);
-    r->buffers = r->odd = r->unpacked = NULL;
+    r->pieces[0].buffers = r->pieces[1].buffers = r->odd = r->unpacked = NULL;
     r->values = NULL;
     r->features = NULL;
     r->is_missing = NULL;
@@ -77,7 +79,7 @@ static void point_to_values(km_reader *r, int64_t c)
     else {
         const char *first = km_reader_first(r, field, &stride);
         r->values[c] = (column_values){
-            r->buffers[field->source] + (first - r->buffers[field->source]), stride};
+            r->now->buffers[field->source] + (first - r->now->buffers[field->source]), stride};
     }
     if (c < r->catalogue->n_features)
         r->features[c] = (km_values){r->values[c].first, r->values[c].stride};
@@ -90,7 +92,9 @@ static km_code make_buffers(km_reader *r, km_error *error)
     const km_reading reading = km_opened_reading(o, r->catalogue);
     r->piece_rows = km_piece_rows(&reading, km_threads());
     r->room_rows = smallest(r->piece_rows, r->samples->slab.count);
-    r->buffers = km_allocate_zeroed(o->n_sources, sizeof *r->buffers, what, error);
+    r->n_pieces = km_threads() > 1 && r->piece_rows < r->samples->slab.count ? 2 : 1;
+    for (int p = 0; p < r->n_pieces; p++)
+        r->pieces[p].buffers = km_allocate_zeroed(o->n_sources, sizeof(char *), what, error);
     r->odd = km_allocate_zeroed(o->n_columns, sizeof *r->odd, what, error);
     r->unpacked = km_allocate_zeroed(o->n_columns, sizeof *r->unpacked, what, error);
     r->values = km_allocate(o->n_columns, sizeof *r->values, what, error);
@@ -98,13 +102,13 @@ static km_code make_buffers(km_reader *r, km_error *error)
     r->is_missing = km_allocate(r->room_rows, sizeof *r->is_missing, what, error);
     if (error->code != KM_OK)
         return error->code;
-    for (int64_t s = 0; s < o->n_sources && error->code == KM_OK; s++)
-        r->buffers[s] =
-            room(r->room_rows, o->sources[s].n_columns * o->sources[s].element_bytes, error);
+    for (int64_t s = 0; s < o->n_sources * r->n_pieces && error->code == KM_OK; s++)
+        r->pieces[s % r->n_pieces].buffers[s / r->n_pieces] =
+            room(r->room_rows,
+                 o->sources[s / r->n_pieces].n_columns * o->sources[s / r->n_pieces].element_bytes,
+                 error);
     for (int64_t c = 0; c < o->n_columns && error->code == KM_OK; c++)
         make_room_for_column(r, c, error);
-    for (int64_t c = 0; c < o->n_columns && error->code == KM_OK; c++)
-        point_to_values(r, c);
     return error->code == KM_OK ? km_reader_prepare_missing(r, error) : error->code;
 }
 
@@ -185,7 +189,7 @@ static void cannot_read(const km_reader *r, const km_source *source, km_rows row
 }
 
 /* Reads rows of a source, or the chunks that hold them. */
-static void read_source(km_reader *r, int64_t s, km_rows rows, km_error *why)
+static void read_source(km_reader *r, km_piece *piece, int64_t s, km_rows rows, km_error *why)
 {
     const km_source *source = &r->opened->sources[s];
     const km_rows columns = {source->first_column, source->n_columns};
@@ -193,109 +197,147 @@ static void read_source(km_reader *r, int64_t s, km_rows rows, km_error *why)
     const km_rows across = source->is_transposed ? rows : columns;
     const int64_t row_elements = source->is_transposed ? r->room_rows : columns.count;
     if (source->is_decoded)
-        km_h5_read_chunks(r->chunks, &source->array, down, across, row_elements, r->buffers[s],
-                          why);
+        km_h5_read_chunks(piece->chunks, &source->array, down, across, row_elements,
+                          piece->buffers[s], why);
     else
-        km_h5_read_block(&source->array, down, across, source->type, row_elements, r->buffers[s],
-                         why);
+        km_h5_read_block(&source->array, down, across, source->type, row_elements,
+                         piece->buffers[s], why);
 }
 
-/* Reads the rows of all sources, which are counted in the file. */
-static void read_sources(km_reader *r, km_rows rows, km_error *error)
+/* Reads the rows of all sources, but for decoding their chunks. */
+static void read_piece(km_reader *r, km_piece *piece, km_rows rows, km_error *error)
 {
-    km_error why = {0};
-    const km_source *source = r->opened->sources;
-    for (int64_t s = 0; s < r->opened->n_sources && why.code == KM_OK; s++) {
-        source = &r->opened->sources[s];
+    const int64_t before = r->catalogue->files[r->file].first_row;
+    piece->rows = rows;
+    for (int64_t s = 0; s < r->opened->n_sources && error->code == KM_OK; s++) {
+        const km_source *source = &r->opened->sources[s];
         const int64_t count = rows.count * source->n_columns;
+        km_error why = {0};
         if (source->has_pointers) /* which are freed even if the reading fails on the way */
-            memset(r->buffers[s], 0, (size_t)(count * source->element_bytes));
-        read_source(r, s, rows, &why);
+            memset(piece->buffers[s], 0, (size_t)(count * source->element_bytes));
+        read_source(r, piece, s, (km_rows){rows.first - before, rows.count}, &why);
+        if (why.code != KM_OK)
+            cannot_read(r, source, rows, &why, error);
         r->findings->bytes_read += count * source->array.element_bytes;
     }
+}
+
+/* What only one thread may do before values are taken: chunks that went wrong, numbers that HDF5
+ * has to convert, ids. */
+static void complete_piece(km_reader *r, km_error *error)
+{
     const km_h5_array *wrong = NULL;
-    if (why.code == KM_OK)
-        km_h5_decode_chunks(r->chunks, &wrong, &why);
-    for (int64_t s = 0; s < r->opened->n_sources; s++)
+    const int64_t count = r->now->rows.count;
+    km_error why = {0};
+    km_h5_end_chunks(r->now->chunks, &wrong, &why);
+    for (int64_t s = 0; s < r->opened->n_sources && why.code != KM_OK; s++)
         if (wrong == &r->opened->sources[s].array)
-            source = &r->opened->sources[s];
-    if (why.code != KM_OK)
-        cannot_read(r, source, rows, &why, error);
-}
-
-/* The pieces of texts that HDF5 allocated for the rows of a source. */
-static void free_pointers(const km_reader *r, int64_t count)
-{
-    for (int64_t s = 0; s < r->opened->n_sources; s++) {
-        const km_source *source = &r->opened->sources[s];
-        const hsize_t n = (hsize_t)(count * source->n_columns);
-        if (!source->has_pointers || n == 0)
-            continue;
-        const hid_t space = H5Screate_simple(1, &n, NULL);
-        H5Dvlen_reclaim(source->type, space, H5P_DEFAULT, r->buffers[s]);
-        H5Sclose(space);
-    }
-}
-
-/* From what was read to values in the precision that is wanted, and ids. */
-static void take_values(km_reader *r, int64_t count, km_error *error)
-{
-    if (r->catalogue->has_ids) {
+            cannot_read(r, &r->opened->sources[s], r->now->rows, &why, error);
+    if (r->catalogue->has_ids && error->code == KM_OK) {
         const km_field *field = &r->opened->values[r->opened->n_columns - 1];
         int64_t stride;
         const char *first = km_reader_first(r, field, &stride);
         km_ids_append(&r->findings->ids, field, first, stride, count, km_reader_path(r), error);
     }
     if (error->code == KM_OK)
-        km_reader_take_values(r, count, error);
+        km_reader_convert_odd(r, count, error);
+    for (int64_t c = 0; c < r->opened->n_columns; c++)
+        point_to_values(r, c);
 }
 
-/* The next rows, in the catalogue, that are read at once: in one file, and to a multiple of the
- * size of pieces in it. */
-static km_rows next_piece(const km_reader *r)
+/* The pieces of texts that HDF5 allocated for the rows of a source. */
+static void free_pointers(const km_reader *r, km_piece *piece)
+{
+    for (int64_t s = 0; s < r->opened->n_sources; s++) {
+        const km_source *source = &r->opened->sources[s];
+        const hsize_t n = (hsize_t)(piece->rows.count * source->n_columns);
+        if (!source->has_pointers || n == 0)
+            continue;
+        const hid_t space = H5Screate_simple(1, &n, NULL);
+        H5Dvlen_reclaim(source->type, space, H5P_DEFAULT, piece->buffers[s]);
+        H5Sclose(space);
+    }
+    piece->rows.count = 0;
+}
+
+/* The rows from `first` on, in the catalogue, that are read at once: in one file, and to a multiple
+ * of the size of pieces in it; none behind the slab or the file. */
+static km_rows piece_from(const km_reader *r, int64_t first)
 {
     const km_file *file = &r->catalogue->files[r->file];
     const km_rows slab = r->samples->slab;
-    const int64_t in_file = r->at - file->first_row, slab_end = slab.first + slab.count;
+    const int64_t in_file = first - file->first_row, slab_end = slab.first + slab.count;
     int64_t end = in_file - in_file % r->piece_rows + r->piece_rows;
-    if (end > file->n_rows)
-        end = file->n_rows;
-    if (end > slab_end - file->first_row)
-        end = slab_end - file->first_row;
-    return (km_rows){r->at, end - in_file};
+    end = smallest(smallest(end, file->n_rows), slab_end - file->first_row);
+    return (km_rows){first, end > in_file ? end - in_file : 0};
 }
 
-/* Reads the next piece and appends its samples. */
-static void read_piece(km_reader *r, km_error *error)
+/* Takes the values of the piece that was read, by all threads, while one of them reads the next. */
+static void take_piece(km_reader *r, km_piece *ahead, km_rows next, km_error *ahead_error,
+                       km_error *error)
 {
-    if (!r->catalogue->is_together)
-        find_file(r, error);
-    if (error->code != KM_OK)
-        return;
-    const km_rows rows = next_piece(r);
-    read_sources(r, (km_rows){rows.first - r->catalogue->files[r->file].first_row, rows.count},
-                 error);
+    enum { ROWS = 2048 }; /* that are few enough to stay in cache from step to step */
+    const int64_t count = r->now->rows.count;
+    int64_t starts[KM_MOST_THREADS + 1];
+#pragma omp parallel
+    {
+#pragma omp master
+        if (ahead != NULL)
+            read_piece(r, ahead, next, ahead_error);
+        km_h5_decode_by_team(r->now->chunks);
+#pragma omp master
+        complete_piece(r, error);
+#pragma omp barrier
+        if (error->code == KM_OK) {
+#pragma omp for schedule(dynamic, 1)
+            for (int64_t first = 0; first < count; first += ROWS)
+                km_reader_take_rows(r, first, smallest(ROWS, count - first));
+            km_samples_append_by_team(
+                r->samples, count, r->features,
+                r->catalogue->has_weights
+                    ? (const double *)(void *)r->values[r->catalogue->n_features].first
+                    : NULL,
+                r->is_missing, starts);
+        }
+    }
     if (error->code == KM_OK)
-        take_values(r, rows.count, error);
-    free_pointers(r, rows.count);
-    if (error->code != KM_OK)
-        return;
-    km_reader_refuse_rows(r, rows);
-    km_samples_append(r->samples, rows.count, r->features,
-                      r->catalogue->has_weights
-                          ? (const double *)(void *)r->values[r->catalogue->n_features].first
-                          : NULL,
-                      r->is_missing);
-    r->at += rows.count;
+        km_reader_refuse_rows(r, r->now->rows);
+    free_pointers(r, r->now);
+}
+
+/* Reads all rows of the slab that the open file has. */
+static void read_file(km_reader *r, km_error *error)
+{
+    km_error ahead_error = {0};
+    km_rows next = piece_from(r, r->at);
+    r->now = &r->pieces[0];
+    read_piece(r, r->now, next, &ahead_error);
+    while (next.count > 0 && ahead_error.code == KM_OK && error->code == KM_OK) {
+        km_piece *ahead = r->n_pieces == 2 ? &r->pieces[r->now == r->pieces] : NULL;
+        r->at += next.count;
+        next = piece_from(r, r->at);
+        take_piece(r, next.count > 0 ? ahead : NULL, next, &ahead_error, error);
+        if (km_stop_wanted(0) != KM_WISH_NONE)
+            km_fail(error, KM_STOPPED, "while reading the catalogue");
+        if (ahead != NULL)
+            r->now = ahead;
+        else if (next.count > 0 && error->code == KM_OK)
+            read_piece(r, r->now, next, &ahead_error);
+    }
+    if (ahead_error.code != KM_OK || error->code != KM_OK)
+        free_pointers(r, r->now);
+    if (error->code == KM_OK)
+        *error = ahead_error;
 }
 
 static km_code read_slab(km_reader *r, MPI_Comm comm, km_error *error)
 {
     const int64_t end = r->samples->slab.first + r->samples->slab.count;
     while (r->at < end && error->code == KM_OK) {
-        read_piece(r, error);
-        if (error->code == KM_OK && km_stop_wanted(0) != KM_WISH_NONE)
-            km_fail(error, KM_STOPPED, "while reading the catalogue");
+        if (!r->catalogue->is_together)
+            find_file(r, error);
+        if (error->code == KM_OK)
+            read_file(r, error);
     }
     if (km_agree(comm, error) != KM_OK)
         return error->code;
@@ -327,7 +369,8 @@ static void begin(km_reader *r, km_rows slab, km_error *error)
                                              "counts of missing values", error);
     findings->n_fill = km_allocate_zeroed(catalogue->n_features, sizeof *findings->n_fill,
                                           "counts of fill values", error);
-    r->chunks = km_h5_chunks_create(error);
+    for (int p = 0; p < 2; p++)
+        r->pieces[p].chunks = km_h5_chunks_create(error);
     if (catalogue->has_ids)
         km_ids_create(&findings->ids, catalogue, slab.count, error);
     km_samples_create(r->samples, catalogue->precision, catalogue->n_features,
@@ -351,7 +394,8 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI
     if (km_agree(comm, error) == KM_OK)
         read_slab(&r, comm, error);
     leave_file(&r, error);
-    km_h5_chunks_free(r.chunks);
+    km_h5_chunks_free(r.pieces[0].chunks);
+    km_h5_chunks_free(r.pieces[1].chunks);
     if (catalogue->is_together && rank == 0)
         check_unchanged(&catalogue->files[0], error);
     if (km_agree(comm, error) == KM_OK) {

@@ -12,10 +12,10 @@ const char *km_reader_first(const km_reader *r, const km_field *field, int64_t *
     const int64_t ahead = field->column - source->first_column;
     if (source->is_transposed) {
         *stride = source->element_bytes;
-        return r->buffers[field->source] + ahead * r->room_rows * source->element_bytes;
+        return r->now->buffers[field->source] + ahead * r->room_rows * source->element_bytes;
     }
     *stride = source->n_columns * source->element_bytes;
-    return r->buffers[field->source] + ahead * source->element_bytes + field->offset;
+    return r->now->buffers[field->source] + ahead * source->element_bytes + field->offset;
 }
 
 static double load(const km_reader *r, int64_t c, int64_t row)
@@ -171,8 +171,15 @@ static void mark_rows(km_reader *r, int64_t first, int64_t count)
 
 /* ---- a piece -------------------------------------------------------------------------------- */
 
-/* Rows that are few enough to stay in cache from step to step. */
-static void take_rows(km_reader *r, int64_t first, int64_t count)
+km_code km_reader_convert_odd(km_reader *r, int64_t count, km_error *error)
+{
+    for (int64_t c = 0; c < r->opened->n_columns && error->code == KM_OK; c++)
+        if (r->opened->values[c].is_odd)
+            convert_odd(r, c, count, error);
+    return error->code;
+}
+
+void km_reader_take_rows(km_reader *r, int64_t first, int64_t count)
 {
     for (int64_t c = 0; c < r->opened->n_columns; c++)
         if (r->opened->values[c].is_unpacked)
@@ -181,20 +188,6 @@ static void take_rows(km_reader *r, int64_t first, int64_t count)
         apply_mask(r, c, first, count);
     apply_missing_values(r, first, count);
     mark_rows(r, first, count);
-}
-
-km_code km_reader_take_values(km_reader *r, int64_t count, km_error *error)
-{
-    enum { ROWS = 2048 };
-    for (int64_t c = 0; c < r->opened->n_columns && error->code == KM_OK; c++)
-        if (r->opened->values[c].is_odd)
-            convert_odd(r, c, count, error);
-    if (error->code != KM_OK)
-        return error->code;
-#pragma omp parallel for
-    for (int64_t first = 0; first < count; first += ROWS)
-        take_rows(r, first, count - first < ROWS ? count - first : ROWS);
-    return KM_OK;
 }
 
 /* ---- rows that may not be as they are ------------------------------------------------------- */

@@ -334,21 +334,20 @@ static bool make_room(const km_h5_chunks *chunks, workspace *w)
     return w->a != NULL;
 }
 
-km_code km_h5_decode_chunks(km_h5_chunks *chunks, const km_h5_array **wrong, km_error *error)
+void km_h5_decode_by_team(km_h5_chunks *chunks)
 {
-    bool is_out_of_memory = false;
-#pragma omp parallel num_threads(chunks->n_threads) reduction(|| : is_out_of_memory)
-    {
-        workspace *w = &chunks->workspaces[km_thread()];
-        is_out_of_memory = !make_room(chunks, w);
-#pragma omp for schedule(dynamic)
-        for (int64_t i = 0; i < chunks->count; i++)
-            if (!is_out_of_memory)
-                decode_and_copy(&chunks->list[i], w);
+    workspace *w = &chunks->workspaces[km_thread()];
+    const bool has_room = chunks->count == 0 || make_room(chunks, w);
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t i = 0; i < chunks->count; i++) {
+        if (has_room)
+            decode_and_copy(&chunks->list[i], w);
+        chunks->list[i].is_wrong = chunks->list[i].is_wrong || !has_room;
     }
-    if (is_out_of_memory)
-        km_fail(error, KM_MEMORY,
-                "out of memory (chunks of a dataset): use fewer threads on each rank");
+}
+
+km_code km_h5_end_chunks(km_h5_chunks *chunks, const km_h5_array **wrong, km_error *error)
+{
     for (int64_t i = 0; i < chunks->count && error->code == KM_OK; i++)
         if (chunks->list[i].is_wrong && read_part(&chunks->list[i], error) != KM_OK)
             *wrong = chunks->list[i].array;

@@ -149,29 +149,42 @@ void km_samples_pad(km_samples *samples)
         samples->weights[block * KM_BLOCK + lane] = 0;
 }
 
-void km_samples_append(km_samples *samples, int64_t count, const km_values *features,
-                       const double *weights, const uint8_t *is_missing)
+/* By one thread, once all have taken their rows. */
+static void note_appended(km_samples *samples, int64_t count, int64_t n_samples)
 {
-    assert(samples->n_appended + count <= samples->slab.count);
-    const struct piece piece = {features, weights, is_missing};
-    int64_t starts[KM_MOST_THREADS + 1] = {samples->n_samples}; /* samples of lower threads */
-#pragma omp parallel
-    {
-        const km_rows mine = km_thread_share(count);
-        starts[km_thread() + 1] = count_used(is_missing, mine);
-#pragma omp barrier
-#pragma omp single
-        for (int t = 0; t < km_threads_now(); t++)
-            starts[t + 1] += starts[t];
-        take_rows(samples, &piece, mine, starts[km_thread()]);
-#pragma omp barrier
-#pragma omp single
-        samples->n_samples = starts[km_threads_now()];
-    }
+    samples->n_samples = n_samples;
     samples->n_appended += count;
     samples->n_blocks = blocks_of(samples->n_samples);
     if (samples->n_appended == samples->slab.count && samples->n_samples > 0)
         km_samples_pad(samples);
+}
+
+void km_samples_append_by_team(km_samples *samples, int64_t count, const km_values *features,
+                               const double *weights, const uint8_t *is_missing, int64_t *starts)
+{
+    const struct piece piece = {features, weights, is_missing};
+    const km_rows mine = km_thread_share(count);
+    assert(samples->n_appended + count <= samples->slab.count);
+    starts[km_thread() + 1] = count_used(is_missing, mine);
+#pragma omp barrier
+#pragma omp single
+    {
+        starts[0] = samples->n_samples;
+        for (int t = 0; t < km_threads_now(); t++)
+            starts[t + 1] += starts[t];
+    }
+    take_rows(samples, &piece, mine, starts[km_thread()]);
+#pragma omp barrier
+#pragma omp single
+    note_appended(samples, count, starts[km_threads_now()]);
+}
+
+void km_samples_append(km_samples *samples, int64_t count, const km_values *features,
+                       const double *weights, const uint8_t *is_missing)
+{
+    int64_t starts[KM_MOST_THREADS + 1];
+#pragma omp parallel
+    km_samples_append_by_team(samples, count, features, weights, is_missing, starts);
 }
 
 int km_samples_lanes(const km_samples *samples, int64_t block)
