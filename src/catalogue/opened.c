@@ -175,15 +175,25 @@ static void list_sources(km_opened_file *opened, const km_catalogue *catalogue,
     }
 }
 
+/* Chunks that are not compressed are read in parts where they are large; HDF5 takes long, and much
+ * memory, for many small ones. */
+static bool is_read_by_chunks(const km_source *source)
+{
+    const int64_t most = 1 << 20;
+    const km_h5_array *array = &source->array;
+    return array->is_decodable && !source->has_pointers &&
+           source->element_bytes == array->element_bytes &&
+           (array->has_filters ||
+            array->chunk_rows * array->chunk_columns <= most / array->element_bytes);
+}
+
 static void choose_type(km_opened_file *opened, int64_t s, const km_column *columns)
 {
     km_source *source = &opened->sources[s];
     source->type = type_to_read(opened, s, columns);
     source->has_pointers = has_pointers(source->type);
     source->element_bytes = (int64_t)H5Tget_size(source->type);
-    source->is_decoded = source->array.is_decodable && !source->has_pointers &&
-                         H5Tget_class(source->array.type) != H5T_VLEN &&
-                         source->element_bytes == source->array.element_bytes;
+    source->is_decoded = is_read_by_chunks(source);
 }
 
 /* Where a field is; its source grows to hold it. */
@@ -372,7 +382,7 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
         const km_source *source = &opened->sources[s];
         const int64_t bytes = source->n_columns * source->element_bytes;
         reading.row_bytes += bytes;
-        if (!source->array.has_filters) {
+        if (!source->array.has_filters && !source->is_decoded) {
             reading.plain_chunk_rows = largest(reading.plain_chunk_rows, rows_of_chunk(source));
             continue;
         }

@@ -40,7 +40,7 @@ static void find_filters(km_h5_array *array, hid_t creation)
     unsigned options = 0;
     H5Pget_chunk_opts(creation, &options);
     array->has_filters = n > 0;
-    array->is_decodable = n > 0 && n <= KM_H5_MOST_FILTERS && options == 0;
+    array->is_decodable = n >= 0 && n <= KM_H5_MOST_FILTERS && options == 0;
     for (int i = 0; i < n && i < KM_H5_MOST_FILTERS; i++) {
         unsigned flags, values[1];
         size_t n_values = 1;
