@@ -113,8 +113,15 @@ typedef struct km_h5_verbs {
 
 extern const km_h5_verbs km_h5_write, km_h5_compare;
 
-/* The type of texts in files: variable length, UTF-8. The caller closes it. */
+/* The type of texts in attributes: variable length, UTF-8; and in datasets: `size` bytes, padded
+ * with zero bytes, since many readers stop at others there, and Octave also at UTF-8. The caller
+ * closes them. */
 hid_t km_h5_text_type(void);
+hid_t km_h5_fixed_text_type(size_t size, bool is_ascii);
+
+/* The attribute of a dataset with a label for each of its dimensions, as HDF5's library of
+ * dimension scales (H5DS) keeps it. */
+#define KM_H5_DIMENSION_LABELS "DIMENSION_LABELS"
 
 /* A new file that is built in memory (negative on failure), and later saved over a file that
  * exists, with some room behind. False, with errno set, if it can't be saved. */

@@ -9,6 +9,15 @@ hid_t km_h5_text_type(void)
     return type;
 }
 
+hid_t km_h5_fixed_text_type(size_t size, bool is_ascii)
+{
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, size);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_cset(type, is_ascii ? H5T_CSET_ASCII : H5T_CSET_UTF8);
+    return type;
+}
+
 static bool write_group(hid_t file, const char *name)
 {
     const hid_t group = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
