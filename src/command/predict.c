@@ -60,6 +60,25 @@ static km_code take_names(km_story *s)
     return KM_OK;
 }
 
+/* What was missing in the fit is missing here, too, beside what --missing-value says. */
+static km_code add_missing_values(km_story *s)
+{
+    km_catalogue *catalogue = &s->catalogue;
+    const int64_t own = catalogue->n_missing_values, fitted = s->model.n_missing_values;
+    const size_t size = sizeof(km_missing_value);
+    km_missing_value *both = km_allocate(own + fitted, size, "missing values", &s->error);
+    if (both != NULL && own > 0)
+        memcpy(both, catalogue->missing_values, (size_t)own * size);
+    if (both != NULL && fitted > 0)
+        memcpy(both + own, s->model.missing_values, (size_t)fitted * size);
+    if (both != NULL) {
+        free(catalogue->missing_values);
+        catalogue->missing_values = both;
+        catalogue->n_missing_values = own + fitted;
+    }
+    return km_agree(s->comm, &s->error);
+}
+
 km_code km_open_other_catalogue(km_story *s)
 {
     const int64_t d = s->model.n_features;
@@ -75,8 +94,11 @@ km_code km_open_other_catalogue(km_story *s)
     name.columns = s->columns;
     name.is_array_by_order = !has_numbers_for_names(s);
     name.precision = &s->model.precision;
-    if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK)
-        take_names(s);
+    name.is_raw = s->model.is_raw;
+    name.fill_is_missing = s->model.fill_is_missing;
+    if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK &&
+        take_names(s) == KM_OK)
+        add_missing_values(s);
     s->plan.kernel = km_kernel_choose("auto", km_kernels_of_all_ranks("auto", s->comm));
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;
