@@ -92,7 +92,7 @@ char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *s
                        km_error *error);
 
 /* An attribute that is a list of `count` texts: to `texts` [count][size]; false if there is no such
- * list. */
+ * list, or a text is longer. */
 bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t size, char *texts);
 
 /* A numeric attribute; false if there is none, or it is not one number. */
