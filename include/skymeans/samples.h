@@ -106,6 +106,12 @@ uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm);
 /* `count` doubles rounded to the working precision. */
 void km_round_to_precision(km_precision precision, const double *values, int64_t count, void *out);
 
+/* Which features only count the rows: whole numbers, each 1 above that of the row before, as ids
+ * and indices do. Before values are scaled. is_counter: [n_features]. Collective over comm;
+ * KM_MEMORY is agreed. */
+km_code km_samples_find_counters(const km_samples *samples, bool *is_counter, MPI_Comm comm,
+                                 km_error *error);
+
 /* ---- weights -----------------------------------------------------------------------------------
  */
 
