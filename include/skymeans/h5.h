@@ -132,13 +132,17 @@ bool km_h5_save(hid_t file, const char *path);
  */
 hid_t km_h5_open_to_add(const char *path);
 
-/* Adds a one-dimensional dataset of `count` values with its space allocated and its contents left
- * for later: where they begin in the file, for plain writes; negative on failure. */
-int64_t km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
+/* Declares a one-dimensional dataset of `count` values, in a file in memory; its dimension gets a
+ * label. Once the file is saved and open to add, km_h5_reserve takes the space of such a dataset,
+ * with its contents left for later: where they begin in the file, for plain writes; negative on
+ * failure. */
+bool km_h5_declare(hid_t file, const char *name, const char *dimension, hid_t type, int64_t count);
+int64_t km_h5_reserve(hid_t file, const char *name);
 
 /* Adds a one-dimensional dataset, and writes some of its rows, on this rank alone; for what HDF5
  * must lay out itself. Negative, or false, on failure. */
-hid_t km_h5_add_rows(hid_t file, const char *name, hid_t type, int64_t count);
+hid_t km_h5_add_rows(hid_t file, const char *name, const char *dimension, hid_t type,
+                     int64_t count);
 bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *values);
 
 /* Rows of a result that are written or read back at once. */

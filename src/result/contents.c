@@ -259,7 +259,7 @@ km_code km_contents_write(const char *path, const km_record *record, const km_se
         return did_not_arrive(record, km_h5_reason(), error);
     w.group = w.file;
     put_all(&w, record, setting, error);
-    if (!w.is_ok)
+    if (!w.is_ok || !km_rows_declare(w.file, record))
         did_not_arrive(record, km_h5_reason(), error);
     else if (error->code == KM_OK && (!km_h5_save(w.file, path) || km_fault("write the contents")))
         was_not_saved(record, errno, error);
