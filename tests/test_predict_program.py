@@ -3,6 +3,7 @@ whatever the fit was told, and it refuses models that no fit has written.
 
 Needs the Open MPI variables of the Makefile: `make check TEST=predict_program`.
 """
+import json
 import os
 import shutil
 import sys
@@ -168,6 +169,34 @@ class FittedCatalogue(ProgramTest):
             self.assertNotIn("model/working_centers", fit.data)
             self.assertEqual(sorted(np.ldexp(fit.data["model/centers"][:, 0], -exponent)),
                              list(range(20)))
+
+    def test_what_is_said(self):
+        """The summaries and the metrics of both tell how rows were treated."""
+        write_columns("in.h5", {name: blobs(50, 1, seed=j)[:, 0] for j, name in enumerate("xy")})
+        fitted = run("fit", "in.h5", "-k", 3, "-o", "fit.h5", "--missing-value", "y:-99.5",
+                     "--missing-value", 7, "--raw", "--fill-is-missing", "--scale", "minmax",
+                     "--metrics", "fit.json")
+        predicted = run("predict", "fit.h5", "in.h5", "--missing-value", 8, "-o", "out.h5",
+                        "--metrics", "out.json")
+        for done, values, name in ((fitted, "y:-99.5, 7", "fit"),
+                                   (predicted, "8, y:-99.5, 7", "out")):
+            for line in (f"values      missing where {values}", "values      as they are stored",
+                         "values      missing where HDF5's own fill value is",
+                         "scaling     minmax"):
+                self.assertIn(f"\n  {line}", done.out)
+            with open(f"{name}.json", encoding="utf-8") as file:
+                plan = json.load(file)["plan"]
+            self.assertEqual((plan["scale"], plan["raw"], plan["fill_is_missing"]),
+                             ("minmax", True, True))
+            self.assertEqual(plan["missing_values"][-2:],
+                             [{"feature": "y", "value": -99.5}, {"value": 7}])
+        model = Result("fit.h5")
+        self.assertEqual({name: model.attributes["model"][name] for name in
+                          ("scale", "missing", "raw", "fill_is_missing")},
+                         {"scale": "minmax", "missing": "drop", "raw": 1, "fill_is_missing": 1})
+        self.assertEqual(list(model.attributes["model/missing_values"]["given"]), ["y:-99.5", "7"])
+        self.assertEqual(model.data["model/missing_values/feature"].tolist(), [1, -1])
+        self.assertEqual(model.data["model/missing_values/value"].tolist(), [-99.5, 7])
 
 
 class StrangersModel(ProgramTest):

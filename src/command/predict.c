@@ -5,11 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the fit was told that decides about labels holds here, too. */
 km_code km_read_model(km_story *s)
 {
-    if (km_model_read(&s->model, s->options.model, s->comm, &s->error) == KM_OK)
-        s->options.clusters = s->model.n_clusters;
-    return s->error.code;
+    if (km_model_read(&s->model, s->options.model, s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    s->options.clusters = s->model.n_clusters;
+    s->options.scale = s->model.transform.scaling;
+    s->options.raw = s->model.is_raw;
+    s->options.fill_is_missing = s->model.fill_is_missing;
+    return KM_OK;
 }
 
 static const char *name_of_feature(const km_story *s, int64_t j)
@@ -94,8 +99,6 @@ km_code km_open_other_catalogue(km_story *s)
     name.columns = s->columns;
     name.is_array_by_order = !has_numbers_for_names(s);
     name.precision = &s->model.precision;
-    name.is_raw = s->model.is_raw;
-    name.fill_is_missing = s->model.fill_is_missing;
     if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK &&
         take_names(s) == KM_OK)
         add_missing_values(s);
