@@ -4,7 +4,6 @@ whatever the fit was told, and it refuses models that no fit has written.
 Needs the Open MPI variables of the Makefile: `make check TEST=predict_program`.
 """
 import json
-import os
 import shutil
 import sys
 import unittest

@@ -27,8 +27,8 @@ km_code km_contents_compare(const char *path, const km_record *record, const km_
                             km_error *error);
 
 /* Rows of labels, distances and ids: first one rank declares them beside the other contents, makes
- * room for them, and says at which offsets of the file; then every rank writes its own, and all read
- * them back together. In bounded pieces. The last two are collective; errors are agreed. */
+ * room for them, and says at which offsets of the file; then every rank writes its own, and all
+ * read them back together. In bounded pieces. The last two are collective; errors are agreed. */
 enum { KM_ROW_DATASETS = 3 };
 bool km_rows_declare(hid_t file, const km_record *record);
 km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offsets,
