@@ -16,9 +16,9 @@ static void run_fit(km_story *s)
     km_start_threads(s);
     km_warn_of_threads(s);
     if (km_check_outputs(s) != KM_OK || km_open_catalogue(s) != KM_OK ||
-        km_say_columns(s) != KM_OK || km_go_on(s) != KM_OK || km_read_samples(s) != KM_OK ||
-        km_prepare_samples(s) != KM_OK || km_fit_all(s) != KM_OK || km_verify_result(s) != KM_OK ||
-        km_write_outputs(s) != KM_OK) {
+        km_say_columns(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK ||
+        km_read_samples(s) != KM_OK || km_prepare_samples(s) != KM_OK || km_fit_all(s) != KM_OK ||
+        km_verify_result(s) != KM_OK || km_write_outputs(s) != KM_OK) {
         if (s->error.code == KM_STOPPED)
             km_keep_position(s);
         return;
@@ -35,8 +35,9 @@ static void run_predict(km_story *s)
     km_start_threads(s);
     km_warn_of_threads(s);
     if (km_check_outputs(s) == KM_OK && km_read_model(s) == KM_OK &&
-        km_open_other_catalogue(s) == KM_OK && km_read_samples(s) == KM_OK &&
-        km_label_rows(s) == KM_OK && km_record_complete(&s->record, s->comm, &s->error) == KM_OK &&
+        km_open_other_catalogue(s) == KM_OK && km_warn_of_catalogue(s) == KM_OK &&
+        km_read_samples(s) == KM_OK && km_label_rows(s) == KM_OK &&
+        km_record_complete(&s->record, s->comm, &s->error) == KM_OK &&
         km_write_outputs(s) == KM_OK && km_is_heard(s))
         km_prediction_print(&s->record, &s->report);
 }
@@ -46,7 +47,7 @@ static void run_dry(km_story *s)
     if (s->log.is_speaker)
         km_seeding_check(s->options.seeding, &s->error);
     if (km_agree(s->comm, &s->error) != KM_OK || km_open_catalogue(s) != KM_OK ||
-        km_say_columns(s) != KM_OK)
+        km_say_columns(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK)
         return;
     const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
     if (s->log.is_speaker)

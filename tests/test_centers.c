@@ -6,7 +6,7 @@
 
 /* A scaling, so that units matter: scaled = (x - 1) * 2 * 2^-3 and (x + 4) * 0.5 * 2^-3. */
 static double offsets[] = {1, -4}, factors[] = {2, 0.5};
-static const km_transform TRANSFORM = {2, offsets, factors, 3};
+static const km_transform TRANSFORM = {2, offsets, factors, 3, KM_SCALE_NONE};
 static const double ORIGINAL[] = {1, 2, 3, 4, -5, 6.5},
                     WORKING[] = {0, 0.375, 0.5, 0.5, -1.5, 0.65625};
 

@@ -71,6 +71,8 @@ class CheckpointFiles(ProgramTest):
                   (("--seeding", "random"), r"seeding: kmeans\+\+", "seeding: random"),
                   (("--seeding-rows", 99), "seeding-rows: 100000", "seeding-rows: 99"),
                   (("--restarts", 2), "restarts: 1", "restarts: 2"),
+                  (("--raw",), "raw: 0", "raw: 1"),
+                  (("--fill-is-missing",), "fill-is-missing: 0", "fill-is-missing: 1"),
                   (("--missing", "error"), "missing: drop", "missing: error"),
                   (("--weights", "w"), "weights: ", "weights: w")]
         cases = [(3, rf"checkpoint of another question \(state\): it has '{there}[^']*', and now it "

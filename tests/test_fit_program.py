@@ -57,7 +57,7 @@ class ResultFile(ProgramTest):
                           for name, values in result.data.items()}, {
             "centers": ("f8", (4, 2)), "sizes": ("i8", (4,)), "weights": ("f8", (4,)),
             "labels": ("i4", (500,)), "distances": ("f8", (500,)),
-            "files/name": ("O", (1,)), "files/first_row": ("i8", (1,)),
+            "files/name": ("S5", (1,)), "files/first_row": ("i8", (1,)),
             "files/rows": ("i8", (1,)), "files/bytes": ("i8", (1,)), "files/time": ("i8", (1,)),
             "missing": ("i8", (2,)),
             "history/iteration": ("i8", (n,)), "history/inertia": ("f8", (n,)),

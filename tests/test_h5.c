@@ -336,12 +336,14 @@ static int64_t save_and_reserve(const char *path, int64_t n)
     if (km_comm_rank(MPI_COMM_WORLD) == 0) {
         mock_write_file(path, "", 0);
         const hid_t memory = km_h5_create_in_memory();
-        if (!put_contents(memory, &km_h5_write, 1.5) || !km_h5_save(memory, path))
+        if (!put_contents(memory, &km_h5_write, 1.5) ||
+            !km_h5_declare(memory, "labels", "row", H5T_NATIVE_INT32, n) ||
+            !km_h5_save(memory, path))
             offset = -1;
         H5Fclose(memory);
         const hid_t file = km_h5_open_to_add(path);
         if (offset == 0)
-            offset = km_h5_reserve(file, "labels", H5T_NATIVE_INT32, n);
+            offset = km_h5_reserve(file, "labels");
         H5Fclose(file);
     }
     km_broadcast(MPI_COMM_WORLD, 0, &offset, sizeof offset);

@@ -7,6 +7,7 @@ needs a row here, or a reason why it can't have one.
 import glob
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -65,7 +66,8 @@ ROWS = [
     (2, "two outputs in one file (./out.h5)", *fit("--checkpoint", "./out.h5")),
     (2, "missing value (-k)", "fit", "in.h5", "-o", "out.h5", "-k"),
     (2, "missing value (--scale)", *fit("--scale")),
-    (2, "bad value (--verify=yes)", *fit("--verify=yes")),
+    (2, "bad value (--verify yes)", *fit("--verify=yes")),
+    (2, "bad value (--quiet=yes)", *fit("--quiet=yes")),
     (2, "bad value (--clusters many)", *fit("-k", "many")),
     (2, "bad value (--clusters 0)", *fit("-k", "0")),
     (2, "bad value (--seeding-rows few)", *fit("--seeding-rows", "few")),
@@ -191,7 +193,21 @@ ROWS = [
     (3, "damaged checkpoint (half.ck)", *fit("--checkpoint", "half.ck")),
     (3, "damaged checkpoint (text.h5)", *fit("--checkpoint", "text.h5")),
     (4, "can't write the file (x/x/x", *fit("--checkpoint", LONG)),
+    (3, "first centers of other features (named.h5, feature y)",
+     *fit_of("named-in.h5", "-c", "x", "--seeding", "named.h5")),
+    (3, "first centers of other features (named.h5, feature z)",
+     *fit_of("xyz.h5", "-c", "x,y,z", "--seeding", "named.h5")),
+    (3, "bad number in the model (zero.h5, /model/factor, feature 1)",
+     *predict("in.h5", model="zero.h5")),
     # warnings
+    (0, "other units (named.h5, feature x)", *fit_of("parsecs.h5", "--seeding", "named.h5")),
+    (0, "other units (parsecs.h5, column x)", *fit_of("named-in.h5", "parsecs.h5")),
+    (0, "the same file twice (./in.h5)", *fit("./in.h5")),
+    (0, "the same feature twice (in.h5, column 1)", *fit("-c", "1,0,1")),
+    (0, "an id among the features (hip.h5, column hip)", *fit_of("hip.h5")),
+    (0, "a position among the features (stars.h5, columns b, ra)", *fit_of("stars.h5")),
+    (0, "a feature that counts rows (counted.h5, column 1)", *fit_of("counted.h5")),
+    (0, "a constant feature (constant.h5, column 1)", *fit_of("constant.h5")),
     (0, "no names (in.h5, /points)", *predict("in.h5", model="named.h5")),
     (0, "other units (parsecs.h5, column x)", *predict("parsecs.h5", model="named.h5")),
     (0, "not converged (out.h5)", *fit("--max-iterations", "1")),
@@ -207,8 +223,8 @@ FAULT_ROWS = [
     (4, "can't give the file its final name (out.h5)", "name the output", *fit()),
     (4, "can't write the result (out.h5)", "write the contents", *fit()),
     (4, "can't write the result (out.h5, labels, rows 0 to 99, rank 0)", "write rows", *fit()),
-    (4, "can't write the result (out.h5, ids)", "reserve ids", *fit_of("ids.h5", "--id", "name")),
-    (4, "can't write the result (out.h5, ids)", "compare ids", *fit_of("ids.h5", "--id", "name")),
+    (4, "can't write the result (out.h5, ids)", "reserve ids", *fit_of("ids.h5", "-c", "n", "--id", "name")),
+    (4, "can't write the result (out.h5, ids)", "compare ids", *fit_of("ids.h5", "-c", "n", "--id", "name")),
     (3, "not a result of a fit (fit.h5)", "read the model", *predict("in.h5")),
     (4, "can't write the metrics (m.json)", "write the metrics", *fit("--metrics", "m.json")),
     (4, "can't write the metrics (m.json)", "read the metrics back", *fit("--metrics", "m.json")),
@@ -340,7 +356,12 @@ class Messages(ProgramTest):
         write_array("three.h5", np.ones((10, 3)))
         write_array("wide2.h5", np.ones((10, 8)))
         write_columns("parsecs.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "pc"})
-        write_array("same.h5", np.ones((100, 2)))
+        write_array("same.h5", np.tile([[1.0, 2], [2, 3]], (50, 1)))
+        write_array("counted.h5", np.column_stack([values[:, 0], np.arange(100) + 7]))
+        write_array("constant.h5", np.column_stack([values[:, 0], np.full(100, 2.5)]))
+        write_columns("hip.h5", {"x": values[:, 0], "hip": np.abs(values[:, 1])})
+        write_columns("stars.h5", {"ra": values[:, 0], "b": values[:, 1]}, units={"b": "deg"})
+        write_columns("xyz.h5", {name: values[:, 0] for name in "xyz"})
         write_array("n" * 220, values)
         write_array("none-in.h5", np.zeros((0, 2)))
         write_array("far.h5", [[0, -1.7e308], [0, 1.7e308], [0, 0]])
@@ -374,6 +395,9 @@ class Messages(ProgramTest):
         write_columns("named-in.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "mag"})
         for catalogue, model in (("in.h5", "fit.h5"), ("named-in.h5", "named.h5")):
             run("fit", catalogue, "-k", "3", "-o", model)
+        shutil.copy("fit.h5", "zero.h5")
+        with h5py.File("zero.h5", "a") as file:
+            file["model/factor"][1] = 0
 
     @staticmethod
     def write_damaged():

@@ -36,7 +36,7 @@ static void start(run *r, km_precision precision, int64_t max_iterations, bool h
                .plan = {&km_methods[0], &km_kernels[0], NULL, 0},
                .catalogue = {.n_rows = N_ROWS, .n_features = N_FEATURES},
                .factor = {1, 1, 1}};
-    r->transform = (km_transform){N_FEATURES, r->offset, r->factor, 0};
+    r->transform = (km_transform){N_FEATURES, r->offset, r->factor, 0, KM_SCALE_NONE};
     r->samples = mock_samples(&data, precision, MPI_COMM_WORLD);
     r->facts = mock_facts(&r->samples, MPI_COMM_WORLD);
     const km_fit_task task = {.n_clusters = N_CLUSTERS,

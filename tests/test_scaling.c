@@ -4,6 +4,8 @@
 
 #include "skymeans/samples.h"
 
+#include <float.h>
+
 static const char *const NAMES[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
 static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
 
@@ -70,6 +72,82 @@ START_TEST(minmax_goes_from_0_to_1)
         ck_assert_double_le(fabs(ldexp(facts.highest[j], s.transform.exponent) - 1), 1e-15);
     }
     km_facts_free(&facts);
+    scaled_free(&s);
+    mock_free(&data);
+}
+END_TEST
+
+/* `n` random ranges as columns of samples: the ends of each, and some value between. Of any size
+ * that the precision has, or [lowest, highest] near 1. */
+static mock random_ranges(int64_t n, km_precision precision, bool is_wide, uint64_t seed)
+{
+    mock data = mock_create(5, n);
+    const int span = precision == KM_FLOAT32 ? 120 : 1020;
+    for (int64_t j = 0; j < n; j++) {
+        const uint64_t key = 8 * (uint64_t)j;
+        const int exponent =
+            is_wide ? (int)(mock_uniform(seed, key) * 2 * span) - span : (int)(j % 3);
+        for (int64_t i = 0; i < 5; i++) {
+            const double value = ldexp(mock_uniform(seed, key + 1 + (uint64_t)i) - 0.5, exponent);
+            data.values[i * n + j] = precision == KM_FLOAT32 ? (double)(float)value : value;
+        }
+    }
+    return data;
+}
+
+/* Of each feature the lowest value is 0 and the highest 1, exactly, and no other is beyond. */
+static int64_t count_misses(const scaled *s)
+{
+    int64_t n_misses = 0;
+    for (int64_t j = 0; j < s->samples.n_features; j++) {
+        double values[KM_BLOCK], lowest = INFINITY, highest = -INFINITY;
+        km_samples_load(&s->samples, 0, j, values);
+        for (int l = 0; l < 5; l++) {
+            lowest = fmin(lowest, values[l]);
+            highest = fmax(highest, values[l]);
+        }
+        n_misses += lowest != 0 || ldexp(highest, s->transform.exponent) != 1;
+    }
+    return n_misses;
+}
+
+START_TEST(minmax_is_exact_at_both_ends)
+{
+    enum { N_RANGES = 4096, N_ROUNDS = 64 };
+    static const char *names[N_RANGES];
+    for (int round = 0; round < N_ROUNDS * 4; round++) {
+        const km_precision precision = BOTH[round % 2];
+        mock data = random_ranges(N_RANGES, precision, round / 2 % 2 == 1, (uint64_t)round);
+        km_error error = {0};
+        scaled s = {.samples = mock_samples(&data, precision, MPI_COMM_SELF)};
+        s.code = km_transform_apply(&s.transform, KM_SCALE_MINMAX, &s.samples, names, MPI_COMM_SELF,
+                                    &error);
+        ck_assert_int_eq(s.code, KM_OK);
+        ck_assert_int_eq(count_misses(&s), 0);
+        scaled_free(&s);
+        mock_free(&data);
+    }
+}
+END_TEST
+
+/* Ranges whose factor is subnormal, from 2^1022 on, and the largest there is. */
+START_TEST(minmax_is_exact_for_the_largest_ranges)
+{
+    static const char *names[1000];
+    mock data = mock_create(5, 1000);
+    for (int64_t j = 0; j < 1000; j++) {
+        const double range =
+            j == 0 ? DBL_MAX : ldexp(0.25 + 0.7 * mock_uniform(3, (uint64_t)j), 1024);
+        const double ends[5] = {-range / 2, range - range / 2, 0, 1, range / 3};
+        for (int64_t i = 0; i < 5; i++)
+            data.values[i * 1000 + j] = ends[i];
+    }
+    km_error error = {0};
+    scaled s = {.samples = mock_samples(&data, KM_FLOAT64, MPI_COMM_SELF)};
+    s.code =
+        km_transform_apply(&s.transform, KM_SCALE_MINMAX, &s.samples, names, MPI_COMM_SELF, &error);
+    ck_assert_int_eq(s.code, KM_OK);
+    ck_assert_int_eq(count_misses(&s), 0);
     scaled_free(&s);
     mock_free(&data);
 }
@@ -196,6 +274,42 @@ START_TEST(centers_go_there_and_back)
 }
 END_TEST
 
+/* Units from the smallest to the largest that doubles have, and values far from 0. */
+START_TEST(centers_are_scaled_like_samples_in_extreme_units)
+{
+    const struct {
+        int exponent;
+        double offset;
+    } cases[] = {{-1030, 0}, {-1060, 0}, {-149, 0}, {0, 1e15}, {100, -1e30}, {1000, 0}, {1020, 0}};
+    for (int i = 0; i < 7; i++)
+        for (km_scaling scaling = KM_SCALE_NONE; scaling <= KM_SCALE_MINMAX; scaling++) {
+            mock data = mock_mixture(300, 3, 4, 12);
+            for (int64_t v = 0; v < 900; v++)
+                data.values[v] = ldexp(data.values[v], cases[i].exponent) + cases[i].offset;
+            scaled s = scale(&data, scaling, KM_FLOAT64, MPI_COMM_SELF);
+            ck_assert_int_eq(s.code, KM_OK);
+            double centers[900], working[3];
+            memcpy(centers, data.values, sizeof centers);
+            km_transform_centers(&s.transform, centers, 300);
+            int64_t *sorted = mock_by_row(&s.samples);
+            for (int64_t row = 0; row < 300; row++) {
+                km_samples_get(&s.samples, sorted[row], working);
+                ck_assert(is_same(working, centers + 3 * row, 3));
+            }
+            free(sorted);
+            km_untransform_centers(&s.transform, centers, 300);
+            for (int v = 0; v < 900;
+                 v++) { /* to some roundings of the larger of value and offset */
+                const double offset = fabs(s.transform.offset[v % 3]);
+                const double allowed = 4 * DBL_EPSILON * fmax(fabs(data.values[v]), offset);
+                ck_assert_double_le(fabs(centers[v] - data.values[v]), allowed + DBL_TRUE_MIN);
+            }
+            scaled_free(&s);
+            mock_free(&data);
+        }
+}
+END_TEST
+
 START_TEST(scaling_has_the_same_bits_for_all_partitions)
 {
     for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++)
@@ -240,11 +354,14 @@ Suite *make_suite(void)
     const TTest *const tests[] = {
         standard_has_mean_0_and_variance_1,
         minmax_goes_from_0_to_1,
+        minmax_is_exact_at_both_ends,
+        minmax_is_exact_for_the_largest_ranges,
         none_multiplies_by_a_power_of_two_only,
         a_constant_feature_has_factor_1,
         the_largest_range_comes_into_1_to_2,
         a_large_constant_stays_finite,
         centers_are_scaled_like_samples,
+        centers_are_scaled_like_samples_in_extreme_units,
         centers_go_there_and_back,
         scaling_has_the_same_bits_for_all_partitions,
         a_range_that_overflows_names_its_column,

@@ -12,7 +12,7 @@ sys.dont_write_bytecode = True
 import numpy as np
 from sklearn.cluster import KMeans
 
-from program import IS_SANITIZED, ProgramTest, blobs, write_array
+from program import IS_SANITIZED, ProgramTest, blobs, run, write_array, write_columns
 
 SEEDINGS = [("kmeans++",), ("kmeans++", "--seeding-rows", 300),
             ("kmeans++", "--seeding-rows", "all"), ("kmeans-parallel",), ("random",)]
@@ -147,6 +147,76 @@ class Quality(ProgramTest):
         random = medians[("random",)]
         for seeding in (*SEEDINGS[:2], SEEDINGS[3]):
             self.assertLess(medians[seeding][0], random[0])
+
+
+class ByName(ProgramTest):
+    """First centers of a result go to features by their names."""
+
+    def setUp(self):
+        super().setUp()
+        self.points = blobs(600, 3, 5) * [1, 30, 1000]
+        self.columns = dict(zip(("x", "y", "d-e"), self.points.T))
+        write_columns("in.h5", self.columns, units={"x": "mag", "y": "pc"})
+        self.first = self.fit("in.h5", 5, "-c", "x,y,{d-e}", "--tolerance", 0,
+                              output="first.h5")[1]
+
+    def test_order(self):
+        """The same fit, whatever the order; after one iteration all is as before."""
+        for order in ("{d-e},x,y", "y,{d-e},x", "x,y,{d-e}"):
+            finished, result = self.fit("in.h5", 5, "-c", order, "--seeding", "first.h5", ranks=2)
+            self.assertEqual(result.labels.tolist(), self.first.labels.tolist(), order)
+            self.assertEqual(finished.err.count("warning"), 0, finished)
+            names = list(result.attributes["centers"]["features"])
+            for j, name in enumerate(("x", "y", "d-e")):
+                np.testing.assert_allclose(result.centers[:, names.index(name)],
+                                           self.first.centers[:, j], rtol=1e-9)
+
+    def test_first_iteration_is_about_them(self):
+        result = self.fit("in.h5", 5, "-c", "{d-e},x,y", "--seeding", "first.h5",
+                          "--max-iterations", 1)[1]
+        squares = ((self.points[:, None] - self.first.centers) ** 2).sum(axis=2)
+        np.testing.assert_allclose(result.data["history/inertia"][0],
+                                   squares.min(axis=1).sum(), rtol=1e-12)
+
+    def test_other_features(self):
+        write_columns("more.h5", self.columns | {"w": self.columns["x"]})
+        self.refuse(
+            (3, r"first centers of other features \(first.h5, feature d-e\): this fit has no",
+             "fit", "in.h5", "-k", 5, "-c", "x,y", "--seeding", "first.h5", "-o", "out.h5"),
+            (3, r"first centers of other features \(first.h5, feature w\): the result has none",
+             "fit", "more.h5", "-k", 5, "-c", "x,y,{d-e},w", "--seeding", "first.h5", "-o",
+             "out.h5"),
+            (3, r"first centers of other features \(first.h5:/centers, feature d-e\)", "fit",
+             "more.h5", "-k", 5, "-c", "x,y,w", "--seeding", "first.h5:/centers", "-o", "out.h5"),
+            (3, r"wrong shape of the first centers \(first.h5\)", "fit", "in.h5", "-k", 4,
+             "-c", "x,y,{d-e}", "--seeding", "first.h5", "-o", "out.h5"))
+
+    def test_units(self):
+        """Others are said once, those of one side only are not."""
+        write_columns("units.h5", self.columns, units={"x": "mag", "y": "kpc", "d-e": "m"})
+        finished, _ = self.fit("units.h5", 5, "-c", "x,y,{d-e}", "--seeding", "first.h5", ranks=2)
+        self.assertEqual(finished.err.count("warning"), 1, finished)
+        self.assertRegex(finished.err, r"warning: other units \(first.h5, feature y\): first "
+                                       r"centers in pc, and the catalogue in kpc; ")
+
+    def test_numbers_for_names(self):
+        """Columns of arrays are taken in their order."""
+        write_array("array.h5", self.points)
+        by_place = self.fit("array.h5", 5, "--seeding", "first.h5")[1]
+        self.assertEqual(by_place.labels.tolist(), self.first.labels.tolist())
+        self.fit("array.h5", 5, "--tolerance", 0, output="second.h5")
+        again = self.fit("in.h5", 5, "-c", "x,y,{d-e}", "--seeding", "second.h5")[1]
+        self.assertEqual(again.n_iterations, 1)
+
+    def test_checkpoint(self):
+        """The same centers, for columns in another order, are other first centers of a question."""
+        finished = run("fit", "in.h5", "-k", 5, "-c", "x,y,{d-e}", "--seeding", "first.h5", "-o",
+                       "out.h5", "--checkpoint", "state", "--max-hours", "1e-9")
+        self.assertEqual(finished.code, 75, finished)
+        finished, result = self.fit("in.h5", 5, "-c", "x,y,{d-e}", "--seeding", "first.h5",
+                                    "--checkpoint", "state")
+        self.assertIn("going on from state", finished.err)
+        self.assertEqual(result.labels.tolist(), self.first.labels.tolist())
 
 
 if __name__ == "__main__":

@@ -144,6 +144,13 @@ typedef struct km_reading {
     int64_t thread_bytes;     /* that each thread needs besides */
 } km_reading;
 
+/* The first file in which a column has other units than in the first of all. */
+typedef struct km_other_units {
+    bool is_found;
+    int64_t file, column;
+    char units[KM_UNITS_SIZE]; /* there */
+} km_other_units;
+
 /* A catalogue, open on all ranks for reading. Its columns are the features, then that of the
  * weights, if there are any, then that of the ids. */
 typedef struct km_catalogue {
@@ -156,6 +163,7 @@ typedef struct km_catalogue {
     km_precision precision; /* by the types of the features in all files */
     km_column *columns;     /* [n_columns], as they are in the first file */
     const char **names;     /* [n_features], those of the features */
+    km_other_units other_units;
     int64_t n_missing_values;
     km_missing_value *missing_values;
     unsigned char ids_type[512]; /* as H5Tencode writes it */

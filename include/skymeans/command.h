@@ -70,6 +70,17 @@ km_code km_say_columns(km_story *s);
 km_catalogue_name km_catalogue_of_options(const km_options *options);
 uint64_t km_kernels_of_all_ranks(const char *name, MPI_Comm comm);
 
+/* ---- what is likely a mistake, but no error: one warning of each kind ---- */
+
+/* Files, and of a fit also its features, by what their headers say. */
+km_code km_warn_of_catalogue(km_story *s);
+
+/* Features that were taken by default and look like ids, by values as they were read. */
+km_code km_warn_of_counters(km_story *s);
+
+/* Features without differences, by the facts of the samples. */
+km_code km_warn_of_constants(km_story *s);
+
 /* ---- stopping and going on ---- */
 
 /* Begins to listen to signals and the clock. Without a checkpoint only a fit can be stopped, and

@@ -134,7 +134,7 @@ char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *s
                        km_error *error);
 
 /* An attribute that is a list of `count` texts: to `texts` [count][size]; false if there is no such
- * list. */
+ * list, or a text is longer. */
 bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t size, char *texts);
 
 /* The numbers of a numeric attribute, to `values` [most]. How many there are; 0 if there is no such
@@ -159,8 +159,15 @@ typedef struct km_h5_verbs {
 
 extern const km_h5_verbs km_h5_write, km_h5_compare;
 
-/* The type of texts in files: variable length, UTF-8. The caller closes it. */
+/* The type of texts in attributes: variable length, UTF-8; and in datasets: `size` bytes, padded
+ * with zero bytes, since many readers stop at others there, and Octave also at UTF-8. The caller
+ * closes them. */
 hid_t km_h5_text_type(void);
+hid_t km_h5_fixed_text_type(size_t size, bool is_ascii);
+
+/* The attribute of a dataset with a label for each of its dimensions, as HDF5's library of
+ * dimension scales (H5DS) keeps it. */
+#define KM_H5_DIMENSION_LABELS "DIMENSION_LABELS"
 
 /* A new file that is built in memory (negative on failure), and later saved over a file that
  * exists, with some room behind. False, with errno set, if it can't be saved. */
@@ -171,13 +178,17 @@ bool km_h5_save(hid_t file, const char *path);
  */
 hid_t km_h5_open_to_add(const char *path);
 
-/* Adds a one-dimensional dataset of `count` values with its space allocated and its contents left
- * for later: where they begin in the file, for plain writes; negative on failure. */
-int64_t km_h5_reserve(hid_t file, const char *name, hid_t type, int64_t count);
+/* Declares a one-dimensional dataset of `count` values, in a file in memory; its dimension gets a
+ * label. Once the file is saved and open to add, km_h5_reserve takes the space of such a dataset,
+ * with its contents left for later: where they begin in the file, for plain writes; negative on
+ * failure. */
+bool km_h5_declare(hid_t file, const char *name, const char *dimension, hid_t type, int64_t count);
+int64_t km_h5_reserve(hid_t file, const char *name);
 
 /* Adds a one-dimensional dataset, and writes some of its rows, on this rank alone; for what HDF5
  * must lay out itself. Negative, or false, on failure. */
-hid_t km_h5_add_rows(hid_t file, const char *name, hid_t type, int64_t count);
+hid_t km_h5_add_rows(hid_t file, const char *name, const char *dimension, hid_t type,
+                     int64_t count);
 bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *values);
 
 /* Rows of a result that are written or read back at once. */

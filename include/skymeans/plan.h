@@ -76,6 +76,7 @@ km_verbosity km_options_verbosity(const km_options *options);
 
 /* What was chosen, as the command line has it. */
 const char *km_options_scale(const km_options *options);
+bool km_scaling_parse(const char *text, km_scaling *scaling); /* false: there is none called so */
 const char *km_options_missing(const km_options *options);
 
 /* How the fit will be done. Of `predict` only the kernel matters. */

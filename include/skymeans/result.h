@@ -34,18 +34,23 @@ typedef struct km_record {
     bool is_verified;       /* --verify PASSED */
 } km_record;
 
-/* The result of a fit, as far as others can be labelled with it. The same on all ranks. */
+/* The result of a fit, as far as others can be labelled with it: all that turns the numbers of a
+ * catalogue into labels. The same on all ranks. */
 typedef struct km_model {
     int64_t n_clusters, n_features;
     double *centers; /* [k][d], working values */
     km_transform transform;
     km_precision precision;
-    char *names; /* [d][KM_NAME_SIZE], of the features */
-    char *units; /* [d][KM_UNITS_SIZE] */
+    bool is_raw, fill_is_missing; /* as the fit read its catalogue */
+    int64_t n_missing_values;
+    km_missing_value *missing_values; /* of the fit; columns are features */
+    char *names;                      /* [d][KM_NAME_SIZE], of the features */
+    char *units;                      /* [d][KM_UNITS_SIZE] */
     char checksum[20];
 } km_model;
 
-/* Reads a result. KM_DATA if the file is none, or damaged. Collective; errors are agreed. */
+/* Reads a result. KM_DATA if the file is none, or damaged, or holds numbers that no fit has: not
+ * finite, factors of 0, exponents that no double has. Collective; errors are agreed. */
 km_code km_model_read(km_model *model, const char *path, MPI_Comm comm, km_error *error);
 void km_model_free(km_model *model);
 

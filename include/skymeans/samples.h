@@ -123,6 +123,12 @@ static inline bool km_is_read_again(int64_t row, int64_t every)
 /* `count` doubles rounded to the working precision. */
 void km_round_to_precision(km_precision precision, const double *values, int64_t count, void *out);
 
+/* Which features only count the rows: whole numbers, each 1 above that of the row before, as ids
+ * and indices do. Before values are scaled. is_counter: [n_features]. Collective over comm;
+ * KM_MEMORY is agreed. */
+km_code km_samples_find_counters(const km_samples *samples, bool *is_counter, MPI_Comm comm,
+                                 km_error *error);
+
 /* ---- weights -----------------------------------------------------------------------------------
  */
 
@@ -171,11 +177,14 @@ typedef enum km_scaling { KM_SCALE_NONE, KM_SCALE_STANDARD, KM_SCALE_MINMAX } km
 /* The way into the space of the fit: scaled = (feature - offset) * factor, and from there to the
  * working values: working = scaled * 2^-exponent, the common power of two that brings the largest
  * range into [1, 2), where squares neither overflow nor vanish. A feature without range that would
- * overflow there is moved to 0. */
+ * overflow there is moved to 0. With minmax, the lowest value becomes exactly 0 and the highest
+ * exactly 1: some ranges have no factor in double precision that brings them to 1, so values that
+ * come out as at most 2^-50 above 1 are 1. */
 typedef struct km_transform {
     int64_t n_features;
     double *offset, *factor; /* [n_features] */
     int exponent;
+    km_scaling scaling;
 } km_transform;
 
 /* Chooses the transform by the global facts of the samples and applies it to them, each value
@@ -188,7 +197,8 @@ void km_transform_free(km_transform *transform);
 /* Applies a transform that was chosen before. Local. */
 void km_transform_samples(const km_transform *transform, km_samples *samples);
 
-/* k centers [k][d] between the units of the features and working values, in place. */
+/* k centers [k][d] between the units of the features and working values, in place; the way there is
+ * that of samples. Local. */
 void km_transform_centers(const km_transform *transform, double *centers, int64_t k);
 void km_untransform_centers(const km_transform *transform, double *centers, int64_t k);
 

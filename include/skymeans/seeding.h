@@ -6,6 +6,7 @@
 #define SKYMEANS_SEEDING_H
 
 #include "skymeans/base.h"
+#include "skymeans/catalogue.h"
 #include "skymeans/comm.h"
 #include "skymeans/kernels.h"
 #include "skymeans/samples.h"
@@ -18,8 +19,10 @@ typedef struct km_seeding_task {
     int64_t n_clusters;            /* at most the number of samples of all ranks */
     int64_t n_rows;                /* samples that kmeans++ draws from; INT64_MAX: all */
     uint64_t random_seed;
-    int64_t restart;  /* each has random numbers of its own */
-    const char *file; /* where centers are read from, or NULL */
+    int64_t restart;           /* each has random numbers of its own */
+    const char *file;          /* where centers are read from, or NULL */
+    const km_column *features; /* [n_features], their names and units; NULL: none, order counts */
+    const km_log *log;         /* for warnings about the file, or NULL */
     MPI_Comm comm;
 } km_seeding_task;
 
@@ -37,7 +40,8 @@ extern const km_seeding km_seedings[];
 km_code km_seeding_check(const char *name, km_error *error);
 
 /* Centers from a file: a result or another HDF5 file with one two-dimensional array, or FILE:/path,
- * or text, a center a line. KM_DATA if their shape is not [k][d]. Not a row of the table: its name
+ * or text, a center a line. Those of a result go to features by their names. KM_DATA if their shape
+ * is not [k][d], or the result has other features. Not a row of the table: its name
  * is that of the file. */
 km_code km_seeding_from_file(const km_seeding_task *task, double *centers, km_error *error);
 

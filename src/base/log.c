@@ -15,10 +15,11 @@ void km_warn(const km_log *log, const char *format, ...)
 {
     if (!log->is_speaker || log->verbosity == KM_QUIET)
         return;
+    char text[2 * KM_PATH_SIZE]; /* names in it may have line ends */
     va_list arguments;
     va_start(arguments, format);
-    fputs("skymeans: warning: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    km_make_printable(text);
+    fprintf(stderr, "skymeans: warning: %s\n", text);
 }

@@ -247,6 +247,7 @@ static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
         return;
     if (precision_of(columns, catalogue->n_features) == KM_FLOAT64)
         *needs_double = 1;
+    km_units_note(catalogue, f, columns);
     if (km_opened_open(&opened, catalogue, catalogue->files[f].path, columns, MPI_COMM_NULL,
                        error) == KM_OK) {
         note_reading(catalogue, &opened);
@@ -316,6 +317,7 @@ static km_code look_at_files(km_catalogue *catalogue, MPI_Comm comm, km_error *e
     }
     if (km_agree(comm, error) != KM_OK || gather_files(catalogue, comm, error) != KM_OK)
         return error->code;
+    km_units_share(catalogue, comm);
     km_max_int64(comm, &needs_double, 1);
     if (catalogue->asked.precision == NULL)
         catalogue->precision = needs_double > 0 ? KM_FLOAT64 : KM_FLOAT32;

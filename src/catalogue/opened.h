@@ -84,4 +84,9 @@ km_code km_missing_values_parse(km_catalogue *catalogue, MPI_Comm comm, km_error
 km_column *km_catalogue_columns_of(const km_catalogue *catalogue, int64_t file, int64_t *n_rows,
                                    km_error *error);
 
+/* Compares the units of the columns of a file with those of the first one, local; and then lets all
+ * ranks know the first file that differs, collective over comm. */
+void km_units_note(km_catalogue *catalogue, int64_t file, const km_column *columns);
+void km_units_share(km_catalogue *catalogue, MPI_Comm comm);
+
 #endif

@@ -14,6 +14,8 @@ static km_code seed(km_story *s, int64_t restart)
                                   .random_seed = s->options.random_seed,
                                   .restart = restart,
                                   .file = s->options.seeding,
+                                  .features = s->catalogue.columns,
+                                  .log = &s->log,
                                   .comm = s->comm};
     if (s->plan.seeding != NULL)
         s->plan.seeding->choose(&task, s->first_centers, &s->error);

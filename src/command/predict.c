@@ -5,11 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the fit was told that decides about labels holds here, too. */
 km_code km_read_model(km_story *s)
 {
-    if (km_model_read(&s->model, s->options.model, s->comm, &s->error) == KM_OK)
-        s->options.clusters = s->model.n_clusters;
-    return s->error.code;
+    if (km_model_read(&s->model, s->options.model, s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    s->options.clusters = s->model.n_clusters;
+    s->options.scale = s->model.transform.scaling;
+    s->options.raw = s->model.is_raw;
+    s->options.fill_is_missing = s->model.fill_is_missing;
+    return KM_OK;
 }
 
 static const char *name_of_feature(const km_story *s, int64_t j)
@@ -60,6 +65,25 @@ static km_code take_names(km_story *s)
     return KM_OK;
 }
 
+/* What was missing in the fit is missing here, too, beside what --missing-value says. */
+static km_code add_missing_values(km_story *s)
+{
+    km_catalogue *catalogue = &s->catalogue;
+    const int64_t own = catalogue->n_missing_values, fitted = s->model.n_missing_values;
+    const size_t size = sizeof(km_missing_value);
+    km_missing_value *both = km_allocate(own + fitted, size, "missing values", &s->error);
+    if (both != NULL && own > 0)
+        memcpy(both, catalogue->missing_values, (size_t)own * size);
+    if (both != NULL && fitted > 0)
+        memcpy(both + own, s->model.missing_values, (size_t)fitted * size);
+    if (both != NULL) {
+        free(catalogue->missing_values);
+        catalogue->missing_values = both;
+        catalogue->n_missing_values = own + fitted;
+    }
+    return km_agree(s->comm, &s->error);
+}
+
 km_code km_open_other_catalogue(km_story *s)
 {
     const int64_t d = s->model.n_features;
@@ -75,8 +99,9 @@ km_code km_open_other_catalogue(km_story *s)
     name.columns = s->columns;
     name.is_array_by_order = !has_numbers_for_names(s);
     name.precision = &s->model.precision;
-    if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK)
-        take_names(s);
+    if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK &&
+        take_names(s) == KM_OK)
+        add_missing_values(s);
     s->plan.kernel = km_kernel_choose("auto", km_kernels_of_all_ranks("auto", s->comm));
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;

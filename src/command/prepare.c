@@ -94,7 +94,8 @@ km_code km_prepare_samples(km_story *s)
     s->record.features_hash = km_hash_samples(&s->samples, s->comm);
     if (s->options.verify != KM_VERIFY_NOTHING)
         s->record.read_hash = km_hash_as_read(&s->samples, km_verify_every(s), s->comm);
-    if (km_check_features(s) != KM_OK || settle_weights(s) != KM_OK)
+    if (km_check_features(s) != KM_OK || settle_weights(s) != KM_OK ||
+        km_warn_of_counters(s) != KM_OK)
         return s->error.code;
     if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
                            s->catalogue.names, s->comm, &s->error) != KM_OK)
@@ -104,7 +105,7 @@ km_code km_prepare_samples(km_story *s)
         km_samples_order(&s->samples, s->comm, &s->error);
     if (s->error.code == KM_OK &&
         km_facts_find_ranges(&s->facts, &s->samples, s->comm, &s->error) == KM_OK &&
-        check_clusters(s) == KM_OK)
+        check_clusters(s) == KM_OK && km_warn_of_constants(s) == KM_OK)
         km_facts_find_moments(&s->facts, &s->samples, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_ORDER, start);
     return s->error.code;

@@ -32,6 +32,7 @@ static km_code hash_first_centers(km_story *s)
     const km_seeding_task task = {.samples = &none,
                                   .n_clusters = s->options.clusters,
                                   .file = s->options.seeding,
+                                  .features = s->catalogue.columns,
                                   .comm = s->comm};
     if (s->plan.seeding == NULL)
         km_seeding_hash_file(&task, &s->record.seeding_hash, &s->error);

@@ -43,6 +43,7 @@ hid_t km_h5_open_to_add(const char *path)
 {
     const hid_t access = km_h5_local_access();
     H5Pset_meta_block_size(access, METADATA);
+    H5Pset_sieve_buf_size(access, 0); /* what can't be written is known at once, not when closing */
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
     km_h5_note(file);
     H5Pclose(access);

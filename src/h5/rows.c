@@ -1,13 +1,14 @@
 /* Rows of a one-dimensional dataset: written by one rank, read back by all, each its own. */
 #include "skymeans/h5.h"
 
-hid_t km_h5_add_rows(hid_t file, const char *name, hid_t type, int64_t count)
+hid_t km_h5_add_rows(hid_t file, const char *name, const char *dimension, hid_t type, int64_t count)
 {
     const hsize_t shape[1] = {(hsize_t)count};
     const hid_t space = H5Screate_simple(1, shape, NULL);
     const hid_t dataset =
         H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    km_h5_note(dataset);
+    if (km_h5_note(dataset))
+        km_h5_write.texts(dataset, KM_H5_DIMENSION_LABELS, &dimension, 1);
     H5Sclose(space);
     return dataset;
 }

@@ -102,9 +102,12 @@ bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t 
     if (is_read)
         read = calloc((size_t)count, sizeof *read);
     is_read = read != NULL && H5Aread(attribute, type, read) >= 0;
-    for (int64_t i = 0; i < count && is_read; i++)
-        snprintf(texts + (size_t)i * size, size, "%s", read[i] != NULL ? read[i] : "");
-    if (is_read)
+    const bool has_texts = is_read;
+    for (int64_t i = 0; i < count && is_read; i++) {
+        const char *text = read[i] != NULL ? read[i] : "";
+        is_read = snprintf(texts + (size_t)i * size, size, "%s", text) < (int)size;
+    }
+    if (has_texts)
         H5Dvlen_reclaim(type, space, H5P_DEFAULT, read);
     free(read);
     H5Sclose(space);

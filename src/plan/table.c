@@ -1,6 +1,8 @@
 /* What `fit` and `predict` can be told. */
 #include "options.h"
 
+#include <string.h>
+
 static const char *const scalings[] = {
     [KM_SCALE_NONE] = "none", [KM_SCALE_STANDARD] = "standard", [KM_SCALE_MINMAX] = "minmax", NULL};
 static const char *const missings[] = {
@@ -145,6 +147,16 @@ const km_option km_predict_options[] = {
 const char *km_options_scale(const km_options *options)
 {
     return scalings[options->scale];
+}
+
+bool km_scaling_parse(const char *text, km_scaling *scaling)
+{
+    for (int i = 0; scalings[i] != NULL; i++)
+        if (strcmp(text, scalings[i]) == 0) {
+            *scaling = (km_scaling)i;
+            return true;
+        }
+    return false;
 }
 
 const char *km_options_missing(const km_options *options)

@@ -1,111 +1,41 @@
-/* Centers, sizes, history, model and provenance: the small part of a result, written by one rank.
+/* Centers, sizes, history and provenance: the small part of a result, written by one rank.
  */
 #include "contents.h"
+#include "writer.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* The file and the group whose attributes are put down, and whether all has gone well so far. */
-typedef struct writer {
-    const km_h5_verbs *verbs;
-    hid_t file, group;
-    bool is_ok;
-} writer;
-
-static void put_attribute(writer *w, const char *name, hid_t type, const void *value)
-{
-    w->is_ok = w->is_ok && w->verbs->attribute(w->group, name, type, value);
-}
-
-static void put_int(writer *w, const char *name, int64_t value)
-{
-    put_attribute(w, name, H5T_NATIVE_INT64, &value);
-}
-
-static void put_uint(writer *w, const char *name, uint64_t value)
-{
-    put_attribute(w, name, H5T_NATIVE_UINT64, &value);
-}
-
-static void put_real(writer *w, const char *name, double value)
-{
-    put_attribute(w, name, H5T_NATIVE_DOUBLE, &value);
-}
-
-static void put_text(writer *w, const char *name, const char *text)
-{
-    const hid_t type = km_h5_text_type();
-    put_attribute(w, name, type, &text);
-    H5Tclose(type);
-}
-
-static void put_hash(writer *w, const char *name, uint64_t hash)
-{
-    char text[17];
-    snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
-    put_text(w, name, text);
-}
-
-static void put_time(writer *w, const char *name, double seconds)
-{
-    char text[32];
-    const time_t whole = (time_t)seconds;
-    struct tm parts;
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&whole, &parts));
-    put_text(w, name, text);
-}
-
-static void put_array(writer *w, const char *name, hid_t type, int64_t rows, int64_t columns,
-                      const void *values)
-{
-    const hsize_t shape[2] = {(hsize_t)rows, (hsize_t)columns};
-    w->is_ok = w->is_ok && w->verbs->array(w->file, name, type, columns > 0 ? 2 : 1, shape, values);
-}
-
-static void open_group(writer *w, const char *name)
-{
-    w->is_ok = w->is_ok && w->verbs->group(w->file, name);
-    w->group = w->is_ok ? H5Gopen2(w->file, name, H5P_DEFAULT) : H5I_INVALID_HID;
-}
-
-static void close_group(writer *w)
-{
-    if (w->group >= 0)
-        H5Gclose(w->group);
-    w->group = w->file;
-}
 
 static bool is_fit(const km_record *record)
 {
     return record->restarts != NULL;
 }
 
-static void write_summary(writer *w, const km_record *record)
+static void write_summary(km_writer *w, const km_record *record)
 {
-    put_int(w, "n_rows", record->catalogue->n_rows);
-    put_int(w, "n_used", record->n_used);
-    put_int(w, "n_missing", record->n_missing);
-    put_hash(w, "checksum", record->checksum);
+    km_put_int(w, "n_rows", record->catalogue->n_rows);
+    km_put_int(w, "n_used", record->n_used);
+    km_put_int(w, "n_missing", record->n_missing);
+    km_put_hash(w, "checksum", record->checksum);
 }
 
-static void write_fit_summary(writer *w, const km_record *record)
+static void write_fit_summary(km_writer *w, const km_record *record)
 {
     const km_fit *fit = record->fit;
-    put_real(w, "inertia", fit->inertia);
-    put_int(w, "n_iterations", fit->n_iterations);
-    put_int(w, "converged", km_stop_is_converged(fit->stop));
-    put_text(w, "stop_reason", km_stop_name(fit->stop));
-    put_uint(w, "random_seed", record->options->random_seed);
-    put_text(w, "seeding", record->options->seeding);
-    put_text(w, "algorithm", record->plan->method->name);
+    km_put_real(w, "inertia", fit->inertia);
+    km_put_int(w, "n_iterations", fit->n_iterations);
+    km_put_int(w, "converged", km_stop_is_converged(fit->stop));
+    km_put_text(w, "stop_reason", km_stop_name(fit->stop));
+    km_put_uint(w, "random_seed", record->options->random_seed);
+    km_put_text(w, "seeding", record->options->seeding);
+    km_put_text(w, "algorithm", record->plan->method->name);
 }
 
 /* Names and units of the features, beside the centers. */
-static void write_feature_texts(writer *w, const km_catalogue *catalogue, const char **units)
+static void write_feature_texts(km_writer *w, const km_catalogue *catalogue, const char **units)
 {
     for (int64_t j = 0; j < catalogue->n_features; j++)
         units[j] = catalogue->columns[j].units;
@@ -117,53 +47,38 @@ static void write_feature_texts(writer *w, const km_catalogue *catalogue, const 
         H5Dclose(centers);
 }
 
-static void write_clusters(writer *w, const km_record *record)
+static void write_clusters(km_writer *w, const km_record *record)
 {
     const int64_t k = record->options->clusters, d = record->catalogue->n_features;
     const km_fit *fit = record->fit;
-    put_array(w, "centers", H5T_NATIVE_DOUBLE, k, d, record->centers);
-    put_array(w, "sizes", H5T_NATIVE_INT64, k, 0, fit->sizes);
+    km_put_matrix(w, "centers", k, d, record->centers);
+    km_put_list(w, "sizes", "cluster", H5T_NATIVE_INT64, k, fit->sizes);
     if (is_fit(record))
-        put_array(w, "weights", H5T_NATIVE_DOUBLE, k, 0, fit->weights);
-    put_array(w, "missing", H5T_NATIVE_INT64, d, 0, record->findings->n_missing);
+        km_put_list(w, "weights", "cluster", H5T_NATIVE_DOUBLE, k, fit->weights);
+    km_put_list(w, "missing", "feature", H5T_NATIVE_INT64, d, record->findings->n_missing);
 }
 
-static void write_model(writer *w, const km_record *record, double *room)
-{
-    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
-    const km_transform *transform = record->transform;
-    open_group(w, "model");
-    put_text(w, "precision", km_precision_name(record->samples->precision));
-    put_int(w, "exponent", transform->exponent);
-    close_group(w);
-    for (int64_t i = 0; i < k * d; i++)
-        room[i] = ldexp(record->fit->centers[i], transform->exponent);
-    put_array(w, "model/centers", H5T_NATIVE_DOUBLE, k, d, room);
-    put_array(w, "model/offset", H5T_NATIVE_DOUBLE, d, 0, transform->offset);
-    put_array(w, "model/factor", H5T_NATIVE_DOUBLE, d, 0, transform->factor);
-}
-
-static void write_history_column(writer *w, const km_fit *fit, const char *name, size_t offset,
+static void write_history_column(km_writer *w, const km_fit *fit, const char *name, size_t offset,
                                  double *room)
 {
     for (int64_t i = 0; i < fit->n_iterations; i++)
         memcpy(&room[i], (const char *)&fit->history[i] + offset, sizeof *room);
-    put_array(w, name, H5T_NATIVE_DOUBLE, fit->n_iterations, 0, room);
+    km_put_list(w, name, "iteration", H5T_NATIVE_DOUBLE, fit->n_iterations, room);
 }
 
-static void write_history_counts(writer *w, const km_fit *fit, const char *name, size_t offset,
+static void write_history_counts(km_writer *w, const km_fit *fit, const char *name, size_t offset,
                                  int64_t *room)
 {
     for (int64_t i = 0; i < fit->n_iterations; i++)
         memcpy(&room[i], (const char *)&fit->history[i] + offset, sizeof *room);
-    put_array(w, name, H5T_NATIVE_INT64, fit->n_iterations, 0, room);
+    km_put_list(w, name, "iteration", H5T_NATIVE_INT64, fit->n_iterations, room);
 }
 
-static void write_history(writer *w, const km_record *record, void *room)
+static void write_history(km_writer *w, const km_record *record, void *room)
 {
     const km_fit *fit = record->fit;
-    open_group(w, "history");
-    close_group(w);
+    km_writer_open(w, "history");
+    km_writer_close(w);
     write_history_counts(w, fit, "history/iteration", offsetof(km_iteration, number), room);
     write_history_column(w, fit, "history/inertia", offsetof(km_iteration, inertia), room);
     write_history_column(w, fit, "history/shift", offsetof(km_iteration, shift), room);
@@ -172,45 +87,43 @@ static void write_history(writer *w, const km_record *record, void *room)
 }
 
 /* What --restarts found; nothing for a single fit. */
-static void write_restarts(writer *w, const km_restarts *restarts)
+static void write_restarts(km_writer *w, const km_restarts *restarts)
 {
     const int64_t count = restarts->count;
     if (count < 2)
         return;
-    open_group(w, "restarts");
-    put_int(w, "best", restarts->best);
-    close_group(w);
-    put_array(w, "restarts/inertia", H5T_NATIVE_DOUBLE, count, 0, restarts->inertia);
-    put_array(w, "restarts/n_iterations", H5T_NATIVE_INT64, count, 0, restarts->n_iterations);
-    put_array(w, "restarts/adjusted_rand_index", H5T_NATIVE_DOUBLE, count, 0, restarts->rand_index);
-    put_array(w, "restarts/coincidence_rate", H5T_NATIVE_DOUBLE, restarts->n_clusters, 0,
-              restarts->coincidence);
+    km_writer_open(w, "restarts");
+    km_put_int(w, "best", restarts->best);
+    km_writer_close(w);
+    km_put_list(w, "restarts/inertia", "fit", H5T_NATIVE_DOUBLE, count, restarts->inertia);
+    km_put_list(w, "restarts/n_iterations", "fit", H5T_NATIVE_INT64, count, restarts->n_iterations);
+    km_put_list(w, "restarts/adjusted_rand_index", "fit", H5T_NATIVE_DOUBLE, count,
+                restarts->rand_index);
+    km_put_list(w, "restarts/coincidence_rate", "cluster", H5T_NATIVE_DOUBLE, restarts->n_clusters,
+                restarts->coincidence);
 }
 
 /* A number of each file, at `offset` in it. */
-static void write_of_files(writer *w, const km_catalogue *catalogue, const char *name,
+static void write_of_files(km_writer *w, const km_catalogue *catalogue, const char *name,
                            size_t offset, int64_t *room)
 {
     for (int64_t f = 0; f < catalogue->n_files; f++)
         memcpy(&room[f], (const char *)&catalogue->files[f] + offset, sizeof *room);
-    put_array(w, name, H5T_NATIVE_INT64, catalogue->n_files, 0, room);
+    km_put_list(w, name, "file", H5T_NATIVE_INT64, catalogue->n_files, room);
 }
 
-static void write_files(writer *w, const km_catalogue *catalogue, void *room)
+static void write_files(km_writer *w, const km_catalogue *catalogue, void *room, km_error *error)
 {
-    const hsize_t shape[1] = {(hsize_t)catalogue->n_files};
-    const hid_t text = km_h5_text_type();
     const char **names = room;
-    open_group(w, "files");
-    close_group(w);
+    km_writer_open(w, "files");
+    km_writer_close(w);
     for (int64_t f = 0; f < catalogue->n_files; f++)
         names[f] = catalogue->files[f].path;
-    w->is_ok = w->is_ok && w->verbs->array(w->file, "files/name", text, 1, shape, names);
+    km_put_names(w, "files/name", "file", names, catalogue->n_files, error);
     write_of_files(w, catalogue, "files/first_row", offsetof(km_file, first_row), room);
     write_of_files(w, catalogue, "files/rows", offsetof(km_file, n_rows), room);
     write_of_files(w, catalogue, "files/bytes", offsetof(km_file, bytes), room);
     write_of_files(w, catalogue, "files/time", offsetof(km_file, time), room);
-    H5Tclose(text);
 }
 
 /* A text of each seat, at `offset` in it; the different ones, in rank order, with blanks between;
@@ -230,7 +143,7 @@ static void join_different(const km_setting *setting, size_t offset, char *text,
 }
 
 /* Where the ranks ran, and on how many threads. */
-static void write_seats(writer *w, const km_setting *setting)
+static void write_seats(km_writer *w, const km_setting *setting)
 {
     char text[32768]; /* enough for some thousand hosts */
     int64_t most_threads = 0, fewest_cores = INT64_MAX;
@@ -240,15 +153,15 @@ static void write_seats(writer *w, const km_setting *setting)
         fewest_cores = seat->n_cores < fewest_cores ? seat->n_cores : fewest_cores;
     }
     join_different(setting, offsetof(km_seat, host), text, sizeof text);
-    put_text(w, "hosts", text);
-    put_int(w, "ranks", setting->n_ranks);
-    put_int(w, "threads", most_threads); /* of the rank that had most */
-    put_int(w, "cores", fewest_cores);   /* that the rank with fewest might use */
+    km_put_text(w, "hosts", text);
+    km_put_int(w, "ranks", setting->n_ranks);
+    km_put_int(w, "threads", most_threads); /* of the rank that had most */
+    km_put_int(w, "cores", fewest_cores);   /* that the rank with fewest might use */
     join_different(setting, offsetof(km_seat, cpus), text, sizeof text);
-    put_text(w, "binding", text); /* the different masks of ranks */
+    km_put_text(w, "binding", text); /* the different masks of ranks */
 }
 
-static void write_versions(writer *w)
+static void write_versions(km_writer *w)
 {
     char mpi[MPI_MAX_LIBRARY_VERSION_STRING], hdf5[32];
     int length;
@@ -257,11 +170,11 @@ static void write_versions(writer *w)
     mpi[strcspn(mpi, "\n")] = '\0';
     H5get_libversion(&major, &minor, &release);
     snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
-    put_text(w, "version", KM_VERSION);
-    put_text(w, "git_commit", km_git_commit());
-    put_text(w, "compiler", km_compiler());
-    put_text(w, "mpi", mpi);
-    put_text(w, "hdf5", hdf5);
+    km_put_text(w, "version", KM_VERSION);
+    km_put_text(w, "git_commit", km_git_commit());
+    km_put_text(w, "compiler", km_compiler());
+    km_put_text(w, "mpi", mpi);
+    km_put_text(w, "hdf5", hdf5);
 }
 
 static int64_t largest(int64_t a, int64_t b)
@@ -269,7 +182,7 @@ static int64_t largest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void write_provenance(writer *w, const km_record *record, const km_setting *setting)
+static void write_provenance(km_writer *w, const km_record *record, const km_setting *setting)
 {
     const km_catalogue *catalogue = record->catalogue;
     int64_t bytes = 0, time = 0; /* of the latest change */
@@ -277,25 +190,26 @@ static void write_provenance(writer *w, const km_record *record, const km_settin
         bytes += catalogue->files[f].bytes;
         time = largest(time, catalogue->files[f].time);
     }
-    open_group(w, "provenance");
+    km_writer_open(w, "provenance");
     write_versions(w);
     write_seats(w, setting);
-    put_text(w, "kernel", record->plan->kernel->name);
-    put_text(w, "command", record->command);
-    put_text(w, "file", catalogue->path);
-    put_int(w, "file_bytes", bytes); /* of all; each: /files */
-    put_time(w, "file_time", (double)time);
-    put_text(w, "dataset", catalogue->table);
-    put_text(w, "reading", record->findings->how);
+    km_put_text(w, "kernel", record->plan->kernel->name);
+    km_put_text(w, "command", record->command);
+    km_put_text(w, "file", catalogue->path);
+    km_put_int(w, "file_bytes", bytes); /* of all; each: /files */
+    km_put_time(w, "file_time", (double)time);
+    km_put_text(w, "dataset", catalogue->table);
+    km_put_text(w, "reading", record->findings->how);
     if (record->options->model != NULL)
-        put_text(w, "model", record->options->model);
-    put_time(w, "started", record->started);
-    put_time(w, "ended", setting->ended);
-    put_hash(w, "features_checksum", record->features_hash);
-    close_group(w);
+        km_put_text(w, "model", record->options->model);
+    km_put_time(w, "started", record->started);
+    km_put_time(w, "ended", setting->ended);
+    km_put_hash(w, "features_checksum", record->features_hash);
+    km_writer_close(w);
 }
 
-static void put_all(writer *w, const km_record *record, const km_setting *setting, km_error *error)
+static void put_all(km_writer *w, const km_record *record, const km_setting *setting,
+                    km_error *error)
 {
     const int64_t k = record->options->clusters, d = record->catalogue->n_features;
     /* One room for all conversions on the way, of 8-byte values. */
@@ -309,11 +223,11 @@ static void put_all(writer *w, const km_record *record, const km_setting *settin
         write_feature_texts(w, record->catalogue, units);
         if (is_fit(record)) {
             write_fit_summary(w, record);
-            write_model(w, record, room);
+            km_model_write(w, record, room, error);
             write_history(w, record, room);
             write_restarts(w, record->restarts);
         }
-        write_files(w, record->catalogue, room);
+        write_files(w, record->catalogue, room, error);
         write_provenance(w, record, setting);
     }
     free(room);
@@ -340,12 +254,12 @@ static km_code was_not_saved(const km_record *record, int reason, km_error *erro
 km_code km_contents_write(const char *path, const km_record *record, const km_setting *setting,
                           km_error *error)
 {
-    writer w = {.verbs = &km_h5_write, .file = km_h5_create_in_memory(), .is_ok = true};
+    km_writer w = {.verbs = &km_h5_write, .file = km_h5_create_in_memory(), .is_ok = true};
     if (w.file < 0)
         return did_not_arrive(record, km_h5_reason(), error);
     w.group = w.file;
     put_all(&w, record, setting, error);
-    if (!w.is_ok)
+    if (!w.is_ok || !km_rows_declare(w.file, record))
         did_not_arrive(record, km_h5_reason(), error);
     else if (error->code == KM_OK && (!km_h5_save(w.file, path) || km_fault("write the contents")))
         was_not_saved(record, errno, error);
@@ -356,7 +270,7 @@ km_code km_contents_write(const char *path, const km_record *record, const km_se
 km_code km_contents_compare(const char *path, const km_record *record, const km_setting *setting,
                             km_error *error)
 {
-    writer w = {.verbs = &km_h5_compare, .is_ok = true};
+    km_writer w = {.verbs = &km_h5_compare, .is_ok = true};
     km_error why = {0};
     if (km_h5_open(path, MPI_COMM_NULL, &w.file, &why) != KM_OK)
         return did_not_arrive(record, why.text, error);

@@ -26,10 +26,11 @@ km_code km_contents_write(const char *path, const km_record *record, const km_se
 km_code km_contents_compare(const char *path, const km_record *record, const km_setting *setting,
                             km_error *error);
 
-/* Rows of labels, distances and ids: first one rank makes room for them, and says at which offsets
- * of the file; then every rank writes its own, and all read them back together. In bounded pieces.
- * The last two are collective; errors are agreed. */
+/* Rows of labels, distances and ids: first one rank declares them beside the other contents, makes
+ * room for them, and says at which offsets of the file; then every rank writes its own, and all
+ * read them back together. In bounded pieces. The last two are collective; errors are agreed. */
 enum { KM_ROW_DATASETS = 3 };
+bool km_rows_declare(hid_t file, const km_record *record);
 km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offsets,
                         km_error *error);
 km_code km_rows_write(const char *path, const km_record *record, const int64_t *offsets,

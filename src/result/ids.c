@@ -134,7 +134,7 @@ static void open_writer(text_writer *w, const char *path, int64_t n_bytes)
     }
     w->file = km_h5_open_to_add(path);
     if (w->file >= 0)
-        w->dataset = km_h5_add_rows(w->file, "ids", w->type, n_rows);
+        w->dataset = km_h5_add_rows(w->file, "ids", "row", w->type, n_rows);
     if (w->file < 0 || w->dataset < 0)
         cannot_write(w->record, km_h5_reason(), w->error);
 }

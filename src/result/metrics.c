@@ -7,6 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What turns numbers of the files into those that are compared. */
+static void put_treatment(km_json *json, const km_record *record)
+{
+    const km_catalogue *catalogue = record->catalogue;
+    km_json_text(json, "scale", km_options_scale(record->options));
+    km_json_bool(json, "raw", record->options->raw);
+    km_json_bool(json, "fill_is_missing", record->options->fill_is_missing);
+    km_json_open(json, "missing_values", '[');
+    for (int64_t m = 0; m < catalogue->n_missing_values; m++) {
+        const km_missing_value *missing = &catalogue->missing_values[m];
+        km_json_open(json, NULL, '{');
+        if (missing->column >= 0) /* else of all features */
+            km_json_text(json, "feature", catalogue->names[missing->column]);
+        km_json_real(json, "value", missing->value);
+        km_json_close(json, '}');
+    }
+    km_json_close(json, ']');
+}
+
 static void put_plan(km_json *json, const km_record *record, const km_report *report)
 {
     km_json_open(json, "plan", '{');
@@ -23,6 +42,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
     km_json_int(json, "files", record->catalogue->n_files);
     km_json_int(json, "clusters", record->options->clusters);
     km_json_text(json, "reading", report->how_read);
+    put_treatment(json, record);
     km_json_close(json, '}');
 }
 

@@ -1,6 +1,7 @@
 /* Reading what a fit left, to label other rows with it. One rank reads; all get it. */
 #include "skymeans/result.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ static km_code is_no_result(const char *path, const char *why, km_error *error)
                    path, why);
 }
 
-/* All values of a dataset of this shape. */
+/* All values of a dataset of this shape: doubles, or whole numbers of at most 64 bits. */
 static bool read_array(hid_t file, const char *name, int64_t rows, int64_t columns, double *values)
 {
     km_h5_array array;
@@ -19,14 +20,18 @@ static bool read_array(hid_t file, const char *name, int64_t rows, int64_t colum
     if (km_h5_open_array(file, name, &array, &why) != KM_OK)
         return false;
     const bool is_read =
-        H5Tget_class(array.type) == H5T_FLOAT && H5Tget_size(array.type) == sizeof(double) &&
-        array.n_rows == rows && array.n_columns == columns &&
+        (H5Tget_class(array.type) == H5T_FLOAT || H5Tget_class(array.type) == H5T_INTEGER) &&
+        H5Tget_size(array.type) == sizeof(double) && array.n_rows == rows &&
+        array.n_columns == columns &&
         km_h5_read_rows(&array, (km_rows){0, rows}, 0, columns, array.type, values, &why) ==
             KM_OK &&
         km_h5_convert(array.type, KM_FLOAT64, rows * columns, values, &why) == KM_OK;
     km_h5_close_array(&array);
     return is_read;
 }
+
+/* A fit has at most so many features, and no double has an exponent beyond these. */
+enum { MOST_FEATURES = 1 << 17, MOST_EXPONENT = 1200 };
 
 static bool find_shape(km_model *model, hid_t file)
 {
@@ -38,9 +43,10 @@ static bool find_shape(km_model *model, hid_t file)
         return false;
     model->n_clusters = centers.n_rows;
     model->n_features = centers.n_columns;
+    const bool has_values = H5Dget_storage_size(centers.dataset) > 0;
     km_h5_close_array(&centers);
-    return model->n_clusters > 0 && model->n_clusters <= INT32_MAX && model->n_features > 0 &&
-           model->n_features <= INT32_MAX;
+    return has_values && model->n_clusters > 0 && model->n_clusters <= INT32_MAX &&
+           model->n_features > 0 && model->n_features <= MOST_FEATURES;
 }
 
 static km_code make_room(km_model *model, km_error *error)
@@ -57,26 +63,60 @@ static km_code make_room(km_model *model, km_error *error)
     return error->code;
 }
 
+/* ---- attributes ------------------------------------------------------------------------------ */
+
+/* Yes or no; no if there is nothing, as in results of fits that could not be told. */
+static bool read_flag(hid_t object, const char *name)
+{
+    double value = 0;
+    return km_h5_read_number(object, name, &value) && value != 0;
+}
+
+/* The exponent is a whole number within the range of doubles. */
+static bool read_exponent(hid_t group, int *exponent)
+{
+    double value;
+    if (!km_h5_read_number(group, "exponent", &value) || !(fabs(value) <= MOST_EXPONENT) ||
+        value != floor(value))
+        return false;
+    *exponent = (int)value;
+    return true;
+}
+
+/* Results of before --scale was part of them took no value for the end of a range. */
+static bool read_scaling(hid_t group, km_scaling *scaling)
+{
+    char text[16];
+    km_h5_read_text(group, "scale", text, sizeof text);
+    *scaling = KM_SCALE_NONE;
+    return text[0] == '\0' || km_scaling_parse(text, scaling);
+}
+
+static bool read_precision(hid_t group, km_precision *precision)
+{
+    char text[16];
+    km_h5_read_text(group, "precision", text, sizeof text);
+    *precision = strcmp(text, "float32") == 0 ? KM_FLOAT32 : KM_FLOAT64;
+    return strcmp(text, km_precision_name(*precision)) == 0;
+}
+
 static bool read_attributes(km_model *model, hid_t file)
 {
-    char precision[16];
-    double exponent = 0;
     const hid_t group = H5Gopen2(file, "model", H5P_DEFAULT);
     const hid_t centers = H5Dopen2(file, "centers", H5P_DEFAULT);
     bool is_read = group >= 0 && centers >= 0;
     if (is_read) {
-        km_h5_read_text(group, "precision", precision, sizeof precision);
         km_h5_read_text(file, "checksum", model->checksum, sizeof model->checksum);
-        model->precision = strcmp(precision, "float32") == 0 ? KM_FLOAT32 : KM_FLOAT64;
+        model->is_raw = read_flag(group, "raw");
+        model->fill_is_missing = read_flag(group, "fill_is_missing");
         is_read =
-            strcmp(precision, km_precision_name(model->precision)) == 0 &&
-            km_h5_read_number(group, "exponent", &exponent) && exponent > -5000 &&
-            exponent < 5000 &&
+            read_precision(group, &model->precision) &&
+            read_scaling(group, &model->transform.scaling) &&
+            read_exponent(group, &model->transform.exponent) &&
             km_h5_read_text_list(centers, "features", model->n_features, KM_NAME_SIZE,
                                  model->names) &&
             km_h5_read_text_list(centers, "units", model->n_features, KM_UNITS_SIZE, model->units);
     }
-    model->transform.exponent = (int)exponent;
     if (group >= 0)
         H5Gclose(group);
     if (centers >= 0)
@@ -84,44 +124,121 @@ static bool read_attributes(km_model *model, hid_t file)
     return is_read;
 }
 
+/* ---- missing values -------------------------------------------------------------------------- */
+
+/* How many there are; 0 if none, -1 if that can't be. */
+static int64_t count_missing_values(const km_model *model, hid_t file)
+{
+    km_h5_array values;
+    km_error why = {0};
+    if (H5Lexists(file, "model/missing_values", H5P_DEFAULT) <= 0)
+        return 0;
+    if (km_h5_open_array(file, "model/missing_values/value", false, &values, &why) != KM_OK)
+        return -1;
+    const int64_t count = values.n_rows;
+    km_h5_close_array(&values);
+    return count <= KM_MOST_TEXTS * model->n_features ? count : -1;
+}
+
+static bool fill_missing_values(km_model *model, const double *features, const double *values)
+{
+    for (int64_t m = 0; m < model->n_missing_values; m++) {
+        const double feature = features[m];
+        if (!(feature >= -1 && feature < (double)model->n_features) || feature != floor(feature) ||
+            !isfinite(values[m]))
+            return false;
+        model->missing_values[m] = (km_missing_value){(int64_t)feature, values[m]};
+    }
+    return true;
+}
+
+static bool read_missing_values(km_model *model, hid_t file, km_error *error)
+{
+    const int64_t n = count_missing_values(model, file);
+    if (n <= 0)
+        return n == 0;
+    const char *what = "missing values of the fit";
+    double *features = km_allocate(n, sizeof *features, what, error);
+    double *values = km_allocate(n, sizeof *values, what, error);
+    model->missing_values = km_allocate(n, sizeof *model->missing_values, what, error);
+    model->n_missing_values = n;
+    const bool is_read = error->code == KM_OK &&
+                         read_array(file, "model/missing_values/feature", n, 1, features) &&
+                         read_array(file, "model/missing_values/value", n, 1, values) &&
+                         fill_missing_values(model, features, values);
+    free(features);
+    free(values);
+    return is_read;
+}
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+/* Refuses numbers that no fit has written; `lowest` is above -infinity for factors. */
+static bool check_numbers(const char *path, const char *name, const double *values, int64_t rows,
+                          int64_t columns, double above, km_error *error)
+{
+    for (int64_t i = 0; i < rows * columns; i++)
+        if (!isfinite(values[i]) || !(values[i] > above)) {
+            km_fail(error, KM_DATA,
+                    "bad number in the model (%s, /model/%s, feature %lld): it is %g, which no fit "
+                    "has; name another result, or run the fit again",
+                    path, name, (long long)(i % columns), values[i]);
+            return false;
+        }
+    return true;
+}
+
+/* From the space of the fit to working values, as samples go; or as they are in the file where the
+ * space of the fit can't hold all of their bits. */
+static bool read_working_centers(km_model *model, hid_t file)
+{
+    const int64_t n = model->n_clusters * model->n_features;
+    const km_power p = km_power_of_two(-model->transform.exponent);
+    if (H5Lexists(file, "model/working_centers", H5P_DEFAULT) > 0)
+        return read_array(file, "model/working_centers", model->n_clusters, model->n_features,
+                          model->centers);
+    for (int64_t i = 0; i < n; i++)
+        model->centers[i] = model->centers[i] * p.a * p.b;
+    return true;
+}
+
 static km_code read_file(km_model *model, const char *path, hid_t file, km_error *error)
 {
+    const km_transform *transform = &model->transform;
     if (!find_shape(model, file))
         return is_no_result(path, "it has no /model with centers", error);
     if (make_room(model, error) != KM_OK)
         return error->code;
     const int64_t k = model->n_clusters, d = model->n_features;
+    const char *damaged = "its /model or /centers is damaged";
     if (!read_array(file, "model/centers", k, d, model->centers) ||
-        !read_array(file, "model/offset", d, 1, model->transform.offset) ||
-        !read_array(file, "model/factor", d, 1, model->transform.factor) ||
+        !read_array(file, "model/offset", d, 1, transform->offset) ||
+        !read_array(file, "model/factor", d, 1, transform->factor) ||
         !read_attributes(model, file) || km_fault("read the model"))
-        return is_no_result(path, "its /model or /centers is damaged", error);
-    /* They are stored in the space of the fit. */
-    const km_power p = km_power_of_two(-model->transform.exponent);
-    for (int64_t i = 0; i < k * d; i++)
-        model->centers[i] *= p.a * p.b;
-    return KM_OK;
+        return is_no_result(path, damaged, error);
+    if (!check_numbers(path, "centers", model->centers, k, d, -INFINITY, error) ||
+        !check_numbers(path, "offset", transform->offset, 1, d, -INFINITY, error) ||
+        !check_numbers(path, "factor", transform->factor, 1, d, 0, error))
+        return error->code;
+    if (!read_working_centers(model, file) || !read_missing_values(model, file, error))
+        return error->code == KM_OK ? is_no_result(path, damaged, error) : error->code;
+    check_numbers(path, "working_centers", model->centers, k, d, -INFINITY, error);
+    return error->code;
 }
 
-km_code km_model_read(km_model *model, const char *path, MPI_Comm comm, km_error *error)
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+/* What one rank has read, to all. */
+static km_code share(km_model *model, MPI_Comm comm, km_error *error)
 {
-    hid_t file = H5I_INVALID_HID;
-    *model = (km_model){0};
-    if (km_comm_rank(comm) == 0 && km_h5_open(path, MPI_COMM_NULL, &file, error) == KM_OK)
-        read_file(model, path, file, error);
-    if (file >= 0)
-        H5Fclose(file);
-    if (km_agree(comm, error) != KM_OK)
-        return error->code;
-    km_model first = *model;
-    km_broadcast(comm, 0, &first, sizeof first);
+    const km_model own = *model;
+    km_broadcast(comm, 0, model, sizeof *model);
     if (km_comm_rank(comm) > 0) {
-        model->n_clusters = first.n_clusters;
-        model->n_features = first.n_features;
-        model->precision = first.precision;
-        memcpy(model->checksum, first.checksum, sizeof first.checksum);
         make_room(model, error);
-        model->transform.exponent = first.transform.exponent;
+        model->missing_values = km_allocate(model->n_missing_values, sizeof *model->missing_values,
+                                            "missing values of the fit", error);
+    } else {
+        *model = own;
     }
     if (km_agree(comm, error) != KM_OK)
         return error->code;
@@ -130,7 +247,20 @@ km_code km_model_read(km_model *model, const char *path, MPI_Comm comm, km_error
     km_broadcast(comm, 0, model->transform.offset, 2 * d * number);
     km_broadcast(comm, 0, model->names, d * KM_NAME_SIZE);
     km_broadcast(comm, 0, model->units, d * KM_UNITS_SIZE);
+    km_broadcast(comm, 0, model->missing_values,
+                 model->n_missing_values * (int64_t)sizeof *model->missing_values);
     return KM_OK;
+}
+
+km_code km_model_read(km_model *model, const char *path, MPI_Comm comm, km_error *error)
+{
+    hid_t file = H5I_INVALID_HID;
+    memset(model, 0, sizeof *model); /* its padding is broadcast, too */
+    if (km_comm_rank(comm) == 0 && km_h5_open(path, MPI_COMM_NULL, &file, error) == KM_OK)
+        read_file(model, path, file, error);
+    if (file >= 0)
+        H5Fclose(file);
+    return km_agree(comm, error) == KM_OK ? share(model, comm, error) : error->code;
 }
 
 void km_model_free(km_model *model)
@@ -138,6 +268,7 @@ void km_model_free(km_model *model)
     free(model->centers);
     free(model->names);
     free(model->units);
+    free(model->missing_values);
     km_transform_free(&model->transform);
     *model = (km_model){0};
 }

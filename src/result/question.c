@@ -32,6 +32,8 @@ char *km_question_text(const km_record *record)
     fprintf(file, "weights: %s\nmissing: %s\nscale: %s\nclusters: %lld\n",
             o->weights != NULL ? o->weights : "", km_options_missing(o), km_options_scale(o),
             (long long)o->clusters);
+    fprintf(file, "raw: %d\nfill-is-missing: %d\ntranspose: %d\n", o->raw, o->fill_is_missing,
+            o->transpose);
     fprintf(file, "seeding: %s\nseeding-rows: %lld\nrandom-seed: %llu\nrestarts: %lld\n",
             o->seeding, (long long)record->plan->seeding_rows, (unsigned long long)o->random_seed,
             (long long)o->restarts);

@@ -39,6 +39,17 @@ static void cannot_write(const km_record *record, const char *why, km_error *err
             record->options->output, why);
 }
 
+bool km_rows_declare(hid_t file, const km_record *record)
+{
+    row_dataset datasets[KM_ROW_DATASETS];
+    const int n_datasets = list_datasets(record, datasets);
+    bool is_done = true;
+    for (int i = 0; i < n_datasets && is_done; i++)
+        is_done = km_h5_declare(file, datasets[i].name, "row", datasets[i].type,
+                                record->catalogue->n_rows);
+    return is_done;
+}
+
 km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offsets,
                         km_error *error)
 {
@@ -47,8 +58,7 @@ km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offs
     const hid_t file = km_h5_open_to_add(path);
     bool is_done = file >= 0;
     for (int i = 0; i < n_datasets && is_done; i++) {
-        offsets[i] =
-            km_h5_reserve(file, datasets[i].name, datasets[i].type, record->catalogue->n_rows);
+        offsets[i] = km_h5_reserve(file, datasets[i].name);
         is_done = offsets[i] >= 0;
     }
     if (!is_done || km_fault("reserve rows"))

@@ -28,6 +28,38 @@ static void print_missing(const km_record *record)
         putchar('\n');
 }
 
+/* The values that stand for missing ones: -99, b_v:0. */
+static void print_missing_values(const km_record *record)
+{
+    const km_catalogue *catalogue = record->catalogue;
+    char room[KM_NAME_SIZE];
+    const int64_t n = catalogue->n_missing_values;
+    for (int64_t m = 0; m < n && m < MOST_FEATURES; m++) {
+        const km_missing_value *missing = &catalogue->missing_values[m];
+        printf("%s", m == 0 ? "  values      missing where " : ", ");
+        if (missing->column >= 0)
+            printf("%s:", km_printable(catalogue->names[missing->column], room, sizeof room));
+        printf("%.15g", missing->value);
+    }
+    if (n > MOST_FEATURES)
+        printf(", and %lld more", (long long)n - MOST_FEATURES);
+    if (n > 0)
+        putchar('\n');
+}
+
+/* What turns numbers of the file into those that are compared, if it is anything. */
+static void print_treatment(const km_record *record)
+{
+    const km_options *options = record->options;
+    print_missing_values(record);
+    if (options->raw)
+        puts("  values      as they are stored (--raw)");
+    if (options->fill_is_missing)
+        puts("  values      missing where HDF5's own fill value is (--fill-is-missing)");
+    if (options->scale != KM_SCALE_NONE)
+        printf("  scaling     %s\n", km_options_scale(options));
+}
+
 static void print_catalogue(const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
@@ -37,6 +69,7 @@ static void print_catalogue(const km_record *record)
            km_printable(catalogue->table, table, sizeof table), (long long)catalogue->n_rows,
            (long long)record->n_used, (long long)record->n_missing);
     print_missing(record);
+    print_treatment(record);
 }
 
 static void print_head(const km_record *record, const km_report *report)

@@ -11,9 +11,10 @@ void km_transform_free(km_transform *transform)
     *transform = (km_transform){0};
 }
 
-static km_code create(km_transform *transform, int64_t n_features, km_error *error)
+static km_code create(km_transform *transform, km_scaling scaling, int64_t n_features,
+                      km_error *error)
 {
-    *transform = (km_transform){.n_features = n_features};
+    *transform = (km_transform){.n_features = n_features, .scaling = scaling};
     transform->offset = km_allocate(2 * n_features, sizeof(double), "scaling", error);
     if (transform->offset == NULL)
         return error->code;
@@ -21,22 +22,43 @@ static km_code create(km_transform *transform, int64_t n_features, km_error *err
     return KM_OK;
 }
 
-static void choose_scaling(km_transform *transform, km_scaling scaling, const km_facts *facts)
+/* The smallest factor that brings a range r to at least 1. 1/r, rounded, leaves r/r at most an ulp
+ * below 1, and one step up from there at most an ulp above, 2^-52; where the factor is subnormal
+ * (r > 2^1022) its steps are 2^-1074, so that r times one of them is up to 2^-50. For 7 % of all r
+ * no factor in double precision gives exactly 1. */
+static double factor_of_range(double range)
 {
+    double factor = 1 / range;
+    while (range * factor < 1)
+        factor = nextafter(factor, INFINITY);
+    return factor;
+}
+
+static const double ABOUT_ONE = 1 + 0x1p-50;
+
+static void choose_scaling(km_transform *transform, const km_facts *facts)
+{
+    const km_scaling scaling = transform->scaling;
     for (int64_t j = 0; j < transform->n_features; j++) {
         const double range = facts->highest[j] - facts->lowest[j];
         const double spread = scaling == KM_SCALE_STANDARD ? facts->deviation[j] : range;
+        const bool is_usable = spread > 0 && isfinite(1 / spread);
         transform->offset[j] = scaling == KM_SCALE_STANDARD ? facts->mean[j]
                                : scaling == KM_SCALE_MINMAX ? facts->lowest[j]
                                                             : 0;
-        const bool is_usable = spread > 0 && isfinite(1 / spread);
-        transform->factor[j] = scaling != KM_SCALE_NONE && is_usable ? 1 / spread : 1;
+        transform->factor[j] = scaling == KM_SCALE_NONE || !is_usable ? 1
+                               : scaling == KM_SCALE_STANDARD         ? 1 / spread
+                                                                      : factor_of_range(range);
     }
 }
 
+/* The only way into the space of the fit: samples, ranges and centers take it. */
 static double scaled(const km_transform *transform, int64_t j, double value)
 {
-    return (value - transform->offset[j]) * transform->factor[j];
+    const double product = (value - transform->offset[j]) * transform->factor[j];
+    const bool is_end =
+        transform->scaling == KM_SCALE_MINMAX && product > 1 && product <= ABOUT_ONE;
+    return is_end ? 1 : product;
 }
 
 static int exponent_of(double value) /* value < 2^exponent */
@@ -121,7 +143,7 @@ km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_sampl
                            const char *const *names, MPI_Comm comm, km_error *error)
 {
     km_facts facts = {0};
-    create(transform, samples->n_features, error);
+    create(transform, scaling, samples->n_features, error);
     if (km_agree(comm, error) != KM_OK)
         goto done;
     if (km_facts_find_ranges(&facts, samples, comm, error) != KM_OK ||
@@ -130,7 +152,7 @@ km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_sampl
     if (scaling == KM_SCALE_STANDARD &&
         km_facts_find_moments(&facts, samples, comm, error) != KM_OK)
         goto done;
-    choose_scaling(transform, scaling, &facts);
+    choose_scaling(transform, &facts);
     transform->exponent = choose_exponent(transform, &facts, samples->precision);
     km_transform_samples(transform, samples);
 done:

@@ -58,9 +58,11 @@ static km_code read_array(const km_seeding_task *task, hid_t file, const char *n
     if (km_h5_open_array(file, name, &array, error) != KM_OK)
         return error->code;
     void *values = NULL;
-    if (array.n_rows != k || array.n_columns != d)
+    int64_t *places = NULL;
+    km_seeding_match_names(task, array.dataset, array.n_columns, &places, error);
+    if (error->code == KM_OK && (array.n_rows != k || array.n_columns != d))
         wrong_shape(task, array.n_rows, array.n_columns, error);
-    else
+    else if (error->code == KM_OK)
         values =
             km_allocate(k * d, km_h5_value_size(array.type, KM_FLOAT64), "first centers", error);
     km_error why = {0};
@@ -73,7 +75,10 @@ static km_code read_array(const km_seeding_task *task, hid_t file, const char *n
                 task->file, name, why.text);
     else if (values != NULL)
         memcpy(centers, values, (size_t)(k * d) * sizeof *centers);
+    if (places != NULL && error->code == KM_OK)
+        km_seeding_permute(centers, k, d, places, error);
     free(values);
+    free(places);
     km_h5_close_array(&array);
     return error->code;
 }

@@ -1,0 +1,237 @@
+/* What is likely a mistake, but may be meant: one warning of each kind, before time is spent. */
+#include "skymeans/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static void warn_of_units(const km_story *s)
+{
+    const km_catalogue *c = &s->catalogue;
+    const km_other_units *other = &c->other_units;
+    if (other->is_found)
+        km_warn(&s->log,
+                "other units (%s, column %s): %s, and %s in %s; files are joined as they are, so "
+                "convert one of them before",
+                c->files[other->file].path, c->columns[other->column].name, other->units,
+                c->columns[other->column].units, c->files[0].path);
+}
+
+/* A file of the command line, whatever it is called. */
+typedef struct named_file {
+    dev_t device;
+    ino_t inode;
+    int64_t number;
+} named_file;
+
+static int compare_files(const void *a, const void *b)
+{
+    const named_file *p = a, *q = b;
+    if (p->device != q->device)
+        return p->device < q->device ? -1 : 1;
+    if (p->inode != q->inode)
+        return p->inode < q->inode ? -1 : 1;
+    return p->number < q->number ? -1 : p->number > q->number;
+}
+
+static void warn_of_same_files(const km_story *s, km_error *error)
+{
+    const km_catalogue_name *asked = &s->catalogue.asked;
+    int64_t count = 0;
+    named_file *files = km_allocate(asked->n_paths, sizeof *files, "list of files", error);
+    if (files == NULL)
+        return;
+    for (int64_t f = 0; f < asked->n_paths; f++) {
+        struct stat status;
+        if (stat(asked->paths[f], &status) == 0)
+            files[count++] = (named_file){status.st_dev, status.st_ino, f};
+    }
+    qsort(files, (size_t)count, sizeof *files, compare_files);
+    for (int64_t f = 1; f < count; f++)
+        if (files[f].device == files[f - 1].device && files[f].inode == files[f - 1].inode) {
+            km_warn(&s->log,
+                    "the same file twice (%s): it is also file %lld of the command line, so its "
+                    "rows count double; name it once",
+                    asked->paths[files[f].number], (long long)files[f - 1].number + 1);
+            break;
+        }
+    free(files);
+}
+
+/* ---- features by name ------------------------------------------------------------------------ */
+
+static int compare_places(const void *a, const void *b)
+{
+    const km_place *p = &(*(const km_column *const *)a)->values;
+    const km_place *q = &(*(const km_column *const *)b)->values;
+    int order = strcmp(p->dataset, q->dataset);
+    if (order == 0)
+        order = strcmp(p->member, q->member);
+    if (order == 0)
+        order = (p->other > q->other) - (p->other < q->other);
+    if (order == 0)
+        order = (p->position > q->position) - (p->position < q->position);
+    return order;
+}
+
+static void warn_of_same_features(const km_story *s, km_error *error)
+{
+    const km_catalogue *c = &s->catalogue;
+    const km_column **sorted = km_allocate(c->n_features, sizeof *sorted, "features", error);
+    if (sorted == NULL)
+        return;
+    for (int64_t j = 0; j < c->n_features; j++)
+        sorted[j] = &c->columns[j];
+    qsort(sorted, (size_t)c->n_features, sizeof *sorted, compare_places);
+    for (int64_t j = 1; j < c->n_features; j++)
+        if (compare_places(&sorted[j - 1], &sorted[j]) == 0) {
+            km_warn(&s->log,
+                    "the same feature twice (%s, column %s): its differences count double in all "
+                    "distances; name it once in -c",
+                    c->path, sorted[j]->name);
+            break;
+        }
+    free(sorted);
+}
+
+static bool is_one_of(const char *name, const char *const *list)
+{
+    for (; *list != NULL; list++)
+        if (strcasecmp(name, *list) == 0)
+            return true;
+    return false;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t length = strlen(name), n = strlen(end);
+    return length >= n && strcasecmp(name + length - n, end) == 0;
+}
+
+/* Names that catalogues give to what tells their rows apart. */
+static bool is_called_like_an_id(const km_column *column)
+{
+    static const char *const names[] = {"id",    "hip",   "hd",     "tic",    "kic", "index",
+                                        "objid", "recno", "rownum", "row_id", NULL};
+    return is_one_of(column->name, names) || ends_with(column->name, "_id") ||
+           ends_with(column->name, "objid") || ends_with(column->name, "sourceid");
+}
+
+static bool is_an_angle(const km_column *column)
+{
+    static const char *const units[] = {"deg", "degree", "degrees", "rad", "radian", "hourangle",
+                                        "h",   "arcmin", "arcsec",  "mas", NULL};
+    return is_one_of(column->units, units);
+}
+
+/* Names of places on the sky; the short ones only with units of angles. */
+static bool is_called_like_a_position(const km_column *column)
+{
+    static const char *const names[] = {
+        "ra",   "dec",  "raj2000", "dej2000", "decj2000", "ra_icrs",   "de_icrs",  "dec_icrs",
+        "glon", "glat", "elon",    "elat",    "ecl_lon",  "ecl_lat",   "lon",      "lat",
+        "_ra",  "_de",  "ra_deg",  "dec_deg", "degrees",  "longitude", "latitude", NULL};
+    static const char *const angles[] = {"l",   "b",     "de",     "alpha", "delta",
+                                         "phi", "theta", "lambda", "beta",  NULL};
+    return is_one_of(column->name, names) ||
+           (is_an_angle(column) && is_one_of(column->name, angles));
+}
+
+/* The names of those features of which something is true, as "columns ra, dec"; empty if there are
+ * none, and cut after a few. */
+static const char *list_features(const km_catalogue *c, bool (*is_meant)(const km_column *column),
+                                 char *text, size_t size)
+{
+    enum { MOST = 4 };
+    int64_t count = 0;
+    char names[MOST * (KM_NAME_SIZE + 2)] = "";
+    for (int64_t j = 0; j < c->n_features; j++)
+        if (is_meant(&c->columns[j]) && count++ < MOST)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
+                     count > 1 ? ", " : "", c->columns[j].name);
+    snprintf(text, size, "column%s %s%s", km_plural(count), names, count > MOST ? ", ..." : "");
+    if (count == 0)
+        text[0] = '\0';
+    return text;
+}
+
+static void warn_of_defaults(const km_story *s)
+{
+    char ids[1024], positions[1024];
+    const km_catalogue *c = &s->catalogue;
+    if (list_features(c, is_called_like_an_id, ids, sizeof ids)[0] != '\0')
+        km_warn(&s->log,
+                "an id among the features (%s, %s): by default they are all floating-point "
+                "columns, and clusters by numbers of rows say nothing; choose features with -c, "
+                "and take ids along with --id",
+                c->path, ids);
+    if (list_features(c, is_called_like_a_position, positions, sizeof positions)[0] != '\0')
+        km_warn(&s->log,
+                "a position among the features (%s, %s): by default they are all floating-point "
+                "columns, and clusters will be pieces of the sky, cut at 0 and 360 degrees; choose "
+                "features with -c",
+                c->path, positions);
+}
+
+km_code km_warn_of_catalogue(km_story *s)
+{
+    if (s->log.is_speaker) {
+        warn_of_units(s);
+        warn_of_same_files(s, &s->error);
+    }
+    if (s->log.is_speaker && s->options.model == NULL) { /* predict takes what the fit took */
+        warn_of_same_features(s, &s->error);
+        if (s->options.columns == NULL && !s->catalogue.is_array)
+            warn_of_defaults(s);
+    }
+    return km_agree(s->comm, &s->error);
+}
+
+/* ---- features by value ----------------------------------------------------------------------- */
+
+km_code km_warn_of_counters(km_story *s)
+{
+    const km_catalogue *c = &s->catalogue;
+    int64_t j = 0;
+    if (s->options.columns != NULL)
+        return KM_OK;
+    bool *is_counter = km_allocate(c->n_features, sizeof *is_counter, "features", &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK)
+        km_samples_find_counters(&s->samples, is_counter, s->comm, &s->error);
+    while (s->error.code == KM_OK && j < c->n_features &&
+           (!is_counter[j] || is_called_like_an_id(&c->columns[j])))
+        j++;
+    if (s->error.code == KM_OK && j < c->n_features)
+        km_warn(&s->log,
+                "a feature that counts rows (%s, column %s): by default features are all "
+                "floating-point columns, or all of an array, and this one is 1 higher in each row; "
+                "choose features with -c",
+                c->path, c->names[j]);
+    free(is_counter);
+    return s->error.code;
+}
+
+km_code km_warn_of_constants(km_story *s)
+{
+    const int64_t d = s->catalogue.n_features;
+    const km_facts *facts = &s->facts;
+    int64_t j = 0;
+    while (j < d && facts->lowest[j] < facts->highest[j])
+        j++;
+    if (j == d || facts->n_samples < 2)
+        return KM_OK;
+    double *values = km_allocate(d, sizeof *values, "features", &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK) {
+        memcpy(values, facts->lowest, (size_t)d * sizeof *values);
+        km_untransform_centers(&s->transform, values, 1);
+        km_warn(&s->log,
+                "a constant feature (%s, column %s): all rows that count have %g there, so that it "
+                "tells none apart; leave it out with -c",
+                s->catalogue.path, s->catalogue.names[j], values[j]);
+    }
+    free(values);
+    return s->error.code;
+}

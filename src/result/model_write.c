@@ -1,0 +1,74 @@
+/* /model: what a fit leaves for others to treat their rows as it treated its own. */
+#include "writer.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* What turns numbers of a file into values, or missing ones. */
+static void put_treatment(km_writer *w, const km_record *record)
+{
+    const km_options *options = record->options;
+    km_put_text(w, "precision", km_precision_name(record->samples->precision));
+    km_put_int(w, "exponent", record->transform->exponent);
+    km_put_text(w, "scale", km_options_scale(options));
+    km_put_text(w, "missing", km_options_missing(options));
+    km_put_int(w, "raw", options->raw);
+    km_put_int(w, "fill_is_missing", options->fill_is_missing);
+}
+
+/* The values of --missing-value, as they were given and as they were understood: each with the
+ * number of its feature, or -1 for all. */
+static void put_missing_values(km_writer *w, const km_record *record, km_error *error)
+{
+    const km_catalogue *catalogue = record->catalogue;
+    const km_texts *given = &record->options->missing_values;
+    const int64_t n = catalogue->n_missing_values;
+    if (n == 0)
+        return;
+    int64_t *features = km_allocate(n, sizeof *features, "missing values", error);
+    double *values = km_allocate(n, sizeof *values, "missing values", error);
+    if (error->code == KM_OK) {
+        for (int64_t m = 0; m < n; m++) {
+            features[m] = catalogue->missing_values[m].column;
+            values[m] = catalogue->missing_values[m].value;
+        }
+        km_writer_open(w, "model/missing_values");
+        w->is_ok = w->is_ok && w->verbs->texts(w->group, "given", given->texts, given->count);
+        km_writer_close(w);
+        km_put_list(w, "model/missing_values/feature", "missing value", H5T_NATIVE_INT64, n,
+                    features);
+        km_put_list(w, "model/missing_values/value", "missing value", H5T_NATIVE_DOUBLE, n, values);
+    }
+    free(features);
+    free(values);
+}
+
+/* Centers are stored in the space of the fit. Where that is so small that they lose bits there, the
+ * working centers, by which rows were labelled, stand beside them. */
+static void put_centers(km_writer *w, const km_record *record, double *room)
+{
+    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
+    const int exponent = record->transform->exponent;
+    const double *centers = record->fit->centers;
+    bool is_exact = true;
+    for (int64_t i = 0; i < k * d; i++) {
+        room[i] = ldexp(centers[i], exponent);
+        is_exact = is_exact && ldexp(room[i], -exponent) == centers[i];
+    }
+    km_put_matrix(w, "model/centers", k, d, room);
+    if (!is_exact)
+        km_put_matrix(w, "model/working_centers", k, d, centers);
+}
+
+void km_model_write(km_writer *w, const km_record *record, double *room, km_error *error)
+{
+    const km_transform *transform = record->transform;
+    const int64_t d = record->catalogue->n_features;
+    km_writer_open(w, "model");
+    put_treatment(w, record);
+    km_writer_close(w);
+    put_centers(w, record, room);
+    km_put_list(w, "model/offset", "feature", H5T_NATIVE_DOUBLE, d, transform->offset);
+    km_put_list(w, "model/factor", "feature", H5T_NATIVE_DOUBLE, d, transform->factor);
+    put_missing_values(w, record, error);
+}
