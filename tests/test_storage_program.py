@@ -1,0 +1,490 @@
+"""The same values in all storage that HDF5 has, on 1 to 4 ranks: the same result.
+
+A storage is a function that writes values to a dataset and returns what a reader must find there,
+which differs from them where a part was never written. Serial HDF5 (h5py) reads each dataset first
+and must find the same. What the fit is compared with is a fit of a plain contiguous copy.
+"""
+import ctypes
+import glob
+import itertools
+import os
+import re
+import sys
+import unittest
+import zlib
+
+sys.dont_write_bytecode = True
+
+import h5py
+import numpy as np
+from h5py import h5d, h5p, h5t, h5z
+
+from program import IS_SANITIZED, ProgramTest, Result, blobs, run, run_all, write_array
+
+N = 1000
+CHUNK = 97, 2  # of rows and columns: neither divides what there is
+VALUES = blobs(N, 3).astype("f4")
+WRITTEN = slice(290, 582), slice(873, 970)  # rows of whole chunks: all that "in part" has
+FILL = -7.5
+RANKS = (1, 3) if IS_SANITIZED else (1, 2, 3, 4)
+FORMS = "array", "columns"
+SECONDS = 200 if IS_SANITIZED else 40  # for a fit of so few rows
+
+
+# ---- datasets ------------------------------------------------------------------------------------
+
+
+def library():
+    """HDF5 as h5py has it loaded, for what h5py does not offer."""
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        paths = re.findall(r"/\S*/libhdf5\S*\.so\S*", maps.read())
+    return ctypes.CDLL(next(path for path in paths if "_hl" not in path))
+
+
+def hid(item):
+    return ctypes.c_int64(item.id)
+
+
+def properties(**settings):
+    """A list of creation properties: set_NAME is called with the arguments of each setting."""
+    found = h5p.create(h5p.DATASET_CREATE)
+    for name, arguments in settings.items():
+        getattr(found, f"set_{name}")(*arguments)
+    return found
+
+
+def create(file, name, values, dcpl=None, **how):
+    """An empty dataset for such values."""
+    return file.create_dataset(name, values.shape, how.pop("dtype", values.dtype),
+                               dcpl=dcpl or properties(), **how)
+
+
+def chunk_for(values, rows=CHUNK[0]):
+    return (rows, CHUNK[1])[:values.ndim]
+
+
+def offsets(data):
+    """Where the chunks of a dataset begin."""
+    return list(itertools.product(*map(range, [0] * data.ndim, data.shape, data.chunks)))
+
+
+def raw_chunk(data, values, offset):
+    """A whole chunk in the type of the dataset, with zeros beyond its end."""
+    block = values[tuple(slice(o, o + n) for o, n in zip(offset, data.chunks))]
+    whole = np.zeros(data.chunks, data.dtype)
+    whole[tuple(map(slice, block.shape))] = block
+    return whole
+
+
+def write_parts(data, values, fill):
+    """Writes some chunks; the values with `fill` in all others."""
+    expected = np.full_like(values, fill)
+    for rows in WRITTEN:
+        data[rows] = expected[rows] = values[rows]
+    return expected
+
+
+# ---- filters: each a list of (name, arguments of set_NAME), and the type it is for ---------------
+
+INTEGERS = np.dtype("i4")
+NARROW = 12  # significant bits that the filter nbit keeps of an integer
+FILTERS = {
+    "deflate": ([("deflate", (4,))], None),
+    "shuffle-deflate": ([("shuffle", ()), ("deflate", (4,))], None),
+    "fletcher32": ([("fletcher32", ())], None),
+    "deflate-fletcher32": ([("deflate", (4,)), ("fletcher32", ())], None),
+    "scaleoffset-integers": ([("scaleoffset", (h5z.SO_INT, 0))], INTEGERS),
+    "scaleoffset-floats": ([("scaleoffset", (h5z.SO_FLOAT_DSCALE, 3))], None),
+    "nbit": ([("filter", (h5z.FILTER_NBIT,))], INTEGERS),
+    "szip": ([("szip", (h5z.SZIP_NN_OPTION_MASK, 16))], None),
+    "shuffle-szip": ([("shuffle", ()), ("szip", (h5z.SZIP_NN_OPTION_MASK, 16))], INTEGERS),
+    "deflate-twice": ([("deflate", (1,)), ("deflate", (9,))], None),
+}
+
+
+def is_there(filters):
+    return all(name != "szip" or h5z.get_filter_info(h5z.FILTER_SZIP) &
+               h5z.FILTER_CONFIG_ENCODE_ENABLED for name, _ in filters)
+
+
+def shuffled(data, size):
+    return np.frombuffer(data, "u1").reshape(-1, size).T.tobytes()
+
+
+ENCODE = {"shuffle": shuffled, "deflate": lambda data, size: zlib.compress(data)}
+
+
+def encoded(data, size, filters, mask):
+    """A chunk after the filters that the mask does not skip."""
+    for i, (name, _) in enumerate(filters):
+        if not mask >> i & 1:
+            data = ENCODE[name](data, size)
+    return data
+
+
+def masks_of(filters):
+    """All that skip something and leave what can be encoded here."""
+    return [mask for mask in range(1, 1 << len(filters))
+            if all(mask >> i & 1 or name in ENCODE for i, (name, _) in enumerate(filters))]
+
+
+def skip_filters(data, values, filters):
+    """Writes two of three chunks anew without some of the filters, or without all."""
+    masks = masks_of(filters)
+    for i, offset in enumerate(offsets(data)):
+        if i % 3:
+            mask = masks[i % len(masks)]
+            chunk = raw_chunk(data, values, offset).tobytes()
+            data.id.write_direct_chunk(offset, encoded(chunk, data.dtype.itemsize, filters, mask),
+                                       filter_mask=mask)
+
+
+def filtered(name, is_masked=False, is_partly=False, **how):
+    """A storage with these filters, of which chunks may have skipped some."""
+    filters, kind = FILTERS[name]
+
+    def write(file, path, values):
+        if kind:
+            values = np.rint(values * 100).astype(kind)
+        dtype = values.dtype
+        if name == "nbit":
+            narrow = h5t.STD_I32LE.copy()
+            narrow.set_precision(NARROW)
+            dtype = h5py.Datatype(narrow)
+        dcpl = properties(chunk=[chunk_for(values)])
+        for setting, arguments in filters:
+            getattr(dcpl, f"set_{setting}")(*arguments)
+        data = create(file, path, values, dcpl, dtype=dtype, **how)
+        if is_partly:
+            values = write_parts(data, values, how.get("fillvalue", 0))
+        else:
+            data[...] = values
+        if is_masked:
+            skip_filters(data, values, filters)
+        if name == "scaleoffset-floats":
+            return None
+        return values
+
+    return write
+
+
+# ---- storages: functions of file, path and values ------------------------------------------------
+
+
+def contiguous(file, path, values):
+    create(file, path, values)[...] = values
+    return values
+
+
+def compact(file, path, values):
+    create(file, path, values, properties(layout=[h5d.COMPACT]))[...] = values
+    return values
+
+
+def big_endian(file, path, values):
+    create(file, path, values, dtype=values.dtype.newbyteorder(">"))[...] = values
+    return values
+
+
+def big_endian_masked(file, path, values):
+    filters = FILTERS["shuffle-deflate"][0]
+    data = create(file, path, values, properties(chunk=[chunk_for(values)], shuffle=[], deflate=[1]),
+                  dtype=values.dtype.newbyteorder(">"))
+    data[...] = values
+    skip_filters(data, values, filters)
+    return values
+
+
+def allocated(when, fill=None, written=slice(None)):
+    """Contiguous, allocated early, late or bit by bit; only some rows written."""
+    def write(file, path, values):
+        data = create(file, path, values, properties(alloc_time=[when]), fillvalue=fill)
+        expected = np.full_like(values, fill or 0)
+        if written is not None:
+            data[written] = expected[written] = values[written]
+        return expected
+
+    return write
+
+
+def chunked(fill=None, written=True, rows=CHUNK[0], maximum=None, **settings):
+    """Chunks: all, those of some rows, or none at all."""
+    def write(file, path, values):
+        chunk = values.shape if rows == N else chunk_for(values, rows)
+        data = create(file, path, values, properties(chunk=[chunk], **settings),
+                      maxshape=maximum and maximum[:values.ndim], fillvalue=fill)
+        if written is None:
+            return np.full_like(values, fill or 0)
+        if written == "in part":
+            return write_parts(data, values, fill or 0)
+        data[...] = values
+        return values
+
+    return write
+
+
+def resized(file, path, values):
+    """Cut short after it was filled, then longer than ever, with a gap of two chunks."""
+    data = create(file, path, values, properties(chunk=[chunk_for(values)], deflate=[1]),
+                  maxshape=(None,) * values.ndim, fillvalue=FILL)
+    expected = np.full_like(values, FILL)
+    data[...] = values
+    data.resize(400, axis=0)
+    data.resize(N, axis=0)
+    expected[:400] = values[:400]
+    data[700:] = expected[700:] = values[700:]
+    return expected
+
+
+def widened(file, path, values):
+    """An array that got its last columns later, of which some rows were never written."""
+    if values.ndim == 1:
+        return chunked(maximum=(None,))(file, path, values)
+    data = file.create_dataset(path, (N, 1), values.dtype, chunks=(97, 1), maxshape=(N, None))
+    expected = np.zeros_like(values)
+    data[...] = expected[:, :1] = values[:, :1]
+    data.resize(values.shape)
+    data[300:, 1:] = expected[300:, 1:] = values[300:, 1:]
+    return expected
+
+
+def unfiltered_edges(file, path, values):
+    """H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS: those at the ends are stored as they are."""
+    dcpl = properties(chunk=[chunk_for(values)], deflate=[4])
+    if library().H5Pset_chunk_opts(hid(dcpl), ctypes.c_uint(2)) < 0:
+        raise unittest.SkipTest("HDF5 has no H5Pset_chunk_opts")
+    create(file, path, values, dcpl)[...] = values
+    return values
+
+
+def external(file, path, values):
+    """In two files, the first of which begins with something else."""
+    stem, rows, size = path.replace("/", "-"), 300, values[0].nbytes
+    dcpl = properties()
+    dcpl.set_external(f"{stem}-0.raw".encode(), 40, rows * size)
+    dcpl.set_external(f"{stem}-1.raw".encode(), 0, (N - rows) * size)
+    create(file, path, values, dcpl)[...] = values
+    return values
+
+
+def virtual(fill=None, gap=None, is_masked=False):
+    """Rows of two other files, which may leave a gap, and whose chunks may have skipped filters."""
+    first, last = gap or (333, 333)
+
+    def write(file, path, values):
+        stem = os.path.splitext(file.filename)[0] + path.replace("/", "-")
+        layout = h5py.VirtualLayout(values.shape, values.dtype)
+        for i, rows in enumerate((slice(0, first), slice(last, N))):
+            part = values[rows]
+            with h5py.File(f"{stem}-{i}.h5", "w") as other:
+                filtered("deflate", is_masked)(other, "x", part)
+            layout[rows] = h5py.VirtualSource(f"{stem}-{i}.h5", "x", part.shape, part.dtype)
+        file.create_virtual_dataset(path, layout, fillvalue=fill)
+        expected = values.copy()
+        expected[first:last] = fill or 0
+        return expected
+
+    return write
+
+
+def virtual_here(file, path, values):
+    """A view on a dataset of the same file."""
+    file.create_dataset(f"hidden/of/{path}", data=values[::-1].copy())
+    layout = h5py.VirtualLayout(values.shape, values.dtype)
+    source = h5py.VirtualSource(".", f"hidden/of/{path}", values.shape, values.dtype)
+    for i in range(0, N, 100):
+        layout[i:i + 100] = source[N - 100 - i:N - i]
+    file.create_virtual_dataset(path, layout)
+    return np.concatenate([values[::-1][N - 100 - i:N - i] for i in range(0, N, 100)])
+
+
+def single_chunk(is_masked):
+    """A whole dataset is one chunk, whose filters may have been skipped."""
+    def write(file, path, values):
+        data = create(file, path, values, properties(chunk=[values.shape], deflate=[4]))
+        data[...] = values
+        if is_masked:
+            data.id.write_direct_chunk((0,) * values.ndim, values.tobytes(), filter_mask=1)
+        return values
+
+    return write
+
+
+# ---- all of them: name, function, and how the file is opened -------------------------------------
+
+EARLIEST, LATEST = {"libver": "earliest"}, {"libver": "latest"}
+EARLY, LATE, BIT_BY_BIT = h5d.ALLOC_TIME_EARLY, h5d.ALLOC_TIME_LATE, h5d.ALLOC_TIME_INCR
+SOME = slice(200, 600)
+
+WHOLE = {
+    "compact": (compact, {}),
+    "big-endian": (big_endian, {}),
+    "early": (allocated(EARLY), {}),
+    "late": (allocated(LATE), {}),
+    "bit by bit": (allocated(BIT_BY_BIT), {}),
+    "early, some rows written": (allocated(EARLY, None, SOME), {}),
+    "early, some rows written, fill value": (allocated(EARLY, FILL, SOME), {}),
+    "early, nothing written": (allocated(EARLY, None, None), {}),
+    "early, nothing written, fill value": (allocated(EARLY, FILL, None), {}),
+    "late, some rows written": (allocated(LATE, None, SOME), {}),
+    "late, some rows written, fill value": (allocated(LATE, FILL, SOME), {}),
+    "late, nothing written": (allocated(LATE, None, None), {}),
+    "late, nothing written, fill value": (allocated(LATE, FILL, None), {}),
+    "late, some rows written, fill value is NaN": (allocated(LATE, np.nan, SOME), {}),
+    "external": (external, {}),
+    "user block": (contiguous, {"userblock_size": 4096}),
+    "user block, chunks": (filtered("deflate", True), {"userblock_size": 512}),
+}
+VIRTUAL = {
+    "virtual": (virtual(), LATEST),
+    "virtual, gap": (virtual(None, (250, 400)), LATEST),
+    "virtual, gap, fill value": (virtual(FILL, (250, 400)), LATEST),
+    "virtual, gap is NaN": (virtual(np.nan, (250, 400)), LATEST),
+    "virtual, filters skipped": (virtual(is_masked=True), LATEST),
+    "virtual, of the same file": (virtual_here, LATEST),
+}
+FILTERED = {name: (filtered(name), {}) for name in FILTERS if is_there(FILTERS[name][0])}
+SKIPPED = {f"{name}, skipped": (filtered(name, True), {}) for name in FILTERED}
+SKIPPED |= {f"{name}, skipped, newest format": (filtered(name, True), LATEST)
+            for name in ("shuffle-deflate", "scaleoffset-integers")}
+SKIPPED |= {"big-endian, skipped": (big_endian_masked, {})}
+PARTLY = {
+    "chunks": (chunked(written="in part"), {}),
+    "chunks, fill value": (chunked(FILL, "in part"), {}),
+    "chunks, fill value is NaN": (chunked(np.nan, "in part"), {}),
+    "chunks, nothing written": (chunked(None, None), {}),
+    "chunks, nothing written, fill value": (chunked(FILL, None), {}),
+    "chunks, late": (chunked(FILL, "in part", alloc_time=[LATE]), {}),
+    "chunks, early": (chunked(FILL, "in part", alloc_time=[EARLY]), {}),
+    "deflate in part": (filtered("deflate", is_partly=True), {}),
+    "deflate in part, fill value": (filtered("deflate", is_partly=True, fillvalue=FILL), {}),
+    "deflate in part, skipped": (filtered("deflate", True, True, fillvalue=FILL), {}),
+    "deflate, nothing written": (chunked(FILL, None, deflate=[4]), {}),
+    "resized": (resized, {}),
+    "resized, newest format": (resized, LATEST),
+    "widened": (widened, {}),
+    "widened, newest format": (widened, LATEST),
+    "edges without filters": (unfiltered_edges, LATEST),
+}
+ONE, ALL = (None, 3), (None, None)  # unlimited dimensions
+INDICES = {
+    "B-tree": (chunked(), EARLIEST),
+    "B-tree, deflate": (chunked(deflate=[4]), EARLIEST),
+    "single chunk": (chunked(rows=N), LATEST),
+    "implicit": (chunked(alloc_time=[EARLY]), LATEST),
+    "implicit, in part": (chunked(FILL, "in part", alloc_time=[EARLY]), LATEST),
+    "fixed array": (chunked(), LATEST),
+    "fixed array, in part": (chunked(FILL, "in part"), LATEST),
+    "fixed array, deflate, in part": (chunked(None, "in part", deflate=[4]), LATEST),
+    "fixed array of many pages": (chunked(FILL, "in part", 1), LATEST),
+    "extensible array": (chunked(maximum=ONE), LATEST),
+    "extensible array, in part": (chunked(FILL, "in part", maximum=ONE), LATEST),
+    "extensible array, deflate": (chunked(maximum=ONE, deflate=[4]), LATEST),
+    "extensible array, deflate, in part": (chunked(None, "in part", maximum=ONE, deflate=[4]), LATEST),
+    "B-tree v2": (chunked(maximum=ALL), LATEST),
+    "B-tree v2, in part": (chunked(FILL, "in part", maximum=ALL), LATEST),
+    "B-tree v2, deflate, in part": (chunked(None, "in part", maximum=ALL, deflate=[4]), LATEST),
+    "single chunk, deflate": (single_chunk(False), LATEST),
+    "single chunk, deflate, skipped": (single_chunk(True), LATEST),
+}
+
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+
+def read_serially(file, path, expected):
+    """What h5py reads; that it is what was meant to be written is checked here."""
+    found = file[path][...]
+    if expected is not None:
+        np.testing.assert_array_equal(found, expected, err_msg=f"h5py, {file.filename}, {path}")
+    return found.astype(found.dtype.newbyteorder("="))
+
+
+class StorageTest(ProgramTest):
+    maxDiff = None
+
+    def setUp(self):
+        super().setUp()
+        self.plain = {}  # names of copies by what they hold
+
+    def write(self, name, storage, how, form):
+        """A file with the values in a storage; what h5py reads in it, as an array."""
+        with h5py.File(name, "w", **how) as file:
+            parts = {"points": VALUES} if form == "array" else \
+                {f"stars/{letter}": values.copy() for letter, values in zip("abc", VALUES.T)}
+            expected = {path: storage(file, path, values) for path, values in parts.items()}
+        with h5py.File(name, "r") as file:
+            found = [read_serially(file, path, values) for path, values in expected.items()]
+        return found[0] if form == "array" else np.stack(found, axis=1)
+
+    def copy(self, values):
+        """The name of a file with a plain copy of the values."""
+        key = values.dtype.str, values.tobytes()
+        if key not in self.plain:
+            name = f"plain{len(self.plain)}.h5"
+            write_array(name, np.ascontiguousarray(values))
+            self.plain[key] = name
+        return self.plain[key]
+
+    def answer(self, catalogue, output, ranks, *options):
+        """What a fit says of all values and labels, or the message of one that failed."""
+        try:
+            finished = run("fit", catalogue, *options, "-k", 1, "-o", output, "--overwrite",
+                           ranks=ranks, seconds=SECONDS)
+        except AssertionError as error:
+            return str(error).splitlines()[0]
+        if finished.code:
+            return f"exit {finished.code}: {finished.err.strip()}"
+        result = Result(output)
+        return (result.attributes["provenance"]["features_checksum"], result.checksum,
+                int(result.n_missing))
+
+    def check(self, storages, forms=FORMS):
+        """Every storage in both forms gives the answer of its copy, on any number of ranks."""
+        jobs, written = [], {}
+        for name, (storage, how) in storages.items():
+            for form in forms:
+                file = re.sub("[^a-z0-9]+", "-", f"{name} {form}".lower()) + ".h5"
+                written[file] = name, form, self.copy(self.write(file, storage, how, form))
+        copies = sorted(set(copy for *_, copy in written.values()))
+        plain = dict(zip(copies, run_all(
+            [lambda c=copy: self.answer(c, f"out-{c}", 1) for copy in copies])))
+        for file, (name, form, _) in written.items():
+            options = ["-d", "points"] if form == "array" else ["-d", "stars", "-c", "a,b,c"]
+            for ranks in RANKS:
+                more = ["--verify"] if ranks == 3 else []
+                jobs.append((file, f"out{ranks}-{file}", ranks, *options, *more))
+        found = run_all([lambda j=job: self.answer(*j) for job in jobs])
+        for (file, _, ranks, *_), answer in zip(jobs, found):
+            name, form, copy = written[file]
+            with self.subTest(storage=name, form=form, ranks=ranks):
+                self.assertEqual(answer, plain[copy])
+
+
+class Storage(StorageTest):
+
+    def test_whole(self):
+        self.check(WHOLE)
+
+    def test_virtual(self):
+        self.check(VIRTUAL)
+
+    def test_filters(self):
+        self.check(FILTERED)
+
+    def test_skipped_filters(self):
+        self.check(SKIPPED)
+
+    def test_partly_allocated(self):
+        self.check(PARTLY)
+
+    def test_indices(self):
+        self.check(INDICES)
+
+    @unittest.skipIf(is_there(FILTERS["szip"][0]), "HDF5 has szip")
+    def test_szip(self):
+        self.skipTest("this HDF5 can't write szip")
+
+
+if __name__ == "__main__":
+    unittest.main()
