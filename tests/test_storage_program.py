@@ -12,6 +12,7 @@ import re
 import sys
 import unittest
 import zlib
+from unittest import mock
 
 sys.dont_write_bytecode = True
 
@@ -19,16 +20,37 @@ import h5py
 import numpy as np
 from h5py import h5d, h5p, h5t, h5z
 
-from program import IS_SANITIZED, ProgramTest, Result, blobs, run, run_all, write_array
+from program import (IS_SANITIZED, ProgramTest, Result, blobs, run, run_all, write_array,
+                     write_columns)
 
 N = 1000
 CHUNK = 97, 2  # of rows and columns: neither divides what there is
 VALUES = blobs(N, 3).astype("f4")
 WRITTEN = slice(290, 582), slice(873, 970)  # rows of whole chunks: all that "in part" has
-FILL = -7.5
+FILL = 9.5
 RANKS = (1, 3) if IS_SANITIZED else (1, 2, 3, 4)
 FORMS = "array", "columns"
+OPTIONS = {"array": ["-d", "points"], "columns": ["-d", "stars", "-c", "a,b,c"],
+           "compound": ["-d", "stars", "-c", "a,b,c"]}
 SECONDS = 200 if IS_SANITIZED else 40  # for a fit of so few rows
+
+
+def parts_of(values, form):
+    """Datasets by path, as the values are in that form."""
+    if form == "array":
+        return {"points": values}
+    if form == "columns":
+        return {f"stars/{name}": column.copy() for name, column in zip("abc", values.T)}
+    rows = np.zeros(N, [("id", "i2"), ("a", "f4"), ("b", "f4"), ("flag", "u1"), ("c", "f4")])
+    rows["a"], rows["b"], rows["c"] = values.T
+    return {"stars": rows}
+
+
+def together(parts, form):
+    """What was read of the datasets, as one array again."""
+    if form == "columns":
+        return np.stack(parts, axis=1)
+    return parts[0] if form == "array" else np.stack([parts[0][name] for name in "abc"], axis=1)
 
 
 # ---- datasets ------------------------------------------------------------------------------------
@@ -53,8 +75,15 @@ def properties(**settings):
     return found
 
 
-def create(file, name, values, dcpl=None, **how):
+def filled(values, fill):
+    """What is read of such a dataset before anything is written."""
+    return np.zeros_like(values) if fill is None else np.full_like(values, fill)
+
+
+def create(file, name, values, dcpl=None, fillvalue=None, **how):
     """An empty dataset for such values."""
+    if fillvalue is not None:
+        how["fillvalue"] = np.full((), fillvalue, values.dtype)
     return file.create_dataset(name, values.shape, how.pop("dtype", values.dtype),
                                dcpl=dcpl or properties(), **how)
 
@@ -78,7 +107,7 @@ def raw_chunk(data, values, offset):
 
 def write_parts(data, values, fill):
     """Writes some chunks; the values with `fill` in all others."""
-    expected = np.full_like(values, fill)
+    expected = filled(values, fill)
     for rows in WRITTEN:
         data[rows] = expected[rows] = values[rows]
     return expected
@@ -156,7 +185,7 @@ def filtered(name, is_masked=False, is_partly=False, **how):
             getattr(dcpl, f"set_{setting}")(*arguments)
         data = create(file, path, values, dcpl, dtype=dtype, **how)
         if is_partly:
-            values = write_parts(data, values, how.get("fillvalue", 0))
+            values = write_parts(data, values, how.get("fillvalue"))
         else:
             data[...] = values
         if is_masked:
@@ -188,8 +217,8 @@ def big_endian(file, path, values):
 
 def big_endian_masked(file, path, values):
     filters = FILTERS["shuffle-deflate"][0]
-    data = create(file, path, values, properties(chunk=[chunk_for(values)], shuffle=[], deflate=[1]),
-                  dtype=values.dtype.newbyteorder(">"))
+    dcpl = properties(chunk=[chunk_for(values)], shuffle=[], deflate=[1])
+    data = create(file, path, values, dcpl, dtype=values.dtype.newbyteorder(">"))
     data[...] = values
     skip_filters(data, values, filters)
     return values
@@ -199,7 +228,7 @@ def allocated(when, fill=None, written=slice(None)):
     """Contiguous, allocated early, late or bit by bit; only some rows written."""
     def write(file, path, values):
         data = create(file, path, values, properties(alloc_time=[when]), fillvalue=fill)
-        expected = np.full_like(values, fill or 0)
+        expected = filled(values, fill)
         if written is not None:
             data[written] = expected[written] = values[written]
         return expected
@@ -214,26 +243,29 @@ def chunked(fill=None, written=True, rows=CHUNK[0], maximum=None, **settings):
         data = create(file, path, values, properties(chunk=[chunk], **settings),
                       maxshape=maximum and maximum[:values.ndim], fillvalue=fill)
         if written is None:
-            return np.full_like(values, fill or 0)
+            return filled(values, fill)
         if written == "in part":
-            return write_parts(data, values, fill or 0)
+            return write_parts(data, values, fill)
         data[...] = values
         return values
 
     return write
 
 
-def resized(file, path, values):
-    """Cut short after it was filled, then longer than ever, with a gap of two chunks."""
-    data = create(file, path, values, properties(chunk=[chunk_for(values)], deflate=[1]),
-                  maxshape=(None,) * values.ndim, fillvalue=FILL)
-    expected = np.full_like(values, FILL)
-    data[...] = values
-    data.resize(400, axis=0)
-    data.resize(N, axis=0)
-    expected[:400] = values[:400]
-    data[700:] = expected[700:] = values[700:]
-    return expected
+def resized_to(fill):
+    """Cut short after it was filled, then made as long as before, with a gap of two chunks."""
+    def write(file, path, values):
+        data = create(file, path, values, properties(chunk=[chunk_for(values)], deflate=[1]),
+                      maxshape=(None,) * values.ndim, fillvalue=fill)
+        expected = filled(values, fill)
+        data[...] = values
+        data.resize(400, axis=0)
+        data.resize(N, axis=0)
+        expected[:400] = values[:400]
+        data[700:] = expected[700:] = values[700:]
+        return expected
+
+    return write
 
 
 def widened(file, path, values):
@@ -280,8 +312,8 @@ def virtual(fill=None, gap=None, is_masked=False):
                 filtered("deflate", is_masked)(other, "x", part)
             layout[rows] = h5py.VirtualSource(f"{stem}-{i}.h5", "x", part.shape, part.dtype)
         file.create_virtual_dataset(path, layout, fillvalue=fill)
-        expected = values.copy()
-        expected[first:last] = fill or 0
+        expected = filled(values, fill)
+        expected[:first], expected[last:] = values[:first], values[last:]
         return expected
 
     return write
@@ -360,8 +392,8 @@ PARTLY = {
     "deflate in part, fill value": (filtered("deflate", is_partly=True, fillvalue=FILL), {}),
     "deflate in part, skipped": (filtered("deflate", True, True, fillvalue=FILL), {}),
     "deflate, nothing written": (chunked(FILL, None, deflate=[4]), {}),
-    "resized": (resized, {}),
-    "resized, newest format": (resized, LATEST),
+    "resized": (resized_to(FILL), {}),
+    "resized, newest format": (resized_to(FILL), LATEST),
     "widened": (widened, {}),
     "widened, newest format": (widened, LATEST),
     "edges without filters": (unfiltered_edges, LATEST),
@@ -380,12 +412,30 @@ INDICES = {
     "extensible array": (chunked(maximum=ONE), LATEST),
     "extensible array, in part": (chunked(FILL, "in part", maximum=ONE), LATEST),
     "extensible array, deflate": (chunked(maximum=ONE, deflate=[4]), LATEST),
-    "extensible array, deflate, in part": (chunked(None, "in part", maximum=ONE, deflate=[4]), LATEST),
+    "extensible array, deflate, in part": (
+        chunked(None, "in part", maximum=ONE, deflate=[4]), LATEST),
     "B-tree v2": (chunked(maximum=ALL), LATEST),
     "B-tree v2, in part": (chunked(FILL, "in part", maximum=ALL), LATEST),
     "B-tree v2, deflate, in part": (chunked(None, "in part", maximum=ALL, deflate=[4]), LATEST),
     "single chunk, deflate": (single_chunk(False), LATEST),
     "single chunk, deflate, skipped": (single_chunk(True), LATEST),
+}
+COMPOUNDS = {name: STORAGES[name] for STORAGES in (WHOLE, VIRTUAL, SKIPPED, PARTLY, INDICES)
+             for name in STORAGES if name in (
+                 "compact", "late, nothing written", "early, some rows written", "external",
+                 "user block", "virtual", "virtual, gap", "shuffle-deflate, skipped",
+                 "fletcher32, skipped", "chunks", "chunks, nothing written", "deflate in part",
+                 "edges without filters", "fixed array, deflate, in part",
+                 "extensible array, in part", "single chunk, deflate, skipped")}
+NO_ROWS = {
+    "contiguous": (contiguous, {}),
+    "late": (allocated(LATE, None, None), {}),
+    "early": (allocated(EARLY, FILL, None), {}),
+    "chunks": (chunked(maximum=ALL), {}),
+    "chunks-newest": (chunked(maximum=ONE), LATEST),
+    "deflate": (chunked(FILL, None, maximum=ALL, deflate=[4]), {}),
+    "deflate-newest": (chunked(FILL, None, maximum=ONE, deflate=[4]), LATEST),
+    "big-endian": (big_endian, {}),
 }
 
 
@@ -410,12 +460,11 @@ class StorageTest(ProgramTest):
     def write(self, name, storage, how, form):
         """A file with the values in a storage; what h5py reads in it, as an array."""
         with h5py.File(name, "w", **how) as file:
-            parts = {"points": VALUES} if form == "array" else \
-                {f"stars/{letter}": values.copy() for letter, values in zip("abc", VALUES.T)}
-            expected = {path: storage(file, path, values) for path, values in parts.items()}
+            expected = {path: storage(file, path, values)
+                        for path, values in parts_of(VALUES, form).items()}
         with h5py.File(name, "r") as file:
-            found = [read_serially(file, path, values) for path, values in expected.items()]
-        return found[0] if form == "array" else np.stack(found, axis=1)
+            return together([read_serially(file, path, values)
+                             for path, values in expected.items()], form)
 
     def copy(self, values):
         """The name of a file with a plain copy of the values."""
@@ -426,16 +475,20 @@ class StorageTest(ProgramTest):
             self.plain[key] = name
         return self.plain[key]
 
-    def answer(self, catalogue, output, ranks, *options):
-        """What a fit says of all values and labels, or the message of one that failed."""
+    def outcome(self, files, output, ranks, *options, **how):
+        """The result of a fit, or the message of one that failed."""
         try:
-            finished = run("fit", catalogue, *options, "-k", 1, "-o", output, "--overwrite",
-                           ranks=ranks, seconds=SECONDS)
+            finished = run("fit", *files, *options, "-k", 1, "-o", output, "--overwrite",
+                           ranks=ranks, seconds=SECONDS, **how)
         except AssertionError as error:
             return str(error).splitlines()[0]
-        if finished.code:
-            return f"exit {finished.code}: {finished.err.strip()}"
-        result = Result(output)
+        return f"exit {finished.code}: {finished.err}" if finished.code else Result(output)
+
+    def answer(self, file, output, ranks, *options, **how):
+        """What the result says of all values and labels, or the message."""
+        result = self.outcome([file], output, ranks, *options, **how)
+        if isinstance(result, str):
+            return result
         return (result.attributes["provenance"]["features_checksum"], result.checksum,
                 int(result.n_missing))
 
@@ -450,10 +503,9 @@ class StorageTest(ProgramTest):
         plain = dict(zip(copies, run_all(
             [lambda c=copy: self.answer(c, f"out-{c}", 1) for copy in copies])))
         for file, (name, form, _) in written.items():
-            options = ["-d", "points"] if form == "array" else ["-d", "stars", "-c", "a,b,c"]
             for ranks in RANKS:
                 more = ["--verify"] if ranks == 3 else []
-                jobs.append((file, f"out{ranks}-{file}", ranks, *options, *more))
+                jobs.append((file, f"out{ranks}-{file}", ranks, *OPTIONS[form], *more))
         found = run_all([lambda j=job: self.answer(*j) for job in jobs])
         for (file, _, ranks, *_), answer in zip(jobs, found):
             name, form, copy = written[file]
@@ -481,9 +533,287 @@ class Storage(StorageTest):
     def test_indices(self):
         self.check(INDICES)
 
+    def test_compounds(self):
+        self.check(COMPOUNDS, ["compound"])
+
     @unittest.skipIf(is_there(FILTERS["szip"][0]), "HDF5 has szip")
     def test_szip(self):
         self.skipTest("this HDF5 can't write szip")
+
+    def test_no_rows(self):
+        """Storage of nothing is no table to fit, and adds nothing to another file."""
+        write_array("full.h5", VALUES)
+        plain = self.answer("full.h5", "plain.h5", 1)
+        for name, (storage, how) in NO_ROWS.items():
+            with h5py.File(f"{name}.h5", "w", **how) as file:
+                storage(file, "points", VALUES[:0])
+        self.refuse(*((3, rf"\({name}.h5, /?points", "fit", f"{name}.h5", "-k", 1, "-o", "o.h5")
+                      for name in NO_ROWS), ranks=(1, 3))
+        jobs = [(name, ranks) for name in NO_ROWS for ranks in RANKS]
+        found = run_all([lambda n=name, r=ranks: self.outcome(
+            [f"{n}.h5", "full.h5", f"{n}.h5"], f"out-{n}-{r}.h5", r) for name, ranks in jobs])
+        for job, result in zip(jobs, found):
+            with self.subTest(job=job):
+                self.assertNotIsInstance(result, str, result)
+                self.assertEqual((result.attributes["provenance"]["features_checksum"],
+                                  result.checksum, int(result.n_missing)), plain)
+
+
+def is_written():
+    """The rows that `write_parts` writes."""
+    found = np.zeros(N, bool)
+    for rows in WRITTEN:
+        found[rows] = True
+    return found
+
+
+class Undefined(StorageTest):
+    """Never written, and the file says that no fill value stands for it: memory that nobody wrote
+    may not become values. Such rows are missing, or the file is refused; which of the two does not
+    depend on the number of ranks."""
+
+    def check_undefined(self, file, form, known, results):
+        answers = set()
+        for ranks, result in zip(RANKS, results):
+            with self.subTest(file=file, ranks=ranks):
+                if isinstance(result, str):
+                    self.assertRegex(result, r"\Aexit 3: (skymeans: features: .*\n)?"
+                                     rf"skymeans: error: [^\n]+ \({file}, [^\n]+\n\Z")
+                    answers.add("refused")
+                else:
+                    answers.add("missing")
+                    np.testing.assert_array_equal(result.labels >= 0, known)
+                    np.testing.assert_allclose(result.centers[0],
+                                               VALUES[known].mean(axis=0, dtype="f8"), rtol=1e-6)
+        self.assertEqual(len(answers), 1, file)
+
+    def test_features(self):
+        jobs = []
+        for name, (settings, written, fill, is_null) in UNDEFINED.items():
+            for form in FORMS:
+                file = f"{name}-{form}.h5"
+                with h5py.File(file, "w") as hdf5:
+                    for path, values in parts_of(VALUES, form).items():
+                        write_undefined(hdf5, path, values, settings, written, fill, is_null)
+                jobs.append((file, form, is_written() if written else np.zeros(N, bool)))
+        found = run_all([lambda f=file, o=OPTIONS[form], r=ranks: self.outcome(
+            [f], f"out-{r}-{f}", r, *o) for file, form, _ in jobs for ranks in RANKS])
+        for i, job in enumerate(jobs):
+            self.check_undefined(*job, found[i * len(RANKS):(i + 1) * len(RANKS)])
+
+    def test_beside(self):
+        """Masks and weights must be known."""
+        for role, option in ("mask", []), ("weights", ["--weights", "w"]):
+            with h5py.File(f"{role}.h5", "w") as file:
+                for name, values in zip("abc", VALUES.T):
+                    file[f"table/columns/{name}/data"] = values
+                path = "table/columns/" + ("b/mask" if role == "mask" else "w/data")
+                write_undefined(file, path, np.ones(N, "u1"), {"chunk": [(97,)]}, True, None, False)
+            self.refuse((3, rf"\({role}.h5, /?table/columns", "fit", f"{role}.h5", "-k", 1, "-o",
+                         "out.h5", "-c", "a,b,c", *option), ranks=RANKS)
+
+
+NEVER = [h5d.FILL_TIME_NEVER]
+# Properties, whether some rows are written, fill value, and whether that is undefined.
+UNDEFINED = {
+    "contiguous": ({"fill_time": NEVER}, False, None, False),
+    "contiguous-fill": ({"fill_time": NEVER}, False, FILL, False),
+    "contiguous-null": ({}, False, None, True),
+    "chunks": ({"fill_time": NEVER, "chunk": [None]}, True, None, False),
+    "chunks-fill": ({"fill_time": NEVER, "chunk": [None]}, True, FILL, False),
+    "chunks-null": ({"chunk": [None]}, True, None, True),
+    "chunks-nothing": ({"fill_time": NEVER, "chunk": [None]}, False, None, False),
+    "deflate": ({"fill_time": NEVER, "chunk": [None], "deflate": [4]}, True, None, False),
+    "deflate-nothing": ({"fill_time": NEVER, "chunk": [None], "deflate": [4]}, False, None, False),
+}
+
+
+def write_undefined(file, path, values, settings, written, fill, is_null):
+    """A dataset without a fill value, in whole or in part never written."""
+    if "chunk" in settings:
+        settings = settings | {"chunk": [chunk_for(values)]}
+    dcpl = properties(**settings)
+    if is_null:
+        none = ctypes.c_void_p()
+        if library().H5Pset_fill_value(hid(dcpl), hid(h5t.py_create(values.dtype)), none) < 0:
+            raise RuntimeError("H5Pset_fill_value")
+    data = create(file, path, values, dcpl, fillvalue=fill)
+    if written:
+        write_parts(data, values, None)
+
+
+# ---- beside the features -------------------------------------------------------------------------
+
+
+class Beside(StorageTest):
+    """Masks, weights and ids in such storage, beside plain features."""
+
+    def write_beside(self, name, storage, path, values):
+        """The file, and what h5py reads of the column beside the features."""
+        with h5py.File(name, "w") as file:
+            for letter, column in zip("abc", VALUES.T):
+                file[f"table/columns/{letter}/data"] = column
+            expected = storage(file, path, values)
+        with h5py.File(name, "r") as file:
+            return read_serially(file, path, expected)
+
+    def results(self, names, *options):
+        """The results of each file on all numbers of ranks."""
+        jobs = [(name, ranks) for name in names for ranks in RANKS]
+        found = run_all([lambda n=name, r=ranks: self.outcome(
+            [n], f"out-{r}-{n}", r, "-c", "a,b,c", *options) for name, ranks in jobs])
+        return zip(jobs, found)
+
+    def test_masks(self):
+        mask = (np.arange(N) % 7 == 3).astype("u1")
+        expected = {}
+        for i, storage in enumerate(beside(1)):
+            is_missing = self.write_beside(f"{i}.h5", storage, "table/columns/b/mask", mask)
+            expected[f"{i}.h5"] = is_missing == 0
+        for (name, ranks), result in self.results(expected):
+            with self.subTest(name=name, ranks=ranks):
+                known = expected[name]
+                if not known.any():
+                    self.assertRegex(str(result), "exit 3: .*no usable row")
+                    continue
+                self.assertNotIsInstance(result, str, result)
+                np.testing.assert_array_equal(result.labels >= 0, known)
+                np.testing.assert_allclose(result.centers[0], VALUES[known].mean(0, "f8"),
+                                           rtol=1e-6)
+
+    def test_weights(self):
+        weights = np.random.default_rng(3).integers(1, 100, N).astype("f4")
+        expected = {}
+        for i, storage in enumerate(beside(2)):
+            found = self.write_beside(f"{i}.h5", storage, "table/columns/w/data", weights)
+            write_columns(f"plain{i}.h5", dict(zip("abcw", [*VALUES.T, found])))
+            expected[f"{i}.h5"] = f"plain{i}.h5"
+        plain = {name: str(result) if isinstance(result, str) else result.checksum
+                 for (name, ranks), result in self.results(expected.values(), "--weights", "w")
+                 if ranks == 1}
+        for (name, ranks), result in self.results(expected, "--weights", "w"):
+            with self.subTest(name=name, ranks=ranks):
+                self.assertNotIsInstance(result, str, result)
+                self.assertEqual(result.checksum, plain[expected[name]])
+
+    def check_ids(self, ids, storages):
+        expected = {f"{i}.h5": self.write_beside(f"{i}.h5", storage, "table/columns/id/data", ids)
+                    for i, storage in enumerate(storages)}
+        for (name, ranks), result in self.results(expected, "--id", "id"):
+            with self.subTest(name=name, ranks=ranks):
+                self.assertNotIsInstance(result, str, result)
+                self.assertEqual(result.data["ids"].tolist(), expected[name].tolist())
+
+    def test_ids(self):
+        self.check_ids(np.arange(N) * 2 ** 40 + 7, beside(-1))
+
+    def test_texts_as_ids(self):
+        texts = np.array([f"star {i}" for i in range(N)], "S9")
+        self.check_ids(texts, [chunked(None, "in part"), chunked(None, None),
+                               allocated(LATE, None, None), filtered("deflate", True),
+                               chunked(None, "in part", deflate=[4])])
+
+    def test_texts_of_any_length_as_ids(self):
+        def some(file, path, values):
+            data = file.create_dataset(path, (N,), h5py.string_dtype(), chunks=(97,))
+            for rows in WRITTEN:
+                data[rows] = values[rows]
+
+        self.check_ids(np.array([f"star {i}" for i in range(N)], object), [some])
+
+
+def beside(fill):
+    """Storages for a column beside the features, with and without this fill value."""
+    return [contiguous, external, virtual(), filtered("shuffle-deflate", True),
+            filtered("fletcher32", True), filtered("deflate", True, True),
+            filtered("deflate", False, True, fillvalue=fill), chunked(None, "in part"),
+            chunked(fill, "in part"), chunked(fill, None), allocated(LATE, fill, None),
+            allocated(EARLY, fill, SOME), resized_to(fill), single_chunk(True)]
+
+
+# ---- filters that HDF5 must load -----------------------------------------------------------------
+
+PLUGINS = os.environ.get("HDF5_PLUGIN_PATH") or next(
+    iter(sorted(glob.glob("/usr/lib/*/hdf5/serial/plugins"))), "")
+# Number of the filter, and its parameters, with which it loses nothing.
+LOADED = {
+    "blosc with zstd": (32001, (0, 0, 0, 0, 5, 1, 5)),
+    "blosc with lz4": (32001, (0, 0, 0, 0, 5, 2, 1)),
+    "bzip2": (307, (9,)),
+    "lz4": (32004, (0,)),
+    "zfp": (32013, (5, 0, 0, 0, 0, 0)),
+}
+# What a file says of a filter that was not there when it was written is its number alone.
+NUMBERS = {307: "bzip2", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp",
+           32015: "zstd|zstandard"}
+
+
+def loaded(number, parameters):
+    def write(file, path, values):
+        dcpl = properties(chunk=[chunk_for(values)], filter=[number, h5z.FLAG_OPTIONAL, parameters])
+        create(file, path, values, dcpl)[...] = values
+        return values
+
+    return write
+
+
+class Plugins(StorageTest):
+    """Of filters that HDF5 does not bring along."""
+
+    def search(self, folder):
+        """Lets HDF5 look for plugins in this folder alone."""
+        patch = mock.patch.dict(os.environ, HDF5_PLUGIN_PATH=os.path.abspath(folder))
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def check_refused(self, datasets):
+        """Datasets of in.h5 with names and numbers of their filters."""
+        os.mkdir("no-plugins")
+        self.search("no-plugins")
+        words = r"(?=.*\b({number})\b)(?=.*({name}))(?=.*(HDF5_PLUGIN_PATH|h5repack))"
+        self.refuse(*((3, r"(?i)(?=.*\(in.h5, [^)]*\b" + dataset + r"\b[^)]*\))" +
+                       words.format(number=number, name=name),
+                       "fit", "in.h5", "-d", dataset, "-k", 1, "-o", "out.h5")
+                      for dataset, (name, number) in datasets.items()))
+
+    def test_unknown(self):
+        with h5py.File("in.h5", "w") as file:
+            for number in [*NUMBERS, 40000]:
+                dcpl = properties(chunk=[CHUNK], filter=[number, h5z.FLAG_OPTIONAL, (1, 2)])
+                data = create(file, f"d{number}", VALUES, dcpl)
+                for offset in offsets(data):
+                    data.id.write_direct_chunk(offset, b"not encoded", filter_mask=0)
+        self.check_refused({f"d{number}": (name, number)
+                            for number, name in (NUMBERS | {40000: "40000"}).items()})
+
+    def test_lzf(self):
+        """The plugin of h5py is part of it; Debian's can't be loaded by parallel HDF5."""
+        with h5py.File("in.h5", "w") as file:
+            file.create_dataset("points", data=np.round(VALUES), chunks=CHUNK, compression="lzf")
+        self.check_refused({"points": ("lzf", 32000)})
+
+    def test_unknown_but_skipped(self):
+        """No filter is needed where all chunks skipped it: the values, or the refusal."""
+        with h5py.File("in.h5", "w") as file:
+            dcpl = properties(chunk=[CHUNK], filter=[32015, h5z.FLAG_OPTIONAL, (1,)])
+            data = create(file, "points", VALUES, dcpl)
+            for offset in offsets(data):
+                data.id.write_direct_chunk(offset, raw_chunk(data, VALUES, offset).tobytes(), 1)
+        plain = self.answer(self.copy(VALUES), "plain.h5", 1)
+        for ranks in RANKS:
+            answer = self.answer("in.h5", "out.h5", ranks)
+            if answer != plain:
+                self.assertRegex(answer, r"\Aexit 3: .*\b32015\b")
+
+    def test_loaded(self):
+        """With the plugins of serial HDF5."""
+        there = {name: number for name, (number, _) in LOADED.items()
+                 if os.path.isdir(PLUGINS) and h5z.filter_avail(number)}
+        if not there:
+            self.skipTest("no plugins for HDF5: on Debian hdf5-filter-plugin and "
+                          "hdf5-filter-plugin-{blosc,zfp}-serial")
+        self.search(PLUGINS)
+        self.check({name: (loaded(*LOADED[name]), {}) for name in there})
 
 
 if __name__ == "__main__":
