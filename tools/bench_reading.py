@@ -1,9 +1,9 @@
-"""How fast catalogues are read from page cache: the phase `read` of a fit, the slowest rank.
+"""How fast catalogues are read from page cache: the phase `read` of a fit, on the slowest rank.
 
 The same 3 million rows of 10 features in all layouts, on several numbers of ranks of one thread, against
 the program as it was when all ranks read together (collectively, by HDF5 and MPI-IO), under each
 setting of Open MPI that it was fast with in some case; the best of these counts. Contestants take
-turns, and medians count. Beside it: the peak of memory against what --dry-run says beforehand, one rank of
+turns, and medians count. Beside it: the peak of memory against what --dry-run foresees, one rank of
 two threads against two ranks, and plain preads of the same bytes, or inflating alone.
 
 Variables choose less: LAYOUTS=range,gzip RANKS=1,8, and BEFORE=PROGRAM one that is built already.
@@ -253,7 +253,7 @@ def note(is_too_much):
 
 
 def seconds_text(seconds):
-    return f"{seconds:10.3f}" if seconds is not None else f"{'fails':>10}"
+    return f"{seconds:11.3f}" if seconds is not None else f"{'fails':>11}"
 
 
 def bench_grid(layout, paths, ranks, program, before, folder, runs):
@@ -315,7 +315,7 @@ def bench_reading(program, folder, runs):
     print(f"\nreading {ROWS} x {len(FEATURES)} float32 from page cache, ranks of one thread: seconds "
           f"of the phase read, medians of {runs};\nratio: ours to the best of the program of "
           f"{BEFORE}, at most {MOST}; peak of memory and what was foreseen, MB a rank")
-    names = "".join(f"{name:>10}" for name in ("ours", *(SETTINGS if before else ())))
+    names = "".join(f"{name:>11}" for name in ("ours", *(SETTINGS if before else ())))
     print(f"  {'':10} {'ranks':>5} {names} {'ratio':>7} {'peak':>9} {'foreseen':>9}")
     ratios = [bench_grid(layout, paths, ranks, program, before, folder, runs)
               for layout, paths in layouts.items() for ranks in chosen("RANKS", RANKS, int)]
