@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Tests of tools/import.py: run as /usr/bin/python3 tests/test_import.py."""
 import contextlib
+import gzip
 import io
 import os
 import subprocess
 import sys
 import unittest
+import warnings
 from unittest import mock
 
 import h5py
@@ -376,6 +378,136 @@ class ImportPieces(ToolTest):
                               fits.table_to_hdu(Table({"y": [1]}))])
         twice.writeto("two.fits")
         self.assertRegex(self.succeed(IMPORT, "two.fits", "two.h5"), "2 tables: the first is read")
+
+
+NULL_16, NULL_64 = -2 ** 15, -2 ** 63
+TABLE = "XTENSION BITPIX NAXIS NAXIS1 NAXIS2 PCOUNT GCOUNT TFIELDS".split()
+
+
+def write_fits(path, rows, cards, extension="BINTABLE"):
+    """A table of these bytes, and what the header says of its columns: lists by keyword, in which
+    None stands for no such card."""
+    numbers = extension, 8, 2, rows.dtype.itemsize, len(rows), 0, 1, len(cards["TFORM"])
+    header = fits.Header(list(zip(TABLE, numbers)))
+    for keyword, values in cards.items():
+        for i, value in enumerate(values, 1):
+            if value is not None:
+                header[f"{keyword}{i}"] = value
+    with open(path, "wb") as file:
+        file.write(sources.fits_file(header, rows.tobytes()).getvalue())
+
+
+class ImportFits(ToolTest):
+    """Values that are undefined by version 4.0 of the FITS standard, whose sections are named, with
+    results computed by hand; and all others as astropy reads them."""
+
+    def check_columns(self, expected, *options):
+        """The same in pieces of one row, at once, and compressed; what is said of the last."""
+        with open("in.fits", "rb") as file, gzip.open("in.fits.gz", "wb") as packed:
+            packed.write(file.read())
+        for path, piece in ("in.fits", 1), ("in.fits", sources.PIECE_BYTES), ("in.fits.gz", 1):
+            with mock.patch.object(sources, "PIECE_BYTES", piece):
+                err = self.succeed(IMPORT, path, "out.h5", "--overwrite", *options)
+            columns = read_columns("out.h5")
+            self.assertEqual(columns.keys(), expected.keys())
+            for name, values in expected.items():
+                np.testing.assert_array_equal(columns[name], values, err_msg=f"{path}, {name}")
+        return err
+
+    def test_nulls_of_scaled_columns(self):
+        """7.3.2: TNULL is the integer that stands in the field; equation 7 gives the others."""
+        rows = np.array([(NULL_16, 7, 255, NULL_64), (0, 2, 0, 4), (100, 3, 1, 2 ** 40)],
+                        ">i2, >i4, u1, >i8")
+        write_fits("in.fits", rows, {
+            "TTYPE": ["a", "b", "c", "d"], "TFORM": ["I", "J", "B", "K"],
+            "TSCAL": [0.01, None, 2.0, None], "TZERO": [10.0, 5.0, None, None],
+            "TNULL": [NULL_16, 7, 255, NULL_64], "TUNIT": ["mag", None, None, None]})
+        nan = np.nan
+        self.check_columns({"a": [nan, 10.0, 11.0], "b": [nan, 7.0, 8.0], "c": [nan, 0.0, 2.0],
+                            "d": [nan, 4.0, 2.0 ** 40]})
+        self.assertEqual(read_units("out.h5")["a"], "mag")
+
+    def test_nulls_of_unsigned_columns(self):
+        """7.3.2, table 19: an offset of half the range makes integers unsigned, bytes signed."""
+        rows = np.array([(NULL_16, NULL_64, 0, 5), (0, 0, 128, 6), (32767, -1, 255, 7)],
+                        ">i2, >i8, u1, >i4")
+        write_fits("in.fits", rows, {
+            "TTYPE": ["a", "b", "c", "d"], "TFORM": ["I", "K", "B", "J"],
+            "TZERO": [2 ** 15, 2 ** 63, -128, 2 ** 31], "TNULL": [NULL_16, NULL_64, 0, None]})
+        self.check_columns({"a": [np.nan, 2 ** 15, 2 ** 16 - 1],
+                            "b": np.array([np.nan, 2.0 ** 63, 2.0 ** 63 - 1]),
+                            "c": [np.nan, 0, 127], "d": [2 ** 31 + 5, 2 ** 31 + 6, 2 ** 31 + 7]})
+
+    def test_nulls_as_astropy_writes_them(self):
+        """TNULL after the offset is not the standard's, so the values stay; but it is said."""
+        table = Table({"a": MaskedColumn(np.array([1, 2, 3], "u2"), mask=[False, True, False])})
+        table.write("in.fits")
+        null = fits.getheader("in.fits", 1)["TNULL1"]
+        err = self.check_columns({"a": [1, null, 3]})
+        self.assertRegex(err, rf"after TZERO .* --missing-value a:{null}\n")
+
+    def test_logical(self):
+        """7.3.3.1: T, F, or a byte of 0 where there is no value."""
+        rows = np.array([(b"T", b"TF"), (b"F", b"\0T"), (b"\0", b"FF")], "S1, S2")
+        write_fits("in.fits", rows, {"TTYPE": ["a", "b"], "TFORM": ["L", "2L"]})
+        self.check_columns({"a": [1, 0, np.nan], "first": [1, np.nan, 0]},
+                           "--derive", "first=b[0]+0")
+
+    def test_ascii_table(self):
+        """7.2.2: TNULL is the text of the whole field, filled up with blanks."""
+        rows = np.array([b"   1  2.50 -99", b"---   1.50   7", b"  -3---     12"], "S14")
+        write_fits("in.fits", rows, {
+            "TTYPE": ["a", "b", "c"], "TFORM": ["I4", "F6.2", "I4"], "TBCOL": [1, 5, 11],
+            "TNULL": ["---", "---", "-99"], "TSCAL": [None, 2.0, 0.5], "TZERO": [None, 1.0, 10.0]},
+            "TABLE")
+        nan = np.nan
+        self.check_columns({"a": [1, nan, -3], "b": [6, 4, nan], "c": [nan, 13.5, 16]})
+
+    def test_nulls_of_arrays(self):
+        rows = np.array([([1, -1, 3, 4],), ([-1, 6, 7, 8],)], [("a", ">i2", (4,))])
+        write_fits("in.fits", rows, {"TTYPE": ["a"], "TFORM": ["4I"], "TNULL": [-1],
+                                     "TSCAL": [0.5]})
+        err = self.check_columns({"first": [0.5, np.nan], "second": [np.nan, 3]},
+                                 "--derive", "first=a[0]+0", "--derive", "second=a[1]+0")
+        self.assertRegex(err, r"column left out \(a\): an array a row")
+
+    def test_left_out(self):
+        """What is no number or text is named, and the rest is there."""
+        cells = np.array([np.arange(2), np.arange(3)], object)
+        warnings.filterwarnings("ignore", "Field .* has a repeat count of 0")
+        fits.BinTableHDU.from_columns([
+            fits.Column("x", "D", array=[1.5, 2.5]), fits.Column("complex", "C", array=[1j, 2]),
+            fits.Column("double_complex", "M", array=[1j, 2]),
+            fits.Column("variable", "PJ()", array=cells), fits.Column("empty", "0J"),
+            fits.Column("bits", "11X", array=np.eye(2, 11, dtype=bool))]).writeto("in.fits")
+        err = self.check_columns({"x": [1.5, 2.5], "bit": [0, 1]}, "--derive", "bit=bits[1]+0")
+        for name in "complex", "double_complex", "variable", "empty":
+            self.assertRegex(err, rf"column left out \(in.fits.gz, {name}\): neither numbers nor")
+        self.assertRegex(err, r"column left out \(bits\): an array a row")
+        fits.BinTableHDU.from_columns([fits.Column("c", "C", array=[1j, 2])]).writeto("c.fits")
+        code, _, err = self.run_tool(IMPORT, "c.fits", "no.h5")
+        self.assertEqual(code, 3)
+        self.assertRegex(err, r"column left out \(c.fits, c\)(.|\n)*error: no columns \(c.fits\)")
+
+    def test_as_astropy_reads(self):
+        """All plain types, some with a null that does not occur."""
+        random = np.random.default_rng(1)
+        columns = [fits.Column(f"c{i}", letter, array=random.integers(0, 100, 50).astype(dtype),
+                               null=null)
+                   for i, (letter, dtype, null) in enumerate([
+                       ("B", "u1", 200), ("I", "i2", -5), ("J", "i4", None), ("K", "i8", -1),
+                       ("E", "f4", None), ("D", "f8", None)])]
+        columns += [fits.Column(f"u{bits}", letter, bzero=2 ** (bits - 1),
+                                array=np.arange(50, dtype=f"u{bits // 8}"))
+                    for letter, bits in (("I", 16), ("J", 32), ("K", 64))]
+        columns += [fits.Column("flag", "L", array=np.arange(50) % 3 == 0),
+                    fits.Column("name", "5A", array=[f"n{i}" for i in range(50)])]
+        fits.BinTableHDU.from_columns(columns).writeto("in.fits")
+        table = Table.read("in.fits")
+        expected = {name: np.asarray(table[name]) for name in table.colnames}
+        expected["name"] = expected["name"].astype("S5")
+        self.check_columns(expected)
+        self.assertEqual(read_columns("out.h5")["u64"].dtype, np.dtype("u8"))
 
 
 class ImportMemory(ToolTest):

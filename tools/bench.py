@@ -293,7 +293,7 @@ def main():
             bench_sums(arguments.runs)
             continue
         if work == "reading":
-            bench_reading(find_work("W1"), PROGRAM, FOLDER, arguments.runs)
+            bench_reading(PROGRAM, FOLDER, arguments.runs)
             continue
         if work == "methods":
             bench_methods(PROGRAM, FOLDER, arguments.runs, plain_environment())

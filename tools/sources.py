@@ -15,14 +15,16 @@ import warnings
 import numpy as np
 from astropy.io import ascii as astropy_ascii
 from astropy.io import fits
+from astropy.io.fits.connect import is_fits
 from astropy.io.registry import IORegistryError
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 
 from command import DATA, Failure, Progress, reason, warn
 
 PIECE_BYTES = 4 << 20  # parsing takes some ten times as much
 FITS_BLOCK = 2880
 FITS_MAGIC = b"SIMPLE  =                    T"
+PACKED_MAGIC = b"\x1f\x8b", b"BZ"  # gzip, bzip2
 # `null` is how the Gaia archive writes a missing value.
 MISSING_TEXTS = [("", "0"), ("null", "0")]
 
@@ -151,8 +153,22 @@ def choose_reader(path):
 def whole_reader(path):
     is_text = path.lower().endswith(".ecsv")
     options = {"fill_values": MISSING_TEXTS} if is_text else {}
-    table, caught = read_table(path, lambda: Table.read(path, **options))
-    return lambda: [(1, {name: table[name] for name in table.colnames}, caught)]
+
+    def read():
+        if is_whole_fits(path):
+            return fits_columns(path)
+        table = Table.read(path, **options)
+        return {name: table[name] for name in table.colnames}
+
+    columns, caught = read_table(path, read)
+    return lambda: [(1, columns, caught)]
+
+
+def is_whole_fits(path):
+    """Compressed, or with columns of variable length."""
+    with open(path, "rb") as file:
+        start = file.read(len(FITS_MAGIC))
+    return start == FITS_MAGIC or (start[:2] in PACKED_MAGIC and is_fits("read", path, None))
 
 
 def read_table(where, read):
@@ -248,10 +264,8 @@ def fits_reader(path):
             for first in range(0, n_rows or 1, piece_rows):
                 header["NAXIS2"] = min(piece_rows, n_rows - first)
                 rows = file.read(row_bytes * header["NAXIS2"])
-                table, warned = read_table(path, lambda: Table.read(fits_file(header, rows),
-                                                                    format="fits"))
-                yield ((first + piece_rows) / max(n_rows, 1),
-                       {name: table[name] for name in table.colnames}, caught + warned)
+                columns, warned = read_table(path, lambda: fits_columns(fits_file(header, rows)))
+                yield (first + piece_rows) / max(n_rows, 1), columns, caught + warned
 
     return read
 
@@ -260,17 +274,73 @@ def find_fits_table(path):
     """The first table of a file, where its rows begin, and warnings."""
     def find():
         with fits.open(path, memmap=True) as hdus:
-            tables = [(i, hdu) for i, hdu in enumerate(hdus)
-                      if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))
-                      and not isinstance(hdu, fits.CompImageHDU)]
-            if not tables:
-                return None, 0
-            if len(tables) > 1:
-                warnings.warn(f"{len(tables)} tables: the first is read (hdu={tables[0][0]})")
-            return tables[0][1], tables[0][1].fileinfo()["datLoc"]
+            hdu = first_table(hdus)
+            return hdu, hdu.fileinfo()["datLoc"] if hdu else 0
 
     (hdu, start), caught = read_table(path, find)
     return hdu, start, caught
+
+
+def first_table(hdus):
+    tables = [(i, hdu) for i, hdu in enumerate(hdus)
+              if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))
+              and not isinstance(hdu, fits.CompImageHDU)]
+    if len(tables) > 1:
+        warnings.warn(f"{len(tables)} tables: the first is read (hdu={tables[0][0]})")
+    return tables[0][1] if tables else None
+
+
+def fits_columns(file):
+    """The columns of the first table by name, as astropy reads them but for what is undefined."""
+    with fits.open(file, memmap=False) as hdus:
+        hdu = first_table(hdus)
+        if hdu is None:
+            raise ValueError("no table in it")
+        columns, stored = astropy_columns(hdu), hdu.data.view(np.ndarray)
+        for i, column in enumerate(hdu.columns):
+            if column.name in columns and column.format[:1] != "0":
+                null = hdu.header.get(f"TNULL{i + 1}")
+                mask = undefined(stored[column.name], column, null, isinstance(hdu, fits.TableHDU))
+                if mask is not None:
+                    columns[column.name] = masked(columns[column.name], mask, null)
+        return columns
+
+
+def astropy_columns(hdu):
+    """Table.read can't take columns without room for a value: these become values of no type."""
+    if all(column.format[:1] != "0" for column in hdu.columns):
+        table = Table.read(hdu)
+        return {name: table[name] for name in table.colnames}
+    return {column.name: MaskedColumn(hdu.data.field(column.name), unit=column.unit)
+            if column.format[:1] != "0" else np.full(len(hdu.data), None)
+            for column in hdu.columns}
+
+
+def undefined(stored, column, null, is_ascii):
+    """Where values as they are stored, before TSCAL and TZERO, are undefined by version 4.0 of the
+    FITS standard: sections 7.2.2 (TNULL of ASCII tables), 7.3.2 (TNULL) and 7.3.3.1 (logical).
+    None where astropy knows it: NaN and empty texts."""
+    if is_ascii:
+        has_null = isinstance(null, str) and null.strip() and column.format[:1] != "A"
+        return np.char.strip(stored) == null.strip().encode() if has_null else None
+    kind = column.format.format
+    if kind == "L":
+        return (stored != ord("T")) & (stored != ord("F"))
+    if kind in "BIJK" and isinstance(null, (int, float)):
+        return stored == null
+    return None
+
+
+def masked(column, mask, null):
+    """The column with these values undefined and no others."""
+    values = np.asarray(column)
+    mask = mask.reshape(values.shape)
+    if isinstance(null, int) and values.dtype.kind in "u" and (values[~mask] == null).any():
+        warnings.warn(f"{column.name} has values equal to TNULL ({null}) only after TZERO was "
+                      "added, which count as numbers by the standard; astropy writes missing "
+                      f"values so: if these are such, cluster with --missing-value "
+                      f"{column.name}:{null}")
+    return MaskedColumn(values, mask=mask, unit=column.unit)
 
 
 def fits_file(header, rows):

@@ -133,7 +133,7 @@ static int64_t count_missing_values(const km_model *model, hid_t file)
     km_error why = {0};
     if (H5Lexists(file, "model/missing_values", H5P_DEFAULT) <= 0)
         return 0;
-    if (km_h5_open_array(file, "model/missing_values/value", false, &values, &why) != KM_OK)
+    if (km_h5_open_array(file, "model/missing_values/value", &values, &why) != KM_OK)
         return -1;
     const int64_t count = values.n_rows;
     km_h5_close_array(&values);
