@@ -187,27 +187,50 @@ static void write_restarts(writer *w, const km_restarts *restarts)
               restarts->coincidence);
 }
 
-/* A number of each file, at `offset` in it. */
+static int64_t count_files(const km_catalogue *catalogue)
+{
+    int64_t count = 0;
+    for (int64_t p = 0; p < catalogue->n_files; p++)
+        count += km_begins_file(catalogue, p);
+    return count;
+}
+
+/* A number of each file, at `offset` in its first part. */
 static void write_of_files(writer *w, const km_catalogue *catalogue, const char *name,
                            size_t offset, int64_t *room)
 {
-    for (int64_t f = 0; f < catalogue->n_files; f++)
-        memcpy(&room[f], (const char *)&catalogue->files[f] + offset, sizeof *room);
-    put_array(w, name, H5T_NATIVE_INT64, catalogue->n_files, 0, room);
+    int64_t n = 0;
+    for (int64_t p = 0; p < catalogue->n_files; p++)
+        if (km_begins_file(catalogue, p))
+            memcpy(&room[n++], (const char *)&catalogue->files[p] + offset, sizeof *room);
+    put_array(w, name, H5T_NATIVE_INT64, n, 0, room);
+}
+
+/* Rows of each file, in all of its parts. */
+static void write_rows_of_files(writer *w, const km_catalogue *catalogue, int64_t *room)
+{
+    int64_t n = 0;
+    for (int64_t p = 0; p < catalogue->n_files; p++) {
+        if (km_begins_file(catalogue, p))
+            room[n++] = 0;
+        room[n - 1] += catalogue->files[p].n_rows;
+    }
+    put_array(w, "files/rows", H5T_NATIVE_INT64, n, 0, room);
 }
 
 static void write_files(writer *w, const km_catalogue *catalogue, void *room)
 {
-    const hsize_t shape[1] = {(hsize_t)catalogue->n_files};
+    const hsize_t shape[1] = {(hsize_t)count_files(catalogue)};
     const hid_t text = km_h5_text_type();
     const char **names = room;
     open_group(w, "files");
     close_group(w);
-    for (int64_t f = 0; f < catalogue->n_files; f++)
-        names[f] = catalogue->files[f].path;
+    for (int64_t p = 0, n = 0; p < catalogue->n_files; p++)
+        if (km_begins_file(catalogue, p))
+            names[n++] = catalogue->files[p].path;
     w->is_ok = w->is_ok && w->verbs->array(w->file, "files/name", text, 1, shape, names);
     write_of_files(w, catalogue, "files/first_row", offsetof(km_file, first_row), room);
-    write_of_files(w, catalogue, "files/rows", offsetof(km_file, n_rows), room);
+    write_rows_of_files(w, catalogue, room);
     write_of_files(w, catalogue, "files/bytes", offsetof(km_file, bytes), room);
     write_of_files(w, catalogue, "files/time", offsetof(km_file, time), room);
     H5Tclose(text);
@@ -274,7 +297,7 @@ static void write_provenance(writer *w, const km_record *record, const km_settin
     const km_catalogue *catalogue = record->catalogue;
     int64_t bytes = 0, time = 0; /* of the latest change */
     for (int64_t f = 0; f < catalogue->n_files; f++) {
-        bytes += catalogue->files[f].bytes;
+        bytes += km_begins_file(catalogue, f) ? catalogue->files[f].bytes : 0;
         time = largest(time, catalogue->files[f].time);
     }
     open_group(w, "provenance");

@@ -72,7 +72,7 @@ static void print_table(const char *path, const km_table *table, int64_t n_table
 static km_code print_tables(const char *path, hid_t file, km_error *error)
 {
     km_tables tables;
-    if (km_tables_find(file, &tables, error) != KM_OK)
+    if (km_tables_find(file, false, &tables, error) != KM_OK)
         return error->code;
     if (tables.count == 0)
         printf("%s: an HDF5 file without a table: neither a two-dimensional array of numbers, nor "
