@@ -56,7 +56,7 @@ static void run_dry(km_story *s)
 static void run_info(km_story *s)
 {
     if (s->log.is_speaker)
-        km_info_print(s->options.catalogues[0], &s->error);
+        km_info_print(&s->options, &s->error);
     km_agree(s->comm, &s->error);
 }
 

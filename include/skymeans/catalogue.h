@@ -104,6 +104,11 @@ void km_tables_free(km_tables *tables);
 const km_table *km_tables_choose(const km_tables *tables, const char *name, const char *path,
                                  km_error *error);
 
+/* Keeps only the tables that -d NAME means in the file that they are of, which is open. KM_DATA if
+ * there are none. */
+km_code km_tables_keep(km_tables *tables, hid_t file, const char *path, const char *name,
+                       km_error *error);
+
 /* The columns in a list as -c takes it, array columns value by value; all floating-point columns
  * (all of an array) if it is NULL. A new array of *count columns, which the caller frees; NULL and
  * KM_DATA or KM_MEMORY on failure. */

@@ -393,3 +393,22 @@ const km_table *km_scope_choose(const km_scope *scope, const km_catalogue_name *
     return is_usable(table, name->columns != NULL) ? table
                                                    : refuse_flawed(table, scope->path, error);
 }
+
+km_code km_tables_keep(km_tables *tables, hid_t file, const char *path, const char *name,
+                       km_error *error)
+{
+    const km_scope scope = {.file = file, .path = path, .tables = tables};
+    const km_table *table = km_scope_find_table(&scope, name, error);
+    const int64_t one = table != NULL ? table - tables->tables : -1;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < tables->count; i++) {
+        if (one >= 0 ? i == one : km_is_called_like(&tables->tables[i], name))
+            tables->tables[kept++] = tables->tables[i];
+        else
+            free(tables->tables[i].columns);
+    }
+    tables->count = kept;
+    if (kept == 0 && error->code == KM_OK)
+        refuse_unknown(tables, name, path, error);
+    return error->code;
+}

@@ -6,8 +6,8 @@
 
 /* ---- datasets ------------------------------------------------------------------------------- */
 
-/* Rows and values a row, of a dataset of one or two dimensions. */
-static void describe_shape(int n, const int64_t *shape, bool is_transposed, km_column *column)
+/* Rows and values a row, of a dataset of one or two dimensions. False if these can't be counted. */
+static bool describe_shape(int n, const int64_t *shape, bool is_transposed, km_column *column)
 {
     const int64_t length = column->values.length;
     const bool is_vector = n == 2 && length == 1 && (shape[0] == 1 || shape[1] == 1);
@@ -15,11 +15,9 @@ static void describe_shape(int n, const int64_t *shape, bool is_transposed, km_c
         n == 2 && length == 1 && (is_vector ? shape[1] != 1 : is_transposed);
     column->is_matrix = n == 2 && !is_vector;
     column->n_rows = shape[column->values.is_transposed];
-    if (n == 2 && __builtin_mul_overflow(length, shape[!column->values.is_transposed],
-                                         &column->values.length))
-        column->values.length = 0; /* more than can be counted */
-    if (column->values.length == 0)
-        column->is_numeric = column->is_floating = column->is_text = false;
+    return (n == 1 || !__builtin_mul_overflow(length, shape[!column->values.is_transposed],
+                                              &column->values.length)) &&
+           column->values.length > 0;
 }
 
 /* Why a dataset of this shape and type is no column; scalars need no reason. */
@@ -79,10 +77,14 @@ static bool describe_dataset(hid_t file, hid_t dataset, const char *path, bool i
     const bool is_plain = (n == 1 || n == 2) && H5Tget_class(type) != H5T_COMPOUND;
     if (!is_plain)
         explain_shape(n, type, why, size);
-    const bool is_column = is_plain && !(is_annotated && is_no_column(dataset));
+    bool is_column = is_plain && !(is_annotated && is_no_column(dataset));
     if (is_column) {
         km_describe_type(type, column);
-        describe_shape(n, shape, is_transposed, column);
+        is_column = describe_shape(n, shape, is_transposed, column);
+        if (!is_column)
+            snprintf(why, size, "its rows have no values, or more than can be counted");
+    }
+    if (is_column) {
         km_describe_dataset(dataset, path, column);
         if (is_annotated)
             km_describe_units(dataset, column);

@@ -233,6 +233,8 @@ static void explain_nothing(const collection *c)
     bool has_texts = false, has_others = false;
     for (int64_t i = 0; i < table->n_columns; i++) {
         const km_column *column = &table->columns[i];
+        if (column->is_numeric)
+            return;
         has_texts = has_texts || column->is_text;
         has_others = has_others || !(column->is_text || column->is_numeric);
     }
