@@ -63,7 +63,7 @@ $(faulty): extra := -DKM_FAULTS
 $(BUILD)/skymeans $(BUILD)/faults/skymeans: $(BUILD)/main.o $(library)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) -fopenmp $(sanitize) $(LDFLAGS) -o $@ \
-	    $(filter-out $(library),$^) $(library) $$(cat $(BUILD)/hdf5.libs) -lm
+	    $(filter-out $(library),$^) $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
 
 define compile
 @mkdir -p $(@D)
@@ -142,7 +142,7 @@ $(BUILD)/tests/%: tests/%.c $(library)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(flags) -Itests $$(cat $(BUILD)/hdf5.cflags) $$(pkg-config --cflags check) \
 	    -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
-	    $$(pkg-config --libs check) -lm
+	    $$(pkg-config --libs check) -lz -lm
 
 # The scripts of jobs/ on a Slurm cluster of four nodes, made for this and gone after it.
 .PHONY: check-slurm
@@ -164,7 +164,7 @@ bench: deps
 
 $(BUILD)/bench_kernels: tests/bench_kernels.c $(library)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(flags) -o $@ $< $(library) -lm
+	$(Q)$(CC) $(flags) -o $@ $< $(library) -lz -lm
 
 # Runs that are killed at many moments; KILLS=200 for more. Each run has a time limit of its own.
 .PHONY: check-faults

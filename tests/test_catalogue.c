@@ -32,8 +32,8 @@ static void write_units(hid_t file, const char *dataset, const char *name, const
     H5Oclose(object);
 }
 
-/* Seven tables: /array, /table/columns as vaex has it, /plain, /deep/er/group, /small, and in /truth
- * a column and an array, since that is a name like any other. */
+/* Seven tables: /array, /table/columns as vaex has it, /plain, /deep/er/group, /small, and in
+ * /truth a column and an array, since that is a name like any other. */
 static void write_tables(hid_t file)
 {
     const char *const vaex[] = {"ra", "dec", "b-v", NULL}, *const plain[] = {"x", "y", "z", NULL};
@@ -271,8 +271,7 @@ START_TEST(tables_are_called_with_and_without_slashes)
         {"table", "/table/columns"},
         {"deep/er/group", "/deep/er/group"},
     };
-    const char *const wrong[] = {"arra", "arrays", "/",     "",
-                                 "tab",  "deep",   "trut", "/truth/center"};
+    const char *const wrong[] = {"arra", "arrays", "/", "", "tab", "deep", "trut", "/truth/center"};
     for (int i = 0; i < 8; i++)
         check_choice(&f, names[i][0], names[i][1]);
     for (int i = 0; i < 8; i++) {

@@ -178,7 +178,7 @@ static void check_array(const char *path, bool is_collective, int n_dimensions)
     km_error error = {0};
     km_h5_open(path, is_collective ? MPI_COMM_WORLD : MPI_COMM_NULL, &file, &error);
     ck_assert_all(error.code == KM_OK);
-    km_h5_open_array(file, "array", is_collective, &array, &error);
+    km_h5_open_array(file, "array", &array, &error);
     ck_assert_all(error.code == KM_OK);
     ck_assert_int_eq(array.n_rows, ROWS);
     ck_assert_int_eq(array.n_columns, n_dimensions == 1 ? 1 : COLUMNS);
@@ -268,7 +268,7 @@ START_TEST(what_is_no_array_is_refused)
     for (int i = 0; i < 6; i++) {
         km_h5_array array;
         km_error why = {0};
-        km_h5_open_array(file, names[i], true, &array, &why);
+        km_h5_open_array(file, names[i], &array, &why);
         ck_assert_fails(why, KM_DATA, names[i]);
         ck_assert_all(array.dataset < 0);
     }
@@ -301,7 +301,7 @@ START_TEST(rows_beyond_the_end_are_an_error)
     km_error error = {0};
     double values[COLUMNS * 10];
     ck_assert_all(km_h5_open(path, MPI_COMM_NULL, &file, &error) == KM_OK);
-    ck_assert_all(km_h5_open_array(file, "array", false, &array, &error) == KM_OK);
+    ck_assert_all(km_h5_open_array(file, "array", &array, &error) == KM_OK);
     km_h5_read_rows(&array, (km_rows){ROWS - 5, 10}, 0, COLUMNS, array.type, values, &error);
     ck_assert_all(error.code == KM_DATA && error.text[0] != '\0');
     km_h5_close_array(&array);

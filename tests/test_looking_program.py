@@ -532,7 +532,7 @@ SCHEMA = {
     "command": is_text,
     "plan": {"ranks": is_count, "threads": is_count, "algorithm": METHODS, "kernel": KERNELS,
              "seeding": is_text, "precision": ("float32", "float64"), "rows": is_count,
-             "features": is_count, "files": 1, "clusters": is_count, "reading": "collective"},
+             "features": is_count, "files": 1, "clusters": is_count, "reading": "independent (MPI-IO)"},
     "phases": {name: SPREAD for name in PHASES},
     "bytes_read": is_count,
     "iterations": [{"iteration": is_count, "inertia": is_real, "shift": is_real,

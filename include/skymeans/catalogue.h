@@ -23,13 +23,14 @@ typedef struct km_place {
     int64_t length;                /* how many are meant */
     int64_t other;                 /* the file: 0 that of the table, n the n-th of other files */
     bool is_transposed;            /* a row of the dataset is a column of the table */
-    bool is_bitmap; /* of a mask: bits, lowest first, 0 where a value is missing, as Arrow has them */
+    bool is_bitmap; /* of a mask: bits, lowest first, 0 where a value is missing, as Arrow has them
+                     */
 } km_place;
 
 /* What a file declares of the numbers of a column: which of the stored numbers mean that a value is
  * missing, and how the others are unpacked, value = stored * factor + offset. Long doubles hold all
  * integers of 64 bits. */
-enum { KM_MOST_CODES = 8 };
+enum { KM_MOST_CODES = 16 };
 typedef struct km_convention {
     bool is_unsigned;             /* signed integers stand for unsigned ones of the same bits */
     bool is_packed;               /* factor and offset count */
@@ -74,7 +75,7 @@ typedef struct km_table {
     bool is_array;
     bool is_on_request; /* no candidate, unless it is named or others don't have what is asked */
     bool needs_columns; /* the flaw does not count for those who name columns */
-    int64_t n_rows; /* of its numbers; of most, if they are not equally long */
+    int64_t n_rows;     /* of its numbers; of most, if they are not equally long */
     int64_t n_columns;
     km_column *columns; /* [n_columns]; for arrays one of that length, which stands for all */
     char flaw[256];     /* why it can't be used, or empty */
@@ -157,7 +158,19 @@ typedef struct km_catalogue_name {
     bool is_array_by_order; /* an array's columns are features in their order, for `columns` */
 } km_catalogue_name;
 
+/* What a convention says, for people, each part after a comma and a blank; empty if nothing. */
+void km_convention_text(const km_convention *convention, char *text, size_t size);
+
 struct km_opened_file;
+
+/* What reading rows of a file takes: how the buffers of a piece are measured. */
+typedef struct km_reading {
+    int64_t row_bytes;        /* of all buffers, a row */
+    int64_t chunk_rows;       /* of compressed chunks, the most; 0: there are none */
+    int64_t n_chunks;         /* of them side by side, for the same rows */
+    int64_t plain_chunk_rows; /* of other chunks */
+    int64_t thread_bytes;     /* that each thread needs besides */
+} km_reading;
 
 /* What -d, -c, --weights and --id choose in a file, or in the first of several. The columns are the
  * features, then that of the weights, if there are any, then that of the ids. */
@@ -174,23 +187,23 @@ typedef struct km_selection {
 /* Chooses in a file, at `path`, that is open on this rank alone and has these tables; those that
  * only a path leads to are added. KM_DATA or KM_USAGE, saying what does not fit. */
 km_code km_selection_make(km_selection *choice, hid_t file, const char *path, km_tables *tables,
-                       const km_catalogue_name *name, km_error *error);
+                          const km_catalogue_name *name, km_error *error);
 void km_selection_free(km_selection *choice);
 
 /* A catalogue, open on all ranks for reading. Its columns are the features, then that of the
  * weights, if there are any, then that of the ids. */
 typedef struct km_catalogue {
     km_catalogue_name asked;
-    char path[KM_PATH_SIZE]; /* for messages: the file, or the first and how many more */
+    char path[KM_PATH_SIZE];     /* for messages: the file, or the first and how many more */
     char table[KM_DATASET_SIZE]; /* or the pattern that several are called by */
     char writer[16];             /* see km_table */
     bool is_array, has_weights, has_ids;
     bool is_pattern; /* see km_selection */
     int64_t n_files, n_rows, n_features, n_columns;
-    km_file *files;         /* [n_files], parts: a file has several if -d names several tables */
+    km_file *files; /* [n_files], parts: a file has several if -d names several tables */
     int64_t n_others;
-    char **others; /* [n_others], paths of files that some columns are in, see km_place */
-    char *part_tables; /* texts that `files` points to */
+    char **others;          /* [n_others], paths of files that some columns are in, see km_place */
+    char *part_tables;      /* texts that `files` points to */
     km_precision precision; /* by the types of the features in all files */
     km_column *columns;     /* [n_columns], as they are in the first file */
     const char **names;     /* [n_features], those of the features */
@@ -201,7 +214,7 @@ typedef struct km_catalogue {
     int64_t ids_size; /* bytes of an id, of the longest where they are texts */
     bool is_together; /* one table, which all ranks read together; else each by itself */
     struct km_opened_file *shared; /* that file */
-    int64_t row_bytes;             /* of the buffers for reading, in the file that needs most */
+    km_reading reading;            /* of the file that needs most */
 } km_catalogue;
 
 /* Is this part the first of its file? */
@@ -245,6 +258,7 @@ typedef struct km_ids {
 typedef struct km_findings {
     int64_t bytes_read; /* what this rank asked the files for */
     int64_t *n_missing; /* [n_features], rows of the catalogue that miss the feature */
+    int64_t *n_fill;    /* [n_features], rows of which HDF5's own fill value is used as a number */
     km_ids ids;         /* of all rows of this rank's slab */
     char how[192];      /* the catalogue was read: "collective", "independent for ...", ... */
 } km_findings;
@@ -254,10 +268,21 @@ typedef struct km_findings {
  * not finite, and when a file changes meanwhile. */
 km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
                           km_samples *samples, km_findings *findings, km_error *error);
+/* Reads this rank's slab again by another road, to verify the first: each column by itself, through
+ * serial HDF5, which also converts; one in `every` blocks of rows, see km_is_read_again. The sum
+ * over all ranks of what km_hash_as_read gives for the same rows; and, if there are ids of fixed
+ * size, KM_INTERNAL if those of the findings are others. Collective over comm; errors are agreed.
+ */
+km_code km_catalogue_read_again(const km_catalogue *catalogue, const km_findings *findings,
+                                int64_t every, MPI_Comm comm, uint64_t *hash, km_error *error);
+
+/* Bytes that takes beside the samples. */
+int64_t km_catalogue_again_bytes(const km_catalogue *catalogue);
+
 void km_findings_free(km_findings *findings);
 
-/* Bytes of the buffers for reading a slab of so many rows. */
-int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows);
+/* Bytes of the buffers for reading a slab of so many rows with so many threads. */
+int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads);
 
 /* Writes the features as -c would take them again into a new text, which the caller frees. */
 char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error);

@@ -47,6 +47,16 @@ static inline bool km_is_heard(const km_story *s)
     return s->log.is_speaker && s->log.verbosity != KM_QUIET;
 }
 
+/* --verify reads one in so many blocks of rows again; of small catalogues all. */
+static inline int64_t km_verify_every(const km_story *s)
+{
+    enum { EVERY = 64, FEWEST_BLOCKS = 16 };
+    return s->options.verify == KM_VERIFY_SAMPLE &&
+                   s->catalogue.n_rows >= EVERY * FEWEST_BLOCKS * KM_READ_AGAIN_ROWS
+               ? EVERY
+               : 1;
+}
+
 /* ---- before the catalogue is read ---- */
 
 /* By option, environment or share of the cores. */

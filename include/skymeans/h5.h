@@ -39,17 +39,24 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
 
 /* A one- or two-dimensional dataset, open for reading rows of its elements as they are in the file.
  */
+enum { KM_H5_MOST_FILTERS = 8 };
 typedef struct km_h5_array {
     hid_t dataset, type; /* of an element in the file */
-    hid_t transfer;
+    int64_t element_bytes;
     int n_dimensions;
-    int64_t n_rows, n_columns; /* one column if it has one dimension */
-    int64_t chunk_rows;        /* 1 if it is not chunked */
+    int64_t n_rows, n_columns;         /* one column if it has one dimension */
+    int64_t chunk_rows, chunk_columns; /* 0 if it is not chunked */
+    bool is_contiguous;
+    bool is_elsewhere; /* virtual, or in files that are no HDF5: not for files open on several ranks
+                        */
+    bool has_filters, is_decodable; /* is_decodable: by km_h5_read_chunks */
+    int n_filters;
+    H5Z_filter_t filters[KM_H5_MOST_FILTERS]; /* in the order in which they were applied */
 } km_h5_array;
 
-/* Opens the dataset `name` of a file. KM_DATA if it is not such a dataset. */
-km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5_array *array,
-                         km_error *error);
+/* Opens the dataset `name` of a file. KM_DATA if it is not such a dataset, or some of its values
+ * were never written and nothing stands for them. Local. */
+km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_error *error);
 void km_h5_close_array(km_h5_array *array);
 
 /* If an array of this file, open on this rank alone, is virtual: are the files there that it takes
@@ -58,15 +65,47 @@ km_code km_h5_check_virtual(const km_h5_array *array, const char *file, const ch
                             km_error *error);
 
 /* Reads columns [first_column, first_column + n_columns) of some rows, row after row, as elements
- * of `type`, which is that of the array or, if its elements are compounds, one of fewer members. A
- * rank without rows calls it too, with a count of 0. KM_DATA if the data are damaged, KM_SYSTEM if
- * reading failed. */
+ * of `type`, which is that of the array or, if its elements are compounds, one of fewer members.
+ * KM_DATA if the data are damaged or a filter is missing, KM_SYSTEM if reading failed. Local, also
+ * where the file is open on several ranks. */
 km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_column,
                         int64_t n_columns, hid_t type, void *elements, km_error *error);
 
-/* Was the last read of this rank collective, where the file is open on several ranks? If not, why
- * it was split into independent ones, as a new text would say; empty if it wasn't. */
-bool km_h5_was_collective(const km_h5_array *array, char *why, size_t size);
+/* The same, with room for `row_elements` elements from one row in memory to the next. */
+km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns, hid_t type,
+                         int64_t row_elements, void *elements, km_error *error);
+
+/* Compressed chunks that were read and wait for being decoded, by as many threads as loops use. */
+typedef struct km_h5_chunks km_h5_chunks;
+km_h5_chunks *km_h5_chunks_create(km_error *error);
+void km_h5_chunks_free(km_h5_chunks *chunks);
+
+/* Reads the chunks that hold these rows and columns of an array that is_decodable, as elements of
+ * its type, with room for `row_elements` from one row to the next. They are complete after
+ * km_h5_decode_chunks, for all arrays at once; until then the arrays and the memory for their
+ * elements must stay. KM_DATA if a chunk is damaged; `wrong` is then its array. Local. */
+km_code km_h5_read_chunks(km_h5_chunks *chunks, const km_h5_array *array, km_rows rows,
+                          km_rows columns, int64_t row_elements, void *elements, km_error *error);
+km_code km_h5_decode_chunks(km_h5_chunks *chunks, const km_h5_array **wrong, km_error *error);
+
+/* Bytes that a thread needs to decode a chunk of this array. */
+int64_t km_h5_decoding_bytes(const km_h5_array *array);
+
+/* How numbers lie in a file. Odd ones, of other lengths or layouts than C has, must be converted by
+ * HDF5. Enumerations and bit fields are the whole numbers that they are stored as. */
+typedef enum km_h5_kind {
+    KM_H5_NO_NUMBER,
+    KM_H5_INT,
+    KM_H5_UINT,
+    KM_H5_FLOAT,
+    KM_H5_ODD_NUMBER
+} km_h5_kind;
+typedef struct km_h5_number {
+    km_h5_kind kind;
+    int size;        /* bytes: 1, 2, 4 or 8, but for odd ones */
+    bool is_swapped; /* not in the byte order of this machine */
+} km_h5_number;
+km_h5_number km_h5_describe_number(hid_t type);
 
 /* Is an element of this type, in the file, a number that has the bits of the working precision? */
 bool km_h5_is_native(hid_t type, km_precision precision);
@@ -94,6 +133,10 @@ char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *s
 /* An attribute that is a list of `count` texts: to `texts` [count][size]; false if there is no such
  * list. */
 bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t size, char *texts);
+
+/* The numbers of a numeric attribute, to `values` [most]. How many there are; 0 if there is no such
+ * attribute, or it has more. */
+int km_h5_read_numbers(hid_t object, const char *name, int most, long double *values);
 
 /* A numeric attribute; false if there is none, or it is not one number. */
 bool km_h5_read_number(hid_t object, const char *name, double *value);

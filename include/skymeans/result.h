@@ -30,6 +30,7 @@ typedef struct km_record {
     double *row_distances;  /* [rows of the slab], NaN for those; NULL if not asked for */
     uint64_t checksum;      /* of labels, centers and inertia */
     uint64_t features_hash; /* of the feature values of all used rows */
+    uint64_t read_hash;     /* of what --verify reads again, see km_hash_as_read */
     bool is_verified;       /* --verify PASSED */
 } km_record;
 

@@ -103,6 +103,18 @@ km_code km_samples_reorder(km_samples *samples, const uint32_t *places, km_error
 /* The hash of all features of all samples, the same for any number of ranks. Collective. */
 uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm);
 
+/* The same of the samples as they were read, with their weights, and only of rows that are read
+ * again to verify them: of one in `every` blocks of rows, 1: of all. Before weights settle.
+ * Collective. */
+uint64_t km_hash_as_read(const km_samples *samples, int64_t every, MPI_Comm comm);
+
+enum { KM_READ_AGAIN_ROWS = 4096 };
+static inline bool km_is_read_again(int64_t row, int64_t every)
+{
+    const uint64_t block = (uint64_t)row / KM_READ_AGAIN_ROWS;
+    return every == 1 || km_mix(block + 1) % (uint64_t)every == 0;
+}
+
 /* `count` doubles rounded to the working precision. */
 void km_round_to_precision(km_precision precision, const double *values, int64_t count, void *out);
 

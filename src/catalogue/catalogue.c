@@ -18,7 +18,8 @@ static km_precision precision_of(const km_column *columns, int64_t n_features)
 
 /* ---- the first file -------------------------------------------------------------------------- */
 
-static void take_choice(km_catalogue *catalogue, const km_catalogue_name *name, km_selection *choice)
+static void take_choice(km_catalogue *catalogue, const km_catalogue_name *name,
+                        km_selection *choice)
 {
     strcpy(catalogue->writer, choice->writer);
     snprintf(catalogue->table, sizeof catalogue->table, "%s",
@@ -115,6 +116,17 @@ static km_code share(km_catalogue *catalogue, const km_catalogue_name *name, MPI
 
 /* ---- the parts ------------------------------------------------------------------------------ */
 
+/* The reading that takes most memory, as far as one number tells. */
+static void note_reading(km_catalogue *catalogue, const km_opened_file *opened)
+{
+    const km_reading reading = km_opened_reading(opened, catalogue);
+    const int64_t old = catalogue->reading.row_bytes > 0
+                            ? catalogue->reading.row_bytes * km_piece_rows(&catalogue->reading, 1)
+                            : 0;
+    if (reading.row_bytes * km_piece_rows(&reading, 1) > old)
+        catalogue->reading = reading;
+}
+
 /* Checks a file, and notes its rows and whether it is as precise as the others. On this rank. */
 static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_double, km_error *error)
 {
@@ -133,8 +145,7 @@ static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
         *needs_double = 1;
     if (km_opened_open(&opened, catalogue, catalogue->files[f].path, columns, MPI_COMM_NULL,
                        error) == KM_OK) {
-        const int64_t bytes = km_opened_row_bytes(&opened);
-        catalogue->row_bytes = bytes > catalogue->row_bytes ? bytes : catalogue->row_bytes;
+        note_reading(catalogue, &opened);
         for (int64_t s = 0; s < opened.n_sources && error->code == KM_OK; s++)
             km_h5_check_virtual(&opened.sources[s].array, opened.path, opened.sources[s].dataset,
                                 error);
@@ -227,7 +238,7 @@ static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *e
     km_opened_open(catalogue->shared, catalogue, catalogue->files[0].path, catalogue->columns, comm,
                    error);
     if (error->code == KM_OK)
-        catalogue->row_bytes = km_opened_row_bytes(catalogue->shared);
+        note_reading(catalogue, catalogue->shared);
     if (error->code == KM_OK && catalogue->has_ids)
         km_ids_note(catalogue, catalogue->shared, error);
     return km_agree(comm, error);
@@ -239,7 +250,11 @@ static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *e
 /* The largest of all files; the type of ids is that of the first, which rank 0 has looked at. */
 static void share_sizes(km_catalogue *catalogue, MPI_Comm comm)
 {
-    km_max_int64(comm, &catalogue->row_bytes, 1);
+    km_reading *reading = &catalogue->reading;
+    int64_t numbers[] = {reading->row_bytes, reading->chunk_rows, reading->n_chunks,
+                         reading->plain_chunk_rows, reading->thread_bytes};
+    km_max_int64(comm, numbers, 5);
+    *reading = (km_reading){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]};
     km_max_int64(comm, &catalogue->ids_size, 1);
     km_broadcast(comm, 0, catalogue->ids_type, sizeof catalogue->ids_type);
 }

@@ -43,8 +43,8 @@ bool km_is_called_like(const km_table *table, const char *pattern)
         pattern++;
     for (int s = 0; s < N_SUFFIXES; s++)
         if (km_ends_with(table->path, suffixes[s])) {
-            snprintf(path, sizeof path, "%.*s",
-                     (int)(strlen(table->path) - strlen(suffixes[s])), table->path);
+            snprintf(path, sizeof path, "%.*s", (int)(strlen(table->path) - strlen(suffixes[s])),
+                     table->path);
             if (path[0] == '/' && fnmatch(pattern, path + 1, FNM_PATHNAME) == 0)
                 return true;
         }
@@ -280,9 +280,9 @@ static int64_t count_own(const km_table *table, const char *list, km_error *erro
     for (char *rest = copy; rest != NULL && own >= 0;) {
         char *item = km_cut_item(&rest);
         const bool may_be_path = is_path(item);
-        const bool is_own = table->is_array
-                                ? has_number(table, item)
-                                : km_find_values(&names, km_without_braces(item), &position) != NULL;
+        const bool is_own =
+            table->is_array ? has_number(table, item)
+                            : km_find_values(&names, km_without_braces(item), &position) != NULL;
         own = is_own ? own + 1 : may_be_path ? own : -1;
     }
     km_names_free(&names);

@@ -104,12 +104,12 @@ static const struct kind {
     const char *attribute; /* that the group must have, or NULL */
     bool are_categories, are_texts;
 } kinds[] = {
-    {"data", "mask", NULL, {NULL, NULL}, NULL, false, false},                  /* vaex */
-    {"data", "mask", "null_bitmap", {NULL, NULL}, NULL, false, false},         /* Arrow */
-    {"data", "mask", "null_bitmap", {"indices", NULL}, NULL, false, true},     /* its texts */
+    {"data", "mask", NULL, {NULL, NULL}, NULL, false, false},                    /* vaex */
+    {"data", "mask", "null_bitmap", {NULL, NULL}, NULL, false, false},           /* Arrow */
+    {"data", "mask", "null_bitmap", {"indices", NULL}, NULL, false, true},       /* its texts */
     {"indices", "mask", "null_bitmap", {"dictionary", NULL}, NULL, true, false}, /* of vaex */
-    {"codes", NULL, NULL, {"categories", NULL}, NULL, true, false},            /* AnnData */
-    {"values", "mask", NULL, {NULL, NULL}, "encoding-type", false, false},     /* AnnData */
+    {"codes", NULL, NULL, {"categories", NULL}, NULL, true, false},              /* AnnData */
+    {"values", "mask", NULL, {NULL, NULL}, "encoding-type", false, false},       /* AnnData */
     {"value", NULL, NULL, {"type", NULL}, "OCTAVE_NEW_FORMAT", false, false},
 };
 
@@ -245,4 +245,3 @@ bool km_describe_object(hid_t file, hid_t object, const char *name, const char *
         strcpy(column->name, name);
     return is_column;
 }
-

@@ -1,9 +1,154 @@
-/* What the attributes of a dataset declare about its numbers. */
+/* What a file declares of the numbers of a dataset, by attributes: the conventions of netCDF
+ * (NetCDF Users Guide, Appendix A; CF 1.10, sections 2.5.1 and 8.1) and of R; and HDF5's own fill
+ * value.
+ *
+ * docs/conventions.md has the cases, with their sources and what other readers do. */
 #include "tables.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- netCDF ----------------------------------------------------------------------------------
+ */
+
+/* What netCDF-4 gives for values that were never written (netcdf.h, NC_FILL_...). */
+static const struct {
+    km_h5_kind kind;
+    int size;
+    long double value;
+} default_fills[] = {
+    {KM_H5_INT, 1, -127},           {KM_H5_INT, 2, -32767},
+    {KM_H5_INT, 4, -2147483647},    {KM_H5_INT, 8, -9223372036854775806.0L},
+    {KM_H5_UINT, 1, 255},           {KM_H5_UINT, 2, 65535},
+    {KM_H5_UINT, 4, 4294967295.0L}, {KM_H5_UINT, 8, 18446744073709551614.0L},
+    {KM_H5_FLOAT, 4, 0x1.ep+122L}, /* 9.969209968386869e36, 15 times 2^119 */
+    {KM_H5_FLOAT, 8, 0x1.ep+122L},
+};
+
+static void add_missing(km_convention *c, long double value)
+{
+    if (c->n_missing < KM_MOST_CODES)
+        c->missing[c->n_missing++] = value;
+}
+
+/* A number of the type that _Unsigned says: its bits without a sign. */
+static long double as_unsigned(const km_convention *c, const km_h5_number *number,
+                               long double value)
+{
+    return c->is_unsigned && value < 0 ? value + ldexpl(1, 8 * number->size) : value;
+}
+
+/* Bytes have no default fill value, since all of them may be data; but where some were never
+ * written, it is what stands there. */
+static void add_default_fill(km_convention *c, const km_h5_number *number, hid_t dataset)
+{
+    H5D_space_status_t status = H5D_SPACE_STATUS_ALLOCATED;
+    H5Dget_space_status(dataset, &status);
+    const km_h5_kind kind = c->is_unsigned && number->kind == KM_H5_INT ? KM_H5_UINT : number->kind;
+    for (size_t i = 0; i < sizeof default_fills / sizeof *default_fills; i++)
+        if (default_fills[i].kind == kind && default_fills[i].size == number->size &&
+            (number->size > 1 || status != H5D_SPACE_STATUS_ALLOCATED))
+            add_missing(c, default_fills[i].value);
+}
+
+static void read_valid_range(km_convention *c, const km_h5_number *number, hid_t dataset)
+{
+    long double range[2];
+    if (km_h5_read_numbers(dataset, "valid_range", 2, range) == 2) {
+        c->has_lowest = c->has_highest = true;
+        c->lowest = as_unsigned(c, number, range[0]);
+        c->highest = as_unsigned(c, number, range[1]);
+        return;
+    }
+    c->has_lowest = km_h5_read_numbers(dataset, "valid_min", 1, &c->lowest) == 1;
+    c->has_highest = km_h5_read_numbers(dataset, "valid_max", 1, &c->highest) == 1;
+    c->lowest = as_unsigned(c, number, c->lowest);
+    c->highest = as_unsigned(c, number, c->highest);
+}
+
+static void read_packing(km_convention *c, hid_t dataset)
+{
+    long double factor = 1, offset = 0;
+    km_h5_read_numbers(dataset, "scale_factor", 1, &factor);
+    km_h5_read_numbers(dataset, "add_offset", 1, &offset);
+    c->factor = (double)factor;
+    c->offset = (double)offset;
+    c->is_packed = factor != 1 || offset != 0;
+}
+
+static void read_netcdf(km_convention *c, const km_h5_number *number, hid_t file, hid_t dataset)
+{
+    char text[8];
+    long double values[KM_MOST_CODES];
+    km_h5_read_text(dataset, "_Unsigned", text, sizeof text);
+    c->is_unsigned = number->kind == KM_H5_INT && strcasecmp(text, "true") == 0;
+    const int n_fill = km_h5_read_numbers(dataset, "_FillValue", 1, values);
+    if (n_fill == 1)
+        add_missing(c, as_unsigned(c, number, values[0]));
+    else if (H5Aexists_by_name(file, "/", "_NCProperties", H5P_DEFAULT) > 0)
+        add_default_fill(c, number, dataset);
+    const int n_missing = km_h5_read_numbers(dataset, "missing_value", KM_MOST_CODES - 1, values);
+    for (int i = 0; i < n_missing; i++)
+        add_missing(c, as_unsigned(c, number, values[i]));
+    read_valid_range(c, number, dataset);
+    read_packing(c, dataset);
+}
+
+/* ---- others ----------------------------------------------------------------------------------
+ */
+
+/* R has no NaN for integers: NA is the lowest one, and rhdf5 says so where it is. */
+static void read_r(km_convention *c, const km_h5_number *number, hid_t dataset)
+{
+    if (number->kind == KM_H5_INT && number->size == 4 && H5Aexists(dataset, "rhdf5-NA.OK") > 0)
+        add_missing(c, -2147483648.0L);
+}
+
+static void read_fill(km_convention *c, hid_t dataset)
+{
+    const hid_t creation = H5Dget_create_plist(dataset);
+    H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
+    c->has_fill = H5Pfill_value_defined(creation, &defined) >= 0 &&
+                  defined == H5D_FILL_VALUE_USER_DEFINED &&
+                  H5Pget_fill_value(creation, H5T_NATIVE_LDOUBLE, &c->fill) >= 0 && !isnan(c->fill);
+    H5Pclose(creation);
+}
 
 void km_read_convention(hid_t file, hid_t dataset, km_column *column)
 {
-    (void)file;
-    (void)dataset;
-    (void)column;
+    km_convention *c = &column->convention;
+    const hid_t type = H5Dget_type(dataset);
+    const km_h5_number number = km_h5_describe_number(type);
+    H5Tclose(type);
+    if (number.kind == KM_H5_NO_NUMBER)
+        return;
+    read_netcdf(c, &number, file, dataset);
+    read_r(c, &number, dataset);
+    read_fill(c, dataset);
+}
+
+/* ---- for people ------------------------------------------------------------------------------
+ */
+
+void km_convention_text(const km_convention *c, char *text, size_t size)
+{
+    char *end = text + size;
+    text[0] = '\0';
+#define APPEND(...) \
+    text += snprintf(text, (size_t)(end - text), __VA_ARGS__), text = text < end ? text : end - 1
+    for (int64_t i = 0; i < c->n_missing; i++)
+        APPEND(fabsl(c->missing[i]) < 0x1p64L && c->missing[i] == floorl(c->missing[i])
+                   ? "%s%.0Lf"
+                   : "%s%.17Lg",
+               i == 0 ? ", missing: " : " ", c->missing[i]);
+    if (c->has_lowest)
+        APPEND(", valid from %.17Lg", c->lowest);
+    if (c->has_highest)
+        APPEND("%s to %.17Lg", c->has_lowest ? "" : ", valid up", c->highest);
+    if (c->is_packed)
+        APPEND(", packed: stored * %.17g + %.17g", c->factor, c->offset);
+    if (c->is_unsigned)
+        APPEND(", unsigned");
+#undef APPEND
 }

@@ -78,9 +78,9 @@ static bool is_truth(hid_t type)
 static void name_number(hid_t type, km_column *column)
 {
     const H5T_class_t class = H5Tget_class(type);
-    const char *kind = column->is_floating                                               ? "float"
+    const char *kind = column->is_floating                                          ? "float"
                        : class == H5T_BITFIELD || H5Tget_sign(type) == H5T_SGN_NONE ? "uint"
-                                                                                         : "int";
+                                                                                    : "int";
     const size_t size = H5Tget_size(type);
     snprintf(column->type, sizeof column->type, "%s%zu%s", kind, 8 * size,
              size > 1 && H5Tget_order(type) == H5T_ORDER_BE ? " big-endian" : "");
@@ -284,9 +284,10 @@ void km_find_writer(hid_t object, char *writer, size_t size)
     writer[0] = '\0';
     if (H5Iget_type(object) == H5I_FILE) {
         read_user_block(object, block, sizeof block);
-        snprintf(writer, size, "%s", strncmp(block, "MATLAB", 6) == 0  ? "MATLAB"
-                                     : strstr(block, "Julia") != NULL ? "Julia"
-                                                                      : "");
+        snprintf(writer, size, "%s",
+                 strncmp(block, "MATLAB", 6) == 0 ? "MATLAB"
+                 : strstr(block, "Julia") != NULL ? "Julia"
+                                                  : "");
         return;
     }
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)

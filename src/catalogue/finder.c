@@ -155,13 +155,12 @@ static bool visit_path(km_finder *finder, const char *path)
     const hid_t parent = H5Oopen(finder->file, group, H5P_DEFAULT);
     const H5I_type_t type = H5Iget_type(id);
     if (parent >= 0 && (type == H5I_GROUP || type == H5I_DATASET))
-        km_finder_visit(finder,
-                        &(km_object){.id = id,
-                                     .parent = parent,
-                                     .name = strrchr(path, '/') + 1,
-                                     .path = path,
-                                     .is_group = type == H5I_GROUP,
-                                     .depth = finder->is_shallow ? 0 : depth_of(path)});
+        km_finder_visit(finder, &(km_object){.id = id,
+                                             .parent = parent,
+                                             .name = strrchr(path, '/') + 1,
+                                             .path = path,
+                                             .is_group = type == H5I_GROUP,
+                                             .depth = finder->is_shallow ? 0 : depth_of(path)});
     if (parent >= 0)
         H5Oclose(parent);
     H5Oclose(id);

@@ -51,8 +51,7 @@ static void collect(collection *c, const km_column *column, int64_t array_table)
     const struct array_column array = {c->table->n_columns, array_table};
     km_add_column(c->table, column, c->finder->error);
     if (array_table >= 0)
-        c->arrays =
-            km_append(c->arrays, &c->n_arrays, sizeof array, &array, c->finder->error);
+        c->arrays = km_append(c->arrays, &c->n_arrays, sizeof array, &array, c->finder->error);
 }
 
 /* The table that an object is by itself; its number, or -1 if it is none or it comes later. */
@@ -96,8 +95,7 @@ static void visit_object(collection *c, const km_object *object, bool is_hard)
     if (why[0] != '\0')
         km_add_unusable(c->finder, object->path, why);
     const bool is_column_group = object->is_group && is_column;
-    const int64_t table =
-        !is_column_group && may_be_table(object) ? visit(c, object, is_hard) : -1;
+    const int64_t table = !is_column_group && may_be_table(object) ? visit(c, object, is_hard) : -1;
     if (is_column)
         collect(c, &column, table);
 }

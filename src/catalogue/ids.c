@@ -55,7 +55,8 @@ static bool fits(const km_ids *ids, hid_t type)
            H5Tget_size(type) <= ids->size;
 }
 
-static void append_values(km_ids *ids, const km_field *field, const char *from, int64_t count)
+static void append_values(km_ids *ids, const km_field *field, const char *from, int64_t stride,
+                          int64_t count)
 {
     const bool is_padded = (size_t)field->size < ids->size;
     const int pad = is_padded && H5Tget_strpad(ids->type) == H5T_STR_SPACEPAD ? ' ' : 0;
@@ -63,7 +64,7 @@ static void append_values(km_ids *ids, const km_field *field, const char *from, 
     for (int64_t i = 0; i < count; i++, to += ids->size) {
         if (is_padded)
             memset(to, pad, ids->size);
-        memcpy(to, from + i * field->stride, (size_t)field->size);
+        memcpy(to, from + i * stride, (size_t)field->size);
     }
     ids->n_bytes += count * (int64_t)ids->size;
 }
@@ -83,12 +84,12 @@ static bool make_room(km_ids *ids, int64_t n_bytes, km_error *error)
     return true;
 }
 
-static void append_texts(km_ids *ids, const km_field *field, const char *from, int64_t count,
+static void append_texts(km_ids *ids, const char *from, int64_t stride, int64_t count,
                          const char *file, km_error *error)
 {
     for (int64_t i = 0; i < count; i++) {
         const char *text;
-        memcpy(&text, from + i * field->stride, sizeof text);
+        memcpy(&text, from + i * stride, sizeof text);
         const size_t size = text != NULL ? strlen(text) + 1 : 1;
         if (size > KM_ID_SIZE)
             km_fail(error, KM_DATA,
@@ -102,8 +103,8 @@ static void append_texts(km_ids *ids, const km_field *field, const char *from, i
     }
 }
 
-void km_ids_append(km_ids *ids, const km_field *field, const char *rows, int64_t count,
-                   const char *file, km_error *error)
+void km_ids_append(km_ids *ids, const km_field *field, const char *first, int64_t stride,
+                   int64_t count, const char *file, km_error *error)
 {
     if (!fits(ids, field->type))
         km_fail(error, KM_DATA,
@@ -111,7 +112,7 @@ void km_ids_append(km_ids *ids, const km_field *field, const char *rows, int64_t
                 "one of them, or leave out --id",
                 file);
     else if (ids->is_variable)
-        append_texts(ids, field, rows + field->offset, count, file, error);
+        append_texts(ids, first, stride, count, file, error);
     else
-        append_values(ids, field, rows + field->offset, count);
+        append_values(ids, field, first, stride, count);
 }

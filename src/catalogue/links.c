@@ -44,9 +44,8 @@ km_code km_links_list(hid_t group, km_links *links, km_error *error)
     *links = (km_links){0};
     listing l = {links, error};
     hsize_t at = 0;
-    const bool is_listed =
-        tracks_order(group) &&
-        H5Literate(group, H5_INDEX_CRT_ORDER, H5_ITER_INC, &at, add_link, &l) >= 0;
+    const bool is_listed = tracks_order(group) && H5Literate(group, H5_INDEX_CRT_ORDER, H5_ITER_INC,
+                                                             &at, add_link, &l) >= 0;
     if (!is_listed && error->code == KM_OK) {
         km_links_free(links);
         at = 0;

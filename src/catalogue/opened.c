@@ -4,43 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_ARRAY                                                                         \
-    {                                                                                    \
-        .dataset = H5I_INVALID_HID, .type = H5I_INVALID_HID, .transfer = H5I_INVALID_HID \
-    }
-
-static km_use use_of(const km_catalogue *catalogue, int64_t column)
+static bool is_id(const km_catalogue *catalogue, int64_t column)
 {
-    if (column < catalogue->n_features)
-        return KM_USE_FEATURES;
-    return catalogue->has_weights && column == catalogue->n_features ? KM_USE_WEIGHTS : KM_USE_IDS;
-}
-
-/* ---- which datasets ------------------------------------------------------------------------- */
-
-static int64_t find_source(km_opened_file *opened, const km_place *place, km_use use)
-{
-    const bool is_compound = place->member[0] != '\0';
-    for (int64_t i = 0; i < opened->n_sources; i++)
-        if (strcmp(opened->sources[i].dataset, place->dataset) == 0 &&
-            (is_compound || opened->sources[i].use == use))
-            return i;
-    opened->sources[opened->n_sources] = (km_source){
-        .dataset = place->dataset, .use = use, .array = NO_ARRAY, .type = H5I_INVALID_HID};
-    return opened->n_sources++;
-}
-
-static void list_sources(km_opened_file *opened, const km_catalogue *catalogue,
-                         const km_column *columns)
-{
-    for (int64_t c = 0; c < opened->n_columns; c++) {
-        const km_use use = use_of(catalogue, c);
-        const bool has_mask = columns[c].mask.dataset[0] != '\0' && use != KM_USE_IDS;
-        opened->values[c] = opened->masks[c] = (km_field){.source = -1, .type = H5I_INVALID_HID};
-        opened->values[c].source = find_source(opened, &columns[c].values, use);
-        if (has_mask)
-            opened->masks[c].source = find_source(opened, &columns[c].mask, KM_USE_MASKS);
-    }
+    return !km_is_value(catalogue, column);
 }
 
 /* ---- where in their elements ---------------------------------------------------------------- */
@@ -91,8 +57,6 @@ static bool find_value(km_field *field, const km_place *place, hid_t type)
     if (whole < 0)
         return false;
     const int64_t whole_size = (int64_t)H5Tget_size(whole);
-    if (field->type >= 0)
-        H5Tclose(field->type);
     field->type = value_type(whole);
     field->size = (int64_t)H5Tget_size(field->type);
     const int64_t length = whole_size / field->size;
@@ -169,37 +133,74 @@ static km_code has_changed(const km_opened_file *opened, const char *what, km_er
                    opened->path, what);
 }
 
-static void open_source(km_opened_file *opened, int64_t s, const km_catalogue *catalogue,
-                        const km_column *columns, bool is_together, km_error *error)
+/* Rows of a transposed dataset lie apart if it is contiguous, and are read by themselves; chunks
+ * hold several of them. */
+static bool is_source(const km_source *source, const km_place *place)
 {
-    km_source *source = &opened->sources[s];
-    if (km_h5_open_array(opened->file, source->dataset, is_together, &source->array, error) !=
-        KM_OK)
-        return;
-    const H5T_class_t class = H5Tget_class(source->array.type);
-    const bool is_number = class == H5T_INTEGER || class == H5T_FLOAT;
-    const km_precision precision =
-        source->use == KM_USE_FEATURES ? catalogue->precision : KM_FLOAT64;
-    source->type = type_to_read(opened, s, columns);
-    source->has_pointers = has_pointers(source->type);
-    source->is_converted =
-        is_number && (source->use == KM_USE_FEATURES || source->use == KM_USE_WEIGHTS);
-    source->element_bytes = source->reading_bytes = (int64_t)H5Tget_size(source->type);
-    if (source->is_converted) {
-        source->reading_bytes = (int64_t)km_h5_value_size(source->type, precision);
-        source->element_bytes = (int64_t)km_precision_size(precision);
-    }
-    source->first_column = INT64_MAX;
+    return source->other == place->other && strcmp(source->dataset, place->dataset) == 0 &&
+           source->is_transposed == place->is_transposed &&
+           (source->position < 0 || source->position == place->position);
 }
 
-/* Where a field is; its source grows to hold it, so offsets in rows come when all are known. */
+/* The source of a place, which is opened if it is a new one; -1 if that fails. */
+static int64_t find_source(km_opened_file *opened, const km_place *place, km_error *error)
+{
+    for (int64_t i = 0; i < opened->n_sources; i++)
+        if (is_source(&opened->sources[i], place))
+            return i;
+    km_source *source = &opened->sources[opened->n_sources];
+    *source = (km_source){.dataset = place->dataset,
+                          .other = place->other,
+                          .is_transposed = place->is_transposed,
+                          .position = -1,
+                          .type = H5I_INVALID_HID,
+                          .first_column = INT64_MAX};
+    if (km_h5_open_array(opened->files[place->other], place->dataset, &source->array, error) !=
+        KM_OK)
+        return -1;
+    if (place->is_transposed && source->array.chunk_rows == 0)
+        source->position = place->position;
+    return opened->n_sources++;
+}
+
+/* Which dataset each column and mask is in. */
+static void list_sources(km_opened_file *opened, const km_catalogue *catalogue,
+                         const km_column *columns, km_error *error)
+{
+    for (int64_t c = 0; c < opened->n_columns && error->code == KM_OK; c++) {
+        const bool has_mask = columns[c].mask.dataset[0] != '\0' && !is_id(catalogue, c);
+        opened->values[c].source = find_source(opened, &columns[c].values, error);
+        if (has_mask && error->code == KM_OK)
+            opened->masks[c].source = find_source(opened, &columns[c].mask, error);
+    }
+}
+
+static void choose_type(km_opened_file *opened, int64_t s, const km_column *columns)
+{
+    km_source *source = &opened->sources[s];
+    source->type = type_to_read(opened, s, columns);
+    source->has_pointers = has_pointers(source->type);
+    source->element_bytes = (int64_t)H5Tget_size(source->type);
+    source->is_decoded = source->array.is_decodable && !source->has_pointers &&
+                         H5Tget_class(source->array.type) != H5T_VLEN &&
+                         source->element_bytes == source->array.element_bytes;
+}
+
+/* Where a field is; its source grows to hold it. */
 static void find_field(km_opened_file *opened, km_field *field, const km_place *place,
                        km_error *error)
 {
     if (field->source < 0 || error->code != KM_OK)
         return;
     km_source *source = &opened->sources[field->source];
-    if (!find_value(field, place, source->type) || field->column >= source->array.n_columns) {
+    const km_h5_array *array = &source->array;
+    if (place->is_transposed) {
+        field->type = H5Tcopy(source->type);
+        field->size = source->element_bytes;
+        field->column = place->position;
+    }
+    if ((!place->is_transposed && !find_value(field, place, source->type)) ||
+        field->column >= (place->is_transposed ? array->n_rows : array->n_columns)) {
         has_changed(opened, place->dataset, error);
         return;
     }
@@ -210,50 +211,93 @@ static void find_field(km_opened_file *opened, km_field *field, const km_place *
     source->n_columns = (field->column + 1 > end ? field->column + 1 : end) - source->first_column;
 }
 
+/* Parts of the rows of a contiguous array cost a read each, or as much as whole rows; so rows are
+ * read whole unless they are very long. */
+static void widen(km_source *source)
+{
+    const int64_t longest_row = 64 << 10, d = source->array.n_columns;
+    if (!source->is_transposed && source->array.is_contiguous && source->n_columns > 0 &&
+        d <= longest_row / source->element_bytes) {
+        source->first_column = 0;
+        source->n_columns = d;
+    }
+}
+
 /* A row is read at once, in a transfer that all MPIs can do. */
 static void check_width(const km_opened_file *opened, const km_source *source, km_error *error)
 {
     const int64_t most = (int64_t)1 << 30;
-    if (source->n_columns > 0 && source->n_columns > most / source->reading_bytes)
+    if (source->n_columns > 0 && source->n_columns > most / source->element_bytes)
         km_fail(error, KM_DATA,
                 "too wide a row (%s, %s): its chosen values are more than %lld bytes apart; choose "
                 "others with -c",
                 opened->path, source->dataset, (long long)most);
 }
 
-static void settle_field(const km_opened_file *opened, km_field *field, km_use use,
-                         km_precision precision)
+km_convention km_convention_of(const km_catalogue *catalogue, const km_column *column)
 {
-    if (field->source < 0)
-        return;
+    km_convention convention = column->convention;
+    if (catalogue->asked.is_raw)
+        convention = (km_convention){.has_fill = convention.has_fill, .fill = convention.fill};
+    if (catalogue->asked.fill_is_missing && convention.has_fill &&
+        convention.n_missing < KM_MOST_CODES) {
+        convention.missing[convention.n_missing++] = convention.fill;
+        convention.has_fill = false;
+    }
+    if (convention.fill == 0) /* what many libraries set; nobody means a missing value by it */
+        convention.has_fill = false;
+    return convention;
+}
+
+/* How a field becomes a value. Numbers that are right as they were read stay there; but weights are
+ * wanted side by side. */
+static void prepare_field(km_opened_file *opened, const km_catalogue *catalogue,
+                          const km_column *columns, int64_t c)
+{
+    km_field *field = &opened->values[c];
     const km_source *source = &opened->sources[field->source];
-    field->offset += (field->column - source->first_column) * source->element_bytes;
-    field->stride = source->n_columns * source->element_bytes;
-    const bool is_number = use == KM_USE_FEATURES || use == KM_USE_WEIGHTS;
-    const bool is_ready = source->is_converted || km_h5_is_native(field->type, precision);
-    /* Weights are wanted side by side. */
-    const bool is_apart = use == KM_USE_WEIGHTS && field->stride != sizeof(double);
-    if (is_number && (!is_ready || is_apart))
-        field->gathered_bytes = (int64_t)km_h5_value_size(field->type, precision);
+    const km_precision precision = km_precision_of_column(catalogue, c);
+    const km_convention convention = km_convention_of(catalogue, &columns[c]);
+    field->number = km_h5_describe_number(field->type);
+    field->is_odd = field->number.kind == KM_H5_ODD_NUMBER;
+    if (field->is_odd) /* HDF5 makes doubles of them */
+        field->number = (km_h5_number){.kind = KM_H5_FLOAT, .size = sizeof(double)};
+    field->codes = km_codes_prepare(&convention, &field->number);
+    const bool is_ready = !field->is_odd && field->codes.is_plain && !field->number.is_swapped &&
+                          field->number.kind == KM_H5_FLOAT &&
+                          field->number.size == (int)km_precision_size(precision);
+    const bool is_apart = c >= catalogue->n_features &&
+                          (source->n_columns > 1 || source->element_bytes > field->size);
+    field->is_unpacked = !is_ready || is_apart;
 }
 
 static km_code open_all(km_opened_file *opened, const km_catalogue *catalogue,
-                        const km_column *columns, bool is_together, km_error *error)
+                        const km_column *columns, km_error *error)
 {
-    for (int64_t s = 0; s < opened->n_sources; s++)
-        open_source(opened, s, catalogue, columns, is_together, error);
+    list_sources(opened, catalogue, columns, error);
+    for (int64_t s = 0; s < opened->n_sources && error->code == KM_OK; s++)
+        choose_type(opened, s, columns);
     for (int64_t c = 0; c < opened->n_columns; c++) {
         find_field(opened, &opened->values[c], &columns[c].values, error);
         find_field(opened, &opened->masks[c], &columns[c].mask, error);
     }
-    for (int64_t s = 0; s < opened->n_sources && error->code == KM_OK; s++)
+    for (int64_t s = 0; s < opened->n_sources && error->code == KM_OK; s++) {
+        widen(&opened->sources[s]);
         check_width(opened, &opened->sources[s], error);
-    for (int64_t c = 0; c < opened->n_columns && error->code == KM_OK; c++) {
-        const km_precision precision = km_precision_of_column(catalogue, c);
-        settle_field(opened, &opened->values[c], use_of(catalogue, c), precision);
-        settle_field(opened, &opened->masks[c], KM_USE_MASKS, precision);
     }
+    for (int64_t c = 0; c < opened->n_columns && error->code == KM_OK; c++)
+        if (km_is_value(catalogue, c))
+            prepare_field(opened, catalogue, columns, c);
     return error->code;
+}
+
+/* One file is opened together if comm says so; others by each rank. */
+static void open_files(km_opened_file *opened, const km_catalogue *catalogue, MPI_Comm comm,
+                       km_error *error)
+{
+    km_h5_open(opened->path, comm, &opened->files[0], error);
+    for (int64_t f = 1; f < opened->n_files && error->code == KM_OK; f++)
+        km_h5_open(catalogue->others[f - 1], MPI_COMM_NULL, &opened->files[f], error);
 }
 
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
@@ -261,21 +305,25 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
 {
     const char *what = "list of datasets";
     const int64_t n = catalogue->n_columns;
-    *opened = (km_opened_file){.path = path, .file = H5I_INVALID_HID, .n_columns = n};
+    *opened = (km_opened_file){.path = path, .n_columns = n, .n_files = 1 + catalogue->n_others};
+    opened->files = km_allocate(opened->n_files, sizeof *opened->files, what, error);
     opened->sources = km_allocate(2 * n, sizeof *opened->sources, what, error);
     opened->values = km_allocate(2 * n, sizeof *opened->values, what, error);
     if (comm != MPI_COMM_NULL)
         km_agree(comm, error);
+    for (int64_t f = 0; f < opened->n_files && opened->files != NULL; f++)
+        opened->files[f] = H5I_INVALID_HID;
+    for (int64_t c = 0; c < 2 * n && opened->values != NULL; c++)
+        opened->values[c] = (km_field){.source = -1, .type = H5I_INVALID_HID};
     if (error->code != KM_OK)
         return error->code;
     opened->masks = opened->values + n;
-    list_sources(opened, catalogue, columns);
-    km_h5_open(path, comm, &opened->file, error);
+    open_files(opened, catalogue, comm, error);
     if (comm != MPI_COMM_NULL)
         km_agree(comm, error);
     if (error->code != KM_OK)
         return error->code;
-    return open_all(opened, catalogue, columns, comm != MPI_COMM_NULL, error);
+    return open_all(opened, catalogue, columns, error);
 }
 
 void km_opened_close(km_opened_file *opened)
@@ -285,22 +333,87 @@ void km_opened_close(km_opened_file *opened)
         if (opened->sources[s].type >= 0)
             H5Tclose(opened->sources[s].type);
     }
-    for (int64_t c = 0; c < 2 * opened->n_columns && opened->n_sources > 0; c++)
+    for (int64_t c = 0; c < 2 * opened->n_columns && opened->values != NULL; c++)
         if (opened->values[c].type >= 0)
             H5Tclose(opened->values[c].type);
-    if (opened->file >= 0)
-        H5Fclose(opened->file);
+    for (int64_t f = 0; f < opened->n_files && opened->files != NULL; f++)
+        if (opened->files[f] >= 0)
+            H5Fclose(opened->files[f]);
+    free(opened->files);
     free(opened->sources);
     free(opened->values);
-    *opened = (km_opened_file){.file = H5I_INVALID_HID};
+    *opened = (km_opened_file){.path = NULL};
 }
 
-int64_t km_opened_row_bytes(const km_opened_file *opened)
+/* ---- what reading takes --------------------------------------------------------------------- */
+
+static int64_t largest(int64_t a, int64_t b)
 {
-    int64_t bytes = 1; /* is it missing? */
-    for (int64_t s = 0; s < opened->n_sources; s++)
-        bytes += opened->sources[s].n_columns * opened->sources[s].reading_bytes;
-    for (int64_t c = 0; c < opened->n_columns; c++)
-        bytes += opened->values[c].gathered_bytes;
-    return bytes;
+    return a > b ? a : b;
+}
+
+/* Rows of the table that a chunk holds, and how many such chunks side by side are read. */
+static int64_t rows_of_chunk(const km_source *source)
+{
+    return source->is_transposed ? source->array.chunk_columns : source->array.chunk_rows;
+}
+
+static int64_t chunks_across(const km_source *source)
+{
+    const int64_t width =
+        source->is_transposed ? source->array.chunk_rows : source->array.chunk_columns;
+    return (source->n_columns + width - 1) / width;
+}
+
+km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue)
+{
+    km_reading reading = {.row_bytes = 1}; /* is it missing? */
+    for (int64_t s = 0; s < opened->n_sources; s++) {
+        const km_source *source = &opened->sources[s];
+        const int64_t bytes = source->n_columns * source->element_bytes;
+        reading.row_bytes += bytes;
+        if (!source->array.has_filters) {
+            reading.plain_chunk_rows = largest(reading.plain_chunk_rows, rows_of_chunk(source));
+            continue;
+        }
+        reading.chunk_rows = largest(reading.chunk_rows, rows_of_chunk(source));
+        reading.n_chunks += chunks_across(source);
+        if (source->is_decoded) {
+            reading.row_bytes += bytes; /* as they are stored, at most */
+            reading.thread_bytes =
+                largest(reading.thread_bytes, km_h5_decoding_bytes(&source->array));
+        }
+    }
+    for (int64_t c = 0; c < opened->n_columns; c++) {
+        const km_field *field = &opened->values[c];
+        if (field->is_odd)
+            reading.row_bytes += largest(field->size, 2 * sizeof(double));
+        if (field->is_unpacked)
+            reading.row_bytes += (int64_t)km_precision_size(km_precision_of_column(catalogue, c));
+    }
+    return reading;
+}
+
+/* Bytes of a rank's buffers for one piece: enough for striped file systems, and so few that they
+ * are still in cache when they go to the samples. For whole chunks they may be more. */
+static const int64_t PIECE_BYTES = (int64_t)4 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
+
+/* Whole compressed chunks, however large they are, since each is decoded whole: so none is decoded
+ * twice inside a slab; and several for each thread, where they are not too large. */
+int64_t km_piece_rows(const km_reading *reading, int n_threads)
+{
+    enum { CHUNKS_PER_THREAD = 4 };
+    const int64_t unit = largest(reading->chunk_rows, 1);
+    int64_t rows = largest(PIECE_BYTES / reading->row_bytes, unit);
+    if (reading->chunk_rows == 0 &&
+        reading->plain_chunk_rows <= MOST_PIECE_BYTES / reading->row_bytes &&
+        reading->plain_chunk_rows > 0)
+        return rows < reading->plain_chunk_rows ? reading->plain_chunk_rows
+                                                : rows - rows % reading->plain_chunk_rows;
+    if (reading->chunk_rows > 0) {
+        const int64_t bands = (CHUNKS_PER_THREAD * n_threads - 1) / reading->n_chunks + 1;
+        const int64_t most = largest(MOST_PIECE_BYTES / reading->row_bytes / unit, 1);
+        rows = largest(rows / unit, bands < most ? bands : most) * unit;
+    }
+    return rows;
 }

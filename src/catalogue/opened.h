@@ -3,38 +3,39 @@
 #define SKYMEANS_CATALOGUE_OPENED_H
 
 #include "skymeans/catalogue.h"
-
-/* What a dataset is read for. Numbers are converted where they are read, so that those of features
- * and of weights are read apart; out of compounds everything is taken at one reading. */
-typedef enum km_use { KM_USE_FEATURES, KM_USE_WEIGHTS, KM_USE_IDS, KM_USE_MASKS } km_use;
+#include "unpack.h"
 
 /* One dataset of which rows are read, from the first column that is needed to the last. */
 typedef struct km_source {
     const char *dataset;
-    km_use use;
+    int64_t other; /* the file, see km_place */
+    bool is_transposed;
+    int64_t position; /* where each row of a transposed dataset is read by itself; else -1 */
     km_h5_array array;
-    int64_t first_column, n_columns;
-    hid_t type;            /* of the elements in memory, before they are converted */
-    bool is_converted;     /* numbers, to the working precision, which for weights is double */
+    int64_t first_column, n_columns; /* of the table */
+    hid_t type;                      /* of the elements in memory */
     bool has_pointers;     /* HDF5 allocates what elements point to, and it has to be freed */
-    int64_t element_bytes; /* when they are read and converted */
-    int64_t reading_bytes; /* room for an element */
+    bool is_decoded;       /* chunk by chunk, by all threads */
+    int64_t element_bytes; /* in memory */
 } km_source;
 
 /* Where one value of each row is among what is read from a source. */
 typedef struct km_field {
-    int64_t source;         /* -1: there is no such field */
-    int64_t column;         /* of the dataset */
-    int64_t offset, stride; /* bytes */
-    hid_t type;             /* in the file; of the field's own */
-    int64_t size;           /* bytes */
-    int64_t gathered_bytes; /* room for a value if it has to be gathered and converted, else 0 */
+    int64_t source; /* -1: there is no such field */
+    int64_t column; /* of the table */
+    int64_t offset; /* bytes in an element */
+    hid_t type;     /* in the file; of the field's own */
+    int64_t size;   /* bytes */
+    km_h5_number number;
+    bool is_odd;      /* a number that HDF5 has to convert first */
+    bool is_unpacked; /* to memory of its own; else it is used where it was read */
+    km_codes codes;
 } km_field;
 
 typedef struct km_opened_file {
     const char *path;
-    hid_t file;
-    int64_t n_sources, n_columns;
+    int64_t n_files, n_sources, n_columns;
+    hid_t *files; /* [n_files], that of the table and the others */
     km_source *sources;
     km_field *values, *masks; /* [n_columns] */
 } km_opened_file;
@@ -45,21 +46,34 @@ static inline km_precision km_precision_of_column(const km_catalogue *catalogue,
     return column < catalogue->n_features ? catalogue->precision : KM_FLOAT64;
 }
 
+/* Is the column a number that is computed with? Ids are copied as they are. */
+static inline bool km_is_value(const km_catalogue *catalogue, int64_t column)
+{
+    return column < catalogue->n_features ||
+           (catalogue->has_weights && column == catalogue->n_features);
+}
+
 /* Opens a file and, in it, what is needed of these columns. On this rank alone if comm is
  * MPI_COMM_NULL, else collective, though errors are not agreed. Close it even after an error. */
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
                        const km_column *columns, MPI_Comm comm, km_error *error);
 void km_opened_close(km_opened_file *opened);
 
-/* Bytes of the buffers for reading a row. */
-int64_t km_opened_row_bytes(const km_opened_file *opened);
+/* What counts of what the file declares of a column, by --raw and --fill-is-missing. */
+km_convention km_convention_of(const km_catalogue *catalogue, const km_column *column);
+
+/* What reading this file takes. */
+km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue);
+
+/* Rows that are read at once where a slab has that many, and the bytes that takes. */
+int64_t km_piece_rows(const km_reading *reading, int n_threads);
 
 /* Ids: what the type is in the first file, and their size in the one with the longest; then for
  * this rank's rows, piece by piece. */
 void km_ids_note(km_catalogue *catalogue, const km_opened_file *opened, km_error *error);
 km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows, km_error *error);
-void km_ids_append(km_ids *ids, const km_field *field, const char *rows, int64_t count,
-                   const char *file, km_error *error);
+void km_ids_append(km_ids *ids, const km_field *field, const char *first, int64_t stride,
+                   int64_t count, const char *file, km_error *error);
 void km_ids_free(km_ids *ids);
 
 /* The values of --missing-value. Collective over comm; errors are agreed. */

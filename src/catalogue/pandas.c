@@ -147,8 +147,7 @@ bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
     }
     for (int b = 0; add_block(object->id, table, b, error) && error->code == KM_OK; b++)
         ;
-    order.texts =
-        km_h5_read_texts(object->id, "axis0", &order.count, &order.size, error);
+    order.texts = km_h5_read_texts(object->id, "axis0", &order.count, &order.size, error);
     if (order.texts != NULL)
         put_in_order(table, &order, error);
     free(order.texts);
@@ -158,8 +157,8 @@ bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
 /* ---- table ---------------------------------------------------------------------------------- */
 
 /* The names that an attribute of a table has for the values of a column: NAME_kind. */
-static bool read_names(hid_t dataset, const char *attribute, bool is_innermost,
-                       km_text_list *names, bool *is_deep, km_error *error)
+static bool read_names(hid_t dataset, const char *attribute, bool is_innermost, km_text_list *names,
+                       bool *is_deep, km_error *error)
 {
     *names = (km_text_list){0};
     *is_deep = false;

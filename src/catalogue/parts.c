@@ -94,8 +94,8 @@ km_code km_look_into(const char *path, const km_catalogue_name *name, km_selecti
 static km_code refuse_different(const km_catalogue *catalogue, const km_file *file,
                                 const km_selection *choice, km_error *error)
 {
-    const int64_t n = choice->n_columns < catalogue->n_columns ? choice->n_columns
-                                                               : catalogue->n_columns;
+    const int64_t n =
+        choice->n_columns < catalogue->n_columns ? choice->n_columns : catalogue->n_columns;
     int64_t c = 0;
     while (c < n && strcmp(choice->columns[c].name, catalogue->columns[c].name) == 0)
         c++;
@@ -276,13 +276,12 @@ static km_code list_files(km_catalogue *catalogue, MPI_Comm comm, km_error *erro
 {
     const km_catalogue_name *name = &catalogue->asked;
     catalogue->part_tables = km_copy_text(catalogue->table, "list of tables", error);
-    catalogue->files =
-        km_allocate_zeroed(name->n_paths, sizeof *catalogue->files, "files", error);
+    catalogue->files = km_allocate_zeroed(name->n_paths, sizeof *catalogue->files, "files", error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
     for (int64_t f = 0; f < name->n_paths; f++)
-        catalogue->files[f] = (km_file){
-            .path = name->paths[f], .table = catalogue->part_tables, .number = f};
+        catalogue->files[f] =
+            (km_file){.path = name->paths[f], .table = catalogue->part_tables, .number = f};
     catalogue->n_files = name->n_paths;
     return KM_OK;
 }

@@ -21,8 +21,7 @@ static bool find_in_tables(const km_scope *scope, const char *path, km_column *c
         const char *name = path + (slash - table_path) + 1;
         const km_table *table =
             km_tables_find_called(scope->tables, table_path[0] != '\0' ? table_path : "/");
-        if (table != NULL && !table->is_array &&
-            km_names_create(&names, table, error) == KM_OK) {
+        if (table != NULL && !table->is_array && km_names_create(&names, table, error) == KM_OK) {
             const int64_t i = km_names_find(&names, name);
             is_found = i >= 0;
             if (is_found)
@@ -43,9 +42,8 @@ static bool describe_at(const km_scope *scope, const char *path, km_column *colu
     const hid_t object = H5Oopen(scope->file, path, H5P_DEFAULT);
     if (object < 0)
         return false;
-    const bool is_column =
-        km_describe_object(scope->file, object, "", path, scope->tables->is_transposed, column, why,
-                           sizeof why);
+    const bool is_column = km_describe_object(
+        scope->file, object, "", path, scope->tables->is_transposed, column, why, sizeof why);
     H5Oclose(object);
     return is_column;
 }
@@ -81,8 +79,7 @@ static bool find_in_file(const km_scope *scope, const km_table *table, const cha
         if (error->code != KM_OK || strchr(text, '/') == NULL)
             return false;
     }
-    return km_join_path(path, "/", text + strspn(text, "/")) &&
-           find_at(scope, path, column, error);
+    return km_join_path(path, "/", text + strspn(text, "/")) && find_at(scope, path, column, error);
 }
 
 /* ---- in another file ------------------------------------------------------------------------ */
@@ -187,8 +184,7 @@ bool km_column_at(const km_scope *scope, const km_table *table, const char *text
     char file[KM_PATH_SIZE];
     const char *path;
     bool is_found = find_in_file(scope, table, text, column, error);
-    if (!is_found && error->code == KM_OK && scope->others != NULL &&
-        split_file(text, file, &path))
+    if (!is_found && error->code == KM_OK && scope->others != NULL && split_file(text, file, &path))
         is_found = find_in_other(scope, file, path, column, error);
     if (!is_found)
         return false;

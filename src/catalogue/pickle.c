@@ -84,8 +84,7 @@ static bool add_to(machine *m, item *list, const item *new)
     if (list->count == 0)
         list->first = m->n_texts;
     list->is_deep = list->is_deep || new->kind == LIST || new->kind == TUPLE;
-    list->is_named = list->is_named && new->kind == TEXT &&
-                     list->first + list->count == m->n_texts;
+    list->is_named = list->is_named && new->kind == TEXT && list->first + list->count == m->n_texts;
     list->count++;
     if (list->is_named)
         m->texts = km_append(m->texts, &m->n_texts, KM_NAME_SIZE, new->text, m->error);

@@ -10,6 +10,12 @@ typedef struct column_values {
     int64_t stride; /* bytes */
 } column_values;
 
+/* A --missing-value, as a column would hold it in the precision that is wanted. */
+typedef struct stored_missing {
+    int64_t column;
+    double value;
+} stored_missing;
+
 typedef struct km_reader {
     const km_catalogue *catalogue;
     km_missing missing;
@@ -21,13 +27,18 @@ typedef struct km_reader {
     int64_t file;
     km_opened_file own, *opened; /* opened: NULL if there is none */
     km_column *columns;          /* of `own` */
-    int64_t piece_rows;
+    int64_t piece_rows;          /* that are read at once, from a multiple of them on */
+    int64_t room_rows;           /* that the buffers hold */
+    km_h5_chunks *chunks;
     char **buffers;        /* [n_sources], one piece each */
-    char **gathered;       /* [n_columns], of those that are not used where they are read */
+    char **odd;            /* [n_columns], numbers that HDF5 converts */
+    char **unpacked;       /* [n_columns], of those that are not used where they are read */
     column_values *values; /* [n_columns] */
-    uint8_t *is_missing;   /* [piece_rows] */
+    uint8_t *is_missing;   /* [room_rows] */
     km_values *features;   /* [n_features], the same as `values` */
-    km_error refused;      /* the first row that may not be as it is */
+    int64_t n_missing_values;
+    stored_missing *missing_values;
+    km_error refused; /* the first row that may not be as it is */
 } km_reader;
 
 static inline const char *km_reader_path(const km_reader *r)
@@ -35,12 +46,22 @@ static inline const char *km_reader_path(const km_reader *r)
     return r->catalogue->files[r->file].path;
 }
 
-/* After a piece of `count` rows has been read: from the file's types to values in the precision
- * that is wanted; NaN for what a mask or the command line says is missing; rows that miss a value
- * marked, and those counted that miss each feature. */
-void km_reader_gather(km_reader *r, int64_t count, km_error *error);
-void km_reader_apply_missing_values(const km_reader *r, int64_t count);
-void km_reader_find_missing(km_reader *r, int64_t count);
+/* Where the values of a field begin in what was read of its source, and how many bytes apart they
+ * are. */
+const char *km_reader_first(const km_reader *r, const km_field *field, int64_t *stride);
+
+/* A number as a column of this type holds it in a precision; packed ones hold what they are
+ * unpacked to. */
+double km_as_stored(hid_t type, bool is_packed, km_precision precision, double value);
+
+/* --missing-value as the columns of the open file hold them. KM_MEMORY. */
+km_code km_reader_prepare_missing(km_reader *r, km_error *error);
+
+/* After a piece of `count` rows has been read: from the file's numbers to values in the precision
+ * that is wanted; NaN for what the file, a mask or the command line says is missing; rows that miss
+ * a value marked, and those counted that miss each feature. KM_DATA if HDF5 can't convert a type.
+ */
+km_code km_reader_take_values(km_reader *r, int64_t count, km_error *error);
 
 /* Notes the first of these rows that may not be as it is. */
 void km_reader_refuse_rows(km_reader *r, km_rows rows);

@@ -92,7 +92,7 @@ static void take_others(km_selection *choice, km_others *others, km_error *error
 }
 
 km_code km_selection_make(km_selection *choice, hid_t file, const char *path, km_tables *tables,
-                       const km_catalogue_name *name, km_error *error)
+                          const km_catalogue_name *name, km_error *error)
 {
     km_others others = {.is_transposed = tables->is_transposed};
     const km_scope scope = {.file = file, .path = path, .tables = tables, .others = &others};

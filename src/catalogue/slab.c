@@ -1,5 +1,5 @@
-/* Reading a rank's slab: piece by piece, whatever fails on the way. One file is read by all ranks
- * together; of several, a rank opens only those that its slab touches. */
+/* Reading a rank's slab: piece by piece, each rank by itself, whatever fails on the way. One file
+ * is open on all ranks together; of several, a rank opens only those that its slab touches. */
 #include "reader.h"
 
 #include <stdio.h>
@@ -7,42 +7,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Bytes of a rank's buffers for one piece: enough for striped file systems, and so few that they
- * are still in cache when they go to the samples. For whole chunks they may be more. */
-static const int64_t PIECE_BYTES = (int64_t)4 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
-
 /* ---- buffers -------------------------------------------------------------------------------- */
 
-/* Whole chunks, where they are not too large: inside a slab none of them is inflated twice. */
-static int64_t choose_piece_rows(int64_t row_bytes, int64_t chunk_rows)
+static int64_t smallest(int64_t a, int64_t b)
 {
-    int64_t rows = PIECE_BYTES / row_bytes;
-    if (chunk_rows > 0 && chunk_rows <= MOST_PIECE_BYTES / row_bytes)
-        rows = chunk_rows > rows ? chunk_rows : rows - rows % chunk_rows;
-    return rows > 0 ? rows : 1;
+    return a < b ? a : b;
 }
 
-/* Of all datasets the most. */
-static int64_t chunk_rows_of(const km_opened_file *opened)
+int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads)
 {
-    int64_t most = 1;
-    for (int64_t s = 0; s < opened->n_sources; s++)
-        if (opened->sources[s].array.chunk_rows > most)
-            most = opened->sources[s].array.chunk_rows;
-    return most;
-}
-
-/* Room is for the largest piece. Only what a piece uses of it is touched, and what later takes the
- * place of the buffers finds it in large parts. */
-static int64_t room_rows(int64_t row_bytes, int64_t slab_rows)
-{
-    const int64_t rows = MOST_PIECE_BYTES / row_bytes;
-    return rows < 1 ? slab_rows > 0 : rows < slab_rows ? rows : slab_rows;
-}
-
-int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows)
-{
-    return room_rows(catalogue->row_bytes, rows) * catalogue->row_bytes;
+    return smallest(km_piece_rows(&catalogue->reading, n_threads), rows) *
+               catalogue->reading.row_bytes +
+           n_threads * catalogue->reading.thread_bytes;
 }
 
 static void free_all(char **arrays, int64_t count)
@@ -57,14 +33,17 @@ static void free_buffers(km_reader *r)
     if (r->opened == NULL)
         return;
     free_all(r->buffers, r->opened->n_sources);
-    free_all(r->gathered, r->opened->n_columns);
+    free_all(r->odd, r->opened->n_columns);
+    free_all(r->unpacked, r->opened->n_columns);
     free(r->values);
     free(r->features);
     free(r->is_missing);
-    r->buffers = r->gathered = NULL;
+    free(r->missing_values);
+    r->buffers = r->odd = r->unpacked = NULL;
     r->values = NULL;
     r->features = NULL;
     r->is_missing = NULL;
+    r->missing_values = NULL;
 }
 
 /* Room for `rows` things of so many bytes; what can't be counted can't be allocated. */
@@ -76,14 +55,30 @@ static char *room(int64_t rows, int64_t bytes, km_error *error)
     return km_allocate(all, 1, "buffers for reading", error);
 }
 
+static void make_room_for_column(km_reader *r, int64_t c, km_error *error)
+{
+    const km_field *field = &r->opened->values[c];
+    const int64_t value = (int64_t)km_precision_size(km_precision_of_column(r->catalogue, c));
+    const int64_t long_double = 2 * sizeof(double); /* on the way of an odd number */
+    if (field->is_odd)
+        r->odd[c] =
+            room(r->room_rows, field->size > long_double ? field->size : long_double, error);
+    if (field->is_unpacked)
+        r->unpacked[c] = room(r->room_rows, value, error);
+}
+
 static void point_to_values(km_reader *r, int64_t c)
 {
     const km_field *field = &r->opened->values[c];
-    if (field->gathered_bytes > 0)
+    int64_t stride;
+    if (field->is_unpacked)
         r->values[c] = (column_values){
-            r->gathered[c], (int64_t)km_precision_size(km_precision_of_column(r->catalogue, c))};
-    else
-        r->values[c] = (column_values){r->buffers[field->source] + field->offset, field->stride};
+            r->unpacked[c], (int64_t)km_precision_size(km_precision_of_column(r->catalogue, c))};
+    else {
+        const char *first = km_reader_first(r, field, &stride);
+        r->values[c] = (column_values){
+            r->buffers[field->source] + (first - r->buffers[field->source]), stride};
+    }
     if (c < r->catalogue->n_features)
         r->features[c] = (km_values){r->values[c].first, r->values[c].stride};
 }
@@ -92,24 +87,25 @@ static km_code make_buffers(km_reader *r, km_error *error)
 {
     const char *what = "buffers for reading";
     const km_opened_file *o = r->opened;
-    const int64_t slab_rows = r->samples->slab.count;
-    r->piece_rows = choose_piece_rows(km_opened_row_bytes(o), chunk_rows_of(o));
-    const int64_t rows = room_rows(km_opened_row_bytes(o), slab_rows);
+    const km_reading reading = km_opened_reading(o, r->catalogue);
+    r->piece_rows = km_piece_rows(&reading, km_threads());
+    r->room_rows = smallest(r->piece_rows, r->samples->slab.count);
     r->buffers = km_allocate_zeroed(o->n_sources, sizeof *r->buffers, what, error);
-    r->gathered = km_allocate_zeroed(o->n_columns, sizeof *r->gathered, what, error);
+    r->odd = km_allocate_zeroed(o->n_columns, sizeof *r->odd, what, error);
+    r->unpacked = km_allocate_zeroed(o->n_columns, sizeof *r->unpacked, what, error);
     r->values = km_allocate(o->n_columns, sizeof *r->values, what, error);
     r->features = km_allocate(o->n_columns, sizeof *r->features, what, error);
-    r->is_missing = km_allocate(rows, sizeof *r->is_missing, what, error);
+    r->is_missing = km_allocate(r->room_rows, sizeof *r->is_missing, what, error);
     if (error->code != KM_OK)
         return error->code;
-    for (int64_t s = 0; s < o->n_sources; s++)
-        r->buffers[s] = room(rows, o->sources[s].n_columns * o->sources[s].reading_bytes, error);
+    for (int64_t s = 0; s < o->n_sources && error->code == KM_OK; s++)
+        r->buffers[s] =
+            room(r->room_rows, o->sources[s].n_columns * o->sources[s].element_bytes, error);
     for (int64_t c = 0; c < o->n_columns && error->code == KM_OK; c++)
-        if (o->values[c].gathered_bytes > 0)
-            r->gathered[c] = room(rows, o->values[c].gathered_bytes, error);
+        make_room_for_column(r, c, error);
     for (int64_t c = 0; c < o->n_columns && error->code == KM_OK; c++)
         point_to_values(r, c);
-    return error->code;
+    return error->code == KM_OK ? km_reader_prepare_missing(r, error) : error->code;
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -188,29 +184,43 @@ static void cannot_read(const km_reader *r, const km_source *source, km_rows row
             (long long)(rows.first + (rows.count > 0 ? rows.count - 1 : 0)), r->rank, why->text);
 }
 
+/* Reads rows of a source, or the chunks that hold them. */
+static void read_source(km_reader *r, int64_t s, km_rows rows, km_error *why)
+{
+    const km_source *source = &r->opened->sources[s];
+    const km_rows columns = {source->first_column, source->n_columns};
+    const km_rows down = source->is_transposed ? columns : rows;
+    const km_rows across = source->is_transposed ? rows : columns;
+    const int64_t row_elements = source->is_transposed ? r->room_rows : columns.count;
+    if (source->is_decoded)
+        km_h5_read_chunks(r->chunks, &source->array, down, across, row_elements, r->buffers[s],
+                          why);
+    else
+        km_h5_read_block(&source->array, down, across, source->type, row_elements, r->buffers[s],
+                         why);
+}
+
 /* Reads the rows of all sources, which are counted in the file. */
 static void read_sources(km_reader *r, km_rows rows, km_error *error)
 {
-    for (int64_t s = 0; s < r->opened->n_sources; s++) {
-        const km_source *source = &r->opened->sources[s];
+    km_error why = {0};
+    const km_source *source = r->opened->sources;
+    for (int64_t s = 0; s < r->opened->n_sources && why.code == KM_OK; s++) {
+        source = &r->opened->sources[s];
         const int64_t count = rows.count * source->n_columns;
-        km_error why = {0};
-        char cause[96] = "";
-        const km_precision precision =
-            source->use == KM_USE_FEATURES ? r->catalogue->precision : KM_FLOAT64;
         if (source->has_pointers) /* which are freed even if the reading fails on the way */
-            memset(r->buffers[s], 0, (size_t)(count * source->reading_bytes));
-        km_h5_read_rows(&source->array, rows, source->first_column, source->n_columns, source->type,
-                        r->buffers[s], &why);
-        if (r->catalogue->is_together && !km_h5_was_collective(&source->array, cause, sizeof cause))
-            snprintf(r->findings->how, sizeof r->findings->how, "independent for %.64s (%s)",
-                     source->dataset, cause);
-        if (why.code == KM_OK && source->is_converted)
-            km_h5_convert(source->type, precision, count, r->buffers[s], &why);
-        if (why.code != KM_OK)
-            cannot_read(r, source, rows, &why, error);
-        r->findings->bytes_read += count * (int64_t)H5Tget_size(source->array.type);
+            memset(r->buffers[s], 0, (size_t)(count * source->element_bytes));
+        read_source(r, s, rows, &why);
+        r->findings->bytes_read += count * source->array.element_bytes;
     }
+    const km_h5_array *wrong = NULL;
+    if (why.code == KM_OK)
+        km_h5_decode_chunks(r->chunks, &wrong, &why);
+    for (int64_t s = 0; s < r->opened->n_sources; s++)
+        if (wrong == &r->opened->sources[s].array)
+            source = &r->opened->sources[s];
+    if (why.code != KM_OK)
+        cannot_read(r, source, rows, &why, error);
 }
 
 /* The pieces of texts that HDF5 allocated for the rows of a source. */
@@ -232,11 +242,12 @@ static void take_values(km_reader *r, int64_t count, km_error *error)
 {
     if (r->catalogue->has_ids) {
         const km_field *field = &r->opened->values[r->opened->n_columns - 1];
-        km_ids_append(&r->findings->ids, field, r->buffers[field->source], count, km_reader_path(r),
-                      error);
+        int64_t stride;
+        const char *first = km_reader_first(r, field, &stride);
+        km_ids_append(&r->findings->ids, field, first, stride, count, km_reader_path(r), error);
     }
     if (error->code == KM_OK)
-        km_reader_gather(r, count, error);
+        km_reader_take_values(r, count, error);
 }
 
 /* The next rows, in the catalogue, that are read at once: in one file, and to a multiple of the
@@ -254,54 +265,40 @@ static km_rows next_piece(const km_reader *r)
     return (km_rows){r->at, end - in_file};
 }
 
-/* Reads the next piece, an empty one behind the last. Where all read together, every rank does it
- * as often as the one with most pieces. */
-static km_rows read_piece(km_reader *r, km_error *error)
+/* Reads the next piece and appends its samples. */
+static void read_piece(km_reader *r, km_error *error)
 {
-    const bool is_together = r->catalogue->is_together;
-    km_rows rows = {r->at, 0};
-    if (r->at < r->samples->slab.first + r->samples->slab.count) {
-        if (!is_together)
-            find_file(r, error);
-        if (error->code != KM_OK)
-            return rows;
-        rows = next_piece(r);
-    }
-    const int64_t before = r->catalogue->files[r->file].first_row;
-    if (is_together || rows.count > 0)
-        read_sources(r, (km_rows){rows.first - before, rows.count}, error);
-    if (rows.count > 0 && error->code == KM_OK)
+    if (!r->catalogue->is_together)
+        find_file(r, error);
+    if (error->code != KM_OK)
+        return;
+    const km_rows rows = next_piece(r);
+    read_sources(r, (km_rows){rows.first - r->catalogue->files[r->file].first_row, rows.count},
+                 error);
+    if (error->code == KM_OK)
         take_values(r, rows.count, error);
-    if (rows.count > 0)
-        free_pointers(r, rows.count);
-    return rows;
+    free_pointers(r, rows.count);
+    if (error->code != KM_OK)
+        return;
+    km_reader_refuse_rows(r, rows);
+    km_samples_append(r->samples, rows.count, r->features,
+                      r->catalogue->has_weights
+                          ? (const double *)(void *)r->values[r->catalogue->n_features].first
+                          : NULL,
+                      r->is_missing);
+    r->at += rows.count;
 }
 
 static km_code read_slab(km_reader *r, MPI_Comm comm, km_error *error)
 {
-    km_samples *samples = r->samples;
-    const int64_t end = samples->slab.first + samples->slab.count;
-    int64_t n_left = samples->slab.count;
-    for (km_max_int64(comm, &n_left, 1); n_left > 0; km_max_int64(comm, &n_left, 1)) {
-        const km_rows rows = read_piece(r, error);
-        if (km_stop_wanted(0) != KM_WISH_NONE)
+    const int64_t end = r->samples->slab.first + r->samples->slab.count;
+    while (r->at < end && error->code == KM_OK) {
+        read_piece(r, error);
+        if (error->code == KM_OK && km_stop_wanted(0) != KM_WISH_NONE)
             km_fail(error, KM_STOPPED, "while reading the catalogue");
-        if (km_agree(comm, error) != KM_OK)
-            return error->code;
-        if (rows.count > 0) {
-            km_reader_apply_missing_values(r, rows.count);
-            km_reader_find_missing(r, rows.count);
-            km_reader_refuse_rows(r, rows);
-            km_samples_append(
-                samples, rows.count, r->features,
-                r->catalogue->has_weights
-                    ? (const double *)(void *)r->values[r->catalogue->n_features].first
-                    : NULL,
-                r->is_missing);
-        }
-        r->at += rows.count;
-        n_left = end - r->at;
     }
+    if (km_agree(comm, error) != KM_OK)
+        return error->code;
     /* Only now: the lowest rank that met one has the first of the catalogue. */
     *error = r->refused;
     return km_agree(comm, error);
@@ -312,6 +309,7 @@ static km_code read_slab(km_reader *r, MPI_Comm comm, km_error *error)
 void km_findings_free(km_findings *findings)
 {
     free(findings->n_missing);
+    free(findings->n_fill);
     km_ids_free(&findings->ids);
     *findings = (km_findings){.ids = {.type = H5I_INVALID_HID}};
 }
@@ -321,18 +319,20 @@ static void begin(km_reader *r, km_rows slab, km_error *error)
     const km_catalogue *catalogue = r->catalogue;
     km_findings *findings = r->findings;
     *findings = (km_findings){.ids = {.type = H5I_INVALID_HID}};
-    strcpy(findings->how, catalogue->is_together   ? "collective"
-                          : catalogue->n_files > 1 ? "each rank by itself (several files)"
-                                                   : "each rank by itself (virtual dataset)");
+    strcpy(findings->how, catalogue->is_together   ? "independent (MPI-IO)"
+                          : catalogue->n_files > 1 ? "independent (several files)"
+                                                   : "independent (virtual dataset)");
     r->at = slab.first;
-    r->own.file = H5I_INVALID_HID;
     findings->n_missing = km_allocate_zeroed(catalogue->n_features, sizeof *findings->n_missing,
                                              "counts of missing values", error);
+    findings->n_fill = km_allocate_zeroed(catalogue->n_features, sizeof *findings->n_fill,
+                                          "counts of fill values", error);
+    r->chunks = km_h5_chunks_create(error);
     if (catalogue->has_ids)
         km_ids_create(&findings->ids, catalogue, slab.count, error);
-    if (km_samples_create(r->samples, catalogue->precision, catalogue->n_features,
-                          catalogue->has_weights, slab, error) == KM_OK &&
-        catalogue->is_together) {
+    km_samples_create(r->samples, catalogue->precision, catalogue->n_features,
+                      catalogue->has_weights, slab, error);
+    if (error->code == KM_OK && catalogue->is_together) {
         r->opened = catalogue->shared;
         make_buffers(r, error);
     }
@@ -351,10 +351,12 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI
     if (km_agree(comm, error) == KM_OK)
         read_slab(&r, comm, error);
     leave_file(&r, error);
+    km_h5_chunks_free(r.chunks);
     if (catalogue->is_together && rank == 0)
         check_unchanged(&catalogue->files[0], error);
     if (km_agree(comm, error) == KM_OK) {
         km_sum_int64(comm, findings->n_missing, catalogue->n_features);
+        km_sum_int64(comm, findings->n_fill, catalogue->n_features);
     } else {
         km_samples_free(samples);
         km_findings_free(findings);

@@ -72,7 +72,7 @@ typedef struct km_finder {
     bool is_shallow; /* only what is asked, not what is below it */
     int64_t n_wanted;
     const km_column *wanted; /* of a group only columns in these places; NULL: all */
-    char writer[16]; /* of the whole file, see km_table */
+    char writer[16];         /* of the whole file, see km_table */
     km_error *error;
 } km_finder;
 
@@ -151,9 +151,9 @@ static inline const char *km_text_at(const km_text_list *list, int64_t i)
     return list->texts + (size_t)i * list->size;
 }
 
-/* A list of texts and whole numbers that Python pickled (protocol 0) to a text, or the innermost one
- * in it, to be freed. False if it is anything else; memory is the only error. `is_deep`: lists or
- * tuples are in it. */
+/* A list of texts and whole numbers that Python pickled (protocol 0) to a text, or the innermost
+ * one in it, to be freed. False if it is anything else; memory is the only error. `is_deep`: lists
+ * or tuples are in it. */
 bool km_read_pickled_list(const char *pickle, bool is_innermost, km_text_list *names, bool *is_deep,
                           km_error *error);
 

@@ -3,28 +3,19 @@
 #include "reader.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* ---- values --------------------------------------------------------------------------------- */
-
-static void gather(km_reader *r, int64_t c, int64_t count, km_error *error)
+const char *km_reader_first(const km_reader *r, const km_field *field, int64_t *stride)
 {
-    const km_field *field = &r->opened->values[c];
     const km_source *source = &r->opened->sources[field->source];
-    const size_t size = source->is_converted ? sizeof(double) : (size_t)field->size;
-    const char *from = r->buffers[field->source] + field->offset;
-    char *to = r->gathered[c];
-    for (int64_t i = 0; i < count; i++)
-        memcpy(to + (size_t)i * size, from + i * field->stride, size);
-    if (!source->is_converted)
-        km_h5_convert(field->type, km_precision_of_column(r->catalogue, c), count, to, error);
-}
-
-void km_reader_gather(km_reader *r, int64_t count, km_error *error)
-{
-    for (int64_t c = 0; c < r->opened->n_columns && error->code == KM_OK; c++)
-        if (r->opened->values[c].gathered_bytes > 0)
-            gather(r, c, count, error);
+    const int64_t ahead = field->column - source->first_column;
+    if (source->is_transposed) {
+        *stride = source->element_bytes;
+        return r->buffers[field->source] + ahead * r->room_rows * source->element_bytes;
+    }
+    *stride = source->n_columns * source->element_bytes;
+    return r->buffers[field->source] + ahead * source->element_bytes + field->offset;
 }
 
 static double load(const km_reader *r, int64_t c, int64_t row)
@@ -40,28 +31,66 @@ static double load(const km_reader *r, int64_t c, int64_t row)
     return (double)narrow;
 }
 
-/* ---- missing values ------------------------------------------------------------------------- */
+/* ---- numbers -------------------------------------------------------------------------------- */
 
-static bool is_set(const char *bytes, int64_t size)
+/* Numbers that only HDF5 can convert, to doubles; on one thread. */
+static km_code convert_odd(km_reader *r, int64_t c, int64_t count, km_error *error)
 {
-    for (int64_t i = 0; i < size; i++)
-        if (bytes[i] != 0)
-            return true;
-    return false;
+    const km_field *field = &r->opened->values[c];
+    int64_t stride;
+    const char *from = km_reader_first(r, field, &stride);
+    for (int64_t i = 0; i < count; i++)
+        memcpy(r->odd[c] + i * field->size, from + i * stride, (size_t)field->size);
+    return km_h5_convert(field->type, KM_FLOAT64, count, r->odd[c], error);
 }
 
-/* In the precision of a column, as the file would hold it. */
-static double as_stored(const km_reader *r, int64_t c, double value)
+static void unpack(km_reader *r, int64_t c, int64_t first, int64_t count)
 {
-    const hid_t type = r->opened->values[c].type;
+    const km_field *field = &r->opened->values[c];
+    const km_precision precision = km_precision_of_column(r->catalogue, c);
+    int64_t stride = sizeof(double);
+    const char *from = field->is_odd ? r->odd[c] : km_reader_first(r, field, &stride);
+    const int64_t n_fill =
+        km_unpack(&field->number, &field->codes, from + first * stride, stride, count, precision,
+                  r->unpacked[c] + first * (int64_t)km_precision_size(precision));
+    if (n_fill > 0 && c < r->catalogue->n_features) {
+#pragma omp atomic
+        r->findings->n_fill[c] += n_fill;
+    }
+}
+
+/* ---- missing values ------------------------------------------------------------------------- */
+
+double km_as_stored(hid_t type, bool is_packed, km_precision precision, double value)
+{
     char room[64]; /* for the largest of floating-point types */
-    if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room) {
+    if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room && !is_packed) {
         memcpy(room, &value, sizeof value);
         if (H5Tconvert(H5T_NATIVE_DOUBLE, type, 1, room, NULL, H5P_DEFAULT) >= 0 &&
             H5Tconvert(type, H5T_NATIVE_DOUBLE, 1, room, NULL, H5P_DEFAULT) >= 0)
             memcpy(&value, room, sizeof value);
     }
-    return r->catalogue->precision == KM_FLOAT32 ? (double)(float)value : value;
+    return precision == KM_FLOAT32 ? (double)(float)value : value;
+}
+
+km_code km_reader_prepare_missing(km_reader *r, km_error *error)
+{
+    const km_catalogue *catalogue = r->catalogue;
+    int64_t n = 0;
+    for (int64_t m = 0; m < catalogue->n_missing_values; m++)
+        n += catalogue->missing_values[m].column < 0 ? catalogue->n_features : 1;
+    r->n_missing_values = 0;
+    r->missing_values = km_allocate(n, sizeof *r->missing_values, "missing values", error);
+    for (int64_t m = 0; m < catalogue->n_missing_values && error->code == KM_OK; m++)
+        for (int64_t j = 0; j < catalogue->n_features; j++) {
+            const km_missing_value *missing = &catalogue->missing_values[m];
+            const km_field *field = &r->opened->values[j];
+            if (missing->column == j || missing->column < 0)
+                r->missing_values[r->n_missing_values++] =
+                    (stored_missing){j, km_as_stored(field->type, field->codes.is_packed,
+                                                     catalogue->precision, missing->value)};
+        }
+    return error->code;
 }
 
 static void store_nan(const km_reader *r, int64_t c, int64_t row)
@@ -75,37 +104,34 @@ static void store_nan(const km_reader *r, int64_t c, int64_t row)
         memcpy(at, &narrow, sizeof narrow);
 }
 
+static bool is_set(const char *bytes, int64_t size)
+{
+    for (int64_t i = 0; i < size; i++)
+        if (bytes[i] != 0)
+            return true;
+    return false;
+}
+
 /* What a mask says is missing becomes NaN. */
-static void apply_mask(const km_reader *r, int64_t c, int64_t count)
+static void apply_mask(const km_reader *r, int64_t c, int64_t first, int64_t count)
 {
     const km_field *mask = &r->opened->masks[c];
+    int64_t stride;
     if (mask->source < 0)
         return;
-    const char *first = r->buffers[mask->source] + mask->offset;
-#pragma omp parallel for
-    for (int64_t i = 0; i < count; i++)
-        if (is_set(first + i * mask->stride, mask->size))
+    const char *at = km_reader_first(r, mask, &stride);
+    for (int64_t i = first; i < first + count; i++)
+        if (is_set(at + i * stride, mask->size))
             store_nan(r, c, i);
 }
 
-static void apply_missing_value(const km_reader *r, int64_t c, double value, int64_t count)
+static void apply_missing_values(const km_reader *r, int64_t first, int64_t count)
 {
-    const double stored = as_stored(r, c, value);
-#pragma omp parallel for
-    for (int64_t i = 0; i < count; i++)
-        if (load(r, c, i) == stored)
-            store_nan(r, c, i);
-}
-
-void km_reader_apply_missing_values(const km_reader *r, int64_t count)
-{
-    for (int64_t c = 0; c < r->opened->n_columns; c++)
-        apply_mask(r, c, count);
-    for (int64_t m = 0; m < r->catalogue->n_missing_values; m++) {
-        const km_missing_value *missing = &r->catalogue->missing_values[m];
-        for (int64_t j = 0; j < r->catalogue->n_features; j++)
-            if (missing->column == j || missing->column < 0)
-                apply_missing_value(r, j, missing->value, count);
+    for (int64_t m = 0; m < r->n_missing_values; m++) {
+        const stored_missing *missing = &r->missing_values[m];
+        for (int64_t i = first; i < first + count; i++)
+            if (load(r, missing->column, i) == missing->value)
+                store_nan(r, missing->column, i);
     }
 }
 
@@ -127,7 +153,6 @@ void km_reader_apply_missing_values(const km_reader *r, int64_t count)
 DEFINE_MARK(mark_float32, float)
 DEFINE_MARK(mark_float64, double)
 
-/* Marks what is missing in rows that are few enough to stay in cache from feature to feature. */
 static void mark_rows(km_reader *r, int64_t first, int64_t count)
 {
     memset(r->is_missing + first, 0, (size_t)count);
@@ -144,12 +169,32 @@ static void mark_rows(km_reader *r, int64_t first, int64_t count)
     }
 }
 
-void km_reader_find_missing(km_reader *r, int64_t count)
+/* ---- a piece -------------------------------------------------------------------------------- */
+
+/* Rows that are few enough to stay in cache from step to step. */
+static void take_rows(km_reader *r, int64_t first, int64_t count)
+{
+    for (int64_t c = 0; c < r->opened->n_columns; c++)
+        if (r->opened->values[c].is_unpacked)
+            unpack(r, c, first, count);
+    for (int64_t c = 0; c < r->opened->n_columns; c++)
+        apply_mask(r, c, first, count);
+    apply_missing_values(r, first, count);
+    mark_rows(r, first, count);
+}
+
+km_code km_reader_take_values(km_reader *r, int64_t count, km_error *error)
 {
     enum { ROWS = 2048 };
+    for (int64_t c = 0; c < r->opened->n_columns && error->code == KM_OK; c++)
+        if (r->opened->values[c].is_odd)
+            convert_odd(r, c, count, error);
+    if (error->code != KM_OK)
+        return error->code;
 #pragma omp parallel for
     for (int64_t first = 0; first < count; first += ROWS)
-        mark_rows(r, first, count - first < ROWS ? count - first : ROWS);
+        take_rows(r, first, count - first < ROWS ? count - first : ROWS);
+    return KM_OK;
 }
 
 /* ---- rows that may not be as they are ------------------------------------------------------- */
@@ -173,11 +218,12 @@ static void refuse_missing(const km_reader *r, int64_t row, int64_t i, km_error 
     int64_t feature = 0;
     while (isfinite(load(r, feature, i)))
         feature++;
-    km_fail(error, KM_DATA,
-            "missing value (%s, %s, row %lld, column %s): it is NaN, infinite, masked or a "
-            "--missing-value (rows count from 0); fill it in, or leave such rows out with "
-            "--missing drop",
-            km_reader_path(r), r->catalogue->table, (long long)row, r->catalogue->names[feature]);
+    km_fail(
+        error, KM_DATA,
+        "missing value (%s, %s, row %lld, column %s): it is NaN, infinite, masked, declared to "
+        "mean a missing one, or a --missing-value (rows count from 0); fill it in, or leave such "
+        "rows out with --missing drop",
+        km_reader_path(r), r->catalogue->table, (long long)row, r->catalogue->names[feature]);
 }
 
 /* In catalogue order: a missing value, where none may be, or a weight that can't be one, of a row

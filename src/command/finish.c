@@ -1,9 +1,25 @@
 /* What a fit leaves behind. */
 #include "skymeans/command.h"
 
+/* Rows are read again, by another road, and must be what they were. */
+static km_code verify_reading(km_story *s)
+{
+    uint64_t found = 0;
+    if (km_catalogue_read_again(&s->catalogue, &s->findings, km_verify_every(s), s->comm, &found,
+                                &s->error) == KM_OK &&
+        found != s->record.read_hash)
+        km_fail(&s->error, KM_INTERNAL,
+                "verification FAILED (%s, %s): the rows, read again through serial HDF5, have the "
+                "hash %016llx, not %016llx; please report this with the command line",
+                s->catalogue.path, s->catalogue.table, (unsigned long long)found,
+                (unsigned long long)s->record.read_hash);
+    return s->error.code;
+}
+
 km_code km_verify_result(km_story *s)
 {
-    if (km_record_complete(&s->record, s->comm, &s->error) != KM_OK || !s->options.verify)
+    if (km_record_complete(&s->record, s->comm, &s->error) != KM_OK ||
+        s->options.verify == KM_VERIFY_NOTHING || verify_reading(s) != KM_OK)
         return s->error.code;
     return km_verify(&s->record, s->comm, &s->error);
 }

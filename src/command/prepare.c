@@ -26,13 +26,31 @@ static km_code count_rows(km_story *s)
     return KM_OK;
 }
 
+/* The file's author set a value for what was never written, and it occurs: perhaps it means that.
+ */
+static void warn_of_fill(const km_story *s)
+{
+    for (int64_t j = 0; j < s->catalogue.n_features; j++)
+        if (s->findings.n_fill[j] > 0)
+            km_warn(&s->log,
+                    "fill value among the numbers (%s, column %s): %lld row%s %Lg, which the file "
+                    "says stands where nothing was written; if it means a missing value, say "
+                    "--fill-is-missing",
+                    s->catalogue.path, s->catalogue.names[j], (long long)s->findings.n_fill[j],
+                    s->findings.n_fill[j] == 1 ? " has" : "s have",
+                    s->catalogue.columns[j].convention.fill);
+}
+
 km_code km_read_samples(km_story *s)
 {
     const double start = km_now();
     km_catalogue_read(&s->catalogue, (km_missing)s->options.missing, s->comm, &s->samples,
                       &s->findings, &s->error);
     km_timer_add(&s->timers, KM_PHASE_READ, start);
-    return s->error.code == KM_OK ? count_rows(s) : s->error.code;
+    if (s->error.code != KM_OK || count_rows(s) != KM_OK)
+        return s->error.code;
+    warn_of_fill(s);
+    return KM_OK;
 }
 
 static km_code settle_weights(km_story *s)
@@ -74,6 +92,8 @@ km_code km_prepare_samples(km_story *s)
 {
     const double start = km_now();
     s->record.features_hash = km_hash_samples(&s->samples, s->comm);
+    if (s->options.verify != KM_VERIFY_NOTHING)
+        s->record.read_hash = km_hash_as_read(&s->samples, km_verify_every(s), s->comm);
     if (km_check_features(s) != KM_OK || settle_weights(s) != KM_OK)
         return s->error.code;
     if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,

@@ -1,5 +1,7 @@
-/* Arrays read in slabs. Elements are read in the type of the file and converted in memory: a
- * conversion inside H5Dread would silently turn a collective read into independent ones. */
+/* Arrays read in slabs, each rank by itself: a slab is contiguous, so that ranks need nothing of
+ * each other, and only independent reads of HDF5 are right for all storage: collective ones of 1.10
+ * ignore that a chunk's filter was skipped, and give other values where chunks were never written.
+ */
 #include "skymeans/h5.h"
 
 #include <stdio.h>
@@ -30,30 +32,94 @@ static km_code find_shape(km_h5_array *array, const char *name, km_error *error)
     return error->code;
 }
 
-static void find_chunks(km_h5_array *array)
+/* ---- storage -------------------------------------------------------------------------------- */
+
+static void find_filters(km_h5_array *array, hid_t creation)
+{
+    const int n = H5Pget_nfilters(creation);
+    unsigned options = 0;
+    H5Pget_chunk_opts(creation, &options);
+    array->has_filters = n > 0;
+    array->is_decodable = n > 0 && n <= KM_H5_MOST_FILTERS && options == 0;
+    for (int i = 0; i < n && i < KM_H5_MOST_FILTERS; i++) {
+        unsigned flags, values[1];
+        size_t n_values = 1;
+        const H5Z_filter_t filter =
+            H5Pget_filter2(creation, (unsigned)i, &flags, &n_values, values, 0, NULL, NULL);
+        array->filters[array->n_filters++] = filter;
+        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE &&
+            filter != H5Z_FILTER_FLETCHER32)
+            array->is_decodable = false;
+    }
+}
+
+/* The number of chunks that an array of this shape has; 0 if it can't be counted. */
+static int64_t count_chunks(const km_h5_array *array)
+{
+    int64_t count;
+    const int64_t down = (array->n_rows + array->chunk_rows - 1) / array->chunk_rows;
+    const int64_t across = (array->n_columns + array->chunk_columns - 1) / array->chunk_columns;
+    return __builtin_mul_overflow(down, across, &count) ? 0 : count;
+}
+
+static bool is_all_written(const km_h5_array *array)
+{
+    hsize_t n_chunks = 0;
+    if (array->chunk_rows == 0)
+        return H5Dget_storage_size(array->dataset) > 0;
+    const hid_t space = H5Dget_space(array->dataset);
+    const bool is_counted = H5Dget_num_chunks(array->dataset, space, &n_chunks) >= 0;
+    H5Sclose(space);
+    return is_counted && (int64_t)n_chunks == count_chunks(array);
+}
+
+/* Where a value was never written HDF5 gives the fill value. If there is none, or the file's author
+ * wanted none to be written, it gives whatever is in memory: no values then. */
+static void check_written(const km_h5_array *array, hid_t creation, const char *name,
+                          km_error *error)
+{
+    H5D_fill_time_t time = H5D_FILL_TIME_IFSET;
+    H5D_fill_value_t defined = H5D_FILL_VALUE_DEFAULT;
+    H5Pget_fill_time(creation, &time);
+    H5Pfill_value_defined(creation, &defined);
+    if ((time == H5D_FILL_TIME_NEVER || defined == H5D_FILL_VALUE_UNDEFINED) && array->n_rows > 0 &&
+        array->n_columns > 0 && !array->is_elsewhere && !is_all_written(array))
+        not_usable(
+            array->dataset, name,
+            "some of its values were never written, and it says that nothing stands for them "
+            "(fill time 'never'), so that HDF5 would give what happens to be in memory; write "
+            "them, or take other columns",
+            error);
+}
+
+static void find_storage(km_h5_array *array, const char *name, km_error *error)
 {
     hsize_t chunk[2] = {1, 1};
     const hid_t creation = H5Dget_create_plist(array->dataset);
-    if (H5Pget_layout(creation) == H5D_CHUNKED)
+    const H5D_layout_t layout = H5Pget_layout(creation);
+    array->is_contiguous = layout == H5D_CONTIGUOUS;
+    array->is_elsewhere = layout == H5D_VIRTUAL || H5Pget_external_count(creation) > 0;
+    if (layout == H5D_CHUNKED) {
         H5Pget_chunk(creation, 2, chunk);
+        array->chunk_rows = (int64_t)chunk[0];
+        array->chunk_columns = array->n_dimensions == 2 ? (int64_t)chunk[1] : 1;
+        find_filters(array, creation);
+    }
+    check_written(array, creation, name, error);
     H5Pclose(creation);
-    array->chunk_rows = (int64_t)chunk[0];
 }
 
-km_code km_h5_open_array(hid_t file, const char *name, bool is_collective, km_h5_array *array,
-                         km_error *error)
+km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_error *error)
 {
-    *array = (km_h5_array){.type = H5I_INVALID_HID, .transfer = H5I_INVALID_HID};
+    *array = (km_h5_array){.type = H5I_INVALID_HID};
     array->dataset = H5Dopen2(file, name, H5P_DEFAULT);
     if (!km_h5_note(array->dataset) || km_fault("open a dataset")) {
         not_usable(file, name, km_h5_reason(), error);
     } else {
         array->type = H5Dget_type(array->dataset);
-        array->transfer = H5Pcreate(H5P_DATASET_XFER);
-        if (is_collective)
-            H5Pset_dxpl_mpio(array->transfer, H5FD_MPIO_COLLECTIVE);
+        array->element_bytes = (int64_t)H5Tget_size(array->type);
         if (find_shape(array, name, error) == KM_OK)
-            find_chunks(array);
+            find_storage(array, name, error);
     }
     if (error->code != KM_OK)
         km_h5_close_array(array);
@@ -66,55 +132,72 @@ void km_h5_close_array(km_h5_array *array)
         H5Dclose(array->dataset);
     if (array->type >= 0)
         H5Tclose(array->type);
-    if (array->transfer >= 0)
-        H5Pclose(array->transfer);
-    array->dataset = array->type = array->transfer = H5I_INVALID_HID;
+    array->dataset = array->type = H5I_INVALID_HID;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* If a filter of the array is not available, that is why it could not be read. */
+static km_code lacks_filter(const km_h5_array *array, km_error *error)
+{
+    const hid_t creation = H5Dget_create_plist(array->dataset);
+    const int n = H5Pget_nfilters(creation);
+    for (int i = 0; i < n && error->code == KM_OK; i++) {
+        char name[64] = "";
+        unsigned flags;
+        size_t n_values = 0;
+        const H5Z_filter_t filter =
+            H5Pget_filter2(creation, (unsigned)i, &flags, &n_values, NULL, sizeof name, name, NULL);
+        if (H5Zfilter_avail(filter) <= 0)
+            km_fail(
+                error, KM_DATA,
+                "it is compressed by the filter %s (number %d), for which HDF5 finds no plugin: "
+                "set HDF5_PLUGIN_PATH to its folder, or repack the file with h5repack -f GZIP=1 "
+                "where there is one",
+                name[0] != '\0' ? name : "without a name", (int)filter);
+    }
+    H5Pclose(creation);
+    return error->code;
+}
+
+static km_code cannot_read(const km_h5_array *array, km_error *error)
+{
+    const km_code code = km_h5_is_system_fault() ? KM_SYSTEM : KM_DATA;
+    char why[256];
+    snprintf(why, sizeof why, "%s", km_h5_reason());
+    if (!array->has_filters || lacks_filter(array, error) == KM_OK)
+        km_fail(error, code, "%s", why);
+    return error->code;
+}
+
+km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns, hid_t type,
+                         int64_t row_elements, void *elements, km_error *error)
+{
+    const hsize_t start[2] = {(hsize_t)rows.first, (hsize_t)columns.first};
+    const hsize_t count[2] = {(hsize_t)rows.count, (hsize_t)columns.count};
+    const hsize_t room[2] = {(hsize_t)rows.count, (hsize_t)row_elements};
+    static const hsize_t origin[2] = {0, 0};
+    if (rows.count == 0 || columns.count == 0)
+        return error->code;
+    const hid_t in_memory =
+        H5Screate_simple(array->n_dimensions, array->n_dimensions == 2 ? room : count, NULL);
+    const hid_t in_file = H5Dget_space(array->dataset);
+    H5Sselect_hyperslab(in_memory, H5S_SELECT_SET, origin, NULL, count, NULL);
+    H5Sselect_hyperslab(in_file, H5S_SELECT_SET, start, NULL, count, NULL);
+    const bool is_read =
+        km_h5_note(H5Dread(array->dataset, type, in_memory, in_file, H5P_DEFAULT, elements));
+    H5Sclose(in_file);
+    H5Sclose(in_memory);
+    if (!is_read || km_fault("read a piece"))
+        cannot_read(array, error);
+    return error->code;
 }
 
 km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_column,
                         int64_t n_columns, hid_t type, void *elements, km_error *error)
 {
-    const hsize_t start[2] = {(hsize_t)rows.first, (hsize_t)first_column};
-    const hsize_t count[2] = {(hsize_t)rows.count, (hsize_t)n_columns};
-    const hid_t in_memory = H5Screate_simple(array->n_dimensions, count, NULL);
-    const hid_t in_file = H5Dget_space(array->dataset);
-    if (rows.count > 0) {
-        H5Sselect_hyperslab(in_file, H5S_SELECT_SET, start, NULL, count, NULL);
-    } else {
-        H5Sselect_none(in_file);
-        H5Sselect_none(in_memory);
-    }
-    const bool is_read =
-        km_h5_note(H5Dread(array->dataset, type, in_memory, in_file, array->transfer, elements));
-    H5Sclose(in_file);
-    H5Sclose(in_memory);
-    if (!is_read || km_fault("read a piece"))
-        km_fail(error, km_h5_is_system_fault() ? KM_SYSTEM : KM_DATA, "%s", km_h5_reason());
-    return error->code;
-}
-
-/* ---- how it was read ------------------------------------------------------------------------ */
-
-bool km_h5_was_collective(const km_h5_array *array, char *why, size_t size)
-{
-    static const struct {
-        uint32_t cause;
-        const char *text;
-    } causes[] = {
-        {H5D_MPIO_DATATYPE_CONVERSION, "types are converted"},
-        {H5D_MPIO_DATA_TRANSFORMS, "values are transformed"},
-        {H5D_MPIO_NOT_SIMPLE_OR_SCALAR_DATASPACES, "a dataspace is not simple"},
-        {H5D_MPIO_NOT_CONTIGUOUS_OR_CHUNKED_DATASET, "neither contiguous nor chunked"},
-        {H5D_MPIO_MPI_OPT_TYPES_ENV_VAR_DISABLED, "an environment variable says so"},
-    };
-    uint32_t local = 0, global = 0;
-    why[0] = '\0';
-    H5Pget_mpio_no_collective_cause(array->transfer, &local, &global);
-    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-        if ((global & causes[i].cause) != 0)
-            snprintf(why + strlen(why), size - strlen(why), "%s%s", why[0] != '\0' ? ", " : "",
-                     causes[i].text);
-    return (global & ~(uint32_t)H5D_MPIO_COLLECTIVE) == 0;
+    return km_h5_read_block(array, rows, (km_rows){first_column, n_columns}, type, n_columns,
+                            elements, error);
 }
 
 /* ---- numbers -------------------------------------------------------------------------------- */
@@ -141,7 +224,7 @@ size_t km_h5_value_size(hid_t type, km_precision precision)
     return native_size > most ? native_size : most;
 }
 
-/* In two steps, since HDF5 converts between native types much faster than across byte orders. */
+/* In two steps: HDF5's own step from big-endian doubles to floats loses a carry now and then. */
 km_code km_h5_convert(hid_t type, km_precision precision, int64_t count, void *values,
                       km_error *error)
 {
@@ -156,4 +239,46 @@ km_code km_h5_convert(hid_t type, km_precision precision, int64_t count, void *v
     if (native >= 0)
         H5Tclose(native);
     return error->code;
+}
+
+static bool is_swapped(hid_t type)
+{
+    return H5Tget_size(type) > 1 && H5Tget_order(type) != H5Tget_order(H5T_NATIVE_INT);
+}
+
+static bool is_ieee(hid_t type)
+{
+    return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F32BE) > 0 ||
+           H5Tequal(type, H5T_IEEE_F64LE) > 0 || H5Tequal(type, H5T_IEEE_F64BE) > 0;
+}
+
+/* All bits of 1, 2, 4 or 8 bytes, in one of the two usual orders? */
+static bool is_plain(hid_t type)
+{
+    const size_t size = H5Tget_size(type);
+    const H5T_order_t order = H5Tget_order(type);
+    return (size == 1 || size == 2 || size == 4 || size == 8) &&
+           H5Tget_precision(type) == 8 * size &&
+           (order == H5T_ORDER_LE || order == H5T_ORDER_BE || size == 1);
+}
+
+km_h5_number km_h5_describe_number(hid_t type)
+{
+    const H5T_class_t class = H5Tget_class(type);
+    km_h5_number number = {.kind = KM_H5_NO_NUMBER, .size = (int)H5Tget_size(type)};
+    if (class == H5T_ENUM) {
+        const hid_t base = H5Tget_super(type);
+        number = km_h5_describe_number(base);
+        H5Tclose(base);
+    } else if (class == H5T_FLOAT) {
+        number.kind = is_ieee(type) ? KM_H5_FLOAT : KM_H5_ODD_NUMBER;
+    } else if (class == H5T_BITFIELD && is_plain(type)) {
+        number.kind = KM_H5_UINT;
+    } else if (class == H5T_INTEGER) {
+        number.kind = !is_plain(type)                     ? KM_H5_ODD_NUMBER
+                      : H5Tget_sign(type) == H5T_SGN_NONE ? KM_H5_UINT
+                                                          : KM_H5_INT;
+    }
+    number.is_swapped = class != H5T_ENUM ? is_swapped(type) : number.is_swapped;
+    return number;
 }

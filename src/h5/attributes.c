@@ -41,6 +41,24 @@ void km_h5_read_text(hid_t object, const char *name, char *text, size_t size)
     H5Aclose(attribute);
 }
 
+int km_h5_read_numbers(hid_t object, const char *name, int most, long double *values)
+{
+    if (H5Aexists(object, name) <= 0)
+        return 0;
+    const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    if (attribute < 0)
+        return 0;
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    const H5T_class_t class = H5Tget_class(type);
+    const int64_t count = H5Sget_simple_extent_npoints(space);
+    const bool is_read = (class == H5T_INTEGER || class == H5T_FLOAT) && count > 0 &&
+                         count <= most && H5Aread(attribute, H5T_NATIVE_LDOUBLE, values) >= 0;
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return is_read ? (int)count : 0;
+}
+
 bool km_h5_read_number(hid_t object, const char *name, double *value)
 {
     if (H5Aexists(object, name) <= 0)

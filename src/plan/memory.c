@@ -119,7 +119,7 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
     const double restarts =
         options->restarts > 1 ? (double)options->restarts * centers + labels : 0;
     km_memory memory = {.samples = samples_bytes(catalogue, rows) + ids_bytes(catalogue, rows)};
-    memory.reading = (double)km_catalogue_buffer_bytes(catalogue, rows);
+    memory.reading = (double)km_catalogue_buffer_bytes(catalogue, rows, (int)threads);
     if (km_plan_orders(plan, options->clusters, catalogue->n_rows, catalogue->n_rows, n_ranks))
         memory.ordering = ordering_bytes(catalogue, rows);
     /* Before each fit. */
@@ -132,7 +132,7 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
                      bounds_bytes(plan, catalogue, rows, k, threads);
     memory.writing = restarts + labels + 5 * centers + rows_bytes(options, rows);
     if (options->verify) /* labels once more, sums in long double */
-        memory.writing += labels + 2 * sums;
+        memory.writing += labels + 2 * sums + (double)km_catalogue_again_bytes(catalogue);
     memory.most =
         memory.samples + largest(largest(memory.reading, memory.ordering),
                                  largest(memory.seeding, largest(memory.fitting, memory.writing)));

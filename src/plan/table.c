@@ -11,7 +11,8 @@ static const char *const verifications[] = {
 
 #define AT(field) offsetof(km_options, field)
 
-/* ---- what several can be told ------------------------------------------------------------------ */
+/* ---- what several can be told ------------------------------------------------------------------
+ */
 
 /* clang-format off */
 #define DATASET                                                               \

@@ -39,7 +39,7 @@ static void print_attribute_number(hid_t object, const char *name)
 static km_code print_sizes(const char *path, hid_t file, km_error *error)
 {
     km_h5_array sizes;
-    if (km_h5_open_array(file, "sizes", false, &sizes, error) != KM_OK)
+    if (km_h5_open_array(file, "sizes", &sizes, error) != KM_OK)
         return error->code;
     const int64_t shown = sizes.n_rows < 20 ? sizes.n_rows : 20;
     double *values = km_allocate(shown, km_h5_value_size(sizes.type, KM_FLOAT64),

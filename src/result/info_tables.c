@@ -1,7 +1,6 @@
 /* The tables of a file for people, each with the command line that would use it. */
 #include "info.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,32 +18,10 @@ static void print_text(const char *text, int width)
     printf("%-*s", width, km_printable(text, room, sizeof room));
 }
 
-/* What the file declares of the numbers of a column. */
-static void print_convention(const km_column *column, const km_options *options)
-{
-    const km_convention *c = &column->convention;
-    if (options->raw)
-        return;
-    for (int64_t i = 0; i < c->n_missing; i++)
-        printf(c->missing[i] == floorl(c->missing[i]) && fabsl(c->missing[i]) < 0x1p64L ? "%s%.0Lf"
-                                                                                       : "%s%.10Lg",
-               i == 0 ? ", missing: " : " ", c->missing[i]);
-    if (c->has_lowest)
-        printf(", at least %.10Lg", c->lowest);
-    if (c->has_highest)
-        printf(", at most %.10Lg", c->highest);
-    if (c->is_unsigned)
-        fputs(", unsigned", stdout);
-    if (c->is_packed)
-        printf(", times %.10g plus %.10g", c->factor, c->offset);
-    if (c->has_fill)
-        printf(", fill value %.10Lg", c->fill);
-}
-
 static void print_column(const char *name, const km_column *column, const km_table *table,
                          const km_options *options)
 {
-    char full[KM_NAME_SIZE + 24];
+    char full[512];
     snprintf(full, sizeof full, "%s", name);
     if (!table->is_array && column->values.length > 1)
         snprintf(full, sizeof full, "%s[%lld]", name, (long long)column->values.length);
@@ -60,7 +37,10 @@ static void print_column(const char *name, const km_column *column, const km_tab
     fputs(column->is_category ? ", numbers of categories" : "", stdout);
     if (column->n_rows != table->n_rows)
         printf(", %lld row%s", (long long)column->n_rows, plural(column->n_rows));
-    print_convention(column, options);
+    if (!options->raw) {
+        km_convention_text(&column->convention, full, sizeof full);
+        fputs(full, stdout);
+    }
     putchar('\n');
 }
 
@@ -79,8 +59,7 @@ static km_code print_command(const km_findings_of_file *found, const km_table *t
     }
     fputs(" -c ", stdout);
     km_print_quoted(stdout, columns);
-    puts(found->options->transpose ? " --transpose -k 8 -o result.h5\n"
-                                   : " -k 8 -o result.h5\n");
+    puts(found->options->transpose ? " --transpose -k 8 -o result.h5\n" : " -k 8 -o result.h5\n");
     free(columns);
     return KM_OK;
 }

@@ -16,7 +16,7 @@ static bool read_array(hid_t file, const char *name, int64_t rows, int64_t colum
 {
     km_h5_array array;
     km_error why = {0};
-    if (km_h5_open_array(file, name, false, &array, &why) != KM_OK)
+    if (km_h5_open_array(file, name, &array, &why) != KM_OK)
         return false;
     const bool is_read =
         H5Tget_class(array.type) == H5T_FLOAT && H5Tget_size(array.type) == sizeof(double) &&
@@ -34,7 +34,7 @@ static bool find_shape(km_model *model, hid_t file)
     km_error why = {0};
     if (H5Lexists(file, "model", H5P_DEFAULT) <= 0 ||
         H5Lexists(file, "model/centers", H5P_DEFAULT) <= 0 ||
-        km_h5_open_array(file, "model/centers", false, &centers, &why) != KM_OK)
+        km_h5_open_array(file, "model/centers", &centers, &why) != KM_OK)
         return false;
     model->n_clusters = centers.n_rows;
     model->n_features = centers.n_columns;

@@ -58,8 +58,9 @@ static void print_head(const km_record *record, const km_report *report)
     printf("  inertia     %.10g\n", fit->inertia);
     printf("  checksum    %016llx\n", (unsigned long long)record->checksum);
     if (record->is_verified)
-        printf(
-            "  verified    PASSED: labels, centers, sizes, inertia and checksum derived again\n");
+        printf("  verified    PASSED: rows read again; labels, centers, sizes, inertia, checksum "
+               "derived "
+               "again\n");
     putchar('\n');
 }
 

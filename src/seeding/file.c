@@ -55,7 +55,7 @@ static km_code read_array(const km_seeding_task *task, hid_t file, const char *n
 {
     const int64_t k = task->n_clusters, d = task->samples->n_features;
     km_h5_array array;
-    if (km_h5_open_array(file, name, false, &array, error) != KM_OK)
+    if (km_h5_open_array(file, name, &array, error) != KM_OK)
         return error->code;
     void *values = NULL;
     if (array.n_rows != k || array.n_columns != d)

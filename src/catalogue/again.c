@@ -1,0 +1,315 @@
+/* Reading once more, by another road, to verify the first: through serial HDF5, one column after
+ * the other, in its native type, and the conventions of the file one number after the other. What
+ * both roads share is what the file is said to hold (places and conventions), not how it is read.
+ */
+#include "reader.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE = KM_READ_AGAIN_ROWS };
+
+/* One of the files, open on this rank. */
+typedef struct again {
+    const km_catalogue *catalogue;
+    const km_findings *findings;
+    km_opened_file opened; /* its sources are not read from */
+    km_column *columns;
+    int64_t file;
+    char *bytes; /* [PIECE] elements of a column */
+    uint64_t hashes[PIECE];
+    bool is_missing[PIECE];
+    long double numbers[PIECE];
+    uint64_t sum;
+} again;
+
+int64_t km_catalogue_again_bytes(const km_catalogue *catalogue)
+{
+    return (int64_t)sizeof(again) + PIECE * (catalogue->reading.row_bytes + 1);
+}
+
+/* ---- a column --------------------------------------------------------------------------------
+ */
+
+/* The type in memory of elements that hold only this member of a compound, as C has it or as it is
+ * in the file. */
+static hid_t type_of_member(hid_t type, const char *member, bool is_native)
+{
+    hid_t made = H5I_INVALID_HID;
+    if (member[0] == '\0')
+        return is_native ? H5Tget_native_type(type, H5T_DIR_ASCEND) : H5Tcopy(type);
+    const int n = H5Tget_class(type) == H5T_COMPOUND ? H5Tget_nmembers(type) : 0;
+    for (int i = 0; i < n && made < 0; i++) {
+        char *name = H5Tget_member_name(type, (unsigned)i);
+        const size_t length = name != NULL ? strlen(name) : 0;
+        const bool is_begin = name != NULL && strncmp(name, member, length) == 0;
+        if (is_begin && (member[length] == '\0' || member[length] == '/')) {
+            const hid_t outer = H5Tget_member_type(type, (unsigned)i);
+            const hid_t inner =
+                type_of_member(outer, member + length + (member[length] == '/'), is_native);
+            if (inner >= 0) {
+                made = H5Tcreate(H5T_COMPOUND, H5Tget_size(inner));
+                H5Tinsert(made, name, 0, inner);
+                H5Tclose(inner);
+            }
+            H5Tclose(outer);
+        }
+        H5free_memory(name);
+    }
+    return made;
+}
+
+/* The number at some bytes, of a native type; enumerations are the integers that they are. */
+static long double number_at(const char *bytes, const km_h5_number *number)
+{
+    union {
+        int8_t i1;
+        uint8_t u1;
+        int16_t i2;
+        uint16_t u2;
+        int32_t i4;
+        uint32_t u4;
+        int64_t i8;
+        uint64_t u8;
+        float f4;
+        double f8;
+        long double f16;
+    } value = {0};
+    memcpy(&value, bytes, (size_t)number->size);
+    if (number->kind == KM_H5_INT)
+        return number->size == 1   ? value.i1
+               : number->size == 2 ? value.i2
+               : number->size == 4 ? value.i4
+                                   : (long double)value.i8;
+    if (number->kind == KM_H5_UINT)
+        return number->size == 1   ? value.u1
+               : number->size == 2 ? value.u2
+               : number->size == 4 ? value.u4
+                                   : (long double)value.u8;
+    return number->size == 4 ? (long double)value.f4 : number->size == 8 ? value.f8 : value.f16;
+}
+
+/* Reads the elements that hold a place, of a type, to a->bytes, which the caller frees. */
+static km_code read_elements(again *a, const km_field *field, const km_place *place, km_rows rows,
+                             hid_t type, km_error *error)
+{
+    const km_h5_array *array = &a->opened.sources[field->source].array;
+    const int64_t column = field->column;
+    const hsize_t at = (hsize_t)column, first = (hsize_t)rows.first, n = (hsize_t)rows.count;
+    const hsize_t start[2] = {place->is_transposed ? at : first, place->is_transposed ? first : at};
+    const hsize_t count[2] = {place->is_transposed ? 1 : n, place->is_transposed ? n : 1};
+    a->bytes = km_allocate(rows.count, type >= 0 ? H5Tget_size(type) : 1,
+                           "rows that are read again", error);
+    if (a->bytes == NULL)
+        return error->code;
+    const hid_t in_memory = H5Screate_simple(1, &n, NULL);
+    const hid_t in_file = H5Dget_space(array->dataset);
+    H5Sselect_hyperslab(in_file, H5S_SELECT_SET, start, NULL, count, NULL);
+    const bool is_read =
+        km_h5_note(H5Dread(array->dataset, type, in_memory, in_file, H5P_DEFAULT, a->bytes));
+    H5Sclose(in_file);
+    H5Sclose(in_memory);
+    if (!is_read)
+        km_fail(error, KM_SYSTEM,
+                "can't read the catalogue again to verify it (%s, %s, rows %lld to %lld): %s; run "
+                "again without --verify",
+                a->opened.path, place->dataset, (long long)rows.first,
+                (long long)(rows.first + rows.count - 1), km_h5_reason());
+    return error->code;
+}
+
+/* Reads the numbers of a place to a->numbers. */
+static km_code read_numbers(again *a, const km_field *field, const km_place *place, km_rows rows,
+                            km_error *error)
+{
+    const hid_t type =
+        type_of_member(a->opened.sources[field->source].array.type, place->member, true);
+    const size_t size = type >= 0 ? H5Tget_size(type) : 0;
+    const hid_t native = H5Tget_native_type(field->type, H5T_DIR_ASCEND);
+    const km_h5_number number = km_h5_describe_number(native);
+    const size_t value = H5Tget_size(native);
+    read_elements(a, field, place, rows, type, error);
+    const size_t position = place->is_transposed ? 0 : (size_t)place->position % (size / value);
+    for (int64_t i = 0; i < rows.count && error->code == KM_OK; i++)
+        a->numbers[i] = number_at(a->bytes + (size_t)i * size + position * value, &number);
+    free(a->bytes);
+    if (type >= 0)
+        H5Tclose(type);
+    H5Tclose(native);
+    return error->code;
+}
+
+/* ---- what its numbers mean -------------------------------------------------------------------
+ */
+
+/* A number of the convention in the type of the file. */
+static long double in_type(const km_field *field, long double number)
+{
+    return H5Tget_class(field->type) == H5T_FLOAT && H5Tget_size(field->type) == sizeof(float)
+               ? (long double)(float)number
+               : number;
+}
+
+static bool is_valid(const km_convention *c, const km_field *field, long double x)
+{
+    bool is_valid = !isnan(x) && !isinf(x);
+    for (int64_t m = 0; m < c->n_missing; m++)
+        is_valid = is_valid && x != in_type(field, c->missing[m]);
+    return is_valid && !(c->has_lowest && x < in_type(field, c->lowest)) &&
+           !(c->has_highest && x > in_type(field, c->highest));
+}
+
+static double value_of(const again *a, int64_t c, const km_convention *convention, long double x)
+{
+    const km_field *field = &a->opened.values[c];
+    if (convention->is_unsigned && x < 0)
+        x += ldexpl(1, 8 * (int)H5Tget_size(field->type));
+    if (!is_valid(convention, field, x))
+        return NAN;
+    const double value =
+        convention->is_packed ? (double)x * convention->factor + convention->offset : (double)x;
+    if (km_precision_of_column(a->catalogue, c) == KM_FLOAT64)
+        return value;
+    return convention->is_packed ? (double)(float)value : (double)(float)x;
+}
+
+static bool is_missing_value(const again *a, int64_t c, double value)
+{
+    const km_catalogue *catalogue = a->catalogue;
+    const km_field *field = &a->opened.values[c];
+    for (int64_t m = 0; m < catalogue->n_missing_values; m++) {
+        const km_missing_value *missing = &catalogue->missing_values[m];
+        if ((missing->column == c || missing->column < 0) &&
+            value == km_as_stored(field->type, field->codes.is_packed, catalogue->precision,
+                                  missing->value))
+            return true;
+    }
+    return false;
+}
+
+static void fold_column(again *a, int64_t c, km_rows rows, km_error *error)
+{
+    const bool is_feature = c < a->catalogue->n_features;
+    const km_convention convention = km_convention_of(a->catalogue, &a->columns[c]);
+    double values[PIECE];
+    if (read_numbers(a, &a->opened.values[c], &a->columns[c].values, rows, error) != KM_OK)
+        return;
+    for (int64_t i = 0; i < rows.count; i++)
+        values[i] = value_of(a, c, &convention, a->numbers[i]);
+    if (a->opened.masks[c].source >= 0 &&
+        read_numbers(a, &a->opened.masks[c], &a->columns[c].mask, rows, error) == KM_OK)
+        for (int64_t i = 0; i < rows.count; i++)
+            values[i] = a->numbers[i] != 0 ? NAN : values[i];
+    for (int64_t i = 0; i < rows.count; i++) {
+        a->hashes[i] = km_hash_double(a->hashes[i], values[i]);
+        if (is_feature && (!isfinite(values[i]) || is_missing_value(a, c, values[i])))
+            a->is_missing[i] = true;
+    }
+}
+
+/* Ids of fixed size, byte by byte; `first` counts them from the beginning of the slab. */
+static void compare_ids(again *a, km_rows rows, int64_t first, km_error *error)
+{
+    const km_ids *ids = &a->findings->ids;
+    const int64_t c = a->catalogue->n_columns - 1;
+    const km_field *field = &a->opened.values[c];
+    const km_place *place = &a->columns[c].values;
+    const hid_t type =
+        type_of_member(a->opened.sources[field->source].array.type, place->member, false);
+    const size_t size = type >= 0 ? H5Tget_size(type) : 1;
+    const size_t ahead =
+        place->is_transposed ? 0 : (size_t)place->position * (size_t)field->size % size;
+    bool are_same = read_elements(a, field, place, rows, type, error) == KM_OK;
+    for (int64_t i = 0; i < rows.count && are_same; i++)
+        are_same = memcmp(a->bytes + (size_t)i * size + ahead,
+                          ids->bytes + (size_t)(first + i) * ids->size, (size_t)field->size) == 0;
+    if (error->code == KM_OK && !are_same)
+        km_fail(
+            error, KM_INTERNAL,
+            "verification FAILED (%s, %s, rows %lld to %lld): read again through serial HDF5, the "
+            "ids are others; please report this with the command line",
+            a->opened.path, place->dataset, (long long)rows.first,
+            (long long)(rows.first + rows.count - 1));
+    free(a->bytes);
+    if (type >= 0)
+        H5Tclose(type);
+}
+
+/* ---- a slab ----------------------------------------------------------------------------------
+ */
+
+/* `rows` are counted in the file, and the first of them is `row` in the catalogue. */
+static void fold_rows(again *a, km_rows rows, int64_t row, int64_t slab_first, km_error *error)
+{
+    for (int64_t i = 0; i < rows.count; i++) {
+        a->hashes[i] = (uint64_t)(row + i);
+        a->is_missing[i] = false;
+    }
+    for (int64_t c = 0; c < a->catalogue->n_columns && error->code == KM_OK; c++)
+        if (km_is_value(a->catalogue, c))
+            fold_column(a, c, rows, error);
+    if (a->catalogue->has_ids && !a->findings->ids.is_variable && error->code == KM_OK)
+        compare_ids(a, rows, row - slab_first, error);
+    for (int64_t i = 0; i < rows.count; i++)
+        if (!a->is_missing[i])
+            a->sum += a->hashes[i];
+}
+
+static void leave(again *a)
+{
+    km_opened_close(&a->opened);
+    free(a->columns);
+    a->columns = NULL;
+}
+
+static void enter(again *a, int64_t f, km_error *error)
+{
+    int64_t n_rows;
+    leave(a);
+    a->file = f;
+    a->columns = km_catalogue_columns_of(a->catalogue, f, &n_rows, error);
+    if (a->columns != NULL)
+        km_opened_open(&a->opened, a->catalogue, a->catalogue->files[f].path, a->columns,
+                       MPI_COMM_NULL, error);
+}
+
+static void read_slab_again(again *a, km_rows slab, int64_t every, km_error *error)
+{
+    const km_file *files = a->catalogue->files;
+    int64_t f = 0;
+    a->file = -1;
+    for (int64_t row = slab.first, end; row < slab.first + slab.count && error->code == KM_OK;
+         row = end) {
+        while (row >= files[f].first_row + files[f].n_rows)
+            f++;
+        end = row - row % PIECE + PIECE;
+        end = end < slab.first + slab.count ? end : slab.first + slab.count;
+        end =
+            end < files[f].first_row + files[f].n_rows ? end : files[f].first_row + files[f].n_rows;
+        if (!km_is_read_again(row, every))
+            continue;
+        if (a->file != f)
+            enter(a, f, error);
+        if (error->code == KM_OK)
+            fold_rows(a, (km_rows){row - files[f].first_row, end - row}, row, slab.first, error);
+    }
+}
+
+km_code km_catalogue_read_again(const km_catalogue *catalogue, const km_findings *findings,
+                                int64_t every, MPI_Comm comm, uint64_t *hash, km_error *error)
+{
+    again *a = km_allocate_zeroed(1, sizeof *a, "rows that are read again", error);
+    if (a != NULL) {
+        a->catalogue = catalogue;
+        a->findings = findings;
+        read_slab_again(a, km_slab(catalogue->n_rows, km_comm_size(comm), km_comm_rank(comm)),
+                        every, error);
+        *hash = a->sum;
+        leave(a);
+    }
+    free(a);
+    if (km_agree(comm, error) == KM_OK)
+        km_sum_uint64(comm, hash, 1);
+    return error->code;
+}

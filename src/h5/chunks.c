@@ -1,0 +1,357 @@
+/* Compressed chunks, read one after the other and decoded by all threads.
+ *
+ * HDF5 itself decodes on one thread. The filters that nearly all files have are undone here:
+ * deflate, shuffle and Fletcher's checksum, in the reverse of the order in which they were applied,
+ * but for those that a chunk's mask says were skipped. Whatever does not come out right here is
+ * read again by HDF5, which knows other forms, or why it is damaged. */
+#include "skymeans/h5.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+/* A stored chunk, and the part of it that is wanted. */
+typedef struct chunk {
+    const km_h5_array *array;
+    unsigned char *bytes; /* [room], as they are stored */
+    size_t size, room;
+    uint32_t skipped;      /* bit i: filter i was not applied */
+    km_rows rows, columns; /* of the array, that are wanted of it */
+    int64_t row, column;   /* of the array, of its first element */
+    unsigned char *to;     /* the first wanted element in memory, */
+    int64_t row_bytes;     /* and from there to the next row */
+    bool is_wrong;
+} chunk;
+
+/* What a thread needs. */
+typedef struct workspace {
+    z_stream stream;
+    bool has_stream;
+    unsigned char *a, *b; /* [room] each */
+    size_t room;
+} workspace;
+
+struct km_h5_chunks {
+    int64_t count, room;
+    chunk *list; /* [room]; their bytes stay for the next ones */
+    int n_threads;
+    workspace *workspaces; /* [n_threads] */
+};
+
+static const char WHAT[] = "chunks of a dataset";
+
+km_h5_chunks *km_h5_chunks_create(km_error *error)
+{
+    km_h5_chunks *chunks = km_allocate_zeroed(1, sizeof *chunks, WHAT, error);
+    if (chunks == NULL)
+        return NULL;
+    chunks->n_threads = km_threads();
+    chunks->workspaces =
+        km_allocate_zeroed(chunks->n_threads, sizeof *chunks->workspaces, WHAT, error);
+    return chunks;
+}
+
+static void free_workspace(workspace *w)
+{
+    if (w->has_stream)
+        inflateEnd(&w->stream);
+    free(w->a);
+    *w = (workspace){.a = NULL};
+}
+
+void km_h5_chunks_free(km_h5_chunks *chunks)
+{
+    if (chunks == NULL)
+        return;
+    for (int64_t i = 0; i < chunks->room; i++)
+        free(chunks->list[i].bytes);
+    for (int t = 0; t < chunks->n_threads && chunks->workspaces != NULL; t++)
+        free_workspace(&chunks->workspaces[t]);
+    free(chunks->list);
+    free(chunks->workspaces);
+    free(chunks);
+}
+
+/* ---- reading them ----------------------------------------------------------------------------
+ */
+
+/* A chunk with room for so many bytes. NULL if there is no memory. */
+static chunk *next_chunk(km_h5_chunks *chunks, size_t size, km_error *error)
+{
+    if (chunks->count == chunks->room) {
+        const chunk new = {.bytes = NULL};
+        chunk *grown = km_grow(chunks->list, chunks->room, sizeof new, WHAT, error);
+        if (grown == NULL)
+            return NULL;
+        chunks->list = grown;
+        chunks->list[chunks->room++] = new;
+    }
+    chunk *c = &chunks->list[chunks->count];
+    if (c->room < size) {
+        free(c->bytes);
+        c->room = 0;
+        c->bytes = km_allocate((int64_t)size, 1, WHAT, error);
+        if (c->bytes == NULL)
+            return NULL;
+        c->room = size;
+    }
+    chunks->count++;
+    return c;
+}
+
+static km_code read_part(const chunk *c, km_error *error)
+{
+    return km_h5_read_block(c->array, c->rows, c->columns, c->array->type,
+                            c->row_bytes / c->array->element_bytes, c->to, error);
+}
+
+/* Reads the bytes of a chunk; HDF5 reads it whole if it was never written, or something is odd. */
+static void read_chunk(km_h5_chunks *chunks, chunk part, km_error *error)
+{
+    const hsize_t offset[2] = {(hsize_t)part.row, (hsize_t)part.column};
+    hsize_t size = 0;
+    uint32_t skipped = 0;
+    const hid_t dataset = part.array->dataset;
+    const bool is_there = H5Dget_chunk_storage_size(dataset, offset, &size) >= 0 && size > 0;
+    chunk *c = is_there ? next_chunk(chunks, (size_t)size, error) : NULL;
+    if (error->code != KM_OK)
+        return;
+    if (c == NULL || H5Dread_chunk(dataset, H5P_DEFAULT, offset, &skipped, c->bytes) < 0) {
+        chunks->count -= c != NULL;
+        read_part(&part, error);
+        return;
+    }
+    part.bytes = c->bytes;
+    part.room = c->room;
+    part.size = (size_t)size;
+    part.skipped = skipped;
+    *c = part;
+}
+
+/* What two runs have in common. */
+static km_rows overlap(km_rows a, km_rows b)
+{
+    const int64_t first = a.first > b.first ? a.first : b.first;
+    const int64_t end_a = a.first + a.count, end_b = b.first + b.count;
+    return (km_rows){first, (end_a < end_b ? end_a : end_b) - first};
+}
+
+km_code km_h5_read_chunks(km_h5_chunks *chunks, const km_h5_array *array, km_rows rows,
+                          km_rows columns, int64_t row_elements, void *elements, km_error *error)
+{
+    const int64_t size = array->element_bytes;
+    const int64_t height = array->chunk_rows, width = array->chunk_columns;
+    for (int64_t r = rows.first - rows.first % height; r < rows.first + rows.count; r += height)
+        for (int64_t c = columns.first - columns.first % width;
+             c < columns.first + columns.count && error->code == KM_OK; c += width) {
+            chunk part = {.array = array,
+                          .rows = overlap((km_rows){r, height}, rows),
+                          .columns = overlap((km_rows){c, width}, columns),
+                          .row = r,
+                          .column = c,
+                          .row_bytes = row_elements * size};
+            part.to = (unsigned char *)elements + (part.rows.first - rows.first) * part.row_bytes +
+                      (part.columns.first - columns.first) * size;
+            read_chunk(chunks, part, error);
+        }
+    return error->code;
+}
+
+/* ---- decoding them ---------------------------------------------------------------------------
+ */
+
+static size_t whole_bytes(const km_h5_array *array)
+{
+    return (size_t)(array->chunk_rows * array->chunk_columns * array->element_bytes);
+}
+
+/* As HDF5 computes it: over words of two bytes, the high one first. */
+static uint32_t fletcher32(const unsigned char *data, size_t size)
+{
+    uint32_t sum1 = 0, sum2 = 0;
+    for (size_t words = size / 2; words > 0;) {
+        size_t run = words < 360 ? words : 360; /* as many as can't overflow */
+        for (words -= run; run > 0; run--, data += 2) {
+            sum1 += (uint32_t)data[0] << 8 | data[1];
+            sum2 += sum1;
+        }
+        sum1 = (sum1 & 0xffff) + (sum1 >> 16);
+        sum2 = (sum2 & 0xffff) + (sum2 >> 16);
+    }
+    if (size % 2 != 0) {
+        sum1 += (uint32_t)data[0] << 8;
+        sum2 += sum1;
+        sum1 = (sum1 & 0xffff) + (sum1 >> 16);
+        sum2 = (sum2 & 0xffff) + (sum2 >> 16);
+    }
+    sum1 = (sum1 & 0xffff) + (sum1 >> 16);
+    sum2 = (sum2 & 0xffff) + (sum2 >> 16);
+    return sum2 << 16 | sum1;
+}
+
+static bool is_sum_right(const unsigned char *data, size_t size)
+{
+    const unsigned char *end = data + size - 4;
+    const uint32_t stored =
+        (uint32_t)end[0] | (uint32_t)end[1] << 8 | (uint32_t)end[2] << 16 | (uint32_t)end[3] << 24;
+    return fletcher32(data, size - 4) == stored;
+}
+
+/* Inflates to at most `most` bytes; 0 if it is no whole stream of that. */
+static size_t inflate_all(workspace *w, const unsigned char *from, size_t size, unsigned char *to,
+                          size_t most)
+{
+    if (size > UINT32_MAX || most > UINT32_MAX ||
+        (!w->has_stream && inflateInit(&w->stream) != Z_OK))
+        return 0;
+    w->has_stream = true;
+    inflateReset(&w->stream);
+    w->stream.next_in = (unsigned char *)(uintptr_t)from; /* zlib only reads it */
+    w->stream.avail_in = (uInt)size;
+    w->stream.next_out = to;
+    w->stream.avail_out = (uInt)most;
+    return inflate(&w->stream, Z_FINISH) == Z_STREAM_END ? most - w->stream.avail_out : 0;
+}
+
+/* From all first bytes, all second bytes, ... to values of so many. */
+static void unshuffle_any(const unsigned char *from, size_t count, size_t value, unsigned char *to)
+{
+    enum { AT_ONCE = 256 }; /* so that what is written stays in cache from byte to byte */
+    for (size_t first = 0; first < count; first += AT_ONCE) {
+        const size_t last = count - first < AT_ONCE ? count : first + AT_ONCE;
+        for (size_t byte = 0; byte < value; byte++)
+            for (size_t i = first; i < last; i++)
+                to[i * value + byte] = from[byte * count + i];
+    }
+}
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+static void unshuffle_4(const unsigned char *from, size_t count, unsigned char *to)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t value = (uint32_t)from[i] | (uint32_t)from[count + i] << 8 |
+                               (uint32_t)from[2 * count + i] << 16 |
+                               (uint32_t)from[3 * count + i] << 24;
+        memcpy(to + 4 * i, &value, sizeof value);
+    }
+}
+
+static void unshuffle_8(const unsigned char *from, size_t count, unsigned char *to)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = 0;
+        for (size_t byte = 0; byte < 8; byte++)
+            value |= (uint64_t)from[byte * count + i] << 8 * byte;
+        memcpy(to + 8 * i, &value, sizeof value);
+    }
+}
+#endif
+
+/* What is left behind the last whole value was not moved. */
+static void unshuffle(const unsigned char *from, size_t size, size_t value, unsigned char *to)
+{
+    const size_t count = size / value;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (value == 4)
+        unshuffle_4(from, count, to);
+    else if (value == 8)
+        unshuffle_8(from, count, to);
+    else
+#endif
+        unshuffle_any(from, count, value, to);
+    memcpy(to + count * value, from + count * value, size - count * value);
+}
+
+/* Undoes the filters from the last to the first. The elements of the whole chunk, or NULL. */
+static const unsigned char *decode(const chunk *c, workspace *w)
+{
+    const size_t whole = whole_bytes(c->array);
+    const unsigned char *at = c->bytes;
+    size_t size = c->size;
+    for (int f = c->array->n_filters - 1; f >= 0; f--) {
+        unsigned char *to = at == w->a ? w->b : w->a;
+        if ((c->skipped >> f & 1) != 0)
+            continue;
+        switch (c->array->filters[f]) {
+        case H5Z_FILTER_DEFLATE:
+            size = inflate_all(w, at, size, to, whole + 4);
+            at = to;
+            break;
+        case H5Z_FILTER_SHUFFLE:
+            if (size > whole + 4)
+                return NULL;
+            unshuffle(at, size, (size_t)c->array->element_bytes, to);
+            at = to;
+            break;
+        default: /* the checksum */
+            if (size < 4 || !is_sum_right(at, size))
+                return NULL;
+            size -= 4;
+        }
+        if (size == 0)
+            return NULL;
+    }
+    return size == whole ? at : NULL;
+}
+
+static void decode_and_copy(chunk *c, workspace *w)
+{
+    const size_t size = (size_t)c->array->element_bytes;
+    const unsigned char *from = decode(c, w);
+    c->is_wrong = from == NULL;
+    if (from == NULL)
+        return;
+    const size_t chunk_row = (size_t)c->array->chunk_columns * size;
+    const size_t part_row = (size_t)c->columns.count * size;
+    from += (size_t)(c->rows.first - c->row) * chunk_row +
+            (size_t)(c->columns.first - c->column) * size;
+    if (chunk_row == part_row && (size_t)c->row_bytes == part_row)
+        memcpy(c->to, from, (size_t)c->rows.count * part_row);
+    else
+        for (int64_t i = 0; i < c->rows.count; i++)
+            memcpy(c->to + i * c->row_bytes, from + (size_t)i * chunk_row, part_row);
+}
+
+int64_t km_h5_decoding_bytes(const km_h5_array *array)
+{
+    return 2 * ((int64_t)whole_bytes(array) + 4);
+}
+
+/* Room for the largest of these chunks, twice, and a checksum. */
+static bool make_room(const km_h5_chunks *chunks, workspace *w)
+{
+    size_t most = 0;
+    for (int64_t i = 0; i < chunks->count; i++) {
+        const size_t size = whole_bytes(chunks->list[i].array) + 4;
+        most = size > most ? size : most;
+    }
+    if (w->room >= most)
+        return true;
+    free(w->a);
+    w->a = km_fault_of_allocation() ? NULL : malloc(2 * most);
+    w->room = w->a != NULL ? most : 0;
+    w->b = w->a + w->room;
+    return w->a != NULL;
+}
+
+km_code km_h5_decode_chunks(km_h5_chunks *chunks, const km_h5_array **wrong, km_error *error)
+{
+    bool is_out_of_memory = false;
+#pragma omp parallel num_threads(chunks->n_threads) reduction(|| : is_out_of_memory)
+    {
+        workspace *w = &chunks->workspaces[km_thread()];
+        is_out_of_memory = !make_room(chunks, w);
+#pragma omp for schedule(dynamic)
+        for (int64_t i = 0; i < chunks->count; i++)
+            if (!is_out_of_memory)
+                decode_and_copy(&chunks->list[i], w);
+    }
+    if (is_out_of_memory)
+        km_fail(error, KM_MEMORY,
+                "out of memory (chunks of a dataset): use fewer threads on each rank");
+    for (int64_t i = 0; i < chunks->count && error->code == KM_OK; i++)
+        if (chunks->list[i].is_wrong && read_part(&chunks->list[i], error) != KM_OK)
+            *wrong = chunks->list[i].array;
+    chunks->count = 0;
+    return error->code;
+}
