@@ -194,9 +194,10 @@ void km_selection_free(km_selection *choice);
  * weights, if there are any, then that of the ids. */
 typedef struct km_catalogue {
     km_catalogue_name asked;
-    char path[KM_PATH_SIZE];     /* for messages: the file, or the first and how many more */
-    char table[KM_DATASET_SIZE]; /* or the pattern that several are called by */
-    char writer[16];             /* see km_table */
+    char path[KM_PATH_SIZE];           /* for messages: the file, or the first and how many more */
+    char table[KM_DATASET_SIZE];       /* or the pattern that several are called by, of which */
+    char first_table[KM_DATASET_SIZE]; /* this is the one that `columns` is about */
+    char writer[16];                   /* see km_table */
     bool is_array, has_weights, has_ids;
     bool is_pattern; /* see km_selection */
     int64_t n_files, n_rows, n_features, n_columns;

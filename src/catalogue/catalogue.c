@@ -24,6 +24,7 @@ static void take_choice(km_catalogue *catalogue, const km_catalogue_name *name,
     strcpy(catalogue->writer, choice->writer);
     snprintf(catalogue->table, sizeof catalogue->table, "%s",
              choice->is_pattern ? name->table : choice->table);
+    strcpy(catalogue->first_table, choice->table);
     catalogue->is_array = choice->is_array;
     catalogue->is_pattern = choice->is_pattern;
     catalogue->n_rows = choice->n_rows;

@@ -239,7 +239,7 @@ static const km_table *find_led_to(const km_scope *scope, const char *path, km_e
     if (i >= 0)
         return &scope->tables->tables[i];
     i = scope->tables->count;
-    km_tables_find_at(scope->file, path, NULL, 0, scope->tables, error);
+    km_tables_find_at(scope->file, path, NULL, scope->tables, error);
     return error->code == KM_OK && scope->tables->count > i ? &scope->tables->tables[i] : NULL;
 }
 

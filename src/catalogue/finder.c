@@ -196,15 +196,11 @@ km_code km_tables_find(hid_t file, bool is_transposed, km_tables *tables, km_err
     return error->code;
 }
 
-void km_tables_find_at(hid_t file, const char *path, const km_column *wanted, int64_t n_wanted,
-                       km_tables *tables, km_error *error)
+void km_tables_find_at(hid_t file, const char *path, const km_wanted *wanted, km_tables *tables,
+                       km_error *error)
 {
-    km_finder finder = {.file = file,
-                        .found = tables,
-                        .is_shallow = true,
-                        .wanted = wanted,
-                        .n_wanted = n_wanted,
-                        .error = error};
+    km_finder finder = {
+        .file = file, .found = tables, .is_shallow = true, .wanted = wanted, .error = error};
     km_find_writer(file, finder.writer, sizeof finder.writer);
     visit_path(&finder, path);
     finder_free(&finder);

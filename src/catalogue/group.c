@@ -260,19 +260,20 @@ static void finish(collection *c)
 }
 
 /* Only links that lead to columns that are wanted, by the paths of these. */
-static void list_wanted(const km_finder *finder, const km_object *group, km_links *links)
+static void list_wanted(const km_finder *finder, km_links *links)
 {
-    char path[KM_DATASET_SIZE];
+    char name[KM_DATASET_SIZE];
+    const km_wanted *wanted = finder->wanted;
+    const size_t length = strcmp(wanted->table, "/") == 0 ? 0 : strlen(wanted->table);
     *links = (km_links){0};
-    for (int64_t i = 0; i < finder->n_wanted && finder->error->code == KM_OK; i++) {
-        const char *dataset = finder->wanted[i].values.dataset;
-        const size_t length = strcmp(group->path, "/") == 0 ? 0 : strlen(group->path);
-        if (strncmp(dataset, group->path, length) != 0 || dataset[length] != '/')
+    for (int64_t i = 0; i < wanted->count && finder->error->code == KM_OK; i++) {
+        const char *dataset = wanted->columns[i].values.dataset;
+        if (strncmp(dataset, wanted->table, length) != 0 || dataset[length] != '/')
             continue;
-        snprintf(path, sizeof path, "%s", dataset + length + 1);
-        path[strcspn(path, "/")] = '\0';
-        if (links->count == 0 || strcmp(links->list[links->count - 1].name, path) != 0)
-            km_links_add(links, path, true, finder->error);
+        snprintf(name, sizeof name, "%s", dataset + length + 1);
+        name[strcspn(name, "/")] = '\0';
+        if (links->count == 0 || strcmp(links->list[links->count - 1].name, name) != 0)
+            km_links_add(links, name, true, finder->error);
     }
 }
 
@@ -283,7 +284,7 @@ bool km_find_columns(km_finder *finder, const km_object *object, km_table *table
     if (!object->is_group)
         return false;
     if (finder->wanted != NULL)
-        list_wanted(finder, object, &links);
+        list_wanted(finder, &links);
     else
         km_links_list(object->id, &links, finder->error);
     km_find_writer(object->id, table->writer, sizeof table->writer);

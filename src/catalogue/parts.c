@@ -119,8 +119,8 @@ static bool look_at_places(const km_catalogue *catalogue, const km_file *part, h
     km_catalogue_name name = catalogue->asked;
     const bool has_names = name.columns != NULL && !catalogue->is_array;
     name.table = part->table;
-    km_tables_find_at(file, part->table, has_names ? catalogue->columns : NULL,
-                      catalogue->n_columns, &tables, &ignored);
+    const km_wanted wanted = {catalogue->first_table, catalogue->n_columns, catalogue->columns};
+    km_tables_find_at(file, part->table, has_names ? &wanted : NULL, &tables, &ignored);
     if (ignored.code == KM_OK && tables.count > 0)
         km_selection_make(choice, file, part->path, &tables, &name, &ignored);
     const bool is_chosen =

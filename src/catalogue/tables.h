@@ -63,15 +63,21 @@ typedef struct km_object_set {
 /* Adds an object; false if it was there. */
 bool km_object_set_add(km_object_set *set, const km_object_id *id, km_error *error);
 
+/* Columns that are looked for where a like table, at this path, has them. */
+typedef struct km_wanted {
+    const char *table;
+    int64_t count;
+    const km_column *columns;
+} km_wanted;
+
 typedef struct km_finder {
     hid_t file;
     km_tables *found;
     km_object_set visited; /* links may form loops */
     int64_t n_later;
-    char **later;    /* paths that soft links have, which are followed in the end */
-    bool is_shallow; /* only what is asked, not what is below it */
-    int64_t n_wanted;
-    const km_column *wanted; /* of a group only columns in these places; NULL: all */
+    char **later;            /* paths that soft links have, which are followed in the end */
+    bool is_shallow;         /* only what is asked, not what is below it */
+    const km_wanted *wanted; /* of a group only these columns; NULL: all */
     char writer[16];         /* of the whole file, see km_table */
     km_error *error;
 } km_finder;
@@ -110,9 +116,9 @@ void km_finder_visit(km_finder *finder, const km_object *object);
 void km_finder_visit_later(km_finder *finder, const char *path);
 
 /* Looks at what this path leads to, and adds its table to `tables`; not below it. Of a group it
- * takes only columns in the places of those that are wanted, or all if that is NULL. */
-void km_tables_find_at(hid_t file, const char *path, const km_column *wanted, int64_t n_wanted,
-                       km_tables *tables, km_error *error);
+ * takes only what is wanted, or all columns if that is NULL. */
+void km_tables_find_at(hid_t file, const char *path, const km_wanted *wanted, km_tables *tables,
+                       km_error *error);
 
 void km_add_column(km_table *table, const km_column *column, km_error *error);
 
