@@ -57,7 +57,7 @@ static void run_dry(km_story *s)
 static void run_info(km_story *s)
 {
     if (s->log.is_speaker)
-        km_info_print(s->options.catalogues[0], &s->error);
+        km_info_print(&s->options, &s->error);
     km_agree(s->comm, &s->error);
 }
 
@@ -75,6 +75,8 @@ static void free_story(km_story *s)
     km_catalogue_close(&s->catalogue);
     km_model_free(&s->model);
     free(s->columns);
+    free(s->catalogues);
+    free(s->catalogue_text);
 }
 
 static char *join_words(int argc, char **argv, km_error *error)
@@ -97,6 +99,8 @@ static km_code run(km_story *s, int argc, char **argv)
     if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
     s->log = km_log_create(km_comm_rank(s->comm) == 0, km_options_verbosity(&s->options));
+    if ((action == KM_ACTION_FIT || action == KM_ACTION_PREDICT) && km_expand_lists(s) != KM_OK)
+        return s->error.code;
     if (action == KM_ACTION_FIT && s->options.dry_run)
         run_dry(s);
     else if (action == KM_ACTION_FIT)

@@ -32,7 +32,8 @@ static void write_units(hid_t file, const char *dataset, const char *name, const
     H5Oclose(object);
 }
 
-/* Five tables: /array, /table/columns as vaex has it, /plain, /deep/er/group, /small. */
+/* Seven tables: /array, /table/columns as vaex has it, /plain, /deep/er/group, /small, and in
+ * /truth a column and an array, since that is a name like any other. */
 static void write_tables(hid_t file)
 {
     const char *const vaex[] = {"ra", "dec", "b-v", NULL}, *const plain[] = {"x", "y", "z", NULL};
@@ -48,9 +49,9 @@ static void write_tables(hid_t file)
     write_texts(file, "/plain/name", 20);
     write_columns(file, "/deep/er/group", "", deep, H5T_STD_I16LE, 30);
     mock_write_zeros(file, "/small", H5T_STD_U8LE, 2, small);
-    /* no tables: */
     mock_write_zeros(file, "/truth/labels", H5T_STD_I32LE, 1, &ten);
     mock_write_zeros(file, "/truth/centers", H5T_IEEE_F64LE, 2, small);
+    /* no tables: */
     mock_write_zeros(file, "/cube", H5T_IEEE_F64LE, 3, cube);
     mock_write_zeros(file, "/uneven/a", H5T_IEEE_F64LE, 1, &ten);
     mock_write_zeros(file, "/uneven/b", H5T_IEEE_F64LE, 1, &eleven);
@@ -83,7 +84,7 @@ static found find_tables(void (*write)(hid_t file))
     MPI_Barrier(MPI_COMM_WORLD);
     const int64_t n_handles = mock_open_handles();
     ck_assert_all(km_h5_open(f.path, MPI_COMM_NULL, &file, &error) == KM_OK);
-    ck_assert_all(km_tables_find(file, &f.tables, &error) == KM_OK);
+    ck_assert_all(km_tables_find(file, false, &f.tables, &error) == KM_OK);
     H5Fclose(file);
     ck_assert_all(mock_open_handles() == n_handles);
     return f;
@@ -119,13 +120,15 @@ static void check_shape(const found *f, const char *path, bool is_array, int64_t
 START_TEST(all_layouts_are_found_and_nothing_else)
 {
     found f = find_tables(write_tables);
-    ck_assert_int_eq(f.tables.count, 6); /* one with a flaw */
+    ck_assert_int_eq(f.tables.count, 8); /* one with a flaw */
     ck_assert_str_ne(table_at(&f, "/uneven")->flaw, "");
     check_shape(&f, "/array", true, 100, 7);
     check_shape(&f, "/table/columns", false, 50, 4);
     check_shape(&f, "/plain", false, 20, 4);
     check_shape(&f, "/deep/er/group", false, 30, 2);
     check_shape(&f, "/small", true, 4, 2);
+    check_shape(&f, "/truth", false, 10, 2); /* not equally long */
+    check_shape(&f, "/truth/centers", true, 4, 2);
     found_free(&f);
 }
 END_TEST
@@ -234,7 +237,7 @@ END_TEST
 START_TEST(several_candidates_are_listed)
 {
     found f = find_tables(write_tables);
-    const char *const paths[] = {"/array", "/table/columns", "/plain", "/deep/er/group", "/small"};
+    const char *const paths[] = {"/array", "/table/columns", "/plain", "/deep/er/group", "/truth"};
     km_error none = {0}, unknown = {0};
     ck_assert_ptr_null(km_tables_choose(&f.tables, NULL, f.path, &none));
     ck_assert_ptr_null(km_tables_choose(&f.tables, "nothing", f.path, &unknown));
@@ -268,8 +271,7 @@ START_TEST(tables_are_called_with_and_without_slashes)
         {"table", "/table/columns"},
         {"deep/er/group", "/deep/er/group"},
     };
-    const char *const wrong[] = {"arra", "arrays", "/",     "",
-                                 "tab",  "deep",   "truth", "/truth/centers"};
+    const char *const wrong[] = {"arra", "arrays", "/", "", "tab", "deep", "trut", "/truth/center"};
     for (int i = 0; i < 8; i++)
         check_choice(&f, names[i][0], names[i][1]);
     for (int i = 0; i < 8; i++) {

@@ -143,7 +143,7 @@ static void try_file(draw *d, const char *path)
     km_error error = {0};
     const int64_t n_handles = count_handles();
     if (km_h5_open(path, MPI_COMM_NULL, &file, &error) == KM_OK) {
-        km_tables_find(file, &tables, &error);
+        km_tables_find(file, false, &tables, &error);
         H5Fclose(file);
     }
     if (error.code != KM_OK)

@@ -660,7 +660,6 @@ class Layouts(ProgramTest):
              *options),
             (3, r"\(links.h5, /stars, column loop\)", "fit", "links.h5", "-c", "loop", *options),
             (3, r"\(links.h5, /stars, column refs\)", "fit", "links.h5", "-c", "refs", *options),
-            (3, r"\(links.h5, /stars, column truth\)", "fit", "links.h5", "-c", "truth", *options),
             (3, r"no table in the file \(refs.h5\)", "fit", "refs.h5", *options))
         fits = [("links.h5", ["-c", LIST])]
         self.assertEqual(self.checksums(fits, 3), [self.plain("f8")])

@@ -1,8 +1,8 @@
 /* catalogue.h - finds the tables of files, chooses features, reads each rank's slab of rows.
  *
- * A table is a two-dimensional array of numbers; a group of equally long one-dimensional columns
- * (/group/NAME, or /table/columns/NAME/data as vaex writes); a dataset of compounds, as astropy and
- * PyTables write; or a frame of pandas, fixed or table. It does not know clusters. */
+ * A table is a two-dimensional array of numbers; a group of one-dimensional columns (/group/NAME,
+ * or /table/columns/NAME/data as vaex writes); a dataset of compounds, as astropy and PyTables
+ * write; or a frame of pandas, fixed or table. It does not know clusters. */
 #ifndef SKYMEANS_CATALOGUE_H
 #define SKYMEANS_CATALOGUE_H
 
@@ -23,6 +23,8 @@ typedef struct km_place {
     int64_t length;                /* how many are meant */
     int64_t other;                 /* the file: 0 that of the table, n the n-th of other files */
     bool is_transposed;            /* a row of the dataset is a column of the table */
+    bool is_bitmap; /* of a mask: bits, lowest first, 0 where a value is missing, as Arrow has them
+                     */
 } km_place;
 
 /* What a file declares of the numbers of a column: which of the stored numbers mean that a value is
@@ -44,50 +46,75 @@ typedef struct km_convention {
 typedef struct km_column {
     char name[KM_NAME_SIZE];
     char type[32];             /* "float32", "int16 big-endian" */
-    char storage[48];          /* "contiguous", "chunks of 1000 rows, compressed" */
+    char storage[48];          /* "contiguous", "chunks of 1000 rows" */
+    char filters[96];          /* "shuffle, deflate"; "blosc (32001), not available here" */
     char units[KM_UNITS_SIZE]; /* empty if the file has none */
     km_place values;           /* several a row for an array column, until one is chosen */
     km_place mask;             /* of equal length, or one for all: not 0 where a value is missing */
     km_convention convention;
     int64_t n_rows;
-    bool is_numeric, is_floating;
+    bool is_numeric, is_floating; /* numeric are truths and bitfields, too */
     bool is_text, may_be_mask;
+    bool is_category;  /* numbers that stand for names */
+    bool is_matrix;    /* in a dataset of two dimensions, neither of which is 1 */
+    bool has_bad_mask; /* of another length than the values, or no truths */
+    bool lacks_filter; /* one that is not available here */
     bool fits_float32; /* float32, or an integer of at most 16 bits, by type */
     bool is_virtual;   /* stored in other files, which parallel HDF5 can't read */
 } km_column;
 
+/* What tells an object of a file from others, however many links lead to it. */
+typedef struct km_object_id {
+    unsigned char bytes[24];
+} km_object_id;
+
 typedef struct km_table {
     char path[KM_DATASET_SIZE]; /* what -d calls it */
+    const char *layout;         /* how it is stored, a name for people */
+    km_object_id object;
     bool is_array;
-    int64_t n_rows, n_columns;
+    bool is_on_request; /* no candidate, unless it is named or others don't have what is asked */
+    bool needs_columns; /* the flaw does not count for those who name columns */
+    int64_t n_rows;     /* of its numbers; of most, if they are not equally long */
+    int64_t n_columns;
     km_column *columns; /* [n_columns]; for arrays one of that length, which stands for all */
     char flaw[256];     /* why it can't be used, or empty */
+    char writer[16];    /* "MATLAB": it may hold a sample a column; empty: nothing says so */
 } km_table;
+
+/* What is there and can't be used. */
+typedef struct km_unusable {
+    char path[KM_DATASET_SIZE];
+    char reason[160];
+} km_unusable;
 
 typedef struct km_tables {
     int64_t count;
     km_table *tables;
+    int64_t n_unusable;
+    km_unusable *unusable;
+    bool is_transposed; /* two-dimensional datasets hold a sample a column */
 } km_tables;
 
-/* All tables in a file that is open on this rank alone. */
-km_code km_tables_find(hid_t file, km_tables *tables, km_error *error);
+/* All tables in a file that is open on this rank alone. KM_DATA if it is damaged. */
+km_code km_tables_find(hid_t file, bool is_transposed, km_tables *tables, km_error *error);
 void km_tables_free(km_tables *tables);
 
 /* The table that -d names, or the only one without a flaw if `name` is NULL. KM_DATA, with the
- * candidates, if there is none or several; `file` is for messages. */
-const km_table *km_tables_choose(const km_tables *tables, const char *name, const char *file,
+ * candidates, if there is none or several; `path` is that of the file, for messages. */
+const km_table *km_tables_choose(const km_tables *tables, const char *name, const char *path,
                                  km_error *error);
+
+/* Keeps only the tables that -d NAME means in the file that they are of, which is open. KM_DATA if
+ * there are none. */
+km_code km_tables_keep(km_tables *tables, hid_t file, const char *path, const char *name,
+                       km_error *error);
 
 /* The columns in a list as -c takes it, array columns value by value; all floating-point columns
  * (all of an array) if it is NULL. A new array of *count columns, which the caller frees; NULL and
  * KM_DATA or KM_MEMORY on failure. */
 km_column *km_table_select(const km_table *table, const char *list, const char *file,
                            int64_t *count, km_error *error);
-
-/* The one column that an option (of this name, for messages) takes, which may be text if that is
- * said. False, with KM_USAGE or KM_DATA, if there is none. */
-bool km_table_select_one(const km_table *table, const char *name, const char *option,
-                         const char *file, bool may_be_text, km_column *column, km_error *error);
 
 /* The default choice of a table as -c takes it (columns of integers, if it has no others), in a new
  * text, which the caller frees. */
@@ -99,9 +126,11 @@ char *km_names_text(const char *const *names, int64_t count, km_error *error);
 /* ---- catalogues --------------------------------------------------------------------------------
  */
 
-/* One of the files whose rows are those of the catalogue, in this order. */
+/* One of the parts whose rows are those of the catalogue, in this order: a table of a file. */
 typedef struct km_file {
-    const char *path; /* the caller's */
+    const char *path;  /* the caller's */
+    const char *table; /* in the file, or NULL if it has none; of the catalogue */
+    int64_t number;    /* of the file among those that were named; parts of it follow each other */
     int64_t first_row, n_rows;
     int64_t bytes, time; /* of the last change, seconds since 1970 */
     int64_t nanoseconds; /* and those after that second */
@@ -151,15 +180,39 @@ typedef struct km_other_units {
     char units[KM_UNITS_SIZE]; /* there */
 } km_other_units;
 
+/* What -d, -c, --weights and --id choose in a file, or in the first of several. The columns are the
+ * features, then that of the weights, if there are any, then that of the ids. */
+typedef struct km_selection {
+    char table[KM_DATASET_SIZE], writer[16];
+    bool is_array;
+    bool is_pattern; /* -d means all tables that are called like it, of which this is one */
+    int64_t n_rows, n_features, n_columns;
+    km_column *columns; /* [n_columns] */
+    int64_t n_others;
+    char **others; /* [n_others], files that some of the columns are in */
+} km_selection;
+
+/* Chooses in a file, at `path`, that is open on this rank alone and has these tables; those that
+ * only a path leads to are added. KM_DATA or KM_USAGE, saying what does not fit. */
+km_code km_selection_make(km_selection *choice, hid_t file, const char *path, km_tables *tables,
+                          const km_catalogue_name *name, km_error *error);
+void km_selection_free(km_selection *choice);
+
 /* A catalogue, open on all ranks for reading. Its columns are the features, then that of the
  * weights, if there are any, then that of the ids. */
 typedef struct km_catalogue {
     km_catalogue_name asked;
-    char path[KM_PATH_SIZE]; /* for messages: the file, or the first and how many more */
-    char table[KM_DATASET_SIZE];
+    char path[KM_PATH_SIZE];           /* for messages: the file, or the first and how many more */
+    char table[KM_DATASET_SIZE];       /* or the pattern that several are called by, of which */
+    char first_table[KM_DATASET_SIZE]; /* this is the one that `columns` is about */
+    char writer[16];                   /* see km_table */
     bool is_array, has_weights, has_ids;
+    bool is_pattern; /* see km_selection */
     int64_t n_files, n_rows, n_features, n_columns;
-    km_file *files;         /* [n_files] */
+    km_file *files; /* [n_files], parts: a file has several if -d names several tables */
+    int64_t n_others;
+    char **others;          /* [n_others], paths of files that some columns are in, see km_place */
+    char *part_tables;      /* texts that `files` points to */
     km_precision precision; /* by the types of the features in all files */
     km_column *columns;     /* [n_columns], as they are in the first file */
     const char **names;     /* [n_features], those of the features */
@@ -169,12 +222,16 @@ typedef struct km_catalogue {
     unsigned char ids_type[512]; /* as H5Tencode writes it */
     size_t ids_type_size;
     int64_t ids_size; /* bytes of an id, of the longest where they are texts */
-    bool is_together; /* one file, which all ranks read together; else each by itself */
+    bool is_together; /* one table, which all ranks read together; else each by itself */
     struct km_opened_file *shared; /* that file */
     km_reading reading;            /* of the file that needs most */
-    int64_t n_others;              /* files beside these, of which columns are taken, too */
-    char **others;                 /* [n_others], their paths */
 } km_catalogue;
+
+/* Is this part the first of its file? */
+static inline bool km_begins_file(const km_catalogue *catalogue, int64_t part)
+{
+    return part == 0 || catalogue->files[part].number != catalogue->files[part - 1].number;
+}
 
 static inline const km_column *km_catalogue_weights(const km_catalogue *catalogue)
 {

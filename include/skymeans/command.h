@@ -9,6 +9,8 @@
 typedef struct km_story {
     MPI_Comm comm;
     km_options options;
+    char *catalogue_text;    /* names of files out of lists, */
+    const char **catalogues; /* and where each begins; NULL if there was no list */
     km_log log;
     km_timers timers;
     km_plan plan;
@@ -58,6 +60,10 @@ static inline int64_t km_verify_every(const km_story *s)
 }
 
 /* ---- before the catalogue is read ---- */
+
+/* Puts the files that lists name (@FILE) in the place of these. KM_SYSTEM or KM_DATA if a list can't
+ * be read, or is none. */
+km_code km_expand_lists(km_story *s);
 
 /* By option, environment or share of the cores. */
 void km_start_threads(km_story *s);

@@ -51,6 +51,7 @@ typedef struct km_options {
     int64_t ranks;              /* that --dry-run plans for; 0: as many as there are */
     int64_t verify;             /* km_verification */
     bool distances, overwrite, dry_run, quiet, verbose;
+    bool json; /* of `info` */
 } km_options;
 
 /* What to do with a command line. */

@@ -124,7 +124,7 @@ void km_dry_run_print(const km_options *options, const km_plan *plan, const km_c
                       int n_ranks);
 
 /* `info`: what a file is, to stdout. By one rank. */
-km_code km_info_print(const char *path, km_error *error);
+km_code km_info_print(const km_options *options, km_error *error);
 
 /* One line an iteration on a terminal, at most one in ten seconds elsewhere. */
 typedef struct km_progress {

@@ -1,8 +1,14 @@
 /* Which of the tables of a file is meant. */
-#include "skymeans/catalogue.h"
+#include "tables.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* The end of a path that need not be said: a table of vaex or pandas is called by its group. */
+static const char *const suffixes[] = {"", "/columns", "/table"};
+enum { N_SUFFIXES = sizeof suffixes / sizeof *suffixes };
 
 /* Does -d NAME mean this table, whose path ends with `suffix`? With or without slashes around. */
 static bool is_called(const km_table *table, const char *name, const char *suffix)
@@ -16,19 +22,82 @@ static bool is_called(const km_table *table, const char *name, const char *suffi
     return strncmp(path, name, length) == 0 && strcmp(path + length, suffix) == 0;
 }
 
-static bool is_candidate(const km_table *table)
+const km_table *km_tables_find_called(const km_tables *tables, const char *name)
 {
-    return table->flaw[0] == '\0';
+    for (int s = 0; s < N_SUFFIXES; s++)
+        for (int64_t i = 0; i < tables->count; i++)
+            if (is_called(&tables->tables[i], name, suffixes[s]))
+                return &tables->tables[i];
+    return NULL;
+}
+
+bool km_is_pattern(const char *text)
+{
+    return strpbrk(text, "*?[") != NULL;
+}
+
+bool km_is_called_like(const km_table *table, const char *pattern)
+{
+    char path[KM_DATASET_SIZE];
+    while (*pattern == '/')
+        pattern++;
+    for (int s = 0; s < N_SUFFIXES; s++)
+        if (km_ends_with(table->path, suffixes[s])) {
+            snprintf(path, sizeof path, "%.*s", (int)(strlen(table->path) - strlen(suffixes[s])),
+                     table->path);
+            if (path[0] == '/' && fnmatch(pattern, path + 1, FNM_PATHNAME) == 0)
+                return true;
+        }
+    return false;
+}
+
+/* ---- candidates ----------------------------------------------------------------------------- */
+
+/* Tables that may be meant without -d. */
+typedef struct candidates {
+    const km_tables *tables;
+    bool *is_one; /* [count] */
+    int64_t count;
+    const km_table *only; /* the last */
+} candidates;
+
+static void count_candidates(candidates *c)
+{
+    c->count = 0;
+    for (int64_t i = 0; i < c->tables->count; i++)
+        if (c->is_one[i]) {
+            c->only = &c->tables->tables[i];
+            c->count++;
+        }
+}
+
+static bool is_usable(const km_table *table, bool names_columns)
+{
+    return table->flaw[0] == '\0' || (names_columns && table->needs_columns);
+}
+
+static km_code find_candidates(candidates *c, const km_tables *tables, bool names_columns,
+                               km_error *error)
+{
+    *c = (candidates){.tables = tables};
+    c->is_one = km_allocate(tables->count, sizeof *c->is_one, "list of tables", error);
+    if (c->is_one == NULL)
+        return error->code;
+    for (int64_t i = 0; i < tables->count; i++)
+        c->is_one[i] =
+            is_usable(&tables->tables[i], names_columns) && !tables->tables[i].is_on_request;
+    count_candidates(c);
+    return KM_OK;
 }
 
 /* "/a (100 rows, 3 columns), /b (...)" as far as it fits. */
-static void list_tables(const km_tables *tables, char *text, size_t size)
+static void list_candidates(const candidates *c, char *text, size_t size)
 {
     size_t used = 0;
     text[0] = '\0';
-    for (int64_t i = 0; i < tables->count && used < size; i++) {
-        const km_table *t = &tables->tables[i];
-        if (is_candidate(t))
+    for (int64_t i = 0; i < c->tables->count && used < size; i++) {
+        const km_table *t = &c->tables->tables[i];
+        if (c->is_one[i])
             used += (size_t)snprintf(text + used, size - used, "%s%s (%lld rows, %lld columns)",
                                      used > 0 ? ", " : "", t->path, (long long)t->n_rows,
                                      (long long)t->n_columns);
@@ -37,57 +106,309 @@ static void list_tables(const km_tables *tables, char *text, size_t size)
         memcpy(text + size - 5, " ...", 5);
 }
 
-static const km_table *refuse_flawed(const km_table *table, const char *file, km_error *error)
+/* ---- what is wrong -------------------------------------------------------------------------- */
+
+static const km_table *refuse_flawed(const km_table *table, const char *path, km_error *error)
 {
     km_fail(error, KM_DATA, "not a table (%s, dataset %s): %s; correct the file, or choose another",
-            file, table->path, table->flaw);
+            path, table->path, table->flaw);
     return NULL;
 }
 
-static const km_table *choose_only(const km_tables *tables, const char *file, km_error *error)
+static const km_table *refuse_nothing(const km_tables *tables, const char *path, km_error *error)
 {
-    const km_table *only = NULL;
-    char candidates[512];
-    int64_t count = 0;
     for (int64_t i = 0; i < tables->count; i++)
-        if (is_candidate(&tables->tables[i])) {
-            only = &tables->tables[i];
-            count++;
-        }
-    if (count == 1)
-        return only;
-    if (count == 0 && tables->count > 0)
-        return refuse_flawed(&tables->tables[0], file, error);
-    list_tables(tables, candidates, sizeof candidates);
-    if (count == 0)
+        if (tables->tables[i].flaw[0] != '\0')
+            return refuse_flawed(&tables->tables[i], path, error);
+    if (tables->count > 0)
+        km_fail(error, KM_DATA,
+                "no table that is meant without a name (%s): there is %s; choose it with -d", path,
+                tables->tables[0].path);
+    else if (tables->n_unusable > 0)
+        km_fail(error, KM_DATA,
+                "no table in the file (%s): %s can't be used, since %s%s; skymeans info lists all",
+                path, tables->unusable[0].path, tables->unusable[0].reason,
+                tables->n_unusable > 1 ? ", and others neither" : "");
+    else
         km_fail(error, KM_DATA,
                 "no table in the file (%s): it has neither a two-dimensional array of numbers, nor "
                 "a group of equally long columns, nor a dataset of compounds; look into it with "
                 "h5ls -r",
-                file);
-    else
-        km_fail(error, KM_DATA, "which table (%s): there are several; choose one with -d: %s", file,
-                candidates);
+                path);
     return NULL;
 }
 
-const km_table *km_tables_choose(const km_tables *tables, const char *name, const char *file,
+static const km_table *refuse_several(const candidates *c, const char *path, km_error *error)
+{
+    char list[512];
+    list_candidates(c, list, sizeof list);
+    km_fail(error, KM_DATA, "which table (%s): there are several; choose one with -d: %s", path,
+            list);
+    return NULL;
+}
+
+/* An absolute path without slashes at its end. */
+static bool make_path(char *path, const char *name, const char *suffix)
+{
+    size_t length = (size_t)snprintf(path, KM_DATASET_SIZE, "/%s", name + strspn(name, "/"));
+    if (length >= KM_DATASET_SIZE)
+        return false;
+    while (length > 1 && path[length - 1] == '/')
+        path[--length] = '\0';
+    if (length + strlen(suffix) >= KM_DATASET_SIZE)
+        return false;
+    strcpy(path + (length > 1 || suffix[0] == '\0' ? length : 0), suffix);
+    return true;
+}
+
+/* Why what is called so can't be used; NULL if nothing is known. */
+static const char *find_reason(const km_tables *tables, const char *name)
+{
+    char path[KM_DATASET_SIZE];
+    const char *reason = NULL;
+    for (int s = 0; s < N_SUFFIXES && reason == NULL; s++)
+        if (make_path(path, name, suffixes[s]))
+            reason = km_find_unusable(tables, path);
+    return reason;
+}
+
+static const km_table *refuse_unknown(const km_tables *tables, const char *name, const char *path,
+                                      km_error *error)
+{
+    char list[512];
+    candidates c;
+    const char *reason = find_reason(tables, name);
+    if (reason != NULL)
+        km_fail(error, KM_DATA, "not a table (%s, dataset %s): %s; choose another with -d", path,
+                name, reason);
+    if (reason != NULL || find_candidates(&c, tables, true, error) != KM_OK)
+        return NULL;
+    list_candidates(&c, list, sizeof list);
+    km_fail(error, KM_DATA, "no such table (%s, dataset %s): choose one of these with -d: %s", path,
+            name, list[0] != '\0' ? list : "(there are none)");
+    free(c.is_one);
+    return NULL;
+}
+
+/* ---- by tables alone ------------------------------------------------------------------------ */
+
+static const km_table *choose_only(const km_tables *tables, const char *path, km_error *error)
+{
+    candidates c;
+    if (find_candidates(&c, tables, false, error) != KM_OK)
+        return NULL;
+    const km_table *table = c.count == 1   ? c.only
+                            : c.count == 0 ? refuse_nothing(tables, path, error)
+                                           : refuse_several(&c, path, error);
+    free(c.is_one);
+    return table;
+}
+
+const km_table *km_tables_choose(const km_tables *tables, const char *name, const char *path,
                                  km_error *error)
 {
-    char candidates[512];
-    if (name == NULL || tables->count == 0)
-        return choose_only(tables, file, error);
-    /* Its own name first; then that of the group whose part it is: /table for vaex, the name of
-     * the frame for pandas. */
-    static const char *const suffixes[] = {"", "/columns", "/table"};
-    for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes; s++)
-        for (int64_t i = 0; i < tables->count; i++)
-            if (is_called(&tables->tables[i], name, suffixes[s]))
-                return is_candidate(&tables->tables[i])
-                           ? &tables->tables[i]
-                           : refuse_flawed(&tables->tables[i], file, error);
-    list_tables(tables, candidates, sizeof candidates);
-    km_fail(error, KM_DATA, "no such table (%s, dataset %s): choose one of these with -d: %s", file,
-            name, candidates);
-    return NULL;
+    if (name == NULL || (tables->count == 0 && tables->n_unusable == 0))
+        return choose_only(tables, path, error);
+    const km_table *table = km_tables_find_called(tables, name);
+    if (table == NULL)
+        return refuse_unknown(tables, name, path, error);
+    return is_usable(table, false) ? table : refuse_flawed(table, path, error);
+}
+
+/* ---- in a file that is open ----------------------------------------------------------------- */
+
+/* The number of the table that is this object; -1 if none is. */
+static int64_t find_object(const km_tables *tables, hid_t object)
+{
+    bool is_ok;
+    const km_object_id id = km_identify(object, &is_ok);
+    for (int64_t i = 0; i < tables->count && is_ok; i++)
+        if (memcmp(&tables->tables[i].object, &id, sizeof id) == 0)
+            return i;
+    return -1;
+}
+
+/* The table that a path leads to, under whatever name it was found; one that was not is added. */
+static const km_table *find_led_to(const km_scope *scope, const char *path, km_error *error)
+{
+    const hid_t object = H5Oopen(scope->file, path, H5P_DEFAULT);
+    if (object < 0)
+        return NULL;
+    int64_t i = find_object(scope->tables, object);
+    H5Oclose(object);
+    if (i >= 0)
+        return &scope->tables->tables[i];
+    i = scope->tables->count;
+    km_tables_find_at(scope->file, path, NULL, scope->tables, error);
+    return error->code == KM_OK && scope->tables->count > i ? &scope->tables->tables[i] : NULL;
+}
+
+const km_table *km_scope_find_table(const km_scope *scope, const char *name, km_error *error)
+{
+    char path[KM_DATASET_SIZE];
+    const km_table *table = km_tables_find_called(scope->tables, name);
+    for (int s = 0; s < N_SUFFIXES && table == NULL && error->code == KM_OK; s++)
+        if (make_path(path, name, suffixes[s]))
+            table = find_led_to(scope, path, error);
+    return table;
+}
+
+/* ---- by the columns that are asked ---------------------------------------------------------- */
+
+static bool is_path(const char *item)
+{
+    return strchr(item, '/') != NULL;
+}
+
+/* Has the table this column of an array? Those of other tables need no look. */
+static bool has_number(const km_table *table, const char *item)
+{
+    int64_t first = 0, last = 0;
+    return km_parse_range(item, table->n_columns, &first, &last);
+}
+
+/* How many items of a list a table has; -1 if one is neither its own nor a path. */
+static int64_t count_own(const km_table *table, const char *list, km_error *error)
+{
+    km_names names;
+    int64_t own = 0, position;
+    char *copy = km_copy_text(list, "list of features", error);
+    if (copy == NULL || km_names_create(&names, table, error) != KM_OK) {
+        free(copy);
+        return -1;
+    }
+    for (char *rest = copy; rest != NULL && own >= 0;) {
+        char *item = km_cut_item(&rest);
+        const bool may_be_path = is_path(item);
+        const bool is_own =
+            table->is_array ? has_number(table, item)
+                            : km_find_values(&names, km_without_braces(item), &position) != NULL;
+        own = is_own ? own + 1 : may_be_path ? own : -1;
+    }
+    km_names_free(&names);
+    free(copy);
+    return own;
+}
+
+/* Keeps those that have all that a list says, if any has; tells whether. */
+static bool keep_if_any(candidates *c, const char *list, km_error *error)
+{
+    bool has_any = false;
+    bool *has = km_allocate_zeroed(c->tables->count, sizeof *has, "list of tables", error);
+    for (int64_t i = 0; i < c->tables->count && error->code == KM_OK; i++) {
+        has[i] = c->is_one[i] && count_own(&c->tables->tables[i], list, error) > 0;
+        has_any = has_any || has[i];
+    }
+    if (has_any && error->code == KM_OK)
+        memcpy(c->is_one, has, (size_t)c->tables->count * sizeof *has);
+    free(has);
+    count_candidates(c);
+    return has_any;
+}
+
+/* The table that holds the first column of a list of paths; NULL if they are not that. */
+static const km_table *table_of_first(const km_scope *scope, const char *list, km_error *error)
+{
+    char *copy = km_copy_text(list, "list of features", error), *rest = copy;
+    const km_table *table = NULL;
+    if (copy == NULL)
+        return NULL;
+    char *item = km_without_braces(km_cut_item(&rest));
+    while (table == NULL && strrchr(item, '/') != NULL && error->code == KM_OK) {
+        *strrchr(item, '/') = '\0';
+        table = km_scope_find_table(scope, item[0] != '\0' ? item : "/", error);
+    }
+    free(copy);
+    return table;
+}
+
+/* Of the candidates, those with the columns; those that are on request only if no other has them.
+ */
+static bool narrow(candidates *c, const char *list, km_error *error)
+{
+    if (keep_if_any(c, list, error) || error->code != KM_OK)
+        return true;
+    bool *before = km_allocate(c->tables->count, sizeof *before, "list of tables", error);
+    if (before == NULL)
+        return false;
+    memcpy(before, c->is_one, (size_t)c->tables->count * sizeof *before);
+    for (int64_t i = 0; i < c->tables->count; i++)
+        c->is_one[i] = is_usable(&c->tables->tables[i], true);
+    const bool has_any = keep_if_any(c, list, error);
+    if (!has_any)
+        memcpy(c->is_one, before, (size_t)c->tables->count * sizeof *before);
+    free(before);
+    count_candidates(c);
+    return has_any;
+}
+
+static const km_table *choose_by_columns(const km_scope *scope, candidates *c,
+                                         const km_catalogue_name *name, km_error *error)
+{
+    if (!narrow(c, name->columns, error) && error->code == KM_OK) {
+        const km_table *first = table_of_first(scope, name->columns, error);
+        if (first != NULL || error->code != KM_OK)
+            return first;
+        if (name->is_array_by_order)
+            return choose_only(scope->tables, scope->path, error);
+    }
+    if (c->count > 1 && name->weights != NULL)
+        keep_if_any(c, name->weights, error);
+    if (c->count > 1 && name->ids != NULL)
+        keep_if_any(c, name->ids, error);
+    if (error->code != KM_OK)
+        return NULL;
+    return c->count == 1   ? c->only /* though it may lack them, which is said later */
+           : c->count == 0 ? refuse_nothing(c->tables, scope->path, error)
+                           : refuse_several(c, scope->path, error);
+}
+
+static const km_table *choose_without_name(const km_scope *scope, const km_catalogue_name *name,
+                                           km_error *error)
+{
+    candidates c;
+    if (name->columns == NULL)
+        return choose_only(scope->tables, scope->path, error);
+    if (find_candidates(&c, scope->tables, true, error) != KM_OK)
+        return NULL;
+    const km_table *table = choose_by_columns(scope, &c, name, error);
+    free(c.is_one);
+    return table;
+}
+
+const km_table *km_scope_choose(const km_scope *scope, const km_catalogue_name *name,
+                                km_error *error)
+{
+    if (name->table == NULL)
+        return choose_without_name(scope, name, error);
+    const km_table *table = km_scope_find_table(scope, name->table, error);
+    for (int64_t i = 0; i < scope->tables->count && table == NULL && km_is_pattern(name->table);
+         i++)
+        if (km_is_called_like(&scope->tables->tables[i], name->table))
+            table = &scope->tables->tables[i];
+    if (error->code != KM_OK)
+        return NULL;
+    if (table == NULL)
+        return refuse_unknown(scope->tables, name->table, scope->path, error);
+    return is_usable(table, name->columns != NULL) ? table
+                                                   : refuse_flawed(table, scope->path, error);
+}
+
+km_code km_tables_keep(km_tables *tables, hid_t file, const char *path, const char *name,
+                       km_error *error)
+{
+    const km_scope scope = {.file = file, .path = path, .tables = tables};
+    const km_table *table = km_scope_find_table(&scope, name, error);
+    const int64_t one = table != NULL ? table - tables->tables : -1;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < tables->count; i++) {
+        if (one >= 0 ? i == one : km_is_called_like(&tables->tables[i], name))
+            tables->tables[kept++] = tables->tables[i];
+        else
+            free(tables->tables[i].columns);
+    }
+    tables->count = kept;
+    if (kept == 0 && error->code == KM_OK)
+        refuse_unknown(tables, name, path, error);
+    return error->code;
 }

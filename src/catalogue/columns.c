@@ -11,6 +11,8 @@ enum { MOST_FEATURES = 1 << 17 };
 /* A growing choice of columns. */
 struct choice {
     const km_table *table;
+    const km_names *names;
+    const km_scope *scope; /* NULL: the file is not open, and there are no columns but those */
     const char *file;
     bool may_be_text;
     km_column *columns;
@@ -29,7 +31,7 @@ static void choose_value(struct choice *choice, const km_column *whole, int64_t 
                 choice->table->path, MOST_FEATURES);
         return;
     }
-    if (choice->table->is_array)
+    if (choice->table->is_array && whole == choice->table->columns)
         length = snprintf(column.name, sizeof column.name, "%lld", (long long)position);
     else if (whole->values.length > 1)
         length =
@@ -56,7 +58,7 @@ static void choose_all_values(struct choice *choice, const km_column *column)
 }
 
 /* "0:7" or "3"; `last` is not included. */
-static bool parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t *last)
+bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t *last)
 {
     char copy[64];
     if (strlen(text) >= sizeof copy)
@@ -73,21 +75,6 @@ static bool parse_range(const char *text, int64_t n_columns, int64_t *first, int
     return 0 <= *first && *first < *last && *last <= n_columns;
 }
 
-static void choose_numbers(struct choice *choice, const char *item)
-{
-    int64_t first, last;
-    const km_table *table = choice->table;
-    if (!parse_range(item, table->n_columns, &first, &last)) {
-        km_fail(choice->error, KM_DATA,
-                "no such column (%s, %s, column %s): the array has columns 0 to %lld; name them by "
-                "number, features also by range, as in -c 0,2,5:7",
-                choice->file, table->path, item, (long long)table->n_columns - 1);
-        return;
-    }
-    for (int64_t i = first; i < last && choice->error->code == KM_OK; i++)
-        choose_value(choice, &table->columns[0], i);
-}
-
 static const char *nearest_name(const km_table *table, const char *name)
 {
     const char *nearest = table->columns[0].name;
@@ -97,8 +84,7 @@ static const char *nearest_name(const km_table *table, const char *name)
     return nearest;
 }
 
-/* Takes the braces off {b-v}. */
-static char *without_braces(char *item)
+char *km_without_braces(char *item)
 {
     const size_t length = strlen(item);
     if (length < 2 || item[0] != '{' || item[length - 1] != '}')
@@ -107,38 +93,108 @@ static char *without_braces(char *item)
     return item + 1;
 }
 
-static const km_column *find_column(const km_table *table, const char *name)
+static const km_column *find_column(const km_names *names, const char *name)
 {
-    for (int64_t i = 0; i < table->n_columns; i++)
-        if (strcmp(table->columns[i].name, name) == 0)
-            return &table->columns[i];
-    return NULL;
+    const int64_t i = km_names_find(names, name);
+    return i >= 0 ? &names->table->columns[i] : NULL;
 }
 
-/* The column whose name this is, or, of flux[2] and {b-v}[2], the one of that name, with the number
- * in *position; it is -1 for all values of a column. NULL if there is none. */
-static const km_column *find_values(const km_table *table, char *name, int64_t *position)
+/* Cuts the number off flux[2], and the braces off {b-v}[2]: the name that is left, or NULL if there
+ * is no number. */
+static char *cut_number(char *item, int64_t *position)
+{
+    char *bracket = strrchr(item, '[');
+    if (bracket == NULL || item[strlen(item) - 1] != ']')
+        return NULL;
+    bracket[0] = bracket[strlen(bracket) - 1] = '\0';
+    return km_parse_int64(bracket + 1, position) ? km_without_braces(item) : NULL;
+}
+
+static bool has_position(const km_column *column, int64_t position)
+{
+    return position >= 0 && position < column->values.length;
+}
+
+const km_column *km_find_values(const km_names *names, char *item, int64_t *position)
 {
     *position = -1;
-    const km_column *column = find_column(table, name);
-    char *bracket = strrchr(name, '[');
-    if (column != NULL || bracket == NULL || name[strlen(name) - 1] != ']')
+    const km_column *column = find_column(names, item);
+    if (column != NULL)
         return column;
-    bracket[0] = bracket[strlen(bracket) - 1] = '\0';
-    const bool is_number = km_parse_int64(bracket + 1, position);
-    column = find_column(table, without_braces(name));
-    return is_number && column != NULL && *position >= 0 && *position < column->values.length
-               ? column
-               : NULL;
+    const char *name = cut_number(item, position);
+    column = name != NULL ? find_column(names, name) : NULL;
+    return column != NULL && has_position(column, *position) ? column : NULL;
 }
 
 static void no_such_column(const struct choice *choice, const char *name)
 {
+    char path[KM_DATASET_SIZE];
     const km_table *table = choice->table;
-    km_fail(choice->error, KM_DATA,
-            "no such column (%s, %s, column %s): the nearest name is '%s'; upper and lower case "
-            "matter, and skymeans info lists all",
-            choice->file, table->path, name, nearest_name(table, name));
+    const char *reason = choice->scope != NULL && km_join_path(path, table->path, name)
+                             ? km_find_unusable(choice->scope->tables, path)
+                             : NULL;
+    if (reason != NULL)
+        km_fail(choice->error, KM_DATA,
+                "can't use a column (%s, %s, column %s): %s; choose others with -c", choice->file,
+                table->path, name, reason);
+    else if (table->is_array)
+        km_fail(choice->error, KM_DATA,
+                "no such column (%s, %s, column %s): the array has columns 0 to %lld; name them by "
+                "number, features also by range, as in -c 0,2,5:7",
+                choice->file, table->path, name, (long long)table->n_columns - 1);
+    else
+        km_fail(choice->error, KM_DATA,
+                "no such column (%s, %s, column %s): the nearest name is '%s'; upper and lower "
+                "case matter, and skymeans info lists all",
+                choice->file, table->path, name, nearest_name(table, name));
+}
+
+static bool is_allowed(const struct choice *choice, const km_column *column)
+{
+    if (column->has_bad_mask)
+        km_fail(choice->error, KM_DATA,
+                "not a table (%s, dataset %s): the mask of column %s has another length than its "
+                "values, or no truths; choose other columns",
+                choice->file, choice->table->path, column->name);
+    else if (!column->is_numeric && !(choice->may_be_text && column->is_text))
+        km_fail(choice->error, KM_DATA,
+                "not a number (%s, %s, column %s): it is %s, and only numeric columns can be "
+                "features or weights; choose others",
+                choice->file, choice->table->path, column->name, column->type);
+    return choice->error->code == KM_OK;
+}
+
+static void choose_values(struct choice *choice, const km_column *column, int64_t position)
+{
+    if (!is_allowed(choice, column))
+        return;
+    if (position >= 0)
+        choose_value(choice, column, position);
+    else
+        choose_all_values(choice, column);
+}
+
+/* A column that a path leads to, from the table on, or a value of it. */
+static void choose_path(struct choice *choice, const char *item)
+{
+    km_column column;
+    int64_t position = -1;
+    char *copy = km_copy_text(item, "list of features", choice->error);
+    if (copy == NULL)
+        return;
+    bool is_there = choice->scope != NULL &&
+                    km_column_at(choice->scope, choice->table, item, &column, choice->error);
+    if (!is_there && choice->scope != NULL && choice->error->code == KM_OK) {
+        const char *name = cut_number(copy, &position);
+        is_there = name != NULL &&
+                   km_column_at(choice->scope, choice->table, name, &column, choice->error) &&
+                   has_position(&column, position);
+    }
+    if (is_there)
+        choose_values(choice, &column, position);
+    else if (choice->error->code == KM_OK)
+        no_such_column(choice, item);
+    free(copy);
 }
 
 static void choose_name(struct choice *choice, char *item)
@@ -148,24 +204,17 @@ static void choose_name(struct choice *choice, char *item)
     if (name == NULL)
         return;
     /* {flux[2]} is flux[2], too, since names are printed that way. */
-    const km_column *column = find_values(choice->table, without_braces(name), &position);
-    if (column == NULL)
-        no_such_column(choice, without_braces(item));
-    else if (!column->is_numeric && !(choice->may_be_text && column->is_text))
-        km_fail(choice->error, KM_DATA,
-                "not a number (%s, %s, column %s): it is %s, and only numeric columns can be "
-                "features or weights; choose others",
-                choice->file, choice->table->path, column->name, column->type);
-    else if (position >= 0)
-        choose_value(choice, column, position);
+    const km_column *column = km_find_values(choice->names, km_without_braces(name), &position);
+    if (column != NULL)
+        choose_values(choice, column, position);
     else
-        choose_all_values(choice, column);
+        choose_path(choice, km_without_braces(item));
     free(name);
 }
 
-/* Cuts the next item off a list: up to a comma outside parentheses and braces. Between braces
+/* Up to a comma outside parentheses and braces. Between braces
  * stands a name, in which nothing else counts. */
-static char *cut_item(char **rest)
+char *km_cut_item(char **rest)
 {
     char *item = *rest, *c = item;
     bool is_name = false;
@@ -179,10 +228,23 @@ static char *cut_item(char **rest)
     return item;
 }
 
+/* Columns of an array, by number; others by path. */
+static void choose_numbers(struct choice *choice, char *item)
+{
+    int64_t first, last;
+    const km_table *table = choice->table;
+    if (!km_parse_range(item, table->n_columns, &first, &last)) {
+        choose_path(choice, km_without_braces(item));
+        return;
+    }
+    for (int64_t i = first; i < last && choice->error->code == KM_OK; i++)
+        choose_value(choice, &table->columns[0], i);
+}
+
 static void choose_list(struct choice *choice, char *list)
 {
     for (char *rest = list; rest != NULL && choice->error->code == KM_OK;) {
-        char *item = cut_item(&rest);
+        char *item = km_cut_item(&rest);
         if (*item == '\0')
             km_fail(choice->error, KM_USAGE,
                     "empty name in the list of columns (-c): names are separated by single commas");
@@ -193,12 +255,19 @@ static void choose_list(struct choice *choice, char *list)
     }
 }
 
+/* Is a column one of those that are taken by default? Integers are none, if there are others. */
+static bool is_default(const km_table *table, const km_column *column, bool is_floating)
+{
+    return (is_floating ? column->is_floating : column->is_numeric) &&
+           column->n_rows == table->n_rows && !column->has_bad_mask;
+}
+
 static void choose_default(struct choice *choice)
 {
     const km_table *table = choice->table;
     const int64_t n = table->is_array ? 1 : table->n_columns;
     for (int64_t i = 0; i < n; i++)
-        if (table->is_array || table->columns[i].is_floating)
+        if (table->is_array || is_default(table, &table->columns[i], true))
             choose_all_values(choice, &table->columns[i]);
     if (choice->count == 0)
         km_fail(choice->error, KM_DATA,
@@ -216,28 +285,53 @@ static km_code choose_by_list(struct choice *choice, const char *list)
     return choice->error->code;
 }
 
+static void choose(struct choice *choice, const char *list)
+{
+    km_names names = {0};
+    if (km_names_create(&names, choice->table, choice->error) != KM_OK)
+        return;
+    choice->names = &names;
+    if (list == NULL)
+        choose_default(choice);
+    else
+        choose_by_list(choice, list);
+    km_names_free(&names);
+}
+
+static km_column *select_columns(struct choice *choice, const char *list, int64_t *count)
+{
+    choose(choice, list);
+    *count = choice->count;
+    if (choice->error->code == KM_OK)
+        return choice->columns;
+    free(choice->columns);
+    return NULL;
+}
+
 km_column *km_table_select(const km_table *table, const char *list, const char *file,
                            int64_t *count, km_error *error)
 {
     struct choice choice = {.table = table, .file = file, .error = error};
-    if (list == NULL)
-        choose_default(&choice);
-    else
-        choose_by_list(&choice, list);
-    if (error->code != KM_OK) {
-        free(choice.columns);
-        return NULL;
-    }
-    *count = choice.count;
-    return choice.columns;
+    return select_columns(&choice, list, count);
 }
 
-bool km_table_select_one(const km_table *table, const char *name, const char *option,
-                         const char *file, bool may_be_text, km_column *column, km_error *error)
+km_column *km_scope_select(const km_scope *scope, const km_table *table, const char *list,
+                           int64_t *count, km_error *error)
 {
-    struct choice choice = {
-        .table = table, .file = file, .may_be_text = may_be_text, .error = error};
-    if (choose_by_list(&choice, name) == KM_OK && choice.count != 1)
+    struct choice choice = {.table = table, .scope = scope, .file = scope->path, .error = error};
+    return select_columns(&choice, list, count);
+}
+
+bool km_scope_select_one(const km_scope *scope, const km_table *table, const char *name,
+                         const char *option, bool may_be_text, km_column *column, km_error *error)
+{
+    struct choice choice = {.table = table,
+                            .scope = scope,
+                            .file = scope->path,
+                            .may_be_text = may_be_text,
+                            .error = error};
+    choose(&choice, name);
+    if (error->code == KM_OK && choice.count != 1)
         km_fail(error, KM_USAGE, "bad value (%s %s): it takes one column", option, name);
     if (error->code == KM_OK)
         *column = choice.columns[0];
@@ -274,7 +368,7 @@ char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
 static bool has_floating(const km_table *table)
 {
     for (int64_t i = 0; i < table->n_columns; i++)
-        if (table->columns[i].is_floating)
+        if (is_default(table, &table->columns[i], true))
             return true;
     return false;
 }
@@ -290,7 +384,7 @@ char *km_table_columns_text(const km_table *table, km_error *error)
     }
     const bool has_any = has_floating(table);
     for (int64_t i = 0; i < table->n_columns; i++)
-        if (has_any ? table->columns[i].is_floating : table->columns[i].is_numeric)
+        if (is_default(table, &table->columns[i], has_any))
             end = append_name(end, end == text, table->columns[i].name);
     return text;
 }

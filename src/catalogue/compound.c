@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Complex numbers are stored as compounds of two, which make no table. */
+/* Complex numbers are stored as compounds of two. */
 static bool is_complex(hid_t type)
 {
     bool is_pair = H5Tget_nmembers(type) == 2;
@@ -29,11 +29,13 @@ static void add_members(km_table *table, const km_column *like, hid_t type, cons
         const int length = snprintf(column.values.member, sizeof column.values.member, "%s%s%s",
                                     outer, outer[0] != '\0' ? "/" : "", name);
         strcpy(column.name, column.values.member);
-        if (length < (int)sizeof column.name && H5Tget_class(member) == H5T_COMPOUND &&
-            !is_complex(member)) {
+        const bool is_compound = H5Tget_class(member) == H5T_COMPOUND;
+        if (length < (int)sizeof column.name && is_compound && !is_complex(member)) {
             add_members(table, like, member, column.name, error);
         } else if (length < (int)sizeof column.name) {
             km_describe_type(member, &column);
+            if (is_compound)
+                strcpy(column.type, "complex number");
             km_add_column(table, &column, error);
         }
         H5Tclose(member);
@@ -41,50 +43,70 @@ static void add_members(km_table *table, const km_column *like, hid_t type, cons
     }
 }
 
-static km_column *column_called(km_table *table, const char *name, size_t length)
+/* The values that a column of truths called NAME.mask is the mask of; -1 if it is none. */
+static int64_t values_of_mask(const km_names *names, const km_column *mask)
 {
-    for (int64_t i = 0; i < table->n_columns; i++)
-        if (strncmp(table->columns[i].name, name, length) == 0 &&
-            table->columns[i].name[length] == '\0')
-            return &table->columns[i];
-    return NULL;
+    static const char END[] = ".mask";
+    char name[KM_NAME_SIZE];
+    if (!mask->may_be_mask || !km_ends_with(mask->name, END))
+        return -1;
+    snprintf(name, sizeof name, "%.*s", (int)(strlen(mask->name) - strlen(END)), mask->name);
+    const int64_t i = km_names_find(names, name);
+    return i >= 0 && (mask->values.length == 1 ||
+                      mask->values.length == names->table->columns[i].values.length)
+               ? i
+               : -1;
 }
 
 /* astropy stores the mask of a column NAME as a column of truths, NAME.mask. */
-static void attach_masks(km_table *table)
+static void attach_masks(km_table *table, km_error *error)
 {
-    static const char END[] = ".mask";
+    km_names names;
     int64_t kept = 0;
+    if (km_names_create(&names, table, error) != KM_OK)
+        return;
     for (int64_t i = 0; i < table->n_columns; i++) {
-        const km_column *mask = &table->columns[i];
-        const size_t length = strlen(mask->name);
-        km_column *column = NULL;
-        if (km_ends_with(mask->name, END) && mask->may_be_mask)
-            column = column_called(table, mask->name, length - strlen(END));
-        if (column != NULL &&
-            (mask->values.length == 1 || mask->values.length == column->values.length))
-            column->mask = mask->values;
-        else
-            table->columns[kept++] = *mask;
+        const int64_t j = values_of_mask(&names, &table->columns[i]);
+        if (j >= 0)
+            table->columns[j].mask = table->columns[i].values;
     }
+    for (int64_t i = 0; i < table->n_columns; i++)
+        table->columns[i].is_matrix = values_of_mask(&names, &table->columns[i]) >= 0;
+    km_names_free(&names);
+    for (int64_t i = 0; i < table->n_columns; i++)
+        if (!table->columns[i].is_matrix)
+            table->columns[kept++] = table->columns[i];
     table->n_columns = kept;
 }
 
-bool km_find_members(hid_t dataset, km_table *table, km_error *error)
+void km_list_members(hid_t dataset, km_table *table, km_error *error)
 {
+    int64_t shape[2];
+    km_column like = {.n_rows = 0};
     const hid_t type = H5Dget_type(dataset);
-    bool is_table = H5Tget_class(type) == H5T_COMPOUND && !is_complex(type);
-    if (is_table) {
-        km_column like = {0};
-        km_describe_dataset(dataset, table->path, &like);
-        add_members(table, &like, type, "", error);
-        attach_masks(table);
-        is_table = false;
-        for (int64_t i = 0; i < table->n_columns; i++)
-            is_table = is_table || table->columns[i].is_numeric;
-    }
+    km_find_shape(dataset, shape);
+    table->n_rows = like.n_rows = shape[0];
+    km_describe_dataset(dataset, table->path, &like);
+    add_members(table, &like, type, "", error);
     H5Tclose(type);
-    return is_table;
+    if (error->code == KM_OK)
+        attach_masks(table, error);
+}
+
+bool km_find_members(km_finder *finder, const km_object *object, km_table *table)
+{
+    int64_t shape[2];
+    if (object->is_group || km_find_shape(object->id, shape) != 1)
+        return false;
+    const hid_t type = H5Dget_type(object->id);
+    const bool is_compound = H5Tget_class(type) == H5T_COMPOUND;
+    table->is_on_request = is_compound && is_complex(type);
+    H5Tclose(type);
+    if (!is_compound)
+        return false;
+    km_list_members(object->id, table, finder->error);
+    km_read_column_meta(object->parent, object->name, table, finder->error);
+    return true;
 }
 
 /* ---- units -------------------------------------------------------------------------------------
@@ -113,16 +135,22 @@ void km_read_column_meta(hid_t parent, const char *name, km_table *table, km_err
     if (snprintf(meta, sizeof meta, "%s.__table_column_meta__", name) >= (int)sizeof meta ||
         H5Lexists(parent, meta, H5P_DEFAULT) <= 0)
         return;
+    km_names names;
     char *lines = km_h5_read_texts(parent, meta, &count, &size, error);
-    for (int64_t i = 0; i < count && lines != NULL; i++) {
+    if (lines == NULL || km_names_create(&names, table, error) != KM_OK) {
+        free(lines);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
         char column_name[KM_NAME_SIZE], units[KM_UNITS_SIZE];
         const char *line = lines + (size_t)i * size;
         if (!find_value(line, "{name: ", column_name, sizeof column_name) ||
             !find_value(line, " unit: ", units, sizeof units))
             continue;
-        km_column *column = column_called(table, column_name, strlen(column_name));
-        if (column != NULL)
-            strcpy(column->units, units);
+        const int64_t column = km_names_find(&names, column_name);
+        if (column >= 0)
+            strcpy(table->columns[column].units, units);
     }
+    km_names_free(&names);
     free(lines);
 }

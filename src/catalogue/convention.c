@@ -138,7 +138,10 @@ void km_convention_text(const km_convention *c, char *text, size_t size)
 #define APPEND(...) \
     text += snprintf(text, (size_t)(end - text), __VA_ARGS__), text = text < end ? text : end - 1
     for (int64_t i = 0; i < c->n_missing; i++)
-        APPEND("%s%.17Lg", i == 0 ? ", missing: " : " ", c->missing[i]);
+        APPEND(fabsl(c->missing[i]) < 0x1p64L && c->missing[i] == floorl(c->missing[i])
+                   ? "%s%.0Lf"
+                   : "%s%.17Lg",
+               i == 0 ? ", missing: " : " ", c->missing[i]);
     if (c->has_lowest)
         APPEND(", valid from %.17Lg", c->lowest);
     if (c->has_highest)

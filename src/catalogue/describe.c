@@ -1,4 +1,4 @@
-/* What a dataset holds: its type, storage and units. */
+/* What a dataset holds: its type, storage, filters and units. */
 #include "tables.h"
 
 #include <stdio.h>
@@ -14,11 +14,6 @@ void *km_append(void *array, int64_t *count, size_t size, const void *element, k
     return grown;
 }
 
-void km_add_column(km_table *table, const km_column *column, km_error *error)
-{
-    table->columns = km_append(table->columns, &table->n_columns, sizeof *column, column, error);
-}
-
 bool km_join_path(char *path, const char *group, const char *name)
 {
     const int length =
@@ -30,6 +25,18 @@ bool km_ends_with(const char *text, const char *end)
 {
     const size_t n = strlen(text), m = strlen(end);
     return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+bool km_has_link(hid_t group, const char *name)
+{
+    return H5Lexists(group, name, H5P_DEFAULT) > 0;
+}
+
+bool km_attribute_is(hid_t object, const char *attribute, const char *text)
+{
+    char found[64];
+    km_h5_read_text(object, attribute, found, sizeof found);
+    return strcmp(found, text) == 0;
 }
 
 int km_find_shape(hid_t dataset, int64_t *shape)
@@ -45,36 +52,85 @@ int km_find_shape(hid_t dataset, int64_t *shape)
             n = -1;
         shape[i] = (int64_t)sizes[i];
     }
-    return n == 1 || n == 2 ? n : -1;
+    return n;
+}
+
+/* ---- types ---------------------------------------------------------------------------------- */
+
+/* An enumeration of 0 and 1, as h5py and netCDF-4 store truths. */
+static bool is_truth(hid_t type)
+{
+    if (H5Tget_class(type) != H5T_ENUM || H5Tget_nmembers(type) != 2)
+        return false;
+    int64_t values[2] = {-1, -1};
+    const hid_t base = H5Tget_super(type);
+    const size_t size = H5Tget_size(base);
+    for (unsigned i = 0; i < 2 && size <= sizeof values[0]; i++) {
+        unsigned char value[sizeof(int64_t)] = {0};
+        if (H5Tget_member_value(type, i, value) >= 0 &&
+            H5Tconvert(base, H5T_NATIVE_INT64, 1, value, NULL, H5P_DEFAULT) >= 0)
+            memcpy(&values[i], value, sizeof value);
+    }
+    H5Tclose(base);
+    return values[0] + values[1] == 1 && (values[0] == 0 || values[0] == 1);
 }
 
 static void name_number(hid_t type, km_column *column)
 {
-    const char *kind = column->is_floating                 ? "float"
-                       : H5Tget_sign(type) == H5T_SGN_NONE ? "uint"
-                                                           : "int";
+    const H5T_class_t class = H5Tget_class(type);
+    const char *kind = column->is_floating                                          ? "float"
+                       : class == H5T_BITFIELD || H5Tget_sign(type) == H5T_SGN_NONE ? "uint"
+                                                                                    : "int";
     const size_t size = H5Tget_size(type);
     snprintf(column->type, sizeof column->type, "%s%zu%s", kind, 8 * size,
              size > 1 && H5Tget_order(type) == H5T_ORDER_BE ? " big-endian" : "");
+}
+
+static void name_other(hid_t type, km_column *column)
+{
+    const size_t size = H5Tget_size(type);
+    switch (H5Tget_class(type)) {
+    case H5T_STRING:
+        if (H5Tis_variable_str(type) > 0)
+            strcpy(column->type, "text");
+        else
+            snprintf(column->type, sizeof column->type, "text of %zu bytes", size);
+        break;
+    case H5T_COMPOUND:
+        strcpy(column->type, "compound");
+        break;
+    case H5T_ENUM:
+        snprintf(column->type, sizeof column->type, "enumeration of %d names",
+                 H5Tget_nmembers(type));
+        break;
+    case H5T_REFERENCE:
+        strcpy(column->type, "reference");
+        break;
+    case H5T_VLEN:
+        strcpy(column->type, "lists of any length");
+        break;
+    default:
+        snprintf(column->type, sizeof column->type, "no number, %zu bits", 8 * size);
+    }
 }
 
 static void describe_value(hid_t type, km_column *column)
 {
     const H5T_class_t class = H5Tget_class(type);
     const size_t size = H5Tget_size(type);
+    const bool is_truth_value = is_truth(type);
     column->is_floating = class == H5T_FLOAT;
-    column->is_numeric = column->is_floating || class == H5T_INTEGER;
+    column->is_numeric = column->is_floating || class == H5T_INTEGER || is_truth_value ||
+                         (class == H5T_BITFIELD && size <= sizeof(int64_t));
     column->is_text = class == H5T_STRING;
     column->may_be_mask = class == H5T_INTEGER || class == H5T_ENUM || class == H5T_BITFIELD;
     column->fits_float32 = size <= (column->is_floating ? sizeof(float) : sizeof(int16_t));
-    if (column->is_numeric)
+    if (is_truth_value)
+        strcpy(column->type, "bool");
+    else if (column->is_numeric)
         name_number(type, column);
-    else if (column->is_text && H5Tis_variable_str(type) > 0)
-        strcpy(column->type, "text");
-    else if (column->is_text)
-        snprintf(column->type, sizeof column->type, "text of %zu bytes", size);
     else
-        snprintf(column->type, sizeof column->type, "no number, %zu bits", 8 * size);
+        name_other(type, column);
 }
 
 void km_describe_type(hid_t type, km_column *column)
@@ -90,12 +146,79 @@ void km_describe_type(hid_t type, km_column *column)
     H5Tclose(value);
 }
 
+/* ---- storage -------------------------------------------------------------------------------- */
+
+/* Names of filters by their numbers, those that HDF5 has and those that are registered:
+ * https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md */
+static const struct filter_name {
+    H5Z_filter_t id;
+    const char *name;
+} filter_names[] = {{H5Z_FILTER_DEFLATE, "deflate"},
+                    {H5Z_FILTER_SHUFFLE, "shuffle"},
+                    {H5Z_FILTER_FLETCHER32, "fletcher32"},
+                    {H5Z_FILTER_SZIP, "szip"},
+                    {H5Z_FILTER_NBIT, "nbit"},
+                    {H5Z_FILTER_SCALEOFFSET, "scaleoffset"},
+                    {305, "lzo"},
+                    {307, "bzip2"},
+                    {32000, "lzf"},
+                    {32001, "blosc"},
+                    {32003, "mafisc"},
+                    {32004, "lz4"},
+                    {32008, "bitshuffle"},
+                    {32010, "sz"},
+                    {32013, "zfp"},
+                    {32015, "zstd"},
+                    {32017, "sz"},
+                    {32018, "fcidecomp"},
+                    {32023, "granular bitround"},
+                    {32024, "sz3"},
+                    {32026, "blosc2"},
+                    {32028, "sperr"}};
+
+/* Its registered name, or that in the file. */
+static void name_filter(H5Z_filter_t id, const char *own, char *text, size_t size)
+{
+    const char *name = own;
+    for (size_t i = 0; i < sizeof filter_names / sizeof *filter_names; i++)
+        if (filter_names[i].id == id)
+            name = filter_names[i].name;
+    snprintf(text, size, "%s", name[0] != '\0' ? name : "filter");
+    km_make_printable(text);
+}
+
+static void describe_filters(hid_t creation, km_column *column)
+{
+    const int n = H5Pget_nfilters(creation);
+    size_t used = 0;
+    for (int i = 0; i < n; i++) {
+        unsigned flags, config;
+        size_t n_values = 0;
+        char own[24] = "", text[64];
+        const H5Z_filter_t id = H5Pget_filter2(creation, (unsigned)i, &flags, &n_values, NULL,
+                                               sizeof own, own, &config);
+        own[sizeof own - 1] = '\0';
+        name_filter(id, own, text, 24);
+        if (id < 0)
+            continue;
+        if (H5Zfilter_avail(id) <= 0) {
+            column->lacks_filter = true;
+            snprintf(text + strlen(text), sizeof text - strlen(text), " (%d), not available here",
+                     (int)id);
+        }
+        if (used < sizeof column->filters)
+            used += (size_t)snprintf(column->filters + used, sizeof column->filters - used, "%s%s",
+                                     used > 0 ? ", " : "", text);
+    }
+}
+
 static void describe_chunks(hid_t creation, km_column *column)
 {
     hsize_t chunk[2] = {0, 0};
     H5Pget_chunk(creation, 2, chunk);
-    snprintf(column->storage, sizeof column->storage, "chunks of %llu rows%s",
-             (unsigned long long)chunk[0], H5Pget_nfilters(creation) > 0 ? ", compressed" : "");
+    snprintf(column->storage, sizeof column->storage, "chunks of %llu rows",
+             (unsigned long long)chunk[column->values.is_transposed]);
+    describe_filters(creation, column);
 }
 
 void km_describe_dataset(hid_t dataset, const char *path, km_column *column)
@@ -119,4 +242,57 @@ void km_describe_units(hid_t dataset, km_column *column)
     km_h5_read_text(dataset, "units", column->units, sizeof column->units);
     if (column->units[0] == '\0') /* where vaex has them */
         km_h5_read_text(dataset, "unit", column->units, sizeof column->units);
+}
+
+void km_add_missing(km_column *column, long double number)
+{
+    km_convention *c = &column->convention;
+    if (c->n_missing < KM_MOST_CODES)
+        c->missing[c->n_missing++] = number;
+}
+
+/* ---- who wrote it --------------------------------------------------------------------------- */
+
+/* Texts before the HDF5 file proper. */
+static void read_user_block(hid_t file, char *text, size_t size)
+{
+    char path[KM_PATH_SIZE];
+    hsize_t block = 0;
+    const hid_t creation = H5Fget_create_plist(file);
+    text[0] = '\0';
+    if (creation >= 0 && H5Pget_userblock(creation, &block) >= 0 && block > 0 &&
+        H5Fget_name(file, path, sizeof path) > 0) {
+        FILE *bytes = fopen(path, "rb");
+        const size_t length = bytes != NULL ? fread(text, 1, size - 1, bytes) : 0;
+        text[length] = '\0';
+        if (bytes != NULL)
+            fclose(bytes);
+    }
+    if (creation >= 0)
+        H5Pclose(creation);
+}
+
+void km_find_writer(hid_t object, char *writer, size_t size)
+{
+    static const struct {
+        const char *attribute, *writer;
+    } marks[] = {{"MATLAB_class", "MATLAB"},
+                 {"OCTAVE_NEW_FORMAT", "Octave"},
+                 {"rhdf5-NA.OK", "R"},
+                 {"julia type", "Julia"}};
+    char block[64] = "";
+    writer[0] = '\0';
+    if (H5Iget_type(object) == H5I_FILE) {
+        read_user_block(object, block, sizeof block);
+        snprintf(writer, size, "%s",
+                 strncmp(block, "MATLAB", 6) == 0 ? "MATLAB"
+                 : strstr(block, "Julia") != NULL ? "Julia"
+                                                  : "");
+        return;
+    }
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (H5Aexists(object, marks[i].attribute) > 0) {
+            snprintf(writer, size, "%s", marks[i].writer);
+            return;
+        }
 }

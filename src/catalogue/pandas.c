@@ -4,55 +4,79 @@
  * and its values, a row each, in `blockN_values`.
  * format='table': a table of compounds with an array `values_block_N` a block, whose names are in
  * an attribute `values_block_N_kind`; all in the order of the frame in `non_index_axes` of its
- * group. Both are lists as Python pickles them (protocol 0). */
+ * group. Both are lists as Python pickles them. Names of several levels (MultiIndex) are none. */
 #include "tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Names of columns, `size` bytes each. */
-typedef struct names {
-    char *texts;
-    int64_t count;
-    size_t size;
-} names;
+static const char LEVELS[] = "its columns have names of several levels (MultiIndex); give them "
+                             "plain names in pandas, and store it again";
 
-static const char *name_at(const names *n, int64_t i)
+/* ---- order ---------------------------------------------------------------------------------- */
+
+typedef struct rank {
+    int64_t rank, column;
+} rank;
+
+static int compare_ranks(const void *a, const void *b)
 {
-    return n->texts + (size_t)i * n->size;
+    const rank *x = a, *y = b;
+    return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank)
+                              : (x->column > y->column) - (x->column < y->column);
+}
+
+/* Each column has the place of its name in the list, behind all if it is not there. */
+static void rank_columns(rank *ranks, const km_names *names, const km_text_list *order)
+{
+    const km_table *table = names->table;
+    for (int64_t i = 0; i < table->n_columns; i++)
+        ranks[i] = (rank){INT64_MAX, i};
+    for (int64_t n = 0; n < order->count; n++) {
+        const int64_t i = km_names_find(names, km_text_at(order, n));
+        if (i >= 0 && ranks[i].rank == INT64_MAX)
+            ranks[i].rank = n;
+    }
+    for (int64_t i = 0; i < table->n_columns; i++) /* those of equal names stay together */
+        ranks[i].rank = ranks[km_names_find(names, table->columns[i].name)].rank;
 }
 
 /* The columns called in this order come first, the others after them. */
-static void put_in_order(km_table *table, const names *order, int64_t first)
+static void put_in_order(km_table *table, const km_text_list *order, km_error *error)
 {
-    int64_t done = 0;
-    for (int64_t n = first; n < order->count; n++)
-        for (int64_t i = done; i < table->n_columns; i++)
-            if (strcmp(table->columns[i].name, name_at(order, n)) == 0) {
-                const km_column column = table->columns[i];
-                memmove(&table->columns[done + 1], &table->columns[done],
-                        (size_t)(i - done) * sizeof column);
-                table->columns[done++] = column;
-                break;
-            }
+    const int64_t n = table->n_columns;
+    km_names names;
+    if (error->code != KM_OK || km_names_create(&names, table, error) != KM_OK)
+        return;
+    rank *ranks = km_allocate(n, sizeof *ranks, "list of columns", error);
+    km_column *columns = km_allocate(n, sizeof *columns, "list of columns", error);
+    if (ranks != NULL && columns != NULL) {
+        rank_columns(ranks, &names, order);
+        qsort(ranks, (size_t)n, sizeof *ranks, compare_ranks);
+        for (int64_t i = 0; i < n; i++)
+            columns[i] = table->columns[ranks[i].column];
+        memcpy(table->columns, columns, (size_t)n * sizeof *columns);
+    }
+    free(columns);
+    free(ranks);
+    km_names_free(&names);
 }
 
-static bool is_text(hid_t object, const char *attribute, const char *text)
+/* ---- what pandas says of values ------------------------------------------------------------- */
+
+/* Times are numbers of nanoseconds, and no time is the least of them. */
+static void note_times(const char *type, km_column *column)
 {
-    char found[32];
-    km_h5_read_text(object, attribute, found, sizeof found);
-    return strcmp(found, text) == 0;
+    if (strncmp(type, "datetime64", 10) == 0 || strncmp(type, "timedelta64", 11) == 0)
+        km_add_missing(column, INT64_MIN);
 }
 
-/* ---- fixed -------------------------------------------------------------------------------------
- */
+/* ---- fixed ---------------------------------------------------------------------------------- */
 
 /* Where there are no rows pandas stores a value of padding, and beside it the type. */
-static bool is_without_rows(hid_t dataset, km_column *column)
+static bool is_without_rows(hid_t dataset, const char *type, km_column *column)
 {
-    char type[32];
-    km_h5_read_text(dataset, "value_type", type, sizeof type);
     if (type[0] == '\0' || H5Aexists(dataset, "shape") <= 0)
         return false;
     column->is_floating = strncmp(type, "float", strlen("float")) == 0;
@@ -61,23 +85,26 @@ static bool is_without_rows(hid_t dataset, km_column *column)
 }
 
 /* Columns with these names, of which a block holds the values, a row each. */
-static void add_named(hid_t values, km_table *table, const names *n, const km_column *like,
-                      const char *block, km_error *error)
+static void add_named(hid_t values, km_table *table, const km_text_list *names,
+                      const km_column *like, const char *block, km_error *error)
 {
     int64_t shape[2];
+    char type[32];
     km_column column = *like;
+    km_h5_read_text(values, "value_type", type, sizeof type);
     const bool is_shaped = km_find_shape(values, shape) == 2 && column.values.length == 1;
-    const bool has_rows = !is_without_rows(values, &column);
-    const int64_t n_rows = has_rows ? shape[0] : 0;
+    const bool has_rows = !is_without_rows(values, type, &column);
+    column.n_rows = has_rows ? shape[0] : 0;
     /* Objects of Python, as texts are, are one row for all. */
-    if (!is_shaped || n->count == 0 || (has_rows && shape[1] != n->count))
+    if (!is_shaped || names->count == 0 || (has_rows && shape[1] != names->count))
         return;
-    if (table->n_rows >= 0 && table->n_rows != n_rows)
+    note_times(type, &column);
+    if (table->n_columns > 0 && table->n_rows != column.n_rows)
         snprintf(table->flaw, sizeof table->flaw, "%s has %lld rows, and others %lld", block,
-                 (long long)n_rows, (long long)table->n_rows);
-    table->n_rows = n_rows;
-    for (int64_t i = 0; i < n->count; i++) {
-        snprintf(column.name, sizeof column.name, "%s", name_at(n, i));
+                 (long long)column.n_rows, (long long)table->n_rows);
+    table->n_rows = column.n_rows;
+    for (int64_t i = 0; i < names->count && error->code == KM_OK; i++) {
+        snprintf(column.name, sizeof column.name, "%s", km_text_at(names, i));
         column.values.position = has_rows ? i : 0;
         km_add_column(table, &column, error);
     }
@@ -87,106 +114,86 @@ static void add_named(hid_t values, km_table *table, const names *n, const km_co
 static bool add_block(hid_t group, km_table *table, int b, km_error *error)
 {
     char items[32], values[32], path[KM_DATASET_SIZE];
-    names n = {0};
-    km_column column = {0};
+    km_text_list names = {0};
+    km_column column = {.n_rows = 0};
     snprintf(items, sizeof items, "block%d_items", b);
     snprintf(values, sizeof values, "block%d_values", b);
-    if (H5Lexists(group, items, H5P_DEFAULT) <= 0 || H5Lexists(group, values, H5P_DEFAULT) <= 0 ||
+    if (!km_has_link(group, items) || !km_has_link(group, values) ||
         !km_join_path(path, table->path, values))
         return false;
     const hid_t dataset = H5Dopen2(group, values, H5P_DEFAULT);
     if (dataset < 0)
         return false;
-    n.texts = km_h5_read_texts(group, items, &n.count, &n.size, error);
+    names.texts = km_h5_read_texts(group, items, &names.count, &names.size, error);
     const hid_t type = H5Dget_type(dataset);
     km_describe_type(type, &column);
     km_describe_dataset(dataset, path, &column);
-    add_named(dataset, table, &n, &column, values, error);
-    free(n.texts);
+    add_named(dataset, table, &names, &column, values, error);
+    free(names.texts);
     H5Tclose(type);
     H5Dclose(dataset);
     return true;
 }
 
-bool km_find_frame(hid_t group, km_table *table, km_error *error)
+bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
 {
-    if (!is_text(group, "pandas_type", "frame"))
+    km_text_list order = {0};
+    km_error *error = finder->error;
+    if (!object->is_group || !km_attribute_is(object->id, "pandas_type", "frame"))
         return false;
-    names order = {0};
-    table->n_rows = -1;
-    for (int b = 0; add_block(group, table, b, error) && error->code == KM_OK; b++)
+    if (km_attribute_is(object->id, "axis0_variety", "multi")) {
+        km_add_unusable(finder, object->path, LEVELS);
+        return true;
+    }
+    for (int b = 0; add_block(object->id, table, b, error) && error->code == KM_OK; b++)
         ;
-    order.texts = km_h5_read_texts(group, "axis0", &order.count, &order.size, error);
+    order.texts = km_h5_read_texts(object->id, "axis0", &order.count, &order.size, error);
     if (order.texts != NULL)
-        put_in_order(table, &order, 0);
+        put_in_order(table, &order, error);
     free(order.texts);
     return true;
 }
 
-/* ---- table -------------------------------------------------------------------------------------
- */
+/* ---- table ---------------------------------------------------------------------------------- */
 
-/* Appends a character as UTF-8, if there is room for it. */
-static void append_character(char *name, unsigned long c)
+/* The names that an attribute of a table has for the values of a column: NAME_kind. */
+static bool read_names(hid_t dataset, const char *attribute, bool is_innermost, km_text_list *names,
+                       bool *is_deep, km_error *error)
 {
-    static const unsigned long begins[] = {0, 0xc0, 0xe0, 0xf0};
-    const int n_more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    const size_t length = strlen(name);
-    char *to = name + length;
-    if (length + (size_t)n_more + 1 >= KM_NAME_SIZE)
-        return;
-    *to++ = (char)(begins[n_more] | c >> 6 * n_more);
-    for (int i = n_more - 1; i >= 0; i--)
-        *to++ = (char)(0x80 | (c >> 6 * i & 0x3f));
-    *to = '\0';
-}
-
-/* A text as Python pickles it: Latin-1, and other characters as \u03b1 or \U0001f600. */
-static void decode(const char *text, size_t length, char *name)
-{
-    memset(name, 0, KM_NAME_SIZE);
-    for (size_t i = 0; i < length; i++) {
-        char digits[9] = "", *end = digits;
-        const size_t n_digits = text[i] != '\\' || i + 1 == length ? 0
-                                : text[i + 1] == 'u'               ? 4
-                                : text[i + 1] == 'U'               ? 8
-                                                                   : 0;
-        if (n_digits > 0 && i + 1 + n_digits < length)
-            memcpy(digits, text + i + 2, n_digits);
-        const unsigned long code = strtoul(digits, &end, 16);
-        const bool is_code = n_digits > 0 && end == digits + n_digits && code < 0x110000;
-        append_character(name, is_code ? code : (unsigned char)text[i]);
-        i += is_code ? n_digits + 1 : 0;
-    }
-}
-
-/* The texts and whole numbers in a pickle: what follows a V or an I up to the end of the line,
- * where an opcode can be: after another one, or a line. */
-static names read_pickle(hid_t object, const char *attribute, km_error *error)
-{
-    names n = {.size = KM_NAME_SIZE};
-    char name[KM_NAME_SIZE];
-    char *pickle = km_h5_read_long_text(object, attribute, error);
-    for (const char *at = pickle; at != NULL && *at != '\0' && error->code == KM_OK;) {
-        const size_t length = strcspn(at, "\n");
-        if (*at == 'V' || *at == 'I') {
-            decode(at + 1, length - 1, name);
-            n.texts = km_append(n.texts, &n.count, sizeof name, name, error);
-        }
-        /* Marks, tuples and appends stand alone; what has an argument takes the line. */
-        at += strchr("(at", *at) != NULL ? 1 : length + (at[length] == '\n');
-    }
+    *names = (km_text_list){0};
+    *is_deep = false;
+    char *pickle = km_h5_read_long_text(dataset, attribute, error);
+    const bool is_list =
+        pickle != NULL && km_read_pickled_list(pickle, is_innermost, names, is_deep, error);
     free(pickle);
-    return n;
+    return is_list;
+}
+
+/* What attributes say of the numbers of a column. */
+static void note_meaning(hid_t dataset, km_column *column)
+{
+    char attribute[KM_NAME_SIZE + 8], type[32];
+    snprintf(attribute, sizeof attribute, "%s_dtype", column->name);
+    km_h5_read_text(dataset, attribute, type, sizeof type);
+    if (type[0] == '\0') { /* the index has it elsewhere */
+        snprintf(attribute, sizeof attribute, "%s_kind", column->name);
+        km_h5_read_text(dataset, attribute, type, sizeof type);
+    }
+    note_times(type, column);
+    snprintf(attribute, sizeof attribute, "%s_meta", column->name);
+    if (column->is_numeric && km_attribute_is(dataset, attribute, "category")) {
+        column->is_category = true;
+        km_add_missing(column, -1);
+    }
 }
 
 /* Replaces an array column by as many columns as it has values, with these names. */
-static void split_column(km_table *table, int64_t i, const names *n, km_error *error)
+static void split_column(km_table *table, int64_t i, const km_text_list *names, km_error *error)
 {
     const km_column whole = table->columns[i];
-    for (int64_t v = 0; v < n->count; v++) {
+    for (int64_t v = 0; v < names->count && error->code == KM_OK; v++) {
         km_column column = whole;
-        snprintf(column.name, sizeof column.name, "%s", name_at(n, v));
+        snprintf(column.name, sizeof column.name, "%s", km_text_at(names, v));
         column.values.position = v;
         column.values.length = 1;
         if (v == 0)
@@ -196,20 +203,87 @@ static void split_column(km_table *table, int64_t i, const names *n, km_error *e
     }
 }
 
-void km_name_frame(hid_t group, hid_t dataset, km_table *table, km_error *error)
+/* Arrays take the names of their columns. False if these have several levels. */
+static bool name_blocks(hid_t dataset, km_table *table, km_error *error)
 {
-    if (!is_text(group, "pandas_type", "frame_table"))
-        return;
+    bool is_flat = true;
     const int64_t n_columns = table->n_columns;
     for (int64_t i = 0; i < n_columns && error->code == KM_OK; i++) {
         char attribute[KM_NAME_SIZE + 8];
+        km_text_list names;
+        bool is_deep;
         snprintf(attribute, sizeof attribute, "%s_kind", table->columns[i].name);
-        names n = read_pickle(dataset, attribute, error);
-        if (n.count > 0 && n.count == table->columns[i].values.length)
-            split_column(table, i, &n, error);
-        free(n.texts);
+        note_meaning(dataset, &table->columns[i]);
+        read_names(dataset, attribute, false, &names, &is_deep, error);
+        is_flat = is_flat && !is_deep;
+        if (names.count > 0 && names.count == table->columns[i].values.length)
+            split_column(table, i, &names, error);
+        free(names.texts);
     }
-    const names order = read_pickle(group, "non_index_axes", error);
-    put_in_order(table, &order, 1); /* the first is the number of the axis */
+    return is_flat;
+}
+
+static void find_table(km_finder *finder, const km_object *object, km_table *table)
+{
+    km_text_list order;
+    bool is_deep;
+    km_error *error = finder->error;
+    km_list_members(object->id, table, error);
+    if (!name_blocks(object->id, table, error)) {
+        km_add_unusable(finder, object->path, LEVELS);
+        free(table->columns);
+        table->columns = NULL;
+        table->n_columns = 0;
+        return;
+    }
+    if (read_names(object->parent, "non_index_axes", true, &order, &is_deep, error))
+        put_in_order(table, &order, error);
     free(order.texts);
+}
+
+static bool is_frame_table(hid_t group)
+{
+    char type[32];
+    km_h5_read_text(group, "pandas_type", type, sizeof type);
+    return km_ends_with(type, "_table");
+}
+
+/* Of its group only the table counts: beside it are indexes, and names of categories. */
+static void visit_table(km_finder *finder, const km_object *group)
+{
+    char path[KM_DATASET_SIZE];
+    if (!km_has_link(group->id, "table") || !km_join_path(path, group->path, "table"))
+        return;
+    const hid_t id = H5Dopen2(group->id, "table", H5P_DEFAULT);
+    if (id < 0) {
+        km_add_unusable(finder, path, "it can't be opened");
+        return;
+    }
+    km_finder_visit(finder, &(km_object){.id = id,
+                                         .parent = group->id,
+                                         .name = "table",
+                                         .path = path,
+                                         .is_group = false,
+                                         .depth = group->depth + 1});
+    H5Dclose(id);
+}
+
+bool km_find_frame_table(km_finder *finder, const km_object *object, km_table *table)
+{
+    int64_t shape[2];
+    if (object->is_group) {
+        const bool is_frame = is_frame_table(object->id);
+        if (is_frame && !finder->is_shallow)
+            visit_table(finder, object);
+        return is_frame;
+    }
+    if (H5Iget_type(object->parent) != H5I_GROUP || !is_frame_table(object->parent) ||
+        km_find_shape(object->id, shape) != 1)
+        return false;
+    const hid_t type = H5Dget_type(object->id);
+    const bool is_compound = H5Tget_class(type) == H5T_COMPOUND;
+    H5Tclose(type);
+    if (is_compound)
+        find_table(finder, object, table);
+    return is_compound;
 }

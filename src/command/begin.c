@@ -119,12 +119,33 @@ static void print_columns(const char *text)
     fputc('\n', stderr);
 }
 
+/* What features may be that are no measurements, or a matrix that lies on its side. */
+static void warn_of_features(const km_story *s)
+{
+    const km_catalogue *c = &s->catalogue;
+    if (c->is_array && c->writer[0] != '\0' && !s->options.transpose)
+        km_warn(&s->log,
+                "samples may be columns (%s, %s): it was written by %s, which stores matrices the "
+                "other way round; then use --transpose",
+                c->path, c->table, c->writer);
+    for (int64_t j = 0; j < c->n_features; j++)
+        if (c->columns[j].is_category) {
+            km_warn(&s->log,
+                    "numbers of categories (%s, column %s): they stand for names, and their "
+                    "distances mean nothing; leave it out unless their order does",
+                    c->path, c->names[j]);
+            return;
+        }
+}
+
 km_code km_say_columns(km_story *s)
 {
     char *text = km_catalogue_columns_text(&s->catalogue, &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK && s->options.columns == NULL && s->log.is_speaker &&
         s->log.verbosity != KM_QUIET)
         print_columns(text);
+    if (s->error.code == KM_OK)
+        warn_of_features(s);
     free(text);
     return s->error.code;
 }

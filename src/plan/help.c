@@ -70,17 +70,24 @@ static const char PREDICT_TAIL[] =
     "Exit codes: 0 labels written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
     "disks), 5 out of memory.\n";
 
-static const char INFO_HELP[] =
-    "Usage: skymeans info FILE.h5\n\n"
-    "Lists the tables of a file with their columns, types, units and storage, and for each the\n"
-    "command line of the fit that would use it; or summarises a result.\n";
+static const char INFO_HEAD[] =
+    "Usage: skymeans info FILE.h5 [options]\n\n"
+    "Lists the tables of a file with their columns, types, units, storage and filters, and for\n"
+    "each the command line of the fit that would use it; what is there and can't be used, and\n"
+    "why; or summarises a result.\n\n"
+    "Options:\n";
+
+static const char INFO_TAIL[] =
+    "Example:\n"
+    "  skymeans info stars.h5 --json -c b_v,mags/g\n\n"
+    "Exit codes: 0 done, 2 usage, 3 bad data, 4 system (files, disks), 5 out of memory.\n";
 
 static const char HELP[] =
     "skymeans: k-means for survey catalogues on MPI clusters\n\n"
     "Usage:\n"
     "  skymeans fit CATALOGUE.h5... -k K -o RESULT.h5 [options]   cluster a catalogue\n"
     "  skymeans predict RESULT.h5 CATALOGUE.h5... -o LABELS.h5    label other rows\n"
-    "  skymeans info FILE.h5                                      list its tables\n"
+    "  skymeans info FILE.h5 [options]                            list its tables\n"
     "  skymeans COMMAND --help                                    the options of a command\n"
     "  skymeans --help | --version\n\n"
     "Start it alone, or on many processes with mpirun or srun.\n";
@@ -91,6 +98,8 @@ void km_help_print(km_action action)
         print_command_help(FIT_HEAD, km_fit_options, FIT_TAIL);
     else if (action == KM_ACTION_PREDICT_HELP)
         print_command_help(PREDICT_HEAD, km_predict_options, PREDICT_TAIL);
+    else if (action == KM_ACTION_INFO_HELP)
+        print_command_help(INFO_HEAD, km_info_options, INFO_TAIL);
     else
-        fputs(action == KM_ACTION_INFO_HELP ? INFO_HELP : HELP, stdout);
+        fputs(HELP, stdout);
 }

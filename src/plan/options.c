@@ -107,6 +107,7 @@ static void set_defaults(const km_option *table, km_options *options)
 
 static km_code take_fit(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_predict(int argc, char **argv, km_options *options, km_error *error);
+static km_code take_info(int argc, char **argv, km_options *options, km_error *error);
 
 /* A command that has options. */
 static const struct command {
@@ -118,6 +119,7 @@ static const struct command {
 } commands[] = {
     {"fit", km_fit_options, KM_ACTION_FIT, KM_ACTION_FIT_HELP, take_fit},
     {"predict", km_predict_options, KM_ACTION_PREDICT, KM_ACTION_PREDICT_HELP, take_predict},
+    {"info", km_info_options, KM_ACTION_INFO, KM_ACTION_INFO_HELP, take_info},
 };
 
 static km_code missing_argument(const char *what, const char *example, km_error *error)
@@ -155,6 +157,18 @@ static km_code take_predict(int argc, char **argv, km_options *options, km_error
     if (missing != NULL)
         return missing_argument(missing, "skymeans predict RESULT.h5 CATALOGUE.h5 -o LABELS.h5",
                                 error);
+    return KM_OK;
+}
+
+static km_code take_info(int argc, char **argv, km_options *options, km_error *error)
+{
+    options->catalogues = (const char *const *)argv;
+    options->n_catalogues = argc;
+    if (argc == 0)
+        return missing_argument("the file", "skymeans info FILE.h5", error);
+    if (argc > 1)
+        return km_fail(error, KM_USAGE, "too many arguments (%s): info takes one file",
+                       argv[argc - 1]);
     return KM_OK;
 }
 
@@ -259,23 +273,6 @@ static km_code parse_command(const struct command *command, int argc, char **arg
     return command->take_rest(argc - optind, argv + optind, options, error);
 }
 
-static km_code parse_info(int argc, char **argv, km_action *action, km_options *options,
-                          km_error *error)
-{
-    *action = KM_ACTION_INFO;
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-        *action = KM_ACTION_INFO_HELP;
-    else if (argc == 2 && argv[1][0] != '-') {
-        options->catalogues = (const char *const *)argv + 1;
-        options->n_catalogues = 1;
-    } else if (argc < 2)
-        km_fail(error, KM_USAGE, "missing argument: the file; as in skymeans info FILE.h5");
-    else
-        km_fail(error, KM_USAGE, "too many arguments (%s): info takes one file and no options",
-                argv[argc - 1]);
-    return error->code;
-}
-
 km_code km_options_parse(int argc, char **argv, km_action *action, km_options *options,
                          km_error *error)
 {
@@ -292,8 +289,6 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
         *action = KM_ACTION_HELP;
     else if (strcmp(name, "--version") == 0)
         *action = KM_ACTION_VERSION;
-    else if (strcmp(name, "info") == 0)
-        parse_info(argc - 1, argv + 1, action, options, error);
     else
         km_fail(error, KM_USAGE,
                 "unknown command (%s): there are 'fit', 'predict' and 'info'; see skymeans --help",

@@ -29,6 +29,6 @@ typedef struct km_option {
 } km_option;
 
 /* Of each command; ended by a NULL name. */
-extern const km_option km_fit_options[], km_predict_options[];
+extern const km_option km_fit_options[], km_predict_options[], km_info_options[];
 
 #endif

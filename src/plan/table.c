@@ -1,4 +1,4 @@
-/* What `fit` and `predict` can be told. */
+/* What the commands can be told. */
 #include "options.h"
 
 #include <string.h>
@@ -13,12 +13,14 @@ static const char *const verifications[] = {
 
 #define AT(field) offsetof(km_options, field)
 
-/* ---- what both can be told ------------------------------------------------------------------ */
+/* ---- what several can be told ------------------------------------------------------------------
+ */
 
 /* clang-format off */
 #define DATASET                                                               \
     {"dataset", 'd', "PATH", KM_OPTION_TEXT, AT(dataset), 0, 0, NULL, NULL,   \
-     "table or two-dimensional array in the file; default: the only one"}
+     "table or two-dimensional array in the file; 'coadd_*' joins all that are called so, by name; " \
+     "default: the only one that has the columns"}
 #define ID                                                                    \
     {"id", 0, "COLUMN", KM_OPTION_TEXT, AT(ids), 0, 0, NULL, NULL,            \
      "column that is copied to the result as /ids, in its own type: numbers or texts"}
@@ -141,6 +143,18 @@ const km_option km_predict_options[] = {
     OVERWRITE,
     QUIET,
     VERBOSE,
+    END,
+};
+
+const km_option km_info_options[] = {
+    {"json", 0, NULL, KM_OPTION_FLAG, AT(json), 0, 0, NULL, NULL,
+     "all that is known of the file as JSON, for programs"},
+    DATASET,
+    {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(columns), 0, 0, NULL, NULL,
+     "columns to look for, as fit takes them: which table has them, and where they are"},
+    {"raw", 0, NULL, KM_OPTION_FLAG, AT(raw), 0, 0, NULL, NULL,
+     "numbers as they are stored, without what the file declares of them"},
+    TRANSPOSE,
     END,
 };
 

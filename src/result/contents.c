@@ -103,13 +103,35 @@ static void write_restarts(km_writer *w, const km_restarts *restarts)
                 restarts->coincidence);
 }
 
-/* A number of each file, at `offset` in it. */
+static int64_t count_files(const km_catalogue *catalogue)
+{
+    int64_t count = 0;
+    for (int64_t p = 0; p < catalogue->n_files; p++)
+        count += km_begins_file(catalogue, p);
+    return count;
+}
+
+/* A number of each file, at `offset` in its first part. */
 static void write_of_files(km_writer *w, const km_catalogue *catalogue, const char *name,
                            size_t offset, int64_t *room)
 {
-    for (int64_t f = 0; f < catalogue->n_files; f++)
-        memcpy(&room[f], (const char *)&catalogue->files[f] + offset, sizeof *room);
-    km_put_list(w, name, "file", H5T_NATIVE_INT64, catalogue->n_files, room);
+    int64_t n = 0;
+    for (int64_t p = 0; p < catalogue->n_files; p++)
+        if (km_begins_file(catalogue, p))
+            memcpy(&room[n++], (const char *)&catalogue->files[p] + offset, sizeof *room);
+    km_put_list(w, name, "file", H5T_NATIVE_INT64, n, room);
+}
+
+/* Rows of each file, in all of its parts. */
+static void write_rows_of_files(km_writer *w, const km_catalogue *catalogue, int64_t *room)
+{
+    int64_t n = 0;
+    for (int64_t p = 0; p < catalogue->n_files; p++) {
+        if (km_begins_file(catalogue, p))
+            room[n++] = 0;
+        room[n - 1] += catalogue->files[p].n_rows;
+    }
+    km_put_list(w, "files/rows", "file", H5T_NATIVE_INT64, n, room);
 }
 
 static void write_files(km_writer *w, const km_catalogue *catalogue, void *room, km_error *error)
@@ -117,11 +139,12 @@ static void write_files(km_writer *w, const km_catalogue *catalogue, void *room,
     const char **names = room;
     km_writer_open(w, "files");
     km_writer_close(w);
-    for (int64_t f = 0; f < catalogue->n_files; f++)
-        names[f] = catalogue->files[f].path;
-    km_put_names(w, "files/name", "file", names, catalogue->n_files, error);
+    for (int64_t p = 0, n = 0; p < catalogue->n_files; p++)
+        if (km_begins_file(catalogue, p))
+            names[n++] = catalogue->files[p].path;
+    km_put_names(w, "files/name", "file", names, count_files(catalogue), error);
     write_of_files(w, catalogue, "files/first_row", offsetof(km_file, first_row), room);
-    write_of_files(w, catalogue, "files/rows", offsetof(km_file, n_rows), room);
+    write_rows_of_files(w, catalogue, room);
     write_of_files(w, catalogue, "files/bytes", offsetof(km_file, bytes), room);
     write_of_files(w, catalogue, "files/time", offsetof(km_file, time), room);
 }
@@ -187,7 +210,7 @@ static void write_provenance(km_writer *w, const km_record *record, const km_set
     const km_catalogue *catalogue = record->catalogue;
     int64_t bytes = 0, time = 0; /* of the latest change */
     for (int64_t f = 0; f < catalogue->n_files; f++) {
-        bytes += catalogue->files[f].bytes;
+        bytes += km_begins_file(catalogue, f) ? catalogue->files[f].bytes : 0;
         time = largest(time, catalogue->files[f].time);
     }
     km_writer_open(w, "provenance");

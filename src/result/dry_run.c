@@ -8,12 +8,28 @@ static double megabytes(double bytes)
     return 1e-6 * bytes;
 }
 
+/* Filters without which columns may not be readable. */
+static void print_filters(const km_catalogue *catalogue)
+{
+    char text[sizeof catalogue->columns[0].filters], name[KM_NAME_SIZE];
+    for (int64_t c = 0; c < catalogue->n_columns; c++) {
+        const km_column *column = &catalogue->columns[c];
+        if (!column->lacks_filter)
+            continue;
+        printf("  filters     %s: %s; its plugin must lie in a folder that\n"
+               "              HDF5_PLUGIN_PATH names, or store the file anew with h5repack\n",
+               km_printable(column->name, name, sizeof name),
+               km_printable(column->filters, text, sizeof text));
+        return;
+    }
+}
+
 static void print_shape(const km_options *options, const km_catalogue *catalogue)
 {
     char path[KM_PATH_SIZE], table[KM_DATASET_SIZE];
     int64_t bytes = 0;
     for (int64_t f = 0; f < catalogue->n_files; f++)
-        bytes += catalogue->files[f].bytes;
+        bytes += km_begins_file(catalogue, f) ? catalogue->files[f].bytes : 0;
     printf("\nskymeans: dry run, nothing is written\n\n");
     printf("  catalogue   %s, %s: %lld rows, %.1f MB\n",
            km_printable(catalogue->path, path, sizeof path),
@@ -23,6 +39,7 @@ static void print_shape(const km_options *options, const km_catalogue *catalogue
     for (int64_t j = 0; j < catalogue->n_features && j < 12; j++)
         printf(" %s", km_printable(catalogue->names[j], table, sizeof table));
     puts(catalogue->n_features > 12 ? " ..." : "");
+    print_filters(catalogue);
     printf("  clusters    %lld\n", (long long)options->clusters);
 }
 

@@ -1,91 +1,8 @@
-/* `info`: the tables of a file with the command line that would use each, or a result in short. */
-#include "skymeans/catalogue.h"
-#include "skymeans/result.h"
+/* `info`: a result in short; the tables of other files; or all that is known, as JSON. */
+#include "info.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static const char *plural(int64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
-/* ---- tables ------------------------------------------------------------------------------------
- */
-
-/* A text from the file, padded to a width; whatever would confuse the terminal is replaced. */
-static void print_text(const char *text, int width)
-{
-    char room[KM_DATASET_SIZE];
-    printf("%-*s", width, km_printable(text, room, sizeof room));
-}
-
-static void print_column(const char *name, const km_column *column, bool says_length)
-{
-    char full[KM_NAME_SIZE + 24];
-    snprintf(full, sizeof full, "%s", name);
-    if (says_length && column->values.length > 1)
-        snprintf(full, sizeof full, "%s[%lld]", name, (long long)column->values.length);
-    fputs("    ", stdout);
-    print_text(full, 29);
-    print_text(column->type, 21);
-    print_text(column->units, 15);
-    printf("%s%s\n", column->storage, column->mask.dataset[0] != '\0' ? ", with a mask" : "");
-}
-
-/* The command line that would use the table. */
-static km_code print_command(const char *path, const km_table *table, int64_t n_tables,
-                             km_error *error)
-{
-    char *columns = km_table_columns_text(table, error);
-    if (columns == NULL)
-        return error->code;
-    fputs("    skymeans fit ", stdout);
-    km_print_quoted(stdout, path);
-    if (n_tables > 1) {
-        fputs(" -d ", stdout);
-        km_print_quoted(stdout, table->path);
-    }
-    fputs(" -c ", stdout);
-    km_print_quoted(stdout, columns);
-    puts(" -k 8 -o result.h5\n");
-    free(columns);
-    return KM_OK;
-}
-
-static void print_table(const char *path, const km_table *table, int64_t n_tables, km_error *error)
-{
-    fputs("  ", stdout);
-    print_text(table->path, 0);
-    printf(": %s of %lld row%s, %lld column%s\n", table->is_array ? "array" : "table",
-           (long long)table->n_rows, plural(table->n_rows), (long long)table->n_columns,
-           plural(table->n_columns));
-    for (int64_t i = 0; i < (table->is_array ? 1 : table->n_columns); i++)
-        print_column(table->is_array ? "every column" : table->columns[i].name, &table->columns[i],
-                     !table->is_array);
-    if (table->flaw[0] != '\0')
-        printf("    can't be used: %s\n\n", table->flaw);
-    else
-        print_command(path, table, n_tables, error);
-}
-
-static km_code print_tables(const char *path, hid_t file, km_error *error)
-{
-    km_tables tables;
-    if (km_tables_find(file, &tables, error) != KM_OK)
-        return error->code;
-    if (tables.count == 0)
-        printf("%s: an HDF5 file without a table: neither a two-dimensional array of numbers, nor "
-               "a group of equally long columns, nor a dataset of compounds; look into it with "
-               "h5ls -r\n",
-               path);
-    else
-        printf("%s: %lld table%s\n\n", path, (long long)tables.count, plural(tables.count));
-    for (int64_t i = 0; i < tables.count && error->code == KM_OK; i++)
-        print_table(path, &tables.tables[i], tables.count, error);
-    km_tables_free(&tables);
-    return error->code;
-}
 
 /* ---- results -----------------------------------------------------------------------------------
  */
@@ -96,12 +13,19 @@ static bool is_result(hid_t file)
            H5Lexists(file, "sizes", H5P_DEFAULT) > 0 && H5Lexists(file, "labels", H5P_DEFAULT) > 0;
 }
 
+/* A text from the file; whatever would confuse the terminal is replaced. */
+static void print_text(const char *text)
+{
+    char room[KM_DATASET_SIZE];
+    fputs(km_printable(text, room, sizeof room), stdout);
+}
+
 static void print_attribute_text(hid_t object, const char *name)
 {
     char text[512];
     km_h5_read_text(object, name, text, sizeof text);
     printf("  %-14s ", name);
-    print_text(text, 0);
+    print_text(text);
     putchar('\n');
 }
 
@@ -158,15 +82,46 @@ static km_code print_result(const char *path, hid_t file, km_error *error)
     return print_sizes(path, file, error);
 }
 
-km_code km_info_print(const char *path, km_error *error)
+/* What -d and -c mean in the file, and its tables, or those of them that -d means. Where nothing is
+ * asked, nothing need be chosen. */
+static km_code look(hid_t file, const km_options *options, km_findings_of_file *found,
+                    km_error *error)
+{
+    const char *path = options->catalogues[0];
+    const km_catalogue_name name = {.paths = options->catalogues,
+                                    .n_paths = 1,
+                                    .table = options->dataset,
+                                    .columns = options->columns,
+                                    .is_raw = options->raw,
+                                    .is_transposed = options->transpose};
+    km_error ignored = {0};
+    const bool is_asked = options->columns != NULL;
+    if (km_tables_find(file, options->transpose, &found->tables, error) != KM_OK)
+        return error->code;
+    if (is_asked || options->json)
+        found->has_selection = km_selection_make(&found->selection, file, path, &found->tables,
+                                                 &name, is_asked ? error : &ignored) == KM_OK;
+    if (error->code == KM_OK && options->dataset != NULL)
+        km_tables_keep(&found->tables, file, path, options->dataset, error);
+    return error->code;
+}
+
+km_code km_info_print(const km_options *options, km_error *error)
 {
     hid_t file;
+    const char *path = options->catalogues[0];
+    km_findings_of_file found = {.options = options};
     if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
         return error->code;
-    if (is_result(file))
+    found.is_result = is_result(file);
+    if (found.is_result && !options->json && options->dataset == NULL && options->columns == NULL)
         print_result(path, file, error);
-    else
-        print_tables(path, file, error);
+    else if (look(file, options, &found, error) == KM_OK && options->json)
+        km_info_print_json(&found);
+    else if (error->code == KM_OK)
+        km_info_print_tables(&found, error);
+    km_selection_free(&found.selection);
+    km_tables_free(&found.tables);
     H5Fclose(file);
     return error->code;
 }

@@ -2,6 +2,15 @@
 
 #include <math.h>
 
+/* What the second byte of a character may be after the first: others would be longer than needed,
+ * halves of pairs, or beyond the last character (RFC 3629). */
+static bool may_follow(unsigned char first, unsigned char second)
+{
+    const unsigned char lowest = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    const unsigned char highest = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    return second >= lowest && second <= highest;
+}
+
 /* Bytes of the UTF-8 character that begins here; 0 if none does. */
 static int utf8_length(const unsigned char *text)
 {
@@ -11,7 +20,9 @@ static int utf8_length(const unsigned char *text)
                        : text[0] < 0xf0 ? 3
                        : text[0] < 0xf5 ? 4
                                         : 0;
-    for (int i = 1; i < length; i++)
+    if (length > 1 && !may_follow(text[0], text[1]))
+        return 0;
+    for (int i = 2; i < length; i++)
         if ((text[i] & 0xc0) != 0x80)
             return 0;
     return length;
@@ -79,6 +90,23 @@ void km_json_real(km_json *json, const char *name, double value)
         fprintf(json->file, "%.17g", value);
     else
         fputs("null", json->file);
+}
+
+void km_json_long(km_json *json, const char *name, long double value)
+{
+    begin_member(json, name);
+    if (!isfinite(value))
+        fputs("null", json->file);
+    else if (fabsl(value) < 0x1p64L && value == floorl(value))
+        fprintf(json->file, "%.0Lf", value);
+    else
+        fprintf(json->file, "%.21Lg", value);
+}
+
+void km_json_null(km_json *json, const char *name)
+{
+    begin_member(json, name);
+    fputs("null", json->file);
 }
 
 void km_json_bool(km_json *json, const char *name, bool value)

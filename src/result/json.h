@@ -1,4 +1,4 @@
-/* A JSON file in the making: no more than the metrics record needs. */
+/* A JSON file in the making: no more than records and lists of tables need. */
 #ifndef SKYMEANS_RESULT_JSON_H
 #define SKYMEANS_RESULT_JSON_H
 
@@ -17,6 +17,8 @@ void km_json_close(km_json *json, char bracket);                  /* '}' or ']' 
 void km_json_text(km_json *json, const char *name, const char *text);
 void km_json_int(km_json *json, const char *name, int64_t value);
 void km_json_real(km_json *json, const char *name, double value);
+void km_json_long(km_json *json, const char *name, long double value); /* integers exactly */
+void km_json_null(km_json *json, const char *name);
 void km_json_bool(km_json *json, const char *name, bool value);
 
 #endif

@@ -7,6 +7,8 @@
 static void put_files(FILE *file, const km_catalogue *c)
 {
     for (int64_t f = 0; f < c->n_files; f++) {
+        if (!km_begins_file(c, f))
+            continue;
         fprintf(file, "catalogue: %s\nsize of the catalogue in bytes: %lld\n", c->files[f].path,
                 (long long)c->files[f].bytes);
         fprintf(file, "last change of the catalogue, in seconds since 1970: %lld\n",
@@ -24,6 +26,10 @@ char *km_question_text(const km_record *record)
     if (file == NULL)
         return NULL;
     put_files(file, c);
+    for (int64_t i = 0; i < c->n_others; i++)
+        fprintf(file, "other file: %s\n", c->others[i]);
+    if (c->asked.is_transposed)
+        fputs("transposed\n", file);
     fprintf(file, "table: %s\n", c->table);
     for (int64_t i = 0; i < o->missing_values.count; i++)
         fprintf(file, "missing-value: %s\n", o->missing_values.texts[i]);

@@ -90,7 +90,7 @@ static km_code read_h5(const km_seeding_task *task, const char *path, const char
     km_tables tables = {0};
     if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
         return error->code;
-    if (km_tables_find(file, &tables, error) == KM_OK) {
+    if (km_tables_find(file, false, &tables, error) == KM_OK) {
         const km_table *table = choose_array(&tables, name, path, error);
         if (table != NULL)
             read_array(task, file, table->path, centers, error);

@@ -1,0 +1,326 @@
+/* Groups whose datasets are columns, /group/NAME, or groups in it, /group/NAME/data: of h5py,
+ * netCDF-4, simulations, vaex, AnnData, MATLAB and many more. */
+#include "links.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A group while its columns are collected. */
+typedef struct collection {
+    km_finder *finder;
+    const km_object *group;
+    km_table *table;
+    int64_t n_arrays;
+    struct array_column {
+        int64_t column, table; /* that is a table, too; -1: not found under this name */
+    } * arrays;
+    char why_none[160];
+} collection;
+
+/* ---- objects that are no columns ------------------------------------------------------------ */
+
+/* Groups in which PyTables keeps its indexes hold no tables. */
+bool km_find_index(km_finder *finder, const km_object *object, km_table *table)
+{
+    char class[16];
+    (void)finder;
+    (void)table;
+    if (!object->is_group)
+        return false;
+    km_h5_read_text(object->id, "CLASS", class, sizeof class);
+    return strcmp(class, "TINDEX") == 0 || strcmp(class, "INDEX") == 0;
+}
+
+/* Sparse matrices, as scipy, AnnData and 10x Genomics store them. */
+bool km_find_sparse(km_finder *finder, const km_object *object, km_table *table)
+{
+    (void)table;
+    if (!object->is_group || !km_has_link(object->id, "indptr") ||
+        !km_has_link(object->id, "indices") || !km_has_link(object->id, "data"))
+        return false;
+    km_add_unusable(finder, object->path,
+                    "it is a sparse matrix; store it as a two-dimensional array");
+    return true;
+}
+
+/* ---- links ---------------------------------------------------------------------------------- */
+
+static void collect(collection *c, const km_column *column, int64_t array_table)
+{
+    const struct array_column array = {c->table->n_columns, array_table};
+    km_add_column(c->table, column, c->finder->error);
+    if (array_table >= 0)
+        c->arrays = km_append(c->arrays, &c->n_arrays, sizeof array, &array, c->finder->error);
+}
+
+/* The table that an object is by itself; its number, or -1 if it is none or it comes later. */
+static int64_t visit(collection *c, const km_object *object, bool is_hard)
+{
+    const int64_t n_before = c->finder->found->count;
+    if (c->finder->is_shallow)
+        return -1;
+    if (!is_hard) {
+        km_finder_visit_later(c->finder, object->path);
+        return -1;
+    }
+    km_finder_visit(c->finder, object);
+    return c->finder->found->count == n_before + 1 ? n_before : -1;
+}
+
+static bool is_compound(hid_t dataset)
+{
+    const hid_t type = H5Dget_type(dataset);
+    const bool is = H5Tget_class(type) == H5T_COMPOUND;
+    H5Tclose(type);
+    return is;
+}
+
+static bool may_be_table(const km_object *object)
+{
+    int64_t shape[2];
+    if (object->is_group)
+        return true;
+    const int n = km_find_shape(object->id, shape);
+    return n == 2 || (n == 1 && is_compound(object->id));
+}
+
+static void visit_object(collection *c, const km_object *object, bool is_hard)
+{
+    km_column column;
+    char why[sizeof c->why_none];
+    const bool is_column =
+        km_describe_object(c->finder->file, object->id, object->name, object->path,
+                           c->finder->found->is_transposed, &column, why, sizeof why);
+    if (why[0] != '\0')
+        km_add_unusable(c->finder, object->path, why);
+    const bool is_column_group = object->is_group && is_column;
+    const int64_t table = !is_column_group && may_be_table(object) ? visit(c, object, is_hard) : -1;
+    if (is_column)
+        collect(c, &column, table);
+}
+
+/* What others keep beside their tables, by its name. */
+static bool is_beside(const char *name)
+{
+    return km_ends_with(name, ".__table_column_meta__") || strcmp(name, "__categories") == 0;
+}
+
+static void visit_link(collection *c, const km_link *link)
+{
+    char path[KM_DATASET_SIZE], why[sizeof c->why_none];
+    if (is_beside(link->name))
+        return;
+    if (!km_join_path(path, c->group->path, link->name)) {
+        km_add_unusable(c->finder, c->group->path, "the path of an object in it is too long");
+        return;
+    }
+    const hid_t id = H5Oopen(c->group->id, link->name, H5P_DEFAULT);
+    if (id < 0) {
+        km_explain_link(c->group->id, link->name, why, sizeof why);
+        km_add_unusable(c->finder, path, why);
+        return;
+    }
+    const H5I_type_t type = H5Iget_type(id);
+    if (type == H5I_DATASET || type == H5I_GROUP)
+        visit_object(c,
+                     &(km_object){.id = id,
+                                  .parent = c->group->id,
+                                  .name = link->name,
+                                  .path = path,
+                                  .is_group = type == H5I_GROUP,
+                                  .depth = c->group->depth + 1},
+                     link->is_hard);
+    H5Oclose(id);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static bool counts(const km_column *column, bool is_floating)
+{
+    return column->is_numeric && !column->is_matrix && (column->is_floating || !is_floating);
+}
+
+static int compare_lengths(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The length that most have, the longest of several such; -1 if there is none. */
+static int64_t most_frequent(int64_t *lengths, int64_t count)
+{
+    int64_t best = -1, most = 0, first = 0;
+    qsort(lengths, (size_t)count, sizeof *lengths, compare_lengths);
+    for (int64_t i = 0; i < count; i++) {
+        if (i > 0 && lengths[i] != lengths[i - 1])
+            first = i;
+        if (i - first + 1 >= most) {
+            most = i - first + 1;
+            best = lengths[i];
+        }
+    }
+    return best;
+}
+
+/* Columns that are features by default decide how many rows the table has: floating-point ones,
+ * and if there are none, all numbers. -1: there are none. */
+static int64_t count_rows(const km_table *table, bool is_floating, km_error *error)
+{
+    int64_t count = 0;
+    int64_t *lengths = km_allocate(table->n_columns, sizeof *lengths, "list of columns", error);
+    for (int64_t i = 0; i < table->n_columns && lengths != NULL; i++)
+        if (counts(&table->columns[i], is_floating))
+            lengths[count++] = table->columns[i].n_rows;
+    const int64_t n_rows = lengths != NULL ? most_frequent(lengths, count) : -1;
+    free(lengths);
+    return n_rows;
+}
+
+/* Says what only those need to know who don't name columns. */
+static void note_flaws(km_table *table, bool is_floating)
+{
+    const km_column *first = NULL;
+    for (int64_t i = 0; i < table->n_columns && table->flaw[0] == '\0'; i++) {
+        const km_column *column = &table->columns[i];
+        if (column->has_bad_mask && column->is_numeric && (column->is_floating || !is_floating))
+            snprintf(table->flaw, sizeof table->flaw,
+                     "the mask of column %.64s has another length than its values, or no truths",
+                     column->name);
+        if (!counts(column, is_floating))
+            continue;
+        if (first != NULL && column->n_rows != first->n_rows)
+            snprintf(table->flaw, sizeof table->flaw,
+                     "its columns are not equally long: %.64s has %lld rows, %.64s has %lld; name "
+                     "some with -c",
+                     first->name, (long long)first->n_rows, column->name,
+                     (long long)column->n_rows);
+        first = first != NULL ? first : column;
+    }
+    table->needs_columns = table->flaw[0] != '\0';
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+/* A group is a table if it has a one-dimensional column of numbers, or several datasets of two
+ * dimensions that are one: a single one of these is a table by itself. */
+static bool is_table(const collection *c)
+{
+    int64_t n_plain = 0, n_vectors = 0;
+    for (int64_t i = 0; i < c->table->n_columns; i++)
+        n_plain += counts(&c->table->columns[i], false);
+    for (int64_t a = 0; a < c->n_arrays; a++)
+        n_vectors += counts(&c->table->columns[c->arrays[a].column], false);
+    return n_plain > n_vectors || n_vectors > 1;
+}
+
+/* Datasets of two dimensions that are columns beside others are no candidates by themselves. */
+static void claim_arrays(const collection *c)
+{
+    for (int64_t a = 0; a < c->n_arrays; a++) {
+        const struct array_column *array = &c->arrays[a];
+        km_table *table = &c->finder->found->tables[array->table];
+        if (table->is_array && c->table->columns[array->column].n_rows == c->table->n_rows)
+            table->is_on_request = true;
+    }
+}
+
+static void explain_nothing(const collection *c)
+{
+    const km_table *table = c->table;
+    bool has_texts = false, has_others = false;
+    for (int64_t i = 0; i < table->n_columns; i++) {
+        const km_column *column = &table->columns[i];
+        if (column->is_numeric)
+            return;
+        has_texts = has_texts || column->is_text;
+        has_others = has_others || !(column->is_text || column->is_numeric);
+    }
+    if (has_texts || has_others)
+        km_add_unusable(c->finder, table->path,
+                        has_others ? "none of its columns are numbers"
+                                   : "its columns are texts, no numbers");
+}
+
+static void finish(collection *c)
+{
+    km_table *table = c->table;
+    km_error *error = c->finder->error;
+    if (c->finder->wanted == NULL && !is_table(c)) {
+        explain_nothing(c);
+        free(table->columns);
+        table->columns = NULL;
+        table->n_columns = 0;
+        return;
+    }
+    const bool is_floating = count_rows(table, true, error) >= 0;
+    table->n_rows = count_rows(table, is_floating, error);
+    note_flaws(table, is_floating);
+    claim_arrays(c);
+}
+
+/* Only links that lead to columns that are wanted, by the paths of these. */
+static void list_wanted(const km_finder *finder, km_links *links)
+{
+    char name[KM_DATASET_SIZE];
+    const km_wanted *wanted = finder->wanted;
+    const size_t length = strcmp(wanted->table, "/") == 0 ? 0 : strlen(wanted->table);
+    *links = (km_links){0};
+    for (int64_t i = 0; i < wanted->count && finder->error->code == KM_OK; i++) {
+        const char *dataset = wanted->columns[i].values.dataset;
+        if (strncmp(dataset, wanted->table, length) != 0 || dataset[length] != '/')
+            continue;
+        snprintf(name, sizeof name, "%s", dataset + length + 1);
+        name[strcspn(name, "/")] = '\0';
+        if (links->count == 0 || strcmp(links->list[links->count - 1].name, name) != 0)
+            km_links_add(links, name, true, finder->error);
+    }
+}
+
+bool km_find_columns(km_finder *finder, const km_object *object, km_table *table)
+{
+    collection c = {.finder = finder, .group = object, .table = table};
+    km_links links;
+    if (!object->is_group)
+        return false;
+    if (finder->wanted != NULL)
+        list_wanted(finder, &links);
+    else
+        km_links_list(object->id, &links, finder->error);
+    km_find_writer(object->id, table->writer, sizeof table->writer);
+    for (int64_t i = 0; i < links.count && finder->error->code == KM_OK; i++)
+        visit_link(&c, &links.list[i]);
+    km_links_free(&links);
+    if (finder->error->code == KM_OK)
+        finish(&c);
+    free(c.arrays);
+    return true;
+}
+
+/* ---- two-dimensional datasets --------------------------------------------------------------- */
+
+bool km_find_array(km_finder *finder, const km_object *object, km_table *table)
+{
+    int64_t shape[2];
+    km_column column;
+    char why[160];
+    const bool is_transposed = finder->found->is_transposed;
+    if (object->is_group || km_find_shape(object->id, shape) != 2)
+        return false;
+    const hid_t type = H5Dget_type(object->id);
+    const bool is_plain = H5Tget_class(type) != H5T_ARRAY;
+    H5Tclose(type);
+    if (!km_describe_object(finder->file, object->id, "", object->path, is_transposed, &column, why,
+                            sizeof why) ||
+        !column.is_numeric || !is_plain || shape[!is_transposed] == 0)
+        return true;
+    column.values.is_transposed = is_transposed;
+    column.values.length = shape[!is_transposed];
+    column.n_rows = table->n_rows = shape[is_transposed];
+    km_describe_dataset(object->id, object->path, &column);
+    km_find_writer(object->id, table->writer, sizeof table->writer);
+    km_add_column(table, &column, finder->error);
+    table->n_columns = table->columns != NULL ? shape[!is_transposed] : 0;
+    table->is_array = true;
+    return true;
+}

@@ -1,0 +1,301 @@
+/* The parts of a catalogue: a table of each file, or all that -d calls by a pattern; and what is
+ * chosen in each. */
+#include "opened.h"
+#include "tables.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- looking into a file -------------------------------------------------------------------- */
+
+static km_code check_path(const char *path, km_error *error)
+{
+    if (strlen(path) >= KM_PATH_SIZE)
+        return km_fail(error, KM_SYSTEM,
+                       "can't open the file (%.100s...): its path is too long; make a link with a "
+                       "shorter one",
+                       path);
+    return KM_OK;
+}
+
+static bool is_empty_group(hid_t object)
+{
+    H5G_info_t info;
+    return H5Iget_type(object) == H5I_GROUP && H5Gget_info(object, &info) >= 0 && info.nlinks == 0;
+}
+
+/* Is there nothing at this path, no link on the way to it? A group without anything is nothing. */
+static bool is_nothing(hid_t file, const char *name)
+{
+    char path[KM_DATASET_SIZE];
+    if (snprintf(path, sizeof path, "%s", name + strspn(name, "/")) >= (int)sizeof path)
+        return true;
+    for (char *c = path; *c != '\0'; c++)
+        if (*c == '/') {
+            *c = '\0';
+            if (!km_has_link(file, path))
+                return true;
+            *c = '/';
+        }
+    if (path[0] == '\0' || km_ends_with(path, "/"))
+        return false;
+    if (!km_has_link(file, path))
+        return true;
+    const hid_t object = H5Oopen(file, path, H5P_DEFAULT);
+    const bool is_empty = object >= 0 && is_empty_group(object);
+    if (object >= 0)
+        H5Oclose(object);
+    return is_empty;
+}
+
+static bool has_match(const km_tables *tables, const char *pattern)
+{
+    for (int64_t i = 0; i < tables->count; i++)
+        if (km_is_called_like(&tables->tables[i], pattern))
+            return true;
+    return false;
+}
+
+/* Has the file no table of this name, which others may have? */
+static bool lacks_table(hid_t file, const km_tables *tables, const char *name)
+{
+    return is_nothing(file, name) && !(km_is_pattern(name) && has_match(tables, name));
+}
+
+static km_code look_into_file(hid_t file, const char *path, const km_catalogue_name *name,
+                              km_selection *choice, bool *is_absent, km_error *error)
+{
+    km_tables tables;
+    if (km_tables_find(file, name->is_transposed, &tables, error) != KM_OK)
+        return error->code;
+    if (is_absent != NULL)
+        *is_absent = name->table != NULL && lacks_table(file, &tables, name->table);
+    if (is_absent == NULL || !*is_absent)
+        km_selection_make(choice, file, path, &tables, name, error);
+    km_tables_free(&tables);
+    return error->code;
+}
+
+km_code km_look_into(const char *path, const km_catalogue_name *name, km_selection *choice,
+                     bool *is_absent, km_error *error)
+{
+    hid_t file;
+    memset(choice, 0, sizeof *choice);
+    if (check_path(path, error) != KM_OK || km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
+        return error->code;
+    look_into_file(file, path, name, choice, is_absent, error);
+    H5Fclose(file);
+    return error->code;
+}
+
+/* ---- looking into a part -------------------------------------------------------------------- */
+
+static km_code refuse_different(const km_catalogue *catalogue, const km_file *file,
+                                const km_selection *choice, km_error *error)
+{
+    const int64_t n =
+        choice->n_columns < catalogue->n_columns ? choice->n_columns : catalogue->n_columns;
+    int64_t c = 0;
+    while (c < n && strcmp(choice->columns[c].name, catalogue->columns[c].name) == 0)
+        c++;
+    if (c == catalogue->n_columns && c == choice->n_columns)
+        return KM_OK;
+    return km_fail(error, KM_DATA,
+                   "different columns (%s, %s): it has %s where %s has %s; name those that all "
+                   "files have with -c",
+                   file->path, file->table,
+                   c < choice->n_columns ? choice->columns[c].name : "no more",
+                   catalogue->files[0].path,
+                   c < catalogue->n_columns ? catalogue->columns[c].name : "no more");
+}
+
+/* In the places where the first file has its columns; false if they are not there. */
+static bool look_at_places(const km_catalogue *catalogue, const km_file *part, hid_t file,
+                           km_selection *choice)
+{
+    km_tables tables = {.is_transposed = catalogue->asked.is_transposed};
+    km_error ignored = {0};
+    km_catalogue_name name = catalogue->asked;
+    const bool has_names = name.columns != NULL && !catalogue->is_array;
+    name.table = part->table;
+    const km_wanted wanted = {catalogue->first_table, catalogue->n_columns, catalogue->columns};
+    km_tables_find_at(file, part->table, has_names ? &wanted : NULL, &tables, &ignored);
+    if (ignored.code == KM_OK && tables.count > 0)
+        km_selection_make(choice, file, part->path, &tables, &name, &ignored);
+    const bool is_chosen =
+        ignored.code == KM_OK && tables.count > 0 && strcmp(choice->table, part->table) == 0;
+    if (!is_chosen)
+        km_selection_free(choice);
+    km_tables_free(&tables);
+    return is_chosen;
+}
+
+/* Columns that are in several files are what they were: there is no other part. */
+static km_code copy_choice(const km_catalogue *catalogue, km_selection *choice, km_error *error)
+{
+    choice->n_rows = catalogue->n_rows;
+    choice->n_features = catalogue->n_features;
+    choice->n_columns = catalogue->n_columns;
+    choice->columns =
+        km_allocate(catalogue->n_columns, sizeof *choice->columns, "list of features", error);
+    if (choice->columns != NULL)
+        memcpy(choice->columns, catalogue->columns,
+               (size_t)catalogue->n_columns * sizeof *choice->columns);
+    return error->code;
+}
+
+km_code km_look_into_part(const km_catalogue *catalogue, int64_t part, km_selection *choice,
+                          bool *is_absent, km_error *error)
+{
+    hid_t file;
+    const km_file *p = &catalogue->files[part];
+    km_catalogue_name name = catalogue->asked;
+    const bool may_be_absent = name.table != NULL && !catalogue->is_pattern;
+    memset(choice, 0, sizeof *choice);
+    if (catalogue->n_others > 0)
+        return copy_choice(catalogue, choice, error);
+    if (check_path(p->path, error) != KM_OK ||
+        km_h5_open(p->path, MPI_COMM_NULL, &file, error) != KM_OK)
+        return error->code;
+    if (!look_at_places(catalogue, p, file, choice)) {
+        name.table = may_be_absent ? name.table : p->table;
+        look_into_file(file, p->path, &name, choice, may_be_absent ? is_absent : NULL, error);
+    }
+    H5Fclose(file);
+    if (error->code == KM_OK && choice->columns != NULL)
+        refuse_different(catalogue, p, choice, error);
+    if (error->code != KM_OK)
+        km_selection_free(choice);
+    return error->code;
+}
+
+km_column *km_catalogue_columns_of(const km_catalogue *catalogue, int64_t file, int64_t *n_rows,
+                                   km_error *error)
+{
+    km_selection choice;
+    if (km_look_into_part(catalogue, file, &choice, NULL, error) != KM_OK)
+        return NULL;
+    km_column *columns = choice.columns;
+    choice.columns = NULL;
+    *n_rows = choice.n_rows;
+    km_selection_free(&choice);
+    return columns;
+}
+
+/* ---- which parts ---------------------------------------------------------------------------- */
+
+typedef struct part {
+    int64_t file;
+    char table[KM_DATASET_SIZE];
+} part;
+
+typedef struct part_list {
+    int64_t count;
+    part *parts;
+} part_list;
+
+static int compare_parts(const void *a, const void *b)
+{
+    const part *x = a, *y = b;
+    return x->file != y->file ? (x->file > y->file) - (x->file < y->file)
+                              : strcmp(x->table, y->table);
+}
+
+static void add_matching(part_list *list, int64_t number, const char *path,
+                         const km_catalogue_name *name, km_error *error)
+{
+    hid_t file;
+    km_tables tables = {0};
+    if (check_path(path, error) != KM_OK || km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
+        return;
+    km_tables_find(file, name->is_transposed, &tables, error);
+    for (int64_t i = 0; i < tables.count && error->code == KM_OK; i++) {
+        part new = {.file = number};
+        if (!km_is_called_like(&tables.tables[i], name->table))
+            continue;
+        strcpy(new.table, tables.tables[i].path);
+        list->parts = km_append(list->parts, &list->count, sizeof new, &new, error);
+    }
+    km_tables_free(&tables);
+    H5Fclose(file);
+}
+
+/* Tables that are called like the pattern, of all files. Ranks share the work. */
+static km_code list_matching(const km_catalogue_name *name, MPI_Comm comm, part_list *all,
+                             km_error *error)
+{
+    part_list mine = {0, NULL};
+    void *parts = NULL;
+    for (int64_t f = km_comm_rank(comm); f < name->n_paths && error->code == KM_OK;
+         f += km_comm_size(comm))
+        add_matching(&mine, f, name->paths[f], name, error);
+    if (km_agree(comm, error) == KM_OK)
+        km_concatenate(comm, mine.parts, mine.count, sizeof *mine.parts, &parts, &all->count,
+                       error);
+    free(mine.parts);
+    all->parts = parts;
+    if (error->code == KM_OK)
+        qsort(all->parts, (size_t)all->count, sizeof *all->parts, compare_parts);
+    return error->code;
+}
+
+/* Of a file without such a table a part without one stays, since files are listed in the result. */
+static void take_parts(km_catalogue *catalogue, const part_list *list)
+{
+    int64_t next = 0, n = 0;
+    for (int64_t f = 0; f < catalogue->asked.n_paths; f++) {
+        const km_file empty = {.path = catalogue->asked.paths[f], .number = f};
+        const int64_t first = next;
+        for (; next < list->count && list->parts[next].file == f; next++, n++) {
+            catalogue->files[n] = empty;
+            catalogue->files[n].table =
+                strcpy(catalogue->part_tables + next * KM_DATASET_SIZE, list->parts[next].table);
+        }
+        if (next == first)
+            catalogue->files[n++] = empty;
+    }
+    catalogue->n_files = n;
+}
+
+static km_code list_pattern(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+{
+    part_list list = {0, NULL};
+    if (list_matching(&catalogue->asked, comm, &list, error) != KM_OK)
+        return error->code;
+    catalogue->part_tables = km_allocate(list.count, KM_DATASET_SIZE, "list of tables", error);
+    catalogue->files = km_allocate_zeroed(list.count + catalogue->asked.n_paths,
+                                          sizeof *catalogue->files, "files", error);
+    if (km_agree(comm, error) == KM_OK)
+        take_parts(catalogue, &list);
+    free(list.parts);
+    return error->code;
+}
+
+static km_code list_files(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+{
+    const km_catalogue_name *name = &catalogue->asked;
+    catalogue->part_tables = km_copy_text(catalogue->table, "list of tables", error);
+    catalogue->files = km_allocate_zeroed(name->n_paths, sizeof *catalogue->files, "files", error);
+    if (km_agree(comm, error) != KM_OK)
+        return error->code;
+    for (int64_t f = 0; f < name->n_paths; f++)
+        catalogue->files[f] =
+            (km_file){.path = name->paths[f], .table = catalogue->part_tables, .number = f};
+    catalogue->n_files = name->n_paths;
+    return KM_OK;
+}
+
+km_code km_parts_list(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+{
+    if (catalogue->is_pattern)
+        list_pattern(catalogue, comm, error);
+    else
+        list_files(catalogue, comm, error);
+    if (error->code == KM_OK && catalogue->n_others > 0 && catalogue->n_files > 1)
+        km_fail(error, KM_USAGE,
+                "columns of another file (%s): they are beside the rows of one table, and there "
+                "are several; give one file and one table",
+                catalogue->others[0]);
+    return error->code;
+}

@@ -1,0 +1,124 @@
+/* What the options choose in one file: a table, and columns of it and of others. */
+#include "tables.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_same_place(const km_place *a, const km_place *b)
+{
+    return strcmp(a->dataset, b->dataset) == 0 && strcmp(a->member, b->member) == 0 &&
+           a->position == b->position && a->other == b->other;
+}
+
+/* The features without a column that has another role; by default that is no feature. */
+static km_code leave_out(km_selection *choice, const km_column *other, const km_scope *scope,
+                         km_error *error)
+{
+    int64_t kept = 0;
+    for (int64_t j = 0; j < choice->n_features; j++)
+        if (!is_same_place(&choice->columns[j].values, &other->values))
+            choice->columns[kept++] = choice->columns[j];
+    choice->n_features = kept;
+    if (kept == 0)
+        return km_fail(error, KM_DATA,
+                       "no feature by default (%s, %s): its only column is that of the weights or "
+                       "ids; name columns with -c",
+                       scope->path, choice->table);
+    return KM_OK;
+}
+
+/* What an option says of one column; by default that is no feature. */
+static void choose_other(km_selection *choice, const km_scope *scope, const km_table *table,
+                         const km_catalogue_name *name, const char *option, const char *text,
+                         km_column *column, km_error *error)
+{
+    const bool may_be_text = strcmp(option, "--id") == 0;
+    if (text != NULL && error->code == KM_OK &&
+        km_scope_select_one(scope, table, text, option, may_be_text, column, error) &&
+        name->columns == NULL)
+        leave_out(choice, column, scope, error);
+}
+
+static void append_column(km_selection *choice, const char *text, const km_column *column,
+                          km_error *error)
+{
+    if (text != NULL && error->code == KM_OK)
+        choice->columns =
+            km_append(choice->columns, &choice->n_columns, sizeof *column, column, error);
+}
+
+/* All columns are of the same rows. */
+static void check_rows(km_selection *choice, const km_scope *scope, km_error *error)
+{
+    const km_column *first = choice->columns;
+    choice->n_rows = first->n_rows;
+    for (int64_t c = 1; c < choice->n_columns && error->code == KM_OK; c++)
+        if (choice->columns[c].n_rows != first->n_rows)
+            km_fail(error, KM_DATA,
+                    "columns are not equally long (%s, %s, column %s): it has %lld rows, and %s "
+                    "has %lld; choose others",
+                    scope->path, choice->table, choice->columns[c].name,
+                    (long long)choice->columns[c].n_rows, first->name, (long long)first->n_rows);
+}
+
+static void choose_columns(km_selection *choice, const km_scope *scope, const km_table *table,
+                           const km_catalogue_name *name, km_error *error)
+{
+    km_column weights, ids;
+    const bool is_in_order = table->is_array && name->is_array_by_order;
+    choice->columns = km_scope_select(scope, table, is_in_order ? NULL : name->columns,
+                                      &choice->n_features, error);
+    if (choice->columns == NULL)
+        return;
+    choose_other(choice, scope, table, name, "--weights", name->weights, &weights, error);
+    choose_other(choice, scope, table, name, "--id", name->ids, &ids, error);
+    choice->n_columns = choice->n_features;
+    append_column(choice, name->weights, &weights, error);
+    append_column(choice, name->ids, &ids, error);
+    if (error->code == KM_OK)
+        check_rows(choice, scope, error);
+}
+
+/* The files that columns are in, in the order of their numbers. */
+static void take_others(km_selection *choice, km_others *others, km_error *error)
+{
+    choice->others =
+        km_allocate_zeroed(others->count, sizeof *choice->others, "list of files", error);
+    for (int64_t i = 0; i < others->count && choice->others != NULL; i++) {
+        choice->others[i] = others->list[i].path;
+        others->list[i].path = NULL;
+        choice->n_others++;
+    }
+}
+
+km_code km_selection_make(km_selection *choice, hid_t file, const char *path, km_tables *tables,
+                          const km_catalogue_name *name, km_error *error)
+{
+    km_others others = {.is_transposed = tables->is_transposed};
+    const km_scope scope = {.file = file, .path = path, .tables = tables, .others = &others};
+    memset(choice, 0, sizeof *choice);
+    const km_table *table = km_scope_choose(&scope, name, error);
+    if (table != NULL) {
+        strcpy(choice->table, table->path);
+        strcpy(choice->writer, table->writer);
+        choice->is_array = table->is_array;
+        choice->is_pattern = name->table != NULL && km_is_pattern(name->table) &&
+                             km_tables_find_called(tables, name->table) == NULL;
+        choose_columns(choice, &scope, table, name, error);
+        if (error->code == KM_OK)
+            take_others(choice, &others, error);
+    }
+    km_others_free(&others);
+    if (error->code != KM_OK)
+        km_selection_free(choice);
+    return error->code;
+}
+
+void km_selection_free(km_selection *choice)
+{
+    for (int64_t i = 0; i < choice->n_others; i++)
+        free(choice->others[i]);
+    free(choice->others);
+    free(choice->columns);
+    memset(choice, 0, sizeof *choice);
+}

@@ -1,0 +1,126 @@
+/* Lists of catalogues, @FILE: one file a line, as ls and find write them. One rank reads them. */
+#include "skymeans/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names beside each other, each with the zero byte at its end. */
+typedef struct names {
+    char *text;
+    int64_t n_bytes, count;
+} names;
+
+static void add_name(names *n, const char *name, km_error *error)
+{
+    const int64_t size = (int64_t)strlen(name) + 1;
+    char *grown = realloc(n->text, (size_t)(n->n_bytes + size));
+    if (grown == NULL) {
+        km_fail(error, KM_MEMORY, "out of memory (list of catalogues): name fewer files");
+        return;
+    }
+    memcpy(grown + n->n_bytes, name, (size_t)size);
+    n->text = grown;
+    n->n_bytes += size;
+    n->count++;
+}
+
+/* A line without blanks around, or with a carriage return, as Windows ends lines. */
+static char *trim(char *line)
+{
+    static const char BLANKS[] = " \t\r\n";
+    line += strspn(line, BLANKS);
+    size_t length = strlen(line);
+    while (length > 0 && strchr(BLANKS, line[length - 1]) != NULL)
+        line[--length] = '\0';
+    return line;
+}
+
+static void add_lines(names *n, FILE *file, const char *path, km_error *error)
+{
+    char *line = NULL;
+    size_t size = 0;
+    const int64_t n_before = n->count;
+    errno = 0;
+    for (ssize_t length; error->code == KM_OK && (length = getline(&line, &size, file)) >= 0;) {
+        if (strlen(line) != (size_t)length) {
+            km_fail(error, KM_DATA,
+                    "not a list of files (%s): it is no text; name a catalogue without the @",
+                    path);
+            break;
+        }
+        const char *name = trim(line);
+        if (name[0] != '\0' && name[0] != '#')
+            add_name(n, name, error);
+    }
+    if (error->code == KM_OK && (ferror(file) || km_fault("read a list of files")))
+        km_fail(error, KM_SYSTEM, "can't read the list of files (%s): %s; check it", path,
+                strerror(errno));
+    if (error->code == KM_OK && n->count == n_before)
+        km_fail(error, KM_DATA,
+                "empty list of files (%s): it has no line that names one; write one a line", path);
+    free(line);
+}
+
+static void add_list(names *n, const char *path, km_error *error)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        km_fail(error, KM_SYSTEM,
+                "can't open the list of files (%s): %s; check its path (a catalogue whose name "
+                "begins with @ is ./@...)",
+                path, strerror(errno));
+        return;
+    }
+    add_lines(n, file, path, error);
+    fclose(file);
+}
+
+static bool has_list(const km_options *options)
+{
+    for (int64_t f = 0; f < options->n_catalogues; f++)
+        if (options->catalogues[f][0] == '@')
+            return true;
+    return false;
+}
+
+/* The names that one rank has, to all. */
+static void share_names(km_story *s, names *n)
+{
+    int64_t sizes[2] = {n->n_bytes, n->count};
+    km_broadcast(s->comm, 0, sizes, sizeof sizes);
+    if (n->text == NULL)
+        n->text = km_allocate(sizes[0], 1, "list of catalogues", &s->error);
+    s->catalogue_text = n->text;
+    s->catalogues = km_allocate(sizes[1], sizeof *s->catalogues, "list of catalogues", &s->error);
+    if (km_agree(s->comm, &s->error) != KM_OK)
+        return;
+    km_broadcast(s->comm, 0, n->text, sizes[0]);
+    const char *name = n->text;
+    for (int64_t f = 0; f < sizes[1]; f++, name += strlen(name) + 1)
+        s->catalogues[f] = name;
+    s->options.catalogues = s->catalogues;
+    s->options.n_catalogues = sizes[1];
+}
+
+km_code km_expand_lists(km_story *s)
+{
+    names n = {NULL, 0, 0};
+    const km_options *options = &s->options;
+    if (!has_list(options))
+        return KM_OK;
+    for (int64_t f = 0; f < options->n_catalogues && s->error.code == KM_OK; f++) {
+        if (km_comm_rank(s->comm) > 0)
+            break;
+        if (options->catalogues[f][0] == '@')
+            add_list(&n, options->catalogues[f] + 1, &s->error);
+        else
+            add_name(&n, options->catalogues[f], &s->error);
+    }
+    if (km_agree(s->comm, &s->error) == KM_OK)
+        share_names(s, &n);
+    else
+        free(n.text);
+    return s->error.code;
+}
