@@ -62,6 +62,8 @@ class Faults(ProgramTest):
         write_columns("in.h5", {"a": values[:, 0], "b": values[:, 1], "name": names})
         with open("centers.txt", "w", encoding="utf-8") as file:
             file.write("0 0\n1 1\n-1 -1\n")
+        with open("list.txt", "w", encoding="utf-8") as file:
+            file.write("in.h5\n")
         run("fit", "in.h5", "-k", "3", "-o", "model.h5")
         for name in ("out.h5", "out.json"):
             with open(name, "wb") as file:
@@ -90,6 +92,8 @@ class Faults(ProgramTest):
         arguments = [*self.arguments("kmeans++"), *CHECKPOINT]
         if place == "read the model":
             arguments = ["predict", "model.h5", "in.h5", "-o", "out.h5", "--overwrite"]
+        if place == "read a list of files":
+            arguments[arguments.index("in.h5")] = "@list.txt"
         code, err = run_with_faults(faults, arguments, folder)
         for name in ("out.state", "out.state.prev"):
             with contextlib.suppress(FileNotFoundError):

@@ -61,8 +61,8 @@ static inline int64_t km_verify_every(const km_story *s)
 
 /* ---- before the catalogue is read ---- */
 
-/* Puts the files that lists name (@FILE) in the place of these. KM_SYSTEM or KM_DATA if a list can't
- * be read, or is none. */
+/* Puts the files that lists name (@FILE) in the place of these. KM_SYSTEM or KM_DATA if a list
+ * can't be read, or is none. */
 km_code km_expand_lists(km_story *s);
 
 /* By option, environment or share of the cores. */

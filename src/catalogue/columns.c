@@ -11,7 +11,7 @@ enum { MOST_FEATURES = 1 << 17 };
 /* A growing choice of columns. */
 struct choice {
     const km_table *table;
-    const km_names *names;
+    km_names names;
     const km_scope *scope; /* NULL: the file is not open, and there are no columns but those */
     const char *file;
     bool may_be_text;
@@ -204,7 +204,7 @@ static void choose_name(struct choice *choice, char *item)
     if (name == NULL)
         return;
     /* {flux[2]} is flux[2], too, since names are printed that way. */
-    const km_column *column = km_find_values(choice->names, km_without_braces(name), &position);
+    const km_column *column = km_find_values(&choice->names, km_without_braces(name), &position);
     if (column != NULL)
         choose_values(choice, column, position);
     else
@@ -287,15 +287,13 @@ static km_code choose_by_list(struct choice *choice, const char *list)
 
 static void choose(struct choice *choice, const char *list)
 {
-    km_names names = {0};
-    if (km_names_create(&names, choice->table, choice->error) != KM_OK)
+    if (km_names_create(&choice->names, choice->table, choice->error) != KM_OK)
         return;
-    choice->names = &names;
     if (list == NULL)
         choose_default(choice);
     else
         choose_by_list(choice, list);
-    km_names_free(&names);
+    km_names_free(&choice->names);
 }
 
 static km_column *select_columns(struct choice *choice, const char *list, int64_t *count)

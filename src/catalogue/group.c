@@ -94,7 +94,9 @@ static void visit_object(collection *c, const km_object *object, bool is_hard)
                            c->finder->found->is_transposed, &column, why, sizeof why);
     if (why[0] != '\0')
         km_add_unusable(c->finder, object->path, why);
-    const bool is_column_group = object->is_group && is_column;
+    /* A group that is a column has no tables in it, but for a matrix of Octave. */
+    const bool is_column_group = object->is_group && is_column &&
+                                 (!column.is_matrix || km_ends_with(c->group->path, "/columns"));
     const int64_t table = !is_column_group && may_be_table(object) ? visit(c, object, is_hard) : -1;
     if (is_column)
         collect(c, &column, table);

@@ -31,6 +31,8 @@ static bool is_nothing(hid_t file, const char *name)
     char path[KM_DATASET_SIZE];
     if (snprintf(path, sizeof path, "%s", name + strspn(name, "/")) >= (int)sizeof path)
         return true;
+    while (km_ends_with(path, "/"))
+        path[strlen(path) - 1] = '\0';
     for (char *c = path; *c != '\0'; c++)
         if (*c == '/') {
             *c = '\0';
@@ -38,7 +40,7 @@ static bool is_nothing(hid_t file, const char *name)
                 return true;
             *c = '/';
         }
-    if (path[0] == '\0' || km_ends_with(path, "/"))
+    if (path[0] == '\0')
         return false;
     if (!km_has_link(file, path))
         return true;
@@ -102,11 +104,11 @@ static km_code refuse_different(const km_catalogue *catalogue, const km_file *fi
     if (c == catalogue->n_columns && c == choice->n_columns)
         return KM_OK;
     return km_fail(error, KM_DATA,
-                   "different columns (%s, %s): it has %s where %s has %s; name those that all "
-                   "files have with -c",
+                   "different columns (%s, %s): it has %s where %s, %s, has %s; name those that "
+                   "all have with -c",
                    file->path, file->table,
                    c < choice->n_columns ? choice->columns[c].name : "no more",
-                   catalogue->files[0].path,
+                   catalogue->files[0].path, catalogue->first_table,
                    c < catalogue->n_columns ? catalogue->columns[c].name : "no more");
 }
 
