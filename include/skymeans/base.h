@@ -63,6 +63,10 @@ void *km_grow(void *array, int64_t count, size_t size, const char *what, km_erro
 /* A copy of a text, which the caller frees; NULL if there is no memory. */
 char *km_copy_text(const char *text, const char *what, km_error *error);
 
+/* Returns freed memory to the system, also what lies between other memory: after large buffers
+ * whose place nothing else will take. */
+void km_memory_return(void);
+
 /* Bytes of memory that this process has in use, and the most it ever had; 0 if Linux does not say.
  */
 int64_t km_memory_now(void);

@@ -54,6 +54,10 @@ typedef struct km_h5_array {
     H5Z_filter_t filters[KM_H5_MOST_FILTERS]; /* in the order in which they were applied */
 } km_h5_array;
 
+/* The filter with this number, from 0, of those that a dataset is created with: its registered
+ * name, or that in the file. Negative if HDF5 can't say. */
+H5Z_filter_t km_h5_name_filter(hid_t creation, int number, char *text, size_t size);
+
 /* Opens the dataset `name` of a file. KM_DATA if it is not such a dataset, or some of its values
  * were never written and nothing stands for them. Local. */
 km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_error *error);

@@ -15,6 +15,11 @@ void km_memory_start(void)
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
+void km_memory_return(void)
+{
+    malloc_trim(0);
+}
+
 static void out_of_memory(int64_t count, size_t size, const char *what, km_error *error)
 {
     km_fail(

@@ -39,16 +39,14 @@ static long double as_unsigned(const km_convention *c, const km_h5_number *numbe
     return c->is_unsigned && value < 0 ? value + ldexpl(1, 8 * number->size) : value;
 }
 
-/* Bytes have no default fill value, since all of them may be data; but where some were never
- * written, it is what stands there. */
-static void add_default_fill(km_convention *c, const km_h5_number *number, hid_t dataset)
+/* Bytes have no default fill value, since all of them may be data; but where netCDF was to fill
+ * what is not written, which it does by HDF5's own fill value, they have. */
+static void add_default_fill(km_convention *c, const km_h5_number *number)
 {
-    H5D_space_status_t status = H5D_SPACE_STATUS_ALLOCATED;
-    H5Dget_space_status(dataset, &status);
     const km_h5_kind kind = c->is_unsigned && number->kind == KM_H5_INT ? KM_H5_UINT : number->kind;
     for (size_t i = 0; i < sizeof default_fills / sizeof *default_fills; i++)
         if (default_fills[i].kind == kind && default_fills[i].size == number->size &&
-            (number->size > 1 || status != H5D_SPACE_STATUS_ALLOCATED))
+            (number->size > 1 || (c->has_fill && c->fill == default_fills[i].value)))
             add_missing(c, default_fills[i].value);
 }
 
@@ -67,6 +65,17 @@ static void read_valid_range(km_convention *c, const km_h5_number *number, hid_t
     c->highest = as_unsigned(c, number, c->highest);
 }
 
+/* A valid range that only unsigned bytes hold makes bytes unsigned (CF 2.2). */
+static bool has_unsigned_range(const km_h5_number *number, hid_t dataset)
+{
+    long double range[2] = {-1, 0};
+    if (km_h5_read_numbers(dataset, "valid_range", 2, range) != 2) {
+        km_h5_read_numbers(dataset, "valid_min", 1, &range[0]);
+        km_h5_read_numbers(dataset, "valid_max", 1, &range[1]);
+    }
+    return number->size == 1 && range[0] >= 0 && range[1] > 127;
+}
+
 static void read_packing(km_convention *c, hid_t dataset)
 {
     long double factor = 1, offset = 0;
@@ -82,12 +91,13 @@ static void read_netcdf(km_convention *c, const km_h5_number *number, hid_t file
     char text[8];
     long double values[KM_MOST_CODES];
     km_h5_read_text(dataset, "_Unsigned", text, sizeof text);
-    c->is_unsigned = number->kind == KM_H5_INT && strcasecmp(text, "true") == 0;
+    c->is_unsigned = number->kind == KM_H5_INT &&
+                     (strcasecmp(text, "true") == 0 || has_unsigned_range(number, dataset));
     const int n_fill = km_h5_read_numbers(dataset, "_FillValue", 1, values);
     if (n_fill == 1)
         add_missing(c, as_unsigned(c, number, values[0]));
     else if (H5Aexists_by_name(file, "/", "_NCProperties", H5P_DEFAULT) > 0)
-        add_default_fill(c, number, dataset);
+        add_default_fill(c, number);
     const int n_missing = km_h5_read_numbers(dataset, "missing_value", KM_MOST_CODES - 1, values);
     for (int i = 0; i < n_missing; i++)
         add_missing(c, as_unsigned(c, number, values[i]));
@@ -123,9 +133,9 @@ void km_read_convention(hid_t file, hid_t dataset, km_column *column)
     H5Tclose(type);
     if (number.kind == KM_H5_NO_NUMBER)
         return;
+    read_fill(c, dataset);
     read_netcdf(c, &number, file, dataset);
     read_r(c, &number, dataset);
-    read_fill(c, dataset);
 }
 
 /* ---- for people ------------------------------------------------------------------------------

@@ -148,57 +148,13 @@ void km_describe_type(hid_t type, km_column *column)
 
 /* ---- storage -------------------------------------------------------------------------------- */
 
-/* Names of filters by their numbers, those that HDF5 has and those that are registered:
- * https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md */
-static const struct filter_name {
-    H5Z_filter_t id;
-    const char *name;
-} filter_names[] = {{H5Z_FILTER_DEFLATE, "deflate"},
-                    {H5Z_FILTER_SHUFFLE, "shuffle"},
-                    {H5Z_FILTER_FLETCHER32, "fletcher32"},
-                    {H5Z_FILTER_SZIP, "szip"},
-                    {H5Z_FILTER_NBIT, "nbit"},
-                    {H5Z_FILTER_SCALEOFFSET, "scaleoffset"},
-                    {305, "lzo"},
-                    {307, "bzip2"},
-                    {32000, "lzf"},
-                    {32001, "blosc"},
-                    {32003, "mafisc"},
-                    {32004, "lz4"},
-                    {32008, "bitshuffle"},
-                    {32010, "sz"},
-                    {32013, "zfp"},
-                    {32015, "zstd"},
-                    {32017, "sz"},
-                    {32018, "fcidecomp"},
-                    {32023, "granular bitround"},
-                    {32024, "sz3"},
-                    {32026, "blosc2"},
-                    {32028, "sperr"}};
-
-/* Its registered name, or that in the file. */
-static void name_filter(H5Z_filter_t id, const char *own, char *text, size_t size)
-{
-    const char *name = own;
-    for (size_t i = 0; i < sizeof filter_names / sizeof *filter_names; i++)
-        if (filter_names[i].id == id)
-            name = filter_names[i].name;
-    snprintf(text, size, "%s", name[0] != '\0' ? name : "filter");
-    km_make_printable(text);
-}
-
 static void describe_filters(hid_t creation, km_column *column)
 {
     const int n = H5Pget_nfilters(creation);
     size_t used = 0;
     for (int i = 0; i < n; i++) {
-        unsigned flags, config;
-        size_t n_values = 0;
-        char own[24] = "", text[64];
-        const H5Z_filter_t id = H5Pget_filter2(creation, (unsigned)i, &flags, &n_values, NULL,
-                                               sizeof own, own, &config);
-        own[sizeof own - 1] = '\0';
-        name_filter(id, own, text, 24);
+        char text[64];
+        const H5Z_filter_t id = km_h5_name_filter(creation, i, text, 24);
         if (id < 0)
             continue;
         if (H5Zfilter_avail(id) <= 0) {

@@ -209,12 +209,15 @@ static void read_piece(km_reader *r, km_piece *piece, km_rows rows, km_error *er
 {
     const int64_t before = r->catalogue->files[r->file].first_row;
     piece->rows = rows;
+    for (int64_t s = 0; s < r->opened->n_sources; s++) /* freed even if reading fails on the way */
+        if (r->opened->sources[s].has_pointers)
+            memset(piece->buffers[s], 0,
+                   (size_t)(rows.count * r->opened->sources[s].n_columns *
+                            r->opened->sources[s].element_bytes));
     for (int64_t s = 0; s < r->opened->n_sources && error->code == KM_OK; s++) {
         const km_source *source = &r->opened->sources[s];
         const int64_t count = rows.count * source->n_columns;
         km_error why = {0};
-        if (source->has_pointers) /* which are freed even if the reading fails on the way */
-            memset(piece->buffers[s], 0, (size_t)(count * source->element_bytes));
         read_source(r, piece, s, (km_rows){rows.first - before, rows.count}, &why);
         if (why.code != KM_OK)
             cannot_read(r, source, rows, &why, error);
@@ -396,6 +399,7 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI
     leave_file(&r, error);
     km_h5_chunks_free(r.pieces[0].chunks);
     km_h5_chunks_free(r.pieces[1].chunks);
+    km_memory_return();
     if (catalogue->is_together && rank == 0)
         check_unchanged(&catalogue->files[0], error);
     if (km_agree(comm, error) == KM_OK) {

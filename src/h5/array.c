@@ -143,18 +143,14 @@ static km_code lacks_filter(const km_h5_array *array, km_error *error)
     const hid_t creation = H5Dget_create_plist(array->dataset);
     const int n = H5Pget_nfilters(creation);
     for (int i = 0; i < n && error->code == KM_OK; i++) {
-        char name[64] = "";
-        unsigned flags;
-        size_t n_values = 0;
-        const H5Z_filter_t filter =
-            H5Pget_filter2(creation, (unsigned)i, &flags, &n_values, NULL, sizeof name, name, NULL);
-        if (H5Zfilter_avail(filter) <= 0)
-            km_fail(
-                error, KM_DATA,
-                "it is compressed by the filter %s (number %d), for which HDF5 finds no plugin: "
-                "set HDF5_PLUGIN_PATH to its folder, or repack the file with h5repack -f GZIP=1 "
-                "where there is one",
-                name[0] != '\0' ? name : "without a name", (int)filter);
+        char name[64];
+        const H5Z_filter_t filter = km_h5_name_filter(creation, i, name, sizeof name);
+        if (filter >= 0 && H5Zfilter_avail(filter) <= 0)
+            km_fail(error, KM_DATA,
+                    "it is compressed by %s (filter %d), for which HDF5 finds no plugin: set "
+                    "HDF5_PLUGIN_PATH to its folder, or repack the file with h5repack -f GZIP=1 "
+                    "where there is one",
+                    name, (int)filter);
     }
     H5Pclose(creation);
     return error->code;
