@@ -76,6 +76,22 @@ static void check_tables(uint64_t seed, const km_tables *tables)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
+/* A path or pattern as -d takes it, of a table or of what may be one. */
+static const char *draw_table(draw *d, const km_table *table, char *room, size_t size)
+{
+    static const char *const names[] = {"/",      "a",     "/a/b/", "*",      "*/*", "[",
+                                        "a/../b", "table", "//",    "x/data", "?*",  "a*/b"};
+    const uint64_t kind = draw_below(d, 8);
+    if (kind < 3)
+        return table->path;
+    if (kind < 5)
+        return NULL;
+    if (kind < 7)
+        return DRAW_OF(d, names);
+    snprintf(room, size, "%s*", table->path);
+    return room;
+}
+
 /* A list as nobody would write it, or one of a name of the file. */
 static const char *draw_list(draw *d, const km_table *table, char *room, size_t size)
 {
@@ -83,9 +99,14 @@ static const char *draw_list(draw *d, const km_table *table, char *room, size_t 
     const km_column *column = table->is_array
                                   ? table->columns
                                   : &table->columns[draw_below(d, (uint64_t)table->n_columns)];
-    const uint64_t kind = draw_below(d, 6);
+    const uint64_t kind = draw_below(d, 8);
     if (kind < 3)
         return NULL;
+    if (kind > 5) { /* by path, in this file or as if in another */
+        snprintf(room, size, kind == 6 ? "%.*s" : "hostile.h5:%.*s", KM_NAME_SIZE - 16,
+                 column->values.dataset);
+        return room;
+    }
     if (kind == 3) {
         for (size_t i = 0, n = draw_below(d, 12); i <= n; i++)
             room[i] = i == n ? '\0' : alphabet[draw_below(d, sizeof alphabet - 1)];
@@ -122,12 +143,14 @@ static void read_catalogue(uint64_t seed, const km_catalogue_name *name, km_miss
 static void read_table(draw *d, const char *path, const km_table *table)
 {
     char columns[KM_NAME_SIZE + 8], ids[KM_NAME_SIZE + 8], weights[KM_NAME_SIZE + 8];
+    char called[KM_DATASET_SIZE + 8];
     const char *const paths[] = {path, path};
     const char *const missing[] = {"-99.9", "x:1"};
     const km_catalogue_name name = {
         .paths = paths,
         .n_paths = 1 + (int64_t)draw_below(d, 2),
-        .table = draw_below(d, 4) > 0 ? table->path : NULL,
+        .table = draw_table(d, table, called, sizeof called),
+        .is_transposed = draw_below(d, 4) == 0,
         .columns = draw_list(d, table, columns, sizeof columns),
         .ids = draw_list(d, table, ids, sizeof ids),
         .weights = draw_below(d, 3) == 0 ? draw_list(d, table, weights, sizeof weights) : NULL,

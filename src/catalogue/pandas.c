@@ -47,7 +47,7 @@ static void put_in_order(km_table *table, const km_text_list *order, km_error *e
 {
     const int64_t n = table->n_columns;
     km_names names;
-    if (error->code != KM_OK || km_names_create(&names, table, error) != KM_OK)
+    if (n == 0 || error->code != KM_OK || km_names_create(&names, table, error) != KM_OK)
         return;
     rank *ranks = km_allocate(n, sizeof *ranks, "list of columns", error);
     km_column *columns = km_allocate(n, sizeof *columns, "list of columns", error);
