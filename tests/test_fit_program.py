@@ -427,7 +427,7 @@ class Input(ProgramTest):
         _, result = self.fit("in.h5", 3)
         self.check(result, values)
         write_array("in.h5", values[:4], name="truth/centers")
-        self.refuse_data(("which table.*/points.*/truth/centers", "in.h5"))
+        self.refuse((3, "which table.*/points.*/truth/centers", "fit", "in.h5", "-k", 3, "-o", "out2.h5"))
 
     def test_links_in_a_circle(self):
         """A group that contains itself, twice, is visited once."""
