@@ -111,7 +111,11 @@ class Case:
     def write_vaex(self, file, columns):
         self.write_columns(file, columns, "{}/data")
         for name, mask in self.masks.items():
-            file.create_dataset(f"t/{name}/mask", data=mask, **self.storage())
+            if self.random.random() < 0.5:
+                file.create_dataset(f"t/{name}/mask", data=mask, **self.storage())
+            else:  # as Arrow has it
+                bits = np.packbits(~mask, bitorder="little")
+                file.create_dataset(f"t/{name}/null_bitmap", data=bits)
 
     def write_array(self, file, columns):
         values = np.stack(list(columns.values()), axis=1)

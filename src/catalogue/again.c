@@ -190,6 +190,26 @@ static bool is_missing_value(const again *a, int64_t c, double value)
     return false;
 }
 
+/* Of a mask whether the values of some rows are missing, to a->numbers: not 0 where they are. */
+static km_code read_mask(again *a, int64_t c, km_rows rows, km_error *error)
+{
+    const km_field *mask = &a->opened.masks[c];
+    const km_place *place = &a->columns[c].mask;
+    const km_rows bytes = km_bytes_of_bits(rows);
+    bool is_set[PIECE];
+    if (!place->is_bitmap)
+        return read_numbers(a, mask, place, rows, error);
+    if (read_numbers(a, mask, place, bytes, error) != KM_OK)
+        return error->code;
+    for (int64_t i = 0; i < rows.count; i++) {
+        const int64_t bit = rows.first % 8 + i;
+        is_set[i] = ((int)a->numbers[bit / 8] >> bit % 8 & 1) != 0;
+    }
+    for (int64_t i = 0; i < rows.count; i++)
+        a->numbers[i] = is_set[i] ? 0 : 1;
+    return KM_OK;
+}
+
 static void fold_column(again *a, int64_t c, km_rows rows, km_error *error)
 {
     const bool is_feature = c < a->catalogue->n_features;
@@ -199,8 +219,7 @@ static void fold_column(again *a, int64_t c, km_rows rows, km_error *error)
         return;
     for (int64_t i = 0; i < rows.count; i++)
         values[i] = value_of(a, c, &convention, a->numbers[i]);
-    if (a->opened.masks[c].source >= 0 &&
-        read_numbers(a, &a->opened.masks[c], &a->columns[c].mask, rows, error) == KM_OK)
+    if (a->opened.masks[c].source >= 0 && read_mask(a, c, rows, error) == KM_OK)
         for (int64_t i = 0; i < rows.count; i++)
             values[i] = a->numbers[i] != 0 ? NAN : values[i];
     for (int64_t i = 0; i < rows.count; i++) {

@@ -138,20 +138,34 @@ static km_code has_changed(const km_opened_file *opened, const char *what, km_er
 static bool is_source(const km_source *source, const km_place *place)
 {
     return source->other == place->other && strcmp(source->dataset, place->dataset) == 0 &&
-           source->is_transposed == place->is_transposed &&
+           source->is_transposed == place->is_transposed && source->is_bitmap == place->is_bitmap &&
            (source->position < 0 || source->position == place->position);
+}
+
+/* The slot in which the source of a place is, or the next one is put; -1 there: none yet. So that
+ * many columns take no longer each than few. */
+static int64_t *find_slot(const km_opened_file *opened, const km_place *place)
+{
+    uint64_t hash = (uint64_t)place->other;
+    for (const char *c = place->dataset; *c != '\0'; c++)
+        hash = km_mix(hash ^ (uint64_t)(unsigned char)*c);
+    int64_t slot = (int64_t)(hash % (uint64_t)opened->n_slots);
+    while (opened->slots[slot] >= 0 && !is_source(&opened->sources[opened->slots[slot]], place))
+        slot = slot + 1 < opened->n_slots ? slot + 1 : 0;
+    return &opened->slots[slot];
 }
 
 /* The source of a place, which is opened if it is a new one; -1 if that fails. */
 static int64_t find_source(km_opened_file *opened, const km_place *place, km_error *error)
 {
-    for (int64_t i = 0; i < opened->n_sources; i++)
-        if (is_source(&opened->sources[i], place))
-            return i;
+    int64_t *slot = find_slot(opened, place);
+    if (*slot >= 0)
+        return *slot;
     km_source *source = &opened->sources[opened->n_sources];
     *source = (km_source){.dataset = place->dataset,
                           .other = place->other,
                           .is_transposed = place->is_transposed,
+                          .is_bitmap = place->is_bitmap,
                           .position = -1,
                           .type = H5I_INVALID_HID,
                           .first_column = INT64_MAX};
@@ -160,6 +174,7 @@ static int64_t find_source(km_opened_file *opened, const km_place *place, km_err
         return -1;
     if (place->is_transposed && source->array.chunk_rows == 0)
         source->position = place->position;
+    *slot = opened->n_sources;
     return opened->n_sources++;
 }
 
@@ -319,10 +334,14 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
     opened->files = km_allocate(opened->n_files, sizeof *opened->files, what, error);
     opened->sources = km_allocate(2 * n, sizeof *opened->sources, what, error);
     opened->values = km_allocate(2 * n, sizeof *opened->values, what, error);
-    if (comm != MPI_COMM_NULL)
-        km_agree(comm, error);
     for (int64_t f = 0; f < opened->n_files && opened->files != NULL; f++)
         opened->files[f] = H5I_INVALID_HID;
+    opened->n_slots = 4 * n;
+    opened->slots = km_allocate(opened->n_slots, sizeof *opened->slots, what, error);
+    for (int64_t s = 0; s < opened->n_slots && opened->slots != NULL; s++)
+        opened->slots[s] = -1;
+    if (comm != MPI_COMM_NULL)
+        km_agree(comm, error);
     for (int64_t c = 0; c < 2 * n && opened->values != NULL; c++)
         opened->values[c] = (km_field){.source = -1, .type = H5I_INVALID_HID};
     if (error->code != KM_OK)
@@ -351,6 +370,7 @@ void km_opened_close(km_opened_file *opened)
             H5Fclose(opened->files[f]);
     free(opened->files);
     free(opened->sources);
+    free(opened->slots);
     free(opened->values);
     *opened = (km_opened_file){.path = NULL};
 }
@@ -365,6 +385,8 @@ static int64_t largest(int64_t a, int64_t b)
 /* Rows of the table that a chunk holds, and how many such chunks side by side are read. */
 static int64_t rows_of_chunk(const km_source *source)
 {
+    if (source->is_bitmap)
+        return 8 * source->array.chunk_rows;
     return source->is_transposed ? source->array.chunk_columns : source->array.chunk_rows;
 }
 

@@ -10,6 +10,7 @@ typedef struct km_source {
     const char *dataset;
     int64_t other; /* the file, see km_place */
     bool is_transposed;
+    bool is_bitmap;   /* a row is a bit, the lowest of a byte first */
     int64_t position; /* where each row of a transposed dataset is read by itself; else -1 */
     km_h5_array array;
     int64_t first_column, n_columns; /* of the table */
@@ -37,6 +38,7 @@ typedef struct km_opened_file {
     int64_t n_files, n_sources, n_columns;
     hid_t *files; /* [n_files], that of the table and the others */
     km_source *sources;
+    int64_t n_slots, *slots;  /* numbers of sources by their datasets, -1: none */
     km_field *values, *masks; /* [n_columns] */
 } km_opened_file;
 
@@ -51,6 +53,12 @@ static inline bool km_is_value(const km_catalogue *catalogue, int64_t column)
 {
     return column < catalogue->n_features ||
            (catalogue->has_weights && column == catalogue->n_features);
+}
+
+/* The bytes of a bitmap in which the bits of some rows are. */
+static inline km_rows km_bytes_of_bits(km_rows rows)
+{
+    return (km_rows){rows.first / 8, (rows.first + rows.count + 7) / 8 - rows.first / 8};
 }
 
 /* Opens a file and, in it, what is needed of these columns. On this rank alone if comm is

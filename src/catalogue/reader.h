@@ -18,7 +18,8 @@ typedef struct stored_missing {
 
 /* Rows that are read at once. */
 typedef struct km_piece {
-    km_rows rows;   /* of the catalogue */
+    km_rows rows; /* of the catalogue */
+    int64_t first_in_file;
     char **buffers; /* [n_sources] */
     km_h5_chunks *chunks;
 } km_piece;

@@ -104,7 +104,7 @@ static km_code make_buffers(km_reader *r, km_error *error)
         return error->code;
     for (int64_t s = 0; s < o->n_sources * r->n_pieces && error->code == KM_OK; s++)
         r->pieces[s % r->n_pieces].buffers[s / r->n_pieces] =
-            room(r->room_rows,
+            room(r->room_rows + 2, /* bits of few rows can lie in two bytes */
                  o->sources[s / r->n_pieces].n_columns * o->sources[s / r->n_pieces].element_bytes,
                  error);
     for (int64_t c = 0; c < o->n_columns && error->code == KM_OK; c++)
@@ -193,7 +193,9 @@ static void read_source(km_reader *r, km_piece *piece, int64_t s, km_rows rows, 
 {
     const km_source *source = &r->opened->sources[s];
     const km_rows columns = {source->first_column, source->n_columns};
-    const km_rows down = source->is_transposed ? columns : rows;
+    const km_rows down = source->is_transposed ? columns
+                         : source->is_bitmap   ? km_bytes_of_bits(rows)
+                                               : rows;
     const km_rows across = source->is_transposed ? rows : columns;
     const int64_t row_elements = source->is_transposed ? r->room_rows : columns.count;
     if (source->is_decoded)
@@ -209,6 +211,7 @@ static void read_piece(km_reader *r, km_piece *piece, km_rows rows, km_error *er
 {
     const int64_t before = r->catalogue->files[r->file].first_row;
     piece->rows = rows;
+    piece->first_in_file = rows.first - before;
     for (int64_t s = 0; s < r->opened->n_sources; s++) /* freed even if reading fails on the way */
         if (r->opened->sources[s].has_pointers)
             memset(piece->buffers[s], 0,

@@ -112,6 +112,16 @@ static bool is_set(const char *bytes, int64_t size)
     return false;
 }
 
+/* Bits that are 0 say what is missing. */
+static void apply_bitmap(const km_reader *r, int64_t c, int64_t first, int64_t count)
+{
+    const uint8_t *bytes = (const uint8_t *)r->now->buffers[r->opened->masks[c].source];
+    const int64_t skip = r->now->first_in_file % 8;
+    for (int64_t i = first; i < first + count; i++)
+        if ((bytes[(skip + i) / 8] >> (skip + i) % 8 & 1) == 0)
+            store_nan(r, c, i);
+}
+
 /* What a mask says is missing becomes NaN. */
 static void apply_mask(const km_reader *r, int64_t c, int64_t first, int64_t count)
 {
@@ -119,6 +129,10 @@ static void apply_mask(const km_reader *r, int64_t c, int64_t first, int64_t cou
     int64_t stride;
     if (mask->source < 0)
         return;
+    if (r->opened->sources[mask->source].is_bitmap) {
+        apply_bitmap(r, c, first, count);
+        return;
+    }
     const char *at = km_reader_first(r, mask, &stride);
     for (int64_t i = first; i < first + count; i++)
         if (is_set(at + i * stride, mask->size))
