@@ -8,6 +8,7 @@ table into the document.
 import collections
 import os
 import re
+import shutil
 import subprocess
 import sys
 import unittest
@@ -126,8 +127,23 @@ CASES = [
          writers.fortran, 3),
 ]
 
+# What is right and not yet so: tests that are expected to fail, until they don't.
+PENDING = [
+    case("netCDF-4", "what is not written of a growing dimension is missing", "argo.nc -c TEMP,PSAL",
+         writers.argo_growing),
+    case("Octave", "a matrix without --transpose is worth a hint", "points.h5 -d points/value",
+         writers.octave_as_stored, says="it was written by Octave"),
+]
+
 
 # ---- the document --------------------------------------------------------------------------------
+
+
+def words(line):
+    """What a shell makes of a command line of the document."""
+    shell = subprocess.run(["sh", "-c", f"printf '%s\\0' {line}"], capture_output=True, text=True,
+                           check=True, timeout=60)
+    return shell.stdout.split("\0")[:-1]
 
 
 def table():
@@ -154,7 +170,14 @@ def write_document():
         file.write("\n".join(lines))
 
 
-class Document(unittest.TestCase):
+def commands():
+    """The other command lines of the document, but for those of Slurm: number of ranks, arguments."""
+    text = "\n".join(lines_of_document()).replace("\\\n", " ")
+    found = re.findall(r"^    (mpirun -n \d+ )?skymeans (.+)$", text, re.MULTILINE)
+    return [(2 if mpirun else 1, line) for mpirun, line in found]
+
+
+class Document(ProgramTest):
 
     def test_it_has_the_cases(self):
         """No line of the document without a test, and no test without a line."""
@@ -162,15 +185,20 @@ class Document(unittest.TestCase):
         begin, end = place_of_table(lines)
         self.assertEqual(lines[begin:end], table(), "test_sources_program.py --write writes it")
 
+    def test_commands(self):
+        """One after the other, as somebody who reads it would type them."""
+        writers.columns()
+        for name in "more-1.h5", "more-2.h5":
+            shutil.copy("stars.h5", name)
+        self.assertGreater(len(commands()), 4)
+        for ranks, line in commands():
+            if line.startswith("fit ") and os.path.exists("classes.h5"):
+                os.remove("classes.h5")
+            finished = run(*words(line), ranks=ranks)
+            self.assertEqual((finished.code, finished.err.count("warning")), (0, 0), finished)
+
 
 # ---- the files -----------------------------------------------------------------------------------
-
-
-def words(line):
-    """What a shell makes of the line of the document."""
-    shell = subprocess.run(["sh", "-c", f"printf '%s\\0' fit {line} {REST}"], capture_output=True,
-                           text=True, check=True, timeout=60)
-    return shell.stdout.split("\0")[:-1]
 
 
 class Sources(ProgramTest):
@@ -178,7 +206,7 @@ class Sources(ProgramTest):
     def check_case(self, one):
         expected = one.write()
         values, ids = expected if isinstance(expected, tuple) else (expected, None)
-        arguments = words(one.line)
+        arguments = words(f"fit {one.line} {REST}")
         if one.code:
             self.refuse((one.code, one.says, *arguments), ranks=(one.ranks,))
             return
@@ -205,8 +233,7 @@ def lacks(source):
     """Why this can't be tried here."""
     if source in NEEDS and not has_module(NEEDS[source]):
         return f"{NEEDS[source]} is not installed"
-    if source == "Octave" and not any(os.access(os.path.join(folder, "octave-cli"), os.X_OK)
-                                      for folder in os.get_exec_path()):
+    if source == "Octave" and not shutil.which("octave-cli"):
         return "Octave is not installed"
     return None
 
@@ -222,7 +249,7 @@ def has_module(name):
 def add_tests():
     """A test for each case, called after its source and what it writes."""
     source = ""
-    for one in CASES:
+    for one in CASES + PENDING:
         source = one.source or source
         why = lacks(source)
 
@@ -230,9 +257,10 @@ def add_tests():
             self.check_case(one)
 
         test.__doc__ = f"{source}: {one.works}"
-        name = re.sub(r"\W+", "_", f"test_{source}_{one.write.__name__}").lower()
+        test = unittest.expectedFailure(test) if one in PENDING else test
+        name = re.sub(r"\W+", "_", f"test_{source}_{one.write.__name__}_{one.code}").lower()
         assert not hasattr(Sources, name)
-        setattr(Sources, name, unittest.skipIf(why, why)(test) if why else test)
+        setattr(Sources, name, unittest.skip(why)(test) if why else test)
 
 
 add_tests()

@@ -581,14 +581,24 @@ def matlab_structure():
     return VALUES[:, 2:]
 
 
-def octave():
-    """`save -hdf5` of Octave itself."""
-    np.savetxt("points.txt", VALUES, fmt="%.17g")
+def save_in_octave(values):
+    """`save -hdf5` of Octave itself: of a matrix and its first column."""
+    np.savetxt("points.txt", values, fmt="%.17g")
     subprocess.run(["octave-cli", "--quiet", "--no-history", "--eval",
                     "points = load('points.txt'); color = points(:,1);"
                     "save('-hdf5', 'points.h5', 'points', 'color');"],
                    check=True, timeout=60, capture_output=True)
+
+
+def octave():
+    save_in_octave(VALUES)
     return VALUES[:, :3]
+
+
+def octave_as_stored():
+    values = blobs(30, 20)
+    save_in_octave(values)
+    return values.T
 
 
 def r_matrix():
