@@ -135,6 +135,25 @@ PENDING = [
          writers.octave_as_stored, says="it was written by Octave"),
 ]
 
+# What the two tables of the document about missing values and places tell to type: the line around it,
+# and what must be used.
+A, B, ROWS, GAPS, gappy = writers.A, writers.B, writers.ROWS, writers.GAPS, writers.gappy
+TWO = np.column_stack([A, B])
+PIECES = {
+    "--missing-value -99 --missing-value parallax:0":
+        ("in.h5 -d t -c w,parallax {}",
+         np.column_stack([gappy(B), gappy(writers.C, ROWS % 7 == 0)])),
+    "--fill-is-missing": ("fill.h5 -c z,n {}", np.column_stack([A, gappy(ROWS, GAPS | (ROWS == 7))])),
+    "--raw": ("fill.h5 -c z,n {}", np.column_stack([A, np.where(GAPS, -1, ROWS)])),
+    "part-*.h5": ("{} -d t -c z,w", TWO),
+    "@list.txt": ("{} -d t -c z,w", TWO),
+    "-d 'coadd_*'": ("coadds.h5 {} -c z,w", TWO),
+    "-c z,mags/g": ("in.h5 -d t {}", TWO),
+    "--id ancil/object_id": ("in.h5 -d t -c z,mags/g {}", TWO),
+    "-c z,other.h5:/t/mag": ("in.h5 -d t {}", TWO),
+    "--transpose": ("matrix.h5 {}", writers.VALUES),
+}
+
 
 # ---- the document --------------------------------------------------------------------------------
 
@@ -177,13 +196,51 @@ def commands():
     return [(2 if mpirun else 1, line) for mpirun, line in found]
 
 
-class Document(ProgramTest):
+def pieces():
+    """What the last columns of the tables under '### ' tell to type, in backquotes."""
+    text = "\n".join(lines_of_document())
+    section = text[text.index("### Missing values"):text.index("### Compressed")]
+    rows = re.findall(r"^\|.*\|(.*)\|$", section, re.MULTILINE)
+    return [piece for row in rows for piece in re.findall("`([^`]+)`", row)]
+
+
+class SourcesTest(ProgramTest):
+
+    def check_fit(self, line, values, ranks=1):
+        """A fit of the document gives the answer to the plain array of these values, and a label just
+        where none is missing."""
+        write_array("plain-array.h5", values)
+        finished, plain = run_all([
+            lambda: run(*words(f"fit {line} {REST} --overwrite"), ranks=ranks),
+            lambda: run("fit", "plain-array.h5", "-k", 12, "-o", "plain-classes.h5")])
+        os.remove("plain-array.h5")
+        self.assertEqual((finished.code, plain.code), (0, 0), f"{finished}\n{plain}")
+        result, plain = Result("classes.h5"), Result("plain-classes.h5")
+        os.remove("plain-classes.h5")
+        used = np.isfinite(values).all(axis=1)
+        self.assertEqual((result.n_rows, result.n_used), (len(values), used.sum()), finished)
+        self.assertEqual((result.labels >= 0).tolist(), used.tolist(), finished)
+        self.assertEqual(result.labels.tolist(), plain.labels.tolist(), finished)
+        self.assertEqual(result.checksum, plain.checksum, finished)
+        return finished, result
+
+
+class Document(SourcesTest):
 
     def test_it_has_the_cases(self):
         """No line of the document without a test, and no test without a line."""
         lines = lines_of_document()
         begin, end = place_of_table(lines)
         self.assertEqual(lines[begin:end], table(), "test_sources_program.py --write writes it")
+
+    def test_pieces(self):
+        """What it tells to type for missing values and rows in several places."""
+        writers.pieces()
+        self.assertEqual(sorted(pieces()), sorted(PIECES))
+        for piece, (line, values) in PIECES.items():
+            result = self.check_fit(line.format(piece), values, 2)[1]
+            if "--id" in piece:
+                self.assertEqual(result.data["ids"].tolist(), writers.IDS.tolist())
 
     def test_commands(self):
         """One after the other, as somebody who reads it would type them."""
@@ -201,32 +258,19 @@ class Document(ProgramTest):
 # ---- the files -----------------------------------------------------------------------------------
 
 
-class Sources(ProgramTest):
+class Sources(SourcesTest):
 
     def check_case(self, one):
         expected = one.write()
         values, ids = expected if isinstance(expected, tuple) else (expected, None)
-        arguments = words(f"fit {one.line} {REST}")
         if one.code:
-            self.refuse((one.code, one.says, *arguments), ranks=(one.ranks,))
+            self.refuse((one.code, one.says, *words(f"fit {one.line} {REST}")), ranks=(one.ranks,))
             return
-        write_array("plain-array.h5", values)
-        finished, plain = run_all([
-            lambda: run(*arguments, ranks=one.ranks),
-            lambda: run("fit", "plain-array.h5", "-k", 12, "-o", "plain-classes.h5")])
-        self.assertEqual((finished.code, plain.code), (0, 0), f"{finished}\n{plain}")
-        self.check_same(Result("classes.h5"), Result("plain-classes.h5"), values, finished)
+        finished, result = self.check_fit(one.line, values, one.ranks)
         if ids is not None:
-            self.assertEqual(Result("classes.h5").data["ids"].tolist(), list(ids))
-        self.assertRegex(finished.err, one.says or r"\A")
-
-    def check_same(self, result, plain, values, finished):
-        """The answer to the plain array, and a label just where no value is missing."""
-        used = np.isfinite(values).all(axis=1)
-        self.assertEqual((result.n_rows, result.n_used), (len(values), used.sum()), finished)
-        self.assertEqual((result.labels >= 0).tolist(), used.tolist(), finished)
-        self.assertEqual(result.labels.tolist(), plain.labels.tolist(), finished)
-        self.assertEqual(result.checksum, plain.checksum, finished)
+            self.assertEqual(result.data["ids"].tolist(), list(ids))
+        if one.says:
+            self.assertRegex(finished.err, one.says)
 
 
 def lacks(source):

@@ -67,6 +67,23 @@ def two_files():
     return VALUES[:, :3]
 
 
+def pieces():
+    """Files for the tables of the document that tell how to say one thing; rows, values, ids."""
+    for i, (begin, end) in enumerate(zip(PARTS, PARTS[1:])):
+        write(f"part-{i}.h5", {"t/z": A[begin:end], "t/w": B[begin:end]})
+        write("coadds.h5", {f"coadd_{i}/z": A[begin:end], f"coadd_{i}/w": B[begin:end]})
+    with open("list.txt", "w", encoding="utf-8") as file:
+        file.writelines(f"part-{i}.h5\n" for i in range(len(PARTS) - 1))
+    write("in.h5", {"t/z": A, "t/mags/g": B, "ancil/object_id": IDS, "t/w": np.where(GAPS, -99, B),
+                    "t/parallax": np.where(ROWS % 7 == 0, 0, C)})
+    write("other.h5", {"t/mag": B})
+    write("matrix.h5", {"points": VALUES.T})
+    with h5py.File("fill.h5", "w") as file:
+        file["z"] = A
+        file.create_dataset("n", data=np.where(GAPS, -1, ROWS), fillvalue=-1, chunks=(50,))
+        file["n"].attrs["missing_value"] = 7
+
+
 # ---- simulations ---------------------------------------------------------------------------------
 
 
@@ -263,7 +280,7 @@ def gaia_list():
 
 def desc_coadds(form):
     """pandas frames, one a patch of the sky, in a file a tract."""
-    starts = dict(zip(("coadd_4850_00", "coadd_4850_01", "coadd_4850_10", "coadd_4850_77"), (0, 31, 90, 200)))
+    starts = {"coadd_4850_00": 0, "coadd_4850_01": 31, "coadd_4850_10": 90, "coadd_4850_77": 200}
     ends = [*list(starts.values())[1:], N]
     frame = pandas.DataFrame({"id": IDS, "g_mag": gappy(A), "r_mag": B, "detect_isPrimary": True,
                               "patch": "1,0"})
@@ -562,7 +579,7 @@ def matlab():
         file["#refs#/a"] = np.zeros((1, 3))
         file.create_dataset("cells", (1, 3), h5py.ref_dtype).attrs["MATLAB_class"] = np.bytes_("cell")
     with open("stars.mat", "r+b") as file:
-        head = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Sun Nov 29 12:00:00 2026 HDF5 schema 1.00 ."
+        head = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Sun Nov 29 2026 HDF5 schema 1.00 ."
         file.write(head.ljust(116) + bytes(8) + b"\0\2IM")
 
 
