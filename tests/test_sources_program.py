@@ -56,6 +56,8 @@ CASES = [
     case("PyTables", "tables, nested ones too",
          "stars.h5 -c 'phot/mag,phot/flux[2]' --id hip", writers.pytables_table),
     case("", "arrays", "points.h5 -c 0:3", writers.pytables_array, 3),
+    case("", "not: times (`Time64Col`); store them as numbers", "stars.h5 -c mag,seen",
+         writers.pytables_times, code=3, says="not a number .*column seen"),
     case("astropy", "tables with units and masks (`serialize_meta=True`)",
          "stars.h5 -c plx,g --id id", writers.astropy_table),
     case("vaex", "`export_hdf5`, with masks", "stars.h5 -c bp_rp,rv_nb --id source_id",
@@ -101,6 +103,8 @@ CASES = [
          writers.pesummary),
     case("netCDF-4", "packed numbers, fill values, valid ranges", "argo.nc -c TEMP,PSAL",
          writers.argo, 3),
+    case("", "variables of two dimensions, and of groups",
+         "stations.nc -c 'temp[1],temp[2],sun/flux'", writers.stations),
     case("", "numbers as they are stored", "argo.nc -c TEMP,PSAL --raw", writers.argo_raw),
     case("", "not: a variable that was not written as far as others of a growing dimension",
          "argo.nc -c TEMP,PSAL", writers.argo_growing, code=3, says="PSAL.*has 200 rows"),
@@ -113,6 +117,8 @@ CASES = [
          writers.cells_types, says="numbers of categories"),
     case("", "not: a sparse `X`; take `obsm/X_pca`, or write it dense", "cells.h5ad -d X",
          writers.cells_sparse, code=3, says="sparse matrix"),
+    case("Loom", "a column a cell", "cells.loom -d matrix --transpose --id col_attrs/CellID",
+         writers.loom, 3),
     case("MATLAB", "`save -v7.3`: column vectors", "stars.mat -c color,mag", writers.matlab_vectors, 3),
     case("", "a matrix", "stars.mat -d catalogue --transpose -c 0:3", writers.matlab_matrix, 3),
     case("", "a structure", "stars.mat -d survey -c ra,dec", writers.matlab_structure),
@@ -129,6 +135,10 @@ CASES = [
 
 # What is right and not yet so: tests that are expected to fail, until they don't.
 PENDING = [
+    case("MATLAB", "tables are objects of MATLAB", "stars.mat -c gaia", writers.matlab_objects, code=3,
+         says="(table|object) of MATLAB"),
+    case("", "sparse matrices", "stars.mat -d counts -c data", writers.matlab_objects, code=3,
+         says="sparse matrix"),
     case("netCDF-4", "what is not written of a growing dimension is missing", "argo.nc -c TEMP,PSAL",
          writers.argo_growing),
     case("Octave", "a matrix without --transpose is worth a hint", "points.h5 -d points/value",
@@ -302,7 +312,7 @@ def add_tests():
 
         test.__doc__ = f"{source}: {one.works}"
         test = unittest.expectedFailure(test) if one in PENDING else test
-        name = re.sub(r"\W+", "_", f"test_{source}_{one.write.__name__}_{one.code}").lower()
+        name = re.sub(r"\W+", "_", f"test_{source}_{one.works}_{one.code}").lower()
         assert not hasattr(Sources, name)
         setattr(Sources, name, unittest.skip(why)(test) if why else test)
 

@@ -365,6 +365,19 @@ def argo_growing():
     return values
 
 
+def stations():
+    """A variable of two dimensions, one in a group, and a coordinate that is another's dimension."""
+    import netCDF4
+    with netCDF4.Dataset("stations.nc", "w") as file:
+        for name, values in (("time", ROWS), ("station", np.arange(4))):
+            file.createDimension(name, len(values))
+            file.createVariable(name, "f8", (name,))[:] = values
+        file.createVariable("temp", "f4", ("time", "station"), fill_value=-99)[:] = np.where(
+            GAPS[:, None] & (np.arange(4) == 2), -99, SINGLE)
+        file.createGroup("sun").createVariable("flux", "f4", ("time",))[:] = SINGLE[:, 3]
+    return side_by_side(SINGLE[:, 1], gappy(SINGLE[:, 2]), SINGLE[:, 3])
+
+
 def xarray_file():
     import xarray
     data = xarray.Dataset({"flux": ("time", gappy(A)), "colour": ("time", B),
@@ -432,6 +445,14 @@ def cells_types():
 
 def cells_sparse():
     cells(True)
+
+
+def loom():
+    """A row a gene, a column a cell."""
+    write("cells.loom", {"matrix": SINGLE.T, "row_attrs/Gene": np.array([b"g"] * 4),
+                         "col_attrs/CellID": np.array([b"cell-%d" % i for i in ROWS]),
+                         "layers/spliced": SINGLE.T})
+    return SINGLE, [b"cell-%d" % i for i in ROWS]
 
 
 # ---- gravitational waves ------------------------------------------------------------------------
@@ -512,6 +533,11 @@ def pytables_table():
         table.append(rows)
         table.cols.hip.create_index()
     return VALUES[:, :2], IDS
+
+
+def pytables_times():
+    with tables.open_file("stars.h5", "w") as file:
+        file.create_table("/", "stars", {"mag": tables.Float64Col(), "seen": tables.Time64Col()})
 
 
 def pytables_array():
@@ -610,6 +636,20 @@ def save_in_octave(values):
 def octave():
     save_in_octave(VALUES)
     return VALUES[:, :3]
+
+
+def matlab_objects():
+    """Of a table only a handle is stored under its name, of a sparse matrix what is not zero."""
+    matlab()
+    with h5py.File("stars.mat", "a") as file:
+        matlab_variable(file, "gaia", np.array([[0xdd000000, 2, 1, 1, 1, 1]], "u4"), "table")
+        file["gaia"].attrs["MATLAB_object_decode"] = np.int32(3)
+        file.create_dataset("#subsystem#/MCOS", (1, 8), h5py.ref_dtype)
+        group = file.create_group("counts")
+        group.attrs["MATLAB_class"] = np.bytes_("double")
+        group.attrs["MATLAB_sparse"] = np.uint64(N)
+        group["data"], group["ir"] = A, ROWS.astype("u8")
+        group["jc"] = np.arange(5, dtype="u8") * (N // 4)
 
 
 def octave_as_stored():
