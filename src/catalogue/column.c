@@ -49,6 +49,10 @@ static void describe_meaning(hid_t dataset, km_column *column)
         column->is_numeric = column->is_floating = false;
         strcpy(column->type, "letters of MATLAB");
     }
+    if (H5Aexists(dataset, "MATLAB_object_decode") > 0) {
+        column->is_numeric = column->is_floating = false;
+        strcpy(column->type, "an object of MATLAB");
+    }
     if (column->is_numeric && H5Aexists(dataset, "categories") > 0) {
         column->is_category = true;
         km_add_missing(column, -1);

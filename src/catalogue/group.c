@@ -36,8 +36,9 @@ bool km_find_index(km_finder *finder, const km_object *object, km_table *table)
 bool km_find_sparse(km_finder *finder, const km_object *object, km_table *table)
 {
     (void)table;
-    if (!object->is_group || !km_has_link(object->id, "indptr") ||
-        !km_has_link(object->id, "indices") || !km_has_link(object->id, "data"))
+    const bool is_rows = object->is_group && km_has_link(object->id, "indptr") &&
+                         km_has_link(object->id, "indices") && km_has_link(object->id, "data");
+    if (!is_rows && !(object->is_group && H5Aexists(object->id, "MATLAB_sparse") > 0))
         return false;
     km_add_unusable(finder, object->path,
                     "it is a sparse matrix; store it as a two-dimensional array");
@@ -321,6 +322,8 @@ bool km_find_array(km_finder *finder, const km_object *object, km_table *table)
     column.n_rows = table->n_rows = shape[is_transposed];
     km_describe_dataset(object->id, object->path, &column);
     km_find_writer(object->id, table->writer, sizeof table->writer);
+    if (table->writer[0] == '\0' && object->parent >= 0) /* Octave says so of the group around it */
+        km_find_writer(object->parent, table->writer, sizeof table->writer);
     km_add_column(table, &column, finder->error);
     table->n_columns = table->columns != NULL ? shape[!is_transposed] : 0;
     table->is_array = true;
