@@ -37,7 +37,7 @@ class ByWhatIsAsked(DiscoveryTest):
         self.assertEqual([c["rows"] for c in found["columns"]], [11, 5, N, N, 7])
         self.check_same(VALUES[:, :2], ["in.h5", "-c", "x,y"], ranks=(1, 3))
         options = "-k", K, "-o", "out.h5"
-        self.refuse((3, r"\(in.h5, dataset /\): .*bins has 11 rows, x has 300; name some with -c",
+        self.refuse((3, r"\(in.h5, dataset /\): .*bins has 11 rows, x has 300; name columns with -c",
                      "fit", "in.h5", *options),
                     (3, r"\(in.h5, /, column bins\): it has 11 rows, and x has 300", "fit", "in.h5",
                      "-c", "x,bins", *options),

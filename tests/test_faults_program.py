@@ -71,7 +71,7 @@ class Faults(ProgramTest):
         self.names = os.listdir()
 
     def arguments(self, seeding):
-        return ["fit", "in.h5", "--seeding", seeding, *OPTIONS]
+        return ["fit", "@list.txt", "--seeding", seeding, *OPTIONS]
 
     def check_failed(self, place, code, err, is_changed):
         self.assertIn(code, (1,) if place == "read other values again" else (3, 4), err)
@@ -92,8 +92,6 @@ class Faults(ProgramTest):
         arguments = [*self.arguments("kmeans++"), *CHECKPOINT]
         if place == "read the model":
             arguments = ["predict", "model.h5", "in.h5", "-o", "out.h5", "--overwrite"]
-        if place == "read a list of files":
-            arguments[arguments.index("in.h5")] = "@list.txt"
         code, err = run_with_faults(faults, arguments, folder)
         for name in ("out.state", "out.state.prev"):
             with contextlib.suppress(FileNotFoundError):

@@ -652,8 +652,8 @@ class Layouts(ProgramTest):
         options = "-k", 3, "-o", "out.h5"
         self.refuse(
             (3, r"\(short.h5, dataset /table/columns\): .* z has 1199", "fit", "short.h5", *options),
-            (3, r"\(mask.h5, dataset /table/columns\): the mask of column b_v", "fit", "mask.h5",
-             "-c", LIST, *options),
+            (3, r"\(mask.h5, /table/columns, column b_v\): its mask has", "fit", "mask.h5", "-c",
+             LIST, *options),
             (3, r"\(nomask.h5, dataset /table/columns\): the mask of column b_v", "fit",
              "nomask.h5", *options),
             (3, r"\(links.h5, /stars, column nowhere\)", "fit", "links.h5", "-c", "b_v,nowhere",

@@ -146,6 +146,31 @@ ROWS = [
     (3, "values out of range (column 1)", *fit_of("far.h5")),
     (3, "not a table (masked.h5, dataset /table/columns)", *fit_of("masked.h5")),
     (3, "not a table (uneven.h5, dataset /t)", *fit_of("uneven.h5")),
+    (3, "not a table (things.h5, dataset cube): it has 3 dimensions",
+     *fit_of("things.h5", "-d", "cube")),
+    (3, "no table in the file (cubes.h5): /a can't be used: it has 3 dimensions",
+     *fit_of("cubes.h5")),
+    (3, "no table by default (complex.h5): /z", *fit_of("complex.h5")),
+    (3, "can't use a column (masked.h5, /table/columns, column a): its mask",
+     *fit_of("masked.h5", "-c", "a")),
+    (3, "can't use a column (things.h5, /t, column lost): it is a link to /nowhere",
+     *fit_of("things.h5", "-d", "t", "-c", "x,lost")),
+    (3, "columns are not equally long (uneven.h5, /t, column b)",
+     *fit_of("uneven.h5", "-c", "a,b")),
+    (3, "can't read the catalogue (filter.h5, /p, rows 0 to 99, rank 0): it is compressed by",
+     *fit_of("filter.h5")),
+    # columns by path, lists of files, patterns
+    (3, f"too long a name (things.h5, /t, column /{'g' * 99}/{'h' * 99})",
+     *fit_of("things.h5", "-c", f"x,/{'g' * 99}/{'h' * 99}")),
+    (3, "no such column (named-in.h5, column z)", *fit_of("xyz.h5", "-c", "x,named-in.h5:z")),
+    (2, "columns of another file (parsecs.h5)",
+     *fit_of("xyz.h5", "named-in.h5", "-c", "x,parsecs.h5:x")),
+    (4, "can't open the list of files (none.txt)", *fit_of("@none.txt")),
+    (4, "can't read the list of files (folder)", *fit_of("@folder")),
+    (3, "empty list of files (empty.h5)", *fit_of("@empty.h5")),
+    (3, "not a list of files (in.h5)", *fit_of("@in.h5")),
+    (3, "no such table (two.h5, dataset c*)", *fit_of("two.h5", "-d", "c*")),
+    (3, "different columns (sorts.h5, /b)", *fit_of("sorts.h5", "-d", "?")),
     # several files, ids, other rows
     (4, "can't open the file (none.h5)", *fit("none.h5")),
     (3, "different columns (three.h5, /points)", *fit("three.h5")),
@@ -208,6 +233,9 @@ ROWS = [
     (0, "a position among the features (stars.h5, columns b, ra)", *fit_of("stars.h5")),
     (0, "a feature that counts rows (counted.h5, column 1)", *fit_of("counted.h5")),
     (0, "a constant feature (constant.h5, column 1)", *fit_of("constant.h5")),
+    (0, "samples may be columns (matlab.h5, /points)", *fit_of("matlab.h5")),
+    (0, "numbers of categories (things.h5, column kind)", *fit_of("things.h5", "-c", "x,kind")),
+    (0, "fill value among the numbers (fill.h5, column 1): 1 row has -99", *fit_of("fill.h5")),
     (0, "no names (in.h5, /points)", *predict("in.h5", model="named.h5")),
     (0, "other units (parsecs.h5, column x)", *predict("parsecs.h5", model="named.h5")),
     (0, "not converged (out.h5)", *fit("--max-iterations", "1")),
@@ -216,8 +244,15 @@ ROWS = [
     (0, "damaged checkpoint (bad)", *fit("--checkpoint", "bad")),
 ]
 
-# The same for the program that fails on purpose; before the command line the place of the failure.
+# The same for the program that fails on purpose; before the command line the place of the failure,
+# or the number of an allocation.
 FAULT_ROWS = [
+    (5, "out of memory (list of catalogues)", 2, *fit_of("@list.txt")),
+    (1, "verification FAILED (in.h5, /points)", "read other values again", *fit("--verify")),
+    (1, "verification FAILED (ids.h5, /table/columns/id/data, rows 0 to 99)",
+     "read other values again", *fit_of("ids.h5", "-c", "n", "--id", "id", "--verify")),
+    (4, "can't read the catalogue again to verify it (in.h5, /points, rows 0 to 99)",
+     "read the rows again", *fit("--verify")),
     (4, "can't write the file (out.h5)", "create the output", *fit()),
     (4, "can't write the file (out.h5)", "sync the output", *fit()),
     (4, "can't give the file its final name (out.h5)", "name the output", *fit()),
@@ -236,6 +271,7 @@ FAULT_ROWS = [
 # Formats without a row, by their beginning.
 UNPROVOKED = {
     "they are 0 in all rows": "part of another message, which says of what",
+    "it is compressed by": "the same",
     "%s": "what HDF5 says, for others to put into their messages",
     "out of memory (metrics record)": "one allocation among many; test_faults_program.py has it",
     "out of memory (checkpoint)": "the same; test_checkpoint_files_program.py has it",
@@ -284,7 +320,7 @@ WITHOUT_TRY = {
 
 LITERAL = r'"((?:[^"\\]|\\.)*)"'
 CALL = re.compile(rf'\bkm_(?:fail|warn)\([^";{{]*((?:{LITERAL}\s*)+)')
-CONVERSION = re.compile(r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j)?[a-zA-Z]")
+CONVERSION = re.compile(r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|L)?[a-zA-Z]")
 DEFINITIONS = {"error.c": "km_fail", "log.c": "km_warn"}
 
 
@@ -323,6 +359,7 @@ class Messages(ProgramTest):
     def setUp(self):
         super().setUp()
         self.write_catalogues()
+        self.write_odd_catalogues()
         self.write_models()
         self.write_damaged()
         self.write_first_centers()
@@ -390,6 +427,35 @@ class Messages(ProgramTest):
         write_columns("weights.h5", weights)
 
     @staticmethod
+    def write_odd_catalogues():
+        """What is no table or column, or perhaps not meant as one, and what can't be decoded."""
+        values = blobs(100, 2)
+        write_text("list.txt", "in.h5\n")
+        write_array("sorts.h5", values, name="a")
+        write_array("sorts.h5", values[:, :1], name="b")
+        write_array("complex.h5", values[:, 0] + 1j * values[:, 1], name="z")
+        write_array("matlab.h5", values)
+        with h5py.File("matlab.h5", "a") as file:
+            file["points"].attrs["MATLAB_class"] = np.bytes_("double")
+        values[7, 1] = -99
+        write_array("fill.h5", values, fillvalue=-99.0)
+        for name in "ab":
+            write_array("cubes.h5", np.zeros((2, 2, 2)), name=name)
+        write_columns("things.h5", {"x": values[:, 0], "kind": np.arange(100) % 3}, form="t/{}")
+        with h5py.File("things.h5", "a") as file:
+            file["t/kind"].attrs["categories"] = "by number"
+            file["t/lost"] = h5py.SoftLink("/nowhere")
+            file["g" * 99 + "/" + "h" * 99] = np.arange(100.0)
+            file["cube"] = np.zeros((2, 2, 2))
+        with h5py.File("filter.h5", "w") as file:
+            creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            creation.set_chunk((100, 2))
+            creation.set_filter(32018, h5py.h5z.FLAG_OPTIONAL, ())
+            data = h5py.h5d.create(file.id, b"p", h5py.h5t.NATIVE_DOUBLE,
+                                   h5py.h5s.create_simple((100, 2)), creation)
+            data.write_direct_chunk((0, 0), b"not encoded")
+
+    @staticmethod
     def write_models():
         values = blobs(100, 2)
         write_columns("named-in.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "mag"})
@@ -439,7 +505,8 @@ class Messages(ProgramTest):
 
     @staticmethod
     def run_with_fault(place, *arguments):
-        done = subprocess.run([FAULTS, *arguments], env={**os.environ, "KM_FAULT": place},
+        name = "KM_FAULT_ALLOCATION" if isinstance(place, int) else "KM_FAULT"
+        done = subprocess.run([FAULTS, *arguments], env={**os.environ, name: str(place)},
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=20, check=False)
         return Run((*arguments, f"[{place}: fails]"), 1, done.returncode, done.stdout, done.stderr)

@@ -105,11 +105,14 @@ static km_code read_elements(again *a, const km_field *field, const km_place *pl
         return error->code;
     const hid_t in_memory = H5Screate_simple(1, &n, NULL);
     const hid_t in_file = H5Dget_space(array->dataset);
+    const hid_t dataset = km_fault("read the rows again") ? H5I_INVALID_HID : array->dataset;
     H5Sselect_hyperslab(in_file, H5S_SELECT_SET, start, NULL, count, NULL);
     const bool is_read =
-        km_h5_note(H5Dread(array->dataset, type, in_memory, in_file, H5P_DEFAULT, a->bytes));
+        km_h5_note(H5Dread(dataset, type, in_memory, in_file, H5P_DEFAULT, a->bytes));
     H5Sclose(in_file);
     H5Sclose(in_memory);
+    if (is_read && km_fault("read other values again"))
+        a->bytes[(size_t)rows.count * H5Tget_size(type) - 1] ^= 1;
     if (!is_read)
         km_fail(error, KM_SYSTEM,
                 "can't read the catalogue again to verify it (%s, %s, rows %lld to %lld): %s; run "
@@ -130,8 +133,6 @@ static km_code read_numbers(again *a, const km_field *field, const km_place *pla
     const km_h5_number number = km_h5_describe_number(native);
     const size_t value = H5Tget_size(native);
     read_elements(a, field, place, rows, type, error);
-    if (error->code == KM_OK && km_fault("read other values again"))
-        a->bytes[(size_t)rows.count * size - 1] ^= 1;
     const size_t position = place->is_transposed ? 0 : (size_t)place->position % (size / value);
     for (int64_t i = 0; i < rows.count && error->code == KM_OK; i++)
         a->numbers[i] = number_at(a->bytes + (size_t)i * size + position * value, &number);
@@ -249,7 +250,8 @@ static void compare_ids(again *a, km_rows rows, int64_t first, km_error *error)
         km_fail(
             error, KM_INTERNAL,
             "verification FAILED (%s, %s, rows %lld to %lld): read again through serial HDF5, the "
-            "ids are others; please report this with the command line",
+            "ids are others; if nothing wrote to the file meanwhile, please report this with the "
+            "command line",
             a->opened.path, place->dataset, (long long)rows.first,
             (long long)(rows.first + rows.count - 1));
     free(a->bytes);

@@ -108,11 +108,18 @@ static void list_candidates(const candidates *c, char *text, size_t size)
 
 /* ---- what is wrong -------------------------------------------------------------------------- */
 
+static const km_table *refuse(const char *path, const char *name, const char *reason,
+                              bool needs_columns, km_error *error)
+{
+    km_fail(error, KM_DATA, "not a table (%s, dataset %s): %s; %s", path, name, reason,
+            needs_columns ? "name columns with -c, or another table with -d"
+                          : "choose another with -d");
+    return NULL;
+}
+
 static const km_table *refuse_flawed(const km_table *table, const char *path, km_error *error)
 {
-    km_fail(error, KM_DATA, "not a table (%s, dataset %s): %s; correct the file, or choose another",
-            path, table->path, table->flaw);
-    return NULL;
+    return refuse(path, table->path, table->flaw, table->needs_columns, error);
 }
 
 static const km_table *refuse_nothing(const km_tables *tables, const char *path, km_error *error)
@@ -122,13 +129,12 @@ static const km_table *refuse_nothing(const km_tables *tables, const char *path,
             return refuse_flawed(&tables->tables[i], path, error);
     if (tables->count > 0)
         km_fail(error, KM_DATA,
-                "no table that is meant without a name (%s): there is %s; choose it with -d", path,
+                "no table by default (%s): %s is taken only by its name; choose it with -d", path,
                 tables->tables[0].path);
     else if (tables->n_unusable > 0)
         km_fail(error, KM_DATA,
-                "no table in the file (%s): %s can't be used, since %s%s; skymeans info lists all",
-                path, tables->unusable[0].path, tables->unusable[0].reason,
-                tables->n_unusable > 1 ? ", and others neither" : "");
+                "no table in the file (%s): %s can't be used: %s; skymeans info %s lists all", path,
+                tables->unusable[0].path, tables->unusable[0].reason, path);
     else
         km_fail(error, KM_DATA,
                 "no table in the file (%s): it has neither a two-dimensional array of numbers, nor "
@@ -179,9 +185,8 @@ static const km_table *refuse_unknown(const km_tables *tables, const char *name,
     candidates c;
     const char *reason = find_reason(tables, name);
     if (reason != NULL)
-        km_fail(error, KM_DATA, "not a table (%s, dataset %s): %s; choose another with -d", path,
-                name, reason);
-    if (reason != NULL || find_candidates(&c, tables, true, error) != KM_OK)
+        return refuse(path, name, reason, false, error);
+    if (find_candidates(&c, tables, true, error) != KM_OK)
         return NULL;
     list_candidates(&c, list, sizeof list);
     km_fail(error, KM_DATA, "no such table (%s, dataset %s): choose one of these with -d: %s", path,

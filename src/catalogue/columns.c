@@ -20,6 +20,21 @@ struct choice {
     km_error *error;
 };
 
+void km_refuse_long_name(const char *file, const km_table *table, const char *name, km_error *error)
+{
+    km_fail(error, KM_DATA,
+            "too long a name (%s, %s, column %s): names of columns have at most %d characters; "
+            "rename it, or make a link to it with a shorter name",
+            file, table->path, name, KM_NAME_SIZE - 1);
+}
+
+static void cannot_use(const struct choice *choice, const char *name, const char *reason)
+{
+    km_fail(choice->error, KM_DATA,
+            "can't use a column (%s, %s, column %s): %s; choose another column", choice->file,
+            choice->table->path, name, reason);
+}
+
 /* One value of a row of a column: all there is but for arrays, which call it flux[2]. */
 static void choose_value(struct choice *choice, const km_column *whole, int64_t position)
 {
@@ -37,10 +52,7 @@ static void choose_value(struct choice *choice, const km_column *whole, int64_t 
         length =
             snprintf(column.name, sizeof column.name, "%s[%lld]", whole->name, (long long)position);
     if (length >= (int)sizeof column.name) {
-        km_fail(
-            choice->error, KM_DATA,
-            "too long a name (%s, %s, column %s): columns have at most %d characters; rename it",
-            choice->file, choice->table->path, whole->name, KM_NAME_SIZE - 1);
+        km_refuse_long_name(choice->file, choice->table, whole->name, choice->error);
         return;
     }
     if (column.mask.length > 1)
@@ -134,9 +146,7 @@ static void no_such_column(const struct choice *choice, const char *name)
                              ? km_find_unusable(choice->scope->tables, path)
                              : NULL;
     if (reason != NULL)
-        km_fail(choice->error, KM_DATA,
-                "can't use a column (%s, %s, column %s): %s; choose others with -c", choice->file,
-                table->path, name, reason);
+        cannot_use(choice, name, reason);
     else if (table->is_array)
         km_fail(choice->error, KM_DATA,
                 "no such column (%s, %s, column %s): the array has columns 0 to %lld; name them by "
@@ -152,10 +162,8 @@ static void no_such_column(const struct choice *choice, const char *name)
 static bool is_allowed(const struct choice *choice, const km_column *column)
 {
     if (column->has_bad_mask)
-        km_fail(choice->error, KM_DATA,
-                "not a table (%s, dataset %s): the mask of column %s has another length than its "
-                "values, or no truths; choose other columns",
-                choice->file, choice->table->path, column->name);
+        cannot_use(choice, column->name,
+                   "its mask has another length than its values, or holds no truth values");
     else if (!column->is_numeric && !(choice->may_be_text && column->is_text))
         km_fail(choice->error, KM_DATA,
                 "not a number (%s, %s, column %s): it is %s, and only numeric columns can be "

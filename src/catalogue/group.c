@@ -41,7 +41,7 @@ bool km_find_sparse(km_finder *finder, const km_object *object, km_table *table)
     if (!is_rows && !(object->is_group && H5Aexists(object->id, "MATLAB_sparse") > 0))
         return false;
     km_add_unusable(finder, object->path,
-                    "it is a sparse matrix; store it as a two-dimensional array");
+                    "it is a sparse matrix, which has to be stored as a two-dimensional array");
     return true;
 }
 
@@ -188,14 +188,14 @@ static void note_flaws(km_table *table, bool is_floating)
         const km_column *column = &table->columns[i];
         if (column->has_bad_mask && column->is_numeric && (column->is_floating || !is_floating))
             snprintf(table->flaw, sizeof table->flaw,
-                     "the mask of column %.64s has another length than its values, or no truths",
+                     "the mask of column %.64s has another length than its values, or holds no "
+                     "truth values",
                      column->name);
         if (!counts(column, is_floating))
             continue;
         if (first != NULL && column->n_rows != first->n_rows)
             snprintf(table->flaw, sizeof table->flaw,
-                     "its columns are not equally long: %.64s has %lld rows, %.64s has %lld; name "
-                     "some with -c",
+                     "its columns are not equally long: %.64s has %lld rows, %.64s has %lld",
                      first->name, (long long)first->n_rows, column->name,
                      (long long)column->n_rows);
         first = first != NULL ? first : column;

@@ -296,8 +296,8 @@ km_code km_parts_list(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
         list_files(catalogue, comm, error);
     if (error->code == KM_OK && catalogue->n_others > 0 && catalogue->n_files > 1)
         km_fail(error, KM_USAGE,
-                "columns of another file (%s): they are beside the rows of one table, and there "
-                "are several; give one file and one table",
+                "columns of another file (%s): they go with the rows of one table, and there are "
+                "several; give one file and one table",
                 catalogue->others[0]);
     return error->code;
 }

@@ -154,7 +154,7 @@ static bool find_in_other(const km_scope *scope, const char *path, const char *t
         column->mask.other = column->mask.dataset[0] != '\0' ? n + 1 : 0;
     } else if (error->code == KM_OK) {
         km_fail(error, KM_DATA,
-                "no such column (%s, column %s): nothing there is called so that can be a column; "
+                "no such column (%s, column %s): the file has no single one of this name or path; "
                 "skymeans info %s lists all",
                 path, text, path);
     }
@@ -189,10 +189,7 @@ bool km_column_at(const km_scope *scope, const km_table *table, const char *text
     if (!is_found)
         return false;
     if (strlen(text) >= sizeof column->name) {
-        km_fail(error, KM_DATA,
-                "too long a name (%s, column %s): columns have at most %d characters; make a link "
-                "with a shorter path",
-                scope->path, text, KM_NAME_SIZE - 1);
+        km_refuse_long_name(scope->path, table, text, error);
         return false;
     }
     strcpy(column->name, text);

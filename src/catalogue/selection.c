@@ -56,7 +56,7 @@ static void check_rows(km_selection *choice, const km_scope *scope, km_error *er
         if (choice->columns[c].n_rows != first->n_rows)
             km_fail(error, KM_DATA,
                     "columns are not equally long (%s, %s, column %s): it has %lld rows, and %s "
-                    "has %lld; choose others",
+                    "has %lld; choose columns of the same rows",
                     scope->path, choice->table, choice->columns[c].name,
                     (long long)choice->columns[c].n_rows, first->name, (long long)first->n_rows);
 }

@@ -178,14 +178,15 @@ static void find_file(km_reader *r, km_error *error)
 
 /* ---- pieces --------------------------------------------------------------------------------- */
 
+/* A reason that says itself what to do needs no other advice. */
 static void cannot_read(const km_reader *r, const km_source *source, km_rows rows,
                         const km_error *why, km_error *error)
 {
-    km_fail(error, why->code,
-            "can't read the catalogue (%s, %s, rows %lld to %lld, rank %d): %s; check the file "
-            "with h5dump, or copy it again",
+    const bool has_advice = strstr(why->text, "; ") != NULL;
+    km_fail(error, why->code, "can't read the catalogue (%s, %s, rows %lld to %lld, rank %d): %s%s",
             km_reader_path(r), source->dataset, (long long)rows.first,
-            (long long)(rows.first + (rows.count > 0 ? rows.count - 1 : 0)), r->rank, why->text);
+            (long long)(rows.first + (rows.count > 0 ? rows.count - 1 : 0)), r->rank, why->text,
+            has_advice ? "" : "; check the file with h5dump, or copy it again");
 }
 
 /* Reads rows of a source, or the chunks that hold them. */

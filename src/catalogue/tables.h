@@ -122,6 +122,10 @@ void km_tables_find_at(hid_t file, const char *path, const km_wanted *wanted, km
 
 void km_add_column(km_table *table, const km_column *column, km_error *error);
 
+/* The name of a column has no room. */
+void km_refuse_long_name(const char *file, const km_table *table, const char *name,
+                         km_error *error);
+
 /* Notes that something can't be used, and why. */
 void km_add_unusable(km_finder *finder, const char *path, const char *reason);
 

@@ -126,13 +126,14 @@ static void warn_of_features(const km_story *s)
     if (c->is_array && c->writer[0] != '\0' && !s->options.transpose)
         km_warn(&s->log,
                 "samples may be columns (%s, %s): it was written by %s, which stores matrices the "
-                "other way round; then use --transpose",
+                "other way round; if they are, use --transpose",
                 c->path, c->table, c->writer);
     for (int64_t j = 0; j < c->n_features; j++)
         if (c->columns[j].is_category) {
             km_warn(&s->log,
-                    "numbers of categories (%s, column %s): they stand for names, and their "
-                    "distances mean nothing; leave it out unless their order does",
+                    "numbers of categories (%s, column %s): they stand for names, so that "
+                    "distances between them mean nothing; leave the column out, unless their order "
+                    "means something",
                     c->path, c->names[j]);
             return;
         }

@@ -9,8 +9,9 @@ static km_code verify_reading(km_story *s)
                                 &s->error) == KM_OK &&
         found != s->record.read_hash)
         km_fail(&s->error, KM_INTERNAL,
-                "verification FAILED (%s, %s): the rows, read again through serial HDF5, have the "
-                "hash %016llx, not %016llx; please report this with the command line",
+                "verification FAILED (%s, %s): read again through serial HDF5, the rows have the "
+                "hash %016llx, not %016llx; if nothing wrote to the file meanwhile, please report "
+                "this with the command line",
                 s->catalogue.path, s->catalogue.table, (unsigned long long)found,
                 (unsigned long long)s->record.read_hash);
     return s->error.code;

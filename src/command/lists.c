@@ -14,15 +14,14 @@ typedef struct names {
 
 static void add_name(names *n, const char *name, km_error *error)
 {
-    const int64_t size = (int64_t)strlen(name) + 1;
-    char *grown = realloc(n->text, (size_t)(n->n_bytes + size));
-    if (grown == NULL) {
-        km_fail(error, KM_MEMORY, "out of memory (list of catalogues): name fewer files");
-        return;
-    }
-    memcpy(grown + n->n_bytes, name, (size_t)size);
-    n->text = grown;
-    n->n_bytes += size;
+    const char *c = name;
+    do {
+        char *grown = km_grow(n->text, n->n_bytes, 1, "list of catalogues", error);
+        if (grown == NULL)
+            return;
+        n->text = grown;
+        n->text[n->n_bytes++] = *c;
+    } while (*c++ != '\0');
     n->count++;
 }
 
@@ -46,7 +45,8 @@ static void add_lines(names *n, FILE *file, const char *path, km_error *error)
     for (ssize_t length; error->code == KM_OK && (length = getline(&line, &size, file)) >= 0;) {
         if (strlen(line) != (size_t)length) {
             km_fail(error, KM_DATA,
-                    "not a list of files (%s): it is no text; name a catalogue without the @",
+                    "not a list of files (%s): it is no text; if it is a catalogue, name it "
+                    "without the @",
                     path);
             break;
         }
@@ -55,11 +55,13 @@ static void add_lines(names *n, FILE *file, const char *path, km_error *error)
             add_name(n, name, error);
     }
     if (error->code == KM_OK && (ferror(file) || km_fault("read a list of files")))
-        km_fail(error, KM_SYSTEM, "can't read the list of files (%s): %s; check it", path,
-                strerror(errno));
+        km_fail(error, KM_SYSTEM,
+                "can't read the list of files (%s): %s; give a text file with one name a line",
+                path, strerror(errno));
     if (error->code == KM_OK && n->count == n_before)
         km_fail(error, KM_DATA,
-                "empty list of files (%s): it has no line that names one; write one a line", path);
+                "empty list of files (%s): none of its lines names a file; write one name a line",
+                path);
     free(line);
 }
 

@@ -32,13 +32,13 @@ static void warn_of_fill(const km_story *s)
 {
     for (int64_t j = 0; j < s->catalogue.n_features; j++)
         if (s->findings.n_fill[j] > 0)
-            km_warn(&s->log,
-                    "fill value among the numbers (%s, column %s): %lld row%s %Lg, which the file "
-                    "says stands where nothing was written; if it means a missing value, say "
-                    "--fill-is-missing",
-                    s->catalogue.path, s->catalogue.names[j], (long long)s->findings.n_fill[j],
-                    s->findings.n_fill[j] == 1 ? " has" : "s have",
-                    s->catalogue.columns[j].convention.fill);
+            km_warn(
+                &s->log,
+                "fill value among the numbers (%s, column %s): %lld row%s %Lg, which stands where "
+                "nothing was written; if it means a missing value, use --fill-is-missing",
+                s->catalogue.path, s->catalogue.names[j], (long long)s->findings.n_fill[j],
+                s->findings.n_fill[j] == 1 ? " has" : "s have",
+                s->catalogue.columns[j].convention.fill);
 }
 
 km_code km_read_samples(km_story *s)

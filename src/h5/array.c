@@ -147,9 +147,9 @@ static km_code lacks_filter(const km_h5_array *array, km_error *error)
         const H5Z_filter_t filter = km_h5_name_filter(creation, i, name, sizeof name);
         if (filter >= 0 && H5Zfilter_avail(filter) <= 0)
             km_fail(error, KM_DATA,
-                    "it is compressed by %s (filter %d), for which HDF5 finds no plugin: set "
+                    "it is compressed by %s (filter %d), for which HDF5 finds no plugin; set "
                     "HDF5_PLUGIN_PATH to its folder, or repack the file with h5repack -f GZIP=1 "
-                    "where there is one",
+                    "on a machine that has the plugin",
                     name, (int)filter);
     }
     H5Pclose(creation);
