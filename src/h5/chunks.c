@@ -72,6 +72,11 @@ void km_h5_chunks_free(km_h5_chunks *chunks)
     free(chunks);
 }
 
+static size_t whole_bytes(const km_h5_array *array)
+{
+    return (size_t)(array->chunk_rows * array->chunk_columns * array->element_bytes);
+}
+
 /* ---- reading them ----------------------------------------------------------------------------
  */
 
@@ -105,6 +110,16 @@ static km_code read_part(const chunk *c, km_error *error)
                             c->row_bytes / c->array->element_bytes, c->to, error);
 }
 
+/* Is a chunk stored as it is wanted: without filters, all of it, and its rows one after the other?
+ */
+static bool is_as_stored(const chunk *part)
+{
+    const km_h5_array *array = part->array;
+    return !array->has_filters && part->rows.count == array->chunk_rows &&
+           part->columns.count == array->chunk_columns &&
+           part->row_bytes == array->chunk_columns * array->element_bytes;
+}
+
 /* Reads the bytes of a chunk; HDF5 reads it whole if it was never written, or something is odd. */
 static void read_chunk(km_h5_chunks *chunks, chunk part, km_error *error)
 {
@@ -113,6 +128,9 @@ static void read_chunk(km_h5_chunks *chunks, chunk part, km_error *error)
     uint32_t skipped = 0;
     const hid_t dataset = part.array->dataset;
     const bool is_there = H5Dget_chunk_storage_size(dataset, offset, &size) >= 0 && size > 0;
+    if (is_there && is_as_stored(&part) && size == whole_bytes(part.array) &&
+        H5Dread_chunk(dataset, H5P_DEFAULT, offset, &skipped, part.to) >= 0)
+        return;
     chunk *c = is_there ? next_chunk(chunks, (size_t)size, error) : NULL;
     if (error->code != KM_OK)
         return;
@@ -159,11 +177,6 @@ km_code km_h5_read_chunks(km_h5_chunks *chunks, const km_h5_array *array, km_row
 
 /* ---- decoding them ---------------------------------------------------------------------------
  */
-
-static size_t whole_bytes(const km_h5_array *array)
-{
-    return (size_t)(array->chunk_rows * array->chunk_columns * array->element_bytes);
-}
 
 /* As HDF5 computes it: over words of two bytes, the high one first. */
 static uint32_t fletcher32(const unsigned char *data, size_t size)
