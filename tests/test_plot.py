@@ -56,7 +56,7 @@ class PlotTest(ToolTest):
 
         save = PLOT.save
         with mock.patch.object(PLOT, "save", keep):
-            self.assertEqual(self.succeed(PLOT, *arguments, "-o", "out.png"), "")
+            self.assertEqual(self.succeed(PLOT, *arguments, "-o", "out.png", "--overwrite"), "")
         pixels = imread("out.png")[..., :3]
         self.assertEqual(pixels.shape, (700, 1200, 3))
         return pixels, figures[0]
@@ -223,13 +223,11 @@ class PlotPictures(PlotTest):
         self.plot("result.h5", "in.h5")
         with h5py.File("only.h5", "w") as file:
             file["group/x"], file["group/y"] = values.T
-            file["truth/labels"] = labels
-            file["truth/centers"] = values
         self.plot("result.h5", "only.h5")
         with h5py.File("only.h5", "r+") as file:
-            file["more"] = values
-        self.refuse(3, r"no single table \(only.h5\): it has /group, /more; choose with -d",
-                    PLOT, "result.h5", "only.h5", "-o", "out.png")
+            file["more/x"], file["more/y"] = values.T
+        self.refuse(3, r"which table \(only.h5\): there are several; choose one with -d: /group .*, "
+                    "/more .*", PLOT, "result.h5", "only.h5", "-o", "new.png")
         self.plot("result.h5", "only.h5", "-d", "group")
 
     def test_hipparcos(self):
@@ -247,6 +245,7 @@ class PlotPictures(PlotTest):
         self.write_result(values, labels, ["x", "y"], "/table/columns")
         for name, magic in (("p.pdf", b"%PDF"), ("p.svg", b"<?xml"), ("P.PNG", b"\x89PNG")):
             self.succeed(PLOT, "result.h5", "in.h5", "-o", name)
+            self.refuse(2, rf"output exists \({name}\)", PLOT, "result.h5", "in.h5", "-o", name)
             self.assertTrue(self.contents()[f"./{name}"].startswith(magic))
         self.assertEqual(sorted(os.listdir()), ["P.PNG", "in.h5", "p.pdf", "p.svg", "result.h5"])
 
@@ -261,7 +260,8 @@ class PlotErrors(PlotTest):
         write_text("out.png", "precious")
 
     def check(self, code, pattern, *files):
-        self.refuse(code, pattern, PLOT, *(files or ("result.h5", "in.h5")), "-o", "out.png")
+        self.refuse(code, pattern, PLOT, *(files or ("result.h5", "in.h5")), "-o", "out.png",
+                    "--overwrite")
 
     def test_usage(self):
         self.refuse(2, "required", PLOT)
@@ -280,32 +280,33 @@ class PlotErrors(PlotTest):
         self.check(3, r"not a result \(in.h5\): it has no /centers", "in.h5", "result.h5")
         self.refuse(4, "no folder nowhere", PLOT, "result.h5", "in.h5", "-o", "nowhere/out.png")
         os.mkdir("folder.png")
-        self.refuse(4, "Is a directory", PLOT, "result.h5", "in.h5", "-o", "folder.png")
+        self.refuse(4, "Is a directory", PLOT, "result.h5", "in.h5", "-o", "folder.png",
+                    "--overwrite")
 
     def test_catalogue_of_another_fit(self):
         values, _ = blobs(99, 2)
         self.write_columns("short.h5", values, "xy")
         self.check(3, "labels 100 rows, the catalogue has 99", "result.h5", "short.h5")
         self.check(3, "the catalogue has 199", "result.h5", "in.h5", "short.h5")
-        self.write_columns("names.h5", np.tile(values, 2), "xz")
-        self.check(3, r"no numeric column \(names.h5, /table/columns, y\)",
+        self.write_columns("names.h5", np.tile(values, (2, 1))[:100], "xz")
+        self.check(3, r"no such column \(names.h5, /table/columns, column y\)",
                    "result.h5", "names.h5")
         with h5py.File("names.h5", "r+") as file:
-            file["table/columns/y/data"] = np.full(99, b"text")
-        self.check(3, r"no numeric column \(names.h5, /table/columns, y\)",
+            file["table/columns/y/data"] = np.full(100, b"text")
+        self.check(3, r"not a number \(names.h5, /table/columns, column y\)",
                    "result.h5", "names.h5")
         with h5py.File("array.h5", "w") as file:
             file["points"] = np.zeros((100, 2))
-        self.check(3, r"no such dataset \(array.h5, /table/columns\): it has /points",
+        self.check(3, r"no such table \(array.h5, dataset /table/columns\): .* -d: /points",
                    "result.h5", "array.h5")
-        self.check(3, r"no numeric column \(array.h5, /points, x\)",
+        self.check(3, r"no such column \(array.h5, /points, column x\)",
                    "result.h5", "array.h5", "-d", "points")
 
     def test_ragged_table(self):
         with h5py.File("in.h5", "r+") as file:
             del file["table/columns/y"]
             file["table/columns/y/data"] = np.zeros(50)
-        self.check(3, r"not a table \(in.h5, /table/columns\)")
+        self.check(3, r"columns are not equally long \(in.h5, /table/columns, column y\)")
 
     def test_damaged_results(self):
         with h5py.File("result.h5", "r+") as file:

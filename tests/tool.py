@@ -57,7 +57,8 @@ class ToolTest(unittest.TestCase):
         found, out, err = self.run_tool(tool, *arguments)
         self.assertEqual((found, out, err.count("\n")), (code, "", 1), err)
         place = "" if "bad command line" in err else r" \(.+\)"
-        self.assertRegex(err, rf"^(import|plot|export)\.py: error: .+{place}: .+; .+\n$")
+        advice = ": choose one of these " if "no such table" in err else "; .+"
+        self.assertRegex(err, rf"^(import|plot|export)\.py: error: .+{place}(: .+)?{advice}.*\n$")
         self.assertRegex(err, pattern)
         self.assertEqual(self.contents(), before)
 

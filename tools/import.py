@@ -14,7 +14,7 @@ import textwrap
 import command
 from command import DATA, Failure, Parser, warn
 
-with command.imports():
+with command.imports("h5py", "numpy", "astropy"):
     import h5py
     import numpy as np
 

@@ -5,7 +5,6 @@ Files are read in bounded pieces, and many samples become counts on a raster, so
 not depend on the number of rows.
 """
 import argparse
-import collections
 import contextlib
 import os
 import sys
@@ -13,14 +12,16 @@ import sys
 import command
 from command import DATA, Failure, Parser
 
-with command.imports():
+with command.imports("h5py", "numpy", "matplotlib"):
     import h5py
     import matplotlib
     import numpy as np
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, MaxNLocator, StrMethodFormatter
 
-    from catalogue import choose_table, find_column, open_hdf5, reading, slices, text, texts
+    from catalogue import open_hdf5, reading, slices
+    from check_rows import check_rows
+    from result import Catalogue, Result
 
 PIECE_ROWS = 1 << 20     # rows in memory at a time
 SAMPLE_ROWS = 1 << 20    # rows that the axis ranges are taken from
@@ -43,62 +44,41 @@ STYLE = {
 
 COUNTS = StrMethodFormatter("{x:,.0f}")
 
-Result = collections.namedtuple("Result", "centers features units sizes labels history facts")
 
 
 # --- reading ------------------------------------------------------------------------------------
 
-def read_result(path, file):
-    """All of a result but its labels, which stay in the file."""
-    for name in ("centers", "labels", "sizes", "history/iteration", "history/inertia",
-                 "history/shift"):
-        if not isinstance(file.get(name), h5py.Dataset):
-            raise Failure(DATA, f"not a result ({path}): it has no /{name}; "
+class Fit(Result):
+    """A result of fit, with what is drawn of it."""
+
+    def __init__(self, path, file):
+        for name in ("centers", "labels", "sizes", "history/iteration", "history/inertia",
+                     "history/shift"):
+            if not isinstance(file.get(name), h5py.Dataset):
+                raise Failure(DATA, f"not a result ({path}): it has no /{name}; "
+                                    "give a file written by skymeans fit")
+        super().__init__(path, file)
+        self.sizes = file["sizes"][:]
+        if self.centers is None or 0 in self.centers.shape \
+                or self.centers.shape != (len(self.sizes), len(self.features)):
+            raise Failure(DATA, f"not a result ({path}, /centers): its shape, features and /sizes do "
+                                "not agree; give a file written by skymeans fit")
+        self.history = {name: file["history"][name][:] for name in ("iteration", "inertia", "shift")}
+        if len({values.shape for values in self.history.values()}) != 1:
+            raise Failure(DATA, f"not a result ({path}, /history): its parts differ in length; "
                                 "give a file written by skymeans fit")
-    centers, sizes = file["centers"], file["sizes"][:]
-    features = texts(centers.attrs.get("features", ()))
-    if centers.ndim != 2 or 0 in centers.shape or centers.shape != (len(sizes), len(features)):
-        raise Failure(DATA, f"not a result ({path}, /centers): its shape, features and /sizes do "
-                            "not agree; give a file written by skymeans fit")
-    units = texts(centers.attrs.get("units", ()))
-    history = {name: file["history"][name][:] for name in ("iteration", "inertia", "shift")}
-    if len({values.shape for values in history.values()}) != 1:
-        raise Failure(DATA, f"not a result ({path}, /history): its parts differ in length; "
-                            "give a file written by skymeans fit")
-    facts = dict(file.attrs)
-    if "provenance" in file:
-        facts["dataset"] = file["provenance"].attrs.get("dataset")
-    return Result(centers[:], features, units + [""] * (len(features) - len(units)), sizes,
-                  file["labels"], history, facts)
-
-
-def choose_features(result, wanted, path, file):
-    """The columns of the drawn features in the table of a catalogue file."""
-    recorded = result.facts.get("dataset")
-    table = choose_table(path, file, wanted, text(recorded) if recorded is not None else None)
-    columns = []
-    for feature in result.features[:DRAWN_FEATURES]:
-        column = find_column(table, feature)
-        if column is None or not column.is_number:
-            raise Failure(DATA, f"no numeric column ({path}, {table.path}, {feature}): the result "
-                                "has this feature; name its catalogue; an expression is drawn "
-                                "only if import.py --derive made it a column before the fit")
-        columns.append(column)
-    return columns
+        self.facts = dict(file.attrs)
 
 
 class Samples:
     """The drawn features of all rows of all catalogue files, with their labels."""
 
-    def __init__(self, result, paths, files, dataset):
+    def __init__(self, result, catalogue):
         self.labels, self.n_clusters = result.labels, len(result.centers)
-        self.tables = [(path, choose_features(result, dataset, path, file))
-                       for path, file in zip(paths, files)]
-        self.n_rows = sum(columns[0].n_rows for _, columns in self.tables)
-        if self.n_rows != len(self.labels):
-            raise Failure(DATA, f"other rows ({', '.join(paths)}): the result labels "
-                                f"{len(self.labels)} rows, the catalogue has {self.n_rows}; "
-                                "give the files of the fit in its order")
+        drawn = result.features[:DRAWN_FEATURES]
+        self.tables = [(part.path, catalogue.features(part, drawn))
+                       for part in catalogue.parts if part.n_rows]
+        self.n_rows = result.n_rows
 
     def pieces(self):
         """Values [rows][features] and labels [rows] of one bounded piece after the other."""
@@ -304,8 +284,8 @@ def finish_axes(all_axes, result, ranges, palette):
 
 
 def axis_label(feature, unit):
-    name = f"column {feature}" if feature.isdecimal() else feature
-    return (f"{name} [{unit}]" if unit else name).replace("$", r"\$")
+    name = f"column {feature}" if feature.isdecimal() else command.clean(feature)
+    return (f"{name} [{command.clean(unit)}]" if unit else name).replace("$", r"\$")
 
 
 def draw_centers(axes, x, y, palette, transform):
@@ -378,13 +358,19 @@ def save(figure, path):
 def parse_command_line(arguments):
     parser = Parser(
         prog="plot.py", allow_abbrev=False,
-        usage="plot.py RESULT.h5 CATALOGUE... -o PICTURE [-d DATASET]",
+        usage="plot.py RESULT.h5 CATALOGUE... -o PICTURE [-d DATASET] [--transpose] [--force] "
+              "[--overwrite]",
         description="Draw a result of skymeans fit over its catalogue.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("-o", dest="picture", required=True, metavar="PICTURE",
-                        help="the picture: .png, .pdf, .svg; an old one is replaced")
+                        help="the picture: .png, .pdf, .svg")
     parser.add_argument("-d", dest="dataset", metavar="DATASET",
                         help="table or 2-D array inside the catalogue; default: that of the fit")
+    parser.add_argument("--transpose", action="store_true",
+                        help="a 2-D dataset holds a sample a column, as it was for the fit")
+    parser.add_argument("--force", action="store_true",
+                        help="draw even where labels do not fit the rows")
+    parser.add_argument("--overwrite", action="store_true", help="replace PICTURE if it exists")
     options = parser.parse_intermixed_args(arguments)
     if len(options.files) < 2:
         parser.error("RESULT.h5 and CATALOGUE are required")
@@ -396,15 +382,18 @@ def parse_command_line(arguments):
 
 def run(arguments):
     options = parse_command_line(arguments)
-    command.check_output(options.picture, overwrite=True)
+    command.check_output(options.picture, options.overwrite, options.files)
     with contextlib.ExitStack() as stack:
-        result = read_result(options.result, open_hdf5(options.result, stack))
-        files = [open_hdf5(path, stack) for path in options.catalogues]
-        samples = Samples(result, options.catalogues, files, options.dataset)
-        name = os.path.basename(options.catalogues[0]) + (" ..." if len(files) > 1 else "")
+        result = Fit(options.result, open_hdf5(options.result, stack))
+        catalogue = Catalogue(result, options.catalogues, options, stack)
+        check_rows(catalogue, options.force)
+        samples = Samples(result, catalogue)
+        command.check_apart(options.picture, catalogue.paths)
+        more = " ..." if len(options.catalogues) > 1 else ""
+        name = command.clean(os.path.basename(options.catalogues[0])) + more
         with matplotlib.rc_context(STYLE):
             save(draw_picture(result, samples, name), options.picture)
-    print(f"{samples.n_rows} rows, {len(result.centers)} clusters: {options.picture}")
+    command.say(f"{samples.n_rows} rows, {len(result.centers)} clusters: {options.picture}")
 
 
 def main():
