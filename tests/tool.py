@@ -3,6 +3,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -22,6 +23,10 @@ def load_tool(name):
     spec.loader.exec_module(module)
     return module
 
+
+PROGRAM = os.path.join(ROOT, os.environ.get("BUILD", "build"), "skymeans")
+os.environ["SKYMEANS"] = PROGRAM
+SECONDS = 120  # of a run of the program
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tools"))
@@ -70,6 +75,15 @@ class ToolTest(unittest.TestCase):
                 with open(os.path.join(folder, name), "rb") as file:
                     found[os.path.join(folder, name)] = file.read()
         return found
+
+
+def skymeans(*arguments):
+    """Runs the program, which must succeed; one thread, since tests run side by side."""
+    environment = {**os.environ, "OMPI_MCA_ess_singleton_isolated": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([PROGRAM, *map(str, arguments)], env=environment, capture_output=True,
+                          text=True, timeout=SECONDS)
+    if done.returncode:
+        raise AssertionError(done.stderr)
 
 
 def write_text(path, text):

@@ -149,8 +149,9 @@ def find_wrong(model, values, labels):
     n_centers, n_features = model.centers.shape
     step = max(1, WORKING_VALUES // (n_centers * n_features))
     with np.errstate(all="ignore"):
-        samples = (values - model.offset) * model.factor
-        reach = (np.abs(values) + np.abs(model.offset)) * np.abs(model.factor)
+        samples = np.ldexp((values - model.offset) * model.factor, -model.exponent)
+        reach = np.ldexp((np.abs(values) + np.abs(model.offset)) * np.abs(model.factor),
+                         -model.exponent)
         unit = max(np.abs(samples).max(initial=0), np.abs(model.centers).max()) or 1.0
         centers = model.centers / unit
         for first in range(0, len(values), step):

@@ -1,5 +1,7 @@
 """Results of skymeans fit and predict, and the catalogue that one is about."""
 import collections
+import contextlib
+import os
 
 import h5py
 import numpy as np
@@ -28,7 +30,7 @@ class Result:
             self.n_rows = len(self.labels)
             self.centers, self.features, self.units = self.read_centers()
             self.files, self.table = self.read_files(), self.read_table()
-            self.model = Model(path, file["model"], self) if self.has_model() else None
+            self.model = Model(path, file["model"], self) if has_model(file) else self.read_model()
 
     def dataset(self, name, dimensions, kinds, advice):
         node = self.file.get(name)
@@ -60,9 +62,16 @@ class Result:
                  for name in ("rows", "bytes", "time")]
         return [Labelled(*each) for each in zip(names, *lists)]
 
-    def has_model(self):
-        model = self.file.get("model")
-        return isinstance(model, h5py.Group) and {"centers", "offset", "factor"} <= set(model)
+    def read_model(self):
+        """Of a result of predict: that of the fit, if it is where it was, and has these centers."""
+        provenance = self.file.get("provenance")
+        path = provenance.attrs.get("model") if provenance is not None else None
+        if path is None or self.centers is None or not os.path.isfile(text(path)):
+            return None
+        with contextlib.suppress(OSError), h5py.File(text(path), "r") as file:
+            if has_model(file) and np.array_equal(file["centers"][:], self.centers):
+                return Model(text(path), file["model"], self)
+        return None
 
     def treatment(self, feature=None):
         """How the fit read a feature, or any other column."""
@@ -74,16 +83,24 @@ class Result:
                          self.model.precision)
 
 
+def has_model(file):
+    model = file.get("model")
+    return isinstance(model, h5py.Group) and {"centers", "offset", "factor"} <= set(model) \
+        and isinstance(file.get("centers"), h5py.Dataset)
+
+
 class Model:
-    """How a fit saw its rows."""
+    """How a fit saw its rows: as (feature - offset) * factor / 2^exponent."""
 
     def __init__(self, path, group, result):
         attributes = group.attrs
         self.is_raw = bool(attributes.get("raw", 0))
         self.fill_is_missing = bool(attributes.get("fill_is_missing", 0))
         self.precision = text(attributes.get("precision", "float64"))
-        self.centers, self.offset, self.factor = (group[name][:] for name in
-                                                  ("centers", "offset", "factor"))
+        self.exponent = int(attributes.get("exponent", 0))
+        self.offset, self.factor = group["offset"][:], group["factor"][:]
+        self.centers = group["working_centers"][:] if "working_centers" in group else \
+            np.ldexp(group["centers"][:], -self.exponent)
         n_features = len(result.features)
         is_right = self.centers.ndim == 2 and self.centers.shape[1] == n_features and \
             self.offset.shape == self.factor.shape == (n_features,) and \
