@@ -42,10 +42,11 @@ class Column:
 
 
 class StoredColumn(Column):
-    """A column that `info --json` describes: one value a row."""
+    """A column that `info --json` describes: one value a row, or all of them."""
 
-    def __init__(self, file, found, treatment=PLAIN, files=None):
+    def __init__(self, file, found, treatment=PLAIN, files=None, is_whole=False):
         """`files` opens other files, by path, that the column may be in."""
+        self.is_whole = is_whole and found["values"]["length"] > 1
         file = files(found["file"]) if found.get("file") else file
         self.place, self.mask = Place(file, found["values"]), None
         self.ends = None
@@ -75,22 +76,30 @@ class StoredColumn(Column):
         self.ends = Place(file, beside)
 
     def values_of(self, rows):
-        values, is_missing = (self.texts(rows) if self.ends else
-                              self.place.read(rows)[:, 0]), None
+        values, is_missing = self.texts(rows) if self.ends else self.pick(self.place.read(rows)), None
         if self.convention:
             values, is_missing = self.convention.values(values)
         elif self.dtype.kind == "b":
             values = values != 0
         if self.mask:
-            is_missing = unite(is_missing, self.read_mask(rows))
+            mask = self.pick(self.mask.read(rows)) != 0
+            is_missing = unite(is_missing, np.broadcast_to(mask, values.shape))
         if is_missing is None:
             return values
         if values.dtype.kind == "f":
             return np.where(is_missing, values.dtype.type(np.nan), values)
         return np.ma.array(values, mask=is_missing)
 
-    def read_mask(self, rows):
-        return self.mask.read(rows)[:, 0] != 0
+    def pick(self, values):
+        return values if self.is_whole else values[:, 0]
+
+    @property
+    def description(self):
+        """As import.py writes it."""
+        dataset = h5py.Dataset(self.place.dataset)
+        with contextlib.suppress(KeyError, OSError, TypeError, ValueError):
+            return text(dataset.attrs["description"]) or None
+        return None
 
     def texts(self, rows):
         ends = self.ends.read(slice(rows.start, rows.stop + 1))[:, 0].astype(np.int64)
