@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests of tools/plot.py: run as /usr/bin/python3 tests/test_plot.py."""
 import os
+import sys
 import unittest
 import warnings
 from unittest import mock
@@ -14,6 +15,7 @@ from matplotlib.image import imread
 from tool import HIPPARCOS, ToolTest, load_tool, read_columns, write_text
 
 PLOT = load_tool("plot")
+panels = sys.modules["panels"]  # that of plot.py
 
 
 class PlotTest(ToolTest):
@@ -82,7 +84,7 @@ class PlotPictures(PlotTest):
         self.assertEqual(list(history.lines[0].get_ydata()), [40, 20, 12, 11])
         np.testing.assert_array_equal(shift.lines[0].get_ydata(), [1, 0.1, 0.01, np.nan])
         self.assertEqual(shift.get_yscale(), "log")
-        for colour in PLOT.make_palette(len(counts))[:-1]:
+        for colour in panels.make_palette(len(counts))[:-1]:
             self.assertGreater(self.count_colour(pixels, colour), 2000)
 
     def test_one_feature(self):
@@ -96,7 +98,7 @@ class PlotPictures(PlotTest):
 
     def test_histogram_counts(self):
         values, labels = blobs(3000, 1, 2)
-        panel = PLOT.Histogram(None, PLOT.make_palette(2), np.array([[-100.0, 100.0]]))
+        panel = panels.Histogram(None, panels.make_palette(2), np.array([[-100.0, 100.0]]))
         panel.add(values, labels)
         self.assertEqual(list(panel.counts.sum(axis=1)), list(np.bincount(labels[labels >= 0])))
 
@@ -136,7 +138,7 @@ class PlotPictures(PlotTest):
         self.write_columns("in.h5", values, "xy")
         self.write_result(values, labels, ["x", "y"], "/table/columns")
         _, figure = self.plot("result.h5", "in.h5")
-        self.assertEqual(len(np.unique(PLOT.make_palette(300), axis=0)), 301)
+        self.assertEqual(len(np.unique(panels.make_palette(300), axis=0)), 301)
         self.assertEqual(len(figure.axes[1].patches), 300)
 
     def test_pieces_and_files_do_not_matter(self):
@@ -330,10 +332,10 @@ class Palette(unittest.TestCase):
 
     def test_colours_are_distinct_and_dark_enough(self):
         for n_clusters in (1, 9, 10, 40, 500):
-            palette = PLOT.make_palette(n_clusters)
+            palette = panels.make_palette(n_clusters)
             self.assertEqual(palette.shape, (n_clusters + 1, 3))
             self.assertEqual(len(np.unique(palette, axis=0)), n_clusters + 1)
-            self.assertEqual(tuple(palette[-1]), PLOT.GREY)
+            self.assertEqual(tuple(palette[-1]), panels.GREY)
             self.assertLess((palette[:-1] @ [0.30, 0.59, 0.11]).max(), 0.7)
             self.assertTrue(np.all((palette >= 0) & (palette < to_rgb("white"))))
 

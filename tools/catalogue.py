@@ -130,7 +130,7 @@ def reading(path):
     """What fails here is the reading of values from an open HDF5 file."""
     try:
         yield
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise Failure(SYSTEM, f"read failed ({path}): {reason(error)}; "
                               "the file may be damaged") from error
 

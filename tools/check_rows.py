@@ -10,7 +10,8 @@ from command import DATA, Failure, warn
 from conventions import PLAIN
 from result import as_array
 
-SAMPLED = 1000             # rows all over the catalogue
+SAMPLED = 1000             # rows all over the catalogue,
+LEAST_SAMPLED = 10         # and of each of its tables
 WORKING_VALUES = 1 << 22   # of distances at a time
 ROUNDINGS = 64             # that a distance may be off by, in units of the precision
 ID_COLUMNS = 100           # that are compared with the ids, at most
@@ -71,10 +72,6 @@ def check_order(catalogue):
 
 # --- a sample of rows ---------------------------------------------------------------------------
 
-def sample_rows(n_rows):
-    return np.unique(np.linspace(0, max(n_rows - 1, 0), min(SAMPLED, n_rows)).astype(np.int64))
-
-
 def runs(rows):
     """Slices that cover these rows, which increase; neighbours are read together."""
     if not len(rows):
@@ -83,17 +80,20 @@ def runs(rows):
     return [slice(int(part[0]), int(part[-1]) + 1) for part in np.split(rows, ends)]
 
 
-def sampled(n_rows, read):
-    """The sampled rows of a part and what read() gives for them, in one array."""
-    pieces = [read(rows) for rows in runs(sample_rows(n_rows))]
-    return np.concatenate(pieces) if pieces else None
+def sampled(rows, read):
+    """What read() gives for these rows, in one array."""
+    return np.concatenate([read(run) for run in runs(rows)])
 
 
 def places(catalogue):
-    """(part, its first row in the catalogue, its sampled rows)."""
-    first = 0
+    """(part, its first row in the catalogue, its sampled rows) of each part with rows. Each has
+    some, however many there are."""
+    first, n_rows = 0, max(catalogue.result.n_rows, 1)
     for part in catalogue.parts:
-        yield part, first, sample_rows(part.n_rows)
+        if part.n_rows:
+            n_sampled = min(part.n_rows, max(LEAST_SAMPLED, SAMPLED * part.n_rows // n_rows))
+            rows = np.linspace(0, part.n_rows - 1, n_sampled).astype(np.int64)
+            yield part, first, np.unique(rows)
         first += part.n_rows
 
 
@@ -109,15 +109,13 @@ def check_features(catalogue):
         check_sizes(catalogue)
         return
     for part, first, rows in places(catalogue):
-        if not len(rows):
-            continue
         with reading(part.path):
             columns = catalogue.features(part, result.features)
-            values = sampled(part.n_rows, lambda rows, columns=columns: as_array(
-                columns, rows, result.model.precision))
+            values = sampled(rows, lambda run, columns=columns: as_array(
+                columns, run, result.model.precision))
         with reading(result.path):
-            labels = sampled(part.n_rows, lambda rows, first=first: result.labels[
-                first + rows.start:first + rows.stop])
+            labels = sampled(rows, lambda run, first=first: result.labels[
+                first + run.start:first + run.stop])
         check_part(result, part, rows, values, labels)
 
 
@@ -205,16 +203,14 @@ def compare_ids(catalogue, name, ids):
     """True: this column is the ids; None: it is not."""
     theirs, ours, where = [], [], []
     for part, first, rows in places(catalogue):
-        if not len(rows):
-            continue
         column = column_called(catalogue, part, name)
         if column is None:
             return None
         with reading(part.path):
-            theirs.append(sampled(part.n_rows, lambda rows, column=column: comparable(
-                column.read(rows), ids.dtype)))
-        ours.append(sampled(part.n_rows, lambda rows, first=first: comparable(
-            ids[first + rows.start:first + rows.stop], ids.dtype)))
+            theirs.append(sampled(rows, lambda run, column=column: comparable(
+                column.read(run), ids.dtype)))
+        ours.append(sampled(rows, lambda run, first=first: comparable(
+            ids[first + run.start:first + run.stop], ids.dtype)))
         where += [(part.path, row) for row in rows]
     is_wrong = np.concatenate(theirs) != np.concatenate(ours)
     if not is_wrong.any():

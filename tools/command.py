@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import re
+import resource
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ INTERNAL, USAGE, DATA, SYSTEM, MEMORY = 1, 2, 3, 4, 5
 QUIET_SECONDS = 3          # what takes no longer shows no progress
 TERMINAL_SECONDS = 0.3     # between two states of the progress line on a terminal,
 LOG_SECONDS = 60           # and between two lines of a log
+MOST_OPEN = 65536          # files at one time
 
 # What would move the cursor, hide text or turn it round: control characters, line separators,
 # marks of direction (Unicode's Bidi_Control), and bytes that are no UTF-8.
@@ -92,9 +94,19 @@ def imports(*modules):
         sys.exit(SYSTEM)
 
 
+def allow_open_files():
+    """As many as the system allows: catalogues of thousands of files are open at once."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_OPEN if most == resource.RLIM_INFINITY else min(most, MOST_OPEN)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def main(run, output):
     """The exit code of run(arguments), which makes the output; a failure says one line."""
     try:
+        allow_open_files()
         run(sys.argv[1:])
         return 0
     except Failure as failure:

@@ -151,7 +151,8 @@ class Joined:
     def __init__(self, result, parts):
         self.n_rows = result.n_rows
         self.lengths = [part.n_rows for part in parts] or [result.n_rows]
-        columns = own_columns(result)
+        with reading(result.path):
+            columns = own_columns(result)
         first = columns.get("id") or row_numbers(result.n_rows)
         own = {first.name: first, **columns}
         fields = {name: Field(name, split_rows(column, self.lengths),

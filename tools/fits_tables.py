@@ -23,16 +23,10 @@ UNSEEN = -1.6375e30  # in maps of HEALPix
 
 def fits_reader(path, request):
     """None if the table can't be read in pieces."""
-    hdu, start, caught = find_fits_table(path, request)
-    if hdu is None or any("P" in column.format or "Q" in column.format for column in hdu.columns):
+    (header, start), caught = read_table(path, lambda: find_rows(path, request))
+    if header is None:
         return None
-    read_table(path, lambda: check_width(hdu, path))
-    header = hdu.header.copy()
     row_bytes, n_rows = header["NAXIS1"], header["NAXIS2"]
-    if os.path.getsize(path) < start + row_bytes * n_rows:
-        raise Failure(DATA, f"cannot read the table ({path}): it announces {n_rows} rows of "
-                            f"{row_bytes} bytes, more than the file has; "
-                            "the file may be damaged or not what its name says")
     piece_rows = max(1, pieces.PIECE_BYTES // max(row_bytes, 1))
     # No variable-length values follow the rows of a piece.
     header["PCOUNT"] = 0
@@ -51,15 +45,20 @@ def fits_reader(path, request):
     return read
 
 
-def find_fits_table(path, request):
-    """The table of a file, where its rows begin, and warnings."""
-    def find():
-        with fits.open(path, memmap=True) as hdus:
-            hdu = choose_hdu(hdus, request.hdu, path)
-            return hdu, hdu.fileinfo()["datLoc"] if hdu else 0
-
-    (hdu, start), caught = read_table(path, find)
-    return hdu, start, caught
+def find_rows(path, request):
+    """A header of the table, and where its rows begin; None if it can't be cut."""
+    with fits.open(path, memmap=True) as hdus:
+        hdu = choose_hdu(hdus, request.hdu, path)
+        if hdu is None or any("P" in column.format or "Q" in column.format for column in hdu.columns):
+            return None, 0
+        check_width(hdu, path)
+        header, start = hdu.header.copy(), hdu.fileinfo()["datLoc"]
+    row_bytes, n_rows = header["NAXIS1"], header["NAXIS2"]
+    if row_bytes < 0 or n_rows < 0 or os.path.getsize(path) < start + row_bytes * n_rows:
+        raise Failure(DATA, f"cannot read the table ({path}): it announces {n_rows} rows of "
+                            f"{row_bytes} bytes, more than the file has; "
+                            "the file may be damaged or not what its name says")
+    return header, start
 
 
 def is_table(hdu):

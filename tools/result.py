@@ -131,12 +131,23 @@ class Catalogue:
             self.opened[path] = open_hdf5(path, self.stack)
         return self.opened[path]
 
+    def ask(self, path, name):
+        """What the program says of a table and the features in it; of the table alone, if some
+        are none there or their names are too long for one question."""
+        groups = list(finder.groups(list(map(finder.as_item, self.result.features))))
+        if len(groups) == 1:
+            try:
+                return finder.look(path, name, ",".join(groups[0]), self.is_transposed)
+            except Failure as failure:
+                if failure.code != DATA:
+                    raise
+        return finder.look(path, name, None, self.is_transposed)
+
     def parts_of(self, path, number, n_paths):
         """Tables of one file; none if the fit found none in it."""
         file, files = self.open(path), self.result.files
         try:
-            answer = finder.look(path, self.dataset, None, self.is_transposed)
-            names = finder.tables_of(answer, self.dataset)
+            names = finder.tables_of(self.ask(path, self.dataset), self.dataset)
             return [self.part_of(number, path, file, name) for name in names]
         except Failure as failure:
             if failure.code == DATA and len(files) == n_paths and files[number].rows == 0:
@@ -144,21 +155,27 @@ class Catalogue:
             raise
 
     def part_of(self, number, path, file, name):
-        features = self.find_features(path, name)
-        table = finder.table_of(finder.look(path, name, None, self.is_transposed))
+        answer = self.ask(path, name)
+        table = finder.table_of(answer)
+        features = self.find_features(path, name, answer, table)
         if not features and table is None:  # the program knows why
             finder.look(path, name, "0", self.is_transposed)
         n_rows = next(iter(features.values()))["rows"] if features else table["rows"]
         return Part(number, path, file, name, n_rows, features)
 
-    def find_features(self, path, name):
+    def find_features(self, path, name, answer, table):
         """The features that are columns of a table."""
         wanted = self.result.features
+        chosen = answer["selection"] or ()
+        if [found["name"] for found in chosen] == wanted:
+            return dict(zip(wanted, chosen))
         try:
             return dict(zip(wanted, finder.select(path, name, wanted, self.is_transposed)))
         except Failure as failure:
+            # Where no column can be had the table may be why.
+            if wanted and (table is None or (table["flaw"] and not table["needs_columns"])):
+                raise
             if failure.code != DATA or not 1 < len(wanted) <= MOST_ASKED:
-                self.refuse_table(path, name)
                 return {}
         found = {feature: column for feature in wanted
                  for column in self.find_feature(path, name, feature)}
@@ -170,14 +187,6 @@ class Catalogue:
             return finder.select(path, name, [feature], self.is_transposed)
         except Failure:
             return []
-
-    def refuse_table(self, path, name):
-        """Where no column can be had the table may be why."""
-        answer = finder.look(path, name, None, self.is_transposed)
-        table = finder.table_of(answer)
-        if table is None or (table["flaw"] and not table["needs_columns"]):
-            finder.look(path, name, finder.as_item((self.result.features or ["0"])[0]),
-                        self.is_transposed)
 
     def column(self, part, found, feature=None):
         column = StoredColumn(part.file, found, self.result.treatment(feature), self.open)
