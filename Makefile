@@ -124,7 +124,7 @@ demo: deps
 	$(run_env) mpirun -n 2 $(BUILD)/skymeans fit data/hipparcos.h5 -c b_v,abs_mag \
 	    --scale standard -k 6 --random-seed 26 -o $(BUILD)/demo.h5 --overwrite
 	@$$(tools/find-python.sh h5py numpy matplotlib) tools/plot.py \
-	    $(BUILD)/demo.h5 data/hipparcos.h5 -o $(BUILD)/demo.png
+	    $(BUILD)/demo.h5 data/hipparcos.h5 -o $(BUILD)/demo.png --overwrite
 	@echo "The picture: $(BUILD)/demo.png"
 
 # Builds for tests say little, and use all cores unless this make was told how many (-j).

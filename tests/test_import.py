@@ -18,7 +18,8 @@ from astropy.table import MaskedColumn, Table
 from tool import ROOT, ToolTest, load_tool, read_columns, write_text
 
 IMPORT = load_tool("import")
-sources = sys.modules["sources"]  # that of import.py
+# Those of import.py.
+fits_tables, pieces, sources = (sys.modules[name] for name in ("fits_tables", "pieces", "sources"))
 
 MEGABYTES = int(os.environ.get("KM_IMPORT_MB", 0))  # `make check-import` asks for large files
 
@@ -232,7 +233,11 @@ class ImportDerive(ToolTest):
                 ("x + nothing", 3, r"no such column \(--derive new, nothing\): .* x n b-v exp"),
                 ("sqrt", 3, "no such column"), ("name * 2", 3, "cannot compute"),
                 ("x[1]", 3, "cannot compute"), ("9**9**9", 3, "cannot compute"),
-                ("0 < x < 1", 3, "cannot compute")):
+                ("0 < x < 1", 2, "put each in parentheses"),
+                ("x > 1 & n > 1", 2, r"parentheses: \(a > 1\) & \(b > 1\)"),
+                ("x in n", 2, "`in` compares no"), ("x is n", 2, "use =="),
+                ("{x} + braced_0", 3, r"no such column \(--derive new, braced_0\)"),
+                ("{x} + braced0", 3, r"no such column \(--derive new, braced0\)")):
             with self.subTest(expression=expression):
                 self.refuse(code, pattern, IMPORT, "in.csv", "out.h5",
                             "--derive", f"new={expression}")
@@ -297,19 +302,19 @@ class ImportPieces(ToolTest):
         """The same table whether pieces are large or small."""
         said = self.succeed(IMPORT, path, "whole.h5")
         whole = read_columns("whole.h5")
-        with mock.patch.object(sources, "PIECE_BYTES", os.path.getsize(path) // n_pieces), \
+        with mock.patch.object(pieces, "PIECE_BYTES", os.path.getsize(path) // n_pieces), \
                 mock.patch.object(IMPORT, "CHUNK_ROWS", 7):
             with contextlib.redirect_stderr(io.StringIO()):
                 count = sum(1 for _ in sources.Source(path).pieces())
             self.assertGreaterEqual(count, n_pieces / 2)
             self.assertEqual(self.succeed(IMPORT, path, "pieces.h5"), said)
-        pieces = read_columns("pieces.h5")
-        self.assertEqual(list(pieces), list(whole))
+        found = read_columns("pieces.h5")
+        self.assertEqual(list(found), list(whole))
         for name, values in whole.items():
-            self.assertEqual(pieces[name].dtype, values.dtype)
-            np.testing.assert_array_equal(pieces[name], values)
+            self.assertEqual(found[name].dtype, values.dtype)
+            np.testing.assert_array_equal(found[name], values)
         self.assertEqual(read_units("pieces.h5"), read_units("whole.h5"))
-        return pieces
+        return found
 
     def test_csv(self):
         rows = [f"{i},{i},{i},{i:03d},{i},,x\n" for i in range(300)]
@@ -336,7 +341,7 @@ class ImportPieces(ToolTest):
 
     def test_damage_far_down(self):
         write_text("in.csv", "a,b\n" + "1,2\n" * 500 + "1,2,3\n" + "1,2\n" * 500)
-        with mock.patch.object(sources, "PIECE_BYTES", 400):
+        with mock.patch.object(pieces, "PIECE_BYTES", 400):
             self.refuse(3, r"cannot read the table \(in.csv, lines 501 to 600\)",
                         IMPORT, "in.csv", "out.h5")
 
@@ -394,7 +399,7 @@ def write_fits(path, rows, cards, extension="BINTABLE"):
             if value is not None:
                 header[f"{keyword}{i}"] = value
     with open(path, "wb") as file:
-        file.write(sources.fits_file(header, rows.tobytes()).getvalue())
+        file.write(fits_tables.fits_file(header, rows.tobytes()).getvalue())
 
 
 class ImportFits(ToolTest):
@@ -405,8 +410,8 @@ class ImportFits(ToolTest):
         """The same in pieces of one row, at once, and compressed; what is said of the last."""
         with open("in.fits", "rb") as file, gzip.open("in.fits.gz", "wb") as packed:
             packed.write(file.read())
-        for path, piece in ("in.fits", 1), ("in.fits", sources.PIECE_BYTES), ("in.fits.gz", 1):
-            with mock.patch.object(sources, "PIECE_BYTES", piece):
+        for path, piece in ("in.fits", 1), ("in.fits", pieces.PIECE_BYTES), ("in.fits.gz", 1):
+            with mock.patch.object(pieces, "PIECE_BYTES", piece):
                 err = self.succeed(IMPORT, path, "out.h5", "--overwrite", *options)
             columns = read_columns("out.h5")
             self.assertEqual(columns.keys(), expected.keys())

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests of tools/plot.py: run as /usr/bin/python3 tests/test_plot.py."""
 import os
+import sys
 import unittest
 import warnings
 from unittest import mock
@@ -14,6 +15,7 @@ from matplotlib.image import imread
 from tool import HIPPARCOS, ToolTest, load_tool, read_columns, write_text
 
 PLOT = load_tool("plot")
+panels = sys.modules["panels"]  # that of plot.py
 
 
 class PlotTest(ToolTest):
@@ -56,7 +58,7 @@ class PlotTest(ToolTest):
 
         save = PLOT.save
         with mock.patch.object(PLOT, "save", keep):
-            self.assertEqual(self.succeed(PLOT, *arguments, "-o", "out.png"), "")
+            self.assertEqual(self.succeed(PLOT, *arguments, "-o", "out.png", "--overwrite"), "")
         pixels = imread("out.png")[..., :3]
         self.assertEqual(pixels.shape, (700, 1200, 3))
         return pixels, figures[0]
@@ -82,7 +84,7 @@ class PlotPictures(PlotTest):
         self.assertEqual(list(history.lines[0].get_ydata()), [40, 20, 12, 11])
         np.testing.assert_array_equal(shift.lines[0].get_ydata(), [1, 0.1, 0.01, np.nan])
         self.assertEqual(shift.get_yscale(), "log")
-        for colour in PLOT.make_palette(len(counts))[:-1]:
+        for colour in panels.make_palette(len(counts))[:-1]:
             self.assertGreater(self.count_colour(pixels, colour), 2000)
 
     def test_one_feature(self):
@@ -96,7 +98,7 @@ class PlotPictures(PlotTest):
 
     def test_histogram_counts(self):
         values, labels = blobs(3000, 1, 2)
-        panel = PLOT.Histogram(None, PLOT.make_palette(2), np.array([[-100.0, 100.0]]))
+        panel = panels.Histogram(None, panels.make_palette(2), np.array([[-100.0, 100.0]]))
         panel.add(values, labels)
         self.assertEqual(list(panel.counts.sum(axis=1)), list(np.bincount(labels[labels >= 0])))
 
@@ -136,7 +138,7 @@ class PlotPictures(PlotTest):
         self.write_columns("in.h5", values, "xy")
         self.write_result(values, labels, ["x", "y"], "/table/columns")
         _, figure = self.plot("result.h5", "in.h5")
-        self.assertEqual(len(np.unique(PLOT.make_palette(300), axis=0)), 301)
+        self.assertEqual(len(np.unique(panels.make_palette(300), axis=0)), 301)
         self.assertEqual(len(figure.axes[1].patches), 300)
 
     def test_pieces_and_files_do_not_matter(self):
@@ -223,13 +225,11 @@ class PlotPictures(PlotTest):
         self.plot("result.h5", "in.h5")
         with h5py.File("only.h5", "w") as file:
             file["group/x"], file["group/y"] = values.T
-            file["truth/labels"] = labels
-            file["truth/centers"] = values
         self.plot("result.h5", "only.h5")
         with h5py.File("only.h5", "r+") as file:
-            file["more"] = values
-        self.refuse(3, r"no single table \(only.h5\): it has /group, /more; choose with -d",
-                    PLOT, "result.h5", "only.h5", "-o", "out.png")
+            file["more/x"], file["more/y"] = values.T
+        self.refuse(3, r"which table \(only.h5\): there are several; choose one with -d: /group .*, "
+                    "/more .*", PLOT, "result.h5", "only.h5", "-o", "new.png")
         self.plot("result.h5", "only.h5", "-d", "group")
 
     def test_hipparcos(self):
@@ -247,6 +247,7 @@ class PlotPictures(PlotTest):
         self.write_result(values, labels, ["x", "y"], "/table/columns")
         for name, magic in (("p.pdf", b"%PDF"), ("p.svg", b"<?xml"), ("P.PNG", b"\x89PNG")):
             self.succeed(PLOT, "result.h5", "in.h5", "-o", name)
+            self.refuse(2, rf"output exists \({name}\)", PLOT, "result.h5", "in.h5", "-o", name)
             self.assertTrue(self.contents()[f"./{name}"].startswith(magic))
         self.assertEqual(sorted(os.listdir()), ["P.PNG", "in.h5", "p.pdf", "p.svg", "result.h5"])
 
@@ -261,7 +262,8 @@ class PlotErrors(PlotTest):
         write_text("out.png", "precious")
 
     def check(self, code, pattern, *files):
-        self.refuse(code, pattern, PLOT, *(files or ("result.h5", "in.h5")), "-o", "out.png")
+        self.refuse(code, pattern, PLOT, *(files or ("result.h5", "in.h5")), "-o", "out.png",
+                    "--overwrite")
 
     def test_usage(self):
         self.refuse(2, "required", PLOT)
@@ -280,32 +282,33 @@ class PlotErrors(PlotTest):
         self.check(3, r"not a result \(in.h5\): it has no /centers", "in.h5", "result.h5")
         self.refuse(4, "no folder nowhere", PLOT, "result.h5", "in.h5", "-o", "nowhere/out.png")
         os.mkdir("folder.png")
-        self.refuse(4, "Is a directory", PLOT, "result.h5", "in.h5", "-o", "folder.png")
+        self.refuse(4, "Is a directory", PLOT, "result.h5", "in.h5", "-o", "folder.png",
+                    "--overwrite")
 
     def test_catalogue_of_another_fit(self):
         values, _ = blobs(99, 2)
         self.write_columns("short.h5", values, "xy")
         self.check(3, "labels 100 rows, the catalogue has 99", "result.h5", "short.h5")
         self.check(3, "the catalogue has 199", "result.h5", "in.h5", "short.h5")
-        self.write_columns("names.h5", np.tile(values, 2), "xz")
-        self.check(3, r"no numeric column \(names.h5, /table/columns, y\)",
+        self.write_columns("names.h5", np.tile(values, (2, 1))[:100], "xz")
+        self.check(3, r"no such column \(names.h5, /table/columns, column y\)",
                    "result.h5", "names.h5")
         with h5py.File("names.h5", "r+") as file:
-            file["table/columns/y/data"] = np.full(99, b"text")
-        self.check(3, r"no numeric column \(names.h5, /table/columns, y\)",
+            file["table/columns/y/data"] = np.full(100, b"text")
+        self.check(3, r"not a number \(names.h5, /table/columns, column y\)",
                    "result.h5", "names.h5")
         with h5py.File("array.h5", "w") as file:
             file["points"] = np.zeros((100, 2))
-        self.check(3, r"no such dataset \(array.h5, /table/columns\): it has /points",
+        self.check(3, r"no such table \(array.h5, dataset /table/columns\): .* -d: /points",
                    "result.h5", "array.h5")
-        self.check(3, r"no numeric column \(array.h5, /points, x\)",
+        self.check(3, r"no such column \(array.h5, /points, column x\)",
                    "result.h5", "array.h5", "-d", "points")
 
     def test_ragged_table(self):
         with h5py.File("in.h5", "r+") as file:
             del file["table/columns/y"]
             file["table/columns/y/data"] = np.zeros(50)
-        self.check(3, r"not a table \(in.h5, /table/columns\)")
+        self.check(3, r"columns are not equally long \(in.h5, /table/columns, column y\)")
 
     def test_damaged_results(self):
         with h5py.File("result.h5", "r+") as file:
@@ -329,10 +332,10 @@ class Palette(unittest.TestCase):
 
     def test_colours_are_distinct_and_dark_enough(self):
         for n_clusters in (1, 9, 10, 40, 500):
-            palette = PLOT.make_palette(n_clusters)
+            palette = panels.make_palette(n_clusters)
             self.assertEqual(palette.shape, (n_clusters + 1, 3))
             self.assertEqual(len(np.unique(palette, axis=0)), n_clusters + 1)
-            self.assertEqual(tuple(palette[-1]), PLOT.GREY)
+            self.assertEqual(tuple(palette[-1]), panels.GREY)
             self.assertLess((palette[:-1] @ [0.30, 0.59, 0.11]).max(), 0.7)
             self.assertTrue(np.all((palette >= 0) & (palette < to_rgb("white"))))
 

@@ -4,9 +4,9 @@ import contextlib
 import importlib
 import io
 import os
-import pickle
 import subprocess
 import sys
+import time
 import unittest
 import warnings
 from unittest import mock
@@ -15,9 +15,12 @@ import h5py
 import numpy as np
 from astropy.table import MaskedColumn, Table
 
-from tool import HIPPARCOS, ROOT, ToolTest, load_tool, read_columns
+from tool import HIPPARCOS, ROOT, ToolTest, read_columns
 
-catalogue, command = load_tool("catalogue"), load_tool("command")
+import catalogue
+import command
+import finder
+from conventions import PLAIN
 
 TOOLS = ("import", "plot", "export")
 
@@ -25,13 +28,23 @@ TOOLS = ("import", "plot", "export")
 class StartingTools(ToolTest):
 
     def test_missing_module(self):
-        """Without its site folder, Python has none of the modules."""
+        """Without its site folder, Python has none of the modules. Of two Pythons the second gives
+        up."""
         for tool in TOOLS:
             done = subprocess.run([sys.executable, "-S", os.path.join(ROOT, "tools", f"{tool}.py")],
+                                  env={**os.environ, "SKYMEANS_SECOND_PYTHON": "1"},
                                   capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout), (4, ""))
             self.assertRegex(done.stderr, rf"^{tool}.py: error: Python module missing \(h5py\): "
                              ".*; install python3-h5py.*/usr/bin/python3\n$")
+
+    def test_another_python(self):
+        """One without modules finds the one that make uses."""
+        for tool in TOOLS:
+            done = subprocess.run([sys.executable, "-S", os.path.join(ROOT, "tools", f"{tool}.py"),
+                                   "--help"], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn(f"usage: {tool}.py", done.stdout)
 
     def test_help(self):
         for tool in TOOLS:
@@ -42,47 +55,67 @@ class StartingTools(ToolTest):
             self.assertIn(f"usage: {tool}.py", done.stdout)
 
 
-class Layouts(ToolTest):
-    """Tables and columns that tools find in a file."""
+class LayoutTest(ToolTest):
+    """Values of columns as the program places them, read by the tools."""
 
-    def open(self, path="in.h5"):
+    def columns(self, path, table=None, items=(), treatment=PLAIN):
         file = h5py.File(path, "r")
         self.addCleanup(file.close)
-        return file
+        return [catalogue.StoredColumn(file, found, treatment) for found in
+                catalogue.choose_columns(path, table, list(items))]
 
-    def find(self, path="in.h5"):
-        return catalogue.find_tables(self.open(path))
-
-    def values(self, table, name):
+    def values(self, path, table, item, treatment=PLAIN):
         """All values, NaN where one is missing, read in two pieces."""
-        column = catalogue.find_column(table, name)
-        pieces = [column.read_floats(rows) for rows in catalogue.slices(table.n_rows, 2)]
+        column, = self.columns(path, table, [item], treatment)
+        pieces = [column.read_floats(rows) for rows in catalogue.slices(column.n_rows, 2)]
         return np.concatenate(pieces)
 
-    def check(self, table, name, values):
-        np.testing.assert_array_equal(self.values(table, name), values, name)
+    def check(self, path, table, item, values, treatment=PLAIN):
+        np.testing.assert_array_equal(self.values(path, table, item, treatment), values, item)
 
-    def test_groups_arrays_and_what_is_none(self):
+    def refused(self, pattern, *asked):
+        with self.assertRaisesRegex(command.Failure, pattern):
+            self.columns(*asked)
+
+    def need(self, module):
+        try:
+            return importlib.import_module(module)
+        except ImportError:
+            self.skipTest(f"no Python module {module}")
+
+
+class Layouts(LayoutTest):
+
+    def test_groups_and_arrays(self):
         with h5py.File("in.h5", "w") as file:
             file["points"] = np.arange(6).reshape(3, 2)
             file["deep/er/x"], file["deep/er/y"] = np.arange(4.0), np.ones(4)
-            file["deep/er/name"] = np.array(["a"] * 5, dtype=object)  # texts do not decide
-            file["ragged/x"], file["ragged/y"] = np.ones(3), np.ones(4)
-            file["truth/labels"], file["truth/centers"] = np.ones(3), np.ones((3, 2))
-            file["words"] = np.array(["a", "b"], dtype=object)
             file["deep/er/v"] = np.arange(8).reshape(4, 2)
-            file["cube"], file["scalar"], file["empty"] = np.ones((2, 2, 2)), 1.0, np.ones((3, 0))
-            file["deep/loop"] = file["deep"]
-            file["broken"] = h5py.SoftLink("/nowhere")
-            file["deep/other"] = h5py.ExternalLink("no.h5", "/x")
-        tables = self.find()
-        self.assertEqual(list(tables), ["/deep/er", "/deep/er/v", "/points"])
-        self.assertEqual(list(tables["/deep/er"].columns), ["v", "x", "y"])
-        self.check(tables["/deep/er"], "v[1]", [1, 3, 5, 7])
-        self.assertEqual(tables["/points"].n_rows, 3)
-        self.check(tables["/points"], "1", [1, 3, 5])
+            file["deep/er/row"] = np.arange(4).reshape(1, 4)
+            file["deep/er/flag"] = np.array([True, False, True, True])
+        self.check("in.h5", "deep/er", "v[1]", [1, 3, 5, 7])
+        self.check("in.h5", "deep/er", "row", [0, 1, 2, 3])
+        self.check("in.h5", "deep/er", "flag", [1, 0, 1, 1])
+        self.check("in.h5", "points", "1", [1, 3, 5])
+        self.assertEqual([column.name for column in self.columns("in.h5", "deep/er", ["x", "v"])],
+                         ["x", "v[0]", "v[1]"])
         for name in ("2", "-1", "x"):
-            self.assertIsNone(catalogue.find_column(tables["/points"], name))
+            self.refused("no such column", "in.h5", "points", [name])
+
+    def test_other_groups_and_files(self):
+        with h5py.File("other.h5", "w") as file:
+            file["t/mag"] = np.arange(3.0)
+        with h5py.File("in.h5", "w") as file:
+            file["t/z"], file["mags/g"] = np.ones(3), np.arange(3)
+            file["mags/r"] = h5py.SoftLink("/mags/g")
+        self.check("in.h5", "t", "/mags/g", [0, 1, 2])
+        file = h5py.File("in.h5", "r")
+        self.addCleanup(file.close)
+        other = h5py.File("other.h5", "r")
+        self.addCleanup(other.close)
+        found, = catalogue.choose_columns("in.h5", "t", ["other.h5:/t/mag"])
+        column = catalogue.StoredColumn(file, found, PLAIN, lambda path: other)
+        self.assertEqual(column.read(slice(0, 3)).tolist(), [0, 1, 2])
 
     def test_vaex(self):
         with h5py.File("in.h5", "w") as file:
@@ -96,36 +129,34 @@ class Layouts(ToolTest):
             columns["flux/mask"] = np.array([0, 0, 1, 0, 0], "u1")
             columns["name/data"] = np.frombuffer(b"abbccc", "u1")
             columns["name/indices"] = np.array([0, 1, 3, 3, 6, 6])
-        table = self.find()["/table/columns"]
-        self.check(table, "masked", [0, np.nan, 2, np.nan, 4])
-        self.check(table, "arrow", [np.nan, 1, 2, 3, 4])
-        self.check(table, "{b-v}", range(5))
-        self.check(table, "flux[1]", [1, 3, np.nan, 7, 9])
-        self.check(table, "{flux[1]}", [1, 3, np.nan, 7, 9])
-        self.assertEqual(catalogue.find_column(table, "x").unit, "mag")
-        names = catalogue.find_column(table, "name")
-        self.assertEqual([list(names.read(rows)) for rows in catalogue.slices(5, 2)],
+        nan = np.nan
+        self.check("in.h5", None, "masked", [0, nan, 2, nan, 4])
+        self.check("in.h5", None, "arrow", [nan, 1, 2, 3, 4])
+        self.check("in.h5", None, "{b-v}", range(5))
+        self.check("in.h5", None, "flux[1]", [1, 3, nan, 7, 9])
+        self.check("in.h5", None, "{flux[1]}", [1, 3, nan, 7, 9])
+        x, name = self.columns("in.h5", None, ["x", "name"])
+        self.assertEqual(x.unit, "mag")
+        self.assertEqual([list(name.read(rows)) for rows in catalogue.slices(5, 2)],
                          [[b"a", b"bb"], [b"", b"ccc"], [b""]])
 
     def test_astropy(self):
         table = Table({"x": np.arange(3.0), "flux": np.arange(6.0).reshape(3, 2),
-                       "x.mask": [0.5] * 3, "a,b[0]": [7, 8, 9], "single": [[1], [2], [3]]}, units={"x": "km / s"})
+                       "x.mask": [0.5] * 3, "a,b[0]": [7, 8, 9], "s": ["a", "bb", ""]},
+                      units={"x": "km / s"})
         table["n"] = MaskedColumn([1, 2, 3], mask=[1, 0, 0])
         table["flux"] = MaskedColumn(table["flux"], mask=[[0, 0], [0, 1], [0, 0]])
         table.write("in.h5", path="cat/stars", serialize_meta=True)
-        tables = self.find()
-        self.assertEqual(list(tables), ["/cat/stars"])  # and not its .__table_column_meta__
-        stars = tables["/cat/stars"]
-        self.assertEqual(list(stars.columns), ["x", "flux", "x.mask", "a,b[0]", "single", "n"])
-        self.assertEqual(stars.columns["x"].unit, "km / s")
-        self.check(stars, "n", [np.nan, 2, 3])
-        self.check(stars, "x.mask", [0.5] * 3)  # no truths: a column that is called so
-        self.check(stars, "single", [1, 2, 3])
-        self.check(stars, "flux[1]", [1, np.nan, 5])
-        self.check(stars, "{flux}[0]", [0, 2, 4])
-        self.check(stars, "{a,b[0]}", [7, 8, 9])
-        self.assertIsNone(catalogue.find_column(stars, "flux[2]"))
-        self.assertIsNone(catalogue.find_column(stars, "x[0]"))
+        self.check("in.h5", None, "n", [np.nan, 2, 3])
+        self.check("in.h5", None, "x.mask", [0.5] * 3)  # no truths: a column that is called so
+        self.check("in.h5", None, "flux[1]", [1, np.nan, 5])
+        self.check("in.h5", None, "{flux}[0]", [0, 2, 4])
+        self.check("in.h5", None, "{a,b[0]}", [7, 8, 9])
+        s, = self.columns("in.h5", "cat/stars", ["s"])
+        self.assertEqual(s.read(slice(0, 3)).tolist(), [b"a", b"bb", b""])
+        x, = self.columns("in.h5", "cat/stars", ["x"])
+        self.assertEqual(x.unit, "km / s")
+        self.refused("no such column", "in.h5", None, ["flux[2]"])
 
     def test_frames(self):
         """As pandas writes them, here without it."""
@@ -135,19 +166,11 @@ class Layouts(ToolTest):
             fixed["axis0"], fixed["axis1"] = np.array([b"x", b"n", b"y"]), np.arange(2)
             fixed["block0_items"], fixed["block1_items"] = np.array([b"x", b"y"]), np.array([b"n"])
             fixed["block0_values"], fixed["block1_values"] = [[1.5, 2], [3, 4]], [[7], [8]]
-            file["table"] = np.array([(0, [1.5, 2], [7]), (1, [3, 4], [8])], dtype=[
-                ("index", "i8"), ("values_block_0", "f8", (2,)), ("values_block_1", "i8", (1,))])
-            for block, names in enumerate((["x", "y"], ["n"])):
-                pickled = np.bytes_(pickle.dumps(names, 0))
-                file["table"].attrs[f"values_block_{block}_kind"] = pickled
             file["nested"] = np.array([((1, 2.5),)], dtype=[("p", [("a", "i4"), ("b", "f8")])])
-        tables = self.find()
-        self.assertEqual(list(tables), ["/fixed", "/nested", "/table"])
-        for name in ("/fixed", "/table"):
-            self.check(tables[name], "x", [1.5, 3])
-            self.check(tables[name], "y", [2, 4])
-            self.check(tables[name], "n", [7, 8])
-        self.check(tables["/nested"], "p/b", [2.5])
+        self.check("in.h5", "fixed", "x", [1.5, 3])
+        self.check("in.h5", "fixed", "y", [2, 4])
+        self.check("in.h5", "fixed", "n", [7, 8])
+        self.check("in.h5", "nested", "p/b", [2.5])
 
     def test_pandas(self):
         pandas = self.need("pandas")
@@ -159,18 +182,9 @@ class Layouts(ToolTest):
                               ("fixed.h5", {"format": "fixed"})):
             with self.subTest(path=path):
                 frame.to_hdf(path, "stars", **options)
-                (name, table), = self.find(path).items()
-                self.assertEqual(name, "/stars" if path == "fixed.h5" else "/stars/table")
-                self.check(table, "x", [0.5, np.nan, 2])
-                self.check(table, "n", [1, 2, 3])
-                self.check(table, "{b-v}", [7, 8, 9])
-                self.assertEqual(catalogue.choose_table(path, self.open(path), "stars", None).path,
-                                 name)
-
-    def test_pickled_names_run_nothing(self):
-        harmful = pickle.dumps([os.getcwd], 0)
-        self.assertEqual(catalogue.pickled_names(harmful), [])
-        self.assertEqual(catalogue.pickled_names(pickle.dumps(["x", "é", 3], 0)), ["x", "é", "3"])
+                self.check(path, "stars", "x", [0.5, np.nan, 2])
+                self.check(path, None, "n", [1, 2, 3])
+                self.check(path, None, "{b-v}", [7, 8, 9])
 
     def test_pytables(self):
         tables = self.need("tables")
@@ -178,16 +192,149 @@ class Layouts(ToolTest):
                         dtype=[("id", "i8"), ("x", "f4"), ("v", "f8", (2,))])
         with tables.open_file("in.h5", "w") as file:
             file.create_table("/survey", "stars", rows, createparents=True).cols.x.create_index()
-        (name, table), = self.find().items()  # and not the index
-        self.assertEqual(name, "/survey/stars")
-        self.check(table, "x", [2.5, 4.5])
-        self.check(table, "v[1]", [2, 4])
+        self.check("in.h5", None, "x", [2.5, 4.5])
+        self.check("in.h5", None, "v[1]", [2, 4])
 
-    def need(self, module):
-        try:
-            return importlib.import_module(module)
-        except ImportError:
-            self.skipTest(f"no Python module {module}")
+    def test_types(self):
+        """Each is read as the program reads it; odd ones through HDF5's own conversion."""
+        odd = h5py.h5t.STD_I32LE.copy()
+        odd.set_precision(24)
+        bits = h5py.h5t.STD_B8LE.copy()
+        with h5py.File("in.h5", "w") as file:
+            for name, kind in (("odd", odd), ("bits", bits)):
+                space = h5py.h5s.create_simple((3,))
+                made = h5py.h5d.create(file.id, name.encode(), kind, space)
+                room = np.array([5, 6, 7], "i4" if name == "odd" else "u1")
+                made.write(space, space, room, h5py.h5t.NATIVE_INT32 if name == "odd" else bits)
+            file["half"], file["big"] = np.array([0.5, 1, 2], "f2"), np.array([1, 2, 3], ">u8")
+            file["long"] = np.array([0.25, 1, 2], "g")
+        for name, values in (("odd", [5, 6, 7]), ("bits", [5, 6, 7]), ("half", [0.5, 1, 2]),
+                             ("big", [1, 2, 3]), ("long", [0.25, 1, 2])):
+            self.check("in.h5", "/", name, values)
+
+    def test_conventions(self):
+        """Missing codes, valid range, unsigned and packed numbers, as docs/conventions.md has them."""
+        with h5py.File("in.h5", "w") as file:
+            for name, stored, declared in (
+                    ("fill", np.array([-999, 1, 2], "i2"), {"_FillValue": np.int16(-999)}),
+                    ("range", np.array([-1, 5, 11], "f4"), {"valid_range": np.array([0.0, 10])}),
+                    ("bytes", np.array([-1, 5, -2], "i1"), {"_Unsigned": b"true",
+                                                            "_FillValue": np.int8(-1)}),
+                    ("packed", np.array([-999, 0, 100], "i2"), {
+                        "_FillValue": np.int16(-999), "scale_factor": 0.01, "add_offset": 10.0})):
+                file[name] = stored
+                file[name].attrs.update({key: np.bytes_(value) if isinstance(value, bytes) else value
+                                         for key, value in declared.items()})
+            file.create_dataset("own", data=np.array([7, 8, 9]), fillvalue=8)
+        nan, raw = np.nan, PLAIN._replace(is_raw=True)
+        self.check("in.h5", "/", "fill", [nan, 1, 2])
+        self.check("in.h5", "/", "range", [nan, 5, nan])
+        self.check("in.h5", "/", "bytes", [nan, 5, 254])
+        self.check("in.h5", "/", "packed", [nan, 10, 11])
+        self.check("in.h5", "/", "packed", [-999, 0, 100], raw)
+        self.check("in.h5", "/", "bytes", [-1, 5, -2], raw)
+        self.check("in.h5", "/", "own", [7, 8, 9])
+        self.check("in.h5", "/", "own", [7, nan, 9], PLAIN._replace(fill_is_missing=True))
+        self.check("in.h5", "/", "own", [7, 8, nan], PLAIN._replace(missing=(9.0,)))
+
+
+class OddFiles(LayoutTest):
+    """What is odd elsewhere in a file does no harm."""
+
+    def test_odd_types_and_names_elsewhere(self):
+        """No tool looks at what it need not read."""
+        with h5py.File("in.h5", "w") as file:
+            file["t/x"] = np.arange(3.0)
+            file[b"t/\xff\xfe"] = np.arange(3) + 5
+            file[b"t/caf\xe9"] = np.array([b"a", b"b", b"c"])
+            space = h5py.h5s.create_simple((3,))
+            for name, kind in ((b"t/time", h5py.h5t.UNIX_D32LE), (b"t/blob", h5py.h5t.create(
+                    h5py.h5t.OPAQUE, 7)), (b"t/ref", h5py.h5t.STD_REF_OBJ)):
+                h5py.h5d.create(file.id, name, kind, space)
+            compound = h5py.h5t.create(h5py.h5t.COMPOUND, 12)
+            compound.insert(b"when", 0, h5py.h5t.UNIX_D32LE)
+            compound.insert(b"y", 4, h5py.h5t.IEEE_F64LE)
+            rows = h5py.h5d.create(file.id, b"odd", compound, space)
+            only = h5py.h5t.create(h5py.h5t.COMPOUND, 8)
+            only.insert(b"y", 0, h5py.h5t.IEEE_F64LE)
+            rows.write(space, space, np.array([1.5, 2.5, 3.5]).view(np.uint8), only)
+        self.check("in.h5", "t", "x", [0, 1, 2])
+        self.check("in.h5", "t", "\udcff\udcfe", [5, 6, 7])
+        self.check("in.h5", "odd", "y", [1.5, 2.5, 3.5])
+
+    def test_many_columns(self):
+        """20,000 of them are listed and read in bounded time."""
+        with h5py.File("in.h5", "w", libver="latest") as file:
+            group = file.create_group("t")
+            for i in range(20000):
+                group[f"c{i}"] = np.full(2, i)
+        start = time.monotonic()
+        self.check("in.h5", "t", "c12345", [12345, 12345])
+        self.assertEqual(len(self.columns("in.h5", "t", [f"c{i}" for i in range(300)])), 300)
+        self.assertLess(time.monotonic() - start, 60)
+
+
+class Program(ToolTest):
+    """Which program answers."""
+
+    def setUp(self):
+        super().setUp()
+        with h5py.File("in.h5", "w") as file:
+            file["points"] = np.ones((3, 2))
+
+    def ask(self, program):
+        finder.ask.cache_clear()
+        with mock.patch.dict(os.environ, {"SKYMEANS": program}):
+            return finder.look("in.h5")
+
+    def script(self, text, name="program"):
+        with open(name, "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\n{text}\n")
+        os.chmod(name, 0o755)
+        return os.path.abspath(name)
+
+    def test_asked_once(self):
+        program = self.script("echo 1 >>asked; echo '{}'")
+        with mock.patch.dict(os.environ, {"SKYMEANS": program}):
+            finder.ask.cache_clear()
+            self.assertEqual([finder.look("in.h5") for _ in range(3)], [{}] * 3)
+            os.utime("in.h5", (1, 1))
+            finder.look("in.h5")
+        with open("asked", encoding="ascii") as file:
+            self.assertEqual(file.read(), "1\n1\n")
+        finder.ask.cache_clear()
+
+    def test_none(self):
+        for program, pattern in (
+                ("/nowhere/skymeans", r"no program skymeans \(/nowhere/skymeans\): .*; build it"),
+                (self.script("echo hello"), r"answer is no JSON \(in.h5\): "),
+                (self.script("exit 9", "other"), r"program failed \(skymeans, exit code 9\): it said")):
+            with self.assertRaisesRegex(command.Failure, pattern) as caught:
+                self.ask(program)
+            self.assertEqual(caught.exception.code, 4)
+
+    def test_own_words(self):
+        program = self.script("echo noise >&2; echo 'skymeans: error: bad (x): y; z' >&2; exit 3")
+        with self.assertRaisesRegex(command.Failure, r"^bad \(x\): y; z$") as caught:
+            self.ask(program)
+        self.assertEqual(caught.exception.code, 3)
+
+    def test_path(self):
+        program = self.script("echo '{}'")
+        os.rename("program", "skymeans")
+        with mock.patch.dict(os.environ, {"PATH": os.getcwd()}), \
+                mock.patch.object(finder, "TOOLS", "/nowhere/tools"):
+            os.environ.pop("SKYMEANS", None)
+            self.assertEqual(finder.find_program(), program.replace("program", "skymeans"))
+
+
+class Words(unittest.TestCase):
+
+    def test_clean(self):
+        for text, cleaned in (("a\nb", "a?b"), ("\x1b[31m", "?[31m"), ("\x9b2J", "?2J"),
+                              ("\u202eabc\u2069", "?abc?"), ("caf\udce9", "caf?"),
+                              ("naïve µJy", "naïve µJy"), ("\u2028", "?"), ("\x7f", "?")):
+            self.assertEqual(command.clean(text), cleaned)
 
 
 class ProgressLine(unittest.TestCase):

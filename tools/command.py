@@ -1,8 +1,13 @@
 """What the tools have in common: messages and exit codes, progress, files that appear whole."""
 import argparse
 import contextlib
+import errno
 import io
 import os
+import re
+import resource
+import stat
+import subprocess
 import sys
 import time
 
@@ -11,6 +16,14 @@ INTERNAL, USAGE, DATA, SYSTEM, MEMORY = 1, 2, 3, 4, 5
 QUIET_SECONDS = 3          # what takes no longer shows no progress
 TERMINAL_SECONDS = 0.3     # between two states of the progress line on a terminal,
 LOG_SECONDS = 60           # and between two lines of a log
+MOST_OPEN = 65536          # files at one time
+
+# What would move the cursor, hide text or turn it round: control characters, line separators,
+# marks of direction (Unicode's Bidi_Control), and bytes that are no UTF-8.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e"
+                         "\u2066-\u2069\ud800-\udfff]")
+# Set for the interpreter that another one has started in its place.
+IS_SECOND = os.environ.pop("SKYMEANS_SECOND_PYTHON", None) is not None
 
 
 class Failure(Exception):
@@ -32,8 +45,18 @@ def program():
     return os.path.basename(sys.argv[0])
 
 
+def clean(text):
+    """A text from a file or a name, with nothing in it that a terminal would obey."""
+    return UNPRINTABLE.sub("?", str(text))
+
+
+def say(text):
+    """The one line of stdout: what was done."""
+    print(clean(text))
+
+
 def warn(message):
-    print(f"{program()}: warning: {message}", file=sys.stderr)
+    print(clean(f"{program()}: warning: {message}"), file=sys.stderr)
 
 
 def reason(error):
@@ -42,12 +65,28 @@ def reason(error):
     return " ".join(lines[0].split()) if lines else type(error).__name__
 
 
+def run_again(modules):
+    """Under the interpreter that make uses, if this one lacks modules; returns if there is none."""
+    finder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "find-python.sh")
+    try:
+        done = subprocess.run([finder, *modules], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, check=True)
+        os.environ["SKYMEANS_SECOND_PYTHON"] = "1"
+        python = done.stdout.strip()
+        os.execv(python, [python, *sys.argv])
+    except (OSError, subprocess.SubprocessError):
+        os.environ.pop("SKYMEANS_SECOND_PYTHON", None)
+
+
 @contextlib.contextmanager
-def imports():
-    """Around imports: a module that is missing ends the program with advice."""
+def imports(*modules):
+    """Around imports of these modules: another Python takes over if this one lacks some; if there
+    is none, the program ends with advice."""
     try:
         yield
     except ImportError as error:
+        if not IS_SECOND:
+            run_again(modules)
         module = (error.name or "numpy").split(".")[0]
         print(f"{program()}: error: Python module missing ({module}): this python3 cannot import "
               f"it; install python3-{module}, on Debian then run /usr/bin/python3",
@@ -55,9 +94,19 @@ def imports():
         sys.exit(SYSTEM)
 
 
+def allow_open_files():
+    """As many as the system allows: catalogues of thousands of files are open at once."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_OPEN if most == resource.RLIM_INFINITY else min(most, MOST_OPEN)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def main(run, output):
     """The exit code of run(arguments), which makes the output; a failure says one line."""
     try:
+        allow_open_files()
         run(sys.argv[1:])
         return 0
     except Failure as failure:
@@ -73,20 +122,51 @@ def main(run, output):
         message = f"interrupted: no {output} was written; run the command again"
     except Exception as error:
         code, message = INTERNAL, f"internal error: {type(error).__name__}: {reason(error)}"
-    print(f"{program()}: error: {message}", file=sys.stderr)
+    print(clean(f"{program()}: error: {message}"), file=sys.stderr)
     return code
 
 
-# --- output -------------------------------------------------------------------------------------
+# --- input and output ---------------------------------------------------------------------------
 
-def check_output(path, overwrite):
-    """Refuse now what could only fail after all the reading."""
+def check_input(path):
+    """The state of a file, which exists and is a regular one: a FIFO would be waited for."""
+    state = os.stat(path)
+    if stat.S_ISDIR(state.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(state.st_mode):
+        raise Failure(SYSTEM, f"no regular file ({path}): it is {kind_of(state)}; "
+                              "write its content to a file first")
+    return state
+
+
+def kind_of(state):
+    kinds = (stat.S_ISFIFO, "a FIFO"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device")
+    return next((name for is_kind, name in kinds if is_kind(state.st_mode)), "a socket")
+
+
+def check_output(path, overwrite, inputs=()):
+    """Refuse now what could only fail after all the reading, or would destroy something."""
     if os.path.lexists(path) and not overwrite:
         raise Failure(USAGE, f"output exists ({path}): it would be lost; "
                              "add --overwrite or choose another name")
+    if os.path.exists(path):
+        state = os.stat(path)
+        if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+            raise Failure(USAGE, f"output is no regular file ({path}): it is {kind_of(state)}, which "
+                                 "would be replaced; choose another name")
+    check_apart(path, inputs)
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         raise Failure(SYSTEM, f"cannot write ({path}): no folder {folder}; create it first")
+
+
+def check_apart(output, inputs):
+    """The output is none of the inputs, by whatever name or link."""
+    state = os.stat(output) if os.path.exists(output) else None
+    for path in inputs:
+        if state and os.path.samestat(state, check_input(path)):
+            raise Failure(USAGE, f"output is an input ({output}): {path} is the same file, which "
+                                 "would be lost; choose another name")
 
 
 @contextlib.contextmanager
@@ -133,8 +213,9 @@ class Unfailing(io.FileIO):
 @contextlib.contextmanager
 def whole_file(path):
     """A file beside `path`, to be written; when it is complete it is renamed, so `path` appears
-    whole or not at all. Long work calls its check() now and then."""
-    folder, name = os.path.split(path)
+    whole or not at all. Long work calls its check() now and then. A link stays one."""
+    target = os.path.realpath(path) if os.path.islink(path) else path
+    folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}")
     with writing(path):
         file = Unfailing(temporary, path)
@@ -143,7 +224,7 @@ def whole_file(path):
         file.check()
         with writing(path):
             file.close()
-            os.replace(temporary, path)
+            os.replace(temporary, target)
     finally:
         with contextlib.suppress(OSError):
             file.close()
@@ -170,7 +251,7 @@ class Progress:
         now = time.monotonic()
         if now < self.next:
             return
-        line = f"{program()}: {self.what}: {100 * min(share, 1):.0f} %"
+        line = clean(f"{program()}: {self.what}: {100 * min(share, 1):.0f} %")
         if self.is_terminal:
             print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
         else:

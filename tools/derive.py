@@ -18,12 +18,13 @@ FUNCTIONS = {
 }
 CONSTANTS = {"pi": np.pi, "nan": np.nan, "inf": np.inf}
 ARITHMETIC = (
-    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Load, ast.cmpop,
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Load,
+    ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
     ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr,
     ast.UAdd, ast.USub, ast.Invert,
 )
 
-Derivation = collections.namedtuple("Derivation", "name code columns")
+Derivation = collections.namedtuple("Derivation", "name code columns formula")
 
 
 class RowWise(ast.NodeTransformer):
@@ -39,9 +40,17 @@ class RowWise(ast.NodeTransformer):
 
     def generic_visit(self, node):
         if not isinstance(node, ARITHMETIC):
-            hints = {ast.BitXor: "power is **", ast.BoolOp: "use & and |", ast.Not: "use ~"}
+            hints = {ast.BitXor: "power is **", ast.BoolOp: "use & and |", ast.Not: "use ~",
+                     ast.In: "`in` compares no numbers", ast.NotIn: "`in` compares no numbers",
+                     ast.Is: "use ==", ast.IsNot: "use !="}
             raise ValueError(hints.get(type(node), f"{type(node).__name__} is not arithmetic"))
         return super().generic_visit(node)
+
+    def visit_Compare(self, node):
+        """Python's chains are none for arrays; `a > 1 & b > 1` is one."""
+        if len(node.ops) > 1:
+            raise ValueError("a chain of comparisons; put each in parentheses: (a > 1) & (b > 1)")
+        return self.generic_visit(node)
 
     def visit_Constant(self, node):
         if type(node.value) not in (int, float):
@@ -79,11 +88,13 @@ def parse_derivation(text):
     name, _, expression = (part.strip() for part in text.partition("="))
     if not name or not expression or "/" in name:
         raise Failure(USAGE, f"bad --derive ({text}): it is not NAME=EXPRESSION; try --help")
-    braced = {}
+    braced, prefix = {}, "braced"
+    while prefix in expression:  # it must be no name of a column
+        prefix += "_"
 
     def stand_in(match):
-        braced[f"braced_{len(braced)}"] = match[1]
-        return f"braced_{len(braced) - 1}"
+        braced[f"{prefix}{len(braced)}"] = match[1]
+        return f"{prefix}{len(braced) - 1}"
 
     row_wise = RowWise(braced)
     try:
@@ -92,7 +103,7 @@ def parse_derivation(text):
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         why = error.msg if isinstance(error, SyntaxError) else reason(error)
         raise Failure(USAGE, f"bad expression (--derive {name}): {why}; try --help") from error
-    return Derivation(name, code, row_wise.columns)
+    return Derivation(name, code, row_wise.columns, expression)
 
 
 def check_derivations(derivations, names):

@@ -5,7 +5,6 @@ Files are read in bounded pieces, and many samples become counts on a raster, so
 not depend on the number of rows.
 """
 import argparse
-import collections
 import contextlib
 import os
 import sys
@@ -13,27 +12,27 @@ import sys
 import command
 from command import DATA, Failure, Parser
 
-with command.imports():
+with command.imports("h5py", "numpy", "matplotlib"):
     import h5py
     import matplotlib
     import numpy as np
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, MaxNLocator, StrMethodFormatter
 
-    from catalogue import choose_table, find_column, open_hdf5, reading, slices, text, texts
+    from catalogue import open_hdf5, reading, slices
+    from check_rows import check_rows
+    from panels import Density, Histogram, Markers, make_palette
+    from result import Catalogue, Result
 
 PIECE_ROWS = 1 << 20     # rows in memory at a time
 SAMPLE_ROWS = 1 << 20    # rows that the axis ranges are taken from
 MARKER_ROWS = 5000       # more rows than this are drawn as a density
 NUMBERED_CLUSTERS = 40   # more centers than this get a dot without their number
-BINS = 120               # of the histogram of a single feature
 QUANTILES = (0.001, 0.999)  # the axes show these of the rows whatever their outliers are,
 REACH = 0.2              # further rows as far out as this part of their range,
 MARGIN = 0.03            # and some air
-FINE = 2                 # raster cells a pixel, each way
 DRAWN_FEATURES = 3
 PAIRS = ([0, 1], [0, 2], [1, 2])  # features of each panel
-GREY = (0.72, 0.72, 0.72)
 INK = "#30343b"
 STYLE = {
     "font.size": 10, "axes.edgecolor": "#8a8f98", "axes.labelcolor": INK, "text.color": INK,
@@ -43,62 +42,43 @@ STYLE = {
 
 COUNTS = StrMethodFormatter("{x:,.0f}")
 
-Result = collections.namedtuple("Result", "centers features units sizes labels history facts")
 
 
 # --- reading ------------------------------------------------------------------------------------
 
-def read_result(path, file):
-    """All of a result but its labels, which stay in the file."""
-    for name in ("centers", "labels", "sizes", "history/iteration", "history/inertia",
-                 "history/shift"):
-        if not isinstance(file.get(name), h5py.Dataset):
-            raise Failure(DATA, f"not a result ({path}): it has no /{name}; "
+class Fit(Result):
+    """A result of fit, with what is drawn of it."""
+
+    def __init__(self, path, file):
+        with reading(path):
+            for name in ("centers", "labels", "sizes", "history/iteration", "history/inertia",
+                         "history/shift"):
+                if not isinstance(file.get(name), h5py.Dataset):
+                    raise Failure(DATA, f"not a result ({path}): it has no /{name}; "
+                                        "give a file written by skymeans fit")
+        super().__init__(path, file)
+        with reading(path):
+            self.sizes, self.facts = file["sizes"][:], dict(file.attrs)
+            self.history = {name: file["history"][name][:]
+                            for name in ("iteration", "inertia", "shift")}
+        if self.centers is None or 0 in self.centers.shape \
+                or self.centers.shape != (len(self.sizes), len(self.features)):
+            raise Failure(DATA, f"not a result ({path}, /centers): its shape, features and /sizes do "
+                                "not agree; give a file written by skymeans fit")
+        if len({values.shape for values in self.history.values()}) != 1:
+            raise Failure(DATA, f"not a result ({path}, /history): its parts differ in length; "
                                 "give a file written by skymeans fit")
-    centers, sizes = file["centers"], file["sizes"][:]
-    features = texts(centers.attrs.get("features", ()))
-    if centers.ndim != 2 or 0 in centers.shape or centers.shape != (len(sizes), len(features)):
-        raise Failure(DATA, f"not a result ({path}, /centers): its shape, features and /sizes do "
-                            "not agree; give a file written by skymeans fit")
-    units = texts(centers.attrs.get("units", ()))
-    history = {name: file["history"][name][:] for name in ("iteration", "inertia", "shift")}
-    if len({values.shape for values in history.values()}) != 1:
-        raise Failure(DATA, f"not a result ({path}, /history): its parts differ in length; "
-                            "give a file written by skymeans fit")
-    facts = dict(file.attrs)
-    if "provenance" in file:
-        facts["dataset"] = file["provenance"].attrs.get("dataset")
-    return Result(centers[:], features, units + [""] * (len(features) - len(units)), sizes,
-                  file["labels"], history, facts)
-
-
-def choose_features(result, wanted, path, file):
-    """The columns of the drawn features in the table of a catalogue file."""
-    recorded = result.facts.get("dataset")
-    table = choose_table(path, file, wanted, text(recorded) if recorded is not None else None)
-    columns = []
-    for feature in result.features[:DRAWN_FEATURES]:
-        column = find_column(table, feature)
-        if column is None or not column.is_number:
-            raise Failure(DATA, f"no numeric column ({path}, {table.path}, {feature}): the result "
-                                "has this feature; name its catalogue; an expression is drawn "
-                                "only if import.py --derive made it a column before the fit")
-        columns.append(column)
-    return columns
 
 
 class Samples:
     """The drawn features of all rows of all catalogue files, with their labels."""
 
-    def __init__(self, result, paths, files, dataset):
+    def __init__(self, result, catalogue):
         self.labels, self.n_clusters = result.labels, len(result.centers)
-        self.tables = [(path, choose_features(result, dataset, path, file))
-                       for path, file in zip(paths, files)]
-        self.n_rows = sum(columns[0].n_rows for _, columns in self.tables)
-        if self.n_rows != len(self.labels):
-            raise Failure(DATA, f"other rows ({', '.join(paths)}): the result labels "
-                                f"{len(self.labels)} rows, the catalogue has {self.n_rows}; "
-                                "give the files of the fit in its order")
+        drawn = result.features[:DRAWN_FEATURES]
+        self.tables = [(part.path, catalogue.features(part, drawn))
+                       for part in catalogue.parts if part.n_rows]
+        self.n_rows = result.n_rows
 
     def pieces(self):
         """Values [rows][features] and labels [rows] of one bounded piece after the other."""
@@ -129,120 +109,6 @@ class Samples:
         low, high = np.maximum(low - reach, sample.min(0)), np.minimum(high + reach, sample.max(0))
         margin = np.where(high > low, MARGIN * (high - low), 0.5)
         return np.stack([low - margin, high + margin], axis=1)
-
-
-# --- colours ------------------------------------------------------------------------------------
-
-def make_palette(n_clusters):
-    """RGB [n_clusters + 1]: one for each cluster, and last, so at index -1, the grey."""
-    distinct = ["#3b75af", "#e1812c", "#3a923a", "#c03d3e", "#8d69b8", "#1aa6b7", "#d684bd",
-                "#b59b1c", "#84584e"]
-    if n_clusters <= len(distinct):
-        colours = [matplotlib.colors.to_rgb(name) for name in distinct[:n_clusters]]
-    else:
-        # Hues a golden ratio apart never meet; three strengths keep the near ones apart.
-        number = np.arange(n_clusters)
-        colours = matplotlib.colors.hsv_to_rgb(np.stack([
-            number * 0.6180339887 % 1, np.choose(number % 3, [0.85, 0.6, 0.75]),
-            np.choose(number % 3, [0.75, 0.85, 0.55])], axis=1))
-        brightness = colours @ [0.30, 0.59, 0.11]
-        colours *= np.minimum(1, 0.5 / brightness)[:, None]  # white numbers stay legible on them
-    return np.vstack([colours, GREY])
-
-
-# --- panels of samples: add() takes each piece, draw() ends ------------------------------------
-
-class Markers:
-    """Two features of few samples, each drawn as a marker."""
-
-    def __init__(self, axes, pair, palette):
-        self.axes, self.pair, self.palette = axes, pair, palette
-
-    def add(self, values, labels):
-        x, y = values[:, self.pair].T
-        for part, order in ((labels < 0, 1), (labels >= 0, 2)):
-            self.axes.scatter(x[part], y[part], c=self.palette[labels[part]], s=16, alpha=0.75,
-                              linewidths=0, zorder=order)
-
-    def draw(self):
-        pass
-
-
-class Density:
-    """Two features of many samples: in each pixel the mean colour, the stronger the more rows."""
-
-    def __init__(self, axes, pair, palette, ranges):
-        self.axes, self.pair, self.palette, self.ranges = axes, pair, palette, ranges[pair]
-        window = axes.get_window_extent()
-        self.size = np.array([window.width, window.height], dtype=np.int64) * FINE
-        n_cells = self.size.prod()
-        self.layers = [(np.zeros(n_cells), np.zeros((3, n_cells))) for _ in range(2)]
-
-    def add(self, values, labels):
-        low, high = self.ranges.T
-        with np.errstate(invalid="ignore"):
-            place = (values[:, self.pair] - low) / (high - low)
-            inside = ((place >= 0) & (place < 1)).all(axis=1)
-        column, row = (place[inside] * self.size).astype(np.int64).T
-        cell, labels = row * self.size[0] + column, labels[inside]
-        for (counts, colours), part in zip(self.layers, (labels < 0, labels >= 0)):
-            counts += np.bincount(cell[part], minlength=len(counts))
-            for sums, shade in zip(colours, self.palette[labels[part]].T):
-                sums += np.bincount(cell[part], shade, minlength=len(counts))
-
-    def draw(self):
-        image = np.ones((*self.size[::-1], 3))
-        for counts, colours in self.layers:  # rows without a cluster lie below the others
-            paint(image, counts.reshape(image.shape[:2]), colours)
-        self.axes.imshow(image, origin="lower", aspect="auto", extent=self.ranges.ravel())
-
-
-def paint(image, counts, colours):
-    """Lay a layer over the image; its opacity and depth go with the logarithm of the counts."""
-    weight = spread(counts)
-    if not weight.any():
-        return
-    strength = np.log1p(weight) / np.log1p(np.quantile(weight[weight > 0], 0.995))
-    strength = np.clip(strength, 0, 1)
-    opacity = 0.4 * np.minimum(weight, 1) + 0.6 * strength
-    depth = (1 - 0.3 * strength ** 2) / np.maximum(weight, 1e-9)
-    for channel, sums in enumerate(colours):
-        colour = spread(sums.reshape(weight.shape)) * depth
-        image[..., channel] += opacity * (colour - image[..., channel])
-    np.clip(image, 0, 1, out=image)
-
-
-def spread(values):
-    """Widen each cell to a round dot, or a lonely star would not be seen."""
-    padded = np.pad(values, 2)
-    rows, columns = values.shape
-    total = np.zeros(values.shape)
-    for i, j in np.ndindex(5, 5):
-        square = (i - 2) ** 2 + (j - 2) ** 2
-        if square <= 5:
-            total += np.exp(-square / 3.5) * padded[i:i + rows, j:j + columns]
-    return total
-
-
-class Histogram:
-    """A single feature: the number of rows of each cluster along it."""
-
-    def __init__(self, axes, palette, ranges):
-        self.axes, self.palette = axes, palette
-        self.edges = np.linspace(*ranges[0], BINS + 1)
-        self.counts = np.zeros((len(palette) - 1, BINS), dtype=np.int64)
-
-    def add(self, values, labels):
-        place = np.searchsorted(self.edges, values[:, 0], side="right") - 1
-        inside = (place >= 0) & (place < BINS) & (labels >= 0)
-        flat = labels[inside].astype(np.int64) * BINS + place[inside]
-        self.counts += np.bincount(flat, minlength=self.counts.size).reshape(self.counts.shape)
-
-    def draw(self):
-        for counts, colour in zip(self.counts, self.palette):
-            self.axes.stairs(counts, self.edges, fill=True, color=colour, alpha=0.55)
-            self.axes.stairs(counts, self.edges, color=colour, linewidth=1)
-        self.axes.set_ylim(0, 1.12 * self.counts.max())
 
 
 # --- the picture --------------------------------------------------------------------------------
@@ -304,8 +170,8 @@ def finish_axes(all_axes, result, ranges, palette):
 
 
 def axis_label(feature, unit):
-    name = f"column {feature}" if feature.isdecimal() else feature
-    return (f"{name} [{unit}]" if unit else name).replace("$", r"\$")
+    name = f"column {feature}" if feature.isdecimal() else command.clean(feature)
+    return (f"{name} [{command.clean(unit)}]" if unit else name).replace("$", r"\$")
 
 
 def draw_centers(axes, x, y, palette, transform):
@@ -378,13 +244,19 @@ def save(figure, path):
 def parse_command_line(arguments):
     parser = Parser(
         prog="plot.py", allow_abbrev=False,
-        usage="plot.py RESULT.h5 CATALOGUE... -o PICTURE [-d DATASET]",
+        usage="plot.py RESULT.h5 CATALOGUE... -o PICTURE [-d DATASET] [--transpose] [--force] "
+              "[--overwrite]",
         description="Draw a result of skymeans fit over its catalogue.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("-o", dest="picture", required=True, metavar="PICTURE",
-                        help="the picture: .png, .pdf, .svg; an old one is replaced")
+                        help="the picture: .png, .pdf, .svg")
     parser.add_argument("-d", dest="dataset", metavar="DATASET",
                         help="table or 2-D array inside the catalogue; default: that of the fit")
+    parser.add_argument("--transpose", action="store_true",
+                        help="a 2-D dataset holds a sample a column, as it was for the fit")
+    parser.add_argument("--force", action="store_true",
+                        help="draw even where labels do not fit the rows")
+    parser.add_argument("--overwrite", action="store_true", help="replace PICTURE if it exists")
     options = parser.parse_intermixed_args(arguments)
     if len(options.files) < 2:
         parser.error("RESULT.h5 and CATALOGUE are required")
@@ -396,15 +268,18 @@ def parse_command_line(arguments):
 
 def run(arguments):
     options = parse_command_line(arguments)
-    command.check_output(options.picture, overwrite=True)
+    command.check_output(options.picture, options.overwrite, options.files)
     with contextlib.ExitStack() as stack:
-        result = read_result(options.result, open_hdf5(options.result, stack))
-        files = [open_hdf5(path, stack) for path in options.catalogues]
-        samples = Samples(result, options.catalogues, files, options.dataset)
-        name = os.path.basename(options.catalogues[0]) + (" ..." if len(files) > 1 else "")
+        result = Fit(options.result, open_hdf5(options.result, stack))
+        catalogue = Catalogue(result, options.catalogues, options, stack)
+        check_rows(catalogue, options.force)
+        samples = Samples(result, catalogue)
+        command.check_apart(options.picture, catalogue.paths)
+        more = " ..." if len(options.catalogues) > 1 else ""
+        name = command.clean(os.path.basename(options.catalogues[0])) + more
         with matplotlib.rc_context(STYLE):
             save(draw_picture(result, samples, name), options.picture)
-    print(f"{samples.n_rows} rows, {len(result.centers)} clusters: {options.picture}")
+    command.say(f"{samples.n_rows} rows, {len(result.centers)} clusters: {options.picture}")
 
 
 def main():

@@ -1,34 +1,28 @@
-"""Catalogues that are not HDF5, read in pieces of bounded size.
+"""Catalogues of any format, read in pieces of bounded size.
 
-A piece of a FITS table, with the header and fewer rows, is a FITS table, and a piece of a CSV file
-below the line of names is a CSV file, so astropy reads them one by one. Each file is read twice:
-the first time to learn the types of the columns, which any of its rows can decide, and the second
-time to convert. VOTable, ECSV, compressed FITS and FITS columns of variable length are held in
-memory, and so is the course's text format `.dat`.
+Each file is read twice: the first time to learn the types of the columns, which any of its rows can
+decide, and the second time to convert. VOTable, ECSV, compressed FITS and FITS columns of variable
+length are held in memory, and so is the course's text format `.dat`.
 """
 import collections
-import io
-import os
-import re
-import warnings
+import contextlib
 
+import h5py
 import numpy as np
-from astropy.io import ascii as astropy_ascii
-from astropy.io import fits
 from astropy.io.fits.connect import is_fits
-from astropy.io.registry import IORegistryError
-from astropy.table import MaskedColumn, Table
+from astropy.table import Table
 
-from command import DATA, Failure, Progress, reason, warn
+from command import DATA, USAGE, Failure, Progress, check_input, reason, warn
+from fits_tables import fits_columns, fits_reader
+from hdf5_tables import hdf5_reader
+from pieces import Request, read_table
+from text_tables import check_text, csv_reader, missing_texts, read_dat
+from votables import check_inline, is_votable
 
-PIECE_BYTES = 4 << 20  # parsing takes some ten times as much
-FITS_BLOCK = 2880
 FITS_MAGIC = b"SIMPLE  =                    T"
 PACKED_MAGIC = b"\x1f\x8b", b"BZ"  # gzip, bzip2
-# `null` is how the Gaia archive writes a missing value.
-MISSING_TEXTS = [("", "0"), ("null", "0")]
 
-Values = collections.namedtuple("Values", "values mask unit")
+Values = collections.namedtuple("Values", "values mask unit description")
 
 
 class Kind:
@@ -36,6 +30,7 @@ class Kind:
 
     def __init__(self):
         self.dtype, self.shape, self.unit, self.n_missing = None, (), None, 0
+        self.description = None
         self.has_numbers = False  # in a piece that had no words for this column
 
     @property
@@ -43,7 +38,7 @@ class Kind:
         return self.dtype is not None and self.dtype.kind == "S"
 
     def learn(self, column):
-        values, mask, self.unit = column
+        values, mask, self.unit, self.description = column
         self.shape = values.shape[1:]
         self.n_missing += np.count_nonzero(mask)
         self.has_numbers |= values.dtype.kind != "S" and not mask.all()
@@ -64,13 +59,13 @@ class Kind:
 class Source:
     """One file: `kinds` of its columns by name, `n_rows`, and its pieces."""
 
-    def __init__(self, path):
-        self.path, self.said = path, set()
-        self.read = choose_reader(path)
+    def __init__(self, path, request=Request()):
+        self.path, self.request, self.said, self.names = path, request, set(), []
+        self.read = choose_reader(path, request)
         self.learn(())
         words = [name for name, kind in self.kinds.items() if kind.is_text and kind.has_numbers]
         if words:  # what is text somewhere, is text everywhere: 007 is not 7
-            self.read = csv_reader(path, list(self.kinds), words)
+            self.read = csv_reader(path, request, self.names, words)
             self.learn(words)
         for name, kind in self.kinds.items():
             if kind.n_missing and kind.dtype.kind in "biu":
@@ -100,13 +95,19 @@ class Source:
         progress = Progress(what)
         for share, piece, caught in self.read():
             for entry in caught:
-                self.say_once(entry.category, f"{entry.category.__name__} ({self.path}): "
+                key = str(entry.message) if entry.category is UserWarning else entry.category
+                self.say_once(key, f"{entry.category.__name__} ({self.path}): "
                                               f"{reason(entry.message)}")
-            columns = {name: plain(piece[name]) for name in piece}
+            self.names = self.names or list(piece)
+            wanted = self.request.wanted
+            columns = {name: plain(piece[name]) for name in piece
+                       if wanted is None or name in wanted}
             for name in [name for name, column in columns.items() if column is None]:
                 self.say_once(name, f"column left out ({self.path}, {name}): neither numbers nor "
                                     "strings")
                 del columns[name]
+            for column, text in self.request.missing:
+                mark_missing(columns, column, text)
             progress.show(share)
             yield columns
         progress.end()
@@ -133,256 +134,72 @@ def plain(column):
     if values.dtype.kind not in "biufS":
         return None
     unit = str(column.unit) if getattr(column, "unit", None) else None
-    return Values(values.astype(values.dtype.newbyteorder("="), copy=False), mask, unit)
+    said = getattr(column, "description", None)
+    return Values(values.astype(values.dtype.newbyteorder("="), copy=False), mask, unit,
+                  str(said) if said else None)
+
+
+def mark_missing(columns, wanted, text):
+    """What --missing-value says, of one column or of all."""
+    for name, column in columns.items():
+        if wanted not in (None, name):
+            continue
+        is_equal = equals(column.values, text)
+        if is_equal is not None and is_equal.any():
+            columns[name] = column._replace(mask=column.mask | is_equal)
+
+
+def equals(values, text):
+    """Where values are what a text says; None if they can't be."""
+    if values.dtype.kind == "S":
+        return values == text.encode("utf-8")
+    with contextlib.suppress(ValueError, OverflowError):
+        number = float(text)
+        if values.dtype.kind == "f":
+            return values == values.dtype.type(number)
+        if values.dtype.kind in "iu" and number == int(number):
+            return values == int(number)
+    return None
 
 
 # --- readers: functions that give (share of the file, columns by name, warnings) of each piece ---
 
-def choose_reader(path):
-    with open(path, "rb") as file:  # a missing file is the system's fault
+def choose_reader(path, request):
+    check_input(path)
+    with open(path, "rb") as file:
         start = file.read(len(FITS_MAGIC))
+    is_whole = is_packed_fits(path, start)
+    if request.hdu is not None and start != FITS_MAGIC and not is_whole:
+        raise Failure(USAGE, f"bad command line: --hdu {request.hdu} with {path}, which is no FITS "
+                             "file; leave it out")
+    if h5py.is_hdf5(path):
+        return hdf5_reader(path, request)
     if path.lower().endswith(".dat"):
         columns = read_dat(path)
         return lambda: [(1, columns, [])]
     if path.lower().endswith(".csv"):
-        return csv_reader(path)
-    reader = fits_reader(path) if start == FITS_MAGIC else None
-    return reader or whole_reader(path)
+        return csv_reader(path, request)
+    reader = fits_reader(path, request) if start == FITS_MAGIC else None
+    return reader or whole_reader(path, request, start == FITS_MAGIC or is_whole)
 
 
-def whole_reader(path):
+def is_packed_fits(path, start):
+    return start[:2] in PACKED_MAGIC and is_fits("read", path, None)
+
+
+def whole_reader(path, request, is_in_fits):
     is_text = path.lower().endswith(".ecsv")
-    options = {"fill_values": MISSING_TEXTS} if is_text else {}
+    options = {"fill_values": missing_texts(request)} if is_text else {}
+    if is_text:
+        check_text(path)
 
     def read():
-        if is_whole_fits(path):
-            return fits_columns(path)
+        if is_in_fits:  # compressed, or with columns of variable length
+            return fits_columns(path, request, path)
+        if is_votable(path):
+            check_inline(path)
         table = Table.read(path, **options)
         return {name: table[name] for name in table.colnames}
 
     columns, caught = read_table(path, read)
     return lambda: [(1, columns, caught)]
-
-
-def is_whole_fits(path):
-    """Compressed, or with columns of variable length."""
-    with open(path, "rb") as file:
-        start = file.read(len(FITS_MAGIC))
-    return start == FITS_MAGIC or (start[:2] in PACKED_MAGIC and is_fits("read", path, None))
-
-
-def read_table(where, read):
-    """What read() gives, and its warnings."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            return read(), caught
-        except IORegistryError as error:
-            raise Failure(DATA, f"unknown format ({where}): neither its name nor its content "
-                                "tells; name it .fits, .vot, .csv, .ecsv or .dat after what it is"
-                          ) from error
-        except Exception as error:  # the readers raise nearly every type there is
-            if isinstance(error, MemoryError) or getattr(error, "errno", None):
-                raise
-            raise Failure(DATA, f"cannot read the table ({where}): {reason(error)}; "
-                                "the file may be damaged or not what its name says") from error
-
-
-# --- CSV ----------------------------------------------------------------------------------------
-
-def csv_reader(path, names=(), words=()):
-    """Columns named in `words`, out of all these `names`, are read as text: a first row, which is
-    removed again, has a word for each of them."""
-    first_row = ",".join("x" if name in words else "" for name in names) + "\n" if words else ""
-
-    def parse(header, body, where):
-        text = header.decode("utf-8-sig") + first_row + body.decode("utf-8")
-        table = astropy_ascii.read(text, format="csv", guess=False,
-                                   fill_values=MISSING_TEXTS)
-        return table[1:] if words else table
-
-    def read():
-        header, line = None, 1
-        for share, piece in whole_lines(path):
-            if header is None:
-                header, piece = split_header(piece)
-                line += header.count(b"\n")
-            last = line + piece.count(b"\n")
-            where = f"{path}, lines {line} to {last}" if share < 1 or line > 2 else path
-            table, caught = read_table(where, lambda: parse(header, piece, where))
-            yield share, {name: table[name] for name in table.colnames}, caught
-            line = last
-
-    return read
-
-
-def whole_lines(path):
-    """Pieces of a text file, cut between rows: a line break within quotes is none."""
-    size, rest = os.path.getsize(path), b""
-    with open(path, "rb") as file:
-        while block := file.read(PIECE_BYTES):
-            rest += block
-            end = rest.rfind(b"\n") + 1
-            while end and rest.count(b'"', 0, end) % 2:
-                end = rest.rfind(b"\n", 0, rest.rfind(b'"', 0, end)) + 1
-            if end and file.tell() < size:
-                yield file.tell() / size, rest[:end]
-                rest = rest[end:]
-    if rest:
-        yield 1, rest
-
-
-def split_header(piece):
-    """The line of names with blank ones before it, and the rest; for astropy it is one line."""
-    end = 0
-    while end < len(piece) and not piece[:end].strip():
-        end = piece.find(b"\n", end) + 1 or len(piece)
-    return piece[:end] if piece[:end].endswith(b"\n") else piece[:end] + b"\n", piece[end:]
-
-
-# --- FITS ---------------------------------------------------------------------------------------
-
-def fits_reader(path):
-    """None if the table can't be read in pieces."""
-    hdu, start, caught = find_fits_table(path)
-    if hdu is None or any("P" in column.format or "Q" in column.format for column in hdu.columns):
-        return None
-    header = hdu.header.copy()
-    row_bytes, n_rows = header["NAXIS1"], header["NAXIS2"]
-    if os.path.getsize(path) < start + row_bytes * n_rows:
-        raise Failure(DATA, f"cannot read the table ({path}): it announces {n_rows} rows of "
-                            f"{row_bytes} bytes, more than the file has; "
-                            "the file may be damaged or not what its name says")
-    piece_rows = max(1, PIECE_BYTES // max(row_bytes, 1))
-    # No variable-length values follow the rows of a piece.
-    header["PCOUNT"] = 0
-    header.remove("THEAP", ignore_missing=True)
-
-    def read():
-        with open(path, "rb") as file:
-            file.seek(start)
-            for first in range(0, n_rows or 1, piece_rows):
-                header["NAXIS2"] = min(piece_rows, n_rows - first)
-                rows = file.read(row_bytes * header["NAXIS2"])
-                columns, warned = read_table(path, lambda: fits_columns(fits_file(header, rows)))
-                yield (first + piece_rows) / max(n_rows, 1), columns, caught + warned
-
-    return read
-
-
-def find_fits_table(path):
-    """The first table of a file, where its rows begin, and warnings."""
-    def find():
-        with fits.open(path, memmap=True) as hdus:
-            hdu = first_table(hdus)
-            return hdu, hdu.fileinfo()["datLoc"] if hdu else 0
-
-    (hdu, start), caught = read_table(path, find)
-    return hdu, start, caught
-
-
-def first_table(hdus):
-    tables = [(i, hdu) for i, hdu in enumerate(hdus)
-              if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))
-              and not isinstance(hdu, fits.CompImageHDU)]
-    if len(tables) > 1:
-        warnings.warn(f"{len(tables)} tables: the first is read (hdu={tables[0][0]})")
-    return tables[0][1] if tables else None
-
-
-def fits_columns(file):
-    """The columns of the first table by name, as astropy reads them but for what is undefined."""
-    with fits.open(file, memmap=False) as hdus:
-        hdu = first_table(hdus)
-        if hdu is None:
-            raise ValueError("no table in it")
-        columns, stored = astropy_columns(hdu), hdu.data.view(np.ndarray)
-        for i, column in enumerate(hdu.columns):
-            if column.name in columns and column.format[:1] != "0":
-                null = hdu.header.get(f"TNULL{i + 1}")
-                mask = undefined(stored[column.name], column, null, isinstance(hdu, fits.TableHDU))
-                if mask is not None:
-                    columns[column.name] = masked(columns[column.name], mask, null)
-        return columns
-
-
-def astropy_columns(hdu):
-    """Table.read can't take columns without room for a value: these become values of no type."""
-    if all(column.format[:1] != "0" for column in hdu.columns):
-        table = Table.read(hdu)
-        return {name: table[name] for name in table.colnames}
-    return {column.name: MaskedColumn(hdu.data.field(column.name), unit=column.unit)
-            if column.format[:1] != "0" else np.full(len(hdu.data), None)
-            for column in hdu.columns}
-
-
-def undefined(stored, column, null, is_ascii):
-    """Where values as they are stored, before TSCAL and TZERO, are undefined by version 4.0 of the
-    FITS standard: sections 7.2.2 (TNULL of ASCII tables), 7.3.2 (TNULL) and 7.3.3.1 (logical).
-    None where astropy knows it: NaN and empty texts."""
-    if is_ascii:
-        has_null = isinstance(null, str) and null.strip() and column.format[:1] != "A"
-        return np.char.strip(stored) == null.strip().encode() if has_null else None
-    kind = column.format.format
-    if kind == "L":
-        return (stored != ord("T")) & (stored != ord("F"))
-    if kind in "BIJK" and isinstance(null, (int, float)):
-        return stored == null
-    return None
-
-
-def masked(column, mask, null):
-    """The column with these values undefined and no others."""
-    values = np.asarray(column)
-    mask = mask.reshape(values.shape)
-    if isinstance(null, int) and values.dtype.kind in "u" and (values[~mask] == null).any():
-        warnings.warn(f"{column.name} has values equal to TNULL ({null}) only after TZERO was "
-                      "added, which count as numbers by the standard; astropy writes missing "
-                      f"values so: if these are such, cluster with --missing-value "
-                      f"{column.name}:{null}")
-    return MaskedColumn(values, mask=mask, unit=column.unit)
-
-
-def fits_file(header, rows):
-    padding = bytes(-len(rows) % FITS_BLOCK)
-    return io.BytesIO(fits.PrimaryHDU().header.tostring().encode("ascii")
-                      + header.tostring().encode("ascii") + rows + padding)
-
-
-# --- the course's text format -------------------------------------------------------------------
-
-def read_dat(path):
-    """The course's text format: `n_features n_rows`, then one line a feature.
-
-    Memory follows the length of the file, never the counts it claims.
-    """
-    with open(path, encoding="ascii", errors="replace") as lines:
-        n_features, n_rows = dat_counts(lines.readline(), path)
-        features = [dat_feature(line, number, n_rows, path)
-                    for number, line in enumerate(lines, 2) if line.strip()]
-    if len(features) != n_features:
-        raise Failure(DATA, f"wrong number of lines ({path}): {len(features)} after the first, "
-                            f"which announces {n_features} features; "
-                            "the file may be cut short or be another format")
-    names = "xyz" if n_features <= 3 else [f"x{i}" for i in range(n_features)]
-    return dict(zip(names, features))
-
-
-def dat_counts(line, path):
-    words = line.split()
-    if len(words) != 2 or not all(re.fullmatch("[0-9]{1,18}", word) for word in words):
-        raise Failure(DATA, f"bad first line ({path}): it is not `n_features n_rows`; "
-                            "other text formats need another file name, such as .csv")
-    return int(words[0]), int(words[1])
-
-
-def dat_feature(line, number, n_rows, path):
-    words = line.split()
-    if len(words) != n_rows:
-        raise Failure(DATA, f"wrong number of values ({path}, line {number}): {len(words)}, but "
-                            f"the first line announces {n_rows} rows; the file may be cut short")
-    try:
-        return np.array(words, dtype=np.float64)
-    except ValueError as error:
-        raise Failure(DATA, f"not a number ({path}, line {number}): {reason(error)}; "
-                            "write a missing value as nan") from error

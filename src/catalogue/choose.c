@@ -406,6 +406,13 @@ km_code km_tables_keep(km_tables *tables, hid_t file, const char *path, const ch
     const km_table *table = km_scope_find_table(&scope, name, error);
     const int64_t one = table != NULL ? table - tables->tables : -1;
     int64_t kept = 0;
+    for (int64_t i = 0; i < tables->count; i++)
+        kept += one >= 0 ? i == one : km_is_called_like(&tables->tables[i], name);
+    if (kept == 0 && error->code == KM_OK)
+        refuse_unknown(tables, name, path, error);
+    if (error->code != KM_OK)
+        return error->code;
+    kept = 0;
     for (int64_t i = 0; i < tables->count; i++) {
         if (one >= 0 ? i == one : km_is_called_like(&tables->tables[i], name))
             tables->tables[kept++] = tables->tables[i];
@@ -413,7 +420,5 @@ km_code km_tables_keep(km_tables *tables, hid_t file, const char *path, const ch
             free(tables->tables[i].columns);
     }
     tables->count = kept;
-    if (kept == 0 && error->code == KM_OK)
-        refuse_unknown(tables, name, path, error);
     return error->code;
 }

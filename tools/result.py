@@ -1,0 +1,210 @@
+"""Results of skymeans fit and predict, and the catalogue that one is about."""
+import collections
+import contextlib
+import os
+
+import h5py
+import numpy as np
+
+import finder
+from catalogue import StoredColumn, open_hdf5, reading, text, texts
+from command import DATA, Failure
+from conventions import PLAIN, Treatment
+
+MOST_ASKED = 50  # features that are asked for one by one, where some are no columns
+
+# What /files says of a file that the rows were in.
+Labelled = collections.namedtuple("Labelled", "name rows n_bytes time")
+# Rows of one table of a file, which -d calls `table`; `features` are those that are columns there.
+Part = collections.namedtuple("Part", "number path file table n_rows features")
+
+
+class Result:
+    """What the tools take from a result; what has a value a row stays in the file."""
+
+    def __init__(self, path, file):
+        self.path, self.file = path, file
+        with reading(path):
+            self.labels = self.dataset("labels", (1,), "i", "give a file written by skymeans fit or "
+                                                            "predict")
+            self.n_rows = len(self.labels)
+            self.centers, self.features, self.units = self.read_centers()
+            self.files, self.table = self.read_files(), self.read_table()
+            self.model = Model(path, file["model"], self) if has_model(file) else self.read_model()
+
+    def dataset(self, name, dimensions, kinds, advice):
+        node = self.file.get(name)
+        if not isinstance(node, h5py.Dataset) or node.ndim not in dimensions \
+                or node.dtype.kind not in kinds:
+            raise Failure(DATA, f"not a result ({self.path}): it has no /{name}; {advice}")
+        return node
+
+    def read_centers(self):
+        node = self.file.get("centers")
+        if not isinstance(node, h5py.Dataset) or node.ndim != 2:
+            return None, [], []
+        features = texts(node.attrs.get("features", ()))
+        units = texts(node.attrs.get("units", ()))
+        return node[:], features, units + [""] * (len(features) - len(units))
+
+    def read_table(self):
+        provenance = self.file.get("provenance")
+        name = provenance.attrs.get("dataset") if provenance is not None else None
+        return None if name is None else text(name) or None
+
+    def read_files(self):
+        """The files that the result is about, if it says so."""
+        files = self.file.get("files")
+        if not isinstance(files, h5py.Group) or not {"name", "rows"} <= set(files):
+            return []
+        names = texts(files["name"][:])
+        lists = [files[name][:].tolist() if name in files else [None] * len(names)
+                 for name in ("rows", "bytes", "time")]
+        return [Labelled(*each) for each in zip(names, *lists)]
+
+    def read_model(self):
+        """Of a result of predict: that of the fit, if it is where it was, and has these centers."""
+        provenance = self.file.get("provenance")
+        path = provenance.attrs.get("model") if provenance is not None else None
+        if path is None or self.centers is None or not os.path.isfile(text(path)):
+            return None
+        with contextlib.suppress(OSError), h5py.File(text(path), "r") as file:
+            if has_model(file) and np.array_equal(file["centers"][:], self.centers):
+                return Model(text(path), file["model"], self)
+        return None
+
+    def treatment(self, feature=None):
+        """How the fit read a feature, or any other column."""
+        if self.model is None:
+            return PLAIN
+        numbers = {-1, self.features.index(feature)} if feature in self.features else set()
+        missing = [value for number, value in self.model.missing if number in numbers]
+        return Treatment(self.model.is_raw, self.model.fill_is_missing, tuple(missing),
+                         self.model.precision)
+
+
+def has_model(file):
+    model = file.get("model")
+    return isinstance(model, h5py.Group) and {"centers", "offset", "factor"} <= set(model) \
+        and isinstance(file.get("centers"), h5py.Dataset)
+
+
+class Model:
+    """How a fit saw its rows: as (feature - offset) * factor / 2^exponent."""
+
+    def __init__(self, path, group, result):
+        attributes = group.attrs
+        self.is_raw = bool(attributes.get("raw", 0))
+        self.fill_is_missing = bool(attributes.get("fill_is_missing", 0))
+        self.precision = text(attributes.get("precision", "float64"))
+        self.exponent = int(attributes.get("exponent", 0))
+        self.offset, self.factor = group["offset"][:], group["factor"][:]
+        self.centers = group["working_centers"][:] if "working_centers" in group else \
+            np.ldexp(group["centers"][:], -self.exponent)
+        n_features = len(result.features)
+        is_right = self.centers.ndim == 2 and self.centers.shape[1] == n_features and \
+            self.offset.shape == self.factor.shape == (n_features,) and \
+            self.precision in ("float32", "float64")
+        if not is_right:
+            raise Failure(DATA, f"not a result ({path}, /model): its parts do not agree; "
+                                "the file is damaged")
+        self.missing = []
+        if "missing_values" in group:
+            values = group["missing_values"]
+            self.missing = list(zip(values["feature"][:].tolist(), values["value"][:].tolist()))
+
+
+# --- the catalogue ------------------------------------------------------------------------------
+
+class Catalogue:
+    """The files of a catalogue as a result is about them: `parts` in the order of their rows."""
+
+    def __init__(self, result, paths, options, stack):
+        self.result, self.stack, self.is_transposed = result, stack, options.transpose
+        self.dataset = options.dataset or result.table
+        self.opened, self.paths = {}, []
+        self.parts = [part for number, path in enumerate(paths)
+                      for part in self.parts_of(path, number, len(paths))]
+
+    def open(self, path):
+        if path not in self.opened:
+            self.opened[path] = open_hdf5(path, self.stack)
+        return self.opened[path]
+
+    def ask(self, path, name):
+        """What the program says of a table and the features in it; of the table alone, if some
+        are none there or their names are too long for one question."""
+        groups = list(finder.groups(list(map(finder.as_item, self.result.features))))
+        if len(groups) == 1:
+            try:
+                return finder.look(path, name, ",".join(groups[0]), self.is_transposed)
+            except Failure as failure:
+                if failure.code != DATA:
+                    raise
+        return finder.look(path, name, None, self.is_transposed)
+
+    def parts_of(self, path, number, n_paths):
+        """Tables of one file; none if the fit found none in it."""
+        file, files = self.open(path), self.result.files
+        try:
+            names = finder.tables_of(self.ask(path, self.dataset), self.dataset)
+            return [self.part_of(number, path, file, name) for name in names]
+        except Failure as failure:
+            if failure.code == DATA and len(files) == n_paths and files[number].rows == 0:
+                return [Part(number, path, file, None, 0, {})]
+            raise
+
+    def part_of(self, number, path, file, name):
+        answer = self.ask(path, name)
+        table = finder.table_of(answer)
+        features = self.find_features(path, name, answer, table)
+        if not features and table is None:  # the program knows why
+            finder.look(path, name, "0", self.is_transposed)
+        n_rows = next(iter(features.values()))["rows"] if features else table["rows"]
+        return Part(number, path, file, name, n_rows, features)
+
+    def find_features(self, path, name, answer, table):
+        """The features that are columns of a table."""
+        wanted = self.result.features
+        chosen = answer["selection"] or ()
+        if [found["name"] for found in chosen] == wanted:
+            return dict(zip(wanted, chosen))
+        try:
+            return dict(zip(wanted, finder.select(path, name, wanted, self.is_transposed)))
+        except Failure as failure:
+            # Where no column can be had the table may be why.
+            if wanted and (table is None or (table["flaw"] and not table["needs_columns"])):
+                raise
+            if failure.code != DATA or not 1 < len(wanted) <= MOST_ASKED:
+                return {}
+        found = {feature: column for feature in wanted
+                 for column in self.find_feature(path, name, feature)}
+        n_rows = next((column["rows"] for column in found.values()), 0)
+        return {feature: column for feature, column in found.items() if column["rows"] == n_rows}
+
+    def find_feature(self, path, name, feature):
+        try:
+            return finder.select(path, name, [feature], self.is_transposed)
+        except Failure:
+            return []
+
+    def column(self, part, found, feature=None):
+        column = StoredColumn(part.file, found, self.result.treatment(feature), self.open)
+        self.paths += column.paths
+        return column
+
+    def features(self, part, wanted):
+        """Columns of some features in a part; the program says why one is none."""
+        absent = [feature for feature in wanted if feature not in part.features]
+        if absent:
+            finder.select(part.path, part.table, wanted, self.is_transposed)
+            raise Failure(DATA, f"no such column ({part.path}, column {absent[0]}): not one of all "
+                                "rows; give the catalogue of the fit")
+        return [self.column(part, part.features[feature], feature) for feature in wanted]
+
+
+def as_array(columns, rows, precision):
+    """Values of some rows [rows][columns] in the precision of a fit, NaN where one is missing."""
+    values = [column.read_floats(rows) for column in columns]
+    with np.errstate(over="ignore"):
+        return np.stack(values, axis=1).astype(precision).astype(np.float64)
