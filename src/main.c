@@ -28,6 +28,8 @@ static void run_fit(km_story *s)
     if (km_is_heard(s))
         km_summary_print(&s->record, &s->report);
     km_warn_at_end(s);
+    if (km_is_interrupted(s))
+        s->error.code = KM_INTERRUPTED;
 }
 
 static void run_predict(km_story *s)
@@ -119,10 +121,24 @@ static km_code run(km_story *s, int argc, char **argv)
     return km_agree(s->comm, &s->error);
 }
 
+/* The exit code of a rank. Slurm (--kill-on-bad-exit) ends all tasks once one fails, and then gives
+ * the code of those that it has killed. So only the first rank fails, when the others have ended.
+ */
+static int code_of_rank(km_code code, bool is_first, bool is_alone)
+{
+    const struct timespec while_others_end = {.tv_nsec = 300000000};
+    if (!is_first)
+        return 0;
+    if (code != KM_OK && !is_alone && getenv("SLURM_STEP_ID") != NULL)
+        nanosleep(&while_others_end, NULL);
+    return (int)code;
+}
+
 int main(int argc, char **argv)
 {
     int provided;
     km_memory_start();
+    km_signals_start();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     km_h5_start();
     km_story s = {.comm = MPI_COMM_WORLD,
@@ -139,14 +155,15 @@ int main(int argc, char **argv)
                            .command = command != NULL ? command : "",
                            .started = (double)time(NULL)};
     const km_code code = run(&s, argc, argv);
-    if (code == KM_STOPPED && km_comm_rank(s.comm) == 0)
+    const bool is_first = km_comm_rank(s.comm) == 0, is_alone = km_comm_size(s.comm) == 1;
+    if (code == KM_STOPPED && is_first)
         fprintf(stderr, "skymeans: stopped early (%s): %s; run the same command again to go on\n",
                 s.options.checkpoint, s.error.text);
-    else if (code != KM_OK && km_comm_rank(s.comm) == 0)
+    else if (code != KM_OK && code != KM_INTERRUPTED && is_first)
         fprintf(stderr, "skymeans: error: %s\n", s.error.text);
     free_story(&s);
     free(command);
     H5close();
     MPI_Finalize();
-    return (int)code;
+    return code_of_rank(code, is_first, is_alone);
 }

@@ -56,6 +56,12 @@ ROWS = [
     (2, "missing argument: the catalogue", "predict", "fit.h5"),
     (2, "missing argument: the file of the labels", "predict", "fit.h5", "in.h5"),
     (2, "unknown option (--scale)", *predict("in.h5", "--scale", "none")),
+    (2, "bad name of an output (-)", "fit", "in.h5", "-k", "3", "-o", "-"),
+    (4, "can't open the file (pipe): it is a pipe", *fit_of("pipe")),
+    (3, "values elsewhere (elsewhere.h5, /p)", *fit_of("elsewhere.h5")),
+    (4, "incomplete dataset (gone.h5, /p): its values are in none.bin", *fit_of("gone.h5")),
+    (3, "incomplete dataset (short.h5, /p): its values are in old.h5", *fit_of("short.h5")),
+    (2, "unknown option (--qqqqqq): no option", *fit("--qqqqqq", "none")),
     (2, "too many values (--missing-value 64)",
      *fit(*[word for i in range(65) for word in ("--missing-value", str(i))])),
     (2, "unknown option (-x)", *fit("-x")),
@@ -292,7 +298,8 @@ UNPROVOKED = {
     "ids of an unknown type": "takes a type that HDF5 can't describe in 512 bytes",
     "file changed while it was read": "takes a change on the way; test_layouts_program.py has it",
     "too many rows to gather": "takes 2^31 rows drawn for the seeding",
-    "can't make the file durable": "takes a folder that can be written but not synced",
+    "result perhaps not durable": "takes a folder that can be written but not synced",
+    "no metrics, but": "takes another file during the run; test_rough_program.py has it",
     "verification FAILED (%s): %s": "takes an error of the program; test_result.c has it",
     "verification FAILED (%s): inertia": "takes an error of the program; test_result.c has it",
 }
@@ -464,6 +471,12 @@ class Messages(ProgramTest):
         shutil.copy("fit.h5", "zero.h5")
         with h5py.File("zero.h5", "a") as file:
             file["model/factor"][1] = 0
+
+        os.mkfifo("pipe")
+        for name, source in (("elsewhere", "/etc/hostname"), ("gone", "none.bin"),
+                             ("short", "old.h5")):
+            with h5py.File(f"{name}.h5", "w") as file:
+                file.create_dataset("p", (100, 2), "f8", external=[(source, 0, 1600)])
 
     @staticmethod
     def write_damaged():

@@ -27,7 +27,8 @@ typedef enum km_code {
     KM_DATA = 3,     /* the contents of a file */
     KM_SYSTEM = 4,   /* files, folders, disks */
     KM_MEMORY = 5,
-    KM_STOPPED = 75, /* not an error: asked to stop, and the same command can go on */
+    KM_INTERRUPTED = 6, /* no error: a signal stopped it, and the result is what it had */
+    KM_STOPPED = 75,    /* not an error: asked to stop, and the same command can go on */
 } km_code;
 
 enum { KM_PATH_SIZE = 4096 }; /* longest file name, with its folders */
@@ -261,8 +262,12 @@ double km_timer_add(km_timers *timers, km_phase phase, double start);
 /* Why a run should come to an end soon. */
 typedef enum km_stop_wish { KM_WISH_NONE, KM_WISH_SIGNAL, KM_WISH_TIME } km_stop_wish;
 
-/* From now on the first SIGTERM, SIGINT, SIGUSR1 or SIGUSR2 is a wish to stop, a second one ends
- * the process at once; `deadline` is a time of km_now(), or INFINITY. */
+/* A file that would become too large is an error of its write, EFBIG, not the end of the process.
+ */
+void km_signals_start(void);
+
+/* From now on the first SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP or SIGXCPU is a wish to stop, a
+ * second one ends the process at once; `deadline` is a time of km_now(), or INFINITY. */
 void km_stop_watch(double deadline);
 
 /* This rank's wish; `margin` is the time that is needed until one is asked again. */
@@ -292,11 +297,15 @@ void km_warn(const km_log *log, const char *format, ...) __attribute__((format(p
 typedef struct km_output {
     const char *path;          /* the final name; NULL: there is no such output */
     char beside[KM_PATH_SIZE]; /* the name until then; empty before and after */
+    bool is_durable;           /* published, and its name survives a failure of power */
 } km_output;
 
 /* Refuses early what would fail at the end: KM_USAGE if the file exists and may not be replaced,
  * KM_SYSTEM if its folder is not there or not writable. */
 km_code km_output_check(const char *path, bool may_replace, km_error *error);
+
+/* Do two paths lead to one file that is there? */
+bool km_is_same_file(const char *a, const char *b);
 
 /* Refuses an output that is an input: KM_USAGE. */
 km_code km_output_check_input(const char *path, const char *input, km_error *error);

@@ -132,4 +132,7 @@ km_code km_label_rows(km_story *s);
 km_code km_write_outputs(km_story *s);
 void km_warn_at_end(const km_story *s);
 
+/* Did a signal end the fits before they were all done? The same on all ranks. */
+bool km_is_interrupted(const km_story *s);
+
 #endif

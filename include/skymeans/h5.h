@@ -19,10 +19,10 @@ void km_h5_start(void);
 bool km_h5_note(int64_t status);
 
 /* Why the last failure happened that was noted on this rank: the description at the bottom of
- * HDF5's error stack; and was it the system that failed (reading, MPI), not the contents of the
- * file? */
+ * HDF5's error stack; and whose fault it was: KM_SYSTEM (reading, MPI), KM_MEMORY, or else KM_DATA.
+ */
 const char *km_h5_reason(void);
-bool km_h5_is_system_fault(void);
+km_code km_h5_code(void);
 
 /* How this rank opens files, to be closed: without locks, which Lustre and NFS often lack. */
 hid_t km_h5_local_access(void);
@@ -63,10 +63,14 @@ H5Z_filter_t km_h5_name_filter(hid_t creation, int number, char *text, size_t si
 km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_error *error);
 void km_h5_close_array(km_h5_array *array);
 
+/* A file from which a dataset takes values; of plain bytes, or HDF5. An error ends the visit. */
+typedef km_code (*km_h5_visitor)(void *context, const char *path, bool is_plain, km_error *error);
+
 /* If an array of this file, open on this rank alone, is virtual: are the files there that it takes
- * its values from? KM_SYSTEM, or KM_DATA, naming the first that is missing or damaged. */
+ * its values from? KM_SYSTEM, or KM_DATA, naming the first that is missing or damaged. And the
+ * visitor is asked about each of them, and those of external storage, before it is opened here. */
 km_code km_h5_check_virtual(const km_h5_array *array, const char *file, const char *name,
-                            km_error *error);
+                            km_h5_visitor visitor, void *context, km_error *error);
 
 /* Reads columns [first_column, first_column + n_columns) of some rows, row after row, as elements
  * of `type`, which is that of the array or, if its elements are compounds, one of fewer members.

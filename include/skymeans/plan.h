@@ -33,7 +33,7 @@ typedef struct km_options {
     const char *ids;     /* NULL: none */
     int64_t missing;     /* km_missing */
     km_texts missing_values;
-    bool raw, fill_is_missing, transpose;
+    bool raw, fill_is_missing, transpose, follow_external;
     int64_t scale; /* km_scaling */
     const char *seeding;
     int64_t seeding_rows; /* 0: max(100 000, 16 k); INT64_MAX: all */

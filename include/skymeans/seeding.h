@@ -39,6 +39,9 @@ extern const km_seeding km_seedings[];
  */
 km_code km_seeding_check(const char *name, km_error *error);
 
+/* The file that a name means, in a new text, which the caller frees; NULL if it is a method. */
+char *km_seeding_file(const char *name, km_error *error);
+
 /* Centers from a file: a result or another HDF5 file with one two-dimensional array, or FILE:/path,
  * or text, a center a line. Those of a result go to features by their names. KM_DATA if their shape
  * is not [k][d], or the result has other features. Not a row of the table: its name

@@ -59,7 +59,7 @@ static bool give_name(const char *from, const char *to, bool may_replace)
     return rename(from, to) == 0;
 }
 
-static bool are_same_file(const char *a, const char *b)
+bool km_is_same_file(const char *a, const char *b)
 {
     struct stat x, y;
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
@@ -67,7 +67,7 @@ static bool are_same_file(const char *a, const char *b)
 
 km_code km_output_check_input(const char *path, const char *input, km_error *error)
 {
-    if (are_same_file(path, input))
+    if (km_is_same_file(path, input))
         km_fail(error, KM_USAGE, "output exists (%s): it is the input %s; choose another name",
                 path, input);
     return error->code;
@@ -83,7 +83,10 @@ static km_code check_existing(const char *path, bool may_replace, km_error *erro
                        "output exists (%s): it would be replaced; choose another name, or "
                        "--overwrite",
                        path);
-    if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+    /* A link is replaced, not followed; but not one to a device, which somebody means. */
+    if (S_ISLNK(status.st_mode) && stat(path, &status) != 0)
+        return KM_OK;
+    if (!S_ISREG(status.st_mode))
         return km_fail(error, KM_USAGE,
                        "output exists (%s): it is not a regular file; choose another name", path);
     return KM_OK;
@@ -126,7 +129,7 @@ km_code km_output_check_different(const char *a, const char *b, km_error *error)
     snprintf(name_a, sizeof name_a, "%s", a);
     snprintf(name_b, sizeof name_b, "%s", b);
     if (strcmp(basename(name_a), basename(name_b)) == 0 &&
-        are_same_file(dirname(folder_a), dirname(folder_b)))
+        km_is_same_file(dirname(folder_a), dirname(folder_b)))
         km_fail(error, KM_USAGE,
                 "two outputs in one file (%s): result, metrics and checkpoint, and the checkpoint "
                 "before it, FILE.prev, are files of their own; choose another name for one",
@@ -178,9 +181,7 @@ km_code km_output_publish(km_output *output, bool may_replace, km_error *error)
                        strerror(errno));
     }
     output->beside[0] = '\0';
-    if (!sync_folder_of(path))
-        return km_fail(error, KM_SYSTEM, "can't make the file durable (%s): %s; check its folder",
-                       path, strerror(errno));
+    output->is_durable = sync_folder_of(path);
     return KM_OK;
 }
 

@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU};
 static volatile sig_atomic_t noted_signal;
 static double noted_time, deadline;
 static bool is_watching;
@@ -27,10 +27,19 @@ static void note(int signal_number)
 void km_stop_watch(double new_deadline)
 {
     const struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        sigaction(signals[i], &action, NULL);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction before;
+        /* nohup has SIGHUP ignored. */
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    }
     deadline = new_deadline;
     is_watching = true;
+}
+
+void km_signals_start(void)
+{
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 km_stop_wish km_stop_wanted(double margin)

@@ -6,11 +6,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The length of a well-formed character of UTF-8 (RFC 3629), and its code; 0 if there is none. */
+static int decode(const unsigned char *text, uint32_t *code)
+{
+    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
+    const int length = text[0] < 0x80             ? 1
+                       : (text[0] & 0xe0) == 0xc0 ? 2
+                       : (text[0] & 0xf0) == 0xe0 ? 3
+                       : (text[0] & 0xf8) == 0xf0 ? 4
+                                                  : 0;
+    *code = length == 1 ? text[0] : text[0] & (0x7fu >> length);
+    for (int i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        *code = *code << 6 | (text[i] & 0x3fu);
+    }
+    const bool is_surrogate = 0xd800 <= *code && *code < 0xe000;
+    return length == 0 || *code < lowest[length] || is_surrogate || *code > 0x10ffff ? 0 : length;
+}
+
+/* Characters that move the cursor, or turn the direction of those beside them. */
+static bool is_harmful(uint32_t code)
+{
+    return code < 0x20 || (0x7f <= code && code < 0xa0) || code == 0x61c ||
+           (0x200e <= code && code <= 0x200f) || (0x2028 <= code && code <= 0x202e) ||
+           (0x2066 <= code && code <= 0x2069) || code == 0xfeff;
+}
+
 void km_make_printable(char *text)
 {
-    for (; *text != '\0'; text++)
-        if (iscntrl((unsigned char)*text))
-            *text = '?';
+    char *to = text;
+    for (const char *from = text; *from != '\0';) {
+        uint32_t code;
+        const int length = decode((const unsigned char *)from, &code);
+        const bool is_good = length > 0 && !is_harmful(code);
+        for (int i = 0; i < length && is_good; i++)
+            *to++ = from[i];
+        if (!is_good)
+            *to++ = '?';
+        from += length > 0 ? length : 1;
+    }
+    *to = '\0';
 }
 
 const char *km_printable(const char *text, char *room, size_t size)
@@ -26,11 +62,15 @@ void km_print_quoted(FILE *file, const char *text)
                                 "_.,:-/+%@=";
     const char *quote = text[0] != '\0' && text[strspn(text, plain)] == '\0' ? "" : "'";
     fputs(quote, file);
-    for (; *text != '\0'; text++)
-        if (*text == '\'')
-            fputs("'\\''", file);
-        else
-            fputc(iscntrl((unsigned char)*text) ? '?' : *text, file);
+    while (*text != '\0') {
+        char room[5] = "";
+        uint32_t code;
+        const int length = decode((const unsigned char *)text, &code);
+        memcpy(room, text, length > 0 ? (size_t)length : 1);
+        km_make_printable(room);
+        fputs(strcmp(room, "'") == 0 ? "'\\''" : room, file);
+        text += length > 0 ? length : 1;
+    }
     fputs(quote, file);
 }
 

@@ -152,9 +152,7 @@ static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
     if (km_opened_open(&opened, catalogue, catalogue->files[f].path, columns, MPI_COMM_NULL,
                        error) == KM_OK) {
         note_reading(catalogue, &opened);
-        for (int64_t s = 0; s < opened.n_sources && error->code == KM_OK; s++)
-            km_h5_check_virtual(&opened.sources[s].array, opened.path, opened.sources[s].dataset,
-                                error);
+        km_opened_check_places(&opened, catalogue, error);
         if (catalogue->has_ids)
             km_ids_note(catalogue, &opened, error);
     }
@@ -246,6 +244,8 @@ static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *e
                    error);
     if (error->code == KM_OK)
         note_reading(catalogue, catalogue->shared);
+    if (error->code == KM_OK)
+        km_opened_check_places(catalogue->shared, catalogue, error);
     if (error->code == KM_OK && catalogue->has_ids)
         km_ids_note(catalogue, catalogue->shared, error);
     return km_agree(comm, error);

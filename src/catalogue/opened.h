@@ -70,6 +70,11 @@ void km_opened_close(km_opened_file *opened);
 /* What counts of what the file declares of a column, by --raw and --fill-is-missing. */
 km_convention km_convention_of(const km_catalogue *catalogue, const km_column *column);
 
+/* Are the values of its columns where they may be, and all there? KM_DATA, KM_SYSTEM or KM_USAGE,
+ * if they are in a file that is missing, damaged, elsewhere or an output. Local. */
+km_code km_opened_check_places(const km_opened_file *opened, const km_catalogue *catalogue,
+                               km_error *error);
+
 /* What reading this file takes. */
 km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue);
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* How many threads, by option, environment or share of the cores. */
 void km_start_threads(km_story *s)
@@ -39,10 +40,24 @@ uint64_t km_kernels_of_all_ranks(const char *name, MPI_Comm comm)
     return available;
 }
 
-/* An output is no input. */
+/* First centers of the user's own must stay. */
+static void check_seeding_file(const km_options *options, const char *path, km_error *error)
+{
+    char *file = options->seeding != NULL ? km_seeding_file(options->seeding, error) : NULL;
+    if (file != NULL)
+        km_output_check_input(path, file, error);
+    free(file);
+}
+
+/* An output is no input, and no pipe. */
 static km_code check_output(const km_options *options, const char *path, bool may_replace,
                             km_error *error)
 {
+    if (strcmp(path, "-") == 0)
+        return km_fail(error, KM_USAGE,
+                       "bad name of an output (-): it is written in pieces and read back, so it "
+                       "can't be a pipe; name a file, or ./-");
+    check_seeding_file(options, path, error);
     for (int64_t f = 0; f < options->n_catalogues; f++)
         km_output_check_input(path, options->catalogues[f], error);
     if (options->model != NULL)
@@ -87,17 +102,23 @@ km_code km_check_outputs(km_story *s)
 
 km_catalogue_name km_catalogue_of_options(const km_options *options)
 {
-    return (km_catalogue_name){.paths = options->catalogues,
-                               .n_paths = options->n_catalogues,
-                               .table = options->dataset,
-                               .columns = options->columns,
-                               .weights = options->weights,
-                               .ids = options->ids,
-                               .is_raw = options->raw,
-                               .fill_is_missing = options->fill_is_missing,
-                               .is_transposed = options->transpose,
-                               .missing_values = options->missing_values.texts,
-                               .n_missing_values = options->missing_values.count};
+    const char *const outputs[] = {options->output, options->metrics, options->checkpoint};
+    km_catalogue_name name = {.paths = options->catalogues,
+                              .n_paths = options->n_catalogues,
+                              .table = options->dataset,
+                              .columns = options->columns,
+                              .weights = options->weights,
+                              .ids = options->ids,
+                              .is_raw = options->raw,
+                              .fill_is_missing = options->fill_is_missing,
+                              .is_transposed = options->transpose,
+                              .follows_external = options->follow_external,
+                              .missing_values = options->missing_values.texts,
+                              .n_missing_values = options->missing_values.count};
+    for (int i = 0; i < 3; i++)
+        if (outputs[i] != NULL)
+            name.outputs[name.n_outputs++] = outputs[i];
+    return name;
 }
 
 km_code km_open_catalogue(km_story *s)

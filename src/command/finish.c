@@ -25,11 +25,28 @@ km_code km_verify_result(km_story *s)
     return km_verify(&s->record, s->comm, &s->error);
 }
 
+/* Once the result has its name nothing is an error any more. By one rank. */
+static void publish(km_story *s, km_output *result, km_output *metrics)
+{
+    km_error why = {0};
+    if (km_output_publish(result, s->options.overwrite, &s->error) != KM_OK)
+        return;
+    if (!result->is_durable)
+        km_warn(
+            &s->log,
+            "result perhaps not durable (%s): its folder can't be synced, so a failure of power "
+            "could lose its name; see that it is still there before you remove the catalogue",
+            result->path);
+    if (s->options.metrics != NULL &&
+        km_output_publish(metrics, s->options.overwrite, &why) != KM_OK)
+        km_warn(&s->log, "no metrics, but the result is complete: %s", why.text);
+}
+
 /* Both files are complete before the first gets its name; metrics appear only with their result. */
 km_code km_write_outputs(km_story *s)
 {
     km_output result = {0}, metrics = {0};
-    const bool may_replace = s->options.overwrite, is_writer = km_comm_rank(s->comm) == 0;
+    const bool is_writer = km_comm_rank(s->comm) == 0;
     const double start = km_now();
     km_result_write(&result, &s->record, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_WRITE, start);
@@ -37,9 +54,7 @@ km_code km_write_outputs(km_story *s)
     if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
         km_metrics_write(&metrics, &s->record, &s->report, &s->error);
     if (is_writer && s->error.code == KM_OK)
-        km_output_publish(&result, may_replace, &s->error);
-    if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
-        km_output_publish(&metrics, may_replace, &s->error);
+        publish(s, &result, &metrics);
     km_output_discard(&metrics);
     km_output_discard(&result);
     return km_agree(s->comm, &s->error);
@@ -49,6 +64,11 @@ km_code km_write_outputs(km_story *s)
 static bool is_cut_short(const km_story *s)
 {
     return s->restarts.count < s->options.restarts;
+}
+
+bool km_is_interrupted(const km_story *s)
+{
+    return s->last_stop == KM_STOP_SIGNAL;
 }
 
 void km_warn_at_end(const km_story *s)

@@ -158,7 +158,7 @@ static km_code lacks_filter(const km_h5_array *array, km_error *error)
 
 static km_code cannot_read(const km_h5_array *array, km_error *error)
 {
-    const km_code code = km_h5_is_system_fault() ? KM_SYSTEM : KM_DATA;
+    const km_code code = km_h5_code();
     char why[256];
     snprintf(why, sizeof why, "%s", km_h5_reason());
     if (!array->has_filters || lacks_filter(array, error) == KM_OK)

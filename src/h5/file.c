@@ -17,7 +17,7 @@ void km_h5_start(void)
  */
 static _Thread_local struct {
     char reason[256];
-    bool is_system_fault;
+    bool is_system_fault, is_out_of_memory;
 } noted;
 
 static herr_t note_entry(unsigned depth, const H5E_error2_t *entry, void *unused)
@@ -27,6 +27,7 @@ static herr_t note_entry(unsigned depth, const H5E_error2_t *entry, void *unused
     if (entry->desc != NULL && entry->desc[0] != '\0')
         snprintf(noted.reason, sizeof noted.reason, "%s", entry->desc); /* the bottom comes last */
     noted.is_system_fault = entry->maj_num == H5E_IO || entry->min_num == H5E_MPI;
+    noted.is_out_of_memory = entry->maj_num == H5E_RESOURCE && entry->min_num == H5E_NOSPACE;
     return 0;
 }
 
@@ -55,7 +56,7 @@ bool km_h5_note(int64_t status)
     if (status >= 0)
         return true;
     strcpy(noted.reason, "HDF5 gives no reason");
-    noted.is_system_fault = false;
+    noted.is_system_fault = noted.is_out_of_memory = false;
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, note_entry, NULL);
     shorten(noted.reason);
     return false;
@@ -66,9 +67,9 @@ const char *km_h5_reason(void)
     return noted.reason;
 }
 
-bool km_h5_is_system_fault(void)
+km_code km_h5_code(void)
 {
-    return noted.is_system_fault;
+    return noted.is_out_of_memory ? KM_MEMORY : noted.is_system_fault ? KM_SYSTEM : KM_DATA;
 }
 
 /* Open MPI 4 keeps a shared file pointer in a file that is called like the data and more, in a
@@ -79,13 +80,19 @@ enum { LONGEST_NAME = 200 };
 static km_code check_readable(const char *path, km_error *error)
 {
     struct stat status;
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* pipes would wait */
     if (descriptor < 0 || fstat(descriptor, &status) != 0 || km_fault("look at the file")) {
         km_fail(error, KM_SYSTEM, "can't open the file (%.*s): %s; check its path and permissions",
                 KM_PATH_SIZE, path, strerror(errno));
     } else if (S_ISDIR(status.st_mode)) {
         km_fail(error, KM_SYSTEM, "can't open the file (%s): it is a folder; name a file in it",
                 path);
+    } else if (!S_ISREG(status.st_mode)) {
+        km_fail(
+            error, KM_SYSTEM,
+            "can't open the file (%s): it is a pipe or device, and HDF5 must be able to go back "
+            "in it; copy it to a file first",
+            path);
     } else if (strlen(path) - (strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 - path : 0) >
                LONGEST_NAME) {
         km_fail(error, KM_SYSTEM,
@@ -149,8 +156,8 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
         H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL);
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (!km_h5_note(*file) || km_fault("open the file"))
-        km_fail(error, km_h5_is_system_fault() ? KM_SYSTEM : KM_DATA,
-                "damaged HDF5 file (%s): %s; was it copied completely?", path, km_h5_reason());
+        km_fail(error, km_h5_code(), "damaged HDF5 file (%s): %s; was it copied completely?", path,
+                km_h5_reason());
     H5Pclose(access);
     return error->code;
 }

@@ -2,10 +2,12 @@
  * values, without a word; so we look for it where HDF5 would. */
 #include "skymeans/h5.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { NAME_SIZE = 1024, DEEPEST = 8 };
@@ -60,8 +62,15 @@ static bool find_file(const char *file, const char *name, char *path)
            (realpath(file, target) != NULL && is_beside(target, name, path));
 }
 
-static void check_dataset(const char *file, hid_t dataset, const char *name, int depth,
-                          km_error *error);
+/* What is asked of the files that are met on the way. */
+typedef struct visit {
+    km_h5_visitor visitor;
+    void *context;
+    km_error *error;
+} visit;
+
+static void check_dataset(const visit *v, const char *file, hid_t dataset, const char *name,
+                          int depth);
 
 static void is_missing(const char *file, const char *name, const source *s, const char *what,
                        km_code code, km_error *error)
@@ -72,14 +81,17 @@ static void is_missing(const char *file, const char *name, const source *s, cons
             file, name, what, strcmp(what, "there is no file") == 0 ? s->file : s->dataset);
 }
 
-static void check_source(const char *file, const char *name, const source *s, int depth,
-                         km_error *error)
+static void check_source(const visit *v, const char *file, const char *name, const source *s,
+                         int depth)
 {
+    km_error *error = v->error;
     char path[KM_PATH_SIZE];
     if (!find_file(file, s->file, path)) {
         is_missing(file, name, s, "there is no file", KM_SYSTEM, error);
         return;
     }
+    if (v->visitor != NULL && v->visitor(v->context, path, false, error) != KM_OK)
+        return;
     const hid_t access = km_h5_local_access();
     const hid_t opened = H5Fopen(path, H5F_ACC_RDONLY, access);
     const hid_t dataset = opened >= 0 ? H5Dopen2(opened, s->dataset, H5P_DEFAULT) : H5I_INVALID_HID;
@@ -91,7 +103,7 @@ static void check_source(const char *file, const char *name, const source *s, in
     else if (dataset < 0)
         is_missing(file, name, s, "its source has no dataset", KM_DATA, error);
     else
-        check_dataset(path, dataset, s->dataset, depth + 1, error);
+        check_dataset(v, path, dataset, s->dataset, depth + 1);
     if (dataset >= 0)
         H5Dclose(dataset);
     if (opened >= 0)
@@ -109,27 +121,81 @@ static bool get_source(hid_t creation, size_t number, source *s)
            strstr(s->file, "%b") == NULL && strstr(s->dataset, "%b") == NULL;
 }
 
-static void check_dataset(const char *file, hid_t dataset, const char *name, int depth,
-                          km_error *error)
+static int64_t bytes_of(hid_t dataset)
 {
+    const hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
+    const int64_t bytes = H5Sget_simple_extent_npoints(space) * (int64_t)H5Tget_size(type);
+    H5Tclose(type);
+    H5Sclose(space);
+    return bytes;
+}
+
+/* HDF5 gives zeros for what an external file lacks. */
+static void check_length(const char *file, const char *name, const char *path, int64_t bytes,
+                         km_error *error)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        km_fail(error, KM_SYSTEM,
+                "incomplete dataset (%s, %s): its values are in %s: %s; put that where it was, or "
+                "start where it is",
+                file, name, path, strerror(errno));
+    else if (status.st_size < bytes)
+        km_fail(
+            error, KM_DATA,
+            "incomplete dataset (%s, %s): its values are in %s, which has %lld of %lld bytes; was "
+            "it copied completely?",
+            file, name, path, (long long)status.st_size, (long long)bytes);
+}
+
+/* External storage: files of plain bytes, which HDF5 looks for here, or where the environment says.
+ */
+static void check_external(const visit *v, const char *file, hid_t dataset,
+                           const char *dataset_name, hid_t creation)
+{
+    int64_t left = bytes_of(dataset);
+    const char *folder = getenv("HDF5_EXTFILE_PREFIX");
+    const int count = H5Pget_external_count(creation);
+    for (int i = 0; i < count && v->visitor != NULL && v->error->code == KM_OK; i++) {
+        char name[NAME_SIZE] = "", path[2 * KM_PATH_SIZE];
+        off_t offset = 0;
+        hsize_t size = 0;
+        H5Pget_external(creation, (unsigned)i, sizeof name - 1, name, &offset, &size);
+        if (folder != NULL && folder[0] != '\0' && name[0] != '/')
+            snprintf(path, sizeof path, "%s/%s", folder, name);
+        else
+            snprintf(path, sizeof path, "%s", name);
+        const int64_t used = size < (hsize_t)left ? (int64_t)size : left;
+        if (v->visitor(v->context, path, true, v->error) == KM_OK)
+            check_length(file, dataset_name, path, (int64_t)offset + used, v->error);
+        left -= used;
+    }
+}
+
+static void check_dataset(const visit *v, const char *file, hid_t dataset, const char *name,
+                          int depth)
+{
+    km_error *error = v->error;
     size_t count = 0;
     source s, last = {{0}, {0}};
     const hid_t creation = H5Dget_create_plist(dataset);
+    check_external(v, file, dataset, name, creation);
     if (depth < DEEPEST && H5Pget_layout(creation) == H5D_VIRTUAL)
         H5Pget_virtual_count(creation, &count);
     for (size_t i = 0; i < count && error->code == KM_OK; i++) {
         if (!get_source(creation, i, &s) ||
             (strcmp(s.file, last.file) == 0 && strcmp(s.dataset, last.dataset) == 0))
             continue;
-        check_source(file, name, &s, depth, error);
+        check_source(v, file, name, &s, depth);
         last = s;
     }
     H5Pclose(creation);
 }
 
 km_code km_h5_check_virtual(const km_h5_array *array, const char *file, const char *name,
-                            km_error *error)
+                            km_h5_visitor visitor, void *context, km_error *error)
 {
-    check_dataset(file, array->dataset, name, 0, error);
+    const visit v = {visitor, context, error};
+    check_dataset(&v, file, array->dataset, name, 0);
     return error->code;
 }

@@ -32,6 +32,8 @@ static void print_option(const km_option *option)
     snprintf(help, sizeof help, "%s%s%s%s", option->help, option->fallback != NULL ? " [" : "",
              option->fallback != NULL ? option->fallback : "", option->fallback != NULL ? "]" : "");
     printf("%-28s", left);
+    if (strlen(left) > 26)
+        printf("\n%28s", "");
     print_wrapped(help, 28);
 }
 
@@ -55,7 +57,8 @@ static const char FIT_TAIL[] =
     "Example:\n"
     "  mpirun -n 4 skymeans fit stars.h5 -c b_v,abs_mag --scale standard -k 6 -o out.h5\n\n"
     "Exit codes: 0 result written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
-    "disks), 5 out of memory, 75 stopped with a checkpoint: run the same command again.\n";
+    "disks), 5 out of memory, 6 a signal stopped it, and the result is what it had,\n"
+    "75 stopped with a checkpoint: run the same command again.\n";
 
 static const char PREDICT_HEAD[] =
     "Usage: skymeans predict RESULT.h5 CATALOGUE.h5... -o LABELS.h5 [options]\n\n"
@@ -89,7 +92,7 @@ static const char HELP[] =
     "  skymeans predict RESULT.h5 CATALOGUE.h5... -o LABELS.h5    label other rows\n"
     "  skymeans info FILE.h5 [options]                            list its tables\n"
     "  skymeans COMMAND --help                                    the options of a command\n"
-    "  skymeans --help | --version\n\n"
+    "  skymeans help [COMMAND] | version\n\n"
     "Start it alone, or on many processes with mpirun or srun.\n";
 
 void km_help_print(km_action action)

@@ -178,13 +178,25 @@ static km_code take_info(int argc, char **argv, km_options *options, km_error *e
 static const char HELP[] = "help";
 enum { MOST_OPTIONS = 64, HELP_CODE = 'h', FIRST_CODE = 256 };
 
+/* What other programs call what we have. */
+static const struct synonym {
+    const char *other, *ours;
+} synonyms[] = {
+    {"features", "columns"},         {"n-clusters", "clusters"}, {"seed", "random-seed"},
+    {"random-state", "random-seed"}, {"init", "seeding"},        {"n-init", "restarts"},
+    {"max-iter", "max-iterations"},  {"table", "dataset"},       {"force", "overwrite"}};
+
+/* The option that is meant by another name, or the nearest one; NULL if none is near. */
 static const char *nearest_option(const km_option *table, const char *text)
 {
     const char *nearest = HELP;
+    for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++)
+        if (strcmp(synonyms[i].other, text) == 0)
+            return synonyms[i].ours;
     for (const km_option *option = table; option->name != NULL; option++)
         if (km_edit_distance(option->name, text) < km_edit_distance(nearest, text))
             nearest = option->name;
-    return nearest;
+    return 2 * km_edit_distance(nearest, text) <= (int)strlen(text) ? nearest : NULL;
 }
 
 /* Do several options begin with this? (getopt takes what only one begins with.) */
@@ -209,9 +221,14 @@ static km_code unknown_option(const struct command *command, const char *text, k
     if (is_ambiguous(command->options, name))
         return km_fail(error, KM_USAGE,
                        "ambiguous option (%s): several begin like that; write it in full", text);
+    const char *nearest = nearest_option(command->options, name);
+    if (nearest == NULL)
+        return km_fail(error, KM_USAGE,
+                       "unknown option (%s): no option is called like that; see skymeans %s --help",
+                       text, command->name);
     return km_fail(error, KM_USAGE,
                    "unknown option (%s): the nearest is --%s; see skymeans %s --help", text,
-                   nearest_option(command->options, name), command->name);
+                   nearest, command->name);
 }
 
 /* The table in the form that getopt_long wants: option i has the code FIRST_CODE + i. */
@@ -273,6 +290,15 @@ static km_code parse_command(const struct command *command, int argc, char **arg
     return command->take_rest(argc - optind, argv + optind, options, error);
 }
 
+/* `skymeans help fit` is `skymeans fit --help`. */
+static km_action help_for(const char *name)
+{
+    for (size_t c = 0; c < sizeof commands / sizeof *commands; c++)
+        if (strcmp(name, commands[c].name) == 0)
+            return commands[c].help;
+    return KM_ACTION_HELP;
+}
+
 km_code km_options_parse(int argc, char **argv, km_action *action, km_options *options,
                          km_error *error)
 {
@@ -285,9 +311,10 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
     for (size_t c = 0; c < sizeof commands / sizeof *commands; c++)
         if (strcmp(name, commands[c].name) == 0)
             return parse_command(&commands[c], argc - 1, argv + 1, action, options, error);
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        *action = KM_ACTION_HELP;
-    else if (strcmp(name, "--version") == 0)
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        *action = help_for(argc > 2 ? argv[2] : "");
+    else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0 ||
+             strcmp(name, "version") == 0)
         *action = KM_ACTION_VERSION;
     else
         km_fail(error, KM_USAGE,

@@ -32,6 +32,10 @@ static const char *const verifications[] = {
     {"missing-value", 0, "V", KM_OPTION_TEXTS, AT(missing_values), 0, 0, NULL, NULL, \
      "number that stands for a missing value, in all features, or as in b_v:-99 in one; may be " \
      "repeated"}
+#define FOLLOW_EXTERNAL                                                       \
+    {"follow-external", 0, NULL, KM_OPTION_FLAG, AT(follow_external), 0, 0, NULL, NULL, \
+     "values may be in any file that external links or external storage name, not only in those " \
+     "below the folder of the catalogue"}
 #define TRANSPOSE                                                             \
     {"transpose", 0, NULL, KM_OPTION_FLAG, AT(transpose), 0, 0, NULL, NULL,   \
      "a two-dimensional dataset holds a sample a column, as MATLAB, R and Fortran write it"}
@@ -81,6 +85,7 @@ const km_option km_fit_options[] = {
     {"fill-is-missing", 0, NULL, KM_OPTION_FLAG, AT(fill_is_missing), 0, 0, NULL, NULL,
      "HDF5's own fill value, where the file's author set one, is a missing value"},
     TRANSPOSE,
+    FOLLOW_EXTERNAL,
     {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(scale), 0, 0, scalings, "none",
      "'standard' (mean 0, variance 1), 'minmax' (0 to 1) or 'none'"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
@@ -137,6 +142,7 @@ const km_option km_predict_options[] = {
     MISSING,
     MISSING_VALUE,
     TRANSPOSE,
+    FOLLOW_EXTERNAL,
     THREADS,
     METRICS,
     DISTANCES,

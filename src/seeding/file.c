@@ -210,13 +210,18 @@ static void check_file(const char *path, km_error *error)
             path, strerror(errno));
 }
 
-km_code km_seeding_check(const char *name, km_error *error)
+char *km_seeding_file(const char *name, km_error *error)
 {
     const char *array;
     for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++)
         if (strcmp(seeding->name, name) == 0)
-            return KM_OK;
-    char *path = split_name(name, &array, error);
+            return NULL;
+    return split_name(name, &array, error);
+}
+
+km_code km_seeding_check(const char *name, km_error *error)
+{
+    char *path = km_seeding_file(name, error);
     if (path != NULL)
         check_file(path, error);
     free(path);
