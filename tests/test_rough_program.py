@@ -9,7 +9,6 @@ import unittest
 sys.dont_write_bytecode = True
 
 import h5py
-import numpy as np
 
 from program import BINARY, ProgramTest, Result, blobs, run, started, write_array
 
