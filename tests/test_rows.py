@@ -2,6 +2,8 @@
 """Tests of how export.py and plot.py see that labels belong to rows: tests/test_rows.py."""
 import os
 import shutil
+import sys
+import time
 import unittest
 
 import h5py
@@ -144,6 +146,38 @@ class Rows(RowsTest):
             file["more"] = np.zeros(1000)
         self.refuse(3, r"file changed \(other.h5\): it has \d+ bytes, and in.h5 had \d+", EXPORT,
                     "labels.h5", "other.h5", "-o", "new.csv")
+
+
+class Sample(RowsTest):
+
+    def test_rows(self):
+        """All if they are few; else runs from the first to the last one."""
+        sample_rows = sys.modules["check_rows"].sample_rows
+        self.assertEqual(sample_rows(7, 10).tolist(), list(range(7)))
+        self.assertEqual(sample_rows(40, 20).tolist(), [*range(10), *range(30, 40)])
+        for n_rows in (1001, 12345, 10 ** 12):
+            rows = sample_rows(n_rows, 1000)
+            self.assertEqual((rows[0], rows[-1]), (0, n_rows - 1))
+            self.assertTrue(900 <= len(rows) <= 1000)
+
+    def test_hash(self):
+        """The order of ids does not count, and neither does how long texts may be."""
+        hash_values = sys.modules["check_rows"].hash_values
+        for ids in (np.arange(9, dtype="u8"), np.array(["a", "", "abc"], "S3")):
+            self.assertEqual(hash_values(ids) % 2 ** 64, hash_values(ids[::-1]) % 2 ** 64)
+            other = ids.copy()
+            other[1] = other[2]
+            self.assertNotEqual(hash_values(ids) % 2 ** 64, hash_values(other) % 2 ** 64)
+        self.assertEqual(hash_values(ids), hash_values(ids.astype("S9")))
+
+    def test_many_features(self):
+        """Side by side they cost one read."""
+        with h5py.File("in.h5", "w") as file:
+            file["a"] = np.random.default_rng(1).random((3000, 2000)).astype("f4")
+        self.fit("--max-iterations", "2", features="0:2000")
+        start = time.monotonic()
+        self.assertEqual(self.succeed(EXPORT, "result.h5", "in.h5", "-o", "out.csv", "-c", "0"), "")
+        self.assertLess(time.monotonic() - start, 60)
 
 
 class Ids(RowsTest):

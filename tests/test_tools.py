@@ -313,6 +313,11 @@ class Program(ToolTest):
                 self.ask(program)
             self.assertEqual(caught.exception.code, 4)
 
+    def test_start_that_fails(self):
+        """As that of MPI does beside another run; the next one is right."""
+        program = self.script("test -e tried && { echo '{}'; exit; }; touch tried; exit 1")
+        self.assertEqual(self.ask(program), {})
+
     def test_own_words(self):
         program = self.script("echo noise >&2; echo 'skymeans: error: bad (x): y; z' >&2; exit 3")
         with self.assertRaisesRegex(command.Failure, r"^bad \(x\): y; z$") as caught:

@@ -11,7 +11,7 @@ import numpy as np
 import finder
 from command import DATA, SYSTEM, Failure, check_input, reason
 from conventions import PLAIN, Convention, unite
-from places import Place
+from places import Place, read_side_by_side
 
 ARROW = "texts of Arrow"  # what the program calls letters with an array of ends beside them
 
@@ -76,7 +76,11 @@ class StoredColumn(Column):
         self.ends = Place(file, beside)
 
     def values_of(self, rows):
-        values, is_missing = self.texts(rows) if self.ends else self.pick(self.place.read(rows)), None
+        return self.finish(self.texts(rows) if self.ends else self.pick(self.place.read(rows)), rows)
+
+    def finish(self, values, rows):
+        """What stored values mean, and which of them are missing."""
+        is_missing = None
         if self.convention:
             values, is_missing = self.convention.values(values)
         elif self.dtype.kind == "b":
@@ -109,6 +113,20 @@ class StoredColumn(Column):
         ends -= ends[0]
         return np.array([letters[a:b] for a, b in zip(ends, ends[1:])] or [b""],
                         dtype="S")[:rows.stop - rows.start]
+
+
+def read_together(columns, rows):
+    """Values of stored columns as doubles, NaN where one is missing: [rows][columns]. What is side by
+    side in a dataset is read at once."""
+    found, groups = np.empty((rows.stop - rows.start, len(columns))), {}
+    for i, column in enumerate(columns):
+        groups.setdefault(column.place.whole, []).append(i)
+    for members in groups.values():
+        places = [columns[i].place for i in members]
+        for i, stored in zip(members, read_side_by_side(places, rows)):
+            values = columns[i].finish(stored, rows)
+            found[:, i] = np.ma.filled(values.astype(np.float64), np.nan)
+    return found
 
 
 # --- files --------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from conventions import PLAIN
 from result import as_array
 
 SAMPLED = 1000             # rows all over the catalogue,
-LEAST_SAMPLED = 10         # and of each of its tables
+LEAST_SAMPLED = 10         # and of each of its tables,
+RUN_ROWS = 10              # so many side by side, which cost one read
 WORKING_VALUES = 1 << 22   # of distances at a time
 ROUNDINGS = 64             # that a distance may be off by, in units of the precision
 ID_COLUMNS = 100           # that are compared with the ids, at most
@@ -72,6 +73,16 @@ def check_order(catalogue):
 
 # --- a sample of rows ---------------------------------------------------------------------------
 
+def sample_rows(n_rows, n_sampled):
+    """Numbers of rows: all, if they are few, else some, in runs from the first to the last one."""
+    if n_rows <= n_sampled:
+        return np.arange(n_rows)
+    n_runs = max(2, n_sampled // RUN_ROWS)
+    starts = np.linspace(0, n_rows - RUN_ROWS, n_runs).astype(np.int64)
+    rows = (starts[:, None] + np.arange(RUN_ROWS)).ravel()
+    return np.unique(rows[(rows >= 0) & (rows < n_rows)])
+
+
 def runs(rows):
     """Slices that cover these rows, which increase; neighbours are read together."""
     if not len(rows):
@@ -91,9 +102,8 @@ def places(catalogue):
     first, n_rows = 0, max(catalogue.result.n_rows, 1)
     for part in catalogue.parts:
         if part.n_rows:
-            n_sampled = min(part.n_rows, max(LEAST_SAMPLED, SAMPLED * part.n_rows // n_rows))
-            rows = np.linspace(0, part.n_rows - 1, n_sampled).astype(np.int64)
-            yield part, first, np.unique(rows)
+            n_sampled = max(LEAST_SAMPLED, SAMPLED * part.n_rows // n_rows)
+            yield part, first, sample_rows(part.n_rows, n_sampled)
         first += part.n_rows
 
 

@@ -5,11 +5,14 @@ import json
 import os
 import shutil
 import subprocess
+import time
 
 from command import DATA, SYSTEM, Failure, check_input, reason
 
 SECONDS = 600       # more than any file takes
 MOST_BYTES = 60000  # of an argument: systems allow some 128 KB for each
+# Open MPI fails to start now and then where another run of the same user starts or ends.
+ATTEMPTS, WAIT_SECONDS = 4, 0.2
 ERROR = b"skymeans: error: "
 TOOLS = os.path.dirname(os.path.abspath(__file__))
 
@@ -74,7 +77,11 @@ def ask(path, table, columns, is_transposed, version):
     arguments += ["--transpose"] if is_transposed else []
     # A name is no option and no list of files.
     arguments.append(path if path[:1] not in "-@" else os.path.join(".", path))
-    code, out, said = run_program([os.fsencode(argument) for argument in arguments])
+    for attempt in range(ATTEMPTS):
+        code, out, said = run_program([os.fsencode(argument) for argument in arguments])
+        if not code or ERROR in said:
+            break
+        time.sleep(attempt * WAIT_SECONDS)  # MPI failed: the next start of it may succeed
     if code:
         raise refusal(code, said)
     try:

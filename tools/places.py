@@ -3,6 +3,7 @@
 Only the type of what is read matters, so that odd types elsewhere in a file, or in other members of
 the same compound, do no harm. Names are bytes, which need not be UTF-8."""
 import collections
+import copy
 import math
 import os
 
@@ -138,6 +139,11 @@ class Place:
         self.type = kind and value_type(kind)
 
     @property
+    def whole(self):
+        """What a place is a part of."""
+        return self.file.filename, self.path, tuple(self.names), self.is_transposed
+
+    @property
     def n_rows(self):
         """That are stored."""
         return self.shape[-1 if self.is_transposed else 0] * (8 if self.is_bitmap else 1)
@@ -206,3 +212,18 @@ class Place:
         texts = [b"" if text in (None, 0) else text for text in values.ravel().tolist()]
         longest = max(map(len, texts), default=0)
         return np.array(texts, dtype=f"S{max(longest, 1)}").reshape(*count, 1)
+
+
+def read_side_by_side(places, rows):
+    """The first value of each of some places in one dataset; by itself where they are far apart."""
+    first = min(place.first for place in places)
+    end = max(place.first for place in places) + 1
+    if end - first > 2 * len(places):
+        for place in places:
+            yield place.read(rows)[:, 0]
+        return
+    wide = copy.copy(places[0])
+    wide.first, wide.length = first, end - first
+    values = wide.read(rows)
+    for place in places:
+        yield values[:, place.first - first]

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 import finder
-from catalogue import StoredColumn, open_hdf5, reading, text, texts
+from catalogue import StoredColumn, open_hdf5, read_together, reading, text, texts
 from command import DATA, Failure
 from conventions import PLAIN, Treatment
 
@@ -122,9 +122,9 @@ class Catalogue:
     def __init__(self, result, paths, options, stack):
         self.result, self.stack, self.is_transposed = result, stack, options.transpose
         self.dataset = options.dataset or result.table
-        self.opened, self.paths = {}, []
-        self.parts = [part for number, path in enumerate(paths)
-                      for part in self.parts_of(path, number, len(paths))]
+        self.opened, self.paths, self.parts = {}, [], []
+        for number, path in enumerate(paths):
+            self.parts += self.parts_of(path, number, len(paths))
 
     def open(self, path):
         if path not in self.opened:
@@ -147,15 +147,17 @@ class Catalogue:
         """Tables of one file; none if the fit found none in it."""
         file, files = self.open(path), self.result.files
         try:
-            names = finder.tables_of(self.ask(path, self.dataset), self.dataset)
-            return [self.part_of(number, path, file, name) for name in names]
+            answer = self.ask(path, self.dataset)
+            names = finder.tables_of(answer, self.dataset)
+            if len(names) == 1:
+                return [self.part_of(number, path, file, self.dataset, answer)]
+            return [self.part_of(number, path, file, name, self.ask(path, name)) for name in names]
         except Failure as failure:
             if failure.code == DATA and len(files) == n_paths and files[number].rows == 0:
                 return [Part(number, path, file, None, 0, {})]
             raise
 
-    def part_of(self, number, path, file, name):
-        answer = self.ask(path, name)
+    def part_of(self, number, path, file, name, answer):
         table = finder.table_of(answer)
         features = self.find_features(path, name, answer, table)
         if not features and table is None:  # the program knows why
@@ -205,6 +207,5 @@ class Catalogue:
 
 def as_array(columns, rows, precision):
     """Values of some rows [rows][columns] in the precision of a fit, NaN where one is missing."""
-    values = [column.read_floats(rows) for column in columns]
     with np.errstate(over="ignore"):
-        return np.stack(values, axis=1).astype(precision).astype(np.float64)
+        return read_together(columns, rows).astype(precision).astype(np.float64)
