@@ -134,16 +134,39 @@ static int code_of_rank(km_code code, bool is_first, bool is_alone)
     return (int)code;
 }
 
+/* Was this process started by mpirun, srun or the like? */
+static bool is_launched(void)
+{
+    static const char *const signs[] = {
+        "OMPI_COMM_WORLD_SIZE", "PMIX_RANK",    "PMI_RANK", "PMI_SIZE",
+        "MPI_LOCALNRANKS",      "SLURM_STEP_ID"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (getenv(signs[i]) != NULL)
+            return true;
+    return false;
+}
+
+/* What looks at one file needs no MPI, which takes longer to start, or can't be, where people log
+ * in. */
+static MPI_Comm start_mpi(int *argc, char ***argv)
+{
+    const char *command = *argc > 1 ? (*argv)[1] : "";
+    const bool needs_mpi = strcmp(command, "fit") == 0 || strcmp(command, "predict") == 0;
+    int provided;
+    if (!needs_mpi && !is_launched())
+        return MPI_COMM_NULL;
+    MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    return MPI_COMM_WORLD;
+}
+
 int main(int argc, char **argv)
 {
-    int provided;
     km_memory_start();
     km_signals_start();
-    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
+    const MPI_Comm comm = start_mpi(&argc, &argv);
     km_h5_start();
-    km_story s = {.comm = MPI_COMM_WORLD,
-                  .started = km_now(),
-                  .findings = {.ids = {.type = H5I_INVALID_HID}}};
+    km_story s = {
+        .comm = comm, .started = km_now(), .findings = {.ids = {.type = H5I_INVALID_HID}}};
     char *command = join_words(argc, argv, &s.error);
     s.record = (km_record){.options = &s.options,
                            .plan = &s.plan,
@@ -164,6 +187,7 @@ int main(int argc, char **argv)
     free_story(&s);
     free(command);
     H5close();
-    MPI_Finalize();
+    if (comm != MPI_COMM_NULL)
+        MPI_Finalize();
     return code_of_rank(code, is_first, is_alone);
 }

@@ -10,6 +10,7 @@
 
 #include <mpi.h>
 
+/* These two and km_agree take MPI_COMM_NULL, too: a process alone, without MPI. */
 int km_comm_rank(MPI_Comm comm);
 int km_comm_size(MPI_Comm comm);
 

@@ -11,15 +11,17 @@ static const int64_t LARGEST_MESSAGE = (int64_t)1 << 26;
 
 int km_comm_rank(MPI_Comm comm)
 {
-    int rank;
-    MPI_Comm_rank(comm, &rank);
+    int rank = 0;
+    if (comm != MPI_COMM_NULL)
+        MPI_Comm_rank(comm, &rank);
     return rank;
 }
 
 int km_comm_size(MPI_Comm comm)
 {
-    int size;
-    MPI_Comm_size(comm, &size);
+    int size = 1;
+    if (comm != MPI_COMM_NULL)
+        MPI_Comm_size(comm, &size);
     return size;
 }
 
@@ -52,6 +54,8 @@ static void name_rank(MPI_Comm comm, km_error *error)
 km_code km_agree(MPI_Comm comm, km_error *error)
 {
     int failed = error->code == KM_OK ? INT_MAX : km_comm_rank(comm);
+    if (comm == MPI_COMM_NULL)
+        return error->code;
     MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MIN, comm);
     if (failed == INT_MAX)
         return KM_OK;

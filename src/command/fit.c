@@ -72,6 +72,14 @@ static bool must_stop(km_story *s)
     return wish != KM_WISH_NONE;
 }
 
+/* A signal to any rank, or the time. */
+static km_stop why_stopped(const km_story *s)
+{
+    int64_t has_signal = km_stop_wanted(0) == KM_WISH_SIGNAL;
+    km_max_int64(s->comm, &has_signal, 1);
+    return has_signal > 0 ? KM_STOP_SIGNAL : KM_STOP_TIME;
+}
+
 /* All fits; the best stays. One that was stopped without a checkpoint is the last. */
 static km_code fit_in_turn(km_story *s, const km_fit_task *task)
 {
@@ -83,7 +91,7 @@ static km_code fit_in_turn(km_story *s, const km_fit_task *task)
             if (!is_enough || s->restarts.count == 0)
                 return s->error.code;
             s->error = (km_error){0};
-            s->last_stop = KM_STOP_SIGNAL;
+            s->last_stop = why_stopped(s);
         }
     }
     return KM_OK;

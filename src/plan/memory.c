@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Of MPI, which grow when ranks exchange much: as measured with Open MPI 4.1. */
+enum { MESSAGE_POOLS = 4 << 20 };
+
 static double largest(double a, double b)
 {
     return a > b ? a : b;
@@ -125,6 +128,8 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
     /* Before each fit. */
     if (km_plan_shares_space(plan, options->clusters, catalogue->n_rows, n_ranks))
         memory.ordering = ordering_bytes(catalogue, rows) + restarts + centers;
+    if (n_ranks > 1 && memory.ordering > 0)
+        memory.ordering += MESSAGE_POOLS;
     memory.seeding = restarts + centers + seeding_bytes(plan, catalogue, rows);
     /* First, next, used, previous and rounded centers; sums of each thread and of the ranks. */
     memory.fitting = restarts + labels + 5 * centers + (threads + 1) * sums +
