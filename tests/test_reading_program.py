@@ -152,7 +152,8 @@ class Case:
     def expected(self):
         """The values of all rows, NaN where one is missing, and which rows are used."""
         fit_float32 = all(values.dtype.itemsize <= (4 if values.dtype.kind == "f" else 2)
-                          for values in self.columns.values())
+                          and "scale_factor" not in self.conventions.get(name, {})
+                          for name, values in self.columns.items())
         self.precision = "f4" if fit_float32 else "f8"
         with np.errstate(over="ignore"):
             values = np.stack([self.expect_column(name) for name in self.columns], axis=1)
@@ -187,6 +188,133 @@ class Reading(ProgramTest):
     def test_tables_are_read_as_numpy_has_them(self):
         done = run_all([lambda number=number: self.check_case(number) for number in range(CASES)])
         self.assertGreater(sum(done), CASES // 2)
+
+
+N = 1000
+
+
+class Kinds(ProgramTest):
+    """Files that were once read wrongly without a word: each with the rows and values that are right."""
+
+    def setUp(self):
+        super().setUp()
+        self.random = np.random.default_rng(1)
+
+    def check_mean(self, line, expected, *options):
+        """The rows that are used, NaN where they are missing, and their mean."""
+        for ranks in (1, 3):
+            finished = run("fit", *line.split(), "-k", 1, "-o", "out.h5", "--overwrite",
+                           "--verify", *options, ranks=ranks)
+            self.assertEqual(finished.code, 0, finished)
+            result = Result("out.h5")
+            used = np.isfinite(expected)
+            self.assertEqual(result.n_used, used.sum(), finished)
+            np.testing.assert_allclose(result.centers[0, 0], expected[used].mean(), rtol=1e-9)
+
+    def test_packed_numbers_have_more_digits_than_what_is_stored(self):
+        """Julian dates in 16 bits: 1000 of them, which single precision makes 5 of."""
+        with h5py.File("in.h5", "w") as file:
+            data = file.create_dataset("t/jd", data=np.arange(N, dtype="i2"))
+            data.attrs["scale_factor"], data.attrs["add_offset"] = 1e-3, 2459000.5
+        finished = run("fit", "in.h5", "-c", "jd", "-k", 20, "-o", "out.h5")
+        self.assertEqual(finished.code, 0, finished)
+        self.assertGreater(Result("out.h5").sizes.min(), 0)
+
+    def test_many_missing_values(self):
+        with h5py.File("in.h5", "w") as file:
+            for count in (15, 64, 65):
+                data = file.create_dataset(f"t/x{count}", data=np.arange(100, dtype="i2"))
+                data.attrs["missing_value"] = np.arange(count, dtype="i2")
+        for count in (15, 64):
+            values = np.arange(100.0)
+            values[:count] = np.nan
+            self.check_mean(f"in.h5 -c x{count}", values)
+        os.remove("out.h5")
+        self.refuse((3, "x65.*more missing values", "fit", "in.h5", "-c", "x65", "-k", 1, "-o",
+                     "out.h5"))
+
+    def test_attributes_count_for_values_of_array_types(self):
+        values = self.random.integers(-9, 9, (N, 3)).astype("i2")
+        kind = h5py.h5t.array_create(h5py.h5t.STD_I16LE, (3,))
+        with h5py.File("in.h5", "w") as file:
+            group = file.create_group("t")
+            data = h5py.h5d.create(group.id, b"v", kind, h5py.h5s.create_simple((N,)))
+            data.write(h5py.h5s.ALL, h5py.h5s.ALL, values, mtype=kind)
+            file["t/v"].attrs["_FillValue"] = np.int16(5)
+            file["t/v"].attrs["scale_factor"] = 0.5
+        self.check_mean("in.h5 -c v[0]", np.where(values[:, 0] == 5, np.nan, values[:, 0] * 0.5))
+
+    def test_fill_values_of_unsigned_numbers(self):
+        stored = self.random.integers(-100, 100, N).astype("i1")
+        stored[::7] = -1
+        with h5py.File("in.h5", "w") as file:
+            file.create_dataset("t/x", data=stored, fillvalue=-1).attrs["_Unsigned"] = "true"
+        expected = np.where(stored == -1, np.nan, stored.view("u1").astype("f8"))
+        self.check_mean("in.h5", expected, "-c", "x", "--fill-is-missing")
+        with h5py.File("in.h5", "a") as file:
+            file.attrs["_NCProperties"] = "version=2"
+        self.check_mean("in.h5", expected, "-c", "x")
+
+    def test_fill_values_of_compounds(self):
+        rows = np.zeros(N, [("k", "i4"), ("y", "f8")])
+        rows["k"] = self.random.integers(0, 50, N)
+        rows["k"][::7] = -999
+        with h5py.File("in.h5", "w") as file:
+            file.create_dataset("t", data=rows, fillvalue=np.array((-999, -1), rows.dtype))
+        self.check_mean("in.h5 -c k", np.where(rows["k"] == -999, np.nan, rows["k"]),
+                        "--fill-is-missing")
+
+    def test_attributes_are_rounded_to_half_precision(self):
+        values = self.random.normal(size=N).astype("f2")
+        values[::9] = np.float16(-99.9)
+        with h5py.File("in.h5", "w") as file:
+            file.create_dataset("t/h", data=values).attrs["missing_value"] = np.float64(-99.9)
+        expected = np.where(values == np.float16(-99.9), np.nan, values.astype("f8"))
+        self.check_mean("in.h5", expected)
+        self.check_mean("in.h5", expected, "--raw", "--missing-value", "-99.9")
+
+    def test_links_into_netcdf(self):
+        values = np.arange(N).astype("i2")
+        values[5] = -32767
+        with h5py.File("other.nc", "w") as file:
+            file.attrs["_NCProperties"] = "version=2"
+            file["t/x"] = values
+        with h5py.File("in.h5", "w") as file:
+            file["t/a"] = h5py.ExternalLink("other.nc", "/t/x")
+        expected = np.where(values == -32767, np.nan, values.astype("f8"))
+        self.check_mean("in.h5 -d t -c a", expected)
+
+    def test_one_row_of_several_values(self):
+        parts = [self.random.normal(size=(n, 3)) for n in (50, 1)]
+        for number, values in enumerate(parts):
+            with h5py.File(f"part{number}.h5", "w") as file:
+                file["P/pos"], file["P/m"] = values, np.ones(len(values))
+        both = np.concatenate(parts)
+        for columns, j in (("pos,m", 0), ("pos", 0), ("pos[1]", 1)):
+            self.check_mean(f"part0.h5 part1.h5 -d P -c {columns}", both[:, j])
+        self.check_mean("part1.h5 part0.h5 -d P -c pos,m", both[:, 0])
+
+    def test_missing_values_of_packed_numbers(self):
+        """0.3 is what 3 * 0.1 means, which is another double."""
+        stored = self.random.integers(0, 50, N)
+        for kind in ("i2", "i4"):
+            with h5py.File(f"{kind}.h5", "w") as file:
+                data = file.create_dataset("t/x", data=stored.astype(kind))
+                data.attrs["scale_factor"] = 0.1
+            self.check_mean(f"{kind}.h5", np.where(stored == 3, np.nan, stored * 0.1), "-c", "x",
+                            "--missing-value", "0.3")
+
+    def test_ids_where_the_first_file_has_none(self):
+        for number in range(3):
+            with h5py.File(f"part{number}.h5", "w") as file:
+                if number > 0:
+                    file["tab/x"], file["tab/id"] = np.arange(9.0), np.arange(9) + 100 * number
+        for ranks in (1, 2, 3):
+            finished = run("fit", *[f"part{i}.h5" for i in range(3)], "-d", "tab", "-c", "x",
+                           "--id", "id", "-k", 1, "-o", "out.h5", "--overwrite", ranks=ranks)
+            self.assertEqual(finished.code, 0, finished)
+            self.assertEqual(Result("out.h5").data["ids"].tolist(),
+                             [*range(100, 109), *range(200, 209)])
 
 
 if __name__ == "__main__":

@@ -30,14 +30,15 @@ typedef struct km_place {
 /* What a file declares of the numbers of a column: which of the stored numbers mean that a value is
  * missing, and how the others are unpacked, value = stored * factor + offset. Long doubles hold all
  * integers of 64 bits. */
-enum { KM_MOST_CODES = 16 };
+enum { KM_MOST_CODES = 64 };
 typedef struct km_convention {
     bool is_unsigned;             /* signed integers stand for unsigned ones of the same bits */
     bool is_packed;               /* factor and offset count */
     bool has_lowest, has_highest; /* numbers outside are missing */
     bool has_fill;                /* HDF5's own fill value, which the file's author set */
+    bool is_too_long;             /* it declares more missing values than there is room for */
     int64_t n_missing;
-    long double missing[KM_MOST_CODES]; /* stored numbers that mean a missing value */
+    long double missing[KM_MOST_CODES + 1]; /* stored numbers that mean a missing value */
     long double lowest, highest, fill;
     double factor, offset;
 } km_convention;
@@ -224,6 +225,7 @@ typedef struct km_catalogue {
     km_missing_value *missing_values;
     unsigned char ids_type[512]; /* as H5Tencode writes it */
     size_t ids_type_size;
+    int64_t ids_file; /* the part that this rank knows the type from */
     int64_t ids_size; /* bytes of an id, of the longest where they are texts */
     bool is_together; /* one table, which all ranks read together; else each by itself */
     struct km_opened_file *shared; /* that file */

@@ -118,6 +118,14 @@ typedef struct km_h5_number {
 } km_h5_number;
 km_h5_number km_h5_describe_number(hid_t type);
 
+/* The type in memory of elements that hold only this member of a compound, inner ones after
+ * slashes; of other elements the whole if `member` is empty. `leaf` makes the type of the member of
+ * that in the file. The caller closes it; negative if there is no such member. */
+hid_t km_h5_type_of_member(hid_t type, const char *member, hid_t (*leaf)(hid_t));
+
+/* The type that H5Tencode wrote to some bytes; the caller closes it. */
+hid_t km_h5_decode_type(const void *bytes, size_t size);
+
 /* Is an element of this type, in the file, a number that has the bits of the working precision? */
 bool km_h5_is_native(hid_t type, km_precision precision);
 
@@ -146,7 +154,7 @@ char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *s
 bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t size, char *texts);
 
 /* The numbers of a numeric attribute, to `values` [most]. How many there are; 0 if there is no such
- * attribute, or it has more. */
+ * attribute, -1 if it has more. */
 int km_h5_read_numbers(hid_t object, const char *name, int most, long double *values);
 
 /* A numeric attribute; false if there is none, or it is not one number. */

@@ -32,32 +32,19 @@ int64_t km_catalogue_again_bytes(const km_catalogue *catalogue)
 /* ---- a column --------------------------------------------------------------------------------
  */
 
-/* The type in memory of elements that hold only this member of a compound, as C has it or as it is
- * in the file. */
-static hid_t type_of_member(hid_t type, const char *member, bool is_native)
+/* As C has it; half precision as floats, which all versions of HDF5 know. */
+static hid_t native_type(hid_t type)
 {
-    hid_t made = H5I_INVALID_HID;
-    if (member[0] == '\0')
-        return is_native ? H5Tget_native_type(type, H5T_DIR_ASCEND) : H5Tcopy(type);
-    const int n = H5Tget_class(type) == H5T_COMPOUND ? H5Tget_nmembers(type) : 0;
-    for (int i = 0; i < n && made < 0; i++) {
-        char *name = H5Tget_member_name(type, (unsigned)i);
-        const size_t length = name != NULL ? strlen(name) : 0;
-        const bool is_begin = name != NULL && strncmp(name, member, length) == 0;
-        if (is_begin && (member[length] == '\0' || member[length] == '/')) {
-            const hid_t outer = H5Tget_member_type(type, (unsigned)i);
-            const hid_t inner =
-                type_of_member(outer, member + length + (member[length] == '/'), is_native);
-            if (inner >= 0) {
-                made = H5Tcreate(H5T_COMPOUND, H5Tget_size(inner));
-                H5Tinsert(made, name, 0, inner);
-                H5Tclose(inner);
-            }
-            H5Tclose(outer);
-        }
-        H5free_memory(name);
-    }
-    return made;
+    const hid_t native = H5Tget_native_type(type, H5T_DIR_ASCEND);
+    if (H5Tget_class(type) != H5T_FLOAT || H5Tget_size(native) >= sizeof(float))
+        return native;
+    H5Tclose(native);
+    return H5Tcopy(H5T_NATIVE_FLOAT);
+}
+
+static hid_t same_type(hid_t type)
+{
+    return H5Tcopy(type);
 }
 
 /* The number at some bytes, of a native type; enumerations are the integers that they are. */
@@ -126,10 +113,10 @@ static km_code read_elements(again *a, const km_field *field, const km_place *pl
 static km_code read_numbers(again *a, const km_field *field, const km_place *place, km_rows rows,
                             km_error *error)
 {
-    const hid_t type =
-        type_of_member(a->opened.sources[field->source].array.type, place->member, true);
+    const hid_t type = km_h5_type_of_member(a->opened.sources[field->source].array.type,
+                                            place->member, native_type);
     const size_t size = type >= 0 ? H5Tget_size(type) : 0;
-    const hid_t native = H5Tget_native_type(field->type, H5T_DIR_ASCEND);
+    const hid_t native = native_type(field->type);
     const km_h5_number number = km_h5_describe_number(native);
     const size_t value = H5Tget_size(native);
     read_elements(a, field, place, rows, type, error);
@@ -184,8 +171,7 @@ static bool is_missing_value(const again *a, int64_t c, double value)
     for (int64_t m = 0; m < catalogue->n_missing_values; m++) {
         const km_missing_value *missing = &catalogue->missing_values[m];
         if ((missing->column == c || missing->column < 0) &&
-            value == km_as_stored(field->type, field->codes.is_packed, catalogue->precision,
-                                  missing->value))
+            value == km_as_stored(field, catalogue->precision, missing->value))
             return true;
     }
     return false;
@@ -238,7 +224,7 @@ static void compare_ids(again *a, km_rows rows, int64_t first, km_error *error)
     const km_field *field = &a->opened.values[c];
     const km_place *place = &a->columns[c].values;
     const hid_t type =
-        type_of_member(a->opened.sources[field->source].array.type, place->member, false);
+        km_h5_type_of_member(a->opened.sources[field->source].array.type, place->member, same_type);
     const size_t size = type >= 0 ? H5Tget_size(type) : 1;
     const size_t ahead =
         place->is_transposed ? 0 : (size_t)place->position * (size_t)field->size % size;

@@ -8,10 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static km_precision precision_of(const km_column *columns, int64_t n_features)
+/* What is unpacked, by factors and offsets in double, has more digits than what is stored. */
+static km_precision precision_of(const km_column *columns, int64_t n_features, bool is_raw)
 {
     for (int64_t j = 0; j < n_features; j++)
-        if (!columns[j].fits_float32)
+        if (!columns[j].fits_float32 || (columns[j].convention.is_packed && !is_raw))
             return KM_FLOAT64;
     return KM_FLOAT32;
 }
@@ -33,9 +34,10 @@ static void take_choice(km_catalogue *catalogue, const km_catalogue_name *name,
     catalogue->columns = choice->columns;
     catalogue->n_others = choice->n_others;
     catalogue->others = choice->others;
-    catalogue->precision = name->precision != NULL
-                               ? *name->precision
-                               : precision_of(catalogue->columns, catalogue->n_features);
+    catalogue->precision =
+        name->precision != NULL
+            ? *name->precision
+            : precision_of(catalogue->columns, catalogue->n_features, name->is_raw);
 }
 
 /* By one rank: the first that has the table. If none has, what is wrong with the first is said. */
@@ -146,7 +148,7 @@ static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
     }
     const km_column *columns = found.columns;
     catalogue->files[f].n_rows = found.n_rows;
-    if (precision_of(columns, catalogue->n_features) == KM_FLOAT64)
+    if (precision_of(columns, catalogue->n_features, catalogue->asked.is_raw) == KM_FLOAT64)
         *needs_double = 1;
     km_units_note(catalogue, f, columns);
     if (km_opened_open(&opened, catalogue, catalogue->files[f].path, columns, MPI_COMM_NULL,
@@ -154,7 +156,7 @@ static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
         note_reading(catalogue, &opened);
         km_opened_check_places(&opened, catalogue, error);
         if (catalogue->has_ids)
-            km_ids_note(catalogue, &opened, error);
+            km_ids_note(catalogue, f, &opened, error);
     }
     km_opened_close(&opened);
     km_selection_free(&found);
@@ -247,14 +249,26 @@ static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *e
     if (error->code == KM_OK)
         km_opened_check_places(catalogue->shared, catalogue, error);
     if (error->code == KM_OK && catalogue->has_ids)
-        km_ids_note(catalogue, catalogue->shared, error);
+        km_ids_note(catalogue, 0, catalogue->shared, error);
     return km_agree(comm, error);
 }
 
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
-/* The largest of all files; the type of ids is that of the first, which rank 0 has looked at. */
+/* The type of ids is that of the first file that has them: of the lowest rank that has looked at
+ * one, since they share the files in turns. */
+static void share_type_of_ids(km_catalogue *catalogue, MPI_Comm comm)
+{
+    const int n_ranks = km_comm_size(comm);
+    int64_t lowest = catalogue->ids_type_size > 0 ? catalogue->ids_file : INT64_MAX;
+    lowest = -lowest;
+    km_max_int64(comm, &lowest, 1);
+    const int owner = lowest == -INT64_MAX ? 0 : (int)(-lowest % n_ranks);
+    km_broadcast(comm, owner, catalogue->ids_type, sizeof catalogue->ids_type);
+}
+
+/* The largest of all files. */
 static void share_sizes(km_catalogue *catalogue, MPI_Comm comm)
 {
     km_reading *reading = &catalogue->reading;
@@ -263,7 +277,7 @@ static void share_sizes(km_catalogue *catalogue, MPI_Comm comm)
     km_max_int64(comm, numbers, 6);
     *reading = (km_reading){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]};
     km_max_int64(comm, &catalogue->ids_size, 1);
-    km_broadcast(comm, 0, catalogue->ids_type, sizeof catalogue->ids_type);
+    share_type_of_ids(catalogue, comm);
 }
 
 km_code km_catalogue_open(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,

@@ -89,12 +89,12 @@ static bool describe_dataset(hid_t file, hid_t dataset, const char *path, bool i
             snprintf(why, size, "its rows have no values, or more than can be counted");
     }
     if (is_column) {
-        km_describe_dataset(dataset, path, column);
+        km_describe_dataset(file, dataset, path, column);
         if (is_annotated)
             km_describe_units(dataset, column);
         if (is_annotated)
             describe_meaning(dataset, column);
-        km_read_convention(file, dataset, column);
+        km_read_convention(dataset, column);
     }
     H5Tclose(type);
     return is_column;
@@ -157,7 +157,7 @@ static bool fits_mask(int n, const int64_t *shape, const km_column *column)
 }
 
 /* Notes the mask beside the values; one that does not fit can't be left out silently. */
-static void attach_mask(hid_t group, const char *path, const char *name, bool is_bitmap,
+static void attach_mask(hid_t file, hid_t group, const char *path, const char *name, bool is_bitmap,
                         km_column *column)
 {
     int64_t shape[2];
@@ -174,7 +174,7 @@ static void attach_mask(hid_t group, const char *path, const char *name, bool is
     km_describe_type(type, &mask);
     if (mask.may_be_mask && mask.values.length == 1 && km_join_path(mask_path, path, name) &&
         (is_bitmap ? fits_bitmap(n, shape, column) : fits_mask(n, shape, column))) {
-        km_describe_dataset(dataset, mask_path, &mask);
+        km_describe_dataset(file, dataset, mask_path, &mask);
         column->has_bad_mask = false;
         column->is_virtual = column->is_virtual || mask.is_virtual;
         column->lacks_filter = column->lacks_filter || mask.lacks_filter;
@@ -216,8 +216,8 @@ static bool describe_group(hid_t file, hid_t group, const char *path, bool is_tr
     H5Dclose(values);
     if (!is_column)
         return false;
-    attach_mask(group, path, kind->mask, false, column);
-    attach_mask(group, path, kind->bitmap, true, column);
+    attach_mask(file, group, path, kind->mask, false, column);
+    attach_mask(file, group, path, kind->bitmap, true, column);
     if (column->units[0] == '\0')
         km_describe_units(group, column);
     if (kind->are_categories) {

@@ -164,6 +164,8 @@ static bool is_allowed(const struct choice *choice, const km_column *column)
     if (column->has_bad_mask)
         cannot_use(choice, column->name,
                    "its mask has another length than its values, or holds no truth values");
+    else if (column->convention.is_too_long)
+        cannot_use(choice, column->name, "it declares more missing values than are supported (64)");
     else if (!column->is_numeric && !(choice->may_be_text && column->is_text))
         km_fail(choice->error, KM_DATA,
                 "not a number (%s, %s, column %s): it is %s, and only numeric columns can be "

@@ -18,8 +18,8 @@ static bool is_complex(hid_t type)
 }
 
 /* Adds the members of a compound, and those of compounds in it, called after both. */
-static void add_members(km_table *table, const km_column *like, hid_t type, const char *outer,
-                        km_error *error)
+static void add_members(km_table *table, const km_column *like, hid_t dataset, hid_t type,
+                        const char *outer, km_error *error)
 {
     const int n_members = H5Tget_nmembers(type);
     for (int i = 0; i < n_members && error->code == KM_OK; i++) {
@@ -31,11 +31,13 @@ static void add_members(km_table *table, const km_column *like, hid_t type, cons
         strcpy(column.name, column.values.member);
         const bool is_compound = H5Tget_class(member) == H5T_COMPOUND;
         if (length < (int)sizeof column.name && is_compound && !is_complex(member)) {
-            add_members(table, like, member, column.name, error);
+            add_members(table, like, dataset, member, column.name, error);
         } else if (length < (int)sizeof column.name) {
             km_describe_type(member, &column);
             if (is_compound)
                 strcpy(column.type, "complex number");
+            if (column.is_numeric && column.values.length == 1)
+                km_read_fill(dataset, column.values.member, &column);
             km_add_column(table, &column, error);
         }
         H5Tclose(member);
@@ -79,15 +81,15 @@ static void attach_masks(km_table *table, km_error *error)
     table->n_columns = kept;
 }
 
-void km_list_members(hid_t dataset, km_table *table, km_error *error)
+void km_list_members(hid_t file, hid_t dataset, km_table *table, km_error *error)
 {
     int64_t shape[2];
     km_column like = {.n_rows = 0};
     const hid_t type = H5Dget_type(dataset);
     km_find_shape(dataset, shape);
     table->n_rows = like.n_rows = shape[0];
-    km_describe_dataset(dataset, table->path, &like);
-    add_members(table, &like, type, "", error);
+    km_describe_dataset(file, dataset, table->path, &like);
+    add_members(table, &like, dataset, type, "", error);
     H5Tclose(type);
     if (error->code == KM_OK)
         attach_masks(table, error);
@@ -104,7 +106,7 @@ bool km_find_members(km_finder *finder, const km_object *object, km_table *table
     H5Tclose(type);
     if (!is_compound)
         return false;
-    km_list_members(object->id, table, finder->error);
+    km_list_members(finder->file, object->id, table, finder->error);
     km_read_column_meta(object->parent, object->name, table, finder->error);
     return true;
 }

@@ -26,12 +26,6 @@ static const struct {
     {KM_H5_FLOAT, 8, 0x1.ep+122L},
 };
 
-static void add_missing(km_convention *c, long double value)
-{
-    if (c->n_missing < KM_MOST_CODES)
-        c->missing[c->n_missing++] = value;
-}
-
 /* A number of the type that _Unsigned says: its bits without a sign. */
 static long double as_unsigned(const km_convention *c, const km_h5_number *number,
                                long double value)
@@ -41,13 +35,14 @@ static long double as_unsigned(const km_convention *c, const km_h5_number *numbe
 
 /* Bytes have no default fill value, since all of them may be data; but where netCDF was to fill
  * what is not written, which it does by HDF5's own fill value, they have. */
-static void add_default_fill(km_convention *c, const km_h5_number *number)
+static void add_default_fill(km_column *column, const km_h5_number *number)
 {
+    const km_convention *c = &column->convention;
     const km_h5_kind kind = c->is_unsigned && number->kind == KM_H5_INT ? KM_H5_UINT : number->kind;
     for (size_t i = 0; i < sizeof default_fills / sizeof *default_fills; i++)
         if (default_fills[i].kind == kind && default_fills[i].size == number->size &&
             (number->size > 1 || (c->has_fill && c->fill == default_fills[i].value)))
-            add_missing(c, default_fills[i].value);
+            km_add_missing(column, default_fills[i].value);
 }
 
 static void read_valid_range(km_convention *c, const km_h5_number *number, hid_t dataset)
@@ -86,21 +81,33 @@ static void read_packing(km_convention *c, hid_t dataset)
     c->is_packed = factor != 1 || offset != 0;
 }
 
-static void read_netcdf(km_convention *c, const km_h5_number *number, hid_t file, hid_t dataset)
+/* Did netCDF write the file that the dataset is in? */
+static bool is_netcdf(hid_t dataset)
+{
+    const hid_t file = H5Iget_file_id(dataset);
+    const bool is_so = file >= 0 && H5Aexists_by_name(file, "/", "_NCProperties", H5P_DEFAULT) > 0;
+    if (file >= 0)
+        H5Fclose(file);
+    return is_so;
+}
+
+static void read_netcdf(km_column *column, const km_h5_number *number, hid_t dataset)
 {
     char text[8];
     long double values[KM_MOST_CODES];
+    km_convention *c = &column->convention;
     km_h5_read_text(dataset, "_Unsigned", text, sizeof text);
     c->is_unsigned = number->kind == KM_H5_INT &&
                      (strcasecmp(text, "true") == 0 || has_unsigned_range(number, dataset));
-    const int n_fill = km_h5_read_numbers(dataset, "_FillValue", 1, values);
-    if (n_fill == 1)
-        add_missing(c, as_unsigned(c, number, values[0]));
-    else if (H5Aexists_by_name(file, "/", "_NCProperties", H5P_DEFAULT) > 0)
-        add_default_fill(c, number);
-    const int n_missing = km_h5_read_numbers(dataset, "missing_value", KM_MOST_CODES - 1, values);
+    c->fill = as_unsigned(c, number, c->fill);
+    if (km_h5_read_numbers(dataset, "_FillValue", 1, values) == 1)
+        km_add_missing(column, as_unsigned(c, number, values[0]));
+    else if (is_netcdf(dataset))
+        add_default_fill(column, number);
+    const int n_missing = km_h5_read_numbers(dataset, "missing_value", KM_MOST_CODES, values);
+    c->is_too_long = c->is_too_long || n_missing < 0;
     for (int i = 0; i < n_missing; i++)
-        add_missing(c, as_unsigned(c, number, values[i]));
+        km_add_missing(column, as_unsigned(c, number, values[i]));
     read_valid_range(c, number, dataset);
     read_packing(c, dataset);
 }
@@ -109,33 +116,67 @@ static void read_netcdf(km_convention *c, const km_h5_number *number, hid_t file
  */
 
 /* R has no NaN for integers: NA is the lowest one, and rhdf5 says so where it is. */
-static void read_r(km_convention *c, const km_h5_number *number, hid_t dataset)
+static void read_r(km_column *column, const km_h5_number *number, hid_t dataset)
 {
     if (number->kind == KM_H5_INT && number->size == 4 && H5Aexists(dataset, "rhdf5-NA.OK") > 0)
-        add_missing(c, -2147483648.0L);
+        km_add_missing(column, -2147483648.0L);
 }
 
-static void read_fill(km_convention *c, hid_t dataset)
+static hid_t long_double(hid_t type)
 {
-    const hid_t creation = H5Dget_create_plist(dataset);
+    (void)type;
+    return H5Tcopy(H5T_NATIVE_LDOUBLE);
+}
+
+void km_read_fill(hid_t dataset, const char *member, km_column *column)
+{
+    km_convention *c = &column->convention;
     H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
-    c->has_fill = H5Pfill_value_defined(creation, &defined) >= 0 &&
-                  defined == H5D_FILL_VALUE_USER_DEFINED &&
-                  H5Pget_fill_value(creation, H5T_NATIVE_LDOUBLE, &c->fill) >= 0 && !isnan(c->fill);
+    const hid_t creation = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
+    if (H5Pfill_value_defined(creation, &defined) >= 0 && defined == H5D_FILL_VALUE_USER_DEFINED) {
+        const hid_t wanted = km_h5_type_of_member(type, member, long_double);
+        c->has_fill = wanted >= 0 && H5Tget_size(wanted) == sizeof c->fill &&
+                      H5Pget_fill_value(creation, wanted, &c->fill) >= 0 && !isnan(c->fill);
+        if (wanted >= 0)
+            H5Tclose(wanted);
+    }
+    H5Tclose(type);
     H5Pclose(creation);
 }
 
-void km_read_convention(hid_t file, hid_t dataset, km_column *column)
+/* Numbers of attributes are those that the dataset could hold. */
+static void round_to_type(km_convention *c, hid_t type)
 {
-    km_convention *c = &column->convention;
-    const hid_t type = H5Dget_type(dataset);
-    const km_h5_number number = km_h5_describe_number(type);
-    H5Tclose(type);
-    if (number.kind == KM_H5_NO_NUMBER)
+    long double *numbers[KM_MOST_CODES + 3] = {&c->lowest, &c->highest, &c->fill};
+    char room[64];
+    if (H5Tget_class(type) != H5T_FLOAT || H5Tget_size(type) > sizeof room)
         return;
-    read_fill(c, dataset);
-    read_netcdf(c, &number, file, dataset);
-    read_r(c, &number, dataset);
+    for (int64_t m = 0; m < c->n_missing; m++)
+        numbers[3 + m] = &c->missing[m];
+    for (int64_t i = 0; i < 3 + c->n_missing; i++) {
+        memcpy(room, numbers[i], sizeof(long double));
+        if (H5Tconvert(H5T_NATIVE_LDOUBLE, type, 1, room, NULL, H5P_DEFAULT) >= 0 &&
+            H5Tconvert(type, H5T_NATIVE_LDOUBLE, 1, room, NULL, H5P_DEFAULT) >= 0)
+            memcpy(numbers[i], room, sizeof(long double));
+    }
+}
+
+void km_read_convention(hid_t dataset, km_column *column)
+{
+    hid_t type = H5Dget_type(dataset);
+    if (H5Tget_class(type) == H5T_ARRAY) {
+        const hid_t value = H5Tget_super(type);
+        H5Tclose(type);
+        type = value;
+    }
+    const km_h5_number number = km_h5_describe_number(type);
+    if (number.kind != KM_H5_NO_NUMBER) {
+        km_read_fill(dataset, "", column);
+        read_netcdf(column, &number, dataset);
+        read_r(column, &number, dataset);
+        round_to_type(&column->convention, type);
+    }
+    H5Tclose(type);
 }
 
 /* ---- for people ------------------------------------------------------------------------------

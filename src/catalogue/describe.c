@@ -121,7 +121,7 @@ static void describe_value(hid_t type, km_column *column)
     const bool is_truth_value = is_truth(type);
     column->is_floating = class == H5T_FLOAT;
     column->is_numeric = column->is_floating || class == H5T_INTEGER || is_truth_value ||
-                         (class == H5T_BITFIELD && size <= sizeof(int64_t));
+                         (class == H5T_BITFIELD && km_h5_describe_number(type).kind == KM_H5_UINT);
     column->is_text = class == H5T_STRING;
     column->may_be_mask = class == H5T_INTEGER || class == H5T_ENUM || class == H5T_BITFIELD;
     column->fits_float32 = size <= (column->is_floating ? sizeof(float) : sizeof(int16_t));
@@ -177,17 +177,27 @@ static void describe_chunks(hid_t creation, km_column *column)
     describe_filters(creation, column);
 }
 
-void km_describe_dataset(hid_t dataset, const char *path, km_column *column)
+/* Behind an external link, which ranks can't follow together without waiting for each other. */
+static bool is_in_other_file(hid_t file, hid_t dataset)
+{
+    bool is_known, is_other_known;
+    const km_object_id here = km_identify(file, &is_known);
+    const km_object_id there = km_identify(dataset, &is_other_known);
+    return is_known && is_other_known && !km_is_in_same_file(&here, &there);
+}
+
+void km_describe_dataset(hid_t file, hid_t dataset, const char *path, km_column *column)
 {
     const hid_t creation = H5Dget_create_plist(dataset);
     const H5D_layout_t layout = H5Pget_layout(creation);
     snprintf(column->values.dataset, sizeof column->values.dataset, "%s", path);
-    column->is_virtual = layout == H5D_VIRTUAL || H5Pget_external_count(creation) > 0;
+    const bool is_external = H5Pget_external_count(creation) > 0;
+    column->is_virtual = layout == H5D_VIRTUAL || is_external || is_in_other_file(file, dataset);
     if (layout == H5D_CHUNKED)
         describe_chunks(creation, column);
     else
         strcpy(column->storage, layout == H5D_VIRTUAL   ? "virtual"
-                                : column->is_virtual    ? "in other files"
+                                : is_external           ? "in other files"
                                 : layout == H5D_COMPACT ? "compact"
                                                         : "contiguous");
     H5Pclose(creation);
@@ -205,6 +215,8 @@ void km_add_missing(km_column *column, long double number)
     km_convention *c = &column->convention;
     if (c->n_missing < KM_MOST_CODES)
         c->missing[c->n_missing++] = number;
+    else
+        c->is_too_long = true;
 }
 
 /* ---- who wrote it --------------------------------------------------------------------------- */

@@ -47,6 +47,11 @@ km_object_id km_identify(hid_t object, bool *is_ok)
     return id;
 }
 
+bool km_is_in_same_file(const km_object_id *a, const km_object_id *b)
+{
+    return memcmp(a->bytes + 16, b->bytes + 16, sizeof(uint32_t)) == 0;
+}
+
 void km_add_column(km_table *table, const km_column *column, km_error *error)
 {
     table->columns = km_append(table->columns, &table->n_columns, sizeof *column, column, error);

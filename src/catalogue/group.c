@@ -245,10 +245,31 @@ static void explain_nothing(const collection *c)
                                    : "its columns are texts, no numbers");
 }
 
+/* A dataset of one row beside columns of one row is a row of several values, not a column. */
+static void turn_rows(km_table *table)
+{
+    bool has_one_row = false;
+    for (int64_t i = 0; i < table->n_columns; i++)
+        has_one_row = has_one_row ||
+                      (table->columns[i].is_numeric && !table->columns[i].values.is_transposed &&
+                       table->columns[i].n_rows == 1);
+    for (int64_t i = 0; i < table->n_columns && has_one_row; i++) {
+        km_column *column = &table->columns[i];
+        if (!column->values.is_transposed || column->values.length != 1)
+            continue;
+        column->values.is_transposed = false;
+        column->values.length = column->n_rows;
+        column->n_rows = 1;
+        column->is_matrix = true;
+    }
+}
+
 static void finish(collection *c)
 {
     km_table *table = c->table;
     km_error *error = c->finder->error;
+    if (!c->finder->found->is_transposed)
+        turn_rows(table);
     if (c->finder->wanted == NULL && !is_table(c)) {
         explain_nothing(c);
         free(table->columns);
@@ -320,7 +341,7 @@ bool km_find_array(km_finder *finder, const km_object *object, km_table *table)
     column.values.is_transposed = is_transposed;
     column.values.length = shape[!is_transposed];
     column.n_rows = table->n_rows = shape[is_transposed];
-    km_describe_dataset(object->id, object->path, &column);
+    km_describe_dataset(finder->file, object->id, object->path, &column);
     km_find_writer(object->id, table->writer, sizeof table->writer);
     if (table->writer[0] == '\0' && object->parent >= 0) /* Octave says so of the group around it */
         km_find_writer(object->parent, table->writer, sizeof table->writer);

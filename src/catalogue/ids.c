@@ -12,13 +12,15 @@ void km_ids_free(km_ids *ids)
     *ids = (km_ids){.type = H5I_INVALID_HID};
 }
 
-void km_ids_note(km_catalogue *catalogue, const km_opened_file *opened, km_error *error)
+void km_ids_note(km_catalogue *catalogue, int64_t file, const km_opened_file *opened,
+                 km_error *error)
 {
     const hid_t type = opened->values[opened->n_columns - 1].type;
     const int64_t size = (int64_t)H5Tget_size(type);
     catalogue->ids_size = size > catalogue->ids_size ? size : catalogue->ids_size;
     if (catalogue->ids_type_size > 0)
         return;
+    catalogue->ids_file = file;
     catalogue->ids_type_size = sizeof catalogue->ids_type;
     if (H5Tencode(type, catalogue->ids_type, &catalogue->ids_type_size) < 0 ||
         catalogue->ids_type_size > sizeof catalogue->ids_type)
@@ -32,7 +34,7 @@ void km_ids_note(km_catalogue *catalogue, const km_opened_file *opened, km_error
 /* Texts of fixed length are as long as the longest of all files. */
 km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows, km_error *error)
 {
-    *ids = (km_ids){.type = H5Tdecode(catalogue->ids_type)};
+    *ids = (km_ids){.type = km_h5_decode_type(catalogue->ids_type, sizeof catalogue->ids_type)};
     ids->is_variable = H5Tis_variable_str(ids->type) > 0;
     ids->size = H5Tget_size(ids->type);
     if (H5Tget_class(ids->type) == H5T_STRING && !ids->is_variable) {

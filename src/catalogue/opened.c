@@ -264,8 +264,7 @@ km_convention km_convention_of(const km_catalogue *catalogue, const km_column *c
     km_convention convention = column->convention;
     if (catalogue->asked.is_raw)
         convention = (km_convention){.has_fill = convention.has_fill, .fill = convention.fill};
-    if (catalogue->asked.fill_is_missing && convention.has_fill &&
-        convention.n_missing < KM_MOST_CODES) {
+    if (catalogue->asked.fill_is_missing && convention.has_fill) {
         convention.missing[convention.n_missing++] = convention.fill;
         convention.has_fill = false;
     }

@@ -83,7 +83,8 @@ int64_t km_piece_rows(const km_reading *reading, int n_threads);
 
 /* Ids: what the type is in the first file, and their size in the one with the longest; then for
  * this rank's rows, piece by piece. */
-void km_ids_note(km_catalogue *catalogue, const km_opened_file *opened, km_error *error);
+void km_ids_note(km_catalogue *catalogue, int64_t file, const km_opened_file *opened,
+                 km_error *error);
 km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows, km_error *error);
 void km_ids_append(km_ids *ids, const km_field *field, const char *first, int64_t stride,
                    int64_t count, const char *file, km_error *error);

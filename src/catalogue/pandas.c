@@ -111,7 +111,7 @@ static void add_named(hid_t values, km_table *table, const km_text_list *names,
 }
 
 /* The columns of block b; false if there is none. */
-static bool add_block(hid_t group, km_table *table, int b, km_error *error)
+static bool add_block(hid_t file, hid_t group, km_table *table, int b, km_error *error)
 {
     char items[32], values[32], path[KM_DATASET_SIZE];
     km_text_list names = {0};
@@ -127,7 +127,7 @@ static bool add_block(hid_t group, km_table *table, int b, km_error *error)
     names.texts = km_h5_read_texts(group, items, &names.count, &names.size, error);
     const hid_t type = H5Dget_type(dataset);
     km_describe_type(type, &column);
-    km_describe_dataset(dataset, path, &column);
+    km_describe_dataset(file, dataset, path, &column);
     add_named(dataset, table, &names, &column, values, error);
     free(names.texts);
     H5Tclose(type);
@@ -145,7 +145,8 @@ bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
         km_add_unusable(finder, object->path, LEVELS);
         return true;
     }
-    for (int b = 0; add_block(object->id, table, b, error) && error->code == KM_OK; b++)
+    for (int b = 0; add_block(finder->file, object->id, table, b, error) && error->code == KM_OK;
+         b++)
         ;
     order.texts = km_h5_read_texts(object->id, "axis0", &order.count, &order.size, error);
     if (order.texts != NULL)
@@ -228,7 +229,7 @@ static void find_table(km_finder *finder, const km_object *object, km_table *tab
     km_text_list order;
     bool is_deep;
     km_error *error = finder->error;
-    km_list_members(object->id, table, error);
+    km_list_members(finder->file, object->id, table, error);
     if (!name_blocks(object->id, table, error)) {
         km_add_unusable(finder, object->path, LEVELS);
         free(table->columns);

@@ -112,6 +112,15 @@ static km_code refuse_different(const km_catalogue *catalogue, const km_file *fi
                    c < catalogue->n_columns ? catalogue->columns[c].name : "no more");
 }
 
+/* Else what is between the places may tell that they mean something else. */
+static bool has_same_names(const km_catalogue *catalogue, const km_selection *choice)
+{
+    bool are_same = choice->n_columns == catalogue->n_columns;
+    for (int64_t c = 0; c < choice->n_columns && are_same; c++)
+        are_same = strcmp(choice->columns[c].name, catalogue->columns[c].name) == 0;
+    return are_same;
+}
+
 /* In the places where the first file has its columns; false if they are not there. */
 static bool look_at_places(const km_catalogue *catalogue, const km_file *part, hid_t file,
                            km_selection *choice)
@@ -125,8 +134,9 @@ static bool look_at_places(const km_catalogue *catalogue, const km_file *part, h
     km_tables_find_at(file, part->table, has_names ? &wanted : NULL, &tables, &ignored);
     if (ignored.code == KM_OK && tables.count > 0)
         km_selection_make(choice, file, part->path, &tables, &name, &ignored);
-    const bool is_chosen =
-        ignored.code == KM_OK && tables.count > 0 && strcmp(choice->table, part->table) == 0;
+    const bool is_chosen = ignored.code == KM_OK && tables.count > 0 &&
+                           strcmp(choice->table, part->table) == 0 &&
+                           has_same_names(catalogue, choice);
     if (!is_chosen)
         km_selection_free(choice);
     km_tables_free(&tables);

@@ -58,9 +58,9 @@ static inline const char *km_reader_path(const km_reader *r)
  * are. */
 const char *km_reader_first(const km_reader *r, const km_field *field, int64_t *stride);
 
-/* A number as a column of this type holds it in a precision; packed ones hold what they are
- * unpacked to. */
-double km_as_stored(hid_t type, bool is_packed, km_precision precision, double value);
+/* The value that a field has in a precision where its file means this number: rounded to its type;
+ * of packed integers, what the nearest stored one is unpacked to, if that is what is meant. */
+double km_as_stored(const km_field *field, km_precision precision, double value);
 
 /* --missing-value as the columns of the open file hold them. KM_MEMORY. */
 km_code km_reader_prepare_missing(km_reader *r, km_error *error);

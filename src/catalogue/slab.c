@@ -104,7 +104,7 @@ static km_code make_buffers(km_reader *r, km_error *error)
         return error->code;
     for (int64_t s = 0; s < o->n_sources * r->n_pieces && error->code == KM_OK; s++)
         r->pieces[s % r->n_pieces].buffers[s / r->n_pieces] =
-            room(r->room_rows + 2, /* bits of few rows can lie in two bytes */
+            room(r->room_rows + o->sources[s / r->n_pieces].is_bitmap, /* few bits in two bytes */
                  o->sources[s / r->n_pieces].n_columns * o->sources[s / r->n_pieces].element_bytes,
                  error);
     for (int64_t c = 0; c < o->n_columns && error->code == KM_OK; c++)

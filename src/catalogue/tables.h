@@ -40,7 +40,7 @@ int km_find_shape(hid_t dataset, int64_t *shape);
 void km_describe_type(hid_t type, km_column *column);
 
 /* Storage, filters, and where the values are: in `dataset`, called `path`. */
-void km_describe_dataset(hid_t dataset, const char *path, km_column *column);
+void km_describe_dataset(hid_t file, hid_t dataset, const char *path, km_column *column);
 
 /* The units that a dataset says it is in. */
 void km_describe_units(hid_t dataset, km_column *column);
@@ -50,7 +50,11 @@ void km_add_missing(km_column *column, long double number);
 
 /* What the attributes of a dataset of a file declare about its numbers goes to the column's
  * convention, and to its units. On this rank; nothing is an error, bad attributes do not count. */
-void km_read_convention(hid_t file, hid_t dataset, km_column *column);
+void km_read_convention(hid_t dataset, km_column *column);
+
+/* HDF5's own fill value, if its author set it, of a member of a compound; of other datasets the
+ * member is empty. */
+void km_read_fill(hid_t dataset, const char *member, km_column *column);
 
 /* ---- the finder ----------------------------------------------------------------------------- */
 
@@ -108,6 +112,7 @@ bool km_find_array(km_finder *finder, const km_object *object, km_table *table);
 
 /* What tells the object; is_ok: false if HDF5 can't say. */
 km_object_id km_identify(hid_t object, bool *is_ok);
+bool km_is_in_same_file(const km_object_id *a, const km_object_id *b);
 
 /* Asks all layouts about an object, once for each object, and goes on below it. */
 void km_finder_visit(km_finder *finder, const km_object *object);
@@ -144,7 +149,7 @@ void km_explain_link(hid_t group, const char *name, char *why, size_t size);
 void km_find_writer(hid_t object, char *writer, size_t size);
 
 /* The members of a compound as columns, and those of compounds in it, called after both. */
-void km_list_members(hid_t dataset, km_table *table, km_error *error);
+void km_list_members(hid_t file, hid_t dataset, km_table *table, km_error *error);
 
 /* Takes the units of columns from what astropy stores beside a table. */
 void km_read_column_meta(hid_t parent, const char *name, km_table *table, km_error *error);

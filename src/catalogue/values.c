@@ -61,10 +61,22 @@ static void unpack(km_reader *r, int64_t c, int64_t first, int64_t count)
 
 /* ---- missing values ------------------------------------------------------------------------- */
 
-double km_as_stored(hid_t type, bool is_packed, km_precision precision, double value)
+/* 0.3 is what 3 * 0.1 means, though that is another double. */
+static double as_packed(const km_codes *codes, double value)
+{
+    const double stored = nearbyint((value - codes->offset) / codes->factor);
+    const double unpacked = stored * codes->factor + codes->offset;
+    return fabs(unpacked - value) <= 1e-6 * fabs(codes->factor) ? unpacked : value;
+}
+
+double km_as_stored(const km_field *field, km_precision precision, double value)
 {
     char room[64]; /* for the largest of floating-point types */
-    if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room && !is_packed) {
+    const hid_t type = field->type;
+    if (field->codes.is_packed && field->number.kind != KM_H5_FLOAT) {
+        value = as_packed(&field->codes, value);
+    } else if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room &&
+               !field->codes.is_packed) {
         memcpy(room, &value, sizeof value);
         if (H5Tconvert(H5T_NATIVE_DOUBLE, type, 1, room, NULL, H5P_DEFAULT) >= 0 &&
             H5Tconvert(type, H5T_NATIVE_DOUBLE, 1, room, NULL, H5P_DEFAULT) >= 0)
@@ -87,8 +99,7 @@ km_code km_reader_prepare_missing(km_reader *r, km_error *error)
             const km_field *field = &r->opened->values[j];
             if (missing->column == j || missing->column < 0)
                 r->missing_values[r->n_missing_values++] =
-                    (stored_missing){j, km_as_stored(field->type, field->codes.is_packed,
-                                                     catalogue->precision, missing->value)};
+                    (stored_missing){j, km_as_stored(field, catalogue->precision, missing->value)};
         }
     return error->code;
 }

@@ -196,6 +196,42 @@ km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_co
                             elements, error);
 }
 
+hid_t km_h5_type_of_member(hid_t type, const char *member, hid_t (*leaf)(hid_t))
+{
+    hid_t made = H5I_INVALID_HID;
+    if (member[0] == '\0')
+        return leaf(type);
+    const int n = H5Tget_class(type) == H5T_COMPOUND ? H5Tget_nmembers(type) : 0;
+    for (int i = 0; i < n && made < 0; i++) {
+        char *name = H5Tget_member_name(type, (unsigned)i);
+        const size_t length = name != NULL ? strlen(name) : 0;
+        const bool is_begin = name != NULL && strncmp(name, member, length) == 0;
+        if (is_begin && (member[length] == '\0' || member[length] == '/')) {
+            const hid_t outer = H5Tget_member_type(type, (unsigned)i);
+            const hid_t inner =
+                km_h5_type_of_member(outer, member + length + (member[length] == '/'), leaf);
+            if (inner >= 0) {
+                made = H5Tcreate(H5T_COMPOUND, H5Tget_size(inner));
+                H5Tinsert(made, name, 0, inner);
+                H5Tclose(inner);
+            }
+            H5Tclose(outer);
+        }
+        H5free_memory(name);
+    }
+    return made;
+}
+
+hid_t km_h5_decode_type(const void *bytes, size_t size)
+{
+#if H5_VERSION_GE(2, 0, 0)
+    return H5Tdecode2(bytes, size);
+#else
+    (void)size;
+    return H5Tdecode(bytes);
+#endif
+}
+
 /* ---- numbers -------------------------------------------------------------------------------- */
 
 static hid_t type_of(km_precision precision)

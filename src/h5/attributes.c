@@ -53,10 +53,11 @@ int km_h5_read_numbers(hid_t object, const char *name, int most, long double *va
     const int64_t count = H5Sget_simple_extent_npoints(space);
     const bool is_read = (class == H5T_INTEGER || class == H5T_FLOAT) && count > 0 &&
                          count <= most && H5Aread(attribute, H5T_NATIVE_LDOUBLE, values) >= 0;
+    const bool is_too_long = (class == H5T_INTEGER || class == H5T_FLOAT) && count > most;
     H5Sclose(space);
     H5Tclose(type);
     H5Aclose(attribute);
-    return is_read ? (int)count : 0;
+    return is_read ? (int)count : is_too_long ? -1 : 0;
 }
 
 bool km_h5_read_number(hid_t object, const char *name, double *value)

@@ -110,6 +110,18 @@ static km_code read_part(const chunk *c, km_error *error)
                             c->row_bytes / c->array->element_bytes, c->to, error);
 }
 
+/* The bytes of a chunk as they are stored, `room` at most, and which filters were skipped. */
+static bool read_stored(hid_t dataset, const hsize_t *offset, uint32_t *skipped, void *bytes,
+                        size_t room)
+{
+#if H5_VERSION_GE(2, 0, 0)
+    return H5Dread_chunk2(dataset, H5P_DEFAULT, offset, skipped, bytes, &room) >= 0;
+#else
+    (void)room;
+    return H5Dread_chunk(dataset, H5P_DEFAULT, offset, skipped, bytes) >= 0;
+#endif
+}
+
 /* Is a chunk stored as it is wanted: without filters, all of it, and its rows one after the other?
  */
 static bool is_as_stored(const chunk *part)
@@ -129,12 +141,12 @@ static void read_chunk(km_h5_chunks *chunks, chunk part, km_error *error)
     const hid_t dataset = part.array->dataset;
     const bool is_there = H5Dget_chunk_storage_size(dataset, offset, &size) >= 0 && size > 0;
     if (is_there && is_as_stored(&part) && size == whole_bytes(part.array) &&
-        H5Dread_chunk(dataset, H5P_DEFAULT, offset, &skipped, part.to) >= 0)
+        read_stored(dataset, offset, &skipped, part.to, whole_bytes(part.array)))
         return;
     chunk *c = is_there ? next_chunk(chunks, (size_t)size, error) : NULL;
     if (error->code != KM_OK)
         return;
-    if (c == NULL || H5Dread_chunk(dataset, H5P_DEFAULT, offset, &skipped, c->bytes) < 0) {
+    if (c == NULL || !read_stored(dataset, offset, &skipped, c->bytes, c->room)) {
         chunks->count -= c != NULL;
         read_part(&part, error);
         return;
