@@ -170,7 +170,8 @@ struct km_opened_file;
 /* What reading rows of a file takes: how the buffers of a piece are measured. */
 typedef struct km_reading {
     int64_t row_bytes;        /* of a row as it is read, */
-    int64_t value_bytes;      /* and of its values on the way to the samples */
+    int64_t value_bytes;      /* and of its values on the way to the samples; */
+    int64_t stored_bytes;     /* of a row of the chunks that hold it */
     int64_t chunk_rows;       /* of chunks that are read whole, the most; 0: there are none */
     int64_t n_chunks;         /* of them side by side, for the same rows */
     int64_t plain_chunk_rows; /* of other chunks */
@@ -238,6 +239,15 @@ static inline bool km_begins_file(const km_catalogue *catalogue, int64_t part)
     return part == 0 || catalogue->files[part].number != catalogue->files[part - 1].number;
 }
 
+/* Files of the catalogue, each of which may have several parts. */
+static inline int64_t km_count_files(const km_catalogue *catalogue)
+{
+    int64_t count = 0;
+    for (int64_t p = 0; p < catalogue->n_files; p++)
+        count += km_begins_file(catalogue, p);
+    return count;
+}
+
 static inline const km_column *km_catalogue_weights(const km_catalogue *catalogue)
 {
     return &catalogue->columns[catalogue->n_features];
@@ -275,7 +285,7 @@ typedef struct km_findings {
     int64_t *n_missing; /* [n_features], rows of the catalogue that miss the feature */
     int64_t *n_fill;    /* [n_features], rows of which HDF5's own fill value is used as a number */
     km_ids ids;         /* of all rows of this rank's slab */
-    char how[192];      /* the catalogue was read: "collective", "independent for ...", ... */
+    char how[48];       /* the catalogue was read: "independent (MPI-IO)", ... */
 } km_findings;
 
 /* Reads this rank's slab in bounded pieces. Afterwards samples holds the rows without missing

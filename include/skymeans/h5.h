@@ -2,7 +2,7 @@
  * back, a file that appears whole or not at all. It does not know what is stored.
  *
  * Functions that take a communicator are collective over it, but leave it to their caller to agree
- * on errors; those on an array are collective if its file was opened by several ranks. */
+ * on errors. All others are local, also those on files that several ranks have open. */
 #ifndef SKYMEANS_H5_H
 #define SKYMEANS_H5_H
 
@@ -71,6 +71,9 @@ typedef km_code (*km_h5_visitor)(void *context, const char *path, bool is_plain,
  * visitor is asked about each of them, and those of external storage, before it is opened here. */
 km_code km_h5_check_virtual(const km_h5_array *array, const char *file, const char *name,
                             km_h5_visitor visitor, void *context, km_error *error);
+
+/* Opens it anew, so that HDF5 keeps the chunks of some rows that it has decoded. */
+void km_h5_keep_chunks(km_h5_array *array, hid_t file, const char *name);
 
 /* Reads columns [first_column, first_column + n_columns) of some rows, row after row, as elements
  * of `type`, which is that of the array or, if its elements are compounds, one of fewer members.
@@ -210,9 +213,8 @@ bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *value
 /* Rows of a result that are written or read back at once. */
 enum { KM_H5_PIECE_ROWS = 1 << 20 };
 
-/* Reads rows of a one-dimensional dataset; the type in memory is the type in the file. Collective
- * over the ranks that opened the file, in one transfer: at most 1 GiB a rank. False, with the
- * reason noted, on failure. */
+/* Reads rows of a one-dimensional dataset; the type in memory is the type in the file. False, with
+ * the reason noted, on failure. */
 bool km_h5_reread_rows(hid_t dataset, hid_t type, km_rows rows, void *values);
 
 #endif

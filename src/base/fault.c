@@ -18,9 +18,10 @@ bool km_fault(const char *place)
 
 bool km_fault_of_allocation(void)
 {
-    static int64_t n_allocations = 0; /* only ranks ask, one thread each */
+    static int64_t n_allocations = 0;
     const char *wanted = getenv("KM_FAULT_ALLOCATION");
-    return wanted != NULL && ++n_allocations == atoll(wanted);
+    return wanted != NULL &&
+           __atomic_add_fetch(&n_allocations, 1, __ATOMIC_RELAXED) == atoll(wanted);
 }
 
 #endif

@@ -26,7 +26,9 @@ typedef struct again {
 
 int64_t km_catalogue_again_bytes(const km_catalogue *catalogue)
 {
-    return (int64_t)sizeof(again) + PIECE * (catalogue->reading.row_bytes + 1);
+    const km_reading *reading = &catalogue->reading;
+    return (int64_t)sizeof(again) + PIECE * (reading->row_bytes + 1) +
+           reading->chunk_rows * reading->stored_bytes;
 }
 
 /* ---- a column --------------------------------------------------------------------------------
@@ -272,6 +274,16 @@ static void leave(again *a)
     a->columns = NULL;
 }
 
+/* Chunks that are larger than HDF5's cache would be decoded again for each piece. */
+static void keep_chunks(km_opened_file *opened)
+{
+    for (int64_t s = 0; s < opened->n_sources; s++) {
+        km_source *source = &opened->sources[s];
+        if (source->array.has_filters)
+            km_h5_keep_chunks(&source->array, opened->files[source->other], source->dataset);
+    }
+}
+
 static void enter(again *a, int64_t f, km_error *error)
 {
     int64_t n_rows;
@@ -281,6 +293,8 @@ static void enter(again *a, int64_t f, km_error *error)
     if (a->columns != NULL)
         km_opened_open(&a->opened, a->catalogue, a->catalogue->files[f].path, a->columns,
                        MPI_COMM_NULL, error);
+    if (error->code == KM_OK)
+        keep_chunks(&a->opened);
 }
 
 static void read_slab_again(again *a, km_rows slab, int64_t every, km_error *error)

@@ -122,7 +122,7 @@ static km_code share(km_catalogue *catalogue, const km_catalogue_name *name, MPI
 /* Bytes of the buffers of one thread; 0 of no reading. */
 static int64_t bytes_of_reading(const km_reading *reading)
 {
-    const int64_t row_bytes = reading->row_bytes + reading->value_bytes;
+    const int64_t row_bytes = reading->row_bytes + reading->value_bytes + reading->stored_bytes;
     return row_bytes > 0 ? row_bytes * km_piece_rows(reading, 1) : 0;
 }
 
@@ -272,10 +272,10 @@ static void share_type_of_ids(km_catalogue *catalogue, MPI_Comm comm)
 static void share_sizes(km_catalogue *catalogue, MPI_Comm comm)
 {
     km_reading *reading = &catalogue->reading;
-    int64_t numbers[] = {reading->row_bytes, reading->value_bytes,      reading->chunk_rows,
-                         reading->n_chunks,  reading->plain_chunk_rows, reading->thread_bytes};
-    km_max_int64(comm, numbers, 6);
-    *reading = (km_reading){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]};
+    int64_t numbers[sizeof *reading / sizeof(int64_t)]; /* all of them are */
+    memcpy(numbers, reading, sizeof *reading);
+    km_max_int64(comm, numbers, sizeof *reading / sizeof(int64_t));
+    memcpy(reading, numbers, sizeof *reading);
     km_max_int64(comm, &catalogue->ids_size, 1);
     share_type_of_ids(catalogue, comm);
 }

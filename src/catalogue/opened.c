@@ -396,6 +396,11 @@ static int64_t chunks_across(const km_source *source)
     return (source->n_columns + width - 1) / width;
 }
 
+static int64_t whole_chunk_bytes(const km_source *source)
+{
+    return source->array.chunk_rows * source->array.chunk_columns * source->element_bytes;
+}
+
 km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue)
 {
     km_reading reading = {.row_bytes = 1, .value_bytes = 1}; /* is it missing? */
@@ -410,7 +415,8 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
         reading.chunk_rows = largest(reading.chunk_rows, rows_of_chunk(source));
         reading.n_chunks += chunks_across(source);
         if (source->is_decoded) {
-            reading.row_bytes += bytes; /* as they are stored, at most */
+            reading.stored_bytes += chunks_across(source) * whole_chunk_bytes(source) /
+                                    rows_of_chunk(source); /* at most, since most are compressed */
             reading.thread_bytes =
                 largest(reading.thread_bytes, km_h5_decoding_bytes(&source->array));
         }
@@ -435,7 +441,7 @@ int64_t km_piece_rows(const km_reading *reading, int n_threads)
 {
     enum { CHUNKS_PER_THREAD = 4 };
     const int64_t unit = largest(reading->chunk_rows, 1);
-    const int64_t row_bytes = reading->row_bytes + reading->value_bytes;
+    const int64_t row_bytes = reading->row_bytes + reading->value_bytes + reading->stored_bytes;
     int64_t rows = largest(PIECE_BYTES / row_bytes, unit);
     if (reading->chunk_rows == 0 && reading->plain_chunk_rows <= MOST_PIECE_BYTES / row_bytes &&
         reading->plain_chunk_rows > 0)

@@ -14,12 +14,22 @@ static int64_t smallest(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Chunks are read whole, whatever part of them a slab has. */
+static int64_t stored_rows(const km_reading *reading, int64_t rows)
+{
+    return reading->chunk_rows > 0
+               ? (rows + reading->chunk_rows - 1) / reading->chunk_rows * reading->chunk_rows
+               : 0;
+}
+
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads)
 {
+    const km_reading *reading = &catalogue->reading;
     const int64_t n_pieces = n_threads > 1 ? 2 : 1;
-    return smallest(km_piece_rows(&catalogue->reading, n_threads), rows) *
-               (catalogue->reading.value_bytes + n_pieces * catalogue->reading.row_bytes) +
-           n_pieces * n_threads * catalogue->reading.thread_bytes;
+    const int64_t piece = smallest(km_piece_rows(reading, n_threads), rows);
+    return piece * (reading->value_bytes + n_pieces * reading->row_bytes) +
+           n_pieces * (stored_rows(reading, piece) * reading->stored_bytes +
+                       n_threads * reading->thread_bytes);
 }
 
 static void free_all(char **arrays, int64_t count)
@@ -368,9 +378,8 @@ static void begin(km_reader *r, km_rows slab, km_error *error)
     const km_catalogue *catalogue = r->catalogue;
     km_findings *findings = r->findings;
     *findings = (km_findings){.ids = {.type = H5I_INVALID_HID}};
-    strcpy(findings->how, catalogue->is_together   ? "independent (MPI-IO)"
-                          : catalogue->n_files > 1 ? "independent (several files)"
-                                                   : "independent (virtual dataset)");
+    strcpy(findings->how,
+           catalogue->is_together ? "independent (MPI-IO)" : "independent (each rank by itself)");
     r->at = slab.first;
     findings->n_missing = km_allocate_zeroed(catalogue->n_features, sizeof *findings->n_missing,
                                              "counts of missing values", error);

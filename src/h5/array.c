@@ -126,6 +126,18 @@ km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_er
     return error->code;
 }
 
+void km_h5_keep_chunks(km_h5_array *array, hid_t file, const char *name)
+{
+    const int64_t width =
+        (array->n_columns + array->chunk_columns - 1) / array->chunk_columns * array->chunk_columns;
+    const int64_t band = array->chunk_rows * width * array->element_bytes;
+    const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, (size_t)band, 1);
+    H5Dclose(array->dataset); /* one that is open keeps the cache that it has */
+    array->dataset = H5Dopen2(file, name, access);
+    H5Pclose(access);
+}
+
 void km_h5_close_array(km_h5_array *array)
 {
     if (array->dataset >= 0)

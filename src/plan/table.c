@@ -114,6 +114,7 @@ const km_option km_fit_options[] = {
     THREADS,
     {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
      "save the fit there now and then, and when asked to stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, "
+     "SIGHUP, SIGXCPU, "
      "or the time is up: exit code 75); the same command goes on from it; removed in the end"},
     {"checkpoint-interval", 0, "MIN", KM_OPTION_REAL, AT(checkpoint_interval), 0, 0, NULL, "10",
      "minutes between two checkpoints"},

@@ -103,14 +103,6 @@ static void write_restarts(km_writer *w, const km_restarts *restarts)
                 restarts->coincidence);
 }
 
-static int64_t count_files(const km_catalogue *catalogue)
-{
-    int64_t count = 0;
-    for (int64_t p = 0; p < catalogue->n_files; p++)
-        count += km_begins_file(catalogue, p);
-    return count;
-}
-
 /* A number of each file, at `offset` in its first part. */
 static void write_of_files(km_writer *w, const km_catalogue *catalogue, const char *name,
                            size_t offset, int64_t *room)
@@ -142,7 +134,7 @@ static void write_files(km_writer *w, const km_catalogue *catalogue, void *room,
     for (int64_t p = 0, n = 0; p < catalogue->n_files; p++)
         if (km_begins_file(catalogue, p))
             names[n++] = catalogue->files[p].path;
-    km_put_names(w, "files/name", "file", names, count_files(catalogue), error);
+    km_put_names(w, "files/name", "file", names, km_count_files(catalogue), error);
     write_of_files(w, catalogue, "files/first_row", offsetof(km_file, first_row), room);
     write_rows_of_files(w, catalogue, room);
     write_of_files(w, catalogue, "files/bytes", offsetof(km_file, bytes), room);

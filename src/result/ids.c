@@ -187,14 +187,12 @@ static bool are_same(char *const *read, const char *bytes, int64_t n_rows)
     return !km_fault("compare ids");
 }
 
-/* Every rank makes as many collective reads as the one with most pieces. */
-static void compare_pieces(const km_record *record, hid_t dataset, char **read, MPI_Comm comm,
-                           km_error *error)
+static void compare_pieces(const km_record *record, hid_t dataset, char **read, km_error *error)
 {
     const km_ids *ids = &record->findings->ids;
     const km_rows slab = record->samples->slab;
-    int64_t done = 0, from = 0, n_left = slab.count;
-    for (km_max_int64(comm, &n_left, 1); n_left > 0; km_max_int64(comm, &n_left, 1)) {
+    int64_t done = 0, from = 0;
+    while (done < slab.count) {
         const piece p = cut_piece(ids, from, slab.count - done);
         const km_rows rows = {slab.first + done, p.n_rows};
         if (!km_h5_reread_rows(dataset, ids->type, rows, read))
@@ -207,7 +205,6 @@ static void compare_pieces(const km_record *record, hid_t dataset, char **read, 
         }
         done += p.n_rows;
         from += p.n_bytes;
-        n_left = slab.count - done;
     }
 }
 
@@ -218,7 +215,7 @@ km_code km_text_ids_compare(hid_t file, const km_record *record, MPI_Comm comm, 
     if (!km_h5_note(dataset))
         cannot_write(record, km_h5_reason(), error);
     if (km_agree(comm, error) == KM_OK)
-        compare_pieces(record, dataset, read, comm, error);
+        compare_pieces(record, dataset, read, error);
     if (dataset >= 0)
         H5Dclose(dataset);
     free(read);

@@ -39,7 +39,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
     km_json_text(json, "precision", km_precision_name(record->samples->precision));
     km_json_int(json, "rows", record->catalogue->n_rows);
     km_json_int(json, "features", record->catalogue->n_features);
-    km_json_int(json, "files", record->catalogue->n_files);
+    km_json_int(json, "files", km_count_files(record->catalogue));
     km_json_int(json, "clusters", record->options->clusters);
     km_json_text(json, "reading", report->how_read);
     put_treatment(json, record);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static void put_files(FILE *file, const km_catalogue *c)
 {
@@ -16,6 +17,14 @@ static void put_files(FILE *file, const km_catalogue *c)
     }
 }
 
+static void put_other(FILE *file, const char *path)
+{
+    struct stat status = {0};
+    const bool is_there = stat(path, &status) == 0;
+    fprintf(file, "other file: %s\nits size in bytes: %lld\nits last change: %lld\n", path,
+            is_there ? (long long)status.st_size : -1, (long long)status.st_mtim.tv_sec);
+}
+
 char *km_question_text(const km_record *record)
 {
     const km_options *o = record->options;
@@ -27,9 +36,7 @@ char *km_question_text(const km_record *record)
         return NULL;
     put_files(file, c);
     for (int64_t i = 0; i < c->n_others; i++)
-        fprintf(file, "other file: %s\n", c->others[i]);
-    if (c->asked.is_transposed)
-        fputs("transposed\n", file);
+        put_other(file, c->others[i]);
     fprintf(file, "table: %s\n", c->table);
     for (int64_t i = 0; i < o->missing_values.count; i++)
         fprintf(file, "missing-value: %s\n", o->missing_values.texts[i]);

@@ -133,7 +133,6 @@ km_code km_rows_write(const char *path, const km_record *record, const int64_t *
 /* ---- reading back ------------------------------------------------------------------------------
  */
 
-/* Every rank makes as many collective reads as the one with the most rows. */
 static void compare_pieces(const row_dataset *what, const km_record *record, hid_t dataset,
                            int64_t n_pieces, void *read, int rank, km_error *error)
 {
@@ -152,8 +151,7 @@ static km_code compare_dataset(hid_t file, const row_dataset *what, const km_rec
 {
     const int64_t n_rows = record->samples->slab.count;
     const int64_t piece_rows = n_rows < KM_H5_PIECE_ROWS ? n_rows : KM_H5_PIECE_ROWS;
-    int64_t n_pieces = (n_rows + KM_H5_PIECE_ROWS - 1) / KM_H5_PIECE_ROWS;
-    km_max_int64(comm, &n_pieces, 1);
+    const int64_t n_pieces = (n_rows + KM_H5_PIECE_ROWS - 1) / KM_H5_PIECE_ROWS;
     void *read = km_allocate(piece_rows, what->size, "rows of the result", error);
     const hid_t dataset = H5Dopen2(file, what->name, H5P_DEFAULT);
     if (!km_h5_note(dataset) || km_fault("open rows of the result"))
