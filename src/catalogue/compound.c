@@ -39,6 +39,12 @@ static void add_members(km_table *table, const km_column *like, hid_t dataset, h
             if (column.is_numeric && column.values.length == 1)
                 km_read_fill(dataset, column.values.member, &column);
             km_add_column(table, &column, error);
+        } else {
+            column.is_numeric = column.is_floating = column.is_text = false;
+            snprintf(column.name, sizeof column.name, "%.100s...", name);
+            strcpy(column.type, "a member with too long a name");
+            column.values.member[0] = '\0';
+            km_add_column(table, &column, error);
         }
         H5Tclose(member);
         H5free_memory(name);

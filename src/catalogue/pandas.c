@@ -148,6 +148,11 @@ bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
     for (int b = 0; add_block(finder->file, object->id, table, b, error) && error->code == KM_OK;
          b++)
         ;
+    if (table->n_columns == 0)
+        km_add_unusable(
+            finder, object->path,
+            "it is a frame of pandas without a column of numbers that is called by a text "
+            "or a whole number");
     order.texts = km_h5_read_texts(object->id, "axis0", &order.count, &order.size, error);
     if (order.texts != NULL)
         put_in_order(table, &order, error);

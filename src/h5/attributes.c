@@ -41,6 +41,17 @@ void km_h5_read_text(hid_t object, const char *name, char *text, size_t size)
     H5Aclose(attribute);
 }
 
+/* Enumerations, as truth values are, by the integers that they are stored as. */
+static bool read_enumeration(hid_t attribute, hid_t type, size_t count, long double *values)
+{
+    const hid_t base = H5Tget_super(type);
+    const bool is_read =
+        H5Aread(attribute, type, values) >= 0 &&
+        H5Tconvert(base, H5T_NATIVE_LDOUBLE, count, values, NULL, H5P_DEFAULT) >= 0;
+    H5Tclose(base);
+    return is_read;
+}
+
 int km_h5_read_numbers(hid_t object, const char *name, int most, long double *values)
 {
     if (H5Aexists(object, name) <= 0)
@@ -51,9 +62,13 @@ int km_h5_read_numbers(hid_t object, const char *name, int most, long double *va
     const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     const H5T_class_t class = H5Tget_class(type);
     const int64_t count = H5Sget_simple_extent_npoints(space);
-    const bool is_read = (class == H5T_INTEGER || class == H5T_FLOAT) && count > 0 &&
-                         count <= most && H5Aread(attribute, H5T_NATIVE_LDOUBLE, values) >= 0;
-    const bool is_too_long = (class == H5T_INTEGER || class == H5T_FLOAT) && count > most;
+    const bool is_number = class == H5T_INTEGER || class == H5T_FLOAT;
+    const bool is_truth = class == H5T_ENUM && H5Tget_size(type) <= sizeof *values;
+    const bool is_short = count > 0 && count <= most;
+    const bool is_read =
+        is_short && ((is_number && H5Aread(attribute, H5T_NATIVE_LDOUBLE, values) >= 0) ||
+                     (is_truth && read_enumeration(attribute, type, (size_t)count, values)));
+    const bool is_too_long = (is_number || is_truth) && count > most;
     H5Sclose(space);
     H5Tclose(type);
     H5Aclose(attribute);

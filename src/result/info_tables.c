@@ -15,7 +15,9 @@ static const char *plural(int64_t n)
 static void print_text(const char *text, int width)
 {
     char room[KM_DATASET_SIZE];
-    printf("%-*s", width, km_printable(text, room, sizeof room));
+    const int length = printf("%-*s", width, km_printable(text, room, sizeof room));
+    if (width > 0 && length > width - 2) /* columns of the output don't run together */
+        fputs("  ", stdout);
 }
 
 static void print_column(const char *name, const km_column *column, const km_table *table,
