@@ -15,8 +15,8 @@ static const char *plural(int64_t n)
 static void print_text(const char *text, int width)
 {
     char room[KM_DATASET_SIZE];
-    const int length = printf("%-*s", width, km_printable(text, room, sizeof room));
-    if (width > 0 && length > width - 2) /* columns of the output don't run together */
+    printf("%-*s", width, km_printable(text, room, sizeof room));
+    if (width > 0) /* longer texts don't run into the next */
         fputs("  ", stdout);
 }
 
