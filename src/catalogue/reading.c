@@ -1,0 +1,81 @@
+/* What reading takes: how many rows at once, and how much memory. */
+#include "opened.h"
+
+static int64_t largest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Rows of the table that a chunk holds, and how many such chunks side by side are read. */
+static int64_t rows_of_chunk(const km_source *source)
+{
+    if (source->is_bitmap)
+        return 8 * source->array.chunk_rows;
+    return source->is_transposed ? source->array.chunk_columns : source->array.chunk_rows;
+}
+
+static int64_t chunks_across(const km_source *source)
+{
+    const int64_t width =
+        source->is_transposed ? source->array.chunk_rows : source->array.chunk_columns;
+    return (source->n_columns + width - 1) / width;
+}
+
+static int64_t whole_chunk_bytes(const km_source *source)
+{
+    return source->array.chunk_rows * source->array.chunk_columns * source->element_bytes;
+}
+
+km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue)
+{
+    km_reading reading = {.row_bytes = 1, .value_bytes = 1}; /* is it missing? */
+    for (int64_t s = 0; s < opened->n_sources; s++) {
+        const km_source *source = &opened->sources[s];
+        const int64_t bytes = source->n_columns * source->element_bytes;
+        reading.row_bytes += bytes;
+        if (!source->array.has_filters && !source->is_decoded) {
+            reading.plain_chunk_rows = largest(reading.plain_chunk_rows, rows_of_chunk(source));
+            continue;
+        }
+        reading.chunk_rows = largest(reading.chunk_rows, rows_of_chunk(source));
+        reading.n_chunks += chunks_across(source);
+        if (source->is_decoded) {
+            reading.stored_bytes += chunks_across(source) * whole_chunk_bytes(source) /
+                                    rows_of_chunk(source); /* at most, since most are compressed */
+            reading.thread_bytes =
+                largest(reading.thread_bytes, km_h5_decoding_bytes(&source->array));
+        }
+    }
+    for (int64_t c = 0; c < opened->n_columns; c++) {
+        const km_field *field = &opened->values[c];
+        if (field->is_odd)
+            reading.value_bytes += largest(field->size, 2 * sizeof(double));
+        if (field->is_unpacked)
+            reading.value_bytes += (int64_t)km_precision_size(km_precision_of_column(catalogue, c));
+    }
+    return reading;
+}
+
+/* Bytes of a rank's buffers for one piece: enough for striped file systems, and so few that they
+ * are still in cache when they go to the samples. For whole chunks they may be more. */
+static const int64_t PIECE_BYTES = (int64_t)4 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
+
+/* Whole compressed chunks, however large they are, since each is decoded whole: so none is decoded
+ * twice inside a slab; and several for each thread, where they are not too large. */
+int64_t km_piece_rows(const km_reading *reading, int n_threads)
+{
+    enum { CHUNKS_PER_THREAD = 4 };
+    const int64_t unit = largest(reading->chunk_rows, 1);
+    const int64_t row_bytes = reading->row_bytes + reading->value_bytes + reading->stored_bytes;
+    int64_t rows = largest(PIECE_BYTES / row_bytes, unit);
+    if (reading->chunk_rows == 0 && reading->plain_chunk_rows <= MOST_PIECE_BYTES / row_bytes &&
+        reading->plain_chunk_rows > 0)
+        return rows < reading->plain_chunk_rows ? reading->plain_chunk_rows
+                                                : rows - rows % reading->plain_chunk_rows;
+    if (reading->chunk_rows > 0) {
+        const int64_t bands = (CHUNKS_PER_THREAD * n_threads - 1) / reading->n_chunks + 1;
+        const int64_t most = largest(MOST_PIECE_BYTES / row_bytes / unit, 1);
+        rows = largest(rows / unit, bands < most ? bands : most) * unit;
+    }
+    return rows;
+}
