@@ -219,6 +219,8 @@ class Kinds(ProgramTest):
         finished = run("fit", "in.h5", "-c", "jd", "-k", 20, "-o", "out.h5")
         self.assertEqual(finished.code, 0, finished)
         self.assertGreater(Result("out.h5").sizes.min(), 0)
+        self.assertEqual(Result("out.h5").data["model/declared"].tolist(),
+                         [b"packed: stored * 0.001 + 2459000.5"])
 
     def test_many_missing_values(self):
         with h5py.File("in.h5", "w") as file:

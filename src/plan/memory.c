@@ -4,8 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Of MPI, which grow when ranks exchange much: as measured with Open MPI 4.1. */
-enum { MESSAGE_POOLS = 4 << 20 };
+/* What MPI takes among several ranks, and the pools of its messages, which grow when ranks exchange
+ * much: as measured with Open MPI 4.1. */
+enum { MPI_AMONG_RANKS = 2 << 20, MESSAGE_POOLS = 4 << 20 };
 
 static double largest(double a, double b)
 {
@@ -141,5 +142,7 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
     memory.most =
         memory.samples + largest(largest(memory.reading, memory.ordering),
                                  largest(memory.seeding, largest(memory.fitting, memory.writing)));
+    if (n_ranks > 1)
+        memory.most += MPI_AMONG_RANKS;
     return memory;
 }

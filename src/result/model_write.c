@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What turns numbers of a file into values, or missing ones. */
 static void put_treatment(km_writer *w, const km_record *record)
@@ -43,6 +44,26 @@ static void put_missing_values(km_writer *w, const km_record *record, km_error *
     free(values);
 }
 
+/* What the first file declares of each feature's numbers, in words; nothing if it declares nothing.
+ */
+static void put_declared(km_writer *w, const km_catalogue *catalogue, km_error *error)
+{
+    enum { SIZE = 256 };
+    const int64_t d = catalogue->n_features;
+    bool is_any = false;
+    char *room = km_allocate_zeroed(d, SIZE, "conventions of the features", error);
+    const char **texts = km_allocate(d, sizeof *texts, "conventions of the features", error);
+    for (int64_t j = 0; j < d && error->code == KM_OK; j++) {
+        km_convention_text(&catalogue->columns[j].convention, room + j * SIZE, SIZE);
+        texts[j] = room + j * SIZE + strspn(room + j * SIZE, ", ");
+        is_any = is_any || texts[j][0] != '\0';
+    }
+    if (is_any && error->code == KM_OK)
+        km_put_names(w, "model/declared", "feature", texts, d, error);
+    free(texts);
+    free(room);
+}
+
 /* Centers are stored in the space of the fit. Where that is so small that they lose bits there, the
  * working centers, by which rows were labelled, stand beside them. */
 static void put_centers(km_writer *w, const km_record *record, double *room)
@@ -71,4 +92,5 @@ void km_model_write(km_writer *w, const km_record *record, double *room, km_erro
     km_put_list(w, "model/offset", "feature", H5T_NATIVE_DOUBLE, d, transform->offset);
     km_put_list(w, "model/factor", "feature", H5T_NATIVE_DOUBLE, d, transform->factor);
     put_missing_values(w, record, error);
+    put_declared(w, record->catalogue, error);
 }
