@@ -40,7 +40,8 @@ static void add_members(km_table *table, const km_column *like, hid_t dataset, h
                 km_read_fill(dataset, column.values.member, &column);
             km_add_column(table, &column, error);
         } else {
-            column.is_numeric = column.is_floating = column.is_text = false;
+            column.is_numeric = column.is_floating = column.is_text = column.may_be_mask = false;
+            column.values.length = 1;
             snprintf(column.name, sizeof column.name, "%.100s...", name);
             strcpy(column.type, "a member with too long a name");
             column.values.member[0] = '\0';

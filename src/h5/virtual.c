@@ -123,16 +123,19 @@ static bool get_source(hid_t creation, size_t number, source *s)
 
 static int64_t bytes_of(hid_t dataset)
 {
+    int64_t bytes;
     const hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
-    const int64_t bytes = H5Sget_simple_extent_npoints(space) * (int64_t)H5Tget_size(type);
+    if (__builtin_mul_overflow(H5Sget_simple_extent_npoints(space), (int64_t)H5Tget_size(type),
+                               &bytes))
+        bytes = INT64_MAX;
     H5Tclose(type);
     H5Sclose(space);
     return bytes;
 }
 
 /* HDF5 gives zeros for what an external file lacks. */
-static void check_length(const char *file, const char *name, const char *path, int64_t bytes,
-                         km_error *error)
+static void check_length(const char *file, const char *name, const char *path, int64_t offset,
+                         int64_t bytes, km_error *error)
 {
     struct stat status;
     if (stat(path, &status) != 0)
@@ -140,12 +143,12 @@ static void check_length(const char *file, const char *name, const char *path, i
                 "incomplete dataset (%s, %s): its values are in %s: %s; put that where it was, or "
                 "start where it is",
                 file, name, path, strerror(errno));
-    else if (status.st_size < bytes)
+    else if (status.st_size < bytes || status.st_size - bytes < offset)
         km_fail(
             error, KM_DATA,
             "incomplete dataset (%s, %s): its values are in %s, which has %lld of %lld bytes; was "
             "it copied completely?",
-            file, name, path, (long long)status.st_size, (long long)bytes);
+            file, name, path, (long long)status.st_size - offset, (long long)bytes);
 }
 
 /* External storage: files of plain bytes, which HDF5 looks for here, or where the environment says.
@@ -167,7 +170,7 @@ static void check_external(const visit *v, const char *file, hid_t dataset,
             snprintf(path, sizeof path, "%s", name);
         const int64_t used = size < (hsize_t)left ? (int64_t)size : left;
         if (v->visitor(v->context, path, true, v->error) == KM_OK)
-            check_length(file, dataset_name, path, (int64_t)offset + used, v->error);
+            check_length(file, dataset_name, path, (int64_t)offset, used, v->error);
         left -= used;
     }
 }

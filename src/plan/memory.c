@@ -4,9 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* What MPI takes among several ranks, and the pools of its messages, which grow when ranks exchange
- * much: as measured with Open MPI 4.1. */
-enum { MPI_AMONG_RANKS = 2 << 20, MESSAGE_POOLS = 4 << 20 };
+/* Of MPI, which grow when ranks exchange much: as measured with Open MPI 4.1. */
+enum { MESSAGE_POOLS = 4 << 20 };
 
 static double largest(double a, double b)
 {
@@ -142,7 +141,5 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
     memory.most =
         memory.samples + largest(largest(memory.reading, memory.ordering),
                                  largest(memory.seeding, largest(memory.fitting, memory.writing)));
-    if (n_ranks > 1)
-        memory.most += MPI_AMONG_RANKS;
     return memory;
 }
