@@ -1,6 +1,6 @@
 #!/bin/sh
 # A collective read by parallel HDF5 gives wrong numbers, without an error, where a chunk was stored
-# without one of its filters.
+# without one of its filters. Seen on 2026-11-29 with HDF5 1.10.8 and Open MPI 4.1.4.
 #
 # HDF5 notes with each chunk which filters of the dataset it went through (the filter mask). Some are
 # skipped in ordinary files: lzf, szip and blosc store what they can't make smaller as it is, and
