@@ -155,7 +155,7 @@ typedef struct km_catalogue_name {
     const char *outputs[3]; /* [n_outputs], files that will be written, and may not be read */
     int64_t n_outputs;
     bool follows_external;         /* values of datasets may be in any file, not only beside */
-    const km_precision *precision; /* NULL: by the types of the features */
+    const km_precision *precision; /* NULL: by the types of the features, double if one is packed */
     bool is_raw;                   /* numbers as they are stored: conventions do not count */
     bool fill_is_missing;          /* HDF5's own fill value, where the author set it, is missing */
     bool is_transposed;            /* a two-dimensional dataset holds a sample a column */
