@@ -121,15 +121,16 @@ static km_code run(km_story *s, int argc, char **argv)
     return km_agree(s->comm, &s->error);
 }
 
-/* The exit code of a rank. Slurm (--kill-on-bad-exit) ends all tasks once one fails, and then gives
- * the code of those that it has killed. So only the first rank fails, when the others have ended.
+/* The exit code of a rank. Launchers end all other ranks once one fails, and Slurm then gives the
+ * code of those that it has killed (--kill-on-bad-exit); they may be in MPI_Finalize still. So only
+ * the first rank fails, when the others have ended.
  */
 static int code_of_rank(km_code code, bool is_first, bool is_alone)
 {
     const struct timespec while_others_end = {.tv_nsec = 300000000};
     if (!is_first)
         return 0;
-    if (code != KM_OK && !is_alone && getenv("SLURM_STEP_ID") != NULL)
+    if (code != KM_OK && !is_alone)
         nanosleep(&while_others_end, NULL);
     return (int)code;
 }
