@@ -156,7 +156,7 @@ static MPI_Comm start_mpi(int *argc, char ***argv)
     int provided;
     if (!needs_mpi && !is_launched())
         return MPI_COMM_NULL;
-    MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided);
     return MPI_COMM_WORLD;
 }
 

@@ -13,7 +13,8 @@ import tempfile
 import unittest
 
 import numpy as np
-from program import MPIRUN_NOTICE, ROOT, ProgramTest, contents, end_session, run, run_all, write_columns
+from program import MPIRUN_NOTICE, ROOT, ProgramTest, Result, contents, end_session, run, run_all, \
+    write_columns
 
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "faults", "skymeans")
 SECONDS = 60
@@ -21,6 +22,7 @@ OPTIONS = ["-k", "3", "-o", "out.h5", "--metrics", "out.json", "--distances", "-
            "--overwrite", "--id", "name"]
 CHECKPOINT = ["--checkpoint", "out.state", "--checkpoint-interval", "0"]
 NO_FAULT = "KM_NO_FAULT=1"
+PLAIN = "read values without HDF5"  # which HDF5 reads then, and nothing fails
 
 
 def places():
@@ -29,7 +31,7 @@ def places():
     for path in glob.glob(os.path.join(ROOT, "src", "*", "*.c")):
         with open(path, encoding="utf-8") as file:
             found.update(re.findall(r'km_fault\("([^"]+)"\)', file.read()))
-    return sorted(found)
+    return sorted(found - {PLAIN})
 
 
 def run_with_faults(faults, arguments, folder="."):
@@ -128,6 +130,14 @@ class Faults(ProgramTest):
             self.assertRegex(err, r"rows 384 to 703, rank 1")
             for word in words:
                 self.assertIn(word, err)
+
+    def test_hdf5_reads_what_can_not_be_read_without_it(self):
+        for faults in ([NO_FAULT] * 3, [NO_FAULT, f"KM_FAULT={PLAIN}", NO_FAULT]):
+            code, err = run_with_faults(faults, [*self.arguments("kmeans++"), "--threads", "2"])
+            self.assertEqual(code, 0, err)
+            shutil.copy("out.h5", f"{faults[1]}.h5".replace("/", ""))
+        expected, result = Result(f"{NO_FAULT}.h5"), Result(f"KM_FAULT={PLAIN}.h5")
+        self.assertEqual(result.checksum, expected.checksum)
 
     def test_every_allocation(self):
         """The n-th allocation of the middle rank fails, for every n until none is left."""

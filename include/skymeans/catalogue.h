@@ -173,7 +173,6 @@ typedef struct km_reading {
     int64_t value_bytes;      /* and of its values on the way to the samples; */
     int64_t stored_bytes;     /* of a row of the chunks that hold it */
     int64_t chunk_rows;       /* of chunks that are read whole, the most; 0: there are none */
-    int64_t n_chunks;         /* of them side by side, for the same rows */
     int64_t plain_chunk_rows; /* of other chunks */
     int64_t thread_bytes;     /* that each thread needs besides */
 } km_reading;

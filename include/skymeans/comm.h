@@ -14,6 +14,9 @@
 int km_comm_rank(MPI_Comm comm);
 int km_comm_size(MPI_Comm comm);
 
+/* May any thread call MPI, if only one does at a time? */
+bool km_comm_takes_threads(void);
+
 /* How many ranks of this node, this one included, may run on processors that this one may run on.
  */
 int km_comm_sharing(MPI_Comm comm);

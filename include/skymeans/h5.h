@@ -24,7 +24,8 @@ bool km_h5_note(int64_t status);
 const char *km_h5_reason(void);
 km_code km_h5_code(void);
 
-/* How this rank opens files, to be closed: without locks, which Lustre and NFS often lack. */
+/* How this rank opens files, to be closed: plain ones, without locks, which Lustre and NFS often
+ * lack. */
 hid_t km_h5_local_access(void);
 
 /* ---- reading -----------------------------------------------------------------------------------
@@ -86,23 +87,31 @@ km_code km_h5_read_rows(const km_h5_array *array, km_rows rows, int64_t first_co
 km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns, hid_t type,
                          int64_t row_elements, void *elements, km_error *error);
 
-/* Compressed chunks that were read and wait for being decoded. */
+/* Where the values of an array that is open in this file begin in it, one after the other; negative
+ * if only HDF5 can read them. And a descriptor of the file to read them by, without HDF5, by any
+ * thread; negative if there is none. Then the same as km_h5_read_block with the array's own type;
+ * false if it can't be done, and HDF5 may say why. */
+int64_t km_h5_find_values(const km_h5_array *array, hid_t file);
+int km_h5_open_plain(hid_t file);
+bool km_h5_read_plain(int descriptor, int64_t address, const km_h5_array *array, km_rows rows,
+                      km_rows columns, int64_t row_elements, void *elements);
+
+/* Compressed chunks that were read and wait for being decoded; a thread's own. */
 typedef struct km_h5_chunks km_h5_chunks;
 km_h5_chunks *km_h5_chunks_create(km_error *error);
 void km_h5_chunks_free(km_h5_chunks *chunks);
 
 /* Reads the chunks that hold these rows and columns of an array that is_decodable, as elements of
- * its type, with room for `row_elements` from one row to the next. Then all threads of a team
- * decode them, the chunks of all arrays at once, at the same point of their way; and one of them
- * ends it, which reads by HDF5 what went wrong. Only then the elements are complete, and until then
- * the arrays and the memory for their elements must stay. KM_DATA if a chunk is damaged; `wrong` is
- * then its array. Local. */
+ * its type, with room for `row_elements` from one row to the next. Then they are decoded, while
+ * other threads may use HDF5; if that returns false, HDF5 has to read at last what went wrong. Only
+ * then the elements are complete, and until then the arrays and the memory for their elements must
+ * stay. KM_DATA if a chunk is damaged; `wrong` is then its array. Local. */
 km_code km_h5_read_chunks(km_h5_chunks *chunks, const km_h5_array *array, km_rows rows,
                           km_rows columns, int64_t row_elements, void *elements, km_error *error);
-void km_h5_decode_by_team(km_h5_chunks *chunks);
+bool km_h5_decode_chunks(km_h5_chunks *chunks);
 km_code km_h5_end_chunks(km_h5_chunks *chunks, const km_h5_array **wrong, km_error *error);
 
-/* Bytes that a thread needs to decode a chunk of this array. */
+/* Bytes that it takes to decode a chunk of this array. */
 int64_t km_h5_decoding_bytes(const km_h5_array *array);
 
 /* How numbers lie in a file. Odd ones, of other lengths or layouts than C has, must be converted by

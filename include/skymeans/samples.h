@@ -27,7 +27,8 @@ typedef struct km_samples {
     int64_t n_appended; /* rows of the slab seen so far, while it is being filled */
 } km_samples;
 
-/* Room for the samples of a slab, to be filled in catalogue order by km_samples_append. */
+/* Room for the samples of a slab, to be filled in catalogue order by km_samples_append, or in parts.
+ */
 km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n_features,
                           bool has_weights, km_rows slab, km_error *error);
 void km_samples_free(km_samples *samples);
@@ -43,10 +44,12 @@ typedef struct km_values {
 void km_samples_append(km_samples *samples, int64_t count, const km_values *features,
                        const double *weights, const uint8_t *is_missing);
 
-/* The same, called by all threads of a team at the same point, which wait for each other in it;
- * `starts` is room for KM_MOST_THREADS + 1 numbers that they share. */
-void km_samples_append_by_team(km_samples *samples, int64_t count, const km_values *features,
-                               const double *weights, const uint8_t *is_missing, int64_t *starts);
+/* The same in parts, which threads may take over at once, each other ones: `count` rows from number
+ * `row` of the slab on become samples from number `sample` on; and at last how many there are. */
+int64_t km_samples_count_used(const uint8_t *is_missing, int64_t count);
+void km_samples_put(km_samples *samples, int64_t row, int64_t count, const km_values *features,
+                    const double *weights, const uint8_t *is_missing, int64_t sample);
+void km_samples_complete(km_samples *samples, int64_t n_samples);
 
 /* The row of the catalogue that a sample is. */
 static inline int64_t km_samples_row(const km_samples *samples, int64_t sample)

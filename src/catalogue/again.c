@@ -287,11 +287,12 @@ static void keep_chunks(km_opened_file *opened)
 static void enter(again *a, int64_t f, km_error *error)
 {
     int64_t n_rows;
+    hid_t file;
     leave(a);
     a->file = f;
-    a->columns = km_catalogue_columns_of(a->catalogue, f, &n_rows, error);
+    a->columns = km_catalogue_columns_of(a->catalogue, f, &n_rows, &file, error);
     if (a->columns != NULL)
-        km_opened_open(&a->opened, a->catalogue, a->catalogue->files[f].path, a->columns,
+        km_opened_open(&a->opened, a->catalogue, a->catalogue->files[f].path, file, a->columns,
                        MPI_COMM_NULL, error);
     if (error->code == KM_OK)
         keep_chunks(&a->opened);

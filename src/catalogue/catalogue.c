@@ -140,7 +140,8 @@ static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
     km_opened_file opened;
     km_selection found;
     bool is_absent = false;
-    if (km_look_into_part(catalogue, f, &found, &is_absent, error) != KM_OK)
+    hid_t file;
+    if (km_look_into_part(catalogue, f, &found, &is_absent, &file, error) != KM_OK)
         return;
     if (is_absent) {
         catalogue->files[f].table = NULL;
@@ -151,8 +152,8 @@ static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
     if (precision_of(columns, catalogue->n_features, catalogue->asked.is_raw) == KM_FLOAT64)
         *needs_double = 1;
     km_units_note(catalogue, f, columns);
-    if (km_opened_open(&opened, catalogue, catalogue->files[f].path, columns, MPI_COMM_NULL,
-                       error) == KM_OK) {
+    if (km_opened_open(&opened, catalogue, catalogue->files[f].path, file, columns,
+                       MPI_COMM_NULL, error) == KM_OK) {
         note_reading(catalogue, &opened);
         km_opened_check_places(&opened, catalogue, error);
         if (catalogue->has_ids)
@@ -242,7 +243,8 @@ static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *e
     catalogue->shared = km_allocate_zeroed(1, sizeof *catalogue->shared, "open file", error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
-    km_opened_open(catalogue->shared, catalogue, catalogue->files[0].path, catalogue->columns, comm,
+    km_opened_open(catalogue->shared, catalogue, catalogue->files[0].path, H5I_INVALID_HID,
+                   catalogue->columns, comm,
                    error);
     if (error->code == KM_OK)
         note_reading(catalogue, catalogue->shared);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_id(const km_catalogue *catalogue, int64_t column)
 {
@@ -202,6 +203,16 @@ static bool is_read_by_chunks(const km_source *source)
             array->chunk_rows * array->chunk_columns <= most / array->element_bytes);
 }
 
+/* HDF5 reads for one thread after the other; where values are contiguous, each can by itself. */
+static void find_values(km_opened_file *opened, km_source *source)
+{
+    int *descriptor = &opened->descriptors[source->other];
+    const int64_t address = km_h5_find_values(&source->array, opened->files[source->other]);
+    if (address >= 0 && *descriptor < 0)
+        *descriptor = km_h5_open_plain(opened->files[source->other]);
+    source->address = *descriptor >= 0 ? address : -1;
+}
+
 static void choose_type(km_opened_file *opened, int64_t s, const km_column *columns)
 {
     km_source *source = &opened->sources[s];
@@ -209,6 +220,10 @@ static void choose_type(km_opened_file *opened, int64_t s, const km_column *colu
     source->has_pointers = has_pointers(source->type);
     source->element_bytes = (int64_t)H5Tget_size(source->type);
     source->is_decoded = is_read_by_chunks(source);
+    source->address = -1;
+    if (km_threads() > 1 && !source->has_pointers &&
+        source->element_bytes == source->array.element_bytes)
+        find_values(opened, source);
 }
 
 /* Where a field is; its source grows to hold it. */
@@ -284,6 +299,7 @@ static void prepare_field(km_opened_file *opened, const km_catalogue *catalogue,
     const km_convention convention = km_convention_of(catalogue, &columns[c]);
     field->number = km_h5_describe_number(field->type);
     field->is_odd = field->number.kind == KM_H5_ODD_NUMBER;
+    opened->has_odd = opened->has_odd || field->is_odd;
     if (field->is_odd) /* HDF5 makes doubles of them */
         field->number = (km_h5_number){.kind = KM_H5_FLOAT, .size = sizeof(double)};
     field->codes = km_codes_prepare(&convention, &field->number);
@@ -319,22 +335,29 @@ static km_code open_all(km_opened_file *opened, const km_catalogue *catalogue,
 static void open_files(km_opened_file *opened, const km_catalogue *catalogue, MPI_Comm comm,
                        km_error *error)
 {
-    km_h5_open(opened->path, comm, &opened->files[0], error);
+    if (opened->files[0] < 0)
+        km_h5_open(opened->path, comm, &opened->files[0], error);
     for (int64_t f = 1; f < opened->n_files && error->code == KM_OK; f++)
         km_h5_open(catalogue->others[f - 1], MPI_COMM_NULL, &opened->files[f], error);
 }
 
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
-                       const km_column *columns, MPI_Comm comm, km_error *error)
+                       hid_t file, const km_column *columns, MPI_Comm comm, km_error *error)
 {
     const char *what = "list of datasets";
     const int64_t n = catalogue->n_columns;
     *opened = (km_opened_file){.path = path, .n_columns = n, .n_files = 1 + catalogue->n_others};
     opened->files = km_allocate(opened->n_files, sizeof *opened->files, what, error);
+    opened->descriptors =
+        km_allocate(opened->n_files, sizeof *opened->descriptors, what, error);
     opened->sources = km_allocate(2 * n, sizeof *opened->sources, what, error);
     opened->values = km_allocate(2 * n, sizeof *opened->values, what, error);
     for (int64_t f = 0; f < opened->n_files && opened->files != NULL; f++)
-        opened->files[f] = H5I_INVALID_HID;
+        opened->files[f] = f == 0 ? file : H5I_INVALID_HID;
+    for (int64_t f = 0; f < opened->n_files && opened->descriptors != NULL; f++)
+        opened->descriptors[f] = -1;
+    if (opened->files == NULL && file >= 0)
+        H5Fclose(file);
     opened->n_slots = 4 * n;
     opened->slots = km_allocate(opened->n_slots, sizeof *opened->slots, what, error);
     for (int64_t s = 0; s < opened->n_slots && opened->slots != NULL; s++)
@@ -367,7 +390,11 @@ void km_opened_close(km_opened_file *opened)
     for (int64_t f = 0; f < opened->n_files && opened->files != NULL; f++)
         if (opened->files[f] >= 0)
             H5Fclose(opened->files[f]);
+    for (int64_t f = 0; f < opened->n_files && opened->descriptors != NULL; f++)
+        if (opened->descriptors[f] >= 0)
+            close(opened->descriptors[f]);
     free(opened->files);
+    free(opened->descriptors);
     free(opened->sources);
     free(opened->slots);
     free(opened->values);

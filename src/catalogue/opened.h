@@ -16,7 +16,8 @@ typedef struct km_source {
     int64_t first_column, n_columns; /* of the table */
     hid_t type;                      /* of the elements in memory */
     bool has_pointers;     /* HDF5 allocates what elements point to, and it has to be freed */
-    bool is_decoded;       /* chunk by chunk, by all threads */
+    bool is_decoded;       /* chunk by chunk, while HDF5 serves other threads */
+    int64_t address;       /* in its file, to be read without HDF5; -1: HDF5 reads it */
     int64_t element_bytes; /* in memory */
 } km_source;
 
@@ -37,9 +38,11 @@ typedef struct km_opened_file {
     const char *path;
     int64_t n_files, n_sources, n_columns;
     hid_t *files; /* [n_files], that of the table and the others */
+    int *descriptors; /* [n_files], to read without HDF5; -1: there is none */
     km_source *sources;
     int64_t n_slots, *slots;  /* numbers of sources by their datasets, -1: none */
     km_field *values, *masks; /* [n_columns] */
+    bool has_odd;             /* some number is */
 } km_opened_file;
 
 /* The precision in which the values of a column are wanted. */
@@ -61,10 +64,11 @@ static inline km_rows km_bytes_of_bits(km_rows rows)
     return (km_rows){rows.first / 8, (rows.first + rows.count + 7) / 8 - rows.first / 8};
 }
 
-/* Opens a file and, in it, what is needed of these columns. On this rank alone if comm is
- * MPI_COMM_NULL, else collective, though errors are not agreed. Close it even after an error. */
+/* Opens a file, unless it is open already (`file` is not negative; it is taken over), and, in it,
+ * what is needed of these columns. On this rank alone if comm is MPI_COMM_NULL, else collective,
+ * though errors are not agreed. Close it even after an error. */
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
-                       const km_column *columns, MPI_Comm comm, km_error *error);
+                       hid_t file, const km_column *columns, MPI_Comm comm, km_error *error);
 void km_opened_close(km_opened_file *opened);
 
 /* What counts of what the file declares of a column, by --raw and --fill-is-missing. */
@@ -93,10 +97,11 @@ void km_ids_free(km_ids *ids);
 /* The values of --missing-value. Collective over comm; errors are agreed. */
 km_code km_missing_values_parse(km_catalogue *catalogue, MPI_Comm comm, km_error *error);
 
-/* The columns of the catalogue in one of its files: a new array, which the caller frees; and the
- * number of rows. NULL, and KM_DATA, if the file has other columns. */
-km_column *km_catalogue_columns_of(const km_catalogue *catalogue, int64_t file, int64_t *n_rows,
-                                   km_error *error);
+/* The columns of the catalogue in one of its files: a new array, which the caller frees; the number
+ * of rows; and the file, which is left open for km_opened_open, or negative. NULL, and KM_DATA, if
+ * the file has other columns. */
+km_column *km_catalogue_columns_of(const km_catalogue *catalogue, int64_t number, int64_t *n_rows,
+                                   hid_t *file, km_error *error);
 
 /* Compares the units of the columns of a file with those of the first one, local; and then lets all
  * ranks know the first file that differs, collective over comm. */

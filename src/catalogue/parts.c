@@ -158,35 +158,38 @@ static km_code copy_choice(const km_catalogue *catalogue, km_selection *choice, 
 }
 
 km_code km_look_into_part(const km_catalogue *catalogue, int64_t part, km_selection *choice,
-                          bool *is_absent, km_error *error)
+                          bool *is_absent, hid_t *file, km_error *error)
 {
-    hid_t file;
     const km_file *p = &catalogue->files[part];
     km_catalogue_name name = catalogue->asked;
     const bool may_be_absent = name.table != NULL && !catalogue->is_pattern;
     memset(choice, 0, sizeof *choice);
+    *file = H5I_INVALID_HID;
     if (catalogue->n_others > 0)
         return copy_choice(catalogue, choice, error);
     if (check_path(p->path, error) != KM_OK ||
-        km_h5_open(p->path, MPI_COMM_NULL, &file, error) != KM_OK)
+        km_h5_open(p->path, MPI_COMM_NULL, file, error) != KM_OK)
         return error->code;
-    if (!look_at_places(catalogue, p, file, choice)) {
+    if (!look_at_places(catalogue, p, *file, choice)) {
         name.table = may_be_absent ? name.table : p->table;
-        look_into_file(file, p->path, &name, choice, may_be_absent ? is_absent : NULL, error);
+        look_into_file(*file, p->path, &name, choice, may_be_absent ? is_absent : NULL, error);
     }
-    H5Fclose(file);
     if (error->code == KM_OK && choice->columns != NULL)
         refuse_different(catalogue, p, choice, error);
+    if (error->code != KM_OK || choice->columns == NULL) {
+        H5Fclose(*file);
+        *file = H5I_INVALID_HID;
+    }
     if (error->code != KM_OK)
         km_selection_free(choice);
     return error->code;
 }
 
-km_column *km_catalogue_columns_of(const km_catalogue *catalogue, int64_t file, int64_t *n_rows,
-                                   km_error *error)
+km_column *km_catalogue_columns_of(const km_catalogue *catalogue, int64_t number, int64_t *n_rows,
+                                   hid_t *file, km_error *error)
 {
     km_selection choice;
-    if (km_look_into_part(catalogue, file, &choice, NULL, error) != KM_OK)
+    if (km_look_into_part(catalogue, number, &choice, NULL, file, error) != KM_OK)
         return NULL;
     km_column *columns = choice.columns;
     choice.columns = NULL;

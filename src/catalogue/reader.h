@@ -1,8 +1,14 @@
-/* A rank that is reading its slab, shared by the files of this room. */
+/* How a rank reads its slab, shared by the files of this room.
+ *
+ * Its threads take pieces in turns. One at a time uses HDF5, which knows no threads: it finds the
+ * next rows and reads them; the others meanwhile decode, unpack and hand over what they read, so
+ * that values stay in the cache of the core that read them. */
 #ifndef SKYMEANS_CATALOGUE_READER_H
 #define SKYMEANS_CATALOGUE_READER_H
 
 #include "opened.h"
+
+#include <pthread.h>
 
 /* Values of a column in the buffers, in the precision that is wanted. */
 typedef struct column_values {
@@ -16,63 +22,83 @@ typedef struct stored_missing {
     double value;
 } stored_missing;
 
-/* Rows that are read at once. */
-typedef struct km_piece {
-    km_rows rows; /* of the catalogue */
-    int64_t first_in_file;
-    char **buffers; /* [n_sources] */
-    km_h5_chunks *chunks;
-} km_piece;
+/* A file that is being read, by one thread or several. */
+typedef struct km_file_in_use {
+    int64_t number; /* of the catalogue's files */
+    const char *path;
+    km_opened_file own, *opened; /* opened: own, or the one that all ranks have open together */
+    km_column *columns;          /* of own */
+    int64_t piece_rows;          /* that are read at once, from a multiple of them on */
+    int64_t n_missing_values;
+    stored_missing *missing_values;
+    int n_users; /* the reader, and the pieces that were read from it */
+} km_file_in_use;
 
 typedef struct km_reader {
     const km_catalogue *catalogue;
     km_missing missing;
     km_samples *samples;
     km_findings *findings;
-    int rank;   /* for messages */
-    int64_t at; /* the next row */
-    /* The file that it is in: */
-    int64_t file;
-    km_opened_file own, *opened; /* opened: NULL if there is none */
-    km_column *columns;          /* of `own` */
-    int64_t piece_rows;          /* that are read at once, from a multiple of them on */
-    int64_t room_rows;           /* that the buffers hold */
-    int n_pieces; /* 2 if there are threads to take values while the next piece is read */
-    km_piece pieces[2], *now; /* now: whose values are taken */
-    char **odd;               /* [n_columns], numbers that HDF5 converts */
-    char **unpacked;          /* [n_columns], of those that are not used where they are read */
-    column_values *values;    /* [n_columns] */
-    uint8_t *is_missing;      /* [room_rows] */
-    km_values *features;      /* [n_features], the same as `values` */
-    int64_t n_missing_values;
-    stored_missing *missing_values;
+    int rank; /* for messages */
+    /* Of the thread that holds it, like HDF5: */
+    pthread_mutex_t reading;
+    int64_t at, n_pieces; /* the next row of the catalogue, and how many pieces were begun */
+    km_file_in_use *file; /* that it is in; NULL before the first */
+    bool is_over;         /* no thread begins another piece */
+    km_error changed;     /* the first file that did, while it was read */
+    /* Of the thread whose turn it is, in the order of the pieces: */
+    pthread_mutex_t turns;
+    pthread_cond_t turned;
+    int64_t turn, n_samples;
     km_error refused; /* the first row that may not be as it is */
+    km_error *error;  /* the first piece that failed */
 } km_reader;
 
-static inline const char *km_reader_path(const km_reader *r)
-{
-    return r->catalogue->files[r->file].path;
-}
+/* Rows that a thread has read. */
+typedef struct km_piece {
+    km_reader *reader;
+    km_file_in_use *file;
+    int64_t number;
+    km_rows rows; /* of the catalogue */
+    int64_t first_in_file;
+    char *arena; /* that all of these are in: */
+    int64_t arena_bytes;
+    int64_t room_rows;
+    char **buffers;        /* [n_sources], what was read */
+    char **odd;            /* [n_columns], numbers that HDF5 converts */
+    char **unpacked;       /* [n_columns], of those that are not used where they are read */
+    column_values *values; /* [n_columns] */
+    km_values *features;   /* [n_features], the same as `values` */
+    uint8_t *is_missing;   /* [room_rows] */
+    km_h5_chunks *chunks;
+    bool has_unread; /* reading without HDF5 failed */
+} km_piece;
+
+/* Makes room for the pieces of a file, at most `most_rows` each. KM_MEMORY. */
+km_code km_piece_make_room(km_piece *piece, int64_t most_rows, km_error *error);
+void km_piece_free(km_piece *piece);
 
 /* Where the values of a field begin in what was read of its source, and how many bytes apart they
  * are. */
-const char *km_reader_first(const km_reader *r, const km_field *field, int64_t *stride);
+const char *km_piece_first(const km_piece *piece, const km_field *field, int64_t *stride);
 
 /* The value that a field has in a precision where its file means this number: rounded to its type;
  * of packed integers, what the nearest stored one is unpacked to, if that is what is meant. */
 double km_as_stored(const km_field *field, km_precision precision, double value);
 
-/* --missing-value as the columns of the open file hold them. KM_MEMORY. */
-km_code km_reader_prepare_missing(km_reader *r, km_error *error);
+/* --missing-value as the columns of a file hold them. KM_MEMORY. */
+km_code km_file_prepare_missing(km_file_in_use *file, const km_catalogue *catalogue,
+                                km_error *error);
 
-/* After a piece of `count` rows has been read: first, by one thread, what only HDF5 can convert,
- * KM_DATA if it can't; then, by any thread, for some of its rows: from the file's numbers to values
- * in the precision that is wanted; NaN for what the file, a mask or the command line says is
- * missing; rows that miss a value marked, and those counted that miss each feature. */
-km_code km_reader_convert_odd(km_reader *r, int64_t count, km_error *error);
-void km_reader_take_rows(km_reader *r, int64_t first, int64_t count);
+/* What only HDF5 can convert; KM_DATA if it can't. */
+km_code km_piece_convert_odd(km_piece *piece, km_error *error);
 
-/* Notes the first of these rows that may not be as it is. */
-void km_reader_refuse_rows(km_reader *r, km_rows rows);
+/* From the file's numbers to values in the precision that is wanted; NaN for what the file, a mask
+ * or the command line says is missing; rows that miss a value marked, and those counted that miss
+ * each feature. */
+void km_piece_take_values(km_piece *piece);
+
+/* Notes the first of the rows that may not be as it is. */
+void km_piece_refuse_rows(const km_piece *piece, km_error *refused);
 
 #endif

@@ -6,7 +6,7 @@ static int64_t largest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Rows of the table that a chunk holds, and how many such chunks side by side are read. */
+/* Rows of the table that a chunk holds, and how many such chunks side by side hold them. */
 static int64_t rows_of_chunk(const km_source *source)
 {
     if (source->is_bitmap)
@@ -38,7 +38,6 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
             continue;
         }
         reading.chunk_rows = largest(reading.chunk_rows, rows_of_chunk(source));
-        reading.n_chunks += chunks_across(source);
         if (source->is_decoded) {
             reading.stored_bytes += chunks_across(source) * whole_chunk_bytes(source) /
                                     rows_of_chunk(source); /* at most, since most are compressed */
@@ -56,26 +55,36 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
     return reading;
 }
 
-/* Bytes of a rank's buffers for one piece: enough for striped file systems, and so few that they
- * are still in cache when they go to the samples. For whole chunks they may be more. */
 static const int64_t PIECE_BYTES = (int64_t)4 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
 
-/* Whole compressed chunks, however large they are, since each is decoded whole: so none is decoded
- * twice inside a slab; and several for each thread, where they are not too large. */
+/* Rows that a thread reads at once: enough for striped file systems, and so few that they are still
+ * in cache when they go to the samples. Compressed chunks are read whole, however large they are, so
+ * that none is decoded twice inside a slab. */
 int64_t km_piece_rows(const km_reading *reading, int n_threads)
 {
-    enum { CHUNKS_PER_THREAD = 4 };
-    const int64_t unit = largest(reading->chunk_rows, 1);
     const int64_t row_bytes = reading->row_bytes + reading->value_bytes + reading->stored_bytes;
-    int64_t rows = largest(PIECE_BYTES / row_bytes, unit);
-    if (reading->chunk_rows == 0 && reading->plain_chunk_rows <= MOST_PIECE_BYTES / row_bytes &&
-        reading->plain_chunk_rows > 0)
-        return rows < reading->plain_chunk_rows ? reading->plain_chunk_rows
-                                                : rows - rows % reading->plain_chunk_rows;
-    if (reading->chunk_rows > 0) {
-        const int64_t bands = (CHUNKS_PER_THREAD * n_threads - 1) / reading->n_chunks + 1;
-        const int64_t most = largest(MOST_PIECE_BYTES / row_bytes / unit, 1);
-        rows = largest(rows / unit, bands < most ? bands : most) * unit;
-    }
-    return rows;
+    const int64_t rows = PIECE_BYTES / (n_threads < 4 ? n_threads : 4) / row_bytes;
+    const bool is_bounded = reading->plain_chunk_rows <= MOST_PIECE_BYTES / row_bytes;
+    const int64_t unit = reading->chunk_rows > 0 ? reading->chunk_rows
+                         : is_bounded            ? largest(reading->plain_chunk_rows, 1)
+                                                 : 1;
+    return largest(rows / unit, 1) * unit;
+}
+
+/* Chunks are read whole, whatever part of them a slab has. */
+static int64_t stored_rows(const km_reading *reading, int64_t rows)
+{
+    return reading->chunk_rows > 0
+               ? (rows + reading->chunk_rows - 1) / reading->chunk_rows * reading->chunk_rows
+               : 0;
+}
+
+int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads)
+{
+    const km_reading *reading = &catalogue->reading;
+    const int64_t most = km_piece_rows(reading, n_threads), piece = most < rows ? most : rows;
+    const int64_t n_pieces = piece > 0 ? (rows - 1) / piece + 1 : 0;
+    return (n_pieces < n_threads ? n_pieces : n_threads) *
+           (piece * (reading->value_bytes + reading->row_bytes) +
+            stored_rows(reading, piece) * reading->stored_bytes + reading->thread_bytes);
 }

@@ -245,9 +245,10 @@ bool km_scope_select_one(const km_scope *scope, const km_table *table, const cha
 km_code km_look_into(const char *path, const km_catalogue_name *name, km_selection *choice,
                      bool *is_absent, km_error *error);
 
-/* The same in one of the parts, first in the places where the columns of the first file are. */
+/* The same in one of the parts, first in the places where the columns of the first file are. If
+ * nothing fails, the file may stay open, for km_opened_open: a handle, or a negative one. */
 km_code km_look_into_part(const km_catalogue *catalogue, int64_t part, km_selection *choice,
-                          bool *is_absent, km_error *error);
+                          bool *is_absent, hid_t *file, km_error *error);
 
 /* Lists the parts of all files, of which none is looked at yet. Collective; errors are agreed. */
 km_code km_parts_list(km_catalogue *catalogue, MPI_Comm comm, km_error *error);

@@ -25,6 +25,13 @@ int km_comm_size(MPI_Comm comm)
     return size;
 }
 
+bool km_comm_takes_threads(void)
+{
+    int level = MPI_THREAD_SINGLE;
+    MPI_Query_thread(&level);
+    return level >= MPI_THREAD_SERIALIZED;
+}
+
 int km_comm_sharing(MPI_Comm comm)
 {
     MPI_Comm node;

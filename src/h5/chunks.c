@@ -1,6 +1,6 @@
-/* Compressed chunks, read one after the other and decoded by all threads.
+/* Compressed chunks, read one after the other, and decoded while another thread reads.
  *
- * HDF5 itself decodes on one thread. The filters that nearly all files have are undone here:
+ * HDF5 itself lets no two threads decode. The filters that nearly all files have are undone here:
  * deflate, shuffle and Fletcher's checksum, in the reverse of the order in which they were applied,
  * but for those that a chunk's mask says were skipped. Whatever does not come out right here is
  * read again by HDF5, which knows other forms, or why it is damaged. */
@@ -23,40 +23,20 @@ typedef struct chunk {
     bool is_wrong;
 } chunk;
 
-/* What a thread needs. */
-typedef struct workspace {
-    z_stream stream;
-    bool has_stream;
-    unsigned char *a, *b; /* [room] each */
-    size_t room;
-} workspace;
-
 struct km_h5_chunks {
     int64_t count, room;
     chunk *list; /* [room]; their bytes stay for the next ones */
-    int n_threads;
-    workspace *workspaces; /* [n_threads] */
+    z_stream stream;
+    bool has_stream;
+    unsigned char *a, *b; /* [workspace] each */
+    size_t workspace;
 };
 
 static const char WHAT[] = "chunks of a dataset";
 
 km_h5_chunks *km_h5_chunks_create(km_error *error)
 {
-    km_h5_chunks *chunks = km_allocate_zeroed(1, sizeof *chunks, WHAT, error);
-    if (chunks == NULL)
-        return NULL;
-    chunks->n_threads = km_threads();
-    chunks->workspaces =
-        km_allocate_zeroed(chunks->n_threads, sizeof *chunks->workspaces, WHAT, error);
-    return chunks;
-}
-
-static void free_workspace(workspace *w)
-{
-    if (w->has_stream)
-        inflateEnd(&w->stream);
-    free(w->a);
-    *w = (workspace){.a = NULL};
+    return km_allocate_zeroed(1, sizeof(km_h5_chunks), WHAT, error);
 }
 
 void km_h5_chunks_free(km_h5_chunks *chunks)
@@ -65,10 +45,10 @@ void km_h5_chunks_free(km_h5_chunks *chunks)
         return;
     for (int64_t i = 0; i < chunks->room; i++)
         free(chunks->list[i].bytes);
-    for (int t = 0; t < chunks->n_threads && chunks->workspaces != NULL; t++)
-        free_workspace(&chunks->workspaces[t]);
+    if (chunks->has_stream)
+        inflateEnd(&chunks->stream);
+    free(chunks->a);
     free(chunks->list);
-    free(chunks->workspaces);
     free(chunks);
 }
 
@@ -223,7 +203,7 @@ static bool is_sum_right(const unsigned char *data, size_t size)
 }
 
 /* Inflates to at most `most` bytes; 0 if it is no whole stream of that. */
-static size_t inflate_all(workspace *w, const unsigned char *from, size_t size, unsigned char *to,
+static size_t inflate_all(km_h5_chunks *w, const unsigned char *from, size_t size, unsigned char *to,
                           size_t most)
 {
     if (size > UINT32_MAX || most > UINT32_MAX ||
@@ -288,7 +268,7 @@ static void unshuffle(const unsigned char *from, size_t size, size_t value, unsi
 }
 
 /* Undoes the filters from the last to the first. The elements of the whole chunk, or NULL. */
-static const unsigned char *decode(const chunk *c, workspace *w)
+static const unsigned char *decode(const chunk *c, km_h5_chunks *w)
 {
     const size_t whole = whole_bytes(c->array);
     const unsigned char *at = c->bytes;
@@ -319,7 +299,7 @@ static const unsigned char *decode(const chunk *c, workspace *w)
     return size == whole ? at : NULL;
 }
 
-static void decode_and_copy(chunk *c, workspace *w)
+static void decode_and_copy(chunk *c, km_h5_chunks *w)
 {
     const size_t size = (size_t)c->array->element_bytes;
     const unsigned char *from = decode(c, w);
@@ -343,32 +323,35 @@ int64_t km_h5_decoding_bytes(const km_h5_array *array)
 }
 
 /* Room for the largest of these chunks, twice, and a checksum. */
-static bool make_room(const km_h5_chunks *chunks, workspace *w)
+static bool make_room(km_h5_chunks *chunks)
 {
     size_t most = 0;
     for (int64_t i = 0; i < chunks->count; i++) {
         const size_t size = whole_bytes(chunks->list[i].array) + 4;
         most = size > most ? size : most;
     }
-    if (w->room >= most)
+    if (chunks->workspace >= most)
         return true;
-    free(w->a);
-    w->a = km_fault_of_allocation() ? NULL : malloc(2 * most);
-    w->room = w->a != NULL ? most : 0;
-    w->b = w->a + w->room;
-    return w->a != NULL;
+    free(chunks->a);
+    chunks->a = km_fault_of_allocation() ? NULL : malloc(2 * most);
+    chunks->workspace = chunks->a != NULL ? most : 0;
+    chunks->b = chunks->a + chunks->workspace;
+    return chunks->a != NULL;
 }
 
-void km_h5_decode_by_team(km_h5_chunks *chunks)
+bool km_h5_decode_chunks(km_h5_chunks *chunks)
 {
-    workspace *w = &chunks->workspaces[km_thread()];
-    const bool has_room = chunks->count == 0 || make_room(chunks, w);
-#pragma omp for schedule(dynamic, 1)
+    bool is_right = true;
+    const bool has_room = make_room(chunks);
     for (int64_t i = 0; i < chunks->count; i++) {
+        chunks->list[i].is_wrong = !has_room;
         if (has_room)
-            decode_and_copy(&chunks->list[i], w);
-        chunks->list[i].is_wrong = chunks->list[i].is_wrong || !has_room;
+            decode_and_copy(&chunks->list[i], chunks);
+        is_right = is_right && !chunks->list[i].is_wrong;
     }
+    if (is_right)
+        chunks->count = 0;
+    return is_right;
 }
 
 km_code km_h5_end_chunks(km_h5_chunks *chunks, const km_h5_array **wrong, km_error *error)

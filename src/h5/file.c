@@ -135,6 +135,7 @@ const char *km_h5_identify(const char *path)
 hid_t km_h5_local_access(void)
 {
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_sec2(access); /* plain files, whatever HDF5_DRIVER says */
 #if H5_VERSION_GE(1, 10, 7)
     H5Pset_file_locking(access, 0, 1);
 #endif
@@ -146,18 +147,20 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
     *file = H5I_INVALID_HID;
     if (check_readable(path, error) != KM_OK && comm == MPI_COMM_NULL)
         return error->code;
-    if (comm == MPI_COMM_NULL && H5Fis_hdf5(path) <= 0)
-        return km_fail(error, KM_DATA,
-                       "not an HDF5 file (%s): it looks like %s; tools/import.py converts FITS, "
-                       "VOTable and CSV to HDF5",
-                       path, km_h5_identify(path));
     const hid_t access = km_h5_local_access();
     if (comm != MPI_COMM_NULL)
         H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL);
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (!km_h5_note(*file) || km_fault("open the file"))
-        km_fail(error, km_h5_code(), "damaged HDF5 file (%s): %s; was it copied completely?", path,
-                km_h5_reason());
+    if (!km_h5_note(*file) || km_fault("open the file")) {
+        if (comm == MPI_COMM_NULL && H5Fis_hdf5(path) <= 0)
+            km_fail(error, KM_DATA,
+                    "not an HDF5 file (%s): it looks like %s; tools/import.py converts FITS, "
+                    "VOTable and CSV to HDF5",
+                    path, km_h5_identify(path));
+        else
+            km_fail(error, km_h5_code(), "damaged HDF5 file (%s): %s; was it copied completely?",
+                    path, km_h5_reason());
+    }
     H5Pclose(access);
     return error->code;
 }

@@ -85,8 +85,9 @@ static const void *value_at(const km_values *values, int64_t row)
     return (const char *)values->first + row * values->stride;
 }
 
-/* Rows of the catalogue that come in, and where their values are. */
+/* Rows of the slab that come in, and where their values are. */
 struct piece {
+    int64_t row;
     const km_values *features;
     const double *weights;
     const uint8_t *is_missing;
@@ -98,7 +99,7 @@ static void take_run(km_samples *samples, const struct piece *piece, int64_t fir
                      int64_t sample)
 {
     for (int64_t i = 0; i < count; i++)
-        samples->rows[sample + i] = (uint32_t)(samples->n_appended + first + i);
+        samples->rows[sample + i] = (uint32_t)(piece->row + first + i);
     if (samples->weights != NULL)
         memcpy(samples->weights + sample, piece->weights + first,
                (size_t)count * sizeof *samples->weights);
@@ -114,24 +115,25 @@ static void take_run(km_samples *samples, const struct piece *piece, int64_t fir
     }
 }
 
-static int64_t count_used(const uint8_t *is_missing, km_rows rows)
+int64_t km_samples_count_used(const uint8_t *is_missing, int64_t count)
 {
-    int64_t count = 0;
-    for (int64_t i = rows.first; i < rows.first + rows.count; i++)
-        count += !is_missing[i];
-    return count;
+    int64_t used = 0;
+    for (int64_t i = 0; i < count; i++)
+        used += !is_missing[i];
+    return used;
 }
 
-/* Takes over the used ones among these rows of a piece. */
-static void take_rows(km_samples *samples, const struct piece *piece, km_rows rows, int64_t sample)
+void km_samples_put(km_samples *samples, int64_t row, int64_t count, const km_values *features,
+                    const double *weights, const uint8_t *is_missing, int64_t sample)
 {
-    const int64_t end = rows.first + rows.count;
-    for (int64_t row = rows.first; row < end; row++) {
-        const int64_t first = row;
-        while (row < end && !piece->is_missing[row])
-            row++;
-        take_run(samples, piece, first, row - first, sample);
-        sample += row - first;
+    const struct piece piece = {row, features, weights, is_missing};
+    assert(row + count <= samples->slab.count);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t first = i;
+        while (i < count && !is_missing[i])
+            i++;
+        take_run(samples, &piece, first, i - first, sample);
+        sample += i - first;
     }
 }
 
@@ -149,42 +151,24 @@ void km_samples_pad(km_samples *samples)
         samples->weights[block * KM_BLOCK + lane] = 0;
 }
 
-/* By one thread, once all have taken their rows. */
-static void note_appended(km_samples *samples, int64_t count, int64_t n_samples)
+void km_samples_complete(km_samples *samples, int64_t n_samples)
 {
     samples->n_samples = n_samples;
-    samples->n_appended += count;
-    samples->n_blocks = blocks_of(samples->n_samples);
-    if (samples->n_appended == samples->slab.count && samples->n_samples > 0)
+    samples->n_appended = samples->slab.count;
+    samples->n_blocks = blocks_of(n_samples);
+    if (n_samples > 0)
         km_samples_pad(samples);
-}
-
-void km_samples_append_by_team(km_samples *samples, int64_t count, const km_values *features,
-                               const double *weights, const uint8_t *is_missing, int64_t *starts)
-{
-    const struct piece piece = {features, weights, is_missing};
-    const km_rows mine = km_thread_share(count);
-    assert(samples->n_appended + count <= samples->slab.count);
-    starts[km_thread() + 1] = count_used(is_missing, mine);
-#pragma omp barrier
-#pragma omp single
-    {
-        starts[0] = samples->n_samples;
-        for (int t = 0; t < km_threads_now(); t++)
-            starts[t + 1] += starts[t];
-    }
-    take_rows(samples, &piece, mine, starts[km_thread()]);
-#pragma omp barrier
-#pragma omp single
-    note_appended(samples, count, starts[km_threads_now()]);
 }
 
 void km_samples_append(km_samples *samples, int64_t count, const km_values *features,
                        const double *weights, const uint8_t *is_missing)
 {
-    int64_t starts[KM_MOST_THREADS + 1];
-#pragma omp parallel
-    km_samples_append_by_team(samples, count, features, weights, is_missing, starts);
+    km_samples_put(samples, samples->n_appended, count, features, weights, is_missing,
+                   samples->n_samples);
+    samples->n_samples += km_samples_count_used(is_missing, count);
+    samples->n_appended += count;
+    if (samples->n_appended == samples->slab.count)
+        km_samples_complete(samples, samples->n_samples);
 }
 
 int km_samples_lanes(const km_samples *samples, int64_t block)

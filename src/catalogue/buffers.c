@@ -1,0 +1,98 @@
+/* The memory of a piece: one arena, measured for a file, and used again for the next. */
+#include "reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What is laid out one after the other. Without an arena, it is only measured. */
+typedef struct layout {
+    char *arena;
+    int64_t bytes;
+} layout;
+
+/* Room for `count` things of so many bytes; what can't be counted can't be allocated. */
+static void *lay_out(layout *l, int64_t count, int64_t bytes)
+{
+    char *first = l->arena != NULL ? l->arena + l->bytes : NULL;
+    const int64_t alignment = 64;
+    int64_t size;
+    if (__builtin_mul_overflow(count, bytes, &size) ||
+        __builtin_add_overflow(size, l->bytes + alignment - 1, &size))
+        size = INT64_MAX;
+    l->bytes = size - size % alignment;
+    return first;
+}
+
+static int64_t value_bytes(const km_piece *p, int64_t c)
+{
+    return (int64_t)km_precision_size(km_precision_of_column(p->reader->catalogue, c));
+}
+
+/* The room of a source, of what its column `c` needs, and of the lists of both. */
+static void lay_out_all(km_piece *p, layout *l)
+{
+    const km_opened_file *o = p->file->opened;
+    const int64_t rows = p->room_rows, long_double = 2 * sizeof(double); /* of an odd number */
+    char **buffers = p->buffers = lay_out(l, o->n_sources, sizeof *p->buffers);
+    char **odd = p->odd = lay_out(l, o->n_columns, sizeof *p->odd);
+    char **unpacked = p->unpacked = lay_out(l, o->n_columns, sizeof *p->unpacked);
+    p->values = lay_out(l, o->n_columns, sizeof *p->values);
+    p->features = lay_out(l, p->reader->catalogue->n_features, sizeof *p->features);
+    p->is_missing = lay_out(l, rows, sizeof *p->is_missing);
+    for (int64_t s = 0; s < o->n_sources; s++) {
+        const km_source *source = &o->sources[s];
+        const int64_t in_bits = source->is_bitmap; /* few bits may be in two bytes */
+        char *buffer = lay_out(l, rows + in_bits, source->n_columns * source->element_bytes);
+        if (l->arena != NULL)
+            buffers[s] = buffer;
+    }
+    for (int64_t c = 0; c < o->n_columns; c++) {
+        const km_field *field = &o->values[c];
+        const int64_t odd_bytes = field->size > long_double ? field->size : long_double;
+        char *of_odd = lay_out(l, field->is_odd ? rows : 0, odd_bytes);
+        char *of_unpacked = lay_out(l, field->is_unpacked ? rows : 0, value_bytes(p, c));
+        if (l->arena != NULL) {
+            odd[c] = of_odd;
+            unpacked[c] = of_unpacked;
+        }
+    }
+}
+
+static void point_to_values(km_piece *p, int64_t c)
+{
+    const km_field *field = &p->file->opened->values[c];
+    int64_t stride;
+    if (field->is_unpacked)
+        p->values[c] = (column_values){p->unpacked[c], value_bytes(p, c)};
+    else {
+        const char *first = km_piece_first(p, field, &stride);
+        char *buffer = p->buffers[field->source];
+        p->values[c] = (column_values){buffer + (first - buffer), stride};
+    }
+    if (c < p->reader->catalogue->n_features)
+        p->features[c] = (km_values){p->values[c].first, p->values[c].stride};
+}
+
+km_code km_piece_make_room(km_piece *p, int64_t most_rows, km_error *error)
+{
+    layout measured = {.arena = NULL};
+    p->room_rows = p->file->piece_rows < most_rows ? p->file->piece_rows : most_rows;
+    lay_out_all(p, &measured);
+    if (measured.bytes > p->arena_bytes) {
+        free(p->arena);
+        p->arena = km_allocate(measured.bytes, 1, "buffers for reading", error);
+        p->arena_bytes = p->arena != NULL ? measured.bytes : 0;
+    }
+    if (error->code != KM_OK)
+        return error->code;
+    lay_out_all(p, &(layout){.arena = p->arena});
+    for (int64_t c = 0; c < p->file->opened->n_columns; c++)
+        point_to_values(p, c);
+    return KM_OK;
+}
+
+void km_piece_free(km_piece *p)
+{
+    free(p->arena);
+    km_h5_chunks_free(p->chunks);
+}
