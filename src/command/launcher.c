@@ -49,6 +49,8 @@ bool km_goes_on_alone(km_story *s, const km_launch *launch)
         return false;
     MPI_Get_library_version(mpi, &length);
     mpi[strcspn(mpi, ",\n")] = '\0';
+    for (char *tab; (tab = strchr(mpi, '\t')) != NULL;)
+        *tab = ' ';
     km_warn(&s->log,
             "separate runs (%s=%lld): the MPI of this program, %s, knows nothing of the other "
             "tasks, so each would do all of the work and replace the files of the others; the "
