@@ -144,7 +144,8 @@ $(BUILD)/tests/%: tests/%.c $(library)
 	    -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
 	    $$(pkg-config --libs check) -lz -lm
 
-# The scripts of jobs/ on a Slurm cluster of four nodes, made for this and gone after it.
+# The scripts of jobs/ on a Slurm cluster of four nodes, made for this and gone after it. STARTS=100
+# for more of those that try exit codes.
 .PHONY: check-slurm
 check-slurm:
 	@tests/slurm/run.sh --can-run || exit 0; \
@@ -215,7 +216,7 @@ help:
 	@echo 'make check-import  the memory that importing files of 250 (MB=2000) MB takes'
 	@echo 'make check-neon    the kernels of ARM processors, under qemu'
 	@echo 'make check-slurm   test jobs/ on a Slurm cluster made for it on this machine;'
-	@echo '               TEST=chain for one'
+	@echo '               TEST=chain for one, TEST=codes STARTS=100 for exit codes through srun'
 	@echo 'make bench     speed against scikit-learn and FAISS; WORK=W4 RUNS=5 CONVERGE=1'
 	@echo 'make deps      only set up: install what is missing, or say what to install'
 	@echo 'make           build/skymeans; CC=, CFLAGS=, HDF5_DIR= if need be; V=1 shows commands'

@@ -14,14 +14,42 @@ case $1 in
 esac
 n_jobs=$1
 shift
-for word in "$@"; do
-    if [ "$word" = --overwrite ]; then
-        echo "restart-chain.sh: remove the old result instead of --overwrite: the jobs could" \
-            "not tell it from the new one" >&2
-        exit 2
-    fi
-done
+say() { echo "restart-chain.sh: $*" >&2; }
 
+# The first word that is a script is the one that runs; after it come its arguments.
+is_script() { [ -f "$1" ] && [ "$(head -c 2 "$1" | tr '\0' ' ')" = '#!' ]; }
+n_before=0
+for word in "$@"; do
+    ! is_script "$word" || break
+    n_before=$((n_before + 1))
+done
+if [ $n_before -ge $# ]; then
+    say "no script among the arguments of sbatch; name jobs/fit.sbatch"
+    exit 2
+fi
+
+# It says what its arguments mean.
+does='' output='' overwrite='' code=''
+while IFS= read -r -d '' fact; do
+    case $fact in
+    does=* | output=* | overwrite=* | code=*) printf -v "${fact%%=*}" %s "${fact#*=}" ;;
+    esac
+done < <(
+    env -u SLURM_JOB_ID bash "${@:n_before+1}"
+    printf 'code=%s\0' $?
+)
+[ "$code" = 0 ] || exit "$code" # it has said why
+if [ "$does" != fit ]; then
+    say "nothing to go on with: the arguments ask for no fit"
+    exit 2
+fi
+if [ "$overwrite" = yes ] || [ -e "$output" ]; then
+    say "no chain may replace a result, which its jobs could not tell from a new one; remove $output" \
+        "first, and leave --overwrite out"
+    exit 2
+fi
+
+export SKYMEANS_CHAIN=1 # to the jobs: a result that is there is one of the chain
 job=''
 for ((i = 1; i <= n_jobs; i++)); do
     job=$(sbatch --parsable --no-requeue ${job:+--dependency=afterany:"$job"} "$@") || exit 1

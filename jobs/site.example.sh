@@ -8,7 +8,7 @@ module load openmpi hdf5-parallel # names differ: module avail
 export SBATCH_PARTITION=standard
 export SBATCH_ACCOUNT=project
 
-# If the program is elsewhere than in build/:
+# If the program is neither in build/ nor in PATH:
 # skymeans=$HOME/bin/skymeans
 
 # Without it fit.sbatch tries srun first, then mpirun.

@@ -94,16 +94,24 @@ static char *join_words(int argc, char **argv, km_error *error)
     return line;
 }
 
-static km_code run(km_story *s, int argc, char **argv)
+/* Does it look at the rows of a catalogue? */
+static bool is_work(km_action action)
 {
-    km_action action = KM_ACTION_FIT;
-    km_options_parse(argc, argv, &action, &s->options, &s->error);
+    return action == KM_ACTION_FIT || action == KM_ACTION_PREDICT;
+}
+
+static km_code run(km_story *s, km_action action, const km_launch *launch)
+{
     if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
     s->log = km_log_create(km_comm_rank(s->comm) == 0, km_options_verbosity(&s->options));
-    if ((action == KM_ACTION_FIT || action == KM_ACTION_PREDICT) && km_expand_lists(s) != KM_OK)
+    const bool is_explained = s->options.explain_outputs;
+    if (is_work(action) && !is_explained &&
+        (!km_goes_on_alone(s, launch) || km_expand_lists(s) != KM_OK))
         return s->error.code;
-    if (action == KM_ACTION_FIT && s->options.dry_run)
+    if (is_explained)
+        km_outputs_print(&s->options, action);
+    else if (action == KM_ACTION_FIT && s->options.dry_run)
         run_dry(s);
     else if (action == KM_ACTION_FIT)
         run_fit(s);
@@ -135,28 +143,14 @@ static int code_of_rank(km_code code, bool is_first, bool is_alone)
     return (int)code;
 }
 
-/* Was this process started by mpirun, srun or the like? */
-static bool is_launched(void)
-{
-    static const char *const signs[] = {
-        "OMPI_COMM_WORLD_SIZE", "PMIX_RANK",    "PMI_RANK", "PMI_SIZE",
-        "MPI_LOCALNRANKS",      "SLURM_STEP_ID"};
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-        if (getenv(signs[i]) != NULL)
-            return true;
-    return false;
-}
-
 /* What looks at one file needs no MPI, which takes longer to start, or can't be, where people log
- * in. */
-static MPI_Comm start_mpi(int *argc, char ***argv)
+ * in; nor does what looks at none. */
+static MPI_Comm start_mpi(const km_story *s, km_action action, const km_launch *launch)
 {
-    const char *command = *argc > 1 ? (*argv)[1] : "";
-    const bool needs_mpi = strcmp(command, "fit") == 0 || strcmp(command, "predict") == 0;
     int provided;
-    if (!needs_mpi && !is_launched())
+    if (s->options.explain_outputs || (!is_work(action) && !launch->is_launched))
         return MPI_COMM_NULL;
-    MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided);
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
     return MPI_COMM_WORLD;
 }
 
@@ -164,11 +158,14 @@ int main(int argc, char **argv)
 {
     km_memory_start();
     km_signals_start();
-    const MPI_Comm comm = start_mpi(&argc, &argv);
-    km_h5_start();
-    km_story s = {
-        .comm = comm, .started = km_now(), .findings = {.ids = {.type = H5I_INVALID_HID}}};
+    km_story s = {.findings = {.ids = {.type = H5I_INVALID_HID}}};
     char *command = join_words(argc, argv, &s.error);
+    km_action action = KM_ACTION_HELP;
+    const km_launch launch = km_launch_find();
+    km_options_parse(argc, argv, &action, &s.options, &s.error);
+    s.comm = start_mpi(&s, action, &launch);
+    s.started = km_now();
+    km_h5_start();
     s.record = (km_record){.options = &s.options,
                            .plan = &s.plan,
                            .catalogue = &s.catalogue,
@@ -178,7 +175,7 @@ int main(int argc, char **argv)
                            .fit = &s.fit,
                            .command = command != NULL ? command : "",
                            .started = (double)time(NULL)};
-    const km_code code = run(&s, argc, argv);
+    const km_code code = run(&s, action, &launch);
     const bool is_first = km_comm_rank(s.comm) == 0, is_alone = km_comm_size(s.comm) == 1;
     if (code == KM_STOPPED && is_first)
         fprintf(stderr, "skymeans: stopped early (%s): %s; run the same command again to go on\n",
@@ -188,7 +185,7 @@ int main(int argc, char **argv)
     free_story(&s);
     free(command);
     H5close();
-    if (comm != MPI_COMM_NULL)
+    if (s.comm != MPI_COMM_NULL)
         MPI_Finalize();
     return code_of_rank(code, is_first, is_alone);
 }

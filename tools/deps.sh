@@ -13,6 +13,7 @@ packages=$packages'python3-pandas python3-tables'
 programs='mpicc mpirun pkg-config'
 modules=
 libraries=
+services= # that come with packages, and are not wanted on this machine
 case ${1:-} in
 lint)
     packages="$packages clang-format cppcheck shellcheck pyflakes3"
@@ -23,7 +24,8 @@ bench)
     modules=faiss ;;
 slurm)
     packages="$packages slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2"
-    programs="$programs slurmctld slurmd sbatch munged ip tc" ;;
+    programs="$programs slurmctld slurmd sbatch munged ip tc"
+    services='munge slurmctld slurmd' ;;
 neon)
     packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
     programs="$programs aarch64-linux-gnu-gcc qemu-aarch64" ;;
@@ -75,9 +77,28 @@ else
     exit 1
 fi
 
+# Debian starts a service when it installs it, and enables it: not those that only tests start.
+policy=/usr/sbin/policy-rc.d
+new_services=
+for service in $services; do
+    dpkg-query -W -f '${Status}' "$service" 2>/dev/null | grep -q ' installed$' ||
+        new_services="$new_services $service"
+done
+if [ -n "$new_services" ] && [ ! -e $policy ]; then
+    trap 'rm -rf "$scratch"; $sudo rm -f $policy' EXIT
+    trap 'exit 1' INT TERM HUP
+    printf '#!/bin/sh\nexit 101\n' >"$scratch/policy"
+    $sudo install -m 755 "$scratch/policy" $policy || exit 1
+fi
+
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # a command of several words
 $sudo apt-get update -q && $sudo $install || exit 1
+for service in $new_services; do
+    $sudo update-rc.d "$service" disable || exit 1
+    # Where another policy let it start.
+    ! $sudo service "$service" status >/dev/null 2>&1 || $sudo service "$service" stop || exit 1
+done
 what=$(missing)
 if [ -n "$what" ]; then
     echo "make deps: still missing after installing: $what" >&2

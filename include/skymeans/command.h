@@ -59,6 +59,21 @@ static inline int64_t km_verify_every(const km_story *s)
                : 1;
 }
 
+/* ---- the process ---- */
+
+/* What launchers (mpirun, srun) say in the environment. */
+typedef struct km_launch {
+    bool is_launched;
+    const char *variable; /* that says how many tasks there are; NULL: none does */
+    int64_t n_tasks, number;
+} km_launch;
+
+km_launch km_launch_find(void);
+
+/* Under the launcher of another MPI each task is alone in its world, and all would write the same
+ * files: true for the first, with a warning, and false for the others. */
+bool km_goes_on_alone(km_story *s, const km_launch *launch);
+
 /* ---- before the catalogue is read ---- */
 
 /* Puts the files that lists name (@FILE) in the place of these. KM_SYSTEM or KM_DATA if a list

@@ -50,7 +50,7 @@ typedef struct km_options {
     const char *metrics;        /* NULL: none */
     int64_t ranks;              /* that --dry-run plans for; 0: as many as there are */
     int64_t verify;             /* km_verification */
-    bool distances, overwrite, dry_run, quiet, verbose;
+    bool distances, overwrite, dry_run, explain_outputs, quiet, verbose;
     bool json; /* of `info` */
 } km_options;
 
@@ -72,6 +72,9 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
 
 /* The texts of --help, to stdout. */
 void km_help_print(km_action action);
+
+/* What scripts want to know of a command line of `fit` (--explain-outputs), to stdout. */
+void km_outputs_print(const km_options *options, km_action action);
 
 km_verbosity km_options_verbosity(const km_options *options);
 

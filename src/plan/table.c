@@ -128,6 +128,9 @@ const km_option km_fit_options[] = {
      "only read headers, and print shape, plan and memory a rank"},
     {"ranks", 0, "N", KM_OPTION_INT, AT(ranks), 1, INT32_MAX, NULL, NULL,
      "with --dry-run: plan for N ranks; default: those that run"},
+    {"explain-outputs", 0, NULL, KM_OPTION_FLAG, AT(explain_outputs), 0, 0, NULL, NULL,
+     "only say, for scripts, what these arguments mean for outputs: NAME=VALUE, each ended by a "
+     "zero byte (docs/clusters.md)"},
     DISTANCES,
     OVERWRITE,
     QUIET,

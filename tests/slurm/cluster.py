@@ -79,7 +79,9 @@ class Cluster:
         text = text.replace("@SCRATCH@", str(SCRATCH)).replace("@NETWORK@", NETWORK)
         for number in NODES:
             text += f"NodeName=node{number} NodeAddr={NETWORK}.{number} CPUs=2 RealMemory=1000\n"
-        text += f"PartitionName=all Nodes=node[1-{len(NODES)}] Default=YES\n"
+        nodes = f"Nodes=node[1-{len(NODES)}]"
+        text += f"PartitionName=all {nodes} Default=YES GraceTime=20\n"
+        text += f"PartitionName=urgent {nodes} PriorityTier=2\n"
         (SCRATCH / "slurm.conf").write_text(text)
         for name in list(os.environ):  # what is set for another cluster, or for tests without one
             if name.startswith(("OMPI_", "PMIX_", "SLURM_", "SBATCH_", "SRUN_")):

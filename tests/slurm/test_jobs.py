@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import tempfile
 import unittest
 
@@ -13,6 +14,7 @@ import numpy as np
 from cluster import FAST, NODES, SCRATCH, SLOW, Cluster, Job, call, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+STARTS = int(os.environ.get("STARTS", "20"))  # by srun, in the test of exit codes
 # Many short fits from random seedings; 5000 x 16 numbers, 500 centers: 70 kB an iteration to sum.
 FIT = ["points.h5", "-k", "500", "--tolerance", "0", "--seeding", "random", "--restarts", "12",
        "--threads", "1", "--checkpoint-interval", "0.02"]
@@ -118,6 +120,59 @@ class TestLimits(JobsTest):
             self.assertIn("skymeans: going on from", job.log())
 
 
+    def test_short(self):
+        """The job has less time than the signal's lead: it comes at once, and waits."""
+        cluster.limit(SLOW)
+        job = self.submit_fit("-N", "2", "--time=1")
+        job.wait_for("it queues up again", lambda facts: facts["Restarts"] != "0")
+        cluster.limit(FAST)
+        self.check_done(job)
+        log = job.log()
+        self.assertRegex(log, r"asked to stop \d+ s after the start, \d+ s before the end: going on")
+        self.assertLess(log.index("going on for"), log.index("fit.sbatch: asked to stop\n"))
+        self.assertIn("skymeans: going on from", log)
+        done = [int(n) for n in re.findall(r"stopped early .*: after (\d+) ", log)]
+        self.assertGreater(done[0], 1, log)
+
+
+class TestPreemption(JobsTest):
+    """Jobs of another partition come first."""
+
+    def test_preempted(self):
+        """The fit is saved, queues up again by Slurm's own doing, and goes on afterwards."""
+        cluster.limit(SLOW)
+        job = self.submit_fit("-N", "4")
+        self.wait_for_checkpoint(job)
+        urgent = self.submit("-N", "4", "-p", "urgent", "-o", "urgent.log", "--wrap", "sleep 1")
+        job.wait_for("it queues up again", lambda facts: facts["Restarts"] != "0")
+        cluster.limit(FAST)
+        self.assertEqual(urgent.wait_for_end()["JobState"], "COMPLETED")
+        self.check_done(job)
+        self.assertIn("skymeans: stopped early (out.h5.checkpoint)", job.log())
+        self.assertIn("skymeans: going on from", job.log())
+
+
+class TestCodes(JobsTest):
+    """The program's exit codes through srun, which ends all tasks once one fails."""
+
+    def test_codes(self):
+        self.call_fit(0, "-o", "fit.h5")
+        cases = [(2, ["-o", "fit.h5"]), (3, ["-o", "a.h5", "-k", "6000"]),
+                 (4, ["-o", "none/a.h5"]),
+                 (75, ["-o", "b.h5", "--checkpoint", "c", "--max-hours", "1e-9"])]
+        for _ in range(STARTS // len(cases)):
+            for code, words in cases:
+                self.call_fit(code, *words)
+
+    def call_fit(self, code, *words):
+        """A start on four nodes."""
+        done = subprocess.run(["srun", "-N4", "--kill-on-bad-exit=1", ROOT / "build/skymeans",
+                               "fit", "points.h5", "-k", "5", "--threads", "1", *words],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                              env=os.environ | {"SLURM_PMIX_FENCE": "tree"}, check=False)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+
+
 class TestJobs(JobsTest):
     """What the scripts do with jobs."""
 
@@ -128,15 +183,70 @@ class TestJobs(JobsTest):
         with h5py.File("out.h5") as file:
             self.assertEqual(int(file["provenance"].attrs["ranks"]), 4)
 
+    def test_names(self):
+        """Names of folders, jobs and results are any bytes; options are written in any way."""
+        folder = SCRATCH / "a b'$HOME\n \".sbatch\n   Command=" / "x.sbatch EndTime=2020-01-01T00:00:00 "
+        folder.mkdir(parents=True)
+        copy_jobs(folder)
+        output = "out '$x\n\".h5"
+        with open(output, "w", encoding="utf-8"):
+            pass # an old result
+        job = self.submit_fit("-N", "2", "-J", "x\n   Command=/none/fit.sbatch\n   EndTime=now y",
+                              "-o", "job.log", script=folder / "jobs/fit.sbatch",
+                              fit=(*FIT, "--over", f"-qo{output}"))
+        wait_for("it ends", lambda: call("squeue", "-h", "-j", job.number) == "")
+        log = pathlib.Path("job.log").read_text(encoding="utf-8")
+        self.assertEqual(log, "fit.sbatch: try 1 of 20: srun on node[1-2]\n")
+        self.assertEqual(checksum(output), expected)
+        self.assertEqual([name for name in os.listdir() if "checkpoint" in name], [])
+
+    def test_old_result(self):
+        """One that is to be replaced does not pass for the new one when the job begins again."""
+        with h5py.File("out.h5", "w"):
+            pass
+        cluster.limit(SLOW)
+        job = self.submit_fit("-N", "2", fit=(*FIT, "-oout.h5", "--overw"))
+        self.wait_for_checkpoint(job)
+        call("scancel", "--batch", "--signal=USR1", job.number)
+        job.wait_for("it queues up again", lambda facts: facts["Restarts"] != "0")
+        cluster.limit(FAST)
+        self.check_done(job, restarts=1)
+
+    def test_installed(self):
+        """A copy of the script anywhere, and a program that is in PATH; or none."""
+        os.mkdir("bin")
+        shutil.copy(ROOT / "jobs/fit.sbatch", "my-fit.sbatch")
+        shutil.copy(ROOT / "build/skymeans", "bin")
+        path = os.environ["PATH"]
+        self.addCleanup(os.environ.__setitem__, "PATH", path)
+        os.environ["PATH"] = f"{os.getcwd()}/bin:{path}"
+        self.check_done(self.submit_fit("-N", "2", script="my-fit.sbatch"), restarts=0)
+        os.remove("bin/skymeans")
+        job = self.submit_fit("-N", "1", script="my-fit.sbatch")
+        self.assertEqual(job.wait_for_end()["ExitCode"], "4:0", job.log())
+        self.assertRegex(job.log(), r"\Afit.sbatch: no program [^\n]*\n\Z")
+
+    def test_no_launcher(self):
+        """Neither srun nor mpirun can start the program."""
+        site = SCRATCH / "broken"
+        copy_jobs(site, f"PATH={site}/bin:$PATH\n")
+        (site / "bin").mkdir()
+        for name in ("srun", "mpirun"):
+            (site / "bin" / name).write_text("#!/bin/sh\nexit 1\n")
+            (site / "bin" / name).chmod(0o755)
+        job = self.submit_fit("-N", "2", script=site / "jobs/fit.sbatch")
+        self.assertEqual(job.wait_for_end()["ExitCode"], "4:0", job.log())
+        self.assertRegex(job.log(), r"\Afit.sbatch: no launcher: [^\n]*\n\Z")
+
     def test_array(self):
         """Many k of one catalogue, and many catalogues, named in a file."""
         names = ["north", "south"]
         for name in names:
             os.symlink("points.h5", f"{name}.h5")
-        pathlib.Path("names.txt").write_text("\n".join(names))
+        pathlib.Path("names.txt").write_text("# fields\r\n\r\nnorth\r\n\n  # more\n south ")
         script = project / "jobs/fit-array.sbatch"
         by_k = self.submit("-N", "1", "--array=5,500", script, *FIT, "-k", "{}", "-o", "k{}.h5")
-        by_name = self.submit("-N", "1", "--array=1-2", script, "@names.txt", "{}.h5", *FIT[1:],
+        by_name = self.submit("-N", "1", "--array=1-3", script, "@names.txt", "{}.h5", *FIT[1:],
                               "-o", "{}-out.h5")
         for job, output in ((by_k, "k500.h5"), (by_name, "north-out.h5"),
                             (by_name, "south-out.h5")):
@@ -145,6 +255,9 @@ class TestJobs(JobsTest):
                      f"{by_name.number}_2"):
             facts = Job(task).wait_for_end()
             self.assertEqual(facts["JobState"], "COMPLETED", Job(task).log())
+        third = Job(f"{by_name.number}_3")
+        self.assertEqual(third.wait_for_end()["ExitCode"], "2:0", third.log())
+        self.assertIn("no name with number 3 in names.txt: it has 2", third.log())
         for output in ("k500.h5", "north-out.h5", "south-out.h5"):
             self.assertEqual(checksum(output), expected)
         with h5py.File("k5.h5") as file:

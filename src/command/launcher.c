@@ -1,0 +1,61 @@
+/* What started this process, by the environment; MPI itself may not know. */
+#include "skymeans/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Where launchers say how many tasks there are, and which of them this is. Those inside another
+ * launcher come first: mpirun in a job of Slurm. */
+static const struct names {
+    const char *count, *number;
+} launchers[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+                 {"MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"},
+                 {"PMI_SIZE", "PMI_RANK"},
+                 {"FLUX_JOB_SIZE", "FLUX_TASK_RANK"},
+                 {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}};
+
+static int64_t number_in(const char *variable)
+{
+    const char *text = getenv(variable);
+    int64_t number;
+    return text != NULL && km_parse_int64(text, &number) ? number : 0;
+}
+
+km_launch km_launch_find(void)
+{
+    static const char *const other_signs[] = {"PMIX_RANK", "PMI_RANK", "MPI_LOCALNRANKS",
+                                              "SLURM_STEP_ID"};
+    km_launch launch = {.n_tasks = 1};
+    for (size_t i = 0; i < sizeof other_signs / sizeof *other_signs; i++)
+        launch.is_launched |= getenv(other_signs[i]) != NULL;
+    for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++)
+        if (getenv(launchers[i].count) != NULL) {
+            launch.is_launched = true;
+            launch.variable = launchers[i].count;
+            launch.n_tasks = number_in(launchers[i].count);
+            launch.number = number_in(launchers[i].number);
+            break;
+        }
+    return launch;
+}
+
+bool km_goes_on_alone(km_story *s, const km_launch *launch)
+{
+    char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    if (launch->n_tasks <= 1 || km_comm_size(s->comm) > 1)
+        return true;
+    if (launch->number > 0)
+        return false;
+    MPI_Get_library_version(mpi, &length);
+    mpi[strcspn(mpi, ",\n")] = '\0';
+    for (char *tab; (tab = strchr(mpi, '\t')) != NULL;)
+        *tab = ' ';
+    km_warn(&s->log,
+            "separate runs (%s=%lld): the MPI of this program, %s, knows nothing of the other "
+            "tasks, so each would do all of the work and replace the files of the others; the "
+            "first goes on, alone, and the others end; use the launcher of that MPI, or srun "
+            "--mpi=pmix; if each task is meant to be a run of its own, unset the variable",
+            launch->variable, (long long)launch->n_tasks, mpi);
+    return true;
+}
