@@ -101,6 +101,7 @@ static km_code run(km_story *s, int argc, char **argv)
     if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
     s->log = km_log_create(km_comm_rank(s->comm) == 0, km_options_verbosity(&s->options));
+    km_status_start(&s->log, s->started);
     if ((action == KM_ACTION_FIT || action == KM_ACTION_PREDICT) && km_expand_lists(s) != KM_OK)
         return s->error.code;
     if (action == KM_ACTION_FIT && s->options.dry_run)
@@ -161,12 +162,13 @@ static MPI_Comm start_mpi(int *argc, char ***argv)
 
 int main(int argc, char **argv)
 {
+    const double started = km_now();
     km_memory_start();
     km_signals_start();
     const MPI_Comm comm = start_mpi(&argc, &argv);
     km_h5_start();
     km_story s = {
-        .comm = comm, .started = km_now(), .findings = {.ids = {.type = H5I_INVALID_HID}}};
+        .comm = comm, .started = started, .findings = {.ids = {.type = H5I_INVALID_HID}}};
     char *command = join_words(argc, argv, &s.error);
     s.record = (km_record){.options = &s.options,
                            .plan = &s.plan,
@@ -179,6 +181,7 @@ int main(int argc, char **argv)
                            .started = (double)time(NULL)};
     const km_code code = run(&s, argc, argv);
     const bool is_first = km_comm_rank(s.comm) == 0, is_alone = km_comm_size(s.comm) == 1;
+    km_status_clear();
     if (code == KM_STOPPED && is_first)
         fprintf(stderr, "skymeans: stopped early (%s): %s; run the same command again to go on\n",
                 s.options.checkpoint, s.error.text);

@@ -126,12 +126,26 @@ void km_dry_run_print(const km_options *options, const km_plan *plan, const km_c
 /* `info`: what a file is, to stdout. By one rank. */
 km_code km_info_print(const km_options *options, km_error *error);
 
-/* One line an iteration on a terminal, at most one in ten seconds elsewhere. */
+/* How far the fits are: a line that changes on a terminal, at growing intervals elsewhere. */
 typedef struct km_progress {
     const km_log *log;
-    double last_line; /* time of it */
-    int64_t restart, n_restarts;
+    int64_t restart, n_restarts, max_iterations;
+    double started;         /* the run; times of km_now() */
+    double fit_started;     /* with its seeding */
+    double pace;            /* seconds of an iteration, lately */
+    int64_t n_timed;        /* fits that this process has done from beginning to end, */
+    double seconds_of_fits; /* and what they took */
 } km_progress;
+
+/* Before the seeding of a fit, and after a fit that was not gone on with from a checkpoint. */
+void km_progress_begin_fit(km_progress *progress, int64_t restart);
+void km_progress_end_fit(km_progress *progress);
+
+/* What can be said after an iteration at a time of km_now(): ", about 2 min left" where fits were
+ * done, and the others take as long; else what the limit of iterations allows, ", at most 2 min
+ * left"; an empty text where that is nothing. */
+void km_progress_time_left(const km_progress *progress, int64_t number, double now, char *text,
+                           size_t size);
 
 /* For km_fit_task.observe; the context is a km_progress. */
 void km_progress_observe(void *progress, const km_iteration *iteration);

@@ -322,6 +322,13 @@ static void take_piece(km_reader *r, km_piece *ahead, km_rows next, km_error *ah
     free_pointers(r, r->now);
 }
 
+/* How much of the slab is read: of this rank's, and slabs are equally long. */
+static void say_part(const km_reader *r)
+{
+    const km_rows slab = r->samples->slab;
+    km_status_part((double)(r->at - slab.first) / (double)slab.count);
+}
+
 /* Reads all rows of the slab that the open file has. */
 static void read_file(km_reader *r, km_error *error)
 {
@@ -334,6 +341,7 @@ static void read_file(km_reader *r, km_error *error)
         r->at += next.count;
         next = piece_from(r, r->at);
         take_piece(r, next.count > 0 ? ahead : NULL, next, &ahead_error, error);
+        say_part(r);
         if (km_stop_wanted(0) != KM_WISH_NONE)
             km_fail(error, KM_STOPPED, "while reading the catalogue");
         if (ahead != NULL)

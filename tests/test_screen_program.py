@@ -1,0 +1,137 @@
+"""Whole-program tests of what a person sees on the screen.
+
+Needs the Open MPI variables of the Makefile: `make check TEST=screen_program`.
+"""
+import os
+import re
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+
+import numpy as np
+
+from program import BINARY, SECONDS, ProgramTest, blobs, run, write_array, write_columns
+
+TIME = r"[0-9.]+ (?:s|min|h)"
+
+
+def run_on_terminal(*command, until=None, **variables):
+    """A program whose standard error is a terminal: exit code, and what came to that. It is killed
+    when it has said what it was waited for."""
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "TERM": "xterm", "OMPI_MCA_ess_singleton_isolated": "1"}
+    with subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stderr=theirs,
+                          stdout=subprocess.DEVNULL, env=environment | variables) as process:
+        os.close(theirs)
+        text = b""
+        try:
+            while piece := os.read(ours, 65536):
+                text += piece
+                if until is not None and re.search(until, text.decode(errors="replace")):
+                    process.kill()
+        except OSError:  # so Linux says that nobody has the other end any more
+            pass
+        os.close(ours)
+        code = process.wait(timeout=SECONDS)
+    return code, text.decode().replace("\r\n", "\n")
+
+
+class Progress(ProgramTest):
+
+    def setUp(self):
+        super().setUp()
+        write_array("in.h5", blobs(3000, 2))
+
+    def command(self, *options, k=20):
+        return [BINARY, "fit", "in.h5", "-k", k, "-o", "out.h5", "--overwrite", "--tolerance", 0,
+                *options]
+
+    def check_live(self, code, text, *patterns):
+        """One line changed, in which all patterns stood, and at the end nothing is left of it."""
+        self.assertEqual(code, 0, text)
+        self.assertNotIn("\x1b", text)
+        self.assertRegex(text, r"\r +\r")
+        shown = text.split("\r")
+        for line in shown[1:-1]:
+            self.assertNotIn("\n", line)
+            self.assertLess(len(line), 80)
+        for pattern in patterns:
+            self.assertTrue(any(re.match(pattern, line) for line in shown), (pattern, text))
+        self.assertNotIn("iteration ", shown[0])
+        self.assertNotRegex(shown[-1], "^iteration ")
+
+    def check_lines(self, code, text):
+        self.assertEqual(code, 0, text)
+        self.assertNotIn("\r", text)
+        self.assertRegex(text, rf"iteration +1   inertia [^\n]*, {TIME} so far")
+
+    def test_a_line_changes_on_a_terminal(self):
+        for start in ([], ["mpirun", "-n", 1], ["mpirun", "-n", 3]):
+            with self.subTest(start=start):
+                self.check_live(*run_on_terminal(*start, *self.command()),
+                                rf"iteration 1: {TIME} so far")
+        self.check_live(*run_on_terminal(*self.command("--restarts", 3)), "fit 1 of 3, iteration 1")
+
+    def test_warnings_have_lines_of_their_own(self):
+        code, text = run_on_terminal(*self.command("--max-iterations", 2))
+        self.check_live(code, text)
+        self.assertRegex(text, r"\r +\rskymeans: warning: not converged [^\r\n]*\n\Z")
+
+    def test_lines_where_no_line_can_change(self):
+        """Files, terminals that can't, and a launcher that puts something before each line."""
+        self.check_lines(*run_on_terminal(*self.command(), TERM="dumb"))
+        self.check_lines(*run_on_terminal("mpirun", "--tag-output", "-n", 2, *self.command()))
+        self.check_lines(*run_on_terminal("sh", "-c", 'exec "$@" 2>&1 | cat >&2', "sh",
+                                          "mpirun", "-n", 2, *self.command()))
+        for ranks in (1, 2):
+            finished = run(*self.command()[1:], ranks=ranks)
+            self.check_lines(finished.code, finished.err)
+
+    def test_quiet(self):
+        for start in ([], ["mpirun", "-n", 2]):
+            self.assertEqual(run_on_terminal(*start, *self.command("-q")), (0, ""))
+
+    def test_verbose(self):
+        """A line an iteration, also on a terminal."""
+        code, text = run_on_terminal(*self.command("-v", "--max-iterations", 4))
+        self.assertEqual((code, re.findall(r"^iteration +(\d+) ", text, re.MULTILINE)),
+                         (0, list("1234")))
+
+    def test_time_left(self):
+        """By the limit of iterations, if there are more."""
+        for limit, left in ((10 ** 7, True), (1, False), (2 ** 63 - 1, False)):
+            finished = run(*self.command("--max-iterations", limit)[1:])
+            self.assertEqual(bool(re.search(rf"so far, at most {TIME} left$", finished.err,
+                                            re.MULTILINE)), left, finished)
+
+    def test_seeding_that_takes_seconds(self):
+        write_array("large.h5", np.random.default_rng(1).random((100_000, 16)))
+        said = rf"\rseeding: \d+ %, {TIME} so far, about {TIME} left"
+        code, text = run_on_terminal(
+            BINARY, "fit", "large.h5", "-k", 5000, "-o", "out.h5", "--threads", 1,
+            "--seeding-rows", "all", "--kernel", "reference", until=said)
+        self.assertEqual(code, -signal.SIGKILL, text)
+        self.assertRegex(text, said)
+
+
+class ListsOfColumns(ProgramTest):
+
+    def test_blanks_around_names(self):
+        x, y = blobs(100, 2).T
+        write_columns("in.h5", {"x": x, "y": y, " z ": x})
+        write_array("array.h5", blobs(100, 4))
+        for path, columns, features in (
+                ("in.h5", "x, y", ["x", "y"]), ("in.h5", " x ,y[0]  ", ["x", "y"]),
+                ("in.h5", "{ z }, {x}", [" z ", "x"]), ("array.h5", "0:2, 3", ["0", "1", "3"])):
+            with self.subTest(columns=columns):
+                _, result = self.fit(path, 2, "-c", columns)
+                self.assertEqual(list(result.attributes["centers"]["features"]), features)
+        self.refuse((2, "empty name .*-c 'a, b'", "fit", "in.h5", "-k", 2, "-o", "no.h5", "-c",
+                     "x, ,y"), ranks=(1,))
+
+
+if __name__ == "__main__":
+    unittest.main()
