@@ -66,6 +66,7 @@ static void run_info(km_story *s)
 static void free_story(km_story *s)
 {
     km_record_free(&s->record);
+    km_setting_free(&s->setting);
     km_checkpoint_free(&s->checkpoint);
     km_restarts_free(&s->restarts);
     km_fit_free(&s->fit);
@@ -167,8 +168,7 @@ int main(int argc, char **argv)
     km_signals_start();
     const MPI_Comm comm = start_mpi(&argc, &argv);
     km_h5_start();
-    km_story s = {
-        .comm = comm, .started = started, .findings = {.ids = {.type = H5I_INVALID_HID}}};
+    km_story s = {.comm = comm, .started = started, .findings = {.ids = {.type = H5I_INVALID_HID}}};
     char *command = join_words(argc, argv, &s.error);
     s.record = (km_record){.options = &s.options,
                            .plan = &s.plan,
@@ -177,6 +177,7 @@ int main(int argc, char **argv)
                            .samples = &s.samples,
                            .findings = &s.findings,
                            .fit = &s.fit,
+                           .setting = &s.setting,
                            .command = command != NULL ? command : "",
                            .started = (double)time(NULL)};
     const km_code code = run(&s, argc, argv);

@@ -2,6 +2,7 @@
 
 Needs the Open MPI variables of the Makefile: `make check TEST=screen_program`.
 """
+import json
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ sys.dont_write_bytecode = True
 
 import numpy as np
 
-from program import BINARY, SECONDS, ProgramTest, blobs, run, write_array, write_columns
+from program import BINARY, SECONDS, ProgramTest, Result, blobs, run, write_array, write_columns
 
 TIME = r"[0-9.]+ (?:s|min|h)"
 
@@ -115,6 +116,33 @@ class Progress(ProgramTest):
             "--seeding-rows", "all", "--kernel", "reference", until=said)
         self.assertEqual(code, -signal.SIGKILL, text)
         self.assertRegex(text, said)
+
+
+class Summary(ProgramTest):
+
+    def test_hint(self):
+        """A line after a fit from one seeding that was drawn."""
+        write_array("in.h5", blobs(100, 2))
+        np.savetxt("first.txt", [[0, 0], [1, 1]])
+        for k, options, is_hinted in ((2, [], True), (2, ["--restarts", 2], False), (1, [], False),
+                                      (2, ["--seeding", "first.txt"], False)):
+            finished, _ = self.fit("in.h5", k, *options)
+            self.assertEqual(finished.out.count("--restarts"), is_hinted, finished)
+        self.assertRegex(run("fit", "in.h5", "-k", 2, "-o", "hint.h5").out,
+                         r"\n  hint: [^\n]{1,78}\n\Z")
+
+    def test_checksum_of_labels(self):
+        """It says what it is of, since a fit of the same rows has another."""
+        write_array("in.h5", blobs(100, 2))
+        _, fit = self.fit("in.h5", 2)
+        finished = run("predict", "out.h5", "in.h5", "-o", "labels.h5", "--metrics", "out.json")
+        self.assertEqual(finished.code, 0, finished)
+        labels = Result("labels.h5")
+        self.assertNotEqual(labels.checksum, fit.checksum)
+        self.assertIn(f"  checksum    {labels.checksum}\n              (of labels and centers; ",
+                      finished.out)
+        with open("out.json", encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["result"]["checksum_of"], "labels and centers")
 
 
 class ListsOfColumns(ProgramTest):
