@@ -12,6 +12,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 
+import h5py
 import numpy as np
 
 from program import BINARY, SECONDS, ProgramTest, Result, blobs, run, write_array, write_columns
@@ -143,6 +144,63 @@ class Summary(ProgramTest):
                       finished.out)
         with open("out.json", encoding="utf-8") as file:
             self.assertEqual(json.load(file)["result"]["checksum_of"], "labels and centers")
+
+
+class Help(ProgramTest):
+
+    def test_units_of_times(self):
+        self.assertRegex(run("fit", "--help").out,
+                         r"--checkpoint-interval MINUTES\n +minutes [^\n]*\[10\]\n +--max-hours HOURS ")
+
+    def test_outputs_are_no_pipes(self):
+        write_array("in.h5", blobs(100, 2))
+        self.fit("in.h5", 2, output="model.h5")
+        base = "fit", "in.h5", "-k", 2
+        self.refuse(*[(2, r"bad name of an output \(-\): .*; name a file", *arguments) for arguments
+                      in ((*base, "-o", "-"), (*base, "-o", "x.h5", "--metrics", "-"),
+                          (*base, "-o", "x.h5", "--checkpoint", "-"),
+                          ("predict", "model.h5", "in.h5", "-o", "-"),
+                          ("predict", "model.h5", "in.h5", "-o", "x.h5", "--metrics", "-"))],
+                    ranks=(1,))
+
+
+class WhatCanNotBeUsed(ProgramTest):
+    """Files that have nothing else: info and fit say what is there and why it can't be used."""
+
+    def test_reasons(self):
+        cases = {
+            "cube": (np.zeros((2, 3, 4)), "/x", "it has 3 dimensions, and a table has one or two"),
+            "complex": (np.zeros((9, 2), complex), "/x",
+                        "it is a two-dimensional array of complex numbers, whose real .* parts"),
+            "texts": (np.full(9, b"abc"), "/", "its columns are texts, no numbers"),
+            "opaque": (np.zeros(9, "V8"), "/", r"none of its columns are numbers \(x: no number, "),
+            "compounds": (np.zeros((9, 2), [("a", "f8")]), "/x",
+                          "it is a two-dimensional array of compounds, and rows are of one")}
+        for name, (values, *_) in cases.items():
+            write_array(f"{name}.h5", values, name="x")
+        cases["lists"] = None, "/", r"none of its columns are numbers \(x: lists of any length\)"
+        with h5py.File("lists.h5", "w") as file:
+            file.create_dataset("x", (5,), h5py.vlen_dtype("f8"))
+        cases["sparse"] = None, "/x", "it is a sparse matrix, which has to be stored as a two-"
+        for part in ("data", "indices", "indptr"):
+            write_array("sparse.h5", np.arange(5), name=f"x/{part}")
+        for name, (_, path, reason) in cases.items():
+            with self.subTest(name=name):
+                said = run("info", f"{name}.h5")
+                self.assertEqual(said.code, 0, said)
+                self.assertRegex(said.out, f"(?m)can't be used:\n    {path}: {reason}")
+                self.refuse((3, rf"no table in the file \({name}.h5\): {path} can't be used: {reason}",
+                             "fit", f"{name}.h5", "-k", 2, "-o", "out.h5"),
+                            (3, reason, "fit", f"{name}.h5", "-d", "/x", "-k", 2, "-o", "out.h5"),
+                            ranks=(1,))
+
+    def test_complex_columns(self):
+        """Their parts are columns, but not by default."""
+        write_array("in.h5", np.arange(9) * 1j, name="x")
+        self.assertIn("/x: table of 9 rows, 2 columns, complex numbers\n", run("info", "in.h5").out)
+        self.refuse((3, r"no table by default .*: /x \(complex numbers\) is taken only by its name",
+                     "fit", "in.h5", "-k", 2, "-o", "out.h5"), ranks=(1,))
+        self.fit("in.h5", 2, "-d", "x", "-c", "r, i")
 
 
 class ListsOfColumns(ProgramTest):
