@@ -45,52 +45,53 @@ static void print_provenance(hid_t file)
 
 /* ---- clusters ------------------------------------------------------------------------------- */
 
-/* Numbers of an array, its first rows and columns, row after row; the caller frees. */
-static double *read_numbers(const km_h5_array *array, int64_t n_rows, int64_t n_columns,
-                            km_error *error)
+/* What is shown of an array of numbers, row after row, in a new array; and how many rows and
+ * columns it has in all. NULL if it can't be read. */
+static double *read_shown(const char *path, hid_t file, const char *name, int64_t *n_rows,
+                          int64_t *n_columns, km_error *error)
 {
-    const int64_t count = n_rows * n_columns;
+    km_h5_array array;
+    km_error why = {0};
+    if (km_h5_open_array(file, name, &array, error) != KM_OK)
+        return NULL;
+    *n_rows = array.n_rows;
+    *n_columns = array.n_columns;
+    const int64_t rows = km_shown(*n_rows, KM_SHOWN_CLUSTERS);
+    const int64_t columns = km_shown(*n_columns, KM_SHOWN_FEATURES);
     double *values =
-        km_allocate(count, km_h5_value_size(array->type, KM_FLOAT64), "centers", error);
-    if (values != NULL && km_h5_read_rows(array, (km_rows){0, n_rows}, 0, n_columns, array->type,
-                                          values, error) == KM_OK)
-        km_h5_convert(array->type, KM_FLOAT64, count, values, error);
-    if (error->code == KM_OK)
-        return values;
-    free(values);
-    return NULL;
+        km_allocate(rows * columns, km_h5_value_size(array.type, KM_FLOAT64), "clusters", error);
+    if (values != NULL &&
+        km_h5_read_rows(&array, (km_rows){0, rows}, 0, columns, array.type, values, &why) == KM_OK)
+        km_h5_convert(array.type, KM_FLOAT64, rows * columns, values, &why);
+    if (why.code != KM_OK)
+        km_fail(error, why.code, "can't read the result (%s, %s): %s; copy it again", path, name,
+                why.text);
+    km_h5_close_array(&array);
+    return values;
 }
 
-static void fill_sizes(km_cluster_table *table, hid_t file, km_error *error)
+static void fill_centers(km_cluster_table *table, const char *path, hid_t file, km_error *error)
 {
-    km_h5_array sizes;
-    if (km_h5_open_array(file, "sizes", &sizes, error) != KM_OK)
-        return;
-    if (sizes.n_rows != table->k || sizes.n_columns != 1)
-        km_fail(error, KM_DATA, "its sizes and centers are not of equally many clusters");
-    const int64_t shown = km_shown(table->k, KM_SHOWN_CLUSTERS);
-    double *values = error->code == KM_OK ? read_numbers(&sizes, shown, 1, error) : NULL;
-    for (int64_t c = 0; c < shown && values != NULL; c++)
-        table->sizes[c] = values[c];
-    free(values);
-    km_h5_close_array(&sizes);
-}
-
-static void fill_centers(km_cluster_table *table, hid_t file, km_error *error)
-{
-    km_h5_array centers;
-    if (km_h5_open_array(file, "centers", &centers, error) != KM_OK)
-        return;
-    table->k = centers.n_rows;
-    table->d = centers.n_columns;
-    const int64_t n_clusters = km_shown(table->k, KM_SHOWN_CLUSTERS);
+    double *values = read_shown(path, file, "centers", &table->k, &table->d, error);
     const int64_t n_features = km_shown(table->d, KM_SHOWN_FEATURES);
-    double *values = read_numbers(&centers, n_clusters, n_features, error);
-    for (int64_t c = 0; c < n_clusters && values != NULL; c++)
+    for (int64_t c = 0; c < km_shown(table->k, KM_SHOWN_CLUSTERS) && error->code == KM_OK; c++)
         for (int64_t j = 0; j < n_features; j++)
             table->centers[c][j] = values[c * n_features + j];
     free(values);
-    km_h5_close_array(&centers);
+}
+
+static void fill_sizes(km_cluster_table *table, const char *path, hid_t file, km_error *error)
+{
+    int64_t n_sizes = 0, n_columns = 0;
+    double *values = read_shown(path, file, "sizes", &n_sizes, &n_columns, error);
+    if (error->code == KM_OK && (n_sizes != table->k || n_columns != 1))
+        km_fail(error, KM_DATA,
+                "not a whole result (%s, sizes): centers are of %lld clusters, and there are %lld "
+                "times %lld sizes; copy it again",
+                path, (long long)table->k, (long long)n_sizes, (long long)n_columns);
+    for (int64_t c = 0; c < km_shown(table->k, KM_SHOWN_CLUSTERS) && error->code == KM_OK; c++)
+        table->sizes[c] = values[c];
+    free(values);
 }
 
 /* Texts beside the centers, [d][size]; where there are none, empty ones. */
@@ -124,21 +125,17 @@ static void print_named(km_cluster_table *table, const char *names, const char *
 static km_code print_clusters(const char *path, hid_t file, km_error *error)
 {
     km_cluster_table table = {.k = 0};
-    km_error why = {0};
     char *names = NULL, *units = NULL;
-    fill_centers(&table, file, &why);
-    if (why.code == KM_OK)
-        fill_sizes(&table, file, &why);
-    if (why.code == KM_OK) {
-        names = read_texts(&table, file, "features", KM_NAME_SIZE, &why);
-        units = read_texts(&table, file, "units", KM_UNITS_SIZE, &why);
+    fill_centers(&table, path, file, error);
+    if (error->code == KM_OK)
+        fill_sizes(&table, path, file, error);
+    if (error->code == KM_OK) {
+        names = read_texts(&table, file, "features", KM_NAME_SIZE, error);
+        units = read_texts(&table, file, "units", KM_UNITS_SIZE, error);
     }
     if (!km_h5_read_number(file, "n_used", &table.n_used))
         table.n_used = 0;
-    if (why.code != KM_OK)
-        km_fail(error, why.code, "can't read the result (%s, centers and sizes): %s; copy it again",
-                path, why.text);
-    else
+    if (error->code == KM_OK)
         print_named(&table, names, units);
     free(names);
     free(units);
