@@ -90,8 +90,7 @@ static const char HELP[] =
     "Usage:\n"
     "  skymeans fit CATALOGUE.h5... -k K -o RESULT.h5 [options]   cluster a catalogue\n"
     "  skymeans predict RESULT.h5 CATALOGUE.h5... -o LABELS.h5    label other rows\n"
-    "  skymeans info FILE.h5 [options]                            list its tables, or show a "
-    "result\n"
+    "  skymeans info FILE.h5 [options]                            show its tables or clusters\n"
     "  skymeans COMMAND --help                                    the options of a command\n"
     "  skymeans help [COMMAND] | version\n\n"
     "Start it alone, or on many processes with mpirun or srun.\n";
