@@ -66,6 +66,7 @@ static void run_info(km_story *s)
 static void free_story(km_story *s)
 {
     km_record_free(&s->record);
+    km_setting_free(&s->setting);
     km_checkpoint_free(&s->checkpoint);
     km_restarts_free(&s->restarts);
     km_fit_free(&s->fit);
@@ -105,6 +106,7 @@ static km_code run(km_story *s, km_action action, const km_launch *launch)
     if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
     s->log = km_log_create(km_comm_rank(s->comm) == 0, km_options_verbosity(&s->options));
+    km_status_start(&s->log, s->started);
     const bool is_explained = s->options.explain_outputs;
     if (is_work(action) && !is_explained &&
         (!km_goes_on_alone(s, launch) || km_expand_lists(s) != KM_OK))
@@ -156,15 +158,15 @@ static MPI_Comm start_mpi(const km_story *s, km_action action, const km_launch *
 
 int main(int argc, char **argv)
 {
+    const double started = km_now();
     km_memory_start();
     km_signals_start();
-    km_story s = {.findings = {.ids = {.type = H5I_INVALID_HID}}};
+    km_story s = {.started = started, .findings = {.ids = {.type = H5I_INVALID_HID}}};
     char *command = join_words(argc, argv, &s.error);
     km_action action = KM_ACTION_HELP;
     const km_launch launch = km_launch_find();
     km_options_parse(argc, argv, &action, &s.options, &s.error);
     s.comm = start_mpi(&s, action, &launch);
-    s.started = km_now();
     km_h5_start();
     s.record = (km_record){.options = &s.options,
                            .plan = &s.plan,
@@ -173,10 +175,12 @@ int main(int argc, char **argv)
                            .samples = &s.samples,
                            .findings = &s.findings,
                            .fit = &s.fit,
+                           .setting = &s.setting,
                            .command = command != NULL ? command : "",
                            .started = (double)time(NULL)};
     const km_code code = run(&s, action, &launch);
     const bool is_first = km_comm_rank(s.comm) == 0, is_alone = km_comm_size(s.comm) == 1;
+    km_status_clear();
     if (code == KM_STOPPED && is_first)
         fprintf(stderr, "skymeans: stopped early (%s): %s; run the same command again to go on\n",
                 s.options.checkpoint, s.error.text);

@@ -359,6 +359,19 @@ START_TEST(phases_have_names_and_timers_add_up)
 }
 END_TEST
 
+START_TEST(times_are_said_in_the_unit_that_fits)
+{
+    static const struct {
+        double seconds;
+        const char *text;
+    } cases[] = {{0, "0.0 s"},   {7.46, "7.5 s"},     {9.96, "10 s"},  {99.4, "99 s"},
+                 {100, "2 min"}, {45 * 60, "45 min"}, {5970, "1.7 h"}, {36000, "10.0 h"}};
+    char room[32];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_str_eq(km_duration(cases[i].seconds, room, sizeof room), cases[i].text);
+}
+END_TEST
+
 START_TEST(the_build_knows_itself)
 {
     ck_assert_uint_gt(strlen(km_git_commit()), 0);
@@ -480,6 +493,7 @@ Suite *make_suite(void)
         denormals_come_back,
 #endif
         phases_have_names_and_timers_add_up,
+        times_are_said_in_the_unit_that_fits,
         the_build_knows_itself,
         publishing_replaces_only_when_asked,
         a_planted_link_is_replaced_and_not_followed,

@@ -385,7 +385,7 @@ START_TEST(bad_lists_are_refused)
         {"/plain", "name", KM_DATA, "name"},
         {"/plain", "X", KM_DATA, "'x'"},
         {"/table/columns", "decl", KM_DATA, "'dec'"},
-        {"/table/columns", "ra, dec", KM_DATA, "'dec'"},
+        {"/table/columns", "ra,{ dec}", KM_DATA, "'dec'"}, /* blanks in braces count */
         {"/table/columns", "{ra,dec}", KM_DATA, "ra,dec"},
         {"/deep/er/group", NULL, KM_DATA, "-c"}, /* no floating-point column */
     };

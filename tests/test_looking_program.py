@@ -278,19 +278,45 @@ class InfoResults(InfoTest):
                     f"  converged +{result.converged}", f"  stop_reason +{result.stop_reason}",
                     "  n_rows +500", "  n_used +500", "  n_missing +0",
                     f"  checksum +{result.checksum}", "  file +in.h5", "  dataset +/table/columns",
-                    "  sizes +" + " ".join(map(str, result.sizes)),
-                    "  command .* fit in.h5 -k 3 .*")
+                    *self.table(result), "  command .* fit in.h5 -k 3 .*")
             self.assertIn(why, result.stop_reason)
 
-    def test_many_clusters(self):
-        write_array("in.h5", blobs(300, 2))
-        _, result = self.fit("in.h5", 25)
-        sizes = " ".join(map(str, result.sizes[:20]))
-        self.check_lines(self.info("out.h5"), rf"  sizes +{sizes} \.\.\.")
+    @staticmethod
+    def table(result, more=""):
+        """Patterns of the lines of the first clusters, with the first features."""
+        return [rf" +{c} +{result.sizes[c]} +[0-9.]+%"
+                + "".join(f" +{value:.6g}" for value in result.centers[c, :8]) + more
+                for c in range(min(len(result.sizes), 20))]
 
-    def write_like_a_result(self, path, sizes=np.array([2, 3]), **attributes):
+    def test_units(self):
+        write_columns("in.h5", dict(zip("xyz", blobs(50, 3).T)), units={"x": "mag", "z": "km / s"})
+        _, result = self.fit("in.h5", 2)
+        self.check_lines(self.info("out.h5"), "  cluster +size +share +x +y +z",
+                         " +mag +km / s", *self.table(result))
+        run("predict", "out.h5", "in.h5", "-o", "labels.h5")
+        labels = Result("labels.h5")
+        self.check_lines(self.info("labels.h5"), "labels.h5: a result of skymeans predict",
+                         "  centers of +out.h5", f"  checksum +{labels.checksum}",
+                         r" +\(of labels and centers; that of a fit .*\)", " +mag +km / s",
+                         *self.table(result))
+
+    def test_many_clusters(self):
+        """The first 20 with their first 8 features, and how many more."""
+        write_array("in.h5", blobs(300, 9))
+        _, result = self.fit("in.h5", 25)
+        out = self.info("out.h5")
+        self.check_lines(
+            out, "  cluster +size +share" + "".join(f" +{j}" for j in range(8)) + r"  \.\.\.",
+            *self.table(result, r"  \.\.\."),
+            r"  \.\.\. and 5 more clusters: /sizes and /centers in the result",
+            r"  \.\.\. and 1 more feature: /centers in the result")
+        self.assertLess(len(out.splitlines()), 50)
+
+    @staticmethod
+    def write_like_a_result(path, sizes=np.array([2, 3]), centers=None, **attributes):
         with h5py.File(path, "w") as file:
-            file["centers"], file["labels"] = np.zeros((2, 2)), np.zeros(5, "i4")
+            file["centers"] = np.zeros((2, 2)) if centers is None else centers
+            file["labels"] = np.zeros(5, "i4")
             if sizes is None:
                 file.create_group("sizes")
             else:
@@ -309,10 +335,20 @@ class InfoResults(InfoTest):
                  np.zeros(0), np.zeros((3, 0)), h5py.Empty("f8"), np.array([np.nan, 1e300])]
         for i, value in enumerate(sizes):
             self.write_like_a_result(f"sizes{i}.h5", sizes=value)
+        centers = [7, np.zeros((3, 3)), np.zeros((2, 0)), np.array([[b"a"], [b"b"]]),
+                   np.zeros((2, 2, 2)), h5py.Empty("f8"), np.array([[np.nan], [-np.inf]])]
+        for i, value in enumerate(centers):
+            self.write_like_a_result(f"centers{i}.h5", centers=value)
+        for name, value in (("features", ["\x1b[2J", "y"]), ("units", [b"a"] * 9), ("no", 1)):
+            self.write_like_a_result(f"names-{name}.h5")
+            with h5py.File(f"names-{name}.h5", "a") as file:
+                file["centers"].attrs[name] = value
         for name in sorted(os.listdir()):
             with self.subTest(name=name):
                 finished = run("info", name)
-                self.assertIn(finished.code, (0, 3) if name.startswith("sizes") else (0,))
+                may_fail = name.startswith(("sizes", "centers"))
+                self.assertIn(finished.code, (0, 3) if may_fail else (0,))
+                self.assertNotIn("\x1b", finished.out)
                 self.assertIn(f"{name}: ", finished.out)
                 expected = rf"skymeans: error: [^\n]*{name}[^\n]*\n" if finished.code else ""
                 self.assertRegex(finished.err, rf"\A{expected}\Z", finished)
@@ -521,6 +557,10 @@ def is_text(value):
     return isinstance(value, str) and value != ""
 
 
+def is_texts(value):
+    return isinstance(value, list) and len(value) > 0 and all(map(is_text, value))
+
+
 def is_counts(value):
     return isinstance(value, dict) and all(is_count(count) for count in value.values())
 
@@ -530,11 +570,16 @@ PHASES = ["open", "read", "order", "seed", "assign", "reduce", "update", "write"
 SCHEMA = {
     "version": 1,
     "command": is_text,
+    "hosts": is_texts, "nodes": 1, "ranks_per_node": is_count, "cores": is_count,
+    "binding": is_texts,
+    "versions": {name: is_text for name in ("skymeans", "git_commit", "mpi", "hdf5", "compiler")},
     "plan": {"ranks": is_count, "threads": is_count, "algorithm": METHODS, "kernel": KERNELS,
-             "seeding": is_text, "precision": ("float32", "float64"), "rows": is_count,
+             "seeding": is_text, "random_seed": is_text, "restarts": 1, "tolerance": is_real,
+             "max_iterations": is_count, "precision": ("float32", "float64"), "rows": is_count,
              "features": is_count, "files": 1, "clusters": is_count, "reading": "independent (MPI-IO)",
              "scale": ("none", "standard", "minmax"), "raw": (False, True),
              "fill_is_missing": (False, True), "missing_values": []},
+    "seconds": is_real,
     "phases": {name: SPREAD for name in PHASES},
     "bytes_read": is_count,
     "iterations": [{"iteration": is_count, "inertia": is_real, "shift": is_real,
@@ -543,7 +588,7 @@ SCHEMA = {
     "result": {"file": is_text, "inertia": is_real, "n_iterations": is_count,
                "converged": (False, True), "stop_reason": is_text, "n_rows": is_count,
                "n_used": is_count, "n_missing": is_count, "missing": is_counts,
-               "checksum": is_text},
+               "checksum": is_text, "checksum_of": "labels, centers and inertia"},
 }
 
 
@@ -592,7 +637,20 @@ class Metrics(ProgramTest):
         for name in ("inertia", "n_iterations", "converged", "stop_reason", "n_rows", "n_used",
                      "n_missing", "checksum"):
             self.assertEqual(metrics["result"][name], result.attributes[""][name], name)
-        self.assertEqual(metrics["command"], result.attributes["provenance"]["command"])
+        self.check_setting(metrics, result.attributes["provenance"])
+
+    def check_setting(self, metrics, provenance):
+        """The result tells the same of where and with what it ran, and what it was told."""
+        for name in ("command", "nodes", "ranks_per_node", "cores"):
+            self.assertEqual(metrics[name], provenance[name], name)
+        for name in ("hosts", "binding"):
+            self.assertEqual(" ".join(metrics[name]), provenance[name], name)
+        for name in ("git_commit", "mpi", "hdf5", "compiler"):
+            self.assertEqual(metrics["versions"][name], provenance[name], name)
+        self.assertEqual(metrics["versions"]["skymeans"], provenance["version"])
+        for name in ("ranks", "threads", "restarts", "tolerance", "max_iterations"):
+            self.assertEqual(metrics["plan"][name], provenance[name], name)
+        self.assertEqual(metrics["ranks_per_node"], metrics["plan"]["ranks"])
 
     def test_contents(self):
         values = blobs(5000, 3)
@@ -601,7 +659,7 @@ class Metrics(ProgramTest):
         write_array("f4.h5", values.astype("f4"), chunks=(100, 3), compression="gzip")
         np.savetxt("first.txt", values[1:5])
         for path, size in (("f8.h5", 8), ("f4.h5", 4)):
-            for ranks, options in ((1, ["--tolerance", 0]), (3, ["--max-iterations", 1]),
+            for ranks, options in ((1, ["--tolerance", 0, "--random-seed", 2 ** 64 - 1]), (3, ["--max-iterations", 1]),
                                    (3, ["--seeding", "first.txt", "--verify", "--quiet"])):
                 with self.subTest(path=path, ranks=ranks):
                     finished, result, metrics = self.measured_fit(path, 4, *options, ranks=ranks)
@@ -611,6 +669,7 @@ class Metrics(ProgramTest):
                         (plan["ranks"], plan["rows"], plan["features"], plan["clusters"],
                          plan["precision"], plan["seeding"]),
                         (ranks, 5000, 3, 4, f"float{8 * size}", result.seeding))
+                    self.assertEqual(plan["random_seed"], str(result.random_seed))
                     self.assertEqual(metrics["bytes_read"], 5000 * 3 * size)
                     self.assertEqual(metrics["result"]["file"], "out.h5")
                     self.assertGreater(metrics["memory_peak_bytes"], 5e6)
@@ -622,10 +681,12 @@ class Metrics(ProgramTest):
     def test_times(self):
         """Seconds of the iterations are part of the phases, which are part of the run."""
         write_array("in.h5", blobs(100_000, 4))
-        _, _, metrics = self.measured_fit("in.h5", 16, "--max-iterations", 20)
+        finished, _, metrics = self.measured_fit("in.h5", 16, "--max-iterations", 20)
         phases = {name: spread["max"] for name, spread in metrics["phases"].items()}
         iterations = sum(item["seconds"] for item in metrics["iterations"])
         self.assertLess(iterations, sum(phases.values()))
+        self.assertLess(sum(phases.values()), metrics["seconds"])
+        self.assertRegex(finished.out, rf"(?m)^  total +{metrics['seconds']:.4g} s since the start$")
         self.assertGreater(phases["assign"] + phases["reduce"] + phases["update"],
                            0.9 * iterations)
         self.assertLess(sum(phases.values()), 20)

@@ -132,6 +132,7 @@ ROWS = [
     (3, "no feature by default (int.h5, /table/columns)", *fit_of("int.h5")),
     (3, "can't read the catalogue (chunk.h5, /points, rows 0 to 99, rank 0)", *fit_of("chunk.h5")),
     (3, "can't read the dataset (odd.h5, ", "info", "odd.h5"),
+    (3, "not a whole result (few.h5, sizes)", "info", "few.h5"),
     (3, "too many features (million.h5, /p)", *fit_of("million.h5")),
     (3, "too wide a row (million.h5, /p)", *fit_of("million.h5", "-c", "0,999999999")),
     (3, "too many rows (most.h5 and 1 more file)", *fit_of("most.h5", "most.h5")),
@@ -290,7 +291,7 @@ UNPROVOKED = {
     "can't open the first centers (%s): %s; --seeding takes kmeans++, random, or a readable":
         "the check before the run finds it first",
     "can't print (standard output)": "test_looking_program.py has it",
-    "can't read the result (%s, sizes)": "test_looking_program.py has it",
+    "can't read the result (%s, %s)": "test_looking_program.py has it",
     "verification FAILED (%s): checksum": "takes an error of the program; test_result.c has it",
     "damaged HDF5 file: its root group":
         "a file without a root group is not opened in the first place",
@@ -496,6 +497,9 @@ class Messages(ProgramTest):
                 file.write(b"\xff" * info.size)
         with h5py.File("odd.h5", "w") as file:  # looks like a result
             file["centers"], file["labels"], file["sizes"] = np.zeros((2, 2)), np.zeros(5), 7
+            file.attrs["checksum"] = "0"
+        with h5py.File("few.h5", "w") as file:
+            file["centers"], file["labels"], file["sizes"] = np.zeros((2, 2)), [0, 1, 1], [1, 2, 0]
             file.attrs["checksum"] = "0"
 
     @staticmethod

@@ -163,12 +163,49 @@ START_TEST(json_is_escaped_and_separated)
 }
 END_TEST
 
+/* ---- progress ----------------------------------------------------------------------------------
+ */
+
+START_TEST(time_left_is_said_where_it_is_known)
+{
+    const km_progress first = {.n_restarts = 1, .max_iterations = 300, .pace = 0.5};
+    const km_progress second = {.n_restarts = 4,
+                                .restart = 1,
+                                .max_iterations = 300,
+                                .pace = 0.5,
+                                .fit_started = 1000,
+                                .n_timed = 1,
+                                .seconds_of_fits = 20};
+    km_progress several = first, endless = first;
+    several.n_restarts = 3;
+    endless.max_iterations = INT64_MAX;
+    const struct {
+        const km_progress *progress;
+        int64_t number;
+        double now;
+        const char *text;
+    } cases[] = {{&first, 240, 0, ", at most 30 s left"}, /* 60 iterations */
+                 {&first, 299, 0, ""},                    /* less than a second */
+                 {&first, 300, 0, ""},
+                 {&several, 240, 0, ", at most 6 min left"}, /* 30 s and two fits of 150 */
+                 {&second, 3, 1005, ", about 55 s left"},    /* 15 s and two fits of 20 */
+                 {&second, 200, 1100, ", about 40 s left"},  /* one that takes longer */
+                 {&endless, 1, 0, ""}};
+    char text[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        km_progress_time_left(cases[i].progress, cases[i].number, cases[i].now, text, sizeof text);
+        ck_assert_str_eq(text, cases[i].text);
+    }
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
         what_is_right_passes,
         what_is_wrong_fails_and_is_named,
         json_is_escaped_and_separated,
+        time_left_is_said_where_it_is_known,
     };
     return SUITE_OF("result", tests);
 }

@@ -281,7 +281,7 @@ typedef enum km_verbosity { KM_QUIET, KM_NORMAL, KM_VERBOSE } km_verbosity;
 /* One rank speaks: warnings and progress go to stderr, each a line. */
 typedef struct km_log {
     bool is_speaker;
-    bool is_terminal; /* stderr is one */
+    bool is_terminal; /* stderr leads to one */
     km_verbosity verbosity;
 } km_log;
 
@@ -289,6 +289,38 @@ km_log km_log_create(bool is_speaker, km_verbosity verbosity);
 
 /* "skymeans: warning: ..." unless quiet. */
 void km_warn(const km_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Does stderr lead to a terminal: by itself, or through mpirun or mpiexec on this node? Then a line
+ * may change in place. False for a terminal that can't (TERM=dumb), and where a launcher adds
+ * something to each line. */
+bool km_is_watched(void);
+int km_terminal_width(void); /* 80 if it isn't known */
+
+/* ---- what a run is doing ------------------------------------------------------------------------
+ * By one rank, one thread of it at a time, but to be called by all: others, and quiet runs, say nothing.
+ * On a terminal one line changes in place; elsewhere lines come at growing intervals. Nothing but
+ * carriage returns and blanks moves the cursor. */
+
+/* Once; `start` is when the run began, a time of km_now(). Before it nothing is said. */
+void km_status_start(const km_log *log, double start);
+
+/* A phase begins: `doing` is "reading" or the like, and stays valid. NULL: none. */
+void km_status_phase(const char *doing);
+
+/* So much of the phase is done, 0 to 1, or a negative number where that isn't known; said with the
+ * time that it took and, where it is known, that it still takes, if it takes more than a few
+ * seconds. May be called often. */
+void km_status_part(double part);
+
+/* Is it time for another line? Then show one: without an end of line, cut to the terminal. */
+bool km_status_is_due(void);
+void km_status_show(const char *text);
+
+/* Takes away the line that changes, before anything else is printed. */
+void km_status_clear(void);
+
+/* A time to be read: "7.5 s", "45 s", "12 min", "3.4 h", in `room`, which is returned. */
+const char *km_duration(double seconds, char *room, size_t size);
 
 /* ---- files that appear whole or not at all
  * ------------------------------------------------------- By one rank. A file is written beside its

@@ -30,6 +30,7 @@ typedef struct km_story {
     double longest;           /* seconds of an iteration so far */
     double beginning;         /* seconds that the last fit took to its first iteration */
     double sharing;           /* seconds that ranks took to share space; to go home takes no more */
+    km_setting setting;
     km_record record;
     km_progress progress;
     km_findings findings;

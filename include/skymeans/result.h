@@ -11,6 +11,32 @@
 #include "skymeans/plan.h"
 #include "skymeans/samples.h"
 
+/* Where a rank runs. */
+typedef struct km_seat {
+    char host[MPI_MAX_PROCESSOR_NAME];
+    char cpus[128]; /* its mask, as "0-3,8" */
+    int32_t n_cores, n_threads;
+} km_seat;
+
+/* Where a run took place, and with what. */
+typedef struct km_setting {
+    int n_ranks;
+    km_seat *seats; /* [n_ranks] */
+    int64_t n_nodes;
+    int64_t ranks_per_node;                             /* of the node that has most */
+    int64_t most_threads;                               /* of a rank */
+    int64_t fewest_cores;                               /* that a rank might use */
+    char mpi[MPI_MAX_LIBRARY_VERSION_STRING], hdf5[32]; /* versions of the libraries */
+    double ended;                                       /* seconds since 1970 */
+} km_setting;
+
+/* Collective; the same on all ranks, errors are agreed. Free with km_setting_free. */
+km_code km_setting_gather(km_setting *setting, MPI_Comm comm, km_error *error);
+void km_setting_free(km_setting *setting);
+
+/* Is the text at this offset of a rank's seat that of no rank before it? */
+bool km_setting_is_new(const km_setting *setting, int rank, size_t offset);
+
 /* Everything there is to tell about a run; samples and labels are this rank's. */
 typedef struct km_record {
     const km_options *options;
@@ -21,6 +47,7 @@ typedef struct km_record {
     const km_findings *findings; /* of the reading */
     const km_fit *fit;           /* of `predict` only centers, sizes and labels */
     const km_restarts *restarts; /* NULL for `predict` */
+    const km_setting *setting;   /* before anything is written */
     const char *command;         /* the command line, with blanks between its words */
     int64_t n_used, n_missing;
     double started;         /* seconds since 1970 */
@@ -59,6 +86,10 @@ void km_model_free(km_model *model);
  */
 km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error);
 void km_record_free(km_record *record);
+
+/* What is said beside the checksum of what `predict` writes, which is another than that of a fit.
+ */
+#define KM_CHECKSUM_OF_LABELS "(of labels and centers; that of a fit is of its inertia, too)"
 
 /* The checksum of a record whose samples have these labels. Collective. */
 uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm comm);
@@ -99,16 +130,16 @@ km_code km_result_write(km_output *output, const km_record *record, MPI_Comm com
 
 /* What all ranks did, as least, mean and most of them. */
 typedef struct km_report {
-    int n_ranks;
+    double seconds; /* from the start of the first rank until the result was written */
     km_timers least, mean, most;
-    int64_t n_threads;  /* of the rank that had most */
     int64_t bytes_read; /* by all */
     const char *how_read;
     int64_t memory_peak; /* bytes, of the rank that had most */
 } km_report;
 
-/* Collective. */
-km_report km_report_gather(const km_timers *timers, const km_findings *findings, MPI_Comm comm);
+/* `started`: a time of km_now(). Collective. */
+km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
+                           MPI_Comm comm);
 
 /* Writes the metrics record as JSON beside its final name, and reads it back. By one rank. */
 km_code km_metrics_write(km_output *output, const km_record *record, const km_report *report,
@@ -126,12 +157,26 @@ void km_dry_run_print(const km_options *options, const km_plan *plan, const km_c
 /* `info`: what a file is, to stdout. By one rank. */
 km_code km_info_print(const km_options *options, km_error *error);
 
-/* One line an iteration on a terminal, at most one in ten seconds elsewhere. */
+/* How far the fits are: a line that changes on a terminal, at growing intervals elsewhere. */
 typedef struct km_progress {
     const km_log *log;
-    double last_line; /* time of it */
-    int64_t restart, n_restarts;
+    int64_t restart, n_restarts, max_iterations;
+    double started;         /* the run; times of km_now() */
+    double fit_started;     /* with its seeding */
+    double pace;            /* seconds of an iteration, lately */
+    int64_t n_timed;        /* fits that this process has done from beginning to end, */
+    double seconds_of_fits; /* and what they took */
 } km_progress;
+
+/* Before the seeding of a fit, and after a fit that was not gone on with from a checkpoint. */
+void km_progress_begin_fit(km_progress *progress, int64_t restart);
+void km_progress_end_fit(km_progress *progress);
+
+/* What can be said after an iteration at a time of km_now(): ", about 2 min left" where fits were
+ * done, and the others take as long; else what the limit of iterations allows, ", at most 2 min
+ * left"; an empty text where that is nothing. */
+void km_progress_time_left(const km_progress *progress, int64_t number, double now, char *text,
+                           size_t size);
 
 /* For km_fit_task.observe; the context is a km_progress. */
 void km_progress_observe(void *progress, const km_iteration *iteration);

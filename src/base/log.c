@@ -2,12 +2,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 km_log km_log_create(bool is_speaker, km_verbosity verbosity)
 {
     return (km_log){.is_speaker = is_speaker,
-                    .is_terminal = isatty(STDERR_FILENO) == 1,
+                    .is_terminal = is_speaker && km_is_watched(),
                     .verbosity = verbosity};
 }
 
@@ -21,5 +20,6 @@ void km_warn(const km_log *log, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     km_make_printable(text);
+    km_status_clear();
     fprintf(stderr, "skymeans: warning: %s\n", text);
 }

@@ -129,8 +129,8 @@ static const km_table *refuse_nothing(const km_tables *tables, const char *path,
             return refuse_flawed(&tables->tables[i], path, error);
     if (tables->count > 0)
         km_fail(error, KM_DATA,
-                "no table by default (%s): %s is taken only by its name; choose it with -d", path,
-                tables->tables[0].path);
+                "no table by default (%s): %s (%s) is taken only by its name; choose it with -d",
+                path, tables->tables[0].path, tables->tables[0].layout);
     else if (tables->n_unusable > 0)
         km_fail(error, KM_DATA,
                 "no table in the file (%s): %s can't be used: %s; skymeans info %s lists all", path,
@@ -189,9 +189,11 @@ static const km_table *refuse_unknown(const km_tables *tables, const char *name,
     if (find_candidates(&c, tables, true, error) != KM_OK)
         return NULL;
     list_candidates(&c, list, sizeof list);
-    km_fail(error, KM_DATA, "no such table (%s, dataset %s): choose one of these with -d: %s", path,
-            name, list[0] != '\0' ? list : "(there are none)");
     free(c.is_one);
+    if (tables->count == 0)
+        return refuse_nothing(tables, path, error);
+    km_fail(error, KM_DATA, "no such table (%s, dataset %s): choose one of these with -d: %s", path,
+            name, list);
     return NULL;
 }
 

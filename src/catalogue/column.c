@@ -20,15 +20,20 @@ static bool describe_shape(int n, const int64_t *shape, bool is_transposed, km_c
            column->values.length > 0;
 }
 
-/* Why a dataset of this shape and type is no column; scalars need no reason. */
+/* Why a dataset of this shape and type is no column; single values, which there are many of beside
+ * tables, need no reason. */
 static void explain_shape(int n, hid_t type, char *why, size_t size)
 {
     if (n > 2)
         snprintf(why, size, "it has %d dimensions, and a table has one or two", n);
     else if (n < 0)
         snprintf(why, size, "its size is beyond 2^63");
+    else if (n == 2 && km_is_complex(type))
+        snprintf(why, size,
+                 "it is a two-dimensional array of complex numbers, whose real and imaginary parts "
+                 "have to be stored by themselves");
     else if (n == 2 && H5Tget_class(type) == H5T_COMPOUND)
-        snprintf(why, size, "it is a two-dimensional array of compounds (or complex numbers)");
+        snprintf(why, size, "it is a two-dimensional array of compounds, and rows are of one");
 }
 
 /* Things that are no values, by what their writers say of them. */

@@ -96,15 +96,6 @@ static const char *nearest_name(const km_table *table, const char *name)
     return nearest;
 }
 
-char *km_without_braces(char *item)
-{
-    const size_t length = strlen(item);
-    if (length < 2 || item[0] != '{' || item[length - 1] != '}')
-        return item;
-    item[length - 1] = '\0';
-    return item + 1;
-}
-
 static const km_column *find_column(const km_names *names, const char *name)
 {
     const int64_t i = km_names_find(names, name);
@@ -222,22 +213,6 @@ static void choose_name(struct choice *choice, char *item)
     free(name);
 }
 
-/* Up to a comma outside parentheses and braces. Between braces
- * stands a name, in which nothing else counts. */
-char *km_cut_item(char **rest)
-{
-    char *item = *rest, *c = item;
-    bool is_name = false;
-    for (int depth = 0; *c != '\0' && (*c != ',' || depth > 0 || is_name); c++) {
-        is_name = is_name ? *c != '}' : *c == '{';
-        if (!is_name)
-            depth += (*c == '(') - (*c == ')');
-    }
-    *rest = *c == ',' ? c + 1 : NULL;
-    *c = '\0';
-    return item;
-}
-
 /* Columns of an array, by number; others by path. */
 static void choose_numbers(struct choice *choice, char *item)
 {
@@ -257,7 +232,8 @@ static void choose_list(struct choice *choice, char *list)
         char *item = km_cut_item(&rest);
         if (*item == '\0')
             km_fail(choice->error, KM_USAGE,
-                    "empty name in the list of columns (-c): names are separated by single commas");
+                    "empty name in the list of columns (-c): names are separated by single commas, "
+                    "and a list with blanks stands in quotes, -c 'a, b'");
         else if (choice->table->is_array)
             choose_numbers(choice, item);
         else

@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Complex numbers are stored as compounds of two. */
-static bool is_complex(hid_t type)
+bool km_is_complex(hid_t type)
 {
-    bool is_pair = H5Tget_nmembers(type) == 2;
+    bool is_pair = H5Tget_class(type) == H5T_COMPOUND && H5Tget_nmembers(type) == 2;
     for (unsigned i = 0; i < 2 && is_pair; i++) {
         char *name = H5Tget_member_name(type, i);
         is_pair = name != NULL && strcmp(name, i == 0 ? "r" : "i") == 0;
@@ -30,7 +29,7 @@ static void add_members(km_table *table, const km_column *like, hid_t dataset, h
                                     outer, outer[0] != '\0' ? "/" : "", name);
         strcpy(column.name, column.values.member);
         const bool is_compound = H5Tget_class(member) == H5T_COMPOUND;
-        if (length < (int)sizeof column.name && is_compound && !is_complex(member)) {
+        if (length < (int)sizeof column.name && is_compound && !km_is_complex(member)) {
             add_members(table, like, dataset, member, column.name, error);
         } else if (length < (int)sizeof column.name) {
             km_describe_type(member, &column);
@@ -109,10 +108,12 @@ bool km_find_members(km_finder *finder, const km_object *object, km_table *table
         return false;
     const hid_t type = H5Dget_type(object->id);
     const bool is_compound = H5Tget_class(type) == H5T_COMPOUND;
-    table->is_on_request = is_compound && is_complex(type);
+    table->is_on_request = km_is_complex(type);
     H5Tclose(type);
     if (!is_compound)
         return false;
+    if (table->is_on_request)
+        table->layout = "complex numbers";
     km_list_members(finder->file, object->id, table, finder->error);
     km_read_column_meta(object->parent, object->name, table, finder->error);
     return true;

@@ -84,6 +84,24 @@ static bool has_numbers(const km_table *table)
     return false;
 }
 
+/* What its columns are instead, by the first that is no text, since texts are often beside others.
+ */
+void km_refuse_table(km_finder *finder, const km_table *table)
+{
+    char reason[sizeof((km_unusable *)NULL)->reason];
+    int64_t i = 0;
+    while (!table->is_array && i < table->n_columns && table->columns[i].is_text)
+        i++;
+    if (table->is_array)
+        snprintf(reason, sizeof reason, "its values are no numbers (%s)", table->columns[0].type);
+    else if (i == table->n_columns)
+        snprintf(reason, sizeof reason, "its columns are texts, no numbers");
+    else
+        snprintf(reason, sizeof reason, "none of its columns are numbers (%.64s: %s)",
+                 table->columns[i].name, table->columns[i].type);
+    km_add_unusable(finder, table->path, reason);
+}
+
 /* Hands a table over to the list, or frees it if it is none or there is no memory. */
 static void add_table(km_finder *finder, km_table *table)
 {
@@ -95,7 +113,7 @@ static void add_table(km_finder *finder, km_table *table)
             finder->found->tables = km_append(finder->found->tables, &finder->found->count,
                                               sizeof *table, table, finder->error);
         else
-            km_add_unusable(finder, table->path, "none of its columns are numbers");
+            km_refuse_table(finder, table);
     }
     if (finder->found->count == n_before)
         free(table->columns);

@@ -231,18 +231,11 @@ static void claim_arrays(const collection *c)
 static void explain_nothing(const collection *c)
 {
     const km_table *table = c->table;
-    bool has_texts = false, has_others = false;
-    for (int64_t i = 0; i < table->n_columns; i++) {
-        const km_column *column = &table->columns[i];
-        if (column->is_numeric)
+    for (int64_t i = 0; i < table->n_columns; i++)
+        if (table->columns[i].is_numeric)
             return;
-        has_texts = has_texts || column->is_text;
-        has_others = has_others || !(column->is_text || column->is_numeric);
-    }
-    if (has_texts || has_others)
-        km_add_unusable(c->finder, table->path,
-                        has_others ? "none of its columns are numbers"
-                                   : "its columns are texts, no numbers");
+    if (table->n_columns > 0)
+        km_refuse_table(c->finder, table);
 }
 
 /* A dataset of one row beside columns of one row is a row of several values, not a column. */

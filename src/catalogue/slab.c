@@ -210,6 +210,13 @@ static km_rows next_rows(const km_reader *r)
     return (km_rows){r->at, end - in_file};
 }
 
+/* How much of the slab is read: of this rank's, and slabs are equally long. */
+static void say_part(const km_reader *r)
+{
+    const km_rows slab = r->samples->slab;
+    km_status_part((double)(r->at - slab.first) / (double)slab.count);
+}
+
 /* The next piece, read; false if there is none. */
 static bool begin_piece(km_piece *p, km_error *error)
 {
@@ -231,6 +238,7 @@ static bool begin_piece(km_piece *p, km_error *error)
             p->first_in_file = r->at - r->catalogue->files[r->file->number].first_row;
             r->at += p->rows.count;
             read_piece(p, error);
+            say_part(r);
         }
     }
     r->is_over = error->code != KM_OK;

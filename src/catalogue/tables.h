@@ -131,6 +131,12 @@ void km_add_column(km_table *table, const km_column *column, km_error *error);
 void km_refuse_long_name(const char *file, const km_table *table, const char *name,
                          km_error *error);
 
+/* Complex numbers are stored as compounds of two. */
+bool km_is_complex(hid_t type);
+
+/* Notes that a table has no numbers, but something else. */
+void km_refuse_table(km_finder *finder, const km_table *table);
+
 /* Notes that something can't be used, and why. */
 void km_add_unusable(km_finder *finder, const char *path, const char *reason);
 

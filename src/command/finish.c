@@ -48,9 +48,11 @@ km_code km_write_outputs(km_story *s)
     km_output result = {0}, metrics = {0};
     const bool is_writer = km_comm_rank(s->comm) == 0;
     const double start = km_now();
+    if (km_setting_gather(&s->setting, s->comm, &s->error) != KM_OK)
+        return s->error.code;
     km_result_write(&result, &s->record, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_WRITE, start);
-    s->report = km_report_gather(&s->timers, &s->findings, s->comm);
+    s->report = km_report_gather(&s->timers, &s->findings, s->started, s->comm);
     if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
         km_metrics_write(&metrics, &s->record, &s->report, &s->error);
     if (is_writer && s->error.code == KM_OK)

@@ -17,10 +17,12 @@ static km_code seed(km_story *s, int64_t restart)
                                   .features = s->catalogue.columns,
                                   .log = &s->log,
                                   .comm = s->comm};
+    km_status_phase("seeding");
     if (s->plan.seeding != NULL)
         s->plan.seeding->choose(&task, s->first_centers, &s->error);
     else
         km_seeding_from_file(&task, s->first_centers, &s->error);
+    km_status_phase(NULL);
     km_timer_add(&s->timers, KM_PHASE_SEED, start);
     return s->error.code;
 }
@@ -32,7 +34,7 @@ static km_code fit_once(km_story *s, const km_fit_task *task)
     km_fit next;
     km_fit_task own = *task;
     own.longest = s->longest;
-    s->progress.restart = s->restarts.count;
+    km_progress_begin_fit(&s->progress, s->restarts.count);
     if (s->checkpoint.state.n_iterations > 0)
         own.resume = &s->checkpoint.state;
     else if (km_go_home(s, NULL) != KM_OK || seed(s, s->restarts.count) != KM_OK)
@@ -44,6 +46,8 @@ static km_code fit_once(km_story *s, const km_fit_task *task)
     if (km_fit_run(&next, &own, &s->samples, s->first_centers, s->comm, &s->timers, &s->error) !=
         KM_OK)
         return s->error.code;
+    if (own.resume == NULL)
+        km_progress_end_fit(&s->progress);
     s->last_stop = next.stop;
     for (int64_t i = own.resume != NULL ? own.resume->n_iterations : 0; i < next.n_iterations; i++)
         s->longest = fmax(s->longest, next.history[i].seconds);
@@ -123,14 +127,19 @@ km_code km_fit_all(km_story *s)
                         .context = &s->progress};
     if (s->options.checkpoint != NULL)
         task.saving = (km_saving){km_save_fit, s, 60 * s->options.checkpoint_interval};
-    s->progress = (km_progress){.log = &s->log, .n_restarts = s->options.restarts};
+    s->progress = (km_progress){.log = &s->log,
+                                .n_restarts = s->options.restarts,
+                                .max_iterations = s->options.max_iterations,
+                                .started = s->started};
     s->first_centers = km_allocate(n, sizeof *s->first_centers, "first centers", &s->error);
     if (km_agree(s->comm, &s->error) != KM_OK || fit_in_turn(s, &task) != KM_OK)
         return s->error.code;
+    km_status_phase(s->restarts.count > 1 ? "comparing the fits" : NULL);
     if (label_best(s, &task) != KM_OK)
         return s->error.code;
     if (s->restarts.count > 1 &&
         km_restarts_compare(&s->restarts, &task, &s->samples, &s->fit, s->comm, &s->error) != KM_OK)
         return s->error.code;
+    km_status_phase(NULL);
     return km_go_home(s, &s->fit.labels);
 }

@@ -44,8 +44,10 @@ static void warn_of_fill(const km_story *s)
 km_code km_read_samples(km_story *s)
 {
     const double start = km_now();
+    km_status_phase("reading");
     km_catalogue_read(&s->catalogue, (km_missing)s->options.missing, s->comm, &s->samples,
                       &s->findings, &s->error);
+    km_status_phase(NULL);
     km_timer_add(&s->timers, KM_PHASE_READ, start);
     if (s->error.code != KM_OK || count_rows(s) != KM_OK)
         return s->error.code;
@@ -73,8 +75,11 @@ bool km_shares_space(const km_story *s)
 km_code km_share_space(km_story *s)
 {
     const double start = km_now();
-    if (km_shares_space(s) && !s->samples.is_exchanged)
+    if (km_shares_space(s) && !s->samples.is_exchanged) {
+        km_status_phase("exchanging samples between ranks");
         km_samples_share_space(&s->samples, s->comm, &s->error);
+        km_status_phase(NULL);
+    }
     s->sharing = km_timer_add(&s->timers, KM_PHASE_ORDER, start) - start;
     return s->error.code;
 }
@@ -82,31 +87,46 @@ km_code km_share_space(km_story *s)
 km_code km_go_home(km_story *s, int32_t **labels)
 {
     const double start = km_now();
-    if (s->samples.is_exchanged)
+    if (s->samples.is_exchanged) {
+        km_status_phase("returning samples to their ranks");
         km_samples_go_home(&s->samples, labels, s->comm, &s->error);
+        km_status_phase(NULL);
+    }
     km_timer_add(&s->timers, KM_PHASE_ORDER, start);
+    return s->error.code;
+}
+
+/* From values as they were read to working values in their order. */
+static km_code scale_and_order(km_story *s)
+{
+    if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
+                           s->catalogue.names, s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    km_status_part(-1);
+    if (km_plan_orders(&s->plan, s->options.clusters, s->catalogue.n_rows, s->record.n_used,
+                       km_comm_size(s->comm)))
+        km_samples_order(&s->samples, s->comm, &s->error);
+    km_status_part(-1);
     return s->error.code;
 }
 
 km_code km_prepare_samples(km_story *s)
 {
     const double start = km_now();
+    km_status_phase("ordering");
     s->record.features_hash = km_hash_samples(&s->samples, s->comm);
     if (s->options.verify != KM_VERIFY_NOTHING)
         s->record.read_hash = km_hash_as_read(&s->samples, km_verify_every(s), s->comm);
+    km_status_part(-1);
     if (km_check_features(s) != KM_OK || settle_weights(s) != KM_OK ||
-        km_warn_of_counters(s) != KM_OK)
+        km_warn_of_counters(s) != KM_OK || scale_and_order(s) != KM_OK)
         return s->error.code;
-    if (km_transform_apply(&s->transform, (km_scaling)s->options.scale, &s->samples,
-                           s->catalogue.names, s->comm, &s->error) != KM_OK)
-        return s->error.code;
-    if (km_plan_orders(&s->plan, s->options.clusters, s->catalogue.n_rows, s->record.n_used,
-                       km_comm_size(s->comm)))
-        km_samples_order(&s->samples, s->comm, &s->error);
-    if (s->error.code == KM_OK &&
-        km_facts_find_ranges(&s->facts, &s->samples, s->comm, &s->error) == KM_OK &&
-        check_clusters(s) == KM_OK && km_warn_of_constants(s) == KM_OK)
+    if (km_facts_find_ranges(&s->facts, &s->samples, s->comm, &s->error) == KM_OK &&
+        check_clusters(s) == KM_OK && km_warn_of_constants(s) == KM_OK) {
+        km_status_part(-1);
         km_facts_find_moments(&s->facts, &s->samples, s->comm, &s->error);
+    }
+    km_status_phase(NULL);
     km_timer_add(&s->timers, KM_PHASE_ORDER, start);
     return s->error.code;
 }

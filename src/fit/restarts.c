@@ -166,6 +166,7 @@ static void compare_all(km_restarts *restarts, const km_fit_task *task, const km
 {
     for (int64_t r = 0; r < restarts->count; r++) {
         restarts->rand_index[r] = 1;
+        km_status_part((double)r / (double)restarts->count);
         if (r == restarts->best)
             continue;
         relabel(assigner, task, restarts, r, rounded);

@@ -57,7 +57,7 @@ static const char FIT_TAIL[] =
     "Example:\n"
     "  mpirun -n 4 skymeans fit stars.h5 -c b_v,abs_mag --scale standard -k 6 -o out.h5\n\n"
     "Exit codes: 0 result written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
-    "disks), 5 out of memory, 6 a signal stopped it, and the result is what it had,\n"
+    "disks), 5 out of memory, 6 stopped by a signal, the result is what was reached,\n"
     "75 stopped with a checkpoint: run the same command again.\n";
 
 static const char PREDICT_HEAD[] =
@@ -77,7 +77,7 @@ static const char INFO_HEAD[] =
     "Usage: skymeans info FILE.h5 [options]\n\n"
     "Lists the tables of a file with their columns, types, units, storage and filters, and for\n"
     "each the command line of the fit that would use it; what is there and can't be used, and\n"
-    "why; or summarises a result.\n\n"
+    "why. Of a result it prints where it came from, and the sizes and centers of its clusters.\n\n"
     "Options:\n";
 
 static const char INFO_TAIL[] =
@@ -90,7 +90,7 @@ static const char HELP[] =
     "Usage:\n"
     "  skymeans fit CATALOGUE.h5... -k K -o RESULT.h5 [options]   cluster a catalogue\n"
     "  skymeans predict RESULT.h5 CATALOGUE.h5... -o LABELS.h5    label other rows\n"
-    "  skymeans info FILE.h5 [options]                            list its tables\n"
+    "  skymeans info FILE.h5 [options]                            show its tables or clusters\n"
     "  skymeans COMMAND --help                                    the options of a command\n"
     "  skymeans help [COMMAND] | version\n\n"
     "Start it alone, or on many processes with mpirun or srun.\n";

@@ -19,45 +19,47 @@ static const char *const verifications[] = {
 /* clang-format off */
 #define DATASET                                                               \
     {"dataset", 'd', "PATH", KM_OPTION_TEXT, AT(dataset), 0, 0, NULL, NULL,   \
-     "table or two-dimensional array in the file; 'coadd_*' joins all that are called so, by name; " \
-     "default: the only one that has the columns"}
+     "the table or two-dimensional array to use; 'coadd_*' joins all whose names match, in the " \
+     "order of their names; needed only if several have the columns"}
 #define ID                                                                    \
     {"id", 0, "COLUMN", KM_OPTION_TEXT, AT(ids), 0, 0, NULL, NULL,            \
-     "column that is copied to the result as /ids, in its own type: numbers or texts"}
+     "copy this column of names or numbers to the result, as /ids, to join the labels with other " \
+     "tables"}
 #define MISSING                                                               \
     {"missing", 0, "WHAT", KM_OPTION_CHOICE, AT(missing), 0, 0, missings, "drop", \
-     "rows that miss a feature (NaN, infinity, masked, a --missing-value): 'drop' gives them " \
-     "label -1, 'error' ends the run"}
+     "what happens to a row that lacks a feature (NaN, infinity, masked, a --missing-value): " \
+     "'drop' leaves it out, with label -1, 'error' ends the run"}
 #define MISSING_VALUE                                                         \
     {"missing-value", 0, "V", KM_OPTION_TEXTS, AT(missing_values), 0, 0, NULL, NULL, \
-     "number that stands for a missing value, in all features, or as in b_v:-99 in one; may be " \
-     "repeated"}
+     "this number stands for a missing value in all features, or in one: b_v:-99; may be given " \
+     "several times"}
 #define FOLLOW_EXTERNAL                                                       \
     {"follow-external", 0, NULL, KM_OPTION_FLAG, AT(follow_external), 0, 0, NULL, NULL, \
-     "values may be in any file that external links or external storage name, not only in those " \
-     "below the folder of the catalogue"}
+     "also read files outside of the catalogue's folder, if the catalogue refers to them (HDF5's " \
+     "external links and external storage)"}
 #define TRANSPOSE                                                             \
     {"transpose", 0, NULL, KM_OPTION_FLAG, AT(transpose), 0, 0, NULL, NULL,   \
-     "a two-dimensional dataset holds a sample a column, as MATLAB, R and Fortran write it"}
+     "samples are the columns of a two-dimensional array, as MATLAB, R and Fortran write it, not " \
+     "its rows"}
 #define THREADS                                                               \
     {"threads", 0, "N", KM_OPTION_INT, AT(threads), 1, KM_MOST_THREADS, NULL, NULL, \
-     "OpenMP threads a rank; default: OMP_NUM_THREADS, else the cores that the rank may use, " \
-     "divided among the ranks of its node that share them; never changes the result"}
+     "OpenMP threads of each rank (MPI process); default: OMP_NUM_THREADS, else the cores that " \
+     "the rank may use, divided among the ranks that share them; never changes the result"}
 #define METRICS                                                               \
     {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(metrics), 0, 0, NULL, NULL,     \
-     "also write times, memory and iterations as JSON"}
+     "also write a record of the run there, as JSON: times, memory, iterations, nodes, versions"}
 #define DISTANCES                                                             \
     {"distances", 0, NULL, KM_OPTION_FLAG, AT(distances), 0, 0, NULL, NULL,   \
-     "also write the distance of each sample to its center"}
+     "also write the distance of each row to the center of its cluster, after scaling"}
 #define OVERWRITE                                                             \
     {"overwrite", 0, NULL, KM_OPTION_FLAG, AT(overwrite), 0, 0, NULL, NULL,   \
      "replace an existing result (and metrics file) once the new one is complete"}
 #define QUIET                                                                 \
     {"quiet", 'q', NULL, KM_OPTION_FLAG, AT(quiet), 0, 0, NULL, NULL,         \
-     "no progress, warnings or summary"}
+     "print nothing but errors"}
 #define VERBOSE                                                               \
     {"verbose", 'v', NULL, KM_OPTION_FLAG, AT(verbose), 0, 0, NULL, NULL,     \
-     "a progress line for each iteration, wherever it goes"}
+     "print a line for each iteration"}
 #define END                                                                   \
     {NULL, 0, NULL, KM_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL}
 /* clang-format on */
@@ -71,63 +73,69 @@ const km_option km_fit_options[] = {
      "result file (required); refused if it exists, unless --overwrite"},
     DATASET,
     {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(columns), 0, 0, NULL, NULL,
-     "features: names, separated by commas, odd ones in braces {b-v}; numbers and ranges 0:7 (end "
-     "excluded) for arrays; default: all floating-point columns"},
+     "the features: names of columns, separated by commas, odd ones in braces {b-v}; for arrays "
+     "numbers of columns from 0, and ranges 0:7 (without the 7); default: all floating-point "
+     "columns"},
     {"weights", 0, "COLUMN", KM_OPTION_TEXT, AT(weights), 0, 0, NULL, NULL,
-     "weights of the samples, finite and at least 0; a row of weight 0 gets a label and counts for "
-     "nothing; default: all 1"},
+     "column with the weight of each row, at least 0; a row of weight 0 gets a label but counts "
+     "for nothing; default: all weights are 1"},
     ID,
     MISSING,
     MISSING_VALUE,
     {"raw", 0, NULL, KM_OPTION_FLAG, AT(raw), 0, 0, NULL, NULL,
-     "take numbers as they are stored, whatever the file declares (_FillValue, missing_value, "
-     "valid_range, scale_factor, add_offset and the like)"},
+     "take numbers as they are stored, and ignore what the file declares of them (_FillValue, "
+     "missing_value, valid_range, scale_factor, add_offset and the like)"},
     {"fill-is-missing", 0, NULL, KM_OPTION_FLAG, AT(fill_is_missing), 0, 0, NULL, NULL,
-     "HDF5's own fill value, where the file's author set one, is a missing value"},
+     "where the file's author set a fill value of HDF5's own, it stands for a missing value"},
     TRANSPOSE,
     FOLLOW_EXTERNAL,
     {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(scale), 0, 0, scalings, "none",
-     "'standard' (mean 0, variance 1), 'minmax' (0 to 1) or 'none'"},
+     "how features are scaled before distances are measured: 'standard' (mean 0, variance 1), "
+     "'minmax' (0 to 1) or 'none'"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
-     "'kmeans++', 'kmeans-parallel', 'random', or a file with the first centers in the units of "
-     "the features: a "
-     "result, HDF5 with one array (or FILE:/path), or text, a center a line"},
+     "how the first centers are chosen: 'kmeans++', 'kmeans-parallel' (faster for many clusters), "
+     "'random' (rows); or a file that has them, in the units of the features: a result, HDF5 with "
+     "one array (or FILE:/path), or text, one center a line"},
     {"seeding-rows", 0, "N", KM_OPTION_ROWS, AT(seeding_rows), 1, INT64_MAX, NULL, NULL,
-     "rows that kmeans++ draws from, or 'all'; default: max(100 000, 16 K)"},
+     "how many rows, chosen at random, kmeans++ draws from, or 'all'; default: 100 000, or 16 "
+     "times K "
+     "if that is more"},
     {"random-seed", 0, "S", KM_OPTION_UINT, AT(random_seed), 0, 0, NULL, "0",
-     "start of the random numbers"},
+     "another number gives other first centers, the same number the same result"},
     {"restarts", 0, "R", KM_OPTION_INT, AT(restarts), 1, 1000000, NULL, "1",
-     "fits from R seedings on one read; the lowest inertia wins, and the result says how well the "
-     "others agree with it"},
+     "make R fits from different first centers, keep the best (lowest inertia), and say how well "
+     "the others agree with it; 10 is a good start"},
     {"tolerance", 0, "T", KM_OPTION_REAL, AT(tolerance), 0, 0, NULL, "1e-4",
-     "stop when the sum of squared shifts of the centers is at most T times the mean variance of "
-     "the features; 0: only when no label changes"},
+     "stop when the centers hardly move: the sum of their squared shifts is at most T times the "
+     "mean variance of the features; 0: only when no row changes its cluster"},
     {"max-iterations", 0, "N", KM_OPTION_INT, AT(max_iterations), 1, INT64_MAX, NULL, "300",
-     "stop after N iterations"},
+     "stop after N iterations in any case"},
     {"algorithm", 0, "NAME", KM_OPTION_TEXT, AT(algorithm), 0, 0, NULL, "auto",
-     "'lloyd' compares every row with every center, 'tree' (best with few features) and 'bounds' "
-     "(with many) only with those that can win; 'auto' takes the fastest; never changes the "
-     "result"},
+     "how the nearest centers are found: 'lloyd' compares every row with every center, 'tree' "
+     "(best with few features) and 'bounds' (with many) skip those that can't be nearest; 'auto' "
+     "chooses; never changes the result"},
     {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(kernel), 0, 0, NULL, "auto",
-     "for tests: 'auto', 'reference', 'avx2', 'avx512vl', 'avx512' or 'neon'; never changes the "
-     "result"},
+     "which instructions of the processor compute distances, for tests: 'auto', 'reference', "
+     "'avx2', 'avx512vl', 'avx512' or 'neon'; never changes the result"},
     THREADS,
     {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
-     "save the fit there now and then, and when asked to stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, "
-     "SIGHUP, SIGXCPU, "
-     "or the time is up: exit code 75); the same command goes on from it; removed in the end"},
-    {"checkpoint-interval", 0, "MIN", KM_OPTION_REAL, AT(checkpoint_interval), 0, 0, NULL, "10",
-     "minutes between two checkpoints"},
-    {"max-hours", 0, "H", KM_OPTION_REAL, AT(max_hours), 0, 0, NULL, NULL,
-     "stop cleanly before H hours have passed; default: before SLURM_JOB_END_TIME"},
+     "save the state of the fit there now and then, and when the time is up or a signal asks to "
+     "stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU), with exit code 75; the same "
+     "command goes on from there; the file is removed when the result is complete"},
+    {"checkpoint-interval", 0, "MINUTES", KM_OPTION_REAL, AT(checkpoint_interval), 0, 0, NULL, "10",
+     "minutes between two checkpoints, also 0.5"},
+    {"max-hours", 0, "HOURS", KM_OPTION_REAL, AT(max_hours), 0, 0, NULL, NULL,
+     "stop in time before so many hours have passed, with what was reached; default: before the "
+     "end of the Slurm job, if SLURM_JOB_END_TIME tells it"},
     METRICS,
     {"verify", 0, "HOW", KM_OPTION_MODE, AT(verify), 0, 0, verifications, NULL,
-     "after the fit read all rows (--verify=sample: some blocks) again by another road, derive "
-     "labels, centers and sums again, the plain way, and compare"},
+     "check the result before it is written: read all rows (--verify=sample: some of them) again "
+     "in another way, compute labels, centers and sums again in the plainest way, and compare"},
     {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
-     "only read headers, and print shape, plan and memory a rank"},
+     "read no data and write nothing; print the size of the catalogue, how it would be clustered, "
+     "and the memory of each rank"},
     {"ranks", 0, "N", KM_OPTION_INT, AT(ranks), 1, INT32_MAX, NULL, NULL,
-     "with --dry-run: plan for N ranks; default: those that run"},
+     "with --dry-run: for so many ranks (MPI processes); default: those that run now"},
     {"explain-outputs", 0, NULL, KM_OPTION_FLAG, AT(explain_outputs), 0, 0, NULL, NULL,
      "only say, for scripts, what these arguments mean for outputs: NAME=VALUE, each ended by a "
      "zero byte (docs/clusters.md)"},
@@ -158,12 +166,12 @@ const km_option km_predict_options[] = {
 
 const km_option km_info_options[] = {
     {"json", 0, NULL, KM_OPTION_FLAG, AT(json), 0, 0, NULL, NULL,
-     "all that is known of the file as JSON, for programs"},
+     "print all that is known of the file as JSON, for programs"},
     DATASET,
     {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(columns), 0, 0, NULL, NULL,
-     "columns to look for, as fit takes them: which table has them, and where they are"},
+     "look for these columns, written as for fit: which table has them, and where they are"},
     {"raw", 0, NULL, KM_OPTION_FLAG, AT(raw), 0, 0, NULL, NULL,
-     "numbers as they are stored, without what the file declares of them"},
+     "leave out what the file declares of its numbers (fill values, packing and the like)"},
     TRANSPOSE,
     END,
 };

@@ -143,53 +143,41 @@ static void write_files(km_writer *w, const km_catalogue *catalogue, void *room,
 
 /* A text of each seat, at `offset` in it; the different ones, in rank order, with blanks between;
  * cut if there are very many. */
-static void join_different(const km_setting *setting, size_t offset, char *text, size_t size)
-{
-    size_t used = 0;
-    text[0] = '\0';
-    for (int r = 0; r < setting->n_ranks && used < size; r++) {
-        const char *own = (const char *)&setting->seats[r] + offset;
-        bool is_new = true;
-        for (int other = 0; other < r && is_new; other++)
-            is_new = strcmp((const char *)&setting->seats[other] + offset, own) != 0;
-        if (is_new)
-            used += (size_t)snprintf(text + used, size - used, "%s%s", r > 0 ? " " : "", own);
-    }
-}
-
-/* Where the ranks ran, and on how many threads. */
-static void write_seats(km_writer *w, const km_setting *setting)
+static void put_different(km_writer *w, const char *name, const km_setting *setting, size_t offset)
 {
     char text[32768]; /* enough for some thousand hosts */
-    int64_t most_threads = 0, fewest_cores = INT64_MAX;
-    for (int r = 0; r < setting->n_ranks; r++) {
-        const km_seat *seat = &setting->seats[r];
-        most_threads = seat->n_threads > most_threads ? seat->n_threads : most_threads;
-        fewest_cores = seat->n_cores < fewest_cores ? seat->n_cores : fewest_cores;
-    }
-    join_different(setting, offsetof(km_seat, host), text, sizeof text);
-    km_put_text(w, "hosts", text);
-    km_put_int(w, "ranks", setting->n_ranks);
-    km_put_int(w, "threads", most_threads); /* of the rank that had most */
-    km_put_int(w, "cores", fewest_cores);   /* that the rank with fewest might use */
-    join_different(setting, offsetof(km_seat, cpus), text, sizeof text);
-    km_put_text(w, "binding", text); /* the different masks of ranks */
+    size_t used = 0;
+    text[0] = '\0';
+    for (int r = 0; r < setting->n_ranks && used < sizeof text; r++)
+        if (km_setting_is_new(setting, r, offset))
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", r > 0 ? " " : "",
+                                     (const char *)&setting->seats[r] + offset);
+    km_put_text(w, name, text);
 }
 
-static void write_versions(km_writer *w)
+/* Where the ranks ran, on how many threads, and with what. */
+static void write_setting(km_writer *w, const km_setting *setting)
 {
-    char mpi[MPI_MAX_LIBRARY_VERSION_STRING], hdf5[32];
-    int length;
-    unsigned major, minor, release;
-    MPI_Get_library_version(mpi, &length);
-    mpi[strcspn(mpi, "\n")] = '\0';
-    H5get_libversion(&major, &minor, &release);
-    snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
     km_put_text(w, "version", KM_VERSION);
     km_put_text(w, "git_commit", km_git_commit());
     km_put_text(w, "compiler", km_compiler());
-    km_put_text(w, "mpi", mpi);
-    km_put_text(w, "hdf5", hdf5);
+    km_put_text(w, "mpi", setting->mpi);
+    km_put_text(w, "hdf5", setting->hdf5);
+    put_different(w, "hosts", setting, offsetof(km_seat, host));
+    km_put_int(w, "nodes", setting->n_nodes);
+    km_put_int(w, "ranks", setting->n_ranks);
+    km_put_int(w, "ranks_per_node", setting->ranks_per_node);
+    km_put_int(w, "threads", setting->most_threads);
+    km_put_int(w, "cores", setting->fewest_cores);
+    put_different(w, "binding", setting, offsetof(km_seat, cpus));
+}
+
+/* What the fit was told beside what has a root attribute. */
+static void write_settings_of_fit(km_writer *w, const km_options *options)
+{
+    km_put_real(w, "tolerance", options->tolerance);
+    km_put_int(w, "max_iterations", options->max_iterations);
+    km_put_int(w, "restarts", options->restarts);
 }
 
 static int64_t largest(int64_t a, int64_t b)
@@ -197,7 +185,7 @@ static int64_t largest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void write_provenance(km_writer *w, const km_record *record, const km_setting *setting)
+static void write_provenance(km_writer *w, const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
     int64_t bytes = 0, time = 0; /* of the latest change */
@@ -206,8 +194,9 @@ static void write_provenance(km_writer *w, const km_record *record, const km_set
         time = largest(time, catalogue->files[f].time);
     }
     km_writer_open(w, "provenance");
-    write_versions(w);
-    write_seats(w, setting);
+    write_setting(w, record->setting);
+    if (is_fit(record))
+        write_settings_of_fit(w, record->options);
     km_put_text(w, "kernel", record->plan->kernel->name);
     km_put_text(w, "command", record->command);
     km_put_text(w, "file", catalogue->path);
@@ -218,13 +207,12 @@ static void write_provenance(km_writer *w, const km_record *record, const km_set
     if (record->options->model != NULL)
         km_put_text(w, "model", record->options->model);
     km_put_time(w, "started", record->started);
-    km_put_time(w, "ended", setting->ended);
+    km_put_time(w, "ended", record->setting->ended);
     km_put_hash(w, "features_checksum", record->features_hash);
     km_writer_close(w);
 }
 
-static void put_all(km_writer *w, const km_record *record, const km_setting *setting,
-                    km_error *error)
+static void put_all(km_writer *w, const km_record *record, km_error *error)
 {
     const int64_t k = record->options->clusters, d = record->catalogue->n_features;
     /* One room for all conversions on the way, of 8-byte values. */
@@ -243,7 +231,7 @@ static void put_all(km_writer *w, const km_record *record, const km_setting *set
             write_restarts(w, record->restarts);
         }
         write_files(w, record->catalogue, room, error);
-        write_provenance(w, record, setting);
+        write_provenance(w, record);
     }
     free(room);
     free(units);
@@ -266,14 +254,13 @@ static km_code was_not_saved(const km_record *record, int reason, km_error *erro
                    record->options->output);
 }
 
-km_code km_contents_write(const char *path, const km_record *record, const km_setting *setting,
-                          km_error *error)
+km_code km_contents_write(const char *path, const km_record *record, km_error *error)
 {
     km_writer w = {.verbs = &km_h5_write, .file = km_h5_create_in_memory(), .is_ok = true};
     if (w.file < 0)
         return did_not_arrive(record, km_h5_reason(), error);
     w.group = w.file;
-    put_all(&w, record, setting, error);
+    put_all(&w, record, error);
     if (!w.is_ok || !km_rows_declare(w.file, record))
         did_not_arrive(record, km_h5_reason(), error);
     else if (error->code == KM_OK && (!km_h5_save(w.file, path) || km_fault("write the contents")))
@@ -282,15 +269,14 @@ km_code km_contents_write(const char *path, const km_record *record, const km_se
     return error->code;
 }
 
-km_code km_contents_compare(const char *path, const km_record *record, const km_setting *setting,
-                            km_error *error)
+km_code km_contents_compare(const char *path, const km_record *record, km_error *error)
 {
     km_writer w = {.verbs = &km_h5_compare, .is_ok = true};
     km_error why = {0};
     if (km_h5_open(path, MPI_COMM_NULL, &w.file, &why) != KM_OK)
         return did_not_arrive(record, why.text, error);
     w.group = w.file;
-    put_all(&w, record, setting, error);
+    put_all(&w, record, error);
     if (!w.is_ok || km_fault("compare the contents"))
         did_not_arrive(record, "its contents read back differently", error);
     H5Fclose(w.file);

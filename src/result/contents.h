@@ -4,27 +4,11 @@
 
 #include "skymeans/result.h"
 
-/* Where a rank runs. */
-typedef struct km_seat {
-    char host[MPI_MAX_PROCESSOR_NAME];
-    char cpus[128]; /* its mask, as "0-3,8" */
-    int32_t n_cores, n_threads;
-} km_seat;
-
-/* What only a communicator can tell; gathered by all ranks for the one that writes. */
-typedef struct km_setting {
-    int n_ranks;
-    km_seat *seats; /* [n_ranks] */
-    double ended;   /* seconds since 1970 */
-} km_setting;
-
 /* Creates the file and writes everything that has no value a row. By one rank. */
-km_code km_contents_write(const char *path, const km_record *record, const km_setting *setting,
-                          km_error *error);
+km_code km_contents_write(const char *path, const km_record *record, km_error *error);
 
 /* Reads it back and compares. By one rank. */
-km_code km_contents_compare(const char *path, const km_record *record, const km_setting *setting,
-                            km_error *error);
+km_code km_contents_compare(const char *path, const km_record *record, km_error *error);
 
 /* Rows of labels, distances and ids: first one rank declares them beside the other contents, makes
  * room for them, and says at which offsets of the file; then every rank writes its own, and all

@@ -1,87 +1,6 @@
 /* `info`: a result in short; the tables of other files; or all that is known, as JSON. */
 #include "info.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-/* ---- results -----------------------------------------------------------------------------------
- */
-
-static bool is_result(hid_t file)
-{
-    return H5Aexists(file, "checksum") > 0 && H5Lexists(file, "centers", H5P_DEFAULT) > 0 &&
-           H5Lexists(file, "sizes", H5P_DEFAULT) > 0 && H5Lexists(file, "labels", H5P_DEFAULT) > 0;
-}
-
-/* A text from the file; whatever would confuse the terminal is replaced. */
-static void print_text(const char *text)
-{
-    char room[KM_DATASET_SIZE];
-    fputs(km_printable(text, room, sizeof room), stdout);
-}
-
-static void print_attribute_text(hid_t object, const char *name)
-{
-    char text[512];
-    km_h5_read_text(object, name, text, sizeof text);
-    printf("  %-14s ", name);
-    print_text(text);
-    putchar('\n');
-}
-
-static void print_attribute_number(hid_t object, const char *name)
-{
-    double value;
-    if (km_h5_read_number(object, name, &value))
-        printf("  %-14s %.10g\n", name, value);
-}
-
-static km_code print_sizes(const char *path, hid_t file, km_error *error)
-{
-    km_h5_array sizes;
-    if (km_h5_open_array(file, "sizes", &sizes, error) != KM_OK)
-        return error->code;
-    const int64_t shown = sizes.n_rows < 20 ? sizes.n_rows : 20;
-    double *values = km_allocate(shown, km_h5_value_size(sizes.type, KM_FLOAT64),
-                                 "sizes of the clusters", error);
-    km_error why = {0};
-    if (values != NULL &&
-        km_h5_read_rows(&sizes, (km_rows){0, shown}, 0, 1, sizes.type, values, &why) == KM_OK)
-        km_h5_convert(sizes.type, KM_FLOAT64, shown, values, &why);
-    if (why.code != KM_OK) {
-        km_fail(error, why.code, "can't read the result (%s, sizes): %s; copy it again", path,
-                why.text);
-    } else if (values != NULL) {
-        printf("  %-14s", "sizes");
-        for (int64_t c = 0; c < shown; c++)
-            printf(" %.0f", values[c]);
-        puts(shown < sizes.n_rows ? " ..." : "");
-    }
-    free(values);
-    km_h5_close_array(&sizes);
-    return error->code;
-}
-
-static km_code print_result(const char *path, hid_t file, km_error *error)
-{
-    static const char *const numbers[] = {"inertia", "n_iterations", "converged",
-                                          "n_rows",  "n_used",       "n_missing"};
-    printf("%s: a result of skymeans\n\n", path);
-    const hid_t provenance = H5Oopen(file, "provenance", H5P_DEFAULT);
-    if (provenance >= 0) {
-        print_attribute_text(provenance, "command");
-        print_attribute_text(provenance, "file");
-        print_attribute_text(provenance, "dataset");
-        print_attribute_text(provenance, "ended");
-        H5Oclose(provenance);
-    }
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        print_attribute_number(file, numbers[i]);
-    print_attribute_text(file, "stop_reason");
-    print_attribute_text(file, "checksum");
-    return print_sizes(path, file, error);
-}
-
 /* What -d and -c mean in the file, and its tables, or those of them that -d means. Where nothing is
  * asked, nothing need be chosen. */
 static km_code look(hid_t file, const km_options *options, km_findings_of_file *found,
@@ -113,9 +32,9 @@ km_code km_info_print(const km_options *options, km_error *error)
     km_findings_of_file found = {.options = options};
     if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
         return error->code;
-    found.is_result = is_result(file);
+    found.is_result = km_is_result(file);
     if (found.is_result && !options->json && options->dataset == NULL && options->columns == NULL)
-        print_result(path, file, error);
+        km_info_print_result(path, file, error);
     else if (look(file, options, &found, error) == KM_OK && options->json)
         km_info_print_json(&found);
     else if (error->code == KM_OK)

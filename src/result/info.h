@@ -12,7 +12,11 @@ typedef struct km_findings_of_file {
     bool has_selection, is_result;
 } km_findings_of_file;
 
-/* To stdout, by one rank: for people, and for programs. */
+/* Is a file the result of a fit or of labelling? */
+bool km_is_result(hid_t file);
+
+/* To stdout, by one rank: a result; tables, for people, and for programs. */
+km_code km_info_print_result(const char *path, hid_t file, km_error *error);
 km_code km_info_print_tables(const km_findings_of_file *found, km_error *error);
 void km_info_print_json(const km_findings_of_file *found);
 

@@ -79,9 +79,10 @@ static void print_table(const km_findings_of_file *found, const km_table *table,
 {
     fputs("  ", stdout);
     print_text(table->path, 0);
-    printf(": %s of %lld row%s, %lld column%s\n", table->is_array ? "array" : "table",
+    printf(": %s of %lld row%s, %lld column%s%s\n", table->is_array ? "array" : "table",
            (long long)table->n_rows, plural(table->n_rows), (long long)table->n_columns,
-           plural(table->n_columns));
+           plural(table->n_columns),
+           table->is_on_request && !table->is_array ? ", complex numbers" : "");
     for (int64_t i = 0; i < (table->is_array ? 1 : table->n_columns); i++)
         print_column(table->is_array ? "every column" : table->columns[i].name, &table->columns[i],
                      table, found->options);

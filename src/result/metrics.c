@@ -26,16 +26,54 @@ static void put_treatment(km_json *json, const km_record *record)
     km_json_close(json, ']');
 }
 
+/* The different texts of ranks, in rank order. */
+static void put_different(km_json *json, const char *name, const km_setting *setting, size_t offset)
+{
+    km_json_open(json, name, '[');
+    for (int r = 0; r < setting->n_ranks; r++)
+        if (km_setting_is_new(setting, r, offset))
+            km_json_text(json, NULL, (const char *)&setting->seats[r] + offset);
+    km_json_close(json, ']');
+}
+
+static void put_setting(km_json *json, const km_setting *setting)
+{
+    put_different(json, "hosts", setting, offsetof(km_seat, host));
+    km_json_int(json, "nodes", setting->n_nodes);
+    km_json_int(json, "ranks_per_node", setting->ranks_per_node);
+    km_json_int(json, "cores", setting->fewest_cores);
+    put_different(json, "binding", setting, offsetof(km_seat, cpus));
+    km_json_open(json, "versions", '{');
+    km_json_text(json, "skymeans", KM_VERSION);
+    km_json_text(json, "git_commit", km_git_commit());
+    km_json_text(json, "mpi", setting->mpi);
+    km_json_text(json, "hdf5", setting->hdf5);
+    km_json_text(json, "compiler", km_compiler());
+    km_json_close(json, '}');
+}
+
+/* What a fit was told; the seed as a text, since most readers of JSON have no 64-bit integers. */
+static void put_settings_of_fit(km_json *json, const km_options *options)
+{
+    char seed[24];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)options->random_seed);
+    km_json_text(json, "seeding", options->seeding);
+    km_json_text(json, "random_seed", seed);
+    km_json_int(json, "restarts", options->restarts);
+    km_json_real(json, "tolerance", options->tolerance);
+    km_json_int(json, "max_iterations", options->max_iterations);
+}
+
 static void put_plan(km_json *json, const km_record *record, const km_report *report)
 {
     km_json_open(json, "plan", '{');
-    km_json_int(json, "ranks", report->n_ranks);
-    km_json_int(json, "threads", report->n_threads);
+    km_json_int(json, "ranks", record->setting->n_ranks);
+    km_json_int(json, "threads", record->setting->most_threads);
     if (record->plan->method != NULL)
         km_json_text(json, "algorithm", record->plan->method->name);
     km_json_text(json, "kernel", record->plan->kernel->name);
-    if (record->options->seeding != NULL)
-        km_json_text(json, "seeding", record->options->seeding);
+    if (record->restarts != NULL)
+        put_settings_of_fit(json, record->options);
     km_json_text(json, "precision", km_precision_name(record->samples->precision));
     km_json_int(json, "rows", record->catalogue->n_rows);
     km_json_int(json, "features", record->catalogue->n_features);
@@ -118,6 +156,8 @@ static void put_result(km_json *json, const km_record *record)
     km_json_int(json, "n_missing", record->n_missing);
     put_missing(json, record);
     km_json_text(json, "checksum", checksum);
+    km_json_text(json, "checksum_of",
+                 record->restarts != NULL ? "labels, centers and inertia" : "labels and centers");
     km_json_close(json, '}');
 }
 
@@ -127,7 +167,9 @@ static void put_all(FILE *file, const km_record *record, const km_report *report
     km_json_open(&json, NULL, '{');
     km_json_int(&json, "version", 1);
     km_json_text(&json, "command", record->command);
+    put_setting(&json, record->setting);
     put_plan(&json, record, report);
+    km_json_real(&json, "seconds", report->seconds);
     put_phases(&json, report);
     km_json_int(&json, "bytes_read", report->bytes_read);
     put_iterations(&json, record->fit);

@@ -1,10 +1,12 @@
 /* The closing summary. */
+#include "clusters.h"
+
 #include "skymeans/result.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_CLUSTERS = 20, MOST_FEATURES = 8 };
+enum { MOST_FITS = 20, MOST_FEATURES = 8 };
 
 static const char *plural(int64_t count)
 {
@@ -72,7 +74,19 @@ static void print_catalogue(const km_record *record)
     print_treatment(record);
 }
 
-static void print_head(const km_record *record, const km_report *report)
+static void print_run(const km_record *record)
+{
+    const km_setting *setting = record->setting;
+    printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", setting->n_ranks,
+           plural(setting->n_ranks), (long long)setting->most_threads,
+           plural(setting->most_threads), record->plan->method->name, record->plan->kernel->name,
+           km_precision_name(record->samples->precision));
+    if (setting->n_nodes > 1)
+        printf("  nodes       %lld, with up to %lld rank%s\n", (long long)setting->n_nodes,
+               (long long)setting->ranks_per_node, plural(setting->ranks_per_node));
+}
+
+static void print_head(const km_record *record)
 {
     const km_options *options = record->options;
     const km_fit *fit = record->fit;
@@ -81,10 +95,7 @@ static void print_head(const km_record *record, const km_report *report)
            (long long)record->n_used);
     print_catalogue(record);
     printf("  result      %s\n", km_printable(options->output, path, sizeof path));
-    printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", report->n_ranks,
-           plural(report->n_ranks), (long long)report->n_threads, plural(report->n_threads),
-           record->plan->method->name, record->plan->kernel->name,
-           km_precision_name(record->samples->precision));
+    print_run(record);
     printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
            plural(fit->n_iterations), km_stop_name(fit->stop),
            km_stop_is_converged(fit->stop) ? "converged" : "not converged");
@@ -99,31 +110,25 @@ static void print_head(const km_record *record, const km_report *report)
 
 static void print_clusters(const km_record *record)
 {
-    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
-    const int64_t n_features = d < MOST_FEATURES ? d : MOST_FEATURES;
-    const int64_t n_clusters = k < MOST_CLUSTERS ? k : MOST_CLUSTERS;
-    char room[KM_NAME_SIZE];
-    const bool has_restarts = record->restarts != NULL && record->restarts->count > 1;
-    printf("  cluster         size   share%s", has_restarts ? "  stable" : "");
-    for (int64_t j = 0; j < n_features; j++)
-        printf("  %12.12s", km_printable(record->catalogue->names[j], room, sizeof room));
-    puts(n_features < d ? "  ..." : "");
-    for (int64_t c = 0; c < n_clusters; c++) {
-        const int64_t size = record->fit->sizes[c];
-        const double n = record->n_used > 0 ? (double)record->n_used : 1;
-        printf("  %7lld %12lld  %5.1f%%", (long long)c, (long long)size, 100.0 * (double)size / n);
-        if (has_restarts && size > 0)
-            printf("  %5.1f%%", 100 * record->restarts->coincidence[c]);
-        else if (has_restarts)
-            printf("  %6s", "-");
-        for (int64_t j = 0; j < n_features; j++)
-            printf("  %12.6g", record->centers[c * d + j]);
-        puts(n_features < d ? "  ..." : "");
+    const km_catalogue *catalogue = record->catalogue;
+    const km_restarts *restarts = record->restarts;
+    km_cluster_table table = {.k = record->options->clusters,
+                              .d = catalogue->n_features,
+                              .n_used = (double)record->n_used,
+                              .has_stability = restarts != NULL && restarts->count > 1};
+    const int64_t n_features = km_shown(table.d, KM_SHOWN_FEATURES);
+    for (int64_t j = 0; j < n_features; j++) {
+        table.names[j] = catalogue->names[j];
+        table.units[j] = catalogue->columns[j].units;
     }
-    if (n_clusters < k)
-        printf("  ... and %lld more: /sizes and /centers in the result\n",
-               (long long)(k - n_clusters));
-    putchar('\n');
+    for (int64_t c = 0; c < km_shown(table.k, KM_SHOWN_CLUSTERS); c++) {
+        table.sizes[c] = (double)record->fit->sizes[c];
+        if (table.has_stability)
+            table.stability[c] = restarts->coincidence[c];
+        for (int64_t j = 0; j < n_features; j++)
+            table.centers[c][j] = record->centers[c * table.d + j];
+    }
+    km_clusters_print(&table);
 }
 
 /* How well the fits of --restarts agree. */
@@ -133,13 +138,13 @@ static void print_restarts(const km_record *record)
     if (restarts->count < 2)
         return;
     printf("  fit           inertia  iterations  agreement with the best (adjusted Rand index)\n");
-    for (int64_t r = 0; r < restarts->count && r < MOST_CLUSTERS; r++)
+    for (int64_t r = 0; r < restarts->count && r < MOST_FITS; r++)
         printf("  %3lld %17.10g  %10lld  %9.4f%s\n", (long long)r + 1, restarts->inertia[r],
                (long long)restarts->n_iterations[r], restarts->rand_index[r],
                r == restarts->best ? "  (kept)" : "");
-    if (restarts->count > MOST_CLUSTERS)
+    if (restarts->count > MOST_FITS)
         printf("  ... and %lld more: /restarts in the result\n",
-               (long long)(restarts->count - MOST_CLUSTERS));
+               (long long)(restarts->count - MOST_FITS));
     putchar('\n');
 }
 
@@ -155,20 +160,21 @@ static void print_phases(const km_report *report)
                    report->least.seconds[phase], report->mean.seconds[phase],
                    report->most.seconds[phase], 100 * report->mean.seconds[phase] / total);
     const double seconds = report->most.seconds[KM_PHASE_READ];
-    printf("\n  read         %.1f MB at %.2f GB/s\n", 1e-6 * (double)report->bytes_read,
+    printf("\n  total        %.4g s since the start\n", report->seconds);
+    printf("  read         %.1f MB at %.2f GB/s\n", 1e-6 * (double)report->bytes_read,
            seconds > 0 ? 1e-9 * (double)report->bytes_read / seconds : 0);
     printf("  reading      %s\n", report->how_read);
     printf("  memory       %.0f MB on the rank that had most\n",
            1e-6 * (double)report->memory_peak);
 }
 
-km_report km_report_gather(const km_timers *timers, const km_findings *findings, MPI_Comm comm)
+km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
+                           MPI_Comm comm)
 {
-    km_report report = {.n_ranks = km_comm_size(comm),
+    km_report report = {.seconds = km_now() - started,
                         .least = *timers,
                         .mean = *timers,
                         .most = *timers,
-                        .n_threads = km_threads(),
                         .bytes_read = findings->bytes_read,
                         .how_read = findings->how,
                         .memory_peak = km_memory_peak()};
@@ -176,10 +182,10 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
     km_sum_double(comm, report.mean.seconds, KM_N_PHASES);
     km_max_double(comm, report.most.seconds, KM_N_PHASES);
     km_sum_int64(comm, &report.bytes_read, 1);
-    km_max_int64(comm, &report.n_threads, 1);
+    km_max_double(comm, &report.seconds, 1);
     km_max_int64(comm, &report.memory_peak, 1);
     for (int phase = 0; phase < KM_N_PHASES; phase++)
-        report.mean.seconds[phase] /= report.n_ranks;
+        report.mean.seconds[phase] /= km_comm_size(comm);
     return report;
 }
 
@@ -191,15 +197,25 @@ void km_prediction_print(const km_record *record, const km_report *report)
     print_catalogue(record);
     printf("  centers     %s\n", km_printable(record->options->model, path, sizeof path));
     printf("  labels      %s\n", km_printable(record->options->output, path, sizeof path));
-    printf("  checksum    %016llx\n\n", (unsigned long long)record->checksum);
+    printf("  checksum    %016llx\n              %s\n\n", (unsigned long long)record->checksum,
+           KM_CHECKSUM_OF_LABELS);
     print_clusters(record);
     print_phases(report);
 }
 
+/* One seeding finds one of many local minima. */
+static void print_hint(const km_record *record)
+{
+    const km_options *options = record->options;
+    if (options->restarts == 1 && options->clusters > 1 && record->plan->seeding != NULL)
+        puts("\n  hint: another seeding may end better; --restarts 10 keeps the best of 10 fits");
+}
+
 void km_summary_print(const km_record *record, const km_report *report)
 {
-    print_head(record, report);
+    print_head(record);
     print_clusters(record);
     print_restarts(record);
     print_phases(report);
+    print_hint(record);
 }

@@ -163,6 +163,7 @@ km_code km_draw_kmeanspp(const km_drawing *task, double *centers, km_error *erro
         km_broadcast(task->comm, owner, center, d * (int64_t)sizeof *center);
         km_round_to_precision(task->samples->precision, center, d, drawing.rounded);
         km_nearness_approach(&drawing.near, center, drawing.rounded, 1, (int32_t)c);
+        km_status_part((double)(c + 1) / (double)task->n_clusters);
         if (drawing.is_stopped)
             km_fail(error, KM_STOPPED, "while seeding");
     }

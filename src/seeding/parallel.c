@@ -148,6 +148,7 @@ static bool add_round(struct search *search, int round, km_error *error)
                               .stream = km_stream(KM_RANDOM_SAMPLE, round, task->restart)};
     int64_t n_mine;
     double *mine = take(search, &odds, &n_mine, error);
+    km_status_part((double)(round - 1) / N_ROUNDS);
     if (km_stop_wanted(0) != KM_WISH_NONE)
         km_fail(error, KM_STOPPED, "while seeding");
     if (km_agree(task->comm, error) == KM_OK)
@@ -235,6 +236,7 @@ km_code km_seed_parallel(const km_seeding_task *task, double *centers, km_error 
         if (add_first(&search, error) == KM_OK)
             for (int round = 1; round <= N_ROUNDS && add_round(&search, round, error); round++)
                 ;
+        km_status_phase("seeding, the draw from the candidates");
         if (error->code == KM_OK)
             draw(&search, centers, error);
     }

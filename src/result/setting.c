@@ -1,0 +1,93 @@
+/* Where a run took place, and with what: gathered by all ranks for the one that writes. */
+#include "skymeans/result.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static km_seat own_seat(void)
+{
+    km_seat seat;
+    km_cpus cpus;
+    int length;
+    memset(&seat, 0, sizeof seat); /* its padding is gathered, too */
+    MPI_Get_processor_name(seat.host, &length);
+    km_cpus_of_process(&cpus);
+    km_cpus_text(&cpus, seat.cpus, sizeof seat.cpus);
+    seat.n_cores = km_cores(&cpus);
+    seat.n_threads = km_threads();
+    return seat;
+}
+
+static void find_versions(km_setting *setting)
+{
+    unsigned major, minor, release;
+    int length;
+    MPI_Get_library_version(setting->mpi, &length);
+    setting->mpi[strcspn(setting->mpi, "\n")] = '\0';
+    H5get_libversion(&major, &minor, &release);
+    snprintf(setting->hdf5, sizeof setting->hdf5, "%u.%u.%u", major, minor, release);
+}
+
+static const char *text_of(const km_setting *setting, int rank, size_t offset)
+{
+    return (const char *)&setting->seats[rank] + offset;
+}
+
+/* The first rank with the same text: mostly that of the rank before. */
+static int find_first(const km_setting *setting, int rank, size_t offset)
+{
+    int first = 0;
+    while (strcmp(text_of(setting, first, offset), text_of(setting, rank, offset)) != 0)
+        first++;
+    return first;
+}
+
+bool km_setting_is_new(const km_setting *setting, int rank, size_t offset)
+{
+    const bool is_like_last =
+        rank > 0 && strcmp(text_of(setting, rank, offset), text_of(setting, rank - 1, offset)) == 0;
+    return !is_like_last && find_first(setting, rank, offset) == rank;
+}
+
+/* Nodes, ranks of the fullest, threads and cores. */
+static void count(km_setting *setting, int64_t *ranks_of_node)
+{
+    int first = 0;
+    setting->fewest_cores = INT64_MAX;
+    for (int r = 0; r < setting->n_ranks; r++) {
+        const km_seat *seat = &setting->seats[r];
+        if (strcmp(seat->host, setting->seats[first].host) != 0)
+            first = find_first(setting, r, offsetof(km_seat, host));
+        setting->n_nodes += first == r;
+        if (++ranks_of_node[first] > setting->ranks_per_node)
+            setting->ranks_per_node = ranks_of_node[first];
+        if (seat->n_threads > setting->most_threads)
+            setting->most_threads = seat->n_threads;
+        if (seat->n_cores < setting->fewest_cores)
+            setting->fewest_cores = seat->n_cores;
+    }
+}
+
+km_code km_setting_gather(km_setting *setting, MPI_Comm comm, km_error *error)
+{
+    const char *what = "where ranks run";
+    const km_seat seat = own_seat();
+    *setting = (km_setting){.n_ranks = km_comm_size(comm), .ended = (double)time(NULL)};
+    setting->seats = km_allocate(setting->n_ranks, sizeof seat, what, error);
+    int64_t *ranks_of_node =
+        km_allocate_zeroed(setting->n_ranks, sizeof *ranks_of_node, what, error);
+    if (km_agree(comm, error) == KM_OK) {
+        km_gather(comm, &seat, sizeof seat, setting->seats);
+        find_versions(setting);
+        count(setting, ranks_of_node);
+    }
+    free(ranks_of_node);
+    return error->code;
+}
+
+void km_setting_free(km_setting *setting)
+{
+    free(setting->seats);
+    setting->seats = NULL;
+}
