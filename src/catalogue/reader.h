@@ -74,6 +74,16 @@ typedef struct km_piece {
     bool has_unread; /* reading without HDF5 failed */
 } km_piece;
 
+/* Goes to the file that the next row of the slab is in. KM_MEMORY, KM_DATA, KM_SYSTEM. By the thread
+ * that has HDF5, as all of these. */
+void km_file_find(km_reader *reader, km_error *error);
+
+/* One user fewer; the last one closes the file. NULL does nothing. */
+void km_file_leave(km_reader *reader, km_file_in_use *file);
+
+/* KM_DATA if it is not what it was when the catalogue was opened. */
+void km_file_check_unchanged(const km_file *file, km_error *error);
+
 /* Makes room for the pieces of a file, at most `most_rows` each. KM_MEMORY. */
 km_code km_piece_make_room(km_piece *piece, int64_t most_rows, km_error *error);
 void km_piece_free(km_piece *piece);

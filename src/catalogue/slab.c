@@ -5,87 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static int64_t smallest(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-/* ---- files ---------------------------------------------------------------------------------- */
-
-static km_code has_changed(const km_file *file, km_error *error)
-{
-    return km_fail(error, KM_DATA,
-                   "file changed while it was read (%s): its size, time or rows are not what they "
-                   "were at first; run again when nothing writes to it",
-                   file->path);
-}
-
-static void check_unchanged(const km_file *file, km_error *error)
-{
-    struct stat status;
-    if (stat(file->path, &status) == 0 &&
-        (status.st_size != file->bytes || status.st_mtim.tv_sec != file->time ||
-         status.st_mtim.tv_nsec != file->nanoseconds))
-        has_changed(file, error);
-}
-
-/* One user fewer; the last one closes the file. */
-static void leave_file(km_reader *r, km_file_in_use *file)
-{
-    if (file == NULL || --file->n_users > 0)
-        return;
-    if (file->opened == &file->own) {
-        check_unchanged(&r->catalogue->files[file->number], &r->changed);
-        km_opened_close(&file->own);
-    }
-    free(file->columns);
-    free(file->missing_values);
-    free(file);
-}
-
-/* Opens the file with this number on this rank alone, if it is not open on all. */
-static void open_file(const km_reader *r, km_file_in_use *file, km_error *error)
-{
-    int64_t n_rows;
-    hid_t handle = H5I_INVALID_HID;
-    const km_file *listed = &r->catalogue->files[file->number];
-    file->path = listed->path;
-    if (r->catalogue->is_together) {
-        file->opened = r->catalogue->shared;
-        return;
-    }
-    file->columns = km_catalogue_columns_of(r->catalogue, file->number, &n_rows, &handle, error);
-    if (file->columns != NULL && n_rows != listed->n_rows)
-        has_changed(listed, error);
-    if (file->columns == NULL)
-        return;
-    file->opened = &file->own;
-    km_opened_open(file->opened, r->catalogue, file->path, handle, file->columns, MPI_COMM_NULL,
-                   error);
-}
-
-/* Goes to the file that the next row of the slab is in. */
-static void find_file(km_reader *r, km_error *error)
-{
-    const km_catalogue *catalogue = r->catalogue;
-    int64_t f = r->file != NULL ? r->file->number : 0;
-    while (r->at >= catalogue->files[f].first_row + catalogue->files[f].n_rows)
-        f++;
-    if (r->file != NULL && f == r->file->number)
-        return;
-    leave_file(r, r->file);
-    r->file = km_allocate_zeroed(1, sizeof *r->file, "list of datasets", error);
-    if (r->file == NULL)
-        return;
-    *r->file = (km_file_in_use){.number = f, .n_users = 1};
-    open_file(r, r->file, error);
-    if (error->code != KM_OK)
-        return;
-    const km_reading reading = km_opened_reading(r->file->opened, catalogue);
-    r->file->piece_rows = km_piece_rows(&reading, km_threads());
-    km_file_prepare_missing(r->file, catalogue, error);
 }
 
 /* ---- reading a piece: the thread that has HDF5 ---------------------------------------------- */
@@ -194,7 +117,7 @@ static void end_piece(km_piece *p)
     if (p->file == NULL)
         return;
     free_pointers(p);
-    leave_file(p->reader, p->file);
+    km_file_leave(p->reader, p->file);
     p->file = NULL;
 }
 
@@ -229,7 +152,7 @@ static bool begin_piece(km_piece *p, km_error *error)
     if (km_stop_wanted(0) != KM_WISH_NONE)
         km_fail(error, KM_STOPPED, "while reading the catalogue");
     else
-        find_file(r, error);
+        km_file_find(r, error);
     if (error->code == KM_OK) {
         p->file = r->file;
         p->file->n_users++;
@@ -382,7 +305,7 @@ static km_code read_slab(km_reader *r, MPI_Comm comm)
     pthread_mutex_init(&r->turns, NULL);
     pthread_cond_init(&r->turned, NULL);
     read_by_threads(r);
-    leave_file(r, r->file);
+    km_file_leave(r, r->file);
     pthread_mutex_destroy(&r->reading);
     pthread_mutex_destroy(&r->turns);
     pthread_cond_destroy(&r->turned);
@@ -414,7 +337,7 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI
         read_slab(&r, comm);
     km_memory_return();
     if (catalogue->is_together && rank == 0)
-        check_unchanged(&catalogue->files[0], error);
+        km_file_check_unchanged(&catalogue->files[0], error);
     if (km_agree(comm, error) == KM_OK) {
         km_sum_int64(comm, findings->n_missing, catalogue->n_features);
         km_sum_int64(comm, findings->n_fill, catalogue->n_features);
