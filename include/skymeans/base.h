@@ -194,6 +194,12 @@ typedef struct km_power {
 
 km_power km_power_of_two(int exponent);
 
+/* The end of a word that counts so many things. */
+static inline const char *km_plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 /* ---- threads ------------------------------------------------------------------------------------
  * Loops over samples run on OpenMP threads. Sums of threads are exact or counts, so that no result
  * depends on how many there are. */

@@ -39,11 +39,6 @@ typedef struct km_story {
     km_error error;
 } km_story;
 
-static inline const char *km_plural(int64_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 /* Is this the rank that speaks, and may it? */
 static inline bool km_is_heard(const km_story *s)
 {

@@ -6,11 +6,6 @@
 
 enum { MOST_UNUSABLE = 20 };
 
-static const char *plural(int64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
 /* A text from the file, padded to a width; whatever would confuse the terminal is replaced. */
 static void print_text(const char *text, int width)
 {
@@ -38,7 +33,7 @@ static void print_column(const char *name, const km_column *column, const km_tab
     fputs(column->mask.dataset[0] != '\0' ? ", with a mask" : "", stdout);
     fputs(column->is_category ? ", numbers of categories" : "", stdout);
     if (column->n_rows != table->n_rows)
-        printf(", %lld row%s", (long long)column->n_rows, plural(column->n_rows));
+        printf(", %lld row%s", (long long)column->n_rows, km_plural(column->n_rows));
     if (!options->raw) {
         km_convention_text(&column->convention, full, sizeof full);
         fputs(full, stdout);
@@ -80,8 +75,8 @@ static void print_table(const km_findings_of_file *found, const km_table *table,
     fputs("  ", stdout);
     print_text(table->path, 0);
     printf(": %s of %lld row%s, %lld column%s%s\n", table->is_array ? "array" : "table",
-           (long long)table->n_rows, plural(table->n_rows), (long long)table->n_columns,
-           plural(table->n_columns),
+           (long long)table->n_rows, km_plural(table->n_rows), (long long)table->n_columns,
+           km_plural(table->n_columns),
            table->is_on_request && !table->is_array ? ", complex numbers" : "");
     for (int64_t i = 0; i < (table->is_array ? 1 : table->n_columns); i++)
         print_column(table->is_array ? "every column" : table->columns[i].name, &table->columns[i],
@@ -122,7 +117,7 @@ static void print_selection(const km_findings_of_file *found)
         return;
     fputs("  -c means, in ", stdout);
     print_text(s->table, 0);
-    printf(", of %lld row%s:\n", (long long)s->n_rows, plural(s->n_rows));
+    printf(", of %lld row%s:\n", (long long)s->n_rows, km_plural(s->n_rows));
     for (int64_t j = 0; j < s->n_features; j++) {
         const km_place *place = &s->columns[j].values;
         fputs("    ", stdout);
@@ -149,7 +144,7 @@ km_code km_info_print_tables(const km_findings_of_file *found, km_error *error)
                "h5ls -r\n",
                path);
     else
-        printf("%s: %lld table%s\n\n", path, (long long)tables->count, plural(tables->count));
+        printf("%s: %lld table%s\n\n", path, (long long)tables->count, km_plural(tables->count));
     for (int64_t i = 0; i < tables->count && error->code == KM_OK; i++)
         print_table(found, &tables->tables[i], error);
     print_selection(found);

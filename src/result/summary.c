@@ -8,11 +8,6 @@
 
 enum { MOST_FITS = 20, MOST_FEATURES = 8 };
 
-static const char *plural(int64_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 /* The features that rows miss, if there are any. */
 static void print_missing(const km_record *record)
 {
@@ -78,12 +73,12 @@ static void print_run(const km_record *record)
 {
     const km_setting *setting = record->setting;
     printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", setting->n_ranks,
-           plural(setting->n_ranks), (long long)setting->most_threads,
-           plural(setting->most_threads), record->plan->method->name, record->plan->kernel->name,
+           km_plural(setting->n_ranks), (long long)setting->most_threads,
+           km_plural(setting->most_threads), record->plan->method->name, record->plan->kernel->name,
            km_precision_name(record->samples->precision));
     if (setting->n_nodes > 1)
         printf("  nodes       %lld, with up to %lld rank%s\n", (long long)setting->n_nodes,
-               (long long)setting->ranks_per_node, plural(setting->ranks_per_node));
+               (long long)setting->ranks_per_node, km_plural(setting->ranks_per_node));
 }
 
 static void print_head(const km_record *record)
@@ -97,7 +92,7 @@ static void print_head(const km_record *record)
     printf("  result      %s\n", km_printable(options->output, path, sizeof path));
     print_run(record);
     printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
-           plural(fit->n_iterations), km_stop_name(fit->stop),
+           km_plural(fit->n_iterations), km_stop_name(fit->stop),
            km_stop_is_converged(fit->stop) ? "converged" : "not converged");
     printf("  inertia     %.10g\n", fit->inertia);
     printf("  checksum    %016llx\n", (unsigned long long)record->checksum);
