@@ -176,7 +176,8 @@ int main(int argc, char **argv)
                            .findings = &s.findings,
                            .fit = &s.fit,
                            .command = command != NULL ? command : "",
-                           .started = (double)time(NULL)};
+                           .started = (double)time(NULL),
+                           .n_goes = 1};
     const km_code code = run(&s, argc, argv);
     const bool is_first = km_comm_rank(s.comm) == 0, is_alone = km_comm_size(s.comm) == 1;
     if (code == KM_STOPPED && is_first)

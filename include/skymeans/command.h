@@ -26,6 +26,7 @@ typedef struct km_story {
     km_checkpoint checkpoint; /* what the run goes on from, and then what it saves */
     bool is_saved;            /* with all that was done */
     km_stop last_stop;        /* of the last fit */
+    int64_t fit_number;       /* of the fit on its way, or that was stopped; 0: none */
     double started;           /* a time of km_now() */
     double longest;           /* seconds of an iteration so far */
     double beginning;         /* seconds that the last fit took to its first iteration */

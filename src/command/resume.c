@@ -53,6 +53,10 @@ km_code km_go_on(km_story *s)
     if (km_checkpoint_read(s->options.checkpoint, &s->checkpoint, &s->record, &s->log, s->comm,
                            &is_found, &s->error) == KM_OK)
         s->is_saved = is_found;
+    if (s->is_saved) {
+        s->record.started = s->checkpoint.started;
+        s->record.n_goes = s->checkpoint.past.n_goes + 1;
+    }
     if (s->is_saved && km_is_heard(s))
         fprintf(stderr, "skymeans: going on from %s: %lld fit%s done, then %lld iteration%s\n",
                 s->options.checkpoint, (long long)s->restarts.count, km_plural(s->restarts.count),
@@ -79,6 +83,8 @@ static km_code write_checkpoint(km_story *s, const km_fit_state *state, km_error
     const double start = km_now();
     km_checkpoint checkpoint = s->checkpoint;
     checkpoint.state = *state;
+    checkpoint.started = s->record.started;
+    checkpoint.past = km_report_gather(&s->timers, &s->findings, &s->checkpoint.past, s->comm);
     km_checkpoint_write(s->options.checkpoint, &checkpoint, &s->record, s->comm, error);
     km_timer_add(&s->timers, KM_PHASE_CHECKPOINT, start);
     s->is_saved = error->code == KM_OK;

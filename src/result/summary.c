@@ -88,6 +88,9 @@ static void print_head(const km_record *record, const km_report *report)
     printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
            plural(fit->n_iterations), km_stop_name(fit->stop),
            km_stop_is_converged(fit->stop) ? "converged" : "not converged");
+    if (report->n_goes > 1)
+        printf("  goes        %lld: iterations, seconds and bytes are those of all of them\n",
+               (long long)report->n_goes);
     printf("  inertia     %.10g\n", fit->inertia);
     printf("  checksum    %016llx\n", (unsigned long long)record->checksum);
     if (record->is_verified)
@@ -162,9 +165,24 @@ static void print_phases(const km_report *report)
            1e-6 * (double)report->memory_peak);
 }
 
-km_report km_report_gather(const km_timers *timers, const km_findings *findings, MPI_Comm comm)
+/* Each go may have had other ranks, so these are sums of leasts, of means and of mosts. */
+static void add_past(km_report *report, const km_report *past)
+{
+    for (int phase = 0; phase < KM_N_PHASES; phase++) {
+        report->least.seconds[phase] += past->least.seconds[phase];
+        report->mean.seconds[phase] += past->mean.seconds[phase];
+        report->most.seconds[phase] += past->most.seconds[phase];
+    }
+    report->bytes_read += past->bytes_read;
+    if (past->memory_peak > report->memory_peak)
+        report->memory_peak = past->memory_peak;
+}
+
+km_report km_report_gather(const km_timers *timers, const km_findings *findings,
+                           const km_report *past, MPI_Comm comm)
 {
     km_report report = {.n_ranks = km_comm_size(comm),
+                        .n_goes = past->n_goes + 1,
                         .least = *timers,
                         .mean = *timers,
                         .most = *timers,
@@ -180,6 +198,7 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
     km_max_int64(comm, &report.memory_peak, 1);
     for (int phase = 0; phase < KM_N_PHASES; phase++)
         report.mean.seconds[phase] /= report.n_ranks;
+    add_past(&report, past);
     return report;
 }
 
