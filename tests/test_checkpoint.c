@@ -26,7 +26,7 @@ typedef struct run {
     int64_t size, begin; /* of the fields */
 } run;
 
-static const char *const NAMES[D] = {"x", "y"};
+static const char *NAMES[D] = {"x", "y"};
 
 static void fill_history(km_iteration *history, int64_t count)
 {
@@ -89,8 +89,7 @@ static void start(run *r)
     snprintf(r->path, sizeof r->path, "%s", mock_path(&r->folder, "state"));
     r->options = (km_options){.clusters = K, .restarts = N_RESTARTS, .seeding = "random"};
     r->plan.seeding = &km_seedings[0];
-    r->catalogue =
-        (km_catalogue){.table = "/t", .n_rows = N_ROWS, .n_features = D, .names = (void *)NAMES};
+    r->catalogue = (km_catalogue){.table = "/t", .n_rows = N_ROWS, .n_features = D, .names = NAMES};
     r->record = (km_record){.options = &r->options, .plan = &r->plan, .catalogue = &r->catalogue};
     fill_fits(r);
     write_whole(r);

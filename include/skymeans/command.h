@@ -24,6 +24,7 @@ typedef struct km_story {
     km_fit fit; /* the best so far */
     km_restarts restarts;
     km_checkpoint checkpoint; /* what the run goes on from, and then what it saves */
+    km_lock lock;             /* of the checkpoint; of one rank */
     bool is_saved;            /* with all that was done */
     km_stop last_stop;        /* of the last fit */
     int64_t fit_number;       /* of the fit on its way, or that was stopped; 0: none */
@@ -66,8 +67,8 @@ static inline int64_t km_verify_every(const km_story *s)
  * can't be read, or is none. */
 km_code km_expand_lists(km_story *s);
 
-/* By option, environment or share of the cores. */
-void km_start_threads(km_story *s);
+/* By option, environment or share of the cores. KM_MEMORY if there can't be so many. */
+km_code km_start_threads(km_story *s);
 void km_warn_of_threads(const km_story *s);
 km_code km_check_outputs(km_story *s);
 km_code km_open_catalogue(km_story *s);
@@ -93,6 +94,13 @@ km_code km_warn_of_constants(km_story *s);
 /* Begins to listen to signals and the clock. Without a checkpoint only a fit can be stopped, and
  * what was fitted so far is the result. */
 void km_watch(km_story *s, bool is_fitting);
+
+/* Has this run alone work on its checkpoint, if there is one; and at the end no more. */
+km_code km_lock_checkpoint(km_story *s);
+void km_unlock_checkpoint(km_story *s);
+
+/* Removes the checkpoint of a run that is complete. */
+void km_forget_checkpoint(km_story *s);
 
 /* Looks for a checkpoint, and takes over what it holds. */
 km_code km_go_on(km_story *s);

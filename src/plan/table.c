@@ -115,7 +115,8 @@ const km_option km_fit_options[] = {
     {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
      "save the fit there now and then, and when asked to stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, "
      "SIGHUP, SIGXCPU, "
-     "or the time is up: exit code 75); the same command goes on from it; removed in the end"},
+     "or the time is up: exit code 75); the same command goes on from it; removed in the end; one "
+     "run at a time (FILE.lock)"},
     {"checkpoint-interval", 0, "MIN", KM_OPTION_REAL, AT(checkpoint_interval), 0, 0, NULL, "10",
      "minutes between two checkpoints"},
     {"max-hours", 0, "H", KM_OPTION_REAL, AT(max_hours), 0, 0, NULL, NULL,

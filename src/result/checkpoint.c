@@ -204,7 +204,7 @@ static km_code check_bytes(const char *path, const char *bytes, int64_t size, bo
                            km_error *error)
 {
     const int version = version_of(bytes, size);
-    *is_damaged = version < 1 || (version <= VERSION && !has_its_hash(bytes, size));
+    *is_damaged = version < 1 || (version == VERSION && !has_its_hash(bytes, size));
     if (*is_damaged)
         return damaged(path, error);
     if (version != VERSION)
@@ -215,11 +215,27 @@ static km_code check_bytes(const char *path, const char *bytes, int64_t size, bo
     return error->code;
 }
 
+/* Does its beginning say that it is none? It may be too large to be read as a whole. */
+static bool is_another_file(const char *path)
+{
+    char bytes[sizeof MAGIC - 1];
+    FILE *file = fopen(path, "rb");
+    const bool is_other = file != NULL && (fread(bytes, 1, sizeof bytes, file) != sizeof bytes ||
+                                           memcmp(bytes, MAGIC, sizeof bytes) != 0);
+    if (file != NULL)
+        fclose(file);
+    return is_other;
+}
+
 /* The bytes of a whole checkpoint; NULL, without an error, if there is no file. */
 static char *read_whole(const char *path, int64_t *size, bool *is_damaged, km_error *error)
 {
+    *is_damaged = is_another_file(path);
+    if (*is_damaged) {
+        damaged(path, error);
+        return NULL;
+    }
     char *bytes = read_bytes(path, size);
-    *is_damaged = false;
     if (bytes == NULL && errno == ENOMEM)
         out_of_memory(error);
     else if (bytes == NULL && errno != ENOENT)
