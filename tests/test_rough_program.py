@@ -141,9 +141,14 @@ class Lines(ProgramTest):
             with open(name, "wb") as file:
                 file.write(begin + (b"1" * 2 ** 20 if name == "ones" else b""))
                 file.truncate(2 ** 40)
-        self.refuse((3, r"not a list of files \(list\): line 2 is too long", *fit("@list")),
-                    (3, r"line too long \(centers, line 3\)", *fit("in.h5", "--seeding", "centers")),
-                    (3, r"line too long \(ones, line 2\)", *fit("in.h5", "--seeding", "ones")))
+        for words, *options in (
+                (r"not a list of files \(list\): line 2 is too long", "@list"),
+                (r"line too long \(centers, line 3\)", "in.h5", "--seeding", "centers"),
+                (r"line too long \(ones, line 2\)", "in.h5", "--seeding", "ones")):
+            finished = run(*fit(*options), ranks=2)
+            self.assertEqual(finished.code, 3, finished)
+            self.assertRegex(finished.err, rf"\A(skymeans: features[^\n]+\n)?skymeans: error: {words}"
+                                           r"[^\n]+\n\Z")
 
     def test_long_lines_that_are_right(self):
         """Comments, blanks, and numbers in plain digits."""
