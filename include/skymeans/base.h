@@ -364,8 +364,8 @@ void km_lock_name(const char *path, char *name);
 km_code km_lock_take(km_lock *lock, const char *path, double patience, const km_log *log,
                      km_error *error);
 
-/* Is it still ours? It is made again if it was removed. Otherwise KM_SYSTEM: it was taken over while
- * this process was stopped. */
+/* Is it still ours? It is made again if it was removed. Otherwise KM_SYSTEM: it was taken over
+ * while this process was stopped. */
 bool km_lock_is_mine(km_lock *lock);
 km_code km_lock_check(km_lock *lock, km_error *error);
 

@@ -66,10 +66,10 @@ uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm co
 
 /* What all ranks did, as least, mean and most of them; over all goes of a run. */
 typedef struct km_report {
-    int n_ranks;        /* of this go, */
-    int64_t n_threads;  /* of the rank that had most, */
+    int n_ranks;       /* of this go, */
+    int64_t n_threads; /* of the rank that had most, */
     const char *how_read;
-    int64_t n_goes;     /* this one, and those before it that left a checkpoint */
+    int64_t n_goes; /* this one, and those before it that left a checkpoint */
     km_timers least, mean, most;
     int64_t bytes_read;  /* by all */
     int64_t memory_peak; /* bytes, of the rank that had most */
