@@ -13,7 +13,8 @@
 static void run_fit(km_story *s)
 {
     s->record.restarts = &s->restarts;
-    km_start_threads(s);
+    if (km_start_threads(s) != KM_OK)
+        return;
     km_warn_of_threads(s);
     if (km_check_outputs(s) != KM_OK || km_open_catalogue(s) != KM_OK ||
         km_say_columns(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK ||
@@ -23,8 +24,7 @@ static void run_fit(km_story *s)
             km_keep_position(s);
         return;
     }
-    if (s->options.checkpoint != NULL && km_comm_rank(s->comm) == 0)
-        km_checkpoint_remove(s->options.checkpoint);
+    km_forget_checkpoint(s);
     if (km_is_heard(s))
         km_summary_print(&s->record, &s->report);
     km_warn_at_end(s);
@@ -34,7 +34,8 @@ static void run_fit(km_story *s)
 
 static void run_predict(km_story *s)
 {
-    km_start_threads(s);
+    if (km_start_threads(s) != KM_OK)
+        return;
     km_warn_of_threads(s);
     if (km_check_outputs(s) == KM_OK && km_read_model(s) == KM_OK &&
         km_open_other_catalogue(s) == KM_OK && km_warn_of_catalogue(s) == KM_OK &&
@@ -65,6 +66,7 @@ static void run_info(km_story *s)
 
 static void free_story(km_story *s)
 {
+    km_unlock_checkpoint(s);
     km_record_free(&s->record);
     km_setting_free(&s->setting);
     km_checkpoint_free(&s->checkpoint);
@@ -177,7 +179,8 @@ int main(int argc, char **argv)
                            .fit = &s.fit,
                            .setting = &s.setting,
                            .command = command != NULL ? command : "",
-                           .started = (double)time(NULL)};
+                           .started = (double)time(NULL),
+                           .n_goes = 1};
     const km_code code = run(&s, action, &launch);
     const bool is_first = km_comm_rank(s.comm) == 0, is_alone = km_comm_size(s.comm) == 1;
     km_status_clear();

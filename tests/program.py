@@ -88,9 +88,9 @@ def run(*arguments, ranks=1, seconds=SECONDS, **how):
     return Run(arguments, ranks, process.returncode, out, err)
 
 
-def run_all(calls):
+def run_all(calls, at_once=AT_ONCE):
     """The results of calls without arguments, in their order, some of them side by side."""
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
@@ -237,10 +237,12 @@ class ProgramTest(unittest.TestCase):
         return run_all(calls)
 
     def refuse(self, *cases, ranks=(1, 3)):
-        """Runs that must fail, all in the same folder: (exit code, pattern, *arguments)."""
+        """Runs that must fail, all in the same folder: (exit code, pattern, *arguments). One at a time
+        if they may have the same checkpoint."""
         before = contents()
         jobs = [(case, n) for case in cases for n in ranks]
-        done = run_all([lambda c=case, n=n: run(*c[2:], ranks=n) for case, n in jobs])
+        at_once = 1 if any("--checkpoint" in case for case in cases) else AT_ONCE
+        done = run_all([lambda c=case, n=n: run(*c[2:], ranks=n) for case, n in jobs], at_once)
         for ((code, pattern, *_), n), finished in zip(jobs, done):
             with self.subTest(arguments=finished.arguments, ranks=n):
                 self.assertEqual(finished.code, code, finished)

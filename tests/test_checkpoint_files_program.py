@@ -163,22 +163,25 @@ class CheckpointFiles(ProgramTest):
         os.remove("state.prev")
         self.check_goes_on(5)
 
-    def test_newer_version(self):
+    def test_another_version(self):
         """It is not damaged, so the one before doesn't take its place."""
-        self.leave()
-        with open("state", "r+b") as file:
-            head = file.readline()
-            self.assertEqual(head, b"skymeans checkpoint 1\n")
-            file.seek(len(head) - 2)
-            file.write(b"2")
-        self.refuse((3, r"checkpoint of a newer version \(state\): it has format 2", *command()))
+        for version in (b"1", b"3"):
+            self.leave()
+            with open("state", "r+b") as file:
+                head = file.readline()
+                self.assertEqual(head, b"skymeans checkpoint 2\n")
+                file.seek(len(head) - 2)
+                file.write(version)
+            self.refuse((3, r"checkpoint of another version \(state\): it has format "
+                            rf"{version.decode()}, and this program knows 2", *command()))
 
     def test_names(self):
         """Neither the checkpoint nor the one before may be another file of the run."""
         os.mkdir("folder")
         os.symlink(".", "here")
         done = [("in.h5", []), ("out.h5", []), ("here/out.h5", []),
-                ("m", ["--metrics", "m"]), ("m", ["--metrics", "m.prev"]), ("folder", [])]
+                ("m", ["--metrics", "m"]), ("m", ["--metrics", "m.prev"]), ("folder", []),
+                ("m", ["--metrics", "m.lock"])]
         cases = [(2, "(two outputs in one file|output exists)", *command(*options)[:-1], name)
                  for name, options in done]
         os.rename("in.h5", "in.prev")

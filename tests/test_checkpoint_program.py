@@ -20,6 +20,11 @@ PLACES = [(1, 1, "lloyd"), (2, 2, "tree"), (4, 1, "lloyd"), (1, 2, "bounds")]
 SLOW = ["--kernel", "reference", "--checkpoint-interval", 0]
 
 
+def read_json(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
 def answer_of(path):
     """All that is promised, but for the method, which may change on the way."""
     return {name: value for name, value in Result(path).answer().items() if name != "@algorithm"}
@@ -66,6 +71,10 @@ class Signals(StopTest):
                                ranks=ranks, count=count)
             self.check_stopped(finished)
             self.assertRegex(finished.err, said)
+            where = r"after \d+ iterations?;"
+            if "of 3" in said:
+                where = rf"(in fit [123] of 3, {where}|after fit [12] of 3;)"
+            self.assertRegex(finished.err, rf"early \(state\): {where}")
         ranks, threads, method = PLACES[-1]
         finished = run(*command, "--threads", threads, "--algorithm", method, ranks=ranks,
                        seconds=PATIENCE)
@@ -154,8 +163,8 @@ class Signals(StopTest):
             finished = stop_at("iteration +3 ", "fit", "even.h5", "-k", 60, "--tolerance", 0, "-o",
                                "out.h5", "--overwrite", "--verify", *SLOW, "--verbose", ranks=ranks)
             self.assertEqual(finished.code, 6, finished)  # not taken for a whole fit
-            self.assertRegex(finished.err, r"\nskymeans: warning: stopped early \(out.h5\): [^\n]+"
-                                           r"\n\Z")
+            self.assertRegex(finished.err, r"\nskymeans: warning: stopped early \(out.h5\): a signal "
+                                           r"ended it after \d+ iterations; [^\n]+\n\Z")
             result = Result("out.h5")
             self.assertEqual((result.stop_reason, result.converged), ("signal", 0))
             self.assertGreaterEqual(result.n_iterations, 3)
@@ -169,6 +178,8 @@ class Signals(StopTest):
                            "-o", "out.h5", "--restarts", 9, *SLOW, "--verbose")
         self.assertEqual(finished.code, 6, finished)  # not taken for a whole fit
         self.assertEqual(len(Result("out.h5").data["restarts/inertia"]), 2)
+        self.assertRegex(finished.err, r"early \(out.h5\): a signal ended it in fit 2 of 9; kept is "
+                                       r"fit [12], after \d+ iterations?;")
 
 
 class Clock(StopTest):
@@ -192,12 +203,14 @@ class Clock(StopTest):
         for ranks in (1, 2):
             finished = run(*command, "--checkpoint", "state", ranks=ranks)
             self.check_stopped(finished)
-            self.assertRegex(finished.err, r"after \d+ fits;")
+            self.assertRegex(finished.err, r"\(state\): after fit \d+ of 100000;")
             self.forget()
         finished = run(*command, ranks=2)
         self.assertEqual(finished.code, 0, finished)
-        self.assertRegex(finished.err, "warning: stopped early")
-        self.assertGreater(len(Result("out.h5").data["restarts/inertia"]), 0)
+        n_done = len(Result("out.h5").data["restarts/inertia"])
+        self.assertGreater(n_done, 0)
+        self.assertRegex(finished.err, r"warning: stopped early \(out.h5\): the time limit ended it "
+                                       rf"(after|in) fit ({n_done}|{n_done + 1}) of 100000; kept is ")
 
     def test_max_hours_wins(self):
         """Over Slurm's end, which has passed."""
@@ -266,14 +279,26 @@ class EveryIteration(StopTest):
         run_all(calls)
 
     def test_metrics(self):
-        """Checkpoints are a phase; iterations before the stop are there as well."""
+        """Those of all goes: checkpoints are a phase, iterations before the stop are there as well,
+        and the catalogue was read twice."""
         command = ["fit", "float.h5", "-k", 20, "--tolerance", 0, "-o", "out.h5", "--checkpoint",
                    "state", "--checkpoint-interval", 0, "--metrics", "out.json"]
+        self.assertEqual(run(*command[:-4], "--metrics", "one.json").code, 0)
+        whole = Result("out.h5").attributes["provenance"]
+        os.remove("out.h5")
         run(*command, "--max-iterations", 4, binary=FAULTS, KM_FAULT="write the contents")
-        self.assertEqual(run(*command).code, 0)
-        with open("out.json", encoding="utf-8") as file:
-            metrics = json.load(file)
+        time.sleep(1)
+        finished = run(*command)
+        self.assertEqual(finished.code, 0, finished)
+        metrics, of_one = (read_json(name) for name in ("out.json", "one.json"))
         self.assertGreater(metrics["phases"]["checkpoint"]["max"], 0)
+        self.assertEqual((metrics["goes"], of_one["goes"]), (2, 1))
+        self.assertEqual(metrics["bytes_read"], 2 * of_one["bytes_read"])
+        self.assertIn("\n  goes        2: iterations, seconds and bytes are those of all", finished.out)
+        self.assertNotIn("\n  goes ", run("fit", "float.h5", "-k", 2, "-o", "no.h5").out)
+        provenance = Result("out.h5").attributes["provenance"]
+        self.assertEqual((provenance["goes"], whole["goes"]), (2, 1))
+        self.assertLess(provenance["started"], provenance["ended"])  # of the first go
         self.assertEqual([iteration["iteration"] for iteration in metrics["iterations"]],
                          list(range(1, Result("out.h5").n_iterations + 1)))
 

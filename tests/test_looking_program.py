@@ -579,7 +579,7 @@ SCHEMA = {
              "features": is_count, "files": 1, "clusters": is_count, "reading": "independent (MPI-IO)",
              "scale": ("none", "standard", "minmax"), "raw": (False, True),
              "fill_is_missing": (False, True), "missing_values": []},
-    "seconds": is_real,
+    "seconds": is_real, "goes": 1,
     "phases": {name: SPREAD for name in PHASES},
     "bytes_read": is_count,
     "iterations": [{"iteration": is_count, "inertia": is_real, "shift": is_real,

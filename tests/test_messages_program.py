@@ -103,7 +103,7 @@ ROWS = [
     (4, "can't write the file (none/state)", *fit("--checkpoint", "none/state")),
     # checkpoints
     (3, "damaged checkpoint (text.h5)", *fit("--checkpoint", "text.h5")),
-    (3, "checkpoint of a newer version (newer)", *fit("--checkpoint", "newer")),
+    (3, "checkpoint of another version (newer)", *fit("--checkpoint", "newer")),
     (3, "checkpoint of another question (begun)", *fit("--checkpoint", "begun", "-c", "0")),
     (4, "can't read the checkpoint (loop)", *fit("--checkpoint", "loop")),
     # files that are read
@@ -176,6 +176,7 @@ ROWS = [
     (4, "can't read the list of files (folder)", *fit_of("@folder")),
     (3, "empty list of files (empty.h5)", *fit_of("@empty.h5")),
     (3, "not a list of files (in.h5)", *fit_of("@in.h5")),
+    (3, "line too long (long.txt, line 2)", *fit("--seeding", "long.txt")),
     (3, "no such table (two.h5, dataset c*)", *fit_of("two.h5", "-d", "c*")),
     (3, "different columns (sorts.h5, /b)", *fit_of("sorts.h5", "-d", "?")),
     # several files, ids, other rows
@@ -223,7 +224,7 @@ ROWS = [
     (3, "can't read the first centers (centers.h5", *fit("--seeding", "centers.h5")),
     # checkpoints
     (3, "damaged checkpoint (half.ck)", *fit("--checkpoint", "half.ck")),
-    (3, "damaged checkpoint (text.h5)", *fit("--checkpoint", "text.h5")),
+    (2, "output exists (own.lock): it is no lock", *fit("--checkpoint", "own")),
     (4, "can't write the file (x/x/x", *fit("--checkpoint", LONG)),
     (3, "first centers of other features (named.h5, feature y)",
      *fit_of("named-in.h5", "-c", "x", "--seeding", "named.h5")),
@@ -247,7 +248,9 @@ ROWS = [
     (0, "other units (parsecs.h5, column x)", *predict("parsecs.h5", model="named.h5")),
     (0, "not converged (out.h5)", *fit("--max-iterations", "1")),
     (0, "empty clusters (out.h5)", *fit_of("same.h5")),
-    (0, "stopped early (out.h5)", *fit("--max-hours", "1e-9")),
+    (0, "stopped early (out.h5): the time limit ended it after", *fit("--max-hours", "1e-9")),
+    (0, "stopped early (out.h5): the time limit ended it in fit 1 of 2",
+     *fit("--max-hours", "1e-9", "--restarts", "2")),
     (0, "damaged checkpoint (bad)", *fit("--checkpoint", "bad")),
 ]
 
@@ -270,9 +273,12 @@ FAULT_ROWS = [
     (3, "not a result of a fit (fit.h5)", "read the model", *predict("in.h5")),
     (4, "can't write the metrics (m.json)", "write the metrics", *fit("--metrics", "m.json")),
     (4, "can't write the metrics (m.json)", "read the metrics back", *fit("--metrics", "m.json")),
-    (4, "can't write the checkpoint (state)", "write the checkpoint", *save("state")),
-    (4, "can't write the checkpoint (state)", "read the checkpoint back", *save("state")),
-    (4, "can't write the checkpoint (state)", "keep the checkpoint", *save("state")),
+    (4, "can't write the checkpoint (state1)", "write the checkpoint", *save("state1")),
+    (4, "can't write the checkpoint (state2)", "read the checkpoint back", *save("state2")),
+    (4, "can't write the checkpoint (state3)", "keep the checkpoint", *save("state3")),
+    (5, "can't make threads (1 of ", "make a thread", *fit()),
+    (4, "can't lock the checkpoint (state4.lock)", "write the lock", *save("state4")),
+    (5, "can't make a thread (state5.lock)", "start touching the lock", *save("state5")),
 ]
 
 # Formats without a row, by their beginning.
@@ -284,7 +290,12 @@ UNPROVOKED = {
     "out of memory (checkpoint)": "the same; test_checkpoint_files_program.py has it",
     "out of memory (%s): the contents": "the same; test_checkpoint_files_program.py has it",
     "after %lld iteration%s": "no error; test_checkpoint_program.py has it",
-    "after %lld fit%s": "no error; test_checkpoint_program.py has it",
+    "after fit %lld": "no error; test_checkpoint_program.py has it",
+    "in fit %lld": "no error; test_checkpoint_program.py has it",
+    "damaged checkpoint (%s): its": "takes a right hash; test_checkpoint.c has it",
+    "checkpoint in use": "takes two runs; test_lock_program.py has it",
+    "checkpoint taken over": "takes two runs; test_lock_program.py has it",
+    "waiting for a sign": "takes another machine; test_lock.c has it",
     "while seeding": "no error; test_checkpoint_program.py has it",
     "while reading the catalogue": "no error; test_checkpoint_program.py has it",
     "the catalogue has changed": "takes a new catalogue; test_checkpoint_files_program.py has it",
@@ -504,16 +515,18 @@ class Messages(ProgramTest):
 
     @staticmethod
     def write_checkpoints():
-        write_text("half.ck", "skymeans checkpoint 1\nand not all of it\n")
+        write_text("half.ck", "skymeans checkpoint 2\nand not all of it\n")
+        write_text("own.lock", "precious")
         write_text("newer", "skymeans checkpoint 99\nand what that will have\n")
         os.symlink("loop", "loop")
         for name in ("begun", "bad"):
             run(*fit("--checkpoint", name, "--max-hours", "1e-9"))
         os.rename("bad", "bad.prev")
-        write_text("bad", "skymeans checkpoint 1\nand nothing else\n")
+        write_text("bad", "skymeans checkpoint 2\nand nothing else\n")
 
     def write_first_centers(self):
         write_text("few.txt", "0 0\n1 1\n")
+        write_text("long.txt", "0 0\n" + 99999 * "1 ")
         write_text("ragged.txt", "0 0\n1\n2 2\n")
         write_text("words.txt", "0 0\n1 one\n2 2\n")
         write_array("inf.h5", [[0, 0], [np.inf, 1], [2, 2]])

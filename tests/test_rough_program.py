@@ -132,6 +132,44 @@ class Elsewhere(ProgramTest):
         self.assertEqual(self.checksum("catalogue/in.h5", "-d", "points"), plain)
 
 
+class Lines(ProgramTest):
+    """Texts of which a line is longer than memory: holes of a terabyte take no room on the disk."""
+
+    def test_endless_lines(self):
+        write_array("in.h5", VALUES)
+        for name, begin in (("list", b"in.h5\n"), ("centers", b"0 0\n1 1\n"), ("ones", b"0 0\n")):
+            with open(name, "wb") as file:
+                file.write(begin + (b"1" * 2 ** 20 if name == "ones" else b""))
+                file.truncate(2 ** 40)
+        for words, *options in (
+                (r"not a list of files \(list\): line 2 is too long", "@list"),
+                (r"line too long \(centers, line 3\)", "in.h5", "--seeding", "centers"),
+                (r"line too long \(ones, line 2\)", "in.h5", "--seeding", "ones")):
+            finished = run(*fit(*options), ranks=2)
+            self.assertEqual(finished.code, 3, finished)
+            self.assertRegex(finished.err, rf"\A(skymeans: features[^\n]+\n)?skymeans: error: {words}"
+                                           r"[^\n]+\n\Z")
+
+    def test_long_lines_that_are_right(self):
+        """Comments, blanks, and numbers in plain digits."""
+        write_array("in.h5", VALUES)
+        with open("list", "w", encoding="utf-8") as file:
+            file.write("#" + 9000 * "-" + "\n" + 9000 * " " + "in.h5" + 9000 * " ")
+        with open("centers", "w", encoding="utf-8") as file:
+            file.write(f"{'0' * 999} 0.{'0' * 999} # {9000 * '-'}\n1 1\n2 2")
+        finished = run(*fit("@list", "--seeding", "centers"), ranks=2)
+        self.assertEqual(finished.code, 0, finished)
+
+    def test_zero_bytes(self):
+        """They don't end a line."""
+        write_array("in.h5", VALUES)
+        for name, text in (("centers", b"0 0\n1 1\0 5\n2 2\n"), ("list", b"in.h5\0more\n")):
+            with open(name, "wb") as file:
+                file.write(text)
+        self.refuse((3, r"not a number \(centers, line 2\)", *fit("in.h5", "--seeding", "centers")),
+                    (3, r"not a list of files \(list\): line 1 is no text", *fit("@list")))
+
+
 class Signals(ProgramTest):
 
     def interrupt(self, number, *options):

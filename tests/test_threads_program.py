@@ -4,6 +4,9 @@ Needs the Open MPI variables of the Makefile: `make check TEST=threads_program`.
 """
 import json
 import os
+import resource
+import shutil
+import subprocess
 import sys
 import unittest
 
@@ -11,10 +14,11 @@ sys.dont_write_bytecode = True
 
 import numpy as np
 
-from program import ProgramTest, Result, blobs, parse_summary, run, run_all, write_array
+from program import BINARY, ProgramTest, Result, blobs, parse_summary, run, run_all, write_array
 
 CPUS = sorted(os.sched_getaffinity(0))
 WARNING = "skymeans: warning: too many threads"
+OTHER_USER = 54321  # that has no other processes
 
 
 def siblings(cpu):
@@ -137,6 +141,51 @@ class Warnings(ThreadsTest):
         for ranks in (1, 2, 4):
             finished, _ = self.fit("in.h5", 4, ranks=ranks)
             self.assertNotIn("warning", finished.err)
+
+
+class Limits(ThreadsTest):
+    """Threads that can't be made: one message, where OpenMP would end the process with its own."""
+
+    def check_refused(self, code, err, of=""):
+        self.assertEqual(code, 5, err)
+        self.assertRegex(err, rf"\Askymeans: error: can't make threads \(\d+ of {of}.*OMP_STACKSIZE"
+                              r"[^\n]*\n\Z")
+
+    def test_stack_that_is_too_large(self):
+        for size in ("100000G", "100000000m", " 100000000000 "):
+            for ranks in (1, 3):
+                finished = run("fit", "in.h5", "-k", 4, "-o", "out.h5", "--threads", 3, ranks=ranks,
+                               OMP_STACKSIZE=size)
+                self.check_refused(finished.code, finished.err, "3")
+        finished = run("predict", "in.h5", "in.h5", "-o", "out.h5", "--threads", 3,
+                       GOMP_STACKSIZE="100000G")
+        self.check_refused(finished.code, finished.err, "3")
+        self.assertFalse(os.path.exists("out.h5"))
+
+    def test_stacks_that_do(self):
+        """What OpenMP takes, or does not understand, is no error."""
+        for size in ("512", "100 M", "999999b", "1", "much"):
+            finished, _ = self.fit("in.h5", 4, "--threads", 3, "--quiet", OMP_STACKSIZE=size)
+            self.assertNotIn("skymeans", finished.err)
+
+    def test_limit_of_processes(self):
+        """It holds for all but root."""
+        shutil.copy(BINARY, "program")
+        is_root = os.getuid() == 0
+        os.chmod(".", 0o777)
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NPROC, (40, 40))
+            if is_root:
+                os.setgroups([])
+                os.setgid(OTHER_USER)
+                os.setuid(OTHER_USER)
+
+        done = subprocess.run(
+            ["./program", "fit", "in.h5", "-k", "4", "-o", "out.h5", "--threads", "300"],
+            preexec_fn=limit, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+            check=False, env=os.environ | {"OMPI_MCA_ess_singleton_isolated": "1", "HOME": "."})
+        self.check_refused(done.returncode, done.stderr, "300")
 
 
 class SameBits(ThreadsTest):

@@ -5,6 +5,7 @@
 #ifndef SKYMEANS_BASE_H
 #define SKYMEANS_BASE_H
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -206,6 +207,18 @@ static inline const char *km_plural(int64_t count)
 
 enum { KM_MOST_THREADS = 1024 };
 
+/* Threads that do nothing, to see whether so many can be made: OpenMP would end the process. When
+ * all ranks have begun a trial, so many can be on this machine. KM_MEMORY if not; then it is to be
+ * ended, too. */
+typedef struct km_trial {
+    int count;
+    pthread_t threads[KM_MOST_THREADS];
+    pthread_mutex_t gate; /* at which they wait */
+} km_trial;
+
+km_code km_trial_begin(km_trial *trial, int n_threads, km_error *error);
+void km_trial_end(km_trial *trial);
+
 /* The loops of this thread will use so many from now on, 1 to KM_MOST_THREADS, or fewer if OpenMP
  * gives fewer (OMP_THREAD_LIMIT); sets rounding and denormals to the IEEE defaults in each, since
  * libraries change them. */
@@ -364,6 +377,39 @@ km_code km_output_publish(km_output *output, bool may_replace, km_error *error);
 /* Removes the file if it was not published. */
 void km_output_discard(km_output *output);
 
+/* ---- locks -------------------------------------------------------------------------------------
+ * One run at a time works on a file: beside it, in PATH.lock, stands which one. By one rank. */
+
+enum { KM_LOCK_SIZE = 1024, KM_LOCK_TOUCHES = 6 /* in the time after which it has no owner */ };
+
+typedef struct km_lock {
+    const char *path; /* of what is locked */
+    char name[KM_PATH_SIZE + 8];
+    char text[KM_LOCK_SIZE]; /* who we are */
+    double patience;         /* seconds */
+    int descriptor, end;     /* of the lock file, -1: none; of the sign that the thread shall end */
+    pthread_t thread;        /* that touches it */
+    bool is_touching;
+} km_lock;
+
+/* The name of the lock, for which there is room for KM_PATH_SIZE + 8 characters. */
+void km_lock_name(const char *path, char *name);
+
+/* Takes the lock, which must not move in memory until it is released; the path must live as long.
+ * KM_SYSTEM, naming the owner, if there is one. A lock is taken over if its owner has ended on this
+ * machine, or was this Slurm job before it was queued again, or gives no sign for `patience`
+ * seconds; the last is waited for. KM_USAGE if a file of that name is no lock. */
+km_code km_lock_take(km_lock *lock, const char *path, double patience, const km_log *log,
+                     km_error *error);
+
+/* Is it still ours? It is made again if it was removed. Otherwise KM_SYSTEM: it was taken over
+ * while this process was stopped. */
+bool km_lock_is_mine(km_lock *lock);
+km_code km_lock_check(km_lock *lock, km_error *error);
+
+/* Gives back a lock, if it was taken. */
+void km_lock_release(km_lock *lock);
+
 /* ---- text --------------------------------------------------------------------------------------
  */
 
@@ -380,6 +426,26 @@ const char *km_printable(const char *text, char *room, size_t size);
 bool km_parse_int64(const char *text, int64_t *value);
 bool km_parse_uint64(const char *text, uint64_t *value);
 bool km_parse_double(const char *text, double *value);
+
+/* A line of a text, and how it was read. */
+typedef struct km_line {
+    const char *what; /* the contents, for the message that there is no memory */
+    char *text;       /* without the end of the line; the caller frees it */
+    int64_t length, room;
+    int64_t number; /* from 1 */
+} km_line;
+
+typedef enum km_line_kind {
+    KM_LINE,
+    KM_LINE_NONE,     /* the file has ended */
+    KM_LINE_TOO_LONG, /* for what it can be; no more of it was read */
+    KM_LINE_NO_TEXT,  /* it has zero bytes */
+    KM_LINE_NOT_READ, /* errno says why */
+    KM_LINE_NO_MEMORY /* the error says so */
+} km_line_kind;
+
+/* Reads the next line, of at most `longest` bytes. */
+km_line_kind km_line_read(km_line *line, FILE *file, int64_t longest, km_error *error);
 
 /* The number of single-character edits (insert, delete, replace) that turn one name into the
  * other, upper and lower case alike; for "did you mean". */

@@ -24,8 +24,10 @@ typedef struct km_story {
     km_fit fit; /* the best so far */
     km_restarts restarts;
     km_checkpoint checkpoint; /* what the run goes on from, and then what it saves */
+    km_lock lock;             /* of the checkpoint; of one rank */
     bool is_saved;            /* with all that was done */
     km_stop last_stop;        /* of the last fit */
+    int64_t fit_number;       /* of the fit on its way, or that was stopped; 0: none */
     double started;           /* a time of km_now() */
     double longest;           /* seconds of an iteration so far */
     double beginning;         /* seconds that the last fit took to its first iteration */
@@ -76,8 +78,8 @@ bool km_goes_on_alone(km_story *s, const km_launch *launch);
  * can't be read, or is none. */
 km_code km_expand_lists(km_story *s);
 
-/* By option, environment or share of the cores. */
-void km_start_threads(km_story *s);
+/* By option, environment or share of the cores. KM_MEMORY if there can't be so many. */
+km_code km_start_threads(km_story *s);
 void km_warn_of_threads(const km_story *s);
 km_code km_check_outputs(km_story *s);
 km_code km_open_catalogue(km_story *s);
@@ -103,6 +105,13 @@ km_code km_warn_of_constants(km_story *s);
 /* Begins to listen to signals and the clock. Without a checkpoint only a fit can be stopped, and
  * what was fitted so far is the result. */
 void km_watch(km_story *s, bool is_fitting);
+
+/* Has this run alone work on its checkpoint, if there is one; and at the end no more. */
+km_code km_lock_checkpoint(km_story *s);
+void km_unlock_checkpoint(km_story *s);
+
+/* Removes the checkpoint of a run that is complete. */
+void km_forget_checkpoint(km_story *s);
 
 /* Looks for a checkpoint, and takes over what it holds. */
 km_code km_go_on(km_story *s);

@@ -50,7 +50,8 @@ typedef struct km_record {
     const km_setting *setting;   /* before anything is written */
     const char *command;         /* the command line, with blanks between its words */
     int64_t n_used, n_missing;
-    double started;         /* seconds since 1970 */
+    double started;         /* the first go of the run, seconds since 1970 */
+    int64_t n_goes;         /* this one, and those that it goes on from */
     uint64_t seeding_hash;  /* of the first centers in the file of --seeding, else 0 */
     double *centers;        /* [k][d], in the units of the features */
     int32_t *row_labels;    /* [rows of the slab], -1 for those that are no samples */
@@ -94,11 +95,28 @@ void km_record_free(km_record *record);
 /* The checksum of a record whose samples have these labels. Collective. */
 uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm comm);
 
+/* What all ranks did, as least, mean and most of them; over all goes of a run. */
+typedef struct km_report {
+    int64_t n_goes; /* this one, and those before it that left a checkpoint */
+    double seconds; /* from the start of the first rank until the result was written */
+    const char *how_read;
+    km_timers least, mean, most;
+    int64_t bytes_read;  /* by all */
+    int64_t memory_peak; /* bytes, of the rank that had most */
+} km_report;
+
+/* Adds this go, which `started` at a time of km_now(), to what goes before it took, up to their last
+ * checkpoint; all 0 if there were none. Collective. */
+km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
+                           const km_report *past, MPI_Comm comm);
+
 /* ---- checkpoints --------------------------------------------------------------------------------
  */
 
 /* All that a run needs to go on, on any number of ranks: fits done, and the one on its way. */
 typedef struct km_checkpoint {
+    double started;         /* the first go, seconds since 1970 */
+    km_report past;         /* of all goes so far: what they took */
     bool has_features_hash; /* false if it was stopped before the catalogue was read */
     uint64_t features_hash;
     km_fit_state state;    /* of the next fit */
@@ -112,7 +130,8 @@ km_code km_checkpoint_write(const char *path, km_checkpoint *checkpoint, const k
                             MPI_Comm comm, km_error *error);
 
 /* Reads a checkpoint, if there is one, or PATH.prev when it is damaged or missing. KM_DATA if it is
- * one of another question, which is said, of a newer version, or damaged with none before it.
+ * one of another question, which is said, of another version, damaged with none before it, or holds
+ * what no run of this question writes.
  * Collective; errors are agreed. Free the state with km_checkpoint_free. */
 km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const km_record *record,
                            const km_log *log, MPI_Comm comm, bool *is_found, km_error *error);
@@ -127,19 +146,6 @@ void km_checkpoint_remove(const char *path);
 /* Writes the result beside its final name, reads it back and compares; the caller publishes it.
  * Collective; errors are agreed. */
 km_code km_result_write(km_output *output, const km_record *record, MPI_Comm comm, km_error *error);
-
-/* What all ranks did, as least, mean and most of them. */
-typedef struct km_report {
-    double seconds; /* from the start of the first rank until the result was written */
-    km_timers least, mean, most;
-    int64_t bytes_read; /* by all */
-    const char *how_read;
-    int64_t memory_peak; /* bytes, of the rank that had most */
-} km_report;
-
-/* `started`: a time of km_now(). Collective. */
-km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
-                           MPI_Comm comm);
 
 /* Writes the metrics record as JSON beside its final name, and reads it back. By one rank. */
 km_code km_metrics_write(km_output *output, const km_record *record, const km_report *report,

@@ -132,7 +132,8 @@ km_code km_output_check_different(const char *a, const char *b, km_error *error)
         km_is_same_file(dirname(folder_a), dirname(folder_b)))
         km_fail(error, KM_USAGE,
                 "two outputs in one file (%s): result, metrics and checkpoint, and the checkpoint "
-                "before it, FILE.prev, are files of their own; choose another name for one",
+                "before it, FILE.prev, and its FILE.lock are files of their own; choose another "
+                "name for one",
                 b);
     return error->code;
 }

@@ -6,8 +6,9 @@
 #include <string.h>
 
 /* How many threads, by option, environment or share of the cores. */
-void km_start_threads(km_story *s)
+km_code km_start_threads(km_story *s)
 {
+    km_trial trial;
     const char *asked = getenv("OMP_NUM_THREADS");
     const int sharing = km_comm_sharing(s->comm);
     km_cpus cpus;
@@ -19,9 +20,15 @@ void km_start_threads(km_story *s)
     else if (asked != NULL && asked[0] != '\0')
         n_threads = km_threads();
     n_threads = n_threads < 1 ? 1 : n_threads > KM_MOST_THREADS ? KM_MOST_THREADS : n_threads;
+    km_trial_begin(&trial, (int)n_threads, &s->error);
+    km_agree(s->comm, &s->error);
+    km_trial_end(&trial);
+    if (s->error.code != KM_OK)
+        return s->error.code;
     km_threads_start((int)n_threads);
     s->too_many_threads = km_threads() > n_cores ? km_threads() : 0;
     km_max_int64(s->comm, &s->too_many_threads, 1);
+    return KM_OK;
 }
 
 void km_warn_of_threads(const km_story *s)
@@ -77,11 +84,13 @@ static km_code check_checkpoint_name(const km_options *options, const char *name
 
 static void check_checkpoint_names(const km_options *options, km_error *error)
 {
-    char previous[KM_PATH_SIZE + 8];
+    char other[KM_PATH_SIZE + 8];
     if (check_checkpoint_name(options, options->checkpoint, error) != KM_OK)
         return;
-    km_checkpoint_previous(options->checkpoint, previous);
-    check_checkpoint_name(options, previous, error);
+    km_checkpoint_previous(options->checkpoint, other);
+    check_checkpoint_name(options, other, error);
+    km_lock_name(options->checkpoint, other);
+    check_checkpoint_name(options, other, error);
 }
 
 km_code km_check_outputs(km_story *s)

@@ -52,7 +52,7 @@ km_code km_write_outputs(km_story *s)
         return s->error.code;
     km_result_write(&result, &s->record, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_WRITE, start);
-    s->report = km_report_gather(&s->timers, &s->findings, s->started, s->comm);
+    s->report = km_report_gather(&s->timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
     if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
         km_metrics_write(&metrics, &s->record, &s->report, &s->error);
     if (is_writer && s->error.code == KM_OK)
@@ -73,14 +73,30 @@ bool km_is_interrupted(const km_story *s)
     return s->last_stop == KM_STOP_SIGNAL;
 }
 
+static void warn_of_stop(const km_story *s)
+{
+    const char *why = km_is_interrupted(s) ? "a signal" : "the time limit";
+    const bool is_between = s->fit_number == 0;
+    const int64_t number = is_between ? s->restarts.count : s->fit_number;
+    if (s->options.restarts == 1)
+        km_warn(&s->log,
+                "stopped early (%s): %s ended it after %lld iteration%s; to go on another time "
+                "give it a --checkpoint",
+                s->options.output, why, (long long)s->fit.n_iterations,
+                km_plural(s->fit.n_iterations));
+    else
+        km_warn(&s->log,
+                "stopped early (%s): %s ended it %s fit %lld of %lld; kept is fit %lld, after %lld "
+                "iteration%s; to go on another time give it a --checkpoint",
+                s->options.output, why, is_between ? "after" : "in", (long long)number,
+                (long long)s->options.restarts, (long long)s->restarts.best + 1,
+                (long long)s->fit.n_iterations, km_plural(s->fit.n_iterations));
+}
+
 void km_warn_at_end(const km_story *s)
 {
     if (s->fit.stop == KM_STOP_SIGNAL || s->fit.stop == KM_STOP_TIME || is_cut_short(s))
-        km_warn(&s->log,
-                "stopped early (%s): a signal or the time limit ended it after %lld fit%s, the "
-                "kept one of %lld iteration%s; to go on another time give it a --checkpoint",
-                s->options.output, (long long)s->restarts.count, km_plural(s->restarts.count),
-                (long long)s->fit.n_iterations, km_plural(s->fit.n_iterations));
+        warn_of_stop(s);
     else if (!km_stop_is_converged(s->fit.stop))
         km_warn(&s->log,
                 "not converged (%s): it stopped after %lld iteration%s; raise --max-iterations, or "

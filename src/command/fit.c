@@ -3,6 +3,11 @@
 
 #include <math.h>
 
+static bool is_stopped(km_stop stop)
+{
+    return stop == KM_STOP_SIGNAL || stop == KM_STOP_TIME;
+}
+
 static km_code seed(km_story *s, int64_t restart)
 {
     const double start = km_now();
@@ -27,6 +32,17 @@ static km_code seed(km_story *s, int64_t restart)
     return s->error.code;
 }
 
+/* Of several fits, says which it was that is stopped. */
+static km_code name_fit(km_story *s)
+{
+    km_error why = s->error;
+    if (why.code != KM_STOPPED || s->options.restarts == 1)
+        return s->error.code;
+    s->error = (km_error){0};
+    return km_fail(&s->error, KM_STOPPED, "in fit %lld of %lld, %s", (long long)s->fit_number,
+                   (long long)s->options.restarts, why.text);
+}
+
 /* The next fit, from where the checkpoint left it or from a seeding. */
 static km_code fit_once(km_story *s, const km_fit_task *task)
 {
@@ -35,31 +51,28 @@ static km_code fit_once(km_story *s, const km_fit_task *task)
     km_fit_task own = *task;
     own.longest = s->longest;
     km_progress_begin_fit(&s->progress, s->restarts.count);
+    s->fit_number = s->restarts.count + 1;
     if (s->checkpoint.state.n_iterations > 0)
         own.resume = &s->checkpoint.state;
     else if (km_go_home(s, NULL) != KM_OK || seed(s, s->restarts.count) != KM_OK)
-        return s->error.code;
+        return name_fit(s);
     if (km_share_space(s) != KM_OK)
         return s->error.code;
     km_watch(s, true);
     s->beginning = km_now() - start;
     if (km_fit_run(&next, &own, &s->samples, s->first_centers, s->comm, &s->timers, &s->error) !=
         KM_OK)
-        return s->error.code;
+        return name_fit(s);
     if (own.resume == NULL)
         km_progress_end_fit(&s->progress);
     s->last_stop = next.stop;
+    s->fit_number = is_stopped(next.stop) ? s->fit_number : 0;
     for (int64_t i = own.resume != NULL ? own.resume->n_iterations : 0; i < next.n_iterations; i++)
         s->longest = fmax(s->longest, next.history[i].seconds);
     km_restarts_take(&s->restarts, &next, &s->fit);
     km_checkpoint_free(&s->checkpoint);
     s->is_saved = false;
     return KM_OK;
-}
-
-static bool is_stopped(km_stop stop)
-{
-    return stop == KM_STOP_SIGNAL || stop == KM_STOP_TIME;
 }
 
 /* Is there no time for the beginning of another fit and an iteration of it, or was there a signal?
@@ -71,8 +84,8 @@ static bool must_stop(km_story *s)
     if (wish != KM_WISH_NONE)
         s->last_stop = wish == KM_WISH_SIGNAL ? KM_STOP_SIGNAL : KM_STOP_TIME;
     if (wish != KM_WISH_NONE && s->options.checkpoint != NULL)
-        km_fail(&s->error, KM_STOPPED, "after %lld fit%s", (long long)s->restarts.count,
-                km_plural(s->restarts.count));
+        km_fail(&s->error, KM_STOPPED, "after fit %lld of %lld", (long long)s->restarts.count,
+                (long long)s->options.restarts);
     return wish != KM_WISH_NONE;
 }
 

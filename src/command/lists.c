@@ -38,23 +38,22 @@ static char *trim(char *line)
 
 static void add_lines(names *n, FILE *file, const char *path, km_error *error)
 {
-    char *line = NULL;
-    size_t size = 0;
+    enum { LONGEST = 16 * KM_PATH_SIZE }; /* there may be long comments, too */
+    km_line line = {.what = "list of catalogues"};
+    km_line_kind kind = KM_LINE;
     const int64_t n_before = n->count;
-    errno = 0;
-    for (ssize_t length; error->code == KM_OK && (length = getline(&line, &size, file)) >= 0;) {
-        if (strlen(line) != (size_t)length) {
-            km_fail(error, KM_DATA,
-                    "not a list of files (%s): it is no text; if it is a catalogue, name it "
-                    "without the @",
-                    path);
-            break;
-        }
-        const char *name = trim(line);
+    while (error->code == KM_OK && (kind = km_line_read(&line, file, LONGEST, error)) == KM_LINE) {
+        const char *name = trim(line.text);
         if (name[0] != '\0' && name[0] != '#')
             add_name(n, name, error);
     }
-    if (error->code == KM_OK && (ferror(file) || km_fault("read a list of files")))
+    if (kind == KM_LINE_TOO_LONG || kind == KM_LINE_NO_TEXT)
+        km_fail(error, KM_DATA,
+                "not a list of files (%s): line %lld %s; if it is a catalogue, name it without "
+                "the @",
+                path, (long long)line.number,
+                kind == KM_LINE_NO_TEXT ? "is no text" : "is too long for the name of a file");
+    if (error->code == KM_OK && (kind == KM_LINE_NOT_READ || km_fault("read a list of files")))
         km_fail(error, KM_SYSTEM,
                 "can't read the list of files (%s): %s; give a text file with one name a line",
                 path, strerror(errno));
@@ -62,7 +61,7 @@ static void add_lines(names *n, FILE *file, const char *path, km_error *error)
         km_fail(error, KM_DATA,
                 "empty list of files (%s): none of its lines names a file; write one name a line",
                 path);
-    free(line);
+    free(line.text);
 }
 
 static void add_list(names *n, const char *path, km_error *error)

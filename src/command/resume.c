@@ -25,6 +25,26 @@ void km_watch(km_story *s, bool is_fitting)
         km_stop_watch(find_deadline(s) - s->sharing);
 }
 
+km_code km_lock_checkpoint(km_story *s)
+{
+    const double patience = 60; /* seconds for which a run on another machine may give no sign */
+    if (km_comm_rank(s->comm) == 0)
+        km_lock_take(&s->lock, s->options.checkpoint, patience, &s->log, &s->error);
+    return km_agree(s->comm, &s->error);
+}
+
+void km_unlock_checkpoint(km_story *s)
+{
+    if (s->options.checkpoint != NULL && km_comm_rank(s->comm) == 0)
+        km_lock_release(&s->lock);
+}
+
+void km_forget_checkpoint(km_story *s)
+{
+    if (s->options.checkpoint != NULL && km_comm_rank(s->comm) == 0 && km_lock_is_mine(&s->lock))
+        km_checkpoint_remove(s->options.checkpoint);
+}
+
 /* First centers of the user's own are part of the question, and may have changed. */
 static km_code hash_first_centers(km_story *s)
 {
@@ -46,13 +66,17 @@ km_code km_go_on(km_story *s)
     bool is_found = false;
     km_restarts_create(&s->restarts, s->options.restarts, k, d, &s->error);
     if (km_agree(s->comm, &s->error) != KM_OK || s->options.checkpoint == NULL ||
-        hash_first_centers(s) != KM_OK)
+        hash_first_centers(s) != KM_OK || km_lock_checkpoint(s) != KM_OK)
         return s->error.code;
     km_watch(s, false);
     s->checkpoint = (km_checkpoint){.restarts = &s->restarts, .best = &s->fit};
     if (km_checkpoint_read(s->options.checkpoint, &s->checkpoint, &s->record, &s->log, s->comm,
                            &is_found, &s->error) == KM_OK)
         s->is_saved = is_found;
+    if (s->is_saved) {
+        s->record.started = s->checkpoint.started;
+        s->record.n_goes = s->checkpoint.past.n_goes + 1;
+    }
     if (s->is_saved && km_is_heard(s))
         fprintf(stderr, "skymeans: going on from %s: %lld fit%s done, then %lld iteration%s\n",
                 s->options.checkpoint, (long long)s->restarts.count, km_plural(s->restarts.count),
@@ -79,7 +103,12 @@ static km_code write_checkpoint(km_story *s, const km_fit_state *state, km_error
     const double start = km_now();
     km_checkpoint checkpoint = s->checkpoint;
     checkpoint.state = *state;
-    km_checkpoint_write(s->options.checkpoint, &checkpoint, &s->record, s->comm, error);
+    checkpoint.started = s->record.started;
+    checkpoint.past = km_report_gather(&s->timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
+    if (km_comm_rank(s->comm) == 0)
+        km_lock_check(&s->lock, error);
+    if (km_agree(s->comm, error) == KM_OK)
+        km_checkpoint_write(s->options.checkpoint, &checkpoint, &s->record, s->comm, error);
     km_timer_add(&s->timers, KM_PHASE_CHECKPOINT, start);
     s->is_saved = error->code == KM_OK;
     return error->code;

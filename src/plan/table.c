@@ -121,7 +121,8 @@ const km_option km_fit_options[] = {
     {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
      "save the state of the fit there now and then, and when the time is up or a signal asks to "
      "stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU), with exit code 75; the same "
-     "command goes on from there; the file is removed when the result is complete"},
+     "command goes on from there; the file is removed when the result is complete; one run at a "
+     "time works on it (FILE.lock)"},
     {"checkpoint-interval", 0, "MINUTES", KM_OPTION_REAL, AT(checkpoint_interval), 0, 0, NULL, "10",
      "minutes between two checkpoints, also 0.5"},
     {"max-hours", 0, "HOURS", KM_OPTION_REAL, AT(max_hours), 0, 0, NULL, NULL,

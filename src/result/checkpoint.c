@@ -1,6 +1,7 @@
 /* The checkpoint: a line that says what it is, the question, the state, and a hash of it all. */
 #include "checkpoint.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 static const char MAGIC[] = "skymeans checkpoint ";
 
 static uint64_t hash_bytes(const char *bytes, int64_t size)
@@ -144,7 +145,7 @@ static km_code write_one(const char *path, km_checkpoint *checkpoint, const km_r
     km_archive_pass(&s, first_line, length);
     km_archive_pass(&s, &question_size, sizeof question_size);
     km_archive_pass(&s, question, question_size);
-    km_archive_checkpoint(&s, checkpoint, checkpoint->restarts->count);
+    km_archive_checkpoint(&s, checkpoint, &(km_archive_limits){0, 0});
     if (s.is_ok) {
         uint64_t hash = hash_bytes(s.bytes, s.at);
         km_archive_pass(&s, &hash, sizeof hash);
@@ -177,14 +178,18 @@ static km_code damaged(const char *path, km_error *error)
                    path);
 }
 
-/* The format of a checkpoint of ours; 0 if it is none. */
+/* The format of a checkpoint of ours, which its first line tells; 0 if it is none. */
 static int version_of(const char *bytes, int64_t size)
 {
+    enum { MOST_DIGITS = 6 };
     const int64_t magic_size = (int64_t)strlen(MAGIC);
-    int version = 0;
-    if (size >= magic_size + 16 && memcmp(bytes, MAGIC, (size_t)magic_size) == 0)
-        sscanf(bytes + magic_size, "%d", &version);
-    return version;
+    int version = 0, n_digits = 0;
+    if (size < magic_size + MOST_DIGITS + 2 * (int64_t)sizeof(uint64_t) ||
+        memcmp(bytes, MAGIC, (size_t)magic_size) != 0)
+        return 0;
+    for (bytes += magic_size; n_digits < MOST_DIGITS && isdigit((unsigned char)*bytes); n_digits++)
+        version = 10 * version + (*bytes++ - '0');
+    return *bytes == '\n' ? version : 0;
 }
 
 static bool has_its_hash(const char *bytes, int64_t size)
@@ -199,22 +204,38 @@ static km_code check_bytes(const char *path, const char *bytes, int64_t size, bo
                            km_error *error)
 {
     const int version = version_of(bytes, size);
-    *is_damaged = version < 1 || (version <= VERSION && !has_its_hash(bytes, size));
+    *is_damaged = version < 1 || (version == VERSION && !has_its_hash(bytes, size));
     if (*is_damaged)
         return damaged(path, error);
-    if (version > VERSION)
+    if (version != VERSION)
         km_fail(error, KM_DATA,
-                "checkpoint of a newer version (%s): it has format %d, and this program knows %d; "
-                "use the program that wrote it",
+                "checkpoint of another version (%s): it has format %d, and this program knows %d; "
+                "use the program that wrote it, or remove it to begin anew",
                 path, version, VERSION);
     return error->code;
+}
+
+/* Does its beginning say that it is none? It may be too large to be read as a whole. */
+static bool is_another_file(const char *path)
+{
+    char bytes[sizeof MAGIC - 1];
+    FILE *file = fopen(path, "rb");
+    const bool is_other = file != NULL && (fread(bytes, 1, sizeof bytes, file) != sizeof bytes ||
+                                           memcmp(bytes, MAGIC, sizeof bytes) != 0);
+    if (file != NULL)
+        fclose(file);
+    return is_other;
 }
 
 /* The bytes of a whole checkpoint; NULL, without an error, if there is no file. */
 static char *read_whole(const char *path, int64_t *size, bool *is_damaged, km_error *error)
 {
+    *is_damaged = is_another_file(path);
+    if (*is_damaged) {
+        damaged(path, error);
+        return NULL;
+    }
     char *bytes = read_bytes(path, size);
-    *is_damaged = false;
     if (bytes == NULL && errno == ENOMEM)
         out_of_memory(error);
     else if (bytes == NULL && errno != ENOENT)
@@ -247,25 +268,53 @@ static char *read_either(const char *path, const km_log *log, int64_t *size, km_
     return bytes;
 }
 
-/* Takes a checkpoint apart, which is whole. */
+/* The question in a checkpoint, behind its first line; NULL if that is no text. */
+static const char *pass_question(km_archive *s)
+{
+    int64_t size = 0;
+    s->at = (char *)memchr(s->bytes, '\n', (size_t)s->size) + 1 - s->bytes;
+    km_archive_pass(s, &size, sizeof size);
+    const char *question = s->bytes + s->at;
+    if (s->is_ok)
+        km_archive_check(s,
+                         0 < size && size <= s->size - s->at &&
+                             memchr(question, '\0', (size_t)size) == question + size - 1,
+                         "question");
+    s->at += s->is_ok ? size : 0;
+    return s->is_ok ? question : NULL;
+}
+
+static km_code cannot_take(const char *path, const km_archive *s, km_error *error)
+{
+    if (s->is_out_of_memory)
+        return out_of_memory(error);
+    if (s->wrong == NULL)
+        return damaged(path, error);
+    return km_fail(error, KM_DATA,
+                   "damaged checkpoint (%s): its %s can't be what a run of this question wrote; "
+                   "remove it to begin anew",
+                   path, s->wrong);
+}
+
+/* Takes a checkpoint apart whose hash is right, which does not make its fields right. */
 static km_code parse(const char *path, char *bytes, int64_t size, km_checkpoint *checkpoint,
                      const km_record *record, km_error *error)
 {
-    km_archive s = {.bytes = bytes, .size = size, .is_reading = true, .is_ok = true};
-    int64_t question_size = 0;
-    s.at = strchr(bytes, '\n') + 1 - bytes;
-    km_archive_pass(&s, &question_size, sizeof question_size);
+    const km_archive_limits most = {record->catalogue->n_rows, record->options->restarts};
+    km_archive s = {.bytes = bytes,
+                    .size = size - (int64_t)sizeof(uint64_t),
+                    .is_reading = true,
+                    .is_ok = true};
     char *asked = km_question_text(record);
-    const char *found = s.bytes + s.at;
+    const char *found = pass_question(&s);
     if (asked == NULL)
-        return out_of_memory(error);
-    if (check_question(path, found, asked, error) == KM_OK) {
-        s.at += question_size;
-        km_archive_checkpoint(&s, checkpoint, record->options->restarts);
-        if (s.is_out_of_memory)
-            out_of_memory(error);
-        else if (!s.is_ok)
-            damaged(path, error);
+        out_of_memory(error);
+    else if (found == NULL)
+        cannot_take(path, &s, error);
+    else if (check_question(path, found, asked, error) == KM_OK) {
+        km_archive_checkpoint(&s, checkpoint, &most);
+        if (!s.is_ok)
+            cannot_take(path, &s, error);
     }
     free(asked);
     return error->code;

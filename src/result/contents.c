@@ -206,6 +206,8 @@ static void write_provenance(km_writer *w, const km_record *record)
     km_put_text(w, "reading", record->findings->how);
     if (record->options->model != NULL)
         km_put_text(w, "model", record->options->model);
+    if (is_fit(record))
+        km_put_int(w, "goes", record->n_goes);
     km_put_time(w, "started", record->started);
     km_put_time(w, "ended", record->setting->ended);
     km_put_hash(w, "features_checksum", record->features_hash);

@@ -170,6 +170,7 @@ static void put_all(FILE *file, const km_record *record, const km_report *report
     put_setting(&json, record->setting);
     put_plan(&json, record, report);
     km_json_real(&json, "seconds", report->seconds);
+    km_json_int(&json, "goes", report->n_goes);
     put_phases(&json, report);
     km_json_int(&json, "bytes_read", report->bytes_read);
     put_iterations(&json, record->fit);

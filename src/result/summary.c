@@ -81,7 +81,7 @@ static void print_run(const km_record *record)
                (long long)setting->ranks_per_node, km_plural(setting->ranks_per_node));
 }
 
-static void print_head(const km_record *record)
+static void print_head(const km_record *record, const km_report *report)
 {
     const km_options *options = record->options;
     const km_fit *fit = record->fit;
@@ -94,6 +94,9 @@ static void print_head(const km_record *record)
     printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
            km_plural(fit->n_iterations), km_stop_name(fit->stop),
            km_stop_is_converged(fit->stop) ? "converged" : "not converged");
+    if (report->n_goes > 1)
+        printf("  goes        %lld: iterations, seconds and bytes are those of all of them\n",
+               (long long)report->n_goes);
     printf("  inertia     %.10g\n", fit->inertia);
     printf("  checksum    %016llx\n", (unsigned long long)record->checksum);
     if (record->is_verified)
@@ -163,10 +166,26 @@ static void print_phases(const km_report *report)
            1e-6 * (double)report->memory_peak);
 }
 
-km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
-                           MPI_Comm comm)
+/* Each go may have had other ranks, so these are sums of leasts, of means and of mosts. */
+static void add_past(km_report *report, const km_report *past)
 {
-    km_report report = {.seconds = km_now() - started,
+    report->n_goes += past->n_goes;
+    report->seconds += past->seconds;
+    for (int phase = 0; phase < KM_N_PHASES; phase++) {
+        report->least.seconds[phase] += past->least.seconds[phase];
+        report->mean.seconds[phase] += past->mean.seconds[phase];
+        report->most.seconds[phase] += past->most.seconds[phase];
+    }
+    report->bytes_read += past->bytes_read;
+    if (past->memory_peak > report->memory_peak)
+        report->memory_peak = past->memory_peak;
+}
+
+km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
+                           const km_report *past, MPI_Comm comm)
+{
+    km_report report = {.n_goes = 1,
+                        .seconds = km_now() - started,
                         .least = *timers,
                         .mean = *timers,
                         .most = *timers,
@@ -181,6 +200,7 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
     km_max_int64(comm, &report.memory_peak, 1);
     for (int phase = 0; phase < KM_N_PHASES; phase++)
         report.mean.seconds[phase] /= km_comm_size(comm);
+    add_past(&report, past);
     return report;
 }
 
@@ -208,7 +228,7 @@ static void print_hint(const km_record *record)
 
 void km_summary_print(const km_record *record, const km_report *report)
 {
-    print_head(record);
+    print_head(record, report);
     print_clusters(record);
     print_restarts(record);
     print_phases(report);

@@ -120,11 +120,60 @@ static int64_t read_line(char *line, double *values, int64_t most)
     return count;
 }
 
+static km_code wrong_line(const km_seeding_task *task, const km_line *line, km_line_kind kind,
+                          int64_t n_values, km_error *error)
+{
+    if (kind == KM_LINE_TOO_LONG)
+        return km_fail(
+            error, KM_DATA,
+            "line too long (%s, line %lld): it has more than the values of a center; put "
+            "one center on each line",
+            task->file, (long long)line->number);
+    if (kind == KM_LINE_NOT_READ)
+        return km_fail(
+            error, KM_SYSTEM,
+            "can't read the first centers (%s): %s; copy the file again, or choose another",
+            task->file, strerror(errno));
+    if (n_values < 0)
+        return km_fail(
+            error, KM_DATA,
+            "not a number (%s, line %lld): first centers are lines of numbers, or HDF5; for "
+            "a method say --seeding kmeans++ or random",
+            task->file, (long long)line->number);
+    return km_fail(error, KM_DATA,
+                   "wrong number of values (%s, line %lld): it has %lld where the features are "
+                   "%lld; put one center on each line",
+                   task->file, (long long)line->number, (long long)n_values,
+                   (long long)task->samples->n_features);
+}
+
+/* Reads the centers of all lines, and returns how many there are; stores at most k of them. */
+static int64_t read_lines(const km_seeding_task *task, FILE *file, double *centers, double *extra,
+                          km_error *error)
+{
+    enum { LONGEST_COMMENT = 1 << 16, LONGEST_NUMBER = 1 << 11 }; /* 1e308 in plain digits */
+    const int64_t k = task->n_clusters, d = task->samples->n_features;
+    km_line line = {.what = "first centers"};
+    int64_t count = 0;
+    while (error->code == KM_OK) {
+        const km_line_kind kind =
+            km_line_read(&line, file, LONGEST_COMMENT + d * LONGEST_NUMBER, error);
+        if (kind == KM_LINE_NONE || kind == KM_LINE_NO_MEMORY)
+            break;
+        int64_t n_values = -1;
+        if (kind == KM_LINE)
+            n_values = read_line(line.text, count < k ? centers + count * d : extra, d);
+        if (n_values != 0 && n_values != d)
+            wrong_line(task, &line, kind, n_values, error);
+        count += n_values > 0;
+    }
+    free(line.text);
+    return count;
+}
+
 static km_code read_text(const km_seeding_task *task, double *centers, km_error *error)
 {
     const int64_t k = task->n_clusters, d = task->samples->n_features;
-    char *line = NULL;
-    size_t size = 0;
     FILE *file = fopen(task->file, "r");
     if (file == NULL)
         return km_fail(
@@ -133,31 +182,10 @@ static km_code read_text(const km_seeding_task *task, double *centers, km_error 
             "readable file",
             task->file, strerror(errno));
     double *extra = km_allocate(d, sizeof *extra, "first centers", error);
-    int64_t count = 0;
-    for (int64_t n = 1; error->code == KM_OK && getline(&line, &size, file) >= 0; n++) {
-        const int64_t n_values = read_line(line, count < k ? centers + count * d : extra, d);
-        if (n_values < 0)
-            km_fail(
-                error, KM_DATA,
-                "not a number (%s, line %lld): first centers are lines of numbers, or HDF5; for "
-                "a method say --seeding kmeans++ or random",
-                task->file, (long long)n);
-        else if (n_values > 0 && n_values != d)
-            km_fail(error, KM_DATA,
-                    "wrong number of values (%s, line %lld): it has %lld where the features are "
-                    "%lld; put one center on each line",
-                    task->file, (long long)n, (long long)n_values, (long long)d);
-        else if (n_values > 0)
-            count++;
-    }
-    if (ferror(file))
-        km_fail(error, KM_SYSTEM,
-                "can't read the first centers (%s): %s; copy the file again, or choose another",
-                task->file, strerror(errno));
+    const int64_t count = extra != NULL ? read_lines(task, file, centers, extra, error) : 0;
     if (error->code == KM_OK && count != k)
         wrong_shape(task, count, d, error);
     free(extra);
-    free(line);
     fclose(file);
     return error->code;
 }
