@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- results -----------------------------------------------------------------------------------
  */
@@ -82,6 +83,42 @@ static km_code print_result(const char *path, hid_t file, km_error *error)
     return print_sizes(path, file, error);
 }
 
+/* ---- remarks -----------------------------------------------------------------------------------
+ */
+
+static void read_remark(hid_t file, const char *path, const char *name, char *text)
+{
+    const hid_t object = H5Oopen(file, path, H5P_DEFAULT);
+    text[0] = '\0';
+    if (object < 0)
+        return;
+    km_h5_read_text(object, name, text, KM_REMARK_SIZE);
+    H5Oclose(object);
+}
+
+/* Those of a compound would be of all its members. */
+void km_remark_of_column(hid_t file, const km_column *column, const char *name, char *text)
+{
+    text[0] = '\0';
+    if (column->values.other == 0 && column->values.member[0] == '\0')
+        read_remark(file, column->values.dataset, name, text);
+}
+
+/* A table of columns as vaex has them is a group in the one that is about the table. */
+void km_remark_of_table(hid_t file, const km_table *table, const char *name, char *text)
+{
+    static const char INNER[] = "/columns";
+    char path[KM_DATASET_SIZE];
+    snprintf(path, sizeof path, "%s", table->path);
+    const size_t length = strlen(path), inner = sizeof INNER - 1;
+    if (length > inner && strcmp(path + length - inner, INNER) == 0)
+        path[length - inner] = '\0';
+    read_remark(file, path, name, text);
+}
+
+/* ---- tables ------------------------------------------------------------------------------------
+ */
+
 /* What -d and -c mean in the file, and its tables, or those of them that -d means. Where nothing is
  * asked, nothing need be chosen. */
 static km_code look(hid_t file, const km_options *options, km_findings_of_file *found,
@@ -113,6 +150,7 @@ km_code km_info_print(const km_options *options, km_error *error)
     km_findings_of_file found = {.options = options};
     if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
         return error->code;
+    found.file = file;
     found.is_result = is_result(file);
     if (found.is_result && !options->json && options->dataset == NULL && options->columns == NULL)
         print_result(path, file, error);
