@@ -134,18 +134,26 @@ class Rows(RowsTest):
             [self.rows[300:600, 0], self.rows[:300, 0]]))  # in the order of names
 
     def test_predict(self):
-        """By the model of the fit, as long as it is there."""
+        """By the model of the fit, which is in the result; in those of earlier versions it is not, and
+        then that of the fit serves, as long as it is there."""
         skymeans("predict", "result.h5", "in.h5", "-o", "labels.h5")
         self.accept("in.h5", result="labels.h5")
         write("other.h5", np.roll(self.rows, 7, axis=0))
         self.refuse(3, r"labels do not fit the rows \(other.h5, row", EXPORT, "labels.h5",
                     "other.h5", "-o", "new.csv")
+        shutil.copy("labels.h5", "old.h5")
+        with h5py.File("old.h5", "r+") as file:
+            del file["model"]
+        for result in ("labels.h5", "old.h5"):
+            self.refuse(3, r"labels do not fit the rows", EXPORT, result, "other.h5", "-o", "new.csv")
         os.unlink("result.h5")
         self.accept("in.h5", result="labels.h5")
+        self.accept("in.h5", result="old.h5")
+        self.refuse(3, r"labels do not fit the rows", EXPORT, "labels.h5", "other.h5", "-o", "new.csv")
         with h5py.File("other.h5", "r+") as file:
             file["more"] = np.zeros(1000)
         self.refuse(3, r"file changed \(other.h5\): it has \d+ bytes, and in.h5 had \d+", EXPORT,
-                    "labels.h5", "other.h5", "-o", "new.csv")
+                    "old.h5", "other.h5", "-o", "new.csv")
 
 
 class Sample(RowsTest):

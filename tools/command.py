@@ -144,6 +144,30 @@ def kind_of(state):
     return next((name for is_kind, name in kinds if is_kind(state.st_mode)), "a socket")
 
 
+def expand_lists(paths):
+    """Names of catalogues, with those that lists have, @FILE, in their places: one a line, without
+    blanks around it, as the program reads them; lines that begin with # are comments."""
+    found = []
+    for path in paths:
+        found += read_list(path[1:]) if path[:1] == "@" else [path]
+    return found
+
+
+def read_list(path):
+    check_input(path)
+    with open(path, "rb") as file:
+        content = file.read()
+    if b"\0" in content:
+        raise Failure(DATA, f"not a list of files ({path}): it is no text; if it is a catalogue, name "
+                            "it without the @")
+    lines = [line.strip(b" \t\r") for line in content.split(b"\n")]
+    names = [os.fsdecode(line) for line in lines if line and line[:1] != b"#"]
+    if not names:
+        raise Failure(DATA, f"empty list of files ({path}): none of its lines names a file; write "
+                            "one name a line")
+    return names
+
+
 def check_output(path, overwrite, inputs=()):
     """Refuse now what could only fail after all the reading, or would destroy something."""
     if os.path.lexists(path) and not overwrite:

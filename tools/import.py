@@ -202,6 +202,7 @@ def parse_command_line(arguments):
     if len(options.files) < 2:
         parser.error("IN and OUT.h5 are required")
     *options.inputs, options.output = options.files
+    options.inputs = command.expand_lists(options.inputs)
     return options
 
 

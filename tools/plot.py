@@ -263,6 +263,8 @@ def parse_command_line(arguments):
     if command.extension(options.picture) not in ("png", "pdf", "svg"):
         parser.error(f"-o {options.picture} does not end in .png, .pdf or .svg")
     options.result, *options.catalogues = options.files
+    options.catalogues = command.expand_lists(options.catalogues)
+    options.files = [options.result, *options.catalogues]
     return options
 
 

@@ -29,7 +29,9 @@ class Result:
                                                             "predict")
             self.n_rows = len(self.labels)
             self.centers, self.features, self.units = self.read_centers()
-            self.files, self.table = self.read_files(), self.read_table()
+            self.files, self.table = self.read_files(), self.said("dataset")
+            self.is_transposed = bool(self.number("transposed"))
+            self.id_column = self.said("id_column")
             self.model = Model(path, file["model"], self) if has_model(file) else self.read_model()
 
     def dataset(self, name, dimensions, kinds, advice):
@@ -47,10 +49,17 @@ class Result:
         units = texts(node.attrs.get("units", ()))
         return node[:], features, units + [""] * (len(features) - len(units))
 
-    def read_table(self):
-        provenance = self.file.get("provenance")
-        name = provenance.attrs.get("dataset") if provenance is not None else None
-        return None if name is None else text(name) or None
+    def said(self, name, place="provenance"):
+        """A text among the attributes of an object; None if there is none, or an empty one."""
+        node = self.file.get(place)
+        value = node.attrs.get(name) if node is not None else None
+        return text(value) or None if isinstance(value, (str, bytes)) else None
+
+    def number(self, name, place="provenance"):
+        """The same of a whole number."""
+        node = self.file.get(place)
+        value = node.attrs.get(name) if node is not None else None
+        return int(value) if isinstance(value, np.integer) else None
 
     def read_files(self):
         """The files that the result is about, if it says so."""
@@ -63,14 +72,14 @@ class Result:
         return [Labelled(*each) for each in zip(names, *lists)]
 
     def read_model(self):
-        """Of a result of predict: that of the fit, if it is where it was, and has these centers."""
-        provenance = self.file.get("provenance")
-        path = provenance.attrs.get("model") if provenance is not None else None
-        if path is None or self.centers is None or not os.path.isfile(text(path)):
+        """Of a result of predict by an older version, which did not store it: that of the fit, if it
+        is where it was, and has these centers."""
+        path = self.said("model")
+        if path is None or self.centers is None or not os.path.isfile(path):
             return None
-        with contextlib.suppress(OSError), h5py.File(text(path), "r") as file:
+        with contextlib.suppress(OSError), h5py.File(path, "r") as file:
             if has_model(file) and np.array_equal(file["centers"][:], self.centers):
-                return Model(text(path), file["model"], self)
+                return Model(path, file["model"], self)
         return None
 
     def treatment(self, feature=None):
@@ -120,7 +129,8 @@ class Catalogue:
     """The files of a catalogue as a result is about them: `parts` in the order of their rows."""
 
     def __init__(self, result, paths, options, stack):
-        self.result, self.stack, self.is_transposed = result, stack, options.transpose
+        self.result, self.stack = result, stack
+        self.is_transposed = options.transpose or result.is_transposed
         self.dataset = options.dataset or result.table
         self.opened, self.paths, self.parts = {}, [], []
         for number, path in enumerate(paths):

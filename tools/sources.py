@@ -196,8 +196,9 @@ def whole_reader(path, request, is_in_fits):
     def read():
         if is_in_fits:  # compressed, or with columns of variable length
             return fits_columns(path, request, path)
-        if is_votable(path):
+        if is_votable(path):  # its ids are names that astropy has changed
             check_inline(path)
+            options["use_names_over_ids"] = True
         table = Table.read(path, **options)
         return {name: table[name] for name in table.colnames}
 
