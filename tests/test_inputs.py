@@ -58,6 +58,8 @@ class Options(InputTest):
         self.check({"m": [4], "b-v": [3], "s": [5]}, "in.csv", "-c", "m,{b-v}", "--derive", "s=z+m")
         self.check({"s": [5], "m": [4]}, "in.csv", "-c", "s,m", "--derive", "s=z+m")
         self.deny(r"no such column \(-c, q\): the columns are z a b-v m;", "in.csv", "-c", "z,q")
+        self.deny(r"no such column \(in.csv, q\): the columns are z a b-v m;", "in.csv", "-c", "q")
+        self.check({"k": [2]}, "in.csv", "-c", "k", "--derive", "k=2")
         self.deny("empty name in -c", "in.csv", "-c", "z,", code=2)
 
     def test_order_as_the_program_sees_it(self):
@@ -127,6 +129,8 @@ class Hdf5(InputTest):
         self.check({"0": [0, 1], "1": [2, 3], "2": [4, 5]}, "array.h5", "-d", "a/points",
                    "--transpose")
         self.deny(r"which table \(array.h5\)", "array.h5")
+        self.deny(r"no such column \(array.h5, q\): the columns are 0 1;", "array.h5", "-d", "b", "-c",
+                  "q", "--transpose")
         self.deny(r"no such table \(array.h5, dataset c\)", "array.h5", "-d", "c")
 
     def test_conventions(self):

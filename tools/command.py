@@ -17,6 +17,7 @@ QUIET_SECONDS = 3          # what takes no longer shows no progress
 TERMINAL_SECONDS = 0.3     # between two states of the progress line on a terminal,
 LOG_SECONDS = 60           # and between two lines of a log
 MOST_OPEN = 65536          # files at one time
+MOST_NAMES = 100           # of columns in a message
 
 # What would move the cursor, hide text or turn it round: control characters, line separators,
 # marks of direction (Unicode's Bidi_Control), and bytes that are no UTF-8.
@@ -63,6 +64,13 @@ def reason(error):
     """The first line of what a library says, which may be a page."""
     lines = str(error).strip().splitlines()
     return " ".join(lines[0].split()) if lines else type(error).__name__
+
+
+def some_of(names):
+    """The first of some names, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return " ".join(names[:MOST_NAMES]) + more
 
 
 def run_again(modules):
