@@ -131,12 +131,19 @@ def chosen_of(catalogue, part, wanted):
     """The columns of -c in a part, else those features that are columns."""
     if wanted is None:
         return catalogue.features(part, list(part.features))
-    table = finder.table_of(finder.look(part.path, part.table, None, catalogue.is_transposed))
-    if wanted.strip() == "all" and "all" not in [column["name"] for column in table["columns"]]:
-        return [catalogue.column(part, one, one["name"]) for column in table["columns"]
-                if is_usable(column, part) for one in elements(column)]
-    found = choose_columns(part.path, part.table, choose_items(wanted), catalogue.is_transposed)
+    found = all_columns(catalogue, part) if wanted.strip() == "all" else None
+    if not found:
+        found = choose_columns(part.path, part.table, choose_items(wanted), catalogue.is_transposed)
     return [catalogue.column(part, each, each["name"]) for each in found]
+
+
+def all_columns(catalogue, part):
+    """Those with a value a row; none if one of them is called `all`, which then is meant."""
+    table = finder.table_of(finder.look(part.path, part.table, None, catalogue.is_transposed))
+    columns = table["columns"] if table else []
+    if "all" in [column["name"] for column in columns]:
+        return []
+    return [one for column in columns if is_usable(column, part) for one in elements(column)]
 
 
 def is_usable(column, part):

@@ -172,6 +172,8 @@ class Catalogue:
         features = self.find_features(path, name, answer, table)
         if not features and table is None:  # the program knows why
             finder.look(path, name, "0", self.is_transposed)
+            raise Failure(DATA, f"which table ({path}): there are several, and the result does not "
+                                "say which it is; choose one with -d")
         n_rows = next(iter(features.values()))["rows"] if features else table["rows"]
         return Part(number, path, file, name, n_rows, features)
 
