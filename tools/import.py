@@ -18,6 +18,7 @@ with command.imports("h5py", "numpy", "astropy"):
     import h5py
     import numpy as np
 
+    import names
     from catalogue import split_list
     from derive import (FUNCTIONS, Selection, check_formulas, derive, parse_derivation,
                         parse_selection)
@@ -95,19 +96,19 @@ class Plan:
 
     def __init__(self, join, derivations, selection, wanted):
         self.join, self.derivations, self.wanted = join, derivations, wanted
-        self.selection = selection
+        self.selection, self.names = selection, {}
         self.formulas = {each.name: each.text for each in derivations}
 
     def rows(self):
         """Arrays by name of what is written."""
-        names = None
         for columns in self.join.pieces():
             for derivation in self.derivations:
                 columns[derivation.name] = derive(derivation, columns)
-            names = names or self.choose(columns)
+            if not self.names:
+                self.name(self.choose(columns))
             if self.selection:
                 columns = self.selection.choose(columns)
-            yield {name: columns[name] for name in names}
+            yield {written: columns[name] for written, name in self.names.items()}
 
     def choose(self, columns):
         """Names of the columns that fit the layout; others have served derivations at most."""
@@ -116,7 +117,7 @@ class Plan:
             if columns[name].ndim > 1:
                 warn(f"column left out ({name}): an array a row; take an element of it with "
                      f"--derive 'NEW={{{name}}}[0]'")
-            elif "/" in name or name == "." or command.clean(name) != name:
+            elif "/" in name or name == ".":
                 warn(f"column left out ({name}): HDF5 has no such names; rename it with "
                      f"--derive 'NEW={{{name}}}'")
             else:
@@ -124,6 +125,17 @@ class Plan:
         if not kept:
             raise Failure(DATA, "no columns (output): none fits the layout; derive some")
         return kept
+
+    def name(self, chosen):
+        """The columns by their names in the output: without what a terminal would obey."""
+        taken = set(chosen)
+        for name in chosen:
+            written = names.escape(name, names.ODD)
+            if written != name:
+                written = names.make_unique(written, taken, None)
+                taken.add(written)
+                warn(f"column renamed ({name}): {written}, since it has letters that cannot be printed")
+            self.names[written] = name
 
     def order(self, columns):
         if self.wanted is None:
@@ -202,7 +214,7 @@ def create_column(group, name, dtype, n_chunk, plan):
     data = group.create_group(name).create_dataset(
         "data", (n_rows,), dtype, chunks=(n_chunk,), compression="gzip", shuffle=True,
         maxshape=(n_rows,) if plan.selection else None)
-    data.attrs.update(plan.attributes(name))
+    data.attrs.update(plan.attributes(plan.names[name]))
     return data
 
 

@@ -3,13 +3,12 @@
 What a format has no place for is written as Python writes it in a text: `\\xb0`, `\\u2028`."""
 import re
 
-from command import warn
+from command import UNPRINTABLE, warn
 
 FITS_LENGTH = 68  # of a text between quotes in a card; a reserved keyword has no CONTINUE
 
-# All that no text may have in XML 1.0, that ends a line for some reader, or that a terminal obeys.
-ODD = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-                 "\ufffe\uffff]")
+# What no text may have in XML 1.0, that ends a line for some reader, or that a terminal obeys.
+ODD = re.compile(f"{UNPRINTABLE.pattern}|[\ufffe\uffff]")
 # astropy takes a text like `a: 0` for a number with a name of its own.
 NOT_FITS = re.compile("[^\x20-\x7e]|:(?= )")
 # In a value a line break is one; a carriage return without one would be taken for one.
