@@ -71,18 +71,20 @@ class Options(InputTest):
 
     def test_odd_names(self):
         """A name that can't be printed is escaped; all others that HDF5 can hold stay as they are."""
-        table = Table({"a\tb": [1], "\x1b[31m": [2], "\\x1b[31m": [3], "°C": [4], "x" * 120: [5],
-                       "a: 0": [6], "S/N": [8]}, units={"\x1b[31m": "mag"})
+        table = Table({"a\tb": [1], "\x1b[31m": [2], "\\x1b[31m": [3], "°C": [4], "x" * 127: [5],
+                       "é" * 64: [9], "é" * 80: [10], "a: 0": [6], "S/N": [8]}, units={"\x1b[31m": "mag"})
         table.write("in.ecsv")
         said = (r"(import.py: warning: column left out \(S/N\): .*\n"
                 r"|import.py: warning: column renamed \(a\?b\): a\\x09b, since .*\n"
-                r"|import.py: warning: column renamed \(\?\[31m\): \\x1b\[31m~1, since .*\n){3}")
-        self.check({"a\\x09b": [1], "\\x1b[31m~1": [2], "\\x1b[31m": [3], "°C": [4], "x" * 120: [5],
-                    "a: 0": [6]}, "in.ecsv", said=said)
+                r"|import.py: warning: column renamed \(\?\[31m\): \\x1b\[31m~1, since .*\n){3}"
+                r"(import.py: warning: column renamed \(é+\): é+~[12], since its name is too .*\n){2}")
+        self.check({"a\\x09b": [1], "\\x1b[31m~1": [2], "\\x1b[31m": [3], "°C": [4], "x" * 127: [5],
+                    "é" * 62 + "~1": [9], "é" * 62 + "~2": [10], "a: 0": [6]}, "in.ecsv", said=said)
         self.assertEqual(read_attributes("out.h5")["\\x1b[31m~1"], {"units": "mag"})
         found = sys.modules["finder"].look("out.h5")["tables"][0]["columns"]
         self.assertEqual([column["name"] for column in found],
-                         ["a\\x09b", "\\x1b[31m~1", "\\x1b[31m", "°C", "x" * 120, "a: 0"])
+                         ["a\\x09b", "\\x1b[31m~1", "\\x1b[31m", "°C", "x" * 127, "é" * 62 + "~1",
+                          "é" * 62 + "~2", "a: 0"])
         self.check({"y": [2]}, "in.ecsv", "-c", "y", "--derive", "y={\x1b[31m}+0")
 
     def test_hdu(self):

@@ -61,7 +61,7 @@ def put_origin(header, origin):
             header.add_history(f"command: {value}")
             continue
         if isinstance(value, str):
-            value = names.make_unique(value, (), names.FITS_LENGTH)
+            value = names.make_unique(value, (), names.is_fits_text)
         is_short = names.fits_into(f"{value}{comment}", FITS_BOTH)
         header[FITS_KEYWORDS[key]] = (value, comment) if is_short else value
 
@@ -85,7 +85,7 @@ def unit_text(unit, standard):
 def fits_unit(field):
     written = unit_text(field.unit, "fits")
     written = written and names.escape(written, names.NOT_FITS)
-    if written and not names.fits_into(written, names.FITS_LENGTH):
+    if written and not names.is_fits_text(written):
         warn(f"unit left out ({field.name}): {written}, which is too long for FITS")
         return None
     return written

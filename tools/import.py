@@ -127,14 +127,16 @@ class Plan:
         return kept
 
     def name(self, chosen):
-        """The columns by their names in the output: without what a terminal would obey."""
+        """The columns by their names in the output: without what a terminal would obey, and not
+        longer than skymeans takes them."""
         taken = set(chosen)
         for name in chosen:
             written = names.escape(name, names.ODD)
-            if written != name:
-                written = names.make_unique(written, taken, None)
+            if written != name or not names.is_skymeans_name(name):
+                written = names.make_unique(written, taken, names.is_skymeans_name)
                 taken.add(written)
-                warn(f"column renamed ({name}): {written}, since it has letters that cannot be printed")
+                warn(f"column renamed ({name}): {written}, since its name is too long or has letters "
+                     "that cannot be printed")
             self.names[written] = name
 
     def order(self, columns):

@@ -6,6 +6,7 @@ import re
 from command import UNPRINTABLE, warn
 
 FITS_LENGTH = 68  # of a text between quotes in a card; a reserved keyword has no CONTINUE
+NAME_BYTES = 127  # of a column, for skymeans (KM_NAME_SIZE in catalogue.h)
 
 # What no text may have in XML 1.0, that ends a line for some reader, or that a terminal obeys.
 ODD = re.compile(f"{UNPRINTABLE.pattern}|[\ufffe\uffff]")
@@ -34,7 +35,7 @@ def written_names(names, is_fits=False):
     odd, found, taken = NOT_FITS if is_fits else ODD, [], set()
     for name in names:
         written = escape(escape(name, odd), EDGES) or "_"
-        written = make_unique(written, taken, FITS_LENGTH if is_fits else None)
+        written = make_unique(written, taken, is_fits_text if is_fits else is_any)
         taken.add(written)
         if written != name:
             warn(f"column renamed ({name}): {written}, since the format has no place for its name")
@@ -42,20 +43,32 @@ def written_names(names, is_fits=False):
     return found
 
 
-def make_unique(name, taken, length):
+def make_unique(name, taken, is_short):
     """The name, or its beginning with a number."""
-    if fits_into(name, length) and name not in taken:
+    if is_short(name) and name not in taken:
         return name
     for number in range(1, len(taken) + 2):
         end = f"~{number}"
         start = name
-        while not fits_into(start + end, length):
+        while not is_short(start + end):
             start = start[:-1]
         if start + end not in taken:
             return start + end
     raise AssertionError("one of so many names is free")
 
 
-def fits_into(name, length):
+def fits_into(text, length):
     """A quote takes two letters in FITS."""
-    return length is None or len(name) + name.count("'") <= length
+    return len(text) + text.count("'") <= length
+
+
+def is_fits_text(text):
+    return fits_into(text, FITS_LENGTH)
+
+
+def is_skymeans_name(text):
+    return len(text.encode("utf-8", "surrogateescape")) <= NAME_BYTES
+
+
+def is_any(_):
+    return True
