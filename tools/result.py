@@ -43,7 +43,7 @@ class Result:
 
     def read_centers(self):
         node = self.file.get("centers")
-        if not isinstance(node, h5py.Dataset) or node.ndim != 2:
+        if not isinstance(node, h5py.Dataset) or node.ndim != 2 or node.dtype.kind not in "if":
             return None, [], []
         features = texts(node.attrs.get("features", ()))
         units = texts(node.attrs.get("units", ()))
@@ -67,7 +67,12 @@ class Result:
         if not isinstance(files, h5py.Group) or not {"name", "rows"} <= set(files):
             return []
         names = texts(files["name"][:])
-        lists = [files[name][:].tolist() if name in files else [None] * len(names)
+        numbers = {name: files[name] for name in ("rows", "bytes", "time") if name in files}
+        if any(node.shape != (len(names),) or node.dtype.kind not in "iu"
+               for node in numbers.values()):
+            raise Failure(DATA, f"not a result ({self.path}, /files): its parts do not agree; the "
+                                "file is damaged")
+        lists = [numbers[name][:].tolist() if name in numbers else [None] * len(names)
                  for name in ("rows", "bytes", "time")]
         return [Labelled(*each) for each in zip(names, *lists)]
 
@@ -110,17 +115,21 @@ class Model:
         self.offset, self.factor = group["offset"][:], group["factor"][:]
         self.centers = group["working_centers"][:] if "working_centers" in group else \
             np.ldexp(group["centers"][:], -self.exponent)
-        n_features = len(result.features)
-        is_right = self.centers.ndim == 2 and self.centers.shape[1] == n_features and \
-            self.offset.shape == self.factor.shape == (n_features,) and \
-            self.precision in ("float32", "float64")
-        if not is_right:
+        features, values = np.zeros(0, int), np.zeros(0)
+        if "missing_values" in group:
+            features, values = (group["missing_values"][name][:] for name in ("feature", "value"))
+        if not self.is_right(len(result.features)) or features.ndim != 1 or \
+                features.shape != values.shape or features.dtype.kind + values.dtype.kind != "if":
             raise Failure(DATA, f"not a result ({path}, /model): its parts do not agree; "
                                 "the file is damaged")
-        self.missing = []
-        if "missing_values" in group:
-            values = group["missing_values"]
-            self.missing = list(zip(values["feature"][:].tolist(), values["value"][:].tolist()))
+        self.missing = list(zip(features.tolist(), values.tolist()))
+
+    def is_right(self, n_features):
+        kinds = {values.dtype.kind for values in (self.centers, self.offset, self.factor)}
+        return kinds == {"f"} and self.centers.ndim == 2 and \
+            self.centers.shape[1] == n_features and \
+            self.offset.shape == self.factor.shape == (n_features,) and \
+            self.precision in ("float32", "float64")
 
 
 # --- the catalogue ------------------------------------------------------------------------------
