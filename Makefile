@@ -194,6 +194,8 @@ check-large: deps
 check-import: deps
 	@KM_IMPORT_MB=$(or $(MB),250) $$(tools/find-python.sh h5py numpy astropy) \
 	    tests/test_import.py -v ImportMemory
+	@KM_IMPORT_COLUMNS=$(or $(COLUMNS),100000) $$(tools/find-python.sh h5py numpy astropy) \
+	    tests/test_where.py -v ManyColumns
 
 # The NEON kernels under qemu, where Debian's cross compiler is there.
 .PHONY: check-neon
@@ -213,7 +215,8 @@ help:
 	@echo 'make check-faults  runs that are killed at 50 (KILLS=200) moments each way, for some minutes'
 	@echo 'make check-large   a read of more than 4 GiB; takes 5.2 GB of disk, 2 GB of memory'
 	@echo 'make fuzz          hostile files under AddressSanitizer for 600 SECONDS, from SEED on'
-	@echo 'make check-import  the memory that importing files of 250 (MB=2000) MB takes'
+	@echo 'make check-import  the memory that importing files of 250 (MB=2000) MB takes, and tables'
+	@echo '               of 100000 (COLUMNS=) columns'
 	@echo 'make check-neon    the kernels of ARM processors, under qemu'
 	@echo 'make check-slurm   test jobs/ on a Slurm cluster made for it on this machine;'
 	@echo '               TEST=chain for one, TEST=codes STARTS=100 for exit codes through srun'

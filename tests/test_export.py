@@ -280,6 +280,14 @@ class ExportErrors(ExportTest):
         write_result(ids=np.arange(4))
         self.check_refused(3, r"not a result \(result.h5, /ids\): not as long", "result.h5")
 
+    def test_which_table(self):
+        """The result names no features and no table, and the file has several."""
+        write_result(features=())
+        with h5py.File("in.h5", "r+") as file:
+            file["more"] = np.zeros((5, 2))
+        self.check_refused(3, r"which table \(in.h5\): there are several, and the result does not say",
+                           "result.h5", "in.h5", "-c", "all")
+
     def test_columns(self):
         self.check_refused(3, r"no such column \(in.h5, /table/columns, column yy\): .* 'y'", "result.h5",
                            "in.h5", "-c", "x,yy")

@@ -58,6 +58,8 @@ class Options(InputTest):
         self.check({"m": [4], "b-v": [3], "s": [5]}, "in.csv", "-c", "m,{b-v}", "--derive", "s=z+m")
         self.check({"s": [5], "m": [4]}, "in.csv", "-c", "s,m", "--derive", "s=z+m")
         self.deny(r"no such column \(-c, q\): the columns are z a b-v m;", "in.csv", "-c", "z,q")
+        self.deny(r"no such column \(in.csv, q\): the columns are z a b-v m;", "in.csv", "-c", "q")
+        self.check({"k": [2]}, "in.csv", "-c", "k", "--derive", "k=2")
         self.deny("empty name in -c", "in.csv", "-c", "z,", code=2)
 
     def test_order_as_the_program_sees_it(self):
@@ -66,6 +68,24 @@ class Options(InputTest):
         skymeans("fit", "out.h5", "-k", "2", "-c", "z,a,m", "-o", "result.h5")
         found = sys.modules["finder"].look("out.h5")["tables"][0]["columns"]
         self.assertEqual([column["name"] for column in found], ["z", "a", "m"])
+
+    def test_odd_names(self):
+        """A name that can't be printed is escaped; all others that HDF5 can hold stay as they are."""
+        table = Table({"a\tb": [1], "\x1b[31m": [2], "\\x1b[31m": [3], "°C": [4], "x" * 127: [5],
+                       "é" * 64: [9], "é" * 80: [10], "a: 0": [6], "S/N": [8]}, units={"\x1b[31m": "mag"})
+        table.write("in.ecsv")
+        said = (r"(import.py: warning: column left out \(S/N\): .*\n"
+                r"|import.py: warning: column renamed \(a\?b\): a\\x09b, since .*\n"
+                r"|import.py: warning: column renamed \(\?\[31m\): \\x1b\[31m~1, since .*\n){3}"
+                r"(import.py: warning: column renamed \(é+\): é+~[12], since its name is too .*\n){2}")
+        self.check({"a\\x09b": [1], "\\x1b[31m~1": [2], "\\x1b[31m": [3], "°C": [4], "x" * 127: [5],
+                    "é" * 62 + "~1": [9], "é" * 62 + "~2": [10], "a: 0": [6]}, "in.ecsv", said=said)
+        self.assertEqual(read_attributes("out.h5")["\\x1b[31m~1"], {"units": "mag"})
+        found = sys.modules["finder"].look("out.h5")["tables"][0]["columns"]
+        self.assertEqual([column["name"] for column in found],
+                         ["a\\x09b", "\\x1b[31m~1", "\\x1b[31m", "°C", "x" * 127, "é" * 62 + "~1",
+                          "é" * 62 + "~2", "a: 0"])
+        self.check({"y": [2]}, "in.ecsv", "-c", "y", "--derive", "y={\x1b[31m}+0")
 
     def test_hdu(self):
         hdus = [fits.PrimaryHDU(np.zeros((2, 2)))]
@@ -127,6 +147,8 @@ class Hdf5(InputTest):
         self.check({"0": [0, 1], "1": [2, 3], "2": [4, 5]}, "array.h5", "-d", "a/points",
                    "--transpose")
         self.deny(r"which table \(array.h5\)", "array.h5")
+        self.deny(r"no such column \(array.h5, q\): the columns are 0 1;", "array.h5", "-d", "b", "-c",
+                  "q", "--transpose")
         self.deny(r"no such table \(array.h5, dataset c\)", "array.h5", "-d", "c")
 
     def test_conventions(self):

@@ -154,6 +154,28 @@ class InfoTables(InfoTest):
             file["table/columns/x/data"].attrs["unit"] = "µm²"
         self.check_lines(self.info("in.h5"), "    x +float64 +µm² +contiguous")
 
+    def test_what_authors_say(self):
+        """Descriptions, formulas, and which rows there are, on one line each whatever is in them."""
+        write_columns("in.h5", {"x": np.zeros(5), "y": np.zeros(5)}, units={"x": "mag"})
+        with h5py.File("in.h5", "a") as file:
+            file["table"].attrs["where"] = "x > 1\n"
+            file["table/columns/x/data"].attrs["description"] = "apparent\x1b[31m"
+            file["table/columns/y/data"].attrs.update({"formula": "-2.5*log10({f})",
+                                                       "description": "of the star"})
+            file["plain/where"], file["plain/z"] = np.zeros(3), np.zeros(3)
+        out = self.info("in.h5")
+        self.check_lines(out, "    only rows where x > 1.",
+                         r"    x +float64 +mag +contiguous, description: apparent.\[31m",
+                         r"    y +float64 +contiguous, description: of the star, "
+                         r"formula: -2.5\*log10\({f}\)", "    z +float64 +contiguous")
+        tables = {table["path"]: table for table in json.loads(
+            run("info", "in.h5", "--json").out)["tables"]}
+        self.assertEqual((tables["/table/columns"]["where"], tables["/plain"]["where"]),
+                         ("x > 1\n", None))
+        self.assertEqual([(column["description"], column["formula"])
+                          for column in tables["/table/columns"]["columns"]],
+                         [("apparent\x1b[31m", None), ("of the star", "-2.5*log10({f})")])
+
     def test_columns_without_floats(self):
         """The printed line works there, too, so it has to name columns."""
         write_columns("in.h5", {"n": np.arange(100), "m": np.arange(100) % 7})

@@ -189,13 +189,34 @@ class FittedCatalogue(ProgramTest):
                              ("minmax", True, True))
             self.assertEqual(plan["missing_values"][-2:],
                              [{"feature": "y", "value": -99.5}, {"value": 7}])
-        model = Result("fit.h5")
+        model, labels = Result("fit.h5"), Result("out.h5")
+        self.assertEqual({name: values.tolist() for name, values in labels.data.items()
+                          if name.startswith("model/")},
+                         {**{name: values.tolist() for name, values in model.data.items()
+                             if name.startswith("model/")},
+                          "model/missing_values/feature": [-1, 1, -1],
+                          "model/missing_values/value": [8, -99.5, 7]})
+        self.assertEqual(labels.attributes["model"], model.attributes["model"])
         self.assertEqual({name: model.attributes["model"][name] for name in
                           ("scale", "missing", "raw", "fill_is_missing")},
                          {"scale": "minmax", "missing": "drop", "raw": 1, "fill_is_missing": 1})
         self.assertEqual(list(model.attributes["model/missing_values"]["given"]), ["y:-99.5", "7"])
         self.assertEqual(model.data["model/missing_values/feature"].tolist(), [1, -1])
         self.assertEqual(model.data["model/missing_values/value"].tolist(), [-99.5, 7])
+
+
+    def test_model_of_a_prediction(self):
+        """It is that of the fit, so the same rows get the same labels by it."""
+        write_columns("in.h5", {name: blobs(200, 1, seed=j)[:, 0] for j, name in enumerate("xy")})
+        _, fit = self.fit("in.h5", 3, "--scale", "standard", "--missing-value", "y:-99.5",
+                          "--id", "{x}")
+        for model, labels in (("out.h5", "a.h5"), ("a.h5", "b.h5")):
+            self.assertEqual(run("predict", model, "in.h5", "-o", labels, "--id", "y").code, 0)
+            found = Result(labels)
+            self.assertEqual(found.labels.tolist(), fit.labels.tolist())
+            self.assertEqual([result.attributes["provenance"]["id_column"]
+                              for result in (fit, found)], ["x", "y"])
+            self.assertEqual(found.attributes["provenance"]["transposed"], 0)
 
 
 class StrangersModel(ProgramTest):

@@ -133,19 +133,54 @@ class Rows(RowsTest):
         np.testing.assert_array_equal(labels["x"], np.concatenate(
             [self.rows[300:600, 0], self.rows[:300, 0]]))  # in the order of names
 
+    def test_damaged_results(self):
+        """Parts of other types and shapes than the program writes are told, whatever tool reads them."""
+        self.fit("--missing-value", "x:-99")
+        for place, value in (("model/offset", np.full(3, b"word")), ("model/factor", np.ones((3, 1))),
+                             ("model/missing_values/feature", np.zeros((2, 2), int)),
+                             ("model/missing_values/value", np.zeros(5)), ("files/rows", [[N_ROWS]]),
+                             ("files/bytes", np.full(1, b"9"))):
+            shutil.copy("result.h5", "damaged.h5")
+            with h5py.File("damaged.h5", "r+") as file:
+                del file[place]
+                file[place] = value
+            for tool, output in ((EXPORT, "new.csv"), (PLOT, "new.png")):
+                self.refuse(3, r"not a result \(damaged.h5, /(model|files)\): its parts do not agree",
+                            tool, "damaged.h5", "in.h5", "-o", output)
+        for place, value in (("sizes", [["a"]]), ("centers", np.full((4, 3), b"x")),
+                             ("history/shift", [[1.0]])):
+            shutil.copy("result.h5", "damaged.h5")
+            with h5py.File("damaged.h5", "r+") as file:
+                del file[place]
+                file[place] = value
+            self.refuse(3, rf"not a result \(damaged.h5\): it has no /{place} of numbers", PLOT,
+                        "damaged.h5", "in.h5", "-o", "new.png")
+        with h5py.File("result.h5", "r+") as file:
+            file.attrs["inertia"], file.attrs["n_iterations"] = "word", h5py.Empty("i8")
+            file.attrs["converged"] = np.arange(3)
+        self.succeed(PLOT, "result.h5", "in.h5", "-o", "out.png")
+
     def test_predict(self):
-        """By the model of the fit, as long as it is there."""
+        """By the model of the fit, which is in the result; in those of earlier versions it is not, and
+        then that of the fit serves, as long as it is there."""
         skymeans("predict", "result.h5", "in.h5", "-o", "labels.h5")
         self.accept("in.h5", result="labels.h5")
         write("other.h5", np.roll(self.rows, 7, axis=0))
         self.refuse(3, r"labels do not fit the rows \(other.h5, row", EXPORT, "labels.h5",
                     "other.h5", "-o", "new.csv")
+        shutil.copy("labels.h5", "old.h5")
+        with h5py.File("old.h5", "r+") as file:
+            del file["model"]
+        for result in ("labels.h5", "old.h5"):
+            self.refuse(3, r"labels do not fit the rows", EXPORT, result, "other.h5", "-o", "new.csv")
         os.unlink("result.h5")
         self.accept("in.h5", result="labels.h5")
+        self.accept("in.h5", result="old.h5")
+        self.refuse(3, r"labels do not fit the rows", EXPORT, "labels.h5", "other.h5", "-o", "new.csv")
         with h5py.File("other.h5", "r+") as file:
             file["more"] = np.zeros(1000)
         self.refuse(3, r"file changed \(other.h5\): it has \d+ bytes, and in.h5 had \d+", EXPORT,
-                    "labels.h5", "other.h5", "-o", "new.csv")
+                    "old.h5", "other.h5", "-o", "new.csv")
 
 
 class Sample(RowsTest):

@@ -21,18 +21,22 @@ PIECE_ROWS = 1 << 20
 
 def check_rows(catalogue, is_forced):
     """A Failure, or only a warning if `is_forced`, where rows of the catalogue are not those of the
-    result. Numbers of rows must agree."""
+    result. Numbers of rows must agree. The name of the column that has the ids of the result, or
+    None."""
     check_counts(catalogue)
     try:
         check_order(catalogue)
-        if not has_equal_ids(catalogue):
+        ids = find_ids(catalogue)
+        if ids is None:
             check_features(catalogue)
+        return ids
     except Failure as failure:
         if failure.code != DATA:
             raise
         if not is_forced:
             raise Failure(DATA, f"{failure}; --force goes on all the same") from failure
         warn(str(failure))
+        return None
 
 
 def advice(result):
@@ -185,37 +189,38 @@ def check_sizes(catalogue):
 
 # --- ids ----------------------------------------------------------------------------------------
 
-def has_equal_ids(catalogue):
-    """True if a column of the catalogue is the ids of the result, False if none tells; a Failure if
+def find_ids(catalogue):
+    """The column of the catalogue that is the ids of the result, None if none tells; a Failure if
     one has the same ids for other rows."""
     ids = catalogue.result.file.get("ids")
     parts = [part for part in catalogue.parts if part.n_rows]
     if ids is None or not parts or ids.shape != (catalogue.result.n_rows,):
-        return False
+        return None
     for name in id_columns(catalogue, parts[0], ids):
-        found = compare_ids(catalogue, name, ids)
-        if found is not None:
-            return found
-    return False
+        if compare_ids(catalogue, name, ids):
+            return name
+    return None
 
 
 def id_columns(catalogue, part, ids):
-    """Names of columns that may be the ids, by their types."""
+    """Names of columns that may be the ids, by their types; the one that they were taken from comes
+    first."""
     table = finder.table_of(finder.look(part.path, part.table, None, catalogue.is_transposed))
     is_number = ids.dtype.kind in "iuf"
     columns = table["columns"] if table and not table["is_array"] else []
-    return [column["name"] for column in columns if column["values"]["length"] == 1
-            and (column["is_numeric"] and not column["is_floating"] if is_number
-                 else column["is_text"])][:ID_COLUMNS]
+    names = [column["name"] for column in columns if column["values"]["length"] == 1
+             and (column["is_numeric"] and not column["is_floating"] if is_number
+                  else column["is_text"])]
+    return sorted(names, key=lambda name: name != catalogue.result.id_column)[:ID_COLUMNS]
 
 
 def compare_ids(catalogue, name, ids):
-    """True: this column is the ids; None: it is not."""
+    """Is this column the ids?"""
     theirs, ours, where = [], [], []
     for part, first, rows in places(catalogue):
         column = column_called(catalogue, part, name)
         if column is None:
-            return None
+            return False
         with reading(part.path):
             theirs.append(sampled(rows, lambda run, column=column: comparable(
                 column.read(run), ids.dtype)))
@@ -225,12 +230,12 @@ def compare_ids(catalogue, name, ids):
     is_wrong = np.concatenate(theirs) != np.concatenate(ours)
     if not is_wrong.any():
         every = np.concatenate(ours)
-        return True if len(np.unique(every)) > len(every) // 2 else None
+        return len(np.unique(every)) > len(every) // 2
     if has_same_ids(catalogue, name, ids):
         path, row = where[np.argmax(is_wrong)]
         raise Failure(DATA, f"other rows ({path}, row {row}, column {name}): the ids of the result "
                             f"are there in another order; {advice(catalogue.result)}")
-    return None
+    return False
 
 
 def column_called(catalogue, part, name):

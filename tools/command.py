@@ -17,6 +17,7 @@ QUIET_SECONDS = 3          # what takes no longer shows no progress
 TERMINAL_SECONDS = 0.3     # between two states of the progress line on a terminal,
 LOG_SECONDS = 60           # and between two lines of a log
 MOST_OPEN = 65536          # files at one time
+MOST_NAMES = 100           # of columns in a message
 
 # What would move the cursor, hide text or turn it round: control characters, line separators,
 # marks of direction (Unicode's Bidi_Control), and bytes that are no UTF-8.
@@ -63,6 +64,13 @@ def reason(error):
     """The first line of what a library says, which may be a page."""
     lines = str(error).strip().splitlines()
     return " ".join(lines[0].split()) if lines else type(error).__name__
+
+
+def some_of(names):
+    """The first of some names, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return " ".join(names[:MOST_NAMES]) + more
 
 
 def run_again(modules):
@@ -142,6 +150,30 @@ def check_input(path):
 def kind_of(state):
     kinds = (stat.S_ISFIFO, "a FIFO"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device")
     return next((name for is_kind, name in kinds if is_kind(state.st_mode)), "a socket")
+
+
+def expand_lists(paths):
+    """Names of catalogues, with those that lists have, @FILE, in their places: one a line, without
+    blanks around it, as the program reads them; lines that begin with # are comments."""
+    found = []
+    for path in paths:
+        found += read_list(path[1:]) if path[:1] == "@" else [path]
+    return found
+
+
+def read_list(path):
+    check_input(path)
+    with open(path, "rb") as file:
+        content = file.read()
+    if b"\0" in content:
+        raise Failure(DATA, f"not a list of files ({path}): it is no text; if it is a catalogue, name "
+                            "it without the @")
+    lines = [line.strip(b" \t\r") for line in content.split(b"\n")]
+    names = [os.fsdecode(line) for line in lines if line and line[:1] != b"#"]
+    if not names:
+        raise Failure(DATA, f"empty list of files ({path}): none of its lines names a file; write "
+                            "one name a line")
+    return names
 
 
 def check_output(path, overwrite, inputs=()):

@@ -1,11 +1,11 @@
-"""Columns computed row by row from others: NAME=EXPRESSION."""
+"""Columns computed row by row from others, NAME=EXPRESSION, and rows chosen by an expression."""
 import ast
 import collections
 import re
 
 import numpy as np
 
-from command import DATA, USAGE, Failure, reason
+from command import DATA, USAGE, Failure, reason, some_of
 
 FUNCTIONS = {
     "where": np.where, "isfinite": np.isfinite, "isnan": np.isnan,
@@ -24,7 +24,13 @@ ARITHMETIC = (
     ast.UAdd, ast.USub, ast.Invert,
 )
 
-Derivation = collections.namedtuple("Derivation", "name code columns formula")
+# Expressions of --where know three truths: 1, 0, and NaN where a missing value leaves it open.
+COMPARISONS = {"Lt": np.less, "LtE": np.less_equal, "Gt": np.greater, "GtE": np.greater_equal,
+               "Eq": np.equal, "NotEq": np.not_equal}
+LOGIC = {ast.BitAnd: "and()", ast.BitOr: "or()", ast.Invert: "not()"}
+
+# `option` says where the formula is from; `functions` are those that its code calls.
+Formula = collections.namedtuple("Formula", "name option code columns text functions")
 
 
 class RowWise(ast.NodeTransformer):
@@ -83,11 +89,43 @@ class RowWise(ast.NodeTransformer):
             ast.copy_location(ast.Subscript(self.visit(node.value), every_row_of, node.ctx), node))
 
 
+class ThreeTruths(ast.NodeTransformer):
+    """Makes comparisons, and what joins them, functions that know missing values."""
+
+    @staticmethod
+    def call(node, name, *arguments):
+        return ast.fix_missing_locations(ast.copy_location(ast.Call(
+            ast.Name(name, ast.Load()), list(arguments), []), node))
+
+    def visit_Compare(self, node):
+        self.generic_visit(node)
+        return self.call(node, f"{type(node.ops[0]).__name__}()", node.left, node.comparators[0])
+
+    def visit_BinOp(self, node):
+        self.generic_visit(node)
+        name = LOGIC.get(type(node.op))
+        return self.call(node, name, node.left, node.right) if name else node
+
+    def visit_UnaryOp(self, node):
+        self.generic_visit(node)
+        name = LOGIC.get(type(node.op))
+        return self.call(node, name, node.operand) if name else node
+
+
 def parse_derivation(text):
     """NAME=EXPRESSION compiled; column names that are not Python's stand in {braces}."""
     name, _, expression = (part.strip() for part in text.partition("="))
     if not name or not expression or "/" in name:
         raise Failure(USAGE, f"bad --derive ({text}): it is not NAME=EXPRESSION; try --help")
+    return compile_formula(name, f"--derive {name}", expression, FUNCTIONS)
+
+
+def parse_selection(text):
+    """The expression of --where, compiled."""
+    return compile_formula(None, "--where", text.strip(), {**FUNCTIONS, **TRUTHS}, ThreeTruths())
+
+
+def compile_formula(name, option, expression, functions, transformer=None):
     braced, prefix = {}, "braced"
     while prefix in expression:  # it must be no name of a column
         prefix += "_"
@@ -98,41 +136,102 @@ def parse_derivation(text):
 
     row_wise = RowWise(braced)
     try:
-        tree = ast.parse(re.sub(r"\{([^{}]+)\}", stand_in, expression), mode="eval")
-        code = compile(row_wise.visit(tree), "--derive", "eval")
+        tree = row_wise.visit(ast.parse(re.sub(r"\{([^{}]+)\}", stand_in, expression), mode="eval"))
+        code = compile(transformer.visit(tree) if transformer else tree, option, "eval")
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         why = error.msg if isinstance(error, SyntaxError) else reason(error)
-        raise Failure(USAGE, f"bad expression (--derive {name}): {why}; try --help") from error
-    return Derivation(name, code, row_wise.columns, expression)
+        raise Failure(USAGE, f"bad expression ({option}): {why}; try --help") from error
+    return Formula(name, option, code, row_wise.columns, expression, functions)
 
 
-def check_derivations(derivations, names):
+def check_formulas(formulas, names):
     """New names must be new, and the others must exist."""
-    known = list(names)
-    for derivation in derivations:
-        if derivation.name in known:
-            raise Failure(USAGE, f"column exists (--derive {derivation.name}): the input has a "
-                                 "column of this name; choose another")
-        for absent in sorted(derivation.columns - CONSTANTS.keys() - set(known)):
-            raise Failure(DATA, f"no such column (--derive {derivation.name}, {absent}): the "
-                                f"columns are {' '.join(known)}; correct the name")
-        known.append(derivation.name)
+    known = dict.fromkeys(names)
+    for formula in formulas:
+        if formula.name in known:
+            raise Failure(USAGE, f"column exists ({formula.option}): the input has a column of this "
+                                 "name; choose another")
+        for absent in sorted(formula.columns - CONSTANTS.keys() - known.keys()):
+            raise Failure(DATA, f"no such column ({formula.option}, {absent}): the columns are "
+                                f"{some_of(known)}; correct the name")
+        known[formula.name] = None
 
 
-def derive(derivation, columns):
-    """The values of a new column out of arrays by name. What has no finite value is missing."""
-    names = {**CONSTANTS, **columns,
-             **{f"{key}()": function for key, function in FUNCTIONS.items()}}
+def evaluate(formula, columns):
+    """A value for each row of some arrays by name."""
+    names = {**CONSTANTS, **{name: columns[name] for name in formula.columns if name in columns},
+             **{f"{key}()": function for key, function in formula.functions.items()}}
     n_rows = len(next(iter(columns.values())))
     try:
         with np.errstate(all="ignore"):
-            values = np.array(eval(derivation.code, {"__builtins__": {}}, names))
-            values = np.broadcast_to(values, (n_rows,))
-            if values.dtype.kind == "f":
-                values = np.where(np.isfinite(values), values, values.dtype.type(np.nan))
+            values = np.array(eval(formula.code, {"__builtins__": {}}, names))
+            return np.broadcast_to(values, (n_rows,))
     except MemoryError:
         raise
     except Exception as error:  # NumPy's and Python's ways to refuse a sum are many
-        raise Failure(DATA, f"cannot compute (--derive {derivation.name}): {reason(error)}; "
+        raise Failure(DATA, f"cannot compute ({formula.option}): {reason(error)}; "
                             "check the types of its columns") from error
+
+
+def derive(formula, columns):
+    """The values of a new column. What has no finite value is missing."""
+    values = evaluate(formula, columns)
+    if values.dtype.kind == "f":
+        return np.where(np.isfinite(values), values, values.dtype.type(np.nan))
     return values
+
+
+# --- truths of --where --------------------------------------------------------------------------
+
+def truth(values):
+    """1 where a number is not 0, 0 where it is, NaN where it is missing."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        raise TypeError("texts are neither true nor false")
+    is_open = np.isnan(values) if values.dtype.kind == "f" else False
+    return np.where(is_open, np.nan, values != 0)
+
+
+def comparing(compare):
+    def compared(a, b):
+        if not {np.asarray(a).dtype.kind, np.asarray(b).dtype.kind} <= set("biuf"):
+            raise TypeError("texts can't be compared")
+        return np.where(np.isnan(a) | np.isnan(b), np.nan, compare(a, b))
+    return compared
+
+
+def both(a, b):
+    a, b = truth(a), truth(b)
+    return np.where((a == 0) | (b == 0), 0, a * b)
+
+
+def either(a, b):
+    a, b = truth(a), truth(b)
+    return np.where((a == 1) | (b == 1), 1, a + b)
+
+
+def choose(condition, a, b):
+    condition = truth(condition)
+    return np.where(np.isnan(condition), np.nan, np.where(condition == 1, a, b))
+
+
+TRUTHS = {**{name: comparing(compare) for name, compare in COMPARISONS.items()},
+          "and": both, "or": either, "not": lambda a: 1 - truth(a), "where": choose}
+
+
+class Selection:
+    """The rows where an expression is true; how many were asked, and how many have no answer."""
+
+    def __init__(self, formula):
+        self.formula, self.n_rows, self.n_open = formula, 0, 0
+
+    def choose(self, columns):
+        """Those rows of some arrays by name."""
+        values = evaluate(self.formula, columns)
+        try:
+            truths = truth(values)
+        except TypeError as error:
+            raise Failure(DATA, f"cannot compute (--where): {error}; compare numbers") from error
+        self.n_rows += len(truths)
+        self.n_open += np.count_nonzero(np.isnan(truths))
+        return {name: values[truths == 1] for name, values in columns.items()}

@@ -12,6 +12,7 @@ import argparse
 import collections
 import contextlib
 import itertools
+import os
 import sys
 
 import command
@@ -21,12 +22,15 @@ with command.imports("h5py", "numpy", "astropy"):
     import h5py
     import numpy as np
 
-    from catalogue import Column, choose_columns, open_hdf5, reading, slices, split_list
+    import finder
+    from catalogue import (ARROW, Column, choose_columns, elements, open_hdf5, reading, slices,
+                           split_list)
     from check_rows import check_rows
     from formats import WRITERS, to_integers
     from result import Catalogue, Result
 
 PIECE_ROWS = 1 << 17
+MOST_LETTERS = 4096  # of a command line, which may name thousands of files
 
 # What FITS and VOTable do not have is stored as the next that they have; of integers that can be
 # missing all are signed, so that the lowest can mean it.
@@ -78,10 +82,30 @@ def text_width(column):
 
 # --- columns ------------------------------------------------------------------------------------
 
+def id_name(result):
+    """Ids are called as the column that they are from, without its path."""
+    name = (result.id_column or "").rpartition("/")[2]
+    return name if name and name not in ("label", "distance") else "id"
+
+
+def origin(result):
+    """What is said of the table as a whole, and what that means."""
+    n_clusters = None if result.centers is None else len(result.centers)
+    command_line = result.said("command")
+    if command_line and len(command_line) > MOST_LETTERS:
+        command_line = f"{command_line[:MOST_LETTERS]} ..."
+    facts = {"result": (os.path.basename(result.path), "labels are from this result"),
+             "checksum": (result.said("checksum", "/"), "of the result"),
+             "clusters": (n_clusters, "number of clusters"),
+             "version": (result.said("version"), "of skymeans, which made the result"),
+             "command": (command_line, "that made the result")}
+    return {key: fact for key, fact in facts.items() if fact[0] is not None}
+
+
 def own_columns(result):
     """Of the result: ids, labels, distances."""
     columns = {}
-    for name, place in (("id", "ids"), ("label", "labels"), ("distance", "distances")):
+    for name, place in ((id_name(result), "ids"), ("label", "labels"), ("distance", "distances")):
         node = result.file.get(place)
         if node is None:
             continue
@@ -107,17 +131,45 @@ def chosen_of(catalogue, part, wanted):
     """The columns of -c in a part, else those features that are columns."""
     if wanted is None:
         return catalogue.features(part, list(part.features))
-    found = choose_columns(part.path, part.table, choose_items(wanted), catalogue.is_transposed)
+    found = all_columns(catalogue, part) if wanted.strip() == "all" else None
+    if not found:
+        found = choose_columns(part.path, part.table, choose_items(wanted), catalogue.is_transposed)
     return [catalogue.column(part, each, each["name"]) for each in found]
+
+
+def all_columns(catalogue, part):
+    """Those with a value a row; none if one of them is called `all`, which then is meant."""
+    table = finder.table_of(finder.look(part.path, part.table, None, catalogue.is_transposed))
+    columns = table["columns"] if table else []
+    if "all" in [column["name"] for column in columns]:
+        return []
+    return [one for column in columns if is_usable(column, part) for one in elements(column)]
+
+
+def is_usable(column, part):
+    """Has it a number or a text for each row? If not, that is said."""
+    is_so = column["rows"] == part.n_rows and \
+        (column["is_numeric"] or column["is_text"] or column["type"] == ARROW)
+    if not is_so:
+        warn(f"column left out ({part.path}, {column['name']}): it has no numbers or texts row by "
+             "row")
+    return is_so
+
+
+def in_all(parts):
+    """Parts with the columns that all of them have."""
+    common = set.intersection(*(set(part.columns) for part in parts))
+    for part in parts:
+        for name in [name for name in part.columns if name not in common]:
+            warn(f"column left out ({part.path}, {name}): not all files have it")
+            del part.columns[name]
+    return parts
 
 
 def choose_parts(catalogue, wanted):
     """(path, number of rows, columns by their names in the output) of each part with rows."""
-    features, first = catalogue.result.features, catalogue.parts[0]
-    for part in catalogue.parts:
-        if part.n_rows:
-            first = part
-            break
+    features = catalogue.result.features
+    first = next((part for part in catalogue.parts if part.n_rows), catalogue.parts[0])
     if wanted is None and not features:
         warn("no columns (the result names no features): only labels are exported; choose columns "
              "with -c")
@@ -125,9 +177,9 @@ def choose_parts(catalogue, wanted):
     if wanted is None and left_out:
         warn(f"feature left out ({', '.join(left_out)}): no column of the catalogue; "
              "choose columns with -c")
-    return [Part(part.path, part.n_rows, {column.name: column for column
-                                          in chosen_of(catalogue, part, wanted)})
-            for part in catalogue.parts if part.n_rows or part is first]
+    return in_all([Part(part.path, part.n_rows, {column.name: column for column
+                                                 in chosen_of(catalogue, part, wanted)})
+                   for part in catalogue.parts if part.n_rows or part is first])
 
 
 def row_numbers(n_rows):
@@ -148,25 +200,28 @@ def split_rows(column, lengths):
 class Joined:
     """Columns of the result and of the catalogue side by side: `fields`, and their pieces."""
 
-    def __init__(self, result, parts):
-        self.n_rows = result.n_rows
+    def __init__(self, result, parts, ids=None):
+        """`ids` is the column of the catalogue that has the ids of the result, if one has."""
+        self.n_rows, self.origin = result.n_rows, origin(result)
         self.lengths = [part.n_rows for part in parts] or [result.n_rows]
         with reading(result.path):
             columns = own_columns(result)
-        first = columns.get("id") or row_numbers(result.n_rows)
+        first = columns.get(id_name(result)) or row_numbers(result.n_rows)
         own = {first.name: first, **columns}
         fields = {name: Field(name, split_rows(column, self.lengths),
                               [result.path] * len(self.lengths)) for name, column in own.items()}
-        chosen = [self.chosen_field(name, parts, own)
-                  for name in (parts[0].columns if parts else ())]
+        chosen = [self.chosen_field(name, parts, own) for name in (parts[0].columns if parts else ())
+                  if name != first.name or name != ids]
         self.fields = [fields.pop(first.name), *chosen, *fields.values()]
 
     @staticmethod
-    def chosen_field(name, parts, taken):
+    def chosen_field(name, parts, own):
         """A column of the catalogue, under another name if the result needs its name."""
         field = Field(name, [part.columns[name] for part in parts], [part.path for part in parts])
-        if name in taken:
+        if name in own:
             field.name = f"{name}_catalogue"
+            while field.name in own or field.name in parts[0].columns:
+                field.name += "_"
             warn(f"column renamed ({name}): {field.name}, since the result has a {name}, too")
         return field
 
@@ -195,8 +250,8 @@ def parse_command_line(arguments):
                         help="the table: .fits, .fit, .vot or .xml (VOTable), .ecsv, .csv")
     parser.add_argument("-c", "--columns", metavar="LIST",
                         help="columns of the catalogue, separated by commas; odd names in braces "
-                             "{b-v}, flux[2] one element; 0:3 the first three of an array; "
-                             "default: the features of the fit")
+                             "{b-v}, flux[2] one element; 0:3 the first three of an array; all "
+                             "for all; default: the features of the fit")
     parser.add_argument("-d", "--dataset", metavar="PATH",
                         help="table or 2-D array inside the catalogue; default: that of the fit")
     parser.add_argument("--transpose", action="store_true",
@@ -211,6 +266,8 @@ def parse_command_line(arguments):
         endings = ", ".join(f".{ending}" for ending in WRITERS)
         parser.error(f"-o {options.output} does not end in one of {endings}")
     options.result, *options.catalogues = options.files
+    options.catalogues = command.expand_lists(options.catalogues)
+    options.files = [options.result, *options.catalogues]
     for option in ("columns", "dataset"):
         if getattr(options, option) and not options.catalogues:
             parser.error(f"--{option} without a CATALOGUE")
@@ -218,14 +275,15 @@ def parse_command_line(arguments):
 
 
 def open_parts(result, options, stack):
-    """What is chosen of the catalogue, whose rows are those of the result."""
+    """What is chosen of the catalogue, whose rows are those of the result; and which column has
+    the ids."""
     if not options.catalogues:
-        return []
+        return [], None
     catalogue = Catalogue(result, options.catalogues, options, stack)
-    check_rows(catalogue, options.force)
+    ids = check_rows(catalogue, options.force)
     parts = choose_parts(catalogue, options.columns)
     command.check_apart(options.output, catalogue.paths)
-    return parts
+    return parts, ids
 
 
 def run(arguments):
@@ -233,7 +291,7 @@ def run(arguments):
     command.check_output(options.output, options.overwrite, options.files)
     with contextlib.ExitStack() as stack:
         result = Result(options.result, open_hdf5(options.result, stack))
-        joined = Joined(result, open_parts(result, options, stack))
+        joined = Joined(result, *open_parts(result, options, stack))
         with command.whole_file(options.output) as file:
             WRITERS[command.extension(options.output)](file, joined)
     command.say(f"{joined.n_rows} rows, {len(joined.fields)} columns: {options.output}")

@@ -1,20 +1,25 @@
 """The formats that export.py writes, piece by piece."""
 import csv
 import io
-import re
+import warnings
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 from astropy.io import fits
+from astropy.io.fits.verify import VerifyWarning
 from astropy.table import Column as AstropyColumn
 from astropy.table import Table
 from astropy.units import Unit
 
-from command import DATA, Failure
+import names
+from command import DATA, Failure, warn
 
 FITS_FORMATS = {"b1": "L", "u1": "B", "i2": "I", "i4": "J", "i8": "K", "u8": "K", "f4": "E",
                 "f8": "D"}
 FITS_BLOCK = 2880
+FITS_BOTH = 62  # letters of a value and a comment that a card has room for
+FITS_KEYWORDS = {"result": "SKYMRES", "checksum": "SKYMSUM", "clusters": "SKYMK",
+                 "version": "SKYMVERS"}
 
 
 def to_integers(values, dtype, name):
@@ -27,9 +32,13 @@ def to_integers(values, dtype, name):
 # --- FITS ---------------------------------------------------------------------------------------
 
 def write_fits(file, joined):
-    header = fits.BinTableHDU.from_columns(
-        [fits_column(field) for field in joined.fields], nrows=0, name="CLASSES").header
+    found = names.written_names([field.name for field in joined.fields], is_fits=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VerifyWarning)  # of names with other than letters
+        header = fits.BinTableHDU.from_columns(
+            list(map(fits_column, joined.fields, found)), nrows=0, name="CLASSES").header
     header["NAXIS2"] = joined.n_rows
+    put_origin(header, joined.origin)
     for card in (fits.PrimaryHDU().header, header):
         file.write(card.tostring().encode("ascii"))
     dtype = np.dtype([(f"f{i}", "S1" if field.dtype.kind == "b" else field.dtype.newbyteorder(">"))
@@ -43,9 +52,23 @@ def write_fits(file, joined):
     file.write(bytes(-header["NAXIS1"] * joined.n_rows % FITS_BLOCK))
 
 
-def fits_column(field):
+def put_origin(header, origin):
+    """The command line in lines of HISTORY: a long text in a card continues in others, which readers
+    take wrongly now and then if there are quotes in it."""
+    for key, (value, comment) in origin.items():
+        value = names.escape(value, names.NOT_FITS) if isinstance(value, str) else value
+        if key == "command":
+            header.add_history(f"command: {value}")
+            continue
+        if isinstance(value, str):
+            value = names.make_unique(value, (), names.is_fits_text)
+        is_short = names.fits_into(f"{value}{comment}", FITS_BOTH)
+        header[FITS_KEYWORDS[key]] = (value, comment) if is_short else value
+
+
+def fits_column(field, name):
     code = f"{field.dtype.itemsize}A" if field.is_text else FITS_FORMATS[field.dtype.str[1:]]
-    return fits.Column(field.name, code, unit=unit_text(field.unit, "fits"),
+    return fits.Column(name, code, unit=fits_unit(field),
                        null=np.iinfo(field.dtype).min if field.can_miss else None,
                        bzero=2 ** 63 if field.dtype == np.uint64 else None)
 
@@ -53,9 +76,19 @@ def fits_column(field):
 def unit_text(unit, standard):
     """A unit as a standard writes it; what is none for it stays as it is."""
     try:
-        return Unit(unit).to_string(standard) if unit else None
-    except ValueError:
-        return unit
+        written = Unit(unit).to_string(standard) if unit else None
+    except (ValueError, TypeError):
+        written = unit
+    return written and names.escape(written, names.ODD)
+
+
+def fits_unit(field):
+    written = unit_text(field.unit, "fits")
+    written = written and names.escape(written, names.NOT_FITS)
+    if written and not names.is_fits_text(written):
+        warn(f"unit left out ({field.name}): {written}, which is too long for FITS")
+        return None
+    return written
 
 
 def fits_values(field, values):
@@ -75,15 +108,19 @@ def fits_values(field, values):
 
 def write_csv(file, joined):
     header = io.StringIO()
-    csv.writer(header, lineterminator="\n").writerow(field.name for field in joined.fields)
+    csv.writer(header, lineterminator="\n").writerow(
+        names.written_names([field.name for field in joined.fields]))
     write_rows(file, joined, header.getvalue())
 
 
 def write_ecsv(file, joined):
     header = io.StringIO()
-    empty = [AstropyColumn(np.zeros(0, field.dtype), field.name, unit=field.unit)
-             for field in joined.fields]
-    Table(empty).write(header, format="ascii.ecsv", delimiter=",")
+    found = names.written_names([field.name for field in joined.fields])
+    empty = [AstropyColumn(np.zeros(0, field.dtype), name, unit=unit_text(field.unit, None))
+             for field, name in zip(joined.fields, found)]
+    meta = {key: value if isinstance(value, int) else names.escape(value, names.ODD)
+            for key, (value, _) in joined.origin.items()}
+    Table(empty, meta=meta).write(header, format="ascii.ecsv", delimiter=",")
     write_rows(file, joined, header.getvalue())
 
 
@@ -99,7 +136,8 @@ def write_rows(file, joined, header):
 def printable(values):
     """Objects that the writer of CSV prints as short as possible; None for a missing one."""
     if values.dtype.kind == "S":
-        return np.char.decode(values, "utf-8", "replace").tolist()
+        texts = np.char.decode(values, "utf-8", "replace").tolist()
+        return [names.escape(text, names.ODD_VALUE) for text in texts]
     if values.dtype == np.float32:  # as a Python float it would have the digits of a double
         return np.where(np.isnan(values), "", values.astype(str)).tolist()
     if values.dtype.kind == "f":
@@ -111,8 +149,11 @@ def printable(values):
 
 def write_votable(file, joined):
     """In rows of text, which all readers know; astropy would hold the whole table."""
+    found = names.written_names([field.name for field in joined.fields])
     file.write(VOTABLE_START.encode("utf-8"))
-    file.write("".join(map(votable_field, joined.fields)).encode("utf-8"))
+    file.write("".join(votable_parameter(key, *said) for key, said in joined.origin.items())
+               .encode("utf-8"))
+    file.write("".join(map(votable_field, joined.fields, found)).encode("utf-8"))
     file.write(b"<DATA><TABLEDATA>\n")
     for piece in joined.pieces():
         columns = [map(str, votable_values(*pair)) for pair in zip(joined.fields, piece)]
@@ -122,9 +163,18 @@ def write_votable(file, joined):
     file.write(b"</TABLEDATA></DATA>\n</TABLE>\n</RESOURCE>\n</VOTABLE>\n")
 
 
-def votable_field(field):
+def votable_parameter(key, value, comment):
+    """What is said of the table as a whole."""
+    kind = {"datatype": "int"} if isinstance(value, int) else \
+        {"datatype": "unicodeChar", "arraysize": "*"}
+    attributes = {"name": key, **kind, "value": names.escape(str(value), names.ODD)}
+    words = " ".join(f"{name}={quoteattr(text)}" for name, text in attributes.items())
+    return f"<PARAM {words}><DESCRIPTION>{escape(comment)}</DESCRIPTION></PARAM>\n"
+
+
+def votable_field(field, name):
     code = "unicodeChar" if field.is_text else VOTABLE_TYPES[field.dtype.str[1:]]
-    attributes = {"name": field.name, "datatype": code, "arraysize": "*" if field.is_text else None,
+    attributes = {"name": name, "datatype": code, "arraysize": "*" if field.is_text else None,
                   "unit": unit_text(field.unit, "cds")}
     words = " ".join(f"{key}={quoteattr(value)}" for key, value in attributes.items() if value)
     null = f'<VALUES null="{np.iinfo(field.dtype).min}"/>' if field.can_miss else ""
@@ -133,7 +183,7 @@ def votable_field(field):
 
 def votable_values(field, values):
     if field.is_text:
-        return [escape(NOT_XML.sub("?", text)) for text in printable(values)]
+        return [escape(text, {"\r": "&#13;"}) for text in printable(values)]
     if field.can_miss:
         return np.ma.filled(values, np.iinfo(field.dtype).min).tolist()
     if field.dtype == np.uint64:
@@ -152,7 +202,6 @@ VOTABLE_TYPES = {"b1": "boolean", "u1": "unsignedByte", "i2": "short", "i4": "in
                  "u8": "long", "f4": "float", "f8": "double"}
 VOTABLE_NUMBERS = {None: "NaN", "": "NaN", np.inf: "+Inf", "inf": "+Inf", -np.inf: "-Inf",
                    "-inf": "-Inf"}
-NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 WRITERS = {"fits": write_fits, "fit": write_fits, "csv": write_csv, "ecsv": write_ecsv,
            "vot": write_votable, "xml": write_votable}

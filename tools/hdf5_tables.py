@@ -6,7 +6,7 @@ import numpy as np
 import finder
 import pieces
 from catalogue import StoredColumn, elements, open_hdf5, reading, slices
-from command import DATA, Failure
+from command import DATA, Failure, some_of
 from conventions import PLAIN
 
 
@@ -16,7 +16,11 @@ def hdf5_reader(path, request):
     found = [each for column in table["columns"]
              for each in (elements(column) if column["name"] is None else [column])
              if each["rows"] == n_rows or not each["is_numeric"]]
+    names = [each["name"] for each in found]
     found = [each for each in found if request.wanted is None or each["name"] in request.wanted]
+    if not found and names:
+        raise Failure(DATA, f"no such column ({path}, {some_of(sorted(request.wanted))}): the "
+                            f"columns are {some_of(names)}; correct the name")
 
     def read():
         with contextlib.ExitStack() as stack:

@@ -18,12 +18,15 @@ with command.imports("h5py", "numpy", "astropy"):
     import h5py
     import numpy as np
 
+    import names
     from catalogue import split_list
-    from derive import FUNCTIONS, check_derivations, derive, parse_derivation
+    from derive import (FUNCTIONS, Selection, check_formulas, derive, parse_derivation,
+                        parse_selection)
     from pieces import Request
     from sources import Source
 
 CHUNK_ROWS = 65536  # half a megabyte of float64: few enough chunks, and each fits a chunk cache
+BLOCK_BYTES = 128 << 20  # of a chunk of all columns, which is written at once
 
 
 # --- joining ------------------------------------------------------------------------------------
@@ -50,20 +53,11 @@ class Join:
                                          if source.kinds[name].description), None)
                              for name in self.names}
 
-    def blocks(self):
-        """Arrays by name, of whole chunks of rows but for the last."""
-        rest = {}
+    def pieces(self):
+        """Arrays by name, in the order of the first file."""
         for source in self.filled:
             for piece in source.pieces():
-                rest = {name: np.concatenate([rest[name], piece[name]]) if rest else piece[name]
-                        for name in self.names}
-                n_rows = len(rest[self.names[0]])
-                n_whole = n_rows - n_rows % CHUNK_ROWS
-                if n_whole:
-                    yield {name: values[:n_whole] for name, values in rest.items()}
-                    rest = {name: values[n_whole:] for name, values in rest.items()}
-        if len(rest[self.names[0]]):
-            yield rest
+                yield {name: piece[name] for name in self.names}
 
 
 def check_same_names(first, source):
@@ -97,11 +91,24 @@ def join_kinds(name, sources):
 # --- writing ------------------------------------------------------------------------------------
 
 class Plan:
-    """What is written of a join: columns of -c, else all, and derived ones."""
+    """What is written of a join: columns of -c, else all, and derived ones; rows of --where, else
+    all."""
 
-    def __init__(self, join, derivations, wanted):
+    def __init__(self, join, derivations, selection, wanted):
         self.join, self.derivations, self.wanted = join, derivations, wanted
-        self.formulas = {each.name: each.formula for each in derivations}
+        self.selection, self.names = selection, {}
+        self.formulas = {each.name: each.text for each in derivations}
+
+    def rows(self):
+        """Arrays by name of what is written."""
+        for columns in self.join.pieces():
+            for derivation in self.derivations:
+                columns[derivation.name] = derive(derivation, columns)
+            if not self.names:
+                self.name(self.choose(columns))
+            if self.selection:
+                columns = self.selection.choose(columns)
+            yield {written: columns[name] for written, name in self.names.items()}
 
     def choose(self, columns):
         """Names of the columns that fit the layout; others have served derivations at most."""
@@ -110,7 +117,7 @@ class Plan:
             if columns[name].ndim > 1:
                 warn(f"column left out ({name}): an array a row; take an element of it with "
                      f"--derive 'NEW={{{name}}}[0]'")
-            elif "/" in name or name == "." or command.clean(name) != name:
+            elif "/" in name or name == ".":
                 warn(f"column left out ({name}): HDF5 has no such names; rename it with "
                      f"--derive 'NEW={{{name}}}'")
             else:
@@ -118,6 +125,19 @@ class Plan:
         if not kept:
             raise Failure(DATA, "no columns (output): none fits the layout; derive some")
         return kept
+
+    def name(self, chosen):
+        """The columns by their names in the output: without what a terminal would obey, and not
+        longer than skymeans takes them."""
+        taken = set(chosen)
+        for name in chosen:
+            written = names.escape(name, names.ODD)
+            if written != name or not names.is_skymeans_name(name):
+                written = names.make_unique(written, taken, names.is_skymeans_name)
+                taken.add(written)
+                warn(f"column renamed ({name}): {written}, since its name is too long or has letters "
+                     "that cannot be printed")
+            self.names[written] = name
 
     def order(self, columns):
         if self.wanted is None:
@@ -131,8 +151,40 @@ class Plan:
         return {key: value for key, value in known.items() if value}
 
 
+def count_rows(columns):
+    return len(next(iter(columns.values())))
+
+
+def chunk_rows(columns, n_rows):
+    """Rows of a chunk: of tables with very many columns fewer, since a chunk of each is in memory."""
+    row_bytes = sum(values.dtype.itemsize for values in columns.values())
+    return max(1, min(n_rows, CHUNK_ROWS, BLOCK_BYTES // max(row_bytes, 1)))
+
+
+def in_blocks(pieces, n_rows):
+    """Arrays by name of whole chunks of rows but for the last, and how many rows a chunk has."""
+    waiting, n_waiting, n_chunk = [], 0, 0
+    for piece in pieces:
+        n_chunk = n_chunk or chunk_rows(piece, n_rows)
+        waiting.append(piece)
+        n_waiting += count_rows(piece)
+        n_whole = n_waiting - n_waiting % n_chunk
+        if n_whole:
+            joined = concatenate(waiting)
+            yield {name: values[:n_whole] for name, values in joined.items()}, n_chunk
+            waiting = [{name: values[n_whole:].copy() for name, values in joined.items()}]
+            n_waiting -= n_whole
+    if n_waiting:
+        yield concatenate(waiting), n_chunk
+
+
+def concatenate(pieces):
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]} \
+        if len(pieces) > 1 else pieces[0]
+
+
 def write_columns(file, plan):
-    """The number of columns written."""
+    """The numbers of rows and columns written."""
     try:
         with h5py.File(file, "w") as hdf5:
             return write_blocks(hdf5, plan, file.check)
@@ -144,29 +196,40 @@ def write_columns(file, plan):
 def write_blocks(hdf5, plan, check):
     table = hdf5.create_group("table")
     table.attrs["type"] = "table"
-    group, first, names = table.create_group("columns", track_order=True), 0, None
-    for columns in plan.join.blocks():
-        for derivation in plan.derivations:
-            columns[derivation.name] = derive(derivation, columns)
-        names = names or plan.choose(columns)
-        for name in names:
-            values = columns[name]
-            data = group[name]["data"] if first else create_column(
-                group, name, values.dtype, plan.join.n_rows, plan.attributes(name))
+    group, first, columns = table.create_group("columns", track_order=True), 0, {}
+    for columns, n_chunk in in_blocks(plan.rows(), plan.join.n_rows):
+        for name, values in columns.items():
+            data = group[name]["data"] if first else create_column(group, name, values.dtype,
+                                                                   n_chunk, plan)
             data[first:first + len(values)] = values
-        first += len(values)
+        first += count_rows(columns)
         check()
-    return len(names)
+    if plan.selection:
+        finish_selection(table, first, plan)
+    return first, len(columns)
 
 
-def create_column(group, name, dtype, n_rows, attributes):
+def create_column(group, name, dtype, n_chunk, plan):
     if dtype.kind == "b":
         dtype = np.uint8  # h5py's own form is an enumeration: not numeric
+    n_rows = plan.join.n_rows
     data = group.create_group(name).create_dataset(
-        "data", (n_rows,), dtype, chunks=(min(n_rows, CHUNK_ROWS),), compression="gzip",
-        shuffle=True)
-    data.attrs.update(attributes)
+        "data", (n_rows,), dtype, chunks=(n_chunk,), compression="gzip", shuffle=True,
+        maxshape=(n_rows,) if plan.selection else None)
+    data.attrs.update(plan.attributes(plan.names[name]))
     return data
+
+
+def finish_selection(table, n_rows, plan):
+    """Now it is known how many rows there are."""
+    selection = plan.selection
+    if not n_rows:
+        raise Failure(DATA, f"no rows (--where {selection.formula.text}): of {selection.n_rows} it "
+                            f"is true for none, and {selection.n_open} miss a value that it needs; "
+                            "check it")
+    table.attrs["where"] = selection.formula.text
+    for group in table["columns"].values():
+        group["data"].resize((n_rows,))
 
 
 # --- command line -------------------------------------------------------------------------------
@@ -174,9 +237,9 @@ def create_column(group, name, dtype, n_rows, attributes):
 def parse_command_line(arguments):
     parser = Parser(
         prog="import.py", allow_abbrev=False, formatter_class=argparse.RawTextHelpFormatter,
-        usage="import.py IN... OUT.h5 [--derive NAME=EXPRESSION]... [-c COLUMNS]\n"
-              "                 [--missing-value V|COLUMN:V]... [--hdu NAME|N] [-d TABLE [--transpose]]\n"
-              "                 [--overwrite]",
+        usage="import.py IN... OUT.h5 [--derive NAME=EXPRESSION]... [--where EXPRESSION]\n"
+              "                 [-c COLUMNS] [--missing-value V|COLUMN:V]... [--hdu NAME|N]\n"
+              "                 [-d TABLE [--transpose]] [--overwrite]",
         description="Convert catalogues (FITS, VOTable, CSV, ECSV, HDF5, the course's .dat) to HDF5.\n"
                     "Several inputs with the same columns are joined.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
@@ -187,6 +250,10 @@ def parse_command_line(arguments):
              "+ - * / %% **, comparisons, & | ~, pi nan inf, and the functions\n"
              f"{textwrap.fill(' '.join(FUNCTIONS), 70)}.\n"
              "What has no finite value is missing.")
+    parser.add_argument("--where", metavar="EXPRESSION",
+                        help="only rows where it is true, as '(b_v > 0.5) & ~(plx < 1)'; the same\n"
+                             "language, derived columns, too. Rows with a missing value that\n"
+                             "decides are left out, and counted; isnan(x) asks for it")
     parser.add_argument("-c", "--columns", metavar="LIST",
                         help="only these columns, in this order, and derived ones; separated by\n"
                              "commas, odd names in braces")
@@ -202,6 +269,7 @@ def parse_command_line(arguments):
     if len(options.files) < 2:
         parser.error("IN and OUT.h5 are required")
     *options.inputs, options.output = options.files
+    options.inputs = command.expand_lists(options.inputs)
     return options
 
 
@@ -225,38 +293,43 @@ def parse_columns(text):
     return list(dict.fromkeys(names))
 
 
-def make_request(options, derivations, wanted):
+def make_request(options, formulas, wanted):
     """What is needed of the inputs: columns that are written, and those of formulas."""
     needed = None
     if wanted is not None:
-        derived = {each.name for each in derivations}
-        needed = (set(wanted) | {name for each in derivations for name in each.columns}) - derived
+        derived = {each.name for each in formulas}
+        needed = (set(wanted) | {name for each in formulas for name in each.columns}) - derived
     return Request(parse_missing(options.missing_value), options.hdu, options.dataset,
-                   options.transpose, needed)
+                   options.transpose, needed or None)  # some column tells how many rows there are
 
 
-def check_names(join, wanted, request, derivations):
-    check_derivations(derivations, join.all_names)
-    known = {*join.all_names, *(each.name for each in derivations)}
+def check_names(join, wanted, request, formulas):
+    check_formulas(formulas, join.all_names)
+    known = {*join.all_names, *(each.name for each in formulas)}
     asked = [("-c", name) for name in wanted or ()]
     asked += [("--missing-value", name) for name, _ in request.missing if name is not None]
     for option, name in asked:
         if name not in known:
             raise Failure(DATA, f"no such column ({option}, {name}): the columns are "
-                                f"{' '.join(join.all_names)}; correct the name")
+                                f"{command.some_of(join.all_names)}; correct the name")
 
 
 def run(arguments):
     options = parse_command_line(arguments)
     derivations = [parse_derivation(text) for text in options.derive]
+    where = None if options.where is None else parse_selection(options.where)
+    formulas = derivations + ([where] if where else [])
     wanted = parse_columns(options.columns)
     command.check_output(options.output, options.overwrite, options.inputs)
-    request = make_request(options, derivations, wanted)
+    request = make_request(options, formulas, wanted)
     join = Join(options.inputs, request)
-    check_names(join, wanted, request, derivations)
+    check_names(join, wanted, request, formulas)
+    selection = Selection(where) if where else None
     with command.whole_file(options.output) as file:
-        n_columns = write_columns(file, Plan(join, derivations, wanted))
-    command.say(f"{join.n_rows} rows, {n_columns} columns: {options.output}")
+        n_rows, n_columns = write_columns(file, Plan(join, derivations, selection, wanted))
+    of_all = "" if not selection else f" (of {join.n_rows}; of {selection.n_open} more a missing " \
+                                      "value leaves open whether --where is true)"
+    command.say(f"{n_rows} rows{of_all}, {n_columns} columns: {options.output}")
 
 
 def main():

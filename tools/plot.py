@@ -53,12 +53,16 @@ class Fit(Result):
         with reading(path):
             for name in ("centers", "labels", "sizes", "history/iteration", "history/inertia",
                          "history/shift"):
-                if not isinstance(file.get(name), h5py.Dataset):
-                    raise Failure(DATA, f"not a result ({path}): it has no /{name}; "
+                node = file.get(name)
+                if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "if" \
+                        or node.ndim != (2 if name == "centers" else 1):
+                    raise Failure(DATA, f"not a result ({path}): it has no /{name} of numbers; "
                                         "give a file written by skymeans fit")
         super().__init__(path, file)
         with reading(path):
-            self.sizes, self.facts = file["sizes"][:], dict(file.attrs)
+            self.sizes = file["sizes"][:]
+            self.facts = {name: value for name, value in file.attrs.items()
+                          if isinstance(value, (np.integer, np.floating))}
             self.history = {name: file["history"][name][:]
                             for name in ("iteration", "inertia", "shift")}
         if self.centers is None or 0 in self.centers.shape \
@@ -263,6 +267,8 @@ def parse_command_line(arguments):
     if command.extension(options.picture) not in ("png", "pdf", "svg"):
         parser.error(f"-o {options.picture} does not end in .png, .pdf or .svg")
     options.result, *options.catalogues = options.files
+    options.catalogues = command.expand_lists(options.catalogues)
+    options.files = [options.result, *options.catalogues]
     return options
 
 

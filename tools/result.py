@@ -29,7 +29,9 @@ class Result:
                                                             "predict")
             self.n_rows = len(self.labels)
             self.centers, self.features, self.units = self.read_centers()
-            self.files, self.table = self.read_files(), self.read_table()
+            self.files, self.table = self.read_files(), self.said("dataset")
+            self.is_transposed = bool(self.number("transposed"))
+            self.id_column = self.said("id_column")
             self.model = Model(path, file["model"], self) if has_model(file) else self.read_model()
 
     def dataset(self, name, dimensions, kinds, advice):
@@ -41,16 +43,23 @@ class Result:
 
     def read_centers(self):
         node = self.file.get("centers")
-        if not isinstance(node, h5py.Dataset) or node.ndim != 2:
+        if not isinstance(node, h5py.Dataset) or node.ndim != 2 or node.dtype.kind not in "if":
             return None, [], []
         features = texts(node.attrs.get("features", ()))
         units = texts(node.attrs.get("units", ()))
         return node[:], features, units + [""] * (len(features) - len(units))
 
-    def read_table(self):
-        provenance = self.file.get("provenance")
-        name = provenance.attrs.get("dataset") if provenance is not None else None
-        return None if name is None else text(name) or None
+    def said(self, name, place="provenance"):
+        """A text among the attributes of an object; None if there is none, or an empty one."""
+        node = self.file.get(place)
+        value = node.attrs.get(name) if node is not None else None
+        return text(value) or None if isinstance(value, (str, bytes)) else None
+
+    def number(self, name, place="provenance"):
+        """The same of a whole number."""
+        node = self.file.get(place)
+        value = node.attrs.get(name) if node is not None else None
+        return int(value) if isinstance(value, np.integer) else None
 
     def read_files(self):
         """The files that the result is about, if it says so."""
@@ -58,19 +67,24 @@ class Result:
         if not isinstance(files, h5py.Group) or not {"name", "rows"} <= set(files):
             return []
         names = texts(files["name"][:])
-        lists = [files[name][:].tolist() if name in files else [None] * len(names)
+        numbers = {name: files[name] for name in ("rows", "bytes", "time") if name in files}
+        if any(node.shape != (len(names),) or node.dtype.kind not in "iu"
+               for node in numbers.values()):
+            raise Failure(DATA, f"not a result ({self.path}, /files): its parts do not agree; the "
+                                "file is damaged")
+        lists = [numbers[name][:].tolist() if name in numbers else [None] * len(names)
                  for name in ("rows", "bytes", "time")]
         return [Labelled(*each) for each in zip(names, *lists)]
 
     def read_model(self):
-        """Of a result of predict: that of the fit, if it is where it was, and has these centers."""
-        provenance = self.file.get("provenance")
-        path = provenance.attrs.get("model") if provenance is not None else None
-        if path is None or self.centers is None or not os.path.isfile(text(path)):
+        """Of a result of predict by an older version, which did not store it: that of the fit, if it
+        is where it was, and has these centers."""
+        path = self.said("model")
+        if path is None or self.centers is None or not os.path.isfile(path):
             return None
-        with contextlib.suppress(OSError), h5py.File(text(path), "r") as file:
+        with contextlib.suppress(OSError), h5py.File(path, "r") as file:
             if has_model(file) and np.array_equal(file["centers"][:], self.centers):
-                return Model(text(path), file["model"], self)
+                return Model(path, file["model"], self)
         return None
 
     def treatment(self, feature=None):
@@ -101,17 +115,21 @@ class Model:
         self.offset, self.factor = group["offset"][:], group["factor"][:]
         self.centers = group["working_centers"][:] if "working_centers" in group else \
             np.ldexp(group["centers"][:], -self.exponent)
-        n_features = len(result.features)
-        is_right = self.centers.ndim == 2 and self.centers.shape[1] == n_features and \
-            self.offset.shape == self.factor.shape == (n_features,) and \
-            self.precision in ("float32", "float64")
-        if not is_right:
+        features, values = np.zeros(0, int), np.zeros(0)
+        if "missing_values" in group:
+            features, values = (group["missing_values"][name][:] for name in ("feature", "value"))
+        if not self.is_right(len(result.features)) or features.ndim != 1 or \
+                features.shape != values.shape or features.dtype.kind + values.dtype.kind != "if":
             raise Failure(DATA, f"not a result ({path}, /model): its parts do not agree; "
                                 "the file is damaged")
-        self.missing = []
-        if "missing_values" in group:
-            values = group["missing_values"]
-            self.missing = list(zip(values["feature"][:].tolist(), values["value"][:].tolist()))
+        self.missing = list(zip(features.tolist(), values.tolist()))
+
+    def is_right(self, n_features):
+        kinds = {values.dtype.kind for values in (self.centers, self.offset, self.factor)}
+        return kinds == {"f"} and self.centers.ndim == 2 and \
+            self.centers.shape[1] == n_features and \
+            self.offset.shape == self.factor.shape == (n_features,) and \
+            self.precision in ("float32", "float64")
 
 
 # --- the catalogue ------------------------------------------------------------------------------
@@ -120,7 +138,8 @@ class Catalogue:
     """The files of a catalogue as a result is about them: `parts` in the order of their rows."""
 
     def __init__(self, result, paths, options, stack):
-        self.result, self.stack, self.is_transposed = result, stack, options.transpose
+        self.result, self.stack = result, stack
+        self.is_transposed = options.transpose or result.is_transposed
         self.dataset = options.dataset or result.table
         self.opened, self.paths, self.parts = {}, [], []
         for number, path in enumerate(paths):
@@ -162,6 +181,8 @@ class Catalogue:
         features = self.find_features(path, name, answer, table)
         if not features and table is None:  # the program knows why
             finder.look(path, name, "0", self.is_transposed)
+            raise Failure(DATA, f"which table ({path}): there are several, and the result does not "
+                                "say which it is; choose one with -d")
         n_rows = next(iter(features.values()))["rows"] if features else table["rows"]
         return Part(number, path, file, name, n_rows, features)
 

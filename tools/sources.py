@@ -12,7 +12,7 @@ import numpy as np
 from astropy.io.fits.connect import is_fits
 from astropy.table import Table
 
-from command import DATA, USAGE, Failure, Progress, check_input, reason, warn
+from command import DATA, USAGE, Failure, Progress, check_input, reason, some_of, warn
 from fits_tables import fits_columns, fits_reader
 from hdf5_tables import hdf5_reader
 from pieces import Request, read_table
@@ -81,6 +81,10 @@ class Source:
                 if len(column.values) or kind.dtype is None:
                     kind.learn(column)
             self.n_rows += count_rows(piece)
+        if not self.kinds and self.names and self.request.wanted:
+            raise Failure(DATA, f"no such column ({self.path}, "
+                                f"{some_of(sorted(self.request.wanted))}): the columns are "
+                                f"{some_of(self.names)}; correct the name")
         if not self.kinds:
             raise Failure(DATA, f"no columns ({self.path}): the file holds no usable table; "
                                 "check that it is the right file")
@@ -196,8 +200,9 @@ def whole_reader(path, request, is_in_fits):
     def read():
         if is_in_fits:  # compressed, or with columns of variable length
             return fits_columns(path, request, path)
-        if is_votable(path):
+        if is_votable(path):  # its ids are names that astropy has changed
             check_inline(path)
+            options["use_names_over_ids"] = True
         table = Table.read(path, **options)
         return {name: table[name] for name in table.colnames}
 

@@ -13,6 +13,7 @@ from pieces import read_table
 
 # `null` is how the Gaia archive writes a missing value.
 MISSING_TEXTS = [("", "0"), ("null", "0")]
+WIDE_LINE, LEAST_ROWS = 1 << 17, 32  # bytes of a line of names; rows of a piece below it
 # NUL, at which astropy ends a text, and all at which it ends a line, though only \n and \r\n do.
 UNREADABLE = re.compile(rb"[\0\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9]|\r(?!\n)")
 
@@ -52,7 +53,7 @@ def check_text(path):
 def csv_reader(path, request, names=(), words=()):
     """Columns named in `words`, out of all these `names`, are read as text: a first row, which is
     removed again, has a word for each of them."""
-    fill_values = missing_texts(request)
+    fill_values, words = missing_texts(request), set(words)
     first_row = ",".join("x" if name in words else "" for name in names) + "\n" if words else ""
 
     def parse(header, body, where):
@@ -81,7 +82,8 @@ def whole_lines(path):
     """Pieces of a text file, cut between rows: a line break within quotes is none."""
     size, rest = os.path.getsize(path), b""
     with open(path, "rb") as file:
-        while block := file.read(pieces.PIECE_BYTES):
+        piece = max(pieces.PIECE_BYTES, wide_piece(file))
+        while block := file.read(piece):
             rest += block
             end = rest.rfind(b"\n") + 1
             while end and rest.count(b'"', 0, end) % 2:
@@ -91,6 +93,15 @@ def whole_lines(path):
                 rest = rest[end:]
     if rest:
         yield 1, rest
+
+
+def wide_piece(file):
+    """A piece of a table of very many columns has some rows, since each costs some work a column."""
+    first = file.readline()
+    while first and not first.strip():
+        first = file.readline()
+    file.seek(0)
+    return LEAST_ROWS * len(first) if len(first) > WIDE_LINE else 0
 
 
 def split_header(piece):

@@ -203,6 +203,9 @@ static void write_provenance(km_writer *w, const km_record *record)
     km_put_int(w, "file_bytes", bytes); /* of all; each: /files */
     km_put_time(w, "file_time", (double)time);
     km_put_text(w, "dataset", catalogue->table);
+    km_put_int(w, "transposed", record->options->transpose);
+    if (record->options->ids != NULL)
+        km_put_text(w, "id_column", km_catalogue_ids(catalogue)->name);
     km_put_text(w, "reading", record->findings->how);
     if (record->options->model != NULL)
         km_put_text(w, "model", record->options->model);
@@ -226,9 +229,9 @@ static void put_all(km_writer *w, const km_record *record, km_error *error)
         write_summary(w, record);
         write_clusters(w, record);
         write_feature_texts(w, record->catalogue, units);
+        km_model_write(w, record, room, error);
         if (is_fit(record)) {
             write_fit_summary(w, record);
-            km_model_write(w, record, room, error);
             write_history(w, record, room);
             write_restarts(w, record->restarts);
         }

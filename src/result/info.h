@@ -7,10 +7,18 @@
 
 typedef struct km_findings_of_file {
     const km_options *options;
+    hid_t file;
     km_tables tables;
     km_selection selection;
     bool has_selection, is_result;
 } km_findings_of_file;
+
+/* What an author says of an object: import.py leaves `description` and `formula` with the values of
+ * a column, and `where` with a table. Empty if there is nothing, or the object is in another file.
+ */
+enum { KM_REMARK_SIZE = 4096 };
+void km_remark_of_column(hid_t file, const km_column *column, const char *name, char *text);
+void km_remark_of_table(hid_t file, const km_table *table, const char *name, char *text);
 
 /* Is a file the result of a fit or of labelling? */
 bool km_is_result(hid_t file);

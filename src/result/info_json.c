@@ -78,8 +78,15 @@ static void put_filters(km_json *json, const km_column *column)
     km_json_close(json, ']');
 }
 
+static void put_remark(km_json *json, hid_t file, const km_column *column, const char *name)
+{
+    char remark[KM_REMARK_SIZE];
+    km_remark_of_column(file, column, name, remark);
+    put_text_or_null(json, name, remark);
+}
+
 /* Members of a column but its name. */
-static void put_column(km_json *json, const km_column *column, bool is_raw)
+static void put_column(km_json *json, const km_findings_of_file *found, const km_column *column)
 {
     km_json_int(json, "rows", column->n_rows);
     km_json_text(json, "type", column->type);
@@ -88,17 +95,21 @@ static void put_column(km_json *json, const km_column *column, bool is_raw)
     km_json_bool(json, "is_text", column->is_text);
     km_json_bool(json, "is_category", column->is_category);
     put_text_or_null(json, "units", column->units);
+    put_remark(json, found->file, column, "description");
+    put_remark(json, found->file, column, "formula");
     put_place(json, "values", &column->values);
     put_place(json, "mask", &column->mask);
     km_json_bool(json, "has_bad_mask", column->has_bad_mask);
     km_json_text(json, "storage", column->storage);
     put_filters(json, column);
     km_json_bool(json, "lacks_filter", column->lacks_filter);
-    put_convention(json, &column->convention, is_raw);
+    put_convention(json, &column->convention, found->options->raw);
 }
 
-static void put_table(km_json *json, const km_table *table, bool is_raw)
+static void put_table(km_json *json, const km_findings_of_file *found, const km_table *table)
 {
+    char where[KM_REMARK_SIZE];
+    km_remark_of_table(found->file, table, "where", where);
     km_json_open(json, NULL, '{');
     km_json_text(json, "path", table->path);
     km_json_text(json, "layout", table->layout);
@@ -109,6 +120,7 @@ static void put_table(km_json *json, const km_table *table, bool is_raw)
     put_text_or_null(json, "flaw", table->flaw);
     km_json_bool(json, "needs_columns", table->needs_columns);
     put_text_or_null(json, "writer", table->writer);
+    put_text_or_null(json, "where", where);
     km_json_open(json, "columns", '[');
     for (int64_t i = 0; i < (table->is_array ? 1 : table->n_columns); i++) {
         km_json_open(json, NULL, '{');
@@ -116,7 +128,7 @@ static void put_table(km_json *json, const km_table *table, bool is_raw)
             km_json_null(json, "name");
         else
             km_json_text(json, "name", table->columns[i].name);
-        put_column(json, &table->columns[i], is_raw);
+        put_column(json, found, &table->columns[i]);
         km_json_close(json, '}');
     }
     km_json_close(json, ']');
@@ -139,7 +151,7 @@ static void put_selection(km_json *json, const km_findings_of_file *found)
         km_json_open(json, NULL, '{');
         km_json_text(json, "name", column->name);
         put_text_or_null(json, "file", other > 0 ? s->others[other - 1] : NULL);
-        put_column(json, column, found->options->raw);
+        put_column(json, found, column);
         km_json_close(json, '}');
     }
     km_json_close(json, ']');
@@ -156,7 +168,7 @@ void km_info_print_json(const km_findings_of_file *found)
     km_json_bool(&json, "is_transposed", found->options->transpose);
     km_json_open(&json, "tables", '[');
     for (int64_t i = 0; i < tables->count; i++)
-        put_table(&json, &tables->tables[i], found->options->raw);
+        put_table(&json, found, &tables->tables[i]);
     km_json_close(&json, ']');
     km_json_open(&json, "unusable", '[');
     for (int64_t i = 0; i < tables->n_unusable; i++) {

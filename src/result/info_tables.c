@@ -9,14 +9,32 @@ enum { MOST_UNUSABLE = 20 };
 /* A text from the file, padded to a width; whatever would confuse the terminal is replaced. */
 static void print_text(const char *text, int width)
 {
-    char room[KM_DATASET_SIZE];
+    char room[KM_REMARK_SIZE];
     printf("%-*s", width, km_printable(text, room, sizeof room));
     if (width > 0) /* longer texts don't run into the next */
         fputs("  ", stdout);
 }
 
+/* After the rest of a line: a word and the remark, if there is one. */
+static void print_remark(const char *word, const char *remark)
+{
+    if (remark[0] == '\0')
+        return;
+    fputs(word, stdout);
+    print_text(remark, 0);
+}
+
+static void print_remarks(const km_column *column, hid_t file)
+{
+    char remark[KM_REMARK_SIZE];
+    km_remark_of_column(file, column, "description", remark);
+    print_remark(", description: ", remark);
+    km_remark_of_column(file, column, "formula", remark);
+    print_remark(", formula: ", remark);
+}
+
 static void print_column(const char *name, const km_column *column, const km_table *table,
-                         const km_options *options)
+                         const km_findings_of_file *found)
 {
     char full[512];
     snprintf(full, sizeof full, "%s", name);
@@ -34,10 +52,11 @@ static void print_column(const char *name, const km_column *column, const km_tab
     fputs(column->is_category ? ", numbers of categories" : "", stdout);
     if (column->n_rows != table->n_rows)
         printf(", %lld row%s", (long long)column->n_rows, km_plural(column->n_rows));
-    if (!options->raw) {
+    if (!found->options->raw) {
         km_convention_text(&column->convention, full, sizeof full);
         fputs(full, stdout);
     }
+    print_remarks(column, found->file);
     putchar('\n');
 }
 
@@ -70,6 +89,17 @@ static void print_hint(const km_findings_of_file *found, const km_table *table)
                table->writer);
 }
 
+/* Which rows of another table these are. */
+static void print_where(const km_findings_of_file *found, const km_table *table)
+{
+    char where[KM_REMARK_SIZE];
+    km_remark_of_table(found->file, table, "where", where);
+    if (where[0] != '\0') {
+        print_remark("    only rows where ", where);
+        putchar('\n');
+    }
+}
+
 static void print_table(const km_findings_of_file *found, const km_table *table, km_error *error)
 {
     fputs("  ", stdout);
@@ -80,7 +110,8 @@ static void print_table(const km_findings_of_file *found, const km_table *table,
            table->is_on_request && !table->is_array ? ", complex numbers" : "");
     for (int64_t i = 0; i < (table->is_array ? 1 : table->n_columns); i++)
         print_column(table->is_array ? "every column" : table->columns[i].name, &table->columns[i],
-                     table, found->options);
+                     table, found);
+    print_where(found, table);
     print_hint(found, table);
     if (table->flaw[0] != '\0') {
         fputs(table->needs_columns ? "    not without -c: " : "    can't be used: ", stdout);

@@ -17,8 +17,8 @@ static void put_treatment(km_writer *w, const km_record *record)
     km_put_int(w, "fill_is_missing", options->fill_is_missing);
 }
 
-/* The values of --missing-value, as they were given and as they were understood: each with the
- * number of its feature, or -1 for all. */
+/* The values of --missing-value, as they were given, and as they were understood, of `predict` with
+ * those of the fit: each with the number of its feature, or -1 for all. */
 static void put_missing_values(km_writer *w, const km_record *record, km_error *error)
 {
     const km_catalogue *catalogue = record->catalogue;
@@ -34,7 +34,8 @@ static void put_missing_values(km_writer *w, const km_record *record, km_error *
             values[m] = catalogue->missing_values[m].value;
         }
         km_writer_open(w, "model/missing_values");
-        w->is_ok = w->is_ok && w->verbs->texts(w->group, "given", given->texts, given->count);
+        w->is_ok = w->is_ok && (given->count == 0 ||
+                                w->verbs->texts(w->group, "given", given->texts, given->count));
         km_writer_close(w);
         km_put_list(w, "model/missing_values/feature", "missing value", H5T_NATIVE_INT64, n,
                     features);

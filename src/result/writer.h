@@ -38,8 +38,8 @@ void km_put_matrix(km_writer *w, const char *name, int64_t k, int64_t d, const d
 void km_writer_open(km_writer *w, const char *name);
 void km_writer_close(km_writer *w);
 
-/* /model of a fit: all that the treatment of another row needs. `room` has k * d doubles. KM_MEMORY
- * is the only error. */
+/* /model, by which rows were labelled: all that the treatment of another row needs. `room` has
+ * k * d doubles. KM_MEMORY is the only error. */
 void km_model_write(km_writer *w, const km_record *record, double *room, km_error *error);
 
 #endif

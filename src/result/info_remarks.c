@@ -1,0 +1,35 @@
+/* What authors say of columns and tables. */
+#include "info.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void read_remark(hid_t file, const char *path, const char *name, char *text)
+{
+    const hid_t object = H5Oopen(file, path, H5P_DEFAULT);
+    text[0] = '\0';
+    if (object < 0)
+        return;
+    km_h5_read_text(object, name, text, KM_REMARK_SIZE);
+    H5Oclose(object);
+}
+
+/* Those of a compound would be of all its members. */
+void km_remark_of_column(hid_t file, const km_column *column, const char *name, char *text)
+{
+    text[0] = '\0';
+    if (column->values.other == 0 && column->values.member[0] == '\0')
+        read_remark(file, column->values.dataset, name, text);
+}
+
+/* A table of columns as vaex has them is a group in the one that is about the table. */
+void km_remark_of_table(hid_t file, const km_table *table, const char *name, char *text)
+{
+    static const char INNER[] = "/columns";
+    char path[KM_DATASET_SIZE];
+    snprintf(path, sizeof path, "%s", table->path);
+    const size_t length = strlen(path), inner = sizeof INNER - 1;
+    if (length > inner && strcmp(path + length - inner, INNER) == 0)
+        path[length - inner] = '\0';
+    read_remark(file, path, name, text);
+}
