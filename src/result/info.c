@@ -32,12 +32,8 @@ km_code km_info_print(const km_options *options, km_error *error)
     km_findings_of_file found = {.options = options};
     if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
         return error->code;
-<<<<<<< HEAD
-    found.is_result = km_is_result(file);
-=======
     found.file = file;
-    found.is_result = is_result(file);
->>>>>>> tools
+    found.is_result = km_is_result(file);
     if (found.is_result && !options->json && options->dataset == NULL && options->columns == NULL)
         km_info_print_result(path, file, error);
     else if (look(file, options, &found, error) == KM_OK && options->json)

@@ -148,7 +148,7 @@ km_code km_info_print_result(const char *path, hid_t file, km_error *error)
 {
     static const char *const numbers[] = {"inertia", "n_iterations", "converged",
                                           "n_rows",  "n_used",       "n_missing"};
-    const bool is_fit = H5Lexists(file, "model", H5P_DEFAULT) > 0;
+    const bool is_fit = H5Aexists(file, "converged") > 0;
     char room[KM_PATH_SIZE];
     printf("%s: a result of skymeans%s\n\n", km_printable(path, room, sizeof room),
            is_fit ? "" : " predict");
