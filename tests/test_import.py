@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 import unittest
 import warnings
 from unittest import mock
@@ -291,6 +292,7 @@ class ImportOutput(ToolTest):
 
     def test_same_bytes(self):
         self.succeed(IMPORT, "in.csv", "a.h5")
+        time.sleep(1.1)  # HDF5 counts seconds
         self.succeed(IMPORT, "in.csv", "b.h5")
         self.assertEqual(self.contents()["./a.h5"], self.contents()["./b.h5"])
 

@@ -196,7 +196,7 @@ def write_columns(file, plan):
 def write_blocks(hdf5, plan, check):
     table = hdf5.create_group("table")
     table.attrs["type"] = "table"
-    group, first, columns = table.create_group("columns", track_order=True), 0, {}
+    group, first, columns = create_ordered_group(table, "columns"), 0, {}
     for columns, n_chunk in in_blocks(plan.rows(), plan.join.n_rows):
         for name, values in columns.items():
             data = group[name]["data"] if first else create_column(group, name, values.dtype,
@@ -207,6 +207,16 @@ def write_blocks(hdf5, plan, check):
     if plan.selection:
         finish_selection(table, first, plan)
     return first, len(columns)
+
+
+def create_ordered_group(parent, name):
+    """A group that keeps the order of its members, and no times, so that files are the same byte by
+    byte."""
+    how = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    how.set_link_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
+    how.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
+    how.set_obj_track_times(False)
+    return h5py.Group(h5py.h5g.create(parent.id, name.encode(), gcpl=how))
 
 
 def create_column(group, name, dtype, n_chunk, plan):

@@ -316,9 +316,9 @@ bool km_is_watched(void);
 int km_terminal_width(void); /* 80 if it isn't known */
 
 /* ---- what a run is doing ------------------------------------------------------------------------
- * By one rank, one thread of it at a time, but to be called by all: others, and quiet runs, say nothing.
- * On a terminal one line changes in place; elsewhere lines come at growing intervals. Nothing but
- * carriage returns and blanks moves the cursor. */
+ * By one rank, one thread of it at a time, but to be called by all: others, and quiet runs, say
+ * nothing. On a terminal one line changes in place; elsewhere lines come at growing intervals.
+ * Nothing but carriage returns and blanks moves the cursor. */
 
 /* Once; `start` is when the run began, a time of km_now(). Before it nothing is said. */
 void km_status_start(const km_log *log, double start);

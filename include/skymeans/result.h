@@ -105,8 +105,8 @@ typedef struct km_report {
     int64_t memory_peak; /* bytes, of the rank that had most */
 } km_report;
 
-/* Adds this go, which `started` at a time of km_now(), to what goes before it took, up to their last
- * checkpoint; all 0 if there were none. Collective. */
+/* Adds this go, which `started` at a time of km_now(), to what goes before it took, up to their
+ * last checkpoint; all 0 if there were none. Collective. */
 km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
                            const km_report *past, MPI_Comm comm);
 

@@ -27,7 +27,8 @@ typedef struct km_samples {
     int64_t n_appended; /* rows of the slab seen so far, while it is being filled */
 } km_samples;
 
-/* Room for the samples of a slab, to be filled in catalogue order by km_samples_append, or in parts.
+/* Room for the samples of a slab, to be filled in catalogue order by km_samples_append, or in
+ * parts.
  */
 km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n_features,
                           bool has_weights, km_rows slab, km_error *error);

@@ -152,8 +152,8 @@ static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
     if (precision_of(columns, catalogue->n_features, catalogue->asked.is_raw) == KM_FLOAT64)
         *needs_double = 1;
     km_units_note(catalogue, f, columns);
-    if (km_opened_open(&opened, catalogue, catalogue->files[f].path, file, columns,
-                       MPI_COMM_NULL, error) == KM_OK) {
+    if (km_opened_open(&opened, catalogue, catalogue->files[f].path, file, columns, MPI_COMM_NULL,
+                       error) == KM_OK) {
         note_reading(catalogue, &opened);
         km_opened_check_places(&opened, catalogue, error);
         if (catalogue->has_ids)
@@ -244,8 +244,7 @@ static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *e
     if (km_agree(comm, error) != KM_OK)
         return error->code;
     km_opened_open(catalogue->shared, catalogue, catalogue->files[0].path, H5I_INVALID_HID,
-                   catalogue->columns, comm,
-                   error);
+                   catalogue->columns, comm, error);
     if (error->code == KM_OK)
         note_reading(catalogue, catalogue->shared);
     if (error->code == KM_OK)

@@ -43,8 +43,7 @@ km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows
     }
     if (ids->is_variable)
         return KM_OK;
-    ids->pad = H5Tget_class(ids->type) == H5T_STRING &&
-                       H5Tget_strpad(ids->type) == H5T_STR_SPACEPAD
+    ids->pad = H5Tget_class(ids->type) == H5T_STRING && H5Tget_strpad(ids->type) == H5T_STR_SPACEPAD
                    ? ' '
                    : 0;
     ids->bytes = km_allocate(n_rows, ids->size, "ids of rows", error);

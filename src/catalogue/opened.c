@@ -348,8 +348,7 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
     const int64_t n = catalogue->n_columns;
     *opened = (km_opened_file){.path = path, .n_columns = n, .n_files = 1 + catalogue->n_others};
     opened->files = km_allocate(opened->n_files, sizeof *opened->files, what, error);
-    opened->descriptors =
-        km_allocate(opened->n_files, sizeof *opened->descriptors, what, error);
+    opened->descriptors = km_allocate(opened->n_files, sizeof *opened->descriptors, what, error);
     opened->sources = km_allocate(2 * n, sizeof *opened->sources, what, error);
     opened->values = km_allocate(2 * n, sizeof *opened->values, what, error);
     for (int64_t f = 0; f < opened->n_files && opened->files != NULL; f++)

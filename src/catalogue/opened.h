@@ -37,7 +37,7 @@ typedef struct km_field {
 typedef struct km_opened_file {
     const char *path;
     int64_t n_files, n_sources, n_columns;
-    hid_t *files; /* [n_files], that of the table and the others */
+    hid_t *files;     /* [n_files], that of the table and the others */
     int *descriptors; /* [n_files], to read without HDF5; -1: there is none */
     km_source *sources;
     int64_t n_slots, *slots;  /* numbers of sources by their datasets, -1: none */

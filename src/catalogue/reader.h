@@ -74,8 +74,8 @@ typedef struct km_piece {
     bool has_unread; /* reading without HDF5 failed */
 } km_piece;
 
-/* Goes to the file that the next row of the slab is in. KM_MEMORY, KM_DATA, KM_SYSTEM. By the thread
- * that has HDF5, as all of these. */
+/* Goes to the file that the next row of the slab is in. KM_MEMORY, KM_DATA, KM_SYSTEM. By the
+ * thread that has HDF5, as all of these. */
 void km_file_find(km_reader *reader, km_error *error);
 
 /* One user fewer; the last one closes the file. NULL does nothing. */

@@ -220,8 +220,7 @@ static bool take_piece(km_piece *p, km_error *error)
     bool is_complete = true;
     if (error->code == KM_OK) {
         read_plain(p, error);
-        is_complete =
-            km_h5_decode_chunks(p->chunks) && !p->has_unread && !p->file->opened->has_odd;
+        is_complete = km_h5_decode_chunks(p->chunks) && !p->has_unread && !p->file->opened->has_odd;
     }
     if (!is_complete) {
         pthread_mutex_lock(&r->reading);

@@ -246,7 +246,8 @@ static void refuse_missing(const km_piece *p, int64_t row, int64_t i, km_error *
         "missing value (%s, %s, row %lld, column %s): it is NaN, infinite, masked, declared to "
         "mean a missing one, or a --missing-value (rows count from 0); fill it in, or leave such "
         "rows out with --missing drop",
-        p->file->path, p->reader->catalogue->table, (long long)row, p->reader->catalogue->names[feature]);
+        p->file->path, p->reader->catalogue->table, (long long)row,
+        p->reader->catalogue->names[feature]);
 }
 
 /* In catalogue order: a missing value, where none may be, or a weight that can't be one, of a row

@@ -52,7 +52,8 @@ km_code km_write_outputs(km_story *s)
         return s->error.code;
     km_result_write(&result, &s->record, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_WRITE, start);
-    s->report = km_report_gather(&s->timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
+    s->report =
+        km_report_gather(&s->timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
     if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
         km_metrics_write(&metrics, &s->record, &s->report, &s->error);
     if (is_writer && s->error.code == KM_OK)

@@ -104,7 +104,8 @@ static km_code write_checkpoint(km_story *s, const km_fit_state *state, km_error
     km_checkpoint checkpoint = s->checkpoint;
     checkpoint.state = *state;
     checkpoint.started = s->record.started;
-    checkpoint.past = km_report_gather(&s->timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
+    checkpoint.past =
+        km_report_gather(&s->timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
     if (km_comm_rank(s->comm) == 0)
         km_lock_check(&s->lock, error);
     if (km_agree(s->comm, error) == KM_OK)

@@ -203,8 +203,8 @@ static bool is_sum_right(const unsigned char *data, size_t size)
 }
 
 /* Inflates to at most `most` bytes; 0 if it is no whole stream of that. */
-static size_t inflate_all(km_h5_chunks *w, const unsigned char *from, size_t size, unsigned char *to,
-                          size_t most)
+static size_t inflate_all(km_h5_chunks *w, const unsigned char *from, size_t size,
+                          unsigned char *to, size_t most)
 {
     if (size > UINT32_MAX || most > UINT32_MAX ||
         (!w->has_stream && inflateInit(&w->stream) != Z_OK))

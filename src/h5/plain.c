@@ -30,15 +30,13 @@ static bool are_in_same_file(hid_t a, hid_t b)
 int64_t km_h5_find_values(const km_h5_array *array, hid_t file)
 {
     int64_t count, bytes;
-    const haddr_t address = array->is_contiguous && !array->is_elsewhere
-                                ? H5Dget_offset(array->dataset)
-                                : HADDR_UNDEF;
-    const bool is_there =
-        address != HADDR_UNDEF && address <= INT64_MAX &&
-        !__builtin_mul_overflow(array->n_rows, array->n_columns, &count) &&
-        !__builtin_mul_overflow(count, array->element_bytes, &bytes) &&
-        H5Dget_storage_size(array->dataset) == (hsize_t)bytes &&
-        are_in_same_file(array->dataset, file);
+    const haddr_t address =
+        array->is_contiguous && !array->is_elsewhere ? H5Dget_offset(array->dataset) : HADDR_UNDEF;
+    const bool is_there = address != HADDR_UNDEF && address <= INT64_MAX &&
+                          !__builtin_mul_overflow(array->n_rows, array->n_columns, &count) &&
+                          !__builtin_mul_overflow(count, array->element_bytes, &bytes) &&
+                          H5Dget_storage_size(array->dataset) == (hsize_t)bytes &&
+                          are_in_same_file(array->dataset, file);
     return is_there ? (int64_t)address : -1;
 }
 
