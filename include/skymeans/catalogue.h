@@ -135,6 +135,7 @@ typedef struct km_file {
     int64_t first_row, n_rows;
     int64_t bytes, time; /* of the last change, seconds since 1970 */
     int64_t nanoseconds; /* and those after that second */
+    bool is_like_first;  /* all that is known of its columns is as in the first file */
 } km_file;
 
 /* A value that stands for a missing one in a column, or in all features. */

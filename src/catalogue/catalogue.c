@@ -149,6 +149,7 @@ static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
     }
     const km_column *columns = found.columns;
     catalogue->files[f].n_rows = found.n_rows;
+    catalogue->files[f].is_like_first = km_columns_are_first(catalogue, columns, found.n_rows);
     if (precision_of(columns, catalogue->n_features, catalogue->asked.is_raw) == KM_FLOAT64)
         *needs_double = 1;
     km_units_note(catalogue, f, columns);
@@ -190,14 +191,14 @@ static void count_rows(km_catalogue *catalogue, km_error *error)
 /* What each rank found of its parts, to all. */
 static km_code gather_files(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
 {
-    enum { FACTS = 5 };
+    enum { FACTS = 6 };
     const int64_t n = catalogue->n_files;
     int64_t *facts = km_allocate(n, FACTS * sizeof *facts, "files", error);
     if (km_agree(comm, error) == KM_OK) {
         for (int64_t f = 0; f < n; f++) {
             const km_file *file = &catalogue->files[f];
             const int64_t found[FACTS] = {file->n_rows, file->bytes, file->time, file->nanoseconds,
-                                          file->table == NULL};
+                                          file->table == NULL, file->is_like_first};
             memcpy(&facts[FACTS * f], found, sizeof found);
         }
         km_sum_int64(comm, facts, FACTS * n);
@@ -209,6 +210,7 @@ static km_code gather_files(km_catalogue *catalogue, MPI_Comm comm, km_error *er
             file->time = found[2];
             file->nanoseconds = found[3];
             file->table = found[4] > 0 ? NULL : file->table;
+            file->is_like_first = found[5] > 0;
         }
         count_rows(catalogue, error);
     }

@@ -256,6 +256,9 @@ km_code km_look_into(const char *path, const km_catalogue_name *name, km_selecti
 km_code km_look_into_part(const km_catalogue *catalogue, int64_t part, km_selection *choice,
                           bool *is_absent, hid_t *file, km_error *error);
 
+/* Is all that is known of a file's columns as in the first file, but for the number of rows? */
+bool km_columns_are_first(const km_catalogue *catalogue, const km_column *columns, int64_t n_rows);
+
 /* Lists the parts of all files, of which none is looked at yet. Collective; errors are agreed. */
 km_code km_parts_list(km_catalogue *catalogue, MPI_Comm comm, km_error *error);
 
