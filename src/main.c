@@ -84,16 +84,33 @@ static void free_story(km_story *s)
     free(s->catalogue_text);
 }
 
+/* A word as a shell takes it: in quotes, if it has characters that mean something there. Returns its
+ * end. */
+static char *put_word(char *to, const char *word)
+{
+    const char *plain = "%+,-./0123456789:=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0')
+        return stpcpy(to, word);
+    *to++ = '\'';
+    for (; *word != '\0'; word++)
+        if (*word == '\'')
+            to = stpcpy(to, "'\\''");
+        else
+            *to++ = *word;
+    return stpcpy(to, "'");
+}
+
+/* The command line, to be pasted into a shell. */
 static char *join_words(int argc, char **argv, km_error *error)
 {
     int64_t length = 1;
     for (int i = 0; i < argc; i++)
-        length += (int64_t)strlen(argv[i]) + 1;
+        length += 4 * (int64_t)strlen(argv[i]) + 3; /* a quote takes four characters */
     char *line = km_allocate_zeroed(length, 1, "command line", error), *end = line;
     if (line == NULL)
         return NULL;
     for (int i = 0; i < argc; i++)
-        end = stpcpy(stpcpy(end, i > 0 ? " " : ""), argv[i]);
+        end = put_word(stpcpy(end, i > 0 ? " " : ""), argv[i]);
     return line;
 }
 

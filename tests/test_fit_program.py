@@ -88,6 +88,13 @@ class ResultFile(ProgramTest):
         self.assertEqual(result.data["files/first_row"].tolist(), [0])
         self.assertEqual(result.data["files/rows"].tolist(), [500])
 
+    def test_command_is_kept_as_a_shell_takes_it(self):
+        os.rename("in.h5", "it's in.h5")
+        _, result = self.fit("it's in.h5", 4, "-c", "bp_rp, speed", "--threads", 1)
+        command = shlex.split(result.attributes["provenance"]["command"])
+        self.assertEqual(command[1:], ["fit", "it's in.h5", "-k", "4", "-o", "out.h5",
+                                       "--overwrite", "-c", "bp_rp, speed", "--threads", "1"])
+
     def test_provenance(self):
         _, result = self.fit("in.h5", 4, "--threads", 1, ranks=2)
         provenance = result.attributes["provenance"]

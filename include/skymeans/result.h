@@ -48,7 +48,7 @@ typedef struct km_record {
     const km_fit *fit;           /* of `predict` only centers, sizes and labels */
     const km_restarts *restarts; /* NULL for `predict` */
     const km_setting *setting;   /* before anything is written */
-    const char *command;         /* the command line, with blanks between its words */
+    const char *command;         /* the command line, as a shell takes it */
     int64_t n_used, n_missing;
     double started;         /* the first go of the run, seconds since 1970 */
     int64_t n_goes;         /* this one, and those that it goes on from */
