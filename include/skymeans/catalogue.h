@@ -274,6 +274,7 @@ typedef struct km_ids {
     hid_t type;       /* H5I_INVALID_HID: there are none */
     bool is_variable; /* texts of any length, each ended by a zero byte; else values of `size` */
     size_t size;
+    char pad; /* of fixed texts that are shorter than `size` */
     char *bytes;
     int64_t n_bytes, room;
 } km_ids;

@@ -37,6 +37,7 @@ km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows
     *ids = (km_ids){.type = km_h5_decode_type(catalogue->ids_type, sizeof catalogue->ids_type)};
     ids->is_variable = H5Tis_variable_str(ids->type) > 0;
     ids->size = H5Tget_size(ids->type);
+    ids->pad = H5Tget_strpad(ids->type) == H5T_STR_SPACEPAD ? ' ' : 0;
     if (H5Tget_class(ids->type) == H5T_STRING && !ids->is_variable) {
         ids->size = (size_t)catalogue->ids_size;
         H5Tset_size(ids->type, ids->size);
@@ -61,11 +62,10 @@ static void append_values(km_ids *ids, const km_field *field, const char *from, 
                           int64_t count)
 {
     const bool is_padded = (size_t)field->size < ids->size;
-    const int pad = is_padded && H5Tget_strpad(ids->type) == H5T_STR_SPACEPAD ? ' ' : 0;
     char *to = ids->bytes + ids->n_bytes;
     for (int64_t i = 0; i < count; i++, to += ids->size) {
         if (is_padded)
-            memset(to, pad, ids->size);
+            memset(to, ids->pad, ids->size);
         memcpy(to, from + i * stride, (size_t)field->size);
     }
     ids->n_bytes += count * (int64_t)ids->size;
@@ -105,15 +105,21 @@ static void append_texts(km_ids *ids, const char *from, int64_t stride, int64_t 
     }
 }
 
-void km_ids_append(km_ids *ids, const km_field *field, const char *first, int64_t stride,
-                   int64_t count, const char *file, km_error *error)
+km_code km_ids_check_type(const km_ids *ids, const km_field *field, const char *file,
+                          km_error *error)
 {
     if (!fits(ids, field->type))
         km_fail(error, KM_DATA,
                 "ids of different types (%s): those of the first file are of another type; convert "
                 "one of them, or leave out --id",
                 file);
-    else if (ids->is_variable)
+    return error->code;
+}
+
+void km_ids_append(km_ids *ids, const km_field *field, const char *first, int64_t stride,
+                   int64_t count, const char *file, km_error *error)
+{
+    if (ids->is_variable)
         append_texts(ids, first, stride, count, file, error);
     else
         append_values(ids, field, first, stride, count);

@@ -140,6 +140,20 @@ static void say_part(const km_reader *r)
     km_status_part((double)(r->at - slab.first) / (double)slab.count);
 }
 
+static const km_field *field_of_ids(const km_file_in_use *file)
+{
+    return &file->opened->values[file->opened->n_columns - 1];
+}
+
+/* Goes to the file of the next row, whose ids must be of the type of all. */
+static km_code find_file(km_reader *r, km_error *error)
+{
+    km_file_find(r, error);
+    if (error->code == KM_OK && r->catalogue->has_ids)
+        km_ids_check_type(&r->findings->ids, field_of_ids(r->file), r->file->path, error);
+    return error->code;
+}
+
 /* The next piece, read; false if there is none. */
 static bool begin_piece(km_piece *p, km_error *error)
 {
@@ -152,7 +166,7 @@ static bool begin_piece(km_piece *p, km_error *error)
     if (km_stop_wanted(0) != KM_WISH_NONE)
         km_fail(error, KM_STOPPED, "while reading the catalogue");
     else
-        km_file_find(r, error);
+        find_file(r, error);
     if (error->code == KM_OK) {
         p->file = r->file;
         p->file->n_users++;
@@ -172,7 +186,7 @@ static bool begin_piece(km_piece *p, km_error *error)
 
 static void append_ids(const km_piece *p, km_error *error)
 {
-    const km_field *field = &p->file->opened->values[p->file->opened->n_columns - 1];
+    const km_field *field = field_of_ids(p->file);
     int64_t stride;
     const char *first = km_piece_first(p, field, &stride);
     if (p->reader->catalogue->has_ids)
