@@ -22,8 +22,7 @@ static int64_t mean_size(const km_opened_file *opened, const km_field *field)
     const hsize_t n_elements = (hsize_t)(n * source->n_columns);
     int64_t bytes = 0;
     km_error unread = {0};
-    char *elements =
-        source->is_transposed || n == 0 ? NULL : calloc((size_t)n, (size_t)stride);
+    char *elements = source->is_transposed || n == 0 ? NULL : calloc((size_t)n, (size_t)stride);
     if (elements == NULL)
         return usual;
     km_h5_read_block(&source->array, (km_rows){(n_rows - n) / 2, n},
@@ -48,8 +47,8 @@ void km_ids_note(km_catalogue *catalogue, int64_t file, const km_opened_file *op
 {
     const km_field *field = &opened->values[opened->n_columns - 1];
     const hid_t type = field->type;
-    const int64_t size = H5Tis_variable_str(type) > 0 ? mean_size(opened, field)
-                                                      : (int64_t)H5Tget_size(type);
+    const int64_t size =
+        H5Tis_variable_str(type) > 0 ? mean_size(opened, field) : (int64_t)H5Tget_size(type);
     catalogue->ids_size = size > catalogue->ids_size ? size : catalogue->ids_size;
     if (catalogue->ids_type_size > 0)
         return;

@@ -61,8 +61,8 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
 static const int64_t PIECE_BYTES = (int64_t)4 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
 
 /* Rows that a thread reads at once: enough for striped file systems, and so few that they are still
- * in cache when they go to the samples. Compressed chunks are read whole, however large they are, so
- * that none is decoded twice inside a slab. */
+ * in cache when they go to the samples. Compressed chunks are read whole, however large they are,
+ * so that none is decoded twice inside a slab. */
 int64_t km_piece_rows(const km_reading *reading, int n_threads)
 {
     const int64_t row_bytes = reading->row_bytes + reading->value_bytes + reading->stored_bytes;

@@ -11,9 +11,14 @@
 enum {
     /* Of MPI, which grow when ranks exchange much: as measured with Open MPI 4.1. */
     MESSAGE_POOLS = 4 << 20,
-    /* Of HDF5, for each open file with texts of any length: 2 MB of heaps in the cache of metadata,
-     * and with them lists of what is in them, about as large. */
-    HEAP_CACHE = 4 << 20,
+    /* Of HDF5 1.10, for the file that the result is read back from, which is open beside those of
+     * the catalogue; and for each open file with texts of any length two buffers to convert them in
+     * and its cache of metadata full of heaps, of which each text takes so much beside its bytes.
+     */
+    OPEN_FILE = 1 << 20,
+    CONVERSION = 2 << 20,
+    HEAP_CACHE = 2 << 20,
+    HEAP_HEADER = 24,
     TEXT_PIECE_ROWS = 1 << 16, /* as src/result/ids.c writes and reads them back */
 };
 
@@ -23,8 +28,8 @@ typedef struct shape {
     const km_options *options;
     const km_catalogue *catalogue;
     int n_ranks;
-    int64_t rows; /* of the largest slab */
-    double n, k, d, threads;
+    double n; /* rows of the largest slab */
+    double k, d, threads;
     double value; /* bytes of one in working precision */
 } shape;
 
@@ -55,11 +60,19 @@ static double samples_bytes(const shape *s, double n, bool has_weights)
     return ceil(n / KM_BLOCK) * KM_BLOCK * lane_bytes + n * sizeof(uint32_t);
 }
 
+/* What HDF5 keeps of a file with texts: beside each heap lists of all that it could hold. */
+static double heaps_bytes(const shape *s)
+{
+    const double lists = 2.5;
+    const double heaps = s->n * (double)(s->catalogue->ids_size + HEAP_HEADER);
+    return CONVERSION + (1 + lists) * smallest(heaps, HEAP_CACHE);
+}
+
 static double ids_bytes(const shape *s)
 {
     const km_catalogue *catalogue = s->catalogue;
     return (catalogue->has_ids ? s->n * (double)catalogue->ids_size : 0) +
-           (km_catalogue_has_long_ids(catalogue) ? HEAP_CACHE : 0);
+           (km_catalogue_has_long_ids(catalogue) ? heaps_bytes(s) : 0);
 }
 
 /* Two places of each sample, and one of its values, weight or code on the way. */
@@ -77,8 +90,7 @@ static double ordering_bytes(const shape *s, double n, bool has_weights)
 static double drawing_bytes(const shape *s, double n, bool has_numbers)
 {
     const double box_bytes = (2 * s->d + 1) * sizeof(double) * 17 / 16;
-    const double lane_bytes =
-        s->value + 2 * sizeof(uint32_t) + (has_numbers ? sizeof(int32_t) : 1);
+    const double lane_bytes = s->value + 2 * sizeof(uint32_t) + (has_numbers ? sizeof(int32_t) : 1);
     return n * (lane_bytes + box_bytes / KM_BLOCK) +
            s->threads * 512 * (s->d * s->value + 2 * sizeof(int32_t));
 }
@@ -97,11 +109,9 @@ static double subset_bytes(const shape *s)
     const double share = s->n / (double)s->catalogue->n_rows * (double)s->plan->seeding_rows;
     const double drawn = smallest(share, s->n);
     const bool has_weights = s->catalogue->has_weights;
-    const double copying =
-        largest(drawn * sizeof(int64_t), ordering_bytes(s, drawn, has_weights));
-    return largest(choosing_bytes(drawn),
-                   samples_bytes(s, drawn, has_weights) +
-                       largest(copying, drawing_bytes(s, drawn, false)));
+    const double copying = largest(drawn * sizeof(int64_t), ordering_bytes(s, drawn, has_weights));
+    return largest(choosing_bytes(drawn), samples_bytes(s, drawn, has_weights) +
+                                              largest(copying, drawing_bytes(s, drawn, false)));
 }
 
 /* kmeans-parallel: in each of five rounds about 2 k candidates more, which are copied as they come,
@@ -111,9 +121,8 @@ static double candidates_bytes(const shape *s)
     const double all = smallest(10 * s->k, (double)s->catalogue->n_rows);
     const double of_one = s->d * (sizeof(double) + s->value), of_new = s->d * sizeof(double);
     const double adding = all * (1.8 * of_one + 0.2 * of_new * (1 + 1.0 / s->n_ranks));
-    const double drawing =
-        all * (of_one + 2 * sizeof(double)) + samples_bytes(s, all, true) +
-        largest(ordering_bytes(s, all, true), drawing_bytes(s, all, false));
+    const double drawing = all * (of_one + 2 * sizeof(double)) + samples_bytes(s, all, true) +
+                           largest(ordering_bytes(s, all, true), drawing_bytes(s, all, false));
     return drawing_bytes(s, s->n, true) + largest(adding, drawing);
 }
 
@@ -133,7 +142,7 @@ static double seeding_bytes(const shape *s)
     if (strcmp(s->plan->seeding->name, "kmeans++") != 0)
         return candidates_bytes(s);
     return km_plan_draws_from_all(s->plan, s->catalogue->n_rows) ? drawing_bytes(s, s->n, false)
-                                                                  : subset_bytes(s);
+                                                                 : subset_bytes(s);
 }
 
 /* ---- fitting -------------------------------------------------------------------------------- */
@@ -157,15 +166,15 @@ static double bounds_bytes(const shape *s)
     const double of_block = (columns + 1) * sizeof(float);
     const double of_center =
         KM_BLOCK * s->value + sizeof(double) + sizeof(int32_t) + sizeof(int64_t);
-    return largest(s->n / KM_BLOCK * of_block,
-                   ordering_bytes(s, s->n, s->catalogue->has_weights)) +
+    return largest(s->n / KM_BLOCK * of_block, ordering_bytes(s, s->n, s->catalogue->has_weights)) +
            s->threads * s->k * of_center + s->k * (2 * sizeof(double) + s->d * s->value);
 }
 
 static double method_bytes(const shape *s, const char *name)
 {
-    return strcmp(name, "tree") == 0 ? tree_bytes(s) : strcmp(name, "bounds") == 0 ? bounds_bytes(s)
-                                                                                   : 0;
+    return strcmp(name, "tree") == 0     ? tree_bytes(s)
+           : strcmp(name, "bounds") == 0 ? bounds_bytes(s)
+                                         : 0;
 }
 
 /* Sums of all clusters: in double precision they have two words, as a rule. */
@@ -227,8 +236,8 @@ static double comparison_bytes(const shape *s)
         widest = largest(widest, (double)catalogue->ids_size);
     const double piece = widest * smallest(s->n, KM_H5_PIECE_ROWS);
     const double text = (double)km_text_bytes(catalogue->ids_size) + 2 * sizeof(char *);
-    const double texts = HEAP_CACHE + text * smallest(s->n, TEXT_PIECE_ROWS);
-    return has_long_ids ? largest(piece, texts) : piece;
+    const double texts = heaps_bytes(s) + text * smallest(s->n, TEXT_PIECE_ROWS);
+    return OPEN_FILE + (has_long_ids ? largest(piece, texts) : piece);
 }
 
 /* --verify: rows read again, or labels once more and sums in long double. */
@@ -270,7 +279,6 @@ km_memory km_plan_memory(const km_plan *plan, const km_options *options,
                      .options = options,
                      .catalogue = catalogue,
                      .n_ranks = n_ranks,
-                     .rows = rows,
                      .n = (double)rows,
                      .k = (double)options->clusters,
                      .d = (double)catalogue->n_features,
