@@ -24,11 +24,14 @@ typedef struct again {
     uint64_t sum;
 } again;
 
+/* Beside the chunks that HDF5 keeps the largest comes out of one filter, and what it came from, in
+ * a buffer that was grown by doubling. */
 int64_t km_catalogue_again_bytes(const km_catalogue *catalogue)
 {
     const km_reading *reading = &catalogue->reading;
+    const int64_t largest_chunk = reading->thread_bytes / 2; /* see km_h5_decoding_bytes */
     return (int64_t)sizeof(again) + PIECE * (reading->row_bytes + 1) +
-           reading->chunk_rows * reading->stored_bytes;
+           reading->chunk_rows * reading->stored_bytes + largest_chunk * 3 / 2;
 }
 
 /* ---- a column --------------------------------------------------------------------------------

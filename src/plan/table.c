@@ -135,8 +135,8 @@ const km_option km_fit_options[] = {
      "check the result before it is written: read all rows (--verify=sample: some of them) again "
      "in another way, compute labels, centers and sums again in the plainest way, and compare"},
     {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
-     "read no data and write nothing; print the size of the catalogue, how it would be clustered, "
-     "and the memory of each rank"},
+     "read no rows and write nothing; print the size of the catalogue, how it would be clustered, "
+     "and the memory of each rank, with as many --threads as given"},
     RANKS,
     {"explain-outputs", 0, NULL, KM_OPTION_FLAG, AT(explain_outputs), 0, 0, NULL, NULL,
      "only say, for scripts, what these arguments mean for outputs: NAME=VALUE, each ended by a "
@@ -160,7 +160,8 @@ const km_option km_predict_options[] = {
     THREADS,
     METRICS,
     {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
-     "read no rows and write nothing; print the size of the catalogue and the memory of each rank"},
+     "read no rows and write nothing; print the size of the catalogue and the memory of each rank, "
+     "with as many --threads as given"},
     RANKS,
     DISTANCES,
     OVERWRITE,
