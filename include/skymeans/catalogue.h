@@ -175,6 +175,7 @@ typedef struct km_reading {
     int64_t chunk_rows;       /* of chunks that are read whole, the most; 0: there are none */
     int64_t plain_chunk_rows; /* of other chunks */
     int64_t thread_bytes;     /* that each thread needs besides */
+    int64_t kept_bytes;       /* of chunks, while rows are read again */
 } km_reading;
 
 /* The first file in which a column has other units than in the first of all. */
@@ -309,7 +310,7 @@ void km_findings_free(km_findings *findings);
 /* Are ids texts of any length? */
 bool km_catalogue_has_long_ids(const km_catalogue *catalogue);
 
-/* Bytes that HDF5 takes for such a text of `size` bytes, by malloc: with a header, in steps of 16. */
+/* Bytes that HDF5 takes for such a text of `size` bytes: with a header of malloc, in steps of 16. */
 int64_t km_text_bytes(int64_t size);
 
 /* Bytes of the buffers for reading a slab of so many rows with so many threads. */

@@ -29,6 +29,15 @@ static int64_t whole_chunk_bytes(const km_source *source)
     return source->array.chunk_rows * source->array.chunk_columns * source->element_bytes;
 }
 
+/* No more than there is. */
+static int64_t kept_bytes(const km_source *source)
+{
+    const km_h5_array *array = &source->array;
+    const double all =
+        (double)array->n_rows * (double)array->n_columns * (double)array->element_bytes;
+    return (int64_t)fmin((double)km_h5_kept_bytes(array), all);
+}
+
 km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue)
 {
     km_reading reading = {.row_bytes = 1, .value_bytes = 1}; /* is it missing? */
@@ -36,6 +45,7 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
         const km_source *source = &opened->sources[s];
         const int64_t bytes = source->n_columns * source->element_bytes;
         reading.row_bytes += bytes;
+        reading.kept_bytes += kept_bytes(source);
         if (!source->array.has_filters && !source->is_decoded) {
             reading.plain_chunk_rows = largest(reading.plain_chunk_rows, rows_of_chunk(source));
             continue;

@@ -234,7 +234,7 @@ static double comparison_bytes(const shape *s)
     double widest = s->options->distances ? sizeof(double) : sizeof(int32_t);
     if (catalogue->has_ids && !has_long_ids)
         widest = largest(widest, (double)catalogue->ids_size);
-    const double piece = widest * smallest(s->n, KM_H5_PIECE_ROWS);
+    const double piece = smallest(widest * s->n, KM_H5_PIECE_BYTES);
     const double text = (double)km_text_bytes(catalogue->ids_size) + 2 * sizeof(char *);
     const double texts = heaps_bytes(s) + text * smallest(s->n, TEXT_PIECE_ROWS);
     return OPEN_FILE + (has_long_ids ? largest(piece, texts) : piece);

@@ -191,6 +191,7 @@ km_code km_seed_kmeanspp(const km_seeding_task *task, double *centers, km_error 
         km_memory_return();
         km_samples_select(task->samples, chosen, n_chosen, &selected, error);
         free(chosen);
+        km_memory_return();
         if (error->code == KM_OK)
             km_samples_order(&selected, MPI_COMM_SELF, error);
         km_memory_return();
