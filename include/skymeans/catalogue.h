@@ -310,7 +310,7 @@ void km_findings_free(km_findings *findings);
 /* Are ids texts of any length? */
 bool km_catalogue_has_long_ids(const km_catalogue *catalogue);
 
-/* Bytes that HDF5 takes for such a text of `size` bytes: with a header of malloc, in steps of 16. */
+/* Bytes that HDF5 takes for such a text of `size` bytes: with a header, in steps of 16. */
 int64_t km_text_bytes(int64_t size);
 
 /* Bytes of the buffers for reading a slab of so many rows with so many threads. */
