@@ -189,6 +189,13 @@ check-large: deps
 	@$(MAKE) -s --no-print-directory all
 	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/large.py -v
 
+# How well --dry-run foretells the memory of random shapes of runs: COUNT of them, from number FIRST on.
+.PHONY: check-memory
+check-memory: deps
+	@$(MAKE) $(quietly) all
+	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/memory_shapes.py \
+	    $(or $(COUNT),200) --first $(or $(FIRST),0)
+
 # The memory that tools/import.py needs for large files; MB=2000 for larger ones.
 .PHONY: check-import
 check-import: deps
@@ -215,6 +222,8 @@ help:
 	@echo 'make check-faults  runs that are killed at 50 (KILLS=200) moments each way, for some minutes'
 	@echo 'make check-large   a read of more than 4 GiB; takes 5.2 GB of disk, 2 GB of memory'
 	@echo 'make fuzz          hostile files under AddressSanitizer for 600 SECONDS, from SEED on'
+	@echo 'make check-memory  what --dry-run says of memory, in 200 (COUNT=50) runs of random shapes,'
+	@echo '                   for some minutes'
 	@echo 'make check-import  the memory that importing files of 250 (MB=2000) MB takes, and tables'
 	@echo '               of 100000 (COLUMNS=) columns'
 	@echo 'make check-neon    the kernels of ARM processors, under qemu'

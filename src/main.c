@@ -45,12 +45,27 @@ static void run_predict(km_story *s)
         km_prediction_print(&s->record, &s->report);
 }
 
-static void run_dry(km_story *s)
+static km_code open_for_fit(km_story *s)
 {
     if (s->log.is_speaker)
         km_seeding_check(s->options.seeding, &s->error);
-    if (km_agree(s->comm, &s->error) != KM_OK || km_open_catalogue(s) != KM_OK ||
-        km_say_columns(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK)
+    if (km_agree(s->comm, &s->error) == KM_OK && km_open_catalogue(s) == KM_OK)
+        km_say_columns(s);
+    return s->error.code;
+}
+
+static km_code open_for_predict(km_story *s)
+{
+    if (km_read_model(s) == KM_OK)
+        km_open_other_catalogue(s);
+    return s->error.code;
+}
+
+static void run_dry(km_story *s)
+{
+    const bool is_fit = s->options.model == NULL;
+    if ((is_fit ? open_for_fit(s) : open_for_predict(s)) != KM_OK ||
+        km_warn_of_catalogue(s) != KM_OK)
         return;
     const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
     if (s->log.is_speaker)
@@ -84,8 +99,8 @@ static void free_story(km_story *s)
     free(s->catalogue_text);
 }
 
-/* A word as a shell takes it: in quotes, if it has characters that mean something there. Returns its
- * end. */
+/* A word as a shell takes it: in quotes, if it has characters that mean something there. Returns
+ * its end. */
 static char *put_word(char *to, const char *word)
 {
     const char *plain = "%+,-./0123456789:=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
@@ -132,7 +147,7 @@ static km_code run(km_story *s, km_action action, const km_launch *launch)
         return s->error.code;
     if (is_explained)
         km_outputs_print(&s->options, action);
-    else if (action == KM_ACTION_FIT && s->options.dry_run)
+    else if (is_work(action) && s->options.dry_run)
         run_dry(s);
     else if (action == KM_ACTION_FIT)
         run_fit(s);

@@ -47,7 +47,8 @@ km_code km_fail(km_error *error, km_code code, const char *format, ...)
  */
 
 /* Has memory that is freed kept for the next array instead of given back, since pages that were
- * never touched before cost more than most of what is done with them. Once, at the start. */
+ * never touched before cost more than most of what is done with them; and one heap for all threads,
+ * since of others not all that was freed can be returned. Once, at the start. */
 void km_memory_start(void);
 
 /* An uninitialised array of `count` elements of `size` bytes, aligned for any vector unit; the
@@ -66,7 +67,8 @@ void *km_grow(void *array, int64_t count, size_t size, const char *what, km_erro
 char *km_copy_text(const char *text, const char *what, km_error *error);
 
 /* Returns freed memory to the system, also what lies between other memory: after large buffers
- * whose place nothing else will take. */
+ * whose place nothing else will take, and between the steps of a run, so that its peak is what the
+ * step takes that needs most, which --dry-run can tell. */
 void km_memory_return(void);
 
 /* Bytes of memory that this process has in use, and the most it ever had; 0 if Linux does not say.

@@ -176,6 +176,7 @@ typedef struct km_reading {
     int64_t chunk_rows;       /* of chunks that are read whole, the most; 0: there are none */
     int64_t plain_chunk_rows; /* of other chunks */
     int64_t thread_bytes;     /* that each thread needs besides */
+    int64_t kept_bytes;       /* of chunks, while rows are read again */
 } km_reading;
 
 /* The first file in which a column has other units than in the first of all. */
@@ -227,7 +228,7 @@ typedef struct km_catalogue {
     unsigned char ids_type[512]; /* as H5Tencode writes it */
     size_t ids_type_size;
     int64_t ids_file; /* the part that this rank knows the type from */
-    int64_t ids_size; /* bytes of an id, of the longest where they are texts */
+    int64_t ids_size; /* bytes of an id, of the longest of fixed texts, about the mean of others */
     bool is_together; /* one table, which all ranks read together; else each by itself */
     struct km_opened_file *shared; /* that file */
     km_reading reading;            /* of the file that needs most */
@@ -275,7 +276,7 @@ typedef struct km_ids {
     hid_t type;       /* H5I_INVALID_HID: there are none */
     bool is_variable; /* texts of any length, each ended by a zero byte; else values of `size` */
     size_t size;
-    int pad; /* behind texts that are shorter */
+    char pad; /* of fixed texts that are shorter than `size` */
     char *bytes;
     int64_t n_bytes, room;
 } km_ids;
@@ -306,6 +307,12 @@ km_code km_catalogue_read_again(const km_catalogue *catalogue, const km_findings
 int64_t km_catalogue_again_bytes(const km_catalogue *catalogue);
 
 void km_findings_free(km_findings *findings);
+
+/* Are ids texts of any length? */
+bool km_catalogue_has_long_ids(const km_catalogue *catalogue);
+
+/* Bytes that HDF5 takes for such a text of `size` bytes: with a header, in steps of 16. */
+int64_t km_text_bytes(int64_t size);
 
 /* Bytes of the buffers for reading a slab of so many rows with so many threads. */
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads);

@@ -73,7 +73,9 @@ typedef km_code (*km_h5_visitor)(void *context, const char *path, bool is_plain,
 km_code km_h5_check_virtual(const km_h5_array *array, const char *file, const char *name,
                             km_h5_visitor visitor, void *context, km_error *error);
 
-/* Opens it anew, so that HDF5 keeps the chunks of some rows that it has decoded. */
+/* Opens it anew, so that HDF5 keeps the chunks of some rows that it has decoded, or a few others;
+ * and how many bytes of them, 0: none. */
+int64_t km_h5_kept_bytes(const km_h5_array *array);
 void km_h5_keep_chunks(km_h5_array *array, hid_t file, const char *name);
 
 /* Reads columns [first_column, first_column + n_columns) of some rows, row after row, as elements
@@ -219,8 +221,8 @@ hid_t km_h5_add_rows(hid_t file, const char *name, const char *dimension, hid_t 
                      int64_t count);
 bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *values);
 
-/* Rows of a result that are written or read back at once. */
-enum { KM_H5_PIECE_ROWS = 1 << 20 };
+/* Of rows of a result that are read back at once. */
+enum { KM_H5_PIECE_BYTES = 4 << 20 };
 
 /* Reads rows of a one-dimensional dataset; the type in memory is the type in the file. False, with
  * the reason noted, on failure. */

@@ -332,6 +332,7 @@ static void assign_in_turn(km_assigner *assigner, const void *centers)
         km_error no_memory = {0};
         forget(b);
         km_sort_by_label(assigner, &no_memory);
+        km_memory_return();
         b->n_changed = 0;
         begin_blocks(assigner, centers);
     } else if (b->kept != NULL) {

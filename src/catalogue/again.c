@@ -24,11 +24,14 @@ typedef struct again {
     uint64_t sum;
 } again;
 
+/* Beside the chunks that HDF5 keeps the largest comes out of one filter, and what it came from, in
+ * a buffer that was grown by doubling. */
 int64_t km_catalogue_again_bytes(const km_catalogue *catalogue)
 {
     const km_reading *reading = &catalogue->reading;
-    return (int64_t)sizeof(again) + PIECE * (reading->row_bytes + 1) +
-           reading->chunk_rows * reading->stored_bytes;
+    const int64_t largest_chunk = reading->thread_bytes / 2; /* see km_h5_decoding_bytes */
+    return (int64_t)sizeof(again) + PIECE * (reading->row_bytes + 1) + largest_chunk * 3 / 2 +
+           reading->kept_bytes;
 }
 
 /* ---- a column --------------------------------------------------------------------------------
@@ -279,8 +282,7 @@ static void keep_chunks(km_opened_file *opened)
 {
     for (int64_t s = 0; s < opened->n_sources; s++) {
         km_source *source = &opened->sources[s];
-        if (source->array.has_filters)
-            km_h5_keep_chunks(&source->array, opened->files[source->other], source->dataset);
+        km_h5_keep_chunks(&source->array, opened->files[source->other], source->dataset);
     }
 }
 

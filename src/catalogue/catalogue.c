@@ -197,7 +197,8 @@ static km_code gather_files(km_catalogue *catalogue, MPI_Comm comm, km_error *er
     if (km_agree(comm, error) == KM_OK) {
         for (int64_t f = 0; f < n; f++) {
             const km_file *file = &catalogue->files[f];
-            const int64_t found[FACTS] = {file->n_rows, file->bytes, file->time, file->nanoseconds,
+            const int64_t found[FACTS] = {file->n_rows,        file->bytes,
+                                          file->time,          file->nanoseconds,
                                           file->table == NULL, file->is_like_first};
             memcpy(&facts[FACTS * f], found, sizeof found);
         }

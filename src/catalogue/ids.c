@@ -12,11 +12,43 @@ void km_ids_free(km_ids *ids)
     *ids = (km_ids){.type = H5I_INVALID_HID};
 }
 
+/* How long texts of any length are: the mean of some in the middle of the file. Only how much
+ * memory is set aside depends on it, so what can't be read is no error here. */
+static int64_t mean_size(const km_opened_file *opened, const km_field *field)
+{
+    const km_source *source = &opened->sources[field->source];
+    const int64_t usual = 32, n_rows = source->array.n_rows, n = n_rows < 256 ? n_rows : 256;
+    const int64_t stride = source->n_columns * source->element_bytes;
+    const hsize_t n_elements = (hsize_t)(n * source->n_columns);
+    int64_t bytes = 0;
+    km_error unread = {0};
+    char *elements = source->is_transposed || n == 0 ? NULL : calloc((size_t)n, (size_t)stride);
+    if (elements == NULL)
+        return usual;
+    km_h5_read_block(&source->array, (km_rows){(n_rows - n) / 2, n},
+                     (km_rows){source->first_column, source->n_columns}, source->type,
+                     source->n_columns, elements, &unread);
+    const int64_t ahead =
+        (field->column - source->first_column) * source->element_bytes + field->offset;
+    for (int64_t i = 0; i < n && unread.code == KM_OK; i++) {
+        const char *text;
+        memcpy(&text, elements + i * stride + ahead, sizeof text);
+        bytes += text != NULL ? (int64_t)strlen(text) + 1 : 1;
+    }
+    const hid_t space = H5Screate_simple(1, &n_elements, NULL);
+    H5Dvlen_reclaim(source->type, space, H5P_DEFAULT, elements);
+    H5Sclose(space);
+    free(elements);
+    return unread.code == KM_OK ? (bytes + n - 1) / n : usual;
+}
+
 void km_ids_note(km_catalogue *catalogue, int64_t file, const km_opened_file *opened,
                  km_error *error)
 {
-    const hid_t type = opened->values[opened->n_columns - 1].type;
-    const int64_t size = (int64_t)H5Tget_size(type);
+    const km_field *field = &opened->values[opened->n_columns - 1];
+    const hid_t type = field->type;
+    const int64_t size =
+        H5Tis_variable_str(type) > 0 ? mean_size(opened, field) : (int64_t)H5Tget_size(type);
     catalogue->ids_size = size > catalogue->ids_size ? size : catalogue->ids_size;
     if (catalogue->ids_type_size > 0)
         return;
@@ -37,17 +69,16 @@ km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows
     *ids = (km_ids){.type = km_h5_decode_type(catalogue->ids_type, sizeof catalogue->ids_type)};
     ids->is_variable = H5Tis_variable_str(ids->type) > 0;
     ids->size = H5Tget_size(ids->type);
+    ids->pad = H5Tget_strpad(ids->type) == H5T_STR_SPACEPAD ? ' ' : 0;
     if (H5Tget_class(ids->type) == H5T_STRING && !ids->is_variable) {
         ids->size = (size_t)catalogue->ids_size;
         H5Tset_size(ids->type, ids->size);
     }
-    if (ids->is_variable)
-        return KM_OK;
-    ids->pad = H5Tget_class(ids->type) == H5T_STRING && H5Tget_strpad(ids->type) == H5T_STR_SPACEPAD
-                   ? ' '
-                   : 0;
-    ids->bytes = km_allocate(n_rows, ids->size, "ids of rows", error);
-    ids->room = n_rows * (int64_t)ids->size;
+    /* A little more than texts may take; what is never written costs nothing. */
+    const int64_t size =
+        ids->is_variable ? catalogue->ids_size + catalogue->ids_size / 8 + 1 : (int64_t)ids->size;
+    ids->bytes = km_allocate(n_rows, (size_t)size, "ids of rows", error);
+    ids->room = n_rows * size;
     return error->code;
 }
 
@@ -107,7 +138,8 @@ static void append_texts(km_ids *ids, const char *from, int64_t stride, int64_t 
     }
 }
 
-km_code km_ids_check(const km_ids *ids, const km_field *field, const char *file, km_error *error)
+km_code km_ids_check_type(const km_ids *ids, const km_field *field, const char *file,
+                          km_error *error)
 {
     if (!fits(ids, field->type))
         km_fail(error, KM_DATA,

@@ -74,7 +74,7 @@ void km_file_find(km_reader *r, km_error *error)
     const km_reading reading = km_opened_reading(r->file->opened, catalogue);
     r->file->piece_rows = km_piece_rows(&reading, km_threads());
     if (catalogue->has_ids)
-        km_ids_check(&r->findings->ids, &r->file->opened->values[catalogue->n_columns - 1],
-                     r->file->path, error);
+        km_ids_check_type(&r->findings->ids, &r->file->opened->values[catalogue->n_columns - 1],
+                          r->file->path, error);
     km_file_prepare_missing(r->file, catalogue, error);
 }

@@ -85,12 +85,14 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
 /* Rows that are read at once where a slab has that many, and the bytes that takes. */
 int64_t km_piece_rows(const km_reading *reading, int n_threads);
 
-/* Ids: what the type is in the first file, and their size in the one with the longest; whether
- * those of a file are of that type; then for this rank's rows, piece by piece, without HDF5. */
+/* Ids: what the type is in the first file, and their size in the one with the longest; then for
+ * this rank's rows whether a file's type fits, by the thread that has HDF5, and, without HDF5, ids
+ * piece by piece. */
 void km_ids_note(km_catalogue *catalogue, int64_t file, const km_opened_file *opened,
                  km_error *error);
 km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows, km_error *error);
-km_code km_ids_check(const km_ids *ids, const km_field *field, const char *file, km_error *error);
+km_code km_ids_check_type(const km_ids *ids, const km_field *field, const char *file,
+                          km_error *error);
 void km_ids_append(km_ids *ids, const km_field *field, const char *first, int64_t stride,
                    int64_t count, const char *file, km_error *error);
 void km_ids_free(km_ids *ids);

@@ -1,6 +1,9 @@
 /* What reading takes: how many rows at once, and how much memory. */
 #include "opened.h"
 
+#include <math.h>
+#include <string.h>
+
 static int64_t largest(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -26,6 +29,15 @@ static int64_t whole_chunk_bytes(const km_source *source)
     return source->array.chunk_rows * source->array.chunk_columns * source->element_bytes;
 }
 
+/* No more than there is. */
+static int64_t kept_bytes(const km_source *source)
+{
+    const km_h5_array *array = &source->array;
+    const double all =
+        (double)array->n_rows * (double)array->n_columns * (double)array->element_bytes;
+    return (int64_t)fmin((double)km_h5_kept_bytes(array), all);
+}
+
 km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue)
 {
     km_reading reading = {.row_bytes = 1, .value_bytes = 1}; /* is it missing? */
@@ -33,6 +45,7 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
         const km_source *source = &opened->sources[s];
         const int64_t bytes = source->n_columns * source->element_bytes;
         reading.row_bytes += bytes;
+        reading.kept_bytes += kept_bytes(source);
         if (!source->array.has_filters && !source->is_decoded) {
             reading.plain_chunk_rows = largest(reading.plain_chunk_rows, rows_of_chunk(source));
             continue;
@@ -79,12 +92,35 @@ static int64_t stored_rows(const km_reading *reading, int64_t rows)
                : 0;
 }
 
+/* Of a row of chunks as they are stored: compressed, as a rule, and the file tells how much. */
+static double stored_row_bytes(const km_catalogue *catalogue)
+{
+    double bytes = 0;
+    for (int64_t f = 0; f < catalogue->n_files; f++)
+        bytes += km_begins_file(catalogue, f) ? (double)catalogue->files[f].bytes : 0;
+    return fmin((double)catalogue->reading.stored_bytes, bytes / (double)catalogue->n_rows);
+}
+
+bool km_catalogue_has_long_ids(const km_catalogue *catalogue)
+{
+    return catalogue->has_ids && strcmp(km_catalogue_ids(catalogue)->type, "text") == 0;
+}
+
+int64_t km_text_bytes(int64_t size)
+{
+    const int64_t header = 8, step = 16, least = 32;
+    return largest((size + header + step - 1) / step * step, least);
+}
+
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads)
 {
     const km_reading *reading = &catalogue->reading;
     const int64_t most = km_piece_rows(reading, n_threads), piece = most < rows ? most : rows;
+    const int64_t text_bytes =
+        km_catalogue_has_long_ids(catalogue) ? km_text_bytes(catalogue->ids_size) : 0;
     const int64_t n_pieces = piece > 0 ? (rows - 1) / piece + 1 : 0;
     return (n_pieces < n_threads ? n_pieces : n_threads) *
-           (piece * (reading->value_bytes + reading->row_bytes) +
-            stored_rows(reading, piece) * reading->stored_bytes + reading->thread_bytes);
+           (piece * (reading->value_bytes + reading->row_bytes + text_bytes) +
+            (int64_t)((double)stored_rows(reading, piece) * stored_row_bytes(catalogue)) +
+            reading->thread_bytes);
 }

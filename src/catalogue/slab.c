@@ -140,6 +140,11 @@ static void say_part(const km_reader *r)
     km_status_part((double)(r->at - slab.first) / (double)slab.count);
 }
 
+static const km_field *field_of_ids(const km_file_in_use *file)
+{
+    return &file->opened->values[file->opened->n_columns - 1];
+}
+
 /* The next piece, read; false if there is none. */
 static bool begin_piece(km_piece *p, km_error *error)
 {
@@ -172,7 +177,7 @@ static bool begin_piece(km_piece *p, km_error *error)
 
 static void append_ids(const km_piece *p, km_error *error)
 {
-    const km_field *field = &p->file->opened->values[p->file->opened->n_columns - 1];
+    const km_field *field = field_of_ids(p->file);
     int64_t stride;
     const char *first = km_piece_first(p, field, &stride);
     if (p->reader->catalogue->has_ids)

@@ -22,7 +22,10 @@ km_code km_verify_result(km_story *s)
     if (km_record_complete(&s->record, s->comm, &s->error) != KM_OK ||
         s->options.verify == KM_VERIFY_NOTHING || verify_reading(s) != KM_OK)
         return s->error.code;
-    return km_verify(&s->record, s->comm, &s->error);
+    km_memory_return();
+    km_verify(&s->record, s->comm, &s->error);
+    km_memory_return();
+    return s->error.code;
 }
 
 /* Once the result has its name nothing is an error any more. By one rank. */

@@ -27,6 +27,7 @@ static km_code seed(km_story *s, int64_t restart)
         s->plan.seeding->choose(&task, s->first_centers, &s->error);
     else
         km_seeding_from_file(&task, s->first_centers, &s->error);
+    km_memory_return();
     km_status_phase(NULL);
     km_timer_add(&s->timers, KM_PHASE_SEED, start);
     return s->error.code;
@@ -70,6 +71,7 @@ static km_code fit_once(km_story *s, const km_fit_task *task)
     for (int64_t i = own.resume != NULL ? own.resume->n_iterations : 0; i < next.n_iterations; i++)
         s->longest = fmax(s->longest, next.history[i].seconds);
     km_restarts_take(&s->restarts, &next, &s->fit);
+    km_memory_return();
     km_checkpoint_free(&s->checkpoint);
     s->is_saved = false;
     return KM_OK;

@@ -78,6 +78,7 @@ km_code km_share_space(km_story *s)
     if (km_shares_space(s) && !s->samples.is_exchanged) {
         km_status_phase("exchanging samples between ranks");
         km_samples_share_space(&s->samples, s->comm, &s->error);
+        km_memory_return();
         km_status_phase(NULL);
     }
     s->sharing = km_timer_add(&s->timers, KM_PHASE_ORDER, start) - start;
@@ -90,6 +91,7 @@ km_code km_go_home(km_story *s, int32_t **labels)
     if (s->samples.is_exchanged) {
         km_status_phase("returning samples to their ranks");
         km_samples_go_home(&s->samples, labels, s->comm, &s->error);
+        km_memory_return();
         km_status_phase(NULL);
     }
     km_timer_add(&s->timers, KM_PHASE_ORDER, start);
@@ -106,6 +108,7 @@ static km_code scale_and_order(km_story *s)
     if (km_plan_orders(&s->plan, s->options.clusters, s->catalogue.n_rows, s->record.n_used,
                        km_comm_size(s->comm)))
         km_samples_order(&s->samples, s->comm, &s->error);
+    km_memory_return();
     km_status_part(-1);
     return s->error.code;
 }

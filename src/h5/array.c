@@ -4,6 +4,7 @@
  */
 #include "skymeans/h5.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,13 +127,27 @@ km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_er
     return error->code;
 }
 
+/* Two chunks at least: of one for which its cache has just room HDF5 1.10 keeps every copy that it
+ * ever made, until the dataset is closed. */
+int64_t km_h5_kept_bytes(const km_h5_array *array)
+{
+    enum { MOST_PLAIN = 1 << 20 }; /* larger ones are not kept, but read in parts */
+    const int64_t chunk = array->chunk_rows * array->chunk_columns * array->element_bytes;
+    if (array->has_filters) {
+        const int64_t n_bands = array->n_rows > array->chunk_rows ? 2 : 1;
+        const double across = ceil((double)array->n_columns / (double)array->chunk_columns);
+        return (int64_t)fmin((double)(n_bands * chunk) * across, 0x1p62);
+    }
+    return array->is_contiguous || chunk > MOST_PLAIN ? 0 : 2 * MOST_PLAIN;
+}
+
 void km_h5_keep_chunks(km_h5_array *array, hid_t file, const char *name)
 {
-    const int64_t width =
-        (array->n_columns + array->chunk_columns - 1) / array->chunk_columns * array->chunk_columns;
-    const int64_t band = array->chunk_rows * width * array->element_bytes;
+    const int64_t bytes = km_h5_kept_bytes(array);
+    if (bytes == 0)
+        return;
     const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-    H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, (size_t)band, 1);
+    H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, (size_t)bytes, 1);
     H5Dclose(array->dataset); /* one that is open keeps the cache that it has */
     array->dataset = H5Dopen2(file, name, access);
     H5Pclose(access);

@@ -127,6 +127,16 @@ static km_code missing_argument(const char *what, const char *example, km_error 
     return km_fail(error, KM_USAGE, "missing argument: %s; as in %s", what, example);
 }
 
+static km_code check_ranks(const km_options *options, const char *what, km_error *error)
+{
+    if (options->ranks > 0 && !options->dry_run)
+        return km_fail(error, KM_USAGE,
+                       "contradiction (--ranks): it belongs to --dry-run; start %s on as many "
+                       "ranks with mpirun or srun",
+                       what);
+    return KM_OK;
+}
+
 static km_code take_fit(int argc, char **argv, km_options *options, km_error *error)
 {
     options->catalogues = (const char *const *)argv;
@@ -138,11 +148,7 @@ static km_code take_fit(int argc, char **argv, km_options *options, km_error *er
                               : NULL;
     if (missing != NULL)
         return missing_argument(missing, "skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5", error);
-    if (options->ranks > 0 && !options->dry_run)
-        return km_fail(error, KM_USAGE,
-                       "contradiction (--ranks): it belongs to --dry-run; start the fit on as many "
-                       "ranks with mpirun or srun");
-    return KM_OK;
+    return check_ranks(options, "the fit", error);
 }
 
 static km_code take_predict(int argc, char **argv, km_options *options, km_error *error)
@@ -150,14 +156,15 @@ static km_code take_predict(int argc, char **argv, km_options *options, km_error
     options->model = argc > 0 ? argv[0] : NULL;
     options->catalogues = (const char *const *)argv + 1;
     options->n_catalogues = argc - 1;
-    const char *missing = argc == 0                 ? "the result of a fit"
-                          : argc == 1               ? "the catalogue"
-                          : options->output == NULL ? "the file of the labels, -o LABELS.h5"
-                                                    : NULL;
+    const char *missing = argc == 0   ? "the result of a fit"
+                          : argc == 1 ? "the catalogue"
+                          : options->output == NULL && !options->dry_run
+                              ? "the file of the labels, -o LABELS.h5"
+                              : NULL;
     if (missing != NULL)
         return missing_argument(missing, "skymeans predict RESULT.h5 CATALOGUE.h5 -o LABELS.h5",
                                 error);
-    return KM_OK;
+    return check_ranks(options, "predict", error);
 }
 
 static km_code take_info(int argc, char **argv, km_options *options, km_error *error)

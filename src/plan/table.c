@@ -48,6 +48,9 @@ static const char *const verifications[] = {
 #define METRICS                                                               \
     {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(metrics), 0, 0, NULL, NULL,     \
      "also write a record of the run there, as JSON: times, memory, iterations, nodes, versions"}
+#define RANKS                                                                 \
+    {"ranks", 0, "N", KM_OPTION_INT, AT(ranks), 1, INT32_MAX, NULL, NULL,     \
+     "with --dry-run: for so many ranks (MPI processes); default: those that run now"}
 #define DISTANCES                                                             \
     {"distances", 0, NULL, KM_OPTION_FLAG, AT(distances), 0, 0, NULL, NULL,   \
      "also write the distance of each row to the center of its cluster, after scaling"}
@@ -133,10 +136,9 @@ const km_option km_fit_options[] = {
      "check the result before it is written: read all rows (--verify=sample: some of them) again "
      "in another way, compute labels, centers and sums again in the plainest way, and compare"},
     {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
-     "read no data and write nothing; print the size of the catalogue, how it would be clustered, "
-     "and the memory of each rank"},
-    {"ranks", 0, "N", KM_OPTION_INT, AT(ranks), 1, INT32_MAX, NULL, NULL,
-     "with --dry-run: for so many ranks (MPI processes); default: those that run now"},
+     "read no rows and write nothing; print the size of the catalogue, how it would be clustered, "
+     "and the memory of each rank, with as many --threads as given"},
+    RANKS,
     {"explain-outputs", 0, NULL, KM_OPTION_FLAG, AT(explain_outputs), 0, 0, NULL, NULL,
      "only say, for scripts, what these arguments mean for outputs: NAME=VALUE, each ended by a "
      "zero byte (docs/clusters.md)"},
@@ -158,6 +160,10 @@ const km_option km_predict_options[] = {
     FOLLOW_EXTERNAL,
     THREADS,
     METRICS,
+    {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
+     "read no rows and write nothing; print the size of the catalogue and the memory of each rank, "
+     "with as many --threads as given"},
+    RANKS,
     DISTANCES,
     OVERWRITE,
     QUIET,

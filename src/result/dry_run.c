@@ -1,4 +1,4 @@
-/* --dry-run: what a fit would do, from the headers of the catalogue. */
+/* --dry-run: what a run would do, from the headers of the catalogue. */
 #include "skymeans/result.h"
 
 #include <stdio.h>
@@ -50,10 +50,12 @@ static void print_plan(const km_options *options, const km_plan *plan,
     const km_rows last = km_slab(catalogue->n_rows, n_ranks, n_ranks - 1);
     printf("  run         %d rank%s of %lld to %lld rows\n", n_ranks, n_ranks == 1 ? "" : "s",
            (long long)last.count, (long long)first.count);
-    printf("  method      %s, %s kernel, %s\n", plan->method->name, plan->kernel->name,
+    printf("  method      %s, %s kernel, %s\n",
+           plan->method != NULL ? plan->method->name : "nearest center", plan->kernel->name,
            km_precision_name(catalogue->precision));
-    printf("  seeding     %s, random seed %llu\n", options->seeding,
-           (unsigned long long)options->random_seed);
+    if (options->model == NULL)
+        printf("  seeding     %s, random seed %llu\n", options->seeding,
+               (unsigned long long)options->random_seed);
 }
 
 void km_dry_run_print(const km_options *options, const km_plan *plan, const km_catalogue *catalogue,

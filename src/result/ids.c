@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A piece is full when it has so many bytes; its last text may reach beyond them. */
-static const int64_t PIECE_BYTES = KM_ID_SIZE;
+/* A piece is full when it has so many texts, each of which HDF5 gives memory of its own when it is
+ * read back, or so many bytes; its last text may reach beyond them. */
+enum { PIECE_ROWS = 1 << 16, PIECE_BYTES = 1 << 20 };
 
 /* Texts of consecutive rows, each ended by a zero byte. */
 typedef struct piece {
@@ -32,7 +33,7 @@ static void cannot_write(const km_record *record, const char *why, km_error *err
 static piece cut_piece(const km_ids *ids, int64_t from, int64_t most_rows)
 {
     piece p = {0};
-    while (p.n_rows < most_rows && p.n_rows < KM_H5_PIECE_ROWS && p.n_bytes < PIECE_BYTES) {
+    while (p.n_rows < most_rows && p.n_rows < PIECE_ROWS && p.n_bytes < PIECE_BYTES) {
         p.n_bytes += (int64_t)strlen(ids->bytes + from + p.n_bytes) + 1;
         p.n_rows++;
     }
@@ -85,8 +86,8 @@ typedef struct text_writer {
     const km_record *record;
     hid_t file, dataset, type;
     int64_t row;        /* the next one */
-    char *bytes;        /* [2 * PIECE_BYTES], received */
-    const char **texts; /* [KM_H5_PIECE_ROWS] */
+    char *bytes;        /* [PIECE_BYTES + KM_ID_SIZE], received; NULL: there is one rank */
+    const char **texts; /* [PIECE_ROWS] */
     km_error *error;
 } text_writer;
 
@@ -121,11 +122,12 @@ static void write_received(text_writer *w, int from, MPI_Comm comm)
     }
 }
 
-static void open_writer(text_writer *w, const char *path, int64_t n_bytes)
+static void open_writer(text_writer *w, const char *path, int64_t n_bytes, int n_ranks)
 {
     const int64_t n_rows = w->record->catalogue->n_rows;
-    w->texts = km_allocate(KM_H5_PIECE_ROWS, sizeof *w->texts, "ids", w->error);
-    w->bytes = km_allocate(2 * PIECE_BYTES, 1, "ids", w->error);
+    w->texts = km_allocate(PIECE_ROWS, sizeof *w->texts, "ids", w->error);
+    if (n_ranks > 1)
+        w->bytes = km_allocate(PIECE_BYTES + KM_ID_SIZE, 1, "ids", w->error);
     if (w->error->code != KM_OK)
         return;
     if (!reserve_space(path, n_rows, n_bytes)) {
@@ -161,7 +163,7 @@ km_code km_text_ids_write(const char *path, const km_record *record, MPI_Comm co
                      .error = error};
     km_sum_int64(comm, &n_bytes, 1);
     if (km_comm_rank(comm) == 0)
-        open_writer(&w, path, n_bytes);
+        open_writer(&w, path, n_bytes, km_comm_size(comm));
     if (km_agree(comm, error) == KM_OK) {
         if (km_comm_rank(comm) > 0)
             send_texts(ids, n_rows, comm);
@@ -210,7 +212,7 @@ static void compare_pieces(const km_record *record, hid_t dataset, char **read, 
 
 km_code km_text_ids_compare(hid_t file, const km_record *record, MPI_Comm comm, km_error *error)
 {
-    char **read = km_allocate_zeroed(KM_H5_PIECE_ROWS, sizeof *read, "ids", error);
+    char **read = km_allocate_zeroed(PIECE_ROWS, sizeof *read, "ids", error);
     const hid_t dataset = H5Dopen2(file, "ids", H5P_DEFAULT);
     if (!km_h5_note(dataset))
         cannot_write(record, km_h5_reason(), error);

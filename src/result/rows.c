@@ -68,14 +68,12 @@ km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offs
     return error->code;
 }
 
-/* The piece of this rank's slab with this number; an empty one beyond the last. */
-static km_rows piece_of_slab(const km_record *record, int64_t piece)
+/* How many rows a piece has, the last one perhaps less. */
+static int64_t piece_rows(const row_dataset *dataset, const km_record *record)
 {
-    const km_rows slab = record->samples->slab;
-    const int64_t first = piece * KM_H5_PIECE_ROWS, left = slab.count - first;
-    if (left <= 0)
-        return (km_rows){slab.first, 0};
-    return (km_rows){slab.first + first, left < KM_H5_PIECE_ROWS ? left : KM_H5_PIECE_ROWS};
+    const int64_t n_rows = record->samples->slab.count;
+    const int64_t most = KM_H5_PIECE_BYTES / (int64_t)dataset->size;
+    return n_rows < most ? n_rows : most > 0 ? most : 1;
 }
 
 static const void *values_of(const row_dataset *dataset, const km_record *record, km_rows rows)
@@ -134,10 +132,13 @@ km_code km_rows_write(const char *path, const km_record *record, const int64_t *
  */
 
 static void compare_pieces(const row_dataset *what, const km_record *record, hid_t dataset,
-                           int64_t n_pieces, void *read, int rank, km_error *error)
+                           void *read, int rank, km_error *error)
 {
-    for (int64_t piece = 0; piece < n_pieces; piece++) {
-        const km_rows rows = piece_of_slab(record, piece);
+    const km_rows slab = record->samples->slab;
+    const int64_t most = piece_rows(what, record);
+    for (int64_t done = 0; done < slab.count; done += most) {
+        const int64_t left = slab.count - done;
+        const km_rows rows = {slab.first + done, left < most ? left : most};
         const size_t size = (size_t)rows.count * what->size;
         if (!km_h5_reread_rows(dataset, what->type, rows, read) || km_fault("read rows back"))
             piece_failed(what, record, rows, rank, km_h5_reason(), error);
@@ -149,15 +150,12 @@ static void compare_pieces(const row_dataset *what, const km_record *record, hid
 static km_code compare_dataset(hid_t file, const row_dataset *what, const km_record *record,
                                MPI_Comm comm, km_error *error)
 {
-    const int64_t n_rows = record->samples->slab.count;
-    const int64_t piece_rows = n_rows < KM_H5_PIECE_ROWS ? n_rows : KM_H5_PIECE_ROWS;
-    const int64_t n_pieces = (n_rows + KM_H5_PIECE_ROWS - 1) / KM_H5_PIECE_ROWS;
-    void *read = km_allocate(piece_rows, what->size, "rows of the result", error);
+    void *read = km_allocate(piece_rows(what, record), what->size, "rows of the result", error);
     const hid_t dataset = H5Dopen2(file, what->name, H5P_DEFAULT);
     if (!km_h5_note(dataset) || km_fault("open rows of the result"))
         cannot_write(record, km_h5_reason(), error);
     if (km_agree(comm, error) == KM_OK)
-        compare_pieces(what, record, dataset, n_pieces, read, km_comm_rank(comm), error);
+        compare_pieces(what, record, dataset, read, km_comm_rank(comm), error);
     if (dataset >= 0)
         H5Dclose(dataset);
     free(read);

@@ -188,10 +188,14 @@ km_code km_seed_kmeanspp(const km_seeding_task *task, double *centers, km_error 
         if (km_choose_samples(task->samples, &choice, task->comm, &chosen, &n_chosen, error) !=
             KM_OK)
             return error->code;
-        if (km_samples_select(task->samples, chosen, n_chosen, &selected, error) == KM_OK)
-            km_samples_order(&selected, MPI_COMM_SELF, error);
-        drawing.samples = &selected;
+        km_memory_return();
+        km_samples_select(task->samples, chosen, n_chosen, &selected, error);
         free(chosen);
+        km_memory_return();
+        if (error->code == KM_OK)
+            km_samples_order(&selected, MPI_COMM_SELF, error);
+        km_memory_return();
+        drawing.samples = &selected;
     }
     if (km_agree(task->comm, error) == KM_OK)
         km_draw_kmeanspp(&drawing, centers, error);
