@@ -111,7 +111,7 @@ static char *read_texts(const km_cluster_table *table, hid_t file, const char *n
 
 static void print_named(km_cluster_table *table, const char *names, const char *units)
 {
-    char numbers[KM_SHOWN_FEATURES][8];
+    char numbers[KM_SHOWN_FEATURES][12];
     for (int j = 0; j < km_shown(table->d, KM_SHOWN_FEATURES); j++) {
         const char *name = names + (size_t)j * KM_NAME_SIZE;
         snprintf(numbers[j], sizeof numbers[j], "%d", j);
