@@ -1,3 +1,4 @@
+#include "../src/catalogue/tables.h"
 #include "mock.h"
 #include "mpi_check.h"
 
@@ -69,6 +70,16 @@ typedef struct found {
     char path[1024];
     km_tables tables;
 } found;
+
+/* The table that -d would mean, by the tables alone: no file is open. */
+static const km_table *choose_table(const km_tables *tables, const char *name, const char *path,
+                                    km_error *error)
+{
+    km_tables some = *tables;
+    const km_scope scope = {.file = H5I_INVALID_HID, .path = path, .tables = &some};
+    const km_catalogue_name asked = {.table = name};
+    return km_scope_choose(&scope, &asked, error);
+}
 
 static found find_tables(void (*write)(hid_t file))
 {
@@ -177,7 +188,7 @@ START_TEST(the_root_is_a_group_of_columns_too)
     check_shape(&f, "/", false, 6, 2);
     ck_assert_str_eq(f.tables.tables[0].columns[0].name, "a"); /* by name, not by age */
     ck_assert_str_eq(f.tables.tables[0].columns[0].values.dataset, "/a");
-    ck_assert_ptr_nonnull(km_tables_choose(&f.tables, "/", f.path, &error));
+    ck_assert_ptr_nonnull(choose_table(&f.tables, "/", f.path, &error));
     found_free(&f);
 }
 END_TEST
@@ -193,7 +204,7 @@ START_TEST(a_file_without_tables_is_refused)
     found f = find_tables(write_nothing);
     km_error error = {0};
     ck_assert_int_eq(f.tables.count, 0);
-    ck_assert_ptr_null(km_tables_choose(&f.tables, NULL, f.path, &error));
+    ck_assert_ptr_null(choose_table(&f.tables, NULL, f.path, &error));
     ck_assert_fails(error, KM_DATA, f.path);
     found_free(&f);
 }
@@ -239,8 +250,8 @@ START_TEST(several_candidates_are_listed)
     found f = find_tables(write_tables);
     const char *const paths[] = {"/array", "/table/columns", "/plain", "/deep/er/group", "/truth"};
     km_error none = {0}, unknown = {0};
-    ck_assert_ptr_null(km_tables_choose(&f.tables, NULL, f.path, &none));
-    ck_assert_ptr_null(km_tables_choose(&f.tables, "nothing", f.path, &unknown));
+    ck_assert_ptr_null(choose_table(&f.tables, NULL, f.path, &none));
+    ck_assert_ptr_null(choose_table(&f.tables, "nothing", f.path, &unknown));
     ck_assert_fails(unknown, KM_DATA, "dataset nothing");
     for (int i = 0; i < 5; i++) {
         ck_assert_fails(none, KM_DATA, paths[i]);
@@ -253,7 +264,7 @@ END_TEST
 static void check_choice(const found *f, const char *name, const char *path)
 {
     km_error error = {0};
-    const km_table *table = km_tables_choose(&f->tables, name, f->path, &error);
+    const km_table *table = choose_table(&f->tables, name, f->path, &error);
     ck_assert_msg(table != NULL, "%s: %s", name, error.text);
     ck_assert_str_eq(table->path, path);
 }
@@ -276,7 +287,7 @@ START_TEST(tables_are_called_with_and_without_slashes)
         check_choice(&f, names[i][0], names[i][1]);
     for (int i = 0; i < 8; i++) {
         km_error error = {0};
-        ck_assert_ptr_null(km_tables_choose(&f.tables, wrong[i], f.path, &error));
+        ck_assert_ptr_null(choose_table(&f.tables, wrong[i], f.path, &error));
         ck_assert_fails(error, KM_DATA, "no such table");
     }
     found_free(&f);
@@ -297,7 +308,7 @@ START_TEST(a_long_list_of_candidates_is_cut)
 {
     found f = find_tables(write_many);
     km_error error = {0};
-    ck_assert_ptr_null(km_tables_choose(&f.tables, NULL, f.path, &error));
+    ck_assert_ptr_null(choose_table(&f.tables, NULL, f.path, &error));
     ck_assert_fails(error, KM_DATA, " ...");
     found_free(&f);
 }

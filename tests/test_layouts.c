@@ -1,5 +1,6 @@
 /* Tables of compounds, masks, array columns, frames of pandas, several files and ids: what is found
  * of them, and what is read. */
+#include "../src/catalogue/tables.h"
 #include "mock.h"
 #include "mpi_check.h"
 
@@ -107,6 +108,16 @@ static void write_new(const char *path, void (*write)(hid_t file))
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
+/* The table that -d would mean, by the tables alone: no file is open. */
+static const km_table *choose_table(const km_tables *tables, const char *name, const char *path,
+                                    km_error *error)
+{
+    km_tables some = *tables;
+    const km_scope scope = {.file = H5I_INVALID_HID, .path = path, .tables = &some};
+    const km_catalogue_name asked = {.table = name};
+    return km_scope_choose(&scope, &asked, error);
+}
+
 static found find_tables(void (*write)(hid_t file))
 {
     found f = {.folder = mock_folder_create()};
@@ -199,9 +210,9 @@ START_TEST(complex_numbers_and_references_make_no_tables)
     found f = find_tables(write_no_tables);
     km_error error = {0}, none = {0};
     ck_assert_int_eq(f.tables.count, 1);
-    ck_assert_ptr_null(km_tables_choose(&f.tables, NULL, f.path, &none));
+    ck_assert_ptr_null(choose_table(&f.tables, NULL, f.path, &none));
     ck_assert_fails(none, KM_DATA, "/complex");
-    const km_table *table = km_tables_choose(&f.tables, "complex", f.path, &error);
+    const km_table *table = choose_table(&f.tables, "complex", f.path, &error);
     ck_assert_ptr_nonnull(table);
     ck_assert_str_eq(list_columns(table), "r i");
     ck_assert_int_eq(f.tables.n_unusable, 2); /* /outer, and the root: its columns are references */

@@ -101,11 +101,6 @@ typedef struct km_tables {
 km_code km_tables_find(hid_t file, bool is_transposed, km_tables *tables, km_error *error);
 void km_tables_free(km_tables *tables);
 
-/* The table that -d names, or the only one without a flaw if `name` is NULL. KM_DATA, with the
- * candidates, if there is none or several; `path` is that of the file, for messages. */
-const km_table *km_tables_choose(const km_tables *tables, const char *name, const char *path,
-                                 km_error *error);
-
 /* Keeps only the tables that -d NAME means in the file that they are of, which is open. KM_DATA if
  * there are none. */
 km_code km_tables_keep(km_tables *tables, hid_t file, const char *path, const char *name,

@@ -211,17 +211,6 @@ static const km_table *choose_only(const km_tables *tables, const char *path, km
     return table;
 }
 
-const km_table *km_tables_choose(const km_tables *tables, const char *name, const char *path,
-                                 km_error *error)
-{
-    if (name == NULL || (tables->count == 0 && tables->n_unusable == 0))
-        return choose_only(tables, path, error);
-    const km_table *table = km_tables_find_called(tables, name);
-    if (table == NULL)
-        return refuse_unknown(tables, name, path, error);
-    return is_usable(table, false) ? table : refuse_flawed(table, path, error);
-}
-
 /* ---- in a file that is open ----------------------------------------------------------------- */
 
 /* The number of the table that is this object; -1 if none is. */
