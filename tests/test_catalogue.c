@@ -1,4 +1,4 @@
-#include "../src/catalogue/tables.h"
+#include "choose_table.h"
 #include "mock.h"
 #include "mpi_check.h"
 
@@ -70,16 +70,6 @@ typedef struct found {
     char path[1024];
     km_tables tables;
 } found;
-
-/* The table that -d would mean, by the tables alone: no file is open. */
-static const km_table *choose_table(const km_tables *tables, const char *name, const char *path,
-                                    km_error *error)
-{
-    km_tables some = *tables;
-    const km_scope scope = {.file = H5I_INVALID_HID, .path = path, .tables = &some};
-    const km_catalogue_name asked = {.table = name};
-    return km_scope_choose(&scope, &asked, error);
-}
 
 static found find_tables(void (*write)(hid_t file))
 {

@@ -1,6 +1,6 @@
 /* Tables of compounds, masks, array columns, frames of pandas, several files and ids: what is found
  * of them, and what is read. */
-#include "../src/catalogue/tables.h"
+#include "choose_table.h"
 #include "mock.h"
 #include "mpi_check.h"
 
@@ -106,16 +106,6 @@ static void write_new(const char *path, void (*write)(hid_t file))
         H5Fclose(file);
     }
     MPI_Barrier(MPI_COMM_WORLD);
-}
-
-/* The table that -d would mean, by the tables alone: no file is open. */
-static const km_table *choose_table(const km_tables *tables, const char *name, const char *path,
-                                    km_error *error)
-{
-    km_tables some = *tables;
-    const km_scope scope = {.file = H5I_INVALID_HID, .path = path, .tables = &some};
-    const km_catalogue_name asked = {.table = name};
-    return km_scope_choose(&scope, &asked, error);
 }
 
 static found find_tables(void (*write)(hid_t file))
