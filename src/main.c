@@ -2,7 +2,15 @@
  *
  * The story of a run, a call a step. Each step is collective and returns the same code on all
  * ranks; the first that fails ends the run, and one rank says why. */
-#include "skymeans/command.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/timers.h"
+#include "base/version.h"
+#include "command/command.h"
+#include "process/heap.h"
+#include "process/log.h"
+#include "process/signals.h"
+#include "process/status.h"
 
 #include <errno.h>
 #include <stdio.h>

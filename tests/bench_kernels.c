@@ -3,7 +3,12 @@
  * Limits are measured beside each kernel, since a shared machine is not always equally fast:
  *     arithmetic  independent pairs of one subtraction and one fma, in the widest vectors
  *     memory      one read from each line of the samples, fetched ahead */
-#include "skymeans/kernels.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "kernels/kernels.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +18,7 @@
 #include <immintrin.h>
 #elif defined __aarch64__
 #include <arm_neon.h>
+#include <stdio.h>
 #endif
 
 /* With so many samples that memory counts where it does in a whole run. */

@@ -7,7 +7,7 @@ GOLDEN, ONES = 0x9e3779b97f4a7c15, 2 ** 64 - 1
 
 
 def mix(bits):
-    """km_mix of include/skymeans/base.h, of one number."""
+    """km_mix of src/base/hash.h, of one number."""
     bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9 & ONES
     bits = (bits ^ bits >> 27) * 0x94d049bb133111eb & ONES
     return bits ^ bits >> 31

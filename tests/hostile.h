@@ -3,7 +3,12 @@
 #ifndef SKYMEANS_TESTS_HOSTILE_H
 #define SKYMEANS_TESTS_HOSTILE_H
 
+#include "base/random.h"
 #include "mock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* A stream of random numbers. */
 typedef struct draw {

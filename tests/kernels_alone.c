@@ -1,8 +1,13 @@
 /* What each kernel of this processor answers, as one hash: equal lines are equal bits. Needs no MPI
  * and no test library, so that it can be built for another processor (tests/neon.sh). */
-#include "skymeans/kernels.h"
+#include "base/hash.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/random.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
+#include <stdio.h>
 
 enum { MOST_FEATURES = 20, MOST_CENTERS = 700 };
 

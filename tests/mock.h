@@ -3,9 +3,14 @@
 #ifndef SKYMEANS_TESTS_MOCK_H
 #define SKYMEANS_TESTS_MOCK_H
 
-#include "skymeans/comm.h"
-#include "skymeans/h5.h"
-#include "skymeans/samples.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/random.h"
+#include "comm/comm.h"
+#include "h5/h5.h"
+#include "order/order.h"
+#include "samples/samples.h"
 
 #include <dirent.h>
 #include <math.h>

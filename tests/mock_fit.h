@@ -6,7 +6,13 @@
 #include "mpi_check.h"
 #include "reference.h"
 
-#include "skymeans/fit.h"
+#include "base/error.h"
+#include "base/precision.h"
+#include "base/timers.h"
+#include "fit/fit.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
 

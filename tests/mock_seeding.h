@@ -3,9 +3,14 @@
 #ifndef SKYMEANS_TESTS_MOCK_SEEDING_H
 #define SKYMEANS_TESTS_MOCK_SEEDING_H
 
+#include "base/error.h"
+#include "base/precision.h"
 #include "mpi_check.h"
 #include "reference_seeding.h"
 #include "whole.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* How to seed, but for samples and communicator. */
 typedef struct seed_order {

@@ -7,8 +7,9 @@
 #ifndef SKYMEANS_TESTS_MPI_CHECK_H
 #define SKYMEANS_TESTS_MPI_CHECK_H
 
-#include "skymeans/comm.h"
-#include "skymeans/h5.h"
+#include "base/threads.h"
+#include "comm/comm.h"
+#include "h5/h5.h"
 
 #include <check.h>
 #include <stdio.h>

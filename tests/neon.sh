@@ -15,7 +15,7 @@ build() { # COMPILER PROGRAM REST...
     compiler=$1
     program=$2
     shift 2
-    "$compiler" -std=c17 -D_GNU_SOURCE -Iinclude -O3 -Wall -Wextra -Werror -ffp-contract=off \
+    "$compiler" -std=c17 -D_GNU_SOURCE -Isrc -O3 -Wall -Wextra -Werror -ffp-contract=off \
         -fno-math-errno -fno-trapping-math -static -o "$program" tests/kernels_alone.c "$@" -lm
 }
 build cc "$folder/here" "$library"

@@ -7,7 +7,15 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/assign.h"
+#include "assign/assign.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/threads.h"
+#include "order/order.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* The same samples twice, since methods may reorder them, and an assigner on each. */
 typedef struct race {

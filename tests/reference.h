@@ -5,9 +5,12 @@
 #ifndef SKYMEANS_TESTS_REFERENCE_H
 #define SKYMEANS_TESTS_REFERENCE_H
 
+#include "base/precision.h"
 #include "mock.h"
 
 #include <float.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- points --------------------------------------------------------------------------------- */
 

@@ -3,7 +3,12 @@
 #ifndef SKYMEANS_TESTS_REFERENCE_SEEDING_H
 #define SKYMEANS_TESTS_REFERENCE_SEEDING_H
 
+#include "base/arithmetic.h"
+#include "base/random.h"
 #include "reference.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* What a seeding depends on beside the points. */
 typedef struct seed_rule {

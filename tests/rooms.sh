@@ -5,17 +5,17 @@ cd "$(dirname "$0")/.." || exit 1
 wrong=0
 
 # From the ground up: each may include those before it, and itself.
-rooms='base comm sums kernels h5 samples catalogue seeding assign fit plan result command'
+rooms='base comm sums kernels samples order process h5 catalogue seeding assign fit plan result report command'
 
 allowed=
 for room in $rooms; do
     allowed="$allowed$room "
-    for file in "include/skymeans/$room.h" "src/$room"/*; do
+    for file in "src/$room"/*; do
         # shellcheck disable=SC2013 # names of rooms are words
-        for other in $(sed -n 's|^#include "skymeans/\(.*\)\.h"$|\1|p' "$file"); do
+        for other in $(sed -n 's|^#include "\([a-z0-9]*\)/.*\.h"$|\1|p' "$file" | sort -u); do
             case " $allowed" in
             *" $other "*) ;;
-            *) echo "$file: $room must not include skymeans/$other.h, which stands above it"; wrong=1 ;;
+            *) echo "$file: $room must not include $other/, which stands above it"; wrong=1 ;;
             esac
         done
     done
@@ -30,10 +30,9 @@ for folder in src/*/; do
 done
 
 # MPI and HDF5 come in by one door each.
-strays=$(grep -lrE '^#include <(mpi|hdf5)\.h>' src include |
-    grep -vxE 'include/skymeans/(comm|h5)\.h')
+strays=$(grep -lrE '^#include <(mpi|hdf5)\.h>' src | grep -vxE 'src/(comm/comm|h5/h5)\.h')
 if [ -n "$strays" ]; then
-    echo "$strays: include skymeans/comm.h or skymeans/h5.h instead"
+    echo "$strays: include comm/comm.h or h5/h5.h instead"
     wrong=1
 fi
 exit $wrong

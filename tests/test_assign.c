@@ -1,7 +1,13 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/assign.h"
+#include "assign/assign.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/precision.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
 

@@ -1,13 +1,25 @@
 /* What every room stands on, which knows no other ranks. Ranks: 1. */
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "base/threads.h"
+#include "base/timers.h"
+#include "base/version.h"
 #include "mock.h"
 #include "mpi_check.h"
-
-#include "skymeans/base.h"
+#include "process/output.h"
+#include "process/status.h"
 
 #include <Random123/philox.h>
 #include <fenv.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -2,7 +2,12 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/catalogue.h"
+#include "base/error.h"
+#include "catalogue/catalogue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- a file with all kinds of tables -------------------------------------------------------- */
 

@@ -2,7 +2,11 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/seeding.h"
+#include "base/error.h"
+#include "base/precision.h"
+#include "seeding/seeding.h"
+
+#include <string.h>
 
 /* A scaling, so that units matter: scaled = (x - 1) * 2 * 2^-3 and (x + 4) * 0.5 * 2^-3. */
 static double offsets[] = {1, -4}, factors[] = {2, 0.5};

@@ -2,10 +2,18 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/result.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "base/timers.h"
+#include "process/log.h"
+#include "result/result.h"
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { K = 2, D = 2, N = K * D, N_ROWS = 100, N_RESTARTS = 3, N_STATE = 2, N_BEST = 3 };
 

@@ -1,9 +1,12 @@
 #include "mpi_check.h"
 
-#include "skymeans/comm.h"
+#include "base/error.h"
+#include "comm/comm.h"
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const MPI_Comm *worlds(void)

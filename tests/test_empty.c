@@ -1,5 +1,9 @@
 /* Empty clusters: which sample each takes. */
+#include "base/error.h"
+#include "base/precision.h"
 #include "mock_fit.h"
+
+#include <string.h>
 
 START_TEST(identical_first_centers_are_refilled_by_the_rule)
 {

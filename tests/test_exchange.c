@@ -2,7 +2,14 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/assign.h"
+#include "assign/assign.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "order/order.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 enum { PIECE = 256 * KM_BLOCK }; /* samples that are dealt out together: see deal.c */
 
@@ -17,7 +24,7 @@ static km_samples shared(const mock *data, km_precision precision)
 {
     km_samples samples = mock_samples_as_read(data, precision, MPI_COMM_WORLD);
     km_error error = {0};
-    ck_assert_all(km_samples_share_space(&samples, MPI_COMM_WORLD, &error) == KM_OK);
+    ck_assert_all(km_samples_redistribute(&samples, MPI_COMM_WORLD, &error) == KM_OK);
     return samples;
 }
 
@@ -52,7 +59,7 @@ static void check_homecoming(km_samples *samples, const mock *data)
     km_error error = {0};
     for (int64_t i = 0; i < samples->n_samples; i++)
         labels[i] = (int32_t)(7 * km_samples_row(samples, i));
-    ck_assert_all(km_samples_go_home(samples, &labels, MPI_COMM_WORLD, &error) == KM_OK);
+    ck_assert_all(km_samples_return(samples, &labels, MPI_COMM_WORLD, &error) == KM_OK);
     ck_assert_all(!samples->is_exchanged && samples->first_row == samples->slab.first);
     uint8_t *is_there = mock_memory(samples->slab.count, 1);
     int64_t n_used = 0;
@@ -80,7 +87,7 @@ static void check(const mock *data, km_precision precision)
         km_error error = {0};
         check_rows(&samples, data);
         check_homecoming(&samples, data);
-        ck_assert_all(km_samples_share_space(&samples, MPI_COMM_WORLD, &error) == KM_OK);
+        ck_assert_all(km_samples_redistribute(&samples, MPI_COMM_WORLD, &error) == KM_OK);
     }
     check_rows(&samples, data);
     km_samples_free(&samples);

@@ -1,5 +1,12 @@
 /* The iteration, against a plain one and on any ranks. */
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/timers.h"
 #include "mock_fit.h"
+
+#include <string.h>
 
 /* ---- equality of bits ----------------------------------------------------------------------- */
 

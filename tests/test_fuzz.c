@@ -6,9 +6,14 @@
 #include "hostile.h"
 #include "mpi_check.h"
 
-#include "skymeans/catalogue.h"
+#include "base/error.h"
+#include "base/timers.h"
+#include "catalogue/catalogue.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { N_SEEDS = 150, MOST_ROWS = 100000, MOST_FEATURES = 1000 };
 

@@ -1,10 +1,17 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/h5.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "h5/h5.h"
+#include "process/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* ---- opening -------------------------------------------------------------------------------- */

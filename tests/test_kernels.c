@@ -2,7 +2,12 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/kernels.h"
+#include "base/hash.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "kernels/kernels.h"
+
+#include <string.h>
 
 enum { MOST_FEATURES = 128, MOST_CENTERS = 1000 };
 

@@ -1,5 +1,10 @@
 /* The seeding kmeans++. */
+#include "base/precision.h"
+#include "base/random.h"
 #include "mock_seeding.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
 

@@ -4,8 +4,13 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/catalogue.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "catalogue/catalogue.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 enum { N = 500, N_FLUXES = 3 };

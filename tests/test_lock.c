@@ -1,9 +1,15 @@
 /* Locks: who has one, when it is taken over, and when not. Each rank has one of its own. */
+#include "base/error.h"
+#include "base/timers.h"
 #include "mock.h"
 #include "mpi_check.h"
+#include "process/lock.h"
+#include "process/log.h"
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>

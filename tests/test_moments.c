@@ -3,7 +3,13 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/kernels.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "kernels/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* All rows twice over: without weights, and with weights of 1. */
 static km_samples make_samples(const mock *data, km_precision precision, bool has_weights)

@@ -3,9 +3,15 @@
  *
  * Ranks: 8. They work as communicators of 8; 5 and 3; 4, 2, 1 and 1, so that a fit runs on 1, 2, 3,
  * 4, 5 and 8 ranks. */
+#include "base/error.h"
+#include "base/precision.h"
+#include "base/threads.h"
 #include "mpi_check.h"
 #include "reference_seeding.h"
 #include "whole.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 enum { MOST_ITERATIONS = 12, N_LAYOUTS = 3 };
 

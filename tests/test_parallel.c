@@ -1,5 +1,8 @@
 /* The seeding kmeans-parallel, against the same written down plainly from the paper. */
+#include "base/precision.h"
 #include "mock_seeding.h"
+
+#include <stdlib.h>
 
 static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
 

@@ -2,7 +2,13 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/plan.h"
+#include "base/error.h"
+#include "plan/plan.h"
+#include "process/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- command lines -------------------------------------------------------------------------- */
 
@@ -392,14 +398,14 @@ START_TEST(ranks_of_the_tree_share_space)
     km_plan plan;
     km_error error;
     ck_assert_int_eq(plan_for("--algorithm tree", 1000, &plan, &error), KM_OK);
-    ck_assert(km_plan_shares_space(&plan, 100, 5000, 2) &&
-              km_plan_shares_space(&plan, 5000, 5000, 64));
-    ck_assert(km_plan_shares_space(&plan, 100, UINT32_MAX, 2));
-    ck_assert(!km_plan_shares_space(&plan, 100, (int64_t)UINT32_MAX + 1, 2));
-    ck_assert(!km_plan_shares_space(&plan, 100, 5000, 1) &&
-              !km_plan_shares_space(&plan, 99, 5000, 64));
+    ck_assert(km_plan_redistributes(&plan, 100, 5000, 2) &&
+              km_plan_redistributes(&plan, 5000, 5000, 64));
+    ck_assert(km_plan_redistributes(&plan, 100, UINT32_MAX, 2));
+    ck_assert(!km_plan_redistributes(&plan, 100, (int64_t)UINT32_MAX + 1, 2));
+    ck_assert(!km_plan_redistributes(&plan, 100, 5000, 1) &&
+              !km_plan_redistributes(&plan, 99, 5000, 64));
     ck_assert_int_eq(plan_for("--algorithm bounds", 1000, &plan, &error), KM_OK);
-    ck_assert(!km_plan_shares_space(&plan, 5000, 5000, 64));
+    ck_assert(!km_plan_redistributes(&plan, 5000, 5000, 64));
 }
 END_TEST
 

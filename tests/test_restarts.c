@@ -2,7 +2,12 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/fit.h"
+#include "base/error.h"
+#include "base/precision.h"
+#include "fit/fit.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- the best ------------------------------------------------------------------------------- */
 

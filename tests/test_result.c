@@ -1,10 +1,14 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "../src/result/json.h"
-#include "skymeans/result.h"
+#include "report/json.h"
+#include "base/error.h"
+#include "base/precision.h"
+#include "base/timers.h"
+#include "report/report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { N_ROWS = 1000, N_FEATURES = 3, N_CLUSTERS = 4 };
 

@@ -1,5 +1,10 @@
 /* The choice of rows, and what all seedings of the table have in common. */
+#include "base/error.h"
+#include "base/precision.h"
+#include "base/random.h"
 #include "mock_seeding.h"
+
+#include <stdlib.h>
 
 static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
 

@@ -1,7 +1,15 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/catalogue.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/text.h"
+#include "catalogue/catalogue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- files ---------------------------------------------------------------------------------- */
 

@@ -1,6 +1,9 @@
 #include "mpi_check.h"
 
-#include "skymeans/sums.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/random.h"
+#include "sums/sums.h"
 
 #include <float.h>
 #include <math.h>

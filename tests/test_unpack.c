@@ -3,7 +3,9 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "../src/catalogue/unpack.h"
+#include "catalogue/unpack.h"
+#include "base/precision.h"
+#include "base/random.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,11 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "skymeans/catalogue.h"
+#include "base/error.h"
+#include "base/precision.h"
+#include "catalogue/catalogue.h"
+
+#include <stdio.h>
 
 enum { N = 500, D = 4 };
 

@@ -1,6 +1,13 @@
 /* Weights: a whole weight is the same as the row that many times, and 0 the same as no row. */
+#include "base/arithmetic.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/precision.h"
 #include "mpi_check.h"
 #include "whole.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
 

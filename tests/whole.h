@@ -5,8 +5,17 @@
 
 #include "mock.h"
 
-#include "skymeans/fit.h"
-#include "skymeans/seeding.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/precision.h"
+#include "base/timers.h"
+#include "fit/fit.h"
+#include "order/order.h"
+#include "seeding/seeding.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* What to do. */
 typedef struct whole {
@@ -141,11 +150,11 @@ static inline outcome whole_run(const whole *w, MPI_Comm comm)
     km_samples samples = prepare_samples(w, &o, comm);
     o.first = first_centers(w, &o, &samples, comm);
     if (w->method->wants_neighbours && !w->method->reorders)
-        must(km_samples_share_space(&samples, comm, &error), &error);
+        must(km_samples_redistribute(&samples, comm, &error), &error);
     const km_fit_task task = fit_task(w, &o);
     must(km_fit_run(&o.fit, &task, &samples, o.first, comm, &timers, &error), &error);
     if (samples.is_exchanged)
-        must(km_samples_go_home(&samples, &o.fit.labels, comm, &error), &error);
+        must(km_samples_return(&samples, &o.fit.labels, comm, &error), &error);
     o.labels = gather_labels(&samples, o.fit.labels, w->data->n, comm);
     km_samples_free(&samples);
     return o;

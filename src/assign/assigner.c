@@ -1,6 +1,10 @@
 /* What all methods share: labels, and totals that follow them. */
+#include "assign/assign.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/threads.h"
 #include "methods.h"
-#include "skymeans/assign.h"
 
 #include <stdlib.h>
 #include <string.h>

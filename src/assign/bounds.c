@@ -17,7 +17,13 @@
  * Invariant: what is kept is at most the gap plus the paths of the time it was made. What rounding
  * takes of the gaps of canonical distances is off already, see KM_GAP_SLACK; that of paths, see
  * note_movement and keep; and that of a new label, see lengthen_own_path. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/threads.h"
 #include "methods.h"
+#include "process/heap.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* The boxes of the tree: lowest and highest value of each feature, exact in working precision. */
+#include "base/precision.h"
 #include "tree.h"
 
 #include <math.h>

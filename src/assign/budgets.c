@@ -16,6 +16,9 @@
  * The margin is a few times the latest movement. It keeps more candidates, so it is used only where
  * it is small against the leaves. (Ideas: Hamerly & Drake 2015, doi:10.1007/978-3-319-09259-1_2,
  * for samples; Kanungo et al. 2002 for boxes.) */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/precision.h"
 #include "tree.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 /* What methods with bounds ask about centers. */
+#include "base/precision.h"
 #include "methods.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 /* Labels alone, in the plain way. */
-#include "skymeans/assign.h"
+#include "assign/assign.h"
+#include "base/partition.h"
 
 void km_label_samples(const km_samples *samples, const km_kernel *kernel, const void *centers,
                       int64_t k, int32_t *labels)

@@ -1,5 +1,6 @@
 /* The plain method: every sample against every center (Lloyd 1982, doi:10.1109/TIT.1982.1056489).
  * It is the twin against which every faster method is compared. */
+#include "base/partition.h"
 #include "methods.h"
 
 enum { BLOCKS_AT_ONCE = 16 };

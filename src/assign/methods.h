@@ -2,7 +2,9 @@
 #ifndef SKYMEANS_ASSIGN_METHODS_H
 #define SKYMEANS_ASSIGN_METHODS_H
 
-#include "skymeans/assign.h"
+#include "assign/assign.h"
+#include "base/error.h"
+#include "base/precision.h"
 
 /* Moves the changed samples of a block from the totals of their old clusters to those of the new
  * ones, feature by feature; -1 is no cluster. Labels and counts stay. */

@@ -1,5 +1,7 @@
 /* Samples move between the totals of clusters, and the totals of threads add up. Totals are exact,
  * so sums that move sample by sample, or a block at once, are the same bits as sums made anew. */
+#include "base/partition.h"
+#include "base/precision.h"
 #include "methods.h"
 
 #include <string.h>

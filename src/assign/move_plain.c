@@ -1,5 +1,7 @@
 /* The plain twin of move.c, with sums in doubles, for one purpose: to measure what exact sums cost
  * (make SUMS=plain, in make bench). Its results depend on the order. */
+#include "base/partition.h"
+#include "base/precision.h"
 #include "methods.h"
 
 #include <string.h>

@@ -1,5 +1,10 @@
 /* Samples in the order of their labels; those of one label stay in the order they had. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/threads.h"
 #include "methods.h"
+#include "order/order.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -10,6 +10,11 @@
  * Invariant: a filter drops a center only if the canonical distance, as it is rounded, prefers
  * another one to it, for every sample in the box; so labels are those of the plain method. */
 #include "tree.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/threads.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@
 #ifndef SKYMEANS_ASSIGN_TREE_H
 #define SKYMEANS_ASSIGN_TREE_H
 
+#include "base/error.h"
 #include "methods.h"
 
 enum { LEAVES, GROUPS, SUPERS, TOPS, N_LEVELS };

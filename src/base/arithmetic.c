@@ -1,4 +1,6 @@
-#include "skymeans/base.h"
+
+#include "base/arithmetic.h"
+#include "base/precision.h"
 
 #include <math.h>
 

@@ -1,4 +1,6 @@
-#include "skymeans/base.h"
+
+#include "base/error.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* Failures on purpose, in builds that test them. */
-#include "skymeans/base.h"
+
+#include "base/fault.h"
 
 #ifdef KM_FAULTS
 

@@ -1,4 +1,5 @@
-#include "skymeans/base.h"
+
+#include "base/hash.h"
 
 uint64_t km_hash_label(int64_t row, int32_t label)
 {

@@ -1,25 +1,13 @@
-#include "skymeans/base.h"
+#include "base/memory.h"
 
-#include <limits.h>
-#include <malloc.h>
-#include <stdio.h>
+#include "base/error.h"
+#include "base/fault.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
-
-void km_memory_start(void)
-{
-    mallopt(M_MMAP_MAX, 0);
-    mallopt(M_TRIM_THRESHOLD, INT_MAX);
-    mallopt(M_ARENA_MAX, 1);
-}
-
-void km_memory_return(void)
-{
-    malloc_trim(0);
-}
 
 static void out_of_memory(int64_t count, size_t size, const char *what, km_error *error)
 {
@@ -73,29 +61,4 @@ char *km_copy_text(const char *text, const char *what, km_error *error)
     if (copy != NULL)
         strcpy(copy, text);
     return copy;
-}
-
-/* A line of /proc/self/status in bytes; 0 if there is none. (getrusage would count what the parent
- * had before it became this program.) */
-static int64_t read_status(const char *name)
-{
-    char line[256];
-    long long kib = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    while (file != NULL && kib == 0 && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, name, strlen(name)) == 0)
-            sscanf(line + strlen(name), ": %lld", &kib);
-    if (file != NULL)
-        fclose(file);
-    return kib * 1024;
-}
-
-int64_t km_memory_peak(void)
-{
-    return read_status("VmHWM");
-}
-
-int64_t km_memory_now(void)
-{
-    return read_status("VmRSS");
 }

@@ -1,4 +1,6 @@
-#include "skymeans/base.h"
+
+#include "base/random.h"
+#include "base/arithmetic.h"
 
 #include <Random123/philox.h>
 

@@ -1,8 +1,10 @@
-#include "skymeans/base.h"
+
+#include "base/text.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-#include "skymeans/base.h"
+
+#include "base/timers.h"
 
 #include <time.h>
 

@@ -2,6 +2,12 @@
  * the other, in its native type, and the conventions of the file one number after the other. What
  * both roads share is what the file is said to hold (places and conventions), not how it is read.
  */
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
 #include "reader.h"
 
 #include <math.h>

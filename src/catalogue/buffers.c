@@ -1,4 +1,7 @@
 /* The memory of a piece: one arena, measured for a file, and used again for the next. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/precision.h"
 #include "reader.h"
 
 #include <stdlib.h>

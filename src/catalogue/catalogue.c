@@ -1,5 +1,9 @@
 /* Opening a catalogue: one rank looks into the first file and chooses, all learn what it chose, and
  * then all look whether the other files fit. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/precision.h"
+#include "base/text.h"
 #include "opened.h"
 #include "tables.h"
 

@@ -1,4 +1,6 @@
 /* Which of the tables of a file is meant. */
+#include "base/error.h"
+#include "base/memory.h"
 #include "tables.h"
 
 #include <fnmatch.h>

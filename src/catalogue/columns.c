@@ -1,4 +1,7 @@
 /* Which columns of a table are features: the list of -c, or the default. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include "tables.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* Tables of compounds, a row an element: as astropy, PyTables and h5py write them. */
+#include "base/error.h"
 #include "tables.h"
 
 #include <stdio.h>

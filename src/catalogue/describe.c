@@ -1,4 +1,7 @@
 /* What a dataset holds: its type, storage, filters and units. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include "tables.h"
 
 #include <stdio.h>

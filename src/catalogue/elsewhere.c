@@ -1,6 +1,9 @@
 /* Values that are in other files than the catalogue: by external storage, links or virtual
  * datasets. A stranger's file may name any file there; and none of them may be an output. */
+#include "base/error.h"
+#include "base/text.h"
 #include "opened.h"
+#include "process/output.h"
 
 #include <errno.h>
 #include <libgen.h>

@@ -1,5 +1,7 @@
 /* Discovery: which tables a file has. One rank walks the file, and asks the layouts about each
  * object, once, whatever the number of links that lead to it. */
+#include "base/error.h"
+#include "base/memory.h"
 #include "tables.h"
 
 #include <stdio.h>

@@ -1,5 +1,7 @@
 /* Groups whose datasets are columns, /group/NAME, or groups in it, /group/NAME/data: of h5py,
  * netCDF-4, simulations, vaex, AnnData, MATLAB and many more. */
+#include "base/error.h"
+#include "base/memory.h"
 #include "links.h"
 
 #include <stdio.h>

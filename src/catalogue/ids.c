@@ -1,4 +1,8 @@
 /* Ids of rows: copied as they are in the files, whatever they are. */
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "base/partition.h"
 #include "opened.h"
 
 #include <stdlib.h>

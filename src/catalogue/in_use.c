@@ -1,4 +1,7 @@
 /* Files while they are read: opened by the thread that comes to them first, closed by the last. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/threads.h"
 #include "reader.h"
 
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 #include "links.h"
+#include "base/error.h"
+#include "base/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 #ifndef SKYMEANS_CATALOGUE_LINKS_H
 #define SKYMEANS_CATALOGUE_LINKS_H
 
+#include "base/error.h"
 #include "tables.h"
 
 typedef struct km_link {

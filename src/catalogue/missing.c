@@ -1,4 +1,6 @@
 /* Values that stand for missing ones: -99 in all features, or b_v:-99 in one. */
+#include "base/error.h"
+#include "base/text.h"
 #include "opened.h"
 #include "tables.h"
 

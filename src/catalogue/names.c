@@ -1,4 +1,7 @@
 /* Columns by name, and objects by what tells them: open addressing, at most half full. */
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
 #include "tables.h"
 
 #include <stdlib.h>

@@ -1,5 +1,10 @@
 /* Opening what is needed of a file: each dataset once, whatever is taken out of it. */
 #include "opened.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/precision.h"
+#include "base/threads.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,10 @@
 #ifndef SKYMEANS_CATALOGUE_OPENED_H
 #define SKYMEANS_CATALOGUE_OPENED_H
 
-#include "skymeans/catalogue.h"
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "catalogue/catalogue.h"
 #include "unpack.h"
 
 /* One dataset of which rows are read, from the first column that is needed to the last. */

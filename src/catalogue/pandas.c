@@ -5,6 +5,8 @@
  * format='table': a table of compounds with an array `values_block_N` a block, whose names are in
  * an attribute `values_block_N_kind`; all in the order of the frame in `non_index_axes` of its
  * group. Both are lists as Python pickles them. Names of several levels (MultiIndex) are none. */
+#include "base/error.h"
+#include "base/memory.h"
 #include "tables.h"
 
 #include <stdio.h>

@@ -1,5 +1,8 @@
 /* The parts of a catalogue: a table of each file, or all that -d calls by a pattern; and what is
  * chosen in each. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include "opened.h"
 #include "tables.h"
 

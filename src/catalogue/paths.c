@@ -1,4 +1,7 @@
 /* Columns by path: those of other groups, and of other files. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include "tables.h"
 
 #include <stdio.h>

@@ -1,6 +1,8 @@
 /* Lists of names as Python pickles them, protocol 0: a program for a stack machine in plain text,
  * https://github.com/python/cpython/blob/main/Lib/pickletools.py. Only what makes lists and tuples
  * of texts and whole numbers is understood; names come from that or not at all. */
+#include "base/error.h"
+#include "base/text.h"
 #include "tables.h"
 
 #include <stdlib.h>

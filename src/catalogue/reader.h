@@ -6,6 +6,9 @@
 #ifndef SKYMEANS_CATALOGUE_READER_H
 #define SKYMEANS_CATALOGUE_READER_H
 
+#include "base/error.h"
+#include "base/partition.h"
+#include "base/precision.h"
 #include "opened.h"
 
 #include <pthread.h>

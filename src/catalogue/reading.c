@@ -1,4 +1,5 @@
 /* What reading takes: how many rows at once, and how much memory. */
+#include "base/precision.h"
 #include "opened.h"
 
 #include <math.h>

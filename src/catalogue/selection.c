@@ -1,4 +1,6 @@
 /* What the options choose in one file: a table, and columns of it and of others. */
+#include "base/error.h"
+#include "base/memory.h"
 #include "tables.h"
 
 #include <stdlib.h>

@@ -1,5 +1,12 @@
 /* Reading a rank's slab: piece by piece, each rank by itself, whatever fails on the way. One file
  * is open on all ranks together; of several, a rank opens only those that its slab touches. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/threads.h"
+#include "process/heap.h"
+#include "process/signals.h"
+#include "process/status.h"
 #include "reader.h"
 
 #include <stdio.h>

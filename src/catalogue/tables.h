@@ -2,7 +2,8 @@
 #ifndef SKYMEANS_CATALOGUE_TABLES_H
 #define SKYMEANS_CATALOGUE_TABLES_H
 
-#include "skymeans/catalogue.h"
+#include "base/error.h"
+#include "catalogue/catalogue.h"
 
 /* ---- small things --------------------------------------------------------------------------- */
 

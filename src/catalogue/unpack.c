@@ -2,6 +2,7 @@
  * missing values, the valid range and the packing that the file declares. No HDF5 in here, so that
  * threads share the rows. */
 #include "unpack.h"
+#include "base/precision.h"
 
 #include <limits.h>
 #include <math.h>

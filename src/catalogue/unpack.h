@@ -2,7 +2,8 @@
 #ifndef SKYMEANS_CATALOGUE_UNPACK_H
 #define SKYMEANS_CATALOGUE_UNPACK_H
 
-#include "skymeans/catalogue.h"
+#include "base/precision.h"
+#include "catalogue/catalogue.h"
 
 /* A number as it is compared in the file: of integers with sign, without, and floating ones. */
 typedef union km_code_number {

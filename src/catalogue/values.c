@@ -1,5 +1,8 @@
 /* What a piece of rows that was read says: values, which of them are missing, and which may not be.
  */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/precision.h"
 #include "reader.h"
 
 #include <math.h>

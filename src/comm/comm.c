@@ -1,4 +1,6 @@
-#include "skymeans/comm.h"
+#include "comm/comm.h"
+#include "base/error.h"
+#include "base/memory.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -32,17 +34,20 @@ bool km_comm_takes_threads(void)
     return level >= MPI_THREAD_SERIALIZED;
 }
 
-int km_comm_sharing(MPI_Comm comm)
+int km_comm_sharing(MPI_Comm comm, const void *bits, int64_t bytes)
 {
     MPI_Comm node;
-    km_cpus mine, other;
     int sharing = 0;
+    uint8_t other[KM_SHARED_BITS / 8];
+    assert(bytes <= (int64_t)sizeof other);
     MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
-    km_cpus_of_process(&mine);
     for (int r = 0; r < km_comm_size(node); r++) {
-        other = mine;
-        km_broadcast(node, r, &other, sizeof other);
-        sharing += km_cpus_overlap(&mine, &other);
+        bool is_shared = false;
+        memcpy(other, bits, (size_t)bytes);
+        km_broadcast(node, r, other, bytes);
+        for (int64_t i = 0; i < bytes; i++)
+            is_shared = is_shared || (other[i] & ((const uint8_t *)bits)[i]) != 0;
+        sharing += is_shared;
     }
     MPI_Comm_free(&node);
     return sharing;

@@ -1,5 +1,13 @@
 /* The steps before the catalogue is read: threads, outputs, headers. */
-#include "skymeans/command.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "base/threads.h"
+#include "base/timers.h"
+#include "command/command.h"
+#include "process/cores.h"
+#include "process/lock.h"
+#include "process/log.h"
+#include "process/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +18,9 @@ km_code km_start_threads(km_story *s)
 {
     km_trial trial;
     const char *asked = getenv("OMP_NUM_THREADS");
-    const int sharing = km_comm_sharing(s->comm);
     km_cpus cpus;
     km_cpus_of_process(&cpus);
+    const int sharing = km_comm_sharing(s->comm, &cpus, sizeof cpus);
     const int n_cores = km_cores(&cpus);
     int64_t n_threads = n_cores / sharing;
     if (s->options.threads > 0)

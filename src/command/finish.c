@@ -1,5 +1,11 @@
 /* What a fit leaves behind. */
-#include "skymeans/command.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "base/timers.h"
+#include "command/command.h"
+#include "process/heap.h"
+#include "process/log.h"
+#include "process/output.h"
 
 /* Rows are read again, by another road, and must be what they were. */
 static km_code verify_reading(km_story *s)

@@ -1,5 +1,11 @@
 /* All fits of a run. */
-#include "skymeans/command.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/timers.h"
+#include "command/command.h"
+#include "process/heap.h"
+#include "process/signals.h"
+#include "process/status.h"
 
 #include <math.h>
 

@@ -1,5 +1,7 @@
 /* What started this process, by the environment; MPI itself may not know. */
-#include "skymeans/command.h"
+#include "base/text.h"
+#include "command/command.h"
+#include "process/log.h"
 
 #include <stdlib.h>
 #include <string.h>

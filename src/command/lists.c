@@ -1,5 +1,10 @@
 /* Lists of catalogues, @FILE: one file a line, as ls and find write them. One rank reads them. */
-#include "skymeans/command.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "command/command.h"
+#include "process/lines.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,9 @@
 /* Labelling the rows of a catalogue with the centers of a fit. */
-#include "skymeans/command.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/timers.h"
+#include "command/command.h"
+#include "process/log.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,5 +1,11 @@
 /* From the catalogue to samples that can be fitted. */
-#include "skymeans/command.h"
+#include "base/error.h"
+#include "base/timers.h"
+#include "command/command.h"
+#include "order/order.h"
+#include "process/heap.h"
+#include "process/log.h"
+#include "process/status.h"
 
 /* -k counts the rows that have weight, since only they can be centers. */
 static km_code check_clusters(km_story *s)
@@ -68,8 +74,8 @@ static km_code settle_weights(km_story *s)
 
 bool km_shares_space(const km_story *s)
 {
-    return km_plan_shares_space(&s->plan, s->options.clusters, s->catalogue.n_rows,
-                                km_comm_size(s->comm));
+    return km_plan_redistributes(&s->plan, s->options.clusters, s->catalogue.n_rows,
+                                 km_comm_size(s->comm));
 }
 
 km_code km_share_space(km_story *s)
@@ -77,7 +83,7 @@ km_code km_share_space(km_story *s)
     const double start = km_now();
     if (km_shares_space(s) && !s->samples.is_exchanged) {
         km_status_phase("exchanging samples between ranks");
-        km_samples_share_space(&s->samples, s->comm, &s->error);
+        km_samples_redistribute(&s->samples, s->comm, &s->error);
         km_memory_return();
         km_status_phase(NULL);
     }
@@ -90,7 +96,7 @@ km_code km_go_home(km_story *s, int32_t **labels)
     const double start = km_now();
     if (s->samples.is_exchanged) {
         km_status_phase("returning samples to their ranks");
-        km_samples_go_home(&s->samples, labels, s->comm, &s->error);
+        km_samples_return(&s->samples, labels, s->comm, &s->error);
         km_memory_return();
         km_status_phase(NULL);
     }

@@ -1,5 +1,10 @@
 /* Stopping in time, and going on from a checkpoint. */
-#include "skymeans/command.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "base/timers.h"
+#include "command/command.h"
+#include "process/lock.h"
+#include "process/signals.h"
 
 #include <math.h>
 #include <stdio.h>

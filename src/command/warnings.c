@@ -1,6 +1,11 @@
 /* What is likely a mistake, but may be meant: one warning of each kind, before time is spent. */
-#include "skymeans/command.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "command/command.h"
+#include "process/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

@@ -1,4 +1,9 @@
 /* Empty clusters. They are rare, so what matters here is that the rule is exact. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/threads.h"
 #include "steps.h"
 
 #include <math.h>

@@ -1,4 +1,9 @@
 /* The iteration. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/precision.h"
+#include "base/timers.h"
+#include "process/signals.h"
 #include "steps.h"
 
 #include <math.h>

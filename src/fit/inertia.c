@@ -1,4 +1,6 @@
 /* The sum of squared distances, in two ways. */
+#include "base/arithmetic.h"
+#include "base/partition.h"
 #include "steps.h"
 
 #include <math.h>

@@ -1,5 +1,9 @@
 /* Several fits from different seedings: the best is kept, and compared with the others. */
-#include "skymeans/fit.h"
+#include "base/arithmetic.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "fit/fit.h"
+#include "process/status.h"
 
 #include <math.h>
 #include <stdlib.h>

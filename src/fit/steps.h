@@ -2,7 +2,9 @@
 #ifndef SKYMEANS_FIT_STEPS_H
 #define SKYMEANS_FIT_STEPS_H
 
-#include "skymeans/fit.h"
+#include "base/error.h"
+#include "base/timers.h"
+#include "fit/fit.h"
 
 /* State of a running fit. */
 typedef struct running {

@@ -2,7 +2,11 @@
  * each other, and only independent reads of HDF5 are right for all storage: collective ones of 1.10
  * ignore that a chunk's filter was skipped, and give other values where chunks were never written.
  */
-#include "skymeans/h5.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "h5/h5.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Attributes, whose types are up to whoever wrote the file. */
-#include "skymeans/h5.h"
+#include "h5/h5.h"
 
 #include <string.h>
 

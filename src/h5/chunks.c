@@ -4,7 +4,11 @@
  * deflate, shuffle and Fletcher's checksum, in the reverse of the order in which they were applied,
  * but for those that a chunk's mask says were skipped. Whatever does not come out right here is
  * read again by HDF5, which knows other forms, or why it is damaged. */
-#include "skymeans/h5.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "h5/h5.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What was written, read again and compared. */
-#include "skymeans/h5.h"
+#include "h5/h5.h"
 
 #include <stdlib.h>
 #include <string.h>

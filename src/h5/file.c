@@ -1,5 +1,8 @@
 /* Opening HDF5 files, and what HDF5 says when something fails. */
-#include "skymeans/h5.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/text.h"
+#include "h5/h5.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* The names of filters. */
-#include "skymeans/h5.h"
+#include "base/text.h"
+#include "h5/h5.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,9 @@
 /* A file built in memory and saved by plain writes. When the disk is full, closing an HDF5 file
  * fails, and the library crashes later on what it could not flush; this way it never meets the
  * disk. */
-#include "skymeans/h5.h"
+#include "base/fault.h"
+#include "h5/h5.h"
+#include "process/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,8 @@
 /* Reads of contiguous values without HDF5, which lets no two threads read: it only says where they
  * are. */
-#include "skymeans/h5.h"
+#include "base/fault.h"
+#include "base/partition.h"
+#include "h5/h5.h"
 
 #include <errno.h>
 #include <fcntl.h>

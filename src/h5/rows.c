@@ -1,5 +1,6 @@
 /* Rows of a one-dimensional dataset: written by one rank, read back by all, each its own. */
-#include "skymeans/h5.h"
+#include "base/partition.h"
+#include "h5/h5.h"
 
 hid_t km_h5_add_rows(hid_t file, const char *name, const char *dimension, hid_t type, int64_t count)
 {

@@ -1,5 +1,7 @@
 /* Texts of any number and length, whose types are up to whoever wrote the file. */
-#include "skymeans/h5.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "h5/h5.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,8 @@
 /* Virtual datasets, whose values are in other files. What HDF5 does not find there it gives as fill
  * values, without a word; so we look for it where HDF5 would. */
-#include "skymeans/h5.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "h5/h5.h"
 
 #include <errno.h>
 #include <limits.h>

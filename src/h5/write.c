@@ -1,5 +1,5 @@
 /* Small things written by one rank. */
-#include "skymeans/h5.h"
+#include "h5/h5.h"
 
 #include <stdlib.h>
 

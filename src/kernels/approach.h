@@ -1,5 +1,7 @@
 /* Template: what one more center brings nearer, for one precision; see template.h. */
 
+#include "base/partition.h"
+
 void KERNEL(approach, PRECISION)(const void *block, const void *center, int64_t n_features,
                                  km_distances *nearest2)
 {

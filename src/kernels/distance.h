@@ -1,5 +1,7 @@
 /* Template: the canonical distance, for one precision; see template.h. */
 
+#include "base/partition.h"
+
 INLINE VECTOR OURS(load)(const REAL *values)
 {
     return *(const VECTOR *)values;

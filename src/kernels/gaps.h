@@ -1,6 +1,8 @@
 /* Template: the nearest of chosen centers, and how far behind the others are, for one precision;
  * see template.h. */
 
+#include "base/partition.h"
+
 /* Some chosen centers meet a tile of samples: their squared distances are kept. */
 INLINE void OURS(meet_chosen)(const REAL *block, const OURS(list) * list, int64_t d, int64_t first,
                               const int n_centers, VECTOR *kept)

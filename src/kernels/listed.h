@@ -1,5 +1,7 @@
 /* Template: the nearest of some centers, for one precision; see template.h. */
 
+#include "base/partition.h"
+
 /* Labels as they are stored, as many as a vector has lanes. */
 typedef int32_t OURS(stored)
     __attribute__((vector_size(WIDTH * sizeof(int32_t)), aligned(4), may_alias));

@@ -1,5 +1,7 @@
 /* Template: distances to the own centers in double, of samples that are INPUT; see template.h. */
 
+#include "base/partition.h"
+
 void KERNEL(measure, INPUT_NAME)(const void *block, const double *centers, int64_t n_features,
                                  const int32_t *labels, double *distances2)
 {

@@ -1,6 +1,8 @@
 /* Template: exact sums of the values of a feature and of their squares, of samples that are INPUT;
  * see template.h. It is what sums.h does to one value, to a vector of them. */
 
+#include "base/partition.h"
+
 void KERNEL(moments, INPUT_NAME)(const void *values, const km_moments_task *task, int64_t *words)
 {
     typedef INPUT input __attribute__((vector_size(WIDTH * sizeof(INPUT)), may_alias));

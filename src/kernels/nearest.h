@@ -1,5 +1,7 @@
 /* Template: the nearest center, for one precision; see template.h. */
 
+#include "base/partition.h"
+
 /* Labels of a vector of samples, in memory. */
 typedef int32_t LABELS __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 

@@ -1,5 +1,6 @@
 /* The reference kernel: one sample and one center after the other, as the definition says. It is
  * the twin against which every other kernel is compared bit by bit. */
+#include "base/partition.h"
 #include "variants.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 /* The reference kernel of gaps between centers, as their definition says. */
+#include "base/partition.h"
 #include "variants.h"
 
 #include <math.h>

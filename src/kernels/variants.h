@@ -2,7 +2,7 @@
 #ifndef SKYMEANS_KERNELS_VARIANTS_H
 #define SKYMEANS_KERNELS_VARIANTS_H
 
-#include "skymeans/kernels.h"
+#include "kernels/kernels.h"
 
 km_nearest km_nearest_reference_float32, km_nearest_reference_float64;
 km_nearest km_nearest_avx2_float32, km_nearest_avx2_float64;

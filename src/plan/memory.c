@@ -3,7 +3,9 @@
  * Step by step: what is in use at once in the fullest moment of each, as the rooms allocate it.
  * Between steps what was freed is returned (km_memory_return), so the peak is that of the step that
  * needs most. Pages that are never written do not count, nor does what only huge catalogues see. */
-#include "skymeans/plan.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "plan/plan.h"
 
 #include <math.h>
 #include <string.h>
@@ -263,7 +265,7 @@ static void plan_fit(const shape *s, km_memory *memory)
     if (km_plan_orders(s->plan, k, n_all, n_all, s->n_ranks))
         memory->ordering = ordering;
     /* Before each fit. */
-    if (km_plan_shares_space(s->plan, k, n_all, s->n_ranks))
+    if (km_plan_redistributes(s->plan, k, n_all, s->n_ranks))
         memory->ordering = ordering + restarts_bytes(s) + centers_bytes(s);
     if (s->n_ranks > 1 && memory->ordering > 0)
         memory->ordering += MESSAGE_POOLS;

@@ -1,4 +1,6 @@
-#include "skymeans/plan.h"
+#include "plan/plan.h"
+#include "base/error.h"
+#include "base/partition.h"
 
 #include <string.h>
 
@@ -92,7 +94,7 @@ bool km_plan_draws_from_all(const km_plan *plan, int64_t n_rows)
 /* It pays after 60 iterations with 64 clusters, after 30 with 1000 and after 2 with 4096, as
  * measured on 2 ranks; more ranks gain more. Methods that find an order of their own need no other
  * samples. */
-bool km_plan_shares_space(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int n_ranks)
+bool km_plan_redistributes(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int n_ranks)
 {
     enum { FEWEST_CLUSTERS = 100 };
     return plan->method->wants_neighbours && !plan->method->reorders &&
@@ -103,7 +105,7 @@ bool km_plan_orders(const km_plan *plan, int64_t n_clusters, int64_t n_rows, int
                     int n_ranks)
 {
     const bool has_boxes =
-        plan->method->wants_neighbours && !km_plan_shares_space(plan, n_clusters, n_rows, n_ranks);
+        plan->method->wants_neighbours && !km_plan_redistributes(plan, n_clusters, n_rows, n_ranks);
     return has_boxes || km_plan_draws_from_all(plan, n_used);
 }
 

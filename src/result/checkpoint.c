@@ -1,5 +1,12 @@
 /* The checkpoint: a line that says what it is, the question, the state, and a hash of it all. */
 #include "checkpoint.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "process/log.h"
+#include "process/output.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 #ifndef SKYMEANS_RESULT_CHECKPOINT_H
 #define SKYMEANS_RESULT_CHECKPOINT_H
 
-#include "skymeans/result.h"
+#include "result/result.h"
 
 /* Bytes that are written at the end, or read from the beginning. */
 typedef struct km_archive {

@@ -1,4 +1,6 @@
 /* The state in a checkpoint: one walk writes it to bytes and reads it from them. */
+#include "base/fault.h"
+#include "base/timers.h"
 #include "checkpoint.h"
 
 #include <float.h>

@@ -1,6 +1,10 @@
 /* Centers, sizes, history and provenance: the small part of a result, written by one rank.
  */
 #include "contents.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "base/version.h"
 #include "writer.h"
 
 #include <errno.h>

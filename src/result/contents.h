@@ -2,7 +2,8 @@
 #ifndef SKYMEANS_RESULT_CONTENTS_H
 #define SKYMEANS_RESULT_CONTENTS_H
 
-#include "skymeans/result.h"
+#include "base/error.h"
+#include "result/result.h"
 
 /* Creates the file and writes everything that has no value a row. By one rank. */
 km_code km_contents_write(const char *path, const km_record *record, km_error *error);

@@ -1,5 +1,9 @@
 /* Ids that are texts of any length: HDF5 keeps those in heaps of its own, which one rank writes.
  * The others send theirs, piece by piece, and all read their own back. */
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "base/partition.h"
 #include "contents.h"
 
 #include <errno.h>

@@ -1,5 +1,11 @@
 /* Reading what a fit left, to label other rows with it. One rank reads; all get it. */
-#include "skymeans/result.h"
+#include "base/arithmetic.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "result/result.h"
 
 #include <math.h>
 #include <stdlib.h>

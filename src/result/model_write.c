@@ -1,4 +1,7 @@
 /* /model: what a fit leaves for others to treat their rows as it treated its own. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/precision.h"
 #include "writer.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 /* The question that a run answers: what decides its result, and whether a checkpoint is its own. */
+#include "base/fault.h"
 #include "checkpoint.h"
 
 #include <stdio.h>

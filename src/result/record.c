@@ -1,5 +1,9 @@
 /* The facts of a run that are computed from others. */
-#include "skymeans/result.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "result/result.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,12 @@
  *
  * Every rank writes its own slab by plain writes to where HDF5 reserved it, since MPI-IO does not
  * always tell that a disk is full; and since no one always does, only what was read back counts. */
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "base/partition.h"
 #include "contents.h"
+#include "process/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,11 @@
 /* Where a run took place, and with what: gathered by all ranks for the one that writes. */
-#include "skymeans/result.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "process/cores.h"
+#include "result/result.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -5,7 +5,11 @@
  * they agree only to rounding: a mean of n values is off by at most n 2^-63 of the largest of them,
  * and by the unit of the exact sums, which is at most epsilon times the range, or 2^-48 times it
  * when weights take 53 of their 102 bits. */
-#include "skymeans/result.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "result/result.h"
 
 #include <float.h>
 #include <math.h>

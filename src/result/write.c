@@ -1,5 +1,7 @@
 /* The result file, written beside and compared with what it should be. */
+#include "base/error.h"
 #include "contents.h"
+#include "process/output.h"
 
 static km_code write_beside(km_output *output, const km_record *record, MPI_Comm comm,
                             km_error *error)

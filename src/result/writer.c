@@ -1,5 +1,7 @@
 /* Small contents of a file, each put down by a call. */
 #include "writer.h"
+#include "base/error.h"
+#include "base/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,8 @@
 #ifndef SKYMEANS_RESULT_WRITER_H
 #define SKYMEANS_RESULT_WRITER_H
 
-#include "skymeans/result.h"
+#include "base/error.h"
+#include "result/result.h"
 
 /* The file and the group whose attributes are put down, and whether all has gone well so far. */
 typedef struct km_writer {

@@ -1,5 +1,8 @@
 /* Features that only count the rows of the catalogue. */
-#include "skymeans/samples.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "samples/samples.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,10 @@
 /* Global facts about samples: ranges, and the grids that follow from ranges and moments. */
-#include "skymeans/samples.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/threads.h"
+#include "samples/samples.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 /* A hash of all samples, by which runs can tell whether they saw the same values. */
-#include "skymeans/samples.h"
+#include "base/hash.h"
+#include "base/partition.h"
+#include "samples/samples.h"
 
 /* The rows of a block and their features, each folded into one number. */
 static void hash_block(const km_samples *samples, int64_t block, uint64_t *hashes)

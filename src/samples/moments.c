@@ -3,8 +3,13 @@
  * A pass sums x and x^2 about the mid-range, exactly, on grids of two words. The variance is then
  * Q/N - (S/N)^2 in double-double: the range is attained, so the variance is at least 2/N of Q/N,
  * and of more than 80 exact bits never more than log2(N) cancel. */
-#include "skymeans/kernels.h"
-#include "skymeans/samples.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/threads.h"
+#include "kernels/kernels.h"
+#include "samples/samples.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,5 +1,9 @@
 /* Samples in memory: filled row by row, read block by block. */
-#include "skymeans/samples.h"
+#include "samples/samples.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,5 +1,10 @@
 /* Scaling of the features, and the power of two that keeps squares in range. */
-#include "skymeans/samples.h"
+#include "base/arithmetic.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "samples/samples.h"
 
 #include <limits.h>
 #include <math.h>

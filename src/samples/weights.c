@@ -1,7 +1,9 @@
 /* Weights become whole numbers W of a unit that is a power of two: 1 where all weights are whole,
  * else so fine that their sum takes 52 bits. After that everything is integer arithmetic, and a
  * weight of 2 is the same as the sample twice. */
-#include "skymeans/samples.h"
+#include "base/arithmetic.h"
+#include "base/error.h"
+#include "samples/samples.h"
 
 #include <math.h>
 

@@ -1,5 +1,11 @@
 /* A random choice of rows: those whose random numbers are the smallest of all ranks. */
-#include "skymeans/seeding.h"
+#include "base/arithmetic.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/random.h"
+#include "base/threads.h"
+#include "seeding/seeding.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,14 @@
 /* Centers from a file, in the units of the features. One rank reads; all get them. */
 #include "seedings.h"
 
-#include "skymeans/catalogue.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/text.h"
+#include "catalogue/catalogue.h"
+#include "process/lines.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -6,7 +6,14 @@
  * all ranks, so the draw is the same for any number of them. The power s follows the largest d2, so
  * that the sum of all uses 62 bits; it is renewed when the largest d2 has shrunk a lot, or when the
  * sum is 0 though a d2 is not. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/random.h"
 #include "nearness.h"
+#include "order/order.h"
+#include "process/heap.h"
+#include "process/signals.h"
+#include "process/status.h"
 #include "seedings.h"
 
 #include <assert.h>

@@ -1,7 +1,10 @@
 /* First centers from a result belong to features by their names, whatever their order. */
 #include "seedings.h"
 
-#include "skymeans/catalogue.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "catalogue/catalogue.h"
+#include "process/log.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,6 +7,12 @@
  * roundoff u, is at least (1 - (d + 2) u) times the true one, less what denormals lose; the bound,
  * computed in double, is at most (1 + (d + 3) 2^-53) times its own. 2 (d + 4) u covers both. */
 #include "nearness.h"
+#include "base/arithmetic.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/threads.h"
 
 #include <float.h>
 #include <math.h>

@@ -2,7 +2,9 @@
 #ifndef SKYMEANS_SEEDING_NEARNESS_H
 #define SKYMEANS_SEEDING_NEARNESS_H
 
-#include "skymeans/seeding.h"
+#include "base/arithmetic.h"
+#include "base/error.h"
+#include "seeding/seeding.h"
 
 /* Samples of this rank with their squared distances to the nearest center. Samples of weight 0, and
  * the padding of the last block, count as centers. */

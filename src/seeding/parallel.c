@@ -5,7 +5,17 @@
  *
  * Probabilities are integers as for kmeans++ and random numbers those of the rows, so candidates do
  * not depend on ranks. Every rank draws from all candidates alike. */
+#include "base/arithmetic.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/random.h"
+#include "base/threads.h"
 #include "nearness.h"
+#include "order/order.h"
+#include "process/signals.h"
+#include "process/status.h"
 #include "seedings.h"
 
 #include <stdlib.h>

@@ -1,4 +1,7 @@
 /* `random`: k rows, those with the smallest random numbers, in the order of these numbers. */
+#include "base/random.h"
+#include "base/error.h"
+#include "base/memory.h"
 #include "seedings.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* The table of seedings. */
+#include "base/arithmetic.h"
 #include "seedings.h"
 
 #include <math.h>

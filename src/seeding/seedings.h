@@ -2,8 +2,10 @@
 #ifndef SKYMEANS_SEEDING_SEEDINGS_H
 #define SKYMEANS_SEEDING_SEEDINGS_H
 
-#include "skymeans/h5.h"
-#include "skymeans/seeding.h"
+#include "base/arithmetic.h"
+#include "base/error.h"
+#include "h5/h5.h"
+#include "seeding/seeding.h"
 
 km_code km_seed_random(const km_seeding_task *task, double *centers, km_error *error);
 km_code km_seed_kmeanspp(const km_seeding_task *task, double *centers, km_error *error);

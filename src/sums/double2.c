@@ -1,5 +1,5 @@
 /* Double-double arithmetic: Dekker 1971 (doi:10.1007/BF01397083), with fused multiply-add. */
-#include "skymeans/sums.h"
+#include "sums/sums.h"
 
 #include <math.h>
 

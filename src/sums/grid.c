@@ -1,5 +1,7 @@
 /* The grid of a feature: from values to integers and back. */
-#include "skymeans/sums.h"
+#include "base/arithmetic.h"
+#include "base/partition.h"
+#include "sums/sums.h"
 
 #include <assert.h>
 #include <float.h>

@@ -1,5 +1,7 @@
 /* Totals of clusters: counts and sums of features, all integers, in one buffer. */
-#include "skymeans/sums.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "sums/sums.h"
 
 #include <stdlib.h>
 

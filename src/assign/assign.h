@@ -1,0 +1,77 @@
+/* assign.h - the exact assignment methods: every sample to its nearest center.
+ *
+ * A method is an object that lives as long as a fit. It keeps the labels of this rank's samples and
+ * the totals of the clusters, both as of the last assignment. It knows neither MPI nor files, and
+ * all methods give the same bits. */
+#ifndef SKYMEANS_ASSIGN_H
+#define SKYMEANS_ASSIGN_H
+
+#include "base/error.h"
+#include "kernels/kernels.h"
+#include "samples/samples.h"
+#include "sums/sums.h"
+
+/* How much was compared, whatever time it took: samples with centers, and boxes with centers. */
+typedef struct km_work {
+    int64_t distances, box_tests;
+} km_work;
+
+/* What every method works on, and what it leaves. */
+typedef struct km_assigner {
+    km_samples *samples;
+    const km_kernel *kernel;
+    int64_t n_clusters;
+    const km_grid *grids; /* [d] */
+    int32_t *labels;      /* [n_blocks * KM_BLOCK]; -1 before the first assignment */
+    km_totals *totals;    /* [n_threads], parts of this rank's totals, which are their sum; of
+                             extras[KM_EXTRA_RELABELED], too, which counts changed labels of
+                             samples with weight */
+    int n_threads;
+    km_work done; /* in all assignments so far */
+    void *state;  /* of the method */
+} km_assigner;
+
+/* A row in the table of methods. */
+typedef struct km_method {
+    const char *name;
+    km_code (*create)(km_assigner *assigner, km_error *error); /* its state; may be NULL */
+    /* Assigns every sample to the nearest of the centers [k][d] in working precision, on all
+     * threads. */
+    void (*assign)(km_assigner *assigner, const void *centers);
+    void (*free)(km_assigner *assigner); /* its state; may be NULL */
+    bool reorders; /* an assignment may put the samples, and their labels, into another order */
+    bool wants_neighbours; /* is faster when samples near each other in memory are so in space */
+} km_method;
+
+/* The table of methods, ended by a NULL name. */
+extern const km_method km_methods[];
+
+/* An assigner for k clusters without labels. Local to the rank. KM_MEMORY if it can't be had. */
+km_code km_assigner_create(km_assigner *assigner, const km_method *method, const km_kernel *kernel,
+                           km_samples *samples, const km_grid *grids, int64_t k, km_error *error);
+void km_assigner_free(km_assigner *assigner, const km_method *method);
+
+/* Takes other grids, and makes the totals anew on them from the labels. KM_MEMORY if it can't. */
+km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km_error *error);
+
+/* Starts a new count of changed labels. */
+void km_assigner_reset_count(km_assigner *assigner);
+
+/* Sums the parts of all threads into `words`, a buffer of totals of the same shape. */
+void km_assigner_add_up(km_assigner *assigner, int64_t *words);
+
+/* Gives the samples of a block new labels and moves them between the totals of the thread that
+ * calls. For methods. */
+void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *labels);
+
+/* The labels of all samples of this rank, [n_samples], by the centers [k][d] in working precision,
+ * without an assigner. On all threads. */
+void km_label_samples(const km_samples *samples, const km_kernel *kernel, const void *centers,
+                      int64_t k, int32_t *labels);
+
+/* The same as km_assigner_relabel for the samples whose bit in `changed` is set; all others have
+ * their labels already. */
+void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t changed,
+                              const int32_t *labels);
+
+#endif

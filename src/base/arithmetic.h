@@ -1,0 +1,18 @@
+/* arithmetic.h - 128-bit integers, powers of two. */
+#ifndef SKYMEANS_BASE_ARITHMETIC_H
+#define SKYMEANS_BASE_ARITHMETIC_H
+
+#include <stdint.h>
+
+/* 128-bit integers, which gcc and clang have on all 64-bit machines. */
+__extension__ typedef __int128 km_int128;
+__extension__ typedef unsigned __int128 km_uint128;
+
+/* A power of two in two factors, a * b, since the power itself need not be a number. */
+typedef struct km_power {
+    double a, b;
+} km_power;
+
+km_power km_power_of_two(int exponent);
+
+#endif

@@ -1,0 +1,27 @@
+/* fault.h - failures on purpose.
+ *
+ * Every call to the world that can fail on one rank is written `call() failed ||
+ * km_fault("place")`. A build with KM_FAULTS fails at the place that the environment's KM_FAULT
+ * names, and at the n-th allocation for KM_FAULT_ALLOCATION=n; tests walk all places. Other builds
+ * contain none of it. */
+#ifndef SKYMEANS_BASE_FAULT_H
+#define SKYMEANS_BASE_FAULT_H
+
+#include <stdbool.h>
+
+#ifdef KM_FAULTS
+bool km_fault(const char *place);
+bool km_fault_of_allocation(void);
+#else
+static inline bool km_fault(const char *place)
+{
+    (void)place;
+    return false;
+}
+static inline bool km_fault_of_allocation(void)
+{
+    return false;
+}
+#endif
+
+#endif

@@ -1,0 +1,35 @@
+/* text.h - texts: made printable, parsed, compared. */
+#ifndef SKYMEANS_BASE_TEXT_H
+#define SKYMEANS_BASE_TEXT_H
+
+#include "base/error.h"
+
+#include <stdio.h>
+
+enum { KM_PATH_SIZE = 4096 }; /* longest file name, with its folders */
+
+/* The end of a word that counts so many things. */
+static inline const char *km_plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* Prints a text as one word of a shell's command line: in quotes if it needs them. */
+void km_print_quoted(FILE *file, const char *text);
+
+/* Replaces control characters by '?', so that a message stays one line whatever is named in it. */
+void km_make_printable(char *text);
+
+/* A copy in `room`, cut to its size and made printable: `room` itself, to be printed. */
+const char *km_printable(const char *text, char *room, size_t size);
+
+/* A whole number, or a finite real one, and nothing after it; false otherwise. */
+bool km_parse_int64(const char *text, int64_t *value);
+bool km_parse_uint64(const char *text, uint64_t *value);
+bool km_parse_double(const char *text, double *value);
+
+/* The number of single-character edits (insert, delete, replace) that turn one name into the
+ * other, upper and lower case alike; for "did you mean". */
+int km_edit_distance(const char *a, const char *b);
+
+#endif

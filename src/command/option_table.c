@@ -1,0 +1,205 @@
+/* What the commands can be told. */
+#include "base/threads.h"
+#include "options.h"
+
+#include <string.h>
+
+static const char *const scalings[] = {
+    [KM_SCALE_NONE] = "none", [KM_SCALE_STANDARD] = "standard", [KM_SCALE_MINMAX] = "minmax", NULL};
+static const char *const missings[] = {
+    [KM_MISSING_DROP] = "drop", [KM_MISSING_ERROR] = "error", NULL};
+
+static const char *const verifications[] = {
+    [KM_VERIFY_NOTHING] = "nothing", [KM_VERIFY_ALL] = "all", [KM_VERIFY_SAMPLE] = "sample", NULL};
+
+#define AT(field) offsetof(km_options, field)
+
+/* ---- what several can be told ------------------------------------------------------------------
+ */
+
+/* clang-format off */
+#define DATASET                                                               \
+    {"dataset", 'd', "PATH", KM_OPTION_TEXT, AT(dataset), 0, 0, NULL, NULL,   \
+     "the table or two-dimensional array to use; 'coadd_*' joins all whose names match, in the " \
+     "order of their names; needed only if several have the columns"}
+#define ID                                                                    \
+    {"id", 0, "COLUMN", KM_OPTION_TEXT, AT(ids), 0, 0, NULL, NULL,            \
+     "copy this column of names or numbers to the result, as /ids, to join the labels with other " \
+     "tables"}
+#define MISSING                                                               \
+    {"missing", 0, "WHAT", KM_OPTION_CHOICE, AT(missing), 0, 0, missings, "drop", \
+     "what happens to a row that lacks a feature (NaN, infinity, masked, a --missing-value): " \
+     "'drop' leaves it out, with label -1, 'error' ends the run"}
+#define MISSING_VALUE                                                         \
+    {"missing-value", 0, "V", KM_OPTION_TEXTS, AT(missing_values), 0, 0, NULL, NULL, \
+     "this number stands for a missing value in all features, or in one: b_v:-99; may be given " \
+     "several times"}
+#define FOLLOW_EXTERNAL                                                       \
+    {"follow-external", 0, NULL, KM_OPTION_FLAG, AT(follow_external), 0, 0, NULL, NULL, \
+     "also read files outside of the catalogue's folder, if the catalogue refers to them (HDF5's " \
+     "external links and external storage)"}
+#define TRANSPOSE                                                             \
+    {"transpose", 0, NULL, KM_OPTION_FLAG, AT(transpose), 0, 0, NULL, NULL,   \
+     "samples are the columns of a two-dimensional array, as MATLAB, R and Fortran write it, not " \
+     "its rows"}
+#define THREADS                                                               \
+    {"threads", 0, "N", KM_OPTION_INT, AT(threads), 1, KM_MOST_THREADS, NULL, NULL, \
+     "OpenMP threads of each rank (MPI process); default: OMP_NUM_THREADS, else the cores that " \
+     "the rank may use, divided among the ranks that share them; never changes the result"}
+#define METRICS                                                               \
+    {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(metrics), 0, 0, NULL, NULL,     \
+     "also write a record of the run there, as JSON: times, memory, iterations, nodes, versions"}
+#define RANKS                                                                 \
+    {"ranks", 0, "N", KM_OPTION_INT, AT(ranks), 1, INT32_MAX, NULL, NULL,     \
+     "with --dry-run: for so many ranks (MPI processes); default: those that run now"}
+#define DISTANCES                                                             \
+    {"distances", 0, NULL, KM_OPTION_FLAG, AT(distances), 0, 0, NULL, NULL,   \
+     "also write the distance of each row to the center of its cluster, after scaling"}
+#define OVERWRITE                                                             \
+    {"overwrite", 0, NULL, KM_OPTION_FLAG, AT(overwrite), 0, 0, NULL, NULL,   \
+     "replace an existing result (and metrics file) once the new one is complete"}
+#define QUIET                                                                 \
+    {"quiet", 'q', NULL, KM_OPTION_FLAG, AT(quiet), 0, 0, NULL, NULL,         \
+     "print nothing but errors"}
+#define VERBOSE                                                               \
+    {"verbose", 'v', NULL, KM_OPTION_FLAG, AT(verbose), 0, 0, NULL, NULL,     \
+     "print a line for each iteration"}
+#define END                                                                   \
+    {NULL, 0, NULL, KM_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL}
+/* clang-format on */
+
+/* ---- the tables ----------------------------------------------------------------------------- */
+
+const km_option km_fit_options[] = {
+    {"clusters", 'k', "K", KM_OPTION_INT, AT(clusters), 1, INT32_MAX, NULL, NULL,
+     "number of clusters (required)"},
+    {"output", 'o', "FILE", KM_OPTION_TEXT, AT(output), 0, 0, NULL, NULL,
+     "result file (required); refused if it exists, unless --overwrite"},
+    DATASET,
+    {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(columns), 0, 0, NULL, NULL,
+     "the features: names of columns, separated by commas, odd ones in braces {b-v}; for arrays "
+     "numbers of columns from 0, and ranges 0:7 (without the 7); default: all floating-point "
+     "columns"},
+    {"weights", 0, "COLUMN", KM_OPTION_TEXT, AT(weights), 0, 0, NULL, NULL,
+     "column with the weight of each row, at least 0; a row of weight 0 gets a label but counts "
+     "for nothing; default: all weights are 1"},
+    ID,
+    MISSING,
+    MISSING_VALUE,
+    {"raw", 0, NULL, KM_OPTION_FLAG, AT(raw), 0, 0, NULL, NULL,
+     "take numbers as they are stored, and ignore what the file declares of them (_FillValue, "
+     "missing_value, valid_range, scale_factor, add_offset and the like)"},
+    {"fill-is-missing", 0, NULL, KM_OPTION_FLAG, AT(fill_is_missing), 0, 0, NULL, NULL,
+     "where the file's author set a fill value of HDF5's own, it stands for a missing value"},
+    TRANSPOSE,
+    FOLLOW_EXTERNAL,
+    {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(scale), 0, 0, scalings, "none",
+     "how features are scaled before distances are measured: 'standard' (mean 0, variance 1), "
+     "'minmax' (0 to 1) or 'none'"},
+    {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
+     "how the first centers are chosen: 'kmeans++', 'kmeans-parallel' (faster for many clusters), "
+     "'random' (rows); or a file that has them, in the units of the features: a result, HDF5 with "
+     "one array (or FILE:/path), or text, one center a line"},
+    {"seeding-rows", 0, "N", KM_OPTION_ROWS, AT(seeding_rows), 1, INT64_MAX, NULL, NULL,
+     "how many rows, chosen at random, kmeans++ draws from, or 'all'; default: 100 000, or 16 "
+     "times K "
+     "if that is more"},
+    {"random-seed", 0, "S", KM_OPTION_UINT, AT(random_seed), 0, 0, NULL, "0",
+     "another number gives other first centers, the same number the same result"},
+    {"restarts", 0, "R", KM_OPTION_INT, AT(restarts), 1, 1000000, NULL, "1",
+     "make R fits from different first centers, keep the best (lowest inertia), and say how well "
+     "the others agree with it; 10 is a good start"},
+    {"tolerance", 0, "T", KM_OPTION_REAL, AT(tolerance), 0, 0, NULL, "1e-4",
+     "stop when the centers hardly move: the sum of their squared shifts is at most T times the "
+     "mean variance of the features; 0: only when no row changes its cluster"},
+    {"max-iterations", 0, "N", KM_OPTION_INT, AT(max_iterations), 1, INT64_MAX, NULL, "300",
+     "stop after N iterations in any case"},
+    {"algorithm", 0, "NAME", KM_OPTION_TEXT, AT(algorithm), 0, 0, NULL, "auto",
+     "how the nearest centers are found: 'lloyd' compares every row with every center, 'tree' "
+     "(best with few features) and 'bounds' (with many) skip those that can't be nearest; 'auto' "
+     "chooses; never changes the result"},
+    {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(kernel), 0, 0, NULL, "auto",
+     "which instructions of the processor compute distances, for tests: 'auto', 'reference', "
+     "'avx2', 'avx512vl', 'avx512' or 'neon'; never changes the result"},
+    THREADS,
+    {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
+     "save the state of the fit there now and then, and when the time is up or a signal asks to "
+     "stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU), with exit code 75; the same "
+     "command goes on from there; the file is removed when the result is complete; one run at a "
+     "time works on it (FILE.lock)"},
+    {"checkpoint-interval", 0, "MINUTES", KM_OPTION_REAL, AT(checkpoint_interval), 0, 0, NULL, "10",
+     "minutes between two checkpoints, also 0.5"},
+    {"max-hours", 0, "HOURS", KM_OPTION_REAL, AT(max_hours), 0, 0, NULL, NULL,
+     "stop in time before so many hours have passed, with what was reached; default: before the "
+     "end of the Slurm job, if SLURM_JOB_END_TIME tells it"},
+    METRICS,
+    {"verify", 0, "HOW", KM_OPTION_MODE, AT(verify), 0, 0, verifications, NULL,
+     "check the result before it is written: read all rows (--verify=sample: some of them) again "
+     "in another way, compute labels, centers and sums again in the plainest way, and compare"},
+    {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
+     "read no rows and write nothing; print the size of the catalogue, how it would be clustered, "
+     "and the memory of each rank, with as many --threads as given"},
+    RANKS,
+    {"explain-outputs", 0, NULL, KM_OPTION_FLAG, AT(explain_outputs), 0, 0, NULL, NULL,
+     "only say, for scripts, what these arguments mean for outputs: NAME=VALUE, each ended by a "
+     "zero byte (docs/clusters.md)"},
+    DISTANCES,
+    OVERWRITE,
+    QUIET,
+    VERBOSE,
+    END,
+};
+
+const km_option km_predict_options[] = {
+    {"output", 'o', "FILE", KM_OPTION_TEXT, AT(output), 0, 0, NULL, NULL,
+     "file of the labels (required); refused if it exists, unless --overwrite"},
+    DATASET,
+    ID,
+    MISSING,
+    MISSING_VALUE,
+    TRANSPOSE,
+    FOLLOW_EXTERNAL,
+    THREADS,
+    METRICS,
+    {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
+     "read no rows and write nothing; print the size of the catalogue and the memory of each rank, "
+     "with as many --threads as given"},
+    RANKS,
+    DISTANCES,
+    OVERWRITE,
+    QUIET,
+    VERBOSE,
+    END,
+};
+
+const km_option km_info_options[] = {
+    {"json", 0, NULL, KM_OPTION_FLAG, AT(json), 0, 0, NULL, NULL,
+     "print all that is known of the file as JSON, for programs"},
+    DATASET,
+    {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(columns), 0, 0, NULL, NULL,
+     "look for these columns, written as for fit: which table has them, and where they are"},
+    {"raw", 0, NULL, KM_OPTION_FLAG, AT(raw), 0, 0, NULL, NULL,
+     "leave out what the file declares of its numbers (fill values, packing and the like)"},
+    TRANSPOSE,
+    END,
+};
+
+const char *km_options_scale(const km_options *options)
+{
+    return scalings[options->scale];
+}
+
+bool km_scaling_parse(const char *text, km_scaling *scaling)
+{
+    for (int i = 0; scalings[i] != NULL; i++)
+        if (strcmp(text, scalings[i]) == 0) {
+            *scaling = (km_scaling)i;
+            return true;
+        }
+    return false;
+}
+
+const char *km_options_missing(const km_options *options)
+{
+    return missings[options->missing];
+}

@@ -1,0 +1,339 @@
+/* From the command line to options, by the tables. */
+#include "options.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "process/log.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- values ------------------------------------------------------------------------------------
+ */
+
+static km_code bad_value(const km_option *option, const char *text, const char *wanted,
+                         km_error *error)
+{
+    return km_fail(error, KM_USAGE, "bad value (--%s %s): it takes %s", option->name,
+                   text[0] != '\0' ? text : "''", wanted);
+}
+
+static km_code set_int(const km_option *option, const char *text, int64_t *value, km_error *error)
+{
+    if (option->kind == KM_OPTION_ROWS && strcmp(text, "all") == 0) {
+        *value = INT64_MAX;
+        return KM_OK;
+    }
+    if (km_parse_int64(text, value) && *value >= option->lowest && *value <= option->highest)
+        return KM_OK;
+    char wanted[96];
+    snprintf(wanted, sizeof wanted, "a whole number from %lld to %lld%s", (long long)option->lowest,
+             (long long)option->highest, option->kind == KM_OPTION_ROWS ? ", or 'all'" : "");
+    return bad_value(option, text, wanted, error);
+}
+
+static km_code set_choice(const km_option *option, const char *text, int64_t *value,
+                          km_error *error)
+{
+    char wanted[96] = "one of";
+    for (int i = 0; option->choices[i] != NULL; i++) {
+        if (strcmp(text, option->choices[i]) == 0) {
+            *value = i;
+            return KM_OK;
+        }
+        snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), " '%s'",
+                 option->choices[i]);
+    }
+    return bad_value(option, text, wanted, error);
+}
+
+static km_code add_text(const km_option *option, const char *text, km_texts *texts, km_error *error)
+{
+    if (texts->count == KM_MOST_TEXTS)
+        return km_fail(error, KM_USAGE, "too many values (--%s %s): it takes %d of them",
+                       option->name, text, KM_MOST_TEXTS);
+    texts->texts[texts->count++] = text;
+    return KM_OK;
+}
+
+static km_code set_value(const km_option *option, const char *text, km_options *options,
+                         km_error *error)
+{
+    void *value = (char *)options + option->offset;
+    switch (option->kind) {
+    case KM_OPTION_FLAG:
+        *(bool *)value = true;
+        break;
+    case KM_OPTION_TEXT:
+        *(const char **)value = text;
+        if (text[0] == '\0')
+            bad_value(option, text, "a text that is not empty", error);
+        break;
+    case KM_OPTION_TEXTS:
+        add_text(option, text, value, error);
+        break;
+    case KM_OPTION_INT:
+    case KM_OPTION_ROWS:
+        set_int(option, text, value, error);
+        break;
+    case KM_OPTION_UINT:
+        if (!km_parse_uint64(text, value))
+            bad_value(option, text, "a whole number from 0 to 18446744073709551615", error);
+        break;
+    case KM_OPTION_REAL:
+        if (!km_parse_double(text, value) || *(double *)value < 0)
+            bad_value(option, text, "a finite number, at least 0", error);
+        break;
+    case KM_OPTION_MODE:
+        if (text == NULL)
+            text = option->choices[1];
+        set_choice(option, text, value, error);
+        break;
+    case KM_OPTION_CHOICE:
+        set_choice(option, text, value, error);
+        break;
+    }
+    return error->code;
+}
+
+static void set_defaults(const km_option *table, km_options *options)
+{
+    km_error never = {0};
+    *options = (km_options){0};
+    for (const km_option *option = table; option->name != NULL; option++)
+        if (option->fallback != NULL)
+            set_value(option, option->fallback, options, &never);
+}
+
+/* ---- commands ----------------------------------------------------------------------------------
+ */
+
+static km_code take_fit(int argc, char **argv, km_options *options, km_error *error);
+static km_code take_predict(int argc, char **argv, km_options *options, km_error *error);
+static km_code take_info(int argc, char **argv, km_options *options, km_error *error);
+
+/* A command that has options. */
+static const struct command {
+    const char *name;
+    const km_option *options;
+    km_action action, help;
+    /* What stands beside the options, and what may not be missing. */
+    km_code (*take_rest)(int argc, char **argv, km_options *options, km_error *error);
+} commands[] = {
+    {"fit", km_fit_options, KM_ACTION_FIT, KM_ACTION_FIT_HELP, take_fit},
+    {"predict", km_predict_options, KM_ACTION_PREDICT, KM_ACTION_PREDICT_HELP, take_predict},
+    {"info", km_info_options, KM_ACTION_INFO, KM_ACTION_INFO_HELP, take_info},
+};
+
+static km_code missing_argument(const char *what, const char *example, km_error *error)
+{
+    return km_fail(error, KM_USAGE, "missing argument: %s; as in %s", what, example);
+}
+
+static km_code check_ranks(const km_options *options, const char *what, km_error *error)
+{
+    if (options->ranks > 0 && !options->dry_run)
+        return km_fail(error, KM_USAGE,
+                       "contradiction (--ranks): it belongs to --dry-run; start %s on as many "
+                       "ranks with mpirun or srun",
+                       what);
+    return KM_OK;
+}
+
+static km_code take_fit(int argc, char **argv, km_options *options, km_error *error)
+{
+    options->catalogues = (const char *const *)argv;
+    options->n_catalogues = argc;
+    const char *missing = argc == 0                ? "the catalogue"
+                          : options->clusters == 0 ? "the number of clusters, -k K"
+                          : options->output == NULL && !options->dry_run
+                              ? "the result file, -o RESULT.h5"
+                              : NULL;
+    if (missing != NULL)
+        return missing_argument(missing, "skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5", error);
+    return check_ranks(options, "the fit", error);
+}
+
+static km_code take_predict(int argc, char **argv, km_options *options, km_error *error)
+{
+    options->model = argc > 0 ? argv[0] : NULL;
+    options->catalogues = (const char *const *)argv + 1;
+    options->n_catalogues = argc - 1;
+    const char *missing = argc == 0   ? "the result of a fit"
+                          : argc == 1 ? "the catalogue"
+                          : options->output == NULL && !options->dry_run
+                              ? "the file of the labels, -o LABELS.h5"
+                              : NULL;
+    if (missing != NULL)
+        return missing_argument(missing, "skymeans predict RESULT.h5 CATALOGUE.h5 -o LABELS.h5",
+                                error);
+    return check_ranks(options, "predict", error);
+}
+
+static km_code take_info(int argc, char **argv, km_options *options, km_error *error)
+{
+    options->catalogues = (const char *const *)argv;
+    options->n_catalogues = argc;
+    if (argc == 0)
+        return missing_argument("the file", "skymeans info FILE.h5", error);
+    if (argc > 1)
+        return km_fail(error, KM_USAGE, "too many arguments (%s): info takes one file",
+                       argv[argc - 1]);
+    return KM_OK;
+}
+
+/* ---- the line ----------------------------------------------------------------------------------
+ */
+
+static const char HELP[] = "help";
+enum { MOST_OPTIONS = 64, HELP_CODE = 'h', FIRST_CODE = 256 };
+
+/* What other programs call what we have. */
+static const struct synonym {
+    const char *other, *ours;
+} synonyms[] = {
+    {"features", "columns"},         {"n-clusters", "clusters"}, {"seed", "random-seed"},
+    {"random-state", "random-seed"}, {"init", "seeding"},        {"n-init", "restarts"},
+    {"max-iter", "max-iterations"},  {"table", "dataset"},       {"force", "overwrite"}};
+
+/* The option that is meant by another name, or the nearest one; NULL if none is near. */
+static const char *nearest_option(const km_option *table, const char *text)
+{
+    const char *nearest = HELP;
+    for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++)
+        if (strcmp(synonyms[i].other, text) == 0)
+            return synonyms[i].ours;
+    for (const km_option *option = table; option->name != NULL; option++)
+        if (km_edit_distance(option->name, text) < km_edit_distance(nearest, text))
+            nearest = option->name;
+    return 2 * km_edit_distance(nearest, text) <= (int)strlen(text) ? nearest : NULL;
+}
+
+/* Do several options begin with this? (getopt takes what only one begins with.) */
+static bool is_ambiguous(const km_option *table, const char *name)
+{
+    int count = 0;
+    for (const km_option *option = table; option->name != NULL; option++)
+        count += strncmp(option->name, name, strlen(name)) == 0;
+    return count > 1;
+}
+
+static km_code unknown_option(const struct command *command, const char *text, km_error *error)
+{
+    if (optopt >= FIRST_CODE)
+        return km_fail(error, KM_USAGE, "bad value (%s): the option takes none", text);
+    if (optopt != 0)
+        return km_fail(error, KM_USAGE, "unknown option (-%c): see skymeans %s --help", optopt,
+                       command->name);
+    char name[64];
+    snprintf(name, sizeof name, "%s", text + strspn(text, "-"));
+    name[strcspn(name, "=")] = '\0';
+    if (is_ambiguous(command->options, name))
+        return km_fail(error, KM_USAGE,
+                       "ambiguous option (%s): several begin like that; write it in full", text);
+    const char *nearest = nearest_option(command->options, name);
+    if (nearest == NULL)
+        return km_fail(error, KM_USAGE,
+                       "unknown option (%s): no option is called like that; see skymeans %s --help",
+                       text, command->name);
+    return km_fail(error, KM_USAGE,
+                   "unknown option (%s): the nearest is --%s; see skymeans %s --help", text,
+                   nearest, command->name);
+}
+
+/* The table in the form that getopt_long wants: option i has the code FIRST_CODE + i. */
+static void make_getopt_tables(const km_option *table, struct option *longs, char *letters)
+{
+    int n = 0;
+    *letters++ = ':'; /* tell a missing argument from an unknown option */
+    *letters++ = HELP_CODE;
+    for (const km_option *option = table; option->name != NULL; option++, n++) {
+        const int has_argument = option->argument == NULL         ? no_argument
+                                 : option->kind == KM_OPTION_MODE ? optional_argument
+                                                                  : required_argument;
+        longs[n] = (struct option){option->name, has_argument, NULL, FIRST_CODE + n};
+        if (option->letter != 0)
+            *letters++ = option->letter;
+        if (option->letter != 0 && option->argument != NULL)
+            *letters++ = ':';
+    }
+    *letters = '\0';
+    longs[n++] = (struct option){HELP, no_argument, NULL, HELP_CODE};
+    longs[n] = (struct option){0};
+}
+
+static const km_option *option_of_code(const km_option *table, int code)
+{
+    if (code >= FIRST_CODE)
+        return &table[code - FIRST_CODE];
+    for (const km_option *option = table; option->name != NULL; option++)
+        if (option->letter == code)
+            return option;
+    return NULL;
+}
+
+static km_code parse_command(const struct command *command, int argc, char **argv,
+                             km_action *action, km_options *options, km_error *error)
+{
+    struct option longs[MOST_OPTIONS];
+    char letters[2 * MOST_OPTIONS];
+    *action = command->action;
+    make_getopt_tables(command->options, longs, letters);
+    set_defaults(command->options, options);
+    opterr = 0;
+    optind = 0; /* starts getopt afresh, whatever it read before */
+    for (int code; (code = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+        if (code == HELP_CODE) {
+            *action = command->help;
+            return KM_OK;
+        }
+        if (code == '?')
+            return unknown_option(command, argv[optind - 1], error);
+        if (code == ':')
+            return km_fail(error, KM_USAGE, "missing value (%s): see skymeans %s --help",
+                           argv[optind - 1], command->name);
+        if (set_value(option_of_code(command->options, code), optarg, options, error) != KM_OK)
+            return error->code;
+    }
+    if (options->quiet && options->verbose)
+        return km_fail(error, KM_USAGE, "contradiction (--quiet --verbose): say one of them");
+    return command->take_rest(argc - optind, argv + optind, options, error);
+}
+
+/* `skymeans help fit` is `skymeans fit --help`. */
+static km_action help_for(const char *name)
+{
+    for (size_t c = 0; c < sizeof commands / sizeof *commands; c++)
+        if (strcmp(name, commands[c].name) == 0)
+            return commands[c].help;
+    return KM_ACTION_HELP;
+}
+
+km_code km_options_parse(int argc, char **argv, km_action *action, km_options *options,
+                         km_error *error)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    *options = (km_options){0};
+    if (argc < 2)
+        return km_fail(error, KM_USAGE,
+                       "missing command: nothing says what to do; try skymeans fit CATALOGUE.h5 "
+                       "-k 8 -o RESULT.h5, or skymeans --help");
+    for (size_t c = 0; c < sizeof commands / sizeof *commands; c++)
+        if (strcmp(name, commands[c].name) == 0)
+            return parse_command(&commands[c], argc - 1, argv + 1, action, options, error);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        *action = help_for(argc > 2 ? argv[2] : "");
+    else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0 ||
+             strcmp(name, "version") == 0)
+        *action = KM_ACTION_VERSION;
+    else
+        km_fail(error, KM_USAGE,
+                "unknown command (%s): there are 'fit', 'predict' and 'info'; see skymeans --help",
+                name);
+    return error->code;
+}
+
+km_verbosity km_options_verbosity(const km_options *options)
+{
+    return options->quiet ? KM_QUIET : options->verbose ? KM_VERBOSE : KM_NORMAL;
+}

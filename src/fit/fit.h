@@ -1,0 +1,130 @@
+/* fit.h - the iteration: assign, sum over ranks, update, until the centers stop moving.
+ *
+ * It works on samples in memory and over the communicator that it is given, and knows neither files
+ * nor which method, kernel or seeding runs. */
+#ifndef SKYMEANS_FIT_H
+#define SKYMEANS_FIT_H
+
+#include "assign/assign.h"
+#include "base/error.h"
+#include "base/timers.h"
+#include "comm/comm.h"
+#include "samples/samples.h"
+
+/* One assignment and one update. Inertia and shift are in the space of the fit. */
+typedef struct km_iteration {
+    int64_t number;    /* from 1 */
+    double inertia;    /* sum of squared distances to the centers that the assignment used */
+    double shift;      /* sum of the squared shifts of the centers in the update */
+    int64_t relabeled; /* samples with weight whose label the assignment changed */
+    double seconds;    /* wall, of this rank; after the fit the maximum over ranks */
+} km_iteration;
+
+/* Why a fit ended. */
+typedef enum km_stop {
+    KM_STOP_TOLERANCE,      /* the centers moved less than the tolerance */
+    KM_STOP_NO_CHANGE,      /* no label changed */
+    KM_STOP_MAX_ITERATIONS, /* the limit came first */
+    KM_STOP_SIGNAL,         /* asked to by a signal */
+    KM_STOP_TIME,           /* the time was up */
+} km_stop;
+
+const char *km_stop_name(km_stop stop);
+bool km_stop_is_converged(km_stop stop);
+
+/* Where a fit stands between two iterations; the same on all ranks. Labels, totals and whatever a
+ * method knows come back by repeating the last assignment. */
+typedef struct km_fit_state {
+    int64_t n_iterations;  /* done; 0: it has not begun, and the rest does not matter */
+    int n_words;           /* of the sums */
+    double *used;          /* [k][d], rounded centers that the last assignment used */
+    double *centers;       /* [k][d], where the update after it moved them */
+    km_iteration *history; /* [n_iterations] */
+} km_fit_state;
+
+/* How a fit is saved; all NULL or 0 if it isn't. */
+typedef struct km_saving {
+    /* Saves a fit on its way. Collective; errors are agreed. */
+    km_code (*save)(void *context, const km_fit_state *state, km_error *error);
+    void *context;
+    double interval; /* seconds between two of them */
+} km_saving;
+
+/* What a fit is asked to do; equal on all ranks. */
+typedef struct km_fit_task {
+    int64_t n_clusters;
+    double tolerance; /* of the shift, times the mean variance of the features */
+    int64_t max_iterations;
+    int exponent; /* of km_transform: inertia and shift are reported in the space of the fit */
+    const km_facts *facts; /* of the samples, moments included */
+    const km_method *method;
+    const km_kernel *kernel;
+    /* Called on every rank after each iteration; may be NULL. */
+    void (*observe)(void *context, const km_iteration *iteration);
+    void *context;
+    km_saving saving;
+    double longest;             /* seconds of an iteration in fits before; 0 if there was none */
+    const km_fit_state *resume; /* where to go on, instead of the first centers; or NULL */
+} km_fit_task;
+
+/* What comes out. Labels and inertia belong to the centers. */
+typedef struct km_fit {
+    double *centers;       /* [k][d], working values */
+    double *previous;      /* [k][d], those that the last iteration's assignment used */
+    int64_t n_refilled;    /* empty clusters that its update filled */
+    int64_t *sizes;        /* [k], samples of all ranks */
+    double *weights;       /* [k], sums of their weights */
+    int32_t *labels;       /* [n_samples], of this rank's samples */
+    double inertia;        /* in the space of the fit */
+    km_iteration *history; /* [n_iterations] */
+    int64_t n_iterations;
+    km_stop stop;
+    int64_t n_empty; /* clusters without weight: more clusters than distinct samples */
+} km_fit;
+
+/* Fits from the first centers [k][d], working values. When a rank wishes to stop (km_stop_wanted),
+ * all finish the iteration; then the fit is saved and KM_STOPPED, or, if it can't be, ends there.
+ * Collective over comm: all ranks pass their own samples and else the same; results but labels are
+ * the same bits on all. Adds to the timers' assign, reduce and update. KM_MEMORY, agreed; on
+ * success free with km_fit_free. */
+km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
+                   const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error);
+void km_fit_free(km_fit *fit);
+
+/* Makes the labels of a fit that has only its centers, or labels in another order of the samples:
+ * the same that it had. The samples keep their order. Collective over comm; errors are agreed. */
+km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples, MPI_Comm comm,
+                       km_error *error);
+
+/* Several fits of the same samples, and how well they agree with the best of them. */
+typedef struct km_restarts {
+    int64_t count; /* fits so far */
+    int64_t best;  /* the first with the lowest inertia */
+    int64_t n_clusters, n_features;
+    double *inertia;       /* [count] */
+    int64_t *n_iterations; /* [count] */
+    double *centers;       /* [count][k][d], working values */
+    double *rand_index;    /* [count], adjusted Rand index of the labels against the best's */
+    double *coincidence;   /* [k], of each cluster of the best: the share of its samples that have
+                              one label in another fit, the mean over the others; NaN if empty */
+} km_restarts;
+
+/* Room for `count` fits. Local; KM_MEMORY, and km_restarts_free then, too. */
+km_code km_restarts_create(km_restarts *restarts, int64_t count, int64_t n_clusters,
+                           int64_t n_features, km_error *error);
+void km_restarts_free(km_restarts *restarts);
+
+/* Takes over the next fit: into `best`, if it is better than that, the one before freed. */
+void km_restarts_take(km_restarts *restarts, km_fit *fit, km_fit *best);
+
+/* Compares the best of at least two fits with the others, whose labels it makes again one at a
+ * time. Collective over comm; errors are agreed. */
+km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_samples *samples,
+                            const km_fit *best, MPI_Comm comm, km_error *error);
+
+/* The distances of a block of this rank's samples to their centers, KM_BLOCK of them, in the space
+ * of the fit. */
+void km_fit_distances(const km_fit *fit, const km_samples *samples, const km_kernel *kernel,
+                      int exponent, int64_t block, double *distances);
+
+#endif

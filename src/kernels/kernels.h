@@ -1,0 +1,155 @@
+/* kernels.h - arithmetic on arrays: which center is nearest.
+ *
+ * The canonical distance, which every kernel gives to the last bit: in working precision,
+ *     d2 = 0;  for each feature j in order:  d2 = fma(x[j] - c[j], x[j] - c[j], d2)
+ * SIMD lanes hold samples, never features, so the width of the vectors does not matter. A tie goes
+ * to the lowest center number. Kernels know no MPI, files, heap or globals. */
+#ifndef SKYMEANS_KERNELS_H
+#define SKYMEANS_KERNELS_H
+
+#include "base/partition.h"
+#include "base/precision.h"
+#include "sums/sums.h"
+
+/* Squared distances of the samples of a block, in working precision. */
+typedef union km_distances {
+    _Alignas(64) float float32[KM_BLOCK];
+    double float64[KM_BLOCK];
+} km_distances;
+
+static inline double km_distance_of(const km_distances *distances2, km_precision precision,
+                                    int lane)
+{
+    return precision == KM_FLOAT32 ? (double)distances2->float32[lane] : distances2->float64[lane];
+}
+
+/* For the KM_BLOCK samples of one block the number of the nearest center and the canonical squared
+ * distance to it. In the working precision of the kernel: block [d][KM_BLOCK], centers [k][d];
+ * labels [KM_BLOCK]. Values are finite; k >= 1. */
+typedef void km_nearest(const void *block, const void *centers, int64_t n_features,
+                        int64_t n_centers, int32_t *labels, km_distances *distances2);
+
+/* The squared distance of each of the KM_BLOCK samples of one block to the center that its label
+ * names, as above but in double throughout. The block [d][KM_BLOCK] is in the precision of the
+ * kernel; centers [k][d], labels [KM_BLOCK], all of them in [0, k), distances2 [KM_BLOCK]. */
+typedef void km_measure(const void *block, const double *centers, int64_t n_features,
+                        const int32_t *labels, double *distances2);
+
+/* What one more center brings nearer: where the canonical squared distance of a sample to `center`
+ * [d] is less than its `nearest2`, the latter becomes the former. In the working precision of the
+ * kernel. */
+typedef void km_approach(const void *block, const void *center, int64_t n_features,
+                         km_distances *nearest2);
+
+/* Boxes come in sets of as many as have one parent in a tree of boxes; each has its lane. */
+enum { KM_SIBLINGS = 16 };
+
+/* Which of n centers can be the nearest one of a point in a box, for each box of a set.
+ *
+ * boxes [2][d][KM_SIBLINGS] are lowest and highest values, centers [n][d]; kept[c] gets a bit for
+ * each box in which center c stays. A center leaves a box only if the canonical distance prefers
+ * the center nearest to the middle of the box to it, everywhere in the box, and by more than
+ * margins[box], the difference of the distances (not squared); `margins` may be NULL: 0. Kernels
+ * may differ in what they keep. Nothing may overflow: see km_filter_is_safe. `work` is room for
+ * km_filter_room(d, n) values, aligned for vectors. */
+typedef void km_filter(const void *boxes, const void *centers, int64_t n_features,
+                       int64_t n_centers, const double *margins, void *work, uint16_t *kept);
+
+static inline int64_t km_filter_room(int64_t n_features, int64_t n_centers)
+{
+    return (n_centers + 3 * n_features) * KM_SIBLINGS;
+}
+
+/* The slack of a comparison of distances in units of epsilon times (the squared distance from the
+ * middle of the box to the center, plus the squared half diagonal of the box), for d features.
+ *
+ * With q and p the squared distances of the middle m to the center c and to its rival z, p <= q, e
+ * the half widths and h2 = sum e^2, every x in the box has
+ *     |x-c|^2 - |x-z|^2 = q - p - 2 (x-m)(c-z) >= a = q - p - 2 sum e_j |c_j - z_j|,
+ * and both squared distances are at most 2 (q + h2). A canonical squared distance has d + 2
+ * relative errors of at most epsilon, so two of them compare rightly if a > 4 (d+2) epsilon (q +
+ * h2). In a itself, q and p have d + 2 errors each, 2 (d+2) epsilon q together; each of the d + 1
+ * subtractions rounds something that is at most 3 (q + h2), since 2 sum e_j |c_j - z_j| <= 4
+ * sqrt(h2 q); e_j and c_j - z_j add 4 epsilon (q + h2). The sum is below (9 d + 19) epsilon (q +
+ * h2); what is left to 16 (d + 4) covers higher orders, the rounding of the slack itself, and
+ * margins (assign/budgets.c). Denormal numbers round absolutely, at most 16 (d + 4) times:
+ * as often the smallest normal number is far more, and is not as slow as denormal ones. */
+#define KM_FILTER_SLACK(d) (16.0 * ((double)(d) + 4))
+
+/* The nearest of some centers for the samples of a block: centers [][d], of which chosen[0 ...
+ * n-1], ascending, are compared; the label is number[i] of the nearest center i. `old` and `labels`
+ * are [KM_BLOCK]; returns a bit for each sample whose label is not the old one. `gap`, if not NULL,
+ * gets a lower bound of the difference, over the samples, of the distances (not squared) to the
+ * second nearest and to the nearest of them. */
+typedef uint64_t km_nearest_listed(const void *block, const void *centers, int64_t n_features,
+                                   const int32_t *numbers, const int32_t *chosen, int64_t n_chosen,
+                                   const int32_t *old, int32_t *labels, double *gap);
+
+/* What a gap leaves to rounding: the part of the larger distance (for d features, in epsilons). A
+ * canonical squared distance has d + 2 errors, its root half of that and one more; the gap of two
+ * takes 2 (d/2 + 2). Another 2 (d+2) make sure that canonical distances compare rightly as long as
+ * something of the gap is left, since |x-c| - |x-a| > r (|x-c| + |x-a|) says the same of squares.
+ */
+#define KM_GAP_SLACK(d) (8.0 * ((double)(d) + 2))
+
+/* The nearest of some centers for the samples of a block, and how far behind they are: of the
+ * centers [k][d], those in chosen[0 ... n-1], ascending, are compared. gaps[i] gets a lower bound
+ * of the difference, over the samples that center chosen[i] is not the nearest of, of the distances
+ * (not squared) to it and to the nearest: as long as something of it is left, canonical distances
+ * prefer the latter; infinity if there is no such sample. Returns an upper bound of the distances
+ * to the nearest. Nothing may overflow. `labels` is [KM_BLOCK]; `work` is room for n * KM_GAPS_ROOM
+ * values, aligned for vectors. */
+typedef double km_nearest_gaps(const void *block, const void *centers, int64_t n_features,
+                               const int32_t *chosen, int64_t n_chosen, void *work, int32_t *labels,
+                               double *gaps);
+
+/* Which centers have moved so far that their gap is used up: a bit, in `used`, for each c whose
+ * gaps[c] is not above paths[c] + own_path. False if there is none. n_centers is a multiple of
+ * KM_GAPS_ALIGNED; arrays are aligned for vectors. */
+typedef bool km_used_up(const float *gaps, const float *paths, float own_path, int64_t n_centers,
+                        uint64_t *used);
+enum { KM_GAPS_ALIGNED = 16, KM_GAPS_ROOM = KM_BLOCK + KM_GAPS_ALIGNED };
+
+/* Grids of two words for a feature and for its squares, these in units of power^2. */
+typedef struct km_moments_task {
+    km_grid grid, square_grid;
+    double inverse_power; /* times a distance from the origin is at most 1 */
+} km_moments_task;
+
+/* Adds the grid points of the KM_BLOCK values of one feature of a block, and those of the squares
+ * of their distances from the origin, to words[4]: high and low words of the first, and of the
+ * second. The grids are for sums of KM_MOMENTS_LEAST values at least, so that no word has more than
+ * 50 bits.
+ */
+typedef void km_moments(const void *values, const km_moments_task *task, int64_t *words);
+enum { KM_MOMENTS_LEAST = 1 << 13 };
+
+/* Functions by km_precision, that of the samples. Blocks are aligned for vectors; nothing else need
+ * be but where it is said. */
+typedef struct km_kernel {
+    const char *name;
+    bool (*is_available)(void); /* on this processor */
+    bool (*is_fast)(void);      /* is it no slower than those before it, where it is available? */
+    km_nearest *nearest[2];
+    km_measure *measure[2];
+    km_approach *approach[2];
+    km_filter *filter[2];
+    km_nearest_listed *nearest_listed[2];
+    km_nearest_gaps *nearest_gaps[2];
+    km_used_up *used_up;
+    km_moments *moments[2];
+} km_kernel;
+
+/* The table of kernels, plainest first, ended by a NULL name. The first, `reference`, defines what
+ * is right and is available everywhere. */
+extern const km_kernel km_kernels[];
+
+/* A bit for each row of the table that this processor can run; for "auto" without those that others
+ * of them outdo. */
+uint64_t km_kernels_available(const char *name);
+
+/* The kernel called `name` among those in `available`, or for "auto" the last of them; NULL if
+ * there is none. */
+const km_kernel *km_kernel_choose(const char *name, uint64_t available);
+
+#endif

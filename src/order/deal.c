@@ -1,0 +1,154 @@
+/* Which rank gets which samples, so that each has neighbours in space. Of a catalogue in no order
+ * each rank's slab is all over space, so that n ranks would have boxes n times as large, and
+ * compare more.
+ *
+ * All samples of all ranks stand in one line, by the cells of a Morton curve, and in a cell by
+ * rank. The line is cut into pieces, which are dealt out one by one to the ranks, so that each has
+ * a little of every region and about as much work; what is left over is shared. Where a sample goes
+ * follows from how many are before it, so every rank gets exactly its number. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/threads.h"
+#include "morton.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PIECE = 256 * KM_BLOCK, /* samples; what a walk through the tree takes at once */
+    CELLS_PER_PIECE = 64,
+    MOST_CELL_BITS = 18,
+};
+
+static const char *const WHAT = "exchange of samples between ranks";
+
+/* The line of all samples. */
+typedef struct line {
+    const km_samples *samples;
+    int n_ranks;
+    int64_t n_all, n_dealt; /* samples of all ranks, and of them in pieces that are dealt out */
+    int shift;              /* from a code to its cell */
+    int64_t n_cells;
+    uint32_t *next; /* [n_threads][n_cells]: samples counted, then the place of the next in line */
+    uint32_t *all;  /* [n_cells], samples of all ranks */
+    uint32_t *places; /* [n_cells], of the next that has none */
+} line;
+
+/* Each time round a rank later begins: else two ranks would always have the same halves of cells.
+ */
+static int rank_of(const line *l, int64_t place)
+{
+    const int64_t piece = place / PIECE;
+    if (place < l->n_dealt)
+        return (int)((piece + piece / l->n_ranks) % l->n_ranks);
+    return km_slab_owner(l->n_all - l->n_dealt, l->n_ranks, place - l->n_dealt);
+}
+
+/* How many cells all ranks take: many in a piece, but no more than 4 bytes for each sample. */
+static int count_bits(int64_t n_all, int n_ranks, int64_t n_threads)
+{
+    const int64_t affordable = n_all / (n_ranks * (n_threads + 2));
+    int bits = 0;
+    while (bits < MOST_CELL_BITS && (int64_t)PIECE << bits < n_all * CELLS_PER_PIECE &&
+           (int64_t)2 << bits <= affordable)
+        bits++;
+    return bits;
+}
+
+static km_code create_line(line *l, const km_samples *samples, MPI_Comm comm, km_error *error)
+{
+    int64_t n_all = samples->n_samples, n_threads = km_threads();
+    km_sum_int64(comm, &n_all, 1);
+    km_max_int64(comm, &n_threads, 1);
+    const int n_ranks = km_comm_size(comm), bits = count_bits(n_all, n_ranks, n_threads);
+    const int64_t dealt_at_once = (int64_t)PIECE * n_ranks;
+    *l = (line){.samples = samples,
+                .n_ranks = n_ranks,
+                .n_all = n_all,
+                .n_dealt = n_all / dealt_at_once * dealt_at_once,
+                .shift = KM_CODE_BITS - bits,
+                .n_cells = (int64_t)1 << bits};
+    l->next = km_allocate_zeroed(km_threads() * l->n_cells, sizeof *l->next, WHAT, error);
+    l->all = km_allocate_zeroed(l->n_cells, sizeof *l->all, WHAT, error);
+    l->places = km_allocate(l->n_cells, sizeof *l->places, WHAT, error);
+    return km_agree(comm, error);
+}
+
+static void destroy_line(line *l)
+{
+    free(l->next);
+    free(l->all);
+    free(l->places);
+}
+
+static int64_t cell_of(const line *l, uint32_t code)
+{
+    return (int64_t)((uint64_t)code >> l->shift);
+}
+
+/* Codes, and how many samples of each thread are in each cell. */
+static void count_cells(line *l, const km_morton *morton, uint32_t *codes)
+{
+#pragma omp parallel
+    {
+        const km_rows mine = km_thread_share(l->samples->n_samples);
+        uint32_t *counts = l->next + km_thread() * l->n_cells;
+        for (int64_t i = mine.first; i < mine.first + mine.count; i += KM_BLOCK) {
+            uint32_t of_block[KM_BLOCK];
+            const int lanes = km_samples_lanes(l->samples, i / KM_BLOCK);
+            km_morton_codes(morton, l->samples, i / KM_BLOCK, of_block);
+            for (int lane = 0; lane < lanes; lane++)
+                counts[cell_of(l, of_block[lane])]++;
+            memcpy(codes + i, of_block, (size_t)lanes * sizeof *codes);
+        }
+    }
+}
+
+/* Where in line this rank's samples of each cell and thread begin. Places have 32 bits, since rows
+ * have. */
+static void find_places(line *l, MPI_Comm comm)
+{
+    uint32_t first = 0;
+    for (int t = 0; t < km_threads(); t++)
+        for (int64_t c = 0; c < l->n_cells; c++)
+            l->all[c] += l->next[t * l->n_cells + c];
+    km_sum_below_uint32(comm, l->all, (int)l->n_cells, l->places);
+    km_sum_uint32(comm, l->all, l->n_cells);
+    for (int64_t c = 0; c < l->n_cells; c++) {
+        l->places[c] += first;
+        first += l->all[c];
+    }
+    for (int t = 0; t < km_threads(); t++)
+        for (int64_t c = 0; c < l->n_cells; c++) {
+            uint32_t *next = &l->next[t * l->n_cells + c];
+            const uint32_t count = *next;
+            *next = l->places[c];
+            l->places[c] += count;
+        }
+}
+
+/* The ranks that get the samples, [n_samples], in the place of their codes. */
+static void find_owners(line *l, uint32_t *owners)
+{
+#pragma omp parallel
+    {
+        const km_rows mine = km_thread_share(l->samples->n_samples);
+        uint32_t *next = l->next + km_thread() * l->n_cells;
+        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
+            owners[i] = (uint32_t)rank_of(l, next[cell_of(l, owners[i])]++);
+    }
+}
+
+km_code km_morton_deal(const km_morton *morton, const km_samples *samples, uint32_t *owners,
+                       MPI_Comm comm, km_error *error)
+{
+    line l;
+    if (create_line(&l, samples, comm, error) == KM_OK) {
+        count_cells(&l, morton, owners);
+        find_places(&l, comm);
+        find_owners(&l, owners);
+    }
+    destroy_line(&l);
+    return error->code;
+}

@@ -1,0 +1,280 @@
+/* Samples change ranks: to where their neighbours in space are, and home again.
+ *
+ * Values follow one feature after the other, in words of 32 bits, some samples at a time: beside
+ * the samples no more is ever in use than ordering takes. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "morton.h"
+#include "order/order.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    ROUND_BLOCKS = 1024,
+    ROUND = ROUND_BLOCKS * KM_BLOCK, /* samples of a rank; slots have 16 bits */
+};
+
+static const char *const WHAT = "exchange of samples between ranks";
+
+typedef struct exchange {
+    km_samples *samples;
+    MPI_Comm comm;
+    int n_ranks;
+    int64_t n_rounds;
+    int64_t n_new;        /* samples of this rank afterwards */
+    uint32_t *owners;     /* [most samples], the ranks that get them, */
+    uint16_t *slots;      /* [n_samples], where each is in what is sent in its round */
+    int *counts, *starts; /* [n_rounds][n_ranks], of what is sent to each rank */
+    int *received_counts; /* [n_rounds][n_ranks] */
+    int *received_starts; /* [n_ranks], of one round */
+    uint32_t *sent;       /* [ROUND], words of one */
+    uint32_t *received;   /* and, when these have been counted, what comes of all rounds */
+} exchange;
+
+static void create_rounds(exchange *e, km_error *error)
+{
+    e->n_rounds = (e->samples->n_samples + ROUND - 1) / ROUND;
+    km_max_int64(e->comm, &e->n_rounds, 1);
+    const int64_t n_counts = e->n_rounds * e->n_ranks;
+    e->counts = km_allocate_zeroed(n_counts, sizeof *e->counts, WHAT, error);
+    e->starts = km_allocate_zeroed(n_counts, sizeof *e->starts, WHAT, error);
+    e->received_counts = km_allocate(n_counts, sizeof *e->received_counts, WHAT, error);
+    e->received_starts = km_allocate(e->n_ranks, sizeof *e->received_starts, WHAT, error);
+    e->sent = km_allocate(ROUND, sizeof *e->sent, WHAT, error);
+}
+
+static void destroy_rounds(exchange *e)
+{
+    free(e->counts);
+    free(e->starts);
+    free(e->received_counts);
+    free(e->received_starts);
+    free(e->sent);
+}
+
+/* How much is sent to each rank in a round, and where in it samples are. */
+static void fill_round(exchange *e, int64_t round)
+{
+    const uint32_t *owners = e->owners;
+    const int64_t first = round * ROUND, left = e->samples->n_samples - first;
+    const int64_t end = first + (left < ROUND ? left : ROUND);
+    int *counts = e->counts + round * e->n_ranks, *starts = e->starts + round * e->n_ranks;
+    for (int64_t i = first; i < end; i++)
+        counts[owners[i]]++;
+    for (int r = 1; r < e->n_ranks; r++)
+        starts[r] = starts[r - 1] + counts[r - 1];
+    for (int64_t i = first; i < end; i++)
+        e->slots[i] = (uint16_t)starts[owners[i]]++;
+    for (int r = 0; r < e->n_ranks; r++)
+        starts[r] -= counts[r];
+}
+
+static void fill_rounds(exchange *e)
+{
+#pragma omp parallel for
+    for (int64_t round = 0; round < e->n_rounds; round++)
+        fill_round(e, round);
+    for (int64_t i = 0; i < e->n_rounds * e->n_ranks; i += e->n_ranks) {
+        km_exchange_counts(e->comm, e->counts + i, e->received_counts + i);
+        for (int r = 0; r < e->n_ranks; r++)
+            e->n_new += e->received_counts[i + r];
+    }
+}
+
+/* Whatever the words are. */
+typedef uint32_t word __attribute__((may_alias));
+
+/* Every so many words of each block belong to one column of the samples, KM_BLOCK of them. */
+typedef struct column {
+    word *first;
+    int64_t in_block, between_blocks; /* words from one to the next */
+} column;
+
+static column column_at(void *values, int64_t first, int64_t in_block, int64_t between_blocks)
+{
+    return (column){(word *)values + first, in_block, between_blocks};
+}
+
+static void pack(exchange *e, column c, int64_t round)
+{
+    const int64_t n_blocks = e->samples->n_blocks, end = (round + 1) * ROUND_BLOCKS;
+    uint32_t *sent = e->sent;
+#pragma omp parallel for
+    for (int64_t b = round * ROUND_BLOCKS; b < (end < n_blocks ? end : n_blocks); b++) {
+        const word *words = c.first + b * c.between_blocks;
+        const uint16_t *slots = e->slots + b * KM_BLOCK;
+        const int64_t step = c.in_block;
+        const int lanes = km_samples_lanes(e->samples, b);
+        for (int l = 0; l < lanes; l++)
+            sent[slots[l]] = words[l * step];
+    }
+}
+
+/* Returns how many words came. */
+static int64_t send_round(exchange *e, int64_t round, uint32_t *to)
+{
+    const int64_t at = round * e->n_ranks;
+    int64_t n = 0;
+    for (int r = 0; r < e->n_ranks; r++) {
+        e->received_starts[r] = (int)n;
+        n += e->received_counts[at + r];
+    }
+    km_exchange_words(e->comm, e->sent, e->counts + at, e->starts + at, to, e->received_counts + at,
+                      e->received_starts);
+    return n;
+}
+
+static void unpack(exchange *e, column c)
+{
+#pragma omp parallel for
+    for (int64_t i = 0; i < e->n_new; i += KM_BLOCK) {
+        word *words = c.first + i / KM_BLOCK * c.between_blocks;
+        const uint32_t *received = e->received + i;
+        const int64_t step = c.in_block, left = e->n_new - i;
+        for (int64_t l = 0; l < (left < KM_BLOCK ? left : KM_BLOCK); l++)
+            words[l * step] = received[l];
+    }
+}
+
+/* What a column will be comes to `received`. */
+static void send(exchange *e, column c)
+{
+    int64_t n = 0;
+    for (int64_t round = 0; round < e->n_rounds; round++) {
+        pack(e, c, round);
+        n += send_round(e, round, e->received + n);
+    }
+}
+
+static void move(exchange *e, column c)
+{
+    send(e, c);
+    unpack(e, c);
+}
+
+/* A column of doubles goes as its lower words and its upper ones. */
+static void move_samples(exchange *e)
+{
+    km_samples *samples = e->samples;
+    const int64_t size = (int64_t)(km_precision_size(samples->precision) / sizeof(word));
+    const int64_t of_feature = KM_BLOCK * size, of_block = samples->n_features * of_feature;
+    for (int64_t j = 0; j < samples->n_features; j++)
+        for (int64_t w = 0; w < size; w++)
+            move(e, column_at(samples->values, j * of_feature + w, size, of_block));
+    for (int64_t w = 0; w < 2 && samples->weights != NULL; w++)
+        move(e, column_at(samples->weights, w, 2, 2 * KM_BLOCK));
+    move(e, column_at(samples->rows, 0, 1, KM_BLOCK));
+}
+
+/* Rows counted from another one on; numbers without sign take any difference. */
+static void count_rows_from(km_samples *samples, int64_t first_row)
+{
+    const uint32_t less = (uint32_t)(first_row - samples->first_row);
+#pragma omp parallel for
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        samples->rows[i] -= less;
+    samples->first_row = first_row;
+}
+
+/* Sends all samples to their owners; and labels, if there are any, to `received`. */
+static km_code move_all(exchange *e, int32_t *labels, km_error *error)
+{
+    km_samples *samples = e->samples;
+    create_rounds(e, error);
+    if (km_agree(e->comm, error) == KM_OK) {
+        fill_rounds(e);
+        e->received = e->owners;
+        move_samples(e);
+        if (labels != NULL)
+            send(e, column_at(labels, 0, 1, KM_BLOCK));
+        samples->n_samples = e->n_new;
+        samples->n_blocks = (e->n_new + KM_BLOCK - 1) / KM_BLOCK;
+        if (e->n_new > 0)
+            km_samples_pad(samples);
+    }
+    destroy_rounds(e);
+    return error->code;
+}
+
+/* No rank ever has more than rows in its slab, but for the last block. */
+static int64_t most_samples(const km_samples *samples)
+{
+    return (samples->slab.count + KM_BLOCK - 1) / KM_BLOCK * KM_BLOCK;
+}
+
+static int64_t count_rows(const km_samples *samples, MPI_Comm comm)
+{
+    int64_t n_rows = samples->slab.count;
+    km_sum_int64(comm, &n_rows, 1);
+    return n_rows;
+}
+
+static km_code exchange_along(const km_morton *morton, km_samples *samples, const km_way *way,
+                              MPI_Comm comm, km_error *error)
+{
+    exchange e = {.samples = samples,
+                  .comm = comm,
+                  .n_ranks = km_comm_size(comm),
+                  .owners = way->places,
+                  .slots = (uint16_t *)way->order};
+    if (km_morton_deal(morton, samples, e.owners, comm, error) != KM_OK)
+        return error->code;
+    count_rows_from(samples, 0);
+    if (move_all(&e, NULL, error) == KM_OK)
+        samples->is_exchanged = true;
+    else
+        count_rows_from(samples, samples->slab.first);
+    return error->code;
+}
+
+/* Pieces are of one order, so the samples must get the same one afterwards. */
+km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error)
+{
+    km_way way = {0};
+    km_morton *morton = km_morton_create(samples, comm, error);
+    if (morton != NULL &&
+        km_way_create(&way, samples, most_samples(samples), comm, error) == KM_OK &&
+        exchange_along(morton, samples, &way, comm, error) == KM_OK)
+        km_morton_order(morton, samples, &way, comm, error);
+    km_way_free(&way);
+    km_morton_free(morton);
+    return error->code;
+}
+
+static void find_homes(exchange *e)
+{
+    const int64_t n_rows = count_rows(e->samples, e->comm);
+    const int n_ranks = e->n_ranks;
+#pragma omp parallel for
+    for (int64_t i = 0; i < e->samples->n_samples; i++)
+        e->owners[i] = (uint32_t)km_slab_owner(n_rows, n_ranks, e->samples->rows[i]);
+}
+
+km_code km_samples_return(km_samples *samples, int32_t **labels, MPI_Comm comm, km_error *error)
+{
+    assert(labels == NULL || *labels != NULL);
+    const int64_t n_most = most_samples(samples);
+    exchange e = {.samples = samples,
+                  .comm = comm,
+                  .n_ranks = km_comm_size(comm),
+                  .owners = km_allocate(n_most, sizeof *e.owners, WHAT, error),
+                  .slots = km_allocate(n_most, sizeof *e.slots, WHAT, error)};
+    if (km_agree(comm, error) == KM_OK) {
+        find_homes(&e);
+        if (move_all(&e, labels != NULL ? *labels : NULL, error) == KM_OK) {
+            count_rows_from(samples, samples->slab.first);
+            samples->is_exchanged = false;
+        }
+    }
+    if (labels != NULL && error->code == KM_OK) { /* what was received last */
+        free(*labels);
+        *labels = (int32_t *)e.received;
+        e.owners = NULL;
+    }
+    free(e.owners);
+    free(e.slots);
+    return error->code;
+}

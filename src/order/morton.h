@@ -1,0 +1,43 @@
+/* Codes along a Morton curve; shared by the files of this room. */
+#ifndef SKYMEANS_SAMPLES_MORTON_H
+#define SKYMEANS_SAMPLES_MORTON_H
+
+#include "base/error.h"
+#include "samples/samples.h"
+
+enum { KM_CODE_BITS = 32 };
+
+typedef struct km_morton km_morton;
+
+/* What the codes follow from, the same on all ranks. Collective over comm. NULL and KM_MEMORY,
+ * agreed, if it can't be had. */
+km_morton *km_morton_create(const km_samples *samples, MPI_Comm comm, km_error *error);
+void km_morton_free(km_morton *morton);
+
+/* The codes of the samples of a block, KM_BLOCK of them. */
+void km_morton_codes(const km_morton *morton, const km_samples *samples, int64_t block,
+                     uint32_t *codes);
+
+/* The rank that each sample should go to, [n_samples], so that ranks have neighbours along the
+ * curve and as many as their slabs of all samples would be. Collective over comm; KM_MEMORY,
+ * agreed. */
+km_code km_morton_deal(const km_morton *morton, const km_samples *samples, uint32_t *owners,
+                       MPI_Comm comm, km_error *error);
+
+/* Room for n samples on their way. An exchange and the order after it use the same, so that no
+ * holes are left between what each of them had. */
+typedef struct km_way {
+    uint32_t *places, *order; /* [n] */
+    void *moved;              /* [n] values */
+} km_way;
+
+/* Collective over comm; KM_MEMORY, agreed, and km_way_free then, too. */
+km_code km_way_create(km_way *way, const km_samples *samples, int64_t n, MPI_Comm comm,
+                      km_error *error);
+void km_way_free(km_way *way);
+
+/* Sorts the samples of this rank by their codes. Collective over comm; KM_MEMORY, agreed. */
+km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_way *way,
+                        MPI_Comm comm, km_error *error);
+
+#endif

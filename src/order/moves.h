@@ -1,0 +1,29 @@
+/* Samples on their way to other places. */
+#ifndef SKYMEANS_SAMPLES_MOVES_H
+#define SKYMEANS_SAMPLES_MOVES_H
+
+#include "samples/samples.h"
+
+/* In two steps: sample i goes to places[i]; then what is at order[i] goes to place i, or stays
+ * where it is if that is NULL. */
+typedef struct km_moves {
+    km_samples *samples;
+    const uint32_t *places, *order; /* [n_samples] */
+    void *moved;                    /* [n_samples], room for a value, a weight or a row of each */
+} km_moves;
+
+/* Values follow one feature after the other, then rows and weights. */
+void km_samples_move(const km_moves *moves);
+
+enum { KM_CACHE_LINE = 64 };
+
+/* Has some bytes of an array brought near, to be written: pieces of a column, and what follows in
+ * many buckets, come too irregularly for processors to look ahead. Behind the end it does nothing.
+ */
+static inline void km_fetch(const void *array, int64_t first, int64_t n_bytes)
+{
+    for (int64_t i = first; i < first + n_bytes; i += KM_CACHE_LINE)
+        __builtin_prefetch((const void *)((uintptr_t)array + (uintptr_t)i), 1);
+}
+
+#endif

@@ -1,0 +1,193 @@
+/* Neighbours in space become neighbours in memory: samples are sorted along a Morton curve, so that
+ * blocks, and runs of blocks, have small boxes. No result depends on the order, only speed does.
+ *
+ * Two steps, and all that moves goes the same way. By the first digit of their codes samples go to
+ * buckets, which are so few that writing to all of them at once stays in cache; then every bucket,
+ * which is so small that it is in cache itself, is sorted. Only the codes are sorted: the values
+ * follow one feature after the other, so that beside the samples there is never more than 12 bytes
+ * for each (16 in double precision). */
+#include "order/order.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/threads.h"
+#include "morton.h"
+#include "moves.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BUCKET_BITS = 11,
+    N_BUCKETS = 1 << BUCKET_BITS,
+    MOST_CELL_BITS = 16, /* in a bucket; the counts of its cells stay in cache, too */
+    CELL_SIZE = 8,       /* samples, about, where there are bits enough */
+};
+
+typedef struct sorting {
+    km_samples *samples;
+    int64_t n;
+    uint32_t *places;             /* [n], where each sample goes in the first step */
+    uint32_t *order;              /* [n], which of those goes to each place in the second */
+    void *moved;                  /* [n] values or codes between the steps */
+    int64_t (*starts)[N_BUCKETS]; /* [n_threads] */
+    int64_t first[N_BUCKETS + 1]; /* of each bucket */
+    uint32_t (*cells)[(1 << MOST_CELL_BITS) + 1]; /* [n_threads] */
+} sorting;
+
+static const char *const WHAT = "order of samples";
+
+km_code km_way_create(km_way *way, const km_samples *samples, int64_t n, MPI_Comm comm,
+                      km_error *error)
+{
+    const bool is_wide = samples->precision == KM_FLOAT64 || samples->weights != NULL;
+    const size_t size = is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
+    way->places = km_allocate(n, sizeof *way->places, WHAT, error);
+    way->order = km_allocate(n, sizeof *way->order, WHAT, error);
+    way->moved = km_allocate(n, size, WHAT, error);
+    return km_agree(comm, error);
+}
+
+void km_way_free(km_way *way)
+{
+    free(way->places);
+    free(way->order);
+    free(way->moved);
+}
+
+static km_code create(sorting *s, km_samples *samples, const km_way *way, MPI_Comm comm,
+                      km_error *error)
+{
+    *s = (sorting){.samples = samples,
+                   .n = samples->n_samples,
+                   .places = way->places,
+                   .order = way->order,
+                   .moved = way->moved};
+    s->starts = km_allocate(km_threads(), sizeof *s->starts, WHAT, error);
+    s->cells = km_allocate(km_threads(), sizeof *s->cells, WHAT, error);
+    return km_agree(comm, error);
+}
+
+static void destroy(sorting *s)
+{
+    free(s->starts);
+    free(s->cells);
+}
+
+/* ---- the first step ------------------------------------------------------------------------- */
+
+static int bucket_of(uint32_t code)
+{
+    return (int)(code >> (KM_CODE_BITS - BUCKET_BITS));
+}
+
+/* Codes, in `places` for the moment, and how many of this thread's samples go to each bucket. */
+static void make_codes(sorting *s, const km_morton *morton, km_rows mine)
+{
+    int64_t *counts = s->starts[km_thread()];
+    memset(counts, 0, sizeof *s->starts);
+    for (int64_t i = mine.first; i < mine.first + mine.count; i += KM_BLOCK) {
+        uint32_t codes[KM_BLOCK];
+        const int lanes = km_samples_lanes(s->samples, i / KM_BLOCK);
+        km_morton_codes(morton, s->samples, i / KM_BLOCK, codes);
+        for (int l = 0; l < lanes; l++)
+            counts[bucket_of(codes[l])]++;
+        memcpy(s->places + i, codes, (size_t)lanes * sizeof *codes);
+    }
+}
+
+/* Where buckets begin, and within them the samples of each thread. */
+static void add_up_counts(sorting *s, int n_threads)
+{
+    int64_t sum = 0;
+    for (int b = 0; b < N_BUCKETS; b++) {
+        s->first[b] = sum;
+        for (int t = 0; t < n_threads; t++) {
+            const int64_t count = s->starts[t][b];
+            s->starts[t][b] = sum;
+            sum += count;
+        }
+    }
+    s->first[N_BUCKETS] = sum;
+}
+
+/* Codes go to their buckets, and places become what they are called. */
+static void move_codes(sorting *s, km_rows mine)
+{
+    int64_t *next = s->starts[km_thread()];
+    uint32_t *moved = s->moved;
+    for (int64_t i = mine.first; i < mine.first + mine.count; i++) {
+        const uint32_t code = s->places[i];
+        const int64_t place = next[bucket_of(code)]++;
+        moved[place] = code;
+        km_fetch(moved, place * (int64_t)sizeof *moved + KM_CACHE_LINE, 1);
+        s->places[i] = (uint32_t)place;
+    }
+}
+
+static void fill_buckets(sorting *s, const km_morton *morton)
+{
+#pragma omp parallel
+    {
+        const km_rows mine = km_thread_share(s->n);
+        make_codes(s, morton, mine);
+#pragma omp barrier
+#pragma omp single
+        add_up_counts(s, km_threads_now());
+        move_codes(s, mine);
+    }
+}
+
+/* ---- the second step ------------------------------------------------------------------------ */
+
+/* Sorts `count` codes of a bucket, the first of which is at `first`, by so many bits that cells
+ * have about CELL_SIZE of them. */
+static void sort_bucket(sorting *s, int64_t first, int64_t count)
+{
+    const uint32_t *codes = s->moved;
+    uint32_t *cells = s->cells[km_thread()];
+    int n_bits = 0;
+    while (n_bits < MOST_CELL_BITS && count >> n_bits > CELL_SIZE)
+        n_bits++;
+    const int shift = KM_CODE_BITS - BUCKET_BITS - n_bits;
+    const uint32_t mask = ((uint32_t)1 << n_bits) - 1;
+    memset(cells, 0, ((size_t)mask + 2) * sizeof *cells);
+    for (int64_t i = first; i < first + count; i++)
+        cells[(codes[i] >> shift & mask) + 1]++;
+    for (uint32_t c = 0; c < mask; c++)
+        cells[c + 1] += cells[c];
+    for (int64_t i = first; i < first + count; i++)
+        s->order[first + cells[codes[i] >> shift & mask]++] = (uint32_t)i;
+}
+
+static void sort_buckets(sorting *s)
+{
+#pragma omp parallel for schedule(dynamic, 8)
+    for (int b = 0; b < N_BUCKETS; b++)
+        sort_bucket(s, s->first[b], s->first[b + 1] - s->first[b]);
+}
+
+km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_way *way,
+                        MPI_Comm comm, km_error *error)
+{
+    sorting s;
+    if (create(&s, samples, way, comm, error) == KM_OK && s.n > 0) {
+        fill_buckets(&s, morton);
+        sort_buckets(&s);
+        km_samples_move(&(km_moves){samples, s.places, s.order, s.moved});
+    }
+    destroy(&s);
+    return error->code;
+}
+
+km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error)
+{
+    km_way way = {0};
+    km_morton *morton = km_morton_create(samples, comm, error);
+    if (morton != NULL && km_way_create(&way, samples, samples->n_samples, comm, error) == KM_OK)
+        km_morton_order(morton, samples, &way, comm, error);
+    km_way_free(&way);
+    km_morton_free(morton);
+    return error->code;
+}

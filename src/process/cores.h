@@ -1,0 +1,37 @@
+/* cores.h - processors and threads of this process. */
+#ifndef SKYMEANS_PROCESS_CORES_H
+#define SKYMEANS_PROCESS_CORES_H
+
+#include "base/error.h"
+#include "base/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+/* Threads that do nothing, to see whether so many can be made: OpenMP would end the process. When
+ * all ranks have begun a trial, so many can be on this machine. KM_MEMORY if not; then it is to be
+ * ended, too. */
+typedef struct km_trial {
+    int count;
+    pthread_t threads[KM_MOST_THREADS];
+    pthread_mutex_t gate; /* at which they wait */
+} km_trial;
+
+km_code km_trial_begin(km_trial *trial, int n_threads, km_error *error);
+void km_trial_end(km_trial *trial);
+
+/* The processors that a process may run on: its mask. */
+enum { KM_MOST_CPUS = 8192 };
+typedef struct km_cpus {
+    cpu_set_t sets[KM_MOST_CPUS / CPU_SETSIZE];
+} km_cpus;
+
+void km_cpus_of_process(km_cpus *cpus);
+
+/* The mask as Linux writes it, "0-3,8"; cut if there is no room. */
+void km_cpus_text(const km_cpus *cpus, char *text, size_t size);
+
+/* The cores of a mask; hardware threads of the same core count as one. */
+int km_cores(const km_cpus *cpus);
+
+#endif

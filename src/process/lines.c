@@ -1,0 +1,43 @@
+/* Lines of texts that others wrote, so that one may be longer than memory. */
+
+#include "process/lines.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool append(km_line *line, int c, km_error *error)
+{
+    if (line->length == line->room) {
+        char *grown = km_grow(line->text, line->room, 1, line->what, error);
+        if (grown == NULL)
+            return false;
+        line->text = grown;
+        line->room = line->room > 0 ? 2 * line->room : 1;
+    }
+    line->text[line->length++] = (char)c;
+    return true;
+}
+
+km_line_kind km_line_read(km_line *line, FILE *file, int64_t longest, km_error *error)
+{
+    int c;
+    line->length = 0;
+    line->number++;
+    errno = 0;
+    while ((c = getc_unlocked(file)) != EOF && c != '\n') {
+        if (line->length == longest)
+            return KM_LINE_TOO_LONG;
+        if (!append(line, c, error))
+            return KM_LINE_NO_MEMORY;
+    }
+    if (ferror(file))
+        return KM_LINE_NOT_READ;
+    if (c == EOF && line->length == 0)
+        return KM_LINE_NONE;
+    if (!append(line, '\0', error))
+        return KM_LINE_NO_MEMORY;
+    return strlen(line->text) + 1 == (size_t)line->length-- ? KM_LINE : KM_LINE_NO_TEXT;
+}

@@ -1,0 +1,54 @@
+/* Signals and the clock. Signals belong to the process, so this is the one place with state of its
+ * own. */
+
+#include "process/signals.h"
+#include "base/timers.h"
+
+#include <signal.h>
+
+static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU};
+static volatile sig_atomic_t noted_signal;
+static double noted_time, deadline;
+static bool is_watching;
+
+/* Job managers may deliver a signal twice, directly and through the launcher. */
+static const double SECONDS_OF_ECHO = 0.1;
+
+/* The first signal is noted, and another one has its usual effect. */
+static void note(int signal_number)
+{
+    if (noted_signal == 0) {
+        noted_time = km_now();
+        noted_signal = signal_number;
+    } else if (km_now() - noted_time > SECONDS_OF_ECHO) {
+        signal(signal_number, SIG_DFL);
+        raise(signal_number);
+    }
+}
+
+void km_stop_watch(double new_deadline)
+{
+    const struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction before;
+        /* nohup has SIGHUP ignored. */
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    }
+    deadline = new_deadline;
+    is_watching = true;
+}
+
+void km_signals_start(void)
+{
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+km_stop_wish km_stop_wanted(double margin)
+{
+    if (!is_watching)
+        return KM_WISH_NONE;
+    if (noted_signal != 0)
+        return KM_WISH_SIGNAL;
+    return km_now() + margin > deadline ? KM_WISH_TIME : KM_WISH_NONE;
+}

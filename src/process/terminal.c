@@ -1,0 +1,127 @@
+/* Does somebody watch? Launchers of MPI give ranks a pipe for their standard error, and write what
+ * comes out of it to their own: what counts is where that leads. */
+
+#include "process/log.h"
+
+#include <errno.h> /* the name of the program */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { USUAL_WIDTH = 80 };
+
+/* Open MPI's (3 to 5), and MPICH's with what it starts on each node. */
+static const char *const launchers[] = {"mpirun",        "mpiexec",         "orterun", "prterun",
+                                        "mpiexec.hydra", "hydra_pmi_proxy", NULL};
+
+/* With these a launcher puts something before what it passes on, or writes it to files. */
+static const char *const changes[] = {
+    "tag-output", "timestamp-output",       "output-filename", "output",
+    "xml",        "merge-stderr-to-stdout", "prepend-rank",    "prepend-pattern",
+    "l",          "errfile-pattern",        "errfile",         NULL};
+static const char *const change_variables[] = {
+    "OMPI_MCA_orte_tag_output", "OMPI_MCA_orte_timestamp_output", "OMPI_MCA_orte_output_filename",
+    "OMPI_MCA_orte_xml_output", "MPIEXEC_PREPEND_RANK",           NULL};
+
+static bool is_one_of(const char *text, const char *const *list)
+{
+    while (*list != NULL && strcmp(*list, text) != 0)
+        list++;
+    return *list != NULL;
+}
+
+/* The beginning of a file in /proc about a process, with a zero byte behind it. */
+static size_t read_about(pid_t process, const char *name, char *text, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/%s", (long)process, name);
+    FILE *file = fopen(path, "r");
+    const size_t length = file != NULL ? fread(text, 1, size - 1, file) : 0;
+    if (file != NULL)
+        fclose(file);
+    text[length] = '\0';
+    return length;
+}
+
+/* The process that started another, and what that is called. */
+static pid_t find_parent(pid_t process, char *name, size_t size)
+{
+    char text[512];
+    long parent = 0;
+    read_about(process, "stat", text, sizeof text);
+    const char *end = strrchr(text, ')'); /* of its name, which may be anything */
+    if (end == NULL || sscanf(end, ") %*c %ld", &parent) != 1 || parent <= 1)
+        return 0;
+    read_about((pid_t)parent, "comm", name, size);
+    name[strcspn(name, "\n")] = '\0';
+    return (pid_t)parent;
+}
+
+/* Is a launcher, as far as its command line tells, to pass on what comes and nothing else? */
+static bool is_plain(pid_t launcher)
+{
+    char words[16384];
+    const size_t length = read_about(launcher, "cmdline", words, sizeof words);
+    if (length == 0 || length == sizeof words - 1)
+        return false;
+    for (const char *word = words; word < words + length; word += strlen(word) + 1) {
+        const char *name = strrchr(word, '/');
+        if (strcmp(name != NULL ? name + 1 : word, program_invocation_short_name) == 0)
+            return true; /* what follows is ours */
+        if (word[0] == '-' && is_one_of(word + strspn(word, "-"), changes))
+            return false;
+    }
+    return true;
+}
+
+static bool leads_to_terminal(pid_t process)
+{
+    char path[64], target[64];
+    snprintf(path, sizeof path, "/proc/%ld/fd/2", (long)process);
+    const ssize_t length = readlink(path, target, sizeof target - 1);
+    if (length <= 0)
+        return false;
+    target[length] = '\0';
+    return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0 ||
+           strcmp(target, "/dev/console") == 0;
+}
+
+/* Does a launcher on this node write to a terminal what this process writes to a pipe? */
+static bool launcher_shows(void)
+{
+    char name[64];
+    struct stat status;
+    pid_t launcher = 0;
+    if (fstat(STDERR_FILENO, &status) != 0 ||
+        !(S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)))
+        return false;
+    for (const char *const *variable = change_variables; *variable != NULL; variable++)
+        if (getenv(*variable) != NULL)
+            return false;
+    for (pid_t next = find_parent(getpid(), name, sizeof name);
+         next > 0 && is_one_of(name, launchers); next = find_parent(next, name, sizeof name)) {
+        launcher = next;
+        if (!is_plain(launcher))
+            return false;
+    }
+    return launcher > 0 && leads_to_terminal(launcher);
+}
+
+bool km_is_watched(void)
+{
+    const char *kind = getenv("TERM");
+    if (kind != NULL && strcmp(kind, "dumb") == 0)
+        return false;
+    return isatty(STDERR_FILENO) == 1 || launcher_shows();
+}
+
+int km_terminal_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return USUAL_WIDTH;
+}

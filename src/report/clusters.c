@@ -1,0 +1,65 @@
+#include "clusters.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { WIDTH = 12 };
+
+/* A text in a column, cut to it; whatever would confuse the terminal is replaced. */
+static void print_text(const char *text)
+{
+    char room[256];
+    printf("  %*.*s", WIDTH, WIDTH, km_printable(text, room, sizeof room));
+}
+
+static void print_head(const km_cluster_table *t)
+{
+    const int64_t n_features = km_shown(t->d, KM_SHOWN_FEATURES);
+    const char *more = n_features < t->d ? "  ..." : "";
+    bool has_units = false;
+    printf("  cluster         size   share%s", t->has_stability ? "  stable" : "");
+    for (int64_t j = 0; j < n_features; j++) {
+        print_text(t->names[j]);
+        has_units = has_units || t->units[j][0] != '\0';
+    }
+    puts(more);
+    if (!has_units)
+        return;
+    printf("%*s", t->has_stability ? 38 : 30, "");
+    for (int64_t j = 0; j < n_features; j++)
+        print_text(t->units[j]);
+    puts(more);
+}
+
+static void print_row(const km_cluster_table *t, int64_t c)
+{
+    const int64_t n_features = km_shown(t->d, KM_SHOWN_FEATURES);
+    printf("  %7lld %12.0f  %5.1f%%", (long long)c, t->sizes[c],
+           100 * t->sizes[c] / (t->n_used > 0 ? t->n_used : 1));
+    if (t->has_stability && !isnan(t->stability[c]))
+        printf("  %5.1f%%", 100 * t->stability[c]);
+    else if (t->has_stability)
+        printf("  %6s", "-");
+    for (int64_t j = 0; j < n_features; j++)
+        printf("  %*.6g", WIDTH, t->centers[c][j]);
+    puts(n_features < t->d ? "  ..." : "");
+}
+
+static void print_rest(int64_t count, int64_t shown, const char *what, const char *where)
+{
+    if (shown < count)
+        printf("  ... and %lld more %s%s: %s in the result\n", (long long)(count - shown), what,
+               count - shown == 1 ? "" : "s", where);
+}
+
+void km_clusters_print(const km_cluster_table *t)
+{
+    const int64_t n_clusters = km_shown(t->k, KM_SHOWN_CLUSTERS);
+    print_head(t);
+    for (int64_t c = 0; c < n_clusters; c++)
+        print_row(t, c);
+    print_rest(t->k, n_clusters, "cluster", "/sizes and /centers");
+    print_rest(t->d, km_shown(t->d, KM_SHOWN_FEATURES), "feature", "/centers");
+    putchar('\n');
+}

@@ -1,0 +1,169 @@
+/* A result in short, for people. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/text.h"
+#include "clusters.h"
+#include "info.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MOST_NAMED = 1 << 16 }; /* features whose names are looked for */
+
+bool km_is_result(hid_t file)
+{
+    return H5Aexists(file, "checksum") > 0 && H5Lexists(file, "centers", H5P_DEFAULT) > 0 &&
+           H5Lexists(file, "sizes", H5P_DEFAULT) > 0 && H5Lexists(file, "labels", H5P_DEFAULT) > 0;
+}
+
+/* ---- attributes ----------------------------------------------------------------------------- */
+
+static void print_attribute_text(hid_t object, const char *name, const char *label)
+{
+    char text[512];
+    km_h5_read_text(object, name, text, sizeof text);
+    km_make_printable(text);
+    if (text[0] != '\0')
+        printf("  %-14s %s\n", label, text);
+}
+
+static void print_attribute_number(hid_t object, const char *name)
+{
+    double value;
+    if (km_h5_read_number(object, name, &value))
+        printf("  %-14s %.10g\n", name, value);
+}
+
+static void print_provenance(hid_t file)
+{
+    const hid_t provenance = H5Oopen(file, "provenance", H5P_DEFAULT);
+    if (provenance < 0)
+        return;
+    print_attribute_text(provenance, "command", "command");
+    print_attribute_text(provenance, "file", "file");
+    print_attribute_text(provenance, "dataset", "dataset");
+    print_attribute_text(provenance, "model", "centers of");
+    print_attribute_text(provenance, "ended", "ended");
+    H5Oclose(provenance);
+}
+
+/* ---- clusters ------------------------------------------------------------------------------- */
+
+/* What is shown of an array of numbers, row after row, in a new array; and how many rows and
+ * columns it has in all. NULL if it can't be read. */
+static double *read_shown(const char *path, hid_t file, const char *name, int64_t *n_rows,
+                          int64_t *n_columns, km_error *error)
+{
+    km_h5_array array;
+    km_error why = {0};
+    if (km_h5_open_array(file, name, &array, error) != KM_OK)
+        return NULL;
+    *n_rows = array.n_rows;
+    *n_columns = array.n_columns;
+    const int64_t rows = km_shown(*n_rows, KM_SHOWN_CLUSTERS);
+    const int64_t columns = km_shown(*n_columns, KM_SHOWN_FEATURES);
+    double *values =
+        km_allocate(rows * columns, km_h5_value_size(array.type, KM_FLOAT64), "clusters", error);
+    if (values != NULL &&
+        km_h5_read_rows(&array, (km_rows){0, rows}, 0, columns, array.type, values, &why) == KM_OK)
+        km_h5_convert(array.type, KM_FLOAT64, rows * columns, values, &why);
+    if (why.code != KM_OK)
+        km_fail(error, why.code, "can't read the result (%s, %s): %s; copy it again", path, name,
+                why.text);
+    km_h5_close_array(&array);
+    return values;
+}
+
+static void fill_centers(km_cluster_table *table, const char *path, hid_t file, km_error *error)
+{
+    double *values = read_shown(path, file, "centers", &table->k, &table->d, error);
+    const int64_t n_features = km_shown(table->d, KM_SHOWN_FEATURES);
+    for (int64_t c = 0; c < km_shown(table->k, KM_SHOWN_CLUSTERS) && error->code == KM_OK; c++)
+        for (int64_t j = 0; j < n_features; j++)
+            table->centers[c][j] = values[c * n_features + j];
+    free(values);
+}
+
+static void fill_sizes(km_cluster_table *table, const char *path, hid_t file, km_error *error)
+{
+    int64_t n_sizes = 0, n_columns = 0;
+    double *values = read_shown(path, file, "sizes", &n_sizes, &n_columns, error);
+    if (error->code == KM_OK && (n_sizes != table->k || n_columns != 1))
+        km_fail(error, KM_DATA,
+                "not a whole result (%s, sizes): centers are of %lld clusters, and there are %lld "
+                "times %lld sizes; copy it again",
+                path, (long long)table->k, (long long)n_sizes, (long long)n_columns);
+    for (int64_t c = 0; c < km_shown(table->k, KM_SHOWN_CLUSTERS) && error->code == KM_OK; c++)
+        table->sizes[c] = values[c];
+    free(values);
+}
+
+/* Texts beside the centers, [d][size]; where there are none, empty ones. */
+static char *read_texts(const km_cluster_table *table, hid_t file, const char *name, size_t size,
+                        km_error *error)
+{
+    const bool is_named = table->d <= MOST_NAMED;
+    char *texts = km_allocate_zeroed(is_named ? table->d : KM_SHOWN_FEATURES, size,
+                                     "names of the features", error);
+    const hid_t centers = H5Dopen2(file, "centers", H5P_DEFAULT);
+    if (texts != NULL && centers >= 0 && is_named)
+        km_h5_read_text_list(centers, name, table->d, size, texts);
+    if (centers >= 0)
+        H5Dclose(centers);
+    return texts;
+}
+
+static void print_named(km_cluster_table *table, const char *names, const char *units)
+{
+    char numbers[KM_SHOWN_FEATURES][12];
+    for (int j = 0; j < km_shown(table->d, KM_SHOWN_FEATURES); j++) {
+        const char *name = names + (size_t)j * KM_NAME_SIZE;
+        snprintf(numbers[j], sizeof numbers[j], "%d", j);
+        table->names[j] = name[0] != '\0' ? name : numbers[j];
+        table->units[j] = units + (size_t)j * KM_UNITS_SIZE;
+    }
+    putchar('\n');
+    km_clusters_print(table);
+}
+
+static km_code print_clusters(const char *path, hid_t file, km_error *error)
+{
+    km_cluster_table table = {.k = 0};
+    char *names = NULL, *units = NULL;
+    fill_centers(&table, path, file, error);
+    if (error->code == KM_OK)
+        fill_sizes(&table, path, file, error);
+    if (error->code == KM_OK) {
+        names = read_texts(&table, file, "features", KM_NAME_SIZE, error);
+        units = read_texts(&table, file, "units", KM_UNITS_SIZE, error);
+    }
+    if (!km_h5_read_number(file, "n_used", &table.n_used))
+        table.n_used = 0;
+    if (error->code == KM_OK)
+        print_named(&table, names, units);
+    free(names);
+    free(units);
+    return error->code;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+km_code km_info_print_result(const char *path, hid_t file, km_error *error)
+{
+    static const char *const numbers[] = {"inertia", "n_iterations", "converged",
+                                          "n_rows",  "n_used",       "n_missing"};
+    const bool is_fit = H5Aexists(file, "converged") > 0;
+    char room[KM_PATH_SIZE];
+    printf("%s: a result of skymeans%s\n\n", km_printable(path, room, sizeof room),
+           is_fit ? "" : " predict");
+    print_provenance(file);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        print_attribute_number(file, numbers[i]);
+    print_attribute_text(file, "stop_reason", "stop_reason");
+    print_attribute_text(file, "checksum", "checksum");
+    if (!is_fit)
+        printf("  %-14s %s\n", "", KM_CHECKSUM_OF_LABELS);
+    return print_clusters(path, file, error);
+}

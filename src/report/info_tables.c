@@ -1,0 +1,186 @@
+/* The tables of a file for people, each with the command line that would use it. */
+#include "base/error.h"
+#include "base/text.h"
+#include "info.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MOST_UNUSABLE = 20 };
+
+/* A text from the file, padded to a width; whatever would confuse the terminal is replaced. */
+static void print_text(const char *text, int width)
+{
+    char room[KM_REMARK_SIZE];
+    printf("%-*s", width, km_printable(text, room, sizeof room));
+    if (width > 0) /* longer texts don't run into the next */
+        fputs("  ", stdout);
+}
+
+/* After the rest of a line: a word and the remark, if there is one. */
+static void print_remark(const char *word, const char *remark)
+{
+    if (remark[0] == '\0')
+        return;
+    fputs(word, stdout);
+    print_text(remark, 0);
+}
+
+static void print_remarks(const km_column *column, hid_t file)
+{
+    char remark[KM_REMARK_SIZE];
+    km_remark_of_column(file, column, "description", remark);
+    print_remark(", description: ", remark);
+    km_remark_of_column(file, column, "formula", remark);
+    print_remark(", formula: ", remark);
+}
+
+static void print_column(const char *name, const km_column *column, const km_table *table,
+                         const km_findings_of_file *found)
+{
+    char full[512];
+    snprintf(full, sizeof full, "%s", name);
+    if (!table->is_array && column->values.length > 1)
+        snprintf(full, sizeof full, "%s[%lld]", name, (long long)column->values.length);
+    fputs("    ", stdout);
+    print_text(full, 29);
+    print_text(column->type, 21);
+    print_text(column->units, 15);
+    fputs(column->storage, stdout);
+    if (column->filters[0] != '\0')
+        fputs(", ", stdout);
+    print_text(column->filters, 0);
+    fputs(column->mask.dataset[0] != '\0' ? ", with a mask" : "", stdout);
+    fputs(column->is_category ? ", numbers of categories" : "", stdout);
+    if (column->n_rows != table->n_rows)
+        printf(", %lld row%s", (long long)column->n_rows, km_plural(column->n_rows));
+    if (!found->options->raw) {
+        km_convention_text(&column->convention, full, sizeof full);
+        fputs(full, stdout);
+    }
+    print_remarks(column, found->file);
+    putchar('\n');
+}
+
+/* The command line that would use the table. */
+static km_code print_command(const km_findings_of_file *found, const km_table *table,
+                             km_error *error)
+{
+    char *columns = km_table_columns_text(table, error);
+    if (columns == NULL)
+        return error->code;
+    fputs("    skymeans fit ", stdout);
+    km_print_quoted(stdout, found->options->catalogues[0]);
+    if (found->tables.count > 1 || table->is_on_request || found->options->dataset != NULL) {
+        fputs(" -d ", stdout);
+        km_print_quoted(stdout, table->path);
+    }
+    fputs(" -c ", stdout);
+    km_print_quoted(stdout, columns);
+    puts(found->options->transpose ? " --transpose -k 8 -o result.h5\n" : " -k 8 -o result.h5\n");
+    free(columns);
+    return KM_OK;
+}
+
+/* Matrices that may be meant the other way round. */
+static void print_hint(const km_findings_of_file *found, const km_table *table)
+{
+    if (table->is_array && table->writer[0] != '\0' && !found->options->transpose)
+        printf("    written by %s, which stores matrices the other way round: samples may be its "
+               "columns; then use --transpose\n",
+               table->writer);
+}
+
+/* Which rows of another table these are. */
+static void print_where(const km_findings_of_file *found, const km_table *table)
+{
+    char where[KM_REMARK_SIZE];
+    km_remark_of_table(found->file, table, "where", where);
+    if (where[0] != '\0') {
+        print_remark("    only rows where ", where);
+        putchar('\n');
+    }
+}
+
+static void print_table(const km_findings_of_file *found, const km_table *table, km_error *error)
+{
+    fputs("  ", stdout);
+    print_text(table->path, 0);
+    printf(": %s of %lld row%s, %lld column%s%s\n", table->is_array ? "array" : "table",
+           (long long)table->n_rows, km_plural(table->n_rows), (long long)table->n_columns,
+           km_plural(table->n_columns),
+           table->is_on_request && !table->is_array ? ", complex numbers" : "");
+    for (int64_t i = 0; i < (table->is_array ? 1 : table->n_columns); i++)
+        print_column(table->is_array ? "every column" : table->columns[i].name, &table->columns[i],
+                     table, found);
+    print_where(found, table);
+    print_hint(found, table);
+    if (table->flaw[0] != '\0') {
+        fputs(table->needs_columns ? "    not without -c: " : "    can't be used: ", stdout);
+        print_text(table->flaw, 0);
+        putchar('\n');
+    }
+    if (table->flaw[0] == '\0' || table->needs_columns)
+        print_command(found, table, error);
+    else
+        putchar('\n');
+}
+
+static void print_unusable(const km_tables *tables)
+{
+    const int64_t shown = tables->n_unusable < MOST_UNUSABLE ? tables->n_unusable : MOST_UNUSABLE;
+    if (shown > 0)
+        puts("  can't be used:");
+    for (int64_t i = 0; i < shown; i++) {
+        fputs("    ", stdout);
+        print_text(tables->unusable[i].path, 0);
+        fputs(": ", stdout);
+        print_text(tables->unusable[i].reason, 0);
+        putchar('\n');
+    }
+    if (shown < tables->n_unusable)
+        printf("    and %lld more\n", (long long)(tables->n_unusable - shown));
+}
+
+/* Where the columns that -c names are. */
+static void print_selection(const km_findings_of_file *found)
+{
+    const km_selection *s = &found->selection;
+    if (!found->has_selection || found->options->columns == NULL)
+        return;
+    fputs("  -c means, in ", stdout);
+    print_text(s->table, 0);
+    printf(", of %lld row%s:\n", (long long)s->n_rows, km_plural(s->n_rows));
+    for (int64_t j = 0; j < s->n_features; j++) {
+        const km_place *place = &s->columns[j].values;
+        fputs("    ", stdout);
+        print_text(s->columns[j].name, 29);
+        if (place->other > 0) {
+            print_text(s->others[place->other - 1], 0);
+            putchar(':');
+        }
+        print_text(place->dataset, 0);
+        fputs(place->member[0] != '\0' ? ", member " : "", stdout);
+        print_text(place->member, 0);
+        printf(", value %lld\n", (long long)place->position);
+    }
+}
+
+km_code km_info_print_tables(const km_findings_of_file *found, km_error *error)
+{
+    char room[KM_PATH_SIZE];
+    const km_tables *tables = &found->tables;
+    const char *path = km_printable(found->options->catalogues[0], room, sizeof room);
+    if (tables->count == 0)
+        printf("%s: an HDF5 file without a table: neither a two-dimensional array of numbers, nor "
+               "a group of equally long columns, nor a dataset of compounds; look into it with "
+               "h5ls -r\n",
+               path);
+    else
+        printf("%s: %lld table%s\n\n", path, (long long)tables->count, km_plural(tables->count));
+    for (int64_t i = 0; i < tables->count && error->code == KM_OK; i++)
+        print_table(found, &tables->tables[i], error);
+    print_selection(found);
+    print_unusable(tables);
+    return error->code;
+}

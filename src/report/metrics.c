@@ -1,0 +1,236 @@
+/* The metrics record: times, memory, plan and iterations of a run, as JSON. */
+#include "json.h"
+
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/precision.h"
+#include "base/timers.h"
+#include "base/version.h"
+#include "process/output.h"
+#include "report/report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What turns numbers of the files into those that are compared. */
+static void put_treatment(km_json *json, const km_record *record)
+{
+    const km_catalogue *catalogue = record->catalogue;
+    km_json_text(json, "scale", km_options_scale(record->options));
+    km_json_bool(json, "raw", record->options->raw);
+    km_json_bool(json, "fill_is_missing", record->options->fill_is_missing);
+    km_json_open(json, "missing_values", '[');
+    for (int64_t m = 0; m < catalogue->n_missing_values; m++) {
+        const km_missing_value *missing = &catalogue->missing_values[m];
+        km_json_open(json, NULL, '{');
+        if (missing->column >= 0) /* else of all features */
+            km_json_text(json, "feature", catalogue->names[missing->column]);
+        km_json_real(json, "value", missing->value);
+        km_json_close(json, '}');
+    }
+    km_json_close(json, ']');
+}
+
+/* The different texts of ranks, in rank order. */
+static void put_different(km_json *json, const char *name, const km_setting *setting, size_t offset)
+{
+    km_json_open(json, name, '[');
+    for (int r = 0; r < setting->n_ranks; r++)
+        if (km_setting_is_new(setting, r, offset))
+            km_json_text(json, NULL, (const char *)&setting->seats[r] + offset);
+    km_json_close(json, ']');
+}
+
+static void put_setting(km_json *json, const km_setting *setting)
+{
+    put_different(json, "hosts", setting, offsetof(km_seat, host));
+    km_json_int(json, "nodes", setting->n_nodes);
+    km_json_int(json, "ranks_per_node", setting->ranks_per_node);
+    km_json_int(json, "cores", setting->fewest_cores);
+    put_different(json, "binding", setting, offsetof(km_seat, cpus));
+    km_json_open(json, "versions", '{');
+    km_json_text(json, "skymeans", KM_VERSION);
+    km_json_text(json, "git_commit", km_git_commit());
+    km_json_text(json, "mpi", setting->mpi);
+    km_json_text(json, "hdf5", setting->hdf5);
+    km_json_text(json, "compiler", km_compiler());
+    km_json_close(json, '}');
+}
+
+/* What a fit was told; the seed as a text, since most readers of JSON have no 64-bit integers. */
+static void put_settings_of_fit(km_json *json, const km_options *options)
+{
+    char seed[24];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)options->random_seed);
+    km_json_text(json, "seeding", options->seeding);
+    km_json_text(json, "random_seed", seed);
+    km_json_int(json, "restarts", options->restarts);
+    km_json_real(json, "tolerance", options->tolerance);
+    km_json_int(json, "max_iterations", options->max_iterations);
+}
+
+static void put_plan(km_json *json, const km_record *record, const km_report *report)
+{
+    km_json_open(json, "plan", '{');
+    km_json_int(json, "ranks", record->setting->n_ranks);
+    km_json_int(json, "threads", record->setting->most_threads);
+    if (record->plan->method != NULL)
+        km_json_text(json, "algorithm", record->plan->method->name);
+    km_json_text(json, "kernel", record->plan->kernel->name);
+    if (record->restarts != NULL)
+        put_settings_of_fit(json, record->options);
+    km_json_text(json, "precision", km_precision_name(record->samples->precision));
+    km_json_int(json, "rows", record->catalogue->n_rows);
+    km_json_int(json, "features", record->catalogue->n_features);
+    km_json_int(json, "files", km_count_files(record->catalogue));
+    km_json_int(json, "clusters", record->options->clusters);
+    km_json_text(json, "reading", report->how_read);
+    put_treatment(json, record);
+    km_json_close(json, '}');
+}
+
+static void put_phases(km_json *json, const km_report *report)
+{
+    km_json_open(json, "phases", '{');
+    for (int phase = 0; phase < KM_N_PHASES; phase++) {
+        if (report->most.seconds[phase] == 0)
+            continue;
+        km_json_open(json, km_phase_name((km_phase)phase), '{');
+        km_json_real(json, "min", report->least.seconds[phase]);
+        km_json_real(json, "mean", report->mean.seconds[phase]);
+        km_json_real(json, "max", report->most.seconds[phase]);
+        km_json_close(json, '}');
+    }
+    km_json_close(json, '}');
+}
+
+static void put_iterations(km_json *json, const km_fit *fit)
+{
+    km_json_open(json, "iterations", '[');
+    for (int64_t i = 0; i < fit->n_iterations; i++) {
+        km_json_open(json, NULL, '{');
+        km_json_int(json, "iteration", fit->history[i].number);
+        km_json_real(json, "inertia", fit->history[i].inertia);
+        km_json_real(json, "shift", fit->history[i].shift);
+        km_json_int(json, "relabeled", fit->history[i].relabeled);
+        km_json_real(json, "seconds", fit->history[i].seconds);
+        km_json_close(json, '}');
+    }
+    km_json_close(json, ']');
+}
+
+static void put_restarts(km_json *json, const km_restarts *restarts)
+{
+    km_json_open(json, "restarts", '[');
+    for (int64_t r = 0; r < restarts->count; r++) {
+        km_json_open(json, NULL, '{');
+        km_json_real(json, "inertia", restarts->inertia[r]);
+        km_json_int(json, "n_iterations", restarts->n_iterations[r]);
+        km_json_real(json, "adjusted_rand_index", restarts->rand_index[r]);
+        km_json_close(json, '}');
+    }
+    km_json_close(json, ']');
+}
+
+static void put_missing(km_json *json, const km_record *record)
+{
+    km_json_open(json, "missing", '{');
+    for (int64_t j = 0; j < record->catalogue->n_features; j++)
+        km_json_int(json, record->catalogue->names[j], record->findings->n_missing[j]);
+    km_json_close(json, '}');
+}
+
+static void put_fit(km_json *json, const km_fit *fit)
+{
+    km_json_real(json, "inertia", fit->inertia);
+    km_json_int(json, "n_iterations", fit->n_iterations);
+    km_json_bool(json, "converged", km_stop_is_converged(fit->stop));
+    km_json_text(json, "stop_reason", km_stop_name(fit->stop));
+}
+
+static void put_result(km_json *json, const km_record *record)
+{
+    char checksum[17];
+    snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)record->checksum);
+    km_json_open(json, "result", '{');
+    km_json_text(json, "file", record->options->output);
+    if (record->restarts != NULL)
+        put_fit(json, record->fit);
+    km_json_int(json, "n_rows", record->catalogue->n_rows);
+    km_json_int(json, "n_used", record->n_used);
+    km_json_int(json, "n_missing", record->n_missing);
+    put_missing(json, record);
+    km_json_text(json, "checksum", checksum);
+    km_json_text(json, "checksum_of",
+                 record->restarts != NULL ? "labels, centers and inertia" : "labels and centers");
+    km_json_close(json, '}');
+}
+
+static void put_all(FILE *file, const km_record *record, const km_report *report)
+{
+    km_json json = {.file = file, .is_first = true};
+    km_json_open(&json, NULL, '{');
+    km_json_int(&json, "version", 1);
+    km_json_text(&json, "command", record->command);
+    put_setting(&json, record->setting);
+    put_plan(&json, record, report);
+    km_json_real(&json, "seconds", report->seconds);
+    km_json_int(&json, "goes", report->n_goes);
+    put_phases(&json, report);
+    km_json_int(&json, "bytes_read", report->bytes_read);
+    put_iterations(&json, record->fit);
+    if (record->restarts != NULL && record->restarts->count > 1)
+        put_restarts(&json, record->restarts);
+    km_json_int(&json, "memory_peak_bytes", report->memory_peak);
+    put_result(&json, record);
+    km_json_close(&json, '}');
+    fputc('\n', file);
+}
+
+static bool write_text(const char *path, const char *text, size_t size)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return false;
+    const bool is_written = fwrite(text, 1, size, file) == size;
+    return fclose(file) == 0 && is_written && !km_fault("write the metrics");
+}
+
+static bool is_same_text(const char *path, const char *text, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return false;
+    size_t same = 0;
+    while (same < size && fgetc(file) == (unsigned char)text[same])
+        same++;
+    const bool is_same = same == size && fgetc(file) == EOF;
+    fclose(file);
+    return is_same && !km_fault("read the metrics back");
+}
+
+km_code km_metrics_write(km_output *output, const km_record *record, const km_report *report,
+                         km_error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (km_output_create(output, record->options->metrics, error) != KM_OK)
+        return error->code;
+    FILE *memory = km_fault_of_allocation() ? NULL : open_memstream(&text, &size);
+    if (memory == NULL)
+        return km_fail(error, KM_MEMORY, "out of memory (metrics record): use fewer iterations");
+    put_all(memory, record, report);
+    if (fclose(memory) != 0)
+        km_fail(error, KM_MEMORY, "out of memory (metrics record): use fewer iterations");
+    else if (!write_text(output->beside, text, size))
+        km_fail(error, KM_SYSTEM, "can't write the metrics (%s): %s; is the disk full?",
+                record->options->metrics, strerror(errno));
+    else if (!is_same_text(output->beside, text, size))
+        km_fail(error, KM_SYSTEM,
+                "can't write the metrics (%s): they read back differently; is the disk full?",
+                record->options->metrics);
+    free(text);
+    return error->code;
+}

@@ -1,0 +1,240 @@
+/* The closing summary. */
+#include "clusters.h"
+
+#include "base/precision.h"
+#include "base/text.h"
+#include "base/timers.h"
+#include "process/heap.h"
+#include "report/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MOST_FITS = 20, MOST_FEATURES = 8 };
+
+/* The features that rows miss, if there are any. */
+static void print_missing(const km_record *record)
+{
+    char room[KM_NAME_SIZE];
+    int64_t shown = 0;
+    for (int64_t j = 0; j < record->catalogue->n_features; j++) {
+        const int64_t n = record->findings->n_missing[j];
+        if (n > 0 && shown++ < MOST_FEATURES)
+            printf("%s %s %lld", shown == 1 ? "  missing    " : ",",
+                   km_printable(record->catalogue->names[j], room, sizeof room), (long long)n);
+    }
+    if (shown > MOST_FEATURES)
+        printf(", and %lld more: /missing in the result", (long long)shown - MOST_FEATURES);
+    if (shown > 0)
+        putchar('\n');
+}
+
+/* The values that stand for missing ones: -99, b_v:0. */
+static void print_missing_values(const km_record *record)
+{
+    const km_catalogue *catalogue = record->catalogue;
+    char room[KM_NAME_SIZE];
+    const int64_t n = catalogue->n_missing_values;
+    for (int64_t m = 0; m < n && m < MOST_FEATURES; m++) {
+        const km_missing_value *missing = &catalogue->missing_values[m];
+        printf("%s", m == 0 ? "  values      missing where " : ", ");
+        if (missing->column >= 0)
+            printf("%s:", km_printable(catalogue->names[missing->column], room, sizeof room));
+        printf("%.15g", missing->value);
+    }
+    if (n > MOST_FEATURES)
+        printf(", and %lld more", (long long)n - MOST_FEATURES);
+    if (n > 0)
+        putchar('\n');
+}
+
+/* What turns numbers of the file into those that are compared, if it is anything. */
+static void print_treatment(const km_record *record)
+{
+    const km_options *options = record->options;
+    print_missing_values(record);
+    if (options->raw)
+        puts("  values      as they are stored (--raw)");
+    if (options->fill_is_missing)
+        puts("  values      missing where HDF5's own fill value is (--fill-is-missing)");
+    if (options->scale != KM_SCALE_NONE)
+        printf("  scaling     %s\n", km_options_scale(options));
+}
+
+static void print_catalogue(const km_record *record)
+{
+    const km_catalogue *catalogue = record->catalogue;
+    char path[KM_PATH_SIZE], table[KM_DATASET_SIZE];
+    printf("  catalogue   %s, %s: %lld rows, %lld used, %lld dropped (missing values)\n",
+           km_printable(catalogue->path, path, sizeof path),
+           km_printable(catalogue->table, table, sizeof table), (long long)catalogue->n_rows,
+           (long long)record->n_used, (long long)record->n_missing);
+    print_missing(record);
+    print_treatment(record);
+}
+
+static void print_run(const km_record *record)
+{
+    const km_setting *setting = record->setting;
+    printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", setting->n_ranks,
+           km_plural(setting->n_ranks), (long long)setting->most_threads,
+           km_plural(setting->most_threads), record->plan->method->name, record->plan->kernel->name,
+           km_precision_name(record->samples->precision));
+    if (setting->n_nodes > 1)
+        printf("  nodes       %lld, with up to %lld rank%s\n", (long long)setting->n_nodes,
+               (long long)setting->ranks_per_node, km_plural(setting->ranks_per_node));
+}
+
+static void print_head(const km_record *record, const km_report *report)
+{
+    const km_options *options = record->options;
+    const km_fit *fit = record->fit;
+    char path[KM_PATH_SIZE];
+    printf("\nskymeans: %lld clusters of %lld rows\n\n", (long long)options->clusters,
+           (long long)record->n_used);
+    print_catalogue(record);
+    printf("  result      %s\n", km_printable(options->output, path, sizeof path));
+    print_run(record);
+    printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
+           km_plural(fit->n_iterations), km_stop_name(fit->stop),
+           km_stop_is_converged(fit->stop) ? "converged" : "not converged");
+    if (report->n_goes > 1)
+        printf("  goes        %lld: iterations, seconds and bytes are those of all of them\n",
+               (long long)report->n_goes);
+    printf("  inertia     %.10g\n", fit->inertia);
+    printf("  checksum    %016llx\n", (unsigned long long)record->checksum);
+    if (record->is_verified)
+        printf("  verified    PASSED: rows read again; labels, centers, sizes, inertia, checksum "
+               "derived "
+               "again\n");
+    putchar('\n');
+}
+
+static void print_clusters(const km_record *record)
+{
+    const km_catalogue *catalogue = record->catalogue;
+    const km_restarts *restarts = record->restarts;
+    km_cluster_table table = {.k = record->options->clusters,
+                              .d = catalogue->n_features,
+                              .n_used = (double)record->n_used,
+                              .has_stability = restarts != NULL && restarts->count > 1};
+    const int64_t n_features = km_shown(table.d, KM_SHOWN_FEATURES);
+    for (int64_t j = 0; j < n_features; j++) {
+        table.names[j] = catalogue->names[j];
+        table.units[j] = catalogue->columns[j].units;
+    }
+    for (int64_t c = 0; c < km_shown(table.k, KM_SHOWN_CLUSTERS); c++) {
+        table.sizes[c] = (double)record->fit->sizes[c];
+        if (table.has_stability)
+            table.stability[c] = restarts->coincidence[c];
+        for (int64_t j = 0; j < n_features; j++)
+            table.centers[c][j] = record->centers[c * table.d + j];
+    }
+    km_clusters_print(&table);
+}
+
+/* How well the fits of --restarts agree. */
+static void print_restarts(const km_record *record)
+{
+    const km_restarts *restarts = record->restarts;
+    if (restarts->count < 2)
+        return;
+    printf("  fit           inertia  iterations  agreement with the best (adjusted Rand index)\n");
+    for (int64_t r = 0; r < restarts->count && r < MOST_FITS; r++)
+        printf("  %3lld %17.10g  %10lld  %9.4f%s\n", (long long)r + 1, restarts->inertia[r],
+               (long long)restarts->n_iterations[r], restarts->rand_index[r],
+               r == restarts->best ? "  (kept)" : "");
+    if (restarts->count > MOST_FITS)
+        printf("  ... and %lld more: /restarts in the result\n",
+               (long long)(restarts->count - MOST_FITS));
+    putchar('\n');
+}
+
+static void print_phases(const km_report *report)
+{
+    double total = 0;
+    for (int phase = 0; phase < KM_N_PHASES; phase++)
+        total += report->mean.seconds[phase];
+    printf("  phase      seconds: min      mean       max   share\n");
+    for (int phase = 0; phase < KM_N_PHASES; phase++)
+        if (report->most.seconds[phase] > 0)
+            printf("  %-12s %10.4f %9.4f %9.4f  %5.1f%%\n", km_phase_name((km_phase)phase),
+                   report->least.seconds[phase], report->mean.seconds[phase],
+                   report->most.seconds[phase], 100 * report->mean.seconds[phase] / total);
+    const double seconds = report->most.seconds[KM_PHASE_READ];
+    printf("\n  total        %.4g s since the start\n", report->seconds);
+    printf("  read         %.1f MB at %.2f GB/s\n", 1e-6 * (double)report->bytes_read,
+           seconds > 0 ? 1e-9 * (double)report->bytes_read / seconds : 0);
+    printf("  reading      %s\n", report->how_read);
+    printf("  memory       %.0f MB on the rank that had most\n",
+           1e-6 * (double)report->memory_peak);
+}
+
+/* Each go may have had other ranks, so these are sums of leasts, of means and of mosts. */
+static void add_past(km_report *report, const km_report *past)
+{
+    report->n_goes += past->n_goes;
+    report->seconds += past->seconds;
+    for (int phase = 0; phase < KM_N_PHASES; phase++) {
+        report->least.seconds[phase] += past->least.seconds[phase];
+        report->mean.seconds[phase] += past->mean.seconds[phase];
+        report->most.seconds[phase] += past->most.seconds[phase];
+    }
+    report->bytes_read += past->bytes_read;
+    if (past->memory_peak > report->memory_peak)
+        report->memory_peak = past->memory_peak;
+}
+
+km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
+                           const km_report *past, MPI_Comm comm)
+{
+    km_report report = {.n_goes = 1,
+                        .seconds = km_now() - started,
+                        .least = *timers,
+                        .mean = *timers,
+                        .most = *timers,
+                        .bytes_read = findings->bytes_read,
+                        .how_read = findings->how,
+                        .memory_peak = km_memory_peak()};
+    km_min_double(comm, report.least.seconds, KM_N_PHASES);
+    km_sum_double(comm, report.mean.seconds, KM_N_PHASES);
+    km_max_double(comm, report.most.seconds, KM_N_PHASES);
+    km_sum_int64(comm, &report.bytes_read, 1);
+    km_max_double(comm, &report.seconds, 1);
+    km_max_int64(comm, &report.memory_peak, 1);
+    for (int phase = 0; phase < KM_N_PHASES; phase++)
+        report.mean.seconds[phase] /= km_comm_size(comm);
+    add_past(&report, past);
+    return report;
+}
+
+void km_prediction_print(const km_record *record, const km_report *report)
+{
+    char path[KM_PATH_SIZE];
+    printf("\nskymeans: %lld rows labelled by %lld clusters\n\n", (long long)record->n_used,
+           (long long)record->options->clusters);
+    print_catalogue(record);
+    printf("  centers     %s\n", km_printable(record->options->model, path, sizeof path));
+    printf("  labels      %s\n", km_printable(record->options->output, path, sizeof path));
+    printf("  checksum    %016llx\n              %s\n\n", (unsigned long long)record->checksum,
+           KM_CHECKSUM_OF_LABELS);
+    print_clusters(record);
+    print_phases(report);
+}
+
+/* One seeding finds one of many local minima. */
+static void print_hint(const km_record *record)
+{
+    const km_options *options = record->options;
+    if (options->restarts == 1 && options->clusters > 1 && record->plan->seeding != NULL)
+        puts("\n  hint: another seeding may end better; --restarts 10 keeps the best of 10 fits");
+}
+
+void km_summary_print(const km_record *record, const km_report *report)
+{
+    print_head(record, report);
+    print_clusters(record);
+    print_restarts(record);
+    print_phases(report);
+    print_hint(record);
+}
