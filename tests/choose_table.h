@@ -2,8 +2,8 @@
 #ifndef SKYMEANS_TESTS_CHOOSE_TABLE_H
 #define SKYMEANS_TESTS_CHOOSE_TABLE_H
 
-#include "catalogue/tables.h"
 #include "base/error.h"
+#include "catalogue/tables.h"
 
 /* The table that -d would mean, by the tables alone: no file is open. */
 static const km_table *choose_table(const km_tables *tables, const char *name, const char *path,

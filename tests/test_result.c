@@ -1,10 +1,10 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "report/json.h"
 #include "base/error.h"
 #include "base/precision.h"
 #include "base/timers.h"
+#include "report/json.h"
 #include "report/report.h"
 
 #include <stdio.h>

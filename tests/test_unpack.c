@@ -3,9 +3,9 @@
 #include "mock.h"
 #include "mpi_check.h"
 
-#include "catalogue/unpack.h"
 #include "base/precision.h"
 #include "base/random.h"
+#include "catalogue/unpack.h"
 
 #include <math.h>
 #include <string.h>
