@@ -60,7 +60,7 @@ enum {
 /* What went wrong, in one line: "WHAT: WHY; TRY". Code 0 and an empty text if nothing did. */
 typedef struct skymeans_error {
     int code;
-    char text[1024];
+    char text[6144]; /* names of files may be in it */
 } skymeans_error;
 
 /* ---- the problem: what decides the answer ---------------------------------------------------- */

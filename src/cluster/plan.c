@@ -90,3 +90,13 @@ km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
     plan->memory = find_memory(plan);
     return KM_OK;
 }
+
+km_plan km_plan_without_fit(const km_plan *plan)
+{
+    const km_shape *shape = &plan->shape;
+    return (km_plan){
+        .shape = plan->shape,
+        .kernel = plan->kernel,
+        .memory = {.samples = plan->memory.samples,
+                   .answer = 2 * km_labels_bytes(shape) + 4 * km_centers_bytes(shape)}};
+}

@@ -32,6 +32,9 @@ km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
                        const skymeans_manner *manner, const km_shape *shape, uint64_t kernels,
                        km_error *error);
 
+/* What is left of a plan where rows are only labelled. */
+km_plan km_plan_without_fit(const km_plan *plan);
+
 /* A manner with all defaults, from one that a caller gave, or NULL. KM_USAGE for what can't be. */
 km_code km_manner_check(skymeans_manner *manner, const skymeans_manner *given, km_error *error);
 

@@ -1,5 +1,5 @@
 /* --help. */
-#include "options.h"
+#include "command/options.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -115,9 +115,9 @@ void km_restarts_take(km_restarts *restarts, km_fit *fit, km_fit *best);
 km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_samples *samples,
                             const km_fit *best, MPI_Comm comm, km_error *error);
 
-/* The distances of a block of this rank's samples to their centers, KM_BLOCK of them, in the space
- * of the fit. */
-void km_fit_distances(const km_fit *fit, const km_samples *samples, const km_kernel *kernel,
-                      int exponent, int64_t block, double *distances);
+/* The distances of a block of samples to the centers [k][d] of their labels, which are those of
+ * this block: KM_BLOCK of them, in the space of the fit. Local. */
+void km_block_distances(const km_samples *samples, const km_kernel *kernel, const double *centers,
+                        const int32_t *labels, int exponent, int64_t block, double *distances);
 
 #endif

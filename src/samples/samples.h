@@ -197,5 +197,6 @@ void km_transform_samples(const km_transform *transform, km_samples *samples);
  * that of samples. Local. */
 void km_transform_centers(const km_transform *transform, double *centers, int64_t k);
 void km_untransform_centers(const km_transform *transform, double *centers, int64_t k);
+double km_untransform_value(const km_transform *transform, int64_t feature, double value);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/threads.h"
 #include "seeding/seeding.h"
+#include "seedings.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -219,8 +219,8 @@ double km_seed_kmeanspp_bytes(const km_shape *shape)
     const double n = (double)shape->n_samples;
     if (km_seed_kmeanspp_reads_all(shape))
         return km_nearness_bytes(shape, n, false);
-    const double share = n / (double)shape->n_rows * (double)shape->n_seeding_rows;
-    const double drawn = km_smaller(share, n);
+    const double own_part = n / (double)shape->n_rows * (double)shape->n_seeding_rows;
+    const double drawn = km_smaller(own_part, n);
     const double copying =
         km_larger(drawn * sizeof(int64_t), km_order_bytes(shape, drawn, shape->has_weights));
     return km_larger(km_choose_bytes(drawn),

@@ -13,6 +13,7 @@
 #include "base/partition.h"
 #include "base/precision.h"
 #include "base/threads.h"
+#include "seedings.h"
 
 #include <float.h>
 #include <math.h>
