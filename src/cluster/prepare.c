@@ -62,7 +62,8 @@ static km_code settle_weights(skymeans_samples *samples, MPI_Comm comm, km_error
 {
     km_error why = {0};
     if (samples->memory.weights != NULL && km_weights_settle(&samples->memory, comm, &why) != KM_OK)
-        km_fail(error, why.code, "bad weights: %s", why.text);
+        km_fail(error, why.code, "bad weights (column %s): %s; choose others",
+                samples->weights_name != NULL ? samples->weights_name : "of weights", why.text);
     return error->code;
 }
 

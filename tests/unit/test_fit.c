@@ -213,7 +213,8 @@ START_TEST(squared_distances_sum_up_to_the_inertia)
     double sum = 0;
     for (int64_t b = 0; b < samples.n_blocks; b++) {
         double distances[KM_BLOCK];
-        km_fit_distances(&fit, &samples, task.kernel, task.exponent, b, distances);
+        km_block_distances(&samples, task.kernel, fit.centers, fit.labels + b * KM_BLOCK,
+                           task.exponent, b, distances);
         for (int l = 0; l < km_samples_lanes(&samples, b); l++)
             sum += distances[l] * distances[l];
     }
@@ -355,11 +356,11 @@ START_TEST(labels_belong_to_the_final_centers)
 }
 END_TEST
 
-static void count_calls(void *context, const km_iteration *iteration)
+static void count_calls(void *context, const skymeans_event *event)
 {
     int64_t *calls = context;
     ++*calls;
-    if (iteration->number != *calls)
+    if (event->kind != SKYMEANS_ITERATED || event->iteration->number != *calls)
         *calls = INT64_MIN;
 }
 
@@ -370,8 +371,11 @@ START_TEST(the_observer_sees_every_iteration)
     km_samples samples = mock_samples(&p.data, p.precision, MPI_COMM_WORLD);
     km_facts facts = mock_facts(&samples, MPI_COMM_WORLD);
     km_fit_task task = task_of(&p, &facts);
-    task.observe = count_calls;
-    task.context = &calls;
+    skymeans_control control = SKYMEANS_CONTROL;
+    control.observe = count_calls;
+    control.context = &calls;
+    km_pace pace = km_pace_start(&control);
+    task.pace = &pace;
     km_timers timers = {{0}};
     km_error error = {0};
     km_fit fit;
