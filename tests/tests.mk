@@ -69,10 +69,11 @@ check-neon: deps
 	@$(MAKE) $(quietly) $(library)
 	@tests/unit/neon.sh $(library)
 
-# Also looks at what the compiled files call, so they are made first.
+# Also looks at what the compiled files call, so they are made first; so is the bench of kernels, which no
+# test would miss.
 .PHONY: lint
 lint:
-	@$(MAKE) $(quietly) all
+	@$(MAKE) $(quietly) all $(BUILD)/bench_kernels
 	@BUILD=$(BUILD) tests/lint/lint.sh
 
 -include $(tests:=.d)
