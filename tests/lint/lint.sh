@@ -1,6 +1,6 @@
 #!/bin/sh
-# lint.sh: format, static checks, which room includes which, and what the compiled files in $BUILD call. Prints what is
-# wrong; 0 if nothing is.
+# lint.sh: format, static checks, which room includes which, and what the compiled files in $BUILD
+# call. Prints what is wrong; 0 if nothing is.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 status=0

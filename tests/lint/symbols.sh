@@ -1,19 +1,19 @@
 #!/bin/sh
-# symbols.sh: what the compiled files in $BUILD call that their rooms must not, and what the library exports. Prints
-# what breaks the rules; 0 if nothing does.
+# symbols.sh: what the compiled files in $BUILD call that their rooms must not, and what the library
+# exports. Prints what breaks the rules; 0 if nothing does.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 wrong=0
 
-# The engine answers its caller by return values alone: it neither prints nor ends the process, leaves signals and the
-# allocator as they are, and knows no HDF5.
+# The engine answers its caller by return values alone: it neither prints nor ends the process, leaves
+# signals and the allocator as they are, and knows no HDF5.
 engine='base comm sums kernels samples order seeding assign fit cluster'
 ends='exit|_exit|_Exit|quick_exit|abort|raise|kill'
 prints='stdout|stderr|(__)?v?printf(_chk)?|puts|putchar|perror'
 settings='signal|sigaction|sigprocmask|pthread_sigmask|mallopt'
 
-# EXCEPTIONS, TO GO: these read first centers from HDF5 files, which is to become a step of the program.
+# EXCEPTIONS, TO GO: these read first centers from HDF5 files, which will be a step of the program.
 exceptions='src/seeding/file.c'
 
 complain() { # TEXT

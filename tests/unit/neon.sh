@@ -1,6 +1,7 @@
 #!/bin/sh
-# neon.sh LIBRARY: the NEON kernels give the bits of the kernels in LIBRARY, libskymeans.a of this processor. Builds
-# tests/unit/kernels_alone.c for both, the other to run under qemu. Skips, in one line, where tools for that are missing.
+# neon.sh LIBRARY: the NEON kernels give the bits of the kernels in LIBRARY, libskymeans.a of this
+# processor. Builds tests/unit/kernels_alone.c for both, the other to run under qemu. Skips, in one
+# line, where tools for that are missing.
 set -eu
 library=$(readlink -f "$1")
 cd "$(dirname "$0")/../.."
