@@ -10,6 +10,7 @@
 #include "base/precision.h"
 #include "kernels/kernels.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
