@@ -16,8 +16,8 @@ engine   := $(foreach room,$(rooms),$(filter src/$(room)/%,$(sources)))
 # Seeding from files is the program's.
 engine   := $(filter-out src/seeding/file.c src/seeding/names.c,$(engine))
 pic      := $(engine:src/%.c=$(BUILD)/pic/%.o)
-shared   := $(BUILD)/libskymeans.so.$(version)
-static   := $(BUILD)/pic/libskymeans.a
+solib    := $(BUILD)/libskymeans.so.$(version)
+archive  := $(BUILD)/pic/libskymeans.a
 OBJCOPY  := objcopy
 
 $(BUILD)/pic/%.o: place := -fPIC -fvisibility=hidden
@@ -25,12 +25,12 @@ $(BUILD)/pic/%.o: src/%.c $(BUILD)/hdf5.libs
 	$(compile)
 $(BUILD)/pic/base/version.o: $(BUILD)/commit
 
-$(shared): $(pic) packaging/skymeans.map
+$(solib): $(pic) packaging/skymeans.map
 	@echo "  LINK  $@"
 	$(Q)$(CC) -shared $(CFLAGS) -fopenmp $(sanitize) $(LDFLAGS) -o $@ $(pic) -lm \
 	    -Wl,-soname,$(soname),--version-script=packaging/skymeans.map,--no-undefined
 
-$(static): $(pic)
+$(archive): $(pic)
 	@echo "  AR    $@"
 	@rm -f $@
 	$(Q)$(LD) -r -o $(BUILD)/pic/skymeans.o $^
@@ -38,7 +38,7 @@ $(static): $(pic)
 	$(Q)$(AR) rcs $@ $(BUILD)/pic/skymeans.o
 
 .PHONY: library
-library: $(shared) $(static)
+library: $(solib) $(archive)
 
 # ---- man pages and completion, from the table of options --------------------------------------------
 
@@ -75,12 +75,12 @@ $(filled): $(BUILD)/packaging/%: packaging/%.in always
 # ---- what goes where: FILE:DESTINATION --------------------------------------------------------------
 
 users    := import plot export
-modules  := $(filter-out tools/bench% $(users:%=tools/%.py),$(wildcard tools/*.py))
+modules  := $(filter-out $(users:%=tools/%.py),$(wildcard tools/*.py))
 jobs     := $(wildcard jobs/*.sbatch) jobs/restart-chain.sh jobs/site.example.sh
 into      = $(foreach file,$(2),$(file):$(1)/$(notdir $(file)))
 
 installs := $(BUILD)/skymeans:$(PREFIX)/bin/skymeans \
-    $(call into,$(libdir),$(shared) $(static)) \
+    $(call into,$(libdir),$(solib) $(archive)) \
     $(call into,$(PREFIX)/include,$(wildcard include/*.h)) \
     $(BUILD)/packaging/skymeans.pc:$(libdir)/pkgconfig/skymeans.pc \
     $(call into,$(libdir)/cmake/skymeans,$(filter %.cmake,$(filled))) \
@@ -106,7 +106,7 @@ install: all library $(man) $(complete) $(filled)
 	    if [ -x $$from ]; then mode=755; else mode=644; fi; \
 	    install -D -m $$mode $$from "$(DESTDIR)$${pair#*:}" || exit 1; \
 	done
-	@for link in $(links); do ln -sf $(notdir $(shared)) "$(DESTDIR)$$link" || exit 1; done
+	@for link in $(links); do ln -sf $(notdir $(solib)) "$(DESTDIR)$$link" || exit 1; done
 	@echo "installed: $(DESTDIR)$(PREFIX)"
 
 # Python may have left compiled modules beside the tools.

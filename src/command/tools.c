@@ -61,7 +61,8 @@ static km_code become(char *path, char **arguments, const char *self, km_error *
     arguments[0] = path;
     setenv("SKYMEANS", self, 0);
     execv(path, arguments);
-    return km_fail(error, KM_SYSTEM, "can't start the tool (%s): %s; it needs Python 3", path,
+    return km_fail(error, KM_SYSTEM,
+                   "can't start the tool (%s): %s; install Python 3, or skymeans again", path,
                    strerror(errno));
 }
 
