@@ -1,5 +1,6 @@
-# Completes `skymeans` in bash: commands, options, what an option takes, and names of files. What comes
-# before this is made from the tables of the program.
+# shellcheck shell=bash
+# Completes `skymeans` in bash: commands, options, what an option takes, and names of files. What
+# comes before this is made from the tables of the program.
 
 # Sets the suggestions for the word at the cursor. Bash takes = for a word of its own.
 _skymeans() {

@@ -48,7 +48,8 @@ def call(*words, **variables):
 
 def make(target, *settings):
     """Runs make as it was run for the tests, so that nothing is built anew."""
-    flags = [word for word in shlex.split(os.environ.get("MAKEFLAGS", "")) if re.match(r"\w+=", word)]
+    words = shlex.split(os.environ.get("MAKEFLAGS", ""))
+    flags = [word for word in words if re.match(r"\w+=", word)]
     environment = {name: text for name, text in os.environ.items()
                    if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     done = subprocess.run(["make", "-s", "-j2", "-C", ROOT, "--no-print-directory", target, *flags,
@@ -192,7 +193,8 @@ class Callers(Place):
                 file.write(text)
         done = subprocess.run(["cmake", ".", f"-DCMAKE_PREFIX_PATH={self.prefix}"], text=True,
                               capture_output=True, timeout=SECONDS, check=False)
-        self.assertIn(f"library={self.library}.{VERSION} include={self.prefix}/include", done.stderr)
+        self.assertIn(f"library={self.library}.{VERSION} include={self.prefix}/include",
+                      done.stderr)
         self.needs_functions()
         self.assertEqual(done.returncode, 0, done.stderr)
         call("cmake", "--build", ".")
@@ -203,7 +205,8 @@ class Callers(Place):
         """The modulefile names the place of the installation."""
         with open("module.tcl", "w", encoding="utf-8") as file:
             file.write(f"{MODULE}source {self.prefix}/share/modulefiles/skymeans/{VERSION}\n")
-        paths = dict(line.split() for line in call("tclsh", "module.tcl", MANPATH="/x").splitlines())
+        said = call("tclsh", "module.tcl", MANPATH="/x")
+        paths = dict(line.split() for line in said.splitlines())
         self.assertEqual(paths["PATH"], f"{self.first}/bin")
         self.assertEqual(paths["LD_LIBRARY_PATH"], f"{self.first}/lib")
         self.assertEqual(paths["MANPATH"], f"{self.first}/share/man")
@@ -218,7 +221,7 @@ class Words(Place):
     @unittest.skipUnless(shutil.which("man") or shutil.which("groff"), "neither man nor groff")
     def test_pages(self):
         render = (["man", "--warnings", "-l"] if shutil.which("man") else
-                  ["groff", "-man", "-ww", "-Tascii"])
+                  ["groff", "-man", "-ww", "-Tascii", "-P-cbou"])
         folder = f"{self.prefix}/share/man/man1"
         pages = {name: call(*render, f"{folder}/{name}", MANWIDTH="80", LC_ALL="C")
                  for name in os.listdir(folder)}
@@ -252,7 +255,8 @@ class Words(Place):
         self.assertEqual(self.complete("fit", "--verify", "=", "s"), ["sample"])
         self.assertEqual(self.complete("fit", "--verify", "f"), ["file.h5", "folder"])
         self.assertEqual(self.complete("fit", "-k", ""), [])
-        self.assertEqual(self.complete("fit", "--algorithm", ""), ["lloyd", "tree", "bounds", "auto"])
+        self.assertEqual(self.complete("fit", "--algorithm", ""),
+                         ["lloyd", "tree", "bounds", "auto"])
         self.assertEqual(self.complete("fit", "--seeding", "k"), ["kmeans++", "kmeans-parallel"])
         self.assertEqual(self.complete("fit", "--seeding", "fi"), ["file.h5"])
         for command in COMMANDS:
