@@ -16,7 +16,7 @@ warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion 
 exact    := -ffp-contract=off -fno-math-errno -fno-trapping-math
 sanitize := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
 sums     := $(if $(filter two,$(SUMS)),-DKM_SUMS_TWO)
-flags    := -std=c17 -D_GNU_SOURCE -fopenmp -Isrc $(warnings) $(CFLAGS) $(exact) $(sanitize) \
+flags    := -std=c17 -D_GNU_SOURCE -fopenmp -Isrc -Iinclude $(warnings) $(CFLAGS) $(exact) $(sanitize) \
             $(sums)
 commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
 

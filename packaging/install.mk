@@ -10,11 +10,7 @@ soname   := libskymeans.so.$(firstword $(subst ., ,$(version)))
 # hidden, so that they cannot clash with those of a caller.
 
 rooms    := base comm sums kernels samples order seeding assign fit cluster
-# Progress, signals and the heap, as long as the engine calls them by name.
-rooms    += process
 engine   := $(foreach room,$(rooms),$(filter src/$(room)/%,$(sources)))
-# Seeding from files is the program's.
-engine   := $(filter-out src/seeding/file.c src/seeding/names.c,$(engine))
 pic      := $(engine:src/%.c=$(BUILD)/pic/%.o)
 solib    := $(BUILD)/libskymeans.so.$(version)
 archive  := $(BUILD)/pic/libskymeans.a
@@ -81,7 +77,7 @@ into      = $(foreach file,$(2),$(file):$(1)/$(notdir $(file)))
 
 installs := $(BUILD)/skymeans:$(PREFIX)/bin/skymeans \
     $(call into,$(libdir),$(solib) $(archive)) \
-    $(call into,$(PREFIX)/include,$(wildcard include/*.h)) \
+    $(call into,$(PREFIX)/include,include/skymeans.h) \
     $(BUILD)/packaging/skymeans.pc:$(libdir)/pkgconfig/skymeans.pc \
     $(call into,$(libdir)/cmake/skymeans,$(filter %.cmake,$(filled))) \
     $(foreach tool,$(users),tools/$(tool).py:$(PREFIX)/libexec/skymeans/skymeans-$(tool)) \

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/timers.h"
 #include "base/version.h"
+#include "catalogue/first_centers.h"
 #include "command/command.h"
 #include "command/tools.h"
 #include "process/heap.h"
@@ -21,21 +22,20 @@
 
 static void run_fit(km_story *s)
 {
-    s->record.restarts = &s->restarts;
     if (km_start_threads(s) != KM_OK)
         return;
     km_warn_of_threads(s);
     if (km_check_outputs(s) != KM_OK || km_open_catalogue(s) != KM_OK ||
-        km_say_columns(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK ||
-        km_read_samples(s) != KM_OK || km_prepare_samples(s) != KM_OK || km_fit_all(s) != KM_OK ||
-        km_verify_result(s) != KM_OK || km_write_outputs(s) != KM_OK) {
-        if (s->error.code == KM_STOPPED)
-            km_keep_position(s);
+        km_say_columns(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK)
         return;
-    }
+    km_prepare_control(s);
+    if (km_read_samples(s) != KM_OK || km_fit_samples(s) != KM_OK || km_verify_answer(s) != KM_OK ||
+        km_write_outputs(s) != KM_OK)
+        return;
     km_forget_checkpoint(s);
+    const km_record record = km_make_record(s);
     if (km_is_heard(s))
-        km_summary_print(&s->record, &s->report);
+        km_summary_print(&record, &s->report);
     km_warn_at_end(s);
     if (km_is_interrupted(s))
         s->error.code = KM_INTERRUPTED;
@@ -46,18 +46,22 @@ static void run_predict(km_story *s)
     if (km_start_threads(s) != KM_OK)
         return;
     km_warn_of_threads(s);
-    if (km_check_outputs(s) == KM_OK && km_read_model(s) == KM_OK &&
-        km_open_other_catalogue(s) == KM_OK && km_warn_of_catalogue(s) == KM_OK &&
-        km_read_samples(s) == KM_OK && km_label_rows(s) == KM_OK &&
-        km_record_complete(&s->record, s->comm, &s->error) == KM_OK &&
-        km_write_outputs(s) == KM_OK && km_is_heard(s))
-        km_prediction_print(&s->record, &s->report);
+    if (km_check_outputs(s) != KM_OK || km_read_model(s) != KM_OK ||
+        km_open_other_catalogue(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK)
+        return;
+    km_prepare_control(s);
+    if (km_read_samples(s) != KM_OK || km_predict_samples(s) != KM_OK ||
+        km_write_outputs(s) != KM_OK)
+        return;
+    const km_record record = km_make_record(s);
+    if (km_is_heard(s))
+        km_prediction_print(&record, &s->report);
 }
 
 static km_code open_for_fit(km_story *s)
 {
     if (s->log.is_speaker)
-        km_seeding_check(s->options.seeding, &s->error);
+        km_first_centers_check(s->options.seeding, &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK && km_open_catalogue(s) == KM_OK)
         km_say_columns(s);
     return s->error.code;
@@ -77,32 +81,41 @@ static void run_dry(km_story *s)
         km_warn_of_catalogue(s) != KM_OK)
         return;
     const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
+    const km_dry_run run = {.catalogue = &s->catalogue,
+                            .plan = &s->plan,
+                            .is_fit = is_fit,
+                            .seeding = s->options.seeding,
+                            .random_seed = s->options.problem.random_seed,
+                            .has_distances = s->options.outputs.has_distances,
+                            .is_verified = s->options.verify != KM_VERIFY_NOTHING};
+    if (km_make_plan(s, n_ranks, km_count_threads(s)) != KM_OK)
+        return;
+    if (!is_fit)
+        s->plan = km_plan_without_fit(&s->plan);
     if (s->log.is_speaker)
-        km_dry_run_print(&s->options, &s->plan, &s->catalogue, n_ranks);
+        km_dry_run_print(&run);
 }
 
 static void run_info(km_story *s)
 {
     if (s->log.is_speaker)
-        km_info_print(&s->options, &s->error);
+        km_info_print(&s->options.inputs, s->options.json, &s->error);
     km_agree(s->comm, &s->error);
 }
 
 static void free_story(km_story *s)
 {
     km_unlock_checkpoint(s);
-    km_record_free(&s->record);
+    skymeans_answer_free(s->answer);
+    km_samples_clear(&s->samples);
     km_setting_free(&s->setting);
     km_checkpoint_free(&s->checkpoint);
-    km_restarts_free(&s->restarts);
-    km_fit_free(&s->fit);
-    free(s->first_centers);
-    km_facts_free(&s->facts);
-    km_transform_free(&s->transform);
-    km_samples_free(&s->samples);
     km_findings_free(&s->findings);
     km_catalogue_close(&s->catalogue);
     km_model_free(&s->model);
+    free(s->question);
+    free(s->distances);
+    free(s->first_centers);
     free(s->columns);
     free(s->catalogues);
     free(s->catalogue_text);
@@ -212,17 +225,9 @@ int main(int argc, char **argv)
         km_options_parse(argc, argv, &action, &s.options, &s.error);
     s.comm = start_mpi(&s, action, &launch);
     km_h5_start();
-    s.record = (km_record){.options = &s.options,
-                           .plan = &s.plan,
-                           .catalogue = &s.catalogue,
-                           .transform = &s.transform,
-                           .samples = &s.samples,
-                           .findings = &s.findings,
-                           .fit = &s.fit,
-                           .setting = &s.setting,
-                           .command = command != NULL ? command : "",
-                           .started = (double)time(NULL),
-                           .n_goes = 1};
+    s.command = command != NULL ? command : "";
+    s.first_started = (double)time(NULL);
+    s.n_goes = 1;
     const km_code code = run(&s, action, &launch);
     const bool is_first = km_comm_rank(s.comm) == 0, is_alone = km_comm_size(s.comm) == 1;
     km_status_clear();

@@ -1,25 +1,129 @@
 /* Loops over samples on OpenMP threads. */
 #include "base/threads.h"
+
+#include "base/fault.h"
+#include "base/memory.h"
 #include "base/partition.h"
 
 #include <assert.h>
+#include <ctype.h>
+#include <errno.h>
 #include <fenv.h>
 #include <omp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-void km_threads_start(int n_threads)
+/* ---- a trial -----------------------------------------------------------------------------------
+ * OpenMP ends the process when it can't make a thread, so it is tried before, with the same stack.
+ */
+
+/* The stack that the environment has libgomp give to its threads: a number and a unit, by default
+ * kB. 0: none, and then the system's. */
+static size_t stack_of_environment(void)
 {
+    const char *text = getenv("OMP_STACKSIZE");
+    unsigned long size;
+    char unit[2] = "k", rest[2];
+    if (text == NULL)
+        text = getenv("GOMP_STACKSIZE");
+    const int n = text != NULL ? sscanf(text, "%lu %1[bBkKmMgG] %1s", &size, unit, rest) : 0;
+    if (n != 1 && n != 2)
+        return 0;
+    const int shift = 10 * (int)(strchr("bkmg", tolower((unsigned char)unit[0])) - "bkmg");
+    return size <= SIZE_MAX >> shift ? size << shift : 0;
+}
+
+static void *wait_at_gate(void *context)
+{
+    km_trial *trial = context;
+    pthread_mutex_lock(&trial->gate);
+    pthread_mutex_unlock(&trial->gate);
+    return NULL;
+}
+
+km_code km_trial_begin(km_trial *trial, int n_threads, km_error *error)
+{
+    const int limit = omp_get_thread_limit(), n = n_threads < limit ? n_threads : limit;
+    const size_t stack = stack_of_environment();
+    pthread_attr_t attributes;
+    int reason = km_fault("make a thread") ? errno : 0;
+    trial->count = 0;
+    pthread_mutex_init(&trial->gate, NULL);
+    pthread_mutex_lock(&trial->gate);
+    pthread_attr_init(&attributes);
+    if (stack > 0)
+        pthread_attr_setstacksize(&attributes, stack); /* or too small, which OpenMP says */
+    while (reason == 0 && trial->count < n - 1) {
+        reason = pthread_create(&trial->threads[trial->count], &attributes, wait_at_gate, trial);
+        trial->count += reason == 0;
+    }
+    pthread_attr_destroy(&attributes);
+    if (reason != 0)
+        km_fail(
+            error, KM_MEMORY,
+            "can't make threads (%d of %d): %s; use fewer (--threads, OMP_NUM_THREADS), a higher "
+            "limit of processes (ulimit -u), or a smaller OMP_STACKSIZE",
+            trial->count + 1, n, strerror(reason));
+    return error->code;
+}
+
+void km_trial_end(km_trial *trial)
+{
+    pthread_mutex_unlock(&trial->gate);
+    for (int i = 0; i < trial->count; i++)
+        pthread_join(trial->threads[i], NULL);
+    pthread_mutex_destroy(&trial->gate);
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/* Sets rounding and denormals to the IEEE defaults in each thread, and returns how many there are,
+ * which may be fewer than were asked for. What was set before goes to environments, unless NULL. */
+static int start(int n_threads, fenv_t *environments)
+{
+    int n_started = 1;
     assert(1 <= n_threads && n_threads <= KM_MOST_THREADS);
     omp_set_dynamic(0);
     omp_set_num_threads(n_threads);
-    int n_started = 1;
 #pragma omp parallel
     {
+        if (environments != NULL)
+            fegetenv(&environments[omp_get_thread_num()]);
         fesetenv(FE_DFL_ENV);
 #pragma omp single
         n_started = omp_get_num_threads();
     }
-    omp_set_num_threads(
-        n_started); /* km_threads tells how many there are, not how many were asked */
+    omp_set_num_threads(n_started);
+    return n_started;
+}
+
+void km_threads_start(int n_threads)
+{
+    start(n_threads, NULL);
+}
+
+km_code km_team_begin(km_team *team, int n_threads, km_error *error)
+{
+    *team = (km_team){.n_before = omp_get_max_threads(), .was_dynamic = omp_get_dynamic()};
+    const int n = n_threads > 0 ? n_threads : team->n_before;
+    const int n_most = n < KM_MOST_THREADS ? n : KM_MOST_THREADS;
+    team->environments = km_allocate(n_most, sizeof *team->environments, "threads", error);
+    if (team->environments != NULL)
+        team->n = start(n_most, team->environments);
+    return error->code;
+}
+
+void km_team_end(km_team *team)
+{
+    if (team->environments == NULL)
+        return;
+#pragma omp parallel
+    fesetenv(&team->environments[omp_get_thread_num()]);
+    omp_set_num_threads(team->n_before);
+    omp_set_dynamic(team->was_dynamic);
+    free(team->environments);
 }
 
 int km_threads(void)

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/precision.h"
 #include "base/text.h"
-#include "comm/comm.h"
+#include "comm/pace.h"
 #include "h5/h5.h"
 #include "samples/samples.h"
 
@@ -135,7 +135,9 @@ typedef struct km_file {
     bool is_like_first;  /* all that is known of its columns is as in the first file */
 } km_file;
 
-/* A value that stands for a missing one in a column, or in all features. */
+/* A value that stands for a missing one in a column, or in all features; each feature has at most
+ * so many. */
+enum { KM_MOST_MISSING_VALUES = 64 };
 typedef struct km_missing_value {
     int64_t column; /* its number; -1: all features */
     double value;
@@ -289,9 +291,12 @@ typedef struct km_findings {
 
 /* Reads this rank's slab in bounded pieces. Afterwards samples holds the rows without missing
  * values, in the unit of the catalogue, and their weights; KM_DATA for weights that are negative or
- * not finite, and when a file changes meanwhile. */
-km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
-                          km_samples *samples, km_findings *findings, km_error *error);
+ * not finite, and when a file changes meanwhile. A stop of the pace, on which ranks agree, leaves
+ * them incomplete. */
+km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, km_pace *pace,
+                          MPI_Comm comm, km_samples *samples, km_findings *findings,
+                          km_error *error);
+
 /* Reads this rank's slab again by another road, to verify the first: each column by itself, through
  * serial HDF5, which also converts; one in `every` blocks of rows, see km_is_read_again. The sum
  * over all ranks of what km_hash_as_read gives for the same rows; and, if there are ids of fixed

@@ -40,6 +40,7 @@ typedef struct km_file_in_use {
 typedef struct km_reader {
     const km_catalogue *catalogue;
     km_missing missing;
+    km_pace *pace; /* NULL: none */
     km_samples *samples;
     km_findings *findings;
     int rank; /* for messages */

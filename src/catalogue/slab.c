@@ -4,9 +4,6 @@
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/threads.h"
-#include "process/heap.h"
-#include "process/signals.h"
-#include "process/status.h"
 #include "reader.h"
 
 #include <stdio.h>
@@ -144,7 +141,7 @@ static km_rows next_rows(const km_reader *r)
 static void say_part(const km_reader *r)
 {
     const km_rows slab = r->samples->slab;
-    km_status_part((double)(r->at - slab.first) / (double)slab.count);
+    km_pace_part(r->pace, (double)(r->at - slab.first) / (double)slab.count);
 }
 
 static const km_field *field_of_ids(const km_file_in_use *file)
@@ -159,12 +156,12 @@ static bool begin_piece(km_piece *p, km_error *error)
     const km_rows slab = r->samples->slab;
     if (r->is_over || r->at == slab.first + slab.count)
         return false;
+    km_pace_stop(r->pace, km_pace_wish(r->pace, 0));
+    if (km_pace_is_stopped(r->pace))
+        return false;
     p->number = r->n_pieces++;
     p->rows.count = 0;
-    if (km_stop_wanted(0) != KM_WISH_NONE)
-        km_fail(error, KM_STOPPED, "while reading the catalogue");
-    else
-        km_file_find(r, error);
+    km_file_find(r, error);
     if (error->code == KM_OK) {
         p->file = r->file;
         p->file->n_users++;
@@ -330,13 +327,15 @@ static km_code read_slab(km_reader *r, MPI_Comm comm)
     return km_agree(comm, r->error);
 }
 
-km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI_Comm comm,
-                          km_samples *samples, km_findings *findings, km_error *error)
+km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, km_pace *pace,
+                          MPI_Comm comm, km_samples *samples, km_findings *findings,
+                          km_error *error)
 {
     const int rank = km_comm_rank(comm);
     const km_rows slab = km_slab(catalogue->n_rows, km_comm_size(comm), rank);
     km_reader r = {.catalogue = catalogue,
                    .missing = missing,
+                   .pace = pace,
                    .samples = samples,
                    .findings = findings,
                    .rank = rank,
@@ -346,6 +345,7 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, MPI
                       slab, error);
     if (km_agree(comm, error) == KM_OK)
         read_slab(&r, comm);
+    km_pace_agree(pace, comm);
     km_memory_return();
     if (catalogue->is_together && rank == 0)
         km_file_check_unchanged(&catalogue->files[0], error);

@@ -27,6 +27,18 @@ int km_comm_size(MPI_Comm comm)
     return size;
 }
 
+MPI_Comm km_comm_copy(MPI_Comm comm)
+{
+    MPI_Comm copy;
+    MPI_Comm_dup(comm, &copy);
+    return copy;
+}
+
+void km_comm_free(MPI_Comm *comm)
+{
+    MPI_Comm_free(comm);
+}
+
 bool km_comm_takes_threads(void)
 {
     int level = MPI_THREAD_SINGLE;

@@ -14,6 +14,11 @@
 int km_comm_rank(MPI_Comm comm);
 int km_comm_size(MPI_Comm comm);
 
+/* A copy of a communicator, whose messages never meet those of the original. Collective, also the
+ * second. */
+MPI_Comm km_comm_copy(MPI_Comm comm);
+void km_comm_free(MPI_Comm *comm);
+
 /* May any thread call MPI, if only one does at a time? */
 bool km_comm_takes_threads(void);
 

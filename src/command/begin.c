@@ -1,40 +1,45 @@
 /* The steps before the catalogue is read: threads, outputs, headers. */
-#include "base/error.h"
-#include "base/text.h"
-#include "base/threads.h"
-#include "base/timers.h"
 #include "command/command.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+#include "catalogue/first_centers.h"
 #include "process/cores.h"
-#include "process/lock.h"
-#include "process/log.h"
-#include "process/output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* How many threads, by option, environment or share of the cores. */
-km_code km_start_threads(km_story *s)
+/* ---- threads --------------------------------------------------------------------------------- */
+
+int64_t km_count_threads(const km_story *s)
 {
-    km_trial trial;
     const char *asked = getenv("OMP_NUM_THREADS");
     km_cpus cpus;
     km_cpus_of_process(&cpus);
     const int sharing = km_comm_sharing(s->comm, &cpus, sizeof cpus);
-    const int n_cores = km_cores(&cpus);
-    int64_t n_threads = n_cores / sharing;
-    if (s->options.threads > 0)
-        n_threads = s->options.threads;
+    int64_t n_threads = km_cores(&cpus) / sharing;
+    if (s->options.manner.threads > 0)
+        n_threads = s->options.manner.threads;
     else if (asked != NULL && asked[0] != '\0')
         n_threads = km_threads();
-    n_threads = n_threads < 1 ? 1 : n_threads > KM_MOST_THREADS ? KM_MOST_THREADS : n_threads;
+    return n_threads < 1 ? 1 : n_threads > KM_MOST_THREADS ? KM_MOST_THREADS : n_threads;
+}
+
+km_code km_start_threads(km_story *s)
+{
+    km_trial trial;
+    km_cpus cpus;
+    const int64_t n_threads = km_count_threads(s);
     km_trial_begin(&trial, (int)n_threads, &s->error);
     km_agree(s->comm, &s->error);
     km_trial_end(&trial);
     if (s->error.code != KM_OK)
         return s->error.code;
     km_threads_start((int)n_threads);
-    s->too_many_threads = km_threads() > n_cores ? km_threads() : 0;
+    s->options.manner.threads = 0; /* the engine takes those that there are now */
+    km_cpus_of_process(&cpus);
+    s->too_many_threads = km_threads() > km_cores(&cpus) ? km_threads() : 0;
     km_max_int64(s->comm, &s->too_many_threads, 1);
     return KM_OK;
 }
@@ -43,22 +48,17 @@ void km_warn_of_threads(const km_story *s)
 {
     if (s->too_many_threads > 0)
         km_warn(&s->log,
-                "too many threads (%lld a rank): more than the cores that a rank may use, which "
+                "too many threads (%lld per rank): more than the cores that a rank may use, which "
                 "is slow; lower --threads or OMP_NUM_THREADS, or let mpirun or srun bind wider",
                 (long long)s->too_many_threads);
 }
 
-uint64_t km_kernels_of_all_ranks(const char *name, MPI_Comm comm)
-{
-    uint64_t available = km_kernels_available(name);
-    km_and_uint64(comm, &available, 1);
-    return available;
-}
+/* ---- outputs --------------------------------------------------------------------------------- */
 
 /* First centers of the user's own must stay. */
 static void check_seeding_file(const km_options *options, const char *path, km_error *error)
 {
-    char *file = options->seeding != NULL ? km_seeding_file(options->seeding, error) : NULL;
+    char *file = options->seeding != NULL ? km_first_centers_file(options->seeding, error) : NULL;
     if (file != NULL)
         km_output_check_input(path, file, error);
     free(file);
@@ -73,8 +73,8 @@ static km_code check_output(const km_options *options, const char *path, bool ma
                        "bad name of an output (-): it is written in pieces and read back, so it "
                        "can't be a pipe; name a file, or ./-");
     check_seeding_file(options, path, error);
-    for (int64_t f = 0; f < options->n_catalogues; f++)
-        km_output_check_input(path, options->catalogues[f], error);
+    for (int64_t f = 0; f < options->inputs.n_paths; f++)
+        km_output_check_input(path, options->inputs.paths[f], error);
     if (options->model != NULL)
         km_output_check_input(path, options->model, error);
     return error->code == KM_OK ? km_output_check(path, may_replace, error) : error->code;
@@ -84,9 +84,9 @@ static km_code check_output(const km_options *options, const char *path, bool ma
 static km_code check_checkpoint_name(const km_options *options, const char *name, km_error *error)
 {
     if (check_output(options, name, true, error) == KM_OK &&
-        km_output_check_different(options->output, name, error) == KM_OK &&
-        options->metrics != NULL)
-        km_output_check_different(options->metrics, name, error);
+        km_output_check_different(options->outputs.result, name, error) == KM_OK &&
+        options->outputs.metrics != NULL)
+        km_output_check_different(options->outputs.metrics, name, error);
     return error->code;
 }
 
@@ -105,47 +105,105 @@ km_code km_check_outputs(km_story *s)
 {
     const km_options *options = &s->options;
     if (km_comm_rank(s->comm) == 0) {
-        check_output(options, options->output, options->overwrite, &s->error);
-        if (options->metrics != NULL &&
-            check_output(options, options->metrics, options->overwrite, &s->error) == KM_OK)
-            km_output_check_different(options->output, options->metrics, &s->error);
+        check_output(options, options->outputs.result, options->outputs.may_replace, &s->error);
+        if (options->outputs.metrics != NULL &&
+            check_output(options, options->outputs.metrics, options->outputs.may_replace,
+                         &s->error) == KM_OK)
+            km_output_check_different(options->outputs.result, options->outputs.metrics, &s->error);
         if (options->checkpoint != NULL)
             check_checkpoint_names(options, &s->error);
         if (options->seeding != NULL)
-            km_seeding_check(options->seeding, &s->error);
+            km_first_centers_check(options->seeding, &s->error);
     }
     return km_agree(s->comm, &s->error);
 }
 
+/* ---- the catalogue --------------------------------------------------------------------------- */
+
 km_catalogue_name km_catalogue_of_options(const km_options *options)
 {
-    const char *const outputs[] = {options->output, options->metrics, options->checkpoint};
-    km_catalogue_name name = {.paths = options->catalogues,
-                              .n_paths = options->n_catalogues,
-                              .table = options->dataset,
-                              .columns = options->columns,
-                              .weights = options->weights,
-                              .ids = options->ids,
-                              .is_raw = options->raw,
-                              .fill_is_missing = options->fill_is_missing,
-                              .is_transposed = options->transpose,
-                              .follows_external = options->follow_external,
-                              .missing_values = options->missing_values.texts,
-                              .n_missing_values = options->missing_values.count};
+    const char *const outputs[] = {options->outputs.result, options->outputs.metrics,
+                                   options->checkpoint};
+    km_catalogue_name name = options->inputs;
+    name.missing_values = options->missing_values.texts;
+    name.n_missing_values = options->missing_values.count;
     for (int i = 0; i < 3; i++)
         if (outputs[i] != NULL)
             name.outputs[name.n_outputs++] = outputs[i];
     return name;
 }
 
+static km_code check_size(const km_story *s, km_error *error)
+{
+    const char *path = s->options.inputs.paths[0];
+    const int64_t n_rows = s->catalogue.n_rows, k = s->options.problem.n_clusters;
+    if (n_rows == 0)
+        return km_fail(error, KM_DATA, "no rows (%s): the table is empty; choose another with -d",
+                       path);
+    if (k > n_rows)
+        return km_fail(error, KM_DATA,
+                       "more clusters than rows (%s): -k asks for %lld clusters of %lld rows; ask "
+                       "for fewer",
+                       path, (long long)k, (long long)n_rows);
+    return KM_OK;
+}
+
+/* A method, or first centers out of a file. */
+static km_code choose_seeding(km_story *s)
+{
+    skymeans_problem *problem = &s->options.problem;
+    const int64_t k = problem->n_clusters, d = s->catalogue.n_features;
+    const km_first_centers asked = {.file = s->options.seeding,
+                                    .n_clusters = k,
+                                    .n_features = d,
+                                    .features = s->catalogue.columns,
+                                    .log = &s->log};
+    problem->seeding = s->options.seeding;
+    if (km_seeding_find(s->options.seeding) != NULL)
+        return KM_OK;
+    s->first_centers = km_allocate(k * d, sizeof *s->first_centers, "first centers", &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK)
+        km_first_centers_read(&asked, s->first_centers, s->comm, &s->error);
+    problem->seeding = NULL;
+    problem->first_centers = s->first_centers;
+    return s->error.code;
+}
+
+km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads)
+{
+    const km_catalogue *c = &s->catalogue;
+    const skymeans_manner *manner = &s->options.manner;
+    const km_shape shape = {.n_rows = c->n_rows,
+                            .span = c->n_rows,
+                            .n_samples = km_slab(c->n_rows, n_ranks, 0).count,
+                            .n_features = c->n_features,
+                            .precision = c->precision,
+                            .has_weights = c->has_weights,
+                            .n_ranks = n_ranks,
+                            .n_threads = (int)n_threads};
+    if (km_plan_create(&s->plan, &s->options.problem, manner, &shape,
+                       km_kernels_of_all_ranks(manner->kernel, s->comm), &s->error) != KM_OK)
+        km_say_option(&s->error);
+    return s->error.code;
+}
+
+/* Fills in the problem, and looks for what contradicts itself. */
+static km_code check_problem(km_story *s)
+{
+    const skymeans_problem given = s->options.problem;
+    if (km_problem_check(&s->options.problem, &given, &s->error) != KM_OK)
+        km_say_option(&s->error);
+    return s->error.code;
+}
+
 km_code km_open_catalogue(km_story *s)
 {
-    const km_options *options = &s->options;
     const double start = km_now();
-    const km_catalogue_name name = km_catalogue_of_options(options);
-    if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK)
-        km_plan_create(&s->plan, options, s->catalogue.n_rows, s->catalogue.n_features,
-                       km_kernels_of_all_ranks(options->kernel, s->comm), &s->error);
+    const km_catalogue_name name = km_catalogue_of_options(&s->options);
+    if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK &&
+        check_size(s, &s->error) == KM_OK && choose_seeding(s) == KM_OK &&
+        check_problem(s) == KM_OK)
+        km_make_plan(s, km_comm_size(s->comm), km_count_threads(s));
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;
 }
@@ -161,7 +219,7 @@ static void print_columns(const char *text)
 static void warn_of_features(const km_story *s)
 {
     const km_catalogue *c = &s->catalogue;
-    if (c->is_array && c->writer[0] != '\0' && !s->options.transpose)
+    if (c->is_array && c->writer[0] != '\0' && !s->catalogue.asked.is_transposed)
         km_warn(&s->log,
                 "samples may be columns (%s, %s): it was written by %s, which stores matrices the "
                 "other way round; if they are, use --transpose",
@@ -180,8 +238,8 @@ static void warn_of_features(const km_story *s)
 km_code km_say_columns(km_story *s)
 {
     char *text = km_catalogue_columns_text(&s->catalogue, &s->error);
-    if (km_agree(s->comm, &s->error) == KM_OK && s->options.columns == NULL && s->log.is_speaker &&
-        s->log.verbosity != KM_QUIET)
+    if (km_agree(s->comm, &s->error) == KM_OK && s->options.inputs.columns == NULL &&
+        s->log.is_speaker && s->log.verbosity != KM_QUIET)
         print_columns(text);
     if (s->error.code == KM_OK)
         warn_of_features(s);

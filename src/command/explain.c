@@ -1,5 +1,5 @@
 /* What a command line means for files, for scripts that run it. */
-#include "plan/plan.h"
+#include "command/options.h"
 
 #include <stdio.h>
 
@@ -14,8 +14,8 @@ void km_outputs_print(const km_options *options, km_action action)
 {
     const bool is_fit = action == KM_ACTION_FIT;
     print_value("does", !is_fit ? "help" : options->dry_run ? "dry-run" : "fit");
-    print_value("output", options->output);
-    print_value("metrics", options->metrics);
+    print_value("output", options->outputs.result);
+    print_value("metrics", options->outputs.metrics);
     print_value("checkpoint", options->checkpoint);
-    print_value("overwrite", options->overwrite ? "yes" : "no");
+    print_value("overwrite", options->outputs.may_replace ? "yes" : "no");
 }

@@ -1,11 +1,28 @@
 /* What a fit leaves behind. */
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "base/timers.h"
 #include "command/command.h"
-#include "process/heap.h"
 #include "process/log.h"
 #include "process/output.h"
+
+km_record km_make_record(const km_story *s)
+{
+    return (km_record){.outputs = &s->options.outputs,
+                       .catalogue = &s->catalogue,
+                       .findings = &s->findings,
+                       .answer = s->answer,
+                       .setting = &s->setting,
+                       .distances = s->distances,
+                       .command = s->command,
+                       .seeding = s->options.seeding,
+                       .missing = s->options.problem.missing,
+                       .model = s->options.model,
+                       .started = s->first_started,
+                       .n_goes = s->n_goes,
+                       .is_verified = s->is_verified};
+}
 
 /* Rows are read again, by another road, and must be what they were. */
 static km_code verify_reading(km_story *s)
@@ -13,24 +30,37 @@ static km_code verify_reading(km_story *s)
     uint64_t found = 0;
     if (km_catalogue_read_again(&s->catalogue, &s->findings, km_verify_every(s), s->comm, &found,
                                 &s->error) == KM_OK &&
-        found != s->record.read_hash)
+        found != s->read_hash)
         km_fail(&s->error, KM_INTERNAL,
                 "verification FAILED (%s, %s): read again through serial HDF5, the rows have the "
                 "hash %016llx, not %016llx; if nothing wrote to the file meanwhile, please report "
                 "this with the command line",
                 s->catalogue.path, s->catalogue.table, (unsigned long long)found,
-                (unsigned long long)s->record.read_hash);
+                (unsigned long long)s->read_hash);
     return s->error.code;
 }
 
-km_code km_verify_result(km_story *s)
+km_code km_verify_answer(km_story *s)
 {
-    if (km_record_complete(&s->record, s->comm, &s->error) != KM_OK ||
-        s->options.verify == KM_VERIFY_NOTHING || verify_reading(s) != KM_OK)
+    if (s->options.verify == KM_VERIFY_NOTHING || verify_reading(s) != KM_OK)
         return s->error.code;
     km_memory_return();
-    km_verify(&s->record, s->comm, &s->error);
+    if (km_answer_verify(s->answer, &s->samples, s->comm, &s->error) != KM_OK)
+        km_say_place(&s->error, s->options.outputs.result, NULL);
+    s->is_verified = s->error.code == KM_OK;
     km_memory_return();
+    return s->error.code;
+}
+
+/* Of all rows of the slab, if they are asked for. */
+static km_code find_distances(km_story *s)
+{
+    if (!s->options.outputs.has_distances)
+        return KM_OK;
+    s->distances =
+        km_allocate(s->answer->slab.count, sizeof *s->distances, "distances of rows", &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK)
+        skymeans_distances(s->answer, &s->samples, s->distances);
     return s->error.code;
 }
 
@@ -38,7 +68,7 @@ km_code km_verify_result(km_story *s)
 static void publish(km_story *s, km_output *result, km_output *metrics)
 {
     km_error why = {0};
-    if (km_output_publish(result, s->options.overwrite, &s->error) != KM_OK)
+    if (km_output_publish(result, s->options.outputs.may_replace, &s->error) != KM_OK)
         return;
     if (!result->is_durable)
         km_warn(
@@ -46,8 +76,8 @@ static void publish(km_story *s, km_output *result, km_output *metrics)
             "result perhaps not durable (%s): its folder can't be synced, so a failure of power "
             "could lose its name; see that it is still there before you remove the catalogue",
             result->path);
-    if (s->options.metrics != NULL &&
-        km_output_publish(metrics, s->options.overwrite, &why) != KM_OK)
+    if (s->options.outputs.metrics != NULL &&
+        km_output_publish(metrics, s->options.outputs.may_replace, &why) != KM_OK)
         km_warn(&s->log, "no metrics, but the result is complete: %s", why.text);
 }
 
@@ -57,14 +87,15 @@ km_code km_write_outputs(km_story *s)
     km_output result = {0}, metrics = {0};
     const bool is_writer = km_comm_rank(s->comm) == 0;
     const double start = km_now();
-    if (km_setting_gather(&s->setting, s->comm, &s->error) != KM_OK)
+    if (find_distances(s) != KM_OK || km_setting_gather(&s->setting, s->comm, &s->error) != KM_OK)
         return s->error.code;
-    km_result_write(&result, &s->record, s->comm, &s->error);
+    const km_record record = km_make_record(s);
+    km_result_write(&result, &record, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_WRITE, start);
-    s->report =
-        km_report_gather(&s->timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
-    if (is_writer && s->error.code == KM_OK && s->options.metrics != NULL)
-        km_metrics_write(&metrics, &s->record, &s->report, &s->error);
+    const km_timers timers = km_all_timers(s);
+    s->report = km_report_gather(&timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
+    if (is_writer && s->error.code == KM_OK && s->options.outputs.metrics != NULL)
+        km_metrics_write(&metrics, &record, &s->report, &s->error);
     if (is_writer && s->error.code == KM_OK)
         publish(s, &result, &metrics);
     km_output_discard(&metrics);
@@ -72,49 +103,48 @@ km_code km_write_outputs(km_story *s)
     return km_agree(s->comm, &s->error);
 }
 
-/* Were there to be more fits? */
-static bool is_cut_short(const km_story *s)
-{
-    return s->restarts.count < s->options.restarts;
-}
-
 bool km_is_interrupted(const km_story *s)
 {
-    return s->last_stop == KM_STOP_SIGNAL;
+    return s->answer->stop == KM_STOP_WISH;
 }
 
 static void warn_of_stop(const km_story *s)
 {
     const char *why = km_is_interrupted(s) ? "a signal" : "the time limit";
-    const bool is_between = s->fit_number == 0;
-    const int64_t number = is_between ? s->restarts.count : s->fit_number;
-    if (s->options.restarts == 1)
+    const skymeans_answer *answer = s->answer;
+    const long long n_fits = (long long)s->options.problem.restarts;
+    const bool is_between = answer->stopped_at.fit == 0;
+    const int64_t number = is_between ? answer->restarts.count : answer->stopped_at.fit;
+    if (n_fits == 1)
         km_warn(&s->log,
                 "stopped early (%s): %s ended it after %lld iteration%s; to go on another time "
                 "give it a --checkpoint",
-                s->options.output, why, (long long)s->fit.n_iterations,
-                km_plural(s->fit.n_iterations));
+                s->options.outputs.result, why, (long long)answer->fit.n_iterations,
+                km_plural(answer->fit.n_iterations));
     else
         km_warn(&s->log,
                 "stopped early (%s): %s ended it %s fit %lld of %lld; kept is fit %lld, after %lld "
                 "iteration%s; to go on another time give it a --checkpoint",
-                s->options.output, why, is_between ? "after" : "in", (long long)number,
-                (long long)s->options.restarts, (long long)s->restarts.best + 1,
-                (long long)s->fit.n_iterations, km_plural(s->fit.n_iterations));
+                s->options.outputs.result, why, is_between ? "after" : "in", (long long)number,
+                n_fits, (long long)answer->restarts.best + 1, (long long)answer->fit.n_iterations,
+                km_plural(answer->fit.n_iterations));
 }
 
 void km_warn_at_end(const km_story *s)
 {
-    if (s->fit.stop == KM_STOP_SIGNAL || s->fit.stop == KM_STOP_TIME || is_cut_short(s))
+    const km_fit *fit = &s->answer->fit;
+    if (s->answer->stop == KM_STOP_WISH || s->answer->stop == KM_STOP_TIME)
         warn_of_stop(s);
-    else if (!km_stop_is_converged(s->fit.stop))
+    else if (!km_stop_is_converged(fit->stop))
         km_warn(&s->log,
                 "not converged (%s): it stopped after %lld iteration%s; raise --max-iterations, or "
                 "--tolerance",
-                s->options.output, (long long)s->fit.n_iterations, km_plural(s->fit.n_iterations));
-    if (s->fit.n_empty > 0)
+                s->options.outputs.result, (long long)fit->n_iterations,
+                km_plural(fit->n_iterations));
+    if (fit->n_empty > 0)
         km_warn(&s->log,
                 "empty clusters (%s): %lld of %lld have no rows; lower -k, which may be more than "
                 "there are distinct rows",
-                s->options.output, (long long)s->fit.n_empty, (long long)s->options.clusters);
+                s->options.outputs.result, (long long)fit->n_empty,
+                (long long)s->options.problem.n_clusters);
 }

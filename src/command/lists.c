@@ -85,8 +85,8 @@ static void add_list(names *n, const char *path, km_error *error)
 
 static bool has_list(const km_options *options)
 {
-    for (int64_t f = 0; f < options->n_catalogues; f++)
-        if (options->catalogues[f][0] == '@')
+    for (int64_t f = 0; f < options->inputs.n_paths; f++)
+        if (options->inputs.paths[f][0] == '@')
             return true;
     return false;
 }
@@ -106,8 +106,8 @@ static void share_names(km_story *s, names *n)
     const char *name = n->text;
     for (int64_t f = 0; f < sizes[1]; f++, name += strlen(name) + 1)
         s->catalogues[f] = name;
-    s->options.catalogues = s->catalogues;
-    s->options.n_catalogues = sizes[1];
+    s->options.inputs.paths = s->catalogues;
+    s->options.inputs.n_paths = sizes[1];
 }
 
 km_code km_expand_lists(km_story *s)
@@ -116,13 +116,13 @@ km_code km_expand_lists(km_story *s)
     const km_options *options = &s->options;
     if (!has_list(options))
         return KM_OK;
-    for (int64_t f = 0; f < options->n_catalogues && s->error.code == KM_OK; f++) {
+    for (int64_t f = 0; f < options->inputs.n_paths && s->error.code == KM_OK; f++) {
         if (km_comm_rank(s->comm) > 0)
             break;
-        if (options->catalogues[f][0] == '@')
-            add_list(&n, options->catalogues[f] + 1, &s->error);
+        if (options->inputs.paths[f][0] == '@')
+            add_list(&n, options->inputs.paths[f] + 1, &s->error);
         else
-            add_name(&n, options->catalogues[f], &s->error);
+            add_name(&n, options->inputs.paths[f], &s->error);
     }
     if (km_agree(s->comm, &s->error) == KM_OK)
         share_names(s, &n);

@@ -1,14 +1,11 @@
 /* What the commands can be told. */
 #include "base/threads.h"
-#include "options.h"
+#include "command/options.h"
 
 #include <string.h>
 
-static const char *const scalings[] = {
-    [KM_SCALE_NONE] = "none", [KM_SCALE_STANDARD] = "standard", [KM_SCALE_MINMAX] = "minmax", NULL};
-static const char *const missings[] = {
-    [KM_MISSING_DROP] = "drop", [KM_MISSING_ERROR] = "error", NULL};
-
+static const char *const scalings[] = {"none", "standard", "minmax", NULL};
+static const char *const missings[] = {"drop", "error", NULL};
 static const char *const verifications[] = {
     [KM_VERIFY_NOTHING] = "nothing", [KM_VERIFY_ALL] = "all", [KM_VERIFY_SAMPLE] = "sample", NULL};
 
@@ -19,15 +16,15 @@ static const char *const verifications[] = {
 
 /* clang-format off */
 #define DATASET                                                               \
-    {"dataset", 'd', "PATH", KM_OPTION_TEXT, AT(dataset), 0, 0, NULL, NULL,   \
+    {"dataset", 'd', "PATH", KM_OPTION_TEXT, AT(inputs.table), 0, 0, NULL, NULL,   \
      "the table or two-dimensional array to use; 'coadd_*' joins all whose names match, in the " \
      "order of their names; needed only if several have the columns"}
 #define ID                                                                    \
-    {"id", 0, "COLUMN", KM_OPTION_TEXT, AT(ids), 0, 0, NULL, NULL,            \
+    {"id", 0, "COLUMN", KM_OPTION_TEXT, AT(inputs.ids), 0, 0, NULL, NULL,            \
      "copy this column of names or numbers to the result, as /ids, to join the labels with other " \
      "tables"}
 #define MISSING                                                               \
-    {"missing", 0, "WHAT", KM_OPTION_CHOICE, AT(missing), 0, 0, missings, "drop", \
+    {"missing", 0, "WHAT", KM_OPTION_CHOICE, AT(problem.missing), 0, 0, missings, "drop", \
      "what happens to a row that lacks a feature (NaN, infinity, masked, a --missing-value): " \
      "'drop' leaves it out, with label -1, 'error' ends the run"}
 #define MISSING_VALUE                                                         \
@@ -35,28 +32,28 @@ static const char *const verifications[] = {
      "this number stands for a missing value in all features, or in one: b_v:-99; may be given " \
      "several times"}
 #define FOLLOW_EXTERNAL                                                       \
-    {"follow-external", 0, NULL, KM_OPTION_FLAG, AT(follow_external), 0, 0, NULL, NULL, \
+    {"follow-external", 0, NULL, KM_OPTION_FLAG, AT(inputs.follows_external), 0, 0, NULL, NULL, \
      "also read files outside of the catalogue's folder, if the catalogue refers to them (HDF5's " \
      "external links and external storage)"}
 #define TRANSPOSE                                                             \
-    {"transpose", 0, NULL, KM_OPTION_FLAG, AT(transpose), 0, 0, NULL, NULL,   \
+    {"transpose", 0, NULL, KM_OPTION_FLAG, AT(inputs.is_transposed), 0, 0, NULL, NULL,   \
      "samples are the columns of a two-dimensional array, as MATLAB, R and Fortran write it, not " \
      "its rows"}
 #define THREADS                                                               \
-    {"threads", 0, "N", KM_OPTION_INT, AT(threads), 1, KM_MOST_THREADS, NULL, NULL, \
-     "OpenMP threads of each rank (MPI process); default: OMP_NUM_THREADS, else the cores that " \
+    {"threads", 0, "N", KM_OPTION_INT, AT(manner.threads), 1, KM_MOST_THREADS, NULL, NULL, \
+     "OpenMP threads per rank (MPI process); default: OMP_NUM_THREADS, else the cores that " \
      "the rank may use, divided among the ranks that share them; never changes the result"}
 #define METRICS                                                               \
-    {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(metrics), 0, 0, NULL, NULL,     \
+    {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(outputs.metrics), 0, 0, NULL, NULL,     \
      "also write a record of the run there, as JSON: times, memory, iterations, nodes, versions"}
 #define RANKS                                                                 \
     {"ranks", 0, "N", KM_OPTION_INT, AT(ranks), 1, INT32_MAX, NULL, NULL,     \
      "with --dry-run: for so many ranks (MPI processes); default: those that run now"}
 #define DISTANCES                                                             \
-    {"distances", 0, NULL, KM_OPTION_FLAG, AT(distances), 0, 0, NULL, NULL,   \
+    {"distances", 0, NULL, KM_OPTION_FLAG, AT(outputs.has_distances), 0, 0, NULL, NULL,   \
      "also write the distance of each row to the center of its cluster, after scaling"}
 #define OVERWRITE                                                             \
-    {"overwrite", 0, NULL, KM_OPTION_FLAG, AT(overwrite), 0, 0, NULL, NULL,   \
+    {"overwrite", 0, NULL, KM_OPTION_FLAG, AT(outputs.may_replace), 0, 0, NULL, NULL,   \
      "replace an existing result (and metrics file) once the new one is complete"}
 #define QUIET                                                                 \
     {"quiet", 'q', NULL, KM_OPTION_FLAG, AT(quiet), 0, 0, NULL, NULL,         \
@@ -71,54 +68,54 @@ static const char *const verifications[] = {
 /* ---- the tables ----------------------------------------------------------------------------- */
 
 const km_option km_fit_options[] = {
-    {"clusters", 'k', "K", KM_OPTION_INT, AT(clusters), 1, INT32_MAX, NULL, NULL,
+    {"clusters", 'k', "K", KM_OPTION_INT, AT(problem.n_clusters), 1, INT32_MAX, NULL, NULL,
      "number of clusters (required)"},
-    {"output", 'o', "FILE", KM_OPTION_TEXT, AT(output), 0, 0, NULL, NULL,
+    {"output", 'o', "FILE", KM_OPTION_TEXT, AT(outputs.result), 0, 0, NULL, NULL,
      "result file (required); refused if it exists, unless --overwrite"},
     DATASET,
-    {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(columns), 0, 0, NULL, NULL,
+    {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(inputs.columns), 0, 0, NULL, NULL,
      "the features: names of columns, separated by commas, odd ones in braces {b-v}; for arrays "
      "numbers of columns from 0, and ranges 0:7 (without the 7); default: all floating-point "
      "columns"},
-    {"weights", 0, "COLUMN", KM_OPTION_TEXT, AT(weights), 0, 0, NULL, NULL,
+    {"weights", 0, "COLUMN", KM_OPTION_TEXT, AT(inputs.weights), 0, 0, NULL, NULL,
      "column with the weight of each row, at least 0; a row of weight 0 gets a label but counts "
      "for nothing; default: all weights are 1"},
     ID,
     MISSING,
     MISSING_VALUE,
-    {"raw", 0, NULL, KM_OPTION_FLAG, AT(raw), 0, 0, NULL, NULL,
+    {"raw", 0, NULL, KM_OPTION_FLAG, AT(inputs.is_raw), 0, 0, NULL, NULL,
      "take numbers as they are stored, and ignore what the file declares of them (_FillValue, "
      "missing_value, valid_range, scale_factor, add_offset and the like)"},
-    {"fill-is-missing", 0, NULL, KM_OPTION_FLAG, AT(fill_is_missing), 0, 0, NULL, NULL,
+    {"fill-is-missing", 0, NULL, KM_OPTION_FLAG, AT(inputs.fill_is_missing), 0, 0, NULL, NULL,
      "where the file's author set a fill value of HDF5's own, it stands for a missing value"},
     TRANSPOSE,
     FOLLOW_EXTERNAL,
-    {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(scale), 0, 0, scalings, "none",
+    {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(problem.scale), 0, 0, scalings, "none",
      "how features are scaled before distances are measured: 'standard' (mean 0, variance 1), "
      "'minmax' (0 to 1) or 'none'"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
-     "how the first centers are chosen: 'kmeans++', 'kmeans-parallel' (faster for many clusters), "
+     "how the first centers are chosen: 'kmeans++', 'kmeans-parallel', "
      "'random' (rows); or a file that has them, in the units of the features: a result, HDF5 with "
      "one array (or FILE:/path), or text, one center a line"},
-    {"seeding-rows", 0, "N", KM_OPTION_ROWS, AT(seeding_rows), 1, INT64_MAX, NULL, NULL,
+    {"seeding-rows", 0, "N", KM_OPTION_ROWS, AT(problem.seeding_rows), 1, INT64_MAX, NULL, NULL,
      "how many rows, chosen at random, kmeans++ draws from, or 'all'; default: 100 000, or 16 "
      "times K "
      "if that is more"},
-    {"random-seed", 0, "S", KM_OPTION_UINT, AT(random_seed), 0, 0, NULL, "0",
+    {"random-seed", 0, "S", KM_OPTION_UINT, AT(problem.random_seed), 0, 0, NULL, "0",
      "another number gives other first centers, the same number the same result"},
-    {"restarts", 0, "R", KM_OPTION_INT, AT(restarts), 1, 1000000, NULL, "1",
+    {"restarts", 0, "R", KM_OPTION_INT, AT(problem.restarts), 1, 1000000, NULL, "1",
      "make R fits from different first centers, keep the best (lowest inertia), and say how well "
      "the others agree with it; 10 is a good start"},
-    {"tolerance", 0, "T", KM_OPTION_REAL, AT(tolerance), 0, 0, NULL, "1e-4",
+    {"tolerance", 0, "T", KM_OPTION_REAL, AT(problem.tolerance), 0, 0, NULL, "1e-4",
      "stop when the centers hardly move: the sum of their squared shifts is at most T times the "
      "mean variance of the features; 0: only when no row changes its cluster"},
-    {"max-iterations", 0, "N", KM_OPTION_INT, AT(max_iterations), 1, INT64_MAX, NULL, "300",
+    {"max-iterations", 0, "N", KM_OPTION_INT, AT(problem.max_iterations), 1, INT64_MAX, NULL, "300",
      "stop after N iterations in any case"},
-    {"algorithm", 0, "NAME", KM_OPTION_TEXT, AT(algorithm), 0, 0, NULL, "auto",
+    {"algorithm", 0, "NAME", KM_OPTION_TEXT, AT(manner.algorithm), 0, 0, NULL, "auto",
      "how the nearest centers are found: 'lloyd' compares every row with every center, 'tree' "
      "(best with few features) and 'bounds' (with many) skip those that can't be nearest; 'auto' "
      "chooses; never changes the result"},
-    {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(kernel), 0, 0, NULL, "auto",
+    {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(manner.kernel), 0, 0, NULL, "auto",
      "which instructions of the processor compute distances, for tests: 'auto', 'reference', "
      "'avx2', 'avx512vl', 'avx512' or 'neon'; never changes the result"},
     THREADS,
@@ -127,7 +124,7 @@ const km_option km_fit_options[] = {
      "stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU), with exit code 75; the same "
      "command goes on from there; the file is removed when the result is complete; one run at a "
      "time works on it (FILE.lock)"},
-    {"checkpoint-interval", 0, "MINUTES", KM_OPTION_REAL, AT(checkpoint_interval), 0, 0, NULL, "10",
+    {"checkpoint-interval", 0, "MINUTES", KM_OPTION_REAL, AT(save_minutes), 0, 0, NULL, "10",
      "minutes between two checkpoints, also 0.5"},
     {"max-hours", 0, "HOURS", KM_OPTION_REAL, AT(max_hours), 0, 0, NULL, NULL,
      "stop in time before so many hours have passed, with what was reached; default: before the "
@@ -151,7 +148,7 @@ const km_option km_fit_options[] = {
 };
 
 const km_option km_predict_options[] = {
-    {"output", 'o', "FILE", KM_OPTION_TEXT, AT(output), 0, 0, NULL, NULL,
+    {"output", 'o', "FILE", KM_OPTION_TEXT, AT(outputs.result), 0, 0, NULL, NULL,
      "file of the labels (required); refused if it exists, unless --overwrite"},
     DATASET,
     ID,
@@ -176,30 +173,10 @@ const km_option km_info_options[] = {
     {"json", 0, NULL, KM_OPTION_FLAG, AT(json), 0, 0, NULL, NULL,
      "print all that is known of the file as JSON, for programs"},
     DATASET,
-    {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(columns), 0, 0, NULL, NULL,
+    {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(inputs.columns), 0, 0, NULL, NULL,
      "look for these columns, written as for fit: which table has them, and where they are"},
-    {"raw", 0, NULL, KM_OPTION_FLAG, AT(raw), 0, 0, NULL, NULL,
+    {"raw", 0, NULL, KM_OPTION_FLAG, AT(inputs.is_raw), 0, 0, NULL, NULL,
      "leave out what the file declares of its numbers (fill values, packing and the like)"},
     TRANSPOSE,
     END,
 };
-
-const char *km_options_scale(const km_options *options)
-{
-    return scalings[options->scale];
-}
-
-bool km_scaling_parse(const char *text, km_scaling *scaling)
-{
-    for (int i = 0; scalings[i] != NULL; i++)
-        if (strcmp(text, scalings[i]) == 0) {
-            *scaling = (km_scaling)i;
-            return true;
-        }
-    return false;
-}
-
-const char *km_options_missing(const km_options *options)
-{
-    return missings[options->missing];
-}

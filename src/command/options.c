@@ -1,5 +1,5 @@
 /* From the command line to options, by the tables. */
-#include "options.h"
+#include "command/options.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "process/log.h"
@@ -32,8 +32,9 @@ static km_code set_int(const km_option *option, const char *text, int64_t *value
     return bad_value(option, text, wanted, error);
 }
 
-static km_code set_choice(const km_option *option, const char *text, int64_t *value,
-                          km_error *error)
+/* The number of a choice. */
+static km_code find_choice(const km_option *option, const char *text, int64_t *value,
+                           km_error *error)
 {
     char wanted[96] = "one of";
     for (int i = 0; option->choices[i] != NULL; i++) {
@@ -60,6 +61,7 @@ static km_code set_value(const km_option *option, const char *text, km_options *
                          km_error *error)
 {
     void *value = (char *)options + option->offset;
+    int64_t choice;
     switch (option->kind) {
     case KM_OPTION_FLAG:
         *(bool *)value = true;
@@ -87,10 +89,11 @@ static km_code set_value(const km_option *option, const char *text, km_options *
     case KM_OPTION_MODE:
         if (text == NULL)
             text = option->choices[1];
-        set_choice(option, text, value, error);
+        find_choice(option, text, value, error);
         break;
     case KM_OPTION_CHOICE:
-        set_choice(option, text, value, error);
+        if (find_choice(option, text, &choice, error) == KM_OK)
+            *(const char **)value = option->choices[choice];
         break;
     }
     return error->code;
@@ -99,7 +102,7 @@ static km_code set_value(const km_option *option, const char *text, km_options *
 static void set_defaults(const km_option *table, km_options *options)
 {
     km_error never = {0};
-    *options = (km_options){0};
+    *options = (km_options){.problem = SKYMEANS_PROBLEM(0), .manner = SKYMEANS_MANNER};
     for (const km_option *option = table; option->name != NULL; option++)
         if (option->fallback != NULL)
             set_value(option, option->fallback, options, &never);
@@ -142,11 +145,11 @@ static km_code check_ranks(const km_options *options, const char *what, km_error
 
 static km_code take_fit(int argc, char **argv, km_options *options, km_error *error)
 {
-    options->catalogues = (const char *const *)argv;
-    options->n_catalogues = argc;
-    const char *missing = argc == 0                ? "the catalogue"
-                          : options->clusters == 0 ? "the number of clusters, -k K"
-                          : options->output == NULL && !options->dry_run
+    options->inputs.paths = (const char *const *)argv;
+    options->inputs.n_paths = argc;
+    const char *missing = argc == 0                          ? "the catalogue"
+                          : options->problem.n_clusters == 0 ? "the number of clusters, -k K"
+                          : options->outputs.result == NULL && !options->dry_run
                               ? "the result file, -o RESULT.h5"
                               : NULL;
     if (missing != NULL)
@@ -157,11 +160,11 @@ static km_code take_fit(int argc, char **argv, km_options *options, km_error *er
 static km_code take_predict(int argc, char **argv, km_options *options, km_error *error)
 {
     options->model = argc > 0 ? argv[0] : NULL;
-    options->catalogues = (const char *const *)argv + 1;
-    options->n_catalogues = argc - 1;
+    options->inputs.paths = (const char *const *)argv + 1;
+    options->inputs.n_paths = argc - 1;
     const char *missing = argc == 0   ? "the result of a fit"
                           : argc == 1 ? "the catalogue"
-                          : options->output == NULL && !options->dry_run
+                          : options->outputs.result == NULL && !options->dry_run
                               ? "the file of the labels, -o LABELS.h5"
                               : NULL;
     if (missing != NULL)
@@ -172,8 +175,8 @@ static km_code take_predict(int argc, char **argv, km_options *options, km_error
 
 static km_code take_info(int argc, char **argv, km_options *options, km_error *error)
 {
-    options->catalogues = (const char *const *)argv;
-    options->n_catalogues = argc;
+    options->inputs.paths = (const char *const *)argv;
+    options->inputs.n_paths = argc;
     if (argc == 0)
         return missing_argument("the file", "skymeans info FILE.h5", error);
     if (argc > 1)

@@ -1,8 +1,64 @@
-/* The table of options: the parser and --help walk it. */
-#ifndef SKYMEANS_PLAN_OPTIONS_H
-#define SKYMEANS_PLAN_OPTIONS_H
+/* options.h - what a command line says, and the tables that the parser, --help and the tests walk.
+ *
+ * Local. */
+#ifndef SKYMEANS_COMMAND_OPTIONS_H
+#define SKYMEANS_COMMAND_OPTIONS_H
 
-#include "plan/plan.h"
+#include "report/report.h"
+
+/* What an option says that may be repeated. */
+enum { KM_MOST_TEXTS = KM_MOST_MISSING_VALUES };
+typedef struct km_texts {
+    int64_t count;
+    const char *texts[KM_MOST_TEXTS];
+} km_texts;
+
+/* How much of the catalogue --verify reads once more. */
+typedef enum km_verification { KM_VERIFY_NOTHING, KM_VERIFY_ALL, KM_VERIFY_SAMPLE } km_verification;
+
+/* What the user asks of a command, by kind. Texts point into argv. */
+typedef struct km_options {
+    skymeans_problem problem; /* what decides the answer, with `seeding` */
+    const char *seeding;      /* a method, or a file of first centers */
+    km_catalogue_name inputs; /* which rows; of `info` the file; without missing_values */
+    km_texts missing_values;
+    km_outputs outputs;     /* what is written */
+    skymeans_manner manner; /* what never changes the answer */
+    const char *model;      /* of `predict`: the result of a fit */
+    const char *checkpoint; /* NULL: none */
+    double save_minutes;    /* between two checkpoints */
+    double max_hours;       /* 0: no limit */
+    int64_t ranks;          /* that --dry-run plans for; 0: as many as there are */
+    int64_t verify;         /* km_verification */
+    bool dry_run, explain_outputs, quiet, verbose;
+    bool json; /* of `info` */
+} km_options;
+
+/* What to do with a command line. */
+typedef enum km_action {
+    KM_ACTION_FIT,
+    KM_ACTION_PREDICT,
+    KM_ACTION_INFO, /* about inputs.paths[0] */
+    KM_ACTION_HELP,
+    KM_ACTION_FIT_HELP,
+    KM_ACTION_PREDICT_HELP,
+    KM_ACTION_INFO_HELP,
+    KM_ACTION_VERSION
+} km_action;
+
+/* Reads the command line. KM_USAGE, saying what is wrong with it. */
+km_code km_options_parse(int argc, char **argv, km_action *action, km_options *options,
+                         km_error *error);
+
+/* The texts of --help, to stdout. */
+void km_help_print(km_action action);
+
+/* What scripts want to know of a command line of `fit` (--explain-outputs), to stdout. */
+void km_outputs_print(const km_options *options, km_action action);
+
+km_verbosity km_options_verbosity(const km_options *options);
+
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 typedef enum km_option_kind {
     KM_OPTION_FLAG,   /* bool */
@@ -12,8 +68,8 @@ typedef enum km_option_kind {
     KM_OPTION_ROWS,   /* the same, or "all" for INT64_MAX */
     KM_OPTION_UINT,   /* uint64_t */
     KM_OPTION_REAL,   /* double, at least 0 */
-    KM_OPTION_CHOICE, /* int64_t, the number of one of `choices` */
-    KM_OPTION_MODE,   /* the same, where the argument may be left out, which means number 1 */
+    KM_OPTION_CHOICE, /* const char *, one of `choices` */
+    KM_OPTION_MODE,   /* int64_t, the number of one of them; without an argument number 1 */
 } km_option_kind;
 
 typedef struct km_option {

@@ -14,10 +14,9 @@ km_code km_read_model(km_story *s)
 {
     if (km_model_read(&s->model, s->options.model, s->comm, &s->error) != KM_OK)
         return s->error.code;
-    s->options.clusters = s->model.n_clusters;
-    s->options.scale = s->model.transform.scaling;
-    s->options.raw = s->model.is_raw;
-    s->options.fill_is_missing = s->model.fill_is_missing;
+    s->options.problem.n_clusters = s->model.n_clusters;
+    s->options.inputs.is_raw = s->model.is_raw;
+    s->options.inputs.fill_is_missing = s->model.fill_is_missing;
     return KM_OK;
 }
 
@@ -106,36 +105,36 @@ km_code km_open_other_catalogue(km_story *s)
     if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK &&
         take_names(s) == KM_OK)
         add_missing_values(s);
-    s->plan.kernel = km_kernel_choose("auto", km_kernels_of_all_ranks("auto", s->comm));
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;
 }
 
-static void count_sizes(km_story *s)
+/* The fit, as far as rows can be labelled by it. */
+static km_code make_fitted(km_story *s, skymeans_answer **fitted)
 {
-    for (int64_t i = 0; i < s->samples.n_samples; i++)
-        s->fit.sizes[s->fit.labels[i]]++;
-    km_sum_int64(s->comm, s->fit.sizes, s->model.n_clusters);
+    skymeans_error why;
+    skymeans_model model = SKYMEANS_MODEL;
+    model.n_clusters = s->model.n_clusters;
+    model.n_features = s->model.n_features;
+    model.working_centers = s->model.centers;
+    model.offset = s->model.transform.offset;
+    model.factor = s->model.transform.factor;
+    model.exponent = s->model.transform.exponent;
+    model.scale = km_scaling_name(s->model.transform.scaling);
+    model.type = s->model.precision == KM_FLOAT32 ? SKYMEANS_FLOAT32 : SKYMEANS_FLOAT64;
+    if (skymeans_answer_from_model(fitted, &model, &why) != SKYMEANS_OK)
+        km_fail(&s->error, (km_code)why.code, "%s", why.text);
+    return km_agree(s->comm, &s->error);
 }
 
-km_code km_label_rows(km_story *s)
+km_code km_predict_samples(km_story *s)
 {
-    const int64_t k = s->model.n_clusters, d = s->model.n_features;
-    const double start = km_now();
-    s->record.features_hash = km_hash_samples(&s->samples, s->comm);
-    s->record.transform = &s->model.transform;
-    km_transform_samples(&s->model.transform, &s->samples);
-    double *rounded = km_allocate(k * d, sizeof *rounded, "centers", &s->error);
-    s->fit.centers = km_allocate(k * d, sizeof *s->fit.centers, "centers", &s->error);
-    s->fit.sizes = km_allocate_zeroed(k, sizeof *s->fit.sizes, "sizes of the clusters", &s->error);
-    s->fit.labels = km_allocate(s->samples.n_samples, sizeof *s->fit.labels, "labels", &s->error);
-    if (km_agree(s->comm, &s->error) == KM_OK) {
-        memcpy(s->fit.centers, s->model.centers, (size_t)(k * d) * sizeof *s->fit.centers);
-        km_round_to_precision(s->samples.precision, s->fit.centers, k * d, rounded);
-        km_label_samples(&s->samples, s->plan.kernel, rounded, k, s->fit.labels);
-        count_sizes(s);
-    }
-    free(rounded);
-    km_timer_add(&s->timers, KM_PHASE_ASSIGN, start);
+    skymeans_answer *fitted;
+    skymeans_error why;
+    if (make_fitted(s, &fitted) == KM_OK &&
+        skymeans_predict(&s->answer, fitted, &s->samples, &s->options.manner, s->comm, &why) !=
+            SKYMEANS_OK)
+        km_fail(&s->error, (km_code)why.code, "%s", why.text);
+    skymeans_answer_free(fitted);
     return s->error.code;
 }

@@ -1,34 +1,8 @@
-/* Stopping in time, and going on from a checkpoint. */
-#include "base/error.h"
-#include "base/text.h"
-#include "base/timers.h"
+/* Going on from a checkpoint, and writing one. */
 #include "command/command.h"
-#include "process/lock.h"
-#include "process/signals.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-/* When the run must have ended, as a time of km_now(). */
-static double find_deadline(const km_story *s)
-{
-    const char *end = getenv("SLURM_JOB_END_TIME");
-    int64_t end_time;
-    if (s->options.max_hours > 0)
-        return s->started + 3600 * s->options.max_hours;
-    if (end != NULL && km_parse_int64(end, &end_time))
-        return km_now() + difftime((time_t)end_time, time(NULL));
-    return INFINITY;
-}
-
-/* Without a checkpoint only a fit can be stopped, and what was fitted so far is the result. */
-void km_watch(km_story *s, bool is_fitting)
-{
-    if (is_fitting || s->options.checkpoint != NULL)
-        km_stop_watch(find_deadline(s) - s->sharing);
-}
 
 km_code km_lock_checkpoint(km_story *s)
 {
@@ -50,88 +24,70 @@ void km_forget_checkpoint(km_story *s)
         km_checkpoint_remove(s->options.checkpoint);
 }
 
-/* First centers of the user's own are part of the question, and may have changed. */
-static km_code hash_first_centers(km_story *s)
+/* Where the state of a checkpoint stands. By one rank, before the catalogue is read: a state that
+ * can't be gone on from is found at once. */
+static void look_at_state(km_story *s, int64_t *counts)
 {
-    const km_samples none = {.n_features = s->catalogue.n_features};
-    const km_seeding_task task = {.samples = &none,
-                                  .n_clusters = s->options.clusters,
-                                  .file = s->options.seeding,
-                                  .features = s->catalogue.columns,
-                                  .comm = s->comm};
-    if (s->plan.seeding == NULL)
-        km_seeding_hash_file(&task, &s->record.seeding_hash, &s->error);
-    return s->error.code;
-}
-
-/* Looks for a checkpoint, and takes over what it holds. */
-km_code km_go_on(km_story *s)
-{
-    const int64_t k = s->options.clusters, d = s->catalogue.n_features;
-    bool is_found = false;
-    km_restarts_create(&s->restarts, s->options.restarts, k, d, &s->error);
-    if (km_agree(s->comm, &s->error) != KM_OK || s->options.checkpoint == NULL ||
-        hash_first_centers(s) != KM_OK || km_lock_checkpoint(s) != KM_OK)
-        return s->error.code;
-    km_watch(s, false);
-    s->checkpoint = (km_checkpoint){.restarts = &s->restarts, .best = &s->fit};
-    if (km_checkpoint_read(s->options.checkpoint, &s->checkpoint, &s->record, &s->log, s->comm,
-                           &is_found, &s->error) == KM_OK)
-        s->is_saved = is_found;
-    if (s->is_saved) {
-        s->record.started = s->checkpoint.started;
-        s->record.n_goes = s->checkpoint.past.n_goes + 1;
+    const km_state_key key = {.problem = &s->options.problem,
+                              .n_rows = s->catalogue.n_rows,
+                              .n_features = s->catalogue.n_features};
+    km_state state;
+    if (km_state_read(&state, s->checkpoint.state, s->checkpoint.state_size, &key, &s->error) ==
+        KM_OK) {
+        counts[0] = state.restarts.count;
+        counts[1] = state.next.n_iterations;
+        counts[2] = (int64_t)state.features_hash;
+    } else {
+        km_say_place(&s->error, s->options.checkpoint, NULL);
     }
-    if (s->is_saved && km_is_heard(s))
-        fprintf(stderr, "skymeans: going on from %s: %lld fit%s done, then %lld iteration%s\n",
-                s->options.checkpoint, (long long)s->restarts.count, km_plural(s->restarts.count),
-                (long long)s->checkpoint.state.n_iterations,
-                km_plural(s->checkpoint.state.n_iterations));
-    return s->error.code;
+    km_state_free(&state);
 }
 
-/* The catalogue may have changed in place, with the same size and time. */
-km_code km_check_features(km_story *s)
+static km_code take_over(km_story *s)
 {
-    if (s->checkpoint.has_features_hash && s->checkpoint.features_hash != s->record.features_hash)
-        return km_fail(&s->error, KM_DATA,
-                       "the catalogue has changed (%s): its values are not those of the checkpoint "
-                       "%s; remove that to begin anew",
-                       s->catalogue.path, s->options.checkpoint);
-    s->checkpoint.has_features_hash = true;
-    s->checkpoint.features_hash = s->record.features_hash;
+    int64_t counts[3] = {0};
+    s->has_state = s->checkpoint.state_size > 0;
+    if (s->has_state && km_comm_rank(s->comm) == 0)
+        look_at_state(s, counts);
+    if (km_agree(s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    km_broadcast(s->comm, 0, counts, sizeof counts);
+    s->state_hash = (uint64_t)counts[2];
+    s->first_started = s->checkpoint.started;
+    s->n_goes = s->checkpoint.past.n_goes + 1;
+    if (km_is_heard(s))
+        fprintf(stderr, "skymeans: going on from %s: %lld fit%s done, then %lld iteration%s\n",
+                s->options.checkpoint, (long long)counts[0], km_plural(counts[0]),
+                (long long)counts[1], km_plural(counts[1]));
     return KM_OK;
 }
 
-static km_code write_checkpoint(km_story *s, const km_fit_state *state, km_error *error)
+km_code km_go_on(km_story *s)
 {
-    const double start = km_now();
-    km_checkpoint checkpoint = s->checkpoint;
-    checkpoint.state = *state;
-    checkpoint.started = s->record.started;
+    bool is_found = false;
+    if (s->options.checkpoint == NULL)
+        return KM_OK;
+    if (km_comm_rank(s->comm) == 0 && (s->question = km_question_text(s)) == NULL)
+        km_fail(&s->error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
+    if (km_agree(s->comm, &s->error) != KM_OK || km_lock_checkpoint(s) != KM_OK)
+        return s->error.code;
+    if (km_checkpoint_read(s->options.checkpoint, &s->checkpoint, s->question, &s->log, s->comm,
+                           &is_found, &s->error) == KM_OK &&
+        is_found)
+        take_over(s);
+    return s->error.code;
+}
+
+km_code km_save_state(km_story *s, const void *state, size_t size, km_error *error)
+{
+    const km_timers timers = km_all_timers(s);
+    km_checkpoint checkpoint = {.started = s->first_started, .state_size = size};
     checkpoint.past =
-        km_report_gather(&s->timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
-    if (km_comm_rank(s->comm) == 0)
-        km_lock_check(&s->lock, error);
-    if (km_agree(s->comm, error) == KM_OK)
-        km_checkpoint_write(s->options.checkpoint, &checkpoint, &s->record, s->comm, error);
-    km_timer_add(&s->timers, KM_PHASE_CHECKPOINT, start);
-    s->is_saved = error->code == KM_OK;
-    return error->code;
-}
-
-/* For km_saving.save; the context is the story. */
-km_code km_save_fit(void *context, const km_fit_state *state, km_error *error)
-{
-    return write_checkpoint(context, state, error);
-}
-
-/* A run that was stopped where no fit was on its way still keeps the fits done. */
-void km_keep_position(km_story *s)
-{
-    km_error error = {0};
-    const km_fit_state none = {0};
-    if (s->options.checkpoint != NULL && !s->is_saved &&
-        write_checkpoint(s, &none, &error) != KM_OK)
-        s->error = error;
+        km_report_gather(&timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
+    if (km_comm_rank(s->comm) == 0) {
+        checkpoint.state = (void *)(uintptr_t)state; /* only read */
+        if (km_lock_check(&s->lock, error) == KM_OK)
+            km_checkpoint_write(s->options.checkpoint, &checkpoint, s->question, error);
+    }
+    return km_agree(s->comm, error);
 }

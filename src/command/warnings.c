@@ -189,7 +189,7 @@ km_code km_warn_of_catalogue(km_story *s)
     }
     if (s->log.is_speaker && s->options.model == NULL) { /* predict takes what the fit took */
         warn_of_same_features(s, &s->error);
-        if (s->options.columns == NULL && !s->catalogue.is_array)
+        if (s->options.inputs.columns == NULL && !s->catalogue.is_array)
             warn_of_defaults(s);
     }
     return km_agree(s->comm, &s->error);
@@ -201,11 +201,11 @@ km_code km_warn_of_counters(km_story *s)
 {
     const km_catalogue *c = &s->catalogue;
     int64_t j = 0;
-    if (s->options.columns != NULL)
+    if (s->options.inputs.columns != NULL)
         return KM_OK;
     bool *is_counter = km_allocate(c->n_features, sizeof *is_counter, "features", &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK)
-        km_samples_find_counters(&s->samples, is_counter, s->comm, &s->error);
+        km_samples_find_counters(&s->samples.memory, is_counter, s->comm, &s->error);
     while (s->error.code == KM_OK && j < c->n_features &&
            (!is_counter[j] || is_called_like_an_id(&c->columns[j])))
         j++;
@@ -219,24 +219,17 @@ km_code km_warn_of_counters(km_story *s)
     return s->error.code;
 }
 
-km_code km_warn_of_constants(km_story *s)
+void km_warn_of_constants(const km_story *s)
 {
-    const int64_t d = s->catalogue.n_features;
-    const km_facts *facts = &s->facts;
+    const km_facts *facts = &s->samples.facts;
     int64_t j = 0;
-    while (j < d && facts->lowest[j] < facts->highest[j])
+    while (j < facts->n_features && facts->lowest[j] < facts->highest[j])
         j++;
-    if (j == d || facts->n_samples < 2)
-        return KM_OK;
-    double *values = km_allocate(d, sizeof *values, "features", &s->error);
-    if (km_agree(s->comm, &s->error) == KM_OK) {
-        memcpy(values, facts->lowest, (size_t)d * sizeof *values);
-        km_untransform_centers(&s->transform, values, 1);
-        km_warn(&s->log,
-                "a constant feature (%s, column %s): all rows that count have %g there, so that it "
-                "tells none apart; leave it out with -c",
-                s->catalogue.path, s->catalogue.names[j], values[j]);
-    }
-    free(values);
-    return s->error.code;
+    if (j == facts->n_features || facts->n_samples < 2)
+        return;
+    km_warn(&s->log,
+            "a constant feature (%s, column %s): all rows that count have %g there, so that it "
+            "tells none apart; leave it out with -c",
+            s->catalogue.path, s->catalogue.names[j],
+            km_untransform_value(&s->samples.transform, j, facts->lowest[j]));
 }

@@ -42,14 +42,15 @@ static void measure(const km_samples *samples, const km_kernel *kernel, const do
 {
     int32_t own[KM_BLOCK] = {0};
     const size_t lanes = (size_t)km_samples_lanes(samples, block);
-    memcpy(own, labels + block * KM_BLOCK, lanes * sizeof *own);
+    memcpy(own, labels, lanes * sizeof *own);
     kernel->measure[samples->precision](km_samples_block(samples, block), centers,
                                         samples->n_features, own, distances2);
 }
 
 static void measure_own(const running *run, int64_t block, double *distances2)
 {
-    measure(run->samples, run->task->kernel, run->centers, run->assigner.labels, block, distances2);
+    measure(run->samples, run->task->kernel, run->centers, run->assigner.labels + block * KM_BLOCK,
+            block, distances2);
 }
 
 /* The largest squared distance of a sample with weight. */
@@ -108,10 +109,10 @@ double km_final_inertia(const running *run)
     return km_inertia_of_units(run, ldexp(inertia.high + inertia.low, exponent));
 }
 
-void km_fit_distances(const km_fit *fit, const km_samples *samples, const km_kernel *kernel,
-                      int exponent, int64_t block, double *distances)
+void km_block_distances(const km_samples *samples, const km_kernel *kernel, const double *centers,
+                        const int32_t *labels, int exponent, int64_t block, double *distances)
 {
-    measure(samples, kernel, fit->centers, fit->labels, block, distances);
+    measure(samples, kernel, centers, labels, block, distances);
     for (int l = 0; l < KM_BLOCK; l++)
         distances[l] = ldexp(sqrt(distances[l]), exponent);
 }

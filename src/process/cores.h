@@ -5,20 +5,7 @@
 #include "base/error.h"
 #include "base/threads.h"
 
-#include <pthread.h>
 #include <sched.h>
-
-/* Threads that do nothing, to see whether so many can be made: OpenMP would end the process. When
- * all ranks have begun a trial, so many can be on this machine. KM_MEMORY if not; then it is to be
- * ended, too. */
-typedef struct km_trial {
-    int count;
-    pthread_t threads[KM_MOST_THREADS];
-    pthread_mutex_t gate; /* at which they wait */
-} km_trial;
-
-km_code km_trial_begin(km_trial *trial, int n_threads, km_error *error);
-void km_trial_end(km_trial *trial);
 
 /* The processors that a process may run on: its mask. */
 enum { KM_MOST_CPUS = 8192 };

@@ -1,5 +1,3 @@
-/* Signals and the clock. Signals belong to the process, so this is the one place with state of its
- * own. */
 
 #include "process/signals.h"
 #include "base/timers.h"
@@ -8,8 +6,7 @@
 
 static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU};
 static volatile sig_atomic_t noted_signal;
-static double noted_time, deadline;
-static bool is_watching;
+static double noted_time;
 
 /* Job managers may deliver a signal twice, directly and through the launcher. */
 static const double SECONDS_OF_ECHO = 0.1;
@@ -26,7 +23,7 @@ static void note(int signal_number)
     }
 }
 
-void km_stop_watch(double new_deadline)
+void km_signals_watch(void)
 {
     const struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
@@ -35,8 +32,6 @@ void km_stop_watch(double new_deadline)
         if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
     }
-    deadline = new_deadline;
-    is_watching = true;
 }
 
 void km_signals_start(void)
@@ -44,11 +39,7 @@ void km_signals_start(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-km_stop_wish km_stop_wanted(double margin)
+bool km_signal_came(void)
 {
-    if (!is_watching)
-        return KM_WISH_NONE;
-    if (noted_signal != 0)
-        return KM_WISH_SIGNAL;
-    return km_now() + margin > deadline ? KM_WISH_TIME : KM_WISH_NONE;
+    return noted_signal != 0;
 }

@@ -28,8 +28,9 @@ static void print_filters(const km_catalogue *catalogue)
     }
 }
 
-static void print_shape(const km_options *options, const km_catalogue *catalogue)
+static void print_shape(const km_dry_run *run)
 {
+    const km_catalogue *catalogue = run->catalogue;
     char path[KM_PATH_SIZE], table[KM_DATASET_SIZE];
     int64_t bytes = 0;
     for (int64_t f = 0; f < catalogue->n_files; f++)
@@ -44,36 +45,65 @@ static void print_shape(const km_options *options, const km_catalogue *catalogue
         printf(" %s", km_printable(catalogue->names[j], table, sizeof table));
     puts(catalogue->n_features > 12 ? " ..." : "");
     print_filters(catalogue);
-    printf("  clusters    %lld\n", (long long)options->clusters);
+    printf("  clusters    %lld\n", (long long)run->plan->shape.n_clusters);
 }
 
-static void print_plan(const km_options *options, const km_plan *plan,
-                       const km_catalogue *catalogue, int n_ranks)
+static void print_plan(const km_dry_run *run)
 {
-    const km_rows first = km_slab(catalogue->n_rows, n_ranks, 0);
-    const km_rows last = km_slab(catalogue->n_rows, n_ranks, n_ranks - 1);
-    printf("  run         %d rank%s of %lld to %lld rows\n", n_ranks, n_ranks == 1 ? "" : "s",
-           (long long)last.count, (long long)first.count);
+    const km_plan *plan = run->plan;
+    const int n_ranks = plan->shape.n_ranks;
+    const km_rows first = km_slab(run->catalogue->n_rows, n_ranks, 0);
+    const km_rows last = km_slab(run->catalogue->n_rows, n_ranks, n_ranks - 1);
+    printf("  run         %d rank%s of %lld to %lld rows, %d thread%s per rank\n", n_ranks,
+           km_plural(n_ranks), (long long)last.count, (long long)first.count, plan->shape.n_threads,
+           km_plural(plan->shape.n_threads));
     printf("  method      %s, %s kernel, %s\n",
            plan->method != NULL ? plan->method->name : "nearest center", plan->kernel->name,
-           km_precision_name(catalogue->precision));
-    if (options->model == NULL)
-        printf("  seeding     %s, random seed %llu\n", options->seeding,
-               (unsigned long long)options->random_seed);
+           km_precision_name(plan->shape.precision));
+    if (run->is_fit)
+        printf("  seeding     %s, random seed %llu\n", run->seeding,
+               (unsigned long long)run->random_seed);
+    if (run->is_fit)
+        printf("  samples     %s\n",
+               plan->redistributes ? "redistributed among ranks, so that each has neighbours"
+               : plan->orders      ? "put in order on each rank, so that neighbours are together"
+                                   : "in the order of the catalogue");
 }
 
-void km_dry_run_print(const km_options *options, const km_plan *plan, const km_catalogue *catalogue,
-                      int n_ranks)
+/* --verify: rows read again, or labels once more and sums in long double. */
+static double verifying_bytes(const km_dry_run *run)
 {
-    const km_memory memory = km_plan_memory(plan, options, catalogue, n_ranks);
+    return run->is_verified ? km_larger((double)km_catalogue_again_bytes(run->catalogue),
+                                        km_answer_verify_bytes(&run->plan->shape))
+                            : 0;
+}
+
+static void print_memory(const km_dry_run *run)
+{
     enum { MPI_AMONG_RANKS = 2 << 20 }; /* as measured with Open MPI 4.1 */
-    const double program = (double)km_memory_now() + (n_ranks > 1 ? MPI_AMONG_RANKS : 0);
-    print_shape(options, catalogue);
-    print_plan(options, plan, catalogue, n_ranks);
-    printf("  memory      %.1f MB a rank: program and libraries %.1f, samples %.1f, and the most "
+    const km_shape *shape = &run->plan->shape;
+    const km_memory *memory = &run->plan->memory;
+    const double program = (double)km_memory_now() + (shape->n_ranks > 1 ? MPI_AMONG_RANKS : 0);
+    const double reading =
+        (double)km_catalogue_buffer_bytes(run->catalogue, shape->n_samples, shape->n_threads);
+    const double samples = memory->samples + km_ids_bytes(run->catalogue, shape->n_samples);
+    const double answer = memory->answer - km_labels_bytes(shape); /* by row only, when written */
+    const double writing = km_larger(
+        memory->answer,
+        answer + km_result_bytes(run->catalogue, shape, run->has_distances) + verifying_bytes(run));
+    const double most = km_larger(km_larger(reading, memory->ordering),
+                                  km_larger(memory->seeding, km_larger(memory->fitting, writing)));
+    printf("  memory      %.1f MB per rank: program and libraries %.1f, samples %.1f, and the most "
            "of\n"
            "              reading %.1f, ordering %.1f, seeding %.1f, fitting %.1f, writing %.1f\n",
-           megabytes(program + memory.most), megabytes(program), megabytes(memory.samples),
-           megabytes(memory.reading), megabytes(memory.ordering), megabytes(memory.seeding),
-           megabytes(memory.fitting), megabytes(memory.writing));
+           megabytes(program + samples + most), megabytes(program), megabytes(samples),
+           megabytes(reading), megabytes(memory->ordering), megabytes(memory->seeding),
+           megabytes(memory->fitting), megabytes(writing));
+}
+
+void km_dry_run_print(const km_dry_run *run)
+{
+    print_shape(run);
+    print_plan(run);
+    print_memory(run);
 }

@@ -7,7 +7,7 @@
 #include "report/report.h"
 
 typedef struct km_findings_of_file {
-    const km_options *options;
+    const km_catalogue_name *asked;
     hid_t file;
     km_tables tables;
     km_selection selection;

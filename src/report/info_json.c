@@ -106,7 +106,7 @@ static void put_column(km_json *json, const km_findings_of_file *found, const km
     km_json_text(json, "storage", column->storage);
     put_filters(json, column);
     km_json_bool(json, "lacks_filter", column->lacks_filter);
-    put_convention(json, &column->convention, found->options->raw);
+    put_convention(json, &column->convention, found->asked->is_raw);
 }
 
 static void put_table(km_json *json, const km_findings_of_file *found, const km_table *table)
@@ -166,9 +166,9 @@ void km_info_print_json(const km_findings_of_file *found)
     const km_tables *tables = &found->tables;
     km_json_open(&json, NULL, '{');
     km_json_int(&json, "version", 1);
-    km_json_text(&json, "file", found->options->catalogues[0]);
+    km_json_text(&json, "file", found->asked->paths[0]);
     km_json_text(&json, "kind", found->is_result ? "result" : "catalogue");
-    km_json_bool(&json, "is_transposed", found->options->transpose);
+    km_json_bool(&json, "is_transposed", found->asked->is_transposed);
     km_json_open(&json, "tables", '[');
     for (int64_t i = 0; i < tables->count; i++)
         put_table(&json, found, &tables->tables[i]);

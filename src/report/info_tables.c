@@ -54,7 +54,7 @@ static void print_column(const char *name, const km_column *column, const km_tab
     fputs(column->is_category ? ", numbers of categories" : "", stdout);
     if (column->n_rows != table->n_rows)
         printf(", %lld row%s", (long long)column->n_rows, km_plural(column->n_rows));
-    if (!found->options->raw) {
+    if (!found->asked->is_raw) {
         km_convention_text(&column->convention, full, sizeof full);
         fputs(full, stdout);
     }
@@ -70,14 +70,14 @@ static km_code print_command(const km_findings_of_file *found, const km_table *t
     if (columns == NULL)
         return error->code;
     fputs("    skymeans fit ", stdout);
-    km_print_quoted(stdout, found->options->catalogues[0]);
-    if (found->tables.count > 1 || table->is_on_request || found->options->dataset != NULL) {
+    km_print_quoted(stdout, found->asked->paths[0]);
+    if (found->tables.count > 1 || table->is_on_request || found->asked->table != NULL) {
         fputs(" -d ", stdout);
         km_print_quoted(stdout, table->path);
     }
     fputs(" -c ", stdout);
     km_print_quoted(stdout, columns);
-    puts(found->options->transpose ? " --transpose -k 8 -o result.h5\n" : " -k 8 -o result.h5\n");
+    puts(found->asked->is_transposed ? " --transpose -k 8 -o result.h5\n" : " -k 8 -o result.h5\n");
     free(columns);
     return KM_OK;
 }
@@ -85,7 +85,7 @@ static km_code print_command(const km_findings_of_file *found, const km_table *t
 /* Matrices that may be meant the other way round. */
 static void print_hint(const km_findings_of_file *found, const km_table *table)
 {
-    if (table->is_array && table->writer[0] != '\0' && !found->options->transpose)
+    if (table->is_array && table->writer[0] != '\0' && !found->asked->is_transposed)
         printf("    written by %s, which stores matrices the other way round: samples may be its "
                "columns; then use --transpose\n",
                table->writer);
@@ -146,7 +146,7 @@ static void print_unusable(const km_tables *tables)
 static void print_selection(const km_findings_of_file *found)
 {
     const km_selection *s = &found->selection;
-    if (!found->has_selection || found->options->columns == NULL)
+    if (!found->has_selection || found->asked->columns == NULL)
         return;
     fputs("  -c means, in ", stdout);
     print_text(s->table, 0);
@@ -170,7 +170,7 @@ km_code km_info_print_tables(const km_findings_of_file *found, km_error *error)
 {
     char room[KM_PATH_SIZE];
     const km_tables *tables = &found->tables;
-    const char *path = km_printable(found->options->catalogues[0], room, sizeof room);
+    const char *path = km_printable(found->asked->paths[0], room, sizeof room);
     if (tables->count == 0)
         printf("%s: an HDF5 file without a table: neither a two-dimensional array of numbers, nor "
                "a group of equally long columns, nor a dataset of compounds; look into it with "

@@ -18,9 +18,9 @@
 static void put_treatment(km_json *json, const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
-    km_json_text(json, "scale", km_options_scale(record->options));
-    km_json_bool(json, "raw", record->options->raw);
-    km_json_bool(json, "fill_is_missing", record->options->fill_is_missing);
+    km_json_text(json, "scale", km_scaling_name(record->answer->transform.scaling));
+    km_json_bool(json, "raw", record->catalogue->asked.is_raw);
+    km_json_bool(json, "fill_is_missing", record->catalogue->asked.fill_is_missing);
     km_json_open(json, "missing_values", '[');
     for (int64_t m = 0; m < catalogue->n_missing_values; m++) {
         const km_missing_value *missing = &catalogue->missing_values[m];
@@ -60,15 +60,16 @@ static void put_setting(km_json *json, const km_setting *setting)
 }
 
 /* What a fit was told; the seed as a text, since most readers of JSON have no 64-bit integers. */
-static void put_settings_of_fit(km_json *json, const km_options *options)
+static void put_settings_of_fit(km_json *json, const km_record *record)
 {
+    const skymeans_problem *problem = &record->answer->problem;
     char seed[24];
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)options->random_seed);
-    km_json_text(json, "seeding", options->seeding);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)problem->random_seed);
+    km_json_text(json, "seeding", record->seeding);
     km_json_text(json, "random_seed", seed);
-    km_json_int(json, "restarts", options->restarts);
-    km_json_real(json, "tolerance", options->tolerance);
-    km_json_int(json, "max_iterations", options->max_iterations);
+    km_json_int(json, "restarts", problem->restarts);
+    km_json_real(json, "tolerance", problem->tolerance);
+    km_json_int(json, "max_iterations", problem->max_iterations);
 }
 
 static void put_plan(km_json *json, const km_record *record, const km_report *report)
@@ -76,16 +77,16 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
     km_json_open(json, "plan", '{');
     km_json_int(json, "ranks", record->setting->n_ranks);
     km_json_int(json, "threads", record->setting->most_threads);
-    if (record->plan->method != NULL)
-        km_json_text(json, "algorithm", record->plan->method->name);
-    km_json_text(json, "kernel", record->plan->kernel->name);
-    if (record->restarts != NULL)
-        put_settings_of_fit(json, record->options);
-    km_json_text(json, "precision", km_precision_name(record->samples->precision));
+    if (record->answer->plan.method != NULL)
+        km_json_text(json, "algorithm", record->answer->plan.method->name);
+    km_json_text(json, "kernel", record->answer->plan.kernel->name);
+    if (record->answer->is_fit)
+        put_settings_of_fit(json, record);
+    km_json_text(json, "precision", km_precision_name(record->answer->precision));
     km_json_int(json, "rows", record->catalogue->n_rows);
     km_json_int(json, "features", record->catalogue->n_features);
     km_json_int(json, "files", km_count_files(record->catalogue));
-    km_json_int(json, "clusters", record->options->clusters);
+    km_json_int(json, "clusters", record->answer->plan.shape.n_clusters);
     km_json_text(json, "reading", report->how_read);
     put_treatment(json, record);
     km_json_close(json, '}');
@@ -153,18 +154,18 @@ static void put_fit(km_json *json, const km_fit *fit)
 static void put_result(km_json *json, const km_record *record)
 {
     char checksum[17];
-    snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)record->checksum);
+    snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)record->answer->checksum);
     km_json_open(json, "result", '{');
-    km_json_text(json, "file", record->options->output);
-    if (record->restarts != NULL)
-        put_fit(json, record->fit);
+    km_json_text(json, "file", record->outputs->result);
+    if (record->answer->is_fit)
+        put_fit(json, &record->answer->fit);
     km_json_int(json, "n_rows", record->catalogue->n_rows);
-    km_json_int(json, "n_used", record->n_used);
-    km_json_int(json, "n_missing", record->n_missing);
+    km_json_int(json, "n_used", record->answer->spread.n_used);
+    km_json_int(json, "n_missing", km_record_missing(record));
     put_missing(json, record);
     km_json_text(json, "checksum", checksum);
     km_json_text(json, "checksum_of",
-                 record->restarts != NULL ? "labels, centers and inertia" : "labels and centers");
+                 record->answer->is_fit ? "labels, centers and inertia" : "labels and centers");
     km_json_close(json, '}');
 }
 
@@ -180,9 +181,9 @@ static void put_all(FILE *file, const km_record *record, const km_report *report
     km_json_int(&json, "goes", report->n_goes);
     put_phases(&json, report);
     km_json_int(&json, "bytes_read", report->bytes_read);
-    put_iterations(&json, record->fit);
-    if (record->restarts != NULL && record->restarts->count > 1)
-        put_restarts(&json, record->restarts);
+    put_iterations(&json, &record->answer->fit);
+    if (record->answer->is_fit && record->answer->restarts.count > 1)
+        put_restarts(&json, &record->answer->restarts);
     km_json_int(&json, "memory_peak_bytes", report->memory_peak);
     put_result(&json, record);
     km_json_close(&json, '}');
@@ -216,7 +217,7 @@ km_code km_metrics_write(km_output *output, const km_record *record, const km_re
 {
     char *text = NULL;
     size_t size = 0;
-    if (km_output_create(output, record->options->metrics, error) != KM_OK)
+    if (km_output_create(output, record->outputs->metrics, error) != KM_OK)
         return error->code;
     FILE *memory = km_fault_of_allocation() ? NULL : open_memstream(&text, &size);
     if (memory == NULL)
@@ -226,11 +227,11 @@ km_code km_metrics_write(km_output *output, const km_record *record, const km_re
         km_fail(error, KM_MEMORY, "out of memory (metrics record): use fewer iterations");
     else if (!write_text(output->beside, text, size))
         km_fail(error, KM_SYSTEM, "can't write the metrics (%s): %s; is the disk full?",
-                record->options->metrics, strerror(errno));
+                record->outputs->metrics, strerror(errno));
     else if (!is_same_text(output->beside, text, size))
         km_fail(error, KM_SYSTEM,
                 "can't write the metrics (%s): they read back differently; is the disk full?",
-                record->options->metrics);
+                record->outputs->metrics);
     free(text);
     return error->code;
 }

@@ -11,11 +11,19 @@ km_code km_metrics_write(km_output *output, const km_record *record, const km_re
                          km_error *error);
 
 /* --dry-run: shape, plan and memory a rank, to stdout. By one rank. */
-void km_dry_run_print(const km_options *options, const km_plan *plan, const km_catalogue *catalogue,
-                      int n_ranks);
+typedef struct km_dry_run {
+    const km_catalogue *catalogue;
+    const km_plan *plan; /* for the ranks and threads that are planned for */
+    bool is_fit;
+    const char *seeding; /* as it was told */
+    uint64_t random_seed;
+    bool has_distances, is_verified;
+} km_dry_run;
+
+void km_dry_run_print(const km_dry_run *run);
 
 /* `info`: what a file is, to stdout. By one rank. */
-km_code km_info_print(const km_options *options, km_error *error);
+km_code km_info_print(const km_catalogue_name *asked, bool is_json, km_error *error);
 
 /* How far the fits are: a line that changes on a terminal, at growing intervals elsewhere. */
 typedef struct km_progress {

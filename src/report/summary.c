@@ -51,14 +51,15 @@ static void print_missing_values(const km_record *record)
 /* What turns numbers of the file into those that are compared, if it is anything. */
 static void print_treatment(const km_record *record)
 {
-    const km_options *options = record->options;
+    const km_catalogue_name *asked = &record->catalogue->asked;
+    const km_scaling scaling = record->answer->transform.scaling;
     print_missing_values(record);
-    if (options->raw)
+    if (asked->is_raw)
         puts("  values      as they are stored (--raw)");
-    if (options->fill_is_missing)
+    if (asked->fill_is_missing)
         puts("  values      missing where HDF5's own fill value is (--fill-is-missing)");
-    if (options->scale != KM_SCALE_NONE)
-        printf("  scaling     %s\n", km_options_scale(options));
+    if (scaling != KM_SCALE_NONE)
+        printf("  scaling     %s\n", km_scaling_name(scaling));
 }
 
 static void print_catalogue(const km_record *record)
@@ -68,7 +69,7 @@ static void print_catalogue(const km_record *record)
     printf("  catalogue   %s, %s: %lld rows, %lld used, %lld dropped (missing values)\n",
            km_printable(catalogue->path, path, sizeof path),
            km_printable(catalogue->table, table, sizeof table), (long long)catalogue->n_rows,
-           (long long)record->n_used, (long long)record->n_missing);
+           (long long)record->answer->spread.n_used, (long long)km_record_missing(record));
     print_missing(record);
     print_treatment(record);
 }
@@ -78,8 +79,8 @@ static void print_run(const km_record *record)
     const km_setting *setting = record->setting;
     printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", setting->n_ranks,
            km_plural(setting->n_ranks), (long long)setting->most_threads,
-           km_plural(setting->most_threads), record->plan->method->name, record->plan->kernel->name,
-           km_precision_name(record->samples->precision));
+           km_plural(setting->most_threads), record->answer->plan.method->name,
+           record->answer->plan.kernel->name, km_precision_name(record->answer->precision));
     if (setting->n_nodes > 1)
         printf("  nodes       %lld, with up to %lld rank%s\n", (long long)setting->n_nodes,
                (long long)setting->ranks_per_node, km_plural(setting->ranks_per_node));
@@ -87,13 +88,13 @@ static void print_run(const km_record *record)
 
 static void print_head(const km_record *record, const km_report *report)
 {
-    const km_options *options = record->options;
-    const km_fit *fit = record->fit;
+    const km_fit *fit = &record->answer->fit;
     char path[KM_PATH_SIZE];
-    printf("\nskymeans: %lld clusters of %lld rows\n\n", (long long)options->clusters,
-           (long long)record->n_used);
+    printf("\nskymeans: %lld clusters of %lld rows\n\n",
+           (long long)record->answer->plan.shape.n_clusters,
+           (long long)record->answer->spread.n_used);
     print_catalogue(record);
-    printf("  result      %s\n", km_printable(options->output, path, sizeof path));
+    printf("  result      %s\n", km_printable(record->outputs->result, path, sizeof path));
     print_run(record);
     printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
            km_plural(fit->n_iterations), km_stop_name(fit->stop),
@@ -102,7 +103,7 @@ static void print_head(const km_record *record, const km_report *report)
         printf("  goes        %lld: iterations, seconds and bytes are those of all of them\n",
                (long long)report->n_goes);
     printf("  inertia     %.10g\n", fit->inertia);
-    printf("  checksum    %016llx\n", (unsigned long long)record->checksum);
+    printf("  checksum    %016llx\n", (unsigned long long)record->answer->checksum);
     if (record->is_verified)
         printf("  verified    PASSED: rows read again; labels, centers, sizes, inertia, checksum "
                "derived "
@@ -113,10 +114,10 @@ static void print_head(const km_record *record, const km_report *report)
 static void print_clusters(const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
-    const km_restarts *restarts = record->restarts;
-    km_cluster_table table = {.k = record->options->clusters,
+    const km_restarts *restarts = &record->answer->restarts;
+    km_cluster_table table = {.k = record->answer->plan.shape.n_clusters,
                               .d = catalogue->n_features,
-                              .n_used = (double)record->n_used,
+                              .n_used = (double)record->answer->spread.n_used,
                               .has_stability = restarts != NULL && restarts->count > 1};
     const int64_t n_features = km_shown(table.d, KM_SHOWN_FEATURES);
     for (int64_t j = 0; j < n_features; j++) {
@@ -124,11 +125,11 @@ static void print_clusters(const km_record *record)
         table.units[j] = catalogue->columns[j].units;
     }
     for (int64_t c = 0; c < km_shown(table.k, KM_SHOWN_CLUSTERS); c++) {
-        table.sizes[c] = (double)record->fit->sizes[c];
+        table.sizes[c] = (double)record->answer->fit.sizes[c];
         if (table.has_stability)
             table.stability[c] = restarts->coincidence[c];
         for (int64_t j = 0; j < n_features; j++)
-            table.centers[c][j] = record->centers[c * table.d + j];
+            table.centers[c][j] = record->answer->centers[c * table.d + j];
     }
     km_clusters_print(&table);
 }
@@ -136,7 +137,7 @@ static void print_clusters(const km_record *record)
 /* How well the fits of --restarts agree. */
 static void print_restarts(const km_record *record)
 {
-    const km_restarts *restarts = record->restarts;
+    const km_restarts *restarts = &record->answer->restarts;
     if (restarts->count < 2)
         return;
     printf("  fit           inertia  iterations  agreement with the best (adjusted Rand index)\n");
@@ -211,13 +212,14 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
 void km_prediction_print(const km_record *record, const km_report *report)
 {
     char path[KM_PATH_SIZE];
-    printf("\nskymeans: %lld rows labelled by %lld clusters\n\n", (long long)record->n_used,
-           (long long)record->options->clusters);
+    printf("\nskymeans: %lld rows labelled by %lld clusters\n\n",
+           (long long)record->answer->spread.n_used,
+           (long long)record->answer->plan.shape.n_clusters);
     print_catalogue(record);
-    printf("  centers     %s\n", km_printable(record->options->model, path, sizeof path));
-    printf("  labels      %s\n", km_printable(record->options->output, path, sizeof path));
-    printf("  checksum    %016llx\n              %s\n\n", (unsigned long long)record->checksum,
-           KM_CHECKSUM_OF_LABELS);
+    printf("  centers     %s\n", km_printable(record->model, path, sizeof path));
+    printf("  labels      %s\n", km_printable(record->outputs->result, path, sizeof path));
+    printf("  checksum    %016llx\n              %s\n\n",
+           (unsigned long long)record->answer->checksum, KM_CHECKSUM_OF_LABELS);
     print_clusters(record);
     print_phases(report);
 }
@@ -225,8 +227,8 @@ void km_prediction_print(const km_record *record, const km_report *report)
 /* One seeding finds one of many local minima. */
 static void print_hint(const km_record *record)
 {
-    const km_options *options = record->options;
-    if (options->restarts == 1 && options->clusters > 1 && record->plan->seeding != NULL)
+    const skymeans_problem *problem = &record->answer->problem;
+    if (problem->restarts == 1 && problem->n_clusters > 1 && record->answer->plan.seeding != NULL)
         puts("\n  hint: another seeding may end better; --restarts 10 keeps the best of 10 fits");
 }
 

@@ -1,5 +1,7 @@
-/* The checkpoint: a line that says what it is, the question, the state, and a hash of it all. */
-#include "checkpoint.h"
+/* The checkpoint: a line that says what it is, the question, what goes so far took, the state of
+ * the engine, and a hash of it all. */
+#include "result/result.h"
+
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/hash.h"
@@ -11,12 +13,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 static const char MAGIC[] = "skymeans checkpoint ";
 
 static uint64_t hash_bytes(const char *bytes, int64_t size)
@@ -139,39 +142,56 @@ static km_code put_file(const char *path, const char *bytes, int64_t size, km_er
     return error->code;
 }
 
-static km_code write_one(const char *path, km_checkpoint *checkpoint, const km_record *record,
-                         km_error *error)
+/* What stands between the question and the state of the engine. */
+typedef struct head {
+    double started, seconds;
+    int64_t n_goes, bytes_read, memory_peak;
+    km_timers least, mean, most;
+    int64_t state_size;
+} head;
+
+static head make_head(const km_checkpoint *c)
 {
-    km_archive s = {.is_ok = true};
-    char first_line[64];
-    char *question = km_question_text(record);
-    if (question == NULL)
-        return out_of_memory(error);
-    const int length = snprintf(first_line, sizeof first_line, "%s%d\n", MAGIC, VERSION);
-    int64_t question_size = (int64_t)strlen(question) + 1;
-    km_archive_pass(&s, first_line, length);
-    km_archive_pass(&s, &question_size, sizeof question_size);
-    km_archive_pass(&s, question, question_size);
-    km_archive_checkpoint(&s, checkpoint, &(km_archive_limits){0, 0});
-    if (s.is_ok) {
-        uint64_t hash = hash_bytes(s.bytes, s.at);
-        km_archive_pass(&s, &hash, sizeof hash);
-    }
-    if (s.is_ok)
-        put_file(path, s.bytes, s.at, error);
-    else
-        out_of_memory(error);
-    free(question);
-    free(s.bytes);
-    return error->code;
+    return (head){.started = c->started,
+                  .seconds = c->past.seconds,
+                  .n_goes = c->past.n_goes,
+                  .bytes_read = c->past.bytes_read,
+                  .memory_peak = c->past.memory_peak,
+                  .least = c->past.least,
+                  .mean = c->past.mean,
+                  .most = c->past.most,
+                  .state_size = (int64_t)c->state_size};
 }
 
-km_code km_checkpoint_write(const char *path, km_checkpoint *checkpoint, const km_record *record,
-                            MPI_Comm comm, km_error *error)
+static char *put(char *to, const void *from, size_t size)
 {
-    if (km_comm_rank(comm) == 0)
-        write_one(path, checkpoint, record, error);
-    return km_agree(comm, error);
+    if (size > 0)
+        memcpy(to, from, size);
+    return to + size;
+}
+
+km_code km_checkpoint_write(const char *path, const km_checkpoint *checkpoint, const char *question,
+                            km_error *error)
+{
+    char first_line[64];
+    const head h = make_head(checkpoint);
+    const int length = snprintf(first_line, sizeof first_line, "%s%d\n", MAGIC, VERSION);
+    const int64_t question_size = (int64_t)strlen(question) + 1;
+    const int64_t size = length + (int64_t)(sizeof question_size + sizeof h) + question_size +
+                         h.state_size + (int64_t)sizeof(uint64_t);
+    char *bytes = km_fault_of_allocation() ? NULL : malloc((size_t)size);
+    if (bytes == NULL)
+        return out_of_memory(error);
+    char *end = put(bytes, first_line, (size_t)length);
+    end = put(end, &question_size, sizeof question_size);
+    end = put(end, question, (size_t)question_size);
+    end = put(end, &h, sizeof h);
+    end = put(end, checkpoint->state, checkpoint->state_size);
+    const uint64_t hash = hash_bytes(bytes, end - bytes);
+    put(end, &hash, sizeof hash);
+    put_file(path, bytes, size, error);
+    free(bytes);
+    return error->code;
 }
 
 /* ---- reading -----------------------------------------------------------------------------------
@@ -275,82 +295,111 @@ static char *read_either(const char *path, const km_log *log, int64_t *size, km_
     return bytes;
 }
 
-/* The question in a checkpoint, behind its first line; NULL if that is no text. */
-static const char *pass_question(km_archive *s)
+/* Takes `size` bytes from the beginning; false if there are fewer. */
+static bool take(const char **from, const char *end, void *to, size_t size)
 {
-    int64_t size = 0;
-    s->at = (char *)memchr(s->bytes, '\n', (size_t)s->size) + 1 - s->bytes;
-    km_archive_pass(s, &size, sizeof size);
-    const char *question = s->bytes + s->at;
-    if (s->is_ok)
-        km_archive_check(s,
-                         0 < size && size <= s->size - s->at &&
-                             memchr(question, '\0', (size_t)size) == question + size - 1,
-                         "question");
-    s->at += s->is_ok ? size : 0;
-    return s->is_ok ? question : NULL;
+    if ((size_t)(end - *from) < size)
+        return false;
+    memcpy(to, *from, size);
+    *from += size;
+    return true;
 }
 
-static km_code cannot_take(const char *path, const km_archive *s, km_error *error)
+static bool is_size(double value)
 {
-    if (s->is_out_of_memory)
-        return out_of_memory(error);
-    if (s->wrong == NULL)
-        return damaged(path, error);
+    return value >= 0 && value <= DBL_MAX;
+}
+
+static bool are_times(const km_timers *timers)
+{
+    bool are_times = true;
+    for (int phase = 0; phase < KM_N_PHASES; phase++)
+        are_times = are_times && is_size(timers->seconds[phase]);
+    return are_times;
+}
+
+/* What no run has written, whatever the hash says; NULL if all is right. */
+static const char *find_wrong(const head *h, int64_t left)
+{
+    enum { MOST_GOES = 1000000000 };
+    const double year_3000 = 32503680000;
+    const int64_t most_bytes = INT64_MAX / 2; /* there is room for those of this go */
+    return !(0 <= h->started && h->started < year_3000)             ? "time of its beginning"
+           : !(1 <= h->n_goes && h->n_goes <= MOST_GOES)            ? "count of goes"
+           : !(0 <= h->bytes_read && h->bytes_read <= most_bytes)   ? "count of bytes read"
+           : !(0 <= h->memory_peak && h->memory_peak <= most_bytes) ? "memory"
+           : !is_size(h->seconds)                                   ? "time of all goes"
+           : !are_times(&h->least) || !are_times(&h->mean) || !are_times(&h->most)
+               ? "time of a phase"
+           : h->state_size != left ? "length"
+                                   : NULL;
+}
+
+static km_code wrong_field(const char *path, const char *what, km_error *error)
+{
     return km_fail(error, KM_DATA,
                    "damaged checkpoint (%s): its %s can't be what a run of this question wrote; "
                    "remove it to begin anew",
-                   path, s->wrong);
+                   path, what);
 }
 
-/* Takes a checkpoint apart whose hash is right, which does not make its fields right. */
-static km_code parse(const char *path, char *bytes, int64_t size, km_checkpoint *checkpoint,
-                     const km_record *record, km_error *error)
+static km_code fill(km_checkpoint *checkpoint, const head *h, const char *state, km_error *error)
 {
-    const km_archive_limits most = {record->catalogue->n_rows, record->options->restarts};
-    km_archive s = {.bytes = bytes,
-                    .size = size - (int64_t)sizeof(uint64_t),
-                    .is_reading = true,
-                    .is_ok = true};
-    char *asked = km_question_text(record);
-    const char *found = pass_question(&s);
-    if (asked == NULL)
-        out_of_memory(error);
-    else if (found == NULL)
-        cannot_take(path, &s, error);
-    else if (check_question(path, found, asked, error) == KM_OK) {
-        km_archive_checkpoint(&s, checkpoint, &most);
-        if (!s.is_ok)
-            cannot_take(path, &s, error);
-    }
-    free(asked);
+    checkpoint->started = h->started;
+    checkpoint->past = (km_report){.n_goes = h->n_goes,
+                                   .seconds = h->seconds,
+                                   .least = h->least,
+                                   .mean = h->mean,
+                                   .most = h->most,
+                                   .bytes_read = h->bytes_read,
+                                   .memory_peak = h->memory_peak};
+    checkpoint->state_size = (size_t)h->state_size;
+    checkpoint->state = km_allocate(h->state_size, 1, "state of the checkpoint", error);
+    if (checkpoint->state != NULL && h->state_size > 0)
+        memcpy(checkpoint->state, state, checkpoint->state_size);
     return error->code;
 }
 
-km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const km_record *record,
+/* Takes a checkpoint apart whose hash is right, which does not make its fields right. */
+static km_code parse(const char *path, const char *bytes, int64_t size, km_checkpoint *checkpoint,
+                     const char *question, km_error *error)
+{
+    const char *at = (const char *)memchr(bytes, '\n', (size_t)size) + 1;
+    const char *end = bytes + size - sizeof(uint64_t);
+    int64_t question_size;
+    head h;
+    if (!take(&at, end, &question_size, sizeof question_size) || question_size < 1 ||
+        question_size > end - at ||
+        memchr(at, '\0', (size_t)question_size) != at + question_size - 1)
+        return wrong_field(path, "question", error);
+    const char *found = at;
+    at += question_size;
+    if (check_question(path, found, question, error) != KM_OK)
+        return error->code;
+    if (!take(&at, end, &h, sizeof h))
+        return damaged(path, error);
+    const char *wrong = find_wrong(&h, end - at);
+    return wrong != NULL ? wrong_field(path, wrong, error) : fill(checkpoint, &h, at, error);
+}
+
+km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const char *question,
                            const km_log *log, MPI_Comm comm, bool *is_found, km_error *error)
 {
-    int64_t size = -1;
+    int64_t size = 0;
     char *bytes = NULL;
-    if (km_comm_rank(comm) == 0) {
-        bytes = read_either(path, log, &size, error);
-        if (bytes == NULL)
-            size = -1;
-    }
+    *checkpoint = (km_checkpoint){0};
+    if (km_comm_rank(comm) == 0 && (bytes = read_either(path, log, &size, error)) != NULL)
+        parse(path, bytes, size, checkpoint, question, error);
+    *is_found = bytes != NULL;
+    free(bytes);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
-    km_broadcast(comm, 0, &size, sizeof size);
-    *is_found = size >= 0;
-    if (!*is_found)
-        return KM_OK;
-    if (bytes == NULL)
-        bytes = km_allocate(size, 1, "checkpoint", error);
-    if (km_agree(comm, error) == KM_OK) {
-        km_broadcast(comm, 0, bytes, size);
-        parse(path, bytes, size, checkpoint, record, error);
-    }
-    free(bytes);
-    return km_agree(comm, error);
+    km_checkpoint shared = *checkpoint;
+    km_broadcast(comm, 0, is_found, sizeof *is_found);
+    km_broadcast(comm, 0, &shared, sizeof shared);
+    shared.state = checkpoint->state;
+    *checkpoint = shared;
+    return KM_OK;
 }
 
 void km_checkpoint_remove(const char *path)
@@ -363,8 +412,7 @@ void km_checkpoint_remove(const char *path)
 
 void km_checkpoint_free(km_checkpoint *checkpoint)
 {
-    free(checkpoint->state.used);
-    free(checkpoint->state.centers);
-    free(checkpoint->state.history);
-    checkpoint->state = (km_fit_state){0};
+    free(checkpoint->state);
+    checkpoint->state = NULL;
+    checkpoint->state_size = 0;
 }

@@ -13,29 +13,24 @@
 #include <string.h>
 #include <time.h>
 
-static bool is_fit(const km_record *record)
-{
-    return record->restarts != NULL;
-}
-
 static void write_summary(km_writer *w, const km_record *record)
 {
     km_put_int(w, "n_rows", record->catalogue->n_rows);
-    km_put_int(w, "n_used", record->n_used);
-    km_put_int(w, "n_missing", record->n_missing);
-    km_put_hash(w, "checksum", record->checksum);
+    km_put_int(w, "n_used", record->answer->spread.n_used);
+    km_put_int(w, "n_missing", km_record_missing(record));
+    km_put_hash(w, "checksum", record->answer->checksum);
 }
 
 static void write_fit_summary(km_writer *w, const km_record *record)
 {
-    const km_fit *fit = record->fit;
+    const km_fit *fit = &record->answer->fit;
     km_put_real(w, "inertia", fit->inertia);
     km_put_int(w, "n_iterations", fit->n_iterations);
     km_put_int(w, "converged", km_stop_is_converged(fit->stop));
     km_put_text(w, "stop_reason", km_stop_name(fit->stop));
-    km_put_uint(w, "random_seed", record->options->random_seed);
-    km_put_text(w, "seeding", record->options->seeding);
-    km_put_text(w, "algorithm", record->plan->method->name);
+    km_put_uint(w, "random_seed", record->answer->problem.random_seed);
+    km_put_text(w, "seeding", record->seeding);
+    km_put_text(w, "algorithm", record->answer->plan.method->name);
 }
 
 /* Names and units of the features, beside the centers. */
@@ -53,11 +48,11 @@ static void write_feature_texts(km_writer *w, const km_catalogue *catalogue, con
 
 static void write_clusters(km_writer *w, const km_record *record)
 {
-    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
-    const km_fit *fit = record->fit;
-    km_put_matrix(w, "centers", k, d, record->centers);
+    const int64_t k = record->answer->plan.shape.n_clusters, d = record->catalogue->n_features;
+    const km_fit *fit = &record->answer->fit;
+    km_put_matrix(w, "centers", k, d, record->answer->centers);
     km_put_list(w, "sizes", "cluster", H5T_NATIVE_INT64, k, fit->sizes);
-    if (is_fit(record))
+    if (record->answer->is_fit)
         km_put_list(w, "weights", "cluster", H5T_NATIVE_DOUBLE, k, fit->weights);
     km_put_list(w, "missing", "feature", H5T_NATIVE_INT64, d, record->findings->n_missing);
 }
@@ -80,7 +75,7 @@ static void write_history_counts(km_writer *w, const km_fit *fit, const char *na
 
 static void write_history(km_writer *w, const km_record *record, void *room)
 {
-    const km_fit *fit = record->fit;
+    const km_fit *fit = &record->answer->fit;
     km_writer_open(w, "history");
     km_writer_close(w);
     write_history_counts(w, fit, "history/iteration", offsetof(km_iteration, number), room);
@@ -177,11 +172,11 @@ static void write_setting(km_writer *w, const km_setting *setting)
 }
 
 /* What the fit was told beside what has a root attribute. */
-static void write_settings_of_fit(km_writer *w, const km_options *options)
+static void write_settings_of_fit(km_writer *w, const skymeans_problem *problem)
 {
-    km_put_real(w, "tolerance", options->tolerance);
-    km_put_int(w, "max_iterations", options->max_iterations);
-    km_put_int(w, "restarts", options->restarts);
+    km_put_real(w, "tolerance", problem->tolerance);
+    km_put_int(w, "max_iterations", problem->max_iterations);
+    km_put_int(w, "restarts", problem->restarts);
 }
 
 static int64_t largest(int64_t a, int64_t b)
@@ -199,34 +194,34 @@ static void write_provenance(km_writer *w, const km_record *record)
     }
     km_writer_open(w, "provenance");
     write_setting(w, record->setting);
-    if (is_fit(record))
-        write_settings_of_fit(w, record->options);
-    km_put_text(w, "kernel", record->plan->kernel->name);
+    if (record->answer->is_fit)
+        write_settings_of_fit(w, &record->answer->problem);
+    km_put_text(w, "kernel", record->answer->plan.kernel->name);
     km_put_text(w, "command", record->command);
     km_put_text(w, "file", catalogue->path);
     km_put_int(w, "file_bytes", bytes); /* of all; each: /files */
     km_put_time(w, "file_time", (double)time);
     km_put_text(w, "dataset", catalogue->table);
-    km_put_int(w, "transposed", record->options->transpose);
-    if (record->options->ids != NULL)
+    km_put_int(w, "transposed", record->catalogue->asked.is_transposed);
+    if (record->catalogue->asked.ids != NULL)
         km_put_text(w, "id_column", km_catalogue_ids(catalogue)->name);
     km_put_text(w, "reading", record->findings->how);
-    if (record->options->model != NULL)
-        km_put_text(w, "model", record->options->model);
-    if (is_fit(record))
+    if (record->model != NULL)
+        km_put_text(w, "model", record->model);
+    if (record->answer->is_fit)
         km_put_int(w, "goes", record->n_goes);
     km_put_time(w, "started", record->started);
     km_put_time(w, "ended", record->setting->ended);
-    km_put_hash(w, "features_checksum", record->features_hash);
+    km_put_hash(w, "features_checksum", record->answer->features_hash);
     km_writer_close(w);
 }
 
 static void put_all(km_writer *w, const km_record *record, km_error *error)
 {
-    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
+    const int64_t k = record->answer->plan.shape.n_clusters, d = record->catalogue->n_features;
     /* One room for all conversions on the way, of 8-byte values. */
     const int64_t most =
-        largest(record->catalogue->n_files, largest(k * d, record->fit->n_iterations));
+        largest(record->catalogue->n_files, largest(k * d, record->answer->fit.n_iterations));
     double *room = km_allocate(most, sizeof *room, "contents of the result", error);
     const char **units = km_allocate(d, sizeof *units, "contents of the result", error);
     if (error->code == KM_OK) {
@@ -234,10 +229,10 @@ static void put_all(km_writer *w, const km_record *record, km_error *error)
         write_clusters(w, record);
         write_feature_texts(w, record->catalogue, units);
         km_model_write(w, record, room, error);
-        if (is_fit(record)) {
+        if (record->answer->is_fit) {
             write_fit_summary(w, record);
             write_history(w, record, room);
-            write_restarts(w, record->restarts);
+            write_restarts(w, &record->answer->restarts);
         }
         write_files(w, record->catalogue, room, error);
         write_provenance(w, record);
@@ -250,7 +245,7 @@ static km_code did_not_arrive(const km_record *record, const char *why, km_error
 {
     return km_fail(error, KM_SYSTEM,
                    "can't write the result (%s): %s; is the disk full, or a quota reached?",
-                   record->options->output, why);
+                   record->outputs->result, why);
 }
 
 static km_code was_not_saved(const km_record *record, int reason, km_error *error)
@@ -260,7 +255,7 @@ static km_code was_not_saved(const km_record *record, int reason, km_error *erro
     return km_fail(error, KM_MEMORY,
                    "out of memory (%s): the contents of the result; use fewer "
                    "clusters",
-                   record->options->output);
+                   record->outputs->result);
 }
 
 km_code km_contents_write(const char *path, const km_record *record, km_error *error)

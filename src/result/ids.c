@@ -14,7 +14,7 @@
 
 /* A piece is full when it has so many texts, each of which HDF5 gives memory of its own when it is
  * read back, or so many bytes; its last text may reach beyond them. */
-enum { PIECE_ROWS = 1 << 16, PIECE_BYTES = 1 << 20 };
+enum { PIECE_BYTES = 1 << 20 };
 
 /* Texts of consecutive rows, each ended by a zero byte. */
 typedef struct piece {
@@ -30,14 +30,14 @@ static void cannot_write(const km_record *record, const char *why, km_error *err
 {
     km_fail(error, KM_SYSTEM,
             "can't write the result (%s, ids): %s; is the disk full, or a quota reached?",
-            record->options->output, why);
+            record->outputs->result, why);
 }
 
 /* As many texts as a piece holds, at least one if there is one. */
 static piece cut_piece(const km_ids *ids, int64_t from, int64_t most_rows)
 {
     piece p = {0};
-    while (p.n_rows < most_rows && p.n_rows < PIECE_ROWS && p.n_bytes < PIECE_BYTES) {
+    while (p.n_rows < most_rows && p.n_rows < KM_TEXT_PIECE_ROWS && p.n_bytes < PIECE_BYTES) {
         p.n_bytes += (int64_t)strlen(ids->bytes + from + p.n_bytes) + 1;
         p.n_rows++;
     }
@@ -91,7 +91,7 @@ typedef struct text_writer {
     hid_t file, dataset, type;
     int64_t row;        /* the next one */
     char *bytes;        /* [PIECE_BYTES + KM_ID_SIZE], received; NULL: there is one rank */
-    const char **texts; /* [PIECE_ROWS] */
+    const char **texts; /* [KM_TEXT_PIECE_ROWS] */
     km_error *error;
 } text_writer;
 
@@ -129,7 +129,7 @@ static void write_received(text_writer *w, int from, MPI_Comm comm)
 static void open_writer(text_writer *w, const char *path, int64_t n_bytes, int n_ranks)
 {
     const int64_t n_rows = w->record->catalogue->n_rows;
-    w->texts = km_allocate(PIECE_ROWS, sizeof *w->texts, "ids", w->error);
+    w->texts = km_allocate(KM_TEXT_PIECE_ROWS, sizeof *w->texts, "ids", w->error);
     if (n_ranks > 1)
         w->bytes = km_allocate(PIECE_BYTES + KM_ID_SIZE, 1, "ids", w->error);
     if (w->error->code != KM_OK)
@@ -158,7 +158,7 @@ static void close_writer(text_writer *w)
 km_code km_text_ids_write(const char *path, const km_record *record, MPI_Comm comm, km_error *error)
 {
     const km_ids *ids = &record->findings->ids;
-    const int64_t n_rows = record->samples->slab.count;
+    const int64_t n_rows = record->answer->slab.count;
     int64_t n_bytes = ids->n_bytes;
     text_writer w = {.record = record,
                      .file = H5I_INVALID_HID,
@@ -196,7 +196,7 @@ static bool are_same(char *const *read, const char *bytes, int64_t n_rows)
 static void compare_pieces(const km_record *record, hid_t dataset, char **read, km_error *error)
 {
     const km_ids *ids = &record->findings->ids;
-    const km_rows slab = record->samples->slab;
+    const km_rows slab = record->answer->slab;
     int64_t done = 0, from = 0;
     while (done < slab.count) {
         const piece p = cut_piece(ids, from, slab.count - done);
@@ -216,7 +216,7 @@ static void compare_pieces(const km_record *record, hid_t dataset, char **read, 
 
 km_code km_text_ids_compare(hid_t file, const km_record *record, MPI_Comm comm, km_error *error)
 {
-    char **read = km_allocate_zeroed(PIECE_ROWS, sizeof *read, "ids", error);
+    char **read = km_allocate_zeroed(KM_TEXT_PIECE_ROWS, sizeof *read, "ids", error);
     const hid_t dataset = H5Dopen2(file, "ids", H5P_DEFAULT);
     if (!km_h5_note(dataset))
         cannot_write(record, km_h5_reason(), error);

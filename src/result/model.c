@@ -95,7 +95,7 @@ static bool read_scaling(hid_t group, km_scaling *scaling)
     char text[16];
     km_h5_read_text(group, "scale", text, sizeof text);
     *scaling = KM_SCALE_NONE;
-    return text[0] == '\0' || km_scaling_parse(text, scaling);
+    return text[0] == '\0' || km_scaling_find(text, scaling);
 }
 
 static bool read_precision(hid_t group, km_precision *precision)
@@ -143,7 +143,7 @@ static int64_t count_missing_values(const km_model *model, hid_t file)
         return -1;
     const int64_t count = values.n_rows;
     km_h5_close_array(&values);
-    return count <= KM_MOST_TEXTS * model->n_features ? count : -1;
+    return count <= KM_MOST_MISSING_VALUES * model->n_features ? count : -1;
 }
 
 static bool fill_missing_values(km_model *model, const double *features, const double *values)

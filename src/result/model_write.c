@@ -11,13 +11,13 @@
 /* What turns numbers of a file into values, or missing ones. */
 static void put_treatment(km_writer *w, const km_record *record)
 {
-    const km_options *options = record->options;
-    km_put_text(w, "precision", km_precision_name(record->samples->precision));
-    km_put_int(w, "exponent", record->transform->exponent);
-    km_put_text(w, "scale", km_options_scale(options));
-    km_put_text(w, "missing", km_options_missing(options));
-    km_put_int(w, "raw", options->raw);
-    km_put_int(w, "fill_is_missing", options->fill_is_missing);
+    const km_catalogue_name *asked = &record->catalogue->asked;
+    km_put_text(w, "precision", km_precision_name(record->answer->precision));
+    km_put_int(w, "exponent", record->answer->transform.exponent);
+    km_put_text(w, "scale", km_scaling_name(record->answer->transform.scaling));
+    km_put_text(w, "missing", record->missing);
+    km_put_int(w, "raw", asked->is_raw);
+    km_put_int(w, "fill_is_missing", asked->fill_is_missing);
 }
 
 /* The values of --missing-value, as they were given, and as they were understood, of `predict` with
@@ -25,7 +25,7 @@ static void put_treatment(km_writer *w, const km_record *record)
 static void put_missing_values(km_writer *w, const km_record *record, km_error *error)
 {
     const km_catalogue *catalogue = record->catalogue;
-    const km_texts *given = &record->options->missing_values;
+    const km_catalogue_name *asked = &catalogue->asked;
     const int64_t n = catalogue->n_missing_values;
     if (n == 0)
         return;
@@ -37,8 +37,9 @@ static void put_missing_values(km_writer *w, const km_record *record, km_error *
             values[m] = catalogue->missing_values[m].value;
         }
         km_writer_open(w, "model/missing_values");
-        w->is_ok = w->is_ok && (given->count == 0 ||
-                                w->verbs->texts(w->group, "given", given->texts, given->count));
+        w->is_ok = w->is_ok && (asked->n_missing_values == 0 ||
+                                w->verbs->texts(w->group, "given", asked->missing_values,
+                                                asked->n_missing_values));
         km_writer_close(w);
         km_put_list(w, "model/missing_values/feature", "missing value", H5T_NATIVE_INT64, n,
                     features);
@@ -72,9 +73,9 @@ static void put_declared(km_writer *w, const km_catalogue *catalogue, km_error *
  * working centers, by which rows were labelled, stand beside them. */
 static void put_centers(km_writer *w, const km_record *record, double *room)
 {
-    const int64_t k = record->options->clusters, d = record->catalogue->n_features;
-    const int exponent = record->transform->exponent;
-    const double *centers = record->fit->centers;
+    const int64_t k = record->answer->plan.shape.n_clusters, d = record->catalogue->n_features;
+    const int exponent = record->answer->transform.exponent;
+    const double *centers = record->answer->fit.centers;
     bool is_exact = true;
     for (int64_t i = 0; i < k * d; i++) {
         room[i] = ldexp(centers[i], exponent);
@@ -87,7 +88,7 @@ static void put_centers(km_writer *w, const km_record *record, double *room)
 
 void km_model_write(km_writer *w, const km_record *record, double *room, km_error *error)
 {
-    const km_transform *transform = record->transform;
+    const km_transform *transform = &record->answer->transform;
     const int64_t d = record->catalogue->n_features;
     km_writer_open(w, "model");
     put_treatment(w, record);

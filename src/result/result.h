@@ -8,12 +8,10 @@
 #include "base/precision.h"
 #include "base/timers.h"
 #include "catalogue/catalogue.h"
+#include "cluster/cluster.h"
 #include "comm/comm.h"
-#include "fit/fit.h"
-#include "plan/plan.h"
 #include "process/log.h"
 #include "process/output.h"
-#include "samples/samples.h"
 
 /* Where a rank runs. */
 typedef struct km_seat {
@@ -41,30 +39,34 @@ void km_setting_free(km_setting *setting);
 /* Is the text at this offset of a rank's seat that of no rank before it? */
 bool km_setting_is_new(const km_setting *setting, int rank, size_t offset);
 
-/* Everything there is to tell about a run; samples and labels are this rank's. */
+/* What a run writes. */
+typedef struct km_outputs {
+    const char *result, *metrics; /* files; NULL: none */
+    bool has_distances, may_replace;
+} km_outputs;
+
+/* Everything there is to tell about a run: of what, the answer, and how it came about. The values
+ * of rows are those of this rank. It is made when there is something to tell, and owns nothing. */
 typedef struct km_record {
-    const km_options *options;
-    const km_plan *plan;
+    const km_outputs *outputs;
     const km_catalogue *catalogue;
-    const km_transform *transform;
-    const km_samples *samples;
     const km_findings *findings; /* of the reading */
-    const km_fit *fit;           /* of `predict` only centers, sizes and labels */
-    const km_restarts *restarts; /* NULL for `predict` */
-    const km_setting *setting;   /* before anything is written */
-    const char *command;         /* the command line, as a shell takes it */
-    int64_t n_used, n_missing;
-    double started;         /* the first go of the run, seconds since 1970 */
-    int64_t n_goes;         /* this one, and those that it goes on from */
-    uint64_t seeding_hash;  /* of the first centers in the file of --seeding, else 0 */
-    double *centers;        /* [k][d], in the units of the features */
-    int32_t *row_labels;    /* [rows of the slab], -1 for those that are no samples */
-    double *row_distances;  /* [rows of the slab], NaN for those; NULL if not asked for */
-    uint64_t checksum;      /* of labels, centers and inertia */
-    uint64_t features_hash; /* of the feature values of all used rows */
-    uint64_t read_hash;     /* of what --verify reads again, see km_hash_as_read */
-    bool is_verified;       /* --verify PASSED */
+    const skymeans_answer *answer;
+    const km_setting *setting;
+    const double *distances; /* [rows of the slab], NaN for rows that are no samples; NULL: none */
+    const char *command;     /* the command line, as a shell takes it */
+    const char *seeding;     /* as it was told */
+    const char *missing;     /* what happens to rows that miss a feature */
+    const char *model;       /* of `predict`: the result of the fit */
+    double started;          /* the first go of the run, seconds since 1970 */
+    int64_t n_goes;          /* this one, and those that it goes on from */
+    bool is_verified;        /* --verify PASSED */
 } km_record;
+
+static inline int64_t km_record_missing(const km_record *record)
+{
+    return record->catalogue->n_rows - record->answer->spread.n_used;
+}
 
 /* The result of a fit, as far as others can be labelled with it: all that turns the numbers of a
  * catalogue into labels. The same on all ranks. */
@@ -86,18 +88,9 @@ typedef struct km_model {
 km_code km_model_read(km_model *model, const char *path, MPI_Comm comm, km_error *error);
 void km_model_free(km_model *model);
 
-/* Completes a record from its first part: centers in the units of the features, labels and
- * distances row by row, and the checksum. Collective; errors are agreed. Free with km_record_free.
- */
-km_code km_record_complete(km_record *record, MPI_Comm comm, km_error *error);
-void km_record_free(km_record *record);
-
 /* What is said beside the checksum of what `predict` writes, which is another than that of a fit.
  */
 #define KM_CHECKSUM_OF_LABELS "(of labels and centers; that of a fit is of its inertia, too)"
-
-/* The checksum of a record whose samples have these labels. Collective. */
-uint64_t km_checksum(const km_record *record, const int32_t *labels, MPI_Comm comm);
 
 /* What all ranks did, as least, mean and most of them; over all goes of a run. */
 typedef struct km_report {
@@ -117,27 +110,25 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
 /* ---- checkpoints --------------------------------------------------------------------------------
  */
 
-/* All that a run needs to go on, on any number of ranks: fits done, and the one on its way. */
+/* All that a run needs to go on, on any number of ranks. */
 typedef struct km_checkpoint {
-    double started;         /* the first go, seconds since 1970 */
-    km_report past;         /* of all goes so far: what they took */
-    bool has_features_hash; /* false if it was stopped before the catalogue was read */
-    uint64_t features_hash;
-    km_fit_state state;    /* of the next fit */
-    km_restarts *restarts; /* fits done; created by the caller */
-    km_fit *best;          /* the best of them, without labels */
+    double started; /* the first go, seconds since 1970 */
+    km_report past; /* of all goes so far: what they took */
+    void *state;    /* of the engine, on the first rank; of size 0: it has not begun */
+    size_t state_size;
 } km_checkpoint;
 
-/* Writes a checkpoint; the one before becomes PATH.prev once this one has been read back. The
- * record tells the question: options, plan and catalogue. Collective; errors are agreed. */
-km_code km_checkpoint_write(const char *path, km_checkpoint *checkpoint, const km_record *record,
-                            MPI_Comm comm, km_error *error);
+/* Writes a checkpoint of a question, which is a text with a line for all that must be the same for
+ * a run to go on; the one before becomes PATH.prev once this one has been read back. By one rank.
+ */
+km_code km_checkpoint_write(const char *path, const km_checkpoint *checkpoint, const char *question,
+                            km_error *error);
 
 /* Reads a checkpoint, if there is one, or PATH.prev when it is damaged or missing. KM_DATA if it is
  * one of another question, which is said, of another version, damaged with none before it, or holds
- * what no run of this question writes.
- * Collective; errors are agreed. Free the state with km_checkpoint_free. */
-km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const km_record *record,
+ * what no run writes. The state stays on the first rank, which alone needs to know the question.
+ * Collective; errors are agreed. Free with km_checkpoint_free. */
+km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const char *question,
                            const km_log *log, MPI_Comm comm, bool *is_found, km_error *error);
 void km_checkpoint_free(km_checkpoint *checkpoint);
 
@@ -147,13 +138,18 @@ void km_checkpoint_previous(const char *path, char *name);
 /* Removes both files. By one rank. */
 void km_checkpoint_remove(const char *path);
 
+/* Ids that are texts of any length are written and read back so many at a time. */
+enum { KM_TEXT_PIECE_ROWS = 1 << 16 };
+
+/* Bytes per rank that writing a result takes beside the answer: rows, and pieces read back. Local.
+ */
+double km_result_bytes(const km_catalogue *catalogue, const km_shape *shape, bool has_distances);
+
+/* Bytes per rank of ids. Local. */
+double km_ids_bytes(const km_catalogue *catalogue, int64_t n_rows);
+
 /* Writes the result beside its final name, reads it back and compares; the caller publishes it.
  * Collective; errors are agreed. */
 km_code km_result_write(km_output *output, const km_record *record, MPI_Comm comm, km_error *error);
-
-/* --verify: derives labels from the centers, and the last centers from the labels before them, by
- * the reference kernel and plain sums; counts rows; computes the checksum again. Collective; the
- * verdict is the same on all ranks. KM_INTERNAL, saying what differs, if it FAILED. */
-km_code km_verify(km_record *record, MPI_Comm comm, km_error *error);
 
 #endif

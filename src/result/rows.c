@@ -26,12 +26,13 @@ typedef struct row_dataset {
 /* The datasets of a record in `datasets`, at most KM_ROW_DATASETS; returns how many. */
 static int list_datasets(const km_record *record, row_dataset *datasets)
 {
-    datasets[0] = (row_dataset){"labels", H5T_NATIVE_INT32, sizeof(int32_t), record->row_labels};
+    datasets[0] =
+        (row_dataset){"labels", H5T_NATIVE_INT32, sizeof(int32_t), record->answer->labels};
     const km_ids *ids = &record->findings->ids;
     int n = 1;
-    if (record->options->distances)
+    if (record->outputs->has_distances)
         datasets[n++] =
-            (row_dataset){"distances", H5T_NATIVE_DOUBLE, sizeof(double), record->row_distances};
+            (row_dataset){"distances", H5T_NATIVE_DOUBLE, sizeof(double), record->distances};
     if (ids->type >= 0 && !ids->is_variable)
         datasets[n++] = (row_dataset){"ids", ids->type, ids->size, ids->bytes};
     return n;
@@ -41,7 +42,7 @@ static void cannot_write(const km_record *record, const char *why, km_error *err
 {
     km_fail(error, KM_SYSTEM,
             "can't write the result (%s): %s; is the disk full, or a quota reached?",
-            record->options->output, why);
+            record->outputs->result, why);
 }
 
 bool km_rows_declare(hid_t file, const km_record *record)
@@ -76,14 +77,14 @@ km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offs
 /* How many rows a piece has, the last one perhaps less. */
 static int64_t piece_rows(const row_dataset *dataset, const km_record *record)
 {
-    const int64_t n_rows = record->samples->slab.count;
+    const int64_t n_rows = record->answer->slab.count;
     const int64_t most = KM_H5_PIECE_BYTES / (int64_t)dataset->size;
     return n_rows < most ? n_rows : most > 0 ? most : 1;
 }
 
 static const void *values_of(const row_dataset *dataset, const km_record *record, km_rows rows)
 {
-    const int64_t first = rows.first - record->samples->slab.first;
+    const int64_t first = rows.first - record->answer->slab.first;
     return (const char *)dataset->values + (size_t)first * dataset->size;
 }
 
@@ -93,7 +94,7 @@ static void piece_failed(const row_dataset *dataset, const km_record *record, km
     km_fail(error, KM_SYSTEM,
             "can't write the result (%s, %s, rows %lld to %lld, rank %d): %s; is the disk full, or "
             "a quota reached?",
-            record->options->output, dataset->name, (long long)rows.first,
+            record->outputs->result, dataset->name, (long long)rows.first,
             (long long)(rows.first + rows.count - 1), rank, why);
 }
 
@@ -104,7 +105,7 @@ static void write_dataset(const row_dataset *dataset, const km_record *record, i
                           int64_t offset, int rank, km_error *error)
 {
     const int64_t size = (int64_t)dataset->size;
-    const km_rows slab = record->samples->slab;
+    const km_rows slab = record->answer->slab;
     if (!km_write_at(descriptor, dataset->values, slab.count * size, offset + slab.first * size) ||
         (slab.count > 0 && km_fault("write rows")))
         piece_failed(dataset, record, slab, rank, strerror(errno), error);
@@ -139,7 +140,7 @@ km_code km_rows_write(const char *path, const km_record *record, const int64_t *
 static void compare_pieces(const row_dataset *what, const km_record *record, hid_t dataset,
                            void *read, int rank, km_error *error)
 {
-    const km_rows slab = record->samples->slab;
+    const km_rows slab = record->answer->slab;
     const int64_t most = piece_rows(what, record);
     for (int64_t done = 0; done < slab.count; done += most) {
         const int64_t left = slab.count - done;

@@ -8,7 +8,7 @@ static km_code write_beside(km_output *output, const km_record *record, MPI_Comm
 {
     int64_t offsets[KM_ROW_DATASETS] = {0};
     if (km_comm_rank(comm) == 0 &&
-        km_output_create(output, record->options->output, error) == KM_OK &&
+        km_output_create(output, record->outputs->result, error) == KM_OK &&
         km_contents_write(output->beside, record, error) == KM_OK)
         km_rows_reserve(output->beside, record, offsets, error);
     if (km_agree(comm, error) != KM_OK)

@@ -182,3 +182,9 @@ void km_untransform_centers(const km_transform *transform, double *centers, int6
     for (int64_t i = 0; i < k * d; i++)
         centers[i] = centers[i] * p.a * p.b / transform->factor[i % d] + transform->offset[i % d];
 }
+
+double km_untransform_value(const km_transform *transform, int64_t feature, double value)
+{
+    const km_power p = km_power_of_two(transform->exponent);
+    return value * p.a * p.b / transform->factor[feature] + transform->offset[feature];
+}

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/threads.h"
 #include "seeding/seeding.h"
+#include "seedings.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -153,4 +154,10 @@ km_code km_choose_samples(const km_samples *samples, const km_choice *choice, MP
         free(*chosen);
     free(found.list);
     return error->code;
+}
+
+double km_choose_bytes(double wanted)
+{
+    const double key_bytes = 32;
+    return (wanted + 6 * sqrt(wanted)) * (key_bytes + sizeof(int64_t));
 }

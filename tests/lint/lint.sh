@@ -19,7 +19,7 @@ py_files=$(git ls-files '*.py')
 {
     check clang-format clang-format --dry-run --Werror $c_files
     check cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
-        --enable=warning,performance,portability --suppress=missingInclude -Isrc src
+        --enable=warning,performance,portability --suppress=missingInclude -Isrc -Iinclude src
     check shellcheck shellcheck $sh_files
     check pyflakes pyflakes3 $py_files
 }

@@ -9,14 +9,15 @@
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
-#include "result/result.h"
+#include "cluster/cluster.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 struct check {
-    const km_record *record;
+    const skymeans_answer *answer;
+    const km_samples *samples;
     MPI_Comm comm;
     int32_t *labels;          /* [n_samples] */
     long double *sums;        /* [k][d + 2], of weighted features, of weights and of ones */
@@ -26,17 +27,16 @@ struct check {
 
 static void complain(struct check *check, const char *what, long long found, long long expected)
 {
-    km_fail(
-        check->error, KM_INTERNAL,
-        "verification FAILED (%s): %s: %lld, not %lld; please report this with the command line",
-        check->record->options->output, what, found, expected);
+    km_fail(check->error, KM_INTERNAL,
+            "verification FAILED: %s: %lld, not %lld; please report this with the command line",
+            what, found, expected);
 }
 
 /* Labels every sample by some centers, working values, with the reference kernel. */
 static void label_all(const struct check *check, const double *centers, void *rounded)
 {
-    const km_samples *samples = check->record->samples;
-    const int64_t k = check->record->options->clusters, d = samples->n_features;
+    const km_samples *samples = check->samples;
+    const int64_t k = check->answer->plan.shape.n_clusters, d = samples->n_features;
     km_round_to_precision(samples->precision, centers, k * d, rounded);
     km_label_samples(samples, &km_kernels[0], rounded, k, check->labels);
 }
@@ -45,7 +45,7 @@ static void label_all(const struct check *check, const double *centers, void *ro
  * their weights and ones. */
 static void add_block(struct check *check, int64_t block, int64_t j)
 {
-    const km_samples *samples = check->record->samples;
+    const km_samples *samples = check->samples;
     const int64_t d = samples->n_features;
     double values[KM_BLOCK];
     int64_t weights[KM_BLOCK];
@@ -68,8 +68,8 @@ static void add_block(struct check *check, int64_t block, int64_t j)
 /* Sums of the samples of each label; threads share the features. */
 static void sum_all(struct check *check)
 {
-    const km_samples *samples = check->record->samples;
-    const int64_t k = check->record->options->clusters, d = samples->n_features;
+    const km_samples *samples = check->samples;
+    const int64_t k = check->answer->plan.shape.n_clusters, d = samples->n_features;
     for (int64_t i = 0; i < k * (d + 2); i++)
         check->sums[i] = 0;
     for (int64_t j = 0; j < d; j++) {
@@ -87,10 +87,10 @@ static void sum_all(struct check *check)
 
 static void check_labels(struct check *check)
 {
-    const km_record *record = check->record;
+    const skymeans_answer *answer = check->answer;
     int64_t n_different = 0;
-    for (int64_t i = 0; i < record->samples->n_samples; i++)
-        n_different += check->labels[i] != record->fit->labels[i];
+    for (int64_t i = 0; i < check->samples->n_samples; i++)
+        n_different += check->labels[i] != answer->labels[check->samples->rows[i]];
     km_sum_int64(check->comm, &n_different, 1);
     if (n_different > 0)
         complain(check, "labels that differ", (long long)n_different, 0);
@@ -98,32 +98,32 @@ static void check_labels(struct check *check)
 
 static void check_counts(struct check *check)
 {
-    const km_record *record = check->record;
-    const int64_t k = record->options->clusters, d = record->samples->n_features;
-    int64_t total = record->n_missing;
+    const skymeans_answer *answer = check->answer;
+    const int64_t k = answer->plan.shape.n_clusters, d = check->samples->n_features;
+    int64_t total = answer->spread.n_rows - answer->spread.n_used;
     for (int64_t c = 0; c < k; c++) {
         const int64_t size = (int64_t)check->sums[c * (d + 2) + d + 1];
         total += size;
-        if (size != record->fit->sizes[c])
-            complain(check, "size of a cluster", (long long)record->fit->sizes[c], (long long)size);
+        if (size != answer->fit.sizes[c])
+            complain(check, "size of a cluster", (long long)answer->fit.sizes[c], (long long)size);
     }
-    if (total != record->catalogue->n_rows)
+    if (total != answer->spread.n_rows)
         complain(check, "rows labeled or missing", (long long)total,
-                 (long long)record->catalogue->n_rows);
+                 (long long)answer->spread.n_rows);
 }
 
 static void check_centers(struct check *check)
 {
-    const km_record *record = check->record;
-    const int64_t k = record->options->clusters, d = record->samples->n_features;
-    const double fine = km_precision_epsilon(record->samples->precision);
-    const double epsilon = record->samples->weights != NULL ? fmax(fine, 0x1p-48) : fine;
+    const skymeans_answer *answer = check->answer;
+    const int64_t k = answer->plan.shape.n_clusters, d = check->samples->n_features;
+    const double fine = km_precision_epsilon(check->samples->precision);
+    const double epsilon = check->samples->weights != NULL ? fmax(fine, 0x1p-48) : fine;
     int64_t n_different = 0;
     for (int64_t c = 0; c < k; c++) {
         const long double weight = check->sums[c * (d + 2) + d];
         const long double n = check->sums[c * (d + 2) + d + 1];
         for (int64_t j = 0; j < d && weight > 0; j++) {
-            const double center = record->fit->centers[c * d + j];
+            const double center = answer->fit.centers[c * d + j];
             const double largest = fmax(fabs(check->lowest[j]), fabs(check->highest[j]));
             const double allowed = epsilon * (check->highest[j] - check->lowest[j]) +
                                    ((double)n * 0x1p-63 + 4 * DBL_EPSILON) * largest;
@@ -140,15 +140,16 @@ static void check_centers(struct check *check)
  * its unit is 2^-49 of the largest squared distance. In the working unit of weights and values. */
 static long double sum_of_squares(struct check *check, double *lost)
 {
-    const km_record *record = check->record;
-    const km_samples *samples = record->samples;
+    const skymeans_answer *answer = check->answer;
+    const km_samples *samples = check->samples;
     long double sum = 0, weight = 0;
     double largest = 0;
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         double distances[KM_BLOCK];
         int64_t weights[KM_BLOCK];
         km_samples_weights(samples, b, weights);
-        km_fit_distances(record->fit, samples, &km_kernels[0], 0, b, distances);
+        km_block_distances(samples, &km_kernels[0], answer->fit.centers,
+                           check->labels + b * KM_BLOCK, 0, b, distances);
         for (int l = 0; l < KM_BLOCK; l++) {
             sum += (long double)weights[l] * (long double)distances[l] * (long double)distances[l];
             weight += (long double)weights[l];
@@ -164,55 +165,61 @@ static long double sum_of_squares(struct check *check, double *lost)
 
 static void check_inertia(struct check *check)
 {
-    const km_record *record = check->record;
-    const int exponent = 2 * record->transform->exponent;
-    const double unit = record->samples->weight_unit;
+    const skymeans_answer *answer = check->answer;
+    const int exponent = 2 * answer->transform.exponent;
+    const double unit = check->samples->weight_unit;
     double lost;
     const long double sum = sum_of_squares(check, &lost);
     const double found = (double)ldexpl(sum * (long double)unit, exponent);
-    const double allowed = (1e-14 + (double)record->n_used * 0x1p-63) * found +
+    const double allowed = (1e-14 + (double)answer->spread.n_used * 0x1p-63) * found +
                            ldexp(lost * unit, exponent) + DBL_TRUE_MIN;
-    if (found != record->fit->inertia && /* both may be infinite */
-        !(fabs(found - record->fit->inertia) <= allowed))
+    if (found != answer->fit.inertia && /* both may be infinite */
+        !(fabs(found - answer->fit.inertia) <= allowed))
         km_fail(check->error, KM_INTERNAL,
-                "verification FAILED (%s): inertia: %.17g, not %.17g; please report this with the "
+                "verification FAILED: inertia: %.17g, not %.17g; please report this with the "
                 "command line",
-                record->options->output, record->fit->inertia, found);
+                answer->fit.inertia, found);
 }
 
 static void check_checksum(struct check *check)
 {
-    const uint64_t found = km_checksum(check->record, check->labels, check->comm);
-    if (found != check->record->checksum)
+    const skymeans_answer *answer = check->answer;
+    const uint64_t found = km_answer_checksum(answer, check->samples, check->labels, check->comm);
+    if (found != answer->checksum)
         km_fail(check->error, KM_INTERNAL,
-                "verification FAILED (%s): checksum: %016llx, not %016llx; please report this with "
-                "the command line",
-                check->record->options->output, (unsigned long long)check->record->checksum,
-                (unsigned long long)found);
+                "verification FAILED: checksum: %016llx, not %016llx; please report this with the "
+                "command line",
+                (unsigned long long)answer->checksum, (unsigned long long)found);
 }
 
-km_code km_verify(km_record *record, MPI_Comm comm, km_error *error)
+double km_answer_verify_bytes(const km_shape *shape)
 {
-    const int64_t k = record->options->clusters, d = record->samples->n_features;
+    return km_labels_bytes(shape) + 2 * km_sums_bytes(shape);
+}
+
+km_code km_answer_verify(const skymeans_answer *answer, const skymeans_samples *samples,
+                         MPI_Comm comm, km_error *error)
+{
+    const int64_t k = answer->plan.shape.n_clusters, d = samples->memory.n_features;
     const char *what = "verification";
-    struct check check = {.record = record, .comm = comm, .error = error};
+    struct check check = {
+        .answer = answer, .samples = &samples->memory, .comm = comm, .error = error};
     void *rounded = km_allocate(k * d, sizeof(double), what, error);
-    check.labels = km_allocate(record->samples->n_samples, sizeof *check.labels, what, error);
+    check.labels = km_allocate(samples->memory.n_samples, sizeof *check.labels, what, error);
     check.sums = km_allocate(k * (d + 2), sizeof *check.sums, what, error);
     check.lowest = km_allocate(2 * d, sizeof *check.lowest, what, error);
     if (km_agree(comm, error) == KM_OK) {
         check.highest = check.lowest + d;
-        label_all(&check, record->fit->previous, rounded);
+        label_all(&check, answer->fit.previous, rounded);
         sum_all(&check);
-        if (record->fit->n_refilled == 0) /* else some centers are single samples, by the rule */
+        if (answer->fit.n_refilled == 0) /* else some centers are single samples, by the rule */
             check_centers(&check);
-        label_all(&check, record->fit->centers, rounded);
+        label_all(&check, answer->fit.centers, rounded);
         sum_all(&check);
         check_labels(&check);
         check_counts(&check);
         check_inertia(&check);
         check_checksum(&check);
-        record->is_verified = error->code == KM_OK;
     }
     free(rounded);
     free(check.labels);

@@ -1,0 +1,101 @@
+/* What an answer says that follows from its fit. */
+#include "cluster/cluster.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void km_answer_clear(skymeans_answer *answer)
+{
+    km_transform_free(&answer->transform);
+    km_restarts_free(&answer->restarts);
+    km_fit_free(&answer->fit);
+    free(answer->centers);
+    free(answer->labels);
+    *answer = (skymeans_answer){0};
+}
+
+/* Labels of all rows count: a row that is no sample has -1. */
+static uint64_t hash_labels(const km_samples *samples, const int32_t *labels, MPI_Comm comm)
+{
+    const bool has_gaps = samples->n_samples < samples->slab.count;
+    uint64_t sum = 0;
+#pragma omp parallel for reduction(+ : sum)
+    for (int64_t i = 0; i < samples->n_samples; i++) {
+        const int64_t row = km_samples_row(samples, i);
+        sum += km_hash_label(row, labels[i]) - (has_gaps ? km_hash_label(row, -1) : 0);
+    }
+#pragma omp parallel for reduction(+ : sum)
+    for (int64_t i = 0; i < (has_gaps ? samples->slab.count : 0); i++)
+        sum += km_hash_label(samples->slab.first + i, -1);
+    km_sum_uint64(comm, &sum, 1);
+    return sum;
+}
+
+uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *samples,
+                            const int32_t *labels, MPI_Comm comm)
+{
+    const int64_t n = answer->plan.shape.n_clusters * answer->plan.shape.n_features;
+    const uint64_t hash = km_hash_doubles(hash_labels(samples, labels, comm), answer->centers, n);
+    return km_hash_doubles(hash, &answer->fit.inertia, 1);
+}
+
+static void fill_labels(skymeans_answer *answer, const km_samples *samples)
+{
+#pragma omp parallel
+    {
+#pragma omp for
+        for (int64_t row = 0; row < samples->slab.count; row++)
+            answer->labels[row] = -1;
+#pragma omp for
+        for (int64_t i = 0; i < samples->n_samples; i++)
+            answer->labels[samples->rows[i]] = answer->fit.labels[i];
+    }
+}
+
+km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samples, MPI_Comm comm,
+                           km_error *error)
+{
+    const km_samples *memory = &samples->memory;
+    const int64_t k = answer->plan.shape.n_clusters, d = answer->plan.shape.n_features;
+    answer->centers = km_allocate(k * d, sizeof(double), "centers", error);
+    answer->labels = km_allocate(memory->slab.count, sizeof *answer->labels, "labels", error);
+    if (km_agree(comm, error) != KM_OK)
+        return error->code;
+    memcpy(answer->centers, answer->fit.centers, (size_t)(k * d) * sizeof(double));
+    km_untransform_centers(&answer->transform, answer->centers, k);
+    answer->checksum = km_answer_checksum(answer, memory, answer->fit.labels, comm);
+    fill_labels(answer, memory);
+    free(answer->fit.labels);
+    answer->fit.labels = NULL;
+    answer->is_complete = true;
+    return KM_OK;
+}
+
+void skymeans_distances(const skymeans_answer *answer, const skymeans_samples *samples,
+                        double *distances)
+{
+    const km_samples *memory = &samples->memory;
+#pragma omp parallel
+    {
+#pragma omp for
+        for (int64_t row = 0; row < memory->slab.count; row++)
+            distances[row] = NAN;
+#pragma omp for
+        for (int64_t b = 0; b < memory->n_blocks; b++) {
+            double of_block[KM_BLOCK];
+            int32_t labels[KM_BLOCK];
+            const uint32_t *rows = memory->rows + b * KM_BLOCK;
+            const int lanes = km_samples_lanes(memory, b);
+            for (int l = 0; l < lanes; l++)
+                labels[l] = answer->labels[rows[l]];
+            km_block_distances(memory, answer->plan.kernel, answer->fit.centers, labels,
+                               answer->transform.exponent, b, of_block);
+            for (int l = 0; l < lanes; l++)
+                distances[rows[l]] = of_block[l];
+        }
+    }
+}

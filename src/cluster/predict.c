@@ -1,0 +1,103 @@
+/* Labelling other rows with the centers of a fit. */
+#include "cluster/cluster.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_same_transform(const km_transform *a, const km_transform *b)
+{
+    const size_t size = (size_t)a->n_features * sizeof *a->offset;
+    return a->exponent == b->exponent && a->scaling == b->scaling &&
+           memcmp(a->offset, b->offset, size) == 0 && memcmp(a->factor, b->factor, size) == 0;
+}
+
+/* Samples that were never used are scaled as the fit scaled its own. */
+static km_code take_transform(skymeans_samples *samples, const km_transform *transform,
+                              MPI_Comm comm, km_error *error)
+{
+    if (!samples->is_prepared) {
+        km_samples_find_hash(samples, comm);
+        km_transform_copy(&samples->transform, transform, error);
+        if (km_agree(comm, error) == KM_OK) {
+            km_transform_samples(transform, &samples->memory);
+            samples->is_prepared = true;
+        }
+    } else if (!is_same_transform(&samples->transform, transform)) {
+        km_fail(error, KM_USAGE,
+                "samples used otherwise before: they were scaled for another problem; make new "
+                "ones of the same rows");
+    }
+    return error->code;
+}
+
+static km_code check_model(const skymeans_answer *fitted, const skymeans_samples *samples,
+                           km_error *error)
+{
+    if (fitted->plan.shape.n_features != samples->memory.n_features)
+        return km_fail(
+            error, KM_USAGE, "wrong number of features: samples have %lld, and the fit %lld",
+            (long long)samples->memory.n_features, (long long)fitted->plan.shape.n_features);
+    if (fitted->precision != samples->memory.precision)
+        return km_fail(error, KM_USAGE,
+                       "wrong type: samples are %s, and the fit %s; hand over rows of that type",
+                       km_precision_name(samples->memory.precision),
+                       km_precision_name(fitted->precision));
+    if (fitted->fit.centers == NULL)
+        return km_fail(error, KM_USAGE,
+                       "no centers: the fit was stopped before it had any; let it go on");
+    return KM_OK;
+}
+
+/* Labels, and how many samples each cluster gets. */
+static km_code label(skymeans_answer *answer, const km_samples *memory, const double *centers,
+                     MPI_Comm comm, km_error *error)
+{
+    const int64_t k = answer->plan.shape.n_clusters, d = memory->n_features;
+    km_fit *fit = &answer->fit;
+    void *rounded = km_allocate(k * d, sizeof(double), "centers", error);
+    fit->centers = km_allocate(k * d, sizeof *fit->centers, "centers", error);
+    fit->sizes = km_allocate_zeroed(k, sizeof *fit->sizes, "sizes of the clusters", error);
+    fit->labels = km_allocate(memory->n_samples, sizeof *fit->labels, "labels", error);
+    if (km_agree(comm, error) == KM_OK) {
+        memcpy(fit->centers, centers, (size_t)(k * d) * sizeof *fit->centers);
+        km_round_to_precision(memory->precision, fit->centers, k * d, rounded);
+        km_label_samples(memory, answer->plan.kernel, rounded, k, fit->labels);
+        for (int64_t i = 0; i < memory->n_samples; i++)
+            fit->sizes[fit->labels[i]]++;
+        km_sum_int64(comm, fit->sizes, k);
+    }
+    free(rounded);
+    return error->code;
+}
+
+km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitted,
+                           skymeans_samples *samples, const skymeans_manner *manner, MPI_Comm comm,
+                           km_error *error)
+{
+    const double start = km_now();
+    const km_samples *memory = &samples->memory;
+    *answer = (skymeans_answer){.problem = fitted->problem,
+                                .precision = memory->precision,
+                                .slab = memory->slab,
+                                .spread = km_samples_find_spread(samples, comm)};
+    if (check_model(fitted, samples, error) != KM_OK)
+        return error->code;
+    answer->plan.shape = fitted->plan.shape;
+    answer->plan.kernel =
+        km_kernel_choose(manner->kernel, km_kernels_of_all_ranks(manner->kernel, comm));
+    if (answer->plan.kernel == NULL)
+        return km_fail(error, KM_USAGE, "bad value (kernel %s): not every rank has it",
+                       manner->kernel);
+    if (take_transform(samples, &fitted->transform, comm, error) != KM_OK)
+        return error->code;
+    answer->features_hash = samples->features_hash;
+    km_transform_copy(&answer->transform, &fitted->transform, error);
+    if (km_agree(comm, error) == KM_OK &&
+        label(answer, memory, fitted->fit.centers, comm, error) == KM_OK)
+        km_answer_complete(answer, samples, comm, error);
+    km_timer_add(&answer->timers, KM_PHASE_ASSIGN, start);
+    return error->code;
+}

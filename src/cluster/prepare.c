@@ -1,0 +1,144 @@
+/* From values as they were handed over to working values, in an order that is fast. */
+#include "cluster/cluster.h"
+
+#include "base/memory.h"
+#include "order/order.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+km_code km_transform_copy(km_transform *copy, const km_transform *transform, km_error *error)
+{
+    const int64_t d = transform->n_features;
+    *copy = *transform;
+    copy->offset = km_allocate(2 * d, sizeof(double), "scaling", error);
+    if (copy->offset == NULL)
+        return error->code;
+    copy->factor = copy->offset + d;
+    memcpy(copy->offset, transform->offset, (size_t)d * sizeof(double));
+    memcpy(copy->factor, transform->factor, (size_t)d * sizeof(double));
+    return KM_OK;
+}
+
+/* Only samples that have weight can be centers. */
+static km_code check_clusters(const skymeans_samples *samples, int64_t n_clusters, km_error *error)
+{
+    if (samples->facts.n_samples < n_clusters)
+        return km_fail(error, KM_DATA,
+                       "more clusters than usable rows: %lld clusters of %lld rows without missing "
+                       "values and with weight; ask for fewer",
+                       (long long)n_clusters, (long long)samples->facts.n_samples);
+    return KM_OK;
+}
+
+/* The names of the features, or their numbers, in a new array and new texts behind it. */
+static const char **list_names(const skymeans_samples *samples, km_error *error)
+{
+    enum { SIZE = 32 };
+    const int64_t d = samples->memory.n_features;
+    char *block = km_allocate(d, sizeof(char *) + SIZE, "names of features", error);
+    if (block == NULL)
+        return NULL;
+    const char **names = (void *)block;
+    for (int64_t j = 0; j < d; j++) {
+        char *number = block + (size_t)d * sizeof *names + (size_t)j * SIZE;
+        snprintf(number, SIZE, "%lld", (long long)j);
+        names[j] = samples->names != NULL ? samples->names[j] : number;
+    }
+    return names;
+}
+
+static km_code scale(skymeans_samples *samples, km_scaling scaling, MPI_Comm comm, km_error *error)
+{
+    const char **names = list_names(samples, error);
+    if (km_agree(comm, error) == KM_OK)
+        km_transform_apply(&samples->transform, scaling, &samples->memory, names, comm, error);
+    free(names);
+    return error->code;
+}
+
+static km_code settle_weights(skymeans_samples *samples, MPI_Comm comm, km_error *error)
+{
+    km_error why = {0};
+    if (samples->memory.weights != NULL && km_weights_settle(&samples->memory, comm, &why) != KM_OK)
+        km_fail(error, why.code, "bad weights: %s", why.text);
+    return error->code;
+}
+
+static km_code order(skymeans_samples *samples, const km_plan *plan, km_pace *pace, MPI_Comm comm,
+                     km_error *error)
+{
+    if (plan->orders && !samples->is_ordered) {
+        samples->is_ordered = km_samples_order(&samples->memory, comm, error) == KM_OK;
+        km_memory_return();
+        km_pace_part(pace, -1);
+    }
+    return error->code;
+}
+
+/* The first time. What fails half way leaves samples that are of no use any more. */
+static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan, km_scaling scaling,
+                            km_pace *pace, MPI_Comm comm, km_error *error)
+{
+    km_samples_find_hash(samples, comm);
+    km_pace_part(pace, -1);
+    if (settle_weights(samples, comm, error) != KM_OK ||
+        scale(samples, scaling, comm, error) != KM_OK)
+        return error->code;
+    samples->is_prepared = true;
+    km_pace_part(pace, -1);
+    if (order(samples, plan, pace, comm, error) != KM_OK ||
+        km_facts_find_ranges(&samples->facts, &samples->memory, comm, error) != KM_OK)
+        return error->code;
+    km_pace_part(pace, -1);
+    samples->has_facts =
+        km_facts_find_moments(&samples->facts, &samples->memory, comm, error) == KM_OK;
+    return samples->has_facts ? check_clusters(samples, plan->shape.n_clusters, error)
+                              : error->code;
+}
+
+km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
+                           const skymeans_problem *problem, km_pace *pace, MPI_Comm comm,
+                           km_error *error)
+{
+    km_scaling scaling;
+    km_scaling_find(problem->scale, &scaling);
+    if (!samples->is_prepared)
+        return prepare_anew(samples, plan, scaling, pace, comm, error);
+    if (!samples->has_facts || samples->transform.scaling != scaling)
+        return km_fail(error, KM_USAGE,
+                       "samples used otherwise before: they were scaled for another problem, or "
+                       "with a fit of other samples; make new ones of the same rows");
+    if (check_clusters(samples, problem->n_clusters, error) != KM_OK)
+        return error->code;
+    return order(samples, plan, pace, comm, error);
+}
+
+km_code km_samples_spread(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
+                          km_timers *timers, MPI_Comm comm, km_error *error)
+{
+    const double start = km_now();
+    if (!plan->redistributes || samples->memory.is_exchanged)
+        return KM_OK;
+    km_pace_phase(pace, "exchanging samples between ranks");
+    km_samples_redistribute(&samples->memory, comm, error);
+    km_memory_return();
+    km_pace_phase(pace, NULL);
+    pace->returning = km_timer_add(timers, KM_PHASE_ORDER, start) - start;
+    return error->code;
+}
+
+km_code km_samples_gather(skymeans_samples *samples, int32_t **labels, km_pace *pace,
+                          km_timers *timers, MPI_Comm comm, km_error *error)
+{
+    const double start = km_now();
+    if (!samples->memory.is_exchanged)
+        return KM_OK;
+    km_pace_phase(pace, "returning samples to their ranks");
+    km_samples_return(&samples->memory, labels, comm, error);
+    km_memory_return();
+    km_pace_phase(pace, NULL);
+    km_timer_add(timers, KM_PHASE_ORDER, start);
+    return error->code;
+}

@@ -1,0 +1,281 @@
+/* Samples from a caller's rows: one copy, into blocks. */
+#include "cluster/cluster.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void km_samples_clear(skymeans_samples *samples)
+{
+    km_samples_free(&samples->memory);
+    km_transform_free(&samples->transform);
+    km_facts_free(&samples->facts);
+}
+
+uint64_t km_samples_find_hash(skymeans_samples *samples, MPI_Comm comm)
+{
+    if (!samples->has_hash)
+        samples->features_hash = km_hash_samples(&samples->memory, comm);
+    samples->has_hash = true;
+    return samples->features_hash;
+}
+
+km_spread km_samples_find_spread(const skymeans_samples *samples, MPI_Comm comm)
+{
+    const km_rows slab = samples->memory.slab;
+    int64_t sums[2] = {slab.count, samples->memory.n_samples};
+    int64_t most[3] = {slab.count, INT64_MIN, INT64_MIN}; /* end and negative beginning */
+    if (slab.count > 0) {
+        most[1] = slab.first + slab.count;
+        most[2] = -slab.first;
+    }
+    km_sum_int64(comm, sums, 2);
+    km_max_int64(comm, most, 3);
+    return (km_spread){.n_rows = sums[0],
+                       .n_used = sums[1],
+                       .span = sums[0] > 0 ? most[1] + most[2] : 0,
+                       .n_of_largest = most[0]};
+}
+
+/* ---- checking -------------------------------------------------------------------------------- */
+
+static km_code bad_rows(const char *why, km_error *error)
+{
+    return km_fail(error, KM_USAGE, "bad rows: %s", why);
+}
+
+/* The rows of one rank by themselves. */
+static km_code check_rows(const skymeans_rows *rows, km_error *error)
+{
+    const bool has_values = rows->values != NULL || rows->columns != NULL;
+    if (rows->n_features < 1)
+        return bad_rows("n_features must be at least 1", error);
+    if (rows->n_rows < 0 || rows->n_rows > UINT32_MAX)
+        return bad_rows("n_rows must be 0 to 2^32 - 1 on each rank; use more ranks", error);
+    if (rows->n_rows > 0 && !has_values)
+        return bad_rows("neither values nor columns are given", error);
+    if (rows->type != SKYMEANS_FLOAT32 && rows->type != SKYMEANS_FLOAT64)
+        return bad_rows("type must be SKYMEANS_FLOAT32 or SKYMEANS_FLOAT64", error);
+    if (rows->first_row < -1 || rows->first_row > INT64_MAX - UINT32_MAX)
+        return bad_rows("first_row must be -1 or the number of a row", error);
+    return KM_OK;
+}
+
+/* What all ranks must have alike. */
+static km_code check_alike(const skymeans_rows *rows, MPI_Comm comm, km_error *error)
+{
+    enum { N = 4 };
+    const int64_t has_weights = rows->n_rows > 0 ? rows->weights != NULL : -1;
+    const int64_t own[N] = {rows->n_features, rows->type, rows->first_row < 0, has_weights};
+    int64_t most[2 * N];
+    for (int i = 0; i < N; i++) {
+        most[i] = own[i];
+        most[N + i] = own[i] >= 0 ? -own[i] : INT64_MIN;
+    }
+    km_max_int64(comm, most, (int64_t)2 * N);
+    if (most[0] != -most[N] || most[1] != -most[N + 1] || most[2] != -most[N + 2])
+        return bad_rows("n_features, type, and whether first_row is given must be the same on all "
+                        "ranks",
+                        error);
+    if (most[3] >= 0 && most[3] != -most[N + 3])
+        return bad_rows("weights are given on some ranks only", error);
+    return KM_OK;
+}
+
+/* Whether weights are anywhere, which ranks without rows can't know. */
+static bool have_weights(const skymeans_rows *rows, MPI_Comm comm)
+{
+    int64_t has_weights = rows->n_rows > 0 && rows->weights != NULL;
+    km_max_int64(comm, &has_weights, 1);
+    return has_weights > 0;
+}
+
+/* Slabs must lie in the order of ranks, which seedings rely on, and not overlap. */
+static km_code check_slabs(km_rows slab, MPI_Comm comm, km_error *error)
+{
+    const int n_ranks = km_comm_size(comm);
+    km_rows *all = km_allocate(n_ranks, sizeof *all, "slabs of ranks", error);
+    if (km_agree(comm, error) == KM_OK) {
+        int64_t end = 0;
+        km_gather(comm, &slab, sizeof slab, all);
+        for (int r = 0; r < n_ranks; r++) {
+            if (all[r].count > 0 && all[r].first < end)
+                bad_rows("numbers must ascend with ranks: a first_row is below the end of the rows "
+                         "of a lower rank",
+                         error);
+            if (all[r].count > 0)
+                end = all[r].first + all[r].count;
+        }
+    }
+    free(all);
+    return error->code;
+}
+
+static km_code check_weights(const double *weights, int64_t first, int64_t count, km_error *error)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!(weights[i] >= 0) || !isfinite(weights[i]))
+            return km_fail(error, KM_DATA,
+                           "bad weight (row %lld): it is %g; weights must be finite, and at least "
+                           "0",
+                           (long long)(first + i), weights[i]);
+    return KM_OK;
+}
+
+/* ---- copying --------------------------------------------------------------------------------- */
+
+/* Rows that are taken over at once by a thread: whole blocks. */
+enum { PIECE = 16 * KM_BLOCK };
+
+typedef struct collection {
+    const skymeans_rows *rows;
+    skymeans_samples *samples;
+    km_values *features; /* [n_features], at the first row */
+    int64_t *n_before;   /* [n_pieces + 1], samples of pieces before */
+    int64_t n_pieces;
+    int64_t bad_row; /* the first with a bad weight, from 0; n_rows: none */
+} collection;
+
+static void find_features(const collection *c)
+{
+    const skymeans_rows *rows = c->rows;
+    const int64_t size = rows->type == SKYMEANS_FLOAT32 ? 4 : 8;
+    const int64_t between = rows->feature_stride != 0 ? rows->feature_stride : size;
+    const int64_t in_a_row = rows->columns != NULL ? size : rows->n_features * size;
+    for (int64_t j = 0; j < rows->n_features; j++) {
+        c->features[j].first =
+            rows->columns != NULL ? rows->columns[j] : (const char *)rows->values + j * between;
+        c->features[j].stride = rows->row_stride != 0 ? rows->row_stride : in_a_row;
+    }
+}
+
+static int64_t rows_of_piece(const collection *c, int64_t piece)
+{
+    const int64_t left = c->rows->n_rows - piece * PIECE;
+    return left < PIECE ? left : PIECE;
+}
+
+/* Finite or not, by exponents, which no option of a compiler takes away. */
+#define DEFINE_MARK(name, real, bits, exponent)                                          \
+    static void name(const char *at, int64_t stride, int64_t count, uint8_t *is_missing) \
+    {                                                                                    \
+        for (int64_t i = 0; i < count; i++) {                                            \
+            bits value;                                                                  \
+            memcpy(&value, at + i * stride, sizeof value);                               \
+            is_missing[i] |= (value & (bits)(exponent)) == (bits)(exponent);             \
+        }                                                                                \
+    }
+
+DEFINE_MARK(mark_float32, float, uint32_t, 0x7f800000u)
+DEFINE_MARK(mark_float64, double, uint64_t, 0x7ff0000000000000u)
+
+/* Marks the rows of a piece that lack a feature; returns how many have all. */
+static int64_t mark_missing(const collection *c, int64_t piece, uint8_t *is_missing)
+{
+    const int64_t count = rows_of_piece(c, piece);
+    memset(is_missing, 0, (size_t)count);
+    for (int64_t j = 0; j < c->rows->n_features; j++) {
+        const int64_t stride = c->features[j].stride;
+        const char *at = (const char *)c->features[j].first + piece * PIECE * stride;
+        if (c->rows->type == SKYMEANS_FLOAT32)
+            mark_float32(at, stride, count, is_missing);
+        else
+            mark_float64(at, stride, count, is_missing);
+    }
+    return km_samples_count_used(is_missing, count);
+}
+
+/* The weights of a piece, one after the other. */
+static void gather_weights(const collection *c, int64_t piece, double *weights)
+{
+    const int64_t size = sizeof *weights;
+    const int64_t stride = c->rows->weight_stride != 0 ? c->rows->weight_stride : size;
+    const char *at = (const char *)c->rows->weights + piece * PIECE * stride;
+    for (int64_t i = 0; i < rows_of_piece(c, piece); i++)
+        memcpy(&weights[i], at + i * stride, sizeof *weights);
+}
+
+static void put_piece(const collection *c, int64_t piece, km_values *features, km_error *error)
+{
+    uint8_t is_missing[PIECE];
+    double weights[PIECE];
+    const int64_t first = piece * PIECE, count = rows_of_piece(c, piece);
+    const bool has_weights = c->samples->memory.weights != NULL;
+    mark_missing(c, piece, is_missing);
+    for (int64_t j = 0; j < c->rows->n_features; j++) {
+        features[j] = c->features[j];
+        features[j].first = (const char *)features[j].first + first * features[j].stride;
+    }
+    if (has_weights) {
+        gather_weights(c, piece, weights);
+        check_weights(weights, c->samples->memory.slab.first + first, count, error);
+    }
+    km_samples_put(&c->samples->memory, first, count, features, has_weights ? weights : NULL,
+                   is_missing, c->n_before[piece]);
+}
+
+/* First which rows are samples, then these go to their places. `features` are of each thread. */
+static void put_all(collection *c, km_values *features, km_error *errors)
+{
+#pragma omp parallel
+    {
+        uint8_t is_missing[PIECE];
+#pragma omp for
+        for (int64_t piece = 0; piece < c->n_pieces; piece++)
+            c->n_before[piece + 1] = mark_missing(c, piece, is_missing);
+#pragma omp single
+        for (int64_t piece = 0; piece < c->n_pieces; piece++)
+            c->n_before[piece + 1] += c->n_before[piece];
+#pragma omp for
+        for (int64_t piece = 0; piece < c->n_pieces; piece++)
+            put_piece(c, piece, features + km_thread() * c->rows->n_features, &errors[km_thread()]);
+    }
+}
+
+static km_code copy_rows(skymeans_samples *samples, const skymeans_rows *rows, km_error *error)
+{
+    const char *what = "copy of the rows";
+    collection c = {
+        .rows = rows, .samples = samples, .n_pieces = (rows->n_rows + PIECE - 1) / PIECE};
+    const int64_t d = rows->n_features;
+    c.n_before = km_allocate_zeroed(c.n_pieces + 1, sizeof *c.n_before, what, error);
+    c.features = km_allocate((1 + km_threads()) * d, sizeof *c.features, what, error);
+    km_error *errors = km_allocate_zeroed(km_threads(), sizeof *errors, what, error);
+    if (error->code == KM_OK) {
+        find_features(&c);
+        put_all(&c, c.features + d, errors);
+        km_samples_complete(&samples->memory, c.n_before[c.n_pieces]);
+        for (int t = 0; t < km_threads() && error->code == KM_OK; t++)
+            *error = errors[t];
+    }
+    free(c.n_before);
+    free(c.features);
+    free(errors);
+    return error->code;
+}
+
+km_code km_cluster_collect(skymeans_samples *samples, const skymeans_rows *given, MPI_Comm comm,
+                           km_error *error)
+{
+    skymeans_rows rows = SKYMEANS_ROWS;
+    if (km_take_struct(&rows, sizeof rows, given, "SKYMEANS_ROWS", error) == KM_OK)
+        check_rows(&rows, error);
+    if (km_agree(comm, error) != KM_OK || check_alike(&rows, comm, error) != KM_OK)
+        return error->code;
+    const km_precision precision = rows.type == SKYMEANS_FLOAT32 ? KM_FLOAT32 : KM_FLOAT64;
+    const int64_t below = km_sum_below(comm, rows.n_rows);
+    const km_rows slab = {rows.first_row >= 0 ? rows.first_row : below, rows.n_rows};
+    int64_t n_rows = rows.n_rows;
+    km_sum_int64(comm, &n_rows, 1);
+    if (check_slabs(slab, comm, error) != KM_OK)
+        return error->code;
+    /* Ranks may get as many samples as all have in the mean, when these are redistributed. */
+    km_samples_create_for(&samples->memory, precision, rows.n_features, have_weights(&rows, comm),
+                          slab, km_slab(n_rows, km_comm_size(comm), 0).count, error);
+    if (km_agree(comm, error) == KM_OK)
+        copy_rows(samples, &rows, error);
+    return km_agree(comm, error);
+}

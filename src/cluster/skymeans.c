@@ -1,0 +1,268 @@
+/* The door of the engine: arguments are checked, the communicator is copied, threads are set and
+ * set back, and errors go out as code and text. */
+#include "skymeans.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+#include "base/version.h"
+#include "cluster/cluster.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *skymeans_version(void)
+{
+    return KM_VERSION;
+}
+
+/* ---- what all calls have --------------------------------------------------------------------- */
+
+/* The state of a call: a communicator and threads of its own. */
+typedef struct visit {
+    MPI_Comm comm;
+    km_team team;
+    km_error error;
+} visit;
+
+/* More threads than the caller has ever had may be impossible to make, which OpenMP would end the
+ * process for. */
+static void try_threads(visit *v, int n_threads)
+{
+    km_trial trial;
+    if (n_threads <= 1)
+        return;
+    km_trial_begin(&trial, n_threads, &v->error);
+    km_agree(v->comm, &v->error);
+    km_trial_end(&trial);
+}
+
+static km_code begin_visit(visit *v, MPI_Comm comm, int64_t n_threads)
+{
+    v->comm = km_comm_copy(comm);
+    if (km_agree(v->comm, &v->error) == KM_OK) {
+        try_threads(v, (int)n_threads);
+        if (v->error.code == KM_OK)
+            km_team_begin(&v->team, (int)n_threads, &v->error);
+    }
+    return km_agree(v->comm, &v->error);
+}
+
+static int tell(const km_error *from, skymeans_error *to)
+{
+    if (to != NULL) {
+        to->code = (int)from->code;
+        snprintf(to->text, sizeof to->text, "%s", from->text);
+    }
+    return (int)from->code;
+}
+
+static int end_visit(visit *v, skymeans_error *error)
+{
+    km_team_end(&v->team);
+    km_comm_free(&v->comm);
+    return tell(&v->error, error);
+}
+
+/* ---- samples --------------------------------------------------------------------------------- */
+
+int skymeans_samples_create(skymeans_samples **samples, const skymeans_rows *rows, MPI_Comm comm,
+                            skymeans_error *error)
+{
+    visit v = {.error = {0}};
+    *samples = km_allocate_zeroed(1, sizeof **samples, "samples", &v.error);
+    if (begin_visit(&v, comm, 0) == KM_OK)
+        km_cluster_collect(*samples, rows, v.comm, &v.error);
+    if (v.error.code != KM_OK) {
+        skymeans_samples_free(*samples);
+        *samples = NULL;
+    }
+    return end_visit(&v, error);
+}
+
+void skymeans_samples_free(skymeans_samples *samples)
+{
+    if (samples != NULL)
+        km_samples_clear(samples);
+    free(samples);
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static km_code take_control(skymeans_control *control, const skymeans_control *given,
+                            km_error *error)
+{
+    const skymeans_control defaults = SKYMEANS_CONTROL;
+    *control = defaults;
+    return given != NULL
+               ? km_take_struct(control, sizeof *control, given, "SKYMEANS_CONTROL", error)
+               : KM_OK;
+}
+
+int skymeans_fit(skymeans_answer **answer, const skymeans_problem *problem,
+                 skymeans_samples *samples, const skymeans_manner *manner,
+                 const skymeans_control *control, MPI_Comm comm, skymeans_error *error)
+{
+    visit v = {.error = {0}};
+    skymeans_problem own_problem = {0};
+    skymeans_manner own_manner = {0};
+    skymeans_control own_control = {0};
+    *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &v.error);
+    km_problem_check(&own_problem, problem, &v.error);
+    km_manner_check(&own_manner, manner, &v.error);
+    take_control(&own_control, control, &v.error);
+    if (begin_visit(&v, comm, own_manner.threads) == KM_OK)
+        km_cluster_fit(*answer, &own_problem, samples, &own_manner, &own_control, v.comm, &v.error);
+    if (v.error.code != KM_OK) {
+        skymeans_answer_free(*answer);
+        *answer = NULL;
+    }
+    return end_visit(&v, error);
+}
+
+int skymeans_predict(skymeans_answer **answer, const skymeans_answer *fitted,
+                     skymeans_samples *samples, const skymeans_manner *manner, MPI_Comm comm,
+                     skymeans_error *error)
+{
+    visit v = {.error = {0}};
+    skymeans_manner own_manner = {0};
+    *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &v.error);
+    km_manner_check(&own_manner, manner, &v.error);
+    if (begin_visit(&v, comm, own_manner.threads) == KM_OK)
+        km_cluster_predict(*answer, fitted, samples, &own_manner, v.comm, &v.error);
+    if (v.error.code != KM_OK) {
+        skymeans_answer_free(*answer);
+        *answer = NULL;
+    }
+    return end_visit(&v, error);
+}
+
+void skymeans_answer_free(skymeans_answer *answer)
+{
+    if (answer != NULL)
+        km_answer_clear(answer);
+    free(answer);
+}
+
+void skymeans_summarize(const skymeans_answer *answer, skymeans_summary *summary)
+{
+    const size_t size = summary->size < sizeof *summary ? summary->size : sizeof *summary;
+    const skymeans_summary full = {.size = summary->size,
+                                   .n_clusters = answer->plan.shape.n_clusters,
+                                   .n_features = answer->plan.shape.n_features,
+                                   .n_rows = answer->spread.n_rows,
+                                   .n_used = answer->spread.n_used,
+                                   .inertia = answer->fit.inertia,
+                                   .n_iterations = answer->fit.n_iterations,
+                                   .stop = (skymeans_stop)answer->stop,
+                                   .n_fits = answer->restarts.count,
+                                   .best = answer->restarts.best,
+                                   .n_empty = answer->fit.n_empty,
+                                   .checksum = answer->checksum,
+                                   .is_complete = answer->is_complete};
+    memcpy(summary, &full, size);
+}
+
+const double *skymeans_centers(const skymeans_answer *answer)
+{
+    return answer->centers;
+}
+
+const int64_t *skymeans_sizes(const skymeans_answer *answer)
+{
+    return answer->fit.sizes;
+}
+
+const double *skymeans_weights(const skymeans_answer *answer)
+{
+    return answer->fit.weights;
+}
+
+const int32_t *skymeans_labels(const skymeans_answer *answer)
+{
+    return answer->labels;
+}
+
+const skymeans_iteration *skymeans_history(const skymeans_answer *answer)
+{
+    return answer->fit.history;
+}
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+void skymeans_model_of(const skymeans_answer *answer, skymeans_model *model)
+{
+    const size_t size = model->size < sizeof *model ? model->size : sizeof *model;
+    const skymeans_model full = {.size = model->size,
+                                 .n_clusters = answer->plan.shape.n_clusters,
+                                 .n_features = answer->plan.shape.n_features,
+                                 .working_centers = answer->fit.centers,
+                                 .offset = answer->transform.offset,
+                                 .factor = answer->transform.factor,
+                                 .exponent = answer->transform.exponent,
+                                 .scale = km_scaling_name(answer->transform.scaling),
+                                 .type = (skymeans_type)answer->precision};
+    memcpy(model, &full, size);
+}
+
+static km_code check_model(const skymeans_model *model, km_scaling *scaling, km_error *error)
+{
+    const char *wrong = NULL;
+    if (model->n_clusters < 1 || model->n_clusters > INT32_MAX)
+        wrong = "n_clusters must be 1 to 2^31 - 1";
+    else if (model->n_features < 1)
+        wrong = "n_features must be at least 1";
+    else if (model->working_centers == NULL)
+        wrong = "it has no centers";
+    else if (model->type != SKYMEANS_FLOAT32 && model->type != SKYMEANS_FLOAT64)
+        wrong = "type must be SKYMEANS_FLOAT32 or SKYMEANS_FLOAT64";
+    else if (!km_scaling_find(model->scale != NULL ? model->scale : "none", scaling))
+        wrong = "scale must be 'none', 'standard' or 'minmax'";
+    return wrong != NULL ? km_fail(error, KM_USAGE, "bad model: %s", wrong) : KM_OK;
+}
+
+static km_code fill_answer(skymeans_answer *answer, const skymeans_model *model, km_error *error)
+{
+    const int64_t k = model->n_clusters, d = model->n_features;
+    double *ones = km_allocate(2 * d, sizeof *ones, "model", error);
+    answer->fit.centers = km_allocate(k * d, sizeof(double), "centers", error);
+    answer->centers = km_allocate(k * d, sizeof(double), "centers", error);
+    if (error->code == KM_OK) {
+        for (int64_t j = 0; j < d; j++) {
+            ones[j] = model->offset != NULL ? model->offset[j] : 0;
+            ones[d + j] = model->factor != NULL ? model->factor[j] : 1;
+        }
+        answer->transform.offset = ones;
+        answer->transform.factor = ones + d;
+        memcpy(answer->fit.centers, model->working_centers, (size_t)(k * d) * sizeof(double));
+        memcpy(answer->centers, model->working_centers, (size_t)(k * d) * sizeof(double));
+        km_untransform_centers(&answer->transform, answer->centers, k);
+        return KM_OK;
+    }
+    free(ones);
+    return error->code;
+}
+
+int skymeans_answer_from_model(skymeans_answer **answer, const skymeans_model *given,
+                               skymeans_error *error)
+{
+    skymeans_model model = SKYMEANS_MODEL;
+    km_scaling scaling = KM_SCALE_NONE;
+    km_error why = {0};
+    *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &why);
+    if (why.code == KM_OK &&
+        km_take_struct(&model, sizeof model, given, "SKYMEANS_MODEL", &why) == KM_OK &&
+        check_model(&model, &scaling, &why) == KM_OK) {
+        (*answer)->precision = (km_precision)model.type;
+        (*answer)->plan.shape.n_clusters = model.n_clusters;
+        (*answer)->plan.shape.n_features = model.n_features;
+        (*answer)->transform = (km_transform){
+            .n_features = model.n_features, .exponent = model.exponent, .scaling = scaling};
+        fill_answer(*answer, &model, &why);
+    }
+    if (why.code != KM_OK) {
+        skymeans_answer_free(*answer);
+        *answer = NULL;
+    }
+    return tell(&why, error);
+}

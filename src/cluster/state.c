@@ -1,0 +1,394 @@
+/* A saved state: a line that says what it is, the problem, where the call stands, and a hash of it
+ * all. One walk writes it to bytes and reads it from them. */
+#include "cluster/cluster.h"
+
+#include "base/fault.h"
+#include "base/hash.h"
+#include "base/memory.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char MAGIC[] = "skymeans state 1\n";
+
+/* Bytes that are written at the end, or read from the beginning. */
+typedef struct archive {
+    char *bytes;
+    int64_t size, at;
+    bool is_reading, is_ok;
+    bool is_out_of_memory; /* why it is not, */
+    const char *wrong;     /* or which field is none that a call writes */
+} archive;
+
+/* What malloc or realloc gave; remembers if that was nothing. */
+static void *check_memory(archive *s, void *memory)
+{
+    s->is_out_of_memory = s->is_out_of_memory || memory == NULL;
+    s->is_ok = s->is_ok && memory != NULL;
+    return memory;
+}
+
+static void pass(archive *s, void *values, int64_t size)
+{
+    if (!s->is_ok || (s->is_reading && size > s->size - s->at)) {
+        s->is_ok = false;
+        return;
+    }
+    if (!s->is_reading && s->at + size > s->size) {
+        const size_t room = (size_t)(2 * (s->at + size));
+        char *grown = check_memory(s, km_fault_of_allocation() ? NULL : realloc(s->bytes, room));
+        s->bytes = grown != NULL ? grown : s->bytes;
+        s->size = 2 * (s->at + size);
+    }
+    if (s->is_ok && s->is_reading)
+        memcpy(values, s->bytes + s->at, (size_t)size);
+    else if (s->is_ok)
+        memcpy(s->bytes + s->at, values, (size_t)size);
+    s->at += size;
+}
+
+/* An array that is made when it is read. */
+static void pass_new(archive *s, void **values, int64_t count, size_t size)
+{
+    int64_t bytes;
+    if (s->is_reading) {
+        if (count < 0 || __builtin_mul_overflow(count, (int64_t)size, &bytes) ||
+            bytes > s->size - s->at) {
+            s->is_ok = false;
+            return;
+        }
+        *values = check_memory(s, km_fault_of_allocation() ? NULL : malloc((size_t)bytes + 1));
+    }
+    pass(s, *values, count * (int64_t)size);
+}
+
+#define PASS(stream, value)            pass(stream, &(value), sizeof(value))
+#define PASS_NEW(stream, array, count) pass_new(stream, (void **)&(array), count, sizeof *(array))
+
+/* ---- what a call can have written ------------------------------------------------------------ */
+
+/* What is read must be right, whatever the hash says: else the stream is not ok. */
+static void check(archive *s, bool is_right, const char *what)
+{
+    if (!s->is_reading || !s->is_ok || is_right)
+        return;
+    s->is_ok = false;
+    s->wrong = what;
+}
+
+static bool is_size(double value)
+{
+    return value >= 0 && value <= DBL_MAX;
+}
+
+static void check_finite(archive *s, const double *values, int64_t count, const char *what)
+{
+    for (int64_t i = 0; i < count && s->is_ok; i++)
+        check(s, isfinite(values[i]), what);
+}
+
+/* Centers that were rounded to float may be infinite, as the user's first centers may be. */
+static void check_rounded(archive *s, const double *values, int64_t count, const char *what)
+{
+    for (int64_t i = 0; i < count && s->is_ok; i++)
+        check(s, !isnan(values[i]), what);
+}
+
+static void check_history(archive *s, const km_iteration *history, int64_t count, int64_t n_rows)
+{
+    for (int64_t i = 0; i < count && s->is_ok; i++) {
+        const km_iteration *iteration = &history[i];
+        check(s, iteration->number == i + 1, "numbers of iterations");
+        check(s, iteration->inertia >= 0, "inertia of an iteration");
+        check(s, !(iteration->shift < 0), "shift of an iteration");
+        check(s, 0 <= iteration->relabeled && iteration->relabeled <= n_rows,
+              "count of relabeled rows");
+        check(s, is_size(iteration->seconds), "time of an iteration");
+    }
+}
+
+/* Each cluster has some of the rows, and all of them together no more than there are. */
+static void check_clusters(archive *s, const km_fit *fit, int64_t k, int64_t n_rows)
+{
+    int64_t left = n_rows, n_empty = 0;
+    for (int64_t c = 0; c < k && s->is_ok; c++) {
+        check(s, 0 <= fit->sizes[c] && fit->sizes[c] <= left, "size of a cluster");
+        check(s, is_size(fit->weights[c]), "weight of a cluster");
+        left -= s->is_ok ? fit->sizes[c] : 0;
+        n_empty += fit->weights[c] == 0;
+    }
+    check(s, fit->n_empty == n_empty, "count of empty clusters");
+}
+
+/* ---- the walk ----------------------------------------------------------------------------------
+ */
+
+static void pass_state(archive *s, km_fit_state *state, int64_t n, int64_t n_rows)
+{
+    PASS(s, state->n_iterations);
+    PASS(s, state->n_words);
+    check(s, state->n_iterations >= 0, "count of iterations");
+    if (state->n_iterations == 0 || !s->is_ok)
+        return;
+    check(s, state->n_words == 1 || state->n_words == 2, "count of words");
+    PASS_NEW(s, state->used, n);
+    PASS_NEW(s, state->centers, n);
+    PASS_NEW(s, state->history, state->n_iterations);
+    if (!s->is_reading || !s->is_ok)
+        return;
+    check_rounded(s, state->used, n, "centers that were used");
+    check_finite(s, state->centers, n, "centers");
+    check_history(s, state->history, state->n_iterations, n_rows);
+}
+
+/* A fit without its labels. */
+static void pass_fit(archive *s, km_fit *fit, int64_t k, int64_t n)
+{
+    PASS_NEW(s, fit->centers, n);
+    PASS_NEW(s, fit->previous, n);
+    PASS_NEW(s, fit->sizes, k);
+    PASS_NEW(s, fit->weights, k);
+    PASS(s, fit->n_refilled);
+    PASS(s, fit->inertia);
+    PASS(s, fit->n_iterations);
+    check(s, fit->n_iterations >= 1, "count of iterations of the best fit");
+    PASS_NEW(s, fit->history, fit->n_iterations);
+    PASS(s, fit->stop);
+    PASS(s, fit->n_empty);
+}
+
+static void check_fit(archive *s, const km_fit *fit, int64_t k, int64_t n, int64_t n_rows)
+{
+    check_finite(s, fit->centers, n, "centers of the best fit");
+    check_rounded(s, fit->previous, n, "centers before those of the best fit");
+    check_clusters(s, fit, k, n_rows);
+    check(s, 0 <= fit->n_refilled && fit->n_refilled <= k, "count of refilled clusters");
+    check_history(s, fit->history, fit->n_iterations, n_rows);
+    /* A fit that was stopped is not done, and goes on. */
+    check(s, (int)fit->stop >= 0 && fit->stop <= KM_STOP_MAX_ITERATIONS,
+          "reason why a fit stopped");
+}
+
+/* The best is one of the fits, and is what the list of them says of it. */
+static void check_restarts(archive *s, const km_restarts *restarts, const km_fit *best)
+{
+    const int64_t n = restarts->n_clusters * restarts->n_features, b = restarts->best;
+    for (int64_t r = 0; r < restarts->count && s->is_ok; r++) {
+        check(s, restarts->inertia[r] >= restarts->inertia[b], "inertia of a fit");
+        check(s, restarts->inertia[r] >= 0, "inertia of a fit");
+        check(s, restarts->n_iterations[r] >= 1, "count of iterations of a fit");
+    }
+    check_finite(s, restarts->centers, restarts->count * n, "centers of a fit");
+    check(s, best->inertia == restarts->inertia[b], "inertia of the best fit");
+    check(s, best->n_iterations == restarts->n_iterations[b],
+          "count of iterations of the best fit");
+    check(s,
+          memcmp(best->centers, restarts->centers + b * n, (size_t)n * sizeof *best->centers) == 0,
+          "centers of the best fit");
+}
+
+static void pass_restarts(archive *s, km_restarts *restarts, km_fit *best, const km_state_key *key)
+{
+    const int64_t k = restarts->n_clusters, n = k * restarts->n_features;
+    PASS(s, restarts->count);
+    check(s, 0 <= restarts->count && restarts->count <= key->problem->restarts, "count of fits");
+    if (!s->is_ok || restarts->count == 0)
+        return;
+    PASS(s, restarts->best);
+    check(s, 0 <= restarts->best && restarts->best < restarts->count, "number of the best fit");
+    pass(s, restarts->inertia, restarts->count * (int64_t)sizeof *restarts->inertia);
+    pass(s, restarts->n_iterations, restarts->count * (int64_t)sizeof *restarts->n_iterations);
+    pass(s, restarts->centers, restarts->count * n * (int64_t)sizeof *restarts->centers);
+    pass_fit(s, best, k, n);
+    if (!s->is_reading || !s->is_ok)
+        return;
+    check_fit(s, best, k, n, key->n_rows);
+    check_restarts(s, restarts, best);
+}
+
+static void pass_all(archive *s, km_state *state, const km_state_key *key)
+{
+    PASS(s, state->features_hash);
+    pass_state(s, &state->next, state->restarts.n_clusters * state->restarts.n_features,
+               key->n_rows);
+    pass_restarts(s, &state->restarts, &state->best, key);
+    /* There is no fit after the last. */
+    check(s, state->next.n_iterations == 0 || state->restarts.count < key->problem->restarts,
+          "count of fits");
+}
+
+/* ---- the problem ----------------------------------------------------------------------------- */
+
+/* What must be the same for a call to go on, a line each. A new text; NULL if there is no memory.
+ */
+static char *describe(const km_state_key *key)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *file = km_fault_of_allocation() ? NULL : open_memstream(&text, &size);
+    if (file == NULL)
+        return NULL;
+    fprintf(file, "rows: %lld\nfeatures: %lld\n", (long long)key->n_rows,
+            (long long)key->n_features);
+    km_problem_print(file, key->problem, key->n_features);
+    if (fclose(file) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* The first line in which two texts differ, of each. */
+static void find_difference(const char **a, const char **b)
+{
+    const char *x = *a, *y = *b;
+    while (*x != '\0' && *x == *y) {
+        if (*x == '\n') {
+            *a = x + 1;
+            *b = y + 1;
+        }
+        x++;
+        y++;
+    }
+}
+
+static km_code compare_problems(const char *found, const char *asked, km_error *error)
+{
+    if (strcmp(found, asked) == 0)
+        return KM_OK;
+    find_difference(&found, &asked);
+    return km_fail(error, KM_DATA,
+                   "state of another problem: it has '%.*s', and now it is '%.*s'; solve that "
+                   "problem, or begin anew without the state",
+                   (int)strcspn(found, "\n"), found, (int)strcspn(asked, "\n"), asked);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static uint64_t hash_bytes(const char *bytes, int64_t size)
+{
+    uint64_t hash = (uint64_t)size;
+    for (int64_t i = 0; i < size; i += 8) {
+        uint64_t word = 0;
+        memcpy(&word, bytes + i, (size_t)(size - i < 8 ? size - i : 8));
+        hash = km_mix(hash ^ word) + 0x9e3779b97f4a7c15u;
+    }
+    return hash;
+}
+
+static km_code out_of_memory(km_error *error)
+{
+    return km_fail(error, KM_MEMORY, "out of memory (saved state): use fewer clusters");
+}
+
+char *km_state_write(const km_state *state, const km_state_key *key, size_t *size, km_error *error)
+{
+    archive s = {.is_ok = true};
+    km_state copy = *state; /* the walk changes nothing when it writes */
+    char magic[sizeof MAGIC];
+    memcpy(magic, MAGIC, sizeof magic);
+    char *text = describe(key);
+    if (text == NULL) {
+        out_of_memory(error);
+        return NULL;
+    }
+    int64_t text_size = (int64_t)strlen(text) + 1;
+    pass(&s, magic, sizeof magic);
+    PASS(&s, text_size);
+    pass(&s, text, text_size);
+    pass_all(&s, &copy, key);
+    if (s.is_ok) {
+        uint64_t hash = hash_bytes(s.bytes, s.at);
+        PASS(&s, hash);
+    }
+    free(text);
+    *size = (size_t)s.at;
+    if (s.is_ok)
+        return s.bytes;
+    free(s.bytes);
+    out_of_memory(error);
+    return NULL;
+}
+
+static km_code damaged(const char *what, km_error *error)
+{
+    if (what == NULL)
+        return km_fail(error, KM_DATA,
+                       "damaged state: it is not whole, or none of this version of skymeans; begin "
+                       "anew without it");
+    return km_fail(error, KM_DATA,
+                   "damaged state: its %s can't be what a call of this problem saved; begin anew "
+                   "without it",
+                   what);
+}
+
+/* Is it a state, and whole? */
+static bool has_its_hash(const char *bytes, int64_t size)
+{
+    uint64_t hash;
+    const int64_t n_hashed = size - (int64_t)sizeof hash;
+    if (n_hashed < (int64_t)sizeof MAGIC || memcmp(bytes, MAGIC, sizeof MAGIC) != 0)
+        return false;
+    memcpy(&hash, bytes + n_hashed, sizeof hash);
+    return hash_bytes(bytes, n_hashed) == hash;
+}
+
+/* The text of the problem, behind the first line; NULL if that is no text. */
+static const char *pass_text(archive *s)
+{
+    int64_t size = 0;
+    s->at = sizeof MAGIC;
+    PASS(s, size);
+    const char *text = s->bytes + s->at;
+    if (s->is_ok)
+        check(s,
+              0 < size && size <= s->size - s->at &&
+                  memchr(text, '\0', (size_t)size) == text + size - 1,
+              "problem");
+    s->at += s->is_ok ? size : 0;
+    return s->is_ok ? text : NULL;
+}
+
+km_code km_state_read(km_state *state, const void *bytes, size_t size, const km_state_key *key,
+                      km_error *error)
+{
+    archive s = {.bytes = (char *)(uintptr_t)bytes, /* only read */
+                 .size = (int64_t)size - (int64_t)sizeof(uint64_t),
+                 .is_reading = true,
+                 .is_ok = true};
+    *state = (km_state){0};
+    if (!has_its_hash(bytes, (int64_t)size))
+        return damaged(NULL, error);
+    if (km_restarts_create(&state->restarts, key->problem->restarts, key->problem->n_clusters,
+                           key->n_features, error) != KM_OK)
+        return error->code;
+    char *asked = describe(key);
+    const char *found = pass_text(&s);
+    if (asked == NULL)
+        out_of_memory(error);
+    else if (found == NULL)
+        damaged(s.wrong, error);
+    else if (compare_problems(found, asked, error) == KM_OK) {
+        pass_all(&s, state, key);
+        check(&s, s.at == s.size, "length");
+        if (s.is_out_of_memory)
+            out_of_memory(error);
+        else if (!s.is_ok)
+            damaged(s.wrong, error);
+    }
+    free(asked);
+    return error->code;
+}
+
+void km_state_free(km_state *state)
+{
+    free(state->next.used);
+    free(state->next.centers);
+    free(state->next.history);
+    km_restarts_free(&state->restarts);
+    km_fit_free(&state->best);
+    *state = (km_state){0};
+}

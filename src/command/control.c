@@ -1,0 +1,135 @@
+/* What happens while the engine works: it is watched, stopped in time, and saved. */
+#include "command/command.h"
+
+#include "process/signals.h"
+#include "process/status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- seeing ---------------------------------------------------------------------------------- */
+
+/* From here on there is something to keep when a signal comes. */
+static bool is_fitting(const skymeans_event *event)
+{
+    return event->doing != NULL && strcmp(event->doing, "fitting") == 0;
+}
+
+static void observe(void *context, const skymeans_event *event)
+{
+    km_story *s = context;
+    switch (event->kind) {
+    case SKYMEANS_PHASE:
+        if (is_fitting(event))
+            km_signals_watch();
+        km_status_phase(is_fitting(event) ? NULL : event->doing); /* it has lines of its own */
+        break;
+    case SKYMEANS_PART:
+        km_status_part(event->part);
+        break;
+    case SKYMEANS_FIT_BEGINS:
+        if (!s->is_looked_at)
+            km_warn_of_constants(s);
+        s->is_looked_at = true;
+        km_progress_begin_fit(&s->progress, event->fit);
+        break;
+    case SKYMEANS_ITERATED:
+        km_progress_observe(&s->progress, event->iteration);
+        break;
+    case SKYMEANS_FIT_ENDS:
+        km_progress_end_fit(&s->progress);
+        break;
+    }
+}
+
+/* ---- stopping -------------------------------------------------------------------------------- */
+
+static int wants_stop(void *context)
+{
+    (void)context;
+    return km_signal_came();
+}
+
+/* Seconds until the run must have ended; 0: there is no limit. */
+static double find_seconds(const km_story *s)
+{
+    const double least = 1e-9; /* it is over already */
+    const char *end = getenv("SLURM_JOB_END_TIME");
+    int64_t end_time;
+    if (s->options.max_hours > 0)
+        return fmax(s->started + 3600 * s->options.max_hours - km_now(), least);
+    if (end != NULL && km_parse_int64(end, &end_time))
+        return fmax(difftime((time_t)end_time, time(NULL)), least);
+    return 0;
+}
+
+/* Where the engine was stopped, as people say it. */
+static void say_position(const km_story *s, char *text, size_t size)
+{
+    const km_stopped_at *at = &s->answer->stopped_at;
+    const long long n_fits = (long long)s->options.problem.restarts;
+    char fit[64] = "", where[64] = "while seeding";
+    if (at->fit > 0 && n_fits > 1)
+        snprintf(fit, sizeof fit, "in fit %lld of %lld, ", (long long)at->fit, n_fits);
+    if (at->iteration > 0)
+        snprintf(where, sizeof where, "after %lld iteration%s", (long long)at->iteration,
+                 km_plural(at->iteration));
+    if (at->fit > 0)
+        snprintf(text, size, "%s%s", fit, where);
+    else
+        snprintf(text, size, "after fit %lld of %lld", (long long)s->answer->restarts.count,
+                 n_fits);
+}
+
+bool km_is_stopped_early(km_story *s)
+{
+    char text[160] = "while reading the catalogue";
+    if (s->answer == NULL && !km_pace_is_stopped(&s->pace))
+        return false;
+    if (s->answer != NULL && s->answer->is_complete)
+        return false;
+    if (s->answer == NULL && s->checkpoint.state_size == 0) /* else what is there is as good */
+        km_save_state(s, NULL, 0, &s->error);
+    if (s->answer != NULL)
+        say_position(s, text, sizeof text);
+    km_fail(&s->error, KM_STOPPED, "%s", text);
+    return true;
+}
+
+/* ---- saving ---------------------------------------------------------------------------------- */
+
+static int save(void *context, const void *state, size_t size, skymeans_error *error)
+{
+    km_error why = {0};
+    km_save_state(context, state, size, &why);
+    error->code = (int)why.code;
+    snprintf(error->text, sizeof error->text, "%s", why.text);
+    return error->code;
+}
+
+void km_prepare_control(km_story *s)
+{
+    const skymeans_control defaults = SKYMEANS_CONTROL;
+    const bool can_save = s->options.checkpoint != NULL;
+    const bool is_reading = s->samples.memory.values == NULL;
+    s->control = defaults;
+    s->control.context = s;
+    s->control.observe = observe;
+    s->control.wants_stop = wants_stop;
+    s->progress = (km_progress){.log = &s->log,
+                                .n_restarts = s->options.problem.restarts,
+                                .max_iterations = s->options.problem.max_iterations,
+                                .started = s->started};
+    if (can_save || !is_reading) /* without a checkpoint only a fit can be stopped */
+        s->control.seconds = find_seconds(s);
+    if (can_save) {
+        km_signals_watch();
+        s->control.save = save;
+        s->control.save_interval = 60 * s->options.save_minutes;
+        s->control.resume = s->has_state ? s->checkpoint.state : NULL;
+        s->control.resume_size = s->checkpoint.state_size;
+    }
+}
