@@ -12,7 +12,7 @@ check() { # NAME COMMAND...: runs a check, and says so if it fails
 }
 
 c_files=$(git ls-files '*.c' '*.h')
-sh_files=$(git ls-files '*.sh' '*.sbatch' .ci/run)
+sh_files=$(git ls-files '*.sh' '*.sbatch' '*.bash' .ci/run)
 py_files=$(git ls-files '*.py')
 
 # shellcheck disable=SC2086 # lists of files without blanks

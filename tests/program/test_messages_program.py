@@ -305,6 +305,8 @@ UNPROVOKED = {
     "ids of an unknown type": "takes a type that HDF5 can't describe in 512 bytes",
     "file changed while it was read": "takes a change on the way; test_layouts_program.py has it",
     "too many rows to gather": "takes 2^31 rows drawn for the seeding",
+    "one process is enough (": "takes a launcher; test_install_program.py has it",
+    "can't start the tool (": "takes a tool that is broken; test_install_program.py has it",
     "separate runs (": "takes a launcher of another MPI; test_jobs_program.py plays one",
     "result perhaps not durable": "takes a folder that can be written but not synced",
     "no metrics, but": "takes another file during the run; test_rough_program.py has it",
