@@ -210,6 +210,11 @@ check-neon: deps
 	@$(MAKE) $(quietly) $(library)
 	@tests/neon.sh $(library)
 
+# The page of options, from the program's --help.
+.PHONY: docs
+docs: all
+	@$$(tools/find-python.sh sys) docs/make-options.py
+
 .PHONY: lint
 lint:
 	@tests/lint.sh
@@ -233,6 +238,7 @@ help:
 	@echo 'make deps      only set up: install what is missing, or say what to install'
 	@echo 'make           build/skymeans; CC=, CFLAGS=, HDF5_DIR= if need be; V=1 shows commands'
 	@echo 'make lint      format, static checks, which room includes which'
+	@echo 'make docs      docs/options.md from the --help of the program'
 	@echo 'make install   to PREFIX=/usr/local'
 	@echo 'make clean     remove build/'
 
