@@ -18,11 +18,11 @@ WIDTH = 110  # of the lines of paragraphs
 
 INTRODUCTION = """# All options
 
-<!-- Made by `make docs` from the program's own --help: edit src/command/option_table.c instead. -->
+<!-- Made by `make docs` from --help: edit src/command/option_table.c instead. -->
 
-`skymeans COMMAND --help` prints the same on a terminal. An option that begins with two dashes may be
-shortened as long as no other begins alike (`--rest 10`), and its value may follow after a blank or an
-equals sign. `--` ends the options: what follows are names of files.
+`skymeans COMMAND --help` prints the same on a terminal. An option that begins with two dashes may
+be shortened as long as no other begins alike (`--rest 10`), and its value may follow after a blank
+or an equals sign. `--` ends the options: what follows are names of files.
 
 [own-catalogue.md](own-catalogue.md) explains when to use which.
 """
@@ -86,7 +86,7 @@ def render():
 
 
 def main():
-    parser = argparse.ArgumentParser(description="make the page of options from the program's --help")
+    parser = argparse.ArgumentParser(description="make the page of options from --help")
     parser.add_argument("file", nargs="?", default=os.path.join(DOCS, "options.md"),
                         help="default: docs/options.md")
     with open(parser.parse_args().file, "w", encoding="utf-8") as file:

@@ -82,7 +82,8 @@ class Docs(unittest.TestCase):
 
     def test_targets(self):
         makefiles = [ROOT / "Makefile", *ROOT.glob("**/*.mk")]
-        targets = set(re.findall(r"^([a-z][a-z-]*):", "\n".join(map(read, makefiles)), re.MULTILINE))
+        text = "\n".join(map(read, makefiles))
+        targets = set(re.findall(r"^([a-z][a-z-]*):", text, re.MULTILINE))
         for page in PAGES:
             for target in sorted(set(TARGET.findall("\n".join(code_of(page))))):
                 with self.subTest(page=page.name, target=target):
