@@ -43,7 +43,6 @@ sources  := $(filter-out $(unused),$(wildcard src/*/*.c))
 objects  := $(sources:src/%.c=$(BUILD)/%.o)
 library  := $(BUILD)/libskymeans.a
 faulty   := $(patsubst src/%.c,$(BUILD)/faults/%.o,$(shell grep -l km_fault src/*/*.c))
-tests    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 
 .PHONY: all
 all: $(BUILD)/skymeans
@@ -113,7 +112,7 @@ run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
            OMP_WAIT_POLICY=passive
 # Looking for leaks is asked for by itself (LEAKS=1): now and then the search itself crashes.
 ifdef SANITIZE
-run_env += LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
+run_env += LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/lsan.supp:print_suppressions=0 \
            ASAN_OPTIONS=allocator_may_return_null=1:$(if $(LEAKS),fast_unwind_on_malloc=0,detect_leaks=0) \
            UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 endif
@@ -130,94 +129,10 @@ demo: deps
 # Builds for tests say little, and use all cores unless this make was told how many (-j).
 quietly = -s --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: check
-check: deps
-	@$(MAKE) $(quietly) all $(if $(filter py,$(KIND)),,$(tests)) $(if $(filter c,$(KIND)),,faults)
-	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn \
-	    pandas tables) tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
-	    $(if $(RANKS),--ranks $(RANKS))
-
-$(BUILD)/tests/%: tests/%.c $(library)
-	@mkdir -p $(@D)
-	@echo "  CC    $<"
-	$(Q)$(CC) $(flags) -Itests $$(cat $(BUILD)/hdf5.cflags) $$(pkg-config --cflags check) \
-	    -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
-	    $$(pkg-config --libs check) -lz -lm
-
-# The scripts of jobs/ on a Slurm cluster of four nodes, made for this and gone after it. STARTS=100
-# for more of those that try exit codes.
-.PHONY: check-slurm
-check-slurm:
-	@tests/slurm/run.sh --can-run || exit 0; \
-	tools/deps.sh slurm && $(MAKE) $(quietly) all && \
-	    tests/slurm/run.sh $(if $(TEST),test_$(TEST))
-
-# WORK=W4 RUNS=5 for one line of the table, CONVERGE=1 to convergence.
-.PHONY: bench
-bench: deps
-	@tools/deps.sh bench
-	@$(MAKE) $(quietly) all
-	@$(MAKE) $(quietly) all SUMS=plain
-	@$(MAKE) $(quietly) all SUMS=two
-	@$(MAKE) $(quietly) $(BUILD)/bench_kernels
-	@$(run_env) $$(tools/find-python.sh h5py sklearn faiss) tools/bench.py \
-	    $(if $(WORK),--work $(WORK)) --runs $(or $(RUNS),3) $(if $(CONVERGE),--converge)
-
-$(BUILD)/bench_kernels: tests/bench_kernels.c $(library)
-	@echo "  LINK  $@"
-	$(Q)$(CC) $(flags) -o $@ $< $(library) -lz -lm
-
-# Runs that are killed at many moments; KILLS=200 for more. Each run has a time limit of its own.
-.PHONY: check-faults
-check-faults: deps
-	@$(MAKE) $(quietly) all faults
-	@$(run_env) BUILD=$(BUILD) KM_KILLS=$(or $(KILLS),50) $$(tools/find-python.sh h5py numpy) \
-	    tests/test_kills_program.py -v
-
-# Hostile files for SECONDS under AddressSanitizer, from another SEED on; a crash names its own.
-.PHONY: fuzz
-fuzz: deps
-	@$(MAKE) $(quietly) SANITIZE=1 fuzz-now
-.PHONY: fuzz-now
-fuzz-now: $(BUILD)/tests/test_fuzz
-	@$(run_env) KM_FUZZ_SECONDS=$(or $(SECONDS),600) KM_FUZZ_SEED=$(or $(SEED),1000) \
-	    KM_FUZZ_NOTE=$(BUILD)/fuzz-seed mpirun -n 1 $< || { cat $(BUILD)/fuzz-seed; exit 1; }
-
-# A read of more than 4 GiB.
-.PHONY: check-large
-check-large: deps
-	@$(MAKE) -s --no-print-directory all
-	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/large.py -v
-
-# How well --dry-run foretells the memory of random shapes of runs: COUNT of them, from number FIRST on.
-.PHONY: check-memory
-check-memory: deps
-	@$(MAKE) $(quietly) all
-	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/memory_shapes.py \
-	    $(or $(COUNT),200) --first $(or $(FIRST),0)
-
-# The memory that tools/import.py needs for large files; MB=2000 for larger ones.
-.PHONY: check-import
-check-import: deps
-	@KM_IMPORT_MB=$(or $(MB),250) $$(tools/find-python.sh h5py numpy astropy) \
-	    tests/test_import.py -v ImportMemory
-	@KM_IMPORT_COLUMNS=$(or $(COLUMNS),100000) $$(tools/find-python.sh h5py numpy astropy) \
-	    tests/test_where.py -v ManyColumns
-
-# The NEON kernels under qemu, where Debian's cross compiler is there.
-.PHONY: check-neon
-check-neon: deps
-	@$(MAKE) $(quietly) $(library)
-	@tests/neon.sh $(library)
-
 # The page of options, from the program's --help.
 .PHONY: docs
 docs: all
 	@$$(tools/find-python.sh sys) docs/make-options.py
-
-.PHONY: lint
-lint:
-	@tests/lint.sh
 
 .PHONY: help
 help:
@@ -242,4 +157,6 @@ help:
 	@echo 'make install   to PREFIX=/usr/local'
 	@echo 'make clean     remove build/'
 
--include $(objects:.o=.d) $(faulty:.o=.d) $(BUILD)/main.d $(tests:=.d)
+include tests/tests.mk tests/bench/bench.mk
+
+-include $(objects:.o=.d) $(faulty:.o=.d) $(BUILD)/main.d

@@ -1,9 +1,10 @@
 """Runs the tests that `make check` built and closes with one total line.
 
-C tests (build/tests/test_*) run under mpirun on 1, 2, 3 and 4 ranks, but for those that say otherwise
-("Ranks: 8" in their first lines); Python tests (tests/test_*.py) run as they are. Each has a timeout,
-after which it and everything it started is killed. Some run side by side, since much of their time
-is waiting for processes to start; but many ranks, which wait for each other, run alone. Sanitized tests run on 1 and 3 ranks, and may take longer.
+C tests (tests/unit) run under mpirun on 1, 2, 3 and 4 ranks, but for those that say otherwise in
+their first lines ("Ranks: 8"), sanitized ones on 1 and 3. Python tests (tests/program) run as they
+are; one by hand needs PYTHONPATH=tests/support. Each has a timeout, after which it and everything it
+started is killed. Some run side by side, since much of their time is waiting for processes to start;
+but many ranks, which wait for each other, run alone.
 """
 import argparse
 import os
@@ -90,7 +91,8 @@ def ranks_of(path):
 def jobs(wanted, kind, ranks):
     """Ranks, and name, command, timeout and counter of each run; those of whole programs first, and of
     them the long texts, which as a rule take long, so that none is left alone in the end."""
-    for path in sorted((ROOT / "tests").glob("test_*"),
+    tests = ROOT / "tests"
+    for path in sorted([*tests.glob("unit/test_*.c"), *tests.glob("program/test_*.py")],
                        key=lambda path: (path.suffix != ".py", -path.stat().st_size)):
         if (wanted and path.stem != f"test_{wanted}") or (kind and path.suffix != f".{kind}"):
             continue
@@ -99,13 +101,13 @@ def jobs(wanted, kind, ranks):
             for n in ranks or ranks_of(path):
                 yield n, (f"{path.stem} on {n}", ["mpirun", "-n", str(n), str(binary)],
                           TIMEOUT[".c"], count_check)
-        elif path.suffix == ".py":
+        else:
             yield 1, (path.name, [sys.executable, str(path), "-v"], TIMEOUT[".py"], count_unittest)
 
 
 def main():
     parser = argparse.ArgumentParser(description="run the tests")
-    parser.add_argument("--test", help="only tests/test_NAME")
+    parser.add_argument("--test", help="only test_NAME")
     parser.add_argument("--kind", choices=["c", "py"], help="only unit or whole-program tests")
     parser.add_argument("--ranks", type=int, help="C tests on this number of ranks only")
     arguments = parser.parse_args()
@@ -115,7 +117,7 @@ def main():
     with ThreadPoolExecutor(AT_ONCE) as pool:
         totals += pool.map(lambda job: run_test(*job), [job for n, job in found if n <= AT_ONCE])
     if not totals:
-        sys.exit(f"no test is called {arguments.test}: see tests/")
+        sys.exit(f"no test is called {arguments.test}: see tests/unit/, tests/program/")
     passed, failed, skipped = map(sum, zip(*totals))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     sys.exit(1 if failed else 0)

@@ -41,10 +41,24 @@ typedef struct km_method {
     void (*free)(km_assigner *assigner); /* its state; may be NULL */
     bool reorders; /* an assignment may put the samples, and their labels, into another order */
     bool wants_neighbours; /* is faster when samples near each other in memory are so in space */
+    /* May it be chosen by itself for this shape? NULL: always. */
+    bool (*is_available)(const km_shape *shape);
+    double (*bytes)(const km_shape *shape); /* of its state, per rank; NULL: none */
+    /* Of a sample and iteration, in comparisons with a center: a model whose order is what was
+     * measured (docs/measurements); `auto` takes the least. */
+    double (*cost)(const km_shape *shape);
 } km_method;
 
 /* The table of methods, ended by a NULL name. */
 extern const km_method km_methods[];
+
+/* The row called so, or for "auto" the available one that costs least; NULL if there is none. */
+const km_method *km_method_choose(const char *name, const km_shape *shape);
+
+/* Bytes per rank of an assigner: labels, sums of each thread and of this rank (and what comes of
+ * others), and the state of the method; and of sums alone. */
+double km_assigner_bytes(const km_shape *shape, const km_method *method);
+double km_sums_bytes(const km_shape *shape);
 
 /* An assigner for k clusters without labels. Local to the rank. KM_MEMORY if it can't be had. */
 km_code km_assigner_create(km_assigner *assigner, const km_method *method, const km_kernel *kernel,

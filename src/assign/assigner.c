@@ -10,11 +10,47 @@
 #include <string.h>
 
 const km_method km_methods[] = {
-    {"lloyd", NULL, km_assign_lloyd, NULL, false, false},
-    {"tree", km_tree_create, km_tree_assign, km_tree_free, false, true},
-    {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true, true},
-    {NULL, NULL, NULL, NULL, false, false},
+    {"lloyd", NULL, km_assign_lloyd, NULL, false, false, NULL, NULL, km_lloyd_cost},
+    {"tree", km_tree_create, km_tree_assign, km_tree_free, false, true, NULL, km_tree_bytes,
+     km_tree_cost},
+    {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true, true,
+     km_bounds_is_available, km_bounds_bytes, km_bounds_cost},
+    {NULL, NULL, NULL, NULL, false, false, NULL, NULL, NULL},
 };
+
+static const km_method *find_cheapest(const km_shape *shape)
+{
+    const km_method *cheapest = NULL;
+    for (const km_method *method = km_methods; method->name != NULL; method++)
+        if ((method->is_available == NULL || method->is_available(shape)) &&
+            (cheapest == NULL || method->cost(shape) < cheapest->cost(shape)))
+            cheapest = method;
+    return cheapest;
+}
+
+const km_method *km_method_choose(const char *name, const km_shape *shape)
+{
+    if (strcmp(name, "auto") == 0)
+        return find_cheapest(shape);
+    for (const km_method *method = km_methods; method->name != NULL; method++)
+        if (strcmp(method->name, name) == 0)
+            return method;
+    return NULL;
+}
+
+/* In double precision they have two words, as a rule. */
+double km_sums_bytes(const km_shape *shape)
+{
+    const int n_words = shape->precision == KM_FLOAT64 ? 2 : 1;
+    return n_words * km_centers_bytes(shape) + 2 * (double)shape->n_clusters * sizeof(int64_t);
+}
+
+double km_assigner_bytes(const km_shape *shape, const km_method *method)
+{
+    const double n_sums = shape->n_threads + (shape->n_ranks > 1 ? 2 : 1);
+    return km_labels_bytes(shape) + n_sums * km_sums_bytes(shape) +
+           (method->bytes != NULL ? method->bytes(shape) : 0);
+}
 
 static void free_totals(km_totals *totals, int n_threads)
 {

@@ -23,7 +23,6 @@
 #include "base/precision.h"
 #include "base/threads.h"
 #include "methods.h"
-#include "process/heap.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -366,4 +365,35 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     b->n_changed_last = count_changed(assigner) - n_changed;
     b->n_changed += b->n_changed_last;
     add_up_work(assigner, b);
+}
+
+static double gaps_bytes(const km_shape *shape)
+{
+    const double n_columns = ceil((double)shape->n_clusters / KM_GAPS_ALIGNED) * KM_GAPS_ALIGNED;
+    return (double)shape->n_samples / KM_BLOCK * (n_columns + 1) * sizeof(float);
+}
+
+/* `auto` lets a gap for each block and center take no more than samples do in single precision. */
+bool km_bounds_is_available(const km_shape *shape)
+{
+    return shape->n_clusters <= shape->n_features * KM_BLOCK;
+}
+
+/* Gaps, which are made anew after sorting; candidates of each thread. */
+double km_bounds_bytes(const km_shape *shape)
+{
+    const double k = (double)shape->n_clusters;
+    const double of_center = KM_GAPS_ROOM * km_value_bytes(shape) + sizeof(double) +
+                             sizeof(int32_t) + sizeof(int64_t) / KM_BLOCK;
+    return km_larger(gaps_bytes(shape), km_sort_bytes(shape)) + shape->n_threads * k * of_center +
+           k * 2 * sizeof(double) + km_rounded_bytes(shape);
+}
+
+/* They cost what the gaps take, and pay with more clusters the fewer features there are. */
+double km_bounds_cost(const km_shape *shape)
+{
+    enum { FEW_FEATURES = 9, MEDIUM_FEATURES = 12, FEWEST_CLUSTERS = 32, FEWEST_OF_MEDIUM = 128 };
+    const double k = (double)shape->n_clusters;
+    const int64_t fewest = shape->n_features > MEDIUM_FEATURES ? FEWEST_CLUSTERS : FEWEST_OF_MEDIUM;
+    return shape->n_features > FEW_FEATURES && shape->n_clusters >= fewest ? 2 + k / 8 : k + 1;
 }

@@ -261,3 +261,13 @@ void km_budgets_end_group(struct budgets *b, const tree *t, int64_t group, bool 
     if (are_all_new)
         b->renewed[group] = b->assignment;
 }
+
+/* Of each group the candidates that it follows, and six numbers; of each leaf one; and the ways of
+ * the centers in the assignments that are remembered. */
+double km_budgets_bytes(const km_shape *shape)
+{
+    const double k = (double)shape->n_clusters;
+    const double of_group = MOST_FOLLOWED * sizeof(int32_t) + 6 * sizeof(double);
+    return (double)shape->n_samples / KM_BLOCK * (sizeof(double) + of_group / KM_SIBLINGS) +
+           k * (REMEMBERED + 1) * sizeof(double) + km_rounded_bytes(shape);
+}

@@ -20,3 +20,8 @@ void km_assign_lloyd(km_assigner *assigner, const void *centers)
     }
     assigner->done.distances += samples->n_blocks * KM_BLOCK * assigner->n_clusters;
 }
+
+double km_lloyd_cost(const km_shape *shape)
+{
+    return (double)shape->n_clusters;
+}

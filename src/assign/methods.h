@@ -28,12 +28,25 @@ bool km_centers_are_safe(const km_assigner *assigner, const void *centers, doubl
 
 void km_assign_lloyd(km_assigner *assigner, const void *centers);
 
+double km_lloyd_cost(const km_shape *shape);
+
 km_code km_tree_create(km_assigner *assigner, km_error *error);
 void km_tree_assign(km_assigner *assigner, const void *centers);
 void km_tree_free(km_assigner *assigner);
+double km_tree_bytes(const km_shape *shape);
+double km_tree_cost(const km_shape *shape);
+
+/* Of budgets.c, which is part of it. */
+double km_budgets_bytes(const km_shape *shape);
 
 km_code km_bounds_create(km_assigner *assigner, km_error *error);
 void km_bounds_assign(km_assigner *assigner, const void *centers);
 void km_bounds_free(km_assigner *assigner);
+bool km_bounds_is_available(const km_shape *shape);
+double km_bounds_bytes(const km_shape *shape);
+double km_bounds_cost(const km_shape *shape);
+
+/* What km_sort_by_label needs beside the samples. */
+double km_sort_bytes(const km_shape *shape);
 
 #endif

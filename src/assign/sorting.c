@@ -76,3 +76,12 @@ km_code km_sort_by_label(km_assigner *assigner, km_error *error)
     destroy(&s);
     return error->code;
 }
+
+double km_sort_bytes(const km_shape *shape)
+{
+    const double n = (double)shape->n_samples;
+    const bool is_wide = shape->precision == KM_FLOAT64 || shape->has_weights;
+    const double moved = is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
+    return n * (sizeof(uint32_t) + sizeof(int32_t) + moved) +
+           shape->n_threads * (double)shape->n_clusters * sizeof(int64_t);
+}

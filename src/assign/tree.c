@@ -306,3 +306,23 @@ void km_tree_assign(km_assigner *assigner, const void *centers)
     }
     add_up_work(assigner, t);
 }
+
+/* Boxes, two values of each feature a block, and as much again for each KM_SIBLINGS of them; the
+ * label of each block; and candidates of each thread, with what filters work on. */
+double km_tree_bytes(const km_shape *shape)
+{
+    const double d = (double)shape->n_features, k = (double)shape->n_clusters;
+    const double value = km_value_bytes(shape);
+    const double of_leaf = 2 * d * value * KM_SIBLINGS / (KM_SIBLINGS - 1) + sizeof(int32_t);
+    const double of_center = (2 * d + KM_SIBLINGS) * value + 2 * sizeof(int64_t);
+    return (double)shape->n_samples / KM_BLOCK * of_leaf + shape->n_threads * k * of_center +
+           km_budgets_bytes(shape);
+}
+
+/* Boxes prune less the more features there are, and with very few clusters nothing. */
+double km_tree_cost(const km_shape *shape)
+{
+    enum { MOST_FEATURES = 12 };
+    const double k = (double)shape->n_clusters;
+    return shape->n_features <= MOST_FEATURES ? 3 + k / 8 : k + 1;
+}

@@ -9,6 +9,19 @@
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
+static void (*give_back_memory)(void);
+
+void km_memory_when_returned(void (*give_back)(void))
+{
+    give_back_memory = give_back;
+}
+
+void km_memory_return(void)
+{
+    if (give_back_memory != NULL)
+        give_back_memory();
+}
+
 static void out_of_memory(int64_t count, size_t size, const char *what, km_error *error)
 {
     km_fail(

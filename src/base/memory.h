@@ -16,6 +16,11 @@ void *km_allocate_zeroed(int64_t count, size_t size, const char *what, km_error 
  * or where it has moved; NULL, with `array` left as it is, if there is no memory. */
 void *km_grow(void *array, int64_t count, size_t size, const char *what, km_error *error);
 
+/* Says that much memory was freed whose place nothing else will take. What is done then is the
+ * program's choice, made once before there are threads; a library does nothing. */
+void km_memory_return(void);
+void km_memory_when_returned(void (*give_back)(void));
+
 /* A copy of a text, which the caller frees; NULL if there is no memory. */
 char *km_copy_text(const char *text, const char *what, km_error *error);
 

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/threads.h"
-#include "process/heap.h"
 #include "process/signals.h"
 #include "process/status.h"
 #include "reader.h"

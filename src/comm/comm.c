@@ -34,6 +34,19 @@ bool km_comm_takes_threads(void)
     return level >= MPI_THREAD_SERIALIZED;
 }
 
+void km_comm_host(char host[MPI_MAX_PROCESSOR_NAME])
+{
+    int length;
+    MPI_Get_processor_name(host, &length);
+}
+
+void km_comm_library(char library[MPI_MAX_LIBRARY_VERSION_STRING])
+{
+    int length;
+    MPI_Get_library_version(library, &length);
+    library[strcspn(library, "\n")] = '\0';
+}
+
 int km_comm_sharing(MPI_Comm comm, const void *bits, int64_t bytes)
 {
     MPI_Comm node;
@@ -102,6 +115,11 @@ void km_sum_uint64(MPI_Comm comm, uint64_t *values, int64_t count)
 void km_sum_uint32(MPI_Comm comm, uint32_t *values, int64_t count)
 {
     reduce(comm, values, count, MPI_UINT32_T, MPI_SUM);
+}
+
+void km_and_uint64(MPI_Comm comm, uint64_t *values, int64_t count)
+{
+    reduce(comm, values, count, MPI_UINT64_T, MPI_BAND);
 }
 
 void km_max_int64(MPI_Comm comm, int64_t *values, int64_t count)

@@ -17,6 +17,11 @@ int km_comm_size(MPI_Comm comm);
 /* May any thread call MPI, if only one does at a time? */
 bool km_comm_takes_threads(void);
 
+/* The name of this node, and the first line of what the MPI library says of its version. Not
+ * collective. */
+void km_comm_host(char host[MPI_MAX_PROCESSOR_NAME]);
+void km_comm_library(char library[MPI_MAX_LIBRARY_VERSION_STRING]);
+
 /* How many ranks of this node, this one included, have set one of the bits that this one has set:
  * of processors, those that may run where this one may. At most KM_SHARED_BITS. */
 enum { KM_SHARED_BITS = 8192 };
@@ -31,6 +36,7 @@ km_code km_agree(MPI_Comm comm, km_error *error);
 void km_sum_int64(MPI_Comm comm, int64_t *values, int64_t count);
 void km_sum_uint64(MPI_Comm comm, uint64_t *values, int64_t count); /* modulo 2^64 */
 void km_sum_uint32(MPI_Comm comm, uint32_t *values, int64_t count);
+void km_and_uint64(MPI_Comm comm, uint64_t *values, int64_t count); /* bit by bit */
 void km_max_int64(MPI_Comm comm, int64_t *values, int64_t count);
 void km_min_double(MPI_Comm comm, double *values, int64_t count);
 void km_max_double(MPI_Comm comm, double *values, int64_t count);

@@ -51,7 +51,7 @@ void km_warn_of_threads(const km_story *s)
 uint64_t km_kernels_of_all_ranks(const char *name, MPI_Comm comm)
 {
     uint64_t available = km_kernels_available(name);
-    MPI_Allreduce(MPI_IN_PLACE, &available, 1, MPI_UINT64_T, MPI_BAND, comm);
+    km_and_uint64(comm, &available, 1);
     return available;
 }
 

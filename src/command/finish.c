@@ -1,9 +1,9 @@
 /* What a fit leaves behind. */
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "base/timers.h"
 #include "command/command.h"
-#include "process/heap.h"
 #include "process/log.h"
 #include "process/output.h"
 

@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "base/timers.h"
 #include "command/command.h"
-#include "process/heap.h"
 #include "process/signals.h"
 #include "process/status.h"
 

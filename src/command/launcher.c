@@ -44,13 +44,12 @@ km_launch km_launch_find(void)
 bool km_goes_on_alone(km_story *s, const km_launch *launch)
 {
     char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
-    int length;
     if (launch->n_tasks <= 1 || km_comm_size(s->comm) > 1)
         return true;
     if (launch->number > 0)
         return false;
-    MPI_Get_library_version(mpi, &length);
-    mpi[strcspn(mpi, ",\n")] = '\0';
+    km_comm_library(mpi);
+    mpi[strcspn(mpi, ",")] = '\0';
     for (char *tab; (tab = strchr(mpi, '\t')) != NULL;)
         *tab = ' ';
     km_warn(&s->log,

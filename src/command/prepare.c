@@ -1,9 +1,9 @@
 /* From the catalogue to samples that can be fitted. */
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/timers.h"
 #include "command/command.h"
 #include "order/order.h"
-#include "process/heap.h"
 #include "process/log.h"
 #include "process/status.h"
 

@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "base/precision.h"
 #include "base/timers.h"
-#include "process/signals.h"
 #include "steps.h"
 
 #include <math.h>
@@ -17,7 +16,7 @@ static const struct {
     [KM_STOP_TOLERANCE] = {"tolerance", true},
     [KM_STOP_NO_CHANGE] = {"no label changed", true},
     [KM_STOP_MAX_ITERATIONS] = {"max-iterations", false},
-    [KM_STOP_SIGNAL] = {"signal", false},
+    [KM_STOP_WISH] = {"signal", false},
     [KM_STOP_TIME] = {"time limit", false},
 };
 
@@ -62,7 +61,6 @@ static km_code begin(running *run, km_fit *fit, const double *first_centers, km_
     km_samples *samples = run->samples;
     const int64_t k = run->task->n_clusters, d = samples->n_features;
     run->facts = run->task->facts;
-    run->saved = km_now();
     run->grids = km_facts_choose_grids(run->facts, samples->precision, error);
     if (run->grids != NULL && is_resumed(run) && run->task->resume->n_words == 2)
         km_facts_make_grids(run->facts, 2, run->grids);
@@ -102,14 +100,13 @@ static bool round_centers(running *run)
 static void reduce_totals(running *run, bool has_failed)
 {
     const double start = km_now();
-    const km_stop_wish wish = km_stop_wanted(run->longest + run->saving);
-    const km_saving *saving = &run->task->saving;
+    const km_wish wish = km_pace_wish(run->pace, run->pace->iteration + run->pace->saving);
     int64_t *extras = run->totals.extras;
     km_assigner_add_up(&run->assigner, run->totals.words);
     extras[KM_EXTRA_FAILED] = has_failed;
-    extras[KM_EXTRA_SIGNALED] = wish == KM_WISH_SIGNAL;
+    extras[KM_EXTRA_SIGNALED] = wish == KM_WISH_STOP;
     extras[KM_EXTRA_TIME_UP] = wish == KM_WISH_TIME;
-    extras[KM_EXTRA_SAVE] = saving->save != NULL && start - run->saved >= saving->interval;
+    extras[KM_EXTRA_SAVE] = km_pace_is_save_due(run->pace);
     km_sum_int64(run->comm, run->totals.words, run->totals.length);
     km_timer_add(run->timers, KM_PHASE_REDUCE, start);
 }
@@ -230,34 +227,28 @@ static km_code save(running *run, const km_fit *fit, km_error *error)
                                 .used = run->used,
                                 .centers = run->centers,
                                 .history = fit->history};
-    const double start = km_now();
-    run->task->saving.save(run->task->saving.context, &state, error);
-    run->saved = km_now();
-    run->saving = fmax(run->saving, run->saved - start);
-    return error->code;
+    return run->task->save(run->task->context, &state, error);
 }
 
 /* Does what ranks have wished for while the iteration ran. True if the fit ends here. */
 static bool grant_wishes(running *run, km_fit *fit, km_error *error)
 {
     const int64_t *extras = run->totals.extras;
-    const bool is_signal = extras[KM_EXTRA_SIGNALED] > 0;
-    const bool is_stop = is_signal || extras[KM_EXTRA_TIME_UP] > 0;
-    const bool can_save = run->task->saving.save != NULL;
+    if (extras[KM_EXTRA_SIGNALED] > 0)
+        km_pace_stop(run->pace, KM_WISH_STOP);
+    else if (extras[KM_EXTRA_TIME_UP] > 0)
+        km_pace_stop(run->pace, KM_WISH_TIME);
+    const bool is_stop = km_pace_is_stopped(run->pace);
     if (is_stop)
-        fit->stop = is_signal ? KM_STOP_SIGNAL : KM_STOP_TIME;
-    if (can_save && (is_stop || extras[KM_EXTRA_SAVE] > 0) && save(run, fit, error) != KM_OK)
-        return true;
-    if (can_save && is_stop)
-        km_fail(error, KM_STOPPED, "after %lld iteration%s", (long long)fit->n_iterations,
-                fit->n_iterations == 1 ? "" : "s");
-    return is_stop;
+        fit->stop = run->pace->stop == KM_WISH_STOP ? KM_STOP_WISH : KM_STOP_TIME;
+    if (km_pace_can_save(run->pace) && (is_stop || extras[KM_EXTRA_SAVE] > 0))
+        fit->is_saved = save(run, fit, error) == KM_OK && is_stop;
+    return is_stop || error->code != KM_OK;
 }
 
 /* One assignment and one update. True if it was the last, or failed. */
 static bool iterate(running *run, km_fit *fit, km_error *error)
 {
-    const km_fit_task *task = run->task;
     const double start = km_now();
     round_centers(run);
     if (assign_and_reduce(run, error) != KM_OK)
@@ -269,10 +260,9 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     if (update(run, units, &iteration.shift, error) != KM_OK)
         return true;
     iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
-    run->longest = fmax(run->longest, iteration.seconds);
+    run->pace->iteration = fmax(run->pace->iteration, iteration.seconds);
     append(fit, &iteration, error);
-    if (task->observe != NULL)
-        task->observe(task->context, &iteration);
+    km_pace_iterated(run->pace, &iteration);
     return is_over(run, &iteration, &fit->stop) || grant_wishes(run, fit, error);
 }
 
@@ -351,14 +341,25 @@ static km_code run_iterations(running *run, km_fit *fit, km_error *error)
 km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error)
 {
-    running run = {
-        .task = task, .samples = samples, .comm = comm, .timers = timers, .longest = task->longest};
+    const skymeans_control no_control = SKYMEANS_CONTROL;
+    km_pace idle = km_pace_start(&no_control);
+    running run = {.task = task,
+                   .samples = samples,
+                   .comm = comm,
+                   .timers = timers,
+                   .pace = task->pace != NULL ? task->pace : &idle};
     *fit = (km_fit){0};
     if (begin(&run, fit, first_centers, error) == KM_OK &&
-        run_iterations(&run, fit, error) == KM_OK && settle(&run, fit, error) == KM_OK)
+        run_iterations(&run, fit, error) == KM_OK && !fit->is_saved &&
+        settle(&run, fit, error) == KM_OK)
         conclude(&run, fit, error);
     end(&run);
     if (error->code != KM_OK)
         km_fit_free(fit);
     return error->code;
+}
+
+double km_fit_bytes(const km_shape *shape, const km_method *method)
+{
+    return 4 * km_centers_bytes(shape) + km_rounded_bytes(shape) + km_assigner_bytes(shape, method);
 }

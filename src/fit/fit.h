@@ -8,24 +8,17 @@
 #include "assign/assign.h"
 #include "base/error.h"
 #include "base/timers.h"
-#include "comm/comm.h"
+#include "comm/pace.h"
 #include "samples/samples.h"
 
-/* One assignment and one update. Inertia and shift are in the space of the fit. */
-typedef struct km_iteration {
-    int64_t number;    /* from 1 */
-    double inertia;    /* sum of squared distances to the centers that the assignment used */
-    double shift;      /* sum of the squared shifts of the centers in the update */
-    int64_t relabeled; /* samples with weight whose label the assignment changed */
-    double seconds;    /* wall, of this rank; after the fit the maximum over ranks */
-} km_iteration;
+typedef skymeans_iteration km_iteration;
 
 /* Why a fit ended. */
 typedef enum km_stop {
     KM_STOP_TOLERANCE,      /* the centers moved less than the tolerance */
     KM_STOP_NO_CHANGE,      /* no label changed */
     KM_STOP_MAX_ITERATIONS, /* the limit came first */
-    KM_STOP_SIGNAL,         /* asked to by a signal */
+    KM_STOP_WISH,           /* somebody wished so, as by a signal */
     KM_STOP_TIME,           /* the time was up */
 } km_stop;
 
@@ -42,14 +35,6 @@ typedef struct km_fit_state {
     km_iteration *history; /* [n_iterations] */
 } km_fit_state;
 
-/* How a fit is saved; all NULL or 0 if it isn't. */
-typedef struct km_saving {
-    /* Saves a fit on its way. Collective; errors are agreed. */
-    km_code (*save)(void *context, const km_fit_state *state, km_error *error);
-    void *context;
-    double interval; /* seconds between two of them */
-} km_saving;
-
 /* What a fit is asked to do; equal on all ranks. */
 typedef struct km_fit_task {
     int64_t n_clusters;
@@ -59,11 +44,10 @@ typedef struct km_fit_task {
     const km_facts *facts; /* of the samples, moments included */
     const km_method *method;
     const km_kernel *kernel;
-    /* Called on every rank after each iteration; may be NULL. */
-    void (*observe)(void *context, const km_iteration *iteration);
+    km_pace *pace; /* NULL: none */
+    /* Saves a fit on its way, if the pace can save. Collective; errors are agreed. */
+    km_code (*save)(void *context, const km_fit_state *state, km_error *error);
     void *context;
-    km_saving saving;
-    double longest;             /* seconds of an iteration in fits before; 0 if there was none */
     const km_fit_state *resume; /* where to go on, instead of the first centers; or NULL */
 } km_fit_task;
 
@@ -79,11 +63,12 @@ typedef struct km_fit {
     km_iteration *history; /* [n_iterations] */
     int64_t n_iterations;
     km_stop stop;
+    bool is_saved;   /* it was stopped and saved; then there is nothing but history and stop */
     int64_t n_empty; /* clusters without weight: more clusters than distinct samples */
 } km_fit;
 
-/* Fits from the first centers [k][d], working values. When a rank wishes to stop (km_stop_wanted),
- * all finish the iteration; then the fit is saved and KM_STOPPED, or, if it can't be, ends there.
+/* Fits from the first centers [k][d], working values. When a rank wishes to stop, all finish the
+ * iteration; then the fit is saved, or, if it can't be, ends there with labels and all.
  * Collective over comm: all ranks pass their own samples and else the same; results but labels are
  * the same bits on all. Adds to the timers' assign, reduce and update. KM_MEMORY, agreed; on
  * success free with km_fit_free. */
@@ -95,6 +80,9 @@ void km_fit_free(km_fit *fit);
  * the same that it had. The samples keep their order. Collective over comm; errors are agreed. */
 km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples, MPI_Comm comm,
                        km_error *error);
+
+/* Bytes per rank of a fit: first, next, previous, used and rounded centers, and the assigner. */
+double km_fit_bytes(const km_shape *shape, const km_method *method);
 
 /* Several fits of the same samples, and how well they agree with the best of them. */
 typedef struct km_restarts {
@@ -113,6 +101,11 @@ typedef struct km_restarts {
 km_code km_restarts_create(km_restarts *restarts, int64_t count, int64_t n_clusters,
                            int64_t n_features, km_error *error);
 void km_restarts_free(km_restarts *restarts);
+
+/* Bytes of several fits: the centers of all, and of the best one its labels and its centers, twice;
+ * and per rank what comparing them takes beside these. 0 for one fit. */
+double km_restarts_bytes(const km_shape *shape);
+double km_restarts_compare_bytes(const km_shape *shape, const km_method *method);
 
 /* Takes over the next fit: into `best`, if it is better than that, the one before freed. */
 void km_restarts_take(km_restarts *restarts, km_fit *fit, km_fit *best);

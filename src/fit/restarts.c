@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "fit/fit.h"
-#include "process/status.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -128,16 +127,16 @@ static double adjusted_rand_index(const struct comparison *c)
 
 /* Labels of several fits must be of one order of the samples: else by the plain method, the first.
  */
-static const km_method *keeping_order(const km_fit_task *task)
+static const km_method *keeping_order(const km_method *method)
 {
-    return task->method->reorders ? km_methods : task->method;
+    return method->reorders ? km_methods : method;
 }
 
 km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples, MPI_Comm comm,
                        km_error *error)
 {
     const int64_t k = task->n_clusters, n = k * samples->n_features;
-    const km_method *method = keeping_order(task);
+    const km_method *method = keeping_order(task->method);
     km_assigner assigner = {0};
     double *rounded = km_allocate(n, sizeof *rounded, "labels of the best fit", error);
     km_grid *grids = km_facts_choose_grids(task->facts, samples->precision, error);
@@ -162,7 +161,7 @@ static void relabel(km_assigner *assigner, const km_fit_task *task, const km_res
 {
     const int64_t n = restarts->n_clusters * restarts->n_features;
     km_round_to_precision(assigner->samples->precision, restarts->centers + r * n, n, rounded);
-    keeping_order(task)->assign(assigner, rounded);
+    keeping_order(task->method)->assign(assigner, rounded);
 }
 
 static void compare_all(km_restarts *restarts, const km_fit_task *task, const km_fit *best,
@@ -170,7 +169,7 @@ static void compare_all(km_restarts *restarts, const km_fit_task *task, const km
 {
     for (int64_t r = 0; r < restarts->count; r++) {
         restarts->rand_index[r] = 1;
-        km_status_part((double)r / (double)restarts->count);
+        km_pace_part(task->pace, (double)r / (double)restarts->count);
         if (r == restarts->best)
             continue;
         relabel(assigner, task, restarts, r, rounded);
@@ -198,16 +197,34 @@ km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_s
     double *rounded = km_allocate(k * restarts->n_features, sizeof *rounded, what, error);
     km_grid *grids = km_facts_choose_grids(task->facts, samples->precision, error);
     if (error->code == KM_OK)
-        km_assigner_create(&assigner, keeping_order(task), task->kernel, samples, grids, k, error);
+        km_assigner_create(&assigner, keeping_order(task->method), task->kernel, samples, grids, k,
+                           error);
     if (km_agree(comm, error) == KM_OK) {
         c.others = assigner.labels;
         compare_all(restarts, task, best, &assigner, rounded, &c);
     }
-    km_assigner_free(&assigner, keeping_order(task));
+    km_assigner_free(&assigner, keeping_order(task->method));
     free(c.table);
     free(c.columns);
     free(c.coinciding);
     free(rounded);
     free(grids);
     return error->code;
+}
+
+double km_restarts_bytes(const km_shape *shape)
+{
+    return shape->n_fits > 1 ? (double)shape->n_fits * km_centers_bytes(shape) +
+                                   km_labels_bytes(shape) + 2 * km_centers_bytes(shape)
+                             : 0;
+}
+
+double km_restarts_compare_bytes(const km_shape *shape, const km_method *method)
+{
+    const double k = (double)shape->n_clusters;
+    const double cells = km_larger(k, km_smaller(k * k, (double)TABLE_CELLS));
+    return shape->n_fits > 1
+               ? km_centers_bytes(shape) + km_rounded_bytes(shape) + cells * sizeof(int64_t) +
+                     km_assigner_bytes(shape, keeping_order(method))
+               : 0;
 }

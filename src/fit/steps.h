@@ -20,9 +20,7 @@ typedef struct running {
     double *used;       /* [k][d], the rounded centers that the last assignment used */
     void *rounded;      /* [k][d], the same in working precision */
     int64_t n_refilled; /* empty clusters that the last update filled */
-    double longest;     /* seconds of the longest iteration, */
-    double saving;      /* and of the longest saving, */
-    double saved;       /* which last was at this time */
+    km_pace *pace;      /* of the task, or one that does nothing */
 } running;
 
 /* The sum of squared distances to the centers used, from the totals: with T the sum of x - m over a

@@ -199,17 +199,12 @@ static km_code move_all(exchange *e, int32_t *labels, km_error *error)
     return error->code;
 }
 
-/* No rank ever has more than rows in its slab, but for the last block. */
-static int64_t most_samples(const km_samples *samples)
+/* The lowest row of all ranks, from which rows are counted while they are spread over the ranks. */
+static int64_t lowest_row(const km_samples *samples, MPI_Comm comm)
 {
-    return (samples->slab.count + KM_BLOCK - 1) / KM_BLOCK * KM_BLOCK;
-}
-
-static int64_t count_rows(const km_samples *samples, MPI_Comm comm)
-{
-    int64_t n_rows = samples->slab.count;
-    km_sum_int64(comm, &n_rows, 1);
-    return n_rows;
+    int64_t negative = samples->slab.count > 0 ? -samples->slab.first : INT64_MIN;
+    km_max_int64(comm, &negative, 1);
+    return negative != INT64_MIN ? -negative : 0;
 }
 
 static km_code exchange_along(const km_morton *morton, km_samples *samples, const km_way *way,
@@ -222,7 +217,7 @@ static km_code exchange_along(const km_morton *morton, km_samples *samples, cons
                   .slots = (uint16_t *)way->order};
     if (km_morton_deal(morton, samples, e.owners, comm, error) != KM_OK)
         return error->code;
-    count_rows_from(samples, 0);
+    count_rows_from(samples, lowest_row(samples, comm));
     if (move_all(&e, NULL, error) == KM_OK)
         samples->is_exchanged = true;
     else
@@ -235,8 +230,7 @@ km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *er
 {
     km_way way = {0};
     km_morton *morton = km_morton_create(samples, comm, error);
-    if (morton != NULL &&
-        km_way_create(&way, samples, most_samples(samples), comm, error) == KM_OK &&
+    if (morton != NULL && km_way_create(&way, samples, samples->capacity, comm, error) == KM_OK &&
         exchange_along(morton, samples, &way, comm, error) == KM_OK)
         km_morton_order(morton, samples, &way, comm, error);
     km_way_free(&way);
@@ -244,26 +238,59 @@ km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *er
     return error->code;
 }
 
-static void find_homes(exchange *e)
+/* The rank in whose slab a row is; ends are where slabs end, ascending. As a rule slabs are those
+ * of km_slab, and the first guess is right. */
+static int find_home(const int64_t *ends, int n_ranks, int64_t row)
 {
-    const int64_t n_rows = count_rows(e->samples, e->comm);
+    const int64_t first = ends[0], n_rows = ends[n_ranks] - first;
+    int low = 0, high = n_ranks - 1;
+    const int guess = km_slab_owner(n_rows, n_ranks, row - first);
+    if (guess < n_ranks && ends[guess] <= row && row < ends[guess + 1])
+        return guess;
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        if (row < ends[middle + 1])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* Where the slabs of ranks end, after where the first begins; ranks without rows end where the one
+ * before does. */
+static void find_ends(const exchange *e, int64_t *ends)
+{
+    const km_rows slab = e->samples->slab;
+    const int64_t end = slab.count > 0 ? slab.first + slab.count : INT64_MIN;
+    km_gather(e->comm, &end, sizeof end, ends + 1);
+    ends[0] = e->samples->first_row;
+    for (int r = 0; r < e->n_ranks; r++)
+        if (ends[r + 1] == INT64_MIN)
+            ends[r + 1] = ends[r];
+}
+
+static void find_homes(exchange *e, int64_t *ends)
+{
     const int n_ranks = e->n_ranks;
+    find_ends(e, ends);
 #pragma omp parallel for
     for (int64_t i = 0; i < e->samples->n_samples; i++)
-        e->owners[i] = (uint32_t)km_slab_owner(n_rows, n_ranks, e->samples->rows[i]);
+        e->owners[i] = (uint32_t)find_home(ends, n_ranks, km_samples_row(e->samples, i));
 }
 
 km_code km_samples_return(km_samples *samples, int32_t **labels, MPI_Comm comm, km_error *error)
 {
     assert(labels == NULL || *labels != NULL);
-    const int64_t n_most = most_samples(samples);
+    const int64_t n_most = samples->capacity;
+    int64_t *ends = km_allocate(km_comm_size(comm) + 1, sizeof *ends, WHAT, error);
     exchange e = {.samples = samples,
                   .comm = comm,
                   .n_ranks = km_comm_size(comm),
                   .owners = km_allocate(n_most, sizeof *e.owners, WHAT, error),
                   .slots = km_allocate(n_most, sizeof *e.slots, WHAT, error)};
     if (km_agree(comm, error) == KM_OK) {
-        find_homes(&e);
+        find_homes(&e, ends);
         if (move_all(&e, labels != NULL ? *labels : NULL, error) == KM_OK) {
             count_rows_from(samples, samples->slab.first);
             samples->is_exchanged = false;
@@ -274,6 +301,7 @@ km_code km_samples_return(km_samples *samples, int32_t **labels, MPI_Comm comm, 
         *labels = (int32_t *)e.received;
         e.owners = NULL;
     }
+    free(ends);
     free(e.owners);
     free(e.slots);
     return error->code;

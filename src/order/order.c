@@ -56,6 +56,12 @@ void km_way_free(km_way *way)
     free(way->moved);
 }
 
+double km_order_bytes(const km_shape *shape, double n, bool has_weights)
+{
+    const bool is_wide = shape->precision == KM_FLOAT64 || has_weights;
+    return n * (double)(2 * sizeof(uint32_t) + (is_wide ? sizeof(uint64_t) : sizeof(uint32_t)));
+}
+
 static km_code create(sorting *s, km_samples *samples, const km_way *way, MPI_Comm comm,
                       km_error *error)
 {

@@ -6,6 +6,10 @@
 
 #include "samples/samples.h"
 
+/* Bytes that putting n samples in order takes beside them: two places of each, and a value, weight
+ * or code on the way; with what messages take when samples are redistributed. */
+double km_order_bytes(const km_shape *shape, double n, bool has_weights);
+
 /* Puts the samples into an order in which neighbours in space are near each other in memory, each
  * rank its own, by a curve that is the same for all. Collective over comm. KM_MEMORY, agreed, if
  * there is no room for 12 bytes a sample beside them, or 16 in double precision or with weights. */

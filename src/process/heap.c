@@ -1,21 +1,24 @@
 /* The heap of the process, and what Linux says of it. */
 #include "process/heap.h"
 
+#include "base/memory.h"
+
 #include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+
+static void trim(void)
+{
+    malloc_trim(0);
+}
 
 void km_memory_start(void)
 {
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
     mallopt(M_ARENA_MAX, 1);
-}
-
-void km_memory_return(void)
-{
-    malloc_trim(0);
+    km_memory_when_returned(trim);
 }
 
 /* A line of /proc/self/status in bytes; 0 if there is none. (getrusage would count what the parent

@@ -6,13 +6,10 @@
 
 /* Has memory that is freed kept for the next array instead of given back, since pages that were
  * never touched before cost more than most of what is done with them; and one heap for all threads,
- * since of others not all that was freed can be returned. Once, at the start. */
+ * since of others not all that was freed can be returned. From then on km_memory_return returns it
+ * to the system, so that the peak of a run is what the step takes that needs most, which --dry-run
+ * can tell. Once, at the start. */
 void km_memory_start(void);
-
-/* Returns freed memory to the system, also what lies between other memory: after large buffers
- * whose place nothing else will take, and between the steps of a run, so that its peak is what the
- * step takes that needs most, which --dry-run can tell. */
-void km_memory_return(void);
 
 /* Bytes of memory that this process has in use, and the most it ever had; 0 if Linux does not say.
  */

@@ -14,9 +14,8 @@ static km_seat own_seat(void)
 {
     km_seat seat;
     km_cpus cpus;
-    int length;
     memset(&seat, 0, sizeof seat); /* its padding is gathered, too */
-    MPI_Get_processor_name(seat.host, &length);
+    km_comm_host(seat.host);
     km_cpus_of_process(&cpus);
     km_cpus_text(&cpus, seat.cpus, sizeof seat.cpus);
     seat.n_cores = km_cores(&cpus);
@@ -27,9 +26,7 @@ static km_seat own_seat(void)
 static void find_versions(km_setting *setting)
 {
     unsigned major, minor, release;
-    int length;
-    MPI_Get_library_version(setting->mpi, &length);
-    setting->mpi[strcspn(setting->mpi, "\n")] = '\0';
+    km_comm_library(setting->mpi);
     H5get_libversion(&major, &minor, &release);
     snprintf(setting->hdf5, sizeof setting->hdf5, "%u.%u.%u", major, minor, release);
 }

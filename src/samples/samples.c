@@ -6,6 +6,7 @@
 #include "base/precision.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +18,19 @@ static int64_t blocks_of(int64_t count)
 km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n_features,
                           bool has_weights, km_rows slab, km_error *error)
 {
+    return km_samples_create_for(samples, precision, n_features, has_weights, slab, slab.count,
+                                 error);
+}
+
+km_code km_samples_create_for(km_samples *samples, km_precision precision, int64_t n_features,
+                              bool has_weights, km_rows slab, int64_t capacity, km_error *error)
+{
     /* Pages that are never written cost nothing, so there is room for every row of the slab. */
-    const int64_t n_blocks = blocks_of(slab.count);
+    const int64_t n_blocks = blocks_of(slab.count > capacity ? slab.count : capacity);
     *samples = (km_samples){.precision = precision,
                             .n_features = n_features,
                             .slab = slab,
+                            .capacity = n_blocks * KM_BLOCK,
                             .first_row = slab.first,
                             .weight_unit = 1};
     if (slab.count > UINT32_MAX)
@@ -39,6 +48,13 @@ km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n
     if (error->code != KM_OK)
         km_samples_free(samples);
     return error->code;
+}
+
+double km_samples_bytes(const km_shape *shape, double n, bool has_weights)
+{
+    const double weight_bytes = has_weights ? sizeof(double) : 0;
+    const double lane_bytes = (double)shape->n_features * km_value_bytes(shape) + weight_bytes;
+    return ceil(n / KM_BLOCK) * KM_BLOCK * lane_bytes + n * sizeof(uint32_t);
 }
 
 void km_samples_free(km_samples *samples)

@@ -13,6 +13,7 @@
 #include "base/partition.h"
 #include "base/precision.h"
 #include "comm/comm.h"
+#include "samples/shape.h"
 #include "sums/sums.h"
 
 typedef struct km_samples {
@@ -22,6 +23,7 @@ typedef struct km_samples {
     int64_t n_blocks;
     void *values;       /* [n_blocks][n_features][KM_BLOCK], in working precision */
     km_rows slab;       /* the rows of the catalogue that this rank reads and writes */
+    int64_t capacity;   /* rows for which there is memory, at least those of the slab */
     int64_t first_row;  /* of the slab; 0 once samples are exchanged */
     bool is_exchanged;  /* samples are rows of any slab */
     uint32_t *rows;     /* [n_blocks * KM_BLOCK], row of the catalogue, from first_row, of each */
@@ -36,6 +38,14 @@ typedef struct km_samples {
 km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n_features,
                           bool has_weights, km_rows slab, km_error *error);
 void km_samples_free(km_samples *samples);
+
+/* The same with memory for at least `capacity` rows, for ranks that may get more than their slab
+ * has when samples are redistributed. */
+km_code km_samples_create_for(km_samples *samples, km_precision precision, int64_t n_features,
+                              bool has_weights, km_rows slab, int64_t capacity, km_error *error);
+
+/* Bytes of n samples of this shape, with the numbers of their rows, and perhaps their weights. */
+double km_samples_bytes(const km_shape *shape, double n, bool has_weights);
 
 /* Where the values of one feature are, row after row, in working precision; aligned or not. */
 typedef struct km_values {

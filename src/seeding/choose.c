@@ -154,3 +154,9 @@ km_code km_choose_samples(const km_samples *samples, const km_choice *choice, MP
     free(found.list);
     return error->code;
 }
+
+double km_choose_bytes(double wanted)
+{
+    const double key_bytes = 32;
+    return (wanted + 6 * sqrt(wanted)) * (key_bytes + sizeof(int64_t));
+}

@@ -11,9 +11,6 @@
 #include "base/random.h"
 #include "nearness.h"
 #include "order/order.h"
-#include "process/heap.h"
-#include "process/signals.h"
-#include "process/status.h"
 #include "seedings.h"
 
 #include <assert.h>
@@ -28,7 +25,7 @@ typedef struct share {
     uint64_t weight;
     double largest2;
     int64_t unused; /* its lowest row that is no center and has weight */
-    int64_t wants_stop;
+    int64_t wish;   /* km_wish */
 } share;
 
 struct drawing {
@@ -40,7 +37,6 @@ struct drawing {
     int64_t n_passed;     /* samples in catalogue order known to be centers or without weight */
     void *rounded;        /* [d], the newest center in working precision */
     share *shares;        /* [n_ranks] */
-    bool is_stopped;      /* a rank wishes to stop */
 };
 
 static void end(struct drawing *drawing)
@@ -87,12 +83,12 @@ static double gather_shares(struct drawing *drawing)
                        .largest2 = km_nearness_largest(&drawing->near),
                        .unused =
                            unused >= 0 ? km_samples_row(drawing->task->samples, unused) : INT64_MAX,
-                       .wants_stop = km_stop_wanted(0) != KM_WISH_NONE};
+                       .wish = (int64_t)km_pace_wish(drawing->task->pace, 0)};
     km_gather(drawing->task->comm, &own, sizeof own, drawing->shares);
     double largest2 = 0;
     for (int r = 0; r < km_comm_size(drawing->task->comm); r++) {
         largest2 = fmax(largest2, drawing->shares[r].largest2);
-        drawing->is_stopped = drawing->is_stopped || drawing->shares[r].wants_stop;
+        km_pace_stop(drawing->task->pace, (km_wish)drawing->shares[r].wish);
     }
     return largest2;
 }
@@ -170,9 +166,9 @@ km_code km_draw_kmeanspp(const km_drawing *task, double *centers, km_error *erro
         km_broadcast(task->comm, owner, center, d * (int64_t)sizeof *center);
         km_round_to_precision(task->samples->precision, center, d, drawing.rounded);
         km_nearness_approach(&drawing.near, center, drawing.rounded, 1, (int32_t)c);
-        km_status_part((double)(c + 1) / (double)task->n_clusters);
-        if (drawing.is_stopped)
-            km_fail(error, KM_STOPPED, "while seeding");
+        km_pace_part(task->pace, (double)(c + 1) / (double)task->n_clusters);
+        if (km_pace_is_stopped(task->pace))
+            break;
     }
     end(&drawing);
     return error->code;
@@ -185,6 +181,7 @@ km_code km_seed_kmeanspp(const km_seeding_task *task, double *centers, km_error 
                           .n_clusters = task->n_clusters,
                           .random_seed = task->random_seed,
                           .stream = km_stream(KM_RANDOM_DRAW, 0, task->restart),
+                          .pace = task->pace,
                           .comm = task->comm};
     const km_choice choice = {task->n_rows, task->random_seed,
                               km_stream(KM_RANDOM_ROWS, 0, task->restart)};
@@ -208,4 +205,25 @@ km_code km_seed_kmeanspp(const km_seeding_task *task, double *centers, km_error 
         km_draw_kmeanspp(&drawing, centers, error);
     km_samples_free(&selected);
     return error->code;
+}
+
+bool km_seed_kmeanspp_reads_all(const km_shape *shape)
+{
+    return shape->n_seeding_rows >= shape->n_rows;
+}
+
+/* From some rows: the choice; or its numbers and the copy while that is put in order; or the copy
+ * and what drawing takes. A rank has its share of them. */
+double km_seed_kmeanspp_bytes(const km_shape *shape)
+{
+    const double n = (double)shape->n_samples;
+    if (km_seed_kmeanspp_reads_all(shape))
+        return km_nearness_bytes(shape, n, false);
+    const double share = n / (double)shape->n_rows * (double)shape->n_seeding_rows;
+    const double drawn = km_smaller(share, n);
+    const double copying =
+        km_larger(drawn * sizeof(int64_t), km_order_bytes(shape, drawn, shape->has_weights));
+    return km_larger(km_choose_bytes(drawn),
+                     km_samples_bytes(shape, drawn, shape->has_weights) +
+                         km_larger(copying, km_nearness_bytes(shape, drawn, false)));
 }

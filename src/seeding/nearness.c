@@ -185,6 +185,17 @@ km_code km_nearness_create(km_nearness *near, const km_samples *samples, const k
     return KM_OK;
 }
 
+/* Of each sample a distance, a place in the catalogue and back, a flag, perhaps the nearest center;
+ * boxes of blocks and groups, and what they remember; and visitors of each thread. */
+double km_nearness_bytes(const km_shape *shape, double n, bool has_numbers)
+{
+    const double d = (double)shape->n_features, value = km_value_bytes(shape);
+    const double box_bytes = (2 * d + 1) * sizeof(double) * (1 + 1.0 / GROUP_BLOCKS);
+    const double lane_bytes = value + 2 * sizeof(uint32_t) + (has_numbers ? sizeof(int32_t) : 1);
+    return n * (lane_bytes + box_bytes / KM_BLOCK) +
+           shape->n_threads * (double)MOST_VISITORS * (d * value + 2 * sizeof(int32_t));
+}
+
 void km_nearness_free(km_nearness *near)
 {
     free(near->nearest2);

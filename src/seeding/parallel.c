@@ -14,8 +14,6 @@
 #include "base/threads.h"
 #include "nearness.h"
 #include "order/order.h"
-#include "process/signals.h"
-#include "process/status.h"
 #include "seedings.h"
 
 #include <stdlib.h>
@@ -158,13 +156,13 @@ static bool add_round(struct search *search, int round, km_error *error)
                               .stream = km_stream(KM_RANDOM_SAMPLE, round, task->restart)};
     int64_t n_mine;
     double *mine = take(search, &odds, &n_mine, error);
-    km_status_part((double)(round - 1) / N_ROUNDS);
-    if (km_stop_wanted(0) != KM_WISH_NONE)
-        km_fail(error, KM_STOPPED, "while seeding");
+    km_pace_part(task->pace, (double)(round - 1) / N_ROUNDS);
+    km_pace_stop(task->pace, km_pace_wish(task->pace, 0));
     if (km_agree(task->comm, error) == KM_OK)
         add(search, mine, n_mine, error);
     free(mine);
-    return error->code == KM_OK;
+    km_pace_agree(task->pace, task->comm);
+    return error->code == KM_OK && !km_pace_is_stopped(task->pace);
 }
 
 /* The weight of all samples nearest to each candidate. */
@@ -219,6 +217,7 @@ static km_code draw(const struct search *search, double *centers, km_error *erro
                           .n_clusters = task->n_clusters,
                           .random_seed = task->random_seed,
                           .stream = km_stream(KM_RANDOM_DRAW, 0, task->restart),
+                          .pace = task->pace,
                           .comm = task->comm};
     km_samples candidates = {0};
     double *weights = weigh_candidates(search, error);
@@ -233,6 +232,7 @@ static km_code draw(const struct search *search, double *centers, km_error *erro
     }
     km_samples_free(&candidates);
     free(weights);
+    km_pace_agree(task->pace, task->comm); /* each rank drew by itself */
     return km_agree(task->comm, error);
 }
 
@@ -246,12 +246,28 @@ km_code km_seed_parallel(const km_seeding_task *task, double *centers, km_error 
         if (add_first(&search, error) == KM_OK)
             for (int round = 1; round <= N_ROUNDS && add_round(&search, round, error); round++)
                 ;
-        km_status_phase("seeding, the draw from the candidates");
-        if (error->code == KM_OK)
+        km_pace_phase(task->pace, "seeding, the draw from the candidates");
+        if (error->code == KM_OK && !km_pace_is_stopped(task->pace))
             draw(&search, centers, error);
     }
     km_nearness_free(&search.near);
     free(search.candidates);
     free(search.rounded);
     return error->code;
+}
+
+/* In each of the rounds about PER_CLUSTER k candidates more, which are copied as they come, with
+ * those before, as they are and rounded; in the end they are samples to draw from. */
+double km_seed_parallel_bytes(const km_shape *shape)
+{
+    const double d = (double)shape->n_features;
+    const double all =
+        km_smaller(N_ROUNDS * PER_CLUSTER * (double)shape->n_clusters, (double)shape->n_rows);
+    const double of_one = d * (sizeof(double) + km_value_bytes(shape)), of_new = d * sizeof(double);
+    const double before = 1 - 1.0 / N_ROUNDS, new = 1.0 / N_ROUNDS;
+    const double adding = all * ((1 + before) * of_one + new *of_new *(1 + 1.0 / shape->n_ranks));
+    const double drawing =
+        all * (of_one + 2 * sizeof(double)) + km_samples_bytes(shape, all, true) +
+        km_larger(km_order_bytes(shape, all, true), km_nearness_bytes(shape, all, false));
+    return km_nearness_bytes(shape, (double)shape->n_samples, true) + km_larger(adding, drawing);
 }

@@ -57,3 +57,11 @@ km_code km_seed_random(const km_seeding_task *task, double *centers, km_error *e
     free(chosen);
     return error->code;
 }
+
+/* A choice, and the rows that were chosen on their way to all ranks. */
+double km_seed_random_bytes(const km_shape *shape)
+{
+    const double k = (double)shape->n_clusters, n_ranks = shape->n_ranks;
+    return km_choose_bytes(k / n_ranks) +
+           k * (double)record_size(shape->n_features) * (1 + 1 / n_ranks);
+}

@@ -3,13 +3,34 @@
 #include "seedings.h"
 
 #include <math.h>
+#include <string.h>
+
+static bool always(const km_shape *shape)
+{
+    (void)shape;
+    return true;
+}
+
+static bool never(const km_shape *shape)
+{
+    (void)shape;
+    return false;
+}
 
 const km_seeding km_seedings[] = {
-    {"kmeans++", km_seed_kmeanspp},
-    {"kmeans-parallel", km_seed_parallel},
-    {"random", km_seed_random},
-    {NULL, NULL},
+    {"kmeans++", km_seed_kmeanspp, km_seed_kmeanspp_bytes, km_seed_kmeanspp_reads_all},
+    {"kmeans-parallel", km_seed_parallel, km_seed_parallel_bytes, always},
+    {"random", km_seed_random, km_seed_random_bytes, never},
+    {NULL, NULL, NULL, NULL},
 };
+
+const km_seeding *km_seeding_find(const char *name)
+{
+    const km_seeding *seeding = km_seedings;
+    while (seeding->name != NULL && strcmp(seeding->name, name) != 0)
+        seeding++;
+    return seeding->name != NULL ? seeding : NULL;
+}
 
 km_power km_weight_power(double bound2, int64_t total_weight)
 {

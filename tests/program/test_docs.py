@@ -15,7 +15,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data
 
 LINK = re.compile(r"\[[^][]*\]\(([^()\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
-NAMED = re.compile(r"\b(?:src|tests|tools|docs|jobs|data|findings)/[\w./*-]*\w")
+NAMED = re.compile(r"\b(?:src|tests|tools|docs|jobs|data|findings|include)/[\w./*-]*\w")
 USERS_FILES = {"jobs/site.sh"}  # that a user makes
 TARGET = re.compile(r"(?<!can't )\bmake ((?!it\b|sure\b|a\b|the\b)[a-z][a-z-]*)\b(?![=/])")
 HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Tests of how export.py and plot.py see that labels belong to rows: tests/test_rows.py."""
+"""Tests of how export.py and plot.py see that labels belong to rows: `make check TEST=rows`."""
 import os
 import shutil
 import sys

@@ -1,6 +1,6 @@
 """How well --dry-run foretells memory: random shapes of runs, each foretold and then run.
 
-    tests/memory_shapes.py [COUNT] [--first N] [--all]
+    tests/program/memory_shapes.py [COUNT] [--first N] [--all]
 
 Shape number N is the same on every machine: rows, features, clusters, ranks, threads, method,
 seeding, layout and so on follow from N alone. A run's prediction must be within 10 % or 10 MB of

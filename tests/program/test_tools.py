@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Tests of what tools have in common, and of the star catalogue: tests/test_tools.py."""
+"""Tests of what tools have in common, and of the star catalogue: `make check TEST=tools`."""
 import contextlib
 import importlib
 import io

@@ -1,7 +1,8 @@
 #!/bin/sh
-# lint.sh: format, static checks, and which room includes which. Prints what is wrong; 0 if nothing is.
+# lint.sh: format, static checks, which room includes which, and what the compiled files in $BUILD call. Prints what is
+# wrong; 0 if nothing is.
 set -u
-cd "$(dirname "$0")/.." || exit 1
+cd "$(dirname "$0")/../.." || exit 1
 status=0
 
 check() { # NAME COMMAND...: runs a check, and says so if it fails
@@ -22,6 +23,7 @@ py_files=$(git ls-files '*.py')
     check shellcheck shellcheck $sh_files
     check pyflakes pyflakes3 $py_files
 }
-check rooms tests/rooms.sh
+check rooms tests/lint/rooms.sh
+check symbols tests/lint/symbols.sh
 [ $status = 0 ] && echo "lint: nothing found"
 exit $status

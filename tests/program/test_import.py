@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Tests of tools/import.py: run as /usr/bin/python3 tests/test_import.py."""
+"""Tests of tools/import.py: `make check TEST=import`."""
 import contextlib
 import gzip
 import io

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Tests of tools/plot.py: run as /usr/bin/python3 tests/test_plot.py."""
+"""Tests of tools/plot.py: `make check TEST=plot`."""
 import os
 import sys
 import unittest

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Tests of tools/export.py: run as /usr/bin/python3 tests/test_export.py."""
+"""Tests of tools/export.py: `make check TEST=export`."""
 import os
 import subprocess
 import sys

@@ -1,5 +1,5 @@
 /* First centers from a result belong to features by their names, whatever their order. */
-#include "seedings.h"
+#include "catalogue/first_centers.h"
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -20,65 +20,64 @@ static bool are_numbers(const char *names, size_t stride, int64_t count)
     return true;
 }
 
-static bool is_feature(const km_seeding_task *task, int64_t j, const char *name,
+static bool is_feature(const km_first_centers *asked, int64_t j, const char *name,
                        const bool *is_taken)
 {
-    return j < task->samples->n_features && !is_taken[j] &&
-           strcmp(task->features[j].name, name) == 0;
+    return j < asked->n_features && !is_taken[j] && strcmp(asked->features[j].name, name) == 0;
 }
 
-/* The feature of the task with this name that has no value yet; as a rule the i-th is the i-th
- * here, too. -1 if there is none. */
-static int64_t find_feature(const km_seeding_task *task, int64_t i, const char *name,
+/* The feature that is asked for with this name that has no value yet; as a rule the i-th is the
+ * i-th here, too. -1 if there is none. */
+static int64_t find_feature(const km_first_centers *asked, int64_t i, const char *name,
                             const bool *is_taken)
 {
-    if (is_feature(task, i, name, is_taken))
+    if (is_feature(asked, i, name, is_taken))
         return i;
-    for (int64_t j = 0; j < task->samples->n_features; j++)
-        if (is_feature(task, j, name, is_taken))
+    for (int64_t j = 0; j < asked->n_features; j++)
+        if (is_feature(asked, j, name, is_taken))
             return j;
     return -1;
 }
 
-/* The place of each of the file's features among those of the task. KM_DATA if one has none, or
- * none is left for one of the task's. */
-static km_code match(const km_seeding_task *task, const char *names, int64_t count, int64_t *places,
-                     bool *is_taken, km_error *error)
+/* The place of each of the file's features among those that are asked for. KM_DATA if one has none,
+ * or none is left for one of those asked for. */
+static km_code match(const km_first_centers *asked, const char *names, int64_t count,
+                     int64_t *places, bool *is_taken, km_error *error)
 {
     for (int64_t i = 0; i < count; i++) {
         const char *name = names + (size_t)i * KM_NAME_SIZE;
-        places[i] = find_feature(task, i, name, is_taken);
+        places[i] = find_feature(asked, i, name, is_taken);
         if (places[i] < 0)
             return km_fail(error, KM_DATA,
                            "first centers of other features (%s, feature %s): this fit has no "
                            "feature of that name; name those of the result with -c",
-                           task->file, name);
+                           asked->file, name);
         is_taken[places[i]] = true;
     }
-    for (int64_t j = 0; j < task->samples->n_features; j++)
+    for (int64_t j = 0; j < asked->n_features; j++)
         if (!is_taken[j])
             return km_fail(error, KM_DATA,
                            "first centers of other features (%s, feature %s): the result has none "
                            "of that name; name those of the result with -c",
-                           task->file, task->features[j].name);
+                           asked->file, asked->features[j].name);
     return KM_OK;
 }
 
-static void warn_of_units(const km_seeding_task *task, const char *units, int64_t count,
+static void warn_of_units(const km_first_centers *asked, const char *units, int64_t count,
                           const int64_t *places)
 {
-    for (int64_t i = 0; i < count && task->log != NULL; i++) {
-        const km_column *feature = &task->features[places[i]];
+    for (int64_t i = 0; i < count && asked->log != NULL; i++) {
+        const km_column *feature = &asked->features[places[i]];
         const char *other = units + (size_t)i * KM_UNITS_SIZE;
         if (other[0] != '\0' && feature->units[0] != '\0' && strcmp(other, feature->units) != 0)
-            km_warn(task->log,
+            km_warn(asked->log,
                     "other units (%s, feature %s): first centers in %s, and the catalogue in %s; "
                     "they are taken as they are, so choose a result of the same units",
-                    task->file, feature->name, other, feature->units);
+                    asked->file, feature->name, other, feature->units);
     }
 }
 
-/* Of each center, the values into the order of the task's features. */
+/* Of each center, the values into the order of those asked for features. */
 static void permute(double *centers, int64_t k, int64_t d, const int64_t *places, double *room)
 {
     for (int64_t c = 0; c < k; c++) {
@@ -91,13 +90,13 @@ static void permute(double *centers, int64_t k, int64_t d, const int64_t *places
 
 /* Where the features of a dataset of centers go: *places is a new array [count], which the caller
  * frees, or NULL if names say nothing. */
-km_code km_seeding_match_names(const km_seeding_task *task, hid_t dataset, int64_t count,
+km_code km_first_centers_match(const km_first_centers *asked, hid_t dataset, int64_t count,
                                int64_t **places, km_error *error)
 {
-    const int64_t d = task->samples->n_features;
+    const int64_t d = asked->n_features;
     const char *what = "features of the first centers";
     *places = NULL;
-    if (task->features == NULL || are_numbers(task->features[0].name, sizeof(km_column), d))
+    if (asked->features == NULL || are_numbers(asked->features[0].name, sizeof(km_column), d))
         return KM_OK;
     char *names = km_allocate_zeroed(count, KM_NAME_SIZE, what, error);
     char *units = km_allocate_zeroed(count, KM_UNITS_SIZE, what, error);
@@ -106,9 +105,9 @@ km_code km_seeding_match_names(const km_seeding_task *task, hid_t dataset, int64
     const bool has_names = error->code == KM_OK &&
                            km_h5_read_text_list(dataset, "features", count, KM_NAME_SIZE, names) &&
                            !are_numbers(names, KM_NAME_SIZE, count);
-    if (has_names && match(task, names, count, found, is_taken, error) == KM_OK) {
+    if (has_names && match(asked, names, count, found, is_taken, error) == KM_OK) {
         if (km_h5_read_text_list(dataset, "units", count, KM_UNITS_SIZE, units))
-            warn_of_units(task, units, count, found);
+            warn_of_units(asked, units, count, found);
         *places = found;
     } else {
         free(found);
@@ -119,8 +118,8 @@ km_code km_seeding_match_names(const km_seeding_task *task, hid_t dataset, int64
     return error->code;
 }
 
-km_code km_seeding_permute(double *centers, int64_t k, int64_t d, const int64_t *places,
-                           km_error *error)
+km_code km_first_centers_permute(double *centers, int64_t k, int64_t d, const int64_t *places,
+                                 km_error *error)
 {
     double *room = km_allocate(d, sizeof *room, "first centers", error);
     if (room != NULL)

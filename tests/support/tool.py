@@ -11,7 +11,7 @@ from unittest import mock
 
 import h5py
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 HIPPARCOS = os.path.join(ROOT, "data", "hipparcos.h5")
 
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Whole-program tests of `skymeans fit`: what it promises its users.
 
 Needs the Open MPI variables of the Makefile: `make check TEST=fit_program`.

@@ -13,7 +13,7 @@ import unittest
 import h5py
 import numpy as np
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "skymeans")
 IS_SANITIZED = "sanitize" in BINARY  # such programs take more time and memory
 SECONDS = 60  # for one run; on a quiet machine few take more than one

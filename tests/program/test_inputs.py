@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Tests of what tools/import.py takes, and of what all tools refuse: tests/test_inputs.py."""
+"""Tests of what tools/import.py takes, and of what all tools refuse: `make check TEST=inputs`."""
 import gzip
 import os
 import shutil

@@ -1,6 +1,5 @@
-#!/usr/bin/env python3
 """Tests of tools/export.py with results of the program: names, all columns, where labels are from, lists
-of files, and rows that are stored in other ways: tests/test_export_program.py."""
+of files, and rows that are stored in other ways: `make check TEST=export_program`."""
 import os
 import unittest
 import warnings

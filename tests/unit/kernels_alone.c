@@ -1,5 +1,5 @@
 /* What each kernel of this processor answers, as one hash: equal lines are equal bits. Needs no MPI
- * and no test library, so that it can be built for another processor (tests/neon.sh). */
+ * and no test library, so that it can be built for another processor (tests/unit/neon.sh). */
 #include "base/hash.h"
 #include "base/partition.h"
 #include "base/precision.h"

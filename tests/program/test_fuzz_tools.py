@@ -1,6 +1,5 @@
-#!/usr/bin/env python3
 """Whatever is in a file, tools read it or refuse it with one line: no internal error, no output that is
-left, no escape sequence on a terminal: tests/test_fuzz_tools.py.
+left, no escape sequence on a terminal: `make check TEST=fuzz_tools`.
 
 Good files are changed at random, by their bytes or by what HDF5 stores; each case has a number, from which
 it can be made again: KM_FUZZ=10000 tries so many, KM_FUZZ_CASE=123 only this one, and keeps its files.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # rooms.sh: which room includes which. Prints what breaks the order; 0 if nothing does.
 set -u
-cd "$(dirname "$0")/.." || exit 1
+cd "$(dirname "$0")/../.." || exit 1
 wrong=0
 
 # From the ground up: each may include those before it, and itself.
@@ -25,7 +25,7 @@ for folder in src/*/; do
     room=$(basename "$folder")
     case " $rooms " in
     *" $room "*) ;;
-    *) echo "$folder: say in tests/rooms.sh where this room stands"; wrong=1 ;;
+    *) echo "$folder: say in tests/lint/rooms.sh where this room stands"; wrong=1 ;;
     esac
 done
 

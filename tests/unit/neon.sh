@@ -1,9 +1,9 @@
 #!/bin/sh
 # neon.sh LIBRARY: the NEON kernels give the bits of the kernels in LIBRARY, libskymeans.a of this processor. Builds
-# tests/kernels_alone.c for both, the other to run under qemu. Skips, in one line, where tools for that are missing.
+# tests/unit/kernels_alone.c for both, the other to run under qemu. Skips, in one line, where tools for that are missing.
 set -eu
 library=$(readlink -f "$1")
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 if ! command -v aarch64-linux-gnu-gcc >/dev/null || ! command -v qemu-aarch64 >/dev/null; then
     echo "skip neon: needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user"
     exit 0
@@ -16,7 +16,7 @@ build() { # COMPILER PROGRAM REST...
     program=$2
     shift 2
     "$compiler" -std=c17 -D_GNU_SOURCE -Isrc -O3 -Wall -Wextra -Werror -ffp-contract=off \
-        -fno-math-errno -fno-trapping-math -static -o "$program" tests/kernels_alone.c "$@" -lm
+        -fno-math-errno -fno-trapping-math -static -o "$program" tests/unit/kernels_alone.c "$@" -lm
 }
 build cc "$folder/here" "$library"
 build aarch64-linux-gnu-gcc "$folder/neon" src/kernels/kernels.c src/kernels/reference.c \

@@ -1,5 +1,5 @@
-#!/usr/bin/env python3
-"""Tests of how tools/import.py chooses rows, and of tables with very many columns: tests/test_where.py."""
+"""Tests of how tools/import.py chooses rows, and of tables with very many columns:
+`make check TEST=where`."""
 import os
 import subprocess
 import sys

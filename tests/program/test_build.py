@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SECONDS = 60
 OPEN_MPI, MPICH = "openmpi", "mpich"
 MPIS = {OPEN_MPI: ("#define OPEN_MPI 1", "libmpi.so.40", "ompi_world"),

@@ -99,6 +99,32 @@ START_TEST(smallest_and_largest_are_of_all_ranks)
 }
 END_TEST
 
+/* Bit 0 is set on all ranks, bit r + 1 on all but rank r, bit 63 on rank 0 alone. */
+START_TEST(bits_remain_that_all_ranks_have)
+{
+    for (int w = 0; w < 2; w++) {
+        const MPI_Comm comm = worlds()[w];
+        const int rank = km_comm_rank(comm), n = km_comm_size(comm);
+        const uint64_t all = ((uint64_t)1 << (n + 1)) - 1;
+        uint64_t bits[] = {all & ~((uint64_t)2 << rank), (uint64_t)(rank == 0) << 63, UINT64_MAX};
+        km_and_uint64(comm, bits, 3);
+        ck_assert_uint_eq(bits[0], 1);
+        ck_assert_uint_eq(bits[1], (uint64_t)(n == 1) << 63);
+        ck_assert_uint_eq(bits[2], UINT64_MAX);
+    }
+}
+END_TEST
+
+START_TEST(the_node_and_the_library_have_names_of_one_line)
+{
+    char host[MPI_MAX_PROCESSOR_NAME], library[MPI_MAX_LIBRARY_VERSION_STRING];
+    km_comm_host(host);
+    km_comm_library(library);
+    ck_assert_all(host[0] != '\0' && strchr(host, '\n') == NULL);
+    ck_assert_all(library[0] != '\0' && strchr(library, '\n') == NULL);
+}
+END_TEST
+
 START_TEST(no_values_are_no_problem)
 {
     km_sum_int64(MPI_COMM_WORLD, NULL, 0);
@@ -282,6 +308,8 @@ Suite *make_suite(void)
         one_failure_anywhere_is_a_failure_everywhere,
         sums_are_over_all_ranks,
         smallest_and_largest_are_of_all_ranks,
+        bits_remain_that_all_ranks_have,
+        the_node_and_the_library_have_names_of_one_line,
         no_values_are_no_problem,
         sum_below_is_that_of_lower_ranks,
         sums_of_words_are_over_all_ranks_or_the_lower_ones,

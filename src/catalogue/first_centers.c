@@ -1,5 +1,5 @@
 /* Centers from a file, in the units of the features. One rank reads; all get them. */
-#include "seedings.h"
+#include "catalogue/first_centers.h"
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -7,8 +7,8 @@
 #include "base/partition.h"
 #include "base/precision.h"
 #include "base/text.h"
-#include "catalogue/catalogue.h"
 #include "process/lines.h"
+#include "seeding/seeding.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -19,13 +19,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static km_code wrong_shape(const km_seeding_task *task, int64_t k, int64_t d, km_error *error)
+static km_code wrong_shape(const km_first_centers *asked, int64_t k, int64_t d, km_error *error)
 {
     return km_fail(error, KM_DATA,
                    "wrong shape of the first centers (%s): the file has %lld centers of %lld "
                    "values, -k and the features ask for %lld of %lld; change one of them",
-                   task->file, (long long)k, (long long)d, (long long)task->n_clusters,
-                   (long long)task->samples->n_features);
+                   asked->file, (long long)k, (long long)d, (long long)asked->n_clusters,
+                   (long long)asked->n_features);
 }
 
 /* ---- HDF5 --------------------------------------------------------------------------------------
@@ -57,18 +57,18 @@ static const km_table *choose_array(const km_tables *tables, const char *name, c
     return NULL;
 }
 
-static km_code read_array(const km_seeding_task *task, hid_t file, const char *name,
+static km_code read_array(const km_first_centers *asked, hid_t file, const char *name,
                           double *centers, km_error *error)
 {
-    const int64_t k = task->n_clusters, d = task->samples->n_features;
+    const int64_t k = asked->n_clusters, d = asked->n_features;
     km_h5_array array;
     if (km_h5_open_array(file, name, &array, error) != KM_OK)
         return error->code;
     void *values = NULL;
     int64_t *places = NULL;
-    km_seeding_match_names(task, array.dataset, array.n_columns, &places, error);
+    km_first_centers_match(asked, array.dataset, array.n_columns, &places, error);
     if (error->code == KM_OK && (array.n_rows != k || array.n_columns != d))
-        wrong_shape(task, array.n_rows, array.n_columns, error);
+        wrong_shape(asked, array.n_rows, array.n_columns, error);
     else if (error->code == KM_OK)
         values =
             km_allocate(k * d, km_h5_value_size(array.type, KM_FLOAT64), "first centers", error);
@@ -79,18 +79,18 @@ static km_code read_array(const km_seeding_task *task, hid_t file, const char *n
     if (why.code != KM_OK)
         km_fail(error, why.code,
                 "can't read the first centers (%s, %s): %s; copy the file again, or choose another",
-                task->file, name, why.text);
+                asked->file, name, why.text);
     else if (values != NULL)
         memcpy(centers, values, (size_t)(k * d) * sizeof *centers);
     if (places != NULL && error->code == KM_OK)
-        km_seeding_permute(centers, k, d, places, error);
+        km_first_centers_permute(centers, k, d, places, error);
     free(values);
     free(places);
     km_h5_close_array(&array);
     return error->code;
 }
 
-static km_code read_h5(const km_seeding_task *task, const char *path, const char *name,
+static km_code read_h5(const km_first_centers *asked, const char *path, const char *name,
                        double *centers, km_error *error)
 {
     hid_t file;
@@ -100,7 +100,7 @@ static km_code read_h5(const km_seeding_task *task, const char *path, const char
     if (km_tables_find(file, false, &tables, error) == KM_OK) {
         const km_table *table = choose_array(&tables, name, path, error);
         if (table != NULL)
-            read_array(task, file, table->path, centers, error);
+            read_array(asked, file, table->path, centers, error);
         km_tables_free(&tables);
     }
     H5Fclose(file);
@@ -127,7 +127,7 @@ static int64_t read_line(char *line, double *values, int64_t most)
     return count;
 }
 
-static km_code wrong_line(const km_seeding_task *task, const km_line *line, km_line_kind kind,
+static km_code wrong_line(const km_first_centers *asked, const km_line *line, km_line_kind kind,
                           int64_t n_values, km_error *error)
 {
     if (kind == KM_LINE_TOO_LONG)
@@ -135,31 +135,31 @@ static km_code wrong_line(const km_seeding_task *task, const km_line *line, km_l
             error, KM_DATA,
             "line too long (%s, line %lld): it has more than the values of a center; put "
             "one center on each line",
-            task->file, (long long)line->number);
+            asked->file, (long long)line->number);
     if (kind == KM_LINE_NOT_READ)
         return km_fail(
             error, KM_SYSTEM,
             "can't read the first centers (%s): %s; copy the file again, or choose another",
-            task->file, strerror(errno));
+            asked->file, strerror(errno));
     if (n_values < 0)
         return km_fail(
             error, KM_DATA,
             "not a number (%s, line %lld): first centers are lines of numbers, or HDF5; for "
             "a method say --seeding kmeans++ or random",
-            task->file, (long long)line->number);
+            asked->file, (long long)line->number);
     return km_fail(error, KM_DATA,
                    "wrong number of values (%s, line %lld): it has %lld where the features are "
                    "%lld; put one center on each line",
-                   task->file, (long long)line->number, (long long)n_values,
-                   (long long)task->samples->n_features);
+                   asked->file, (long long)line->number, (long long)n_values,
+                   (long long)asked->n_features);
 }
 
 /* Reads the centers of all lines, and returns how many there are; stores at most k of them. */
-static int64_t read_lines(const km_seeding_task *task, FILE *file, double *centers, double *extra,
+static int64_t read_lines(const km_first_centers *asked, FILE *file, double *centers, double *extra,
                           km_error *error)
 {
     enum { LONGEST_COMMENT = 1 << 16, LONGEST_NUMBER = 1 << 11 }; /* 1e308 in plain digits */
-    const int64_t k = task->n_clusters, d = task->samples->n_features;
+    const int64_t k = asked->n_clusters, d = asked->n_features;
     km_line line = {.what = "first centers"};
     int64_t count = 0;
     while (error->code == KM_OK) {
@@ -171,27 +171,27 @@ static int64_t read_lines(const km_seeding_task *task, FILE *file, double *cente
         if (kind == KM_LINE)
             n_values = read_line(line.text, count < k ? centers + count * d : extra, d);
         if (n_values != 0 && n_values != d)
-            wrong_line(task, &line, kind, n_values, error);
+            wrong_line(asked, &line, kind, n_values, error);
         count += n_values > 0;
     }
     free(line.text);
     return count;
 }
 
-static km_code read_text(const km_seeding_task *task, double *centers, km_error *error)
+static km_code read_text(const km_first_centers *asked, double *centers, km_error *error)
 {
-    const int64_t k = task->n_clusters, d = task->samples->n_features;
-    FILE *file = fopen(task->file, "r");
+    const int64_t k = asked->n_clusters, d = asked->n_features;
+    FILE *file = fopen(asked->file, "r");
     if (file == NULL)
         return km_fail(
             error, KM_SYSTEM,
             "can't open the first centers (%s): %s; --seeding takes kmeans++, random, or a "
             "readable file",
-            task->file, strerror(errno));
+            asked->file, strerror(errno));
     double *extra = km_allocate(d, sizeof *extra, "first centers", error);
-    const int64_t count = extra != NULL ? read_lines(task, file, centers, extra, error) : 0;
+    const int64_t count = extra != NULL ? read_lines(asked, file, centers, extra, error) : 0;
     if (error->code == KM_OK && count != k)
-        wrong_shape(task, count, d, error);
+        wrong_shape(asked, count, d, error);
     free(extra);
     fclose(file);
     return error->code;
@@ -201,12 +201,12 @@ static km_code read_text(const km_seeding_task *task, double *centers, km_error 
  */
 
 /* Reads `path`, in which `name` names an array or is NULL. */
-static km_code read_file(const km_seeding_task *task, const char *path, const char *name,
+static km_code read_file(const km_first_centers *asked, const char *path, const char *name,
                          double *centers, km_error *error)
 {
     if (name != NULL || H5Fis_hdf5(path) > 0)
-        return read_h5(task, path, name, centers, error);
-    return read_text(task, centers, error);
+        return read_h5(asked, path, name, centers, error);
+    return read_text(asked, centers, error);
 }
 
 /* The file in FILE or FILE:/path, in a new text, with the colon where FILE ends, and what follows
@@ -223,12 +223,12 @@ static char *split_name(const char *name, const char **array, km_error *error)
     return path;
 }
 
-static km_code read_centers(const km_seeding_task *task, double *centers, km_error *error)
+static km_code read_centers(const km_first_centers *asked, double *centers, km_error *error)
 {
     const char *array;
-    char *path = split_name(task->file, &array, error);
+    char *path = split_name(asked->file, &array, error);
     if (path != NULL)
-        read_file(task, path, array, centers, error);
+        read_file(asked, path, array, centers, error);
     free(path);
     return error->code;
 }
@@ -245,63 +245,40 @@ static void check_file(const char *path, km_error *error)
             path, strerror(errno));
 }
 
-char *km_seeding_file(const char *name, km_error *error)
+char *km_first_centers_file(const char *seeding, km_error *error)
 {
     const char *array;
-    for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++)
-        if (strcmp(seeding->name, name) == 0)
-            return NULL;
-    return split_name(name, &array, error);
+    return km_seeding_find(seeding) == NULL ? split_name(seeding, &array, error) : NULL;
 }
 
-km_code km_seeding_check(const char *name, km_error *error)
+km_code km_first_centers_check(const char *seeding, km_error *error)
 {
-    char *path = km_seeding_file(name, error);
+    char *path = km_first_centers_file(seeding, error);
     if (path != NULL)
         check_file(path, error);
     free(path);
     return error->code;
 }
 
-static km_code check_values(const km_seeding_task *task, const double *centers, km_error *error)
+static km_code check_values(const km_first_centers *asked, const double *centers, km_error *error)
 {
-    const int64_t d = task->samples->n_features;
-    for (int64_t i = 0; i < task->n_clusters * d; i++)
+    const int64_t d = asked->n_features;
+    for (int64_t i = 0; i < asked->n_clusters * d; i++)
         if (!isfinite(centers[i]))
             return km_fail(error, KM_DATA,
-                           "bad first centers (%s, center %lld, value %lld): NaN, infinite, or too "
-                           "far from all samples; centers are in the units of the features",
-                           task->file, (long long)(i / d), (long long)(i % d));
+                           "bad first centers (%s, center %lld, value %lld): NaN or infinite; "
+                           "centers are in the units of the features",
+                           asked->file, (long long)(i / d), (long long)(i % d));
     return KM_OK;
 }
 
-km_code km_seeding_from_file(const km_seeding_task *task, double *centers, km_error *error)
+km_code km_first_centers_read(const km_first_centers *asked, double *centers, MPI_Comm comm,
+                              km_error *error)
 {
-    const int64_t n = task->n_clusters * task->samples->n_features;
-    if (km_comm_rank(task->comm) == 0 && read_centers(task, centers, error) == KM_OK) {
-        km_transform_centers(task->transform, centers, task->n_clusters);
-        check_values(task, centers, error);
-    }
-    if (km_agree(task->comm, error) == KM_OK)
-        km_broadcast(task->comm, 0, centers, n * (int64_t)sizeof *centers);
-    return error->code;
-}
-
-static km_code hash_centers(const km_seeding_task *task, uint64_t *hash, km_error *error)
-{
-    const int64_t n = task->n_clusters * task->samples->n_features;
-    double *centers = km_allocate(n, sizeof *centers, "first centers", error);
-    if (centers != NULL && read_centers(task, centers, error) == KM_OK)
-        *hash = km_hash_doubles(0, centers, n);
-    free(centers);
-    return error->code;
-}
-
-km_code km_seeding_hash_file(const km_seeding_task *task, uint64_t *hash, km_error *error)
-{
-    if (km_comm_rank(task->comm) == 0)
-        hash_centers(task, hash, error);
-    if (km_agree(task->comm, error) == KM_OK)
-        km_broadcast(task->comm, 0, hash, sizeof *hash);
+    const int64_t n = asked->n_clusters * asked->n_features;
+    if (km_comm_rank(comm) == 0 && read_centers(asked, centers, error) == KM_OK)
+        check_values(asked, centers, error);
+    if (km_agree(comm, error) == KM_OK)
+        km_broadcast(comm, 0, centers, n * (int64_t)sizeof *centers);
     return error->code;
 }

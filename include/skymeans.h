@@ -1,0 +1,315 @@
+/* skymeans.h - k-means over the ranks of an MPI communicator, on samples in memory.
+ *
+ * A problem and samples give an answer, and the same problem and the same rows give the same bits:
+ * for any number of ranks and threads, any distribution of the rows, any algorithm and processor.
+ *
+ *     skymeans_problem problem = SKYMEANS_PROBLEM(8);
+ *     skymeans_rows rows = SKYMEANS_ROWS;
+ *     skymeans_samples *samples;
+ *     skymeans_answer *answer;
+ *     skymeans_error error;
+ *     rows.n_rows = n;
+ *     rows.n_features = 3;
+ *     rows.type = SKYMEANS_FLOAT64;
+ *     rows.values = positions;
+ *     if (skymeans_samples_create(&samples, &rows, comm, &error) != SKYMEANS_OK ||
+ *         skymeans_fit(&answer, &problem, samples, NULL, NULL, comm, &error) != SKYMEANS_OK)
+ *         fprintf(stderr, "%s\n", error.text);
+ *
+ * Collective functions are called by all ranks of the communicator, with the same arguments but for
+ * rows, samples and contexts. They work on a copy of the communicator, and return the same code and
+ * text on all ranks. MPI must be initialized; MPI_THREAD_SINGLE is enough, and MPI_THREAD_MULTIPLE
+ * lets several threads be in calls at once, on different communicators and different objects.
+ *
+ * No function prints, ends the process, or leaves changed what belongs to the caller: signals, the
+ * number of OpenMP threads, rounding, MPI's error handler, the rows that were handed over.
+ *
+ * Structs begin with their size, which the macros fill in, so that later versions can add fields.
+ */
+#ifndef SKYMEANS_H
+#define SKYMEANS_H
+
+#include <mpi.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifdef __GNUC__
+#define SKYMEANS_API __attribute__((visibility("default")))
+#else
+#define SKYMEANS_API
+#endif
+
+/* The version of the library, "1.2.3". Local. */
+SKYMEANS_API const char *skymeans_version(void);
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+enum {
+    SKYMEANS_OK = 0,
+    SKYMEANS_INTERNAL = 1, /* a bug of skymeans */
+    SKYMEANS_USAGE = 2,    /* an argument that can't be */
+    SKYMEANS_DATA = 3,     /* samples or a saved state with which this can't be done */
+    SKYMEANS_SYSTEM = 4,   /* threads that can't be made, or what a caller's function reports */
+    SKYMEANS_MEMORY = 5
+};
+
+/* What went wrong, in one line: "WHAT: WHY; TRY". Code 0 and an empty text if nothing did. */
+typedef struct skymeans_error {
+    int code;
+    char text[1024];
+} skymeans_error;
+
+/* ---- the problem: what decides the answer ---------------------------------------------------- */
+
+typedef struct skymeans_problem {
+    size_t size;
+    int64_t n_clusters;  /* 1 to 2^31 - 1, at most the number of rows that have weight */
+    const char *seeding; /* how first centers are chosen: "kmeans++", "kmeans-parallel", "random" */
+    const double *first_centers; /* instead: [n_clusters][n_features], in the units of the features;
+                                    NULL: none. For a warm start the centers of another answer */
+    int64_t seeding_rows; /* rows that kmeans++ draws from; 0: the larger of 100 000 and 16 times
+                             n_clusters; INT64_MAX: all */
+    uint64_t random_seed;
+    int64_t restarts; /* fits from different first centers, of which the best is kept; at least 1 */
+    double tolerance; /* a fit has converged when the sum of the squared shifts of its centers is at
+                         most so many times the mean variance of the features; 0: when no label
+                         changes */
+    int64_t max_iterations; /* of a fit; at least 1 */
+    const char *scale;      /* of the features: "none", "standard" (mean 0, variance 1), "minmax" */
+    const char *missing;    /* rows with a value that is not finite: "drop" leaves them out, with
+                               label -1; "error" fails */
+} skymeans_problem;
+
+/* With the defaults, for k clusters. */
+#define SKYMEANS_PROBLEM(k)                                                                 \
+    {                                                                                       \
+        sizeof(skymeans_problem), (k), "kmeans++", NULL, 0, 0, 1, 1e-4, 300, "none", "drop" \
+    }
+
+/* The first field in which two problems differ so that their answers may differ, by name; NULL if
+ * there is none. First centers are compared as [n_clusters][n_features]. Local. */
+SKYMEANS_API const char *skymeans_problem_difference(const skymeans_problem *a,
+                                                     const skymeans_problem *b, int64_t n_features);
+
+/* ---- the samples ----------------------------------------------------------------------------- */
+
+typedef enum skymeans_type { SKYMEANS_FLOAT32, SKYMEANS_FLOAT64 } skymeans_type;
+
+/* Where the rows of this rank are. All stay the caller's, who may change or free them once the
+ * samples are made. Values are at values + row * row_stride + feature * feature_stride, or, if
+ * columns are given, at columns[feature] + row * row_stride; strides are bytes, of any sign. */
+typedef struct skymeans_rows {
+    size_t size;
+    int64_t n_rows;     /* of this rank, at most 2^32 - 1; 0 is as good as any number */
+    int64_t first_row;  /* the number of the first among all ranks' rows; -1: behind those of lower
+                           ranks. On these numbers the answer depends, not on ranks */
+    int64_t n_features; /* the same on all ranks */
+    skymeans_type type; /* of all values, which is also the precision of distances */
+    const void *values;
+    int64_t row_stride;         /* 0: rows lie one after the other (of columns: values do) */
+    int64_t feature_stride;     /* 0: the values of a row lie one after the other */
+    const void *const *columns; /* [n_features], the first value of each; NULL: see values */
+    const double *weights;      /* [n_rows], at least 0 and finite, or NULL on all ranks: all 1. A
+                                   row of weight 0 gets a label and counts for nothing */
+    int64_t weight_stride;      /* 0: one after the other */
+} skymeans_rows;
+
+#define SKYMEANS_ROWS                                                                \
+    {                                                                                \
+        sizeof(skymeans_rows), 0, -1, 0, SKYMEANS_FLOAT64, NULL, 0, 0, NULL, NULL, 0 \
+    }
+
+/* Samples in memory, spread over the ranks of a communicator. */
+typedef struct skymeans_samples skymeans_samples;
+
+/* Copies rows once, into blocks that suit the processor. Collective. The caller frees the samples
+ * with skymeans_samples_free; on failure *samples is NULL. SKYMEANS_USAGE for rows that can't be
+ * (strides, numbers that several ranks have), SKYMEANS_DATA for weights that can't be,
+ * SKYMEANS_MEMORY. */
+SKYMEANS_API int skymeans_samples_create(skymeans_samples **samples, const skymeans_rows *rows,
+                                         MPI_Comm comm, skymeans_error *error);
+
+/* Local; NULL is nothing. */
+SKYMEANS_API void skymeans_samples_free(skymeans_samples *samples);
+
+/* ---- the manner: what never changes the answer ----------------------------------------------- */
+
+typedef struct skymeans_manner {
+    size_t size;
+    int64_t threads;       /* per rank; 0: as many as OpenMP would take here */
+    const char *algorithm; /* "auto", "lloyd", "tree", "bounds" */
+    const char *kernel;    /* "auto", or the name of an instruction set, for tests */
+} skymeans_manner;
+
+#define SKYMEANS_MANNER                            \
+    {                                              \
+        sizeof(skymeans_manner), 0, "auto", "auto" \
+    }
+
+/* ---- the control: seeing, stopping, saving --------------------------------------------------- */
+
+/* One assignment and one update. Inertia and shift are in the space of the fit: after scaling. */
+typedef struct skymeans_iteration {
+    int64_t number;    /* from 1 */
+    double inertia;    /* weighted sum of squared distances to the centers before the update */
+    double shift;      /* sum of the squared shifts of the centers in the update */
+    int64_t relabeled; /* samples with weight whose label the assignment changed */
+    double seconds;    /* wall time; in answers the longest of all ranks */
+} skymeans_iteration;
+
+typedef enum skymeans_event_kind {
+    SKYMEANS_PHASE,      /* something begins: `doing` */
+    SKYMEANS_PART,       /* so much of it is done: `part` */
+    SKYMEANS_FIT_BEGINS, /* before its seeding: `fit` */
+    SKYMEANS_ITERATED,   /* `iteration` is done */
+    SKYMEANS_FIT_ENDS
+} skymeans_event_kind;
+
+typedef struct skymeans_event {
+    skymeans_event_kind kind;
+    const char *doing; /* "ordering", "seeding" and the like; NULL: nothing that takes long */
+    double part;       /* 0 to 1; negative: not known */
+    int64_t fit;       /* from 0 */
+    const skymeans_iteration *iteration; /* valid during the call */
+} skymeans_event;
+
+/* Functions are called with `context`; any may be NULL. They must not call skymeans with the same
+ * communicator or samples. */
+typedef struct skymeans_control {
+    size_t size;
+    void *context;
+    /* Called on every rank; not collective, so ranks may be at different events at a time. */
+    void (*observe)(void *context, const skymeans_event *event);
+    /* Should the call come to an end soon? Asked on every rank between iterations and now and then
+     * in seedings; one rank's wish is enough. */
+    int (*wants_stop)(void *context);
+    /* Seconds from now on after which the call should have returned; 0: no limit. It ends when
+     * another iteration might take longer, but not before there is something to keep. */
+    double seconds;
+    /* Saves a state, from which the same problem goes on with the same rows on any number of ranks.
+     * Called on all ranks together, every save_interval seconds and when the call has to stop;
+     * `state` is NULL on all ranks but the first. Returns 0, or another code of an error that it
+     * describes, which ends the call. */
+    int (*save)(void *context, const void *state, size_t size, skymeans_error *error);
+    double save_interval;
+    const void *resume; /* a state that was saved, given on the first rank; NULL: none */
+    size_t resume_size;
+} skymeans_control;
+
+#define SKYMEANS_CONTROL                                                  \
+    {                                                                     \
+        sizeof(skymeans_control), NULL, NULL, NULL, 0, NULL, 600, NULL, 0 \
+    }
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+
+/* It owns all that it returns pointers to, which stay valid until it is freed. It needs neither the
+ * samples nor the problem any more. Equal on all ranks but for labels. */
+typedef struct skymeans_answer skymeans_answer;
+
+/* Clusters samples. `manner` and `control` may be NULL. Collective over ranks as many as, and in
+ * the order of, those of the samples. The caller frees the answer with skymeans_answer_free; on
+ * failure *answer is NULL. Samples may be used again, for problems of the same scaling.
+ * SKYMEANS_USAGE, SKYMEANS_DATA (too few rows, weights that are all 0, ranges that overflow, a
+ * state of another problem or of other rows), SKYMEANS_SYSTEM, SKYMEANS_MEMORY. */
+SKYMEANS_API int skymeans_fit(skymeans_answer **answer, const skymeans_problem *problem,
+                              skymeans_samples *samples, const skymeans_manner *manner,
+                              const skymeans_control *control, MPI_Comm comm,
+                              skymeans_error *error);
+
+/* Labels samples with the centers of another answer, as its fit would: those that were not fitted
+ * before, or were by this fit. Collective; the new answer has labels, sizes, centers, and a
+ * checksum of them. Errors as above. */
+SKYMEANS_API int skymeans_predict(skymeans_answer **answer, const skymeans_answer *fitted,
+                                  skymeans_samples *samples, const skymeans_manner *manner,
+                                  MPI_Comm comm, skymeans_error *error);
+
+/* Local; NULL is nothing. */
+SKYMEANS_API void skymeans_answer_free(skymeans_answer *answer);
+
+typedef enum skymeans_stop {
+    SKYMEANS_STOP_TOLERANCE,      /* converged: the centers moved less than the tolerance */
+    SKYMEANS_STOP_NO_CHANGE,      /* converged: no label changed */
+    SKYMEANS_STOP_MAX_ITERATIONS, /* the limit came first */
+    SKYMEANS_STOP_WISH,           /* control.wants_stop */
+    SKYMEANS_STOP_TIME            /* control.seconds */
+} skymeans_stop;
+
+typedef struct skymeans_summary {
+    size_t size;
+    int64_t n_clusters, n_features;
+    int64_t n_rows, n_used; /* of all ranks; used are those without missing values */
+    double inertia;         /* weighted sum of squared distances to the centers, after scaling */
+    int64_t n_iterations;
+    skymeans_stop stop; /* of the fit that is kept, or of the call if it was stopped */
+    int64_t n_fits;     /* that were done, of problem.restarts */
+    int64_t best;       /* the one that is kept, from 0 */
+    int64_t n_empty;    /* clusters without weight: more clusters than distinct rows */
+    uint64_t checksum;  /* of labels, centers and inertia: that which the program prints */
+    int is_complete;    /* 0 if the call was stopped and saved: then there are no labels, and the
+                           centers (NULL if no fit is done) are those of the best fit so far */
+} skymeans_summary;
+
+#define SKYMEANS_SUMMARY                                                                   \
+    {                                                                                      \
+        sizeof(skymeans_summary), 0, 0, 0, 0, 0, 0, SKYMEANS_STOP_TOLERANCE, 0, 0, 0, 0, 0 \
+    }
+
+/* Fills in a summary. Local, as are all below. */
+SKYMEANS_API void skymeans_summarize(const skymeans_answer *answer, skymeans_summary *summary);
+
+/* [n_clusters][n_features], in the units of the features; [n_clusters], rows; and [n_clusters],
+ * sums of weights, NULL of a prediction. */
+SKYMEANS_API const double *skymeans_centers(const skymeans_answer *answer);
+SKYMEANS_API const int64_t *skymeans_sizes(const skymeans_answer *answer);
+SKYMEANS_API const double *skymeans_weights(const skymeans_answer *answer);
+
+/* [n_rows] of this rank, in the order in which they were handed over, from 0; -1 where a value is
+ * missing. */
+SKYMEANS_API const int32_t *skymeans_labels(const skymeans_answer *answer);
+
+/* [n_iterations] of the fit that is kept; NULL of a prediction. */
+SKYMEANS_API const skymeans_iteration *skymeans_history(const skymeans_answer *answer);
+
+/* The distance of each row of this rank to the center of its label, after scaling, [n_rows]; NaN
+ * where a value is missing. `samples` are those of the answer. */
+SKYMEANS_API void skymeans_distances(const skymeans_answer *answer, const skymeans_samples *samples,
+                                     double *distances);
+
+/* ---- keeping an answer ----------------------------------------------------------------------- */
+
+/* All that turns rows into labels. With offset, factor and exponent a value x of feature j is
+ * compared as (x - offset[j]) * factor[j] * 2^-exponent, in the precision of the type; the working
+ * centers are such values. */
+typedef struct skymeans_model {
+    size_t size;
+    int64_t n_clusters, n_features;
+    const double *working_centers; /* [n_clusters][n_features] */
+    const double *offset, *factor; /* [n_features]; NULL: 0 and 1 */
+    int exponent;
+    const char *scale; /* of the problem */
+    skymeans_type type;
+} skymeans_model;
+
+#define SKYMEANS_MODEL                                                              \
+    {                                                                               \
+        sizeof(skymeans_model), 0, 0, NULL, NULL, NULL, 0, "none", SKYMEANS_FLOAT64 \
+    }
+
+/* The model of an answer, whose arrays stay those of the answer. */
+SKYMEANS_API void skymeans_model_of(const skymeans_answer *answer, skymeans_model *model);
+
+/* An answer that can predict, from a model that was kept; of a model without offset, factor and
+ * exponent the centers are in the units of the features. Local. SKYMEANS_USAGE, SKYMEANS_MEMORY. */
+SKYMEANS_API int skymeans_answer_from_model(skymeans_answer **answer, const skymeans_model *model,
+                                            skymeans_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

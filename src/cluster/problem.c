@@ -1,0 +1,170 @@
+#include "cluster/problem.h"
+
+#include "base/hash.h"
+#include "seeding/seeding.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const scalings[] = {
+    [KM_SCALE_NONE] = "none", [KM_SCALE_STANDARD] = "standard", [KM_SCALE_MINMAX] = "minmax", NULL};
+
+enum { FEWEST_SEEDING_ROWS = 100000, SEEDING_ROWS_PER_CLUSTER = 16, MOST_RESTARTS = 1000000 };
+
+bool km_scaling_find(const char *name, km_scaling *scaling)
+{
+    for (int i = 0; scalings[i] != NULL; i++)
+        if (strcmp(name, scalings[i]) == 0) {
+            *scaling = (km_scaling)i;
+            return true;
+        }
+    return false;
+}
+
+const char *km_scaling_name(km_scaling scaling)
+{
+    return scalings[scaling];
+}
+
+km_code km_take_struct(void *full, size_t size, const void *given, const char *name,
+                       km_error *error)
+{
+    size_t given_size = 0;
+    if (given != NULL)
+        memcpy(&given_size, given, sizeof given_size);
+    if (given_size < sizeof given_size || given_size > size)
+        return km_fail(error, KM_USAGE,
+                       "bad struct (%s): %s; initialise it with the macro of that name, and use "
+                       "skymeans.h and the library of one version",
+                       name, given == NULL ? "it is NULL" : "its size is not one that is known");
+    memcpy(full, given, given_size);
+    memcpy(full, &size, sizeof size);
+    return KM_OK;
+}
+
+static km_code bad_number(const char *name, int64_t value, const char *why, km_error *error)
+{
+    return km_fail(error, KM_USAGE, "bad value (%s %lld): %s", name, (long long)value, why);
+}
+
+static km_code bad_text(const char *name, const char *value, const char *why, km_error *error)
+{
+    return km_fail(error, KM_USAGE, "bad value (%s %s): %s", name, value, why);
+}
+
+static km_code check_numbers(const skymeans_problem *p, km_error *error)
+{
+    if (p->n_clusters < 1 || p->n_clusters > INT32_MAX)
+        return bad_number("n_clusters", p->n_clusters, "it must be 1 to 2^31 - 1", error);
+    if (p->restarts < 1 || p->restarts > MOST_RESTARTS)
+        return bad_number("restarts", p->restarts, "it must be 1 to 1000000", error);
+    if (p->max_iterations < 1)
+        return bad_number("max_iterations", p->max_iterations, "it must be at least 1", error);
+    if (!(p->tolerance >= 0) || !isfinite(p->tolerance))
+        return km_fail(error, KM_USAGE,
+                       "bad value (tolerance %g): it must be a number, and at least 0",
+                       p->tolerance);
+    return KM_OK;
+}
+
+static km_code check_seeding(skymeans_problem *p, km_error *error)
+{
+    const int64_t k = p->n_clusters, by_k = SEEDING_ROWS_PER_CLUSTER * k;
+    if (p->first_centers != NULL && p->restarts > 1)
+        return bad_number("restarts", p->restarts,
+                          "fits from the same first centers are all the same; leave it out, or "
+                          "take another seeding",
+                          error);
+    if (p->first_centers == NULL && km_seeding_find(p->seeding) == NULL)
+        return bad_text("seeding", p->seeding,
+                        "there is none of that name; choose 'kmeans++', 'kmeans-parallel' or "
+                        "'random'",
+                        error);
+    const bool is_drawn = p->first_centers == NULL && strcmp(p->seeding, "kmeans++") == 0;
+    if (p->seeding_rows < 0 || (p->seeding_rows > 0 && p->seeding_rows < k && is_drawn))
+        return km_fail(error, KM_USAGE,
+                       "bad value (seeding_rows %lld): fewer rows than the %lld clusters; ask for "
+                       "more, best 16 per cluster",
+                       (long long)p->seeding_rows, (long long)k);
+    if (p->seeding_rows == 0)
+        p->seeding_rows = by_k > FEWEST_SEEDING_ROWS ? by_k : FEWEST_SEEDING_ROWS;
+    return KM_OK;
+}
+
+km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *given, km_error *error)
+{
+    const skymeans_problem defaults = SKYMEANS_PROBLEM(0);
+    km_scaling scaling;
+    *problem = defaults;
+    if (km_take_struct(problem, sizeof *problem, given, "SKYMEANS_PROBLEM", error) != KM_OK)
+        return error->code;
+    problem->seeding = problem->seeding != NULL ? problem->seeding : defaults.seeding;
+    problem->scale = problem->scale != NULL ? problem->scale : defaults.scale;
+    problem->missing = problem->missing != NULL ? problem->missing : defaults.missing;
+    if (check_numbers(problem, error) != KM_OK || check_seeding(problem, error) != KM_OK)
+        return error->code;
+    if (!km_scaling_find(problem->scale, &scaling))
+        return bad_text("scale", problem->scale, "choose 'none', 'standard' or 'minmax'", error);
+    if (strcmp(problem->missing, "drop") != 0 && strcmp(problem->missing, "error") != 0)
+        return bad_text("missing", problem->missing, "choose 'drop' or 'error'", error);
+    return KM_OK;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------- */
+
+static uint64_t hash_first_centers(const skymeans_problem *p, int64_t n_features)
+{
+    return p->first_centers != NULL
+               ? km_hash_doubles(0, p->first_centers, p->n_clusters * n_features)
+               : 0;
+}
+
+void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
+{
+    fprintf(file, "clusters: %lld\nscale: %s\nmissing: %s\n", (long long)p->n_clusters, p->scale,
+            p->missing);
+    if (p->first_centers != NULL) /* wherever they come from */
+        fprintf(file, "hash of the first centers: %016llx\n",
+                (unsigned long long)hash_first_centers(p, n_features));
+    else
+        fprintf(file, "seeding: %s\nseeding-rows: %lld\nrandom-seed: %llu\n", p->seeding,
+                (long long)p->seeding_rows, (unsigned long long)p->random_seed);
+    fprintf(file, "restarts: %lld\ntolerance: %.17g\n", (long long)p->restarts, p->tolerance);
+    if (p->restarts > 1) /* fits that are done had this limit, and those to come need the same */
+        fprintf(file, "max-iterations: %lld\n", (long long)p->max_iterations);
+}
+
+static bool is_other_seeding(const skymeans_problem *a, const skymeans_problem *b)
+{
+    return (a->first_centers == NULL) != (b->first_centers == NULL) ||
+           (a->first_centers == NULL && strcmp(a->seeding, b->seeding) != 0);
+}
+
+/* Of two checked problems. */
+static const char *find_difference(const skymeans_problem *a, const skymeans_problem *b,
+                                   int64_t n_features)
+{
+    const bool is_given = a->first_centers != NULL;
+    return a->n_clusters != b->n_clusters ? "n_clusters"
+           : is_other_seeding(a, b)       ? "seeding"
+           : hash_first_centers(a, n_features) != hash_first_centers(b, n_features)
+               ? "first_centers"
+           : !is_given && a->seeding_rows != b->seeding_rows ? "seeding_rows"
+           : !is_given && a->random_seed != b->random_seed   ? "random_seed"
+           : a->restarts != b->restarts                      ? "restarts"
+           : a->tolerance != b->tolerance                    ? "tolerance"
+           : a->max_iterations != b->max_iterations          ? "max_iterations"
+           : strcmp(a->scale, b->scale) != 0                 ? "scale"
+           : strcmp(a->missing, b->missing) != 0             ? "missing"
+                                                             : NULL;
+}
+
+const char *skymeans_problem_difference(const skymeans_problem *a, const skymeans_problem *b,
+                                        int64_t n_features)
+{
+    skymeans_problem x, y;
+    km_error error = {0};
+    if (km_problem_check(&x, a, &error) != KM_OK || km_problem_check(&y, b, &error) != KM_OK)
+        return "size"; /* or a value that can't be: nothing is known of their answers */
+    return find_difference(&x, &y, n_features);
+}

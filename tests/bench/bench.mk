@@ -1,0 +1,18 @@
+# How fast it is; the Makefile includes this file.
+
+# WORK=W4 RUNS=5 for one line of the table, CONVERGE=1 to convergence.
+.PHONY: bench
+bench: deps
+	@tools/deps.sh bench
+	@$(MAKE) $(quietly) all
+	@$(MAKE) $(quietly) all SUMS=plain
+	@$(MAKE) $(quietly) all SUMS=two
+	@$(MAKE) $(quietly) $(BUILD)/bench_kernels
+	@$(run_env) $$(tools/find-python.sh h5py sklearn faiss) tests/bench/bench.py \
+	    $(if $(WORK),--work $(WORK)) --runs $(or $(RUNS),3) $(if $(CONVERGE),--converge)
+
+$(BUILD)/bench_kernels: tests/bench/bench_kernels.c $(library)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(flags) -MMD -MP -o $@ $< $(library) -lz -lm
+
+-include $(BUILD)/bench_kernels.d

@@ -1,0 +1,78 @@
+# Tests, and checks that take longer: `make help` lists them, and the Makefile includes this file.
+
+tests    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+# What tests in Python share is in a folder of its own.
+shared   := PYTHONPATH="$(CURDIR)/tests/support$(if $(PYTHONPATH),:$(PYTHONPATH))"
+
+.PHONY: check
+check: deps
+	@$(MAKE) $(quietly) all $(if $(filter py,$(KIND)),,$(tests)) $(if $(filter c,$(KIND)),,faults)
+	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn \
+	    pandas tables) tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
+	    $(if $(RANKS),--ranks $(RANKS))
+
+$(BUILD)/tests/%: tests/unit/%.c $(library)
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(flags) -Itests/support $$(cat $(BUILD)/hdf5.cflags) $$(pkg-config --cflags check) \
+	    -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
+	    $$(pkg-config --libs check) -lz -lm
+
+# The scripts of jobs/ on a Slurm cluster of four nodes, made for this and gone after it. STARTS=100
+# for more of those that try exit codes.
+.PHONY: check-slurm
+check-slurm:
+	@tests/slurm/run.sh --can-run || exit 0; \
+	tools/deps.sh slurm && $(MAKE) $(quietly) all && \
+	    tests/slurm/run.sh $(if $(TEST),test_$(TEST))
+
+# Runs that are killed at many moments; KILLS=200 for more. Each run has a time limit of its own.
+.PHONY: check-faults
+check-faults: deps
+	@$(MAKE) $(quietly) all faults
+	@$(run_env) $(shared) BUILD=$(BUILD) KM_KILLS=$(or $(KILLS),50) $$(tools/find-python.sh h5py numpy) \
+	    tests/program/test_kills_program.py -v
+
+# Hostile files for SECONDS under AddressSanitizer, from another SEED on; a crash names its own.
+.PHONY: fuzz
+fuzz: deps
+	@$(MAKE) $(quietly) SANITIZE=1 fuzz-now
+.PHONY: fuzz-now
+fuzz-now: $(BUILD)/tests/test_fuzz
+	@$(run_env) KM_FUZZ_SECONDS=$(or $(SECONDS),600) KM_FUZZ_SEED=$(or $(SEED),1000) \
+	    KM_FUZZ_NOTE=$(BUILD)/fuzz-seed mpirun -n 1 $< || { cat $(BUILD)/fuzz-seed; exit 1; }
+
+# A read of more than 4 GiB.
+.PHONY: check-large
+check-large: deps
+	@$(MAKE) -s --no-print-directory all
+	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/program/large.py -v
+
+# How well --dry-run foretells the memory of random shapes of runs: COUNT of them, from number FIRST on.
+.PHONY: check-memory
+check-memory: deps
+	@$(MAKE) $(quietly) all
+	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/program/memory_shapes.py \
+	    $(or $(COUNT),200) --first $(or $(FIRST),0)
+
+# The memory that tools/import.py needs for large files; MB=2000 for larger ones.
+.PHONY: check-import
+check-import: deps
+	@$(shared) KM_IMPORT_MB=$(or $(MB),250) $$(tools/find-python.sh h5py numpy astropy) \
+	    tests/program/test_import.py -v ImportMemory
+	@$(shared) KM_IMPORT_COLUMNS=$(or $(COLUMNS),100000) $$(tools/find-python.sh h5py numpy astropy) \
+	    tests/program/test_where.py -v ManyColumns
+
+# The NEON kernels under qemu, where Debian's cross compiler is there.
+.PHONY: check-neon
+check-neon: deps
+	@$(MAKE) $(quietly) $(library)
+	@tests/unit/neon.sh $(library)
+
+# Also looks at what the compiled files call, so they are made first.
+.PHONY: lint
+lint:
+	@$(MAKE) $(quietly) all
+	@BUILD=$(BUILD) tests/lint/lint.sh
+
+-include $(tests:=.d)
