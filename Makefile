@@ -127,6 +127,11 @@ demo: deps
 # Builds for tests say little, and use all cores unless this make was told how many (-j).
 quietly = -s --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
+# The page of options, from the program's --help.
+.PHONY: docs
+docs: all
+	@$$(tools/find-python.sh sys) docs/make-options.py
+
 .PHONY: help
 help:
 	@echo 'make demo      set up, build, cluster data/hipparcos.h5, write the picture'
@@ -149,6 +154,7 @@ help:
 	@echo 'make install   program, library, tools, man pages; to PREFIX=/usr/local, LIBDIR=lib64, DESTDIR='
 	@echo 'make uninstall remove what make install put there'
 	@echo 'make library   build/libskymeans.so, .a: the engine without the program'
+	@echo 'make docs      docs/options.md from the --help of the program'
 	@echo 'make clean     remove build/'
 
 include tests/tests.mk tests/bench/bench.mk

@@ -331,6 +331,9 @@ WITHOUT_TRY = {
     "no such table": SAYS_WHAT,
 }
 
+# Formats that are parts of other messages, by their beginning.
+PARTS = "they are 0 in all rows", "after %lld iteration", "after fit", "in fit"
+
 # ---- formats in the sources ----------------------------------------------------------------------
 
 LITERAL = r'"((?:[^"\\]|\\.)*)"'
@@ -600,6 +603,16 @@ class Messages(ProgramTest):
             file.writelines(texts)
         if os.path.exists(FAULTS):
             self.check_complete(all_formats, provoked)
+
+    def test_troubleshooting(self):
+        """docs/troubleshooting.md has every message by its beginning."""
+        with open(os.path.join(ROOT, "docs", "troubleshooting.md"), encoding="utf-8") as file:
+            page = " ".join(file.read().split())
+        for text in sorted(formats()):
+            beginning = re.split(r" \(|[:;%]", text)[0].strip()
+            if not begins_with_one_of(text, PARTS):
+                with self.subTest(message=text):
+                    self.assertTrue(beginning in page, f"{beginning} is missing there")
 
     def check_complete(self, all_formats, provoked):
         """Every format has a row or a reason, and not both; no list has what isn't there."""
