@@ -64,10 +64,7 @@ static void print_plan(const km_dry_run *run)
         printf("  seeding     %s, random seed %llu\n", run->seeding,
                (unsigned long long)run->random_seed);
     if (run->is_fit)
-        printf("  samples     %s\n",
-               plan->redistributes ? "redistributed among ranks, so that each has neighbours"
-               : plan->orders      ? "put in order on each rank, so that neighbours are together"
-                                   : "in the order of the catalogue");
+        printf("  samples     %s\n", km_plan_order_text(plan));
 }
 
 /* --verify: rows read again, or labels once more and sums in long double. */

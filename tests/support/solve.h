@@ -101,8 +101,8 @@ static inline int32_t *solve_gather_labels(const outcome *o, int64_t n, MPI_Comm
     return all;
 }
 
-/* The first centers [k][d], working values, once more, which do not depend on the order that samples
- * have now; the caller frees them. NULL: they were given. */
+/* The first centers [k][d], working values, once more, which do not depend on the order that
+ * samples have now; the caller frees them. NULL: they were given. */
 static inline double *solve_first(const solve_task *task, const outcome *o, MPI_Comm comm)
 {
     const km_plan *plan = &o->answer->plan;
