@@ -121,8 +121,8 @@ static km_code read_elements(again *a, const km_field *field, const km_place *pl
 }
 
 /* Reads the numbers of a place to a->numbers. */
-static km_code read_numbers(again *a, const km_field *field, const km_place *place, km_rows rows,
-                            km_error *error)
+static km_code read_numbers_again(again *a, const km_field *field, const km_place *place,
+                                  km_rows rows, km_error *error)
 {
     const hid_t type = km_h5_type_of_member(a->opened.sources[field->source].array.type,
                                             place->member, native_type);
@@ -161,7 +161,8 @@ static bool is_valid(const km_convention *c, const km_field *field, long double 
            !(c->has_highest && x > in_type(field, c->highest));
 }
 
-static double value_of(const again *a, int64_t c, const km_convention *convention, long double x)
+static double value_by_convention(const again *a, int64_t c, const km_convention *convention,
+                                  long double x)
 {
     const km_field *field = &a->opened.values[c];
     if (convention->is_unsigned && x < 0)
@@ -196,8 +197,8 @@ static km_code read_mask(again *a, int64_t c, km_rows rows, km_error *error)
     const km_rows bytes = km_bytes_of_bits(rows);
     bool is_set[PIECE];
     if (!place->is_bitmap)
-        return read_numbers(a, mask, place, rows, error);
-    if (read_numbers(a, mask, place, bytes, error) != KM_OK)
+        return read_numbers_again(a, mask, place, rows, error);
+    if (read_numbers_again(a, mask, place, bytes, error) != KM_OK)
         return error->code;
     for (int64_t i = 0; i < rows.count; i++) {
         const int64_t bit = rows.first % 8 + i;
@@ -213,10 +214,10 @@ static void fold_column(again *a, int64_t c, km_rows rows, km_error *error)
     const bool is_feature = c < a->catalogue->n_features;
     const km_convention convention = km_convention_of(a->catalogue, &a->columns[c]);
     double values[PIECE];
-    if (read_numbers(a, &a->opened.values[c], &a->columns[c].values, rows, error) != KM_OK)
+    if (read_numbers_again(a, &a->opened.values[c], &a->columns[c].values, rows, error) != KM_OK)
         return;
     for (int64_t i = 0; i < rows.count; i++)
-        values[i] = value_of(a, c, &convention, a->numbers[i]);
+        values[i] = value_by_convention(a, c, &convention, a->numbers[i]);
     if (a->opened.masks[c].source >= 0 && read_mask(a, c, rows, error) == KM_OK)
         for (int64_t i = 0; i < rows.count; i++)
             values[i] = a->numbers[i] != 0 ? NAN : values[i];
@@ -276,7 +277,7 @@ static void fold_rows(again *a, km_rows rows, int64_t row, int64_t slab_first, k
             a->sum += a->hashes[i];
 }
 
-static void leave(again *a)
+static void close_file_again(again *a)
 {
     km_opened_close(&a->opened);
     free(a->columns);
@@ -292,11 +293,11 @@ static void keep_chunks(km_opened_file *opened)
     }
 }
 
-static void enter(again *a, int64_t f, km_error *error)
+static void open_file_again(again *a, int64_t f, km_error *error)
 {
     int64_t n_rows;
     hid_t file;
-    leave(a);
+    close_file_again(a);
     a->file = f;
     a->columns = km_catalogue_columns_of(a->catalogue, f, &n_rows, &file, error);
     if (a->columns != NULL)
@@ -322,7 +323,7 @@ static void read_slab_again(again *a, km_rows slab, int64_t every, km_error *err
         if (!km_is_read_again(row, every))
             continue;
         if (a->file != f)
-            enter(a, f, error);
+            open_file_again(a, f, error);
         if (error->code == KM_OK)
             fold_rows(a, (km_rows){row - files[f].first_row, end - row}, row, slab.first, error);
     }
@@ -338,7 +339,7 @@ km_code km_catalogue_read_again(const km_catalogue *catalogue, const km_findings
         read_slab_again(a, km_slab(catalogue->n_rows, km_comm_size(comm), km_comm_rank(comm)),
                         every, error);
         *hash = a->sum;
-        leave(a);
+        close_file_again(a);
     }
     free(a);
     if (km_agree(comm, error) == KM_OK)

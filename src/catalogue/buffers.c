@@ -14,7 +14,7 @@ typedef struct layout {
 } layout;
 
 /* Room for `count` things of so many bytes; what can't be counted can't be allocated. */
-static void *lay_out(layout *l, int64_t count, int64_t bytes)
+static void *place_array(layout *l, int64_t count, int64_t bytes)
 {
     char *first = l->arena != NULL ? l->arena + l->bytes : NULL;
     const int64_t alignment = 64;
@@ -26,34 +26,34 @@ static void *lay_out(layout *l, int64_t count, int64_t bytes)
     return first;
 }
 
-static int64_t value_bytes(const km_piece *p, int64_t c)
+static int64_t value_bytes_of(const km_piece *p, int64_t c)
 {
     return (int64_t)km_precision_size(km_precision_of_column(p->reader->catalogue, c));
 }
 
 /* The room of a source, of what its column `c` needs, and of the lists of both. */
-static void lay_out_all(km_piece *p, layout *l)
+static void place_arrays(km_piece *p, layout *l)
 {
     const km_opened_file *o = p->file->opened;
-    const int64_t rows = p->room_rows, long_double = 2 * sizeof(double); /* of an odd number */
-    char **buffers = p->buffers = lay_out(l, o->n_sources, sizeof *p->buffers);
-    char **odd = p->odd = lay_out(l, o->n_columns, sizeof *p->odd);
-    char **unpacked = p->unpacked = lay_out(l, o->n_columns, sizeof *p->unpacked);
-    p->values = lay_out(l, o->n_columns, sizeof *p->values);
-    p->features = lay_out(l, p->reader->catalogue->n_features, sizeof *p->features);
-    p->is_missing = lay_out(l, rows, sizeof *p->is_missing);
+    const int64_t rows = p->capacity, long_double = 2 * sizeof(double); /* of an odd number */
+    char **buffers = p->buffers = place_array(l, o->n_sources, sizeof *p->buffers);
+    char **odd = p->odd = place_array(l, o->n_columns, sizeof *p->odd);
+    char **unpacked = p->unpacked = place_array(l, o->n_columns, sizeof *p->unpacked);
+    p->values = place_array(l, o->n_columns, sizeof *p->values);
+    p->features = place_array(l, p->reader->catalogue->n_features, sizeof *p->features);
+    p->is_missing = place_array(l, rows, sizeof *p->is_missing);
     for (int64_t s = 0; s < o->n_sources; s++) {
         const km_source *source = &o->sources[s];
         const int64_t in_bits = source->is_bitmap; /* few bits may be in two bytes */
-        char *buffer = lay_out(l, rows + in_bits, source->n_columns * source->element_bytes);
+        char *buffer = place_array(l, rows + in_bits, source->n_columns * source->element_bytes);
         if (l->arena != NULL)
             buffers[s] = buffer;
     }
     for (int64_t c = 0; c < o->n_columns; c++) {
         const km_field *field = &o->values[c];
         const int64_t odd_bytes = field->size > long_double ? field->size : long_double;
-        char *of_odd = lay_out(l, field->is_odd ? rows : 0, odd_bytes);
-        char *of_unpacked = lay_out(l, field->is_unpacked ? rows : 0, value_bytes(p, c));
+        char *of_odd = place_array(l, field->is_odd ? rows : 0, odd_bytes);
+        char *of_unpacked = place_array(l, field->is_unpacked ? rows : 0, value_bytes_of(p, c));
         if (l->arena != NULL) {
             odd[c] = of_odd;
             unpacked[c] = of_unpacked;
@@ -66,7 +66,7 @@ static void point_to_values(km_piece *p, int64_t c)
     const km_field *field = &p->file->opened->values[c];
     int64_t stride;
     if (field->is_unpacked)
-        p->values[c] = (column_values){p->unpacked[c], value_bytes(p, c)};
+        p->values[c] = (column_values){p->unpacked[c], value_bytes_of(p, c)};
     else {
         const char *first = km_piece_first(p, field, &stride);
         char *buffer = p->buffers[field->source];
@@ -76,11 +76,11 @@ static void point_to_values(km_piece *p, int64_t c)
         p->features[c] = (km_values){p->values[c].first, p->values[c].stride};
 }
 
-km_code km_piece_make_room(km_piece *p, int64_t most_rows, km_error *error)
+km_code km_piece_allocate(km_piece *p, int64_t max_rows, km_error *error)
 {
     layout measured = {.arena = NULL};
-    p->room_rows = p->file->piece_rows < most_rows ? p->file->piece_rows : most_rows;
-    lay_out_all(p, &measured);
+    p->capacity = p->file->piece_rows < max_rows ? p->file->piece_rows : max_rows;
+    place_arrays(p, &measured);
     if (measured.bytes > p->arena_bytes) {
         free(p->arena);
         p->arena = km_allocate(measured.bytes, 1, "buffers for reading", error);
@@ -88,7 +88,7 @@ km_code km_piece_make_room(km_piece *p, int64_t most_rows, km_error *error)
     }
     if (error->code != KM_OK)
         return error->code;
-    lay_out_all(p, &(layout){.arena = p->arena});
+    place_arrays(p, &(layout){.arena = p->arena});
     for (int64_t c = 0; c < p->file->opened->n_columns; c++)
         point_to_values(p, c);
     return KM_OK;

@@ -23,8 +23,8 @@ static km_precision precision_of(const km_column *columns, int64_t n_features, b
 
 /* ---- the first file -------------------------------------------------------------------------- */
 
-static void take_choice(km_catalogue *catalogue, const km_catalogue_name *name,
-                        km_selection *choice)
+static void copy_choice_of_first(km_catalogue *catalogue, const km_catalogue_name *name,
+                                 km_selection *choice)
 {
     strcpy(catalogue->writer, choice->writer);
     snprintf(catalogue->table, sizeof catalogue->table, "%s",
@@ -54,7 +54,7 @@ static void look_at_first(km_catalogue *catalogue, const km_catalogue_name *name
     if (is_absent && error->code == KM_OK && name->n_paths > 1)
         km_look_into(name->paths[0], name, &choice, NULL, error);
     if (error->code == KM_OK)
-        take_choice(catalogue, name, &choice);
+        copy_choice_of_first(catalogue, name, &choice);
 }
 
 static void name_for_messages(km_catalogue *catalogue, const km_catalogue_name *name)
@@ -94,8 +94,8 @@ static void share_others(km_catalogue *catalogue, int rank, MPI_Comm comm, km_er
 }
 
 /* What the first file is to all ranks. */
-static km_code share(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
-                     km_error *error)
+static km_code share_choice(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
+                            km_error *error)
 {
     const int rank = km_comm_rank(comm);
     km_column *columns = catalogue->columns;
@@ -124,7 +124,7 @@ static km_code share(km_catalogue *catalogue, const km_catalogue_name *name, MPI
 /* ---- the parts ------------------------------------------------------------------------------ */
 
 /* Bytes of the buffers of one thread; 0 of no reading. */
-static int64_t bytes_of_reading(const km_reading *reading)
+static int64_t bytes_per_thread(const km_reading *reading)
 {
     const int64_t row_bytes = reading->row_bytes + reading->value_bytes + reading->stored_bytes;
     return row_bytes > 0 ? row_bytes * km_piece_rows(reading, 1) : 0;
@@ -134,7 +134,7 @@ static int64_t bytes_of_reading(const km_reading *reading)
 static void note_reading(km_catalogue *catalogue, const km_opened_file *opened)
 {
     const km_reading reading = km_opened_reading(opened, catalogue);
-    if (bytes_of_reading(&reading) > bytes_of_reading(&catalogue->reading))
+    if (bytes_per_thread(&reading) > bytes_per_thread(&catalogue->reading))
         catalogue->reading = reading;
 }
 
@@ -179,7 +179,7 @@ static void stat_file(km_file *file)
 }
 
 /* Counts rows through all parts. */
-static void count_rows(km_catalogue *catalogue, km_error *error)
+static void number_rows(km_catalogue *catalogue, km_error *error)
 {
     catalogue->n_rows = 0;
     for (int64_t f = 0; f < catalogue->n_files; f++) {
@@ -193,7 +193,7 @@ static void count_rows(km_catalogue *catalogue, km_error *error)
 }
 
 /* What each rank found of its parts, to all. */
-static km_code gather_files(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
+static km_code share_facts(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
 {
     enum { FACTS = 6 };
     const int64_t n = catalogue->n_files;
@@ -217,7 +217,7 @@ static km_code gather_files(km_catalogue *catalogue, MPI_Comm comm, km_error *er
             file->table = found[4] > 0 ? NULL : file->table;
             file->is_like_first = found[5] > 0;
         }
-        count_rows(catalogue, error);
+        number_rows(catalogue, error);
     }
     free(facts);
     return error->code;
@@ -235,7 +235,7 @@ static km_code look_at_files(km_catalogue *catalogue, MPI_Comm comm, km_error *e
         else if (catalogue->files[f].table != NULL)
             look_at_file(catalogue, f, &needs_double, error);
     }
-    if (km_agree(comm, error) != KM_OK || gather_files(catalogue, comm, error) != KM_OK)
+    if (km_agree(comm, error) != KM_OK || share_facts(catalogue, comm, error) != KM_OK)
         return error->code;
     km_units_share(catalogue, comm);
     km_max_int64(comm, &needs_double, 1);
@@ -297,7 +297,7 @@ km_code km_catalogue_open(km_catalogue *catalogue, const km_catalogue_name *name
     catalogue->has_weights = name->weights != NULL;
     catalogue->has_ids = name->ids != NULL;
     name_for_messages(catalogue, name);
-    if (km_agree(comm, error) != KM_OK || share(catalogue, name, comm, error) != KM_OK ||
+    if (km_agree(comm, error) != KM_OK || share_choice(catalogue, name, comm, error) != KM_OK ||
         look_at_files(catalogue, comm, error) != KM_OK ||
         km_missing_values_parse(catalogue, comm, error) != KM_OK ||
         (catalogue->is_together && open_together(catalogue, comm, error) != KM_OK))

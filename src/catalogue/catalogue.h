@@ -32,7 +32,7 @@ typedef struct km_place {
 /* What a file declares of the numbers of a column: which of the stored numbers mean that a value is
  * missing, and how the others are unpacked, value = stored * factor + offset. Long doubles hold all
  * integers of 64 bits. */
-enum { KM_MOST_CODES = 64 };
+enum { KM_MAX_CODES = 64 };
 typedef struct km_convention {
     bool is_unsigned;             /* signed integers stand for unsigned ones of the same bits */
     bool is_packed;               /* factor and offset count */
@@ -40,7 +40,7 @@ typedef struct km_convention {
     bool has_fill;                /* HDF5's own fill value, which the file's author set */
     bool is_too_long;             /* it declares more missing values than there is room for */
     int64_t n_missing;
-    long double missing[KM_MOST_CODES + 1]; /* stored numbers that mean a missing value */
+    long double missing[KM_MAX_CODES + 1]; /* stored numbers that mean a missing value */
     long double lowest, highest, fill;
     double factor, offset;
 } km_convention;
@@ -137,7 +137,7 @@ typedef struct km_file {
 
 /* A value that stands for a missing one in a column, or in all features; each feature has at most
  * so many. */
-enum { KM_MOST_MISSING_VALUES = 64 };
+enum { KM_MAX_MISSING_VALUES = 64 };
 typedef struct km_missing_value {
     int64_t column; /* its number; -1: all features */
     double value;

@@ -13,7 +13,7 @@ static const char *const suffixes[] = {"", "/columns", "/table"};
 enum { N_SUFFIXES = sizeof suffixes / sizeof *suffixes };
 
 /* Does -d NAME mean this table, whose path ends with `suffix`? With or without slashes around. */
-static bool is_called(const km_table *table, const char *name, const char *suffix)
+static bool is_table_called(const km_table *table, const char *name, const char *suffix)
 {
     while (*name == '/')
         name++;
@@ -28,7 +28,7 @@ const km_table *km_tables_find_called(const km_tables *tables, const char *name)
 {
     for (int s = 0; s < N_SUFFIXES; s++)
         for (int64_t i = 0; i < tables->count; i++)
-            if (is_called(&tables->tables[i], name, suffixes[s]))
+            if (is_table_called(&tables->tables[i], name, suffixes[s]))
                 return &tables->tables[i];
     return NULL;
 }
@@ -78,8 +78,8 @@ static bool is_usable(const km_table *table, bool names_columns)
     return table->flaw[0] == '\0' || (names_columns && table->needs_columns);
 }
 
-static km_code find_candidates(candidates *c, const km_tables *tables, bool names_columns,
-                               km_error *error)
+static km_code find_candidate_tables(candidates *c, const km_tables *tables, bool names_columns,
+                                     km_error *error)
 {
     *c = (candidates){.tables = tables};
     c->is_one = km_allocate(tables->count, sizeof *c->is_one, "list of tables", error);
@@ -110,8 +110,8 @@ static void list_candidates(const candidates *c, char *text, size_t size)
 
 /* ---- what is wrong -------------------------------------------------------------------------- */
 
-static const km_table *refuse(const char *path, const char *name, const char *reason,
-                              bool needs_columns, km_error *error)
+static const km_table *refuse_table(const char *path, const char *name, const char *reason,
+                                    bool needs_columns, km_error *error)
 {
     km_fail(error, KM_DATA, "not a table (%s, dataset %s): %s; %s", path, name, reason,
             needs_columns ? "name columns with -c, or another table with -d"
@@ -121,10 +121,10 @@ static const km_table *refuse(const char *path, const char *name, const char *re
 
 static const km_table *refuse_flawed(const km_table *table, const char *path, km_error *error)
 {
-    return refuse(path, table->path, table->flaw, table->needs_columns, error);
+    return refuse_table(path, table->path, table->flaw, table->needs_columns, error);
 }
 
-static const km_table *refuse_nothing(const km_tables *tables, const char *path, km_error *error)
+static const km_table *refuse_no_table(const km_tables *tables, const char *path, km_error *error)
 {
     for (int64_t i = 0; i < tables->count; i++)
         if (tables->tables[i].flaw[0] != '\0')
@@ -146,7 +146,7 @@ static const km_table *refuse_nothing(const km_tables *tables, const char *path,
     return NULL;
 }
 
-static const km_table *refuse_several(const candidates *c, const char *path, km_error *error)
+static const km_table *refuse_several_tables(const candidates *c, const char *path, km_error *error)
 {
     char list[512];
     list_candidates(c, list, sizeof list);
@@ -170,7 +170,7 @@ static bool make_path(char *path, const char *name, const char *suffix)
 }
 
 /* Why what is called so can't be used; NULL if nothing is known. */
-static const char *find_reason(const km_tables *tables, const char *name)
+static const char *find_reason_of(const km_tables *tables, const char *name)
 {
     char path[KM_DATASET_SIZE];
     const char *reason = NULL;
@@ -185,15 +185,15 @@ static const km_table *refuse_unknown(const km_tables *tables, const char *name,
 {
     char list[512];
     candidates c;
-    const char *reason = find_reason(tables, name);
+    const char *reason = find_reason_of(tables, name);
     if (reason != NULL)
-        return refuse(path, name, reason, false, error);
-    if (find_candidates(&c, tables, true, error) != KM_OK)
+        return refuse_table(path, name, reason, false, error);
+    if (find_candidate_tables(&c, tables, true, error) != KM_OK)
         return NULL;
     list_candidates(&c, list, sizeof list);
     free(c.is_one);
     if (tables->count == 0)
-        return refuse_nothing(tables, path, error);
+        return refuse_no_table(tables, path, error);
     km_fail(error, KM_DATA, "no such table (%s, dataset %s): choose one of these with -d: %s", path,
             name, list);
     return NULL;
@@ -204,11 +204,11 @@ static const km_table *refuse_unknown(const km_tables *tables, const char *name,
 static const km_table *choose_only(const km_tables *tables, const char *path, km_error *error)
 {
     candidates c;
-    if (find_candidates(&c, tables, false, error) != KM_OK)
+    if (find_candidate_tables(&c, tables, false, error) != KM_OK)
         return NULL;
     const km_table *table = c.count == 1   ? c.only
-                            : c.count == 0 ? refuse_nothing(tables, path, error)
-                                           : refuse_several(&c, path, error);
+                            : c.count == 0 ? refuse_no_table(tables, path, error)
+                                           : refuse_several_tables(&c, path, error);
     free(c.is_one);
     return table;
 }
@@ -259,14 +259,14 @@ static bool is_path(const char *item)
 }
 
 /* Has the table this column of an array? Those of other tables need no look. */
-static bool has_number(const km_table *table, const char *item)
+static bool has_numbered_column(const km_table *table, const char *item)
 {
     int64_t first = 0, last = 0;
     return km_parse_range(item, table->n_columns, &first, &last);
 }
 
 /* How many items of a list a table has; -1 if one is neither its own nor a path. */
-static int64_t count_own(const km_table *table, const char *list, km_error *error)
+static int64_t count_own_items(const km_table *table, const char *list, km_error *error)
 {
     km_names names;
     int64_t own = 0, position;
@@ -279,7 +279,7 @@ static int64_t count_own(const km_table *table, const char *list, km_error *erro
         char *item = km_cut_item(&rest);
         const bool may_be_path = is_path(item);
         const bool is_own =
-            table->is_array ? has_number(table, item)
+            table->is_array ? has_numbered_column(table, item)
                             : km_find_values(&names, km_without_braces(item), &position) != NULL;
         own = is_own ? own + 1 : may_be_path ? own : -1;
     }
@@ -294,7 +294,7 @@ static bool keep_if_any(candidates *c, const char *list, km_error *error)
     bool has_any = false;
     bool *has = km_allocate_zeroed(c->tables->count, sizeof *has, "list of tables", error);
     for (int64_t i = 0; i < c->tables->count && error->code == KM_OK; i++) {
-        has[i] = c->is_one[i] && count_own(&c->tables->tables[i], list, error) > 0;
+        has[i] = c->is_one[i] && count_own_items(&c->tables->tables[i], list, error) > 0;
         has_any = has_any || has[i];
     }
     if (has_any && error->code == KM_OK)
@@ -322,7 +322,7 @@ static const km_table *table_of_first(const km_scope *scope, const char *list, k
 
 /* Of the candidates, those with the columns; those that are on request only if no other has them.
  */
-static bool narrow(candidates *c, const char *list, km_error *error)
+static bool keep_with_columns(candidates *c, const char *list, km_error *error)
 {
     if (keep_if_any(c, list, error) || error->code != KM_OK)
         return true;
@@ -343,7 +343,7 @@ static bool narrow(candidates *c, const char *list, km_error *error)
 static const km_table *choose_by_columns(const km_scope *scope, candidates *c,
                                          const km_catalogue_name *name, km_error *error)
 {
-    if (!narrow(c, name->columns, error) && error->code == KM_OK) {
+    if (!keep_with_columns(c, name->columns, error) && error->code == KM_OK) {
         const km_table *first = table_of_first(scope, name->columns, error);
         if (first != NULL || error->code != KM_OK)
             return first;
@@ -357,8 +357,8 @@ static const km_table *choose_by_columns(const km_scope *scope, candidates *c,
     if (error->code != KM_OK)
         return NULL;
     return c->count == 1   ? c->only /* though it may lack them, which is said later */
-           : c->count == 0 ? refuse_nothing(c->tables, scope->path, error)
-                           : refuse_several(c, scope->path, error);
+           : c->count == 0 ? refuse_no_table(c->tables, scope->path, error)
+                           : refuse_several_tables(c, scope->path, error);
 }
 
 static const km_table *choose_without_name(const km_scope *scope, const km_catalogue_name *name,
@@ -367,7 +367,7 @@ static const km_table *choose_without_name(const km_scope *scope, const km_catal
     candidates c;
     if (name->columns == NULL)
         return choose_only(scope->tables, scope->path, error);
-    if (find_candidates(&c, scope->tables, true, error) != KM_OK)
+    if (find_candidate_tables(&c, scope->tables, true, error) != KM_OK)
         return NULL;
     const km_table *table = choose_by_columns(scope, &c, name, error);
     free(c.is_one);

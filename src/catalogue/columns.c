@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* So that what is remembered of each, some kilobytes, fits into memory whatever a file claims. */
-enum { MOST_FEATURES = 1 << 17 };
+enum { MAX_FEATURES = 1 << 17 };
 
 /* A growing choice of columns. */
 struct choice {
@@ -31,7 +31,7 @@ void km_refuse_long_name(const char *file, const km_table *table, const char *na
             file, table->path, name, KM_NAME_SIZE - 1);
 }
 
-static void cannot_use(const struct choice *choice, const char *name, const char *reason)
+static void refuse_column(const struct choice *choice, const char *name, const char *reason)
 {
     km_fail(choice->error, KM_DATA,
             "can't use a column (%s, %s, column %s): %s; choose another column", choice->file,
@@ -43,10 +43,10 @@ static void choose_value(struct choice *choice, const km_column *whole, int64_t 
 {
     km_column column = *whole;
     int length = (int)strlen(whole->name);
-    if (choice->count == MOST_FEATURES) {
+    if (choice->count == MAX_FEATURES) {
         km_fail(choice->error, KM_DATA,
                 "too many features (%s, %s): %d are the most; choose some with -c", choice->file,
-                choice->table->path, MOST_FEATURES);
+                choice->table->path, MAX_FEATURES);
         return;
     }
     if (choice->table->is_array && whole == choice->table->columns)
@@ -132,7 +132,7 @@ const km_column *km_find_values(const km_names *names, char *item, int64_t *posi
     return column != NULL && has_position(column, *position) ? column : NULL;
 }
 
-static void no_such_column(const struct choice *choice, const char *name)
+static void refuse_unknown_column(const struct choice *choice, const char *name)
 {
     char path[KM_DATASET_SIZE];
     const km_table *table = choice->table;
@@ -140,7 +140,7 @@ static void no_such_column(const struct choice *choice, const char *name)
                              ? km_find_unusable(choice->scope->tables, path)
                              : NULL;
     if (reason != NULL)
-        cannot_use(choice, name, reason);
+        refuse_column(choice, name, reason);
     else if (table->is_array)
         km_fail(choice->error, KM_DATA,
                 "no such column (%s, %s, column %s): the array has columns 0 to %lld; name them by "
@@ -156,10 +156,11 @@ static void no_such_column(const struct choice *choice, const char *name)
 static bool is_allowed(const struct choice *choice, const km_column *column)
 {
     if (column->has_bad_mask)
-        cannot_use(choice, column->name,
-                   "its mask has another length than its values, or holds no truth values");
+        refuse_column(choice, column->name,
+                      "its mask has another length than its values, or holds no truth values");
     else if (column->convention.is_too_long)
-        cannot_use(choice, column->name, "it declares more missing values than are supported (64)");
+        refuse_column(choice, column->name,
+                      "it declares more missing values than are supported (64)");
     else if (!column->is_numeric && !(choice->may_be_text && column->is_text))
         km_fail(choice->error, KM_DATA,
                 "not a number (%s, %s, column %s): it is %s, and only numeric columns can be "
@@ -197,7 +198,7 @@ static void choose_path(struct choice *choice, const char *item)
     if (is_there)
         choose_values(choice, &column, position);
     else if (choice->error->code == KM_OK)
-        no_such_column(choice, item);
+        refuse_unknown_column(choice, item);
     free(copy);
 }
 
@@ -274,7 +275,7 @@ static km_code choose_by_list(struct choice *choice, const char *list)
     return choice->error->code;
 }
 
-static void choose(struct choice *choice, const char *list)
+static void make_choice(struct choice *choice, const char *list)
 {
     if (km_names_create(&choice->names, choice->table, choice->error) != KM_OK)
         return;
@@ -287,7 +288,7 @@ static void choose(struct choice *choice, const char *list)
 
 static km_column *select_columns(struct choice *choice, const char *list, int64_t *count)
 {
-    choose(choice, list);
+    make_choice(choice, list);
     *count = choice->count;
     if (choice->error->code == KM_OK)
         return choice->columns;
@@ -317,7 +318,7 @@ bool km_scope_select_one(const km_scope *scope, const km_table *table, const cha
                             .file = scope->path,
                             .may_be_text = may_be_text,
                             .error = error};
-    choose(&choice, name);
+    make_choice(&choice, name);
     if (error->code == KM_OK && choice.count != 1)
         km_fail(error, KM_USAGE, "bad value (%s %s): it takes one column", option, name);
     if (error->code == KM_OK)

@@ -124,7 +124,7 @@ bool km_find_members(km_finder *finder, const km_object *object, km_table *table
  */
 
 /* The value after a key of a line of YAML, "name: ra, unit: deg", in quotes or not. */
-static bool find_value(const char *text, const char *key, char *value, size_t size)
+static bool find_yaml_value(const char *text, const char *key, char *value, size_t size)
 {
     const char *found = strstr(text, key);
     if (found == NULL)
@@ -155,8 +155,8 @@ void km_read_column_meta(hid_t parent, const char *name, km_table *table, km_err
     for (int64_t i = 0; i < count; i++) {
         char column_name[KM_NAME_SIZE], units[KM_UNITS_SIZE];
         const char *line = lines + (size_t)i * size;
-        if (!find_value(line, "{name: ", column_name, sizeof column_name) ||
-            !find_value(line, " unit: ", units, sizeof units))
+        if (!find_yaml_value(line, "{name: ", column_name, sizeof column_name) ||
+            !find_yaml_value(line, " unit: ", units, sizeof units))
             continue;
         const int64_t column = km_names_find(&names, column_name);
         if (column >= 0)

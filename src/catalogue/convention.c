@@ -94,7 +94,7 @@ static bool is_netcdf(hid_t dataset)
 static void read_netcdf(km_column *column, const km_h5_number *number, hid_t dataset)
 {
     char text[8];
-    long double values[KM_MOST_CODES];
+    long double values[KM_MAX_CODES];
     km_convention *c = &column->convention;
     km_h5_read_text(dataset, "_Unsigned", text, sizeof text);
     c->is_unsigned = number->kind == KM_H5_INT &&
@@ -104,7 +104,7 @@ static void read_netcdf(km_column *column, const km_h5_number *number, hid_t dat
         km_add_missing(column, as_unsigned(c, number, values[0]));
     else if (is_netcdf(dataset))
         add_default_fill(column, number);
-    const int n_missing = km_h5_read_numbers(dataset, "missing_value", KM_MOST_CODES, values);
+    const int n_missing = km_h5_read_numbers(dataset, "missing_value", KM_MAX_CODES, values);
     c->is_too_long = c->is_too_long || n_missing < 0;
     for (int i = 0; i < n_missing; i++)
         km_add_missing(column, as_unsigned(c, number, values[i]));
@@ -147,7 +147,7 @@ void km_read_fill(hid_t dataset, const char *member, km_column *column)
 /* Numbers of attributes are those that the dataset could hold. */
 static void round_to_type(km_convention *c, hid_t type)
 {
-    long double *numbers[KM_MOST_CODES + 3] = {&c->lowest, &c->highest, &c->fill};
+    long double *numbers[KM_MAX_CODES + 3] = {&c->lowest, &c->highest, &c->fill};
     char room[64];
     if (H5Tget_class(type) != H5T_FLOAT || H5Tget_size(type) > sizeof room)
         return;

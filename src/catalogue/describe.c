@@ -216,7 +216,7 @@ void km_describe_units(hid_t dataset, km_column *column)
 void km_add_missing(km_column *column, long double number)
 {
     km_convention *c = &column->convention;
-    if (c->n_missing < KM_MOST_CODES)
+    if (c->n_missing < KM_MAX_CODES)
         c->missing[c->n_missing++] = number;
     else
         c->is_too_long = true;

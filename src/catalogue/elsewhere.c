@@ -31,7 +31,7 @@ static bool is_below(const char *file, const char *path)
 }
 
 /* For km_h5_check_virtual. Virtual datasets take values from HDF5 files only. */
-static km_code allow(void *context, const char *path, bool is_plain, km_error *error)
+static km_code check_place(void *context, const char *path, bool is_plain, km_error *error)
 {
     const struct context *c = context;
     const km_catalogue_name *asked = &c->catalogue->asked;
@@ -46,12 +46,12 @@ static km_code allow(void *context, const char *path, bool is_plain, km_error *e
 }
 
 /* A dataset behind an external link is in the file that the link leads to. */
-static void check_home(struct context *context, const km_source *source, km_error *error)
+static void check_linked_file(struct context *context, const km_source *source, km_error *error)
 {
     char home[KM_PATH_SIZE] = "";
     if (H5Fget_name(source->array.dataset, home, sizeof home) > 0 &&
         !km_is_same_file(home, context->file))
-        allow(context, home, true, error);
+        check_place(context, home, true, error);
 }
 
 km_code km_opened_check_places(const km_opened_file *opened, const km_catalogue *catalogue,
@@ -62,8 +62,9 @@ km_code km_opened_check_places(const km_opened_file *opened, const km_catalogue 
         struct context context = {catalogue, opened->path, source->dataset};
         if (source->other > 0)
             context.file = catalogue->others[source->other - 1];
-        check_home(&context, source, error);
-        km_h5_check_virtual(&source->array, context.file, source->dataset, allow, &context, error);
+        check_linked_file(&context, source, error);
+        km_h5_check_virtual(&source->array, context.file, source->dataset, check_place, &context,
+                            error);
     }
     for (int64_t i = 0; i < catalogue->n_others; i++)
         for (int64_t o = 0; o < catalogue->asked.n_outputs; o++)

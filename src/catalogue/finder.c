@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEEPEST_GROUP = 32, MOST_UNUSABLE = 1 << 16 };
+enum { MAX_GROUP_DEPTH = 32, MAX_UNUSABLE = 1 << 16 };
 
 /* What tables are stored like, from the special to the general: the first that an object has takes
  * it. A new layout is a file with a function that finds it (see km_layout), declared in tables.h,
@@ -65,7 +65,7 @@ void km_add_unusable(km_finder *finder, const char *path, const char *reason)
     km_tables *found = finder->found;
     snprintf(unusable.path, sizeof unusable.path, "%s", path);
     snprintf(unusable.reason, sizeof unusable.reason, "%s", reason);
-    if (found->n_unusable < MOST_UNUSABLE)
+    if (found->n_unusable < MAX_UNUSABLE)
         found->unusable = km_append(found->unusable, &found->n_unusable, sizeof unusable, &unusable,
                                     finder->error);
 }
@@ -127,7 +127,7 @@ void km_finder_visit(km_finder *finder, const km_object *object)
 {
     bool is_ok;
     km_table empty = {.n_rows = 0};
-    if (object->depth > DEEPEST_GROUP) {
+    if (object->depth > MAX_GROUP_DEPTH) {
         km_add_unusable(finder, object->path,
                         "it is nested too deep to be looked for; name it with -d");
         return;

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static km_code wrong_shape(const km_first_centers *asked, int64_t k, int64_t d, km_error *error)
+static km_code refuse_shape(const km_first_centers *asked, int64_t k, int64_t d, km_error *error)
 {
     return km_fail(error, KM_DATA,
                    "wrong shape of the first centers (%s): the file has %lld centers of %lld "
@@ -57,8 +57,8 @@ static const km_table *choose_array(const km_tables *tables, const char *name, c
     return NULL;
 }
 
-static km_code read_array(const km_first_centers *asked, hid_t file, const char *name,
-                          double *centers, km_error *error)
+static km_code read_centers_array(const km_first_centers *asked, hid_t file, const char *name,
+                                  double *centers, km_error *error)
 {
     const int64_t k = asked->n_clusters, d = asked->n_features;
     km_h5_array array;
@@ -68,7 +68,7 @@ static km_code read_array(const km_first_centers *asked, hid_t file, const char 
     int64_t *places = NULL;
     km_first_centers_match(asked, array.dataset, array.n_columns, &places, error);
     if (error->code == KM_OK && (array.n_rows != k || array.n_columns != d))
-        wrong_shape(asked, array.n_rows, array.n_columns, error);
+        refuse_shape(asked, array.n_rows, array.n_columns, error);
     else if (error->code == KM_OK)
         values =
             km_allocate(k * d, km_h5_value_size(array.type, KM_FLOAT64), "first centers", error);
@@ -90,8 +90,8 @@ static km_code read_array(const km_first_centers *asked, hid_t file, const char 
     return error->code;
 }
 
-static km_code read_h5(const km_first_centers *asked, const char *path, const char *name,
-                       double *centers, km_error *error)
+static km_code read_centers_h5(const km_first_centers *asked, const char *path, const char *name,
+                               double *centers, km_error *error)
 {
     hid_t file;
     km_tables tables = {0};
@@ -100,7 +100,7 @@ static km_code read_h5(const km_first_centers *asked, const char *path, const ch
     if (km_tables_find(file, false, &tables, error) == KM_OK) {
         const km_table *table = choose_array(&tables, name, path, error);
         if (table != NULL)
-            read_array(asked, file, table->path, centers, error);
+            read_centers_array(asked, file, table->path, centers, error);
         km_tables_free(&tables);
     }
     H5Fclose(file);
@@ -112,7 +112,7 @@ static km_code read_h5(const km_first_centers *asked, const char *path, const ch
 
 /* Reads the numbers of one line, separated by blanks or commas, up to a '#'. Stores at most `most`
  * of them; returns how many there are, or -1 if something is not a number. */
-static int64_t read_line(char *line, double *values, int64_t most)
+static int64_t parse_center(char *line, double *values, int64_t max_values)
 {
     int64_t count = 0;
     line[strcspn(line, "#\n")] = '\0';
@@ -121,14 +121,14 @@ static int64_t read_line(char *line, double *values, int64_t most)
         double value;
         if (!km_parse_double(word, &value))
             return -1;
-        if (count < most)
+        if (count < max_values)
             values[count] = value;
     }
     return count;
 }
 
-static km_code wrong_line(const km_first_centers *asked, const km_line *line, km_line_kind kind,
-                          int64_t n_values, km_error *error)
+static km_code refuse_line(const km_first_centers *asked, const km_line *line, km_line_kind kind,
+                           int64_t n_values, km_error *error)
 {
     if (kind == KM_LINE_TOO_LONG)
         return km_fail(
@@ -155,8 +155,8 @@ static km_code wrong_line(const km_first_centers *asked, const km_line *line, km
 }
 
 /* Reads the centers of all lines, and returns how many there are; stores at most k of them. */
-static int64_t read_lines(const km_first_centers *asked, FILE *file, double *centers, double *extra,
-                          km_error *error)
+static int64_t read_center_lines(const km_first_centers *asked, FILE *file, double *centers,
+                                 double *extra, km_error *error)
 {
     enum { LONGEST_COMMENT = 1 << 16, LONGEST_NUMBER = 1 << 11 }; /* 1e308 in plain digits */
     const int64_t k = asked->n_clusters, d = asked->n_features;
@@ -169,16 +169,16 @@ static int64_t read_lines(const km_first_centers *asked, FILE *file, double *cen
             break;
         int64_t n_values = -1;
         if (kind == KM_LINE)
-            n_values = read_line(line.text, count < k ? centers + count * d : extra, d);
+            n_values = parse_center(line.text, count < k ? centers + count * d : extra, d);
         if (n_values != 0 && n_values != d)
-            wrong_line(asked, &line, kind, n_values, error);
+            refuse_line(asked, &line, kind, n_values, error);
         count += n_values > 0;
     }
     free(line.text);
     return count;
 }
 
-static km_code read_text(const km_first_centers *asked, double *centers, km_error *error)
+static km_code read_centers_text(const km_first_centers *asked, double *centers, km_error *error)
 {
     const int64_t k = asked->n_clusters, d = asked->n_features;
     FILE *file = fopen(asked->file, "r");
@@ -189,9 +189,9 @@ static km_code read_text(const km_first_centers *asked, double *centers, km_erro
             "readable file",
             asked->file, strerror(errno));
     double *extra = km_allocate(d, sizeof *extra, "first centers", error);
-    const int64_t count = extra != NULL ? read_lines(asked, file, centers, extra, error) : 0;
+    const int64_t count = extra != NULL ? read_center_lines(asked, file, centers, extra, error) : 0;
     if (error->code == KM_OK && count != k)
-        wrong_shape(asked, count, d, error);
+        refuse_shape(asked, count, d, error);
     free(extra);
     fclose(file);
     return error->code;
@@ -205,8 +205,8 @@ static km_code read_file(const km_first_centers *asked, const char *path, const 
                          double *centers, km_error *error)
 {
     if (name != NULL || H5Fis_hdf5(path) > 0)
-        return read_h5(asked, path, name, centers, error);
-    return read_text(asked, centers, error);
+        return read_centers_h5(asked, path, name, centers, error);
+    return read_centers_text(asked, centers, error);
 }
 
 /* The file in FILE or FILE:/path, in a new text, with the colon where FILE ends, and what follows
@@ -233,7 +233,7 @@ static km_code read_centers(const km_first_centers *asked, double *centers, km_e
     return error->code;
 }
 
-static void check_file(const char *path, km_error *error)
+static void check_centers_file(const char *path, km_error *error)
 {
     struct stat status;
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
@@ -255,12 +255,13 @@ km_code km_first_centers_check(const char *seeding, km_error *error)
 {
     char *path = km_first_centers_file(seeding, error);
     if (path != NULL)
-        check_file(path, error);
+        check_centers_file(path, error);
     free(path);
     return error->code;
 }
 
-static km_code check_values(const km_first_centers *asked, const double *centers, km_error *error)
+static km_code check_center_values(const km_first_centers *asked, const double *centers,
+                                   km_error *error)
 {
     const int64_t d = asked->n_features;
     for (int64_t i = 0; i < asked->n_clusters * d; i++)
@@ -277,7 +278,7 @@ km_code km_first_centers_read(const km_first_centers *asked, double *centers, MP
 {
     const int64_t n = asked->n_clusters * asked->n_features;
     if (km_comm_rank(comm) == 0 && read_centers(asked, centers, error) == KM_OK)
-        check_values(asked, centers, error);
+        check_center_values(asked, centers, error);
     if (km_agree(comm, error) == KM_OK)
         km_broadcast(comm, 0, centers, n * (int64_t)sizeof *centers);
     return error->code;

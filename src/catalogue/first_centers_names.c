@@ -41,8 +41,8 @@ static int64_t find_feature(const km_first_centers *asked, int64_t i, const char
 
 /* The place of each of the file's features among those that are asked for. KM_DATA if one has none,
  * or none is left for one of those asked for. */
-static km_code match(const km_first_centers *asked, const char *names, int64_t count,
-                     int64_t *places, bool *is_taken, km_error *error)
+static km_code match_features(const km_first_centers *asked, const char *names, int64_t count,
+                              int64_t *places, bool *is_taken, km_error *error)
 {
     for (int64_t i = 0; i < count; i++) {
         const char *name = names + (size_t)i * KM_NAME_SIZE;
@@ -63,8 +63,8 @@ static km_code match(const km_first_centers *asked, const char *names, int64_t c
     return KM_OK;
 }
 
-static void warn_of_units(const km_first_centers *asked, const char *units, int64_t count,
-                          const int64_t *places)
+static void warn_of_center_units(const km_first_centers *asked, const char *units, int64_t count,
+                                 const int64_t *places)
 {
     for (int64_t i = 0; i < count && asked->log != NULL; i++) {
         const km_column *feature = &asked->features[places[i]];
@@ -105,9 +105,9 @@ km_code km_first_centers_match(const km_first_centers *asked, hid_t dataset, int
     const bool has_names = error->code == KM_OK &&
                            km_h5_read_text_list(dataset, "features", count, KM_NAME_SIZE, names) &&
                            !are_numbers(names, KM_NAME_SIZE, count);
-    if (has_names && match(asked, names, count, found, is_taken, error) == KM_OK) {
+    if (has_names && match_features(asked, names, count, found, is_taken, error) == KM_OK) {
         if (km_h5_read_text_list(dataset, "units", count, KM_UNITS_SIZE, units))
-            warn_of_units(asked, units, count, found);
+            warn_of_center_units(asked, units, count, found);
         *places = found;
     } else {
         free(found);

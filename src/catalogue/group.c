@@ -49,7 +49,7 @@ bool km_find_sparse(km_finder *finder, const km_object *object, km_table *table)
 
 /* ---- links ---------------------------------------------------------------------------------- */
 
-static void collect(collection *c, const km_column *column, int64_t array_table)
+static void add_to_collection(collection *c, const km_column *column, int64_t array_table)
 {
     const struct array_column array = {c->table->n_columns, array_table};
     km_add_column(c->table, column, c->finder->error);
@@ -58,7 +58,7 @@ static void collect(collection *c, const km_column *column, int64_t array_table)
 }
 
 /* The table that an object is by itself; its number, or -1 if it is none or it comes later. */
-static int64_t visit(collection *c, const km_object *object, bool is_hard)
+static int64_t visit_as_table(collection *c, const km_object *object, bool is_hard)
 {
     const int64_t n_before = c->finder->found->count;
     if (c->finder->is_shallow)
@@ -100,13 +100,14 @@ static void visit_object(collection *c, const km_object *object, bool is_hard)
     /* A group that is a column has no tables in it, but for a matrix of Octave. */
     const bool is_column_group = object->is_group && is_column &&
                                  (!column.is_matrix || km_ends_with(c->group->path, "/columns"));
-    const int64_t table = !is_column_group && may_be_table(object) ? visit(c, object, is_hard) : -1;
+    const int64_t table =
+        !is_column_group && may_be_table(object) ? visit_as_table(c, object, is_hard) : -1;
     if (is_column)
-        collect(c, &column, table);
+        add_to_collection(c, &column, table);
 }
 
 /* What others keep beside their tables, by its name. */
-static bool is_beside(const char *name)
+static bool is_companion(const char *name)
 {
     return km_ends_with(name, ".__table_column_meta__") || strcmp(name, "__categories") == 0;
 }
@@ -114,7 +115,7 @@ static bool is_beside(const char *name)
 static void visit_link(collection *c, const km_link *link)
 {
     char path[KM_DATASET_SIZE], why[sizeof c->why_none];
-    if (is_beside(link->name))
+    if (is_companion(link->name))
         return;
     if (!km_join_path(path, c->group->path, link->name)) {
         km_add_unusable(c->finder, c->group->path, "the path of an object in it is too long");
@@ -141,7 +142,7 @@ static void visit_link(collection *c, const km_link *link)
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static bool counts(const km_column *column, bool is_floating)
+static bool decides_rows(const km_column *column, bool is_floating)
 {
     return column->is_numeric && !column->is_matrix && (column->is_floating || !is_floating);
 }
@@ -170,12 +171,12 @@ static int64_t most_frequent(int64_t *lengths, int64_t count)
 
 /* Columns that are features by default decide how many rows the table has: floating-point ones,
  * and if there are none, all numbers. -1: there are none. */
-static int64_t count_rows(const km_table *table, bool is_floating, km_error *error)
+static int64_t count_rows_of_columns(const km_table *table, bool is_floating, km_error *error)
 {
     int64_t count = 0;
     int64_t *lengths = km_allocate(table->n_columns, sizeof *lengths, "list of columns", error);
     for (int64_t i = 0; i < table->n_columns && lengths != NULL; i++)
-        if (counts(&table->columns[i], is_floating))
+        if (decides_rows(&table->columns[i], is_floating))
             lengths[count++] = table->columns[i].n_rows;
     const int64_t n_rows = lengths != NULL ? most_frequent(lengths, count) : -1;
     free(lengths);
@@ -193,7 +194,7 @@ static void note_flaws(km_table *table, bool is_floating)
                      "the mask of column %.64s has another length than its values, or holds no "
                      "truth values",
                      column->name);
-        if (!counts(column, is_floating))
+        if (!decides_rows(column, is_floating))
             continue;
         if (first != NULL && column->n_rows != first->n_rows)
             snprintf(table->flaw, sizeof table->flaw,
@@ -209,13 +210,13 @@ static void note_flaws(km_table *table, bool is_floating)
 
 /* A group is a table if it has a one-dimensional column of numbers, or several datasets of two
  * dimensions that are one: a single one of these is a table by itself. */
-static bool is_table(const collection *c)
+static bool is_group_table(const collection *c)
 {
     int64_t n_plain = 0, n_vectors = 0;
     for (int64_t i = 0; i < c->table->n_columns; i++)
-        n_plain += counts(&c->table->columns[i], false);
+        n_plain += decides_rows(&c->table->columns[i], false);
     for (int64_t a = 0; a < c->n_arrays; a++)
-        n_vectors += counts(&c->table->columns[c->arrays[a].column], false);
+        n_vectors += decides_rows(&c->table->columns[c->arrays[a].column], false);
     return n_plain > n_vectors || n_vectors > 1;
 }
 
@@ -230,7 +231,7 @@ static void claim_arrays(const collection *c)
     }
 }
 
-static void explain_nothing(const collection *c)
+static void refuse_without_numbers(const collection *c)
 {
     const km_table *table = c->table;
     for (int64_t i = 0; i < table->n_columns; i++)
@@ -241,7 +242,7 @@ static void explain_nothing(const collection *c)
 }
 
 /* A dataset of one row beside columns of one row is a row of several values, not a column. */
-static void turn_rows(km_table *table)
+static void turn_single_rows(km_table *table)
 {
     bool has_one_row = false;
     for (int64_t i = 0; i < table->n_columns; i++)
@@ -259,21 +260,21 @@ static void turn_rows(km_table *table)
     }
 }
 
-static void finish(collection *c)
+static void complete_table(collection *c)
 {
     km_table *table = c->table;
     km_error *error = c->finder->error;
     if (!c->finder->found->is_transposed)
-        turn_rows(table);
-    if (c->finder->wanted == NULL && !is_table(c)) {
-        explain_nothing(c);
+        turn_single_rows(table);
+    if (c->finder->wanted == NULL && !is_group_table(c)) {
+        refuse_without_numbers(c);
         free(table->columns);
         table->columns = NULL;
         table->n_columns = 0;
         return;
     }
-    const bool is_floating = count_rows(table, true, error) >= 0;
-    table->n_rows = count_rows(table, is_floating, error);
+    const bool is_floating = count_rows_of_columns(table, true, error) >= 0;
+    table->n_rows = count_rows_of_columns(table, is_floating, error);
     note_flaws(table, is_floating);
     claim_arrays(c);
 }
@@ -311,7 +312,7 @@ bool km_find_columns(km_finder *finder, const km_object *object, km_table *table
         visit_link(&c, &links.list[i]);
     km_links_free(&links);
     if (finder->error->code == KM_OK)
-        finish(&c);
+        complete_table(&c);
     free(c.arrays);
     return true;
 }

@@ -18,7 +18,7 @@ void km_ids_free(km_ids *ids)
 
 /* How long texts of any length are: the mean of some in the middle of the file. Only how much
  * memory is set aside depends on it, so what can't be read is no error here. */
-static int64_t mean_size(const km_opened_file *opened, const km_field *field)
+static int64_t mean_text_size(const km_opened_file *opened, const km_field *field)
 {
     const km_source *source = &opened->sources[field->source];
     const int64_t usual = 32, n_rows = source->array.n_rows, n = n_rows < 256 ? n_rows : 256;
@@ -52,7 +52,7 @@ void km_ids_note(km_catalogue *catalogue, int64_t file, const km_opened_file *op
     const km_field *field = &opened->values[opened->n_columns - 1];
     const hid_t type = field->type;
     const int64_t size =
-        H5Tis_variable_str(type) > 0 ? mean_size(opened, field) : (int64_t)H5Tget_size(type);
+        H5Tis_variable_str(type) > 0 ? mean_text_size(opened, field) : (int64_t)H5Tget_size(type);
     catalogue->ids_size = size > catalogue->ids_size ? size : catalogue->ids_size;
     if (catalogue->ids_type_size > 0)
         return;
@@ -87,7 +87,7 @@ km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows
 }
 
 /* Is this the type of the ids, but for the length of texts? */
-static bool fits(const km_ids *ids, hid_t type)
+static bool has_type_of_ids(const km_ids *ids, hid_t type)
 {
     if (H5Tget_class(type) != H5T_STRING || ids->is_variable)
         return H5Tequal(type, ids->type) > 0;
@@ -95,8 +95,8 @@ static bool fits(const km_ids *ids, hid_t type)
            H5Tget_size(type) <= ids->size;
 }
 
-static void append_values(km_ids *ids, const km_field *field, const char *from, int64_t stride,
-                          int64_t count)
+static void append_fixed_ids(km_ids *ids, const km_field *field, const char *from, int64_t stride,
+                             int64_t count)
 {
     const bool is_padded = (size_t)field->size < ids->size;
     char *to = ids->bytes + ids->n_bytes;
@@ -108,7 +108,7 @@ static void append_values(km_ids *ids, const km_field *field, const char *from, 
     ids->n_bytes += count * (int64_t)ids->size;
 }
 
-static bool make_room(km_ids *ids, int64_t n_bytes, km_error *error)
+static bool grow_ids(km_ids *ids, int64_t n_bytes, km_error *error)
 {
     if (ids->n_bytes + n_bytes <= ids->room)
         return true;
@@ -123,8 +123,8 @@ static bool make_room(km_ids *ids, int64_t n_bytes, km_error *error)
     return true;
 }
 
-static void append_texts(km_ids *ids, const char *from, int64_t stride, int64_t count,
-                         const char *file, km_error *error)
+static void append_text_ids(km_ids *ids, const char *from, int64_t stride, int64_t count,
+                            const char *file, km_error *error)
 {
     for (int64_t i = 0; i < count; i++) {
         const char *text;
@@ -135,7 +135,7 @@ static void append_texts(km_ids *ids, const char *from, int64_t stride, int64_t 
                     "too long an id (%s): it has %zu characters, and %d are the most; choose "
                     "another column with --id",
                     file, size - 1, KM_ID_SIZE - 1);
-        if (error->code != KM_OK || !make_room(ids, (int64_t)size, error))
+        if (error->code != KM_OK || !grow_ids(ids, (int64_t)size, error))
             return;
         memcpy(ids->bytes + ids->n_bytes, text != NULL ? text : "", size);
         ids->n_bytes += (int64_t)size;
@@ -145,7 +145,7 @@ static void append_texts(km_ids *ids, const char *from, int64_t stride, int64_t 
 km_code km_ids_check_type(const km_ids *ids, const km_field *field, const char *file,
                           km_error *error)
 {
-    if (!fits(ids, field->type))
+    if (!has_type_of_ids(ids, field->type))
         km_fail(error, KM_DATA,
                 "ids of different types (%s): those of the first file are of another type; convert "
                 "one of them, or leave out --id",
@@ -157,7 +157,7 @@ void km_ids_append(km_ids *ids, const km_field *field, const char *first, int64_
                    int64_t count, const char *file, km_error *error)
 {
     if (ids->is_variable)
-        append_texts(ids, first, stride, count, file, error);
+        append_text_ids(ids, first, stride, count, file, error);
     else
-        append_values(ids, field, first, stride, count);
+        append_fixed_ids(ids, field, first, stride, count);
 }

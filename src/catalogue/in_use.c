@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static km_code has_changed(const km_file *file, km_error *error)
+static km_code refuse_changed_file(const km_file *file, km_error *error)
 {
     return km_fail(error, KM_DATA,
                    "file changed while it was read (%s): its size, time or rows are not what they "
@@ -21,7 +21,7 @@ void km_file_check_unchanged(const km_file *file, km_error *error)
     if (stat(file->path, &status) == 0 &&
         (status.st_size != file->bytes || status.st_mtim.tv_sec != file->time ||
          status.st_mtim.tv_nsec != file->nanoseconds))
-        has_changed(file, error);
+        refuse_changed_file(file, error);
 }
 
 void km_file_leave(km_reader *r, km_file_in_use *file)
@@ -50,7 +50,7 @@ static void open_file(const km_reader *r, km_file_in_use *file, km_error *error)
     }
     file->columns = km_catalogue_columns_of(r->catalogue, file->number, &n_rows, &handle, error);
     if (file->columns != NULL && n_rows != listed->n_rows)
-        has_changed(listed, error);
+        refuse_changed_file(listed, error);
     if (file->columns == NULL)
         return;
     file->opened = &file->own;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Is this feature called so, or is it a value of an array column that is? */
-static bool is_called(const char *feature, const char *name, size_t length)
+static bool is_feature_called(const char *feature, const char *name, size_t length)
 {
     if (length >= 2 && name[0] == '{' && name[length - 1] == '}') {
         name++;
@@ -18,19 +18,20 @@ static bool is_called(const char *feature, const char *name, size_t length)
            (feature[length] == '\0' || feature[length] == '[');
 }
 
-static void add(km_catalogue *catalogue, int64_t column, double value, km_error *error)
+static void add_missing_value(km_catalogue *catalogue, int64_t column, double value,
+                              km_error *error)
 {
     const km_missing_value missing = {column, value};
     catalogue->missing_values = km_append(catalogue->missing_values, &catalogue->n_missing_values,
                                           sizeof missing, &missing, error);
 }
 
-static void parse(km_catalogue *catalogue, const char *text, km_error *error)
+static void parse_missing_value(km_catalogue *catalogue, const char *text, km_error *error)
 {
     double value;
     const char *colon = strrchr(text, ':');
     if (km_parse_double(text, &value)) {
-        add(catalogue, -1, value, error);
+        add_missing_value(catalogue, -1, value, error);
         return;
     }
     if (colon == NULL || !km_parse_double(colon + 1, &value)) {
@@ -42,8 +43,8 @@ static void parse(km_catalogue *catalogue, const char *text, km_error *error)
     }
     const int64_t n_before = catalogue->n_missing_values;
     for (int64_t j = 0; j < catalogue->n_features; j++)
-        if (is_called(catalogue->names[j], text, (size_t)(colon - text)))
-            add(catalogue, j, value, error);
+        if (is_feature_called(catalogue->names[j], text, (size_t)(colon - text)))
+            add_missing_value(catalogue, j, value, error);
     if (catalogue->n_missing_values == n_before)
         km_fail(error, KM_USAGE,
                 "bad value (--missing-value %s): %.*s is none of the features; name one of those "
@@ -54,6 +55,6 @@ static void parse(km_catalogue *catalogue, const char *text, km_error *error)
 km_code km_missing_values_parse(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
 {
     for (int64_t i = 0; i < catalogue->asked.n_missing_values && error->code == KM_OK; i++)
-        parse(catalogue, catalogue->asked.missing_values[i], error);
+        parse_missing_value(catalogue, catalogue->asked.missing_values[i], error);
     return km_agree(comm, error);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t hash_bytes(const void *bytes, size_t count)
+static uint64_t hash_key(const void *bytes, size_t count)
 {
     const unsigned char *b = bytes;
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
@@ -27,10 +27,10 @@ static int64_t slots_for(int64_t count)
 /* ---- names ---------------------------------------------------------------------------------- */
 
 /* The slot of a name, or the empty one where it would be. */
-static int64_t slot_of(const km_names *names, const char *name)
+static int64_t slot_of_name(const km_names *names, const char *name)
 {
     const uint64_t mask = (uint64_t)names->n_slots - 1;
-    uint64_t slot = hash_bytes(name, strlen(name)) & mask;
+    uint64_t slot = hash_key(name, strlen(name)) & mask;
     while (names->slots[slot] >= 0 &&
            strcmp(names->table->columns[names->slots[slot]].name, name) != 0)
         slot = (slot + 1) & mask;
@@ -46,7 +46,7 @@ km_code km_names_create(km_names *names, const km_table *table, km_error *error)
         return error->code;
     memset(names->slots, 0xff, (size_t)names->n_slots * sizeof *names->slots);
     for (int64_t i = 0; i < n; i++) {
-        const int64_t slot = slot_of(names, table->columns[i].name);
+        const int64_t slot = slot_of_name(names, table->columns[i].name);
         if (names->slots[slot] < 0)
             names->slots[slot] = i;
     }
@@ -55,7 +55,7 @@ km_code km_names_create(km_names *names, const km_table *table, km_error *error)
 
 int64_t km_names_find(const km_names *names, const char *name)
 {
-    return names->slots[slot_of(names, name)];
+    return names->slots[slot_of_name(names, name)];
 }
 
 void km_names_free(km_names *names)
@@ -66,22 +66,22 @@ void km_names_free(km_names *names)
 
 /* ---- objects -------------------------------------------------------------------------------- */
 
-static bool is_empty(const km_object_id *id)
+static bool is_empty_slot(const km_object_id *id)
 {
     static const km_object_id none;
     return memcmp(id, &none, sizeof none) == 0;
 }
 
-static int64_t place_of(const km_object_set *set, const km_object_id *id)
+static int64_t slot_of_object(const km_object_set *set, const km_object_id *id)
 {
     const uint64_t mask = (uint64_t)set->n_slots - 1;
-    uint64_t slot = hash_bytes(id, sizeof *id) & mask;
-    while (!is_empty(&set->slots[slot]) && memcmp(&set->slots[slot], id, sizeof *id) != 0)
+    uint64_t slot = hash_key(id, sizeof *id) & mask;
+    while (!is_empty_slot(&set->slots[slot]) && memcmp(&set->slots[slot], id, sizeof *id) != 0)
         slot = (slot + 1) & mask;
     return (int64_t)slot;
 }
 
-static km_code make_room(km_object_set *set, km_error *error)
+static km_code grow_object_set(km_object_set *set, km_error *error)
 {
     if (2 * set->count < set->n_slots)
         return KM_OK;
@@ -91,8 +91,8 @@ static km_code make_room(km_object_set *set, km_error *error)
     if (larger.slots == NULL)
         return error->code;
     for (int64_t i = 0; i < set->n_slots; i++)
-        if (!is_empty(&set->slots[i]))
-            larger.slots[place_of(&larger, &set->slots[i])] = set->slots[i];
+        if (!is_empty_slot(&set->slots[i]))
+            larger.slots[slot_of_object(&larger, &set->slots[i])] = set->slots[i];
     free(set->slots);
     *set = larger;
     return KM_OK;
@@ -100,10 +100,10 @@ static km_code make_room(km_object_set *set, km_error *error)
 
 bool km_object_set_add(km_object_set *set, const km_object_id *id, km_error *error)
 {
-    if (make_room(set, error) != KM_OK)
+    if (grow_object_set(set, error) != KM_OK)
         return false;
-    const int64_t slot = place_of(set, id);
-    if (!is_empty(&set->slots[slot]))
+    const int64_t slot = slot_of_object(set, id);
+    if (!is_empty_slot(&set->slots[slot]))
         return false;
     set->slots[slot] = *id;
     set->count++;

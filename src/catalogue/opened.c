@@ -55,7 +55,7 @@ static hid_t value_type(hid_t type)
 
 /* Finds the value that a place means in a type of elements: its column in the dataset, and its
  * type, size and offset in an element. False if the file is not what it was. */
-static bool find_value(km_field *field, const km_place *place, hid_t type)
+static bool find_value_in_element(km_field *field, const km_place *place, hid_t type)
 {
     field->offset = 0;
     const hid_t whole =
@@ -131,7 +131,8 @@ static hid_t type_to_read(const km_opened_file *opened, int64_t source, const km
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-static km_code has_changed(const km_opened_file *opened, const char *what, km_error *error)
+static km_code refuse_changed_columns(const km_opened_file *opened, const char *what,
+                                      km_error *error)
 {
     return km_fail(error, KM_DATA,
                    "file changed while it was read (%s, %s): its columns are not what they were at "
@@ -141,7 +142,7 @@ static km_code has_changed(const km_opened_file *opened, const char *what, km_er
 
 /* Rows of a transposed dataset lie apart if it is contiguous, and are read by themselves; chunks
  * hold several of them. */
-static bool is_source(const km_source *source, const km_place *place)
+static bool is_source_of(const km_source *source, const km_place *place)
 {
     return source->other == place->other && strcmp(source->dataset, place->dataset) == 0 &&
            source->is_transposed == place->is_transposed && source->is_bitmap == place->is_bitmap &&
@@ -156,7 +157,7 @@ static int64_t *find_slot(const km_opened_file *opened, const km_place *place)
     for (const char *c = place->dataset; *c != '\0'; c++)
         hash = km_mix(hash ^ (uint64_t)(unsigned char)*c);
     int64_t slot = (int64_t)(hash % (uint64_t)opened->n_slots);
-    while (opened->slots[slot] >= 0 && !is_source(&opened->sources[opened->slots[slot]], place))
+    while (opened->slots[slot] >= 0 && !is_source_of(&opened->sources[opened->slots[slot]], place))
         slot = slot + 1 < opened->n_slots ? slot + 1 : 0;
     return &opened->slots[slot];
 }
@@ -200,16 +201,16 @@ static void list_sources(km_opened_file *opened, const km_catalogue *catalogue,
  * memory, for many small ones. */
 static bool is_read_by_chunks(const km_source *source)
 {
-    const int64_t most = 1 << 20;
+    const int64_t maximum = 1 << 20;
     const km_h5_array *array = &source->array;
     return array->is_decodable && !source->has_pointers &&
            source->element_bytes == array->element_bytes &&
            (array->has_filters ||
-            array->chunk_rows * array->chunk_columns <= most / array->element_bytes);
+            array->chunk_rows * array->chunk_columns <= maximum / array->element_bytes);
 }
 
 /* HDF5 reads for one thread after the other; where values are contiguous, each can by itself. */
-static void find_values(km_opened_file *opened, km_source *source)
+static void find_plain_values(km_opened_file *opened, km_source *source)
 {
     int *descriptor = &opened->descriptors[source->other];
     const int64_t address = km_h5_find_values(&source->array, opened->files[source->other]);
@@ -218,7 +219,7 @@ static void find_values(km_opened_file *opened, km_source *source)
     source->address = *descriptor >= 0 ? address : -1;
 }
 
-static void choose_type(km_opened_file *opened, int64_t s, const km_column *columns)
+static void prepare_source(km_opened_file *opened, int64_t s, const km_column *columns)
 {
     km_source *source = &opened->sources[s];
     source->type = type_to_read(opened, s, columns);
@@ -228,7 +229,7 @@ static void choose_type(km_opened_file *opened, int64_t s, const km_column *colu
     source->address = -1;
     if (km_threads() > 1 && !source->has_pointers &&
         source->element_bytes == source->array.element_bytes)
-        find_values(opened, source);
+        find_plain_values(opened, source);
 }
 
 /* Where a field is; its source grows to hold it. */
@@ -244,9 +245,9 @@ static void find_field(km_opened_file *opened, km_field *field, const km_place *
         field->size = source->element_bytes;
         field->column = place->position;
     }
-    if ((!place->is_transposed && !find_value(field, place, source->type)) ||
+    if ((!place->is_transposed && !find_value_in_element(field, place, source->type)) ||
         field->column >= (place->is_transposed ? array->n_rows : array->n_columns)) {
-        has_changed(opened, place->dataset, error);
+        refuse_changed_columns(opened, place->dataset, error);
         return;
     }
     const int64_t end =
@@ -258,11 +259,11 @@ static void find_field(km_opened_file *opened, km_field *field, const km_place *
 
 /* Parts of the rows of a contiguous array cost a read each, or as much as whole rows; so rows are
  * read whole unless they are very long. */
-static void widen(km_source *source)
+static void widen_to_whole_rows(km_source *source)
 {
-    const int64_t longest_row = 64 << 10, d = source->array.n_columns;
+    const int64_t max_row_bytes = 64 << 10, d = source->array.n_columns;
     if (!source->is_transposed && source->array.is_contiguous && source->n_columns > 0 &&
-        d <= longest_row / source->element_bytes) {
+        d <= max_row_bytes / source->element_bytes) {
         source->first_column = 0;
         source->n_columns = d;
     }
@@ -271,12 +272,12 @@ static void widen(km_source *source)
 /* A row is read at once, in a transfer that all MPIs can do. */
 static void check_width(const km_opened_file *opened, const km_source *source, km_error *error)
 {
-    const int64_t most = (int64_t)1 << 30;
-    if (source->n_columns > 0 && source->n_columns > most / source->element_bytes)
+    const int64_t maximum = (int64_t)1 << 30;
+    if (source->n_columns > 0 && source->n_columns > maximum / source->element_bytes)
         km_fail(error, KM_DATA,
                 "too wide a row (%s, %s): its chosen values are more than %lld bytes apart; choose "
                 "others with -c",
-                opened->path, source->dataset, (long long)most);
+                opened->path, source->dataset, (long long)maximum);
 }
 
 km_convention km_convention_of(const km_catalogue *catalogue, const km_column *column)
@@ -316,18 +317,18 @@ static void prepare_field(km_opened_file *opened, const km_catalogue *catalogue,
     field->is_unpacked = !is_ready || is_apart;
 }
 
-static km_code open_all(km_opened_file *opened, const km_catalogue *catalogue,
-                        const km_column *columns, km_error *error)
+static km_code open_columns(km_opened_file *opened, const km_catalogue *catalogue,
+                            const km_column *columns, km_error *error)
 {
     list_sources(opened, catalogue, columns, error);
     for (int64_t s = 0; s < opened->n_sources && error->code == KM_OK; s++)
-        choose_type(opened, s, columns);
+        prepare_source(opened, s, columns);
     for (int64_t c = 0; c < opened->n_columns; c++) {
         find_field(opened, &opened->values[c], &columns[c].values, error);
         find_field(opened, &opened->masks[c], &columns[c].mask, error);
     }
     for (int64_t s = 0; s < opened->n_sources && error->code == KM_OK; s++) {
-        widen(&opened->sources[s]);
+        widen_to_whole_rows(&opened->sources[s]);
         check_width(opened, &opened->sources[s], error);
     }
     for (int64_t c = 0; c < opened->n_columns && error->code == KM_OK; c++)
@@ -378,7 +379,7 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
         km_agree(comm, error);
     if (error->code != KM_OK)
         return error->code;
-    return open_all(opened, catalogue, columns, error);
+    return open_columns(opened, catalogue, columns, error);
 }
 
 void km_opened_close(km_opened_file *opened)

@@ -18,50 +18,50 @@ static const char LEVELS[] = "its columns have names of several levels (MultiInd
 
 /* ---- order ---------------------------------------------------------------------------------- */
 
-typedef struct rank {
-    int64_t rank, column;
-} rank;
+typedef struct sort_key {
+    int64_t position, column;
+} sort_key;
 
-static int compare_ranks(const void *a, const void *b)
+static int compare_keys(const void *a, const void *b)
 {
-    const rank *x = a, *y = b;
-    return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank)
-                              : (x->column > y->column) - (x->column < y->column);
+    const sort_key *x = a, *y = b;
+    return x->position != y->position ? (x->position > y->position) - (x->position < y->position)
+                                      : (x->column > y->column) - (x->column < y->column);
 }
 
 /* Each column has the place of its name in the list, behind all if it is not there. */
-static void rank_columns(rank *ranks, const km_names *names, const km_text_list *order)
+static void make_sort_keys(sort_key *keys, const km_names *names, const km_text_list *order)
 {
     const km_table *table = names->table;
     for (int64_t i = 0; i < table->n_columns; i++)
-        ranks[i] = (rank){INT64_MAX, i};
+        keys[i] = (sort_key){INT64_MAX, i};
     for (int64_t n = 0; n < order->count; n++) {
         const int64_t i = km_names_find(names, km_text_at(order, n));
-        if (i >= 0 && ranks[i].rank == INT64_MAX)
-            ranks[i].rank = n;
+        if (i >= 0 && keys[i].position == INT64_MAX)
+            keys[i].position = n;
     }
     for (int64_t i = 0; i < table->n_columns; i++) /* those of equal names stay together */
-        ranks[i].rank = ranks[km_names_find(names, table->columns[i].name)].rank;
+        keys[i].position = keys[km_names_find(names, table->columns[i].name)].position;
 }
 
 /* The columns called in this order come first, the others after them. */
-static void put_in_order(km_table *table, const km_text_list *order, km_error *error)
+static void sort_columns(km_table *table, const km_text_list *order, km_error *error)
 {
     const int64_t n = table->n_columns;
     km_names names;
     if (n == 0 || error->code != KM_OK || km_names_create(&names, table, error) != KM_OK)
         return;
-    rank *ranks = km_allocate(n, sizeof *ranks, "list of columns", error);
+    sort_key *keys = km_allocate(n, sizeof *keys, "list of columns", error);
     km_column *columns = km_allocate(n, sizeof *columns, "list of columns", error);
-    if (ranks != NULL && columns != NULL) {
-        rank_columns(ranks, &names, order);
-        qsort(ranks, (size_t)n, sizeof *ranks, compare_ranks);
+    if (keys != NULL && columns != NULL) {
+        make_sort_keys(keys, &names, order);
+        qsort(keys, (size_t)n, sizeof *keys, compare_keys);
         for (int64_t i = 0; i < n; i++)
-            columns[i] = table->columns[ranks[i].column];
+            columns[i] = table->columns[keys[i].column];
         memcpy(table->columns, columns, (size_t)n * sizeof *columns);
     }
     free(columns);
-    free(ranks);
+    free(keys);
     km_names_free(&names);
 }
 
@@ -87,8 +87,8 @@ static bool is_without_rows(hid_t dataset, const char *type, km_column *column)
 }
 
 /* Columns with these names, of which a block holds the values, a row each. */
-static void add_named(hid_t values, km_table *table, const km_text_list *names,
-                      const km_column *like, const char *block, km_error *error)
+static void add_named_columns(hid_t values, km_table *table, const km_text_list *names,
+                              const km_column *like, const char *block, km_error *error)
 {
     int64_t shape[2];
     char type[32];
@@ -113,7 +113,7 @@ static void add_named(hid_t values, km_table *table, const km_text_list *names,
 }
 
 /* The columns of block b; false if there is none. */
-static bool add_block(hid_t file, hid_t group, km_table *table, int b, km_error *error)
+static bool add_frame_block(hid_t file, hid_t group, km_table *table, int b, km_error *error)
 {
     char items[32], values[32], path[KM_DATASET_SIZE];
     km_text_list names = {0};
@@ -130,7 +130,7 @@ static bool add_block(hid_t file, hid_t group, km_table *table, int b, km_error 
     const hid_t type = H5Dget_type(dataset);
     km_describe_type(type, &column);
     km_describe_dataset(file, dataset, path, &column);
-    add_named(dataset, table, &names, &column, values, error);
+    add_named_columns(dataset, table, &names, &column, values, error);
     free(names.texts);
     H5Tclose(type);
     H5Dclose(dataset);
@@ -147,8 +147,8 @@ bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
         km_add_unusable(finder, object->path, LEVELS);
         return true;
     }
-    for (int b = 0; add_block(finder->file, object->id, table, b, error) && error->code == KM_OK;
-         b++)
+    for (int b = 0;
+         add_frame_block(finder->file, object->id, table, b, error) && error->code == KM_OK; b++)
         ;
     if (table->n_columns == 0)
         km_add_unusable(
@@ -157,7 +157,7 @@ bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
             "or a whole number");
     order.texts = km_h5_read_texts(object->id, "axis0", &order.count, &order.size, error);
     if (order.texts != NULL)
-        put_in_order(table, &order, error);
+        sort_columns(table, &order, error);
     free(order.texts);
     return true;
 }
@@ -178,7 +178,7 @@ static bool read_names(hid_t dataset, const char *attribute, bool is_innermost, 
 }
 
 /* What attributes say of the numbers of a column. */
-static void note_meaning(hid_t dataset, km_column *column)
+static void note_frame_meaning(hid_t dataset, km_column *column)
 {
     char attribute[KM_NAME_SIZE + 8], type[32];
     snprintf(attribute, sizeof attribute, "%s_dtype", column->name);
@@ -221,7 +221,7 @@ static bool name_blocks(hid_t dataset, km_table *table, km_error *error)
         km_text_list names;
         bool is_deep;
         snprintf(attribute, sizeof attribute, "%s_kind", table->columns[i].name);
-        note_meaning(dataset, &table->columns[i]);
+        note_frame_meaning(dataset, &table->columns[i]);
         read_names(dataset, attribute, false, &names, &is_deep, error);
         is_flat = is_flat && !is_deep;
         if (names.count > 0 && names.count == table->columns[i].values.length)
@@ -231,7 +231,7 @@ static bool name_blocks(hid_t dataset, km_table *table, km_error *error)
     return is_flat;
 }
 
-static void find_table(km_finder *finder, const km_object *object, km_table *table)
+static void list_frame_columns(km_finder *finder, const km_object *object, km_table *table)
 {
     km_text_list order;
     bool is_deep;
@@ -245,7 +245,7 @@ static void find_table(km_finder *finder, const km_object *object, km_table *tab
         return;
     }
     if (read_names(object->parent, "non_index_axes", true, &order, &is_deep, error))
-        put_in_order(table, &order, error);
+        sort_columns(table, &order, error);
     free(order.texts);
 }
 
@@ -257,7 +257,7 @@ static bool is_frame_table(hid_t group)
 }
 
 /* Of its group only the table counts: beside it are indexes, and names of categories. */
-static void visit_table(km_finder *finder, const km_object *group)
+static void visit_frame_table(km_finder *finder, const km_object *group)
 {
     char path[KM_DATASET_SIZE];
     if (!km_has_link(group->id, "table") || !km_join_path(path, group->path, "table"))
@@ -282,7 +282,7 @@ bool km_find_frame_table(km_finder *finder, const km_object *object, km_table *t
     if (object->is_group) {
         const bool is_frame = is_frame_table(object->id);
         if (is_frame && !finder->is_shallow)
-            visit_table(finder, object);
+            visit_frame_table(finder, object);
         return is_frame;
     }
     if (H5Iget_type(object->parent) != H5I_GROUP || !is_frame_table(object->parent) ||
@@ -292,6 +292,6 @@ bool km_find_frame_table(km_finder *finder, const km_object *object, km_table *t
     const bool is_compound = H5Tget_class(type) == H5T_COMPOUND;
     H5Tclose(type);
     if (is_compound)
-        find_table(finder, object, table);
+        list_frame_columns(finder, object, table);
     return is_compound;
 }

@@ -37,7 +37,7 @@ static bool find_in_tables(const km_scope *scope, const char *path, km_column *c
 }
 
 /* The object at an absolute path as a column, whatever it belongs to. */
-static bool describe_at(const km_scope *scope, const char *path, km_column *column)
+static bool describe_object_at(const km_scope *scope, const char *path, km_column *column)
 {
     char why[160];
     if (strcmp(path, "/") == 0)
@@ -51,10 +51,11 @@ static bool describe_at(const km_scope *scope, const char *path, km_column *colu
     return is_column;
 }
 
-static bool find_at(const km_scope *scope, const char *path, km_column *column, km_error *error)
+static bool find_column_at(const km_scope *scope, const char *path, km_column *column,
+                           km_error *error)
 {
     return find_in_tables(scope, path, column, error) ||
-           (error->code == KM_OK && describe_at(scope, path, column));
+           (error->code == KM_OK && describe_object_at(scope, path, column));
 }
 
 /* What is beside the columns of a table: a group is seen from inside, a dataset from its group. */
@@ -77,12 +78,13 @@ static bool find_in_file(const km_scope *scope, const km_table *table, const cha
     if (text[0] != '/') {
         find_base(scope, table, base);
         if (km_join_path(path, base[0] != '\0' ? base : "/", text) &&
-            find_at(scope, path, column, error))
+            find_column_at(scope, path, column, error))
             return true;
         if (error->code != KM_OK || strchr(text, '/') == NULL)
             return false;
     }
-    return km_join_path(path, "/", text + strspn(text, "/")) && find_at(scope, path, column, error);
+    return km_join_path(path, "/", text + strspn(text, "/")) &&
+           find_column_at(scope, path, column, error);
 }
 
 /* ---- in another file ------------------------------------------------------------------------ */
@@ -149,7 +151,7 @@ static bool find_in_other(const km_scope *scope, const char *path, const char *t
     struct km_other *other = &scope->others->list[n];
     const km_scope inner = {.file = other->file, .path = path, .tables = &other->tables};
     const bool is_found = (km_join_path(absolute, "/", text + strspn(text, "/")) &&
-                           find_at(&inner, absolute, column, error)) ||
+                           find_column_at(&inner, absolute, column, error)) ||
                           (error->code == KM_OK && strchr(text, '/') == NULL &&
                            find_by_name(&inner, text, column, error));
     if (is_found) {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ITEMS = 1 << 20 };
+enum { MAX_ITEMS = 1 << 20 };
 
 /* What is on the stack, and what may be remembered of it. */
 typedef enum kind { MARK, LIST, TUPLE, TEXT, OTHER } kind;
@@ -47,7 +47,7 @@ static void append_character(char *name, unsigned long c)
 }
 
 /* A text as Python pickles it: Latin-1, and other characters as \u03b1 or \U0001f600. */
-static void decode(const char *text, size_t length, char *name)
+static void decode_pickled_text(const char *text, size_t length, char *name)
 {
     memset(name, 0, KM_NAME_SIZE);
     for (size_t i = 0; i < length; i++) {
@@ -67,15 +67,15 @@ static void decode(const char *text, size_t length, char *name)
 
 /* ---- the machine ---------------------------------------------------------------------------- */
 
-static bool push(machine *m, const item *new)
+static bool push_item(machine *m, const item *new)
 {
-    if (m->n_stack == MOST_ITEMS)
+    if (m->n_stack == MAX_ITEMS)
         return false;
     m->stack = km_append(m->stack, &m->n_stack, sizeof *new, new, m->error);
     return m->error->code == KM_OK;
 }
 
-static item *top(machine *m)
+static item *top_item(machine *m)
 {
     return m->n_stack > 0 ? &m->stack[m->n_stack - 1] : NULL;
 }
@@ -100,7 +100,7 @@ static void note_list(machine *m, const item *list)
 }
 
 /* Makes a list or tuple of what is above the last mark. */
-static bool build(machine *m, kind what)
+static bool build_list(machine *m, kind what)
 {
     int64_t mark = m->n_stack - 1;
     item built = {.kind = what, .is_named = true};
@@ -129,11 +129,11 @@ static bool append_top(machine *m)
 }
 
 /* Only texts are remembered with what they hold: lists may grow. */
-static bool remember(machine *m, int64_t number)
+static bool memoize_top(machine *m, int64_t number)
 {
-    if (m->n_stack == 0 || m->n_memo == MOST_ITEMS)
+    if (m->n_stack == 0 || m->n_memo == MAX_ITEMS)
         return false;
-    item copy = *top(m);
+    item copy = *top_item(m);
     if (copy.kind != TEXT)
         copy.is_named = false;
     copy.first = number;
@@ -142,18 +142,18 @@ static bool remember(machine *m, int64_t number)
 }
 
 /* Numbers count up as they are remembered, so this seldom looks far. */
-static bool recall(machine *m, int64_t number)
+static bool push_memoized(machine *m, int64_t number)
 {
     if (number >= 0 && number < m->n_memo && m->memo[number].first == number)
-        return push(m, &m->memo[number]);
+        return push_item(m, &m->memo[number]);
     for (int64_t i = 0; i < m->n_memo && i < 1000; i++)
         if (m->memo[i].first == number)
-            return push(m, &m->memo[i]);
+            return push_item(m, &m->memo[i]);
     return false;
 }
 
 /* One instruction; `line` is what follows its letter, up to the end of the line. */
-static bool step(machine *m, char letter, const char *line, size_t length)
+static bool run_instruction(machine *m, char letter, const char *line, size_t length)
 {
     item new = {.kind = OTHER};
     char number[24] = "";
@@ -163,11 +163,11 @@ static bool step(machine *m, char letter, const char *line, size_t length)
     switch (letter) {
     case '(':
         new.kind = MARK;
-        return push(m, &new);
+        return push_item(m, &new);
     case 'l':
-        return build(m, LIST);
+        return build_list(m, LIST);
     case 't':
-        return build(m, TUPLE);
+        return build_list(m, TUPLE);
     case 'a':
         return append_top(m);
     case 'S': /* in quotes, of Python 2 */
@@ -179,18 +179,18 @@ static bool step(machine *m, char letter, const char *line, size_t length)
     case 'V':
     case 'I':
         new.kind = TEXT;
-        decode(line, length, new.text);
-        return push(m, &new);
+        decode_pickled_text(line, length, new.text);
+        return push_item(m, &new);
     case 'p':
-        return km_parse_int64(number, &value) && remember(m, value);
+        return km_parse_int64(number, &value) && memoize_top(m, value);
     case 'g':
-        return km_parse_int64(number, &value) && recall(m, value);
+        return km_parse_int64(number, &value) && push_memoized(m, value);
     default: /* numbers, nothing at all, and what makes objects */
-        return strchr("FLN", letter) != NULL && push(m, &new);
+        return strchr("FLN", letter) != NULL && push_item(m, &new);
     }
 }
 
-static bool run(machine *m)
+static bool run_pickle(machine *m)
 {
     while (*m->at != '\0' && *m->at != '.') {
         const char letter = *m->at++;
@@ -198,7 +198,7 @@ static bool run(machine *m)
         const size_t length = is_alone ? 0 : strcspn(m->at, "\n");
         if (!is_alone && m->at[length] != '\n')
             return false;
-        if (!step(m, letter, m->at, length))
+        if (!run_instruction(m, letter, m->at, length))
             return false;
         m->at += is_alone ? 0 : length + 1;
     }
@@ -206,7 +206,7 @@ static bool run(machine *m)
 }
 
 /* Hands the texts of a list over. */
-static void take(machine *m, const item *list, km_text_list *names)
+static void take_texts(machine *m, const item *list, km_text_list *names)
 {
     if (list->count == 0)
         return;
@@ -223,13 +223,13 @@ bool km_read_pickled_list(const char *pickle, bool is_innermost, km_text_list *n
     machine m = {.at = pickle, .error = error};
     *names = (km_text_list){.size = KM_NAME_SIZE};
     *is_deep = false;
-    bool is_list = run(&m) && (top(&m)->kind == LIST || top(&m)->kind == TUPLE);
+    bool is_list = run_pickle(&m) && (top_item(&m)->kind == LIST || top_item(&m)->kind == TUPLE);
     if (is_list && !is_innermost) {
-        *is_deep = top(&m)->is_deep;
-        is_list = top(&m)->is_named;
+        *is_deep = top_item(&m)->is_deep;
+        is_list = top_item(&m)->is_named;
     }
     if (is_list && error->code == KM_OK)
-        take(&m, is_innermost ? &m.innermost : top(&m), names);
+        take_texts(&m, is_innermost ? &m.innermost : top_item(&m), names);
     free(m.stack);
     free(m.memo);
     free(m.texts);

@@ -67,13 +67,13 @@ typedef struct km_piece {
     int64_t first_in_file;
     char *arena; /* that all of these are in: */
     int64_t arena_bytes;
-    int64_t room_rows;
+    int64_t capacity;
     char **buffers;        /* [n_sources], what was read */
     char **odd;            /* [n_columns], numbers that HDF5 converts */
     char **unpacked;       /* [n_columns], of those that are not used where they are read */
     column_values *values; /* [n_columns] */
     km_values *features;   /* [n_features], the same as `values` */
-    uint8_t *is_missing;   /* [room_rows] */
+    uint8_t *is_missing;   /* [capacity] */
     km_h5_chunks *chunks;
     bool has_unread; /* reading without HDF5 failed */
 } km_piece;
@@ -88,8 +88,8 @@ void km_file_leave(km_reader *reader, km_file_in_use *file);
 /* KM_DATA if it is not what it was when the catalogue was opened. */
 void km_file_check_unchanged(const km_file *file, km_error *error);
 
-/* Makes room for the pieces of a file, at most `most_rows` each. KM_MEMORY. */
-km_code km_piece_make_room(km_piece *piece, int64_t most_rows, km_error *error);
+/* Makes room for the pieces of a file, at most `max_rows` each. KM_MEMORY. */
+km_code km_piece_allocate(km_piece *piece, int64_t max_rows, km_error *error);
 void km_piece_free(km_piece *piece);
 
 /* Where the values of a field begin in what was read of its source, and how many bytes apart they

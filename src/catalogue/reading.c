@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-static int64_t largest(int64_t a, int64_t b)
+static int64_t max_int64(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
@@ -48,28 +48,28 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
         reading.row_bytes += bytes;
         reading.kept_bytes += kept_bytes(source);
         if (!source->array.has_filters && !source->is_decoded) {
-            reading.plain_chunk_rows = largest(reading.plain_chunk_rows, rows_of_chunk(source));
+            reading.plain_chunk_rows = max_int64(reading.plain_chunk_rows, rows_of_chunk(source));
             continue;
         }
-        reading.chunk_rows = largest(reading.chunk_rows, rows_of_chunk(source));
+        reading.chunk_rows = max_int64(reading.chunk_rows, rows_of_chunk(source));
         if (source->is_decoded) {
             reading.stored_bytes += chunks_across(source) * whole_chunk_bytes(source) /
                                     rows_of_chunk(source); /* at most, since most are compressed */
             reading.thread_bytes =
-                largest(reading.thread_bytes, km_h5_decoding_bytes(&source->array));
+                max_int64(reading.thread_bytes, km_h5_decoding_bytes(&source->array));
         }
     }
     for (int64_t c = 0; c < opened->n_columns; c++) {
         const km_field *field = &opened->values[c];
         if (field->is_odd)
-            reading.value_bytes += largest(field->size, 2 * sizeof(double));
+            reading.value_bytes += max_int64(field->size, 2 * sizeof(double));
         if (field->is_unpacked)
             reading.value_bytes += (int64_t)km_precision_size(km_precision_of_column(catalogue, c));
     }
     return reading;
 }
 
-static const int64_t PIECE_BYTES = (int64_t)4 << 20, MOST_PIECE_BYTES = (int64_t)32 << 20;
+static const int64_t PIECE_BYTES = (int64_t)4 << 20, MAX_PIECE_BYTES = (int64_t)32 << 20;
 
 /* Rows that a thread reads at once: enough for striped file systems, and so few that they are still
  * in cache when they go to the samples. Compressed chunks are read whole, however large they are,
@@ -78,11 +78,11 @@ int64_t km_piece_rows(const km_reading *reading, int n_threads)
 {
     const int64_t row_bytes = reading->row_bytes + reading->value_bytes + reading->stored_bytes;
     const int64_t rows = PIECE_BYTES / (n_threads < 4 ? n_threads : 4) / row_bytes;
-    const bool is_bounded = reading->plain_chunk_rows <= MOST_PIECE_BYTES / row_bytes;
+    const bool is_bounded = reading->plain_chunk_rows <= MAX_PIECE_BYTES / row_bytes;
     const int64_t unit = reading->chunk_rows > 0 ? reading->chunk_rows
-                         : is_bounded            ? largest(reading->plain_chunk_rows, 1)
+                         : is_bounded            ? max_int64(reading->plain_chunk_rows, 1)
                                                  : 1;
-    return largest(rows / unit, 1) * unit;
+    return max_int64(rows / unit, 1) * unit;
 }
 
 /* Chunks are read whole, whatever part of them a slab has. */
@@ -109,8 +109,8 @@ bool km_catalogue_has_long_ids(const km_catalogue *catalogue)
 
 int64_t km_text_bytes(int64_t size)
 {
-    const int64_t header = 8, step = 16, least = 32;
-    return largest((size + header + step - 1) / step * step, least);
+    const int64_t header = 8, step = 16, minimum = 32;
+    return max_int64((size + header + step - 1) / step * step, minimum);
 }
 
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads)

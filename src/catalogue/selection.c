@@ -30,9 +30,9 @@ static km_code leave_out(km_selection *choice, const km_column *other, const km_
 }
 
 /* What an option says of one column; by default that is no feature. */
-static void choose_other(km_selection *choice, const km_scope *scope, const km_table *table,
-                         const km_catalogue_name *name, const char *option, const char *text,
-                         km_column *column, km_error *error)
+static void choose_role(km_selection *choice, const km_scope *scope, const km_table *table,
+                        const km_catalogue_name *name, const char *option, const char *text,
+                        km_column *column, km_error *error)
 {
     const bool may_be_text = strcmp(option, "--id") == 0;
     if (text != NULL && error->code == KM_OK &&
@@ -50,7 +50,7 @@ static void append_column(km_selection *choice, const char *text, const km_colum
 }
 
 /* All columns are of the same rows. */
-static void check_rows(km_selection *choice, const km_scope *scope, km_error *error)
+static void check_column_lengths(km_selection *choice, const km_scope *scope, km_error *error)
 {
     const km_column *first = choice->columns;
     choice->n_rows = first->n_rows;
@@ -63,8 +63,8 @@ static void check_rows(km_selection *choice, const km_scope *scope, km_error *er
                     (long long)choice->columns[c].n_rows, first->name, (long long)first->n_rows);
 }
 
-static void choose_columns(km_selection *choice, const km_scope *scope, const km_table *table,
-                           const km_catalogue_name *name, km_error *error)
+static void select_all_columns(km_selection *choice, const km_scope *scope, const km_table *table,
+                               const km_catalogue_name *name, km_error *error)
 {
     km_column weights, ids;
     const bool is_in_order = table->is_array && name->is_array_by_order;
@@ -72,17 +72,17 @@ static void choose_columns(km_selection *choice, const km_scope *scope, const km
                                       &choice->n_features, error);
     if (choice->columns == NULL)
         return;
-    choose_other(choice, scope, table, name, "--weights", name->weights, &weights, error);
-    choose_other(choice, scope, table, name, "--id", name->ids, &ids, error);
+    choose_role(choice, scope, table, name, "--weights", name->weights, &weights, error);
+    choose_role(choice, scope, table, name, "--id", name->ids, &ids, error);
     choice->n_columns = choice->n_features;
     append_column(choice, name->weights, &weights, error);
     append_column(choice, name->ids, &ids, error);
     if (error->code == KM_OK)
-        check_rows(choice, scope, error);
+        check_column_lengths(choice, scope, error);
 }
 
 /* The files that columns are in, in the order of their numbers. */
-static void take_others(km_selection *choice, km_others *others, km_error *error)
+static void take_other_files(km_selection *choice, km_others *others, km_error *error)
 {
     choice->others =
         km_allocate_zeroed(others->count, sizeof *choice->others, "list of files", error);
@@ -106,9 +106,9 @@ km_code km_selection_make(km_selection *choice, hid_t file, const char *path, km
         choice->is_array = table->is_array;
         choice->is_pattern = name->table != NULL && km_is_pattern(name->table) &&
                              km_tables_find_called(tables, name->table) == NULL;
-        choose_columns(choice, &scope, table, name, error);
+        select_all_columns(choice, &scope, table, name, error);
         if (error->code == KM_OK)
-            take_others(choice, &others, error);
+            take_other_files(choice, &others, error);
     }
     km_others_free(&others);
     if (error->code != KM_OK)

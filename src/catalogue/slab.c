@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t smallest(int64_t a, int64_t b)
+static int64_t min_int64(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
@@ -18,8 +18,8 @@ static int64_t smallest(int64_t a, int64_t b)
 /* ---- reading a piece: the thread that has HDF5 ---------------------------------------------- */
 
 /* A reason that says itself what to do needs no other advice. */
-static void cannot_read(const km_piece *p, const km_source *source, const km_error *why,
-                        km_error *error)
+static void refuse_unread_rows(const km_piece *p, const km_source *source, const km_error *why,
+                               km_error *error)
 {
     const bool has_advice = strstr(why->text, "; ") != NULL;
     km_fail(error, why->code, "can't read the catalogue (%s, %s, rows %lld to %lld, rank %d): %s%s",
@@ -42,7 +42,7 @@ static void read_source(km_piece *p, int64_t s, reading_way way, km_error *error
                          : source->is_bitmap   ? km_bytes_of_bits(rows)
                                                : rows;
     const km_rows across = source->is_transposed ? rows : columns;
-    const int64_t row_elements = source->is_transposed ? p->room_rows : columns.count;
+    const int64_t row_elements = source->is_transposed ? p->capacity : columns.count;
     km_error why = {0};
     if (way == PLAIN) {
         if (!km_h5_read_plain(p->file->opened->descriptors[source->other], source->address,
@@ -55,7 +55,7 @@ static void read_source(km_piece *p, int64_t s, reading_way way, km_error *error
         km_h5_read_block(&source->array, down, across, source->type, row_elements, p->buffers[s],
                          &why);
     if (why.code != KM_OK)
-        cannot_read(p, source, &why, error);
+        refuse_unread_rows(p, source, &why, error);
 }
 
 /* Reads the rows of all sources, but for decoding their chunks, and what needs no HDF5. */
@@ -77,7 +77,7 @@ static void read_piece(km_piece *p, km_error *error)
 }
 
 /* Reads what needs no HDF5. */
-static void read_plain(km_piece *p, km_error *error)
+static void read_piece_plain(km_piece *p, km_error *error)
 {
     p->has_unread = false;
     for (int64_t s = 0; s < p->file->opened->n_sources; s++)
@@ -97,13 +97,13 @@ static void complete_piece(km_piece *p, km_error *error)
     km_h5_end_chunks(p->chunks, &wrong, &why);
     for (int64_t s = 0; s < opened->n_sources && why.code != KM_OK; s++)
         if (wrong == &opened->sources[s].array)
-            cannot_read(p, &opened->sources[s], &why, error);
+            refuse_unread_rows(p, &opened->sources[s], &why, error);
     if (error->code == KM_OK)
         km_piece_convert_odd(p, error);
 }
 
 /* The pieces of texts that HDF5 allocated for the rows of a source. */
-static void free_pointers(const km_piece *p)
+static void free_texts(const km_piece *p)
 {
     for (int64_t s = 0; s < p->file->opened->n_sources; s++) {
         const km_source *source = &p->file->opened->sources[s];
@@ -116,11 +116,11 @@ static void free_pointers(const km_piece *p)
     }
 }
 
-static void end_piece(km_piece *p)
+static void release_piece(km_piece *p)
 {
     if (p->file == NULL)
         return;
-    free_pointers(p);
+    free_texts(p);
     km_file_leave(p->reader, p->file);
     p->file = NULL;
 }
@@ -133,7 +133,7 @@ static km_rows next_rows(const km_reader *r)
     const km_rows slab = r->samples->slab;
     const int64_t in_file = r->at - file->first_row, piece_rows = r->file->piece_rows;
     int64_t end = in_file - in_file % piece_rows + piece_rows;
-    end = smallest(smallest(end, file->n_rows), slab.first + slab.count - file->first_row);
+    end = min_int64(min_int64(end, file->n_rows), slab.first + slab.count - file->first_row);
     return (km_rows){r->at, end - in_file};
 }
 
@@ -165,7 +165,7 @@ static bool begin_piece(km_piece *p, km_error *error)
     if (error->code == KM_OK) {
         p->file = r->file;
         p->file->n_users++;
-        if (km_piece_make_room(p, slab.count, error) == KM_OK) {
+        if (km_piece_allocate(p, slab.count, error) == KM_OK) {
             p->rows = next_rows(r);
             p->first_in_file = r->at - r->catalogue->files[r->file->number].first_row;
             r->at += p->rows.count;
@@ -213,7 +213,7 @@ static int64_t take_turn(const km_piece *p, const km_error *error)
     return sample;
 }
 
-static void hand_over(const km_piece *p, int64_t sample)
+static void put_samples(const km_piece *p, int64_t sample)
 {
     const km_catalogue *catalogue = p->reader->catalogue;
     const void *weights = catalogue->has_weights ? p->values[catalogue->n_features].first : NULL;
@@ -223,12 +223,12 @@ static void hand_over(const km_piece *p, int64_t sample)
 }
 
 /* A piece that was read, or failed. False if no more are wanted. */
-static bool take_piece(km_piece *p, km_error *error)
+static bool finish_piece(km_piece *p, km_error *error)
 {
     km_reader *r = p->reader;
     bool is_complete = true;
     if (error->code == KM_OK) {
-        read_plain(p, error);
+        read_piece_plain(p, error);
         is_complete = km_h5_decode_chunks(p->chunks) && !p->has_unread && !p->file->opened->has_odd;
     }
     if (!is_complete) {
@@ -240,7 +240,7 @@ static bool take_piece(km_piece *p, km_error *error)
         km_piece_take_values(p);
     const int64_t sample = take_turn(p, error);
     if (sample >= 0)
-        hand_over(p, sample);
+        put_samples(p, sample);
     return sample >= 0;
 }
 
@@ -252,12 +252,12 @@ static void read_pieces(km_piece *p)
     while (has_piece) {
         pthread_mutex_lock(&p->reader->reading);
         km_h5_start();
-        end_piece(p);
+        release_piece(p);
         p->reader->is_over = p->reader->is_over || !goes_on;
         has_piece = begin_piece(p, &error);
         pthread_mutex_unlock(&p->reader->reading);
         if (has_piece)
-            goes_on = take_piece(p, &error);
+            goes_on = finish_piece(p, &error);
     }
 }
 

@@ -135,7 +135,7 @@ static void gather(tile *t, int size, const char *from, int64_t stride, int64_t 
     }
 }
 
-static void swap(tile *t, int size, int64_t count)
+static void swap_bytes(tile *t, int size, int64_t count)
 {
     if (size == 2)
         for (int64_t i = 0; i < count; i++)
@@ -249,7 +249,7 @@ int64_t km_unpack(const km_h5_number *number, const km_codes *codes, const char 
         double *doubles = (double *)values + first;
         gather(&t, number->size, from + first * stride, stride, n);
         if (number->is_swapped)
-            swap(&t, number->size, n);
+            swap_bytes(&t, number->size, n);
         if (precision == KM_FLOAT32)
             unpack_floats(type, codes, &t, n, floats);
         else

@@ -19,7 +19,7 @@ typedef struct km_codes {
     bool is_empty;  /* no number of the type is valid */
     bool has_fill;  /* `fill` is counted */
     int n_missing;
-    km_code_number missing[KM_MOST_CODES + 1], lowest, highest, fill;
+    km_code_number missing[KM_MAX_CODES + 1], lowest, highest, fill;
     double factor, offset;
 } km_codes;
 

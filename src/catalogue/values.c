@@ -15,13 +15,13 @@ const char *km_piece_first(const km_piece *p, const km_field *field, int64_t *st
     const int64_t ahead = field->column - source->first_column;
     if (source->is_transposed) {
         *stride = source->element_bytes;
-        return p->buffers[field->source] + ahead * p->room_rows * source->element_bytes;
+        return p->buffers[field->source] + ahead * p->capacity * source->element_bytes;
     }
     *stride = source->n_columns * source->element_bytes;
     return p->buffers[field->source] + ahead * source->element_bytes + field->offset;
 }
 
-static double load(const km_piece *p, int64_t c, int64_t row)
+static double load_value(const km_piece *p, int64_t c, int64_t row)
 {
     const char *at = p->values[c].first + row * p->values[c].stride;
     float narrow;
@@ -47,7 +47,7 @@ static km_code convert_odd(km_piece *p, int64_t c, int64_t count, km_error *erro
     return km_h5_convert(field->type, KM_FLOAT64, count, p->odd[c], error);
 }
 
-static void unpack(km_piece *p, int64_t c, int64_t first, int64_t count)
+static void unpack_column(km_piece *p, int64_t c, int64_t first, int64_t count)
 {
     const km_field *field = &p->file->opened->values[c];
     const km_precision precision = km_precision_of_column(p->reader->catalogue, c);
@@ -65,7 +65,7 @@ static void unpack(km_piece *p, int64_t c, int64_t first, int64_t count)
 /* ---- missing values ------------------------------------------------------------------------- */
 
 /* 0.3 is what 3 * 0.1 means, though that is another double. */
-static double as_packed(const km_codes *codes, double value)
+static double nearest_unpacked(const km_codes *codes, double value)
 {
     const double stored = nearbyint((value - codes->offset) / codes->factor);
     const double unpacked = stored * codes->factor + codes->offset;
@@ -77,7 +77,7 @@ double km_as_stored(const km_field *field, km_precision precision, double value)
     char room[64]; /* for the largest of floating-point types */
     const hid_t type = field->type;
     if (field->codes.is_packed && field->number.kind != KM_H5_FLOAT) {
-        value = as_packed(&field->codes, value);
+        value = nearest_unpacked(&field->codes, value);
     } else if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room &&
                !field->codes.is_packed) {
         memcpy(room, &value, sizeof value);
@@ -118,7 +118,7 @@ static void store_nan(const km_piece *p, int64_t c, int64_t row)
         memcpy(at, &narrow, sizeof narrow);
 }
 
-static bool is_set(const char *bytes, int64_t size)
+static bool has_nonzero_byte(const char *bytes, int64_t size)
 {
     for (int64_t i = 0; i < size; i++)
         if (bytes[i] != 0)
@@ -149,7 +149,7 @@ static void apply_mask(const km_piece *p, int64_t c, int64_t first, int64_t coun
     }
     const char *at = km_piece_first(p, mask, &stride);
     for (int64_t i = first; i < first + count; i++)
-        if (is_set(at + i * stride, mask->size))
+        if (has_nonzero_byte(at + i * stride, mask->size))
             store_nan(p, c, i);
 }
 
@@ -158,7 +158,7 @@ static void apply_missing_values(const km_piece *p, int64_t first, int64_t count
     for (int64_t m = 0; m < p->file->n_missing_values; m++) {
         const stored_missing *missing = &p->file->missing_values[m];
         for (int64_t i = first; i < first + count; i++)
-            if (load(p, missing->column, i) == missing->value)
+            if (load_value(p, missing->column, i) == missing->value)
                 store_nan(p, missing->column, i);
     }
 }
@@ -215,7 +215,7 @@ void km_piece_take_values(km_piece *p)
         const int64_t left = p->rows.count - first, count = left < ROWS ? left : ROWS;
         for (int64_t c = 0; c < n_columns; c++)
             if (p->file->opened->values[c].is_unpacked)
-                unpack(p, c, first, count);
+                unpack_column(p, c, first, count);
         for (int64_t c = 0; c < n_columns; c++)
             apply_mask(p, c, first, count);
         apply_missing_values(p, first, count);
@@ -227,7 +227,7 @@ void km_piece_take_values(km_piece *p)
 
 static double weight_at(const km_piece *p, int64_t i)
 {
-    return load(p, p->reader->catalogue->n_features, i);
+    return load_value(p, p->reader->catalogue->n_features, i);
 }
 
 static void refuse_weight(const km_piece *p, int64_t row, int64_t i, km_error *error)
@@ -242,7 +242,7 @@ static void refuse_weight(const km_piece *p, int64_t row, int64_t i, km_error *e
 static void refuse_missing(const km_piece *p, int64_t row, int64_t i, km_error *error)
 {
     int64_t feature = 0;
-    while (isfinite(load(p, feature, i)))
+    while (isfinite(load_value(p, feature, i)))
         feature++;
     km_fail(
         error, KM_DATA,

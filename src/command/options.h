@@ -7,7 +7,7 @@
 #include "report/report.h"
 
 /* What an option says that may be repeated. */
-enum { KM_MOST_TEXTS = KM_MOST_MISSING_VALUES };
+enum { KM_MOST_TEXTS = KM_MAX_MISSING_VALUES };
 typedef struct km_texts {
     int64_t count;
     const char *texts[KM_MOST_TEXTS];

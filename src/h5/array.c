@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static km_code not_usable(hid_t object, const char *name, const char *why, km_error *error)
+static km_code refuse_dataset(hid_t object, const char *name, const char *why, km_error *error)
 {
     char file[1024] = "";
     H5Fget_name(object, file, sizeof file);
@@ -20,7 +20,7 @@ static km_code not_usable(hid_t object, const char *name, const char *why, km_er
                    file, name, why);
 }
 
-static km_code find_shape(km_h5_array *array, const char *name, km_error *error)
+static km_code read_shape(km_h5_array *array, const char *name, km_error *error)
 {
     hsize_t shape[2] = {0, 1};
     const hid_t space = H5Dget_space(array->dataset);
@@ -28,25 +28,25 @@ static km_code find_shape(km_h5_array *array, const char *name, km_error *error)
     if (array->n_dimensions == 1 || array->n_dimensions == 2)
         H5Sget_simple_extent_dims(space, shape, NULL);
     else
-        not_usable(array->dataset, name, "it has neither one nor two dimensions", error);
+        refuse_dataset(array->dataset, name, "it has neither one nor two dimensions", error);
     H5Sclose(space);
     array->n_rows = (int64_t)shape[0];
     array->n_columns = (int64_t)shape[1];
     if (array->n_rows < 0 || array->n_columns < 0)
-        not_usable(array->dataset, name, "its size is beyond 2^63", error);
+        refuse_dataset(array->dataset, name, "its size is beyond 2^63", error);
     return error->code;
 }
 
 /* ---- storage -------------------------------------------------------------------------------- */
 
-static void find_filters(km_h5_array *array, hid_t creation)
+static void read_filters(km_h5_array *array, hid_t creation)
 {
     const int n = H5Pget_nfilters(creation);
     unsigned options = 0;
     H5Pget_chunk_opts(creation, &options);
     array->has_filters = n > 0;
-    array->is_decodable = n >= 0 && n <= KM_H5_MOST_FILTERS && options == 0;
-    for (int i = 0; i < n && i < KM_H5_MOST_FILTERS; i++) {
+    array->is_decodable = n >= 0 && n <= KM_H5_MAX_FILTERS && options == 0;
+    for (int i = 0; i < n && i < KM_H5_MAX_FILTERS; i++) {
         unsigned flags, values[1];
         size_t n_values = 1;
         const H5Z_filter_t filter =
@@ -89,7 +89,7 @@ static void check_written(const km_h5_array *array, hid_t creation, const char *
     H5Pfill_value_defined(creation, &defined);
     if ((time == H5D_FILL_TIME_NEVER || defined == H5D_FILL_VALUE_UNDEFINED) && array->n_rows > 0 &&
         array->n_columns > 0 && !array->is_elsewhere && !is_all_written(array))
-        not_usable(
+        refuse_dataset(
             array->dataset, name,
             "some of its values were never written, and it says that nothing stands for them "
             "(fill time 'never'), so that HDF5 would give what happens to be in memory; write "
@@ -97,7 +97,7 @@ static void check_written(const km_h5_array *array, hid_t creation, const char *
             error);
 }
 
-static void find_storage(km_h5_array *array, const char *name, km_error *error)
+static void read_storage(km_h5_array *array, const char *name, km_error *error)
 {
     hsize_t chunk[2] = {1, 1};
     const hid_t creation = H5Dget_create_plist(array->dataset);
@@ -108,7 +108,7 @@ static void find_storage(km_h5_array *array, const char *name, km_error *error)
         H5Pget_chunk(creation, 2, chunk);
         array->chunk_rows = (int64_t)chunk[0];
         array->chunk_columns = array->n_dimensions == 2 ? (int64_t)chunk[1] : 1;
-        find_filters(array, creation);
+        read_filters(array, creation);
     }
     check_written(array, creation, name, error);
     H5Pclose(creation);
@@ -119,12 +119,12 @@ km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_er
     *array = (km_h5_array){.type = H5I_INVALID_HID};
     array->dataset = H5Dopen2(file, name, H5P_DEFAULT);
     if (!km_h5_note(array->dataset) || km_fault("open a dataset")) {
-        not_usable(file, name, km_h5_reason(), error);
+        refuse_dataset(file, name, km_h5_reason(), error);
     } else {
         array->type = H5Dget_type(array->dataset);
         array->element_bytes = (int64_t)H5Tget_size(array->type);
-        if (find_shape(array, name, error) == KM_OK)
-            find_storage(array, name, error);
+        if (read_shape(array, name, error) == KM_OK)
+            read_storage(array, name, error);
     }
     if (error->code != KM_OK)
         km_h5_close_array(array);
@@ -135,14 +135,14 @@ km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_er
  * ever made, until the dataset is closed. */
 int64_t km_h5_kept_bytes(const km_h5_array *array)
 {
-    enum { MOST_PLAIN = 1 << 20 }; /* larger ones are not kept, but read in parts */
+    enum { MAX_PLAIN = 1 << 20 }; /* larger ones are not kept, but read in parts */
     const int64_t chunk = array->chunk_rows * array->chunk_columns * array->element_bytes;
     if (array->has_filters) {
         const int64_t n_bands = array->n_rows > array->chunk_rows ? 2 : 1;
         const double across = ceil((double)array->n_columns / (double)array->chunk_columns);
         return (int64_t)fmin((double)(n_bands * chunk) * across, 0x1p62);
     }
-    return array->is_contiguous || chunk > MOST_PLAIN ? 0 : 2 * MOST_PLAIN;
+    return array->is_contiguous || chunk > MAX_PLAIN ? 0 : 2 * MAX_PLAIN;
 }
 
 void km_h5_keep_chunks(km_h5_array *array, hid_t file, const char *name)
@@ -187,7 +187,7 @@ static km_code lacks_filter(const km_h5_array *array, km_error *error)
     return error->code;
 }
 
-static km_code cannot_read(const km_h5_array *array, km_error *error)
+static km_code explain_unread(const km_h5_array *array, km_error *error)
 {
     const km_code code = km_h5_code();
     char why[256];
@@ -216,7 +216,7 @@ km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns
     H5Sclose(in_file);
     H5Sclose(in_memory);
     if (!is_read || km_fault("read a piece"))
-        cannot_read(array, error);
+        explain_unread(array, error);
     return error->code;
 }
 
@@ -265,14 +265,14 @@ hid_t km_h5_decode_type(const void *bytes, size_t size)
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
-static hid_t type_of(km_precision precision)
+static hid_t type_of_precision(km_precision precision)
 {
     return precision == KM_FLOAT32 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
 }
 
 bool km_h5_is_native(hid_t type, km_precision precision)
 {
-    return H5Tequal(type, type_of(precision)) > 0;
+    return H5Tequal(type, type_of_precision(precision)) > 0;
 }
 
 /* Conversion goes through the native type, which may be larger than that in the file. */
@@ -296,15 +296,15 @@ km_code km_h5_convert(hid_t type, km_precision precision, int64_t count, void *v
     const hid_t native = H5Tget_native_type(type, H5T_DIR_ASCEND);
     if (!km_h5_note(native) ||
         !km_h5_note(H5Tconvert(type, native, (size_t)count, values, NULL, H5P_DEFAULT)) ||
-        !km_h5_note(
-            H5Tconvert(native, type_of(precision), (size_t)count, values, NULL, H5P_DEFAULT)))
+        !km_h5_note(H5Tconvert(native, type_of_precision(precision), (size_t)count, values, NULL,
+                               H5P_DEFAULT)))
         km_fail(error, KM_DATA, "%s", km_h5_reason());
     if (native >= 0)
         H5Tclose(native);
     return error->code;
 }
 
-static bool is_swapped(hid_t type)
+static bool is_byte_swapped(hid_t type)
 {
     return H5Tget_size(type) > 1 && H5Tget_order(type) != H5Tget_order(H5T_NATIVE_INT);
 }
@@ -316,7 +316,7 @@ static bool is_ieee(hid_t type)
 }
 
 /* All bits of 1, 2, 4 or 8 bytes, in one of the two usual orders? */
-static bool is_plain(hid_t type)
+static bool has_usual_layout(hid_t type)
 {
     const size_t size = H5Tget_size(type);
     const H5T_order_t order = H5Tget_order(type);
@@ -335,13 +335,13 @@ km_h5_number km_h5_describe_number(hid_t type)
         H5Tclose(base);
     } else if (class == H5T_FLOAT) {
         number.kind = is_ieee(type) ? KM_H5_FLOAT : KM_H5_ODD_NUMBER;
-    } else if (class == H5T_BITFIELD && is_plain(type)) {
+    } else if (class == H5T_BITFIELD && has_usual_layout(type)) {
         number.kind = KM_H5_UINT;
     } else if (class == H5T_INTEGER) {
-        number.kind = !is_plain(type)                     ? KM_H5_ODD_NUMBER
+        number.kind = !has_usual_layout(type)             ? KM_H5_ODD_NUMBER
                       : H5Tget_sign(type) == H5T_SGN_NONE ? KM_H5_UINT
                                                           : KM_H5_INT;
     }
-    number.is_swapped = class != H5T_ENUM ? is_swapped(type) : number.is_swapped;
+    number.is_swapped = class != H5T_ENUM ? is_byte_swapped(type) : number.is_swapped;
     return number;
 }

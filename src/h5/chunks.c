@@ -18,7 +18,7 @@
 typedef struct chunk {
     const km_h5_array *array;
     unsigned char *bytes; /* [room], as they are stored */
-    size_t size, room;
+    size_t size, capacity;
     uint32_t skipped;      /* bit i: filter i was not applied */
     km_rows rows, columns; /* of the array, that are wanted of it */
     int64_t row, column;   /* of the array, of its first element */
@@ -28,7 +28,7 @@ typedef struct chunk {
 } chunk;
 
 struct km_h5_chunks {
-    int64_t count, room;
+    int64_t count, capacity;
     chunk *list; /* [room]; their bytes stay for the next ones */
     z_stream stream;
     bool has_stream;
@@ -47,7 +47,7 @@ void km_h5_chunks_free(km_h5_chunks *chunks)
 {
     if (chunks == NULL)
         return;
-    for (int64_t i = 0; i < chunks->room; i++)
+    for (int64_t i = 0; i < chunks->capacity; i++)
         free(chunks->list[i].bytes);
     if (chunks->has_stream)
         inflateEnd(&chunks->stream);
@@ -67,22 +67,22 @@ static size_t whole_bytes(const km_h5_array *array)
 /* A chunk with room for so many bytes. NULL if there is no memory. */
 static chunk *next_chunk(km_h5_chunks *chunks, size_t size, km_error *error)
 {
-    if (chunks->count == chunks->room) {
+    if (chunks->count == chunks->capacity) {
         const chunk new = {.bytes = NULL};
-        chunk *grown = km_grow(chunks->list, chunks->room, sizeof new, WHAT, error);
+        chunk *grown = km_grow(chunks->list, chunks->capacity, sizeof new, WHAT, error);
         if (grown == NULL)
             return NULL;
         chunks->list = grown;
-        chunks->list[chunks->room++] = new;
+        chunks->list[chunks->capacity++] = new;
     }
     chunk *c = &chunks->list[chunks->count];
-    if (c->room < size) {
+    if (c->capacity < size) {
         free(c->bytes);
-        c->room = 0;
+        c->capacity = 0;
         c->bytes = km_allocate((int64_t)size, 1, WHAT, error);
         if (c->bytes == NULL)
             return NULL;
-        c->room = size;
+        c->capacity = size;
     }
     chunks->count++;
     return c;
@@ -96,19 +96,19 @@ static km_code read_part(const chunk *c, km_error *error)
 
 /* The bytes of a chunk as they are stored, `room` at most, and which filters were skipped. */
 static bool read_stored(hid_t dataset, const hsize_t *offset, uint32_t *skipped, void *bytes,
-                        size_t room)
+                        size_t capacity)
 {
 #if H5_VERSION_GE(2, 0, 0)
-    return H5Dread_chunk2(dataset, H5P_DEFAULT, offset, skipped, bytes, &room) >= 0;
+    return H5Dread_chunk2(dataset, H5P_DEFAULT, offset, skipped, bytes, &capacity) >= 0;
 #else
-    (void)room;
+    (void)capacity;
     return H5Dread_chunk(dataset, H5P_DEFAULT, offset, skipped, bytes) >= 0;
 #endif
 }
 
 /* Is a chunk stored as it is wanted: without filters, all of it, and its rows one after the other?
  */
-static bool is_as_stored(const chunk *part)
+static bool is_wanted_as_stored(const chunk *part)
 {
     const km_h5_array *array = part->array;
     return !array->has_filters && part->rows.count == array->chunk_rows &&
@@ -124,26 +124,26 @@ static void read_chunk(km_h5_chunks *chunks, chunk part, km_error *error)
     uint32_t skipped = 0;
     const hid_t dataset = part.array->dataset;
     const bool is_there = H5Dget_chunk_storage_size(dataset, offset, &size) >= 0 && size > 0;
-    if (is_there && is_as_stored(&part) && size == whole_bytes(part.array) &&
+    if (is_there && is_wanted_as_stored(&part) && size == whole_bytes(part.array) &&
         read_stored(dataset, offset, &skipped, part.to, whole_bytes(part.array)))
         return;
     chunk *c = is_there ? next_chunk(chunks, (size_t)size, error) : NULL;
     if (error->code != KM_OK)
         return;
-    if (c == NULL || !read_stored(dataset, offset, &skipped, c->bytes, c->room)) {
+    if (c == NULL || !read_stored(dataset, offset, &skipped, c->bytes, c->capacity)) {
         chunks->count -= c != NULL;
         read_part(&part, error);
         return;
     }
     part.bytes = c->bytes;
-    part.room = c->room;
+    part.capacity = c->capacity;
     part.size = (size_t)size;
     part.skipped = skipped;
     *c = part;
 }
 
 /* What two runs have in common. */
-static km_rows overlap(km_rows a, km_rows b)
+static km_rows intersect_rows(km_rows a, km_rows b)
 {
     const int64_t first = a.first > b.first ? a.first : b.first;
     const int64_t end_a = a.first + a.count, end_b = b.first + b.count;
@@ -159,8 +159,8 @@ km_code km_h5_read_chunks(km_h5_chunks *chunks, const km_h5_array *array, km_row
         for (int64_t c = columns.first - columns.first % width;
              c < columns.first + columns.count && error->code == KM_OK; c += width) {
             chunk part = {.array = array,
-                          .rows = overlap((km_rows){r, height}, rows),
-                          .columns = overlap((km_rows){c, width}, columns),
+                          .rows = intersect_rows((km_rows){r, height}, rows),
+                          .columns = intersect_rows((km_rows){c, width}, columns),
                           .row = r,
                           .column = c,
                           .row_bytes = row_elements * size};
@@ -208,9 +208,9 @@ static bool is_sum_right(const unsigned char *data, size_t size)
 
 /* Inflates to at most `most` bytes; 0 if it is no whole stream of that. */
 static size_t inflate_all(km_h5_chunks *w, const unsigned char *from, size_t size,
-                          unsigned char *to, size_t most)
+                          unsigned char *to, size_t maximum)
 {
-    if (size > UINT32_MAX || most > UINT32_MAX ||
+    if (size > UINT32_MAX || maximum > UINT32_MAX ||
         (!w->has_stream && inflateInit(&w->stream) != Z_OK))
         return 0;
     w->has_stream = true;
@@ -218,8 +218,8 @@ static size_t inflate_all(km_h5_chunks *w, const unsigned char *from, size_t siz
     w->stream.next_in = (unsigned char *)(uintptr_t)from; /* zlib only reads it */
     w->stream.avail_in = (uInt)size;
     w->stream.next_out = to;
-    w->stream.avail_out = (uInt)most;
-    return inflate(&w->stream, Z_FINISH) == Z_STREAM_END ? most - w->stream.avail_out : 0;
+    w->stream.avail_out = (uInt)maximum;
+    return inflate(&w->stream, Z_FINISH) == Z_STREAM_END ? maximum - w->stream.avail_out : 0;
 }
 
 /* From all first bytes, all second bytes, ... to values of so many. */
@@ -272,7 +272,7 @@ static void unshuffle(const unsigned char *from, size_t size, size_t value, unsi
 }
 
 /* Undoes the filters from the last to the first. The elements of the whole chunk, or NULL. */
-static const unsigned char *decode(const chunk *c, km_h5_chunks *w)
+static const unsigned char *undo_filters(const chunk *c, km_h5_chunks *w)
 {
     const size_t whole = whole_bytes(c->array);
     const unsigned char *at = c->bytes;
@@ -306,7 +306,7 @@ static const unsigned char *decode(const chunk *c, km_h5_chunks *w)
 static void decode_and_copy(chunk *c, km_h5_chunks *w)
 {
     const size_t size = (size_t)c->array->element_bytes;
-    const unsigned char *from = decode(c, w);
+    const unsigned char *from = undo_filters(c, w);
     c->is_wrong = from == NULL;
     if (from == NULL)
         return;
@@ -327,18 +327,18 @@ int64_t km_h5_decoding_bytes(const km_h5_array *array)
 }
 
 /* Room for the largest of these chunks, twice, and a checksum. */
-static bool make_room(km_h5_chunks *chunks)
+static bool grow_decoding_buffers(km_h5_chunks *chunks)
 {
-    size_t most = 0;
+    size_t maximum = 0;
     for (int64_t i = 0; i < chunks->count; i++) {
         const size_t size = whole_bytes(chunks->list[i].array) + 4;
-        most = size > most ? size : most;
+        maximum = size > maximum ? size : maximum;
     }
-    if (chunks->workspace >= most)
+    if (chunks->workspace >= maximum)
         return true;
     free(chunks->a);
-    chunks->a = km_fault_of_allocation() ? NULL : malloc(2 * most);
-    chunks->workspace = chunks->a != NULL ? most : 0;
+    chunks->a = km_fault_of_allocation() ? NULL : malloc(2 * maximum);
+    chunks->workspace = chunks->a != NULL ? maximum : 0;
     chunks->b = chunks->a + chunks->workspace;
     return chunks->a != NULL;
 }
@@ -346,7 +346,7 @@ static bool make_room(km_h5_chunks *chunks)
 bool km_h5_decode_chunks(km_h5_chunks *chunks)
 {
     bool is_right = true;
-    const bool has_room = make_room(chunks);
+    const bool has_room = grow_decoding_buffers(chunks);
     for (int64_t i = 0; i < chunks->count; i++) {
         chunks->list[i].is_wrong = !has_room;
         if (has_room)

@@ -18,7 +18,7 @@ static bool are_same_texts(char *const *read, const char *const *expected, int64
 }
 
 /* Compares the values of an object that `read` gets; texts by what they point to. */
-static bool are_same(hid_t type, hid_t space, const void *read, const void *expected)
+static bool are_same_values(hid_t type, hid_t space, const void *read, const void *expected)
 {
     const int64_t count = H5Sget_simple_extent_npoints(space);
     if (H5Tis_variable_str(type) > 0)
@@ -26,18 +26,18 @@ static bool are_same(hid_t type, hid_t space, const void *read, const void *expe
     return memcmp(read, expected, (size_t)count * H5Tget_size(type)) == 0;
 }
 
-static void *room_for(hid_t type, hid_t space, int64_t expected_count)
+static void *allocate_values(hid_t type, hid_t space, int64_t expected_count)
 {
     if (space < 0 || H5Sget_simple_extent_npoints(space) != expected_count)
         return NULL;
     return calloc((size_t)expected_count + 1, H5Tget_size(type));
 }
 
-static void free_room(hid_t type, hid_t space, void *room)
+static void free_values(hid_t type, hid_t space, void *values)
 {
-    if (room != NULL && H5Tis_variable_str(type) > 0)
-        H5Dvlen_reclaim(type, space, H5P_DEFAULT, room);
-    free(room);
+    if (values != NULL && H5Tis_variable_str(type) > 0)
+        H5Dvlen_reclaim(type, space, H5P_DEFAULT, values);
+    free(values);
     if (space >= 0)
         H5Sclose(space);
 }
@@ -49,10 +49,10 @@ static bool compare_attribute_values(hid_t object, const char *name, hid_t type,
     if (attribute < 0)
         return false;
     const hid_t space = H5Aget_space(attribute);
-    void *read = room_for(type, space, count);
+    void *read = allocate_values(type, space, count);
     const bool is_same = read != NULL && H5Aread(attribute, type, read) >= 0 &&
-                         are_same(type, space, read, expected);
-    free_room(type, space, read);
+                         are_same_values(type, space, read, expected);
+    free_values(type, space, read);
     H5Aclose(attribute);
     return is_same;
 }
@@ -78,11 +78,11 @@ static bool compare_array(hid_t file, const char *name, hid_t type, int n_dimens
         return false;
     const hid_t space = H5Dget_space(dataset);
     const int64_t count = (int64_t)(shape[0] * (n_dimensions > 1 ? shape[1] : 1));
-    void *read = room_for(type, space, count);
+    void *read = allocate_values(type, space, count);
     const bool is_same = read != NULL &&
                          H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, read) >= 0 &&
-                         are_same(type, space, read, values);
-    free_room(type, space, read);
+                         are_same_values(type, space, read, values);
+    free_values(type, space, read);
     H5Dclose(dataset);
     return is_same;
 }

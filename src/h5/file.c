@@ -77,7 +77,7 @@ km_code km_h5_code(void)
 
 /* Open MPI 4 keeps a shared file pointer in a file that is called like the data and more, in a
  * buffer that long names overflow. */
-enum { LONGEST_NAME = 200 };
+enum { MAX_NAME = 200 };
 
 /* What can be said about a file before HDF5 looks at it. */
 static km_code check_readable(const char *path, km_error *error)
@@ -97,11 +97,11 @@ static km_code check_readable(const char *path, km_error *error)
             "in it; copy it to a file first",
             path);
     } else if (strlen(path) - (strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 - path : 0) >
-               LONGEST_NAME) {
+               MAX_NAME) {
         km_fail(error, KM_SYSTEM,
                 "can't open the file (%s): MPI-IO can't take a name of more than %d characters; "
                 "make a link with a shorter name",
-                path, LONGEST_NAME);
+                path, MAX_NAME);
     } else if (status.st_size == 0) {
         km_fail(error, KM_DATA, "not an HDF5 file (%s): it is empty; was it copied completely?",
                 path);

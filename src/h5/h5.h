@@ -42,7 +42,7 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
 
 /* A one- or two-dimensional dataset, open for reading rows of its elements as they are in the file.
  */
-enum { KM_H5_MOST_FILTERS = 8 };
+enum { KM_H5_MAX_FILTERS = 8 };
 typedef struct km_h5_array {
     hid_t dataset, type; /* of an element in the file */
     int64_t element_bytes;
@@ -54,7 +54,7 @@ typedef struct km_h5_array {
                         */
     bool has_filters, is_decodable; /* is_decodable: by km_h5_read_chunks */
     int n_filters;
-    H5Z_filter_t filters[KM_H5_MOST_FILTERS]; /* in the order in which they were applied */
+    H5Z_filter_t filters[KM_H5_MAX_FILTERS]; /* in the order in which they were applied */
 } km_h5_array;
 
 /* The filter with this number, from 0, of those that a dataset is created with: its registered

@@ -52,7 +52,7 @@ int km_h5_open_plain(hid_t file)
     return descriptor;
 }
 
-static bool read_bytes(int descriptor, char *bytes, int64_t count, int64_t from)
+static bool read_bytes_at(int descriptor, char *bytes, int64_t count, int64_t from)
 {
     while (count > 0) {
         const ssize_t got = pread(descriptor, bytes, (size_t)count, from);
@@ -75,9 +75,9 @@ bool km_h5_read_plain(int descriptor, int64_t address, const km_h5_array *array,
     char *to = elements;
     bool is_read = !km_fault("read values without HDF5");
     if (columns.count == array->n_columns && row_elements == columns.count)
-        return is_read && read_bytes(descriptor, to, rows.count * row_bytes, first);
+        return is_read && read_bytes_at(descriptor, to, rows.count * row_bytes, first);
     for (int64_t i = 0; i < rows.count && is_read; i++)
-        is_read = read_bytes(descriptor, to + i * row_elements * size, columns.count * size,
-                             first + i * row_bytes);
+        is_read = read_bytes_at(descriptor, to + i * row_elements * size, columns.count * size,
+                                first + i * row_bytes);
     return is_read;
 }

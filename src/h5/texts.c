@@ -33,7 +33,8 @@ char *km_h5_read_long_text(hid_t object, const char *name, km_error *error)
 }
 
 /* Elements of a dataset as texts that end with a zero byte. */
-static char *read_fixed(hid_t dataset, hid_t type, int64_t count, size_t size, km_error *error)
+static char *read_fixed_texts(hid_t dataset, hid_t type, int64_t count, size_t size,
+                              km_error *error)
 {
     char *texts = km_allocate_zeroed(count, size + 1, "texts", error);
     const hid_t wanted = H5Tcopy(type);
@@ -48,7 +49,7 @@ static char *read_fixed(hid_t dataset, hid_t type, int64_t count, size_t size, k
 }
 
 /* Whole numbers, as texts. */
-static char *read_numbers(hid_t dataset, int64_t count, size_t size, km_error *error)
+static char *read_numbers_as_texts(hid_t dataset, int64_t count, size_t size, km_error *error)
 {
     char *texts = km_allocate_zeroed(count, size, "texts", error);
     int64_t *numbers = km_allocate(count, sizeof *numbers, "texts", error);
@@ -67,7 +68,7 @@ static char *read_numbers(hid_t dataset, int64_t count, size_t size, km_error *e
 char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *size,
                        km_error *error)
 {
-    enum { MOST = 1 << 20, MOST_BYTES = 64 << 20, NUMBER_SIZE = 24 };
+    enum { MAX_TEXTS = 1 << 20, MAX_BYTES = 64 << 20, NUMBER_SIZE = 24 };
     char *texts = NULL;
     *count = 0;
     const hid_t dataset = H5Dopen2(parent, name, H5P_DEFAULT);
@@ -76,12 +77,12 @@ char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *s
     const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     const H5T_class_t class = H5Tget_class(type);
     const int64_t n = H5Sget_simple_extent_npoints(space);
-    if (n > 0 && n <= MOST && class == H5T_STRING && H5Tis_variable_str(type) <= 0 &&
-        H5Tget_size(type) < (size_t)(MOST_BYTES / n)) {
-        texts = read_fixed(dataset, type, n, H5Tget_size(type), error);
+    if (n > 0 && n <= MAX_TEXTS && class == H5T_STRING && H5Tis_variable_str(type) <= 0 &&
+        H5Tget_size(type) < (size_t)(MAX_BYTES / n)) {
+        texts = read_fixed_texts(dataset, type, n, H5Tget_size(type), error);
         *size = H5Tget_size(type) + 1;
-    } else if (n > 0 && n <= MOST && class == H5T_INTEGER) {
-        texts = read_numbers(dataset, n, NUMBER_SIZE, error);
+    } else if (n > 0 && n <= MAX_TEXTS && class == H5T_INTEGER) {
+        texts = read_numbers_as_texts(dataset, n, NUMBER_SIZE, error);
         *size = NUMBER_SIZE;
     }
     *count = texts != NULL ? n : 0;

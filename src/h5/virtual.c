@@ -12,15 +12,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_SIZE = 1024, DEEPEST = 8 };
+enum { NAME_SIZE = 1024, MAX_DEPTH = 8 };
 
 /* One part of a virtual dataset. */
-typedef struct source {
+typedef struct virtual_source {
     char file[NAME_SIZE], dataset[NAME_SIZE];
-} source;
+} virtual_source;
 
 /* FOLDER/NAME, if that can be read; of a folder only its first `length` bytes count. */
-static bool is_there(const char *folder, size_t length, const char *name, char *path)
+static bool is_readable(const char *folder, size_t length, const char *name, char *path)
 {
     const int written = length > 0
                             ? snprintf(path, KM_PATH_SIZE, "%.*s/%s", (int)length, folder, name)
@@ -33,7 +33,7 @@ static bool is_in_folders(const char *folders, const char *name, char *path)
 {
     while (folders != NULL && *folders != '\0') {
         const size_t length = strcspn(folders, ":");
-        if (is_there(folders, length, name, path))
+        if (is_readable(folders, length, name, path))
             return true;
         folders += length + (folders[length] == ':');
     }
@@ -41,27 +41,27 @@ static bool is_in_folders(const char *folders, const char *name, char *path)
 }
 
 /* Beside this file? A relative path without a folder is one in the folder that we are in. */
-static bool is_beside(const char *file, const char *name, char *path)
+static bool is_beside_file(const char *file, const char *name, char *path)
 {
     const char *slash = strrchr(file, '/');
-    return slash != NULL && is_there(file, (size_t)(slash - file) + (slash == file), name, path);
+    return slash != NULL && is_readable(file, (size_t)(slash - file) + (slash == file), name, path);
 }
 
 /* Finds the file that a file's dataset takes values from, in the order in which HDF5 looks: where
  * its name says, if that begins with a slash; else, or if it is not there, its last part, in the
  * folders of the environment, beside the file, here, or beside what the file is a link to. */
-static bool find_file(const char *file, const char *name, char *path)
+static bool find_source_file(const char *file, const char *name, char *path)
 {
     char target[PATH_MAX];
     if (strcmp(name, ".") == 0)
-        return is_there("", 0, file, path);
-    if (name[0] == '/' && is_there("", 0, name, path))
+        return is_readable("", 0, file, path);
+    if (name[0] == '/' && is_readable("", 0, name, path))
         return true;
     if (name[0] == '/')
         name = strrchr(name, '/') + 1;
-    return is_in_folders(getenv("HDF5_VDS_PREFIX"), name, path) || is_beside(file, name, path) ||
-           is_there("", 0, name, path) ||
-           (realpath(file, target) != NULL && is_beside(target, name, path));
+    return is_in_folders(getenv("HDF5_VDS_PREFIX"), name, path) ||
+           is_beside_file(file, name, path) || is_readable("", 0, name, path) ||
+           (realpath(file, target) != NULL && is_beside_file(target, name, path));
 }
 
 /* What is asked of the files that are met on the way. */
@@ -74,8 +74,8 @@ typedef struct visit {
 static void check_dataset(const visit *v, const char *file, hid_t dataset, const char *name,
                           int depth);
 
-static void is_missing(const char *file, const char *name, const source *s, const char *what,
-                       km_code code, km_error *error)
+static void refuse_incomplete(const char *file, const char *name, const virtual_source *s,
+                              const char *what, km_code code, km_error *error)
 {
     km_fail(error, code,
             "incomplete virtual dataset (%s, %s): %s %s, from which it takes values; HDF5 would "
@@ -83,13 +83,13 @@ static void is_missing(const char *file, const char *name, const source *s, cons
             file, name, what, strcmp(what, "there is no file") == 0 ? s->file : s->dataset);
 }
 
-static void check_source(const visit *v, const char *file, const char *name, const source *s,
-                         int depth)
+static void check_source(const visit *v, const char *file, const char *name,
+                         const virtual_source *s, int depth)
 {
     km_error *error = v->error;
     char path[KM_PATH_SIZE];
-    if (!find_file(file, s->file, path)) {
-        is_missing(file, name, s, "there is no file", KM_SYSTEM, error);
+    if (!find_source_file(file, s->file, path)) {
+        refuse_incomplete(file, name, s, "there is no file", KM_SYSTEM, error);
         return;
     }
     if (v->visitor != NULL && v->visitor(v->context, path, false, error) != KM_OK)
@@ -103,7 +103,7 @@ static void check_source(const visit *v, const char *file, const char *name, con
                 "HDF5 file; was it copied completely?",
                 file, name, path);
     else if (dataset < 0)
-        is_missing(file, name, s, "its source has no dataset", KM_DATA, error);
+        refuse_incomplete(file, name, s, "its source has no dataset", KM_DATA, error);
     else
         check_dataset(v, path, dataset, s->dataset, depth + 1);
     if (dataset >= 0)
@@ -115,9 +115,9 @@ static void check_source(const visit *v, const char *file, const char *name, con
 
 /* The part with this number. False if it has no name of its own: of those called after a pattern
  * there are as many as there are. */
-static bool get_source(hid_t creation, size_t number, source *s)
+static bool get_source(hid_t creation, size_t number, virtual_source *s)
 {
-    *s = (source){{0}, {0}};
+    *s = (virtual_source){{0}, {0}};
     return H5Pget_virtual_filename(creation, number, s->file, NAME_SIZE) > 0 &&
            H5Pget_virtual_dsetname(creation, number, s->dataset, NAME_SIZE) > 0 &&
            strstr(s->file, "%b") == NULL && strstr(s->dataset, "%b") == NULL;
@@ -182,10 +182,10 @@ static void check_dataset(const visit *v, const char *file, hid_t dataset, const
 {
     km_error *error = v->error;
     size_t count = 0;
-    source s, last = {{0}, {0}};
+    virtual_source s, last = {{0}, {0}};
     const hid_t creation = H5Dget_create_plist(dataset);
     check_external(v, file, dataset, name, creation);
-    if (depth < DEEPEST && H5Pget_layout(creation) == H5D_VIRTUAL)
+    if (depth < MAX_DEPTH && H5Pget_layout(creation) == H5D_VIRTUAL)
         H5Pget_virtual_count(creation, &count);
     for (size_t i = 0; i < count && error->code == KM_OK; i++) {
         if (!get_source(creation, i, &s) ||

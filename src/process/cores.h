@@ -8,9 +8,9 @@
 #include <sched.h>
 
 /* The processors that a process may run on: its mask. */
-enum { KM_MOST_CPUS = 8192 };
+enum { KM_MAX_CPUS = 8192 };
 typedef struct km_cpus {
-    cpu_set_t sets[KM_MOST_CPUS / CPU_SETSIZE];
+    cpu_set_t sets[KM_MAX_CPUS / CPU_SETSIZE];
 } km_cpus;
 
 void km_cpus_of_process(km_cpus *cpus);

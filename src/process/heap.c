@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void trim(void)
+static void return_freed_memory(void)
 {
     malloc_trim(0);
 }
@@ -18,7 +18,7 @@ void km_memory_start(void)
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
     mallopt(M_ARENA_MAX, 1);
-    km_memory_when_returned(trim);
+    km_memory_when_returned(return_freed_memory);
 }
 
 /* A line of /proc/self/status in bytes; 0 if there is none. (getrusage would count what the parent

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool append(km_line *line, int c, km_error *error)
+static bool append_byte(km_line *line, int c, km_error *error)
 {
     if (line->length == line->room) {
         char *grown = km_grow(line->text, line->room, 1, line->what, error);
@@ -21,23 +21,23 @@ static bool append(km_line *line, int c, km_error *error)
     return true;
 }
 
-km_line_kind km_line_read(km_line *line, FILE *file, int64_t longest, km_error *error)
+km_line_kind km_line_read(km_line *line, FILE *file, int64_t max_length, km_error *error)
 {
     int c;
     line->length = 0;
     line->number++;
     errno = 0;
     while ((c = getc_unlocked(file)) != EOF && c != '\n') {
-        if (line->length == longest)
+        if (line->length == max_length)
             return KM_LINE_TOO_LONG;
-        if (!append(line, c, error))
+        if (!append_byte(line, c, error))
             return KM_LINE_NO_MEMORY;
     }
     if (ferror(file))
         return KM_LINE_NOT_READ;
     if (c == EOF && line->length == 0)
         return KM_LINE_NONE;
-    if (!append(line, '\0', error))
+    if (!append_byte(line, '\0', error))
         return KM_LINE_NO_MEMORY;
     return strlen(line->text) + 1 == (size_t)line->length-- ? KM_LINE : KM_LINE_NO_TEXT;
 }

@@ -24,6 +24,6 @@ typedef enum km_line_kind {
 } km_line_kind;
 
 /* Reads the next line, of at most `longest` bytes. */
-km_line_kind km_line_read(km_line *line, FILE *file, int64_t longest, km_error *error);
+km_line_kind km_line_read(km_line *line, FILE *file, int64_t max_length, km_error *error);
 
 #endif

@@ -83,7 +83,7 @@ static void copy_word(char *word, size_t size, const char *text)
             *c = '_';
 }
 
-static owner find_self(void)
+static owner describe_this_process(void)
 {
     owner self = {.pid = getpid(), .start = start_of(getpid())};
     char host[256] = "", space[64] = "";
@@ -119,7 +119,7 @@ static bool parse_owner(const char *text, owner *o)
 }
 
 /* Has the owner ended, without any doubt? */
-static bool has_ended(const owner *o, const owner *self)
+static bool is_gone(const owner *o, const owner *self)
 {
     /* Slurm starts a job again when all its processes have ended. */
     if (strcmp(o->job, "-") != 0 && strcmp(o->job, self->job) == 0 &&
@@ -131,24 +131,24 @@ static bool has_ended(const owner *o, const owner *self)
 }
 
 /* Is it there, without any doubt? */
-static bool is_here(const owner *o, const owner *self)
+static bool is_running(const owner *o, const owner *self)
 {
     return strcmp(o->host, self->host) == 0 && strcmp(o->boot, self->boot) == 0 &&
-           strcmp(o->space, self->space) == 0 && !has_ended(o, self);
+           strcmp(o->space, self->space) == 0 && !is_gone(o, self);
 }
 
 /* ---- the file ----------------------------------------------------------------------------------
  */
 
 /* What a lock file is at a moment. */
-typedef struct look {
+typedef struct lock_state {
     char text[KM_LOCK_SIZE];
     struct timespec touched;
     ino_t inode;
-} look;
+} lock_state;
 
 /* False, with errno set, if it can't be read. Opening has NFS ask the server. */
-static bool look_at(const char *name, look *seen)
+static bool read_lock(const char *name, lock_state *seen)
 {
     struct stat status;
     memset(seen, 0, sizeof *seen);
@@ -168,13 +168,13 @@ static bool look_at(const char *name, look *seen)
     return is_read;
 }
 
-static bool is_same_look(const look *a, const look *b)
+static bool is_same_state(const lock_state *a, const lock_state *b)
 {
     return a->inode == b->inode && a->touched.tv_sec == b->touched.tv_sec &&
            a->touched.tv_nsec == b->touched.tv_nsec && strcmp(a->text, b->text) == 0;
 }
 
-static bool create(km_lock *lock)
+static bool create_lock_file(km_lock *lock)
 {
     const int descriptor = open(lock->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor < 0)
@@ -207,7 +207,7 @@ static km_code cannot_lock(const km_lock *lock, km_error *error)
 /* ---- touching it now and then ------------------------------------------------------------------
  */
 
-static void *touch(void *context)
+static void *touch_lock(void *context)
 {
     const km_lock *lock = context;
     struct pollfd end = {.fd = lock->end, .events = POLLIN};
@@ -229,7 +229,7 @@ static bool start_touching(km_lock *lock)
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    errno = pthread_create(&lock->thread, &attributes, touch, lock);
+    errno = pthread_create(&lock->thread, &attributes, touch_lock, lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     lock->is_touching = errno == 0;
@@ -239,7 +239,7 @@ static bool start_touching(km_lock *lock)
 /* ---- taking it ---------------------------------------------------------------------------------
  */
 
-static km_code is_in_use(const km_lock *lock, const owner *o, km_error *error)
+static km_code refuse_in_use(const km_lock *lock, const owner *o, km_error *error)
 {
     char job[96] = "";
     if (strcmp(o->job, "-") != 0)
@@ -250,7 +250,7 @@ static km_code is_in_use(const km_lock *lock, const owner *o, km_error *error)
                    lock->path, o->pid, o->host, job, lock->name);
 }
 
-static km_code is_no_lock(const km_lock *lock, km_error *error)
+static km_code refuse_other_file(const km_lock *lock, km_error *error)
 {
     return km_fail(error, KM_USAGE,
                    "output exists (%s): it is no lock of skymeans, which would have that name; "
@@ -260,67 +260,69 @@ static km_code is_no_lock(const km_lock *lock, km_error *error)
 
 /* Watches a lock whose owner is somewhere else, or not known yet: gone, at last, if nobody touches
  * it. */
-static bool is_abandoned(const km_lock *lock, const look *seen, const owner *o, const km_log *log)
+static bool is_abandoned(const km_lock *lock, const lock_state *seen, const owner *o,
+                         const km_log *log)
 {
     const double end = km_now() + lock->patience;
     const double pause = lock->patience / KM_LOCK_TOUCHES / 4;
     const struct timespec nap = {(time_t)pause, (long)(1e9 * (pause - floor(pause)))};
-    look now = *seen;
+    lock_state now = *seen;
     km_warn(log,
             "waiting for a sign (%s): process %" PRId64 " on %s was at work on the checkpoint; if "
             "it gives none for %.3g s, this run goes on",
             lock->name, o->pid, o->host, lock->patience);
     while (km_now() < end) {
         nanosleep(&nap, NULL);
-        if (!look_at(lock->name, &now))
+        if (!read_lock(lock->name, &now))
             return errno == ENOENT;
-        if (!is_same_look(seen, &now))
+        if (!is_same_state(seen, &now))
             return false;
     }
     return true;
 }
 
 /* Removes the lock of an owner that is gone, unless somebody else was faster. */
-static bool remove_seen(const km_lock *lock, const look *seen)
+static bool remove_unchanged(const km_lock *lock, const lock_state *seen)
 {
-    look now;
-    if (!look_at(lock->name, &now))
+    lock_state now;
+    if (!read_lock(lock->name, &now))
         return errno == ENOENT;
-    if (!is_same_look(seen, &now))
+    if (!is_same_state(seen, &now))
         return true;
     return unlink(lock->name) == 0 || errno == ENOENT;
 }
 
 /* Makes room for our lock, if that may be. */
-static km_code take_over(const km_lock *lock, const owner *self, const km_log *log, km_error *error)
+static km_code clear_lock(const km_lock *lock, const owner *self, const km_log *log,
+                          km_error *error)
 {
-    look seen;
+    lock_state seen;
     owner other = {.host = "an unknown machine", .job = "-"};
-    if (!look_at(lock->name, &seen))
+    if (!read_lock(lock->name, &seen))
         return errno == ENOENT ? KM_OK : cannot_lock(lock, error);
     const bool is_known = parse_owner(seen.text, &other);
     if (strncmp(seen.text, MAGIC, strnlen(seen.text, strlen(MAGIC))) != 0)
-        return is_no_lock(lock, error); /* one that is being written may be shorter */
-    if (is_known && is_here(&other, self))
-        return is_in_use(lock, &other, error);
-    if (!(is_known && has_ended(&other, self)) && !is_abandoned(lock, &seen, &other, log)) {
-        if (look_at(lock->name, &seen))
+        return refuse_other_file(lock, error); /* one that is being written may be shorter */
+    if (is_known && is_running(&other, self))
+        return refuse_in_use(lock, &other, error);
+    if (!(is_known && is_gone(&other, self)) && !is_abandoned(lock, &seen, &other, log)) {
+        if (read_lock(lock->name, &seen))
             parse_owner(seen.text, &other);
-        return is_in_use(lock, &other, error);
+        return refuse_in_use(lock, &other, error);
     }
-    return remove_seen(lock, &seen) ? KM_OK : cannot_lock(lock, error);
+    return remove_unchanged(lock, &seen) ? KM_OK : cannot_lock(lock, error);
 }
 
 km_code km_lock_take(km_lock *lock, const char *path, double patience, const km_log *log,
                      km_error *error)
 {
-    enum { MOST_TRIES = 10 };
-    const owner self = find_self();
+    enum { MAX_TRIES = 10 };
+    const owner self = describe_this_process();
     *lock = (km_lock){.path = path, .patience = patience, .descriptor = -1, .end = -1};
     km_lock_name(path, lock->name);
     print_owner(&self, lock->text, sizeof lock->text);
-    for (int i = 0; i < MOST_TRIES && error->code == KM_OK; i++) {
-        if (create(lock)) {
+    for (int i = 0; i < MAX_TRIES && error->code == KM_OK; i++) {
+        if (create_lock_file(lock)) {
             if (!start_touching(lock))
                 km_fail(error, KM_MEMORY,
                         "can't make a thread (%s): %s, for the one that touches the lock; raise "
@@ -330,7 +332,7 @@ km_code km_lock_take(km_lock *lock, const char *path, double patience, const km_
         }
         if (errno != EEXIST)
             return cannot_lock(lock, error);
-        take_over(lock, &self, log, error);
+        clear_lock(lock, &self, log, error);
     }
     errno = EBUSY;
     return error->code == KM_OK ? cannot_lock(lock, error) : error->code;
@@ -341,19 +343,19 @@ km_code km_lock_take(km_lock *lock, const char *path, double patience, const km_
 
 bool km_lock_is_mine(km_lock *lock)
 {
-    look now;
-    if (look_at(lock->name, &now))
+    lock_state now;
+    if (read_lock(lock->name, &now))
         return strcmp(now.text, lock->text) == 0;
-    return errno == ENOENT && create(lock); /* somebody tidied up */
+    return errno == ENOENT && create_lock_file(lock); /* somebody tidied up */
 }
 
 km_code km_lock_check(km_lock *lock, km_error *error)
 {
-    look now;
+    lock_state now;
     owner other = {.host = "an unknown machine"};
     if (km_lock_is_mine(lock))
         return KM_OK;
-    if (look_at(lock->name, &now))
+    if (read_lock(lock->name, &now))
         parse_owner(now.text, &other);
     return km_fail(error, KM_SYSTEM,
                    "checkpoint taken over (%s): process %" PRId64 " on %s goes on with it, since "
@@ -363,13 +365,13 @@ km_code km_lock_check(km_lock *lock, km_error *error)
 
 void km_lock_release(km_lock *lock)
 {
-    look now;
+    lock_state now;
     if (lock->path == NULL || lock->descriptor < 0)
         return;
     const uint64_t one = 1;
     if (lock->is_touching && write(lock->end, &one, sizeof one) == sizeof one)
         pthread_join(lock->thread, NULL);
-    if (look_at(lock->name, &now) && strcmp(now.text, lock->text) == 0)
+    if (read_lock(lock->name, &now) && strcmp(now.text, lock->text) == 0)
         unlink(lock->name);
     close(lock->descriptor);
     if (lock->end >= 0)

@@ -145,11 +145,11 @@ km_code km_output_check_different(const char *a, const char *b, km_error *error)
 /* The name beside: the same, with a suffix, and cut if it would be too long for MPI-IO. */
 static void name_beside(km_output *output)
 {
-    enum { LONGEST_NAME = 128 };
+    enum { MAX_NAME = 128 };
     const char *slash = strrchr(output->path, '/');
     const int folder = slash != NULL ? (int)(slash + 1 - output->path) : 0;
     snprintf(output->beside, sizeof output->beside, "%.*s%.*s" SUFFIX, folder, output->path,
-             LONGEST_NAME, output->path + folder);
+             MAX_NAME, output->path + folder);
 }
 
 km_code km_output_create(km_output *output, const char *path, km_error *error)

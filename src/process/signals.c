@@ -12,7 +12,7 @@ static double noted_time;
 static const double SECONDS_OF_ECHO = 0.1;
 
 /* The first signal is noted, and another one has its usual effect. */
-static void note(int signal_number)
+static void note_signal(int signal_number)
 {
     if (noted_signal == 0) {
         noted_time = km_now();
@@ -25,7 +25,7 @@ static void note(int signal_number)
 
 void km_signals_watch(void)
 {
-    const struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    const struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         struct sigaction before;
         /* nohup has SIGHUP ignored. */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDEST = 256 };
+enum { MAX_WIDTH = 256 };
 
 static const double SECONDS_BETWEEN_LINES = 10; /* at least, in a log that nobody watches, */
 static const double SHARE_BETWEEN_LINES = 0.1;  /* and of the time so far */
@@ -49,14 +49,14 @@ bool km_status_is_due(void)
 }
 
 /* A shorter text leaves nothing of the one before. */
-static void change(const char *text)
+static void change_line(const char *text)
 {
-    char room[WIDEST];
+    char text_room[MAX_WIDTH];
     int width = km_terminal_width() - 1; /* the cursor stays in the line */
-    width = width < WIDEST - 1 ? width : WIDEST - 1;
-    snprintf(room, (size_t)(width > 0 ? width : 0) + 1, "%s", text);
-    const int length = (int)strlen(room);
-    fprintf(stderr, "\r%s%*s", room, status.shown > length ? status.shown - length : 0, "");
+    width = width < MAX_WIDTH - 1 ? width : MAX_WIDTH - 1;
+    snprintf(text_room, (size_t)(width > 0 ? width : 0) + 1, "%s", text);
+    const int length = (int)strlen(text_room);
+    fprintf(stderr, "\r%s%*s", text_room, status.shown > length ? status.shown - length : 0, "");
     status.shown = length > status.shown ? length : status.shown;
 }
 
@@ -64,7 +64,7 @@ void km_status_show(const char *text)
 {
     status.last = km_now();
     if (status.is_watched)
-        change(text);
+        change_line(text);
     else
         fprintf(stderr, "%s\n", text);
 }
@@ -79,7 +79,7 @@ void km_status_phase(const char *doing)
 void km_status_part(double part)
 {
     const double so_far = km_now() - status.phase_start;
-    char text[WIDEST], took[32], left[32];
+    char text[MAX_WIDTH], took[32], left[32];
     if (status.doing == NULL || so_far < (status.is_watched ? PATIENCE_OF_WATCHERS : PATIENCE) ||
         !km_status_is_due())
         return;
@@ -93,16 +93,16 @@ void km_status_part(double part)
     km_status_show(text);
 }
 
-const char *km_duration(double seconds, char *room, size_t size)
+const char *km_duration(double seconds, char *text_room, size_t size)
 {
     const double minutes = seconds / 60, hours = minutes / 60;
     if (seconds < 9.95)
-        snprintf(room, size, "%.1f s", seconds);
+        snprintf(text_room, size, "%.1f s", seconds);
     else if (seconds < 99.5)
-        snprintf(room, size, "%.0f s", seconds);
+        snprintf(text_room, size, "%.0f s", seconds);
     else if (minutes < 99.5)
-        snprintf(room, size, "%.0f min", minutes);
+        snprintf(text_room, size, "%.0f min", minutes);
     else
-        snprintf(room, size, "%.1f h", hours);
-    return room;
+        snprintf(text_room, size, "%.1f h", hours);
+    return text_room;
 }

@@ -26,7 +26,7 @@ static const char *const change_variables[] = {
     "OMPI_MCA_orte_tag_output", "OMPI_MCA_orte_timestamp_output", "OMPI_MCA_orte_output_filename",
     "OMPI_MCA_orte_xml_output", "MPIEXEC_PREPEND_RANK",           NULL};
 
-static bool is_one_of(const char *text, const char *const *list)
+static bool is_in_list(const char *text, const char *const *list)
 {
     while (*list != NULL && strcmp(*list, text) != 0)
         list++;
@@ -61,7 +61,7 @@ static pid_t find_parent(pid_t process, char *name, size_t size)
 }
 
 /* Is a launcher, as far as its command line tells, to pass on what comes and nothing else? */
-static bool is_plain(pid_t launcher)
+static bool passes_output_unchanged(pid_t launcher)
 {
     char words[16384];
     const size_t length = read_about(launcher, "cmdline", words, sizeof words);
@@ -71,7 +71,7 @@ static bool is_plain(pid_t launcher)
         const char *name = strrchr(word, '/');
         if (strcmp(name != NULL ? name + 1 : word, program_invocation_short_name) == 0)
             return true; /* what follows is ours */
-        if (word[0] == '-' && is_one_of(word + strspn(word, "-"), changes))
+        if (word[0] == '-' && is_in_list(word + strspn(word, "-"), changes))
             return false;
     }
     return true;
@@ -90,7 +90,7 @@ static bool leads_to_terminal(pid_t process)
 }
 
 /* Does a launcher on this node write to a terminal what this process writes to a pipe? */
-static bool launcher_shows(void)
+static bool is_shown_by_launcher(void)
 {
     char name[64];
     struct stat status;
@@ -102,9 +102,9 @@ static bool launcher_shows(void)
         if (getenv(*variable) != NULL)
             return false;
     for (pid_t next = find_parent(getpid(), name, sizeof name);
-         next > 0 && is_one_of(name, launchers); next = find_parent(next, name, sizeof name)) {
+         next > 0 && is_in_list(name, launchers); next = find_parent(next, name, sizeof name)) {
         launcher = next;
-        if (!is_plain(launcher))
+        if (!passes_output_unchanged(launcher))
             return false;
     }
     return launcher > 0 && leads_to_terminal(launcher);
@@ -115,7 +115,7 @@ bool km_is_watched(void)
     const char *kind = getenv("TERM");
     if (kind != NULL && strcmp(kind, "dumb") == 0)
         return false;
-    return isatty(STDERR_FILENO) == 1 || launcher_shows();
+    return isatty(STDERR_FILENO) == 1 || is_shown_by_launcher();
 }
 
 int km_terminal_width(void)

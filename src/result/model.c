@@ -143,7 +143,7 @@ static int64_t count_missing_values(const km_model *model, hid_t file)
         return -1;
     const int64_t count = values.n_rows;
     km_h5_close_array(&values);
-    return count <= KM_MOST_MISSING_VALUES * model->n_features ? count : -1;
+    return count <= KM_MAX_MISSING_VALUES * model->n_features ? count : -1;
 }
 
 static bool fill_missing_values(km_model *model, const double *features, const double *values)
