@@ -5,7 +5,6 @@
 #include "reader.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* What is laid out one after the other. Without an arena, it is only measured. */
 typedef struct layout {

@@ -72,24 +72,6 @@ static void choose_all_values(struct choice *choice, const km_column *column)
         choose_value(choice, column, i);
 }
 
-/* "0:7" or "3"; `last` is not included. */
-bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t *last)
-{
-    char copy[64];
-    if (strlen(text) >= sizeof copy)
-        return false;
-    strcpy(copy, text);
-    char *colon = strchr(copy, ':');
-    if (colon == NULL) {
-        *last = km_parse_int64(copy, first) && *first < INT64_MAX ? *first + 1 : -1;
-    } else {
-        *colon = '\0';
-        if (!km_parse_int64(copy, first) || !km_parse_int64(colon + 1, last))
-            return false;
-    }
-    return 0 <= *first && *first < *last && *last <= n_columns;
-}
-
 static const char *nearest_name(const km_table *table, const char *name)
 {
     const char *nearest = table->columns[0].name;
@@ -245,8 +227,7 @@ static void choose_list(struct choice *choice, char *list)
     }
 }
 
-/* Is a column one of those that are taken by default? Integers are none, if there are others. */
-static bool is_default(const km_table *table, const km_column *column, bool is_floating)
+bool km_is_default_column(const km_table *table, const km_column *column, bool is_floating)
 {
     return (is_floating ? column->is_floating : column->is_numeric) &&
            column->n_rows == table->n_rows && !column->has_bad_mask;
@@ -257,7 +238,7 @@ static void choose_default(struct choice *choice)
     const km_table *table = choice->table;
     const int64_t n = table->is_array ? 1 : table->n_columns;
     for (int64_t i = 0; i < n; i++)
-        if (table->is_array || is_default(table, &table->columns[i], true))
+        if (table->is_array || km_is_default_column(table, &table->columns[i], true))
             choose_all_values(choice, &table->columns[i]);
     if (choice->count == 0)
         km_fail(choice->error, KM_DATA,
@@ -325,54 +306,4 @@ bool km_scope_select_one(const km_scope *scope, const km_table *table, const cha
         *column = choice.columns[0];
     free(choice.columns);
     return error->code == KM_OK;
-}
-
-/* Appends a name as -c takes it, in braces if it could be read as something else. */
-static char *append_name(char *end, bool is_first, const char *name)
-{
-    const bool is_plain = name[0] != '\0' && strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
-    end = stpcpy(end, is_first ? "" : ",");
-    return stpcpy(stpcpy(stpcpy(end, is_plain ? "" : "{"), name), is_plain ? "" : "}");
-}
-
-static char *room_for_names(int64_t count, km_error *error)
-{
-    return km_allocate_zeroed(count, KM_NAME_SIZE + 3, "names of the features", error);
-}
-
-char *km_names_text(const char *const *names, int64_t count, km_error *error)
-{
-    char *text = room_for_names(count, error), *end = text;
-    for (int64_t j = 0; j < count && text != NULL; j++)
-        end = append_name(end, j == 0, names[j]);
-    return text;
-}
-
-char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
-{
-    return km_names_text(catalogue->names, catalogue->n_features, error);
-}
-
-static bool has_floating(const km_table *table)
-{
-    for (int64_t i = 0; i < table->n_columns; i++)
-        if (is_default(table, &table->columns[i], true))
-            return true;
-    return false;
-}
-
-char *km_table_columns_text(const km_table *table, km_error *error)
-{
-    char *text = room_for_names(table->is_array ? 1 : table->n_columns, error), *end = text;
-    if (text == NULL)
-        return NULL;
-    if (table->is_array) {
-        snprintf(text, KM_NAME_SIZE, "0:%lld", (long long)table->n_columns);
-        return text;
-    }
-    const bool has_any = has_floating(table);
-    for (int64_t i = 0; i < table->n_columns; i++)
-        if (is_default(table, &table->columns[i], has_any))
-            end = append_name(end, end == text, table->columns[i].name);
-    return text;
 }

@@ -2,7 +2,6 @@
 #include "catalogue/first_centers.h"
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -10,7 +9,6 @@
 #include "process/lines.h"
 #include "seeding/seeding.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,12 @@
 /* A list of columns, as -c and other options take it, item by item. */
+#include "base/memory.h"
+#include "base/text.h"
 #include "tables.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* ---- reading one ---------------------------------------------------------------------------- */
 
 char *km_without_braces(char *item)
 {
@@ -36,4 +41,74 @@ char *km_cut_item(char **rest)
     *rest = *c == ',' ? c + 1 : NULL;
     *c = '\0';
     return without_blanks(item);
+}
+
+/* "0:7" or "3"; `last` is not included. */
+bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t *last)
+{
+    char copy[64];
+    if (strlen(text) >= sizeof copy)
+        return false;
+    strcpy(copy, text);
+    char *colon = strchr(copy, ':');
+    if (colon == NULL) {
+        *last = km_parse_int64(copy, first) && *first < INT64_MAX ? *first + 1 : -1;
+    } else {
+        *colon = '\0';
+        if (!km_parse_int64(copy, first) || !km_parse_int64(colon + 1, last))
+            return false;
+    }
+    return 0 <= *first && *first < *last && *last <= n_columns;
+}
+
+/* ---- writing one ---------------------------------------------------------------------------- */
+
+/* Appends a name as -c takes it, in braces if it could be read as something else. */
+static char *append_name(char *end, bool is_first, const char *name)
+{
+    const bool is_plain = name[0] != '\0' && strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
+    end = stpcpy(end, is_first ? "" : ",");
+    return stpcpy(stpcpy(stpcpy(end, is_plain ? "" : "{"), name), is_plain ? "" : "}");
+}
+
+static char *room_for_names(int64_t count, km_error *error)
+{
+    return km_allocate_zeroed(count, KM_NAME_SIZE + 3, "names of the features", error);
+}
+
+char *km_names_text(const char *const *names, int64_t count, km_error *error)
+{
+    char *text = room_for_names(count, error), *end = text;
+    for (int64_t j = 0; j < count && text != NULL; j++)
+        end = append_name(end, j == 0, names[j]);
+    return text;
+}
+
+char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
+{
+    return km_names_text(catalogue->names, catalogue->n_features, error);
+}
+
+static bool has_floating(const km_table *table)
+{
+    for (int64_t i = 0; i < table->n_columns; i++)
+        if (km_is_default_column(table, &table->columns[i], true))
+            return true;
+    return false;
+}
+
+char *km_table_columns_text(const km_table *table, km_error *error)
+{
+    char *text = room_for_names(table->is_array ? 1 : table->n_columns, error), *end = text;
+    if (text == NULL)
+        return NULL;
+    if (table->is_array) {
+        snprintf(text, KM_NAME_SIZE, "0:%lld", (long long)table->n_columns);
+        return text;
+    }
+    const bool has_any = has_floating(table);
+    for (int64_t i = 0; i < table->n_columns; i++)
+        if (km_is_default_column(table, &table->columns[i], has_any))
+            end = append_name(end, end == text, table->columns[i].name);
+    return text;
 }

@@ -4,7 +4,6 @@
 #include "opened.h"
 #include "tables.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Is this feature called so, or is it a value of an array column that is? */

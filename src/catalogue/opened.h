@@ -74,6 +74,17 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
                        hid_t file, const km_column *columns, MPI_Comm comm, km_error *error);
 void km_opened_close(km_opened_file *opened);
 
+/* Finds the value that a place means in a type of elements: its column in the dataset, and its
+ * type, size and offset in an element. False if the file is not what it was. */
+bool km_field_find_value(km_field *field, const km_place *place, hid_t type);
+
+/* Does HDF5 allocate memory for values of this type? */
+bool km_has_pointers(hid_t type);
+
+/* The type in memory to read the elements of a source as: that in the file, but if some of its
+ * members point to memory, only the members that the columns need. The caller closes it. */
+hid_t km_type_to_read(const km_opened_file *opened, int64_t source, const km_column *columns);
+
 /* What counts of what the file declares of a column, by --raw and --fill-is-missing. */
 km_convention km_convention_of(const km_catalogue *catalogue, const km_column *column);
 
@@ -84,6 +95,9 @@ km_code km_opened_check_places(const km_opened_file *opened, const km_catalogue 
 
 /* What reading this file takes. */
 km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue);
+
+/* The catalogue keeps the reading that takes most memory, of one thread. */
+void km_catalogue_note_reading(km_catalogue *catalogue, const km_opened_file *opened);
 
 /* Rows that are read at once where a slab has that many, and the bytes that takes. */
 int64_t km_piece_rows(const km_reading *reading, int n_threads);

@@ -6,7 +6,6 @@
 #include "base/threads.h"
 #include "reader.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -212,6 +212,9 @@ const km_table *km_scope_find_table(const km_scope *scope, const char *name, km_
 /* The same without opening anything. */
 const km_table *km_tables_find_called(const km_tables *tables, const char *name);
 
+/* Why no table of this name can be used; NULL if nothing is known. */
+const char *km_find_unusable_called(const km_tables *tables, const char *name);
+
 /* Does a text have letters of a pattern, as a shell has them? Is a table called after it? */
 bool km_is_pattern(const char *text);
 bool km_is_called_like(const km_table *table, const char *pattern);
@@ -221,6 +224,10 @@ char *km_cut_item(char **rest);
 
 /* "0:7" or "3" of so many columns; `last` is not included. */
 bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t *last);
+
+/* Is a column one of those that are chosen by default: of floating-point numbers, or, where a table
+ * has none, of any numbers? */
+bool km_is_default_column(const km_table *table, const km_column *column, bool is_floating);
 
 /* Takes the braces off {b-v}. */
 char *km_without_braces(char *item);
@@ -246,6 +253,10 @@ bool km_scope_select_one(const km_scope *scope, const km_table *table, const cha
 
 /* ---- parts ---------------------------------------------------------------------------------- */
 
+/* Opens a file that was named, on this rank alone. KM_SYSTEM, also if its path is too long; KM_DATA
+ * if it is not a whole HDF5 file. Close with H5Fclose. */
+km_code km_open_named(const char *path, hid_t *file, km_error *error);
+
 /* What a catalogue's options choose in the file at `path`, which this rank opens. If `is_absent` is
  * not NULL, a file that has no table of the name that -d says is no error: it is set, and nothing
  * is chosen. */
@@ -260,7 +271,15 @@ km_code km_look_into_part(const km_catalogue *catalogue, int64_t part, km_select
 /* Is all that is known of a file's columns as in the first file, but for the number of rows? */
 bool km_columns_are_first(const km_catalogue *catalogue, const km_column *columns, int64_t n_rows);
 
-/* Lists the parts of all files, of which none is looked at yet. Collective; errors are agreed. */
+/* Lists the parts of all files, without looking into them. Collective; errors are agreed. */
 km_code km_parts_list(km_catalogue *catalogue, MPI_Comm comm, km_error *error);
+
+/* Looks into all parts, in turns among the ranks: their rows, precision and units, and what reading
+ * them takes. KM_DATA naming a file that does not fit, the first one if all ranks fail. Collective;
+ * errors are agreed. */
+km_code km_parts_look(km_catalogue *catalogue, MPI_Comm comm, km_error *error);
+
+/* The precision that the types of the features ask for. */
+km_precision km_precision_of_features(const km_column *columns, int64_t n_features, bool is_raw);
 
 #endif

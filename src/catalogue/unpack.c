@@ -4,7 +4,6 @@
 #include "unpack.h"
 #include "base/precision.h"
 
-#include <limits.h>
 #include <math.h>
 #include <string.h>
 

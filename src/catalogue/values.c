@@ -6,7 +6,6 @@
 #include "reader.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *km_piece_first(const km_piece *p, const km_field *field, int64_t *stride)

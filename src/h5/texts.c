@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 char *km_h5_read_long_text(hid_t object, const char *name, km_error *error)
 {
