@@ -13,6 +13,7 @@
 #include "base/timers.h"
 #include "process/log.h"
 #include "process/output.h"
+#include "process/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,120 +23,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-static const char MAGIC[] = "skymeans lock\n";
-
-/* A process among all there are: numbers of processes are given again, so its start counts. */
-typedef struct owner {
-    char host[256], boot[64], space[64]; /* machine, its last start, and whose numbers these are */
-    char job[64];                        /* of Slurm; "-": none */
-    int64_t n_requeued;                  /* how often Slurm had started it again */
-    int64_t pid, start;
-} owner;
-
-/* ---- who we are, and who is there --------------------------------------------------------------
- */
-
-/* A word of the system, "-" if it tells none. */
-static void read_word(const char *path, char *word, size_t size)
-{
-    FILE *file = fopen(path, "r");
-    if (file == NULL || fgets(word, (int)size, file) == NULL)
-        word[0] = '\0';
-    if (file != NULL)
-        fclose(file);
-    word[strcspn(word, " \n")] = '\0';
-    if (word[0] == '\0')
-        snprintf(word, size, "-");
-}
-
-/* When a process began, in ticks of its machine; -1 if it has ended, 0 if Linux does not tell. */
-static int64_t start_of(int64_t pid)
-{
-    char path[64], text[1024] = "", state = '?';
-    long long start = 0;
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
-    FILE *file = fopen(path, "r");
-    const size_t size = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
-    if (file != NULL)
-        fclose(file);
-    text[size] = '\0';
-    const char *name_end = strrchr(text, ')'); /* the name may have anything in it */
-    if (name_end == NULL)
-        return kill((pid_t)pid, 0) != 0 && errno == ESRCH ? -1 : 0;
-    sscanf(name_end + 1,
-           " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lld",
-           &state, &start);
-    return state == 'Z' || state == 'X' ? -1 : start;
-}
-
-static void copy_word(char *word, size_t size, const char *text)
-{
-    snprintf(word, size, "%s", text != NULL && text[0] != '\0' ? text : "-");
-    for (char *c = word; *c != '\0'; c++)
-        if ((unsigned char)*c <= ' ')
-            *c = '_';
-}
-
-static owner describe_this_process(void)
-{
-    owner self = {.pid = getpid(), .start = start_of(getpid())};
-    char host[256] = "", space[64] = "";
-    const char *n_requeued = getenv("SLURM_RESTART_COUNT");
-    if (gethostname(host, sizeof host - 1) != 0)
-        host[0] = '\0';
-    if (readlink("/proc/self/ns/pid", space, sizeof space - 1) < 0)
-        space[0] = '\0';
-    copy_word(self.host, sizeof self.host, host);
-    copy_word(self.space, sizeof self.space, space);
-    copy_word(self.job, sizeof self.job, getenv("SLURM_JOB_ID"));
-    read_word("/proc/sys/kernel/random/boot_id", self.boot, sizeof self.boot);
-    if (n_requeued == NULL || !km_parse_int64(n_requeued, &self.n_requeued))
-        self.n_requeued = 0;
-    return self;
-}
-
-static void print_owner(const owner *o, char *text, size_t size)
-{
-    snprintf(text, size,
-             "%shost %s\njob %s\nrequeued %" PRId64 "\npid %" PRId64 "\nstart %" PRId64
-             "\nboot %s\nspace %s\n",
-             MAGIC, o->host, o->job, o->n_requeued, o->pid, o->start, o->boot, o->space);
-}
-
-static bool parse_owner(const char *text, owner *o)
-{
-    return strncmp(text, MAGIC, strlen(MAGIC)) == 0 &&
-           sscanf(text + strlen(MAGIC),
-                  "host %255s job %63s requeued %" SCNd64 " pid %" SCNd64 " start %" SCNd64
-                  " boot %63s space %63s",
-                  o->host, o->job, &o->n_requeued, &o->pid, &o->start, o->boot, o->space) == 7;
-}
-
-/* Has the owner ended, without any doubt? */
-static bool is_gone(const owner *o, const owner *self)
-{
-    /* Slurm starts a job again when all its processes have ended. */
-    if (strcmp(o->job, "-") != 0 && strcmp(o->job, self->job) == 0 &&
-        o->n_requeued < self->n_requeued)
-        return true;
-    return strcmp(o->host, self->host) == 0 && strcmp(o->boot, self->boot) == 0 &&
-           strcmp(o->space, self->space) == 0 && start_of(o->pid) != o->start &&
-           start_of(o->pid) != 0;
-}
-
-/* Is it there, without any doubt? */
-static bool is_running(const owner *o, const owner *self)
-{
-    return strcmp(o->host, self->host) == 0 && strcmp(o->boot, self->boot) == 0 &&
-           strcmp(o->space, self->space) == 0 && !is_gone(o, self);
-}
 
 /* ---- the file ----------------------------------------------------------------------------------
  */
@@ -239,7 +131,7 @@ static bool start_touching(km_lock *lock)
 /* ---- taking it ---------------------------------------------------------------------------------
  */
 
-static km_code refuse_in_use(const km_lock *lock, const owner *o, km_error *error)
+static km_code refuse_in_use(const km_lock *lock, const km_owner *o, km_error *error)
 {
     char job[96] = "";
     if (strcmp(o->job, "-") != 0)
@@ -260,7 +152,7 @@ static km_code refuse_other_file(const km_lock *lock, km_error *error)
 
 /* Watches a lock whose owner is somewhere else, or not known yet: gone, at last, if nobody touches
  * it. */
-static bool is_abandoned(const km_lock *lock, const lock_state *seen, const owner *o,
+static bool is_abandoned(const km_lock *lock, const lock_state *seen, const km_owner *o,
                          const km_log *log)
 {
     const double end = km_now() + lock->patience;
@@ -293,21 +185,22 @@ static bool remove_unchanged(const km_lock *lock, const lock_state *seen)
 }
 
 /* Makes room for our lock, if that may be. */
-static km_code clear_lock(const km_lock *lock, const owner *self, const km_log *log,
+static km_code clear_lock(const km_lock *lock, const km_owner *self, const km_log *log,
                           km_error *error)
 {
     lock_state seen;
-    owner other = {.host = "an unknown machine", .job = "-"};
+    km_owner other = {.host = "an unknown machine", .job = "-"};
     if (!read_lock(lock->name, &seen))
         return errno == ENOENT ? KM_OK : cannot_lock(lock, error);
-    const bool is_known = parse_owner(seen.text, &other);
-    if (strncmp(seen.text, MAGIC, strnlen(seen.text, strlen(MAGIC))) != 0)
+    const bool is_known = km_owner_parse(seen.text, &other);
+    if (strncmp(seen.text, KM_LOCK_MAGIC, strnlen(seen.text, strlen(KM_LOCK_MAGIC))) != 0)
         return refuse_other_file(lock, error); /* one that is being written may be shorter */
-    if (is_known && is_running(&other, self))
+    if (is_known && km_owner_is_running(&other, self))
         return refuse_in_use(lock, &other, error);
-    if (!(is_known && is_gone(&other, self)) && !is_abandoned(lock, &seen, &other, log)) {
+    if (!(is_known && km_owner_has_ended(&other, self)) &&
+        !is_abandoned(lock, &seen, &other, log)) {
         if (read_lock(lock->name, &seen))
-            parse_owner(seen.text, &other);
+            km_owner_parse(seen.text, &other);
         return refuse_in_use(lock, &other, error);
     }
     return remove_unchanged(lock, &seen) ? KM_OK : cannot_lock(lock, error);
@@ -317,10 +210,10 @@ km_code km_lock_take(km_lock *lock, const char *path, double patience, const km_
                      km_error *error)
 {
     enum { MAX_TRIES = 10 };
-    const owner self = describe_this_process();
+    const km_owner self = km_owner_self();
     *lock = (km_lock){.path = path, .patience = patience, .descriptor = -1, .end = -1};
     km_lock_name(path, lock->name);
-    print_owner(&self, lock->text, sizeof lock->text);
+    km_owner_print(&self, lock->text, sizeof lock->text);
     for (int i = 0; i < MAX_TRIES && error->code == KM_OK; i++) {
         if (create_lock_file(lock)) {
             if (!start_touching(lock))
@@ -352,11 +245,11 @@ bool km_lock_is_mine(km_lock *lock)
 km_code km_lock_check(km_lock *lock, km_error *error)
 {
     lock_state now;
-    owner other = {.host = "an unknown machine"};
+    km_owner other = {.host = "an unknown machine"};
     if (km_lock_is_mine(lock))
         return KM_OK;
     if (read_lock(lock->name, &now))
-        parse_owner(now.text, &other);
+        km_owner_parse(now.text, &other);
     return km_fail(error, KM_SYSTEM,
                    "checkpoint taken over (%s): process %" PRId64 " on %s goes on with it, since "
                    "this run had given no sign for %.3g s; leave it to that one",
