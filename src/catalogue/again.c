@@ -1,7 +1,7 @@
 /* Reading once more, by another road, to verify the first: through serial HDF5, one column after
- * the other, in its native type, and the conventions of the file one number after the other. What
- * both roads share is what the file is said to hold (places and conventions), not how it is read.
- */
+ * the other, in its native type, and the conventions of the file one number after the other.
+ * What both roads share is what the file is said to hold (places and conventions), not how it is
+ * read. */
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/hash.h"
@@ -40,8 +40,7 @@ int64_t km_catalogue_again_bytes(const km_catalogue *catalogue)
            reading->kept_bytes;
 }
 
-/* ---- a column --------------------------------------------------------------------------------
- */
+/* ---- a column ------------------------------------------------------------------------------- */
 
 /* As C has it; half precision as floats, which all versions of HDF5 know. */
 static hid_t native_type(hid_t type)
@@ -141,8 +140,7 @@ static km_code read_numbers_again(again *a, const km_field *field, const km_plac
     return error->code;
 }
 
-/* ---- what its numbers mean -------------------------------------------------------------------
- */
+/* ---- what its numbers mean ------------------------------------------------------------------ */
 
 /* A number of the convention in the type of the file. */
 static long double in_type(const km_field *field, long double number)
@@ -257,8 +255,7 @@ static void compare_ids(again *a, km_rows rows, int64_t first, km_error *error)
         H5Tclose(type);
 }
 
-/* ---- a slab ----------------------------------------------------------------------------------
- */
+/* ---- a slab --------------------------------------------------------------------------------- */
 
 /* `rows` are counted in the file, and the first of them is `row` in the catalogue. */
 static void fold_rows(again *a, km_rows rows, int64_t row, int64_t slab_first, km_error *error)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the first file -------------------------------------------------------------------------- */
+/* ---- the first file ------------------------------------------------------------------------- */
 
 static void copy_choice_of_first(km_catalogue *catalogue, const km_catalogue_name *name,
                                  km_selection *choice)
@@ -128,8 +128,7 @@ static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *e
     return km_agree(comm, error);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 /* The type of ids is that of the first file that has them: of the lowest rank that has looked at
  * one, since they share the files in turns. */

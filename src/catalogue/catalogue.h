@@ -16,8 +16,8 @@
 enum { KM_NAME_SIZE = 128, KM_UNITS_SIZE = 64, KM_DATASET_SIZE = 1024 };
 
 /* Where the values of a column are. A row of a dataset has one element, or several if it has two
- * dimensions; an element is a value, or a compound with a member that is one, or an array of them.
- */
+ * dimensions; an element is a value, or a compound with a member that is one, or an array of
+ * them. */
 typedef struct km_place {
     char dataset[KM_DATASET_SIZE]; /* path in the file; empty: nowhere */
     char member[KM_NAME_SIZE];     /* of compounds, those of inner ones after slashes; else empty */
@@ -121,8 +121,7 @@ char *km_table_columns_text(const km_table *table, km_error *error);
 /* Some columns, by name, as -c takes them. */
 char *km_names_text(const char *const *names, int64_t count, km_error *error);
 
-/* ---- catalogues --------------------------------------------------------------------------------
- */
+/* ---- catalogues ----------------------------------------------------------------------------- */
 
 /* One of the parts whose rows are those of the catalogue, in this order: a table of a file. */
 typedef struct km_file {
@@ -297,11 +296,11 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, km_
                           MPI_Comm comm, km_samples *samples, km_findings *findings,
                           km_error *error);
 
-/* Reads this rank's slab again by another road, to verify the first: each column by itself, through
- * serial HDF5, which also converts; one in `every` blocks of rows, see km_is_read_again. The sum
- * over all ranks of what km_hash_as_read gives for the same rows; and, if there are ids of fixed
- * size, KM_INTERNAL if those of the findings are others. Collective over comm; errors are agreed.
- */
+/* Reads this rank's slab again by another road, to verify the first: each column by itself,
+ * through serial HDF5, which also converts; one in `every` blocks of rows, see km_is_read_again.
+ * The sum over all ranks of what km_hash_as_read gives for the same rows; and, if there are ids of
+ * fixed size, KM_INTERNAL if those of the findings are others. Collective over comm; errors are
+ * agreed. */
 km_code km_catalogue_read_again(const km_catalogue *catalogue, const km_findings *findings,
                                 int64_t every, MPI_Comm comm, uint64_t *hash, km_error *error);
 

@@ -211,8 +211,8 @@ static const km_table *table_of_first(const km_scope *scope, const char *list, k
     return table;
 }
 
-/* Of the candidates, those with the columns; those that are on request only if no other has them.
- */
+/* Of the candidates, those with the columns; those that are on request only if no other has
+ * them. */
 static bool keep_with_columns(candidates *c, const char *list, km_error *error)
 {
     if (keep_if_any(c, list, error) || error->code != KM_OK)

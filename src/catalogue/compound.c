@@ -120,8 +120,7 @@ bool km_find_members(km_finder *finder, const km_object *object, km_table *table
     return true;
 }
 
-/* ---- units -------------------------------------------------------------------------------------
- */
+/* ---- units ---------------------------------------------------------------------------------- */
 
 /* The value after a key of a line of YAML, "name: ra, unit: deg", in quotes or not. */
 static bool find_yaml_value(const char *text, const char *key, char *value, size_t size)

@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- netCDF ----------------------------------------------------------------------------------
- */
+/* ---- netCDF --------------------------------------------------------------------------------- */
 
 /* What netCDF-4 gives for values that were never written (netcdf.h, NC_FILL_...). */
 static const struct {
@@ -112,8 +111,7 @@ static void read_netcdf(km_column *column, const km_h5_number *number, hid_t dat
     read_packing(c, dataset);
 }
 
-/* ---- others ----------------------------------------------------------------------------------
- */
+/* ---- others --------------------------------------------------------------------------------- */
 
 /* R has no NaN for integers: NA is the lowest one, and rhdf5 says so where it is. */
 static void read_r(km_column *column, const km_h5_number *number, hid_t dataset)
@@ -179,8 +177,7 @@ void km_read_convention(hid_t dataset, km_column *column)
     H5Tclose(type);
 }
 
-/* ---- for people ------------------------------------------------------------------------------
- */
+/* ---- for people ----------------------------------------------------------------------------- */
 
 void km_convention_text(const km_convention *c, char *text, size_t size)
 {

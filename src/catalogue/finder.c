@@ -86,8 +86,8 @@ static bool has_numbers(const km_table *table)
     return false;
 }
 
-/* What its columns are instead, by the first that is no text, since texts are often beside others.
- */
+/* What its columns are instead, by the first that is no text, since texts are often beside
+ * others. */
 void km_refuse_table(km_finder *finder, const km_table *table)
 {
     char reason[sizeof((km_unusable *)NULL)->reason];

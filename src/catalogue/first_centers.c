@@ -26,8 +26,7 @@ static km_code refuse_shape(const km_first_centers *asked, int64_t k, int64_t d,
                    (long long)asked->n_features);
 }
 
-/* ---- HDF5 --------------------------------------------------------------------------------------
- */
+/* ---- HDF5 ----------------------------------------------------------------------------------- */
 
 /* `name` if it is given, else /centers, else the only two-dimensional array. */
 static const km_table *choose_array(const km_tables *tables, const char *name, const char *file,
@@ -105,8 +104,7 @@ static km_code read_centers_h5(const km_first_centers *asked, const char *path, 
     return error->code;
 }
 
-/* ---- text --------------------------------------------------------------------------------------
- */
+/* ---- text ----------------------------------------------------------------------------------- */
 
 /* Reads the numbers of one line, separated by blanks or commas, up to a '#'. Stores at most `most`
  * of them; returns how many there are, or -1 if something is not a number. */
@@ -195,8 +193,7 @@ static km_code read_centers_text(const km_first_centers *asked, double *centers,
     return error->code;
 }
 
-/* ---- either ------------------------------------------------------------------------------------
- */
+/* ---- either --------------------------------------------------------------------------------- */
 
 /* Reads `path`, in which `name` names an array or is NULL. */
 static km_code read_file(const km_first_centers *asked, const char *path, const char *name,

@@ -176,7 +176,7 @@ static bool begin_piece(km_piece *p, km_error *error)
     return true;
 }
 
-/* ---- taking its values: each thread by itself ------------------------------------------------ */
+/* ---- taking its values: each thread by itself ----------------------------------------------- */
 
 static void append_ids(const km_piece *p, km_error *error)
 {

@@ -36,8 +36,8 @@ void km_names_free(km_names *names);
 /* The number of dimensions, and the shape if that is 1 or 2; -1 if it is too large. */
 int km_find_shape(hid_t dataset, int64_t *shape);
 
-/* What a value of this type is, and how many of them an element holds: more than one in an array.
- */
+/* What a value of this type is, and how many of them an element holds: more than one in an
+ * array. */
 void km_describe_type(hid_t type, km_column *column);
 
 /* Storage, filters, and where the values are: in `dataset`, called `path`. */

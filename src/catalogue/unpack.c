@@ -9,8 +9,7 @@
 
 enum { TILE = 256 }; /* values that stay in cache from step to step */
 
-/* ---- preparing -------------------------------------------------------------------------------
- */
+/* ---- preparing ------------------------------------------------------------------------------ */
 
 /* Integers of the type hold this number? The others match nothing. */
 static bool is_whole_in(long double number, long double lowest, long double highest)
@@ -86,8 +85,7 @@ km_codes km_codes_prepare(const km_convention *convention, km_h5_number *number)
     return codes;
 }
 
-/* ---- a tile of stored numbers ----------------------------------------------------------------
- */
+/* ---- a tile of stored numbers --------------------------------------------------------------- */
 
 typedef union tile {
     int8_t i1[TILE];
@@ -212,7 +210,7 @@ static const struct type *find_type(const km_h5_number *number)
     return &types[i];
 }
 
-/* ---- all of them ----------------------------------------------------------------------------- */
+/* ---- all of them ---------------------------------------------------------------------------- */
 
 static void unpack_doubles(const struct type *type, const km_codes *codes, const tile *t,
                            int64_t count, double *values)

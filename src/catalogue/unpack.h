@@ -27,8 +27,8 @@ typedef struct km_codes {
 km_codes km_codes_prepare(const km_convention *convention, km_h5_number *number);
 
 /* Unpacks `count` numbers, `stride` bytes apart, to values side by side in a precision, NaN where
- * one is missing. Computed in double and rounded once. Returns how many others are the fill value.
- */
+ * one is missing. Computed in double and rounded once. Returns how many others are the fill
+ * value. */
 int64_t km_unpack(const km_h5_number *number, const km_codes *codes, const char *from,
                   int64_t stride, int64_t count, km_precision precision, void *values);
 

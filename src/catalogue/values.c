@@ -1,5 +1,5 @@
-/* What a piece of rows that was read says: values, which of them are missing, and which may not be.
- */
+/* What a piece of rows that was read says: values, which of them are missing, and which may not
+ * be. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/precision.h"

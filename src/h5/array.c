@@ -1,7 +1,7 @@
 /* Arrays read in slabs, each rank by itself: a slab is contiguous, so that ranks need nothing of
- * each other, and only independent reads of HDF5 are right for all storage: collective ones of 1.10
- * ignore that a chunk's filter was skipped, and give other values where chunks were never written.
- */
+ * each other, and only independent reads of HDF5 are right for all storage: collective ones of
+ * 1.10 ignore that a chunk's filter was skipped, and give other values where chunks were never
+ * written. */
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/partition.h"

@@ -61,8 +61,7 @@ static size_t whole_bytes(const km_h5_array *array)
     return (size_t)(array->chunk_rows * array->chunk_columns * array->element_bytes);
 }
 
-/* ---- reading them ----------------------------------------------------------------------------
- */
+/* ---- reading them --------------------------------------------------------------------------- */
 
 /* A chunk with room for so many bytes. NULL if there is no memory. */
 static chunk *next_chunk(km_h5_chunks *chunks, size_t size, km_error *error)
@@ -106,8 +105,8 @@ static bool read_stored(hid_t dataset, const hsize_t *offset, uint32_t *skipped,
 #endif
 }
 
-/* Is a chunk stored as it is wanted: without filters, all of it, and its rows one after the other?
- */
+/* Is a chunk stored as it is wanted: without filters, all of it, and its rows one after the
+ * other? */
 static bool is_wanted_as_stored(const chunk *part)
 {
     const km_h5_array *array = part->array;
@@ -171,8 +170,7 @@ km_code km_h5_read_chunks(km_h5_chunks *chunks, const km_h5_array *array, km_row
     return error->code;
 }
 
-/* ---- decoding them ---------------------------------------------------------------------------
- */
+/* ---- decoding them -------------------------------------------------------------------------- */
 
 /* As HDF5 computes it: over words of two bytes, the high one first. */
 static uint32_t fletcher32(const unsigned char *data, size_t size)

@@ -16,8 +16,8 @@ void km_h5_start(void)
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
-/* What HDF5 said about the last failure that was noted. Any later call clears its own memory of it.
- */
+/* What HDF5 said about the last failure that was noted. Any later call clears its own memory of
+ * it. */
 static _Thread_local struct {
     char reason[256];
     bool is_system_fault, is_out_of_memory;

@@ -21,8 +21,8 @@ void km_h5_start(void);
 bool km_h5_note(int64_t status);
 
 /* Why the last failure happened that was noted on this rank: the description at the bottom of
- * HDF5's error stack; and whose fault it was: KM_SYSTEM (reading, MPI), KM_MEMORY, or else KM_DATA.
- */
+ * HDF5's error stack; and whose fault it was: KM_SYSTEM (reading, MPI), KM_MEMORY, or else
+ * KM_DATA. */
 const char *km_h5_reason(void);
 km_code km_h5_code(void);
 
@@ -30,8 +30,7 @@ km_code km_h5_code(void);
  * lack. */
 hid_t km_h5_local_access(void);
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* What a file is by its first bytes, for people: "a FITS file". */
 const char *km_h5_identify(const char *path);
@@ -40,8 +39,8 @@ const char *km_h5_identify(const char *path);
  * isn't there or can't be read, KM_DATA if it is not a whole HDF5 file. Close with H5Fclose. */
 km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error);
 
-/* A one- or two-dimensional dataset, open for reading rows of its elements as they are in the file.
- */
+/* A one- or two-dimensional dataset, open for reading rows of its elements as they are in the
+ * file. */
 enum { KM_H5_MAX_FILTERS = 8 };
 typedef struct km_h5_array {
     hid_t dataset, type; /* of an element in the file */
@@ -160,8 +159,8 @@ void km_h5_read_text(hid_t object, const char *name, char *text, size_t size);
 char *km_h5_read_long_text(hid_t object, const char *name, km_error *error);
 
 /* The elements of a dataset of texts of fixed length, or of whole numbers, as texts in an array
- * [*count][*size], which the caller frees; NULL if there is none, and only KM_MEMORY is an error.
- */
+ * [*count][*size], which the caller frees; NULL if there is none, and only KM_MEMORY is an
+ * error. */
 char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *size,
                        km_error *error);
 
@@ -206,8 +205,8 @@ hid_t km_h5_fixed_text_type(size_t size, bool is_ascii);
 hid_t km_h5_create_in_memory(void);
 bool km_h5_save(hid_t file, const char *path);
 
-/* Opens a file that was saved, to add datasets of which the rows follow later; negative on failure.
- */
+/* Opens a file that was saved, to add datasets of which the rows follow later; negative on
+ * failure. */
 hid_t km_h5_open_to_add(const char *path);
 
 /* Declares a one-dimensional dataset of `count` values, in a file in memory; its dimension gets a

@@ -153,8 +153,8 @@ static void check_length(const char *file, const char *name, const char *path, i
             file, name, path, (long long)status.st_size - offset, (long long)bytes);
 }
 
-/* External storage: files of plain bytes, which HDF5 looks for here, or where the environment says.
- */
+/* External storage: files of plain bytes, which HDF5 looks for here, or where the environment
+ * says. */
 static void check_external(const visit *v, const char *file, hid_t dataset,
                            const char *dataset_name, hid_t creation)
 {

@@ -11,8 +11,8 @@
  * can tell. Once, at the start. */
 void km_memory_start(void);
 
-/* Bytes of memory that this process has in use, and the most it ever had; 0 if Linux does not say.
- */
+/* Bytes of memory that this process has in use, and the most it ever had; 0 if Linux does not
+ * say. */
 int64_t km_memory_now(void);
 int64_t km_memory_peak(void);
 

@@ -29,8 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- the file ----------------------------------------------------------------------------------
- */
+/* ---- the file ------------------------------------------------------------------------------- */
 
 /* What a lock file is at a moment. */
 typedef struct lock_state {
@@ -96,8 +95,7 @@ static km_code cannot_lock(const km_lock *lock, km_error *error)
                    lock->name, strerror(errno));
 }
 
-/* ---- touching it now and then ------------------------------------------------------------------
- */
+/* ---- touching it now and then --------------------------------------------------------------- */
 
 static void *touch_lock(void *context)
 {
@@ -128,8 +126,7 @@ static bool start_touching(km_lock *lock)
     return lock->is_touching;
 }
 
-/* ---- taking it ---------------------------------------------------------------------------------
- */
+/* ---- taking it ------------------------------------------------------------------------------ */
 
 static km_code refuse_in_use(const km_lock *lock, const km_owner *o, km_error *error)
 {
@@ -231,8 +228,7 @@ km_code km_lock_take(km_lock *lock, const char *path, double patience, const km_
     return error->code == KM_OK ? cannot_lock(lock, error) : error->code;
 }
 
-/* ---- keeping it, and giving it back ------------------------------------------------------------
- */
+/* ---- keeping it, and giving it back --------------------------------------------------------- */
 
 bool km_lock_is_mine(km_lock *lock)
 {

@@ -1,5 +1,5 @@
-/* Files that appear whole or not at all: written beside, then fsync, rename, fsync of the folder.
- */
+/* Files that appear whole or not at all: written beside, then fsync, rename, fsync of the
+ * folder. */
 
 #include "process/output.h"
 #include "base/error.h"

@@ -27,8 +27,8 @@ void km_owner_print(const km_owner *owner, char *text, size_t size);
 bool km_owner_parse(const char *text, km_owner *owner);
 
 /* Is it certain that the owner has ended, or that it is running? Both are false for a process of
- * another machine, but if it belongs to this Slurm job before that was queued again: it has ended.
- */
+ * another machine, but if it belongs to this Slurm job before that was queued again: it has
+ * ended. */
 bool km_owner_has_ended(const km_owner *owner, const km_owner *self);
 bool km_owner_is_running(const km_owner *owner, const km_owner *self);
 

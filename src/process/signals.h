@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* A file that would become too large is an error of its write, EFBIG, not the end of the process.
- */
+/* A file that would become too large is an error of its write, EFBIG, not the end of the
+ * process. */
 void km_signals_start(void);
 
 /* From now on the first SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP or SIGXCPU is noted, and a second
