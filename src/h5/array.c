@@ -1,5 +1,5 @@
-/* Arrays read in slabs, each rank by itself: a slab is contiguous, so that ranks need nothing of
- * each other, and only independent reads of HDF5 are right for all storage: collective ones of
+/* Arrays that are read in slabs, each rank by itself. A slab is contiguous, so ranks need nothing
+ * from each other. Only independent reads are right for all storage: collective reads of HDF5
  * 1.10 ignore that a chunk's filter was skipped, and give other values where chunks were never
  * written. */
 #include "base/error.h"
@@ -57,7 +57,7 @@ static void read_filters(km_h5_array *array, hid_t creation)
     }
 }
 
-/* The number of chunks that an array of this shape has; 0 if it can't be counted. */
+/* The number of chunks of an array; 0 if it overflows. */
 static int64_t count_chunks(const km_h5_array *array)
 {
     int64_t count;
@@ -77,8 +77,8 @@ static bool is_all_written(const km_h5_array *array)
     return is_counted && (int64_t)n_chunks == count_chunks(array);
 }
 
-/* Where a value was never written HDF5 gives the fill value. If there is none, or the file's author
- * wanted none to be written, it gives whatever is in memory: no values then. */
+/* HDF5 gives the fill value where a value was never written. If there is none, or the file says
+ * that none is to be written, HDF5 gives whatever is in memory, so such a dataset is refused. */
 static void check_written(const km_h5_array *array, hid_t creation, const char *name,
                           km_error *error)
 {
@@ -130,11 +130,11 @@ km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_er
     return error->code;
 }
 
-/* Two chunks at least: of one for which its cache has just room HDF5 1.10 keeps every copy that it
- * ever made, until the dataset is closed. */
+/* At least two chunks: if the cache has space for one only, HDF5 1.10 keeps every copy of it that
+ * it ever made, until the dataset is closed. */
 int64_t km_h5_kept_bytes(const km_h5_array *array)
 {
-    enum { MAX_PLAIN = 1 << 20 }; /* larger ones are not kept, but read in parts */
+    enum { MAX_PLAIN = 1 << 20 }; /* larger chunks are not cached, but read in parts */
     const int64_t chunk = array->chunk_rows * array->chunk_columns * array->element_bytes;
     if (array->has_filters) {
         const int64_t n_bands = array->n_rows > array->chunk_rows ? 2 : 1;
@@ -151,7 +151,7 @@ void km_h5_keep_chunks(km_h5_array *array, hid_t file, const char *name)
         return;
     const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
     H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, (size_t)bytes, 1);
-    H5Dclose(array->dataset); /* one that is open keeps the cache that it has */
+    H5Dclose(array->dataset); /* an open dataset keeps its cache */
     array->dataset = H5Dopen2(file, name, access);
     H5Pclose(access);
 }
@@ -167,8 +167,8 @@ void km_h5_close_array(km_h5_array *array)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-/* If a filter of the array is not available, that is why it could not be read. */
-static km_code lacks_filter(const km_h5_array *array, km_error *error)
+/* Fails if a filter of the array is not available, which is then why reading failed. */
+static km_code check_filters(const km_h5_array *array, km_error *error)
 {
     const hid_t creation = H5Dget_create_plist(array->dataset);
     const int n = H5Pget_nfilters(creation);
@@ -191,7 +191,7 @@ static km_code explain_unread(const km_h5_array *array, km_error *error)
     const km_code code = km_h5_code();
     char why[256];
     snprintf(why, sizeof why, "%s", km_h5_reason());
-    if (!array->has_filters || lacks_filter(array, error) == KM_OK)
+    if (!array->has_filters || check_filters(array, error) == KM_OK)
         km_fail(error, code, "%s", why);
     return error->code;
 }

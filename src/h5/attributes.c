@@ -1,4 +1,4 @@
-/* Attributes, whose types are up to whoever wrote the file. */
+/* Attributes. Their types are those that the writer of the file chose. */
 #include "h5/h5.h"
 
 #include <string.h>
@@ -41,7 +41,7 @@ void km_h5_read_text(hid_t object, const char *name, char *text, size_t size)
     H5Aclose(attribute);
 }
 
-/* Enumerations, as truth values are, by the integers that they are stored as. */
+/* Reads an enumeration, as truth values are stored, as the integers that store it. */
 static bool read_enumeration(hid_t attribute, hid_t type, size_t count, long double *values)
 {
     const hid_t base = H5Tget_super(type);
@@ -52,7 +52,7 @@ static bool read_enumeration(hid_t attribute, hid_t type, size_t count, long dou
     return is_read;
 }
 
-int km_h5_read_numbers(hid_t object, const char *name, int most, long double *values)
+int km_h5_read_numbers(hid_t object, const char *name, int max_count, long double *values)
 {
     if (H5Aexists(object, name) <= 0)
         return 0;
@@ -64,11 +64,11 @@ int km_h5_read_numbers(hid_t object, const char *name, int most, long double *va
     const int64_t count = H5Sget_simple_extent_npoints(space);
     const bool is_number = class == H5T_INTEGER || class == H5T_FLOAT;
     const bool is_truth = class == H5T_ENUM && H5Tget_size(type) <= sizeof *values;
-    const bool is_short = count > 0 && count <= most;
+    const bool is_short = count > 0 && count <= max_count;
     const bool is_read =
         is_short && ((is_number && H5Aread(attribute, H5T_NATIVE_LDOUBLE, values) >= 0) ||
                      (is_truth && read_enumeration(attribute, type, (size_t)count, values)));
-    const bool is_too_long = (is_number || is_truth) && count > most;
+    const bool is_too_long = (is_number || is_truth) && count > max_count;
     H5Sclose(space);
     H5Tclose(type);
     H5Aclose(attribute);

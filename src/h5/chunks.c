@@ -1,9 +1,9 @@
-/* Compressed chunks, read one after the other, and decoded while another thread reads.
+/* Compressed chunks: one thread reads them, and decodes them while another thread reads.
  *
- * HDF5 itself lets no two threads decode. The filters that nearly all files have are undone here:
+ * HDF5 itself decodes on one thread at a time. So the filters of nearly all files are undone here:
  * deflate, shuffle and Fletcher's checksum, in the reverse of the order in which they were applied,
- * but for those that a chunk's mask says were skipped. Whatever does not come out right here is
- * read again by HDF5, which knows other forms, or why it is damaged. */
+ * without those that the filter mask of a chunk says were skipped. A chunk that fails here is read
+ * again by HDF5, which knows more forms, and why a chunk is damaged. */
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/memory.h"
@@ -17,22 +17,22 @@
 /* A stored chunk, and the part of it that is wanted. */
 typedef struct chunk {
     const km_h5_array *array;
-    unsigned char *bytes; /* [room], as they are stored */
+    unsigned char *bytes; /* [capacity], as they are stored */
     size_t size, capacity;
     uint32_t skipped;      /* bit i: filter i was not applied */
-    km_rows rows, columns; /* of the array, that are wanted of it */
-    int64_t row, column;   /* of the array, of its first element */
-    unsigned char *to;     /* the first wanted element in memory, */
-    int64_t row_bytes;     /* and from there to the next row */
+    km_rows rows, columns; /* of the array: the wanted part of the chunk */
+    int64_t row, column;   /* of the array: where the chunk begins */
+    unsigned char *to;     /* the first wanted element in memory, and */
+    int64_t row_bytes;     /* the stride from there to the next row */
     bool is_wrong;
 } chunk;
 
 struct km_h5_chunks {
     int64_t count, capacity;
-    chunk *list; /* [room]; their bytes stay for the next ones */
+    chunk *list; /* [capacity]; their memory is used again */
     z_stream stream;
     bool has_stream;
-    unsigned char *a, *b; /* [workspace] each */
+    unsigned char *a, *b; /* [workspace] each, for decoding */
     size_t workspace;
 };
 
@@ -61,9 +61,9 @@ static size_t whole_bytes(const km_h5_array *array)
     return (size_t)(array->chunk_rows * array->chunk_columns * array->element_bytes);
 }
 
-/* ---- reading them --------------------------------------------------------------------------- */
+/* ---- reading chunks ------------------------------------------------------------------------- */
 
-/* A chunk with room for so many bytes. NULL if there is no memory. */
+/* The next chunk of the list, with a capacity of at least `size` bytes. NULL without memory. */
 static chunk *next_chunk(km_h5_chunks *chunks, size_t size, km_error *error)
 {
     if (chunks->count == chunks->capacity) {
@@ -93,7 +93,7 @@ static km_code read_part(const chunk *c, km_error *error)
                             c->row_bytes / c->array->element_bytes, c->to, error);
 }
 
-/* The bytes of a chunk as they are stored, `room` at most, and which filters were skipped. */
+/* Reads the stored bytes of a chunk, at most `capacity`, and its filter mask. */
 static bool read_stored(hid_t dataset, const hsize_t *offset, uint32_t *skipped, void *bytes,
                         size_t capacity)
 {
@@ -105,8 +105,8 @@ static bool read_stored(hid_t dataset, const hsize_t *offset, uint32_t *skipped,
 #endif
 }
 
-/* Is a chunk stored as it is wanted: without filters, all of it, and its rows one after the
- * other? */
+/* Can a chunk be read straight to its place: without filters, whole, and with its rows
+ * contiguous? */
 static bool is_wanted_as_stored(const chunk *part)
 {
     const km_h5_array *array = part->array;
@@ -115,7 +115,8 @@ static bool is_wanted_as_stored(const chunk *part)
            part->row_bytes == array->chunk_columns * array->element_bytes;
 }
 
-/* Reads the bytes of a chunk; HDF5 reads it whole if it was never written, or something is odd. */
+/* Reads the stored bytes of a chunk, to be decoded later. HDF5 reads it itself if it was never
+ * written, or its bytes can't be had. */
 static void read_chunk(km_h5_chunks *chunks, chunk part, km_error *error)
 {
     const hsize_t offset[2] = {(hsize_t)part.row, (hsize_t)part.column};
@@ -141,7 +142,7 @@ static void read_chunk(km_h5_chunks *chunks, chunk part, km_error *error)
     *c = part;
 }
 
-/* What two runs have in common. */
+/* The rows that two ranges have in common. */
 static km_rows intersect_rows(km_rows a, km_rows b)
 {
     const int64_t first = a.first > b.first ? a.first : b.first;
@@ -170,14 +171,14 @@ km_code km_h5_read_chunks(km_h5_chunks *chunks, const km_h5_array *array, km_row
     return error->code;
 }
 
-/* ---- decoding them -------------------------------------------------------------------------- */
+/* ---- decoding chunks ------------------------------------------------------------------------ */
 
-/* As HDF5 computes it: over words of two bytes, the high one first. */
+/* Fletcher's checksum as HDF5 computes it: over words of two bytes, high byte first. */
 static uint32_t fletcher32(const unsigned char *data, size_t size)
 {
     uint32_t sum1 = 0, sum2 = 0;
     for (size_t words = size / 2; words > 0;) {
-        size_t run = words < 360 ? words : 360; /* as many as can't overflow */
+        size_t run = words < 360 ? words : 360; /* words whose sum can't overflow */
         for (words -= run; run > 0; run--, data += 2) {
             sum1 += (uint32_t)data[0] << 8 | data[1];
             sum2 += sum1;
@@ -204,11 +205,11 @@ static bool is_sum_right(const unsigned char *data, size_t size)
     return fletcher32(data, size - 4) == stored;
 }
 
-/* Inflates to at most `most` bytes; 0 if it is no whole stream of that. */
+/* Inflates to at most `max_size` bytes; 0 if that is not a complete stream. */
 static size_t inflate_all(km_h5_chunks *w, const unsigned char *from, size_t size,
-                          unsigned char *to, size_t maximum)
+                          unsigned char *to, size_t max_size)
 {
-    if (size > UINT32_MAX || maximum > UINT32_MAX ||
+    if (size > UINT32_MAX || max_size > UINT32_MAX ||
         (!w->has_stream && inflateInit(&w->stream) != Z_OK))
         return 0;
     w->has_stream = true;
@@ -216,14 +217,14 @@ static size_t inflate_all(km_h5_chunks *w, const unsigned char *from, size_t siz
     w->stream.next_in = (unsigned char *)(uintptr_t)from; /* zlib only reads it */
     w->stream.avail_in = (uInt)size;
     w->stream.next_out = to;
-    w->stream.avail_out = (uInt)maximum;
-    return inflate(&w->stream, Z_FINISH) == Z_STREAM_END ? maximum - w->stream.avail_out : 0;
+    w->stream.avail_out = (uInt)max_size;
+    return inflate(&w->stream, Z_FINISH) == Z_STREAM_END ? max_size - w->stream.avail_out : 0;
 }
 
-/* From all first bytes, all second bytes, ... to values of so many. */
+/* Undoes the shuffle: all first bytes, all second bytes, ... become values of `value` bytes. */
 static void unshuffle_any(const unsigned char *from, size_t count, size_t value, unsigned char *to)
 {
-    enum { AT_ONCE = 256 }; /* so that what is written stays in cache from byte to byte */
+    enum { AT_ONCE = 256 }; /* values, which stay in cache from byte to byte */
     for (size_t first = 0; first < count; first += AT_ONCE) {
         const size_t last = count - first < AT_ONCE ? count : first + AT_ONCE;
         for (size_t byte = 0; byte < value; byte++)
@@ -254,7 +255,7 @@ static void unshuffle_8(const unsigned char *from, size_t count, unsigned char *
 }
 #endif
 
-/* What is left behind the last whole value was not moved. */
+/* Bytes after the last whole value were not shuffled. */
 static void unshuffle(const unsigned char *from, size_t size, size_t value, unsigned char *to)
 {
     const size_t count = size / value;
@@ -269,7 +270,8 @@ static void unshuffle(const unsigned char *from, size_t size, size_t value, unsi
     memcpy(to + count * value, from + count * value, size - count * value);
 }
 
-/* Undoes the filters from the last to the first. The elements of the whole chunk, or NULL. */
+/* Undoes the filters from the last to the first. Returns the elements of the whole chunk, or
+ * NULL. */
 static const unsigned char *undo_filters(const chunk *c, km_h5_chunks *w)
 {
     const size_t whole = whole_bytes(c->array);
@@ -324,7 +326,7 @@ int64_t km_h5_decoding_bytes(const km_h5_array *array)
     return 2 * ((int64_t)whole_bytes(array) + 4);
 }
 
-/* Room for the largest of these chunks, twice, and a checksum. */
+/* Allocates two buffers for the largest of these chunks with its checksum. */
 static bool grow_decoding_buffers(km_h5_chunks *chunks)
 {
     size_t maximum = 0;

@@ -1,4 +1,4 @@
-/* What was written, read again and compared. */
+/* Reads back what was written, and compares it. */
 #include "h5/h5.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static bool are_same_texts(char *const *read, const char *const *expected, int64
     return true;
 }
 
-/* Compares the values of an object that `read` gets; texts by what they point to. */
+/* Compares values that were read with those expected; texts by their characters. */
 static bool are_same_values(hid_t type, hid_t space, const void *read, const void *expected)
 {
     const int64_t count = H5Sget_simple_extent_npoints(space);

@@ -16,8 +16,8 @@ void km_h5_start(void)
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
-/* What HDF5 said about the last failure that was noted. Any later call clears its own memory of
- * it. */
+/* What HDF5 said about the last noted failure of this thread; the next call of HDF5 clears its own
+ * error stack. */
 static _Thread_local struct {
     char reason[256];
     bool is_system_fault, is_out_of_memory;
@@ -28,13 +28,14 @@ static herr_t note_entry(unsigned depth, const H5E_error2_t *entry, void *unused
     (void)depth;
     (void)unused;
     if (entry->desc != NULL && entry->desc[0] != '\0')
-        snprintf(noted.reason, sizeof noted.reason, "%s", entry->desc); /* the bottom comes last */
+        snprintf(noted.reason, sizeof noted.reason, "%s",
+                 entry->desc); /* the last entry is the bottom of the stack */
     noted.is_system_fault = entry->maj_num == H5E_IO || entry->min_num == H5E_MPI;
     noted.is_out_of_memory = entry->maj_num == H5E_RESOURCE && entry->min_num == H5E_NOSPACE;
     return 0;
 }
 
-/* Of a long report about a system call keeps what the system said. */
+/* Shortens a long report about a system call to what the system said. */
 static void shorten(char *reason)
 {
     long long end, expected;
@@ -75,15 +76,15 @@ km_code km_h5_code(void)
     return noted.is_out_of_memory ? KM_MEMORY : noted.is_system_fault ? KM_SYSTEM : KM_DATA;
 }
 
-/* Open MPI 4 keeps a shared file pointer in a file that is called like the data and more, in a
- * buffer that long names overflow. */
+/* Open MPI 4 makes a file for its shared file pointer, whose name is that of the data with a
+ * suffix; a long name overflows its buffer. */
 enum { MAX_NAME = 200 };
 
-/* What can be said about a file before HDF5 looks at it. */
+/* Checks what can be known about a file before HDF5 opens it. */
 static km_code check_readable(const char *path, km_error *error)
 {
     struct stat status;
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* pipes would wait */
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* or a pipe would wait */
     if (descriptor < 0 || fstat(descriptor, &status) != 0 || km_fault("look at the file")) {
         km_fail(error, KM_SYSTEM, "can't open the file (%.*s): %s; check its path and permissions",
                 KM_PATH_SIZE, path, strerror(errno));

@@ -1,5 +1,5 @@
-/* A file built in memory and saved by plain writes. When the disk is full, closing an HDF5 file
- * fails, and the library crashes later on what it could not flush; this way it never meets the
+/* A file that is built in memory and saved by plain writes. If the disk is full, closing an HDF5
+ * file fails, and the library crashes later on what it could not flush; so HDF5 never writes to the
  * disk. */
 #include "base/fault.h"
 #include "h5/h5.h"
@@ -12,8 +12,8 @@
 
 enum {
     GROWTH = 1 << 20,
-    METADATA = 64 << 10, /* taken at once, from the end of what was saved, for what is added */
-    SPARE = 2 * METADATA /* saved as zeros behind the contents */
+    METADATA = 64 << 10, /* allocated at once for the metadata of what is added */
+    SPARE = 2 * METADATA /* zeros that are saved behind the contents */
 };
 
 hid_t km_h5_create_in_memory(void)
@@ -45,7 +45,7 @@ hid_t km_h5_open_to_add(const char *path)
 {
     const hid_t access = km_h5_local_access();
     H5Pset_meta_block_size(access, METADATA);
-    H5Pset_sieve_buf_size(access, 0); /* what can't be written is known at once, not when closing */
+    H5Pset_sieve_buf_size(access, 0); /* so that a write fails at once, not when closing */
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
     km_h5_note(file);
     H5Pclose(access);
@@ -54,7 +54,7 @@ hid_t km_h5_open_to_add(const char *path)
 
 bool km_h5_save(hid_t file, const char *path)
 {
-    errno = ENOMEM; /* what can fail up to the write */
+    errno = ENOMEM; /* the reason for a failure before the write */
     if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0)
         return false;
     const ssize_t size = H5Fget_file_image(file, NULL, 0);

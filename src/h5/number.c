@@ -13,19 +13,20 @@ bool km_h5_is_native(hid_t type, km_precision precision)
     return H5Tequal(type, type_of_precision(precision)) > 0;
 }
 
-/* Conversion goes through the native type, which may be larger than that in the file. */
+/* Conversion goes through the native type, which may be larger than both others. */
 size_t km_h5_value_size(hid_t type, km_precision precision)
 {
-    size_t most = km_precision_size(precision);
+    size_t maximum = km_precision_size(precision);
     const hid_t native = H5Tget_native_type(type, H5T_DIR_ASCEND);
     const size_t size = H5Tget_size(type), native_size = native >= 0 ? H5Tget_size(native) : 0;
-    most = size > most ? size : most;
+    maximum = size > maximum ? size : maximum;
     if (native >= 0)
         H5Tclose(native);
-    return native_size > most ? native_size : most;
+    return native_size > maximum ? native_size : maximum;
 }
 
-/* In two steps: HDF5's own step from big-endian doubles to floats loses a carry now and then. */
+/* In two steps, since HDF5's own conversion from big-endian doubles to floats sometimes loses a
+ * carry. */
 km_code km_h5_convert(hid_t type, km_precision precision, int64_t count, void *values,
                       km_error *error)
 {
@@ -53,7 +54,7 @@ static bool is_ieee(hid_t type)
            H5Tequal(type, H5T_IEEE_F64LE) > 0 || H5Tequal(type, H5T_IEEE_F64BE) > 0;
 }
 
-/* All bits of 1, 2, 4 or 8 bytes, in one of the two usual orders? */
+/* Does an integer use all bits of 1, 2, 4 or 8 bytes, in little or big endian order? */
 static bool has_usual_layout(hid_t type)
 {
     const size_t size = H5Tget_size(type);

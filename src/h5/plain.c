@@ -1,4 +1,4 @@
-/* Reads of contiguous values without HDF5, which lets no two threads read: it only says where they
+/* Reads contiguous values without HDF5, which lets only one thread read; HDF5 only says where they
  * are. */
 #include "base/fault.h"
 #include "base/partition.h"
@@ -42,8 +42,8 @@ int64_t km_h5_find_values(const km_h5_array *array, hid_t file)
     return is_there ? (int64_t)address : -1;
 }
 
-/* Through both drivers that files are opened by here, addresses are places in one plain file. (To
- * ask which one it is would be collective: the answer is a duplicate of its communicator.) */
+/* Both file drivers used here store one plain file, so that addresses are offsets in it. (Asking
+ * HDF5 for the descriptor would be collective: it duplicates the communicator.) */
 int km_h5_open_plain(hid_t file)
 {
     char *name = name_of_file(file);

@@ -1,4 +1,4 @@
-/* Rows of a one-dimensional dataset: written by one rank, read back by all, each its own. */
+/* Rows of a one-dimensional dataset: one rank writes them, and each rank reads its own back. */
 #include "base/partition.h"
 #include "h5/h5.h"
 

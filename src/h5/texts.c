@@ -1,4 +1,4 @@
-/* Texts of any number and length, whose types are up to whoever wrote the file. */
+/* Texts of any number and length. Their types are those that the writer of the file chose. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "h5/h5.h"
@@ -31,7 +31,7 @@ char *km_h5_read_long_text(hid_t object, const char *name, km_error *error)
     return text;
 }
 
-/* Elements of a dataset as texts that end with a zero byte. */
+/* Reads texts of fixed length, and ends each with a zero byte. */
 static char *read_fixed_texts(hid_t dataset, hid_t type, int64_t count, size_t size,
                               km_error *error)
 {
@@ -47,7 +47,7 @@ static char *read_fixed_texts(hid_t dataset, hid_t type, int64_t count, size_t s
     return texts;
 }
 
-/* Whole numbers, as texts. */
+/* Reads integers as texts. */
 static char *read_numbers_as_texts(hid_t dataset, int64_t count, size_t size, km_error *error)
 {
     char *texts = km_allocate_zeroed(count, size, "texts", error);

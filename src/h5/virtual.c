@@ -1,5 +1,5 @@
-/* Virtual datasets, whose values are in other files. What HDF5 does not find there it gives as fill
- * values, without a word; so we look for it where HDF5 would. */
+/* Virtual datasets, whose values are in other files. HDF5 silently gives fill values for what it
+ * does not find there, so these files are looked for here, where HDF5 would look. */
 #include "base/error.h"
 #include "base/text.h"
 #include "h5/h5.h"
@@ -14,12 +14,12 @@
 
 enum { NAME_SIZE = 1024, MAX_DEPTH = 8 };
 
-/* One part of a virtual dataset. */
+/* One source of a virtual dataset. */
 typedef struct virtual_source {
     char file[NAME_SIZE], dataset[NAME_SIZE];
 } virtual_source;
 
-/* FOLDER/NAME, if that can be read; of a folder only its first `length` bytes count. */
+/* Makes FOLDER/NAME from the first `length` bytes of the folder; true if that file can be read. */
 static bool is_readable(const char *folder, size_t length, const char *name, char *path)
 {
     const int written = length > 0
@@ -28,7 +28,7 @@ static bool is_readable(const char *folder, size_t length, const char *name, cha
     return written < KM_PATH_SIZE && access(path, R_OK) == 0;
 }
 
-/* In one of several folders, with colons between them? */
+/* Is the file in one of the folders, which are separated by colons? */
 static bool is_in_folders(const char *folders, const char *name, char *path)
 {
     while (folders != NULL && *folders != '\0') {
@@ -40,16 +40,17 @@ static bool is_in_folders(const char *folders, const char *name, char *path)
     return false;
 }
 
-/* Beside this file? A relative path without a folder is one in the folder that we are in. */
+/* Is it beside this file? A path without a folder is not looked for here; it is in the working
+ * directory. */
 static bool is_beside_file(const char *file, const char *name, char *path)
 {
     const char *slash = strrchr(file, '/');
     return slash != NULL && is_readable(file, (size_t)(slash - file) + (slash == file), name, path);
 }
 
-/* Finds the file that a file's dataset takes values from, in the order in which HDF5 looks: where
- * its name says, if that begins with a slash; else, or if it is not there, its last part, in the
- * folders of the environment, beside the file, here, or beside what the file is a link to. */
+/* Finds the file that a dataset takes values from, in the order in which HDF5 looks: an absolute
+ * name as it is; else, or if that does not exist, its last part in the folders of the environment
+ * variable, beside the file, in the working directory, or beside what the file is a link to. */
 static bool find_source_file(const char *file, const char *name, char *path)
 {
     char target[PATH_MAX];
@@ -64,7 +65,7 @@ static bool find_source_file(const char *file, const char *name, char *path)
            (realpath(file, target) != NULL && is_beside_file(target, name, path));
 }
 
-/* What is asked of the files that are met on the way. */
+/* The caller's visitor for the files that are found. */
 typedef struct visit {
     km_h5_visitor visitor;
     void *context;
@@ -113,8 +114,8 @@ static void check_source(const visit *v, const char *file, const char *name,
     H5Pclose(access);
 }
 
-/* The part with this number. False if it has no name of its own: of those called after a pattern
- * there are as many as there are. */
+/* The source with this number. False if its name is a pattern, which stands for as many files as
+ * exist. */
 static bool get_source(hid_t creation, size_t number, virtual_source *s)
 {
     *s = (virtual_source){{0}, {0}};
@@ -135,7 +136,7 @@ static int64_t bytes_of(hid_t dataset)
     return bytes;
 }
 
-/* HDF5 gives zeros for what an external file lacks. */
+/* Checks that an external file is long enough, since HDF5 gives zeros for what it lacks. */
 static void check_length(const char *file, const char *name, const char *path, int64_t offset,
                          int64_t bytes, km_error *error)
 {
@@ -153,8 +154,8 @@ static void check_length(const char *file, const char *name, const char *path, i
             file, name, path, (long long)status.st_size - offset, (long long)bytes);
 }
 
-/* External storage: files of plain bytes, which HDF5 looks for here, or where the environment
- * says. */
+/* External storage: files of plain bytes, which HDF5 looks for in the working directory, or where
+ * the environment variable says. */
 static void check_external(const visit *v, const char *file, hid_t dataset,
                            const char *dataset_name, hid_t creation)
 {

@@ -1,4 +1,4 @@
-/* Small things written by one rank. */
+/* Groups, attributes and small arrays, written by one rank. */
 #include "h5/h5.h"
 
 #include <stdlib.h>
@@ -72,8 +72,8 @@ static bool write_array(hid_t file, const char *name, hid_t type, int n_dimensio
 
 const km_h5_verbs km_h5_write = {write_group, write_attribute, write_texts, write_array};
 
-/* Since HDF5 keeps labels in a heap, they go down with the other contents, before there is a disk
- * that may be full. */
+/* HDF5 stores labels in a heap, so they are written with the other contents while the file is in
+ * memory, where the disk can't be full. */
 bool km_h5_declare(hid_t file, const char *name, const char *dimension, hid_t type, int64_t count)
 {
     const hsize_t shape[1] = {(hsize_t)count};
@@ -91,7 +91,7 @@ bool km_h5_declare(hid_t file, const char *name, const char *dimension, hid_t ty
     return is_declared;
 }
 
-/* Writing a value makes HDF5 take the space of all. */
+/* Writes the first value, which makes HDF5 allocate the space of all. */
 static bool write_first(hid_t dataset, hid_t type, hid_t space)
 {
     const hsize_t first[1] = {0}, one[1] = {1};

@@ -34,8 +34,8 @@ void km_cpus_text(const km_cpus *cpus, char *text, size_t size)
     }
 }
 
-/* The first of the hardware threads that share a core with this one; itself if Linux doesn't
- * say. */
+/* The first of the hardware threads that share a core with this one; the thread itself if Linux
+ * does not say. */
 static int first_of_core(int cpu)
 {
     char path[96];

@@ -7,7 +7,7 @@
 
 #include <sched.h>
 
-/* The processors that a process may run on: its mask. */
+/* The processors that a process may run on: its affinity mask. */
 enum { KM_MAX_CPUS = 8192 };
 typedef struct km_cpus {
     cpu_set_t sets[KM_MAX_CPUS / CPU_SETSIZE];
@@ -15,10 +15,10 @@ typedef struct km_cpus {
 
 void km_cpus_of_process(km_cpus *cpus);
 
-/* The mask as Linux writes it, "0-3,8"; cut if there is no room. */
+/* The mask as Linux writes it, "0-3,8"; cut to `size`. */
 void km_cpus_text(const km_cpus *cpus, char *text, size_t size);
 
-/* The cores of a mask; hardware threads of the same core count as one. */
+/* The number of cores in a mask; hardware threads of one core count once. */
 int km_cores(const km_cpus *cpus);
 
 #endif

@@ -21,8 +21,8 @@ void km_memory_start(void)
     km_memory_when_returned(return_freed_memory);
 }
 
-/* A line of /proc/self/status in bytes; 0 if there is none. (getrusage would count what the parent
- * had before it became this program.) */
+/* A line of /proc/self/status in bytes; 0 if there is none. (The maximum of getrusage would include
+ * the memory of the process that started this program.) */
 static int64_t read_status(const char *name)
 {
     char line[256];

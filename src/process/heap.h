@@ -4,15 +4,13 @@
 
 #include <stdint.h>
 
-/* Has memory that is freed kept for the next array instead of given back, since pages that were
- * never touched before cost more than most of what is done with them; and one heap for all threads,
- * since of others not all that was freed can be returned. From then on km_memory_return returns it
- * to the system, so that the peak of a run is what the step takes that needs most, which --dry-run
- * can tell. Once, at the start. */
+/* Sets up the allocator, once at the start. Freed memory is kept for the next array, since touching
+ * new pages costs more than most of what is done with them. All threads use one heap, since the
+ * others can not return all that was freed. km_memory_return then gives freed memory back to the
+ * system, so the peak of a run is that of its largest step, which --dry-run can predict. */
 void km_memory_start(void);
 
-/* Bytes of memory that this process has in use, and the most it ever had; 0 if Linux does not
- * say. */
+/* Bytes of memory that this process has in use, and its maximum so far; 0 if Linux does not say. */
 int64_t km_memory_now(void);
 int64_t km_memory_peak(void);
 

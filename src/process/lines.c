@@ -1,4 +1,5 @@
-/* Lines of texts that others wrote, so that one may be longer than memory. */
+/* Reads text files line by line. The length of a line is bounded, since a file of another kind may
+ * be one line that is larger than memory. */
 
 #include "process/lines.h"
 #include "base/error.h"
@@ -10,12 +11,12 @@
 
 static bool append_byte(km_line *line, int c, km_error *error)
 {
-    if (line->length == line->room) {
-        char *grown = km_grow(line->text, line->room, 1, line->what, error);
+    if (line->length == line->capacity) {
+        char *grown = km_grow(line->text, line->capacity, 1, line->what, error);
         if (grown == NULL)
             return false;
         line->text = grown;
-        line->room = line->room > 0 ? 2 * line->room : 1;
+        line->capacity = line->capacity > 0 ? 2 * line->capacity : 1;
     }
     line->text[line->length++] = (char)c;
     return true;

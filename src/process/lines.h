@@ -6,18 +6,18 @@
 
 #include <stdio.h>
 
-/* A line of a text, and how it was read. */
+/* A line of a text file, with the memory that is used again for the next line. */
 typedef struct km_line {
-    const char *what; /* the contents, for the message that there is no memory */
+    const char *what; /* what is read, for an error of memory */
     char *text;       /* without the end of the line; the caller frees it */
-    int64_t length, room;
+    int64_t length, capacity;
     int64_t number; /* from 1 */
 } km_line;
 
 typedef enum km_line_kind {
     KM_LINE,
     KM_LINE_NONE,     /* the file has ended */
-    KM_LINE_TOO_LONG, /* for what it can be; no more of it was read */
+    KM_LINE_TOO_LONG, /* than max_length; the rest was not read */
     KM_LINE_NO_TEXT,  /* it has zero bytes */
     KM_LINE_NOT_READ, /* errno says why */
     KM_LINE_NO_MEMORY /* the error says so */

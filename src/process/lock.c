@@ -1,10 +1,11 @@
-/* Advisory locks: a file beside another one that says who is at work on that.
+/* Advisory locks: a file beside another one that says which process works on that one.
  *
- * They are files that are created or not (O_EXCL), which also NFS and Lustre do in one step; flock
- * and fcntl do nothing there on many clusters. An owner that was killed leaves its file behind. On
- * its own machine Linux knows whether it is still there. From elsewhere one can only watch: a
- * thread of the owner touches the file now and then, and one that nobody has touched for so long
- * has no owner. By the clock of the watcher alone, since clocks of machines differ. */
+ * A lock file is created with O_EXCL, which is atomic on NFS and Lustre, too; flock and fcntl have
+ * no effect on many clusters. An owner that was killed leaves its file behind. On the same machine
+ * Linux knows whether the owner still runs. From another machine one can only watch the file: a
+ * thread of the owner touches it at intervals, and if nobody has touched it for long enough it has
+ * no owner. That time is measured by the clock of the watcher alone, since the clocks of machines
+ * differ. */
 
 #include "process/lock.h"
 #include "base/error.h"
@@ -31,14 +32,15 @@
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
-/* What a lock file is at a moment. */
+/* The state of a lock file at one moment. */
 typedef struct lock_state {
     char text[KM_LOCK_SIZE];
     struct timespec touched;
     ino_t inode;
 } lock_state;
 
-/* False, with errno set, if it can't be read. Opening has NFS ask the server. */
+/* False, with errno set, if the file can't be read. It is opened each time, since that makes NFS
+ * ask the server. */
 static bool read_lock(const char *name, lock_state *seen)
 {
     struct stat status;
@@ -79,7 +81,7 @@ static bool create_lock_file(km_lock *lock)
         errno = reason;
         return false;
     }
-    if (lock->descriptor >= 0) /* the thread touches what has this number */
+    if (lock->descriptor >= 0) /* the thread touches this descriptor, so it is kept */
         dup3(descriptor, lock->descriptor, O_CLOEXEC);
     if (lock->descriptor >= 0)
         close(descriptor);
@@ -95,7 +97,7 @@ static km_code cannot_lock(const km_lock *lock, km_error *error)
                    lock->name, strerror(errno));
 }
 
-/* ---- touching it now and then --------------------------------------------------------------- */
+/* ---- touching the file ----------------------------------------------------------------------- */
 
 static void *touch_lock(void *context)
 {
@@ -106,7 +108,8 @@ static void *touch_lock(void *context)
     return NULL;
 }
 
-/* Signals are for the other threads. */
+/* Starts the thread that touches the lock file. It blocks all signals, which are for other
+ * threads. */
 static bool start_touching(km_lock *lock)
 {
     enum { STACK = 256 << 10 };
@@ -126,7 +129,8 @@ static bool start_touching(km_lock *lock)
     return lock->is_touching;
 }
 
-/* ---- taking it ------------------------------------------------------------------------------ */
+/* ---- taking the lock
+ * ------------------------------------------------------------------------------ */
 
 static km_code refuse_in_use(const km_lock *lock, const km_owner *o, km_error *error)
 {
@@ -147,8 +151,8 @@ static km_code refuse_other_file(const km_lock *lock, km_error *error)
                    lock->name);
 }
 
-/* Watches a lock whose owner is somewhere else, or not known yet: gone, at last, if nobody touches
- * it. */
+/* Waits whether anybody touches a lock whose owner is on another machine, or is not known yet. True
+ * if nobody did for `patience` seconds, or the lock is gone. */
 static bool is_abandoned(const km_lock *lock, const lock_state *seen, const km_owner *o,
                          const km_log *log)
 {
@@ -170,7 +174,7 @@ static bool is_abandoned(const km_lock *lock, const lock_state *seen, const km_o
     return true;
 }
 
-/* Removes the lock of an owner that is gone, unless somebody else was faster. */
+/* Removes the lock of an owner that is gone, unless another run has replaced it meanwhile. */
 static bool remove_unchanged(const km_lock *lock, const lock_state *seen)
 {
     lock_state now;
@@ -181,7 +185,8 @@ static bool remove_unchanged(const km_lock *lock, const lock_state *seen)
     return unlink(lock->name) == 0 || errno == ENOENT;
 }
 
-/* Makes room for our lock, if that may be. */
+/* Removes the lock of another process, if that has ended. KM_SYSTEM if it may still work, KM_USAGE
+ * if the file is no lock. */
 static km_code clear_lock(const km_lock *lock, const km_owner *self, const km_log *log,
                           km_error *error)
 {
@@ -191,7 +196,7 @@ static km_code clear_lock(const km_lock *lock, const km_owner *self, const km_lo
         return errno == ENOENT ? KM_OK : cannot_lock(lock, error);
     const bool is_known = km_owner_parse(seen.text, &other);
     if (strncmp(seen.text, KM_LOCK_MAGIC, strnlen(seen.text, strlen(KM_LOCK_MAGIC))) != 0)
-        return refuse_other_file(lock, error); /* one that is being written may be shorter */
+        return refuse_other_file(lock, error); /* a lock that is being written may be shorter */
     if (is_known && km_owner_is_running(&other, self))
         return refuse_in_use(lock, &other, error);
     if (!(is_known && km_owner_has_ended(&other, self)) &&
@@ -228,14 +233,14 @@ km_code km_lock_take(km_lock *lock, const char *path, double patience, const km_
     return error->code == KM_OK ? cannot_lock(lock, error) : error->code;
 }
 
-/* ---- keeping it, and giving it back --------------------------------------------------------- */
+/* ---- keeping and releasing the lock --------------------------------------------------------- */
 
 bool km_lock_is_mine(km_lock *lock)
 {
     lock_state now;
     if (read_lock(lock->name, &now))
         return strcmp(now.text, lock->text) == 0;
-    return errno == ENOENT && create_lock_file(lock); /* somebody tidied up */
+    return errno == ENOENT && create_lock_file(lock); /* somebody removed the file */
 }
 
 km_code km_lock_check(km_lock *lock, km_error *error)

@@ -1,5 +1,5 @@
-/* Files that appear whole or not at all: written beside, then fsync, rename, fsync of the
- * folder. */
+/* Files that appear whole or not at all: a file is written beside its final name, synced and
+ * renamed, and then its folder is synced. */
 
 #include "process/output.h"
 #include "base/error.h"
@@ -37,7 +37,8 @@ static bool sync_path(const char *path, int flags)
     const int descriptor = open(path, flags | O_CLOEXEC);
     if (descriptor < 0)
         return false;
-    const bool is_synced = fsync(descriptor) == 0 || errno == EINVAL; /* some systems can't */
+    const bool is_synced =
+        fsync(descriptor) == 0 || errno == EINVAL; /* EINVAL: some file systems can't sync */
     return close(descriptor) == 0 && is_synced;
 }
 
@@ -87,7 +88,8 @@ static km_code check_existing(const char *path, bool may_replace, km_error *erro
                        "output exists (%s): it would be replaced; choose another name, or "
                        "--overwrite",
                        path);
-    /* A link is replaced, not followed; but not one to a device, which somebody means. */
+    /* A link is replaced, not followed; but a link to a device is refused, since it is there on
+     * purpose. */
     if (S_ISLNK(status.st_mode) && stat(path, &status) != 0)
         return KM_OK;
     if (!S_ISREG(status.st_mode))
@@ -142,7 +144,8 @@ km_code km_output_check_different(const char *a, const char *b, km_error *error)
     return error->code;
 }
 
-/* The name beside: the same, with a suffix, and cut if it would be too long for MPI-IO. */
+/* The name beside the final one: the same with a suffix, cut if MPI-IO could not take its
+ * length. */
 static void name_beside(km_output *output)
 {
     enum { MAX_NAME = 128 };

@@ -1,5 +1,5 @@
-/* What a run is doing, for those who wait: one line that changes on a terminal, else lines at
- * growing intervals. The standard error belongs to the process, so this has state of its own. */
+/* Tells the user what a run is doing: on a terminal by one line that changes, elsewhere by lines at
+ * growing intervals. The standard error belongs to the process, so this file has global state. */
 
 #include "process/status.h"
 #include "base/timers.h"
@@ -11,16 +11,17 @@
 
 enum { MAX_WIDTH = 256 };
 
-static const double SECONDS_BETWEEN_LINES = 10; /* at least, in a log that nobody watches, */
-static const double SHARE_BETWEEN_LINES = 0.1;  /* and of the time so far */
+static const double SECONDS_BETWEEN_LINES = 10; /* minimum, where nobody watches, */
+static const double SHARE_BETWEEN_LINES = 0.1;  /* and as a fraction of the time so far */
 static const double SECONDS_BETWEEN_CHANGES = 0.1;
-static const double PATIENCE = 5, PATIENCE_OF_WATCHERS = 1; /* seconds without a word */
+static const double PATIENCE = 5,
+                    PATIENCE_OF_WATCHERS = 1; /* seconds of a phase before it is reported */
 
 static struct {
     bool is_on, is_watched;
     double start;      /* of the run, a time of km_now() */
     double last;       /* time of the last line or change */
-    int shown;         /* characters that stand in the line that changes */
+    int shown;         /* characters in the line that changes */
     const char *doing; /* the phase; NULL: none */
     double phase_start;
 } status;
@@ -48,15 +49,15 @@ bool km_status_is_due(void)
     return status.is_on && now - status.last >= fmax(between, share);
 }
 
-/* A shorter text leaves nothing of the one before. */
+/* Replaces the line that changes; blanks cover the rest of a longer line before. */
 static void change_line(const char *text)
 {
-    char text_room[MAX_WIDTH];
+    char buffer[MAX_WIDTH];
     int width = km_terminal_width() - 1; /* the cursor stays in the line */
     width = width < MAX_WIDTH - 1 ? width : MAX_WIDTH - 1;
-    snprintf(text_room, (size_t)(width > 0 ? width : 0) + 1, "%s", text);
-    const int length = (int)strlen(text_room);
-    fprintf(stderr, "\r%s%*s", text_room, status.shown > length ? status.shown - length : 0, "");
+    snprintf(buffer, (size_t)(width > 0 ? width : 0) + 1, "%s", text);
+    const int length = (int)strlen(buffer);
+    fprintf(stderr, "\r%s%*s", buffer, status.shown > length ? status.shown - length : 0, "");
     status.shown = length > status.shown ? length : status.shown;
 }
 
@@ -93,16 +94,16 @@ void km_status_part(double part)
     km_status_show(text);
 }
 
-const char *km_duration(double seconds, char *text_room, size_t size)
+const char *km_duration(double seconds, char *buffer, size_t size)
 {
     const double minutes = seconds / 60, hours = minutes / 60;
     if (seconds < 9.95)
-        snprintf(text_room, size, "%.1f s", seconds);
+        snprintf(buffer, size, "%.1f s", seconds);
     else if (seconds < 99.5)
-        snprintf(text_room, size, "%.0f s", seconds);
+        snprintf(buffer, size, "%.0f s", seconds);
     else if (minutes < 99.5)
-        snprintf(text_room, size, "%.0f min", minutes);
+        snprintf(buffer, size, "%.0f min", minutes);
     else
-        snprintf(text_room, size, "%.1f h", hours);
-    return text_room;
+        snprintf(buffer, size, "%.1f h", hours);
+    return buffer;
 }

@@ -1,5 +1,5 @@
-/* Does somebody watch? Launchers of MPI give ranks a pipe for their standard error, and write what
- * comes out of it to their own: what counts is where that leads. */
+/* Is stderr watched by a person? Launchers of MPI give each rank a pipe for its stderr, and copy
+ * what comes out to their own stderr; so what matters is where the launcher's leads. */
 
 #include "process/log.h"
 
@@ -13,11 +13,11 @@
 
 enum { USUAL_WIDTH = 80 };
 
-/* Open MPI's (3 to 5), and MPICH's with what it starts on each node. */
+/* The launchers of Open MPI 3 to 5, and of MPICH with the processes that it starts on each node. */
 static const char *const launchers[] = {"mpirun",        "mpiexec",         "orterun", "prterun",
                                         "mpiexec.hydra", "hydra_pmi_proxy", NULL};
 
-/* With these a launcher puts something before what it passes on, or writes it to files. */
+/* Options by which a launcher adds something to each line, or writes output to files. */
 static const char *const changes[] = {
     "tag-output", "timestamp-output",       "output-filename", "output",
     "xml",        "merge-stderr-to-stdout", "prepend-rank",    "prepend-pattern",
@@ -33,7 +33,7 @@ static bool is_in_list(const char *text, const char *const *list)
     return *list != NULL;
 }
 
-/* The beginning of a file in /proc about a process, with a zero byte behind it. */
+/* Reads the beginning of a file in /proc about a process, and ends it with a zero byte. */
 static size_t read_about(pid_t process, const char *name, char *text, size_t size)
 {
     char path[64];
@@ -46,13 +46,13 @@ static size_t read_about(pid_t process, const char *name, char *text, size_t siz
     return length;
 }
 
-/* The process that started another, and what that is called. */
+/* The parent of a process, and its name; 0 if there is none. */
 static pid_t find_parent(pid_t process, char *name, size_t size)
 {
     char text[512];
     long parent = 0;
     read_about(process, "stat", text, sizeof text);
-    const char *end = strrchr(text, ')'); /* of its name, which may be anything */
+    const char *end = strrchr(text, ')'); /* the name before it may contain anything */
     if (end == NULL || sscanf(end, ") %*c %ld", &parent) != 1 || parent <= 1)
         return 0;
     read_about((pid_t)parent, "comm", name, size);
@@ -60,7 +60,7 @@ static pid_t find_parent(pid_t process, char *name, size_t size)
     return (pid_t)parent;
 }
 
-/* Is a launcher, as far as its command line tells, to pass on what comes and nothing else? */
+/* Does a launcher, by its command line, pass the output of ranks on unchanged? */
 static bool passes_output_unchanged(pid_t launcher)
 {
     char words[16384];
@@ -70,7 +70,7 @@ static bool passes_output_unchanged(pid_t launcher)
     for (const char *word = words; word < words + length; word += strlen(word) + 1) {
         const char *name = strrchr(word, '/');
         if (strcmp(name != NULL ? name + 1 : word, program_invocation_short_name) == 0)
-            return true; /* what follows is ours */
+            return true; /* the rest is our own command line */
         if (word[0] == '-' && is_in_list(word + strspn(word, "-"), changes))
             return false;
     }
@@ -89,7 +89,7 @@ static bool leads_to_terminal(pid_t process)
            strcmp(target, "/dev/console") == 0;
 }
 
-/* Does a launcher on this node write to a terminal what this process writes to a pipe? */
+/* Does a launcher on this node copy the pipe of this process to a terminal? */
 static bool is_shown_by_launcher(void)
 {
     char name[64];
