@@ -1,5 +1,6 @@
-/* first_centers.h - first centers of the user's own: from a result or another HDF5 file with one
- * two-dimensional array, or FILE:/path, or text, a center a line; in the units of the features. */
+/* first_centers.h - first centers that the user gives, in the units of the features: from a result,
+ * from another HDF5 file with one two-dimensional array or named as FILE:/path, or from a text file
+ * with one center per line. */
 #ifndef SKYMEANS_CATALOGUE_FIRST_CENTERS_H
 #define SKYMEANS_CATALOGUE_FIRST_CENTERS_H
 
@@ -16,21 +17,22 @@ typedef struct km_first_centers {
 } km_first_centers;
 
 /* The file that --seeding names, in a new text, which the caller frees; NULL if it is a method, or
- * there is no memory. Local. */
+ * without memory. Local. */
 char *km_first_centers_file(const char *seeding, km_error *error);
 
-/* Refuses early what is neither a method nor a file that can be opened: KM_SYSTEM. Local. */
+/* Refuses before the run what is neither a method nor a file that can be opened: KM_SYSTEM.
+ * Local. */
 km_code km_first_centers_check(const char *seeding, km_error *error);
 
-/* Reads the centers [n_clusters][n_features]. Those of a result go to features by their names.
- * KM_DATA if they have another shape, other features, or values that are not finite. One rank
- * reads. Collective; errors are agreed. */
+/* Reads the centers [n_clusters][n_features]. Those of a result belong to features by name. KM_DATA
+ * if they have another shape, other features, or values that are not finite. One rank reads.
+ * Collective; errors are agreed. */
 km_code km_first_centers_read(const km_first_centers *asked, double *centers, MPI_Comm comm,
                               km_error *error);
 
-/* First centers in a file have features, `count` of them, whose names an attribute of the dataset
- * may tell: where each goes among those that are asked for, in a new array, which the caller frees;
- * NULL if names say nothing, and order counts. KM_DATA if they are other features. By one rank. */
+/* Matches the `count` features of the centers in a dataset, whose names an attribute may give, to
+ * those of this fit. *places is a new array [count] of the place of each, which the caller frees;
+ * NULL if there are no names, and the order counts. KM_DATA if the features differ. By one rank. */
 km_code km_first_centers_match(const km_first_centers *asked, hid_t dataset, int64_t count,
                                int64_t **places, km_error *error);
 

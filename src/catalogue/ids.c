@@ -82,7 +82,7 @@ km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows
     const int64_t size =
         ids->is_variable ? catalogue->ids_size + catalogue->ids_size / 8 + 1 : (int64_t)ids->size;
     ids->bytes = km_allocate(n_rows, (size_t)size, "ids of rows", error);
-    ids->room = n_rows * size;
+    ids->capacity = n_rows * size;
     return error->code;
 }
 
@@ -110,16 +110,16 @@ static void append_fixed_ids(km_ids *ids, const km_field *field, const char *fro
 
 static bool grow_ids(km_ids *ids, int64_t n_bytes, km_error *error)
 {
-    if (ids->n_bytes + n_bytes <= ids->room)
+    if (ids->n_bytes + n_bytes <= ids->capacity)
         return true;
-    const int64_t room = 2 * (ids->n_bytes + n_bytes);
-    char *grown = km_fault_of_allocation() ? NULL : realloc(ids->bytes, (size_t)room);
+    const int64_t capacity = 2 * (ids->n_bytes + n_bytes);
+    char *grown = km_fault_of_allocation() ? NULL : realloc(ids->bytes, (size_t)capacity);
     if (grown == NULL) {
         km_fail(error, KM_MEMORY, "out of memory (ids of rows): use more ranks, or no --id");
         return false;
     }
     ids->bytes = grown;
-    ids->room = room;
+    ids->capacity = capacity;
     return true;
 }
 

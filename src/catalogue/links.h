@@ -1,4 +1,5 @@
-/* The links of a group, listed in one go: asking HDF5 for them by number takes quadratic time. */
+/* links.h - the links of a group, listed at once; asking HDF5 for each by its number would take
+ * quadratic time. */
 #ifndef SKYMEANS_CATALOGUE_LINKS_H
 #define SKYMEANS_CATALOGUE_LINKS_H
 
@@ -15,8 +16,8 @@ typedef struct km_links {
     km_link *list;
 } km_links;
 
-/* In the order in which they were created if the group tracks that, else by name. Memory is the
- * only error; what can't be listed is not there. To be freed even then. */
+/* Lists links in the order of their creation if the group tracks that, else by name. Links that
+ * can't be listed are left out; the only error is KM_MEMORY. To be freed even then. */
 km_code km_links_list(hid_t group, km_links *links, km_error *error);
 void km_links_add(km_links *links, const char *name, bool is_hard, km_error *error);
 void km_links_free(km_links *links);

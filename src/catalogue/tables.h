@@ -1,4 +1,4 @@
-/* Discovery, shared by the files of this room. */
+/* tables.h - finding and choosing tables, shared by the files of this room. */
 #ifndef SKYMEANS_CATALOGUE_TABLES_H
 #define SKYMEANS_CATALOGUE_TABLES_H
 
@@ -7,10 +7,10 @@
 
 /* ---- small things --------------------------------------------------------------------------- */
 
-/* Appends an element to an array that grows; the array if there is no memory, too. */
+/* Appends an element to an array that grows, and returns it; without memory, the old array. */
 void *km_append(void *array, int64_t *count, size_t size, const void *element, km_error *error);
 
-/* False if there is no room for it. */
+/* Makes GROUP/NAME in `path` [KM_DATASET_SIZE]; false if that is too long. */
 bool km_join_path(char *path, const char *group, const char *name);
 
 bool km_ends_with(const char *text, const char *end);
@@ -21,7 +21,7 @@ bool km_has_link(hid_t group, const char *name);
 /* Is an attribute this text? */
 bool km_attribute_is(hid_t object, const char *attribute, const char *text);
 
-/* Columns by name: as many steps for many columns as for few. Of equal names the first counts. */
+/* Columns by name, in a hash table. Of equal names the first column is found. */
 typedef struct km_names {
     const km_table *table;
     int64_t n_slots, *slots; /* a column, or -1 */
@@ -33,42 +33,42 @@ void km_names_free(km_names *names);
 
 /* ---- what a dataset holds ------------------------------------------------------------------- */
 
-/* The number of dimensions, and the shape if that is 1 or 2; -1 if it is too large. */
+/* The number of dimensions, and the shape if that is 1 or 2; -1 if a size is beyond 2^63. */
 int km_find_shape(hid_t dataset, int64_t *shape);
 
-/* What a value of this type is, and how many of them an element holds: more than one in an
- * array. */
+/* Describes a type: what its values are, and how many an element holds, which is more than one in
+ * an array. */
 void km_describe_type(hid_t type, km_column *column);
 
-/* Storage, filters, and where the values are: in `dataset`, called `path`. */
+/* Describes a dataset, called `path`: its storage, its filters, and the place of the values. */
 void km_describe_dataset(hid_t file, hid_t dataset, const char *path, km_column *column);
 
-/* The units that a dataset says it is in. */
+/* The units that the attributes of a dataset declare. */
 void km_describe_units(hid_t dataset, km_column *column);
 
 /* Notes a stored number that means a missing value. */
 void km_add_missing(km_column *column, long double number);
 
-/* What the attributes of a dataset of a file declare about its numbers goes to the column's
- * convention, and to its units. On this rank; nothing is an error, bad attributes do not count. */
+/* Reads what the attributes of a dataset declare about its numbers to the convention of the column.
+ * Bad attributes are ignored, and are no error. Local. */
 void km_read_convention(hid_t dataset, km_column *column);
 
-/* HDF5's own fill value, if its author set it, of a member of a compound; of other datasets the
- * member is empty. */
+/* Reads HDF5's own fill value, if the file's author set it, of a member of a compound; the member
+ * is empty for other datasets. */
 void km_read_fill(hid_t dataset, const char *member, km_column *column);
 
 /* ---- the finder ----------------------------------------------------------------------------- */
 
-/* Objects that were met; a hash set. */
+/* A hash set of objects. */
 typedef struct km_object_set {
     int64_t count, n_slots;
     km_object_id *slots;
 } km_object_set;
 
-/* Adds an object; false if it was there. */
+/* Adds an object; false if it is in the set already. */
 bool km_object_set_add(km_object_set *set, const km_object_id *id, km_error *error);
 
-/* Columns that are looked for where a like table, at this path, has them. */
+/* The columns of the first part, which are looked for at the same places of another table. */
 typedef struct km_wanted {
     const char *table;
     int64_t count;
@@ -80,9 +80,9 @@ typedef struct km_finder {
     km_tables *found;
     km_object_set visited; /* links may form loops */
     int64_t n_later;
-    char **later;            /* paths that soft links have, which are followed in the end */
-    bool is_shallow;         /* only what is asked, not what is below it */
-    const km_wanted *wanted; /* of a group only these columns; NULL: all */
+    char **later;            /* paths of soft links, which are followed last */
+    bool is_shallow;         /* only the object itself, not what is below it */
+    const km_wanted *wanted; /* only these columns of a group; NULL: all */
     char writer[16];         /* of the whole file, see km_table */
     km_error *error;
 } km_finder;
@@ -90,14 +90,14 @@ typedef struct km_finder {
 /* A group or dataset that is looked at. */
 typedef struct km_object {
     hid_t id, parent;
-    const char *name, *path; /* name: in the parent */
+    const char *name, *path; /* name: of the link in the parent */
     bool is_group;
     int depth;
 } km_object;
 
-/* A way to store a table. `find` fills in columns, rows and flaw of a table, whose path is known,
- * if the object is stored like that; columns may be none. False if it is not, so that the next
- * layout is tried. Memory is the only error. */
+/* A way to store a table. `find` fills in the columns, rows and flaw of a table, whose path is set,
+ * if the object is stored like that; it may find no columns. False if the object is stored in
+ * another way, so that the next layout is tried. The only error is KM_MEMORY. */
 typedef struct km_layout {
     const char *name; /* for people */
     bool (*find)(km_finder *finder, const km_object *object, km_table *table);
@@ -111,57 +111,58 @@ bool km_find_columns(km_finder *finder, const km_object *object, km_table *table
 bool km_find_members(km_finder *finder, const km_object *object, km_table *table);
 bool km_find_array(km_finder *finder, const km_object *object, km_table *table);
 
-/* What tells the object; is_ok: false if HDF5 can't say. */
+/* The identity of an object; is_ok is false if HDF5 can't say. */
 km_object_id km_identify(hid_t object, bool *is_ok);
 bool km_is_in_same_file(const km_object_id *a, const km_object_id *b);
 
-/* Asks all layouts about an object, once for each object, and goes on below it. */
+/* Tries all layouts on an object, once per object, and goes on below it. */
 void km_finder_visit(km_finder *finder, const km_object *object);
 
-/* The same, later, with what soft links lead to, which has other names before this one. */
+/* The same for a soft link after the whole walk, so that its object keeps the name of its hard
+ * link. */
 void km_finder_visit_later(km_finder *finder, const char *path);
 
-/* Looks at what this path leads to, and adds its table to `tables`; not below it. Of a group it
- * takes only what is wanted, or all columns if that is NULL. */
+/* Adds the table at this path to `tables`, without what is below it. Of a group only the wanted
+ * columns, or all if that is NULL. */
 void km_tables_find_at(hid_t file, const char *path, const km_wanted *wanted, km_tables *tables,
                        km_error *error);
 
 void km_add_column(km_table *table, const km_column *column, km_error *error);
 
-/* The name of a column has no room. */
+/* Fails since the name of a column is too long. */
 void km_refuse_long_name(const char *file, const km_table *table, const char *name,
                          km_error *error);
 
 /* Complex numbers are stored as compounds of two. */
 bool km_is_complex(hid_t type);
 
-/* Notes that a table has no numbers, but something else. */
+/* Notes that a table has no numbers, and what it has instead. */
 void km_refuse_table(km_finder *finder, const km_table *table);
 
 /* Notes that something can't be used, and why. */
 void km_add_unusable(km_finder *finder, const char *path, const char *reason);
 
-/* Why, or NULL if nothing is known. */
+/* The reason that was noted for the object at this path; NULL if there is none. */
 const char *km_find_unusable(const km_tables *tables, const char *path);
 
 /* Describes an object as a column of this name: a dataset, or a group that is one. False if it is
- * none; `why` says the reason, where there is one to say. */
+ * no column; then `why` has the reason, or is empty. */
 bool km_describe_object(hid_t file, hid_t object, const char *name, const char *path,
                         bool is_transposed, km_column *column, char *why, size_t size);
 
-/* Why a link leads nowhere, after H5Oopen failed. */
+/* Why an object could not be opened by its link. */
 void km_explain_link(hid_t group, const char *name, char *why, size_t size);
 
-/* Which program wrote matrices in the other order, by what is beside the values; or nothing. */
+/* The program that wrote an object, if it stores matrices in the other order; else empty. */
 void km_find_writer(hid_t object, char *writer, size_t size);
 
-/* The members of a compound as columns, and those of compounds in it, called after both. */
+/* Lists the members of a compound as columns, and those of compounds in it, by both names. */
 void km_list_members(hid_t file, hid_t dataset, km_table *table, km_error *error);
 
-/* Takes the units of columns from what astropy stores beside a table. */
+/* Reads the units of columns from what astropy stores beside a table. */
 void km_read_column_meta(hid_t parent, const char *name, km_table *table, km_error *error);
 
-/* Texts of `size` bytes each, [count]. */
+/* A list of texts of `size` bytes each, [count]. */
 typedef struct km_text_list {
     char *texts;
     int64_t count;
@@ -173,9 +174,9 @@ static inline const char *km_text_at(const km_text_list *list, int64_t i)
     return list->texts + (size_t)i * list->size;
 }
 
-/* A list of texts and whole numbers that Python pickled (protocol 0) to a text, or the innermost
- * one in it, to be freed. False if it is anything else; memory is the only error. `is_deep`: lists
- * or tuples are in it. */
+/* Reads a list of texts and integers that Python pickled (protocol 0) to a text, or the innermost
+ * such list in it. The caller frees names->texts. False if it is anything else; the only error is
+ * KM_MEMORY. *is_deep: the list contains lists or tuples. */
 bool km_read_pickled_list(const char *pickle, bool is_innermost, km_text_list *names, bool *is_deep,
                           km_error *error);
 
@@ -189,7 +190,7 @@ typedef struct km_scope {
     struct km_others *others; /* NULL: no other file may be named */
 } km_scope;
 
-/* Other files, opened at their first use. */
+/* Other files that columns are in, opened at their first use. */
 typedef struct km_others {
     int64_t count;
     struct km_other {
@@ -202,11 +203,11 @@ typedef struct km_others {
 
 void km_others_free(km_others *others);
 
-/* The table that is meant, which has the columns that are asked. NULL on failure. */
+/* The table that -d means, or without it the one that has the columns. NULL on failure. */
 const km_table *km_scope_choose(const km_scope *scope, const km_catalogue_name *name,
                                 km_error *error);
 
-/* The table of this name or path. NULL if there is none: no error but those of memory. */
+/* The table of this name or path. NULL if there is none; the only error is KM_MEMORY. */
 const km_table *km_scope_find_table(const km_scope *scope, const char *name, km_error *error);
 
 /* The same without opening anything. */
@@ -215,39 +216,39 @@ const km_table *km_tables_find_called(const km_tables *tables, const char *name)
 /* Why no table of this name can be used; NULL if nothing is known. */
 const char *km_find_unusable_called(const km_tables *tables, const char *name);
 
-/* Does a text have letters of a pattern, as a shell has them? Is a table called after it? */
+/* Has a text the special characters of a shell's pattern? Does the name of a table match it? */
 bool km_is_pattern(const char *text);
 bool km_is_called_like(const km_table *table, const char *pattern);
 
 /* Cuts the next item off a list of columns. */
 char *km_cut_item(char **rest);
 
-/* "0:7" or "3" of so many columns; `last` is not included. */
+/* Parses "0:7" or "3" as a range of so many columns, without `last`. */
 bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t *last);
 
 /* Is a column one of those that are chosen by default: of floating-point numbers, or, where a table
  * has none, of any numbers? */
 bool km_is_default_column(const km_table *table, const km_column *column, bool is_floating);
 
-/* Takes the braces off {b-v}. */
+/* Removes the braces of {b-v}. */
 char *km_without_braces(char *item);
 
-/* Has the table a column of this name, or that and a number as in flux[2]? It is -1 for all values.
- * NULL if it has not. */
+/* The column with this name, or with this name and a position as in flux[2]; *position is -1 for
+ * all values. NULL if there is none. */
 const km_column *km_find_values(const km_names *names, char *item, int64_t *position);
 
-/* A column by its path: seen from the table, or in the whole file; or in another file, as
- * FILE:PATH. Several values a row are left together. False if there is none; an error only if
- * memory or another file is at fault. */
+/* A column by its path: relative to the table, or absolute in the file; or in another file, as
+ * FILE:PATH. Several values per row stay together. False if there is none, which is an error only
+ * if memory or another file is at fault. */
 bool km_column_at(const km_scope *scope, const km_table *table, const char *text, km_column *column,
                   km_error *error);
 
-/* As km_table_select, with columns by path, if the file is open. */
+/* As km_table_select, also with columns by path, in an open file. */
 km_column *km_scope_select(const km_scope *scope, const km_table *table, const char *list,
                            int64_t *count, km_error *error);
 
-/* The one column that an option (of this name, for messages) takes, which may be text if that is
- * said. False, with KM_USAGE or KM_DATA, if there is none. */
+/* Chooses the one column that an option (named in messages) takes; it may be text if may_be_text.
+ * False, with KM_USAGE or KM_DATA, if there is none. */
 bool km_scope_select_one(const km_scope *scope, const km_table *table, const char *name,
                          const char *option, bool may_be_text, km_column *column, km_error *error);
 
@@ -257,18 +258,17 @@ bool km_scope_select_one(const km_scope *scope, const km_table *table, const cha
  * if it is not a whole HDF5 file. Close with H5Fclose. */
 km_code km_open_named(const char *path, hid_t *file, km_error *error);
 
-/* What a catalogue's options choose in the file at `path`, which this rank opens. If `is_absent` is
- * not NULL, a file that has no table of the name that -d says is no error: it is set, and nothing
- * is chosen. */
+/* Opens the file at `path` on this rank, and chooses in it. If `is_absent` is not NULL, a file
+ * without a table of the name of -d is no error: *is_absent is set, and nothing is chosen. */
 km_code km_look_into(const char *path, const km_catalogue_name *name, km_selection *choice,
                      bool *is_absent, km_error *error);
 
-/* The same in one of the parts, first in the places where the columns of the first file are. If
- * nothing fails, the file may stay open, for km_opened_open: a handle, or a negative one. */
+/* The same in a part, where the places of the first part are tried first. If nothing fails, *file
+ * is left open for km_opened_open, or is negative. */
 km_code km_look_into_part(const km_catalogue *catalogue, int64_t part, km_selection *choice,
                           bool *is_absent, hid_t *file, km_error *error);
 
-/* Is all that is known of a file's columns as in the first file, but for the number of rows? */
+/* Are the columns of a part exactly those of the first part, but for the number of rows? */
 bool km_columns_are_first(const km_catalogue *catalogue, const km_column *columns, int64_t n_rows);
 
 /* Lists the parts of all files, without looking into them. Collective; errors are agreed. */

@@ -1,34 +1,35 @@
-/* Stored numbers to values. */
+/* unpack.h - makes values of stored numbers. */
 #ifndef SKYMEANS_CATALOGUE_UNPACK_H
 #define SKYMEANS_CATALOGUE_UNPACK_H
 
 #include "base/precision.h"
 #include "catalogue/catalogue.h"
 
-/* A number as it is compared in the file: of integers with sign, without, and floating ones. */
+/* A stored number for comparisons: of signed integers, unsigned ones, or floating-point ones. */
 typedef union km_code_number {
     int64_t i;
     uint64_t u;
     double f;
 } km_code_number;
 
-/* A convention, for the type of a column: what can't be such a number matches nothing. */
+/* A convention prepared for the type of a column. Numbers that the type can't hold are left out. */
 typedef struct km_codes {
     bool is_plain;  /* it declares nothing */
     bool is_packed; /* value = stored * factor + offset */
     bool is_empty;  /* no number of the type is valid */
-    bool has_fill;  /* `fill` is counted */
+    bool has_fill;  /* values that are `fill` are counted */
     int n_missing;
     km_code_number missing[KM_MAX_CODES + 1], lowest, highest, fill;
     double factor, offset;
 } km_codes;
 
-/* For numbers that are not odd. Makes signed ones unsigned if the convention says so. */
+/* Prepares a convention for numbers that are not odd. Makes *number unsigned if the convention says
+ * so. */
 km_codes km_codes_prepare(const km_convention *convention, km_h5_number *number);
 
-/* Unpacks `count` numbers, `stride` bytes apart, to values side by side in a precision, NaN where
- * one is missing. Computed in double and rounded once. Returns how many others are the fill
- * value. */
+/* Unpacks `count` numbers, `stride` bytes apart, to contiguous values in a precision, NaN where one
+ * is missing. Computed in double and rounded once. Returns how many of the values that are not
+ * missing are the fill value. */
 int64_t km_unpack(const km_h5_number *number, const km_codes *codes, const char *from,
                   int64_t stride, int64_t count, km_precision precision, void *values);
 

@@ -20,7 +20,8 @@ void km_status_phase(const char *doing);
  * far and the estimated time left, once the phase has taken a few seconds. May be called often. */
 void km_status_part(double part);
 
-/* Is it time for another line? Shows one, without an end of line and cut to the terminal. */
+/* km_status_is_due: is it time for another line? km_status_show shows one, without an end of line
+ * and cut to the terminal. */
 bool km_status_is_due(void);
 void km_status_show(const char *text);
 
