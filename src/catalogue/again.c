@@ -1,7 +1,6 @@
-/* Reading once more, by another road, to verify the first: through serial HDF5, one column after
- * the other, in its native type, and the conventions of the file one number after the other.
- * What both roads share is what the file is said to hold (places and conventions), not how it is
- * read. */
+/* Reads a slab once more in another way, to verify the first reading: through serial HDF5, column
+ * by column, in native types, and with the conventions applied number by number. Both ways share
+ * what the file is said to hold (places and conventions), but not how it is read. */
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/hash.h"
@@ -20,7 +19,7 @@ enum { PIECE = KM_READ_AGAIN_ROWS };
 typedef struct again {
     const km_catalogue *catalogue;
     const km_findings *findings;
-    km_opened_file opened; /* its sources are not read from */
+    km_opened_file opened; /* for its fields and datasets; its sources are not read */
     km_column *columns;
     int64_t file;
     char *bytes; /* [PIECE] elements of a column */
@@ -30,8 +29,8 @@ typedef struct again {
     uint64_t sum;
 } again;
 
-/* Beside the chunks that HDF5 keeps the largest comes out of one filter, and what it came from, in
- * a buffer that was grown by doubling. */
+/* Beside the cached chunks, the largest chunk is decoded by a filter from a buffer that grew by
+ * doubling. */
 int64_t km_catalogue_again_bytes(const km_catalogue *catalogue)
 {
     const km_reading *reading = &catalogue->reading;
@@ -42,7 +41,8 @@ int64_t km_catalogue_again_bytes(const km_catalogue *catalogue)
 
 /* ---- a column ------------------------------------------------------------------------------- */
 
-/* As C has it; half precision as floats, which all versions of HDF5 know. */
+/* The native type; floats for half precision, which not all versions of HDF5 have as a native
+ * type. */
 static hid_t native_type(hid_t type)
 {
     const hid_t native = H5Tget_native_type(type, H5T_DIR_ASCEND);
@@ -57,7 +57,7 @@ static hid_t same_type(hid_t type)
     return H5Tcopy(type);
 }
 
-/* The number at some bytes, of a native type; enumerations are the integers that they are. */
+/* The number at some bytes, in a native type; of an enumeration, its integer. */
 static long double number_at(const char *bytes, const km_h5_number *number)
 {
     union {
@@ -87,7 +87,7 @@ static long double number_at(const char *bytes, const km_h5_number *number)
     return number->size == 4 ? (long double)value.f4 : number->size == 8 ? value.f8 : value.f16;
 }
 
-/* Reads the elements that hold a place, of a type, to a->bytes, which the caller frees. */
+/* Reads the elements that hold a place, as this type, to a->bytes, which the caller frees. */
 static km_code read_elements(again *a, const km_field *field, const km_place *place, km_rows rows,
                              hid_t type, km_error *error)
 {
@@ -142,7 +142,7 @@ static km_code read_numbers_again(again *a, const km_field *field, const km_plac
 
 /* ---- what its numbers mean ------------------------------------------------------------------ */
 
-/* A number of the convention in the type of the file. */
+/* A number of the convention, rounded to the type of the file. */
 static long double in_type(const km_field *field, long double number)
 {
     return H5Tget_class(field->type) == H5T_FLOAT && H5Tget_size(field->type) == sizeof(float)
@@ -187,7 +187,7 @@ static bool is_missing_value(const again *a, int64_t c, double value)
     return false;
 }
 
-/* Of a mask whether the values of some rows are missing, to a->numbers: not 0 where they are. */
+/* Reads a mask to a->numbers: not 0 in rows whose value is missing. */
 static km_code read_mask(again *a, int64_t c, km_rows rows, km_error *error)
 {
     const km_field *mask = &a->opened.masks[c];
@@ -226,7 +226,8 @@ static void fold_column(again *a, int64_t c, km_rows rows, km_error *error)
     }
 }
 
-/* Ids of fixed size, byte by byte; `first` counts them from the beginning of the slab. */
+/* Compares ids of fixed size byte by byte. `first` is the first row, counted from the beginning of
+ * the slab. */
 static void compare_ids(again *a, km_rows rows, int64_t first, km_error *error)
 {
     const km_ids *ids = &a->findings->ids;
@@ -257,7 +258,8 @@ static void compare_ids(again *a, km_rows rows, int64_t first, km_error *error)
 
 /* ---- a slab --------------------------------------------------------------------------------- */
 
-/* `rows` are counted in the file, and the first of them is `row` in the catalogue. */
+/* Adds rows to the sum. `rows` are counted in the part; the first of them is row `row` of the
+ * catalogue. */
 static void fold_rows(again *a, km_rows rows, int64_t row, int64_t slab_first, km_error *error)
 {
     for (int64_t i = 0; i < rows.count; i++) {
@@ -281,7 +283,7 @@ static void close_file_again(again *a)
     a->columns = NULL;
 }
 
-/* Chunks that are larger than HDF5's cache would be decoded again for each piece. */
+/* Chunks that are larger than the cache of HDF5 would be decoded again for each piece. */
 static void keep_chunks(km_opened_file *opened)
 {
     for (int64_t s = 0; s < opened->n_sources; s++) {

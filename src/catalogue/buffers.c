@@ -1,4 +1,4 @@
-/* The memory of a piece: one arena, measured for a file, and used again for the next. */
+/* The memory of a piece: one arena, which is measured for a file and used again for the next. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/precision.h"
@@ -6,13 +6,14 @@
 
 #include <stdlib.h>
 
-/* What is laid out one after the other. Without an arena, it is only measured. */
+/* Arrays in one arena, one after the other. Without an arena they are only measured. */
 typedef struct layout {
     char *arena;
     int64_t bytes;
 } layout;
 
-/* Room for `count` things of so many bytes; what can't be counted can't be allocated. */
+/* Places an array of `count` values of `bytes` bytes. A size that overflows becomes one that can't
+ * be allocated. */
 static void *place_array(layout *l, int64_t count, int64_t bytes)
 {
     char *first = l->arena != NULL ? l->arena + l->bytes : NULL;
@@ -30,7 +31,8 @@ static int64_t value_bytes_of(const km_piece *p, int64_t c)
     return (int64_t)km_precision_size(km_precision_of_column(p->reader->catalogue, c));
 }
 
-/* The room of a source, of what its column `c` needs, and of the lists of both. */
+/* Places the buffers of all sources, of the columns that need memory of their own, and the lists of
+ * both. */
 static void place_arrays(km_piece *p, layout *l)
 {
     const km_opened_file *o = p->file->opened;
@@ -43,7 +45,7 @@ static void place_arrays(km_piece *p, layout *l)
     p->is_missing = place_array(l, rows, sizeof *p->is_missing);
     for (int64_t s = 0; s < o->n_sources; s++) {
         const km_source *source = &o->sources[s];
-        const int64_t in_bits = source->is_bitmap; /* few bits may be in two bytes */
+        const int64_t in_bits = source->is_bitmap; /* the bits of a few rows may be in two bytes */
         char *buffer = place_array(l, rows + in_bits, source->n_columns * source->element_bytes);
         if (l->arena != NULL)
             buffers[s] = buffer;

@@ -1,5 +1,5 @@
-/* Opening a catalogue: one rank looks into the first file and chooses, all learn what it chose, and
- * then all look whether the other files fit. */
+/* Opens a catalogue: one rank looks into the first file and chooses columns, all ranks learn what
+ * it chose, and together they check that the other files fit. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/precision.h"
@@ -34,7 +34,8 @@ static void copy_choice_of_first(km_catalogue *catalogue, const km_catalogue_nam
             : km_precision_of_features(catalogue->columns, catalogue->n_features, name->is_raw);
 }
 
-/* By one rank: the first that has the table. If none has, what is wrong with the first is said. */
+/* By one rank: chooses in the first file that has the table. If none has it, says what is wrong
+ * with the first file. */
 static void look_at_first(km_catalogue *catalogue, const km_catalogue_name *name, km_error *error)
 {
     km_selection choice;
@@ -65,7 +66,7 @@ static bool has_virtual(const km_column *columns, int64_t count)
     return false;
 }
 
-/* The names of other files, which only one rank has. */
+/* Broadcasts the names of other files, which only rank 0 knows. */
 static void share_others(km_catalogue *catalogue, int rank, MPI_Comm comm, km_error *error)
 {
     char path[KM_PATH_SIZE] = "";
@@ -83,7 +84,7 @@ static void share_others(km_catalogue *catalogue, int rank, MPI_Comm comm, km_er
     }
 }
 
-/* What the first file is to all ranks. */
+/* Broadcasts what rank 0 chose in the first file, and lists the parts. */
 static km_code share_choice(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
                             km_error *error)
 {
@@ -111,7 +112,7 @@ static km_code share_choice(km_catalogue *catalogue, const km_catalogue_name *na
     return KM_OK;
 }
 
-/* One file that all ranks read together is opened now, and all learn what a row takes. */
+/* Opens the one file that all ranks read together, and notes the memory that it takes. */
 static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
 {
     catalogue->shared = km_allocate_zeroed(1, sizeof *catalogue->shared, "open file", error);
@@ -128,10 +129,10 @@ static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *e
     return km_agree(comm, error);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- opening -------------------------------------------------------------------------------- */
 
-/* The type of ids is that of the first file that has them: of the lowest rank that has looked at
- * one, since they share the files in turns. */
+/* The type of ids is that of the first file that has them. The lowest of such files belongs to the
+ * rank that looked at it, since ranks look at files in turns. */
 static void share_type_of_ids(km_catalogue *catalogue, MPI_Comm comm)
 {
     const int n_ranks = km_comm_size(comm);
@@ -142,7 +143,7 @@ static void share_type_of_ids(km_catalogue *catalogue, MPI_Comm comm)
     km_broadcast(comm, owner, catalogue->ids_type, sizeof catalogue->ids_type);
 }
 
-/* The largest of all files. */
+/* Every rank takes the maximum over the files of all ranks. */
 static void share_sizes(km_catalogue *catalogue, MPI_Comm comm)
 {
     km_reading *reading = &catalogue->reading;

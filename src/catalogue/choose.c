@@ -1,4 +1,4 @@
-/* Which of the tables of a file is meant. */
+/* Which table of a file is meant, by its name or by the columns that are asked for. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "tables.h"
@@ -9,12 +9,12 @@
 
 /* ---- candidates ----------------------------------------------------------------------------- */
 
-/* Tables that may be meant without -d. */
+/* Tables that may be meant if there is no -d. */
 typedef struct candidates {
     const km_tables *tables;
     bool *is_one; /* [count] */
     int64_t count;
-    const km_table *only; /* the last */
+    const km_table *only; /* the last of them */
 } candidates;
 
 static void count_candidates(candidates *c)
@@ -62,7 +62,7 @@ static void list_candidates(const candidates *c, char *text, size_t size)
         memcpy(text + size - 5, " ...", 5);
 }
 
-/* ---- what is wrong -------------------------------------------------------------------------- */
+/* ---- refusing ------------------------------------------------------------------------------- */
 
 static const km_table *refuse_table(const char *path, const char *name, const char *reason,
                                     bool needs_columns, km_error *error)
@@ -128,7 +128,7 @@ static const km_table *refuse_unknown(const km_tables *tables, const char *name,
     return NULL;
 }
 
-/* ---- by tables alone ------------------------------------------------------------------------ */
+/* ---- without columns ------------------------------------------------------------------------ */
 
 static const km_table *choose_only(const km_tables *tables, const char *path, km_error *error)
 {
@@ -142,21 +142,21 @@ static const km_table *choose_only(const km_tables *tables, const char *path, km
     return table;
 }
 
-/* ---- by the columns that are asked ---------------------------------------------------------- */
+/* ---- by columns ----------------------------------------------------------------------------- */
 
 static bool is_path(const char *item)
 {
     return strchr(item, '/') != NULL;
 }
 
-/* Has the table this column of an array? Those of other tables need no look. */
+/* Has an array this column? `item` is a number or a range of numbers. */
 static bool has_numbered_column(const km_table *table, const char *item)
 {
     int64_t first = 0, last = 0;
     return km_parse_range(item, table->n_columns, &first, &last);
 }
 
-/* How many items of a list a table has; -1 if one is neither its own nor a path. */
+/* How many items of a list are columns of a table; -1 if an item is neither that nor a path. */
 static int64_t count_own_items(const km_table *table, const char *list, km_error *error)
 {
     km_names names;
@@ -179,7 +179,8 @@ static int64_t count_own_items(const km_table *table, const char *list, km_error
     return own;
 }
 
-/* Keeps those that have all that a list says, if any has; tells whether. */
+/* Keeps the candidates that have all columns of a list, if there are any; tells whether there
+ * are. */
 static bool keep_if_any(candidates *c, const char *list, km_error *error)
 {
     bool has_any = false;
@@ -195,7 +196,7 @@ static bool keep_if_any(candidates *c, const char *list, km_error *error)
     return has_any;
 }
 
-/* The table that holds the first column of a list of paths; NULL if they are not that. */
+/* The table with the first column of a list of paths; NULL if the list is none. */
 static const km_table *table_of_first(const km_scope *scope, const char *list, km_error *error)
 {
     char *copy = km_copy_text(list, "list of features", error), *rest = copy;
@@ -211,7 +212,7 @@ static const km_table *table_of_first(const km_scope *scope, const char *list, k
     return table;
 }
 
-/* Of the candidates, those with the columns; those that are on request only if no other has
+/* Keeps the candidates with the columns; tables that are chosen only on request if no other has
  * them. */
 static bool keep_with_columns(candidates *c, const char *list, km_error *error)
 {
@@ -247,7 +248,7 @@ static const km_table *choose_by_columns(const km_scope *scope, candidates *c,
         keep_if_any(c, name->ids, error);
     if (error->code != KM_OK)
         return NULL;
-    return c->count == 1   ? c->only /* though it may lack them, which is said later */
+    return c->count == 1   ? c->only /* if it lacks the columns, choosing them says so */
            : c->count == 0 ? refuse_no_table(c->tables, scope->path, error)
                            : refuse_several_tables(c, scope->path, error);
 }

@@ -1,4 +1,5 @@
-/* One column: a dataset, or a group with the values in a dataset and others beside it. */
+/* One column: a dataset, or a group with the values in one dataset and a mask or names in
+ * others. */
 #include "tables.h"
 
 #include <stdio.h>
@@ -6,7 +7,8 @@
 
 /* ---- datasets ------------------------------------------------------------------------------- */
 
-/* Rows and values a row, of a dataset of one or two dimensions. False if these can't be counted. */
+/* Finds the rows, and the values per row, of a dataset of one or two dimensions. False if they
+ * overflow, or there are none. */
 static bool describe_shape(int n, const int64_t *shape, bool is_transposed, km_column *column)
 {
     const int64_t length = column->values.length;
@@ -20,7 +22,7 @@ static bool describe_shape(int n, const int64_t *shape, bool is_transposed, km_c
            column->values.length > 0;
 }
 
-/* Why a dataset of this shape and type is no column; single values, which there are many of beside
+/* Says why a dataset of this shape and type is no column. Single values, which often stand beside
  * tables, need no reason. */
 static void explain_shape(int n, hid_t type, char *why, size_t size)
 {
@@ -36,7 +38,7 @@ static void explain_shape(int n, hid_t type, char *why, size_t size)
         snprintf(why, size, "it is a two-dimensional array of compounds, and rows are of one");
 }
 
-/* Things that are no values, by what their writers say of them. */
+/* Datasets that hold no values, as their attributes say. */
 static bool is_no_column(hid_t dataset)
 {
     static const char DIMENSION[] = "This is a netCDF dimension but not a netCDF variable";
@@ -47,7 +49,7 @@ static bool is_no_column(hid_t dataset)
            (km_h5_read_number(dataset, "MATLAB_empty", &number) && number != 0);
 }
 
-/* Numbers that stand for texts or for others. */
+/* Marks numbers that stand for texts or names. */
 static void describe_meaning(hid_t dataset, km_column *column)
 {
     if (km_attribute_is(dataset, "MATLAB_class", "char")) {
@@ -75,7 +77,7 @@ static bool has_attributes(hid_t object)
 #endif
 }
 
-/* False, with a reason or without one, if it is no column. */
+/* False, with a reason or an empty one, if the dataset is no column. */
 static bool describe_dataset(hid_t file, hid_t dataset, const char *path, bool is_transposed,
                              km_column *column, char *why, size_t size)
 {
@@ -107,7 +109,8 @@ static bool describe_dataset(hid_t file, hid_t dataset, const char *path, bool i
 
 /* ---- groups that are a column --------------------------------------------------------------- */
 
-/* What a group has that is a column: the values, and beside them nothing but these. */
+/* Groups that are columns: a dataset of values, and beside it only the others that are named
+ * here. */
 static const struct kind {
     const char *values, *mask, *bitmap, *others[2];
     const char *attribute; /* that the group must have, or NULL */
@@ -161,7 +164,8 @@ static bool fits_mask(int n, const int64_t *shape, const km_column *column)
     return (n == 1 || is_wide) && shape[0] == column->n_rows;
 }
 
-/* Notes the mask beside the values; one that does not fit can't be left out silently. */
+/* Notes the mask beside the values. A mask that does not fit marks the column, so that it is not
+ * ignored silently. */
 static void attach_mask(hid_t file, hid_t group, const char *path, const char *name, bool is_bitmap,
                         km_column *column)
 {
@@ -191,8 +195,10 @@ static void attach_mask(hid_t file, hid_t group, const char *path, const char *n
     H5Dclose(dataset);
 }
 
-/* Arrays below a group called `columns` are columns of vaex; elsewhere they are arrays. */
-static bool is_meant(const struct kind *kind, const char *path, const km_column *column, int n)
+/* Groups with arrays below a group called `columns` are columns of vaex; elsewhere the arrays are
+ * tables. */
+static bool is_column_group(const struct kind *kind, const char *path, const km_column *column,
+                            int n)
 {
     char parent[KM_DATASET_SIZE];
     snprintf(parent, sizeof parent, "%s", path);
@@ -217,7 +223,7 @@ static bool describe_group(hid_t file, hid_t group, const char *path, bool is_tr
     const int n = km_find_shape(values, shape);
     const bool is_column =
         describe_dataset(file, values, values_path, is_transposed, column, why, size) &&
-        is_meant(kind, path, column, n);
+        is_column_group(kind, path, column, n);
     H5Dclose(values);
     if (!is_column)
         return false;
@@ -236,7 +242,7 @@ static bool describe_group(hid_t file, hid_t group, const char *path, bool is_tr
     return true;
 }
 
-/* ---- both ----------------------------------------------------------------------------------- */
+/* ---- objects -------------------------------------------------------------------------------- */
 
 bool km_describe_object(hid_t file, hid_t object, const char *name, const char *path,
                         bool is_transposed, km_column *column, char *why, size_t size)

@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So that what is remembered of each, some kilobytes, fits into memory whatever a file claims. */
+/* A limit, so that what is kept for each of them, some kilobytes, fits into memory whatever a file
+ * claims. */
 enum { MAX_FEATURES = 1 << 17 };
 
 /* A growing choice of columns. */
 struct choice {
     const km_table *table;
     km_names names;
-    const km_scope *scope; /* NULL: the file is not open, and there are no columns but those */
+    const km_scope *scope; /* NULL: the file is not open, and columns have no paths */
     const char *file;
     bool may_be_text;
     km_column *columns;
@@ -38,7 +39,7 @@ static void refuse_column(const struct choice *choice, const char *name, const c
             choice->table->path, name, reason);
 }
 
-/* One value of a row of a column: all there is but for arrays, which call it flux[2]. */
+/* Chooses one value per row of a column. Values of array columns are called as in flux[2]. */
 static void choose_value(struct choice *choice, const km_column *whole, int64_t position)
 {
     km_column column = *whole;
@@ -87,8 +88,8 @@ static const km_column *find_column(const km_names *names, const char *name)
     return i >= 0 ? &names->table->columns[i] : NULL;
 }
 
-/* Cuts the number off flux[2], and the braces off {b-v}[2]: the name that is left, or NULL if there
- * is no number. */
+/* Cuts the position off flux[2], and the braces off {b-v}[2]. Returns the name, or NULL if there is
+ * no position. */
 static char *cut_number(char *item, int64_t *position)
 {
     char *bracket = strrchr(item, '[');
@@ -161,7 +162,7 @@ static void choose_values(struct choice *choice, const km_column *column, int64_
         choose_all_values(choice, column);
 }
 
-/* A column that a path leads to, from the table on, or a value of it. */
+/* Chooses a column by its path from the table on, or one value of it. */
 static void choose_path(struct choice *choice, const char *item)
 {
     km_column column;
@@ -199,7 +200,7 @@ static void choose_name(struct choice *choice, char *item)
     free(name);
 }
 
-/* Columns of an array, by number; others by path. */
+/* Chooses columns of an array by number, and others by path. */
 static void choose_numbers(struct choice *choice, char *item)
 {
     int64_t first, last;

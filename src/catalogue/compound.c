@@ -1,4 +1,5 @@
-/* Tables of compounds, a row an element: as astropy, PyTables and h5py write them. */
+/* Tables that are datasets of compounds, one element per row: as astropy, PyTables and h5py write
+ * them. */
 #include "base/error.h"
 #include "tables.h"
 
@@ -17,7 +18,7 @@ bool km_is_complex(hid_t type)
     return is_pair;
 }
 
-/* Adds the members of a compound, and those of compounds in it, called after both. */
+/* Adds the members of a compound as columns, and those of compounds in it, by both names. */
 static void add_members(km_table *table, const km_column *like, hid_t dataset, hid_t type,
                         const char *outer, km_error *error)
 {
@@ -52,7 +53,7 @@ static void add_members(km_table *table, const km_column *like, hid_t dataset, h
     }
 }
 
-/* The values that a column of truths called NAME.mask is the mask of; -1 if it is none. */
+/* The column whose mask a column of truth values is, called NAME.mask; -1 if there is none. */
 static int64_t values_of_mask(const km_names *names, const km_column *mask)
 {
     static const char END[] = ".mask";
@@ -67,7 +68,8 @@ static int64_t values_of_mask(const km_names *names, const km_column *mask)
                : -1;
 }
 
-/* astropy stores the mask of a column NAME as a column of truths, NAME.mask. */
+/* Removes columns NAME.mask of truth values, and makes them the masks of the columns NAME. astropy
+ * stores masks so. */
 static void attach_masks(km_table *table, km_error *error)
 {
     km_names names;
@@ -122,7 +124,7 @@ bool km_find_members(km_finder *finder, const km_object *object, km_table *table
 
 /* ---- units ---------------------------------------------------------------------------------- */
 
-/* The value after a key of a line of YAML, "name: ra, unit: deg", in quotes or not. */
+/* The value of a key in a line of YAML, "name: ra, unit: deg", with or without quotes. */
 static bool find_yaml_value(const char *text, const char *key, char *value, size_t size)
 {
     const char *found = strstr(text, key);
@@ -136,7 +138,8 @@ static bool find_yaml_value(const char *text, const char *key, char *value, size
     return true;
 }
 
-/* One line of YAML a column: - {name: ra, unit: deg, datatype: float32}, or - !astropy... {...}. */
+/* One line of YAML per column: - {name: ra, unit: deg, datatype: float32}, or - !astropy...
+ * {...}. */
 void km_read_column_meta(hid_t parent, const char *name, km_table *table, km_error *error)
 {
     char meta[KM_DATASET_SIZE];

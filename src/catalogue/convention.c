@@ -1,6 +1,5 @@
-/* What a file declares of the numbers of a dataset, by attributes: the conventions of netCDF
- * (NetCDF Users Guide, Appendix A; CF 1.10, sections 2.5.1 and 8.1) and of R; and HDF5's own fill
- * value.
+/* What a file declares about the numbers of a dataset: by the attributes of netCDF (NetCDF Users
+ * Guide, Appendix A; CF 1.10, sections 2.5.1 and 8.1) and of R, and by HDF5's own fill value.
  *
  * docs/conventions.md has the cases, with their sources and what other readers do. */
 #include "tables.h"
@@ -11,7 +10,7 @@
 
 /* ---- netCDF --------------------------------------------------------------------------------- */
 
-/* What netCDF-4 gives for values that were never written (netcdf.h, NC_FILL_...). */
+/* The values that netCDF-4 stores where nothing was written (netcdf.h, NC_FILL_...). */
 static const struct {
     km_h5_kind kind;
     int size;
@@ -25,15 +24,15 @@ static const struct {
     {KM_H5_FLOAT, 8, 0x1.ep+122L},
 };
 
-/* A number of the type that _Unsigned says: its bits without a sign. */
+/* A number as the type that _Unsigned declares: the same bits without a sign. */
 static long double as_unsigned(const km_convention *c, const km_h5_number *number,
                                long double value)
 {
     return c->is_unsigned && value < 0 ? value + ldexpl(1, 8 * number->size) : value;
 }
 
-/* Bytes have no default fill value, since all of them may be data; but where netCDF was to fill
- * what is not written, which it does by HDF5's own fill value, they have. */
+/* Bytes have no default fill value, since all of them may be data. But they have one if netCDF was
+ * to fill unwritten values, which it does by HDF5's own fill value. */
 static void add_default_fill(km_column *column, const km_h5_number *number)
 {
     const km_convention *c = &column->convention;
@@ -113,7 +112,7 @@ static void read_netcdf(km_column *column, const km_h5_number *number, hid_t dat
 
 /* ---- others --------------------------------------------------------------------------------- */
 
-/* R has no NaN for integers: NA is the lowest one, and rhdf5 says so where it is. */
+/* R stores NA of integers as the lowest integer, and rhdf5 marks datasets that have it. */
 static void read_r(km_column *column, const km_h5_number *number, hid_t dataset)
 {
     if (number->kind == KM_H5_INT && number->size == 4 && H5Aexists(dataset, "rhdf5-NA.OK") > 0)
@@ -142,7 +141,7 @@ void km_read_fill(hid_t dataset, const char *member, km_column *column)
     H5Pclose(creation);
 }
 
-/* Numbers of attributes are those that the dataset could hold. */
+/* Rounds the numbers of attributes to the type of the dataset, which stores only such numbers. */
 static void round_to_type(km_convention *c, hid_t type)
 {
     long double *numbers[KM_MAX_CODES + 3] = {&c->lowest, &c->highest, &c->fill};

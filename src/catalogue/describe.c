@@ -60,7 +60,7 @@ int km_find_shape(hid_t dataset, int64_t *shape)
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
-/* An enumeration of 0 and 1, as h5py and netCDF-4 store truths. */
+/* Is it an enumeration of 0 and 1, as h5py and netCDF-4 store truth values? */
 static bool is_truth(hid_t type)
 {
     if (H5Tget_class(type) != H5T_ENUM || H5Tget_nmembers(type) != 2)
@@ -180,7 +180,8 @@ static void describe_chunks(hid_t creation, km_column *column)
     describe_filters(creation, column);
 }
 
-/* Behind an external link, which ranks can't follow together without waiting for each other. */
+/* Is the dataset behind an external link? Ranks can't follow it together without waiting for each
+ * other. */
 static bool is_in_other_file(hid_t file, hid_t dataset)
 {
     bool is_known, is_other_known;
@@ -209,7 +210,7 @@ void km_describe_dataset(hid_t file, hid_t dataset, const char *path, km_column 
 void km_describe_units(hid_t dataset, km_column *column)
 {
     km_h5_read_text(dataset, "units", column->units, sizeof column->units);
-    if (column->units[0] == '\0') /* where vaex has them */
+    if (column->units[0] == '\0') /* as vaex calls them */
         km_h5_read_text(dataset, "unit", column->units, sizeof column->units);
 }
 
@@ -224,7 +225,7 @@ void km_add_missing(km_column *column, long double number)
 
 /* ---- who wrote it --------------------------------------------------------------------------- */
 
-/* Texts before the HDF5 file proper. */
+/* The text before the HDF5 file proper. */
 static void read_user_block(hid_t file, char *text, size_t size)
 {
     char path[KM_PATH_SIZE];

@@ -1,12 +1,13 @@
-/* What is read of an element of a dataset: the place of one value in it, and the type in memory. */
+/* Elements of datasets: where one value is in an element, and which members of compounds are
+ * read. */
 #include "opened.h"
 
 #include <string.h>
 
-/* ---- where in their elements ---------------------------------------------------------------- */
+/* ---- finding a value ------------------------------------------------------------------------ */
 
-/* The type of a member of a compound, and where it begins; of inner ones after slashes. Names may
- * have slashes themselves. */
+/* The type of a member of a compound, and its offset. The path of inner members has slashes, and so
+ * may names. */
 static hid_t find_member(hid_t type, const char *member, int64_t *offset)
 {
     const int n = H5Tget_class(type) == H5T_COMPOUND ? H5Tget_nmembers(type) : 0;
@@ -31,7 +32,7 @@ static hid_t find_member(hid_t type, const char *member, int64_t *offset)
     return found;
 }
 
-/* Of an array, the type of its values; else the type itself. Closes what it is given. */
+/* The type of the values of an array, else the type itself. Closes `type`. */
 static hid_t value_type(hid_t type)
 {
     if (type < 0 || H5Tget_class(type) != H5T_ARRAY)
@@ -57,7 +58,7 @@ bool km_field_find_value(km_field *field, const km_place *place, hid_t type)
     return true;
 }
 
-/* ---- what is read of an element ------------------------------------------------------------- */
+/* ---- the type to read ----------------------------------------------------------------------- */
 
 bool km_has_pointers(hid_t type)
 {
@@ -76,7 +77,7 @@ bool km_has_pointers(hid_t type)
     return has;
 }
 
-/* Adds the outermost member that a place is in to a compound of fewer members. */
+/* Adds the outermost member of a member's path to a compound of fewer members. */
 static void keep_member(hid_t fewer, hid_t type, const char *member)
 {
     for (int i = 0; i < H5Tget_nmembers(type); i++) {

@@ -1,5 +1,6 @@
-/* Values that are in other files than the catalogue: by external storage, links or virtual
- * datasets. A stranger's file may name any file there; and none of them may be an output. */
+/* Values in other files than the catalogue: by external storage, links or virtual datasets. A file
+ * from a stranger may name any file there, so plain files must be below its folder; and none of
+ * them may be an output. */
 #include "base/error.h"
 #include "base/text.h"
 #include "opened.h"
@@ -17,7 +18,7 @@ struct context {
     const char *file, *dataset;
 };
 
-/* Is a file in the folder of another, or below it? What is not there is harmless. */
+/* Is `path` in the folder of a file, or below it? A file that does not exist is harmless. */
 static bool is_below(const char *file, const char *path)
 {
     char copy[KM_PATH_SIZE], folder[PATH_MAX], target[PATH_MAX];
@@ -30,7 +31,8 @@ static bool is_below(const char *file, const char *path)
     return strncmp(target, folder, length) == 0 && target[length] == '/';
 }
 
-/* For km_h5_check_virtual. Virtual datasets take values from HDF5 files only. */
+/* The visitor of km_h5_check_virtual. Virtual datasets take values from HDF5 files only, which may
+ * be anywhere. */
 static km_code check_place(void *context, const char *path, bool is_plain, km_error *error)
 {
     const struct context *c = context;

@@ -1,5 +1,5 @@
-/* Discovery: which tables a file has. One rank walks the file, and asks the layouts about each
- * object, once, whatever the number of links that lead to it. */
+/* Finds the tables of a file. One rank walks through the file and tries the layouts on each object
+ * once, however many links lead to it. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "tables.h"
@@ -10,9 +10,9 @@
 
 enum { MAX_GROUP_DEPTH = 32, MAX_UNUSABLE = 1 << 16 };
 
-/* What tables are stored like, from the special to the general: the first that an object has takes
+/* The ways to store a table, from the special to the general: the first that fits an object takes
  * it. A new layout is a file with a function that finds it (see km_layout), declared in tables.h,
- * and a row here; what it finds is listed, chosen and read like the others. */
+ * and a row here; its tables are then listed, chosen and read like all others. */
 static const km_layout layouts[] = {
     {"index of PyTables", km_find_index},
     {"pandas, fixed", km_find_frame},
@@ -23,7 +23,7 @@ static const km_layout layouts[] = {
     {"array", km_find_array},
 };
 
-/* ---- what was found ------------------------------------------------------------------------- */
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 km_object_id km_identify(hid_t object, bool *is_ok)
 {
@@ -34,7 +34,7 @@ km_object_id km_identify(hid_t object, bool *is_ok)
     const void *token = &info.token;
     const size_t size = sizeof info.token;
 #else
-    /* Without this choice HDF5 would count the bytes of all chunks. */
+    /* Without H5O_INFO_BASIC HDF5 would count the bytes of all chunks. */
     H5O_info_t info;
     *is_ok = H5Oget_info2(object, &info, H5O_INFO_BASIC) >= 0;
     const void *token = &info.addr;
@@ -86,7 +86,7 @@ static bool has_numbers(const km_table *table)
     return false;
 }
 
-/* What its columns are instead, by the first that is no text, since texts are often beside
+/* Says what the columns are, by the first that is no text, since there are often texts beside
  * others. */
 void km_refuse_table(km_finder *finder, const km_table *table)
 {
@@ -104,7 +104,7 @@ void km_refuse_table(km_finder *finder, const km_table *table)
     km_add_unusable(finder, table->path, reason);
 }
 
-/* Hands a table over to the list, or frees it if it is none or there is no memory. */
+/* Moves a table to the list of those found, or frees it if it is none, or without memory. */
 static void add_table(km_finder *finder, km_table *table)
 {
     const int64_t n_before = finder->found->count;
@@ -167,7 +167,7 @@ static int depth_of(const char *path)
     return depth;
 }
 
-/* False if nothing is there that can be opened. */
+/* False if nothing at this path can be opened. */
 static bool visit_path(km_finder *finder, const char *path)
 {
     char group[KM_DATASET_SIZE];

@@ -1,4 +1,5 @@
-/* Centers from a file, in the units of the features. One rank reads; all get them. */
+/* First centers from a file, in the units of the features. One rank reads them, and all ranks get
+ * them. */
 #include "catalogue/first_centers.h"
 
 #include "base/error.h"
@@ -28,7 +29,7 @@ static km_code refuse_shape(const km_first_centers *asked, int64_t k, int64_t d,
 
 /* ---- HDF5 ----------------------------------------------------------------------------------- */
 
-/* `name` if it is given, else /centers, else the only two-dimensional array. */
+/* The array called `name` if that is given, else /centers, else the only two-dimensional array. */
 static const km_table *choose_array(const km_tables *tables, const char *name, const char *file,
                                     km_error *error)
 {
@@ -106,8 +107,8 @@ static km_code read_centers_h5(const km_first_centers *asked, const char *path, 
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-/* Reads the numbers of one line, separated by blanks or commas, up to a '#'. Stores at most `most`
- * of them; returns how many there are, or -1 if something is not a number. */
+/* Reads the numbers of one line, separated by blanks or commas, up to a '#', and stores the first
+ * max_values of them. Returns how many there are, or -1 if something is not a number. */
 static int64_t parse_center(char *line, double *values, int64_t max_values)
 {
     int64_t count = 0;
@@ -150,7 +151,7 @@ static km_code refuse_line(const km_first_centers *asked, const km_line *line, k
                    (long long)asked->n_features);
 }
 
-/* Reads the centers of all lines, and returns how many there are; stores at most k of them. */
+/* Reads the centers of all lines, and stores the first k of them. Returns how many there are. */
 static int64_t read_center_lines(const km_first_centers *asked, FILE *file, double *centers,
                                  double *extra, km_error *error)
 {
@@ -193,7 +194,7 @@ static km_code read_centers_text(const km_first_centers *asked, double *centers,
     return error->code;
 }
 
-/* ---- either --------------------------------------------------------------------------------- */
+/* ---- any file ------------------------------------------------------------------------------- */
 
 /* Reads `path`, in which `name` names an array or is NULL. */
 static km_code read_file(const km_first_centers *asked, const char *path, const char *name,
@@ -204,8 +205,8 @@ static km_code read_file(const km_first_centers *asked, const char *path, const 
     return read_centers_text(asked, centers, error);
 }
 
-/* The file in FILE or FILE:/path, in a new text, with the colon where FILE ends, and what follows
- * it, or NULL. An existing file name wins over the colon. */
+/* The file in FILE or FILE:/path, in a new text; *array is the path, or NULL. If a file of the
+ * whole name exists, that is meant. */
 static char *split_name(const char *name, const char **array, km_error *error)
 {
     const char *colon = strstr(name, ":/");

@@ -1,4 +1,4 @@
-/* First centers from a result belong to features by their names, whatever their order. */
+/* First centers from a result belong to features by their names, in any order. */
 #include "catalogue/first_centers.h"
 
 #include "base/error.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Columns of an array, which have numbers for names? */
+/* Are the names numbers, as of columns of an array? */
 static bool are_numbers(const char *names, size_t stride, int64_t count)
 {
     for (int64_t j = 0; j < count; j++) {
@@ -26,8 +26,8 @@ static bool is_feature(const km_first_centers *asked, int64_t j, const char *nam
     return j < asked->n_features && !is_taken[j] && strcmp(asked->features[j].name, name) == 0;
 }
 
-/* The feature that is asked for with this name that has no value yet; as a rule the i-th is the
- * i-th here, too. -1 if there is none. */
+/* The feature of this fit with this name that has no place yet, where i is tried first; -1 if there
+ * is none. */
 static int64_t find_feature(const km_first_centers *asked, int64_t i, const char *name,
                             const bool *is_taken)
 {
@@ -39,8 +39,8 @@ static int64_t find_feature(const km_first_centers *asked, int64_t i, const char
     return -1;
 }
 
-/* The place of each of the file's features among those that are asked for. KM_DATA if one has none,
- * or none is left for one of those asked for. */
+/* The place of each feature of the file among those of this fit. KM_DATA if the features are not
+ * the same. */
 static km_code match_features(const km_first_centers *asked, const char *names, int64_t count,
                               int64_t *places, bool *is_taken, km_error *error)
 {
@@ -88,8 +88,6 @@ static void permute(double *centers, int64_t k, int64_t d, const int64_t *places
     }
 }
 
-/* Where the features of a dataset of centers go: *places is a new array [count], which the caller
- * frees, or NULL if names say nothing. */
 km_code km_first_centers_match(const km_first_centers *asked, hid_t dataset, int64_t count,
                                int64_t **places, km_error *error)
 {

@@ -1,5 +1,5 @@
-/* Groups whose datasets are columns, /group/NAME, or groups in it, /group/NAME/data: of h5py,
- * netCDF-4, simulations, vaex, AnnData, MATLAB and many more. */
+/* Groups whose datasets are columns, /group/NAME, or whose groups are, /group/NAME/data: as h5py,
+ * netCDF-4, simulations, vaex, AnnData, MATLAB and many others write them. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "links.h"
@@ -22,7 +22,7 @@ typedef struct collection {
 
 /* ---- objects that are no columns ------------------------------------------------------------ */
 
-/* Groups in which PyTables keeps its indexes hold no tables. */
+/* Groups in which PyTables keeps its indexes; they hold no tables. */
 bool km_find_index(km_finder *finder, const km_object *object, km_table *table)
 {
     char class[16];
@@ -57,7 +57,8 @@ static void add_to_collection(collection *c, const km_column *column, int64_t ar
         c->arrays = km_append(c->arrays, &c->n_arrays, sizeof array, &array, c->finder->error);
 }
 
-/* The table that an object is by itself; its number, or -1 if it is none or it comes later. */
+/* Visits an object as a table by itself. Returns the number of that table; -1 if it is none, or is
+ * visited later. */
 static int64_t visit_as_table(collection *c, const km_object *object, bool is_hard)
 {
     const int64_t n_before = c->finder->found->count;
@@ -97,7 +98,7 @@ static void visit_object(collection *c, const km_object *object, bool is_hard)
                            c->finder->found->is_transposed, &column, why, sizeof why);
     if (why[0] != '\0')
         km_add_unusable(c->finder, object->path, why);
-    /* A group that is a column has no tables in it, but for a matrix of Octave. */
+    /* A group that is a column contains no tables, unless it is a matrix of Octave. */
     const bool is_column_group = object->is_group && is_column &&
                                  (!column.is_matrix || km_ends_with(c->group->path, "/columns"));
     const int64_t table =
@@ -106,7 +107,7 @@ static void visit_object(collection *c, const km_object *object, bool is_hard)
         add_to_collection(c, &column, table);
 }
 
-/* What others keep beside their tables, by its name. */
+/* What astropy and others store beside their tables. */
 static bool is_companion(const char *name)
 {
     return km_ends_with(name, ".__table_column_meta__") || strcmp(name, "__categories") == 0;
@@ -153,7 +154,7 @@ static int compare_lengths(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The length that most have, the longest of several such; -1 if there is none. */
+/* The most frequent length, the longest of several; -1 if there is none. */
 static int64_t most_frequent(int64_t *lengths, int64_t count)
 {
     int64_t best = -1, most = 0, first = 0;
@@ -169,8 +170,8 @@ static int64_t most_frequent(int64_t *lengths, int64_t count)
     return best;
 }
 
-/* Columns that are features by default decide how many rows the table has: floating-point ones,
- * and if there are none, all numbers. -1: there are none. */
+/* The number of rows of a table, which its default features decide: floating-point columns, or if
+ * there are none, all numbers. -1: there are none. */
 static int64_t count_rows_of_columns(const km_table *table, bool is_floating, km_error *error)
 {
     int64_t count = 0;
@@ -183,7 +184,7 @@ static int64_t count_rows_of_columns(const km_table *table, bool is_floating, km
     return n_rows;
 }
 
-/* Says what only those need to know who don't name columns. */
+/* Notes flaws that do not matter if columns are named. */
 static void note_flaws(km_table *table, bool is_floating)
 {
     const km_column *first = NULL;
@@ -209,7 +210,7 @@ static void note_flaws(km_table *table, bool is_floating)
 /* ---- the table ------------------------------------------------------------------------------ */
 
 /* A group is a table if it has a one-dimensional column of numbers, or several datasets of two
- * dimensions that are one: a single one of these is a table by itself. */
+ * dimensions that are vectors; a single one of these is a table by itself. */
 static bool is_group_table(const collection *c)
 {
     int64_t n_plain = 0, n_vectors = 0;
@@ -220,7 +221,8 @@ static bool is_group_table(const collection *c)
     return n_plain > n_vectors || n_vectors > 1;
 }
 
-/* Datasets of two dimensions that are columns beside others are no candidates by themselves. */
+/* Datasets of two dimensions that are columns of this table are chosen by themselves only on
+ * request. */
 static void claim_arrays(const collection *c)
 {
     for (int64_t a = 0; a < c->n_arrays; a++) {
@@ -241,7 +243,7 @@ static void refuse_without_numbers(const collection *c)
         km_refuse_table(c->finder, table);
 }
 
-/* A dataset of one row beside columns of one row is a row of several values, not a column. */
+/* A dataset of one row beside columns of one row is an array column, not a transposed column. */
 static void turn_single_rows(km_table *table)
 {
     bool has_one_row = false;
@@ -279,7 +281,7 @@ static void complete_table(collection *c)
     claim_arrays(c);
 }
 
-/* Only links that lead to columns that are wanted, by the paths of these. */
+/* Lists only the links to wanted columns, by the paths of these. */
 static void list_wanted(const km_finder *finder, km_links *links)
 {
     char name[KM_DATASET_SIZE];
@@ -339,7 +341,8 @@ bool km_find_array(km_finder *finder, const km_object *object, km_table *table)
     column.n_rows = table->n_rows = shape[is_transposed];
     km_describe_dataset(finder->file, object->id, object->path, &column);
     km_find_writer(object->id, table->writer, sizeof table->writer);
-    if (table->writer[0] == '\0' && object->parent >= 0) /* Octave says so of the group around it */
+    if (table->writer[0] == '\0' &&
+        object->parent >= 0) /* Octave marks the group around the dataset */
         km_find_writer(object->parent, table->writer, sizeof table->writer);
     km_add_column(table, &column, finder->error);
     table->n_columns = table->columns != NULL ? shape[!is_transposed] : 0;

@@ -1,4 +1,4 @@
-/* Ids of rows: copied as they are in the files, whatever they are. */
+/* Ids of rows. They are copied as they are in the file, whatever their type. */
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/memory.h"
@@ -16,8 +16,8 @@ void km_ids_free(km_ids *ids)
     *ids = (km_ids){.type = H5I_INVALID_HID};
 }
 
-/* How long texts of any length are: the mean of some in the middle of the file. Only how much
- * memory is set aside depends on it, so what can't be read is no error here. */
+/* The mean size of texts of any length, from some in the middle of the file. Only the memory to
+ * allocate depends on it, so a failure to read is no error here. */
 static int64_t mean_text_size(const km_opened_file *opened, const km_field *field)
 {
     const km_source *source = &opened->sources[field->source];
@@ -67,7 +67,7 @@ void km_ids_note(km_catalogue *catalogue, int64_t file, const km_opened_file *op
             opened->path, km_catalogue_ids(catalogue)->name);
 }
 
-/* Texts of fixed length are as long as the longest of all files. */
+/* Texts of fixed length get the maximum size of all files. */
 km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows, km_error *error)
 {
     *ids = (km_ids){.type = km_h5_decode_type(catalogue->ids_type, sizeof catalogue->ids_type)};
@@ -78,7 +78,7 @@ km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows
         ids->size = (size_t)catalogue->ids_size;
         H5Tset_size(ids->type, ids->size);
     }
-    /* A little more than texts may take; what is never written costs nothing. */
+    /* A little more than the mean of texts; memory that is never written costs nothing. */
     const int64_t size =
         ids->is_variable ? catalogue->ids_size + catalogue->ids_size / 8 + 1 : (int64_t)ids->size;
     ids->bytes = km_allocate(n_rows, (size_t)size, "ids of rows", error);
@@ -86,7 +86,7 @@ km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows
     return error->code;
 }
 
-/* Is this the type of the ids, but for the length of texts? */
+/* Is this the type of the ids, except for the length of fixed texts? */
 static bool has_type_of_ids(const km_ids *ids, hid_t type)
 {
     if (H5Tget_class(type) != H5T_STRING || ids->is_variable)

@@ -1,4 +1,5 @@
-/* Files while they are read: opened by the thread that comes to them first, closed by the last. */
+/* Files while they are read: the thread that needs one first opens it, and its last user closes
+ * it. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
@@ -37,7 +38,7 @@ void km_file_leave(km_reader *r, km_file_in_use *file)
     free(file);
 }
 
-/* Opens the file with this number on this rank alone, if it is not open on all. */
+/* Opens a part on this rank alone, if all ranks do not have it open together. */
 static void open_file(const km_reader *r, km_file_in_use *file, km_error *error)
 {
     int64_t n_rows;

@@ -1,4 +1,5 @@
-/* A list of columns, as -c and other options take it, item by item. */
+/* Lists of columns, as -c and other options take them: reading one, item by item, and writing
+ * one. */
 #include "base/memory.h"
 #include "base/text.h"
 #include "tables.h"
@@ -6,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- reading one ---------------------------------------------------------------------------- */
+/* ---- reading a list ------------------------------------------------------------------------- */
 
 char *km_without_braces(char *item)
 {
@@ -17,7 +18,7 @@ char *km_without_braces(char *item)
     return item + 1;
 }
 
-/* An item without the blanks around it; those of a name stand in its braces. */
+/* Removes the blanks around an item; the braces of a name protect its own. */
 static char *without_blanks(char *item)
 {
     item += strspn(item, " ");
@@ -27,8 +28,8 @@ static char *without_blanks(char *item)
     return item;
 }
 
-/* Up to a comma outside parentheses and braces. Between braces stands a name, in which nothing else
- * counts. */
+/* An item ends at a comma outside parentheses and braces. Between braces is a name, in which
+ * parentheses do not count. */
 char *km_cut_item(char **rest)
 {
     char *item = *rest, *c = item;
@@ -43,7 +44,6 @@ char *km_cut_item(char **rest)
     return without_blanks(item);
 }
 
-/* "0:7" or "3"; `last` is not included. */
 bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t *last)
 {
     char copy[64];
@@ -61,7 +61,7 @@ bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t
     return 0 <= *first && *first < *last && *last <= n_columns;
 }
 
-/* ---- writing one ---------------------------------------------------------------------------- */
+/* ---- writing a list ------------------------------------------------------------------------- */
 
 /* Appends a name as -c takes it, in braces if it could be read as something else. */
 static char *append_name(char *end, bool is_first, const char *name)
@@ -71,14 +71,14 @@ static char *append_name(char *end, bool is_first, const char *name)
     return stpcpy(stpcpy(stpcpy(end, is_plain ? "" : "{"), name), is_plain ? "" : "}");
 }
 
-static char *room_for_names(int64_t count, km_error *error)
+static char *allocate_names(int64_t count, km_error *error)
 {
     return km_allocate_zeroed(count, KM_NAME_SIZE + 3, "names of the features", error);
 }
 
 char *km_names_text(const char *const *names, int64_t count, km_error *error)
 {
-    char *text = room_for_names(count, error), *end = text;
+    char *text = allocate_names(count, error), *end = text;
     for (int64_t j = 0; j < count && text != NULL; j++)
         end = append_name(end, j == 0, names[j]);
     return text;
@@ -99,7 +99,7 @@ static bool has_floating(const km_table *table)
 
 char *km_table_columns_text(const km_table *table, km_error *error)
 {
-    char *text = room_for_names(table->is_array ? 1 : table->n_columns, error), *end = text;
+    char *text = allocate_names(table->is_array ? 1 : table->n_columns, error), *end = text;
     if (text == NULL)
         return NULL;
     if (table->is_array) {

@@ -20,7 +20,7 @@ void km_links_add(km_links *links, const char *name, bool is_hard, km_error *err
         free(link.name);
 }
 
-/* For H5Literate, which it stops by a number that is not 0. */
+/* Called by H5Literate, which stops if the result is not 0. */
 static herr_t add_link(hid_t group, const char *name, const H5L_info_t *info, void *context)
 {
     const listing *l = context;
@@ -63,7 +63,7 @@ void km_links_free(km_links *links)
     *links = (km_links){0};
 }
 
-/* What a soft or external link says that it leads to. */
+/* Describes the target of a soft or external link. */
 static void describe_target(hid_t group, const char *name, const H5L_info_t *info, char *target,
                             size_t size)
 {

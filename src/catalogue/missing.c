@@ -1,4 +1,4 @@
-/* Values that stand for missing ones: -99 in all features, or b_v:-99 in one. */
+/* Values of --missing-value, which mean a missing one: -99 in all features, or b_v:-99 in one. */
 #include "base/error.h"
 #include "base/text.h"
 #include "opened.h"
@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Is this feature called so, or is it a value of an array column that is? */
+/* Is this the feature, or one of the values of the array column, of this name? */
 static bool is_feature_called(const char *feature, const char *name, size_t length)
 {
     if (length >= 2 && name[0] == '{' && name[length - 1] == '}') {

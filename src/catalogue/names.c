@@ -1,4 +1,5 @@
-/* Columns by name, and objects by what tells them: open addressing, at most half full. */
+/* Hash tables of columns by name, and of objects by their identity: open addressing, at most half
+ * full. */
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -26,7 +27,7 @@ static int64_t slots_for(int64_t count)
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-/* The slot of a name, or the empty one where it would be. */
+/* The slot of a name, or the empty slot where it would be. */
 static int64_t slot_of_name(const km_names *names, const char *name)
 {
     const uint64_t mask = (uint64_t)names->n_slots - 1;

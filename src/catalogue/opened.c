@@ -1,4 +1,4 @@
-/* Opening what is needed of a file: each dataset once, whatever is taken out of it. */
+/* Opens what is needed of a file: each dataset once, however many columns are in it. */
 #include "opened.h"
 #include "base/error.h"
 #include "base/hash.h"
@@ -26,8 +26,8 @@ static km_code refuse_changed_columns(const km_opened_file *opened, const char *
                    opened->path, what);
 }
 
-/* Rows of a transposed dataset lie apart if it is contiguous, and are read by themselves; chunks
- * hold several of them. */
+/* Is this the source of a place? Rows of a contiguous transposed dataset are sources of their own,
+ * since they lie apart; those of a chunked one share chunks, and one source. */
 static bool is_source_of(const km_source *source, const km_place *place)
 {
     return source->other == place->other && strcmp(source->dataset, place->dataset) == 0 &&
@@ -35,8 +35,8 @@ static bool is_source_of(const km_source *source, const km_place *place)
            (source->position < 0 || source->position == place->position);
 }
 
-/* The slot in which the source of a place is, or the next one is put; -1 there: none yet. So that
- * many columns take no longer each than few. */
+/* The slot of the source of a place, or the empty one (-1) for a new source. Hashing keeps the cost
+ * per column constant. */
 static int64_t *find_slot(const km_opened_file *opened, const km_place *place)
 {
     uint64_t hash = (uint64_t)place->other;
@@ -48,7 +48,7 @@ static int64_t *find_slot(const km_opened_file *opened, const km_place *place)
     return &opened->slots[slot];
 }
 
-/* The source of a place, which is opened if it is a new one; -1 if that fails. */
+/* The source of a place, which is opened if it is new; -1 if that fails. */
 static int64_t find_source(km_opened_file *opened, const km_place *place, km_error *error)
 {
     int64_t *slot = find_slot(opened, place);
@@ -71,7 +71,7 @@ static int64_t find_source(km_opened_file *opened, const km_place *place, km_err
     return opened->n_sources++;
 }
 
-/* Which dataset each column and mask is in. */
+/* Finds the source of each column and mask. */
 static void list_sources(km_opened_file *opened, const km_catalogue *catalogue,
                          const km_column *columns, km_error *error)
 {
@@ -83,8 +83,8 @@ static void list_sources(km_opened_file *opened, const km_catalogue *catalogue,
     }
 }
 
-/* Chunks that are not compressed are read in parts where they are large; HDF5 takes long, and much
- * memory, for many small ones. */
+/* Are the chunks of this source read whole, and decoded by us? Plain chunks are if they are small,
+ * since HDF5 needs much time and memory for many of them; large ones are read in parts. */
 static bool is_read_by_chunks(const km_source *source)
 {
     const int64_t maximum = 1 << 20;
@@ -95,7 +95,8 @@ static bool is_read_by_chunks(const km_source *source)
             array->chunk_rows * array->chunk_columns <= maximum / array->element_bytes);
 }
 
-/* HDF5 reads for one thread after the other; where values are contiguous, each can by itself. */
+/* Where values are contiguous, each thread can read by itself; HDF5 reads for one thread at a
+ * time. */
 static void find_plain_values(km_opened_file *opened, km_source *source)
 {
     int *descriptor = &opened->descriptors[source->other];
@@ -118,7 +119,7 @@ static void prepare_source(km_opened_file *opened, int64_t s, const km_column *c
         find_plain_values(opened, source);
 }
 
-/* Where a field is; its source grows to hold it. */
+/* Finds a field in its source, which is widened to hold it. */
 static void find_field(km_opened_file *opened, km_field *field, const km_place *place,
                        km_error *error)
 {
@@ -143,8 +144,8 @@ static void find_field(km_opened_file *opened, km_field *field, const km_place *
     source->n_columns = (field->column + 1 > end ? field->column + 1 : end) - source->first_column;
 }
 
-/* Parts of the rows of a contiguous array cost a read each, or as much as whole rows; so rows are
- * read whole unless they are very long. */
+/* Parts of the rows of a contiguous array cost one read each, or as much as whole rows. So rows are
+ * read whole, unless they are very long. */
 static void widen_to_whole_rows(km_source *source)
 {
     const int64_t max_row_bytes = 64 << 10, d = source->array.n_columns;
@@ -155,7 +156,7 @@ static void widen_to_whole_rows(km_source *source)
     }
 }
 
-/* A row is read at once, in a transfer that all MPIs can do. */
+/* Refuses rows that are too wide for one transfer of any MPI. */
 static void check_width(const km_opened_file *opened, const km_source *source, km_error *error)
 {
     const int64_t maximum = (int64_t)1 << 30;
@@ -175,13 +176,13 @@ km_convention km_convention_of(const km_catalogue *catalogue, const km_column *c
         convention.missing[convention.n_missing++] = convention.fill;
         convention.has_fill = false;
     }
-    if (convention.fill == 0) /* what many libraries set; nobody means a missing value by it */
+    if (convention.fill == 0) /* many libraries set 0, which never means a missing value */
         convention.has_fill = false;
     return convention;
 }
 
-/* How a field becomes a value. Numbers that are right as they were read stay there; but weights are
- * wanted side by side. */
+/* Decides how a field becomes a value. Numbers in the working precision are used where they were
+ * read; but weights must be contiguous. */
 static void prepare_field(km_opened_file *opened, const km_catalogue *catalogue,
                           const km_column *columns, int64_t c)
 {

@@ -1,10 +1,12 @@
 /* Frames of pandas, which stores columns of one type together, in blocks.
  *
- * format='fixed': a group with the names in `axis0`, and for each block its names in `blockN_items`
- * and its values, a row each, in `blockN_values`.
- * format='table': a table of compounds with an array `values_block_N` a block, whose names are in
- * an attribute `values_block_N_kind`; all in the order of the frame in `non_index_axes` of its
- * group. Both are lists as Python pickles them. Names of several levels (MultiIndex) are none. */
+ * format='fixed': a group with the order of all names in `axis0`. Block N has its names in
+ * `blockN_items`, and its values in `blockN_values`, one row of the dataset per row.
+ * format='table': a dataset of compounds. Block N is an array member `values_block_N`, and its
+ * names are in the attribute `values_block_N_kind`; the order of all names is in the attribute
+ * `non_index_axes` of the group. Both are lists as Python pickles them.
+ *
+ * Frames whose names have several levels (MultiIndex) can't be used. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "tables.h"
@@ -29,7 +31,8 @@ static int compare_keys(const void *a, const void *b)
                                       : (x->column > y->column) - (x->column < y->column);
 }
 
-/* Each column has the place of its name in the list, behind all if it is not there. */
+/* The key of a column is the position of its name in the list; columns that are not there come
+ * last. */
 static void make_sort_keys(sort_key *keys, const km_names *names, const km_text_list *order)
 {
     const km_table *table = names->table;
@@ -44,7 +47,7 @@ static void make_sort_keys(sort_key *keys, const km_names *names, const km_text_
         keys[i].position = keys[km_names_find(names, table->columns[i].name)].position;
 }
 
-/* The columns called in this order come first, the others after them. */
+/* Sorts columns by the order of their names, the others after them. */
 static void sort_columns(km_table *table, const km_text_list *order, km_error *error)
 {
     const int64_t n = table->n_columns;
@@ -67,7 +70,7 @@ static void sort_columns(km_table *table, const km_text_list *order, km_error *e
 
 /* ---- what pandas says of values ------------------------------------------------------------- */
 
-/* Times are numbers of nanoseconds, and no time is the least of them. */
+/* Times are integers of nanoseconds, and the lowest integer is no time (NaT). */
 static void note_times(const char *type, km_column *column)
 {
     if (strncmp(type, "datetime64", 10) == 0 || strncmp(type, "timedelta64", 11) == 0)
@@ -76,17 +79,17 @@ static void note_times(const char *type, km_column *column)
 
 /* ---- fixed ---------------------------------------------------------------------------------- */
 
-/* Where there are no rows pandas stores a value of padding, and beside it the type. */
+/* Without rows pandas stores one value of padding, and its type beside it. */
 static bool is_without_rows(hid_t dataset, const char *type, km_column *column)
 {
     if (type[0] == '\0' || H5Aexists(dataset, "shape") <= 0)
         return false;
     column->is_floating = strncmp(type, "float", strlen("float")) == 0;
-    column->fits_float32 = true; /* so that it does not make other files more precise */
+    column->fits_float32 = true; /* so that it does not make the catalogue double */
     return true;
 }
 
-/* Columns with these names, of which a block holds the values, a row each. */
+/* Adds columns with these names, whose values are in a block. */
 static void add_named_columns(hid_t values, km_table *table, const km_text_list *names,
                               const km_column *like, const char *block, km_error *error)
 {
@@ -97,7 +100,7 @@ static void add_named_columns(hid_t values, km_table *table, const km_text_list 
     const bool is_shaped = km_find_shape(values, shape) == 2 && column.values.length == 1;
     const bool has_rows = !is_without_rows(values, type, &column);
     column.n_rows = has_rows ? shape[0] : 0;
-    /* Objects of Python, as texts are, are one row for all. */
+    /* Python objects, as texts are, are stored as a single row. */
     if (!is_shaped || names->count == 0 || (has_rows && shape[1] != names->count))
         return;
     note_times(type, &column);
@@ -112,7 +115,7 @@ static void add_named_columns(hid_t values, km_table *table, const km_text_list 
     }
 }
 
-/* The columns of block b; false if there is none. */
+/* Adds the columns of block b; false if there is none. */
 static bool add_frame_block(hid_t file, hid_t group, km_table *table, int b, km_error *error)
 {
     char items[32], values[32], path[KM_DATASET_SIZE];
@@ -164,7 +167,7 @@ bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
 
 /* ---- table ---------------------------------------------------------------------------------- */
 
-/* The names that an attribute of a table has for the values of a column: NAME_kind. */
+/* Reads the names in an attribute of a table. */
 static bool read_names(hid_t dataset, const char *attribute, bool is_innermost, km_text_list *names,
                        bool *is_deep, km_error *error)
 {
@@ -211,7 +214,7 @@ static void split_column(km_table *table, int64_t i, const km_text_list *names, 
     }
 }
 
-/* Arrays take the names of their columns. False if these have several levels. */
+/* Splits the array columns by the names of their values. False if these have several levels. */
 static bool name_blocks(hid_t dataset, km_table *table, km_error *error)
 {
     bool is_flat = true;
@@ -256,7 +259,7 @@ static bool is_frame_table(hid_t group)
     return km_ends_with(type, "_table");
 }
 
-/* Of its group only the table counts: beside it are indexes, and names of categories. */
+/* Visits the table of a frame; the group has only indexes and names of categories beside it. */
 static void visit_frame_table(km_finder *finder, const km_object *group)
 {
     char path[KM_DATASET_SIZE];

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What is unpacked, by factors and offsets in double, has more digits than what is stored. */
+/* Unpacking computes in double, and its values have more digits than the stored numbers. */
 km_precision km_precision_of_features(const km_column *columns, int64_t n_features, bool is_raw)
 {
     for (int64_t j = 0; j < n_features; j++)
@@ -18,7 +18,7 @@ km_precision km_precision_of_features(const km_column *columns, int64_t n_featur
     return KM_FLOAT32;
 }
 
-/* Bytes of the buffers of one thread; 0 of no reading. */
+/* Bytes of the buffers of one thread; 0 if nothing is read. */
 static int64_t bytes_per_thread(const km_reading *reading)
 {
     const int64_t row_bytes = reading->row_bytes + reading->value_bytes + reading->stored_bytes;
@@ -32,8 +32,8 @@ void km_catalogue_note_reading(km_catalogue *catalogue, const km_opened_file *op
         catalogue->reading = reading;
 }
 
-/* Checks a file, and notes its rows and whether it is as precise as the others. On this rank. */
-static void look_at_file(km_catalogue *catalogue, int64_t f, int64_t *needs_double, km_error *error)
+/* Checks a part, and notes its rows and whether it needs double precision. Local. */
+static void look_at_part(km_catalogue *catalogue, int64_t f, int64_t *needs_double, km_error *error)
 {
     km_opened_file opened;
     km_selection found;
@@ -73,7 +73,7 @@ static void stat_file(km_file *file)
     }
 }
 
-/* Counts rows through all parts. */
+/* Numbers the rows through all parts. */
 static void number_rows(km_catalogue *catalogue, km_error *error)
 {
     catalogue->n_rows = 0;
@@ -87,7 +87,7 @@ static void number_rows(km_catalogue *catalogue, km_error *error)
     }
 }
 
-/* What each rank found of its parts, to all. */
+/* Shares what each rank found about its parts: every other rank adds zeros. */
 static km_code share_facts(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
 {
     enum { FACTS = 6 };
@@ -127,7 +127,7 @@ km_code km_parts_look(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
         if (catalogue->is_together)
             catalogue->files[f].n_rows = catalogue->n_rows;
         else if (catalogue->files[f].table != NULL)
-            look_at_file(catalogue, f, &needs_double, error);
+            look_at_part(catalogue, f, &needs_double, error);
     }
     if (km_agree(comm, error) != KM_OK || share_facts(catalogue, comm, error) != KM_OK)
         return error->code;

@@ -43,7 +43,7 @@ static void add_matching(part_list *list, int64_t number, const char *path,
     H5Fclose(file);
 }
 
-/* Tables that are called like the pattern, of all files. Ranks share the work. */
+/* Lists the tables of all files whose names match the pattern. Ranks look at the files in turns. */
 static km_code list_matching(const km_catalogue_name *name, MPI_Comm comm, part_list *all,
                              km_error *error)
 {
@@ -62,7 +62,8 @@ static km_code list_matching(const km_catalogue_name *name, MPI_Comm comm, part_
     return error->code;
 }
 
-/* Of a file without such a table a part without one stays, since files are listed in the result. */
+/* Makes the list of parts. A file without a matching table keeps a part without a table, since the
+ * result lists all files. */
 static void take_parts(km_catalogue *catalogue, const part_list *list)
 {
     int64_t next = 0, n = 0;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- looking into a file -------------------------------------------------------------------- */
+/* ---- a file --------------------------------------------------------------------------------- */
 
 km_code km_open_named(const char *path, hid_t *file, km_error *error)
 {
@@ -28,7 +28,8 @@ static bool is_empty_group(hid_t object)
     return H5Iget_type(object) == H5I_GROUP && H5Gget_info(object, &info) >= 0 && info.nlinks == 0;
 }
 
-/* Is there nothing at this path, no link on the way to it? A group without anything is nothing. */
+/* Is there nothing at this path, not even a link on the way to it? An empty group counts as
+ * nothing. */
 static bool is_nothing(hid_t file, const char *name)
 {
     char path[KM_DATASET_SIZE];
@@ -62,7 +63,7 @@ static bool has_match(const km_tables *tables, const char *pattern)
     return false;
 }
 
-/* Has the file no table of this name, which others may have? */
+/* Does this file lack the table, which other files may have? */
 static bool lacks_table(hid_t file, const km_tables *tables, const char *name)
 {
     return is_nothing(file, name) && !(km_is_pattern(name) && has_match(tables, name));
@@ -94,7 +95,7 @@ km_code km_look_into(const char *path, const km_catalogue_name *name, km_selecti
     return error->code;
 }
 
-/* ---- looking into a part -------------------------------------------------------------------- */
+/* ---- a part --------------------------------------------------------------------------------- */
 
 static km_code refuse_different(const km_catalogue *catalogue, const km_file *file,
                                 const km_selection *choice, km_error *error)
@@ -115,7 +116,7 @@ static km_code refuse_different(const km_catalogue *catalogue, const km_file *fi
                    c < catalogue->n_columns ? catalogue->columns[c].name : "no more");
 }
 
-/* Else what is between the places may tell that they mean something else. */
+/* With other names, the same places may hold something else. */
 static bool has_same_names(const km_catalogue *catalogue, const km_selection *choice)
 {
     bool are_same = choice->n_columns == catalogue->n_columns;
@@ -124,7 +125,7 @@ static bool has_same_names(const km_catalogue *catalogue, const km_selection *ch
     return are_same;
 }
 
-/* In the places where the first file has its columns; false if they are not there. */
+/* Chooses the columns at the places of the first part; false if they are not there. */
 static bool look_at_places(const km_catalogue *catalogue, const km_file *part, hid_t file,
                            km_selection *choice)
 {
@@ -146,7 +147,7 @@ static bool look_at_places(const km_catalogue *catalogue, const km_file *part, h
     return is_chosen;
 }
 
-/* Columns that are in several files are what they were: there is no other part. */
+/* If columns are in other files there is only one part, whose columns are known. */
 static km_code copy_choice(const km_catalogue *catalogue, km_selection *choice, km_error *error)
 {
     choice->n_rows = catalogue->n_rows;
@@ -187,7 +188,7 @@ km_code km_look_into_part(const km_catalogue *catalogue, int64_t part, km_select
     return error->code;
 }
 
-/* The columns of the first file in a new array, with another number of rows. */
+/* The columns of the first part in a new array, with another number of rows. */
 static km_column *columns_of_first(const km_catalogue *catalogue, int64_t n_rows, km_error *error)
 {
     const int64_t n = catalogue->n_columns;
@@ -199,7 +200,8 @@ static km_column *columns_of_first(const km_catalogue *catalogue, int64_t n_rows
     return columns;
 }
 
-/* Bytes between members may differ without a reason; then it is looked into once more, in vain. */
+/* Padding of the structs may differ without a reason; that costs only another look into the
+ * file. */
 bool km_columns_are_first(const km_catalogue *catalogue, const km_column *columns, int64_t n_rows)
 {
     km_error ignored = {0};

@@ -1,4 +1,4 @@
-/* Columns by path: those of other groups, and of other files. */
+/* Columns by path: those of other groups, and those of other files. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -11,7 +11,7 @@
 
 /* ---- in one file ---------------------------------------------------------------------------- */
 
-/* The column of a table that an absolute path ends with, if one of its beginnings is a table. */
+/* The column at an absolute path, if the beginning of the path is a table. */
 static bool find_in_tables(const km_scope *scope, const char *path, km_column *column,
                            km_error *error)
 {
@@ -36,7 +36,7 @@ static bool find_in_tables(const km_scope *scope, const char *path, km_column *c
     return is_found;
 }
 
-/* The object at an absolute path as a column, whatever it belongs to. */
+/* Describes the object at an absolute path as a column, whatever it belongs to. */
 static bool describe_object_at(const km_scope *scope, const char *path, km_column *column)
 {
     char why[160];
@@ -58,7 +58,7 @@ static bool find_column_at(const km_scope *scope, const char *path, km_column *c
            (error->code == KM_OK && describe_object_at(scope, path, column));
 }
 
-/* What is beside the columns of a table: a group is seen from inside, a dataset from its group. */
+/* Where relative paths begin: in the table if it is a group, else in the group of the dataset. */
 static void find_base(const km_scope *scope, const km_table *table, char *base)
 {
     snprintf(base, KM_DATASET_SIZE, "%s", table->path);
@@ -100,7 +100,7 @@ void km_others_free(km_others *others)
     *others = (km_others){0};
 }
 
-/* The number of a file in the list, which it enters if it is new; -1 after an error. */
+/* The number of a file in the list, which is opened if it is new; -1 after an error. */
 static int64_t open_other(km_others *others, const char *path, km_error *error)
 {
     struct km_other new = {.file = H5I_INVALID_HID};
@@ -122,7 +122,7 @@ static int64_t open_other(km_others *others, const char *path, km_error *error)
     return -1;
 }
 
-/* The only table with a column of this name. */
+/* Finds a column by name, if only one table has it. */
 static bool find_by_name(const km_scope *scope, const char *name, km_column *column,
                          km_error *error)
 {
@@ -166,7 +166,7 @@ static bool find_in_other(const km_scope *scope, const char *path, const char *t
     return is_found;
 }
 
-/* Splits FILE:PATH where what is before a colon is a file. */
+/* Splits FILE:PATH at a colon behind the name of an existing file. */
 static bool split_file(const char *text, char *file, const char **path)
 {
     for (const char *colon = strchr(text, ':'); colon != NULL; colon = strchr(colon + 1, ':')) {
@@ -181,7 +181,7 @@ static bool split_file(const char *text, char *file, const char **path)
     return false;
 }
 
-/* ---- both ----------------------------------------------------------------------------------- */
+/* ---- any file ------------------------------------------------------------------------------- */
 
 bool km_column_at(const km_scope *scope, const km_table *table, const char *text, km_column *column,
                   km_error *error)

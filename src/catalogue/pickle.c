@@ -1,6 +1,6 @@
 /* Lists of names as Python pickles them, protocol 0: a program for a stack machine in plain text,
- * https://github.com/python/cpython/blob/main/Lib/pickletools.py. Only what makes lists and tuples
- * of texts and whole numbers is understood; names come from that or not at all. */
+ * https://github.com/python/cpython/blob/main/Lib/pickletools.py. Only the instructions for lists
+ * and tuples of texts and integers are understood; anything else gives no names. */
 #include "base/error.h"
 #include "base/text.h"
 #include "tables.h"
@@ -10,28 +10,28 @@
 
 enum { MAX_ITEMS = 1 << 20 };
 
-/* What is on the stack, and what may be remembered of it. */
+/* An item of the stack or the memo. The contents of objects are not kept. */
 typedef enum kind { MARK, LIST, TUPLE, TEXT, OTHER } kind;
 typedef struct item {
     kind kind;
-    int64_t first, count; /* of lists: their items, beside each other in `texts` if they are flat */
-    bool is_deep;         /* it has lists in it */
-    bool is_named;        /* all in it are texts */
+    int64_t first, count; /* of lists: their items, adjacent in `texts` if is_named */
+    bool is_deep;         /* it contains lists or tuples */
+    bool is_named;        /* all its items are texts */
     char text[KM_NAME_SIZE];
 } item;
 
 typedef struct machine {
     const char *at;
     int64_t n_stack, n_memo, n_texts;
-    item *stack, *memo; /* memo: its numbers are `first` */
+    item *stack, *memo; /* in the memo, `first` is the number of an item */
     char *texts;
-    item innermost; /* the last list that had only texts in it */
+    item innermost; /* the last list whose items are all texts */
     km_error *error;
 } machine;
 
 /* ---- texts ---------------------------------------------------------------------------------- */
 
-/* Appends a character as UTF-8, if there is room for it. */
+/* Appends a character as UTF-8, if it fits. */
 static void append_character(char *name, unsigned long c)
 {
     static const unsigned long begins[] = {0, 0xc0, 0xe0, 0xf0};
@@ -99,7 +99,7 @@ static void note_list(machine *m, const item *list)
         m->innermost = *list;
 }
 
-/* Makes a list or tuple of what is above the last mark. */
+/* Makes a list or tuple of the items above the last mark. */
 static bool build_list(machine *m, kind what)
 {
     int64_t mark = m->n_stack - 1;
@@ -128,7 +128,7 @@ static bool append_top(machine *m)
     return is_added;
 }
 
-/* Only texts are remembered with what they hold: lists may grow. */
+/* Notes the top item in the memo; of a list not its items, since it may grow. */
 static bool memoize_top(machine *m, int64_t number)
 {
     if (m->n_stack == 0 || m->n_memo == MAX_ITEMS)
@@ -141,7 +141,7 @@ static bool memoize_top(machine *m, int64_t number)
     return m->error->code == KM_OK;
 }
 
-/* Numbers count up as they are remembered, so this seldom looks far. */
+/* Pushes an item of the memo. Its numbers usually count up, so the search is rarely needed. */
 static bool push_memoized(machine *m, int64_t number)
 {
     if (number >= 0 && number < m->n_memo && m->memo[number].first == number)
@@ -152,7 +152,7 @@ static bool push_memoized(machine *m, int64_t number)
     return false;
 }
 
-/* One instruction; `line` is what follows its letter, up to the end of the line. */
+/* Runs one instruction; `line` is the rest of its line. */
 static bool run_instruction(machine *m, char letter, const char *line, size_t length)
 {
     item new = {.kind = OTHER};
@@ -185,7 +185,7 @@ static bool run_instruction(machine *m, char letter, const char *line, size_t le
         return km_parse_int64(number, &value) && memoize_top(m, value);
     case 'g':
         return km_parse_int64(number, &value) && push_memoized(m, value);
-    default: /* numbers, nothing at all, and what makes objects */
+    default: /* floats, None; other instructions make objects */
         return strchr("FLN", letter) != NULL && push_item(m, &new);
     }
 }
@@ -205,7 +205,7 @@ static bool run_pickle(machine *m)
     return *m->at == '.' && m->n_stack == 1;
 }
 
-/* Hands the texts of a list over. */
+/* Moves the texts of a list to the caller. */
 static void take_texts(machine *m, const item *list, km_text_list *names)
 {
     if (list->count == 0)

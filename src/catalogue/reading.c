@@ -1,4 +1,4 @@
-/* What reading takes: how many rows at once, and how much memory. */
+/* How many rows are read at once, and how much memory that takes. */
 #include "base/precision.h"
 #include "opened.h"
 
@@ -10,7 +10,8 @@ static int64_t max_int64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Rows of the table that a chunk holds, and how many such chunks side by side hold them. */
+/* The rows of the table in a chunk, and the number of chunks that hold the columns of these
+ * rows. */
 static int64_t rows_of_chunk(const km_source *source)
 {
     if (source->is_bitmap)
@@ -30,7 +31,7 @@ static int64_t whole_chunk_bytes(const km_source *source)
     return source->array.chunk_rows * source->array.chunk_columns * source->element_bytes;
 }
 
-/* No more than there is. */
+/* The cache of HDF5, at most the size of the array. */
 static int64_t kept_bytes(const km_source *source)
 {
     const km_h5_array *array = &source->array;
@@ -41,7 +42,8 @@ static int64_t kept_bytes(const km_source *source)
 
 km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue)
 {
-    km_reading reading = {.row_bytes = 1, .value_bytes = 1}; /* is it missing? */
+    km_reading reading = {.row_bytes = 1,
+                          .value_bytes = 1}; /* the mark whether a row misses a value */
     for (int64_t s = 0; s < opened->n_sources; s++) {
         const km_source *source = &opened->sources[s];
         const int64_t bytes = source->n_columns * source->element_bytes;
@@ -54,7 +56,7 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
         reading.chunk_rows = max_int64(reading.chunk_rows, rows_of_chunk(source));
         if (source->is_decoded) {
             reading.stored_bytes += chunks_across(source) * whole_chunk_bytes(source) /
-                                    rows_of_chunk(source); /* at most, since most are compressed */
+                                    rows_of_chunk(source); /* at most: most chunks are compressed */
             reading.thread_bytes =
                 max_int64(reading.thread_bytes, km_h5_decoding_bytes(&source->array));
         }
@@ -71,9 +73,9 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
 
 static const int64_t PIECE_BYTES = (int64_t)4 << 20, MAX_PIECE_BYTES = (int64_t)32 << 20;
 
-/* Rows that a thread reads at once: enough for striped file systems, and so few that they are still
- * in cache when they go to the samples. Compressed chunks are read whole, however large they are,
- * so that none is decoded twice inside a slab. */
+/* The rows that a thread reads at once: enough for striped file systems, and few enough to stay in
+ * cache on their way to the samples. Compressed chunks are read whole, however large they are, so
+ * that none is decoded twice in a slab. */
 int64_t km_piece_rows(const km_reading *reading, int n_threads)
 {
     const int64_t row_bytes = reading->row_bytes + reading->value_bytes + reading->stored_bytes;
@@ -85,7 +87,7 @@ int64_t km_piece_rows(const km_reading *reading, int n_threads)
     return max_int64(rows / unit, 1) * unit;
 }
 
-/* Chunks are read whole, whatever part of them a slab has. */
+/* Chunks are read whole, even if the slab has only a part of them. */
 static int64_t stored_rows(const km_reading *reading, int64_t rows)
 {
     return reading->chunk_rows > 0
@@ -93,7 +95,8 @@ static int64_t stored_rows(const km_reading *reading, int64_t rows)
                : 0;
 }
 
-/* Of a row of chunks as they are stored: compressed, as a rule, and the file tells how much. */
+/* Bytes of the stored chunks per row: at most those of the rows, and if compressed, as the size of
+ * the files tells. */
 static double stored_row_bytes(const km_catalogue *catalogue)
 {
     double bytes = 0;

@@ -1,4 +1,4 @@
-/* What the options choose in one file: a table, and columns of it and of others. */
+/* What the options choose in one file: a table, and columns of it and of other files. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "tables.h"
@@ -12,7 +12,7 @@ static bool is_same_place(const km_place *a, const km_place *b)
            a->position == b->position && a->other == b->other;
 }
 
-/* The features without a column that has another role; by default that is no feature. */
+/* Removes a column with another role from the default features. */
 static km_code leave_out(km_selection *choice, const km_column *other, const km_scope *scope,
                          km_error *error)
 {
@@ -29,7 +29,7 @@ static km_code leave_out(km_selection *choice, const km_column *other, const km_
     return KM_OK;
 }
 
-/* What an option says of one column; by default that is no feature. */
+/* Chooses the column of --weights or --id; it is then no feature by default. */
 static void choose_role(km_selection *choice, const km_scope *scope, const km_table *table,
                         const km_catalogue_name *name, const char *option, const char *text,
                         km_column *column, km_error *error)
@@ -49,7 +49,7 @@ static void append_column(km_selection *choice, const char *text, const km_colum
             km_append(choice->columns, &choice->n_columns, sizeof *column, column, error);
 }
 
-/* All columns are of the same rows. */
+/* All columns must have the same rows. */
 static void check_column_lengths(km_selection *choice, const km_scope *scope, km_error *error)
 {
     const km_column *first = choice->columns;
@@ -81,7 +81,7 @@ static void select_all_columns(km_selection *choice, const km_scope *scope, cons
         check_column_lengths(choice, scope, error);
 }
 
-/* The files that columns are in, in the order of their numbers. */
+/* Moves the names of the other files, in the order of their numbers, to the selection. */
 static void take_other_files(km_selection *choice, km_others *others, km_error *error)
 {
     choice->others =

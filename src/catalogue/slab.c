@@ -1,5 +1,5 @@
-/* Reading a rank's slab: piece by piece, each rank by itself, whatever fails on the way. One file
- * is open on all ranks together; of several, a rank opens only those that its slab touches. */
+/* Reads a rank's slab piece by piece, each rank by itself, even if others fail. One file is open on
+ * all ranks together; of several files, a rank opens only those that its slab touches. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -16,7 +16,8 @@ static int64_t min_int64(int64_t a, int64_t b)
 
 /* ---- reading a piece: the thread that has HDF5 ---------------------------------------------- */
 
-/* A reason that says itself what to do needs no other advice. */
+/* Fails with the reason why a piece could not be read; advice is added unless the reason has
+ * some. */
 static void refuse_unread_rows(const km_piece *p, const km_source *source, const km_error *why,
                                km_error *error)
 {
@@ -28,7 +29,7 @@ static void refuse_unread_rows(const km_piece *p, const km_source *source, const
             has_advice ? "" : "; check the file with h5dump, or copy it again");
 }
 
-/* How a source is read: by HDF5, which may leave chunks to be decoded; or without it. */
+/* How a source is read: by HDF5; by chunks, which are decoded later; or without HDF5. */
 typedef enum { BY_HDF5, BY_CHUNKS, PLAIN } reading_way;
 
 /* Reads the rows of a source. */
@@ -57,11 +58,12 @@ static void read_source(km_piece *p, int64_t s, reading_way way, km_error *error
         refuse_unread_rows(p, source, &why, error);
 }
 
-/* Reads the rows of all sources, but for decoding their chunks, and what needs no HDF5. */
+/* Reads all sources by HDF5, except those that need none. Chunks are decoded later. */
 static void read_piece(km_piece *p, km_error *error)
 {
     const km_opened_file *opened = p->file->opened;
-    for (int64_t s = 0; s < opened->n_sources; s++) /* freed even if reading fails on the way */
+    for (int64_t s = 0; s < opened->n_sources;
+         s++) /* so that the texts can be freed if reading fails */
         if (opened->sources[s].has_pointers)
             memset(p->buffers[s], 0,
                    (size_t)(p->rows.count * opened->sources[s].n_columns *
@@ -75,7 +77,7 @@ static void read_piece(km_piece *p, km_error *error)
     }
 }
 
-/* Reads what needs no HDF5. */
+/* Reads the sources that need no HDF5. */
 static void read_piece_plain(km_piece *p, km_error *error)
 {
     p->has_unread = false;
@@ -84,7 +86,7 @@ static void read_piece_plain(km_piece *p, km_error *error)
             read_source(p, s, PLAIN, error);
 }
 
-/* Reads by HDF5 what went wrong without it, and has it convert what only it can. */
+/* Has HDF5 read again what failed without it, and convert what only it can. */
 static void complete_piece(km_piece *p, km_error *error)
 {
     const km_h5_array *wrong = NULL;
@@ -101,7 +103,7 @@ static void complete_piece(km_piece *p, km_error *error)
         km_piece_convert_odd(p, error);
 }
 
-/* The pieces of texts that HDF5 allocated for the rows of a source. */
+/* Frees what HDF5 allocated for texts of any length. */
 static void free_texts(const km_piece *p)
 {
     for (int64_t s = 0; s < p->file->opened->n_sources; s++) {
@@ -124,8 +126,8 @@ static void release_piece(km_piece *p)
     p->file = NULL;
 }
 
-/* The rows from the next one on that are read at once: in one file, and to a multiple of the size
- * of pieces in it; none behind the slab or the file. */
+/* The rows of the next piece: up to a multiple of the size of pieces, within the file and the
+ * slab. */
 static km_rows next_rows(const km_reader *r)
 {
     const km_file *file = &r->catalogue->files[r->file->number];
@@ -136,7 +138,7 @@ static km_rows next_rows(const km_reader *r)
     return (km_rows){r->at, end - in_file};
 }
 
-/* How much of the slab is read: of this rank's, and slabs are equally long. */
+/* Tells how much of this rank's slab is read, which is about the same on all ranks. */
 static void say_part(const km_reader *r)
 {
     const km_rows slab = r->samples->slab;
@@ -148,7 +150,7 @@ static const km_field *field_of_ids(const km_file_in_use *file)
     return &file->opened->values[file->opened->n_columns - 1];
 }
 
-/* The next piece, read; false if there is none. */
+/* Reads the next piece; false if there is none. */
 static bool begin_piece(km_piece *p, km_error *error)
 {
     km_reader *r = p->reader;
@@ -188,8 +190,8 @@ static void append_ids(const km_piece *p, km_error *error)
                       error);
 }
 
-/* What goes by the order of rows, once it is this piece's turn. The number of its first sample;
- * negative if it or one before it failed. */
+/* Does what must follow the order of rows, once it is this piece's turn. Returns the number of its
+ * first sample; negative if this piece or an earlier one failed. */
 static int64_t take_turn(const km_piece *p, const km_error *error)
 {
     km_reader *r = p->reader;
@@ -221,7 +223,7 @@ static void put_samples(const km_piece *p, int64_t sample)
                    weights, p->is_missing, sample);
 }
 
-/* A piece that was read, or failed. False if no more are wanted. */
+/* Takes the values of a piece that was read, or failed. False if no more pieces are wanted. */
 static bool finish_piece(km_piece *p, km_error *error)
 {
     km_reader *r = p->reader;
@@ -243,7 +245,7 @@ static bool finish_piece(km_piece *p, km_error *error)
     return sample >= 0;
 }
 
-/* By each thread: piece after piece. */
+/* The work of each thread: piece after piece. */
 static void read_pieces(km_piece *p)
 {
     km_error error = {0};
@@ -260,7 +262,7 @@ static void read_pieces(km_piece *p)
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- the slab ------------------------------------------------------------------------------- */
 
 void km_findings_free(km_findings *findings)
 {
@@ -285,8 +287,7 @@ static km_code make_findings(km_findings *findings, const km_catalogue *catalogu
     return error->code;
 }
 
-/* By all threads; but MPI, through which a file is read that is open on all ranks, may only know
- * one. */
+/* Reads by all threads; by one if the file is read through MPI, which may not allow several. */
 static void read_by_threads(km_reader *r)
 {
     const bool is_serialized = !r->catalogue->is_together || km_comm_takes_threads();
@@ -321,7 +322,7 @@ static km_code read_slab(km_reader *r, MPI_Comm comm)
         *r->error = r->changed;
     if (km_agree(comm, r->error) != KM_OK)
         return r->error->code;
-    /* Only now: the lowest rank that met one has the first of the catalogue. */
+    /* After all have read: the lowest rank with a refused row has the first of the catalogue. */
     *r->error = r->refused;
     return km_agree(comm, r->error);
 }

@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The end of a path that need not be said: a table of vaex or pandas is called by its group. */
+/* Ends of paths that may be left out: a table of vaex or pandas may be called by its group. */
 static const char *const suffixes[] = {"", "/columns", "/table"};
 enum { N_SUFFIXES = sizeof suffixes / sizeof *suffixes };
 
-/* Does -d NAME mean this table, whose path ends with `suffix`? With or without slashes around. */
+/* Does -d NAME mean this table, whose path is NAME and `suffix`? Slashes around NAME are
+ * ignored. */
 static bool is_table_called(const km_table *table, const char *name, const char *suffix)
 {
     while (*name == '/')
@@ -18,7 +19,7 @@ static bool is_table_called(const km_table *table, const char *name, const char 
     size_t length = strlen(name);
     while (length > 0 && name[length - 1] == '/')
         length--;
-    const char *path = table->path + 1; /* all begin with a slash */
+    const char *path = table->path + 1; /* after its first slash */
     return strncmp(path, name, length) == 0 && strcmp(path + length, suffix) == 0;
 }
 
@@ -51,7 +52,7 @@ bool km_is_called_like(const km_table *table, const char *pattern)
     return false;
 }
 
-/* An absolute path without slashes at its end. */
+/* Makes an absolute path without slashes at its end; false if it is too long. */
 static bool make_path(char *path, const char *name, const char *suffix)
 {
     size_t length = (size_t)snprintf(path, KM_DATASET_SIZE, "/%s", name + strspn(name, "/"));
@@ -77,7 +78,7 @@ const char *km_find_unusable_called(const km_tables *tables, const char *name)
 
 /* ---- in a file that is open ----------------------------------------------------------------- */
 
-/* The number of the table that is this object; -1 if none is. */
+/* The number of the table that is this object; -1 if there is none. */
 static int64_t find_object(const km_tables *tables, hid_t object)
 {
     bool is_ok;
@@ -88,8 +89,8 @@ static int64_t find_object(const km_tables *tables, hid_t object)
     return -1;
 }
 
-/* The table that a path leads to, under whatever name it was found; one that was not is added. */
-static const km_table *find_led_to(const km_scope *scope, const char *path, km_error *error)
+/* The table at a path, whatever name it was found by; a table that was not found yet is added. */
+static const km_table *find_at_path(const km_scope *scope, const char *path, km_error *error)
 {
     const hid_t object = H5Oopen(scope->file, path, H5P_DEFAULT);
     if (object < 0)
@@ -109,6 +110,6 @@ const km_table *km_scope_find_table(const km_scope *scope, const char *name, km_
     const km_table *table = km_tables_find_called(scope->tables, name);
     for (int s = 0; s < N_SUFFIXES && table == NULL && error->code == KM_OK; s++)
         if (make_path(path, name, suffixes[s]))
-            table = find_led_to(scope, path, error);
+            table = find_at_path(scope, path, error);
     return table;
 }

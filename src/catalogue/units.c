@@ -1,4 +1,4 @@
-/* Are the files of a catalogue in the same units? They are joined as they are, so that others are
+/* Compares the units of the files of a catalogue. Files are joined as they are, so a difference is
  * worth a warning. */
 #include "opened.h"
 

@@ -1,17 +1,16 @@
-/* From numbers as they are stored to values in the working precision: byte order, the codes for
- * missing values, the valid range and the packing that the file declares. No HDF5 in here, so that
- * threads share the rows. */
+/* Makes values in the working precision of stored numbers: byte order, missing values, the valid
+ * range and the packing that the file declares. Without HDF5, so that threads share the rows. */
 #include "unpack.h"
 #include "base/precision.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { TILE = 256 }; /* values that stay in cache from step to step */
+enum { TILE = 256 }; /* values, few enough to stay in cache from step to step */
 
 /* ---- preparing ------------------------------------------------------------------------------ */
 
-/* Integers of the type hold this number? The others match nothing. */
+/* Can integers of the type hold this number? Other numbers match nothing. */
 static bool is_whole_in(long double number, long double lowest, long double highest)
 {
     return number >= lowest && number <= highest && number == floorl(number);
@@ -49,7 +48,7 @@ static void prepare_uint(km_codes *codes, const km_convention *c, int bits)
         codes->fill.u = (uint64_t)c->fill;
 }
 
-/* As the type of the file would hold it. */
+/* A number rounded to the type of the file. */
 static double as_float(long double number, int size)
 {
     return size == sizeof(float) ? (double)(float)number : (double)number;
@@ -145,8 +144,8 @@ static void swap_bytes(tile *t, int size, int64_t count)
             t->u8[i] = __builtin_bswap64(t->u8[i]);
 }
 
-/* For each type: which numbers are missing, how many are the fill value; and all as doubles or
- * floats. */
+/* For each type: marks missing numbers and counts those that are the fill value; converts to
+ * doubles, and to floats. */
 #define DEFINE_TYPE(suffix, type, wide)                                                    \
     static int64_t mark_##suffix(const tile *t, const km_codes *codes, int64_t count,      \
                                  uint8_t *is_missing)                                      \

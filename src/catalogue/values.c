@@ -1,5 +1,5 @@
-/* What a piece of rows that was read says: values, which of them are missing, and which may not
- * be. */
+/* Makes values of a piece of rows that was read: which of them are missing, and which are not
+ * allowed. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/precision.h"
@@ -35,7 +35,7 @@ static double load_value(const km_piece *p, int64_t c, int64_t row)
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
-/* Numbers that only HDF5 can convert, to doubles; on one thread. */
+/* Has HDF5 convert odd numbers to doubles; one thread at a time. */
 static km_code convert_odd(km_piece *p, int64_t c, int64_t count, km_error *error)
 {
     const km_field *field = &p->file->opened->values[c];
@@ -63,7 +63,8 @@ static void unpack_column(km_piece *p, int64_t c, int64_t first, int64_t count)
 
 /* ---- missing values ------------------------------------------------------------------------- */
 
-/* 0.3 is what 3 * 0.1 means, though that is another double. */
+/* The unpacked value of the stored integer nearest to a value, if it is close: 3 * 0.1 is meant by
+ * 0.3, though it is another double. */
 static double nearest_unpacked(const km_codes *codes, double value)
 {
     const double stored = nearbyint((value - codes->offset) / codes->factor);
@@ -73,16 +74,16 @@ static double nearest_unpacked(const km_codes *codes, double value)
 
 double km_as_stored(const km_field *field, km_precision precision, double value)
 {
-    char room[64]; /* for the largest of floating-point types */
+    char bytes[64]; /* of any floating-point type */
     const hid_t type = field->type;
     if (field->codes.is_packed && field->number.kind != KM_H5_FLOAT) {
         value = nearest_unpacked(&field->codes, value);
-    } else if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof room &&
+    } else if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= sizeof bytes &&
                !field->codes.is_packed) {
-        memcpy(room, &value, sizeof value);
-        if (H5Tconvert(H5T_NATIVE_DOUBLE, type, 1, room, NULL, H5P_DEFAULT) >= 0 &&
-            H5Tconvert(type, H5T_NATIVE_DOUBLE, 1, room, NULL, H5P_DEFAULT) >= 0)
-            memcpy(&value, room, sizeof value);
+        memcpy(bytes, &value, sizeof value);
+        if (H5Tconvert(H5T_NATIVE_DOUBLE, type, 1, bytes, NULL, H5P_DEFAULT) >= 0 &&
+            H5Tconvert(type, H5T_NATIVE_DOUBLE, 1, bytes, NULL, H5P_DEFAULT) >= 0)
+            memcpy(&value, bytes, sizeof value);
     }
     return precision == KM_FLOAT32 ? (double)(float)value : value;
 }
@@ -125,7 +126,7 @@ static bool has_nonzero_byte(const char *bytes, int64_t size)
     return false;
 }
 
-/* Bits that are 0 say what is missing. */
+/* Bits that are 0 mark missing values. */
 static void apply_bitmap(const km_piece *p, int64_t c, int64_t first, int64_t count)
 {
     const uint8_t *bytes = (const uint8_t *)p->buffers[p->file->opened->masks[c].source];
@@ -135,7 +136,7 @@ static void apply_bitmap(const km_piece *p, int64_t c, int64_t first, int64_t co
             store_nan(p, c, i);
 }
 
-/* What a mask says is missing becomes NaN. */
+/* Values that a mask marks as missing become NaN. */
 static void apply_mask(const km_piece *p, int64_t c, int64_t first, int64_t count)
 {
     const km_field *mask = &p->file->opened->masks[c];
@@ -162,7 +163,7 @@ static void apply_missing_values(const km_piece *p, int64_t first, int64_t count
     }
 }
 
-/* Marks those of `count` values, `stride` bytes apart, that are not finite; returns how many. */
+/* Marks values that are not finite, `stride` bytes apart; returns how many there are. */
 #define DEFINE_MARK(name, real)                                                                \
     static int64_t name(const char *first, int64_t stride, int64_t count, uint8_t *is_missing) \
     {                                                                                          \
@@ -208,7 +209,7 @@ km_code km_piece_convert_odd(km_piece *p, km_error *error)
 
 void km_piece_take_values(km_piece *p)
 {
-    enum { ROWS = 2048 }; /* that are few enough to stay in cache from step to step */
+    enum { ROWS = 2048 }; /* few enough to stay in cache from step to step */
     const int64_t n_columns = p->file->opened->n_columns;
     for (int64_t first = 0; first < p->rows.count; first += ROWS) {
         const int64_t left = p->rows.count - first, count = left < ROWS ? left : ROWS;
@@ -222,7 +223,7 @@ void km_piece_take_values(km_piece *p)
     }
 }
 
-/* ---- rows that may not be as they are ------------------------------------------------------- */
+/* ---- rows that are not allowed -------------------------------------------------------------- */
 
 static double weight_at(const km_piece *p, int64_t i)
 {
@@ -252,8 +253,8 @@ static void refuse_missing(const km_piece *p, int64_t row, int64_t i, km_error *
         p->reader->catalogue->names[feature]);
 }
 
-/* In catalogue order: a missing value, where none may be, or a weight that can't be one, of a row
- * that would be used. */
+/* Looks in the order of the catalogue for a missing value, if that is an error, or a bad weight of
+ * a row that is used. */
 void km_piece_refuse_rows(const km_piece *p, km_error *refused)
 {
     const bool has_weights = p->reader->catalogue->has_weights;

@@ -178,7 +178,7 @@ int km_h5_read_numbers(hid_t object, const char *name, int max_count, long doubl
 /* A numeric attribute; false if there is none, or it is not one number. */
 bool km_h5_read_number(hid_t object, const char *name, double *value);
 
-/* ---- writing, and comparing what was written ------------------------------------------------- */
+/* ---- writing, and comparing what was written ------------------------------------------------ */
 
 /* By one rank. False, with HDF5's error stack set, if something can't be written, or differs. */
 

@@ -97,7 +97,7 @@ static km_code cannot_lock(const km_lock *lock, km_error *error)
                    lock->name, strerror(errno));
 }
 
-/* ---- touching the file ----------------------------------------------------------------------- */
+/* ---- touching the file ---------------------------------------------------------------------- */
 
 static void *touch_lock(void *context)
 {
