@@ -62,7 +62,7 @@ typedef struct km_column {
     bool is_text, may_be_mask;
     bool is_category;  /* numbers that stand for names */
     bool is_matrix;    /* in a dataset of two dimensions, neither of which is 1 */
-    bool has_bad_mask; /* of another length than the values, or no truths */
+    bool has_bad_mask; /* of another length than the values, or no truth values */
     bool lacks_filter; /* one that is not available here */
     bool fits_float32; /* float32, or an integer of at most 16 bits, by type */
     bool is_virtual;   /* stored in other files, which parallel HDF5 can't read */

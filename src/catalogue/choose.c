@@ -144,23 +144,11 @@ static const km_table *choose_only(const km_tables *tables, const char *path, km
 
 /* ---- by columns ----------------------------------------------------------------------------- */
 
-static bool is_path(const char *item)
-{
-    return strchr(item, '/') != NULL;
-}
-
-/* Has an array this column? `item` is a number or a range of numbers. */
-static bool has_numbered_column(const km_table *table, const char *item)
-{
-    int64_t first = 0, last = 0;
-    return km_parse_range(item, table->n_columns, &first, &last);
-}
-
 /* How many items of a list are columns of a table; -1 if an item is neither that nor a path. */
 static int64_t count_own_items(const km_table *table, const char *list, km_error *error)
 {
     km_names names;
-    int64_t own = 0, position;
+    int64_t own = 0, position, first, last;
     char *copy = km_copy_text(list, "list of features", error);
     if (copy == NULL || km_names_create(&names, table, error) != KM_OK) {
         free(copy);
@@ -168,9 +156,9 @@ static int64_t count_own_items(const km_table *table, const char *list, km_error
     }
     for (char *rest = copy; rest != NULL && own >= 0;) {
         char *item = km_cut_item(&rest);
-        const bool may_be_path = is_path(item);
+        const bool may_be_path = strchr(item, '/') != NULL;
         const bool is_own =
-            table->is_array ? has_numbered_column(table, item)
+            table->is_array ? km_parse_range(item, table->n_columns, &first, &last)
                             : km_find_values(&names, km_without_braces(item), &position) != NULL;
         own = is_own ? own + 1 : may_be_path ? own : -1;
     }

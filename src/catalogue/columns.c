@@ -213,9 +213,10 @@ static void choose_numbers(struct choice *choice, char *item)
         choose_value(choice, &table->columns[0], i);
 }
 
-static void choose_list(struct choice *choice, char *list)
+static void choose_list(struct choice *choice, const char *list)
 {
-    for (char *rest = list; rest != NULL && choice->error->code == KM_OK;) {
+    char *copy = km_copy_text(list, "list of features", choice->error);
+    for (char *rest = copy; rest != NULL && choice->error->code == KM_OK;) {
         char *item = km_cut_item(&rest);
         if (*item == '\0')
             km_fail(choice->error, KM_USAGE,
@@ -226,6 +227,7 @@ static void choose_list(struct choice *choice, char *list)
         else
             choose_name(choice, item);
     }
+    free(copy);
 }
 
 bool km_is_default_column(const km_table *table, const km_column *column, bool is_floating)
@@ -248,15 +250,6 @@ static void choose_default(struct choice *choice)
                 choice->file, table->path);
 }
 
-static km_code choose_by_list(struct choice *choice, const char *list)
-{
-    char *copy = km_copy_text(list, "list of features", choice->error);
-    if (copy != NULL)
-        choose_list(choice, copy);
-    free(copy);
-    return choice->error->code;
-}
-
 static void make_choice(struct choice *choice, const char *list)
 {
     if (km_names_create(&choice->names, choice->table, choice->error) != KM_OK)
@@ -264,7 +257,7 @@ static void make_choice(struct choice *choice, const char *list)
     if (list == NULL)
         choose_default(choice);
     else
-        choose_by_list(choice, list);
+        choose_list(choice, list);
     km_names_free(&choice->names);
 }
 

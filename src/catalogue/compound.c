@@ -107,14 +107,12 @@ void km_list_members(hid_t file, hid_t dataset, km_table *table, km_error *error
 bool km_find_members(km_finder *finder, const km_object *object, km_table *table)
 {
     int64_t shape[2];
-    if (object->is_group || km_find_shape(object->id, shape) != 1)
+    if (object->is_group || km_find_shape(object->id, shape) != 1 ||
+        !km_holds_compounds(object->id))
         return false;
     const hid_t type = H5Dget_type(object->id);
-    const bool is_compound = H5Tget_class(type) == H5T_COMPOUND;
     table->is_on_request = km_is_complex(type);
     H5Tclose(type);
-    if (!is_compound)
-        return false;
     if (table->is_on_request)
         table->layout = "complex numbers";
     km_list_members(finder->file, object->id, table, finder->error);

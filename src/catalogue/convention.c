@@ -145,16 +145,16 @@ void km_read_fill(hid_t dataset, const char *member, km_column *column)
 static void round_to_type(km_convention *c, hid_t type)
 {
     long double *numbers[KM_MAX_CODES + 3] = {&c->lowest, &c->highest, &c->fill};
-    char room[64];
-    if (H5Tget_class(type) != H5T_FLOAT || H5Tget_size(type) > sizeof room)
+    char bytes[64];
+    if (H5Tget_class(type) != H5T_FLOAT || H5Tget_size(type) > sizeof bytes)
         return;
     for (int64_t m = 0; m < c->n_missing; m++)
         numbers[3 + m] = &c->missing[m];
     for (int64_t i = 0; i < 3 + c->n_missing; i++) {
-        memcpy(room, numbers[i], sizeof(long double));
-        if (H5Tconvert(H5T_NATIVE_LDOUBLE, type, 1, room, NULL, H5P_DEFAULT) >= 0 &&
-            H5Tconvert(type, H5T_NATIVE_LDOUBLE, 1, room, NULL, H5P_DEFAULT) >= 0)
-            memcpy(numbers[i], room, sizeof(long double));
+        memcpy(bytes, numbers[i], sizeof(long double));
+        if (H5Tconvert(H5T_NATIVE_LDOUBLE, type, 1, bytes, NULL, H5P_DEFAULT) >= 0 &&
+            H5Tconvert(type, H5T_NATIVE_LDOUBLE, 1, bytes, NULL, H5P_DEFAULT) >= 0)
+            memcpy(numbers[i], bytes, sizeof(long double));
     }
 }
 

@@ -58,6 +58,14 @@ int km_find_shape(hid_t dataset, int64_t *shape)
     return n;
 }
 
+bool km_holds_compounds(hid_t dataset)
+{
+    const hid_t type = H5Dget_type(dataset);
+    const bool is_compound = H5Tget_class(type) == H5T_COMPOUND;
+    H5Tclose(type);
+    return is_compound;
+}
+
 /* ---- types ---------------------------------------------------------------------------------- */
 
 /* Is it an enumeration of 0 and 1, as h5py and netCDF-4 store truth values? */

@@ -196,15 +196,6 @@ static km_code read_centers_text(const km_first_centers *asked, double *centers,
 
 /* ---- any file ------------------------------------------------------------------------------- */
 
-/* Reads `path`, in which `name` names an array or is NULL. */
-static km_code read_file(const km_first_centers *asked, const char *path, const char *name,
-                         double *centers, km_error *error)
-{
-    if (name != NULL || H5Fis_hdf5(path) > 0)
-        return read_centers_h5(asked, path, name, centers, error);
-    return read_centers_text(asked, centers, error);
-}
-
 /* The file in FILE or FILE:/path, in a new text; *array is the path, or NULL. If a file of the
  * whole name exists, that is meant. */
 static char *split_name(const char *name, const char **array, km_error *error)
@@ -223,8 +214,10 @@ static km_code read_centers(const km_first_centers *asked, double *centers, km_e
 {
     const char *array;
     char *path = split_name(asked->file, &array, error);
-    if (path != NULL)
-        read_file(asked, path, array, centers, error);
+    if (path != NULL && (array != NULL || H5Fis_hdf5(path) > 0))
+        read_centers_h5(asked, path, array, centers, error);
+    else if (path != NULL)
+        read_centers_text(asked, centers, error);
     free(path);
     return error->code;
 }

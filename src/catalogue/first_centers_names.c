@@ -77,17 +77,6 @@ static void warn_of_center_units(const km_first_centers *asked, const char *unit
     }
 }
 
-/* Of each center, the values into the order of those asked for features. */
-static void permute(double *centers, int64_t k, int64_t d, const int64_t *places, double *room)
-{
-    for (int64_t c = 0; c < k; c++) {
-        double *center = centers + c * d;
-        for (int64_t i = 0; i < d; i++)
-            room[places[i]] = center[i];
-        memcpy(center, room, (size_t)d * sizeof *center);
-    }
-}
-
 km_code km_first_centers_match(const km_first_centers *asked, hid_t dataset, int64_t count,
                                int64_t **places, km_error *error)
 {
@@ -119,9 +108,13 @@ km_code km_first_centers_match(const km_first_centers *asked, hid_t dataset, int
 km_code km_first_centers_permute(double *centers, int64_t k, int64_t d, const int64_t *places,
                                  km_error *error)
 {
-    double *room = km_allocate(d, sizeof *room, "first centers", error);
-    if (room != NULL)
-        permute(centers, k, d, places, room);
-    free(room);
+    double *permuted = km_allocate(d, sizeof *permuted, "first centers", error);
+    for (int64_t c = 0; c < k && permuted != NULL; c++) {
+        double *center = centers + c * d;
+        for (int64_t i = 0; i < d; i++)
+            permuted[places[i]] = center[i];
+        memcpy(center, permuted, (size_t)d * sizeof *center);
+    }
+    free(permuted);
     return error->code;
 }

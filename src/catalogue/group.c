@@ -72,21 +72,13 @@ static int64_t visit_as_table(collection *c, const km_object *object, bool is_ha
     return c->finder->found->count == n_before + 1 ? n_before : -1;
 }
 
-static bool is_compound(hid_t dataset)
-{
-    const hid_t type = H5Dget_type(dataset);
-    const bool is = H5Tget_class(type) == H5T_COMPOUND;
-    H5Tclose(type);
-    return is;
-}
-
 static bool may_be_table(const km_object *object)
 {
     int64_t shape[2];
     if (object->is_group)
         return true;
     const int n = km_find_shape(object->id, shape);
-    return n == 2 || (n == 1 && is_compound(object->id));
+    return n == 2 || (n == 1 && km_holds_compounds(object->id));
 }
 
 static void visit_object(collection *c, const km_object *object, bool is_hard)
@@ -157,13 +149,13 @@ static int compare_lengths(const void *a, const void *b)
 /* The most frequent length, the longest of several; -1 if there is none. */
 static int64_t most_frequent(int64_t *lengths, int64_t count)
 {
-    int64_t best = -1, most = 0, first = 0;
+    int64_t best = -1, maximum = 0, first = 0;
     qsort(lengths, (size_t)count, sizeof *lengths, compare_lengths);
     for (int64_t i = 0; i < count; i++) {
         if (i > 0 && lengths[i] != lengths[i - 1])
             first = i;
-        if (i - first + 1 >= most) {
-            most = i - first + 1;
+        if (i - first + 1 >= maximum) {
+            maximum = i - first + 1;
             best = lengths[i];
         }
     }

@@ -10,11 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_id(const km_catalogue *catalogue, int64_t column)
-{
-    return !km_is_value(catalogue, column);
-}
-
 /* ---- opening -------------------------------------------------------------------------------- */
 
 static km_code refuse_changed_columns(const km_opened_file *opened, const char *what,
@@ -76,7 +71,7 @@ static void list_sources(km_opened_file *opened, const km_catalogue *catalogue,
                          const km_column *columns, km_error *error)
 {
     for (int64_t c = 0; c < opened->n_columns && error->code == KM_OK; c++) {
-        const bool has_mask = columns[c].mask.dataset[0] != '\0' && !is_id(catalogue, c);
+        const bool has_mask = columns[c].mask.dataset[0] != '\0' && km_is_value(catalogue, c);
         opened->values[c].source = find_source(opened, &columns[c].values, error);
         if (has_mask && error->code == KM_OK)
             opened->masks[c].source = find_source(opened, &columns[c].mask, error);

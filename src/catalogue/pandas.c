@@ -291,9 +291,7 @@ bool km_find_frame_table(km_finder *finder, const km_object *object, km_table *t
     if (H5Iget_type(object->parent) != H5I_GROUP || !is_frame_table(object->parent) ||
         km_find_shape(object->id, shape) != 1)
         return false;
-    const hid_t type = H5Dget_type(object->id);
-    const bool is_compound = H5Tget_class(type) == H5T_COMPOUND;
-    H5Tclose(type);
+    const bool is_compound = km_holds_compounds(object->id);
     if (is_compound)
         list_frame_columns(finder, object, table);
     return is_compound;

@@ -55,18 +55,13 @@ static bool is_nothing(hid_t file, const char *name)
     return is_empty;
 }
 
-static bool has_match(const km_tables *tables, const char *pattern)
-{
-    for (int64_t i = 0; i < tables->count; i++)
-        if (km_is_called_like(&tables->tables[i], pattern))
-            return true;
-    return false;
-}
-
 /* Does this file lack the table, which other files may have? */
 static bool lacks_table(hid_t file, const km_tables *tables, const char *name)
 {
-    return is_nothing(file, name) && !(km_is_pattern(name) && has_match(tables, name));
+    for (int64_t i = 0; i < tables->count && km_is_pattern(name); i++)
+        if (km_is_called_like(&tables->tables[i], name))
+            return false;
+    return is_nothing(file, name);
 }
 
 static km_code look_into_file(hid_t file, const char *path, const km_catalogue_name *name,

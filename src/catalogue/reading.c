@@ -10,8 +10,7 @@ static int64_t max_int64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* The rows of the table in a chunk, and the number of chunks that hold the columns of these
- * rows. */
+/* The rows of the table in a chunk. */
 static int64_t rows_of_chunk(const km_source *source)
 {
     if (source->is_bitmap)
@@ -19,16 +18,13 @@ static int64_t rows_of_chunk(const km_source *source)
     return source->is_transposed ? source->array.chunk_columns : source->array.chunk_rows;
 }
 
-static int64_t chunks_across(const km_source *source)
+/* Bytes of the chunks that hold the columns of a source, per row. */
+static int64_t chunk_bytes_per_row(const km_source *source)
 {
-    const int64_t width =
-        source->is_transposed ? source->array.chunk_rows : source->array.chunk_columns;
-    return (source->n_columns + width - 1) / width;
-}
-
-static int64_t whole_chunk_bytes(const km_source *source)
-{
-    return source->array.chunk_rows * source->array.chunk_columns * source->element_bytes;
+    const int64_t height = source->array.chunk_rows, width = source->array.chunk_columns;
+    const int64_t columns = source->is_transposed ? height : width;
+    const int64_t n_across = (source->n_columns + columns - 1) / columns;
+    return n_across * (height * width * source->element_bytes) / rows_of_chunk(source);
 }
 
 /* The cache of HDF5, at most the size of the array. */
@@ -55,8 +51,7 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
         }
         reading.chunk_rows = max_int64(reading.chunk_rows, rows_of_chunk(source));
         if (source->is_decoded) {
-            reading.stored_bytes += chunks_across(source) * whole_chunk_bytes(source) /
-                                    rows_of_chunk(source); /* at most: most chunks are compressed */
+            reading.stored_bytes += chunk_bytes_per_row(source); /* at most, if compressed */
             reading.thread_bytes =
                 max_int64(reading.thread_bytes, km_h5_decoding_bytes(&source->array));
         }
@@ -119,7 +114,8 @@ int64_t km_text_bytes(int64_t size)
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads)
 {
     const km_reading *reading = &catalogue->reading;
-    const int64_t most = km_piece_rows(reading, n_threads), piece = most < rows ? most : rows;
+    const int64_t max_rows = km_piece_rows(reading, n_threads);
+    const int64_t piece = max_rows < rows ? max_rows : rows;
     const int64_t text_bytes =
         km_catalogue_has_long_ids(catalogue) ? km_text_bytes(catalogue->ids_size) : 0;
     const int64_t n_pieces = piece > 0 ? (rows - 1) / piece + 1 : 0;

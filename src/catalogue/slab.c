@@ -138,18 +138,6 @@ static km_rows next_rows(const km_reader *r)
     return (km_rows){r->at, end - in_file};
 }
 
-/* Tells how much of this rank's slab is read, which is about the same on all ranks. */
-static void say_part(const km_reader *r)
-{
-    const km_rows slab = r->samples->slab;
-    km_pace_part(r->pace, (double)(r->at - slab.first) / (double)slab.count);
-}
-
-static const km_field *field_of_ids(const km_file_in_use *file)
-{
-    return &file->opened->values[file->opened->n_columns - 1];
-}
-
 /* Reads the next piece; false if there is none. */
 static bool begin_piece(km_piece *p, km_error *error)
 {
@@ -171,7 +159,8 @@ static bool begin_piece(km_piece *p, km_error *error)
             p->first_in_file = r->at - r->catalogue->files[r->file->number].first_row;
             r->at += p->rows.count;
             read_piece(p, error);
-            say_part(r);
+            /* All ranks' slabs are about equally long. */
+            km_pace_part(r->pace, (double)(r->at - slab.first) / (double)slab.count);
         }
     }
     r->is_over = error->code != KM_OK;
@@ -182,7 +171,8 @@ static bool begin_piece(km_piece *p, km_error *error)
 
 static void append_ids(const km_piece *p, km_error *error)
 {
-    const km_field *field = field_of_ids(p->file);
+    const km_opened_file *opened = p->file->opened;
+    const km_field *field = &opened->values[opened->n_columns - 1];
     int64_t stride;
     const char *first = km_piece_first(p, field, &stride);
     if (p->reader->catalogue->has_ids)

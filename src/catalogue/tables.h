@@ -36,6 +36,9 @@ void km_names_free(km_names *names);
 /* The number of dimensions, and the shape if that is 1 or 2; -1 if a size is beyond 2^63. */
 int km_find_shape(hid_t dataset, int64_t *shape);
 
+/* Are the elements of a dataset compounds? */
+bool km_holds_compounds(hid_t dataset);
+
 /* Describes a type: what its values are, and how many an element holds, which is more than one in
  * an array. */
 void km_describe_type(hid_t type, km_column *column);

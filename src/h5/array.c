@@ -201,12 +201,12 @@ km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns
 {
     const hsize_t start[2] = {(hsize_t)rows.first, (hsize_t)columns.first};
     const hsize_t count[2] = {(hsize_t)rows.count, (hsize_t)columns.count};
-    const hsize_t room[2] = {(hsize_t)rows.count, (hsize_t)row_elements};
+    const hsize_t in_rows[2] = {(hsize_t)rows.count, (hsize_t)row_elements};
     static const hsize_t origin[2] = {0, 0};
     if (rows.count == 0 || columns.count == 0)
         return error->code;
     const hid_t in_memory =
-        H5Screate_simple(array->n_dimensions, array->n_dimensions == 2 ? room : count, NULL);
+        H5Screate_simple(array->n_dimensions, array->n_dimensions == 2 ? in_rows : count, NULL);
     const hid_t in_file = H5Dget_space(array->dataset);
     H5Sselect_hyperslab(in_memory, H5S_SELECT_SET, origin, NULL, count, NULL);
     H5Sselect_hyperslab(in_file, H5S_SELECT_SET, start, NULL, count, NULL);

@@ -43,11 +43,6 @@ km_code km_h5_convert(hid_t type, km_precision precision, int64_t count, void *v
     return error->code;
 }
 
-static bool is_byte_swapped(hid_t type)
-{
-    return H5Tget_size(type) > 1 && H5Tget_order(type) != H5Tget_order(H5T_NATIVE_INT);
-}
-
 static bool is_ieee(hid_t type)
 {
     return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F32BE) > 0 ||
@@ -81,6 +76,8 @@ km_h5_number km_h5_describe_number(hid_t type)
                       : H5Tget_sign(type) == H5T_SGN_NONE ? KM_H5_UINT
                                                           : KM_H5_INT;
     }
-    number.is_swapped = class != H5T_ENUM ? is_byte_swapped(type) : number.is_swapped;
+    if (class != H5T_ENUM)
+        number.is_swapped =
+            H5Tget_size(type) > 1 && H5Tget_order(type) != H5Tget_order(H5T_NATIVE_INT);
     return number;
 }

@@ -23,7 +23,7 @@ typedef enum km_line_kind {
     KM_LINE_NO_MEMORY /* the error says so */
 } km_line_kind;
 
-/* Reads the next line, of at most `longest` bytes. */
+/* Reads the next line, of at most `max_length` bytes. */
 km_line_kind km_line_read(km_line *line, FILE *file, int64_t max_length, km_error *error);
 
 #endif

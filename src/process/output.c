@@ -98,16 +98,11 @@ static km_code check_existing(const char *path, bool may_replace, km_error *erro
     return KM_OK;
 }
 
-static bool has_room_for_suffix(const char *path)
-{
-    return strlen(path) + sizeof SUFFIX <= KM_PATH_SIZE;
-}
-
 km_code km_output_check(const char *path, bool may_replace, km_error *error)
 {
     char copy[KM_PATH_SIZE];
     struct stat status;
-    if (!has_room_for_suffix(path))
+    if (strlen(path) + sizeof SUFFIX > KM_PATH_SIZE)
         return km_fail(error, KM_SYSTEM,
                        "can't write the file (%.100s...): its path is too long; choose another",
                        path);

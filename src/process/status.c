@@ -94,16 +94,16 @@ void km_status_part(double part)
     km_status_show(text);
 }
 
-const char *km_duration(double seconds, char *buffer, size_t size)
+const char *km_duration(double seconds, char *text, size_t size)
 {
     const double minutes = seconds / 60, hours = minutes / 60;
     if (seconds < 9.95)
-        snprintf(buffer, size, "%.1f s", seconds);
+        snprintf(text, size, "%.1f s", seconds);
     else if (seconds < 99.5)
-        snprintf(buffer, size, "%.0f s", seconds);
+        snprintf(text, size, "%.0f s", seconds);
     else if (minutes < 99.5)
-        snprintf(buffer, size, "%.0f min", minutes);
+        snprintf(text, size, "%.0f min", minutes);
     else
-        snprintf(buffer, size, "%.1f h", hours);
-    return buffer;
+        snprintf(text, size, "%.1f h", hours);
+    return text;
 }

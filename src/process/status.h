@@ -28,7 +28,7 @@ void km_status_show(const char *text);
 /* Clears the line that changes; called before anything else is printed. */
 void km_status_clear(void);
 
-/* A time for people: "7.5 s", "45 s", "12 min", "3.4 h". Written to `room`, which is returned. */
-const char *km_duration(double seconds, char *room, size_t size);
+/* A time for people: "7.5 s", "45 s", "12 min", "3.4 h". Written to `text`, which is returned. */
+const char *km_duration(double seconds, char *text, size_t size);
 
 #endif
