@@ -92,6 +92,18 @@ void km_file_check_unchanged(const km_file *file, km_error *error);
 km_code km_piece_allocate(km_piece *piece, int64_t max_rows, km_error *error);
 void km_piece_free(km_piece *piece);
 
+/* Reads all sources by HDF5, except those that need none. Chunks are decoded later. */
+void km_piece_read(km_piece *piece, km_error *error);
+
+/* Reads the sources that need no HDF5. By any thread. */
+void km_piece_read_plain(km_piece *piece, km_error *error);
+
+/* Has HDF5 read again what failed without it, and convert what only it can. */
+void km_piece_complete(km_piece *piece, km_error *error);
+
+/* Frees what HDF5 allocated for texts of any length. */
+void km_piece_free_texts(const km_piece *piece);
+
 /* Where the values of a field begin in what was read, and their stride in bytes. */
 const char *km_piece_first(const km_piece *piece, const km_field *field, int64_t *stride);
 

@@ -14,114 +14,13 @@ static int64_t min_int64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* ---- reading a piece: the thread that has HDF5 ---------------------------------------------- */
-
-/* Fails with the reason why a piece could not be read; advice is added unless the reason has
- * some. */
-static void refuse_unread_rows(const km_piece *p, const km_source *source, const km_error *why,
-                               km_error *error)
-{
-    const bool has_advice = strstr(why->text, "; ") != NULL;
-    km_fail(error, why->code, "can't read the catalogue (%s, %s, rows %lld to %lld, rank %d): %s%s",
-            p->file->path, source->dataset, (long long)p->rows.first,
-            (long long)(p->rows.first + (p->rows.count > 0 ? p->rows.count - 1 : 0)),
-            p->reader->rank, why->text,
-            has_advice ? "" : "; check the file with h5dump, or copy it again");
-}
-
-/* How a source is read: by HDF5; by chunks, which are decoded later; or without HDF5. */
-typedef enum { BY_HDF5, BY_CHUNKS, PLAIN } reading_way;
-
-/* Reads the rows of a source. */
-static void read_source(km_piece *p, int64_t s, reading_way way, km_error *error)
-{
-    const km_source *source = &p->file->opened->sources[s];
-    const km_rows rows = {p->first_in_file, p->rows.count};
-    const km_rows columns = {source->first_column, source->n_columns};
-    const km_rows down = source->is_transposed ? columns
-                         : source->is_bitmap   ? km_bytes_of_bits(rows)
-                                               : rows;
-    const km_rows across = source->is_transposed ? rows : columns;
-    const int64_t row_elements = source->is_transposed ? p->capacity : columns.count;
-    km_error why = {0};
-    if (way == PLAIN) {
-        if (!km_h5_read_plain(p->file->opened->descriptors[source->other], source->address,
-                              &source->array, down, across, row_elements, p->buffers[s]))
-            p->has_unread = true;
-    } else if (way == BY_CHUNKS)
-        km_h5_read_chunks(p->chunks, &source->array, down, across, row_elements, p->buffers[s],
-                          &why);
-    else
-        km_h5_read_block(&source->array, down, across, source->type, row_elements, p->buffers[s],
-                         &why);
-    if (why.code != KM_OK)
-        refuse_unread_rows(p, source, &why, error);
-}
-
-/* Reads all sources by HDF5, except those that need none. Chunks are decoded later. */
-static void read_piece(km_piece *p, km_error *error)
-{
-    const km_opened_file *opened = p->file->opened;
-    for (int64_t s = 0; s < opened->n_sources;
-         s++) /* so that the texts can be freed if reading fails */
-        if (opened->sources[s].has_pointers)
-            memset(p->buffers[s], 0,
-                   (size_t)(p->rows.count * opened->sources[s].n_columns *
-                            opened->sources[s].element_bytes));
-    for (int64_t s = 0; s < opened->n_sources && error->code == KM_OK; s++) {
-        const km_source *source = &opened->sources[s];
-        if (source->address < 0)
-            read_source(p, s, source->is_decoded ? BY_CHUNKS : BY_HDF5, error);
-        p->reader->findings->bytes_read +=
-            p->rows.count * source->n_columns * source->array.element_bytes;
-    }
-}
-
-/* Reads the sources that need no HDF5. */
-static void read_piece_plain(km_piece *p, km_error *error)
-{
-    p->has_unread = false;
-    for (int64_t s = 0; s < p->file->opened->n_sources; s++)
-        if (p->file->opened->sources[s].address >= 0)
-            read_source(p, s, PLAIN, error);
-}
-
-/* Has HDF5 read again what failed without it, and convert what only it can. */
-static void complete_piece(km_piece *p, km_error *error)
-{
-    const km_h5_array *wrong = NULL;
-    const km_opened_file *opened = p->file->opened;
-    km_error why = {0};
-    for (int64_t s = 0; s < opened->n_sources && p->has_unread && error->code == KM_OK; s++)
-        if (opened->sources[s].address >= 0)
-            read_source(p, s, BY_HDF5, error);
-    km_h5_end_chunks(p->chunks, &wrong, &why);
-    for (int64_t s = 0; s < opened->n_sources && why.code != KM_OK; s++)
-        if (wrong == &opened->sources[s].array)
-            refuse_unread_rows(p, &opened->sources[s], &why, error);
-    if (error->code == KM_OK)
-        km_piece_convert_odd(p, error);
-}
-
-/* Frees what HDF5 allocated for texts of any length. */
-static void free_texts(const km_piece *p)
-{
-    for (int64_t s = 0; s < p->file->opened->n_sources; s++) {
-        const km_source *source = &p->file->opened->sources[s];
-        const hsize_t n = (hsize_t)(p->rows.count * source->n_columns);
-        if (!source->has_pointers || n == 0)
-            continue;
-        const hid_t space = H5Screate_simple(1, &n, NULL);
-        H5Dvlen_reclaim(source->type, space, H5P_DEFAULT, p->buffers[s]);
-        H5Sclose(space);
-    }
-}
+/* ---- the thread that has HDF5 --------------------------------------------------------------- */
 
 static void release_piece(km_piece *p)
 {
     if (p->file == NULL)
         return;
-    free_texts(p);
+    km_piece_free_texts(p);
     km_file_leave(p->reader, p->file);
     p->file = NULL;
 }
@@ -158,7 +57,7 @@ static bool begin_piece(km_piece *p, km_error *error)
             p->rows = next_rows(r);
             p->first_in_file = r->at - r->catalogue->files[r->file->number].first_row;
             r->at += p->rows.count;
-            read_piece(p, error);
+            km_piece_read(p, error);
             /* All ranks' slabs are about equally long. */
             km_pace_part(r->pace, (double)(r->at - slab.first) / (double)slab.count);
         }
@@ -219,12 +118,12 @@ static bool finish_piece(km_piece *p, km_error *error)
     km_reader *r = p->reader;
     bool is_complete = true;
     if (error->code == KM_OK) {
-        read_piece_plain(p, error);
+        km_piece_read_plain(p, error);
         is_complete = km_h5_decode_chunks(p->chunks) && !p->has_unread && !p->file->opened->has_odd;
     }
     if (!is_complete) {
         pthread_mutex_lock(&r->reading);
-        complete_piece(p, error);
+        km_piece_complete(p, error);
         pthread_mutex_unlock(&r->reading);
     }
     if (error->code == KM_OK)
