@@ -22,8 +22,8 @@ bool km_find_array(km_finder *finder, const km_object *object, km_table *table)
     column.n_rows = table->n_rows = shape[is_transposed];
     km_describe_dataset(finder->file, object->id, object->path, &column);
     km_find_writer(object->id, table->writer, sizeof table->writer);
-    if (table->writer[0] == '\0' &&
-        object->parent >= 0) /* Octave marks the group around the dataset */
+    /* Octave marks the group around the dataset. */
+    if (table->writer[0] == '\0' && object->parent >= 0)
         km_find_writer(object->parent, table->writer, sizeof table->writer);
     km_add_column(table, &column, finder->error);
     table->n_columns = table->columns != NULL ? shape[!is_transposed] : 0;

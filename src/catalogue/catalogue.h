@@ -21,14 +21,12 @@ enum { KM_NAME_SIZE = 128, KM_UNITS_SIZE = 64, KM_DATASET_SIZE = 1024 };
  * is one of these. */
 typedef struct km_place {
     char dataset[KM_DATASET_SIZE]; /* path in the file; empty: there are no values */
-    char member[KM_NAME_SIZE];     /* of compounds, as a path with slashes through inner ones; else
-                                      empty */
+    char member[KM_NAME_SIZE];     /* of compounds, a path with slashes; else empty */
     int64_t position;              /* the first value of the column, in the row or the member */
     int64_t length;                /* the number of values per row */
     int64_t other;                 /* the file: 0 is that of the table, n the n-th of other files */
     bool is_transposed;            /* a row of the dataset is a column of the table */
-    bool is_bitmap; /* of a mask: bits, lowest first, 0 where a value is missing, as Arrow has them
-                     */
+    bool is_bitmap; /* a mask of bits, lowest first, 0 where a value is missing (Arrow) */
 } km_place;
 
 /* What a file declares about the numbers of a column: which stored numbers mean a missing value,
@@ -157,11 +155,10 @@ typedef struct km_catalogue_name {
     const char *outputs[3]; /* [n_outputs], files that will be written, and must not be inputs */
     int64_t n_outputs;
     bool follows_external; /* values of datasets may be in any file, not only below its folder */
-    const km_precision
-        *precision;       /* NULL: by the types of the features, double if one of them is packed */
-    bool is_raw;          /* numbers as they are stored: conventions are ignored */
-    bool fill_is_missing; /* HDF5's own fill value means missing, if the file's author set it */
-    bool is_transposed;   /* a two-dimensional dataset holds one sample per column */
+    const km_precision *precision; /* NULL: as the features need; double if one is packed */
+    bool is_raw;                   /* numbers as they are stored: conventions are ignored */
+    bool fill_is_missing;   /* HDF5's own fill value means missing, if the file's author set it */
+    bool is_transposed;     /* a two-dimensional dataset holds one sample per column */
     bool is_array_by_order; /* all columns of an array are features, whatever `columns` names */
 } km_catalogue_name;
 
@@ -233,8 +230,7 @@ typedef struct km_catalogue {
     size_t ids_type_size;
     int64_t ids_file; /* the part that this rank took the type from */
     int64_t ids_size; /* bytes per id: the maximum of fixed texts, about the mean of others */
-    bool is_together; /* one file, which all ranks have open together; else each rank opens its own
-                       */
+    bool is_together; /* all ranks have one file open together; else each opens its own */
     struct km_opened_file *shared; /* that one file */
     km_reading reading;            /* of the file that needs the most memory */
 } km_catalogue;
@@ -265,7 +261,7 @@ static inline const km_column *km_catalogue_ids(const km_catalogue *catalogue)
 }
 
 /* Opens a catalogue: looks into all files, and chooses columns, which all files must have.
- * Collective over comm, as are the next two functions; errors are agreed. */
+ * Collective over comm, and so is closing it; errors are agreed. */
 km_code km_catalogue_open(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
                           km_error *error);
 void km_catalogue_close(km_catalogue *catalogue);

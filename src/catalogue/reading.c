@@ -38,8 +38,7 @@ static int64_t kept_bytes(const km_source *source)
 
 km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue)
 {
-    km_reading reading = {.row_bytes = 1,
-                          .value_bytes = 1}; /* the mark whether a row misses a value */
+    km_reading reading = {.row_bytes = 1, .value_bytes = 1}; /* 1: is a value missing? */
     for (int64_t s = 0; s < opened->n_sources; s++) {
         const km_source *source = &opened->sources[s];
         const int64_t bytes = source->n_columns * source->element_bytes;

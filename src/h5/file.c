@@ -28,8 +28,7 @@ static herr_t note_entry(unsigned depth, const H5E_error2_t *entry, void *unused
     (void)depth;
     (void)unused;
     if (entry->desc != NULL && entry->desc[0] != '\0')
-        snprintf(noted.reason, sizeof noted.reason, "%s",
-                 entry->desc); /* the last entry is the bottom of the stack */
+        snprintf(noted.reason, sizeof noted.reason, "%s", entry->desc); /* the last one stays */
     noted.is_system_fault = entry->maj_num == H5E_IO || entry->min_num == H5E_MPI;
     noted.is_out_of_memory = entry->maj_num == H5E_RESOURCE && entry->min_num == H5E_NOSPACE;
     return 0;

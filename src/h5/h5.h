@@ -49,8 +49,7 @@ typedef struct km_h5_array {
     int64_t n_rows, n_columns;         /* one column if it has one dimension */
     int64_t chunk_rows, chunk_columns; /* 0 if it is not chunked */
     bool is_contiguous;
-    bool is_elsewhere; /* virtual, or in files that are no HDF5: not for files open on several ranks
-                        */
+    bool is_elsewhere; /* virtual or external, not for files that several ranks have open */
     bool has_filters, is_decodable; /* is_decodable: by km_h5_read_chunks */
     int n_filters;
     H5Z_filter_t filters[KM_H5_MAX_FILTERS]; /* in the order in which they were applied */

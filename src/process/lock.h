@@ -13,7 +13,7 @@
 
 enum {
     KM_LOCK_SIZE = 1024,
-    KM_LOCK_TOUCHES = 6 /* of a lock file by its owner, in each span of `patience` */
+    KM_LOCK_TOUCHES = 6, /* by the owner of a lock, in a time of `patience` */
 };
 
 typedef struct km_lock {

@@ -37,8 +37,7 @@ static bool sync_path(const char *path, int flags)
     const int descriptor = open(path, flags | O_CLOEXEC);
     if (descriptor < 0)
         return false;
-    const bool is_synced =
-        fsync(descriptor) == 0 || errno == EINVAL; /* EINVAL: some file systems can't sync */
+    const bool is_synced = fsync(descriptor) == 0 || errno == EINVAL; /* EINVAL: it has no sync */
     return close(descriptor) == 0 && is_synced;
 }
 

@@ -14,8 +14,7 @@ enum { MAX_WIDTH = 256 };
 static const double SECONDS_BETWEEN_LINES = 10; /* minimum, where nobody watches, */
 static const double SHARE_BETWEEN_LINES = 0.1;  /* and as a fraction of the time so far */
 static const double SECONDS_BETWEEN_CHANGES = 0.1;
-static const double PATIENCE = 5,
-                    PATIENCE_OF_WATCHERS = 1; /* seconds of a phase before it is reported */
+static const double PATIENCE = 5, PATIENCE_OF_WATCHERS = 1; /* seconds, before a phase is told */
 
 static struct {
     bool is_on, is_watched;
