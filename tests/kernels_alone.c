@@ -93,7 +93,8 @@ static uint64_t hash_of(const km_kernel *kernel, km_precision precision, int64_t
 int main(void)
 {
     const int64_t numbers[] = {1, 2, 3, 4, 5, 19, 64, 257, 700};
-    for (const km_kernel *kernel = km_kernels; kernel->name != NULL; kernel++) {
+    for (int row = 0; km_kernels[row] != NULL; row++) {
+        const km_kernel *kernel = km_kernels[row];
         uint64_t hash = 0;
         for (int64_t d = 1; d <= MOST_FEATURES && kernel->is_available(); d++)
             for (int i = 0; i < 9; i++)

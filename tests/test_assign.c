@@ -277,7 +277,7 @@ START_TEST(too_many_clusters_are_out_of_memory)
     km_grid *grids = make_grids(&data, 2);
     km_assigner assigner;
     km_error error = {0};
-    ck_assert(km_assigner_create(&assigner, &km_methods[0], &km_kernels[0], &samples, grids,
+    ck_assert(km_assigner_create(&assigner, &km_methods[0], &km_kernel_reference, &samples, grids,
                                  INT64_MAX / 64, &error) == KM_MEMORY);
     ck_assert_ptr_null(assigner.labels);
     free(grids);

@@ -167,7 +167,8 @@ static int64_t count_box_tests(km_samples *samples, const float *centers, int64_
     km_error error = {0};
     ck_assert(strcmp(tree->name, "tree") == 0 && tree->wants_neighbours);
     km_facts_make_grids(&facts, 1, grids);
-    ck_assert(km_assigner_create(&assigner, tree, km_kernels, samples, grids, k, &error) == KM_OK);
+    ck_assert(km_assigner_create(&assigner, tree, &km_kernel_reference, samples, grids, k,
+                                 &error) == KM_OK);
     tree->assign(&assigner, centers);
     int64_t count =
         assigner.done.box_tests - (samples->n_samples + 16 * PIECE - 1) / (16 * PIECE) * 16 * k;

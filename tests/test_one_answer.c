@@ -72,8 +72,9 @@ static void check_all_ways(whole task, const char *name, MPI_Comm *comms)
 {
     uint64_t right = 0;
     for (task.method = km_methods; task.method->name != NULL; task.method++)
-        for (task.kernel = km_kernels; task.kernel->name != NULL; task.kernel++)
-            for (int i = 0; i < 2 * N_LAYOUTS && task.kernel->is_available(); i++) {
+        for (int row = 0; km_kernels[row] != NULL; row++)
+            for (int i = 0; i < 2 * N_LAYOUTS && km_kernels[row]->is_available(); i++) {
+                task.kernel = km_kernels[row];
                 const struct variant v = {name, 1 + i % 2, i / 2};
                 right = check_run(&task, comms[i / 2], &v, right);
             }
@@ -83,14 +84,15 @@ static void check_all_ways(whole task, const char *name, MPI_Comm *comms)
 static void check_ways(whole task, const char *name, MPI_Comm *comms)
 {
     uint64_t right = 0;
-    task.kernel = km_kernels;
+    int row = 0;
     for (task.method = km_methods; task.method->name != NULL; task.method++)
         for (int i = 0; i < 2 * N_LAYOUTS; i++) {
             const struct variant v = {name, 1 + i % 2, i / 2};
+            task.kernel = km_kernels[row];
             right = check_run(&task, comms[i / 2], &v, right);
             do
-                task.kernel = task.kernel[1].name != NULL ? task.kernel + 1 : km_kernels;
-            while (!task.kernel->is_available());
+                row = km_kernels[row + 1] != NULL ? row + 1 : 0;
+            while (!km_kernels[row]->is_available());
         }
 }
 

@@ -37,7 +37,7 @@ static void start(run *r, km_precision precision, int64_t max_iterations, bool h
     km_timers timers = {{0}};
     km_error error = {0};
     *r = (run){.options = {.output = "out.h5", .clusters = N_CLUSTERS},
-               .plan = {&km_methods[0], &km_kernels[0], NULL, 0},
+               .plan = {&km_methods[0], &km_kernel_reference, NULL, 0},
                .catalogue = {.n_rows = N_ROWS, .n_features = N_FEATURES},
                .factor = {1, 1, 1}};
     r->transform = (km_transform){N_FEATURES, r->offset, r->factor, 0, KM_SCALE_NONE};

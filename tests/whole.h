@@ -64,7 +64,7 @@ static inline whole whole_of(const mock *data, int64_t k, km_precision precision
                    .seeding = km_seedings,
                    .seeding_rows = INT64_MAX,
                    .method = km_methods,
-                   .kernel = km_kernels,
+                   .kernel = &km_kernel_reference,
                    .max_iterations = 100};
 }
 

@@ -2,8 +2,8 @@
 
 #include "base/partition.h"
 
-void KERNEL(approach, PRECISION)(const void *block, const void *center, int64_t n_features,
-                                 km_distances *nearest2)
+static void KERNEL(approach, PRECISION)(const void *block, const void *center, int64_t n_features,
+                                        km_distances *nearest2)
 {
     const REAL *values = block, *position = center;
     for (int l = 0; l < KM_BLOCK; l += N_VECTORS * WIDTH) {

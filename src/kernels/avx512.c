@@ -2,6 +2,8 @@
 #include <immintrin.h>
 
 #define INSTRUCTIONS avx512
+#define IS_AVAILABLE km_has_avx512
+#define IS_FAST      km_has_wide_avx512
 #define BYTES        64
 #define REGISTERS    32
 #define REGISTER     "v"

@@ -3,6 +3,8 @@
  * the units that calculate; and these have few ports to read registers, so that operands better
  * come from memory. */
 #define INSTRUCTIONS avx512vl
+#define IS_AVAILABLE km_has_avx512
+#define IS_FAST      km_is_any_processor
 #define BYTES        32
 #define REGISTERS    32
 #define REGISTER     "v"

@@ -128,8 +128,9 @@ INLINE void OURS(filter)(const void *boxes, const REAL *centers, const int64_t d
         OURS(compare_with_rivals)(&b, centers, d, k, distances2, margins, kept);
 }
 
-void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, int64_t n_features,
-                               int64_t n_centers, const double *margins, void *work, uint16_t *kept)
+static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, int64_t n_features,
+                                      int64_t n_centers, const double *margins, void *work,
+                                      uint16_t *kept)
 {
     switch (n_features) {
 #define CASE(d)                                                          \

@@ -69,9 +69,10 @@ INLINE NUMBERS OURS(find_gaps)(const VECTOR *kept, const OURS(list) * list, int6
     return label;
 }
 
-double KERNEL(nearest_gaps, PRECISION)(const void *block, const void *centers, int64_t n_features,
-                                       const int32_t *chosen, int64_t n_chosen, void *work,
-                                       int32_t *labels, double *gaps)
+static double KERNEL(nearest_gaps, PRECISION)(const void *block, const void *centers,
+                                              int64_t n_features, const int32_t *chosen,
+                                              int64_t n_chosen, void *work, int32_t *labels,
+                                              double *gaps)
 {
     VECTOR farthest = {0};
     const OURS(list) list = {centers, NULL, chosen, n_chosen};

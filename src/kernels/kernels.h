@@ -124,8 +124,8 @@ typedef struct km_moments_task {
 typedef void km_moments(const void *values, const km_moments_task *task, int64_t *words);
 enum { KM_MOMENTS_LEAST = 1 << 13 };
 
-/* Functions by km_precision, that of the samples. Blocks are aligned for vectors; nothing else need
- * be but where it is said. */
+/* A row in the table of kernels: functions by km_precision, that of the samples. Blocks are aligned
+ * for vectors; nothing else need be but where it is said. */
 typedef struct km_kernel {
     const char *name;
     bool (*is_available)(void); /* on this processor */
@@ -140,9 +140,15 @@ typedef struct km_kernel {
     km_moments *moments[2];
 } km_kernel;
 
-/* The table of kernels, plainest first, ended by a NULL name. The first, `reference`, defines what
- * is right and is available everywhere. */
-extern const km_kernel km_kernels[];
+/* The plainest kernel, which defines what is right and is available everywhere. */
+extern const km_kernel km_kernel_reference;
+
+/* The table of kernels, plainest first, ended by NULL. */
+extern const km_kernel *const km_kernels[];
+
+/* The canonical squared distance of one sample of a block, in lane `lane`, to a center [d]. */
+double km_distance2(km_precision precision, const void *block, int lane, const void *center,
+                    int64_t n_features);
 
 /* A bit for each row of the table that this processor can run; for "auto" without those that others
  * of them outdo. */

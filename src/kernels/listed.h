@@ -92,10 +92,10 @@ INLINE uint64_t OURS(nearest_listed)(const REAL *block, const OURS(list) * list,
     return changed;
 }
 
-uint64_t KERNEL(nearest_listed, PRECISION)(const void *block, const void *centers,
-                                           int64_t n_features, const int32_t *numbers,
-                                           const int32_t *chosen, int64_t n_chosen,
-                                           const int32_t *old, int32_t *labels, double *gap)
+static uint64_t KERNEL(nearest_listed, PRECISION)(const void *block, const void *centers,
+                                                  int64_t n_features, const int32_t *numbers,
+                                                  const int32_t *chosen, int64_t n_chosen,
+                                                  const int32_t *old, int32_t *labels, double *gap)
 {
     const OURS(list) list = {centers, numbers, chosen, n_chosen};
     switch (n_features) {

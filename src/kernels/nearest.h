@@ -212,8 +212,8 @@ INLINE void OURS(many_features)(const REAL *block, const REAL *centers, int64_t 
     }
 }
 
-void KERNEL(nearest, PRECISION)(const void *block, const void *centers, int64_t n_features,
-                                int64_t n_centers, int32_t *labels, km_distances *distances2)
+static void KERNEL(nearest, PRECISION)(const void *block, const void *centers, int64_t n_features,
+                                       int64_t n_centers, int32_t *labels, km_distances *distances2)
 {
     REAL *d2 = distances2->PRECISION;
     switch (n_features) { /* up to FEW_FEATURES */

@@ -2,6 +2,8 @@
 #include <arm_neon.h>
 
 #define INSTRUCTIONS neon
+#define IS_AVAILABLE km_is_any_processor
+#define IS_FAST      km_is_any_processor
 #define BYTES        16
 #define REGISTERS    32
 #define REGISTER     "w"

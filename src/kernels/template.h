@@ -2,6 +2,8 @@
  *
  * A file that compiles it for an instruction set says first
  *     INSTRUCTIONS  the name of the set, part of the names of its kernels
+ *     IS_AVAILABLE  the function that tells whether a processor has it
+ *     IS_FAST       and the one that tells whether it is no slower than the rows before it
  *     BYTES         in a vector
  *     REGISTERS     for vectors
  *     REGISTER      the compilers' letter for one of them
@@ -22,20 +24,20 @@
  *     exceeds(a, b)                a bit for each lane: a > b
  *     differs(a, b)                a bit for each lane: a != b, of numbers
  *
+ * Each precision has its functions: the templates are included once with the words of float32.h and
+ * once with those of float64.h. They end with the row of the instruction set in the table of
+ * kernels.
+ *
  * Every sample has its lane, so all widths of vectors give the same bits. */
 #include "variants.h"
 
 #include <math.h>
 
-#define JOINED(a, b)       a##_##b
-#define JOIN(a, b)         JOINED(a, b)
-#define KERNEL(job, input) JOIN(km_##job, JOIN(INSTRUCTIONS, input))
-#define OURS(name)         JOIN(name, PRECISION)
-#define VECTOR             OURS(vector)
-#define NUMBERS            OURS(numbers)
-#define LABELS             OURS(labels)
-#define STATE              OURS(state)
-#define WIDTH              (BYTES / (int)sizeof(REAL))
+#define VECTOR  OURS(vector)
+#define NUMBERS OURS(numbers)
+#define LABELS  OURS(labels)
+#define STATE   OURS(state)
+#define WIDTH   (BYTES / (int)sizeof(REAL))
 
 /* All of these were measured, and so were CENTERS, HELD and GROUP_SIZE. */
 enum {
@@ -46,6 +48,7 @@ enum {
     MANY_CENTERS = 32,         /* so many for each feature go by groups, see nearest.h */
     AHEAD = 3072,              /* bytes from what is read now to what is fetched for soon */
     LINE = 64,                 /* bytes of the cache that come at once */
+    DOUBLES = BYTES / 8,       /* in a vector */
 };
 
 /* Blocks are mostly read one after the other, but processors look ahead neither early nor far
@@ -61,34 +64,8 @@ INLINE void fetch_later(const void *address, const int n_bytes)
         __builtin_prefetch((const void *)((uintptr_t)address + i), 0, 2);
 }
 
-#define REAL        float
-#define INTEGER     int32_t
-#define EPSILON     0x1p-24
-#define SMALLEST    0x1p-126f
-#define LEAST_REACH 1e-30
-#define PRECISION   float32
-#include "distance.h"
+#include "float32.h"
 
-#include "approach.h"
-#include "nearest.h"
-
-#include "filter.h"
-#include "listed.h"
-
-#include "gaps.h"
-#undef REAL
-#undef INTEGER
-#undef EPSILON
-#undef SMALLEST
-#undef LEAST_REACH
-#undef PRECISION
-
-#define REAL        double
-#define INTEGER     int64_t
-#define EPSILON     0x1p-53
-#define SMALLEST    0x1p-1022
-#define LEAST_REACH 1e-250
-#define PRECISION   float64
 #include "distance.h"
 
 #include "approach.h"
@@ -99,32 +76,31 @@ INLINE void fetch_later(const void *address, const int n_bytes)
 
 #include "gaps.h"
 
-/* Adding this rounds a double below 2^51 to an integer, ties to even, which is left in the lowest
- * bits. */
-#define ROUNDER 0x1.8p52
+#include "float64.h"
 
-/* Adds the grid points next to value + rest to sums of high and low words: km_quantise. */
-INLINE void add_point(const km_grid *grid, vector_float64 value, vector_float64 rest,
-                      numbers_float64 *sums)
-{
-    const numbers_float64 none = (numbers_float64)((vector_float64){0} + ROUNDER);
-    const vector_float64 high = value * grid->inverse_carry + ROUNDER;
-    const vector_float64 remainder = value - (high - ROUNDER) * grid->carry;
-    const vector_float64 low = (remainder + rest) * grid->inverse_unit + ROUNDER;
-    sums[0] += (numbers_float64)high - none;
-    sums[1] += (numbers_float64)low - none;
-}
+#include "distance.h"
 
-#define INPUT      float
-#define INPUT_NAME float32
+#include "approach.h"
+#include "nearest.h"
+
+#include "filter.h"
+#include "listed.h"
+
+#include "gaps.h"
+
+/* Two kernels calculate in double whatever the samples are. */
+#include "point.h"
+
+#include "float32.h"
+
 #include "measure.h"
 #include "moments.h"
-#undef INPUT
-#undef INPUT_NAME
 
-#define INPUT      double
-#define INPUT_NAME float64
+#include "float64.h"
+
 #include "measure.h"
 #include "moments.h"
 
 #include "used_up.h"
+
+#include "row.h"

@@ -1,7 +1,7 @@
 /* Template: which gaps are used up; see template.h. */
 
-bool JOIN(km_used_up, INSTRUCTIONS)(const float *gaps, const float *paths, float own_path,
-                                    int64_t n_centers, uint64_t *used)
+static bool JOIN(used_up, INSTRUCTIONS)(const float *gaps, const float *paths, float own_path,
+                                        int64_t n_centers, uint64_t *used)
 {
     enum { LANES = BYTES / (int)sizeof(float) };
     uint64_t any = 0;
