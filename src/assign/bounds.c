@@ -186,9 +186,8 @@ static void lengthen_own_path(const km_assigner *assigner, int64_t block, double
     const bounds *b = assigner->state;
     const km_precision precision = assigner->samples->precision;
     const int64_t d = assigner->samples->n_features;
-    const double smallest = precision == KM_FLOAT32 ? 0x1p-126 : 0x1p-1022;
     const double farther = KM_GAP_SLACK(d) * km_precision_epsilon(precision) * farthest +
-                           4 * sqrt(((double)d + 2) * smallest);
+                           4 * sqrt(((double)d + 2) * km_precision_smallest(precision));
     float *own = &b->own_paths[block];
     *own = (*own + (float)farther) * (float)(1 + 0x1p-22);
 }

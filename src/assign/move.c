@@ -16,30 +16,27 @@ typedef struct source {
     const km_grid *grids;
     km_totals *totals;
     const double *weights; /* [KM_BLOCK], whole numbers, or NULL: all are 1 */
-    const float *narrow;   /* [d][KM_BLOCK], in single precision, or NULL */
-    const double *wide;    /* or in double */
+    const void *values;    /* [d][KM_BLOCK], in working precision */
+    km_precision precision;
 } source;
 
 static source open_block(const km_assigner *assigner, km_totals *totals, int64_t block)
 {
     const km_samples *samples = assigner->samples;
-    const void *values = km_samples_block(samples, block);
-    const bool is_narrow = samples->precision == KM_FLOAT32;
     return (source){
         .grids = assigner->grids,
         .totals = totals,
         .weights = samples->weights != NULL ? samples->weights + block * KM_BLOCK : NULL,
-        .narrow = is_narrow ? values : NULL,
-        .wide = is_narrow ? NULL : values,
+        .values = km_samples_block(samples, block),
+        .precision = samples->precision,
     };
 }
 
 /* The grid point of a sample's feature, as often as it has weight. */
 static inline km_exact point_of(const source *s, int lane, int64_t j)
 {
-    const int64_t at = j * KM_BLOCK + lane;
     const km_exact point =
-        km_quantise_value(&s->grids[j], s->narrow != NULL ? (double)s->narrow[at] : s->wide[at]);
+        km_quantise_value(&s->grids[j], km_value_get(s->precision, s->values, j * KM_BLOCK + lane));
     return s->weights == NULL ? point
                               : km_weigh(point, (int64_t)s->weights[lane], s->totals->n_words);
 }

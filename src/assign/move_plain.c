@@ -28,10 +28,8 @@ static void add(int64_t *place, double value)
 static double value_of(const km_assigner *assigner, int64_t block, int64_t j, int lane)
 {
     const km_samples *samples = assigner->samples;
-    const void *values = km_samples_block(samples, block);
-    const int64_t at = j * KM_BLOCK + lane;
-    const double value = samples->precision == KM_FLOAT32 ? (double)((const float *)values)[at]
-                                                          : ((const double *)values)[at];
+    const double value =
+        km_value_get(samples->precision, km_samples_block(samples, block), j * KM_BLOCK + lane);
     return samples->weights != NULL ? value * samples->weights[block * KM_BLOCK + lane] : value;
 }
 

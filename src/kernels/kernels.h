@@ -20,7 +20,7 @@ typedef union km_distances {
 static inline double km_distance_of(const km_distances *distances2, km_precision precision,
                                     int lane)
 {
-    return precision == KM_FLOAT32 ? (double)distances2->float32[lane] : distances2->float64[lane];
+    return km_value_get(precision, distances2, lane);
 }
 
 /* For the KM_BLOCK samples of one block the number of the nearest center and the canonical squared

@@ -4,6 +4,7 @@
 #define SKYMEANS_KERNELS_VARIANTS_H
 
 #include "kernels/kernels.h"
+#include "kernels/names.h"
 
 extern const km_kernel km_kernel_avx2, km_kernel_avx512vl, km_kernel_avx512, km_kernel_neon;
 
@@ -14,11 +15,6 @@ bool km_has_avx2(void);
 bool km_has_avx512(void);
 bool km_has_wide_avx512(void);
 
-#define JOINED(a, b)           a##_##b
-#define JOIN(a, b)             JOINED(a, b)
-#define QUOTED(a)              #a
-#define QUOTE(a)               QUOTED(a)
 #define KERNEL(job, precision) JOIN(job, JOIN(INSTRUCTIONS, precision)) /* nearest_avx2_float32 */
-#define OURS(name)             JOIN(name, PRECISION)                    /* name_float32 */
 
 #endif

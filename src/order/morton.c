@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
+#include "kernels/names.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -148,27 +149,13 @@ void km_morton_free(km_morton *morton)
     free(morton);
 }
 
-/* Cells of a block's values; what is outside goes to the border, and so does what is no number. */
-static void find_cells_float32(const axis *a, const float *values, int32_t *cells)
-{
-    const float lowest = (float)a->lowest, scale = (float)a->cells_per_unit;
-    const float most = (float)((1 << a->n_bits) - 1);
-    for (int l = 0; l < KM_BLOCK; l++) {
-        float cell = (values[l] - lowest) * scale;
-        cell = cell < most ? cell : most;
-        cells[l] = (int32_t)(cell > 0 ? cell : 0);
-    }
-}
+#include "kernels/float32.h"
 
-static void find_cells_float64(const axis *a, const double *values, int32_t *cells)
-{
-    const double most = (double)((1 << a->n_bits) - 1);
-    for (int l = 0; l < KM_BLOCK; l++) {
-        double cell = (values[l] - a->lowest) * a->cells_per_unit;
-        cell = cell < most ? cell : most;
-        cells[l] = (int32_t)(cell > 0 ? cell : 0);
-    }
-}
+#include "cells.h"
+
+#include "kernels/float64.h"
+
+#include "cells.h"
 
 static void add_cells(const axis *a, const int32_t *cells, uint32_t *codes)
 {

@@ -1,6 +1,6 @@
 /* Codes along a Morton curve; shared by the files of this room. */
-#ifndef SKYMEANS_SAMPLES_MORTON_H
-#define SKYMEANS_SAMPLES_MORTON_H
+#ifndef SKYMEANS_ORDER_MORTON_H
+#define SKYMEANS_ORDER_MORTON_H
 
 #include "base/error.h"
 #include "samples/samples.h"

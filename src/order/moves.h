@@ -1,6 +1,6 @@
 /* Samples on their way to other places. */
-#ifndef SKYMEANS_SAMPLES_MOVES_H
-#define SKYMEANS_SAMPLES_MOVES_H
+#ifndef SKYMEANS_ORDER_MOVES_H
+#define SKYMEANS_ORDER_MOVES_H
 
 #include "samples/samples.h"
 
@@ -11,6 +11,9 @@ typedef struct km_moves {
     const uint32_t *places, *order; /* [n_samples] */
     void *moved;                    /* [n_samples], room for a value, a weight or a row of each */
 } km_moves;
+
+/* Bytes per sample of km_moves.moved. */
+size_t km_moved_size(const km_samples *samples);
 
 /* Values follow one feature after the other, then rows and weights. */
 void km_samples_move(const km_moves *moves);

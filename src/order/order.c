@@ -41,11 +41,9 @@ static const char *const WHAT = "order of samples";
 km_code km_way_create(km_way *way, const km_samples *samples, int64_t n, MPI_Comm comm,
                       km_error *error)
 {
-    const bool is_wide = samples->precision == KM_FLOAT64 || samples->weights != NULL;
-    const size_t size = is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
     way->places = km_allocate(n, sizeof *way->places, WHAT, error);
     way->order = km_allocate(n, sizeof *way->order, WHAT, error);
-    way->moved = km_allocate(n, size, WHAT, error);
+    way->moved = km_allocate(n, km_moved_size(samples), WHAT, error);
     return km_agree(comm, error);
 }
 

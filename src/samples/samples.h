@@ -106,9 +106,6 @@ static inline bool km_is_read_again(int64_t row, int64_t every)
     return every == 1 || km_mix(block + 1) % (uint64_t)every == 0;
 }
 
-/* `count` doubles rounded to the working precision. */
-void km_round_to_precision(km_precision precision, const double *values, int64_t count, void *out);
-
 /* Which features only count the rows: whole numbers, each 1 above that of the row before, as ids
  * and indices do. Before values are scaled. is_counter: [n_features]. Collective over comm;
  * KM_MEMORY is agreed. */
