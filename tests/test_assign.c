@@ -121,7 +121,7 @@ static void naive_totals(const setting *s, km_totals *totals)
             totals->weights[s->assigner.labels[i]] += weight;
         for (int64_t j = 0; j < s->data.d; j++) {
             block[0] = x[j];
-            km_quantise_block(&s->grids[j], block, words);
+            km_quantize_block(&s->grids[j], block, words);
             const km_exact point =
                 n_words == 1 ? (km_exact){0, words[0]} : (km_exact){words[0], words[KM_BLOCK]};
             for (int64_t w = 0; w < weight; w++)

@@ -337,7 +337,7 @@ static double gaps_centers[MOST_CENTERS * MOST_FEATURES];
 static void solve_gaps(const km_kernel *kernel, km_precision precision, const problem *p,
                        gaps_answer *found)
 {
-    static _Alignas(64) double work[MOST_CENTERS * KM_GAPS_ROOM];
+    static _Alignas(64) double work[MOST_CENTERS * KM_GAPS_WORKSPACE];
     km_round_to_precision(precision, p->block, p->d * KM_BLOCK, gaps_block);
     km_round_to_precision(precision, p->centers, p->k * p->d, gaps_centers);
     found->n = 0;
@@ -423,26 +423,26 @@ END_TEST
 
 START_TEST(used_up_gaps_are_those_not_above_both_paths)
 {
-    static _Alignas(64) float gaps[208], paths[208];
+    static _Alignas(64) float gaps[208], drifts[208];
     const float special[] = {INFINITY, NAN, 0, -1, 1.5f, 1.25f};
     for (int64_t i = 0; i < 208; i++) {
         gaps[i] = i % 7 < 6 ? special[i % 7] : (float)mock_normal(31, (uint64_t)i) + 1;
-        paths[i] = i % 5 == 0 ? 1 : 0;
+        drifts[i] = i % 5 == 0 ? 1 : 0;
     }
     for (int row = 0; km_kernels[row] != NULL; row = next_available(row))
         for (int64_t n = KM_GAPS_ALIGNED; n <= 208; n += KM_GAPS_ALIGNED) {
             uint64_t used[4] = {7, 7, 7, 7};
-            ck_assert(km_kernels[row]->used_up(gaps, paths, 0.25f, n, used));
+            ck_assert(km_kernels[row]->used_up(gaps, drifts, 0.25f, n, used));
             for (int64_t i = 0; i < n; i++)
-                ck_assert_int_eq(used[i / 64] >> i % 64 & 1, !(gaps[i] > paths[i] + 0.25f));
+                ck_assert_int_eq(used[i / 64] >> i % 64 & 1, !(gaps[i] > drifts[i] + 0.25f));
             ck_assert(n % 64 == 0 || used[n / 64] >> n % 64 == 0);
         }
     for (int64_t i = 0; i < 208; i++)
         gaps[i] = 2;
     for (int row = 0; km_kernels[row] != NULL; row = next_available(row)) {
         uint64_t used[4];
-        ck_assert(!km_kernels[row]->used_up(gaps, paths, 0.25f, 208, used));
-        ck_assert(km_kernels[row]->used_up(gaps, paths, 1, 208, used)); /* equal is used up */
+        ck_assert(!km_kernels[row]->used_up(gaps, drifts, 0.25f, 208, used));
+        ck_assert(km_kernels[row]->used_up(gaps, drifts, 1, 208, used)); /* equal is used up */
     }
 }
 END_TEST

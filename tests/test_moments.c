@@ -90,8 +90,8 @@ START_TEST(kernels_sum_up_alike)
         wide[l] = data.values[l];
         narrow[l] = (float)data.values[l];
     }
-    const km_moments_task task = {km_grid_choose(-1, 3, KM_MOMENTS_LEAST, 2),
-                                  km_grid_choose(-1, 1, KM_MOMENTS_LEAST, 2), 0.25};
+    const km_moments_task task = {km_grid_choose(-1, 3, KM_MOMENTS_MIN, 2),
+                                  km_grid_choose(-1, 1, KM_MOMENTS_MIN, 2), 0.25};
     for (int row = 0; km_kernels[row] != NULL; row++)
         for (int p = 0; p < 2 && km_kernels[row]->is_available(); p++) {
             const void *values = p == KM_FLOAT32 ? (const void *)narrow : (const void *)wide;

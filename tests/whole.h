@@ -153,7 +153,7 @@ static inline outcome whole_run(const whole *w, MPI_Comm comm)
         must(km_samples_redistribute(&samples, comm, &error), &error);
     const km_fit_task task = fit_task(w, &o);
     must(km_fit_run(&o.fit, &task, &samples, o.first, comm, &timers, &error), &error);
-    if (samples.is_exchanged)
+    if (samples.is_redistributed)
         must(km_samples_return(&samples, &o.fit.labels, comm, &error), &error);
     o.labels = gather_labels(&samples, o.fit.labels, w->data->n, comm);
     km_samples_free(&samples);

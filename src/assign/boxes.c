@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Where the lowest value of a node's feature is; the highest is d * KM_SIBLINGS further. */
-static int64_t place(int64_t node, int64_t d, int64_t j)
+static int64_t place_in_boxes(int64_t node, int64_t d, int64_t j)
 {
     return (node / KM_SIBLINGS * 2 * d + j) * KM_SIBLINGS + node % KM_SIBLINGS;
 }
@@ -17,9 +17,9 @@ static void box_leaf(tree *t, const km_samples *samples, int64_t leaf)
     for (int64_t j = 0; j < d; j++) {
         double lowest, highest;
         km_samples_range(samples, leaf, j, &lowest, &highest);
-        km_value_set(samples->precision, t->boxes[LEAVES], place(leaf, d, j), lowest);
-        km_value_set(samples->precision, t->boxes[LEAVES], place(leaf, d, j) + d * KM_SIBLINGS,
-                     highest);
+        km_value_set(samples->precision, t->boxes[LEAVES], place_in_boxes(leaf, d, j), lowest);
+        km_value_set(samples->precision, t->boxes[LEAVES],
+                     place_in_boxes(leaf, d, j) + d * KM_SIBLINGS, highest);
     }
 }
 
@@ -30,14 +30,15 @@ static void box_node(tree *t, const km_samples *samples, int level, int64_t node
     const km_precision precision = samples->precision;
     for (int64_t j = 0; j < d; j++) {
         double lowest = INFINITY, highest = -INFINITY;
-        const int64_t first = place(node * KM_SIBLINGS, d, j);
+        const int64_t first = place_in_boxes(node * KM_SIBLINGS, d, j);
         for (int64_t i = first; i < first + KM_SIBLINGS; i++) {
             lowest = fmin(lowest, km_value_get(precision, t->boxes[level - 1], i));
             highest =
                 fmax(highest, km_value_get(precision, t->boxes[level - 1], i + d * KM_SIBLINGS));
         }
-        km_value_set(precision, t->boxes[level], place(node, d, j), lowest);
-        km_value_set(precision, t->boxes[level], place(node, d, j) + d * KM_SIBLINGS, highest);
+        km_value_set(precision, t->boxes[level], place_in_boxes(node, d, j), lowest);
+        km_value_set(precision, t->boxes[level], place_in_boxes(node, d, j) + d * KM_SIBLINGS,
+                     highest);
     }
 }
 
@@ -53,7 +54,7 @@ static void pad_last_set(tree *t, const km_samples *samples, int level)
         }
 }
 
-static void find_largest(tree *t, const km_samples *samples)
+static void find_largest_value(tree *t, const km_samples *samples)
 {
     const int64_t n = t->n_nodes[TOPS] * 2 * samples->n_features * KM_SIBLINGS;
     for (int64_t i = 0; i < n; i++)
@@ -71,15 +72,15 @@ void km_tree_make_boxes(tree *t, const km_samples *samples)
                 box_node(t, samples, level, node);
         pad_last_set(t, samples, level);
     }
-    find_largest(t, samples);
+    find_largest_value(t, samples);
 }
 
-double km_tree_reach(const tree *t, const km_samples *samples, int64_t leaf)
+double km_tree_radius(const tree *t, const km_samples *samples, int64_t leaf)
 {
     const int64_t d = samples->n_features;
     double sum = 0;
     for (int64_t j = 0; j < d; j++) {
-        const int64_t at = place(leaf, d, j);
+        const int64_t at = place_in_boxes(leaf, d, j);
         const double width =
             km_value_get(samples->precision, t->boxes[LEAVES], at + d * KM_SIBLINGS) -
             km_value_get(samples->precision, t->boxes[LEAVES], at);

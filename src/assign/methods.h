@@ -6,10 +6,18 @@
 #include "base/error.h"
 #include "base/precision.h"
 
+#include <string.h>
+
 /* Moves the changed samples of a block from the totals of their old clusters to those of the new
  * ones, feature by feature; -1 is no cluster. Labels and counts stay. */
 void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t block,
                      uint64_t changed, const int32_t *old, const int32_t *new);
+
+/* Do all samples of a block have the same label? */
+static inline bool km_have_one_label(const int32_t *labels)
+{
+    return memcmp(labels, labels + 1, (KM_BLOCK - 1) * sizeof *labels) == 0;
+}
 
 /* Puts the samples, and their labels, in the order of the labels; all have one. KM_MEMORY, and they
  * stay where they are, if there is no room for 12 bytes a sample beside them, or 16 in double

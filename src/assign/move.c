@@ -36,7 +36,7 @@ static source open_block(const km_assigner *assigner, km_totals *totals, int64_t
 static inline km_exact point_of(const source *s, int lane, int64_t j)
 {
     const km_exact point =
-        km_quantise_value(&s->grids[j], km_value_get(s->precision, s->values, j * KM_BLOCK + lane));
+        km_quantize_value(&s->grids[j], km_value_get(s->precision, s->values, j * KM_BLOCK + lane));
     return s->weights == NULL ? point
                               : km_weigh(point, (int64_t)s->weights[lane], s->totals->n_words);
 }
@@ -66,15 +66,10 @@ static km_exact sum_of_feature(const source *s, int64_t j)
     return sum;
 }
 
-static void move_block(const source *s, int32_t from, int32_t to)
+static void move_block_as_one(const source *s, int32_t from, int32_t to)
 {
     for (int64_t j = 0; j < s->totals->n_features; j++)
         move_point(s, j, sum_of_feature(s, j), from, to);
-}
-
-static bool are_equal(const int32_t *labels)
-{
-    return memcmp(labels, labels + 1, (KM_BLOCK - 1) * sizeof *labels) == 0;
 }
 
 static uint64_t find_others(const int32_t *labels, int32_t label)
@@ -88,9 +83,9 @@ static uint64_t find_others(const int32_t *labels, int32_t label)
 /* All samples of a full block go to one cluster at once, and those that belong elsewhere from
  * there.
  */
-static void move_all(const source *s, int32_t from, const int32_t *to)
+static void move_full_block(const source *s, int32_t from, const int32_t *to)
 {
-    move_block(s, from, to[0]);
+    move_block_as_one(s, from, to[0]);
     for (uint64_t left = find_others(to, to[0]); left != 0; left &= left - 1) {
         const int lane = __builtin_ctzll(left);
         move_sample(s, lane, to[0], to[lane]);
@@ -101,8 +96,8 @@ void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t blo
                      uint64_t changed, const int32_t *old, const int32_t *new)
 {
     const source s = open_block(assigner, totals, block);
-    if (changed == UINT64_MAX && are_equal(old))
-        move_all(&s, old[0], new);
+    if (changed == UINT64_MAX && km_have_one_label(old))
+        move_full_block(&s, old[0], new);
     else
         for (uint64_t left = changed; left != 0; left &= left - 1) {
             const int lane = __builtin_ctzll(left);

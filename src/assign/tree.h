@@ -18,21 +18,21 @@ typedef struct candidates {
 } candidates;
 
 /* Each thread's own room. */
-typedef struct room {
+typedef struct workspace {
     candidates of_super, of_group;
     uint16_t *in_groups, *in_leaves; /* what a filter kept: of of_super, of of_group */
     int32_t *of_leaf;                /* places in of_group */
     void *work;                      /* of filters */
     km_work done;
-} room;
+} workspace;
 
 typedef struct tree {
     int64_t n_nodes[N_LEVELS];
-    void *boxes[TOPS];   /* by level: [n_nodes of the next level][2][d][KM_SIBLINGS] */
-    double largest;      /* absolute value of all samples */
-    uint16_t *in_supers; /* [n_nodes[TOPS]][k], what a filter kept of all centers */
-    int32_t *owners;     /* [n_nodes[LEAVES]], the label of all samples of a leaf, or MIXED */
-    room *rooms;         /* [n_threads] */
+    void *boxes[TOPS];     /* by level: [n_nodes of the next level][2][d][KM_SIBLINGS] */
+    double largest;        /* absolute value of all samples */
+    uint16_t *in_supers;   /* [n_nodes[TOPS]][k], what a filter kept of all centers */
+    int32_t *owners;       /* [n_nodes[LEAVES]], the label of all samples of a leaf, or MIXED */
+    workspace *workspaces; /* [n_threads] */
     struct budgets *budgets;
 } tree;
 
@@ -42,7 +42,7 @@ enum { MIXED = -1 };
 void km_tree_make_boxes(tree *t, const km_samples *samples);
 
 /* Half the diagonal of a leaf's box. */
-double km_tree_reach(const tree *t, const km_samples *samples, int64_t leaf);
+double km_tree_radius(const tree *t, const km_samples *samples, int64_t leaf);
 
 /* ---- budgets, see budgets.c ----------------------------------------------------------------- */
 

@@ -81,7 +81,7 @@ bool km_shares_space(const km_story *s)
 km_code km_share_space(km_story *s)
 {
     const double start = km_now();
-    if (km_shares_space(s) && !s->samples.is_exchanged) {
+    if (km_shares_space(s) && !s->samples.is_redistributed) {
         km_status_phase("exchanging samples between ranks");
         km_samples_redistribute(&s->samples, s->comm, &s->error);
         km_memory_return();
@@ -94,7 +94,7 @@ km_code km_share_space(km_story *s)
 km_code km_go_home(km_story *s, int32_t **labels)
 {
     const double start = km_now();
-    if (s->samples.is_exchanged) {
+    if (s->samples.is_redistributed) {
         km_status_phase("returning samples to their ranks");
         km_samples_return(&s->samples, labels, s->comm, &s->error);
         km_memory_return();

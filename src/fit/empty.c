@@ -151,7 +151,7 @@ static void move(running *run, const candidate *moved, int64_t to, km_exact *poi
             int64_t words[2 * KM_BLOCK];
             const int64_t lane = moved->sample % KM_BLOCK;
             km_samples_load(run->samples, moved->sample / KM_BLOCK, j, values);
-            km_quantise_block(&run->grids[j], values, words);
+            km_quantize_block(&run->grids[j], values, words);
             const km_exact point = run->totals.n_words == 1
                                        ? (km_exact){0, words[lane]}
                                        : (km_exact){words[lane], words[KM_BLOCK + lane]};

@@ -16,6 +16,6 @@ static void KERNEL(approach, PRECISION)(const void *block, const void *center, i
             }
         VECTOR *nearest = (VECTOR *)(nearest2->PRECISION + l);
         for (int v = 0; v < N_VECTORS; v++)
-            nearest[v] = OURS(lesser)(d2[v], nearest[v]);
+            nearest[v] = OURS(minimum)(d2[v], nearest[v]);
     }
 }

@@ -3,12 +3,12 @@
 #undef INTEGER
 #undef EPSILON
 #undef SMALLEST
-#undef LEAST_REACH
+#undef MIN_RADIUS
 #undef PRECISION
 
-#define REAL        double
-#define INTEGER     int64_t
-#define EPSILON     0x1p-53   /* relative error of rounding */
-#define SMALLEST    0x1p-1022 /* normal number */
-#define LEAST_REACH 1e-250
-#define PRECISION   float64
+#define REAL       double
+#define INTEGER    int64_t
+#define EPSILON    0x1p-53   /* relative error of rounding */
+#define SMALLEST   0x1p-1022 /* normal number */
+#define MIN_RADIUS 1e-250
+#define PRECISION  float64

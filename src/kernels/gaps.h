@@ -40,31 +40,31 @@ INLINE void OURS(meet_all)(const REAL *block, const OURS(list) * list, int64_t d
 }
 
 /* The largest distance whose square is in a lane, and what rounding may have taken of it. */
-INLINE double OURS(most_lane)(VECTOR d2, int64_t d)
+INLINE double OURS(maximum_distance)(VECTOR d2, int64_t d)
 {
-    REAL most = 0;
+    REAL maximum = 0;
     for (int l = 0; l < WIDTH; l++)
-        most = d2[l] > most ? d2[l] : most;
-    return sqrt((double)most) * (1 + KM_GAP_SLACK(d) * EPSILON) +
+        maximum = d2[l] > maximum ? d2[l] : maximum;
+    return sqrt((double)maximum) * (1 + KM_GAP_SLACK(d) * EPSILON) +
            4 * sqrt(((double)d + 2) * SMALLEST);
 }
 
 /* Labels of one vector of samples, which are the first center at the least distance; and of each
  * center the least gap so far, lane by lane, less what rounding may take. */
 INLINE NUMBERS OURS(find_gaps)(const VECTOR *kept, const OURS(list) * list, int64_t d, VECTOR best,
-                               VECTOR *least)
+                               VECTOR *minimum)
 {
     const VECTOR certain = (VECTOR){0} + (REAL)(1 - KM_GAP_SLACK(d) * EPSILON - 0x1p-20);
-    const VECTOR minus_own = -OURS(root)(best);
+    const VECTOR minus_own = -OURS(square_root)(best);
     NUMBERS label = {0}, open = (NUMBERS)best; /* no distance, once the sample has its label */
     for (int64_t i = 0; i < list->count; i++) {
         const VECTOR d2 = kept[i * TILE_VECTORS];
         const NUMBERS is_own = (NUMBERS)d2 == open;
-        const VECTOR gap = OURS(multiply_add)(OURS(about_root)(d2), certain, minus_own);
+        const VECTOR gap = OURS(multiply_add)(OURS(rough_root)(d2), certain, minus_own);
         label |= is_own & OURS(spread)(list->chosen[i]);
         open |= is_own;
         /* Not a number for the center's own samples, so not the least. */
-        least[i] = OURS(lesser)((VECTOR)((NUMBERS)gap | is_own), least[i]);
+        minimum[i] = OURS(minimum)((VECTOR)((NUMBERS)gap | is_own), minimum[i]);
     }
     return label;
 }
@@ -76,19 +76,19 @@ static double KERNEL(nearest_gaps, PRECISION)(const void *block, const void *cen
 {
     VECTOR farthest = {0};
     const OURS(list) list = {centers, NULL, chosen, n_chosen};
-    VECTOR *least = work, *kept = least + n_chosen;
+    VECTOR *minimum = work, *kept = minimum + n_chosen;
     for (int64_t i = 0; i < n_chosen; i++)
-        least[i] = (VECTOR){0} + (REAL)INFINITY;
+        minimum[i] = (VECTOR){0} + (REAL)INFINITY;
     for (int l = 0; l < KM_BLOCK; l += TILE_VECTORS * WIDTH) {
         VECTOR best[TILE_VECTORS];
         OURS(meet_all)((const REAL *)block + l, &list, n_features, kept, best);
         for (int v = 0; v < TILE_VECTORS; v++) {
             *(LABELS *)(labels + l + v * WIDTH) = __builtin_convertvector(
-                OURS(find_gaps)(kept + v, &list, n_features, best[v], least), LABELS);
-            farthest = OURS(greater)(best[v], farthest);
+                OURS(find_gaps)(kept + v, &list, n_features, best[v], minimum), LABELS);
+            farthest = OURS(maximum)(best[v], farthest);
         }
     }
     for (int64_t i = 0; i < n_chosen; i++)
-        gaps[i] = OURS(least_lane)(least[i], n_features);
-    return OURS(most_lane)(farthest, n_features);
+        gaps[i] = OURS(minimum_gap)(minimum[i], n_features);
+    return OURS(maximum_distance)(farthest, n_features);
 }

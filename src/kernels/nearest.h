@@ -90,16 +90,16 @@ INLINE void OURS(scan_groups)(const REAL *block, const REAL *centers, int64_t la
 {
     NUMBERS number = OURS(spread)(0);
     for (int64_t first = 0; first < last; first += GROUP_SIZE) {
-        VECTOR least[N_VECTORS];
-        OURS(distances)(block, centers + first * d, d, n_vectors, least);
+        VECTOR minimum[N_VECTORS];
+        OURS(distances)(block, centers + first * d, d, n_vectors, minimum);
         for (int c = 1; c < GROUP_SIZE; c++) {
             VECTOR d2[N_VECTORS];
             OURS(distances)(block, centers + (first + c) * d, d, n_vectors, d2);
             for (int v = 0; v < n_vectors; v++)
-                least[v] = OURS(nearer)(d2[v], least[v]);
+                minimum[v] = OURS(nearer)(d2[v], minimum[v]);
         }
         for (int v = 0; v < n_vectors; v++)
-            OURS(compare)(state, v, least[v], number);
+            OURS(compare)(state, v, minimum[v], number);
         number += GROUP_SIZE;
     }
 }

@@ -4,7 +4,7 @@
  * bits. */
 #define ROUNDER 0x1.8p52
 
-/* Adds the grid points next to value + rest to sums of high and low words: km_quantise. */
+/* Adds the grid points next to value + rest to sums of high and low words: km_quantize. */
 INLINE void add_point(const km_grid *grid, vector_float64 value, vector_float64 rest,
                       numbers_float64 *sums)
 {

@@ -15,9 +15,9 @@ static void add_moments(double value, const km_moments_task *task, int64_t *word
     const km_double2 x = km_double2_difference(value, task->grid.origin);
     const double high = x.high * task->inverse_power, low = x.low * task->inverse_power;
     const km_double2 square = km_double2_square(high);
-    const km_exact point = km_quantise(&task->grid, x.high, x.low);
+    const km_exact point = km_quantize(&task->grid, x.high, x.low);
     const km_exact square_point =
-        km_quantise(&task->square_grid, square.high, square.low + 2 * high * low);
+        km_quantize(&task->square_grid, square.high, square.low + 2 * high * low);
     words[0] += point.high;
     words[1] += point.low;
     words[2] += square_point.high;
@@ -32,13 +32,13 @@ static void add_moments(double value, const km_moments_task *task, int64_t *word
 
 #include "reference.h"
 
-static bool used_up_reference(const float *gaps, const float *paths, float own_path,
+static bool used_up_reference(const float *gaps, const float *drifts, float own_drift,
                               int64_t n_centers, uint64_t *used)
 {
     bool any = false;
     memset(used, 0, (size_t)((n_centers + 63) / 64) * sizeof *used);
     for (int64_t c = 0; c < n_centers; c++)
-        if (!(gaps[c] > paths[c] + own_path)) {
+        if (!(gaps[c] > drifts[c] + own_drift)) {
             used[c / 64] |= (uint64_t)1 << c % 64;
             any = true;
         }

@@ -106,7 +106,7 @@ static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, in
                                       uint16_t *kept)
 {
     const REAL *center = centers, slack = (REAL)(KM_FILTER_SLACK(n_features) * EPSILON),
-               least = (REAL)KM_FILTER_SLACK(n_features) * SMALLEST;
+               minimum = (REAL)KM_FILTER_SLACK(n_features) * SMALLEST;
     REAL *distances2 = work;
     memset(kept, 0, (size_t)n_centers * sizeof *kept);
     for (int b = 0; b < KM_SIBLINGS; b++) {
@@ -121,7 +121,7 @@ static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, in
         for (int64_t c = 0; c < n_centers; c++) {
             const REAL lead = OURS(lead)(&box, center + c * n_features, distances2[c],
                                          center + rival * n_features, distances2[rival]);
-            REAL allowed = slack * (distances2[c] + diagonal2) + least;
+            REAL allowed = slack * (distances2[c] + diagonal2) + minimum;
             if (margins != NULL)
                 allowed += (REAL)(margins[b] * (1 + 0x1p-12)) *
                            (sqrt(distances2[c]) + sqrt(distances2[rival]) + 2 * sqrt(diagonal2));
@@ -142,7 +142,7 @@ static uint64_t KERNEL(nearest_listed, PRECISION)(const void *block, const void 
                                                   const int32_t *old, int32_t *labels, double *gap)
 {
     uint64_t changed = 0;
-    double least = INFINITY;
+    double minimum = INFINITY;
     for (int l = 0; l < KM_BLOCK; l++) {
         REAL best = INFINITY, second = INFINITY;
         labels[l] = numbers[chosen[0]];
@@ -154,11 +154,11 @@ static uint64_t KERNEL(nearest_listed, PRECISION)(const void *block, const void 
             best = d2 < best ? d2 : best;
         }
         changed |= (uint64_t)(labels[l] != old[l]) << l;
-        least = fmin(least, (double)sqrt(second) * (1 - KM_GAP_SLACK(n_features) * EPSILON) -
-                                (double)sqrt(best));
+        minimum = fmin(minimum, (double)sqrt(second) * (1 - KM_GAP_SLACK(n_features) * EPSILON) -
+                                    (double)sqrt(best));
     }
     if (gap != NULL)
-        *gap = least - OURS(absolute_slack)(n_features);
+        *gap = minimum - OURS(absolute_slack)(n_features);
     return changed;
 }
 

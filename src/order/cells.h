@@ -4,10 +4,10 @@
 static void OURS(find_cells)(const axis *a, const REAL *values, int32_t *cells)
 {
     const REAL lowest = (REAL)a->lowest, scale = (REAL)a->cells_per_unit;
-    const REAL most = (REAL)((1 << a->n_bits) - 1);
+    const REAL maximum = (REAL)((1 << a->n_bits) - 1);
     for (int l = 0; l < KM_BLOCK; l++) {
         REAL cell = (values[l] - lowest) * scale;
-        cell = cell < most ? cell : most;
+        cell = cell < maximum ? cell : maximum;
         cells[l] = (int32_t)(cell > 0 ? cell : 0);
     }
 }

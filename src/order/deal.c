@@ -18,7 +18,7 @@
 enum {
     PIECE = 256 * KM_BLOCK, /* samples; what a walk through the tree takes at once */
     CELLS_PER_PIECE = 64,
-    MOST_CELL_BITS = 18,
+    MAX_CELL_BITS = 18,
 };
 
 static const char *const WHAT = "exchange of samples between ranks";
@@ -50,7 +50,7 @@ static int count_bits(int64_t n_all, int n_ranks, int64_t n_threads)
 {
     const int64_t affordable = n_all / (n_ranks * (n_threads + 2));
     int bits = 0;
-    while (bits < MOST_CELL_BITS && (int64_t)PIECE << bits < n_all * CELLS_PER_PIECE &&
+    while (bits < MAX_CELL_BITS && (int64_t)PIECE << bits < n_all * CELLS_PER_PIECE &&
            (int64_t)2 << bits <= affordable)
         bits++;
     return bits;
@@ -75,7 +75,7 @@ static km_code create_line(line *l, const km_samples *samples, MPI_Comm comm, km
     return km_agree(comm, error);
 }
 
-static void destroy_line(line *l)
+static void free_line(line *l)
 {
     free(l->next);
     free(l->all);
@@ -107,7 +107,7 @@ static void count_cells(line *l, const km_morton *morton, uint32_t *codes)
 
 /* Where in line this rank's samples of each cell and thread begin. Places have 32 bits, since rows
  * have. */
-static void find_places(line *l, MPI_Comm comm)
+static void find_line_places(line *l, MPI_Comm comm)
 {
     uint32_t first = 0;
     for (int t = 0; t < km_threads(); t++)
@@ -146,9 +146,9 @@ km_code km_morton_deal(const km_morton *morton, const km_samples *samples, uint3
     line l;
     if (create_line(&l, samples, comm, error) == KM_OK) {
         count_cells(&l, morton, owners);
-        find_places(&l, comm);
+        find_line_places(&l, comm);
         find_owners(&l, owners);
     }
-    destroy_line(&l);
+    free_line(&l);
     return error->code;
 }

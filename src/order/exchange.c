@@ -46,7 +46,7 @@ static void create_rounds(exchange *e, km_error *error)
     e->sent = km_allocate(ROUND, sizeof *e->sent, WHAT, error);
 }
 
-static void destroy_rounds(exchange *e)
+static void free_rounds(exchange *e)
 {
     free(e->counts);
     free(e->starts);
@@ -98,7 +98,7 @@ static column column_at(void *values, int64_t first, int64_t in_block, int64_t b
     return (column){(word *)values + first, in_block, between_blocks};
 }
 
-static void pack(exchange *e, column c, int64_t round)
+static void pack_column(exchange *e, column c, int64_t round)
 {
     const int64_t n_blocks = e->samples->n_blocks, end = (round + 1) * ROUND_BLOCKS;
     uint32_t *sent = e->sent;
@@ -127,7 +127,7 @@ static int64_t send_round(exchange *e, int64_t round, uint32_t *to)
     return n;
 }
 
-static void unpack(exchange *e, column c)
+static void unpack_column(exchange *e, column c)
 {
 #pragma omp parallel for
     for (int64_t i = 0; i < e->n_new; i += KM_BLOCK) {
@@ -140,33 +140,34 @@ static void unpack(exchange *e, column c)
 }
 
 /* What a column will be comes to `received`. */
-static void send(exchange *e, column c)
+static void send_column(exchange *e, column c)
 {
     int64_t n = 0;
     for (int64_t round = 0; round < e->n_rounds; round++) {
-        pack(e, c, round);
+        pack_column(e, c, round);
         n += send_round(e, round, e->received + n);
     }
 }
 
-static void move(exchange *e, column c)
+static void send_and_unpack_column(exchange *e, column c)
 {
-    send(e, c);
-    unpack(e, c);
+    send_column(e, c);
+    unpack_column(e, c);
 }
 
 /* A column of doubles goes as its lower words and its upper ones. */
-static void move_samples(exchange *e)
+static void send_features(exchange *e)
 {
     km_samples *samples = e->samples;
     const int64_t size = (int64_t)(km_precision_size(samples->precision) / sizeof(word));
     const int64_t of_feature = KM_BLOCK * size, of_block = samples->n_features * of_feature;
     for (int64_t j = 0; j < samples->n_features; j++)
         for (int64_t w = 0; w < size; w++)
-            move(e, column_at(samples->values, j * of_feature + w, size, of_block));
+            send_and_unpack_column(e,
+                                   column_at(samples->values, j * of_feature + w, size, of_block));
     for (int64_t w = 0; w < 2 && samples->weights != NULL; w++)
-        move(e, column_at(samples->weights, w, 2, 2 * KM_BLOCK));
-    move(e, column_at(samples->rows, 0, 1, KM_BLOCK));
+        send_and_unpack_column(e, column_at(samples->weights, w, 2, 2 * KM_BLOCK));
+    send_and_unpack_column(e, column_at(samples->rows, 0, 1, KM_BLOCK));
 }
 
 /* Rows counted from another one on; numbers without sign take any difference. */
@@ -180,51 +181,51 @@ static void count_rows_from(km_samples *samples, int64_t first_row)
 }
 
 /* Sends all samples to their owners; and labels, if there are any, to `received`. */
-static km_code move_all(exchange *e, int32_t *labels, km_error *error)
+static km_code send_samples(exchange *e, int32_t *labels, km_error *error)
 {
     km_samples *samples = e->samples;
     create_rounds(e, error);
     if (km_agree(e->comm, error) == KM_OK) {
         fill_rounds(e);
         e->received = e->owners;
-        move_samples(e);
+        send_features(e);
         if (labels != NULL)
-            send(e, column_at(labels, 0, 1, KM_BLOCK));
+            send_column(e, column_at(labels, 0, 1, KM_BLOCK));
         samples->n_samples = e->n_new;
         samples->n_blocks = (e->n_new + KM_BLOCK - 1) / KM_BLOCK;
         if (e->n_new > 0)
             km_samples_pad(samples);
     }
-    destroy_rounds(e);
+    free_rounds(e);
     return error->code;
 }
 
 /* No rank ever has more than rows in its slab, but for the last block. */
-static int64_t most_samples(const km_samples *samples)
+static int64_t max_samples(const km_samples *samples)
 {
     return (samples->slab.count + KM_BLOCK - 1) / KM_BLOCK * KM_BLOCK;
 }
 
-static int64_t count_rows(const km_samples *samples, MPI_Comm comm)
+static int64_t count_catalogue_rows(const km_samples *samples, MPI_Comm comm)
 {
     int64_t n_rows = samples->slab.count;
     km_sum_int64(comm, &n_rows, 1);
     return n_rows;
 }
 
-static km_code exchange_along(const km_morton *morton, km_samples *samples, const km_way *way,
-                              MPI_Comm comm, km_error *error)
+static km_code exchange_along(const km_morton *morton, km_samples *samples,
+                              const km_scratch *scratch, MPI_Comm comm, km_error *error)
 {
     exchange e = {.samples = samples,
                   .comm = comm,
                   .n_ranks = km_comm_size(comm),
-                  .owners = way->places,
-                  .slots = (uint16_t *)way->order};
+                  .owners = scratch->places,
+                  .slots = (uint16_t *)scratch->order};
     if (km_morton_deal(morton, samples, e.owners, comm, error) != KM_OK)
         return error->code;
     count_rows_from(samples, 0);
-    if (move_all(&e, NULL, error) == KM_OK)
-        samples->is_exchanged = true;
+    if (send_samples(&e, NULL, error) == KM_OK)
+        samples->is_redistributed = true;
     else
         count_rows_from(samples, samples->slab.first);
     return error->code;
@@ -233,20 +234,20 @@ static km_code exchange_along(const km_morton *morton, km_samples *samples, cons
 /* Pieces are of one order, so the samples must get the same one afterwards. */
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error)
 {
-    km_way way = {0};
+    km_scratch scratch = {0};
     km_morton *morton = km_morton_create(samples, comm, error);
     if (morton != NULL &&
-        km_way_create(&way, samples, most_samples(samples), comm, error) == KM_OK &&
-        exchange_along(morton, samples, &way, comm, error) == KM_OK)
-        km_morton_order(morton, samples, &way, comm, error);
-    km_way_free(&way);
+        km_scratch_create(&scratch, samples, max_samples(samples), comm, error) == KM_OK &&
+        exchange_along(morton, samples, &scratch, comm, error) == KM_OK)
+        km_morton_order(morton, samples, &scratch, comm, error);
+    km_scratch_free(&scratch);
     km_morton_free(morton);
     return error->code;
 }
 
-static void find_homes(exchange *e)
+static void find_slab_owners(exchange *e)
 {
-    const int64_t n_rows = count_rows(e->samples, e->comm);
+    const int64_t n_rows = count_catalogue_rows(e->samples, e->comm);
     const int n_ranks = e->n_ranks;
 #pragma omp parallel for
     for (int64_t i = 0; i < e->samples->n_samples; i++)
@@ -256,17 +257,17 @@ static void find_homes(exchange *e)
 km_code km_samples_return(km_samples *samples, int32_t **labels, MPI_Comm comm, km_error *error)
 {
     assert(labels == NULL || *labels != NULL);
-    const int64_t n_most = most_samples(samples);
+    const int64_t n_max = max_samples(samples);
     exchange e = {.samples = samples,
                   .comm = comm,
                   .n_ranks = km_comm_size(comm),
-                  .owners = km_allocate(n_most, sizeof *e.owners, WHAT, error),
-                  .slots = km_allocate(n_most, sizeof *e.slots, WHAT, error)};
+                  .owners = km_allocate(n_max, sizeof *e.owners, WHAT, error),
+                  .slots = km_allocate(n_max, sizeof *e.slots, WHAT, error)};
     if (km_agree(comm, error) == KM_OK) {
-        find_homes(&e);
-        if (move_all(&e, labels != NULL ? *labels : NULL, error) == KM_OK) {
+        find_slab_owners(&e);
+        if (send_samples(&e, labels != NULL ? *labels : NULL, error) == KM_OK) {
             count_rows_from(samples, samples->slab.first);
-            samples->is_exchanged = false;
+            samples->is_redistributed = false;
         }
     }
     if (labels != NULL && error->code == KM_OK) { /* what was received last */

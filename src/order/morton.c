@@ -18,7 +18,7 @@ enum {
     N_PROBES = 2048,
     TABLE_BITS = 8,
     N_TABLES = 3,
-    MOST_BITS = TABLE_BITS * N_TABLES, /* of one feature; cells stay exact in float, too */
+    MAX_BITS = TABLE_BITS * N_TABLES, /* of one feature; cells stay exact in float, too */
 };
 
 /* How one feature enters the code. */
@@ -85,7 +85,7 @@ static void deal_bits(axis *axes, double *widths, int64_t d)
     for (int bit = KM_CODE_BITS - 1; bit >= 0; bit--) {
         int64_t widest = -1;
         for (int64_t j = 0; j < d; j++)
-            if (axes[j].n_bits < MOST_BITS && (widest < 0 || widths[j] > widths[widest]))
+            if (axes[j].n_bits < MAX_BITS && (widest < 0 || widths[j] > widths[widest]))
                 widest = j;
         if (widest < 0)
             return;

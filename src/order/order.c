@@ -21,11 +21,11 @@
 enum {
     BUCKET_BITS = 11,
     N_BUCKETS = 1 << BUCKET_BITS,
-    MOST_CELL_BITS = 16, /* in a bucket; the counts of its cells stay in cache, too */
-    CELL_SIZE = 8,       /* samples, about, where there are bits enough */
+    MAX_CELL_BITS = 16, /* in a bucket; the counts of its cells stay in cache, too */
+    CELL_SIZE = 8,      /* samples, about, where there are bits enough */
 };
 
-typedef struct sorting {
+typedef struct code_sort {
     km_samples *samples;
     int64_t n;
     uint32_t *places;             /* [n], where each sample goes in the first step */
@@ -33,41 +33,41 @@ typedef struct sorting {
     void *moved;                  /* [n] values or codes between the steps */
     int64_t (*starts)[N_BUCKETS]; /* [n_threads] */
     int64_t first[N_BUCKETS + 1]; /* of each bucket */
-    uint32_t (*cells)[(1 << MOST_CELL_BITS) + 1]; /* [n_threads] */
-} sorting;
+    uint32_t (*cells)[(1 << MAX_CELL_BITS) + 1]; /* [n_threads] */
+} code_sort;
 
 static const char *const WHAT = "order of samples";
 
-km_code km_way_create(km_way *way, const km_samples *samples, int64_t n, MPI_Comm comm,
-                      km_error *error)
+km_code km_scratch_create(km_scratch *scratch, const km_samples *samples, int64_t n, MPI_Comm comm,
+                          km_error *error)
 {
-    way->places = km_allocate(n, sizeof *way->places, WHAT, error);
-    way->order = km_allocate(n, sizeof *way->order, WHAT, error);
-    way->moved = km_allocate(n, km_moved_size(samples), WHAT, error);
+    scratch->places = km_allocate(n, sizeof *scratch->places, WHAT, error);
+    scratch->order = km_allocate(n, sizeof *scratch->order, WHAT, error);
+    scratch->moved = km_allocate(n, km_moved_size(samples), WHAT, error);
     return km_agree(comm, error);
 }
 
-void km_way_free(km_way *way)
+void km_scratch_free(km_scratch *scratch)
 {
-    free(way->places);
-    free(way->order);
-    free(way->moved);
+    free(scratch->places);
+    free(scratch->order);
+    free(scratch->moved);
 }
 
-static km_code create(sorting *s, km_samples *samples, const km_way *way, MPI_Comm comm,
-                      km_error *error)
+static km_code create_code_sort(code_sort *s, km_samples *samples, const km_scratch *scratch,
+                                MPI_Comm comm, km_error *error)
 {
-    *s = (sorting){.samples = samples,
-                   .n = samples->n_samples,
-                   .places = way->places,
-                   .order = way->order,
-                   .moved = way->moved};
+    *s = (code_sort){.samples = samples,
+                     .n = samples->n_samples,
+                     .places = scratch->places,
+                     .order = scratch->order,
+                     .moved = scratch->moved};
     s->starts = km_allocate(km_threads(), sizeof *s->starts, WHAT, error);
     s->cells = km_allocate(km_threads(), sizeof *s->cells, WHAT, error);
     return km_agree(comm, error);
 }
 
-static void destroy(sorting *s)
+static void free_code_sort(code_sort *s)
 {
     free(s->starts);
     free(s->cells);
@@ -81,7 +81,7 @@ static int bucket_of(uint32_t code)
 }
 
 /* Codes, in `places` for the moment, and how many of this thread's samples go to each bucket. */
-static void make_codes(sorting *s, const km_morton *morton, km_rows mine)
+static void make_codes(code_sort *s, const km_morton *morton, km_rows mine)
 {
     int64_t *counts = s->starts[km_thread()];
     memset(counts, 0, sizeof *s->starts);
@@ -96,7 +96,7 @@ static void make_codes(sorting *s, const km_morton *morton, km_rows mine)
 }
 
 /* Where buckets begin, and within them the samples of each thread. */
-static void add_up_counts(sorting *s, int n_threads)
+static void find_bucket_starts(code_sort *s, int n_threads)
 {
     int64_t sum = 0;
     for (int b = 0; b < N_BUCKETS; b++) {
@@ -111,7 +111,7 @@ static void add_up_counts(sorting *s, int n_threads)
 }
 
 /* Codes go to their buckets, and places become what they are called. */
-static void move_codes(sorting *s, km_rows mine)
+static void move_codes(code_sort *s, km_rows mine)
 {
     int64_t *next = s->starts[km_thread()];
     uint32_t *moved = s->moved;
@@ -124,7 +124,7 @@ static void move_codes(sorting *s, km_rows mine)
     }
 }
 
-static void fill_buckets(sorting *s, const km_morton *morton)
+static void fill_buckets(code_sort *s, const km_morton *morton)
 {
 #pragma omp parallel
     {
@@ -132,7 +132,7 @@ static void fill_buckets(sorting *s, const km_morton *morton)
         make_codes(s, morton, mine);
 #pragma omp barrier
 #pragma omp single
-        add_up_counts(s, km_threads_now());
+        find_bucket_starts(s, km_threads_now());
         move_codes(s, mine);
     }
 }
@@ -141,12 +141,12 @@ static void fill_buckets(sorting *s, const km_morton *morton)
 
 /* Sorts `count` codes of a bucket, the first of which is at `first`, by so many bits that cells
  * have about CELL_SIZE of them. */
-static void sort_bucket(sorting *s, int64_t first, int64_t count)
+static void sort_bucket(code_sort *s, int64_t first, int64_t count)
 {
     const uint32_t *codes = s->moved;
     uint32_t *cells = s->cells[km_thread()];
     int n_bits = 0;
-    while (n_bits < MOST_CELL_BITS && count >> n_bits > CELL_SIZE)
+    while (n_bits < MAX_CELL_BITS && count >> n_bits > CELL_SIZE)
         n_bits++;
     const int shift = KM_CODE_BITS - BUCKET_BITS - n_bits;
     const uint32_t mask = ((uint32_t)1 << n_bits) - 1;
@@ -159,33 +159,34 @@ static void sort_bucket(sorting *s, int64_t first, int64_t count)
         s->order[first + cells[codes[i] >> shift & mask]++] = (uint32_t)i;
 }
 
-static void sort_buckets(sorting *s)
+static void sort_buckets(code_sort *s)
 {
 #pragma omp parallel for schedule(dynamic, 8)
     for (int b = 0; b < N_BUCKETS; b++)
         sort_bucket(s, s->first[b], s->first[b + 1] - s->first[b]);
 }
 
-km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_way *way,
+km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_scratch *scratch,
                         MPI_Comm comm, km_error *error)
 {
-    sorting s;
-    if (create(&s, samples, way, comm, error) == KM_OK && s.n > 0) {
+    code_sort s;
+    if (create_code_sort(&s, samples, scratch, comm, error) == KM_OK && s.n > 0) {
         fill_buckets(&s, morton);
         sort_buckets(&s);
         km_samples_move(&(km_moves){samples, s.places, s.order, s.moved});
     }
-    destroy(&s);
+    free_code_sort(&s);
     return error->code;
 }
 
 km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error)
 {
-    km_way way = {0};
+    km_scratch scratch = {0};
     km_morton *morton = km_morton_create(samples, comm, error);
-    if (morton != NULL && km_way_create(&way, samples, samples->n_samples, comm, error) == KM_OK)
-        km_morton_order(morton, samples, &way, comm, error);
-    km_way_free(&way);
+    if (morton != NULL &&
+        km_scratch_create(&scratch, samples, samples->n_samples, comm, error) == KM_OK)
+        km_morton_order(morton, samples, &scratch, comm, error);
+    km_scratch_free(&scratch);
     km_morton_free(morton);
     return error->code;
 }

@@ -235,7 +235,7 @@ static void fill_map(const km_samples *samples, struct map *map)
 
 uint32_t *km_samples_places(const km_samples *samples, km_error *error)
 {
-    assert(!samples->is_exchanged);
+    assert(!samples->is_redistributed);
     const char *what = "catalogue order of samples";
     const int64_t n_words = blocks_of(samples->slab.count);
     uint32_t *places = km_allocate(samples->n_samples, sizeof *places, what, error);
@@ -267,7 +267,7 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
                           (km_rows){from->slab.first, n_chosen}, error) != KM_OK)
         return error->code;
     selected->slab = from->slab;
-    selected->is_exchanged = from->is_exchanged;
+    selected->is_redistributed = from->is_redistributed;
     selected->first_row = from->first_row;
     selected->weight_unit = from->weight_unit;
     selected->n_samples = n_chosen;

@@ -20,10 +20,10 @@ typedef struct km_samples {
     int64_t n_features;
     int64_t n_samples; /* on this rank */
     int64_t n_blocks;
-    void *values;       /* [n_blocks][n_features][KM_BLOCK], in working precision */
-    km_rows slab;       /* the rows of the catalogue that this rank reads and writes */
-    int64_t first_row;  /* of the slab; 0 once samples are exchanged */
-    bool is_exchanged;  /* samples are rows of any slab */
+    void *values;          /* [n_blocks][n_features][KM_BLOCK], in working precision */
+    km_rows slab;          /* the rows of the catalogue that this rank reads and writes */
+    int64_t first_row;     /* of the slab; 0 once samples are exchanged */
+    bool is_redistributed; /* samples are rows of any slab */
     uint32_t *rows;     /* [n_blocks * KM_BLOCK], row of the catalogue, from first_row, of each */
     double *weights;    /* [n_blocks * KM_BLOCK], or NULL: all are 1 */
     double weight_unit; /* a weight is weights[i] * weight_unit, once they are whole numbers */
@@ -112,8 +112,7 @@ static inline bool km_is_read_again(int64_t row, int64_t every)
 km_code km_samples_find_counters(const km_samples *samples, bool *is_counter, MPI_Comm comm,
                                  km_error *error);
 
-/* ---- weights -----------------------------------------------------------------------------------
- */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 /* Turns the weights as they were read into whole numbers of a unit. Collective over comm; KM_DATA
  * when all are 0. */
@@ -122,8 +121,7 @@ km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error);
 /* The weights of a block's samples, KM_BLOCK whole numbers, 0 beyond the last sample. */
 void km_samples_weights(const km_samples *samples, int64_t block, int64_t *weights);
 
-/* ---- global facts ------------------------------------------------------------------------------
- */
+/* ---- global facts ---------------------------------------------------------------------------- */
 
 /* What all samples of all ranks have in common, feature by feature; the same bits on any number of
  * ranks. Variances are those of the population (ddof 0). Samples of weight 0 do not count. */
@@ -152,8 +150,7 @@ km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km
 /* The grids of all features with this number of words. */
 void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids);
 
-/* ---- scaling -----------------------------------------------------------------------------------
- */
+/* ---- scaling --------------------------------------------------------------------------------- */
 
 typedef enum km_scaling { KM_SCALE_NONE, KM_SCALE_STANDARD, KM_SCALE_MINMAX } km_scaling;
 
