@@ -1,22 +1,23 @@
-/* The method `bounds`: centers that cannot win are known from how far behind they were, and how far
- * everything has moved since.
+/* The method `bounds`: a center is compared with the samples of a block only when it may have
+ * become the nearest center of one of them.
  *
- * For each block of samples and each center there is a gap: of the samples that have another
- * center, the least difference of the distances (not squared) to this center and to the sample's
- * own. When centers move it shrinks by no more than they do. What is kept is the gap plus the paths
- * so far of the center and of the block's own centers, so that a center can win in the block only
- * if the paths of today use that up. Where no gap is used up no label changes, and the block is not
- * even read; else the centers in question and the block's own are compared, and get new gaps.
- * (Elkan 2003 has such bounds for each sample and center, Hamerly 2010,
- * doi:10.1137/1.9781611972801.12, one for each sample; these are for a block and a center.)
+ * The gap of a block and a center is the minimum, over the block's samples that have another label,
+ * of the distance to this center minus the distance to the sample's own center. When centers move,
+ * the gap shrinks at most by the drift of this center plus the drift of the block's own centers. So
+ * `bound` stores the gap plus both drifts at the time, and the center need not be compared while
+ * the drifts of today sum to less. If that holds for all centers, no label of the block can change,
+ * and its samples are not even read. Otherwise the centers in question and the block's own centers
+ * are compared, and get new gaps. (Elkan 2003 has such bounds for each sample and center, Hamerly
+ * 2010, doi:10.1137/1.9781611972801.12, one for each sample; these are for a block and a center.)
  *
- * Samples of one block should have the same center, and the same rivals. So they are sorted by
- * their labels once these settle, and again when many have changed: sorting.c. All gaps are then
- * made anew; until there are any, assignments are plain.
+ * Bounds are tight if the samples of a block have the same label and the same second nearest
+ * centers. So samples are sorted by their labels (sorting.c) once few labels change, and again when
+ * many have changed since; then all gaps are computed anew. Before the first sorting there are no
+ * gaps, and every assignment is Lloyd's.
  *
- * Invariant: what is kept is at most the gap plus the paths of the time it was made. What rounding
- * takes of the gaps of canonical distances is off already, see KM_GAP_SLACK; that of paths, see
- * note_movement and keep; and that of a new label, see lengthen_own_path. */
+ * Invariant: `bound` is at most the true gap plus the drifts at the time it was computed. Three
+ * kinds of rounding are subtracted: that of canonical distances (KM_GAP_SLACK), that of drifts
+ * (note_drifts, bound_of_gap), and that of a new label (lengthen_own_drift). */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -35,12 +36,12 @@ enum {
     MAX_FETCHED = 8192, /* bytes of gaps */
 };
 
-/* Measured: sorting pays when so many labels have changed since it was done, and no more than so
- * many in the last assignment; in parts of all samples with weight, since the others' are not
- * counted. */
+/* Measured: sorting pays when at least MANY labels have changed since the last sorting, and at most
+ * MAX_AT_ONCE of them in the last assignment. Fractions of the samples with weight, whose changes
+ * alone are counted. */
 static const double MANY = 0.8, MAX_AT_ONCE = 0.5;
 
-/* Each thread's own room. */
+/* The workspace of one thread. */
 typedef struct workspace {
     void *work;      /* of kernels: [k][KM_GAPS_WORKSPACE] values */
     int32_t *chosen; /* [k] */
@@ -55,16 +56,16 @@ typedef struct bounds {
     int64_t n_changed_last; /* in the last assignment */
     double largest;         /* absolute value of all samples */
     int64_t n_columns;      /* k rounded up */
-    float *bound;           /* [n_blocks][n_columns], NULL while there is nothing to keep */
+    float *bound;           /* [n_blocks][n_columns], gaps plus drifts; NULL while there are none */
     float *own_drifts;     /* [n_blocks], sums of the largest movement of the block's own centers */
     double *drift;         /* [k], sums of the movement of each center, rounded up */
-    float *drift_bound;    /* [n_columns], the same, and more: see note_movement */
-    float *moved;          /* [k], in this assignment, and more */
+    float *drift_bound;    /* [n_columns], an upper bound of drift in float, see note_drifts */
+    float *moved;          /* [k], in this assignment, an upper bound in float */
     void *before;          /* [k][d], centers of the last assignment */
     workspace *workspaces; /* [n_threads] */
 } bounds;
 
-/* ---- making it ------------------------------------------------------------------------------ */
+/* ---- creating ------------------------------------------------------------------------------- */
 
 static int64_t words_of(int64_t k)
 {
@@ -149,8 +150,8 @@ void km_bounds_free(km_assigner *assigner)
 
 /* ---- gaps ----------------------------------------------------------------------------------- */
 
-/* How far centers have moved. Paths are longer than they are by 2^-21, so that sums of two that are
- * rounded to float are not too short. */
+/* Adds the movement of the centers to their drifts. Bounds in float are larger by a factor of 1 +
+ * 2^-21, so that the rounded sum of two of them is still an upper bound. */
 static void note_drifts(bounds *b, const km_assigner *assigner, const void *centers)
 {
     for (int64_t c = 0; c < assigner->n_clusters; c++) {
@@ -161,7 +162,7 @@ static void note_drifts(bounds *b, const km_assigner *assigner, const void *cent
     }
 }
 
-/* The farthest that one of the own centers of a block has moved. */
+/* The maximum movement of the block's own centers. */
 static float own_center_movement(const bounds *b, const int32_t *labels, int lanes)
 {
     float maximum = b->moved[labels[0]];
@@ -171,18 +172,18 @@ static float own_center_movement(const bounds *b, const int32_t *labels, int lan
     return maximum;
 }
 
-/* A gap with the paths so far, less what rounding may take of sums with paths, and what is lost of
- * paths too short for float. */
-static float bound_of_gap(double gap, double drift_bound)
+/* The gap plus the drifts so far. Subtracts the rounding of such sums, and what is lost of drifts
+ * that are too small for float. */
+static float bound_of_gap(double gap, double drifts)
 {
     if (gap == (double)INFINITY)
         return INFINITY;
-    return (float)(gap + drift_bound - 0x1p-20 * (fabs(gap) + drift_bound) - 1e-36);
+    return (float)(gap + drifts - 0x1p-20 * (fabs(gap) + drifts) - 1e-36);
 }
 
-/* A sample that goes to another center does so by canonical distances; truly that center may be
- * farther away by some roundings, as if its own one had moved by that. What is kept of centers that
- * were not compared has to know. */
+/* Labels follow rounded distances, so the new center may really be slightly farther than the old
+ * one; the excess counts as drift of the block's own centers. Centers that were compared just now
+ * have new gaps; the others need this. */
 static void lengthen_own_drift(const km_assigner *assigner, int64_t block, double farthest)
 {
     const bounds *b = assigner->state;
@@ -194,7 +195,7 @@ static void lengthen_own_drift(const km_assigner *assigner, int64_t block, doubl
     *own = (*own + (float)farther) * (float)(1 + 0x1p-22);
 }
 
-/* Compares the chosen centers in a block, and keeps their gaps. */
+/* Compares the chosen centers with the samples of a block, and stores their new gaps. */
 static void compare_in_block(km_assigner *assigner, const void *centers, int64_t block,
                              int64_t n_chosen)
 {
@@ -218,7 +219,7 @@ static void compare_in_block(km_assigner *assigner, const void *centers, int64_t
     w->done.distances += n_chosen * KM_BLOCK;
 }
 
-/* All gaps of a block anew. */
+/* Computes all gaps of a block. */
 static void make_bounds_of_block(km_assigner *assigner, const void *centers, int64_t block)
 {
     bounds *b = assigner->state;
@@ -269,14 +270,14 @@ static void assign_block_by_bounds(km_assigner *assigner, const void *centers, i
                      list_bits(w->used, words_of(assigner->n_clusters), w->chosen));
 }
 
-/* Gaps are void, and their memory can be used for other things. */
+/* Gaps no longer hold; their memory is free for other uses. */
 static void forget_bounds(bounds *b)
 {
     free(b->bound);
     b->bound = NULL;
 }
 
-/* All gaps anew, of the centers as they are. */
+/* Computes all gaps for the current centers. Without memory for them, assigns by Lloyd. */
 static void make_bounds(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
@@ -305,7 +306,7 @@ static void assign_by_bounds(km_assigner *assigner, const void *centers)
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- assigning all samples ------------------------------------------------------------------ */
 
 static int64_t count_changed(const km_assigner *assigner)
 {
@@ -330,8 +331,8 @@ static bool is_time_to_sort(const km_assigner *assigner)
     return (double)b->n_changed > MANY * n && (double)b->n_changed_last < MAX_AT_ONCE * n;
 }
 
-/* Where memory is lacking samples stay where they are, or are assigned the plain way, which costs
- * time only. */
+/* Too little memory costs only time: samples then stay in the order they have, or are assigned by
+ * Lloyd. */
 static void assign_in_turn(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
@@ -355,7 +356,8 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     const km_samples *samples = assigner->samples;
     const int64_t n = assigner->n_clusters * samples->n_features;
     const int64_t n_changed = count_changed(assigner);
-    /* Gaps and paths are floats whatever the samples are; an infinite path would use up padding. */
+    /* Gaps and drifts are floats whatever the precision of the samples. An infinite drift would use
+     * up the gaps of the padding, too. */
     if (km_centers_are_safe(assigner, centers, b->largest, KM_FLOAT32)) {
         assign_in_turn(assigner, centers);
         memcpy(b->before, centers, (size_t)n * km_precision_size(samples->precision));

@@ -42,7 +42,7 @@ static void box_node(tree *t, const km_samples *samples, int level, int64_t node
     }
 }
 
-/* Nodes that the last set lacks get the box of its first one. */
+/* Fills up the last set of boxes with copies of its first box. */
 static void pad_last_set(tree *t, const km_samples *samples, int level)
 {
     const int64_t n = t->n_nodes[level], d = samples->n_features;

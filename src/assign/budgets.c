@@ -1,21 +1,23 @@
-/* Late in a fit centers move little, and most leaves need not be looked at: a leaf knows how far
- * centers may still move before a label in it can change.
+/* Budgets of the method `tree`: late in a fit centers move little, so a leaf knows how far they may
+ * still move before a label in it can change, and is skipped until then.
  *
  * When a leaf is assigned with a margin, each of its samples is nearer to its center than to any
- * other by at least its gap, the margin or what the kernel saw; so the labels stand until some
- * center has moved by half of that. Which centers can matter is known from the filters, which run
- * in every assignment: only candidates of the group can win in it. `path` adds up, assignment by
- * assignment, how far the candidate of the group that moved most did; a leaf is skipped while path
- * has not passed its budget, the path of the time plus half the gap.
+ * other center by at least the gap: the margin, or less if the kernel found less. So the labels
+ * stand until some center has moved by half of the gap. Which centers matter is known from the
+ * filters, which run in every assignment: only candidates of the group can win in it. `group_drift`
+ * sums, over the assignments, the maximum movement of the group's candidates. The budget of a leaf
+ * is the group drift at the time of its assignment plus half the gap; the leaf is skipped while the
+ * group drift is within the budget.
  *
- * Invariant: since the group was last assigned as a whole, path has grown by at least as much as
- * any of its candidates of today has moved. A center that was none then has moved unseen: when it
- * comes in, its whole way since then is added. One that goes out is counted for the last time;
- * while the budget holds, filters and leaf agree that it is nobody's nearest.
+ * Invariant: since the group was last assigned as a whole, group_drift has grown by at least as
+ * much as any of its candidates of today has moved. A center that was no candidate then has moved
+ * unseen: when it becomes one, its whole drift since then is added. One that ceases to be a
+ * candidate is counted for the last time; while the budget holds, filter and leaf agree that it is
+ * not the nearest of any sample.
  *
- * The margin is a few times the latest movement. It keeps more candidates, so it is used only where
- * it is small against the leaves. (Ideas: Hamerly & Drake 2015, doi:10.1007/978-3-319-09259-1_2,
- * for samples; Kanungo et al. 2002 for boxes.) */
+ * The margin is a few times the latest movement. It makes the filters keep more candidates, so it
+ * is used only where it is small against the radius of the leaves. (Ideas: Hamerly & Drake 2015,
+ * doi:10.1007/978-3-319-09259-1_2, for samples; Kanungo et al. 2002 for boxes.) */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/precision.h"
@@ -28,10 +30,10 @@
 enum {
     REMEMBERED = 32,     /* assignments */
     MAX_FOLLOWED = 256,  /* candidates of a group */
-    MAX_FEATURES = 1000, /* for which KM_FILTER_SLACK leaves room for budgets, see `worth` */
+    MAX_FEATURES = 1000, /* for which KM_FILTER_SLACK leaves room for budgets, see budget_of_gap */
 };
 
-/* Measured: margins of 4 movements, and on leaves with half diagonals of 7 times that at least. */
+/* Measured: a margin of 4 times the movement, on leaves whose radius is at least 7 times that. */
 static const double MARGIN = 4, SMALL = 0.15;
 
 struct budgets {
@@ -41,14 +43,14 @@ struct budgets {
     bool is_known;       /* `before` holds centers */
     void *before;        /* [k][d], centers of the last assignment, in working precision */
     double *moved;       /* [k], how far they moved since then, rounded up */
-    double *drift;       /* [REMEMBERED][k], sums of `moved` over assignments, rounded up */
+    double *drift;       /* [REMEMBERED][k], of centers: sums of `moved`, rounded up */
     int64_t *n_followed; /* [groups], candidates of the last assignment; UNKNOWN: too many */
     int32_t *followed;   /* [groups][MAX_FOLLOWED] */
-    double *radius;      /* [groups], mean half diagonal of the leaves */
+    double *radius;      /* [groups], mean of the leaves */
     double *margin;      /* [groups], of this assignment; 0: none */
-    double *group_drift; /* [groups] */
-    int64_t *renewed;    /* [groups], the assignment that did all leaves last */
-    double *of_group;    /* [groups], the least of its leaves */
+    double *group_drift; /* [groups], NOTHING: leaves have no budgets */
+    int64_t *renewed;    /* [groups], the last assignment of all leaves */
+    double *of_group;    /* [groups], the minimum of its leaves */
     double *of_leaf;     /* [leaves], or NOTHING */
 };
 
@@ -183,14 +185,14 @@ bool km_budgets_super_margins(const struct budgets *b, const tree *t, int64_t to
 
 /* ---- following the candidates of a group ---------------------------------------------------- */
 
-/* How far one of these centers moved at most: in this assignment, or, for those that were not
- * followed, since the group was renewed. Both lists ascend. */
+/* The maximum movement of old and new candidates: in this assignment, and for new candidates since
+ * the group was renewed. Both lists ascend. */
 static double movement_of_candidates(const struct budgets *b, int64_t group, const candidates *now)
 {
     const int32_t *old = b->followed + group * MAX_FOLLOWED;
     const double *drift = b->drift + b->assignment % REMEMBERED * b->k;
     const double *drift_then = b->drift + b->renewed[group] % REMEMBERED * b->k;
-    double maximum = 0, most_new = 0;
+    double maximum = 0, maximum_new = 0;
     int64_t i = 0;
     for (int64_t n = 0; n < now->count; n++) {
         const int32_t c = now->numbers[n];
@@ -199,11 +201,11 @@ static double movement_of_candidates(const struct budgets *b, int64_t group, con
         if (i < b->n_followed[group] && old[i] == c)
             maximum = fmax(maximum, b->moved[old[i++]]);
         else if (drift[c] > drift_then[c])
-            most_new = fmax(most_new, drift[c] - drift_then[c] + drift[c] * 0x1p-50);
+            maximum_new = fmax(maximum_new, drift[c] - drift_then[c] + drift[c] * 0x1p-50);
     }
     for (; i < b->n_followed[group]; i++)
         maximum = fmax(maximum, b->moved[old[i]]);
-    return add_rounded_up(maximum, most_new);
+    return add_rounded_up(maximum, maximum_new);
 }
 
 static void remember_candidates(struct budgets *b, int64_t group, const candidates *now)
@@ -238,9 +240,9 @@ bool km_budgets_hold(const struct budgets *b, int64_t leaf)
            b->of_leaf[leaf] >= b->group_drift[leaf / KM_SIBLINGS];
 }
 
-/* Half of a gap, less something for the roundings of path and of distances that have changed a
- * little. Nothing if adding it to the path would be mostly rounding; or if it may be mostly what
- * kernels add to a margin. */
+/* Half of the gap, minus the rounding of group_drift and of distances. 0 if its sum with the drift
+ * would be mostly rounding, or if the gap is so small that it may be mostly what kernels add to a
+ * margin. */
 static double budget_of_gap(double gap, double group_drift)
 {
     return gap > group_drift * 0x1p-30 && gap >= 1e-24 ? 0.4999 * gap : 0;

@@ -8,10 +8,10 @@
 
 enum {
     FEW_WORDS = 10000, /* not worth waking threads up */
-    NOBODY = -1,       /* the label of a sample that was in no cluster so far */
+    NO_CLUSTER = -1,   /* the label of a sample that was in no cluster so far */
 };
 
-/* A block whose samples move, and where its numbers are. */
+/* A block whose samples move. */
 typedef struct source {
     const km_grid *grids;
     km_totals *totals;
@@ -32,7 +32,7 @@ static source open_block(const km_assigner *assigner, km_totals *totals, int64_t
     };
 }
 
-/* The grid point of a sample's feature, as often as it has weight. */
+/* The grid point of one feature of a sample, times its weight. */
 static inline km_exact point_of(const source *s, int lane, int64_t j)
 {
     const km_exact point =
@@ -43,7 +43,7 @@ static inline km_exact point_of(const source *s, int lane, int64_t j)
 
 static void move_point(const source *s, int64_t j, km_exact point, int32_t from, int32_t to)
 {
-    if (from != NOBODY)
+    if (from != NO_CLUSTER)
         km_totals_add(s->totals, from, j, point, -1);
     km_totals_add(s->totals, to, j, point, +1);
 }
@@ -54,7 +54,7 @@ static void move_sample(const source *s, int lane, int32_t from, int32_t to)
         move_point(s, j, point_of(s, lane, j), from, to);
 }
 
-/* The sum of a feature over a full block. One word may wrap round, as parts of a sum may. */
+/* The sum of one feature over a full block. A single word may wrap round, as parts of a sum may. */
 static km_exact sum_of_feature(const source *s, int64_t j)
 {
     km_exact sum = {0, 0};
@@ -80,9 +80,8 @@ static uint64_t find_others(const int32_t *labels, int32_t label)
     return others;
 }
 
-/* All samples of a full block go to one cluster at once, and those that belong elsewhere from
- * there.
- */
+/* Moves a full block to the cluster of its first sample at once, then from there each sample that
+ * belongs to another cluster. */
 static void move_full_block(const source *s, int32_t from, const int32_t *to)
 {
     move_block_as_one(s, from, to[0]);

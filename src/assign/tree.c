@@ -1,14 +1,15 @@
-/* The method `tree`: centers that cannot win leave early, for whole boxes of samples at once.
+/* The method `tree`: centers that cannot be the nearest are dropped early, for whole boxes of
+ * samples at once.
  *
- * Samples lie in an order in which neighbours in space are near each other, so that blocks, and
- * runs of blocks, have small boxes. From the top down, a filter asks which of the centers left can
- * be nearest to any point of a box (Pelleg & Moore 1999, doi:10.1145/312129.312248; Kanungo et al.
- * 2002, doi:10.1109/TPAMI.2002.1017616). Where one is left, it has the whole leaf; where there are
- * more, the kernel compares them, and only them, sample by sample. Late in a fit most leaves are
- * skipped altogether: budgets.c.
+ * Samples are ordered so that neighbours in space are neighbours in memory; so blocks, and runs of
+ * blocks, have small boxes. From the top down, a filter finds which of the remaining centers can be
+ * nearest to any point of a box (Pelleg & Moore 1999, doi:10.1145/312129.312248; Kanungo et al.
+ * 2002, doi:10.1109/TPAMI.2002.1017616). If one center remains, all samples of the leaf get its
+ * label; if there are more, the kernel compares only them, sample by sample. Late in a fit most
+ * leaves are skipped altogether: budgets.c.
  *
- * Invariant: a filter drops a center only if the canonical distance, as it is rounded, prefers
- * another one to it, for every sample in the box; so labels are those of the plain method. */
+ * Invariant: a filter drops a center only if the canonical distance, rounding included, prefers
+ * another one to it for every sample in the box; so labels are those of Lloyd's method. */
 #include "tree.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -21,12 +22,12 @@
 #include <string.h>
 
 enum {
-    AHEAD = 2, /* leaves */
+    AHEAD = 2, /* leaves from the one that is assigned to the one that is fetched */
     CACHE_LINE = 64,
     MAX_FETCHED = 8192, /* bytes of a leaf */
 };
 
-/* ---- making it ------------------------------------------------------------------------------ */
+/* ---- creating ------------------------------------------------------------------------------- */
 
 static int64_t parents_of(int64_t n)
 {
@@ -76,7 +77,7 @@ static void create_boxes(tree *t, const km_samples *samples, km_error *error)
         km_tree_make_boxes(t, samples);
 }
 
-/* After an assignment that was not the tree's own, or none at all. */
+/* Nothing is known of the labels: at the start, and after an assignment by another method. */
 static void forget_labels_of_leaves(tree *t)
 {
     for (int64_t leaf = 0; leaf < t->n_nodes[LEAVES]; leaf++)
@@ -130,7 +131,7 @@ typedef struct walk {
     candidates all;
 } walk;
 
-/* Which of a list stay in one box of a set. */
+/* Copies the candidates that a filter kept for one box of a set. */
 static void copy_kept(candidates *to, const candidates *from, const uint16_t *kept, int64_t box,
                       size_t center_size)
 {
@@ -170,7 +171,7 @@ static void assign_whole_leaf(const walk *w, int64_t leaf, int32_t label)
     w->tree->owners[leaf] = label;
 }
 
-/* Has what a leaf will need brought near, if it is likely to be compared sample by sample. */
+/* Prefetches the samples and labels of a leaf that is likely to be compared sample by sample. */
 static void fetch_leaf(const walk *w, int64_t leaf)
 {
     const km_samples *samples = w->assigner->samples;
@@ -186,7 +187,7 @@ static void fetch_leaf(const walk *w, int64_t leaf)
         __builtin_prefetch(labels + i);
 }
 
-/* Compares the candidates that are left in a leaf, sample by sample. Returns the least gap. */
+/* Compares the remaining candidates with each sample of a leaf. Returns the minimum gap. */
 static double compare_in_leaf(const walk *w, int64_t leaf, int64_t n_left, bool has_margin)
 {
     km_assigner *assigner = w->assigner;
@@ -274,7 +275,7 @@ static void filter_top(const walk *w, int64_t top)
                  w->tree->in_supers + top * w->all.count);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- assigning all samples ------------------------------------------------------------------ */
 
 static void add_up_tree_work(km_assigner *assigner, tree *t)
 {

@@ -1,4 +1,5 @@
-/* Template: what one more center brings nearer, for one precision; see template.h. */
+/* Template: distances to the nearest center, lowered by one more center, for one precision; see
+ * template.h. */
 
 #include "base/partition.h"
 
@@ -12,7 +13,7 @@ static void KERNEL(approach, PRECISION)(const void *block, const void *center, i
             for (int v = 0; v < N_VECTORS; v++) {
                 const REAL *feature = values + j * KM_BLOCK + l + v * WIDTH;
                 d2[v] = OURS(extend)(d2[v], OURS(load)(feature), position[j]);
-                fetch_soon(feature);
+                prefetch_ahead(feature);
             }
         VECTOR *nearest = (VECTOR *)(nearest2->PRECISION + l);
         for (int v = 0; v < N_VECTORS; v++)

@@ -82,7 +82,7 @@ INLINE void OURS(spread_margin)(const OURS(boxes) * b, int p, VECTOR *margin, VE
     *margin = *margin * (REAL)1.5 * OURS(maximum)(s, minimum);
 }
 
-/* Asks of each center whether it loses to the rival even in the corner that favours it most. */
+/* Drops each center that loses to the rival even in the corner that favours the center most. */
 INLINE void OURS(compare_with_rivals)(const OURS(boxes) * b, const REAL *centers, const int64_t d,
                                       int64_t k, const VECTOR *distances2, const double *margins,
                                       uint16_t *kept)

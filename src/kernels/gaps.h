@@ -1,11 +1,11 @@
-/* Template: the nearest of chosen centers, and how far behind the others are, for one precision;
- * see template.h. */
+/* Template: the nearest of chosen centers, and the gaps of the others, for one precision; see
+ * template.h. */
 
 #include "base/partition.h"
 
-/* Some chosen centers meet a tile of samples: their squared distances are kept. */
-INLINE void OURS(meet_chosen)(const REAL *block, const OURS(list) * list, int64_t d, int64_t first,
-                              const int n_centers, VECTOR *kept)
+/* The squared distances of a tile of samples to some chosen centers. */
+INLINE void OURS(compare_chosen)(const REAL *block, const OURS(list) * list, int64_t d,
+                                 int64_t first, const int n_centers, VECTOR *kept)
 {
     const REAL *centers[TILE_CENTERS];
     VECTOR d2[TILE_CENTERS][TILE_VECTORS] = {{{0}}};
@@ -13,7 +13,7 @@ INLINE void OURS(meet_chosen)(const REAL *block, const OURS(list) * list, int64_
         centers[c] = list->centers + list->chosen[first + c] * d;
     for (int64_t j = 0; j < d; j++) {
         VECTOR x[TILE_VECTORS];
-        OURS(hold)(block + j * KM_BLOCK, x);
+        OURS(load_tile)(block + j * KM_BLOCK, x);
         for (int c = 0; c < n_centers; c++)
             for (int v = 0; v < TILE_VECTORS; v++)
                 d2[c][v] = OURS(extend)(d2[c][v], x[v], centers[c][j]);
@@ -23,15 +23,15 @@ INLINE void OURS(meet_chosen)(const REAL *block, const OURS(list) * list, int64_
             kept[(first + c) * TILE_VECTORS + v] = d2[c][v];
 }
 
-/* All of them; `best` gets the least. */
-INLINE void OURS(meet_all)(const REAL *block, const OURS(list) * list, int64_t d, VECTOR *kept,
-                           VECTOR *best)
+/* The squared distances to all chosen centers; `best` gets the minimum. */
+INLINE void OURS(compare_all_chosen)(const REAL *block, const OURS(list) * list, int64_t d,
+                                     VECTOR *kept, VECTOR *best)
 {
     int64_t first = 0;
     for (; first + TILE_CENTERS <= list->count; first += TILE_CENTERS)
-        OURS(meet_chosen)(block, list, d, first, TILE_CENTERS, kept);
+        OURS(compare_chosen)(block, list, d, first, TILE_CENTERS, kept);
     for (; first < list->count; first++)
-        OURS(meet_chosen)(block, list, d, first, 1, kept);
+        OURS(compare_chosen)(block, list, d, first, 1, kept);
     for (int v = 0; v < TILE_VECTORS; v++)
         best[v] = kept[v];
     for (int64_t i = 1; i < list->count; i++)
@@ -39,7 +39,7 @@ INLINE void OURS(meet_all)(const REAL *block, const OURS(list) * list, int64_t d
             best[v] = OURS(nearer)(kept[i * TILE_VECTORS + v], best[v]);
 }
 
-/* The largest distance whose square is in a lane, and what rounding may have taken of it. */
+/* An upper bound of the largest distance whose square is in a lane: rounding is added. */
 INLINE double OURS(maximum_distance)(VECTOR d2, int64_t d)
 {
     REAL maximum = 0;
@@ -49,8 +49,8 @@ INLINE double OURS(maximum_distance)(VECTOR d2, int64_t d)
            4 * sqrt(((double)d + 2) * SMALLEST);
 }
 
-/* Labels of one vector of samples, which are the first center at the least distance; and of each
- * center the least gap so far, lane by lane, less what rounding may take. */
+/* Labels of one vector of samples, the first center at the minimum distance; and per center and
+ * lane a lower bound of the minimum gap so far: rounding is subtracted. */
 INLINE NUMBERS OURS(find_gaps)(const VECTOR *kept, const OURS(list) * list, int64_t d, VECTOR best,
                                VECTOR *minimum)
 {
@@ -81,7 +81,7 @@ static double KERNEL(nearest_gaps, PRECISION)(const void *block, const void *cen
         minimum[i] = (VECTOR){0} + (REAL)INFINITY;
     for (int l = 0; l < KM_BLOCK; l += TILE_VECTORS * WIDTH) {
         VECTOR best[TILE_VECTORS];
-        OURS(meet_all)((const REAL *)block + l, &list, n_features, kept, best);
+        OURS(compare_all_chosen)((const REAL *)block + l, &list, n_features, kept, best);
         for (int v = 0; v < TILE_VECTORS; v++) {
             *(LABELS *)(labels + l + v * WIDTH) = __builtin_convertvector(
                 OURS(find_gaps)(kept + v, &list, n_features, best[v], minimum), LABELS);

@@ -12,7 +12,7 @@ typedef struct OURS(ranking) {
     NUMBERS label[N_VECTORS];
 } OURS(ranking);
 
-/* The centers to compare with, and what a sample of each is called. */
+/* The centers to compare with, and the labels that they give. */
 typedef struct OURS(list) {
     const REAL *centers;
     const int32_t *numbers, *chosen;
@@ -43,13 +43,13 @@ INLINE void OURS(rank)(const REAL *block, const OURS(list) * list, const int64_t
     }
 }
 
-/* The least of the lanes of gaps, less what denormal squares, which round absolutely, may take. */
+/* The minimum of the lanes of gaps, minus the absolute rounding of denormal squares. */
 INLINE double OURS(minimum_gap)(VECTOR gaps, int64_t d)
 {
     return (double)OURS(minimum_lane)(gaps) - 4 * sqrt(((double)d + 2) * SMALLEST);
 }
 
-/* The least gap between best and second, less what rounding may take. */
+/* A lower bound of the minimum gap between best and second: rounding is subtracted. */
 INLINE double OURS(minimum_gap_of_ranking)(const OURS(ranking) * r, const int64_t d,
                                            const int n_vectors)
 {

@@ -18,7 +18,7 @@ static void KERNEL(measure, PRECISION)(const void *block, const double *centers,
         for (int64_t j = 0; j < n_features; j++)
             for (int v = 0; v < N_VECTORS; v++) {
                 const REAL *feature = values + j * KM_BLOCK + l + v * DOUBLES;
-                fetch_soon(feature);
+                prefetch_ahead(feature);
                 const vector_float64 difference =
                     __builtin_convertvector(*(const input *)feature, vector_float64) -
                     gather_float64(centers + j, row[v]);

@@ -66,7 +66,7 @@ static REAL OURS(middle)(const OURS(box) * box, int64_t j)
     return (box->lowest[j * KM_SIBLINGS] + box->highest[j * KM_SIBLINGS]) / 2;
 }
 
-/* About the middle as it was rounded. */
+/* From the middle, as it was rounded, to the farther end. */
 static REAL OURS(half_width)(const OURS(box) * box, int64_t j)
 {
     const REAL middle = OURS(middle)(box, j);
@@ -91,7 +91,8 @@ static REAL OURS(middle_distance2)(const OURS(box) * box, const REAL *center)
     return sum;
 }
 
-/* How much farther than the rival the center is, in squares, where the box favours it most. */
+/* The squared distance to the center minus that to its rival, in the corner that favours the center
+ * most. */
 static REAL OURS(lead)(const OURS(box) * box, const REAL *center, REAL distance2, const REAL *rival,
                        REAL rival_distance2)
 {
@@ -130,7 +131,7 @@ static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, in
     }
 }
 
-/* What squares that round absolutely may take of a distance. */
+/* The absolute rounding of denormal squares, in a distance. */
 static double OURS(absolute_slack)(int64_t n_features)
 {
     return 4 * sqrt(((double)n_features + 2) * (double)SMALLEST);

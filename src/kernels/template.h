@@ -7,22 +7,20 @@
  *     BYTES         in a vector
  *     REGISTERS     for vectors
  *     REGISTER      the compilers' letter for one of them
- *     CENTERS       that meet a tile of samples at once
- *     HELD          vectors of a tile that are made to be in registers, the others stay in memory
- *     GROUP_SIZE    centers of which only the nearest is compared, where few features are
+ *     CENTERS       compared with a tile of samples at once
+ *     HELD          vectors of a tile that are kept in registers; the others are read from memory
+ *     GROUP_SIZE    centers of which only the nearest is compared, if there are few features
  * then includes vectors.h, and defines for each precision, lane by lane,
  *     multiply_add(a, b, c)        a * b + c, rounded once
- *     lesser(a, b)                 a < b ? a : b, so b if one is not a number
+ *     minimum(a, b)                a < b ? a : b, so b if one is not a number
  *     nearer(a, b)                 the same of squared distances
  *     renumber(a, b, number, old)  a < b ? number : old, where a and b are squared distances
  *     gather(from, at)             from[at]
- *     greater(a, b)                a > b ? a : b
- *     root(a)                      the square root
- *     about_root(a)                the same, but for less than 2^-20 of it, where it is not below
- *                                  that of SMALLEST
- *     least(a)                     the least lane
- *     exceeds(a, b)                a bit for each lane: a > b
- *     differs(a, b)                a bit for each lane: a != b, of numbers
+ *     maximum(a, b)                a > b ? a : b
+ *     square_root(a)               rounded as always
+ *     rough_root(a)                the same with a relative error below 2^-20, where it is not
+ * below that of SMALLEST minimum_lane(a)              of all lanes exceeds(a, b)                a
+ * bit for each lane: a > b differs(a, b)                a bit for each lane: a != b, of numbers
  *
  * Each precision has its functions: the templates are included once with the words of float32.h and
  * once with those of float64.h. They end with the row of the instruction set in the table of
@@ -43,22 +41,22 @@
 enum {
     N_VECTORS = REGISTERS / 8, /* of samples at once */
     FEW_FEATURES = 4,          /* so many of these vectors fit into registers */
-    TILE_VECTORS = 4,          /* of samples that meet when there are more features ... */
-    TILE_CENTERS = CENTERS,    /* ... so many centers at once */
-    MANY_CENTERS = 32,         /* so many for each feature go by groups, see nearest.h */
-    AHEAD = 3072,              /* bytes from what is read now to what is fetched for soon */
-    LINE = 64,                 /* bytes of the cache that come at once */
+    TILE_VECTORS = 4,          /* of samples in a tile, when there are more features */
+    TILE_CENTERS = CENTERS,    /* centers that they are compared with at once */
+    MANY_CENTERS = 32,         /* per feature: so many are compared by groups, see nearest.h */
+    AHEAD = 3072,              /* bytes from what is read to what is prefetched */
+    LINE = 64,                 /* bytes per line of the cache */
     DOUBLES = BYTES / 8,       /* in a vector */
 };
 
-/* Blocks are mostly read one after the other, but processors look ahead neither early nor far
- * enough when there is little to do for each. */
-INLINE void fetch_soon(const void *address)
+/* Blocks are mostly read one after the other, but the processor's own prefetching starts too late
+ * and is too short when there is little to do per block. */
+INLINE void prefetch_ahead(const void *address)
 {
     __builtin_prefetch((const void *)((uintptr_t)address + AHEAD));
 }
 
-INLINE void fetch_later(const void *address, const int n_bytes)
+INLINE void prefetch_bytes(const void *address, const int n_bytes)
 {
     for (int i = 0; i < n_bytes; i += LINE)
         __builtin_prefetch((const void *)((uintptr_t)address + i), 0, 2);

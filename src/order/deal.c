@@ -1,6 +1,6 @@
-/* Which rank gets which samples, so that each has neighbours in space. Of a catalogue in no order
- * each rank's slab is all over space, so that n ranks would have boxes n times as large, and
- * compare more.
+/* Which rank gets which samples, so that each rank has neighbours in space. Without that, and if
+ * the catalogue is in no order, the slab of each rank is all over space: boxes of n ranks would be
+ * n times as large, and more centers would have to be compared.
  *
  * All samples of all ranks stand in one line, by the cells of a Morton curve, and in a cell by
  * rank. The line is cut into pieces, which are dealt out one by one to the ranks, so that each has
@@ -35,8 +35,8 @@ typedef struct line {
     uint32_t *places; /* [n_cells], of the next that has none */
 } line;
 
-/* Each time round a rank later begins: else two ranks would always have the same halves of cells.
- */
+/* Each round of dealing starts one rank later, so that two ranks do not always get the same halves
+ * of cells. */
 static int rank_of(const line *l, int64_t place)
 {
     const int64_t piece = place / PIECE;
@@ -45,7 +45,7 @@ static int rank_of(const line *l, int64_t place)
     return km_slab_owner(l->n_all - l->n_dealt, l->n_ranks, place - l->n_dealt);
 }
 
-/* How many cells all ranks take: many in a piece, but no more than 4 bytes for each sample. */
+/* The number of bits of a cell: many cells per piece, but at most 4 bytes per sample. */
 static int count_bits(int64_t n_all, int n_ranks, int64_t n_threads)
 {
     const int64_t affordable = n_all / (n_ranks * (n_threads + 2));

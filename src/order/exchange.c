@@ -1,7 +1,8 @@
-/* Samples change ranks: to where their neighbours in space are, and home again.
+/* Redistributes samples: to the rank that has their neighbours in space, and returns them to the
+ * rank of their slab.
  *
- * Values follow one feature after the other, in words of 32 bits, some samples at a time: beside
- * the samples no more is ever in use than ordering takes. */
+ * Features are sent one after the other, in words of 32 bits, one round of samples at a time: this
+ * takes no more memory beside the samples than ordering does. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -14,7 +15,7 @@
 
 enum {
     ROUND_BLOCKS = 1024,
-    ROUND = ROUND_BLOCKS * KM_BLOCK, /* samples of a rank; slots have 16 bits */
+    ROUND = ROUND_BLOCKS * KM_BLOCK, /* samples per rank; slots have 16 bits */
 };
 
 static const char *const WHAT = "exchange of samples between ranks";
@@ -84,10 +85,10 @@ static void fill_rounds(exchange *e)
     }
 }
 
-/* Whatever the words are. */
+/* 32 bits of anything. */
 typedef uint32_t word __attribute__((may_alias));
 
-/* Every so many words of each block belong to one column of the samples, KM_BLOCK of them. */
+/* A column of the samples: KM_BLOCK words of each block, at equal distances. */
 typedef struct column {
     word *first;
     int64_t in_block, between_blocks; /* words from one to the next */
@@ -139,7 +140,7 @@ static void unpack_column(exchange *e, column c)
     }
 }
 
-/* What a column will be comes to `received`. */
+/* Sends a column in rounds; what this rank gets is in `received`. */
 static void send_column(exchange *e, column c)
 {
     int64_t n = 0;
@@ -170,7 +171,7 @@ static void send_features(exchange *e)
     send_and_unpack_column(e, column_at(samples->rows, 0, 1, KM_BLOCK));
 }
 
-/* Rows counted from another one on; numbers without sign take any difference. */
+/* Counts rows from another first row on; unsigned numbers hold any difference. */
 static void count_rows_from(km_samples *samples, int64_t first_row)
 {
     const uint32_t less = (uint32_t)(first_row - samples->first_row);
@@ -180,7 +181,7 @@ static void count_rows_from(km_samples *samples, int64_t first_row)
     samples->first_row = first_row;
 }
 
-/* Sends all samples to their owners; and labels, if there are any, to `received`. */
+/* Sends all samples to their owners. Labels, if not NULL, come last and stay in `received`. */
 static km_code send_samples(exchange *e, int32_t *labels, km_error *error)
 {
     km_samples *samples = e->samples;
@@ -200,7 +201,7 @@ static km_code send_samples(exchange *e, int32_t *labels, km_error *error)
     return error->code;
 }
 
-/* No rank ever has more than rows in its slab, but for the last block. */
+/* A rank never has more samples than its slab has rows, rounded up to whole blocks. */
 static int64_t max_samples(const km_samples *samples)
 {
     return (samples->slab.count + KM_BLOCK - 1) / KM_BLOCK * KM_BLOCK;
@@ -213,8 +214,8 @@ static int64_t count_catalogue_rows(const km_samples *samples, MPI_Comm comm)
     return n_rows;
 }
 
-static km_code exchange_along(const km_morton *morton, km_samples *samples,
-                              const km_scratch *scratch, MPI_Comm comm, km_error *error)
+static km_code redistribute_by_code(const km_morton *morton, km_samples *samples,
+                                    const km_scratch *scratch, MPI_Comm comm, km_error *error)
 {
     exchange e = {.samples = samples,
                   .comm = comm,
@@ -231,14 +232,14 @@ static km_code exchange_along(const km_morton *morton, km_samples *samples,
     return error->code;
 }
 
-/* Pieces are of one order, so the samples must get the same one afterwards. */
+/* Ordered by the same codes afterwards, so that the pieces of a rank become runs of blocks. */
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error)
 {
     km_scratch scratch = {0};
     km_morton *morton = km_morton_create(samples, comm, error);
     if (morton != NULL &&
         km_scratch_create(&scratch, samples, max_samples(samples), comm, error) == KM_OK &&
-        exchange_along(morton, samples, &scratch, comm, error) == KM_OK)
+        redistribute_by_code(morton, samples, &scratch, comm, error) == KM_OK)
         km_morton_order(morton, samples, &scratch, comm, error);
     km_scratch_free(&scratch);
     km_morton_free(morton);

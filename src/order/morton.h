@@ -24,8 +24,8 @@ void km_morton_codes(const km_morton *morton, const km_samples *samples, int64_t
 km_code km_morton_deal(const km_morton *morton, const km_samples *samples, uint32_t *owners,
                        MPI_Comm comm, km_error *error);
 
-/* Room for n samples on their way. An exchange and the order after it use the same, so that no
- * holes are left between what each of them had. */
+/* Scratch memory for n samples. Redistribution and the sorting after it share it, so that the heap
+ * is not fragmented. */
 typedef struct km_scratch {
     uint32_t *places, *order; /* [n] */
     void *moved;              /* [n] values */

@@ -31,11 +31,11 @@ FOR_SIZE void scatter_values(const km_moves *s, const column *c, int64_t block, 
     const int lanes = km_samples_lanes(s->samples, block);
     const char *values = c->first + block * c->stride * size;
     char *moved = s->moved;
-    km_fetch(c->first, (block + COLUMN_AHEAD) * c->stride * size, KM_BLOCK * size);
+    km_prefetch(c->first, (block + COLUMN_AHEAD) * c->stride * size, KM_BLOCK * size);
     for (int l = 0; l < lanes; l++) {
         const int64_t place = s->places[block * KM_BLOCK + l];
         memcpy(moved + place * size, values + l * size, (size_t)size);
-        km_fetch(moved, place * size + KM_CACHE_LINE, 1);
+        km_prefetch(moved, place * size + KM_CACHE_LINE, 1);
     }
 }
 
@@ -45,8 +45,8 @@ FOR_SIZE void gather_values(const km_moves *s, const column *c, int64_t block, c
     const int lanes = km_samples_lanes(s->samples, block);
     const char *moved = s->moved;
     char *values = c->first + block * c->stride * size;
-    km_fetch(c->first, (block + COLUMN_AHEAD) * c->stride * size, KM_BLOCK * size);
-    km_fetch(moved, (block + BUCKETS_AHEAD) * KM_BLOCK * size, KM_BLOCK * size);
+    km_prefetch(c->first, (block + COLUMN_AHEAD) * c->stride * size, KM_BLOCK * size);
+    km_prefetch(moved, (block + BUCKETS_AHEAD) * KM_BLOCK * size, KM_BLOCK * size);
     if (s->order == NULL)
         memcpy(values, moved + block * KM_BLOCK * size, (size_t)(lanes * size));
     for (int l = 0; l < lanes && s->order != NULL; l++)

@@ -1,11 +1,10 @@
-/* Neighbours in space become neighbours in memory: samples are sorted along a Morton curve, so that
+/* Sorts samples along a Morton curve, so that neighbours in space are neighbours in memory, and
  * blocks, and runs of blocks, have small boxes. No result depends on the order, only speed does.
  *
- * Two steps, and all that moves goes the same way. By the first digit of their codes samples go to
- * buckets, which are so few that writing to all of them at once stays in cache; then every bucket,
- * which is so small that it is in cache itself, is sorted. Only the codes are sorted: the values
- * follow one feature after the other, so that beside the samples there is never more than 12 bytes
- * for each (16 in double precision). */
+ * A radix sort in two steps. By the first digit of their codes samples go to buckets, so few that
+ * the ends of all buckets are in cache; then each bucket, which is so small that it fits in cache,
+ * is sorted. Only codes are sorted; then the features are moved one by one in the same two steps,
+ * so that this never takes more than 12 bytes per sample (16 in double precision). */
 #include "order/order.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -73,7 +72,7 @@ static void free_code_sort(code_sort *s)
     free(s->cells);
 }
 
-/* ---- the first step ------------------------------------------------------------------------- */
+/* ---- the first step: to buckets ------------------------------------------------------------- */
 
 static int bucket_of(uint32_t code)
 {
@@ -110,7 +109,7 @@ static void find_bucket_starts(code_sort *s, int n_threads)
     s->first[N_BUCKETS] = sum;
 }
 
-/* Codes go to their buckets, and places become what they are called. */
+/* Moves the codes to their buckets; `places` now holds the places. */
 static void move_codes(code_sort *s, km_rows mine)
 {
     int64_t *next = s->starts[km_thread()];
@@ -119,7 +118,7 @@ static void move_codes(code_sort *s, km_rows mine)
         const uint32_t code = s->places[i];
         const int64_t place = next[bucket_of(code)]++;
         moved[place] = code;
-        km_fetch(moved, place * (int64_t)sizeof *moved + KM_CACHE_LINE, 1);
+        km_prefetch(moved, place * (int64_t)sizeof *moved + KM_CACHE_LINE, 1);
         s->places[i] = (uint32_t)place;
     }
 }
@@ -137,10 +136,10 @@ static void fill_buckets(code_sort *s, const km_morton *morton)
     }
 }
 
-/* ---- the second step ------------------------------------------------------------------------ */
+/* ---- the second step: within buckets -------------------------------------------------------- */
 
-/* Sorts `count` codes of a bucket, the first of which is at `first`, by so many bits that cells
- * have about CELL_SIZE of them. */
+/* Sorts the `count` codes of a bucket, from `first` on, by as many bits as make cells of about
+ * CELL_SIZE codes. */
 static void sort_bucket(code_sort *s, int64_t first, int64_t count)
 {
     const uint32_t *codes = s->moved;

@@ -40,7 +40,7 @@ km_code km_samples_find_counters(const km_samples *samples, bool *is_counter, MP
     double *maximum = km_allocate(2 * d, sizeof *maximum, "features that count rows", error);
     km_sum_int64(comm, &n, 1);
     if (km_agree(comm, error) == KM_OK) {
-        double *negated = maximum + d; /* so that one reduction finds both the most and the least */
+        double *negated = maximum + d; /* so that one reduction finds both maximum and minimum */
         for (int64_t j = 0; j < d; j++) {
             double above;
             const bool may_count = counts_rows(samples, j, &above);

@@ -28,7 +28,7 @@ static km_code create_facts(km_facts *facts, int64_t n_features, km_error *error
     return KM_OK;
 }
 
-/* Widens a range by the values that have weight. */
+/* Widens a range by the values of samples with weight. */
 static void widen_range(const double *values, const int64_t *weights, double *lowest,
                         double *highest)
 {
@@ -83,7 +83,7 @@ static void join_finding(km_facts *facts, const finding *f)
     }
 }
 
-/* Ranges and counts of the samples of this rank; `ranges` has room for [n_threads][2][d]. */
+/* Ranges and counts of the samples of this rank; `ranges` is a workspace, [n_threads][2][d]. */
 static void find_own_ranges(km_facts *facts, const km_samples *samples, double *ranges)
 {
     const int64_t d = facts->n_features;

@@ -27,7 +27,7 @@ typedef struct moments {
 static moments begin_moments(double lowest, double highest, int64_t n)
 {
     moments m = {.grid = km_grid_choose(lowest, highest, n, 2)};
-    /* No value is further from the origin than the power, whatever was rounded. */
+    /* 2^exponent is an upper bound of all distances from the origin, rounding included. */
     const double radius = fmax(highest - m.grid.origin, m.grid.origin - lowest);
     if (radius > 0)
         frexp(fmin(radius * (1 + 0x1p-50), DBL_MAX), &m.exponent);

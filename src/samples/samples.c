@@ -18,7 +18,7 @@ static int64_t blocks_of(int64_t count)
 km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n_features,
                           bool has_weights, km_rows slab, km_error *error)
 {
-    /* Pages that are never written cost nothing, so there is room for every row of the slab. */
+    /* Pages that are never written cost nothing, so there is memory for every row of the slab. */
     const int64_t n_blocks = blocks_of(slab.count);
     *samples = (km_samples){.precision = precision,
                             .n_features = n_features,
@@ -91,8 +91,8 @@ struct piece {
     const uint8_t *is_missing;
 };
 
-/* Takes over the run of used rows [first, first + count) of a piece as samples from number `sample`
- * on, block by block. */
+/* Copies the run of used rows [first, first + count) of a piece as samples from number `sample`
+ * on. */
 static void take_run(km_samples *samples, const struct piece *piece, int64_t first, int64_t count,
                      int64_t sample)
 {

@@ -3,8 +3,8 @@
  *
  * Samples come in blocks of KM_BLOCK; a block holds its features one after the other, KM_BLOCK
  * values each. What is missing in the last block repeats its last sample. They are read in
- * catalogue order; later neighbours in space are neighbours in memory, on the same rank if ranks
- * have exchanged their samples, and `rows` leads back. */
+ * catalogue order; later neighbours in space are neighbours in memory, on the same rank if samples
+ * have been redistributed, and `rows` leads back. */
 #ifndef SKYMEANS_SAMPLES_H
 #define SKYMEANS_SAMPLES_H
 
@@ -22,7 +22,7 @@ typedef struct km_samples {
     int64_t n_blocks;
     void *values;          /* [n_blocks][n_features][KM_BLOCK], in working precision */
     km_rows slab;          /* the rows of the catalogue that this rank reads and writes */
-    int64_t first_row;     /* of the slab; 0 once samples are exchanged */
+    int64_t first_row;     /* of the slab; 0 once samples are redistributed */
     bool is_redistributed; /* samples are rows of any slab */
     uint32_t *rows;     /* [n_blocks * KM_BLOCK], row of the catalogue, from first_row, of each */
     double *weights;    /* [n_blocks * KM_BLOCK], or NULL: all are 1 */
@@ -30,9 +30,8 @@ typedef struct km_samples {
     int64_t n_appended; /* rows of the slab seen so far, while it is being filled */
 } km_samples;
 
-/* Room for the samples of a slab, to be filled in catalogue order by km_samples_append, or in
- * parts.
- */
+/* Memory for the samples of a slab, to be filled in catalogue order by km_samples_append, or in
+ * parts by km_samples_put. */
 km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n_features,
                           bool has_weights, km_rows slab, km_error *error);
 void km_samples_free(km_samples *samples);
@@ -62,7 +61,7 @@ static inline int64_t km_samples_row(const km_samples *samples, int64_t sample)
 }
 
 /* The place of each sample of this rank in catalogue order: how many have lower rows. A new array,
- * which the caller frees; NULL and KM_MEMORY if it can't be had. Not for exchanged samples. */
+ * which the caller frees; NULL and KM_MEMORY if it can't be had. Not for redistributed samples. */
 uint32_t *km_samples_places(const km_samples *samples, km_error *error);
 
 /* The number of samples in a block: KM_BLOCK but in the last one. */
@@ -142,9 +141,10 @@ km_code km_facts_find_moments(km_facts *facts, const km_samples *samples, MPI_Co
                               km_error *error);
 void km_facts_free(km_facts *facts);
 
-/* The grids on which the features are summed up, one a feature and all of as many words: one where
- * its unit is fine enough for every feature, at most the working precision's epsilon times the
- * standard deviation, else two. NULL and KM_MEMORY when there is no memory; the caller frees. */
+/* The grids on which the features are summed up, one per feature and all of as many words: one
+ * where its unit is fine enough for every feature, at most the working precision's epsilon times
+ * the standard deviation, else two. NULL and KM_MEMORY when there is no memory; the caller frees.
+ */
 km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km_error *error);
 
 /* The grids of all features with this number of words. */

@@ -75,8 +75,8 @@ static int exponent_of_range(const km_transform *transform, const km_facts *fact
     return largest > 0 ? km_exponent_above(largest) - 1 : 0;
 }
 
-/* Of working values, so that squares stay finite: half of the largest exponent, with room for their
- * sum. */
+/* The maximum exponent of working values: less than half of the largest exponent, so that sums of
+ * squares stay finite. */
 static int max_exponent(km_precision precision)
 {
     return precision == KM_FLOAT32 ? 50 : 450;

@@ -19,7 +19,7 @@ km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
 {
     assert(lowest <= highest && n >= 1 && (n_words == 1 || n_words == 2));
     km_grid grid = {.origin = lowest / 2 + highest / 2, .n_words = n_words};
-    /* No value is further from the origin than this, whatever was rounded above. */
+    /* An upper bound of all distances from the origin, rounding included. */
     const double radius =
         fmin(fmax(highest - grid.origin, grid.origin - lowest) * (1 + 0x1p-50), DBL_MAX);
     int radius_exponent = 0, n_exponent = 0;
@@ -35,8 +35,7 @@ km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
     return grid;
 }
 
-/* To the nearest integer, ties to even. (lrint becomes one instruction everywhere; rint does not.)
- */
+/* Rounds to the nearest integer, ties to even. Unlike rint, lrint compiles to one instruction. */
 static inline int64_t nearest_integer(double value)
 {
     return (int64_t)lrint(value);
@@ -76,7 +75,7 @@ void km_quantize_block(const km_grid *grid, const double *values, int64_t *words
         quantize_two_words(grid, values, words);
 }
 
-static km_int128 join_words(km_exact sum)
+static km_int128 combine_words(km_exact sum)
 {
     return (km_int128)sum.high * ((km_int128)1 << CARRY_BITS) + sum.low;
 }
@@ -90,14 +89,14 @@ static km_double2 to_double2(km_int128 integer)
 
 km_double2 km_exact_value(const km_grid *grid, km_exact sum)
 {
-    const km_double2 integer = to_double2(join_words(sum));
+    const km_double2 integer = to_double2(combine_words(sum));
     return (km_double2){integer.high * grid->unit, integer.low * grid->unit};
 }
 
 double km_exact_mean(const km_grid *grid, km_exact sum, int64_t n)
 {
     assert(n > 0);
-    const km_int128 integer = join_words(sum), quotient = integer / n;
+    const km_int128 integer = combine_words(sum), quotient = integer / n;
     km_double2 mean = to_double2(quotient);
     mean.low += (double)(int64_t)(integer - quotient * n) / (double)n;
     mean = km_double2_add((km_double2){mean.high * grid->unit, mean.low * grid->unit},
