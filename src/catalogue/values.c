@@ -46,7 +46,7 @@ static km_code convert_odd(km_piece *p, int64_t c, int64_t count, km_error *erro
     return km_h5_convert(field->type, KM_FLOAT64, count, p->odd[c], error);
 }
 
-static void unpack_column(km_piece *p, int64_t c, int64_t first, int64_t count)
+static void unpack_values(km_piece *p, int64_t c, int64_t first, int64_t count)
 {
     const km_field *field = &p->file->opened->values[c];
     const km_precision precision = km_precision_of_column(p->reader->catalogue, c);
@@ -215,7 +215,7 @@ void km_piece_take_values(km_piece *p)
         const int64_t left = p->rows.count - first, count = left < ROWS ? left : ROWS;
         for (int64_t c = 0; c < n_columns; c++)
             if (p->file->opened->values[c].is_unpacked)
-                unpack_column(p, c, first, count);
+                unpack_values(p, c, first, count);
         for (int64_t c = 0; c < n_columns; c++)
             apply_mask(p, c, first, count);
         apply_missing_values(p, first, count);

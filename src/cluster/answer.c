@@ -71,6 +71,7 @@ km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samp
     fill_labels(answer, memory);
     free(answer->fit.labels);
     answer->fit.labels = NULL;
+    km_memory_return();
     answer->is_complete = true;
     return KM_OK;
 }

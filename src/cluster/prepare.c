@@ -120,7 +120,7 @@ km_code km_samples_spread(skymeans_samples *samples, const km_plan *plan, km_pac
                           km_timers *timers, MPI_Comm comm, km_error *error)
 {
     const double start = km_now();
-    if (!plan->redistributes || samples->memory.is_exchanged)
+    if (!plan->redistributes || samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "exchanging samples between ranks");
     km_samples_redistribute(&samples->memory, comm, error);
@@ -134,7 +134,7 @@ km_code km_samples_gather(skymeans_samples *samples, int32_t **labels, km_pace *
                           km_timers *timers, MPI_Comm comm, km_error *error)
 {
     const double start = km_now();
-    if (!samples->memory.is_exchanged)
+    if (!samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "returning samples to their ranks");
     km_samples_return(&samples->memory, labels, comm, error);

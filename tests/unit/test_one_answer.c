@@ -72,35 +72,36 @@ static void check_all_ways(solve_task task, const char *name, MPI_Comm *comms)
 {
     uint64_t right = 0;
     for (const km_method *method = km_methods; method->name != NULL; method++)
-        for (const km_kernel *kernel = km_kernels; kernel->name != NULL; kernel++)
-            for (int i = 0; i < 2 * N_LAYOUTS && kernel->is_available(); i++) {
+        for (int row = 0; km_kernels[row] != NULL; row++)
+            for (int i = 0; i < 2 * N_LAYOUTS && km_kernels[row]->is_available(); i++) {
                 const struct variant v = {name, 1 + i % 2, i / 2};
                 task.manner.algorithm = method->name;
-                task.manner.kernel = kernel->name;
+                task.manner.kernel = km_kernels[row]->name;
                 right = check_run(&task, comms[i / 2], &v, right);
             }
 }
 
-static const km_kernel *next_kernel(const km_kernel *kernel)
+/* The row of the next kernel that there is, round and round. */
+static int next_kernel(int row)
 {
     do
-        kernel = kernel[1].name != NULL ? kernel + 1 : km_kernels;
-    while (!kernel->is_available());
-    return kernel;
+        row = km_kernels[row + 1] != NULL ? row + 1 : 0;
+    while (!km_kernels[row]->is_available());
+    return row;
 }
 
 /* Every method, number of threads and layout of ranks, with kernels in turn. */
 static void check_ways(solve_task task, const char *name, MPI_Comm *comms)
 {
     uint64_t right = 0;
-    const km_kernel *kernel = km_kernels;
+    int row = 0;
     for (const km_method *method = km_methods; method->name != NULL; method++)
         for (int i = 0; i < 2 * N_LAYOUTS; i++) {
             const struct variant v = {name, 1 + i % 2, i / 2};
             task.manner.algorithm = method->name;
-            task.manner.kernel = kernel->name;
+            task.manner.kernel = km_kernels[row]->name;
             right = check_run(&task, comms[i / 2], &v, right);
-            kernel = next_kernel(kernel);
+            row = next_kernel(row);
         }
 }
 
