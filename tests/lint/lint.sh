@@ -24,6 +24,7 @@ py_files=$(git ls-files '*.py')
     check pyflakes pyflakes3 $py_files
 }
 check rooms tests/lint/rooms.sh
+check names tests/lint/names.sh
 check symbols tests/lint/symbols.sh
 [ $status = 0 ] && echo "lint: nothing found"
 exit $status
