@@ -29,14 +29,14 @@ typedef struct again {
     uint64_t sum;
 } again;
 
-/* Beside the cached chunks, the largest chunk is decoded by a filter from a buffer that grew by
- * doubling. */
+/* Beside the cached chunks HDF5 needs the largest chunk as a filter makes it, and the buffer it is
+ * made from, which grew by doubling. */
 int64_t km_catalogue_again_bytes(const km_catalogue *catalogue)
 {
     const km_reading *reading = &catalogue->reading;
     const int64_t largest_chunk = reading->thread_bytes / 2; /* see km_h5_decoding_bytes */
     return (int64_t)sizeof(again) + PIECE * (reading->row_bytes + 1) + largest_chunk * 3 / 2 +
-           reading->kept_bytes;
+           reading->cache_bytes;
 }
 
 /* ---- a column ------------------------------------------------------------------------------- */
@@ -284,11 +284,11 @@ static void close_file_again(again *a)
 }
 
 /* Chunks that are larger than the cache of HDF5 would be decoded again for each piece. */
-static void keep_chunks(km_opened_file *opened)
+static void cache_chunks(km_opened_file *opened)
 {
     for (int64_t s = 0; s < opened->n_sources; s++) {
         km_source *source = &opened->sources[s];
-        km_h5_keep_chunks(&source->array, opened->files[source->other], source->dataset);
+        km_h5_cache_chunks(&source->array, opened->files[source->other], source->dataset);
     }
 }
 
@@ -303,7 +303,7 @@ static void open_file_again(again *a, int64_t f, km_error *error)
         km_opened_open(&a->opened, a->catalogue, a->catalogue->files[f].path, file, a->columns,
                        MPI_COMM_NULL, error);
     if (error->code == KM_OK)
-        keep_chunks(&a->opened);
+        cache_chunks(&a->opened);
 }
 
 static void read_slab_again(again *a, km_rows slab, int64_t every, km_error *error)

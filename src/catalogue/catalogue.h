@@ -176,7 +176,7 @@ typedef struct km_reading {
     int64_t chunk_rows;       /* maximum of chunks that are read whole; 0: there are none */
     int64_t plain_chunk_rows; /* maximum of other chunks */
     int64_t thread_bytes;     /* for decoding, per thread */
-    int64_t kept_bytes;       /* of cached chunks, while rows are read again */
+    int64_t cache_bytes;      /* of cached chunks, while rows are read again */
 } km_reading;
 
 /* The first file in which a column has other units than in the first file of all. */

@@ -167,8 +167,8 @@ static int64_t count_own_items(const km_table *table, const char *list, km_error
     return own;
 }
 
-/* Keeps the candidates that have all columns of a list, if there are any; tells whether there
- * are. */
+/* Keeps the candidates that have some columns of a list, and all those that are no paths; tells
+ * whether there are any. Else all candidates stay. */
 static bool keep_if_any(candidates *c, const char *list, km_error *error)
 {
     bool has_any = false;
@@ -184,7 +184,7 @@ static bool keep_if_any(candidates *c, const char *list, km_error *error)
     return has_any;
 }
 
-/* The table with the first column of a list of paths; NULL if the list is none. */
+/* The table with the first column of a list of paths; NULL if that is no path. */
 static const km_table *table_of_first(const km_scope *scope, const char *list, km_error *error)
 {
     char *copy = km_copy_text(list, "list of features", error), *rest = copy;

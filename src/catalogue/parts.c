@@ -1,4 +1,4 @@
-/* Looking into the files of a catalogue: what its options choose in each. */
+/* Looks into the files of a catalogue, and chooses in each what the options say. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"

@@ -1,8 +1,8 @@
 /* reader.h - how a rank reads its slab, shared by the files of this room.
  *
- * The threads of a rank take pieces in turns. Only one thread at a time uses HDF5, which has no
- * threads of its own: it finds the next rows and reads them. Meanwhile the others decode, unpack
- * and hand over what they read, so that values stay in the cache of the core that read them. */
+ * The threads of a rank take pieces in turns. HDF5 lets only one thread in at a time: that one
+ * finds the next rows and reads them. Meanwhile the others decode, unpack and hand over what they
+ * read, so that values stay in the cache of the core that read them. */
 #ifndef SKYMEANS_CATALOGUE_READER_H
 #define SKYMEANS_CATALOGUE_READER_H
 

@@ -28,12 +28,12 @@ static int64_t chunk_bytes_per_row(const km_source *source)
 }
 
 /* The cache of HDF5, at most the size of the array. */
-static int64_t kept_bytes(const km_source *source)
+static int64_t cache_bytes_of(const km_source *source)
 {
     const km_h5_array *array = &source->array;
     const double all =
         (double)array->n_rows * (double)array->n_columns * (double)array->element_bytes;
-    return (int64_t)fmin((double)km_h5_kept_bytes(array), all);
+    return (int64_t)fmin((double)km_h5_cache_bytes(array), all);
 }
 
 km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *catalogue)
@@ -43,7 +43,7 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
         const km_source *source = &opened->sources[s];
         const int64_t bytes = source->n_columns * source->element_bytes;
         reading.row_bytes += bytes;
-        reading.kept_bytes += kept_bytes(source);
+        reading.cache_bytes += cache_bytes_of(source);
         if (!source->array.has_filters && !source->is_decoded) {
             reading.plain_chunk_rows = max_int64(reading.plain_chunk_rows, rows_of_chunk(source));
             continue;
@@ -89,8 +89,8 @@ static int64_t stored_rows(const km_reading *reading, int64_t rows)
                : 0;
 }
 
-/* Bytes of the stored chunks per row: at most those of the rows, and if compressed, as the size of
- * the files tells. */
+/* Bytes of the stored chunks per row: no more than uncompressed, and no more than the files
+ * have. */
 static double stored_row_bytes(const km_catalogue *catalogue)
 {
     double bytes = 0;

@@ -63,8 +63,8 @@ static void unpack_values(km_piece *p, int64_t c, int64_t first, int64_t count)
 
 /* ---- missing values ------------------------------------------------------------------------- */
 
-/* The unpacked value of the stored integer nearest to a value, if it is close: 3 * 0.1 is meant by
- * 0.3, though it is another double. */
+/* The unpacked value of the stored integer nearest to a value, if it is close, else the value: by
+ * 0.3 the user means 3 * 0.1, though that is another double. */
 static double nearest_unpacked(const km_codes *codes, double value)
 {
     const double stored = nearbyint((value - codes->offset) / codes->factor);

@@ -57,24 +57,21 @@ static void read_filters(km_h5_array *array, hid_t creation)
     }
 }
 
-/* The number of chunks of an array; 0 if it overflows. */
-static int64_t count_chunks(const km_h5_array *array)
-{
-    int64_t count;
-    const int64_t down = (array->n_rows + array->chunk_rows - 1) / array->chunk_rows;
-    const int64_t across = (array->n_columns + array->chunk_columns - 1) / array->chunk_columns;
-    return __builtin_mul_overflow(down, across, &count) ? 0 : count;
-}
-
+/* Has every value been written, as far as the storage tells? */
 static bool is_all_written(const km_h5_array *array)
 {
     hsize_t n_chunks = 0;
+    int64_t expected;
     if (array->chunk_rows == 0)
         return H5Dget_storage_size(array->dataset) > 0;
+    const int64_t down = (array->n_rows + array->chunk_rows - 1) / array->chunk_rows;
+    const int64_t across = (array->n_columns + array->chunk_columns - 1) / array->chunk_columns;
+    if (__builtin_mul_overflow(down, across, &expected))
+        expected = 0;
     const hid_t space = H5Dget_space(array->dataset);
     const bool is_counted = H5Dget_num_chunks(array->dataset, space, &n_chunks) >= 0;
     H5Sclose(space);
-    return is_counted && (int64_t)n_chunks == count_chunks(array);
+    return is_counted && (int64_t)n_chunks == expected;
 }
 
 /* HDF5 gives the fill value where a value was never written. If there is none, or the file says
@@ -132,7 +129,7 @@ km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_er
 
 /* At least two chunks: if the cache has space for one only, HDF5 1.10 keeps every copy of it that
  * it ever made, until the dataset is closed. */
-int64_t km_h5_kept_bytes(const km_h5_array *array)
+int64_t km_h5_cache_bytes(const km_h5_array *array)
 {
     enum { MAX_PLAIN = 1 << 20 }; /* larger chunks are not cached, but read in parts */
     const int64_t chunk = array->chunk_rows * array->chunk_columns * array->element_bytes;
@@ -144,9 +141,9 @@ int64_t km_h5_kept_bytes(const km_h5_array *array)
     return array->is_contiguous || chunk > MAX_PLAIN ? 0 : 2 * MAX_PLAIN;
 }
 
-void km_h5_keep_chunks(km_h5_array *array, hid_t file, const char *name)
+void km_h5_cache_chunks(km_h5_array *array, hid_t file, const char *name)
 {
-    const int64_t bytes = km_h5_kept_bytes(array);
+    const int64_t bytes = km_h5_cache_bytes(array);
     if (bytes == 0)
         return;
     const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);

@@ -74,11 +74,11 @@ typedef km_code (*km_h5_visitor)(void *context, const char *path, bool is_plain,
 km_code km_h5_check_virtual(const km_h5_array *array, const char *file, const char *name,
                             km_h5_visitor visitor, void *context, km_error *error);
 
-/* km_h5_keep_chunks opens the dataset again with a cache for all chunks of some rows, or for a few
- * chunks if they are small and not compressed; km_h5_kept_bytes is the size of that cache, 0:
+/* km_h5_cache_chunks opens the dataset again with a cache for all chunks of some rows, or for a few
+ * chunks if they are small and not compressed; km_h5_cache_bytes is the size of that cache, 0:
  * none. */
-int64_t km_h5_kept_bytes(const km_h5_array *array);
-void km_h5_keep_chunks(km_h5_array *array, hid_t file, const char *name);
+int64_t km_h5_cache_bytes(const km_h5_array *array);
+void km_h5_cache_chunks(km_h5_array *array, hid_t file, const char *name);
 
 /* Reads columns [first_column, first_column + n_columns) of some rows, row after row, as elements
  * of `type`: that of the array or, of compounds, one with fewer members. KM_DATA if the data are
@@ -213,8 +213,8 @@ hid_t km_h5_open_to_add(const char *path);
 
 /* km_h5_declare creates a one-dimensional dataset of `count` values in a file in memory, with a
  * label of its dimension. Once the file is saved and opened to add, km_h5_reserve allocates the
- * space of such a dataset without writing it, and returns its offset in the file, for plain writes;
- * negative on failure. */
+ * space of such a dataset, whose values are written later, and returns its offset in the file, for
+ * plain writes; negative on failure. */
 bool km_h5_declare(hid_t file, const char *name, const char *dimension, hid_t type, int64_t count);
 int64_t km_h5_reserve(hid_t file, const char *name);
 

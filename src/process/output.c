@@ -37,7 +37,7 @@ static bool sync_path(const char *path, int flags)
     const int descriptor = open(path, flags | O_CLOEXEC);
     if (descriptor < 0)
         return false;
-    const bool is_synced = fsync(descriptor) == 0 || errno == EINVAL; /* EINVAL: it has no sync */
+    const bool is_synced = fsync(descriptor) == 0 || errno == EINVAL; /* it can't be synced */
     return close(descriptor) == 0 && is_synced;
 }
 

@@ -26,8 +26,8 @@ km_owner km_owner_self(void);
 void km_owner_print(const km_owner *owner, char *text, size_t size);
 bool km_owner_parse(const char *text, km_owner *owner);
 
-/* Is it certain that the owner has ended, or that it is running? Both are false for a process of
- * another machine, but if it belongs to this Slurm job before that was queued again: it has
+/* Is it certain that the owner has ended, or that it is running? Of a process of another machine
+ * neither is, unless it belonged to this Slurm job before the job was queued again: then it has
  * ended. */
 bool km_owner_has_ended(const km_owner *owner, const km_owner *self);
 bool km_owner_is_running(const km_owner *owner, const km_owner *self);
