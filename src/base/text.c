@@ -107,7 +107,7 @@ bool km_parse_double(const char *text, double *value)
     return is_whole(text, end) && isfinite(*value);
 }
 
-static int smallest(int a, int b, int c)
+static int smallest_of_three(int a, int b, int c)
 {
     const int ab = a < b ? a : b;
     return ab < c ? ab : c;
@@ -127,10 +127,23 @@ int km_edit_distance(const char *a, const char *b)
         above[0] = i;
         for (int j = 1; j <= n_b; j++) {
             const int differ = tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]);
-            const int best = smallest(diagonal + differ, above[j] + 1, above[j - 1] + 1);
+            const int best = smallest_of_three(diagonal + differ, above[j] + 1, above[j - 1] + 1);
             diagonal = above[j];
             above[j] = best;
         }
     }
     return above[n_b];
+}
+
+void km_text_difference(const char **a, const char **b)
+{
+    const char *x = *a, *y = *b;
+    while (*x != '\0' && *x == *y) {
+        if (*x == '\n') {
+            *a = x + 1;
+            *b = y + 1;
+        }
+        x++;
+        y++;
+    }
 }

@@ -33,8 +33,8 @@ static km_code take_transform(skymeans_samples *samples, const km_transform *tra
     return error->code;
 }
 
-static km_code check_model(const skymeans_answer *fitted, const skymeans_samples *samples,
-                           km_error *error)
+static km_code check_fitted(const skymeans_answer *fitted, const skymeans_samples *samples,
+                            km_error *error)
 {
     if (fitted->plan.shape.n_features != samples->memory.n_features)
         return km_fail(
@@ -83,7 +83,7 @@ km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitte
                                 .precision = memory->precision,
                                 .slab = memory->slab,
                                 .spread = km_samples_find_spread(samples, comm)};
-    if (check_model(fitted, samples, error) != KM_OK)
+    if (check_fitted(fitted, samples, error) != KM_OK)
         return error->code;
     answer->plan.shape = fitted->plan.shape;
     answer->plan.kernel =

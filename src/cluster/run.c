@@ -39,7 +39,7 @@ static void take_error(const skymeans_error *from, int code, km_error *error)
 }
 
 /* Hands a state to the caller. Collective; errors are agreed. */
-static km_code save(call *c, const km_fit_state *next, km_error *error)
+static km_code save_state(call *c, const km_fit_state *next, km_error *error)
 {
     const skymeans_control *control = c->pace.control;
     const double start = km_now();
@@ -64,13 +64,13 @@ static km_code save(call *c, const km_fit_state *next, km_error *error)
 
 static km_code save_fit(void *context, const km_fit_state *state, km_error *error)
 {
-    return save(context, state, error);
+    return save_state(context, state, error);
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */
 
 /* Takes over a state that was saved. */
-static km_code resume(call *c, km_error *error)
+static km_code resume_state(call *c, km_error *error)
 {
     const skymeans_control *control = c->pace.control;
     const km_state_key key = key_of(c);
@@ -236,7 +236,7 @@ static km_code fit_in_turn(call *c, km_error *error)
 static km_code keep_position(call *c, km_error *error)
 {
     const bool is_in_fit = c->answer->stopped_at.fit > 0 && c->answer->stopped_at.iteration > 0;
-    return is_in_fit ? KM_OK : save(c, &c->state.next, error);
+    return is_in_fit ? KM_OK : save_state(c, &c->state.next, error);
 }
 
 /* Labels of the best fit for the order in which the samples are now, if it has none: it came from a
@@ -254,7 +254,7 @@ static km_code label_best(call *c, km_error *error)
 }
 
 /* The best fit becomes the answer. */
-static km_code conclude(call *c, km_error *error)
+static km_code conclude_answer(call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
     const bool are_many = answer->restarts.count > 1;
@@ -280,7 +280,7 @@ static km_code run_fits(call *c, km_error *error)
         return error->code;
     if (km_pace_is_stopped(&c->pace) && can_save)
         return keep_position(c, error);
-    return c->answer->restarts.count > 0 ? conclude(c, error) : KM_OK;
+    return c->answer->restarts.count > 0 ? conclude_answer(c, error) : KM_OK;
 }
 
 /* What can't be fitted. */
@@ -358,7 +358,7 @@ static km_code begin_call(call *c, const skymeans_manner *manner, km_error *erro
         return error->code;
     km_restarts_create(&answer->restarts, c->problem->restarts, c->problem->n_clusters,
                        c->samples->memory.n_features, error);
-    return km_agree(c->comm, error) == KM_OK ? resume(c, error) : error->code;
+    return km_agree(c->comm, error) == KM_OK ? resume_state(c, error) : error->code;
 }
 
 km_code km_cluster_fit(skymeans_answer *answer, const skymeans_problem *problem,

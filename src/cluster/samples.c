@@ -48,7 +48,7 @@ static km_code bad_rows(const char *why, km_error *error)
 }
 
 /* The rows of one rank by themselves. */
-static km_code check_rows(const skymeans_rows *rows, km_error *error)
+static km_code check_own_rows(const skymeans_rows *rows, km_error *error)
 {
     const bool has_values = rows->values != NULL || rows->columns != NULL;
     if (rows->n_features < 1)
@@ -218,7 +218,7 @@ static void put_piece(const collection *c, int64_t piece, km_values *features, k
 }
 
 /* First which rows are samples, then these go to their places. `features` are of each thread. */
-static void put_all(collection *c, km_values *features, km_error *errors)
+static void put_samples(collection *c, km_values *features, km_error *errors)
 {
 #pragma omp parallel
     {
@@ -246,7 +246,7 @@ static km_code copy_rows(skymeans_samples *samples, const skymeans_rows *rows, k
     km_error *errors = km_allocate_zeroed(km_threads(), sizeof *errors, what, error);
     if (error->code == KM_OK) {
         find_features(&c);
-        put_all(&c, c.features + d, errors);
+        put_samples(&c, c.features + d, errors);
         km_samples_complete(&samples->memory, c.n_before[c.n_pieces]);
         for (int t = 0; t < km_threads() && error->code == KM_OK; t++)
             *error = errors[t];
@@ -262,7 +262,7 @@ km_code km_cluster_collect(skymeans_samples *samples, const skymeans_rows *given
 {
     skymeans_rows rows = SKYMEANS_ROWS;
     if (km_take_struct(&rows, sizeof rows, given, "SKYMEANS_ROWS", error) == KM_OK)
-        check_rows(&rows, error);
+        check_own_rows(&rows, error);
     if (km_agree(comm, error) != KM_OK || check_alike(&rows, comm, error) != KM_OK)
         return error->code;
     const km_precision precision = rows.type == SKYMEANS_FLOAT32 ? KM_FLOAT32 : KM_FLOAT64;

@@ -48,7 +48,7 @@ static km_code begin_visit(visit *v, MPI_Comm comm, int64_t n_threads)
     return km_agree(v->comm, &v->error);
 }
 
-static int tell(const km_error *from, skymeans_error *to)
+static int tell_caller(const km_error *from, skymeans_error *to)
 {
     if (to != NULL) {
         to->code = (int)from->code;
@@ -61,7 +61,7 @@ static int end_visit(visit *v, skymeans_error *error)
 {
     km_team_end(&v->team);
     km_comm_free(&v->comm);
-    return tell(&v->error, error);
+    return tell_caller(&v->error, error);
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */
@@ -205,7 +205,7 @@ void skymeans_model_of(const skymeans_answer *answer, skymeans_model *model)
     memcpy(model, &full, size);
 }
 
-static km_code check_model(const skymeans_model *model, km_scaling *scaling, km_error *error)
+static km_code check_model_struct(const skymeans_model *model, km_scaling *scaling, km_error *error)
 {
     const char *wrong = NULL;
     if (model->n_clusters < 1 || model->n_clusters > INT32_MAX)
@@ -252,7 +252,7 @@ int skymeans_answer_from_model(skymeans_answer **answer, const skymeans_model *g
     *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &why);
     if (why.code == KM_OK &&
         km_take_struct(&model, sizeof model, given, "SKYMEANS_MODEL", &why) == KM_OK &&
-        check_model(&model, &scaling, &why) == KM_OK) {
+        check_model_struct(&model, &scaling, &why) == KM_OK) {
         (*answer)->precision = (km_precision)model.type;
         (*answer)->plan.shape.n_clusters = model.n_clusters;
         (*answer)->plan.shape.n_features = model.n_features;
@@ -264,5 +264,5 @@ int skymeans_answer_from_model(skymeans_answer **answer, const skymeans_model *g
         skymeans_answer_free(*answer);
         *answer = NULL;
     }
-    return tell(&why, error);
+    return tell_caller(&why, error);
 }

@@ -43,7 +43,7 @@ static void label_all(const struct check *check, const double *centers, void *ro
 
 /* Adds the samples of a block to the sums of their labels, feature j; beyond the features come
  * their weights and ones. */
-static void add_block(struct check *check, int64_t block, int64_t j)
+static void sum_block(struct check *check, int64_t block, int64_t j)
 {
     const km_samples *samples = check->samples;
     const int64_t d = samples->n_features;
@@ -79,7 +79,7 @@ static void sum_all(struct check *check)
 #pragma omp parallel for
     for (int64_t j = 0; j < d + 2; j++)
         for (int64_t b = 0; b < samples->n_blocks; b++)
-            add_block(check, b, j);
+            sum_block(check, b, j);
     km_sum_long_double(check->comm, check->sums, k * (d + 2));
     km_min_double(check->comm, check->lowest, d);
     km_max_double(check->comm, check->highest, d);
