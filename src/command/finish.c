@@ -55,13 +55,16 @@ km_code km_verify_answer(km_story *s)
 /* Of all rows of the slab, if they are asked for. */
 static km_code find_distances(km_story *s)
 {
+    skymeans_error why;
     if (!s->options.outputs.has_distances)
         return KM_OK;
     s->distances =
         km_allocate(s->answer->slab.count, sizeof *s->distances, "distances of rows", &s->error);
-    if (km_agree(s->comm, &s->error) == KM_OK)
-        skymeans_distances(s->answer, &s->samples, s->distances);
-    return s->error.code;
+    if (km_agree(s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    if (skymeans_distances(s->answer, &s->samples, s->distances, &why) != SKYMEANS_OK)
+        km_fail(&s->error, (km_code)why.code, "%s", why.text);
+    return km_agree(s->comm, &s->error);
 }
 
 /* Once the result has its name nothing is an error any more. By one rank. */
