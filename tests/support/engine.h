@@ -65,7 +65,7 @@ typedef struct handed {
     char *memory;
     double *weights; /* every other one counts */
     const void *columns[64];
-    size_t bytes;
+    size_t bytes, weight_bytes;
     uint64_t hash;
 } handed;
 
@@ -126,8 +126,7 @@ static inline void fill(const mock_rows *m, handed *h, int64_t first, int64_t si
             put_value(m, place_of(m, h, i, j, size), mock_value(m, first + i, j));
         h->weights[2 * i] = mock_weight(first + i);
     }
-    h->hash =
-        hash_memory(h->memory, h->bytes) + hash_memory(h->weights, (size_t)h->rows.n_rows * 16);
+    h->hash = hash_memory(h->memory, h->bytes) + hash_memory(h->weights, h->weight_bytes);
 }
 
 /* Gives this rank's rows; drop_rows frees them, after a look at whether they are as they were. */
@@ -137,7 +136,9 @@ static inline void hand_over(const mock_rows *m, handed *h)
     const int rank = km_comm_rank(m->comm);
     const int64_t first = mock_first(m, rank), n = mock_first(m, rank + 1) - first;
     const int64_t size = m->type == SKYMEANS_FLOAT32 ? 4 : 8;
-    *h = (handed){.rows = defaults, .bytes = (size_t)(n * (m->d * size + 5))};
+    *h = (handed){.rows = defaults,
+                  .bytes = (size_t)(n * (m->d * size + 5)),
+                  .weight_bytes = (size_t)n * 2 * sizeof(double)};
     h->memory = calloc(h->bytes + 1, 1);
     h->weights = calloc((size_t)n + 1, 2 * sizeof(double));
     h->rows.n_rows = n;
@@ -153,7 +154,7 @@ static inline void hand_over(const mock_rows *m, handed *h)
 static inline void drop_rows(handed *h)
 {
     const uint64_t hash =
-        hash_memory(h->memory, h->bytes) + hash_memory(h->weights, (size_t)h->rows.n_rows * 16);
+        hash_memory(h->memory, h->bytes) + hash_memory(h->weights, h->weight_bytes);
     free(h->memory);
     free(h->weights);
     ck_assert(hash == h->hash);
