@@ -44,16 +44,23 @@ uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *sam
     return km_hash_doubles(hash, &answer->fit.inertia, 1);
 }
 
-static void fill_labels(skymeans_answer *answer, const km_samples *samples)
+void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t *of_rows)
 {
+    enum { AHEAD = 32 }; /* neighbours in space are rows far apart, which take long to come */
+    const bool has_gaps = samples->n_samples < samples->slab.count;
+    const uint32_t *rows = samples->rows;
+    const int64_t n_ahead = samples->n_samples - AHEAD;
 #pragma omp parallel
     {
 #pragma omp for
-        for (int64_t row = 0; row < samples->slab.count; row++)
-            answer->labels[row] = -1;
+        for (int64_t row = 0; row < (has_gaps ? samples->slab.count : 0); row++)
+            of_rows[row] = -1;
 #pragma omp for
-        for (int64_t i = 0; i < samples->n_samples; i++)
-            answer->labels[samples->rows[i]] = answer->fit.labels[i];
+        for (int64_t i = 0; i < samples->n_samples; i++) {
+            if (i < n_ahead)
+                __builtin_prefetch(&of_rows[rows[i + AHEAD]], 1);
+            of_rows[rows[i]] = labels[i];
+        }
     }
 }
 
@@ -79,7 +86,7 @@ km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samp
     if (km_agree(comm, error) != KM_OK)
         return error->code;
     answer->checksum = km_answer_checksum(answer, memory, answer->fit.labels, comm);
-    fill_labels(answer, memory);
+    km_labels_by_row(memory, answer->fit.labels, answer->labels);
     free(answer->fit.labels);
     answer->fit.labels = NULL;
     answer->is_complete = true;

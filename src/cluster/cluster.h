@@ -93,6 +93,10 @@ km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samp
 /* Fills in an answer's centers from those of its fit, if it has any. Local. */
 km_code km_answer_find_centers(skymeans_answer *answer, km_error *error);
 
+/* Labels by sample, [n_samples], to labels by row of the slab, -1 for rows that are no samples. The
+ * samples are on their ranks. Local. */
+void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t *of_rows);
+
 /* The checksum of an answer whose samples have these labels, [n_samples]. */
 uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *samples,
                             const int32_t *labels, MPI_Comm comm);
