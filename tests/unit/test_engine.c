@@ -64,6 +64,32 @@ START_TEST(any_form_any_share)
 }
 END_TEST
 
+/* So many rows that pieces of them are dealt out, which ranks with few rows need room for. Some
+ * ranks get one round more when the number is just above a whole number of pieces for each. */
+START_TEST(pieces_dealt_out)
+{
+    enum { PIECE = 256 * 64, N_RANKS = 5 };
+    const int64_t more[] = {0, 1, 64 * 3 + 1, 2 * PIECE + 17};
+    skymeans_problem problem = short_problem(100);
+    skymeans_manner manner = SKYMEANS_MANNER;
+    manner.algorithm = "tree"; /* for which ranks exchange samples */
+    problem.seeding = "random";
+    problem.max_iterations = 1;
+    for (int i = 0; i < 4; i++) {
+        mock_rows m = rows_of(N_RANKS * PIECE + more[i], MPI_COMM_SELF);
+        m.d = 1;
+        m.missing = i % 2 == 0 ? 0 : 0.001;
+        m.has_weights = i == 3;
+        const uint64_t right = fit_rows(&m, &problem, &manner);
+        m.comm = MPI_COMM_WORLD;
+        for (int s = 0; s < (int)N_SHARES; s++) {
+            m.share = (share)s;
+            ck_assert_all(fit_rows(&m, &problem, &manner) == right);
+        }
+    }
+}
+END_TEST
+
 START_TEST(any_algorithm_kernel_and_threads)
 {
     const skymeans_problem problem = short_problem(130);
@@ -300,6 +326,7 @@ END_TEST
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {any_form_any_share,
+                                  pieces_dealt_out,
                                   any_algorithm_kernel_and_threads,
                                   any_place_of_missing_values,
                                   few_rows,

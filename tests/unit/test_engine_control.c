@@ -8,7 +8,7 @@
 /* What a call was told, and what it is to be told. */
 typedef struct watcher {
     MPI_Comm comm;
-    int n_begun, n_ended, n_iterated, n_asked;
+    int n_begun, n_ended, n_iterated, n_asked, n_exchanged;
     bool is_wrong; /* events that can't follow each other */
     bool is_fit;
     int64_t fit, number;
@@ -25,6 +25,8 @@ static void observe(void *context, const skymeans_event *event)
 {
     watcher *w = context;
     w->is_wrong = w->is_wrong || event->part > 1 || event->fit < 0;
+    w->n_exchanged += event->kind == SKYMEANS_PHASE && event->doing != NULL &&
+                      strcmp(event->doing, "exchanging samples between ranks") == 0;
     if (event->kind == SKYMEANS_FIT_BEGINS) {
         w->is_wrong = w->is_wrong || (w->n_begun > 0 && event->fit != w->fit + 1);
         w->is_fit = true;
@@ -115,8 +117,11 @@ START_TEST(events_in_order)
     const skymeans_problem problem = some_problem(110, 3);
     watcher w = {0};
     const skymeans_control control = control_of(&w, m.comm);
+    skymeans_manner manner = SKYMEANS_MANNER;
+    manner.algorithm = "tree";
     skymeans_samples *samples = make_samples(&m);
-    skymeans_answer *answer = fit_samples(samples, &problem, NULL, &control, m.comm);
+    skymeans_answer *answer = fit_samples(samples, &problem, &manner, &control, m.comm);
+    ck_assert_int_eq(w.n_exchanged, km_comm_size(m.comm) > 1 ? 3 : 0);
     ck_assert(w.n_begun == 3 && w.n_ended == 3 && !w.is_wrong && w.n_asked > 0);
     ck_assert(w.n_iterated >= 3 && w.n_iterated <= 15);
     ck_assert_all(digest(&m, answer, true) == fit_rows(&m, &problem, NULL));
