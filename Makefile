@@ -28,11 +28,11 @@ commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || e
 machine  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 vector   := $(if $(filter x86_64,$(machine)),avx2 avx512vl avx512) $(if $(filter aarch64,$(machine)),neon)
 fast     := $(if $(SANITIZE),-O2 -fno-sanitize=undefined,-O3) -fno-var-tracking
-$(BUILD)/kernels/avx2.o:   extra := $(fast) -mavx2 -mfma
-$(BUILD)/kernels/avx512vl.o: extra := $(fast) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=256
-$(BUILD)/kernels/avx512.o: extra := $(fast) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
-$(BUILD)/kernels/neon.o:   extra := $(fast)
-$(BUILD)/base/version.o:   extra  = -DKM_GIT_COMMIT='"$(commit)"'
+%/kernels/avx2.o:     extra := $(fast) -mavx2 -mfma
+%/kernels/avx512vl.o: extra := $(fast) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=256
+%/kernels/avx512.o:   extra := $(fast) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+%/kernels/neon.o:     extra := $(fast)
+%/base/version.o:     extra  = -DKM_GIT_COMMIT='"$(commit)"'
 
 # ---- the program -----------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ $(BUILD)/skymeans $(BUILD)/faults/skymeans: $(BUILD)/main.o $(library)
 define compile
 @mkdir -p $(@D)
 @echo "  CC    $<"
-$(Q)$(CC) $(flags) $(extra) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP -c -o $@ $<
+$(Q)$(CC) $(flags) $(extra) $(place) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP -c -o $@ $<
 endef
 $(BUILD)/%.o: src/%.c $(BUILD)/hdf5.libs
 	$(compile)
@@ -89,9 +89,7 @@ $(BUILD)/hdf5.libs: tools/find-hdf5.sh $(BUILD)/compiler
 	@mkdir -p $(@D)
 	@CC='$(CC)' tools/find-hdf5.sh $(BUILD)/hdf5.cflags $@
 
-.PHONY: install
-install: all
-	install -D -m 755 $(BUILD)/skymeans $(DESTDIR)$(PREFIX)/bin/skymeans
+include packaging/install.mk
 
 .PHONY: clean
 clean:
@@ -129,6 +127,11 @@ demo: deps
 # Builds for tests say little, and use all cores unless this make was told how many (-j).
 quietly = -s --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
+# The page of options, from the program's --help.
+.PHONY: docs
+docs: all
+	@$$(tools/find-python.sh sys) docs/make-options.py
+
 .PHONY: help
 help:
 	@echo 'make demo      set up, build, cluster data/hipparcos.h5, write the picture'
@@ -148,7 +151,10 @@ help:
 	@echo 'make deps      only set up: install what is missing, or say what to install'
 	@echo 'make           build/skymeans; CC=, CFLAGS=, HDF5_DIR= if need be; V=1 shows commands'
 	@echo 'make lint      format, static checks, which room includes which'
-	@echo 'make install   to PREFIX=/usr/local'
+	@echo 'make install   program, library, tools, man pages; to PREFIX=/usr/local, LIBDIR=lib64, DESTDIR='
+	@echo 'make uninstall remove what make install put there'
+	@echo 'make library   build/libskymeans.so, .a: the engine without the program'
+	@echo 'make docs      docs/options.md from the --help of the program'
 	@echo 'make clean     remove build/'
 
 include tests/tests.mk tests/bench/bench.mk

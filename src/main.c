@@ -8,6 +8,7 @@
 #include "base/version.h"
 #include "catalogue/first_centers.h"
 #include "command/command.h"
+#include "command/tools.h"
 #include "process/heap.h"
 #include "process/log.h"
 #include "process/signals.h"
@@ -220,7 +221,8 @@ int main(int argc, char **argv)
     char *command = join_words(argc, argv, &s.error);
     km_action action = KM_ACTION_HELP;
     const km_launch launch = km_launch_find();
-    km_options_parse(argc, argv, &action, &s.options, &s.error);
+    if (km_run_tool(argc, argv, &launch, &s.error) == KM_OK)
+        km_options_parse(argc, argv, &action, &s.options, &s.error);
     s.comm = start_mpi(&s, action, &launch);
     km_h5_start();
     s.command = command != NULL ? command : "";

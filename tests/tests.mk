@@ -48,12 +48,13 @@ check-large: deps
 	@$(MAKE) -s --no-print-directory all
 	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/program/large.py -v
 
-# How well --dry-run foretells the memory of random shapes of runs: COUNT of them, from number FIRST on.
+# How well --dry-run foretells the memory of random shapes of runs: COUNT of them, from number FIRST
+# on.
 .PHONY: check-memory
 check-memory: deps
 	@$(MAKE) $(quietly) all
-	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/program/memory_shapes.py \
-	    $(or $(COUNT),200) --first $(or $(FIRST),0)
+	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) \
+	    tests/program/memory_shapes.py $(or $(COUNT),200) --first $(or $(FIRST),0)
 
 # The memory that tools/import.py needs for large files; MB=2000 for larger ones.
 .PHONY: check-import
@@ -69,10 +70,11 @@ check-neon: deps
 	@$(MAKE) $(quietly) $(library)
 	@tests/unit/neon.sh $(library)
 
-# Also looks at what the compiled files call, so they are made first.
+# Also looks at what the compiled files call, so they are made first; so is the bench of kernels,
+# which no test would miss.
 .PHONY: lint
 lint:
-	@$(MAKE) $(quietly) all
+	@$(MAKE) $(quietly) all $(BUILD)/bench_kernels
 	@BUILD=$(BUILD) tests/lint/lint.sh
 
 -include $(tests:=.d)

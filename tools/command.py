@@ -43,7 +43,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def program():
-    return os.path.basename(sys.argv[0])
+    """As the user calls it: `skymeans plot` starts skymeans-plot."""
+    return os.path.basename(sys.argv[0]).replace("skymeans-", "skymeans ", 1)
 
 
 def clean(text):

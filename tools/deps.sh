@@ -1,7 +1,7 @@
 #!/bin/sh
-# deps.sh [lint|bench|slurm|neon]: sees that everything is there to build and test skymeans, and, if
-# asked, to check the style of its sources, to measure it against its peers, to test the job scripts
-# on a Slurm cluster, or the kernels of ARM processors. On Debian and its like it installs what is
+# deps.sh [lint|bench|slurm|neon|install]: sees that everything is there to build and test skymeans,
+# and, if asked, to check the style of its sources, to measure it against its peers, to test the job
+# scripts on a Slurm cluster, the kernels of ARM processors, or all that is installed. On Debian and its like it installs what is
 # missing, as root or, with a person at the terminal, through sudo; elsewhere it prints the line to
 # run, and stops.
 set -u
@@ -29,6 +29,9 @@ slurm)
 neon)
     packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
     programs="$programs aarch64-linux-gnu-gcc qemu-aarch64" ;;
+install)
+    packages="$packages cmake groff-base tcl"
+    programs="$programs cmake groff tclsh" ;;
 esac
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT

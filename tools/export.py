@@ -240,8 +240,8 @@ class Joined:
 
 def parse_command_line(arguments):
     parser = Parser(
-        prog="export.py", allow_abbrev=False,
-        usage="export.py RESULT.h5 [CATALOGUE...] -o TABLE [-c COLUMNS] [-d DATASET] [--transpose] "
+        prog=command.program(), allow_abbrev=False,
+        usage="%(prog)s RESULT.h5 [CATALOGUE...] -o TABLE [-c COLUMNS] [-d DATASET] [--transpose] "
               "[--force] [--overwrite]",
         description="Join the labels of a result of skymeans fit or predict with its catalogue. "
                     "Without CATALOGUE the table has ids (or row numbers) and labels only.")

@@ -246,8 +246,8 @@ def finish_selection(table, n_rows, plan):
 
 def parse_command_line(arguments):
     parser = Parser(
-        prog="import.py", allow_abbrev=False, formatter_class=argparse.RawTextHelpFormatter,
-        usage="import.py IN... OUT.h5 [--derive NAME=EXPRESSION]... [--where EXPRESSION]\n"
+        prog=command.program(), allow_abbrev=False, formatter_class=argparse.RawTextHelpFormatter,
+        usage="%(prog)s IN... OUT.h5 [--derive NAME=EXPRESSION]... [--where EXPRESSION]\n"
               "                 [-c COLUMNS] [--missing-value V|COLUMN:V]... [--hdu NAME|N]\n"
               "                 [-d TABLE [--transpose]] [--overwrite]",
         description="Convert catalogues (FITS, VOTable, CSV, ECSV, HDF5, the course's .dat) to HDF5.\n"

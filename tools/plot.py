@@ -247,8 +247,8 @@ def save(figure, path):
 
 def parse_command_line(arguments):
     parser = Parser(
-        prog="plot.py", allow_abbrev=False,
-        usage="plot.py RESULT.h5 CATALOGUE... -o PICTURE [-d DATASET] [--transpose] [--force] "
+        prog=command.program(), allow_abbrev=False,
+        usage="%(prog)s RESULT.h5 CATALOGUE... -o PICTURE [-d DATASET] [--transpose] [--force] "
               "[--overwrite]",
         description="Draw a result of skymeans fit over its catalogue.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)

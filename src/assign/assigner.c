@@ -150,8 +150,8 @@ void km_assigner_reset_count(km_assigner *assigner)
 }
 
 /* Adds a sample to the counts of a cluster, or takes it away. */
-static void count(const km_samples *samples, km_totals *totals, int64_t block, int lane,
-                  int32_t label, int sign)
+static void count_sample(const km_samples *samples, km_totals *totals, int64_t block, int lane,
+                         int32_t label, int sign)
 {
     totals->counts[label] += sign;
     if (samples->weights != NULL)
@@ -177,8 +177,8 @@ void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t cha
     for (uint64_t left = changed; left != 0; left &= left - 1) {
         const int l = __builtin_ctzll(left);
         if (old[l] >= 0)
-            count(samples, totals, block, l, old[l], -1);
-        count(samples, totals, block, l, labels[l], +1);
+            count_sample(samples, totals, block, l, old[l], -1);
+        count_sample(samples, totals, block, l, labels[l], +1);
         old[l] = labels[l];
         totals->extras[KM_EXTRA_RELABELED] +=
             samples->weights == NULL || samples->weights[block * KM_BLOCK + l] > 0;

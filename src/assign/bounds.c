@@ -1,22 +1,23 @@
-/* The method `bounds`: centers that cannot win are known from how far behind they were, and how far
- * everything has moved since.
+/* The method `bounds`: a center is compared with the samples of a block only when it may have
+ * become the nearest center of one of them.
  *
- * For each block of samples and each center there is a gap: of the samples that have another
- * center, the least difference of the distances (not squared) to this center and to the sample's
- * own. When centers move it shrinks by no more than they do. What is kept is the gap plus the paths
- * so far of the center and of the block's own centers, so that a center can win in the block only
- * if the paths of today use that up. Where no gap is used up no label changes, and the block is not
- * even read; else the centers in question and the block's own are compared, and get new gaps.
- * (Elkan 2003 has such bounds for each sample and center, Hamerly 2010,
- * doi:10.1137/1.9781611972801.12, one for each sample; these are for a block and a center.)
+ * The gap of a block and a center is the minimum, over the block's samples that have another label,
+ * of the distance to this center minus the distance to the sample's own center. When centers move,
+ * the gap shrinks at most by the drift of this center plus the drift of the block's own centers. So
+ * `bound` stores the gap plus both drifts at the time, and the center need not be compared while
+ * the drifts of today sum to less. If that holds for all centers, no label of the block can change,
+ * and its samples are not even read. Otherwise the centers in question and the block's own centers
+ * are compared, and get new gaps. (Elkan 2003 has such bounds for each sample and center, Hamerly
+ * 2010, doi:10.1137/1.9781611972801.12, one for each sample; these are for a block and a center.)
  *
- * Samples of one block should have the same center, and the same rivals. So they are sorted by
- * their labels once these settle, and again when many have changed: sorting.c. All gaps are then
- * made anew; until there are any, assignments are plain.
+ * Bounds are tight if the samples of a block have the same label and the same second nearest
+ * centers. So samples are sorted by their labels (sorting.c) once few labels change, and again when
+ * many have changed since; then all gaps are computed anew. Before the first sorting there are no
+ * gaps, and every assignment is Lloyd's.
  *
- * Invariant: what is kept is at most the gap plus the paths of the time it was made. What rounding
- * takes of the gaps of canonical distances is off already, see KM_GAP_SLACK; that of paths, see
- * note_movement and keep; and that of a new label, see lengthen_own_path. */
+ * Invariant: `bound` is at most the true gap plus the drifts at the time it was computed. Three
+ * kinds of rounding are subtracted: that of canonical distances (KM_GAP_SLACK), that of drifts
+ * (note_drifts, bound_of_gap), and that of a new label (lengthen_own_drift). */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -31,22 +32,22 @@
 enum {
     BLOCKS_AT_ONCE = 16,
     CACHE_LINE = 64,
-    MOST_FETCHED = 8192, /* bytes of gaps */
+    MAX_FETCHED = 8192, /* bytes of gaps */
 };
 
-/* Measured: sorting pays when so many labels have changed since it was done, and no more than so
- * many in the last assignment; in parts of all samples with weight, since the others' are not
- * counted. */
-static const double MANY = 0.8, MOST_AT_ONCE = 0.5;
+/* Measured: sorting pays when at least MANY labels have changed since the last sorting, and at most
+ * MAX_AT_ONCE of them in the last assignment. Fractions of the samples with weight, whose changes
+ * alone are counted. */
+static const double MANY = 0.8, MAX_AT_ONCE = 0.5;
 
-/* Each thread's own room. */
-typedef struct room {
-    void *work;      /* of kernels: [k][KM_GAPS_ROOM] values */
+/* The workspace of one thread. */
+typedef struct workspace {
+    void *work;      /* of kernels: [k][KM_GAPS_WORKSPACE] values */
     int32_t *chosen; /* [k] */
     double *gaps;    /* [k], of those that are chosen */
     uint64_t *used;  /* [k / 64], a bit for each center whose gap is used up */
     km_work done;
-} room;
+} workspace;
 
 typedef struct bounds {
     int64_t n_counted; /* samples, those with weight */
@@ -54,32 +55,34 @@ typedef struct bounds {
     int64_t n_changed_last; /* in the last assignment */
     double largest;         /* absolute value of all samples */
     int64_t n_columns;      /* k rounded up */
-    float *kept;            /* [n_blocks][n_columns], NULL while there is nothing to keep */
-    float *own_paths; /* [n_blocks], sums of the largest movement of the block's own centers */
-    double *path;     /* [k], sums of the movement of each center, rounded up */
-    float *paths;     /* [n_columns], the same, and more: see note_movement */
-    float *moved;     /* [k], in this assignment, and more */
-    void *before;     /* [k][d], centers of the last assignment */
-    room *rooms;      /* [n_threads] */
+    float *bound;           /* [n_blocks][n_columns], gaps plus drifts; NULL while there are none */
+    float *own_drifts;     /* [n_blocks], sums of the largest movement of the block's own centers */
+    double *drift;         /* [k], sums of the movement of each center, rounded up */
+    float *drift_bound;    /* [n_columns], an upper bound of drift in float, see note_drifts */
+    float *moved;          /* [k], in this assignment, an upper bound in float */
+    void *before;          /* [k][d], centers of the last assignment */
+    workspace *workspaces; /* [n_threads] */
 } bounds;
 
-/* ---- making it ------------------------------------------------------------------------------ */
+/* ---- creating ------------------------------------------------------------------------------- */
 
 static int64_t words_of(int64_t k)
 {
     return (k + 63) / 64;
 }
 
-static void create_room(room *r, const km_samples *samples, int64_t k, km_error *error)
+static void create_bounds_workspace(workspace *w, const km_samples *samples, int64_t k,
+                                    km_error *error)
 {
     const char *what = "bounds";
-    r->work = km_allocate(k * KM_GAPS_ROOM, km_precision_size(samples->precision), what, error);
-    r->chosen = km_allocate(k, sizeof *r->chosen, what, error);
-    r->gaps = km_allocate(k, sizeof *r->gaps, what, error);
-    r->used = km_allocate(words_of(k), sizeof *r->used, what, error);
+    w->work =
+        km_allocate(k * KM_GAPS_WORKSPACE, km_precision_size(samples->precision), what, error);
+    w->chosen = km_allocate(k, sizeof *w->chosen, what, error);
+    w->gaps = km_allocate(k, sizeof *w->gaps, what, error);
+    w->used = km_allocate(words_of(k), sizeof *w->used, what, error);
 }
 
-static double find_largest(const km_samples *samples)
+static double find_largest_sample(const km_samples *samples)
 {
     double largest = 0;
 #pragma omp parallel for reduction(max : largest)
@@ -110,16 +113,16 @@ km_code km_bounds_create(km_assigner *assigner, km_error *error)
     if (b == NULL)
         return error->code;
     b->n_columns = (k + KM_GAPS_ALIGNED - 1) / KM_GAPS_ALIGNED * KM_GAPS_ALIGNED;
-    b->own_paths = km_allocate(samples->n_blocks, sizeof *b->own_paths, what, error);
-    b->path = km_allocate(k, sizeof *b->path, what, error);
-    b->paths = km_allocate(b->n_columns, sizeof *b->paths, what, error);
+    b->own_drifts = km_allocate(samples->n_blocks, sizeof *b->own_drifts, what, error);
+    b->drift = km_allocate(k, sizeof *b->drift, what, error);
+    b->drift_bound = km_allocate(b->n_columns, sizeof *b->drift_bound, what, error);
     b->moved = km_allocate(k, sizeof *b->moved, what, error);
     b->before = km_allocate(k * d, km_precision_size(samples->precision), what, error);
-    b->rooms = km_allocate_zeroed(assigner->n_threads, sizeof *b->rooms, what, error);
-    for (int i = 0; i < assigner->n_threads && b->rooms != NULL; i++)
-        create_room(&b->rooms[i], samples, k, error);
+    b->workspaces = km_allocate_zeroed(assigner->n_threads, sizeof *b->workspaces, what, error);
+    for (int i = 0; i < assigner->n_threads && b->workspaces != NULL; i++)
+        create_bounds_workspace(&b->workspaces[i], samples, k, error);
     if (error->code == KM_OK) {
-        b->largest = find_largest(samples);
+        b->largest = find_largest_sample(samples);
         b->n_counted = count_samples(samples);
     }
     return error->code;
@@ -128,109 +131,108 @@ km_code km_bounds_create(km_assigner *assigner, km_error *error)
 void km_bounds_free(km_assigner *assigner)
 {
     bounds *b = assigner->state;
-    for (int i = 0; i < assigner->n_threads && b->rooms != NULL; i++) {
-        free(b->rooms[i].work);
-        free(b->rooms[i].chosen);
-        free(b->rooms[i].gaps);
-        free(b->rooms[i].used);
+    for (int i = 0; i < assigner->n_threads && b->workspaces != NULL; i++) {
+        free(b->workspaces[i].work);
+        free(b->workspaces[i].chosen);
+        free(b->workspaces[i].gaps);
+        free(b->workspaces[i].used);
     }
-    free(b->kept);
-    free(b->own_paths);
-    free(b->path);
-    free(b->paths);
+    free(b->bound);
+    free(b->own_drifts);
+    free(b->drift);
+    free(b->drift_bound);
     free(b->moved);
     free(b->before);
-    free(b->rooms);
+    free(b->workspaces);
     free(b);
 }
 
 /* ---- gaps ----------------------------------------------------------------------------------- */
 
-/* How far centers have moved. Paths are longer than they are by 2^-21, so that sums of two that are
- * rounded to float are not too short. */
-static void note_movement(bounds *b, const km_assigner *assigner, const void *centers)
+/* Adds the movement of the centers to their drifts. Bounds in float are larger by a factor of 1 +
+ * 2^-21, so that the rounded sum of two of them is still an upper bound. */
+static void note_drifts(bounds *b, const km_assigner *assigner, const void *centers)
 {
     for (int64_t c = 0; c < assigner->n_clusters; c++) {
         const double moved = km_center_movement(assigner->samples, b->before, centers, c);
         b->moved[c] = (float)(moved * (1 + 0x1p-21));
-        b->path[c] = moved > 0 ? nextafter(b->path[c] + moved, INFINITY) : b->path[c];
-        b->paths[c] = (float)(b->path[c] * (1 + 0x1p-21));
+        b->drift[c] = moved > 0 ? nextafter(b->drift[c] + moved, INFINITY) : b->drift[c];
+        b->drift_bound[c] = (float)(b->drift[c] * (1 + 0x1p-21));
     }
 }
 
-/* The farthest that one of the own centers of a block has moved. */
-static float own_movement(const bounds *b, const int32_t *labels, int lanes)
+/* The maximum movement of the block's own centers. */
+static float own_center_movement(const bounds *b, const int32_t *labels, int lanes)
 {
-    float most = b->moved[labels[0]];
+    float maximum = b->moved[labels[0]];
     for (int l = 1; l < lanes; l++)
-        if (labels[l] != labels[l - 1] && b->moved[labels[l]] > most)
-            most = b->moved[labels[l]];
-    return most;
+        if (labels[l] != labels[l - 1] && b->moved[labels[l]] > maximum)
+            maximum = b->moved[labels[l]];
+    return maximum;
 }
 
-/* A gap with the paths so far, less what rounding may take of sums with paths, and what is lost of
- * paths too short for float. */
-static float keep(double gap, double paths)
+/* The gap plus the drifts so far. Subtracts the rounding of such sums, and what is lost of drifts
+ * that are too small for float. */
+static float bound_of_gap(double gap, double drifts)
 {
     if (gap == (double)INFINITY)
         return INFINITY;
-    return (float)(gap + paths - 0x1p-20 * (fabs(gap) + paths) - 1e-36);
+    return (float)(gap + drifts - 0x1p-20 * (fabs(gap) + drifts) - 1e-36);
 }
 
-/* A sample that goes to another center does so by canonical distances; truly that center may be
- * farther away by some roundings, as if its own one had moved by that. What is kept of centers that
- * were not compared has to know. */
-static void lengthen_own_path(const km_assigner *assigner, int64_t block, double farthest)
+/* Labels follow rounded distances, so the new center may really be slightly farther than the old
+ * one; the excess counts as drift of the block's own centers. Centers that were compared just now
+ * have new gaps; the others need this. */
+static void lengthen_own_drift(const km_assigner *assigner, int64_t block, double farthest)
 {
     const bounds *b = assigner->state;
     const km_precision precision = assigner->samples->precision;
     const int64_t d = assigner->samples->n_features;
-    const double smallest = precision == KM_FLOAT32 ? 0x1p-126 : 0x1p-1022;
     const double farther = KM_GAP_SLACK(d) * km_precision_epsilon(precision) * farthest +
-                           4 * sqrt(((double)d + 2) * smallest);
-    float *own = &b->own_paths[block];
+                           4 * sqrt(((double)d + 2) * km_precision_smallest(precision));
+    float *own = &b->own_drifts[block];
     *own = (*own + (float)farther) * (float)(1 + 0x1p-22);
 }
 
-/* Compares the chosen centers in a block, and keeps their gaps. */
+/* Compares the chosen centers with the samples of a block, and stores their new gaps. */
 static void compare_in_block(km_assigner *assigner, const void *centers, int64_t block,
                              int64_t n_chosen)
 {
     bounds *b = assigner->state;
-    room *r = &b->rooms[km_thread()];
+    workspace *w = &b->workspaces[km_thread()];
     const km_samples *samples = assigner->samples;
-    float *kept = b->kept + block * b->n_columns;
+    float *bound = b->bound + block * b->n_columns;
     const size_t lanes_size = (size_t)km_samples_lanes(samples, block) * sizeof(int32_t);
     int32_t labels[KM_BLOCK];
     const double farthest = assigner->kernel->nearest_gaps[samples->precision](
-        km_samples_block(samples, block), centers, samples->n_features, r->chosen, n_chosen,
-        r->work, labels, r->gaps);
+        km_samples_block(samples, block), centers, samples->n_features, w->chosen, n_chosen,
+        w->work, labels, w->gaps);
     if (memcmp(labels, assigner->labels + block * KM_BLOCK, lanes_size) != 0)
-        lengthen_own_path(assigner, block, farthest);
+        lengthen_own_drift(assigner, block, farthest);
     km_assigner_relabel(assigner, block, labels);
-    const double own_path = (double)b->own_paths[block];
+    const double own_drift = (double)b->own_drifts[block];
     for (int64_t i = 0; i < n_chosen; i++) {
-        const int32_t c = r->chosen[i];
-        kept[c] = keep(r->gaps[i], (double)b->paths[c] + own_path);
+        const int32_t c = w->chosen[i];
+        bound[c] = bound_of_gap(w->gaps[i], (double)b->drift_bound[c] + own_drift);
     }
-    r->done.distances += n_chosen * KM_BLOCK;
+    w->done.distances += n_chosen * KM_BLOCK;
 }
 
-/* All gaps of a block anew. */
-static void begin_block(km_assigner *assigner, const void *centers, int64_t block)
+/* Computes all gaps of a block. */
+static void make_bounds_of_block(km_assigner *assigner, const void *centers, int64_t block)
 {
     bounds *b = assigner->state;
     const int64_t k = assigner->n_clusters;
-    int32_t *chosen = b->rooms[km_thread()].chosen;
-    b->own_paths[block] = 0;
+    int32_t *chosen = b->workspaces[km_thread()].chosen;
+    b->own_drifts[block] = 0;
     for (int64_t c = 0; c < k; c++)
         chosen[c] = (int32_t)c;
     for (int64_t c = k; c < b->n_columns; c++)
-        b->kept[block * b->n_columns + c] = INFINITY;
+        b->bound[block * b->n_columns + c] = INFINITY;
     compare_in_block(assigner, centers, block, k);
 }
 
-static int64_t list(const uint64_t *bits, int64_t n_words, int32_t *numbers)
+static int64_t list_bits(const uint64_t *bits, int64_t n_words, int32_t *numbers)
 {
     int64_t n = 0;
     for (int64_t w = 0; w < n_words; w++)
@@ -239,71 +241,71 @@ static int64_t list(const uint64_t *bits, int64_t n_words, int32_t *numbers)
     return n;
 }
 
-static void fetch_block(const km_assigner *assigner, int64_t block)
+static void fetch_bounds(const km_assigner *assigner, int64_t block)
 {
     const bounds *b = assigner->state;
     if (block >= assigner->samples->n_blocks)
         return;
-    const char *kept = (const char *)(b->kept + block * b->n_columns);
-    const int64_t size = b->n_columns * (int64_t)sizeof *b->kept;
-    for (int64_t i = 0; i < size && i < MOST_FETCHED; i += CACHE_LINE)
-        __builtin_prefetch(kept + i);
+    const char *bound = (const char *)(b->bound + block * b->n_columns);
+    const int64_t size = b->n_columns * (int64_t)sizeof *b->bound;
+    for (int64_t i = 0; i < size && i < MAX_FETCHED; i += CACHE_LINE)
+        __builtin_prefetch(bound + i);
 }
 
-static void assign_block(km_assigner *assigner, const void *centers, int64_t block)
+static void assign_block_by_bounds(km_assigner *assigner, const void *centers, int64_t block)
 {
     bounds *b = assigner->state;
-    room *r = &b->rooms[km_thread()];
+    workspace *w = &b->workspaces[km_thread()];
     const int32_t *labels = assigner->labels + block * KM_BLOCK;
     const int lanes = km_samples_lanes(assigner->samples, block);
-    float *path = &b->own_paths[block];
-    *path = (*path + own_movement(b, labels, lanes)) * (float)(1 + 0x1p-22);
-    if (!assigner->kernel->used_up(b->kept + block * b->n_columns, b->paths, *path, b->n_columns,
-                                   r->used))
+    float *drift = &b->own_drifts[block];
+    *drift = (*drift + own_center_movement(b, labels, lanes)) * (float)(1 + 0x1p-22);
+    if (!assigner->kernel->used_up(b->bound + block * b->n_columns, b->drift_bound, *drift,
+                                   b->n_columns, w->used))
         return;
     for (int l = 0; l < lanes; l++)
-        r->used[labels[l] / 64] |= (uint64_t)1 << labels[l] % 64;
+        w->used[labels[l] / 64] |= (uint64_t)1 << labels[l] % 64;
     compare_in_block(assigner, centers, block,
-                     list(r->used, words_of(assigner->n_clusters), r->chosen));
+                     list_bits(w->used, words_of(assigner->n_clusters), w->chosen));
 }
 
-/* Gaps are void, and their memory can be used for other things. */
-static void forget(bounds *b)
+/* Gaps no longer hold; their memory is free for other uses. */
+static void forget_bounds(bounds *b)
 {
-    free(b->kept);
-    b->kept = NULL;
+    free(b->bound);
+    b->bound = NULL;
 }
 
-/* All gaps anew, of the centers as they are. */
-static void begin_blocks(km_assigner *assigner, const void *centers)
+/* Computes all gaps for the current centers. Without memory for them, assigns by Lloyd. */
+static void make_bounds(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
     km_error no_memory = {0};
-    b->kept = km_allocate(assigner->samples->n_blocks * b->n_columns, sizeof *b->kept, "bounds",
-                          &no_memory);
-    if (b->kept == NULL) {
+    b->bound = km_allocate(assigner->samples->n_blocks * b->n_columns, sizeof *b->bound, "bounds",
+                           &no_memory);
+    if (b->bound == NULL) {
         km_assign_lloyd(assigner, centers);
         return;
     }
-    memset(b->path, 0, (size_t)assigner->n_clusters * sizeof *b->path);
-    memset(b->paths, 0, (size_t)b->n_columns * sizeof *b->paths);
+    memset(b->drift, 0, (size_t)assigner->n_clusters * sizeof *b->drift);
+    memset(b->drift_bound, 0, (size_t)b->n_columns * sizeof *b->drift_bound);
 #pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
     for (int64_t block = 0; block < assigner->samples->n_blocks; block++)
-        begin_block(assigner, centers, block);
+        make_bounds_of_block(assigner, centers, block);
 }
 
-static void assign_blocks(km_assigner *assigner, const void *centers)
+static void assign_by_bounds(km_assigner *assigner, const void *centers)
 {
     const int64_t n_blocks = assigner->samples->n_blocks;
-    note_movement(assigner->state, assigner, centers);
+    note_drifts(assigner->state, assigner, centers);
 #pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
     for (int64_t block = 0; block < n_blocks; block++) {
-        fetch_block(assigner, block + 1);
-        assign_block(assigner, centers, block);
+        fetch_bounds(assigner, block + 1);
+        assign_block_by_bounds(assigner, centers, block);
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- assigning all samples ------------------------------------------------------------------ */
 
 static int64_t count_changed(const km_assigner *assigner)
 {
@@ -313,11 +315,11 @@ static int64_t count_changed(const km_assigner *assigner)
     return n;
 }
 
-static void add_up_work(km_assigner *assigner, bounds *b)
+static void add_up_bounds_work(km_assigner *assigner, bounds *b)
 {
     for (int i = 0; i < assigner->n_threads; i++) {
-        assigner->done.distances += b->rooms[i].done.distances;
-        b->rooms[i].done = (km_work){0, 0};
+        assigner->done.distances += b->workspaces[i].done.distances;
+        b->workspaces[i].done = (km_work){0, 0};
     }
 }
 
@@ -325,23 +327,23 @@ static bool is_time_to_sort(const km_assigner *assigner)
 {
     const bounds *b = assigner->state;
     const double n = (double)b->n_counted;
-    return (double)b->n_changed > MANY * n && (double)b->n_changed_last < MOST_AT_ONCE * n;
+    return (double)b->n_changed > MANY * n && (double)b->n_changed_last < MAX_AT_ONCE * n;
 }
 
-/* Where memory is lacking samples stay where they are, or are assigned the plain way, which costs
- * time only. */
+/* Too little memory costs only time: samples then stay in the order they have, or are assigned by
+ * Lloyd. */
 static void assign_in_turn(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
     if (is_time_to_sort(assigner)) {
         km_error no_memory = {0};
-        forget(b);
+        forget_bounds(b);
         km_sort_by_label(assigner, &no_memory);
         km_memory_return();
         b->n_changed = 0;
-        begin_blocks(assigner, centers);
-    } else if (b->kept != NULL) {
-        assign_blocks(assigner, centers);
+        make_bounds(assigner, centers);
+    } else if (b->bound != NULL) {
+        assign_by_bounds(assigner, centers);
     } else {
         km_assign_lloyd(assigner, centers);
     }
@@ -353,18 +355,19 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     const km_samples *samples = assigner->samples;
     const int64_t n = assigner->n_clusters * samples->n_features;
     const int64_t n_changed = count_changed(assigner);
-    /* Gaps and paths are floats whatever the samples are; an infinite path would use up padding. */
+    /* Gaps and drifts are floats whatever the precision of the samples. An infinite drift would use
+     * up the gaps of the padding, too. */
     if (km_centers_are_safe(assigner, centers, b->largest, KM_FLOAT32)) {
         assign_in_turn(assigner, centers);
         memcpy(b->before, centers, (size_t)n * km_precision_size(samples->precision));
     } else {
         km_assign_lloyd(assigner, centers);
-        forget(b);
+        forget_bounds(b);
         b->n_changed = b->n_counted;
     }
     b->n_changed_last = count_changed(assigner) - n_changed;
     b->n_changed += b->n_changed_last;
-    add_up_work(assigner, b);
+    add_up_bounds_work(assigner, b);
 }
 
 static double gaps_bytes(const km_shape *shape)
@@ -383,7 +386,7 @@ bool km_bounds_is_available(const km_shape *shape)
 double km_bounds_bytes(const km_shape *shape)
 {
     const double k = (double)shape->n_clusters;
-    const double of_center = KM_GAPS_ROOM * km_value_bytes(shape) + sizeof(double) +
+    const double of_center = KM_GAPS_WORKSPACE * km_value_bytes(shape) + sizeof(double) +
                              sizeof(int32_t) + sizeof(int64_t) / KM_BLOCK;
     return km_larger(gaps_bytes(shape), km_sort_bytes(shape)) + shape->n_threads * k * of_center +
            k * 2 * sizeof(double) + km_rounded_bytes(shape);

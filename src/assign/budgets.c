@@ -1,21 +1,23 @@
-/* Late in a fit centers move little, and most leaves need not be looked at: a leaf knows how far
- * centers may still move before a label in it can change.
+/* Budgets of the method `tree`: late in a fit centers move little, so a leaf knows how far they may
+ * still move before a label in it can change, and is skipped until then.
  *
  * When a leaf is assigned with a margin, each of its samples is nearer to its center than to any
- * other by at least its gap, the margin or what the kernel saw; so the labels stand until some
- * center has moved by half of that. Which centers can matter is known from the filters, which run
- * in every assignment: only candidates of the group can win in it. `path` adds up, assignment by
- * assignment, how far the candidate of the group that moved most did; a leaf is skipped while path
- * has not passed its budget, the path of the time plus half the gap.
+ * other center by at least the gap: the margin, or less if the kernel found less. So the labels
+ * stand until some center has moved by half of the gap. Which centers matter is known from the
+ * filters, which run in every assignment: only candidates of the group can win in it. `group_drift`
+ * sums, over the assignments, the maximum movement of the group's candidates. The budget of a leaf
+ * is the group drift at the time of its assignment plus half the gap; the leaf is skipped while the
+ * group drift is within the budget.
  *
- * Invariant: since the group was last assigned as a whole, path has grown by at least as much as
- * any of its candidates of today has moved. A center that was none then has moved unseen: when it
- * comes in, its whole way since then is added. One that goes out is counted for the last time;
- * while the budget holds, filters and leaf agree that it is nobody's nearest.
+ * Invariant: since the group was last assigned as a whole, group_drift has grown by at least as
+ * much as any of its candidates of today has moved. A center that was no candidate then has moved
+ * unseen: when it becomes one, its whole drift since then is added. One that ceases to be a
+ * candidate is counted for the last time; while the budget holds, filter and leaf agree that it is
+ * not the nearest of any sample.
  *
- * The margin is a few times the latest movement. It keeps more candidates, so it is used only where
- * it is small against the leaves. (Ideas: Hamerly & Drake 2015, doi:10.1007/978-3-319-09259-1_2,
- * for samples; Kanungo et al. 2002 for boxes.) */
+ * The margin is a few times the latest movement. It makes the filters keep more candidates, so it
+ * is used only where it is small against the radius of the leaves. (Ideas: Hamerly & Drake 2015,
+ * doi:10.1007/978-3-319-09259-1_2, for samples; Kanungo et al. 2002 for boxes.) */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/precision.h"
@@ -26,12 +28,12 @@
 #include <string.h>
 
 enum {
-    REMEMBERED = 32,      /* assignments */
-    MOST_FOLLOWED = 256,  /* candidates of a group */
-    MOST_FEATURES = 1000, /* for which KM_FILTER_SLACK leaves room for budgets, see `worth` */
+    REMEMBERED = 32,     /* assignments */
+    MAX_FOLLOWED = 256,  /* candidates of a group */
+    MAX_FEATURES = 1000, /* for which KM_FILTER_SLACK leaves room for budgets, see budget_of_gap */
 };
 
-/* Measured: margins of 4 movements, and on leaves with half diagonals of 7 times that at least. */
+/* Measured: a margin of 4 times the movement, on leaves whose radius is at least 7 times that. */
 static const double MARGIN = 4, SMALL = 0.15;
 
 struct budgets {
@@ -41,14 +43,14 @@ struct budgets {
     bool is_known;       /* `before` holds centers */
     void *before;        /* [k][d], centers of the last assignment, in working precision */
     double *moved;       /* [k], how far they moved since then, rounded up */
-    double *way;         /* [REMEMBERED][k], sums of `moved` over assignments, rounded up */
+    double *drift;       /* [REMEMBERED][k], of centers: sums of `moved`, rounded up */
     int64_t *n_followed; /* [groups], candidates of the last assignment; UNKNOWN: too many */
-    int32_t *followed;   /* [groups][MOST_FOLLOWED] */
-    double *reach;       /* [groups], mean half diagonal of the leaves */
+    int32_t *followed;   /* [groups][MAX_FOLLOWED] */
+    double *radius;      /* [groups], mean of the leaves */
     double *margin;      /* [groups], of this assignment; 0: none */
-    double *path;        /* [groups] */
-    int64_t *renewed;    /* [groups], the assignment that did all leaves last */
-    double *of_group;    /* [groups], the least of its leaves */
+    double *group_drift; /* [groups], NOTHING: leaves have no budgets */
+    int64_t *renewed;    /* [groups], the last assignment of all leaves */
+    double *of_group;    /* [groups], the minimum of its leaves */
     double *of_leaf;     /* [leaves], or NOTHING */
 };
 
@@ -68,12 +70,12 @@ km_code km_budgets_create(tree *t, const km_samples *samples, int64_t k, km_erro
     b->n_groups = n_groups;
     b->before = km_allocate(k * d, km_precision_size(samples->precision), what, error);
     b->moved = km_allocate_zeroed(k, sizeof *b->moved, what, error);
-    b->way = km_allocate_zeroed(REMEMBERED * k, sizeof *b->way, what, error);
+    b->drift = km_allocate_zeroed(REMEMBERED * k, sizeof *b->drift, what, error);
     b->n_followed = km_allocate(n_groups, sizeof *b->n_followed, what, error);
-    b->followed = km_allocate(n_groups, MOST_FOLLOWED * sizeof *b->followed, what, error);
-    b->reach = km_allocate_zeroed(n_groups, sizeof *b->reach, what, error);
+    b->followed = km_allocate(n_groups, MAX_FOLLOWED * sizeof *b->followed, what, error);
+    b->radius = km_allocate_zeroed(n_groups, sizeof *b->radius, what, error);
     b->margin = km_allocate_zeroed(n_groups, sizeof *b->margin, what, error);
-    b->path = km_allocate_zeroed(n_groups, sizeof *b->path, what, error);
+    b->group_drift = km_allocate_zeroed(n_groups, sizeof *b->group_drift, what, error);
     b->renewed = km_allocate_zeroed(n_groups, sizeof *b->renewed, what, error);
     b->of_group = km_allocate(n_groups, sizeof *b->of_group, what, error);
     b->of_leaf = km_allocate(t->n_nodes[LEAVES], sizeof *b->of_leaf, what, error);
@@ -81,8 +83,8 @@ km_code km_budgets_create(tree *t, const km_samples *samples, int64_t k, km_erro
         return error->code;
     for (int64_t leaf = 0; leaf < t->n_nodes[LEAVES]; leaf++) {
         const int64_t g = leaf / KM_SIBLINGS, left = t->n_nodes[LEAVES] - g * KM_SIBLINGS;
-        b->reach[g] +=
-            km_tree_reach(t, samples, leaf) / (double)(left < KM_SIBLINGS ? left : KM_SIBLINGS);
+        b->radius[g] +=
+            km_tree_radius(t, samples, leaf) / (double)(left < KM_SIBLINGS ? left : KM_SIBLINGS);
     }
     km_budgets_forget(b);
     return KM_OK;
@@ -94,12 +96,12 @@ void km_budgets_free(struct budgets *b)
         return;
     free(b->before);
     free(b->moved);
-    free(b->way);
+    free(b->drift);
     free(b->n_followed);
     free(b->followed);
-    free(b->reach);
+    free(b->radius);
     free(b->margin);
-    free(b->path);
+    free(b->group_drift);
     free(b->renewed);
     free(b->of_group);
     free(b->of_leaf);
@@ -114,41 +116,41 @@ void km_budgets_forget(struct budgets *b)
 }
 
 /* a + b, rounded up; just a if b is 0. */
-static double add_up(double a, double b)
+static double add_rounded_up(double a, double b)
 {
     return b > 0 ? nextafter(a + b, INFINITY) : a;
 }
 
 /* ---- movement ------------------------------------------------------------------------------- */
 
-static void note_movement(struct budgets *b, const void *centers)
+static void note_center_drifts(struct budgets *b, const void *centers)
 {
     const int64_t k = b->k, d = b->samples->n_features;
-    const double *last = b->way + b->assignment % REMEMBERED * k;
-    double *way = b->way + ++b->assignment % REMEMBERED * k;
+    const double *last = b->drift + b->assignment % REMEMBERED * k;
+    double *drift = b->drift + ++b->assignment % REMEMBERED * k;
     for (int64_t c = 0; c < k; c++) {
         b->moved[c] = b->is_known ? km_center_movement(b->samples, b->before, centers, c) : 0;
-        way[c] = add_up(last[c], b->moved[c]);
+        drift[c] = add_rounded_up(last[c], b->moved[c]);
     }
     memcpy(b->before, centers, (size_t)(k * d) * km_precision_size(b->samples->precision));
 }
 
 static void choose_margin(struct budgets *b, int64_t group)
 {
-    const int32_t *followed = b->followed + group * MOST_FOLLOWED;
-    double most = 0;
+    const int32_t *followed = b->followed + group * MAX_FOLLOWED;
+    double maximum = 0;
     b->margin[group] = 0;
-    if (!b->is_known || b->n_followed[group] == UNKNOWN || b->samples->n_features > MOST_FEATURES)
+    if (!b->is_known || b->n_followed[group] == UNKNOWN || b->samples->n_features > MAX_FEATURES)
         return;
     for (int64_t i = 0; i < b->n_followed[group]; i++)
-        most = fmax(most, b->moved[followed[i]]);
-    if (MARGIN * most < SMALL * b->reach[group])
-        b->margin[group] = fmax(MARGIN * most, 1e-25);
+        maximum = fmax(maximum, b->moved[followed[i]]);
+    if (MARGIN * maximum < SMALL * b->radius[group])
+        b->margin[group] = fmax(MARGIN * maximum, 1e-25);
 }
 
 void km_budgets_begin(struct budgets *b, const tree *t, const void *centers)
 {
-    note_movement(b, centers);
+    note_center_drifts(b, centers);
 #pragma omp parallel for
     for (int64_t g = 0; g < t->n_nodes[GROUPS]; g++)
         choose_margin(b, g);
@@ -183,81 +185,85 @@ bool km_budgets_super_margins(const struct budgets *b, const tree *t, int64_t to
 
 /* ---- following the candidates of a group ---------------------------------------------------- */
 
-/* How far one of these centers moved at most: in this assignment, or, for those that were not
- * followed, since the group was renewed. Both lists ascend. */
-static double movement(const struct budgets *b, int64_t group, const candidates *now)
+/* The maximum movement of old and new candidates: in this assignment, and for new candidates since
+ * the group was renewed. Both lists ascend. */
+static double movement_of_candidates(const struct budgets *b, int64_t group, const candidates *now)
 {
-    const int32_t *old = b->followed + group * MOST_FOLLOWED;
-    const double *way = b->way + b->assignment % REMEMBERED * b->k;
-    const double *way_then = b->way + b->renewed[group] % REMEMBERED * b->k;
-    double most = 0, most_new = 0;
+    const int32_t *old = b->followed + group * MAX_FOLLOWED;
+    const double *drift = b->drift + b->assignment % REMEMBERED * b->k;
+    const double *drift_then = b->drift + b->renewed[group] % REMEMBERED * b->k;
+    double maximum = 0, maximum_new = 0;
     int64_t i = 0;
     for (int64_t n = 0; n < now->count; n++) {
         const int32_t c = now->numbers[n];
         for (; i < b->n_followed[group] && old[i] < c; i++)
-            most = fmax(most, b->moved[old[i]]);
+            maximum = fmax(maximum, b->moved[old[i]]);
         if (i < b->n_followed[group] && old[i] == c)
-            most = fmax(most, b->moved[old[i++]]);
-        else if (way[c] > way_then[c])
-            most_new = fmax(most_new, way[c] - way_then[c] + way[c] * 0x1p-50);
+            maximum = fmax(maximum, b->moved[old[i++]]);
+        else if (drift[c] > drift_then[c])
+            maximum_new = fmax(maximum_new, drift[c] - drift_then[c] + drift[c] * 0x1p-50);
     }
     for (; i < b->n_followed[group]; i++)
-        most = fmax(most, b->moved[old[i]]);
-    return add_up(most, most_new);
+        maximum = fmax(maximum, b->moved[old[i]]);
+    return add_rounded_up(maximum, maximum_new);
 }
 
-static void remember(struct budgets *b, int64_t group, const candidates *now)
+static void remember_candidates(struct budgets *b, int64_t group, const candidates *now)
 {
-    b->n_followed[group] = now->count <= MOST_FOLLOWED ? now->count : UNKNOWN;
-    if (now->count <= MOST_FOLLOWED)
-        memcpy(b->followed + group * MOST_FOLLOWED, now->numbers,
+    b->n_followed[group] = now->count <= MAX_FOLLOWED ? now->count : UNKNOWN;
+    if (now->count <= MAX_FOLLOWED)
+        memcpy(b->followed + group * MAX_FOLLOWED, now->numbers,
                (size_t)now->count * sizeof *now->numbers);
 }
 
 bool km_budgets_follow(struct budgets *b, int64_t group, const candidates *now)
 {
-    const bool has_budget = b->margin[group] > 0 && b->path[group] >= 0 &&
+    const bool has_budget = b->margin[group] > 0 && b->group_drift[group] >= 0 &&
                             b->assignment - b->renewed[group] < REMEMBERED;
     if (has_budget)
-        b->path[group] = add_up(b->path[group], movement(b, group, now));
-    remember(b, group, now);
+        b->group_drift[group] =
+            add_rounded_up(b->group_drift[group], movement_of_candidates(b, group, now));
+    remember_candidates(b, group, now);
     if (has_budget)
-        return b->of_group[group] >= b->path[group];
+        return b->of_group[group] >= b->group_drift[group];
     const int64_t first = group * KM_SIBLINGS;
     const int64_t left = (b->samples->n_blocks - first);
     for (int64_t leaf = first; leaf < first + (left < KM_SIBLINGS ? left : KM_SIBLINGS); leaf++)
         b->of_leaf[leaf] = NOTHING;
-    b->path[group] = b->margin[group] > 0 && b->n_followed[group] != UNKNOWN ? 0 : NOTHING;
+    b->group_drift[group] = b->margin[group] > 0 && b->n_followed[group] != UNKNOWN ? 0 : NOTHING;
     return false;
 }
 
 bool km_budgets_hold(const struct budgets *b, int64_t leaf)
 {
-    return b->path[leaf / KM_SIBLINGS] >= 0 && b->of_leaf[leaf] >= b->path[leaf / KM_SIBLINGS];
+    return b->group_drift[leaf / KM_SIBLINGS] >= 0 &&
+           b->of_leaf[leaf] >= b->group_drift[leaf / KM_SIBLINGS];
 }
 
-/* Half of a gap, less something for the roundings of path and of distances that have changed a
- * little. Nothing if adding it to the path would be mostly rounding; or if it may be mostly what
- * kernels add to a margin. */
-static double worth(double gap, double path)
+/* Half of the gap, minus the rounding of group_drift and of distances. 0 if its sum with the drift
+ * would be mostly rounding, or if the gap is so small that it may be mostly what kernels add to a
+ * margin. */
+static double budget_of_gap(double gap, double group_drift)
 {
-    return gap > path * 0x1p-30 && gap >= 1e-24 ? 0.4999 * gap : 0;
+    return gap > group_drift * 0x1p-30 && gap >= 1e-24 ? 0.4999 * gap : 0;
 }
 
 void km_budgets_set(struct budgets *b, int64_t leaf, double gap)
 {
     const int64_t group = leaf / KM_SIBLINGS;
-    const double path = b->path[group];
-    b->of_leaf[leaf] = path >= 0 ? path + worth(fmin(gap, b->margin[group]), path) : NOTHING;
+    const double group_drift = b->group_drift[group];
+    b->of_leaf[leaf] = group_drift >= 0
+                           ? group_drift + budget_of_gap(fmin(gap, b->margin[group]), group_drift)
+                           : NOTHING;
 }
 
 void km_budgets_end_group(struct budgets *b, const tree *t, int64_t group, bool are_all_new)
 {
     const int64_t first = group * KM_SIBLINGS;
-    double least = INFINITY;
+    double minimum = INFINITY;
     for (int64_t leaf = first; leaf < first + KM_SIBLINGS && leaf < t->n_nodes[LEAVES]; leaf++)
-        least = fmin(least, b->of_leaf[leaf]);
-    b->of_group[group] = least;
+        minimum = fmin(minimum, b->of_leaf[leaf]);
+    b->of_group[group] = minimum;
     if (are_all_new)
         b->renewed[group] = b->assignment;
 }
@@ -267,7 +273,7 @@ void km_budgets_end_group(struct budgets *b, const tree *t, int64_t group, bool 
 double km_budgets_bytes(const km_shape *shape)
 {
     const double k = (double)shape->n_clusters;
-    const double of_group = MOST_FOLLOWED * sizeof(int32_t) + 6 * sizeof(double);
+    const double of_group = MAX_FOLLOWED * sizeof(int32_t) + 6 * sizeof(double);
     return (double)shape->n_samples / KM_BLOCK * (sizeof(double) + of_group / KM_SIBLINGS) +
            k * (REMEMBERED + 1) * sizeof(double) + km_rounded_bytes(shape);
 }

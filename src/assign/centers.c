@@ -4,12 +4,6 @@
 
 #include <math.h>
 
-static double value_of(km_precision precision, const void *centers, int64_t i)
-{
-    return precision == KM_FLOAT32 ? (double)((const float *)centers)[i]
-                                   : ((const double *)centers)[i];
-}
-
 double km_center_movement(const km_samples *samples, const void *before, const void *centers,
                           int64_t c)
 {
@@ -18,7 +12,8 @@ double km_center_movement(const km_samples *samples, const void *before, const v
     double sum = 0;
     bool is_moved = false;
     for (int64_t j = c * d; j < (c + 1) * d; j++) {
-        const double difference = value_of(precision, centers, j) - value_of(precision, before, j);
+        const double difference =
+            km_value_get(precision, centers, j) - km_value_get(precision, before, j);
         sum += difference * difference;
         is_moved = is_moved || difference != 0;
     }
@@ -32,12 +27,12 @@ bool km_centers_are_safe(const km_assigner *assigner, const void *centers, doubl
     const int64_t d = assigner->samples->n_features, n = assigner->n_clusters * d;
     int exponent, d_exponent;
     for (int64_t i = 0; i < n; i++) {
-        const double value = value_of(assigner->samples->precision, centers, i);
+        const double value = km_value_get(assigner->samples->precision, centers, i);
         if (!isfinite(value))
             return false;
         largest = fmax(largest, fabs(value));
     }
     frexp(largest, &exponent);
     frexp((double)d, &d_exponent);
-    return 2 * exponent + 2 + d_exponent + 8 < (precision == KM_FLOAT32 ? 127 : 1023);
+    return 2 * exponent + 2 + d_exponent + 8 < km_precision_exponent(precision);
 }

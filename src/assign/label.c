@@ -1,4 +1,4 @@
-/* Labels alone, in the plain way. */
+/* Labels alone, every sample against every center. */
 #include "assign/assign.h"
 #include "base/partition.h"
 

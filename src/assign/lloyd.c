@@ -9,7 +9,7 @@ void km_assign_lloyd(km_assigner *assigner, const void *centers)
 {
     const km_samples *samples = assigner->samples;
     km_nearest *nearest = assigner->kernel->nearest[samples->precision];
-    /* In small parts, since cores that others use, too, are not equally fast. */
+    /* Small chunks, since cores that are shared with other programs are not equally fast. */
 #pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int32_t labels[KM_BLOCK];

@@ -6,18 +6,25 @@
 #include "base/error.h"
 #include "base/precision.h"
 
+#include <string.h>
+
 /* Moves the changed samples of a block from the totals of their old clusters to those of the new
  * ones, feature by feature; -1 is no cluster. Labels and counts stay. */
 void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t block,
                      uint64_t changed, const int32_t *old, const int32_t *new);
 
-/* Puts the samples, and their labels, in the order of the labels; all have one. KM_MEMORY, and they
- * stay where they are, if there is no room for 12 bytes a sample beside them, or 16 in double
- * precision or with weights. */
+/* Do all samples of a block have the same label? */
+static inline bool km_have_one_label(const int32_t *labels)
+{
+    return memcmp(labels, labels + 1, (KM_BLOCK - 1) * sizeof *labels) == 0;
+}
+
+/* Sorts the samples, and their labels, by label; all have one. KM_MEMORY, and nothing changes,
+ * without memory for 12 bytes per sample, or 16 in double precision or with weights. */
 km_code km_sort_by_label(km_assigner *assigner, km_error *error);
 
-/* How far center c has moved, rounded up: by 2^-20 for the d roundings, and by what squares below
- * the smallest double may hide. */
+/* An upper bound of the distance by which center c has moved: larger by a factor of 1 + 2^-20 for
+ * the d roundings, and by what squares below the smallest double may hide. */
 double km_center_movement(const km_samples *samples, const void *before, const void *centers,
                           int64_t c);
 

@@ -8,45 +8,42 @@
 
 enum {
     FEW_WORDS = 10000, /* not worth waking threads up */
-    NOBODY = -1,       /* the label of a sample that was in no cluster so far */
+    NO_CLUSTER = -1,   /* the label of a sample that was in no cluster so far */
 };
 
-/* A block whose samples move, and where its numbers are. */
+/* A block whose samples move. */
 typedef struct source {
     const km_grid *grids;
     km_totals *totals;
     const double *weights; /* [KM_BLOCK], whole numbers, or NULL: all are 1 */
-    const float *narrow;   /* [d][KM_BLOCK], in single precision, or NULL */
-    const double *wide;    /* or in double */
+    const void *values;    /* [d][KM_BLOCK], in working precision */
+    km_precision precision;
 } source;
 
 static source open_block(const km_assigner *assigner, km_totals *totals, int64_t block)
 {
     const km_samples *samples = assigner->samples;
-    const void *values = km_samples_block(samples, block);
-    const bool is_narrow = samples->precision == KM_FLOAT32;
     return (source){
         .grids = assigner->grids,
         .totals = totals,
         .weights = samples->weights != NULL ? samples->weights + block * KM_BLOCK : NULL,
-        .narrow = is_narrow ? values : NULL,
-        .wide = is_narrow ? NULL : values,
+        .values = km_samples_block(samples, block),
+        .precision = samples->precision,
     };
 }
 
-/* The grid point of a sample's feature, as often as it has weight. */
+/* The grid point of one feature of a sample, times its weight. */
 static inline km_exact point_of(const source *s, int lane, int64_t j)
 {
-    const int64_t at = j * KM_BLOCK + lane;
     const km_exact point =
-        km_quantise_value(&s->grids[j], s->narrow != NULL ? (double)s->narrow[at] : s->wide[at]);
+        km_quantize_value(&s->grids[j], km_value_get(s->precision, s->values, j * KM_BLOCK + lane));
     return s->weights == NULL ? point
                               : km_weigh(point, (int64_t)s->weights[lane], s->totals->n_words);
 }
 
 static void move_point(const source *s, int64_t j, km_exact point, int32_t from, int32_t to)
 {
-    if (from != NOBODY)
+    if (from != NO_CLUSTER)
         km_totals_add(s->totals, from, j, point, -1);
     km_totals_add(s->totals, to, j, point, +1);
 }
@@ -57,7 +54,7 @@ static void move_sample(const source *s, int lane, int32_t from, int32_t to)
         move_point(s, j, point_of(s, lane, j), from, to);
 }
 
-/* The sum of a feature over a full block. One word may wrap round, as parts of a sum may. */
+/* The sum of one feature over a full block. A single word may wrap round, as parts of a sum may. */
 static km_exact sum_of_feature(const source *s, int64_t j)
 {
     km_exact sum = {0, 0};
@@ -69,15 +66,10 @@ static km_exact sum_of_feature(const source *s, int64_t j)
     return sum;
 }
 
-static void move_block(const source *s, int32_t from, int32_t to)
+static void move_block_as_one(const source *s, int32_t from, int32_t to)
 {
     for (int64_t j = 0; j < s->totals->n_features; j++)
         move_point(s, j, sum_of_feature(s, j), from, to);
-}
-
-static bool are_equal(const int32_t *labels)
-{
-    return memcmp(labels, labels + 1, (KM_BLOCK - 1) * sizeof *labels) == 0;
 }
 
 static uint64_t find_others(const int32_t *labels, int32_t label)
@@ -88,12 +80,11 @@ static uint64_t find_others(const int32_t *labels, int32_t label)
     return others;
 }
 
-/* All samples of a full block go to one cluster at once, and those that belong elsewhere from
- * there.
- */
-static void move_all(const source *s, int32_t from, const int32_t *to)
+/* Moves a full block to the cluster of its first sample at once, then from there each sample that
+ * belongs to another cluster. */
+static void move_full_block(const source *s, int32_t from, const int32_t *to)
 {
-    move_block(s, from, to[0]);
+    move_block_as_one(s, from, to[0]);
     for (uint64_t left = find_others(to, to[0]); left != 0; left &= left - 1) {
         const int lane = __builtin_ctzll(left);
         move_sample(s, lane, to[0], to[lane]);
@@ -104,8 +95,8 @@ void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t blo
                      uint64_t changed, const int32_t *old, const int32_t *new)
 {
     const source s = open_block(assigner, totals, block);
-    if (changed == UINT64_MAX && are_equal(old))
-        move_all(&s, old[0], new);
+    if (changed == UINT64_MAX && km_have_one_label(old))
+        move_full_block(&s, old[0], new);
     else
         for (uint64_t left = changed; left != 0; left &= left - 1) {
             const int lane = __builtin_ctzll(left);

@@ -7,56 +7,49 @@
 #include <string.h>
 
 /* Where the sum of feature j over cluster c is: a double in the place of its first word. */
-static int64_t *place_of(const km_totals *totals, int64_t c, int64_t j)
+static int64_t *place_of_sum(const km_totals *totals, int64_t c, int64_t j)
 {
     return totals->words + c * totals->n_features * totals->n_words + j;
 }
 
-static double get(const int64_t *place)
+static double sum_at(const int64_t *place)
 {
     double sum;
     memcpy(&sum, place, sizeof sum);
     return sum;
 }
 
-static void add(int64_t *place, double value)
+static void add_to_sum(int64_t *place, double value)
 {
-    const double sum = get(place) + value;
+    const double sum = sum_at(place) + value;
     memcpy(place, &sum, sizeof sum);
 }
 
-static double value_of(const km_assigner *assigner, int64_t block, int64_t j, int lane)
+static double weighted_value(const km_assigner *assigner, int64_t block, int64_t j, int lane)
 {
     const km_samples *samples = assigner->samples;
-    const void *values = km_samples_block(samples, block);
-    const int64_t at = j * KM_BLOCK + lane;
-    const double value = samples->precision == KM_FLOAT32 ? (double)((const float *)values)[at]
-                                                          : ((const double *)values)[at];
+    const double value =
+        km_value_get(samples->precision, km_samples_block(samples, block), j * KM_BLOCK + lane);
     return samples->weights != NULL ? value * samples->weights[block * KM_BLOCK + lane] : value;
 }
 
-static void move(km_totals *totals, int64_t j, double value, int32_t from, int32_t to)
+static void move_value(km_totals *totals, int64_t j, double value, int32_t from, int32_t to)
 {
     if (from >= 0)
-        add(place_of(totals, from, j), -value);
-    add(place_of(totals, to, j), value);
+        add_to_sum(place_of_sum(totals, from, j), -value);
+    add_to_sum(place_of_sum(totals, to, j), value);
 }
 
 /* All samples go to one cluster at once, as in move.c. */
-static void move_block(const km_assigner *assigner, km_totals *totals, int64_t block, int32_t from,
-                       int32_t to)
+static void move_plain_block(const km_assigner *assigner, km_totals *totals, int64_t block,
+                             int32_t from, int32_t to)
 {
     for (int64_t j = 0; j < totals->n_features; j++) {
         double sum = 0;
         for (int lane = 0; lane < KM_BLOCK; lane++)
-            sum += value_of(assigner, block, j, lane);
-        move(totals, j, sum, from, to);
+            sum += weighted_value(assigner, block, j, lane);
+        move_value(totals, j, sum, from, to);
     }
-}
-
-static bool are_equal(const int32_t *labels)
-{
-    return memcmp(labels, labels + 1, (KM_BLOCK - 1) * sizeof *labels) == 0;
 }
 
 void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t block,
@@ -64,15 +57,15 @@ void km_move_samples(const km_assigner *assigner, km_totals *totals, int64_t blo
 {
     int32_t from[KM_BLOCK];
     memcpy(from, old, sizeof from);
-    if (changed == UINT64_MAX && are_equal(old)) {
-        move_block(assigner, totals, block, old[0], new[0]);
+    if (changed == UINT64_MAX && km_have_one_label(old)) {
+        move_plain_block(assigner, totals, block, old[0], new[0]);
         for (int lane = 0; lane < KM_BLOCK; lane++)
             from[lane] = new[0];
     }
     for (uint64_t left = changed; left != 0; left &= left - 1) {
         const int lane = __builtin_ctzll(left);
         for (int64_t j = 0; j < totals->n_features && from[lane] != new[lane]; j++)
-            move(totals, j, value_of(assigner, block, j, lane), from[lane], new[lane]);
+            move_value(totals, j, weighted_value(assigner, block, j, lane), from[lane], new[lane]);
     }
 }
 
@@ -85,8 +78,8 @@ static void round_sums(const km_assigner *assigner, km_totals *all)
             const km_grid *grid = &assigner->grids[j];
             double sum = -(double)all->weights[c] * grid->origin;
             for (int t = 0; t < assigner->n_threads; t++)
-                sum += get(place_of(&assigner->totals[t], c, j));
-            const km_exact point = km_quantise(grid, sum, 0);
+                sum += sum_at(place_of_sum(&assigner->totals[t], c, j));
+            const km_exact point = km_quantize(grid, sum, 0);
             int64_t *words = all->words + c * d * all->n_words + j;
             words[0] = all->n_words == 1 ? point.high * ((int64_t)1 << 40) + point.low : point.high;
             if (all->n_words == 2)

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct sorting {
+typedef struct label_sort {
     uint32_t *places; /* [n], where each sample goes */
     int32_t *labels;  /* [n], as they will be */
     int64_t *next;    /* [n_threads][k], first how many samples of each thread have each label */
-} sorting;
+} label_sort;
 
-static km_code create(sorting *s, const km_assigner *assigner, km_error *error)
+static km_code create_label_sort(label_sort *s, const km_assigner *assigner, km_error *error)
 {
     const int64_t n = assigner->samples->n_samples, k = assigner->n_clusters;
     const char *what = "order of samples";
@@ -25,7 +25,7 @@ static km_code create(sorting *s, const km_assigner *assigner, km_error *error)
     return error->code;
 }
 
-static void destroy(sorting *s)
+static void free_label_sort(label_sort *s)
 {
     free(s->places);
     free(s->labels);
@@ -33,7 +33,7 @@ static void destroy(sorting *s)
 }
 
 /* Counts become the places where labels begin, and within them the samples of each thread. */
-static void add_up_counts(sorting *s, int64_t k, int n_threads)
+static void find_label_starts(label_sort *s, int64_t k, int n_threads)
 {
     int64_t sum = 0;
     for (int64_t c = 0; c < k; c++)
@@ -44,7 +44,7 @@ static void add_up_counts(sorting *s, int64_t k, int n_threads)
         }
 }
 
-static void find_places(sorting *s, const km_assigner *assigner)
+static void find_label_places(label_sort *s, const km_assigner *assigner)
 {
     const int32_t *labels = assigner->labels;
 #pragma omp parallel
@@ -55,7 +55,7 @@ static void find_places(sorting *s, const km_assigner *assigner)
             next[labels[i]]++;
 #pragma omp barrier
 #pragma omp single
-        add_up_counts(s, assigner->n_clusters, km_threads_now());
+        find_label_starts(s, assigner->n_clusters, km_threads_now());
         for (int64_t i = mine.first; i < mine.first + mine.count; i++) {
             const int64_t place = next[labels[i]]++;
             s->places[i] = (uint32_t)place;
@@ -67,13 +67,13 @@ static void find_places(sorting *s, const km_assigner *assigner)
 km_code km_sort_by_label(km_assigner *assigner, km_error *error)
 {
     const int64_t n = assigner->samples->n_samples;
-    sorting s = {0};
-    if (create(&s, assigner, error) == KM_OK) {
-        find_places(&s, assigner);
+    label_sort s = {0};
+    if (create_label_sort(&s, assigner, error) == KM_OK) {
+        find_label_places(&s, assigner);
         if (km_samples_reorder(assigner->samples, s.places, error) == KM_OK)
             memcpy(assigner->labels, s.labels, (size_t)n * sizeof *s.labels);
     }
-    destroy(&s);
+    free_label_sort(&s);
     return error->code;
 }
 

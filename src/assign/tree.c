@@ -1,14 +1,15 @@
-/* The method `tree`: centers that cannot win leave early, for whole boxes of samples at once.
+/* The method `tree`: centers that cannot be the nearest are dropped early, for whole boxes of
+ * samples at once.
  *
- * Samples lie in an order in which neighbours in space are near each other, so that blocks, and
- * runs of blocks, have small boxes. From the top down, a filter asks which of the centers left can
- * be nearest to any point of a box (Pelleg & Moore 1999, doi:10.1145/312129.312248; Kanungo et al.
- * 2002, doi:10.1109/TPAMI.2002.1017616). Where one is left, it has the whole leaf; where there are
- * more, the kernel compares them, and only them, sample by sample. Late in a fit most leaves are
- * skipped altogether: budgets.c.
+ * Samples are ordered so that neighbours in space are neighbours in memory; so blocks, and runs of
+ * blocks, have small boxes. From the top down, a filter finds which of the remaining centers can be
+ * nearest to any point of a box (Pelleg & Moore 1999, doi:10.1145/312129.312248; Kanungo et al.
+ * 2002, doi:10.1109/TPAMI.2002.1017616). If one center remains, all samples of the leaf get its
+ * label; if there are more, the kernel compares only them, sample by sample. Late in a fit most
+ * leaves are skipped altogether: budgets.c.
  *
- * Invariant: a filter drops a center only if the canonical distance, as it is rounded, prefers
- * another one to it, for every sample in the box; so labels are those of the plain method. */
+ * Invariant: a filter drops a center only if the canonical distance, rounding included, prefers
+ * another one to it for every sample in the box; so labels are those of Lloyd's method. */
 #include "tree.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -21,12 +22,12 @@
 #include <string.h>
 
 enum {
-    AHEAD = 2, /* leaves */
+    AHEAD = 2, /* leaves from the one that is assigned to the one that is fetched */
     CACHE_LINE = 64,
-    MOST_FETCHED = 8192, /* bytes of a leaf */
+    MAX_FETCHED = 8192, /* bytes of a leaf */
 };
 
-/* ---- making it ------------------------------------------------------------------------------ */
+/* ---- creating ------------------------------------------------------------------------------- */
 
 static int64_t parents_of(int64_t n)
 {
@@ -39,7 +40,8 @@ static void create_candidates(candidates *list, int64_t k, int64_t center_size, 
     list->centers = km_allocate(k, (size_t)center_size, "candidates of boxes", error);
 }
 
-static void create_room(room *r, const km_samples *samples, int64_t k, km_error *error)
+static void create_tree_workspace(workspace *r, const km_samples *samples, int64_t k,
+                                  km_error *error)
 {
     const char *what = "candidates of boxes";
     const int64_t d = samples->n_features;
@@ -49,10 +51,10 @@ static void create_room(room *r, const km_samples *samples, int64_t k, km_error 
     r->in_groups = km_allocate(k, sizeof *r->in_groups, what, error);
     r->in_leaves = km_allocate(k, sizeof *r->in_leaves, what, error);
     r->of_leaf = km_allocate(k, sizeof *r->of_leaf, what, error);
-    r->work = km_allocate(km_filter_room(d, k), (size_t)value_size, what, error);
+    r->work = km_allocate(km_filter_workspace(d, k), (size_t)value_size, what, error);
 }
 
-static void free_room(room *r)
+static void free_tree_workspace(workspace *r)
 {
     free(r->of_super.numbers);
     free(r->of_super.centers);
@@ -75,8 +77,8 @@ static void create_boxes(tree *t, const km_samples *samples, km_error *error)
         km_tree_make_boxes(t, samples);
 }
 
-/* After an assignment that was not the tree's own, or none at all. */
-static void forget(tree *t)
+/* Nothing is known of the labels: at the start, and after an assignment by another method. */
+static void forget_labels_of_leaves(tree *t)
 {
     for (int64_t leaf = 0; leaf < t->n_nodes[LEAVES]; leaf++)
         t->owners[leaf] = MIXED;
@@ -97,11 +99,11 @@ km_code km_tree_create(km_assigner *assigner, km_error *error)
     create_boxes(t, samples, error);
     t->in_supers = km_allocate(t->n_nodes[TOPS] * k, sizeof *t->in_supers, "boxes", error);
     t->owners = km_allocate(t->n_nodes[LEAVES], sizeof *t->owners, "boxes", error);
-    t->rooms = km_allocate_zeroed(assigner->n_threads, sizeof *t->rooms, "boxes", error);
-    for (int i = 0; i < assigner->n_threads && t->rooms != NULL; i++)
-        create_room(&t->rooms[i], samples, k, error);
+    t->workspaces = km_allocate_zeroed(assigner->n_threads, sizeof *t->workspaces, "boxes", error);
+    for (int i = 0; i < assigner->n_threads && t->workspaces != NULL; i++)
+        create_tree_workspace(&t->workspaces[i], samples, k, error);
     if (error->code == KM_OK && km_budgets_create(t, samples, k, error) == KM_OK)
-        forget(t);
+        forget_labels_of_leaves(t);
     return error->code;
 }
 
@@ -110,10 +112,10 @@ void km_tree_free(km_assigner *assigner)
     tree *t = assigner->state;
     for (int level = LEAVES; level < TOPS; level++)
         free(t->boxes[level]);
-    for (int i = 0; i < assigner->n_threads && t->rooms != NULL; i++)
-        free_room(&t->rooms[i]);
+    for (int i = 0; i < assigner->n_threads && t->workspaces != NULL; i++)
+        free_tree_workspace(&t->workspaces[i]);
     km_budgets_free(t->budgets);
-    free(t->rooms);
+    free(t->workspaces);
     free(t->owners);
     free(t->in_supers);
     free(t);
@@ -125,13 +127,13 @@ void km_tree_free(km_assigner *assigner)
 typedef struct walk {
     km_assigner *assigner;
     tree *tree;
-    room *room;
+    workspace *workspace;
     candidates all;
 } walk;
 
-/* Which of a list stay in one box of a set. */
-static void take(candidates *to, const candidates *from, const uint16_t *kept, int64_t box,
-                 size_t center_size)
+/* Copies the candidates that a filter kept for one box of a set. */
+static void copy_kept(candidates *to, const candidates *from, const uint16_t *kept, int64_t box,
+                      size_t center_size)
 {
     int64_t n = 0;
     for (int64_t c = 0; c < from->count; c++)
@@ -144,8 +146,8 @@ static void take(candidates *to, const candidates *from, const uint16_t *kept, i
     to->count = n;
 }
 
-static void filter(const walk *w, int level, int64_t parent, const candidates *list,
-                   const double *margins, uint16_t *kept)
+static void filter_boxes(const walk *w, int level, int64_t parent, const candidates *list,
+                         const double *margins, uint16_t *kept)
 {
     const km_samples *samples = w->assigner->samples;
     const int64_t d = samples->n_features;
@@ -153,12 +155,12 @@ static void filter(const walk *w, int level, int64_t parent, const candidates *l
     const size_t set_size = (size_t)(2 * d * KM_SIBLINGS) * km_precision_size(samples->precision);
     w->assigner->kernel->filter[samples->precision](boxes + (size_t)parent * set_size,
                                                     list->centers, d, list->count, margins,
-                                                    w->room->work, kept);
-    w->room->done.box_tests += list->count * KM_SIBLINGS;
+                                                    w->workspace->work, kept);
+    w->workspace->done.box_tests += list->count * KM_SIBLINGS;
 }
 
 /* Gives all samples of a leaf the same label. */
-static void take_leaf(const walk *w, int64_t leaf, int32_t label)
+static void assign_whole_leaf(const walk *w, int64_t leaf, int32_t label)
 {
     int32_t labels[KM_BLOCK];
     if (w->tree->owners[leaf] == label)
@@ -169,7 +171,7 @@ static void take_leaf(const walk *w, int64_t leaf, int32_t label)
     w->tree->owners[leaf] = label;
 }
 
-/* Has what a leaf will need brought near, if it is likely to be compared sample by sample. */
+/* Prefetches the samples and labels of a leaf that is likely to be compared sample by sample. */
 static void fetch_leaf(const walk *w, int64_t leaf)
 {
     const km_samples *samples = w->assigner->samples;
@@ -179,44 +181,44 @@ static void fetch_leaf(const walk *w, int64_t leaf)
     const char *labels = (const char *)(w->assigner->labels + leaf * KM_BLOCK);
     const int64_t size =
         samples->n_features * KM_BLOCK * (int64_t)km_precision_size(samples->precision);
-    for (int64_t i = 0; i < size && i < MOST_FETCHED; i += CACHE_LINE)
+    for (int64_t i = 0; i < size && i < MAX_FETCHED; i += CACHE_LINE)
         __builtin_prefetch(block + i);
     for (int64_t i = 0; i < KM_BLOCK * (int64_t)sizeof(int32_t); i += CACHE_LINE)
         __builtin_prefetch(labels + i);
 }
 
-/* Compares the candidates that are left in a leaf, sample by sample. Returns the least gap. */
+/* Compares the remaining candidates with each sample of a leaf. Returns the minimum gap. */
 static double compare_in_leaf(const walk *w, int64_t leaf, int64_t n_left, bool has_margin)
 {
     km_assigner *assigner = w->assigner;
     const km_samples *samples = assigner->samples;
-    const candidates *list = &w->room->of_group;
+    const candidates *list = &w->workspace->of_group;
     int32_t labels[KM_BLOCK];
     double gap = INFINITY;
     const uint64_t changed = assigner->kernel->nearest_listed[samples->precision](
         km_samples_block(samples, leaf), list->centers, samples->n_features, list->numbers,
-        w->room->of_leaf, n_left, assigner->labels + leaf * KM_BLOCK, labels,
+        w->workspace->of_leaf, n_left, assigner->labels + leaf * KM_BLOCK, labels,
         has_margin ? &gap : NULL);
     km_assigner_relabel_some(assigner, leaf, changed, labels);
     if (changed != 0)
         w->tree->owners[leaf] = MIXED;
-    w->room->done.distances += n_left * KM_BLOCK;
+    w->workspace->done.distances += n_left * KM_BLOCK;
     return gap;
 }
 
 static void assign_leaf(const walk *w, int64_t leaf, bool has_margin)
 {
-    const candidates *list = &w->room->of_group;
-    const uint16_t *kept = w->room->in_leaves;
+    const candidates *list = &w->workspace->of_group;
+    const uint16_t *kept = w->workspace->in_leaves;
     int64_t n_left = 0;
     double gap = INFINITY;
     fetch_leaf(w, leaf + AHEAD);
     for (int64_t c = 0; c < list->count; c++) {
-        w->room->of_leaf[n_left] = (int32_t)c;
+        w->workspace->of_leaf[n_left] = (int32_t)c;
         n_left += kept[c] >> leaf % KM_SIBLINGS & 1;
     }
     if (n_left == 1)
-        take_leaf(w, leaf, list->numbers[w->room->of_leaf[0]]);
+        assign_whole_leaf(w, leaf, list->numbers[w->workspace->of_leaf[0]]);
     else
         gap = compare_in_leaf(w, leaf, n_left, has_margin);
     km_budgets_set(w->tree->budgets, leaf, gap);
@@ -225,7 +227,7 @@ static void assign_leaf(const walk *w, int64_t leaf, bool has_margin)
 static void assign_group(const walk *w, int64_t group, double margin)
 {
     const tree *t = w->tree;
-    const candidates *list = &w->room->of_group;
+    const candidates *list = &w->workspace->of_group;
     const int64_t first = group * KM_SIBLINGS, left = t->n_nodes[LEAVES] - first;
     const int64_t end = first + (left < KM_SIBLINGS ? left : KM_SIBLINGS);
     bool are_all_new = true;
@@ -235,9 +237,9 @@ static void assign_group(const walk *w, int64_t group, double margin)
         double margins[KM_SIBLINGS];
         for (int i = 0; i < KM_SIBLINGS; i++)
             margins[i] = margin;
-        filter(w, LEAVES, group, list, margin > 0 ? margins : NULL, w->room->in_leaves);
+        filter_boxes(w, LEAVES, group, list, margin > 0 ? margins : NULL, w->workspace->in_leaves);
     } else {
-        w->room->in_leaves[0] = UINT16_MAX;
+        w->workspace->in_leaves[0] = UINT16_MAX;
     }
     for (int64_t leaf = first; leaf < end; leaf++)
         if (km_budgets_hold(t->budgets, leaf))
@@ -254,11 +256,13 @@ static void assign_super(const walk *w, int64_t super)
     const int64_t first = super * KM_SIBLINGS, k = w->all.count;
     double margins[KM_SIBLINGS];
     const bool has_margins = km_budgets_group_margins(w->tree->budgets, w->tree, super, margins);
-    take(&w->room->of_super, &w->all, w->tree->in_supers + super / KM_SIBLINGS * k, super,
-         center_size);
-    filter(w, GROUPS, super, &w->room->of_super, has_margins ? margins : NULL, w->room->in_groups);
+    copy_kept(&w->workspace->of_super, &w->all, w->tree->in_supers + super / KM_SIBLINGS * k, super,
+              center_size);
+    filter_boxes(w, GROUPS, super, &w->workspace->of_super, has_margins ? margins : NULL,
+                 w->workspace->in_groups);
     for (int64_t g = first; g < first + KM_SIBLINGS && g < w->tree->n_nodes[GROUPS]; g++) {
-        take(&w->room->of_group, &w->room->of_super, w->room->in_groups, g, center_size);
+        copy_kept(&w->workspace->of_group, &w->workspace->of_super, w->workspace->in_groups, g,
+                  center_size);
         assign_group(w, g, margins[g - first]);
     }
 }
@@ -267,18 +271,18 @@ static void filter_top(const walk *w, int64_t top)
 {
     double margins[KM_SIBLINGS];
     const bool has_margins = km_budgets_super_margins(w->tree->budgets, w->tree, top, margins);
-    filter(w, SUPERS, top, &w->all, has_margins ? margins : NULL,
-           w->tree->in_supers + top * w->all.count);
+    filter_boxes(w, SUPERS, top, &w->all, has_margins ? margins : NULL,
+                 w->tree->in_supers + top * w->all.count);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- assigning all samples ------------------------------------------------------------------ */
 
-static void add_up_work(km_assigner *assigner, tree *t)
+static void add_up_tree_work(km_assigner *assigner, tree *t)
 {
     for (int i = 0; i < assigner->n_threads; i++) {
-        assigner->done.distances += t->rooms[i].done.distances;
-        assigner->done.box_tests += t->rooms[i].done.box_tests;
-        t->rooms[i].done = (km_work){0, 0};
+        assigner->done.distances += t->workspaces[i].done.distances;
+        assigner->done.box_tests += t->workspaces[i].done.box_tests;
+        t->workspaces[i].done = (km_work){0, 0};
     }
 }
 
@@ -286,7 +290,7 @@ void km_tree_assign(km_assigner *assigner, const void *centers)
 {
     tree *t = assigner->state;
     if (!km_centers_are_safe(assigner, centers, t->largest, assigner->samples->precision)) {
-        forget(t);
+        forget_labels_of_leaves(t);
         km_assign_lloyd(assigner, centers);
         return;
     }
@@ -295,7 +299,7 @@ void km_tree_assign(km_assigner *assigner, const void *centers)
     {
         const walk w = {.assigner = assigner,
                         .tree = t,
-                        .room = &t->rooms[km_thread()],
+                        .workspace = &t->workspaces[km_thread()],
                         .all = {assigner->n_clusters, NULL, (void *)(uintptr_t)centers}};
 #pragma omp for schedule(dynamic, 1)
         for (int64_t top = 0; top < t->n_nodes[TOPS]; top++)
@@ -304,7 +308,7 @@ void km_tree_assign(km_assigner *assigner, const void *centers)
         for (int64_t super = 0; super < t->n_nodes[SUPERS]; super++)
             assign_super(&w, super);
     }
-    add_up_work(assigner, t);
+    add_up_tree_work(assigner, t);
 }
 
 /* Boxes, two values of each feature a block, and as much again for each KM_SIBLINGS of them; the

@@ -10,29 +10,29 @@
 
 enum { LEAVES, GROUPS, SUPERS, TOPS, N_LEVELS };
 
-/* Which centers are still in question: their numbers, ascending, and their positions [][d]. */
+/* The centers that may still be the nearest: their numbers, ascending, and positions [][d]. */
 typedef struct candidates {
     int64_t count;
     int32_t *numbers;
     void *centers;
 } candidates;
 
-/* Each thread's own room. */
-typedef struct room {
+/* The workspace of one thread. */
+typedef struct workspace {
     candidates of_super, of_group;
-    uint16_t *in_groups, *in_leaves; /* what a filter kept: of of_super, of of_group */
-    int32_t *of_leaf;                /* places in of_group */
+    uint16_t *in_groups, *in_leaves; /* which candidates of of_super and of_group a filter kept */
+    int32_t *of_leaf;                /* indices in of_group */
     void *work;                      /* of filters */
     km_work done;
-} room;
+} workspace;
 
 typedef struct tree {
     int64_t n_nodes[N_LEVELS];
-    void *boxes[TOPS];   /* by level: [n_nodes of the next level][2][d][KM_SIBLINGS] */
-    double largest;      /* absolute value of all samples */
-    uint16_t *in_supers; /* [n_nodes[TOPS]][k], what a filter kept of all centers */
-    int32_t *owners;     /* [n_nodes[LEAVES]], the label of all samples of a leaf, or MIXED */
-    room *rooms;         /* [n_threads] */
+    void *boxes[TOPS];     /* by level: [n_nodes of the next level][2][d][KM_SIBLINGS] */
+    double largest;        /* absolute value of all samples */
+    uint16_t *in_supers;   /* [n_nodes[TOPS]][k], what a filter kept of all centers */
+    int32_t *owners;       /* [n_nodes[LEAVES]], the label of all samples of a leaf, or MIXED */
+    workspace *workspaces; /* [n_threads] */
     struct budgets *budgets;
 } tree;
 
@@ -41,18 +41,18 @@ enum { MIXED = -1 };
 /* The boxes of all levels. */
 void km_tree_make_boxes(tree *t, const km_samples *samples);
 
-/* Half the diagonal of a leaf's box. */
-double km_tree_reach(const tree *t, const km_samples *samples, int64_t leaf);
+/* The radius of a leaf: half the diagonal of its box. */
+double km_tree_radius(const tree *t, const km_samples *samples, int64_t leaf);
 
 /* ---- budgets, see budgets.c ----------------------------------------------------------------- */
 
 km_code km_budgets_create(tree *t, const km_samples *samples, int64_t k, km_error *error);
 void km_budgets_free(struct budgets *budgets);
 
-/* Everything that was known is void: the next assignment looks at every leaf. */
+/* Forgets everything: the next assignment looks at every leaf. */
 void km_budgets_forget(struct budgets *budgets);
 
-/* Takes note of where the centers are in the assignment that begins, and chooses its margins. */
+/* Begins an assignment: adds up how far the centers have moved, and chooses margins. */
 void km_budgets_begin(struct budgets *budgets, const tree *t, const void *centers);
 
 /* The margins of the groups of a super, or of the supers of a top: [KM_SIBLINGS]; false if all are
@@ -68,8 +68,8 @@ bool km_budgets_follow(struct budgets *budgets, int64_t group, const candidates 
 /* Can no label in the leaf have changed? */
 bool km_budgets_hold(const struct budgets *budgets, int64_t leaf);
 
-/* The leaf has been assigned; `gap`: the least difference of the distances to the second nearest
- * and the nearest of the candidates that were left. */
+/* Sets the budget of a leaf that has been assigned. `gap` is the minimum difference of the
+ * distances to the second nearest and to the nearest of the remaining candidates. */
 void km_budgets_set(struct budgets *budgets, int64_t leaf, double gap);
 
 /* All leaves of the group hold, or have been assigned. */

@@ -15,4 +15,7 @@ typedef struct km_power {
 
 km_power km_power_of_two(int exponent);
 
+/* The smallest exponent with value < 2^exponent, for value > 0. */
+int km_exponent_above(double value);
+
 #endif

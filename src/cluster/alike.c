@@ -49,7 +49,7 @@ static uint64_t samples_hash(const skymeans_samples *samples)
 {
     const km_samples *memory = &samples->memory;
     uint64_t hash = fold(fold(samples->features_hash, memory->n_features), memory->precision);
-    hash = fold(fold(hash, memory->weights != NULL), memory->is_exchanged);
+    hash = fold(fold(hash, memory->weights != NULL), memory->is_redistributed);
     hash = fold(fold(hash, samples->is_prepared), samples->has_settled);
     return fold(fold(hash, samples->has_facts), samples->is_ordered);
 }

@@ -89,6 +89,7 @@ km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samp
     km_labels_by_row(memory, answer->fit.labels, answer->labels);
     free(answer->fit.labels);
     answer->fit.labels = NULL;
+    km_memory_return();
     answer->is_complete = true;
     return KM_OK;
 }
@@ -120,7 +121,7 @@ static void find_distances(const skymeans_answer *answer, const km_samples *memo
 /* Have the answer and the samples to do with each other? */
 static bool belong_together(const skymeans_answer *answer, const skymeans_samples *samples)
 {
-    return answer->is_complete && samples->is_prepared && !samples->memory.is_exchanged &&
+    return answer->is_complete && samples->is_prepared && !samples->memory.is_redistributed &&
            answer->slab.first == samples->memory.slab.first &&
            answer->slab.count == samples->memory.slab.count &&
            answer->features_hash == samples->features_hash &&

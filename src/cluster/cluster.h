@@ -14,6 +14,7 @@ struct skymeans_samples {
     km_samples memory;        /* of this rank */
     int n_ranks, rank;        /* of the communicator they were made on; 0 ranks: not known */
     const char *const *names; /* [n_features], for messages; NULL: numbers */
+    const char *weights_name; /* for messages; NULL: it has none */
     bool is_prepared;         /* from here on: they are working values, by this transform */
     km_transform transform;
     bool has_settled;           /* weights are whole numbers */

@@ -100,3 +100,10 @@ km_plan km_plan_without_fit(const km_plan *plan)
         .memory = {.samples = plan->memory.samples,
                    .answer = 2 * km_labels_bytes(shape) + 4 * km_centers_bytes(shape)}};
 }
+
+const char *km_plan_order_text(const km_plan *plan)
+{
+    return plan->redistributes ? "redistributed among ranks, so that each has neighbours in space"
+           : plan->orders      ? "put in order on each rank, so that neighbours are together"
+                               : "in the order of the catalogue";
+}

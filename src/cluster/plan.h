@@ -32,6 +32,9 @@ km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
                        const skymeans_manner *manner, const km_shape *shape, uint64_t kernels,
                        km_error *error);
 
+/* What is done with the order of the samples, for people. */
+const char *km_plan_order_text(const km_plan *plan);
+
 /* What is left of a plan where rows are only labelled. */
 km_plan km_plan_without_fit(const km_plan *plan);
 

@@ -73,7 +73,8 @@ static km_code settle_weights(skymeans_samples *samples, MPI_Comm comm, km_error
         return KM_OK;
     samples->has_settled = km_weights_settle(&samples->memory, comm, &why) == KM_OK;
     if (!samples->has_settled)
-        km_fail(error, why.code, "bad weights: %s", why.text);
+        km_fail(error, why.code, "bad weights (column %s): %s; choose others",
+                samples->weights_name != NULL ? samples->weights_name : "of weights", why.text);
     return error->code;
 }
 
@@ -132,7 +133,7 @@ km_code km_samples_spread(skymeans_samples *samples, const km_plan *plan, km_pac
                           km_timers *timers, MPI_Comm comm, km_error *error)
 {
     const double start = km_now();
-    if (!plan->redistributes || samples->memory.is_exchanged)
+    if (!plan->redistributes || samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "exchanging samples between ranks");
     samples->is_ordered = false; /* when they have returned */
@@ -147,7 +148,7 @@ km_code km_samples_gather(skymeans_samples *samples, int32_t **labels, km_pace *
                           km_timers *timers, MPI_Comm comm, km_error *error)
 {
     const double start = km_now();
-    if (!samples->memory.is_exchanged)
+    if (!samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "returning samples to their ranks");
     km_samples_return(&samples->memory, labels, comm, error);

@@ -38,7 +38,7 @@ static void label_all(const struct check *check, const double *centers, void *ro
     const km_samples *samples = check->samples;
     const int64_t k = check->answer->plan.shape.n_clusters, d = samples->n_features;
     km_round_to_precision(samples->precision, centers, k * d, rounded);
-    km_label_samples(samples, &km_kernels[0], rounded, k, check->labels);
+    km_label_samples(samples, &km_kernel_reference, rounded, k, check->labels);
 }
 
 /* Adds the samples of a block to the sums of their labels, feature j; beyond the features come
@@ -148,7 +148,7 @@ static long double sum_of_squares(struct check *check, double *lost)
         double distances[KM_BLOCK];
         int64_t weights[KM_BLOCK];
         km_samples_weights(samples, b, weights);
-        km_block_distances(samples, &km_kernels[0], answer->fit.centers,
+        km_block_distances(samples, &km_kernel_reference, answer->fit.centers,
                            check->labels + b * KM_BLOCK, 0, b, distances);
         for (int l = 0; l < KM_BLOCK; l++) {
             sum += (long double)weights[l] * (long double)distances[l] * (long double)distances[l];

@@ -161,6 +161,11 @@ static km_code choose_seeding(km_story *s)
     problem->seeding = s->options.seeding;
     if (km_seeding_find(s->options.seeding) != NULL)
         return KM_OK;
+    if (problem->restarts > 1)
+        return km_fail(&s->error, KM_USAGE,
+                       "bad value (--restarts %lld): fits from the first centers of a file are all "
+                       "the same; leave it out, or take another --seeding than %s",
+                       (long long)problem->restarts, s->options.seeding);
     s->first_centers = km_allocate(k * d, sizeof *s->first_centers, "first centers", &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK)
         km_first_centers_read(&asked, s->first_centers, s->comm, &s->error);

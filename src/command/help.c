@@ -1,5 +1,6 @@
 /* --help. */
-#include "command/options.h"
+#include "command/help.h"
+#include "command/tools.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,72 +38,78 @@ static void print_option(const km_option *option)
     print_wrapped(help, 28);
 }
 
-static void print_command_help(const char *head, const km_option *options, const char *tail)
+const km_help km_helps[] = {
+    {"fit", KM_ACTION_FIT_HELP, "CATALOGUE.h5... -k K -o RESULT.h5 [options]",
+     "cluster a catalogue",
+     "Finds K clusters in a catalogue by k-means. Start it alone, or on many processes with\n"
+     "mpirun or srun: the result has the same bits. The rows of several files are joined in\n"
+     "the order of the command line.\n",
+     km_fit_options,
+     "mpirun -n 4 skymeans fit stars.h5 -c b_v,abs_mag --scale standard -k 6 -o out.h5",
+     "0 result written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
+     "disks), 5 out of memory, 6 stopped by a signal, the result is what was reached,\n"
+     "75 stopped with a checkpoint: run the same command again.\n"},
+    {"predict", KM_ACTION_PREDICT_HELP, "RESULT.h5 CATALOGUE.h5... -o LABELS.h5 [options]",
+     "label other rows with the centers of a fit",
+     "Labels the rows of a catalogue with the centers of a fit, whose result is RESULT.h5.\n"
+     "Features and scaling are those of the fit; the catalogue has columns of the same names.\n"
+     "Rows of the fitted catalogue get the labels of the fit, bit for bit.\n",
+     km_predict_options,
+     "mpirun -n 4 skymeans predict out.h5 more-stars.h5 --id source_id -o labels.h5",
+     "0 labels written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
+     "disks), 5 out of memory.\n"},
+    {"info", KM_ACTION_INFO_HELP, "FILE.h5 [options]", "show the tables of a file, or its clusters",
+     "Lists the tables of a file with their columns, types, units, storage and filters, and for\n"
+     "each the command line of the fit that would use it; what is there and can't be used, and\n"
+     "why. Of a result it prints where it came from, and the sizes and centers of its clusters.\n",
+     km_info_options, "skymeans info stars.h5 --json -c b_v,mags/g",
+     "0 done, 2 usage, 3 bad data, 4 system (files, disks), 5 out of memory.\n"},
+    {0}};
+
+static bool has_defaults(const km_option *options)
 {
-    fputs(head, stdout);
+    bool has = false;
     for (const km_option *option = options; option->name != NULL; option++)
-        print_option(option);
-    puts("  -h, --help                this text\n");
-    fputs(tail, stdout);
+        has |= option->fallback != NULL;
+    return has;
 }
 
-static const char FIT_HEAD[] =
-    "Usage: skymeans fit CATALOGUE.h5... -k K -o RESULT.h5 [options]\n\n"
-    "Finds K clusters in a catalogue by k-means. Start it alone, or on many processes with\n"
-    "mpirun or srun: the result has the same bits. The rows of several files are joined in\n"
-    "the order of the command line.\n\n"
-    "Options [with defaults]:\n";
+static void print_command_help(const km_help *help)
+{
+    printf("Usage: skymeans %s %s\n\n%s\n", help->name, help->arguments, help->description);
+    puts(has_defaults(help->options) ? "Options [with defaults]:" : "Options:");
+    for (const km_option *option = help->options; option->name != NULL; option++)
+        print_option(option);
+    printf("  -h, --help                this text\n\nExample:\n  %s\n\nExit codes: %s",
+           help->example, help->exit_codes);
+}
 
-static const char FIT_TAIL[] =
-    "Example:\n"
-    "  mpirun -n 4 skymeans fit stars.h5 -c b_v,abs_mag --scale standard -k 6 -o out.h5\n\n"
-    "Exit codes: 0 result written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
-    "disks), 5 out of memory, 6 stopped by a signal, the result is what was reached,\n"
-    "75 stopped with a checkpoint: run the same command again.\n";
+static void print_line(const char *name, const char *summary)
+{
+    printf("  %-10s %s\n", name, summary);
+}
 
-static const char PREDICT_HEAD[] =
-    "Usage: skymeans predict RESULT.h5 CATALOGUE.h5... -o LABELS.h5 [options]\n\n"
-    "Labels the rows of a catalogue with the centers of a fit, whose result is RESULT.h5.\n"
-    "Features and scaling are those of the fit; the catalogue has columns of the same names.\n"
-    "Rows of the fitted catalogue get the labels of the fit, bit for bit.\n\n"
-    "Options [with defaults]:\n";
-
-static const char PREDICT_TAIL[] =
-    "Example:\n"
-    "  mpirun -n 4 skymeans predict out.h5 more-stars.h5 --id source_id -o labels.h5\n\n"
-    "Exit codes: 0 labels written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
-    "disks), 5 out of memory.\n";
-
-static const char INFO_HEAD[] =
-    "Usage: skymeans info FILE.h5 [options]\n\n"
-    "Lists the tables of a file with their columns, types, units, storage and filters, and for\n"
-    "each the command line of the fit that would use it; what is there and can't be used, and\n"
-    "why. Of a result it prints where it came from, and the sizes and centers of its clusters.\n\n"
-    "Options:\n";
-
-static const char INFO_TAIL[] =
-    "Example:\n"
-    "  skymeans info stars.h5 --json -c b_v,mags/g\n\n"
-    "Exit codes: 0 done, 2 usage, 3 bad data, 4 system (files, disks), 5 out of memory.\n";
-
-static const char HELP[] =
-    "skymeans: k-means for survey catalogues on MPI clusters\n\n"
-    "Usage:\n"
-    "  skymeans fit CATALOGUE.h5... -k K -o RESULT.h5 [options]   cluster a catalogue\n"
-    "  skymeans predict RESULT.h5 CATALOGUE.h5... -o LABELS.h5    label other rows\n"
-    "  skymeans info FILE.h5 [options]                            show its tables or clusters\n"
-    "  skymeans COMMAND --help                                    the options of a command\n"
-    "  skymeans help [COMMAND] | version\n\n"
-    "Start it alone, or on many processes with mpirun or srun.\n";
+static void print_commands(void)
+{
+    puts("skymeans: k-means for survey catalogues on MPI clusters\n\n"
+         "Usage: skymeans COMMAND [arguments]\n\n"
+         "Commands, alone, or on many processes with mpirun or srun:");
+    for (const km_help *help = km_helps; help->name != NULL; help++)
+        print_line(help->name, help->summary);
+    puts("\nTools in Python, on one process:");
+    for (const km_tool *tool = km_tools; tool->name != NULL; tool++)
+        print_line(tool->name, tool->summary);
+    puts("\nAlso:");
+    print_line("help", "the options of a command: skymeans help COMMAND, or COMMAND --help");
+    print_line("version", "of this program, with the commit that it was built from");
+}
 
 void km_help_print(km_action action)
 {
-    if (action == KM_ACTION_FIT_HELP)
-        print_command_help(FIT_HEAD, km_fit_options, FIT_TAIL);
-    else if (action == KM_ACTION_PREDICT_HELP)
-        print_command_help(PREDICT_HEAD, km_predict_options, PREDICT_TAIL);
-    else if (action == KM_ACTION_INFO_HELP)
-        print_command_help(INFO_HEAD, km_info_options, INFO_TAIL);
-    else
-        fputs(HELP, stdout);
+    for (const km_help *help = km_helps; help->name != NULL; help++)
+        if (help->action == action) {
+            print_command_help(help);
+            return;
+        }
+    print_commands();
 }

@@ -44,6 +44,8 @@ km_code km_read_samples(km_story *s)
     if (s->error.code != KM_OK || km_is_stopped_early(s) || count_rows(s) != KM_OK)
         return s->error.code;
     s->samples.names = s->catalogue.names;
+    if (s->catalogue.has_weights)
+        s->samples.weights_name = km_catalogue_weights(&s->catalogue)->name;
     warn_of_fill(s);
     return KM_OK;
 }

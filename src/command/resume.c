@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 km_code km_lock_checkpoint(km_story *s)
 {
@@ -24,6 +25,20 @@ void km_forget_checkpoint(km_story *s)
         km_checkpoint_remove(s->options.checkpoint);
 }
 
+/* What the engine says of a state, "damaged state: its length ...; begin anew without it", is said
+ * of the file that it is in. */
+static void say_file(const char *path, km_error *error)
+{
+    const km_error said = *error;
+    const char *why = strstr(said.text, ": ");
+    if (said.code != KM_DATA || why == NULL)
+        return;
+    why += strlen(": ");
+    snprintf(error->text, sizeof error->text,
+             "damaged checkpoint (%s): %.*s; remove it to begin anew", path, (int)strcspn(why, ";"),
+             why);
+}
+
 /* Where the state of a checkpoint stands. By one rank, before the catalogue is read: a state that
  * can't be gone on from is found at once. */
 static void look_at_state(km_story *s, int64_t *counts)
@@ -38,7 +53,7 @@ static void look_at_state(km_story *s, int64_t *counts)
         counts[1] = state.next.n_iterations;
         counts[2] = (int64_t)state.features_hash;
     } else {
-        km_say_place(&s->error, s->options.checkpoint, NULL);
+        say_file(s->options.checkpoint, &s->error);
     }
     km_state_free(&state);
 }

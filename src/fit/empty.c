@@ -84,21 +84,12 @@ static bool may_leave(const km_totals *totals, const candidate *c)
 /* The canonical squared distance of a sample to the center that the assignment gave it. */
 static double own_distance2(const running *run, int64_t sample, int32_t label)
 {
-    const int64_t d = run->samples->n_features, lane = sample % KM_BLOCK;
-    const void *block = km_samples_block(run->samples, sample / KM_BLOCK);
-    float narrow = 0;
-    double wide = 0;
-    for (int64_t j = 0; j < d; j++)
-        if (run->samples->precision == KM_FLOAT32) {
-            const float x = ((const float *)block)[j * KM_BLOCK + lane];
-            const float difference = x - ((const float *)run->rounded)[label * d + j];
-            narrow = fmaf(difference, difference, narrow);
-        } else {
-            const double x = ((const double *)block)[j * KM_BLOCK + lane];
-            const double difference = x - ((const double *)run->rounded)[label * d + j];
-            wide = fma(difference, difference, wide);
-        }
-    return run->samples->precision == KM_FLOAT32 ? (double)narrow : wide;
+    const km_samples *samples = run->samples;
+    const int64_t d = samples->n_features;
+    const size_t center_size = (size_t)d * km_precision_size(samples->precision);
+    return km_distance2(samples->precision, km_samples_block(samples, sample / KM_BLOCK),
+                        (int)(sample % KM_BLOCK),
+                        (const char *)run->rounded + (size_t)label * center_size, d);
 }
 
 static void offer_sample(const running *run, int64_t sample, struct heap *best)
@@ -160,7 +151,7 @@ static void move(running *run, const candidate *moved, int64_t to, km_exact *poi
             int64_t words[2 * KM_BLOCK];
             const int64_t lane = moved->sample % KM_BLOCK;
             km_samples_load(run->samples, moved->sample / KM_BLOCK, j, values);
-            km_quantise_block(&run->grids[j], values, words);
+            km_quantize_block(&run->grids[j], values, words);
             const km_exact point = run->totals.n_words == 1
                                        ? (km_exact){0, words[lane]}
                                        : (km_exact){words[lane], words[KM_BLOCK + lane]};

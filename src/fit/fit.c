@@ -241,9 +241,12 @@ static bool grant_wishes(running *run, km_fit *fit, km_error *error)
     const bool is_stop = km_pace_is_stopped(run->pace);
     if (is_stop)
         fit->stop = run->pace->stop == KM_WISH_STOP ? KM_STOP_WISH : KM_STOP_TIME;
-    if (km_pace_can_save(run->pace) && (is_stop || extras[KM_EXTRA_SAVE] > 0))
-        fit->is_saved = save(run, fit, error) == KM_OK && is_stop;
-    return is_stop || error->code != KM_OK;
+    if (km_pace_can_save(run->pace) && (is_stop || extras[KM_EXTRA_SAVE] > 0)) {
+        if (save(run, fit, error) != KM_OK)
+            return true;
+        fit->is_saved = is_stop;
+    }
+    return is_stop; /* what failed on this rank alone is agreed on with the next sum */
 }
 
 /* One assignment and one update. True if it was the last, or failed. */

@@ -86,7 +86,7 @@ static km_exact add_up(const running *run, const km_grid *grid, km_power power)
         for (int l = 0; l < KM_BLOCK; l++) {
             if (weights[l] == 0)
                 continue;
-            km_exact point = km_quantise(grid, distances2[l] * power.a * power.b, 0);
+            km_exact point = km_quantize(grid, distances2[l] * power.a * power.b, 0);
             point = km_weigh(point, weights[l], 2);
             sum = km_carry((km_exact){sum.high + point.high, sum.low + point.low});
         }

@@ -1,5 +1,7 @@
 /* The kernels for AVX2. */
 #define INSTRUCTIONS avx2
+#define IS_AVAILABLE km_has_avx2
+#define IS_FAST      km_is_any_processor
 #define BYTES        32
 #define REGISTERS    16
 #define REGISTER     "x"

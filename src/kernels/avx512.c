@@ -2,6 +2,8 @@
 #include <immintrin.h>
 
 #define INSTRUCTIONS avx512
+#define IS_AVAILABLE km_has_avx512
+#define IS_FAST      km_has_wide_avx512
 #define BYTES        64
 #define REGISTERS    32
 #define REGISTER     "v"
@@ -20,12 +22,12 @@ INLINE vector_float64 multiply_add_float64(vector_float64 a, vector_float64 b, v
     return _mm512_fmadd_pd(a, b, c);
 }
 
-INLINE vector_float32 lesser_float32(vector_float32 a, vector_float32 b)
+INLINE vector_float32 minimum_float32(vector_float32 a, vector_float32 b)
 {
     return _mm512_min_ps(a, b);
 }
 
-INLINE vector_float64 lesser_float64(vector_float64 a, vector_float64 b)
+INLINE vector_float64 minimum_float64(vector_float64 a, vector_float64 b)
 {
     return _mm512_min_pd(a, b);
 }
@@ -64,18 +66,18 @@ INLINE vector_float64 gather_float64(const double *from, numbers_float64 at)
     return _mm512_i64gather_pd((__m512i)at, from, sizeof *from);
 }
 
-INLINE vector_float32 greater_float32(vector_float32 a, vector_float32 b)
+INLINE vector_float32 maximum_float32(vector_float32 a, vector_float32 b)
 {
     return _mm512_max_ps(a, b);
 }
 
-INLINE vector_float32 root_float32(vector_float32 a)
+INLINE vector_float32 square_root_float32(vector_float32 a)
 {
     return _mm512_sqrt_ps(a);
 }
 
 /* One step of Newton's makes twice as many bits right. */
-INLINE vector_float32 about_root_float32(vector_float32 a)
+INLINE vector_float32 rough_root_float32(vector_float32 a)
 {
     const __m512 normal = _mm512_max_ps(a, _mm512_set1_ps(0x1p-126f));
     const __m512 inverse = _mm512_rsqrt14_ps(normal), root = _mm512_mul_ps(normal, inverse);
@@ -84,7 +86,7 @@ INLINE vector_float32 about_root_float32(vector_float32 a)
     return _mm512_fmadd_ps(root, wrong, root);
 }
 
-INLINE float least_float32(vector_float32 a)
+INLINE float minimum_lane_float32(vector_float32 a)
 {
     return _mm512_reduce_min_ps(a);
 }
@@ -99,22 +101,22 @@ INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)
     return _mm512_cmpneq_epi32_mask((__m512i)a, (__m512i)b);
 }
 
-INLINE vector_float64 greater_float64(vector_float64 a, vector_float64 b)
+INLINE vector_float64 maximum_float64(vector_float64 a, vector_float64 b)
 {
     return _mm512_max_pd(a, b);
 }
 
-INLINE vector_float64 root_float64(vector_float64 a)
+INLINE vector_float64 square_root_float64(vector_float64 a)
 {
     return _mm512_sqrt_pd(a);
 }
 
-INLINE vector_float64 about_root_float64(vector_float64 a)
+INLINE vector_float64 rough_root_float64(vector_float64 a)
 {
-    return root_float64(a);
+    return square_root_float64(a);
 }
 
-INLINE double least_float64(vector_float64 a)
+INLINE double minimum_lane_float64(vector_float64 a)
 {
     return _mm512_reduce_min_pd(a);
 }

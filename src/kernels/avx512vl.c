@@ -1,8 +1,10 @@
 /* The kernels for AVX-512VL: vectors of 256 bits and twice the registers of AVX2, for processors
- * whose units are no wider, such as AMD's Zen 4. There a number spread over 512 bits takes time of
- * the units that calculate; and these have few ports to read registers, so that operands better
- * come from memory. */
+ * whose units are no wider, such as AMD's Zen 4. There, broadcasting a number to 512 bits occupies
+ * the arithmetic units; and these have few ports to read registers, so that operands are better
+ * read from memory. */
 #define INSTRUCTIONS avx512vl
+#define IS_AVAILABLE km_has_avx512
+#define IS_FAST      km_is_any_processor
 #define BYTES        32
 #define REGISTERS    32
 #define REGISTER     "v"

@@ -7,9 +7,9 @@ INLINE VECTOR OURS(load)(const REAL *values)
     return *(const VECTOR *)values;
 }
 
-/* x - center, or center - x, of which the squares have the same bits: x need not be in a register
- * where these are scarce, and the center need not be where a center can be spread on the way. */
-INLINE VECTOR OURS(apart)(VECTOR x, REAL center)
+/* x - center, or center - x, whose squares have the same bits. The second operand may be read from
+ * memory: x where registers are scarce, else the center, which is broadcast as it is read. */
+INLINE VECTOR OURS(difference)(VECTOR x, REAL center)
 {
     if (HELD < TILE_VECTORS)
         return center - x;
@@ -19,7 +19,7 @@ INLINE VECTOR OURS(apart)(VECTOR x, REAL center)
 /* One more feature of the canonical distance. */
 INLINE VECTOR OURS(extend)(VECTOR d2, VECTOR x, REAL center)
 {
-    const VECTOR difference = OURS(apart)(x, center);
+    const VECTOR difference = OURS(difference)(x, center);
     return OURS(multiply_add)(difference, difference, d2);
 }
 
@@ -28,7 +28,7 @@ INLINE void OURS(distances)(const REAL *block, const REAL *center, const int d, 
                             VECTOR *d2)
 {
     for (int v = 0; v < n_vectors; v++) {
-        const VECTOR difference = OURS(apart)(OURS(load)(block + v * WIDTH), center[0]);
+        const VECTOR difference = OURS(difference)(OURS(load)(block + v * WIDTH), center[0]);
         d2[v] = difference * difference; /* fma(difference, difference, 0) has the same bits */
     }
     for (int j = 1; j < d; j++)

@@ -27,7 +27,7 @@ INLINE void OURS(measure_boxes)(OURS(boxes) * b, const VECTOR *lowest, const int
         b->diagonal2[p] = (VECTOR){0};
     for (int64_t i = 0; i < d * PARTS; i++) {
         const VECTOR middle = (lowest[i] + highest[i]) * (REAL)0.5;
-        const VECTOR half = OURS(greater)(highest[i] - middle, middle - lowest[i]);
+        const VECTOR half = OURS(maximum)(highest[i] - middle, middle - lowest[i]);
         b->middle[i] = middle;
         b->width[i] = half + half;
         b->diagonal2[i % PARTS] = OURS(multiply_add)(half, half, b->diagonal2[i % PARTS]);
@@ -50,7 +50,7 @@ INLINE void OURS(find_rivals)(OURS(boxes) * b, const REAL *centers, const int64_
                 d2 = OURS(extend)(d2, b->middle[j * PARTS + p], centers[c * d + j]);
             distances2[c * PARTS + p] = d2;
             b->nearest[p] = OURS(renumber)(d2, b->nearest2[p], number, b->nearest[p]);
-            b->nearest2[p] = OURS(lesser)(d2, b->nearest2[p]);
+            b->nearest2[p] = OURS(minimum)(d2, b->nearest2[p]);
         }
         number += 1;
     }
@@ -76,19 +76,19 @@ INLINE void OURS(gather_rivals)(OURS(boxes) * b, const REAL *centers, const int6
  * q. */
 INLINE void OURS(spread_margin)(const OURS(boxes) * b, int p, VECTOR *margin, VECTOR *square_margin)
 {
-    const VECTOR s = OURS(root)(b->nearest2[p]) + 2 * OURS(root)(b->diagonal2[p]);
-    const VECTOR least = (VECTOR){0} + (REAL)LEAST_REACH;
-    *square_margin = *margin * (REAL)0.5 / OURS(greater)(s, least);
-    *margin = *margin * (REAL)1.5 * OURS(greater)(s, least);
+    const VECTOR s = OURS(square_root)(b->nearest2[p]) + 2 * OURS(square_root)(b->diagonal2[p]);
+    const VECTOR minimum = (VECTOR){0} + (REAL)MIN_RADIUS;
+    *square_margin = *margin * (REAL)0.5 / OURS(maximum)(s, minimum);
+    *margin = *margin * (REAL)1.5 * OURS(maximum)(s, minimum);
 }
 
-/* Asks of each center whether it loses to the rival even in the corner that favours it most. */
+/* Drops each center that loses to the rival even in the corner that favours the center most. */
 INLINE void OURS(compare_with_rivals)(const OURS(boxes) * b, const REAL *centers, const int64_t d,
                                       int64_t k, const VECTOR *distances2, const double *margins,
                                       uint16_t *kept)
 {
     const REAL slack = (REAL)(KM_FILTER_SLACK(d) * EPSILON);
-    const REAL least = (REAL)KM_FILTER_SLACK(d) * SMALLEST;
+    const REAL minimum = (REAL)KM_FILTER_SLACK(d) * SMALLEST;
     VECTOR margin[PARTS], square_margin[PARTS];
     for (int p = 0; p < PARTS && margins != NULL; p++) {
         for (int l = 0; l < WIDTH; l++)
@@ -104,8 +104,8 @@ INLINE void OURS(compare_with_rivals)(const OURS(boxes) * b, const REAL *centers
                 const VECTOR apart = OURS(positive)(b->rival[j * PARTS + p] - centers[c * d + j]);
                 lead = OURS(multiply_add)(-b->width[j * PARTS + p], apart, lead);
             }
-            VECTOR allowed =
-                OURS(multiply_add)(d2 + b->diagonal2[p], (VECTOR){0} + slack, (VECTOR){0} + least);
+            VECTOR allowed = OURS(multiply_add)(d2 + b->diagonal2[p], (VECTOR){0} + slack,
+                                                (VECTOR){0} + minimum);
             if (margins != NULL)
                 allowed += OURS(multiply_add)(square_margin[p], d2, margin[p]);
             lost |= OURS(exceeds)(lead, allowed) << p * WIDTH;
@@ -128,8 +128,9 @@ INLINE void OURS(filter)(const void *boxes, const REAL *centers, const int64_t d
         OURS(compare_with_rivals)(&b, centers, d, k, distances2, margins, kept);
 }
 
-void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, int64_t n_features,
-                               int64_t n_centers, const double *margins, void *work, uint16_t *kept)
+static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, int64_t n_features,
+                                      int64_t n_centers, const double *margins, void *work,
+                                      uint16_t *kept)
 {
     switch (n_features) {
 #define CASE(d)                                                          \

@@ -20,7 +20,7 @@ typedef union km_distances {
 static inline double km_distance_of(const km_distances *distances2, km_precision precision,
                                     int lane)
 {
-    return precision == KM_FLOAT32 ? (double)distances2->float32[lane] : distances2->float64[lane];
+    return km_value_get(precision, distances2, lane);
 }
 
 /* For the KM_BLOCK samples of one block the number of the nearest center and the canonical squared
@@ -35,9 +35,9 @@ typedef void km_nearest(const void *block, const void *centers, int64_t n_featur
 typedef void km_measure(const void *block, const double *centers, int64_t n_features,
                         const int32_t *labels, double *distances2);
 
-/* What one more center brings nearer: where the canonical squared distance of a sample to `center`
- * [d] is less than its `nearest2`, the latter becomes the former. In the working precision of the
- * kernel. */
+/* Lowers the squared distances `nearest2` of the samples of a block to their nearest center by one
+ * more center [d]: each becomes the canonical squared distance to that if it is less. In the
+ * working precision of the kernel. */
 typedef void km_approach(const void *block, const void *center, int64_t n_features,
                          km_distances *nearest2);
 
@@ -50,12 +50,12 @@ enum { KM_SIBLINGS = 16 };
  * each box in which center c stays. A center leaves a box only if the canonical distance prefers
  * the center nearest to the middle of the box to it, everywhere in the box, and by more than
  * margins[box], the difference of the distances (not squared); `margins` may be NULL: 0. Kernels
- * may differ in what they keep. Nothing may overflow: see km_filter_is_safe. `work` is room for
- * km_filter_room(d, n) values, aligned for vectors. */
+ * may differ in what they keep. Nothing may overflow: see km_filter_is_safe. `work` is a
+ * workspace of km_filter_workspace(d, n) values, aligned for vectors. */
 typedef void km_filter(const void *boxes, const void *centers, int64_t n_features,
                        int64_t n_centers, const double *margins, void *work, uint16_t *kept);
 
-static inline int64_t km_filter_room(int64_t n_features, int64_t n_centers)
+static inline int64_t km_filter_workspace(int64_t n_features, int64_t n_centers)
 {
     return (n_centers + 3 * n_features) * KM_SIBLINGS;
 }
@@ -97,18 +97,18 @@ typedef uint64_t km_nearest_listed(const void *block, const void *centers, int64
  * of the difference, over the samples that center chosen[i] is not the nearest of, of the distances
  * (not squared) to it and to the nearest: as long as something of it is left, canonical distances
  * prefer the latter; infinity if there is no such sample. Returns an upper bound of the distances
- * to the nearest. Nothing may overflow. `labels` is [KM_BLOCK]; `work` is room for n * KM_GAPS_ROOM
- * values, aligned for vectors. */
+ * to the nearest. Nothing may overflow. `labels` is [KM_BLOCK]; `work` is a workspace of n *
+ * KM_GAPS_WORKSPACE values, aligned for vectors. */
 typedef double km_nearest_gaps(const void *block, const void *centers, int64_t n_features,
                                const int32_t *chosen, int64_t n_chosen, void *work, int32_t *labels,
                                double *gaps);
 
-/* Which centers have moved so far that their gap is used up: a bit, in `used`, for each c whose
+/* Which centers have drifted so far that their gap is used up: a bit, in `used`, for each c whose
  * gaps[c] is not above paths[c] + own_path. False if there is none. n_centers is a multiple of
  * KM_GAPS_ALIGNED; arrays are aligned for vectors. */
-typedef bool km_used_up(const float *gaps, const float *paths, float own_path, int64_t n_centers,
+typedef bool km_used_up(const float *gaps, const float *drifts, float own_drift, int64_t n_centers,
                         uint64_t *used);
-enum { KM_GAPS_ALIGNED = 16, KM_GAPS_ROOM = KM_BLOCK + KM_GAPS_ALIGNED };
+enum { KM_GAPS_ALIGNED = 16, KM_GAPS_WORKSPACE = KM_BLOCK + KM_GAPS_ALIGNED };
 
 /* Grids of two words for a feature and for its squares, these in units of power^2. */
 typedef struct km_moments_task {
@@ -118,14 +118,13 @@ typedef struct km_moments_task {
 
 /* Adds the grid points of the KM_BLOCK values of one feature of a block, and those of the squares
  * of their distances from the origin, to words[4]: high and low words of the first, and of the
- * second. The grids are for sums of KM_MOMENTS_LEAST values at least, so that no word has more than
- * 50 bits.
- */
+ * second. The grids are for sums of KM_MOMENTS_MIN values at least, so that no word has more than
+ * 50 bits. */
 typedef void km_moments(const void *values, const km_moments_task *task, int64_t *words);
-enum { KM_MOMENTS_LEAST = 1 << 13 };
+enum { KM_MOMENTS_MIN = 1 << 13 };
 
-/* Functions by km_precision, that of the samples. Blocks are aligned for vectors; nothing else need
- * be but where it is said. */
+/* A row in the table of kernels: functions by km_precision, that of the samples. Blocks are aligned
+ * for vectors; nothing else need be but where it is said. */
 typedef struct km_kernel {
     const char *name;
     bool (*is_available)(void); /* on this processor */
@@ -140,9 +139,15 @@ typedef struct km_kernel {
     km_moments *moments[2];
 } km_kernel;
 
-/* The table of kernels, plainest first, ended by a NULL name. The first, `reference`, defines what
- * is right and is available everywhere. */
-extern const km_kernel km_kernels[];
+/* The plainest kernel, which defines what is right and is available everywhere. */
+extern const km_kernel km_kernel_reference;
+
+/* The table of kernels, plainest first, ended by NULL. */
+extern const km_kernel *const km_kernels[];
+
+/* The canonical squared distance of one sample of a block, in lane `lane`, to a center [d]. */
+double km_distance2(km_precision precision, const void *block, int lane, const void *center,
+                    int64_t n_features);
 
 /* A bit for each row of the table that this processor can run; for "auto" without those that others
  * of them outdo. */

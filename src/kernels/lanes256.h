@@ -12,12 +12,12 @@ INLINE vector_float64 multiply_add_float64(vector_float64 a, vector_float64 b, v
     return _mm256_fmadd_pd(a, b, c);
 }
 
-INLINE vector_float32 lesser_float32(vector_float32 a, vector_float32 b)
+INLINE vector_float32 minimum_float32(vector_float32 a, vector_float32 b)
 {
     return _mm256_min_ps(a, b);
 }
 
-INLINE vector_float64 lesser_float64(vector_float64 a, vector_float64 b)
+INLINE vector_float64 minimum_float64(vector_float64 a, vector_float64 b)
 {
     return _mm256_min_pd(a, b);
 }
@@ -57,18 +57,18 @@ INLINE vector_float64 gather_float64(const double *from, numbers_float64 at)
     return _mm256_i64gather_pd(from, (__m256i)at, sizeof *from);
 }
 
-INLINE vector_float32 greater_float32(vector_float32 a, vector_float32 b)
+INLINE vector_float32 maximum_float32(vector_float32 a, vector_float32 b)
 {
     return _mm256_max_ps(a, b);
 }
 
-INLINE vector_float32 root_float32(vector_float32 a)
+INLINE vector_float32 square_root_float32(vector_float32 a)
 {
     return _mm256_sqrt_ps(a);
 }
 
 /* One step of Newton's makes twice as many bits right. */
-INLINE vector_float32 about_root_float32(vector_float32 a)
+INLINE vector_float32 rough_root_float32(vector_float32 a)
 {
     const __m256 normal = _mm256_max_ps(a, _mm256_set1_ps(0x1p-126f));
     const __m256 inverse = _mm256_rsqrt_ps(normal), root = _mm256_mul_ps(normal, inverse);
@@ -77,7 +77,7 @@ INLINE vector_float32 about_root_float32(vector_float32 a)
     return _mm256_fmadd_ps(root, wrong, root);
 }
 
-INLINE float least_float32(vector_float32 a)
+INLINE float minimum_lane_float32(vector_float32 a)
 {
     const __m128 half = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     const __m128 quarter = _mm_min_ps(half, _mm_movehl_ps(half, half));
@@ -95,22 +95,22 @@ INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)
     return 0xff ^ (uint32_t)_mm256_movemask_ps((__m256)is_equal);
 }
 
-INLINE vector_float64 greater_float64(vector_float64 a, vector_float64 b)
+INLINE vector_float64 maximum_float64(vector_float64 a, vector_float64 b)
 {
     return _mm256_max_pd(a, b);
 }
 
-INLINE vector_float64 root_float64(vector_float64 a)
+INLINE vector_float64 square_root_float64(vector_float64 a)
 {
     return _mm256_sqrt_pd(a);
 }
 
-INLINE vector_float64 about_root_float64(vector_float64 a)
+INLINE vector_float64 rough_root_float64(vector_float64 a)
 {
-    return root_float64(a);
+    return square_root_float64(a);
 }
 
-INLINE double least_float64(vector_float64 a)
+INLINE double minimum_lane_float64(vector_float64 a)
 {
     const __m128d half = _mm_min_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
     return _mm_cvtsd_f64(_mm_min_sd(half, _mm_unpackhi_pd(half, half)));

@@ -12,7 +12,7 @@ typedef struct OURS(ranking) {
     NUMBERS label[N_VECTORS];
 } OURS(ranking);
 
-/* The centers to compare with, and what a sample of each is called. */
+/* The centers to compare with, and the labels that they give. */
 typedef struct OURS(list) {
     const REAL *centers;
     const int32_t *numbers, *chosen;
@@ -36,29 +36,30 @@ INLINE void OURS(rank)(const REAL *block, const OURS(list) * list, const int64_t
                     OURS(extend)(d2[v], OURS(load)(block + j * KM_BLOCK + v * WIDTH), center[j]);
         for (int v = 0; v < n_vectors; v++) {
             if (has_second)
-                r->second[v] = OURS(lesser)(r->second[v], OURS(greater)(d2[v], r->best[v]));
+                r->second[v] = OURS(minimum)(r->second[v], OURS(maximum)(d2[v], r->best[v]));
             r->label[v] = OURS(renumber)(d2[v], r->best[v], number, r->label[v]);
-            r->best[v] = OURS(lesser)(d2[v], r->best[v]);
+            r->best[v] = OURS(minimum)(d2[v], r->best[v]);
         }
     }
 }
 
-/* The least of the lanes of gaps, less what denormal squares, which round absolutely, may take. */
-INLINE double OURS(least_lane)(VECTOR gaps, int64_t d)
+/* The minimum of the lanes of gaps, minus the absolute rounding of denormal squares. */
+INLINE double OURS(minimum_gap)(VECTOR gaps, int64_t d)
 {
-    return (double)OURS(least)(gaps) - 4 * sqrt(((double)d + 2) * SMALLEST);
+    return (double)OURS(minimum_lane)(gaps) - 4 * sqrt(((double)d + 2) * SMALLEST);
 }
 
-/* The least gap between best and second, less what rounding may take. */
-INLINE double OURS(least_gap)(const OURS(ranking) * r, const int64_t d, const int n_vectors)
+/* A lower bound of the minimum gap between best and second: rounding is subtracted. */
+INLINE double OURS(minimum_gap_of_ranking)(const OURS(ranking) * r, const int64_t d,
+                                           const int n_vectors)
 {
-    VECTOR least = (VECTOR){0} + (REAL)INFINITY;
+    VECTOR minimum = (VECTOR){0} + (REAL)INFINITY;
     for (int v = 0; v < n_vectors; v++) {
-        const VECTOR second = OURS(root)(r->second[v]);
+        const VECTOR second = OURS(square_root)(r->second[v]);
         const VECTOR certain = second * (REAL)(1 - KM_GAP_SLACK(d) * EPSILON);
-        least = OURS(lesser)(certain - OURS(root)(r->best[v]), least);
+        minimum = OURS(minimum)(certain - OURS(square_root)(r->best[v]), minimum);
     }
-    return OURS(least_lane)(least, d);
+    return OURS(minimum_gap)(minimum, d);
 }
 
 /* Writes the labels of some vectors, and tells which are new. */
@@ -79,23 +80,23 @@ INLINE uint64_t OURS(nearest_listed)(const REAL *block, const OURS(list) * list,
                                      const int32_t *old, int32_t *labels, double *gap)
 {
     uint64_t changed = 0;
-    double least = INFINITY;
+    double minimum = INFINITY;
     for (int l = 0; l < KM_BLOCK; l += N_VECTORS * WIDTH) {
         OURS(ranking) r;
         OURS(rank)(block + l, list, d, N_VECTORS, gap != NULL, &r);
         changed |= OURS(write_labels)(&r, N_VECTORS, old + l, labels + l) << l;
         if (gap != NULL)
-            least = fmin(least, OURS(least_gap)(&r, d, N_VECTORS));
+            minimum = fmin(minimum, OURS(minimum_gap_of_ranking)(&r, d, N_VECTORS));
     }
     if (gap != NULL)
-        *gap = least;
+        *gap = minimum;
     return changed;
 }
 
-uint64_t KERNEL(nearest_listed, PRECISION)(const void *block, const void *centers,
-                                           int64_t n_features, const int32_t *numbers,
-                                           const int32_t *chosen, int64_t n_chosen,
-                                           const int32_t *old, int32_t *labels, double *gap)
+static uint64_t KERNEL(nearest_listed, PRECISION)(const void *block, const void *centers,
+                                                  int64_t n_features, const int32_t *numbers,
+                                                  const int32_t *chosen, int64_t n_chosen,
+                                                  const int32_t *old, int32_t *labels, double *gap)
 {
     const OURS(list) list = {centers, numbers, chosen, n_chosen};
     switch (n_features) {

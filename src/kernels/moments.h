@@ -1,14 +1,15 @@
-/* Template: exact sums of the values of a feature and of their squares, of samples that are INPUT;
+/* Template: exact sums of the values of a feature and of their squares, of samples that are REAL;
  * see template.h. It is what sums.h does to one value, to a vector of them. */
 
 #include "base/partition.h"
 
-void KERNEL(moments, INPUT_NAME)(const void *values, const km_moments_task *task, int64_t *words)
+static void KERNEL(moments, PRECISION)(const void *values, const km_moments_task *task,
+                                       int64_t *words)
 {
-    typedef INPUT input __attribute__((vector_size(WIDTH * sizeof(INPUT)), may_alias));
-    const INPUT *first = values;
+    typedef REAL input __attribute__((vector_size(DOUBLES * sizeof(REAL)), may_alias));
+    const REAL *first = values;
     numbers_float64 sums[4] = {{0}};
-    for (int l = 0; l < KM_BLOCK; l += WIDTH) {
+    for (int l = 0; l < KM_BLOCK; l += DOUBLES) {
         const vector_float64 x =
             __builtin_convertvector(*(const input *)(first + l), vector_float64);
         /* The difference from the origin without rounding, and its square but for 2^-106. */
@@ -22,6 +23,6 @@ void KERNEL(moments, INPUT_NAME)(const void *values, const km_moments_task *task
         add_point(&task->square_grid, square, rest, &sums[2]);
     }
     for (int i = 0; i < 4; i++)
-        for (int l = 0; l < WIDTH; l++)
+        for (int l = 0; l < DOUBLES; l++)
             words[i] += sums[i][l];
 }

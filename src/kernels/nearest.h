@@ -38,14 +38,14 @@ INLINE void OURS(finish)(const STATE *state, const int n_vectors, int32_t *label
     }
 }
 
-/* Are there so many centers that it pays to find out later which one of a group it was?
- * Gathers of floats take 32 bits. */
+/* Are there so many centers that it pays to find the nearest group of centers first, then the
+ * nearest one in it? Gathers of floats take 32-bit indices. */
 INLINE bool OURS(can_group)(int64_t d, int64_t k)
 {
     return k >= MANY_CENTERS * d && k * d <= INT32_MAX;
 }
 
-/* The label itself, from that of its group of centers, which each sample meets again. */
+/* The label itself, from that of its group of centers: each sample is compared with these again. */
 INLINE void OURS(find_in_group)(const REAL *block, const REAL *centers, const int64_t d,
                                 const int n_vectors, const int n_centers, STATE *state)
 {
@@ -67,7 +67,7 @@ INLINE void OURS(find_in_group)(const REAL *block, const REAL *centers, const in
     *state = found;
 }
 
-/* ---- few features: those of some vectors of samples stay in registers ---- */
+/* ---- few features: those of some vectors of samples stay in registers ----------------------- */
 
 /* Compares with centers first, first + 1 ... last - 1, one after the other. */
 INLINE void OURS(scan)(const REAL *block, const REAL *centers, int64_t first, int64_t last,
@@ -84,22 +84,22 @@ INLINE void OURS(scan)(const REAL *block, const REAL *centers, int64_t first, in
 }
 
 /* Compares with centers 0 ... last - 1 by groups: the label is the first of the group in which the
- * nearest is. A group costs one comparison and one choice of a label, not one for each center. */
+ * nearest is. A group costs one comparison and one choice of a label, not one per center. */
 INLINE void OURS(scan_groups)(const REAL *block, const REAL *centers, int64_t last, const int d,
                               const int n_vectors, STATE *state)
 {
     NUMBERS number = OURS(spread)(0);
     for (int64_t first = 0; first < last; first += GROUP_SIZE) {
-        VECTOR least[N_VECTORS];
-        OURS(distances)(block, centers + first * d, d, n_vectors, least);
+        VECTOR minimum[N_VECTORS];
+        OURS(distances)(block, centers + first * d, d, n_vectors, minimum);
         for (int c = 1; c < GROUP_SIZE; c++) {
             VECTOR d2[N_VECTORS];
             OURS(distances)(block, centers + (first + c) * d, d, n_vectors, d2);
             for (int v = 0; v < n_vectors; v++)
-                least[v] = OURS(nearer)(d2[v], least[v]);
+                minimum[v] = OURS(nearer)(d2[v], minimum[v]);
         }
         for (int v = 0; v < n_vectors; v++)
-            OURS(compare)(state, v, least[v], number);
+            OURS(compare)(state, v, minimum[v], number);
         number += GROUP_SIZE;
     }
 }
@@ -110,7 +110,7 @@ INLINE void OURS(few_features)(const REAL *block, const REAL *centers, const int
     for (int l = 0; l < KM_BLOCK; l += N_VECTORS * WIDTH) {
         for (int j = 0; j < d; j++)
             for (int v = 0; v < N_VECTORS; v++)
-                fetch_soon(block + j * KM_BLOCK + l + v * WIDTH);
+                prefetch_ahead(block + j * KM_BLOCK + l + v * WIDTH);
         STATE state;
         OURS(start)(&state, N_VECTORS);
         int64_t grouped = 0;
@@ -124,11 +124,11 @@ INLINE void OURS(few_features)(const REAL *block, const REAL *centers, const int
     }
 }
 
-/* ---- more features: vectors of samples meet centers as in a product of matrices ---- */
+/* ---- more features: tiles of samples and centers, as in a product of matrices --------------- */
 
-/* One feature of some samples. Compilers would read them all from memory for each center, which
- * takes more loads than processors have time for, so some are made to be elsewhere. */
-INLINE void OURS(hold)(const REAL *feature, VECTOR *x)
+/* One feature of some samples. Compilers would read all of them from memory for each center, more
+ * loads than the processor can do in time, so HELD of them are forced into registers. */
+INLINE void OURS(load_tile)(const REAL *feature, VECTOR *x)
 {
     for (int v = 0; v < TILE_VECTORS; v++)
         x[v] = OURS(load)(feature + v * WIDTH);
@@ -137,15 +137,15 @@ INLINE void OURS(hold)(const REAL *feature, VECTOR *x)
 }
 
 /* The distances of a tile: of its samples to its centers. */
-INLINE void OURS(meet)(const REAL *block, const REAL *centers, int64_t d, const int n_centers,
-                       VECTOR (*d2)[TILE_VECTORS])
+INLINE void OURS(tile_distances)(const REAL *block, const REAL *centers, int64_t d,
+                                 const int n_centers, VECTOR (*d2)[TILE_VECTORS])
 {
     for (int c = 0; c < n_centers; c++)
         for (int v = 0; v < TILE_VECTORS; v++)
             d2[c][v] = (VECTOR){0};
     for (int64_t j = 0; j < d; j++) {
         VECTOR x[TILE_VECTORS];
-        OURS(hold)(block + j * KM_BLOCK, x);
+        OURS(load_tile)(block + j * KM_BLOCK, x);
         for (int c = 0; c < n_centers; c++)
             for (int v = 0; v < TILE_VECTORS; v++)
                 d2[c][v] = OURS(extend)(d2[c][v], x[v], centers[c * d + j]);
@@ -153,23 +153,23 @@ INLINE void OURS(meet)(const REAL *block, const REAL *centers, int64_t d, const 
 }
 
 /* Compares with centers number, number + 1, ... */
-INLINE void OURS(tile)(const REAL *block, const REAL *centers, int64_t d, int64_t number,
-                       const int n_centers, STATE *state)
+INLINE void OURS(compare_tile)(const REAL *block, const REAL *centers, int64_t d, int64_t number,
+                               const int n_centers, STATE *state)
 {
     VECTOR d2[TILE_CENTERS][TILE_VECTORS];
-    OURS(meet)(block, centers + number * d, d, n_centers, d2);
+    OURS(tile_distances)(block, centers + number * d, d, n_centers, d2);
     for (int c = 0; c < n_centers; c++)
         for (int v = 0; v < TILE_VECTORS; v++)
             OURS(compare)(state, v, d2[c][v], OURS(spread)(number + c));
 }
 
-/* The same of a full tile, but all of its centers go by the number of the first: that costs one
- * choice of a label, not one for each center. */
-INLINE void OURS(tile_as_one)(const REAL *block, const REAL *centers, int64_t d, int64_t number,
-                              STATE *state)
+/* The same of a full tile, whose centers all count as the first of them: one choice of a label, not
+ * one per center. */
+INLINE void OURS(compare_tile_as_one)(const REAL *block, const REAL *centers, int64_t d,
+                                      int64_t number, STATE *state)
 {
     VECTOR d2[TILE_CENTERS][TILE_VECTORS];
-    OURS(meet)(block, centers + number * d, d, TILE_CENTERS, d2);
+    OURS(tile_distances)(block, centers + number * d, d, TILE_CENTERS, d2);
     for (int c = 1; c < TILE_CENTERS; c++)
         for (int v = 0; v < TILE_VECTORS; v++)
             d2[0][v] = OURS(nearer)(d2[c][v], d2[0][v]);
@@ -177,13 +177,13 @@ INLINE void OURS(tile_as_one)(const REAL *block, const REAL *centers, int64_t d,
         OURS(compare)(state, v, d2[0][v], OURS(spread)(number));
 }
 
-/* Features of the next block are fetched meanwhile, `share` of them for each center. */
-INLINE void OURS(fetch_next)(const REAL *block, int64_t d, int64_t number, const int n_centers,
-                             int64_t share)
+/* Prefetches features of the next block, `share` of them per center. */
+INLINE void OURS(prefetch_next_block)(const REAL *block, int64_t d, int64_t number,
+                                      const int n_centers, int64_t share)
 {
     const int64_t fetched = number * share, next = fetched + n_centers * share;
     for (int64_t j = fetched; j < next && j < d; j++)
-        fetch_later(block + (d + j) * KM_BLOCK, TILE_VECTORS * BYTES);
+        prefetch_bytes(block + (d + j) * KM_BLOCK, TILE_VECTORS * BYTES);
 }
 
 INLINE void OURS(many_features)(const REAL *block, const REAL *centers, int64_t d, int64_t k,
@@ -196,24 +196,24 @@ INLINE void OURS(many_features)(const REAL *block, const REAL *centers, int64_t 
         OURS(start)(&state, TILE_VECTORS);
         int64_t c = 0;
         for (; c + TILE_CENTERS <= k; c += TILE_CENTERS) {
-            OURS(fetch_next)(block + l, d, c, TILE_CENTERS, share);
+            OURS(prefetch_next_block)(block + l, d, c, TILE_CENTERS, share);
             if (is_as_one)
-                OURS(tile_as_one)(block + l, centers, d, c, &state);
+                OURS(compare_tile_as_one)(block + l, centers, d, c, &state);
             else
-                OURS(tile)(block + l, centers, d, c, TILE_CENTERS, &state);
+                OURS(compare_tile)(block + l, centers, d, c, TILE_CENTERS, &state);
         }
         if (is_as_one)
             OURS(find_in_group)(block + l, centers, d, TILE_VECTORS, TILE_CENTERS, &state);
         for (; c < k; c++) {
-            OURS(fetch_next)(block + l, d, c, 1, share);
-            OURS(tile)(block + l, centers, d, c, 1, &state);
+            OURS(prefetch_next_block)(block + l, d, c, 1, share);
+            OURS(compare_tile)(block + l, centers, d, c, 1, &state);
         }
         OURS(finish)(&state, TILE_VECTORS, labels + l, d2 + l);
     }
 }
 
-void KERNEL(nearest, PRECISION)(const void *block, const void *centers, int64_t n_features,
-                                int64_t n_centers, int32_t *labels, km_distances *distances2)
+static void KERNEL(nearest, PRECISION)(const void *block, const void *centers, int64_t n_features,
+                                       int64_t n_centers, int32_t *labels, km_distances *distances2)
 {
     REAL *d2 = distances2->PRECISION;
     switch (n_features) { /* up to FEW_FEATURES */

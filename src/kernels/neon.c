@@ -2,6 +2,8 @@
 #include <arm_neon.h>
 
 #define INSTRUCTIONS neon
+#define IS_AVAILABLE km_is_any_processor
+#define IS_FAST      km_is_any_processor
 #define BYTES        16
 #define REGISTERS    32
 #define REGISTER     "w"
@@ -20,12 +22,12 @@ INLINE vector_float64 multiply_add_float64(vector_float64 a, vector_float64 b, v
     return vfmaq_f64(c, a, b);
 }
 
-INLINE vector_float32 lesser_float32(vector_float32 a, vector_float32 b)
+INLINE vector_float32 minimum_float32(vector_float32 a, vector_float32 b)
 {
     return vbslq_f32(vcltq_f32(a, b), a, b);
 }
 
-INLINE vector_float64 lesser_float64(vector_float64 a, vector_float64 b)
+INLINE vector_float64 minimum_float64(vector_float64 a, vector_float64 b)
 {
     return vbslq_f64(vcltq_f64(a, b), a, b);
 }
@@ -68,22 +70,22 @@ INLINE uint32_t bits_float32(uint32x4_t mask)
     return (uint32_t)vaddvq_u32(vandq_u32(mask, bits));
 }
 
-INLINE vector_float32 greater_float32(vector_float32 a, vector_float32 b)
+INLINE vector_float32 maximum_float32(vector_float32 a, vector_float32 b)
 {
     return vbslq_f32(vcgtq_f32(a, b), a, b);
 }
 
-INLINE vector_float32 root_float32(vector_float32 a)
+INLINE vector_float32 square_root_float32(vector_float32 a)
 {
     return vsqrtq_f32(a);
 }
 
-INLINE vector_float32 about_root_float32(vector_float32 a)
+INLINE vector_float32 rough_root_float32(vector_float32 a)
 {
-    return root_float32(a);
+    return square_root_float32(a);
 }
 
-INLINE float least_float32(vector_float32 a)
+INLINE float minimum_lane_float32(vector_float32 a)
 {
     return vminvq_f32(a);
 }
@@ -104,22 +106,22 @@ INLINE uint32_t bits_float64(uint64x2_t mask)
     return (uint32_t)vaddvq_u64(vandq_u64(mask, bits));
 }
 
-INLINE vector_float64 greater_float64(vector_float64 a, vector_float64 b)
+INLINE vector_float64 maximum_float64(vector_float64 a, vector_float64 b)
 {
     return vbslq_f64(vcgtq_f64(a, b), a, b);
 }
 
-INLINE vector_float64 root_float64(vector_float64 a)
+INLINE vector_float64 square_root_float64(vector_float64 a)
 {
     return vsqrtq_f64(a);
 }
 
-INLINE vector_float64 about_root_float64(vector_float64 a)
+INLINE vector_float64 rough_root_float64(vector_float64 a)
 {
-    return root_float64(a);
+    return square_root_float64(a);
 }
 
-INLINE double least_float64(vector_float64 a)
+INLINE double minimum_lane_float64(vector_float64 a)
 {
     return vminvq_f64(a);
 }

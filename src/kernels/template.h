@@ -2,93 +2,68 @@
  *
  * A file that compiles it for an instruction set says first
  *     INSTRUCTIONS  the name of the set, part of the names of its kernels
+ *     IS_AVAILABLE  the function that tells whether a processor has it
+ *     IS_FAST       and the one that tells whether it is no slower than the rows before it
  *     BYTES         in a vector
  *     REGISTERS     for vectors
  *     REGISTER      the compilers' letter for one of them
- *     CENTERS       that meet a tile of samples at once
- *     HELD          vectors of a tile that are made to be in registers, the others stay in memory
- *     GROUP_SIZE    centers of which only the nearest is compared, where few features are
+ *     CENTERS       compared with a tile of samples at once
+ *     HELD          vectors of a tile that are kept in registers; the others are read from memory
+ *     GROUP_SIZE    centers of which only the nearest is compared, if there are few features
  * then includes vectors.h, and defines for each precision, lane by lane,
  *     multiply_add(a, b, c)        a * b + c, rounded once
- *     lesser(a, b)                 a < b ? a : b, so b if one is not a number
+ *     minimum(a, b)                a < b ? a : b, so b if one is not a number
  *     nearer(a, b)                 the same of squared distances
  *     renumber(a, b, number, old)  a < b ? number : old, where a and b are squared distances
  *     gather(from, at)             from[at]
- *     greater(a, b)                a > b ? a : b
- *     root(a)                      the square root
- *     about_root(a)                the same, but for less than 2^-20 of it, where it is not below
- *                                  that of SMALLEST
- *     least(a)                     the least lane
- *     exceeds(a, b)                a bit for each lane: a > b
- *     differs(a, b)                a bit for each lane: a != b, of numbers
+ *     maximum(a, b)                a > b ? a : b
+ *     square_root(a)               rounded as always
+ *     rough_root(a)                the same with a relative error below 2^-20, where it is not
+ * below that of SMALLEST minimum_lane(a)              of all lanes exceeds(a, b)                a
+ * bit for each lane: a > b differs(a, b)                a bit for each lane: a != b, of numbers
+ *
+ * Each precision has its functions: the templates are included once with the words of float32.h and
+ * once with those of float64.h. They end with the row of the instruction set in the table of
+ * kernels.
  *
  * Every sample has its lane, so all widths of vectors give the same bits. */
 #include "variants.h"
 
 #include <math.h>
 
-#define JOINED(a, b)       a##_##b
-#define JOIN(a, b)         JOINED(a, b)
-#define KERNEL(job, input) JOIN(km_##job, JOIN(INSTRUCTIONS, input))
-#define OURS(name)         JOIN(name, PRECISION)
-#define VECTOR             OURS(vector)
-#define NUMBERS            OURS(numbers)
-#define LABELS             OURS(labels)
-#define STATE              OURS(state)
-#define WIDTH              (BYTES / (int)sizeof(REAL))
+#define VECTOR  OURS(vector)
+#define NUMBERS OURS(numbers)
+#define LABELS  OURS(labels)
+#define STATE   OURS(state)
+#define WIDTH   (BYTES / (int)sizeof(REAL))
 
 /* All of these were measured, and so were CENTERS, HELD and GROUP_SIZE. */
 enum {
     N_VECTORS = REGISTERS / 8, /* of samples at once */
     FEW_FEATURES = 4,          /* so many of these vectors fit into registers */
-    TILE_VECTORS = 4,          /* of samples that meet when there are more features ... */
-    TILE_CENTERS = CENTERS,    /* ... so many centers at once */
-    MANY_CENTERS = 32,         /* so many for each feature go by groups, see nearest.h */
-    AHEAD = 3072,              /* bytes from what is read now to what is fetched for soon */
-    LINE = 64,                 /* bytes of the cache that come at once */
+    TILE_VECTORS = 4,          /* of samples in a tile, when there are more features */
+    TILE_CENTERS = CENTERS,    /* centers that they are compared with at once */
+    MANY_CENTERS = 32,         /* per feature: so many are compared by groups, see nearest.h */
+    AHEAD = 3072,              /* bytes from what is read to what is prefetched */
+    LINE = 64,                 /* bytes per line of the cache */
+    DOUBLES = BYTES / 8,       /* in a vector */
 };
 
-/* Blocks are mostly read one after the other, but processors look ahead neither early nor far
- * enough when there is little to do for each. */
-INLINE void fetch_soon(const void *address)
+/* Blocks are mostly read one after the other, but the processor's own prefetching starts too late
+ * and is too short when there is little to do per block. */
+INLINE void prefetch_ahead(const void *address)
 {
     __builtin_prefetch((const void *)((uintptr_t)address + AHEAD));
 }
 
-INLINE void fetch_later(const void *address, const int n_bytes)
+INLINE void prefetch_bytes(const void *address, const int n_bytes)
 {
     for (int i = 0; i < n_bytes; i += LINE)
         __builtin_prefetch((const void *)((uintptr_t)address + i), 0, 2);
 }
 
-#define REAL        float
-#define INTEGER     int32_t
-#define EPSILON     0x1p-24
-#define SMALLEST    0x1p-126f
-#define LEAST_REACH 1e-30
-#define PRECISION   float32
-#include "distance.h"
+#include "float32.h"
 
-#include "approach.h"
-#include "nearest.h"
-
-#include "filter.h"
-#include "listed.h"
-
-#include "gaps.h"
-#undef REAL
-#undef INTEGER
-#undef EPSILON
-#undef SMALLEST
-#undef LEAST_REACH
-#undef PRECISION
-
-#define REAL        double
-#define INTEGER     int64_t
-#define EPSILON     0x1p-53
-#define SMALLEST    0x1p-1022
-#define LEAST_REACH 1e-250
-#define PRECISION   float64
 #include "distance.h"
 
 #include "approach.h"
@@ -99,32 +74,31 @@ INLINE void fetch_later(const void *address, const int n_bytes)
 
 #include "gaps.h"
 
-/* Adding this rounds a double below 2^51 to an integer, ties to even, which is left in the lowest
- * bits. */
-#define ROUNDER 0x1.8p52
+#include "float64.h"
 
-/* Adds the grid points next to value + rest to sums of high and low words: km_quantise. */
-INLINE void add_point(const km_grid *grid, vector_float64 value, vector_float64 rest,
-                      numbers_float64 *sums)
-{
-    const numbers_float64 none = (numbers_float64)((vector_float64){0} + ROUNDER);
-    const vector_float64 high = value * grid->inverse_carry + ROUNDER;
-    const vector_float64 remainder = value - (high - ROUNDER) * grid->carry;
-    const vector_float64 low = (remainder + rest) * grid->inverse_unit + ROUNDER;
-    sums[0] += (numbers_float64)high - none;
-    sums[1] += (numbers_float64)low - none;
-}
+#include "distance.h"
 
-#define INPUT      float
-#define INPUT_NAME float32
+#include "approach.h"
+#include "nearest.h"
+
+#include "filter.h"
+#include "listed.h"
+
+#include "gaps.h"
+
+/* Two kernels calculate in double whatever the samples are. */
+#include "point.h"
+
+#include "float32.h"
+
 #include "measure.h"
 #include "moments.h"
-#undef INPUT
-#undef INPUT_NAME
 
-#define INPUT      double
-#define INPUT_NAME float64
+#include "float64.h"
+
 #include "measure.h"
 #include "moments.h"
 
 #include "used_up.h"
+
+#include "row.h"

@@ -1,52 +1,20 @@
-/* The functions behind the table of kernels. */
+/* What the files of the kernels share: their rows of the table, what these ask of the processor,
+ * and how functions are named. */
 #ifndef SKYMEANS_KERNELS_VARIANTS_H
 #define SKYMEANS_KERNELS_VARIANTS_H
 
 #include "kernels/kernels.h"
+#include "kernels/names.h"
 
-km_nearest km_nearest_reference_float32, km_nearest_reference_float64;
-km_nearest km_nearest_avx2_float32, km_nearest_avx2_float64;
-km_nearest km_nearest_avx512vl_float32, km_nearest_avx512vl_float64;
-km_nearest km_nearest_avx512_float32, km_nearest_avx512_float64;
-km_nearest km_nearest_neon_float32, km_nearest_neon_float64;
+extern const km_kernel km_kernel_avx2, km_kernel_avx512vl, km_kernel_avx512, km_kernel_neon;
 
-km_measure km_measure_reference_float32, km_measure_reference_float64;
-km_measure km_measure_avx2_float32, km_measure_avx2_float64;
-km_measure km_measure_avx512vl_float32, km_measure_avx512vl_float64;
-km_measure km_measure_avx512_float32, km_measure_avx512_float64;
-km_measure km_measure_neon_float32, km_measure_neon_float64;
+/* Is this processor such a one? These are compiled for any processor, rows for one that has their
+ * instructions. */
+bool km_is_any_processor(void);
+bool km_has_avx2(void);
+bool km_has_avx512(void);
+bool km_has_wide_avx512(void);
 
-km_approach km_approach_reference_float32, km_approach_reference_float64;
-km_approach km_approach_avx2_float32, km_approach_avx2_float64;
-km_approach km_approach_avx512vl_float32, km_approach_avx512vl_float64;
-km_approach km_approach_avx512_float32, km_approach_avx512_float64;
-km_approach km_approach_neon_float32, km_approach_neon_float64;
-
-km_filter km_filter_reference_float32, km_filter_reference_float64;
-km_filter km_filter_avx2_float32, km_filter_avx2_float64;
-km_filter km_filter_avx512vl_float32, km_filter_avx512vl_float64;
-km_filter km_filter_avx512_float32, km_filter_avx512_float64;
-km_filter km_filter_neon_float32, km_filter_neon_float64;
-
-km_nearest_listed km_nearest_listed_reference_float32, km_nearest_listed_reference_float64;
-km_nearest_listed km_nearest_listed_avx2_float32, km_nearest_listed_avx2_float64;
-km_nearest_listed km_nearest_listed_avx512vl_float32, km_nearest_listed_avx512vl_float64;
-km_nearest_listed km_nearest_listed_avx512_float32, km_nearest_listed_avx512_float64;
-km_nearest_listed km_nearest_listed_neon_float32, km_nearest_listed_neon_float64;
-
-km_nearest_gaps km_nearest_gaps_reference_float32, km_nearest_gaps_reference_float64;
-km_nearest_gaps km_nearest_gaps_avx2_float32, km_nearest_gaps_avx2_float64;
-km_nearest_gaps km_nearest_gaps_avx512vl_float32, km_nearest_gaps_avx512vl_float64;
-km_nearest_gaps km_nearest_gaps_avx512_float32, km_nearest_gaps_avx512_float64;
-km_nearest_gaps km_nearest_gaps_neon_float32, km_nearest_gaps_neon_float64;
-
-km_used_up km_used_up_reference, km_used_up_avx2, km_used_up_avx512vl, km_used_up_avx512,
-    km_used_up_neon;
-
-km_moments km_moments_reference_float32, km_moments_reference_float64;
-km_moments km_moments_avx2_float32, km_moments_avx2_float64;
-km_moments km_moments_avx512vl_float32, km_moments_avx512vl_float64;
-km_moments km_moments_avx512_float32, km_moments_avx512_float64;
-km_moments km_moments_neon_float32, km_moments_neon_float64;
+#define KERNEL(job, precision) JOIN(job, JOIN(INSTRUCTIONS, precision)) /* nearest_avx2_float32 */
 
 #endif

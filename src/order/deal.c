@@ -1,6 +1,6 @@
-/* Which rank gets which samples, so that each has neighbours in space. Of a catalogue in no order
- * each rank's slab is all over space, so that n ranks would have boxes n times as large, and
- * compare more.
+/* Which rank gets which samples, so that each rank has neighbours in space. Without that, and if
+ * the catalogue is in no order, the slab of each rank is all over space: boxes of n ranks would be
+ * n times as large, and more centers would have to be compared.
  *
  * All samples of all ranks stand in one line, by the cells of a Morton curve, and in a cell by
  * rank. The line is cut into pieces, which are dealt out one by one to the ranks, so that each has
@@ -19,7 +19,7 @@
 enum {
     PIECE = 256 * KM_BLOCK, /* samples; what a walk through the tree takes at once */
     CELLS_PER_PIECE = 64,
-    MOST_CELL_BITS = 18,
+    MAX_CELL_BITS = 18,
 };
 
 static const char *const WHAT = "exchange of samples between ranks";
@@ -36,8 +36,8 @@ typedef struct line {
     uint32_t *places; /* [n_cells], of the next that has none */
 } line;
 
-/* Each time round a rank later begins: else two ranks would always have the same halves of cells.
- */
+/* Each round of dealing starts one rank later, so that two ranks do not always get the same halves
+ * of cells. */
 static int rank_of(const line *l, int64_t place)
 {
     const int64_t piece = place / PIECE;
@@ -46,12 +46,12 @@ static int rank_of(const line *l, int64_t place)
     return km_slab_owner(l->n_all - l->n_dealt, l->n_ranks, place - l->n_dealt);
 }
 
-/* How many cells all ranks take: many in a piece, but no more than 4 bytes for each sample. */
+/* The number of bits of a cell: many cells per piece, but at most 4 bytes per sample. */
 static int count_bits(int64_t n_all, int n_ranks, int64_t n_threads)
 {
     const int64_t affordable = n_all / (n_ranks * (n_threads + 2));
     int bits = 0;
-    while (bits < MOST_CELL_BITS && (int64_t)PIECE << bits < n_all * CELLS_PER_PIECE &&
+    while (bits < MAX_CELL_BITS && (int64_t)PIECE << bits < n_all * CELLS_PER_PIECE &&
            (int64_t)2 << bits <= affordable)
         bits++;
     return bits;
@@ -76,7 +76,7 @@ static km_code create_line(line *l, const km_samples *samples, MPI_Comm comm, km
     return km_agree(comm, error);
 }
 
-static void destroy_line(line *l)
+static void free_line(line *l)
 {
     free(l->next);
     free(l->all);
@@ -108,7 +108,7 @@ static void count_cells(line *l, const km_morton *morton, uint32_t *codes)
 
 /* Where in line this rank's samples of each cell and thread begin. Places have 32 bits, since rows
  * have. */
-static void find_places(line *l, MPI_Comm comm)
+static void find_line_places(line *l, MPI_Comm comm)
 {
     uint32_t first = 0;
     for (int t = 0; t < km_threads(); t++)
@@ -147,9 +147,9 @@ km_code km_morton_deal(const km_morton *morton, const km_samples *samples, uint3
     line l;
     if (create_line(&l, samples, comm, error) == KM_OK) {
         count_cells(&l, morton, owners);
-        find_places(&l, comm);
+        find_line_places(&l, comm);
         find_owners(&l, owners);
     }
-    destroy_line(&l);
+    free_line(&l);
     return error->code;
 }

@@ -1,7 +1,8 @@
-/* Samples change ranks: to where their neighbours in space are, and home again.
+/* Redistributes samples: to the rank that has their neighbours in space, and returns them to the
+ * rank of their slab.
  *
- * Values follow one feature after the other, in words of 32 bits, some samples at a time: beside
- * the samples no more is ever in use than ordering takes. */
+ * Features are sent one after the other, in words of 32 bits, one round of samples at a time: this
+ * takes no more memory beside the samples than ordering does. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -14,7 +15,7 @@
 
 enum {
     ROUND_BLOCKS = 1024,
-    ROUND = ROUND_BLOCKS * KM_BLOCK, /* samples of a rank; slots have 16 bits */
+    ROUND = ROUND_BLOCKS * KM_BLOCK, /* samples per rank; slots have 16 bits */
 };
 
 static const char *const WHAT = "exchange of samples between ranks";
@@ -46,7 +47,7 @@ static void create_rounds(exchange *e, km_error *error)
     e->sent = km_allocate(ROUND, sizeof *e->sent, WHAT, error);
 }
 
-static void destroy_rounds(exchange *e)
+static void free_rounds(exchange *e)
 {
     free(e->counts);
     free(e->starts);
@@ -84,10 +85,10 @@ static void fill_rounds(exchange *e)
     }
 }
 
-/* Whatever the words are. */
+/* 32 bits of anything. */
 typedef uint32_t word __attribute__((may_alias));
 
-/* Every so many words of each block belong to one column of the samples, KM_BLOCK of them. */
+/* A column of the samples: KM_BLOCK words of each block, at equal distances. */
 typedef struct column {
     word *first;
     int64_t in_block, between_blocks; /* words from one to the next */
@@ -98,7 +99,7 @@ static column column_at(void *values, int64_t first, int64_t in_block, int64_t b
     return (column){(word *)values + first, in_block, between_blocks};
 }
 
-static void pack(exchange *e, column c, int64_t round)
+static void pack_column(exchange *e, column c, int64_t round)
 {
     const int64_t n_blocks = e->samples->n_blocks, end = (round + 1) * ROUND_BLOCKS;
     uint32_t *sent = e->sent;
@@ -127,7 +128,7 @@ static int64_t send_round(exchange *e, int64_t round, uint32_t *to)
     return n;
 }
 
-static void unpack(exchange *e, column c)
+static void unpack_column(exchange *e, column c)
 {
 #pragma omp parallel for
     for (int64_t i = 0; i < e->n_new; i += KM_BLOCK) {
@@ -139,37 +140,38 @@ static void unpack(exchange *e, column c)
     }
 }
 
-/* What a column will be comes to `received`. */
-static void send(exchange *e, column c)
+/* Sends a column in rounds; what this rank gets is in `received`. */
+static void send_column(exchange *e, column c)
 {
     int64_t n = 0;
     for (int64_t round = 0; round < e->n_rounds; round++) {
-        pack(e, c, round);
+        pack_column(e, c, round);
         n += send_round(e, round, e->received + n);
     }
 }
 
-static void move(exchange *e, column c)
+static void send_and_unpack_column(exchange *e, column c)
 {
-    send(e, c);
-    unpack(e, c);
+    send_column(e, c);
+    unpack_column(e, c);
 }
 
 /* A column of doubles goes as its lower words and its upper ones. */
-static void move_samples(exchange *e)
+static void send_features(exchange *e)
 {
     km_samples *samples = e->samples;
     const int64_t size = (int64_t)(km_precision_size(samples->precision) / sizeof(word));
     const int64_t of_feature = KM_BLOCK * size, of_block = samples->n_features * of_feature;
     for (int64_t j = 0; j < samples->n_features; j++)
         for (int64_t w = 0; w < size; w++)
-            move(e, column_at(samples->values, j * of_feature + w, size, of_block));
+            send_and_unpack_column(e,
+                                   column_at(samples->values, j * of_feature + w, size, of_block));
     for (int64_t w = 0; w < 2 && samples->weights != NULL; w++)
-        move(e, column_at(samples->weights, w, 2, 2 * KM_BLOCK));
-    move(e, column_at(samples->rows, 0, 1, KM_BLOCK));
+        send_and_unpack_column(e, column_at(samples->weights, w, 2, 2 * KM_BLOCK));
+    send_and_unpack_column(e, column_at(samples->rows, 0, 1, KM_BLOCK));
 }
 
-/* Rows counted from another one on; numbers without sign take any difference. */
+/* Counts rows from another first row on; unsigned numbers hold any difference. */
 static void count_rows_from(km_samples *samples, int64_t first_row)
 {
     const uint32_t less = (uint32_t)(first_row - samples->first_row);
@@ -179,8 +181,8 @@ static void count_rows_from(km_samples *samples, int64_t first_row)
     samples->first_row = first_row;
 }
 
-/* Sends all samples to their owners; and labels, if there are any, to `received`. */
-static km_code move_all(exchange *e, int32_t *labels, km_error *error)
+/* Sends all samples to their owners. Labels, if not NULL, come last and stay in `received`. */
+static km_code send_samples(exchange *e, int32_t *labels, km_error *error)
 {
     km_samples *samples = e->samples;
     create_rounds(e, error);
@@ -188,15 +190,15 @@ static km_code move_all(exchange *e, int32_t *labels, km_error *error)
         fill_rounds(e);
         assert(e->n_new <= samples->capacity); /* see km_morton_deal, and slabs on the way back */
         e->received = e->owners;
-        move_samples(e);
+        send_features(e);
         if (labels != NULL)
-            send(e, column_at(labels, 0, 1, KM_BLOCK));
+            send_column(e, column_at(labels, 0, 1, KM_BLOCK));
         samples->n_samples = e->n_new;
         samples->n_blocks = (e->n_new + KM_BLOCK - 1) / KM_BLOCK;
         if (e->n_new > 0)
             km_samples_pad(samples);
     }
-    destroy_rounds(e);
+    free_rounds(e);
     return error->code;
 }
 
@@ -208,40 +210,41 @@ static int64_t lowest_row(const km_samples *samples, MPI_Comm comm)
     return negative != INT64_MIN ? -negative : 0;
 }
 
-static km_code exchange_along(const km_morton *morton, km_samples *samples, const km_way *way,
-                              MPI_Comm comm, km_error *error)
+static km_code redistribute_by_code(const km_morton *morton, km_samples *samples,
+                                    const km_scratch *scratch, MPI_Comm comm, km_error *error)
 {
     exchange e = {.samples = samples,
                   .comm = comm,
                   .n_ranks = km_comm_size(comm),
-                  .owners = way->places,
-                  .slots = (uint16_t *)way->order};
+                  .owners = scratch->places,
+                  .slots = (uint16_t *)scratch->order};
     if (km_morton_deal(morton, samples, e.owners, comm, error) != KM_OK)
         return error->code;
     count_rows_from(samples, lowest_row(samples, comm));
-    if (move_all(&e, NULL, error) == KM_OK)
-        samples->is_exchanged = true;
+    if (send_samples(&e, NULL, error) == KM_OK)
+        samples->is_redistributed = true;
     else
         count_rows_from(samples, samples->slab.first);
     return error->code;
 }
 
-/* Pieces are of one order, so the samples must get the same one afterwards. */
+/* Ordered by the same codes afterwards, so that the pieces of a rank become runs of blocks. */
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error)
 {
-    km_way way = {0};
+    km_scratch scratch = {0};
     km_morton *morton = km_morton_create(samples, comm, error);
-    if (morton != NULL && km_way_create(&way, samples, samples->capacity, comm, error) == KM_OK &&
-        exchange_along(morton, samples, &way, comm, error) == KM_OK)
-        km_morton_order(morton, samples, &way, comm, error);
-    km_way_free(&way);
+    if (morton != NULL &&
+        km_scratch_create(&scratch, samples, samples->capacity, comm, error) == KM_OK &&
+        redistribute_by_code(morton, samples, &scratch, comm, error) == KM_OK)
+        km_morton_order(morton, samples, &scratch, comm, error);
+    km_scratch_free(&scratch);
     km_morton_free(morton);
     return error->code;
 }
 
 /* The rank in whose slab a row is; ends are where slabs end, ascending. As a rule slabs are those
  * of km_slab, and the first guess is right. */
-static int find_home(const int64_t *ends, int n_ranks, int64_t row)
+static int find_slab_owner(const int64_t *ends, int n_ranks, int64_t row)
 {
     const int64_t first = ends[0], n_rows = ends[n_ranks] - first;
     int low = 0, high = n_ranks - 1;
@@ -271,30 +274,30 @@ static void find_ends(const exchange *e, int64_t *ends)
             ends[r + 1] = ends[r];
 }
 
-static void find_homes(exchange *e, int64_t *ends)
+static void find_slab_owners(exchange *e, int64_t *ends)
 {
     const int n_ranks = e->n_ranks;
     find_ends(e, ends);
 #pragma omp parallel for
     for (int64_t i = 0; i < e->samples->n_samples; i++)
-        e->owners[i] = (uint32_t)find_home(ends, n_ranks, km_samples_row(e->samples, i));
+        e->owners[i] = (uint32_t)find_slab_owner(ends, n_ranks, km_samples_row(e->samples, i));
 }
 
 km_code km_samples_return(km_samples *samples, int32_t **labels, MPI_Comm comm, km_error *error)
 {
     assert(labels == NULL || *labels != NULL);
-    const int64_t n_most = samples->capacity;
+    const int64_t n_max = samples->capacity;
     int64_t *ends = km_allocate(km_comm_size(comm) + 1, sizeof *ends, WHAT, error);
     exchange e = {.samples = samples,
                   .comm = comm,
                   .n_ranks = km_comm_size(comm),
-                  .owners = km_allocate(n_most, sizeof *e.owners, WHAT, error),
-                  .slots = km_allocate(n_most, sizeof *e.slots, WHAT, error)};
+                  .owners = km_allocate(n_max, sizeof *e.owners, WHAT, error),
+                  .slots = km_allocate(n_max, sizeof *e.slots, WHAT, error)};
     if (km_agree(comm, error) == KM_OK) {
-        find_homes(&e, ends);
-        if (move_all(&e, labels != NULL ? *labels : NULL, error) == KM_OK) {
+        find_slab_owners(&e, ends);
+        if (send_samples(&e, labels != NULL ? *labels : NULL, error) == KM_OK) {
             count_rows_from(samples, samples->slab.first);
-            samples->is_exchanged = false;
+            samples->is_redistributed = false;
         }
     }
     if (labels != NULL && error->code == KM_OK) { /* what was received last */

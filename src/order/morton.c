@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
+#include "kernels/names.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ enum {
     N_PROBES = 2048,
     TABLE_BITS = 8,
     N_TABLES = 3,
-    MOST_BITS = TABLE_BITS * N_TABLES, /* of one feature; cells stay exact in float, too */
+    MAX_BITS = TABLE_BITS * N_TABLES, /* of one feature; cells stay exact in float, too */
 };
 
 /* How one feature enters the code. */
@@ -84,7 +85,7 @@ static void deal_bits(axis *axes, double *widths, int64_t d)
     for (int bit = KM_CODE_BITS - 1; bit >= 0; bit--) {
         int64_t widest = -1;
         for (int64_t j = 0; j < d; j++)
-            if (axes[j].n_bits < MOST_BITS && (widest < 0 || widths[j] > widths[widest]))
+            if (axes[j].n_bits < MAX_BITS && (widest < 0 || widths[j] > widths[widest]))
                 widest = j;
         if (widest < 0)
             return;
@@ -148,27 +149,13 @@ void km_morton_free(km_morton *morton)
     free(morton);
 }
 
-/* Cells of a block's values; what is outside goes to the border, and so does what is no number. */
-static void find_cells_float32(const axis *a, const float *values, int32_t *cells)
-{
-    const float lowest = (float)a->lowest, scale = (float)a->cells_per_unit;
-    const float most = (float)((1 << a->n_bits) - 1);
-    for (int l = 0; l < KM_BLOCK; l++) {
-        float cell = (values[l] - lowest) * scale;
-        cell = cell < most ? cell : most;
-        cells[l] = (int32_t)(cell > 0 ? cell : 0);
-    }
-}
+#include "kernels/float32.h"
 
-static void find_cells_float64(const axis *a, const double *values, int32_t *cells)
-{
-    const double most = (double)((1 << a->n_bits) - 1);
-    for (int l = 0; l < KM_BLOCK; l++) {
-        double cell = (values[l] - a->lowest) * a->cells_per_unit;
-        cell = cell < most ? cell : most;
-        cells[l] = (int32_t)(cell > 0 ? cell : 0);
-    }
-}
+#include "cells.h"
+
+#include "kernels/float64.h"
+
+#include "cells.h"
 
 static void add_cells(const axis *a, const int32_t *cells, uint32_t *codes)
 {

@@ -1,6 +1,6 @@
 /* Codes along a Morton curve; shared by the files of this room. */
-#ifndef SKYMEANS_SAMPLES_MORTON_H
-#define SKYMEANS_SAMPLES_MORTON_H
+#ifndef SKYMEANS_ORDER_MORTON_H
+#define SKYMEANS_ORDER_MORTON_H
 
 #include "base/error.h"
 #include "samples/samples.h"
@@ -24,20 +24,20 @@ void km_morton_codes(const km_morton *morton, const km_samples *samples, int64_t
 km_code km_morton_deal(const km_morton *morton, const km_samples *samples, uint32_t *owners,
                        MPI_Comm comm, km_error *error);
 
-/* Room for n samples on their way. An exchange and the order after it use the same, so that no
- * holes are left between what each of them had. */
-typedef struct km_way {
+/* Scratch memory for n samples. Redistribution and the sorting after it share it, so that the heap
+ * is not fragmented. */
+typedef struct km_scratch {
     uint32_t *places, *order; /* [n] */
     void *moved;              /* [n] values */
-} km_way;
+} km_scratch;
 
 /* Collective over comm; KM_MEMORY, agreed, and km_way_free then, too. */
-km_code km_way_create(km_way *way, const km_samples *samples, int64_t n, MPI_Comm comm,
-                      km_error *error);
-void km_way_free(km_way *way);
+km_code km_scratch_create(km_scratch *scratch, const km_samples *samples, int64_t n, MPI_Comm comm,
+                          km_error *error);
+void km_scratch_free(km_scratch *scratch);
 
 /* Sorts the samples of this rank by their codes. Collective over comm; KM_MEMORY, agreed. */
-km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_way *way,
+km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_scratch *scratch,
                         MPI_Comm comm, km_error *error);
 
 #endif

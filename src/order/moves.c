@@ -1,5 +1,5 @@
 /* Samples move to other places, feature by feature: beside them there is never more than one value
- * of each. */
+ * of each. Only the size of the values matters here, 4 or 8 bytes, not what they are. */
 #include "moves.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -8,6 +8,7 @@
 #include "order/order.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     COLUMN_AHEAD = 8,   /* blocks from what is moved to what is fetched of a column ... */
@@ -16,67 +17,83 @@ enum {
 
 /* A column of the samples: KM_BLOCK values of each block beside each other. */
 typedef struct column {
-    void *first;
+    char *first;
+    size_t size;    /* of a value */
     int64_t stride; /* from one block to the next, in values */
 } column;
 
-#define MOVE_COLUMN(name, type)                                                      \
-    static void name(const km_moves *s, column c)                                    \
-    {                                                                                \
-        enum { SIZE = sizeof(type) };                                                \
-        type *values = c.first, *moved = s->moved;                                   \
-        const int64_t n_blocks = s->samples->n_blocks;                               \
-        _Pragma("omp parallel for") for (int64_t b = 0; b < n_blocks; b++)           \
-        {                                                                            \
-            const int lanes = km_samples_lanes(s->samples, b);                       \
-            km_fetch(values, (b + COLUMN_AHEAD) * c.stride * SIZE, KM_BLOCK * SIZE); \
-            for (int l = 0; l < lanes; l++) {                                        \
-                const uint32_t place = s->places[b * KM_BLOCK + l];                  \
-                moved[place] = values[b * c.stride + l];                             \
-                km_fetch(moved, (int64_t)place *SIZE + KM_CACHE_LINE, 1);            \
-            }                                                                        \
-        }                                                                            \
-        _Pragma("omp parallel for") for (int64_t b = 0; b < n_blocks; b++)           \
-        {                                                                            \
-            const int lanes = km_samples_lanes(s->samples, b);                       \
-            km_fetch(values, (b + COLUMN_AHEAD) * c.stride * SIZE, KM_BLOCK * SIZE); \
-            km_fetch(moved, (b + BUCKETS_AHEAD) * KM_BLOCK * SIZE, KM_BLOCK * SIZE); \
-            for (int l = 0; l < lanes && s->order == NULL; l++)                      \
-                values[b * c.stride + l] = moved[b * KM_BLOCK + l];                  \
-            for (int l = 0; l < lanes && s->order != NULL; l++)                      \
-                values[b * c.stride + l] = moved[s->order[b * KM_BLOCK + l]];        \
-        }                                                                            \
+/* Compiled for each size by itself, so that a copy is one move. */
+#define FOR_SIZE static inline __attribute__((always_inline))
+
+/* The first step for a block: its values go to their places in `moved`. */
+FOR_SIZE void scatter_values(const km_moves *s, const column *c, int64_t block, const int64_t size)
+{
+    const int lanes = km_samples_lanes(s->samples, block);
+    const char *values = c->first + block * c->stride * size;
+    char *moved = s->moved;
+    km_prefetch(c->first, (block + COLUMN_AHEAD) * c->stride * size, KM_BLOCK * size);
+    for (int l = 0; l < lanes; l++) {
+        const int64_t place = s->places[block * KM_BLOCK + l];
+        memcpy(moved + place * size, values + l * size, (size_t)size);
+        km_prefetch(moved, place * size + KM_CACHE_LINE, 1);
     }
+}
 
-/* Whatever the words are. */
-typedef uint32_t word __attribute__((may_alias));
-typedef uint64_t long_word __attribute__((may_alias));
+/* The second step for a block: what was moved comes back, in order. */
+FOR_SIZE void gather_values(const km_moves *s, const column *c, int64_t block, const int64_t size)
+{
+    const int lanes = km_samples_lanes(s->samples, block);
+    const char *moved = s->moved;
+    char *values = c->first + block * c->stride * size;
+    km_prefetch(c->first, (block + COLUMN_AHEAD) * c->stride * size, KM_BLOCK * size);
+    km_prefetch(moved, (block + BUCKETS_AHEAD) * KM_BLOCK * size, KM_BLOCK * size);
+    if (s->order == NULL)
+        memcpy(values, moved + block * KM_BLOCK * size, (size_t)(lanes * size));
+    for (int l = 0; l < lanes && s->order != NULL; l++)
+        memcpy(values + l * size, moved + s->order[block * KM_BLOCK + l] * size, (size_t)size);
+}
 
-MOVE_COLUMN(move_words, word)
-MOVE_COLUMN(move_long_words, long_word)
+static void move_column(const km_moves *s, column c)
+{
+    const int64_t n_blocks = s->samples->n_blocks;
+#pragma omp parallel for
+    for (int64_t b = 0; b < n_blocks; b++)
+        if (c.size == sizeof(uint32_t))
+            scatter_values(s, &c, b, sizeof(uint32_t));
+        else
+            scatter_values(s, &c, b, sizeof(uint64_t));
+#pragma omp parallel for
+    for (int64_t b = 0; b < n_blocks; b++)
+        if (c.size == sizeof(uint32_t))
+            gather_values(s, &c, b, sizeof(uint32_t));
+        else
+            gather_values(s, &c, b, sizeof(uint64_t));
+}
 
 void km_samples_move(const km_moves *s)
 {
     km_samples *samples = s->samples;
+    const size_t size = km_precision_size(samples->precision);
     const int64_t d = samples->n_features;
-    for (int64_t j = 0; j < d; j++) {
-        const int64_t first = j * KM_BLOCK, stride = d * KM_BLOCK;
-        if (samples->precision == KM_FLOAT32)
-            move_words(s, (column){(uint32_t *)samples->values + first, stride});
-        else
-            move_long_words(s, (column){(uint64_t *)samples->values + first, stride});
-    }
-    move_words(s, (column){samples->rows, KM_BLOCK});
+    for (int64_t j = 0; j < d; j++)
+        move_column(s, (column){(char *)samples->values + (size_t)(j * KM_BLOCK) * size, size,
+                                d * KM_BLOCK});
+    move_column(s, (column){(char *)samples->rows, sizeof *samples->rows, KM_BLOCK});
     if (samples->weights != NULL)
-        move_long_words(s, (column){samples->weights, KM_BLOCK});
+        move_column(s, (column){(char *)samples->weights, sizeof *samples->weights, KM_BLOCK});
     km_samples_pad(samples);
+}
+
+size_t km_moved_size(const km_samples *samples)
+{
+    return samples->weights != NULL ? sizeof *samples->weights
+                                    : km_precision_size(samples->precision);
 }
 
 km_code km_samples_reorder(km_samples *samples, const uint32_t *places, km_error *error)
 {
-    const bool is_wide = samples->precision == KM_FLOAT64 || samples->weights != NULL;
-    const size_t size = is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
-    void *moved = km_allocate(samples->n_samples, size, "order of samples", error);
+    void *moved =
+        km_allocate(samples->n_samples, km_moved_size(samples), "order of samples", error);
     if (moved != NULL && samples->n_samples > 0)
         km_samples_move(&(km_moves){samples, places, NULL, moved});
     free(moved);

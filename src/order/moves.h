@@ -1,6 +1,6 @@
 /* Samples on their way to other places. */
-#ifndef SKYMEANS_SAMPLES_MOVES_H
-#define SKYMEANS_SAMPLES_MOVES_H
+#ifndef SKYMEANS_ORDER_MOVES_H
+#define SKYMEANS_ORDER_MOVES_H
 
 #include "samples/samples.h"
 
@@ -9,18 +9,20 @@
 typedef struct km_moves {
     km_samples *samples;
     const uint32_t *places, *order; /* [n_samples] */
-    void *moved;                    /* [n_samples], room for a value, a weight or a row of each */
+    void *moved;                    /* [n_samples] values, weights or rows */
 } km_moves;
+
+/* Bytes per sample of km_moves.moved. */
+size_t km_moved_size(const km_samples *samples);
 
 /* Values follow one feature after the other, then rows and weights. */
 void km_samples_move(const km_moves *moves);
 
 enum { KM_CACHE_LINE = 64 };
 
-/* Has some bytes of an array brought near, to be written: pieces of a column, and what follows in
- * many buckets, come too irregularly for processors to look ahead. Behind the end it does nothing.
- */
-static inline void km_fetch(const void *array, int64_t first, int64_t n_bytes)
+/* Prefetches some bytes of an array for writing: pieces of a column, and the ends of many buckets,
+ * are too irregular for the processor's own prefetching. Harmless behind the end of the array. */
+static inline void km_prefetch(const void *array, int64_t first, int64_t n_bytes)
 {
     for (int64_t i = first; i < first + n_bytes; i += KM_CACHE_LINE)
         __builtin_prefetch((const void *)((uintptr_t)array + (uintptr_t)i), 1);

@@ -1,11 +1,10 @@
-/* Neighbours in space become neighbours in memory: samples are sorted along a Morton curve, so that
+/* Sorts samples along a Morton curve, so that neighbours in space are neighbours in memory, and
  * blocks, and runs of blocks, have small boxes. No result depends on the order, only speed does.
  *
- * Two steps, and all that moves goes the same way. By the first digit of their codes samples go to
- * buckets, which are so few that writing to all of them at once stays in cache; then every bucket,
- * which is so small that it is in cache itself, is sorted. Only the codes are sorted: the values
- * follow one feature after the other, so that beside the samples there is never more than 12 bytes
- * for each (16 in double precision). */
+ * A radix sort in two steps. By the first digit of their codes samples go to buckets, so few that
+ * the ends of all buckets are in cache; then each bucket, which is so small that it fits in cache,
+ * is sorted. Only codes are sorted; then the features are moved one by one in the same two steps,
+ * so that this never takes more than 12 bytes per sample (16 in double precision). */
 #include "order/order.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -21,11 +20,11 @@
 enum {
     BUCKET_BITS = 11,
     N_BUCKETS = 1 << BUCKET_BITS,
-    MOST_CELL_BITS = 16, /* in a bucket; the counts of its cells stay in cache, too */
-    CELL_SIZE = 8,       /* samples, about, where there are bits enough */
+    MAX_CELL_BITS = 16, /* in a bucket; the counts of its cells stay in cache, too */
+    CELL_SIZE = 8,      /* samples, about, where there are bits enough */
 };
 
-typedef struct sorting {
+typedef struct code_sort {
     km_samples *samples;
     int64_t n;
     uint32_t *places;             /* [n], where each sample goes in the first step */
@@ -33,27 +32,25 @@ typedef struct sorting {
     void *moved;                  /* [n] values or codes between the steps */
     int64_t (*starts)[N_BUCKETS]; /* [n_threads] */
     int64_t first[N_BUCKETS + 1]; /* of each bucket */
-    uint32_t (*cells)[(1 << MOST_CELL_BITS) + 1]; /* [n_threads] */
-} sorting;
+    uint32_t (*cells)[(1 << MAX_CELL_BITS) + 1]; /* [n_threads] */
+} code_sort;
 
 static const char *const WHAT = "order of samples";
 
-km_code km_way_create(km_way *way, const km_samples *samples, int64_t n, MPI_Comm comm,
-                      km_error *error)
+km_code km_scratch_create(km_scratch *scratch, const km_samples *samples, int64_t n, MPI_Comm comm,
+                          km_error *error)
 {
-    const bool is_wide = samples->precision == KM_FLOAT64 || samples->weights != NULL;
-    const size_t size = is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
-    way->places = km_allocate(n, sizeof *way->places, WHAT, error);
-    way->order = km_allocate(n, sizeof *way->order, WHAT, error);
-    way->moved = km_allocate(n, size, WHAT, error);
+    scratch->places = km_allocate(n, sizeof *scratch->places, WHAT, error);
+    scratch->order = km_allocate(n, sizeof *scratch->order, WHAT, error);
+    scratch->moved = km_allocate(n, km_moved_size(samples), WHAT, error);
     return km_agree(comm, error);
 }
 
-void km_way_free(km_way *way)
+void km_scratch_free(km_scratch *scratch)
 {
-    free(way->places);
-    free(way->order);
-    free(way->moved);
+    free(scratch->places);
+    free(scratch->order);
+    free(scratch->moved);
 }
 
 double km_order_bytes(const km_shape *shape, double n, bool has_weights)
@@ -62,26 +59,26 @@ double km_order_bytes(const km_shape *shape, double n, bool has_weights)
     return n * (double)(2 * sizeof(uint32_t) + (is_wide ? sizeof(uint64_t) : sizeof(uint32_t)));
 }
 
-static km_code create(sorting *s, km_samples *samples, const km_way *way, MPI_Comm comm,
-                      km_error *error)
+static km_code create_code_sort(code_sort *s, km_samples *samples, const km_scratch *scratch,
+                                MPI_Comm comm, km_error *error)
 {
-    *s = (sorting){.samples = samples,
-                   .n = samples->n_samples,
-                   .places = way->places,
-                   .order = way->order,
-                   .moved = way->moved};
+    *s = (code_sort){.samples = samples,
+                     .n = samples->n_samples,
+                     .places = scratch->places,
+                     .order = scratch->order,
+                     .moved = scratch->moved};
     s->starts = km_allocate(km_threads(), sizeof *s->starts, WHAT, error);
     s->cells = km_allocate(km_threads(), sizeof *s->cells, WHAT, error);
     return km_agree(comm, error);
 }
 
-static void destroy(sorting *s)
+static void free_code_sort(code_sort *s)
 {
     free(s->starts);
     free(s->cells);
 }
 
-/* ---- the first step ------------------------------------------------------------------------- */
+/* ---- the first step: to buckets ------------------------------------------------------------- */
 
 static int bucket_of(uint32_t code)
 {
@@ -89,7 +86,7 @@ static int bucket_of(uint32_t code)
 }
 
 /* Codes, in `places` for the moment, and how many of this thread's samples go to each bucket. */
-static void make_codes(sorting *s, const km_morton *morton, km_rows mine)
+static void make_codes(code_sort *s, const km_morton *morton, km_rows mine)
 {
     int64_t *counts = s->starts[km_thread()];
     memset(counts, 0, sizeof *s->starts);
@@ -104,7 +101,7 @@ static void make_codes(sorting *s, const km_morton *morton, km_rows mine)
 }
 
 /* Where buckets begin, and within them the samples of each thread. */
-static void add_up_counts(sorting *s, int n_threads)
+static void find_bucket_starts(code_sort *s, int n_threads)
 {
     int64_t sum = 0;
     for (int b = 0; b < N_BUCKETS; b++) {
@@ -118,8 +115,8 @@ static void add_up_counts(sorting *s, int n_threads)
     s->first[N_BUCKETS] = sum;
 }
 
-/* Codes go to their buckets, and places become what they are called. */
-static void move_codes(sorting *s, km_rows mine)
+/* Moves the codes to their buckets; `places` now holds the places. */
+static void move_codes(code_sort *s, km_rows mine)
 {
     int64_t *next = s->starts[km_thread()];
     uint32_t *moved = s->moved;
@@ -127,12 +124,12 @@ static void move_codes(sorting *s, km_rows mine)
         const uint32_t code = s->places[i];
         const int64_t place = next[bucket_of(code)]++;
         moved[place] = code;
-        km_fetch(moved, place * (int64_t)sizeof *moved + KM_CACHE_LINE, 1);
+        km_prefetch(moved, place * (int64_t)sizeof *moved + KM_CACHE_LINE, 1);
         s->places[i] = (uint32_t)place;
     }
 }
 
-static void fill_buckets(sorting *s, const km_morton *morton)
+static void fill_buckets(code_sort *s, const km_morton *morton)
 {
 #pragma omp parallel
     {
@@ -140,21 +137,21 @@ static void fill_buckets(sorting *s, const km_morton *morton)
         make_codes(s, morton, mine);
 #pragma omp barrier
 #pragma omp single
-        add_up_counts(s, km_threads_now());
+        find_bucket_starts(s, km_threads_now());
         move_codes(s, mine);
     }
 }
 
-/* ---- the second step ------------------------------------------------------------------------ */
+/* ---- the second step: within buckets -------------------------------------------------------- */
 
-/* Sorts `count` codes of a bucket, the first of which is at `first`, by so many bits that cells
- * have about CELL_SIZE of them. */
-static void sort_bucket(sorting *s, int64_t first, int64_t count)
+/* Sorts the `count` codes of a bucket, from `first` on, by as many bits as make cells of about
+ * CELL_SIZE codes. */
+static void sort_bucket(code_sort *s, int64_t first, int64_t count)
 {
     const uint32_t *codes = s->moved;
     uint32_t *cells = s->cells[km_thread()];
     int n_bits = 0;
-    while (n_bits < MOST_CELL_BITS && count >> n_bits > CELL_SIZE)
+    while (n_bits < MAX_CELL_BITS && count >> n_bits > CELL_SIZE)
         n_bits++;
     const int shift = KM_CODE_BITS - BUCKET_BITS - n_bits;
     const uint32_t mask = ((uint32_t)1 << n_bits) - 1;
@@ -167,33 +164,34 @@ static void sort_bucket(sorting *s, int64_t first, int64_t count)
         s->order[first + cells[codes[i] >> shift & mask]++] = (uint32_t)i;
 }
 
-static void sort_buckets(sorting *s)
+static void sort_buckets(code_sort *s)
 {
 #pragma omp parallel for schedule(dynamic, 8)
     for (int b = 0; b < N_BUCKETS; b++)
         sort_bucket(s, s->first[b], s->first[b + 1] - s->first[b]);
 }
 
-km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_way *way,
+km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_scratch *scratch,
                         MPI_Comm comm, km_error *error)
 {
-    sorting s;
-    if (create(&s, samples, way, comm, error) == KM_OK && s.n > 0) {
+    code_sort s;
+    if (create_code_sort(&s, samples, scratch, comm, error) == KM_OK && s.n > 0) {
         fill_buckets(&s, morton);
         sort_buckets(&s);
         km_samples_move(&(km_moves){samples, s.places, s.order, s.moved});
     }
-    destroy(&s);
+    free_code_sort(&s);
     return error->code;
 }
 
 km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error)
 {
-    km_way way = {0};
+    km_scratch scratch = {0};
     km_morton *morton = km_morton_create(samples, comm, error);
-    if (morton != NULL && km_way_create(&way, samples, samples->n_samples, comm, error) == KM_OK)
-        km_morton_order(morton, samples, &way, comm, error);
-    km_way_free(&way);
+    if (morton != NULL &&
+        km_scratch_create(&scratch, samples, samples->n_samples, comm, error) == KM_OK)
+        km_morton_order(morton, samples, &scratch, comm, error);
+    km_scratch_free(&scratch);
     km_morton_free(morton);
     return error->code;
 }

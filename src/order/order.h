@@ -7,28 +7,27 @@
 #include "samples/samples.h"
 
 /* Bytes that putting n samples in order takes beside them: two places of each, and a value, weight
- * or code on the way; with what messages take when samples are redistributed. */
+ * or code on the way. */
 double km_order_bytes(const km_shape *shape, double n, bool has_weights);
 
-/* Puts the samples into an order in which neighbours in space are near each other in memory, each
- * rank its own, by a curve that is the same for all. Collective over comm. KM_MEMORY, agreed, if
- * there is no room for 12 bytes a sample beside them, or 16 in double precision or with weights. */
+/* Sorts the samples of each rank along a curve through space that is the same for all ranks, so
+ * that neighbours in space are near each other in memory. Collective over comm. KM_MEMORY, agreed,
+ * without memory for 12 bytes per sample, or 16 in double precision or with weights. */
 km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error);
 
-/* The same, but first ranks exchange samples, so that boxes round neighbours are as small as if one
- * rank had them all: each gets as many as its slab of them all would be, in pieces from all over
- * space. For catalogues of which 32 bits can count the rows. */
+/* The same, but first redistributes the samples among the ranks, so that boxes of neighbours are as
+ * small as if one rank had all samples. Each rank gets as many as a slab of all of them would have,
+ * in pieces from all over space. For catalogues whose rows can be counted in 32 bits. */
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error);
 
-/* Brings exchanged samples back to the ranks of their slabs, in any order, and `labels` with them,
- * [n_samples] from malloc, which are replaced; NULL: there are none. Collective over comm.
- * KM_MEMORY, agreed, and all stays where it is, if there is no room for 6 bytes a sample beside
- * them. */
+/* Returns redistributed samples to the ranks of their slabs, in any order, and `labels` with them:
+ * [n_samples] from malloc, replaced by a new array; NULL if there are none. Collective over comm.
+ * KM_MEMORY, agreed, and nothing changes, without memory for 6 bytes per sample. */
 km_code km_samples_return(km_samples *samples, int32_t **labels, MPI_Comm comm, km_error *error);
 
-/* Puts sample i into place places[i], for all of them; quick if places are runs of neighbours.
- * Local. KM_MEMORY, and they stay as they are, if there is no room for 4 bytes a sample beside
- * them, or 8 in double precision or with weights. */
+/* Moves each sample i to place places[i]; fast if neighbours go to neighbouring places. Local.
+ * KM_MEMORY, and nothing changes, without memory for 4 bytes per sample, or 8 in double precision
+ * or with weights. */
 km_code km_samples_reorder(km_samples *samples, const uint32_t *places, km_error *error);
 
 #endif

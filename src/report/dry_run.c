@@ -54,8 +54,11 @@ static void print_plan(const km_dry_run *run)
     const int n_ranks = plan->shape.n_ranks;
     const km_rows first = km_slab(run->catalogue->n_rows, n_ranks, 0);
     const km_rows last = km_slab(run->catalogue->n_rows, n_ranks, n_ranks - 1);
-    printf("  run         %d rank%s of %lld to %lld rows, %d thread%s per rank\n", n_ranks,
-           km_plural(n_ranks), (long long)last.count, (long long)first.count, plan->shape.n_threads,
+    char fewest[32] = "";
+    if (n_ranks > 1)
+        snprintf(fewest, sizeof fewest, "%lld to ", (long long)last.count);
+    printf("  run         %d rank%s of %s%lld rows, %d thread%s per rank\n", n_ranks,
+           km_plural(n_ranks), fewest, (long long)first.count, plan->shape.n_threads,
            km_plural(plan->shape.n_threads));
     printf("  method      %s, %s kernel, %s\n",
            plan->method != NULL ? plan->method->name : "nearest center", plan->kernel->name,
@@ -64,10 +67,7 @@ static void print_plan(const km_dry_run *run)
         printf("  seeding     %s, random seed %llu\n", run->seeding,
                (unsigned long long)run->random_seed);
     if (run->is_fit)
-        printf("  samples     %s\n",
-               plan->redistributes ? "redistributed among ranks, so that each has neighbours"
-               : plan->orders      ? "put in order on each rank, so that neighbours are together"
-                                   : "in the order of the catalogue");
+        printf("  samples     %s\n", km_plan_order_text(plan));
 }
 
 /* --verify: rows read again, or labels once more and sums in long double. */

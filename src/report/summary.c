@@ -81,6 +81,7 @@ static void print_run(const km_record *record)
            km_plural(setting->n_ranks), (long long)setting->most_threads,
            km_plural(setting->most_threads), record->answer->plan.method->name,
            record->answer->plan.kernel->name, km_precision_name(record->answer->precision));
+    printf("  samples     %s\n", km_plan_order_text(&record->answer->plan));
     if (setting->n_nodes > 1)
         printf("  nodes       %lld, with up to %lld rank%s\n", (long long)setting->n_nodes,
                (long long)setting->ranks_per_node, km_plural(setting->ranks_per_node));

@@ -37,20 +37,20 @@ km_code km_samples_find_counters(const km_samples *samples, bool *is_counter, MP
     enum { FEWEST = 10 }; /* fewer may do so by chance */
     const int64_t d = samples->n_features;
     int64_t n = samples->n_samples;
-    double *most = km_allocate(2 * d, sizeof *most, "features that count rows", error);
+    double *maximum = km_allocate(2 * d, sizeof *maximum, "features that count rows", error);
     km_sum_int64(comm, &n, 1);
     if (km_agree(comm, error) == KM_OK) {
-        double *negated = most + d; /* so that one reduction finds both the most and the least */
+        double *negated = maximum + d; /* so that one reduction finds both maximum and minimum */
         for (int64_t j = 0; j < d; j++) {
             double above;
             const bool may_count = counts_rows(samples, j, &above);
-            most[j] = may_count ? above : INFINITY;
+            maximum[j] = may_count ? above : INFINITY;
             negated[j] = may_count && isfinite(above) ? -above : may_count ? -INFINITY : INFINITY;
         }
-        km_max_double(comm, most, 2 * d);
+        km_max_double(comm, maximum, 2 * d);
         for (int64_t j = 0; j < d; j++)
-            is_counter[j] = n >= FEWEST && isfinite(most[j]) && most[j] == -negated[j];
+            is_counter[j] = n >= FEWEST && isfinite(maximum[j]) && maximum[j] == -negated[j];
     }
-    free(most);
+    free(maximum);
     return error->code;
 }

@@ -15,7 +15,7 @@ void km_facts_free(km_facts *facts)
     *facts = (km_facts){0};
 }
 
-static km_code create(km_facts *facts, int64_t n_features, km_error *error)
+static km_code create_facts(km_facts *facts, int64_t n_features, km_error *error)
 {
     *facts = (km_facts){.n_features = n_features};
     facts->lowest = km_allocate(5 * n_features, sizeof(double), "facts about features", error);
@@ -28,8 +28,9 @@ static km_code create(km_facts *facts, int64_t n_features, km_error *error)
     return KM_OK;
 }
 
-/* Widens a range by the values that have weight. */
-static void widen(const double *values, const int64_t *weights, double *lowest, double *highest)
+/* Widens a range by the values of samples with weight. */
+static void widen_range(const double *values, const int64_t *weights, double *lowest,
+                        double *highest)
 {
     for (int l = 0; l < KM_BLOCK; l++) {
         const bool is_lower = weights[l] > 0 && values[l] < *lowest;
@@ -68,7 +69,7 @@ static void look_at_weighted_block(finding *f, const km_samples *samples, int64_
     for (int64_t j = 0; j < samples->n_features; j++) {
         double values[KM_BLOCK];
         km_samples_load(samples, block, j, values);
-        widen(values, weights, &f->lowest[j], &f->highest[j]);
+        widen_range(values, weights, &f->lowest[j], &f->highest[j]);
     }
 }
 
@@ -82,7 +83,7 @@ static void join_finding(km_facts *facts, const finding *f)
     }
 }
 
-/* Ranges and counts of the samples of this rank; `ranges` has room for [n_threads][2][d]. */
+/* Ranges and counts of the samples of this rank; `ranges` is a workspace, [n_threads][2][d]. */
 static void find_own_ranges(km_facts *facts, const km_samples *samples, double *ranges)
 {
     const int64_t d = facts->n_features;
@@ -109,7 +110,7 @@ km_code km_facts_find_ranges(km_facts *facts, const km_samples *samples, MPI_Com
                              km_error *error)
 {
     const int64_t d = samples->n_features;
-    create(facts, d, error);
+    create_facts(facts, d, error);
     double *ranges =
         km_allocate(km_threads() * d, 2 * sizeof *ranges, "facts about features", error);
     if (km_agree(comm, error) != KM_OK) {

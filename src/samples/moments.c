@@ -24,21 +24,21 @@ typedef struct moments {
     km_exact sum, squares;
 } moments;
 
-static moments prepare(double lowest, double highest, int64_t n)
+static moments begin_moments(double lowest, double highest, int64_t n)
 {
     moments m = {.grid = km_grid_choose(lowest, highest, n, 2)};
-    /* No value is further from the origin than the power, whatever was rounded. */
-    const double reach = fmax(highest - m.grid.origin, m.grid.origin - lowest);
-    if (reach > 0)
-        frexp(fmin(reach * (1 + 0x1p-50), DBL_MAX), &m.exponent);
+    /* 2^exponent is an upper bound of all distances from the origin, rounding included. */
+    const double radius = fmax(highest - m.grid.origin, m.grid.origin - lowest);
+    if (radius > 0)
+        frexp(fmin(radius * (1 + 0x1p-50), DBL_MAX), &m.exponent);
     if (m.exponent < -1000)
         m.exponent = -1000;
     m.inverse_power = ldexp(1, -m.exponent);
     return m;
 }
 
-static void add_block(moments *m, const km_grid *square_grid, const double *values,
-                      const int64_t *weights)
+static void add_weighted_block(moments *m, const km_grid *square_grid, const double *values,
+                               const int64_t *weights)
 {
     for (int l = 0; l < KM_BLOCK; l++) {
         if (weights[l] == 0)
@@ -46,8 +46,8 @@ static void add_block(moments *m, const km_grid *square_grid, const double *valu
         const km_double2 x = km_double2_difference(values[l], m->grid.origin);
         const double high = x.high * m->inverse_power, low = x.low * m->inverse_power;
         const km_double2 square = km_double2_square(high);
-        km_exact point = km_quantise(&m->grid, x.high, x.low);
-        km_exact square_point = km_quantise(square_grid, square.high, square.low + 2 * high * low);
+        km_exact point = km_quantize(&m->grid, x.high, x.low);
+        km_exact square_point = km_quantize(square_grid, square.high, square.low + 2 * high * low);
         if (weights[l] > 1) {
             point = km_weigh(point, weights[l], 2);
             square_point = km_weigh(square_point, weights[l], 2);
@@ -60,25 +60,26 @@ static void add_block(moments *m, const km_grid *square_grid, const double *valu
     m->squares = km_carry(m->squares);
 }
 
-static km_double2 scale(km_double2 value, double factor)
+static km_double2 scale_double2(km_double2 value, double factor)
 {
     return (km_double2){value.high * factor, value.low * factor};
 }
 
 /* Mean and variance of a feature, and its part of the sum of squares. */
-static void conclude(km_facts *facts, int64_t j, const moments *m, const km_grid *square_grid)
+static void finish_moments(km_facts *facts, int64_t j, const moments *m, const km_grid *square_grid)
 {
     const double n = (double)facts->weight, power = ldexp(1, m->exponent);
     facts->mean[j] = km_exact_mean(&m->grid, m->sum, facts->weight);
     const km_double2 squares = km_exact_value(square_grid, m->squares);
-    const km_double2 sum = scale(km_exact_value(&m->grid, m->sum), m->inverse_power);
-    const km_double2 negative = km_double2_multiply(scale(sum, -1 / n), sum);
+    const km_double2 sum = scale_double2(km_exact_value(&m->grid, m->sum), m->inverse_power);
+    const km_double2 negative = km_double2_multiply(scale_double2(sum, -1 / n), sum);
     const km_double2 about_mean = km_double2_add(squares, negative);
     const bool is_constant = facts->lowest[j] == facts->highest[j];
     const double variance = is_constant ? 0 : fmax(about_mean.high + about_mean.low, 0) / n;
     facts->variance[j] = variance * power * power;
     facts->deviation[j] = sqrt(variance) * power;
-    facts->squares = km_double2_add(facts->squares, scale(scale(squares, power), power));
+    facts->squares =
+        km_double2_add(facts->squares, scale_double2(scale_double2(squares, power), power));
 }
 
 /* The same for a full block of samples without weights, by a kernel. */
@@ -116,7 +117,7 @@ static void add_own_samples(moments *parts, const km_grid *square_grid, const km
         km_samples_weights(samples, b, weights);
         for (int64_t j = 0; j < d; j++) {
             km_samples_load(samples, b, j, values);
-            add_block(&own[j], square_grid, values, weights);
+            add_weighted_block(&own[j], square_grid, values, weights);
         }
     }
 }
@@ -143,8 +144,8 @@ km_code km_facts_find_moments(km_facts *facts, const km_samples *samples, MPI_Co
     if (km_agree(comm, error) != KM_OK)
         goto done;
     for (int64_t i = 0; i < km_threads() * d; i++)
-        parts[i] = prepare(facts->lowest[i % d], facts->highest[i % d], facts->weight);
-    add_own_samples(parts, &square_grid, samples, facts->weight >= KM_MOMENTS_LEAST);
+        parts[i] = begin_moments(facts->lowest[i % d], facts->highest[i % d], facts->weight);
+    add_own_samples(parts, &square_grid, samples, facts->weight >= KM_MOMENTS_MIN);
     for (int64_t j = 0; j < d; j++)
         join_parts(parts, d, j, words + 4 * j);
     km_sum_int64(comm, words, 4 * d);
@@ -152,7 +153,7 @@ km_code km_facts_find_moments(km_facts *facts, const km_samples *samples, MPI_Co
     for (int64_t j = 0; j < d; j++) {
         parts[j].sum = km_carry((km_exact){words[4 * j], words[4 * j + 1]});
         parts[j].squares = km_carry((km_exact){words[4 * j + 2], words[4 * j + 3]});
-        conclude(facts, j, &parts[j], &square_grid);
+        finish_moments(facts, j, &parts[j], &square_grid);
     }
 done:
     free(parts);

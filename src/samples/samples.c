@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
+#include "kernels/names.h"
 
 #include <assert.h>
 #include <math.h>
@@ -65,39 +66,32 @@ void km_samples_free(km_samples *samples)
     *samples = (km_samples){0};
 }
 
-static void *feature_of_block(const km_samples *samples, int64_t block, int64_t feature)
+/* Where the value of one feature of a sample is. */
+static void *place_of_value(const km_samples *samples, int64_t sample, int64_t feature)
 {
     const size_t size = km_precision_size(samples->precision);
-    const int64_t first = (block * samples->n_features + feature) * KM_BLOCK;
-    return (char *)samples->values + (size_t)first * size;
+    const int64_t first = (sample / KM_BLOCK * samples->n_features + feature) * KM_BLOCK;
+    return (char *)samples->values + (size_t)(first + sample % KM_BLOCK) * size;
 }
 
 const void *km_samples_block(const km_samples *samples, int64_t block)
 {
-    return feature_of_block(samples, block, 0);
+    return place_of_value(samples, block * KM_BLOCK, 0);
 }
 
-#define DEFINE_COPY(name, real)                                                          \
-    static void name(real *lanes, const char *from, int64_t stride, int64_t count)       \
-    {                                                                                    \
-        if (stride == sizeof(real)) /* which compilers do not find out for themselves */ \
-            memcpy(lanes, from, (size_t)count * sizeof(real));                           \
-        else                                                                             \
-            for (int64_t i = 0; i < count; i++)                                          \
-                memcpy(&lanes[i], from + i * stride, sizeof(real));                      \
-    }
-
-DEFINE_COPY(copy_float32, float)
-DEFINE_COPY(copy_float64, double)
-
-/* Copies `count` values, `stride` bytes apart, to the lanes of a feature. */
-static void copy_values(km_precision precision, void *lanes, int64_t lane, const void *from,
-                        int64_t stride, int64_t count)
+/* Copies `count` values of `size` bytes, `stride` bytes apart, to beside each other. Compilers turn
+ * a copy of a constant size into one move, and do not find out for themselves that all can be one
+ * copy. */
+static void copy_values(size_t size, char *to, const char *from, int64_t stride, int64_t count)
 {
-    if (precision == KM_FLOAT32)
-        copy_float32((float *)lanes + lane, from, stride, count);
+    if (stride == (int64_t)size)
+        memcpy(to, from, (size_t)count * size);
+    else if (size == sizeof(float))
+        for (int64_t i = 0; i < count; i++)
+            memcpy(to + i * (int64_t)sizeof(float), from + i * stride, sizeof(float));
     else
-        copy_float64((double *)lanes + lane, from, stride, count);
+        for (int64_t i = 0; i < count; i++)
+            memcpy(to + i * (int64_t)sizeof(double), from + i * stride, sizeof(double));
 }
 
 static const void *value_at(const km_values *values, int64_t row)
@@ -113,21 +107,21 @@ struct piece {
     const uint8_t *is_missing;
 };
 
-/* Takes over the run of used rows [first, first + count) of a piece as samples from number `sample`
- * on, block by block. */
+/* Copies the run of used rows [first, first + count) of a piece as samples from number `sample`
+ * on. */
 static void take_run(km_samples *samples, const struct piece *piece, int64_t first, int64_t count,
                      int64_t sample)
 {
+    const size_t size = km_precision_size(samples->precision);
     for (int64_t i = 0; i < count; i++)
         samples->rows[sample + i] = (uint32_t)(piece->row + first + i);
     if (samples->weights != NULL)
         memcpy(samples->weights + sample, piece->weights + first,
                (size_t)count * sizeof *samples->weights);
     while (count > 0) {
-        const int64_t block = sample / KM_BLOCK, lane = sample % KM_BLOCK;
-        const int64_t part = count < KM_BLOCK - lane ? count : KM_BLOCK - lane;
+        const int64_t lanes = KM_BLOCK - sample % KM_BLOCK, part = count < lanes ? count : lanes;
         for (int64_t j = 0; j < samples->n_features; j++)
-            copy_values(samples->precision, feature_of_block(samples, block, j), lane,
+            copy_values(size, place_of_value(samples, sample, j),
                         value_at(&piece->features[j], first), piece->features[j].stride, part);
         sample += part;
         first += part;
@@ -159,16 +153,13 @@ void km_samples_put(km_samples *samples, int64_t row, int64_t count, const km_va
 
 void km_samples_pad(km_samples *samples)
 {
-    const int64_t block = samples->n_blocks - 1;
-    const int lanes = km_samples_lanes(samples, block);
-    for (int64_t j = 0; j < samples->n_features; j++) {
-        void *feature = feature_of_block(samples, block, j);
-        const km_values last = {feature, (int64_t)km_precision_size(samples->precision)};
-        copy_values(samples->precision, feature, lanes, value_at(&last, lanes - 1), 0,
-                    KM_BLOCK - lanes);
-    }
-    for (int lane = lanes; lane < KM_BLOCK && samples->weights != NULL; lane++)
-        samples->weights[block * KM_BLOCK + lane] = 0;
+    const size_t size = km_precision_size(samples->precision);
+    const int64_t n = samples->n_samples, end = samples->n_blocks * KM_BLOCK;
+    for (int64_t j = 0; j < samples->n_features; j++)
+        for (int64_t i = n; i < end; i++)
+            memcpy(place_of_value(samples, i, j), place_of_value(samples, n - 1, j), size);
+    for (int64_t i = n; i < end && samples->weights != NULL; i++)
+        samples->weights[i] = 0;
 }
 
 void km_samples_complete(km_samples *samples, int64_t n_samples)
@@ -199,37 +190,22 @@ int km_samples_lanes(const km_samples *samples, int64_t block)
 
 void km_samples_load(const km_samples *samples, int64_t block, int64_t feature, double *values)
 {
-    const void *from = feature_of_block(samples, block, feature);
-    if (samples->precision == KM_FLOAT32)
-        for (int l = 0; l < KM_BLOCK; l++)
-            values[l] = (double)((const float *)from)[l];
-    else
-        memcpy(values, from, KM_BLOCK * sizeof *values);
+    km_widen_to_double(samples->precision, place_of_value(samples, block * KM_BLOCK, feature),
+                       KM_BLOCK, values);
 }
 
-/* Half of the lanes with the other half, until one is left: steps that make vectors. */
-#define DEFINE_RANGE(name, real)                                               \
-    static void name(const real *values, double *lowest, double *highest)      \
-    {                                                                          \
-        real low[KM_BLOCK], high[KM_BLOCK];                                    \
-        memcpy(low, values, sizeof low);                                       \
-        memcpy(high, values, sizeof high);                                     \
-        for (int half = KM_BLOCK / 2; half > 0; half /= 2)                     \
-            for (int l = 0; l < half; l++) {                                   \
-                low[l] = low[l] < low[l + half] ? low[l] : low[l + half];      \
-                high[l] = high[l] > high[l + half] ? high[l] : high[l + half]; \
-            }                                                                  \
-        *lowest = low[0];                                                      \
-        *highest = high[0];                                                    \
-    }
+#include "kernels/float32.h"
 
-DEFINE_RANGE(find_range_float32, float)
-DEFINE_RANGE(find_range_float64, double)
+#include "range.h"
+
+#include "kernels/float64.h"
+
+#include "range.h"
 
 void km_samples_range(const km_samples *samples, int64_t block, int64_t feature, double *lowest,
                       double *highest)
 {
-    const void *values = feature_of_block(samples, block, feature);
+    const void *values = place_of_value(samples, block * KM_BLOCK, feature);
     if (samples->precision == KM_FLOAT32)
         find_range_float32(values, lowest, highest);
     else
@@ -239,7 +215,7 @@ void km_samples_range(const km_samples *samples, int64_t block, int64_t feature,
 void km_samples_store(km_samples *samples, int64_t block, int64_t feature, const double *values)
 {
     km_round_to_precision(samples->precision, values, KM_BLOCK,
-                          feature_of_block(samples, block, feature));
+                          place_of_value(samples, block * KM_BLOCK, feature));
 }
 
 void km_samples_weights(const km_samples *samples, int64_t block, int64_t *weights)
@@ -252,12 +228,8 @@ void km_samples_weights(const km_samples *samples, int64_t block, int64_t *weigh
 
 void km_samples_get(const km_samples *samples, int64_t sample, double *values)
 {
-    const int64_t lane = sample % KM_BLOCK;
-    for (int64_t j = 0; j < samples->n_features; j++) {
-        const void *from = feature_of_block(samples, sample / KM_BLOCK, j);
-        values[j] = samples->precision == KM_FLOAT32 ? (double)((const float *)from)[lane]
-                                                     : ((const double *)from)[lane];
-    }
+    for (int64_t j = 0; j < samples->n_features; j++)
+        values[j] = km_value_get(samples->precision, place_of_value(samples, sample, j), 0);
 }
 
 /* The used rows as bits, and how many are used before each 64 of them. */
@@ -279,7 +251,7 @@ static void fill_map(const km_samples *samples, struct map *map)
 
 uint32_t *km_samples_places(const km_samples *samples, km_error *error)
 {
-    assert(!samples->is_exchanged);
+    assert(!samples->is_redistributed);
     const char *what = "catalogue order of samples";
     const int64_t n_words = blocks_of(samples->slab.count);
     uint32_t *places = km_allocate(samples->n_samples, sizeof *places, what, error);
@@ -305,24 +277,21 @@ uint32_t *km_samples_places(const km_samples *samples, km_error *error)
 km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t n_chosen,
                           km_samples *selected, km_error *error)
 {
-    const int64_t d = from->n_features, size = (int64_t)km_precision_size(from->precision);
+    const int64_t d = from->n_features;
+    const size_t size = km_precision_size(from->precision);
     if (km_samples_create(selected, from->precision, d, from->weights != NULL,
                           (km_rows){from->slab.first, n_chosen}, error) != KM_OK)
         return error->code;
     selected->slab = from->slab;
-    selected->is_exchanged = from->is_exchanged;
+    selected->is_redistributed = from->is_redistributed;
     selected->first_row = from->first_row;
     selected->weight_unit = from->weight_unit;
     selected->n_samples = n_chosen;
     selected->n_blocks = blocks_of(n_chosen);
 #pragma omp parallel for
     for (int64_t i = 0; i < n_chosen; i++) {
-        const int64_t block = chosen[i] / KM_BLOCK, lane = chosen[i] % KM_BLOCK;
-        for (int64_t j = 0; j < d; j++) {
-            const km_values feature = {feature_of_block(from, block, j), size};
-            copy_values(from->precision, feature_of_block(selected, i / KM_BLOCK, j), i % KM_BLOCK,
-                        value_at(&feature, lane), size, 1);
-        }
+        for (int64_t j = 0; j < d; j++)
+            memcpy(place_of_value(selected, i, j), place_of_value(from, chosen[i], j), size);
         selected->rows[i] = from->rows[chosen[i]];
         if (from->weights != NULL)
             selected->weights[i] = from->weights[chosen[i]];
@@ -330,13 +299,4 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
     if (n_chosen > 0)
         km_samples_pad(selected);
     return KM_OK;
-}
-
-void km_round_to_precision(km_precision precision, const double *values, int64_t count, void *out)
-{
-    if (precision == KM_FLOAT32)
-        for (int64_t i = 0; i < count; i++)
-            ((float *)out)[i] = (float)values[i];
-    else
-        memcpy(out, values, (size_t)count * sizeof *values);
 }

@@ -3,8 +3,8 @@
  *
  * Samples come in blocks of KM_BLOCK; a block holds its features one after the other, KM_BLOCK
  * values each. What is missing in the last block repeats its last sample. They are read in
- * catalogue order; later neighbours in space are neighbours in memory, on the same rank if ranks
- * have exchanged their samples, and `rows` leads back. */
+ * catalogue order; later neighbours in space are neighbours in memory, on the same rank if samples
+ * have been redistributed, and `rows` leads back. */
 #ifndef SKYMEANS_SAMPLES_H
 #define SKYMEANS_SAMPLES_H
 
@@ -21,20 +21,19 @@ typedef struct km_samples {
     int64_t n_features;
     int64_t n_samples; /* on this rank */
     int64_t n_blocks;
-    void *values;       /* [n_blocks][n_features][KM_BLOCK], in working precision */
-    km_rows slab;       /* the rows of the catalogue that this rank reads and writes */
-    int64_t capacity;   /* rows for which there is memory, at least those of the slab */
-    int64_t first_row;  /* of the slab; 0 once samples are exchanged */
-    bool is_exchanged;  /* samples are rows of any slab */
+    void *values;          /* [n_blocks][n_features][KM_BLOCK], in working precision */
+    km_rows slab;          /* the rows of the catalogue that this rank reads and writes */
+    int64_t capacity;      /* rows for which there is memory, at least those of the slab */
+    int64_t first_row;     /* of the slab; the lowest of all once samples are redistributed */
+    bool is_redistributed; /* samples are rows of any slab */
     uint32_t *rows;     /* [n_blocks * KM_BLOCK], row of the catalogue, from first_row, of each */
     double *weights;    /* [n_blocks * KM_BLOCK], or NULL: all are 1 */
     double weight_unit; /* a weight is weights[i] * weight_unit, once they are whole numbers */
     int64_t n_appended; /* rows of the slab seen so far, while it is being filled */
 } km_samples;
 
-/* Room for the samples of a slab, to be filled in catalogue order by km_samples_append, or in
- * parts.
- */
+/* Memory for the samples of a slab, to be filled in catalogue order by km_samples_append, or in
+ * parts by km_samples_put. */
 km_code km_samples_create(km_samples *samples, km_precision precision, int64_t n_features,
                           bool has_weights, km_rows slab, km_error *error);
 void km_samples_free(km_samples *samples);
@@ -72,7 +71,7 @@ static inline int64_t km_samples_row(const km_samples *samples, int64_t sample)
 }
 
 /* The place of each sample of this rank in catalogue order: how many have lower rows. A new array,
- * which the caller frees; NULL and KM_MEMORY if it can't be had. Not for exchanged samples. */
+ * which the caller frees; NULL and KM_MEMORY if it can't be had. Not for redistributed samples. */
 uint32_t *km_samples_places(const km_samples *samples, km_error *error);
 
 /* The number of samples in a block: KM_BLOCK but in the last one. */
@@ -116,17 +115,13 @@ static inline bool km_is_read_again(int64_t row, int64_t every)
     return every == 1 || km_mix(block + 1) % (uint64_t)every == 0;
 }
 
-/* `count` doubles rounded to the working precision. */
-void km_round_to_precision(km_precision precision, const double *values, int64_t count, void *out);
-
 /* Which features only count the rows: whole numbers, each 1 above that of the row before, as ids
  * and indices do. Before values are scaled. is_counter: [n_features]. Collective over comm;
  * KM_MEMORY is agreed. */
 km_code km_samples_find_counters(const km_samples *samples, bool *is_counter, MPI_Comm comm,
                                  km_error *error);
 
-/* ---- weights -----------------------------------------------------------------------------------
- */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 /* Turns the weights as they were read into whole numbers of a unit. Collective over comm; KM_DATA
  * when all are 0. */
@@ -135,8 +130,7 @@ km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error);
 /* The weights of a block's samples, KM_BLOCK whole numbers, 0 beyond the last sample. */
 void km_samples_weights(const km_samples *samples, int64_t block, int64_t *weights);
 
-/* ---- global facts ------------------------------------------------------------------------------
- */
+/* ---- global facts ---------------------------------------------------------------------------- */
 
 /* What all samples of all ranks have in common, feature by feature; the same bits on any number of
  * ranks. Variances are those of the population (ddof 0). Samples of weight 0 do not count. */
@@ -157,16 +151,16 @@ km_code km_facts_find_moments(km_facts *facts, const km_samples *samples, MPI_Co
                               km_error *error);
 void km_facts_free(km_facts *facts);
 
-/* The grids on which the features are summed up, one a feature and all of as many words: one where
- * its unit is fine enough for every feature, at most the working precision's epsilon times the
- * standard deviation, else two. NULL and KM_MEMORY when there is no memory; the caller frees. */
+/* The grids on which the features are summed up, one per feature and all of as many words: one
+ * where its unit is fine enough for every feature, at most the working precision's epsilon times
+ * the standard deviation, else two. NULL and KM_MEMORY when there is no memory; the caller frees.
+ */
 km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km_error *error);
 
 /* The grids of all features with this number of words. */
 void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids);
 
-/* ---- scaling -----------------------------------------------------------------------------------
- */
+/* ---- scaling --------------------------------------------------------------------------------- */
 
 typedef enum km_scaling { KM_SCALE_NONE, KM_SCALE_STANDARD, KM_SCALE_MINMAX } km_scaling;
 

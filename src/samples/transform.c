@@ -16,8 +16,8 @@ void km_transform_free(km_transform *transform)
     *transform = (km_transform){0};
 }
 
-static km_code create(km_transform *transform, km_scaling scaling, int64_t n_features,
-                      km_error *error)
+static km_code create_transform(km_transform *transform, km_scaling scaling, int64_t n_features,
+                                km_error *error)
 {
     *transform = (km_transform){.n_features = n_features, .scaling = scaling};
     transform->offset = km_allocate(2 * n_features, sizeof(double), "scaling", error);
@@ -66,25 +66,18 @@ static double scaled(const km_transform *transform, int64_t j, double value)
     return is_end ? 1 : product;
 }
 
-static int exponent_of(double value) /* value < 2^exponent */
-{
-    int exponent = 0;
-    frexp(value, &exponent);
-    return exponent;
-}
-
 static int exponent_of_range(const km_transform *transform, const km_facts *facts)
 {
     double largest = 0;
     for (int64_t j = 0; j < transform->n_features; j++)
         largest = fmax(largest, scaled(transform, j, facts->highest[j]) -
                                     scaled(transform, j, facts->lowest[j]));
-    return largest > 0 ? exponent_of(largest) - 1 : 0;
+    return largest > 0 ? km_exponent_above(largest) - 1 : 0;
 }
 
-/* Of working values, so that squares stay finite: half of the largest exponent, with room for their
- * sum. */
-static int most_exponent(km_precision precision)
+/* The maximum exponent of working values: less than half of the largest exponent, so that sums of
+ * squares stay finite. */
+static int max_exponent(km_precision precision)
 {
     return precision == KM_FLOAT32 ? 50 : 450;
 }
@@ -96,7 +89,7 @@ static int exponent_of_values(const km_transform *transform, const km_facts *fac
     const double lowest = scaled(transform, j, facts->lowest[j]);
     const double highest = scaled(transform, j, facts->highest[j]);
     const double largest = fmax(fabs(lowest), fabs(highest));
-    return largest > 0 ? exponent_of(largest) - most_exponent(precision) : INT_MIN;
+    return largest > 0 ? km_exponent_above(largest) - max_exponent(precision) : INT_MIN;
 }
 
 /* The largest range in [1, 2). A feature without range that is too large for that says nothing, and
@@ -130,7 +123,7 @@ static km_code check_ranges(const km_facts *facts, const char *const *names, km_
 void km_transform_samples(const km_transform *transform, km_samples *samples)
 {
     const km_power p = km_power_of_two(-transform->exponent);
-    const double limit = ldexp(1, most_exponent(samples->precision));
+    const double limit = ldexp(1, max_exponent(samples->precision));
 #pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++)
         for (int64_t j = 0; j < transform->n_features; j++) {
@@ -148,7 +141,7 @@ km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_sampl
                            const char *const *names, MPI_Comm comm, km_error *error)
 {
     km_facts facts = {0};
-    create(transform, scaling, samples->n_features, error);
+    create_transform(transform, scaling, samples->n_features, error);
     if (km_agree(comm, error) != KM_OK)
         goto done;
     if (km_facts_find_ranges(&facts, samples, comm, error) != KM_OK ||

@@ -18,16 +18,16 @@ struct weights {
     bool are_whole;
 };
 
-static struct weights look(const km_samples *samples, MPI_Comm comm)
+static struct weights find_weight_facts(const km_samples *samples, MPI_Comm comm)
 {
-    double most[2] = {0, 0}; /* largest weight; is any not whole? */
+    double maximum[2] = {0, 0}; /* largest weight; is any not whole? */
     for (int64_t i = 0; i < samples->n_samples; i++) {
         const double weight = samples->weights[i];
-        most[0] = fmax(most[0], weight);
-        most[1] = weight == floor(weight) ? most[1] : 1;
+        maximum[0] = fmax(maximum[0], weight);
+        maximum[1] = weight == floor(weight) ? maximum[1] : 1;
     }
-    km_max_double(comm, most, 2);
-    return (struct weights){.largest = most[0], .are_whole = most[1] == 0};
+    km_max_double(comm, maximum, 2);
+    return (struct weights){.largest = maximum[0], .are_whole = maximum[1] == 0};
 }
 
 /* The exact sum of the weights, each rounded to units that are so fine that it is below 2^53. */
@@ -43,30 +43,23 @@ static km_int128 sum_in_units(const km_samples *samples, km_power inverse_unit, 
     return (km_int128)words[0] * ((km_int128)1 << 40) + words[1];
 }
 
-static int exponent_of(double value) /* value < 2^exponent */
-{
-    int exponent = 0;
-    frexp(value, &exponent);
-    return exponent;
-}
-
 /* The exponent of the unit. */
 static int choose_unit(const km_samples *samples, struct weights facts, MPI_Comm comm)
 {
     const bool are_counts = facts.are_whole && facts.largest <= ldexp(1, SUM_BITS);
-    int finest = are_counts ? 0 : exponent_of(facts.largest) - SUM_BITS;
+    int finest = are_counts ? 0 : km_exponent_above(facts.largest) - SUM_BITS;
     if (finest < SMALLEST_EXPONENT)
         finest = SMALLEST_EXPONENT;
     const km_int128 sum = sum_in_units(samples, km_power_of_two(-finest), comm);
     if (sum <= (km_int128)1 << SUM_BITS)
         return finest;
     /* a bit less, since each rounds up or down */
-    return finest + exponent_of((double)sum) - (SUM_BITS - 1);
+    return finest + km_exponent_above((double)sum) - (SUM_BITS - 1);
 }
 
 km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error)
 {
-    const struct weights facts = look(samples, comm);
+    const struct weights facts = find_weight_facts(samples, comm);
     if (facts.largest == 0)
         return km_fail(error, KM_DATA, "they are 0 in all rows without missing values");
     const int exponent = choose_unit(samples, facts, comm);

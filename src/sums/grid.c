@@ -19,14 +19,14 @@ km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
 {
     assert(lowest <= highest && n >= 1 && (n_words == 1 || n_words == 2));
     km_grid grid = {.origin = lowest / 2 + highest / 2, .n_words = n_words};
-    /* No value is further from the origin than this, whatever was rounded above. */
-    const double reach =
+    /* An upper bound of all distances from the origin, rounding included. */
+    const double radius =
         fmin(fmax(highest - grid.origin, grid.origin - lowest) * (1 + 0x1p-50), DBL_MAX);
-    int reach_exponent = 0, n_exponent = 0;
-    frexp(reach, &reach_exponent); /* reach < 2^reach_exponent */
-    frexp((double)n, &n_exponent); /* n < 2^n_exponent, or n == 2^n_exponent by rounding up */
-    int exponent = reach_exponent + n_exponent - (n_words == 1 ? ONE_WORD_BITS : TWO_WORD_BITS);
-    if (exponent < SMALLEST_EXPONENT || reach == 0)
+    int radius_exponent = 0, n_exponent = 0;
+    frexp(radius, &radius_exponent); /* reach < 2^reach_exponent */
+    frexp((double)n, &n_exponent);   /* n < 2^n_exponent, or n == 2^n_exponent by rounding up */
+    int exponent = radius_exponent + n_exponent - (n_words == 1 ? ONE_WORD_BITS : TWO_WORD_BITS);
+    if (exponent < SMALLEST_EXPONENT || radius == 0)
         exponent = SMALLEST_EXPONENT;
     grid.unit = ldexp(1, exponent);
     grid.inverse_unit = ldexp(1, -exponent);
@@ -35,14 +35,13 @@ km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
     return grid;
 }
 
-/* To the nearest integer, ties to even. (lrint becomes one instruction everywhere; rint does not.)
- */
+/* Rounds to the nearest integer, ties to even. Unlike rint, lrint compiles to one instruction. */
 static inline int64_t nearest_integer(double value)
 {
     return (int64_t)lrint(value);
 }
 
-km_exact km_quantise(const km_grid *grid, double value, double rest)
+km_exact km_quantize(const km_grid *grid, double value, double rest)
 {
     /* carry is a power of two and high the nearest integer, so both lines are exact until the rest
      * is added: either |value| < 2^53 carry and the subtraction leaves bits that value has, or
@@ -52,31 +51,31 @@ km_exact km_quantise(const km_grid *grid, double value, double rest)
     return (km_exact){high, nearest_integer((remainder + rest) * grid->inverse_unit)};
 }
 
-static void quantise_one_word(const km_grid *grid, const double *values, int64_t *words)
+static void quantize_one_word(const km_grid *grid, const double *values, int64_t *words)
 {
     for (int l = 0; l < KM_BLOCK; l++)
         words[l] = nearest_integer((values[l] - grid->origin) * grid->inverse_unit);
 }
 
-static void quantise_two_words(const km_grid *grid, const double *values, int64_t *words)
+static void quantize_two_words(const km_grid *grid, const double *values, int64_t *words)
 {
     for (int l = 0; l < KM_BLOCK; l++) {
         const km_double2 centered = km_double2_difference(values[l], grid->origin);
-        const km_exact point = km_quantise(grid, centered.high, centered.low);
+        const km_exact point = km_quantize(grid, centered.high, centered.low);
         words[l] = point.high;
         words[KM_BLOCK + l] = point.low;
     }
 }
 
-void km_quantise_block(const km_grid *grid, const double *values, int64_t *words)
+void km_quantize_block(const km_grid *grid, const double *values, int64_t *words)
 {
     if (grid->n_words == 1)
-        quantise_one_word(grid, values, words);
+        quantize_one_word(grid, values, words);
     else
-        quantise_two_words(grid, values, words);
+        quantize_two_words(grid, values, words);
 }
 
-static km_int128 join(km_exact sum)
+static km_int128 combine_words(km_exact sum)
 {
     return (km_int128)sum.high * ((km_int128)1 << CARRY_BITS) + sum.low;
 }
@@ -90,14 +89,14 @@ static km_double2 to_double2(km_int128 integer)
 
 km_double2 km_exact_value(const km_grid *grid, km_exact sum)
 {
-    const km_double2 integer = to_double2(join(sum));
+    const km_double2 integer = to_double2(combine_words(sum));
     return (km_double2){integer.high * grid->unit, integer.low * grid->unit};
 }
 
 double km_exact_mean(const km_grid *grid, km_exact sum, int64_t n)
 {
     assert(n > 0);
-    const km_int128 integer = join(sum), quotient = integer / n;
+    const km_int128 integer = combine_words(sum), quotient = integer / n;
     km_double2 mean = to_double2(quotient);
     mean.low += (double)(int64_t)(integer - quotient * n) / (double)n;
     mean = km_double2_add((km_double2){mean.high * grid->unit, mean.low * grid->unit},

@@ -51,15 +51,15 @@ static inline km_exact km_carry(km_exact sum)
 
 /* The grid point next to value + rest, which is relative to the origin; |rest| is at most half a
  * unit in the last place of value. For grids of two words. */
-km_exact km_quantise(const km_grid *grid, double value, double rest);
+km_exact km_quantize(const km_grid *grid, double value, double rest);
 
 /* The grid point next to a value. */
-static inline km_exact km_quantise_value(const km_grid *grid, double value)
+static inline km_exact km_quantize_value(const km_grid *grid, double value)
 {
     if (grid->n_words == 1)
         return (km_exact){0, lrint((value - grid->origin) * grid->inverse_unit)};
     const km_double2 centered = km_double2_difference(value, grid->origin);
-    return km_quantise(grid, centered.high, centered.low);
+    return km_quantize(grid, centered.high, centered.low);
 }
 
 /* A grid point taken `weight` times, 0 <= weight <= 2^53. */
@@ -75,7 +75,7 @@ static inline km_exact km_weigh(km_exact point, int64_t weight, int n_words)
 
 /* The grid points of KM_BLOCK values: one word each, or, for grids of two words, all high words
  * and then all low words. */
-void km_quantise_block(const km_grid *grid, const double *values, int64_t *words);
+void km_quantize_block(const km_grid *grid, const double *values, int64_t *words);
 
 /* A sum of grid points, in units of the quantity and relative to n times the origin. */
 km_double2 km_exact_value(const km_grid *grid, km_exact sum);

@@ -10,6 +10,7 @@
 #include "base/precision.h"
 #include "kernels/kernels.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,7 +19,6 @@
 #include <immintrin.h>
 #elif defined __aarch64__
 #include <arm_neon.h>
-#include <stdio.h>
 #endif
 
 /* With so many samples that memory counts where it does in a whole run. */
@@ -161,10 +161,10 @@ static bool bench_shape(const struct shape *shape, km_precision precision, const
     if (blocks != NULL && centers != NULL) {
         fill(precision, shape->n * shape->d, 1, blocks);
         fill(precision, shape->k * shape->d, 2, centers);
-        for (const km_kernel *kernel = km_kernels; kernel->name != NULL; kernel++)
-            if (kernel->is_available() &&
-                (strcmp(kernel->name, only) == 0 || (only[0] == '\0' && kernel != km_kernels)))
-                bench(kernel, precision, shape, blocks, centers);
+        for (int row = 0; km_kernels[row] != NULL; row++)
+            if (km_kernels[row]->is_available() &&
+                (strcmp(km_kernels[row]->name, only) == 0 || (only[0] == '\0' && row > 0)))
+                bench(km_kernels[row], precision, shape, blocks, centers);
     }
     free(blocks);
     free(centers);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# lint.sh: format, static checks, which room includes which, and what the compiled files in $BUILD call. Prints what is
-# wrong; 0 if nothing is.
+# lint.sh: format, static checks, which room includes which, and what the compiled files in $BUILD
+# call. Prints what is wrong; 0 if nothing is.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 status=0
@@ -12,7 +12,7 @@ check() { # NAME COMMAND...: runs a check, and says so if it fails
 }
 
 c_files=$(git ls-files '*.c' '*.h')
-sh_files=$(git ls-files '*.sh' '*.sbatch' .ci/run)
+sh_files=$(git ls-files '*.sh' '*.sbatch' '*.bash' .ci/run)
 py_files=$(git ls-files '*.py')
 
 # shellcheck disable=SC2086 # lists of files without blanks

@@ -1,20 +1,17 @@
 #!/bin/sh
-# symbols.sh: what the compiled files in $BUILD call that their rooms must not, and what the library exports. Prints
-# what breaks the rules; 0 if nothing does.
+# symbols.sh: what the compiled files in $BUILD call that their rooms must not, and what the library
+# exports. Prints what breaks the rules; 0 if nothing does.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 wrong=0
 
-# The engine answers its caller by return values alone: it neither prints nor ends the process, leaves signals and the
-# allocator as they are, and knows no HDF5.
+# The engine answers its caller by return values alone: it neither prints nor ends the process, leaves
+# signals and the allocator as they are, and knows no HDF5.
 engine='base comm sums kernels samples order seeding assign fit cluster'
 ends='exit|_exit|_Exit|quick_exit|abort|raise|kill'
 prints='stdout|stderr|(__)?v?printf(_chk)?|puts|putchar|perror'
 settings='signal|sigaction|sigprocmask|pthread_sigmask|mallopt'
-
-# EXCEPTIONS, TO GO: these read first centers from HDF5 files, which is to become a step of the program.
-exceptions='src/seeding/file.c'
 
 complain() { # TEXT
     echo "$1"
@@ -36,10 +33,7 @@ forbid() { # FILE NAMES WHY: complains if there are names
 
 check_engine() { # FILE NAMES
     forbid "$1" "$(echo "$2" | grep -xE "$ends|$prints|$settings")" 'the engine must not call'
-    case " $exceptions " in
-    *" $1 "*) ;;
-    *) forbid "$1" "$(echo "$2" | grep '^H5')" 'the engine must not use HDF5' ;;
-    esac
+    forbid "$1" "$(echo "$2" | grep '^H5')" 'the engine must not use HDF5'
 }
 
 # MPI's constants may be data of other names (ompi_mpi_comm_world), which are no calls.
@@ -62,10 +56,6 @@ for file in src/main.c src/*/*.c; do
     elif ! ls "$(dirname "$object")"/*.o >/dev/null 2>&1; then
         complain "$file: not built; run make first"
     fi
-done
-
-for file in $exceptions; do
-    [ -e "$file" ] || complain "$file is gone: remove it from the exceptions in tests/lint/symbols.sh"
 done
 
 # Names of versions are absolute symbols (A).

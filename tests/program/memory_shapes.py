@@ -26,7 +26,7 @@ from program import run
 
 RELATIVE, BYTES = 0.10, 10e6  # the larger of both is allowed
 SECONDS = 300  # of a run, on a busy machine
-MEMORY = re.compile(r"^  memory +([0-9.]+) MB a rank: (.*\n.*)$", re.MULTILINE)
+MEMORY = re.compile(r"^  memory +([0-9.]+) MB per rank: (.*\n.*)$", re.MULTILINE)
 
 # ---- shapes --------------------------------------------------------------------------------------
 

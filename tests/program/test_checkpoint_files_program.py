@@ -165,15 +165,15 @@ class CheckpointFiles(ProgramTest):
 
     def test_another_version(self):
         """It is not damaged, so the one before doesn't take its place."""
-        for version in (b"1", b"3"):
+        for version in (b"1", b"2", b"4"):
             self.leave()
             with open("state", "r+b") as file:
                 head = file.readline()
-                self.assertEqual(head, b"skymeans checkpoint 2\n")
+                self.assertEqual(head, b"skymeans checkpoint 3\n")
                 file.seek(len(head) - 2)
                 file.write(version)
             self.refuse((3, r"checkpoint of another version \(state\): it has format "
-                            rf"{version.decode()}, and this program knows 2", *command()))
+                            rf"{version.decode()}, and this program knows 3", *command()))
 
     def test_names(self):
         """Neither the checkpoint nor the one before may be another file of the run."""

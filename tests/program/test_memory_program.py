@@ -36,9 +36,9 @@ skymeans: dry run, nothing is written
   catalogue   in.h5, /points: 1000 rows, [0-9.]+ MB
   features    3: 0 1 2
   clusters    4
-  run         (?P<ranks>\d+) ranks? of (?P<fewest>\d+) to (?P<most>\d+) rows
+  run         (?P<ranks>\d+) ranks? of (?:(?P<fewest>\d+) to )?(?P<most>\d+) rows, (?P<threads>\d+) threads? per rank
   method      nearest center, \S+ kernel, float64
-  memory      (?P<memory>[0-9.]+) MB a rank: program and libraries [0-9.]+, samples [0-9.]+, """
+  memory      (?P<memory>[0-9.]+) MB per rank: program and libraries [0-9.]+, samples [0-9.]+, """
                   r"""and the most of
               reading (?P<reading>[0-9.]+), ordering 0.0, seeding 0.0, fitting 0.0, writing [0-9.]+
 """)
@@ -54,7 +54,7 @@ class PredictTest(ProgramTest):
     def test_plan(self):
         before = contents()
         for ranks, arguments, expected in (
-                (1, (), ("1", "1000", "1000")), (2, (), ("2", "488", "512")),
+                (1, (), ("1", None, "1000")), (2, (), ("2", "488", "512")),
                 (1, ("--ranks", 3, "--distances"), ("3", "296", "384"))):
             with self.subTest(ranks=ranks, arguments=arguments):
                 done = run("predict", "model.h5", "in.h5", "--dry-run", *arguments, ranks=ranks)

@@ -131,7 +131,7 @@ class Warnings(ThreadsTest):
                            ranks=ranks, cpus=CPUS[:1])
             self.assertEqual(finished.code, 0, finished)
             self.assertEqual(finished.err.count(WARNING), 1)
-            self.assertIn(f"{WARNING} (5 a rank): ", finished.err)
+            self.assertIn(f"{WARNING} (5 per rank): ", finished.err)
 
     def test_quiet(self):
         finished, _ = self.fit("in.h5", 4, "--threads", 5, "--quiet", cpus=CPUS[:1])

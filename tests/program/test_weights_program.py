@@ -190,7 +190,7 @@ class ZeroWeights(WeightsTest):
     def test_too_few_rows_with_weight(self):
         self.weights[K - 1:] = 0
         self.write("in.h5", self.points, self.weights)
-        self.refuse((3, r"more clusters than usable rows \(in.h5, .*-k asks for 5 clusters of 4 "
+        self.refuse((3, r"more clusters than usable rows \(in.h5, .*\): 5 clusters of 4 "
                         "rows", "fit", "in.h5", "-c", "a,b,c", "--weights", "w", "-k", K, "-o",
                      "out.h5"))
 

@@ -46,6 +46,7 @@ begin() { # NAME ARGUMENTS...
 }
 
 python=$("$here/../../tools/find-python.sh" h5py numpy) || exit 1
+make -s -C "$here/../.." --no-print-directory install PREFIX="$scratch/installed" || exit 1
 if [ $# -gt 0 ]; then
     begin "$1" -k "$1"
 else

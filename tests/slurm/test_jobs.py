@@ -14,6 +14,7 @@ import numpy as np
 from cluster import FAST, NODES, SCRATCH, SLOW, Cluster, Job, call, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+INSTALLED = SCRATCH.parent / "installed"  # by run.sh
 STARTS = int(os.environ.get("STARTS", "20"))  # by srun, in the test of exit codes
 # Many short fits from random seedings; 5000 x 16 numbers, 500 centers: 70 kB an iteration to sum.
 FIT = ["points.h5", "-k", "500", "--tolerance", "0", "--seeding", "random", "--restarts", "12",
@@ -227,6 +228,14 @@ class TestJobs(JobsTest):
         job = self.submit_fit("-N", "1", script="my-fit.sbatch")
         self.assertEqual(job.wait_for_end()["ExitCode"], "4:0", job.log())
         self.assertRegex(job.log(), r"\Afit.sbatch: no program [^\n]*\n\Z")
+
+    def test_make_install(self):
+        """The script and the program of `make install`, which are in no PATH."""
+        script = INSTALLED / "share/skymeans/jobs/fit.sbatch"
+        self.check_done(self.submit_fit("-N", "3", script=script), restarts=0)
+        with h5py.File("out.h5") as file:
+            self.assertIn("/installed/", file["provenance"].attrs["command"])
+            self.assertEqual(int(file["provenance"].attrs["ranks"]), 3)
 
     def test_no_launcher(self):
         """Neither srun nor mpirun can start the program."""

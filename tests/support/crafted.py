@@ -2,6 +2,7 @@
 import struct
 
 PHASES = 9
+MAGIC = b"skymeans state 1\n\0"
 WORD = struct.Struct("<q")
 GOLDEN, ONES = 0x9e3779b97f4a7c15, 2 ** 64 - 1
 
@@ -14,7 +15,7 @@ def mix(bits):
 
 
 def hash_of(data):
-    """hash_bytes of src/result/checkpoint.c."""
+    """hash_bytes of src/result/checkpoint.c and src/cluster/state.c."""
     found = len(data)
     for i in range(0, len(data), 8):
         found = mix(found ^ int.from_bytes(data[i:i + 8], "little")) + GOLDEN & ONES
@@ -33,9 +34,15 @@ class Checkpoint:
         size, = self.take("question size", "q")
         self.take("question", f"{size}s")
         self.take_past()
+        size, = self.take("state size", "q")
+        self.state_at, self.n_before = self.at, len(self.fields)
+        assert self.at + size == len(self.data) - 8, "a field is missing here"
+        self.take("magic", f"{len(MAGIC)}s")
+        size, = self.take("problem size", "q")
+        self.take("problem", f"{size}s")
         self.take_state(k * d)
         self.take_fits(k, k * d)
-        assert self.at == len(self.data) - 8, "a field is missing here"
+        assert self.at == len(self.data) - 16, "a field of the state is missing here"
 
     def take(self, name, form):
         values = struct.unpack_from("<" + form, self.data, self.at)
@@ -50,15 +57,14 @@ class Checkpoint:
                 self.take(f"{name} {i} {part}", form)
 
     def take_past(self):
-        self.take("started", "d")
+        for name in ("started", "seconds"):
+            self.take(name, "d")
         for name in ("goes", "bytes read", "memory"):
             self.take(name, "q")
-        self.take("seconds", "d")
         for name in ("least", "mean", "most"):
             self.take(name, f"{PHASES}d")
 
     def take_state(self, n):
-        self.take("has hash", "B")
         self.take("hash", "Q")
         n_iterations, = self.take("state iterations", "q")
         self.take("words", "i")
@@ -84,12 +90,12 @@ class Checkpoint:
 
     def packed(self, changed=None, place=0, value=None):
         """The file, in which a value of a field is another one."""
-        data = self.first_line
-        for name, form, values in self.fields:
+        parts = [self.first_line, b""]  # before the state, and the state, which has a hash of its own
+        for number, (name, form, values) in enumerate(self.fields):
             if name == changed:
                 values = values[:place] + [value] + values[place + 1:]
-            data += struct.pack("<" + form, *values)
-        return self.with_hash(data)
+            parts[number >= self.n_before] += struct.pack("<" + form, *values)
+        return self.with_hash(parts[0] + self.with_hash(parts[1]))
 
     @staticmethod
     def with_hash(data):

@@ -39,6 +39,11 @@ static inline void *mock_memory(int64_t count, size_t size)
                       (int)(right), (word), (error).text);                                  \
     } while (0)
 
+static inline bool is_same_bits(const double *a, const double *b, int64_t count)
+{
+    return memcmp(a, b, (size_t)count * sizeof *a) == 0;
+}
+
 /* ---- numbers -------------------------------------------------------------------------------- */
 
 /* In [0, 1). */

@@ -34,7 +34,7 @@ typedef struct problem {
 static inline problem problem_of(mock data, int64_t k, km_precision precision)
 {
     problem p = {.data = data, .k = k, .precision = precision, .max_iterations = 300};
-    p.kernel = &km_kernels[0];
+    p.kernel = &km_kernel_reference;
     p.first = mock_memory(k * data.d, sizeof *p.first);
     int64_t c = 0;
     for (int64_t i = 0; i < data.n && c < k; i++)

@@ -5,9 +5,10 @@
 
 #include "base/error.h"
 #include "base/precision.h"
+#include "mock.h"
 #include "mpi_check.h"
 #include "reference_seeding.h"
-#include "whole.h"
+#include "seeding/seeding.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ static inline double *seed_centers(const seed_order *order, const mock *data, MP
                                   .comm = comm};
     double *centers = mock_memory(order->k * data->d, sizeof *centers);
     km_error error = {0};
-    const km_code code = seeding_called(order->seeding)->choose(&task, centers, &error);
+    const km_code code = km_seeding_find(order->seeding)->choose(&task, centers, &error);
     ck_assert_all(code == KM_OK);
     km_samples_free(&samples);
     return centers;

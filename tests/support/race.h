@@ -120,8 +120,8 @@ static inline void start(race *r, mock data, int64_t k, const variant *v)
     r->plain_samples = make_samples(&data, v);
     r->fast_samples = make_samples(&data, v);
     r->grids = make_grids(&data, v->n_words);
-    ck_assert(km_assigner_create(&r->plain, find_method("lloyd"), &km_kernels[0], &r->plain_samples,
-                                 r->grids, k, &error) == KM_OK);
+    ck_assert(km_assigner_create(&r->plain, find_method("lloyd"), &km_kernel_reference,
+                                 &r->plain_samples, r->grids, k, &error) == KM_OK);
     ck_assert(km_assigner_create(&r->fast, r->method, v->kernel, &r->fast_samples, r->grids, k,
                                  &error) == KM_OK);
     r->labels = mock_memory(data.n, sizeof *r->labels);
@@ -243,14 +243,14 @@ static inline mock copy_of(const mock *data)
 /* All variants in turn; frees the data. */
 static inline void compare(const char *method, mock data, int64_t k, int n_updates)
 {
-    for (const km_kernel *kernel = km_kernels; kernel->name != NULL; kernel++)
-        for (int s = 0; s < 4 && kernel->is_available(); s++) {
+    for (int row = 0; km_kernels[row] != NULL; row++)
+        for (int s = 0; s < 4 && km_kernels[row]->is_available(); s++) {
             const variant v = {.precision = s % 2 == 0 ? KM_FLOAT32 : KM_FLOAT64,
                                .n_words = s < 2 ? 1 : 2,
                                .n_threads = 1 + (s == 1 || s == 2),
                                .has_weights = s % 3 != 0,
                                .method = find_method(method),
-                               .kernel = kernel};
+                               .kernel = km_kernels[row]};
             race r;
             start(&r, copy_of(&data), k, &v);
             run(&r, n_updates);

@@ -43,9 +43,9 @@ static uint64_t fold(uint64_t hash, km_precision precision, const int32_t *label
 static uint64_t hash_of_gaps(const km_kernel *kernel, km_precision precision, const void *block,
                              const void *centers, int64_t d, int64_t k)
 {
-    static _Alignas(64) double work[MOST_CENTERS * KM_GAPS_ROOM];
+    static _Alignas(64) double work[MOST_CENTERS * KM_GAPS_WORKSPACE];
     static _Alignas(64) float narrow[MOST_CENTERS + KM_GAPS_ALIGNED],
-        paths[MOST_CENTERS + KM_GAPS_ALIGNED];
+        drifts[MOST_CENTERS + KM_GAPS_ALIGNED];
     int32_t chosen[MOST_CENTERS], labels[KM_BLOCK];
     double gaps[MOST_CENTERS], hashed[KM_BLOCK];
     uint64_t used[MOST_CENTERS / 64 + 1], hash = 0;
@@ -59,7 +59,7 @@ static uint64_t hash_of_gaps(const km_kernel *kernel, km_precision precision, co
         narrow[i] = (float)floor(8 * gaps[i] + 0.01);
     for (int64_t i = n; i % KM_GAPS_ALIGNED != 0; i++)
         narrow[n++] = INFINITY;
-    kernel->used_up(narrow, paths, 1, n, used);
+    kernel->used_up(narrow, drifts, 1, n, used);
     for (int64_t w = 0; w < (n + 63) / 64; w++)
         hash = km_mix(hash ^ used[w]);
     return km_hash_doubles(hash, hashed, KM_BLOCK);
@@ -93,7 +93,8 @@ static uint64_t hash_of(const km_kernel *kernel, km_precision precision, int64_t
 int main(void)
 {
     const int64_t numbers[] = {1, 2, 3, 4, 5, 19, 64, 257, 700};
-    for (const km_kernel *kernel = km_kernels; kernel->name != NULL; kernel++) {
+    for (int row = 0; km_kernels[row] != NULL; row++) {
+        const km_kernel *kernel = km_kernels[row];
         uint64_t hash = 0;
         for (int64_t d = 1; d <= MOST_FEATURES && kernel->is_available(); d++)
             for (int i = 0; i < 9; i++)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# neon.sh LIBRARY: the NEON kernels give the bits of the kernels in LIBRARY, libskymeans.a of this processor. Builds
-# tests/unit/kernels_alone.c for both, the other to run under qemu. Skips, in one line, where tools for that are missing.
+# neon.sh LIBRARY: the NEON kernels give the bits of the kernels in LIBRARY, libskymeans.a of this
+# processor. Builds tests/unit/kernels_alone.c for both, the other to run under qemu. Skips, in one
+# line, where tools for that are missing.
 set -eu
 library=$(readlink -f "$1")
 cd "$(dirname "$0")/../.."
@@ -20,7 +21,7 @@ build() { # COMPILER PROGRAM REST...
 }
 build cc "$folder/here" "$library"
 build aarch64-linux-gnu-gcc "$folder/neon" src/kernels/kernels.c src/kernels/reference.c \
-    src/kernels/reference_gaps.c src/kernels/neon.c src/base/arithmetic.c src/base/hash.c src/base/random.c \
+    src/kernels/neon.c src/base/arithmetic.c src/base/hash.c src/base/precision.c src/base/random.c \
     src/sums/grid.c src/sums/double2.c
 "$folder/here" >"$folder/hashes"
 qemu-aarch64 "$folder/neon" >>"$folder/hashes"

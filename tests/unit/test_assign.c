@@ -121,7 +121,7 @@ static void naive_totals(const setting *s, km_totals *totals)
             totals->weights[s->assigner.labels[i]] += weight;
         for (int64_t j = 0; j < s->data.d; j++) {
             block[0] = x[j];
-            km_quantise_block(&s->grids[j], block, words);
+            km_quantize_block(&s->grids[j], block, words);
             const km_exact point =
                 n_words == 1 ? (km_exact){0, words[0]} : (km_exact){words[0], words[KM_BLOCK]};
             for (int64_t w = 0; w < weight; w++)
@@ -277,7 +277,7 @@ START_TEST(too_many_clusters_are_out_of_memory)
     km_grid *grids = make_grids(&data, 2);
     km_assigner assigner;
     km_error error = {0};
-    ck_assert(km_assigner_create(&assigner, &km_methods[0], &km_kernels[0], &samples, grids,
+    ck_assert(km_assigner_create(&assigner, &km_methods[0], &km_kernel_reference, &samples, grids,
                                  INT64_MAX / 64, &error) == KM_MEMORY);
     ck_assert_ptr_null(assigner.labels);
     free(grids);

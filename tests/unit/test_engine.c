@@ -98,10 +98,10 @@ START_TEST(any_algorithm_kernel_and_threads)
     int n = 0;
     m.share = SHARE_UNEVEN;
     for (const char *const *name = ALGORITHMS; *name != NULL; name++)
-        for (const km_kernel *kernel = km_kernels; kernel->name != NULL; kernel++) {
+        for (const km_kernel *const *kernel = km_kernels; *kernel != NULL; kernel++) {
             skymeans_manner manner = SKYMEANS_MANNER;
             manner.algorithm = *name;
-            manner.kernel = km_kernels_available(kernel->name) != 0 ? kernel->name : "auto";
+            manner.kernel = km_kernels_available((*kernel)->name) != 0 ? (*kernel)->name : "auto";
             manner.threads = 1 + n % 3;
             const uint64_t found = fit_rows(&m, &problem, &manner);
             ck_assert_all(n == 0 || found == right);

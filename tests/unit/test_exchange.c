@@ -60,7 +60,7 @@ static void check_homecoming(km_samples *samples, const mock *data)
     for (int64_t i = 0; i < samples->n_samples; i++)
         labels[i] = (int32_t)(7 * km_samples_row(samples, i));
     ck_assert_all(km_samples_return(samples, &labels, MPI_COMM_WORLD, &error) == KM_OK);
-    ck_assert_all(!samples->is_exchanged && samples->first_row == samples->slab.first);
+    ck_assert_all(!samples->is_redistributed && samples->first_row == samples->slab.first);
     uint8_t *is_there = mock_memory(samples->slab.count, 1);
     int64_t n_used = 0;
     bool are_right = true;
@@ -82,8 +82,8 @@ static void check_homecoming(km_samples *samples, const mock *data)
 static void check(const mock *data, km_precision precision)
 {
     km_samples samples = shared(data, precision);
-    ck_assert_all(samples.is_exchanged);
-    for (int again = 0; again < 2 && samples.is_exchanged; again++) {
+    ck_assert_all(samples.is_redistributed);
+    for (int again = 0; again < 2 && samples.is_redistributed; again++) {
         km_error error = {0};
         check_rows(&samples, data);
         check_homecoming(&samples, data);
@@ -167,7 +167,8 @@ static int64_t count_box_tests(km_samples *samples, const float *centers, int64_
     km_error error = {0};
     ck_assert(strcmp(tree->name, "tree") == 0 && tree->wants_neighbours);
     km_facts_make_grids(&facts, 1, grids);
-    ck_assert(km_assigner_create(&assigner, tree, km_kernels, samples, grids, k, &error) == KM_OK);
+    ck_assert(km_assigner_create(&assigner, tree, &km_kernel_reference, samples, grids, k,
+                                 &error) == KM_OK);
     tree->assign(&assigner, centers);
     int64_t count =
         assigner.done.box_tests - (samples->n_samples + 16 * PIECE - 1) / (16 * PIECE) * 16 * k;

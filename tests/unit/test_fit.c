@@ -40,9 +40,9 @@ START_TEST(kernels_give_the_same_bits)
     for (int b = 0; b < 2; b++) {
         problem p = problem_of(mock_mixture(700, 5, 9, 2), 9, BOTH[b]);
         outcome first = run(&p, MPI_COMM_WORLD);
-        for (const km_kernel *kernel = km_kernels; kernel->name != NULL; kernel++)
-            if (kernel->is_available()) {
-                p.kernel = kernel;
+        for (int row = 0; km_kernels[row] != NULL; row++)
+            if (km_kernels[row]->is_available()) {
+                p.kernel = km_kernels[row];
                 outcome other = run(&p, MPI_COMM_WORLD);
                 ck_assert_all(is_same_outcome(&p, &first, &other));
                 outcome_free(&other);
@@ -213,7 +213,8 @@ START_TEST(squared_distances_sum_up_to_the_inertia)
     double sum = 0;
     for (int64_t b = 0; b < samples.n_blocks; b++) {
         double distances[KM_BLOCK];
-        km_fit_distances(&fit, &samples, task.kernel, task.exponent, b, distances);
+        km_block_distances(&samples, task.kernel, fit.centers, fit.labels + b * KM_BLOCK,
+                           task.exponent, b, distances);
         for (int l = 0; l < km_samples_lanes(&samples, b); l++)
             sum += distances[l] * distances[l];
     }
@@ -355,11 +356,11 @@ START_TEST(labels_belong_to_the_final_centers)
 }
 END_TEST
 
-static void count_calls(void *context, const km_iteration *iteration)
+static void count_calls(void *context, const skymeans_event *event)
 {
     int64_t *calls = context;
     ++*calls;
-    if (iteration->number != *calls)
+    if (event->kind != SKYMEANS_ITERATED || event->iteration->number != *calls)
         *calls = INT64_MIN;
 }
 
@@ -370,8 +371,11 @@ START_TEST(the_observer_sees_every_iteration)
     km_samples samples = mock_samples(&p.data, p.precision, MPI_COMM_WORLD);
     km_facts facts = mock_facts(&samples, MPI_COMM_WORLD);
     km_fit_task task = task_of(&p, &facts);
-    task.observe = count_calls;
-    task.context = &calls;
+    skymeans_control control = SKYMEANS_CONTROL;
+    control.observe = count_calls;
+    control.context = &calls;
+    km_pace pace = km_pace_start(&control);
+    task.pace = &pace;
     km_timers timers = {{0}};
     km_error error = {0};
     km_fit fit;

@@ -132,8 +132,8 @@ static void read_catalogue(uint64_t seed, const km_catalogue_name *name, km_miss
         return;
     }
     if (catalogue.n_rows <= MOST_ROWS && catalogue.n_features <= MOST_FEATURES) {
-        if (km_catalogue_read(&catalogue, missing, MPI_COMM_WORLD, &samples, &findings, &error) !=
-            KM_OK) {
+        if (km_catalogue_read(&catalogue, missing, NULL, MPI_COMM_WORLD, &samples, &findings,
+                              &error) != KM_OK) {
             check_error(seed, &error);
         } else {
             ck_assert(samples.n_samples <= catalogue.n_rows);

@@ -124,7 +124,7 @@ static void check_same(const km_kernel *kernel, const problem *p)
 {
     for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
         answer right, found;
-        solve(&km_kernels[0], precision, p, &right);
+        solve(&km_kernel_reference, precision, p, &right);
         solve(kernel, precision, p, &found);
         const char *what = difference(precision, &right, &found);
         ck_assert_msg(what == NULL, "%s: %s: not those of the reference, precision %d, d %d, k %d",
@@ -132,21 +132,21 @@ static void check_same(const km_kernel *kernel, const problem *p)
     }
 }
 
-static const km_kernel *next_available(const km_kernel *kernel)
+/* The next row of the table of kernels that this processor can run. */
+static int next_available(int row)
 {
     do
-        kernel++;
-    while (kernel->name != NULL && !kernel->is_available());
-    return kernel;
+        row++;
+    while (km_kernels[row] != NULL && !km_kernels[row]->is_available());
+    return row;
 }
 
 static void check_kernels(data_kind kind, int64_t d, int64_t k)
 {
     static problem p;
     make_problem(&p, kind, d, k);
-    for (const km_kernel *kernel = next_available(km_kernels); kernel->name != NULL;
-         kernel = next_available(kernel))
-        check_same(kernel, &p);
+    for (int row = next_available(0); km_kernels[row] != NULL; row = next_available(row))
+        check_same(km_kernels[row], &p);
 }
 
 /* Every d meets every k, and each of them every kind. */
@@ -196,7 +196,7 @@ END_TEST
 static void check_reference(km_precision precision, const problem *p)
 {
     answer found;
-    solve(&km_kernels[0], precision, p, &found);
+    solve(&km_kernel_reference, precision, p, &found);
     for (int l = 0; l < KM_BLOCK; l++) {
         double best = INFINITY;
         int32_t nearest = 0;
@@ -235,11 +235,10 @@ START_TEST(ties_go_to_the_lowest_center)
         p.block[l] = 3;
         p.block[KM_BLOCK + l] = 4;
     }
-    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
-         kernel = next_available(kernel))
+    for (int row = 0; km_kernels[row] != NULL; row = next_available(row))
         for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
             answer found;
-            solve(kernel, precision, &p, &found);
+            solve(km_kernels[row], precision, &p, &found);
             for (int l = 0; l < KM_BLOCK; l++) {
                 ck_assert_int_eq(found.labels[l], 1);
                 ck_assert(km_distance_of(&found.distances2, precision, l) == 25);
@@ -252,11 +251,10 @@ START_TEST(infinitely_far_from_all_is_label_0)
 {
     static problem p;
     make_problem(&p, VERY_FAR, 3, 20);
-    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
-         kernel = next_available(kernel))
+    for (int row = 0; km_kernels[row] != NULL; row = next_available(row))
         for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
             answer found;
-            solve(kernel, precision, &p, &found);
+            solve(km_kernels[row], precision, &p, &found);
             for (int l = 0; l < KM_BLOCK; l++) {
                 ck_assert_int_eq(found.labels[l], 0);
                 ck_assert(isinf(km_distance_of(&found.distances2, precision, l)));
@@ -292,14 +290,13 @@ START_TEST(distances_have_the_recorded_bits)
         [KM_FLOAT32] = 0xad4d55b8f85aa895u, [KM_FLOAT64] = 0x1219c747b4f56965u};
     const uint64_t recorded_own[] = {
         [KM_FLOAT32] = 0xa3d18c7d854d0d32u, [KM_FLOAT64] = 0x1219c747b4f56965u};
-    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
-         kernel = next_available(kernel))
+    for (int row = 0; km_kernels[row] != NULL; row = next_available(row))
         for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
             uint64_t own;
-            const uint64_t hash = hash_distances(kernel, precision, &own);
+            const uint64_t hash = hash_distances(km_kernels[row], precision, &own);
             ck_assert_msg(hash == recorded[precision] && own == recorded_own[precision],
-                          "%s, precision %d: hashes are %#llx, %#llx", kernel->name, (int)precision,
-                          (unsigned long long)hash, (unsigned long long)own);
+                          "%s, precision %d: hashes are %#llx, %#llx", km_kernels[row]->name,
+                          (int)precision, (unsigned long long)hash, (unsigned long long)own);
         }
 }
 END_TEST
@@ -308,19 +305,20 @@ START_TEST(the_choice_is_the_fastest_or_the_named)
 {
     const uint64_t available = km_kernels_available("any"), fast = km_kernels_available("auto");
     ck_assert(available & 1);
-    ck_assert_str_eq(km_kernels[0].name, "reference");
-    ck_assert_ptr_eq(km_kernel_choose("reference", available), &km_kernels[0]);
-    ck_assert_ptr_eq(km_kernel_choose("auto", 1), &km_kernels[0]);
+    ck_assert_str_eq(km_kernels[0]->name, "reference");
+    ck_assert_ptr_eq(km_kernel_choose("reference", available), &km_kernel_reference);
+    ck_assert_ptr_eq(km_kernel_choose("auto", 1), &km_kernel_reference);
     ck_assert_ptr_null(km_kernel_choose("avx2", 1));
     ck_assert_ptr_null(km_kernel_choose("sse", available));
     ck_assert_ptr_null(km_kernel_choose("", available));
-    const km_kernel *fastest = km_kernel_choose("auto", fast);
+    const km_kernel *fastest = NULL;
     ck_assert((fast & ~available) == 0);
-    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
-         kernel = next_available(kernel)) {
-        ck_assert(fastest >= kernel || !kernel->is_fast());
-        ck_assert_ptr_eq(km_kernel_choose(kernel->name, available), kernel);
+    for (int row = 0; km_kernels[row] != NULL; row = next_available(row)) {
+        if (km_kernels[row]->is_fast())
+            fastest = km_kernels[row];
+        ck_assert_ptr_eq(km_kernel_choose(km_kernels[row]->name, available), km_kernels[row]);
     }
+    ck_assert_ptr_eq(km_kernel_choose("auto", fast), fastest);
 }
 END_TEST
 
@@ -339,7 +337,7 @@ static double gaps_centers[MOST_CENTERS * MOST_FEATURES];
 static void solve_gaps(const km_kernel *kernel, km_precision precision, const problem *p,
                        gaps_answer *found)
 {
-    static _Alignas(64) double work[MOST_CENTERS * KM_GAPS_ROOM];
+    static _Alignas(64) double work[MOST_CENTERS * KM_GAPS_WORKSPACE];
     km_round_to_precision(precision, p->block, p->d * KM_BLOCK, gaps_block);
     km_round_to_precision(precision, p->centers, p->k * p->d, gaps_centers);
     found->n = 0;
@@ -400,15 +398,14 @@ static void check_gaps(const km_kernel *kernel, km_precision precision, const pr
 static void check_all_gaps(const problem *p)
 {
     static gaps_answer right, found;
-    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
-         kernel = next_available(kernel))
+    for (int row = 0; km_kernels[row] != NULL; row = next_available(row))
         for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
-            solve_gaps(&km_kernels[0], precision, p, &right);
-            solve_gaps(kernel, precision, p, &found);
+            solve_gaps(&km_kernel_reference, precision, p, &right);
+            solve_gaps(km_kernels[row], precision, p, &found);
             ck_assert_msg(memcmp(right.labels, found.labels, sizeof right.labels) == 0,
-                          "%s, precision %d, d %d, k %d: labels of chosen centers", kernel->name,
-                          (int)precision, (int)p->d, (int)p->k);
-            check_gaps(kernel, precision, p, &found);
+                          "%s, precision %d, d %d, k %d: labels of chosen centers",
+                          km_kernels[row]->name, (int)precision, (int)p->d, (int)p->k);
+            check_gaps(km_kernels[row], precision, p, &found);
         }
 }
 
@@ -426,28 +423,26 @@ END_TEST
 
 START_TEST(used_up_gaps_are_those_not_above_both_paths)
 {
-    static _Alignas(64) float gaps[208], paths[208];
+    static _Alignas(64) float gaps[208], drifts[208];
     const float special[] = {INFINITY, NAN, 0, -1, 1.5f, 1.25f};
     for (int64_t i = 0; i < 208; i++) {
         gaps[i] = i % 7 < 6 ? special[i % 7] : (float)mock_normal(31, (uint64_t)i) + 1;
-        paths[i] = i % 5 == 0 ? 1 : 0;
+        drifts[i] = i % 5 == 0 ? 1 : 0;
     }
-    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
-         kernel = next_available(kernel))
+    for (int row = 0; km_kernels[row] != NULL; row = next_available(row))
         for (int64_t n = KM_GAPS_ALIGNED; n <= 208; n += KM_GAPS_ALIGNED) {
             uint64_t used[4] = {7, 7, 7, 7};
-            ck_assert(kernel->used_up(gaps, paths, 0.25f, n, used));
+            ck_assert(km_kernels[row]->used_up(gaps, drifts, 0.25f, n, used));
             for (int64_t i = 0; i < n; i++)
-                ck_assert_int_eq(used[i / 64] >> i % 64 & 1, !(gaps[i] > paths[i] + 0.25f));
+                ck_assert_int_eq(used[i / 64] >> i % 64 & 1, !(gaps[i] > drifts[i] + 0.25f));
             ck_assert(n % 64 == 0 || used[n / 64] >> n % 64 == 0);
         }
     for (int64_t i = 0; i < 208; i++)
         gaps[i] = 2;
-    for (const km_kernel *kernel = km_kernels; kernel->name != NULL;
-         kernel = next_available(kernel)) {
+    for (int row = 0; km_kernels[row] != NULL; row = next_available(row)) {
         uint64_t used[4];
-        ck_assert(!kernel->used_up(gaps, paths, 0.25f, 208, used));
-        ck_assert(kernel->used_up(gaps, paths, 1, 208, used)); /* equal is used up */
+        ck_assert(!km_kernels[row]->used_up(gaps, drifts, 0.25f, 208, used));
+        ck_assert(km_kernels[row]->used_up(gaps, drifts, 1, 208, used)); /* equal is used up */
     }
 }
 END_TEST

@@ -494,7 +494,8 @@ static void check_read(const km_catalogue_name *name, int64_t n)
     km_catalogue_open(&catalogue, name, MPI_COMM_WORLD, &error);
     ck_assert_msg(error.code == KM_OK, "%s", error.text);
     ck_assert_int_eq(catalogue.n_rows, n);
-    km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, &samples, &findings, &error);
+    km_catalogue_read(&catalogue, KM_MISSING_DROP, NULL, MPI_COMM_WORLD, &samples, &findings,
+                      &error);
     ck_assert_msg(error.code == KM_OK, "%s", error.text);
     ck_assert_all(is_right(&samples, n));
     ck_assert_all(name->ids == NULL || are_names(&findings.ids, n));
@@ -589,7 +590,7 @@ START_TEST(missing_values_have_the_precision_of_the_file)
     km_findings findings;
     km_error error = {0};
     ck_assert_all(km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, &error) == KM_OK);
-    ck_assert_all(km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, &samples,
+    ck_assert_all(km_catalogue_read(&catalogue, KM_MISSING_DROP, NULL, MPI_COMM_WORLD, &samples,
                                     &findings, &error) == KM_OK);
     ck_assert_all(findings.n_missing[0] == 2);
     km_samples_free(&samples);
@@ -627,7 +628,8 @@ START_TEST(damaged_texts_are_an_error_on_all_ranks)
     const km_catalogue_name name = {MOCK_PATH(f.path), .columns = FEATURES, .ids = "name"};
     const int64_t n_handles = mock_open_handles();
     ck_assert_all(km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, &error) == KM_OK);
-    km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, &samples, &findings, &error);
+    km_catalogue_read(&catalogue, KM_MISSING_DROP, NULL, MPI_COMM_WORLD, &samples, &findings,
+                      &error);
     ck_assert_fails(error, KM_DATA, "can't read the catalogue");
     km_catalogue_close(&catalogue);
     ck_assert_all(mock_open_handles() == n_handles);
@@ -687,7 +689,8 @@ static void check_changed(void (*change)(const char *path), int n_files)
     if (km_comm_rank(MPI_COMM_WORLD) == 0)
         change(paths[n_files - 1]);
     MPI_Barrier(MPI_COMM_WORLD);
-    km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, &samples, &findings, &error);
+    km_catalogue_read(&catalogue, KM_MISSING_DROP, NULL, MPI_COMM_WORLD, &samples, &findings,
+                      &error);
     ck_assert_fails(error, KM_DATA, paths[n_files - 1]);
     ck_assert_all(samples.values == NULL && findings.n_missing == NULL);
     km_catalogue_close(&catalogue);

@@ -8,7 +8,7 @@
 #include "base/threads.h"
 #include "mpi_check.h"
 #include "reference_seeding.h"
-#include "whole.h"
+#include "solve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,49 +48,60 @@ struct variant {
 
 /* Collective over the world: fits on each group of ranks, all of which must have this checksum (or
  * any, the same on all, if it is 0). Returns it. */
-static uint64_t check_run(const whole *task, MPI_Comm comm, const struct variant *v, uint64_t right)
+static uint64_t check_run(solve_task *task, MPI_Comm comm, const struct variant *v, uint64_t right)
 {
     uint64_t least, most;
-    km_threads_start(v->threads);
-    outcome o = whole_run(task, comm);
+    task->manner.threads = v->threads;
+    outcome o = solve(task, comm);
     const uint64_t found = checksum_of(task, &o);
     MPI_Allreduce(&found, &least, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
     MPI_Allreduce(&found, &most, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD);
     ck_assert_msg(least == most && (right == 0 || least == right),
                   "%s, seeding %s, %s, %d words, %s: method %s, kernel %s, %d threads, layout %d: "
                   "%016llx to %016llx, not %016llx",
-                  v->name, task->seeding->name, km_precision_name(task->precision), o.n_words,
-                  task->data->weights != NULL ? "weights" : "no weights", task->method->name,
-                  task->kernel->name, v->threads, v->layout, (unsigned long long)least,
+                  v->name, task->problem.seeding, km_precision_name(task->precision), o.n_words,
+                  task->data->weights != NULL ? "weights" : "no weights", task->manner.algorithm,
+                  task->manner.kernel, v->threads, v->layout, (unsigned long long)least,
                   (unsigned long long)most, (unsigned long long)right);
     outcome_free(&o);
     return least;
 }
 
 /* Every method, kernel, number of threads and layout of ranks. */
-static void check_all_ways(whole task, const char *name, MPI_Comm *comms)
+static void check_all_ways(solve_task task, const char *name, MPI_Comm *comms)
 {
     uint64_t right = 0;
-    for (task.method = km_methods; task.method->name != NULL; task.method++)
-        for (task.kernel = km_kernels; task.kernel->name != NULL; task.kernel++)
-            for (int i = 0; i < 2 * N_LAYOUTS && task.kernel->is_available(); i++) {
+    for (const km_method *method = km_methods; method->name != NULL; method++)
+        for (int row = 0; km_kernels[row] != NULL; row++)
+            for (int i = 0; i < 2 * N_LAYOUTS && km_kernels[row]->is_available(); i++) {
                 const struct variant v = {name, 1 + i % 2, i / 2};
+                task.manner.algorithm = method->name;
+                task.manner.kernel = km_kernels[row]->name;
                 right = check_run(&task, comms[i / 2], &v, right);
             }
 }
 
+/* The row of the next kernel that there is, round and round. */
+static int next_kernel(int row)
+{
+    do
+        row = km_kernels[row + 1] != NULL ? row + 1 : 0;
+    while (!km_kernels[row]->is_available());
+    return row;
+}
+
 /* Every method, number of threads and layout of ranks, with kernels in turn. */
-static void check_ways(whole task, const char *name, MPI_Comm *comms)
+static void check_ways(solve_task task, const char *name, MPI_Comm *comms)
 {
     uint64_t right = 0;
-    task.kernel = km_kernels;
-    for (task.method = km_methods; task.method->name != NULL; task.method++)
+    int row = 0;
+    for (const km_method *method = km_methods; method->name != NULL; method++)
         for (int i = 0; i < 2 * N_LAYOUTS; i++) {
             const struct variant v = {name, 1 + i % 2, i / 2};
+            task.manner.algorithm = method->name;
+            task.manner.kernel = km_kernels[row]->name;
             right = check_run(&task, comms[i / 2], &v, right);
-            do
-                task.kernel = task.kernel[1].name != NULL ? task.kernel + 1 : km_kernels;
-            while (!task.kernel->is_available());
+            row = next_kernel(row);
         }
 }
 
@@ -102,16 +113,17 @@ static bool is_close(double a, double b, double relative, double floor)
 }
 
 /* History inertia comes from sums about the mid-range, whose squares say how it is rounded. */
-static void check_history(const whole *task, const outcome *o, const reference *r, km_error *error)
+static void check_history(const solve_task *task, const outcome *o, const reference *r,
+                          km_error *error)
 {
     const double relative = task->precision == KM_FLOAT32 ? 1e-6 : 1e-12;
-    const double squares = ldexp(o->facts.squares.high, 2 * r->p.exponent);
-    if (o->fit.n_iterations != r->n_iterations)
-        km_fail(error, KM_INTERNAL, "%d iterations, not %d", (int)o->fit.n_iterations,
+    const double squares = ldexp(o->samples->facts.squares.high, 2 * r->p.exponent);
+    if (o->answer->fit.n_iterations != r->n_iterations)
+        km_fail(error, KM_INTERNAL, "%d iterations, not %d", (int)o->answer->fit.n_iterations,
                 (int)r->n_iterations);
     for (int64_t i = 0; i < r->n_iterations && error->code == KM_OK; i++) {
         const double right = ldexp(r->inertia[i], 2 * r->p.exponent);
-        const km_iteration *found = &o->fit.history[i];
+        const km_iteration *found = &o->answer->fit.history[i];
         if (found->relabeled != r->relabeled[i])
             km_fail(error, KM_INTERNAL, "%d relabeled, not %d, in iteration %d",
                     (int)found->relabeled, (int)r->relabeled[i], (int)i + 1);
@@ -121,7 +133,8 @@ static void check_history(const whole *task, const outcome *o, const reference *
     }
 }
 
-static void check_outcome(const whole *task, const outcome *o, const reference *r, km_error *error)
+static void check_outcome(const solve_task *task, const outcome *o, const reference *r,
+                          km_error *error)
 {
     int64_t next = 0;
     for (int64_t i = 0; i < task->data->n; i++) {
@@ -130,15 +143,16 @@ static void check_outcome(const whole *task, const outcome *o, const reference *
             km_fail(error, KM_INTERNAL, "label %d, not %d, of row %d", (int)o->labels[i],
                     (int)label, (int)i);
     }
-    if (!is_same_bits(o->fit.weights, r->weights, task->k))
+    if (!is_same_bits(o->answer->fit.weights, r->weights, task->problem.n_clusters))
         km_fail(error, KM_INTERNAL, "other weights");
-    if (memcmp(o->fit.sizes, r->sizes, (size_t)task->k * sizeof *r->sizes) != 0)
+    if (memcmp(o->answer->fit.sizes, r->sizes,
+               (size_t)task->problem.n_clusters * sizeof *r->sizes) != 0)
         km_fail(error, KM_INTERNAL, "other sizes");
-    if (o->fit.n_empty != r->n_empty)
-        km_fail(error, KM_INTERNAL, "%d empty clusters, not %d", (int)o->fit.n_empty,
+    if (o->answer->fit.n_empty != r->n_empty)
+        km_fail(error, KM_INTERNAL, "%d empty clusters, not %d", (int)o->answer->fit.n_empty,
                 (int)r->n_empty);
     /* Working values have a range of 1 to 2: below the floor is the rounding of centers. */
-    const double inertia = ldexp(o->fit.inertia, -2 * r->p.exponent);
+    const double inertia = ldexp(o->answer->fit.inertia, -2 * r->p.exponent);
     if (!is_close(inertia, r->final_inertia, 1e-12, 1e-27))
         km_fail(error, KM_INTERNAL, "inertia %.17g, not %.17g", inertia, r->final_inertia);
     check_history(task, o, r, error);
@@ -146,25 +160,27 @@ static void check_outcome(const whole *task, const outcome *o, const reference *
 
 /* Float keeps one word beside an outlier until that has a cluster of its own; in between, centers
  * are those of a grid that is coarser than clusters, and no plain k-means finds the same. */
-static bool is_coarse_between(const whole *task, const outcome *o, const reference *r)
+static bool is_coarse_between(const solve_task *task, const outcome *o, const reference *r)
 {
-    const double n = (double)o->facts.weight * (double)task->data->d;
+    const double n = (double)o->samples->facts.weight * (double)task->data->d;
     const double allowed = km_precision_epsilon(task->precision);
     return o->n_words == 1 && o->unit <= allowed * sqrt(r->inertia[0] / n) &&
            o->unit > allowed * sqrt(r->final_inertia / n);
 }
 
 /* Compares with the same in the plainest way. */
-static void compare(const whole *task, const outcome *o, km_error *error)
+static void compare(const solve_task *task, const outcome *o, const double *found, km_error *error)
 {
-    const int64_t n = task->k * task->data->d;
-    const seed_rule rule = {task->k, task->seeding_rows, task->random_seed, task->restart};
+    const int64_t n = task->problem.n_clusters * task->data->d;
+    const seed_rule rule = {task->problem.n_clusters, task->problem.seeding_rows,
+                            task->problem.random_seed, 0};
     double *first = mock_memory(n, sizeof *first);
     points p = points_of(task->data, task->precision);
     points_scale(&p);
-    reference_seed(task->seeding->name, &p, &rule, first);
-    reference r = reference_fit(p, task->k, first, task->max_iterations, task->tolerance);
-    if (o->transform.exponent != r.p.exponent || !is_same_bits(o->first, first, n))
+    reference_seed(task->problem.seeding, &p, &rule, first);
+    reference r = reference_fit(p, task->problem.n_clusters, first, task->problem.max_iterations,
+                                task->problem.tolerance);
+    if (o->samples->transform.exponent != r.p.exponent || !is_same_bits(found, first, n))
         km_fail(error, KM_INTERNAL, "other first centers");
     if (!is_coarse_between(task, o, &r))
         check_outcome(task, o, &r, error);
@@ -173,15 +189,17 @@ static void compare(const whole *task, const outcome *o, km_error *error)
 }
 
 /* Rank 0 compares; that all ranks have the same is checked elsewhere. Collective over the world. */
-static void check_reference(const whole *task, const char *name)
+static void check_reference(const solve_task *task, const char *name)
 {
     km_error error = {0};
-    outcome o = whole_run(task, MPI_COMM_WORLD);
+    outcome o = solve(task, MPI_COMM_WORLD);
+    double *first = solve_first(task, &o, MPI_COMM_WORLD);
     if (km_comm_rank(MPI_COMM_WORLD) == 0)
-        compare(task, &o, &error);
+        compare(task, &o, first, &error);
+    free(first);
     km_agree(MPI_COMM_WORLD, &error);
     ck_assert_msg(error.code == KM_OK, "reference: %s, seeding %s, %s, %s: %s", name,
-                  task->seeding->name, km_precision_name(task->precision),
+                  task->problem.seeding, km_precision_name(task->precision),
                   task->data->weights != NULL ? "weights" : "no weights", error.text);
     outcome_free(&o);
 }
@@ -213,11 +231,10 @@ static void check_seedings(const mock *data, km_precision precision, const char 
     for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++)
         for (int64_t rows = strcmp(seeding->name, "kmeans++") == 0 ? 90 : INT64_MAX; rows > 0;
              rows = rows < INT64_MAX ? INT64_MAX : 0) {
-            whole task = whole_of(data, 8, precision);
-            task.seeding = seeding;
-            task.seeding_rows = rows;
-            task.restart = 1;
-            task.max_iterations = MOST_ITERATIONS;
+            solve_task task = solve_task_of(data, 8, precision);
+            task.problem.seeding = seeding->name;
+            task.problem.seeding_rows = rows;
+            task.problem.max_iterations = MOST_ITERATIONS;
             check_reference(&task, name);
             check_all_ways(task, name, comms);
         }
@@ -226,14 +243,12 @@ static void check_seedings(const mock *data, km_precision precision, const char 
 static void check_words(int n_words, bool has_weights)
 {
     MPI_Comm comms[N_LAYOUTS];
-    const int threads = km_threads();
     split_world(comms);
     for (int p = 0; p < 2; p++) {
         mock data = data_for(BOTH[p], n_words, has_weights);
         check_seedings(&data, BOTH[p], "mixture", comms);
         mock_free(&data);
     }
-    km_threads_start(threads);
     free_comms(comms);
 }
 
@@ -265,21 +280,19 @@ END_TEST
 START_TEST(one_answer_with_many_rows)
 {
     MPI_Comm comms[N_LAYOUTS];
-    const int threads = km_threads();
     split_world(comms);
     for (int p = 0; p < 2; p++)
         for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++) {
             mock data = mock_mixture(12000, 2, 10, 4);
             if (p == 0)
                 mock_weigh(&data);
-            whole task = whole_of(&data, 50, BOTH[p]);
-            task.seeding = seeding;
-            task.max_iterations = 2;
+            solve_task task = solve_task_of(&data, 50, BOTH[p]);
+            task.problem.seeding = seeding->name;
+            task.problem.max_iterations = 2;
             check_reference(&task, "many rows");
             check_ways(task, "many rows", comms);
             mock_free(&data);
         }
-    km_threads_start(threads);
     free_comms(comms);
 }
 END_TEST
@@ -288,7 +301,6 @@ END_TEST
 START_TEST(one_answer_with_scaling)
 {
     MPI_Comm comms[N_LAYOUTS];
-    const int threads = km_threads();
     split_world(comms);
     for (int p = 0; p < 2; p++)
         for (km_scaling scaling = KM_SCALE_STANDARD; scaling <= KM_SCALE_MINMAX; scaling++)
@@ -299,15 +311,13 @@ START_TEST(one_answer_with_scaling)
                         data.values[i] = BOTH[p] == KM_FLOAT32 ? 3e38 : -1e300;
                 for (int64_t i = 0; i < data.n && scaling == KM_SCALE_MINMAX; i++)
                     data.weights[i] *= 0.37; /* fractions */
-                whole task = whole_of(&data, 7, BOTH[p]);
-                task.scaling = scaling;
-                task.seeding = seeding;
-                task.restart = 2;
-                task.tolerance = 1e-5;
+                solve_task task = solve_task_of(&data, 7, BOTH[p]);
+                task.problem.scale = km_scaling_name(scaling);
+                task.problem.seeding = seeding->name;
+                task.problem.tolerance = 1e-5;
                 check_ways(task, "scaled mixture", comms);
                 mock_free(&data);
             }
-    km_threads_start(threads);
     free_comms(comms);
 }
 END_TEST
@@ -336,17 +346,15 @@ static mock beyond_doubles(int64_t n)
 static void check_hostile(mock data, int64_t k, const char *name)
 {
     MPI_Comm comms[N_LAYOUTS];
-    const int threads = km_threads();
     split_world(comms);
     for (int p = 0; p < 2; p++)
         for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++) {
-            whole task = whole_of(&data, k, BOTH[p]);
-            task.seeding = seeding;
-            task.max_iterations = MOST_ITERATIONS;
+            solve_task task = solve_task_of(&data, k, BOTH[p]);
+            task.problem.seeding = seeding->name;
+            task.problem.max_iterations = MOST_ITERATIONS;
             check_reference(&task, name);
             check_ways(task, name, comms);
         }
-    km_threads_start(threads);
     free_comms(comms);
     mock_free(&data);
 }

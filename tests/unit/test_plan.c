@@ -1,359 +1,76 @@
-/* The command line and the plan, which know no other ranks. Ranks: 1. */
+/* The plan, which knows no other ranks. Ranks: 1. */
 #include "mock.h"
 #include "mpi_check.h"
 
 #include "base/error.h"
-#include "plan/plan.h"
-#include "process/log.h"
+#include "cluster/plan.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* ---- command lines -------------------------------------------------------------------------- */
+/* What is planned for: 8 clusters of 1000 rows of 3 features on one rank, but for what a test
+ * changes. */
+typedef struct planned {
+    skymeans_problem problem;
+    skymeans_manner manner;
+    km_shape shape;
+    uint64_t kernels;
+} planned;
 
-/* What became of a command line. */
-typedef struct parsed {
-    km_code code;
-    km_action action;
-    km_options options;
-    km_error error;
-} parsed;
-
-/* A command line in one text, words separated by single blanks; '' is an empty word. Options point
- * into a copy, which lives until the next call. */
-static parsed parse(const char *line)
+static planned some(void)
 {
-    static char copy[1024];
-    static char empty[] = "";
-    static char *argv[64]; /* options point into it */
-    int argc = 0;
-    memset(argv, 0, sizeof argv);
-    snprintf(copy, sizeof copy, "%s", line);
-    for (char *next, *word = strtok_r(copy, " ", &next); word != NULL;
-         word = strtok_r(NULL, " ", &next))
-        argv[argc++] = strcmp(word, "''") == 0 ? empty : word;
-    parsed p = {.action = KM_ACTION_FIT};
-    p.code = km_options_parse(argc, argv, &p.action, &p.options, &p.error);
-    return p;
+    return (planned){.problem = SKYMEANS_PROBLEM(8),
+                     .manner = SKYMEANS_MANNER,
+                     .shape = {.n_rows = 1000,
+                               .span = 1000,
+                               .n_samples = 1000,
+                               .n_features = 3,
+                               .n_ranks = 1,
+                               .n_threads = 1},
+                     .kernels = km_kernels_available("auto")};
 }
 
-/* A complete `fit` command with more words. */
-static parsed parse_fit(const char *more)
+/* On so many ranks, with so many rows. */
+static planned spread(int64_t n_rows, int n_ranks)
 {
-    char line[512];
-    snprintf(line, sizeof line, "skymeans fit in.h5 -k 8 -o out.h5 %s", more);
-    return parse(line);
+    planned what = some();
+    what.shape.n_rows = what.shape.span = n_rows;
+    what.shape.n_samples = n_rows / n_ranks;
+    what.shape.n_ranks = n_ranks;
+    return what;
 }
 
-static void check_refused(const parsed *p, const char *line, const char *word)
+static km_code make(const planned *what, km_plan *plan, km_error *error)
 {
-    ck_assert_msg(p->code == KM_USAGE && p->error.code == KM_USAGE, "'%s' has code %d", line,
-                  (int)p->code);
-    ck_assert_msg(strstr(p->error.text, word) != NULL, "'%s': '%s' is not in: %s", line, word,
-                  p->error.text);
-    ck_assert_ptr_null(strchr(p->error.text, '\n'));
-}
-
-START_TEST(defaults_are_the_documented_ones)
-{
-    const parsed p = parse_fit("");
-    const km_options *o = &p.options;
-    ck_assert_int_eq(p.code, KM_OK);
-    ck_assert_int_eq(p.action, KM_ACTION_FIT);
-    ck_assert_str_eq(o->catalogues[0], "in.h5");
-    ck_assert_str_eq(o->output, "out.h5");
-    ck_assert_int_eq(o->clusters, 8);
-    ck_assert_ptr_null(o->dataset);
-    ck_assert_ptr_null(o->columns);
-    ck_assert_ptr_null(o->weights);
-    ck_assert_int_eq(o->restarts, 1);
-    ck_assert_int_eq(o->threads, 0);
-    ck_assert_int_eq(o->missing, KM_MISSING_DROP);
-    ck_assert_int_eq(o->scale, KM_SCALE_NONE);
-    ck_assert_str_eq(o->seeding, "kmeans++");
-    ck_assert_int_eq(o->seeding_rows, 0);
-    ck_assert_uint_eq(o->random_seed, 0);
-    ck_assert(o->tolerance == 1e-4);
-    ck_assert_int_eq(o->max_iterations, 300);
-    ck_assert_str_eq(o->kernel, "auto");
-    ck_assert(!o->distances && !o->overwrite && !o->quiet && !o->verbose);
-    ck_assert_int_eq(km_options_verbosity(o), KM_NORMAL);
-}
-END_TEST
-
-START_TEST(every_option_is_understood)
-{
-    const parsed p = parse("skymeans fit --clusters 12 --output r.h5 --dataset /t --columns a,b "
-                           "--missing error --scale minmax --seeding random --seeding-rows 5000 "
-                           "--random-seed 18446744073709551615 --tolerance 0 --max-iterations 7 "
-                           "--kernel reference --weights w --restarts 4 --threads 3 "
-                           "--distances --overwrite --quiet c.h5");
-    const km_options *o = &p.options;
-    ck_assert_msg(p.code == KM_OK, "%s", p.error.text);
-    ck_assert_int_eq(o->clusters, 12);
-    ck_assert_str_eq(o->catalogues[0], "c.h5");
-    ck_assert_str_eq(o->output, "r.h5");
-    ck_assert_str_eq(o->dataset, "/t");
-    ck_assert_str_eq(o->columns, "a,b");
-    ck_assert_str_eq(o->weights, "w");
-    ck_assert_int_eq(o->restarts, 4);
-    ck_assert_int_eq(o->threads, 3);
-    ck_assert_int_eq(o->missing, KM_MISSING_ERROR);
-    ck_assert_int_eq(o->scale, KM_SCALE_MINMAX);
-    ck_assert_str_eq(o->seeding, "random");
-    ck_assert_int_eq(o->seeding_rows, 5000);
-    ck_assert_uint_eq(o->random_seed, UINT64_MAX);
-    ck_assert(o->tolerance == 0);
-    ck_assert_int_eq(o->max_iterations, 7);
-    ck_assert_str_eq(o->kernel, "reference");
-    ck_assert(o->distances && o->overwrite && o->quiet && !o->verbose);
-    ck_assert_int_eq(km_options_verbosity(o), KM_QUIET);
-}
-END_TEST
-
-START_TEST(options_have_short_and_joined_forms)
-{
-    const parsed joined = parse("skymeans fit -k5 -oout.h5 -d/t -ca,b -v in.h5");
-    ck_assert_msg(joined.code == KM_OK, "%s", joined.error.text);
-    ck_assert_int_eq(joined.options.clusters, 5);
-    ck_assert_str_eq(joined.options.dataset, "/t");
-    ck_assert_str_eq(joined.options.columns, "a,b");
-    ck_assert_int_eq(km_options_verbosity(&joined.options), KM_VERBOSE);
-    const parsed equals = parse("skymeans fit --clusters=6 --output=out.h5 --scale=standard in.h5");
-    ck_assert_msg(equals.code == KM_OK, "%s", equals.error.text);
-    ck_assert_int_eq(equals.options.clusters, 6);
-    ck_assert_int_eq(equals.options.scale, KM_SCALE_STANDARD);
-    const parsed dashes = parse("skymeans fit -k 5 -o out.h5 -- -in.h5");
-    ck_assert_str_eq(dashes.options.catalogues[0], "-in.h5");
-    ck_assert_int_eq(parse_fit("--seeding-rows all").options.seeding_rows, INT64_MAX);
-    ck_assert_int_eq(parse_fit("--max-iterations 9223372036854775807").code, KM_OK);
-    ck_assert_int_eq(parse_fit("-k 2147483647").options.clusters, INT32_MAX);
-    ck_assert_int_eq(parse_fit("--tolerance 1e-9 --tolerance 1e-3").code, KM_OK);
-}
-END_TEST
-
-/* Every option that takes a value, with every kind of bad value. */
-START_TEST(bad_values_are_refused)
-{
-    const struct {
-        const char *option, *bad; /* separated by blanks */
-    } cases[] = {
-        {"--clusters", "0 -1 x 100000000000000000000 '' nan 1.5 2147483648 8x all"},
-        {"--seeding-rows", "0 -1 x 100000000000000000000 '' nan 1e5 ALL"},
-        {"--random-seed", "-1 x 18446744073709551616 100000000000000000000 '' nan 1.5"},
-        {"--tolerance", "-1 x 1e400 '' nan inf -1e-9 1e-4x"},
-        {"--max-iterations", "0 -1 x 100000000000000000000 '' nan 1e2"},
-        {"--missing", "0 -1 x '' nan Drop dropp"},
-        {"--scale", "0 -1 x '' nan Standard std"},
-        {"--output", "''"},
-        {"--dataset", "''"},
-        {"--columns", "''"},
-        {"--seeding", "''"},
-        {"--kernel", "''"},
-        {"--weights", "''"},
-        {"--restarts", "0 -1 x 1000001 '' nan 1.5"},
-        {"--threads", "0 -1 x 1025 '' nan 1.5"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char values[128], line[256];
-        snprintf(values, sizeof values, "%s", cases[i].bad);
-        for (char *next, *value = strtok_r(values, " ", &next); value != NULL;
-             value = strtok_r(NULL, " ", &next)) {
-            snprintf(line, sizeof line, "%s %s", cases[i].option, value);
-            const parsed p = parse_fit(line);
-            check_refused(&p, line, cases[i].option);
-        }
-    }
-}
-END_TEST
-
-START_TEST(messages_say_what_would_be_right)
-{
-    const char *const cases[][2] = {
-        {"--scale std", "'standard'"},    {"--missing no", "'error'"},
-        {"-k 0", "from 1 to 2147483647"}, {"--seeding-rows x", "'all'"},
-        {"--tolerance -1", "at least 0"}, {"--random-seed -1", "from 0 to 18446744073709551615"},
-    };
-    for (int i = 0; i < 6; i++) {
-        const parsed p = parse_fit(cases[i][0]);
-        check_refused(&p, cases[i][0], cases[i][1]);
-    }
-}
-END_TEST
-
-START_TEST(missing_values_are_named)
-{
-    const char *const options[] = {"-k",        "--clusters", "--scale",     "--seeding-rows",
-                                   "--dataset", "-c",         "--tolerance", "--kernel"};
-    for (int i = 0; i < 8; i++) {
-        const parsed p = parse_fit(options[i]);
-        check_refused(&p, options[i], "missing value");
-        check_refused(&p, options[i], options[i]);
-    }
-}
-END_TEST
-
-START_TEST(unknown_options_come_with_a_suggestion)
-{
-    const char *const cases[][2] = {
-        {"--tolerence 1", "--tolerance"},
-        {"--cluster-number 3", "unknown"},
-        {"--overwite", "--overwrite"},
-        {"--random_seed 3", "--random-seed"},
-        {"--seding=random", "--seeding"},
-        {"--hlep", "--help"},
-        {"-x", "unknown option (-x)"},
-        {"--where x", "unknown option (--where)"},
-        {"--algorithms tree", "unknown option"},
-        {"--weights", "--weights"},
-        {"--restarts 0", "--restarts"},
-        {"--restarts 1.5", "--restarts"},
-        {"--threads 0", "--threads"},
-        {"--threads 1025", "--threads"},
-    };
-    for (int i = 0; i < 10; i++) {
-        const parsed p = parse_fit(cases[i][0]);
-        check_refused(&p, cases[i][0], cases[i][1]);
-    }
-}
-END_TEST
-
-START_TEST(unknown_letters_in_a_group_are_named)
-{
-    const parsed p = parse_fit("-qxv");
-    check_refused(&p, "-qxv", "x");
-}
-END_TEST
-
-START_TEST(flags_take_no_value)
-{
-    const char *const flags[] = {"--quiet=1", "--overwrite=no", "--distances=yes", "--verbose=2"};
-    for (int i = 0; i < 4; i++) {
-        const parsed p = parse_fit(flags[i]);
-        check_refused(&p, flags[i], "takes none");
-    }
-}
-END_TEST
-
-/* Short forms of long names are convenient today and ambiguous tomorrow, when options are added. */
-START_TEST(abbreviations_must_at_least_be_unique)
-{
-    const parsed p = parse_fit("--se random");
-    check_refused(&p, "--se random", "--se");
-}
-END_TEST
-
-START_TEST(incomplete_lines_are_refused)
-{
-    const char *const cases[][2] = {
-        {"skymeans", "command"},
-        {"skymeans fti", "unknown command (fti)"},
-        {"skymeans ''", "command"},
-        {"skymeans --quiet", "--quiet"},
-        {"skymeans fit", "catalogue"},
-        {"skymeans fit in.h5", "-k"},
-        {"skymeans fit in.h5 -k 3", "-o"},
-        {"skymeans fit -k 3 -o out.h5", "catalogue"},
-        {"skymeans fit in.h5 -k 3 -o out.h5 --quiet --verbose", "--quiet --verbose"},
-        {"skymeans predict", "result of a fit"},
-        {"skymeans predict result.h5", "catalogue"},
-        {"skymeans predict result.h5 in.h5", "-o"},
-        {"skymeans predict result.h5 in.h5 -o out.h5 -k 3", "-k"},
-        {"skymeans generate out.h5", "unknown command (generate)"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const parsed p = parse(cases[i][0]);
-        check_refused(&p, cases[i][0], cases[i][1]);
-    }
-}
-END_TEST
-
-START_TEST(files_are_in_their_order_and_values_may_be_repeated)
-{
-    const parsed p = parse("skymeans fit b.h5 -k 3 a.h5 --missing-value -99 -o out.h5 "
-                           "--missing-value=x:0 --id name c.h5");
-    const km_options *o = &p.options;
-    ck_assert_int_eq(p.error.code, KM_OK);
-    ck_assert_int_eq(o->n_catalogues, 3);
-    ck_assert_str_eq(o->catalogues[0], "b.h5");
-    ck_assert_str_eq(o->catalogues[1], "a.h5");
-    ck_assert_str_eq(o->catalogues[2], "c.h5");
-    ck_assert_int_eq(o->missing_values.count, 2);
-    ck_assert_str_eq(o->missing_values.texts[0], "-99");
-    ck_assert_str_eq(o->missing_values.texts[1], "x:0");
-    ck_assert_str_eq(o->ids, "name");
-}
-END_TEST
-
-START_TEST(predict_takes_a_result_and_catalogues)
-{
-    const parsed p = parse("skymeans predict result.h5 a.h5 b.h5 -o labels.h5 --distances");
-    ck_assert_int_eq(p.error.code, KM_OK);
-    ck_assert_int_eq(p.action, KM_ACTION_PREDICT);
-    ck_assert_str_eq(p.options.model, "result.h5");
-    ck_assert_int_eq(p.options.n_catalogues, 2);
-    ck_assert_str_eq(p.options.catalogues[1], "b.h5");
-    ck_assert(p.options.distances && !p.options.overwrite);
-}
-END_TEST
-
-START_TEST(help_and_version_ask_for_nothing_else)
-{
-    const struct {
-        const char *line;
-        km_action action;
-    } cases[] = {
-        {"skymeans --help", KM_ACTION_HELP},
-        {"skymeans -h", KM_ACTION_HELP},
-        {"skymeans --version", KM_ACTION_VERSION},
-        {"skymeans fit --help", KM_ACTION_FIT_HELP},
-        {"skymeans fit -h", KM_ACTION_FIT_HELP},
-        {"skymeans fit in.h5 -k 3 --help", KM_ACTION_FIT_HELP},
-        {"skymeans predict --help", KM_ACTION_PREDICT_HELP},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const parsed p = parse(cases[i].line);
-        ck_assert_msg(p.code == KM_OK, "%s: %s", cases[i].line, p.error.text);
-        ck_assert_int_eq(p.action, cases[i].action);
-    }
-}
-END_TEST
-
-/* The parser keeps no state from one line to the next. */
-START_TEST(a_bad_line_does_not_spoil_the_next)
-{
-    ck_assert_int_eq(parse_fit("-qx").code, KM_USAGE);
-    ck_assert_int_eq(parse_fit("--clusters").code, KM_USAGE);
-    const parsed p = parse_fit("--distances");
-    ck_assert_int_eq(p.code, KM_OK);
-    ck_assert(p.options.distances && !p.options.quiet && p.options.clusters == 8);
-}
-END_TEST
-
-/* ---- plans ---------------------------------------------------------------------------------- */
-
-static km_code plan_for(const char *more, int64_t n_rows, km_plan *plan, km_error *error)
-{
-    const parsed p = parse_fit(more);
-    ck_assert_msg(p.code == KM_OK, "%s", p.error.text);
+    skymeans_problem problem;
     *error = (km_error){0};
-    return km_plan_create(plan, &p.options, n_rows, 3, km_kernels_available("auto"), error);
+    if (km_problem_check(&problem, &what->problem, error) == KM_OK)
+        km_plan_create(plan, &problem, &what->manner, &what->shape, what->kernels, error);
+    return error->code;
 }
 
-START_TEST(plans_follow_from_the_options)
+static km_plan plan_of(const planned *what)
 {
     km_plan plan;
     km_error error;
-    ck_assert_int_eq(plan_for("", 1000, &plan, &error), KM_OK);
+    ck_assert_msg(make(what, &plan, &error) == KM_OK, "%s", error.text);
+    return plan;
+}
+
+START_TEST(plans_follow_from_the_problem)
+{
+    const double centers[8 * 3] = {0};
+    planned what = some();
+    km_plan plan = plan_of(&what);
     ck_assert_str_eq(plan.method->name, "tree");
     ck_assert_str_eq(plan.seeding->name, "kmeans++");
     ck_assert_ptr_eq(plan.kernel, km_kernel_choose("auto", km_kernels_available("auto")));
-    ck_assert_int_eq(plan_for("--kernel reference --seeding random", 1000, &plan, &error), KM_OK);
+    what.manner.kernel = "reference";
+    what.problem.seeding = "random";
+    plan = plan_of(&what);
     ck_assert_str_eq(plan.kernel->name, "reference");
     ck_assert_str_eq(plan.seeding->name, "random");
-    ck_assert_int_eq(plan_for("--seeding start.txt", 1000, &plan, &error), KM_OK);
-    ck_assert_ptr_null(plan.seeding);
+    what.problem.first_centers = centers;
+    ck_assert_ptr_null(plan_of(&what).seeding);
 }
 END_TEST
 
@@ -361,174 +78,186 @@ END_TEST
 START_TEST(methods_follow_from_features_and_clusters)
 {
     const struct {
-        const char *more;
-        int64_t n_features;
+        const char *algorithm;
+        int64_t k, n_features;
         const char *method;
     } cases[] = {
-        {"", 3, "tree"},
-        {"", 100, "lloyd"}, /* few clusters */
-        {"-k 32", 13, "bounds"},
-        {"-k 31", 13, "lloyd"},
-        {"-k 832", 13, "bounds"},
-        {"-k 833", 13, "lloyd"}, /* gaps would take more memory than samples */
-        {"-k 128", 10, "bounds"},
-        {"-k 127", 10, "tree"},
-        {"-k 1000", 10, "tree"},
-        {"-k 1000", 9, "tree"},
-        {"--algorithm bounds", 3, "bounds"},
-        {"-k 2", 3, "lloyd"},
-        {"--algorithm lloyd", 3, "lloyd"},
-        {"--algorithm tree", 100, "tree"},
+        {"auto", 8, 3, "tree"},      {"auto", 8, 100, "lloyd"}, /* few clusters */
+        {"auto", 32, 13, "bounds"},  {"auto", 31, 13, "lloyd"},  {"auto", 832, 13, "bounds"},
+        {"auto", 833, 13, "lloyd"}, /* gaps would take more memory than samples */
+        {"auto", 128, 10, "bounds"}, {"auto", 127, 10, "tree"},  {"auto", 1000, 10, "tree"},
+        {"auto", 1000, 9, "tree"},   {"auto", 4, 9, "tree"},     {"auto", 3, 9, "lloyd"},
+        {"auto", 1, 1, "lloyd"},     {"bounds", 8, 3, "bounds"}, {"lloyd", 8, 3, "lloyd"},
+        {"tree", 8, 100, "tree"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const parsed p = parse_fit(cases[i].more);
-        km_plan plan;
-        km_error error = {0};
-        ck_assert_int_eq(km_plan_create(&plan, &p.options, 9999, cases[i].n_features, 1, &error),
-                         KM_OK);
-        ck_assert_str_eq(plan.method->name, cases[i].method);
+        planned what = some();
+        what.manner.algorithm = cases[i].algorithm;
+        what.problem.n_clusters = cases[i].k;
+        what.shape.n_features = cases[i].n_features;
+        ck_assert_str_eq(plan_of(&what).method->name, cases[i].method);
     }
 }
 END_TEST
 
+static bool redistributes(const char *algorithm, int64_t k, int64_t n_rows, int n_ranks)
+{
+    planned what = spread(n_rows, n_ranks);
+    what.manner.algorithm = algorithm;
+    what.problem.n_clusters = k;
+    return plan_of(&what).redistributes;
+}
+
 /* Ranks exchange samples where boxes prune much: not for few clusters, other methods or one rank.
  */
-START_TEST(ranks_of_the_tree_share_space)
+START_TEST(samples_are_redistributed_for_the_tree)
 {
-    km_plan plan;
-    km_error error;
-    ck_assert_int_eq(plan_for("--algorithm tree", 1000, &plan, &error), KM_OK);
-    ck_assert(km_plan_redistributes(&plan, 100, 5000, 2) &&
-              km_plan_redistributes(&plan, 5000, 5000, 64));
-    ck_assert(km_plan_redistributes(&plan, 100, UINT32_MAX, 2));
-    ck_assert(!km_plan_redistributes(&plan, 100, (int64_t)UINT32_MAX + 1, 2));
-    ck_assert(!km_plan_redistributes(&plan, 100, 5000, 1) &&
-              !km_plan_redistributes(&plan, 99, 5000, 64));
-    ck_assert_int_eq(plan_for("--algorithm bounds", 1000, &plan, &error), KM_OK);
-    ck_assert(!km_plan_redistributes(&plan, 5000, 5000, 64));
+    ck_assert(redistributes("tree", 100, 5000, 2) && redistributes("tree", 5000, 5000, 64));
+    ck_assert(redistributes("tree", 100, UINT32_MAX, 2));
+    ck_assert(!redistributes("tree", 100, (int64_t)UINT32_MAX + 1, 2));
+    ck_assert(!redistributes("tree", 100, 5000, 1) && !redistributes("tree", 99, 5000, 64));
+    ck_assert(!redistributes("bounds", 5000, 5000, 64));
+    planned far = spread(5000, 2);
+    far.manner.algorithm = "tree";
+    far.problem.n_clusters = 100;
+    far.shape.span = (int64_t)UINT32_MAX + 1; /* few rows with numbers far apart */
+    ck_assert(!plan_of(&far).redistributes);
 }
 END_TEST
+
+static bool orders(const char *algorithm, const char *seeding, int64_t seeding_rows, int64_t k,
+                   int n_ranks)
+{
+    planned what = spread(1000, n_ranks);
+    what.manner.algorithm = algorithm;
+    what.problem.seeding = seeding;
+    what.problem.seeding_rows = seeding_rows;
+    what.problem.n_clusters = k;
+    return plan_of(&what).orders;
+}
 
 /* Once: before an exchange only for a seeding from all rows, and never for plain assignment. */
 START_TEST(samples_are_ordered_for_boxes)
 {
-    km_plan plan;
-    km_error error;
-    ck_assert_int_eq(plan_for("--algorithm tree --seeding-rows 500", 1000, &plan, &error), KM_OK);
-    ck_assert(km_plan_orders(&plan, 99, 1000, 1000, 64) &&
-              km_plan_orders(&plan, 100, 1000, 1000, 1));
-    ck_assert(!km_plan_orders(&plan, 100, 1000, 1000, 2) &&
-              km_plan_orders(&plan, 100, 1000, 500, 2));
-    ck_assert(km_plan_orders(&plan, 100, (int64_t)1 << 32, 1000, 2)); /* too many to exchange */
-    ck_assert_int_eq(plan_for("--algorithm bounds --seeding random", 1000, &plan, &error), KM_OK);
-    ck_assert(km_plan_orders(&plan, 100, 1000, 1000, 2));
-    ck_assert_int_eq(plan_for("--algorithm lloyd --seeding random", 1000, &plan, &error), KM_OK);
-    ck_assert(!km_plan_orders(&plan, 100, 1000, 1000, 1));
-    ck_assert_int_eq(plan_for("--algorithm lloyd", 1000, &plan, &error), KM_OK);
-    ck_assert(km_plan_orders(&plan, 100, 1000, 1000, 1));
+    ck_assert(orders("tree", "kmeans++", 500, 99, 64) && orders("tree", "kmeans++", 500, 100, 1));
+    ck_assert(!orders("tree", "kmeans++", 500, 100, 2) && orders("tree", "kmeans++", 1000, 100, 2));
+    ck_assert(orders("tree", "kmeans-parallel", 500, 100, 2));
+    ck_assert(orders("bounds", "random", 0, 100, 2));
+    ck_assert(!orders("lloyd", "random", 0, 100, 1));
+    ck_assert(!orders("lloyd", "kmeans++", 999, 100, 1));
+    ck_assert(orders("lloyd", "kmeans++", INT64_MAX, 100, 1));
 }
 END_TEST
 
-START_TEST(draws_are_from_all_rows_or_some)
+static int64_t seeding_rows_of(int64_t k, int64_t asked)
 {
-    km_plan plan;
-    km_error error;
-    ck_assert_int_eq(plan_for("--seeding-rows 500", 1000, &plan, &error), KM_OK);
-    ck_assert(!km_plan_draws_from_all(&plan, 501) && km_plan_draws_from_all(&plan, 500));
-    ck_assert_int_eq(plan_for("--seeding kmeans-parallel", 1000, &plan, &error), KM_OK);
-    ck_assert(km_plan_draws_from_all(&plan, 1000000));
-    ck_assert_int_eq(plan_for("--seeding random", 1000, &plan, &error), KM_OK);
-    ck_assert(!km_plan_draws_from_all(&plan, 1000));
-    ck_assert_int_eq(plan_for("--seeding start.txt", 1000, &plan, &error), KM_OK);
-    ck_assert(!km_plan_draws_from_all(&plan, 1000));
+    planned what = some();
+    what.problem.n_clusters = k;
+    what.problem.seeding_rows = asked;
+    return plan_of(&what).shape.n_seeding_rows;
 }
-END_TEST
 
-START_TEST(seeding_rows_are_at_least_16_a_cluster)
+START_TEST(seeding_rows_are_at_least_16_per_cluster)
 {
-    km_plan plan;
-    km_error error;
-    ck_assert_int_eq(plan_for("", 1000, &plan, &error), KM_OK);
-    ck_assert_int_eq(plan.seeding_rows, 100000);
-    ck_assert_int_eq(plan_for("-k 6250", 10000, &plan, &error), KM_OK);
-    ck_assert_int_eq(plan.seeding_rows, 100000);
-    ck_assert_int_eq(plan_for("-k 6251", 10000, &plan, &error), KM_OK);
-    ck_assert_int_eq(plan.seeding_rows, 16 * 6251);
-    ck_assert_int_eq(plan_for("-k 2147483647", INT64_MAX, &plan, &error), KM_OK);
-    ck_assert_int_eq(plan.seeding_rows, 16 * (int64_t)INT32_MAX);
-    ck_assert_int_eq(plan_for("--seeding-rows all", 1000, &plan, &error), KM_OK);
-    ck_assert_int_eq(plan.seeding_rows, INT64_MAX);
-    ck_assert_int_eq(plan_for("--seeding-rows 8", 1000, &plan, &error), KM_OK);
-    ck_assert_int_eq(plan.seeding_rows, 8);
+    ck_assert_int_eq(seeding_rows_of(8, 0), 100000);
+    ck_assert_int_eq(seeding_rows_of(6250, 0), 100000);
+    ck_assert_int_eq(seeding_rows_of(6251, 0), 16 * 6251);
+    ck_assert_int_eq(seeding_rows_of(INT32_MAX, 0), 16 * (int64_t)INT32_MAX);
+    ck_assert_int_eq(seeding_rows_of(8, INT64_MAX), INT64_MAX);
+    ck_assert_int_eq(seeding_rows_of(8, 8), 8);
 }
 END_TEST
 
 START_TEST(plans_that_can_not_be_are_refused)
 {
-    const struct {
-        const char *more;
-        int64_t n_rows;
-        km_code code;
-        const char *word;
-    } cases[] = {
-        {"", 0, KM_DATA, "in.h5"},
-        {"", 7, KM_DATA, "8 clusters of 7 rows"},
-        {"--kernel sse", 100, KM_USAGE, "--kernel sse"},
-        {"--algorithm elkan", 100, KM_USAGE, "--algorithm elkan"},
-        {"--seeding-rows 7", 100, KM_USAGE, "--seeding-rows 7"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const double centers[8 * 3] = {0};
+    planned cases[7];
+    static const char *const words[7] = {"kernel sse",   "algorithm elkan", "seeding_rows 7",
+                                         "n_clusters 0", "restarts 2",      "scale big",
+                                         "seeding magic"};
+    for (int i = 0; i < 7; i++)
+        cases[i] = some();
+    cases[0].manner.kernel = "sse";
+    cases[1].manner.algorithm = "elkan";
+    cases[2].problem.seeding_rows = 7;
+    cases[3].problem.n_clusters = 0;
+    cases[4].problem.first_centers = centers;
+    cases[4].problem.restarts = 2;
+    cases[5].problem.scale = "big";
+    cases[6].problem.seeding = "magic";
+    for (int i = 0; i < 7; i++) {
         km_plan plan;
         km_error error;
-        ck_assert_int_eq(plan_for(cases[i].more, cases[i].n_rows, &plan, &error), cases[i].code);
-        ck_assert_fails(error, cases[i].code, cases[i].word);
+        make(&cases[i], &plan, &error);
+        ck_assert_fails(error, KM_USAGE, words[i]);
     }
-    km_plan plan;
-    km_error error;
-    ck_assert_int_eq(plan_for("", 8, &plan, &error), KM_OK); /* as many clusters as rows */
 }
 END_TEST
 
 /* A kernel that not all ranks have is no kernel. */
 START_TEST(kernels_are_those_of_all_ranks)
 {
-    const parsed p = parse_fit("--kernel avx2");
+    planned what = some();
     km_plan plan;
-    km_error error = {0};
-    ck_assert_int_eq(km_plan_create(&plan, &p.options, 100, 3, 1, &error), KM_USAGE);
-    const parsed any = parse_fit("");
-    km_error none = {0};
-    ck_assert_int_eq(km_plan_create(&plan, &any.options, 100, 3, 1, &none), KM_OK);
-    ck_assert_str_eq(plan.kernel->name, "reference");
+    km_error error;
+    what.kernels = 1;
+    what.manner.kernel = "avx2";
+    ck_assert_int_eq(make(&what, &plan, &error), KM_USAGE);
+    what.manner.kernel = "auto";
+    ck_assert_str_eq(plan_of(&what).kernel->name, "reference");
+}
+END_TEST
+
+/* Sums of each thread are what many clusters need most. */
+START_TEST(threads_need_memory)
+{
+    planned what = spread(1000000, 1);
+    what.problem.n_clusters = 20000;
+    what.shape.n_features = 8;
+    const double one = plan_of(&what).memory.fitting;
+    what.shape.n_threads = 64;
+    const double many = plan_of(&what).memory.fitting;
+    ck_assert(many > one + 63.0 * 20000 * 8 * sizeof(int64_t));
+}
+END_TEST
+
+START_TEST(problems_are_compared)
+{
+    const double zeros[8 * 3] = {0}, others[8 * 3] = {0, 1};
+    const skymeans_problem same = SKYMEANS_PROBLEM(8);
+    skymeans_problem other = same;
+    ck_assert_ptr_null(skymeans_problem_difference(&same, &other, 3));
+    other.seeding_rows = 100000; /* the default, said */
+    ck_assert_ptr_null(skymeans_problem_difference(&same, &other, 3));
+    other.random_seed = 1;
+    ck_assert_str_eq(skymeans_problem_difference(&same, &other, 3), "random_seed");
+    other = same;
+    other.tolerance = 0;
+    ck_assert_str_eq(skymeans_problem_difference(&same, &other, 3), "tolerance");
+    other = same;
+    other.first_centers = zeros;
+    ck_assert_str_eq(skymeans_problem_difference(&same, &other, 3), "seeding");
+    skymeans_problem third = other;
+    third.first_centers = others;
+    ck_assert_str_eq(skymeans_problem_difference(&third, &other, 3), "first_centers");
+    third.first_centers = zeros;
+    third.random_seed = 7; /* nothing is random */
+    ck_assert_ptr_null(skymeans_problem_difference(&third, &other, 3));
 }
 END_TEST
 
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        defaults_are_the_documented_ones,
-        every_option_is_understood,
-        options_have_short_and_joined_forms,
-        bad_values_are_refused,
-        messages_say_what_would_be_right,
-        missing_values_are_named,
-        unknown_options_come_with_a_suggestion,
-        unknown_letters_in_a_group_are_named,
-        flags_take_no_value,
-        abbreviations_must_at_least_be_unique,
-        incomplete_lines_are_refused,
-        files_are_in_their_order_and_values_may_be_repeated,
-        predict_takes_a_result_and_catalogues,
-        help_and_version_ask_for_nothing_else,
-        a_bad_line_does_not_spoil_the_next,
-        plans_follow_from_the_options,
+        plans_follow_from_the_problem,
         methods_follow_from_features_and_clusters,
-        ranks_of_the_tree_share_space,
+        samples_are_redistributed_for_the_tree,
         samples_are_ordered_for_boxes,
-        draws_are_from_all_rows_or_some,
-        seeding_rows_are_at_least_16_a_cluster,
+        seeding_rows_are_at_least_16_per_cluster,
         plans_that_can_not_be_are_refused,
         kernels_are_those_of_all_ranks,
+        threads_need_memory,
+        problems_are_compared,
     };
     return SUITE_OF("plan", tests);
 }

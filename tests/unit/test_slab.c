@@ -94,7 +94,8 @@ static km_code read_samples(const written *w, const char *columns, km_missing mi
     const km_catalogue_name name = {MOCK_PATH(w->path), .columns = columns};
     if (km_catalogue_open(&catalogue, &name, MPI_COMM_WORLD, error) != KM_OK)
         return error->code;
-    if (km_catalogue_read(&catalogue, missing, MPI_COMM_WORLD, samples, &findings, error) == KM_OK)
+    if (km_catalogue_read(&catalogue, missing, NULL, MPI_COMM_WORLD, samples, &findings, error) ==
+        KM_OK)
         km_findings_free(&findings);
     km_catalogue_close(&catalogue);
     return error->code;
@@ -244,7 +245,7 @@ START_TEST(bytes_read_are_those_of_the_slab)
     ck_assert_int_eq(catalogue.n_features, 3);
     ck_assert_str_eq(catalogue.names[2], "3");
     ck_assert_int_gt(catalogue.files[0].bytes, N * D * 4);
-    ck_assert_all(km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, &samples,
+    ck_assert_all(km_catalogue_read(&catalogue, KM_MISSING_DROP, NULL, MPI_COMM_WORLD, &samples,
                                     &findings, &error) == KM_OK);
     km_sum_int64(MPI_COMM_WORLD, &findings.bytes_read, 1);
     ck_assert_int_eq(findings.bytes_read, N * D * 4);

@@ -24,7 +24,7 @@ static km_exact sum_points(const km_grid *grid, const double *values, int n)
         const int count = n - first < KM_BLOCK ? n - first : KM_BLOCK;
         for (int l = 0; l < count; l++)
             block[l] = values[first + l];
-        km_quantise_block(grid, block, words);
+        km_quantize_block(grid, block, words);
         for (int l = 0; l < count; l++) {
             sum.high += grid->n_words == 2 ? words[l] : 0;
             sum.low += grid->n_words == 2 ? words[KM_BLOCK + l] : words[l];
@@ -88,7 +88,7 @@ START_TEST(the_largest_sum_does_not_overflow)
     int64_t words[2 * KM_BLOCK];
     for (int l = 0; l < KM_BLOCK; l++)
         block[l] = 1;
-    km_quantise_block(&grid, block, words);
+    km_quantize_block(&grid, block, words);
     int64_t total;
     ck_assert(!__builtin_mul_overflow(words[0], n, &total));
     ck_assert(km_exact_mean(&grid, (km_exact){0, total}, n) == 1);

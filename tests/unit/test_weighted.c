@@ -58,7 +58,7 @@ static km_code read_file(const km_catalogue_name *name, km_samples *samples, km_
     *error = (km_error){0};
     *samples = (km_samples){0};
     if (km_catalogue_open(&catalogue, name, MPI_COMM_WORLD, error) == KM_OK) {
-        if (km_catalogue_read(&catalogue, KM_MISSING_DROP, MPI_COMM_WORLD, samples, &findings,
+        if (km_catalogue_read(&catalogue, KM_MISSING_DROP, NULL, MPI_COMM_WORLD, samples, &findings,
                               error) == KM_OK)
             km_findings_free(&findings);
         km_catalogue_close(&catalogue);

@@ -4,7 +4,7 @@
 #include "base/partition.h"
 #include "base/precision.h"
 #include "mpi_check.h"
-#include "whole.h"
+#include "solve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -188,13 +188,15 @@ static void check_scaling(const km_transform *a, const km_transform *b)
 /* All but the number of changed labels, which counts rows. */
 static void check_fits(const outcome *a, const outcome *b, int64_t k, int64_t d)
 {
-    ck_assert(is_same_bits(a->fit.centers, b->fit.centers, k * d));
-    ck_assert(is_same_bits(&a->fit.inertia, &b->fit.inertia, 1));
-    ck_assert(is_same_bits(a->fit.weights, b->fit.weights, k));
-    ck_assert_int_eq(a->fit.n_iterations, b->fit.n_iterations);
-    for (int64_t i = 0; i < a->fit.n_iterations; i++) {
-        ck_assert(is_same_bits(&a->fit.history[i].inertia, &b->fit.history[i].inertia, 1));
-        ck_assert(is_same_bits(&a->fit.history[i].shift, &b->fit.history[i].shift, 1));
+    ck_assert(is_same_bits(a->answer->fit.centers, b->answer->fit.centers, k * d));
+    ck_assert(is_same_bits(&a->answer->fit.inertia, &b->answer->fit.inertia, 1));
+    ck_assert(is_same_bits(a->answer->fit.weights, b->answer->fit.weights, k));
+    ck_assert_int_eq(a->answer->fit.n_iterations, b->answer->fit.n_iterations);
+    for (int64_t i = 0; i < a->answer->fit.n_iterations; i++) {
+        ck_assert(is_same_bits(&a->answer->fit.history[i].inertia,
+                               &b->answer->fit.history[i].inertia, 1));
+        ck_assert(
+            is_same_bits(&a->answer->fit.history[i].shift, &b->answer->fit.history[i].shift, 1));
     }
 }
 
@@ -207,6 +209,18 @@ static void check_repeated_labels(const mock *data, const outcome *weighted,
             ck_assert_int_eq(repeated->labels[next++], weighted->labels[i]);
 }
 
+/* Some of the rows with weight, [k][d], which the caller frees; the same ones again if there are
+ * too few. */
+static double *first_rows(const mock *data, int64_t k)
+{
+    double *centers = mock_memory(k * data->d, sizeof *centers);
+    for (int64_t c = 0, i = 0; c < k; i = (i + 7) % data->n)
+        if (!data->is_missing[i] && data->weights[i] > 0)
+            memcpy(centers + c++ * data->d, data->values + i * data->d,
+                   (size_t)data->d * sizeof *centers);
+    return centers;
+}
+
 /* The fit of weighted rows and of repeated ones, from the same first centers. Returns the words of
  * the sums. */
 static int check_repeated(mock *data, int64_t k, km_precision precision, km_scaling scaling,
@@ -215,17 +229,17 @@ static int check_repeated(mock *data, int64_t k, km_precision precision, km_scal
     mock repeated = repeat(data, weight);
     for (int64_t i = 0; i < data->n; i++)
         data->weights[i] *= weight;
-    whole task = whole_of(data, k, precision);
-    task.scaling = scaling;
-    outcome a = whole_run(&task, MPI_COMM_WORLD);
+    solve_task task = solve_task_of(data, k, precision);
+    double *first = first_rows(data, k);
+    task.problem.scale = km_scaling_name(scaling);
+    task.problem.first_centers = first;
+    outcome a = solve(&task, MPI_COMM_WORLD);
     for (int64_t i = 0; i < data->n; i++)
         data->weights[i] /= weight;
     task.data = &repeated;
-    task.seeding = NULL;
-    task.first = a.first;
-    outcome b = whole_run(&task, MPI_COMM_WORLD);
-    check_facts(&a.facts, &b.facts);
-    check_scaling(&a.transform, &b.transform);
+    outcome b = solve(&task, MPI_COMM_WORLD);
+    check_facts(&a.samples->facts, &b.samples->facts);
+    check_scaling(&a.samples->transform, &b.samples->transform);
     check_fits(&a, &b, k, data->d);
     check_repeated_labels(data, &a, &b);
     const int n_words = a.n_words;
@@ -233,6 +247,7 @@ static int check_repeated(mock *data, int64_t k, km_precision precision, km_scal
     outcome_free(&a);
     outcome_free(&b);
     mock_free(&repeated);
+    free(first);
     return n_words;
 }
 
@@ -278,20 +293,21 @@ END_TEST
 START_TEST(halves_of_weights_give_the_same_labels)
 {
     mock data = weighted_mixture(1000);
-    whole task = whole_of(&data, 7, KM_FLOAT64);
-    outcome a = whole_run(&task, MPI_COMM_WORLD);
+    solve_task task = solve_task_of(&data, 7, KM_FLOAT64);
+    double *first = first_rows(&data, 7);
+    task.problem.first_centers = first;
+    outcome a = solve(&task, MPI_COMM_WORLD);
     for (int64_t i = 0; i < data.n; i++)
         data.weights[i] /= 2;
-    task.seeding = NULL;
-    task.first = a.first;
-    outcome b = whole_run(&task, MPI_COMM_WORLD);
+    outcome b = solve(&task, MPI_COMM_WORLD);
     ck_assert(memcmp(a.labels, b.labels, (size_t)data.n * sizeof *a.labels) == 0);
-    ck_assert_double_le(fabs(b.fit.inertia / a.fit.inertia - 0.5), 1e-14);
+    ck_assert_double_le(fabs(b.answer->fit.inertia / a.answer->fit.inertia - 0.5), 1e-14);
     for (int c = 0; c < 7; c++)
-        ck_assert(b.fit.weights[c] == a.fit.weights[c] / 2);
+        ck_assert(b.answer->fit.weights[c] == a.answer->fit.weights[c] / 2);
     outcome_free(&a);
     outcome_free(&b);
     mock_free(&data);
+    free(first);
 }
 END_TEST
 
@@ -307,20 +323,26 @@ static void move_out(mock *data, km_precision precision)
 }
 
 /* Rows that are not used, and the same rows with weight 0. */
-static void check_zeros(const mock *dropped, const mock *zeros, const whole *rule)
+static void check_zeros(const mock *dropped, const mock *zeros, const solve_task *rule)
 {
-    whole task = *rule;
+    solve_task task = *rule;
     task.data = dropped;
-    outcome a = whole_run(&task, MPI_COMM_WORLD);
+    outcome a = solve(&task, MPI_COMM_WORLD);
     task.data = zeros;
-    outcome b = whole_run(&task, MPI_COMM_WORLD);
-    ck_assert_int_eq(a.facts.n_samples, b.facts.n_samples);
-    check_facts(&a.facts, &b.facts);
-    check_scaling(&a.transform, &b.transform);
-    ck_assert(is_same_bits(a.first, b.first, rule->k * dropped->d));
-    check_fits(&a, &b, rule->k, dropped->d);
+    outcome b = solve(&task, MPI_COMM_WORLD);
+    ck_assert_int_eq(a.samples->facts.n_samples, b.samples->facts.n_samples);
+    check_facts(&a.samples->facts, &b.samples->facts);
+    check_scaling(&a.samples->transform, &b.samples->transform);
+    task.data = dropped;
+    double *first = solve_first(&task, &a, MPI_COMM_WORLD);
+    task.data = zeros;
+    double *first_of_zeros = solve_first(&task, &b, MPI_COMM_WORLD);
+    ck_assert(is_same_bits(first, first_of_zeros, rule->problem.n_clusters * dropped->d));
+    free(first);
+    free(first_of_zeros);
+    check_fits(&a, &b, rule->problem.n_clusters, dropped->d);
     for (int64_t i = 0; i < dropped->n; i++) {
-        ck_assert_int_lt(b.labels[i], rule->k);
+        ck_assert_int_lt(b.labels[i], rule->problem.n_clusters);
         ck_assert_int_ge(b.labels[i], 0);
         ck_assert(dropped->is_missing[i] || a.labels[i] == b.labels[i]);
     }
@@ -341,11 +363,12 @@ START_TEST(rows_without_weight_get_labels_and_change_nothing)
                 memcpy(zeros.is_missing, dropped.is_missing, 900);
                 move_out(&zeros, BOTH[p]);
                 memset(zeros.is_missing, 0, 900);
-                whole task = whole_of(&dropped, 8, BOTH[p]);
-                task.scaling = scaling;
-                task.seeding = seeding;
-                task.seeding_rows = scaling == KM_SCALE_NONE ? 100 : INT64_MAX;
-                task.tolerance = 1e-9; /* a label of no weight may still change at the end */
+                solve_task task = solve_task_of(&dropped, 8, BOTH[p]);
+                task.problem.scale = km_scaling_name(scaling);
+                task.problem.seeding = seeding->name;
+                task.problem.seeding_rows = scaling == KM_SCALE_NONE ? 100 : INT64_MAX;
+                task.problem.tolerance =
+                    1e-9; /* a label of no weight may still change at the end */
                 check_zeros(&dropped, &zeros, &task);
                 mock_free(&dropped);
                 mock_free(&zeros);
@@ -360,12 +383,13 @@ START_TEST(one_row_may_have_all_the_weight)
     data.weights = mock_memory(300, sizeof(double));
     data.weights[211] = 3;
     for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++) {
-        whole task = whole_of(&data, 1, KM_FLOAT64);
-        task.seeding = seeding;
-        outcome o = whole_run(&task, MPI_COMM_WORLD);
-        km_untransform_centers(&o.transform, o.fit.centers, 1);
-        ck_assert(is_same_bits(o.fit.centers, data.values + 2 * 211, 2));
-        ck_assert(o.fit.inertia == 0 && o.fit.sizes[0] == 300 && o.fit.weights[0] == 3);
+        solve_task task = solve_task_of(&data, 1, KM_FLOAT64);
+        task.problem.seeding = seeding->name;
+        outcome o = solve(&task, MPI_COMM_WORLD);
+        km_untransform_centers(&o.samples->transform, o.answer->fit.centers, 1);
+        ck_assert(is_same_bits(o.answer->fit.centers, data.values + 2 * 211, 2));
+        ck_assert(o.answer->fit.inertia == 0 && o.answer->fit.sizes[0] == 300 &&
+                  o.answer->fit.weights[0] == 3);
         outcome_free(&o);
     }
     mock_free(&data);

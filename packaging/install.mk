@@ -1,0 +1,118 @@
+# The library, man pages, completion, and where `make install` puts everything.
+
+LIBDIR   := lib
+libdir   := $(if $(filter /%,$(LIBDIR)),$(LIBDIR),$(PREFIX)/$(LIBDIR))
+version  := $(shell sed -n 's/^\#define KM_VERSION "\(.*\)"$$/\1/p' src/base/version.h)
+soname   := libskymeans.so.$(firstword $(subst ., ,$(version)))
+
+# ---- the library ------------------------------------------------------------------------------------
+# The engine, from objects of its own that may lie anywhere in memory. Names that are not public are
+# hidden, so that they cannot clash with those of a caller.
+
+rooms    := base comm sums kernels samples order seeding assign fit cluster
+engine   := $(foreach room,$(rooms),$(filter src/$(room)/%,$(sources)))
+pic      := $(engine:src/%.c=$(BUILD)/pic/%.o)
+solib    := $(BUILD)/libskymeans.so.$(version)
+archive  := $(BUILD)/pic/libskymeans.a
+OBJCOPY  := objcopy
+
+$(BUILD)/pic/%.o: place := -fPIC -fvisibility=hidden
+$(BUILD)/pic/%.o: src/%.c $(BUILD)/hdf5.libs
+	$(compile)
+$(BUILD)/pic/base/version.o: $(BUILD)/commit
+
+$(solib): $(pic) packaging/skymeans.map
+	@echo "  LINK  $@"
+	$(Q)$(CC) -shared $(CFLAGS) -fopenmp $(sanitize) $(LDFLAGS) -o $@ $(pic) -lm \
+	    -Wl,-soname,$(soname),--version-script=packaging/skymeans.map,--no-undefined
+
+$(archive): $(pic)
+	@echo "  AR    $@"
+	@rm -f $@
+	$(Q)$(LD) -r -o $(BUILD)/pic/skymeans.o $^
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='skymeans_*' $(BUILD)/pic/skymeans.o
+	$(Q)$(AR) rcs $@ $(BUILD)/pic/skymeans.o
+
+.PHONY: library
+library: $(solib) $(archive)
+
+# ---- man pages and completion, from the table of options --------------------------------------------
+
+commands := fit predict info
+man      := $(BUILD)/man/skymeans.1 $(commands:%=$(BUILD)/man/skymeans-%.1)
+complete := $(BUILD)/packaging/completion.bash
+
+$(BUILD)/documents: packaging/documents.c $(library)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(flags) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP $(LDFLAGS) -o $@ $< $(library) \
+	    $$(cat $(BUILD)/hdf5.libs) -lz -lm
+
+$(man): $(BUILD)/documents
+	@mkdir -p $(@D)
+	@$< man $(patsubst skymeans-%,%,$(filter skymeans-%,$(basename $(@F)))) >$@
+
+$(complete): packaging/completion.bash $(BUILD)/documents
+	@mkdir -p $(@D)
+	@$(BUILD)/documents completion >$@
+	@cat $< >>$@
+
+# ---- files that name the place ----------------------------------------------------------------------
+
+filled   := $(patsubst packaging/%.in,$(BUILD)/packaging/%,$(wildcard packaging/*.in))
+below    := $(patsubst $(PREFIX)/%,$${prefix}/%,$(libdir))
+up        = $(shell realpath -m --relative-to=$(libdir)/cmake/skymeans $(PREFIX))
+
+$(filled): $(BUILD)/packaging/%: packaging/%.in always
+	@mkdir -p $(@D)
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(below)|' -e 's|@VERSION@|$(version)|' \
+	    -e 's|@MINOR@|$(basename $(version))|' -e 's|@SONAME@|$(soname)|' -e 's|@UP@|$(up)|' \
+	    -e 's|@MODULES@|$(PREFIX)/share/modulefiles|' $< >$@
+
+# ---- what goes where: FILE:DESTINATION --------------------------------------------------------------
+
+users    := import plot export
+modules  := $(filter-out $(users:%=tools/%.py),$(wildcard tools/*.py))
+jobs     := $(wildcard jobs/*.sbatch) jobs/restart-chain.sh jobs/site.example.sh
+into      = $(foreach file,$(2),$(file):$(1)/$(notdir $(file)))
+
+installs := $(BUILD)/skymeans:$(PREFIX)/bin/skymeans \
+    $(call into,$(libdir),$(solib) $(archive)) \
+    $(call into,$(PREFIX)/include,include/skymeans.h) \
+    $(BUILD)/packaging/skymeans.pc:$(libdir)/pkgconfig/skymeans.pc \
+    $(call into,$(libdir)/cmake/skymeans,$(filter %.cmake,$(filled))) \
+    $(foreach tool,$(users),tools/$(tool).py:$(PREFIX)/libexec/skymeans/skymeans-$(tool)) \
+    $(call into,$(PREFIX)/libexec/skymeans,$(modules) tools/find-python.sh) \
+    $(call into,$(PREFIX)/share/man/man1,$(man)) \
+    $(complete):$(PREFIX)/share/bash-completion/completions/skymeans \
+    $(BUILD)/packaging/modulefile:$(PREFIX)/share/modulefiles/skymeans/$(version) \
+    $(call into,$(PREFIX)/share/skymeans/jobs,$(jobs)) \
+    $(call into,$(PREFIX)/share/skymeans/data,data/hipparcos.h5 data/README.md) \
+    $(foreach file,README.md LICENSE CITATION.cff CHANGELOG.md $(shell find docs -type f), \
+        $(file):$(PREFIX)/share/doc/skymeans/$(file))
+links    := $(libdir)/libskymeans.so $(libdir)/$(soname)
+
+# Folders that nothing else has files in.
+own      := $(libdir)/cmake/skymeans $(addprefix $(PREFIX)/,libexec/skymeans share/skymeans \
+    share/doc/skymeans share/modulefiles/skymeans)
+
+.PHONY: install
+install: all library $(man) $(complete) $(filled)
+	@for pair in $(installs); do \
+	    from=$${pair%%:*}; \
+	    if [ -x $$from ]; then mode=755; else mode=644; fi; \
+	    install -D -m $$mode $$from "$(DESTDIR)$${pair#*:}" || exit 1; \
+	done
+	@for link in $(links); do ln -sf $(notdir $(solib)) "$(DESTDIR)$$link" || exit 1; done
+	@echo "installed: $(DESTDIR)$(PREFIX)"
+
+# Python may have left compiled modules beside the tools.
+.PHONY: uninstall
+uninstall:
+	@for pair in $(installs); do rm -f "$(DESTDIR)$${pair#*:}" || exit 1; done
+	@for link in $(links); do rm -f "$(DESTDIR)$$link" || exit 1; done
+	@rm -rf "$(DESTDIR)$(PREFIX)/libexec/skymeans/__pycache__"
+	@for folder in $(own); do \
+	    [ ! -d "$(DESTDIR)$$folder" ] || find "$(DESTDIR)$$folder" -depth -type d -empty -delete; \
+	done
+
+-include $(pic:.o=.d) $(BUILD)/documents.d

@@ -1,0 +1,215 @@
+/* Template: the reference kernel, for one precision; see reference.c. */
+
+#include "base/partition.h"
+
+/* The canonical squared distance of a sample, whose features are KM_BLOCK values apart. */
+static REAL OURS(distance2)(const REAL *sample, const REAL *center, int64_t n_features)
+{
+    REAL d2 = 0;
+    for (int64_t j = 0; j < n_features; j++) {
+        const REAL difference = sample[j * KM_BLOCK] - center[j];
+        d2 = fma(difference, difference, d2);
+    }
+    return d2;
+}
+
+static void KERNEL(nearest, PRECISION)(const void *block, const void *centers, int64_t n_features,
+                                       int64_t n_centers, int32_t *labels, km_distances *distances2)
+{
+    for (int l = 0; l < KM_BLOCK; l++) {
+        REAL best = INFINITY;
+        labels[l] = 0;
+        for (int64_t c = 0; c < n_centers; c++) {
+            const REAL *center = (const REAL *)centers + c * n_features;
+            const REAL d2 = OURS(distance2)((const REAL *)block + l, center, n_features);
+            if (d2 < best) {
+                best = d2;
+                labels[l] = (int32_t)c;
+            }
+        }
+        distances2->PRECISION[l] = best;
+    }
+}
+
+static void KERNEL(measure, PRECISION)(const void *block, const double *centers, int64_t n_features,
+                                       const int32_t *labels, double *distances2)
+{
+    const REAL *values = block;
+    for (int l = 0; l < KM_BLOCK; l++) {
+        const double *center = centers + labels[l] * n_features;
+        distances2[l] = 0;
+        for (int64_t j = 0; j < n_features; j++) {
+            const double difference = (double)values[j * KM_BLOCK + l] - center[j];
+            distances2[l] = fma(difference, difference, distances2[l]);
+        }
+    }
+}
+
+static void KERNEL(approach, PRECISION)(const void *block, const void *center, int64_t n_features,
+                                        km_distances *nearest2)
+{
+    for (int l = 0; l < KM_BLOCK; l++) {
+        const REAL d2 = OURS(distance2)((const REAL *)block + l, center, n_features);
+        if (d2 < nearest2->PRECISION[l])
+            nearest2->PRECISION[l] = d2;
+    }
+}
+
+/* One box of a set: its lowest and highest values are KM_SIBLINGS apart. */
+typedef struct OURS(box) {
+    const REAL *lowest, *highest;
+    int64_t n_features;
+} OURS(box);
+
+static REAL OURS(middle)(const OURS(box) * box, int64_t j)
+{
+    return (box->lowest[j * KM_SIBLINGS] + box->highest[j * KM_SIBLINGS]) / 2;
+}
+
+/* From the middle, as it was rounded, to the farther end. */
+static REAL OURS(half_width)(const OURS(box) * box, int64_t j)
+{
+    const REAL middle = OURS(middle)(box, j);
+    return fmax(box->highest[j * KM_SIBLINGS] - middle, middle - box->lowest[j * KM_SIBLINGS]);
+}
+
+static REAL OURS(half_diagonal2)(const OURS(box) * box)
+{
+    REAL sum = 0;
+    for (int64_t j = 0; j < box->n_features; j++)
+        sum += OURS(half_width)(box, j) * OURS(half_width)(box, j);
+    return sum;
+}
+
+static REAL OURS(middle_distance2)(const OURS(box) * box, const REAL *center)
+{
+    REAL sum = 0;
+    for (int64_t j = 0; j < box->n_features; j++) {
+        const REAL apart = center[j] - OURS(middle)(box, j);
+        sum += apart * apart;
+    }
+    return sum;
+}
+
+/* The squared distance to the center minus that to its rival, in the corner that favours the center
+ * most. */
+static REAL OURS(lead)(const OURS(box) * box, const REAL *center, REAL distance2, const REAL *rival,
+                       REAL rival_distance2)
+{
+    REAL lead = distance2 - rival_distance2;
+    for (int64_t j = 0; j < box->n_features; j++)
+        lead -= 2 * OURS(half_width)(box, j) * fabs(center[j] - rival[j]);
+    return lead;
+}
+
+static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, int64_t n_features,
+                                      int64_t n_centers, const double *margins, void *work,
+                                      uint16_t *kept)
+{
+    const REAL *center = centers, slack = (REAL)(KM_FILTER_SLACK(n_features) * EPSILON),
+               minimum = (REAL)KM_FILTER_SLACK(n_features) * SMALLEST;
+    REAL *distances2 = work;
+    memset(kept, 0, (size_t)n_centers * sizeof *kept);
+    for (int b = 0; b < KM_SIBLINGS; b++) {
+        const REAL *lowest = (const REAL *)boxes + b;
+        const OURS(box) box = {lowest, lowest + n_features * KM_SIBLINGS, n_features};
+        const REAL diagonal2 = OURS(half_diagonal2)(&box);
+        int64_t rival = 0;
+        for (int64_t c = 0; c < n_centers; c++) {
+            distances2[c] = OURS(middle_distance2)(&box, center + c * n_features);
+            rival = distances2[c] < distances2[rival] ? c : rival;
+        }
+        for (int64_t c = 0; c < n_centers; c++) {
+            const REAL lead = OURS(lead)(&box, center + c * n_features, distances2[c],
+                                         center + rival * n_features, distances2[rival]);
+            REAL allowed = slack * (distances2[c] + diagonal2) + minimum;
+            if (margins != NULL)
+                allowed += (REAL)(margins[b] * (1 + 0x1p-12)) *
+                           (sqrt(distances2[c]) + sqrt(distances2[rival]) + 2 * sqrt(diagonal2));
+            kept[c] |= (uint16_t)(!(lead > allowed) << b);
+        }
+    }
+}
+
+/* The absolute rounding of denormal squares, in a distance. */
+static double OURS(absolute_slack)(int64_t n_features)
+{
+    return 4 * sqrt(((double)n_features + 2) * (double)SMALLEST);
+}
+
+static uint64_t KERNEL(nearest_listed, PRECISION)(const void *block, const void *centers,
+                                                  int64_t n_features, const int32_t *numbers,
+                                                  const int32_t *chosen, int64_t n_chosen,
+                                                  const int32_t *old, int32_t *labels, double *gap)
+{
+    uint64_t changed = 0;
+    double minimum = INFINITY;
+    for (int l = 0; l < KM_BLOCK; l++) {
+        REAL best = INFINITY, second = INFINITY;
+        labels[l] = numbers[chosen[0]];
+        for (int64_t i = 0; i < n_chosen; i++) {
+            const REAL *center = (const REAL *)centers + chosen[i] * n_features;
+            const REAL d2 = OURS(distance2)((const REAL *)block + l, center, n_features);
+            labels[l] = d2 < best ? numbers[chosen[i]] : labels[l];
+            second = d2 < best ? best : d2 < second ? d2 : second;
+            best = d2 < best ? d2 : best;
+        }
+        changed |= (uint64_t)(labels[l] != old[l]) << l;
+        minimum = fmin(minimum, (double)sqrt(second) * (1 - KM_GAP_SLACK(n_features) * EPSILON) -
+                                    (double)sqrt(best));
+    }
+    if (gap != NULL)
+        *gap = minimum - OURS(absolute_slack)(n_features);
+    return changed;
+}
+
+static void OURS(find_nearest_chosen)(const REAL *block, const REAL *centers, int64_t n_features,
+                                      const int32_t *chosen, int64_t n_chosen, int32_t *labels)
+{
+    for (int l = 0; l < KM_BLOCK; l++) {
+        REAL best = INFINITY;
+        labels[l] = chosen[0];
+        for (int64_t i = 0; i < n_chosen; i++) {
+            const REAL *center = centers + chosen[i] * n_features;
+            const REAL d2 = OURS(distance2)(block + l, center, n_features);
+            if (d2 < best) {
+                labels[l] = chosen[i];
+                best = d2;
+            }
+        }
+    }
+}
+
+static double KERNEL(nearest_gaps, PRECISION)(const void *block, const void *centers,
+                                              int64_t n_features, const int32_t *chosen,
+                                              int64_t n_chosen, void *work, int32_t *labels,
+                                              double *gaps)
+{
+    const double slack = KM_GAP_SLACK(n_features) * EPSILON;
+    double own[KM_BLOCK], farthest = 0;
+    (void)work;
+    OURS(find_nearest_chosen)(block, centers, n_features, chosen, n_chosen, labels);
+    for (int l = 0; l < KM_BLOCK; l++) {
+        const REAL *center = (const REAL *)centers + labels[l] * n_features;
+        own[l] = sqrt((double)OURS(distance2)((const REAL *)block + l, center, n_features));
+        farthest = fmax(farthest, own[l]);
+    }
+    for (int64_t i = 0; i < n_chosen; i++) {
+        const REAL *center = (const REAL *)centers + chosen[i] * n_features;
+        gaps[i] = INFINITY;
+        for (int l = 0; l < KM_BLOCK; l++) {
+            const REAL d2 = OURS(distance2)((const REAL *)block + l, center, n_features);
+            if (labels[l] != chosen[i])
+                gaps[i] = fmin(gaps[i], sqrt((double)d2) * (1 - slack) - own[l]);
+        }
+        gaps[i] -= OURS(absolute_slack)(n_features);
+    }
+    return farthest * (1 + slack) + OURS(absolute_slack)(n_features);
+}
+
+static void KERNEL(moments, PRECISION)(const void *values, const km_moments_task *task,
+                                       int64_t *words)
+{
+    for (int l = 0; l < KM_BLOCK; l++)
+        add_moments((double)((const REAL *)values)[l], task, words);
+}

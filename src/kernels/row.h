@@ -1,0 +1,20 @@
+/* Template: the row of a kernel in the table of kernels; see template.h. */
+
+#define BOTH(job)                                  \
+    {                                              \
+        KERNEL(job, float32), KERNEL(job, float64) \
+    }
+
+const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
+    .name = QUOTE(INSTRUCTIONS),
+    .is_available = IS_AVAILABLE,
+    .is_fast = IS_FAST,
+    .nearest = BOTH(nearest),
+    .measure = BOTH(measure),
+    .approach = BOTH(approach),
+    .filter = BOTH(filter),
+    .nearest_listed = BOTH(nearest_listed),
+    .nearest_gaps = BOTH(nearest_gaps),
+    .used_up = JOIN(used_up, INSTRUCTIONS),
+    .moments = BOTH(moments),
+};

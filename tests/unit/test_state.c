@@ -1,0 +1,366 @@
+/* Saved states whose hash is right, whatever is in their fields. Ranks: 1. */
+#include "mock.h"
+#include "mpi_check.h"
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "base/timers.h"
+#include "cluster/cluster.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { K = 2, D = 2, N = K * D, N_ROWS = 100, N_RESTARTS = 3, N_STATE = 2, N_BEST = 3 };
+
+/* ---- a call that was stopped in its last fit ---------------------------------------------------
+ */
+
+typedef struct run {
+    skymeans_problem problem;
+    km_state_key key;
+    km_state state;
+    char *bytes;         /* what it wrote; [size] */
+    int64_t size, begin; /* of the fields */
+} run;
+
+static void fill_history(km_iteration *history, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        history[i] = (km_iteration){i + 1, 9.0 - (double)i, 0.5, 7, 0.25};
+}
+
+static void fill_fits(run *r)
+{
+    km_error error = {0};
+    ck_assert_all(km_restarts_create(&r->state.restarts, N_RESTARTS, K, D, &error) == KM_OK);
+    for (int f = 0; f < 2; f++) {
+        km_fit fit = {.n_iterations = N_BEST, .inertia = 5 - f, .stop = KM_STOP_NO_CHANGE};
+        fit.centers = mock_memory(N, sizeof(double));
+        fit.previous = mock_memory(N, sizeof(double));
+        fit.sizes = mock_memory(K, sizeof(int64_t));
+        fit.weights = mock_memory(K, sizeof(double));
+        fit.history = mock_memory(N_BEST, sizeof(km_iteration));
+        fit.sizes[0] = 60;
+        fit.weights[0] = fit.weights[1] = 1;
+        fit.sizes[1] = 40;
+        fill_history(fit.history, N_BEST);
+        km_restarts_take(&r->state.restarts, &fit, &r->state.best);
+    }
+}
+
+static void start(run *r)
+{
+    km_error error = {0};
+    static double used[N] = {1, 2, 3, 4}, centers[N] = {1, 2, 3, 5};
+    static km_iteration history[N_STATE];
+    size_t size;
+    int64_t text_size;
+    const skymeans_problem problem = SKYMEANS_PROBLEM(K);
+    *r = (run){.problem = problem};
+    r->problem.restarts = N_RESTARTS;
+    r->problem.seeding_rows = 1000;
+    r->key = (km_state_key){&r->problem, N_ROWS, D};
+    fill_history(history, N_STATE);
+    fill_fits(r);
+    r->state.features_hash = 99;
+    r->state.next = (km_fit_state){N_STATE, 2, used, centers, history};
+    r->bytes = km_state_write(&r->state, &r->key, &size, &error);
+    ck_assert_msg(r->bytes != NULL, "%s", error.text);
+    r->size = (int64_t)size;
+    r->begin = (int64_t)strlen(r->bytes) + 1;
+    memcpy(&text_size, r->bytes + r->begin, sizeof text_size);
+    r->begin += (int64_t)sizeof text_size + text_size;
+}
+
+static void end(run *r)
+{
+    r->state.next = (km_fit_state){0};
+    km_state_free(&r->state);
+    free(r->bytes);
+}
+
+/* ---- crafted bytes -----------------------------------------------------------------------------
+ */
+
+/* The hash of src/cluster/state.c. */
+static uint64_t hash_bytes(const char *bytes, int64_t size)
+{
+    uint64_t hash = (uint64_t)size;
+    for (int64_t i = 0; i < size; i += 8) {
+        uint64_t word = 0;
+        memcpy(&word, bytes + i, (size_t)(size - i < 8 ? size - i : 8));
+        hash = km_mix(hash ^ word) + 0x9e3779b97f4a7c15u;
+    }
+    return hash;
+}
+
+/* Reads bytes with the hash that they should have behind them. */
+static km_code take(const run *r, const char *bytes, int64_t size, km_error *error)
+{
+    char crafted[8192];
+    const uint64_t hash = hash_bytes(bytes, size);
+    km_state state;
+    *error = (km_error){0};
+    memcpy(crafted, bytes, (size_t)size);
+    memcpy(crafted + size, &hash, sizeof hash);
+    km_state_read(&state, crafted, (size_t)size + sizeof hash, &r->key, error);
+    if (error->code == KM_OK)
+        ck_assert(state.restarts.best >= 0 && state.restarts.best < N_RESTARTS);
+    km_state_free(&state);
+    return error->code;
+}
+
+START_TEST(what_was_written_is_read)
+{
+    run r;
+    km_state state;
+    km_error error = {0};
+    start(&r);
+    ck_assert_int_eq(km_state_read(&state, r.bytes, (size_t)r.size, &r.key, &error), KM_OK);
+    ck_assert(state.features_hash == 99 && state.next.n_iterations == N_STATE);
+    ck_assert(state.restarts.count == 2 && state.best.inertia == 4);
+    km_state_free(&state);
+    end(&r);
+}
+END_TEST
+
+/* Each bit is part of what the hash says, but for those of the hash itself, which is all of it. */
+START_TEST(no_changed_byte_is_taken)
+{
+    run r;
+    start(&r);
+    for (int64_t i = 0; i < r.size; i++) {
+        km_state state;
+        km_error error = {0};
+        r.bytes[i] ^= 1 << i % 8;
+        km_state_read(&state, r.bytes, (size_t)r.size, &r.key, &error);
+        ck_assert_fails(error, KM_DATA, "damaged state");
+        km_state_free(&state);
+        r.bytes[i] ^= 1 << i % 8;
+    }
+    end(&r);
+}
+END_TEST
+
+START_TEST(a_state_of_another_problem_is_named)
+{
+    run r;
+    km_error error;
+    start(&r);
+    r.problem.tolerance = 0.5;
+    take(&r, r.bytes, r.size - 8, &error);
+    ck_assert_fails(error, KM_DATA, "now it is 'tolerance: 0.5'");
+    r.problem.tolerance = 1e-4;
+    r.key.n_rows--;
+    take(&r, r.bytes, r.size - 8, &error);
+    ck_assert_fails(error, KM_DATA, "it has 'rows: 100', and now it is 'rows: 99'");
+    end(&r);
+}
+END_TEST
+
+/* Where fields are, behind the problem. */
+enum {
+    FEATURES = 0,
+    STATE = FEATURES + 8,
+    WORDS = STATE + 8,
+    USED = WORDS + 4,
+    CENTERS = USED + 8 * N,
+    HISTORY = CENTERS + 8 * N,
+    FITS = HISTORY + 40 * N_STATE,
+    BEST = FITS + 8,
+    INERTIA = BEST + 8,
+    ITERATIONS = INERTIA + 2 * 8,
+    ALL_CENTERS = ITERATIONS + 2 * 8,
+    BEST_CENTERS = ALL_CENTERS + 2 * 8 * N,
+    PREVIOUS = BEST_CENTERS + 8 * N,
+    SIZES = PREVIOUS + 8 * N,
+    WEIGHTS = SIZES + 8 * K,
+    REFILLED = WEIGHTS + 8 * K,
+    BEST_INERTIA = REFILLED + 8,
+    BEST_ITERATIONS = BEST_INERTIA + 8,
+    BEST_HISTORY = BEST_ITERATIONS + 8,
+    STOP = BEST_HISTORY + 40 * N_BEST,
+    EMPTY = STOP + 4,
+    END = EMPTY + 8
+};
+
+enum kind { INT32, INT64, REAL };
+
+static const struct {
+    int at;
+    enum kind kind;
+    double value;
+    const char *what;
+} WRONG[] = {
+    {STATE, INT64, -1, "count of iterations"},
+    {STATE, INT64, 1e6, "not whole"},
+    {STATE, INT64, 4e17, "not whole"},
+    {WORDS, INT32, 0, "count of words"},
+    {WORDS, INT32, 3, "count of words"},
+    {USED + 8, REAL, NAN, "centers that were used"},
+    {CENTERS + 24, REAL, -INFINITY, "its centers can't be"},
+    {HISTORY, INT64, 0, "numbers of iterations"},
+    {HISTORY + 8, REAL, -1, "inertia of an iteration"},
+    {HISTORY + 8, REAL, NAN, "inertia of an iteration"},
+    {HISTORY + 16, REAL, -1, "shift of an iteration"},
+    {HISTORY + 24, INT64, -1, "count of relabeled rows"},
+    {HISTORY + 24, INT64, N_ROWS + 1, "count of relabeled rows"},
+    {HISTORY + 32, REAL, -1, "time of an iteration"},
+    {FITS, INT64, -1, "count of fits"},
+    {FITS, INT64, N_RESTARTS + 1, "count of fits"},
+    {FITS, INT64, 0, "length"},
+    {BEST, INT64, -1, "number of the best fit"},
+    {BEST, INT64, 2, "number of the best fit"},
+    {BEST, INT64, 0, "inertia of a fit"},
+    {INERTIA, REAL, 3, "inertia of a fit"},
+    {INERTIA, REAL, NAN, "inertia of a fit"},
+    {INERTIA + 8, REAL, -1, "inertia of a fit"},
+    {INERTIA + 8, REAL, 4.5, "inertia of the best fit"},
+    {ITERATIONS, INT64, 0, "count of iterations of a fit"},
+    {ITERATIONS + 8, INT64, 2, "count of iterations of the best fit"},
+    {ALL_CENTERS, REAL, NAN, "centers of a fit"},
+    {ALL_CENTERS + 8 * N, REAL, 7, "centers of the best fit"},
+    {BEST_CENTERS, REAL, INFINITY, "centers of the best fit"},
+    {PREVIOUS + 8, REAL, NAN, "centers before those of the best fit"},
+    {SIZES, INT64, -1, "size of a cluster"},
+    {SIZES, INT64, N_ROWS + 1, "size of a cluster"},
+    {SIZES + 8, INT64, 41, "size of a cluster"},
+    {WEIGHTS, REAL, -1, "weight of a cluster"},
+    {WEIGHTS, REAL, 0, "count of empty clusters"},
+    {REFILLED, INT64, -1, "count of refilled clusters"},
+    {REFILLED, INT64, K + 1, "count of refilled clusters"},
+    {BEST_INERTIA, REAL, NAN, "inertia of the best fit"},
+    {BEST_ITERATIONS, INT64, 0, "count of iterations of the best fit"},
+    {BEST_ITERATIONS, INT64, 4e17, "not whole"},
+    {BEST_HISTORY + 80, INT64, 4, "numbers of iterations"},
+    {STOP, INT32, KM_STOP_WISH, "reason why a fit stopped"},
+    {STOP, INT32, -1, "reason why a fit stopped"},
+    {EMPTY, INT64, 1, "count of empty clusters"},
+};
+
+static void set_field(char *at, enum kind kind, double value)
+{
+    const int32_t word = kind == INT32 ? (int32_t)value : 0;
+    const int64_t number = kind == INT64 ? (int64_t)value : 0;
+    const void *const values[] = {&word, &number, &value};
+    static const size_t sizes[] = {4, 8, 8};
+    memcpy(at, values[kind], sizes[kind]);
+}
+
+START_TEST(each_field_is_checked)
+{
+    run r;
+    start(&r);
+    ck_assert_all(r.begin + END == r.size - 8); /* no field is missing here */
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        char bytes[4096];
+        km_error error;
+        memcpy(bytes, r.bytes, (size_t)r.size);
+        set_field(bytes + r.begin + WRONG[i].at, WRONG[i].kind, WRONG[i].value);
+        take(&r, bytes, r.size - 8, &error);
+        ck_assert_fails(error, KM_DATA, "damaged state: ");
+        ck_assert_fails(error, KM_DATA, WRONG[i].what);
+    }
+    end(&r);
+}
+END_TEST
+
+/* The first line, and the problem that follows it. */
+START_TEST(the_problem_is_checked)
+{
+    run r;
+    km_error error;
+    start(&r);
+    const int64_t head = (int64_t)strlen(r.bytes) + 1, size = r.size - 8;
+    const int64_t text_size = r.begin - head - 8;
+    const int64_t sizes[] = {0, -1, 1, text_size - 1, text_size + 1, size, INT64_MAX, INT64_MIN};
+    char bytes[4096];
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        memcpy(bytes, r.bytes, (size_t)size);
+        memcpy(bytes + head, &sizes[i], sizeof sizes[i]);
+        take(&r, bytes, size, &error);
+        ck_assert_fails(error, KM_DATA, "its problem can't be what");
+    }
+    static const char *const lines[] = {"skymeans state 2\n and more",
+                                        "skymeans checkpoint 3\n and", "skymeans state 1", ""};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        take(&r, lines[i], (int64_t)strlen(lines[i]), &error);
+        ck_assert_fails(error, KM_DATA, "it is not whole, or none of this version");
+    }
+    end(&r);
+}
+END_TEST
+
+START_TEST(too_short_and_too_long)
+{
+    run r;
+    km_error error;
+    char bytes[4096] = {0};
+    start(&r);
+    memcpy(bytes, r.bytes, (size_t)r.size - 8);
+    for (int64_t size = 0; size < r.size + 20; size++) {
+        if (size == r.size - 8)
+            continue;
+        take(&r, bytes, size, &error);
+        ck_assert_fails(error, KM_DATA, "damaged state: ");
+    }
+    end(&r);
+}
+END_TEST
+
+/* ---- any bytes ---------------------------------------------------------------------------------
+ */
+
+/* Changes one to three words somewhere, to hostile numbers or by a bit. */
+static void spoil(char *bytes, int64_t size, uint64_t number)
+{
+    static const int64_t hostile[] = {0,         1,         -1,           2,
+                                      INT64_MAX, INT64_MIN, INT32_MAX,    INT32_MIN,
+                                      1 << 20,   -(1 << 9), 0x7ff0 << 16, 0x7ff8 << 16};
+    const uint64_t n_words = 1 + km_random(1, 0, number) % 3;
+    for (uint64_t w = 0; w < n_words; w++) {
+        const int64_t at = (int64_t)(km_random(2, w, number) % (uint64_t)(size - 8));
+        const uint64_t choice = km_random(3, w, number) % 16;
+        int64_t word = choice < 12 ? hostile[choice] : (int64_t)km_random(4, w, number);
+        if (choice >= 14) {
+            memcpy(&word, bytes + at, sizeof word);
+            word ^= (int64_t)(1ull << km_random(5, w, number) % 64);
+        }
+        memcpy(bytes + at, &word, sizeof word);
+    }
+}
+
+START_TEST(no_bytes_crash)
+{
+    enum { N_TRIALS = 3000 };
+    int n_taken = 0, n_refused = 0;
+    run r;
+    start(&r);
+    for (uint64_t number = 0; number < N_TRIALS; number++) {
+        char bytes[4096];
+        km_error error;
+        memcpy(bytes, r.bytes, (size_t)r.size);
+        spoil(bytes, r.size - 8, number);
+        const km_code code = take(&r, bytes, r.size - 8, &error);
+        ck_assert_all(code == KM_OK || code == KM_DATA);
+        n_taken += code == KM_OK;
+        n_refused += code == KM_DATA;
+    }
+    ck_assert_all(n_taken + n_refused == N_TRIALS && n_refused > N_TRIALS / 2 && n_taken > 10);
+    end(&r);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        what_was_written_is_read, no_changed_byte_is_taken, a_state_of_another_problem_is_named,
+        each_field_is_checked,    the_problem_is_checked,   too_short_and_too_long,
+        no_bytes_crash,
+    };
+    return SUITE_OF("state", tests);
+}
