@@ -76,7 +76,7 @@ void km_print_quoted(FILE *file, const char *text)
     fputs(quote, file);
 }
 
-static bool is_whole(const char *text, const char *end)
+static bool is_whole_number(const char *text, const char *end)
 {
     return end != text && *end == '\0' && errno == 0 && !isspace((unsigned char)text[0]);
 }
@@ -86,7 +86,7 @@ bool km_parse_int64(const char *text, int64_t *value)
     char *end;
     errno = 0;
     *value = strtoll(text, &end, 10);
-    return is_whole(text, end);
+    return is_whole_number(text, end);
 }
 
 bool km_parse_uint64(const char *text, uint64_t *value)
@@ -94,7 +94,7 @@ bool km_parse_uint64(const char *text, uint64_t *value)
     char *end;
     errno = 0;
     *value = strtoull(text, &end, 10); /* which would take "-1" for the largest number */
-    return is_whole(text, end) && text[0] != '-';
+    return is_whole_number(text, end) && text[0] != '-';
 }
 
 bool km_parse_double(const char *text, double *value)
@@ -104,7 +104,7 @@ bool km_parse_double(const char *text, double *value)
     *value = strtod(text, &end);
     if (errno == ERANGE && fabs(*value) < 1)
         errno = 0; /* denormals are numbers, too */
-    return is_whole(text, end) && isfinite(*value);
+    return is_whole_number(text, end) && isfinite(*value);
 }
 
 static int smallest_of_three(int a, int b, int c)

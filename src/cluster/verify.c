@@ -96,7 +96,7 @@ static void check_labels(struct check *check)
         complain(check, "labels that differ", (long long)n_different, 0);
 }
 
-static void check_counts(struct check *check)
+static void check_sizes_and_rows(struct check *check)
 {
     const skymeans_answer *answer = check->answer;
     const int64_t k = answer->plan.shape.n_clusters, d = check->samples->n_features;
@@ -217,7 +217,7 @@ km_code km_answer_verify(const skymeans_answer *answer, const skymeans_samples *
         label_all(&check, answer->fit.centers, rounded);
         sum_all(&check);
         check_labels(&check);
-        check_counts(&check);
+        check_sizes_and_rows(&check);
         check_inertia(&check);
         check_checksum(&check);
     }

@@ -142,7 +142,7 @@ static void free_heaps(struct heap *heaps)
 }
 
 /* Moves a sample in the totals of all ranks; its rank alone knows its values. */
-static void move_sample(running *run, const candidate *moved, int64_t to, km_exact *points)
+static void move_to_empty(running *run, const candidate *moved, int64_t to, km_exact *points)
 {
     const int64_t d = run->samples->n_features;
     if (moved->rank == km_comm_rank(run->comm))
@@ -181,7 +181,7 @@ static int64_t fill_empty(running *run, const candidate *all, int64_t n_all, km_
             next++;
         if (next == n_all)
             break;
-        move_sample(run, &all[next++], c, points);
+        move_to_empty(run, &all[next++], c, points);
         n_filled++;
     }
     return n_filled;

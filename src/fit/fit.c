@@ -104,7 +104,7 @@ static void reduce_totals(running *run, bool has_failed)
     int64_t *extras = run->totals.extras;
     km_assigner_add_up(&run->assigner, run->totals.words);
     extras[KM_EXTRA_FAILED] = has_failed;
-    extras[KM_EXTRA_SIGNALED] = wish == KM_WISH_STOP;
+    extras[KM_EXTRA_WISHES] = wish == KM_WISH_STOP;
     extras[KM_EXTRA_TIME_UP] = wish == KM_WISH_TIME;
     extras[KM_EXTRA_SAVE] = km_pace_is_save_due(run->pace);
     km_sum_int64(run->comm, run->totals.words, run->totals.length);
@@ -234,7 +234,7 @@ static km_code save_running(running *run, const km_fit *fit, km_error *error)
 static bool grant_wishes(running *run, km_fit *fit, km_error *error)
 {
     const int64_t *extras = run->totals.extras;
-    if (extras[KM_EXTRA_SIGNALED] > 0)
+    if (extras[KM_EXTRA_WISHES] > 0)
         km_pace_stop(run->pace, KM_WISH_STOP);
     else if (extras[KM_EXTRA_TIME_UP] > 0)
         km_pace_stop(run->pace, KM_WISH_TIME);
