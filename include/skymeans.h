@@ -17,12 +17,13 @@
  *         fprintf(stderr, "%s\n", error.text);
  *
  * Collective functions are called by all ranks of the communicator, with the same arguments but for
- * rows, samples and contexts. They work on a copy of the communicator, and return the same code and
+ * rows, threads and contexts. They work on a copy of the communicator, and return the same code and
  * text on all ranks. MPI must be initialized; MPI_THREAD_SINGLE is enough, and MPI_THREAD_MULTIPLE
  * lets several threads be in calls at once, on different communicators and different objects.
  *
  * No function prints, ends the process, or leaves changed what belongs to the caller: signals, the
- * number of OpenMP threads, rounding, MPI's error handler, the rows that were handed over.
+ * number of OpenMP threads, rounding, MPI's error handler, the rows that were handed over. But where
+ * MPI itself fails on the copied communicator, MPI ends the process, since nothing can be agreed on.
  *
  * Structs begin with their size, which the macros fill in, so that later versions can add fields.
  */
@@ -105,8 +106,9 @@ typedef enum skymeans_type { SKYMEANS_FLOAT32, SKYMEANS_FLOAT64 } skymeans_type;
 typedef struct skymeans_rows {
     size_t size;
     int64_t n_rows;     /* of this rank, at most 2^32 - 1; 0 is as good as any number */
-    int64_t first_row;  /* the number of the first among all ranks' rows; -1: behind those of lower
-                           ranks. On these numbers the answer depends, not on ranks */
+    int64_t first_row;  /* the number of the first among all ranks' rows, ascending with ranks; -1
+                           on all ranks: behind those of lower ranks. On these numbers the answer
+                           depends, not on ranks */
     int64_t n_features; /* the same on all ranks */
     skymeans_type type; /* of all values, which is also the precision of distances */
     const void *values;
@@ -128,7 +130,7 @@ typedef struct skymeans_samples skymeans_samples;
 
 /* Copies rows once, into blocks that suit the processor. Collective. The caller frees the samples
  * with skymeans_samples_free; on failure *samples is NULL. SKYMEANS_USAGE for rows that can't be
- * (strides, numbers that several ranks have), SKYMEANS_DATA for weights that can't be,
+ * (no values, numbers that several ranks have), SKYMEANS_DATA for weights that can't be,
  * SKYMEANS_MEMORY. */
 SKYMEANS_API int skymeans_samples_create(skymeans_samples **samples, const skymeans_rows *rows,
                                          MPI_Comm comm, skymeans_error *error);
@@ -166,7 +168,7 @@ typedef enum skymeans_event_kind {
     SKYMEANS_PART,       /* so much of it is done: `part` */
     SKYMEANS_FIT_BEGINS, /* before its seeding: `fit` */
     SKYMEANS_ITERATED,   /* `iteration` is done */
-    SKYMEANS_FIT_ENDS
+    SKYMEANS_FIT_ENDS    /* `fit` is done; not of one that went on from a saved state */
 } skymeans_event_kind;
 
 typedef struct skymeans_event {
@@ -192,8 +194,8 @@ typedef struct skymeans_control {
     double seconds;
     /* Saves a state, from which the same problem goes on with the same rows on any number of ranks.
      * Called on all ranks together, every save_interval seconds and when the call has to stop;
-     * `state` is NULL on all ranks but the first. Returns 0, or another code of an error that it
-     * describes, which ends the call. */
+     * `state` is NULL on all ranks but the first, and belongs to the call. Returns 0; anything else
+     * ends the call with the code and text of *error (SKYMEANS_SYSTEM if it is left empty). */
     int (*save)(void *context, const void *state, size_t size, skymeans_error *error);
     double save_interval;
     const void *resume; /* a state that was saved, given on the first rank; NULL: none */
@@ -211,11 +213,12 @@ typedef struct skymeans_control {
  * samples nor the problem any more. Equal on all ranks but for labels. */
 typedef struct skymeans_answer skymeans_answer;
 
-/* Clusters samples. `manner` and `control` may be NULL. Collective over ranks as many as, and in
- * the order of, those of the samples. The caller frees the answer with skymeans_answer_free; on
- * failure *answer is NULL. Samples may be used again, for problems of the same scaling.
- * SKYMEANS_USAGE, SKYMEANS_DATA (too few rows, weights that are all 0, ranges that overflow, a
- * state of another problem or of other rows), SKYMEANS_SYSTEM, SKYMEANS_MEMORY. */
+/* Clusters samples. `manner` and `control` may be NULL. Collective over the communicator of the
+ * samples, or another of the same ranks in the same order. The caller frees the answer with
+ * skymeans_answer_free; on failure *answer is NULL. Samples may be used again, for problems of the
+ * same scaling and for predictions by their own fits; not to fit after a prediction by a fit of
+ * others. SKYMEANS_USAGE, SKYMEANS_DATA (too few rows, weights that are all 0, ranges that
+ * overflow, a state of another problem or of other rows), SKYMEANS_SYSTEM, SKYMEANS_MEMORY. */
 SKYMEANS_API int skymeans_fit(skymeans_answer **answer, const skymeans_problem *problem,
                               skymeans_samples *samples, const skymeans_manner *manner,
                               const skymeans_control *control, MPI_Comm comm,
@@ -250,8 +253,9 @@ typedef struct skymeans_summary {
     int64_t best;       /* the one that is kept, from 0 */
     int64_t n_empty;    /* clusters without weight: more clusters than distinct rows */
     uint64_t checksum;  /* of labels, centers and inertia: that which the program prints */
-    int is_complete;    /* 0 if the call was stopped and saved: then there are no labels, and the
-                           centers (NULL if no fit is done) are those of the best fit so far */
+    int is_complete;    /* 0 if the call was stopped and saved, or stopped before anything was
+                           done: then there are no labels, and the centers are those of the best
+                           fit so far (NULL if none is done) */
 } skymeans_summary;
 
 #define SKYMEANS_SUMMARY                                                                   \
@@ -276,9 +280,10 @@ SKYMEANS_API const int32_t *skymeans_labels(const skymeans_answer *answer);
 SKYMEANS_API const skymeans_iteration *skymeans_history(const skymeans_answer *answer);
 
 /* The distance of each row of this rank to the center of its label, after scaling, [n_rows]; NaN
- * where a value is missing. `samples` are those of the answer. */
-SKYMEANS_API void skymeans_distances(const skymeans_answer *answer, const skymeans_samples *samples,
-                                     double *distances);
+ * where a value is missing. SKYMEANS_USAGE if the answer has no labels, or `samples` are not those
+ * that it was made of; SKYMEANS_MEMORY. */
+SKYMEANS_API int skymeans_distances(const skymeans_answer *answer, const skymeans_samples *samples,
+                                    double *distances, skymeans_error *error);
 
 /* ---- keeping an answer ----------------------------------------------------------------------- */
 

@@ -157,7 +157,7 @@ static bool is_work(km_action action)
     return action == KM_ACTION_FIT || action == KM_ACTION_PREDICT;
 }
 
-static km_code run(km_story *s, km_action action, const km_launch *launch)
+static km_code run_action(km_story *s, km_action action, const km_launch *launch)
 {
     if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
@@ -228,7 +228,7 @@ int main(int argc, char **argv)
     s.command = command != NULL ? command : "";
     s.first_started = (double)time(NULL);
     s.n_goes = 1;
-    const km_code code = run(&s, action, &launch);
+    const km_code code = run_action(&s, action, &launch);
     const bool is_first = km_comm_rank(s.comm) == 0, is_alone = km_comm_size(s.comm) == 1;
     km_status_clear();
     if (code == KM_STOPPED && is_first)

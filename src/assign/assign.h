@@ -16,6 +16,9 @@ typedef struct km_work {
     int64_t distances, box_tests;
 } km_work;
 
+/* What methods count beside the sums: samples with weight whose label changed. */
+enum { KM_EXTRA_RELABELED = 0 };
+
 /* What every method works on, and what it leaves. */
 typedef struct km_assigner {
     km_samples *samples;

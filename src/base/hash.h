@@ -28,4 +28,7 @@ static inline uint64_t km_hash_double(uint64_t hash, double value)
 /* Folds `count` numbers, in order. */
 uint64_t km_hash_doubles(uint64_t hash, const double *values, int64_t count);
 
+/* Of bytes, and of how many they are. */
+uint64_t km_hash_bytes(const char *bytes, int64_t size);
+
 #endif

@@ -76,7 +76,7 @@ void km_print_quoted(FILE *file, const char *text)
     fputs(quote, file);
 }
 
-static bool is_whole(const char *text, const char *end)
+static bool is_whole_number(const char *text, const char *end)
 {
     return end != text && *end == '\0' && errno == 0 && !isspace((unsigned char)text[0]);
 }
@@ -86,7 +86,7 @@ bool km_parse_int64(const char *text, int64_t *value)
     char *end;
     errno = 0;
     *value = strtoll(text, &end, 10);
-    return is_whole(text, end);
+    return is_whole_number(text, end);
 }
 
 bool km_parse_uint64(const char *text, uint64_t *value)
@@ -94,7 +94,7 @@ bool km_parse_uint64(const char *text, uint64_t *value)
     char *end;
     errno = 0;
     *value = strtoull(text, &end, 10); /* which would take "-1" for the largest number */
-    return is_whole(text, end) && text[0] != '-';
+    return is_whole_number(text, end) && text[0] != '-';
 }
 
 bool km_parse_double(const char *text, double *value)
@@ -104,10 +104,10 @@ bool km_parse_double(const char *text, double *value)
     *value = strtod(text, &end);
     if (errno == ERANGE && fabs(*value) < 1)
         errno = 0; /* denormals are numbers, too */
-    return is_whole(text, end) && isfinite(*value);
+    return is_whole_number(text, end) && isfinite(*value);
 }
 
-static int smallest(int a, int b, int c)
+static int smallest_of_three(int a, int b, int c)
 {
     const int ab = a < b ? a : b;
     return ab < c ? ab : c;
@@ -127,10 +127,23 @@ int km_edit_distance(const char *a, const char *b)
         above[0] = i;
         for (int j = 1; j <= n_b; j++) {
             const int differ = tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]);
-            const int best = smallest(diagonal + differ, above[j] + 1, above[j - 1] + 1);
+            const int best = smallest_of_three(diagonal + differ, above[j] + 1, above[j - 1] + 1);
             diagonal = above[j];
             above[j] = best;
         }
     }
     return above[n_b];
+}
+
+void km_text_difference(const char **a, const char **b)
+{
+    const char *x = *a, *y = *b;
+    while (*x != '\0' && *x == *y) {
+        if (*x == '\n') {
+            *a = x + 1;
+            *b = y + 1;
+        }
+        x++;
+        y++;
+    }
 }

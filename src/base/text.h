@@ -28,6 +28,9 @@ bool km_parse_int64(const char *text, int64_t *value);
 bool km_parse_uint64(const char *text, uint64_t *value);
 bool km_parse_double(const char *text, double *value);
 
+/* Where the first lines in which two texts differ begin, of each. */
+void km_text_difference(const char **a, const char **b);
+
 /* The number of single-character edits (insert, delete, replace) that turn one name into the
  * other, upper and lower case alike; for "did you mean". */
 int km_edit_distance(const char *a, const char *b);

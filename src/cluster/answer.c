@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -43,32 +44,49 @@ uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *sam
     return km_hash_doubles(hash, &answer->fit.inertia, 1);
 }
 
-static void fill_labels(skymeans_answer *answer, const km_samples *samples)
+void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t *of_rows)
 {
+    enum { AHEAD = 32 }; /* neighbours in space are rows far apart, which take long to come */
+    const bool has_gaps = samples->n_samples < samples->slab.count;
+    const uint32_t *rows = samples->rows;
+    const int64_t n_ahead = samples->n_samples - AHEAD;
 #pragma omp parallel
     {
 #pragma omp for
-        for (int64_t row = 0; row < samples->slab.count; row++)
-            answer->labels[row] = -1;
+        for (int64_t row = 0; row < (has_gaps ? samples->slab.count : 0); row++)
+            of_rows[row] = -1;
 #pragma omp for
-        for (int64_t i = 0; i < samples->n_samples; i++)
-            answer->labels[samples->rows[i]] = answer->fit.labels[i];
+        for (int64_t i = 0; i < samples->n_samples; i++) {
+            if (i < n_ahead)
+                __builtin_prefetch(&of_rows[rows[i + AHEAD]], 1);
+            of_rows[rows[i]] = labels[i];
+        }
     }
+}
+
+km_code km_answer_find_centers(skymeans_answer *answer, km_error *error)
+{
+    const int64_t k = answer->plan.shape.n_clusters, d = answer->plan.shape.n_features;
+    if (answer->fit.centers == NULL)
+        return KM_OK;
+    answer->centers = km_allocate(k * d, sizeof(double), "centers", error);
+    if (answer->centers == NULL)
+        return error->code;
+    memcpy(answer->centers, answer->fit.centers, (size_t)(k * d) * sizeof(double));
+    km_untransform_centers(&answer->transform, answer->centers, k);
+    return KM_OK;
 }
 
 km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samples, MPI_Comm comm,
                            km_error *error)
 {
     const km_samples *memory = &samples->memory;
-    const int64_t k = answer->plan.shape.n_clusters, d = answer->plan.shape.n_features;
-    answer->centers = km_allocate(k * d, sizeof(double), "centers", error);
+    km_answer_find_centers(answer, error);
     answer->labels = km_allocate(memory->slab.count, sizeof *answer->labels, "labels", error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
-    memcpy(answer->centers, answer->fit.centers, (size_t)(k * d) * sizeof(double));
-    km_untransform_centers(&answer->transform, answer->centers, k);
     answer->checksum = km_answer_checksum(answer, memory, answer->fit.labels, comm);
-    fill_labels(answer, memory);
+    km_labels_by_row(memory, answer->fit.labels, answer->labels);
     free(answer->fit.labels);
     answer->fit.labels = NULL;
     km_memory_return();
@@ -76,10 +94,9 @@ km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samp
     return KM_OK;
 }
 
-void skymeans_distances(const skymeans_answer *answer, const skymeans_samples *samples,
-                        double *distances)
+static void find_distances(const skymeans_answer *answer, const km_samples *memory,
+                           double *distances)
 {
-    const km_samples *memory = &samples->memory;
 #pragma omp parallel
     {
 #pragma omp for
@@ -99,4 +116,31 @@ void skymeans_distances(const skymeans_answer *answer, const skymeans_samples *s
                 distances[rows[l]] = of_block[l];
         }
     }
+}
+
+/* Have the answer and the samples to do with each other? */
+static bool belong_together(const skymeans_answer *answer, const skymeans_samples *samples)
+{
+    return answer->is_complete && samples->is_prepared && !samples->memory.is_redistributed &&
+           answer->slab.first == samples->memory.slab.first &&
+           answer->slab.count == samples->memory.slab.count &&
+           answer->features_hash == samples->features_hash &&
+           km_transform_is_same(&answer->transform, &samples->transform);
+}
+
+int skymeans_distances(const skymeans_answer *answer, const skymeans_samples *samples,
+                       double *distances, skymeans_error *error)
+{
+    km_error why = {0};
+    km_team team;
+    if (answer == NULL || samples == NULL || distances == NULL)
+        km_fail(&why, KM_USAGE, "bad argument: answer, samples and distances must not be NULL");
+    else if (!belong_together(answer, samples))
+        km_fail(&why, KM_USAGE,
+                "no distances: the answer has no labels, or they are of other samples");
+    else if (km_team_begin(&team, 0, &why) == KM_OK) {
+        find_distances(answer, &samples->memory, distances);
+        km_team_end(&team);
+    }
+    return km_tell(&why, error);
 }

@@ -12,10 +12,12 @@
  * memory is a beginning. */
 struct skymeans_samples {
     km_samples memory;        /* of this rank */
+    int n_ranks, rank;        /* of the communicator they were made on; 0 ranks: not known */
     const char *const *names; /* [n_features], for messages; NULL: numbers */
     const char *weights_name; /* for messages; NULL: it has none */
     bool is_prepared;         /* from here on: they are working values, by this transform */
     km_transform transform;
+    bool has_settled;           /* weights are whole numbers */
     bool has_facts, is_ordered; /* they were fitted */
     km_facts facts;             /* of the working values */
     bool has_hash;
@@ -89,16 +91,36 @@ km_code km_samples_gather(skymeans_samples *samples, int32_t **labels, km_pace *
 km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samples, MPI_Comm comm,
                            km_error *error);
 
+/* Fills in an answer's centers from those of its fit, if it has any. Local. */
+km_code km_answer_find_centers(skymeans_answer *answer, km_error *error);
+
+/* Labels by sample, [n_samples], to labels by row of the slab, -1 for rows that are no samples. The
+ * samples are on their ranks. Local. */
+void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t *of_rows);
+
 /* The checksum of an answer whose samples have these labels, [n_samples]. */
 uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *samples,
                             const int32_t *labels, MPI_Comm comm);
+
+/* Have all ranks the same arguments, of which this is a hash, and samples that were made on these
+ * ranks and used alike? KM_USAGE if not. Hashes are local, of a checked problem and manner, and of
+ * an answer that can predict. */
+km_code km_check_alike(const skymeans_samples *samples, uint64_t hash, MPI_Comm comm,
+                       km_error *error);
+uint64_t km_problem_hash(const skymeans_problem *problem, int64_t n_features);
+uint64_t km_manner_hash(const skymeans_manner *manner);
+uint64_t km_model_hash(const skymeans_answer *answer);
 
 /* Local. */
 void km_samples_clear(skymeans_samples *samples);
 void km_answer_clear(skymeans_answer *answer);
 
+/* An error, for a caller, who may want none; returns its code. Local. */
+int km_tell(const km_error *from, skymeans_error *to);
+
 /* A copy of a transform, freed by km_transform_free. Local. */
 km_code km_transform_copy(km_transform *copy, const km_transform *transform, km_error *error);
+bool km_transform_is_same(const km_transform *a, const km_transform *b);
 
 /* ---- verification ---------------------------------------------------------------------------- */
 

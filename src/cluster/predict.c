@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_same_transform(const km_transform *a, const km_transform *b)
-{
-    const size_t size = (size_t)a->n_features * sizeof *a->offset;
-    return a->exponent == b->exponent && a->scaling == b->scaling &&
-           memcmp(a->offset, b->offset, size) == 0 && memcmp(a->factor, b->factor, size) == 0;
-}
-
 /* Samples that were never used are scaled as the fit scaled its own. */
 static km_code take_transform(skymeans_samples *samples, const km_transform *transform,
                               MPI_Comm comm, km_error *error)
@@ -25,7 +18,7 @@ static km_code take_transform(skymeans_samples *samples, const km_transform *tra
             km_transform_samples(transform, &samples->memory);
             samples->is_prepared = true;
         }
-    } else if (!is_same_transform(&samples->transform, transform)) {
+    } else if (!km_transform_is_same(&samples->transform, transform)) {
         km_fail(error, KM_USAGE,
                 "samples used otherwise before: they were scaled for another problem; make new "
                 "ones of the same rows");
@@ -33,8 +26,8 @@ static km_code take_transform(skymeans_samples *samples, const km_transform *tra
     return error->code;
 }
 
-static km_code check_model(const skymeans_answer *fitted, const skymeans_samples *samples,
-                           km_error *error)
+static km_code check_fitted(const skymeans_answer *fitted, const skymeans_samples *samples,
+                            km_error *error)
 {
     if (fitted->plan.shape.n_features != samples->memory.n_features)
         return km_fail(
@@ -79,12 +72,17 @@ km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitte
 {
     const double start = km_now();
     const km_samples *memory = &samples->memory;
+    km_timers timers = {0};
+    if (check_fitted(fitted, samples, error) != KM_OK || km_agree(comm, error) != KM_OK ||
+        km_check_alike(samples, km_model_hash(fitted) + km_manner_hash(manner), comm, error) !=
+            KM_OK ||
+        km_samples_gather(samples, NULL, NULL, &timers, comm, error) != KM_OK)
+        return error->code;
     *answer = (skymeans_answer){.problem = fitted->problem,
                                 .precision = memory->precision,
                                 .slab = memory->slab,
-                                .spread = km_samples_find_spread(samples, comm)};
-    if (check_model(fitted, samples, error) != KM_OK)
-        return error->code;
+                                .spread = km_samples_find_spread(samples, comm),
+                                .timers = timers};
     answer->plan.shape = fitted->plan.shape;
     answer->plan.kernel =
         km_kernel_choose(manner->kernel, km_kernels_of_all_ranks(manner->kernel, comm));

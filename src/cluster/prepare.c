@@ -21,6 +21,14 @@ km_code km_transform_copy(km_transform *copy, const km_transform *transform, km_
     return KM_OK;
 }
 
+bool km_transform_is_same(const km_transform *a, const km_transform *b)
+{
+    const size_t size = (size_t)a->n_features * sizeof *a->offset;
+    return a->n_features == b->n_features && a->exponent == b->exponent &&
+           a->scaling == b->scaling && memcmp(a->offset, b->offset, size) == 0 &&
+           memcmp(a->factor, b->factor, size) == 0;
+}
+
 /* Only samples that have weight can be centers. */
 static km_code check_clusters(const skymeans_samples *samples, int64_t n_clusters, km_error *error)
 {
@@ -61,7 +69,10 @@ static km_code scale(skymeans_samples *samples, km_scaling scaling, MPI_Comm com
 static km_code settle_weights(skymeans_samples *samples, MPI_Comm comm, km_error *error)
 {
     km_error why = {0};
-    if (samples->memory.weights != NULL && km_weights_settle(&samples->memory, comm, &why) != KM_OK)
+    if (samples->memory.weights == NULL || samples->has_settled)
+        return KM_OK;
+    samples->has_settled = km_weights_settle(&samples->memory, comm, &why) == KM_OK;
+    if (!samples->has_settled)
         km_fail(error, why.code, "bad weights (column %s): %s; choose others",
                 samples->weights_name != NULL ? samples->weights_name : "of weights", why.text);
     return error->code;
@@ -78,7 +89,8 @@ static km_code order(skymeans_samples *samples, const km_plan *plan, km_pace *pa
     return error->code;
 }
 
-/* The first time. What fails half way leaves samples that are of no use any more. */
+/* The first time. If memory runs out once they are working values, samples are of no use any more;
+ * weights are settled once. */
 static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan, km_scaling scaling,
                             km_pace *pace, MPI_Comm comm, km_error *error)
 {
@@ -110,7 +122,8 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
     if (!samples->has_facts || samples->transform.scaling != scaling)
         return km_fail(error, KM_USAGE,
                        "samples used otherwise before: they were scaled for another problem, or "
-                       "with a fit of other samples; make new ones of the same rows");
+                       "with a fit of other samples, or a call failed meanwhile; make new ones of "
+                       "the same rows");
     if (check_clusters(samples, problem->n_clusters, error) != KM_OK)
         return error->code;
     return order(samples, plan, pace, comm, error);
@@ -123,6 +136,7 @@ km_code km_samples_spread(skymeans_samples *samples, const km_plan *plan, km_pac
     if (!plan->redistributes || samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "exchanging samples between ranks");
+    samples->is_ordered = false; /* when they have returned */
     km_samples_redistribute(&samples->memory, comm, error);
     km_memory_return();
     km_pace_phase(pace, NULL);

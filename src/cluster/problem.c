@@ -52,7 +52,7 @@ static km_code bad_text(const char *name, const char *value, const char *why, km
     return km_fail(error, KM_USAGE, "bad value (%s %s): %s", name, value, why);
 }
 
-static km_code check_numbers(const skymeans_problem *p, km_error *error)
+static km_code check_counts(const skymeans_problem *p, km_error *error)
 {
     if (p->n_clusters < 1 || p->n_clusters > INT32_MAX)
         return bad_number("n_clusters", p->n_clusters, "it must be 1 to 2^31 - 1", error);
@@ -101,7 +101,7 @@ km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *give
     problem->seeding = problem->seeding != NULL ? problem->seeding : defaults.seeding;
     problem->scale = problem->scale != NULL ? problem->scale : defaults.scale;
     problem->missing = problem->missing != NULL ? problem->missing : defaults.missing;
-    if (check_numbers(problem, error) != KM_OK || check_seeding(problem, error) != KM_OK)
+    if (check_counts(problem, error) != KM_OK || check_seeding(problem, error) != KM_OK)
         return error->code;
     if (!km_scaling_find(problem->scale, &scaling))
         return bad_text("scale", problem->scale, "choose 'none', 'standard' or 'minmax'", error);
@@ -141,8 +141,8 @@ static bool is_other_seeding(const skymeans_problem *a, const skymeans_problem *
 }
 
 /* Of two checked problems. */
-static const char *find_difference(const skymeans_problem *a, const skymeans_problem *b,
-                                   int64_t n_features)
+static const char *find_other_field(const skymeans_problem *a, const skymeans_problem *b,
+                                    int64_t n_features)
 {
     const bool is_given = a->first_centers != NULL;
     return a->n_clusters != b->n_clusters ? "n_clusters"
@@ -166,5 +166,5 @@ const char *skymeans_problem_difference(const skymeans_problem *a, const skymean
     km_error error = {0};
     if (km_problem_check(&x, a, &error) != KM_OK || km_problem_check(&y, b, &error) != KM_OK)
         return "size"; /* or a value that can't be: nothing is known of their answers */
-    return find_difference(&x, &y, n_features);
+    return find_other_field(&x, &y, n_features);
 }

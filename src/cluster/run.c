@@ -39,7 +39,7 @@ static void take_error(const skymeans_error *from, int code, km_error *error)
 }
 
 /* Hands a state to the caller. Collective; errors are agreed. */
-static km_code save(call *c, const km_fit_state *next, km_error *error)
+static km_code save_state(call *c, const km_fit_state *next, km_error *error)
 {
     const skymeans_control *control = c->pace.control;
     const double start = km_now();
@@ -64,13 +64,13 @@ static km_code save(call *c, const km_fit_state *next, km_error *error)
 
 static km_code save_fit(void *context, const km_fit_state *state, km_error *error)
 {
-    return save(context, state, error);
+    return save_state(context, state, error);
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */
 
 /* Takes over a state that was saved. */
-static km_code resume(call *c, km_error *error)
+static km_code resume_state(call *c, km_error *error)
 {
     const skymeans_control *control = c->pace.control;
     const km_state_key key = key_of(c);
@@ -232,11 +232,18 @@ static km_code fit_in_turn(call *c, km_error *error)
     return KM_OK;
 }
 
-/* A call that was stopped where no fit was on its way still keeps the fits done. */
+/* A call that was stopped where no fit was on its way still keeps the fits done. The best of them
+ * shows its centers, and samples are again where their caller thinks they are. */
 static km_code keep_position(call *c, km_error *error)
 {
-    const bool is_in_fit = c->answer->stopped_at.fit > 0 && c->answer->stopped_at.iteration > 0;
-    return is_in_fit ? KM_OK : save(c, &c->state.next, error);
+    skymeans_answer *answer = c->answer;
+    const bool is_in_fit = answer->stopped_at.fit > 0 && answer->stopped_at.iteration > 0;
+    if (!is_in_fit && save_state(c, &c->state.next, error) != KM_OK)
+        return error->code;
+    km_answer_find_centers(answer, error);
+    if (km_agree(c->comm, error) != KM_OK)
+        return error->code;
+    return km_samples_gather(c->samples, NULL, &c->pace, &answer->timers, c->comm, error);
 }
 
 /* Labels of the best fit for the order in which the samples are now, if it has none: it came from a
@@ -254,7 +261,7 @@ static km_code label_best(call *c, km_error *error)
 }
 
 /* The best fit becomes the answer. */
-static km_code conclude(call *c, km_error *error)
+static km_code conclude_answer(call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
     const bool are_many = answer->restarts.count > 1;
@@ -280,7 +287,7 @@ static km_code run_fits(call *c, km_error *error)
         return error->code;
     if (km_pace_is_stopped(&c->pace) && can_save)
         return keep_position(c, error);
-    return c->answer->restarts.count > 0 ? conclude(c, error) : KM_OK;
+    return c->answer->restarts.count > 0 ? conclude_answer(c, error) : KM_OK;
 }
 
 /* What can't be fitted. */
@@ -291,6 +298,11 @@ static km_code check_samples(const call *c, km_error *error)
         return km_fail(error, KM_DATA, "no usable row: %s; hand over others",
                        spread->n_rows == 0 ? "there is none"
                                            : "every row misses a feature (NaN or infinity)");
+    if (spread->n_used < c->problem->n_clusters)
+        return km_fail(error, KM_DATA,
+                       "more clusters than usable rows: %lld clusters of %lld rows without missing "
+                       "values; ask for fewer",
+                       (long long)c->problem->n_clusters, (long long)spread->n_used);
     if (strcmp(c->problem->missing, "error") == 0 && spread->n_used < spread->n_rows)
         return km_fail(error, KM_DATA,
                        "missing values: %lld of %lld rows miss a feature (NaN or infinity); leave "
@@ -348,6 +360,10 @@ static km_code prepare(call *c, km_error *error)
 static km_code begin_call(call *c, const skymeans_manner *manner, km_error *error)
 {
     skymeans_answer *answer = c->answer;
+    const uint64_t hash =
+        km_problem_hash(c->problem, c->samples->memory.n_features) + km_manner_hash(manner);
+    if (km_check_alike(c->samples, hash + km_pace_can_save(&c->pace), c->comm, error) != KM_OK)
+        return error->code;
     *answer = (skymeans_answer){.is_fit = true,
                                 .problem = *c->problem,
                                 .precision = c->samples->memory.precision,
@@ -358,7 +374,7 @@ static km_code begin_call(call *c, const skymeans_manner *manner, km_error *erro
         return error->code;
     km_restarts_create(&answer->restarts, c->problem->restarts, c->problem->n_clusters,
                        c->samples->memory.n_features, error);
-    return km_agree(c->comm, error) == KM_OK ? resume(c, error) : error->code;
+    return km_agree(c->comm, error) == KM_OK ? resume_state(c, error) : error->code;
 }
 
 km_code km_cluster_fit(skymeans_answer *answer, const skymeans_problem *problem,

@@ -48,7 +48,7 @@ static km_code bad_rows(const char *why, km_error *error)
 }
 
 /* The rows of one rank by themselves. */
-static km_code check_rows(const skymeans_rows *rows, km_error *error)
+static km_code check_own_rows(const skymeans_rows *rows, km_error *error)
 {
     const bool has_values = rows->values != NULL || rows->columns != NULL;
     if (rows->n_features < 1)
@@ -57,6 +57,9 @@ static km_code check_rows(const skymeans_rows *rows, km_error *error)
         return bad_rows("n_rows must be 0 to 2^32 - 1 on each rank; use more ranks", error);
     if (rows->n_rows > 0 && !has_values)
         return bad_rows("neither values nor columns are given", error);
+    for (int64_t j = 0; j < rows->n_features && rows->n_rows > 0 && rows->columns != NULL; j++)
+        if (rows->columns[j] == NULL)
+            return bad_rows("one of the columns is NULL", error);
     if (rows->type != SKYMEANS_FLOAT32 && rows->type != SKYMEANS_FLOAT64)
         return bad_rows("type must be SKYMEANS_FLOAT32 or SKYMEANS_FLOAT64", error);
     if (rows->first_row < -1 || rows->first_row > INT64_MAX - UINT32_MAX)
@@ -68,15 +71,16 @@ static km_code check_rows(const skymeans_rows *rows, km_error *error)
 static km_code check_alike(const skymeans_rows *rows, MPI_Comm comm, km_error *error)
 {
     enum { N = 4 };
-    const int64_t has_weights = rows->n_rows > 0 ? rows->weights != NULL : -1;
-    const int64_t own[N] = {rows->n_features, rows->type, rows->first_row < 0, has_weights};
+    const bool has_rows = rows->n_rows > 0; /* else neither numbers nor weights matter */
+    const int64_t own[N] = {rows->n_features, rows->type, has_rows ? rows->first_row < 0 : -1,
+                            has_rows ? rows->weights != NULL : -1};
     int64_t most[2 * N];
     for (int i = 0; i < N; i++) {
         most[i] = own[i];
         most[N + i] = own[i] >= 0 ? -own[i] : INT64_MIN;
     }
     km_max_int64(comm, most, (int64_t)2 * N);
-    if (most[0] != -most[N] || most[1] != -most[N + 1] || most[2] != -most[N + 2])
+    if (most[0] != -most[N] || most[1] != -most[N + 1] || (most[2] >= 0 && most[2] != -most[N + 2]))
         return bad_rows("n_features, type, and whether first_row is given must be the same on all "
                         "ranks",
                         error);
@@ -134,18 +138,21 @@ typedef struct collection {
     const skymeans_rows *rows;
     skymeans_samples *samples;
     km_values *features; /* [n_features], at the first row */
+    bool is_table;       /* values lie one after the other, row by row */
     int64_t *n_before;   /* [n_pieces + 1], samples of pieces before */
     int64_t n_pieces;
-    int64_t bad_row; /* the first with a bad weight, from 0; n_rows: none */
+    bool has_missing; /* in any piece looked at so far */
 } collection;
 
-static void find_features(const collection *c)
+static void find_features(collection *c)
 {
     const skymeans_rows *rows = c->rows;
     const int64_t size = rows->type == SKYMEANS_FLOAT32 ? 4 : 8;
     const int64_t between = rows->feature_stride != 0 ? rows->feature_stride : size;
     const int64_t in_a_row = rows->columns != NULL ? size : rows->n_features * size;
-    for (int64_t j = 0; j < rows->n_features; j++) {
+    c->is_table = rows->columns == NULL && between == size &&
+                  (rows->row_stride == 0 || rows->row_stride == in_a_row);
+    for (int64_t j = 0; j < rows->n_features && rows->n_rows > 0; j++) {
         c->features[j].first =
             rows->columns != NULL ? rows->columns[j] : (const char *)rows->values + j * between;
         c->features[j].stride = rows->row_stride != 0 ? rows->row_stride : in_a_row;
@@ -158,8 +165,19 @@ static int64_t rows_of_piece(const collection *c, int64_t piece)
     return left < PIECE ? left : PIECE;
 }
 
-/* Finite or not, by exponents, which no option of a compiler takes away. */
+/* Finite or not, by exponents, which no option of a compiler takes away: of `count` values that lie
+ * one after the other, whether any is not; and of others, which. */
 #define DEFINE_MARK(name, real, bits, exponent)                                          \
+    static bool any_##name(const char *at, int64_t count)                                \
+    {                                                                                    \
+        bits any = 0;                                                                    \
+        for (int64_t i = 0; i < count; i++) {                                            \
+            bits value;                                                                  \
+            memcpy(&value, at + i * (int64_t)sizeof value, sizeof value);                \
+            any |= (value & (bits)(exponent)) == (bits)(exponent);                       \
+        }                                                                                \
+        return any != 0;                                                                 \
+    }                                                                                    \
     static void name(const char *at, int64_t stride, int64_t count, uint8_t *is_missing) \
     {                                                                                    \
         for (int64_t i = 0; i < count; i++) {                                            \
@@ -169,21 +187,32 @@ static int64_t rows_of_piece(const collection *c, int64_t piece)
         }                                                                                \
     }
 
-DEFINE_MARK(mark_float32, float, uint32_t, 0x7f800000u)
-DEFINE_MARK(mark_float64, double, uint64_t, 0x7ff0000000000000u)
+DEFINE_MARK(missing_float32, float, uint32_t, 0x7f800000u)
+DEFINE_MARK(missing_float64, double, uint64_t, 0x7ff0000000000000u)
+
+/* Is nothing missing in a piece of a table? This is quick, and most often so. */
+static bool is_whole(const collection *c, int64_t piece)
+{
+    const int64_t n = rows_of_piece(c, piece) * c->rows->n_features;
+    const char *at = (const char *)c->features[0].first + piece * PIECE * c->features[0].stride;
+    return c->is_table && !(c->rows->type == SKYMEANS_FLOAT32 ? any_missing_float32(at, n)
+                                                              : any_missing_float64(at, n));
+}
 
 /* Marks the rows of a piece that lack a feature; returns how many have all. */
 static int64_t mark_missing(const collection *c, int64_t piece, uint8_t *is_missing)
 {
     const int64_t count = rows_of_piece(c, piece);
     memset(is_missing, 0, (size_t)count);
+    if (is_whole(c, piece))
+        return count;
     for (int64_t j = 0; j < c->rows->n_features; j++) {
         const int64_t stride = c->features[j].stride;
         const char *at = (const char *)c->features[j].first + piece * PIECE * stride;
         if (c->rows->type == SKYMEANS_FLOAT32)
-            mark_float32(at, stride, count, is_missing);
+            missing_float32(at, stride, count, is_missing);
         else
-            mark_float64(at, stride, count, is_missing);
+            missing_float64(at, stride, count, is_missing);
     }
     return km_samples_count_used(is_missing, count);
 }
@@ -198,40 +227,65 @@ static void gather_weights(const collection *c, int64_t piece, double *weights)
         memcpy(&weights[i], at + i * stride, sizeof *weights);
 }
 
-static void put_piece(const collection *c, int64_t piece, km_values *features, km_error *error)
+/* A piece goes to its place among the samples. */
+static void put_piece(const collection *c, int64_t piece, km_values *features,
+                      const double *weights, const uint8_t *is_missing, int64_t sample)
+{
+    const int64_t first = piece * PIECE;
+    for (int64_t j = 0; j < c->rows->n_features; j++) {
+        features[j] = c->features[j];
+        features[j].first = (const char *)features[j].first + first * features[j].stride;
+    }
+    km_samples_put(&c->samples->memory, first, rows_of_piece(c, piece), features, weights,
+                   is_missing, sample);
+}
+
+/* Looks at a piece, and takes it over at once, while it is in the cache, if nothing is known to be
+ * missing so far: then its place is the number of its first row. */
+static void take_piece(collection *c, int64_t piece, km_values *features, km_error *error)
 {
     uint8_t is_missing[PIECE];
     double weights[PIECE];
     const int64_t first = piece * PIECE, count = rows_of_piece(c, piece);
     const bool has_weights = c->samples->memory.weights != NULL;
-    mark_missing(c, piece, is_missing);
-    for (int64_t j = 0; j < c->rows->n_features; j++) {
-        features[j] = c->features[j];
-        features[j].first = (const char *)features[j].first + first * features[j].stride;
-    }
+    c->n_before[piece + 1] = mark_missing(c, piece, is_missing);
+    if (c->n_before[piece + 1] < count)
+        __atomic_store_n(&c->has_missing, true, __ATOMIC_RELAXED);
     if (has_weights) {
         gather_weights(c, piece, weights);
         check_weights(weights, c->samples->memory.slab.first + first, count, error);
     }
-    km_samples_put(&c->samples->memory, first, count, features, has_weights ? weights : NULL,
-                   is_missing, c->n_before[piece]);
+    if (!__atomic_load_n(&c->has_missing, __ATOMIC_RELAXED))
+        put_piece(c, piece, features, has_weights ? weights : NULL, is_missing, first);
 }
 
-/* First which rows are samples, then these go to their places. `features` are of each thread. */
-static void put_all(collection *c, km_values *features, km_error *errors)
+/* Takes over a piece when it is known how many samples are before it. */
+static void take_piece_again(const collection *c, int64_t piece, km_values *features)
 {
+    uint8_t is_missing[PIECE];
+    double weights[PIECE];
+    const bool has_weights = c->samples->memory.weights != NULL;
+    mark_missing(c, piece, is_missing);
+    if (has_weights)
+        gather_weights(c, piece, weights);
+    put_piece(c, piece, features, has_weights ? weights : NULL, is_missing, c->n_before[piece]);
+}
+
+/* `features` are of each thread. */
+static void take_all(collection *c, km_values *features, km_error *errors)
+{
+    const int64_t d = c->rows->n_features;
 #pragma omp parallel
     {
-        uint8_t is_missing[PIECE];
 #pragma omp for
         for (int64_t piece = 0; piece < c->n_pieces; piece++)
-            c->n_before[piece + 1] = mark_missing(c, piece, is_missing);
+            take_piece(c, piece, features + km_thread() * d, &errors[km_thread()]);
 #pragma omp single
         for (int64_t piece = 0; piece < c->n_pieces; piece++)
             c->n_before[piece + 1] += c->n_before[piece];
 #pragma omp for
-        for (int64_t piece = 0; piece < c->n_pieces; piece++)
-            put_piece(c, piece, features + km_thread() * c->rows->n_features, &errors[km_thread()]);
+        for (int64_t piece = 0; piece < (c->has_missing ? c->n_pieces : 0); piece++)
+            take_piece_again(c, piece, features + km_thread() * d);
     }
 }
 
@@ -246,7 +300,7 @@ static km_code copy_rows(skymeans_samples *samples, const skymeans_rows *rows, k
     km_error *errors = km_allocate_zeroed(km_threads(), sizeof *errors, what, error);
     if (error->code == KM_OK) {
         find_features(&c);
-        put_all(&c, c.features + d, errors);
+        take_all(&c, c.features + d, errors);
         km_samples_complete(&samples->memory, c.n_before[c.n_pieces]);
         for (int t = 0; t < km_threads() && error->code == KM_OK; t++)
             *error = errors[t];
@@ -262,7 +316,7 @@ km_code km_cluster_collect(skymeans_samples *samples, const skymeans_rows *given
 {
     skymeans_rows rows = SKYMEANS_ROWS;
     if (km_take_struct(&rows, sizeof rows, given, "SKYMEANS_ROWS", error) == KM_OK)
-        check_rows(&rows, error);
+        check_own_rows(&rows, error);
     if (km_agree(comm, error) != KM_OK || check_alike(&rows, comm, error) != KM_OK)
         return error->code;
     const km_precision precision = rows.type == SKYMEANS_FLOAT32 ? KM_FLOAT32 : KM_FLOAT64;
@@ -275,6 +329,8 @@ km_code km_cluster_collect(skymeans_samples *samples, const skymeans_rows *given
     /* Ranks may get as many samples as all have in the mean, when these are redistributed. */
     km_samples_create_for(&samples->memory, precision, rows.n_features, have_weights(&rows, comm),
                           slab, km_slab(n_rows, km_comm_size(comm), 0).count, error);
+    samples->n_ranks = km_comm_size(comm);
+    samples->rank = km_comm_rank(comm);
     if (km_agree(comm, error) == KM_OK)
         copy_rows(samples, &rows, error);
     return km_agree(comm, error);

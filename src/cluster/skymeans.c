@@ -7,6 +7,8 @@
 #include "base/version.h"
 #include "cluster/cluster.h"
 
+#include <fenv.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,25 +32,39 @@ typedef struct visit {
 static void try_threads(visit *v, int n_threads)
 {
     km_trial trial;
-    if (n_threads <= 1)
-        return;
     km_trial_begin(&trial, n_threads, &v->error);
     km_agree(v->comm, &v->error);
     km_trial_end(&trial);
+}
+
+/* What stops a call where ranks can't even agree. */
+static km_code check_door(const void *place, MPI_Comm comm, km_error *error)
+{
+    if (place == NULL || comm == MPI_COMM_NULL)
+        km_fail(error, KM_USAGE, "bad argument: %s",
+                place == NULL ? "no place for what is made (NULL)"
+                              : "no communicator (MPI_COMM_NULL)");
+    return error->code;
+}
+
+static void check_given(const void *given, const char *name, km_error *error)
+{
+    if (given == NULL)
+        km_fail(error, KM_USAGE, "bad argument: %s is NULL", name);
 }
 
 static km_code begin_visit(visit *v, MPI_Comm comm, int64_t n_threads)
 {
     v->comm = km_comm_copy(comm);
     if (km_agree(v->comm, &v->error) == KM_OK) {
-        try_threads(v, (int)n_threads);
+        try_threads(v, n_threads > 0 ? (int)n_threads : 1);
         if (v->error.code == KM_OK)
             km_team_begin(&v->team, (int)n_threads, &v->error);
     }
     return km_agree(v->comm, &v->error);
 }
 
-static int tell(const km_error *from, skymeans_error *to)
+int km_tell(const km_error *from, skymeans_error *to)
 {
     if (to != NULL) {
         to->code = (int)from->code;
@@ -61,7 +77,7 @@ static int end_visit(visit *v, skymeans_error *error)
 {
     km_team_end(&v->team);
     km_comm_free(&v->comm);
-    return tell(&v->error, error);
+    return km_tell(&v->error, error);
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */
@@ -70,6 +86,8 @@ int skymeans_samples_create(skymeans_samples **samples, const skymeans_rows *row
                             skymeans_error *error)
 {
     visit v = {.error = {0}};
+    if (check_door(samples, comm, &v.error) != KM_OK)
+        return km_tell(&v.error, error);
     *samples = km_allocate_zeroed(1, sizeof **samples, "samples", &v.error);
     if (begin_visit(&v, comm, 0) == KM_OK)
         km_cluster_collect(*samples, rows, v.comm, &v.error);
@@ -107,7 +125,10 @@ int skymeans_fit(skymeans_answer **answer, const skymeans_problem *problem,
     skymeans_problem own_problem = {0};
     skymeans_manner own_manner = {0};
     skymeans_control own_control = {0};
+    if (check_door(answer, comm, &v.error) != KM_OK)
+        return km_tell(&v.error, error);
     *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &v.error);
+    check_given(samples, "samples", &v.error);
     km_problem_check(&own_problem, problem, &v.error);
     km_manner_check(&own_manner, manner, &v.error);
     take_control(&own_control, control, &v.error);
@@ -126,7 +147,11 @@ int skymeans_predict(skymeans_answer **answer, const skymeans_answer *fitted,
 {
     visit v = {.error = {0}};
     skymeans_manner own_manner = {0};
+    if (check_door(answer, comm, &v.error) != KM_OK)
+        return km_tell(&v.error, error);
     *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &v.error);
+    check_given(samples, "samples", &v.error);
+    check_given(fitted, "the fitted answer", &v.error);
     km_manner_check(&own_manner, manner, &v.error);
     if (begin_visit(&v, comm, own_manner.threads) == KM_OK)
         km_cluster_predict(*answer, fitted, samples, &own_manner, v.comm, &v.error);
@@ -205,13 +230,16 @@ void skymeans_model_of(const skymeans_answer *answer, skymeans_model *model)
     memcpy(model, &full, size);
 }
 
-static km_code check_model(const skymeans_model *model, km_scaling *scaling, km_error *error)
+static km_code check_model_struct(const skymeans_model *model, km_scaling *scaling, km_error *error)
 {
     const char *wrong = NULL;
+    int64_t n;
     if (model->n_clusters < 1 || model->n_clusters > INT32_MAX)
         wrong = "n_clusters must be 1 to 2^31 - 1";
     else if (model->n_features < 1)
         wrong = "n_features must be at least 1";
+    else if (__builtin_mul_overflow(model->n_clusters, model->n_features, &n))
+        wrong = "there are more centers than memory";
     else if (model->working_centers == NULL)
         wrong = "it has no centers";
     else if (model->type != SKYMEANS_FLOAT32 && model->type != SKYMEANS_FLOAT64)
@@ -219,6 +247,23 @@ static km_code check_model(const skymeans_model *model, km_scaling *scaling, km_
     else if (!km_scaling_find(model->scale != NULL ? model->scale : "none", scaling))
         wrong = "scale must be 'none', 'standard' or 'minmax'";
     return wrong != NULL ? km_fail(error, KM_USAGE, "bad model: %s", wrong) : KM_OK;
+}
+
+static bool are_numbers(const double *values, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (isnan(values[i]))
+            return false;
+    return true;
+}
+
+static km_code check_values(const skymeans_answer *answer, km_error *error)
+{
+    const int64_t k = answer->plan.shape.n_clusters, d = answer->plan.shape.n_features;
+    if (!are_numbers(answer->fit.centers, k * d) || !are_numbers(answer->transform.offset, d) ||
+        !are_numbers(answer->transform.factor, d))
+        km_fail(error, KM_USAGE, "bad model: centers, offset and factor must not be NaN");
+    return error->code;
 }
 
 static km_code fill_answer(skymeans_answer *answer, const skymeans_model *model, km_error *error)
@@ -237,7 +282,7 @@ static km_code fill_answer(skymeans_answer *answer, const skymeans_model *model,
         memcpy(answer->fit.centers, model->working_centers, (size_t)(k * d) * sizeof(double));
         memcpy(answer->centers, model->working_centers, (size_t)(k * d) * sizeof(double));
         km_untransform_centers(&answer->transform, answer->centers, k);
-        return KM_OK;
+        return check_values(answer, error);
     }
     free(ones);
     return error->code;
@@ -249,10 +294,15 @@ int skymeans_answer_from_model(skymeans_answer **answer, const skymeans_model *g
     skymeans_model model = SKYMEANS_MODEL;
     km_scaling scaling = KM_SCALE_NONE;
     km_error why = {0};
+    fenv_t environment;
+    if (check_door(answer, MPI_COMM_SELF, &why) != KM_OK)
+        return km_tell(&why, error);
+    fegetenv(&environment);
+    fesetenv(FE_DFL_ENV);
     *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &why);
     if (why.code == KM_OK &&
         km_take_struct(&model, sizeof model, given, "SKYMEANS_MODEL", &why) == KM_OK &&
-        check_model(&model, &scaling, &why) == KM_OK) {
+        check_model_struct(&model, &scaling, &why) == KM_OK) {
         (*answer)->precision = (km_precision)model.type;
         (*answer)->plan.shape.n_clusters = model.n_clusters;
         (*answer)->plan.shape.n_features = model.n_features;
@@ -264,5 +314,6 @@ int skymeans_answer_from_model(skymeans_answer **answer, const skymeans_model *g
         skymeans_answer_free(*answer);
         *answer = NULL;
     }
-    return tell(&why, error);
+    fesetenv(&environment);
+    return km_tell(&why, error);
 }

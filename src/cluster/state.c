@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <float.h>
 #include <math.h>
@@ -111,7 +112,7 @@ static void check_history(archive *s, const km_iteration *history, int64_t count
 }
 
 /* Each cluster has some of the rows, and all of them together no more than there are. */
-static void check_clusters(archive *s, const km_fit *fit, int64_t k, int64_t n_rows)
+static void check_sizes(archive *s, const km_fit *fit, int64_t k, int64_t n_rows)
 {
     int64_t left = n_rows, n_empty = 0;
     for (int64_t c = 0; c < k && s->is_ok; c++) {
@@ -123,8 +124,7 @@ static void check_clusters(archive *s, const km_fit *fit, int64_t k, int64_t n_r
     check(s, fit->n_empty == n_empty, "count of empty clusters");
 }
 
-/* ---- the walk ----------------------------------------------------------------------------------
- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 static void pass_state(archive *s, km_fit_state *state, int64_t n, int64_t n_rows)
 {
@@ -164,7 +164,7 @@ static void check_fit(archive *s, const km_fit *fit, int64_t k, int64_t n, int64
 {
     check_finite(s, fit->centers, n, "centers of the best fit");
     check_rounded(s, fit->previous, n, "centers before those of the best fit");
-    check_clusters(s, fit, k, n_rows);
+    check_sizes(s, fit, k, n_rows);
     check(s, 0 <= fit->n_refilled && fit->n_refilled <= k, "count of refilled clusters");
     check_history(s, fit->history, fit->n_iterations, n_rows);
     /* A fit that was stopped is not done, and goes on. */
@@ -241,25 +241,11 @@ static char *describe(const km_state_key *key)
     return text;
 }
 
-/* The first line in which two texts differ, of each. */
-static void find_difference(const char **a, const char **b)
-{
-    const char *x = *a, *y = *b;
-    while (*x != '\0' && *x == *y) {
-        if (*x == '\n') {
-            *a = x + 1;
-            *b = y + 1;
-        }
-        x++;
-        y++;
-    }
-}
-
 static km_code compare_problems(const char *found, const char *asked, km_error *error)
 {
     if (strcmp(found, asked) == 0)
         return KM_OK;
-    find_difference(&found, &asked);
+    km_text_difference(&found, &asked);
     return km_fail(error, KM_DATA,
                    "state of another problem: it has '%.*s', and now it is '%.*s'; solve that "
                    "problem, or begin anew without the state",
@@ -268,18 +254,7 @@ static km_code compare_problems(const char *found, const char *asked, km_error *
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static uint64_t hash_bytes(const char *bytes, int64_t size)
-{
-    uint64_t hash = (uint64_t)size;
-    for (int64_t i = 0; i < size; i += 8) {
-        uint64_t word = 0;
-        memcpy(&word, bytes + i, (size_t)(size - i < 8 ? size - i : 8));
-        hash = km_mix(hash ^ word) + 0x9e3779b97f4a7c15u;
-    }
-    return hash;
-}
-
-static km_code out_of_memory(km_error *error)
+static km_code no_memory_for_state(km_error *error)
 {
     return km_fail(error, KM_MEMORY, "out of memory (saved state): use fewer clusters");
 }
@@ -292,7 +267,7 @@ char *km_state_write(const km_state *state, const km_state_key *key, size_t *siz
     memcpy(magic, MAGIC, sizeof magic);
     char *text = describe(key);
     if (text == NULL) {
-        out_of_memory(error);
+        no_memory_for_state(error);
         return NULL;
     }
     int64_t text_size = (int64_t)strlen(text) + 1;
@@ -301,7 +276,7 @@ char *km_state_write(const km_state *state, const km_state_key *key, size_t *siz
     pass(&s, text, text_size);
     pass_all(&s, &copy, key);
     if (s.is_ok) {
-        uint64_t hash = hash_bytes(s.bytes, s.at);
+        uint64_t hash = km_hash_bytes(s.bytes, s.at);
         PASS(&s, hash);
     }
     free(text);
@@ -309,11 +284,11 @@ char *km_state_write(const km_state *state, const km_state_key *key, size_t *siz
     if (s.is_ok)
         return s.bytes;
     free(s.bytes);
-    out_of_memory(error);
+    no_memory_for_state(error);
     return NULL;
 }
 
-static km_code damaged(const char *what, km_error *error)
+static km_code damaged_state(const char *what, km_error *error)
 {
     if (what == NULL)
         return km_fail(error, KM_DATA,
@@ -326,14 +301,14 @@ static km_code damaged(const char *what, km_error *error)
 }
 
 /* Is it a state, and whole? */
-static bool has_its_hash(const char *bytes, int64_t size)
+static bool is_whole_state(const char *bytes, int64_t size)
 {
     uint64_t hash;
     const int64_t n_hashed = size - (int64_t)sizeof hash;
     if (n_hashed < (int64_t)sizeof MAGIC || memcmp(bytes, MAGIC, sizeof MAGIC) != 0)
         return false;
     memcpy(&hash, bytes + n_hashed, sizeof hash);
-    return hash_bytes(bytes, n_hashed) == hash;
+    return km_hash_bytes(bytes, n_hashed) == hash;
 }
 
 /* The text of the problem, behind the first line; NULL if that is no text. */
@@ -360,24 +335,24 @@ km_code km_state_read(km_state *state, const void *bytes, size_t size, const km_
                  .is_reading = true,
                  .is_ok = true};
     *state = (km_state){0};
-    if (!has_its_hash(bytes, (int64_t)size))
-        return damaged(NULL, error);
+    if (!is_whole_state(bytes, (int64_t)size))
+        return damaged_state(NULL, error);
     if (km_restarts_create(&state->restarts, key->problem->restarts, key->problem->n_clusters,
                            key->n_features, error) != KM_OK)
         return error->code;
     char *asked = describe(key);
     const char *found = pass_text(&s);
     if (asked == NULL)
-        out_of_memory(error);
+        no_memory_for_state(error);
     else if (found == NULL)
-        damaged(s.wrong, error);
+        damaged_state(s.wrong, error);
     else if (compare_problems(found, asked, error) == KM_OK) {
         pass_all(&s, state, key);
         check(&s, s.at == s.size, "length");
         if (s.is_out_of_memory)
-            out_of_memory(error);
+            no_memory_for_state(error);
         else if (!s.is_ok)
-            damaged(s.wrong, error);
+            damaged_state(s.wrong, error);
     }
     free(asked);
     return error->code;

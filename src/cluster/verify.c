@@ -43,7 +43,7 @@ static void label_all(const struct check *check, const double *centers, void *ro
 
 /* Adds the samples of a block to the sums of their labels, feature j; beyond the features come
  * their weights and ones. */
-static void add_block(struct check *check, int64_t block, int64_t j)
+static void sum_block(struct check *check, int64_t block, int64_t j)
 {
     const km_samples *samples = check->samples;
     const int64_t d = samples->n_features;
@@ -79,7 +79,7 @@ static void sum_all(struct check *check)
 #pragma omp parallel for
     for (int64_t j = 0; j < d + 2; j++)
         for (int64_t b = 0; b < samples->n_blocks; b++)
-            add_block(check, b, j);
+            sum_block(check, b, j);
     km_sum_long_double(check->comm, check->sums, k * (d + 2));
     km_min_double(check->comm, check->lowest, d);
     km_max_double(check->comm, check->highest, d);
@@ -96,7 +96,7 @@ static void check_labels(struct check *check)
         complain(check, "labels that differ", (long long)n_different, 0);
 }
 
-static void check_counts(struct check *check)
+static void check_sizes_and_rows(struct check *check)
 {
     const skymeans_answer *answer = check->answer;
     const int64_t k = answer->plan.shape.n_clusters, d = check->samples->n_features;
@@ -217,7 +217,7 @@ km_code km_answer_verify(const skymeans_answer *answer, const skymeans_samples *
         label_all(&check, answer->fit.centers, rounded);
         sum_all(&check);
         check_labels(&check);
-        check_counts(&check);
+        check_sizes_and_rows(&check);
         check_inertia(&check);
         check_checksum(&check);
     }

@@ -31,6 +31,7 @@ MPI_Comm km_comm_copy(MPI_Comm comm)
 {
     MPI_Comm copy;
     MPI_Comm_dup(comm, &copy);
+    MPI_Comm_set_errhandler(copy, MPI_ERRORS_ARE_FATAL); /* no failure of MPI goes unnoticed */
     return copy;
 }
 

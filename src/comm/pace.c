@@ -12,7 +12,7 @@ km_pace km_pace_start(const skymeans_control *control)
                      .saved = now};
 }
 
-static void tell(km_pace *pace, skymeans_event event)
+static void tell_observer(km_pace *pace, skymeans_event event)
 {
     if (pace == NULL || pace->control->observe == NULL)
         return;
@@ -25,29 +25,30 @@ void km_pace_phase(km_pace *pace, const char *doing)
 {
     if (pace != NULL)
         pace->doing = doing;
-    tell(pace, (skymeans_event){.kind = SKYMEANS_PHASE, .part = -1});
+    tell_observer(pace, (skymeans_event){.kind = SKYMEANS_PHASE, .part = -1});
 }
 
 void km_pace_part(km_pace *pace, double part)
 {
-    tell(pace, (skymeans_event){.kind = SKYMEANS_PART, .part = part});
+    tell_observer(pace, (skymeans_event){.kind = SKYMEANS_PART, .part = part});
 }
 
 void km_pace_begin_fit(km_pace *pace, int64_t fit)
 {
     if (pace != NULL)
         pace->fit = fit;
-    tell(pace, (skymeans_event){.kind = SKYMEANS_FIT_BEGINS, .part = -1});
+    tell_observer(pace, (skymeans_event){.kind = SKYMEANS_FIT_BEGINS, .part = -1});
 }
 
 void km_pace_iterated(km_pace *pace, const skymeans_iteration *iteration)
 {
-    tell(pace, (skymeans_event){.kind = SKYMEANS_ITERATED, .part = -1, .iteration = iteration});
+    tell_observer(pace,
+                  (skymeans_event){.kind = SKYMEANS_ITERATED, .part = -1, .iteration = iteration});
 }
 
 void km_pace_end_fit(km_pace *pace)
 {
-    tell(pace, (skymeans_event){.kind = SKYMEANS_FIT_ENDS, .part = -1});
+    tell_observer(pace, (skymeans_event){.kind = SKYMEANS_FIT_ENDS, .part = -1});
 }
 
 km_wish km_pace_wish(const km_pace *pace, double seconds)

@@ -101,7 +101,7 @@ bool km_is_stopped_early(km_story *s)
 
 /* ---- saving ---------------------------------------------------------------------------------- */
 
-static int save(void *context, const void *state, size_t size, skymeans_error *error)
+static int save_checkpoint(void *context, const void *state, size_t size, skymeans_error *error)
 {
     km_error why = {0};
     km_save_state(context, state, size, &why);
@@ -127,7 +127,7 @@ void km_prepare_control(km_story *s)
         s->control.seconds = find_seconds(s);
     if (can_save) {
         km_signals_watch();
-        s->control.save = save;
+        s->control.save = save_checkpoint;
         s->control.save_interval = 60 * s->options.save_minutes;
         s->control.resume = s->has_state ? s->checkpoint.state : NULL;
         s->control.resume_size = s->checkpoint.state_size;

@@ -53,15 +53,18 @@ km_code km_verify_answer(km_story *s)
 }
 
 /* Of all rows of the slab, if they are asked for. */
-static km_code find_distances(km_story *s)
+static km_code find_distances_of_rows(km_story *s)
 {
+    skymeans_error why;
     if (!s->options.outputs.has_distances)
         return KM_OK;
     s->distances =
         km_allocate(s->answer->slab.count, sizeof *s->distances, "distances of rows", &s->error);
-    if (km_agree(s->comm, &s->error) == KM_OK)
-        skymeans_distances(s->answer, &s->samples, s->distances);
-    return s->error.code;
+    if (km_agree(s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    if (skymeans_distances(s->answer, &s->samples, s->distances, &why) != SKYMEANS_OK)
+        km_fail(&s->error, (km_code)why.code, "%s", why.text);
+    return km_agree(s->comm, &s->error);
 }
 
 /* Once the result has its name nothing is an error any more. By one rank. */
@@ -87,7 +90,8 @@ km_code km_write_outputs(km_story *s)
     km_output result = {0}, metrics = {0};
     const bool is_writer = km_comm_rank(s->comm) == 0;
     const double start = km_now();
-    if (find_distances(s) != KM_OK || km_setting_gather(&s->setting, s->comm, &s->error) != KM_OK)
+    if (find_distances_of_rows(s) != KM_OK ||
+        km_setting_gather(&s->setting, s->comm, &s->error) != KM_OK)
         return s->error.code;
     const km_record record = km_make_record(s);
     km_result_write(&result, &record, s->comm, &s->error);

@@ -84,7 +84,7 @@ static void print_command_help(const km_help *help)
            help->example, help->exit_codes);
 }
 
-static void print_line(const char *name, const char *summary)
+static void print_help_line(const char *name, const char *summary)
 {
     printf("  %-10s %s\n", name, summary);
 }
@@ -95,13 +95,13 @@ static void print_commands(void)
          "Usage: skymeans COMMAND [arguments]\n\n"
          "Commands, alone, or on many processes with mpirun or srun:");
     for (const km_help *help = km_helps; help->name != NULL; help++)
-        print_line(help->name, help->summary);
+        print_help_line(help->name, help->summary);
     puts("\nTools in Python, on one process:");
     for (const km_tool *tool = km_tools; tool->name != NULL; tool++)
-        print_line(tool->name, tool->summary);
+        print_help_line(tool->name, tool->summary);
     puts("\nAlso:");
-    print_line("help", "the options of a command: skymeans help COMMAND, or COMMAND --help");
-    print_line("version", "of this program, with the commit that it was built from");
+    print_help_line("help", "the options of a command: skymeans help COMMAND, or COMMAND --help");
+    print_help_line("version", "of this program, with the commit that it was built from");
 }
 
 void km_help_print(km_action action)

@@ -31,7 +31,7 @@ static void add_name(names *n, const char *name, km_error *error)
 }
 
 /* A line without blanks around, or with a carriage return, as Windows ends lines. */
-static char *trim(char *line)
+static char *trim_line(char *line)
 {
     static const char BLANKS[] = " \t\r\n";
     line += strspn(line, BLANKS);
@@ -48,7 +48,7 @@ static void add_lines(names *n, FILE *file, const char *path, km_error *error)
     km_line_kind kind = KM_LINE;
     const int64_t n_before = n->count;
     while (error->code == KM_OK && (kind = km_line_read(&line, file, LONGEST, error)) == KM_LINE) {
-        const char *name = trim(line.text);
+        const char *name = trim_line(line.text);
         if (name[0] != '\0' && name[0] != '#')
             add_name(n, name, error);
     }

@@ -11,8 +11,7 @@ static const char *const verifications[] = {
 
 #define AT(field) offsetof(km_options, field)
 
-/* ---- what several can be told ------------------------------------------------------------------
- */
+/* ---- what several can be told ---------------------------------------------------------------- */
 
 /* clang-format off */
 #define DATASET                                                               \

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- values ------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static km_code bad_value(const km_option *option, const char *text, const char *wanted,
                          km_error *error)
@@ -108,8 +107,7 @@ static void set_defaults(const km_option *table, km_options *options)
             set_value(option, option->fallback, options, &never);
 }
 
-/* ---- commands ----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static km_code take_fit(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_predict(int argc, char **argv, km_options *options, km_error *error);
@@ -185,8 +183,7 @@ static km_code take_info(int argc, char **argv, km_options *options, km_error *e
     return KM_OK;
 }
 
-/* ---- the line ----------------------------------------------------------------------------------
- */
+/* ---- the line -------------------------------------------------------------------------------- */
 
 static const char HELP[] = "help";
 enum { MOST_OPTIONS = 64, HELP_CODE = 'h', FIRST_CODE = 256 };

@@ -34,7 +34,7 @@ static bool has_numbers_for_names(const km_story *s)
     return true;
 }
 
-static void warn_of_units(const km_story *s)
+static void warn_of_units_of_fit(const km_story *s)
 {
     for (int64_t j = 0; j < s->model.n_features; j++) {
         const char *fitted = s->model.units + (size_t)j * KM_UNITS_SIZE;
@@ -64,7 +64,7 @@ static km_code take_names(km_story *s)
                 s->catalogue.path, s->catalogue.table);
     for (int64_t j = 0; j < s->model.n_features; j++)
         s->catalogue.names[j] = name_of_feature(s, j);
-    warn_of_units(s);
+    warn_of_units_of_fit(s);
     return KM_OK;
 }
 

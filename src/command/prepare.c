@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static km_code count_rows(km_story *s)
+static km_code check_usable_rows(km_story *s)
 {
     const km_spread spread = km_samples_find_spread(&s->samples, s->comm);
     if (spread.n_used == 0 && s->options.model == NULL)
@@ -41,7 +41,7 @@ km_code km_read_samples(km_story *s)
                       s->comm, &s->samples.memory, &s->findings, &s->error);
     km_pace_phase(&s->pace, NULL);
     km_timer_add(&s->timers, KM_PHASE_READ, start);
-    if (s->error.code != KM_OK || km_is_stopped_early(s) || count_rows(s) != KM_OK)
+    if (s->error.code != KM_OK || km_is_stopped_early(s) || check_usable_rows(s) != KM_OK)
         return s->error.code;
     s->samples.names = s->catalogue.names;
     if (s->catalogue.has_weights)

@@ -58,7 +58,7 @@ static void look_at_state(km_story *s, int64_t *counts)
     km_state_free(&state);
 }
 
-static km_code take_over(km_story *s)
+static km_code take_over_checkpoint(km_story *s)
 {
     int64_t counts[3] = {0};
     s->has_state = s->checkpoint.state_size > 0;
@@ -89,7 +89,7 @@ km_code km_go_on(km_story *s)
     if (km_checkpoint_read(s->options.checkpoint, &s->checkpoint, s->question, &s->log, s->comm,
                            &is_found, &s->error) == KM_OK &&
         is_found)
-        take_over(s);
+        take_over_checkpoint(s);
     return s->error.code;
 }
 

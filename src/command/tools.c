@@ -23,7 +23,7 @@ static const struct place {
 } places[] = {{"../libexec/skymeans/skymeans-", ""}, {"../tools/", ".py"}};
 
 /* The file of this program, whatever links lead to it. */
-static bool find_self(char path[PATH_MAX])
+static bool find_executable(char path[PATH_MAX])
 {
     const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
     if (length <= 0 || length == PATH_MAX)
@@ -71,7 +71,7 @@ km_code km_run_tool(int argc, char **argv, const km_launch *launch, km_error *er
     char self[PATH_MAX], path[PATH_MAX], help[] = "--help";
     const bool is_helped = argc == 3 && strcmp(argv[1], "help") == 0;
     const char *name = is_helped ? argv[2] : argc > 1 ? argv[1] : "";
-    if (!find_self(self) || !find_tool(self, name, path))
+    if (!find_executable(self) || !find_tool(self, name, path))
         return error->code;
     if (launch->n_tasks > 1)
         return km_fail(error, KM_USAGE,

@@ -13,7 +13,7 @@
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static void warn_of_units(const km_story *s)
+static void warn_of_units_of_files(const km_story *s)
 {
     const km_catalogue *c = &s->catalogue;
     const km_other_units *other = &c->other_units;
@@ -102,7 +102,7 @@ static void warn_of_same_features(const km_story *s, km_error *error)
     free(sorted);
 }
 
-static bool is_one_of(const char *name, const char *const *list)
+static bool is_in_list(const char *name, const char *const *list)
 {
     for (; *list != NULL; list++)
         if (strcasecmp(name, *list) == 0)
@@ -121,7 +121,7 @@ static bool is_called_like_an_id(const km_column *column)
 {
     static const char *const names[] = {"id",    "hip",   "hd",     "tic",    "kic", "index",
                                         "objid", "recno", "rownum", "row_id", NULL};
-    return is_one_of(column->name, names) || ends_with(column->name, "_id") ||
+    return is_in_list(column->name, names) || ends_with(column->name, "_id") ||
            ends_with(column->name, "objid") || ends_with(column->name, "sourceid");
 }
 
@@ -129,7 +129,7 @@ static bool is_an_angle(const km_column *column)
 {
     static const char *const units[] = {"deg", "degree", "degrees", "rad", "radian", "hourangle",
                                         "h",   "arcmin", "arcsec",  "mas", NULL};
-    return is_one_of(column->units, units);
+    return is_in_list(column->units, units);
 }
 
 /* Names of places on the sky; the short ones only with units of angles. */
@@ -141,8 +141,8 @@ static bool is_called_like_a_position(const km_column *column)
         "_ra",  "_de",  "ra_deg",  "dec_deg", "degrees",  "longitude", "latitude", NULL};
     static const char *const angles[] = {"l",   "b",     "de",     "alpha", "delta",
                                          "phi", "theta", "lambda", "beta",  NULL};
-    return is_one_of(column->name, names) ||
-           (is_an_angle(column) && is_one_of(column->name, angles));
+    return is_in_list(column->name, names) ||
+           (is_an_angle(column) && is_in_list(column->name, angles));
 }
 
 /* The names of those features of which something is true, as "columns ra, dec"; empty if there are
@@ -184,7 +184,7 @@ static void warn_of_defaults(const km_story *s)
 km_code km_warn_of_catalogue(km_story *s)
 {
     if (s->log.is_speaker) {
-        warn_of_units(s);
+        warn_of_units_of_files(s);
         warn_of_same_files(s, &s->error);
     }
     if (s->log.is_speaker && s->options.model == NULL) { /* predict takes what the fit took */

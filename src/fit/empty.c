@@ -33,7 +33,7 @@ struct heap {
     int64_t count, room;
 };
 
-static void swap(candidate *a, candidate *b)
+static void swap_candidates(candidate *a, candidate *b)
 {
     const candidate copy = *a;
     *a = *b;
@@ -52,7 +52,7 @@ static void sift_down(struct heap *heap)
             child++;
         if (!is_worse(&heap->list[child], &heap->list[i]))
             return;
-        swap(&heap->list[child], &heap->list[i]);
+        swap_candidates(&heap->list[child], &heap->list[i]);
     }
 }
 
@@ -71,7 +71,7 @@ static void offer(struct heap *heap, const candidate *new)
         parent = (i - 1) / 2;
         if (!is_worse(&heap->list[i], &heap->list[parent]))
             return;
-        swap(&heap->list[i], &heap->list[parent]);
+        swap_candidates(&heap->list[i], &heap->list[parent]);
     }
 }
 
@@ -108,7 +108,7 @@ static void offer_sample(const running *run, int64_t sample, struct heap *best)
 }
 
 /* This rank's best candidates: `heaps` has one for each thread, and the first gets all. */
-static void find_candidates(const running *run, struct heap *heaps)
+static void find_donors(const running *run, struct heap *heaps)
 {
 #pragma omp parallel for
     for (int64_t i = 0; i < run->samples->n_samples; i++)
@@ -142,7 +142,7 @@ static void free_heaps(struct heap *heaps)
 }
 
 /* Moves a sample in the totals of all ranks; its rank alone knows its values. */
-static void move(running *run, const candidate *moved, int64_t to, km_exact *points)
+static void move_to_empty(running *run, const candidate *moved, int64_t to, km_exact *points)
 {
     const int64_t d = run->samples->n_features;
     if (moved->rank == km_comm_rank(run->comm))
@@ -171,7 +171,7 @@ static void move(running *run, const candidate *moved, int64_t to, km_exact *poi
 }
 
 /* Fills the empty clusters from the best candidates of all ranks, which all ranks hold alike. */
-static int64_t fill(running *run, const candidate *all, int64_t n_all, km_exact *points)
+static int64_t fill_empty(running *run, const candidate *all, int64_t n_all, km_exact *points)
 {
     int64_t n_filled = 0, next = 0;
     for (int64_t c = 0; c < run->totals.n_clusters; c++) {
@@ -181,7 +181,7 @@ static int64_t fill(running *run, const candidate *all, int64_t n_all, km_exact 
             next++;
         if (next == n_all)
             break;
-        move(run, &all[next++], c, points);
+        move_to_empty(run, &all[next++], c, points);
         n_filled++;
     }
     return n_filled;
@@ -202,13 +202,13 @@ km_code km_refill_empty(running *run, km_error *error)
     km_exact *points =
         km_allocate(run->samples->n_features, sizeof *points, "filling empty clusters", error);
     if (km_agree(run->comm, error) == KM_OK) {
-        find_candidates(run, heaps);
+        find_donors(run, heaps);
         km_concatenate(run->comm, heaps[0].list, heaps[0].count, sizeof *all, (void **)&all, &n_all,
                        error);
     }
     if (error->code == KM_OK) {
         qsort(all, (size_t)n_all, sizeof *all, by_distance_and_row);
-        run->n_refilled = fill(run, all, n_all, points);
+        run->n_refilled = fill_empty(run, all, n_all, points);
     }
     free(all);
     free(points);

@@ -41,7 +41,7 @@ void km_fit_free(km_fit *fit)
     *fit = (km_fit){0};
 }
 
-static void end(running *run)
+static void end_running(running *run)
 {
     free(run->grids);
     km_assigner_free(&run->assigner, run->task->method);
@@ -56,7 +56,8 @@ static bool is_resumed(const running *run)
     return run->task->resume != NULL && run->task->resume->n_iterations > 0;
 }
 
-static km_code begin(running *run, km_fit *fit, const double *first_centers, km_error *error)
+static km_code begin_running(running *run, km_fit *fit, const double *first_centers,
+                             km_error *error)
 {
     km_samples *samples = run->samples;
     const int64_t k = run->task->n_clusters, d = samples->n_features;
@@ -87,8 +88,7 @@ static bool round_centers(running *run)
     bool is_different = false;
     km_round_to_precision(precision, run->centers, n, run->rounded);
     for (int64_t i = 0; i < n; i++) {
-        const double rounded =
-            precision == KM_FLOAT32 ? (double)((float *)run->rounded)[i] : run->centers[i];
+        const double rounded = km_value_get(precision, run->rounded, i);
         is_different |= rounded != run->used[i];
         run->used[i] = rounded;
     }
@@ -104,7 +104,7 @@ static void reduce_totals(running *run, bool has_failed)
     int64_t *extras = run->totals.extras;
     km_assigner_add_up(&run->assigner, run->totals.words);
     extras[KM_EXTRA_FAILED] = has_failed;
-    extras[KM_EXTRA_SIGNALED] = wish == KM_WISH_STOP;
+    extras[KM_EXTRA_WISHES] = wish == KM_WISH_STOP;
     extras[KM_EXTRA_TIME_UP] = wish == KM_WISH_TIME;
     extras[KM_EXTRA_SAVE] = km_pace_is_save_due(run->pace);
     km_sum_int64(run->comm, run->totals.words, run->totals.length);
@@ -147,7 +147,7 @@ static double mean_variance(const km_facts *facts)
     return sum / (double)facts->n_features;
 }
 
-static km_code append(km_fit *fit, const km_iteration *iteration, km_error *error)
+static km_code append_iteration(km_fit *fit, const km_iteration *iteration, km_error *error)
 {
     km_iteration *grown =
         km_grow(fit->history, fit->n_iterations, sizeof *grown, "history of the iterations", error);
@@ -220,7 +220,7 @@ static km_code update(running *run, double units, double *shift, km_error *error
     return error->code;
 }
 
-static km_code save(running *run, const km_fit *fit, km_error *error)
+static km_code save_running(running *run, const km_fit *fit, km_error *error)
 {
     const km_fit_state state = {.n_iterations = fit->n_iterations,
                                 .n_words = run->totals.n_words,
@@ -234,7 +234,7 @@ static km_code save(running *run, const km_fit *fit, km_error *error)
 static bool grant_wishes(running *run, km_fit *fit, km_error *error)
 {
     const int64_t *extras = run->totals.extras;
-    if (extras[KM_EXTRA_SIGNALED] > 0)
+    if (extras[KM_EXTRA_WISHES] > 0)
         km_pace_stop(run->pace, KM_WISH_STOP);
     else if (extras[KM_EXTRA_TIME_UP] > 0)
         km_pace_stop(run->pace, KM_WISH_TIME);
@@ -242,7 +242,7 @@ static bool grant_wishes(running *run, km_fit *fit, km_error *error)
     if (is_stop)
         fit->stop = run->pace->stop == KM_WISH_STOP ? KM_STOP_WISH : KM_STOP_TIME;
     if (km_pace_can_save(run->pace) && (is_stop || extras[KM_EXTRA_SAVE] > 0)) {
-        if (save(run, fit, error) != KM_OK)
+        if (save_running(run, fit, error) != KM_OK)
             return true;
         fit->is_saved = is_stop;
     }
@@ -264,20 +264,20 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
         return true;
     iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
     run->pace->iteration = fmax(run->pace->iteration, iteration.seconds);
-    append(fit, &iteration, error);
+    append_iteration(fit, &iteration, error);
     km_pace_iterated(run->pace, &iteration);
     return is_over(run, &iteration, &fit->stop) || grant_wishes(run, fit, error);
 }
 
 /* Repeats the last assignment before the fit was saved, and the update after it, which gives again
  * what was saved; but for centers without samples, which only stay where they are. */
-static km_code resume(running *run, km_fit *fit, km_error *error)
+static km_code repeat_last_iteration(running *run, km_fit *fit, km_error *error)
 {
     const km_fit_state *state = run->task->resume;
     const size_t size = (size_t)(run->task->n_clusters * run->samples->n_features) * sizeof(double);
     double shift;
     for (int64_t i = 0; i < state->n_iterations; i++)
-        append(fit, &state->history[i], error);
+        append_iteration(fit, &state->history[i], error);
     memcpy(run->centers, state->used, size);
     round_centers(run);
     if (assign_and_reduce(run, error) != KM_OK)
@@ -307,7 +307,7 @@ static void take_slowest_rank(km_fit *fit, double *seconds, MPI_Comm comm)
         fit->history[i].seconds = seconds[i];
 }
 
-static km_code conclude(running *run, km_fit *fit, km_error *error)
+static km_code conclude_fit(running *run, km_fit *fit, km_error *error)
 {
     const int64_t k = run->task->n_clusters;
     fit->sizes = km_allocate(k, sizeof *fit->sizes, "sizes of the clusters", error);
@@ -334,7 +334,7 @@ static km_code conclude(running *run, km_fit *fit, km_error *error)
 static km_code run_iterations(running *run, km_fit *fit, km_error *error)
 {
     fit->stop = KM_STOP_MAX_ITERATIONS;
-    if (is_resumed(run) && resume(run, fit, error) != KM_OK)
+    if (is_resumed(run) && repeat_last_iteration(run, fit, error) != KM_OK)
         return error->code;
     while (fit->n_iterations < run->task->max_iterations && !iterate(run, fit, error))
         ;
@@ -352,11 +352,11 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
                    .timers = timers,
                    .pace = task->pace != NULL ? task->pace : &idle};
     *fit = (km_fit){0};
-    if (begin(&run, fit, first_centers, error) == KM_OK &&
+    if (begin_running(&run, fit, first_centers, error) == KM_OK &&
         run_iterations(&run, fit, error) == KM_OK && !fit->is_saved &&
         settle(&run, fit, error) == KM_OK)
-        conclude(&run, fit, error);
-    end(&run);
+        conclude_fit(&run, fit, error);
+    end_running(&run);
     if (error->code != KM_OK)
         km_fit_free(fit);
     return error->code;

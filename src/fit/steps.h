@@ -6,6 +6,17 @@
 #include "base/timers.h"
 #include "fit/fit.h"
 
+/* What rides along in an iteration's sum over ranks, behind what methods count. */
+enum {
+    KM_EXTRA_FAILED =
+        KM_EXTRA_RELABELED + 1, /* ranks on which something failed since the last sum */
+    KM_EXTRA_WISHES,            /* ranks on which somebody wishes to stop */
+    KM_EXTRA_TIME_UP,           /* ranks that have no time for another iteration */
+    KM_EXTRA_SAVE,              /* ranks that find it time to save the fit */
+    KM_EXTRAS_END
+};
+_Static_assert((int)KM_EXTRAS_END == (int)KM_N_EXTRAS, "totals have as many extras as fits use");
+
 /* State of a running fit. */
 typedef struct running {
     const km_fit_task *task;

@@ -5,7 +5,8 @@
  * All samples of all ranks stand in one line, by the cells of a Morton curve, and in a cell by
  * rank. The line is cut into pieces, which are dealt out one by one to the ranks, so that each has
  * a little of every region and about as much work; what is left over is shared. Where a sample goes
- * follows from how many are before it, so every rank gets exactly its number. */
+ * follows from how many are before it, so every rank gets exactly its number: equally many pieces,
+ * and its slab of what is left over, together no more than the first slab of all rows. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"

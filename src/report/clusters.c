@@ -7,20 +7,20 @@
 enum { WIDTH = 12 };
 
 /* A text in a column, cut to it; whatever would confuse the terminal is replaced. */
-static void print_text(const char *text)
+static void print_cell(const char *text)
 {
     char room[256];
     printf("  %*.*s", WIDTH, WIDTH, km_printable(text, room, sizeof room));
 }
 
-static void print_head(const km_cluster_table *t)
+static void print_table_head(const km_cluster_table *t)
 {
     const int64_t n_features = km_shown(t->d, KM_SHOWN_FEATURES);
     const char *more = n_features < t->d ? "  ..." : "";
     bool has_units = false;
     printf("  cluster         size   share%s", t->has_stability ? "  stable" : "");
     for (int64_t j = 0; j < n_features; j++) {
-        print_text(t->names[j]);
+        print_cell(t->names[j]);
         has_units = has_units || t->units[j][0] != '\0';
     }
     puts(more);
@@ -28,7 +28,7 @@ static void print_head(const km_cluster_table *t)
         return;
     printf("%*s", t->has_stability ? 38 : 30, "");
     for (int64_t j = 0; j < n_features; j++)
-        print_text(t->units[j]);
+        print_cell(t->units[j]);
     puts(more);
 }
 
@@ -56,7 +56,7 @@ static void print_rest(int64_t count, int64_t shown, const char *what, const cha
 void km_clusters_print(const km_cluster_table *t)
 {
     const int64_t n_clusters = km_shown(t->k, KM_SHOWN_CLUSTERS);
-    print_head(t);
+    print_table_head(t);
     for (int64_t c = 0; c < n_clusters; c++)
         print_row(t, c);
     print_rest(t->k, n_clusters, "cluster", "/sizes and /centers");

@@ -128,7 +128,7 @@ static void print_named(km_cluster_table *table, const char *names, const char *
     km_clusters_print(table);
 }
 
-static km_code print_clusters(const char *path, hid_t file, km_error *error)
+static km_code print_result_clusters(const char *path, hid_t file, km_error *error)
 {
     km_cluster_table table = {.k = 0};
     char *names = NULL, *units = NULL;
@@ -165,5 +165,5 @@ km_code km_info_print_result(const char *path, hid_t file, km_error *error)
     print_attribute_text(file, "checksum", "checksum");
     if (!is_fit)
         printf("  %-14s %s\n", "", KM_CHECKSUM_OF_LABELS);
-    return print_clusters(path, file, error);
+    return print_result_clusters(path, file, error);
 }

@@ -9,7 +9,7 @@
 enum { MOST_UNUSABLE = 20 };
 
 /* A text from the file, padded to a width; whatever would confuse the terminal is replaced. */
-static void print_text(const char *text, int width)
+static void print_wrapped_text(const char *text, int width)
 {
     char room[KM_REMARK_SIZE];
     printf("%-*s", width, km_printable(text, room, sizeof room));
@@ -23,7 +23,7 @@ static void print_remark(const char *word, const char *remark)
     if (remark[0] == '\0')
         return;
     fputs(word, stdout);
-    print_text(remark, 0);
+    print_wrapped_text(remark, 0);
 }
 
 static void print_remarks(const km_column *column, hid_t file)
@@ -43,13 +43,13 @@ static void print_column(const char *name, const km_column *column, const km_tab
     if (!table->is_array && column->values.length > 1)
         snprintf(full, sizeof full, "%s[%lld]", name, (long long)column->values.length);
     fputs("    ", stdout);
-    print_text(full, 29);
-    print_text(column->type, 21);
-    print_text(column->units, 15);
+    print_wrapped_text(full, 29);
+    print_wrapped_text(column->type, 21);
+    print_wrapped_text(column->units, 15);
     fputs(column->storage, stdout);
     if (column->filters[0] != '\0')
         fputs(", ", stdout);
-    print_text(column->filters, 0);
+    print_wrapped_text(column->filters, 0);
     fputs(column->mask.dataset[0] != '\0' ? ", with a mask" : "", stdout);
     fputs(column->is_category ? ", numbers of categories" : "", stdout);
     if (column->n_rows != table->n_rows)
@@ -83,7 +83,7 @@ static km_code print_command(const km_findings_of_file *found, const km_table *t
 }
 
 /* Matrices that may be meant the other way round. */
-static void print_hint(const km_findings_of_file *found, const km_table *table)
+static void print_next_command(const km_findings_of_file *found, const km_table *table)
 {
     if (table->is_array && table->writer[0] != '\0' && !found->asked->is_transposed)
         printf("    written by %s, which stores matrices the other way round: samples may be its "
@@ -105,7 +105,7 @@ static void print_where(const km_findings_of_file *found, const km_table *table)
 static void print_table(const km_findings_of_file *found, const km_table *table, km_error *error)
 {
     fputs("  ", stdout);
-    print_text(table->path, 0);
+    print_wrapped_text(table->path, 0);
     printf(": %s of %lld row%s, %lld column%s%s\n", table->is_array ? "array" : "table",
            (long long)table->n_rows, km_plural(table->n_rows), (long long)table->n_columns,
            km_plural(table->n_columns),
@@ -114,10 +114,10 @@ static void print_table(const km_findings_of_file *found, const km_table *table,
         print_column(table->is_array ? "every column" : table->columns[i].name, &table->columns[i],
                      table, found);
     print_where(found, table);
-    print_hint(found, table);
+    print_next_command(found, table);
     if (table->flaw[0] != '\0') {
         fputs(table->needs_columns ? "    not without -c: " : "    can't be used: ", stdout);
-        print_text(table->flaw, 0);
+        print_wrapped_text(table->flaw, 0);
         putchar('\n');
     }
     if (table->flaw[0] == '\0' || table->needs_columns)
@@ -133,9 +133,9 @@ static void print_unusable(const km_tables *tables)
         puts("  can't be used:");
     for (int64_t i = 0; i < shown; i++) {
         fputs("    ", stdout);
-        print_text(tables->unusable[i].path, 0);
+        print_wrapped_text(tables->unusable[i].path, 0);
         fputs(": ", stdout);
-        print_text(tables->unusable[i].reason, 0);
+        print_wrapped_text(tables->unusable[i].reason, 0);
         putchar('\n');
     }
     if (shown < tables->n_unusable)
@@ -149,19 +149,19 @@ static void print_selection(const km_findings_of_file *found)
     if (!found->has_selection || found->asked->columns == NULL)
         return;
     fputs("  -c means, in ", stdout);
-    print_text(s->table, 0);
+    print_wrapped_text(s->table, 0);
     printf(", of %lld row%s:\n", (long long)s->n_rows, km_plural(s->n_rows));
     for (int64_t j = 0; j < s->n_features; j++) {
         const km_place *place = &s->columns[j].values;
         fputs("    ", stdout);
-        print_text(s->columns[j].name, 29);
+        print_wrapped_text(s->columns[j].name, 29);
         if (place->other > 0) {
-            print_text(s->others[place->other - 1], 0);
+            print_wrapped_text(s->others[place->other - 1], 0);
             putchar(':');
         }
-        print_text(place->dataset, 0);
+        print_wrapped_text(place->dataset, 0);
         fputs(place->member[0] != '\0' ? ", member " : "", stdout);
-        print_text(place->member, 0);
+        print_wrapped_text(place->member, 0);
         printf(", value %lld\n", (long long)place->position);
     }
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* What turns numbers of the files into those that are compared. */
-static void put_treatment(km_json *json, const km_record *record)
+static void put_json_treatment(km_json *json, const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
     km_json_text(json, "scale", km_scaling_name(record->answer->transform.scaling));
@@ -34,7 +34,8 @@ static void put_treatment(km_json *json, const km_record *record)
 }
 
 /* The different texts of ranks, in rank order. */
-static void put_different(km_json *json, const char *name, const km_setting *setting, size_t offset)
+static void put_different_values(km_json *json, const char *name, const km_setting *setting,
+                                 size_t offset)
 {
     km_json_open(json, name, '[');
     for (int r = 0; r < setting->n_ranks; r++)
@@ -45,11 +46,11 @@ static void put_different(km_json *json, const char *name, const km_setting *set
 
 static void put_setting(km_json *json, const km_setting *setting)
 {
-    put_different(json, "hosts", setting, offsetof(km_seat, host));
+    put_different_values(json, "hosts", setting, offsetof(km_seat, host));
     km_json_int(json, "nodes", setting->n_nodes);
     km_json_int(json, "ranks_per_node", setting->ranks_per_node);
     km_json_int(json, "cores", setting->fewest_cores);
-    put_different(json, "binding", setting, offsetof(km_seat, cpus));
+    put_different_values(json, "binding", setting, offsetof(km_seat, cpus));
     km_json_open(json, "versions", '{');
     km_json_text(json, "skymeans", KM_VERSION);
     km_json_text(json, "git_commit", km_git_commit());
@@ -88,7 +89,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
     km_json_int(json, "files", km_count_files(record->catalogue));
     km_json_int(json, "clusters", record->answer->plan.shape.n_clusters);
     km_json_text(json, "reading", report->how_read);
-    put_treatment(json, record);
+    put_json_treatment(json, record);
     km_json_close(json, '}');
 }
 
@@ -169,7 +170,7 @@ static void put_result(km_json *json, const km_record *record)
     km_json_close(json, '}');
 }
 
-static void put_all(FILE *file, const km_record *record, const km_report *report)
+static void put_metrics(FILE *file, const km_record *record, const km_report *report)
 {
     km_json json = {.file = file, .is_first = true};
     km_json_open(&json, NULL, '{');
@@ -222,7 +223,7 @@ km_code km_metrics_write(km_output *output, const km_record *record, const km_re
     FILE *memory = km_fault_of_allocation() ? NULL : open_memstream(&text, &size);
     if (memory == NULL)
         return km_fail(error, KM_MEMORY, "out of memory (metrics record): use fewer iterations");
-    put_all(memory, record, report);
+    put_metrics(memory, record, report);
     if (fclose(memory) != 0)
         km_fail(error, KM_MEMORY, "out of memory (metrics record): use fewer iterations");
     else if (!write_text(output->beside, text, size))

@@ -37,7 +37,7 @@ void km_progress_time_left(const km_progress *progress, int64_t number, double n
                  km_duration(left, duration, sizeof duration));
 }
 
-static void print_line(const km_progress *progress, const km_iteration *iteration)
+static void print_iteration(const km_progress *progress, const km_iteration *iteration)
 {
     const km_log *log = progress->log;
     const bool is_line = !log->is_terminal || log->verbosity == KM_VERBOSE;
@@ -75,7 +75,7 @@ void km_progress_observe(void *context, const km_iteration *iteration)
         return;
     if (log->verbosity == KM_VERBOSE || (iteration->number == 1 && progress->restart == 0) ||
         km_status_is_due())
-        print_line(progress, iteration);
+        print_iteration(progress, iteration);
 }
 
 void km_progress_begin_fit(km_progress *progress, int64_t restart)

@@ -87,7 +87,7 @@ static void print_run(const km_record *record)
                (long long)setting->ranks_per_node, km_plural(setting->ranks_per_node));
 }
 
-static void print_head(const km_record *record, const km_report *report)
+static void print_summary_head(const km_record *record, const km_report *report)
 {
     const km_fit *fit = &record->answer->fit;
     char path[KM_PATH_SIZE];
@@ -112,7 +112,7 @@ static void print_head(const km_record *record, const km_report *report)
     putchar('\n');
 }
 
-static void print_clusters(const km_record *record)
+static void print_cluster_table(const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
     const km_restarts *restarts = &record->answer->restarts;
@@ -221,12 +221,12 @@ void km_prediction_print(const km_record *record, const km_report *report)
     printf("  labels      %s\n", km_printable(record->outputs->result, path, sizeof path));
     printf("  checksum    %016llx\n              %s\n\n",
            (unsigned long long)record->answer->checksum, KM_CHECKSUM_OF_LABELS);
-    print_clusters(record);
+    print_cluster_table(record);
     print_phases(report);
 }
 
 /* One seeding finds one of many local minima. */
-static void print_hint(const km_record *record)
+static void print_restarts_hint(const km_record *record)
 {
     const skymeans_problem *problem = &record->answer->problem;
     if (problem->restarts == 1 && problem->n_clusters > 1 && record->answer->plan.seeding != NULL)
@@ -235,9 +235,9 @@ static void print_hint(const km_record *record)
 
 void km_summary_print(const km_record *record, const km_report *report)
 {
-    print_head(record, report);
-    print_clusters(record);
+    print_summary_head(record, report);
+    print_cluster_table(record);
     print_restarts(record);
     print_phases(report);
-    print_hint(record);
+    print_restarts_hint(record);
 }

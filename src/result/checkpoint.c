@@ -22,50 +22,24 @@
 enum { VERSION = 3 };
 static const char MAGIC[] = "skymeans checkpoint ";
 
-static uint64_t hash_bytes(const char *bytes, int64_t size)
-{
-    uint64_t hash = (uint64_t)size;
-    for (int64_t i = 0; i < size; i += 8) {
-        uint64_t word = 0;
-        memcpy(&word, bytes + i, (size_t)(size - i < 8 ? size - i : 8));
-        hash = km_mix(hash ^ word) + 0x9e3779b97f4a7c15u;
-    }
-    return hash;
-}
-
-/* The first line in which two questions differ, of each. */
-static void find_difference(const char **a, const char **b)
-{
-    const char *x = *a, *y = *b;
-    while (*x != '\0' && *x == *y) {
-        if (*x == '\n') {
-            *a = x + 1;
-            *b = y + 1;
-        }
-        x++;
-        y++;
-    }
-}
-
 static km_code check_question(const char *path, const char *found, const char *asked,
                               km_error *error)
 {
     if (strcmp(found, asked) == 0)
         return KM_OK;
-    find_difference(&found, &asked);
+    km_text_difference(&found, &asked);
     return km_fail(error, KM_DATA,
                    "checkpoint of another question (%s): it has '%.*s', and now it is '%.*s'; "
                    "run the command that wrote it, or name another --checkpoint",
                    path, (int)strcspn(found, "\n"), found, (int)strcspn(asked, "\n"), asked);
 }
 
-static km_code out_of_memory(km_error *error)
+static km_code no_memory_for_checkpoint(km_error *error)
 {
     return km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
 }
 
-/* ---- writing -----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 void km_checkpoint_previous(const char *path, char *name)
 {
@@ -83,7 +57,7 @@ static bool write_bytes(const char *path, const char *bytes, int64_t size)
 
 /* All bytes of a file, ended by a 0, in a new array; NULL, with errno set, if that is not possible.
  */
-static char *read_bytes(const char *path, int64_t *size)
+static char *read_whole_file(const char *path, int64_t *size)
 {
     FILE *file = fopen(path, "rb");
     char *bytes = NULL;
@@ -105,16 +79,16 @@ static char *read_bytes(const char *path, int64_t *size)
     return bytes;
 }
 
-static bool is_there(const char *path, const char *bytes, int64_t size)
+static bool is_as_written(const char *path, const char *bytes, int64_t size)
 {
     int64_t n = 0;
-    char *read = read_bytes(path, &n);
+    char *read = read_whole_file(path, &n);
     const bool is_same = read != NULL && n == size && memcmp(read, bytes, (size_t)size) == 0;
     free(read);
     return is_same && !km_fault("read the checkpoint back");
 }
 
-static km_code cannot_write(const char *path, const char *why, km_error *error)
+static km_code cannot_write_checkpoint(const char *path, const char *why, km_error *error)
 {
     return km_fail(error, KM_SYSTEM,
                    "can't write the checkpoint (%s): %s; is the disk full, or a quota reached?",
@@ -130,12 +104,12 @@ static km_code put_file(const char *path, const char *bytes, int64_t size, km_er
     if (km_output_create(&output, path, error) != KM_OK)
         ; /* it said why */
     else if (!write_bytes(output.beside, bytes, size))
-        cannot_write(path, strerror(errno), error);
-    else if (!is_there(output.beside, bytes, size))
-        errno == ENOMEM ? out_of_memory(error)
-                        : cannot_write(path, "it reads back differently", error);
+        cannot_write_checkpoint(path, strerror(errno), error);
+    else if (!is_as_written(output.beside, bytes, size))
+        errno == ENOMEM ? no_memory_for_checkpoint(error)
+                        : cannot_write_checkpoint(path, "it reads back differently", error);
     else if ((rename(path, previous) != 0 && errno != ENOENT) || km_fault("keep the checkpoint"))
-        cannot_write(path, strerror(errno), error);
+        cannot_write_checkpoint(path, strerror(errno), error);
     else
         km_output_publish(&output, true, error);
     km_output_discard(&output);
@@ -163,7 +137,7 @@ static head make_head(const km_checkpoint *c)
                   .state_size = (int64_t)c->state_size};
 }
 
-static char *put(char *to, const void *from, size_t size)
+static char *put_bytes(char *to, const void *from, size_t size)
 {
     if (size > 0)
         memcpy(to, from, size);
@@ -181,23 +155,22 @@ km_code km_checkpoint_write(const char *path, const km_checkpoint *checkpoint, c
                          h.state_size + (int64_t)sizeof(uint64_t);
     char *bytes = km_fault_of_allocation() ? NULL : malloc((size_t)size);
     if (bytes == NULL)
-        return out_of_memory(error);
-    char *end = put(bytes, first_line, (size_t)length);
-    end = put(end, &question_size, sizeof question_size);
-    end = put(end, question, (size_t)question_size);
-    end = put(end, &h, sizeof h);
-    end = put(end, checkpoint->state, checkpoint->state_size);
-    const uint64_t hash = hash_bytes(bytes, end - bytes);
-    put(end, &hash, sizeof hash);
+        return no_memory_for_checkpoint(error);
+    char *end = put_bytes(bytes, first_line, (size_t)length);
+    end = put_bytes(end, &question_size, sizeof question_size);
+    end = put_bytes(end, question, (size_t)question_size);
+    end = put_bytes(end, &h, sizeof h);
+    end = put_bytes(end, checkpoint->state, checkpoint->state_size);
+    const uint64_t hash = km_hash_bytes(bytes, end - bytes);
+    put_bytes(end, &hash, sizeof hash);
     put_file(path, bytes, size, error);
     free(bytes);
     return error->code;
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
-static km_code damaged(const char *path, km_error *error)
+static km_code damaged_checkpoint(const char *path, km_error *error)
 {
     return km_fail(error, KM_DATA,
                    "damaged checkpoint (%s): it is not whole, or not a checkpoint of skymeans; "
@@ -219,11 +192,11 @@ static int version_of(const char *bytes, int64_t size)
     return *bytes == '\n' ? version : 0;
 }
 
-static bool has_its_hash(const char *bytes, int64_t size)
+static bool is_whole_checkpoint(const char *bytes, int64_t size)
 {
     uint64_t hash;
     memcpy(&hash, bytes + size - (int64_t)sizeof hash, sizeof hash);
-    return hash_bytes(bytes, size - (int64_t)sizeof hash) == hash;
+    return km_hash_bytes(bytes, size - (int64_t)sizeof hash) == hash;
 }
 
 /* Is it a checkpoint that can be read? If it is damaged, the one before may serve. */
@@ -231,9 +204,9 @@ static km_code check_bytes(const char *path, const char *bytes, int64_t size, bo
                            km_error *error)
 {
     const int version = version_of(bytes, size);
-    *is_damaged = version < 1 || (version == VERSION && !has_its_hash(bytes, size));
+    *is_damaged = version < 1 || (version == VERSION && !is_whole_checkpoint(bytes, size));
     if (*is_damaged)
-        return damaged(path, error);
+        return damaged_checkpoint(path, error);
     if (version != VERSION)
         km_fail(error, KM_DATA,
                 "checkpoint of another version (%s): it has format %d, and this program knows %d; "
@@ -259,12 +232,12 @@ static char *read_whole(const char *path, int64_t *size, bool *is_damaged, km_er
 {
     *is_damaged = is_another_file(path);
     if (*is_damaged) {
-        damaged(path, error);
+        damaged_checkpoint(path, error);
         return NULL;
     }
-    char *bytes = read_bytes(path, size);
+    char *bytes = read_whole_file(path, size);
     if (bytes == NULL && errno == ENOMEM)
-        out_of_memory(error);
+        no_memory_for_checkpoint(error);
     else if (bytes == NULL && errno != ENOENT)
         km_fail(error, KM_SYSTEM, "can't read the checkpoint (%s): %s; check its permissions", path,
                 strerror(errno));
@@ -296,7 +269,7 @@ static char *read_either(const char *path, const km_log *log, int64_t *size, km_
 }
 
 /* Takes `size` bytes from the beginning; false if there are fewer. */
-static bool take(const char **from, const char *end, void *to, size_t size)
+static bool take_bytes(const char **from, const char *end, void *to, size_t size)
 {
     if ((size_t)(end - *from) < size)
         return false;
@@ -305,7 +278,7 @@ static bool take(const char **from, const char *end, void *to, size_t size)
     return true;
 }
 
-static bool is_size(double value)
+static bool is_duration(double value)
 {
     return value >= 0 && value <= DBL_MAX;
 }
@@ -314,7 +287,7 @@ static bool are_times(const km_timers *timers)
 {
     bool are_times = true;
     for (int phase = 0; phase < KM_N_PHASES; phase++)
-        are_times = are_times && is_size(timers->seconds[phase]);
+        are_times = are_times && is_duration(timers->seconds[phase]);
     return are_times;
 }
 
@@ -328,7 +301,7 @@ static const char *find_wrong(const head *h, int64_t left)
            : !(1 <= h->n_goes && h->n_goes <= MOST_GOES)            ? "count of goes"
            : !(0 <= h->bytes_read && h->bytes_read <= most_bytes)   ? "count of bytes read"
            : !(0 <= h->memory_peak && h->memory_peak <= most_bytes) ? "memory"
-           : !is_size(h->seconds)                                   ? "time of all goes"
+           : !is_duration(h->seconds)                               ? "time of all goes"
            : !are_times(&h->least) || !are_times(&h->mean) || !are_times(&h->most)
                ? "time of a phase"
            : h->state_size != left ? "length"
@@ -343,7 +316,8 @@ static km_code wrong_field(const char *path, const char *what, km_error *error)
                    path, what);
 }
 
-static km_code fill(km_checkpoint *checkpoint, const head *h, const char *state, km_error *error)
+static km_code fill_checkpoint(km_checkpoint *checkpoint, const head *h, const char *state,
+                               km_error *error)
 {
     checkpoint->started = h->started;
     checkpoint->past = (km_report){.n_goes = h->n_goes,
@@ -361,14 +335,14 @@ static km_code fill(km_checkpoint *checkpoint, const head *h, const char *state,
 }
 
 /* Takes a checkpoint apart whose hash is right, which does not make its fields right. */
-static km_code parse(const char *path, const char *bytes, int64_t size, km_checkpoint *checkpoint,
-                     const char *question, km_error *error)
+static km_code parse_checkpoint(const char *path, const char *bytes, int64_t size,
+                                km_checkpoint *checkpoint, const char *question, km_error *error)
 {
     const char *at = (const char *)memchr(bytes, '\n', (size_t)size) + 1;
     const char *end = bytes + size - sizeof(uint64_t);
     int64_t question_size;
     head h;
-    if (!take(&at, end, &question_size, sizeof question_size) || question_size < 1 ||
+    if (!take_bytes(&at, end, &question_size, sizeof question_size) || question_size < 1 ||
         question_size > end - at ||
         memchr(at, '\0', (size_t)question_size) != at + question_size - 1)
         return wrong_field(path, "question", error);
@@ -376,10 +350,11 @@ static km_code parse(const char *path, const char *bytes, int64_t size, km_check
     at += question_size;
     if (check_question(path, found, question, error) != KM_OK)
         return error->code;
-    if (!take(&at, end, &h, sizeof h))
-        return damaged(path, error);
+    if (!take_bytes(&at, end, &h, sizeof h))
+        return damaged_checkpoint(path, error);
     const char *wrong = find_wrong(&h, end - at);
-    return wrong != NULL ? wrong_field(path, wrong, error) : fill(checkpoint, &h, at, error);
+    return wrong != NULL ? wrong_field(path, wrong, error)
+                         : fill_checkpoint(checkpoint, &h, at, error);
 }
 
 km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const char *question,
@@ -389,7 +364,7 @@ km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const ch
     char *bytes = NULL;
     *checkpoint = (km_checkpoint){0};
     if (km_comm_rank(comm) == 0 && (bytes = read_either(path, log, &size, error)) != NULL)
-        parse(path, bytes, size, checkpoint, question, error);
+        parse_checkpoint(path, bytes, size, checkpoint, question, error);
     *is_found = bytes != NULL;
     free(bytes);
     if (km_agree(comm, error) != KM_OK)

@@ -142,7 +142,8 @@ static void write_files(km_writer *w, const km_catalogue *catalogue, void *room,
 
 /* A text of each seat, at `offset` in it; the different ones, in rank order, with blanks between;
  * cut if there are very many. */
-static void put_different(km_writer *w, const char *name, const km_setting *setting, size_t offset)
+static void put_different_texts(km_writer *w, const char *name, const km_setting *setting,
+                                size_t offset)
 {
     char text[32768]; /* enough for some thousand hosts */
     size_t used = 0;
@@ -162,13 +163,13 @@ static void write_setting(km_writer *w, const km_setting *setting)
     km_put_text(w, "compiler", km_compiler());
     km_put_text(w, "mpi", setting->mpi);
     km_put_text(w, "hdf5", setting->hdf5);
-    put_different(w, "hosts", setting, offsetof(km_seat, host));
+    put_different_texts(w, "hosts", setting, offsetof(km_seat, host));
     km_put_int(w, "nodes", setting->n_nodes);
     km_put_int(w, "ranks", setting->n_ranks);
     km_put_int(w, "ranks_per_node", setting->ranks_per_node);
     km_put_int(w, "threads", setting->most_threads);
     km_put_int(w, "cores", setting->fewest_cores);
-    put_different(w, "binding", setting, offsetof(km_seat, cpus));
+    put_different_texts(w, "binding", setting, offsetof(km_seat, cpus));
 }
 
 /* What the fit was told beside what has a root attribute. */
@@ -179,7 +180,7 @@ static void write_settings_of_fit(km_writer *w, const skymeans_problem *problem)
     km_put_int(w, "restarts", problem->restarts);
 }
 
-static int64_t largest(int64_t a, int64_t b)
+static int64_t larger_count(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
@@ -190,7 +191,7 @@ static void write_provenance(km_writer *w, const km_record *record)
     int64_t bytes = 0, time = 0; /* of the latest change */
     for (int64_t f = 0; f < catalogue->n_files; f++) {
         bytes += km_begins_file(catalogue, f) ? catalogue->files[f].bytes : 0;
-        time = largest(time, catalogue->files[f].time);
+        time = larger_count(time, catalogue->files[f].time);
     }
     km_writer_open(w, "provenance");
     write_setting(w, record->setting);
@@ -216,12 +217,12 @@ static void write_provenance(km_writer *w, const km_record *record)
     km_writer_close(w);
 }
 
-static void put_all(km_writer *w, const km_record *record, km_error *error)
+static void put_contents(km_writer *w, const km_record *record, km_error *error)
 {
     const int64_t k = record->answer->plan.shape.n_clusters, d = record->catalogue->n_features;
     /* One room for all conversions on the way, of 8-byte values. */
-    const int64_t most =
-        largest(record->catalogue->n_files, largest(k * d, record->answer->fit.n_iterations));
+    const int64_t most = larger_count(record->catalogue->n_files,
+                                      larger_count(k * d, record->answer->fit.n_iterations));
     double *room = km_allocate(most, sizeof *room, "contents of the result", error);
     const char **units = km_allocate(d, sizeof *units, "contents of the result", error);
     if (error->code == KM_OK) {
@@ -264,7 +265,7 @@ km_code km_contents_write(const char *path, const km_record *record, km_error *e
     if (w.file < 0)
         return did_not_arrive(record, km_h5_reason(), error);
     w.group = w.file;
-    put_all(&w, record, error);
+    put_contents(&w, record, error);
     if (!w.is_ok || !km_rows_declare(w.file, record))
         did_not_arrive(record, km_h5_reason(), error);
     else if (error->code == KM_OK && (!km_h5_save(w.file, path) || km_fault("write the contents")))
@@ -280,7 +281,7 @@ km_code km_contents_compare(const char *path, const km_record *record, km_error 
     if (km_h5_open(path, MPI_COMM_NULL, &w.file, &why) != KM_OK)
         return did_not_arrive(record, why.text, error);
     w.group = w.file;
-    put_all(&w, record, error);
+    put_contents(&w, record, error);
     if (!w.is_ok || km_fault("compare the contents"))
         did_not_arrive(record, "its contents read back differently", error);
     H5Fclose(w.file);

@@ -26,7 +26,7 @@ bool km_has_text_ids(const km_record *record)
     return record->findings->ids.type >= 0 && record->findings->ids.is_variable;
 }
 
-static void cannot_write(const km_record *record, const char *why, km_error *error)
+static void cannot_write_ids(const km_record *record, const char *why, km_error *error)
 {
     km_fail(error, KM_SYSTEM,
             "can't write the result (%s, ids): %s; is the disk full, or a quota reached?",
@@ -53,8 +53,7 @@ static void point_to_texts(const char *bytes, int64_t n_rows, const char **texts
     }
 }
 
-/* ---- writing ---------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void send_texts(const km_ids *ids, int64_t n_rows, MPI_Comm comm)
 {
@@ -101,7 +100,7 @@ static void write_piece(text_writer *w, const char *bytes, piece p)
         point_to_texts(bytes, p.n_rows, w->texts);
         if (!km_h5_write_rows(w->dataset, w->type, (km_rows){w->row, p.n_rows}, w->texts) ||
             km_fault("write ids"))
-            cannot_write(w->record, km_h5_reason(), w->error);
+            cannot_write_ids(w->record, km_h5_reason(), w->error);
     }
     w->row += p.n_rows;
 }
@@ -135,22 +134,22 @@ static void open_writer(text_writer *w, const char *path, int64_t n_bytes, int n
     if (w->error->code != KM_OK)
         return;
     if (!reserve_space(path, n_rows, n_bytes)) {
-        cannot_write(w->record, strerror(errno), w->error);
+        cannot_write_ids(w->record, strerror(errno), w->error);
         return;
     }
     w->file = km_h5_open_to_add(path);
     if (w->file >= 0)
         w->dataset = km_h5_add_rows(w->file, "ids", "row", w->type, n_rows);
     if (w->file < 0 || w->dataset < 0)
-        cannot_write(w->record, km_h5_reason(), w->error);
+        cannot_write_ids(w->record, km_h5_reason(), w->error);
 }
 
 static void close_writer(text_writer *w)
 {
     if (w->dataset >= 0 && !km_h5_note(H5Dclose(w->dataset)))
-        cannot_write(w->record, km_h5_reason(), w->error);
+        cannot_write_ids(w->record, km_h5_reason(), w->error);
     if (w->file >= 0 && !km_h5_note(H5Fclose(w->file)))
-        cannot_write(w->record, km_h5_reason(), w->error);
+        cannot_write_ids(w->record, km_h5_reason(), w->error);
     free(w->texts);
     free(w->bytes);
 }
@@ -180,10 +179,9 @@ km_code km_text_ids_write(const char *path, const km_record *record, MPI_Comm co
     return km_agree(comm, error);
 }
 
-/* ---- reading back ----------------------------------------------------------------------------
- */
+/* ---- reading back ---------------------------------------------------------------------------- */
 
-static bool are_same(char *const *read, const char *bytes, int64_t n_rows)
+static bool are_same_texts(char *const *read, const char *bytes, int64_t n_rows)
 {
     for (int64_t i = 0; i < n_rows; i++) {
         if (read[i] == NULL || strcmp(read[i], bytes) != 0)
@@ -193,7 +191,7 @@ static bool are_same(char *const *read, const char *bytes, int64_t n_rows)
     return !km_fault("compare ids");
 }
 
-static void compare_pieces(const km_record *record, hid_t dataset, char **read, km_error *error)
+static void compare_id_pieces(const km_record *record, hid_t dataset, char **read, km_error *error)
 {
     const km_ids *ids = &record->findings->ids;
     const km_rows slab = record->answer->slab;
@@ -202,9 +200,9 @@ static void compare_pieces(const km_record *record, hid_t dataset, char **read, 
         const piece p = cut_piece(ids, from, slab.count - done);
         const km_rows rows = {slab.first + done, p.n_rows};
         if (!km_h5_reread_rows(dataset, ids->type, rows, read))
-            cannot_write(record, km_h5_reason(), error);
-        else if (!are_same(read, ids->bytes + from, p.n_rows))
-            cannot_write(record, "they read back differently", error);
+            cannot_write_ids(record, km_h5_reason(), error);
+        else if (!are_same_texts(read, ids->bytes + from, p.n_rows))
+            cannot_write_ids(record, "they read back differently", error);
         for (int64_t i = 0; i < p.n_rows; i++) {
             H5free_memory(read[i]);
             read[i] = NULL;
@@ -219,9 +217,9 @@ km_code km_text_ids_compare(hid_t file, const km_record *record, MPI_Comm comm, 
     char **read = km_allocate_zeroed(KM_TEXT_PIECE_ROWS, sizeof *read, "ids", error);
     const hid_t dataset = H5Dopen2(file, "ids", H5P_DEFAULT);
     if (!km_h5_note(dataset))
-        cannot_write(record, km_h5_reason(), error);
+        cannot_write_ids(record, km_h5_reason(), error);
     if (km_agree(comm, error) == KM_OK)
-        compare_pieces(record, dataset, read, error);
+        compare_id_pieces(record, dataset, read, error);
     if (dataset >= 0)
         H5Dclose(dataset);
     free(read);

@@ -19,7 +19,8 @@ static km_code is_no_result(const char *path, const char *why, km_error *error)
 }
 
 /* All values of a dataset of this shape: doubles, or whole numbers of at most 64 bits. */
-static bool read_array(hid_t file, const char *name, int64_t rows, int64_t columns, double *values)
+static bool read_model_array(hid_t file, const char *name, int64_t rows, int64_t columns,
+                             double *values)
 {
     km_h5_array array;
     km_error why = {0};
@@ -39,7 +40,7 @@ static bool read_array(hid_t file, const char *name, int64_t rows, int64_t colum
 /* A fit has at most so many features, and no double has an exponent beyond these. */
 enum { MOST_FEATURES = 1 << 17, MOST_EXPONENT = 1200 };
 
-static bool find_shape(km_model *model, hid_t file)
+static bool find_model_shape(km_model *model, hid_t file)
 {
     km_h5_array centers;
     km_error why = {0};
@@ -55,7 +56,7 @@ static bool find_shape(km_model *model, hid_t file)
            model->n_features > 0 && model->n_features <= MOST_FEATURES;
 }
 
-static km_code make_room(km_model *model, km_error *error)
+static km_code allocate_model(km_model *model, km_error *error)
 {
     const int64_t k = model->n_clusters, d = model->n_features;
     const char *what = "centers of the fit";
@@ -169,8 +170,8 @@ static bool read_missing_values(km_model *model, hid_t file, km_error *error)
     model->missing_values = km_allocate(n, sizeof *model->missing_values, what, error);
     model->n_missing_values = n;
     const bool is_read = error->code == KM_OK &&
-                         read_array(file, "model/missing_values/feature", n, 1, features) &&
-                         read_array(file, "model/missing_values/value", n, 1, values) &&
+                         read_model_array(file, "model/missing_values/feature", n, 1, features) &&
+                         read_model_array(file, "model/missing_values/value", n, 1, values) &&
                          fill_missing_values(model, features, values);
     free(features);
     free(values);
@@ -180,8 +181,8 @@ static bool read_missing_values(km_model *model, hid_t file, km_error *error)
 /* ---- numbers --------------------------------------------------------------------------------- */
 
 /* Refuses numbers that no fit has written; `lowest` is above -infinity for factors. */
-static bool check_numbers(const char *path, const char *name, const double *values, int64_t rows,
-                          int64_t columns, double above, km_error *error)
+static bool check_model_numbers(const char *path, const char *name, const double *values,
+                                int64_t rows, int64_t columns, double above, km_error *error)
 {
     for (int64_t i = 0; i < rows * columns; i++)
         if (!isfinite(values[i]) || !(values[i] > above)) {
@@ -201,46 +202,46 @@ static bool read_working_centers(km_model *model, hid_t file)
     const int64_t n = model->n_clusters * model->n_features;
     const km_power p = km_power_of_two(-model->transform.exponent);
     if (H5Lexists(file, "model/working_centers", H5P_DEFAULT) > 0)
-        return read_array(file, "model/working_centers", model->n_clusters, model->n_features,
-                          model->centers);
+        return read_model_array(file, "model/working_centers", model->n_clusters, model->n_features,
+                                model->centers);
     for (int64_t i = 0; i < n; i++)
         model->centers[i] = model->centers[i] * p.a * p.b;
     return true;
 }
 
-static km_code read_file(km_model *model, const char *path, hid_t file, km_error *error)
+static km_code read_model_file(km_model *model, const char *path, hid_t file, km_error *error)
 {
     const km_transform *transform = &model->transform;
-    if (!find_shape(model, file))
+    if (!find_model_shape(model, file))
         return is_no_result(path, "it has no /model with centers", error);
-    if (make_room(model, error) != KM_OK)
+    if (allocate_model(model, error) != KM_OK)
         return error->code;
     const int64_t k = model->n_clusters, d = model->n_features;
     const char *damaged = "its /model or /centers is damaged";
-    if (!read_array(file, "model/centers", k, d, model->centers) ||
-        !read_array(file, "model/offset", d, 1, transform->offset) ||
-        !read_array(file, "model/factor", d, 1, transform->factor) ||
+    if (!read_model_array(file, "model/centers", k, d, model->centers) ||
+        !read_model_array(file, "model/offset", d, 1, transform->offset) ||
+        !read_model_array(file, "model/factor", d, 1, transform->factor) ||
         !read_attributes(model, file) || km_fault("read the model"))
         return is_no_result(path, damaged, error);
-    if (!check_numbers(path, "centers", model->centers, k, d, -INFINITY, error) ||
-        !check_numbers(path, "offset", transform->offset, 1, d, -INFINITY, error) ||
-        !check_numbers(path, "factor", transform->factor, 1, d, 0, error))
+    if (!check_model_numbers(path, "centers", model->centers, k, d, -INFINITY, error) ||
+        !check_model_numbers(path, "offset", transform->offset, 1, d, -INFINITY, error) ||
+        !check_model_numbers(path, "factor", transform->factor, 1, d, 0, error))
         return error->code;
     if (!read_working_centers(model, file) || !read_missing_values(model, file, error))
         return error->code == KM_OK ? is_no_result(path, damaged, error) : error->code;
-    check_numbers(path, "working_centers", model->centers, k, d, -INFINITY, error);
+    check_model_numbers(path, "working_centers", model->centers, k, d, -INFINITY, error);
     return error->code;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* What one rank has read, to all. */
-static km_code share(km_model *model, MPI_Comm comm, km_error *error)
+static km_code share_model(km_model *model, MPI_Comm comm, km_error *error)
 {
     const km_model own = *model;
     km_broadcast(comm, 0, model, sizeof *model);
     if (km_comm_rank(comm) > 0) {
-        make_room(model, error);
+        allocate_model(model, error);
         model->missing_values = km_allocate(model->n_missing_values, sizeof *model->missing_values,
                                             "missing values of the fit", error);
     } else {
@@ -263,10 +264,10 @@ km_code km_model_read(km_model *model, const char *path, MPI_Comm comm, km_error
     hid_t file = H5I_INVALID_HID;
     memset(model, 0, sizeof *model); /* its padding is broadcast, too */
     if (km_comm_rank(comm) == 0 && km_h5_open(path, MPI_COMM_NULL, &file, error) == KM_OK)
-        read_file(model, path, file, error);
+        read_model_file(model, path, file, error);
     if (file >= 0)
         H5Fclose(file);
-    return km_agree(comm, error) == KM_OK ? share(model, comm, error) : error->code;
+    return km_agree(comm, error) == KM_OK ? share_model(model, comm, error) : error->code;
 }
 
 void km_model_free(km_model *model)

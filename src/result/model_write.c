@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* What turns numbers of a file into values, or missing ones. */
-static void put_treatment(km_writer *w, const km_record *record)
+static void put_model_treatment(km_writer *w, const km_record *record)
 {
     const km_catalogue_name *asked = &record->catalogue->asked;
     km_put_text(w, "precision", km_precision_name(record->answer->precision));
@@ -91,7 +91,7 @@ void km_model_write(km_writer *w, const km_record *record, double *room, km_erro
     const km_transform *transform = &record->answer->transform;
     const int64_t d = record->catalogue->n_features;
     km_writer_open(w, "model");
-    put_treatment(w, record);
+    put_model_treatment(w, record);
     km_writer_close(w);
     put_centers(w, record, room);
     km_put_list(w, "model/offset", "feature", H5T_NATIVE_DOUBLE, d, transform->offset);

@@ -107,8 +107,7 @@ typedef struct km_report {
 km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
                            const km_report *past, MPI_Comm comm);
 
-/* ---- checkpoints --------------------------------------------------------------------------------
- */
+/* ---- checkpoints ----------------------------------------------------------------------------- */
 
 /* All that a run needs to go on, on any number of ranks. */
 typedef struct km_checkpoint {

@@ -38,7 +38,7 @@ static int list_datasets(const km_record *record, row_dataset *datasets)
     return n;
 }
 
-static void cannot_write(const km_record *record, const char *why, km_error *error)
+static void cannot_write_rows(const km_record *record, const char *why, km_error *error)
 {
     km_fail(error, KM_SYSTEM,
             "can't write the result (%s): %s; is the disk full, or a quota reached?",
@@ -68,9 +68,9 @@ km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offs
         is_done = offsets[i] >= 0;
     }
     if (!is_done || km_fault("reserve rows"))
-        cannot_write(record, km_h5_reason(), error);
+        cannot_write_rows(record, km_h5_reason(), error);
     if (file >= 0 && !km_h5_note(H5Fclose(file)))
-        cannot_write(record, km_h5_reason(), error);
+        cannot_write_rows(record, km_h5_reason(), error);
     return error->code;
 }
 
@@ -98,8 +98,7 @@ static void piece_failed(const row_dataset *dataset, const km_record *record, km
             (long long)(rows.first + rows.count - 1), rank, why);
 }
 
-/* ---- writing -----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void write_dataset(const row_dataset *dataset, const km_record *record, int descriptor,
                           int64_t offset, int rank, km_error *error)
@@ -118,13 +117,13 @@ static void write_all(const char *path, const km_record *record, const int64_t *
     const int n_datasets = list_datasets(record, datasets);
     const int descriptor = open(path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0 || km_fault("open the result"))
-        cannot_write(record, strerror(errno), error);
+        cannot_write_rows(record, strerror(errno), error);
     for (int i = 0; i < n_datasets && error->code == KM_OK; i++)
         write_dataset(&datasets[i], record, descriptor, offsets[i], rank, error);
     if (error->code == KM_OK && (fsync(descriptor) != 0 || km_fault("sync rows")))
-        cannot_write(record, strerror(errno), error);
+        cannot_write_rows(record, strerror(errno), error);
     if (descriptor >= 0 && (close(descriptor) != 0 || km_fault("close the result")))
-        cannot_write(record, strerror(errno), error);
+        cannot_write_rows(record, strerror(errno), error);
 }
 
 km_code km_rows_write(const char *path, const km_record *record, const int64_t *offsets,
@@ -134,11 +133,10 @@ km_code km_rows_write(const char *path, const km_record *record, const int64_t *
     return km_agree(comm, error);
 }
 
-/* ---- reading back ------------------------------------------------------------------------------
- */
+/* ---- reading back ---------------------------------------------------------------------------- */
 
-static void compare_pieces(const row_dataset *what, const km_record *record, hid_t dataset,
-                           void *read, int rank, km_error *error)
+static void compare_row_pieces(const row_dataset *what, const km_record *record, hid_t dataset,
+                               void *read, int rank, km_error *error)
 {
     const km_rows slab = record->answer->slab;
     const int64_t most = piece_rows(what, record);
@@ -159,9 +157,9 @@ static km_code compare_dataset(hid_t file, const row_dataset *what, const km_rec
     void *read = km_allocate(piece_rows(what, record), what->size, "rows of the result", error);
     const hid_t dataset = H5Dopen2(file, what->name, H5P_DEFAULT);
     if (!km_h5_note(dataset) || km_fault("open rows of the result"))
-        cannot_write(record, km_h5_reason(), error);
+        cannot_write_rows(record, km_h5_reason(), error);
     if (km_agree(comm, error) == KM_OK)
-        compare_pieces(what, record, dataset, read, km_comm_rank(comm), error);
+        compare_row_pieces(what, record, dataset, read, km_comm_rank(comm), error);
     if (dataset >= 0)
         H5Dclose(dataset);
     free(read);
@@ -175,7 +173,7 @@ km_code km_rows_compare(const char *path, const km_record *record, MPI_Comm comm
     hid_t file;
     km_error why = {0};
     if (km_h5_open(path, comm, &file, &why) != KM_OK)
-        cannot_write(record, why.text, error);
+        cannot_write_rows(record, why.text, error);
     if (km_agree(comm, error) == KM_OK)
         for (int i = 0; i < n_datasets && error->code == KM_OK; i++)
             compare_dataset(file, &datasets[i], record, comm, error);

@@ -84,8 +84,8 @@ static uint64_t first_limit(int64_t wanted, int64_t total)
     return fraction >= 0.999 ? UINT64_MAX : (uint64_t)(fraction * 0x1p64);
 }
 
-static km_code find_candidates(const km_samples *samples, const km_choice *choice, int64_t wanted,
-                               int64_t total, MPI_Comm comm, candidates *found, km_error *error)
+static km_code find_lowest_keys(const km_samples *samples, const km_choice *choice, int64_t wanted,
+                                int64_t total, MPI_Comm comm, candidates *found, km_error *error)
 {
     uint64_t limit = first_limit(wanted, total);
     count_below(samples, choice, limit, found);
@@ -146,7 +146,7 @@ km_code km_choose_samples(const km_samples *samples, const km_choice *choice, MP
     const int64_t total = total_of(comm, count_with_weight(samples));
     const int64_t wanted = choice->n_wanted < total ? choice->n_wanted : total;
     *chosen = NULL;
-    if (find_candidates(samples, choice, wanted, total, comm, &found, error) == KM_OK)
+    if (find_lowest_keys(samples, choice, wanted, total, comm, &found, error) == KM_OK)
         *chosen = km_allocate(found.count, sizeof **chosen, "random choice of rows", error);
     if (km_agree(comm, error) == KM_OK)
         *n_chosen = keep(&found, find_last_key(&found, wanted, comm), *chosen);

@@ -39,7 +39,7 @@ struct drawing {
     share *shares;        /* [n_ranks] */
 };
 
-static void end(struct drawing *drawing)
+static void end_drawing(struct drawing *drawing)
 {
     km_nearness_free(&drawing->near);
     free(drawing->is_center);
@@ -47,7 +47,7 @@ static void end(struct drawing *drawing)
     free(drawing->shares);
 }
 
-static km_code begin(struct drawing *drawing, const km_drawing *task, km_error *error)
+static km_code begin_drawing(struct drawing *drawing, const km_drawing *task, km_error *error)
 {
     const char *what = "seeding by kmeans++";
     const km_samples *samples = task->samples;
@@ -116,7 +116,7 @@ static bool weigh(struct drawing *drawing)
 }
 
 /* Draws a sample by weight: its rank, and on that rank its number. */
-static int draw(struct drawing *drawing, uint64_t random, int64_t *sample)
+static int draw_by_weight(struct drawing *drawing, uint64_t random, int64_t *sample)
 {
     const int n_ranks = km_comm_size(drawing->task->comm);
     uint64_t target = km_random_below(total_of_shares(drawing), random);
@@ -147,14 +147,14 @@ static int choose_next(struct drawing *drawing, int64_t c, int64_t *sample)
         gather_shares(drawing); /* by weight alone */
     else if (!weigh(drawing))
         return take_lowest_unused(drawing, sample);
-    return draw(drawing, random, sample);
+    return draw_by_weight(drawing, random, sample);
 }
 
 km_code km_draw_kmeanspp(const km_drawing *task, double *centers, km_error *error)
 {
     struct drawing drawing;
     const int64_t d = task->samples->n_features;
-    begin(&drawing, task, error);
+    begin_drawing(&drawing, task, error);
     for (int64_t c = 0; c < task->n_clusters && error->code == KM_OK; c++) {
         int64_t sample = 0;
         double *center = centers + c * d;
@@ -170,7 +170,7 @@ km_code km_draw_kmeanspp(const km_drawing *task, double *centers, km_error *erro
         if (km_pace_is_stopped(task->pace))
             break;
     }
-    end(&drawing);
+    end_drawing(&drawing);
     return error->code;
 }
 

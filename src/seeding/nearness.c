@@ -27,8 +27,7 @@ static int64_t parts_of(int64_t count, int64_t size)
     return (count + size - 1) / size;
 }
 
-/* ---- boxes -------------------------------------------------------------------------------------
- */
+/* ---- boxes ----------------------------------------------------------------------------------- */
 
 static double *box_of(const km_nearness *near, int64_t box)
 {
@@ -90,19 +89,18 @@ static bool can_lower(const km_nearness *near, int64_t box, const double *center
 {
     const int64_t d = near->samples->n_features;
     const double *lowest = box_of(near, box), *highest = lowest + d;
-    const bool is_float = near->samples->precision == KM_FLOAT32;
-    const double slack = 2 * (double)(d + 4) * km_precision_epsilon(near->samples->precision);
+    const km_precision precision = near->samples->precision;
+    const double slack = 2 * (double)(d + 4) * km_precision_epsilon(precision);
     double bound2 = 0;
     for (int64_t j = 0; j < d; j++) {
         const double below = lowest[j] - center[j], above = center[j] - highest[j];
         const double outside = largest_of(largest_of(below, above), 0);
         bound2 += outside * outside;
     }
-    return bound2 * (1 - slack) - (is_float ? FLT_MIN : DBL_MIN) < near->worst2[box];
+    return bound2 * (1 - slack) - km_precision_smallest(precision) < near->worst2[box];
 }
 
-/* ---- distances ---------------------------------------------------------------------------------
- */
+/* ---- distances ------------------------------------------------------------------------------- */
 
 static km_distances *distances_of(const km_nearness *near, int64_t block)
 {
@@ -118,14 +116,10 @@ static double distance2_of(const km_nearness *near, int64_t sample)
 
 static void set_distance2(const km_nearness *near, int64_t block, int lane, double distance2)
 {
-    if (near->samples->precision == KM_FLOAT32)
-        distances_of(near, block)->float32[lane] = (float)distance2;
-    else
-        distances_of(near, block)->float64[lane] = distance2;
+    km_value_set(near->samples->precision, distances_of(near, block), lane, distance2);
 }
 
-/* ---- from nothing ------------------------------------------------------------------------------
- */
+/* ---- from nothing ---------------------------------------------------------------------------- */
 
 static void begin_samples(km_nearness *near)
 {
@@ -211,8 +205,7 @@ void km_nearness_free(km_nearness *near)
     *near = (km_nearness){0};
 }
 
-/* ---- nearer ------------------------------------------------------------------------------------
- */
+/* ---- nearer ---------------------------------------------------------------------------------- */
 
 /* The new centers, and those of them that matter somewhere. */
 struct visitors {
@@ -228,8 +221,9 @@ struct room {
     char *chosen;                 /* [n][d], those of a block in working precision */
 };
 
-static int64_t choose(const km_nearness *near, int64_t box, const struct visitors *visitors,
-                      const int32_t *from, int64_t n, int32_t *chosen)
+static int64_t choose_visitors(const km_nearness *near, int64_t box,
+                               const struct visitors *visitors, const int32_t *from, int64_t n,
+                               int32_t *chosen)
 {
     int64_t n_chosen = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -307,8 +301,8 @@ static void approach_block(km_nearness *near, int64_t block, const struct visito
 {
     const km_samples *samples = near->samples;
     const size_t size = (size_t)samples->n_features * km_precision_size(samples->precision);
-    const int64_t n =
-        choose(near, near->n_groups + block, visitors, room->of_group, n_of_group, room->of_block);
+    const int64_t n = choose_visitors(near, near->n_groups + block, visitors, room->of_group,
+                                      n_of_group, room->of_block);
     for (int64_t i = 0; i < n; i++)
         memcpy(room->chosen + (size_t)i * size,
                visitors->rounded + (size_t)room->of_block[i] * size, size);
@@ -322,7 +316,7 @@ static void approach_group(km_nearness *near, int64_t group, const struct visito
                            const struct room *room)
 {
     const km_rows blocks = blocks_of_group(near, group);
-    const int64_t n = choose(near, group, visitors, NULL, visitors->n, room->of_group);
+    const int64_t n = choose_visitors(near, group, visitors, NULL, visitors->n, room->of_group);
     if (n == 0)
         return;
     double worst2 = 0;
@@ -358,8 +352,7 @@ void km_nearness_approach(km_nearness *near, const double *centers, const void *
     }
 }
 
-/* ---- weights -----------------------------------------------------------------------------------
- */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 uint64_t km_nearness_weight(const km_nearness *near, int64_t sample)
 {

@@ -47,7 +47,7 @@ static bool is_taken(const struct search *search, const struct odds *odds, int64
 
 /* Visits the samples of this thread in catalogue order: counts those that are taken, and copies
  * them to `values` if that is not NULL. */
-static int64_t visit(const struct search *search, const struct odds *odds, double *values)
+static int64_t visit_samples(const struct search *search, const struct odds *odds, double *values)
 {
     const km_samples *samples = search->task->samples;
     const km_rows mine = km_thread_share(samples->n_samples);
@@ -64,26 +64,27 @@ static int64_t visit(const struct search *search, const struct odds *odds, doubl
 }
 
 /* This rank's new candidates, in a new array. */
-static double *take(const struct search *search, const struct odds *odds, int64_t *count,
-                    km_error *error)
+static double *take_candidates(const struct search *search, const struct odds *odds, int64_t *count,
+                               km_error *error)
 {
     const int64_t d = search->task->samples->n_features;
     int64_t starts[KM_MOST_THREADS + 1] = {0};
 #pragma omp parallel
-    starts[km_thread() + 1] = visit(search, odds, NULL);
+    starts[km_thread() + 1] = visit_samples(search, odds, NULL);
     for (int t = 0; t < km_threads(); t++)
         starts[t + 1] += starts[t];
     *count = starts[km_threads()];
     double *values = km_allocate(*count * d, sizeof *values, "candidates for centers", error);
     if (values != NULL) {
 #pragma omp parallel
-        visit(search, odds, values + starts[km_thread()] * d);
+        visit_samples(search, odds, values + starts[km_thread()] * d);
     }
     return values;
 }
 
 /* Adds the candidates of all ranks, in rank order, and has all samples look at them. */
-static km_code add(struct search *search, const double *mine, int64_t n_mine, km_error *error)
+static km_code add_candidates(struct search *search, const double *mine, int64_t n_mine,
+                              km_error *error)
 {
     const km_samples *samples = search->task->samples;
     const int64_t d = samples->n_features;
@@ -133,7 +134,7 @@ static km_code add_first(struct search *search, km_error *error)
         if (has_it)
             km_samples_get(task->samples,
                            km_nearness_find(&search->near, (uint64_t)(target - below)), first);
-        add(search, first, has_it, error);
+        add_candidates(search, first, has_it, error);
     }
     free(first);
     return error->code;
@@ -155,11 +156,11 @@ static bool add_round(struct search *search, int round, km_error *error)
                               .seed = task->random_seed,
                               .stream = km_stream(KM_RANDOM_SAMPLE, round, task->restart)};
     int64_t n_mine;
-    double *mine = take(search, &odds, &n_mine, error);
+    double *mine = take_candidates(search, &odds, &n_mine, error);
     km_pace_part(task->pace, (double)(round - 1) / N_ROUNDS);
     km_pace_stop(task->pace, km_pace_wish(task->pace, 0));
     if (km_agree(task->comm, error) == KM_OK)
-        add(search, mine, n_mine, error);
+        add_candidates(search, mine, n_mine, error);
     free(mine);
     km_pace_agree(task->pace, task->comm);
     return error->code == KM_OK && !km_pace_is_stopped(task->pace);
@@ -209,7 +210,7 @@ static km_code make_samples(const struct search *search, const double *weights,
 }
 
 /* Draws the centers from the candidates; from all samples if there are too few candidates. */
-static km_code draw(const struct search *search, double *centers, km_error *error)
+static km_code draw_centers(const struct search *search, double *centers, km_error *error)
 {
     const km_seeding_task *task = search->task;
     km_drawing drawing = {.samples = task->samples,
@@ -248,7 +249,7 @@ km_code km_seed_parallel(const km_seeding_task *task, double *centers, km_error 
                 ;
         km_pace_phase(task->pace, "seeding, the draw from the candidates");
         if (error->code == KM_OK && !km_pace_is_stopped(task->pace))
-            draw(&search, centers, error);
+            draw_centers(&search, centers, error);
     }
     km_nearness_free(&search.near);
     free(search.candidates);

@@ -91,19 +91,12 @@ typedef struct km_totals {
     int64_t *words;    /* [k][n_words][d], the sums; the buffer begins here */
     int64_t *counts;   /* [k], samples of each cluster */
     int64_t *weights;  /* [k], sums of weights; the counts themselves if all weights are 1 */
-    int64_t *extras;   /* [KM_N_EXTRAS], whatever else rides along */
+    int64_t *extras;   /* [KM_N_EXTRAS], what rides along */
     int64_t n_pending; /* samples added since low words were last carried */
 } km_totals;
 
-/* What rides along in an iteration's sum over ranks. */
-enum {
-    KM_EXTRA_RELABELED, /* samples with weight whose label changed */
-    KM_EXTRA_FAILED,    /* ranks on which something failed since the last sum */
-    KM_EXTRA_SIGNALED,  /* ranks that got a signal to stop */
-    KM_EXTRA_TIME_UP,   /* ranks that have no time for another iteration */
-    KM_EXTRA_SAVE,      /* is it time for a checkpoint? */
-    KM_N_EXTRAS
-};
+/* So many numbers ride along with the sums; what they are is said by those who add them up. */
+enum { KM_N_EXTRAS = 5 };
 
 /* All zero; free with km_totals_free. KM_MEMORY if it can't be had. */
 km_code km_totals_create(km_totals *totals, int64_t n_clusters, int64_t n_features, int n_words,

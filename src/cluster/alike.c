@@ -1,0 +1,82 @@
+/* Arguments that all ranks must have alike are compared by a hash: ranks that go different ways
+ * would wait for each other for ever. */
+#include "cluster/cluster.h"
+
+#include "base/hash.h"
+
+static uint64_t fold(uint64_t hash, uint64_t word)
+{
+    return km_mix(hash ^ word) + 0x9e3779b97f4a7c15u;
+}
+
+static uint64_t fold_text(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++)
+        hash = fold(hash, (unsigned char)*text);
+    return fold(hash, 0);
+}
+
+uint64_t km_problem_hash(const skymeans_problem *p, int64_t n_features)
+{
+    uint64_t hash = fold(fold(0, p->n_clusters), p->first_centers != NULL);
+    if (p->first_centers != NULL)
+        hash = km_hash_doubles(hash, p->first_centers, p->n_clusters * n_features);
+    else
+        hash = fold_text(hash, p->seeding);
+    hash = fold(fold(hash, p->seeding_rows), p->random_seed);
+    hash = fold(fold(hash, p->restarts), p->max_iterations);
+    hash = km_hash_doubles(hash, &p->tolerance, 1);
+    return fold_text(fold_text(hash, p->scale), p->missing);
+}
+
+uint64_t km_manner_hash(const skymeans_manner *manner)
+{
+    return fold_text(fold_text(0, manner->algorithm), manner->kernel);
+}
+
+uint64_t km_model_hash(const skymeans_answer *answer)
+{
+    const km_transform *transform = &answer->transform;
+    const int64_t d = answer->plan.shape.n_features, k = answer->plan.shape.n_clusters;
+    uint64_t hash = fold(fold(0, k), transform->exponent);
+    hash = km_hash_doubles(hash, transform->offset, d);
+    hash = km_hash_doubles(hash, transform->factor, d);
+    return km_hash_doubles(hash, answer->fit.centers, k * d);
+}
+
+/* What was done to samples decides which steps are left. */
+static uint64_t samples_hash(const skymeans_samples *samples)
+{
+    const km_samples *memory = &samples->memory;
+    uint64_t hash = fold(fold(samples->features_hash, memory->n_features), memory->precision);
+    hash = fold(fold(hash, memory->weights != NULL), memory->is_redistributed);
+    hash = fold(fold(hash, samples->is_prepared), samples->has_settled);
+    return fold(fold(hash, samples->has_facts), samples->is_ordered);
+}
+
+static km_code check_same_ranks(const skymeans_samples *samples, MPI_Comm comm, km_error *error)
+{
+    if (samples->n_ranks > 0 &&
+        (samples->n_ranks != km_comm_size(comm) || samples->rank != km_comm_rank(comm)))
+        km_fail(error, KM_USAGE,
+                "wrong communicator: samples were made on one of %d ranks, where this one was %d; "
+                "use that one",
+                samples->n_ranks, samples->rank);
+    return km_agree(comm, error);
+}
+
+km_code km_check_alike(const skymeans_samples *samples, uint64_t hash, MPI_Comm comm,
+                       km_error *error)
+{
+    if (check_same_ranks(samples, comm, error) != KM_OK)
+        return error->code;
+    hash = fold(hash, samples_hash(samples));
+    int64_t most[2] = {(int64_t)hash, (int64_t)~hash}; /* ~ turns the order round */
+    km_max_int64(comm, most, 2);
+    if (most[0] != ~most[1])
+        return km_fail(
+            error, KM_USAGE,
+            "arguments differ between ranks: problem, manner, samples, whether states are "
+            "saved, and a fitted answer must be the same on all");
+    return KM_OK;
+}

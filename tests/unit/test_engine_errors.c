@@ -1,0 +1,344 @@
+/* What can't be asked of the engine comes back as a code and one line, the same on all ranks.
+ *
+ * Ranks: 1, 3. */
+#include "engine.h"
+
+static mock_rows small_rows(void)
+{
+    return (mock_rows){.n = 200, .d = 3, .type = SKYMEANS_FLOAT64, .comm = MPI_COMM_WORLD};
+}
+
+/* Collective: is an error one line, with its code, and the same on all ranks? */
+static void check_error(int code, int wanted, const skymeans_error *error)
+{
+    ck_assert_msg(code == wanted && error->code == wanted, "%d, not %d: %s", code, wanted,
+                  error->text);
+    ck_assert(error->text[0] != '\0' && strchr(error->text, '\n') == NULL);
+    ck_assert_all(is_same_everywhere(hash_memory(error->text, strlen(error->text))));
+}
+
+/* ---- problems, manners and controls that can't be
+ * ------------------------------------------------ */
+
+typedef struct asked {
+    skymeans_problem problem;
+    skymeans_manner manner;
+    skymeans_control control;
+} asked;
+
+#define ASK(name, change)      \
+    static void name(asked *a) \
+    {                          \
+        change;                \
+    }
+
+static const double FIRST[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+static const double NO_NUMBERS[9] = {NAN, 2, 3, 4, 5, 6, 7, 8, 9};
+ASK(no_size, a->problem.size = 0)
+ASK(newer_size, a->problem.size += 8)
+ASK(no_cluster, a->problem.n_clusters = 0)
+ASK(negative_clusters, a->problem.n_clusters = INT64_MIN)
+ASK(many_clusters, a->problem.n_clusters = INT64_MAX)
+ASK(no_seeding, a->problem.seeding = "two\nlines")
+ASK(few_seeding_rows, a->problem.seeding_rows = 2)
+ASK(negative_seeding_rows, a->problem.seeding_rows = -1)
+ASK(no_restart, a->problem.restarts = 0)
+ASK(no_iteration, a->problem.max_iterations = 0)
+ASK(negative_tolerance, a->problem.tolerance = -1e-9)
+ASK(nan_tolerance, a->problem.tolerance = NAN)
+ASK(no_scale, a->problem.scale = "log")
+ASK(no_missing, a->problem.missing = "")
+ASK(no_algorithm, a->manner.algorithm = "fastest")
+ASK(no_kernel, a->manner.kernel = "cray")
+ASK(negative_threads, a->manner.threads = -1)
+ASK(many_threads, a->manner.threads = INT64_MAX)
+ASK(manner_size, a->manner.size = 1)
+ASK(control_size, a->control.size = 7777)
+ASK(first_and_restarts, a->problem.first_centers = FIRST; a->problem.restarts = 2)
+
+static void (*const USAGE[])(asked *) = {
+    no_size,           newer_size,         no_cluster,   negative_clusters, many_clusters,
+    no_seeding,        few_seeding_rows,   no_restart,   no_iteration,      negative_seeding_rows,
+    nan_tolerance,     negative_tolerance, no_scale,     no_missing,        no_algorithm,
+    no_kernel,         negative_threads,   many_threads, manner_size,       control_size,
+    first_and_restarts};
+ASK(too_many_clusters, a->problem.n_clusters = 201)
+ASK(most_clusters, a->problem.n_clusters = INT32_MAX)
+ASK(first_centers_of_nan, a->problem.first_centers = NO_NUMBERS)
+ASK(no_state, a->control.resume = ""; a->control.resume_size = 0)
+
+static void (*const DATA[])(asked *) = {too_many_clusters, most_clusters, first_centers_of_nan,
+                                        no_state};
+
+static asked usual(void)
+{
+    const skymeans_problem problem = SKYMEANS_PROBLEM(3);
+    const skymeans_manner manner = SKYMEANS_MANNER;
+    const skymeans_control control = SKYMEANS_CONTROL;
+    return (asked){problem, manner, control};
+}
+
+static void refuse(skymeans_samples *samples, void (*change)(asked *), int wanted)
+{
+    skymeans_answer *answer = (void *)&answer;
+    skymeans_error error;
+    asked a = usual();
+    change(&a);
+    const int code =
+        skymeans_fit(&answer, &a.problem, samples, &a.manner, &a.control, MPI_COMM_WORLD, &error);
+    check_error(code, wanted, &error);
+    ck_assert_ptr_null(answer);
+}
+
+START_TEST(what_can_not_be_asked)
+{
+    mock_rows m = small_rows();
+    asked a = usual();
+    skymeans_samples *samples = make_samples(&m);
+    for (size_t i = 0; i < sizeof USAGE / sizeof *USAGE; i++)
+        refuse(samples, USAGE[i], SKYMEANS_USAGE);
+    for (size_t i = 0; i < sizeof DATA / sizeof *DATA; i++)
+        refuse(samples, DATA[i], SKYMEANS_DATA);
+    skymeans_answer *answer = fit_samples(samples, &a.problem, NULL, NULL, m.comm);
+    ck_assert_all(digest(&m, answer, true) == fit_rows(&m, &a.problem, NULL));
+    skymeans_answer_free(answer);
+    skymeans_samples_free(samples);
+}
+END_TEST
+
+/* What differs between ranks is said, and no rank waits for others. */
+START_TEST(ranks_that_disagree)
+{
+    mock_rows m = small_rows();
+    skymeans_samples *samples = make_samples(&m);
+    const bool is_last = km_comm_rank(m.comm) == km_comm_size(m.comm) - 1;
+    skymeans_answer *answer;
+    skymeans_error error;
+    for (int i = 0; i < 5 && km_comm_size(m.comm) > 1; i++) {
+        asked a = usual();
+        a.problem.n_clusters += is_last && i == 0;
+        a.problem.max_iterations += is_last && i == 1;
+        a.problem.first_centers = is_last && i == 2 ? FIRST : NULL;
+        a.manner.algorithm = is_last && i == 3 ? "tree" : "auto";
+        const int code = skymeans_fit(&answer, is_last && i == 4 ? NULL : &a.problem, samples,
+                                      &a.manner, &a.control, m.comm, &error);
+        check_error(code, SKYMEANS_USAGE, &error);
+    }
+    for (int threads = 1; threads < 4; threads++) { /* which may differ */
+        asked a = usual();
+        a.manner.threads = is_last ? threads : 0;
+        skymeans_answer_free(fit_samples(samples, &a.problem, &a.manner, NULL, m.comm));
+    }
+    skymeans_samples_free(samples);
+}
+END_TEST
+
+START_TEST(null_and_other_communicators)
+{
+    mock_rows m = small_rows();
+    const asked a = usual();
+    skymeans_samples *samples = make_samples(&m), *none;
+    skymeans_answer *answer;
+    skymeans_error error;
+    check_error(skymeans_fit(&answer, NULL, samples, NULL, NULL, m.comm, &error), SKYMEANS_USAGE,
+                &error);
+    check_error(skymeans_fit(&answer, &a.problem, NULL, NULL, NULL, m.comm, &error), SKYMEANS_USAGE,
+                &error);
+    check_error(skymeans_fit(NULL, &a.problem, samples, NULL, NULL, m.comm, &error), SKYMEANS_USAGE,
+                &error);
+    check_error(skymeans_fit(&answer, &a.problem, samples, NULL, NULL, MPI_COMM_NULL, &error),
+                SKYMEANS_USAGE, &error);
+    check_error(skymeans_predict(&answer, NULL, samples, NULL, m.comm, &error), SKYMEANS_USAGE,
+                &error);
+    check_error(skymeans_samples_create(&none, NULL, m.comm, &error), SKYMEANS_USAGE, &error);
+    check_error(skymeans_answer_from_model(&answer, NULL, &error), SKYMEANS_USAGE, &error);
+    ck_assert_int_eq(skymeans_fit(&answer, NULL, samples, NULL, NULL, m.comm, NULL),
+                     SKYMEANS_USAGE);
+    if (km_comm_size(m.comm) > 1)
+        ck_assert_int_eq(
+            skymeans_fit(&answer, &a.problem, samples, NULL, NULL, MPI_COMM_SELF, &error),
+            SKYMEANS_USAGE);
+    skymeans_answer_free(NULL);
+    skymeans_samples_free(NULL);
+    skymeans_samples_free(samples);
+}
+END_TEST
+
+/* ---- rows that can't be ---------------------------------------------------------------------- */
+
+#define CHANGE(name, change)           \
+    static void name(skymeans_rows *r) \
+    {                                  \
+        change;                        \
+    }
+CHANGE(no_feature, r->n_features = 0)
+CHANGE(negative_rows, r->n_rows = -1)
+CHANGE(many_rows, r->n_rows = (int64_t)1 << 32)
+CHANGE(no_values, r->values = NULL)
+CHANGE(no_type, r->type = (skymeans_type)9)
+CHANGE(negative_row, r->first_row = -2)
+CHANGE(last_row, r->first_row = INT64_MAX)
+CHANGE(rows_size, r->size = 3)
+static void no_column(skymeans_rows *r)
+{
+    static const void *const columns[3] = {NULL, NULL, NULL};
+    r->columns = columns;
+}
+
+static void (*const ROWS[])(skymeans_rows *) = {no_feature, negative_rows, many_rows,
+                                                no_values,  no_type,       negative_row,
+                                                last_row,   rows_size,     no_column};
+
+/* Of some ranks only, which the others can't know. */
+CHANGE(other_features, r->n_features = 2)
+CHANGE(other_type, r->type = SKYMEANS_FLOAT32)
+CHANGE(no_weights, r->weights = NULL)
+CHANGE(given_row, r->first_row = 0)
+
+static void (*const SOME[])(skymeans_rows *) = {other_features, other_type, no_weights, given_row};
+
+static void refuse_rows(const mock_rows *m, void (*change)(skymeans_rows *), bool is_changed)
+{
+    handed h;
+    skymeans_samples *samples = (void *)&samples;
+    skymeans_error error;
+    hand_over(m, &h);
+    if (is_changed)
+        change(&h.rows);
+    check_error(skymeans_samples_create(&samples, &h.rows, m->comm, &error), SKYMEANS_USAGE,
+                &error);
+    ck_assert_ptr_null(samples);
+    drop_rows(&h);
+}
+
+START_TEST(rows_that_can_not_be)
+{
+    mock_rows m = small_rows();
+    m.has_weights = true;
+    const int rank = km_comm_rank(m.comm), n_ranks = km_comm_size(m.comm);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        refuse_rows(&m, ROWS[i], true);
+        refuse_rows(&m, ROWS[i], rank == n_ranks - 1);
+    }
+    for (size_t i = 0; n_ranks > 1 && i < sizeof SOME / sizeof *SOME; i++)
+        refuse_rows(&m, SOME[i], rank == n_ranks - 1);
+    m.has_numbers = true;
+    if (n_ranks > 1) /* numbers that ranks have both */
+        refuse_rows(&m, given_row, rank == 1);
+}
+END_TEST
+
+/* A weight that can't be, by value and rank; or all of them 0. */
+START_TEST(bad_weights)
+{
+    const double bad[] = {-1, -0x1p-1074, NAN, INFINITY, -INFINITY};
+    mock_rows m = small_rows();
+    const asked a = usual();
+    skymeans_samples *samples;
+    skymeans_answer *answer;
+    skymeans_error error;
+    handed h;
+    m.has_weights = true;
+    for (int i = 0; i < 6; i++) {
+        hand_over(&m, &h);
+        for (int64_t row = 0; row < h.rows.n_rows; row++)
+            h.weights[2 * row] = i < 5 ? h.weights[2 * row] : 0;
+        if (i < 5 && km_comm_rank(m.comm) == km_comm_size(m.comm) - 1)
+            h.weights[2 * (h.rows.n_rows / 2)] = bad[i];
+        const int code = skymeans_samples_create(&samples, &h.rows, m.comm, &error);
+        free(h.memory);
+        free(h.weights);
+        if (i < 5) {
+            check_error(code, SKYMEANS_DATA, &error);
+            continue;
+        }
+        for (int again = 0; again < 2; again++)
+            check_error(skymeans_fit(&answer, &a.problem, samples, NULL, NULL, m.comm, &error),
+                        SKYMEANS_DATA, &error);
+        skymeans_samples_free(samples);
+    }
+}
+END_TEST
+
+/* Values that are further apart than the largest double; all missing; some missing, which fails. */
+START_TEST(samples_that_can_not_be_fitted)
+{
+    mock_rows m = small_rows();
+    asked a = usual();
+    skymeans_answer *answer;
+    skymeans_samples *samples;
+    skymeans_error error;
+    handed h;
+    hand_over(&m, &h);
+    for (int64_t i = 0; i < h.rows.n_rows; i++)
+        ((double *)h.memory)[3 * i] = i % 2 == 0 ? 1.7e308 : -1.7e308;
+    ck_assert_int_eq(skymeans_samples_create(&samples, &h.rows, m.comm, &error), SKYMEANS_OK);
+    free(h.memory);
+    free(h.weights);
+    for (int again = 0; again < 2; again++)
+        check_error(skymeans_fit(&answer, &a.problem, samples, NULL, NULL, m.comm, &error),
+                    SKYMEANS_DATA, &error);
+    skymeans_samples_free(samples);
+    for (int i = 0; i < 3; i++) {
+        m.n = i == 0 ? 0 : 200;
+        m.missing = i == 1 ? 2 : 0.2;
+        m.d = i == 1 ? 1 : 3;
+        a.problem.missing = i == 2 ? "error" : "drop";
+        samples = make_samples(&m);
+        check_error(skymeans_fit(&answer, &a.problem, samples, NULL, NULL, m.comm, &error),
+                    SKYMEANS_DATA, &error);
+        skymeans_samples_free(samples);
+    }
+}
+END_TEST
+
+START_TEST(used_otherwise)
+{
+    mock_rows m = small_rows(), others = small_rows();
+    asked a = usual();
+    others.d = 2;
+    skymeans_samples *samples = make_samples(&m), *fresh = make_samples(&m);
+    skymeans_samples *narrow = make_samples(&others);
+    skymeans_answer *answer = fit_samples(samples, &a.problem, NULL, NULL, m.comm), *second;
+    skymeans_error error;
+    check_error(skymeans_predict(&second, answer, narrow, NULL, m.comm, &error), SKYMEANS_USAGE,
+                &error);
+    a.problem.scale = "standard";
+    check_error(skymeans_fit(&second, &a.problem, samples, NULL, NULL, m.comm, &error),
+                SKYMEANS_USAGE, &error);
+    ck_assert_int_eq(skymeans_predict(&second, answer, fresh, NULL, m.comm, &error), SKYMEANS_OK);
+    skymeans_answer_free(second);
+    check_error(skymeans_fit(&second, &a.problem, fresh, NULL, NULL, m.comm, &error),
+                SKYMEANS_USAGE, &error);
+    skymeans_samples_free(samples);
+    skymeans_samples_free(fresh);
+    skymeans_samples_free(narrow);
+    skymeans_answer_free(answer);
+}
+END_TEST
+
+START_TEST(bad_models)
+{
+    for (int i = 0; i < 8; i++) {
+        skymeans_model model = SKYMEANS_MODEL;
+        skymeans_answer *answer;
+        skymeans_error error;
+        model.n_clusters = i == 0 ? 0 : i == 1 ? INT64_MAX : i == 6 ? INT32_MAX : 3;
+        model.n_features = i == 2 ? 0 : i == 6 ? INT64_MAX : 3;
+        model.working_centers = i == 3 ? NULL : i == 7 ? NO_NUMBERS : FIRST;
+        model.scale = i == 4 ? "cubic" : "none";
+        model.type = i == 5 ? (skymeans_type)5 : SKYMEANS_FLOAT64;
+        check_error(skymeans_answer_from_model(&answer, &model, &error), SKYMEANS_USAGE, &error);
+        ck_assert_ptr_null(answer);
+    }
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        what_can_not_be_asked, ranks_that_disagree, null_and_other_communicators,
+        rows_that_can_not_be,  bad_weights,         samples_that_can_not_be_fitted,
+        used_otherwise,        bad_models};
+    return SUITE_OF("engine_errors", tests);
+}
