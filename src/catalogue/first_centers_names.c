@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Are the names numbers, as of columns of an array? */
-static bool are_numbers(const char *names, size_t stride, int64_t count)
+static bool are_column_numbers(const char *names, size_t stride, int64_t count)
 {
     for (int64_t j = 0; j < count; j++) {
         const char *name = names + (size_t)j * stride;
@@ -83,7 +83,8 @@ km_code km_first_centers_match(const km_first_centers *asked, hid_t dataset, int
     const int64_t d = asked->n_features;
     const char *what = "features of the first centers";
     *places = NULL;
-    if (asked->features == NULL || are_numbers(asked->features[0].name, sizeof(km_column), d))
+    if (asked->features == NULL ||
+        are_column_numbers(asked->features[0].name, sizeof(km_column), d))
         return KM_OK;
     char *names = km_allocate_zeroed(count, KM_NAME_SIZE, what, error);
     char *units = km_allocate_zeroed(count, KM_UNITS_SIZE, what, error);
@@ -91,7 +92,7 @@ km_code km_first_centers_match(const km_first_centers *asked, hid_t dataset, int
     int64_t *found = km_allocate(count, sizeof *found, what, error);
     const bool has_names = error->code == KM_OK &&
                            km_h5_read_text_list(dataset, "features", count, KM_NAME_SIZE, names) &&
-                           !are_numbers(names, KM_NAME_SIZE, count);
+                           !are_column_numbers(names, KM_NAME_SIZE, count);
     if (has_names && match_features(asked, names, count, found, is_taken, error) == KM_OK) {
         if (km_h5_read_text_list(dataset, "units", count, KM_UNITS_SIZE, units))
             warn_of_center_units(asked, units, count, found);

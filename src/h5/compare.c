@@ -9,7 +9,7 @@ static bool compare_group(hid_t file, const char *name)
     return H5Lexists(file, name, H5P_DEFAULT) > 0;
 }
 
-static bool are_same_texts(char *const *read, const char *const *expected, int64_t count)
+static bool are_expected_texts(char *const *read, const char *const *expected, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
         if (read[i] == NULL || strcmp(read[i], expected[i]) != 0)
@@ -18,11 +18,11 @@ static bool are_same_texts(char *const *read, const char *const *expected, int64
 }
 
 /* Compares values that were read with those expected; texts by their characters. */
-static bool are_same_values(hid_t type, hid_t space, const void *read, const void *expected)
+static bool are_expected(hid_t type, hid_t space, const void *read, const void *expected)
 {
     const int64_t count = H5Sget_simple_extent_npoints(space);
     if (H5Tis_variable_str(type) > 0)
-        return are_same_texts(read, expected, count);
+        return are_expected_texts(read, expected, count);
     return memcmp(read, expected, (size_t)count * H5Tget_size(type)) == 0;
 }
 
@@ -51,7 +51,7 @@ static bool compare_attribute_values(hid_t object, const char *name, hid_t type,
     const hid_t space = H5Aget_space(attribute);
     void *read = allocate_values(type, space, count);
     const bool is_same = read != NULL && H5Aread(attribute, type, read) >= 0 &&
-                         are_same_values(type, space, read, expected);
+                         are_expected(type, space, read, expected);
     free_values(type, space, read);
     H5Aclose(attribute);
     return is_same;
@@ -81,7 +81,7 @@ static bool compare_array(hid_t file, const char *name, hid_t type, int n_dimens
     void *read = allocate_values(type, space, count);
     const bool is_same = read != NULL &&
                          H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, read) >= 0 &&
-                         are_same_values(type, space, read, values);
+                         are_expected(type, space, read, values);
     free_values(type, space, read);
     H5Dclose(dataset);
     return is_same;

@@ -26,7 +26,7 @@ static const char *const change_variables[] = {
     "OMPI_MCA_orte_tag_output", "OMPI_MCA_orte_timestamp_output", "OMPI_MCA_orte_output_filename",
     "OMPI_MCA_orte_xml_output", "MPIEXEC_PREPEND_RANK",           NULL};
 
-static bool is_in_list(const char *text, const char *const *list)
+static bool is_word_in(const char *text, const char *const *list)
 {
     while (*list != NULL && strcmp(*list, text) != 0)
         list++;
@@ -71,7 +71,7 @@ static bool passes_output_unchanged(pid_t launcher)
         const char *name = strrchr(word, '/');
         if (strcmp(name != NULL ? name + 1 : word, program_invocation_short_name) == 0)
             return true; /* the rest is our own command line */
-        if (word[0] == '-' && is_in_list(word + strspn(word, "-"), changes))
+        if (word[0] == '-' && is_word_in(word + strspn(word, "-"), changes))
             return false;
     }
     return true;
@@ -102,7 +102,7 @@ static bool is_shown_by_launcher(void)
         if (getenv(*variable) != NULL)
             return false;
     for (pid_t next = find_parent(getpid(), name, sizeof name);
-         next > 0 && is_in_list(name, launchers); next = find_parent(next, name, sizeof name)) {
+         next > 0 && is_word_in(name, launchers); next = find_parent(next, name, sizeof name)) {
         launcher = next;
         if (!passes_output_unchanged(launcher))
             return false;

@@ -4,24 +4,17 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-# Names that are shared still, and are to become unique; others may not join them.
-shared='begin cannot_write check_clusters check_model check_numbers compare_pieces conclude damaged
-    draw end fill find_candidates find_difference has_its_hash hash_bytes is_size out_of_memory
-    print_clusters print_head print_hint print_line print_text put_all put_different put_treatment
-    resume save take tell warn_of_units'
-
 # clang-format begins each definition at the left margin, with its name in the same line. So the
 # bodies of macros, which stand further right, do not count; nor do names that a macro makes, in
 # capitals.
 grep -nE '^static .*\(' src/*/*.c src/*/*.h | grep -v '\\$' |
     sed -nE 's/^([^:]+):([0-9]+):static [^(=]*[ *]([a-z][a-zA-Z0-9_]*)\(.*/\3 \1 \2/p' |
-    awk -v shared="$(echo "$shared" | tr '\n' ' ')" '
-        BEGIN { split(shared, list, " "); for (i in list) is_shared[list[i]] }
+    awk '
         ($1, $2) in seen { next } # a declaration ahead of its definition
         { seen[$1, $2] = 1; places[$1] = places[$1] " " $2 ":" $3; count[$1]++ }
         END {
             for (name in count)
-                if (count[name] > 1 && !(name in is_shared)) {
+                if (count[name] > 1) {
                     print "static functions of one name, " name ":" places[name]
                     wrong = 1
                 }
