@@ -22,8 +22,9 @@
  * lets several threads be in calls at once, on different communicators and different objects.
  *
  * No function prints, ends the process, or leaves changed what belongs to the caller: signals, the
- * number of OpenMP threads, rounding, MPI's error handler, the rows that were handed over. But where
- * MPI itself fails on the copied communicator, MPI ends the process, since nothing can be agreed on.
+ * number of OpenMP threads, rounding, MPI's error handler, the rows that were handed over. But
+ * where MPI itself fails on the copied communicator, MPI ends the process, since nothing can be
+ * agreed on.
  *
  * Structs begin with their size, which the macros fill in, so that later versions can add fields.
  */

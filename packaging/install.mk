@@ -6,20 +6,17 @@ version  := $(shell sed -n 's/^\#define KM_VERSION "\(.*\)"$$/\1/p' src/base/ver
 soname   := libskymeans.so.$(firstword $(subst ., ,$(version)))
 
 # ---- the library ------------------------------------------------------------------------------------
-# The engine, from objects of its own that may lie anywhere in memory. Names that are not public are
-# hidden, so that they cannot clash with those of a caller.
+# The engine. Its objects, which are also those of the program, may lie anywhere in memory. Names that
+# are not public are hidden, so that they cannot clash with those of a caller.
 
 rooms    := base comm sums kernels samples order seeding assign fit cluster
 engine   := $(foreach room,$(rooms),$(filter src/$(room)/%,$(sources)))
-pic      := $(engine:src/%.c=$(BUILD)/pic/%.o)
+pic      := $(engine:src/%.c=$(BUILD)/%.o)
 solib    := $(BUILD)/libskymeans.so.$(version)
-archive  := $(BUILD)/pic/libskymeans.a
+archive  := $(BUILD)/engine/libskymeans.a
 OBJCOPY  := objcopy
 
-$(BUILD)/pic/%.o: place := -fPIC -fvisibility=hidden
-$(BUILD)/pic/%.o: src/%.c $(BUILD)/hdf5.libs
-	$(compile)
-$(BUILD)/pic/base/version.o: $(BUILD)/commit
+$(pic): place := -fPIC -fvisibility=hidden
 
 $(solib): $(pic) packaging/skymeans.map
 	@echo "  LINK  $@"
@@ -28,10 +25,11 @@ $(solib): $(pic) packaging/skymeans.map
 
 $(archive): $(pic)
 	@echo "  AR    $@"
+	@mkdir -p $(@D)
 	@rm -f $@
-	$(Q)$(LD) -r -o $(BUILD)/pic/skymeans.o $^
-	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='skymeans_*' $(BUILD)/pic/skymeans.o
-	$(Q)$(AR) rcs $@ $(BUILD)/pic/skymeans.o
+	$(Q)$(LD) -r -o $(@D)/skymeans.o $^
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='skymeans_*' $(@D)/skymeans.o
+	$(Q)$(AR) rcs $@ $(@D)/skymeans.o
 
 .PHONY: library
 library: $(solib) $(archive)
@@ -115,4 +113,4 @@ uninstall:
 	    [ ! -d "$(DESTDIR)$$folder" ] || find "$(DESTDIR)$$folder" -depth -type d -empty -delete; \
 	done
 
--include $(pic:.o=.d) $(BUILD)/documents.d
+-include $(BUILD)/documents.d

@@ -74,7 +74,7 @@ check-neon: deps
 # which no test would miss.
 .PHONY: lint
 lint:
-	@$(MAKE) $(quietly) all $(BUILD)/bench_kernels
+	@$(MAKE) $(quietly) all library $(BUILD)/bench_kernels
 	@BUILD=$(BUILD) tests/lint/lint.sh
 
 -include $(tests:=.d)
