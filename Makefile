@@ -78,7 +78,7 @@ $(BUILD)/faults/%.o: src/%.c $(BUILD)/hdf5.libs
 .PHONY: always
 $(BUILD)/compiler: always
 	@mkdir -p $(@D)
-	@echo '$(CC) $(flags) $(HDF5_DIR)' | cmp -s - $@ || echo '$(CC) $(flags) $(HDF5_DIR)' >$@
+	@echo '$(CC) $(flags) $(HDF5_DIR) $(engine)' | cmp -s - $@ || echo '$(CC) $(flags) $(HDF5_DIR) $(engine)' >$@
 $(BUILD)/commit: always
 	@mkdir -p $(@D)
 	@echo '$(commit)' | cmp -s - $@ || echo '$(commit)' >$@
