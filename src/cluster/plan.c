@@ -15,9 +15,9 @@ km_code km_manner_check(skymeans_manner *manner, const skymeans_manner *given, k
         return error->code;
     manner->algorithm = manner->algorithm != NULL ? manner->algorithm : defaults.algorithm;
     manner->kernel = manner->kernel != NULL ? manner->kernel : defaults.kernel;
-    if (manner->threads < 0 || manner->threads > KM_MOST_THREADS)
+    if (manner->threads < 0 || manner->threads > KM_MAX_THREADS)
         return km_fail(error, KM_USAGE, "bad value (threads %lld): it must be 0 to %d",
-                       (long long)manner->threads, KM_MOST_THREADS);
+                       (long long)manner->threads, KM_MAX_THREADS);
     return KM_OK;
 }
 

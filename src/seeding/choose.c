@@ -21,7 +21,7 @@ typedef struct candidate {
 typedef struct candidates {
     candidate *list; /* ascending by sample */
     int64_t count;
-    int64_t starts[KM_MOST_THREADS + 1]; /* in the list, of each thread's ones */
+    int64_t starts[KM_MAX_THREADS + 1]; /* in the list, of each thread's ones */
 } candidates;
 
 static int64_t total_of(MPI_Comm comm, int64_t count)

@@ -68,7 +68,7 @@ static double *take_candidates(const struct search *search, const struct odds *o
                                km_error *error)
 {
     const int64_t d = search->task->samples->n_features;
-    int64_t starts[KM_MOST_THREADS + 1] = {0};
+    int64_t starts[KM_MAX_THREADS + 1] = {0};
 #pragma omp parallel
     starts[km_thread() + 1] = visit_samples(search, odds, NULL);
     for (int t = 0; t < km_threads(); t++)
