@@ -81,8 +81,7 @@ int km_comm_sharing(MPI_Comm comm, const void *bits, int64_t bytes)
 }
 
 /* Adds the rank that ran out of memory to the message; other messages name their rank themselves if
- * it matters. On MPI_COMM_SELF nothing is added: the rank is named when it agrees with the others.
- */
+ * it matters. On MPI_COMM_SELF it adds nothing: the rank is named when it agrees with others. */
 static void add_rank_to_message(MPI_Comm comm, km_error *error)
 {
     const size_t used = strlen(error->text);

@@ -2,8 +2,7 @@
  * stop, watches the deadline, and says when to save a state. A stop is a value that all ranks agree
  * on, not an error.
  *
- * All functions but km_pace_agree are local. A pace may be NULL: it tells nobody and never stops.
- */
+ * All functions but km_pace_agree are local. A pace may be NULL: it tells nobody, never stops. */
 #ifndef SKYMEANS_COMM_PACE_H
 #define SKYMEANS_COMM_PACE_H
 

@@ -158,8 +158,7 @@ km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples
     return error->code;
 }
 
-/* `assigner` labels the samples again for each of the other fits; `rounded` is a workspace, [k][d].
- */
+/* `assigner` labels the samples again for each other fit; `rounded` is a workspace, [k][d]. */
 static void compare_all(km_restarts *restarts, const km_fit_task *task, const km_fit *best,
                         km_assigner *assigner, void *rounded, struct comparison *c)
 {
