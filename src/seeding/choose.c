@@ -71,8 +71,8 @@ static void count_below(const km_samples *samples, const km_choice *choice, uint
     found->count = found->starts[km_threads()];
 }
 
-/* The limit within which `wanted` of `total` random numbers and six standard deviations more are
- * expected. */
+/* A limit within which `wanted` of `total` random numbers are expected, plus six standard
+ * deviations and six. */
 static uint64_t first_limit(int64_t wanted, int64_t total)
 {
     const double expected = (double)wanted + 6 * sqrt((double)wanted) + 6;
