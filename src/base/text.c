@@ -10,7 +10,7 @@
 
 /* The length in bytes of the UTF-8 character (RFC 3629) at `text`, and its code; 0 if it is not
  * well-formed. */
-static int decode(const unsigned char *text, uint32_t *code)
+static int decode_utf8(const unsigned char *text, uint32_t *code)
 {
     static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
     const int length = text[0] < 0x80             ? 1
@@ -41,7 +41,7 @@ void km_make_printable(char *text)
     char *to = text;
     for (const char *from = text; *from != '\0';) {
         uint32_t code;
-        const int length = decode((const unsigned char *)from, &code);
+        const int length = decode_utf8((const unsigned char *)from, &code);
         const bool is_good = length > 0 && !is_harmful(code);
         for (int i = 0; i < length && is_good; i++)
             *to++ = from[i];
@@ -68,7 +68,7 @@ void km_print_quoted(FILE *file, const char *text)
     while (*text != '\0') {
         char character[5] = "";
         uint32_t code;
-        const int length = decode((const unsigned char *)text, &code);
+        const int length = decode_utf8((const unsigned char *)text, &code);
         memcpy(character, text, length > 0 ? (size_t)length : 1);
         km_make_printable(character);
         fputs(strcmp(character, "'") == 0 ? "'\\''" : character, file);

@@ -38,10 +38,11 @@ static void take_error(const skymeans_error *from, int code, km_error *error)
                 from->text[0] != '\0' ? from->text : "the state can't be saved");
 }
 
-/* Writes a state on rank 0, and calls the caller's function on all ranks to save it. Collective;
- * errors are agreed. */
-static km_code save_state(call *c, const km_fit_state *next, km_error *error)
+/* Writes a state on rank 0, and calls the caller's function on all ranks to save it. `context` is
+ * the call. Collective; errors are agreed. */
+static km_code save_state(void *context, const km_fit_state *next, km_error *error)
 {
+    call *c = context;
     const skymeans_control *control = c->pace.control;
     const double start = km_now();
     const km_state_key key = key_of(c);
@@ -61,11 +62,6 @@ static km_code save_state(call *c, const km_fit_state *next, km_error *error)
     c->pace.saved = km_timer_add(&c->answer->timers, KM_PHASE_CHECKPOINT, start);
     c->pace.saving = fmax(c->pace.saving, c->pace.saved - start);
     return km_agree(c->comm, error);
-}
-
-static km_code save_fit(void *context, const km_fit_state *state, km_error *error)
-{
-    return save_state(context, state, error);
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */
@@ -355,7 +351,7 @@ static km_code prepare_fits(call *c, km_error *error)
                             .method = answer->plan.method,
                             .kernel = answer->plan.kernel,
                             .pace = &c->pace,
-                            .save = save_fit,
+                            .save = save_state,
                             .context = c};
     return km_agree(c->comm, error);
 }

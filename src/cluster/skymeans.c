@@ -27,15 +27,6 @@ typedef struct entry {
     km_error error;
 } entry;
 
-/* Finds out whether the threads can be made, since OpenMP would end the process if not. */
-static void try_threads(entry *e, int n_threads)
-{
-    km_trial trial;
-    km_trial_begin(&trial, n_threads, &e->error);
-    km_agree(e->comm, &e->error);
-    km_trial_end(&trial);
-}
-
 /* Without these two, ranks can't even agree on an error. Local. */
 static km_code check_place_and_comm(const void *place, MPI_Comm comm, km_error *error)
 {
@@ -52,11 +43,16 @@ static void check_not_null(const void *given, const char *name, km_error *error)
         km_fail(error, KM_USAGE, "bad argument: %s is NULL", name);
 }
 
+/* Copies the communicator and sets the threads. Before that it finds out whether these can be made,
+ * since OpenMP would end the process if not. Collective; errors are agreed. */
 static km_code enter_call(entry *e, MPI_Comm comm, int64_t n_threads)
 {
+    km_trial trial;
     e->comm = km_comm_copy(comm);
     if (km_agree(e->comm, &e->error) == KM_OK) {
-        try_threads(e, n_threads > 0 ? (int)n_threads : 1);
+        km_trial_begin(&trial, n_threads > 0 ? (int)n_threads : 1, &e->error);
+        km_agree(e->comm, &e->error);
+        km_trial_end(&trial);
         if (e->error.code == KM_OK)
             km_team_begin(&e->team, (int)n_threads, &e->error);
     }
@@ -248,7 +244,7 @@ static km_code check_model_struct(const skymeans_model *model, km_scaling *scali
     return wrong != NULL ? km_fail(error, KM_USAGE, "bad model: %s", wrong) : KM_OK;
 }
 
-static bool are_numbers(const double *values, int64_t count)
+static bool has_no_nan(const double *values, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
         if (isnan(values[i]))
@@ -256,11 +252,11 @@ static bool are_numbers(const double *values, int64_t count)
     return true;
 }
 
-static km_code check_values(const skymeans_answer *answer, km_error *error)
+static km_code check_model_values(const skymeans_answer *answer, km_error *error)
 {
     const int64_t k = answer->plan.shape.n_clusters, d = answer->plan.shape.n_features;
-    if (!are_numbers(answer->fit.centers, k * d) || !are_numbers(answer->transform.offset, d) ||
-        !are_numbers(answer->transform.factor, d))
+    if (!has_no_nan(answer->fit.centers, k * d) || !has_no_nan(answer->transform.offset, d) ||
+        !has_no_nan(answer->transform.factor, d))
         km_fail(error, KM_USAGE, "bad model: centers, offset and factor must not be NaN");
     return error->code;
 }
@@ -281,7 +277,7 @@ static km_code fill_answer(skymeans_answer *answer, const skymeans_model *model,
         memcpy(answer->fit.centers, model->working_centers, (size_t)(k * d) * sizeof(double));
         memcpy(answer->centers, model->working_centers, (size_t)(k * d) * sizeof(double));
         km_untransform_centers(&answer->transform, answer->centers, k);
-        return check_values(answer, error);
+        return check_model_values(answer, error);
     }
     free(ones);
     return error->code;

@@ -111,7 +111,7 @@ static void consider_sample(const running *run, int64_t sample, struct heap *bes
 
 /* Finds the best candidates of this rank. `heaps` has one heap per thread; in the end the first
  * holds the best of all threads. */
-static void find_candidates(const running *run, struct heap *heaps)
+static void find_best_candidates(const running *run, struct heap *heaps)
 {
 #pragma omp parallel for
     for (int64_t i = 0; i < run->samples->n_samples; i++)
@@ -207,7 +207,7 @@ km_code km_refill_empty(running *run, km_error *error)
     km_exact *points =
         km_allocate(run->samples->n_features, sizeof *points, "filling empty clusters", error);
     if (km_agree(run->comm, error) == KM_OK) {
-        find_candidates(run, heaps);
+        find_best_candidates(run, heaps);
         km_concatenate(run->comm, heaps[0].list, heaps[0].count, sizeof *all, (void **)&all, &n_all,
                        error);
     }

@@ -18,7 +18,7 @@ typedef enum km_stop {
     KM_STOP_TOLERANCE,      /* the centers moved less than the tolerance */
     KM_STOP_NO_CHANGE,      /* no label changed */
     KM_STOP_MAX_ITERATIONS, /* the limit came first */
-    KM_STOP_WISH,           /* somebody wished so, as by a signal */
+    KM_STOP_WISH,           /* a rank wished to stop, as after a signal */
     KM_STOP_TIME,           /* the time was up */
 } km_stop;
 

@@ -1,4 +1,4 @@
-/* The steps of an iteration, shared by the files of this room. */
+/* The steps of an iteration, shared by the files of fit/. */
 #ifndef SKYMEANS_FIT_STEPS_H
 #define SKYMEANS_FIT_STEPS_H
 

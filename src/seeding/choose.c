@@ -130,19 +130,14 @@ static int64_t copy_up_to(const candidates *c, km_uint128 last, int64_t *chosen)
     return n_chosen;
 }
 
-static int64_t count_with_weight(const km_samples *samples)
-{
-    int64_t count = 0;
-    for (int64_t i = 0; i < samples->n_samples; i++)
-        count += has_weight(samples, i);
-    return count;
-}
-
 km_code km_choose_samples(const km_samples *samples, const km_choice *choice, MPI_Comm comm,
                           int64_t **chosen, int64_t *n_chosen, km_error *error)
 {
     candidates found = {0};
-    const int64_t total = sum_over_ranks(comm, count_with_weight(samples));
+    int64_t n_with_weight = 0;
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        n_with_weight += has_weight(samples, i);
+    const int64_t total = sum_over_ranks(comm, n_with_weight);
     const int64_t wanted = choice->n_wanted < total ? choice->n_wanted : total;
     *chosen = NULL;
     if (find_candidates_below(samples, choice, wanted, total, comm, &found, error) == KM_OK)

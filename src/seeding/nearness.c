@@ -110,12 +110,6 @@ static km_distances *distances_of(const km_nearness *near, int64_t block)
     return (void *)(near->distances2 + (size_t)block * size);
 }
 
-static double distance2_of(const km_nearness *near, int64_t sample)
-{
-    return km_distance_of(distances_of(near, sample / KM_BLOCK), near->samples->precision,
-                          (int)(sample % KM_BLOCK));
-}
-
 static void set_distance2(const km_nearness *near, int64_t block, int lane, double distance2)
 {
     km_value_set(near->samples->precision, distances_of(near, block), lane, distance2);
@@ -360,7 +354,9 @@ void km_nearness_approach(km_nearness *near, const double *centers, const void *
 
 uint64_t km_nearness_weight(const km_nearness *near, int64_t sample)
 {
-    return weight_of(near, sample, distance2_of(near, sample));
+    const double distance2 = km_distance_of(distances_of(near, sample / KM_BLOCK),
+                                            near->samples->precision, (int)(sample % KM_BLOCK));
+    return weight_of(near, sample, distance2);
 }
 
 void km_nearness_weigh(km_nearness *near, km_power power)
