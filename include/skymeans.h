@@ -78,8 +78,8 @@ typedef struct skymeans_problem {
     uint64_t random_seed;
     int64_t restarts; /* fits from different first centers, of which the best is kept; at least 1 */
     double tolerance; /* a fit has converged when the sum of the squared shifts of its centers is at
-                         most so many times the mean variance of the features; 0: when no label
-                         changes */
+                         most this tolerance times the mean variance of the features; 0: when no
+                         label changes */
     int64_t max_iterations; /* of a fit; at least 1 */
     const char *scale;      /* of the features: "none", "standard" (mean 0, variance 1), "minmax" */
     const char *missing;    /* rows with a value that is not finite: "drop" leaves them out, with
@@ -106,10 +106,10 @@ typedef enum skymeans_type { SKYMEANS_FLOAT32, SKYMEANS_FLOAT64 } skymeans_type;
  * columns are given, at columns[feature] + row * row_stride; strides are bytes, of any sign. */
 typedef struct skymeans_rows {
     size_t size;
-    int64_t n_rows;     /* of this rank, at most 2^32 - 1; 0 is as good as any number */
-    int64_t first_row;  /* the number of the first among all ranks' rows, ascending with ranks; -1
-                           on all ranks: behind those of lower ranks. On these numbers the answer
-                           depends, not on ranks */
+    int64_t n_rows;     /* of this rank, 0 to 2^32 - 1 */
+    int64_t first_row;  /* the number of this rank's first row among the rows of all ranks; must
+                           ascend with ranks. -1 on all ranks: rows follow those of lower ranks.
+                           The answer depends on these numbers, not on ranks */
     int64_t n_features; /* the same on all ranks */
     skymeans_type type; /* of all values, which is also the precision of distances */
     const void *values;
@@ -166,7 +166,7 @@ typedef struct skymeans_iteration {
 
 typedef enum skymeans_event_kind {
     SKYMEANS_PHASE,      /* something begins: `doing` */
-    SKYMEANS_PART,       /* so much of it is done: `part` */
+    SKYMEANS_PART,       /* the part of it that is done: `part` */
     SKYMEANS_FIT_BEGINS, /* before its seeding: `fit` */
     SKYMEANS_ITERATED,   /* `iteration` is done */
     SKYMEANS_FIT_ENDS    /* `fit` is done; not of one that went on from a saved state */
@@ -216,18 +216,19 @@ typedef struct skymeans_answer skymeans_answer;
 
 /* Clusters samples. `manner` and `control` may be NULL. Collective over the communicator of the
  * samples, or another of the same ranks in the same order. The caller frees the answer with
- * skymeans_answer_free; on failure *answer is NULL. Samples may be used again, for problems of the
- * same scaling and for predictions by their own fits; not to fit after a prediction by a fit of
- * others. SKYMEANS_USAGE, SKYMEANS_DATA (too few rows, weights that are all 0, ranges that
- * overflow, a state of another problem or of other rows), SKYMEANS_SYSTEM, SKYMEANS_MEMORY. */
+ * skymeans_answer_free; on failure *answer is NULL. Samples may be used again, for problems with
+ * the same scaling and for predictions by answers that were fitted to them. After a prediction by
+ * an answer that was fitted to others they can't be fitted. SKYMEANS_USAGE, SKYMEANS_DATA (too few
+ * rows, weights that are all 0, ranges that overflow, a state of another problem or of other rows),
+ * SKYMEANS_SYSTEM, SKYMEANS_MEMORY. */
 SKYMEANS_API int skymeans_fit(skymeans_answer **answer, const skymeans_problem *problem,
                               skymeans_samples *samples, const skymeans_manner *manner,
                               const skymeans_control *control, MPI_Comm comm,
                               skymeans_error *error);
 
-/* Labels samples with the centers of another answer, as its fit would: those that were not fitted
- * before, or were by this fit. Collective; the new answer has labels, sizes, centers, and a
- * checksum of them. Errors as above. */
+/* Labels samples by the centers of a fitted answer, as its fit would. The samples must be new, or
+ * fitted by this fit. Collective; the new answer has labels, sizes, centers, and a checksum of
+ * them. Errors as above. */
 SKYMEANS_API int skymeans_predict(skymeans_answer **answer, const skymeans_answer *fitted,
                                   skymeans_samples *samples, const skymeans_manner *manner,
                                   MPI_Comm comm, skymeans_error *error);

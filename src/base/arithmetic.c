@@ -1,4 +1,4 @@
-
+/* Powers of two. */
 #include "base/arithmetic.h"
 
 #include <math.h>

@@ -8,7 +8,7 @@
 __extension__ typedef __int128 km_int128;
 __extension__ typedef unsigned __int128 km_uint128;
 
-/* A power of two in two factors, a * b, since the power itself need not be a number. */
+/* A power of two as a product a * b of two doubles, since the power itself may be out of range. */
 typedef struct km_power {
     double a, b;
 } km_power;

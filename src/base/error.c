@@ -1,4 +1,4 @@
-
+/* The first failure recorded in an error stays. */
 #include "base/error.h"
 #include "base/text.h"
 

@@ -20,8 +20,8 @@ typedef enum km_code {
     KM_DATA = 3,     /* the contents of a file */
     KM_SYSTEM = 4,   /* files, folders, disks */
     KM_MEMORY = 5,
-    KM_INTERRUPTED = 6, /* no error: a signal stopped it, and the result is what it had */
-    KM_STOPPED = 75,    /* not an error: asked to stop, and the same command can go on */
+    KM_INTERRUPTED = 6, /* not an error: a signal ended it, with the result it had by then */
+    KM_STOPPED = 75,    /* not an error: stopped on demand; the same command goes on from there */
 } km_code;
 
 typedef struct km_error {

@@ -1,5 +1,4 @@
-/* Failures on purpose, in builds that test them. */
-
+/* Injected failures, in builds for tests. */
 #include "base/fault.h"
 
 #ifdef KM_FAULTS
@@ -13,7 +12,7 @@ bool km_fault(const char *place)
     const char *wanted = getenv("KM_FAULT");
     if (wanted == NULL || strcmp(wanted, place) != 0)
         return false;
-    errno = EIO; /* what messages are made of */
+    errno = EIO; /* messages print it */
     return true;
 }
 

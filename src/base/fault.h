@@ -1,6 +1,6 @@
-/* fault.h - failures on purpose.
+/* fault.h - injected failures, for tests.
  *
- * Every call to the world that can fail on one rank is written `call() failed ||
+ * Every system or library call that can fail on one rank is written `call() failed ||
  * km_fault("place")`. A build with KM_FAULTS fails at the place that the environment's KM_FAULT
  * names, and at the n-th allocation for KM_FAULT_ALLOCATION=n; tests walk all places. Other builds
  * contain none of it. */

@@ -1,4 +1,4 @@
-
+/* Hashes of rows, numbers and bytes. */
 #include "base/hash.h"
 
 uint64_t km_hash_label(int64_t row, int32_t label)

@@ -1,4 +1,4 @@
-/* hash.h - hashes that do not depend on order or partition. */
+/* hash.h - hashes of results, rows and arguments; not cryptographic. */
 #ifndef SKYMEANS_BASE_HASH_H
 #define SKYMEANS_BASE_HASH_H
 
@@ -28,7 +28,7 @@ static inline uint64_t km_hash_double(uint64_t hash, double value)
 /* Folds `count` numbers, in order. */
 uint64_t km_hash_doubles(uint64_t hash, const double *values, int64_t count);
 
-/* Of bytes, and of how many they are. */
+/* Hash of `size` bytes and of their number. */
 uint64_t km_hash_bytes(const char *bytes, int64_t size);
 
 #endif

@@ -1,3 +1,4 @@
+/* Allocation that says what could not be had. */
 #include "base/memory.h"
 
 #include "base/error.h"
@@ -60,11 +61,11 @@ void *km_allocate_zeroed(int64_t count, size_t size, const char *what, km_error 
 void *km_grow(void *array, int64_t count, size_t size, const char *what, km_error *error)
 {
     if ((count & (count - 1)) != 0)
-        return array; /* it grows at powers of two only */
-    const int64_t room = count > 0 ? 2 * count : 1;
-    void *grown = km_fault_of_allocation() ? NULL : realloc(array, (size_t)room * size);
+        return array; /* the capacity is a power of two, and used up only at one */
+    const int64_t capacity = count > 0 ? 2 * count : 1;
+    void *grown = km_fault_of_allocation() ? NULL : realloc(array, (size_t)capacity * size);
     if (grown == NULL)
-        out_of_memory(room, size, what, error);
+        out_of_memory(capacity, size, what, error);
     return grown;
 }
 

@@ -1,4 +1,4 @@
-/* memory.h - arrays that may not be had. */
+/* memory.h - allocation; all functions are local. */
 #ifndef SKYMEANS_BASE_MEMORY_H
 #define SKYMEANS_BASE_MEMORY_H
 
@@ -12,16 +12,18 @@ void *km_allocate(int64_t count, size_t size, const char *what, km_error *error)
 /* The same, filled with zero bytes. */
 void *km_allocate_zeroed(int64_t count, size_t size, const char *what, km_error *error);
 
-/* Room for one more element in an array from realloc that holds `count` of them: the array itself,
- * or where it has moved; NULL, with `array` left as it is, if there is no memory. */
+/* Makes place for one more element in an array from this function that holds `count` elements; the
+ * array is NULL at first. Returns the array, which may have moved; NULL and KM_MEMORY, with `array`
+ * left as it is, if there is no memory. */
 void *km_grow(void *array, int64_t count, size_t size, const char *what, km_error *error);
 
-/* Says that much memory was freed whose place nothing else will take. What is done then is the
- * program's choice, made once before there are threads; a library does nothing. */
+/* Called after much memory was freed that will not be used again soon. It calls the function that
+ * the program has set before it made threads, which returns the memory to the system; in a library
+ * none is set, and nothing happens. */
 void km_memory_return(void);
 void km_memory_when_returned(void (*give_back)(void));
 
-/* A copy of a text, which the caller frees; NULL if there is no memory. */
+/* A copy of a text, which the caller frees; NULL and KM_MEMORY if there is no memory. */
 char *km_copy_text(const char *text, const char *what, km_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-
+/* The slabs of ranks: whole blocks, as even as can be. */
 #include "base/partition.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@ km_rows km_slab(int64_t n_rows, int n_ranks, int rank)
     const int64_t first_block = rank * share + (rank < extra ? rank : extra);
     const int64_t end_block = first_block + share + (rank < extra);
     const int64_t first = first_block * KM_BLOCK < n_rows ? first_block * KM_BLOCK : n_rows;
-    /* Compared in blocks: the end in rows could overflow next to the largest n_rows. */
+    /* Compared in blocks, since end_block * KM_BLOCK could overflow for the largest n_rows. */
     const int64_t end = end_block == n_blocks ? n_rows : end_block * KM_BLOCK;
     return (km_rows){.first = first, .count = end - first};
 }

@@ -22,7 +22,7 @@ static inline int km_slab_owner(int64_t n_rows, int n_ranks, int64_t row)
 {
     const int64_t n_blocks = n_rows / KM_BLOCK + (n_rows % KM_BLOCK > 0), block = row / KM_BLOCK;
     const int64_t share = n_blocks / n_ranks, extra = n_blocks % n_ranks;
-    const int64_t n_in_larger = extra * (share + 1); /* blocks of the first ranks, of one more */
+    const int64_t n_in_larger = extra * (share + 1); /* blocks of the first ranks, with one more */
     if (block < n_in_larger)
         return (int)(block / (share + 1));
     return (int)(extra + (block - n_in_larger) / share);

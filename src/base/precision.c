@@ -1,4 +1,4 @@
-
+/* What depends on the working precision. */
 #include "base/precision.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-
+/* Counter-based random numbers, by Random123. */
 #include "base/random.h"
 #include "base/arithmetic.h"
 

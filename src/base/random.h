@@ -6,7 +6,7 @@
 
 /* What a random number is for; each purpose has its own stream. */
 typedef enum km_purpose {
-    KM_RANDOM_ROWS = 1,   /* sorting key of a row, to choose rows */
+    KM_RANDOM_ROWS = 1,   /* key of a row: those with the smallest are chosen */
     KM_RANDOM_DRAW = 2,   /* the n-th draw of kmeans++ */
     KM_RANDOM_SAMPLE = 3, /* whether kmeans-parallel takes a row */
 } km_purpose;

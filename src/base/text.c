@@ -1,4 +1,4 @@
-
+/* Texts: printable, parsed, compared. */
 #include "base/text.h"
 
 #include <ctype.h>
@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The length of a well-formed character of UTF-8 (RFC 3629), and its code; 0 if there is none. */
-static int decode(const unsigned char *text, uint32_t *code)
+/* The length in bytes of the UTF-8 character (RFC 3629) at `text`, and its code; 0 if it is not
+ * well-formed. */
+static int decode_utf8(const unsigned char *text, uint32_t *code)
 {
     static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
     const int length = text[0] < 0x80             ? 1
@@ -27,7 +28,7 @@ static int decode(const unsigned char *text, uint32_t *code)
     return length == 0 || *code < lowest[length] || is_surrogate || *code > 0x10ffff ? 0 : length;
 }
 
-/* Characters that move the cursor, or turn the direction of those beside them. */
+/* Characters that move the cursor or change the direction of writing. */
 static bool is_harmful(uint32_t code)
 {
     return code < 0x20 || (0x7f <= code && code < 0xa0) || code == 0x61c ||
@@ -40,7 +41,7 @@ void km_make_printable(char *text)
     char *to = text;
     for (const char *from = text; *from != '\0';) {
         uint32_t code;
-        const int length = decode((const unsigned char *)from, &code);
+        const int length = decode_utf8((const unsigned char *)from, &code);
         const bool is_good = length > 0 && !is_harmful(code);
         for (int i = 0; i < length && is_good; i++)
             *to++ = from[i];
@@ -51,11 +52,11 @@ void km_make_printable(char *text)
     *to = '\0';
 }
 
-const char *km_printable(const char *text, char *room, size_t size)
+const char *km_printable(const char *text, char *buffer, size_t size)
 {
-    snprintf(room, size, "%s", text);
-    km_make_printable(room);
-    return room;
+    snprintf(buffer, size, "%s", text);
+    km_make_printable(buffer);
+    return buffer;
 }
 
 void km_print_quoted(FILE *file, const char *text)
@@ -65,12 +66,12 @@ void km_print_quoted(FILE *file, const char *text)
     const char *quote = text[0] != '\0' && text[strspn(text, plain)] == '\0' ? "" : "'";
     fputs(quote, file);
     while (*text != '\0') {
-        char room[5] = "";
+        char character[5] = "";
         uint32_t code;
-        const int length = decode((const unsigned char *)text, &code);
-        memcpy(room, text, length > 0 ? (size_t)length : 1);
-        km_make_printable(room);
-        fputs(strcmp(room, "'") == 0 ? "'\\''" : room, file);
+        const int length = decode_utf8((const unsigned char *)text, &code);
+        memcpy(character, text, length > 0 ? (size_t)length : 1);
+        km_make_printable(character);
+        fputs(strcmp(character, "'") == 0 ? "'\\''" : character, file);
         text += length > 0 ? length : 1;
     }
     fputs(quote, file);
@@ -93,7 +94,7 @@ bool km_parse_uint64(const char *text, uint64_t *value)
 {
     char *end;
     errno = 0;
-    *value = strtoull(text, &end, 10); /* which would take "-1" for the largest number */
+    *value = strtoull(text, &end, 10); /* it would read "-1" as the maximum */
     return is_whole_number(text, end) && text[0] != '-';
 }
 
@@ -103,11 +104,11 @@ bool km_parse_double(const char *text, double *value)
     errno = 0;
     *value = strtod(text, &end);
     if (errno == ERANGE && fabs(*value) < 1)
-        errno = 0; /* denormals are numbers, too */
+        errno = 0; /* denormal numbers are allowed */
     return is_whole_number(text, end) && isfinite(*value);
 }
 
-static int smallest_of_three(int a, int b, int c)
+static int min_of_three(int a, int b, int c)
 {
     const int ab = a < b ? a : b;
     return ab < c ? ab : c;
@@ -115,11 +116,11 @@ static int smallest_of_three(int a, int b, int c)
 
 int km_edit_distance(const char *a, const char *b)
 {
-    enum { LONGEST = 63 }; /* of what people type; longer names count as entirely different */
-    const int n_a = (int)strnlen(a, LONGEST + 1), n_b = (int)strnlen(b, LONGEST + 1);
-    if (n_a > LONGEST || n_b > LONGEST)
-        return LONGEST;
-    int above[LONGEST + 1]; /* one row of Levenshtein's table */
+    enum { MAX_LENGTH = 63 }; /* longer names count as entirely different */
+    const int n_a = (int)strnlen(a, MAX_LENGTH + 1), n_b = (int)strnlen(b, MAX_LENGTH + 1);
+    if (n_a > MAX_LENGTH || n_b > MAX_LENGTH)
+        return MAX_LENGTH;
+    int above[MAX_LENGTH + 1]; /* one row of Levenshtein's table */
     for (int j = 0; j <= n_b; j++)
         above[j] = j;
     for (int i = 1; i <= n_a; i++) {
@@ -127,7 +128,7 @@ int km_edit_distance(const char *a, const char *b)
         above[0] = i;
         for (int j = 1; j <= n_b; j++) {
             const int differ = tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]);
-            const int best = smallest_of_three(diagonal + differ, above[j] + 1, above[j - 1] + 1);
+            const int best = min_of_three(diagonal + differ, above[j] + 1, above[j - 1] + 1);
             diagonal = above[j];
             above[j] = best;
         }

@@ -8,7 +8,7 @@
 
 enum { KM_PATH_SIZE = 4096 }; /* longest file name, with its folders */
 
-/* The end of a word that counts so many things. */
+/* The plural ending of a word, for this count. */
 static inline const char *km_plural(int64_t count)
 {
     return count == 1 ? "" : "s";
@@ -20,15 +20,15 @@ void km_print_quoted(FILE *file, const char *text);
 /* Replaces control characters by '?', so that a message stays one line whatever is named in it. */
 void km_make_printable(char *text);
 
-/* A copy in `room`, cut to its size and made printable: `room` itself, to be printed. */
-const char *km_printable(const char *text, char *room, size_t size);
+/* Copies a text to `buffer`, cut to its size, and makes the copy printable. Returns `buffer`. */
+const char *km_printable(const char *text, char *buffer, size_t size);
 
-/* A whole number, or a finite real one, and nothing after it; false otherwise. */
+/* Parses a text that is an integer, or a finite real number, and nothing else; false otherwise. */
 bool km_parse_int64(const char *text, int64_t *value);
 bool km_parse_uint64(const char *text, uint64_t *value);
 bool km_parse_double(const char *text, double *value);
 
-/* Where the first lines in which two texts differ begin, of each. */
+/* Moves both pointers to the beginning of the first line in which the texts differ. */
 void km_text_difference(const char **a, const char **b);
 
 /* The number of single-character edits (insert, delete, replace) that turn one name into the

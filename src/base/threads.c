@@ -16,11 +16,11 @@
 #include <string.h>
 
 /* ---- a trial -----------------------------------------------------------------------------------
- * OpenMP ends the process when it can't make a thread, so it is tried before, with the same stack.
- */
+ * OpenMP ends the process when it can't make a thread. So as many threads are made and ended
+ * before, with the same size of stack. */
 
-/* The stack that the environment has libgomp give to its threads: a number and a unit, by default
- * kB. 0: none, and then the system's. */
+/* The size of the stacks of threads, in bytes, that the environment demands of libgomp: a number
+ * and a unit, by default kB. 0: the system's default. */
 static size_t stack_of_environment(void)
 {
     const char *text = getenv("OMP_STACKSIZE");
@@ -54,7 +54,7 @@ km_code km_trial_begin(km_trial *trial, int n_threads, km_error *error)
     pthread_mutex_lock(&trial->gate);
     pthread_attr_init(&attributes);
     if (stack > 0)
-        pthread_attr_setstacksize(&attributes, stack); /* or too small, which OpenMP says */
+        pthread_attr_setstacksize(&attributes, stack); /* OpenMP warns if it is too small */
     while (reason == 0 && trial->count < n - 1) {
         reason = pthread_create(&trial->threads[trial->count], &attributes, wait_at_gate, trial);
         trial->count += reason == 0;
@@ -79,12 +79,12 @@ void km_trial_end(km_trial *trial)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* Sets rounding and denormals to the IEEE defaults in each thread, and returns how many there are,
- * which may be fewer than were asked for. What was set before goes to environments, unless NULL. */
-static int start(int n_threads, fenv_t *environments)
+/* Sets rounding and denormals to the IEEE defaults in each thread. Returns the number of threads,
+ * which may be fewer than n_threads. Saves the settings before to `environments`, unless NULL. */
+static int start_threads(int n_threads, fenv_t *environments)
 {
     int n_started = 1;
-    assert(1 <= n_threads && n_threads <= KM_MOST_THREADS);
+    assert(1 <= n_threads && n_threads <= KM_MAX_THREADS);
     omp_set_dynamic(0);
     omp_set_num_threads(n_threads);
 #pragma omp parallel
@@ -101,17 +101,17 @@ static int start(int n_threads, fenv_t *environments)
 
 void km_threads_start(int n_threads)
 {
-    start(n_threads, NULL);
+    start_threads(n_threads, NULL);
 }
 
 km_code km_team_begin(km_team *team, int n_threads, km_error *error)
 {
     *team = (km_team){.n_before = omp_get_max_threads(), .was_dynamic = omp_get_dynamic()};
     const int n = n_threads > 0 ? n_threads : team->n_before;
-    const int n_most = n < KM_MOST_THREADS ? n : KM_MOST_THREADS;
-    team->environments = km_allocate(n_most, sizeof *team->environments, "threads", error);
+    const int n_max = n < KM_MAX_THREADS ? n : KM_MAX_THREADS;
+    team->environments = km_allocate(n_max, sizeof *team->environments, "threads", error);
     if (team->environments != NULL)
-        team->n = start(n_most, team->environments);
+        team->n = start_threads(n_max, team->environments);
     return error->code;
 }
 

@@ -1,4 +1,4 @@
-
+/* Wall time by phase. */
 #include "base/timers.h"
 
 #include <time.h>

@@ -22,7 +22,7 @@ typedef struct km_timers {
 
 const char *km_phase_name(km_phase phase);
 
-/* Seconds since some fixed moment. */
+/* Seconds since a fixed moment, on a clock that only runs forward. */
 double km_now(void);
 
 /* Adds the time since `start` to a phase and returns the time now, the start of the next one. */

@@ -1,7 +1,6 @@
-
 /* The Makefile says KM_GIT_COMMIT for this file only, so that a commit rebuilds nothing else. */
-
 #include "base/version.h"
+
 const char *km_git_commit(void)
 {
     return KM_GIT_COMMIT;

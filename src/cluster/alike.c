@@ -1,9 +1,10 @@
-/* Arguments that all ranks must have alike are compared by a hash: ranks that go different ways
- * would wait for each other for ever. */
+/* Arguments that must be the same on all ranks are compared by a hash, since ranks that take
+ * different branches would wait for each other for ever. */
 #include "cluster/cluster.h"
 
 #include "base/hash.h"
 
+/* The hash of what was hashed before and one more word. */
 static uint64_t fold(uint64_t hash, uint64_t word)
 {
     return km_mix(hash ^ word) + 0x9e3779b97f4a7c15u;
@@ -44,7 +45,7 @@ uint64_t km_model_hash(const skymeans_answer *answer)
     return km_hash_doubles(hash, answer->fit.centers, k * d);
 }
 
-/* What was done to samples decides which steps are left. */
+/* What was done to samples decides which steps follow, so it must be the same on all ranks. */
 static uint64_t samples_hash(const skymeans_samples *samples)
 {
     const km_samples *memory = &samples->memory;
@@ -71,9 +72,9 @@ km_code km_check_alike(const skymeans_samples *samples, uint64_t hash, MPI_Comm 
     if (check_same_ranks(samples, comm, error) != KM_OK)
         return error->code;
     hash = fold(hash, samples_hash(samples));
-    int64_t most[2] = {(int64_t)hash, (int64_t)~hash}; /* ~ turns the order round */
-    km_max_int64(comm, most, 2);
-    if (most[0] != ~most[1])
+    int64_t max[2] = {(int64_t)hash, (int64_t)~hash}; /* the maximum of ~hash is ~ of the minimum */
+    km_max_int64(comm, max, 2);
+    if (max[0] != ~max[1])
         return km_fail(
             error, KM_USAGE,
             "arguments differ between ranks: problem, manner, samples, whether states are "

@@ -1,4 +1,5 @@
-/* What an answer says that follows from its fit. */
+/* What an answer says beside its fit: centers in the units of the features, labels by row,
+ * distances, and the checksum. */
 #include "cluster/cluster.h"
 
 #include "base/hash.h"
@@ -19,7 +20,7 @@ void km_answer_clear(skymeans_answer *answer)
     *answer = (skymeans_answer){0};
 }
 
-/* Labels of all rows count: a row that is no sample has -1. */
+/* The hash of the labels of all rows; rows that are no samples have the label -1. Collective. */
 static uint64_t hash_labels(const km_samples *samples, const int32_t *labels, MPI_Comm comm)
 {
     const bool has_gaps = samples->n_samples < samples->slab.count;
@@ -46,7 +47,7 @@ uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *sam
 
 void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t *of_rows)
 {
-    enum { AHEAD = 32 }; /* neighbours in space are rows far apart, which take long to come */
+    enum { AHEAD = 32 }; /* samples in order have distant rows, so their memory is fetched early */
     const bool has_gaps = samples->n_samples < samples->slab.count;
     const uint32_t *rows = samples->rows;
     const int64_t n_ahead = samples->n_samples - AHEAD;
@@ -94,6 +95,7 @@ km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samp
     return KM_OK;
 }
 
+/* The distance of each row to the center of its label; NaN for rows that are no samples. */
 static void find_distances(const skymeans_answer *answer, const km_samples *memory,
                            double *distances)
 {
@@ -104,22 +106,22 @@ static void find_distances(const skymeans_answer *answer, const km_samples *memo
             distances[row] = NAN;
 #pragma omp for
         for (int64_t b = 0; b < memory->n_blocks; b++) {
-            double of_block[KM_BLOCK];
+            double block_distances[KM_BLOCK];
             int32_t labels[KM_BLOCK];
             const uint32_t *rows = memory->rows + b * KM_BLOCK;
             const int lanes = km_samples_lanes(memory, b);
             for (int l = 0; l < lanes; l++)
                 labels[l] = answer->labels[rows[l]];
             km_block_distances(memory, answer->plan.kernel, answer->fit.centers, labels,
-                               answer->transform.exponent, b, of_block);
+                               answer->transform.exponent, b, block_distances);
             for (int l = 0; l < lanes; l++)
-                distances[rows[l]] = of_block[l];
+                distances[rows[l]] = block_distances[l];
         }
     }
 }
 
-/* Have the answer and the samples to do with each other? */
-static bool belong_together(const skymeans_answer *answer, const skymeans_samples *samples)
+/* Is the answer one of these samples, which are on the ranks of their rows? */
+static bool is_answer_of(const skymeans_answer *answer, const skymeans_samples *samples)
 {
     return answer->is_complete && samples->is_prepared && !samples->memory.is_redistributed &&
            answer->slab.first == samples->memory.slab.first &&
@@ -135,7 +137,7 @@ int skymeans_distances(const skymeans_answer *answer, const skymeans_samples *sa
     km_team team;
     if (answer == NULL || samples == NULL || distances == NULL)
         km_fail(&why, KM_USAGE, "bad argument: answer, samples and distances must not be NULL");
-    else if (!belong_together(answer, samples))
+    else if (!is_answer_of(answer, samples))
         km_fail(&why, KM_USAGE,
                 "no distances: the answer has no labels, or they are of other samples");
     else if (km_team_begin(&team, 0, &why) == KM_OK) {

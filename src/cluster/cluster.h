@@ -1,35 +1,38 @@
 /* cluster.h - the engine: a problem and samples in memory give an answer.
  *
- * No files, no printing, no signals. What skymeans.h declares is made of these; the program calls
- * it, and reads answers here where it tells more of them than others ask. All functions are
- * collective over `comm`, and errors are agreed, but where local is said. */
+ * It knows no files, no printing and no signals. The functions of skymeans.h are built from these.
+ * The program calls skymeans.h, and reads fields of an answer that skymeans.h does not give. All
+ * functions are collective over `comm`, and errors are agreed, but where it says local. */
 #ifndef SKYMEANS_CLUSTER_CLUSTER_H
 #define SKYMEANS_CLUSTER_CLUSTER_H
 
 #include "cluster/plan.h"
 
-/* Samples that were handed over, and what was done to them since. All zero but for what is in
- * memory is a beginning. */
+/* Samples that a caller handed over, and what was done to them since. At first only memory, ranks
+ * and names are set, and all else is zero. */
 struct skymeans_samples {
     km_samples memory;        /* of this rank */
-    int n_ranks, rank;        /* of the communicator they were made on; 0 ranks: not known */
-    const char *const *names; /* [n_features], for messages; NULL: numbers */
-    const char *weights_name; /* for messages; NULL: it has none */
-    bool is_prepared;         /* from here on: they are working values, by this transform */
+    int n_ranks, rank;        /* of the communicator that they were made on; 0 ranks: not known */
+    const char *const *names; /* [n_features], for messages; NULL: messages have their numbers */
+    const char *weights_name; /* for messages; NULL: none */
+    bool is_prepared;         /* values are working values, by this transform */
     km_transform transform;
     bool has_settled;           /* weights are whole numbers */
-    bool has_facts, is_ordered; /* they were fitted */
+    bool has_facts, is_ordered; /* facts are known; neighbours in space are together in memory */
     km_facts facts;             /* of the working values */
-    bool has_hash;
-    uint64_t features_hash; /* of the values as they were handed over */
+    bool has_hash;              /* features_hash is known */
+    uint64_t features_hash;     /* of the values as they were handed over */
 };
 
-/* How many rows all ranks have, and where; the largest slab. */
+/* The rows of all ranks together. */
 typedef struct km_spread {
-    int64_t n_rows, n_used, span, n_of_largest;
+    int64_t n_rows, n_used; /* used are those that are samples */
+    int64_t span;           /* from the lowest row number to the highest, both included */
+    int64_t n_of_largest;   /* rows of the largest slab */
 } km_spread;
 
-/* The hash of the values as they were handed over; found once, before the samples are used. */
+/* The hash of the values as they were handed over. The first call computes it, and must come before
+ * the values are changed. */
 uint64_t km_samples_find_hash(skymeans_samples *samples, MPI_Comm comm);
 
 km_spread km_samples_find_spread(const skymeans_samples *samples, MPI_Comm comm);
@@ -41,28 +44,29 @@ typedef struct km_stopped_at {
 } km_stopped_at;
 
 struct skymeans_answer {
-    bool is_fit;              /* not a prediction */
+    bool is_fit;              /* else a prediction */
     skymeans_problem problem; /* without first centers */
-    km_plan plan;             /* of a prediction only the kernel matters */
+    km_plan plan;             /* a prediction has only shape and kernel */
     km_spread spread;
     km_precision precision;
     km_rows slab;
     km_transform transform;
-    km_fit fit;           /* centers are working values; labels are below; of a prediction only
-                             centers and sizes */
+    km_fit fit;           /* the best; its labels are below; a prediction has only centers, which
+                             are working values, and sizes */
     km_restarts restarts; /* all fits */
     double *centers;      /* [k][d], in the units of the features */
     int32_t *labels;      /* [slab.count], -1 for rows that are no samples */
     uint64_t checksum;    /* of labels, centers and inertia */
     uint64_t features_hash;
     km_timers timers; /* of this rank */
-    bool is_complete; /* not stopped and saved */
+    bool is_complete; /* has labels; false if it was stopped and saved, or before any fit */
     km_stop stop;     /* of the call if it was stopped, else of the fit that is kept */
     km_stopped_at stopped_at;
 };
 
-/* ---- the steps, see skymeans.h --------------------------------------------------------------- */
+/* ---- the steps of a call --------------------------------------------------------------------- */
 
+/* What the functions of skymeans.h do once they have checked their arguments. */
 km_code km_cluster_collect(skymeans_samples *samples, const skymeans_rows *rows, MPI_Comm comm,
                            km_error *error);
 km_code km_cluster_fit(skymeans_answer *answer, const skymeans_problem *problem,
@@ -72,78 +76,81 @@ km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitte
                            skymeans_samples *samples, const skymeans_manner *manner, MPI_Comm comm,
                            km_error *error);
 
-/* From values as they were handed over to working values, in an order that is fast; facts. Once:
- * after that KM_USAGE if the problem scales otherwise. KM_DATA if there are fewer samples with
- * weight than clusters. */
+/* Makes samples ready for a fit: scales them to working values, finds their facts, and puts them in
+ * order if the plan says so. Samples are scaled once: KM_USAGE if they were scaled for a problem
+ * with another scaling. KM_DATA if fewer samples have weight than there are clusters. */
 km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
                            const skymeans_problem *problem, km_pace *pace, MPI_Comm comm,
                            km_error *error);
 
-/* Redistributes samples if the plan says so and they are not; and returns them to the ranks of
- * their slabs, with labels, see km_samples_return. */
-km_code km_samples_spread(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
-                          km_timers *timers, MPI_Comm comm, km_error *error);
-km_code km_samples_gather(skymeans_samples *samples, int32_t **labels, km_pace *pace,
+/* Redistributes samples among the ranks, if the plan says so and it was not done yet. */
+km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
+                                km_timers *timers, MPI_Comm comm, km_error *error);
+
+/* Returns redistributed samples to the ranks of their slabs, and with them their labels, unless
+ * NULL; see km_samples_return. */
+km_code km_cluster_return(skymeans_samples *samples, int32_t **labels, km_pace *pace,
                           km_timers *timers, MPI_Comm comm, km_error *error);
 
-/* Completes an answer from fit and transform: centers in the units of the features, the checksum,
- * and labels row by row in the place of those by sample, [n_samples], which are freed. */
+/* Completes an answer from its fit and transform: centers in the units of the features, checksum,
+ * and labels by row. The labels of the fit, which are by sample, are freed. */
 km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samples, MPI_Comm comm,
                            km_error *error);
 
-/* Fills in an answer's centers from those of its fit, if it has any. Local. */
+/* Sets the centers of an answer, in the units of the features, from those of its fit, if it has
+ * any. Local. */
 km_code km_answer_find_centers(skymeans_answer *answer, km_error *error);
 
-/* Labels by sample, [n_samples], to labels by row of the slab, -1 for rows that are no samples. The
- * samples are on their ranks. Local. */
+/* Converts labels by sample, [n_samples], to labels by row, [slab.count], with -1 for rows that are
+ * no samples. The samples must be on the ranks of their slabs. Local. */
 void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t *of_rows);
 
-/* The checksum of an answer whose samples have these labels, [n_samples]. */
+/* The checksum of an answer, with these labels of its samples, [n_samples]. */
 uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *samples,
                             const int32_t *labels, MPI_Comm comm);
 
-/* Have all ranks the same arguments, of which this is a hash, and samples that were made on these
- * ranks and used alike? KM_USAGE if not. Hashes are local, of a checked problem and manner, and of
- * an answer that can predict. */
+/* Checks that all ranks have the same arguments, given their hash, and that the samples were made
+ * on these ranks and have the same history on all. KM_USAGE if not. The hashes are local, of a
+ * checked problem, a checked manner, and an answer that has centers. */
 km_code km_check_alike(const skymeans_samples *samples, uint64_t hash, MPI_Comm comm,
                        km_error *error);
 uint64_t km_problem_hash(const skymeans_problem *problem, int64_t n_features);
 uint64_t km_manner_hash(const skymeans_manner *manner);
 uint64_t km_model_hash(const skymeans_answer *answer);
 
-/* Local. */
+/* Free what samples and an answer own, but not themselves. Local. */
 void km_samples_clear(skymeans_samples *samples);
 void km_answer_clear(skymeans_answer *answer);
 
-/* An error, for a caller, who may want none; returns its code. Local. */
+/* Copies an error to the caller's, unless that is NULL; returns its code. Local. */
 int km_tell(const km_error *from, skymeans_error *to);
 
-/* A copy of a transform, freed by km_transform_free. Local. */
+/* Copies a transform; the copy is freed by km_transform_free. KM_MEMORY. Local, both. */
 km_code km_transform_copy(km_transform *copy, const km_transform *transform, km_error *error);
 bool km_transform_is_same(const km_transform *a, const km_transform *b);
 
 /* ---- verification ---------------------------------------------------------------------------- */
 
-/* Derives labels from the centers, and the last centers from the labels before them, by the
- * reference kernel and plain sums; counts rows; computes the checksum again. The verdict is the
- * same on all ranks: KM_INTERNAL, saying what differs, if it FAILED. */
+/* Computes labels, centers, sizes, inertia and checksum of a fit again, with the reference kernel
+ * and plain sums, and compares them. The verdict is the same on all ranks: KM_INTERNAL if
+ * verification FAILED, with what differs. */
 km_code km_answer_verify(const skymeans_answer *answer, const skymeans_samples *samples,
                          MPI_Comm comm, km_error *error);
 
-/* Bytes per rank that this takes beside samples and answer. Local. */
+/* Bytes per rank of verification, beside samples and answer. Local. */
 double km_answer_verify_bytes(const km_shape *shape);
 
 /* ---- saved states ---------------------------------------------------------------------------- */
 
-/* All that a call needs to go on, on any number of ranks: fits done, and the one on its way. */
+/* All that a call needs to go on, on any number of ranks: the fits done, and the current one. */
 typedef struct km_state {
     uint64_t features_hash;
-    km_fit_state next;    /* of the next fit */
+    km_fit_state next;    /* where the current fit stands */
     km_restarts restarts; /* fits done */
     km_fit best;          /* the best of them, without labels */
 } km_state;
 
-/* What a state must be of. */
+/* The problem and the rows that a state belongs to. */
 typedef struct km_state_key {
     const skymeans_problem *problem; /* checked */
     int64_t n_rows, n_features;
@@ -153,8 +160,8 @@ typedef struct km_state_key {
  * memory. Local. */
 char *km_state_write(const km_state *state, const km_state_key *key, size_t *size, km_error *error);
 
-/* Reads a state from bytes. KM_DATA if it is one of another problem, which is said, is damaged, or
- * holds what no call of this problem writes. Local. Free with km_state_free, also then. */
+/* Reads a state from bytes. KM_DATA if it is of another problem, is damaged, or holds a value that
+ * no call with this problem writes; KM_MEMORY. Local. Call km_state_free also after an error. */
 km_code km_state_read(km_state *state, const void *bytes, size_t size, const km_state_key *key,
                       km_error *error);
 void km_state_free(km_state *state);

@@ -1,3 +1,4 @@
+/* The plan: which method, kernel, seeding and order of samples, and how much memory. */
 #include "cluster/plan.h"
 
 #include "base/threads.h"
@@ -15,9 +16,9 @@ km_code km_manner_check(skymeans_manner *manner, const skymeans_manner *given, k
         return error->code;
     manner->algorithm = manner->algorithm != NULL ? manner->algorithm : defaults.algorithm;
     manner->kernel = manner->kernel != NULL ? manner->kernel : defaults.kernel;
-    if (manner->threads < 0 || manner->threads > KM_MOST_THREADS)
+    if (manner->threads < 0 || manner->threads > KM_MAX_THREADS)
         return km_fail(error, KM_USAGE, "bad value (threads %lld): it must be 0 to %d",
-                       (long long)manner->threads, KM_MOST_THREADS);
+                       (long long)manner->threads, KM_MAX_THREADS);
     return KM_OK;
 }
 
@@ -28,17 +29,17 @@ uint64_t km_kernels_of_all_ranks(const char *name, MPI_Comm comm)
     return available;
 }
 
-/* It pays after 60 iterations with 64 clusters, after 30 with 1000 and after 2 with 4096, as
- * measured on 2 ranks; more ranks gain more. Methods that find an order of their own need no other
- * samples. Rows have 32 bits then. */
+/* Does redistribution save more time than it takes? Measured on 2 ranks: after 60 iterations with
+ * 64 clusters, 30 with 1000 and 2 with 4096; more ranks gain more. Methods that reorder the samples
+ * themselves don't need it. Redistributed samples hold their rows in 32 bits. */
 static bool pays_to_redistribute(const km_shape *shape, const km_method *method)
 {
-    enum { FEWEST_CLUSTERS = 100 };
-    return method->wants_neighbours && !method->reorders && shape->n_clusters >= FEWEST_CLUSTERS &&
+    enum { MIN_CLUSTERS = 100 };
+    return method->wants_neighbours && !method->reorders && shape->n_clusters >= MIN_CLUSTERS &&
            shape->span <= UINT32_MAX && shape->n_ranks > 1;
 }
 
-/* Of Open MPI 4.1, which grow when ranks exchange much, as measured. */
+/* Measured: buffers of Open MPI 4.1 that it allocates when ranks exchange much. */
 static const double MESSAGE_POOLS = 4 << 20;
 
 static km_memory find_memory(const km_plan *plan)

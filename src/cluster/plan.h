@@ -1,4 +1,5 @@
-/* plan.h - how a problem will be solved: all decisions, made once. Pure: the same on all ranks. */
+/* plan.h - how a problem will be solved: all decisions, made once. Functions are local, and their
+ * results the same on all ranks, but where it says collective. */
 #ifndef SKYMEANS_CLUSTER_PLAN_H
 #define SKYMEANS_CLUSTER_PLAN_H
 
@@ -6,11 +7,11 @@
 #include "fit/fit.h"
 #include "seeding/seeding.h"
 
-/* Bytes that a rank needs beside the program and its libraries. */
+/* Bytes per rank, beside the program and its libraries. */
 typedef struct km_memory {
-    double samples;                    /* from beginning to end */
-    double ordering, seeding, fitting; /* beside them, in turn */
-    double answer;                     /* when the fits are done, beside the samples */
+    double samples;                    /* all the time */
+    double ordering, seeding, fitting; /* beside the samples, one after the other */
+    double answer;                     /* beside the samples, after the fits */
 } km_memory;
 
 typedef struct km_plan {
@@ -23,22 +24,23 @@ typedef struct km_plan {
     km_memory memory;
 } km_plan;
 
-/* The kernels called so (or, for "auto", all that are fast) that all ranks can run. Collective. */
+/* The kernels of this name ("auto": all fast ones) that all ranks can run, as bits. Collective. */
 uint64_t km_kernels_of_all_ranks(const char *name, MPI_Comm comm);
 
-/* `shape` is that of the rank with most rows, but for clusters and fits, which are those of the
- * checked problem; `kernels` as above. KM_USAGE if there is no such algorithm or kernel. */
+/* Plans the solution of a checked problem. `shape` is that of the rank with the most rows; its
+ * counts of clusters, fits and seeding rows are taken from the problem. `kernels` as above.
+ * KM_USAGE if there is no such algorithm or kernel. */
 km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
                        const skymeans_manner *manner, const km_shape *shape, uint64_t kernels,
                        km_error *error);
 
-/* What is done with the order of the samples, for people. */
+/* The plan for the order of the samples, as a text for people. */
 const char *km_plan_order_text(const km_plan *plan);
 
-/* What is left of a plan where rows are only labelled. */
+/* The plan of a prediction with the same shape and kernel. */
 km_plan km_plan_without_fit(const km_plan *plan);
 
-/* A manner with all defaults, from one that a caller gave, or NULL. KM_USAGE for what can't be. */
+/* Checks a manner that a caller gave, or NULL, and fills in defaults. KM_USAGE for bad values. */
 km_code km_manner_check(skymeans_manner *manner, const skymeans_manner *given, km_error *error);
 
 #endif

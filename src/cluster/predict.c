@@ -1,4 +1,4 @@
-/* Labelling other rows with the centers of a fit. */
+/* Prediction: labels for other rows from the centers of a fit. */
 #include "cluster/cluster.h"
 
 #include "base/memory.h"
@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Samples that were never used are scaled as the fit scaled its own. */
-static km_code take_transform(skymeans_samples *samples, const km_transform *transform,
-                              MPI_Comm comm, km_error *error)
+/* Scales samples that were not used before as the fit scaled its own. KM_USAGE if they were scaled
+ * in another way. Collective; errors are agreed. */
+static km_code scale_by_fit(skymeans_samples *samples, const km_transform *transform, MPI_Comm comm,
+                            km_error *error)
 {
     if (!samples->is_prepared) {
         km_samples_find_hash(samples, comm);
@@ -44,9 +45,9 @@ static km_code check_fitted(const skymeans_answer *fitted, const skymeans_sample
     return KM_OK;
 }
 
-/* Labels, and how many samples each cluster gets. */
-static km_code label(skymeans_answer *answer, const km_samples *memory, const double *centers,
-                     MPI_Comm comm, km_error *error)
+/* Sets labels, and the number of samples of each cluster. */
+static km_code label_and_count(skymeans_answer *answer, const km_samples *memory,
+                               const double *centers, MPI_Comm comm, km_error *error)
 {
     const int64_t k = answer->plan.shape.n_clusters, d = memory->n_features;
     km_fit *fit = &answer->fit;
@@ -76,7 +77,7 @@ km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitte
     if (check_fitted(fitted, samples, error) != KM_OK || km_agree(comm, error) != KM_OK ||
         km_check_alike(samples, km_model_hash(fitted) + km_manner_hash(manner), comm, error) !=
             KM_OK ||
-        km_samples_gather(samples, NULL, NULL, &timers, comm, error) != KM_OK)
+        km_cluster_return(samples, NULL, NULL, &timers, comm, error) != KM_OK)
         return error->code;
     *answer = (skymeans_answer){.problem = fitted->problem,
                                 .precision = memory->precision,
@@ -89,12 +90,12 @@ km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitte
     if (answer->plan.kernel == NULL)
         return km_fail(error, KM_USAGE, "bad value (kernel %s): not every rank has it",
                        manner->kernel);
-    if (take_transform(samples, &fitted->transform, comm, error) != KM_OK)
+    if (scale_by_fit(samples, &fitted->transform, comm, error) != KM_OK)
         return error->code;
     answer->features_hash = samples->features_hash;
     km_transform_copy(&answer->transform, &fitted->transform, error);
     if (km_agree(comm, error) == KM_OK &&
-        label(answer, memory, fitted->fit.centers, comm, error) == KM_OK)
+        label_and_count(answer, memory, fitted->fit.centers, comm, error) == KM_OK)
         km_answer_complete(answer, samples, comm, error);
     km_timer_add(&answer->timers, KM_PHASE_ASSIGN, start);
     return error->code;

@@ -1,4 +1,4 @@
-/* From values as they were handed over to working values, in an order that is fast. */
+/* Makes samples ready for a fit: scaling, facts, order, and redistribution among the ranks. */
 #include "cluster/cluster.h"
 
 #include "base/memory.h"
@@ -29,7 +29,7 @@ bool km_transform_is_same(const km_transform *a, const km_transform *b)
            memcmp(a->factor, b->factor, size) == 0;
 }
 
-/* Only samples that have weight can be centers. */
+/* First centers must be samples with weight. */
 static km_code check_clusters(const skymeans_samples *samples, int64_t n_clusters, km_error *error)
 {
     if (samples->facts.n_samples < n_clusters)
@@ -40,7 +40,7 @@ static km_code check_clusters(const skymeans_samples *samples, int64_t n_cluster
     return KM_OK;
 }
 
-/* The names of the features, or their numbers, in a new array and new texts behind it. */
+/* The names of the features, or their numbers as texts, in a new array with the texts behind it. */
 static const char **list_names(const skymeans_samples *samples, km_error *error)
 {
     enum { SIZE = 32 };
@@ -57,7 +57,8 @@ static const char **list_names(const skymeans_samples *samples, km_error *error)
     return names;
 }
 
-static km_code scale(skymeans_samples *samples, km_scaling scaling, MPI_Comm comm, km_error *error)
+static km_code scale_samples(skymeans_samples *samples, km_scaling scaling, MPI_Comm comm,
+                             km_error *error)
 {
     const char **names = list_names(samples, error);
     if (km_agree(comm, error) == KM_OK)
@@ -78,8 +79,8 @@ static km_code settle_weights(skymeans_samples *samples, MPI_Comm comm, km_error
     return error->code;
 }
 
-static km_code order(skymeans_samples *samples, const km_plan *plan, km_pace *pace, MPI_Comm comm,
-                     km_error *error)
+static km_code order_samples(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
+                             MPI_Comm comm, km_error *error)
 {
     if (plan->orders && !samples->is_ordered) {
         samples->is_ordered = km_samples_order(&samples->memory, comm, error) == KM_OK;
@@ -89,19 +90,19 @@ static km_code order(skymeans_samples *samples, const km_plan *plan, km_pace *pa
     return error->code;
 }
 
-/* The first time. If memory runs out once they are working values, samples are of no use any more;
- * weights are settled once. */
+/* Prepares samples that were not used before. If it fails after the values were scaled, the samples
+ * can't be used any more. */
 static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan, km_scaling scaling,
                             km_pace *pace, MPI_Comm comm, km_error *error)
 {
     km_samples_find_hash(samples, comm);
     km_pace_part(pace, -1);
     if (settle_weights(samples, comm, error) != KM_OK ||
-        scale(samples, scaling, comm, error) != KM_OK)
+        scale_samples(samples, scaling, comm, error) != KM_OK)
         return error->code;
     samples->is_prepared = true;
     km_pace_part(pace, -1);
-    if (order(samples, plan, pace, comm, error) != KM_OK ||
+    if (order_samples(samples, plan, pace, comm, error) != KM_OK ||
         km_facts_find_ranges(&samples->facts, &samples->memory, comm, error) != KM_OK)
         return error->code;
     km_pace_part(pace, -1);
@@ -126,17 +127,17 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
                        "the same rows");
     if (check_clusters(samples, problem->n_clusters, error) != KM_OK)
         return error->code;
-    return order(samples, plan, pace, comm, error);
+    return order_samples(samples, plan, pace, comm, error);
 }
 
-km_code km_samples_spread(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
-                          km_timers *timers, MPI_Comm comm, km_error *error)
+km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
+                                km_timers *timers, MPI_Comm comm, km_error *error)
 {
     const double start = km_now();
     if (!plan->redistributes || samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "exchanging samples between ranks");
-    samples->is_ordered = false; /* when they have returned */
+    samples->is_ordered = false; /* also after their return */
     km_samples_redistribute(&samples->memory, comm, error);
     km_memory_return();
     km_pace_phase(pace, NULL);
@@ -144,7 +145,7 @@ km_code km_samples_spread(skymeans_samples *samples, const km_plan *plan, km_pac
     return error->code;
 }
 
-km_code km_samples_gather(skymeans_samples *samples, int32_t **labels, km_pace *pace,
+km_code km_cluster_return(skymeans_samples *samples, int32_t **labels, km_pace *pace,
                           km_timers *timers, MPI_Comm comm, km_error *error)
 {
     const double start = km_now();

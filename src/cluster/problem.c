@@ -1,3 +1,4 @@
+/* A problem: checks, defaults, comparison. */
 #include "cluster/problem.h"
 
 #include "base/hash.h"
@@ -9,7 +10,7 @@
 static const char *const scalings[] = {
     [KM_SCALE_NONE] = "none", [KM_SCALE_STANDARD] = "standard", [KM_SCALE_MINMAX] = "minmax", NULL};
 
-enum { FEWEST_SEEDING_ROWS = 100000, SEEDING_ROWS_PER_CLUSTER = 16, MOST_RESTARTS = 1000000 };
+enum { MIN_SEEDING_ROWS = 100000, SEEDING_ROWS_PER_CLUSTER = 16, MAX_RESTARTS = 1000000 };
 
 bool km_scaling_find(const char *name, km_scaling *scaling)
 {
@@ -56,7 +57,7 @@ static km_code check_counts(const skymeans_problem *p, km_error *error)
 {
     if (p->n_clusters < 1 || p->n_clusters > INT32_MAX)
         return bad_number("n_clusters", p->n_clusters, "it must be 1 to 2^31 - 1", error);
-    if (p->restarts < 1 || p->restarts > MOST_RESTARTS)
+    if (p->restarts < 1 || p->restarts > MAX_RESTARTS)
         return bad_number("restarts", p->restarts, "it must be 1 to 1000000", error);
     if (p->max_iterations < 1)
         return bad_number("max_iterations", p->max_iterations, "it must be at least 1", error);
@@ -87,7 +88,7 @@ static km_code check_seeding(skymeans_problem *p, km_error *error)
                        "more, best 16 per cluster",
                        (long long)p->seeding_rows, (long long)k);
     if (p->seeding_rows == 0)
-        p->seeding_rows = by_k > FEWEST_SEEDING_ROWS ? by_k : FEWEST_SEEDING_ROWS;
+        p->seeding_rows = by_k > MIN_SEEDING_ROWS ? by_k : MIN_SEEDING_ROWS;
     return KM_OK;
 }
 
@@ -123,30 +124,30 @@ void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
 {
     fprintf(file, "clusters: %lld\nscale: %s\nmissing: %s\n", (long long)p->n_clusters, p->scale,
             p->missing);
-    if (p->first_centers != NULL) /* wherever they come from */
+    if (p->first_centers != NULL)
         fprintf(file, "hash of the first centers: %016llx\n",
                 (unsigned long long)hash_first_centers(p, n_features));
     else
         fprintf(file, "seeding: %s\nseeding-rows: %lld\nrandom-seed: %llu\n", p->seeding,
                 (long long)p->seeding_rows, (unsigned long long)p->random_seed);
     fprintf(file, "restarts: %lld\ntolerance: %.17g\n", (long long)p->restarts, p->tolerance);
-    if (p->restarts > 1) /* fits that are done had this limit, and those to come need the same */
+    if (p->restarts > 1) /* all fits must have the same limit, those done and those to come */
         fprintf(file, "max-iterations: %lld\n", (long long)p->max_iterations);
 }
 
-static bool is_other_seeding(const skymeans_problem *a, const skymeans_problem *b)
+static bool differs_in_seeding(const skymeans_problem *a, const skymeans_problem *b)
 {
     return (a->first_centers == NULL) != (b->first_centers == NULL) ||
            (a->first_centers == NULL && strcmp(a->seeding, b->seeding) != 0);
 }
 
-/* Of two checked problems. */
-static const char *find_other_field(const skymeans_problem *a, const skymeans_problem *b,
-                                    int64_t n_features)
+/* The first field in which two checked problems differ. */
+static const char *find_difference(const skymeans_problem *a, const skymeans_problem *b,
+                                   int64_t n_features)
 {
     const bool is_given = a->first_centers != NULL;
     return a->n_clusters != b->n_clusters ? "n_clusters"
-           : is_other_seeding(a, b)       ? "seeding"
+           : differs_in_seeding(a, b)     ? "seeding"
            : hash_first_centers(a, n_features) != hash_first_centers(b, n_features)
                ? "first_centers"
            : !is_given && a->seeding_rows != b->seeding_rows ? "seeding_rows"
@@ -165,6 +166,6 @@ const char *skymeans_problem_difference(const skymeans_problem *a, const skymean
     skymeans_problem x, y;
     km_error error = {0};
     if (km_problem_check(&x, a, &error) != KM_OK || km_problem_check(&y, b, &error) != KM_OK)
-        return "size"; /* or a value that can't be: nothing is known of their answers */
-    return find_other_field(&x, &y, n_features);
+        return "size"; /* nothing is known of the answers of bad problems */
+    return find_difference(&x, &y, n_features);
 }

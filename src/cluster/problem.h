@@ -1,4 +1,4 @@
-/* problem.h - what decides the answer, checked and with its defaults filled in. */
+/* problem.h - the problem, which decides the answer: checks and defaults. All is local. */
 #ifndef SKYMEANS_CLUSTER_PROBLEM_H
 #define SKYMEANS_CLUSTER_PROBLEM_H
 
@@ -8,21 +8,21 @@
 
 #include <stdio.h>
 
-/* Fills in a struct that begins with its size from one that a caller gave, perhaps of an older
- * version: fields that it lacks stay as they are. KM_USAGE if it is of a newer one, or NULL. */
+/* Copies a caller's struct, which begins with its size, to `full`. If it is of an older version,
+ * the fields that it lacks keep their values. KM_USAGE if it is of a newer version, or NULL. */
 km_code km_take_struct(void *full, size_t size, const void *given, const char *name,
                        km_error *error);
 
-/* A problem with all defaults, from one that a caller gave. KM_USAGE for what can't be: messages
- * name the field, as "bad value (seeding_rows 3)". Local, the same on all ranks. */
+/* Checks a problem that a caller gave, and fills in defaults. KM_USAGE for bad values, with the
+ * name of the field, as "bad value (seeding_rows 3)". */
 km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *given, km_error *error);
 
-/* The scaling of a name: false if there is none. And back. */
+/* The scaling with a name, false if there is none; and the name of a scaling. */
 bool km_scaling_find(const char *name, km_scaling *scaling);
 const char *km_scaling_name(km_scaling scaling);
 
-/* The problem as lines "name: value", for people and for comparisons: two problems with the same
- * lines have the same answer on the same rows. */
+/* Prints a checked problem as lines "name: value". Problems with the same lines have the same
+ * answer on the same rows. */
 void km_problem_print(FILE *file, const skymeans_problem *problem, int64_t n_features);
 
 #endif

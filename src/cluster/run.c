@@ -1,4 +1,4 @@
-/* All fits of a problem, in turn; the best stays. */
+/* All fits of a problem, one after the other; the best becomes the answer. */
 #include "cluster/cluster.h"
 
 #include "base/memory.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A call on its way. */
+/* The state of a running call of skymeans_fit. */
 typedef struct call {
     skymeans_answer *answer;
     const skymeans_problem *problem; /* checked */
@@ -16,9 +16,9 @@ typedef struct call {
     MPI_Comm comm;
     km_pace pace;
     km_fit_task task;
-    km_state state;        /* what it goes on from; then `next` is used up */
+    km_state state;        /* the saved state that it goes on from; `next` is freed after its fit */
     double *first_centers; /* [k][d], working values */
-    bool is_between;       /* no fit is on its way */
+    bool is_between;       /* no fit is running */
 } call;
 
 static km_state_key key_of(const call *c)
@@ -30,7 +30,7 @@ static km_state_key key_of(const call *c)
 
 /* ---- saving ---------------------------------------------------------------------------------- */
 
-/* What the caller's function said, as an error of ours. */
+/* Records the error that the caller's function reports. */
 static void take_error(const skymeans_error *from, int code, km_error *error)
 {
     if (code != SKYMEANS_OK)
@@ -38,9 +38,11 @@ static void take_error(const skymeans_error *from, int code, km_error *error)
                 from->text[0] != '\0' ? from->text : "the state can't be saved");
 }
 
-/* Hands a state to the caller. Collective; errors are agreed. */
-static km_code save_state(call *c, const km_fit_state *next, km_error *error)
+/* Writes a state on rank 0, and calls the caller's function on all ranks to save it. `context` is
+ * the call. Collective; errors are agreed. */
+static km_code save_state(void *context, const km_fit_state *next, km_error *error)
 {
+    call *c = context;
     const skymeans_control *control = c->pace.control;
     const double start = km_now();
     const km_state_key key = key_of(c);
@@ -62,14 +64,9 @@ static km_code save_state(call *c, const km_fit_state *next, km_error *error)
     return km_agree(c->comm, error);
 }
 
-static km_code save_fit(void *context, const km_fit_state *state, km_error *error)
-{
-    return save_state(context, state, error);
-}
-
 /* ---- going on -------------------------------------------------------------------------------- */
 
-/* Takes over a state that was saved. */
+/* Reads the saved state, which rank 0 may have, on all ranks, and restores the answer from it. */
 static km_code resume_state(call *c, km_error *error)
 {
     const skymeans_control *control = c->pace.control;
@@ -96,7 +93,7 @@ static km_code resume_state(call *c, km_error *error)
     return KM_OK;
 }
 
-/* The rows may have changed since the state was saved. */
+/* The rows must not have changed since the state was saved. */
 static km_code check_features(const call *c, km_error *error)
 {
     const bool is_resumed = c->answer->restarts.count > 0 || c->state.next.n_iterations > 0;
@@ -123,7 +120,7 @@ static km_code place_given_centers(call *c, km_error *error)
     return KM_OK;
 }
 
-static km_code seed(call *c, km_error *error)
+static km_code choose_first_centers(call *c, km_error *error)
 {
     const double start = km_now();
     const km_plan *plan = &c->answer->plan;
@@ -146,7 +143,7 @@ static km_code seed(call *c, km_error *error)
     return error->code;
 }
 
-/* From where the state left it, or from a seeding: all that is before the iterations. */
+/* All that comes before the iterations of a fit: a saved fit goes on, others get first centers. */
 static km_code begin_fit(call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
@@ -157,11 +154,11 @@ static km_code begin_fit(call *c, km_error *error)
     const bool is_resumed = c->state.next.n_iterations > 0;
     c->task.resume = is_resumed ? &c->state.next : NULL;
     if (!is_resumed &&
-        (km_samples_gather(c->samples, NULL, &c->pace, &answer->timers, c->comm, error) != KM_OK ||
-         seed(c, error) != KM_OK || km_pace_is_stopped(&c->pace)))
+        (km_cluster_return(c->samples, NULL, &c->pace, &answer->timers, c->comm, error) != KM_OK ||
+         choose_first_centers(c, error) != KM_OK || km_pace_is_stopped(&c->pace)))
         return error->code;
-    if (km_samples_spread(c->samples, &answer->plan, &c->pace, &answer->timers, c->comm, error) !=
-        KM_OK)
+    if (km_cluster_redistribute(c->samples, &answer->plan, &c->pace, &answer->timers, c->comm,
+                                error) != KM_OK)
         return error->code;
     c->pace.has_nothing = false;
     c->pace.beginning = km_now() - start;
@@ -208,8 +205,8 @@ static km_code fit_once(call *c, km_error *error)
 
 /* ---- all fits -------------------------------------------------------------------------------- */
 
-/* Is there no time for the beginning of another fit and an iteration of it, or does somebody wish
- * to stop? */
+/* Should the call stop before another fit? It should if there is no time for seeding and one
+ * iteration, or if a rank wishes to stop. Collective. */
 static bool must_stop(call *c)
 {
     int64_t wish = (int64_t)km_pace_wish(&c->pace, c->pace.beginning + c->pace.iteration);
@@ -220,7 +217,7 @@ static bool must_stop(call *c)
     return wish != KM_WISH_NONE;
 }
 
-static km_code fit_in_turn(call *c, km_error *error)
+static km_code run_remaining_fits(call *c, km_error *error)
 {
     c->is_between = true;
     while (c->answer->restarts.count < c->problem->restarts && !km_pace_is_stopped(&c->pace)) {
@@ -232,9 +229,10 @@ static km_code fit_in_turn(call *c, km_error *error)
     return KM_OK;
 }
 
-/* A call that was stopped where no fit was on its way still keeps the fits done. The best of them
- * shows its centers, and samples are again where their caller thinks they are. */
-static km_code keep_position(call *c, km_error *error)
+/* Ends a call that was stopped and can save. If no fit was in its iterations, which save
+ * themselves, the fits done are saved here. The answer gets the centers of the best fit so far, and
+ * the samples are returned to their ranks. */
+static km_code conclude_stopped(call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
     const bool is_in_fit = answer->stopped_at.fit > 0 && answer->stopped_at.iteration > 0;
@@ -243,24 +241,24 @@ static km_code keep_position(call *c, km_error *error)
     km_answer_find_centers(answer, error);
     if (km_agree(c->comm, error) != KM_OK)
         return error->code;
-    return km_samples_gather(c->samples, NULL, &c->pace, &answer->timers, c->comm, error);
+    return km_cluster_return(c->samples, NULL, &c->pace, &answer->timers, c->comm, error);
 }
 
-/* Labels of the best fit for the order in which the samples are now, if it has none: it came from a
- * state, or later fits have put them into another order. */
+/* Computes the labels of the best fit again if it has none, since it came from a saved state, or if
+ * later fits may have put the samples into another order. */
 static km_code label_best(call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
     const bool is_reordered = c->task.method->reorders || answer->plan.redistributes;
     if (answer->fit.labels != NULL && (!is_reordered || answer->restarts.count == 1))
         return KM_OK;
-    if (km_samples_spread(c->samples, &answer->plan, &c->pace, &answer->timers, c->comm, error) !=
-        KM_OK)
+    if (km_cluster_redistribute(c->samples, &answer->plan, &c->pace, &answer->timers, c->comm,
+                                error) != KM_OK)
         return error->code;
     return km_fit_relabel(&answer->fit, &c->task, &c->samples->memory, c->comm, error);
 }
 
-/* The best fit becomes the answer. */
+/* Makes the best fit the answer, compared with the others if there are any. */
 static km_code conclude_answer(call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
@@ -271,7 +269,7 @@ static km_code conclude_answer(call *c, km_error *error)
                                          &answer->fit, c->comm, error) != KM_OK))
         return error->code;
     km_pace_phase(&c->pace, NULL);
-    if (km_samples_gather(c->samples, &answer->fit.labels, &c->pace, &answer->timers, c->comm,
+    if (km_cluster_return(c->samples, &answer->fit.labels, &c->pace, &answer->timers, c->comm,
                           error) != KM_OK ||
         km_answer_complete(answer, c->samples, c->comm, error) != KM_OK)
         return error->code;
@@ -283,14 +281,14 @@ static km_code conclude_answer(call *c, km_error *error)
 static km_code run_fits(call *c, km_error *error)
 {
     const bool can_save = km_pace_can_save(&c->pace);
-    if (fit_in_turn(c, error) != KM_OK)
+    if (run_remaining_fits(c, error) != KM_OK)
         return error->code;
     if (km_pace_is_stopped(&c->pace) && can_save)
-        return keep_position(c, error);
+        return conclude_stopped(c, error);
     return c->answer->restarts.count > 0 ? conclude_answer(c, error) : KM_OK;
 }
 
-/* What can't be fitted. */
+/* Refuses samples that can't be fitted. */
 static km_code check_samples(const call *c, km_error *error)
 {
     const km_spread *spread = &c->answer->spread;
@@ -330,7 +328,8 @@ static km_code make_plan(call *c, const skymeans_manner *manner, km_error *error
                           km_kernels_of_all_ranks(manner->kernel, c->comm), error);
 }
 
-static km_code prepare(call *c, km_error *error)
+/* Prepares the samples, and what all fits have in common. */
+static km_code prepare_fits(call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
     const double start = km_now();
@@ -352,11 +351,12 @@ static km_code prepare(call *c, km_error *error)
                             .method = answer->plan.method,
                             .kernel = answer->plan.kernel,
                             .pace = &c->pace,
-                            .save = save_fit,
+                            .save = save_state,
                             .context = c};
     return km_agree(c->comm, error);
 }
 
+/* Checks the arguments, makes the plan, and restores a saved state. */
 static km_code begin_call(call *c, const skymeans_manner *manner, km_error *error)
 {
     skymeans_answer *answer = c->answer;
@@ -386,7 +386,7 @@ km_code km_cluster_fit(skymeans_answer *answer, const skymeans_problem *problem,
               .samples = samples,
               .comm = comm,
               .pace = km_pace_start(control)};
-    if (begin_call(&c, manner, error) == KM_OK && prepare(&c, error) == KM_OK)
+    if (begin_call(&c, manner, error) == KM_OK && prepare_fits(&c, error) == KM_OK)
         run_fits(&c, error);
     free(c.first_centers);
     km_state_free(&c.state);

@@ -1,4 +1,4 @@
-/* Samples from a caller's rows: one copy, into blocks. */
+/* Samples from a caller's rows, which are copied into blocks. */
 #include "cluster/cluster.h"
 
 #include "base/memory.h"
@@ -27,17 +27,17 @@ km_spread km_samples_find_spread(const skymeans_samples *samples, MPI_Comm comm)
 {
     const km_rows slab = samples->memory.slab;
     int64_t sums[2] = {slab.count, samples->memory.n_samples};
-    int64_t most[3] = {slab.count, INT64_MIN, INT64_MIN}; /* end and negative beginning */
+    int64_t max[3] = {slab.count, INT64_MIN, INT64_MIN}; /* rows, end, negative of the first */
     if (slab.count > 0) {
-        most[1] = slab.first + slab.count;
-        most[2] = -slab.first;
+        max[1] = slab.first + slab.count;
+        max[2] = -slab.first;
     }
     km_sum_int64(comm, sums, 2);
-    km_max_int64(comm, most, 3);
+    km_max_int64(comm, max, 3);
     return (km_spread){.n_rows = sums[0],
                        .n_used = sums[1],
-                       .span = sums[0] > 0 ? most[1] + most[2] : 0,
-                       .n_of_largest = most[0]};
+                       .span = sums[0] > 0 ? max[1] + max[2] : 0,
+                       .n_of_largest = max[0]};
 }
 
 /* ---- checking -------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ static km_code bad_rows(const char *why, km_error *error)
     return km_fail(error, KM_USAGE, "bad rows: %s", why);
 }
 
-/* The rows of one rank by themselves. */
+/* Checks the rows of one rank. Local. */
 static km_code check_own_rows(const skymeans_rows *rows, km_error *error)
 {
     const bool has_values = rows->values != NULL || rows->columns != NULL;
@@ -67,29 +67,30 @@ static km_code check_own_rows(const skymeans_rows *rows, km_error *error)
     return KM_OK;
 }
 
-/* What all ranks must have alike. */
-static km_code check_alike(const skymeans_rows *rows, MPI_Comm comm, km_error *error)
+/* Checks what must be the same on all ranks: the maximum of each value must equal its minimum,
+ * which is found as the maximum of the negative. */
+static km_code check_same_rows(const skymeans_rows *rows, MPI_Comm comm, km_error *error)
 {
     enum { N = 4 };
-    const bool has_rows = rows->n_rows > 0; /* else neither numbers nor weights matter */
+    const bool has_rows = rows->n_rows > 0; /* without rows, first_row and weights don't matter */
     const int64_t own[N] = {rows->n_features, rows->type, has_rows ? rows->first_row < 0 : -1,
                             has_rows ? rows->weights != NULL : -1};
-    int64_t most[2 * N];
+    int64_t max[2 * N];
     for (int i = 0; i < N; i++) {
-        most[i] = own[i];
-        most[N + i] = own[i] >= 0 ? -own[i] : INT64_MIN;
+        max[i] = own[i];
+        max[N + i] = own[i] >= 0 ? -own[i] : INT64_MIN;
     }
-    km_max_int64(comm, most, (int64_t)2 * N);
-    if (most[0] != -most[N] || most[1] != -most[N + 1] || (most[2] >= 0 && most[2] != -most[N + 2]))
+    km_max_int64(comm, max, (int64_t)2 * N);
+    if (max[0] != -max[N] || max[1] != -max[N + 1] || (max[2] >= 0 && max[2] != -max[N + 2]))
         return bad_rows("n_features, type, and whether first_row is given must be the same on all "
                         "ranks",
                         error);
-    if (most[3] >= 0 && most[3] != -most[N + 3])
+    if (max[3] >= 0 && max[3] != -max[N + 3])
         return bad_rows("weights are given on some ranks only", error);
     return KM_OK;
 }
 
-/* Whether weights are anywhere, which ranks without rows can't know. */
+/* Does any rank have weights? Ranks without rows need not give them. */
 static bool have_weights(const skymeans_rows *rows, MPI_Comm comm)
 {
     int64_t has_weights = rows->n_rows > 0 && rows->weights != NULL;
@@ -97,7 +98,7 @@ static bool have_weights(const skymeans_rows *rows, MPI_Comm comm)
     return has_weights > 0;
 }
 
-/* Slabs must lie in the order of ranks, which seedings rely on, and not overlap. */
+/* Slabs must ascend with ranks, which seedings rely on, and must not overlap. */
 static km_code check_slabs(km_rows slab, MPI_Comm comm, km_error *error)
 {
     const int n_ranks = km_comm_size(comm);
@@ -131,17 +132,17 @@ static km_code check_weights(const double *weights, int64_t first, int64_t count
 
 /* ---- copying --------------------------------------------------------------------------------- */
 
-/* Rows that are taken over at once by a thread: whole blocks. */
+/* Rows that a thread copies at a time: whole blocks. */
 enum { PIECE = 16 * KM_BLOCK };
 
 typedef struct collection {
     const skymeans_rows *rows;
     skymeans_samples *samples;
-    km_values *features; /* [n_features], at the first row */
-    bool is_table;       /* values lie one after the other, row by row */
-    int64_t *n_before;   /* [n_pieces + 1], samples of pieces before */
+    km_values *features; /* [n_features], the values of the first row and their strides */
+    bool is_table;       /* all values lie one after the other, row by row */
+    int64_t *n_before;   /* [n_pieces + 1], number of samples in the pieces before each piece */
     int64_t n_pieces;
-    bool has_missing; /* in any piece looked at so far */
+    bool has_missing; /* a value is missing in one of the pieces read so far */
 } collection;
 
 static void find_features(collection *c)
@@ -149,13 +150,13 @@ static void find_features(collection *c)
     const skymeans_rows *rows = c->rows;
     const int64_t size = rows->type == SKYMEANS_FLOAT32 ? 4 : 8;
     const int64_t between = rows->feature_stride != 0 ? rows->feature_stride : size;
-    const int64_t in_a_row = rows->columns != NULL ? size : rows->n_features * size;
+    const int64_t row_size = rows->columns != NULL ? size : rows->n_features * size;
     c->is_table = rows->columns == NULL && between == size &&
-                  (rows->row_stride == 0 || rows->row_stride == in_a_row);
+                  (rows->row_stride == 0 || rows->row_stride == row_size);
     for (int64_t j = 0; j < rows->n_features && rows->n_rows > 0; j++) {
         c->features[j].first =
             rows->columns != NULL ? rows->columns[j] : (const char *)rows->values + j * between;
-        c->features[j].stride = rows->row_stride != 0 ? rows->row_stride : in_a_row;
+        c->features[j].stride = rows->row_stride != 0 ? rows->row_stride : row_size;
     }
 }
 
@@ -165,41 +166,43 @@ static int64_t rows_of_piece(const collection *c, int64_t piece)
     return left < PIECE ? left : PIECE;
 }
 
-/* Finite or not, by exponents, which no option of a compiler takes away: of `count` values that lie
- * one after the other, whether any is not; and of others, which. */
-#define DEFINE_MARK(name, real, bits, exponent)                                          \
-    static bool any_##name(const char *at, int64_t count)                                \
-    {                                                                                    \
-        bits any = 0;                                                                    \
-        for (int64_t i = 0; i < count; i++) {                                            \
-            bits value;                                                                  \
-            memcpy(&value, at + i * (int64_t)sizeof value, sizeof value);                \
-            any |= (value & (bits)(exponent)) == (bits)(exponent);                       \
-        }                                                                                \
-        return any != 0;                                                                 \
-    }                                                                                    \
-    static void name(const char *at, int64_t stride, int64_t count, uint8_t *is_missing) \
-    {                                                                                    \
-        for (int64_t i = 0; i < count; i++) {                                            \
-            bits value;                                                                  \
-            memcpy(&value, at + i * stride, sizeof value);                               \
-            is_missing[i] |= (value & (bits)(exponent)) == (bits)(exponent);             \
-        }                                                                                \
+/* Two functions per type. has_missing_: is any of `count` adjacent values not finite?
+ * mark_missing_: marks those of `count` values that are not finite. Both look at the bits of the
+ * exponent, since with some options compilers assume that all values are finite. */
+#define DEFINE_MISSING(name, real, bits, exponent)                                 \
+    static bool has_missing_##name(const char *at, int64_t count)                  \
+    {                                                                              \
+        bits any = 0;                                                              \
+        for (int64_t i = 0; i < count; i++) {                                      \
+            bits value;                                                            \
+            memcpy(&value, at + i * (int64_t)sizeof value, sizeof value);          \
+            any |= (value & (bits)(exponent)) == (bits)(exponent);                 \
+        }                                                                          \
+        return any != 0;                                                           \
+    }                                                                              \
+    static void mark_missing_##name(const char *at, int64_t stride, int64_t count, \
+                                    uint8_t *is_missing)                           \
+    {                                                                              \
+        for (int64_t i = 0; i < count; i++) {                                      \
+            bits value;                                                            \
+            memcpy(&value, at + i * stride, sizeof value);                         \
+            is_missing[i] |= (value & (bits)(exponent)) == (bits)(exponent);       \
+        }                                                                          \
     }
 
-DEFINE_MARK(missing_float32, float, uint32_t, 0x7f800000u)
-DEFINE_MARK(missing_float64, double, uint64_t, 0x7ff0000000000000u)
+DEFINE_MISSING(float32, float, uint32_t, 0x7f800000u)
+DEFINE_MISSING(float64, double, uint64_t, 0x7ff0000000000000u)
 
-/* Is nothing missing in a piece of a table? This is quick, and most often so. */
+/* Is nothing missing in a piece of a table? This is common, and quick to find out. */
 static bool is_whole(const collection *c, int64_t piece)
 {
     const int64_t n = rows_of_piece(c, piece) * c->rows->n_features;
     const char *at = (const char *)c->features[0].first + piece * PIECE * c->features[0].stride;
-    return c->is_table && !(c->rows->type == SKYMEANS_FLOAT32 ? any_missing_float32(at, n)
-                                                              : any_missing_float64(at, n));
+    return c->is_table && !(c->rows->type == SKYMEANS_FLOAT32 ? has_missing_float32(at, n)
+                                                              : has_missing_float64(at, n));
 }
 
-/* Marks the rows of a piece that lack a feature; returns how many have all. */
+/* Marks the rows of a piece that lack a feature; returns how many rows lack none. */
 static int64_t mark_missing(const collection *c, int64_t piece, uint8_t *is_missing)
 {
     const int64_t count = rows_of_piece(c, piece);
@@ -210,14 +213,14 @@ static int64_t mark_missing(const collection *c, int64_t piece, uint8_t *is_miss
         const int64_t stride = c->features[j].stride;
         const char *at = (const char *)c->features[j].first + piece * PIECE * stride;
         if (c->rows->type == SKYMEANS_FLOAT32)
-            missing_float32(at, stride, count, is_missing);
+            mark_missing_float32(at, stride, count, is_missing);
         else
-            missing_float64(at, stride, count, is_missing);
+            mark_missing_float64(at, stride, count, is_missing);
     }
     return km_samples_count_used(is_missing, count);
 }
 
-/* The weights of a piece, one after the other. */
+/* Copies the weights of a piece. */
 static void gather_weights(const collection *c, int64_t piece, double *weights)
 {
     const int64_t size = sizeof *weights;
@@ -227,9 +230,10 @@ static void gather_weights(const collection *c, int64_t piece, double *weights)
         memcpy(&weights[i], at + i * stride, sizeof *weights);
 }
 
-/* A piece goes to its place among the samples. */
-static void put_piece(const collection *c, int64_t piece, km_values *features,
-                      const double *weights, const uint8_t *is_missing, int64_t sample)
+/* Stores the rows of a piece that lack nothing as samples, from number `sample` on. `features` is a
+ * workspace, [n_features]. */
+static void store_piece(const collection *c, int64_t piece, km_values *features,
+                        const double *weights, const uint8_t *is_missing, int64_t sample)
 {
     const int64_t first = piece * PIECE;
     for (int64_t j = 0; j < c->rows->n_features; j++) {
@@ -240,9 +244,9 @@ static void put_piece(const collection *c, int64_t piece, km_values *features,
                    is_missing, sample);
 }
 
-/* Looks at a piece, and takes it over at once, while it is in the cache, if nothing is known to be
- * missing so far: then its place is the number of its first row. */
-static void take_piece(collection *c, int64_t piece, km_values *features, km_error *error)
+/* Looks for missing values in a piece. While no piece is known to have any, stores the piece at
+ * once, since it is in the cache: its samples then have the numbers of its rows. */
+static void copy_piece(collection *c, int64_t piece, km_values *features, km_error *error)
 {
     uint8_t is_missing[PIECE];
     double weights[PIECE];
@@ -256,11 +260,11 @@ static void take_piece(collection *c, int64_t piece, km_values *features, km_err
         check_weights(weights, c->samples->memory.slab.first + first, count, error);
     }
     if (!__atomic_load_n(&c->has_missing, __ATOMIC_RELAXED))
-        put_piece(c, piece, features, has_weights ? weights : NULL, is_missing, first);
+        store_piece(c, piece, features, has_weights ? weights : NULL, is_missing, first);
 }
 
-/* Takes over a piece when it is known how many samples are before it. */
-static void take_piece_again(const collection *c, int64_t piece, km_values *features)
+/* Stores a piece, once the number of samples before it is known. */
+static void copy_piece_again(const collection *c, int64_t piece, km_values *features)
 {
     uint8_t is_missing[PIECE];
     double weights[PIECE];
@@ -268,24 +272,25 @@ static void take_piece_again(const collection *c, int64_t piece, km_values *feat
     mark_missing(c, piece, is_missing);
     if (has_weights)
         gather_weights(c, piece, weights);
-    put_piece(c, piece, features, has_weights ? weights : NULL, is_missing, c->n_before[piece]);
+    store_piece(c, piece, features, has_weights ? weights : NULL, is_missing, c->n_before[piece]);
 }
 
-/* `features` are of each thread. */
-static void take_all(collection *c, km_values *features, km_error *errors)
+/* Copies all pieces, in one pass if no value is missing. `features` is a workspace,
+ * [n_threads][n_features]. */
+static void copy_pieces(collection *c, km_values *features, km_error *errors)
 {
     const int64_t d = c->rows->n_features;
 #pragma omp parallel
     {
 #pragma omp for
         for (int64_t piece = 0; piece < c->n_pieces; piece++)
-            take_piece(c, piece, features + km_thread() * d, &errors[km_thread()]);
+            copy_piece(c, piece, features + km_thread() * d, &errors[km_thread()]);
 #pragma omp single
         for (int64_t piece = 0; piece < c->n_pieces; piece++)
             c->n_before[piece + 1] += c->n_before[piece];
 #pragma omp for
         for (int64_t piece = 0; piece < (c->has_missing ? c->n_pieces : 0); piece++)
-            take_piece_again(c, piece, features + km_thread() * d);
+            copy_piece_again(c, piece, features + km_thread() * d);
     }
 }
 
@@ -300,7 +305,7 @@ static km_code copy_rows(skymeans_samples *samples, const skymeans_rows *rows, k
     km_error *errors = km_allocate_zeroed(km_threads(), sizeof *errors, what, error);
     if (error->code == KM_OK) {
         find_features(&c);
-        take_all(&c, c.features + d, errors);
+        copy_pieces(&c, c.features + d, errors);
         km_samples_complete(&samples->memory, c.n_before[c.n_pieces]);
         for (int t = 0; t < km_threads() && error->code == KM_OK; t++)
             *error = errors[t];
@@ -317,7 +322,7 @@ km_code km_cluster_collect(skymeans_samples *samples, const skymeans_rows *given
     skymeans_rows rows = SKYMEANS_ROWS;
     if (km_take_struct(&rows, sizeof rows, given, "SKYMEANS_ROWS", error) == KM_OK)
         check_own_rows(&rows, error);
-    if (km_agree(comm, error) != KM_OK || check_alike(&rows, comm, error) != KM_OK)
+    if (km_agree(comm, error) != KM_OK || check_same_rows(&rows, comm, error) != KM_OK)
         return error->code;
     const km_precision precision = rows.type == SKYMEANS_FLOAT32 ? KM_FLOAT32 : KM_FLOAT64;
     const int64_t below = km_sum_below(comm, rows.n_rows);
@@ -326,7 +331,7 @@ km_code km_cluster_collect(skymeans_samples *samples, const skymeans_rows *given
     km_sum_int64(comm, &n_rows, 1);
     if (check_slabs(slab, comm, error) != KM_OK)
         return error->code;
-    /* Ranks may get as many samples as all have in the mean, when these are redistributed. */
+    /* Redistribution may give each rank the mean number of samples. */
     km_samples_create_for(&samples->memory, precision, rows.n_features, have_weights(&rows, comm),
                           slab, km_slab(n_rows, km_comm_size(comm), 0).count, error);
     samples->n_ranks = km_comm_size(comm);

@@ -1,5 +1,5 @@
-/* The door of the engine: arguments are checked, the communicator is copied, threads are set and
- * set back, and errors go out as code and text. */
+/* The functions of skymeans.h. Each checks its arguments, copies the communicator, sets the threads
+ * and restores them at the end, and returns an error as code and text. */
 #include "skymeans.h"
 
 #include "base/memory.h"
@@ -18,27 +18,17 @@ const char *skymeans_version(void)
     return KM_VERSION;
 }
 
-/* ---- what all calls have --------------------------------------------------------------------- */
+/* ---- begin and end of a call ----------------------------------------------------------------- */
 
-/* The state of a call: a communicator and threads of its own. */
-typedef struct visit {
+/* What a collective call needs: its own communicator, its threads, its error. */
+typedef struct entry {
     MPI_Comm comm;
     km_team team;
     km_error error;
-} visit;
+} entry;
 
-/* More threads than the caller has ever had may be impossible to make, which OpenMP would end the
- * process for. */
-static void try_threads(visit *v, int n_threads)
-{
-    km_trial trial;
-    km_trial_begin(&trial, n_threads, &v->error);
-    km_agree(v->comm, &v->error);
-    km_trial_end(&trial);
-}
-
-/* What stops a call where ranks can't even agree. */
-static km_code check_door(const void *place, MPI_Comm comm, km_error *error)
+/* Without these two, ranks can't even agree on an error. Local. */
+static km_code check_place_and_comm(const void *place, MPI_Comm comm, km_error *error)
 {
     if (place == NULL || comm == MPI_COMM_NULL)
         km_fail(error, KM_USAGE, "bad argument: %s",
@@ -47,21 +37,26 @@ static km_code check_door(const void *place, MPI_Comm comm, km_error *error)
     return error->code;
 }
 
-static void check_given(const void *given, const char *name, km_error *error)
+static void check_not_null(const void *given, const char *name, km_error *error)
 {
     if (given == NULL)
         km_fail(error, KM_USAGE, "bad argument: %s is NULL", name);
 }
 
-static km_code begin_visit(visit *v, MPI_Comm comm, int64_t n_threads)
+/* Copies the communicator and sets the threads. Before that it finds out whether these can be made,
+ * since OpenMP would end the process if not. Collective; errors are agreed. */
+static km_code enter_call(entry *e, MPI_Comm comm, int64_t n_threads)
 {
-    v->comm = km_comm_copy(comm);
-    if (km_agree(v->comm, &v->error) == KM_OK) {
-        try_threads(v, n_threads > 0 ? (int)n_threads : 1);
-        if (v->error.code == KM_OK)
-            km_team_begin(&v->team, (int)n_threads, &v->error);
+    km_trial trial;
+    e->comm = km_comm_copy(comm);
+    if (km_agree(e->comm, &e->error) == KM_OK) {
+        km_trial_begin(&trial, n_threads > 0 ? (int)n_threads : 1, &e->error);
+        km_agree(e->comm, &e->error);
+        km_trial_end(&trial);
+        if (e->error.code == KM_OK)
+            km_team_begin(&e->team, (int)n_threads, &e->error);
     }
-    return km_agree(v->comm, &v->error);
+    return km_agree(e->comm, &e->error);
 }
 
 int km_tell(const km_error *from, skymeans_error *to)
@@ -73,11 +68,11 @@ int km_tell(const km_error *from, skymeans_error *to)
     return (int)from->code;
 }
 
-static int end_visit(visit *v, skymeans_error *error)
+static int leave_call(entry *e, skymeans_error *error)
 {
-    km_team_end(&v->team);
-    km_comm_free(&v->comm);
-    return km_tell(&v->error, error);
+    km_team_end(&e->team);
+    km_comm_free(&e->comm);
+    return km_tell(&e->error, error);
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */
@@ -85,17 +80,17 @@ static int end_visit(visit *v, skymeans_error *error)
 int skymeans_samples_create(skymeans_samples **samples, const skymeans_rows *rows, MPI_Comm comm,
                             skymeans_error *error)
 {
-    visit v = {.error = {0}};
-    if (check_door(samples, comm, &v.error) != KM_OK)
-        return km_tell(&v.error, error);
-    *samples = km_allocate_zeroed(1, sizeof **samples, "samples", &v.error);
-    if (begin_visit(&v, comm, 0) == KM_OK)
-        km_cluster_collect(*samples, rows, v.comm, &v.error);
-    if (v.error.code != KM_OK) {
+    entry e = {.error = {0}};
+    if (check_place_and_comm(samples, comm, &e.error) != KM_OK)
+        return km_tell(&e.error, error);
+    *samples = km_allocate_zeroed(1, sizeof **samples, "samples", &e.error);
+    if (enter_call(&e, comm, 0) == KM_OK)
+        km_cluster_collect(*samples, rows, e.comm, &e.error);
+    if (e.error.code != KM_OK) {
         skymeans_samples_free(*samples);
         *samples = NULL;
     }
-    return end_visit(&v, error);
+    return leave_call(&e, error);
 }
 
 void skymeans_samples_free(skymeans_samples *samples)
@@ -121,45 +116,45 @@ int skymeans_fit(skymeans_answer **answer, const skymeans_problem *problem,
                  skymeans_samples *samples, const skymeans_manner *manner,
                  const skymeans_control *control, MPI_Comm comm, skymeans_error *error)
 {
-    visit v = {.error = {0}};
+    entry e = {.error = {0}};
     skymeans_problem own_problem = {0};
     skymeans_manner own_manner = {0};
     skymeans_control own_control = {0};
-    if (check_door(answer, comm, &v.error) != KM_OK)
-        return km_tell(&v.error, error);
-    *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &v.error);
-    check_given(samples, "samples", &v.error);
-    km_problem_check(&own_problem, problem, &v.error);
-    km_manner_check(&own_manner, manner, &v.error);
-    take_control(&own_control, control, &v.error);
-    if (begin_visit(&v, comm, own_manner.threads) == KM_OK)
-        km_cluster_fit(*answer, &own_problem, samples, &own_manner, &own_control, v.comm, &v.error);
-    if (v.error.code != KM_OK) {
+    if (check_place_and_comm(answer, comm, &e.error) != KM_OK)
+        return km_tell(&e.error, error);
+    *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &e.error);
+    check_not_null(samples, "samples", &e.error);
+    km_problem_check(&own_problem, problem, &e.error);
+    km_manner_check(&own_manner, manner, &e.error);
+    take_control(&own_control, control, &e.error);
+    if (enter_call(&e, comm, own_manner.threads) == KM_OK)
+        km_cluster_fit(*answer, &own_problem, samples, &own_manner, &own_control, e.comm, &e.error);
+    if (e.error.code != KM_OK) {
         skymeans_answer_free(*answer);
         *answer = NULL;
     }
-    return end_visit(&v, error);
+    return leave_call(&e, error);
 }
 
 int skymeans_predict(skymeans_answer **answer, const skymeans_answer *fitted,
                      skymeans_samples *samples, const skymeans_manner *manner, MPI_Comm comm,
                      skymeans_error *error)
 {
-    visit v = {.error = {0}};
+    entry e = {.error = {0}};
     skymeans_manner own_manner = {0};
-    if (check_door(answer, comm, &v.error) != KM_OK)
-        return km_tell(&v.error, error);
-    *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &v.error);
-    check_given(samples, "samples", &v.error);
-    check_given(fitted, "the fitted answer", &v.error);
-    km_manner_check(&own_manner, manner, &v.error);
-    if (begin_visit(&v, comm, own_manner.threads) == KM_OK)
-        km_cluster_predict(*answer, fitted, samples, &own_manner, v.comm, &v.error);
-    if (v.error.code != KM_OK) {
+    if (check_place_and_comm(answer, comm, &e.error) != KM_OK)
+        return km_tell(&e.error, error);
+    *answer = km_allocate_zeroed(1, sizeof **answer, "answer", &e.error);
+    check_not_null(samples, "samples", &e.error);
+    check_not_null(fitted, "the fitted answer", &e.error);
+    km_manner_check(&own_manner, manner, &e.error);
+    if (enter_call(&e, comm, own_manner.threads) == KM_OK)
+        km_cluster_predict(*answer, fitted, samples, &own_manner, e.comm, &e.error);
+    if (e.error.code != KM_OK) {
         skymeans_answer_free(*answer);
         *answer = NULL;
     }
-    return end_visit(&v, error);
+    return leave_call(&e, error);
 }
 
 void skymeans_answer_free(skymeans_answer *answer)
@@ -249,7 +244,7 @@ static km_code check_model_struct(const skymeans_model *model, km_scaling *scali
     return wrong != NULL ? km_fail(error, KM_USAGE, "bad model: %s", wrong) : KM_OK;
 }
 
-static bool are_numbers(const double *values, int64_t count)
+static bool has_no_nan(const double *values, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
         if (isnan(values[i]))
@@ -257,11 +252,11 @@ static bool are_numbers(const double *values, int64_t count)
     return true;
 }
 
-static km_code check_values(const skymeans_answer *answer, km_error *error)
+static km_code check_model_values(const skymeans_answer *answer, km_error *error)
 {
     const int64_t k = answer->plan.shape.n_clusters, d = answer->plan.shape.n_features;
-    if (!are_numbers(answer->fit.centers, k * d) || !are_numbers(answer->transform.offset, d) ||
-        !are_numbers(answer->transform.factor, d))
+    if (!has_no_nan(answer->fit.centers, k * d) || !has_no_nan(answer->transform.offset, d) ||
+        !has_no_nan(answer->transform.factor, d))
         km_fail(error, KM_USAGE, "bad model: centers, offset and factor must not be NaN");
     return error->code;
 }
@@ -282,7 +277,7 @@ static km_code fill_answer(skymeans_answer *answer, const skymeans_model *model,
         memcpy(answer->fit.centers, model->working_centers, (size_t)(k * d) * sizeof(double));
         memcpy(answer->centers, model->working_centers, (size_t)(k * d) * sizeof(double));
         km_untransform_centers(&answer->transform, answer->centers, k);
-        return check_values(answer, error);
+        return check_model_values(answer, error);
     }
     free(ones);
     return error->code;
@@ -295,7 +290,7 @@ int skymeans_answer_from_model(skymeans_answer **answer, const skymeans_model *g
     km_scaling scaling = KM_SCALE_NONE;
     km_error why = {0};
     fenv_t environment;
-    if (check_door(answer, MPI_COMM_SELF, &why) != KM_OK)
+    if (check_place_and_comm(answer, MPI_COMM_SELF, &why) != KM_OK)
         return km_tell(&why, error);
     fegetenv(&environment);
     fesetenv(FE_DFL_ENV);

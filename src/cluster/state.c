@@ -1,5 +1,5 @@
-/* A saved state: a line that says what it is, the problem, where the call stands, and a hash of it
- * all. One walk writes it to bytes and reads it from them. */
+/* A saved state is a line that says what it is, the problem as text, the numbers of km_state, and a
+ * hash of all bytes before. The same functions write it and read it, so the two can't differ. */
 #include "cluster/cluster.h"
 
 #include "base/fault.h"
@@ -15,16 +15,16 @@
 
 static const char MAGIC[] = "skymeans state 1\n";
 
-/* Bytes that are written at the end, or read from the beginning. */
+/* A growing array that is written, or an array that is read. */
 typedef struct archive {
     char *bytes;
-    int64_t size, at;
+    int64_t size, at; /* `at`: where the next value goes, or comes from */
     bool is_reading, is_ok;
-    bool is_out_of_memory; /* why it is not, */
-    const char *wrong;     /* or which field is none that a call writes */
+    bool is_out_of_memory; /* a reason why it is not ok */
+    const char *wrong;     /* another: the name of the field with an impossible value */
 } archive;
 
-/* What malloc or realloc gave; remembers if that was nothing. */
+/* Returns the result of malloc or realloc, and records if it is NULL. */
 static void *check_memory(archive *s, void *memory)
 {
     s->is_out_of_memory = s->is_out_of_memory || memory == NULL;
@@ -32,17 +32,18 @@ static void *check_memory(archive *s, void *memory)
     return memory;
 }
 
-static void pass(archive *s, void *values, int64_t size)
+/* Writes or reads some bytes; nothing after a failure. */
+static void transfer(archive *s, void *values, int64_t size)
 {
     if (!s->is_ok || (s->is_reading && size > s->size - s->at)) {
         s->is_ok = false;
         return;
     }
     if (!s->is_reading && s->at + size > s->size) {
-        const size_t room = (size_t)(2 * (s->at + size));
-        char *grown = check_memory(s, km_fault_of_allocation() ? NULL : realloc(s->bytes, room));
-        s->bytes = grown != NULL ? grown : s->bytes;
         s->size = 2 * (s->at + size);
+        char *grown =
+            check_memory(s, km_fault_of_allocation() ? NULL : realloc(s->bytes, (size_t)s->size));
+        s->bytes = grown != NULL ? grown : s->bytes;
     }
     if (s->is_ok && s->is_reading)
         memcpy(values, s->bytes + s->at, (size_t)size);
@@ -51,8 +52,8 @@ static void pass(archive *s, void *values, int64_t size)
     s->at += size;
 }
 
-/* An array that is made when it is read. */
-static void pass_new(archive *s, void **values, int64_t count, size_t size)
+/* Writes or reads an array, which is allocated when it is read. */
+static void transfer_array(archive *s, void **values, int64_t count, size_t size)
 {
     int64_t bytes;
     if (s->is_reading) {
@@ -63,15 +64,17 @@ static void pass_new(archive *s, void **values, int64_t count, size_t size)
         }
         *values = check_memory(s, km_fault_of_allocation() ? NULL : malloc((size_t)bytes + 1));
     }
-    pass(s, *values, count * (int64_t)size);
+    transfer(s, *values, count * (int64_t)size);
 }
 
-#define PASS(stream, value)            pass(stream, &(value), sizeof(value))
-#define PASS_NEW(stream, array, count) pass_new(stream, (void **)&(array), count, sizeof *(array))
+#define TRANSFER(stream, value) transfer(stream, &(value), sizeof(value))
+#define TRANSFER_ARRAY(stream, array, count) \
+    transfer_array(stream, (void **)&(array), count, sizeof *(array))
 
-/* ---- what a call can have written ------------------------------------------------------------ */
+/* ---- checks of what is read ------------------------------------------------------------------ */
 
-/* What is read must be right, whatever the hash says: else the stream is not ok. */
+/* Values that are read must be possible, even if the hash is right: records the first that is not,
+ * and then nothing more is read. */
 static void check(archive *s, bool is_right, const char *what)
 {
     if (!s->is_reading || !s->is_ok || is_right)
@@ -91,7 +94,7 @@ static void check_finite(archive *s, const double *values, int64_t count, const 
         check(s, isfinite(values[i]), what);
 }
 
-/* Centers that were rounded to float may be infinite, as the user's first centers may be. */
+/* Centers that were rounded to float may be infinite, as given first centers may be too large. */
 static void check_rounded(archive *s, const double *values, int64_t count, const char *what)
 {
     for (int64_t i = 0; i < count && s->is_ok; i++)
@@ -111,7 +114,7 @@ static void check_history(archive *s, const km_iteration *history, int64_t count
     }
 }
 
-/* Each cluster has some of the rows, and all of them together no more than there are. */
+/* Sizes are not negative, and their sum is at most the number of rows. */
 static void check_sizes(archive *s, const km_fit *fit, int64_t k, int64_t n_rows)
 {
     int64_t left = n_rows, n_empty = 0;
@@ -124,19 +127,19 @@ static void check_sizes(archive *s, const km_fit *fit, int64_t k, int64_t n_rows
     check(s, fit->n_empty == n_empty, "count of empty clusters");
 }
 
-/* ---- the walk -------------------------------------------------------------------------------- */
+/* ---- parts of a state ------------------------------------------------------------------------ */
 
-static void pass_state(archive *s, km_fit_state *state, int64_t n, int64_t n_rows)
+static void transfer_state(archive *s, km_fit_state *state, int64_t n, int64_t n_rows)
 {
-    PASS(s, state->n_iterations);
-    PASS(s, state->n_words);
+    TRANSFER(s, state->n_iterations);
+    TRANSFER(s, state->n_words);
     check(s, state->n_iterations >= 0, "count of iterations");
     if (state->n_iterations == 0 || !s->is_ok)
         return;
     check(s, state->n_words == 1 || state->n_words == 2, "count of words");
-    PASS_NEW(s, state->used, n);
-    PASS_NEW(s, state->centers, n);
-    PASS_NEW(s, state->history, state->n_iterations);
+    TRANSFER_ARRAY(s, state->used, n);
+    TRANSFER_ARRAY(s, state->centers, n);
+    TRANSFER_ARRAY(s, state->history, state->n_iterations);
     if (!s->is_reading || !s->is_ok)
         return;
     check_rounded(s, state->used, n, "centers that were used");
@@ -145,19 +148,19 @@ static void pass_state(archive *s, km_fit_state *state, int64_t n, int64_t n_row
 }
 
 /* A fit without its labels. */
-static void pass_fit(archive *s, km_fit *fit, int64_t k, int64_t n)
+static void transfer_fit(archive *s, km_fit *fit, int64_t k, int64_t n)
 {
-    PASS_NEW(s, fit->centers, n);
-    PASS_NEW(s, fit->previous, n);
-    PASS_NEW(s, fit->sizes, k);
-    PASS_NEW(s, fit->weights, k);
-    PASS(s, fit->n_refilled);
-    PASS(s, fit->inertia);
-    PASS(s, fit->n_iterations);
+    TRANSFER_ARRAY(s, fit->centers, n);
+    TRANSFER_ARRAY(s, fit->previous, n);
+    TRANSFER_ARRAY(s, fit->sizes, k);
+    TRANSFER_ARRAY(s, fit->weights, k);
+    TRANSFER(s, fit->n_refilled);
+    TRANSFER(s, fit->inertia);
+    TRANSFER(s, fit->n_iterations);
     check(s, fit->n_iterations >= 1, "count of iterations of the best fit");
-    PASS_NEW(s, fit->history, fit->n_iterations);
-    PASS(s, fit->stop);
-    PASS(s, fit->n_empty);
+    TRANSFER_ARRAY(s, fit->history, fit->n_iterations);
+    TRANSFER(s, fit->stop);
+    TRANSFER(s, fit->n_empty);
 }
 
 static void check_fit(archive *s, const km_fit *fit, int64_t k, int64_t n, int64_t n_rows)
@@ -167,12 +170,12 @@ static void check_fit(archive *s, const km_fit *fit, int64_t k, int64_t n, int64
     check_sizes(s, fit, k, n_rows);
     check(s, 0 <= fit->n_refilled && fit->n_refilled <= k, "count of refilled clusters");
     check_history(s, fit->history, fit->n_iterations, n_rows);
-    /* A fit that was stopped is not done, and goes on. */
+    /* The best fit is one that ended by itself; stopped fits go on instead. */
     check(s, (int)fit->stop >= 0 && fit->stop <= KM_STOP_MAX_ITERATIONS,
           "reason why a fit stopped");
 }
 
-/* The best is one of the fits, and is what the list of them says of it. */
+/* The best is the fit with the lowest inertia, and agrees with the list of all fits. */
 static void check_restarts(archive *s, const km_restarts *restarts, const km_fit *best)
 {
     const int64_t n = restarts->n_clusters * restarts->n_features, b = restarts->best;
@@ -190,41 +193,42 @@ static void check_restarts(archive *s, const km_restarts *restarts, const km_fit
           "centers of the best fit");
 }
 
-static void pass_restarts(archive *s, km_restarts *restarts, km_fit *best, const km_state_key *key)
+static void transfer_restarts(archive *s, km_restarts *restarts, km_fit *best,
+                              const km_state_key *key)
 {
     const int64_t k = restarts->n_clusters, n = k * restarts->n_features;
-    PASS(s, restarts->count);
+    TRANSFER(s, restarts->count);
     check(s, 0 <= restarts->count && restarts->count <= key->problem->restarts, "count of fits");
     if (!s->is_ok || restarts->count == 0)
         return;
-    PASS(s, restarts->best);
+    TRANSFER(s, restarts->best);
     check(s, 0 <= restarts->best && restarts->best < restarts->count, "number of the best fit");
-    pass(s, restarts->inertia, restarts->count * (int64_t)sizeof *restarts->inertia);
-    pass(s, restarts->n_iterations, restarts->count * (int64_t)sizeof *restarts->n_iterations);
-    pass(s, restarts->centers, restarts->count * n * (int64_t)sizeof *restarts->centers);
-    pass_fit(s, best, k, n);
+    transfer(s, restarts->inertia, restarts->count * (int64_t)sizeof *restarts->inertia);
+    transfer(s, restarts->n_iterations, restarts->count * (int64_t)sizeof *restarts->n_iterations);
+    transfer(s, restarts->centers, restarts->count * n * (int64_t)sizeof *restarts->centers);
+    transfer_fit(s, best, k, n);
     if (!s->is_reading || !s->is_ok)
         return;
     check_fit(s, best, k, n, key->n_rows);
     check_restarts(s, restarts, best);
 }
 
-static void pass_all(archive *s, km_state *state, const km_state_key *key)
+static void transfer_all(archive *s, km_state *state, const km_state_key *key)
 {
-    PASS(s, state->features_hash);
-    pass_state(s, &state->next, state->restarts.n_clusters * state->restarts.n_features,
-               key->n_rows);
-    pass_restarts(s, &state->restarts, &state->best, key);
-    /* There is no fit after the last. */
+    TRANSFER(s, state->features_hash);
+    transfer_state(s, &state->next, state->restarts.n_clusters * state->restarts.n_features,
+                   key->n_rows);
+    transfer_restarts(s, &state->restarts, &state->best, key);
+    /* No fit is running after the last one. */
     check(s, state->next.n_iterations == 0 || state->restarts.count < key->problem->restarts,
           "count of fits");
 }
 
 /* ---- the problem ----------------------------------------------------------------------------- */
 
-/* What must be the same for a call to go on, a line each. A new text; NULL if there is no memory.
- */
-static char *describe(const km_state_key *key)
+/* Describes what must be the same for a call to go on, one line each. A new text, which the caller
+ * frees; NULL if there is no memory. */
+static char *describe_problem(const km_state_key *key)
 {
     char *text = NULL;
     size_t size;
@@ -252,7 +256,7 @@ static km_code compare_problems(const char *found, const char *asked, km_error *
                    (int)strcspn(found, "\n"), found, (int)strcspn(asked, "\n"), asked);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole state ------------------------------------------------------------------------- */
 
 static km_code no_memory_for_state(km_error *error)
 {
@@ -262,22 +266,22 @@ static km_code no_memory_for_state(km_error *error)
 char *km_state_write(const km_state *state, const km_state_key *key, size_t *size, km_error *error)
 {
     archive s = {.is_ok = true};
-    km_state copy = *state; /* the walk changes nothing when it writes */
+    km_state copy = *state; /* not const, but writing changes nothing */
     char magic[sizeof MAGIC];
     memcpy(magic, MAGIC, sizeof magic);
-    char *text = describe(key);
+    char *text = describe_problem(key);
     if (text == NULL) {
         no_memory_for_state(error);
         return NULL;
     }
     int64_t text_size = (int64_t)strlen(text) + 1;
-    pass(&s, magic, sizeof magic);
-    PASS(&s, text_size);
-    pass(&s, text, text_size);
-    pass_all(&s, &copy, key);
+    transfer(&s, magic, sizeof magic);
+    TRANSFER(&s, text_size);
+    transfer(&s, text, text_size);
+    transfer_all(&s, &copy, key);
     if (s.is_ok) {
         uint64_t hash = km_hash_bytes(s.bytes, s.at);
-        PASS(&s, hash);
+        TRANSFER(&s, hash);
     }
     free(text);
     *size = (size_t)s.at;
@@ -300,7 +304,7 @@ static km_code damaged_state(const char *what, km_error *error)
                    what);
 }
 
-/* Is it a state, and whole? */
+/* Do the bytes begin as a state does, and is their hash right? */
 static bool is_whole_state(const char *bytes, int64_t size)
 {
     uint64_t hash;
@@ -311,12 +315,12 @@ static bool is_whole_state(const char *bytes, int64_t size)
     return km_hash_bytes(bytes, n_hashed) == hash;
 }
 
-/* The text of the problem, behind the first line; NULL if that is no text. */
-static const char *pass_text(archive *s)
+/* Reads the text of the problem, in place; NULL if it is not a text. */
+static const char *transfer_text(archive *s)
 {
     int64_t size = 0;
     s->at = sizeof MAGIC;
-    PASS(s, size);
+    TRANSFER(s, size);
     const char *text = s->bytes + s->at;
     if (s->is_ok)
         check(s,
@@ -340,14 +344,14 @@ km_code km_state_read(km_state *state, const void *bytes, size_t size, const km_
     if (km_restarts_create(&state->restarts, key->problem->restarts, key->problem->n_clusters,
                            key->n_features, error) != KM_OK)
         return error->code;
-    char *asked = describe(key);
-    const char *found = pass_text(&s);
+    char *asked = describe_problem(key);
+    const char *found = transfer_text(&s);
     if (asked == NULL)
         no_memory_for_state(error);
     else if (found == NULL)
         damaged_state(s.wrong, error);
     else if (compare_problems(found, asked, error) == KM_OK) {
-        pass_all(&s, state, key);
+        transfer_all(&s, state, key);
         check(&s, s.at == s.size, "length");
         if (s.is_out_of_memory)
             no_memory_for_state(error);

@@ -1,10 +1,11 @@
-/* --verify: what the fit claims, derived once more in the plainest way.
+/* Verification: computes the results of a fit again in the plainest way.
  *
- * The reference kernel labels every sample by the last centers, and by those before them: the first
- * labels must be the fit's, the means of the second its centers. Sums are long doubles here, so
- * they agree only to rounding: a mean of n values is off by at most n 2^-63 of the largest of them,
- * and by the unit of the exact sums, which is at most epsilon times the range, or 2^-48 times it
- * when weights take 53 of their 102 bits. */
+ * The reference kernel labels every sample by the last centers, and by the centers before them. The
+ * labels by the last centers must be those of the fit. The means of the samples with the same label
+ * by the centers before must be the last centers. Sums are long doubles here, so means agree only
+ * up to rounding: a mean of n values is off by at most n 2^-63 of the maximum value, and by the
+ * unit of the exact sums, which is at most epsilon times the range of a feature, or 2^-48 times the
+ * range when weights take 53 of the 102 bits of the sums. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -32,7 +33,7 @@ static void complain(struct check *check, const char *what, long long found, lon
             what, found, expected);
 }
 
-/* Labels every sample by some centers, working values, with the reference kernel. */
+/* Labels every sample by these centers, which are working values, with the reference kernel. */
 static void label_all(const struct check *check, const double *centers, void *rounded)
 {
     const km_samples *samples = check->samples;
@@ -41,8 +42,8 @@ static void label_all(const struct check *check, const double *centers, void *ro
     km_label_samples(samples, &km_kernel_reference, rounded, k, check->labels);
 }
 
-/* Adds the samples of a block to the sums of their labels, feature j; beyond the features come
- * their weights and ones. */
+/* Adds feature j of the samples of a block to the sums of their labels. Feature d stands for the
+ * weights, and feature d + 1 for ones. */
 static void sum_block(struct check *check, int64_t block, int64_t j)
 {
     const km_samples *samples = check->samples;
@@ -65,7 +66,8 @@ static void sum_block(struct check *check, int64_t block, int64_t j)
     }
 }
 
-/* Sums of the samples of each label; threads share the features. */
+/* Sums the samples of each label, and finds the range of each feature. Each thread sums other
+ * features, so sums need no lock. Collective. */
 static void sum_all(struct check *check)
 {
     const km_samples *samples = check->samples;
@@ -136,8 +138,9 @@ static void check_centers(struct check *check)
                  (long long)n_different, 0);
 }
 
-/* The plain sum of weighted squared distances, and what the exact one may have lost: with weights,
- * its unit is 2^-49 of the largest squared distance. In the working unit of weights and values. */
+/* The plain sum of weighted squared distances. *lost is how much the exact sum may have lost: with
+ * weights, its unit is 2^-49 of the maximum squared distance. Both in working units of weights and
+ * values. Collective. */
 static long double sum_of_squares(struct check *check, double *lost)
 {
     const skymeans_answer *answer = check->answer;
@@ -212,7 +215,8 @@ km_code km_answer_verify(const skymeans_answer *answer, const skymeans_samples *
         check.highest = check.lowest + d;
         label_all(&check, answer->fit.previous, rounded);
         sum_all(&check);
-        if (answer->fit.n_refilled == 0) /* else some centers are single samples, by the rule */
+        if (answer->fit.n_refilled ==
+            0) /* else some centers were moved by the rule for empty clusters */
             check_centers(&check);
         label_all(&check, answer->fit.centers, rounded);
         sum_all(&check);

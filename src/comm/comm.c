@@ -1,3 +1,4 @@
+/* All calls of MPI, but for those that start and end it in main. */
 #include "comm/comm.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -8,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Elements in one message: far below INT_MAX in bytes too, whatever the element. */
-static const int64_t LARGEST_MESSAGE = (int64_t)1 << 26;
+/* Elements per message: few enough that its bytes, too, are below INT_MAX. */
+static const int64_t MAX_MESSAGE = (int64_t)1 << 26;
 
 int km_comm_rank(MPI_Comm comm)
 {
@@ -31,7 +32,7 @@ MPI_Comm km_comm_copy(MPI_Comm comm)
 {
     MPI_Comm copy;
     MPI_Comm_dup(comm, &copy);
-    MPI_Comm_set_errhandler(copy, MPI_ERRORS_ARE_FATAL); /* no failure of MPI goes unnoticed */
+    MPI_Comm_set_errhandler(copy, MPI_ERRORS_ARE_FATAL); /* return codes are not checked */
     return copy;
 }
 
@@ -79,9 +80,9 @@ int km_comm_sharing(MPI_Comm comm, const void *bits, int64_t bytes)
     return sharing;
 }
 
-/* Where memory is short is known here only; other messages name their rank if it matters. A rank
- * that works by itself (MPI_COMM_SELF) is named when it agrees with the others. */
-static void name_rank(MPI_Comm comm, km_error *error)
+/* Adds the rank that ran out of memory to the message; other messages name their rank themselves if
+ * it matters. On MPI_COMM_SELF it adds nothing: the rank is named when it agrees with others. */
+static void add_rank_to_message(MPI_Comm comm, km_error *error)
 {
     const size_t used = strlen(error->text);
     if (km_comm_size(comm) > 1 && strstr(error->text, " [rank ") == NULL)
@@ -98,7 +99,7 @@ km_code km_agree(MPI_Comm comm, km_error *error)
     if (failed == INT_MAX)
         return KM_OK;
     if (error->code == KM_MEMORY && failed == km_comm_rank(comm))
-        name_rank(comm, error);
+        add_rank_to_message(comm, error);
     km_broadcast(comm, failed, error, sizeof *error);
     return error->code;
 }
@@ -108,8 +109,8 @@ static void reduce(MPI_Comm comm, void *values, int64_t count, MPI_Datatype type
     char *next = values;
     int size;
     MPI_Type_size(type, &size);
-    for (int64_t left = count; left > 0; left -= LARGEST_MESSAGE) {
-        const int piece = (int)(left < LARGEST_MESSAGE ? left : LARGEST_MESSAGE);
+    for (int64_t left = count; left > 0; left -= MAX_MESSAGE) {
+        const int piece = (int)(left < MAX_MESSAGE ? left : MAX_MESSAGE);
         MPI_Allreduce(MPI_IN_PLACE, next, piece, type, op, comm);
         next += (int64_t)piece * size;
     }
@@ -177,8 +178,8 @@ void km_sum_below_uint32(MPI_Comm comm, const uint32_t *values, int count, uint3
 void km_broadcast(MPI_Comm comm, int root, void *data, int64_t bytes)
 {
     char *next = data;
-    for (int64_t left = bytes; left > 0; left -= LARGEST_MESSAGE) {
-        const int piece = (int)(left < LARGEST_MESSAGE ? left : LARGEST_MESSAGE);
+    for (int64_t left = bytes; left > 0; left -= MAX_MESSAGE) {
+        const int piece = (int)(left < MAX_MESSAGE ? left : MAX_MESSAGE);
         MPI_Bcast(next, piece, MPI_BYTE, root, comm);
         next += piece;
     }
@@ -219,7 +220,8 @@ km_code km_concatenate(MPI_Comm comm, const void *mine, int64_t count, size_t si
     const int n_ranks = km_comm_size(comm);
     *all = NULL;
     *total = count;
-    km_sum_int64(comm, total, 1); /* the same on all ranks, so all ranks pass or fail this: */
+    km_sum_int64(comm, total, 1);
+    /* The total is the same on all ranks, so all of them return here or none. */
     if (*total > INT_MAX)
         return km_fail(error, KM_MEMORY,
                        "too many rows to gather (%lld): at most %d fit one message; use fewer "

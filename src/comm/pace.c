@@ -1,3 +1,4 @@
+/* Progress, stops and saves of a call. */
 #include "comm/pace.h"
 
 #include "base/timers.h"

@@ -23,7 +23,7 @@ int64_t km_count_threads(const km_story *s)
         n_threads = s->options.manner.threads;
     else if (asked != NULL && asked[0] != '\0')
         n_threads = km_threads();
-    return n_threads < 1 ? 1 : n_threads > KM_MOST_THREADS ? KM_MOST_THREADS : n_threads;
+    return n_threads < 1 ? 1 : n_threads > KM_MAX_THREADS ? KM_MAX_THREADS : n_threads;
 }
 
 km_code km_start_threads(km_story *s)

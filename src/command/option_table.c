@@ -39,7 +39,7 @@ static const char *const verifications[] = {
      "samples are the columns of a two-dimensional array, as MATLAB, R and Fortran write it, not " \
      "its rows"}
 #define THREADS                                                               \
-    {"threads", 0, "N", KM_OPTION_INT, AT(manner.threads), 1, KM_MOST_THREADS, NULL, NULL, \
+    {"threads", 0, "N", KM_OPTION_INT, AT(manner.threads), 1, KM_MAX_THREADS, NULL, NULL, \
      "OpenMP threads per rank (MPI process); default: OMP_NUM_THREADS, else the cores that " \
      "the rank may use, divided among the ranks that share them; never changes the result"}
 #define METRICS                                                               \

@@ -1,4 +1,5 @@
-/* Empty clusters. They are rare, so what matters here is that the rule is exact. */
+/* Empty clusters get a sample from another cluster. They are rare, so this code need not be fast;
+ * but the choice must be the same for any number of ranks. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -14,7 +15,7 @@
 typedef struct candidate {
     double distance2;
     int64_t row, weight;
-    int64_t sample; /* its number on its rank */
+    int64_t sample; /* number on its rank */
     int32_t label, rank;
 } candidate;
 
@@ -27,10 +28,10 @@ static int by_distance_and_row(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* The best candidates so far, at most `room` of them, as a heap with the worst on top. */
+/* The best candidates so far, as a heap with the worst on top. */
 struct heap {
     candidate *list;
-    int64_t count, room;
+    int64_t count, capacity;
 };
 
 static void swap_candidates(candidate *a, candidate *b)
@@ -56,9 +57,10 @@ static void sift_down(struct heap *heap)
     }
 }
 
-static void offer(struct heap *heap, const candidate *new)
+/* Adds a candidate; a full heap drops the worst. */
+static void add_candidate(struct heap *heap, const candidate *new)
 {
-    if (heap->count == heap->room) {
+    if (heap->count == heap->capacity) {
         if (is_worse(new, &heap->list[0]))
             return;
         heap->list[0] = *new;
@@ -75,13 +77,13 @@ static void offer(struct heap *heap, const candidate *new)
     }
 }
 
-/* May this sample leave its cluster? It needs weight, and must leave some behind. */
+/* May this sample leave its cluster? It needs weight, and its cluster must keep some. */
 static bool may_leave(const km_totals *totals, const candidate *c)
 {
     return c->weight > 0 && totals->weights[c->label] > c->weight;
 }
 
-/* The canonical squared distance of a sample to the center that the assignment gave it. */
+/* The canonical squared distance of a sample to the center of its label. */
 static double own_distance2(const running *run, int64_t sample, int32_t label)
 {
     const km_samples *samples = run->samples;
@@ -92,7 +94,7 @@ static double own_distance2(const running *run, int64_t sample, int32_t label)
                         (const char *)run->rounded + (size_t)label * center_size, d);
 }
 
-static void offer_sample(const running *run, int64_t sample, struct heap *best)
+static void consider_sample(const running *run, int64_t sample, struct heap *best)
 {
     const km_samples *samples = run->samples;
     const int32_t label = run->assigner.labels[sample];
@@ -104,33 +106,35 @@ static void offer_sample(const running *run, int64_t sample, struct heap *best)
                            .label = label,
                            .rank = km_comm_rank(run->comm)};
     if (new.distance2 > 0 && may_leave(&run->totals, &new))
-        offer(best, &new);
+        add_candidate(best, &new);
 }
 
-/* This rank's best candidates: `heaps` has one for each thread, and the first gets all. */
-static void find_donors(const running *run, struct heap *heaps)
+/* Finds the best candidates of this rank. `heaps` has one heap per thread; in the end the first
+ * holds the best of all threads. */
+static void find_best_candidates(const running *run, struct heap *heaps)
 {
 #pragma omp parallel for
     for (int64_t i = 0; i < run->samples->n_samples; i++)
-        offer_sample(run, i, &heaps[km_thread()]);
+        consider_sample(run, i, &heaps[km_thread()]);
     for (int t = 1; t < km_threads(); t++)
         for (int64_t i = 0; i < heaps[t].count; i++)
-            offer(&heaps[0], &heaps[t].list[i]);
+            add_candidate(&heaps[0], &heaps[t].list[i]);
 }
 
-/* A heap for each thread, of `room` candidates; all lists are in one array, that of the first. */
-static struct heap *create_heaps(int64_t room, km_error *error)
+/* One heap per thread, each for `capacity` candidates. All lists lie in one array, which belongs to
+ * the first heap. */
+static struct heap *create_heaps(int64_t capacity, km_error *error)
 {
     const char *what = "filling empty clusters";
     struct heap *heaps = km_allocate_zeroed(km_threads(), sizeof *heaps, what, error);
-    candidate *lists = km_allocate(km_threads() * room, sizeof *lists, what, error);
+    candidate *lists = km_allocate(km_threads() * capacity, sizeof *lists, what, error);
     if (error->code != KM_OK) {
         free(heaps);
         free(lists);
         return NULL;
     }
     for (int t = 0; t < km_threads(); t++)
-        heaps[t] = (struct heap){.list = lists + t * room, .room = room};
+        heaps[t] = (struct heap){.list = lists + t * capacity, .capacity = capacity};
     return heaps;
 }
 
@@ -141,7 +145,8 @@ static void free_heaps(struct heap *heaps)
     free(heaps);
 }
 
-/* Moves a sample in the totals of all ranks; its rank alone knows its values. */
+/* Moves a sample from its cluster to an empty one in the totals of all ranks. Only the rank that
+ * has the sample knows its values, so it broadcasts them. `points` is a workspace, [d]. */
 static void move_to_empty(running *run, const candidate *moved, int64_t to, km_exact *points)
 {
     const int64_t d = run->samples->n_features;
@@ -170,7 +175,7 @@ static void move_to_empty(running *run, const candidate *moved, int64_t to, km_e
     }
 }
 
-/* Fills the empty clusters from the best candidates of all ranks, which all ranks hold alike. */
+/* Fills the empty clusters from the sorted candidates of all ranks, the same list on every rank. */
 static int64_t fill_empty(running *run, const candidate *all, int64_t n_all, km_exact *points)
 {
     int64_t n_filled = 0, next = 0;
@@ -195,14 +200,14 @@ km_code km_refill_empty(running *run, km_error *error)
     run->n_refilled = 0;
     if (n_empty == 0)
         return KM_OK;
-    /* A donor is passed over only after it gave a sample and has one left, so twice as many
-     * candidates as there are empty clusters are enough. */
+    /* A candidate is skipped only if its cluster gave a sample before and can give no more, so
+     * twice as many candidates as empty clusters are enough. */
     struct heap *heaps = create_heaps(2 * n_empty, error);
     candidate *all = NULL;
     km_exact *points =
         km_allocate(run->samples->n_features, sizeof *points, "filling empty clusters", error);
     if (km_agree(run->comm, error) == KM_OK) {
-        find_donors(run, heaps);
+        find_best_candidates(run, heaps);
         km_concatenate(run->comm, heaps[0].list, heaps[0].count, sizeof *all, (void **)&all, &n_all,
                        error);
     }

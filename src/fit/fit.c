@@ -1,4 +1,4 @@
-/* The iteration. */
+/* The iteration: rounds the centers, assigns, sums over ranks, and moves the centers. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/precision.h"
@@ -80,7 +80,8 @@ static km_code begin_running(running *run, km_fit *fit, const double *first_cent
     return error->code;
 }
 
-/* Rounds the centers for the next assignment; true if they differ from those of the last one. */
+/* Rounds the centers for the next assignment; true if they differ from those of the last
+ * assignment. */
 static bool round_centers(running *run)
 {
     const km_precision precision = run->samples->precision;
@@ -95,8 +96,8 @@ static bool round_centers(running *run)
     return is_different;
 }
 
-/* The one collective call of a healthy iteration: sums, and whether a rank failed since the last.
- */
+/* The only collective call of an iteration without failures. It sums the totals, and with them the
+ * wishes of the ranks and whether something failed on one since the last sum. */
 static void reduce_totals(running *run, bool has_failed)
 {
     const double start = km_now();
@@ -121,8 +122,8 @@ static km_code assign_and_reduce(running *run, km_error *error)
     return run->totals.extras[KM_EXTRA_FAILED] > 0 ? km_agree(run->comm, error) : KM_OK;
 }
 
-/* Every center goes to the centroid of its samples; one without weight stays. Returns the sum of
- * the squared shifts, in working units. */
+/* Moves every center to the centroid of its samples; a center without weight stays. Returns the sum
+ * of the squared shifts, in working units. */
 static double update_centers(running *run)
 {
     const km_totals *totals = &run->totals;
@@ -158,8 +159,9 @@ static km_code append_iteration(km_fit *fit, const km_iteration *iteration, km_e
     return KM_OK;
 }
 
-/* Is one word too coarse for clusters as narrow as these? The mean distance to the centers, over
- * all features, tells what the deviation of a feature with outliers does not. */
+/* Is the grid of one-word sums too coarse for clusters as narrow as these? The width of clusters is
+ * the root mean square distance to the centers per feature, since outliers can make the standard
+ * deviation of a feature much larger. */
 static bool is_too_coarse(const running *run, double units)
 {
     const double n = (double)run->facts->weight * (double)run->facts->n_features;
@@ -172,8 +174,9 @@ static bool is_too_coarse(const running *run, double units)
     return run->grids[0].n_words == 1 && is_coarse;
 }
 
-/* Goes over to two words: the sums of the same labels, on finer grids. Collective. */
-static km_code refine(running *run, km_error *error)
+/* Replaces the totals by sums of two words, on finer grids, of the same labels. Collective; errors
+ * are agreed. */
+static km_code refine_totals(running *run, km_error *error)
 {
     const int64_t d = run->facts->n_features;
     km_grid *finer = km_allocate(d, sizeof *finer, "finer grids of features", error);
@@ -184,7 +187,7 @@ static km_code refine(running *run, km_error *error)
         km_assigner_change_grids(&run->assigner, finer, error);
     }
     if (km_agree(run->comm, error) != KM_OK) {
-        /* The assigner may use the finer grids already; nobody will use it any more. */
+        /* The assigner may use the finer grids already, but the fit ends here. */
         free(finer);
         km_totals_free(&totals);
         return error->code;
@@ -197,7 +200,8 @@ static km_code refine(running *run, km_error *error)
     return KM_OK;
 }
 
-/* Has the fit come to its end with this iteration? */
+/* Does the fit end with this iteration? Sets the reason; it is the limit of iterations unless the
+ * fit has converged. */
 static bool is_over(const running *run, const km_iteration *iteration, km_stop *stop)
 {
     const km_fit_task *task = run->task;
@@ -210,10 +214,10 @@ static bool is_over(const running *run, const km_iteration *iteration, km_stop *
     return *stop != KM_STOP_MAX_ITERATIONS || iteration->number == task->max_iterations;
 }
 
-/* Moves the centers by the totals of an assignment, whose inertia is given in working units. */
+/* Moves the centers, given the totals of an assignment and its inertia in working units. */
 static km_code update(running *run, double units, double *shift, km_error *error)
 {
-    if (is_too_coarse(run, units) && refine(run, error) != KM_OK)
+    if (is_too_coarse(run, units) && refine_totals(run, error) != KM_OK)
         return error->code;
     if (km_refill_empty(run, error) == KM_OK)
         *shift = ldexp(update_centers(run), 2 * run->task->exponent);
@@ -230,7 +234,7 @@ static km_code save_running(running *run, const km_fit *fit, km_error *error)
     return run->task->save(run->task->context, &state, error);
 }
 
-/* Does what ranks have wished for while the iteration ran. True if the fit ends here. */
+/* Stops or saves if a rank wished so when the totals were summed. True if the fit ends here. */
 static bool grant_wishes(running *run, km_fit *fit, km_error *error)
 {
     const int64_t *extras = run->totals.extras;
@@ -246,10 +250,10 @@ static bool grant_wishes(running *run, km_fit *fit, km_error *error)
             return true;
         fit->is_saved = is_stop;
     }
-    return is_stop; /* what failed on this rank alone is agreed on with the next sum */
+    return is_stop; /* failures on this rank alone are agreed on with the next sum */
 }
 
-/* One assignment and one update. True if it was the last, or failed. */
+/* One assignment and one update. True if this iteration was the last, or failed. */
 static bool iterate(running *run, km_fit *fit, km_error *error)
 {
     const double start = km_now();
@@ -269,8 +273,8 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     return is_over(run, &iteration, &fit->stop) || grant_wishes(run, fit, error);
 }
 
-/* Repeats the last assignment before the fit was saved, and the update after it, which gives again
- * what was saved; but for centers without samples, which only stay where they are. */
+/* Repeats the last assignment and update before the fit was saved. This computes the saved centers
+ * again; a center without samples can't be computed, so it must already be at its saved place. */
 static km_code repeat_last_iteration(running *run, km_fit *fit, km_error *error)
 {
     const km_fit_state *state = run->task->resume;
@@ -286,8 +290,9 @@ static km_code repeat_last_iteration(running *run, km_fit *fit, km_error *error)
     return update(run, km_history_units(run), &shift, error);
 }
 
-/* Labels that belong to the last centers: one more assignment, unless they did not change. */
-static km_code settle(running *run, km_fit *fit, km_error *error)
+/* Makes the labels belong to the last centers, by one more assignment if the centers changed.
+ * Collective; errors are agreed. */
+static km_code assign_last_centers(running *run, km_fit *fit, km_error *error)
 {
     const int64_t n = run->task->n_clusters * run->samples->n_features;
     memcpy(fit->previous, run->used, (size_t)n * sizeof *fit->previous);
@@ -298,7 +303,8 @@ static km_code settle(running *run, km_fit *fit, km_error *error)
     return km_agree(run->comm, error);
 }
 
-static void take_slowest_rank(km_fit *fit, double *seconds, MPI_Comm comm)
+/* The time of an iteration is that of the slowest rank. */
+static void reduce_seconds(km_fit *fit, double *seconds, MPI_Comm comm)
 {
     for (int64_t i = 0; i < fit->n_iterations; i++)
         seconds[i] = fit->history[i].seconds;
@@ -320,7 +326,7 @@ static km_code conclude_fit(running *run, km_fit *fit, km_error *error)
             fit->n_empty += run->totals.weights[c] == 0;
         }
         fit->inertia = km_final_inertia(run);
-        take_slowest_rank(fit, seconds, run->comm);
+        reduce_seconds(fit, seconds, run->comm);
         fit->centers = run->centers;
         fit->labels = run->assigner.labels;
         run->centers = NULL;
@@ -330,7 +336,7 @@ static km_code conclude_fit(running *run, km_fit *fit, km_error *error)
     return error->code;
 }
 
-/* All iterations. A fit that is resumed may have done as many as are allowed now. */
+/* Iterates until the fit ends. A resumed fit may already have all iterations that are allowed. */
 static km_code run_iterations(running *run, km_fit *fit, km_error *error)
 {
     fit->stop = KM_STOP_MAX_ITERATIONS;
@@ -354,7 +360,7 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
     *fit = (km_fit){0};
     if (begin_running(&run, fit, first_centers, error) == KM_OK &&
         run_iterations(&run, fit, error) == KM_OK && !fit->is_saved &&
-        settle(&run, fit, error) == KM_OK)
+        assign_last_centers(&run, fit, error) == KM_OK)
         conclude_fit(&run, fit, error);
     end_running(&run);
     if (error->code != KM_OK)

@@ -18,44 +18,45 @@ typedef enum km_stop {
     KM_STOP_TOLERANCE,      /* the centers moved less than the tolerance */
     KM_STOP_NO_CHANGE,      /* no label changed */
     KM_STOP_MAX_ITERATIONS, /* the limit came first */
-    KM_STOP_WISH,           /* somebody wished so, as by a signal */
+    KM_STOP_WISH,           /* a rank wished to stop, as after a signal */
     KM_STOP_TIME,           /* the time was up */
 } km_stop;
 
 const char *km_stop_name(km_stop stop);
 bool km_stop_is_converged(km_stop stop);
 
-/* Where a fit stands between two iterations; the same on all ranks. Labels, totals and whatever a
- * method knows come back by repeating the last assignment. */
+/* Where a fit stands between two iterations; the same on all ranks. Labels, sums and bounds are not
+ * in it: repeating the last assignment computes them again. */
 typedef struct km_fit_state {
-    int64_t n_iterations;  /* done; 0: it has not begun, and the rest does not matter */
-    int n_words;           /* of the sums */
+    int64_t n_iterations;  /* done; 0: the fit has not begun, and the other fields are unset */
+    int n_words;           /* of each exact sum, 1 or 2 */
     double *used;          /* [k][d], rounded centers that the last assignment used */
-    double *centers;       /* [k][d], where the update after it moved them */
+    double *centers;       /* [k][d], after the update that followed */
     km_iteration *history; /* [n_iterations] */
 } km_fit_state;
 
 /* What a fit is asked to do; equal on all ranks. */
 typedef struct km_fit_task {
     int64_t n_clusters;
-    double tolerance; /* of the shift, times the mean variance of the features */
+    double tolerance; /* of the shift, in units of the mean variance of the features */
     int64_t max_iterations;
     int exponent; /* of km_transform: inertia and shift are reported in the space of the fit */
     const km_facts *facts; /* of the samples, moments included */
     const km_method *method;
     const km_kernel *kernel;
     km_pace *pace; /* NULL: none */
-    /* Saves a fit on its way, if the pace can save. Collective; errors are agreed. */
+    /* Saves a fit between two iterations; called only if the pace can save. Collective; errors are
+     * agreed. */
     km_code (*save)(void *context, const km_fit_state *state, km_error *error);
     void *context;
-    const km_fit_state *resume; /* where to go on, instead of the first centers; or NULL */
+    const km_fit_state *resume; /* goes on from this state; NULL: starts from the first centers */
 } km_fit_task;
 
-/* What comes out. Labels and inertia belong to the centers. */
+/* The result of a fit. Labels and inertia belong to the centers. */
 typedef struct km_fit {
     double *centers;       /* [k][d], working values */
-    double *previous;      /* [k][d], those that the last iteration's assignment used */
-    int64_t n_refilled;    /* empty clusters that its update filled */
+    double *previous;      /* [k][d], the centers that the last iteration's assignment used */
+    int64_t n_refilled;    /* empty clusters that the last iteration's update filled */
     int64_t *sizes;        /* [k], samples of all ranks */
     double *weights;       /* [k], sums of their weights */
     int32_t *labels;       /* [n_samples], of this rank's samples */
@@ -63,25 +64,28 @@ typedef struct km_fit {
     km_iteration *history; /* [n_iterations] */
     int64_t n_iterations;
     km_stop stop;
-    bool is_saved;   /* it was stopped and saved; then there is nothing but history and stop */
+    bool is_saved;   /* it was stopped and saved: only history and stop are set */
     int64_t n_empty; /* clusters without weight: more clusters than distinct samples */
 } km_fit;
 
-/* Fits from the first centers [k][d], working values. When a rank wishes to stop, all finish the
- * iteration; then the fit is saved, or, if it can't be, ends there with labels and all.
- * Collective over comm: all ranks pass their own samples and else the same; results but labels are
- * the same bits on all. Adds to the timers' assign, reduce and update. KM_MEMORY, agreed; on
- * success free with km_fit_free. */
+/* Fits from the first centers [k][d], working values. When a rank wishes to stop, all ranks finish
+ * the iteration; then the fit is saved, or, if it can't be saved, ends there with a whole result.
+ * Collective over comm: ranks pass their own samples, and all other arguments are the same. All
+ * results but the labels are the same bits on all ranks. Adds to the phases assign, reduce and
+ * update of the timers. KM_MEMORY, or the error of task->save, agreed; after success, free with
+ * km_fit_free. */
 km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
                    const double *first_centers, MPI_Comm comm, km_timers *timers, km_error *error);
 void km_fit_free(km_fit *fit);
 
-/* Makes the labels of a fit that has only its centers, or labels in another order of the samples:
- * the same that it had. The samples keep their order. Collective over comm; errors are agreed. */
+/* Computes the labels of a fit again from its centers: for a fit that lost them, or whose labels
+ * are in an older order of the samples. The samples keep their order. Collective over comm; errors
+ * are agreed. */
 km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples, MPI_Comm comm,
                        km_error *error);
 
-/* Bytes per rank of a fit: first, next, previous, used and rounded centers, and the assigner. */
+/* Bytes per rank of a fit: the first, current, previous, used and rounded centers, and the
+ * assigner. */
 double km_fit_bytes(const km_shape *shape, const km_method *method);
 
 /* Several fits of the same samples, and how well they agree with the best of them. */
@@ -92,31 +96,33 @@ typedef struct km_restarts {
     double *inertia;       /* [count] */
     int64_t *n_iterations; /* [count] */
     double *centers;       /* [count][k][d], working values */
-    double *rand_index;    /* [count], adjusted Rand index of the labels against the best's */
-    double *coincidence;   /* [k], of each cluster of the best: the share of its samples that have
-                              one label in another fit, the mean over the others; NaN if empty */
+    double *rand_index;    /* [count], adjusted Rand index of the labels and the best fit's */
+    double *coincidence;   /* [k], for each cluster of the best fit: the largest fraction of its
+                              samples that share a label in another fit, as a mean over the other
+                              fits; NaN if the cluster is empty */
 } km_restarts;
 
-/* Room for `count` fits. Local; KM_MEMORY, and km_restarts_free then, too. */
+/* Allocates the arrays for `count` fits. Local. KM_MEMORY; call km_restarts_free also then. */
 km_code km_restarts_create(km_restarts *restarts, int64_t count, int64_t n_clusters,
                            int64_t n_features, km_error *error);
 void km_restarts_free(km_restarts *restarts);
 
-/* Bytes of several fits: the centers of all, and of the best one its labels and its centers, twice;
- * and per rank what comparing them takes beside these. 0 for one fit. */
+/* Bytes per rank of several fits: the centers of all, and the labels and two copies of the centers
+ * of the best; and the bytes that comparing them takes beside these. 0 for one fit. */
 double km_restarts_bytes(const km_shape *shape);
 double km_restarts_compare_bytes(const km_shape *shape, const km_method *method);
 
-/* Takes over the next fit: into `best`, if it is better than that, the one before freed. */
+/* Records the next fit, and takes it over: it replaces `best` if it is better, and is freed if not.
+ * Local. */
 void km_restarts_take(km_restarts *restarts, km_fit *fit, km_fit *best);
 
-/* Compares the best of at least two fits with the others, whose labels it makes again one at a
- * time. Collective over comm; errors are agreed. */
+/* Compares the best of at least two fits with the others, whose labels it computes again, one fit
+ * at a time. Collective over comm; errors are agreed. */
 km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_samples *samples,
                             const km_fit *best, MPI_Comm comm, km_error *error);
 
-/* The distances of a block of samples to the centers [k][d] of their labels, which are those of
- * this block: KM_BLOCK of them, in the space of the fit. Local. */
+/* The distances of the samples of a block to the centers of their labels, in the space of the fit.
+ * `centers` is [k][d], `labels` those of this block alone, `distances` [KM_BLOCK]. Local. */
 void km_block_distances(const km_samples *samples, const km_kernel *kernel, const double *centers,
                         const int32_t *labels, int exponent, int64_t block, double *distances);
 

@@ -1,4 +1,5 @@
-/* The sum of squared distances, in two ways. */
+/* The inertia, in two ways: from the totals, which is quick, after each iteration; and as an exact
+ * sum over all samples at the end of a fit. */
 #include "base/arithmetic.h"
 #include "base/partition.h"
 #include "steps.h"
@@ -18,10 +19,10 @@ double km_history_units(const running *run)
             const km_double2 center =
                 km_double2_difference(run->used[c * d + j], run->grids[j].origin);
             /* (c - m) * (n (c - m) - 2 T) */
-            const km_double2 pull = km_double2_multiply(center, (km_double2){n, 0});
-            const km_double2 push = {-2 * sum.high, -2 * sum.low};
-            inertia =
-                km_double2_add(inertia, km_double2_multiply(center, km_double2_add(pull, push)));
+            const km_double2 n_center = km_double2_multiply(center, (km_double2){n, 0});
+            const km_double2 minus_2_sum = {-2 * sum.high, -2 * sum.low};
+            inertia = km_double2_add(
+                inertia, km_double2_multiply(center, km_double2_add(n_center, minus_2_sum)));
         }
     }
     const double value = inertia.high + inertia.low;
@@ -32,13 +33,13 @@ double km_history_units(const running *run)
 
 double km_inertia_of_units(const running *run, double units)
 {
-    /* All exponents at once: one after the other they might leave the range of doubles. */
+    /* One ldexp for all exponents: one after the other could overflow or underflow. */
     return ldexp(units, ilogb(run->samples->weight_unit) + 2 * run->task->exponent);
 }
 
 /* Squared distances of the samples of a block to the centers of their labels. */
-static void measure(const km_samples *samples, const km_kernel *kernel, const double *centers,
-                    const int32_t *labels, int64_t block, double *distances2)
+static void measure_block(const km_samples *samples, const km_kernel *kernel, const double *centers,
+                          const int32_t *labels, int64_t block, double *distances2)
 {
     int32_t own[KM_BLOCK] = {0};
     const size_t lanes = (size_t)km_samples_lanes(samples, block);
@@ -47,33 +48,34 @@ static void measure(const km_samples *samples, const km_kernel *kernel, const do
                                         samples->n_features, own, distances2);
 }
 
+/* Squared distances to the centers of the running fit. */
 static void measure_own(const running *run, int64_t block, double *distances2)
 {
-    measure(run->samples, run->task->kernel, run->centers, run->assigner.labels + block * KM_BLOCK,
-            block, distances2);
+    measure_block(run->samples, run->task->kernel, run->centers,
+                  run->assigner.labels + block * KM_BLOCK, block, distances2);
 }
 
-/* The largest squared distance of a sample with weight. */
-static double find_largest(const running *run)
+/* The maximum squared distance of all samples with weight. Collective. */
+static double find_max_distance2(const running *run)
 {
-    double largest = 0;
-#pragma omp parallel for reduction(max : largest)
+    double max = 0;
+#pragma omp parallel for reduction(max : max)
     for (int64_t b = 0; b < run->samples->n_blocks; b++) {
         double distances2[KM_BLOCK];
         int64_t weights[KM_BLOCK];
         measure_own(run, b, distances2);
         km_samples_weights(run->samples, b, weights);
         for (int l = 0; l < KM_BLOCK; l++)
-            if (weights[l] > 0 && distances2[l] > largest)
-                largest = distances2[l];
+            if (weights[l] > 0 && distances2[l] > max)
+                max = distances2[l];
     }
-    km_max_double(run->comm, &largest, 1);
-    return largest;
+    km_max_double(run->comm, &max, 1);
+    return max;
 }
 
-/* The sum of the squared distances times a power of two on a grid of two words, this rank's part.
- */
-static km_exact add_up(const running *run, const km_grid *grid, km_power power)
+/* The sum over this rank's samples of the squared distances times a power of two, on a grid of two
+ * words. */
+static km_exact sum_distances2(const running *run, const km_grid *grid, km_power power)
 {
     int64_t high = 0, low = 0;
 #pragma omp parallel for reduction(+ : high, low)
@@ -96,13 +98,14 @@ static km_exact add_up(const running *run, const km_grid *grid, km_power power)
     return km_carry((km_exact){high, low});
 }
 
-/* On a grid for the largest of them: others may be far smaller than the box of all samples. */
+/* The grid fits the maximum squared distance, since distances may be far smaller than the range of
+ * the samples. */
 double km_final_inertia(const running *run)
 {
     int exponent = 0;
-    frexp(find_largest(run), &exponent); /* largest < 2^exponent: what is summed is below 1 */
+    frexp(find_max_distance2(run), &exponent); /* below 2^exponent: summands are below 1 */
     const km_grid grid = km_grid_choose(-1, 1, run->facts->weight, 2);
-    const km_exact sum = add_up(run, &grid, km_power_of_two(-exponent));
+    const km_exact sum = sum_distances2(run, &grid, km_power_of_two(-exponent));
     int64_t words[2] = {sum.high, sum.low};
     km_sum_int64(run->comm, words, 2);
     const km_double2 inertia = km_exact_value(&grid, (km_exact){words[0], words[1]});
@@ -112,7 +115,7 @@ double km_final_inertia(const running *run)
 void km_block_distances(const km_samples *samples, const km_kernel *kernel, const double *centers,
                         const int32_t *labels, int exponent, int64_t block, double *distances)
 {
-    measure(samples, kernel, centers, labels, block, distances);
+    measure_block(samples, kernel, centers, labels, block, distances);
     for (int l = 0; l < KM_BLOCK; l++)
         distances[l] = ldexp(sqrt(distances[l]), exponent);
 }

@@ -1,4 +1,4 @@
-/* Several fits from different seedings: the best is kept, and compared with the others. */
+/* Several fits from different first centers: the best is kept, and compared with the others. */
 #include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -49,21 +49,22 @@ void km_restarts_take(km_restarts *restarts, km_fit *fit, km_fit *best)
 }
 
 /* ---- comparison --------------------------------------------------------------------------------
- * Everything comes from the contingency table, how many samples have label i in the best fit and j
- * in another. It is made some rows at a time, so that many clusters need no more memory. */
+ * Everything is computed from the contingency table: cell (i, j) counts the samples with label i in
+ * the best fit and label j in another. It is computed some rows at a time, so that its memory stays
+ * small with many clusters. */
 
 static const int64_t TABLE_CELLS = (int64_t)1 << 22;
 
-/* Two labelings of the same samples, and what their table tells. */
+/* Two labelings of the same samples, and sums over their contingency table. */
 struct comparison {
     const km_samples *samples;
     const int32_t *labels, *others;
-    int64_t k, n_rows;   /* of the table at a time */
+    int64_t k, n_rows;   /* rows of the table at a time */
     int64_t *table;      /* [n_rows][k] */
-    int64_t *columns;    /* [k], samples of each label of the other */
-    int64_t *coinciding; /* [k], samples of each label of the best that have one label in the other,
-                            the most frequent one */
-    km_int128 same_both, same_best, same_other, all; /* pairs of samples */
+    int64_t *columns;    /* [k], sums of columns: samples of each label of the other fit */
+    int64_t *coinciding; /* [k], sums over other fits of the maximum of each row */
+    /* Pairs of samples: with one label in both fits, in the best, in the other; and all pairs. */
+    km_int128 same_both, same_best, same_other, all;
     MPI_Comm comm;
 };
 
@@ -72,6 +73,7 @@ static km_int128 pairs(int64_t n)
     return (km_int128)n * (n - 1) / 2;
 }
 
+/* Counts n_rows rows of the table from label `first` on. Collective. */
 static void fill_table(const struct comparison *c, int64_t first)
 {
     memset(c->table, 0, (size_t)(c->n_rows * c->k) * sizeof *c->table);
@@ -86,20 +88,21 @@ static void fill_table(const struct comparison *c, int64_t first)
     km_sum_int64(c->comm, c->table, c->n_rows * c->k);
 }
 
-static void read_row(struct comparison *c, int64_t label, const int64_t *row)
+static void add_row(struct comparison *c, int64_t label, const int64_t *row)
 {
-    int64_t size = 0, most = 0;
+    int64_t size = 0, max = 0;
     for (int64_t j = 0; j < c->k; j++) {
         size += row[j];
-        most = row[j] > most ? row[j] : most;
+        max = row[j] > max ? row[j] : max;
         c->columns[j] += row[j];
         c->same_both += pairs(row[j]);
     }
     c->same_best += pairs(size);
-    c->coinciding[label] += most;
+    c->coinciding[label] += max;
 }
 
-static void compare(struct comparison *c)
+/* Sums over the whole table. Collective. */
+static void compare_labels(struct comparison *c)
 {
     int64_t n = c->samples->n_samples;
     km_sum_int64(c->comm, &n, 1);
@@ -109,25 +112,25 @@ static void compare(struct comparison *c)
     for (int64_t first = 0; first < c->k; first += c->n_rows) {
         fill_table(c, first);
         for (int64_t row = 0; row < c->n_rows && first + row < c->k; row++)
-            read_row(c, first + row, c->table + row * c->k);
+            add_row(c, first + row, c->table + row * c->k);
     }
     for (int64_t j = 0; j < c->k; j++)
         c->same_other += pairs(c->columns[j]);
 }
 
 /* The adjusted Rand index (Hubert & Arabie 1985, doi:10.1007/BF01908075): 1 for equal partitions, 0
- * for what chance makes of the same sizes. */
+ * expected for random partitions of the same sizes. */
 static double adjusted_rand_index(const struct comparison *c)
 {
     const double best = (double)c->same_best, other = (double)c->same_other;
     const double expected = c->all > 0 ? best / (double)c->all * other : 0;
-    const double most = (best + other) / 2;
-    return most == expected ? 1 : ((double)c->same_both - expected) / (most - expected);
+    const double max = (best + other) / 2;
+    return max == expected ? 1 : ((double)c->same_both - expected) / (max - expected);
 }
 
-/* Labels of several fits must be of one order of the samples: else by the plain method, the first.
- */
-static const km_method *keeping_order(const km_method *method)
+/* Labels can be compared only in one order of the samples. A method that reorders samples is
+ * replaced by the first of the table, Lloyd's, which does not. */
+static const km_method *method_keeping_order(const km_method *method)
 {
     return method->reorders ? km_methods : method;
 }
@@ -136,7 +139,7 @@ km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples
                        km_error *error)
 {
     const int64_t k = task->n_clusters, n = k * samples->n_features;
-    const km_method *method = keeping_order(task->method);
+    const km_method *method = method_keeping_order(task->method);
     km_assigner assigner = {0};
     double *rounded = km_allocate(n, sizeof *rounded, "labels of the best fit", error);
     km_grid *grids = km_facts_choose_grids(task->facts, samples->precision, error);
@@ -155,25 +158,20 @@ km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples
     return error->code;
 }
 
-/* The labels of fit r, as they were. */
-static void relabel(km_assigner *assigner, const km_fit_task *task, const km_restarts *restarts,
-                    int64_t r, void *rounded)
-{
-    const int64_t n = restarts->n_clusters * restarts->n_features;
-    km_round_to_precision(assigner->samples->precision, restarts->centers + r * n, n, rounded);
-    keeping_order(task->method)->assign(assigner, rounded);
-}
-
+/* `assigner` labels the samples again for each other fit; `rounded` is a workspace, [k][d]. */
 static void compare_all(km_restarts *restarts, const km_fit_task *task, const km_fit *best,
                         km_assigner *assigner, void *rounded, struct comparison *c)
 {
+    const km_precision precision = assigner->samples->precision;
+    const int64_t n = restarts->n_clusters * restarts->n_features;
     for (int64_t r = 0; r < restarts->count; r++) {
         restarts->rand_index[r] = 1;
         km_pace_part(task->pace, (double)r / (double)restarts->count);
         if (r == restarts->best)
             continue;
-        relabel(assigner, task, restarts, r, rounded);
-        compare(c);
+        km_round_to_precision(precision, restarts->centers + r * n, n, rounded);
+        method_keeping_order(task->method)->assign(assigner, rounded);
+        compare_labels(c);
         restarts->rand_index[r] = adjusted_rand_index(c);
     }
     const double n_others = (double)restarts->count - 1;
@@ -189,6 +187,7 @@ km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_s
     const char *what = "comparison of the restarts";
     const int64_t k = restarts->n_clusters, n_rows = TABLE_CELLS / k;
     struct comparison c = {.samples = samples, .labels = best->labels, .k = k, .comm = comm};
+    const km_method *method = method_keeping_order(task->method);
     km_assigner assigner = {0};
     c.n_rows = n_rows < 1 ? 1 : n_rows < k ? n_rows : k;
     c.table = km_allocate(c.n_rows * k, sizeof *c.table, what, error);
@@ -197,13 +196,12 @@ km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_s
     double *rounded = km_allocate(k * restarts->n_features, sizeof *rounded, what, error);
     km_grid *grids = km_facts_choose_grids(task->facts, samples->precision, error);
     if (error->code == KM_OK)
-        km_assigner_create(&assigner, keeping_order(task->method), task->kernel, samples, grids, k,
-                           error);
+        km_assigner_create(&assigner, method, task->kernel, samples, grids, k, error);
     if (km_agree(comm, error) == KM_OK) {
         c.others = assigner.labels;
         compare_all(restarts, task, best, &assigner, rounded, &c);
     }
-    km_assigner_free(&assigner, keeping_order(task->method));
+    km_assigner_free(&assigner, method);
     free(c.table);
     free(c.columns);
     free(c.coinciding);
@@ -225,6 +223,6 @@ double km_restarts_compare_bytes(const km_shape *shape, const km_method *method)
     const double cells = km_larger(k, km_smaller(k * k, (double)TABLE_CELLS));
     return shape->n_fits > 1
                ? km_centers_bytes(shape) + km_rounded_bytes(shape) + cells * sizeof(int64_t) +
-                     km_assigner_bytes(shape, keeping_order(method))
+                     km_assigner_bytes(shape, method_keeping_order(method))
                : 0;
 }

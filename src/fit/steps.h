@@ -1,4 +1,4 @@
-/* The steps of an iteration, shared by the files of this room. */
+/* The steps of an iteration, shared by the files of fit/. */
 #ifndef SKYMEANS_FIT_STEPS_H
 #define SKYMEANS_FIT_STEPS_H
 
@@ -6,13 +6,14 @@
 #include "base/timers.h"
 #include "fit/fit.h"
 
-/* What rides along in an iteration's sum over ranks, behind what methods count. */
+/* Counts that are summed over the ranks together with the totals of an iteration, so that an
+ * iteration needs one reduction only. They follow the counts of the methods. */
 enum {
     KM_EXTRA_FAILED =
         KM_EXTRA_RELABELED + 1, /* ranks on which something failed since the last sum */
-    KM_EXTRA_WISHES,            /* ranks on which somebody wishes to stop */
-    KM_EXTRA_TIME_UP,           /* ranks that have no time for another iteration */
-    KM_EXTRA_SAVE,              /* ranks that find it time to save the fit */
+    KM_EXTRA_WISHES,            /* ranks that wish to stop */
+    KM_EXTRA_TIME_UP,           /* ranks without time for another iteration */
+    KM_EXTRA_SAVE,              /* ranks on which a save is due */
     KM_EXTRAS_END
 };
 _Static_assert((int)KM_EXTRAS_END == (int)KM_N_EXTRAS, "totals have as many extras as fits use");
@@ -27,28 +28,28 @@ typedef struct running {
     km_grid *grids;
     km_assigner assigner;
     km_totals totals;   /* of all ranks, since the last reduction */
-    double *centers;    /* [k][d], where the next assignment goes */
+    double *centers;    /* [k][d], exact, for the next assignment */
     double *used;       /* [k][d], the rounded centers that the last assignment used */
-    void *rounded;      /* [k][d], the same in working precision */
+    void *rounded;      /* [k][d], the same values in working precision */
     int64_t n_refilled; /* empty clusters that the last update filled */
     km_pace *pace;      /* of the task, or one that does nothing */
 } running;
 
-/* The sum of squared distances to the centers used, from the totals: with T the sum of x - m over a
+/* The sum of squared distances to the used centers, from the totals: with T the sum of x - m over a
  * cluster of n samples, sum (x - c)^2 = sum (x - m)^2 - 2 (c - m) T + n (c - m)^2. In working units
- * and units of weight. */
+ * and units of weight. Local. */
 double km_history_units(const running *run);
 
-/* From these units to the space of the fit. */
+/* Converts an inertia from these units to the space of the fit. */
 double km_inertia_of_units(const running *run, double units);
 
-/* Gives each empty cluster, the lowest first, the sample that is farthest from its center, which
- * leaves its own cluster of more than one. In the totals only: the next assignment relabels it.
- * Sets run->n_refilled. Collective; errors are agreed. */
+/* Gives each empty cluster, in order of label, the sample that is farthest from its center, among
+ * those whose cluster keeps some weight without them. Only the totals change: the next assignment
+ * changes the label. Sets run->n_refilled. Collective; errors are agreed. */
 km_code km_refill_empty(running *run, km_error *error);
 
-/* The exact sum of the squared distances of all samples to the centers of their labels. Collective.
- */
+/* The exact sum of the squared distances of all samples to the centers of their labels, in the
+ * space of the fit. Collective. */
 double km_final_inertia(const running *run);
 
 #endif

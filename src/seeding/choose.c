@@ -1,4 +1,6 @@
-/* A random choice of rows: those whose random numbers are the smallest of all ranks. */
+/* A random choice of rows: those with the smallest random numbers. Each rank lists its samples
+ * below a limit that leaves slightly more than are wanted; a bisection over the ranks then finds
+ * the maximum key to keep. */
 #include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -11,8 +13,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A sample whose random number is below a limit that leaves a few more than wanted. The row below
- * the random number makes keys different. */
+/* A sample whose random number is within the limit. Its key is the random number, and below it the
+ * row, so that no two keys are equal. */
 typedef struct candidate {
     km_uint128 key;
     int64_t sample;
@@ -21,10 +23,10 @@ typedef struct candidate {
 typedef struct candidates {
     candidate *list; /* ascending by sample */
     int64_t count;
-    int64_t starts[KM_MOST_THREADS + 1]; /* in the list, of each thread's ones */
+    int64_t starts[KM_MAX_THREADS + 1]; /* where the candidates of each thread start in the list */
 } candidates;
 
-static int64_t total_of(MPI_Comm comm, int64_t count)
+static int64_t sum_over_ranks(MPI_Comm comm, int64_t count)
 {
     km_sum_int64(comm, &count, 1);
     return count;
@@ -35,10 +37,10 @@ static bool has_weight(const km_samples *samples, int64_t sample)
     return samples->weights == NULL || samples->weights[sample] > 0;
 }
 
-/* Visits the samples of this thread with random numbers up to `limit`: counts them, and puts them
- * into `list` if there is one. */
-static int64_t visit_below(const km_samples *samples, const km_choice *choice, uint64_t limit,
-                           candidate *list)
+/* Counts the samples of this thread with random numbers up to `limit`, and puts them into `list`,
+ * unless it is NULL. */
+static int64_t list_below(const km_samples *samples, const km_choice *choice, uint64_t limit,
+                          candidate *list)
 {
     const km_rows mine = km_thread_share(samples->n_samples);
     int64_t count = 0;
@@ -60,7 +62,7 @@ static void count_below(const km_samples *samples, const km_choice *choice, uint
     found->starts[0] = 0;
 #pragma omp parallel
     {
-        found->starts[km_thread() + 1] = visit_below(samples, choice, limit, NULL);
+        found->starts[km_thread() + 1] = list_below(samples, choice, limit, NULL);
 #pragma omp barrier
 #pragma omp single
         for (int t = 0; t < km_threads_now(); t++)
@@ -69,33 +71,31 @@ static void count_below(const km_samples *samples, const km_choice *choice, uint
     found->count = found->starts[km_threads()];
 }
 
-static void list_below(const km_samples *samples, const km_choice *choice, uint64_t limit,
-                       const candidates *found)
-{
-#pragma omp parallel
-    visit_below(samples, choice, limit, found->list + found->starts[km_thread()]);
-}
-
-/* A limit under which `wanted` of `total` keys are expected, and six standard deviations more. */
+/* A limit within which `wanted` of `total` random numbers are expected, plus six standard
+ * deviations and six. */
 static uint64_t first_limit(int64_t wanted, int64_t total)
 {
-    const double generous = (double)wanted + 6 * sqrt((double)wanted) + 6;
-    const double fraction = generous / (double)total;
+    const double expected = (double)wanted + 6 * sqrt((double)wanted) + 6;
+    const double fraction = expected / (double)total;
     return fraction >= 0.999 ? UINT64_MAX : (uint64_t)(fraction * 0x1p64);
 }
 
-static km_code find_lowest_keys(const km_samples *samples, const km_choice *choice, int64_t wanted,
-                                int64_t total, MPI_Comm comm, candidates *found, km_error *error)
+/* Lists at least `wanted` candidates over all ranks. Collective; errors are agreed. */
+static km_code find_candidates_below(const km_samples *samples, const km_choice *choice,
+                                     int64_t wanted, int64_t total, MPI_Comm comm,
+                                     candidates *found, km_error *error)
 {
     uint64_t limit = first_limit(wanted, total);
     count_below(samples, choice, limit, found);
-    while (total_of(comm, found->count) < wanted) {
+    while (sum_over_ranks(comm, found->count) < wanted) {
         limit = limit > UINT64_MAX / 2 ? UINT64_MAX : 2 * limit;
         count_below(samples, choice, limit, found);
     }
     found->list = km_allocate(found->count, sizeof *found->list, "random choice of rows", error);
-    if (found->list != NULL)
-        list_below(samples, choice, limit, found);
+    if (found->list != NULL) {
+#pragma omp parallel
+        list_below(samples, choice, limit, found->list + found->starts[km_thread()]);
+    }
     return km_agree(comm, error);
 }
 
@@ -107,13 +107,13 @@ static int64_t count_up_to(const candidates *c, km_uint128 key)
     return count;
 }
 
-/* The smallest key up to which there are `wanted` candidates on all ranks. */
+/* The key of the last sample to keep: `wanted` candidates of all ranks have keys up to it. */
 static km_uint128 find_last_key(const candidates *c, int64_t wanted, MPI_Comm comm)
 {
     km_uint128 low = 0, high = ~(km_uint128)0;
     while (low < high) {
         const km_uint128 middle = low + (high - low) / 2;
-        if (total_of(comm, count_up_to(c, middle)) >= wanted)
+        if (sum_over_ranks(comm, count_up_to(c, middle)) >= wanted)
             high = middle;
         else
             low = middle + 1;
@@ -121,35 +121,29 @@ static km_uint128 find_last_key(const candidates *c, int64_t wanted, MPI_Comm co
     return low;
 }
 
-static int64_t keep(const candidates *c, km_uint128 last, int64_t *chosen)
+static int64_t copy_up_to(const candidates *c, km_uint128 last, int64_t *chosen)
 {
-    int64_t kept = 0;
+    int64_t n_chosen = 0;
     for (int64_t i = 0; i < c->count; i++)
         if (c->list[i].key <= last)
-            chosen[kept++] = c->list[i].sample;
-    return kept;
-}
-
-/* Samples of weight 0 count for nothing. */
-static int64_t count_with_weight(const km_samples *samples)
-{
-    int64_t count = 0;
-    for (int64_t i = 0; i < samples->n_samples; i++)
-        count += has_weight(samples, i);
-    return count;
+            chosen[n_chosen++] = c->list[i].sample;
+    return n_chosen;
 }
 
 km_code km_choose_samples(const km_samples *samples, const km_choice *choice, MPI_Comm comm,
                           int64_t **chosen, int64_t *n_chosen, km_error *error)
 {
     candidates found = {0};
-    const int64_t total = total_of(comm, count_with_weight(samples));
+    int64_t n_with_weight = 0;
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        n_with_weight += has_weight(samples, i);
+    const int64_t total = sum_over_ranks(comm, n_with_weight);
     const int64_t wanted = choice->n_wanted < total ? choice->n_wanted : total;
     *chosen = NULL;
-    if (find_lowest_keys(samples, choice, wanted, total, comm, &found, error) == KM_OK)
+    if (find_candidates_below(samples, choice, wanted, total, comm, &found, error) == KM_OK)
         *chosen = km_allocate(found.count, sizeof **chosen, "random choice of rows", error);
     if (km_agree(comm, error) == KM_OK)
-        *n_chosen = keep(&found, find_last_key(&found, wanted, comm), *chosen);
+        *n_chosen = copy_up_to(&found, find_last_key(&found, wanted, comm), *chosen);
     else
         free(*chosen);
     free(found.list);

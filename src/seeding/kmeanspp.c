@@ -2,10 +2,10 @@
  * next center is a sample drawn with probability proportional to its weight times its squared
  * distance to the nearest center so far.
  *
- * Probabilities are integers, floor(weight * d2 * 2^s), and prefix sums run in catalogue order over
- * all ranks, so the draw is the same for any number of them. The power s follows the largest d2, so
- * that the sum of all uses 62 bits; it is renewed when the largest d2 has shrunk a lot, or when the
- * sum is 0 though a d2 is not. */
+ * A sample is drawn in proportion to the integer floor(weight * d2 * 2^s), and prefix sums run in
+ * catalogue order over all ranks, so the draw is the same for any number of ranks. The exponent s
+ * is chosen for the maximum d2 so that the sum of all integers uses 62 bits. It is chosen again
+ * when the maximum d2 has shrunk much, or when the sum is 0 though a d2 is not. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -17,24 +17,24 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The power s is renewed when weights would lose more than this many bits. */
+/* s is chosen again when the maximum d2 has shrunk by this factor, which wastes 16 bits. */
 static const double RENEW_BELOW = 0x1p-16;
 
-/* What a rank contributes to a draw. */
+/* What the ranks have to know of each other for a draw. */
 typedef struct share {
-    uint64_t weight;
-    double largest2;
-    int64_t unused; /* its lowest row that is no center and has weight */
-    int64_t wish;   /* km_wish */
+    uint64_t weight;      /* the sum of the integers of this rank's samples */
+    double max_distance2; /* of this rank's samples */
+    int64_t unused;       /* the lowest row that is no center and has weight; INT64_MAX: none */
+    int64_t wish;         /* km_wish */
 } share;
 
 struct drawing {
     const km_drawing *task;
     km_nearness near;
     int64_t total_weight; /* on all ranks */
-    double bound2;        /* no d2 is larger */
+    double bound2;        /* an upper bound of all d2, for which s was chosen */
     uint8_t *is_center;   /* [n_samples] */
-    int64_t n_passed;     /* samples in catalogue order known to be centers or without weight */
+    int64_t n_passed;     /* the first samples in catalogue order, all centers or without weight */
     void *rounded;        /* [d], the newest center in working precision */
     share *shares;        /* [n_ranks] */
 };
@@ -63,7 +63,7 @@ static km_code begin_drawing(struct drawing *drawing, const km_drawing *task, km
     return KM_OK;
 }
 
-/* The first sample in catalogue order that is no center and has weight; its number, or -1. */
+/* The number of the first sample in catalogue order that is no center and has weight; -1: none. */
 static int64_t find_unused(struct drawing *drawing)
 {
     const km_samples *samples = drawing->task->samples;
@@ -75,22 +75,22 @@ static int64_t find_unused(struct drawing *drawing)
     return -1;
 }
 
-/* Gathers the shares of all ranks; returns the largest d2 of all. */
+/* Gathers the shares of all ranks; returns the maximum d2. */
 static double gather_shares(struct drawing *drawing)
 {
     const int64_t unused = find_unused(drawing);
     const share own = {.weight = km_nearness_total(&drawing->near),
-                       .largest2 = km_nearness_largest(&drawing->near),
+                       .max_distance2 = km_nearness_max(&drawing->near),
                        .unused =
                            unused >= 0 ? km_samples_row(drawing->task->samples, unused) : INT64_MAX,
                        .wish = (int64_t)km_pace_wish(drawing->task->pace, 0)};
     km_gather(drawing->task->comm, &own, sizeof own, drawing->shares);
-    double largest2 = 0;
+    double max_distance2 = 0;
     for (int r = 0; r < km_comm_size(drawing->task->comm); r++) {
-        largest2 = fmax(largest2, drawing->shares[r].largest2);
+        max_distance2 = fmax(max_distance2, drawing->shares[r].max_distance2);
         km_pace_stop(drawing->task->pace, (km_wish)drawing->shares[r].wish);
     }
-    return largest2;
+    return max_distance2;
 }
 
 static uint64_t total_of_shares(const struct drawing *drawing)
@@ -101,21 +101,21 @@ static uint64_t total_of_shares(const struct drawing *drawing)
     return total;
 }
 
-/* Weighs all samples, not too coarsely; false if all distances are 0. */
-static bool weigh(struct drawing *drawing)
+/* Makes sure that the integers of all samples are not too coarse; false if all distances are 0. */
+static bool weigh_samples(struct drawing *drawing)
 {
-    const double largest2 = gather_shares(drawing);
-    const bool has_shrunk = !(largest2 >= drawing->bound2 * RENEW_BELOW);
-    /* Beside a sample of nearly all weight, others soon weigh nothing at all. */
-    if (largest2 > 0 && (has_shrunk || total_of_shares(drawing) == 0)) {
-        drawing->bound2 = largest2;
-        km_nearness_weigh(&drawing->near, km_weight_power(largest2, drawing->total_weight));
+    const double max_distance2 = gather_shares(drawing);
+    const bool has_shrunk = !(max_distance2 >= drawing->bound2 * RENEW_BELOW);
+    /* If one sample has nearly all the weight, the integers of the others soon round to 0. */
+    if (max_distance2 > 0 && (has_shrunk || total_of_shares(drawing) == 0)) {
+        drawing->bound2 = max_distance2;
+        km_nearness_weigh(&drawing->near, km_weight_power(max_distance2, drawing->total_weight));
         gather_shares(drawing);
     }
-    return largest2 > 0;
+    return max_distance2 > 0;
 }
 
-/* Draws a sample by weight: its rank, and on that rank its number. */
+/* Draws a sample in proportion to its integer. Returns its rank, on which alone *sample is set. */
 static int draw_by_weight(struct drawing *drawing, uint64_t random, int64_t *sample)
 {
     const int n_ranks = km_comm_size(drawing->task->comm);
@@ -129,6 +129,7 @@ static int draw_by_weight(struct drawing *drawing, uint64_t random, int64_t *sam
     return owner;
 }
 
+/* All samples coincide with centers: the lowest row that is no center becomes one. */
 static int take_lowest_unused(struct drawing *drawing, int64_t *sample)
 {
     int owner = 0;
@@ -139,13 +140,14 @@ static int take_lowest_unused(struct drawing *drawing, int64_t *sample)
     return owner;
 }
 
+/* Chooses the sample that becomes center c. Returns its rank; collective. */
 static int choose_next(struct drawing *drawing, int64_t c, int64_t *sample)
 {
     const km_drawing *task = drawing->task;
     const uint64_t random = km_random(task->random_seed, task->stream, (uint64_t)c);
     if (c == 0)
-        gather_shares(drawing); /* by weight alone */
-    else if (!weigh(drawing))
+        gather_shares(drawing); /* the integers are the weights */
+    else if (!weigh_samples(drawing))
         return take_lowest_unused(drawing, sample);
     return draw_by_weight(drawing, random, sample);
 }
@@ -212,8 +214,8 @@ bool km_seed_kmeanspp_reads_all(const km_shape *shape)
     return shape->n_seeding_rows >= shape->n_rows;
 }
 
-/* From some rows: the choice; or its numbers and the copy while that is put in order; or the copy
- * and what drawing takes. A rank has its share of them. */
+/* When drawing from some of the rows, the maximum of three steps: choosing them; copying them and
+ * putting the copy in order; and drawing from the copy. A rank has its part of these rows. */
 double km_seed_kmeanspp_bytes(const km_shape *shape)
 {
     const double n = (double)shape->n_samples;

@@ -1,11 +1,12 @@
-/* Distances to the nearest center so far, looked at only where a new center can lower them: samples
- * are in an order in which blocks, and groups of blocks, have small boxes, and a center whose
- * distance from a box exceeds all distances in it is passed over (the bound of Hamerly 2010 and of
- * Raff 2021, "Exact acceleration of k-means++ and k-means||", for boxes).
+/* Distances to the nearest center so far. Samples are ordered so that blocks, and groups of blocks,
+ * have small bounding boxes. A new center is skipped for a box if its distance from the box exceeds
+ * all distances in it (the bound of Hamerly 2010 and of Raff 2021, "Exact acceleration of k-means++
+ * and k-means||", for boxes).
  *
- * Passing over never decides. The canonical distance2 of d features in working precision, unit
- * roundoff u, is at least (1 - (d + 2) u) times the true one, less what denormals lose; the bound,
- * computed in double, is at most (1 + (d + 3) 2^-53) times its own. 2 (d + 4) u covers both. */
+ * Skipping never changes a result. The canonical distance2 of d features in working precision, with
+ * unit roundoff u, is at least (1 - (d + 2) u) times the true one, minus what denormals lose. The
+ * bound, computed in double, is at most (1 + (d + 3) 2^-53) times the true bound. A slack of
+ * 2 (d + 4) u covers both. */
 #include "nearness.h"
 #include "base/arithmetic.h"
 #include "base/error.h"
@@ -20,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUP_BLOCKS = 16, CHUNK_SAMPLES = 1024, MOST_VISITORS = 512 };
+enum { GROUP_BLOCKS = 16, CHUNK_SAMPLES = 1024, MAX_NEW_CENTERS = 512 };
 
 static int64_t parts_of(int64_t count, int64_t size)
 {
@@ -29,17 +30,18 @@ static int64_t parts_of(int64_t count, int64_t size)
 
 /* ---- boxes ----------------------------------------------------------------------------------- */
 
+/* The minima of a box, [d], and behind them its maxima. */
 static double *box_of(const km_nearness *near, int64_t box)
 {
     return near->boxes + box * 2 * near->samples->n_features;
 }
 
-static double least_of(double a, double b)
+static double min_of(double a, double b)
 {
     return b < a ? b : a;
 }
 
-static double largest_of(double a, double b)
+static double max_of(double a, double b)
 {
     return b > a ? b : a;
 }
@@ -53,8 +55,8 @@ static void find_box_of_block(const km_nearness *near, int64_t block)
         km_samples_load(near->samples, block, j, values);
         lowest[j] = highest[j] = values[0];
         for (int l = 1; l < KM_BLOCK; l++) {
-            lowest[j] = least_of(lowest[j], values[l]);
-            highest[j] = largest_of(highest[j], values[l]);
+            lowest[j] = min_of(lowest[j], values[l]);
+            highest[j] = max_of(highest[j], values[l]);
         }
     }
 }
@@ -77,14 +79,14 @@ static void find_boxes(const km_nearness *near)
             const double *part = box_of(near, near->n_groups + b);
             for (int64_t j = 0; j < d; j++) {
                 const bool is_first = b == blocks.first;
-                box[j] = is_first ? part[j] : least_of(box[j], part[j]);
-                box[d + j] = is_first ? part[d + j] : largest_of(box[d + j], part[d + j]);
+                box[j] = is_first ? part[j] : min_of(box[j], part[j]);
+                box[d + j] = is_first ? part[d + j] : max_of(box[d + j], part[d + j]);
             }
         }
     }
 }
 
-/* Can a center lower a distance in this box? */
+/* May a center be nearer to a sample in this box than the centers so far? */
 static bool can_lower(const km_nearness *near, int64_t box, const double *center)
 {
     const int64_t d = near->samples->n_features;
@@ -94,10 +96,10 @@ static bool can_lower(const km_nearness *near, int64_t box, const double *center
     double bound2 = 0;
     for (int64_t j = 0; j < d; j++) {
         const double below = lowest[j] - center[j], above = center[j] - highest[j];
-        const double outside = largest_of(largest_of(below, above), 0);
+        const double outside = max_of(max_of(below, above), 0);
         bound2 += outside * outside;
     }
-    return bound2 * (1 - slack) - km_precision_smallest(precision) < near->worst2[box];
+    return bound2 * (1 - slack) - km_precision_smallest(precision) < near->max_distance2[box];
 }
 
 /* ---- distances ------------------------------------------------------------------------------- */
@@ -105,13 +107,7 @@ static bool can_lower(const km_nearness *near, int64_t box, const double *center
 static km_distances *distances_of(const km_nearness *near, int64_t block)
 {
     const size_t size = KM_BLOCK * km_precision_size(near->samples->precision);
-    return (void *)(near->nearest2 + (size_t)block * size);
-}
-
-static double distance2_of(const km_nearness *near, int64_t sample)
-{
-    return km_distance_of(distances_of(near, sample / KM_BLOCK), near->samples->precision,
-                          (int)(sample % KM_BLOCK));
+    return (void *)(near->distances2 + (size_t)block * size);
 }
 
 static void set_distance2(const km_nearness *near, int64_t block, int lane, double distance2)
@@ -119,21 +115,22 @@ static void set_distance2(const km_nearness *near, int64_t block, int lane, doub
     km_value_set(near->samples->precision, distances_of(near, block), lane, distance2);
 }
 
-/* ---- from nothing ---------------------------------------------------------------------------- */
+/* ---- creating -------------------------------------------------------------------------------- */
 
-static void begin_samples(km_nearness *near)
+/* No center yet: distances are infinite, but 0 for lanes without weight. */
+static void set_first_distances(km_nearness *near)
 {
     const km_samples *samples = near->samples;
 #pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int64_t weights[KM_BLOCK];
         km_samples_weights(samples, b, weights);
-        near->worst2[near->n_groups + b] = 0;
+        near->max_distance2[near->n_groups + b] = 0;
         for (int l = 0; l < KM_BLOCK; l++) {
             const double distance2 = weights[l] > 0 ? INFINITY : 0;
             set_distance2(near, b, l, distance2);
-            near->worst2[near->n_groups + b] =
-                largest_of(near->worst2[near->n_groups + b], distance2);
+            near->max_distance2[near->n_groups + b] =
+                max_of(near->max_distance2[near->n_groups + b], distance2);
             if (near->nearest != NULL)
                 near->nearest[b * KM_BLOCK + l] = -1;
         }
@@ -143,10 +140,10 @@ static void begin_samples(km_nearness *near)
         near->order[near->places[i]] = (uint32_t)i;
     for (int64_t g = 0; g < near->n_groups; g++) {
         const km_rows blocks = blocks_of_group(near, g);
-        const double *first = near->worst2 + near->n_groups + blocks.first;
-        near->worst2[g] = 0; /* of a group without weight */
+        const double *first = near->max_distance2 + near->n_groups + blocks.first;
+        near->max_distance2[g] = 0;
         for (int64_t b = 0; b < blocks.count; b++)
-            near->worst2[g] = largest_of(near->worst2[g], first[b]);
+            near->max_distance2[g] = max_of(near->max_distance2[g], first[b]);
     }
 }
 
@@ -161,42 +158,42 @@ km_code km_nearness_create(km_nearness *near, const km_samples *samples, const k
                           .n_groups = parts_of(samples->n_blocks, GROUP_BLOCKS),
                           .n_chunks = parts_of(samples->n_samples, CHUNK_SAMPLES)};
     const int64_t n_boxes = near->n_groups + samples->n_blocks;
-    /* One block more, since a km_distances of floats is only half full. */
-    near->nearest2 = km_allocate(samples->n_blocks + 1, block_size, what, error);
+    /* One block more, since floats fill only half of the last km_distances. */
+    near->distances2 = km_allocate(samples->n_blocks + 1, block_size, what, error);
     if (has_numbers)
         near->nearest = km_allocate(n_lanes, sizeof *near->nearest, what, error);
     near->boxes = km_allocate(n_boxes * d, 2 * sizeof *near->boxes, what, error);
-    near->worst2 = km_allocate(n_boxes, sizeof *near->worst2, what, error);
+    near->max_distance2 = km_allocate(n_boxes, sizeof *near->max_distance2, what, error);
     near->order = km_allocate(samples->n_samples, sizeof *near->order, what, error);
     near->chunks = km_allocate(near->n_chunks, sizeof *near->chunks, what, error);
     near->places = km_samples_places(samples, error);
-    near->numbers = km_allocate(km_threads(), 2 * MOST_VISITORS * sizeof(int32_t), what, error);
-    near->chosen = km_allocate(km_threads() * d, MOST_VISITORS * sizeof(double), what, error);
+    near->numbers = km_allocate(km_threads(), 2 * MAX_NEW_CENTERS * sizeof(int32_t), what, error);
+    near->chosen = km_allocate(km_threads() * d, MAX_NEW_CENTERS * sizeof(double), what, error);
     if (error->code != KM_OK)
         return error->code;
     find_boxes(near);
-    begin_samples(near);
+    set_first_distances(near);
     km_nearness_weigh(near, (km_power){0, 0});
     return KM_OK;
 }
 
-/* Of each sample a distance, a place in the catalogue and back, a flag, perhaps the nearest center;
- * boxes of blocks and groups, and what they remember; and visitors of each thread. */
+/* Per sample: a distance, its place in catalogue order and back, and the number of its nearest
+ * center or the caller's flag. Per block and group: box and maximum. Per thread: a workspace. */
 double km_nearness_bytes(const km_shape *shape, double n, bool has_numbers)
 {
     const double d = (double)shape->n_features, value = km_value_bytes(shape);
     const double box_bytes = (2 * d + 1) * sizeof(double) * (1 + 1.0 / GROUP_BLOCKS);
     const double lane_bytes = value + 2 * sizeof(uint32_t) + (has_numbers ? sizeof(int32_t) : 1);
     return n * (lane_bytes + box_bytes / KM_BLOCK) +
-           shape->n_threads * (double)MOST_VISITORS * (d * value + 2 * sizeof(int32_t));
+           shape->n_threads * (double)MAX_NEW_CENTERS * (d * value + 2 * sizeof(int32_t));
 }
 
 void km_nearness_free(km_nearness *near)
 {
-    free(near->nearest2);
+    free(near->distances2);
     free(near->nearest);
     free(near->boxes);
-    free(near->worst2);
+    free(near->max_distance2);
     free(near->places);
     free(near->order);
     free(near->chunks);
@@ -205,30 +202,30 @@ void km_nearness_free(km_nearness *near)
     *near = (km_nearness){0};
 }
 
-/* ---- nearer ---------------------------------------------------------------------------------- */
+/* ---- new centers ----------------------------------------------------------------------------- */
 
-/* The new centers, and those of them that matter somewhere. */
-struct visitors {
+struct new_centers {
     const double *centers; /* [n][d] */
     const char *rounded;   /* [n][d] in working precision */
-    int64_t n;
-    int32_t first;
+    int64_t n;             /* at most MAX_NEW_CENTERS */
+    int32_t first;         /* number of the first */
 };
 
-/* Room of a thread for choosing among the visitors. */
-struct room {
-    int32_t *of_group, *of_block; /* [n], numbers among the visitors, ascending */
-    char *chosen;                 /* [n][d], those of a block in working precision */
+/* The workspace of one thread: which new centers may be nearest in a group, and in a block. */
+struct workspace {
+    int32_t *of_group, *of_block; /* [MAX_NEW_CENTERS], ascending, counted from the first new one */
+    char *chosen;                 /* [MAX_NEW_CENTERS][d], those of the block */
 };
 
-static int64_t choose_visitors(const km_nearness *near, int64_t box,
-                               const struct visitors *visitors, const int32_t *from, int64_t n,
-                               int32_t *chosen)
+/* Lists those of the n new centers in `from` (NULL: of all) that may be nearest in a box. */
+static int64_t choose_new_centers(const km_nearness *near, int64_t box,
+                                  const struct new_centers *added, const int32_t *from, int64_t n,
+                                  int32_t *chosen)
 {
     int64_t n_chosen = 0;
     for (int64_t i = 0; i < n; i++) {
         const int32_t number = from != NULL ? from[i] : (int32_t)i;
-        if (can_lower(near, box, visitors->centers + number * near->samples->n_features))
+        if (can_lower(near, box, added->centers + number * near->samples->n_features))
             chosen[n_chosen++] = number;
     }
     return n_chosen;
@@ -242,16 +239,16 @@ static uint64_t weight_of(const km_nearness *near, int64_t sample, double distan
     return (uint64_t)(is_begun ? weight * distance2 * near->power.a * near->power.b : weight);
 }
 
-/* Follows a block whose distances were lowered: the sums of chunks, and the largest distance. */
-static void follow(km_nearness *near, int64_t block, const km_distances *old)
+/* Updates the sums of chunks and the maximum of a block whose distances were lowered. */
+static void update_sums(km_nearness *near, int64_t block, const km_distances *old)
 {
     const km_precision precision = near->samples->precision;
     const km_distances *new = distances_of(near, block);
-    double worst2 = 0;
+    double max_distance2 = 0;
     for (int l = 0; l < KM_BLOCK; l++) {
         const double before = km_distance_of(old, precision, l);
         const double now = km_distance_of(new, precision, l);
-        worst2 = largest_of(worst2, now);
+        max_distance2 = max_of(max_distance2, now);
         if (now == before || near->power.a == 0)
             continue;
         const int64_t i = block * KM_BLOCK + l;
@@ -260,10 +257,10 @@ static void follow(km_nearness *near, int64_t block, const km_distances *old)
 #pragma omp atomic
         *chunk += change;
     }
-    near->worst2[near->n_groups + block] = worst2;
+    near->max_distance2[near->n_groups + block] = max_distance2;
 }
 
-/* One center and nobody who asks for its number: the way of kmeans++. */
+/* Lowers the distances of a block to one center whose number is not wanted, as in kmeans++. */
 static void approach_one(km_nearness *near, int64_t block, const void *center)
 {
     const km_samples *samples = near->samples;
@@ -273,17 +270,18 @@ static void approach_one(km_nearness *near, int64_t block, const void *center)
     near->kernel->approach[samples->precision](km_samples_block(samples, block), center,
                                                samples->n_features, now);
     if (memcmp(&before, now, size) != 0)
-        follow(near, block, &before);
+        update_sums(near, block, &before);
 }
 
-static void approach_many(km_nearness *near, int64_t block, const struct visitors *visitors,
-                          const struct room *room, int64_t n)
+/* Lowers the distances of a block to the n chosen centers, and keeps their numbers if wanted. */
+static void approach_many(km_nearness *near, int64_t block, const struct new_centers *added,
+                          const struct workspace *workspace, int64_t n)
 {
     const km_samples *samples = near->samples;
     const km_distances before = *distances_of(near, block);
     int32_t labels[KM_BLOCK];
     km_distances distances2;
-    near->kernel->nearest[samples->precision](km_samples_block(samples, block), room->chosen,
+    near->kernel->nearest[samples->precision](km_samples_block(samples, block), workspace->chosen,
                                               samples->n_features, n, labels, &distances2);
     for (int l = 0; l < KM_BLOCK; l++) {
         const double distance2 = km_distance_of(&distances2, samples->precision, l);
@@ -291,48 +289,48 @@ static void approach_many(km_nearness *near, int64_t block, const struct visitor
             continue;
         set_distance2(near, block, l, distance2);
         if (near->nearest != NULL)
-            near->nearest[block * KM_BLOCK + l] = visitors->first + room->of_block[labels[l]];
+            near->nearest[block * KM_BLOCK + l] = added->first + workspace->of_block[labels[l]];
     }
-    follow(near, block, &before);
+    update_sums(near, block, &before);
 }
 
-static void approach_block(km_nearness *near, int64_t block, const struct visitors *visitors,
-                           int64_t n_of_group, const struct room *room)
+static void approach_block(km_nearness *near, int64_t block, const struct new_centers *added,
+                           int64_t n_of_group, const struct workspace *workspace)
 {
     const km_samples *samples = near->samples;
     const size_t size = (size_t)samples->n_features * km_precision_size(samples->precision);
-    const int64_t n = choose_visitors(near, near->n_groups + block, visitors, room->of_group,
-                                      n_of_group, room->of_block);
+    const int64_t n = choose_new_centers(near, near->n_groups + block, added, workspace->of_group,
+                                         n_of_group, workspace->of_block);
     for (int64_t i = 0; i < n; i++)
-        memcpy(room->chosen + (size_t)i * size,
-               visitors->rounded + (size_t)room->of_block[i] * size, size);
+        memcpy(workspace->chosen + (size_t)i * size,
+               added->rounded + (size_t)workspace->of_block[i] * size, size);
     if (n == 1 && near->nearest == NULL)
-        approach_one(near, block, room->chosen);
+        approach_one(near, block, workspace->chosen);
     else if (n > 0)
-        approach_many(near, block, visitors, room, n);
+        approach_many(near, block, added, workspace, n);
 }
 
-static void approach_group(km_nearness *near, int64_t group, const struct visitors *visitors,
-                           const struct room *room)
+static void approach_group(km_nearness *near, int64_t group, const struct new_centers *added,
+                           const struct workspace *workspace)
 {
     const km_rows blocks = blocks_of_group(near, group);
-    const int64_t n = choose_visitors(near, group, visitors, NULL, visitors->n, room->of_group);
+    const int64_t n = choose_new_centers(near, group, added, NULL, added->n, workspace->of_group);
     if (n == 0)
         return;
-    double worst2 = 0;
+    double max_distance2 = 0;
     for (int64_t b = blocks.first; b < blocks.first + blocks.count; b++) {
-        approach_block(near, b, visitors, n, room);
-        worst2 = largest_of(worst2, near->worst2[near->n_groups + b]);
+        approach_block(near, b, added, n, workspace);
+        max_distance2 = max_of(max_distance2, near->max_distance2[near->n_groups + b]);
     }
-    near->worst2[group] = worst2;
+    near->max_distance2[group] = max_distance2;
 }
 
-static struct room room_of_thread(const km_nearness *near)
+static struct workspace workspace_of_thread(const km_nearness *near)
 {
-    const int64_t values = MOST_VISITORS * near->samples->n_features;
-    int32_t *numbers = near->numbers + (int64_t)2 * MOST_VISITORS * km_thread();
-    return (struct room){numbers, numbers + MOST_VISITORS,
-                         near->chosen + (size_t)(values * km_thread()) * sizeof(double)};
+    const int64_t values = MAX_NEW_CENTERS * near->samples->n_features;
+    int32_t *numbers = near->numbers + (int64_t)2 * MAX_NEW_CENTERS * km_thread();
+    return (struct workspace){numbers, numbers + MAX_NEW_CENTERS,
+                              near->chosen + (size_t)(values * km_thread()) * sizeof(double)};
 }
 
 void km_nearness_approach(km_nearness *near, const double *centers, const void *rounded, int64_t n,
@@ -340,14 +338,14 @@ void km_nearness_approach(km_nearness *near, const double *centers, const void *
 {
     const int64_t d = near->samples->n_features;
     const size_t size = (size_t)d * km_precision_size(near->samples->precision);
-    for (int64_t i = 0; i < n; i += MOST_VISITORS) {
-        const struct visitors visitors = {centers + i * d, (const char *)rounded + (size_t)i * size,
-                                          n - i < MOST_VISITORS ? n - i : MOST_VISITORS,
+    for (int64_t i = 0; i < n; i += MAX_NEW_CENTERS) {
+        const struct new_centers added = {centers + i * d, (const char *)rounded + (size_t)i * size,
+                                          n - i < MAX_NEW_CENTERS ? n - i : MAX_NEW_CENTERS,
                                           first + (int32_t)i};
 #pragma omp parallel for schedule(dynamic, 4)
         for (int64_t g = 0; g < near->n_groups; g++) {
-            const struct room room = room_of_thread(near);
-            approach_group(near, g, &visitors, &room);
+            const struct workspace workspace = workspace_of_thread(near);
+            approach_group(near, g, &added, &workspace);
         }
     }
 }
@@ -356,7 +354,9 @@ void km_nearness_approach(km_nearness *near, const double *centers, const void *
 
 uint64_t km_nearness_weight(const km_nearness *near, int64_t sample)
 {
-    return weight_of(near, sample, distance2_of(near, sample));
+    const double distance2 = km_distance_of(distances_of(near, sample / KM_BLOCK),
+                                            near->samples->precision, (int)(sample % KM_BLOCK));
+    return weight_of(near, sample, distance2);
 }
 
 void km_nearness_weigh(km_nearness *near, km_power power)
@@ -372,12 +372,12 @@ void km_nearness_weigh(km_nearness *near, km_power power)
     }
 }
 
-double km_nearness_largest(const km_nearness *near)
+double km_nearness_max(const km_nearness *near)
 {
-    double largest2 = 0;
+    double max_distance2 = 0;
     for (int64_t g = 0; g < near->n_groups; g++)
-        largest2 = largest_of(largest2, near->worst2[g]);
-    return largest2;
+        max_distance2 = max_of(max_distance2, near->max_distance2[g]);
+    return max_distance2;
 }
 
 uint64_t km_nearness_total(const km_nearness *near)

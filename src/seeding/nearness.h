@@ -1,4 +1,5 @@
-/* How near samples are to the centers chosen so far, for the seedings that draw by distance. */
+/* nearness.h - the squared distance of each sample to its nearest center so far, for the seedings
+ * that draw samples by it. All functions are local. */
 #ifndef SKYMEANS_SEEDING_NEARNESS_H
 #define SKYMEANS_SEEDING_NEARNESS_H
 
@@ -6,49 +7,53 @@
 #include "base/error.h"
 #include "seeding/seeding.h"
 
-/* Samples of this rank with their squared distances to the nearest center. Samples of weight 0, and
- * the padding of the last block, count as centers. */
+/* Samples of this rank and their squared distances to the nearest center. The distance of samples
+ * of weight 0, and of the padding of the last block, is always 0, so they are never drawn. */
 typedef struct km_nearness {
     const km_samples *samples;
     const km_kernel *kernel;
-    char *nearest2;   /* [n_blocks][KM_BLOCK], canonical, in working precision */
-    int32_t *nearest; /* [n_blocks * KM_BLOCK], numbers of these centers; NULL: nobody asks */
-    double *boxes;    /* [n_groups + n_blocks][2][d], least and largest values of groups, blocks */
-    double *worst2;   /* [n_groups + n_blocks], largest distance2 */
-    int64_t n_groups; /* of neighbouring blocks */
-    /* Integers that weigh samples, floor(weight * distance2 * power), in chunks of catalogue order;
-     * before there is a center, the weights. */
-    km_power power;   /* both 0: there is no center */
-    uint32_t *places; /* [n_samples], place of a sample in catalogue order, */
-    uint32_t *order;  /* [n_samples], and back */
+    char *distances2; /* [n_blocks][KM_BLOCK], canonical, in working precision */
+    int32_t *nearest; /* [n_blocks * KM_BLOCK], numbers of the nearest centers, -1: none; NULL: not
+                         wanted */
+    double *boxes;    /* [n_groups + n_blocks][2][d], minima and maxima of groups, then of blocks */
+    double *max_distance2; /* [n_groups + n_blocks], the maxima of distances2 */
+    int64_t n_groups;      /* runs of blocks */
+    /* A sample is drawn in proportion to the integer floor(weight * distance2 * power), or to its
+     * weight before there is a center. Sums of these are kept per chunk of catalogue order. */
+    km_power power;   /* both factors 0: there is no center */
+    uint32_t *places; /* [n_samples], the place of each sample in catalogue order */
+    uint32_t *order;  /* [n_samples], the sample at each place */
     uint64_t *chunks; /* [n_chunks], sums */
     int64_t n_chunks;
-    /* Rooms of threads, for the new centers that matter somewhere. */
-    int32_t *numbers; /* [n_threads][2][visitors] */
-    char *chosen;     /* [n_threads][visitors][d], of working precision */
+    /* Workspaces of the threads, for the new centers that may be nearest in a box. */
+    int32_t *numbers; /* [n_threads][2][MAX_NEW_CENTERS] */
+    char *chosen;     /* [n_threads][MAX_NEW_CENTERS][d], in working precision */
 } km_nearness;
 
-/* No center yet: all distances are infinite. Local; KM_MEMORY, and km_nearness_free then, too. */
+/* Starts without centers: all distances are infinite. has_numbers: `nearest` is wanted. KM_MEMORY;
+ * call km_nearness_free also then. */
 km_code km_nearness_create(km_nearness *near, const km_samples *samples, const km_kernel *kernel,
                            bool has_numbers, km_error *error);
 void km_nearness_free(km_nearness *near);
 
-/* Takes notice of n more centers [n][d], values of working precision, numbered from `first` on, and
- * keeps the sums of the chunks. `rounded` [n][d] are the same in working precision. */
+/* Adds n centers [n][d], values that working precision holds exactly, with the numbers from `first`
+ * on: lowers the distances to them, and updates the sums of the chunks. `rounded` [n][d] are the
+ * same values in working precision. */
 void km_nearness_approach(km_nearness *near, const double *centers, const void *rounded, int64_t n,
                           int32_t first);
 
-/* Sums up all chunks for another power. */
+/* Sets the power, and sums all chunks again. */
 void km_nearness_weigh(km_nearness *near, km_power power);
 
-/* The largest squared distance; the sum over all chunks. */
-double km_nearness_largest(const km_nearness *near);
+/* The maximum squared distance of this rank; and the sum over its chunks. */
+double km_nearness_max(const km_nearness *near);
 uint64_t km_nearness_total(const km_nearness *near);
 
-/* The sample at which the sum in catalogue order exceeds `target`, which is less than the total. */
+/* The first sample, in catalogue order, at which the running sum exceeds `target`. `target` must be
+ * less than the total. */
 int64_t km_nearness_find(const km_nearness *near, uint64_t target);
 
-/* What a sample weighs. */
+/* The integer in proportion to which a sample is drawn. */
 uint64_t km_nearness_weight(const km_nearness *near, int64_t sample);
 
 #endif

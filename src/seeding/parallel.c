@@ -1,10 +1,10 @@
 /* `kmeans-parallel` (k-means||, Bahmani et al. 2012, "Scalable k-means++", algorithm 2): in each of
- * a few rounds every sample becomes a candidate with probability 2k w d2 / (sum of all w d2), and
- * kmeans++ then draws the centers from the candidates, each of the weight of the samples that are
- * nearest to it.
+ * a few rounds every sample becomes a candidate with probability 2k w d2 / (sum of all w d2). Then
+ * kmeans++ draws the centers from the candidates, each weighted by the samples that are nearest to
+ * it.
  *
- * Probabilities are integers as for kmeans++ and random numbers those of the rows, so candidates do
- * not depend on ranks. Every rank draws from all candidates alike. */
+ * Probabilities are ratios of integers as for kmeans++, and random numbers depend on rows, so the
+ * candidates do not depend on ranks. Every rank has all candidates and makes the same draw. */
 #include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -21,16 +21,18 @@
 
 enum { N_ROUNDS = 5, PER_CLUSTER = 2 };
 
+/* The candidates so far, the same on all ranks, and how near the samples are to them. */
 struct search {
     const km_seeding_task *task;
     km_nearness near;
-    int64_t total_weight;
-    double *candidates; /* [n][d] */
-    void *rounded;      /* [n][d] in working precision */
+    int64_t total_weight; /* on all ranks */
+    double *candidates;   /* [n][d] */
+    void *rounded;        /* [n][d] in working precision */
     int64_t n;
 };
 
-/* The odds of this round: a sample of weight w is taken with probability `wanted` * w / total. */
+/* The odds of a round: a sample with the integer w becomes a candidate with probability
+ * `wanted` * w / `total`. */
 struct odds {
     km_uint128 total, wanted;
     uint64_t seed, stream;
@@ -45,9 +47,9 @@ static bool is_taken(const struct search *search, const struct odds *odds, int64
     return km_random(odds->seed, odds->stream, row) * odds->total < mine << 64;
 }
 
-/* Visits the samples of this thread in catalogue order: counts those that are taken, and copies
- * them to `values` if that is not NULL. */
-static int64_t visit_samples(const struct search *search, const struct odds *odds, double *values)
+/* Counts the samples of this thread that become candidates, in catalogue order, and copies their
+ * values to `values`, unless it is NULL. */
+static int64_t copy_taken(const struct search *search, const struct odds *odds, double *values)
 {
     const km_samples *samples = search->task->samples;
     const km_rows mine = km_thread_share(samples->n_samples);
@@ -63,26 +65,27 @@ static int64_t visit_samples(const struct search *search, const struct odds *odd
     return count;
 }
 
-/* This rank's new candidates, in a new array. */
+/* The new candidates of this rank, in a new array, [count][d]. Local. */
 static double *take_candidates(const struct search *search, const struct odds *odds, int64_t *count,
                                km_error *error)
 {
     const int64_t d = search->task->samples->n_features;
-    int64_t starts[KM_MOST_THREADS + 1] = {0};
+    int64_t starts[KM_MAX_THREADS + 1] = {0};
 #pragma omp parallel
-    starts[km_thread() + 1] = visit_samples(search, odds, NULL);
+    starts[km_thread() + 1] = copy_taken(search, odds, NULL);
     for (int t = 0; t < km_threads(); t++)
         starts[t + 1] += starts[t];
     *count = starts[km_threads()];
     double *values = km_allocate(*count * d, sizeof *values, "candidates for centers", error);
     if (values != NULL) {
 #pragma omp parallel
-        visit_samples(search, odds, values + starts[km_thread()] * d);
+        copy_taken(search, odds, values + starts[km_thread()] * d);
     }
     return values;
 }
 
-/* Adds the candidates of all ranks, in rank order, and has all samples look at them. */
+/* Adds the new candidates of all ranks, in rank order, and lowers the distances of all samples to
+ * them. Collective; errors are agreed. */
 static km_code add_candidates(struct search *search, const double *mine, int64_t n_mine,
                               km_error *error)
 {
@@ -118,7 +121,7 @@ static km_code add_candidates(struct search *search, const double *mine, int64_t
     return error->code;
 }
 
-/* The first candidate is drawn by weight alone; one rank has it. */
+/* The first candidate is drawn in proportion to weights. It is a sample of one rank. */
 static km_code add_first(struct search *search, km_error *error)
 {
     const km_seeding_task *task = search->task;
@@ -140,15 +143,15 @@ static km_code add_first(struct search *search, km_error *error)
     return error->code;
 }
 
-/* One round. False if all samples are candidates, or it failed. */
+/* One round. False if all distances are 0, the call is to stop, or it failed. */
 static bool add_round(struct search *search, int round, km_error *error)
 {
     const km_seeding_task *task = search->task;
-    double largest2 = km_nearness_largest(&search->near);
-    km_max_double(task->comm, &largest2, 1);
-    if (largest2 == 0)
+    double max_distance2 = km_nearness_max(&search->near);
+    km_max_double(task->comm, &max_distance2, 1);
+    if (max_distance2 == 0)
         return false;
-    km_nearness_weigh(&search->near, km_weight_power(largest2, search->total_weight));
+    km_nearness_weigh(&search->near, km_weight_power(max_distance2, search->total_weight));
     uint64_t total = km_nearness_total(&search->near);
     km_sum_uint64(task->comm, &total, 1);
     const struct odds odds = {.total = total,
@@ -166,7 +169,7 @@ static bool add_round(struct search *search, int round, km_error *error)
     return error->code == KM_OK && !km_pace_is_stopped(task->pace);
 }
 
-/* The weight of all samples nearest to each candidate. */
+/* For each candidate, the sum of the weights of the samples nearest to it: a new array. */
 static double *weigh_candidates(const struct search *search, km_error *error)
 {
     const km_samples *samples = search->task->samples;
@@ -174,7 +177,7 @@ static double *weigh_candidates(const struct search *search, km_error *error)
     double *weights = km_allocate(search->n, sizeof *weights, "weights of candidates", error);
     if (km_agree(search->task->comm, error) == KM_OK) {
         for (int64_t i = 0; i < samples->n_samples; i++)
-            if (search->near.nearest[i] >= 0) /* it has weight */
+            if (search->near.nearest[i] >= 0) /* else it has no weight */
                 sums[search->near.nearest[i]] +=
                     samples->weights != NULL ? (int64_t)samples->weights[i] : 1;
         km_sum_int64(search->task->comm, sums, search->n);
@@ -185,7 +188,7 @@ static double *weigh_candidates(const struct search *search, km_error *error)
     return weights;
 }
 
-/* The candidates as samples of their own, in whatever order is fast. */
+/* Makes the candidates into samples of their own, in an order that is fast. Local. */
 static km_code make_samples(const struct search *search, const double *weights,
                             km_samples *candidates, km_error *error)
 {
@@ -200,7 +203,7 @@ static km_code make_samples(const struct search *search, const double *weights,
             features[j] =
                 (km_values){(const char *)search->rounded + (size_t)j * size, d * (int64_t)size};
         for (int64_t i = 0; i < search->n; i++)
-            is_missing[i] = weights[i] == 0; /* the same as another candidate */
+            is_missing[i] = weights[i] == 0; /* it equals another candidate */
         km_samples_append(candidates, search->n, features, weights, is_missing);
         km_samples_order(candidates, MPI_COMM_SELF, error);
     }
@@ -233,7 +236,7 @@ static km_code draw_centers(const struct search *search, double *centers, km_err
     }
     km_samples_free(&candidates);
     free(weights);
-    km_pace_agree(task->pace, task->comm); /* each rank drew by itself */
+    km_pace_agree(task->pace, task->comm); /* each rank may have stopped alone */
     return km_agree(task->comm, error);
 }
 
@@ -257,8 +260,8 @@ km_code km_seed_parallel(const km_seeding_task *task, double *centers, km_error 
     return error->code;
 }
 
-/* In each of the rounds about PER_CLUSTER k candidates more, which are copied as they come, with
- * those before, as they are and rounded; in the end they are samples to draw from. */
+/* Each round adds about PER_CLUSTER k candidates. While they are added, old and new arrays are both
+ * in memory; in the end the candidates are also samples to draw from. */
 double km_seed_parallel_bytes(const km_shape *shape)
 {
     const double d = (double)shape->n_features;

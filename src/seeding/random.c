@@ -1,4 +1,5 @@
-/* `random`: k rows, those with the smallest random numbers, in the order of these numbers. */
+/* `random`: the first centers are the k rows with the smallest random numbers, in the order of
+ * these numbers. */
 #include "base/random.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A center on its way to all ranks: key and row to sort by, then d values. */
+/* A record is a center that is sent to all ranks: the key and the row to sort by, then d values. */
 static size_t record_size(int64_t d)
 {
     return 2 * sizeof(uint64_t) + (size_t)d * sizeof(double);
@@ -58,7 +59,7 @@ km_code km_seed_random(const km_seeding_task *task, double *centers, km_error *e
     return error->code;
 }
 
-/* A choice, and the rows that were chosen on their way to all ranks. */
+/* The choice, and the records of this rank and of all ranks. */
 double km_seed_random_bytes(const km_shape *shape)
 {
     const double k = (double)shape->n_clusters, n_ranks = shape->n_ranks;

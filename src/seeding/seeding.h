@@ -1,7 +1,8 @@
-/* seeding.h - the first centers.
+/* seeding.h - the choice of first centers.
  *
- * Every choice is keyed on global row numbers, so it does not depend on which rank holds a row. All
- * functions are collective over comm and agree on errors. Centers are [k][d] working values. */
+ * Random numbers depend on global row numbers alone, so choices do not depend on which rank holds a
+ * row. Functions with a communicator are collective over it, and errors are agreed. Centers are
+ * [k][d] working values. */
 #ifndef SKYMEANS_SEEDING_H
 #define SKYMEANS_SEEDING_H
 
@@ -10,15 +11,15 @@
 #include "kernels/kernels.h"
 #include "samples/samples.h"
 
-/* What a seeding may use; the same on all ranks but for the samples. */
+/* What a seeding is asked to do; all but the samples is the same on all ranks. */
 typedef struct km_seeding_task {
     const km_samples *samples;
     const km_kernel *kernel;
     int64_t n_clusters; /* at most the number of samples of all ranks */
-    int64_t n_rows;     /* samples that kmeans++ draws from; INT64_MAX: all */
+    int64_t n_rows;     /* number of samples that kmeans++ draws from; INT64_MAX: all */
     uint64_t random_seed;
-    int64_t restart; /* each has random numbers of its own */
-    km_pace *pace;   /* NULL: none; a stop leaves the centers unfinished */
+    int64_t restart; /* number of the fit, from 0; each has its own random numbers */
+    km_pace *pace;   /* NULL: none; after a stop the centers are undefined */
     MPI_Comm comm;
 } km_seeding_task;
 
@@ -26,25 +27,27 @@ typedef struct km_seeding_task {
 typedef struct km_seeding {
     const char *name;
     km_code (*choose)(const km_seeding_task *task, double *centers, km_error *error);
-    double (*bytes)(const km_shape *shape);   /* that it needs per rank */
-    bool (*reads_all)(const km_shape *shape); /* again and again: neighbours in memory help it */
+    double (*bytes)(const km_shape *shape); /* per rank, beside samples and centers */
+    /* Does it pass over all samples many times? Then it is faster when they are in order. */
+    bool (*reads_all)(const km_shape *shape);
 } km_seeding;
 
 /* The table, ended by a NULL name. */
 extern const km_seeding km_seedings[];
 
-/* The row called so; NULL if there is none. */
+/* The row of the table with this name; NULL if there is none. Local. */
 const km_seeding *km_seeding_find(const char *name);
 
-/* A random choice of rows. */
+/* A random choice of rows, by keys that are the rows' random numbers in a stream. */
 typedef struct km_choice {
     int64_t n_wanted;
     uint64_t random_seed, stream;
 } km_choice;
 
-/* The wanted number of samples of all ranks, those with the smallest random numbers of their rows
- * (all if there are no more), but none of weight 0: the numbers of this rank's ones, ascending, in
- * a new array which the caller frees. The same set of rows for any number of ranks. */
+/* Chooses n_wanted of the samples of all ranks, those whose rows have the smallest keys; all
+ * samples if there are fewer, but none of weight 0. *chosen is a new array of the numbers of the
+ * chosen samples of this rank, ascending, which the caller frees. The rows are the same for any
+ * number of ranks. KM_MEMORY, agreed. */
 km_code km_choose_samples(const km_samples *samples, const km_choice *choice, MPI_Comm comm,
                           int64_t **chosen, int64_t *n_chosen, km_error *error);
 
