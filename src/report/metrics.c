@@ -49,7 +49,7 @@ static void put_setting(km_json *json, const km_setting *setting)
     put_different_values(json, "hosts", setting, offsetof(km_seat, host));
     km_json_int(json, "nodes", setting->n_nodes);
     km_json_int(json, "ranks_per_node", setting->ranks_per_node);
-    km_json_int(json, "cores", setting->fewest_cores);
+    km_json_int(json, "cores", setting->min_cores);
     put_different_values(json, "binding", setting, offsetof(km_seat, cpus));
     km_json_open(json, "versions", '{');
     km_json_text(json, "skymeans", KM_VERSION);
@@ -77,7 +77,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
 {
     km_json_open(json, "plan", '{');
     km_json_int(json, "ranks", record->setting->n_ranks);
-    km_json_int(json, "threads", record->setting->most_threads);
+    km_json_int(json, "threads", record->setting->max_threads);
     if (record->answer->plan.method != NULL)
         km_json_text(json, "algorithm", record->answer->plan.method->name);
     km_json_text(json, "kernel", record->answer->plan.kernel->name);
@@ -97,12 +97,12 @@ static void put_phases(km_json *json, const km_report *report)
 {
     km_json_open(json, "phases", '{');
     for (int phase = 0; phase < KM_N_PHASES; phase++) {
-        if (report->most.seconds[phase] == 0)
+        if (report->max.seconds[phase] == 0)
             continue;
         km_json_open(json, km_phase_name((km_phase)phase), '{');
-        km_json_real(json, "min", report->least.seconds[phase]);
+        km_json_real(json, "min", report->min.seconds[phase]);
         km_json_real(json, "mean", report->mean.seconds[phase]);
-        km_json_real(json, "max", report->most.seconds[phase]);
+        km_json_real(json, "max", report->max.seconds[phase]);
         km_json_close(json, '}');
     }
     km_json_close(json, '}');

@@ -78,8 +78,8 @@ static void print_run(const km_record *record)
 {
     const km_setting *setting = record->setting;
     printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", setting->n_ranks,
-           km_plural(setting->n_ranks), (long long)setting->most_threads,
-           km_plural(setting->most_threads), record->answer->plan.method->name,
+           km_plural(setting->n_ranks), (long long)setting->max_threads,
+           km_plural(setting->max_threads), record->answer->plan.method->name,
            record->answer->plan.kernel->name, km_precision_name(record->answer->precision));
     printf("  samples     %s\n", km_plan_order_text(&record->answer->plan));
     if (setting->n_nodes > 1)
@@ -159,11 +159,11 @@ static void print_phases(const km_report *report)
         total += report->mean.seconds[phase];
     printf("  phase      seconds: min      mean       max   share\n");
     for (int phase = 0; phase < KM_N_PHASES; phase++)
-        if (report->most.seconds[phase] > 0)
+        if (report->max.seconds[phase] > 0)
             printf("  %-12s %10.4f %9.4f %9.4f  %5.1f%%\n", km_phase_name((km_phase)phase),
-                   report->least.seconds[phase], report->mean.seconds[phase],
-                   report->most.seconds[phase], 100 * report->mean.seconds[phase] / total);
-    const double seconds = report->most.seconds[KM_PHASE_READ];
+                   report->min.seconds[phase], report->mean.seconds[phase],
+                   report->max.seconds[phase], 100 * report->mean.seconds[phase] / total);
+    const double seconds = report->max.seconds[KM_PHASE_READ];
     printf("\n  total        %.4g s since the start\n", report->seconds);
     printf("  read         %.1f MB at %.2f GB/s\n", 1e-6 * (double)report->bytes_read,
            seconds > 0 ? 1e-9 * (double)report->bytes_read / seconds : 0);
@@ -178,9 +178,9 @@ static void add_past(km_report *report, const km_report *past)
     report->n_goes += past->n_goes;
     report->seconds += past->seconds;
     for (int phase = 0; phase < KM_N_PHASES; phase++) {
-        report->least.seconds[phase] += past->least.seconds[phase];
+        report->min.seconds[phase] += past->min.seconds[phase];
         report->mean.seconds[phase] += past->mean.seconds[phase];
-        report->most.seconds[phase] += past->most.seconds[phase];
+        report->max.seconds[phase] += past->max.seconds[phase];
     }
     report->bytes_read += past->bytes_read;
     if (past->memory_peak > report->memory_peak)
@@ -192,15 +192,15 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
 {
     km_report report = {.n_goes = 1,
                         .seconds = km_now() - started,
-                        .least = *timers,
+                        .min = *timers,
                         .mean = *timers,
-                        .most = *timers,
+                        .max = *timers,
                         .bytes_read = findings->bytes_read,
                         .how_read = findings->how,
                         .memory_peak = km_memory_peak()};
-    km_min_double(comm, report.least.seconds, KM_N_PHASES);
+    km_min_double(comm, report.min.seconds, KM_N_PHASES);
     km_sum_double(comm, report.mean.seconds, KM_N_PHASES);
-    km_max_double(comm, report.most.seconds, KM_N_PHASES);
+    km_max_double(comm, report.max.seconds, KM_N_PHASES);
     km_sum_int64(comm, &report.bytes_read, 1);
     km_max_double(comm, &report.seconds, 1);
     km_max_int64(comm, &report.memory_peak, 1);
