@@ -40,8 +40,8 @@ typedef struct km_story {
     double *distances;        /* [rows of the slab], see km_record */
     km_setting setting;
     km_progress progress;
-    bool is_looked_at;        /* the samples, for warnings about constant features */
-    int64_t too_many_threads; /* maximum over ranks with more threads than cores; or 0 */
+    bool has_checked_constants; /* has looked for constant features, to warn of them once */
+    int64_t too_many_threads;   /* maximum over ranks with more threads than cores; or 0 */
     km_report report;
     km_error error;
 } km_story;
@@ -52,13 +52,13 @@ static inline bool km_is_heard(const km_story *s)
     return s->log.is_speaker && s->log.verbosity != KM_QUIET;
 }
 
-/* --verify reads one in so many blocks of rows again; --verify=sample of a large catalogue not all.
- * Local. */
+/* Every so many-th block of rows is read again by --verify: every 64th if --verify=sample is given
+ * and the catalogue is large, else every one. Local. */
 static inline int64_t km_verify_every(const km_story *s)
 {
-    enum { EVERY = 64, FEWEST_BLOCKS = 16 };
+    enum { EVERY = 64, MIN_BLOCKS = 16 };
     return s->options.verify == KM_VERIFY_SAMPLE &&
-                   s->catalogue.n_rows >= EVERY * FEWEST_BLOCKS * KM_READ_AGAIN_ROWS
+                   s->catalogue.n_rows >= EVERY * MIN_BLOCKS * KM_READ_AGAIN_ROWS
                ? EVERY
                : 1;
 }
@@ -69,7 +69,7 @@ static inline int64_t km_verify_every(const km_story *s)
 typedef struct km_launch {
     bool is_launched;
     const char *variable; /* of the environment, with the number of tasks; NULL: none has it */
-    int64_t n_tasks;      /* 1 if it isn't known */
+    int64_t n_tasks;      /* 0 or 1 if it isn't known */
     int64_t number;       /* of this task, from 0 */
 } km_launch;
 

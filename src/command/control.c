@@ -32,9 +32,9 @@ static void observe(void *context, const skymeans_event *event)
         km_status_part(event->part);
         break;
     case SKYMEANS_FIT_BEGINS:
-        if (!s->is_looked_at)
+        if (!s->has_checked_constants)
             km_warn_of_constants(s);
-        s->is_looked_at = true;
+        s->has_checked_constants = true;
         km_progress_begin_fit(&s->progress, event->fit);
         break;
     case SKYMEANS_ITERATED:

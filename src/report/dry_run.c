@@ -54,11 +54,11 @@ static void print_plan(const km_dry_run *run)
     const int n_ranks = plan->shape.n_ranks;
     const km_rows first = km_slab(run->catalogue->n_rows, n_ranks, 0);
     const km_rows last = km_slab(run->catalogue->n_rows, n_ranks, n_ranks - 1);
-    char fewest[32] = ""; /* the last ranks have the smallest slabs */
+    char min_rows[32] = ""; /* the last ranks have the smallest slabs */
     if (n_ranks > 1)
-        snprintf(fewest, sizeof fewest, "%lld to ", (long long)last.count);
+        snprintf(min_rows, sizeof min_rows, "%lld to ", (long long)last.count);
     printf("  run         %d rank%s of %s%lld rows, %d thread%s per rank\n", n_ranks,
-           km_plural(n_ranks), fewest, (long long)first.count, plan->shape.n_threads,
+           km_plural(n_ranks), min_rows, (long long)first.count, plan->shape.n_threads,
            km_plural(plan->shape.n_threads));
     printf("  method      %s, %s kernel, %s\n",
            plan->method != NULL ? plan->method->name : "nearest center", plan->kernel->name,

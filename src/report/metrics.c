@@ -33,24 +33,24 @@ static void put_json_treatment(km_json *json, const km_record *record)
     km_json_close(json, ']');
 }
 
-/* The distinct values of a text at `offset` in km_seat, in rank order. */
+/* The distinct values of a text at `offset` in km_rank_setting, in rank order. */
 static void put_list_of_distinct_texts(km_json *json, const char *name, const km_setting *setting,
                                        size_t offset)
 {
     km_json_open(json, name, '[');
     for (int r = 0; r < setting->n_ranks; r++)
         if (km_setting_is_new(setting, r, offset))
-            km_json_text(json, NULL, (const char *)&setting->seats[r] + offset);
+            km_json_text(json, NULL, (const char *)&setting->ranks[r] + offset);
     km_json_close(json, ']');
 }
 
 static void put_setting(km_json *json, const km_setting *setting)
 {
-    put_list_of_distinct_texts(json, "hosts", setting, offsetof(km_seat, host));
+    put_list_of_distinct_texts(json, "hosts", setting, offsetof(km_rank_setting, host));
     km_json_int(json, "nodes", setting->n_nodes);
     km_json_int(json, "ranks_per_node", setting->ranks_per_node);
     km_json_int(json, "cores", setting->min_cores);
-    put_list_of_distinct_texts(json, "binding", setting, offsetof(km_seat, cpus));
+    put_list_of_distinct_texts(json, "binding", setting, offsetof(km_rank_setting, cpus));
     km_json_open(json, "versions", '{');
     km_json_text(json, "skymeans", KM_VERSION);
     km_json_text(json, "git_commit", km_git_commit());

@@ -10,14 +10,6 @@
 /* Seconds left that are said; more comes from a limit of iterations that no one means to reach. */
 static const double MIN_LEFT = 1, MAX_LEFT = 1000 * 3600.0;
 
-/* A running mean of the iteration times, in which the last ones count most: the next iterations
- * will probably take as long. */
-static void note_pace(km_progress *progress, const km_iteration *iteration)
-{
-    const double seconds = iteration->seconds;
-    progress->pace = progress->pace > 0 ? 0.7 * progress->pace + 0.3 * seconds : seconds;
-}
-
 void km_progress_time_left(const km_progress *progress, int64_t number, double now, char *text,
                            size_t size)
 {
@@ -71,7 +63,9 @@ void km_progress_observe(void *context, const km_iteration *iteration)
 {
     km_progress *progress = context;
     const km_log *log = progress->log;
-    note_pace(progress, iteration);
+    const double seconds = iteration->seconds;
+    /* A running mean in which the last iterations count most, since the next will be like them. */
+    progress->pace = progress->pace > 0 ? 0.7 * progress->pace + 0.3 * seconds : seconds;
     if (!log->is_speaker || log->verbosity == KM_QUIET)
         return;
     if (log->verbosity == KM_VERBOSE || (iteration->number == 1 && progress->restart == 0) ||

@@ -138,8 +138,8 @@ static void write_files(km_writer *w, const km_catalogue *catalogue, void *scrat
     write_field_of_files(w, catalogue, "files/time", offsetof(km_file, time), scratch);
 }
 
-/* The distinct values of a text at `offset` in km_seat, in rank order, separated by blanks; cut if
- * there are very many. */
+/* The distinct values of a text at `offset` in km_rank_setting, in rank order, separated by blanks;
+ * cut if there are very many. */
 static void put_distinct_texts(km_writer *w, const char *name, const km_setting *setting,
                                size_t offset)
 {
@@ -149,7 +149,7 @@ static void put_distinct_texts(km_writer *w, const char *name, const km_setting 
     for (int r = 0; r < setting->n_ranks && used < sizeof text; r++)
         if (km_setting_is_new(setting, r, offset))
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", r > 0 ? " " : "",
-                                     (const char *)&setting->seats[r] + offset);
+                                     (const char *)&setting->ranks[r] + offset);
     km_put_text(w, name, text);
 }
 
@@ -161,13 +161,13 @@ static void write_setting(km_writer *w, const km_setting *setting)
     km_put_text(w, "compiler", km_compiler());
     km_put_text(w, "mpi", setting->mpi);
     km_put_text(w, "hdf5", setting->hdf5);
-    put_distinct_texts(w, "hosts", setting, offsetof(km_seat, host));
+    put_distinct_texts(w, "hosts", setting, offsetof(km_rank_setting, host));
     km_put_int(w, "nodes", setting->n_nodes);
     km_put_int(w, "ranks", setting->n_ranks);
     km_put_int(w, "ranks_per_node", setting->ranks_per_node);
     km_put_int(w, "threads", setting->max_threads);
     km_put_int(w, "cores", setting->min_cores);
-    put_distinct_texts(w, "binding", setting, offsetof(km_seat, cpus));
+    put_distinct_texts(w, "binding", setting, offsetof(km_rank_setting, cpus));
 }
 
 static int64_t larger_count(int64_t a, int64_t b)

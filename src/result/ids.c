@@ -181,7 +181,7 @@ km_code km_text_ids_write(const char *path, const km_record *record, MPI_Comm co
 
 /* ---- reading back ---------------------------------------------------------------------------- */
 
-static bool are_same_texts(char *const *read, const char *bytes, int64_t n_rows)
+static bool texts_match(char *const *read, const char *bytes, int64_t n_rows)
 {
     for (int64_t i = 0; i < n_rows; i++) {
         if (read[i] == NULL || strcmp(read[i], bytes) != 0)
@@ -201,7 +201,7 @@ static void compare_id_pieces(const km_record *record, hid_t dataset, char **rea
         const km_rows rows = {slab.first + done, p.n_rows};
         if (!km_h5_reread_rows(dataset, ids->type, rows, read))
             cannot_write_ids(record, km_h5_reason(), error);
-        else if (!are_same_texts(read, ids->bytes + from, p.n_rows))
+        else if (!texts_match(read, ids->bytes + from, p.n_rows))
             cannot_write_ids(record, "they read back differently", error);
         for (int64_t i = 0; i < p.n_rows; i++) {
             H5free_memory(read[i]);

@@ -14,17 +14,17 @@
 #include "process/log.h"
 #include "process/output.h"
 
-/* Where a rank runs. */
-typedef struct km_seat {
+/* Where one rank runs. */
+typedef struct km_rank_setting {
     char host[MPI_MAX_PROCESSOR_NAME];
     char cpus[128]; /* those it may use, as "0-3,8" */
     int32_t n_cores, n_threads;
-} km_seat;
+} km_rank_setting;
 
 /* Where all ranks of a run are, and with which libraries. */
 typedef struct km_setting {
     int n_ranks;
-    km_seat *seats; /* [n_ranks] */
+    km_rank_setting *ranks; /* [n_ranks] */
     int64_t n_nodes;
     int64_t ranks_per_node; /* maximum over nodes */
     int64_t max_threads;    /* per rank, maximum over ranks */
@@ -38,7 +38,7 @@ typedef struct km_setting {
 km_code km_setting_gather(km_setting *setting, MPI_Comm comm, km_error *error);
 void km_setting_free(km_setting *setting);
 
-/* Does the text at `offset` in km_seat differ from that of all lower ranks? Local. */
+/* Does the text at `offset` in km_rank_setting differ from that of all lower ranks? Local. */
 bool km_setting_is_new(const km_setting *setting, int rank, size_t offset);
 
 /* What a run writes. */

@@ -75,12 +75,6 @@ static int64_t piece_rows(const row_dataset *dataset, const km_record *record)
     return n_rows < n_max ? n_rows : n_max > 0 ? n_max : 1;
 }
 
-static const void *values_of_rows(const row_dataset *dataset, const km_record *record, km_rows rows)
-{
-    const int64_t first = rows.first - record->answer->slab.first;
-    return (const char *)dataset->values + (size_t)first * dataset->size;
-}
-
 static void piece_failed(const row_dataset *dataset, const km_record *record, km_rows rows,
                          int rank, const char *why, km_error *error)
 {
@@ -137,10 +131,10 @@ static void compare_row_pieces(const row_dataset *what, const km_record *record,
         const int64_t left = slab.count - done;
         const km_rows rows = {slab.first + done, left < n_max ? left : n_max};
         const size_t size = (size_t)rows.count * what->size;
+        const char *written = (const char *)what->values + (size_t)done * what->size;
         if (!km_h5_reread_rows(dataset, what->type, rows, read) || km_fault("read rows back"))
             piece_failed(what, record, rows, rank, km_h5_reason(), error);
-        else if (memcmp(read, values_of_rows(what, record, rows), size) != 0 ||
-                 km_fault("compare rows"))
+        else if (memcmp(read, written, size) != 0 || km_fault("compare rows"))
             piece_failed(what, record, rows, rank, "they read back differently", error);
     }
 }

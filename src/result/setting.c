@@ -10,17 +10,17 @@
 #include <string.h>
 #include <time.h>
 
-static km_seat own_seat(void)
+static km_rank_setting setting_of_own_rank(void)
 {
-    km_seat seat;
+    km_rank_setting own;
     km_cpus cpus;
-    memset(&seat, 0, sizeof seat); /* also its padding, which is gathered, too */
-    km_comm_host(seat.host);
+    memset(&own, 0, sizeof own); /* also its padding, which is gathered, too */
+    km_comm_host(own.host);
     km_cpus_of_process(&cpus);
-    km_cpus_text(&cpus, seat.cpus, sizeof seat.cpus);
-    seat.n_cores = km_cores(&cpus);
-    seat.n_threads = km_threads();
-    return seat;
+    km_cpus_text(&cpus, own.cpus, sizeof own.cpus);
+    own.n_cores = km_cores(&cpus);
+    own.n_threads = km_threads();
+    return own;
 }
 
 static void find_versions(km_setting *setting)
@@ -33,7 +33,7 @@ static void find_versions(km_setting *setting)
 
 static const char *text_of(const km_setting *setting, int rank, size_t offset)
 {
-    return (const char *)&setting->seats[rank] + offset;
+    return (const char *)&setting->ranks[rank] + offset;
 }
 
 /* The first rank with the same text as this one. */
@@ -60,29 +60,29 @@ static void count_nodes(km_setting *setting, int64_t *ranks_of_node)
     int first = 0;
     setting->min_cores = INT64_MAX;
     for (int r = 0; r < setting->n_ranks; r++) {
-        const km_seat *seat = &setting->seats[r];
-        if (strcmp(seat->host, setting->seats[first].host) != 0)
-            first = first_with_same_text(setting, r, offsetof(km_seat, host));
+        const km_rank_setting *rank = &setting->ranks[r];
+        if (strcmp(rank->host, setting->ranks[first].host) != 0)
+            first = first_with_same_text(setting, r, offsetof(km_rank_setting, host));
         setting->n_nodes += first == r;
         if (++ranks_of_node[first] > setting->ranks_per_node)
             setting->ranks_per_node = ranks_of_node[first];
-        if (seat->n_threads > setting->max_threads)
-            setting->max_threads = seat->n_threads;
-        if (seat->n_cores < setting->min_cores)
-            setting->min_cores = seat->n_cores;
+        if (rank->n_threads > setting->max_threads)
+            setting->max_threads = rank->n_threads;
+        if (rank->n_cores < setting->min_cores)
+            setting->min_cores = rank->n_cores;
     }
 }
 
 km_code km_setting_gather(km_setting *setting, MPI_Comm comm, km_error *error)
 {
     const char *what = "where ranks run";
-    const km_seat seat = own_seat();
+    const km_rank_setting own = setting_of_own_rank();
     *setting = (km_setting){.n_ranks = km_comm_size(comm), .ended = (double)time(NULL)};
-    setting->seats = km_allocate(setting->n_ranks, sizeof seat, what, error);
+    setting->ranks = km_allocate(setting->n_ranks, sizeof own, what, error);
     int64_t *ranks_of_node =
         km_allocate_zeroed(setting->n_ranks, sizeof *ranks_of_node, what, error);
     if (km_agree(comm, error) == KM_OK) {
-        km_gather(comm, &seat, sizeof seat, setting->seats);
+        km_gather(comm, &own, sizeof own, setting->ranks);
         find_versions(setting);
         count_nodes(setting, ranks_of_node);
     }
@@ -92,6 +92,6 @@ km_code km_setting_gather(km_setting *setting, MPI_Comm comm, km_error *error)
 
 void km_setting_free(km_setting *setting)
 {
-    free(setting->seats);
-    setting->seats = NULL;
+    free(setting->ranks);
+    setting->ranks = NULL;
 }

@@ -1,6 +1,5 @@
 /* writer.h - attributes and small arrays of a result. The same calls write them, or compare them
- * with what is in the file, by the `verbs`. By one rank. After the first failure nothing is done.
- */
+ * with those in the file, as `verbs` says. By one rank; after a failure nothing more is done. */
 #ifndef SKYMEANS_RESULT_WRITER_H
 #define SKYMEANS_RESULT_WRITER_H
 
