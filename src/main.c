@@ -1,7 +1,7 @@
 /* skymeans: k-means for survey catalogues on MPI clusters.
  *
- * The story of a run, a call a step. Each step is collective and returns the same code on all
- * ranks; the first that fails ends the run, and one rank says why. */
+ * Each command is a function that calls its steps one after the other. Steps are collective and
+ * return the same code on all ranks; the first that fails ends the run, and rank 0 says why. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/timers.h"
@@ -121,9 +121,9 @@ static void free_story(km_story *s)
     free(s->catalogue_text);
 }
 
-/* A word as a shell takes it: in quotes, if it has characters that mean something there. Returns
- * its end. */
-static char *put_word(char *to, const char *word)
+/* Appends a word as a shell takes it, in quotes if it has characters with a meaning there. Returns
+ * the new end. */
+static char *append_quoted(char *to, const char *word)
 {
     const char *plain = "%+,-./0123456789:=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
     if (word[0] != '\0' && word[strspn(word, plain)] == '\0')
@@ -137,8 +137,8 @@ static char *put_word(char *to, const char *word)
     return stpcpy(to, "'");
 }
 
-/* The command line, to be pasted into a shell. */
-static char *join_words(int argc, char **argv, km_error *error)
+/* The command line as text that can be pasted into a shell. */
+static char *command_line_text(int argc, char **argv, km_error *error)
 {
     int64_t length = 1;
     for (int i = 0; i < argc; i++)
@@ -147,12 +147,12 @@ static char *join_words(int argc, char **argv, km_error *error)
     if (line == NULL)
         return NULL;
     for (int i = 0; i < argc; i++)
-        end = put_word(stpcpy(end, i > 0 ? " " : ""), argv[i]);
+        end = append_quoted(stpcpy(end, i > 0 ? " " : ""), argv[i]);
     return line;
 }
 
-/* Does it look at the rows of a catalogue? */
-static bool is_work(km_action action)
+/* Is it a command that may read rows of a catalogue? These need MPI. */
+static bool reads_rows(km_action action)
 {
     return action == KM_ACTION_FIT || action == KM_ACTION_PREDICT;
 }
@@ -164,12 +164,12 @@ static km_code run_action(km_story *s, km_action action, const km_launch *launch
     s->log = km_log_create(km_comm_rank(s->comm) == 0, km_options_verbosity(&s->options));
     km_status_start(&s->log, s->started);
     const bool is_explained = s->options.explain_outputs;
-    if (is_work(action) && !is_explained &&
+    if (reads_rows(action) && !is_explained &&
         (!km_goes_on_alone(s, launch) || km_expand_lists(s) != KM_OK))
         return s->error.code;
     if (is_explained)
         km_outputs_print(&s->options, action);
-    else if (is_work(action) && s->options.dry_run)
+    else if (reads_rows(action) && s->options.dry_run)
         run_dry(s);
     else if (action == KM_ACTION_FIT)
         run_fit(s);
@@ -187,26 +187,25 @@ static km_code run_action(km_story *s, km_action action, const km_launch *launch
     return km_agree(s->comm, &s->error);
 }
 
-/* The exit code of a rank. Launchers end all other ranks once one fails, and Slurm then gives the
- * code of those that it has killed (--kill-on-bad-exit); they may be in MPI_Finalize still. So only
- * the first rank fails, when the others have ended.
- */
-static int code_of_rank(km_code code, bool is_first, bool is_alone)
+/* The exit code of this rank. Once a rank fails, launchers kill the others, which may still be in
+ * MPI_Finalize, and Slurm (--kill-on-bad-exit) then reports the code of a killed rank. So only rank
+ * 0 fails, after a moment in which the others end. */
+static int exit_code_of_rank(km_code code, bool is_first, bool is_alone)
 {
-    const struct timespec while_others_end = {.tv_nsec = 300000000};
+    const struct timespec moment = {.tv_nsec = 300000000};
     if (!is_first)
         return 0;
     if (code != KM_OK && !is_alone)
-        nanosleep(&while_others_end, NULL);
+        nanosleep(&moment, NULL);
     return (int)code;
 }
 
-/* What looks at one file needs no MPI, which takes longer to start, or can't be, where people log
- * in; nor does what looks at none. */
+/* Commands that read no rows start MPI only under a launcher, so that one rank alone prints. MPI
+ * takes time to start, and on login nodes it may not start at all. */
 static MPI_Comm start_mpi(const km_story *s, km_action action, const km_launch *launch)
 {
     int provided;
-    if (s->options.explain_outputs || (!is_work(action) && !launch->is_launched))
+    if (s->options.explain_outputs || (!reads_rows(action) && !launch->is_launched))
         return MPI_COMM_NULL;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
     return MPI_COMM_WORLD;
@@ -218,7 +217,7 @@ int main(int argc, char **argv)
     km_memory_start();
     km_signals_start();
     km_story s = {.started = started, .findings = {.ids = {.type = H5I_INVALID_HID}}};
-    char *command = join_words(argc, argv, &s.error);
+    char *command = command_line_text(argc, argv, &s.error);
     km_action action = KM_ACTION_HELP;
     const km_launch launch = km_launch_find();
     if (km_run_tool(argc, argv, &launch, &s.error) == KM_OK)
@@ -241,5 +240,5 @@ int main(int argc, char **argv)
     H5close();
     if (s.comm != MPI_COMM_NULL)
         MPI_Finalize();
-    return code_of_rank(code, is_first, is_alone);
+    return exit_code_of_rank(code, is_first, is_alone);
 }

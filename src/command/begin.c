@@ -1,4 +1,4 @@
-/* The steps before the catalogue is read: threads, outputs, headers. */
+/* The steps before rows are read: threads, names of outputs, headers of the catalogue, the plan. */
 #include "command/command.h"
 
 #include "base/memory.h"
@@ -37,7 +37,7 @@ km_code km_start_threads(km_story *s)
     if (s->error.code != KM_OK)
         return s->error.code;
     km_threads_start((int)n_threads);
-    s->options.manner.threads = 0; /* the engine takes those that there are now */
+    s->options.manner.threads = 0; /* the engine uses the threads that are set now */
     km_cpus_of_process(&cpus);
     s->too_many_threads = km_threads() > km_cores(&cpus) ? km_threads() : 0;
     km_max_int64(s->comm, &s->too_many_threads, 1);
@@ -55,8 +55,8 @@ void km_warn_of_threads(const km_story *s)
 
 /* ---- outputs --------------------------------------------------------------------------------- */
 
-/* First centers of the user's own must stay. */
-static void check_seeding_file(const km_options *options, const char *path, km_error *error)
+/* An output must not replace the file of first centers. */
+static void check_first_centers_stay(const km_options *options, const char *path, km_error *error)
 {
     char *file = options->seeding != NULL ? km_first_centers_file(options->seeding, error) : NULL;
     if (file != NULL)
@@ -64,7 +64,7 @@ static void check_seeding_file(const km_options *options, const char *path, km_e
     free(file);
 }
 
-/* An output is no input, and no pipe. */
+/* An output must be neither an input nor a pipe. */
 static km_code check_output(const km_options *options, const char *path, bool may_replace,
                             km_error *error)
 {
@@ -72,7 +72,7 @@ static km_code check_output(const km_options *options, const char *path, bool ma
         return km_fail(error, KM_USAGE,
                        "bad name of an output (-): it is written in pieces and read back, so it "
                        "can't be a pipe; name a file, or ./-");
-    check_seeding_file(options, path, error);
+    check_first_centers_stay(options, path, error);
     for (int64_t f = 0; f < options->inputs.n_paths; f++)
         km_output_check_input(path, options->inputs.paths[f], error);
     if (options->model != NULL)
@@ -80,7 +80,7 @@ static km_code check_output(const km_options *options, const char *path, bool ma
     return error->code == KM_OK ? km_output_check(path, may_replace, error) : error->code;
 }
 
-/* A file that is replaced and removed, and must not be any other. */
+/* Files of the checkpoint are replaced and removed, so they must be neither inputs nor outputs. */
 static km_code check_checkpoint_name(const km_options *options, const char *name, km_error *error)
 {
     if (check_output(options, name, true, error) == KM_OK &&
@@ -92,13 +92,13 @@ static km_code check_checkpoint_name(const km_options *options, const char *name
 
 static void check_checkpoint_names(const km_options *options, km_error *error)
 {
-    char other[KM_PATH_SIZE + 8];
+    char beside[KM_PATH_SIZE + 8];
     if (check_checkpoint_name(options, options->checkpoint, error) != KM_OK)
         return;
-    km_checkpoint_previous(options->checkpoint, other);
-    check_checkpoint_name(options, other, error);
-    km_lock_name(options->checkpoint, other);
-    check_checkpoint_name(options, other, error);
+    km_checkpoint_previous(options->checkpoint, beside);
+    check_checkpoint_name(options, beside, error);
+    km_lock_name(options->checkpoint, beside);
+    check_checkpoint_name(options, beside, error);
 }
 
 km_code km_check_outputs(km_story *s)
@@ -148,7 +148,7 @@ static km_code check_size(const km_story *s, km_error *error)
     return KM_OK;
 }
 
-/* A method, or first centers out of a file. */
+/* --seeding is a method, or a file of first centers, which are read. */
 static km_code choose_seeding(km_story *s)
 {
     skymeans_problem *problem = &s->options.problem;
@@ -192,7 +192,7 @@ km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads)
     return s->error.code;
 }
 
-/* Fills in the problem, and looks for what contradicts itself. */
+/* Fills in the defaults of the problem, and refuses contradictions in it. */
 static km_code check_problem(km_story *s)
 {
     const skymeans_problem given = s->options.problem;
@@ -213,14 +213,7 @@ km_code km_open_catalogue(km_story *s)
     return s->error.code;
 }
 
-static void print_columns(const char *text)
-{
-    fputs("skymeans: features: -c ", stderr);
-    km_print_quoted(stderr, text);
-    fputc('\n', stderr);
-}
-
-/* What features may be that are no measurements, or a matrix that lies on its side. */
+/* Warns of a matrix whose samples may be its columns, and of features that number categories. */
 static void warn_of_features(const km_story *s)
 {
     const km_catalogue *c = &s->catalogue;
@@ -244,8 +237,11 @@ km_code km_say_columns(km_story *s)
 {
     char *text = km_catalogue_columns_text(&s->catalogue, &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK && s->options.inputs.columns == NULL &&
-        s->log.is_speaker && s->log.verbosity != KM_QUIET)
-        print_columns(text);
+        km_is_heard(s)) {
+        fputs("skymeans: features: -c ", stderr);
+        km_print_quoted(stderr, text);
+        fputc('\n', stderr);
+    }
     if (s->error.code == KM_OK)
         warn_of_features(s);
     free(text);

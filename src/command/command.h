@@ -1,168 +1,195 @@
-/* command.h - the story of a run: what it holds, and its steps in their order. All steps are
- * collective, and those that return a code return the same on all ranks, but where local is said.
- */
+/* command.h - the story of a run: what it holds, and its steps in their order.
+ *
+ * All steps are collective where nothing else is said, and those that return a code return the same
+ * on all ranks. */
 #ifndef SKYMEANS_COMMAND_COMMAND_H
 #define SKYMEANS_COMMAND_COMMAND_H
 
 #include "command/options.h"
 #include "process/lock.h"
 
-/* What a run holds on its way. */
+/* What a run holds while it goes through its steps. main() creates and frees it. */
 typedef struct km_story {
     MPI_Comm comm;
     km_options options;
     const char *command;     /* the command line, as a shell takes it */
-    double started;          /* a time of km_now() */
-    double first_started;    /* the first go of the run, seconds since 1970 */
-    char *catalogue_text;    /* names of files out of lists, */
-    const char **catalogues; /* and where each begins; NULL if there was no list */
+    double started;          /* when this go began, by km_now() */
+    double first_started;    /* when the first go began, in seconds since 1970 */
+    char *catalogue_text;    /* names of the files in lists (@FILE), each ended by a zero byte */
+    const char **catalogues; /* where each name begins; NULL if there is no list */
     km_log log;
     km_timers timers; /* of the steps outside of the engine */
     km_catalogue catalogue;
-    double *first_centers;    /* [k][d] out of a file, in the units of the features; or NULL */
-    km_plan plan;             /* for these ranks */
-    skymeans_control control; /* of reading and fitting */
+    double *first_centers;    /* [k][d] from a file, in the units of the features; or NULL */
+    km_plan plan;             /* for the ranks and threads of this run, or those of --dry-run */
+    skymeans_control control; /* what the engine is told while reading and fitting */
     km_pace pace;             /* of reading */
     skymeans_samples samples;
     km_findings findings;
-    uint64_t read_hash; /* of what --verify reads again, see km_hash_as_read */
+    uint64_t read_hash; /* of the rows that --verify reads again, see km_hash_as_read */
     skymeans_answer *answer;
     bool is_verified;
     km_model model;           /* of `predict` */
-    char *columns;            /* its features, as -c takes them */
-    char *question;           /* of the checkpoint; on the first rank */
-    km_checkpoint checkpoint; /* what the run goes on from */
-    bool has_state;           /* it has a state of the engine, */
-    uint64_t state_hash;      /* of samples whose features have this hash */
-    km_lock lock;             /* of the checkpoint; of one rank */
-    int64_t n_goes;           /* this one, and those that it goes on from */
+    char *columns;            /* features of the model, as -c takes them */
+    char *question;           /* of the checkpoint; on rank 0 */
+    km_checkpoint checkpoint; /* that the run goes on from */
+    bool has_state;           /* the checkpoint has a state of the engine */
+    uint64_t state_hash;      /* of the features of the samples of that state */
+    km_lock lock;             /* of the checkpoint; on rank 0 */
+    int64_t n_goes;           /* this go, and those that it goes on from */
     double *distances;        /* [rows of the slab], see km_record */
     km_setting setting;
     km_progress progress;
-    bool is_looked_at;        /* the samples that are being fitted, for warnings */
-    int64_t too_many_threads; /* of a rank, more than it has cores; or 0 */
+    bool has_checked_constants; /* has looked for constant features, to warn of them once */
+    int64_t too_many_threads;   /* maximum over ranks with more threads than cores; or 0 */
     km_report report;
     km_error error;
 } km_story;
 
-/* Is this the rank that speaks, and may it? Local. */
+/* Does this rank print what --quiet leaves out? Only rank 0 prints at all. Local. */
 static inline bool km_is_heard(const km_story *s)
 {
     return s->log.is_speaker && s->log.verbosity != KM_QUIET;
 }
 
-/* --verify reads one in so many blocks of rows again; of small catalogues all. Local. */
+/* Every so many-th block of rows is read again by --verify: every 64th if --verify=sample is given
+ * and the catalogue is large, else every one. Local. */
 static inline int64_t km_verify_every(const km_story *s)
 {
-    enum { EVERY = 64, FEWEST_BLOCKS = 16 };
+    enum { EVERY = 64, MIN_BLOCKS = 16 };
     return s->options.verify == KM_VERIFY_SAMPLE &&
-                   s->catalogue.n_rows >= EVERY * FEWEST_BLOCKS * KM_READ_AGAIN_ROWS
+                   s->catalogue.n_rows >= EVERY * MIN_BLOCKS * KM_READ_AGAIN_ROWS
                ? EVERY
                : 1;
 }
 
 /* ---- the process ---- */
 
-/* What launchers (mpirun, srun) say in the environment. */
+/* What a launcher (mpirun, srun) says of itself in the environment. */
 typedef struct km_launch {
     bool is_launched;
-    const char *variable; /* that says how many tasks there are; NULL: none does */
-    int64_t n_tasks, number;
+    const char *variable; /* of the environment, with the number of tasks; NULL: none has it */
+    int64_t n_tasks;      /* 0 or 1 if it isn't known */
+    int64_t number;       /* of this task, from 0 */
 } km_launch;
 
-/* Local. */
+/* Looks for a launcher. Local. */
 km_launch km_launch_find(void);
 
-/* Under the launcher of another MPI each task is alone in its world, and all would write the same
- * files: true for the first, with a warning, and false for the others. */
+/* Does this task go on? If the launcher belongs to another MPI, each task is the only rank of its
+ * own MPI, and all would write the same files: then only the first task goes on, with a warning. */
 bool km_goes_on_alone(km_story *s, const km_launch *launch);
 
 /* ---- before the catalogue is read ---- */
 
-/* Puts the files that lists name (@FILE) in the place of these. KM_SYSTEM or KM_DATA if a list
- * can't be read, or is none. */
+/* Replaces each list of files (@FILE) by the files that it names. KM_SYSTEM if a list can't be
+ * read, KM_DATA if it is not a list of files. */
 km_code km_expand_lists(km_story *s);
 
-/* How many threads per rank: by option, environment or share of the cores; and has as many.
- * KM_MEMORY if there can't be so many. */
+/* The number of threads per rank: that of --threads, else of OMP_NUM_THREADS, else the rank's share
+ * of the cores. */
 int64_t km_count_threads(const km_story *s);
+
+/* Sets this number of threads. KM_MEMORY if they can't be created. */
 km_code km_start_threads(km_story *s);
+
+/* Warns if a rank has more threads than cores. Local. */
 void km_warn_of_threads(const km_story *s);
 
+/* Refuses outputs that are inputs, are the same, or exist without --overwrite; and a --seeding that
+ * is neither a method nor a file. */
 km_code km_check_outputs(km_story *s);
 
 /* Opens the catalogue, reads first centers if they are in a file, and makes the plan. */
 km_code km_open_catalogue(km_story *s);
+
+/* Prints the features if they were taken by default, and warns of some that may be a mistake. */
 km_code km_say_columns(km_story *s);
 
-/* The plan for other ranks and threads than these. */
+/* Makes the plan for so many ranks and threads per rank. */
 km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads);
 
-/* What the options say of the catalogue, and what is written, which it may not be. Local. */
+/* How the options name the catalogue, and the outputs, which no file of it may be. Local. */
 km_catalogue_name km_catalogue_of_options(const km_options *options);
 
-/* The engine names fields of structs and numbers of features: in messages for the user these become
- * options, and the catalogue or another file is said. Local. */
+/* Messages of the engine for the user, who knows options and files. The first turns the name of a
+ * field of a struct into an option; the second adds a file, and the table in it unless it is NULL.
+ * Local. */
 void km_say_option(km_error *error);
 void km_say_place(km_error *error, const char *path, const char *table);
 
-/* ---- what is likely a mistake, but no error: one warning of each kind ---- */
+/* ---- warnings of what is likely a mistake, one of each kind ---- */
 
-/* Files, and of a fit also its features, by what their headers say. */
+/* Warns of files and, for a fit, features, by their headers. */
 km_code km_warn_of_catalogue(km_story *s);
 
-/* Features that were taken by default and look like ids, by values as they were read. */
+/* Warns of features that were taken by default and count the rows, by their values. */
 km_code km_warn_of_counters(km_story *s);
 
-/* Features without differences, by the facts of the samples that are being fitted. Local. */
+/* Warns of features with the same value in all rows, by the facts of the samples. Local. */
 void km_warn_of_constants(const km_story *s);
 
 /* ---- stopping and going on ---- */
 
-/* What the engine and the reader may ask and tell. Local. */
+/* Fills in `control`: what is called while reading and fitting, when to stop, what to save. Called
+ * before reading, and again before the fit. Local. */
 void km_prepare_control(km_story *s);
 
-/* Was the reading or the fit stopped, and saved? Then the error says where. */
+/* Was the reading or the fit stopped with a checkpoint? Then the error says where. */
 bool km_is_stopped_early(km_story *s);
 
-/* Has this run alone work on its checkpoint, if there is one; and at the end no more. */
+/* Take and release the lock with which this run alone works on the checkpoint. */
 km_code km_lock_checkpoint(km_story *s);
 void km_unlock_checkpoint(km_story *s);
 
 /* Removes the checkpoint of a run that is complete. */
 void km_forget_checkpoint(km_story *s);
 
-/* Looks for a checkpoint, and takes over what it holds. */
+/* With --checkpoint, locks it and reads it if it exists, so that the run goes on from it. */
 km_code km_go_on(km_story *s);
 
-/* Writes the checkpoint with a state of the engine, or with none. */
+/* Writes the checkpoint with a state of the engine; of size 0 before the engine has begun. */
 km_code km_save_state(km_story *s, const void *state, size_t size, km_error *error);
 
-/* What must be the same for a run to go on: a line for each. A new text; NULL if there is no
- * memory. Local. */
+/* The question of the checkpoint: a line for everything that must be the same for a run to go on. A
+ * new text; NULL if out of memory. Local. */
 char *km_question_text(const km_story *s);
 
 /* ---- from the catalogue to the result ---- */
 
+/* Reads the rows. KM_DATA also if a fit would have no row that can be used. */
 km_code km_read_samples(km_story *s);
 
-/* The engine's call. */
+/* Calls the engine. KM_DATA also if the values are not those of the checkpoint. */
 km_code km_fit_samples(km_story *s);
 
+/* With --verify, reads rows and computes the answer again. KM_INTERNAL if anything differs. */
 km_code km_verify_answer(km_story *s);
 
-/* The time of all steps so far. Local. */
+/* The times of all steps so far, also of the engine's. Local. */
 km_timers km_all_timers(const km_story *s);
 
 /* ---- the steps of `predict` ---- */
 
+/* Reads the model, and takes the settings of the fit. */
 km_code km_read_model(km_story *s);
+
+/* Opens the catalogue with the features of the model. */
 km_code km_open_other_catalogue(km_story *s);
+
+/* Calls the engine. */
 km_code km_predict_samples(km_story *s);
 
-/* Both files are complete before the first gets its name; metrics appear only with their result. */
+/* ---- the end of `fit` and `predict` ---- */
+
+/* Writes the result and the metrics. Both are complete before the result gets its name, and metrics
+ * get theirs only after it. */
 km_code km_write_outputs(km_story *s);
+
+/* What files and the summary say; it points into the story. Local. */
 km_record km_make_record(const km_story *s);
+
+/* Warns of a fit that was stopped, did not converge, or has empty clusters. Local. */
 void km_warn_at_end(const km_story *s);
 
 /* Did a signal end the fits before they were all done? The same on all ranks. */

@@ -1,4 +1,4 @@
-/* What happens while the engine works: it is watched, stopped in time, and saved. */
+/* What the engine calls while it works: to show progress, to stop in time, and to save. */
 #include "command/command.h"
 
 #include "process/signals.h"
@@ -10,9 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- seeing ---------------------------------------------------------------------------------- */
+/* ---- progress -------------------------------------------------------------------------------- */
 
-/* From here on there is something to keep when a signal comes. */
+/* Does the phase of fitting begin? */
 static bool is_fitting(const skymeans_event *event)
 {
     return event->doing != NULL && strcmp(event->doing, "fitting") == 0;
@@ -24,16 +24,17 @@ static void observe(void *context, const skymeans_event *event)
     switch (event->kind) {
     case SKYMEANS_PHASE:
         if (is_fitting(event))
-            km_signals_watch();
-        km_status_phase(is_fitting(event) ? NULL : event->doing); /* it has lines of its own */
+            km_signals_watch(); /* from here on a signal leaves a result */
+        km_status_phase(is_fitting(event) ? NULL
+                                          : event->doing); /* iterations have lines of their own */
         break;
     case SKYMEANS_PART:
         km_status_part(event->part);
         break;
     case SKYMEANS_FIT_BEGINS:
-        if (!s->is_looked_at)
+        if (!s->has_checked_constants)
             km_warn_of_constants(s);
-        s->is_looked_at = true;
+        s->has_checked_constants = true;
         km_progress_begin_fit(&s->progress, event->fit);
         break;
     case SKYMEANS_ITERATED:
@@ -54,19 +55,19 @@ static int wants_stop(void *context)
 }
 
 /* Seconds until the run must have ended; 0: there is no limit. */
-static double find_seconds(const km_story *s)
+static double seconds_until_end(const km_story *s)
 {
-    const double least = 1e-9; /* it is over already */
+    const double no_time = 1e-9; /* the limit has passed; 0 would mean no limit */
     const char *end = getenv("SLURM_JOB_END_TIME");
     int64_t end_time;
     if (s->options.max_hours > 0)
-        return fmax(s->started + 3600 * s->options.max_hours - km_now(), least);
+        return fmax(s->started + 3600 * s->options.max_hours - km_now(), no_time);
     if (end != NULL && km_parse_int64(end, &end_time))
-        return fmax(difftime((time_t)end_time, time(NULL)), least);
+        return fmax(difftime((time_t)end_time, time(NULL)), no_time);
     return 0;
 }
 
-/* Where the engine was stopped, as people say it. */
+/* Where the engine was stopped, for a message. */
 static void say_position(const km_story *s, char *text, size_t size)
 {
     const km_stopped_at *at = &s->answer->stopped_at;
@@ -91,7 +92,8 @@ bool km_is_stopped_early(km_story *s)
         return false;
     if (s->answer != NULL && s->answer->is_complete)
         return false;
-    if (s->answer == NULL && s->checkpoint.state_size == 0) /* else what is there is as good */
+    if (s->answer == NULL &&
+        s->checkpoint.state_size == 0) /* else the checkpoint that exists is as good */
         km_save_state(s, NULL, 0, &s->error);
     if (s->answer != NULL)
         say_position(s, text, sizeof text);
@@ -124,7 +126,7 @@ void km_prepare_control(km_story *s)
                                 .max_iterations = s->options.problem.max_iterations,
                                 .started = s->started};
     if (can_save || !is_reading) /* without a checkpoint only a fit can be stopped */
-        s->control.seconds = find_seconds(s);
+        s->control.seconds = seconds_until_end(s);
     if (can_save) {
         km_signals_watch();
         s->control.save = save_checkpoint;

@@ -1,9 +1,9 @@
-/* What a command line means for files, for scripts that run it. */
+/* --explain-outputs: says to scripts which files a command line would write. */
 #include "command/options.h"
 
 #include <stdio.h>
 
-/* Names of files are any bytes but zero, so that is what ends a value. */
+/* A zero byte ends the value, since names of files may have any other byte. */
 static void print_value(const char *name, const char *value)
 {
     printf("%s=%s", name, value != NULL ? value : "");

@@ -1,4 +1,4 @@
-/* What a fit leaves behind. */
+/* The steps after the engine has answered: verification, outputs, warnings. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -24,7 +24,7 @@ km_record km_make_record(const km_story *s)
                        .is_verified = s->is_verified};
 }
 
-/* Rows are read again, by another road, and must be what they were. */
+/* Reads rows again by serial HDF5, and compares their hash with that of the rows read before. */
 static km_code verify_reading(km_story *s)
 {
     uint64_t found = 0;
@@ -52,7 +52,7 @@ km_code km_verify_answer(km_story *s)
     return s->error.code;
 }
 
-/* Of all rows of the slab, if they are asked for. */
+/* With --distances, computes those of all rows of the slab. */
 static km_code find_distances_of_rows(km_story *s)
 {
     skymeans_error why;
@@ -67,7 +67,8 @@ static km_code find_distances_of_rows(km_story *s)
     return km_agree(s->comm, &s->error);
 }
 
-/* Once the result has its name nothing is an error any more. By one rank. */
+/* Gives the files their names. Once the result has its own, it is complete, and all that fails is a
+ * warning. By one rank. */
 static void publish(km_story *s, km_output *result, km_output *metrics)
 {
     km_error why = {0};
@@ -84,7 +85,6 @@ static void publish(km_story *s, km_output *result, km_output *metrics)
         km_warn(&s->log, "no metrics, but the result is complete: %s", why.text);
 }
 
-/* Both files are complete before the first gets its name; metrics appear only with their result. */
 km_code km_write_outputs(km_story *s)
 {
     km_output result = {0}, metrics = {0};

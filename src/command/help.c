@@ -1,4 +1,4 @@
-/* --help. */
+/* The texts of --help. */
 #include "command/help.h"
 #include "command/tools.h"
 
@@ -26,10 +26,10 @@ static void print_option(const km_option *option)
     char left[64], letter[4] = "  ", help[512];
     if (option->letter != 0)
         snprintf(letter, sizeof letter, "-%c", option->letter);
-    const bool may_be_left_out = option->kind == KM_OPTION_MODE;
+    const bool is_optional = option->kind == KM_OPTION_MODE; /* its argument */
     snprintf(left, sizeof left, "  %s%s --%s%s%s%s", letter, option->letter != 0 ? "," : " ",
-             option->name, may_be_left_out ? "[=" : " ",
-             option->argument != NULL ? option->argument : "", may_be_left_out ? "]" : "");
+             option->name, is_optional ? "[=" : " ",
+             option->argument != NULL ? option->argument : "", is_optional ? "]" : "");
     snprintf(help, sizeof help, "%s%s%s%s", option->help, option->fallback != NULL ? " [" : "",
              option->fallback != NULL ? option->fallback : "", option->fallback != NULL ? "]" : "");
     printf("%-28s", left);

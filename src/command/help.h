@@ -1,5 +1,5 @@
-/* help.h - what --help says of the commands. The man pages and the completion of the shell are made
- * from the same table (packaging/documents.c). */
+/* help.h - the table of what --help says of each command. Man pages and the shell's completion are
+ * made from it, too (packaging/documents.c). */
 #ifndef SKYMEANS_COMMAND_HELP_H
 #define SKYMEANS_COMMAND_HELP_H
 
@@ -7,16 +7,16 @@
 
 typedef struct km_help {
     const char *name; /* of the command */
-    km_action action; /* that prints the help */
+    km_action action; /* which prints this help */
     const char *arguments;
     const char *summary;     /* a few words */
-    const char *description; /* lines of at most 90 columns, and so below */
+    const char *description; /* in lines of at most 90 columns, as are the exit codes */
     const km_option *options;
     const char *example;
     const char *exit_codes;
 } km_help;
 
-/* Ended by a NULL name. */
+/* One per command; ended by a NULL name. */
 extern const km_help km_helps[];
 
 #endif

@@ -1,4 +1,4 @@
-/* What started this process, by the environment; MPI itself may not know. */
+/* Finds the launcher of this process in the environment, since MPI knows only its own launchers. */
 #include "base/text.h"
 #include "command/command.h"
 #include "process/log.h"
@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where launchers say how many tasks there are, and which of them this is. Those inside another
- * launcher come first: mpirun in a job of Slurm. */
-static const struct names {
+/* The variables in which launchers give the number of tasks, and the number of this task. mpirun
+ * comes before Slurm, since it may run inside a job of Slurm. */
+static const struct variables {
     const char *count, *number;
 } launchers[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
                  {"MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"},
@@ -16,7 +16,7 @@ static const struct names {
                  {"FLUX_JOB_SIZE", "FLUX_TASK_RANK"},
                  {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}};
 
-static int64_t number_in(const char *variable)
+static int64_t number_in_environment(const char *variable)
 {
     const char *text = getenv(variable);
     int64_t number;
@@ -25,17 +25,17 @@ static int64_t number_in(const char *variable)
 
 km_launch km_launch_find(void)
 {
-    static const char *const other_signs[] = {"PMIX_RANK", "PMI_RANK", "MPI_LOCALNRANKS",
-                                              "SLURM_STEP_ID"};
+    static const char *const other_variables[] = {"PMIX_RANK", "PMI_RANK", "MPI_LOCALNRANKS",
+                                                  "SLURM_STEP_ID"};
     km_launch launch = {.n_tasks = 1};
-    for (size_t i = 0; i < sizeof other_signs / sizeof *other_signs; i++)
-        launch.is_launched |= getenv(other_signs[i]) != NULL;
+    for (size_t i = 0; i < sizeof other_variables / sizeof *other_variables; i++)
+        launch.is_launched |= getenv(other_variables[i]) != NULL;
     for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++)
         if (getenv(launchers[i].count) != NULL) {
             launch.is_launched = true;
             launch.variable = launchers[i].count;
-            launch.n_tasks = number_in(launchers[i].count);
-            launch.number = number_in(launchers[i].number);
+            launch.n_tasks = number_in_environment(launchers[i].count);
+            launch.number = number_in_environment(launchers[i].number);
             break;
         }
     return launch;

@@ -1,4 +1,4 @@
-/* Lists of catalogues, @FILE: one file a line, as ls and find write them. One rank reads them. */
+/* Lists of catalogues, @FILE: one file per line, as ls and find print them. Rank 0 reads them. */
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/memory.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names beside each other, each with the zero byte at its end. */
+/* Names one after the other, each ended by a zero byte. */
 typedef struct names {
     char *text;
     int64_t n_bytes, count;
@@ -30,7 +30,7 @@ static void add_name(names *n, const char *name, km_error *error)
     n->count++;
 }
 
-/* A line without blanks around, or with a carriage return, as Windows ends lines. */
+/* Cuts blanks from both ends of a line, and the carriage return that Windows adds. */
 static char *trim_line(char *line)
 {
     static const char BLANKS[] = " \t\r\n";
@@ -43,11 +43,11 @@ static char *trim_line(char *line)
 
 static void add_lines(names *n, FILE *file, const char *path, km_error *error)
 {
-    enum { LONGEST = 16 * KM_PATH_SIZE }; /* there may be long comments, too */
+    enum { MAX_LINE = 16 * KM_PATH_SIZE }; /* lines may also be long comments */
     km_line line = {.what = "list of catalogues"};
     km_line_kind kind = KM_LINE;
     const int64_t n_before = n->count;
-    while (error->code == KM_OK && (kind = km_line_read(&line, file, LONGEST, error)) == KM_LINE) {
+    while (error->code == KM_OK && (kind = km_line_read(&line, file, MAX_LINE, error)) == KM_LINE) {
         const char *name = trim_line(line.text);
         if (name[0] != '\0' && name[0] != '#')
             add_name(n, name, error);
@@ -91,7 +91,7 @@ static bool has_list(const km_options *options)
     return false;
 }
 
-/* The names that one rank has, to all. */
+/* Gives all ranks the names that rank 0 has, and lets the options point to them. */
 static void share_names(km_story *s, names *n)
 {
     int64_t sizes[2] = {n->n_bytes, n->count};

@@ -1,4 +1,4 @@
-/* Messages of the engine, in the words of the command line. */
+/* Turns messages of the engine into the words of the command line. */
 #include "command/command.h"
 
 #include <stdio.h>

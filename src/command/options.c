@@ -1,4 +1,4 @@
-/* From the command line to options, by the tables. */
+/* Parses the command line by the tables of options. */
 #include "command/options.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -23,15 +23,16 @@ static km_code set_int(const km_option *option, const char *text, int64_t *value
         *value = INT64_MAX;
         return KM_OK;
     }
-    if (km_parse_int64(text, value) && *value >= option->lowest && *value <= option->highest)
+    if (km_parse_int64(text, value) && *value >= option->minimum && *value <= option->maximum)
         return KM_OK;
     char wanted[96];
-    snprintf(wanted, sizeof wanted, "a whole number from %lld to %lld%s", (long long)option->lowest,
-             (long long)option->highest, option->kind == KM_OPTION_ROWS ? ", or 'all'" : "");
+    snprintf(wanted, sizeof wanted, "a whole number from %lld to %lld%s",
+             (long long)option->minimum, (long long)option->maximum,
+             option->kind == KM_OPTION_ROWS ? ", or 'all'" : "");
     return bad_value(option, text, wanted, error);
 }
 
-/* The number of a choice. */
+/* The index of a choice. */
 static km_code find_choice(const km_option *option, const char *text, int64_t *value,
                            km_error *error)
 {
@@ -49,9 +50,9 @@ static km_code find_choice(const km_option *option, const char *text, int64_t *v
 
 static km_code add_text(const km_option *option, const char *text, km_texts *texts, km_error *error)
 {
-    if (texts->count == KM_MOST_TEXTS)
+    if (texts->count == KM_MAX_TEXTS)
         return km_fail(error, KM_USAGE, "too many values (--%s %s): it takes %d of them",
-                       option->name, text, KM_MOST_TEXTS);
+                       option->name, text, KM_MAX_TEXTS);
     texts->texts[texts->count++] = text;
     return KM_OK;
 }
@@ -100,11 +101,11 @@ static km_code set_value(const km_option *option, const char *text, km_options *
 
 static void set_defaults(const km_option *table, km_options *options)
 {
-    km_error never = {0};
+    km_error none = {0}; /* defaults are valid */
     *options = (km_options){.problem = SKYMEANS_PROBLEM(0), .manner = SKYMEANS_MANNER};
     for (const km_option *option = table; option->name != NULL; option++)
         if (option->fallback != NULL)
-            set_value(option, option->fallback, options, &never);
+            set_value(option, option->fallback, options, &none);
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -113,12 +114,12 @@ static km_code take_fit(int argc, char **argv, km_options *options, km_error *er
 static km_code take_predict(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_info(int argc, char **argv, km_options *options, km_error *error);
 
-/* A command that has options. */
+/* The commands. */
 static const struct command {
     const char *name;
     const km_option *options;
     km_action action, help;
-    /* What stands beside the options, and what may not be missing. */
+    /* Takes the arguments that are no options, and checks that nothing is missing. */
     km_code (*take_rest)(int argc, char **argv, km_options *options, km_error *error);
 } commands[] = {
     {"fit", km_fit_options, KM_ACTION_FIT, KM_ACTION_FIT_HELP, take_fit},
@@ -183,12 +184,12 @@ static km_code take_info(int argc, char **argv, km_options *options, km_error *e
     return KM_OK;
 }
 
-/* ---- the line -------------------------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 static const char HELP[] = "help";
-enum { MOST_OPTIONS = 64, HELP_CODE = 'h', FIRST_CODE = 256 };
+enum { MAX_OPTIONS = 64, HELP_CODE = 'h', FIRST_CODE = 256 };
 
-/* What other programs call what we have. */
+/* Names that other programs give to our options. */
 static const struct synonym {
     const char *other, *ours;
 } synonyms[] = {
@@ -196,7 +197,8 @@ static const struct synonym {
     {"random-state", "random-seed"}, {"init", "seeding"},        {"n-init", "restarts"},
     {"max-iter", "max-iterations"},  {"table", "dataset"},       {"force", "overwrite"}};
 
-/* The option that is meant by another name, or the nearest one; NULL if none is near. */
+/* The option with this synonym, or the one whose name is spelled most similarly; NULL if none is
+ * similar. */
 static const char *nearest_option(const km_option *table, const char *text)
 {
     const char *nearest = HELP;
@@ -209,7 +211,7 @@ static const char *nearest_option(const km_option *table, const char *text)
     return 2 * km_edit_distance(nearest, text) <= (int)strlen(text) ? nearest : NULL;
 }
 
-/* Do several options begin with this? (getopt takes what only one begins with.) */
+/* Do several options begin with this name? (getopt accepts it if only one does.) */
 static bool is_ambiguous(const km_option *table, const char *name)
 {
     int count = 0;
@@ -245,7 +247,7 @@ static km_code unknown_option(const struct command *command, const char *text, k
 static void make_getopt_tables(const km_option *table, struct option *longs, char *letters)
 {
     int n = 0;
-    *letters++ = ':'; /* tell a missing argument from an unknown option */
+    *letters++ = ':'; /* getopt then returns ':' for a missing argument */
     *letters++ = HELP_CODE;
     for (const km_option *option = table; option->name != NULL; option++, n++) {
         const int has_argument = option->argument == NULL         ? no_argument
@@ -275,13 +277,13 @@ static const km_option *option_of_code(const km_option *table, int code)
 static km_code parse_command(const struct command *command, int argc, char **argv,
                              km_action *action, km_options *options, km_error *error)
 {
-    struct option longs[MOST_OPTIONS];
-    char letters[2 * MOST_OPTIONS];
+    struct option longs[MAX_OPTIONS];
+    char letters[2 * MAX_OPTIONS];
     *action = command->action;
     make_getopt_tables(command->options, longs, letters);
     set_defaults(command->options, options);
     opterr = 0;
-    optind = 0; /* starts getopt afresh, whatever it read before */
+    optind = 0; /* restarts getopt, which tests call several times */
     for (int code; (code = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
         if (code == HELP_CODE) {
             *action = command->help;

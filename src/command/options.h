@@ -1,26 +1,25 @@
-/* options.h - what a command line says, and the tables that the parser, --help and the tests walk.
- *
- * Local. */
+/* options.h - the options of a command line, and the tables of options that the parser, --help and
+ * the tests read. All is local. */
 #ifndef SKYMEANS_COMMAND_OPTIONS_H
 #define SKYMEANS_COMMAND_OPTIONS_H
 
 #include "report/report.h"
 
-/* What an option says that may be repeated. */
-enum { KM_MOST_TEXTS = KM_MAX_MISSING_VALUES };
+/* The values of an option that may be repeated. */
+enum { KM_MAX_TEXTS = KM_MAX_MISSING_VALUES };
 typedef struct km_texts {
     int64_t count;
-    const char *texts[KM_MOST_TEXTS];
+    const char *texts[KM_MAX_TEXTS];
 } km_texts;
 
-/* How much of the catalogue --verify reads once more. */
+/* How many rows of the catalogue --verify reads again. */
 typedef enum km_verification { KM_VERIFY_NOTHING, KM_VERIFY_ALL, KM_VERIFY_SAMPLE } km_verification;
 
-/* What the user asks of a command, by kind. Texts point into argv. */
+/* What a command line asks for. Texts point into argv. */
 typedef struct km_options {
     skymeans_problem problem; /* what decides the answer, with `seeding` */
     const char *seeding;      /* a method, or a file of first centers */
-    km_catalogue_name inputs; /* which rows; of `info` the file; without missing_values */
+    km_catalogue_name inputs; /* which rows; for `info` the file; missing_values is empty */
     km_texts missing_values;
     km_outputs outputs;     /* what is written */
     skymeans_manner manner; /* what never changes the answer */
@@ -28,13 +27,13 @@ typedef struct km_options {
     const char *checkpoint; /* NULL: none */
     double save_minutes;    /* between two checkpoints */
     double max_hours;       /* 0: no limit */
-    int64_t ranks;          /* that --dry-run plans for; 0: as many as there are */
+    int64_t ranks;          /* that --dry-run plans for; 0: those of this run */
     int64_t verify;         /* km_verification */
     bool dry_run, explain_outputs, quiet, verbose;
     bool json; /* of `info` */
 } km_options;
 
-/* What to do with a command line. */
+/* What a command line asks to do. */
 typedef enum km_action {
     KM_ACTION_FIT,
     KM_ACTION_PREDICT,
@@ -46,14 +45,14 @@ typedef enum km_action {
     KM_ACTION_VERSION
 } km_action;
 
-/* Reads the command line. KM_USAGE, saying what is wrong with it. */
+/* Parses the command line. KM_USAGE if it is wrong. */
 km_code km_options_parse(int argc, char **argv, km_action *action, km_options *options,
                          km_error *error);
 
-/* The texts of --help, to stdout. */
+/* Prints the text of --help for an action to stdout. */
 void km_help_print(km_action action);
 
-/* What scripts want to know of a command line of `fit` (--explain-outputs), to stdout. */
+/* --explain-outputs: prints which files a command line of `fit` would write to stdout. */
 void km_outputs_print(const km_options *options, km_action action);
 
 km_verbosity km_options_verbosity(const km_options *options);
@@ -64,12 +63,12 @@ typedef enum km_option_kind {
     KM_OPTION_FLAG,   /* bool */
     KM_OPTION_TEXT,   /* const char * */
     KM_OPTION_TEXTS,  /* km_texts: it may be repeated */
-    KM_OPTION_INT,    /* int64_t, at least `lowest`, at most `highest` */
+    KM_OPTION_INT,    /* int64_t, from `minimum` to `maximum` */
     KM_OPTION_ROWS,   /* the same, or "all" for INT64_MAX */
     KM_OPTION_UINT,   /* uint64_t */
     KM_OPTION_REAL,   /* double, at least 0 */
     KM_OPTION_CHOICE, /* const char *, one of `choices` */
-    KM_OPTION_MODE,   /* int64_t, the number of one of them; without an argument number 1 */
+    KM_OPTION_MODE,   /* int64_t, the index of one of `choices`; without an argument 1 */
 } km_option_kind;
 
 typedef struct km_option {
@@ -78,13 +77,13 @@ typedef struct km_option {
     const char *argument; /* as --help calls it; NULL for flags */
     km_option_kind kind;
     size_t offset; /* in km_options */
-    int64_t lowest, highest;
+    int64_t minimum, maximum;
     const char *const *choices; /* ended by NULL */
     const char *fallback;       /* the default, parsed like an argument; NULL: none */
     const char *help;
 } km_option;
 
-/* Of each command; ended by a NULL name. */
+/* The options of each command; ended by a NULL name. */
 extern const km_option km_fit_options[], km_predict_options[], km_info_options[];
 
 #endif

@@ -1,4 +1,4 @@
-/* Labelling the rows of a catalogue with the centers of a fit. */
+/* The steps of `predict`, which labels the rows of a catalogue with the centers of a fit. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/timers.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the fit was told that decides about labels holds here, too. */
+/* The settings of the fit that decide about labels hold for `predict`, too. */
 km_code km_read_model(km_story *s)
 {
     if (km_model_read(&s->model, s->options.model, s->comm, &s->error) != KM_OK)
@@ -25,7 +25,7 @@ static const char *name_of_feature(const km_story *s, int64_t j)
     return s->model.names + (size_t)j * KM_NAME_SIZE;
 }
 
-/* Are the features of the fit columns of an array, which have numbers? */
+/* Are the features of the fit columns of an array, whose names are numbers? */
 static bool has_numbers_for_names(const km_story *s)
 {
     for (int64_t j = 0; j < s->model.n_features; j++)
@@ -47,9 +47,9 @@ static void warn_of_units_of_fit(const km_story *s)
     }
 }
 
-/* The columns are called what they are called in the fit, also those of an array, where they are
- * taken in their order. */
-static km_code take_names(km_story *s)
+/* Gives the columns the names of the fit's features, in the same order. Columns of an array have no
+ * names, so that nothing but their number can be checked. */
+static km_code take_names_of_fit(km_story *s)
 {
     if (s->catalogue.n_features != s->model.n_features)
         return km_fail(&s->error, KM_DATA,
@@ -68,7 +68,7 @@ static km_code take_names(km_story *s)
     return KM_OK;
 }
 
-/* What was missing in the fit is missing here, too, beside what --missing-value says. */
+/* Adds the missing values of the fit to those of --missing-value. */
 static km_code add_missing_values(km_story *s)
 {
     km_catalogue *catalogue = &s->catalogue;
@@ -103,14 +103,14 @@ km_code km_open_other_catalogue(km_story *s)
     name.is_array_by_order = !has_numbers_for_names(s);
     name.precision = &s->model.precision;
     if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK &&
-        take_names(s) == KM_OK)
+        take_names_of_fit(s) == KM_OK)
         add_missing_values(s);
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;
 }
 
-/* The fit, as far as rows can be labelled by it. */
-static km_code make_fitted(km_story *s, skymeans_answer **fitted)
+/* Makes an answer of the model, from which the engine can predict. */
+static km_code make_answer_of_fit(km_story *s, skymeans_answer **fitted)
 {
     skymeans_error why;
     skymeans_model model = SKYMEANS_MODEL;
@@ -131,7 +131,7 @@ km_code km_predict_samples(km_story *s)
 {
     skymeans_answer *fitted;
     skymeans_error why;
-    if (make_fitted(s, &fitted) == KM_OK &&
+    if (make_answer_of_fit(s, &fitted) == KM_OK &&
         skymeans_predict(&s->answer, fitted, &s->samples, &s->options.manner, s->comm, &why) !=
             SKYMEANS_OK)
         km_fail(&s->error, (km_code)why.code, "%s", why.text);

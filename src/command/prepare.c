@@ -1,4 +1,4 @@
-/* From the catalogue to an answer. */
+/* The steps of a fit from reading the rows to the answer. */
 #include "command/command.h"
 
 #include "base/memory.h"
@@ -16,7 +16,7 @@ static km_code check_usable_rows(km_story *s)
     return KM_OK;
 }
 
-/* The file's author set a value for what was never written, and it occurs: perhaps it means that.
+/* The author of the file set a fill value of HDF5, and it occurs: perhaps it means a missing value.
  */
 static void warn_of_fill(const km_story *s)
 {
@@ -50,8 +50,9 @@ km_code km_read_samples(km_story *s)
     return KM_OK;
 }
 
-/* What is looked at in the values as they were read. */
-static km_code look_at_values(km_story *s)
+/* Checks that must come before the engine scales the values: are they those of the checkpoint, what
+ * is their hash for --verify, do any of them count rows? */
+static km_code check_values_as_read(km_story *s)
 {
     const double start = km_now();
     const uint64_t hash = km_samples_find_hash(&s->samples, s->comm);
@@ -70,7 +71,7 @@ static km_code look_at_values(km_story *s)
 km_code km_fit_samples(km_story *s)
 {
     skymeans_error why;
-    if (look_at_values(s) != KM_OK)
+    if (check_values_as_read(s) != KM_OK)
         return s->error.code;
     km_prepare_control(s);
     skymeans_fit(&s->answer, &s->options.problem, &s->samples, &s->options.manner, &s->control,

@@ -1,4 +1,5 @@
-/* The question that a run answers: what decides its result, and whether a checkpoint is its own. */
+/* The question of a run: a text with all that decides its result. A run goes on from a checkpoint
+ * only if both have the same question. */
 #include "command/command.h"
 
 #include "base/fault.h"
@@ -19,7 +20,7 @@ static void put_files(FILE *file, const km_catalogue *c)
     }
 }
 
-static void put_other(FILE *file, const char *path)
+static void put_file_of_columns(FILE *file, const char *path)
 {
     struct stat status = {0};
     const bool is_there = stat(path, &status) == 0;
@@ -27,14 +28,14 @@ static void put_other(FILE *file, const char *path)
             is_there ? (long long)status.st_size : -1, (long long)status.st_mtim.tv_sec);
 }
 
-/* Which rows and columns, and what their numbers mean. */
+/* Files, table, columns, and what their numbers mean. */
 static void put_inputs(FILE *file, const km_story *s)
 {
     const km_catalogue *c = &s->catalogue;
     const km_catalogue_name *asked = &c->asked;
     put_files(file, c);
     for (int64_t i = 0; i < c->n_others; i++)
-        put_other(file, c->others[i]);
+        put_file_of_columns(file, c->others[i]);
     fprintf(file, "table: %s\n", c->table);
     for (int64_t i = 0; i < asked->n_missing_values; i++)
         fprintf(file, "missing-value: %s\n", asked->missing_values[i]);

@@ -1,4 +1,4 @@
-/* Going on from a checkpoint, and writing one. */
+/* Goes on from a checkpoint, and writes one. */
 #include "command/command.h"
 
 #include <stdio.h>
@@ -7,7 +7,8 @@
 
 km_code km_lock_checkpoint(km_story *s)
 {
-    const double patience = 60; /* seconds for which a run on another machine may give no sign */
+    const double patience =
+        60; /* seconds without a sign after which a run on another machine counts as ended */
     if (km_comm_rank(s->comm) == 0)
         km_lock_take(&s->lock, s->options.checkpoint, patience, &s->log, &s->error);
     return km_agree(s->comm, &s->error);
@@ -25,9 +26,9 @@ void km_forget_checkpoint(km_story *s)
         km_checkpoint_remove(s->options.checkpoint);
 }
 
-/* What the engine says of a state, "damaged state: its length ...; begin anew without it", is said
- * of the file that it is in. */
-static void say_file(const char *path, km_error *error)
+/* Turns the engine's "damaged state: its length ...; begin anew without it" into a message about
+ * the checkpoint that has the state. */
+static void say_checkpoint(const char *path, km_error *error)
 {
     const km_error said = *error;
     const char *why = strstr(said.text, ": ");
@@ -39,9 +40,9 @@ static void say_file(const char *path, km_error *error)
              why);
 }
 
-/* Where the state of a checkpoint stands. By one rank, before the catalogue is read: a state that
- * can't be gone on from is found at once. */
-static void look_at_state(km_story *s, int64_t *counts)
+/* Reads the state of the checkpoint: its fits, the iterations of the next fit, and the hash of its
+ * features. By one rank, before the catalogue is read, so that a bad state is found at once. */
+static void examine_state(km_story *s, int64_t *counts)
 {
     const km_state_key key = {.problem = &s->options.problem,
                               .n_rows = s->catalogue.n_rows,
@@ -53,7 +54,7 @@ static void look_at_state(km_story *s, int64_t *counts)
         counts[1] = state.next.n_iterations;
         counts[2] = (int64_t)state.features_hash;
     } else {
-        say_file(s->options.checkpoint, &s->error);
+        say_checkpoint(s->options.checkpoint, &s->error);
     }
     km_state_free(&state);
 }
@@ -63,7 +64,7 @@ static km_code take_over_checkpoint(km_story *s)
     int64_t counts[3] = {0};
     s->has_state = s->checkpoint.state_size > 0;
     if (s->has_state && km_comm_rank(s->comm) == 0)
-        look_at_state(s, counts);
+        examine_state(s, counts);
     if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
     km_broadcast(s->comm, 0, counts, sizeof counts);

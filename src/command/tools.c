@@ -1,4 +1,4 @@
-/* The user's tools: `skymeans plot` becomes libexec/skymeans/skymeans-plot beside bin/, or
+/* The user's tools: `skymeans plot` runs libexec/skymeans/skymeans-plot beside bin/, or
  * tools/plot.py beside build/. */
 #include "command/tools.h"
 #include "command/help.h"
@@ -16,13 +16,13 @@ const km_tool km_tools[] = {
     {"export", "labels joined with the catalogue, as FITS, VOTable, CSV or ECSV"},
     {0}};
 
-/* Where a tool is, seen from the folder of the program: what its path has before its name, and
- * behind it. */
+/* The places of tools, relative to the folder of the program: what stands before and after the name
+ * of the tool. */
 static const struct place {
-    const char *before, *behind;
+    const char *before, *after;
 } places[] = {{"../libexec/skymeans/skymeans-", ""}, {"../tools/", ".py"}};
 
-/* The file of this program, whatever links lead to it. */
+/* The path of this program, with links resolved. */
 static bool find_executable(char path[PATH_MAX])
 {
     const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
@@ -32,8 +32,8 @@ static bool find_executable(char path[PATH_MAX])
     return strrchr(path, '/') != NULL;
 }
 
-/* May this be the name of a tool? Not one that leads to another folder, nor a command. */
-static bool is_name(const char *name)
+/* May this be the name of a tool? A command may not, nor a path to another folder. */
+static bool is_name_of_tool(const char *name)
 {
     for (const km_help *help = km_helps; help->name != NULL; help++)
         if (strcmp(name, help->name) == 0)
@@ -44,19 +44,20 @@ static bool is_name(const char *name)
 static bool find_tool(const char *self, const char *name, char path[PATH_MAX])
 {
     const int folder = (int)(strrchr(self, '/') + 1 - self);
-    if (!is_name(name))
+    if (!is_name_of_tool(name))
         return false;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         const int length = snprintf(path, PATH_MAX, "%.*s%s%s%s", folder, self, places[i].before,
-                                    name, places[i].behind);
+                                    name, places[i].after);
         if (length < PATH_MAX && access(path, X_OK) == 0)
             return true;
     }
     return false;
 }
 
-/* `self` is the program that the tool asks about files. Returns only if it fails. */
-static km_code become(char *path, char **arguments, const char *self, km_error *error)
+/* Replaces this process by the tool, which finds this program in the variable SKYMEANS. Returns
+ * only if that fails. */
+static km_code execute_tool(char *path, char **arguments, const char *self, km_error *error)
 {
     arguments[0] = path;
     setenv("SKYMEANS", self, 0);
@@ -79,5 +80,5 @@ km_code km_run_tool(int argc, char **argv, const km_launch *launch, km_error *er
                        "start the tool without mpirun or srun",
                        name, (long long)launch->n_tasks);
     char *helped[] = {path, help, NULL};
-    return become(path, is_helped ? helped : argv + 1, self, error);
+    return execute_tool(path, is_helped ? helped : argv + 1, self, error);
 }

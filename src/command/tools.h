@@ -1,4 +1,4 @@
-/* tools.h - the user's tools, which are programs of their own: `skymeans plot` becomes one. */
+/* tools.h - the user's tools, as `skymeans plot`, which are programs of their own. */
 #ifndef SKYMEANS_COMMAND_TOOLS_H
 #define SKYMEANS_COMMAND_TOOLS_H
 
@@ -8,10 +8,10 @@ typedef struct km_tool {
     const char *name, *summary;
 } km_tool;
 
-/* Those that come with skymeans; ended by a NULL name. */
+/* The tools that come with skymeans; ended by a NULL name. */
 extern const km_tool km_tools[];
 
-/* If the command line names a tool that is there, this process becomes the tool, which can only be
+/* If the command line names a tool that is installed, replaces this process by it. To be called
  * before MPI starts. Returns KM_OK if it names none, KM_USAGE if there are several tasks, and
  * KM_SYSTEM if the tool can't be started. Local. */
 km_code km_run_tool(int argc, char **argv, const km_launch *launch, km_error *error);

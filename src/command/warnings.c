@@ -1,4 +1,4 @@
-/* What is likely a mistake, but may be meant: one warning of each kind, before time is spent. */
+/* Warnings of what is likely a mistake, but may be meant: one of each kind, before the fit. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -25,11 +25,11 @@ static void warn_of_units_of_files(const km_story *s)
                 c->columns[other->column].units, c->files[0].path);
 }
 
-/* A file of the command line, whatever it is called. */
+/* A file of the command line, known by device and inode, since two names may mean one file. */
 typedef struct named_file {
     dev_t device;
     ino_t inode;
-    int64_t number;
+    int64_t number; /* on the command line */
 } named_file;
 
 static int compare_files(const void *a, const void *b)
@@ -116,7 +116,7 @@ static bool ends_with(const char *name, const char *end)
     return length >= n && strcasecmp(name + length - n, end) == 0;
 }
 
-/* Names that catalogues give to what tells their rows apart. */
+/* Has the column a name that catalogues give to ids of rows? */
 static bool is_called_like_an_id(const km_column *column)
 {
     static const char *const names[] = {"id",    "hip",   "hd",     "tic",    "kic", "index",
@@ -132,7 +132,7 @@ static bool is_an_angle(const km_column *column)
     return is_in_list(column->units, units);
 }
 
-/* Names of places on the sky; the short ones only with units of angles. */
+/* Has the column a name of a coordinate on the sky? Short names count only with units of angles. */
 static bool is_called_like_a_position(const km_column *column)
 {
     static const char *const names[] = {
@@ -145,25 +145,26 @@ static bool is_called_like_a_position(const km_column *column)
            (is_an_angle(column) && is_in_list(column->name, angles));
 }
 
-/* The names of those features of which something is true, as "columns ra, dec"; empty if there are
- * none, and cut after a few. */
+/* The names of the features that are meant, as "columns ra, dec"; cut after a few, and empty if
+ * there are none. */
 static const char *list_features(const km_catalogue *c, bool (*is_meant)(const km_column *column),
                                  char *text, size_t size)
 {
-    enum { MOST = 4 };
+    enum { MAX_NAMES = 4 };
     int64_t count = 0;
-    char names[MOST * (KM_NAME_SIZE + 2)] = "";
+    char names[MAX_NAMES * (KM_NAME_SIZE + 2)] = "";
     for (int64_t j = 0; j < c->n_features; j++)
-        if (is_meant(&c->columns[j]) && count++ < MOST)
+        if (is_meant(&c->columns[j]) && count++ < MAX_NAMES)
             snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
                      count > 1 ? ", " : "", c->columns[j].name);
-    snprintf(text, size, "column%s %s%s", km_plural(count), names, count > MOST ? ", ..." : "");
+    snprintf(text, size, "column%s %s%s", km_plural(count), names,
+             count > MAX_NAMES ? ", ..." : "");
     if (count == 0)
         text[0] = '\0';
     return text;
 }
 
-static void warn_of_defaults(const km_story *s)
+static void warn_of_default_features(const km_story *s)
 {
     char ids[1024], positions[1024];
     const km_catalogue *c = &s->catalogue;
@@ -187,10 +188,10 @@ km_code km_warn_of_catalogue(km_story *s)
         warn_of_units_of_files(s);
         warn_of_same_files(s, &s->error);
     }
-    if (s->log.is_speaker && s->options.model == NULL) { /* predict takes what the fit took */
+    if (s->log.is_speaker && s->options.model == NULL) { /* predict has the features of the fit */
         warn_of_same_features(s, &s->error);
         if (s->options.inputs.columns == NULL && !s->catalogue.is_array)
-            warn_of_defaults(s);
+            warn_of_default_features(s);
     }
     return km_agree(s->comm, &s->error);
 }

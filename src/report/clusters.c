@@ -1,3 +1,4 @@
+/* The table of clusters for people, of a fit's summary and of `info`. */
 #include "clusters.h"
 #include "base/text.h"
 
@@ -6,11 +7,11 @@
 
 enum { WIDTH = 12 };
 
-/* A text in a column, cut to it; whatever would confuse the terminal is replaced. */
+/* A text, padded and cut to the width of a column; bytes that are not printable are replaced. */
 static void print_cell(const char *text)
 {
-    char room[256];
-    printf("  %*.*s", WIDTH, WIDTH, km_printable(text, room, sizeof room));
+    char printable[256];
+    printf("  %*.*s", WIDTH, WIDTH, km_printable(text, printable, sizeof printable));
 }
 
 static void print_table_head(const km_cluster_table *t)
@@ -46,7 +47,7 @@ static void print_row(const km_cluster_table *t, int64_t c)
     puts(n_features < t->d ? "  ..." : "");
 }
 
-static void print_rest(int64_t count, int64_t shown, const char *what, const char *where)
+static void print_what_is_cut(int64_t count, int64_t shown, const char *what, const char *where)
 {
     if (shown < count)
         printf("  ... and %lld more %s%s: %s in the result\n", (long long)(count - shown), what,
@@ -59,7 +60,7 @@ void km_clusters_print(const km_cluster_table *t)
     print_table_head(t);
     for (int64_t c = 0; c < n_clusters; c++)
         print_row(t, c);
-    print_rest(t->k, n_clusters, "cluster", "/sizes and /centers");
-    print_rest(t->d, km_shown(t->d, KM_SHOWN_FEATURES), "feature", "/centers");
+    print_what_is_cut(t->k, n_clusters, "cluster", "/sizes and /centers");
+    print_what_is_cut(t->d, km_shown(t->d, KM_SHOWN_FEATURES), "feature", "/centers");
     putchar('\n');
 }

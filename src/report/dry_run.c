@@ -1,4 +1,4 @@
-/* --dry-run: what a run would do, from the headers of the catalogue. */
+/* --dry-run: what a run would do, as far as the headers of the catalogue tell. */
 #include "base/partition.h"
 #include "base/precision.h"
 #include "base/text.h"
@@ -12,8 +12,8 @@ static double megabytes(double bytes)
     return 1e-6 * bytes;
 }
 
-/* Filters without which columns may not be readable. */
-static void print_filters(const km_catalogue *catalogue)
+/* The first column whose filters this HDF5 lacks, so that it can't be read. */
+static void print_missing_filter(const km_catalogue *catalogue)
 {
     char text[sizeof catalogue->columns[0].filters], name[KM_NAME_SIZE];
     for (int64_t c = 0; c < catalogue->n_columns; c++) {
@@ -28,7 +28,7 @@ static void print_filters(const km_catalogue *catalogue)
     }
 }
 
-static void print_shape(const km_dry_run *run)
+static void print_inputs(const km_dry_run *run)
 {
     const km_catalogue *catalogue = run->catalogue;
     char path[KM_PATH_SIZE], table[KM_DATASET_SIZE];
@@ -44,7 +44,7 @@ static void print_shape(const km_dry_run *run)
     for (int64_t j = 0; j < catalogue->n_features && j < 12; j++)
         printf(" %s", km_printable(catalogue->names[j], table, sizeof table));
     puts(catalogue->n_features > 12 ? " ..." : "");
-    print_filters(catalogue);
+    print_missing_filter(catalogue);
     printf("  clusters    %lld\n", (long long)run->plan->shape.n_clusters);
 }
 
@@ -54,11 +54,11 @@ static void print_plan(const km_dry_run *run)
     const int n_ranks = plan->shape.n_ranks;
     const km_rows first = km_slab(run->catalogue->n_rows, n_ranks, 0);
     const km_rows last = km_slab(run->catalogue->n_rows, n_ranks, n_ranks - 1);
-    char fewest[32] = "";
+    char min_rows[32] = ""; /* the last ranks have the smallest slabs */
     if (n_ranks > 1)
-        snprintf(fewest, sizeof fewest, "%lld to ", (long long)last.count);
+        snprintf(min_rows, sizeof min_rows, "%lld to ", (long long)last.count);
     printf("  run         %d rank%s of %s%lld rows, %d thread%s per rank\n", n_ranks,
-           km_plural(n_ranks), fewest, (long long)first.count, plan->shape.n_threads,
+           km_plural(n_ranks), min_rows, (long long)first.count, plan->shape.n_threads,
            km_plural(plan->shape.n_threads));
     printf("  method      %s, %s kernel, %s\n",
            plan->method != NULL ? plan->method->name : "nearest center", plan->kernel->name,
@@ -70,7 +70,7 @@ static void print_plan(const km_dry_run *run)
         printf("  samples     %s\n", km_plan_order_text(plan));
 }
 
-/* --verify: rows read again, or labels once more and sums in long double. */
+/* Memory of --verify, which reads rows again, and then computes labels and sums again. */
 static double verifying_bytes(const km_dry_run *run)
 {
     return run->is_verified ? km_larger((double)km_catalogue_again_bytes(run->catalogue),
@@ -80,30 +80,32 @@ static double verifying_bytes(const km_dry_run *run)
 
 static void print_memory(const km_dry_run *run)
 {
-    enum { MPI_AMONG_RANKS = 2 << 20 }; /* as measured with Open MPI 4.1 */
+    enum { CONNECTIONS = 2 << 20 }; /* of MPI to the other ranks, as measured with Open MPI 4.1 */
     const km_shape *shape = &run->plan->shape;
     const km_memory *memory = &run->plan->memory;
-    const double program = (double)km_memory_now() + (shape->n_ranks > 1 ? MPI_AMONG_RANKS : 0);
+    const double program = (double)km_memory_now() + (shape->n_ranks > 1 ? CONNECTIONS : 0);
     const double reading =
         (double)km_catalogue_buffer_bytes(run->catalogue, shape->n_samples, shape->n_threads);
     const double samples = memory->samples + km_ids_bytes(run->catalogue, shape->n_samples);
-    const double answer = memory->answer - km_labels_bytes(shape); /* by row only, when written */
+    const double answer =
+        memory->answer - km_labels_bytes(shape); /* when written, labels are by row only */
     const double writing = km_larger(
         memory->answer,
         answer + km_result_bytes(run->catalogue, shape, run->has_distances) + verifying_bytes(run));
-    const double most = km_larger(km_larger(reading, memory->ordering),
-                                  km_larger(memory->seeding, km_larger(memory->fitting, writing)));
+    const double maximum =
+        km_larger(km_larger(reading, memory->ordering),
+                  km_larger(memory->seeding, km_larger(memory->fitting, writing)));
     printf("  memory      %.1f MB per rank: program and libraries %.1f, samples %.1f, and the most "
            "of\n"
            "              reading %.1f, ordering %.1f, seeding %.1f, fitting %.1f, writing %.1f\n",
-           megabytes(program + samples + most), megabytes(program), megabytes(samples),
+           megabytes(program + samples + maximum), megabytes(program), megabytes(samples),
            megabytes(reading), megabytes(memory->ordering), megabytes(memory->seeding),
            megabytes(memory->fitting), megabytes(writing));
 }
 
 void km_dry_run_print(const km_dry_run *run)
 {
-    print_shape(run);
+    print_inputs(run);
     print_plan(run);
     print_memory(run);
 }

@@ -1,10 +1,11 @@
-/* `info`: a result in short; the tables of other files; or all that is known, as JSON. */
+/* `info`: the summary of a result, the tables of any other file, or all of this as JSON. */
 #include "info.h"
 #include "base/error.h"
 
-/* What -d and -c mean in the file, and its tables, or those of them that -d means. Where nothing is
- * asked, nothing need be chosen. */
-static km_code look(hid_t file, bool is_json, km_findings_of_file *found, km_error *error)
+/* Finds the tables of the file, or those that -d names, and the columns that -c names. Without -c
+ * it is no error if no single table can be chosen. */
+static km_code find_tables_and_columns(hid_t file, bool is_json, km_findings_of_file *found,
+                                       km_error *error)
 {
     const km_catalogue_name *asked = found->asked;
     const char *path = asked->paths[0];
@@ -31,7 +32,7 @@ km_code km_info_print(const km_catalogue_name *asked, bool is_json, km_error *er
     found.is_result = km_is_result(file);
     if (found.is_result && !is_json && asked->table == NULL && asked->columns == NULL)
         km_info_print_result(path, file, error);
-    else if (look(file, is_json, &found, error) == KM_OK && is_json)
+    else if (find_tables_and_columns(file, is_json, &found, error) == KM_OK && is_json)
         km_info_print_json(&found);
     else if (error->code == KM_OK)
         km_info_print_tables(&found, error);

@@ -1,6 +1,6 @@
-/* What `info` found in a file, to be printed. */
-#ifndef SKYMEANS_RESULT_INFO_H
-#define SKYMEANS_RESULT_INFO_H
+/* info.h - what `info` finds in a file, and how it is printed. Local, by one rank. */
+#ifndef SKYMEANS_REPORT_INFO_H
+#define SKYMEANS_REPORT_INFO_H
 
 #include "base/error.h"
 #include "catalogue/catalogue.h"
@@ -9,22 +9,22 @@
 typedef struct km_findings_of_file {
     const km_catalogue_name *asked;
     hid_t file;
-    km_tables tables;
-    km_selection selection;
+    km_tables tables;       /* all, or those that -d names */
+    km_selection selection; /* the columns that -c names, if has_selection */
     bool has_selection, is_result;
 } km_findings_of_file;
 
-/* What an author says of an object: import.py leaves `description` and `formula` with the values of
- * a column, and `where` with a table. Empty if there is nothing, or the object is in another file.
- */
+/* Reads an attribute that says what a column or a table is: import.py writes `description` and
+ * `formula` to columns, and `where` to tables. `text` has KM_REMARK_SIZE characters, and is empty
+ * if there is no such attribute, or the column is in another file. */
 enum { KM_REMARK_SIZE = 4096 };
 void km_remark_of_column(hid_t file, const km_column *column, const char *name, char *text);
 void km_remark_of_table(hid_t file, const km_table *table, const char *name, char *text);
 
-/* Is a file the result of a fit or of labelling? */
+/* Is the file a result, of `fit` or of `predict`? */
 bool km_is_result(hid_t file);
 
-/* To stdout, by one rank: a result; tables, for people, and for programs. */
+/* Print to stdout: a result; the tables of a file for people; all of a file for programs. */
 km_code km_info_print_result(const char *path, hid_t file, km_error *error);
 km_code km_info_print_tables(const km_findings_of_file *found, km_error *error);
 void km_info_print_json(const km_findings_of_file *found);

@@ -1,4 +1,4 @@
-/* All that is known of a file as JSON, version 1: docs/info-json.md has the members. */
+/* `info --json`: all that is known of a file. docs/info-json.md describes the members. */
 #include "info.h"
 #include "json.h"
 
@@ -35,7 +35,7 @@ static bool declares_something(const km_convention *c)
            c->n_missing > 0;
 }
 
-static void put_limit(km_json *json, const char *name, bool has, long double value)
+static void put_number_or_null(km_json *json, const char *name, bool has, long double value)
 {
     if (has)
         km_json_long(json, name, value);
@@ -51,11 +51,11 @@ static void put_convention(km_json *json, const km_convention *c, bool is_raw)
     }
     km_json_open(json, "convention", '{');
     km_json_bool(json, "is_unsigned", c->is_unsigned);
-    put_limit(json, "factor", c->is_packed, c->factor);
-    put_limit(json, "offset", c->is_packed, c->offset);
-    put_limit(json, "lowest", c->has_lowest, c->lowest);
-    put_limit(json, "highest", c->has_highest, c->highest);
-    put_limit(json, "fill", c->has_fill, c->fill);
+    put_number_or_null(json, "factor", c->is_packed, c->factor);
+    put_number_or_null(json, "offset", c->is_packed, c->offset);
+    put_number_or_null(json, "lowest", c->has_lowest, c->lowest);
+    put_number_or_null(json, "highest", c->has_highest, c->highest);
+    put_number_or_null(json, "fill", c->has_fill, c->fill);
     km_json_open(json, "missing", '[');
     for (int64_t i = 0; i < c->n_missing; i++)
         km_json_long(json, NULL, c->missing[i]);
@@ -63,7 +63,8 @@ static void put_convention(km_json *json, const km_convention *c, bool is_raw)
     km_json_close(json, '}');
 }
 
-/* Names and reasons of filters that are in one text. */
+/* Cuts the text with all filters of a column at its commas, but not before "not available", which
+ * belongs to the filter before it. */
 static void put_filters(km_json *json, const km_column *column)
 {
     char text[sizeof column->filters];
@@ -88,7 +89,7 @@ static void put_remark(km_json *json, hid_t file, const km_column *column, const
     put_text_or_null(json, name, remark);
 }
 
-/* Members of a column but its name. */
+/* All members of a column but its name. */
 static void put_column(km_json *json, const km_findings_of_file *found, const km_column *column)
 {
     km_json_int(json, "rows", column->n_rows);

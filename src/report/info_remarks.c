@@ -1,4 +1,4 @@
-/* What authors say of columns and tables. */
+/* Attributes in which a file's author describes columns and tables. */
 #include "info.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ static void read_remark(hid_t file, const char *path, const char *name, char *te
     H5Oclose(object);
 }
 
-/* Those of a compound would be of all its members. */
+/* A member of a compound has no attributes: those of the dataset describe all members. */
 void km_remark_of_column(hid_t file, const km_column *column, const char *name, char *text)
 {
     text[0] = '\0';
@@ -22,7 +22,7 @@ void km_remark_of_column(hid_t file, const km_column *column, const char *name, 
         read_remark(file, column->values.dataset, name, text);
 }
 
-/* A table of columns as vaex has them is a group in the one that is about the table. */
+/* vaex has the columns in a group `columns`, inside the group that has the table's attributes. */
 void km_remark_of_table(hid_t file, const km_table *table, const char *name, char *text)
 {
     static const char INNER[] = "/columns";

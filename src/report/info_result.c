@@ -1,4 +1,4 @@
-/* A result in short, for people. */
+/* `info` of a result: where it came from, its numbers, and the table of clusters. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_NAMED = 1 << 16 }; /* features whose names are looked for */
+enum { MAX_NAMED = 1 << 16 }; /* with more features than that, names are not read */
 
 bool km_is_result(hid_t file)
 {
@@ -51,8 +51,8 @@ static void print_provenance(hid_t file)
 
 /* ---- clusters ------------------------------------------------------------------------------- */
 
-/* What is shown of an array of numbers, row after row, in a new array; and how many rows and
- * columns it has in all. NULL if it can't be read. */
+/* The rows and columns of an array that are shown, in a new array in the order of rows; NULL if it
+ * can't be read. n_rows and n_columns become the size of the whole array. */
 static double *read_shown(const char *path, hid_t file, const char *name, int64_t *n_rows,
                           int64_t *n_columns, km_error *error)
 {
@@ -100,11 +100,12 @@ static void fill_sizes(km_cluster_table *table, const char *path, hid_t file, km
     free(values);
 }
 
-/* Texts beside the centers, [d][size]; where there are none, empty ones. */
+/* The names or units of the features, [d][size]; empty texts where there are none. Only those that
+ * are shown, and empty, if there are more than MAX_NAMED features. */
 static char *read_texts(const km_cluster_table *table, hid_t file, const char *name, size_t size,
                         km_error *error)
 {
-    const bool is_named = table->d <= MOST_NAMED;
+    const bool is_named = table->d <= MAX_NAMED;
     char *texts = km_allocate_zeroed(is_named ? table->d : KM_SHOWN_FEATURES, size,
                                      "names of the features", error);
     const hid_t centers = H5Dopen2(file, "centers", H5P_DEFAULT);
@@ -115,7 +116,7 @@ static char *read_texts(const km_cluster_table *table, hid_t file, const char *n
     return texts;
 }
 
-static void print_named(km_cluster_table *table, const char *names, const char *units)
+static void print_with_names(km_cluster_table *table, const char *names, const char *units)
 {
     char numbers[KM_SHOWN_FEATURES][12];
     for (int j = 0; j < km_shown(table->d, KM_SHOWN_FEATURES); j++) {
@@ -142,21 +143,21 @@ static km_code print_result_clusters(const char *path, hid_t file, km_error *err
     if (!km_h5_read_number(file, "n_used", &table.n_used))
         table.n_used = 0;
     if (error->code == KM_OK)
-        print_named(&table, names, units);
+        print_with_names(&table, names, units);
     free(names);
     free(units);
     return error->code;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- the whole result ----------------------------------------------------------------------- */
 
 km_code km_info_print_result(const char *path, hid_t file, km_error *error)
 {
     static const char *const numbers[] = {"inertia", "n_iterations", "converged",
                                           "n_rows",  "n_used",       "n_missing"};
     const bool is_fit = H5Aexists(file, "converged") > 0;
-    char room[KM_PATH_SIZE];
-    printf("%s: a result of skymeans%s\n\n", km_printable(path, room, sizeof room),
+    char printable[KM_PATH_SIZE];
+    printf("%s: a result of skymeans%s\n\n", km_printable(path, printable, sizeof printable),
            is_fit ? "" : " predict");
     print_provenance(file);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

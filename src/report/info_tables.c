@@ -1,4 +1,4 @@
-/* The tables of a file for people, each with the command line that would use it. */
+/* `info` of a catalogue: its tables, each with the command line that would use it. */
 #include "base/error.h"
 #include "base/text.h"
 #include "info.h"
@@ -6,24 +6,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_UNUSABLE = 20 };
+enum { MAX_UNUSABLE = 20 }; /* that are printed */
 
-/* A text from the file, padded to a width; whatever would confuse the terminal is replaced. */
-static void print_wrapped_text(const char *text, int width)
+/* A text from the file, padded to a width; bytes that are not printable are replaced. */
+static void print_padded(const char *text, int width)
 {
-    char room[KM_REMARK_SIZE];
-    printf("%-*s", width, km_printable(text, room, sizeof room));
-    if (width > 0) /* longer texts don't run into the next */
+    char printable[KM_REMARK_SIZE];
+    printf("%-*s", width, km_printable(text, printable, sizeof printable));
+    if (width > 0) /* so that a longer text doesn't touch the next one */
         fputs("  ", stdout);
 }
 
-/* After the rest of a line: a word and the remark, if there is one. */
+/* Adds a remark to the line, after a word that says what it is; nothing if it is empty. */
 static void print_remark(const char *word, const char *remark)
 {
     if (remark[0] == '\0')
         return;
     fputs(word, stdout);
-    print_wrapped_text(remark, 0);
+    print_padded(remark, 0);
 }
 
 static void print_remarks(const km_column *column, hid_t file)
@@ -43,13 +43,13 @@ static void print_column(const char *name, const km_column *column, const km_tab
     if (!table->is_array && column->values.length > 1)
         snprintf(full, sizeof full, "%s[%lld]", name, (long long)column->values.length);
     fputs("    ", stdout);
-    print_wrapped_text(full, 29);
-    print_wrapped_text(column->type, 21);
-    print_wrapped_text(column->units, 15);
+    print_padded(full, 29);
+    print_padded(column->type, 21);
+    print_padded(column->units, 15);
     fputs(column->storage, stdout);
     if (column->filters[0] != '\0')
         fputs(", ", stdout);
-    print_wrapped_text(column->filters, 0);
+    print_padded(column->filters, 0);
     fputs(column->mask.dataset[0] != '\0' ? ", with a mask" : "", stdout);
     fputs(column->is_category ? ", numbers of categories" : "", stdout);
     if (column->n_rows != table->n_rows)
@@ -82,8 +82,8 @@ static km_code print_command(const km_findings_of_file *found, const km_table *t
     return KM_OK;
 }
 
-/* Matrices that may be meant the other way round. */
-static void print_next_command(const km_findings_of_file *found, const km_table *table)
+/* Says if the array may have been written with samples as columns. */
+static void print_transpose_hint(const km_findings_of_file *found, const km_table *table)
 {
     if (table->is_array && table->writer[0] != '\0' && !found->asked->is_transposed)
         printf("    written by %s, which stores matrices the other way round: samples may be its "
@@ -91,7 +91,7 @@ static void print_next_command(const km_findings_of_file *found, const km_table 
                table->writer);
 }
 
-/* Which rows of another table these are. */
+/* Says which rows of another table these are, if this is a part of one. */
 static void print_where(const km_findings_of_file *found, const km_table *table)
 {
     char where[KM_REMARK_SIZE];
@@ -105,7 +105,7 @@ static void print_where(const km_findings_of_file *found, const km_table *table)
 static void print_table(const km_findings_of_file *found, const km_table *table, km_error *error)
 {
     fputs("  ", stdout);
-    print_wrapped_text(table->path, 0);
+    print_padded(table->path, 0);
     printf(": %s of %lld row%s, %lld column%s%s\n", table->is_array ? "array" : "table",
            (long long)table->n_rows, km_plural(table->n_rows), (long long)table->n_columns,
            km_plural(table->n_columns),
@@ -114,10 +114,10 @@ static void print_table(const km_findings_of_file *found, const km_table *table,
         print_column(table->is_array ? "every column" : table->columns[i].name, &table->columns[i],
                      table, found);
     print_where(found, table);
-    print_next_command(found, table);
+    print_transpose_hint(found, table);
     if (table->flaw[0] != '\0') {
         fputs(table->needs_columns ? "    not without -c: " : "    can't be used: ", stdout);
-        print_wrapped_text(table->flaw, 0);
+        print_padded(table->flaw, 0);
         putchar('\n');
     }
     if (table->flaw[0] == '\0' || table->needs_columns)
@@ -128,14 +128,14 @@ static void print_table(const km_findings_of_file *found, const km_table *table,
 
 static void print_unusable(const km_tables *tables)
 {
-    const int64_t shown = tables->n_unusable < MOST_UNUSABLE ? tables->n_unusable : MOST_UNUSABLE;
+    const int64_t shown = tables->n_unusable < MAX_UNUSABLE ? tables->n_unusable : MAX_UNUSABLE;
     if (shown > 0)
         puts("  can't be used:");
     for (int64_t i = 0; i < shown; i++) {
         fputs("    ", stdout);
-        print_wrapped_text(tables->unusable[i].path, 0);
+        print_padded(tables->unusable[i].path, 0);
         fputs(": ", stdout);
-        print_wrapped_text(tables->unusable[i].reason, 0);
+        print_padded(tables->unusable[i].reason, 0);
         putchar('\n');
     }
     if (shown < tables->n_unusable)
@@ -149,28 +149,28 @@ static void print_selection(const km_findings_of_file *found)
     if (!found->has_selection || found->asked->columns == NULL)
         return;
     fputs("  -c means, in ", stdout);
-    print_wrapped_text(s->table, 0);
+    print_padded(s->table, 0);
     printf(", of %lld row%s:\n", (long long)s->n_rows, km_plural(s->n_rows));
     for (int64_t j = 0; j < s->n_features; j++) {
         const km_place *place = &s->columns[j].values;
         fputs("    ", stdout);
-        print_wrapped_text(s->columns[j].name, 29);
+        print_padded(s->columns[j].name, 29);
         if (place->other > 0) {
-            print_wrapped_text(s->others[place->other - 1], 0);
+            print_padded(s->others[place->other - 1], 0);
             putchar(':');
         }
-        print_wrapped_text(place->dataset, 0);
+        print_padded(place->dataset, 0);
         fputs(place->member[0] != '\0' ? ", member " : "", stdout);
-        print_wrapped_text(place->member, 0);
+        print_padded(place->member, 0);
         printf(", value %lld\n", (long long)place->position);
     }
 }
 
 km_code km_info_print_tables(const km_findings_of_file *found, km_error *error)
 {
-    char room[KM_PATH_SIZE];
+    char printable[KM_PATH_SIZE];
     const km_tables *tables = &found->tables;
-    const char *path = km_printable(found->asked->paths[0], room, sizeof room);
+    const char *path = km_printable(found->asked->paths[0], printable, sizeof printable);
     if (tables->count == 0)
         printf("%s: an HDF5 file without a table: neither a two-dimensional array of numbers, nor "
                "a group of equally long columns, nor a dataset of compounds; look into it with "

@@ -1,10 +1,11 @@
+/* Writes JSON (RFC 8259), whatever bytes the texts have. */
 #include "json.h"
 
 #include <math.h>
 #include <stdio.h>
 
-/* What the second byte of a character may be after the first: others would be longer than needed,
- * halves of pairs, or beyond the last character (RFC 3629). */
+/* Is this second byte of a UTF-8 character allowed after the first? RFC 3629 forbids those that
+ * make an encoding longer than needed, half of a surrogate pair, or a number beyond U+10FFFF. */
 static bool may_follow(unsigned char first, unsigned char second)
 {
     const unsigned char lowest = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
@@ -12,7 +13,7 @@ static bool may_follow(unsigned char first, unsigned char second)
     return second >= lowest && second <= highest;
 }
 
-/* Bytes of the UTF-8 character that begins here; 0 if none does. */
+/* The length in bytes of the UTF-8 character that begins here; 0 if none does. */
 static int utf8_length(const unsigned char *text)
 {
     const int length = text[0] < 0x80   ? 1
@@ -29,8 +30,8 @@ static int utf8_length(const unsigned char *text)
     return length;
 }
 
-/* A text in quotes; what is not UTF-8 becomes the replacement character. */
-static void quote(FILE *file, const char *text)
+/* A text in quotes; each byte that is not UTF-8 becomes the replacement character. */
+static void write_quoted(FILE *file, const char *text)
 {
     fputc('"', file);
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0';) {
@@ -55,7 +56,7 @@ static void begin_member(km_json *json, const char *name)
     json->is_first = false;
     if (name == NULL)
         return;
-    quote(json->file, name);
+    write_quoted(json->file, name);
     fputs(": ", json->file);
 }
 
@@ -75,7 +76,7 @@ void km_json_close(km_json *json, char bracket)
 void km_json_text(km_json *json, const char *name, const char *text)
 {
     begin_member(json, name);
-    quote(json->file, text);
+    write_quoted(json->file, text);
 }
 
 void km_json_int(km_json *json, const char *name, int64_t value)

@@ -1,6 +1,6 @@
-/* A JSON file in the making: no more than records and lists of tables need. */
-#ifndef SKYMEANS_RESULT_JSON_H
-#define SKYMEANS_RESULT_JSON_H
+/* json.h - writes a JSON file, member by member. The caller keeps brackets in pairs. */
+#ifndef SKYMEANS_REPORT_JSON_H
+#define SKYMEANS_REPORT_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -8,10 +8,10 @@
 
 typedef struct km_json {
     FILE *file;
-    bool is_first; /* in the object or array that is open: no comma before the next member */
+    bool is_first; /* the next member is the first of its object or array, without a comma before */
 } km_json;
 
-/* Members of the open object; in an array `name` is NULL. Numbers that JSON has not are null. */
+/* Add a member to the open object; in an array `name` is NULL. Infinity and NaN become null. */
 void km_json_open(km_json *json, const char *name, char bracket); /* '{' or '[' */
 void km_json_close(km_json *json, char bracket);                  /* '}' or ']' */
 void km_json_text(km_json *json, const char *name, const char *text);

@@ -1,4 +1,4 @@
-/* The metrics record: times, memory, plan and iterations of a run, as JSON. */
+/* --metrics: times, memory, plan and iterations of a run, as JSON. */
 #include "json.h"
 
 #include "base/error.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What turns numbers of the files into those that are compared. */
+/* How numbers of the files become values or missing values. */
 static void put_json_treatment(km_json *json, const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
@@ -25,7 +25,7 @@ static void put_json_treatment(km_json *json, const km_record *record)
     for (int64_t m = 0; m < catalogue->n_missing_values; m++) {
         const km_missing_value *missing = &catalogue->missing_values[m];
         km_json_open(json, NULL, '{');
-        if (missing->column >= 0) /* else of all features */
+        if (missing->column >= 0) /* without it, the value is one of all features */
             km_json_text(json, "feature", catalogue->names[missing->column]);
         km_json_real(json, "value", missing->value);
         km_json_close(json, '}');
@@ -33,24 +33,24 @@ static void put_json_treatment(km_json *json, const km_record *record)
     km_json_close(json, ']');
 }
 
-/* The different texts of ranks, in rank order. */
-static void put_different_values(km_json *json, const char *name, const km_setting *setting,
-                                 size_t offset)
+/* The distinct values of a text at `offset` in km_rank_setting, in rank order. */
+static void put_list_of_distinct_texts(km_json *json, const char *name, const km_setting *setting,
+                                       size_t offset)
 {
     km_json_open(json, name, '[');
     for (int r = 0; r < setting->n_ranks; r++)
         if (km_setting_is_new(setting, r, offset))
-            km_json_text(json, NULL, (const char *)&setting->seats[r] + offset);
+            km_json_text(json, NULL, (const char *)&setting->ranks[r] + offset);
     km_json_close(json, ']');
 }
 
 static void put_setting(km_json *json, const km_setting *setting)
 {
-    put_different_values(json, "hosts", setting, offsetof(km_seat, host));
+    put_list_of_distinct_texts(json, "hosts", setting, offsetof(km_rank_setting, host));
     km_json_int(json, "nodes", setting->n_nodes);
     km_json_int(json, "ranks_per_node", setting->ranks_per_node);
-    km_json_int(json, "cores", setting->fewest_cores);
-    put_different_values(json, "binding", setting, offsetof(km_seat, cpus));
+    km_json_int(json, "cores", setting->min_cores);
+    put_list_of_distinct_texts(json, "binding", setting, offsetof(km_rank_setting, cpus));
     km_json_open(json, "versions", '{');
     km_json_text(json, "skymeans", KM_VERSION);
     km_json_text(json, "git_commit", km_git_commit());
@@ -60,7 +60,7 @@ static void put_setting(km_json *json, const km_setting *setting)
     km_json_close(json, '}');
 }
 
-/* What a fit was told; the seed as a text, since most readers of JSON have no 64-bit integers. */
+/* The random seed is a text, since most readers of JSON have no 64-bit integers. */
 static void put_settings_of_fit(km_json *json, const km_record *record)
 {
     const skymeans_problem *problem = &record->answer->problem;
@@ -77,7 +77,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
 {
     km_json_open(json, "plan", '{');
     km_json_int(json, "ranks", record->setting->n_ranks);
-    km_json_int(json, "threads", record->setting->most_threads);
+    km_json_int(json, "threads", record->setting->max_threads);
     if (record->answer->plan.method != NULL)
         km_json_text(json, "algorithm", record->answer->plan.method->name);
     km_json_text(json, "kernel", record->answer->plan.kernel->name);
@@ -97,12 +97,12 @@ static void put_phases(km_json *json, const km_report *report)
 {
     km_json_open(json, "phases", '{');
     for (int phase = 0; phase < KM_N_PHASES; phase++) {
-        if (report->most.seconds[phase] == 0)
+        if (report->max.seconds[phase] == 0)
             continue;
         km_json_open(json, km_phase_name((km_phase)phase), '{');
-        km_json_real(json, "min", report->least.seconds[phase]);
+        km_json_real(json, "min", report->min.seconds[phase]);
         km_json_real(json, "mean", report->mean.seconds[phase]);
-        km_json_real(json, "max", report->most.seconds[phase]);
+        km_json_real(json, "max", report->max.seconds[phase]);
         km_json_close(json, '}');
     }
     km_json_close(json, '}');
@@ -144,22 +144,19 @@ static void put_missing(km_json *json, const km_record *record)
     km_json_close(json, '}');
 }
 
-static void put_fit(km_json *json, const km_fit *fit)
-{
-    km_json_real(json, "inertia", fit->inertia);
-    km_json_int(json, "n_iterations", fit->n_iterations);
-    km_json_bool(json, "converged", km_stop_is_converged(fit->stop));
-    km_json_text(json, "stop_reason", km_stop_name(fit->stop));
-}
-
 static void put_result(km_json *json, const km_record *record)
 {
+    const km_fit *fit = &record->answer->fit;
     char checksum[17];
     snprintf(checksum, sizeof checksum, "%016llx", (unsigned long long)record->answer->checksum);
     km_json_open(json, "result", '{');
     km_json_text(json, "file", record->outputs->result);
-    if (record->answer->is_fit)
-        put_fit(json, &record->answer->fit);
+    if (record->answer->is_fit) {
+        km_json_real(json, "inertia", fit->inertia);
+        km_json_int(json, "n_iterations", fit->n_iterations);
+        km_json_bool(json, "converged", km_stop_is_converged(fit->stop));
+        km_json_text(json, "stop_reason", km_stop_name(fit->stop));
+    }
     km_json_int(json, "n_rows", record->catalogue->n_rows);
     km_json_int(json, "n_used", record->answer->spread.n_used);
     km_json_int(json, "n_missing", km_record_missing(record));

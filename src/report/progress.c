@@ -1,4 +1,4 @@
-/* A line an iteration, and what can be said of the time that is left. */
+/* A line per iteration, and an estimate of the time that is left. */
 #include "base/timers.h"
 #include "process/log.h"
 #include "process/status.h"
@@ -7,15 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 
-static const double LONGEST = 1000 * 3600.0; /* no limit of anything that is known */
-static const double SHORTEST = 1;            /* less need not be said */
-
-/* The next iterations will take what the last ones took. */
-static void note_pace(km_progress *progress, const km_iteration *iteration)
-{
-    const double seconds = iteration->seconds;
-    progress->pace = progress->pace > 0 ? 0.7 * progress->pace + 0.3 * seconds : seconds;
-}
+/* Seconds left that are said; more comes from a limit of iterations that no one means to reach. */
+static const double MIN_LEFT = 1, MAX_LEFT = 1000 * 3600.0;
 
 void km_progress_time_left(const km_progress *progress, int64_t number, double now, char *text,
                            size_t size)
@@ -28,11 +21,11 @@ void km_progress_time_left(const km_progress *progress, int64_t number, double n
         const double mean = progress->seconds_of_fits / (double)progress->n_timed;
         left = n_more * mean + fmax(0, mean - (now - progress->fit_started));
     } else {
-        const double most = (double)progress->max_iterations * progress->pace;
-        left = n_more * most + (double)(progress->max_iterations - number) * progress->pace;
+        const double maximum = (double)progress->max_iterations * progress->pace;
+        left = n_more * maximum + (double)(progress->max_iterations - number) * progress->pace;
     }
     text[0] = '\0';
-    if (left >= SHORTEST && left < LONGEST)
+    if (left >= MIN_LEFT && left < MAX_LEFT)
         snprintf(text, size, ", %s %s left", is_known ? "about" : "at most",
                  km_duration(left, duration, sizeof duration));
 }
@@ -70,7 +63,9 @@ void km_progress_observe(void *context, const km_iteration *iteration)
 {
     km_progress *progress = context;
     const km_log *log = progress->log;
-    note_pace(progress, iteration);
+    const double seconds = iteration->seconds;
+    /* A running mean in which the last iterations count most, since the next will be like them. */
+    progress->pace = progress->pace > 0 ? 0.7 * progress->pace + 0.3 * seconds : seconds;
     if (!log->is_speaker || log->verbosity == KM_QUIET)
         return;
     if (log->verbosity == KM_VERBOSE || (iteration->number == 1 && progress->restart == 0) ||

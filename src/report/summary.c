@@ -1,4 +1,4 @@
-/* The closing summary. */
+/* The closing summaries of `fit` and `predict`. */
 #include "clusters.h"
 
 #include "base/precision.h"
@@ -10,45 +10,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_FITS = 20, MOST_FEATURES = 8 };
+enum { MAX_FITS = 20, MAX_LISTED = 8 }; /* that are printed: lines of fits, items in a line */
 
-/* The features that rows miss, if there are any. */
+/* For each feature that rows miss, how many miss it. */
 static void print_missing(const km_record *record)
 {
-    char room[KM_NAME_SIZE];
+    char name[KM_NAME_SIZE];
     int64_t shown = 0;
     for (int64_t j = 0; j < record->catalogue->n_features; j++) {
         const int64_t n = record->findings->n_missing[j];
-        if (n > 0 && shown++ < MOST_FEATURES)
+        if (n > 0 && shown++ < MAX_LISTED)
             printf("%s %s %lld", shown == 1 ? "  missing    " : ",",
-                   km_printable(record->catalogue->names[j], room, sizeof room), (long long)n);
+                   km_printable(record->catalogue->names[j], name, sizeof name), (long long)n);
     }
-    if (shown > MOST_FEATURES)
-        printf(", and %lld more: /missing in the result", (long long)shown - MOST_FEATURES);
+    if (shown > MAX_LISTED)
+        printf(", and %lld more: /missing in the result", (long long)shown - MAX_LISTED);
     if (shown > 0)
         putchar('\n');
 }
 
-/* The values that stand for missing ones: -99, b_v:0. */
+/* The values that mean a missing value, as -99, or b_v:0 of one feature. */
 static void print_missing_values(const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
-    char room[KM_NAME_SIZE];
+    char name[KM_NAME_SIZE];
     const int64_t n = catalogue->n_missing_values;
-    for (int64_t m = 0; m < n && m < MOST_FEATURES; m++) {
+    for (int64_t m = 0; m < n && m < MAX_LISTED; m++) {
         const km_missing_value *missing = &catalogue->missing_values[m];
         printf("%s", m == 0 ? "  values      missing where " : ", ");
         if (missing->column >= 0)
-            printf("%s:", km_printable(catalogue->names[missing->column], room, sizeof room));
+            printf("%s:", km_printable(catalogue->names[missing->column], name, sizeof name));
         printf("%.15g", missing->value);
     }
-    if (n > MOST_FEATURES)
-        printf(", and %lld more", (long long)n - MOST_FEATURES);
+    if (n > MAX_LISTED)
+        printf(", and %lld more", (long long)n - MAX_LISTED);
     if (n > 0)
         putchar('\n');
 }
 
-/* What turns numbers of the file into those that are compared, if it is anything. */
+/* How numbers of the file become values, as far as that isn't the default. */
 static void print_treatment(const km_record *record)
 {
     const km_catalogue_name *asked = &record->catalogue->asked;
@@ -78,8 +78,8 @@ static void print_run(const km_record *record)
 {
     const km_setting *setting = record->setting;
     printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", setting->n_ranks,
-           km_plural(setting->n_ranks), (long long)setting->most_threads,
-           km_plural(setting->most_threads), record->answer->plan.method->name,
+           km_plural(setting->n_ranks), (long long)setting->max_threads,
+           km_plural(setting->max_threads), record->answer->plan.method->name,
            record->answer->plan.kernel->name, km_precision_name(record->answer->precision));
     printf("  samples     %s\n", km_plan_order_text(&record->answer->plan));
     if (setting->n_nodes > 1)
@@ -107,8 +107,7 @@ static void print_summary_head(const km_record *record, const km_report *report)
     printf("  checksum    %016llx\n", (unsigned long long)record->answer->checksum);
     if (record->is_verified)
         printf("  verified    PASSED: rows read again; labels, centers, sizes, inertia, checksum "
-               "derived "
-               "again\n");
+               "derived again\n");
     putchar('\n');
 }
 
@@ -142,13 +141,13 @@ static void print_restarts(const km_record *record)
     if (restarts->count < 2)
         return;
     printf("  fit           inertia  iterations  agreement with the best (adjusted Rand index)\n");
-    for (int64_t r = 0; r < restarts->count && r < MOST_FITS; r++)
+    for (int64_t r = 0; r < restarts->count && r < MAX_FITS; r++)
         printf("  %3lld %17.10g  %10lld  %9.4f%s\n", (long long)r + 1, restarts->inertia[r],
                (long long)restarts->n_iterations[r], restarts->rand_index[r],
                r == restarts->best ? "  (kept)" : "");
-    if (restarts->count > MOST_FITS)
+    if (restarts->count > MAX_FITS)
         printf("  ... and %lld more: /restarts in the result\n",
-               (long long)(restarts->count - MOST_FITS));
+               (long long)(restarts->count - MAX_FITS));
     putchar('\n');
 }
 
@@ -159,11 +158,11 @@ static void print_phases(const km_report *report)
         total += report->mean.seconds[phase];
     printf("  phase      seconds: min      mean       max   share\n");
     for (int phase = 0; phase < KM_N_PHASES; phase++)
-        if (report->most.seconds[phase] > 0)
+        if (report->max.seconds[phase] > 0)
             printf("  %-12s %10.4f %9.4f %9.4f  %5.1f%%\n", km_phase_name((km_phase)phase),
-                   report->least.seconds[phase], report->mean.seconds[phase],
-                   report->most.seconds[phase], 100 * report->mean.seconds[phase] / total);
-    const double seconds = report->most.seconds[KM_PHASE_READ];
+                   report->min.seconds[phase], report->mean.seconds[phase],
+                   report->max.seconds[phase], 100 * report->mean.seconds[phase] / total);
+    const double seconds = report->max.seconds[KM_PHASE_READ];
     printf("\n  total        %.4g s since the start\n", report->seconds);
     printf("  read         %.1f MB at %.2f GB/s\n", 1e-6 * (double)report->bytes_read,
            seconds > 0 ? 1e-9 * (double)report->bytes_read / seconds : 0);
@@ -172,15 +171,15 @@ static void print_phases(const km_report *report)
            1e-6 * (double)report->memory_peak);
 }
 
-/* Each go may have had other ranks, so these are sums of leasts, of means and of mosts. */
+/* Goes may have had different numbers of ranks, so minima, means and maxima are added up. */
 static void add_past(km_report *report, const km_report *past)
 {
     report->n_goes += past->n_goes;
     report->seconds += past->seconds;
     for (int phase = 0; phase < KM_N_PHASES; phase++) {
-        report->least.seconds[phase] += past->least.seconds[phase];
+        report->min.seconds[phase] += past->min.seconds[phase];
         report->mean.seconds[phase] += past->mean.seconds[phase];
-        report->most.seconds[phase] += past->most.seconds[phase];
+        report->max.seconds[phase] += past->max.seconds[phase];
     }
     report->bytes_read += past->bytes_read;
     if (past->memory_peak > report->memory_peak)
@@ -192,15 +191,15 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
 {
     km_report report = {.n_goes = 1,
                         .seconds = km_now() - started,
-                        .least = *timers,
+                        .min = *timers,
                         .mean = *timers,
-                        .most = *timers,
+                        .max = *timers,
                         .bytes_read = findings->bytes_read,
                         .how_read = findings->how,
                         .memory_peak = km_memory_peak()};
-    km_min_double(comm, report.least.seconds, KM_N_PHASES);
+    km_min_double(comm, report.min.seconds, KM_N_PHASES);
     km_sum_double(comm, report.mean.seconds, KM_N_PHASES);
-    km_max_double(comm, report.most.seconds, KM_N_PHASES);
+    km_max_double(comm, report.max.seconds, KM_N_PHASES);
     km_sum_int64(comm, &report.bytes_read, 1);
     km_max_double(comm, &report.seconds, 1);
     km_max_int64(comm, &report.memory_peak, 1);
@@ -225,7 +224,7 @@ void km_prediction_print(const km_record *record, const km_report *report)
     print_phases(report);
 }
 
-/* One seeding finds one of many local minima. */
+/* A single fit ends in one of many local minima. */
 static void print_restarts_hint(const km_record *record)
 {
     const skymeans_problem *problem = &record->answer->problem;

@@ -1,20 +1,19 @@
-/* What writing a result needs in memory beside the answer. */
+/* The memory that writing a result takes beside the answer. */
 #include "result/result.h"
 
 #include "base/text.h"
 
 enum {
-    /* Of HDF5 1.10, for the file that the result is read back from, which is open beside those of
-     * the catalogue; and for each open file with texts of any length two buffers to convert them in
-     * and its cache of metadata full of heaps, of which each text takes so much beside its bytes.
-     */
+    /* Bytes that HDF5 1.10 takes. The result is read back while the catalogue's files are open, so
+     * it counts as a file of its own. */
     OPEN_FILE = 1 << 20,
-    CONVERSION = 2 << 20,
-    HEAP_CACHE = 2 << 20,
-    HEAP_HEADER = 24,
+    CONVERSION = 2 << 20, /* two buffers to convert texts of any length, per open file */
+    HEAP_CACHE = 2 << 20, /* a metadata cache that is full of heaps of texts, per open file */
+    HEAP_HEADER = 24,     /* per text in a heap, beside its bytes */
 };
 
-/* What HDF5 keeps of a file with texts: beside each heap lists of all that it could hold. */
+/* What HDF5 keeps in memory of a file with texts: conversion buffers, cached heaps, and for each
+ * heap lists of the objects that it could hold, `lists` times as large. */
 static double heaps_bytes(const km_catalogue *catalogue, double n_rows)
 {
     const double lists = 2.5;
@@ -29,7 +28,7 @@ double km_ids_bytes(const km_catalogue *catalogue, int64_t n_rows)
            (km_catalogue_has_long_ids(catalogue) ? heaps_bytes(catalogue, n) : 0);
 }
 
-/* A piece read back to compare with: of the widest that rows have, or texts. */
+/* One piece of the result, read back to be compared: the widest values per row, or texts. */
 static double comparison_bytes(const km_catalogue *catalogue, double n, bool has_distances)
 {
     const bool has_long_ids = km_catalogue_has_long_ids(catalogue);

@@ -1,5 +1,8 @@
-/* The checkpoint: a line that says what it is, the question, what goes so far took, the state of
- * the engine, and a hash of it all. */
+/* The checkpoint file: a line with the version of the format, the question, a header with what the
+ * goes so far took, the state of the engine, and a hash of all these bytes.
+ *
+ * The question is a text that says what the run computes. A go is one start of the program: a run
+ * that is stopped and started again takes several. */
 #include "result/result.h"
 
 #include "base/error.h"
@@ -55,8 +58,7 @@ static bool write_bytes(const char *path, const char *bytes, int64_t size)
     return close(descriptor) == 0 && is_written && !km_fault("write the checkpoint");
 }
 
-/* All bytes of a file, ended by a 0, in a new array; NULL, with errno set, if that is not possible.
- */
+/* All bytes of a file and a zero byte, in a new array; NULL, with errno set, if that fails. */
 static char *read_whole_file(const char *path, int64_t *size)
 {
     FILE *file = fopen(path, "rb");
@@ -95,8 +97,9 @@ static km_code cannot_write_checkpoint(const char *path, const char *why, km_err
                    path, why);
 }
 
-/* The one before stays until this one has been read back. */
-static km_code put_file(const char *path, const char *bytes, int64_t size, km_error *error)
+/* The previous checkpoint keeps its name until the new one has been read back. */
+static km_code replace_checkpoint(const char *path, const char *bytes, int64_t size,
+                                  km_error *error)
 {
     km_output output = {0};
     char previous[KM_PATH_SIZE + 8];
@@ -116,28 +119,28 @@ static km_code put_file(const char *path, const char *bytes, int64_t size, km_er
     return error->code;
 }
 
-/* What stands between the question and the state of the engine. */
-typedef struct head {
+/* Stored between the question and the state of the engine. */
+typedef struct header {
     double started, seconds;
     int64_t n_goes, bytes_read, memory_peak;
-    km_timers least, mean, most;
+    km_timers min, mean, max;
     int64_t state_size;
-} head;
+} header;
 
-static head make_head(const km_checkpoint *c)
+static header make_header(const km_checkpoint *c)
 {
-    return (head){.started = c->started,
-                  .seconds = c->past.seconds,
-                  .n_goes = c->past.n_goes,
-                  .bytes_read = c->past.bytes_read,
-                  .memory_peak = c->past.memory_peak,
-                  .least = c->past.least,
-                  .mean = c->past.mean,
-                  .most = c->past.most,
-                  .state_size = (int64_t)c->state_size};
+    return (header){.started = c->started,
+                    .seconds = c->past.seconds,
+                    .n_goes = c->past.n_goes,
+                    .bytes_read = c->past.bytes_read,
+                    .memory_peak = c->past.memory_peak,
+                    .min = c->past.min,
+                    .mean = c->past.mean,
+                    .max = c->past.max,
+                    .state_size = (int64_t)c->state_size};
 }
 
-static char *put_bytes(char *to, const void *from, size_t size)
+static char *append_bytes(char *to, const void *from, size_t size)
 {
     if (size > 0)
         memcpy(to, from, size);
@@ -148,7 +151,7 @@ km_code km_checkpoint_write(const char *path, const km_checkpoint *checkpoint, c
                             km_error *error)
 {
     char first_line[64];
-    const head h = make_head(checkpoint);
+    const header h = make_header(checkpoint);
     const int length = snprintf(first_line, sizeof first_line, "%s%d\n", MAGIC, VERSION);
     const int64_t question_size = (int64_t)strlen(question) + 1;
     const int64_t size = length + (int64_t)(sizeof question_size + sizeof h) + question_size +
@@ -156,14 +159,14 @@ km_code km_checkpoint_write(const char *path, const km_checkpoint *checkpoint, c
     char *bytes = km_fault_of_allocation() ? NULL : malloc((size_t)size);
     if (bytes == NULL)
         return no_memory_for_checkpoint(error);
-    char *end = put_bytes(bytes, first_line, (size_t)length);
-    end = put_bytes(end, &question_size, sizeof question_size);
-    end = put_bytes(end, question, (size_t)question_size);
-    end = put_bytes(end, &h, sizeof h);
-    end = put_bytes(end, checkpoint->state, checkpoint->state_size);
+    char *end = append_bytes(bytes, first_line, (size_t)length);
+    end = append_bytes(end, &question_size, sizeof question_size);
+    end = append_bytes(end, question, (size_t)question_size);
+    end = append_bytes(end, &h, sizeof h);
+    end = append_bytes(end, checkpoint->state, checkpoint->state_size);
     const uint64_t hash = km_hash_bytes(bytes, end - bytes);
-    put_bytes(end, &hash, sizeof hash);
-    put_file(path, bytes, size, error);
+    append_bytes(end, &hash, sizeof hash);
+    replace_checkpoint(path, bytes, size, error);
     free(bytes);
     return error->code;
 }
@@ -178,16 +181,16 @@ static km_code damaged_checkpoint(const char *path, km_error *error)
                    path);
 }
 
-/* The format of a checkpoint of ours, which its first line tells; 0 if it is none. */
+/* The version of the format, from the first line; 0 if this is no checkpoint of skymeans. */
 static int version_of(const char *bytes, int64_t size)
 {
-    enum { MOST_DIGITS = 6 };
+    enum { MAX_DIGITS = 6 };
     const int64_t magic_size = (int64_t)strlen(MAGIC);
     int version = 0, n_digits = 0;
-    if (size < magic_size + MOST_DIGITS + 2 * (int64_t)sizeof(uint64_t) ||
+    if (size < magic_size + MAX_DIGITS + 2 * (int64_t)sizeof(uint64_t) ||
         memcmp(bytes, MAGIC, (size_t)magic_size) != 0)
         return 0;
-    for (bytes += magic_size; n_digits < MOST_DIGITS && isdigit((unsigned char)*bytes); n_digits++)
+    for (bytes += magic_size; n_digits < MAX_DIGITS && isdigit((unsigned char)*bytes); n_digits++)
         version = 10 * version + (*bytes++ - '0');
     return *bytes == '\n' ? version : 0;
 }
@@ -199,7 +202,7 @@ static bool is_whole_checkpoint(const char *bytes, int64_t size)
     return km_hash_bytes(bytes, size - (int64_t)sizeof hash) == hash;
 }
 
-/* Is it a checkpoint that can be read? If it is damaged, the one before may serve. */
+/* Can this checkpoint be read? If it is damaged, the caller may take the previous one. */
 static km_code check_bytes(const char *path, const char *bytes, int64_t size, bool *is_damaged,
                            km_error *error)
 {
@@ -215,7 +218,7 @@ static km_code check_bytes(const char *path, const char *bytes, int64_t size, bo
     return error->code;
 }
 
-/* Does its beginning say that it is none? It may be too large to be read as a whole. */
+/* Does the file begin unlike a checkpoint? It may then be too large to be read as a whole. */
 static bool is_another_file(const char *path)
 {
     char bytes[sizeof MAGIC - 1];
@@ -227,8 +230,8 @@ static bool is_another_file(const char *path)
     return is_other;
 }
 
-/* The bytes of a whole checkpoint; NULL, without an error, if there is no file. */
-static char *read_whole(const char *path, int64_t *size, bool *is_damaged, km_error *error)
+/* The bytes of a checkpoint that is not damaged; NULL, without an error, if there is no file. */
+static char *read_undamaged(const char *path, int64_t *size, bool *is_damaged, km_error *error)
 {
     *is_damaged = is_another_file(path);
     if (*is_damaged) {
@@ -248,17 +251,18 @@ static char *read_whole(const char *path, int64_t *size, bool *is_damaged, km_er
     return bytes;
 }
 
-/* The checkpoint, or the one before it, if that one is damaged or not there. */
-static char *read_either(const char *path, const km_log *log, int64_t *size, km_error *error)
+/* The checkpoint, or the previous one if this is damaged or missing. */
+static char *read_this_or_previous(const char *path, const km_log *log, int64_t *size,
+                                   km_error *error)
 {
     char previous[KM_PATH_SIZE + 8];
     km_error why = {0};
     bool is_damaged, is_previous_damaged;
-    char *bytes = read_whole(path, size, &is_damaged, error);
+    char *bytes = read_undamaged(path, size, &is_damaged, error);
     if (bytes != NULL || (error->code != KM_OK && !is_damaged))
         return bytes;
     km_checkpoint_previous(path, previous);
-    bytes = read_whole(previous, size, &is_previous_damaged, &why);
+    bytes = read_undamaged(previous, size, &is_previous_damaged, &why);
     if (bytes != NULL && is_damaged)
         km_warn(log, "%s; going on from %s", error->text, previous);
     if (bytes != NULL)
@@ -268,7 +272,7 @@ static char *read_either(const char *path, const km_log *log, int64_t *size, km_
     return bytes;
 }
 
-/* Takes `size` bytes from the beginning; false if there are fewer. */
+/* Copies `size` bytes and moves `from` past them; false if fewer are left. */
 static bool take_bytes(const char **from, const char *end, void *to, size_t size)
 {
     if ((size_t)(end - *from) < size)
@@ -283,26 +287,27 @@ static bool is_duration(double value)
     return value >= 0 && value <= DBL_MAX;
 }
 
-static bool are_times(const km_timers *timers)
+static bool are_durations(const km_timers *timers)
 {
-    bool are_times = true;
+    bool is_ok = true;
     for (int phase = 0; phase < KM_N_PHASES; phase++)
-        are_times = are_times && is_duration(timers->seconds[phase]);
-    return are_times;
+        is_ok = is_ok && is_duration(timers->seconds[phase]);
+    return is_ok;
 }
 
-/* What no run has written, whatever the hash says; NULL if all is right. */
-static const char *find_wrong(const head *h, int64_t left)
+/* What in the header no run can have written, although the hash is right; NULL: nothing. `left` is
+ * the number of bytes that follow the header. */
+static const char *find_implausible(const header *h, int64_t left)
 {
-    enum { MOST_GOES = 1000000000 };
+    enum { MAX_GOES = 1000000000 };
     const double year_3000 = 32503680000;
-    const int64_t most_bytes = INT64_MAX / 2; /* there is room for those of this go */
-    return !(0 <= h->started && h->started < year_3000)             ? "time of its beginning"
-           : !(1 <= h->n_goes && h->n_goes <= MOST_GOES)            ? "count of goes"
-           : !(0 <= h->bytes_read && h->bytes_read <= most_bytes)   ? "count of bytes read"
-           : !(0 <= h->memory_peak && h->memory_peak <= most_bytes) ? "memory"
-           : !is_duration(h->seconds)                               ? "time of all goes"
-           : !are_times(&h->least) || !are_times(&h->mean) || !are_times(&h->most)
+    const int64_t max_bytes = INT64_MAX / 2; /* so that those of this go can be added */
+    return !(0 <= h->started && h->started < year_3000)            ? "time of its beginning"
+           : !(1 <= h->n_goes && h->n_goes <= MAX_GOES)            ? "count of goes"
+           : !(0 <= h->bytes_read && h->bytes_read <= max_bytes)   ? "count of bytes read"
+           : !(0 <= h->memory_peak && h->memory_peak <= max_bytes) ? "memory"
+           : !is_duration(h->seconds)                              ? "time of all goes"
+           : !are_durations(&h->min) || !are_durations(&h->mean) || !are_durations(&h->max)
                ? "time of a phase"
            : h->state_size != left ? "length"
                                    : NULL;
@@ -316,15 +321,15 @@ static km_code wrong_field(const char *path, const char *what, km_error *error)
                    path, what);
 }
 
-static km_code fill_checkpoint(km_checkpoint *checkpoint, const head *h, const char *state,
+static km_code fill_checkpoint(km_checkpoint *checkpoint, const header *h, const char *state,
                                km_error *error)
 {
     checkpoint->started = h->started;
     checkpoint->past = (km_report){.n_goes = h->n_goes,
                                    .seconds = h->seconds,
-                                   .least = h->least,
+                                   .min = h->min,
                                    .mean = h->mean,
-                                   .most = h->most,
+                                   .max = h->max,
                                    .bytes_read = h->bytes_read,
                                    .memory_peak = h->memory_peak};
     checkpoint->state_size = (size_t)h->state_size;
@@ -334,14 +339,15 @@ static km_code fill_checkpoint(km_checkpoint *checkpoint, const head *h, const c
     return error->code;
 }
 
-/* Takes a checkpoint apart whose hash is right, which does not make its fields right. */
+/* Takes a checkpoint apart. Its hash says that it is whole, but not that its fields are right, so
+ * each is checked. */
 static km_code parse_checkpoint(const char *path, const char *bytes, int64_t size,
                                 km_checkpoint *checkpoint, const char *question, km_error *error)
 {
     const char *at = (const char *)memchr(bytes, '\n', (size_t)size) + 1;
     const char *end = bytes + size - sizeof(uint64_t);
     int64_t question_size;
-    head h;
+    header h;
     if (!take_bytes(&at, end, &question_size, sizeof question_size) || question_size < 1 ||
         question_size > end - at ||
         memchr(at, '\0', (size_t)question_size) != at + question_size - 1)
@@ -352,7 +358,7 @@ static km_code parse_checkpoint(const char *path, const char *bytes, int64_t siz
         return error->code;
     if (!take_bytes(&at, end, &h, sizeof h))
         return damaged_checkpoint(path, error);
-    const char *wrong = find_wrong(&h, end - at);
+    const char *wrong = find_implausible(&h, end - at);
     return wrong != NULL ? wrong_field(path, wrong, error)
                          : fill_checkpoint(checkpoint, &h, at, error);
 }
@@ -363,7 +369,7 @@ km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const ch
     int64_t size = 0;
     char *bytes = NULL;
     *checkpoint = (km_checkpoint){0};
-    if (km_comm_rank(comm) == 0 && (bytes = read_either(path, log, &size, error)) != NULL)
+    if (km_comm_rank(comm) == 0 && (bytes = read_this_or_previous(path, log, &size, error)) != NULL)
         parse_checkpoint(path, bytes, size, checkpoint, question, error);
     *is_found = bytes != NULL;
     free(bytes);

@@ -1,5 +1,4 @@
-/* Centers, sizes, history and provenance: the small part of a result, written by one rank.
- */
+/* Everything in a result but the values per row: centers, sizes, history, provenance. */
 #include "contents.h"
 #include "base/error.h"
 #include "base/fault.h"
@@ -57,32 +56,30 @@ static void write_clusters(km_writer *w, const km_record *record)
     km_put_list(w, "missing", "feature", H5T_NATIVE_INT64, d, record->findings->n_missing);
 }
 
-static void write_history_column(km_writer *w, const km_fit *fit, const char *name, size_t offset,
-                                 double *room)
+/* One field of all iterations: 8-byte values of the type, at `offset` in km_iteration. */
+static void write_history_field(km_writer *w, const km_fit *fit, const char *name, hid_t type,
+                                size_t offset, double *scratch)
 {
     for (int64_t i = 0; i < fit->n_iterations; i++)
-        memcpy(&room[i], (const char *)&fit->history[i] + offset, sizeof *room);
-    km_put_list(w, name, "iteration", H5T_NATIVE_DOUBLE, fit->n_iterations, room);
+        memcpy(&scratch[i], (const char *)&fit->history[i] + offset, sizeof *scratch);
+    km_put_list(w, name, "iteration", type, fit->n_iterations, scratch);
 }
 
-static void write_history_counts(km_writer *w, const km_fit *fit, const char *name, size_t offset,
-                                 int64_t *room)
-{
-    for (int64_t i = 0; i < fit->n_iterations; i++)
-        memcpy(&room[i], (const char *)&fit->history[i] + offset, sizeof *room);
-    km_put_list(w, name, "iteration", H5T_NATIVE_INT64, fit->n_iterations, room);
-}
-
-static void write_history(km_writer *w, const km_record *record, void *room)
+static void write_history(km_writer *w, const km_record *record, double *scratch)
 {
     const km_fit *fit = &record->answer->fit;
     km_writer_open(w, "history");
     km_writer_close(w);
-    write_history_counts(w, fit, "history/iteration", offsetof(km_iteration, number), room);
-    write_history_column(w, fit, "history/inertia", offsetof(km_iteration, inertia), room);
-    write_history_column(w, fit, "history/shift", offsetof(km_iteration, shift), room);
-    write_history_counts(w, fit, "history/relabeled", offsetof(km_iteration, relabeled), room);
-    write_history_column(w, fit, "history/seconds", offsetof(km_iteration, seconds), room);
+    write_history_field(w, fit, "history/iteration", H5T_NATIVE_INT64,
+                        offsetof(km_iteration, number), scratch);
+    write_history_field(w, fit, "history/inertia", H5T_NATIVE_DOUBLE,
+                        offsetof(km_iteration, inertia), scratch);
+    write_history_field(w, fit, "history/shift", H5T_NATIVE_DOUBLE, offsetof(km_iteration, shift),
+                        scratch);
+    write_history_field(w, fit, "history/relabeled", H5T_NATIVE_INT64,
+                        offsetof(km_iteration, relabeled), scratch);
+    write_history_field(w, fit, "history/seconds", H5T_NATIVE_DOUBLE,
+                        offsetof(km_iteration, seconds), scratch);
 }
 
 /* What --restarts found; nothing for a single fit. */
@@ -102,48 +99,49 @@ static void write_restarts(km_writer *w, const km_restarts *restarts)
                 restarts->coincidence);
 }
 
-/* A number of each file, at `offset` in its first part. */
-static void write_of_files(km_writer *w, const km_catalogue *catalogue, const char *name,
-                           size_t offset, int64_t *room)
+/* One field of all files, at `offset` in km_file. A file may have several parts, and the first of
+ * them has the values of the file. */
+static void write_field_of_files(km_writer *w, const km_catalogue *catalogue, const char *name,
+                                 size_t offset, int64_t *scratch)
 {
     int64_t n = 0;
     for (int64_t p = 0; p < catalogue->n_files; p++)
         if (km_begins_file(catalogue, p))
-            memcpy(&room[n++], (const char *)&catalogue->files[p] + offset, sizeof *room);
-    km_put_list(w, name, "file", H5T_NATIVE_INT64, n, room);
+            memcpy(&scratch[n++], (const char *)&catalogue->files[p] + offset, sizeof *scratch);
+    km_put_list(w, name, "file", H5T_NATIVE_INT64, n, scratch);
 }
 
 /* Rows of each file, in all of its parts. */
-static void write_rows_of_files(km_writer *w, const km_catalogue *catalogue, int64_t *room)
+static void write_rows_of_files(km_writer *w, const km_catalogue *catalogue, int64_t *scratch)
 {
     int64_t n = 0;
     for (int64_t p = 0; p < catalogue->n_files; p++) {
         if (km_begins_file(catalogue, p))
-            room[n++] = 0;
-        room[n - 1] += catalogue->files[p].n_rows;
+            scratch[n++] = 0;
+        scratch[n - 1] += catalogue->files[p].n_rows;
     }
-    km_put_list(w, "files/rows", "file", H5T_NATIVE_INT64, n, room);
+    km_put_list(w, "files/rows", "file", H5T_NATIVE_INT64, n, scratch);
 }
 
-static void write_files(km_writer *w, const km_catalogue *catalogue, void *room, km_error *error)
+static void write_files(km_writer *w, const km_catalogue *catalogue, void *scratch, km_error *error)
 {
-    const char **names = room;
+    const char **names = scratch;
     km_writer_open(w, "files");
     km_writer_close(w);
     for (int64_t p = 0, n = 0; p < catalogue->n_files; p++)
         if (km_begins_file(catalogue, p))
             names[n++] = catalogue->files[p].path;
     km_put_names(w, "files/name", "file", names, km_count_files(catalogue), error);
-    write_of_files(w, catalogue, "files/first_row", offsetof(km_file, first_row), room);
-    write_rows_of_files(w, catalogue, room);
-    write_of_files(w, catalogue, "files/bytes", offsetof(km_file, bytes), room);
-    write_of_files(w, catalogue, "files/time", offsetof(km_file, time), room);
+    write_field_of_files(w, catalogue, "files/first_row", offsetof(km_file, first_row), scratch);
+    write_rows_of_files(w, catalogue, scratch);
+    write_field_of_files(w, catalogue, "files/bytes", offsetof(km_file, bytes), scratch);
+    write_field_of_files(w, catalogue, "files/time", offsetof(km_file, time), scratch);
 }
 
-/* A text of each seat, at `offset` in it; the different ones, in rank order, with blanks between;
+/* The distinct values of a text at `offset` in km_rank_setting, in rank order, separated by blanks;
  * cut if there are very many. */
-static void put_different_texts(km_writer *w, const char *name, const km_setting *setting,
-                                size_t offset)
+static void put_distinct_texts(km_writer *w, const char *name, const km_setting *setting,
+                               size_t offset)
 {
     char text[32768]; /* enough for some thousand hosts */
     size_t used = 0;
@@ -151,7 +149,7 @@ static void put_different_texts(km_writer *w, const char *name, const km_setting
     for (int r = 0; r < setting->n_ranks && used < sizeof text; r++)
         if (km_setting_is_new(setting, r, offset))
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", r > 0 ? " " : "",
-                                     (const char *)&setting->seats[r] + offset);
+                                     (const char *)&setting->ranks[r] + offset);
     km_put_text(w, name, text);
 }
 
@@ -163,21 +161,13 @@ static void write_setting(km_writer *w, const km_setting *setting)
     km_put_text(w, "compiler", km_compiler());
     km_put_text(w, "mpi", setting->mpi);
     km_put_text(w, "hdf5", setting->hdf5);
-    put_different_texts(w, "hosts", setting, offsetof(km_seat, host));
+    put_distinct_texts(w, "hosts", setting, offsetof(km_rank_setting, host));
     km_put_int(w, "nodes", setting->n_nodes);
     km_put_int(w, "ranks", setting->n_ranks);
     km_put_int(w, "ranks_per_node", setting->ranks_per_node);
-    km_put_int(w, "threads", setting->most_threads);
-    km_put_int(w, "cores", setting->fewest_cores);
-    put_different_texts(w, "binding", setting, offsetof(km_seat, cpus));
-}
-
-/* What the fit was told beside what has a root attribute. */
-static void write_settings_of_fit(km_writer *w, const skymeans_problem *problem)
-{
-    km_put_real(w, "tolerance", problem->tolerance);
-    km_put_int(w, "max_iterations", problem->max_iterations);
-    km_put_int(w, "restarts", problem->restarts);
+    km_put_int(w, "threads", setting->max_threads);
+    km_put_int(w, "cores", setting->min_cores);
+    put_distinct_texts(w, "binding", setting, offsetof(km_rank_setting, cpus));
 }
 
 static int64_t larger_count(int64_t a, int64_t b)
@@ -188,19 +178,23 @@ static int64_t larger_count(int64_t a, int64_t b)
 static void write_provenance(km_writer *w, const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
-    int64_t bytes = 0, time = 0; /* of the latest change */
+    const skymeans_problem *problem = &record->answer->problem;
+    int64_t bytes = 0, time = 0; /* of all files, and of their latest change */
     for (int64_t f = 0; f < catalogue->n_files; f++) {
         bytes += km_begins_file(catalogue, f) ? catalogue->files[f].bytes : 0;
         time = larger_count(time, catalogue->files[f].time);
     }
     km_writer_open(w, "provenance");
     write_setting(w, record->setting);
-    if (record->answer->is_fit)
-        write_settings_of_fit(w, &record->answer->problem);
+    if (record->answer->is_fit) { /* the other settings are attributes of the root group */
+        km_put_real(w, "tolerance", problem->tolerance);
+        km_put_int(w, "max_iterations", problem->max_iterations);
+        km_put_int(w, "restarts", problem->restarts);
+    }
     km_put_text(w, "kernel", record->answer->plan.kernel->name);
     km_put_text(w, "command", record->command);
     km_put_text(w, "file", catalogue->path);
-    km_put_int(w, "file_bytes", bytes); /* of all; each: /files */
+    km_put_int(w, "file_bytes", bytes); /* those of each file are in /files */
     km_put_time(w, "file_time", (double)time);
     km_put_text(w, "dataset", catalogue->table);
     km_put_int(w, "transposed", record->catalogue->asked.is_transposed);
@@ -220,39 +214,39 @@ static void write_provenance(km_writer *w, const km_record *record)
 static void put_contents(km_writer *w, const km_record *record, km_error *error)
 {
     const int64_t k = record->answer->plan.shape.n_clusters, d = record->catalogue->n_features;
-    /* One room for all conversions on the way, of 8-byte values. */
-    const int64_t most = larger_count(record->catalogue->n_files,
-                                      larger_count(k * d, record->answer->fit.n_iterations));
-    double *room = km_allocate(most, sizeof *room, "contents of the result", error);
+    /* One scratch array of 8-byte values serves all datasets, so it has the size of the largest. */
+    const int64_t n_max = larger_count(record->catalogue->n_files,
+                                       larger_count(k * d, record->answer->fit.n_iterations));
+    double *scratch = km_allocate(n_max, sizeof *scratch, "contents of the result", error);
     const char **units = km_allocate(d, sizeof *units, "contents of the result", error);
     if (error->code == KM_OK) {
         write_summary(w, record);
         write_clusters(w, record);
         write_feature_texts(w, record->catalogue, units);
-        km_model_write(w, record, room, error);
+        km_model_write(w, record, scratch, error);
         if (record->answer->is_fit) {
             write_fit_summary(w, record);
-            write_history(w, record, room);
+            write_history(w, record, scratch);
             write_restarts(w, &record->answer->restarts);
         }
-        write_files(w, record->catalogue, room, error);
+        write_files(w, record->catalogue, scratch, error);
         write_provenance(w, record);
     }
-    free(room);
+    free(scratch);
     free(units);
 }
 
-static km_code did_not_arrive(const km_record *record, const char *why, km_error *error)
+km_code km_cannot_write_result(const km_record *record, const char *why, km_error *error)
 {
     return km_fail(error, KM_SYSTEM,
                    "can't write the result (%s): %s; is the disk full, or a quota reached?",
                    record->outputs->result, why);
 }
 
-static km_code was_not_saved(const km_record *record, int reason, km_error *error)
+static km_code cannot_save_contents(const km_record *record, int reason, km_error *error)
 {
     if (reason != ENOMEM)
-        return did_not_arrive(record, strerror(reason), error);
+        return km_cannot_write_result(record, strerror(reason), error);
     return km_fail(error, KM_MEMORY,
                    "out of memory (%s): the contents of the result; use fewer "
                    "clusters",
@@ -263,13 +257,13 @@ km_code km_contents_write(const char *path, const km_record *record, km_error *e
 {
     km_writer w = {.verbs = &km_h5_write, .file = km_h5_create_in_memory(), .is_ok = true};
     if (w.file < 0)
-        return did_not_arrive(record, km_h5_reason(), error);
+        return km_cannot_write_result(record, km_h5_reason(), error);
     w.group = w.file;
     put_contents(&w, record, error);
     if (!w.is_ok || !km_rows_declare(w.file, record))
-        did_not_arrive(record, km_h5_reason(), error);
+        km_cannot_write_result(record, km_h5_reason(), error);
     else if (error->code == KM_OK && (!km_h5_save(w.file, path) || km_fault("write the contents")))
-        was_not_saved(record, errno, error);
+        cannot_save_contents(record, errno, error);
     H5Fclose(w.file);
     return error->code;
 }
@@ -279,11 +273,11 @@ km_code km_contents_compare(const char *path, const km_record *record, km_error 
     km_writer w = {.verbs = &km_h5_compare, .is_ok = true};
     km_error why = {0};
     if (km_h5_open(path, MPI_COMM_NULL, &w.file, &why) != KM_OK)
-        return did_not_arrive(record, why.text, error);
+        return km_cannot_write_result(record, why.text, error);
     w.group = w.file;
     put_contents(&w, record, error);
     if (!w.is_ok || km_fault("compare the contents"))
-        did_not_arrive(record, "its contents read back differently", error);
+        km_cannot_write_result(record, "its contents read back differently", error);
     H5Fclose(w.file);
     return error->code;
 }

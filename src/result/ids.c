@@ -1,5 +1,5 @@
-/* Ids that are texts of any length: HDF5 keeps those in heaps of its own, which one rank writes.
- * The others send theirs, piece by piece, and all read their own back. */
+/* Ids that are texts of any length. HDF5 stores them in heaps, which only one rank may write, so
+ * the others send theirs to it, piece by piece. All ranks read their own back. */
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/memory.h"
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A piece is full when it has so many texts, each of which HDF5 gives memory of its own when it is
- * read back, or so many bytes; its last text may reach beyond them. */
+/* A piece ends after KM_TEXT_PIECE_ROWS texts, since HDF5 allocates each of them when they are read
+ * back, or after the text that reaches so many bytes. */
 enum { PIECE_BYTES = 1 << 20 };
 
 /* Texts of consecutive rows, each ended by a zero byte. */
@@ -33,7 +33,7 @@ static void cannot_write_ids(const km_record *record, const char *why, km_error 
             record->outputs->result, why);
 }
 
-/* As many texts as a piece holds, at least one if there is one. */
+/* The next piece: it has at least one text, if there is one. */
 static piece cut_piece(const km_ids *ids, int64_t from, int64_t most_rows)
 {
     piece p = {0};
@@ -44,7 +44,7 @@ static piece cut_piece(const km_ids *ids, int64_t from, int64_t most_rows)
     return p;
 }
 
-/* Points to each of the texts of a piece. */
+/* Sets texts[i] to the i-th text of a piece. */
 static void point_to_texts(const char *bytes, int64_t n_rows, const char **texts)
 {
     for (int64_t i = 0; i < n_rows; i++) {
@@ -68,8 +68,8 @@ static void send_texts(const km_ids *ids, int64_t n_rows, MPI_Comm comm)
     } while (p.n_rows > 0);
 }
 
-/* What HDF5 will need beside the file as it is, asked for beforehand, since it can't cope with a
- * full disk: a reference a row, and for each text a header and padding, in heaps. */
+/* Has the file system reserve what HDF5 will add to the file, since HDF5 can't cope with a full
+ * disk: a reference per row, and in heaps each text with a header and padding. */
 static bool reserve_space(const char *path, int64_t n_rows, int64_t n_bytes)
 {
     enum { REFERENCE = 16, HEADER = 24, SPARE = 1 << 20 };
@@ -84,7 +84,7 @@ static bool reserve_space(const char *path, int64_t n_rows, int64_t n_bytes)
     return reason == 0 && !km_fault("reserve ids");
 }
 
-/* One rank's end of writing. */
+/* What the writing rank holds. */
 typedef struct text_writer {
     const km_record *record;
     hid_t file, dataset, type;
@@ -115,7 +115,7 @@ static void write_own(text_writer *w, const km_ids *ids, int64_t n_rows)
     }
 }
 
-/* Whatever happened, it takes all that is sent, so that no rank is left waiting. */
+/* Receives all that a rank sends even after an error, so that no rank is left waiting. */
 static void write_received(text_writer *w, int from, MPI_Comm comm)
 {
     for (piece p = {1, 0}; p.n_rows > 0;) {
@@ -181,7 +181,7 @@ km_code km_text_ids_write(const char *path, const km_record *record, MPI_Comm co
 
 /* ---- reading back ---------------------------------------------------------------------------- */
 
-static bool are_same_texts(char *const *read, const char *bytes, int64_t n_rows)
+static bool texts_match(char *const *read, const char *bytes, int64_t n_rows)
 {
     for (int64_t i = 0; i < n_rows; i++) {
         if (read[i] == NULL || strcmp(read[i], bytes) != 0)
@@ -201,7 +201,7 @@ static void compare_id_pieces(const km_record *record, hid_t dataset, char **rea
         const km_rows rows = {slab.first + done, p.n_rows};
         if (!km_h5_reread_rows(dataset, ids->type, rows, read))
             cannot_write_ids(record, km_h5_reason(), error);
-        else if (!are_same_texts(read, ids->bytes + from, p.n_rows))
+        else if (!texts_match(read, ids->bytes + from, p.n_rows))
             cannot_write_ids(record, "they read back differently", error);
         for (int64_t i = 0; i < p.n_rows; i++) {
             H5free_memory(read[i]);

@@ -1,4 +1,5 @@
-/* Reading what a fit left, to label other rows with it. One rank reads; all get it. */
+/* Reads the model from the result of a fit, to label other rows with it. Rank 0 reads the file and
+ * broadcasts the model. */
 #include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/fault.h"
@@ -11,14 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static km_code is_no_result(const char *path, const char *why, km_error *error)
+static km_code not_a_result(const char *path, const char *why, km_error *error)
 {
     return km_fail(error, KM_DATA,
                    "not a result of a fit (%s): %s; name the file that skymeans fit wrote with -o",
                    path, why);
 }
 
-/* All values of a dataset of this shape: doubles, or whole numbers of at most 64 bits. */
+/* All values of a dataset, which must have this shape and numbers of 64 bits. */
 static bool read_model_array(hid_t file, const char *name, int64_t rows, int64_t columns,
                              double *values)
 {
@@ -37,8 +38,8 @@ static bool read_model_array(hid_t file, const char *name, int64_t rows, int64_t
     return is_read;
 }
 
-/* A fit has at most so many features, and no double has an exponent beyond these. */
-enum { MOST_FEATURES = 1 << 17, MOST_EXPONENT = 1200 };
+/* Limits of what a fit writes: the number of features, and the exponent of a double. */
+enum { MAX_FEATURES = 1 << 17, MAX_EXPONENT = 1200 };
 
 static bool find_model_shape(km_model *model, hid_t file)
 {
@@ -53,7 +54,7 @@ static bool find_model_shape(km_model *model, hid_t file)
     const bool has_values = H5Dget_storage_size(centers.dataset) > 0;
     km_h5_close_array(&centers);
     return has_values && model->n_clusters > 0 && model->n_clusters <= INT32_MAX &&
-           model->n_features > 0 && model->n_features <= MOST_FEATURES;
+           model->n_features > 0 && model->n_features <= MAX_FEATURES;
 }
 
 static km_code allocate_model(km_model *model, km_error *error)
@@ -72,7 +73,7 @@ static km_code allocate_model(km_model *model, km_error *error)
 
 /* ---- attributes ------------------------------------------------------------------------------ */
 
-/* Yes or no; no if there is nothing, as in results of fits that could not be told. */
+/* True or false; false if it is missing, as in results of versions without this option. */
 static bool read_flag(hid_t object, const char *name)
 {
     double value = 0;
@@ -83,14 +84,14 @@ static bool read_flag(hid_t object, const char *name)
 static bool read_exponent(hid_t group, int *exponent)
 {
     double value;
-    if (!km_h5_read_number(group, "exponent", &value) || !(fabs(value) <= MOST_EXPONENT) ||
+    if (!km_h5_read_number(group, "exponent", &value) || !(fabs(value) <= MAX_EXPONENT) ||
         value != floor(value))
         return false;
     *exponent = (int)value;
     return true;
 }
 
-/* Results of before --scale was part of them took no value for the end of a range. */
+/* Results of older versions have no such attribute; their offsets and factors say all there is. */
 static bool read_scaling(hid_t group, km_scaling *scaling)
 {
     char text[16];
@@ -133,7 +134,7 @@ static bool read_attributes(km_model *model, hid_t file)
 
 /* ---- missing values -------------------------------------------------------------------------- */
 
-/* How many there are; 0 if none, -1 if that can't be. */
+/* The number of missing values; -1 if it can't be right. */
 static int64_t count_missing_values(const km_model *model, hid_t file)
 {
     km_h5_array values;
@@ -180,7 +181,7 @@ static bool read_missing_values(km_model *model, hid_t file, km_error *error)
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-/* Refuses numbers that no fit has written; `lowest` is above -infinity for factors. */
+/* Refuses numbers that no fit has written: all are finite and larger than `above`. */
 static bool check_model_numbers(const char *path, const char *name, const double *values,
                                 int64_t rows, int64_t columns, double above, km_error *error)
 {
@@ -195,8 +196,8 @@ static bool check_model_numbers(const char *path, const char *name, const double
     return true;
 }
 
-/* From the space of the fit to working values, as samples go; or as they are in the file where the
- * space of the fit can't hold all of their bits. */
+/* Turns the centers into working values, as is done with samples; or reads the working values from
+ * the file, where they stand if the centers had lost bits. See put_centers in model_write.c. */
 static bool read_working_centers(km_model *model, hid_t file)
 {
     const int64_t n = model->n_clusters * model->n_features;
@@ -213,7 +214,7 @@ static km_code read_model_file(km_model *model, const char *path, hid_t file, km
 {
     const km_transform *transform = &model->transform;
     if (!find_model_shape(model, file))
-        return is_no_result(path, "it has no /model with centers", error);
+        return not_a_result(path, "it has no /model with centers", error);
     if (allocate_model(model, error) != KM_OK)
         return error->code;
     const int64_t k = model->n_clusters, d = model->n_features;
@@ -222,20 +223,20 @@ static km_code read_model_file(km_model *model, const char *path, hid_t file, km
         !read_model_array(file, "model/offset", d, 1, transform->offset) ||
         !read_model_array(file, "model/factor", d, 1, transform->factor) ||
         !read_attributes(model, file) || km_fault("read the model"))
-        return is_no_result(path, damaged, error);
+        return not_a_result(path, damaged, error);
     if (!check_model_numbers(path, "centers", model->centers, k, d, -INFINITY, error) ||
         !check_model_numbers(path, "offset", transform->offset, 1, d, -INFINITY, error) ||
         !check_model_numbers(path, "factor", transform->factor, 1, d, 0, error))
         return error->code;
     if (!read_working_centers(model, file) || !read_missing_values(model, file, error))
-        return error->code == KM_OK ? is_no_result(path, damaged, error) : error->code;
+        return error->code == KM_OK ? not_a_result(path, damaged, error) : error->code;
     check_model_numbers(path, "working_centers", model->centers, k, d, -INFINITY, error);
     return error->code;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- all ranks ------------------------------------------------------------------------------- */
 
-/* What one rank has read, to all. */
+/* Gives all ranks what rank 0 has read. */
 static km_code share_model(km_model *model, MPI_Comm comm, km_error *error)
 {
     const km_model own = *model;

@@ -1,4 +1,4 @@
-/* /model: what a fit leaves for others to treat their rows as it treated its own. */
+/* Writes /model: all that is needed to label other rows as the rows of the fit were labelled. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/precision.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What turns numbers of a file into values, or missing ones. */
+/* How numbers of a file become values or missing values. */
 static void put_model_treatment(km_writer *w, const km_record *record)
 {
     const km_catalogue_name *asked = &record->catalogue->asked;
@@ -20,8 +20,8 @@ static void put_model_treatment(km_writer *w, const km_record *record)
     km_put_int(w, "fill_is_missing", asked->fill_is_missing);
 }
 
-/* The values of --missing-value, as they were given, and as they were understood, of `predict` with
- * those of the fit: each with the number of its feature, or -1 for all. */
+/* The values of --missing-value, as they were given, and as pairs of a feature's number (-1: all
+ * features) and a value. `predict` adds those of the fit. */
 static void put_missing_values(km_writer *w, const km_record *record, km_error *error)
 {
     const km_catalogue *catalogue = record->catalogue;
@@ -49,51 +49,51 @@ static void put_missing_values(km_writer *w, const km_record *record, km_error *
     free(values);
 }
 
-/* What the first file declares of each feature's numbers, in words; nothing if it declares nothing.
- */
+/* What the first file declares about the numbers of each feature, in words; no dataset if it
+ * declares nothing. */
 static void put_declared(km_writer *w, const km_catalogue *catalogue, km_error *error)
 {
     enum { SIZE = 256 };
     const int64_t d = catalogue->n_features;
     bool is_any = false;
-    char *room = km_allocate_zeroed(d, SIZE, "conventions of the features", error);
+    char *padded = km_allocate_zeroed(d, SIZE, "conventions of the features", error);
     const char **texts = km_allocate(d, sizeof *texts, "conventions of the features", error);
     for (int64_t j = 0; j < d && error->code == KM_OK; j++) {
-        km_convention_text(&catalogue->columns[j].convention, room + j * SIZE, SIZE);
-        texts[j] = room + j * SIZE + strspn(room + j * SIZE, ", ");
+        km_convention_text(&catalogue->columns[j].convention, padded + j * SIZE, SIZE);
+        texts[j] = padded + j * SIZE + strspn(padded + j * SIZE, ", ");
         is_any = is_any || texts[j][0] != '\0';
     }
     if (is_any && error->code == KM_OK)
         km_put_names(w, "model/declared", "feature", texts, d, error);
     free(texts);
-    free(room);
+    free(padded);
 }
 
-/* Centers are stored in the space of the fit. Where that is so small that they lose bits there, the
- * working centers, by which rows were labelled, stand beside them. */
-static void put_centers(km_writer *w, const km_record *record, double *room)
+/* Centers are stored in the scaled units of the fit. Where these are so small that a center loses
+ * bits, the working centers, by which rows were labelled, are stored beside them. */
+static void put_centers(km_writer *w, const km_record *record, double *scratch)
 {
     const int64_t k = record->answer->plan.shape.n_clusters, d = record->catalogue->n_features;
     const int exponent = record->answer->transform.exponent;
     const double *centers = record->answer->fit.centers;
     bool is_exact = true;
     for (int64_t i = 0; i < k * d; i++) {
-        room[i] = ldexp(centers[i], exponent);
-        is_exact = is_exact && ldexp(room[i], -exponent) == centers[i];
+        scratch[i] = ldexp(centers[i], exponent);
+        is_exact = is_exact && ldexp(scratch[i], -exponent) == centers[i];
     }
-    km_put_matrix(w, "model/centers", k, d, room);
+    km_put_matrix(w, "model/centers", k, d, scratch);
     if (!is_exact)
         km_put_matrix(w, "model/working_centers", k, d, centers);
 }
 
-void km_model_write(km_writer *w, const km_record *record, double *room, km_error *error)
+void km_model_write(km_writer *w, const km_record *record, double *scratch, km_error *error)
 {
     const km_transform *transform = &record->answer->transform;
     const int64_t d = record->catalogue->n_features;
     km_writer_open(w, "model");
     put_model_treatment(w, record);
     km_writer_close(w);
-    put_centers(w, record, room);
+    put_centers(w, record, scratch);
     km_put_list(w, "model/offset", "feature", H5T_NATIVE_DOUBLE, d, transform->offset);
     km_put_list(w, "model/factor", "feature", H5T_NATIVE_DOUBLE, d, transform->factor);
     put_missing_values(w, record, error);

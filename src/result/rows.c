@@ -1,7 +1,7 @@
-/* The part of a result with a value a row: labels, distances, ids.
+/* The datasets of a result with a value per row: labels, distances, ids.
  *
- * Every rank writes its own slab by plain writes to where HDF5 reserved it, since MPI-IO does not
- * always tell that a disk is full; and since no one always does, only what was read back counts. */
+ * Every rank writes its own slab with plain writes, at the offset that HDF5 reserved, since MPI-IO
+ * does not always report a full disk. No way of writing always does, so all is read back. */
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/memory.h"
@@ -15,15 +15,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One dataset with a value a row, and those of this rank's slab. */
+/* One dataset with a value per row. */
 typedef struct row_dataset {
     const char *name;
     hid_t type;
-    size_t size;
-    const void *values;
+    size_t size;        /* of a value */
+    const void *values; /* of the rows of this rank's slab */
 } row_dataset;
 
-/* The datasets of a record in `datasets`, at most KM_ROW_DATASETS; returns how many. */
+/* Fills in the datasets that the record has, and returns their number. */
 static int list_datasets(const km_record *record, row_dataset *datasets)
 {
     datasets[0] =
@@ -36,13 +36,6 @@ static int list_datasets(const km_record *record, row_dataset *datasets)
     if (ids->type >= 0 && !ids->is_variable)
         datasets[n++] = (row_dataset){"ids", ids->type, ids->size, ids->bytes};
     return n;
-}
-
-static void cannot_write_rows(const km_record *record, const char *why, km_error *error)
-{
-    km_fail(error, KM_SYSTEM,
-            "can't write the result (%s): %s; is the disk full, or a quota reached?",
-            record->outputs->result, why);
 }
 
 bool km_rows_declare(hid_t file, const km_record *record)
@@ -68,24 +61,18 @@ km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offs
         is_done = offsets[i] >= 0;
     }
     if (!is_done || km_fault("reserve rows"))
-        cannot_write_rows(record, km_h5_reason(), error);
+        km_cannot_write_result(record, km_h5_reason(), error);
     if (file >= 0 && !km_h5_note(H5Fclose(file)))
-        cannot_write_rows(record, km_h5_reason(), error);
+        km_cannot_write_result(record, km_h5_reason(), error);
     return error->code;
 }
 
-/* How many rows a piece has, the last one perhaps less. */
+/* Rows per piece that is read back; the last piece may be shorter. */
 static int64_t piece_rows(const row_dataset *dataset, const km_record *record)
 {
     const int64_t n_rows = record->answer->slab.count;
-    const int64_t most = KM_H5_PIECE_BYTES / (int64_t)dataset->size;
-    return n_rows < most ? n_rows : most > 0 ? most : 1;
-}
-
-static const void *values_of(const row_dataset *dataset, const km_record *record, km_rows rows)
-{
-    const int64_t first = rows.first - record->answer->slab.first;
-    return (const char *)dataset->values + (size_t)first * dataset->size;
+    const int64_t n_max = KM_H5_PIECE_BYTES / (int64_t)dataset->size;
+    return n_rows < n_max ? n_rows : n_max > 0 ? n_max : 1;
 }
 
 static void piece_failed(const row_dataset *dataset, const km_record *record, km_rows rows,
@@ -110,26 +97,26 @@ static void write_dataset(const row_dataset *dataset, const km_record *record, i
         piece_failed(dataset, record, slab, rank, strerror(errno), error);
 }
 
-static void write_all(const char *path, const km_record *record, const int64_t *offsets, int rank,
-                      km_error *error)
+static void write_row_datasets(const char *path, const km_record *record, const int64_t *offsets,
+                               int rank, km_error *error)
 {
     row_dataset datasets[KM_ROW_DATASETS];
     const int n_datasets = list_datasets(record, datasets);
     const int descriptor = open(path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0 || km_fault("open the result"))
-        cannot_write_rows(record, strerror(errno), error);
+        km_cannot_write_result(record, strerror(errno), error);
     for (int i = 0; i < n_datasets && error->code == KM_OK; i++)
         write_dataset(&datasets[i], record, descriptor, offsets[i], rank, error);
     if (error->code == KM_OK && (fsync(descriptor) != 0 || km_fault("sync rows")))
-        cannot_write_rows(record, strerror(errno), error);
+        km_cannot_write_result(record, strerror(errno), error);
     if (descriptor >= 0 && (close(descriptor) != 0 || km_fault("close the result")))
-        cannot_write_rows(record, strerror(errno), error);
+        km_cannot_write_result(record, strerror(errno), error);
 }
 
 km_code km_rows_write(const char *path, const km_record *record, const int64_t *offsets,
                       MPI_Comm comm, km_error *error)
 {
-    write_all(path, record, offsets, km_comm_rank(comm), error);
+    write_row_datasets(path, record, offsets, km_comm_rank(comm), error);
     return km_agree(comm, error);
 }
 
@@ -139,14 +126,15 @@ static void compare_row_pieces(const row_dataset *what, const km_record *record,
                                void *read, int rank, km_error *error)
 {
     const km_rows slab = record->answer->slab;
-    const int64_t most = piece_rows(what, record);
-    for (int64_t done = 0; done < slab.count; done += most) {
+    const int64_t n_max = piece_rows(what, record);
+    for (int64_t done = 0; done < slab.count; done += n_max) {
         const int64_t left = slab.count - done;
-        const km_rows rows = {slab.first + done, left < most ? left : most};
+        const km_rows rows = {slab.first + done, left < n_max ? left : n_max};
         const size_t size = (size_t)rows.count * what->size;
+        const char *written = (const char *)what->values + (size_t)done * what->size;
         if (!km_h5_reread_rows(dataset, what->type, rows, read) || km_fault("read rows back"))
             piece_failed(what, record, rows, rank, km_h5_reason(), error);
-        else if (memcmp(read, values_of(what, record, rows), size) != 0 || km_fault("compare rows"))
+        else if (memcmp(read, written, size) != 0 || km_fault("compare rows"))
             piece_failed(what, record, rows, rank, "they read back differently", error);
     }
 }
@@ -157,7 +145,7 @@ static km_code compare_dataset(hid_t file, const row_dataset *what, const km_rec
     void *read = km_allocate(piece_rows(what, record), what->size, "rows of the result", error);
     const hid_t dataset = H5Dopen2(file, what->name, H5P_DEFAULT);
     if (!km_h5_note(dataset) || km_fault("open rows of the result"))
-        cannot_write_rows(record, km_h5_reason(), error);
+        km_cannot_write_result(record, km_h5_reason(), error);
     if (km_agree(comm, error) == KM_OK)
         compare_row_pieces(what, record, dataset, read, km_comm_rank(comm), error);
     if (dataset >= 0)
@@ -173,7 +161,7 @@ km_code km_rows_compare(const char *path, const km_record *record, MPI_Comm comm
     hid_t file;
     km_error why = {0};
     if (km_h5_open(path, comm, &file, &why) != KM_OK)
-        cannot_write_rows(record, why.text, error);
+        km_cannot_write_result(record, why.text, error);
     if (km_agree(comm, error) == KM_OK)
         for (int i = 0; i < n_datasets && error->code == KM_OK; i++)
             compare_dataset(file, &datasets[i], record, comm, error);

@@ -1,4 +1,4 @@
-/* Where a run took place, and with what: gathered by all ranks for the one that writes. */
+/* Where the ranks of a run are, and with which libraries: gathered for the record of the run. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
@@ -10,17 +10,17 @@
 #include <string.h>
 #include <time.h>
 
-static km_seat own_seat(void)
+static km_rank_setting setting_of_own_rank(void)
 {
-    km_seat seat;
+    km_rank_setting own;
     km_cpus cpus;
-    memset(&seat, 0, sizeof seat); /* its padding is gathered, too */
-    km_comm_host(seat.host);
+    memset(&own, 0, sizeof own); /* also its padding, which is gathered, too */
+    km_comm_host(own.host);
     km_cpus_of_process(&cpus);
-    km_cpus_text(&cpus, seat.cpus, sizeof seat.cpus);
-    seat.n_cores = km_cores(&cpus);
-    seat.n_threads = km_threads();
-    return seat;
+    km_cpus_text(&cpus, own.cpus, sizeof own.cpus);
+    own.n_cores = km_cores(&cpus);
+    own.n_threads = km_threads();
+    return own;
 }
 
 static void find_versions(km_setting *setting)
@@ -33,11 +33,11 @@ static void find_versions(km_setting *setting)
 
 static const char *text_of(const km_setting *setting, int rank, size_t offset)
 {
-    return (const char *)&setting->seats[rank] + offset;
+    return (const char *)&setting->ranks[rank] + offset;
 }
 
-/* The first rank with the same text: mostly that of the rank before. */
-static int find_first(const km_setting *setting, int rank, size_t offset)
+/* The first rank with the same text as this one. */
+static int first_with_same_text(const km_setting *setting, int rank, size_t offset)
 {
     int first = 0;
     while (strcmp(text_of(setting, first, offset), text_of(setting, rank, offset)) != 0)
@@ -49,40 +49,42 @@ bool km_setting_is_new(const km_setting *setting, int rank, size_t offset)
 {
     const bool is_like_last =
         rank > 0 && strcmp(text_of(setting, rank, offset), text_of(setting, rank - 1, offset)) == 0;
-    return !is_like_last && find_first(setting, rank, offset) == rank;
+    return !is_like_last && first_with_same_text(setting, rank, offset) == rank;
 }
 
-/* Nodes, ranks of the fullest, threads and cores. */
-static void count(km_setting *setting, int64_t *ranks_of_node)
+/* Counts the nodes, and finds the maximum of ranks per node, the maximum of threads per rank and
+ * the minimum of cores. A node is known by the first rank on it; ranks_of_node[that rank] counts
+ * its ranks, and is 0 at first. */
+static void count_nodes(km_setting *setting, int64_t *ranks_of_node)
 {
     int first = 0;
-    setting->fewest_cores = INT64_MAX;
+    setting->min_cores = INT64_MAX;
     for (int r = 0; r < setting->n_ranks; r++) {
-        const km_seat *seat = &setting->seats[r];
-        if (strcmp(seat->host, setting->seats[first].host) != 0)
-            first = find_first(setting, r, offsetof(km_seat, host));
+        const km_rank_setting *rank = &setting->ranks[r];
+        if (strcmp(rank->host, setting->ranks[first].host) != 0)
+            first = first_with_same_text(setting, r, offsetof(km_rank_setting, host));
         setting->n_nodes += first == r;
         if (++ranks_of_node[first] > setting->ranks_per_node)
             setting->ranks_per_node = ranks_of_node[first];
-        if (seat->n_threads > setting->most_threads)
-            setting->most_threads = seat->n_threads;
-        if (seat->n_cores < setting->fewest_cores)
-            setting->fewest_cores = seat->n_cores;
+        if (rank->n_threads > setting->max_threads)
+            setting->max_threads = rank->n_threads;
+        if (rank->n_cores < setting->min_cores)
+            setting->min_cores = rank->n_cores;
     }
 }
 
 km_code km_setting_gather(km_setting *setting, MPI_Comm comm, km_error *error)
 {
     const char *what = "where ranks run";
-    const km_seat seat = own_seat();
+    const km_rank_setting own = setting_of_own_rank();
     *setting = (km_setting){.n_ranks = km_comm_size(comm), .ended = (double)time(NULL)};
-    setting->seats = km_allocate(setting->n_ranks, sizeof seat, what, error);
+    setting->ranks = km_allocate(setting->n_ranks, sizeof own, what, error);
     int64_t *ranks_of_node =
         km_allocate_zeroed(setting->n_ranks, sizeof *ranks_of_node, what, error);
     if (km_agree(comm, error) == KM_OK) {
-        km_gather(comm, &seat, sizeof seat, setting->seats);
+        km_gather(comm, &own, sizeof own, setting->ranks);
         find_versions(setting);
-        count(setting, ranks_of_node);
+        count_nodes(setting, ranks_of_node);
     }
     free(ranks_of_node);
     return error->code;
@@ -90,6 +92,6 @@ km_code km_setting_gather(km_setting *setting, MPI_Comm comm, km_error *error)
 
 void km_setting_free(km_setting *setting)
 {
-    free(setting->seats);
-    setting->seats = NULL;
+    free(setting->ranks);
+    setting->ranks = NULL;
 }

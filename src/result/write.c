@@ -1,4 +1,4 @@
-/* The result file, written beside and compared with what it should be. */
+/* The result file, written under a temporary name beside its final one, and read back. */
 #include "base/error.h"
 #include "contents.h"
 #include "process/output.h"
@@ -13,7 +13,7 @@ static km_code write_beside(km_output *output, const km_record *record, MPI_Comm
         km_rows_reserve(output->beside, record, offsets, error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
-    /* All ranks open the file by its name until now; only one of them renames or removes it. */
+    /* All ranks open the file under its temporary name, but only rank 0 renames or removes it. */
     km_output shared = *output;
     km_broadcast(comm, 0, shared.beside, sizeof shared.beside);
     km_broadcast(comm, 0, offsets, sizeof offsets);

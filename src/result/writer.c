@@ -1,4 +1,4 @@
-/* Small contents of a file, each put down by a call. */
+/* Attributes and small arrays of a result, one per call. */
 #include "writer.h"
 #include "base/error.h"
 #include "base/memory.h"

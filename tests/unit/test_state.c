@@ -136,11 +136,11 @@ START_TEST(no_changed_byte_is_taken)
     for (int64_t i = 0; i < r.size; i++) {
         km_state state;
         km_error error = {0};
-        r.bytes[i] ^= 1 << i % 8;
+        r.bytes[i] = (char)(r.bytes[i] ^ (1 << i % 8));
         km_state_read(&state, r.bytes, (size_t)r.size, &r.key, &error);
         ck_assert_fails(error, KM_DATA, "damaged state");
         km_state_free(&state);
-        r.bytes[i] ^= 1 << i % 8;
+        r.bytes[i] = (char)(r.bytes[i] ^ (1 << i % 8));
     }
     end(&r);
 }
