@@ -32,6 +32,8 @@ check-faults: deps
 	@$(MAKE) $(quietly) all faults
 	@$(run_env) $(shared) BUILD=$(BUILD) KM_KILLS=$(or $(KILLS),50) $$(tools/find-python.sh h5py numpy) \
 	    tests/program/test_kills_program.py -v
+	@$(run_env) $(shared) BUILD=$(BUILD) KM_ALL_SEEDINGS=1 $$(tools/find-python.sh h5py numpy) \
+	    tests/program/test_faults_program.py -v Faults.test_every_allocation
 
 # Hostile files for SECONDS under AddressSanitizer, from another SEED on; a crash names its own.
 .PHONY: fuzz
