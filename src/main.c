@@ -81,17 +81,18 @@ static void run_dry(km_story *s)
         km_warn_of_catalogue(s) != KM_OK)
         return;
     const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
+    km_plan plan;
     const km_dry_run run = {.catalogue = &s->catalogue,
-                            .plan = &s->plan,
+                            .plan = &plan,
                             .is_fit = is_fit,
                             .seeding = s->options.seeding,
                             .random_seed = s->options.problem.random_seed,
                             .has_distances = s->options.outputs.has_distances,
                             .is_verified = s->options.verify != KM_VERIFY_NOTHING};
-    if (km_make_plan(s, n_ranks, km_count_threads(s)) != KM_OK)
+    if (km_make_plan(s, n_ranks, km_count_threads(s), &plan) != KM_OK)
         return;
     if (!is_fit)
-        s->plan = km_plan_without_fit(&s->plan);
+        plan = km_plan_without_fit(&plan);
     if (s->log.is_speaker)
         km_dry_run_print(&run);
 }

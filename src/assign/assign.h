@@ -58,6 +58,9 @@ extern const km_method km_methods[];
 /* The row called so, or for "auto" the available one that costs least; NULL if there is none. */
 const km_method *km_method_choose(const char *name, const km_shape *shape);
 
+/* The row called so; NULL if there is none. */
+const km_method *km_method_find(const char *name);
+
 /* Bytes per rank of an assigner: labels, sums of each thread and of this rank (and what comes of
  * others), and the state of the method; and of sums alone. */
 double km_assigner_bytes(const km_shape *shape, const km_method *method);

@@ -30,8 +30,11 @@ static const km_method *find_cheapest(const km_shape *shape)
 
 const km_method *km_method_choose(const char *name, const km_shape *shape)
 {
-    if (strcmp(name, "auto") == 0)
-        return find_cheapest(shape);
+    return strcmp(name, "auto") == 0 ? find_cheapest(shape) : km_method_find(name);
+}
+
+const km_method *km_method_find(const char *name)
+{
     for (const km_method *method = km_methods; method->name != NULL; method++)
         if (strcmp(method->name, name) == 0)
             return method;

@@ -62,27 +62,34 @@ static km_memory find_memory(const km_plan *plan)
     return memory;
 }
 
+km_code km_manner_check_names(const skymeans_manner *manner, uint64_t kernels, km_error *error)
+{
+    if (strcmp(manner->algorithm, "auto") != 0 && km_method_find(manner->algorithm) == NULL)
+        return km_fail(error, KM_USAGE,
+                       "bad value (algorithm %s): no such method; choose 'auto', 'lloyd', 'tree' "
+                       "or 'bounds'",
+                       manner->algorithm);
+    if (km_kernel_choose(manner->kernel, kernels) == NULL)
+        return km_fail(error, KM_USAGE,
+                       "bad value (kernel %s): no such kernel, or not every rank's processor has "
+                       "it; leave it to 'auto'",
+                       manner->kernel);
+    return KM_OK;
+}
+
 km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
                        const skymeans_manner *manner, const km_shape *shape, uint64_t kernels,
                        km_error *error)
 {
     *plan = (km_plan){.shape = *shape};
+    if (km_manner_check_names(manner, kernels, error) != KM_OK)
+        return error->code;
     plan->shape.n_clusters = problem->n_clusters;
     plan->shape.n_fits = problem->restarts;
     plan->shape.n_seeding_rows = problem->seeding_rows;
     shape = &plan->shape;
     plan->method = km_method_choose(manner->algorithm, shape);
-    if (plan->method == NULL)
-        return km_fail(error, KM_USAGE,
-                       "bad value (algorithm %s): no such method; choose 'auto', 'lloyd', 'tree' "
-                       "or 'bounds'",
-                       manner->algorithm);
     plan->kernel = km_kernel_choose(manner->kernel, kernels);
-    if (plan->kernel == NULL)
-        return km_fail(error, KM_USAGE,
-                       "bad value (kernel %s): no such kernel, or not every rank's processor has "
-                       "it; leave it to 'auto'",
-                       manner->kernel);
     if (problem->first_centers == NULL)
         plan->seeding = km_seeding_find(problem->seeding);
     plan->redistributes = pays_to_redistribute(shape, plan->method);

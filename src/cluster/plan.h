@@ -27,6 +27,9 @@ typedef struct km_plan {
 /* The kernels of this name ("auto": all fast ones) that all ranks can run, as bits. Collective. */
 uint64_t km_kernels_of_all_ranks(const char *name, MPI_Comm comm);
 
+/* Are there an algorithm and a kernel called so? `kernels` as above. KM_USAGE if not. */
+km_code km_manner_check_names(const skymeans_manner *manner, uint64_t kernels, km_error *error);
+
 /* Plans the solution of a checked problem. `shape` is that of the rank with the most rows; its
  * counts of clusters, fits and seeding rows are taken from the problem. `kernels` as above.
  * KM_USAGE if there is no such algorithm or kernel. */

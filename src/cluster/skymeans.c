@@ -112,6 +112,16 @@ static km_code take_control(skymeans_control *control, const skymeans_control *g
                : KM_OK;
 }
 
+/* Leaves a call; without an answer if it failed. */
+static int leave_with_answer(entry *e, skymeans_answer **answer, skymeans_error *error)
+{
+    if (e->error.code != KM_OK) {
+        skymeans_answer_free(*answer);
+        *answer = NULL;
+    }
+    return leave_call(e, error);
+}
+
 int skymeans_fit(skymeans_answer **answer, const skymeans_problem *problem,
                  skymeans_samples *samples, const skymeans_manner *manner,
                  const skymeans_control *control, MPI_Comm comm, skymeans_error *error)
@@ -129,11 +139,7 @@ int skymeans_fit(skymeans_answer **answer, const skymeans_problem *problem,
     take_control(&own_control, control, &e.error);
     if (enter_call(&e, comm, own_manner.threads) == KM_OK)
         km_cluster_fit(*answer, &own_problem, samples, &own_manner, &own_control, e.comm, &e.error);
-    if (e.error.code != KM_OK) {
-        skymeans_answer_free(*answer);
-        *answer = NULL;
-    }
-    return leave_call(&e, error);
+    return leave_with_answer(&e, answer, error);
 }
 
 int skymeans_predict(skymeans_answer **answer, const skymeans_answer *fitted,
@@ -150,11 +156,7 @@ int skymeans_predict(skymeans_answer **answer, const skymeans_answer *fitted,
     km_manner_check(&own_manner, manner, &e.error);
     if (enter_call(&e, comm, own_manner.threads) == KM_OK)
         km_cluster_predict(*answer, fitted, samples, &own_manner, e.comm, &e.error);
-    if (e.error.code != KM_OK) {
-        skymeans_answer_free(*answer);
-        *answer = NULL;
-    }
-    return leave_call(&e, error);
+    return leave_with_answer(&e, answer, error);
 }
 
 void skymeans_answer_free(skymeans_answer *answer)

@@ -174,7 +174,7 @@ static km_code choose_seeding(km_story *s)
     return s->error.code;
 }
 
-km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads)
+km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads, km_plan *plan)
 {
     const km_catalogue *c = &s->catalogue;
     const skymeans_manner *manner = &s->options.manner;
@@ -186,17 +186,21 @@ km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads)
                             .has_weights = c->has_weights,
                             .n_ranks = n_ranks,
                             .n_threads = (int)n_threads};
-    if (km_plan_create(&s->plan, &s->options.problem, manner, &shape,
+    if (km_plan_create(plan, &s->options.problem, manner, &shape,
                        km_kernels_of_all_ranks(manner->kernel, s->comm), &s->error) != KM_OK)
         km_say_option(&s->error);
     return s->error.code;
 }
 
-/* Fills in the defaults of the problem, and refuses contradictions in it. */
+/* Fills in the defaults of the problem, and refuses contradictions in it, and names of algorithms
+ * and kernels that there aren't, before the catalogue is read. */
 static km_code check_problem(km_story *s)
 {
     const skymeans_problem given = s->options.problem;
-    if (km_problem_check(&s->options.problem, &given, &s->error) != KM_OK)
+    const skymeans_manner *manner = &s->options.manner;
+    const uint64_t kernels = km_kernels_of_all_ranks(manner->kernel, s->comm);
+    if (km_problem_check(&s->options.problem, &given, &s->error) != KM_OK ||
+        km_manner_check_names(manner, kernels, &s->error) != KM_OK)
         km_say_option(&s->error);
     return s->error.code;
 }
@@ -206,9 +210,8 @@ km_code km_open_catalogue(km_story *s)
     const double start = km_now();
     const km_catalogue_name name = km_catalogue_of_options(&s->options);
     if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK &&
-        check_size(s, &s->error) == KM_OK && choose_seeding(s) == KM_OK &&
-        check_problem(s) == KM_OK)
-        km_make_plan(s, km_comm_size(s->comm), km_count_threads(s));
+        check_size(s, &s->error) == KM_OK && choose_seeding(s) == KM_OK)
+        check_problem(s);
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;
 }

@@ -21,7 +21,6 @@ typedef struct km_story {
     km_timers timers; /* of the steps outside of the engine */
     km_catalogue catalogue;
     double *first_centers;    /* [k][d] from a file, in the units of the features; or NULL */
-    km_plan plan;             /* for the ranks and threads of this run, or those of --dry-run */
     skymeans_control control; /* what the engine is told while reading and fitting */
     km_pace pace;             /* of reading */
     skymeans_samples samples;
@@ -100,14 +99,17 @@ void km_warn_of_threads(const km_story *s);
  * is neither a method nor a file. */
 km_code km_check_outputs(km_story *s);
 
-/* Opens the catalogue, reads first centers if they are in a file, and makes the plan. */
+/* Opens the catalogue, reads first centers if they are in a file, and refuses what contradicts
+ * itself or names what there isn't. */
 km_code km_open_catalogue(km_story *s);
 
 /* Prints the features if they were taken by default, and warns of some that may be a mistake. */
 km_code km_say_columns(km_story *s);
 
-/* Makes the plan for so many ranks and threads per rank. */
-km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads);
+/* The plan of --dry-run, for so many ranks and threads per rank; that of a fit is made by the
+ * engine.
+ */
+km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads, km_plan *plan);
 
 /* How the options name the catalogue, and the outputs, which no file of it may be. Local. */
 km_catalogue_name km_catalogue_of_options(const km_options *options);
