@@ -29,8 +29,9 @@ machine  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 vector   := $(if $(filter x86_64,$(machine)),avx2 avx512vl avx512) $(if $(filter aarch64,$(machine)),neon)
 fast     := $(if $(SANITIZE),-O2 -fno-sanitize=undefined,-O3) -fno-var-tracking
 %/kernels/avx2.o:     extra := $(fast) -mavx2 -mfma
-%/kernels/avx512vl.o: extra := $(fast) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=256
-%/kernels/avx512.o:   extra := $(fast) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+%/kernels/avx512vl.o: extra := $(fast) -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512vnni -mfma \
+                              -mprefer-vector-width=256
+%/kernels/avx512.o:   extra := $(fast) -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
 %/kernels/neon.o:     extra := $(fast)
 %/base/version.o:     extra  = -DKM_GIT_COMMIT='"$(commit)"'
 

@@ -24,9 +24,11 @@
 #include "base/precision.h"
 #include "base/threads.h"
 #include "methods.h"
+#include "screen.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -46,7 +48,9 @@ typedef struct workspace {
     int32_t *chosen; /* [k] */
     double *gaps;    /* [k], of those that are chosen */
     uint64_t *used;  /* [k / 64], a bit for each center whose gap is used up */
+    int32_t *all;
     km_work done;
+    int64_t n_pairs, n_screened, n_failed;
 } workspace;
 
 typedef struct bounds {
@@ -61,6 +65,8 @@ typedef struct bounds {
     float *drift_bound;    /* [n_columns], an upper bound of drift in float, see note_drifts */
     float *moved;          /* [k], in this assignment, an upper bound in float */
     void *before;          /* [k][d], centers of the last assignment */
+    km_owned_screen screen;
+    bool has_screen;
     workspace *workspaces; /* [n_threads] */
 } bounds;
 
@@ -75,8 +81,12 @@ static void create_bounds_workspace(workspace *w, const km_samples *samples, int
                                     km_error *error)
 {
     const char *what = "bounds";
-    w->work =
-        km_allocate(k * KM_GAPS_WORKSPACE, km_precision_size(samples->precision), what, error);
+    const int64_t plain = k * KM_GAPS_WORKSPACE * (int64_t)km_precision_size(samples->precision);
+    const int64_t screened = km_screen_workspace(samples->n_features, k);
+    w->work = km_allocate(plain > screened ? plain : screened, 1, what, error);
+    w->all = km_allocate(k, sizeof *w->all, what, error);
+    if (w->all) for (int64_t c = 0; c < k; c++)
+        w->all[c] = (int32_t)c;
     w->chosen = km_allocate(k, sizeof *w->chosen, what, error);
     w->gaps = km_allocate(k, sizeof *w->gaps, what, error);
     w->used = km_allocate(words_of(k), sizeof *w->used, what, error);
@@ -121,6 +131,9 @@ km_code km_bounds_create(km_assigner *assigner, km_error *error)
     b->workspaces = km_allocate_zeroed(assigner->n_threads, sizeof *b->workspaces, what, error);
     for (int i = 0; i < assigner->n_threads && b->workspaces != NULL; i++)
         create_bounds_workspace(&b->workspaces[i], samples, k, error);
+    b->has_screen = km_screen_is_available(d) && !getenv("NOSCREEN");
+    if (b->has_screen)
+        km_screen_create(&b->screen, assigner->kernel, k, d, error);
     if (error->code == KM_OK) {
         b->largest = find_largest_sample(samples);
         b->n_counted = count_samples(samples);
@@ -136,7 +149,9 @@ void km_bounds_free(km_assigner *assigner)
         free(b->workspaces[i].chosen);
         free(b->workspaces[i].gaps);
         free(b->workspaces[i].used);
+        free(b->workspaces[i].all);
     }
+    km_screen_free(&b->screen);
     free(b->bound);
     free(b->own_drifts);
     free(b->drift);
@@ -194,6 +209,49 @@ static void lengthen_own_drift(const km_assigner *assigner, int64_t block, doubl
     *own = (*own + (float)farther) * (float)(1 + 0x1p-22);
 }
 
+/* The nearest of the chosen centers, and gaps if wanted; with the screen where that pays. */
+static double compare(km_assigner *assigner, const void *centers, int64_t block,
+                      const int32_t *chosen, int64_t n, int32_t *labels, double *gaps)
+{
+    const bounds *b = assigner->state;
+    workspace *w = &b->workspaces[km_thread()];
+    const km_samples *samples = assigner->samples;
+    const void *values = km_samples_block(samples, block);
+    if (b->has_screen) {
+        const int lanes = km_samples_lanes(samples, block);
+        for (int l = 0; l < KM_BLOCK; l++)
+            labels[l] = assigner->labels[block * KM_BLOCK + (l < lanes ? l : 0)];
+        w->n_screened += n;
+        const double farthest = assigner->kernel->screened[samples->precision](
+            values, centers, samples->n_features, &b->screen.screen, chosen, n, w->work, labels,
+            gaps, &w->n_pairs);
+        if (farthest >= 0)
+            return farthest;
+        w->n_failed += n;
+    }
+    if (gaps == NULL) {
+        km_distances distances2;
+        assigner->kernel->nearest[samples->precision](values, centers, samples->n_features,
+                                                      assigner->n_clusters, labels, &distances2);
+        return 0;
+    }
+    return assigner->kernel->nearest_gaps[samples->precision](
+        values, centers, samples->n_features, chosen, n, w->work, labels, gaps);
+}
+
+static void assign_all(km_assigner *assigner, const void *centers)
+{
+    const bounds *b = assigner->state;
+#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
+    for (int64_t block = 0; block < assigner->samples->n_blocks; block++) {
+        int32_t labels[KM_BLOCK];
+        compare(assigner, centers, block, b->workspaces[km_thread()].all, assigner->n_clusters,
+                labels, NULL);
+        km_assigner_relabel(assigner, block, labels);
+    }
+    assigner->done.distances += assigner->samples->n_blocks * KM_BLOCK * assigner->n_clusters;
+}
+
 /* Compares the chosen centers with the samples of a block, and stores their new gaps. */
 static void compare_in_block(km_assigner *assigner, const void *centers, int64_t block,
                              int64_t n_chosen)
@@ -204,9 +262,8 @@ static void compare_in_block(km_assigner *assigner, const void *centers, int64_t
     float *bound = b->bound + block * b->n_columns;
     const size_t lanes_size = (size_t)km_samples_lanes(samples, block) * sizeof(int32_t);
     int32_t labels[KM_BLOCK];
-    const double farthest = assigner->kernel->nearest_gaps[samples->precision](
-        km_samples_block(samples, block), centers, samples->n_features, w->chosen, n_chosen,
-        w->work, labels, w->gaps);
+    const double farthest =
+        compare(assigner, centers, block, w->chosen, n_chosen, labels, w->gaps);
     if (memcmp(labels, assigner->labels + block * KM_BLOCK, lanes_size) != 0)
         lengthen_own_drift(assigner, block, farthest);
     km_assigner_relabel(assigner, block, labels);
@@ -345,7 +402,7 @@ static void assign_in_turn(km_assigner *assigner, const void *centers)
     } else if (b->bound != NULL) {
         assign_by_bounds(assigner, centers);
     } else {
-        km_assign_lloyd(assigner, centers);
+        assign_all(assigner, centers);
     }
 }
 
@@ -358,6 +415,8 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     /* Gaps and drifts are floats whatever the precision of the samples. An infinite drift would use
      * up the gaps of the padding, too. */
     if (km_centers_are_safe(assigner, centers, b->largest, KM_FLOAT32)) {
+        if (b->has_screen)
+            km_screen_set(&b->screen, samples->precision, centers);
         assign_in_turn(assigner, centers);
         memcpy(b->before, centers, (size_t)n * km_precision_size(samples->precision));
     } else {
@@ -368,6 +427,7 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     b->n_changed_last = count_changed(assigner) - n_changed;
     b->n_changed += b->n_changed_last;
     add_up_bounds_work(assigner, b);
+    if (getenv("SHOW")) { long a=0,p=0,f=0; for (int i=0;i<assigner->n_threads;i++){workspace *w=&b->workspaces[i]; a+=w->n_screened;p+=w->n_pairs;f+=w->n_failed; w->n_screened=w->n_pairs=w->n_failed=0;} fprintf(stderr,"screened/block %.1f pairs/block %.2f failed %.3f relabeled %ld\n",(double)a/samples->n_blocks,(double)p/samples->n_blocks,(double)f/(a+1), (long)b->n_changed_last); }
 }
 
 static double gaps_bytes(const km_shape *shape)

@@ -8,6 +8,8 @@
 #define CENTERS      3
 #define HELD         2
 #define GROUP_SIZE   8
+#define HAS_BYTES    0
+#define BYTE_BIAS    0
 #include "lanes256.h"
 
 #include "template.h"

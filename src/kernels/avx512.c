@@ -10,6 +10,8 @@
 #define CENTERS      4
 #define HELD         4
 #define GROUP_SIZE   4
+#define HAS_BYTES    0
+#define BYTE_BIAS    0
 #include "vectors.h"
 
 INLINE vector_float32 multiply_add_float32(vector_float32 a, vector_float32 b, vector_float32 c)
@@ -129,6 +131,20 @@ INLINE uint32_t exceeds_float64(vector_float64 a, vector_float64 b)
 INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
 {
     return _mm512_cmpneq_epi64_mask((__m512i)a, (__m512i)b);
+}
+
+INLINE numbers_float32 add_products_of_pairs(numbers_float32 sum, numbers_float32 a,
+                                             numbers_float32 b)
+{
+    return sum + (numbers_float32)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+}
+
+INLINE numbers_float32 add_products_of_bytes(numbers_float32 sum, numbers_float32 a,
+                                             numbers_float32 b)
+{
+    (void)a;
+    (void)b;
+    return sum; /* not used: HAS_BYTES is 0 */
 }
 
 #include "template.h"

@@ -3,7 +3,7 @@
  * the arithmetic units; and these have few ports to read registers, so that operands are better
  * read from memory. */
 #define INSTRUCTIONS avx512vl
-#define IS_AVAILABLE km_has_avx512
+#define IS_AVAILABLE km_has_avx512vnni
 #define IS_FAST      km_is_any_processor
 #define BYTES        32
 #define REGISTERS    32
@@ -11,6 +11,8 @@
 #define CENTERS      6
 #define HELD         2
 #define GROUP_SIZE   8
+#define HAS_BYTES    1
+#define BYTE_BIAS    128
 #include "lanes256.h"
 
 #include "template.h"

@@ -20,7 +20,12 @@ bool km_has_avx2(void)
 bool km_has_avx512(void)
 {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl");
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+
+bool km_has_avx512vnni(void)
+{
+    return km_has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
 
 /* All that has AVX-512 but AMD's family 19h, Zen 4, which takes 512 bits in two steps. */

@@ -126,3 +126,31 @@ INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
     const __m256i is_equal = _mm256_cmpeq_epi64((__m256i)a, (__m256i)b);
     return 0xf ^ (uint32_t)_mm256_movemask_pd((__m256d)is_equal);
 }
+
+/* Products of whole numbers: of two pairs of 16 bits, and of four bytes, of which those of a are
+ * larger by BYTE_BIAS and have no sign. */
+INLINE numbers_float32 add_products_of_pairs(numbers_float32 sum, numbers_float32 a,
+                                             numbers_float32 b)
+{
+#if defined __AVX512VNNI__
+    return (numbers_float32)_mm256_dpwssd_epi32((__m256i)sum, (__m256i)a, (__m256i)b);
+#elif defined __AVXVNNI__
+    return (numbers_float32)_mm256_dpwssd_avx_epi32((__m256i)sum, (__m256i)a, (__m256i)b);
+#else
+    return sum + (numbers_float32)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#endif
+}
+
+INLINE numbers_float32 add_products_of_bytes(numbers_float32 sum, numbers_float32 a,
+                                             numbers_float32 b)
+{
+#if defined __AVX512VNNI__
+    return (numbers_float32)_mm256_dpbusd_epi32((__m256i)sum, (__m256i)a, (__m256i)b);
+#elif defined __AVXVNNI__
+    return (numbers_float32)_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)a, (__m256i)b);
+#else
+    (void)a;
+    (void)b;
+    return sum; /* not used: HAS_BYTES is 0 */
+#endif
+}

@@ -10,6 +10,8 @@
 #define CENTERS      4
 #define HELD         4
 #define GROUP_SIZE   4
+#define HAS_BYTES    0
+#define BYTE_BIAS    0
 #include "vectors.h"
 
 INLINE vector_float32 multiply_add_float32(vector_float32 a, vector_float32 b, vector_float32 c)
@@ -82,7 +84,7 @@ INLINE vector_float32 square_root_float32(vector_float32 a)
 
 INLINE vector_float32 rough_root_float32(vector_float32 a)
 {
-    return square_root_float32(a);
+    return square_root_float32(vmaxq_f32(a, vdupq_n_f32(0)));
 }
 
 INLINE float minimum_lane_float32(vector_float32 a)
@@ -134,6 +136,22 @@ INLINE uint32_t exceeds_float64(vector_float64 a, vector_float64 b)
 INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
 {
     return bits_float64(vceqq_s64(a, b)) ^ 3;
+}
+
+INLINE numbers_float32 add_products_of_pairs(numbers_float32 sum, numbers_float32 a,
+                                             numbers_float32 b)
+{
+    const int16x8_t x = (int16x8_t)a, y = (int16x8_t)b;
+    const int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y));
+    return sum + vpaddq_s32(low, vmull_high_s16(x, y));
+}
+
+INLINE numbers_float32 add_products_of_bytes(numbers_float32 sum, numbers_float32 a,
+                                             numbers_float32 b)
+{
+    (void)a;
+    (void)b;
+    return sum; /* not used: HAS_BYTES is 0 */
 }
 
 #include "template.h"

@@ -9,6 +9,7 @@
 #define INSTRUCTIONS reference
 #define IS_AVAILABLE km_is_any_processor
 #define IS_FAST      km_is_any_processor
+#define HAS_BYTES    0
 
 static void add_moments(double value, const km_moments_task *task, int64_t *words)
 {

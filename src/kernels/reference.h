@@ -194,7 +194,7 @@ static double KERNEL(nearest_gaps, PRECISION)(const void *block, const void *cen
         own[l] = sqrt((double)OURS(distance2)((const REAL *)block + l, center, n_features));
         farthest = fmax(farthest, own[l]);
     }
-    for (int64_t i = 0; i < n_chosen; i++) {
+    for (int64_t i = 0; i < n_chosen && gaps != NULL; i++) {
         const REAL *center = (const REAL *)centers + chosen[i] * n_features;
         gaps[i] = INFINITY;
         for (int l = 0; l < KM_BLOCK; l++) {
@@ -212,4 +212,16 @@ static void KERNEL(moments, PRECISION)(const void *values, const km_moments_task
 {
     for (int l = 0; l < KM_BLOCK; l++)
         add_moments((double)((const REAL *)values)[l], task, words);
+}
+
+/* Without a screen: the plain twin. */
+static double KERNEL(screened, PRECISION)(const void *block, const void *centers,
+                                          int64_t n_features, const km_screen *screen,
+                                          const int32_t *chosen, int64_t n_chosen, void *work,
+                                          int32_t *labels, double *gaps, int64_t *n_pairs)
+{
+    (void)screen;
+    *n_pairs += n_chosen;
+    return KERNEL(nearest_gaps, PRECISION)(block, centers, n_features, chosen, n_chosen, work,
+                                           labels, gaps);
 }

@@ -16,5 +16,7 @@ const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
     .nearest_listed = BOTH(nearest_listed),
     .nearest_gaps = BOTH(nearest_gaps),
     .used_up = JOIN(used_up, INSTRUCTIONS),
+    .has_bytes = HAS_BYTES,
+    .screened = BOTH(screened),
     .moments = BOTH(moments),
 };

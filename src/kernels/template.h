@@ -47,6 +47,7 @@ enum {
     AHEAD = 3072,              /* bytes from what is read to what is prefetched */
     LINE = 64,                 /* bytes per line of the cache */
     DOUBLES = BYTES / 8,       /* in a vector */
+    PAIRS_AT_ONCE = 4,         /* of samples and centers, for canonical distances */
 };
 
 /* Blocks are mostly read one after the other, but the processor's own prefetching starts too late
@@ -62,6 +63,8 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
         __builtin_prefetch((const void *)((uintptr_t)address + i), 0, 2);
 }
 
+#include "screen.h"
+
 #include "float32.h"
 
 #include "distance.h"
@@ -73,6 +76,7 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 #include "listed.h"
 
 #include "gaps.h"
+#include "screened.h"
 
 #include "float64.h"
 
@@ -85,6 +89,7 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 #include "listed.h"
 
 #include "gaps.h"
+#include "screened.h"
 
 /* Two kernels calculate in double whatever the samples are. */
 #include "point.h"

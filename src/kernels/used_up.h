@@ -3,7 +3,6 @@
 static bool JOIN(used_up, INSTRUCTIONS)(const float *gaps, const float *drifts, float own_drift,
                                         int64_t n_centers, uint64_t *used)
 {
-    enum { LANES = BYTES / (int)sizeof(float) };
     uint64_t any = 0;
     for (int64_t first = 0; first < n_centers; first += 64) {
         uint64_t bits = 0;

@@ -13,6 +13,7 @@ extern const km_kernel km_kernel_avx2, km_kernel_avx512vl, km_kernel_avx512, km_
 bool km_is_any_processor(void);
 bool km_has_avx2(void);
 bool km_has_avx512(void);
+bool km_has_avx512vnni(void);
 bool km_has_wide_avx512(void);
 
 #define KERNEL(job, precision) JOIN(job, JOIN(INSTRUCTIONS, precision)) /* nearest_avx2_float32 */

@@ -10,4 +10,5 @@ typedef double vector_float64 __attribute__((vector_size(BYTES), may_alias));
 
 /* Center numbers, one for each lane. */
 typedef int32_t numbers_float32 __attribute__((vector_size(BYTES), may_alias));
+typedef int32_t lane_labels __attribute__((vector_size(BYTES), aligned(4), may_alias));
 typedef int64_t numbers_float64 __attribute__((vector_size(BYTES), may_alias));

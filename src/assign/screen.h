@@ -1,0 +1,33 @@
+/* A screen of the centers, see km_screen, for methods that compare with many of them. */
+#ifndef SKYMEANS_ASSIGN_SCREEN_H
+#define SKYMEANS_ASSIGN_SCREEN_H
+
+#include "base/error.h"
+#include "base/precision.h"
+#include "kernels/kernels.h"
+#include "samples/shape.h"
+
+/* A screen that owns its arrays. */
+typedef struct km_owned_screen {
+    km_screen screen;
+    int64_t n_clusters, n_features;
+    bool has_origin;
+    float *origin, *scale, *square, *residual;
+    int32_t *words, *sums;
+} km_owned_screen;
+
+/* May so many features be screened? Fewer are faster without. */
+bool km_screen_is_available(int64_t n_features);
+
+/* KM_MEMORY if it can't be had; to be freed in any case. */
+km_code km_screen_create(km_owned_screen *owned, const km_kernel *kernel, int64_t k, int64_t d,
+                         km_error *error);
+void km_screen_free(km_owned_screen *owned);
+
+/* Makes the whole numbers of the centers [k][d] in working precision, on all threads. */
+void km_screen_set(km_owned_screen *owned, km_precision precision, const void *centers);
+
+/* Bytes per rank of the screen. */
+double km_screen_bytes(const km_shape *shape);
+
+#endif
