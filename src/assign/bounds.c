@@ -18,78 +18,42 @@
  * Invariant: `bound` is at most the true gap plus the drifts at the time it was computed. Three
  * kinds of rounding are subtracted: that of canonical distances (KM_GAP_SLACK), that of drifts
  * (note_drifts, bound_of_gap), and that of a new label (lengthen_own_drift). */
+#include "bounds.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/partition.h"
 #include "base/precision.h"
-#include "base/threads.h"
-#include "methods.h"
-#include "screen.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <stdio.h>
 #include <string.h>
-
-enum {
-    BLOCKS_AT_ONCE = 16,
-    CACHE_LINE = 64,
-    MAX_FETCHED = 8192, /* bytes of gaps */
-};
 
 /* Measured: sorting pays when at least MANY labels have changed since the last sorting, and at most
  * MAX_AT_ONCE of them in the last assignment. Fractions of the samples with weight, whose changes
  * alone are counted. */
 static const double MANY = 0.8, MAX_AT_ONCE = 0.5;
 
-/* The workspace of one thread. */
-typedef struct workspace {
-    void *work;      /* of kernels: [k][KM_GAPS_WORKSPACE] values */
-    int32_t *chosen; /* [k] */
-    double *gaps;    /* [k], of those that are chosen */
-    uint64_t *used;  /* [k / 64], a bit for each center whose gap is used up */
-    int32_t *all;
-    km_work done;
-    int64_t n_pairs, n_screened, n_failed;
-} workspace;
-
-typedef struct bounds {
-    int64_t n_counted; /* samples, those with weight */
-    int64_t n_changed; /* labels since the samples were sorted, or since the first assignment */
-    int64_t n_changed_last; /* in the last assignment */
-    double largest;         /* absolute value of all samples */
-    int64_t n_columns;      /* k rounded up */
-    float *bound;           /* [n_blocks][n_columns], gaps plus drifts; NULL while there are none */
-    float *own_drifts;     /* [n_blocks], sums of the largest movement of the block's own centers */
-    double *drift;         /* [k], sums of the movement of each center, rounded up */
-    float *drift_bound;    /* [n_columns], an upper bound of drift in float, see note_drifts */
-    float *moved;          /* [k], in this assignment, an upper bound in float */
-    void *before;          /* [k][d], centers of the last assignment */
-    km_owned_screen screen;
-    bool has_screen;
-    workspace *workspaces; /* [n_threads] */
-} bounds;
+/* The screen pays while it leaves open at most so many pairs, of a group of samples and a center,
+ * of those of a block and a center. */
+static const double MAX_OPEN = 0.5;
 
 /* ---- creating ------------------------------------------------------------------------------- */
 
-static int64_t words_of(int64_t k)
+/* Bytes of a thread's workspace for kernels. */
+static int64_t size_of_work(int64_t k, int64_t d, km_precision precision)
 {
-    return (k + 63) / 64;
+    const int64_t plain = k * KM_GAPS_WORKSPACE * (int64_t)km_precision_size(precision);
+    const int64_t screened = km_screen_is_available(d) ? km_screen_workspace(d, k) : 0;
+    return plain > screened ? plain : screened;
 }
 
-static void create_bounds_workspace(workspace *w, const km_samples *samples, int64_t k,
+static void create_bounds_workspace(bounds_workspace *w, const km_samples *samples, int64_t k,
                                     km_error *error)
 {
     const char *what = "bounds";
-    const int64_t plain = k * KM_GAPS_WORKSPACE * (int64_t)km_precision_size(samples->precision);
-    const int64_t screened = km_screen_workspace(samples->n_features, k);
-    w->work = km_allocate(plain > screened ? plain : screened, 1, what, error);
-    w->all = km_allocate(k, sizeof *w->all, what, error);
-    if (w->all) for (int64_t c = 0; c < k; c++)
-        w->all[c] = (int32_t)c;
+    w->work = km_allocate(size_of_work(k, samples->n_features, samples->precision), 1, what, error);
     w->chosen = km_allocate(k, sizeof *w->chosen, what, error);
     w->gaps = km_allocate(k, sizeof *w->gaps, what, error);
-    w->used = km_allocate(words_of(k), sizeof *w->used, what, error);
+    w->used = km_allocate((k + 63) / 64, sizeof *w->used, what, error);
 }
 
 static double find_largest_sample(const km_samples *samples)
@@ -131,7 +95,7 @@ km_code km_bounds_create(km_assigner *assigner, km_error *error)
     b->workspaces = km_allocate_zeroed(assigner->n_threads, sizeof *b->workspaces, what, error);
     for (int i = 0; i < assigner->n_threads && b->workspaces != NULL; i++)
         create_bounds_workspace(&b->workspaces[i], samples, k, error);
-    b->has_screen = km_screen_is_available(d) && !getenv("NOSCREEN");
+    b->has_screen = km_screen_is_available(d);
     if (b->has_screen)
         km_screen_create(&b->screen, assigner->kernel, k, d, error);
     if (error->code == KM_OK) {
@@ -149,7 +113,6 @@ void km_bounds_free(km_assigner *assigner)
         free(b->workspaces[i].chosen);
         free(b->workspaces[i].gaps);
         free(b->workspaces[i].used);
-        free(b->workspaces[i].all);
     }
     km_screen_free(&b->screen);
     free(b->bound);
@@ -162,170 +125,6 @@ void km_bounds_free(km_assigner *assigner)
     free(b);
 }
 
-/* ---- gaps ----------------------------------------------------------------------------------- */
-
-/* Adds the movement of the centers to their drifts. Bounds in float are larger by a factor of 1 +
- * 2^-21, so that the rounded sum of two of them is still an upper bound. */
-static void note_drifts(bounds *b, const km_assigner *assigner, const void *centers)
-{
-    for (int64_t c = 0; c < assigner->n_clusters; c++) {
-        const double moved = km_center_movement(assigner->samples, b->before, centers, c);
-        b->moved[c] = (float)(moved * (1 + 0x1p-21));
-        b->drift[c] = moved > 0 ? nextafter(b->drift[c] + moved, INFINITY) : b->drift[c];
-        b->drift_bound[c] = (float)(b->drift[c] * (1 + 0x1p-21));
-    }
-}
-
-/* The maximum movement of the block's own centers. */
-static float own_center_movement(const bounds *b, const int32_t *labels, int lanes)
-{
-    float maximum = b->moved[labels[0]];
-    for (int l = 1; l < lanes; l++)
-        if (labels[l] != labels[l - 1] && b->moved[labels[l]] > maximum)
-            maximum = b->moved[labels[l]];
-    return maximum;
-}
-
-/* The gap plus the drifts so far. Subtracts the rounding of such sums, and what is lost of drifts
- * that are too small for float. */
-static float bound_of_gap(double gap, double drifts)
-{
-    if (gap == (double)INFINITY)
-        return INFINITY;
-    return (float)(gap + drifts - 0x1p-20 * (fabs(gap) + drifts) - 1e-36);
-}
-
-/* Labels follow rounded distances, so the new center may really be slightly farther than the old
- * one; the excess counts as drift of the block's own centers. Centers that were compared just now
- * have new gaps; the others need this. */
-static void lengthen_own_drift(const km_assigner *assigner, int64_t block, double farthest)
-{
-    const bounds *b = assigner->state;
-    const km_precision precision = assigner->samples->precision;
-    const int64_t d = assigner->samples->n_features;
-    const double farther = KM_GAP_SLACK(d) * km_precision_epsilon(precision) * farthest +
-                           4 * sqrt(((double)d + 2) * km_precision_smallest(precision));
-    float *own = &b->own_drifts[block];
-    *own = (*own + (float)farther) * (float)(1 + 0x1p-22);
-}
-
-/* The nearest of the chosen centers, and gaps if wanted; with the screen where that pays. */
-static double compare(km_assigner *assigner, const void *centers, int64_t block,
-                      const int32_t *chosen, int64_t n, int32_t *labels, double *gaps)
-{
-    const bounds *b = assigner->state;
-    workspace *w = &b->workspaces[km_thread()];
-    const km_samples *samples = assigner->samples;
-    const void *values = km_samples_block(samples, block);
-    if (b->has_screen) {
-        const int lanes = km_samples_lanes(samples, block);
-        for (int l = 0; l < KM_BLOCK; l++)
-            labels[l] = assigner->labels[block * KM_BLOCK + (l < lanes ? l : 0)];
-        w->n_screened += n;
-        const double farthest = assigner->kernel->screened[samples->precision](
-            values, centers, samples->n_features, &b->screen.screen, chosen, n, w->work, labels,
-            gaps, &w->n_pairs);
-        if (farthest >= 0)
-            return farthest;
-        w->n_failed += n;
-    }
-    if (gaps == NULL) {
-        km_distances distances2;
-        assigner->kernel->nearest[samples->precision](values, centers, samples->n_features,
-                                                      assigner->n_clusters, labels, &distances2);
-        return 0;
-    }
-    return assigner->kernel->nearest_gaps[samples->precision](
-        values, centers, samples->n_features, chosen, n, w->work, labels, gaps);
-}
-
-static void assign_all(km_assigner *assigner, const void *centers)
-{
-    const bounds *b = assigner->state;
-#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
-    for (int64_t block = 0; block < assigner->samples->n_blocks; block++) {
-        int32_t labels[KM_BLOCK];
-        compare(assigner, centers, block, b->workspaces[km_thread()].all, assigner->n_clusters,
-                labels, NULL);
-        km_assigner_relabel(assigner, block, labels);
-    }
-    assigner->done.distances += assigner->samples->n_blocks * KM_BLOCK * assigner->n_clusters;
-}
-
-/* Compares the chosen centers with the samples of a block, and stores their new gaps. */
-static void compare_in_block(km_assigner *assigner, const void *centers, int64_t block,
-                             int64_t n_chosen)
-{
-    bounds *b = assigner->state;
-    workspace *w = &b->workspaces[km_thread()];
-    const km_samples *samples = assigner->samples;
-    float *bound = b->bound + block * b->n_columns;
-    const size_t lanes_size = (size_t)km_samples_lanes(samples, block) * sizeof(int32_t);
-    int32_t labels[KM_BLOCK];
-    const double farthest =
-        compare(assigner, centers, block, w->chosen, n_chosen, labels, w->gaps);
-    if (memcmp(labels, assigner->labels + block * KM_BLOCK, lanes_size) != 0)
-        lengthen_own_drift(assigner, block, farthest);
-    km_assigner_relabel(assigner, block, labels);
-    const double own_drift = (double)b->own_drifts[block];
-    for (int64_t i = 0; i < n_chosen; i++) {
-        const int32_t c = w->chosen[i];
-        bound[c] = bound_of_gap(w->gaps[i], (double)b->drift_bound[c] + own_drift);
-    }
-    w->done.distances += n_chosen * KM_BLOCK;
-}
-
-/* Computes all gaps of a block. */
-static void make_bounds_of_block(km_assigner *assigner, const void *centers, int64_t block)
-{
-    bounds *b = assigner->state;
-    const int64_t k = assigner->n_clusters;
-    int32_t *chosen = b->workspaces[km_thread()].chosen;
-    b->own_drifts[block] = 0;
-    for (int64_t c = 0; c < k; c++)
-        chosen[c] = (int32_t)c;
-    for (int64_t c = k; c < b->n_columns; c++)
-        b->bound[block * b->n_columns + c] = INFINITY;
-    compare_in_block(assigner, centers, block, k);
-}
-
-static int64_t list_bits(const uint64_t *bits, int64_t n_words, int32_t *numbers)
-{
-    int64_t n = 0;
-    for (int64_t w = 0; w < n_words; w++)
-        for (uint64_t left = bits[w]; left != 0; left &= left - 1)
-            numbers[n++] = (int32_t)(64 * w + __builtin_ctzll(left));
-    return n;
-}
-
-static void fetch_bounds(const km_assigner *assigner, int64_t block)
-{
-    const bounds *b = assigner->state;
-    if (block >= assigner->samples->n_blocks)
-        return;
-    const char *bound = (const char *)(b->bound + block * b->n_columns);
-    const int64_t size = b->n_columns * (int64_t)sizeof *b->bound;
-    for (int64_t i = 0; i < size && i < MAX_FETCHED; i += CACHE_LINE)
-        __builtin_prefetch(bound + i);
-}
-
-static void assign_block_by_bounds(km_assigner *assigner, const void *centers, int64_t block)
-{
-    bounds *b = assigner->state;
-    workspace *w = &b->workspaces[km_thread()];
-    const int32_t *labels = assigner->labels + block * KM_BLOCK;
-    const int lanes = km_samples_lanes(assigner->samples, block);
-    float *drift = &b->own_drifts[block];
-    *drift = (*drift + own_center_movement(b, labels, lanes)) * (float)(1 + 0x1p-22);
-    if (!assigner->kernel->used_up(b->bound + block * b->n_columns, b->drift_bound, *drift,
-                                   b->n_columns, w->used))
-        return;
-    for (int l = 0; l < lanes; l++)
-        w->used[labels[l] / 64] |= (uint64_t)1 << labels[l] % 64;
-    compare_in_block(assigner, centers, block,
-                     list_bits(w->used, words_of(assigner->n_clusters), w->chosen));
-}
-
 /* Gaps no longer hold; their memory is free for other uses. */
 static void forget_bounds(bounds *b)
 {
@@ -333,33 +132,17 @@ static void forget_bounds(bounds *b)
     b->bound = NULL;
 }
 
-/* Computes all gaps for the current centers. Without memory for them, assigns by Lloyd. */
+/* Computes all gaps for the current centers. Without memory for them, compares all. */
 static void make_bounds(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
     km_error no_memory = {0};
     b->bound = km_allocate(assigner->samples->n_blocks * b->n_columns, sizeof *b->bound, "bounds",
                            &no_memory);
-    if (b->bound == NULL) {
-        km_assign_lloyd(assigner, centers);
-        return;
-    }
-    memset(b->drift, 0, (size_t)assigner->n_clusters * sizeof *b->drift);
-    memset(b->drift_bound, 0, (size_t)b->n_columns * sizeof *b->drift_bound);
-#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
-    for (int64_t block = 0; block < assigner->samples->n_blocks; block++)
-        make_bounds_of_block(assigner, centers, block);
-}
-
-static void assign_by_bounds(km_assigner *assigner, const void *centers)
-{
-    const int64_t n_blocks = assigner->samples->n_blocks;
-    note_drifts(assigner->state, assigner, centers);
-#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
-    for (int64_t block = 0; block < n_blocks; block++) {
-        fetch_bounds(assigner, block + 1);
-        assign_block_by_bounds(assigner, centers, block);
-    }
+    if (b->bound == NULL)
+        km_bounds_compare_all(assigner, centers);
+    else
+        km_bounds_make_gaps(assigner, centers);
 }
 
 /* ---- assigning all samples ------------------------------------------------------------------ */
@@ -372,12 +155,19 @@ static int64_t count_changed(const km_assigner *assigner)
     return n;
 }
 
+/* Counts what was compared, and gives up a screen that does not pay. */
 static void add_up_bounds_work(km_assigner *assigner, bounds *b)
 {
+    int64_t n_screened = 0, n_pairs = 0;
     for (int i = 0; i < assigner->n_threads; i++) {
-        assigner->done.distances += b->workspaces[i].done.distances;
-        b->workspaces[i].done = (km_work){0, 0};
+        bounds_workspace *w = &b->workspaces[i];
+        assigner->done.distances += w->done.distances;
+        n_screened += w->n_screened;
+        n_pairs += w->n_pairs;
+        w->done = (km_work){0, 0};
+        w->n_screened = w->n_pairs = 0;
     }
+    b->has_screen = b->has_screen && (double)n_pairs <= MAX_OPEN * (double)n_screened;
 }
 
 static bool is_time_to_sort(const km_assigner *assigner)
@@ -388,7 +178,7 @@ static bool is_time_to_sort(const km_assigner *assigner)
 }
 
 /* Too little memory costs only time: samples then stay in the order they have, or are assigned by
- * Lloyd. */
+ * comparing with all. */
 static void assign_in_turn(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
@@ -400,9 +190,9 @@ static void assign_in_turn(km_assigner *assigner, const void *centers)
         b->n_changed = 0;
         make_bounds(assigner, centers);
     } else if (b->bound != NULL) {
-        assign_by_bounds(assigner, centers);
+        km_bounds_use_gaps(assigner, centers);
     } else {
-        assign_all(assigner, centers);
+        km_bounds_compare_all(assigner, centers);
     }
 }
 
@@ -427,7 +217,6 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     b->n_changed_last = count_changed(assigner) - n_changed;
     b->n_changed += b->n_changed_last;
     add_up_bounds_work(assigner, b);
-    if (getenv("SHOW")) { long a=0,p=0,f=0; for (int i=0;i<assigner->n_threads;i++){workspace *w=&b->workspaces[i]; a+=w->n_screened;p+=w->n_pairs;f+=w->n_failed; w->n_screened=w->n_pairs=w->n_failed=0;} fprintf(stderr,"screened/block %.1f pairs/block %.2f failed %.3f relabeled %ld\n",(double)a/samples->n_blocks,(double)p/samples->n_blocks,(double)f/(a+1), (long)b->n_changed_last); }
 }
 
 static double gaps_bytes(const km_shape *shape)
@@ -446,10 +235,13 @@ bool km_bounds_is_available(const km_shape *shape)
 double km_bounds_bytes(const km_shape *shape)
 {
     const double k = (double)shape->n_clusters;
-    const double of_center = KM_GAPS_WORKSPACE * km_value_bytes(shape) + sizeof(double) +
-                             sizeof(int32_t) + sizeof(int64_t) / KM_BLOCK;
-    return km_larger(gaps_bytes(shape), km_sort_bytes(shape)) + shape->n_threads * k * of_center +
-           k * 2 * sizeof(double) + km_rounded_bytes(shape);
+    const double of_center = sizeof(double) + sizeof(int32_t) + sizeof(uint64_t) / 64.0;
+    const double work =
+        (double)size_of_work(shape->n_clusters, shape->n_features, shape->precision);
+    const double screen = km_screen_is_available(shape->n_features) ? km_screen_bytes(shape) : 0;
+    return km_larger(gaps_bytes(shape), km_sort_bytes(shape)) +
+           shape->n_threads * (work + k * of_center) + k * 2 * sizeof(double) +
+           km_rounded_bytes(shape) + screen;
 }
 
 /* They cost what the gaps take, and pay with more clusters the fewer features there are. */

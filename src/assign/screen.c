@@ -5,12 +5,15 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     FEWEST_FEATURES = 8,
     FEWEST_OF_BYTES = 48,    /* with fewer, bytes leave too much undecided */
     MOST_FEATURES = 1 << 14, /* sums of products of bytes have 31 bits */
     MOST_PROBED = 63,        /* centers whose median is the origin */
+    MOST_OF_MEDIAN = 4,      /* strays are larger than so many times the median, */
+    STRAYS = 16,             /* and are at most such a part of the centers */
 };
 
 bool km_screen_is_available(int64_t n_features)
@@ -35,9 +38,10 @@ km_code km_screen_create(km_owned_screen *owned, const km_kernel *kernel, int64_
     screen->words = owned->words =
         km_allocate(k * screen->n_words, sizeof *owned->words, what, error);
     screen->sums = owned->sums = km_allocate(k, sizeof *owned->sums, what, error);
-    screen->scale = owned->scale = km_allocate(k, sizeof *owned->scale, what, error);
-    screen->square = owned->square = km_allocate(k, sizeof *owned->square, what, error);
-    screen->residual = owned->residual = km_allocate(k, sizeof *owned->residual, what, error);
+    screen->squares = owned->squares = km_allocate(k, sizeof(float), what, error);
+    screen->residuals = owned->residuals = km_allocate(k, sizeof(float), what, error);
+    screen->scales = owned->scales = km_allocate(k, sizeof(float), what, error);
+    owned->sizes = km_allocate(2 * k, sizeof *owned->sizes, what, error);
     return error->code;
 }
 
@@ -46,9 +50,10 @@ void km_screen_free(km_owned_screen *owned)
     free(owned->origin);
     free(owned->words);
     free(owned->sums);
-    free(owned->scale);
-    free(owned->square);
-    free(owned->residual);
+    free(owned->squares);
+    free(owned->residuals);
+    free(owned->scales);
+    free(owned->sizes);
     *owned = (km_owned_screen){0};
 }
 
@@ -73,42 +78,72 @@ static void choose_origin(km_owned_screen *owned, km_precision precision, const 
     owned->has_origin = true;
 }
 
-/* A center as it is divided up. */
-typedef struct parts {
-    double scale, whole2, left2, norm2;
-    int32_t sum;
-} parts;
+/* Feature j of a center, from the origin. */
+static double value_from_origin(const km_owned_screen *owned, km_precision precision,
+                                const void *centers, int64_t c, int64_t j)
+{
+    return km_value_get(precision, centers, c * owned->n_features + j) - (double)owned->origin[j];
+}
 
-static double find_center_scale(const km_owned_screen *owned, km_precision precision,
-                                const void *centers, int64_t c)
+/* What the scale must make fit: the largest feature into a byte, or the norm into 15 bits. */
+static double size_of_center(const km_owned_screen *owned, km_precision precision,
+                             const void *centers, int64_t c)
 {
     double largest = 0, norm2 = 0;
     for (int64_t j = 0; j < owned->n_features; j++) {
-        const double x = km_value_get(precision, centers, c * owned->n_features + j) -
-                         (double)owned->origin[j];
+        const double x = value_from_origin(owned, precision, centers, c, j);
         largest = fmax(largest, fabs(x));
         norm2 += x * x;
     }
-    return fmax(owned->screen.are_bytes ? largest / KM_SCREEN_BYTE : sqrt(norm2) / KM_SCREEN_PAIR,
-                0x1p-100);
+    return owned->screen.are_bytes ? largest / KM_SCREEN_BYTE : sqrt(norm2) / KM_SCREEN_PAIR;
 }
+
+static float round_scale(double size)
+{
+    return nextafterf((float)fmax(size, 0x1p-50), INFINITY);
+}
+
+/* Pairs have one scale, which fits all centers, or all but a few strays that would make it much too
+ * coarse. */
+static void choose_scales(km_owned_screen *owned)
+{
+    const int64_t k = owned->n_clusters;
+    double *sorted = owned->sizes + k;
+    memcpy(sorted, owned->sizes, (size_t)k * sizeof *sorted);
+    qsort(sorted, (size_t)k, sizeof *sorted, compare_values);
+    const double most = MOST_OF_MEDIAN * sorted[k / 2];
+    const bool are_few = sorted[k - 1 - k / STRAYS] <= most;
+    const double largest = are_few && sorted[k - 1] > most ? most : sorted[k - 1];
+    owned->screen.scale = owned->screen.are_bytes ? 0 : round_scale(largest);
+    for (int64_t c = 0; c < k; c++)
+        owned->scales[c] =
+            owned->screen.are_bytes ? round_scale(owned->sizes[c]) : owned->screen.scale;
+}
+
+/* The sums of a center as it becomes whole numbers. */
+typedef struct center_sums {
+    bool is_stray; /* it does not fit, and leaves everything */
+    double whole2, left2, norm2;
+    int32_t sum;
+} center_sums;
 
 /* Puts features of a center into a word. */
 static int32_t fill_word(const km_owned_screen *owned, km_precision precision, const void *centers,
-                         int64_t c, int64_t w, parts *p)
+                         int64_t c, int64_t w, center_sums *sums)
 {
     const int64_t n = features_per_word(&owned->screen), d = owned->n_features;
     const uint32_t mask = owned->screen.are_bytes ? 0xff : 0xffff;
+    const double scale = (double)owned->scales[c];
     uint32_t word = 0;
     for (int64_t i = 0; i < n && w * n + i < d; i++) {
-        const int64_t j = w * n + i;
-        const double x = km_value_get(precision, centers, c * d + j) - (double)owned->origin[j];
-        const double whole = (double)lrint(x / p->scale), left = x - p->scale * whole;
-        word |= ((uint32_t)(int32_t)whole & mask) << (32 / n * i);
-        p->sum += (int32_t)whole;
-        p->whole2 += whole * whole;
-        p->left2 += left * left;
-        p->norm2 += x * x;
+        const double x = value_from_origin(owned, precision, centers, c, w * n + i);
+        const int32_t whole = sums->is_stray ? 0 : (int32_t)lrint(x / scale);
+        const double left = x - scale * whole;
+        word |= ((uint32_t)-whole & mask) << (32 / n * i);
+        sums->sum += whole;
+        sums->whole2 += (double)whole * whole;
+        sums->left2 += left * left;
+        sums->norm2 += x * x;
     }
     return (int32_t)word;
 }
@@ -117,28 +152,39 @@ static void set_center(km_owned_screen *owned, km_precision precision, const voi
                        int64_t c)
 {
     const int64_t n_words = owned->screen.n_words;
-    const float scale = (float)find_center_scale(owned, precision, centers, c);
-    parts p = {.scale = (double)scale};
+    const double scale = (double)owned->scales[c];
+    const double kept = owned->screen.are_bytes ? 1 - KM_SCREEN_SLACK(owned->n_features) : 1;
+    center_sums sums = {.is_stray = owned->sizes[c] > scale};
     for (int64_t w = 0; w < n_words; w++)
-        owned->words[c * n_words + w] = fill_word(owned, precision, centers, c, w, &p);
-    const double square = p.scale * p.scale * p.whole2;
-    owned->scale[c] = scale;
-    owned->square[c] = (float)(square * (1 - KM_SCREEN_SLACK(owned->n_features)));
-    owned->residual[c] = (float)(sqrt(p.left2) * (1 + 0x1p-20) + sqrt(p.norm2) * 0x1p-40);
-    owned->sums[c] = p.sum;
+        owned->words[c * n_words + w] = fill_word(owned, precision, centers, c, w, &sums);
+    const double left = sqrt(sums.left2) * (1 + 0x1p-20) + sqrt(sums.norm2) * 0x1p-40;
+    owned->squares[c] = (float)(scale * scale * sums.whole2 * kept);
+    owned->residuals[c] = nextafterf((float)left, INFINITY);
+    owned->sums[c] = sums.sum;
 }
 
 void km_screen_set(km_owned_screen *owned, km_precision precision, const void *centers)
 {
+    const int64_t k = owned->n_clusters;
+    float largest = 0;
     if (!owned->has_origin)
         choose_origin(owned, precision, centers);
 #pragma omp parallel for
-    for (int64_t c = 0; c < owned->n_clusters; c++)
+    for (int64_t c = 0; c < k; c++)
+        owned->sizes[c] = size_of_center(owned, precision, centers, c);
+    choose_scales(owned);
+#pragma omp parallel for
+    for (int64_t c = 0; c < k; c++)
         set_center(owned, precision, centers, c);
+    for (int64_t c = 0; c < k; c++)
+        largest = fmaxf(largest, owned->squares[c]);
+    owned->screen.largest_square = owned->screen.are_bytes ? 0 : nextafterf(largest, INFINITY);
 }
 
+/* Words, and six numbers of each center; the origin. */
 double km_screen_bytes(const km_shape *shape)
 {
     const double d = (double)shape->n_features;
-    return (double)shape->n_clusters * (ceil(d / 2) + 4) * sizeof(float) + d * sizeof(float);
+    const double of_center = ceil(d / 2) * sizeof(int32_t) + 4 * sizeof(float) + 2 * sizeof(double);
+    return (double)shape->n_clusters * of_center + d * sizeof(float);
 }

@@ -12,11 +12,12 @@ typedef struct km_owned_screen {
     km_screen screen;
     int64_t n_clusters, n_features;
     bool has_origin;
-    float *origin, *scale, *square, *residual;
+    float *origin, *squares, *residuals, *scales;
     int32_t *words, *sums;
+    double *sizes; /* [2][k], scales that would fit each center; and sorted */
 } km_owned_screen;
 
-/* May so many features be screened? Fewer are faster without. */
+/* May samples of so many features be screened? Fewer are faster without. */
 bool km_screen_is_available(int64_t n_features);
 
 /* KM_MEMORY if it can't be had; to be freed in any case. */

@@ -78,14 +78,11 @@ INLINE vector_float32 square_root_float32(vector_float32 a)
     return _mm512_sqrt_ps(a);
 }
 
-/* One step of Newton's makes twice as many bits right. */
-INLINE vector_float32 rough_root_float32(vector_float32 a)
+#define QUICK_ROOT_ERROR 0x1p-13
+INLINE vector_float32 quick_root_float32(vector_float32 a)
 {
     const __m512 normal = _mm512_max_ps(a, _mm512_set1_ps(0x1p-126f));
-    const __m512 inverse = _mm512_rsqrt14_ps(normal), root = _mm512_mul_ps(normal, inverse);
-    const __m512 half = _mm512_set1_ps(0.5f);
-    const __m512 wrong = _mm512_fnmadd_ps(root, _mm512_mul_ps(half, inverse), half);
-    return _mm512_fmadd_ps(root, wrong, root);
+    return _mm512_mul_ps(normal, _mm512_rsqrt14_ps(normal));
 }
 
 INLINE float minimum_lane_float32(vector_float32 a)
@@ -113,7 +110,7 @@ INLINE vector_float64 square_root_float64(vector_float64 a)
     return _mm512_sqrt_pd(a);
 }
 
-INLINE vector_float64 rough_root_float64(vector_float64 a)
+INLINE vector_float64 quick_root_float64(vector_float64 a)
 {
     return square_root_float64(a);
 }

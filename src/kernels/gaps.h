@@ -3,9 +3,9 @@
 
 #include "base/partition.h"
 
-/* The squared distances of a tile of samples to some chosen centers. */
+/* The squared distances of a tile of samples to some chosen centers, and which is the nearest. */
 INLINE void OURS(compare_chosen)(const REAL *block, const OURS(list) * list, int64_t d,
-                                 int64_t first, const int n_centers, VECTOR *kept)
+                                 int64_t first, const int n_centers, VECTOR *kept, STATE *state)
 {
     const REAL *centers[TILE_CENTERS];
     VECTOR d2[TILE_CENTERS][TILE_VECTORS] = {{{0}}};
@@ -19,24 +19,21 @@ INLINE void OURS(compare_chosen)(const REAL *block, const OURS(list) * list, int
                 d2[c][v] = OURS(extend)(d2[c][v], x[v], centers[c][j]);
     }
     for (int c = 0; c < n_centers; c++)
-        for (int v = 0; v < TILE_VECTORS; v++)
+        for (int v = 0; v < TILE_VECTORS; v++) {
             kept[(first + c) * TILE_VECTORS + v] = d2[c][v];
+            OURS(compare)(state, v, d2[c][v], OURS(spread)(list->chosen[first + c]));
+        }
 }
 
-/* The squared distances to all chosen centers; `best` gets the minimum. */
 INLINE void OURS(compare_all_chosen)(const REAL *block, const OURS(list) * list, int64_t d,
-                                     VECTOR *kept, VECTOR *best)
+                                     VECTOR *kept, STATE *state)
 {
     int64_t first = 0;
+    OURS(start)(state, TILE_VECTORS);
     for (; first + TILE_CENTERS <= list->count; first += TILE_CENTERS)
-        OURS(compare_chosen)(block, list, d, first, TILE_CENTERS, kept);
+        OURS(compare_chosen)(block, list, d, first, TILE_CENTERS, kept, state);
     for (; first < list->count; first++)
-        OURS(compare_chosen)(block, list, d, first, 1, kept);
-    for (int v = 0; v < TILE_VECTORS; v++)
-        best[v] = kept[v];
-    for (int64_t i = 1; i < list->count; i++)
-        for (int v = 0; v < TILE_VECTORS; v++)
-            best[v] = OURS(nearer)(kept[i * TILE_VECTORS + v], best[v]);
+        OURS(compare_chosen)(block, list, d, first, 1, kept, state);
 }
 
 /* An upper bound of the largest distance whose square is in a lane: rounding is added. */
@@ -49,24 +46,39 @@ INLINE double OURS(maximum_distance)(VECTOR d2, int64_t d)
            4 * sqrt(((double)d + 2) * SMALLEST);
 }
 
-/* Labels of one vector of samples, the first center at the minimum distance; and per center and
- * lane a lower bound of the minimum gap so far: rounding is subtracted. */
-INLINE NUMBERS OURS(find_gaps)(const VECTOR *kept, const OURS(list) * list, int64_t d, VECTOR best,
-                               VECTOR *minimum)
+/* The minimum over a tile of the gaps of one center, without its own samples if they are left out;
+ * rounding is subtracted. */
+INLINE VECTOR OURS(gap_of_tile)(const VECTOR *kept, const STATE *state, const VECTOR *minus_own,
+                                VECTOR certain, NUMBERS number, const bool without_own)
 {
-    const VECTOR certain = (VECTOR){0} + (REAL)(1 - KM_GAP_SLACK(d) * EPSILON - 0x1p-20);
-    const VECTOR minus_own = -OURS(square_root)(best);
-    NUMBERS label = {0}, open = (NUMBERS)best; /* no distance, once the sample has its label */
-    for (int64_t i = 0; i < list->count; i++) {
-        const VECTOR d2 = kept[i * TILE_VECTORS];
-        const NUMBERS is_own = (NUMBERS)d2 == open;
-        const VECTOR gap = OURS(multiply_add)(OURS(rough_root)(d2), certain, minus_own);
-        label |= is_own & OURS(spread)(list->chosen[i]);
-        open |= is_own;
-        /* Not a number for the center's own samples, so not the least. */
-        minimum[i] = OURS(minimum)((VECTOR)((NUMBERS)gap | is_own), minimum[i]);
+    VECTOR least = (VECTOR){0} + (REAL)INFINITY;
+    for (int v = 0; v < TILE_VECTORS; v++) {
+        VECTOR gap = OURS(multiply_add)(OURS(quick_root)(kept[v]), certain, minus_own[v]);
+        if (without_own) /* not a number for the center's own samples, so not the least */
+            gap = (VECTOR)((NUMBERS)gap | (state->label[v] == number));
+        least = OURS(minimum)(gap, least);
     }
-    return label;
+    return least;
+}
+
+/* Lowers the minimum gap of each center by those of a tile. Only a center's own samples, and those
+ * that are as near to another, have gaps that are not above 0. */
+INLINE void OURS(find_gaps)(const VECTOR *kept, const OURS(list) * list, int64_t d,
+                            const STATE *state, VECTOR *minimum)
+{
+    const VECTOR certain =
+        (VECTOR){0} + (REAL)(1 - KM_GAP_SLACK(d) * EPSILON - QUICK_ROOT_ERROR - 0x1p-22);
+    VECTOR minus_own[TILE_VECTORS];
+    for (int v = 0; v < TILE_VECTORS; v++)
+        minus_own[v] = -OURS(square_root)(state->best[v]);
+    for (int64_t i = 0; i < list->count; i++) {
+        const NUMBERS number = OURS(spread)(list->chosen[i]);
+        const VECTOR *of_center = kept + i * TILE_VECTORS;
+        VECTOR gap = OURS(gap_of_tile)(of_center, state, minus_own, certain, number, false);
+        if (OURS(exceeds)(gap, (VECTOR){0}) != ((uint32_t)1 << WIDTH) - 1)
+            gap = OURS(gap_of_tile)(of_center, state, minus_own, certain, number, true);
+        minimum[i] = OURS(minimum)(gap, minimum[i]);
+    }
 }
 
 static double KERNEL(nearest_gaps, PRECISION)(const void *block, const void *centers,
@@ -80,12 +92,12 @@ static double KERNEL(nearest_gaps, PRECISION)(const void *block, const void *cen
     for (int64_t i = 0; i < n_chosen; i++)
         minimum[i] = (VECTOR){0} + (REAL)INFINITY;
     for (int l = 0; l < KM_BLOCK; l += TILE_VECTORS * WIDTH) {
-        VECTOR best[TILE_VECTORS];
-        OURS(compare_all_chosen)((const REAL *)block + l, &list, n_features, kept, best);
+        STATE state;
+        OURS(compare_all_chosen)((const REAL *)block + l, &list, n_features, kept, &state);
+        OURS(find_gaps)(kept, &list, n_features, &state, minimum);
         for (int v = 0; v < TILE_VECTORS; v++) {
-            *(LABELS *)(labels + l + v * WIDTH) = __builtin_convertvector(
-                OURS(find_gaps)(kept + v, &list, n_features, best[v], minimum), LABELS);
-            farthest = OURS(maximum)(best[v], farthest);
+            *(LABELS *)(labels + l + v * WIDTH) = __builtin_convertvector(state.label[v], LABELS);
+            farthest = OURS(maximum)(state.best[v], farthest);
         }
     }
     for (int64_t i = 0; i < n_chosen; i++)

@@ -111,25 +111,28 @@ typedef bool km_used_up(const float *gaps, const float *drifts, float own_drift,
 enum { KM_GAPS_ALIGNED = 16, KM_GAPS_WORKSPACE = KM_BLOCK + KM_GAPS_ALIGNED };
 
 /* Centers as whole numbers, which rule out most centers before anything is compared canonically:
- * center c is origin + scale[c] * (p + f), with p in bytes or in pairs of 16 bits, and what these
+ * center c is origin + scale * (p + f), with p in bytes or in pairs of 16 bits, and what these
  * leave, f. The kernel does the same to samples; src/kernels/screen.h has the bounds. */
 typedef struct km_screen {
-    bool are_bytes;      /* or pairs: four or two features per word, the first in the lowest bits */
-    int64_t n_words;     /* per center; features that are missing in the last are 0 */
-    const float *origin; /* [d] */
-    const int32_t *words;  /* [k][n_words] */
-    const int32_t *sums;   /* [k], of p */
-    const float *scale;    /* [k] */
-    const float *square;   /* [k], scale^2 |p|^2, less the part KM_SCREEN_SLACK of it */
-    const float *residual; /* [k], scale |f|, rounded up */
+    bool are_bytes;         /* or pairs: four or two features per word, the first in the lowest
+                               bits; features that are missing in the last word are 0 */
+    int64_t n_words;        /* per center */
+    const float *origin;    /* [d] */
+    const int32_t *words;   /* [k][n_words], of -p */
+    const float *squares;   /* [k], scale^2 |p|^2; less its slack with bytes */
+    const float *residuals; /* [k], scale |f|, rounded up */
+    float scale;            /* of pairs, above 2^-50; 0 with bytes */
+    float largest_square;   /* of pairs, rounded up; 0 with bytes */
+    const float *scales;    /* [k], of bytes, above 2^-50 */
+    const int32_t *sums;    /* [k], of p, of bytes */
 } km_screen;
 
 /* The largest whole number in a byte; and the largest norm of whole numbers in pairs. */
-enum { KM_SCREEN_BYTE = 127, KM_SCREEN_PAIR = 32700 };
+enum { KM_SCREEN_BYTE = 127, KM_SCREEN_PAIR = 32700, KM_SCREEN_ARRAYS = 7 };
 
 /* What roundings of bounds take, as a part of squares, and absolutely of distances where squares
  * may be too small for single precision. */
-#define KM_SCREEN_SLACK(d) (((double)(d) + 16) * 0x1p-24)
+#define KM_SCREEN_SLACK(d) (((double)(d) + 40) * 0x1p-24)
 #define KM_SCREEN_ABSOLUTE 0x1p-50
 
 /* Samples of a group, a bit each, that may be nearer to a center, the one with this index among
@@ -142,7 +145,8 @@ typedef struct km_screen_pair {
 /* The same as km_nearest_gaps, with a screen of the centers; `gaps` may be NULL. `labels` are
  * guesses, or -1 all; with good guesses fewer pairs are left to compare canonically, which are
  * added to n_pairs. Returns -1, and nothing else but these is right, if that are more than
- * km_screen_max_pairs(n). `work` has km_screen_workspace(d, n) bytes. */
+ * km_screen_max_pairs(n). `work` has km_screen_workspace(d, n)
+ * bytes. */
 typedef double km_screened(const void *block, const void *centers, int64_t n_features,
                            const km_screen *screen, const int32_t *chosen, int64_t n_chosen,
                            void *work, int32_t *labels, double *gaps, int64_t *n_pairs);
@@ -154,7 +158,8 @@ static inline int64_t km_screen_max_pairs(int64_t n_chosen)
 
 static inline int64_t km_screen_workspace(int64_t n_features, int64_t n_chosen)
 {
-    const int64_t n_numbers = ((n_features + 1) / 2 + 4 + n_chosen) * KM_BLOCK;
+    const int64_t n_words = (n_features + 1) / 2;
+    const int64_t n_numbers = (n_words + KM_SCREEN_ARRAYS + n_chosen) * KM_BLOCK + n_chosen * 16;
     return n_numbers * (int64_t)sizeof(float) +
            km_screen_max_pairs(n_chosen) * (int64_t)sizeof(km_screen_pair);
 }

@@ -67,14 +67,20 @@ INLINE vector_float32 square_root_float32(vector_float32 a)
     return _mm256_sqrt_ps(a);
 }
 
-/* One step of Newton's makes twice as many bits right. */
-INLINE vector_float32 rough_root_float32(vector_float32 a)
+/* A relative error below QUICK_ROOT_ERROR. */
+#if defined __AVX512VL__
+#define QUICK_ROOT_ERROR 0x1p-13
+#else
+#define QUICK_ROOT_ERROR 0x1p-11
+#endif
+INLINE vector_float32 quick_root_float32(vector_float32 a)
 {
     const __m256 normal = _mm256_max_ps(a, _mm256_set1_ps(0x1p-126f));
-    const __m256 inverse = _mm256_rsqrt_ps(normal), root = _mm256_mul_ps(normal, inverse);
-    const __m256 half = _mm256_set1_ps(0.5f);
-    const __m256 wrong = _mm256_fnmadd_ps(root, _mm256_mul_ps(half, inverse), half);
-    return _mm256_fmadd_ps(root, wrong, root);
+#if defined __AVX512VL__
+    return _mm256_mul_ps(normal, _mm256_rsqrt14_ps(normal));
+#else
+    return _mm256_mul_ps(normal, _mm256_rsqrt_ps(normal));
+#endif
 }
 
 INLINE float minimum_lane_float32(vector_float32 a)
@@ -105,7 +111,7 @@ INLINE vector_float64 square_root_float64(vector_float64 a)
     return _mm256_sqrt_pd(a);
 }
 
-INLINE vector_float64 rough_root_float64(vector_float64 a)
+INLINE vector_float64 quick_root_float64(vector_float64 a)
 {
     return square_root_float64(a);
 }

@@ -82,7 +82,8 @@ INLINE vector_float32 square_root_float32(vector_float32 a)
     return vsqrtq_f32(a);
 }
 
-INLINE vector_float32 rough_root_float32(vector_float32 a)
+#define QUICK_ROOT_ERROR 0x1p-20
+INLINE vector_float32 quick_root_float32(vector_float32 a)
 {
     return square_root_float32(vmaxq_f32(a, vdupq_n_f32(0)));
 }
@@ -118,7 +119,7 @@ INLINE vector_float64 square_root_float64(vector_float64 a)
     return vsqrtq_f64(a);
 }
 
-INLINE vector_float64 rough_root_float64(vector_float64 a)
+INLINE vector_float64 quick_root_float64(vector_float64 a)
 {
     return square_root_float64(a);
 }

@@ -1,24 +1,42 @@
-/* Template: integers that stand for samples and centers, so that most centers can be ruled out at
+/* Template: whole numbers that stand for samples and centers, so that most centers are ruled out at
  * two or four times the speed of floating point; see template.h and km_screen.
  *
- * A sample is x = o + s (q + e) and a center c = o + t (p + f), with the origin o, scales s and t,
- * whole numbers q and p, and what these leave, e and f. By the triangle inequality
+ * A sample of a block is x = o + s (q + e) and a center c = o + t (p + f), with the origin o, the
+ * scale s of the block and t of the centers, whole numbers q and p, and what these leave, e and f.
+ * By the triangle inequality
  *     | |x - c| - |s q - t p| |  <=  s |e| + t |f|,
- * and |s q - t p|^2 = s^2 |q|^2 + t^2 |p|^2 - 2 s t q.p, where q.p is a sum of whole numbers and
- * therefore exact. In single precision the right side has at most d + 16 relative errors of its
- * first two terms (KM_SCREEN_SLACK); they are taken from these terms, so that what is computed is a
- * lower bound. */
+ * and |s q - t p|^2 = A = s^2 |q|^2 + t^2 |p|^2 - 2 s t q.p, where q.p is a sum of whole numbers
+ * and therefore exact. With reach = |x - own center| + s |e| and r = t |f|, center c can't be
+ * nearer than the own one where A > (reach + r)^2, that is, where the lead = (A - reach^2) / (2
+ * reach) > r + r^2 / (2 reach). Then |x - c| - |x - own| >= sqrt(reach^2 + 2 reach lead) - reach -
+ * r, which grows with lead and reach. So the least lead and the least reach of a block give a lower
+ * bound of a center's gap.
+ *
+ * Bytes are coarse, so each sample and each center has a scale of its own. Pairs have one scale for
+ * all centers and one for each block, so that t^2 |p|^2 becomes a whole number, t |p|^2 / (2 s) -
+ * q.p in units of 2 s t, which saves operations.
+ *
+ * Rounding: in single precision s^2 |q|^2 has d + 4 relative errors; sums have one when they become
+ * floats and three with their slope; the lead, and what is subtracted from it, have a few more. A
+ * and, where it decides, reach^2 are at most twice the sum of s^2 |q|^2 and t^2 |p|^2, so
+ * KM_SCREEN_SLACK times that sum covers them all. */
 
 /* A block whose samples are whole numbers, and what was found of its distances. */
 typedef struct screened {
-    int32_t *words;  /* [n_words][KM_BLOCK] */
-    float *scale;    /* [KM_BLOCK], -2 s */
-    float *square;   /* [KM_BLOCK], s^2 |q|^2, less its slack */
-    float *residual; /* [KM_BLOCK], s |e|, rounded up, plus what squares may lose absolutely */
-    float *reach;    /* [KM_BLOCK], distance to the own center plus the residual */
-    float *lower;    /* [n][KM_BLOCK], lower bounds of |s q - t p|^2 */
+    int32_t *words;        /* [n_words][KM_BLOCK] */
+    float *square;         /* [KM_BLOCK], s^2 |q|^2 */
+    float *scale;          /* [KM_BLOCK], s */
+    float *residual;       /* [KM_BLOCK], s |e|, rounded up */
+    float *reach;          /* [KM_BLOCK] */
+    float *slope, *offset; /* [KM_BLOCK], of leads, see lead_of */
+    float *half;           /* [KM_BLOCK], 1 / (2 reach) */
+    int32_t *sums;         /* [n][KM_BLOCK] */
+    float *least;          /* [n][LANES], minimum of the leads over the groups */
     km_screen_pair *pairs; /* [n_pairs], whose canonical distances are wanted */
     int64_t n_pairs, max_pairs;
+    float least_reach, most_reach;
+    float per_square; /* of pairs: 1 / (2 s t) */
+    float most_half;  /* 1 / (2 least_reach) */
 } screened;
 
 enum {
@@ -26,121 +44,195 @@ enum {
     N_GROUPS = KM_BLOCK / LANES,
 };
 
+/* Compilers keep arrays of vectors in registers only where all their indices are constants. */
+#define UNROLLED _Pragma("GCC unroll 8")
+
 INLINE numbers_float32 spread_number(int32_t number)
 {
     return (numbers_float32){0} + number;
 }
 
-INLINE vector_float32 *lanes_of(float *values, int group)
+INLINE vector_float32 *lanes_of(float *values, int64_t group)
 {
     return (vector_float32 *)(values + group * LANES);
+}
+
+INLINE numbers_float32 numbers_of(const int32_t *values, int64_t group)
+{
+    return *(const lane_labels *)(values + group * LANES);
 }
 
 INLINE screened lay_out(void *work, const km_screen *screen, int64_t n)
 {
     screened s = {.words = work, .max_pairs = km_screen_max_pairs(n)};
-    s.scale = (float *)(s.words + screen->n_words * KM_BLOCK);
-    s.square = s.scale + KM_BLOCK;
-    s.residual = s.square + KM_BLOCK;
-    s.reach = s.residual + KM_BLOCK;
-    s.lower = s.reach + KM_BLOCK;
-    s.pairs = (km_screen_pair *)(s.lower + n * KM_BLOCK);
+    float *next = (float *)(s.words + screen->n_words * KM_BLOCK);
+    float **arrays[] = {&s.square, &s.scale, &s.residual, &s.reach, &s.slope, &s.offset, &s.half};
+    for (int i = 0; i < KM_SCREEN_ARRAYS; i++, next += KM_BLOCK)
+        *arrays[i] = next;
+    s.sums = (int32_t *)next;
+    s.least = next + n * KM_BLOCK;
+    s.pairs = (km_screen_pair *)(s.least + n * LANES);
     return s;
 }
 
-/* Products of whole numbers of a tile of samples with those of some centers, summed up. */
-INLINE void sum_products(const int32_t *words, const km_screen *screen, const int32_t *chosen,
-                         const bool are_bytes, const int n_centers,
-                         numbers_float32 (*sum)[TILE_VECTORS])
+/* ---- leads ---------------------------------------------------------------------------------- */
+
+/* What makes leads of sums, once the reach of each sample is known. */
+static void prepare_leads(screened *s, const km_screen *screen, double slack)
+{
+    const float kept = (float)(1 - slack);
+    const float square_lost = (float)(slack * (double)screen->largest_square);
+    s->least_reach = s->most_reach = s->reach[0];
+    for (int g = 0; g < N_GROUPS; g++) {
+        const vector_float32 reach = *lanes_of(s->reach, g), half = 0.5f / reach;
+        const vector_float32 scale = *lanes_of(s->scale, g), unit = scale * screen->scale;
+        const vector_float32 square = multiply_add_float32(
+            *lanes_of(s->square, g), (vector_float32){0} + kept, -unit - square_lost);
+        *lanes_of(s->half, g) = half;
+        *lanes_of(s->slope, g) = 2 * half * scale * (screen->are_bytes ? 1 : screen->scale);
+        *lanes_of(s->offset, g) = multiply_add_float32(-reach, reach, square) * half;
+        s->least_reach = fminf(s->least_reach, minimum_lane_float32(reach));
+        s->most_reach = fmaxf(s->most_reach, -minimum_lane_float32(-reach));
+    }
+    s->most_half = 0.5f / s->least_reach;
+}
+
+/* The leads over center c of a group of samples. */
+INLINE vector_float32 lead_of(const screened *s, const km_screen *screen, int32_t c, int group,
+                              numbers_float32 sum, const bool are_bytes)
+{
+    const vector_float32 value = __builtin_convertvector(sum, vector_float32);
+    const vector_float32 slope = *lanes_of(s->slope, group), offset = *lanes_of(s->offset, group);
+    if (!are_bytes)
+        return multiply_add_float32(value, slope, offset);
+    const vector_float32 square = (vector_float32){0} + screen->squares[c];
+    return multiply_add_float32(value, slope * screen->scales[c],
+                                multiply_add_float32(square, *lanes_of(s->half, group), offset));
+}
+
+/* What a lead must exceed. */
+INLINE float needed_lead(const screened *s, const km_screen *screen, int32_t c)
+{
+    const float r = screen->residuals[c];
+    return (r + r * r * s->most_half) * (1 + 0x1p-20f);
+}
+
+/* ---- sums of products ----------------------------------------------------------------------- */
+
+/* What is added to the sum of products with center c. */
+INLINE int32_t start_of_sum(const screened *s, const km_screen *screen, int32_t c,
+                            const bool are_bytes)
+{
+    return are_bytes ? BYTE_BIAS * screen->sums[c]
+                     : (int32_t)lrintf(screen->squares[c] * s->per_square);
+}
+
+/* Sums of a tile of samples and some centers; and the minimum of their leads. */
+INLINE void sum_products(const screened *s, const km_screen *screen, const int32_t *chosen,
+                         int64_t first, int group, const bool are_bytes, const bool has_leads,
+                         const int n_centers)
 {
     const int32_t *center[TILE_CENTERS];
-    for (int c = 0; c < n_centers; c++) {
-        center[c] = screen->words + chosen[c] * screen->n_words;
-        for (int v = 0; v < TILE_VECTORS; v++)
-            sum[c][v] = spread_number(are_bytes ? -BYTE_BIAS * screen->sums[chosen[c]] : 0);
-    }
+    numbers_float32 sum[TILE_CENTERS][TILE_VECTORS] = {{{0}}};
+    for (int c = 0; c < n_centers; c++)
+        center[c] = screen->words + chosen[first + c] * screen->n_words;
     for (int64_t w = 0; w < screen->n_words; w++) {
         numbers_float32 x[TILE_VECTORS];
         for (int v = 0; v < TILE_VECTORS; v++)
-            x[v] = *(const numbers_float32 *)(words + w * KM_BLOCK + v * LANES);
+            x[v] = numbers_of(s->words + w * KM_BLOCK, group + v);
         for (int c = 0; c < n_centers; c++) {
             const numbers_float32 p = spread_number(center[c][w]);
             for (int v = 0; v < TILE_VECTORS; v++)
-                sum[c][v] = are_bytes ? add_products_of_bytes(sum[c][v], x[v], p)
-                                      : add_products_of_pairs(sum[c][v], x[v], p);
+                if (are_bytes)
+                    sum[c][v] = add_products_of_bytes(sum[c][v], x[v], p);
+                else
+                    sum[c][v] = add_products_of_pairs(sum[c][v], x[v], p);
         }
     }
-}
-
-/* Lower bounds for a tile of samples and some centers. */
-INLINE void bound_tile(const screened *s, const km_screen *screen, const int32_t *chosen,
-                       int64_t first, int lane, const bool are_bytes, const int n_centers)
-{
-    numbers_float32 sum[TILE_CENTERS][TILE_VECTORS];
-    sum_products(s->words + lane, screen, chosen + first, are_bytes, n_centers, sum);
+    UNROLLED
     for (int c = 0; c < n_centers; c++) {
-        const float scale = screen->scale[chosen[first + c]];
-        const float square = screen->square[chosen[first + c]];
-        float *lower = s->lower + (first + c) * KM_BLOCK + lane;
-        for (int v = 0; v < TILE_VECTORS; v++)
-            *lanes_of(lower, v) = multiply_add_float32(
-                __builtin_convertvector(sum[c][v], vector_float32),
-                *lanes_of(s->scale + lane, v) * scale, *lanes_of(s->square + lane, v) + square);
+        const int32_t start = start_of_sum(s, screen, chosen[first + c], are_bytes);
+        vector_float32 *of_center = lanes_of(s->least, first + c);
+        vector_float32 least = (vector_float32){0} + INFINITY;
+        if (has_leads && group > 0)
+            least = *of_center;
+        UNROLLED
+        for (int v = 0; v < TILE_VECTORS; v++) {
+            sum[c][v] += spread_number(start);
+            *(lane_labels *)(s->sums + (first + c) * KM_BLOCK + (group + v) * LANES) = sum[c][v];
+            if (has_leads)
+                least = minimum_float32(
+                    lead_of(s, screen, chosen[first + c], group + v, sum[c][v], are_bytes), least);
+        }
+        if (has_leads)
+            *of_center = least;
     }
 }
 
-INLINE void bound_all(const screened *s, const km_screen *screen, const int32_t *chosen, int64_t n,
-                      const bool are_bytes)
+INLINE void sum_all_products(const screened *s, const km_screen *screen, const int32_t *chosen,
+                             int64_t n, const bool are_bytes, const bool has_leads)
 {
-    for (int l = 0; l < KM_BLOCK; l += TILE_VECTORS * LANES) {
+    for (int g = 0; g < N_GROUPS; g += TILE_VECTORS) {
         int64_t i = 0;
         for (; i + TILE_CENTERS <= n; i += TILE_CENTERS)
-            bound_tile(s, screen, chosen, i, l, are_bytes, TILE_CENTERS);
+            sum_products(s, screen, chosen, i, g, are_bytes, has_leads, TILE_CENTERS);
         for (; i < n; i++)
-            bound_tile(s, screen, chosen, i, l, are_bytes, 1);
+            sum_products(s, screen, chosen, i, g, are_bytes, has_leads, 1);
     }
 }
 
-/* The index of the lowest bound of each sample: a guess of the nearest center. */
-static void guess_labels(const screened *s, const int32_t *chosen, int64_t n, int32_t *labels)
+/* The center with the least lead for each sample: a good guess of the nearest, whatever reach. */
+static void guess_labels(screened *s, const km_screen *screen, const int32_t *chosen, int64_t n,
+                         int32_t *labels)
 {
+    for (int l = 0; l < KM_BLOCK; l++)
+        s->reach[l] = 1;
+    prepare_leads(s, screen, 0);
     for (int g = 0; g < N_GROUPS; g++) {
-        vector_float32 best = *lanes_of(s->lower, g);
+        vector_float32 best = (vector_float32){0} + INFINITY;
         numbers_float32 label = spread_number(chosen[0]);
-        for (int64_t i = 1; i < n; i++) {
-            const vector_float32 lower = *lanes_of(s->lower + i * KM_BLOCK, g);
-            const numbers_float32 is_less = lower < best;
+        for (int64_t i = 0; i < n; i++) {
+            const numbers_float32 sum = numbers_of(s->sums + i * KM_BLOCK, g);
+            const vector_float32 lead = lead_of(s, screen, chosen[i], g, sum, screen->are_bytes);
+            const numbers_float32 is_less = lead < best;
             label = (is_less & spread_number(chosen[i])) | (~is_less & label);
-            best = minimum_float32(lower, best);
+            best = minimum_float32(lead, best);
         }
         *(lane_labels *)(labels + g * LANES) = label;
     }
 }
 
-/* A lower bound of the distance to a center minus the reach of each sample, but for the center's
- * residual. */
-INLINE vector_float32 gap_to(const screened *s, int64_t i, int group, vector_float32 certain)
+/* ---- what is left open ---------------------------------------------------------------------- */
+
+/* The minimum of the leads over the center of index i, again from the sums; without the samples of
+ * its own, if they are left out. */
+INLINE float find_least(const screened *s, const km_screen *screen, int64_t i, int32_t c,
+                        const int32_t *labels, const bool without_own)
 {
-    const vector_float32 root = rough_root_float32(*lanes_of(s->lower + i * KM_BLOCK, group));
-    return multiply_add_float32(root, certain, -*lanes_of(s->reach, group));
+    vector_float32 least = (vector_float32){0} + INFINITY;
+    for (int g = 0; g < N_GROUPS; g++) {
+        const numbers_float32 sum = numbers_of(s->sums + i * KM_BLOCK, g);
+        const numbers_float32 is_own = numbers_of(labels, g) == spread_number(c);
+        vector_float32 lead = lead_of(s, screen, c, g, sum, screen->are_bytes);
+        if (without_own) /* not a number, so not the least */
+            lead = (vector_float32)((numbers_float32)lead | is_own);
+        least = minimum_float32(lead, least);
+    }
+    return minimum_lane_float32(least);
 }
 
-/* Not above 0 where a center may be nearer than what is reached; see there. Without a root. */
-INLINE vector_float32 excess_over(const screened *s, int64_t i, int group, float residual)
-{
-    const vector_float32 far = *lanes_of(s->reach, group) + residual;
-    return multiply_add_float32(-far, far, *lanes_of(s->lower + i * KM_BLOCK, group));
-}
-
-/* Notes the groups of samples, of other labels, for which chosen center i may be nearer. False if
- * there is no place for so many. */
-static bool note_pairs(screened *s, const int32_t *labels, int32_t c, int64_t i, float residual)
+/* Notes the groups of samples, of other labels, for which the center of index i may be nearer.
+ * False if there is no place for so many. */
+static bool note_pairs(screened *s, const km_screen *screen, const int32_t *labels, int32_t c,
+                       int64_t i)
 {
     const uint32_t all = (uint32_t)(((uint64_t)1 << LANES) - 1);
+    const vector_float32 needed = (vector_float32){0} + needed_lead(s, screen, c);
     for (int g = 0; g < N_GROUPS; g++) {
-        const uint32_t far = exceeds_float32(excess_over(s, i, g, residual), (vector_float32){0});
-        const numbers_float32 own = *(const lane_labels *)(labels + g * LANES);
-        const uint32_t open = (far ^ all) & differs_float32(own, spread_number(c));
+        const numbers_float32 sum = numbers_of(s->sums + i * KM_BLOCK, g);
+        const vector_float32 lead = lead_of(s, screen, c, g, sum, screen->are_bytes);
+        const uint32_t others = differs_float32(numbers_of(labels, g), spread_number(c));
+        const uint32_t open = (exceeds_float32(lead, needed) ^ all) & others;
         if (open == 0)
             continue;
         if (s->n_pairs == s->max_pairs)
@@ -150,35 +242,35 @@ static bool note_pairs(screened *s, const int32_t *labels, int32_t c, int64_t i,
     return true;
 }
 
-/* Notes all pairs of samples and chosen centers that only canonical distances can decide. */
+/* Notes all pairs of samples and chosen centers that only canonical distances can decide; `leads`
+ * gets the least lead over each center. */
 static bool find_pairs(screened *s, const km_screen *screen, const int32_t *chosen, int64_t n,
-                       const int32_t *labels)
+                       const int32_t *labels, const bool has_leads, double *leads)
 {
     for (int64_t i = 0; i < n; i++) {
-        const float residual = screen->residual[chosen[i]];
-        vector_float32 least = excess_over(s, i, 0, residual);
-        for (int g = 1; g < N_GROUPS; g++)
-            least = minimum_float32(excess_over(s, i, g, residual), least);
-        if (!(minimum_lane_float32(least) > 0) && !note_pairs(s, labels, chosen[i], i, residual))
+        const float lead = has_leads ? minimum_lane_float32(*lanes_of(s->least, i))
+                                     : find_least(s, screen, i, chosen[i], labels, false);
+        if (leads != NULL)
+            leads[i] = (double)lead;
+        if (!(lead > needed_lead(s, screen, chosen[i])) &&
+            !note_pairs(s, screen, labels, chosen[i], i))
             return false;
     }
     return true;
 }
 
-/* Lower bounds of the gaps of all chosen centers over the samples of other labels. */
-static void find_screened_gaps(const screened *s, const km_screen *screen, const int32_t *chosen,
-                               int64_t n, float certain, const int32_t *labels, double *gaps)
+/* Leads become lower bounds of gaps; a center with own samples, or with pairs that were decided
+ * since, gets its least lead over the samples of other labels first. */
+static void finish_gaps(const screened *s, const km_screen *screen, const int32_t *chosen,
+                        int64_t n, const int32_t *labels, double slack, double *gaps)
 {
-    const vector_float32 certain_part = (vector_float32){0} + certain;
+    const double reach = (double)s->least_reach, worst = -(double)s->most_reach;
+    for (int64_t i = 0; i < n; i++)
+        if (!(gaps[i] > (double)needed_lead(s, screen, chosen[i])))
+            gaps[i] = (double)find_least(s, screen, i, chosen[i], labels, true);
     for (int64_t i = 0; i < n; i++) {
-        vector_float32 least = (vector_float32){0} + INFINITY;
-        for (int g = 0; g < N_GROUPS; g++) {
-            const numbers_float32 own = *(const lane_labels *)(labels + g * LANES);
-            const numbers_float32 is_own = own == spread_number(chosen[i]);
-            const vector_float32 gap = gap_to(s, i, g, certain_part);
-            least = minimum_float32((vector_float32)((numbers_float32)gap | is_own), least);
-        }
-        const float least_gap = minimum_lane_float32(least);
-        gaps[i] = (double)least_gap - (double)screen->residual[chosen[i]];
+        const double lead = gaps[i] > 0 ? gaps[i] : 0;
+        const double far = sqrt(reach * (reach + 2 * lead)) * (1 - slack);
+        gaps[i] = (lead > 0 ? far - reach : worst) - (double)screen->residuals[chosen[i]];
     }
 }

@@ -4,7 +4,8 @@
 #include "base/partition.h"
 
 /* Adding this to a small number rounds it to a whole one, in the last bits of the sum. */
-#define ROUNDING 0x1.8p23f
+#define ROUNDING      0x1.8p23f
+#define ROUNDING_BITS 0x4b400000
 
 typedef REAL OURS(group) __attribute__((vector_size(LANES * sizeof(REAL)), may_alias));
 
@@ -16,51 +17,71 @@ INLINE vector_float32 OURS(centered)(const REAL *block, const km_screen *screen,
                                    vector_float32);
 }
 
-/* What a sample is divided by to become whole numbers: so that its largest feature fits into a
- * byte, or its norm into 15 bits, as products of norms must fit into 31. */
-INLINE vector_float32 OURS(find_scale)(const REAL *block, const km_screen *screen, int64_t d, int g,
-                                       const bool are_bytes)
+/* Scales: so that the largest feature of a sample fits into a byte, or the largest norm of a block
+ * into 15 bits, as products of norms must fit into 31; and the latter not below that of the
+ * centers, so that t |p|^2 / (2 s) fits, too. */
+INLINE void OURS(find_scales)(const REAL *block, const km_screen *screen, int64_t d,
+                              const bool are_bytes, screened *s)
 {
-    vector_float32 size = {0};
-    for (int64_t j = 0; j < d; j++) {
-        const vector_float32 x = OURS(centered)(block, screen, j, g);
-        size = are_bytes ? maximum_float32(maximum_float32(x, -x), size)
-                         : multiply_add_float32(x, x, size);
-    }
-    const float limit = are_bytes ? KM_SCREEN_BYTE : KM_SCREEN_PAIR;
-    size = are_bytes ? size : square_root_float32(size);
-    return maximum_float32(size * (1 / limit), (vector_float32){0} + 0x1p-100f);
+    vector_float32 size[N_GROUPS] = {{0}}, largest = {0};
+    for (int64_t j = 0; j < d; j++)
+        for (int g = 0; g < N_GROUPS; g++) {
+            const vector_float32 x = OURS(centered)(block, screen, j, g);
+            if (are_bytes)
+                size[g] = maximum_float32(maximum_float32(x, -x), size[g]);
+            else
+                size[g] = multiply_add_float32(x, x, size[g]);
+        }
+    for (int g = 0; g < N_GROUPS; g++)
+        largest = maximum_float32(size[g], largest);
+    const float norm = sqrtf(-minimum_lane_float32(-largest)) / KM_SCREEN_PAIR;
+    const float scale = norm > screen->scale ? norm : screen->scale;
+    s->per_square = are_bytes ? 0 : 0.5f / (scale * screen->scale);
+    for (int g = 0; g < N_GROUPS; g++)
+        if (are_bytes)
+            *lanes_of(s->scale, g) =
+                maximum_float32(size[g] / KM_SCREEN_BYTE, (vector_float32){0} + 0x1p-50f);
+        else
+            *lanes_of(s->scale, g) = (vector_float32){0} + scale;
 }
 
-/* Fills in what stands for a group of samples. */
-INLINE void OURS(quantize_group)(const REAL *block, const km_screen *screen, int64_t d, int g,
-                                 const bool are_bytes, screened *s)
+/* Fills in what stands for a tile of samples. */
+INLINE void OURS(quantize_tile)(const REAL *block, const km_screen *screen, int64_t d, int first,
+                                const bool are_bytes, screened *s)
 {
     const int n_values = are_bytes ? 4 : 2;
-    const vector_float32 scale = OURS(find_scale)(block, screen, d, g, are_bytes);
-    const vector_float32 inverse = 1 / scale;
-    vector_float32 whole2 = {0}, left2 = {0}, norm2 = {0};
-    for (int64_t w = 0; w < screen->n_words; w++) {
-        numbers_float32 word = spread_number(are_bytes ? (int32_t)0x80808080 : (int32_t)0x80008000);
-        for (int i = 0; i < n_values && w * n_values + i < d; i++) {
-            const vector_float32 x = OURS(centered)(block, screen, w * n_values + i, g);
-            const vector_float32 sum =
-                multiply_add_float32(x, inverse, (vector_float32){0} + ROUNDING);
-            const vector_float32 whole = sum - ROUNDING;
-            const vector_float32 left = multiply_add_float32(-whole, scale, x);
-            word += ((numbers_float32)sum - 0x4b400000) << (32 / n_values * i);
-            whole2 = multiply_add_float32(whole, whole, whole2);
-            left2 = multiply_add_float32(left, left, left2);
-            norm2 = multiply_add_float32(x, x, norm2);
-        }
-        if (!are_bytes || BYTE_BIAS == 0)
-            word ^= spread_number(are_bytes ? (int32_t)0x80808080 : (int32_t)0x80008000);
-        *(numbers_float32 *)(s->words + w * KM_BLOCK + g * LANES) = word;
+    const numbers_float32 bias = spread_number((int32_t)(are_bytes ? 0x80808080 : 0x80008000));
+    vector_float32 scale[TILE_VECTORS], inverse[TILE_VECTORS];
+    vector_float32 whole2[TILE_VECTORS] = {{0}}, left2[TILE_VECTORS] = {{0}};
+    for (int v = 0; v < TILE_VECTORS; v++) {
+        scale[v] = *lanes_of(s->scale, first + v);
+        inverse[v] = 1 / scale[v];
     }
-    *lanes_of(s->scale, g) = -2 * scale;
-    *lanes_of(s->square, g) = scale * scale * whole2 * (float)(1 - KM_SCREEN_SLACK(d));
-    *lanes_of(s->residual, g) = square_root_float32(left2) * (float)(1 + KM_SCREEN_SLACK(d)) +
-                                square_root_float32(norm2) * 0x1p-22f + (float)KM_SCREEN_ABSOLUTE;
+    for (int64_t w = 0; w < screen->n_words; w++)
+        for (int v = 0; v < TILE_VECTORS; v++) {
+            numbers_float32 word = bias;
+            for (int i = 0; i < n_values && w * n_values + i < d; i++) {
+                const vector_float32 x = OURS(centered)(block, screen, w * n_values + i, first + v);
+                const vector_float32 sum =
+                    multiply_add_float32(x, inverse[v], (vector_float32){0} + ROUNDING);
+                const vector_float32 whole = sum - ROUNDING;
+                const vector_float32 left = multiply_add_float32(-whole, scale[v], x);
+                word += ((numbers_float32)sum - ROUNDING_BITS) << (32 / n_values * i);
+                whole2[v] = multiply_add_float32(whole, whole, whole2[v]);
+                left2[v] = multiply_add_float32(left, left, left2[v]);
+            }
+            if (!are_bytes || BYTE_BIAS == 0)
+                word ^= bias;
+            *(lane_labels *)(s->words + w * KM_BLOCK + (first + v) * LANES) = word;
+        }
+    for (int v = 0; v < TILE_VECTORS; v++) {
+        const vector_float32 square = scale[v] * scale[v] * whole2[v];
+        const vector_float32 left = square_root_float32(left2[v]);
+        *lanes_of(s->square, first + v) = square;
+        *lanes_of(s->residual, first + v) = left * (float)(1 + KM_SCREEN_SLACK(d)) +
+                                            (square_root_float32(square) + left) * 0x1p-22f +
+                                            (float)KM_SCREEN_ABSOLUTE;
+    }
 }
 
 /* Canonical squared distances of the samples of some pairs: [n_pairs][LANES]. */
@@ -92,56 +113,76 @@ typedef struct OURS(canonical) {
     _Alignas(64) REAL best2[KM_BLOCK]; /* to the center of the label */
 } OURS(canonical);
 
-/* The reach of a sample, from the canonical distance to its own center. */
-INLINE void OURS(set_reach)(screened *s, const OURS(canonical) * k, int lane)
+/* Keeps what was measured of a pair: distances to the center of its samples' label. */
+INLINE void OURS(keep_own)(OURS(canonical) * k, const km_screen_pair *pair, const REAL *d2)
 {
-    s->reach[lane] = ((float)sqrt((double)k->best2[lane]) + s->residual[lane]) *
-                     (float)(1 + KM_GAP_SLACK(k->d) * 0x1p-24);
-}
-
-/* Distances to the centers of the labels: pairs of each group and each label in it. */
-static void OURS(measure_own)(screened *s, OURS(canonical) * k)
-{
-    _Alignas(64) REAL d2[PAIRS_AT_ONCE * LANES];
-    km_screen_pair pairs[KM_BLOCK];
-    int n_pairs = 0;
-    for (int g = 0; g < N_GROUPS; g++)
-        for (uint32_t left = (uint32_t)(((uint64_t)1 << LANES) - 1); left != 0;) {
-            const int32_t *labels = k->labels + g * LANES, label = labels[__builtin_ctz(left)];
-            const numbers_float32 all = *(const lane_labels *)labels;
-            const uint32_t same = left & ~differs_float32(all, spread_number(label));
-            pairs[n_pairs++] = (km_screen_pair){0, label, (uint16_t)g, (uint16_t)same};
-            left &= ~same;
-        }
-    for (int first = 0; first < n_pairs; first += PAIRS_AT_ONCE) {
-        const int n = n_pairs - first < PAIRS_AT_ONCE ? n_pairs - first : PAIRS_AT_ONCE;
-        if (n == PAIRS_AT_ONCE)
-            OURS(measure_pairs)(k->block, k->centers, k->d, pairs + first, PAIRS_AT_ONCE, d2);
-        else
-            OURS(measure_pairs)(k->block, k->centers, k->d, pairs + first, n, d2);
-        for (int i = 0; i < n; i++)
-            for (uint32_t left = pairs[first + i].samples; left != 0; left &= left - 1) {
-                const int l = __builtin_ctz(left), lane = pairs[first + i].group * LANES + l;
-                k->best2[lane] = d2[i * LANES + l];
-                OURS(set_reach)(s, k, lane);
-            }
+    typedef int32_t stored __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+    for (int p = 0; p < LANES; p += WIDTH) {
+        const int lane = pair->group * LANES + p;
+        const NUMBERS labels =
+            __builtin_convertvector(*(const stored *)(k->labels + lane), NUMBERS);
+        const NUMBERS is_own = labels == OURS(spread)(pair->center);
+        NUMBERS *best2 = (NUMBERS *)(k->best2 + lane);
+        *best2 = (is_own & *(const NUMBERS *)(d2 + p)) | (~is_own & *best2);
     }
 }
 
-/* Gives samples of a pair the label of its center where that is nearer; and what was measured takes
- * the place of the bound. */
+/* Distances to the centers of the labels: pairs of each group and each label in it. */
+static void OURS(measure_own)(OURS(canonical) * k)
+{
+    _Alignas(64) REAL d2[PAIRS_AT_ONCE * LANES];
+    km_screen_pair pairs[KM_BLOCK + PAIRS_AT_ONCE];
+    int n_pairs = 0;
+    for (int g = 0; g < N_GROUPS; g++) {
+        const numbers_float32 labels = numbers_of(k->labels, g);
+        for (uint32_t left = (uint32_t)(((uint64_t)1 << LANES) - 1); left != 0;) {
+            const int32_t label = k->labels[g * LANES + __builtin_ctz(left)];
+            pairs[n_pairs++] = (km_screen_pair){.center = label, .group = (uint16_t)g};
+            left &= differs_float32(labels, spread_number(label));
+        }
+    }
+    for (int i = n_pairs; i % PAIRS_AT_ONCE != 0; i++)
+        pairs[i] = pairs[n_pairs - 1];
+    for (int first = 0; first < n_pairs; first += PAIRS_AT_ONCE) {
+        OURS(measure_pairs)(k->block, k->centers, k->d, pairs + first, PAIRS_AT_ONCE, d2);
+        for (int i = 0; i < PAIRS_AT_ONCE; i++)
+            OURS(keep_own)(k, &pairs[first + i], d2 + i * LANES);
+    }
+}
+
+static void OURS(set_reaches)(screened *s, const OURS(canonical) * k)
+{
+    const float larger = (float)(1 + KM_GAP_SLACK(k->d) * 0x1p-24);
+    for (int g = 0; g < N_GROUPS; g++) {
+        const vector_float32 own2 =
+            __builtin_convertvector(*(const OURS(group) *)(k->best2 + g * LANES), vector_float32);
+        *lanes_of(s->reach, g) = (square_root_float32(own2) + *lanes_of(s->residual, g)) * larger;
+    }
+}
+
+/* Gives samples of a pair the label of its center where that is nearer. What was measured takes the
+ * place of the sum: the largest whole number that does not promise more than is true. */
 INLINE void OURS(decide_pair)(screened *s, OURS(canonical) * k, const km_screen *screen,
                               const km_screen_pair *pair, const REAL *d2)
 {
+    const int32_t c = pair->center;
+    const double r = (double)screen->residuals[c];
     for (uint32_t left = pair->samples; left != 0; left &= left - 1) {
         const int l = __builtin_ctz(left), lane = pair->group * LANES + l;
-        const double far = sqrt((double)d2[l]) + (double)s->residual[lane] +
-                           (double)screen->residual[pair->center];
-        s->lower[pair->index * (int64_t)KM_BLOCK + lane] = (float)(far * far * (1 - 0x1p-20));
-        if (d2[l] < k->best2[lane] || (d2[l] == k->best2[lane] && pair->center < k->labels[lane])) {
+        const double reach = (double)s->reach[lane];
+        const double far = sqrt((double)d2[l]) + (double)s->residual[lane] + r;
+        double lead = (far * far * (1 - 0x1p-20) - reach * reach) / (2 * reach);
+        double slope = (double)s->slope[lane];
+        if (screen->are_bytes) {
+            lead -= (double)screen->squares[c] * (double)s->half[lane];
+            slope *= (double)screen->scales[c];
+        }
+        const double sum = (lead - (double)s->offset[lane]) / slope;
+        s->sums[pair->index * (int64_t)KM_BLOCK + lane] =
+            (int32_t)fmax(fmin(floor(sum - fabs(sum) * 0x1p-20), INT32_MAX), INT32_MIN);
+        if (d2[l] < k->best2[lane] || (d2[l] == k->best2[lane] && c < k->labels[lane])) {
             k->best2[lane] = d2[l];
-            k->labels[lane] = pair->center;
-            OURS(set_reach)(s, k, lane);
+            k->labels[lane] = c;
         }
     }
 }
@@ -161,25 +202,46 @@ static void OURS(decide_pairs)(screened *s, OURS(canonical) * k, const km_screen
     }
 }
 
+/* The reach of each sample from its label; and what follows from that. */
+static void OURS(measure_reaches)(screened *s, OURS(canonical) * k, const km_screen *screen)
+{
+    OURS(measure_own)(k);
+    OURS(set_reaches)(s, k);
+    prepare_leads(s, screen, KM_SCREEN_SLACK(k->d));
+}
+
+/* Fills in sums and finds pairs. Labels that are not known are guessed first. */
+INLINE bool OURS(screen_centers)(screened *s, OURS(canonical) * k, const km_screen *screen,
+                                 const int32_t *chosen, int64_t n, const bool are_bytes,
+                                 double *leads)
+{
+    if (k->labels[0] < 0) {
+        sum_all_products(s, screen, chosen, n, are_bytes, false);
+        guess_labels(s, screen, chosen, n, k->labels);
+        OURS(measure_reaches)(s, k, screen);
+        return find_pairs(s, screen, chosen, n, k->labels, false, leads);
+    }
+    OURS(measure_reaches)(s, k, screen);
+    sum_all_products(s, screen, chosen, n, are_bytes, true);
+    return find_pairs(s, screen, chosen, n, k->labels, true, leads);
+}
+
 INLINE double OURS(screened)(OURS(canonical) * k, const km_screen *screen, const int32_t *chosen,
                              int64_t n, void *work, const bool are_bytes, double *gaps,
                              int64_t *n_pairs)
 {
     screened s = lay_out(work, screen, n);
-    for (int g = 0; g < N_GROUPS; g++)
-        OURS(quantize_group)(k->block, screen, k->d, g, are_bytes, &s);
-    bound_all(&s, screen, chosen, n, are_bytes);
-    if (k->labels[0] < 0)
-        guess_labels(&s, chosen, n, k->labels);
-    OURS(measure_own)(&s, k);
-    const bool has_found = find_pairs(&s, screen, chosen, n, k->labels);
+    OURS(find_scales)(k->block, screen, k->d, are_bytes, &s);
+    for (int g = 0; g < N_GROUPS; g += TILE_VECTORS)
+        OURS(quantize_tile)(k->block, screen, k->d, g, are_bytes, &s);
+    const bool has_found = OURS(screen_centers)(&s, k, screen, chosen, n, are_bytes, gaps);
     *n_pairs += s.n_pairs;
     if (!has_found)
         return -1;
     OURS(decide_pairs)(&s, k, screen);
     if (gaps != NULL)
-        find_screened_gaps(&s, screen, chosen, n,
-                           (float)(1 - KM_GAP_SLACK(k->d) * EPSILON - 0x1p-19), k->labels, gaps);
+        finish_gaps(&s, screen, chosen, n, k->labels,
+                    KM_SCREEN_SLACK(k->d) + KM_GAP_SLACK(k->d) * EPSILON, gaps);
     REAL farthest = 0;
     for (int l = 0; l < KM_BLOCK; l++)
         farthest = k->best2[l] > farthest ? k->best2[l] : farthest;
@@ -197,3 +259,4 @@ static double KERNEL(screened, PRECISION)(const void *block, const void *centers
                : OURS(screened)(&k, screen, chosen, n_chosen, work, false, gaps, n_pairs);
 }
 #undef ROUNDING
+#undef ROUNDING_BITS

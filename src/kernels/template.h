@@ -18,9 +18,15 @@
  *     gather(from, at)             from[at]
  *     maximum(a, b)                a > b ? a : b
  *     square_root(a)               rounded as always
- *     rough_root(a)                the same with a relative error below 2^-20, where it is not
- * below that of SMALLEST minimum_lane(a)              of all lanes exceeds(a, b)                a
- * bit for each lane: a > b differs(a, b)                a bit for each lane: a != b, of numbers
+ *     quick_root(a)                with an error below QUICK_ROOT_ERROR; of SMALLEST, if a is less
+ *     minimum_lane(a)              of all lanes
+ *     exceeds(a, b)                a bit for each lane: a > b
+ *     differs(a, b)                a bit for each lane: a != b, of numbers
+ *
+ * and for whole numbers of 32 bits
+ *     add_products_of_pairs(sum, a, b)  adds products of two pairs of 16 bits
+ *     add_products_of_bytes(sum, a, b)  adds those of four pairs of bytes, if HAS_BYTES; bytes of a
+ *                                       are larger by BYTE_BIAS, and have no sign
  *
  * Each precision has its functions: the templates are included once with the words of float32.h and
  * once with those of float64.h. They end with the row of the instruction set in the table of
