@@ -62,12 +62,13 @@ INLINE VECTOR OURS(gap_of_tile)(const VECTOR *kept, const STATE *state, const VE
 }
 
 /* Lowers the minimum gap of each center by those of a tile. Only a center's own samples, and those
- * that are as near to another, have gaps that are not above 0. */
+ * that are as near to another, have gaps that are nothing. */
 INLINE void OURS(find_gaps)(const VECTOR *kept, const OURS(list) * list, int64_t d,
                             const STATE *state, VECTOR *minimum)
 {
     const VECTOR certain =
         (VECTOR){0} + (REAL)(1 - KM_GAP_SLACK(d) * EPSILON - QUICK_ROOT_ERROR - 0x1p-22);
+    const VECTOR nothing = OURS(square_root)((VECTOR){0} + 4 * SMALLEST); /* see quick_root */
     VECTOR minus_own[TILE_VECTORS];
     for (int v = 0; v < TILE_VECTORS; v++)
         minus_own[v] = -OURS(square_root)(state->best[v]);
@@ -75,7 +76,7 @@ INLINE void OURS(find_gaps)(const VECTOR *kept, const OURS(list) * list, int64_t
         const NUMBERS number = OURS(spread)(list->chosen[i]);
         const VECTOR *of_center = kept + i * TILE_VECTORS;
         VECTOR gap = OURS(gap_of_tile)(of_center, state, minus_own, certain, number, false);
-        if (OURS(exceeds)(gap, (VECTOR){0}) != ((uint32_t)1 << WIDTH) - 1)
+        if (OURS(exceeds)(gap, nothing) != ((uint32_t)1 << WIDTH) - 1)
             gap = OURS(gap_of_tile)(of_center, state, minus_own, certain, number, true);
         minimum[i] = OURS(minimum)(gap, minimum[i]);
     }

@@ -2,6 +2,7 @@
 #include "mock.h"
 #include "mpi_check.h"
 
+#include "assign/screen.h"
 #include "base/hash.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -370,7 +371,8 @@ static double true_distance(km_precision precision, const problem *p, int lane, 
 static void check_gaps(const km_kernel *kernel, km_precision precision, const problem *p,
                        const gaps_answer *found)
 {
-    const double part = KM_GAP_SLACK(p->d) * km_precision_epsilon(precision) + 0x1p-19;
+    /* quick roots are rough in single precision */
+    const double part = KM_GAP_SLACK(p->d) * km_precision_epsilon(precision) + 0x1p-9;
     const double small = 8 * sqrt(((double)p->d + 2) * (precision == KM_FLOAT32 ? 0x1p-126 : 0));
     double own = 0;
     for (int l = 0; l < KM_BLOCK; l++)
@@ -421,6 +423,122 @@ START_TEST(gaps_are_tight_lower_bounds)
 }
 END_TEST
 
+/* ---- screens --------------------------------------------------------------------------------- */
+
+typedef enum screen_kind { BYTES, PAIRS, LEAKY } screen_kind;
+
+/* A screen of the rounded centers in gaps_centers. A leaky one says of all centers that whole
+ * numbers leave nothing. */
+static void make_screen(km_owned_screen *owned, screen_kind kind, km_precision precision,
+                        const problem *p)
+{
+    const km_kernel kernel = {.has_bytes = kind != PAIRS};
+    km_error error = {0};
+    ck_assert(km_screen_create(owned, &kernel, p->k, p->d, &error) == KM_OK);
+    km_screen_set(owned, precision, gaps_centers);
+    if (kind == LEAKY)
+        for (int64_t c = 0; c < p->k; c++)
+            owned->residuals[c] = 0;
+}
+
+/* What a kernel says about every third center, with a screen; its guesses are the labels of a
+ * sample's neighbour among all chosen centers, or none. False if too much was left open. */
+static bool solve_screened(const km_kernel *kernel, screen_kind kind, km_precision precision,
+                           const problem *p, bool has_guess, gaps_answer *found)
+{
+    static _Alignas(64) char work[1 << 21];
+    km_owned_screen owned;
+    int64_t n_pairs = 0;
+    make_screen(&owned, kind, precision, p);
+    ck_assert(km_screen_workspace(p->d, found->n) <= (int64_t)sizeof work);
+    for (int l = 0; l < KM_BLOCK; l++)
+        found->labels[l] = has_guess ? found->chosen[l % found->n] : -1;
+    found->farthest =
+        kernel->screened[precision](gaps_block, gaps_centers, p->d, &owned.screen, found->chosen,
+                                    found->n, work, found->labels, found->gaps, &n_pairs);
+    km_screen_free(&owned);
+    return found->farthest >= 0;
+}
+
+/* Gaps are below the true ones. */
+static void check_lower_bounds(const km_kernel *kernel, km_precision precision, const problem *p,
+                               const gaps_answer *found)
+{
+    for (int64_t i = 0; i < found->n; i++)
+        for (int l = 0; l < KM_BLOCK; l++)
+            if (found->labels[l] != found->chosen[i]) {
+                const double gap = true_distance(precision, p, l, found->chosen[i]) -
+                                   true_distance(precision, p, l, found->labels[l]);
+                ck_assert_msg(found->gaps[i] <= gap,
+                              "%s, precision %d, d %d, k %d: gap %.17g > %.17g", kernel->name,
+                              (int)precision, (int)p->d, (int)p->k, found->gaps[i], gap);
+            }
+}
+
+/* Compares all rows with the reference. How many blocks were decided with screens. */
+static int check_screens(screen_kind kind, const problem *p)
+{
+    static gaps_answer right, found;
+    int n_decided = 0;
+    for (int row = 0; km_kernels[row] != NULL; row = next_available(row))
+        for (int i = 0; i < 4; i++) {
+            const km_precision precision = i % 2 == 0 ? KM_FLOAT32 : KM_FLOAT64;
+            const km_kernel *kernel = km_kernels[row];
+            solve_gaps(&km_kernel_reference, precision, p, &right);
+            found = right;
+            if ((kind == BYTES && !kernel->has_bytes) ||
+                !solve_screened(kernel, kind, precision, p, i < 2, &found))
+                continue;
+            ck_assert_msg(memcmp(right.labels, found.labels, sizeof right.labels) == 0,
+                          "%s, precision %d, d %d, k %d: labels with a screen", kernel->name,
+                          (int)precision, (int)p->d, (int)p->k);
+            check_lower_bounds(kernel, precision, p, &found);
+            n_decided++;
+        }
+    return n_decided;
+}
+
+START_TEST(screens_let_nothing_wrong_through)
+{
+    const int64_t shapes[][2] = {{1, 1},    {2, 7},    {8, 9},    {17, 33},
+                                 {16, 200}, {63, 400}, {128, 100}};
+    static problem p;
+    int n_decided = 0;
+    for (data_kind kind = 0; kind < N_KINDS; kind++)
+        for (int i = 0; i < 7 && kind != WIDE && kind != FAR && kind != VERY_FAR; i++) {
+            make_problem(&p, kind, shapes[i][0], shapes[i][1]);
+            for (int64_t j = 0; j < p.d && i == 6; j++) /* a sample and a center far away */
+                p.block[j * KM_BLOCK + 5] = p.centers[j] = 1e4;
+            n_decided += check_screens(BYTES, &p) + check_screens(PAIRS, &p);
+        }
+    ck_assert_int_gt(n_decided, 100);
+}
+END_TEST
+
+/* If bytes left nothing of the centers, some sample would get a wrong label; so the test above
+ * would notice a bound that is too tight. */
+START_TEST(a_leaky_screen_is_noticed)
+{
+    static gaps_answer right, found;
+    static problem p;
+    int n_wrong = 0, n_tried = 0;
+    make_problem(&p, NORMAL, 128, 1000);
+    for (int64_t i = 0; i < p.k * p.d; i++)
+        p.centers[i] = p.centers[i % p.d] + 1e-3 * p.centers[i];
+    for (int row = next_available(0); km_kernels[row] != NULL; row = next_available(row)) {
+        if (!km_kernels[row]->has_bytes)
+            continue;
+        solve_gaps(&km_kernel_reference, KM_FLOAT32, &p, &right);
+        found = right;
+        if (!solve_screened(km_kernels[row], LEAKY, KM_FLOAT32, &p, true, &found))
+            continue;
+        n_tried++;
+        n_wrong += memcmp(right.labels, found.labels, sizeof right.labels) != 0;
+    }
+    ck_assert_int_eq(n_wrong, n_tried);
+}
+END_TEST
+
 START_TEST(used_up_gaps_are_those_not_above_both_paths)
 {
     static _Alignas(64) float gaps[208], drifts[208];
@@ -450,11 +568,12 @@ END_TEST
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        kernels_agree_for_all_shapes,     kernels_agree_on_many_centers,
-        kernels_agree_on_hostile_data,    reference_is_the_canonical_distance,
-        ties_go_to_the_lowest_center,     infinitely_far_from_all_is_label_0,
-        distances_have_the_recorded_bits, the_choice_is_the_fastest_or_the_named,
-        gaps_are_tight_lower_bounds,      used_up_gaps_are_those_not_above_both_paths,
+        kernels_agree_for_all_shapes,      kernels_agree_on_many_centers,
+        kernels_agree_on_hostile_data,     reference_is_the_canonical_distance,
+        ties_go_to_the_lowest_center,      infinitely_far_from_all_is_label_0,
+        distances_have_the_recorded_bits,  the_choice_is_the_fastest_or_the_named,
+        screens_let_nothing_wrong_through, a_leaky_screen_is_noticed,
+        gaps_are_tight_lower_bounds,       used_up_gaps_are_those_not_above_both_paths,
     };
     return SUITE_OF("kernels", tests);
 }
