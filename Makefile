@@ -26,19 +26,22 @@ commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || e
 # each variable is (-fvar-tracking) takes it as long as all the rest.
 
 machine  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
-vector   := $(if $(filter x86_64,$(machine)),avx2 avx512vl avx512) $(if $(filter aarch64,$(machine)),neon)
+of_x86   := avx2 avxvnni avx512vl avx512 avx512vnni
+vector   := $(if $(filter x86_64,$(machine)),$(of_x86)) $(if $(filter aarch64,$(machine)),neon)
+avx512   := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
 fast     := $(if $(SANITIZE),-O2 -fno-sanitize=undefined,-O3) -fno-var-tracking
-%/kernels/avx2.o:     extra := $(fast) -mavx2 -mfma
-%/kernels/avx512vl.o: extra := $(fast) -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512vnni -mfma \
-                              -mprefer-vector-width=256
-%/kernels/avx512.o:   extra := $(fast) -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
-%/kernels/neon.o:     extra := $(fast)
+%/kernels/avx2.o:       extra := $(fast) -mavx2 -mfma
+%/kernels/avxvnni.o:    extra := $(fast) -mavx2 -mfma -mavxvnni
+%/kernels/avx512vl.o:   extra := $(fast) $(avx512) -mavx512vnni -mprefer-vector-width=256
+%/kernels/avx512.o:     extra := $(fast) $(avx512) -mprefer-vector-width=512
+%/kernels/avx512vnni.o: extra := $(fast) $(avx512) -mavx512vnni -mprefer-vector-width=512
+%/kernels/neon.o:       extra := $(fast)
 %/base/version.o:     extra  = -DKM_GIT_COMMIT='"$(commit)"'
 
 # ---- the program -----------------------------------------------------------------------------------
 
 # To measure what exact sums cost, SUMS=plain takes doubles instead, and SUMS=two always two words.
-unused   := $(patsubst %,src/kernels/%.c,$(filter-out $(vector),avx2 avx512vl avx512 neon)) \
+unused   := $(patsubst %,src/kernels/%.c,$(filter-out $(vector),$(of_x86) neon)) \
             $(if $(filter plain,$(SUMS)),src/assign/move.c,src/assign/move_plain.c)
 sources  := $(filter-out $(unused),$(wildcard src/*/*.c))
 objects  := $(sources:src/%.c=$(BUILD)/%.o)

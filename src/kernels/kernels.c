@@ -17,6 +17,13 @@ bool km_has_avx2(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
+/* The builtin of older compilers does not know it: bit 4 of EAX, leaf 7, part 1. */
+bool km_has_avxvnni(void)
+{
+    unsigned a, b, c, d;
+    return km_has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1) != 0;
+}
+
 bool km_has_avx512(void)
 {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
@@ -42,8 +49,10 @@ const km_kernel *const km_kernels[] = {
     &km_kernel_reference,
 #if defined __x86_64__
     &km_kernel_avx2,
+    &km_kernel_avxvnni,
     &km_kernel_avx512vl,
     &km_kernel_avx512,
+    &km_kernel_avx512vnni,
 #elif defined __aarch64__
     &km_kernel_neon,
 #endif

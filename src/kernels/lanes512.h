@@ -1,0 +1,141 @@
+/* What template.h asks for, in vectors of 512 bits, for AVX-512 with and without VNNI. */
+#include "vectors.h"
+#include <immintrin.h>
+
+INLINE vector_float32 multiply_add_float32(vector_float32 a, vector_float32 b, vector_float32 c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+INLINE vector_float64 multiply_add_float64(vector_float64 a, vector_float64 b, vector_float64 c)
+{
+    return _mm512_fmadd_pd(a, b, c);
+}
+
+INLINE vector_float32 minimum_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm512_min_ps(a, b);
+}
+
+INLINE vector_float64 minimum_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm512_min_pd(a, b);
+}
+
+INLINE vector_float32 nearer_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm512_min_ps(a, b);
+}
+
+INLINE vector_float64 nearer_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm512_min_pd(a, b);
+}
+
+INLINE numbers_float32 renumber_float32(vector_float32 a, vector_float32 b, numbers_float32 number,
+                                        numbers_float32 old)
+{
+    const __mmask16 is_less = _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+    return (numbers_float32)_mm512_mask_mov_epi32((__m512i)old, is_less, (__m512i)number);
+}
+
+INLINE numbers_float64 renumber_float64(vector_float64 a, vector_float64 b, numbers_float64 number,
+                                        numbers_float64 old)
+{
+    const __mmask8 is_less = _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ);
+    return (numbers_float64)_mm512_mask_mov_epi64((__m512i)old, is_less, (__m512i)number);
+}
+
+INLINE vector_float32 gather_float32(const float *from, numbers_float32 at)
+{
+    return _mm512_i32gather_ps((__m512i)at, from, sizeof *from);
+}
+
+INLINE vector_float64 gather_float64(const double *from, numbers_float64 at)
+{
+    return _mm512_i64gather_pd((__m512i)at, from, sizeof *from);
+}
+
+INLINE vector_float32 maximum_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+INLINE vector_float32 square_root_float32(vector_float32 a)
+{
+    return _mm512_sqrt_ps(a);
+}
+
+#define QUICK_ROOT_ERROR 0x1p-13
+INLINE vector_float32 quick_root_float32(vector_float32 a)
+{
+    const __m512 normal = _mm512_max_ps(a, _mm512_set1_ps(0x1p-126f));
+    return _mm512_mul_ps(normal, _mm512_rsqrt14_ps(normal));
+}
+
+INLINE float minimum_lane_float32(vector_float32 a)
+{
+    return _mm512_reduce_min_ps(a);
+}
+
+INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+}
+
+INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)
+{
+    return _mm512_cmpneq_epi32_mask((__m512i)a, (__m512i)b);
+}
+
+INLINE vector_float64 maximum_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm512_max_pd(a, b);
+}
+
+INLINE vector_float64 square_root_float64(vector_float64 a)
+{
+    return _mm512_sqrt_pd(a);
+}
+
+INLINE vector_float64 quick_root_float64(vector_float64 a)
+{
+    return square_root_float64(a);
+}
+
+INLINE double minimum_lane_float64(vector_float64 a)
+{
+    return _mm512_reduce_min_pd(a);
+}
+
+INLINE uint32_t exceeds_float64(vector_float64 a, vector_float64 b)
+{
+    return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ);
+}
+
+INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
+{
+    return _mm512_cmpneq_epi64_mask((__m512i)a, (__m512i)b);
+}
+
+INLINE numbers_float32 add_products_of_pairs(numbers_float32 sum, numbers_float32 a,
+                                             numbers_float32 b)
+{
+#if defined __AVX512VNNI__
+    return (numbers_float32)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+#else
+    return sum + (numbers_float32)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#endif
+}
+
+INLINE numbers_float32 add_products_of_bytes(numbers_float32 sum, numbers_float32 a,
+                                             numbers_float32 b)
+{
+#if defined __AVX512VNNI__
+    return (numbers_float32)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+#else
+    (void)a;
+    (void)b;
+    return sum; /* not used: HAS_BYTES is 0 */
+#endif
+}
