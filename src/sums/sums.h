@@ -13,18 +13,9 @@
 
 #include "base/arithmetic.h"
 #include "base/error.h"
+#include "sums/double2.h"
 
 #include <math.h>
-
-/* A number as the unevaluated sum of two doubles: 106 bits. */
-typedef struct km_double2 {
-    double high, low;
-} km_double2;
-
-km_double2 km_double2_add(km_double2 a, km_double2 b);
-km_double2 km_double2_multiply(km_double2 a, km_double2 b);
-km_double2 km_double2_difference(double a, double b); /* exact */
-km_double2 km_double2_square(double a);               /* exact */
 
 /* The grid of one feature. */
 typedef struct km_grid {
@@ -109,7 +100,13 @@ enum { KM_CARRY_AFTER = 1 << 22 };
 void km_totals_carry(km_totals *totals);
 
 /* The sum of feature j over cluster c. */
-km_exact km_totals_get(const km_totals *totals, int64_t c, int64_t j);
+static inline km_exact km_totals_get(const km_totals *totals, int64_t c, int64_t j)
+{
+    const int64_t d = totals->n_features;
+    if (totals->n_words == 1)
+        return (km_exact){0, totals->words[c * d + j]};
+    return (km_exact){totals->words[2 * c * d + j], totals->words[(2 * c + 1) * d + j]};
+}
 
 /* sum + sign * value modulo 2^64: the parts of a sum that fits may themselves not fit. */
 static inline int64_t km_add_wrapped(int64_t sum, int64_t sign, int64_t value)
