@@ -12,6 +12,7 @@ enum {
         62, /* of the sum of all values: one bit less than int64_t holds, for rounding */
     TWO_WORD_BITS = 102,
     CARRY_BITS = 40,
+    SHORT_BITS = 51,
     SMALLEST_EXPONENT = -960 /* units stay normal numbers, and so do their inverses */
 };
 
@@ -28,6 +29,8 @@ km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
     int exponent = radius_exponent + n_exponent - (n_words == 1 ? ONE_WORD_BITS : TWO_WORD_BITS);
     if (exponent < SMALLEST_EXPONENT || radius == 0)
         exponent = SMALLEST_EXPONENT;
+    /* The radius is below 2^radius_exponent. */
+    grid.is_short = n_words == 1 && (radius == 0 || radius_exponent - exponent <= SHORT_BITS);
     grid.unit = ldexp(1, exponent);
     grid.inverse_unit = ldexp(1, -exponent);
     grid.carry = ldexp(1, exponent + CARRY_BITS);

@@ -16,6 +16,7 @@
 #include "sums/double2.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 /* The grid of one feature. */
 typedef struct km_grid {
@@ -23,6 +24,7 @@ typedef struct km_grid {
     double unit, inverse_unit;   /* of the low word; of the only one, if there is one */
     double carry, inverse_carry; /* 2^40 units: the unit of the high word */
     int n_words;
+    bool is_short; /* one word, and no grid point of a value has more than 51 bits and a sign */
 } km_grid;
 
 /* The grid for n values in [lowest, highest], or values of weight n, their mid-range its origin. */
