@@ -275,8 +275,14 @@ static void assign_group(const walk *w, int64_t group, double margin)
     const tree *t = w->tree;
     const int64_t first = group * KM_SIBLINGS, left = t->n_nodes[LEAVES] - first;
     const int64_t n = left < KM_SIBLINGS ? left : KM_SIBLINGS;
-    if (km_budgets_follow(t->budgets, group, &w->workspace->of_group))
+    const candidates *list = &w->workspace->of_group;
+    if (km_budgets_follow(t->budgets, group, list))
         return;
+    if (list->count == 1 && margin == 0) {
+        for (int64_t leaf = first; leaf < first + n; leaf++)
+            assign_whole_leaf(w, leaf, list->numbers[0]);
+        return;
+    }
     const uint16_t open = find_open_leaves(w, group);
     filter_leaves(w, group, margin, open);
     for (uint32_t still = open; still != 0; still &= still - 1)

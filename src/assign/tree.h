@@ -74,7 +74,8 @@ bool km_budgets_hold(const struct budgets *budgets, int64_t leaf);
  * distances to the second nearest and to the nearest of the remaining candidates. */
 void km_budgets_set(struct budgets *budgets, int64_t leaf, double gap);
 
-/* All leaves of the group hold, or have been assigned. */
+/* All leaves of the group hold, or have been assigned. Needless, as km_budgets_set, without a
+ * margin. */
 void km_budgets_end_group(struct budgets *budgets, const tree *t, int64_t group, bool are_all_new);
 
 #endif
