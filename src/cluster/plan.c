@@ -59,7 +59,8 @@ static km_memory find_memory(const km_plan *plan)
                      (plan->seeding != NULL ? plan->seeding->bytes(shape) : 0);
     memory.fitting = restarts + km_larger(km_fit_bytes(shape, plan->method),
                                           km_restarts_compare_bytes(shape, plan->method));
-    memory.answer = restarts + km_labels_bytes(shape) + 4 * km_centers_bytes(shape);
+    /* Labels are in the order of the samples, and then also in that of the rows. */
+    memory.answer = restarts + 2 * km_labels_bytes(shape) + 4 * km_centers_bytes(shape);
     return memory;
 }
 
