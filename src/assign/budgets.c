@@ -51,7 +51,7 @@ struct budgets {
     double *group_drift; /* [groups], NOTHING: leaves have no budgets */
     int64_t *renewed;    /* [groups], the last assignment of all leaves */
     double *of_group;    /* [groups], the minimum of its leaves */
-    double *of_leaf;     /* [leaves], or NOTHING */
+    double *of_leaf;     /* [leaves], or NOTHING; of groups with budgets only */
 };
 
 enum { UNKNOWN = -1 };
@@ -143,9 +143,9 @@ static void choose_margin(struct budgets *b, int64_t group)
     if (!b->is_known || b->n_followed[group] == UNKNOWN || b->samples->n_features > MAX_FEATURES)
         return;
     for (int64_t i = 0; i < b->n_followed[group]; i++)
-        maximum = fmax(maximum, b->moved[followed[i]]);
+        maximum = km_larger(maximum, b->moved[followed[i]]);
     if (MARGIN * maximum < SMALL * b->radius[group])
-        b->margin[group] = fmax(MARGIN * maximum, 1e-25);
+        b->margin[group] = km_larger(MARGIN * maximum, 1e-25);
 }
 
 void km_budgets_begin(struct budgets *b, const tree *t, const void *centers)
@@ -177,7 +177,7 @@ bool km_budgets_super_margins(const struct budgets *b, const tree *t, int64_t to
         margins[s] = 0;
         if (km_budgets_group_margins(b, t, top * KM_SIBLINGS + s, of_groups))
             for (int g = 0; g < KM_SIBLINGS; g++)
-                margins[s] = fmax(margins[s], of_groups[g]);
+                margins[s] = km_larger(margins[s], of_groups[g]);
         has_any = has_any || margins[s] > 0;
     }
     return has_any;
@@ -197,14 +197,14 @@ static double movement_of_candidates(const struct budgets *b, int64_t group, con
     for (int64_t n = 0; n < now->count; n++) {
         const int32_t c = now->numbers[n];
         for (; i < b->n_followed[group] && old[i] < c; i++)
-            maximum = fmax(maximum, b->moved[old[i]]);
+            maximum = km_larger(maximum, b->moved[old[i]]);
         if (i < b->n_followed[group] && old[i] == c)
-            maximum = fmax(maximum, b->moved[old[i++]]);
+            maximum = km_larger(maximum, b->moved[old[i++]]);
         else if (drift[c] > drift_then[c])
-            maximum_new = fmax(maximum_new, drift[c] - drift_then[c] + drift[c] * 0x1p-50);
+            maximum_new = km_larger(maximum_new, drift[c] - drift_then[c] + drift[c] * 0x1p-50);
     }
     for (; i < b->n_followed[group]; i++)
-        maximum = fmax(maximum, b->moved[old[i]]);
+        maximum = km_larger(maximum, b->moved[old[i]]);
     return add_rounded_up(maximum, maximum_new);
 }
 
@@ -226,11 +226,11 @@ bool km_budgets_follow(struct budgets *b, int64_t group, const candidates *now)
     remember_candidates(b, group, now);
     if (has_budget)
         return b->of_group[group] >= b->group_drift[group];
-    const int64_t first = group * KM_SIBLINGS;
-    const int64_t left = (b->samples->n_blocks - first);
-    for (int64_t leaf = first; leaf < first + (left < KM_SIBLINGS ? left : KM_SIBLINGS); leaf++)
-        b->of_leaf[leaf] = NOTHING;
-    b->group_drift[group] = b->margin[group] > 0 && b->n_followed[group] != UNKNOWN ? 0 : NOTHING;
+    const bool can_have = b->margin[group] > 0 && b->n_followed[group] != UNKNOWN;
+    const int64_t first = group * KM_SIBLINGS, left = b->samples->n_blocks - first;
+    for (int64_t i = 0; can_have && i < KM_SIBLINGS && i < left; i++)
+        b->of_leaf[first + i] = NOTHING;
+    b->group_drift[group] = can_have ? 0 : NOTHING;
     return false;
 }
 
@@ -252,17 +252,19 @@ void km_budgets_set(struct budgets *b, int64_t leaf, double gap)
 {
     const int64_t group = leaf / KM_SIBLINGS;
     const double group_drift = b->group_drift[group];
-    b->of_leaf[leaf] = group_drift >= 0
-                           ? group_drift + budget_of_gap(fmin(gap, b->margin[group]), group_drift)
-                           : NOTHING;
+    if (group_drift >= 0)
+        b->of_leaf[leaf] =
+            group_drift + budget_of_gap(km_smaller(gap, b->margin[group]), group_drift);
 }
 
 void km_budgets_end_group(struct budgets *b, const tree *t, int64_t group, bool are_all_new)
 {
     const int64_t first = group * KM_SIBLINGS;
     double minimum = INFINITY;
+    if (b->group_drift[group] < 0)
+        return;
     for (int64_t leaf = first; leaf < first + KM_SIBLINGS && leaf < t->n_nodes[LEAVES]; leaf++)
-        minimum = fmin(minimum, b->of_leaf[leaf]);
+        minimum = km_smaller(minimum, b->of_leaf[leaf]);
     b->of_group[group] = minimum;
     if (are_all_new)
         b->renewed[group] = b->assignment;

@@ -2,6 +2,7 @@
  * so sums that move sample by sample, or a block at once, are the same bits as sums made anew. */
 #include "base/partition.h"
 #include "base/precision.h"
+#include "kernels/names.h"
 #include "methods.h"
 
 #include <string.h>
@@ -54,10 +55,24 @@ static void move_sample(const source *s, int lane, int32_t from, int32_t to)
         move_point(s, j, point_of(s, lane, j), from, to);
 }
 
+#include "kernels/float32.h"
+
+#include "points.h"
+
+#include "kernels/float64.h"
+
+#include "points.h"
+
 /* The sum of one feature over a full block. A single word may wrap round, as parts of a sum may. */
 static km_exact sum_of_feature(const source *s, int64_t j)
 {
     km_exact sum = {0, 0};
+    if (s->grids[j].is_short && s->weights == NULL) {
+        sum.low = s->precision == KM_FLOAT32
+                      ? sum_points_float32(&s->grids[j], (const float *)s->values + j * KM_BLOCK)
+                      : sum_points_float64(&s->grids[j], (const double *)s->values + j * KM_BLOCK);
+        return sum;
+    }
     for (int lane = 0; lane < KM_BLOCK; lane++) {
         const km_exact point = point_of(s, lane, j);
         sum.high += point.high;

@@ -48,9 +48,9 @@ static void create_tree_workspace(workspace *r, const km_samples *samples, int64
     const int64_t value_size = (int64_t)km_precision_size(samples->precision);
     create_candidates(&r->of_super, k, d * value_size, error);
     create_candidates(&r->of_group, k, d * value_size, error);
-    r->in_groups = km_allocate(k, sizeof *r->in_groups, what, error);
-    r->in_leaves = km_allocate(k, sizeof *r->in_leaves, what, error);
-    r->of_leaf = km_allocate(k, sizeof *r->of_leaf, what, error);
+    r->kept = km_allocate(k, sizeof *r->kept, what, error);
+    r->of_groups = km_allocate(KM_SIBLINGS * k, sizeof *r->of_groups, what, error);
+    r->of_leaves = km_allocate(KM_SIBLINGS * k, sizeof *r->of_leaves, what, error);
     r->work = km_allocate(km_filter_workspace(d, k), (size_t)value_size, what, error);
 }
 
@@ -60,9 +60,9 @@ static void free_tree_workspace(workspace *r)
     free(r->of_super.centers);
     free(r->of_group.numbers);
     free(r->of_group.centers);
-    free(r->in_groups);
-    free(r->in_leaves);
-    free(r->of_leaf);
+    free(r->kept);
+    free(r->of_groups);
+    free(r->of_leaves);
     free(r->work);
 }
 
@@ -131,19 +131,43 @@ typedef struct walk {
     candidates all;
 } walk;
 
-/* Copies the candidates that a filter kept for one box of a set. */
-static void copy_kept(candidates *to, const candidates *from, const uint16_t *kept, int64_t box,
+/* Lists, for each box of a set that is wanted, the indices of the candidates that a filter kept.
+ * Most candidates stay in few boxes, so this goes through the bits that are set. */
+static void list_kept(const uint16_t *kept, int64_t count, uint16_t wanted, int64_t k,
+                      int32_t *lists, int64_t *n_listed)
+{
+    memset(n_listed, 0, KM_SIBLINGS * sizeof *n_listed);
+    for (int64_t c = 0; c < count; c++)
+        for (uint32_t left = kept[c] & wanted; left != 0; left &= left - 1) {
+            const int box = __builtin_ctz(left);
+            lists[box * k + n_listed[box]++] = (int32_t)c;
+        }
+}
+
+static void copy_center(candidates *to, const candidates *from, int64_t c, size_t center_size)
+{
+    to->numbers[to->count] = from->numbers != NULL ? from->numbers[c] : (int32_t)c;
+    memcpy((char *)to->centers + (size_t)to->count * center_size,
+           (const char *)from->centers + (size_t)c * center_size, center_size);
+    to->count++;
+}
+
+/* Copies the candidates of a super from all centers. */
+static void copy_kept(candidates *to, const candidates *from, const uint16_t *kept, int64_t super,
                       size_t center_size)
 {
-    int64_t n = 0;
+    to->count = 0;
     for (int64_t c = 0; c < from->count; c++)
-        if ((kept[c] >> box % KM_SIBLINGS & 1) != 0) {
-            to->numbers[n] = from->numbers != NULL ? from->numbers[c] : (int32_t)c;
-            memcpy((char *)to->centers + (size_t)n * center_size,
-                   (const char *)from->centers + (size_t)c * center_size, center_size);
-            n++;
-        }
-    to->count = n;
+        if ((kept[c] >> super % KM_SIBLINGS & 1) != 0)
+            copy_center(to, from, c, center_size);
+}
+
+static void copy_listed(candidates *to, const candidates *from, const int32_t *list, int64_t n,
+                        size_t center_size)
+{
+    to->count = 0;
+    for (int64_t i = 0; i < n; i++)
+        copy_center(to, from, list[i], center_size);
 }
 
 static void filter_boxes(const walk *w, int level, int64_t parent, const candidates *list,
@@ -187,8 +211,9 @@ static void fetch_leaf(const walk *w, int64_t leaf)
         __builtin_prefetch(labels + i);
 }
 
-/* Compares the remaining candidates with each sample of a leaf. Returns the minimum gap. */
-static double compare_in_leaf(const walk *w, int64_t leaf, int64_t n_left, bool has_margin)
+/* Compares n_left candidates with each sample of a leaf. Returns the minimum gap. */
+static double compare_in_leaf(const walk *w, int64_t leaf, const int32_t *left, int64_t n_left,
+                              bool has_margin)
 {
     km_assigner *assigner = w->assigner;
     const km_samples *samples = assigner->samples;
@@ -196,9 +221,8 @@ static double compare_in_leaf(const walk *w, int64_t leaf, int64_t n_left, bool 
     int32_t labels[KM_BLOCK];
     double gap = INFINITY;
     const uint64_t changed = assigner->kernel->nearest_listed[samples->precision](
-        km_samples_block(samples, leaf), list->centers, samples->n_features, list->numbers,
-        w->workspace->of_leaf, n_left, assigner->labels + leaf * KM_BLOCK, labels,
-        has_margin ? &gap : NULL);
+        km_samples_block(samples, leaf), list->centers, samples->n_features, list->numbers, left,
+        n_left, assigner->labels + leaf * KM_BLOCK, labels, has_margin ? &gap : NULL);
     km_assigner_relabel_some(assigner, leaf, changed, labels);
     if (changed != 0)
         w->tree->owners[leaf] = MIXED;
@@ -208,62 +232,80 @@ static double compare_in_leaf(const walk *w, int64_t leaf, int64_t n_left, bool 
 
 static void assign_leaf(const walk *w, int64_t leaf, bool has_margin)
 {
-    const candidates *list = &w->workspace->of_group;
-    const uint16_t *kept = w->workspace->in_leaves;
-    int64_t n_left = 0;
+    const int64_t n_left = w->workspace->n_of_leaves[leaf % KM_SIBLINGS];
+    const int32_t *left = w->workspace->of_leaves + leaf % KM_SIBLINGS * w->all.count;
     double gap = INFINITY;
     fetch_leaf(w, leaf + AHEAD);
-    for (int64_t c = 0; c < list->count; c++) {
-        w->workspace->of_leaf[n_left] = (int32_t)c;
-        n_left += kept[c] >> leaf % KM_SIBLINGS & 1;
-    }
     if (n_left == 1)
-        assign_whole_leaf(w, leaf, list->numbers[w->workspace->of_leaf[0]]);
+        assign_whole_leaf(w, leaf, w->workspace->of_group.numbers[left[0]]);
     else
-        gap = compare_in_leaf(w, leaf, n_left, has_margin);
+        gap = compare_in_leaf(w, leaf, left, n_left, has_margin);
     km_budgets_set(w->tree->budgets, leaf, gap);
+}
+
+/* Lists the candidates of the leaves of a group that are wanted. */
+static void filter_leaves(const walk *w, int64_t group, double margin, uint16_t wanted)
+{
+    workspace *r = w->workspace;
+    if (r->of_group.count > 1) {
+        double margins[KM_SIBLINGS];
+        for (int i = 0; i < KM_SIBLINGS; i++)
+            margins[i] = margin;
+        filter_boxes(w, LEAVES, group, &r->of_group, margin > 0 ? margins : NULL, r->kept);
+    } else {
+        r->kept[0] = UINT16_MAX;
+    }
+    list_kept(r->kept, r->of_group.count, wanted, w->all.count, r->of_leaves, r->n_of_leaves);
+}
+
+/* The leaves of a group, as bits, in which a label can have changed. */
+static uint16_t find_open_leaves(const walk *w, int64_t group)
+{
+    uint16_t open = 0;
+    for (int64_t i = 0; i < KM_SIBLINGS; i++) {
+        const int64_t leaf = group * KM_SIBLINGS + i;
+        if (leaf < w->tree->n_nodes[LEAVES] && !km_budgets_hold(w->tree->budgets, leaf))
+            open |= (uint16_t)(1 << i);
+    }
+    return open;
 }
 
 static void assign_group(const walk *w, int64_t group, double margin)
 {
     const tree *t = w->tree;
-    const candidates *list = &w->workspace->of_group;
     const int64_t first = group * KM_SIBLINGS, left = t->n_nodes[LEAVES] - first;
-    const int64_t end = first + (left < KM_SIBLINGS ? left : KM_SIBLINGS);
-    bool are_all_new = true;
+    const int64_t n = left < KM_SIBLINGS ? left : KM_SIBLINGS;
+    const candidates *list = &w->workspace->of_group;
     if (km_budgets_follow(t->budgets, group, list))
         return;
-    if (list->count > 1) {
-        double margins[KM_SIBLINGS];
-        for (int i = 0; i < KM_SIBLINGS; i++)
-            margins[i] = margin;
-        filter_boxes(w, LEAVES, group, list, margin > 0 ? margins : NULL, w->workspace->in_leaves);
-    } else {
-        w->workspace->in_leaves[0] = UINT16_MAX;
+    if (list->count == 1 && margin == 0) {
+        for (int64_t leaf = first; leaf < first + n; leaf++)
+            assign_whole_leaf(w, leaf, list->numbers[0]);
+        return;
     }
-    for (int64_t leaf = first; leaf < end; leaf++)
-        if (km_budgets_hold(t->budgets, leaf))
-            are_all_new = false;
-        else
-            assign_leaf(w, leaf, margin > 0);
-    km_budgets_end_group(t->budgets, t, group, are_all_new);
+    const uint16_t open = find_open_leaves(w, group);
+    filter_leaves(w, group, margin, open);
+    for (uint32_t still = open; still != 0; still &= still - 1)
+        assign_leaf(w, first + __builtin_ctz(still), margin > 0);
+    km_budgets_end_group(t->budgets, t, group, open == (uint16_t)((1 << n) - 1));
 }
 
 static void assign_super(const walk *w, int64_t super)
 {
+    workspace *r = w->workspace;
     const km_samples *samples = w->assigner->samples;
     const size_t center_size = (size_t)samples->n_features * km_precision_size(samples->precision);
     const int64_t first = super * KM_SIBLINGS, k = w->all.count;
     double margins[KM_SIBLINGS];
     const bool has_margins = km_budgets_group_margins(w->tree->budgets, w->tree, super, margins);
-    copy_kept(&w->workspace->of_super, &w->all, w->tree->in_supers + super / KM_SIBLINGS * k, super,
+    copy_kept(&r->of_super, &w->all, w->tree->in_supers + super / KM_SIBLINGS * k, super,
               center_size);
-    filter_boxes(w, GROUPS, super, &w->workspace->of_super, has_margins ? margins : NULL,
-                 w->workspace->in_groups);
-    for (int64_t g = first; g < first + KM_SIBLINGS && g < w->tree->n_nodes[GROUPS]; g++) {
-        copy_kept(&w->workspace->of_group, &w->workspace->of_super, w->workspace->in_groups, g,
-                  center_size);
-        assign_group(w, g, margins[g - first]);
+    filter_boxes(w, GROUPS, super, &r->of_super, has_margins ? margins : NULL, r->kept);
+    list_kept(r->kept, r->of_super.count, UINT16_MAX, k, r->of_groups, r->n_of_groups);
+    for (int64_t i = 0; i < KM_SIBLINGS && first + i < w->tree->n_nodes[GROUPS]; i++) {
+        copy_listed(&r->of_group, &r->of_super, r->of_groups + i * k, r->n_of_groups[i],
+                    center_size);
+        assign_group(w, first + i, margins[i]);
     }
 }
 
@@ -318,7 +360,8 @@ double km_tree_bytes(const km_shape *shape)
     const double d = (double)shape->n_features, k = (double)shape->n_clusters;
     const double value = km_value_bytes(shape);
     const double of_leaf = 2 * d * value * KM_SIBLINGS / (KM_SIBLINGS - 1) + sizeof(int32_t);
-    const double of_center = (2 * d + KM_SIBLINGS) * value + 2 * sizeof(int64_t);
+    const double lists = (2 * KM_SIBLINGS + 2) * sizeof(int32_t) + sizeof(uint16_t);
+    const double of_center = (2 * d + KM_SIBLINGS) * value + lists;
     return (double)shape->n_samples / KM_BLOCK * of_leaf + shape->n_threads * k * of_center +
            km_budgets_bytes(shape);
 }

@@ -20,9 +20,11 @@ typedef struct candidates {
 /* The workspace of one thread. */
 typedef struct workspace {
     candidates of_super, of_group;
-    uint16_t *in_groups, *in_leaves; /* which candidates of of_super and of_group a filter kept */
-    int32_t *of_leaf;                /* indices in of_group */
-    void *work;                      /* of filters */
+    uint16_t *kept; /* [k], the boxes in which a filter kept a center */
+    /* [KM_SIBLINGS][k], indices of what it kept in of_super and in of_group, and how many */
+    int32_t *of_groups, *of_leaves;
+    int64_t n_of_groups[KM_SIBLINGS], n_of_leaves[KM_SIBLINGS];
+    void *work; /* of filters */
     km_work done;
 } workspace;
 
@@ -72,7 +74,8 @@ bool km_budgets_hold(const struct budgets *budgets, int64_t leaf);
  * distances to the second nearest and to the nearest of the remaining candidates. */
 void km_budgets_set(struct budgets *budgets, int64_t leaf, double gap);
 
-/* All leaves of the group hold, or have been assigned. */
+/* All leaves of the group hold, or have been assigned. Needless, as km_budgets_set, without a
+ * margin. */
 void km_budgets_end_group(struct budgets *budgets, const tree *t, int64_t group, bool are_all_new);
 
 #endif

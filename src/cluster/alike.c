@@ -52,7 +52,7 @@ static uint64_t samples_hash(const skymeans_samples *samples)
     uint64_t hash = fold(fold(samples->features_hash, memory->n_features), memory->precision);
     hash = fold(fold(hash, memory->weights != NULL), memory->is_redistributed);
     hash = fold(fold(hash, samples->is_prepared), samples->has_settled);
-    return fold(fold(hash, samples->has_facts), samples->is_ordered);
+    return fold(fold(hash, samples->has_facts), (uint64_t)samples->part_size);
 }
 
 static km_code check_same_ranks(const skymeans_samples *samples, MPI_Comm comm, km_error *error)

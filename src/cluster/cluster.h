@@ -17,11 +17,12 @@ struct skymeans_samples {
     const char *weights_name; /* for messages; NULL: none */
     bool is_prepared;         /* values are working values, by this transform */
     km_transform transform;
-    bool has_settled;           /* weights are whole numbers */
-    bool has_facts, is_ordered; /* facts are known; neighbours in space are together in memory */
-    km_facts facts;             /* of the working values */
-    bool has_hash;              /* features_hash is known */
-    uint64_t features_hash;     /* of the values as they were handed over */
+    bool has_settled;       /* weights are whole numbers */
+    bool has_facts;         /* facts are known */
+    km_facts facts;         /* of the working values */
+    int64_t part_size;      /* neighbours in each part of so many samples are together; 0: none */
+    bool has_hash;          /* features_hash is known */
+    uint64_t features_hash; /* of the values as they were handed over */
 };
 
 /* The rows of all ranks together. */

@@ -46,10 +46,11 @@ static km_memory find_memory(const km_plan *plan)
 {
     const km_shape *shape = &plan->shape;
     const double n = (double)shape->n_samples, restarts = km_restarts_bytes(shape);
+    const double n_in_part = km_smaller(n, (double)km_order_part_size(shape->n_clusters));
     const double ordering = km_order_bytes(shape, n, shape->has_weights);
     km_memory memory = {.samples = km_samples_bytes(shape, n, shape->has_weights)};
     if (plan->orders)
-        memory.ordering = ordering;
+        memory.ordering = km_order_bytes(shape, n_in_part, shape->has_weights);
     if (plan->redistributes) /* before each fit */
         memory.ordering = ordering + restarts + km_centers_bytes(shape);
     if (shape->n_ranks > 1 && memory.ordering > 0)
@@ -58,7 +59,8 @@ static km_memory find_memory(const km_plan *plan)
                      (plan->seeding != NULL ? plan->seeding->bytes(shape) : 0);
     memory.fitting = restarts + km_larger(km_fit_bytes(shape, plan->method),
                                           km_restarts_compare_bytes(shape, plan->method));
-    memory.answer = restarts + km_labels_bytes(shape) + 4 * km_centers_bytes(shape);
+    /* Labels are in the order of the samples, and then also in that of the rows. */
+    memory.answer = restarts + 2 * km_labels_bytes(shape) + 4 * km_centers_bytes(shape);
     return memory;
 }
 

@@ -62,7 +62,8 @@ static km_code scale_samples(skymeans_samples *samples, km_scaling scaling, MPI_
 {
     const char **names = list_names(samples, error);
     if (km_agree(comm, error) == KM_OK)
-        km_transform_apply(&samples->transform, scaling, &samples->memory, names, comm, error);
+        km_transform_apply(&samples->transform, scaling, &samples->memory, names, &samples->facts,
+                           comm, error);
     free(names);
     return error->code;
 }
@@ -79,11 +80,16 @@ static km_code settle_weights(skymeans_samples *samples, MPI_Comm comm, km_error
     return error->code;
 }
 
+/* Samples that were put in order in smaller parts, for fewer clusters, are so anew. */
 static km_code order_samples(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
                              MPI_Comm comm, km_error *error)
 {
-    if (plan->orders && !samples->is_ordered) {
-        samples->is_ordered = km_samples_order(&samples->memory, comm, error) == KM_OK;
+    const int64_t part_size = km_order_part_size(plan->shape.n_clusters);
+    const int64_t n = plan->shape.n_samples, enough = part_size < n ? part_size : n;
+    if (plan->orders && samples->part_size < enough) {
+        samples->part_size = 0;
+        if (km_samples_order_in_parts(&samples->memory, part_size, comm, error) == KM_OK)
+            samples->part_size = part_size;
         km_memory_return();
         km_pace_part(pace, -1);
     }
@@ -102,10 +108,8 @@ static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan, km_s
         return error->code;
     samples->is_prepared = true;
     km_pace_part(pace, -1);
-    if (order_samples(samples, plan, pace, comm, error) != KM_OK ||
-        km_facts_find_ranges(&samples->facts, &samples->memory, comm, error) != KM_OK)
+    if (order_samples(samples, plan, pace, comm, error) != KM_OK)
         return error->code;
-    km_pace_part(pace, -1);
     samples->has_facts =
         km_facts_find_moments(&samples->facts, &samples->memory, comm, error) == KM_OK;
     return samples->has_facts ? check_clusters(samples, plan->shape.n_clusters, error)
@@ -137,7 +141,7 @@ km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan, 
     if (!plan->redistributes || samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "exchanging samples between ranks");
-    samples->is_ordered = false; /* also after their return */
+    samples->part_size = 0; /* also after their return */
     km_samples_redistribute(&samples->memory, comm, error);
     km_memory_return();
     km_pace_phase(pace, NULL);

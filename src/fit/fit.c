@@ -122,21 +122,29 @@ static km_code assign_and_reduce(running *run, km_error *error)
     return run->totals.extras[KM_EXTRA_FAILED] > 0 ? km_agree(run->comm, error) : KM_OK;
 }
 
-/* Moves every center to the centroid of its samples; a center without weight stays. Returns the sum
- * of the squared shifts, in working units. */
-static double update_centers(running *run)
+/* Moves every center to the centroid of its samples; a center without weight stays. `before` gets
+ * the centers before that, [k][d]. */
+static void move_centers(running *run, double *before)
 {
     const km_totals *totals = &run->totals;
     const int64_t d = totals->n_features;
-    double shift = 0;
+    memcpy(before, run->centers, (size_t)(totals->n_clusters * d) * sizeof *before);
+#pragma omp parallel for if (totals->length > KM_MANY_TERMS)
     for (int64_t c = 0; c < totals->n_clusters; c++)
-        for (int64_t j = 0; j < d && totals->weights[c] > 0; j++) {
-            double *center = &run->centers[c * d + j];
-            const double old = *center;
-            *center =
+        for (int64_t j = 0; j < d && totals->weights[c] > 0; j++)
+            run->centers[c * d + j] =
                 km_exact_mean(&run->grids[j], km_totals_get(totals, c, j), totals->weights[c]);
-            shift = fma(*center - old, *center - old, shift);
-        }
+}
+
+/* The sum of the squared shifts, in working units. The order of its terms defines its bits. */
+static double sum_shifts(const running *run, const double *before)
+{
+    const int64_t n = run->totals.n_clusters * run->totals.n_features;
+    double shift = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double difference = run->centers[i] - before[i];
+        shift = fma(difference, difference, shift);
+    }
     return shift;
 }
 
@@ -214,13 +222,16 @@ static bool is_over(const running *run, const km_iteration *iteration, km_stop *
     return *stop != KM_STOP_MAX_ITERATIONS || iteration->number == task->max_iterations;
 }
 
-/* Moves the centers, given the totals of an assignment and its inertia in working units. */
-static km_code update(running *run, double units, double *shift, km_error *error)
+/* Moves the centers, given the totals of an assignment and its inertia in working units. `before`
+ * is a workspace, [k][d]. */
+static km_code update(running *run, double units, double *before, double *shift, km_error *error)
 {
     if (is_too_coarse(run, units) && refine_totals(run, error) != KM_OK)
         return error->code;
-    if (km_refill_empty(run, error) == KM_OK)
-        *shift = ldexp(update_centers(run), 2 * run->task->exponent);
+    if (km_refill_empty(run, error) == KM_OK) {
+        move_centers(run, before);
+        *shift = ldexp(sum_shifts(run, before), 2 * run->task->exponent);
+    }
     return error->code;
 }
 
@@ -264,7 +275,7 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     km_iteration iteration = {.number = fit->n_iterations + 1,
                               .inertia = km_inertia_of_units(run, units),
                               .relabeled = run->totals.extras[KM_EXTRA_RELABELED]};
-    if (update(run, units, &iteration.shift, error) != KM_OK)
+    if (update(run, units, fit->previous, &iteration.shift, error) != KM_OK)
         return true;
     iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
     run->pace->iteration = fmax(run->pace->iteration, iteration.seconds);
@@ -287,7 +298,7 @@ static km_code repeat_last_iteration(running *run, km_fit *fit, km_error *error)
     if (assign_and_reduce(run, error) != KM_OK)
         return error->code;
     memcpy(run->centers, state->centers, size);
-    return update(run, km_history_units(run), &shift, error);
+    return update(run, km_history_units(run), fit->previous, &shift, error);
 }
 
 /* Makes the labels belong to the last centers, by one more assignment if the centers changed.

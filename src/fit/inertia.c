@@ -2,30 +2,98 @@
  * sum over all samples at the end of a fit. */
 #include "base/arithmetic.h"
 #include "base/partition.h"
+#include "base/threads.h"
 #include "steps.h"
 
 #include <math.h>
 #include <string.h>
 
-double km_history_units(const running *run)
+/* With T the sum of x - m over the n samples of a cluster, (c - m) * (n (c - m) - 2 T). */
+static km_double2 history_term(const running *run, int64_t c, int64_t j)
 {
-    const km_totals *totals = &run->totals;
-    const int64_t d = totals->n_features;
+    const km_double2 sum = km_exact_value(&run->grids[j], km_totals_get(&run->totals, c, j));
+    const km_double2 center =
+        km_double2_difference(run->used[c * run->totals.n_features + j], run->grids[j].origin);
+    const km_double2 n_center =
+        km_double2_multiply(center, (km_double2){(double)run->totals.weights[c], 0});
+    return km_double2_multiply(center,
+                               km_double2_add(n_center, (km_double2){-2 * sum.high, -2 * sum.low}));
+}
+
+/* The sum in the order of centers and features, which defines the bits of the history. */
+static double sum_history_in_order(const running *run)
+{
+    const int64_t d = run->totals.n_features;
     km_double2 inertia = run->facts->squares;
-    for (int64_t c = 0; c < totals->n_clusters; c++) {
-        const double n = (double)totals->weights[c];
-        for (int64_t j = 0; j < d && n > 0; j++) {
-            const km_double2 sum = km_exact_value(&run->grids[j], km_totals_get(totals, c, j));
-            const km_double2 center =
-                km_double2_difference(run->used[c * d + j], run->grids[j].origin);
-            /* (c - m) * (n (c - m) - 2 T) */
-            const km_double2 n_center = km_double2_multiply(center, (km_double2){n, 0});
-            const km_double2 minus_2_sum = {-2 * sum.high, -2 * sum.low};
-            inertia = km_double2_add(
-                inertia, km_double2_multiply(center, km_double2_add(n_center, minus_2_sum)));
+    for (int64_t c = 0; c < run->totals.n_clusters; c++)
+        for (int64_t j = 0; j < d && run->totals.weights[c] > 0; j++)
+            inertia = km_double2_add(inertia, history_term(run, c, j));
+    return inertia.high + inertia.low;
+}
+
+/* Sums whose additions do not wait for each other. */
+enum { N_SUMS = 4 };
+typedef struct history_sums {
+    km_double2 terms[N_SUMS];
+    double sizes; /* of the absolute values of the terms */
+} history_sums;
+
+static void add_center_terms(history_sums *sums, const running *run, int64_t c)
+{
+    const int64_t d = run->totals.n_features;
+    for (int64_t j = 0; j < d && run->totals.weights[c] > 0; j++) {
+        const km_double2 term = history_term(run, c, j);
+        sums->terms[j % N_SUMS] = km_double2_add(sums->terms[j % N_SUMS], term);
+        sums->sizes += fabs(term.high);
+    }
+}
+
+/* The same sum in any order, on all threads, and in *error how far it may be from that in order.
+ *
+ * An addition of normalised double-doubles has a relative error below 3.1 * 2^-106 (Joldes, Muller
+ * and Popescu 2017, doi:10.1145/3121432, theorem 3.1), and no partial sum is larger than M, the
+ * squares and the sizes of all terms. Each of the two orders has at most k d + N_SUMS threads + 1
+ * additions, so they differ by less than twice 3.1 * 2^-106 M times that. 8 instead of 6.2 covers
+ * the rounding of M and of the bound; terms are the same in both, and additions do not underflow.
+ */
+static km_double2 sum_history(const running *run, double *error)
+{
+    const double n_terms = (double)run->totals.n_clusters * (double)run->totals.n_features;
+    km_double2 all = run->facts->squares;
+    double sizes = fabs(all.high);
+#pragma omp parallel
+    {
+        history_sums own = {0};
+#pragma omp for
+        for (int64_t c = 0; c < run->totals.n_clusters; c++)
+            add_center_terms(&own, run, c);
+#pragma omp critical
+        for (int i = 0; i < N_SUMS; i++) {
+            all = km_double2_add(all, own.terms[i]);
+            sizes += i == 0 ? own.sizes : 0;
         }
     }
-    const double value = inertia.high + inertia.low;
+    *error = 8 * 0x1p-106 * sizes * (n_terms + (double)(N_SUMS * km_threads()) + 1);
+    return all;
+}
+
+/* Sums that differ by no more than `error` round to the same double if both ends do. */
+static bool is_rounding_sure(km_double2 sum, double error)
+{
+    const km_double2 low = km_double2_add(sum, (km_double2){-error, 0});
+    const km_double2 high = km_double2_add(sum, (km_double2){error, 0});
+    return low.high + low.low == high.high + high.low;
+}
+
+double km_history_units(const running *run)
+{
+    double error, value;
+    if (run->totals.n_clusters * run->totals.n_features < KM_MANY_TERMS) {
+        value = sum_history_in_order(run);
+    } else {
+        const km_double2 sum = sum_history(run, &error);
+        value = is_rounding_sure(sum, error) ? sum.high + sum.low : sum_history_in_order(run);
+    }
     if (isnan(value))
         return INFINITY; /* squares overflowed: first centers far from all samples */
     return fmax(value, 0);

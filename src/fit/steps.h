@@ -35,6 +35,8 @@ typedef struct running {
     km_pace *pace;      /* of the task, or one that does nothing */
 } running;
 
+enum { KM_MANY_TERMS = 4096 }; /* of centers; worth waking threads up */
+
 /* The sum of squared distances to the used centers, from the totals: with T the sum of x - m over a
  * cluster of n samples, sum (x - c)^2 = sum (x - m)^2 - 2 (c - m) T + n (c - m)^2. In working units
  * and units of weight. Local. */

@@ -163,6 +163,9 @@ static void add_cells(const axis *a, const int32_t *cells, uint32_t *codes)
     if (a->n_bits <= TABLE_BITS)
         for (int l = 0; l < KM_BLOCK; l++)
             codes[l] |= a->spread[0][cells[l]];
+    else if (a->n_bits <= 2 * TABLE_BITS)
+        for (int l = 0; l < KM_BLOCK; l++)
+            codes[l] |= a->spread[0][cells[l] & LOW] | a->spread[1][cells[l] >> TABLE_BITS];
     else
         for (int l = 0; l < KM_BLOCK; l++)
             codes[l] |= a->spread[0][cells[l] & LOW] | a->spread[1][cells[l] >> TABLE_BITS & LOW] |

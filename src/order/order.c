@@ -4,7 +4,8 @@
  * A radix sort in two steps. By the first digit of their codes samples go to buckets, so few that
  * the ends of all buckets are in cache; then each bucket, which is so small that it fits in cache,
  * is sorted. Only codes are sorted; then the features are moved one by one in the same two steps,
- * so that this never takes more than 12 bytes per sample (16 in double precision). */
+ * so that this never takes more than 12 bytes per sample (16 in double precision). For few clusters
+ * boxes may be larger, and the samples are sorted in parts. */
 #include "order/order.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -14,6 +15,7 @@
 #include "morton.h"
 #include "moves.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +27,7 @@ enum {
 };
 
 typedef struct code_sort {
-    km_samples *samples;
+    km_samples *samples; /* a part of all */
     int64_t n;
     uint32_t *places;             /* [n], where each sample goes in the first step */
     uint32_t *order;              /* [n], which of those goes to each place in the second */
@@ -59,14 +61,10 @@ double km_order_bytes(const km_shape *shape, double n, bool has_weights)
     return n * (double)(2 * sizeof(uint32_t) + (is_wide ? sizeof(uint64_t) : sizeof(uint32_t)));
 }
 
-static km_code create_code_sort(code_sort *s, km_samples *samples, const km_scratch *scratch,
-                                MPI_Comm comm, km_error *error)
+static km_code create_code_sort(code_sort *s, const km_scratch *scratch, MPI_Comm comm,
+                                km_error *error)
 {
-    *s = (code_sort){.samples = samples,
-                     .n = samples->n_samples,
-                     .places = scratch->places,
-                     .order = scratch->order,
-                     .moved = scratch->moved};
+    *s = (code_sort){.places = scratch->places, .order = scratch->order, .moved = scratch->moved};
     s->starts = km_allocate(km_threads(), sizeof *s->starts, WHAT, error);
     s->cells = km_allocate(km_threads(), sizeof *s->cells, WHAT, error);
     return km_agree(comm, error);
@@ -171,27 +169,76 @@ static void sort_buckets(code_sort *s)
         sort_bucket(s, s->first[b], s->first[b + 1] - s->first[b]);
 }
 
+/* Runs of whole blocks of samples, as samples by themselves. */
+static km_samples part_of(const km_samples *samples, int64_t first, int64_t count)
+{
+    const size_t row_size = (size_t)samples->n_features * km_precision_size(samples->precision);
+    km_samples part = *samples;
+    part.values = (char *)samples->values + (size_t)first * row_size;
+    part.rows = samples->rows + first;
+    part.weights = samples->weights != NULL ? samples->weights + first : NULL;
+    part.n_samples = count;
+    part.n_blocks = (count + KM_BLOCK - 1) / KM_BLOCK;
+    return part;
+}
+
+static void order_part(code_sort *s, const km_morton *morton, km_samples *part)
+{
+    s->samples = part;
+    s->n = part->n_samples;
+    fill_buckets(s, morton);
+    sort_buckets(s);
+    km_samples_move(&(km_moves){part, s->places, s->order, s->moved});
+}
+
+/* Puts the samples in order, `part_size` of them at a time. */
+static km_code order_parts(const km_morton *morton, km_samples *samples, int64_t part_size,
+                           const km_scratch *scratch, MPI_Comm comm, km_error *error)
+{
+    code_sort s;
+    const int64_t n = samples->n_samples;
+    if (create_code_sort(&s, scratch, comm, error) == KM_OK)
+        for (int64_t first = 0; first < n; first += part_size) {
+            km_samples part =
+                part_of(samples, first, part_size < n - first ? part_size : n - first);
+            order_part(&s, morton, &part);
+        }
+    free_code_sort(&s);
+    return error->code;
+}
+
 km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_scratch *scratch,
                         MPI_Comm comm, km_error *error)
 {
-    code_sort s;
-    if (create_code_sort(&s, samples, scratch, comm, error) == KM_OK && s.n > 0) {
-        fill_buckets(&s, morton);
-        sort_buckets(&s);
-        km_samples_move(&(km_moves){samples, s.places, s.order, s.moved});
-    }
-    free_code_sort(&s);
+    return order_parts(morton, samples, KM_ORDER_WHOLE, scratch, comm, error);
+}
+
+km_code km_samples_order_in_parts(km_samples *samples, int64_t part_size, MPI_Comm comm,
+                                  km_error *error)
+{
+    const int64_t n = samples->n_samples;
+    km_scratch scratch = {0};
+    km_morton *morton = km_morton_create(samples, comm, error);
+    assert(part_size % KM_BLOCK == 0);
+    if (morton != NULL &&
+        km_scratch_create(&scratch, samples, n < part_size ? n : part_size, comm, error) == KM_OK)
+        order_parts(morton, samples, part_size, &scratch, comm, error);
+    km_scratch_free(&scratch);
+    km_morton_free(morton);
     return error->code;
 }
 
 km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error)
 {
-    km_scratch scratch = {0};
-    km_morton *morton = km_morton_create(samples, comm, error);
-    if (morton != NULL &&
-        km_scratch_create(&scratch, samples, samples->n_samples, comm, error) == KM_OK)
-        km_morton_order(morton, samples, &scratch, comm, error);
-    km_scratch_free(&scratch);
-    km_morton_free(morton);
-    return error->code;
+    return km_samples_order_in_parts(samples, KM_ORDER_WHOLE, comm, error);
+}
+
+/* With 256 blocks for each cluster, few blocks lie between clusters. Smaller parts than 4 million
+ * samples are ordered little faster, and slow iterations down: docs/measurements/steps.md. */
+int64_t km_order_part_size(int64_t n_clusters)
+{
+    enum { MINIMUM = 1 << 22, OF_CLUSTER = 1 << 14 };
+    if (n_clusters > KM_ORDER_WHOLE / OF_CLUSTER)
+        return KM_ORDER_WHOLE;
+    return n_clusters * OF_CLUSTER > MINIMUM ? n_clusters * OF_CLUSTER : MINIMUM;
 }

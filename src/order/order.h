@@ -15,9 +15,19 @@ double km_order_bytes(const km_shape *shape, double n, bool has_weights);
  * without memory for 12 bytes per sample, or 16 in double precision or with weights. */
 km_code km_samples_order(km_samples *samples, MPI_Comm comm, km_error *error);
 
-/* The same, but first redistributes the samples among the ranks, so that boxes of neighbours are as
- * small as if one rank had all samples. Each rank gets as many as a slab of all of them would have,
- * in pieces from all over space. For catalogues whose rows can be counted in 32 bits. */
+/* The same, but only so many samples at a time, whole blocks of them: faster, and with memory for
+ * that many only, but boxes are larger. */
+km_code km_samples_order_in_parts(km_samples *samples, int64_t part_size, MPI_Comm comm,
+                                  km_error *error);
+
+/* How many at a time are enough for so many clusters. */
+int64_t km_order_part_size(int64_t n_clusters);
+#define KM_ORDER_WHOLE ((int64_t)1 << 62) /* all at once */
+
+/* Orders all samples of each rank, but first redistributes them among the ranks, so that boxes of
+ * neighbours are as small as if one rank had all samples. Each rank gets as many as a slab of all
+ * of them would have, in pieces from all over space. For catalogues whose rows can be counted in 32
+ * bits. */
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error);
 
 /* Returns redistributed samples to the ranks of their slabs, in any order, and `labels` with them:

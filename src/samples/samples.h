@@ -178,10 +178,12 @@ typedef struct km_transform {
 } km_transform;
 
 /* Chooses the transform by the global facts of the samples and applies it to them, each value
- * computed in double and rounded once. Collective over comm; KM_DATA when a range overflows;
+ * computed in double and rounded once. `facts` gets what km_facts_find_ranges finds afterwards.
+ * Collective over comm; KM_DATA when a range overflows, and nothing to free after errors;
  * `names[j]` names feature j in messages. */
 km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_samples *samples,
-                           const char *const *names, MPI_Comm comm, km_error *error);
+                           const char *const *names, km_facts *facts, MPI_Comm comm,
+                           km_error *error);
 void km_transform_free(km_transform *transform);
 
 /* Applies a transform that was chosen before. Local. */

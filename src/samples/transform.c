@@ -6,6 +6,7 @@
 #include "base/precision.h"
 #include "samples/samples.h"
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -118,45 +119,94 @@ static km_code check_ranges(const km_facts *facts, const char *const *names, km_
     return KM_OK;
 }
 
-/* Values of samples with weight are below 2^50 (2^450) here; those of others, which have no say in
- * the range, are moved to that limit if need be. */
-void km_transform_samples(const km_transform *transform, km_samples *samples)
+/* The working value of a feature. Values of samples with weight are below 2^50 (2^450); those of
+ * others, which have no say in the range, are moved to that limit if need be. */
+static double working_value(const km_transform *transform, int64_t j, double value, km_power p,
+                            double limit)
+{
+    const double working = scaled(transform, j, value) * p.a * p.b;
+    return working > limit ? limit : working < -limit ? -limit : working;
+}
+
+/* The same of features in single precision that are only multiplied by a power of two: in double
+ * this is exact, so that both round once. */
+static void multiply_feature(float *values, float power, float limit)
+{
+    for (int l = 0; l < KM_BLOCK; l++) {
+        const float working = values[l] * power;
+        values[l] = working > limit ? limit : working < -limit ? -limit : working;
+    }
+}
+
+static bool is_multiplied_only(const km_transform *transform, int64_t j, km_precision precision)
+{
+    return precision == KM_FLOAT32 && transform->offset[j] == 0 && transform->factor[j] == 1 &&
+           abs(transform->exponent) <= -FLT_MIN_EXP && transform->scaling != KM_SCALE_MINMAX;
+}
+
+static void transform_block(const km_transform *transform, km_samples *samples, int64_t block)
 {
     const km_power p = km_power_of_two(-transform->exponent);
     const double limit = ldexp(1, max_exponent(samples->precision));
+    for (int64_t j = 0; j < transform->n_features; j++) {
+        double values[KM_BLOCK];
+        if (is_multiplied_only(transform, j, samples->precision)) {
+            float *feature =
+                (float *)samples->values + (block * samples->n_features + j) * KM_BLOCK;
+            multiply_feature(feature, (float)(p.a * p.b), (float)limit);
+            continue;
+        }
+        km_samples_load(samples, block, j, values);
+        for (int l = 0; l < KM_BLOCK; l++)
+            values[l] = working_value(transform, j, values[l], p, limit);
+        km_samples_store(samples, block, j, values);
+    }
+}
+
+void km_transform_samples(const km_transform *transform, km_samples *samples)
+{
 #pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++)
-        for (int64_t j = 0; j < transform->n_features; j++) {
-            double values[KM_BLOCK];
-            km_samples_load(samples, b, j, values);
-            for (int l = 0; l < KM_BLOCK; l++) {
-                const double value = scaled(transform, j, values[l]) * p.a * p.b;
-                values[l] = value > limit ? limit : value < -limit ? -limit : value;
-            }
-            km_samples_store(samples, b, j, values);
+        transform_block(transform, samples, b);
+}
+
+/* The ranges of the working values from those of the features: each step from one to the other, and
+ * its rounding, keeps the order of values, so the lowest stays the lowest. */
+static void transform_ranges(const km_transform *transform, km_facts *facts, km_precision precision)
+{
+    const km_power p = km_power_of_two(-transform->exponent);
+    const double limit = ldexp(1, max_exponent(precision));
+    for (int64_t j = 0; j < transform->n_features; j++) {
+        double *const ends[] = {&facts->lowest[j], &facts->highest[j]};
+        for (int i = 0; i < 2; i++) {
+            const double working = working_value(transform, j, *ends[i], p, limit);
+            *ends[i] = (precision == KM_FLOAT32 ? (double)(float)working : working) + 0.0;
         }
+    }
 }
 
 km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_samples *samples,
-                           const char *const *names, MPI_Comm comm, km_error *error)
+                           const char *const *names, km_facts *facts, MPI_Comm comm,
+                           km_error *error)
 {
-    km_facts facts = {0};
+    *facts = (km_facts){0};
     create_transform(transform, scaling, samples->n_features, error);
     if (km_agree(comm, error) != KM_OK)
         goto done;
-    if (km_facts_find_ranges(&facts, samples, comm, error) != KM_OK ||
-        check_ranges(&facts, names, error) != KM_OK)
+    if (km_facts_find_ranges(facts, samples, comm, error) != KM_OK ||
+        check_ranges(facts, names, error) != KM_OK)
         goto done;
-    if (scaling == KM_SCALE_STANDARD &&
-        km_facts_find_moments(&facts, samples, comm, error) != KM_OK)
+    if (scaling == KM_SCALE_STANDARD && km_facts_find_moments(facts, samples, comm, error) != KM_OK)
         goto done;
-    choose_scaling(transform, &facts);
-    transform->exponent = choose_exponent(transform, &facts, samples->precision);
+    choose_scaling(transform, facts);
+    transform->exponent = choose_exponent(transform, facts, samples->precision);
     km_transform_samples(transform, samples);
+    transform_ranges(transform, facts, samples->precision);
 done:
-    km_facts_free(&facts);
-    if (error->code != KM_OK)
+    if (error->code != KM_OK) {
+        km_facts_free(facts);
         km_transform_free(transform);
+    }
     return error->code;
 }
 

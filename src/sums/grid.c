@@ -12,6 +12,7 @@ enum {
         62, /* of the sum of all values: one bit less than int64_t holds, for rounding */
     TWO_WORD_BITS = 102,
     CARRY_BITS = 40,
+    SHORT_BITS = 51,
     SMALLEST_EXPONENT = -960 /* units stay normal numbers, and so do their inverses */
 };
 
@@ -28,6 +29,8 @@ km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
     int exponent = radius_exponent + n_exponent - (n_words == 1 ? ONE_WORD_BITS : TWO_WORD_BITS);
     if (exponent < SMALLEST_EXPONENT || radius == 0)
         exponent = SMALLEST_EXPONENT;
+    /* The radius is below 2^radius_exponent. */
+    grid.is_short = n_words == 1 && (radius == 0 || radius_exponent - exponent <= SHORT_BITS);
     grid.unit = ldexp(1, exponent);
     grid.inverse_unit = ldexp(1, -exponent);
     grid.carry = ldexp(1, exponent + CARRY_BITS);
@@ -80,9 +83,26 @@ static km_int128 combine_words(km_exact sum)
     return (km_int128)sum.high * ((km_int128)1 << CARRY_BITS) + sum.low;
 }
 
+/* Nearly all sums fit into one word of the processor, whose arithmetic is several times faster. The
+ * limit leaves room to round a word to double and back. */
+static bool fits_in_word(km_int128 integer)
+{
+    const km_int128 limit = (km_int128)1 << 62;
+    return -limit < integer && integer < limit;
+}
+
+/* Exact, as the next one. */
+static km_double2 word_to_double2(int64_t integer)
+{
+    const double high = (double)integer;
+    return (km_double2){high, (double)(integer - (int64_t)high)};
+}
+
 /* Exact: sums have at most 102 bits and a sign. */
 static km_double2 to_double2(km_int128 integer)
 {
+    if (fits_in_word(integer))
+        return word_to_double2((int64_t)integer);
     const double high = (double)integer;
     return (km_double2){high, (double)(integer - (km_int128)high)};
 }
@@ -93,12 +113,23 @@ km_double2 km_exact_value(const km_grid *grid, km_exact sum)
     return (km_double2){integer.high * grid->unit, integer.low * grid->unit};
 }
 
+/* The quotient, with the rest as a fraction. */
+static km_double2 divide_exact(km_int128 integer, int64_t n)
+{
+    if (fits_in_word(integer)) {
+        const int64_t word = (int64_t)integer, whole = word / n;
+        const km_double2 mean = word_to_double2(whole);
+        return (km_double2){mean.high, mean.low + (double)(word - whole * n) / (double)n};
+    }
+    const km_int128 whole = integer / n;
+    const km_double2 mean = to_double2(whole);
+    return (km_double2){mean.high, mean.low + (double)(int64_t)(integer - whole * n) / (double)n};
+}
+
 double km_exact_mean(const km_grid *grid, km_exact sum, int64_t n)
 {
     assert(n > 0);
-    const km_int128 integer = combine_words(sum), quotient = integer / n;
-    km_double2 mean = to_double2(quotient);
-    mean.low += (double)(int64_t)(integer - quotient * n) / (double)n;
+    km_double2 mean = divide_exact(combine_words(sum), n);
     mean = km_double2_add((km_double2){mean.high * grid->unit, mean.low * grid->unit},
                           (km_double2){grid->origin, 0});
     return mean.high + mean.low;

@@ -13,18 +13,10 @@
 
 #include "base/arithmetic.h"
 #include "base/error.h"
+#include "sums/double2.h"
 
 #include <math.h>
-
-/* A number as the unevaluated sum of two doubles: 106 bits. */
-typedef struct km_double2 {
-    double high, low;
-} km_double2;
-
-km_double2 km_double2_add(km_double2 a, km_double2 b);
-km_double2 km_double2_multiply(km_double2 a, km_double2 b);
-km_double2 km_double2_difference(double a, double b); /* exact */
-km_double2 km_double2_square(double a);               /* exact */
+#include <stdbool.h>
 
 /* The grid of one feature. */
 typedef struct km_grid {
@@ -32,6 +24,7 @@ typedef struct km_grid {
     double unit, inverse_unit;   /* of the low word; of the only one, if there is one */
     double carry, inverse_carry; /* 2^40 units: the unit of the high word */
     int n_words;
+    bool is_short; /* one word, and no grid point of a value has more than 51 bits and a sign */
 } km_grid;
 
 /* The grid for n values in [lowest, highest], or values of weight n, their mid-range its origin. */
@@ -109,7 +102,13 @@ enum { KM_CARRY_AFTER = 1 << 22 };
 void km_totals_carry(km_totals *totals);
 
 /* The sum of feature j over cluster c. */
-km_exact km_totals_get(const km_totals *totals, int64_t c, int64_t j);
+static inline km_exact km_totals_get(const km_totals *totals, int64_t c, int64_t j)
+{
+    const int64_t d = totals->n_features;
+    if (totals->n_words == 1)
+        return (km_exact){0, totals->words[c * d + j]};
+    return (km_exact){totals->words[2 * c * d + j], totals->words[(2 * c + 1) * d + j]};
+}
 
 /* sum + sign * value modulo 2^64: the parts of a sum that fits may themselves not fit. */
 static inline int64_t km_add_wrapped(int64_t sum, int64_t sign, int64_t value)

@@ -44,11 +44,3 @@ void km_totals_carry(km_totals *totals)
             *low = sum.low;
         }
 }
-
-km_exact km_totals_get(const km_totals *totals, int64_t c, int64_t j)
-{
-    const int64_t d = totals->n_features;
-    if (totals->n_words == 1)
-        return (km_exact){0, totals->words[c * d + j]};
-    return (km_exact){totals->words[2 * c * d + j], totals->words[(2 * c + 1) * d + j]};
-}

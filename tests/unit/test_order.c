@@ -84,6 +84,42 @@ START_TEST(order_is_a_permutation_of_rows_with_their_weights)
 }
 END_TEST
 
+/* Each part holds the samples that it held before, as neighbours. */
+START_TEST(parts_are_permutations_of_their_own_samples)
+{
+    for (int p = 0; p < 2; p++)
+        for (int64_t part_size = KM_BLOCK; part_size < 5000; part_size *= 4) {
+            mock data = make_data(MOCK_N_KINDS, 3000, 3);
+            km_samples samples = mock_samples_as_read(&data, BOTH[p], MPI_COMM_WORLD);
+            km_error error = {0};
+            uint32_t *before = mock_memory(samples.n_samples + 1, sizeof *before);
+            memcpy(before, samples.rows, (size_t)samples.n_samples * sizeof *before);
+            ck_assert_all(km_samples_order_in_parts(&samples, part_size, MPI_COMM_SELF, &error) ==
+                          KM_OK);
+            check_permutation(&samples, &data);
+            for (int64_t i = 0; i < samples.n_samples; i++) {
+                const int64_t first = i / part_size * part_size, end = first + part_size;
+                const int64_t last = (end < samples.n_samples ? end : samples.n_samples) - 1;
+                ck_assert(before[first] <= samples.rows[i] && samples.rows[i] <= before[last]);
+            }
+            free(before);
+            km_samples_free(&samples);
+            mock_free(&data);
+        }
+}
+END_TEST
+
+START_TEST(parts_are_larger_for_more_clusters_and_whole_blocks)
+{
+    for (int64_t k = 1, before = 0; k > 0 && k < INT64_MAX / 3; k = 3 * k + 1) {
+        const int64_t size = km_order_part_size(k);
+        ck_assert(size >= before && size > 0 && size % KM_BLOCK == 0);
+        ck_assert(size == KM_ORDER_WHOLE || size / KM_BLOCK >= 256 * k);
+        before = size;
+    }
+}
+END_TEST
+
 START_TEST(order_works_with_many_features_and_no_samples)
 {
     mock data = make_data(MOCK_N_KINDS, 500, 16);
@@ -241,6 +277,8 @@ Suite *make_suite(void)
 {
     const TTest *const tests[] = {
         order_is_a_permutation_of_rows_with_their_weights,
+        parts_are_permutations_of_their_own_samples,
+        parts_are_larger_for_more_clusters_and_whole_blocks,
         order_works_with_many_features_and_no_samples,
         order_does_not_depend_on_threads,
         neighbours_in_space_are_neighbours_in_memory,

@@ -22,6 +22,7 @@ static bool is_same(const double *a, const double *b, int64_t count)
 typedef struct scaled {
     km_samples samples;
     km_transform transform;
+    km_facts facts; /* ranges of the working values */
     km_code code;
     km_error error;
 } scaled;
@@ -29,14 +30,14 @@ typedef struct scaled {
 static scaled scale(const mock *data, km_scaling scaling, km_precision precision, MPI_Comm comm)
 {
     scaled s = {.samples = mock_samples(data, precision, comm)};
-    s.code = km_transform_apply(&s.transform, scaling, &s.samples, NAMES, comm, &s.error);
+    s.code = km_transform_apply(&s.transform, scaling, &s.samples, NAMES, &s.facts, comm, &s.error);
     return s;
 }
 
 static void scaled_free(scaled *s)
 {
-    if (s->code == KM_OK)
-        km_transform_free(&s->transform);
+    km_transform_free(&s->transform);
+    km_facts_free(&s->facts);
     km_samples_free(&s->samples);
 }
 
@@ -125,8 +126,8 @@ START_TEST(minmax_is_exact_at_both_ends)
         mock data = random_ranges(N_RANGES, precision, round / 2 % 2 == 1, (uint64_t)round);
         km_error error = {0};
         scaled s = {.samples = mock_samples(&data, precision, MPI_COMM_SELF)};
-        s.code = km_transform_apply(&s.transform, KM_SCALE_MINMAX, &s.samples, names, MPI_COMM_SELF,
-                                    &error);
+        s.code = km_transform_apply(&s.transform, KM_SCALE_MINMAX, &s.samples, names, &s.facts,
+                                    MPI_COMM_SELF, &error);
         ck_assert_int_eq(s.code, KM_OK);
         ck_assert_int_eq(count_misses(&s), 0);
         scaled_free(&s);
@@ -149,12 +150,59 @@ START_TEST(minmax_is_exact_for_the_largest_ranges)
     }
     km_error error = {0};
     scaled s = {.samples = mock_samples(&data, KM_FLOAT64, MPI_COMM_SELF)};
-    s.code =
-        km_transform_apply(&s.transform, KM_SCALE_MINMAX, &s.samples, names, MPI_COMM_SELF, &error);
+    s.code = km_transform_apply(&s.transform, KM_SCALE_MINMAX, &s.samples, names, &s.facts,
+                                MPI_COMM_SELF, &error);
     ck_assert_int_eq(s.code, KM_OK);
     ck_assert_int_eq(count_misses(&s), 0);
     scaled_free(&s);
     mock_free(&data);
+}
+END_TEST
+
+static void check_ranges(const scaled *s)
+{
+    km_facts found;
+    km_error error = {0};
+    ck_assert_all(km_facts_find_ranges(&found, &s->samples, MPI_COMM_WORLD, &error) == KM_OK);
+    ck_assert_all(found.n_samples == s->facts.n_samples && found.weight == s->facts.weight);
+    ck_assert_all(is_same(found.lowest, s->facts.lowest, found.n_features));
+    ck_assert_all(is_same(found.highest, s->facts.highest, found.n_features));
+    km_facts_free(&found);
+}
+
+/* Ranges of working values are computed, not found; they must be the same. */
+START_TEST(ranges_of_working_values_are_those_of_the_samples)
+{
+    for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++)
+        for (int p = 0; p < 2; p++)
+            for (km_scaling scaling = KM_SCALE_NONE; scaling <= KM_SCALE_MINMAX; scaling++) {
+                mock data = mock_hostile(kind, 300, 3);
+                scaled s = scale(&data, scaling, BOTH[p], MPI_COMM_WORLD);
+                if (s.code == KM_OK)
+                    check_ranges(&s);
+                scaled_free(&s);
+                mock_free(&data);
+            }
+}
+END_TEST
+
+/* Features in single precision that are only multiplied have a way of their own. */
+START_TEST(multiplied_features_have_the_bits_of_the_general_way)
+{
+    for (int exponent = -140; exponent <= 127; exponent++) {
+        mock data = mock_mixture(200, 2, 5, 7);
+        for (int64_t i = 0; i < 2 * data.n; i++)
+            data.values[i] = ldexp(data.values[i], exponent - (int)(i % 2) * 20);
+        scaled s = scale(&data, KM_SCALE_NONE, KM_FLOAT32, MPI_COMM_SELF);
+        for (int64_t i = 0; i < 2 * data.n && s.code == KM_OK; i++) {
+            double values[2];
+            km_samples_get(&s.samples, i / 2, values);
+            const double product = ldexp((double)(float)data.values[i], -s.transform.exponent);
+            ck_assert(values[i % 2] == (double)(float)product);
+        }
+        scaled_free(&s);
+        mock_free(&data);
+    }
 }
 END_TEST
 
@@ -362,6 +410,8 @@ Suite *make_suite(void)
         minmax_is_exact_at_both_ends,
         minmax_is_exact_for_the_largest_ranges,
         none_multiplies_by_a_power_of_two_only,
+        ranges_of_working_values_are_those_of_the_samples,
+        multiplied_features_have_the_bits_of_the_general_way,
         a_constant_feature_has_factor_1,
         the_largest_range_comes_into_1_to_2,
         a_large_constant_stays_finite,

@@ -135,6 +135,33 @@ START_TEST(totals_of_ranks_merge_exactly)
 }
 END_TEST
 
+/* The mean as integers of 128 bits give it, however short they are. */
+static double mean_of_128_bits(const km_grid *grid, km_exact sum, int64_t n)
+{
+    const km_int128 integer = (km_int128)sum.high * ((km_int128)1 << 40) + sum.low;
+    const km_int128 whole = integer / n;
+    const double high = (double)whole, low = (double)(whole - (km_int128)high);
+    const double rest = low + (double)(int64_t)(integer - whole * n) / (double)n;
+    const km_double2 mean = km_double2_add((km_double2){high * grid->unit, rest * grid->unit},
+                                           (km_double2){grid->origin, 0});
+    return mean.high + mean.low;
+}
+
+START_TEST(means_of_short_sums_are_those_of_128_bits)
+{
+    for (int bits = 0; bits < 63; bits++)
+        for (int i = 0; i < 400; i++) {
+            const uint64_t at = (uint64_t)(1000 * bits + i);
+            const int64_t low = (int64_t)km_random(7, KM_RANDOM_DRAW, at) >> (63 - bits);
+            const int64_t high = (int64_t)km_random(8, KM_RANDOM_DRAW, at) >> (20 + i % 44);
+            const int64_t n = 1 + (int64_t)(km_random(9, KM_RANDOM_DRAW, at) >> (1 + i % 63));
+            const km_grid grid = km_grid_choose(-1, 2.5, 1000, 1 + i % 2);
+            const km_exact sum = {i % 2 == 0 ? 0 : high, i % 5 == 0 ? -((int64_t)1 << bits) : low};
+            ck_assert(km_exact_mean(&grid, sum, n) == mean_of_128_bits(&grid, sum, n));
+        }
+}
+END_TEST
+
 START_TEST(double2_keeps_106_bits)
 {
     const km_double2 one = {1, 0}, tiny = {0x1p-100, 0};
@@ -152,9 +179,13 @@ END_TEST
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        sums_do_not_depend_on_order,      means_are_within_half_a_unit,
-        two_words_see_ones_beside_1e15,   the_largest_sum_does_not_overflow,
-        constants_and_extremes_are_exact, totals_of_ranks_merge_exactly,
+        sums_do_not_depend_on_order,
+        means_are_within_half_a_unit,
+        two_words_see_ones_beside_1e15,
+        the_largest_sum_does_not_overflow,
+        constants_and_extremes_are_exact,
+        totals_of_ranks_merge_exactly,
+        means_of_short_sums_are_those_of_128_bits,
         double2_keeps_106_bits,
     };
     return SUITE_OF("sums", tests);
