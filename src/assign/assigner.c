@@ -15,6 +15,8 @@ const km_method km_methods[] = {
      km_tree_cost},
     {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true, true,
      km_bounds_is_available, km_bounds_bytes, km_bounds_cost},
+    {"neighbours", km_neighbours_create, km_neighbours_assign, km_neighbours_free, true, false,
+     km_neighbours_is_available, km_neighbours_bytes, km_neighbours_cost},
     {NULL, NULL, NULL, NULL, false, false, NULL, NULL, NULL},
 };
 

@@ -103,6 +103,19 @@ typedef double km_nearest_gaps(const void *block, const void *centers, int64_t n
                                const int32_t *chosen, int64_t n_chosen, void *work, int32_t *labels,
                                double *gaps);
 
+/* The canonical squared distances of the samples of a block to one center [d]. */
+typedef void km_distances_to(const void *block, const void *center, int64_t n_features,
+                             km_distances *distances2);
+
+/* The largest squared distance of the samples of a block whose label is `label`; 0 if there are
+ * none. labels [KM_BLOCK] are aligned as those of a block. */
+typedef double km_farthest_of(const km_distances *distances2, const int32_t *labels, int32_t label);
+
+/* Adds to `within` [n_blocks] a bit for each of the squared distances [n_blocks][KM_BLOCK] that is
+ * at most limit2, a value in working precision. */
+typedef void km_add_within(const void *distances2, int64_t n_blocks, double limit2,
+                           uint64_t *within);
+
 /* Which centers have drifted so far that their gap is used up: a bit, in `used`, for each c whose
  * gaps[c] is not above paths[c] + own_path. False if there is none. n_centers is a multiple of
  * KM_GAPS_ALIGNED; arrays are aligned for vectors. */
@@ -135,6 +148,9 @@ typedef struct km_kernel {
     km_filter *filter[2];
     km_nearest_listed *nearest_listed[2];
     km_nearest_gaps *nearest_gaps[2];
+    km_distances_to *distances_to[2];
+    km_farthest_of *farthest_of[2];
+    km_add_within *add_within[2];
     km_used_up *used_up;
     km_moments *moments[2];
 } km_kernel;

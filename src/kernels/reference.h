@@ -55,6 +55,31 @@ static void KERNEL(approach, PRECISION)(const void *block, const void *center, i
     }
 }
 
+static void KERNEL(distances_to, PRECISION)(const void *block, const void *center,
+                                            int64_t n_features, km_distances *distances2)
+{
+    for (int l = 0; l < KM_BLOCK; l++)
+        distances2->PRECISION[l] = OURS(distance2)((const REAL *)block + l, center, n_features);
+}
+
+static double KERNEL(farthest_of, PRECISION)(const km_distances *distances2, const int32_t *labels,
+                                             int32_t label)
+{
+    double farthest = 0;
+    for (int l = 0; l < KM_BLOCK; l++)
+        if (labels[l] == label)
+            farthest = fmax(farthest, (double)distances2->PRECISION[l]);
+    return farthest;
+}
+
+static void KERNEL(add_within, PRECISION)(const void *distances2, int64_t n_blocks, double limit2,
+                                          uint64_t *within)
+{
+    for (int64_t i = 0; i < n_blocks * KM_BLOCK; i++)
+        within[i / KM_BLOCK] |= (uint64_t)(((const REAL *)distances2)[i] <= (REAL)limit2)
+                                << i % KM_BLOCK;
+}
+
 /* One box of a set: its lowest and highest values are KM_SIBLINGS apart. */
 typedef struct OURS(box) {
     const REAL *lowest, *highest;

@@ -15,6 +15,9 @@ const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
     .filter = BOTH(filter),
     .nearest_listed = BOTH(nearest_listed),
     .nearest_gaps = BOTH(nearest_gaps),
+    .distances_to = BOTH(distances_to),
+    .farthest_of = BOTH(farthest_of),
+    .add_within = BOTH(add_within),
     .used_up = JOIN(used_up, INSTRUCTIONS),
     .moments = BOTH(moments),
 };

@@ -71,6 +71,7 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 
 #include "filter.h"
 #include "listed.h"
+#include "near.h"
 
 #include "gaps.h"
 
@@ -83,6 +84,7 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 
 #include "filter.h"
 #include "listed.h"
+#include "near.h"
 
 #include "gaps.h"
 

@@ -1,0 +1,270 @@
+/* The method `neighbours`: samples are compared only with the centers that are near their own.
+ *
+ * The nearest center of a sample is at most twice as far from its own center as the sample is
+ * (near_centers.c). This holds for the samples of a block at once, and is tight if they have the
+ * same center, at similar distances. So samples are sorted by their labels, and by the distance to
+ * their center (near_order.c), at first by labels that are guessed, and again when many have
+ * changed. If no center of a block's samples has moved, they are compared only with the centers
+ * that have. (Newling & Fleuret 2016, "Fast k-means with accurate bounds", for a sample at a time.)
+ *
+ * Invariant: a center is left out only if the canonical distance, rounding included, prefers
+ * another one for all samples of the block. */
+#include "neighbours.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/partition.h"
+#include "base/precision.h"
+#include "base/threads.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCKS_AT_ONCE = 16 };
+
+/* Measured: sorting pays when so many labels have changed since the last sorting. A fraction of the
+ * samples with weight, whose changes alone are counted. */
+static const double MANY_CHANGED = 0.25;
+
+/* ---- creating ------------------------------------------------------------------------------- */
+
+static void create_center_set(center_set *set, const km_samples *samples, int64_t k,
+                              km_error *error)
+{
+    const size_t size = km_precision_size(samples->precision);
+    set->numbers = km_allocate(k, sizeof *set->numbers, "neighbours of centers", error);
+    set->blocks = km_allocate(blocks_of_centers(k) * KM_BLOCK, (size_t)samples->n_features * size,
+                              "neighbours of centers", error);
+}
+
+static void create_near_workspace(near_workspace *w, const km_samples *samples, int64_t k,
+                                  km_error *error)
+{
+    const char *what = "neighbours of centers";
+    const size_t size = km_precision_size(samples->precision);
+    for (int i = 0; i < N_ROWS; i++)
+        w->rows[i].distances2 = km_allocate(blocks_of_centers(k) * KM_BLOCK, size, what, error);
+    w->within = km_allocate(blocks_of_centers(k), sizeof *w->within, what, error);
+    w->marked = km_allocate(blocks_of_centers(k), sizeof *w->marked, what, error);
+    w->chosen = km_allocate(k, sizeof *w->chosen, what, error);
+}
+
+/* The maximum absolute value, and how many samples have weight. */
+static void look_at_samples(neighbours *n, const km_samples *samples)
+{
+    double largest = 0;
+#pragma omp parallel for reduction(max : largest)
+    for (int64_t b = 0; b < samples->n_blocks; b++)
+        for (int64_t j = 0; j < samples->n_features; j++) {
+            double lowest, highest;
+            km_samples_range(samples, b, j, &lowest, &highest);
+            largest = fmax(largest, fmax(fabs(lowest), fabs(highest)));
+        }
+    n->largest = largest;
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        n->n_counted += samples->weights == NULL || samples->weights[i] > 0;
+}
+
+km_code km_neighbours_create(km_assigner *assigner, km_error *error)
+{
+    const km_samples *samples = assigner->samples;
+    const int64_t k = assigner->n_clusters, d = samples->n_features;
+    const char *what = "neighbours of centers";
+    neighbours *n = km_allocate_zeroed(1, sizeof *n, what, error);
+    assigner->state = n;
+    if (n == NULL)
+        return error->code;
+    n->has_moved = km_allocate(k, sizeof *n->has_moved, what, error);
+    n->before = km_allocate(k * d, km_precision_size(samples->precision), what, error);
+    create_center_set(&n->all, samples, k, error);
+    create_center_set(&n->moved, samples, k, error);
+    n->workspaces = km_allocate_zeroed(assigner->n_threads, sizeof *n->workspaces, what, error);
+    for (int i = 0; i < assigner->n_threads && n->workspaces != NULL; i++)
+        create_near_workspace(&n->workspaces[i], samples, k, error);
+    if (error->code == KM_OK)
+        look_at_samples(n, samples);
+    return error->code;
+}
+
+static void free_near_workspace(near_workspace *w)
+{
+    for (int i = 0; i < N_ROWS; i++)
+        free(w->rows[i].distances2);
+    free(w->within);
+    free(w->marked);
+    free(w->chosen);
+}
+
+static void free_center_set(center_set *set)
+{
+    free(set->numbers);
+    free(set->blocks);
+}
+
+void km_neighbours_free(km_assigner *assigner)
+{
+    neighbours *n = assigner->state;
+    for (int i = 0; i < assigner->n_threads && n->workspaces != NULL; i++)
+        free_near_workspace(&n->workspaces[i]);
+    free_center_set(&n->all);
+    free_center_set(&n->moved);
+    free(n->workspaces);
+    free(n->has_moved);
+    free(n->before);
+    free(n);
+}
+
+/* ---- one assignment ------------------------------------------------------------------------- */
+
+/* Makes blocks of the centers in a set; the last is repeated up to the end of its block. */
+static void fill_center_set(center_set *set, const km_samples *samples, const void *centers)
+{
+    const int64_t d = samples->n_features;
+    const km_precision precision = samples->precision;
+    set->n_blocks = blocks_of_centers(set->count);
+    for (int64_t i = 0; i < set->n_blocks * KM_BLOCK; i++) {
+        const int64_t c = set->numbers[i < set->count ? i : set->count - 1];
+        for (int64_t j = 0; j < d; j++)
+            km_value_set(precision, set->blocks, (i / KM_BLOCK * d + j) * KM_BLOCK + i % KM_BLOCK,
+                         km_value_get(precision, centers, c * d + j));
+    }
+}
+
+/* Finds which centers have moved since the last assignment, and forgets all distances. */
+static void note_centers(km_assigner *assigner, const void *centers)
+{
+    neighbours *n = assigner->state;
+    const km_samples *samples = assigner->samples;
+    const size_t size = (size_t)samples->n_features * km_precision_size(samples->precision);
+    n->all.count = n->moved.count = 0;
+    for (int64_t c = 0; c < assigner->n_clusters; c++) {
+        const size_t at = (size_t)c * size;
+        n->has_moved[c] = !n->has_before || memcmp((const char *)n->before + at,
+                                                   (const char *)centers + at, size) != 0;
+        n->all.numbers[n->all.count++] = (int32_t)c;
+        if (n->has_moved[c])
+            n->moved.numbers[n->moved.count++] = (int32_t)c;
+    }
+    fill_center_set(&n->all, samples, centers);
+    fill_center_set(&n->moved, samples, centers);
+    memcpy(n->before, centers, (size_t)assigner->n_clusters * size);
+    n->has_before = true;
+    for (int t = 0; t < assigner->n_threads; t++)
+        for (int i = 0; i < N_ROWS; i++)
+            n->workspaces[t].rows[i].center = NO_CENTER;
+}
+
+static bool has_moved_center(const neighbours *n, const int32_t *labels, int lanes)
+{
+    bool has_moved = n->has_moved[labels[0]];
+    for (int l = 1; l < lanes; l++)
+        has_moved = has_moved || (labels[l] != labels[l - 1] && n->has_moved[labels[l]]);
+    return has_moved;
+}
+
+/* Compares the samples of a block with what is near. Labels that are only guesses are replaced as
+ * if there had been none. */
+static void assign_near(km_assigner *assigner, const void *centers, int64_t block, bool is_guess)
+{
+    neighbours *n = assigner->state;
+    near_workspace *w = &n->workspaces[km_thread()];
+    const km_samples *samples = assigner->samples;
+    int32_t *labels = assigner->labels + block * KM_BLOCK, new[KM_BLOCK];
+    const bool is_own = is_guess || has_moved_center(n, labels, km_samples_lanes(samples, block));
+    const int64_t n_chosen =
+        km_choose_near(assigner, centers, block, labels, is_own ? &n->all : &n->moved);
+    if (n_chosen == 0)
+        return;
+    if (is_guess)
+        memset(labels, 0xff, sizeof new);
+    const uint64_t changed = assigner->kernel->nearest_listed[samples->precision](
+        km_samples_block(samples, block), centers, samples->n_features, n->all.numbers, w->chosen,
+        n_chosen, labels, new, NULL);
+    km_assigner_relabel_some(assigner, block, changed, new);
+    w->done.distances += n_chosen * KM_BLOCK;
+}
+
+static void assign_all_near(km_assigner *assigner, const void *centers, bool is_guess)
+{
+#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
+    for (int64_t block = 0; block < assigner->samples->n_blocks; block++)
+        assign_near(assigner, centers, block, is_guess);
+}
+
+/* ---- assigning all samples ------------------------------------------------------------------ */
+
+static int64_t count_relabeled(const km_assigner *assigner)
+{
+    int64_t n = 0;
+    for (int i = 0; i < assigner->n_threads; i++)
+        n += assigner->totals[i].extras[KM_EXTRA_RELABELED];
+    return n;
+}
+
+static void add_up_near_work(km_assigner *assigner, neighbours *n)
+{
+    for (int i = 0; i < assigner->n_threads; i++) {
+        assigner->done.distances += n->workspaces[i].done.distances;
+        assigner->done.box_tests += n->workspaces[i].done.box_tests;
+        n->workspaces[i].done = (km_work){0, 0};
+    }
+}
+
+static void assign_with_labels(km_assigner *assigner, const void *centers)
+{
+    neighbours *n = assigner->state;
+    note_centers(assigner, centers);
+    if ((double)n->n_changed > MANY_CHANGED * (double)n->n_counted) {
+        km_sort_by_distance(assigner, centers);
+        n->n_changed = 0;
+    }
+    assign_all_near(assigner, centers, false);
+}
+
+/* Without memory for guesses the first labels are Lloyd's, and samples not sorted yet. */
+static void assign_first(km_assigner *assigner, const void *centers)
+{
+    neighbours *n = assigner->state;
+    note_centers(assigner, centers);
+    if (km_guess_labels(assigner, centers)) {
+        assign_all_near(assigner, centers, true);
+        n->n_changed = -n->n_counted;
+    } else {
+        km_assign_lloyd(assigner, centers);
+    }
+}
+
+void km_neighbours_assign(km_assigner *assigner, const void *centers)
+{
+    neighbours *n = assigner->state;
+    const int64_t n_changed = count_relabeled(assigner);
+    if (!km_centers_are_safe(assigner, centers, n->largest, assigner->samples->precision)) {
+        km_assign_lloyd(assigner, centers);
+        n->has_before = false;
+    } else if (assigner->samples->n_samples > 0 && assigner->labels[0] < 0) {
+        assign_first(assigner, centers);
+    } else {
+        assign_with_labels(assigner, centers);
+    }
+    n->n_changed += count_relabeled(assigner) - n_changed;
+    add_up_near_work(assigner, n);
+}
+
+bool km_neighbours_is_available(const km_shape *shape)
+{
+    return shape->n_clusters > 1;
+}
+
+double km_neighbours_bytes(const km_shape *shape)
+{
+    const double k = ceil((double)shape->n_clusters / KM_BLOCK) * KM_BLOCK;
+    const double value = km_value_bytes(shape);
+    const double of_thread = N_ROWS * value + sizeof(int32_t) + 2 * sizeof(uint64_t) / KM_BLOCK;
+    return km_sort_bytes(shape) + shape->n_threads * k * of_thread +
+           k * (3 * (double)shape->n_features * value + 2 * sizeof(int32_t) + sizeof(bool));
+}
+
+double km_neighbours_cost(const km_shape *shape)
+{
+    return (double)shape->n_clusters * 2;
+}
