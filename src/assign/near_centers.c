@@ -74,14 +74,6 @@ static void mark_within(const block_query *q, int32_t a, double limit)
         find_row(q, a), q->set->n_blocks, reach * reach * (1 + 0x1p-20), q->workspace->within);
 }
 
-static uint64_t lanes_with_label(const int32_t *labels, int32_t label)
-{
-    uint64_t lanes = 0;
-    for (int l = 0; l < KM_BLOCK; l++)
-        lanes |= (uint64_t)(labels[l] == label) << l;
-    return lanes;
-}
-
 /* The maximum over the samples in `lanes`, which have other labels than a, of |x-a| + |x-o|. */
 static double reach_of_strays(const block_query *q, const km_distances *distances2, uint64_t lanes)
 {
@@ -112,11 +104,12 @@ static void mark_reference(const block_query *q, int32_t a, uint64_t strays)
  * other samples. */
 static void mark_near(const block_query *q, uint64_t used)
 {
+    km_lanes_with *lanes_with = q->assigner->kernel->lanes_with[q->assigner->samples->precision];
     int32_t main_reference = NO_CENTER;
     uint64_t strays = 0;
     for (uint64_t left = used; left != 0;) {
         const int32_t label = q->labels[__builtin_ctzll(left)];
-        const uint64_t same = lanes_with_label(q->labels, label) & used;
+        const uint64_t same = lanes_with(q->labels, label) & used;
         left &= ~same;
         if (__builtin_popcountll(same) < FEWEST_OF_REFERENCE)
             strays |= same;
@@ -125,7 +118,9 @@ static void mark_near(const block_query *q, uint64_t used)
         else
             mark_reference(q, label, 0);
     }
-    mark_reference(q, main_reference != NO_CENTER ? main_reference : q->labels[0], strays);
+    if (main_reference == NO_CENTER)
+        main_reference = q->labels[__builtin_ctzll(used)];
+    mark_reference(q, main_reference, strays);
 }
 
 /* From the bits of a set to the numbers of centers, with the own centers of the samples. */
@@ -151,15 +146,14 @@ static int64_t list_marked(const block_query *q, uint64_t used)
     return km_list_bits(w->marked, blocks_of_centers(k), w->chosen);
 }
 
-int64_t km_choose_near(km_assigner *assigner, const void *centers, int64_t block,
+int64_t km_choose_near(km_assigner *assigner, const void *centers, int64_t block, uint64_t lanes,
                        const int32_t *labels, const center_set *set)
 {
     neighbours *n = assigner->state;
     near_workspace *w = &n->workspaces[km_thread()];
-    const km_samples *samples = assigner->samples;
-    const uint64_t used = UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, block));
-    const block_query q = {assigner, w, centers, km_samples_block(samples, block), set, labels};
+    const block_query q = {assigner, w,     centers, km_samples_block(assigner->samples, block),
+                           set,      labels};
     memset(w->within, 0, (size_t)set->n_blocks * sizeof *w->within);
-    mark_near(&q, used);
-    return list_marked(&q, used);
+    mark_near(&q, lanes);
+    return list_marked(&q, lanes);
 }

@@ -22,9 +22,9 @@
 
 enum { BLOCKS_AT_ONCE = 16 };
 
-/* Measured: sorting pays when so many labels have changed since the last sorting. A fraction of the
- * samples with weight, whose changes alone are counted. */
-static const double MANY_CHANGED = 0.25;
+/* What sorting costs, in comparisons of each sample: as the order gets worse, more is compared than
+ * just after sorting, and samples are sorted again when that adds up to so much. Measured. */
+static const double SORTING_COST = 50;
 
 /* ---- creating ------------------------------------------------------------------------------- */
 
@@ -49,8 +49,7 @@ static void create_near_workspace(near_workspace *w, const km_samples *samples, 
     w->chosen = km_allocate(k, sizeof *w->chosen, what, error);
 }
 
-/* The maximum absolute value, and how many samples have weight. */
-static void look_at_samples(neighbours *n, const km_samples *samples)
+static void find_largest_value_of(neighbours *n, const km_samples *samples)
 {
     double largest = 0;
 #pragma omp parallel for reduction(max : largest)
@@ -61,8 +60,6 @@ static void look_at_samples(neighbours *n, const km_samples *samples)
             largest = fmax(largest, fmax(fabs(lowest), fabs(highest)));
         }
     n->largest = largest;
-    for (int64_t i = 0; i < samples->n_samples; i++)
-        n->n_counted += samples->weights == NULL || samples->weights[i] > 0;
 }
 
 km_code km_neighbours_create(km_assigner *assigner, km_error *error)
@@ -82,7 +79,7 @@ km_code km_neighbours_create(km_assigner *assigner, km_error *error)
     for (int i = 0; i < assigner->n_threads && n->workspaces != NULL; i++)
         create_near_workspace(&n->workspaces[i], samples, k, error);
     if (error->code == KM_OK)
-        look_at_samples(n, samples);
+        find_largest_value_of(n, samples);
     return error->code;
 }
 
@@ -162,26 +159,44 @@ static bool has_moved_center(const neighbours *n, const int32_t *labels, int lan
     return has_moved;
 }
 
-/* Compares the samples of a block with what is near. Labels that are only guesses are replaced as
- * if there had been none. */
+/* Compares half of a block with what is near; `labels` [KM_BLOCK] get what is found. */
+static void assign_part(km_assigner *assigner, const void *centers, int64_t block, int first,
+                        const center_set *set, int32_t *labels)
+{
+    const km_samples *samples = assigner->samples;
+    const size_t value_size = km_precision_size(samples->precision);
+    near_workspace *w = &((neighbours *)assigner->state)->workspaces[km_thread()];
+    const uint64_t used = UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, block));
+    const uint64_t lanes = used & (UINT64_MAX >> (KM_BLOCK - KM_PART)) << first;
+    _Alignas(64) int32_t own[KM_BLOCK];
+    if (lanes == 0)
+        return;
+    memset(own, 0xff, sizeof own);
+    memcpy(own + first, labels + first, KM_PART * sizeof *own);
+    const int64_t n_chosen = km_choose_near(assigner, centers, block, lanes, own, set);
+    if (n_chosen > 0)
+        assigner->kernel->nearest_of_part[samples->precision](
+            (const char *)km_samples_block(samples, block) + (size_t)first * value_size, centers,
+            samples->n_features, w->chosen, n_chosen, labels + first);
+    w->done.distances += n_chosen * KM_PART;
+}
+
+/* Labels that are only guesses are replaced as if there had been none. */
 static void assign_near(km_assigner *assigner, const void *centers, int64_t block, bool is_guess)
 {
-    neighbours *n = assigner->state;
-    near_workspace *w = &n->workspaces[km_thread()];
-    const km_samples *samples = assigner->samples;
+    const neighbours *n = assigner->state;
     int32_t *labels = assigner->labels + block * KM_BLOCK, new[KM_BLOCK];
-    const bool is_own = is_guess || has_moved_center(n, labels, km_samples_lanes(samples, block));
-    const int64_t n_chosen =
-        km_choose_near(assigner, centers, block, labels, is_own ? &n->all : &n->moved);
-    if (n_chosen == 0)
+    const int lanes = km_samples_lanes(assigner->samples, block);
+    const bool is_own = is_guess || has_moved_center(n, labels, lanes);
+    const center_set *set = is_own ? &n->all : &n->moved;
+    if (set->count == 0)
         return;
+    memcpy(new, labels, sizeof new);
+    for (int first = 0; first < KM_BLOCK; first += KM_PART)
+        assign_part(assigner, centers, block, first, set, new);
     if (is_guess)
         memset(labels, 0xff, sizeof new);
-    const uint64_t changed = assigner->kernel->nearest_listed[samples->precision](
-        km_samples_block(samples, block), centers, samples->n_features, n->all.numbers, w->chosen,
-        n_chosen, labels, new, NULL);
-    km_assigner_relabel_some(assigner, block, changed, new);
-    w->done.distances += n_chosen * KM_BLOCK;
+    km_assigner_relabel(assigner, block, new);
 }
 
 static void assign_all_near(km_assigner *assigner, const void *centers, bool is_guess)
@@ -193,14 +208,6 @@ static void assign_all_near(km_assigner *assigner, const void *centers, bool is_
 
 /* ---- assigning all samples ------------------------------------------------------------------ */
 
-static int64_t count_relabeled(const km_assigner *assigner)
-{
-    int64_t n = 0;
-    for (int i = 0; i < assigner->n_threads; i++)
-        n += assigner->totals[i].extras[KM_EXTRA_RELABELED];
-    return n;
-}
-
 static void add_up_near_work(km_assigner *assigner, neighbours *n)
 {
     for (int i = 0; i < assigner->n_threads; i++) {
@@ -210,34 +217,43 @@ static void add_up_near_work(km_assigner *assigner, neighbours *n)
     }
 }
 
+/* Adds up by how much more was compared than right after sorting. */
+static void note_excess(neighbours *n, double compared)
+{
+    if (n->is_sorted)
+        n->compared_when_sorted = compared;
+    n->excess += compared - n->compared_when_sorted;
+    n->is_sorted = false;
+}
+
 static void assign_with_labels(km_assigner *assigner, const void *centers)
 {
     neighbours *n = assigner->state;
     note_centers(assigner, centers);
-    if ((double)n->n_changed > MANY_CHANGED * (double)n->n_counted) {
+    if (n->excess > SORTING_COST * (double)assigner->samples->n_samples) {
         km_sort_by_distance(assigner, centers);
-        n->n_changed = 0;
+        n->is_sorted = true;
+        n->excess = 0;
     }
     assign_all_near(assigner, centers, false);
 }
 
-/* Without memory for guesses the first labels are Lloyd's, and samples not sorted yet. */
+/* Without memory for guesses the first labels are Lloyd's. Either way it is time to sort. */
 static void assign_first(km_assigner *assigner, const void *centers)
 {
     neighbours *n = assigner->state;
     note_centers(assigner, centers);
-    if (km_guess_labels(assigner, centers)) {
+    if (km_guess_labels(assigner, centers))
         assign_all_near(assigner, centers, true);
-        n->n_changed = -n->n_counted;
-    } else {
+    else
         km_assign_lloyd(assigner, centers);
-    }
+    n->excess = INFINITY;
 }
 
 void km_neighbours_assign(km_assigner *assigner, const void *centers)
 {
     neighbours *n = assigner->state;
-    const int64_t n_changed = count_relabeled(assigner);
+    const int64_t before = assigner->done.distances;
     if (!km_centers_are_safe(assigner, centers, n->largest, assigner->samples->precision)) {
         km_assign_lloyd(assigner, centers);
         n->has_before = false;
@@ -246,8 +262,8 @@ void km_neighbours_assign(km_assigner *assigner, const void *centers)
     } else {
         assign_with_labels(assigner, centers);
     }
-    n->n_changed += count_relabeled(assigner) - n_changed;
     add_up_near_work(assigner, n);
+    note_excess(n, (double)(assigner->done.distances - before));
 }
 
 bool km_neighbours_is_available(const km_shape *shape)

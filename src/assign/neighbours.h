@@ -33,9 +33,10 @@ typedef struct near_workspace {
 enum { NO_CENTER = -1 };
 
 typedef struct neighbours {
-    int64_t n_counted; /* samples, those with weight */
-    int64_t n_changed; /* labels since the samples were sorted */
-    double largest;    /* absolute value of all samples */
+    double largest;                      /* absolute value of all samples */
+    bool is_sorted;                      /* samples are, in this assignment */
+    double compared_when_sorted, excess; /* comparisons right after sorting, and by how many there
+                                            have been more since then */
     bool has_before;
     bool *has_moved;            /* [k], in this assignment */
     void *before;               /* [k][d], centers of the last assignment */
@@ -48,9 +49,10 @@ static inline int64_t blocks_of_centers(int64_t k)
     return (k + KM_BLOCK - 1) / KM_BLOCK;
 }
 
-/* Marks the centers of a set that may be the nearest of a sample of a block with these labels
- * [KM_BLOCK], none below 0 but behind the last sample. Returns how many there are. */
-int64_t km_choose_near(km_assigner *assigner, const void *centers, int64_t block,
+/* Lists, in `chosen` of the thread, the centers of a set that may be the nearest of a sample in
+ * some lanes of a block; `labels` [KM_BLOCK] are of these lanes, -1 for all others. Returns how
+ * many there are. */
+int64_t km_choose_near(km_assigner *assigner, const void *centers, int64_t block, uint64_t lanes,
                        const int32_t *labels, const center_set *set);
 
 /* Puts the samples into an order that suits their labels, which they have already. Without memory

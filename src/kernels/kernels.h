@@ -116,6 +116,16 @@ typedef double km_farthest_of(const km_distances *distances2, const int32_t *lab
 typedef void km_add_within(const void *distances2, int64_t n_blocks, double limit2,
                            uint64_t *within);
 
+/* A bit for each of labels [KM_BLOCK] that is `label`. */
+typedef uint64_t km_lanes_with(const int32_t *labels, int32_t label);
+
+/* The nearest of some centers for KM_PART samples, a half of a block [d][KM_BLOCK] that begins at
+ * its first sample or in its middle. Of the centers [k][d], chosen[0 ... n-1], ascending, are
+ * compared; n >= 1; labels [KM_PART]. */
+enum { KM_PART = KM_BLOCK / 2 };
+typedef void km_nearest_of_part(const void *block, const void *centers, int64_t n_features,
+                                const int32_t *chosen, int64_t n_chosen, int32_t *labels);
+
 /* Which centers have drifted so far that their gap is used up: a bit, in `used`, for each c whose
  * gaps[c] is not above paths[c] + own_path. False if there is none. n_centers is a multiple of
  * KM_GAPS_ALIGNED; arrays are aligned for vectors. */
@@ -151,6 +161,8 @@ typedef struct km_kernel {
     km_distances_to *distances_to[2];
     km_farthest_of *farthest_of[2];
     km_add_within *add_within[2];
+    km_lanes_with *lanes_with[2];
+    km_nearest_of_part *nearest_of_part[2];
     km_used_up *used_up;
     km_moments *moments[2];
 } km_kernel;

@@ -2,17 +2,20 @@
 
 #include "base/partition.h"
 
+/* Distances of all samples of a block at once: with few vectors each feature would wait for the one
+ * before it. */
 static void KERNEL(distances_to, PRECISION)(const void *block, const void *center,
                                             int64_t n_features, km_distances *distances2)
 {
+    enum { AT_ONCE = KM_BLOCK / WIDTH < 8 ? KM_BLOCK / WIDTH : 8 };
     const REAL *values = block, *position = center;
-    for (int l = 0; l < KM_BLOCK; l += N_VECTORS * WIDTH) {
-        VECTOR d2[N_VECTORS] = {{0}};
+    for (int l = 0; l < KM_BLOCK; l += AT_ONCE * WIDTH) {
+        VECTOR d2[AT_ONCE] = {{0}};
         for (int64_t j = 0; j < n_features; j++)
-            for (int v = 0; v < N_VECTORS; v++)
+            for (int v = 0; v < AT_ONCE; v++)
                 d2[v] = OURS(extend)(d2[v], OURS(load)(values + j * KM_BLOCK + l + v * WIDTH),
                                      position[j]);
-        for (int v = 0; v < N_VECTORS; v++)
+        for (int v = 0; v < AT_ONCE; v++)
             *(VECTOR *)(distances2->PRECISION + l + v * WIDTH) = d2[v];
     }
 }
@@ -41,4 +44,76 @@ static void KERNEL(add_within, PRECISION)(const void *distances2, int64_t n_bloc
             beyond |= (uint64_t)OURS(exceeds)(OURS(load)(d2 + l), limit) << l;
         within[b] |= ~beyond;
     }
+}
+
+static uint64_t KERNEL(lanes_with, PRECISION)(const int32_t *labels, int32_t label)
+{
+    uint64_t others = 0;
+    for (int l = 0; l < KM_BLOCK; l += WIDTH) {
+        const NUMBERS of = __builtin_convertvector(*(const LABELS *)(labels + l), NUMBERS);
+        others |= (uint64_t)OURS(differs)(of, OURS(spread)(label)) << l;
+    }
+    return ~others;
+}
+
+enum { OURS(PART_VECTORS) = KM_PART / WIDTH < TILE_VECTORS ? KM_PART / WIDTH : TILE_VECTORS };
+
+/* Compares a tile of samples with some chosen centers. */
+INLINE void OURS(compare_near)(const REAL *block, const REAL *centers, const int32_t *chosen,
+                               const int64_t d, const int n_centers, STATE *state)
+{
+    const REAL *center[TILE_CENTERS];
+    VECTOR d2[TILE_CENTERS][OURS(PART_VECTORS)] = {{{0}}};
+    for (int c = 0; c < n_centers; c++)
+        center[c] = centers + chosen[c] * d;
+    for (int64_t j = 0; j < d; j++) {
+        VECTOR x[OURS(PART_VECTORS)];
+        for (int v = 0; v < OURS(PART_VECTORS); v++)
+            x[v] = OURS(load)(block + j * KM_BLOCK + v * WIDTH);
+        for (int v = 0; v < HELD && v < OURS(PART_VECTORS); v++)
+            __asm__("" : "+" REGISTER(x[v]));
+        for (int c = 0; c < n_centers; c++)
+            for (int v = 0; v < OURS(PART_VECTORS); v++)
+                d2[c][v] = OURS(extend)(d2[c][v], x[v], center[c][j]);
+    }
+    for (int c = 0; c < n_centers; c++)
+        for (int v = 0; v < OURS(PART_VECTORS); v++)
+            OURS(compare)(state, v, d2[c][v], OURS(spread)(chosen[c]));
+}
+
+INLINE void OURS(nearest_of_part)(const REAL *block, const REAL *centers, const int64_t d,
+                                  const int32_t *chosen, int64_t n_chosen, int32_t *labels)
+{
+    for (int l = 0; l < KM_PART; l += OURS(PART_VECTORS) * WIDTH) {
+        STATE state;
+        int64_t i = 0;
+        OURS(start)(&state, OURS(PART_VECTORS));
+        for (int v = 0; v < OURS(PART_VECTORS); v++)
+            state.label[v] = OURS(spread)(chosen[0]);
+        for (; i + TILE_CENTERS <= n_chosen; i += TILE_CENTERS)
+            OURS(compare_near)(block + l, centers, chosen + i, d, TILE_CENTERS, &state);
+        for (; i < n_chosen; i++)
+            OURS(compare_near)(block + l, centers, chosen + i, d, 1, &state);
+        for (int v = 0; v < OURS(PART_VECTORS); v++)
+            *(LABELS *)(labels + l + v * WIDTH) = __builtin_convertvector(state.label[v], LABELS);
+    }
+}
+
+static void KERNEL(nearest_of_part, PRECISION)(const void *block, const void *centers,
+                                               int64_t n_features, const int32_t *chosen,
+                                               int64_t n_chosen, int32_t *labels)
+{
+    switch (n_features) { /* those for which this was measured to pay */
+#define CASE(d)                                                             \
+    case d:                                                                 \
+        OURS(nearest_of_part)(block, centers, d, chosen, n_chosen, labels); \
+        break
+        CASE(5);
+        CASE(6);
+        CASE(7);
+        CASE(8);
+    default:
+        OURS(nearest_of_part)(block, centers, n_features, chosen, n_chosen, labels);
+    }
+#undef CASE
 }

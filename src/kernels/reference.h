@@ -80,6 +80,30 @@ static void KERNEL(add_within, PRECISION)(const void *distances2, int64_t n_bloc
                                 << i % KM_BLOCK;
 }
 
+static uint64_t KERNEL(lanes_with, PRECISION)(const int32_t *labels, int32_t label)
+{
+    uint64_t lanes = 0;
+    for (int l = 0; l < KM_BLOCK; l++)
+        lanes |= (uint64_t)(labels[l] == label) << l;
+    return lanes;
+}
+
+static void KERNEL(nearest_of_part, PRECISION)(const void *block, const void *centers,
+                                               int64_t n_features, const int32_t *chosen,
+                                               int64_t n_chosen, int32_t *labels)
+{
+    for (int l = 0; l < KM_PART; l++) {
+        REAL best = INFINITY;
+        labels[l] = chosen[0];
+        for (int64_t i = 0; i < n_chosen; i++) {
+            const REAL *center = (const REAL *)centers + chosen[i] * n_features;
+            const REAL d2 = OURS(distance2)((const REAL *)block + l, center, n_features);
+            labels[l] = d2 < best ? chosen[i] : labels[l];
+            best = d2 < best ? d2 : best;
+        }
+    }
+}
+
 /* One box of a set: its lowest and highest values are KM_SIBLINGS apart. */
 typedef struct OURS(box) {
     const REAL *lowest, *highest;

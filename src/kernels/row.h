@@ -18,6 +18,8 @@ const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
     .distances_to = BOTH(distances_to),
     .farthest_of = BOTH(farthest_of),
     .add_within = BOTH(add_within),
+    .lanes_with = BOTH(lanes_with),
+    .nearest_of_part = BOTH(nearest_of_part),
     .used_up = JOIN(used_up, INSTRUCTIONS),
     .moments = BOTH(moments),
 };
