@@ -38,40 +38,75 @@ static const void *center_of(const block_query *q, int64_t c)
            (size_t)(c * samples->n_features) * km_precision_size(samples->precision);
 }
 
-/* The squared distances of a center to all of the set. */
-static const void *find_row(const block_query *q, int32_t a)
+/* Lower bounds of the squared distances of a center to those of each block of a set, from the ball
+ * round them. */
+static void bound_blocks(const block_query *q, center_row *row)
+{
+    const km_samples *samples = q->assigner->samples;
+    const int64_t d = samples->n_features;
+    const km_precision precision = samples->precision;
+    const double certain = 1 - KM_GAP_SLACK(d) * km_precision_epsilon(precision);
+    const double hidden = 4 * sqrt(((double)d + 2) * km_precision_smallest(precision));
+    for (int64_t b = 0; b < q->set->n_blocks; b++) {
+        km_distances distances2;
+        if (b % KM_BLOCK == 0)
+            q->assigner->kernel->distances_to[precision](
+                (const char *)q->set->middles + (size_t)(b * d) * km_precision_size(precision),
+                center_of(q, row->center), d, &distances2);
+        const double middle2 = km_distance_of(&distances2, precision, (int)(b % KM_BLOCK));
+        const double least =
+            fmax(0, sqrt(middle2) * certain - hidden - q->set->radii[b]) * (1 - 0x1p-20);
+        row->least2[b] = least * least;
+        row->is_known[b] = false;
+    }
+    q->workspace->done.box_tests += q->set->n_blocks;
+}
+
+static center_row *find_row(const block_query *q, int32_t a)
 {
     near_workspace *w = q->workspace;
-    const km_samples *samples = q->assigner->samples;
-    const size_t size = km_precision_size(samples->precision);
     for (int i = 0; i < N_ROWS; i++)
         if (w->rows[i].center == a && w->rows[i].set == q->set)
-            return w->rows[i].distances2;
-    const int row = w->next_row;
-    w->next_row = (row + 1) % N_ROWS;
-    w->rows[row].center = a;
-    w->rows[row].set = q->set;
-    char *distances2 = w->rows[row].distances2;
-    for (int64_t b = 0; b < q->set->n_blocks; b++)
-        q->assigner->kernel->distances_to[samples->precision](
-            (const char *)q->set->blocks + (size_t)(b * samples->n_features * KM_BLOCK) * size,
-            center_of(q, a), samples->n_features,
-            (km_distances *)(distances2 + (size_t)(b * KM_BLOCK) * size));
-    w->done.box_tests += q->set->count;
-    return distances2;
+            return &w->rows[i];
+    center_row *row = &w->rows[w->next_row];
+    w->next_row = (w->next_row + 1) % N_ROWS;
+    row->center = a;
+    row->set = q->set;
+    bound_blocks(q, row);
+    return row;
+}
+
+static void measure_block(const block_query *q, center_row *row, int64_t b)
+{
+    const km_samples *samples = q->assigner->samples;
+    const size_t size = km_precision_size(samples->precision);
+    row->least2[b] = q->assigner->kernel->distances_to[samples->precision](
+        (const char *)q->set->blocks + (size_t)(b * samples->n_features * KM_BLOCK) * size,
+        center_of(q, row->center), samples->n_features,
+        (km_distances *)((char *)row->distances2 + (size_t)(b * KM_BLOCK) * size));
+    row->is_known[b] = true;
+    q->workspace->done.box_tests += KM_BLOCK;
 }
 
 /* Marks all centers of the set whose distance from a may be at most `limit`. */
 static void mark_within(const block_query *q, int32_t a, double limit)
 {
-    const km_samples *samples = q->assigner->samples;
-    const double d = (double)samples->n_features;
-    const double epsilon = km_precision_epsilon(samples->precision);
-    const double reach = limit * (1 + KM_GAP_SLACK(d) * epsilon) +
-                         4 * sqrt((d + 2) * km_precision_smallest(samples->precision));
+    const km_precision precision = q->assigner->samples->precision;
+    const double d = (double)q->assigner->samples->n_features;
+    const double reach = limit * (1 + KM_GAP_SLACK(d) * km_precision_epsilon(precision)) +
+                         4 * sqrt((d + 2) * km_precision_smallest(precision));
     /* The factor makes up for rounding to the working precision. */
-    q->assigner->kernel->add_within[samples->precision](
-        find_row(q, a), q->set->n_blocks, reach * reach * (1 + 0x1p-20), q->workspace->within);
+    const double limit2 = reach * reach * (1 + 0x1p-20);
+    center_row *row = find_row(q, a);
+    for (int64_t b = 0; b < q->set->n_blocks; b++) {
+        if (row->least2[b] > limit2)
+            continue;
+        if (!row->is_known[b])
+            measure_block(q, row, b);
+        q->assigner->kernel->add_within[precision](
+            (const char *)row->distances2 + (size_t)(b * KM_BLOCK) * km_precision_size(precision),
+            1, limit2, &q->workspace->within[b]);
+    }
 }
 
 /* The maximum over the samples in `lanes`, which have other labels than a, of |x-a| + |x-o|. */
@@ -123,27 +158,25 @@ static void mark_near(const block_query *q, uint64_t used)
     mark_reference(q, main_reference, strays);
 }
 
-/* From the bits of a set to the numbers of centers, with the own centers of the samples. */
-static int64_t list_marked(const block_query *q, uint64_t used)
+/* From the bits of a set to the numbers of centers. If own centers are none of the set, they follow
+ * what is found. */
+static int64_t list_marked(const block_query *q, uint64_t left)
 {
     near_workspace *w = q->workspace;
     const center_set *set = q->set;
-    const int64_t k = q->assigner->n_clusters;
+    int64_t n = 0;
     if (set->count % KM_BLOCK != 0)
         w->within[set->n_blocks - 1] &= UINT64_MAX >> (KM_BLOCK - set->count % KM_BLOCK);
-    const int64_t n = km_list_bits(w->within, set->n_blocks, w->chosen);
-    if (set->count == k || n == 0)
-        return n;
-    memset(w->marked, 0, (size_t)blocks_of_centers(k) * sizeof *w->marked);
-    for (int64_t i = 0; i < n; i++) {
-        const int32_t c = set->numbers[w->chosen[i]];
-        w->marked[c / 64] |= (uint64_t)1 << c % 64;
+    for (int64_t b = 0; b < set->n_blocks; b++)
+        for (uint64_t bits = w->within[b]; bits != 0; bits &= bits - 1)
+            w->chosen[n++] = set->numbers[b * KM_BLOCK + __builtin_ctzll(bits)];
+    const neighbours *all = q->assigner->state;
+    while (n > 0 && set != &all->all && left != 0) {
+        const int32_t label = q->labels[__builtin_ctzll(left)];
+        w->chosen[n++] = label;
+        left &= ~q->assigner->kernel->lanes_with[q->assigner->samples->precision](q->labels, label);
     }
-    for (; used != 0; used &= used - 1) {
-        const int32_t c = q->labels[__builtin_ctzll(used)];
-        w->marked[c / 64] |= (uint64_t)1 << c % 64;
-    }
-    return km_list_bits(w->marked, blocks_of_centers(k), w->chosen);
+    return n;
 }
 
 int64_t km_choose_near(km_assigner *assigner, const void *centers, int64_t block, uint64_t lanes,

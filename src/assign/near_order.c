@@ -91,17 +91,12 @@ static void order_part(center_order *o, int64_t first, int64_t end)
     order_part(o, middle, end);
 }
 
-/* The centers in an order in which neighbours are near each other, [k]; NULL without memory. */
-static int32_t *order_centers(const km_assigner *assigner, const void *centers, km_error *error)
+void km_order_centers(km_assigner *assigner, const void *centers)
 {
-    const int64_t k = assigner->n_clusters;
+    const neighbours *n = assigner->state;
     center_order o = {assigner->samples->precision, centers, assigner->samples->n_features,
-                      km_allocate(k, sizeof *o.order, "order of centers", error)};
-    for (int64_t c = 0; c < k && o.order != NULL; c++)
-        o.order[c] = (int32_t)c;
-    if (o.order != NULL)
-        order_part(&o, 0, k);
-    return o.order;
+                      n->order};
+    order_part(&o, 0, assigner->n_clusters);
 }
 
 /* ---- an order of the samples ---------------------------------------------------------------- */
@@ -132,9 +127,9 @@ static void find_levels(const km_assigner *assigner, const double *centers, uint
 }
 
 /* Sorts by the order of the centers, then by the distance to them. */
-static void sort_by_centers(km_assigner *assigner, const void *centers, const int32_t *order,
-                            km_error *error)
+static void sort_by_centers(km_assigner *assigner, const void *centers, km_error *error)
 {
+    const int32_t *order = ((const neighbours *)assigner->state)->order;
     const km_samples *samples = assigner->samples;
     const int64_t k = assigner->n_clusters, d = samples->n_features;
     const char *what = "order of samples";
@@ -156,10 +151,7 @@ static void sort_by_centers(km_assigner *assigner, const void *centers, const in
 void km_sort_by_distance(km_assigner *assigner, const void *centers)
 {
     km_error no_memory = {0};
-    int32_t *order = order_centers(assigner, centers, &no_memory);
-    if (order != NULL)
-        sort_by_centers(assigner, centers, order, &no_memory);
-    free(order);
+    sort_by_centers(assigner, centers, &no_memory);
     km_memory_return();
 }
 
@@ -224,11 +216,11 @@ static void find_near_pivots(pivots *p, const km_assigner *assigner)
 }
 
 static km_code create_pivots(pivots *p, const km_assigner *assigner, const void *centers,
-                             const int32_t *order, km_error *error)
+                             km_error *error)
 {
     const int64_t k = assigner->n_clusters, d = assigner->samples->n_features;
     const char *what = "guesses of labels";
-    p->order = order;
+    p->order = ((const neighbours *)assigner->state)->order;
     p->count = (int64_t)km_smaller(sqrt((double)k), MAX_PIVOTS);
     p->n_words = blocks_of_centers(k);
     p->positions =
@@ -256,9 +248,11 @@ static void guess_in_block(km_assigner *assigner, const void *centers, const piv
             for (int64_t i = 0; i < p->n_words; i++)
                 w->marked[i] |= p->near[labels[l] * p->n_words + i];
     const int64_t n_chosen = km_list_bits(w->marked, p->n_words, w->chosen);
-    assigner->kernel->nearest_listed[samples->precision](km_samples_block(samples, block), centers,
-                                                         samples->n_features, n->all.numbers,
-                                                         w->chosen, n_chosen, labels, new, NULL);
+    for (int first = 0; first < KM_BLOCK; first += KM_PART)
+        assigner->kernel->nearest_of_part[samples->precision](
+            (const char *)km_samples_block(samples, block) +
+                (size_t)first * km_precision_size(samples->precision),
+            centers, samples->n_features, w->chosen, n_chosen, new + first);
     memcpy(labels, new, (size_t)lanes * sizeof *labels);
     w->done.distances += n_chosen * KM_BLOCK;
 }
@@ -274,22 +268,20 @@ static void guess_by_pivots(km_assigner *assigner, const void *centers, const pi
 #pragma omp parallel for schedule(dynamic, 16)
     for (int64_t b = 0; b < samples->n_blocks; b++)
         guess_in_block(assigner, centers, p, b);
-    sort_by_centers(assigner, centers, p->order, error);
+    sort_by_centers(assigner, centers, error);
 }
 
 bool km_guess_labels(km_assigner *assigner, const void *centers)
 {
     km_error no_memory = {0};
     pivots p = {0};
-    int32_t *order = order_centers(assigner, centers, &no_memory);
-    if (order != NULL && create_pivots(&p, assigner, centers, order, &no_memory) == KM_OK)
+    if (create_pivots(&p, assigner, centers, &no_memory) == KM_OK)
         guess_by_pivots(assigner, centers, &p, &no_memory);
     if (no_memory.code != KM_OK)
         memset(assigner->labels, 0xff,
                (size_t)assigner->samples->n_samples * sizeof *assigner->labels);
     free(p.positions);
     free(p.near);
-    free(order);
     km_memory_return();
     return no_memory.code == KM_OK;
 }

@@ -31,10 +31,13 @@ static const double SORTING_COST = 50;
 static void create_center_set(center_set *set, const km_samples *samples, int64_t k,
                               km_error *error)
 {
-    const size_t size = km_precision_size(samples->precision);
-    set->numbers = km_allocate(k, sizeof *set->numbers, "neighbours of centers", error);
-    set->blocks = km_allocate(blocks_of_centers(k) * KM_BLOCK, (size_t)samples->n_features * size,
-                              "neighbours of centers", error);
+    const char *what = "neighbours of centers";
+    const size_t row_size = (size_t)samples->n_features * km_precision_size(samples->precision);
+    const int64_t n_blocks = blocks_of_centers(k);
+    set->numbers = km_allocate(k, sizeof *set->numbers, what, error);
+    set->blocks = km_allocate(n_blocks * KM_BLOCK, row_size, what, error);
+    set->middles = km_allocate(blocks_of_centers(n_blocks) * KM_BLOCK, row_size, what, error);
+    set->radii = km_allocate(n_blocks, sizeof *set->radii, what, error);
 }
 
 static void create_near_workspace(near_workspace *w, const km_samples *samples, int64_t k,
@@ -42,10 +45,14 @@ static void create_near_workspace(near_workspace *w, const km_samples *samples, 
 {
     const char *what = "neighbours of centers";
     const size_t size = km_precision_size(samples->precision);
-    for (int i = 0; i < N_ROWS; i++)
-        w->rows[i].distances2 = km_allocate(blocks_of_centers(k) * KM_BLOCK, size, what, error);
-    w->within = km_allocate(blocks_of_centers(k), sizeof *w->within, what, error);
-    w->marked = km_allocate(blocks_of_centers(k), sizeof *w->marked, what, error);
+    const int64_t n_blocks = blocks_of_centers(k);
+    for (int i = 0; i < N_ROWS; i++) {
+        w->rows[i].distances2 = km_allocate(n_blocks * KM_BLOCK, size, what, error);
+        w->rows[i].least2 = km_allocate(n_blocks, sizeof *w->rows[i].least2, what, error);
+        w->rows[i].is_known = km_allocate(n_blocks, sizeof *w->rows[i].is_known, what, error);
+    }
+    w->within = km_allocate(n_blocks, sizeof *w->within, what, error);
+    w->marked = km_allocate(n_blocks, sizeof *w->marked, what, error);
     w->chosen = km_allocate(k, sizeof *w->chosen, what, error);
 }
 
@@ -72,12 +79,15 @@ km_code km_neighbours_create(km_assigner *assigner, km_error *error)
     if (n == NULL)
         return error->code;
     n->has_moved = km_allocate(k, sizeof *n->has_moved, what, error);
+    n->order = km_allocate(k, sizeof *n->order, what, error);
     n->before = km_allocate(k * d, km_precision_size(samples->precision), what, error);
     create_center_set(&n->all, samples, k, error);
     create_center_set(&n->moved, samples, k, error);
     n->workspaces = km_allocate_zeroed(assigner->n_threads, sizeof *n->workspaces, what, error);
     for (int i = 0; i < assigner->n_threads && n->workspaces != NULL; i++)
         create_near_workspace(&n->workspaces[i], samples, k, error);
+    for (int64_t c = 0; c < k && n->order != NULL; c++)
+        n->order[c] = (int32_t)c;
     if (error->code == KM_OK)
         find_largest_value_of(n, samples);
     return error->code;
@@ -85,8 +95,11 @@ km_code km_neighbours_create(km_assigner *assigner, km_error *error)
 
 static void free_near_workspace(near_workspace *w)
 {
-    for (int i = 0; i < N_ROWS; i++)
+    for (int i = 0; i < N_ROWS; i++) {
         free(w->rows[i].distances2);
+        free(w->rows[i].least2);
+        free(w->rows[i].is_known);
+    }
     free(w->within);
     free(w->marked);
     free(w->chosen);
@@ -96,6 +109,8 @@ static void free_center_set(center_set *set)
 {
     free(set->numbers);
     free(set->blocks);
+    free(set->middles);
+    free(set->radii);
 }
 
 void km_neighbours_free(km_assigner *assigner)
@@ -108,47 +123,25 @@ void km_neighbours_free(km_assigner *assigner)
     free(n->workspaces);
     free(n->has_moved);
     free(n->before);
+    free(n->order);
     free(n);
 }
 
 /* ---- one assignment ------------------------------------------------------------------------- */
 
-/* Makes blocks of the centers in a set; the last is repeated up to the end of its block. */
-static void fill_center_set(center_set *set, const km_samples *samples, const void *centers)
-{
-    const int64_t d = samples->n_features;
-    const km_precision precision = samples->precision;
-    set->n_blocks = blocks_of_centers(set->count);
-    for (int64_t i = 0; i < set->n_blocks * KM_BLOCK; i++) {
-        const int64_t c = set->numbers[i < set->count ? i : set->count - 1];
-        for (int64_t j = 0; j < d; j++)
-            km_value_set(precision, set->blocks, (i / KM_BLOCK * d + j) * KM_BLOCK + i % KM_BLOCK,
-                         km_value_get(precision, centers, c * d + j));
-    }
-}
-
-/* Finds which centers have moved since the last assignment, and forgets all distances. */
-static void note_centers(km_assigner *assigner, const void *centers)
+/* Finds which centers have moved since the last assignment. */
+static void note_moved_centers(km_assigner *assigner, const void *centers)
 {
     neighbours *n = assigner->state;
     const km_samples *samples = assigner->samples;
     const size_t size = (size_t)samples->n_features * km_precision_size(samples->precision);
-    n->all.count = n->moved.count = 0;
     for (int64_t c = 0; c < assigner->n_clusters; c++) {
         const size_t at = (size_t)c * size;
         n->has_moved[c] = !n->has_before || memcmp((const char *)n->before + at,
                                                    (const char *)centers + at, size) != 0;
-        n->all.numbers[n->all.count++] = (int32_t)c;
-        if (n->has_moved[c])
-            n->moved.numbers[n->moved.count++] = (int32_t)c;
     }
-    fill_center_set(&n->all, samples, centers);
-    fill_center_set(&n->moved, samples, centers);
     memcpy(n->before, centers, (size_t)assigner->n_clusters * size);
     n->has_before = true;
-    for (int t = 0; t < assigner->n_threads; t++)
-        for (int i = 0; i < N_ROWS; i++)
-            n->workspaces[t].rows[i].center = NO_CENTER;
 }
 
 static bool has_moved_center(const neighbours *n, const int32_t *labels, int lanes)
@@ -157,6 +150,15 @@ static bool has_moved_center(const neighbours *n, const int32_t *labels, int lan
     for (int l = 1; l < lanes; l++)
         has_moved = has_moved || (labels[l] != labels[l - 1] && n->has_moved[labels[l]]);
     return has_moved;
+}
+
+/* Puts the chosen centers into the order of their numbers, so that ties go to the lowest. */
+static void put_in_order(near_workspace *w, int64_t n_chosen, int64_t k)
+{
+    memset(w->marked, 0, (size_t)blocks_of_centers(k) * sizeof *w->marked);
+    for (int64_t i = 0; i < n_chosen; i++)
+        w->marked[w->chosen[i] / 64] |= (uint64_t)1 << w->chosen[i] % 64;
+    km_list_bits(w->marked, blocks_of_centers(k), w->chosen);
 }
 
 /* Compares half of a block with what is near; `labels` [KM_BLOCK] get what is found. */
@@ -174,10 +176,14 @@ static void assign_part(km_assigner *assigner, const void *centers, int64_t bloc
     memset(own, 0xff, sizeof own);
     memcpy(own + first, labels + first, KM_PART * sizeof *own);
     const int64_t n_chosen = km_choose_near(assigner, centers, block, lanes, own, set);
-    if (n_chosen > 0)
-        assigner->kernel->nearest_of_part[samples->precision](
-            (const char *)km_samples_block(samples, block) + (size_t)first * value_size, centers,
-            samples->n_features, w->chosen, n_chosen, labels + first);
+    const void *part = (const char *)km_samples_block(samples, block) + (size_t)first * value_size;
+    km_nearest_of_part *nearest = assigner->kernel->nearest_of_part[samples->precision];
+    if (n_chosen > 0 &&
+        nearest(part, centers, samples->n_features, w->chosen, n_chosen, labels + first)) {
+        put_in_order(w, n_chosen, assigner->n_clusters);
+        nearest(part, centers, samples->n_features, w->chosen, n_chosen, labels + first);
+        w->done.distances += n_chosen * KM_PART;
+    }
     w->done.distances += n_chosen * KM_PART;
 }
 
@@ -229,12 +235,14 @@ static void note_excess(neighbours *n, double compared)
 static void assign_with_labels(km_assigner *assigner, const void *centers)
 {
     neighbours *n = assigner->state;
-    note_centers(assigner, centers);
+    note_moved_centers(assigner, centers);
     if (n->excess > SORTING_COST * (double)assigner->samples->n_samples) {
+        km_order_centers(assigner, centers);
         km_sort_by_distance(assigner, centers);
         n->is_sorted = true;
         n->excess = 0;
     }
+    km_fill_center_sets(assigner, centers);
     assign_all_near(assigner, centers, false);
 }
 
@@ -242,7 +250,9 @@ static void assign_with_labels(km_assigner *assigner, const void *centers)
 static void assign_first(km_assigner *assigner, const void *centers)
 {
     neighbours *n = assigner->state;
-    note_centers(assigner, centers);
+    note_moved_centers(assigner, centers);
+    km_order_centers(assigner, centers);
+    km_fill_center_sets(assigner, centers);
     if (km_guess_labels(assigner, centers))
         assign_all_near(assigner, centers, true);
     else

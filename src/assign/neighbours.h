@@ -7,26 +7,32 @@
 
 enum { N_ROWS = 8 };
 
-/* Centers that samples may be compared with, in blocks as samples are. */
+/* Centers that samples may be compared with, in blocks as samples are. Neighbours in the set are
+ * mostly near each other, and each block is within a ball. */
 typedef struct center_set {
     int64_t count, n_blocks;
-    int32_t *numbers; /* [count], ascending */
+    int32_t *numbers; /* [count] */
     void *blocks;     /* [n_blocks][d][KM_BLOCK] */
+    void *middles;    /* [blocks of n_blocks][d][KM_BLOCK], of the balls */
+    double *radii;    /* [n_blocks], upper bounds */
 } center_set;
+
+/* Squared distances of one center to those of a set, as far as they have been asked for. */
+typedef struct center_row {
+    int32_t center; /* or NO_CENTER */
+    const center_set *set;
+    void *distances2; /* [n_blocks * KM_BLOCK] */
+    double *least2;   /* [n_blocks], lower bounds of those of a block */
+    bool *is_known;   /* [n_blocks] */
+} center_row;
 
 /* The workspace of one thread. */
 typedef struct near_workspace {
-    /* Squared distances of some centers to all of a set, which one after the other are needed for
-     * several blocks. */
-    struct {
-        int32_t center; /* or NO_CENTER */
-        const center_set *set;
-        void *distances2; /* [n_blocks * KM_BLOCK] */
-    } rows[N_ROWS];
-    int next_row;     /* that is overwritten next */
-    uint64_t *within; /* [n_blocks], a bit for each center of a set */
-    uint64_t *marked; /* [n_blocks], and for each center */
-    int32_t *chosen;  /* [k] */
+    center_row rows[N_ROWS]; /* of the last centers that were asked for */
+    int next_row;            /* that is overwritten next */
+    uint64_t *within;        /* [n_blocks], a bit for each center of a set */
+    uint64_t *marked;        /* [n_blocks], a bit for each center by its number */
+    int32_t *chosen;         /* [k] */
     km_work done;
 } near_workspace;
 
@@ -40,7 +46,8 @@ typedef struct neighbours {
     bool has_before;
     bool *has_moved;            /* [k], in this assignment */
     void *before;               /* [k][d], centers of the last assignment */
-    center_set all, moved;      /* the centers of this one */
+    int32_t *order;             /* [k], centers such that neighbours are mostly near each other */
+    center_set all, moved;      /* the centers of this assignment */
     near_workspace *workspaces; /* [n_threads] */
 } neighbours;
 
@@ -55,8 +62,14 @@ static inline int64_t blocks_of_centers(int64_t k)
 int64_t km_choose_near(km_assigner *assigner, const void *centers, int64_t block, uint64_t lanes,
                        const int32_t *labels, const center_set *set);
 
-/* Puts the samples into an order that suits their labels, which they have already. Without memory
- * they stay as they are. */
+/* Makes the sets of all centers and of those that have moved. */
+void km_fill_center_sets(km_assigner *assigner, const void *centers);
+
+/* Puts the centers into an order in which neighbours are mostly near each other. */
+void km_order_centers(km_assigner *assigner, const void *centers);
+
+/* Puts the samples into an order that suits their labels, which they have already, and the order of
+ * the centers. Without memory they stay as they are. */
 void km_sort_by_distance(km_assigner *assigner, const void *centers);
 
 /* Labels all samples by a center that is probably near, and sorts them. False, and labels are

@@ -103,9 +103,10 @@ typedef double km_nearest_gaps(const void *block, const void *centers, int64_t n
                                const int32_t *chosen, int64_t n_chosen, void *work, int32_t *labels,
                                double *gaps);
 
-/* The canonical squared distances of the samples of a block to one center [d]. */
-typedef void km_distances_to(const void *block, const void *center, int64_t n_features,
-                             km_distances *distances2);
+/* The canonical squared distances of the samples of a block to one center [d]; returns the least.
+ */
+typedef double km_distances_to(const void *block, const void *center, int64_t n_features,
+                               km_distances *distances2);
 
 /* The largest squared distance of the samples of a block whose label is `label`; 0 if there are
  * none. labels [KM_BLOCK] are aligned as those of a block. */
@@ -120,10 +121,11 @@ typedef void km_add_within(const void *distances2, int64_t n_blocks, double limi
 typedef uint64_t km_lanes_with(const int32_t *labels, int32_t label);
 
 /* The nearest of some centers for KM_PART samples, a half of a block [d][KM_BLOCK] that begins at
- * its first sample or in its middle. Of the centers [k][d], chosen[0 ... n-1], ascending, are
- * compared; n >= 1; labels [KM_PART]. */
+ * its first sample or in its middle. Of the centers [k][d] those in chosen[0 ... n-1], n >= 1, are
+ * compared; labels [KM_PART]. Of the centers equally near to a sample it gets the one that is first
+ * in the list; returns whether there are any. */
 enum { KM_PART = KM_BLOCK / 2 };
-typedef void km_nearest_of_part(const void *block, const void *centers, int64_t n_features,
+typedef bool km_nearest_of_part(const void *block, const void *centers, int64_t n_features,
                                 const int32_t *chosen, int64_t n_chosen, int32_t *labels);
 
 /* Which centers have drifted so far that their gap is used up: a bit, in `used`, for each c whose

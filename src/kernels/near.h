@@ -4,20 +4,24 @@
 
 /* Distances of all samples of a block at once: with few vectors each feature would wait for the one
  * before it. */
-static void KERNEL(distances_to, PRECISION)(const void *block, const void *center,
-                                            int64_t n_features, km_distances *distances2)
+static double KERNEL(distances_to, PRECISION)(const void *block, const void *center,
+                                              int64_t n_features, km_distances *distances2)
 {
     enum { AT_ONCE = KM_BLOCK / WIDTH < 8 ? KM_BLOCK / WIDTH : 8 };
     const REAL *values = block, *position = center;
+    VECTOR least = (VECTOR){0} + (REAL)INFINITY;
     for (int l = 0; l < KM_BLOCK; l += AT_ONCE * WIDTH) {
         VECTOR d2[AT_ONCE] = {{0}};
         for (int64_t j = 0; j < n_features; j++)
             for (int v = 0; v < AT_ONCE; v++)
                 d2[v] = OURS(extend)(d2[v], OURS(load)(values + j * KM_BLOCK + l + v * WIDTH),
                                      position[j]);
-        for (int v = 0; v < AT_ONCE; v++)
+        for (int v = 0; v < AT_ONCE; v++) {
             *(VECTOR *)(distances2->PRECISION + l + v * WIDTH) = d2[v];
+            least = OURS(minimum)(d2[v], least);
+        }
     }
+    return (double)OURS(minimum_lane)(least);
 }
 
 static double KERNEL(farthest_of, PRECISION)(const km_distances *distances2, const int32_t *labels,
@@ -58,9 +62,16 @@ static uint64_t KERNEL(lanes_with, PRECISION)(const int32_t *labels, int32_t lab
 
 enum { OURS(PART_VECTORS) = KM_PART / WIDTH < TILE_VECTORS ? KM_PART / WIDTH : TILE_VECTORS };
 
+/* The nearest center so far of each sample in some vectors: the first that was compared among those
+ * at the same distance, and the last. */
+typedef struct OURS(near_state) {
+    VECTOR best[TILE_VECTORS];
+    NUMBERS first[TILE_VECTORS], last[TILE_VECTORS];
+} OURS(near_state);
+
 /* Compares a tile of samples with some chosen centers. */
 INLINE void OURS(compare_near)(const REAL *block, const REAL *centers, const int32_t *chosen,
-                               const int64_t d, const int n_centers, STATE *state)
+                               const int64_t d, const int n_centers, OURS(near_state) * state)
 {
     const REAL *center[TILE_CENTERS];
     VECTOR d2[TILE_CENTERS][OURS(PART_VECTORS)] = {{{0}}};
@@ -76,44 +87,62 @@ INLINE void OURS(compare_near)(const REAL *block, const REAL *centers, const int
             for (int v = 0; v < OURS(PART_VECTORS); v++)
                 d2[c][v] = OURS(extend)(d2[c][v], x[v], center[c][j]);
     }
-    for (int c = 0; c < n_centers; c++)
-        for (int v = 0; v < OURS(PART_VECTORS); v++)
-            OURS(compare)(state, v, d2[c][v], OURS(spread)(chosen[c]));
-}
-
-INLINE void OURS(nearest_of_part)(const REAL *block, const REAL *centers, const int64_t d,
-                                  const int32_t *chosen, int64_t n_chosen, int32_t *labels)
-{
-    for (int l = 0; l < KM_PART; l += OURS(PART_VECTORS) * WIDTH) {
-        STATE state;
-        int64_t i = 0;
-        OURS(start)(&state, OURS(PART_VECTORS));
-        for (int v = 0; v < OURS(PART_VECTORS); v++)
-            state.label[v] = OURS(spread)(chosen[0]);
-        for (; i + TILE_CENTERS <= n_chosen; i += TILE_CENTERS)
-            OURS(compare_near)(block + l, centers, chosen + i, d, TILE_CENTERS, &state);
-        for (; i < n_chosen; i++)
-            OURS(compare_near)(block + l, centers, chosen + i, d, 1, &state);
-        for (int v = 0; v < OURS(PART_VECTORS); v++)
-            *(LABELS *)(labels + l + v * WIDTH) = __builtin_convertvector(state.label[v], LABELS);
+    for (int c = 0; c < n_centers; c++) {
+        const NUMBERS number = OURS(spread)(chosen[c]);
+        for (int v = 0; v < OURS(PART_VECTORS); v++) {
+            const VECTOR best = state->best[v];
+            state->first[v] = OURS(renumber)(d2[c][v], best, number, state->first[v]);
+            state->last[v] = OURS(renumber)(best, d2[c][v], state->last[v], number);
+            state->best[v] = OURS(nearer)(d2[c][v], best);
+        }
     }
 }
 
-static void KERNEL(nearest_of_part, PRECISION)(const void *block, const void *centers,
+/* Returns a bit for each sample of a tile for which two centers are equally near. */
+INLINE uint64_t OURS(nearest_of_tile)(const REAL *block, const REAL *centers, const int64_t d,
+                                      const int32_t *chosen, int64_t n_chosen, int32_t *labels)
+{
+    OURS(near_state) state;
+    uint64_t ties = 0;
+    int64_t i = 0;
+    for (int v = 0; v < OURS(PART_VECTORS); v++) {
+        state.best[v] = (VECTOR){0} + (REAL)INFINITY;
+        state.first[v] = state.last[v] = OURS(spread)(chosen[0]);
+    }
+    for (; i + TILE_CENTERS <= n_chosen; i += TILE_CENTERS)
+        OURS(compare_near)(block, centers, chosen + i, d, TILE_CENTERS, &state);
+    for (; i < n_chosen; i++)
+        OURS(compare_near)(block, centers, chosen + i, d, 1, &state);
+    for (int v = 0; v < OURS(PART_VECTORS); v++) {
+        ties |= OURS(differs)(state.first[v], state.last[v]);
+        *(LABELS *)(labels + v * WIDTH) = __builtin_convertvector(state.first[v], LABELS);
+    }
+    return ties;
+}
+
+INLINE bool OURS(nearest_of_part)(const REAL *block, const REAL *centers, const int64_t d,
+                                  const int32_t *chosen, int64_t n_chosen, int32_t *labels)
+{
+    uint64_t ties = 0;
+    for (int l = 0; l < KM_PART; l += OURS(PART_VECTORS) * WIDTH)
+        ties |= OURS(nearest_of_tile)(block + l, centers, d, chosen, n_chosen, labels + l);
+    return ties != 0;
+}
+
+static bool KERNEL(nearest_of_part, PRECISION)(const void *block, const void *centers,
                                                int64_t n_features, const int32_t *chosen,
                                                int64_t n_chosen, int32_t *labels)
 {
-    switch (n_features) { /* those for which this was measured to pay */
-#define CASE(d)                                                             \
-    case d:                                                                 \
-        OURS(nearest_of_part)(block, centers, d, chosen, n_chosen, labels); \
-        break
+    switch (n_features) {
+#define CASE(d) \
+    case d:     \
+        return OURS(nearest_of_part)(block, centers, d, chosen, n_chosen, labels)
         CASE(5);
         CASE(6);
         CASE(7);
         CASE(8);
     default:
-        OURS(nearest_of_part)(block, centers, n_features, chosen, n_chosen, labels);
+        return OURS(nearest_of_part)(block, centers, n_features, chosen, n_chosen, labels);
     }
 #undef CASE
 }

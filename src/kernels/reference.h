@@ -55,11 +55,16 @@ static void KERNEL(approach, PRECISION)(const void *block, const void *center, i
     }
 }
 
-static void KERNEL(distances_to, PRECISION)(const void *block, const void *center,
-                                            int64_t n_features, km_distances *distances2)
+static double KERNEL(distances_to, PRECISION)(const void *block, const void *center,
+                                              int64_t n_features, km_distances *distances2)
 {
-    for (int l = 0; l < KM_BLOCK; l++)
-        distances2->PRECISION[l] = OURS(distance2)((const REAL *)block + l, center, n_features);
+    double least = INFINITY;
+    for (int l = 0; l < KM_BLOCK; l++) {
+        const REAL d2 = OURS(distance2)((const REAL *)block + l, center, n_features);
+        distances2->PRECISION[l] = d2;
+        least = fmin(least, (double)d2);
+    }
+    return least;
 }
 
 static double KERNEL(farthest_of, PRECISION)(const km_distances *distances2, const int32_t *labels,
@@ -88,20 +93,24 @@ static uint64_t KERNEL(lanes_with, PRECISION)(const int32_t *labels, int32_t lab
     return lanes;
 }
 
-static void KERNEL(nearest_of_part, PRECISION)(const void *block, const void *centers,
+static bool KERNEL(nearest_of_part, PRECISION)(const void *block, const void *centers,
                                                int64_t n_features, const int32_t *chosen,
                                                int64_t n_chosen, int32_t *labels)
 {
+    bool has_ties = false;
     for (int l = 0; l < KM_PART; l++) {
         REAL best = INFINITY;
-        labels[l] = chosen[0];
+        int32_t last = labels[l] = chosen[0];
         for (int64_t i = 0; i < n_chosen; i++) {
             const REAL *center = (const REAL *)centers + chosen[i] * n_features;
             const REAL d2 = OURS(distance2)((const REAL *)block + l, center, n_features);
             labels[l] = d2 < best ? chosen[i] : labels[l];
+            last = d2 <= best ? chosen[i] : last;
             best = d2 < best ? d2 : best;
         }
+        has_ties = has_ties || labels[l] != last;
     }
+    return has_ties;
 }
 
 /* One box of a set: its lowest and highest values are KM_SIBLINGS apart. */
