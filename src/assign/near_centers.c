@@ -54,9 +54,8 @@ static void bound_blocks(const block_query *q, center_row *row)
                 (const char *)q->set->middles + (size_t)(b * d) * km_precision_size(precision),
                 center_of(q, row->center), d, &distances2);
         const double middle2 = km_distance_of(&distances2, precision, (int)(b % KM_BLOCK));
-        const double least =
-            fmax(0, sqrt(middle2) * certain - hidden - q->set->radii[b]) * (1 - 0x1p-20);
-        row->least2[b] = least * least;
+        const double least = sqrt(middle2) * certain - hidden - q->set->radii[b];
+        row->least2[b] = least > 0 ? least * least * (1 - 0x1p-20) : 0;
         row->is_known[b] = false;
     }
     q->workspace->done.box_tests += q->set->n_blocks;

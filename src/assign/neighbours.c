@@ -276,21 +276,35 @@ void km_neighbours_assign(km_assigner *assigner, const void *centers)
     note_excess(n, (double)(assigner->done.distances - before));
 }
 
+/* Beyond that it was not measured to pay. */
 bool km_neighbours_is_available(const km_shape *shape)
 {
-    return shape->n_clusters > 1;
+    enum { FEWEST_FEATURES = 5, MOST_FEATURES = 16 };
+    return shape->n_features >= FEWEST_FEATURES && shape->n_features <= MOST_FEATURES;
 }
 
+/* Two sets of centers with the middles of their balls, and the centers of before; of each thread
+ * some rows of squared distances, and bits. Sorting has also the distances as levels, and centers
+ * as doubles. */
 double km_neighbours_bytes(const km_shape *shape)
 {
+    const double d = (double)shape->n_features, value = km_value_bytes(shape);
     const double k = ceil((double)shape->n_clusters / KM_BLOCK) * KM_BLOCK;
-    const double value = km_value_bytes(shape);
-    const double of_thread = N_ROWS * value + sizeof(int32_t) + 2 * sizeof(uint64_t) / KM_BLOCK;
-    return km_sort_bytes(shape) + shape->n_threads * k * of_thread +
-           k * (3 * (double)shape->n_features * value + 2 * sizeof(int32_t) + sizeof(bool));
+    const double of_block = N_ROWS * (sizeof(double) + sizeof(bool)) + 2 * sizeof(uint64_t);
+    const double of_thread = N_ROWS * value + sizeof(int32_t) + of_block / KM_BLOCK;
+    const double of_center = (3 + 2.0 / KM_BLOCK) * d * value + 4 * sizeof(int32_t) + sizeof(bool) +
+                             2 * sizeof(double) / KM_BLOCK;
+    return km_sort_bytes(shape) + (double)shape->n_samples * sizeof(uint16_t) +
+           km_centers_bytes(shape) + shape->n_threads * k * of_thread + k * of_center;
 }
 
+/* Measured (docs/measurements/methods.md): with few features it wins from some number of clusters
+ * on, which falls with their square; with more it comes between `bounds` and `tree`. */
 double km_neighbours_cost(const km_shape *shape)
 {
-    return (double)shape->n_clusters * 2;
+    enum { FEW_FEATURES = 10, MANY = 36000, FEWEST_CLUSTERS = 300 };
+    const double k = (double)shape->n_clusters, d = (double)shape->n_features;
+    if (shape->n_features <= FEW_FEATURES)
+        return k * d * d >= MANY ? k / 16 : k + 1;
+    return shape->n_clusters >= FEWEST_CLUSTERS ? 2.5 + k / 8 : k + 1;
 }
