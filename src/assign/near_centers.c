@@ -75,7 +75,7 @@ static center_row *find_row(const block_query *q, int32_t a)
     return row;
 }
 
-static void measure_block(const block_query *q, center_row *row, int64_t b)
+static void measure_centers(const block_query *q, center_row *row, int64_t b)
 {
     const km_samples *samples = q->assigner->samples;
     const size_t size = km_precision_size(samples->precision);
@@ -97,15 +97,11 @@ static void mark_within(const block_query *q, int32_t a, double limit)
     /* The factor makes up for rounding to the working precision. */
     const double limit2 = reach * reach * (1 + 0x1p-20);
     center_row *row = find_row(q, a);
-    for (int64_t b = 0; b < q->set->n_blocks; b++) {
-        if (row->least2[b] > limit2)
-            continue;
-        if (!row->is_known[b])
-            measure_block(q, row, b);
-        q->assigner->kernel->add_within[precision](
-            (const char *)row->distances2 + (size_t)(b * KM_BLOCK) * km_precision_size(precision),
-            1, limit2, &q->workspace->within[b]);
-    }
+    for (int64_t b = 0; b < q->set->n_blocks; b++)
+        if (!row->is_known[b] && !(row->least2[b] > limit2))
+            measure_centers(q, row, b);
+    q->assigner->kernel->add_within[precision](row->distances2, row->least2, q->set->n_blocks,
+                                               limit2, q->workspace->within);
 }
 
 /* The maximum over the samples in `lanes`, which have other labels than a, of |x-a| + |x-o|. */

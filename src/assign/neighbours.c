@@ -24,7 +24,7 @@ enum { BLOCKS_AT_ONCE = 16 };
 
 /* What sorting costs, in comparisons of each sample: as the order gets worse, more is compared than
  * just after sorting, and samples are sorted again when that adds up to so much. Measured. */
-static const double SORTING_COST = 50;
+static const double SORTING_COST = 50, MANY_RELABELED = 0.1;
 
 /* ---- creating ------------------------------------------------------------------------------- */
 
@@ -161,12 +161,24 @@ static void put_in_order(near_workspace *w, int64_t n_chosen, int64_t k)
     km_list_bits(w->marked, blocks_of_centers(k), w->chosen);
 }
 
+/* Compares the samples from lane `first` on with the chosen centers. Are there ties? */
+static bool compare_part(km_assigner *assigner, const void *centers, int64_t block, int first,
+                         int64_t n_chosen, int32_t *labels)
+{
+    const km_samples *samples = assigner->samples;
+    near_workspace *w = &((neighbours *)assigner->state)->workspaces[km_thread()];
+    const char *values = km_samples_block(samples, block);
+    w->done.distances += n_chosen * KM_PART;
+    return assigner->kernel->nearest_of_part[samples->precision](
+        values + (size_t)first * km_precision_size(samples->precision), centers,
+        samples->n_features, w->chosen, n_chosen, labels + first);
+}
+
 /* Compares half of a block with what is near; `labels` [KM_BLOCK] get what is found. */
 static void assign_part(km_assigner *assigner, const void *centers, int64_t block, int first,
                         const center_set *set, int32_t *labels)
 {
     const km_samples *samples = assigner->samples;
-    const size_t value_size = km_precision_size(samples->precision);
     near_workspace *w = &((neighbours *)assigner->state)->workspaces[km_thread()];
     const uint64_t used = UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, block));
     const uint64_t lanes = used & (UINT64_MAX >> (KM_BLOCK - KM_PART)) << first;
@@ -176,15 +188,10 @@ static void assign_part(km_assigner *assigner, const void *centers, int64_t bloc
     memset(own, 0xff, sizeof own);
     memcpy(own + first, labels + first, KM_PART * sizeof *own);
     const int64_t n_chosen = km_choose_near(assigner, centers, block, lanes, own, set);
-    const void *part = (const char *)km_samples_block(samples, block) + (size_t)first * value_size;
-    km_nearest_of_part *nearest = assigner->kernel->nearest_of_part[samples->precision];
-    if (n_chosen > 0 &&
-        nearest(part, centers, samples->n_features, w->chosen, n_chosen, labels + first)) {
+    if (n_chosen > 0 && compare_part(assigner, centers, block, first, n_chosen, labels)) {
         put_in_order(w, n_chosen, assigner->n_clusters);
-        nearest(part, centers, samples->n_features, w->chosen, n_chosen, labels + first);
-        w->done.distances += n_chosen * KM_PART;
+        compare_part(assigner, centers, block, first, n_chosen, labels);
     }
-    w->done.distances += n_chosen * KM_PART;
 }
 
 /* Labels that are only guesses are replaced as if there had been none. */
@@ -223,12 +230,23 @@ static void add_up_near_work(km_assigner *assigner, neighbours *n)
     }
 }
 
-/* Adds up by how much more was compared than right after sorting. */
-static void note_excess(neighbours *n, double compared)
+static double count_relabeled(const km_assigner *assigner)
+{
+    int64_t n = 0;
+    for (int i = 0; i < assigner->n_threads; i++)
+        n += assigner->totals[i].extras[KM_EXTRA_RELABELED];
+    return (double)n;
+}
+
+/* Adds up by how much more was compared than right after sorting. When many labels have changed it
+ * is time to sort in any case. */
+static void note_excess(neighbours *n, double compared, double relabeled, double n_samples)
 {
     if (n->is_sorted)
         n->compared_when_sorted = compared;
     n->excess += compared - n->compared_when_sorted;
+    if (relabeled > MANY_RELABELED * n_samples)
+        n->excess = INFINITY;
     n->is_sorted = false;
 }
 
@@ -246,10 +264,9 @@ static void assign_with_labels(km_assigner *assigner, const void *centers)
     assign_all_near(assigner, centers, false);
 }
 
-/* Without memory for guesses the first labels are Lloyd's. Either way it is time to sort. */
+/* Without memory for guesses the first labels are Lloyd's. */
 static void assign_first(km_assigner *assigner, const void *centers)
 {
-    neighbours *n = assigner->state;
     note_moved_centers(assigner, centers);
     km_order_centers(assigner, centers);
     km_fill_center_sets(assigner, centers);
@@ -257,13 +274,13 @@ static void assign_first(km_assigner *assigner, const void *centers)
         assign_all_near(assigner, centers, true);
     else
         km_assign_lloyd(assigner, centers);
-    n->excess = INFINITY;
 }
 
 void km_neighbours_assign(km_assigner *assigner, const void *centers)
 {
     neighbours *n = assigner->state;
     const int64_t before = assigner->done.distances;
+    const double relabeled = count_relabeled(assigner);
     if (!km_centers_are_safe(assigner, centers, n->largest, assigner->samples->precision)) {
         km_assign_lloyd(assigner, centers);
         n->has_before = false;
@@ -273,7 +290,8 @@ void km_neighbours_assign(km_assigner *assigner, const void *centers)
         assign_with_labels(assigner, centers);
     }
     add_up_near_work(assigner, n);
-    note_excess(n, (double)(assigner->done.distances - before));
+    note_excess(n, (double)(assigner->done.distances - before),
+                count_relabeled(assigner) - relabeled, (double)assigner->samples->n_samples);
 }
 
 /* Beyond that it was not measured to pay. */

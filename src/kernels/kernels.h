@@ -113,9 +113,9 @@ typedef double km_distances_to(const void *block, const void *center, int64_t n_
 typedef double km_farthest_of(const km_distances *distances2, const int32_t *labels, int32_t label);
 
 /* Adds to `within` [n_blocks] a bit for each of the squared distances [n_blocks][KM_BLOCK] that is
- * at most limit2, a value in working precision. */
-typedef void km_add_within(const void *distances2, int64_t n_blocks, double limit2,
-                           uint64_t *within);
+ * at most limit2. Blocks whose lower bound in least2 [n_blocks] is above that are skipped. */
+typedef void km_add_within(const void *distances2, const double *least2, int64_t n_blocks,
+                           double limit2, uint64_t *within);
 
 /* A bit for each of labels [KM_BLOCK] that is `label`. */
 typedef uint64_t km_lanes_with(const int32_t *labels, int32_t label);

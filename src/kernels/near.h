@@ -37,13 +37,15 @@ static double KERNEL(farthest_of, PRECISION)(const km_distances *distances2, con
     return -(double)OURS(minimum_lane)(-farthest);
 }
 
-static void KERNEL(add_within, PRECISION)(const void *distances2, int64_t n_blocks, double limit2,
-                                          uint64_t *within)
+static void KERNEL(add_within, PRECISION)(const void *distances2, const double *least2,
+                                          int64_t n_blocks, double limit2, uint64_t *within)
 {
     const REAL *d2 = distances2;
     const VECTOR limit = (VECTOR){0} + (REAL)limit2;
     for (int64_t b = 0; b < n_blocks; b++, d2 += KM_BLOCK) {
         uint64_t beyond = 0;
+        if (least2[b] > limit2)
+            continue;
         for (int l = 0; l < KM_BLOCK; l += WIDTH)
             beyond |= (uint64_t)OURS(exceeds)(OURS(load)(d2 + l), limit) << l;
         within[b] |= ~beyond;
@@ -60,6 +62,8 @@ static uint64_t KERNEL(lanes_with, PRECISION)(const int32_t *labels, int32_t lab
     return ~others;
 }
 
+/* Four centers leave registers for what is nearest so far. */
+enum { OURS(NEAR_CENTERS) = TILE_CENTERS < 4 ? TILE_CENTERS : 4 };
 enum { OURS(PART_VECTORS) = KM_PART / WIDTH < TILE_VECTORS ? KM_PART / WIDTH : TILE_VECTORS };
 
 /* The nearest center so far of each sample in some vectors: the first that was compared among those
@@ -73,8 +77,8 @@ typedef struct OURS(near_state) {
 INLINE void OURS(compare_near)(const REAL *block, const REAL *centers, const int32_t *chosen,
                                const int64_t d, const int n_centers, OURS(near_state) * state)
 {
-    const REAL *center[TILE_CENTERS];
-    VECTOR d2[TILE_CENTERS][OURS(PART_VECTORS)] = {{{0}}};
+    const REAL *center[OURS(NEAR_CENTERS)];
+    VECTOR d2[OURS(NEAR_CENTERS)][OURS(PART_VECTORS)] = {{{0}}};
     for (int c = 0; c < n_centers; c++)
         center[c] = centers + chosen[c] * d;
     for (int64_t j = 0; j < d; j++) {
@@ -109,8 +113,8 @@ INLINE uint64_t OURS(nearest_of_tile)(const REAL *block, const REAL *centers, co
         state.best[v] = (VECTOR){0} + (REAL)INFINITY;
         state.first[v] = state.last[v] = OURS(spread)(chosen[0]);
     }
-    for (; i + TILE_CENTERS <= n_chosen; i += TILE_CENTERS)
-        OURS(compare_near)(block, centers, chosen + i, d, TILE_CENTERS, &state);
+    for (; i + OURS(NEAR_CENTERS) <= n_chosen; i += OURS(NEAR_CENTERS))
+        OURS(compare_near)(block, centers, chosen + i, d, OURS(NEAR_CENTERS), &state);
     for (; i < n_chosen; i++)
         OURS(compare_near)(block, centers, chosen + i, d, 1, &state);
     for (int v = 0; v < OURS(PART_VECTORS); v++) {

@@ -77,12 +77,13 @@ static double KERNEL(farthest_of, PRECISION)(const km_distances *distances2, con
     return farthest;
 }
 
-static void KERNEL(add_within, PRECISION)(const void *distances2, int64_t n_blocks, double limit2,
-                                          uint64_t *within)
+static void KERNEL(add_within, PRECISION)(const void *distances2, const double *least2,
+                                          int64_t n_blocks, double limit2, uint64_t *within)
 {
     for (int64_t i = 0; i < n_blocks * KM_BLOCK; i++)
-        within[i / KM_BLOCK] |= (uint64_t)(((const REAL *)distances2)[i] <= (REAL)limit2)
-                                << i % KM_BLOCK;
+        if (!(least2[i / KM_BLOCK] > limit2))
+            within[i / KM_BLOCK] |= (uint64_t)(((const REAL *)distances2)[i] <= (REAL)limit2)
+                                    << i % KM_BLOCK;
 }
 
 static uint64_t KERNEL(lanes_with, PRECISION)(const int32_t *labels, int32_t label)

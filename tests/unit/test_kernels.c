@@ -466,7 +466,8 @@ static void check_near(const km_kernel *kernel, km_precision precision, const pr
     for (int i = 0; i < 2; i++) {
         const double least =
             kernels[i]->distances_to[precision](block, centers, p->d, &distances2[i]);
-        kernels[i]->add_within[precision](&distances2[i], 1, least, &within[i]);
+        kernels[i]->add_within[precision](&distances2[i], &least, 1, least, &within[i]);
+        kernels[i]->add_within[precision](&distances2[i], &least, 1, least / 2, &within[i]);
         for (int part = 0; part < KM_BLOCK; part += KM_PART)
             has_ties[i] |= kernels[i]->nearest_of_part[precision](
                 (char *)block + (size_t)part * km_precision_size(precision), centers, p->d, chosen,
