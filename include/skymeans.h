@@ -144,7 +144,7 @@ SKYMEANS_API void skymeans_samples_free(skymeans_samples *samples);
 typedef struct skymeans_manner {
     size_t size;
     int64_t threads;       /* per rank; 0: as many as OpenMP would take here */
-    const char *algorithm; /* "auto", "lloyd", "tree", "bounds" */
+    const char *algorithm; /* "auto", "lloyd", "tree", "bounds", "neighbours" */
     const char *kernel;    /* "auto", or the name of an instruction set, for tests */
 } skymeans_manner;
 

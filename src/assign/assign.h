@@ -44,6 +44,7 @@ typedef struct km_method {
     void (*free)(km_assigner *assigner); /* its state; may be NULL */
     bool reorders; /* an assignment may put the samples, and their labels, into another order */
     bool wants_neighbours; /* is faster when samples near each other in memory are so in space */
+    bool wants_exchange;   /* and when those near each other in space are on the same rank */
     /* May it be chosen by itself for this shape? NULL: always. */
     bool (*is_available)(const km_shape *shape);
     double (*bytes)(const km_shape *shape); /* of its state, per rank; NULL: none */

@@ -133,15 +133,6 @@ static void make_bounds_of_block(km_assigner *assigner, const void *centers, int
     compare_in_block(assigner, centers, block, k);
 }
 
-static int64_t list_bits(const uint64_t *bits, int64_t n_words, int32_t *numbers)
-{
-    int64_t n = 0;
-    for (int64_t w = 0; w < n_words; w++)
-        for (uint64_t left = bits[w]; left != 0; left &= left - 1)
-            numbers[n++] = (int32_t)(64 * w + __builtin_ctzll(left));
-    return n;
-}
-
 static void fetch_bounds(const km_assigner *assigner, int64_t block)
 {
     const bounds *b = assigner->state;
@@ -167,7 +158,7 @@ static void assign_block_by_bounds(km_assigner *assigner, const void *centers, i
     for (int l = 0; l < lanes; l++)
         w->used[labels[l] / 64] |= (uint64_t)1 << labels[l] % 64;
     compare_in_block(assigner, centers, block,
-                     list_bits(w->used, (assigner->n_clusters + 63) / 64, w->chosen));
+                     km_list_bits(w->used, (assigner->n_clusters + 63) / 64, w->chosen));
 }
 
 /* ---- all blocks ------------------------------------------------------------------------------ */

@@ -23,6 +23,27 @@ static inline bool km_have_one_label(const int32_t *labels)
  * without memory for 12 bytes per sample, or 16 in double precision or with weights. */
 km_code km_sort_by_label(km_assigner *assigner, km_error *error);
 
+/* How samples are sorted. */
+typedef struct km_sorting {
+    int64_t n_labels;       /* labels are below it */
+    const int32_t *ranks;   /* [n_labels], the place of each label; NULL: its number */
+    const uint16_t *levels; /* [n_samples], the order within a label; NULL: that of before */
+} km_sorting;
+
+/* The same by other labels than those of clusters, or in another order: up and down by turns
+ * within labels, if there are levels. 12 bytes, or 16. */
+km_code km_sort_samples(km_assigner *assigner, const km_sorting *by, km_error *error);
+
+/* The numbers of the bits that are set, ascending; returns how many. */
+static inline int64_t km_list_bits(const uint64_t *bits, int64_t n_words, int32_t *numbers)
+{
+    int64_t n = 0;
+    for (int64_t w = 0; w < n_words; w++)
+        for (uint64_t left = bits[w]; left != 0; left &= left - 1)
+            numbers[n++] = (int32_t)(64 * w + __builtin_ctzll(left));
+    return n;
+}
+
 /* An upper bound of the distance by which center c has moved: larger by a factor of 1 + 2^-20 for
  * the d roundings, and by what squares below the smallest double may hide. */
 double km_center_movement(const km_samples *samples, const void *before, const void *centers,
@@ -52,6 +73,13 @@ void km_bounds_free(km_assigner *assigner);
 bool km_bounds_is_available(const km_shape *shape);
 double km_bounds_bytes(const km_shape *shape);
 double km_bounds_cost(const km_shape *shape);
+
+km_code km_neighbours_create(km_assigner *assigner, km_error *error);
+void km_neighbours_assign(km_assigner *assigner, const void *centers);
+void km_neighbours_free(km_assigner *assigner);
+bool km_neighbours_is_available(const km_shape *shape);
+double km_neighbours_bytes(const km_shape *shape);
+double km_neighbours_cost(const km_shape *shape);
 
 /* What km_sort_by_label needs beside the samples. */
 double km_sort_bytes(const km_shape *shape);

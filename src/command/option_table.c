@@ -111,8 +111,8 @@ const km_option km_fit_options[] = {
      "stop after N iterations in any case"},
     {"algorithm", 0, "NAME", KM_OPTION_TEXT, AT(manner.algorithm), 0, 0, NULL, "auto",
      "how the nearest centers are found: 'lloyd' compares every row with every center, 'tree' "
-     "(best with few features) and 'bounds' (with many) skip those that can't be nearest; 'auto' "
-     "chooses; never changes the result"},
+     "(best with few features), 'bounds' (with many) and 'neighbours' (with many clusters) skip "
+     "those that can't be nearest; 'auto' chooses; never changes the result"},
     {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(manner.kernel), 0, 0, NULL, "auto",
      "which instructions of the processor compute distances, for tests: 'auto', 'reference', "
      "'avx2', 'avx512vl', 'avx512' or 'neon'; never changes the result"},

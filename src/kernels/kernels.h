@@ -103,6 +103,31 @@ typedef double km_nearest_gaps(const void *block, const void *centers, int64_t n
                                const int32_t *chosen, int64_t n_chosen, void *work, int32_t *labels,
                                double *gaps);
 
+/* The canonical squared distances of the samples of a block to one center [d]; returns the least.
+ */
+typedef double km_distances_to(const void *block, const void *center, int64_t n_features,
+                               km_distances *distances2);
+
+/* The largest squared distance of the samples of a block whose label is `label`; 0 if there are
+ * none. labels [KM_BLOCK] are aligned as those of a block. */
+typedef double km_farthest_of(const km_distances *distances2, const int32_t *labels, int32_t label);
+
+/* Adds to `within` [n_blocks] a bit for each of the squared distances [n_blocks][KM_BLOCK] that is
+ * at most limit2. Blocks whose lower bound in least2 [n_blocks] is above that are skipped. */
+typedef void km_add_within(const void *distances2, const double *least2, int64_t n_blocks,
+                           double limit2, uint64_t *within);
+
+/* A bit for each of labels [KM_BLOCK] that is `label`. */
+typedef uint64_t km_lanes_with(const int32_t *labels, int32_t label);
+
+/* The nearest of some centers for KM_PART samples, a half of a block [d][KM_BLOCK] that begins at
+ * its first sample or in its middle. Of the centers [k][d] those in chosen[0 ... n-1], n >= 1, are
+ * compared; labels [KM_PART]. Of the centers equally near to a sample it gets the one that is first
+ * in the list; returns whether there are any. */
+enum { KM_PART = KM_BLOCK / 2 };
+typedef bool km_nearest_of_part(const void *block, const void *centers, int64_t n_features,
+                                const int32_t *chosen, int64_t n_chosen, int32_t *labels);
+
 /* Which centers have drifted so far that their gap is used up: a bit, in `used`, for each c whose
  * gaps[c] is not above paths[c] + own_path. False if there is none. n_centers is a multiple of
  * KM_GAPS_ALIGNED; arrays are aligned for vectors. */
@@ -189,6 +214,11 @@ typedef struct km_kernel {
     km_filter *filter[2];
     km_nearest_listed *nearest_listed[2];
     km_nearest_gaps *nearest_gaps[2];
+    km_distances_to *distances_to[2];
+    km_farthest_of *farthest_of[2];
+    km_add_within *add_within[2];
+    km_lanes_with *lanes_with[2];
+    km_nearest_of_part *nearest_of_part[2];
     km_used_up *used_up;
     bool has_bytes; /* can it screen bytes, faster than pairs? */
     km_screened *screened[2];

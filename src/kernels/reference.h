@@ -55,6 +55,65 @@ static void KERNEL(approach, PRECISION)(const void *block, const void *center, i
     }
 }
 
+static double KERNEL(distances_to, PRECISION)(const void *block, const void *center,
+                                              int64_t n_features, km_distances *distances2)
+{
+    double least = INFINITY;
+    for (int l = 0; l < KM_BLOCK; l++) {
+        const REAL d2 = OURS(distance2)((const REAL *)block + l, center, n_features);
+        distances2->PRECISION[l] = d2;
+        least = fmin(least, (double)d2);
+    }
+    return least;
+}
+
+static double KERNEL(farthest_of, PRECISION)(const km_distances *distances2, const int32_t *labels,
+                                             int32_t label)
+{
+    double farthest = 0;
+    for (int l = 0; l < KM_BLOCK; l++)
+        if (labels[l] == label)
+            farthest = fmax(farthest, (double)distances2->PRECISION[l]);
+    return farthest;
+}
+
+static void KERNEL(add_within, PRECISION)(const void *distances2, const double *least2,
+                                          int64_t n_blocks, double limit2, uint64_t *within)
+{
+    for (int64_t i = 0; i < n_blocks * KM_BLOCK; i++)
+        if (!(least2[i / KM_BLOCK] > limit2))
+            within[i / KM_BLOCK] |= (uint64_t)(((const REAL *)distances2)[i] <= (REAL)limit2)
+                                    << i % KM_BLOCK;
+}
+
+static uint64_t KERNEL(lanes_with, PRECISION)(const int32_t *labels, int32_t label)
+{
+    uint64_t lanes = 0;
+    for (int l = 0; l < KM_BLOCK; l++)
+        lanes |= (uint64_t)(labels[l] == label) << l;
+    return lanes;
+}
+
+static bool KERNEL(nearest_of_part, PRECISION)(const void *block, const void *centers,
+                                               int64_t n_features, const int32_t *chosen,
+                                               int64_t n_chosen, int32_t *labels)
+{
+    bool has_ties = false;
+    for (int l = 0; l < KM_PART; l++) {
+        REAL best = INFINITY;
+        int32_t last = labels[l] = chosen[0];
+        for (int64_t i = 0; i < n_chosen; i++) {
+            const REAL *center = (const REAL *)centers + chosen[i] * n_features;
+            const REAL d2 = OURS(distance2)((const REAL *)block + l, center, n_features);
+            labels[l] = d2 < best ? chosen[i] : labels[l];
+            last = d2 <= best ? chosen[i] : last;
+            best = d2 < best ? d2 : best;
+        }
+        has_ties = has_ties || labels[l] != last;
+    }
+    return has_ties;
+}
+
 /* One box of a set: its lowest and highest values are KM_SIBLINGS apart. */
 typedef struct OURS(box) {
     const REAL *lowest, *highest;

@@ -80,6 +80,7 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 
 #include "filter.h"
 #include "listed.h"
+#include "near.h"
 
 #include "gaps.h"
 #include "screened.h"
@@ -93,6 +94,7 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 
 #include "filter.h"
 #include "listed.h"
+#include "near.h"
 
 #include "gaps.h"
 #include "screened.h"

@@ -15,7 +15,7 @@ import numpy as np
 ROWS, ITERATIONS = 200_000, 20
 FEATURES = (2, 3, 5, 8, 10, 12, 16, 24, 32, 64, 128)
 CLUSTERS = (8, 32, 64, 128, 512, 2048)
-METHODS = ("lloyd", "tree", "bounds")
+METHODS = ("lloyd", "tree", "bounds", "neighbours")
 
 
 def make_clouds(random, n_features, n_clouds):

@@ -31,7 +31,7 @@ MEMORY = re.compile(r"^  memory +([0-9.]+) MB per rank: (.*\n.*)$", re.MULTILINE
 # ---- shapes --------------------------------------------------------------------------------------
 
 SCALES = "none", "none", "standard", "minmax"
-ALGORITHMS = "auto", "auto", "lloyd", "tree", "bounds"
+ALGORITHMS = "auto", "auto", "lloyd", "tree", "bounds", "neighbours"
 SEEDINGS = ("kmeans++",) * 3 + ("kmeans-parallel", "random", "centers.txt")
 LAYOUTS = "array", "array", "columns", "columns", "compound"
 STORAGES = "plain", "plain", "chunks", "gzip"

@@ -249,7 +249,7 @@ class Words(Place):
         self.assertEqual(self.complete("fit", "--verify", "f"), ["file.h5", "folder"])
         self.assertEqual(self.complete("fit", "-k", ""), [])
         self.assertEqual(self.complete("fit", "--algorithm", ""),
-                         ["lloyd", "tree", "bounds", "auto"])
+                         ["lloyd", "tree", "bounds", "neighbours", "auto"])
         self.assertEqual(self.complete("fit", "--seeding", "k"), ["kmeans++", "kmeans-parallel"])
         self.assertEqual(self.complete("fit", "--seeding", "fi"), ["file.h5"])
         for command in COMMANDS:

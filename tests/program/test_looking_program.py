@@ -21,7 +21,7 @@ from program import (BINARY, IS_SANITIZED, ProgramTest, Result, blobs, contents,
                      run, run_all, write_array, write_columns)
 
 KERNELS = ("reference", "avx2", "avx512vl", "avx512", "neon")
-METHODS = ("lloyd", "tree", "bounds")
+METHODS = ("lloyd", "tree", "bounds", "neighbours")
 
 
 def read_bytes(path):
@@ -386,7 +386,7 @@ skymeans: dry run, nothing is written
   features    (?P<d>\d+): (?P<names>.+)
   clusters    (?P<k>\d+)
   run         (?P<ranks>\d+) ranks? of (?:(?P<fewest>\d+) to )?(?P<most>\d+) rows, (?P<threads>\d+) threads? per rank
-  method      (?P<method>lloyd|tree|bounds), (?P<kernel>\S+) kernel, (?P<precision>float32|float64)
+  method      (?P<method>lloyd|tree|bounds|neighbours), (?P<kernel>\S+) kernel, (?P<precision>float32|float64)
   seeding     (?P<seeding>.+), random seed (?P<seed>\d+)
   samples     (?P<order>.+)
   memory      (?P<memory>[0-9.]+) MB per rank: program and libraries (?P<program>[0-9.]+), """

@@ -104,7 +104,7 @@ class Case:
         self.maybe(0.3, "--fill-is-missing")
         self.maybe(0.3, "--restarts", self.draw(2, 3))
         self.maybe(0.3, "--seeding", self.draw("random", "kmeans-parallel"))
-        self.maybe(0.3, "--algorithm", self.draw("lloyd", "tree", "bounds"))
+        self.maybe(0.3, "--algorithm", self.draw("lloyd", "tree", "bounds", "neighbours"))
         self.maybe(0.3, "--tolerance", 0)
         self.maybe(0.3, "--max-iterations", 3)
         return ["-k", self.draw(1, 2, 3, 5, 8), "--random-seed", self.seed, *self.options]

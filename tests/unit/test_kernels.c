@@ -565,15 +565,72 @@ START_TEST(used_up_gaps_are_those_not_above_both_paths)
 }
 END_TEST
 
+/* Both kernels on what decides which centers are near: KM_BLOCK samples, and 70 of 100 centers in
+ * an order of their own, some of them twice. */
+static void check_near(const km_kernel *kernel, km_precision precision, const problem *p)
+{
+    static _Alignas(64) double block[MOST_FEATURES * KM_BLOCK];
+    static double centers[100 * MOST_FEATURES];
+    const km_kernel *kernels[2] = {&km_kernel_reference, kernel};
+    _Alignas(64) int32_t labels[2][KM_BLOCK];
+    km_distances distances2[2];
+    int32_t chosen[70];
+    bool has_ties[2] = {false, false};
+    uint64_t within[2] = {5, 5};
+    km_round_to_precision(precision, p->block, p->d * KM_BLOCK, block);
+    km_round_to_precision(precision, p->centers, p->k * p->d, centers);
+    for (int i = 0; i < 70; i++)
+        chosen[i] = i * 31 % (int32_t)p->k;
+    for (int i = 0; i < 2; i++) {
+        const double least =
+            kernels[i]->distances_to[precision](block, centers, p->d, &distances2[i]);
+        kernels[i]->add_within[precision](&distances2[i], &least, 1, least, &within[i]);
+        kernels[i]->add_within[precision](&distances2[i], &least, 1, least / 2, &within[i]);
+        for (int part = 0; part < KM_BLOCK; part += KM_PART)
+            has_ties[i] |= kernels[i]->nearest_of_part[precision](
+                (char *)block + (size_t)part * km_precision_size(precision), centers, p->d, chosen,
+                70, labels[i] + part);
+    }
+    ck_assert(same_distances(precision, &distances2[0], &distances2[1]));
+    ck_assert(memcmp(labels[0], labels[1], sizeof labels[0]) == 0);
+    ck_assert(within[0] == within[1] && within[0] != 5 && has_ties[0] == has_ties[1]);
+    for (int32_t c = 0; c < 3; c++) {
+        ck_assert(kernel->farthest_of[precision](&distances2[0], labels[0], labels[0][c]) ==
+                  kernels[0]->farthest_of[precision](&distances2[0], labels[0], labels[0][c]));
+        ck_assert(kernel->lanes_with[precision](labels[0], labels[0][c]) ==
+                  kernels[0]->lanes_with[precision](labels[0], labels[0][c]));
+    }
+}
+
+START_TEST(kernels_agree_on_what_is_near)
+{
+    static problem p;
+    for (int row = 0; km_kernels[row] != NULL; row = next_available(row))
+        for (int64_t d = 1; d <= 20; d++)
+            for (int i = 0; i < 4; i++) {
+                make_problem(&p, i % 2 == 0 ? NORMAL : REPEATED, d, i < 2 ? 100 : 11);
+                check_near(km_kernels[row], KM_FLOAT32, &p);
+                check_near(km_kernels[row], KM_FLOAT64, &p);
+            }
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        kernels_agree_for_all_shapes,      kernels_agree_on_many_centers,
-        kernels_agree_on_hostile_data,     reference_is_the_canonical_distance,
-        ties_go_to_the_lowest_center,      infinitely_far_from_all_is_label_0,
-        distances_have_the_recorded_bits,  the_choice_is_the_fastest_or_the_named,
-        screens_let_nothing_wrong_through, a_leaky_screen_is_noticed,
-        gaps_are_tight_lower_bounds,       used_up_gaps_are_those_not_above_both_paths,
+        kernels_agree_for_all_shapes,
+        kernels_agree_on_many_centers,
+        kernels_agree_on_hostile_data,
+        reference_is_the_canonical_distance,
+        ties_go_to_the_lowest_center,
+        infinitely_far_from_all_is_label_0,
+        distances_have_the_recorded_bits,
+        the_choice_is_the_fastest_or_the_named,
+        kernels_agree_on_what_is_near,
+        screens_let_nothing_wrong_through,
+        a_leaky_screen_is_noticed,
+        gaps_are_tight_lower_bounds,
+        used_up_gaps_are_those_not_above_both_paths,
     };
     return SUITE_OF("kernels", tests);
 }

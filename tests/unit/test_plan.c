@@ -82,12 +82,28 @@ START_TEST(methods_follow_from_features_and_clusters)
         int64_t k, n_features;
         const char *method;
     } cases[] = {
-        {"auto", 8, 3, "tree"},      {"auto", 8, 100, "lloyd"}, /* few clusters */
-        {"auto", 32, 13, "bounds"},  {"auto", 31, 13, "lloyd"},  {"auto", 832, 13, "bounds"},
-        {"auto", 833, 13, "lloyd"}, /* gaps would take more memory than samples */
-        {"auto", 128, 10, "bounds"}, {"auto", 127, 10, "tree"},  {"auto", 1000, 10, "tree"},
-        {"auto", 1000, 9, "tree"},   {"auto", 4, 9, "tree"},     {"auto", 3, 9, "lloyd"},
-        {"auto", 1, 1, "lloyd"},     {"bounds", 8, 3, "bounds"}, {"lloyd", 8, 3, "lloyd"},
+        {"auto", 8, 3, "tree"},
+        {"auto", 8, 100, "lloyd"}, /* few clusters */
+        {"auto", 32, 13, "bounds"},
+        {"auto", 31, 13, "lloyd"},
+        {"auto", 832, 13, "bounds"},
+        {"auto", 833, 13, "neighbours"}, /* gaps would take more memory than samples */
+        {"auto", 1089, 17, "lloyd"},     /* and there are too many features for another method */
+        {"auto", 128, 10, "bounds"},
+        {"auto", 127, 10, "tree"},
+        {"auto", 360, 10, "neighbours"},
+        {"auto", 359, 10, "bounds"},
+        {"auto", 1440, 5, "neighbours"},
+        {"auto", 1439, 5, "tree"},
+        {"auto", 9000, 4, "tree"},
+        {"neighbours", 8, 3, "neighbours"},
+        {"auto", 445, 9, "neighbours"},
+        {"auto", 444, 9, "tree"},
+        {"auto", 4, 9, "tree"},
+        {"auto", 3, 9, "lloyd"},
+        {"auto", 1, 1, "lloyd"},
+        {"bounds", 8, 3, "bounds"},
+        {"lloyd", 8, 3, "lloyd"},
         {"tree", 8, 100, "tree"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -112,6 +128,7 @@ static bool redistributes(const char *algorithm, int64_t k, int64_t n_rows, int 
  */
 START_TEST(samples_are_redistributed_for_the_tree)
 {
+    ck_assert(redistributes("neighbours", 100, 5000, 2));
     ck_assert(redistributes("tree", 100, 5000, 2) && redistributes("tree", 5000, 5000, 64));
     ck_assert(redistributes("tree", 100, UINT32_MAX, 2));
     ck_assert(!redistributes("tree", 100, (int64_t)UINT32_MAX + 1, 2));

@@ -1,0 +1,117 @@
+/* Neighbours against the plain method. Ranks: 1. */
+#include "race.h"
+
+START_TEST(mixtures)
+{
+    compare("neighbours", mock_mixture(4000, 8, 12, 1), 150, 8);
+    compare("neighbours", mock_mixture(3000, 1, 5, 2), 9, 12);
+    compare("neighbours", mock_mixture(1500, 2, 30, 3), 300, 6);
+    compare("neighbours", mock_mixture(1000, 17, 8, 4), 70, 6);
+    compare("neighbours", mock_mixture(2000, 5, 6, 5), 64, 6);
+}
+END_TEST
+
+START_TEST(hostile_data)
+{
+    for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++) {
+        compare("neighbours", mock_hostile(kind, 1000, 2), 25, 4);
+        compare("neighbours", mock_hostile(kind, 1000, 11), 7, 4);
+    }
+}
+END_TEST
+
+START_TEST(edges)
+{
+    compare_edges("neighbours");
+}
+END_TEST
+
+/* One sample a center, fewer, and centers that are the same: blocks of many labels, most of them
+ * ties. */
+START_TEST(nearly_as_many_centers_as_samples)
+{
+    compare("neighbours", mock_mixture(500, 6, 9, 21), 470, 3);
+    compare("neighbours", mock_mixture(700, 7, 3, 22), 350, 3);
+    compare("neighbours", mock_hostile(MOCK_DUPLICATES, 900, 5), 400, 3);
+}
+END_TEST
+
+/* A center whose samples have left it moves to others, and far away: clusters become empty and fill
+ * again. Runs of empty clusters have no place in the order of samples. */
+START_TEST(empty_clusters_fill_again)
+{
+    const variant v = plain_variant("neighbours");
+    race r;
+    start(&r, mock_mixture(3000, 6, 20, 23), 120, &v);
+    for (int round = 0; round < 12; round++) {
+        for (int64_t c = round % 2; c < r.k; c += 3)
+            for (int64_t j = 0; j < r.data.d; j++)
+                r.centers[c * r.data.d + j] =
+                    round % 3 == 0 ? 1e4 + (double)c
+                                   : r.data.values[(c * 37 + round) % r.data.n * r.data.d + j];
+        step(&r);
+        update(&r);
+        step(&r);
+    }
+    stop(&r);
+}
+END_TEST
+
+/* Lloyd's method takes 200 and 400 comparisons; W6 of the benchmarks, but smaller. */
+static void check_near_work(mock data, int64_t k, double most_first, double most_last)
+{
+    const variant v = plain_variant("neighbours");
+    const double n_samples = (double)data.n;
+    double work = 0;
+    race r;
+    start(&r, data, k, &v);
+    for (int i = 0; i < 12; i++) {
+        const double before = work_of(&r);
+        step(&r);
+        update(&r);
+        work = (work_of(&r) - before) / n_samples;
+        ck_assert_msg(i > 0 || work < most_first, "%.2f comparisons a sample at first", work);
+    }
+    ck_assert_msg(work < most_last, "%.2f comparisons a sample at last", work);
+    stop(&r);
+}
+
+START_TEST(few_comparisons_are_made)
+{
+    check_near_work(mock_mixture(20000, 8, 32, 24), 200, 105, 26);
+    check_near_work(mock_mixture(20000, 5, 100, 25), 400, 150, 30);
+}
+END_TEST
+
+/* Blocks are compared only with centers that have moved, and these are near few of them. */
+START_TEST(little_is_compared_when_little_moves)
+{
+    const variant v = plain_variant("neighbours");
+    race r;
+    start(&r, mock_mixture(20000, 8, 32, 26), 200, &v);
+    for (int i = 0; i < 4; i++)
+        step(&r);
+    double before = work_of(&r);
+    step(&r);
+    ck_assert_msg(work_of(&r) == before, "nothing moves: %.0f comparisons", work_of(&r) - before);
+    r.centers[7] += 0x1p-10;
+    step(&r);
+    ck_assert_msg(work_of(&r) < before + 20000, "one moves: %.0f comparisons",
+                  work_of(&r) - before);
+    stop(&r);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        mixtures,
+        hostile_data,
+        edges,
+        nearly_as_many_centers_as_samples,
+        empty_clusters_fill_again,
+        few_comparisons_are_made,
+        little_is_compared_when_little_moves,
+    };
+    return SUITE_OF("neighbours", tests);
+}
