@@ -160,6 +160,9 @@ def blobs(n_rows, n_features, n_clusters=4, seed=1):
 # ---- what it writes ------------------------------------------------------------------------------
 
 
+DEPENDS_ON_MANNER = ("history/seconds", "history/distances", "history/most_distances")
+
+
 class Result:
     """A result file in memory: datasets by path, attributes by path of their object."""
 
@@ -180,7 +183,7 @@ class Result:
     def answer(self):
         """The bytes of all that is promised to be the same however it was computed."""
         promised = {name: values.tobytes() for name, values in self.data.items()
-                    if name != "history/seconds" and not name.startswith("files/")}
+                    if name not in DEPENDS_ON_MANNER and not name.startswith("files/")}
         for item in ("", "centers", "model"):
             promised |= {f"{item}@{name}": np.array(value).tolist()
                          for name, value in self.attributes[item].items()}
