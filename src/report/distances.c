@@ -9,7 +9,7 @@ km_distance_counts km_count_distances(const km_record *record)
         counts.distances += fit->history[i].distances;
         counts.most_distances += fit->history[i].most_distances;
     }
-    counts.per_sample = (double)counts.distances / (double)record->answer->spread.n_used /
-                        (double)fit->n_iterations;
+    counts.per_sample = (double)counts.distances /
+                        ((double)record->answer->spread.n_used * (double)fit->n_iterations);
     return counts;
 }
