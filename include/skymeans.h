@@ -157,11 +157,14 @@ typedef struct skymeans_manner {
 
 /* One assignment and one update. Inertia and shift are in the space of the fit: after scaling. */
 typedef struct skymeans_iteration {
-    int64_t number;    /* from 1 */
-    double inertia;    /* weighted sum of squared distances to the centers before the update */
-    double shift;      /* sum of the squared shifts of the centers in the update */
-    int64_t relabeled; /* samples with weight whose label the assignment changed */
-    double seconds;    /* wall time; in answers the longest of all ranks */
+    int64_t number;         /* from 1 */
+    double inertia;         /* weighted sum of squared distances to the centers before the update */
+    double shift;           /* sum of the squared shifts of the centers in the update */
+    int64_t relabeled;      /* samples with weight whose label the assignment changed */
+    double seconds;         /* wall time; in answers the longest of all ranks */
+    int64_t distances;      /* between samples and centers that all ranks evaluated; depends on the
+                               manner, ranks and threads, as seconds do */
+    int64_t most_distances; /* in answers of the rank that evaluated most; in events of this one */
 } skymeans_iteration;
 
 typedef enum skymeans_event_kind {

@@ -66,6 +66,13 @@ check-import: deps
 	@$(shared) KM_IMPORT_COLUMNS=$(or $(COLUMNS),100000) $$(tools/find-python.sh h5py numpy astropy) \
 	    tests/program/test_where.py -v ManyColumns
 
+# How many distances up to 64 ranks evaluate; RANKS="8 128" for others.
+.PHONY: check-work
+check-work: deps
+	@$(MAKE) $(quietly) all
+	@$(run_env) $(shared) BUILD=$(BUILD) KM_WORK_RANKS="$(or $(RANKS),4 16 64)" \
+	    $$(tools/find-python.sh h5py numpy) tests/program/test_work_program.py -v
+
 # The NEON kernels under qemu, where Debian's cross compiler is there.
 .PHONY: check-neon
 check-neon: deps

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char MAGIC[] = "skymeans state 1\n";
+static const char MAGIC[] = "skymeans state 2\n";
 
 /* A growing array that is written, or an array that is read. */
 typedef struct archive {
@@ -111,6 +111,9 @@ static void check_history(archive *s, const km_iteration *history, int64_t count
         check(s, 0 <= iteration->relabeled && iteration->relabeled <= n_rows,
               "count of relabeled rows");
         check(s, is_size(iteration->seconds), "time of an iteration");
+        check(s,
+              0 <= iteration->most_distances && iteration->most_distances <= iteration->distances,
+              "count of distances");
     }
 }
 

@@ -108,6 +108,7 @@ static void reduce_totals(running *run, bool has_failed)
     extras[KM_EXTRA_WISHES] = wish == KM_WISH_STOP;
     extras[KM_EXTRA_TIME_UP] = wish == KM_WISH_TIME;
     extras[KM_EXTRA_SAVE] = km_pace_is_save_due(run->pace);
+    extras[KM_EXTRA_DISTANCES] = run->distances;
     km_sum_int64(run->comm, run->totals.words, run->totals.length);
     km_timer_add(run->timers, KM_PHASE_REDUCE, start);
 }
@@ -115,8 +116,10 @@ static void reduce_totals(running *run, bool has_failed)
 static km_code assign_and_reduce(running *run, km_error *error)
 {
     const double start = km_now();
+    const int64_t before = run->assigner.done.distances;
     km_assigner_reset_count(&run->assigner);
     run->task->method->assign(&run->assigner, run->rounded);
+    run->distances = run->assigner.done.distances - before;
     km_timer_add(run->timers, KM_PHASE_ASSIGN, start);
     reduce_totals(run, error->code != KM_OK);
     return run->totals.extras[KM_EXTRA_FAILED] > 0 ? km_agree(run->comm, error) : KM_OK;
@@ -235,8 +238,35 @@ static km_code update(running *run, double units, double *before, double *shift,
     return error->code;
 }
 
-static km_code save_running(running *run, const km_fit *fit, km_error *error)
+/* Time and distances of an iteration are those of the rank that took most. Without memory of its
+ * own. Collective. */
+static void find_most_of_ranks(km_fit *fit, MPI_Comm comm)
 {
+    enum { AT_ONCE = 128 };
+    double seconds[AT_ONCE];
+    int64_t distances[AT_ONCE];
+    for (int64_t first = 0; first < fit->n_iterations; first += AT_ONCE) {
+        const int64_t left = fit->n_iterations - first, n = left < AT_ONCE ? left : AT_ONCE;
+        km_iteration *history = fit->history + first;
+        for (int64_t i = 0; i < n; i++) {
+            seconds[i] = history[i].seconds;
+            distances[i] = history[i].most_distances;
+        }
+        km_max_double(comm, seconds, n);
+        km_max_int64(comm, distances, n);
+        for (int64_t i = 0; i < n; i++) {
+            history[i].seconds = seconds[i];
+            history[i].most_distances = distances[i];
+        }
+    }
+}
+
+/* Agrees first, since a rank may have had no memory for the last iteration. */
+static km_code save_running(running *run, km_fit *fit, km_error *error)
+{
+    if (km_agree(run->comm, error) != KM_OK)
+        return error->code;
+    find_most_of_ranks(fit, run->comm);
     const km_fit_state state = {.n_iterations = fit->n_iterations,
                                 .n_words = run->totals.n_words,
                                 .used = run->used,
@@ -274,7 +304,9 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     const double time = km_now(), units = km_history_units(run);
     km_iteration iteration = {.number = fit->n_iterations + 1,
                               .inertia = km_inertia_of_units(run, units),
-                              .relabeled = run->totals.extras[KM_EXTRA_RELABELED]};
+                              .relabeled = run->totals.extras[KM_EXTRA_RELABELED],
+                              .distances = run->totals.extras[KM_EXTRA_DISTANCES],
+                              .most_distances = run->distances};
     if (update(run, units, fit->previous, &iteration.shift, error) != KM_OK)
         return true;
     iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
@@ -314,22 +346,11 @@ static km_code assign_last_centers(running *run, km_fit *fit, km_error *error)
     return km_agree(run->comm, error);
 }
 
-/* The time of an iteration is that of the slowest rank. */
-static void reduce_seconds(km_fit *fit, double *seconds, MPI_Comm comm)
-{
-    for (int64_t i = 0; i < fit->n_iterations; i++)
-        seconds[i] = fit->history[i].seconds;
-    km_max_double(comm, seconds, fit->n_iterations);
-    for (int64_t i = 0; i < fit->n_iterations; i++)
-        fit->history[i].seconds = seconds[i];
-}
-
 static km_code conclude_fit(running *run, km_fit *fit, km_error *error)
 {
     const int64_t k = run->task->n_clusters;
     fit->sizes = km_allocate(k, sizeof *fit->sizes, "sizes of the clusters", error);
     fit->weights = km_allocate(k, sizeof *fit->weights, "weights of the clusters", error);
-    double *seconds = km_allocate(fit->n_iterations, sizeof *seconds, "history", error);
     if (km_agree(run->comm, error) == KM_OK) {
         for (int64_t c = 0; c < k; c++) {
             fit->sizes[c] = run->totals.counts[c];
@@ -337,13 +358,12 @@ static km_code conclude_fit(running *run, km_fit *fit, km_error *error)
             fit->n_empty += run->totals.weights[c] == 0;
         }
         fit->inertia = km_final_inertia(run);
-        reduce_seconds(fit, seconds, run->comm);
+        find_most_of_ranks(fit, run->comm);
         fit->centers = run->centers;
         fit->labels = run->assigner.labels;
         run->centers = NULL;
         run->assigner.labels = NULL;
     }
-    free(seconds);
     return error->code;
 }
 

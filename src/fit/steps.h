@@ -14,6 +14,7 @@ enum {
     KM_EXTRA_WISHES,            /* ranks that wish to stop */
     KM_EXTRA_TIME_UP,           /* ranks without time for another iteration */
     KM_EXTRA_SAVE,              /* ranks on which a save is due */
+    KM_EXTRA_DISTANCES,         /* distances evaluated by the last assignment */
     KM_EXTRAS_END
 };
 _Static_assert((int)KM_EXTRAS_END == (int)KM_N_EXTRAS, "totals have as many extras as fits use");
@@ -32,6 +33,7 @@ typedef struct running {
     double *used;       /* [k][d], the rounded centers that the last assignment used */
     void *rounded;      /* [k][d], the same values in working precision */
     int64_t n_refilled; /* empty clusters that the last update filled */
+    int64_t distances;  /* that the last assignment evaluated on this rank */
     km_pace *pace;      /* of the task, or one that does nothing */
 } running;
 

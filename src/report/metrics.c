@@ -118,9 +118,21 @@ static void put_iterations(km_json *json, const km_fit *fit)
         km_json_real(json, "shift", fit->history[i].shift);
         km_json_int(json, "relabeled", fit->history[i].relabeled);
         km_json_real(json, "seconds", fit->history[i].seconds);
+        km_json_int(json, "distances", fit->history[i].distances);
+        km_json_int(json, "most_distances", fit->history[i].most_distances);
         km_json_close(json, '}');
     }
     km_json_close(json, ']');
+}
+
+static void put_work(km_json *json, const km_record *record)
+{
+    const km_distance_counts work = km_count_distances(record);
+    km_json_open(json, "work", '{');
+    km_json_int(json, "distances", work.distances);
+    km_json_int(json, "most_distances", work.most_distances);
+    km_json_real(json, "distances_per_sample", work.per_sample);
+    km_json_close(json, '}');
 }
 
 static void put_restarts(km_json *json, const km_restarts *restarts)
@@ -180,6 +192,8 @@ static void put_metrics(FILE *file, const km_record *record, const km_report *re
     put_phases(&json, report);
     km_json_int(&json, "bytes_read", report->bytes_read);
     put_iterations(&json, &record->answer->fit);
+    if (record->answer->is_fit)
+        put_work(&json, record);
     if (record->answer->is_fit && record->answer->restarts.count > 1)
         put_restarts(&json, &record->answer->restarts);
     km_json_int(&json, "memory_peak_bytes", report->memory_peak);

@@ -11,6 +11,17 @@
 km_code km_metrics_write(km_output *output, const km_record *record, const km_report *report,
                          km_error *error);
 
+/* Distances between samples and centers that the iterations of the fit evaluated, from its history:
+ * without the assignments that repeat one after a restart from a checkpoint, and the last one,
+ * which belongs to no iteration. */
+typedef struct km_distance_counts {
+    int64_t distances;      /* by all ranks */
+    int64_t most_distances; /* by the rank with most, which may be another in each iteration */
+    double per_sample;      /* used samples, and iteration */
+} km_distance_counts;
+
+km_distance_counts km_count_distances(const km_record *record);
+
 /* What --dry-run prints. */
 typedef struct km_dry_run {
     const km_catalogue *catalogue;

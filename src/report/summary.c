@@ -87,6 +87,19 @@ static void print_run(const km_record *record)
                (long long)setting->ranks_per_node, km_plural(setting->ranks_per_node));
 }
 
+/* Goes may have had different numbers of ranks, so only those of one are compared. */
+static void print_work(const km_record *record, const km_report *report)
+{
+    const km_distance_counts work = km_count_distances(record);
+    const int n_ranks = record->setting->n_ranks;
+    printf("  work        %.4g of %lld distances evaluated per sample and iteration",
+           work.per_sample, (long long)record->answer->plan.shape.n_clusters);
+    if (n_ranks > 1 && report->n_goes == 1 && work.distances > 0)
+        printf(", by the rank with most %.2f times the mean",
+               (double)work.most_distances * n_ranks / (double)work.distances);
+    putchar('\n');
+}
+
 static void print_summary_head(const km_record *record, const km_report *report)
 {
     const km_fit *fit = &record->answer->fit;
@@ -100,6 +113,7 @@ static void print_summary_head(const km_record *record, const km_report *report)
     printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
            km_plural(fit->n_iterations), km_stop_name(fit->stop),
            km_stop_is_converged(fit->stop) ? "converged" : "not converged");
+    print_work(record, report);
     if (report->n_goes > 1)
         printf("  goes        %lld: iterations, seconds and bytes are those of all of them\n",
                (long long)report->n_goes);

@@ -80,6 +80,10 @@ static void write_history(km_writer *w, const km_record *record, double *scratch
                         offsetof(km_iteration, relabeled), scratch);
     write_history_field(w, fit, "history/seconds", H5T_NATIVE_DOUBLE,
                         offsetof(km_iteration, seconds), scratch);
+    write_history_field(w, fit, "history/distances", H5T_NATIVE_INT64,
+                        offsetof(km_iteration, distances), scratch);
+    write_history_field(w, fit, "history/most_distances", H5T_NATIVE_INT64,
+                        offsetof(km_iteration, most_distances), scratch);
 }
 
 /* What --restarts found; nothing for a single fit. */

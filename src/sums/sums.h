@@ -89,7 +89,7 @@ typedef struct km_totals {
 } km_totals;
 
 /* So many numbers ride along with the sums; what they are is said by those who add them up. */
-enum { KM_N_EXTRAS = 5 };
+enum { KM_N_EXTRAS = 6 };
 
 /* All zero; free with km_totals_free. KM_MEMORY if it can't be had. */
 km_code km_totals_create(km_totals *totals, int64_t n_clusters, int64_t n_features, int n_words,

@@ -13,8 +13,8 @@ import tempfile
 import unittest
 
 import numpy as np
-from program import MPIRUN_NOTICE, ROOT, ProgramTest, Result, contents, end_session, run, run_all, \
-    write_columns
+from program import MPIRUN_NOTICE, NO_WAITING, ROOT, ProgramTest, Result, contents, end_session, run, \
+    run_all, write_columns
 
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "faults", "skymeans")
 SECONDS = 60
@@ -40,7 +40,7 @@ def run_with_faults(faults, arguments, folder="."):
     for number, fault in enumerate(faults):
         command += [":"] * (number > 0) + ["-n", "1", "env", fault, BINARY, *arguments]
     with tempfile.TemporaryDirectory(prefix="skymeans-mpi-") as scratch:
-        environment = {**os.environ, "OMPI_MCA_orte_tmpdir_base": scratch}
+        environment = {**os.environ, **NO_WAITING, "OMPI_MCA_orte_tmpdir_base": scratch}
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True,
                                    env=environment, cwd=folder)

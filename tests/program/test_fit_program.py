@@ -61,7 +61,8 @@ class ResultFile(ProgramTest):
             "missing": ("i8", (2,)),
             "history/iteration": ("i8", (n,)), "history/inertia": ("f8", (n,)),
             "history/shift": ("f8", (n,)), "history/relabeled": ("i8", (n,)),
-            "history/seconds": ("f8", (n,)),
+            "history/seconds": ("f8", (n,)), "history/distances": ("i8", (n,)),
+            "history/most_distances": ("i8", (n,)),
             "model/centers": ("f8", (4, 2)), "model/offset": ("f8", (2,)),
             "model/factor": ("f8", (2,))})
 

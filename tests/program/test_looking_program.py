@@ -606,7 +606,9 @@ SCHEMA = {
     "phases": {name: SPREAD for name in PHASES},
     "bytes_read": is_count,
     "iterations": [{"iteration": is_count, "inertia": is_real, "shift": is_real,
-                    "relabeled": is_count, "seconds": is_real}],
+                    "relabeled": is_count, "seconds": is_real, "distances": is_count,
+                    "most_distances": is_count}],
+    "work": {"distances": is_count, "most_distances": is_count, "distances_per_sample": is_real},
     "memory_peak_bytes": is_count,
     "result": {"file": is_text, "inertia": is_real, "n_iterations": is_count,
                "converged": (False, True), "stop_reason": is_text, "n_rows": is_count,
@@ -654,7 +656,8 @@ class Metrics(ProgramTest):
         for name, spread in metrics["phases"].items():
             self.assertLessEqual(spread["min"], spread["mean"] * (1 + 1e-12), name)
             self.assertLessEqual(spread["mean"], spread["max"] * (1 + 1e-12), name)
-        for name in ("iteration", "inertia", "shift", "relabeled", "seconds"):
+        for name in ("iteration", "inertia", "shift", "relabeled", "seconds",
+                     "distances", "most_distances"):
             self.assertEqual([item[name] for item in metrics["iterations"]],
                              result.data[f"history/{name}"].tolist(), name)
         for name in ("inertia", "n_iterations", "converged", "stop_reason", "n_rows", "n_used",

@@ -2,7 +2,7 @@
 import struct
 
 PHASES = 9
-MAGIC = b"skymeans state 1\n\0"
+MAGIC = b"skymeans state 2\n\0"
 WORD = struct.Struct("<q")
 GOLDEN, ONES = 0x9e3779b97f4a7c15, 2 ** 64 - 1
 
@@ -53,7 +53,8 @@ class Checkpoint:
     def take_history(self, name, count):
         for i in range(count):
             for part, form in (("number", "q"), ("inertia", "d"), ("shift", "d"),
-                               ("relabeled", "q"), ("seconds", "d")):
+                               ("relabeled", "q"), ("seconds", "d"),
+                               ("distances", "q"), ("most distances", "q")):
                 self.take(f"{name} {i} {part}", form)
 
     def take_past(self):

@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from program import BINARY, SECONDS, Run, end_session, started
+from program import BINARY, NO_WAITING, SECONDS, Run, end_session, started
 
 # The program that fails on purpose. One whose result can't be written leaves the checkpoint of the
 # iteration before the last: the way to stop after exactly so many iterations.
@@ -84,7 +84,7 @@ def watched(*arguments, ranks=1, **how):
 
 def stop_at(pattern, *arguments, count=1, number=signal.SIGUSR1, **how):
     """A run that gets a signal on its last rank once it has said something so many times."""
-    with watched(*arguments, **how) as going:
+    with watched(*arguments, **NO_WAITING | how) as going:
         going.wait_for(".")
         pids = going.pids()[-1:]
         going.wait_for(pattern, count)

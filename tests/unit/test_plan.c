@@ -124,15 +124,17 @@ static bool redistributes(const char *algorithm, int64_t k, int64_t n_rows, int 
     return plan_of(&what).redistributes;
 }
 
-/* Ranks exchange samples where boxes prune much: not for few clusters, other methods or one rank.
- */
+/* Ranks exchange samples where boxes prune much: not for few clusters (fewer on more ranks),
+ * other methods or one rank. */
 START_TEST(samples_are_redistributed_for_the_tree)
 {
     ck_assert(redistributes("neighbours", 100, 5000, 2));
     ck_assert(redistributes("tree", 100, 5000, 2) && redistributes("tree", 5000, 5000, 64));
     ck_assert(redistributes("tree", 100, UINT32_MAX, 2));
     ck_assert(!redistributes("tree", 100, (int64_t)UINT32_MAX + 1, 2));
-    ck_assert(!redistributes("tree", 100, 5000, 1) && !redistributes("tree", 99, 5000, 64));
+    ck_assert(!redistributes("tree", 100, 5000, 1) && !redistributes("tree", 99, 5000, 2));
+    ck_assert(redistributes("tree", 50, 5000, 4) && !redistributes("tree", 49, 5000, 4));
+    ck_assert(redistributes("tree", 17, 5000, 64) && !redistributes("tree", 16, 5000, 64));
     ck_assert(!redistributes("bounds", 5000, 5000, 64));
     planned far = spread(5000, 2);
     far.manner.algorithm = "tree";
@@ -156,7 +158,7 @@ static bool orders(const char *algorithm, const char *seeding, int64_t seeding_r
 /* Once: before an exchange only for a seeding from all rows, and never for plain assignment. */
 START_TEST(samples_are_ordered_for_boxes)
 {
-    ck_assert(orders("tree", "kmeans++", 500, 99, 64) && orders("tree", "kmeans++", 500, 100, 1));
+    ck_assert(orders("tree", "kmeans++", 500, 99, 2) && orders("tree", "kmeans++", 500, 100, 1));
     ck_assert(!orders("tree", "kmeans++", 500, 100, 2) && orders("tree", "kmeans++", 1000, 100, 2));
     ck_assert(orders("tree", "kmeans-parallel", 500, 100, 2));
     ck_assert(orders("bounds", "random", 0, 100, 2));

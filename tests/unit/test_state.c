@@ -31,7 +31,7 @@ typedef struct run {
 static void fill_history(km_iteration *history, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
-        history[i] = (km_iteration){i + 1, 9.0 - (double)i, 0.5, 7, 0.25};
+        history[i] = (km_iteration){i + 1, 9.0 - (double)i, 0.5, 7, 0.25, 300, 200};
 }
 
 static void fill_fits(run *r)
@@ -159,7 +159,7 @@ enum {
     USED = WORDS + 4,
     CENTERS = USED + 8 * N,
     HISTORY = CENTERS + 8 * N,
-    FITS = HISTORY + 40 * N_STATE,
+    FITS = HISTORY + 56 * N_STATE,
     BEST = FITS + 8,
     INERTIA = BEST + 8,
     ITERATIONS = INERTIA + 2 * 8,
@@ -172,7 +172,7 @@ enum {
     BEST_INERTIA = REFILLED + 8,
     BEST_ITERATIONS = BEST_INERTIA + 8,
     BEST_HISTORY = BEST_ITERATIONS + 8,
-    STOP = BEST_HISTORY + 40 * N_BEST,
+    STOP = BEST_HISTORY + 56 * N_BEST,
     EMPTY = STOP + 4,
     END = EMPTY + 8
 };
@@ -197,6 +197,9 @@ static const struct {
     {HISTORY + 24, INT64, -1, "count of relabeled rows"},
     {HISTORY + 24, INT64, N_ROWS + 1, "count of relabeled rows"},
     {HISTORY + 32, REAL, -1, "time of an iteration"},
+    {HISTORY + 40, INT64, -1, "count of distances"},
+    {HISTORY + 48, INT64, -1, "count of distances"},
+    {HISTORY + 48, INT64, 301, "count of distances"},
     {FITS, INT64, -1, "count of fits"},
     {FITS, INT64, N_RESTARTS + 1, "count of fits"},
     {FITS, INT64, 0, "length"},
@@ -223,7 +226,7 @@ static const struct {
     {BEST_INERTIA, REAL, NAN, "inertia of the best fit"},
     {BEST_ITERATIONS, INT64, 0, "count of iterations of the best fit"},
     {BEST_ITERATIONS, INT64, 4e17, "not whole"},
-    {BEST_HISTORY + 80, INT64, 4, "numbers of iterations"},
+    {BEST_HISTORY + 112, INT64, 4, "numbers of iterations"},
     {STOP, INT32, KM_STOP_WISH, "reason why a fit stopped"},
     {STOP, INT32, -1, "reason why a fit stopped"},
     {EMPTY, INT64, 1, "count of empty clusters"},
@@ -263,8 +266,8 @@ START_TEST(the_problem_is_checked)
         take(&r, bytes, size, &error);
         ck_assert_fails(error, KM_DATA, "its problem can't be what");
     }
-    static const char *const lines[] = {"skymeans state 2\n and more",
-                                        "skymeans checkpoint 3\n and", "skymeans state 1", ""};
+    static const char *const lines[] = {"skymeans state 3\n and more",
+                                        "skymeans checkpoint 3\n and", "skymeans state 2", ""};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         take(&r, lines[i], (int64_t)strlen(lines[i]), &error);
         ck_assert_fails(error, KM_DATA, "it is not whole, or none of this version");

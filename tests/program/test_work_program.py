@@ -1,0 +1,98 @@
+"""How many distances ranks evaluate: together about as many as one rank does, and counted right.
+
+On scaled-down workloads of docs/measurements: W1 (5 features, 64 clusters), W4 (3 features) and W6
+(8 features, many clusters). KM_WORK_RANKS (make check-work) tries other numbers of ranks."""
+import json
+import os
+import unittest
+
+import numpy as np
+
+from program import ProgramTest, Result, run, write_array
+from stopping import FAULTS
+
+N = 200_000
+RANKS = [int(n) for n in os.environ.get("KM_WORK_RANKS", "2 4 16").split()]
+# Name: features, clusters, and how many times the distances of one rank are allowed. W1 has too few
+# clusters for an exchange on 2 ranks, which takes longer than it saves.
+WORKS = {"W1": (5, 64, 1.05), "W4": (3, 500, 1.05), "W6": (8, 1000, 1.05)}
+
+
+def mixture(n_features, k):
+    """Narrow clusters and a tenth of background."""
+    random = np.random.default_rng(7)
+    places = 10 * random.random((k // 2, n_features))
+    values = places[random.integers(0, len(places), N)]
+    values += 0.25 * random.normal(size=values.shape)
+    background = random.random(N) < 0.1
+    values[background] = 12 * random.random((background.sum(), n_features)) - 1
+    return values.astype("f4")
+
+
+def write_uneven(path):
+    """1000 rows, of which half of the first rank's are left out: of three, it has 3 blocks of samples,
+    and the others have 5."""
+    values = np.random.default_rng(1).random((1000, 2))
+    values[:192] = np.nan
+    write_array(path, values)
+
+
+class Work(ProgramTest):
+
+    def counted(self, catalogue, k, *options, **how):
+        """The summary, the result, and the metrics of a fit of five iterations."""
+        finished, result = self.fit(catalogue, k, "--tolerance", 0, "--max-iterations", 5,
+                                    "--seeding", "random", "--metrics", "out.json", "--threads", 1,
+                                    *options, **how)
+        with open("out.json", encoding="utf-8") as file:
+            return finished, result, json.load(file)
+
+    def test_more_ranks_evaluate_no_more(self):
+        for name, (n_features, k, most) in WORKS.items():
+            write_array(f"{name}.h5", mixture(n_features, k))
+            _, expected, one = self.counted(f"{name}.h5", k, "--algorithm", "tree")
+            for ranks in [n for n in RANKS if (name, n) != ("W1", 2)]:
+                with self.subTest(work=name, ranks=ranks):
+                    _, result, metrics = self.counted(f"{name}.h5", k, "--algorithm", "tree",
+                                                      ranks=ranks)
+                    self.assertEqual(result.checksum, expected.checksum)
+                    self.assertLessEqual(metrics["work"]["distances"],
+                                         most * one["work"]["distances"])
+
+    def test_all_distances_are_counted(self):
+        """The plain method compares each block of 64 samples with all centers."""
+        k, n, blocks = 7, 808, 13
+        write_uneven("in.h5")
+        for ranks, most in ((1, 13), (3, 5)):
+            finished, result, metrics = self.counted("in.h5", k, "--algorithm", "lloyd",
+                                                     ranks=ranks)
+            history, work = result.data, metrics["work"]
+            self.assertEqual(history["history/distances"].tolist(), [64 * k * blocks] * 5)
+            self.assertEqual(history["history/most_distances"].tolist(), [64 * k * most] * 5)
+            self.assertEqual(work["distances"], 5 * 64 * k * blocks)
+            self.assertEqual(work["most_distances"], 5 * 64 * k * most)
+            self.assertEqual(work["distances_per_sample"], 5 * 64 * k * blocks / (5 * n))
+            self.assertRegex(finished.out, rf"(?m)^  work +{64 * k * blocks / n:.4g} of {k} distances "
+                                           "evaluated per sample and iteration")
+            if ranks > 1:
+                self.assertIn(f"{ranks * most / blocks:.2f} times the mean\n", finished.out)
+
+    @unittest.skipUnless(os.path.exists(FAULTS), "no program was built by `make faults`")
+    def test_counts_of_a_run_that_went_on(self):
+        """The history has those of all goes, by the rank with most, whoever saved it. A result that
+        can't be written leaves the checkpoint of the iteration before the last."""
+        write_uneven("in.h5")
+        command = ["fit", "in.h5", "-k", 7, "--tolerance", 0, "--algorithm", "lloyd", "-o", "out.h5",
+                   "--checkpoint", "state", "--checkpoint-interval", 0]
+        first = run(*command, "--max-iterations", 4, ranks=3, binary=FAULTS,
+                    KM_FAULT="write the contents")
+        self.assertEqual(first.code, 4, first)
+        finished = run(*command, "--max-iterations", 5)
+        self.assertEqual(finished.code, 0, finished)
+        self.assertIn("0 fits done, then 3 iterations", finished.err)
+        self.assertEqual(Result("out.h5").data["history/most_distances"].tolist(),
+                         [64 * 7 * 5] * 3 + [64 * 7 * 13] * 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
