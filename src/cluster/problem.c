@@ -76,12 +76,13 @@ static km_code check_seeding(skymeans_problem *p, km_error *error)
                           "fits from the same first centers are all the same; leave it out, or "
                           "take another seeding",
                           error);
-    if (p->first_centers == NULL && km_seeding_find(p->seeding) == NULL)
+    const km_seeding *seeding = km_seeding_find(p->seeding);
+    if (p->first_centers == NULL && seeding == NULL)
         return bad_text("seeding", p->seeding,
-                        "there is none of that name; choose 'kmeans++', 'kmeans-parallel' or "
-                        "'random'",
+                        "there is none of that name; choose 'kmeans++', 'kmeans-parallel', "
+                        "'random' or 'refined'",
                         error);
-    const bool is_drawn = p->first_centers == NULL && strcmp(p->seeding, "kmeans++") == 0;
+    const bool is_drawn = p->first_centers == NULL && seeding->draws_from_rows;
     if (p->seeding_rows < 0 || (p->seeding_rows > 0 && p->seeding_rows < k && is_drawn))
         return km_fail(error, KM_USAGE,
                        "bad value (seeding_rows %lld): fewer rows than the %lld clusters; ask for "

@@ -1,5 +1,6 @@
 /* All fits of a problem, one after the other; the best becomes the answer. */
 #include "cluster/cluster.h"
+#include "cluster/refine.h"
 
 #include "base/memory.h"
 #include "base/threads.h"
@@ -18,6 +19,8 @@ typedef struct call {
     km_fit_task task;
     km_state state;        /* the saved state that it goes on from; `next` is freed after its fit */
     double *first_centers; /* [k][d], working values */
+    double *drawn;         /* [k][d], those that were refined, in case that is refused; or NULL */
+    double max_inertia;    /* of a fit with refined first centers */
     bool is_between;       /* no fit is running */
 } call;
 
@@ -120,6 +123,20 @@ static km_code place_given_centers(call *c, km_error *error)
     return KM_OK;
 }
 
+/* First centers improved by a fit of a sample of rows. */
+static void refine_first_centers(call *c, const km_seeding_task *seeding, km_error *error)
+{
+    const km_refine_task task = {.seeding = seeding,
+                                 .choose = c->answer->plan.seeding->choose,
+                                 .facts = &c->samples->facts,
+                                 .method = c->answer->plan.refining,
+                                 .tolerance = c->problem->tolerance,
+                                 .max_iterations = c->problem->max_iterations,
+                                 .exponent = c->task.exponent};
+    if (km_refine(&task, c->first_centers, c->drawn, &c->max_inertia, error) == KM_OK)
+        c->task.max_inertia = &c->max_inertia;
+}
+
 static km_code choose_first_centers(call *c, km_error *error)
 {
     const double start = km_now();
@@ -133,7 +150,9 @@ static km_code choose_first_centers(call *c, km_error *error)
                                   .pace = &c->pace,
                                   .comm = c->comm};
     km_pace_phase(&c->pace, "seeding");
-    if (plan->seeding != NULL)
+    if (plan->refining != NULL)
+        refine_first_centers(c, &task, error);
+    else if (plan->seeding != NULL)
         plan->seeding->choose(&task, c->first_centers, error);
     else
         place_given_centers(c, error);
@@ -174,6 +193,19 @@ static void note_stop(call *c, int64_t n_iterations)
         (km_stopped_at){c->is_between ? 0 : answer->restarts.count + 1, n_iterations};
 }
 
+/* Runs the fit; again, from the centers that were drawn, if the refined ones are refused. */
+static km_code run_fit(call *c, km_fit *fit, km_error *error)
+{
+    km_timers *timers = &c->answer->timers;
+    km_samples *samples = &c->samples->memory;
+    if (km_fit_run(fit, &c->task, samples, c->first_centers, c->comm, timers, error) != KM_OK ||
+        !fit->is_refused)
+        return error->code;
+    km_fit_free(fit);
+    c->task.max_inertia = NULL;
+    return km_fit_run(fit, &c->task, samples, c->drawn, c->comm, timers, error);
+}
+
 static km_code fit_once(call *c, km_error *error)
 {
     km_fit next;
@@ -183,8 +215,7 @@ static km_code fit_once(call *c, km_error *error)
         note_stop(c, 0);
         return KM_OK;
     }
-    if (km_fit_run(&next, &c->task, &c->samples->memory, c->first_centers, c->comm,
-                   &c->answer->timers, error) != KM_OK)
+    if (run_fit(c, &next, error) != KM_OK)
         return error->code;
     if (km_pace_is_stopped(&c->pace))
         note_stop(c, next.n_iterations);
@@ -343,6 +374,8 @@ static km_code prepare_fits(call *c, km_error *error)
     answer->features_hash = c->samples->features_hash;
     km_transform_copy(&answer->transform, &c->samples->transform, error);
     c->first_centers = km_allocate(n, sizeof *c->first_centers, "first centers", error);
+    if (answer->plan.refining != NULL)
+        c->drawn = km_allocate(n, sizeof *c->drawn, "first centers", error);
     c->task = (km_fit_task){.n_clusters = c->problem->n_clusters,
                             .tolerance = c->problem->tolerance,
                             .max_iterations = c->problem->max_iterations,
@@ -389,6 +422,7 @@ km_code km_cluster_fit(skymeans_answer *answer, const skymeans_problem *problem,
     if (begin_call(&c, manner, error) == KM_OK && prepare_fits(&c, error) == KM_OK)
         run_fits(&c, error);
     free(c.first_centers);
+    free(c.drawn);
     km_state_free(&c.state);
     return error->code;
 }

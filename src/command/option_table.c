@@ -93,11 +93,15 @@ const km_option km_fit_options[] = {
      "how features are scaled before distances are measured: 'standard' (mean 0, variance 1), "
      "'minmax' (0 to 1) or 'none'"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
-     "how the first centers are chosen: 'kmeans++', 'kmeans-parallel', 'random' (rows); or a file "
-     "that has them, in the units of the features: a result, HDF5 with one array (or FILE:/path), "
+     "how the first centers are chosen: 'kmeans++', 'kmeans-parallel', 'random' (rows), "
+     "'refined' (kmeans++, then a fit of a sample of rows; much faster with many rows per "
+     "cluster); "
+     "or a file that has them, in the units of the features: a result, HDF5 with one array (or "
+     "FILE:/path), "
      "or text, one center a line"},
     {"seeding-rows", 0, "N", KM_OPTION_ROWS, AT(problem.seeding_rows), 1, INT64_MAX, NULL, NULL,
-     "how many rows, chosen at random, kmeans++ draws from, or 'all'; default: 100 000, or 16 "
+     "how many rows, chosen at random, kmeans++ and refined draw from, or 'all'; default: 100 000, "
+     "or 16 "
      "times K if that is more"},
     {"random-seed", 0, "S", KM_OPTION_UINT, AT(problem.random_seed), 0, 0, NULL, "0",
      "another number gives other first centers, the same number the same result"},

@@ -10,7 +10,6 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "nearness.h"
-#include "order/order.h"
 #include "seedings.h"
 
 #include <assert.h>
@@ -188,23 +187,14 @@ km_code km_seed_kmeanspp(const km_seeding_task *task, double *centers, km_error 
     const km_choice choice = {task->n_rows, task->random_seed,
                               km_stream(KM_RANDOM_ROWS, 0, task->restart)};
     km_samples selected = {0};
-    int64_t *chosen = NULL, n_chosen, n_all = task->samples->n_samples;
+    int64_t n_all = task->samples->n_samples;
     km_sum_int64(task->comm, &n_all, 1);
     if (task->n_rows < n_all) {
-        if (km_choose_samples(task->samples, &choice, task->comm, &chosen, &n_chosen, error) !=
-            KM_OK)
+        if (km_select_samples(task->samples, &choice, task->comm, &selected, error) != KM_OK)
             return error->code;
-        km_memory_return();
-        km_samples_select(task->samples, chosen, n_chosen, &selected, error);
-        free(chosen);
-        km_memory_return();
-        if (error->code == KM_OK)
-            km_samples_order(&selected, MPI_COMM_SELF, error);
-        km_memory_return();
         drawing.samples = &selected;
     }
-    if (km_agree(task->comm, error) == KM_OK)
-        km_draw_kmeanspp(&drawing, centers, error);
+    km_draw_kmeanspp(&drawing, centers, error);
     km_samples_free(&selected);
     return error->code;
 }
@@ -214,8 +204,8 @@ bool km_seed_kmeanspp_reads_all(const km_shape *shape)
     return shape->n_seeding_rows >= shape->n_rows;
 }
 
-/* When drawing from some of the rows, the maximum of three steps: choosing them; copying them and
- * putting the copy in order; and drawing from the copy. A rank has its part of these rows. */
+/* When drawing from some of the rows, the maximum of copying them and of drawing from the copy. A
+ * rank has its part of these rows. */
 double km_seed_kmeanspp_bytes(const km_shape *shape)
 {
     const double n = (double)shape->n_samples;
@@ -223,9 +213,7 @@ double km_seed_kmeanspp_bytes(const km_shape *shape)
         return km_nearness_bytes(shape, n, false);
     const double own_part = n / (double)shape->n_rows * (double)shape->n_seeding_rows;
     const double drawn = km_smaller(own_part, n);
-    const double copying =
-        km_larger(drawn * sizeof(int64_t), km_order_bytes(shape, drawn, shape->has_weights));
-    return km_larger(km_choose_bytes(drawn),
+    return km_larger(km_select_bytes(shape, drawn),
                      km_samples_bytes(shape, drawn, shape->has_weights) +
-                         km_larger(copying, km_nearness_bytes(shape, drawn, false)));
+                         km_nearness_bytes(shape, drawn, false));
 }

@@ -284,13 +284,13 @@ static inline void reference_parallel(const points *p, const seed_rule *rule, do
     draws_free(&d);
 }
 
-/* The seeding of this name. */
+/* The seeding of this name; refined as it is with few rows. */
 static inline void reference_seed(const char *name, const points *p, const seed_rule *rule,
                                   double *centers)
 {
     if (strcmp(name, "random") == 0)
         reference_random(p, rule, centers);
-    else if (strcmp(name, "kmeans++") == 0)
+    else if (strcmp(name, "kmeans++") == 0 || strcmp(name, "refined") == 0)
         reference_kmeanspp(p, rule, centers);
     else if (strcmp(name, "kmeans-parallel") == 0)
         reference_parallel(p, rule, centers);
