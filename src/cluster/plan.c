@@ -100,7 +100,8 @@ km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
     plan->kernel = km_kernel_choose(manner->kernel, kernels);
     if (problem->first_centers == NULL)
         plan->seeding = km_seeding_find(problem->seeding);
-    if (plan->seeding != NULL && plan->seeding->is_refined && km_refine_rows(shape) > 0)
+    if (plan->seeding != NULL && plan->seeding->is_refined &&
+        km_refine_rows(shape, shape->n_rows) > 0)
         plan->refining = km_refine_method(manner->algorithm, shape);
     plan->redistributes = pays_to_redistribute(shape, plan->method);
     plan->orders = (plan->method->wants_neighbours && !plan->redistributes) ||
