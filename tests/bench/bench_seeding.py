@@ -1,13 +1,15 @@
 """What --seeding refined saves, and what first centers cost in the end.
 
-    tests/bench/bench_seeding.py FILE:K... [--seeds N] [--ways 1x2] [-- OPTIONS]
+    tests/bench/bench_seeding.py CATALOGUE:K... [--seeds N] [--ways 1x2] [-- [OPTIONS --] OPTIONS]
 
-Fits each catalogue (data set x) to convergence from the same random seeds with each of two ways to
-seed: kmeans++ alone, and with OPTIONS (default: --seeding refined). For each seed the goal is 1.001
-times the larger of both converged inertias. Prints medians of: passes over all rows (parts of
-passes on a sample) and seconds (seeding and iterations; with ordering, too) until an iteration has that inertia, as ratio of the second way
-to the first; and the inertia in the end of the second way relative to the first, median and worst
-of all against median and worst. BUILD=DIRECTORY has the program, TMPDIR the results."""
+A catalogue is an HDF5 file with data set x; or 'hipparcos', 'stars' or 'tails', which are made.
+Fits each to convergence from the same random seeds in two ways: with the first OPTIONS (default:
+none), and with the last (default: --seeding refined). For each seed the goal is 1.001 times the
+larger of both converged inertias. Prints medians of: passes over all rows (parts of passes on a
+sample) and seconds (seeding and iterations; with ordering, too) until an iteration has that
+inertia, and the median of the ratios of the second way to the first; and of the inertia in the end
+the ratio of the medians, of the worst and of the best. BUILD=DIRECTORY has the program, TMPDIR the
+results."""
 
 import argparse
 import json
@@ -17,7 +19,46 @@ import subprocess
 import sys
 import tempfile
 
+import h5py
+import numpy as np
+
 LEVEL = 1.001
+
+
+def make_hipparcos(_):
+    """Magnitude, colour, parallax and its error, proper motions, of rows that have all."""
+    path = os.path.join(os.path.dirname(__file__), "../../data/hipparcos.h5")
+    names = "vmag", "b_v", "parallax_mas", "parallax_error_mas", "pm_ra_mas_yr", "pm_dec_mas_yr"
+    with h5py.File(path) as file:
+        values = np.column_stack([file[f"table/columns/{name}/data"][:] for name in names])
+    return values[np.isfinite(values).all(axis=1)]
+
+
+def make_stars(random, rows=2_500_000):
+    """Places, magnitude, colour, and proper motions with far outliers."""
+    return np.column_stack([
+        360 * random.random(rows), np.degrees(np.arcsin(2 * random.random(rows) - 1)),
+        12 - random.exponential(1.1, rows),
+        0.7 + 0.35 * random.standard_normal(rows) + 0.3 * (random.random(rows) < 0.3),
+        9 * random.standard_t(1.6, (rows, 2))])
+
+
+def make_tails(random, rows=4_000_000):
+    """Forty clouds with heavy tails."""
+    middles = 10 * random.random((40, 5))
+    return middles[random.integers(0, 40, rows)] + 0.4 * random.standard_t(2.2, (rows, 5))
+
+
+MADE = {"hipparcos": make_hipparcos, "stars": make_stars, "tails": make_tails}
+
+
+def find_catalogue(name, folder):
+    if name not in MADE:
+        return name
+    path = os.path.join(folder, name + ".h5")
+    with h5py.File(path, "w") as file:
+        file["x"] = MADE[name](np.random.default_rng(5)).astype("f4")
+    return path
 
 
 def fit(path, k, seed, way, options, folder):
@@ -46,10 +87,10 @@ def time_to(metrics, goal):
     return passes, seconds, seconds + mean["order"], refining["refused"]
 
 
-def compare(path, k, seeds, way, options, folder):
+def compare(path, k, seeds, way, ways_to_seed, folder):
     ratios, ends, firsts = [], ([], []), []
     for seed in range(seeds):
-        both = [fit(path, k, seed, way, more, folder) for more in ([], options)]
+        both = [fit(path, k, seed, way, more, folder) for more in ways_to_seed]
         end = [metrics["result"]["inertia"] for metrics in both]
         old, new = (time_to(metrics, LEVEL * max(end)) for metrics in both)
         ratios.append([b / (a or 1) for a, b in zip(old, new)])
@@ -66,11 +107,11 @@ def compare(path, k, seeds, way, options, folder):
 
 
 def main():
-    arguments = sys.argv[1:]
-    options = ["--seeding", "refined"]
-    if "--" in arguments:
-        at = arguments.index("--")
-        arguments, options = arguments[:at], arguments[at + 1:]
+    arguments, options = sys.argv[1:], []
+    while "--" in arguments:
+        at = len(arguments) - 1 - arguments[::-1].index("--")
+        arguments, options = arguments[:at], [arguments[at + 1:]] + options
+    first, last = ([], ["--seeding", "refined"]) if not options else ([[]] + options)[-2:]
     parser = argparse.ArgumentParser()
     parser.add_argument("catalogues", nargs="+", metavar="FILE:K")
     parser.add_argument("--seeds", type=int, default=5)
@@ -78,9 +119,10 @@ def main():
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         for catalogue in given.catalogues:
-            path, k = catalogue.rsplit(":", 1)
+            name, k = catalogue.rsplit(":", 1)
+            path = find_catalogue(name, folder)
             for way in given.ways.split(","):
-                compare(path, int(k), given.seeds, way, options, folder)
+                compare(path, int(k), given.seeds, way, (first, last), folder)
 
 
 if __name__ == "__main__":
