@@ -70,11 +70,12 @@ typedef struct skymeans_error {
 typedef struct skymeans_problem {
     size_t size;
     int64_t n_clusters;  /* 1 to 2^31 - 1, at most the number of rows that have weight */
-    const char *seeding; /* how first centers are chosen: "kmeans++", "kmeans-parallel", "random" */
+    const char *seeding; /* how first centers are chosen: "kmeans++", "kmeans-parallel", "random",
+                            "refined" */
     const double *first_centers; /* instead: [n_clusters][n_features], in the units of the features;
                                     NULL: none. For a warm start the centers of another answer */
-    int64_t seeding_rows; /* rows that kmeans++ draws from; 0: the larger of 100 000 and 16 times
-                             n_clusters; INT64_MAX: all */
+    int64_t seeding_rows; /* rows that kmeans++ and refined draw from; 0: the larger of 100 000 and
+                             500 times n_clusters; INT64_MAX: all */
     uint64_t random_seed;
     int64_t restarts; /* fits from different first centers, of which the best is kept; at least 1 */
     double tolerance; /* a fit has converged when the sum of the squared shifts of its centers is at

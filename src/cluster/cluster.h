@@ -7,6 +7,7 @@
 #define SKYMEANS_CLUSTER_CLUSTER_H
 
 #include "cluster/plan.h"
+#include "cluster/refine.h"
 
 /* Samples that a caller handed over, and what was done to them since. At first only memory, ranks
  * and names are set, and all else is zero. */
@@ -59,9 +60,10 @@ struct skymeans_answer {
     int32_t *labels;      /* [slab.count], -1 for rows that are no samples */
     uint64_t checksum;    /* of labels, centers and inertia */
     uint64_t features_hash;
-    km_timers timers; /* of this rank */
-    bool is_complete; /* has labels; false if it was stopped and saved, or before any fit */
-    km_stop stop;     /* of the call if it was stopped, else of the fit that is kept */
+    km_refined refined; /* first centers of the last fit */
+    km_timers timers;   /* of this rank */
+    bool is_complete;   /* has labels; false if it was stopped and saved, or before any fit */
+    km_stop stop;       /* of the call if it was stopped, else of the fit that is kept */
     km_stopped_at stopped_at;
 };
 

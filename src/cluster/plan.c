@@ -1,5 +1,6 @@
 /* The plan: which method, kernel, seeding and order of samples, and how much memory. */
 #include "cluster/plan.h"
+#include "cluster/refine.h"
 
 #include "base/threads.h"
 #include "order/order.h"
@@ -60,8 +61,15 @@ static km_memory find_memory(const km_plan *plan)
         memory.ordering += MESSAGE_POOLS;
     memory.seeding = restarts + km_centers_bytes(shape) +
                      (plan->seeding != NULL ? plan->seeding->bytes(shape) : 0);
+    if (plan->refining != NULL)
+        memory.seeding =
+            km_larger(memory.seeding, restarts + km_centers_bytes(shape) +
+                                          km_refine_bytes(shape, plan->seeding, plan->refining));
     memory.fitting = restarts + km_larger(km_fit_bytes(shape, plan->method),
                                           km_restarts_compare_bytes(shape, plan->method));
+    if (plan->refining !=
+        NULL) /* the seeding's own centers, in case that refined ones are refused */
+        memory.fitting += km_centers_bytes(shape);
     /* Labels are in the order of the samples, and then also in that of the rows. */
     memory.answer = restarts + 2 * km_labels_bytes(shape) + 4 * km_centers_bytes(shape);
     return memory;
@@ -97,6 +105,9 @@ km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
     plan->kernel = km_kernel_choose(manner->kernel, kernels);
     if (problem->first_centers == NULL)
         plan->seeding = km_seeding_find(problem->seeding);
+    if (plan->seeding != NULL && plan->seeding->is_refined &&
+        km_refine_rows(shape, shape->n_rows) > 0)
+        plan->refining = km_refine_method(manner->algorithm, shape);
     plan->redistributes = pays_to_redistribute(shape, plan->method);
     plan->orders = (plan->method->wants_neighbours && !plan->redistributes) ||
                    (plan->seeding != NULL && plan->seeding->reads_all(shape));

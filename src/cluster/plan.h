@@ -19,6 +19,8 @@ typedef struct km_plan {
     const km_method *method;
     const km_kernel *kernel;
     const km_seeding *seeding; /* NULL: first centers are given */
+    const km_method *refining; /* of the fit of a sample that improves the seeding's centers; NULL:
+                                  none */
     bool redistributes; /* do ranks exchange samples before a fit, so that each has neighbours? */
     bool orders;        /* does each rank put its samples in order before? */
     km_memory memory;

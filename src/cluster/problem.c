@@ -10,7 +10,9 @@
 static const char *const scalings[] = {
     [KM_SCALE_NONE] = "none", [KM_SCALE_STANDARD] = "standard", [KM_SCALE_MINMAX] = "minmax", NULL};
 
-enum { MIN_SEEDING_ROWS = 100000, SEEDING_ROWS_PER_CLUSTER = 16, MAX_RESTARTS = 1000000 };
+/* Measured (docs/measurements/seeding.md): fewer rows miss far outliers, which takes many
+ * iterations to mend or never is; more cost more than they save where there are none. */
+enum { MIN_SEEDING_ROWS = 100000, SEEDING_ROWS_PER_CLUSTER = 500, MAX_RESTARTS = 1000000 };
 
 bool km_scaling_find(const char *name, km_scaling *scaling)
 {
@@ -76,16 +78,17 @@ static km_code check_seeding(skymeans_problem *p, km_error *error)
                           "fits from the same first centers are all the same; leave it out, or "
                           "take another seeding",
                           error);
-    if (p->first_centers == NULL && km_seeding_find(p->seeding) == NULL)
+    const km_seeding *seeding = km_seeding_find(p->seeding);
+    if (p->first_centers == NULL && seeding == NULL)
         return bad_text("seeding", p->seeding,
-                        "there is none of that name; choose 'kmeans++', 'kmeans-parallel' or "
-                        "'random'",
+                        "there is none of that name; choose 'kmeans++', 'kmeans-parallel', "
+                        "'random' or 'refined'",
                         error);
-    const bool is_drawn = p->first_centers == NULL && strcmp(p->seeding, "kmeans++") == 0;
+    const bool is_drawn = p->first_centers == NULL && seeding->draws_from_rows;
     if (p->seeding_rows < 0 || (p->seeding_rows > 0 && p->seeding_rows < k && is_drawn))
         return km_fail(error, KM_USAGE,
                        "bad value (seeding_rows %lld): fewer rows than the %lld clusters; ask for "
-                       "more, best 16 per cluster",
+                       "more, best 500 per cluster",
                        (long long)p->seeding_rows, (long long)k);
     if (p->seeding_rows == 0)
         p->seeding_rows = by_k > MIN_SEEDING_ROWS ? by_k : MIN_SEEDING_ROWS;

@@ -120,6 +120,30 @@ static km_code place_given_centers(call *c, km_error *error)
     return KM_OK;
 }
 
+/* First centers improved by a fit of a sample of rows. */
+static void refine_first_centers(call *c, const km_seeding_task *seeding, km_error *error)
+{
+    const km_plan *plan = &c->answer->plan;
+    const km_refine_task task = {.seeding = seeding,
+                                 .choose = plan->seeding->choose,
+                                 .n_rows =
+                                     km_refine_rows(&plan->shape, c->samples->facts.n_samples),
+                                 .facts = &c->samples->facts,
+                                 .method = plan->refining,
+                                 .tolerance = c->problem->tolerance,
+                                 .max_iterations = c->problem->max_iterations,
+                                 .exponent = c->task.exponent};
+    if (km_refine(&task, c->first_centers, &c->answer->refined, error) == KM_OK)
+        c->task.max_inertia = &c->answer->refined.max_inertia;
+}
+
+/* Is there a sample of rows to refine first centers by, which was not refused? */
+static bool can_refine(const call *c)
+{
+    return c->answer->plan.refining != NULL && !c->answer->refined.is_refused &&
+           km_refine_rows(&c->answer->plan.shape, c->samples->facts.n_samples) > 0;
+}
+
 static km_code choose_first_centers(call *c, km_error *error)
 {
     const double start = km_now();
@@ -133,7 +157,10 @@ static km_code choose_first_centers(call *c, km_error *error)
                                   .pace = &c->pace,
                                   .comm = c->comm};
     km_pace_phase(&c->pace, "seeding");
-    if (plan->seeding != NULL)
+    c->task.max_inertia = NULL;
+    if (can_refine(c))
+        refine_first_centers(c, &task, error);
+    else if (plan->seeding != NULL)
         plan->seeding->choose(&task, c->first_centers, error);
     else
         place_given_centers(c, error);
@@ -150,7 +177,6 @@ static km_code begin_fit(call *c, km_error *error)
     const double start = km_now();
     c->is_between = false;
     c->pace.has_nothing = answer->restarts.count == 0 && !km_pace_can_save(&c->pace);
-    km_pace_begin_fit(&c->pace, answer->restarts.count);
     const bool is_resumed = c->state.next.n_iterations > 0;
     c->task.resume = is_resumed ? &c->state.next : NULL;
     if (!is_resumed &&
@@ -174,20 +200,34 @@ static void note_stop(call *c, int64_t n_iterations)
         (km_stopped_at){c->is_between ? 0 : answer->restarts.count + 1, n_iterations};
 }
 
+/* Begins a fit, and runs it unless the call is stopped. *is_refused: its refined first centers were
+ * refused. Collective; errors are agreed. */
+static km_code try_fit(call *c, km_fit *fit, km_error *error)
+{
+    *fit = (km_fit){0};
+    if (begin_fit(c, error) == KM_OK && !km_pace_is_stopped(&c->pace))
+        km_fit_run(fit, &c->task, &c->samples->memory, c->first_centers, c->comm,
+                   &c->answer->timers, error);
+    return error->code;
+}
+
 static km_code fit_once(call *c, km_error *error)
 {
     km_fit next;
-    if (begin_fit(c, error) != KM_OK)
+    km_pace_begin_fit(&c->pace, c->answer->restarts.count);
+    c->answer->refined = (km_refined){0};
+    if (try_fit(c, &next, error) != KM_OK)
         return error->code;
-    if (km_pace_is_stopped(&c->pace)) {
-        note_stop(c, 0);
-        return KM_OK;
+    if (next.is_refused) {
+        km_fit_free(&next);
+        c->answer->refined.is_refused = true;
+        if (try_fit(c, &next, error) != KM_OK)
+            return error->code;
     }
-    if (km_fit_run(&next, &c->task, &c->samples->memory, c->first_centers, c->comm,
-                   &c->answer->timers, error) != KM_OK)
-        return error->code;
     if (km_pace_is_stopped(&c->pace))
         note_stop(c, next.n_iterations);
+    if (next.centers == NULL && !next.is_saved)
+        return KM_OK; /* stopped before its first iteration */
     if (next.is_saved) {
         km_fit_free(&next);
         return KM_OK;

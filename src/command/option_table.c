@@ -93,12 +93,13 @@ const km_option km_fit_options[] = {
      "how features are scaled before distances are measured: 'standard' (mean 0, variance 1), "
      "'minmax' (0 to 1) or 'none'"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
-     "how the first centers are chosen: 'kmeans++', 'kmeans-parallel', 'random' (rows); or a file "
-     "that has them, in the units of the features: a result, HDF5 with one array (or FILE:/path), "
-     "or text, one center a line"},
+     "how the first centers are chosen: 'kmeans++', 'kmeans-parallel', 'random' (rows), 'refined' "
+     "(kmeans++, then a fit of a sample of rows: fewer passes where a cluster has very many rows); "
+     "or a file that has them, in the units of the features: a result, HDF5 with one array (or "
+     "FILE:/path), or text, one center a line"},
     {"seeding-rows", 0, "N", KM_OPTION_ROWS, AT(problem.seeding_rows), 1, INT64_MAX, NULL, NULL,
-     "how many rows, chosen at random, kmeans++ draws from, or 'all'; default: 100 000, or 16 "
-     "times K if that is more"},
+     "how many rows, chosen at random, kmeans++ and refined draw from, or 'all'; default: 100 000, "
+     "or 500 times K if that is more"},
     {"random-seed", 0, "S", KM_OPTION_UINT, AT(problem.random_seed), 0, 0, NULL, "0",
      "another number gives other first centers, the same number the same result"},
     {"restarts", 0, "R", KM_OPTION_INT, AT(problem.restarts), 1, 1000000, NULL, "1",

@@ -294,6 +294,13 @@ static bool grant_wishes(running *run, km_fit *fit, km_error *error)
     return is_stop; /* failures on this rank alone are agreed on with the next sum */
 }
 
+/* Are the first centers worse than the task allows? */
+static bool is_refused(const running *run, const km_iteration *iteration)
+{
+    const double *max = run->task->max_inertia;
+    return max != NULL && iteration->number == 1 && !(iteration->inertia <= *max);
+}
+
 /* One assignment and one update. True if this iteration was the last, or failed. */
 static bool iterate(running *run, km_fit *fit, km_error *error)
 {
@@ -307,6 +314,9 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
                               .relabeled = run->totals.extras[KM_EXTRA_RELABELED],
                               .distances = run->totals.extras[KM_EXTRA_DISTANCES],
                               .most_distances = run->distances};
+    fit->is_refused = is_refused(run, &iteration);
+    if (fit->is_refused)
+        return true;
     if (update(run, units, fit->previous, &iteration.shift, error) != KM_OK)
         return true;
     iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
@@ -390,7 +400,7 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
                    .pace = task->pace != NULL ? task->pace : &idle};
     *fit = (km_fit){0};
     if (begin_running(&run, fit, first_centers, error) == KM_OK &&
-        run_iterations(&run, fit, error) == KM_OK && !fit->is_saved &&
+        run_iterations(&run, fit, error) == KM_OK && !fit->is_saved && !fit->is_refused &&
         assign_last_centers(&run, fit, error) == KM_OK)
         conclude_fit(&run, fit, error);
     end_running(&run);

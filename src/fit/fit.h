@@ -50,6 +50,8 @@ typedef struct km_fit_task {
     km_code (*save)(void *context, const km_fit_state *state, km_error *error);
     void *context;
     const km_fit_state *resume; /* goes on from this state; NULL: starts from the first centers */
+    /* Refuses first centers of which the first iteration finds a larger inertia; NULL: none. */
+    const double *max_inertia;
 } km_fit_task;
 
 /* The result of a fit. Labels and inertia belong to the centers. */
@@ -65,6 +67,7 @@ typedef struct km_fit {
     int64_t n_iterations;
     km_stop stop;
     bool is_saved;   /* it was stopped and saved: only history and stop are set */
+    bool is_refused; /* the first centers were refused: nothing else is set */
     int64_t n_empty; /* clusters without weight: more clusters than distinct samples */
 } km_fit;
 

@@ -108,6 +108,17 @@ static void put_phases(km_json *json, const km_report *report)
     km_json_close(json, '}');
 }
 
+static void put_refining(km_json *json, const km_refined *refined)
+{
+    if (refined->n_rows == 0)
+        return;
+    km_json_open(json, "refining", '{');
+    km_json_int(json, "rows", refined->n_rows);
+    km_json_int(json, "iterations", refined->n_iterations);
+    km_json_bool(json, "refused", refined->is_refused);
+    km_json_close(json, '}');
+}
+
 static void put_iterations(km_json *json, const km_fit *fit)
 {
     km_json_open(json, "iterations", '[');
@@ -190,6 +201,7 @@ static void put_metrics(FILE *file, const km_record *record, const km_report *re
     km_json_real(&json, "seconds", report->seconds);
     km_json_int(&json, "goes", report->n_goes);
     put_phases(&json, report);
+    put_refining(&json, &record->answer->refined);
     km_json_int(&json, "bytes_read", report->bytes_read);
     put_iterations(&json, &record->answer->fit);
     if (record->answer->is_fit)

@@ -100,6 +100,15 @@ static void print_work(const km_record *record, const km_report *report)
     putchar('\n');
 }
 
+static void print_refining(const km_refined *refined)
+{
+    if (refined->n_rows > 0)
+        printf("  seeding     refined by %lld iteration%s on %lld rows%s\n",
+               (long long)refined->n_iterations, km_plural(refined->n_iterations),
+               (long long)refined->n_rows,
+               refined->is_refused ? ", which don't represent all: refused" : "");
+}
+
 static void print_summary_head(const km_record *record, const km_report *report)
 {
     const km_fit *fit = &record->answer->fit;
@@ -110,6 +119,7 @@ static void print_summary_head(const km_record *record, const km_report *report)
     print_catalogue(record);
     printf("  result      %s\n", km_printable(record->outputs->result, path, sizeof path));
     print_run(record);
+    print_refining(&record->answer->refined);
     printf("  stopped     after %lld iteration%s: %s (%s)\n", (long long)fit->n_iterations,
            km_plural(fit->n_iterations), km_stop_name(fit->stop),
            km_stop_is_converged(fit->stop) ? "converged" : "not converged");

@@ -7,6 +7,7 @@
 #include "base/partition.h"
 #include "base/random.h"
 #include "base/threads.h"
+#include "order/order.h"
 #include "seeding/seeding.h"
 #include "seedings.h"
 
@@ -154,4 +155,30 @@ double km_choose_bytes(double wanted)
 {
     const double key_bytes = 32;
     return (wanted + 6 * sqrt(wanted)) * (key_bytes + sizeof(int64_t));
+}
+
+km_code km_select_samples(const km_samples *samples, const km_choice *choice, MPI_Comm comm,
+                          km_samples *selected, km_error *error)
+{
+    int64_t *chosen, n_chosen;
+    if (km_choose_samples(samples, choice, comm, &chosen, &n_chosen, error) != KM_OK)
+        return error->code;
+    km_memory_return();
+    km_samples_select(samples, chosen, n_chosen, selected, error);
+    free(chosen);
+    km_memory_return();
+    if (error->code == KM_OK)
+        km_samples_order(selected, MPI_COMM_SELF, error);
+    km_memory_return();
+    if (km_agree(comm, error) != KM_OK)
+        km_samples_free(selected);
+    return error->code;
+}
+
+/* The maximum of choosing, and of copying and putting the copy in order. */
+double km_select_bytes(const km_shape *shape, double n)
+{
+    const double copying =
+        km_larger(n * sizeof(int64_t), km_order_bytes(shape, n, shape->has_weights));
+    return km_larger(km_choose_bytes(n), km_samples_bytes(shape, n, shape->has_weights) + copying);
 }

@@ -5,20 +5,30 @@
  * A sample is drawn in proportion to the integer floor(weight * d2 * 2^s), and prefix sums run in
  * catalogue order over all ranks, so the draw is the same for any number of ranks. The exponent s
  * is chosen for the maximum d2 so that the sum of all integers uses 62 bits. It is chosen again
- * when the maximum d2 has shrunk much, or when the sum is 0 though a d2 is not. */
+ * when the maximum d2 has shrunk much, or when the sum is 0 though a d2 is not.
+ *
+ * The integers of all samples are brought up to date only now and then, with many centers at once,
+ * which takes far fewer passes. In between, they can only be too large: the random number falls
+ * somewhere among the integers W of a sample, of which W' are right, and the sample is kept if it
+ * falls among the first W'. So each draw has the right probability, for any moment of the passes;
+ * these are the same for any number of ranks. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "nearness.h"
-#include "order/order.h"
 #include "seedings.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* s is chosen again when the maximum d2 has shrunk by this factor, which wastes 16 bits. */
 static const double RENEW_BELOW = 0x1p-16;
+
+/* The integers are brought up to date when so many draws were in vain, or when new centers are one
+ * in eight of all, or as many as are looked at together. */
+enum { MAX_IN_VAIN = 4, NEW_PART = 8, MAX_NEW = 512 };
 
 /* What the ranks have to know of each other for a draw. */
 typedef struct share {
@@ -35,26 +45,44 @@ struct drawing {
     double bound2;        /* an upper bound of all d2, for which s was chosen */
     uint8_t *is_center;   /* [n_samples] */
     int64_t n_passed;     /* the first samples in catalogue order, all centers or without weight */
-    void *rounded;        /* [d], the newest center in working precision */
+    double *centers;      /* [k][d] */
+    int64_t n_centers;    /* drawn so far, */
+    int64_t n_seen;       /* and how many of them the distances know */
+    char *rounded;        /* [n_most_new + 1][d], the others, in working precision */
+    bool is_exhausted;    /* all samples coincide with centers */
+    int64_t n_draws;      /* so far, */
+    int64_t n_in_vain;    /* and how many were in vain since the integers are up to date */
+    double *drawn;        /* [1 + d], is the sample kept, and its values */
     share *shares;        /* [n_ranks] */
 };
+
+/* How many new centers may wait for a pass when there are n. */
+static int64_t most_new(int64_t n)
+{
+    const int64_t part = n / NEW_PART;
+    return part < 1 ? 1 : part < MAX_NEW ? part : MAX_NEW;
+}
 
 static void end_drawing(struct drawing *drawing)
 {
     km_nearness_free(&drawing->near);
     free(drawing->is_center);
     free(drawing->rounded);
+    free(drawing->drawn);
     free(drawing->shares);
 }
 
-static km_code begin_drawing(struct drawing *drawing, const km_drawing *task, km_error *error)
+static km_code begin_drawing(struct drawing *drawing, const km_drawing *task, double *centers,
+                             km_error *error)
 {
     const char *what = "seeding by kmeans++";
     const km_samples *samples = task->samples;
-    *drawing = (struct drawing){.task = task, .bound2 = INFINITY};
+    *drawing = (struct drawing){.task = task, .bound2 = INFINITY, .centers = centers};
     km_nearness_create(&drawing->near, samples, task->kernel, false, error);
     drawing->is_center = km_allocate_zeroed(samples->n_samples, 1, what, error);
-    drawing->rounded = km_allocate(samples->n_features, sizeof(double), what, error);
+    drawing->rounded = km_allocate((most_new(task->n_clusters) + 1) * samples->n_features,
+                                   km_precision_size(samples->precision), what, error);
+    drawing->drawn = km_allocate(samples->n_features + 1, sizeof *drawing->drawn, what, error);
     drawing->shares = km_allocate(km_comm_size(task->comm), sizeof *drawing->shares, what, error);
     if (km_agree(task->comm, error) != KM_OK)
         return error->code;
@@ -115,63 +143,94 @@ static bool weigh_samples(struct drawing *drawing)
     return max_distance2 > 0;
 }
 
-/* Draws a sample in proportion to its integer. Returns its rank, on which alone *sample is set. */
-static int draw_by_weight(struct drawing *drawing, uint64_t random, int64_t *sample)
+/* Takes the values of a sample of this rank. */
+static void take_sample(struct drawing *drawing, int64_t sample)
 {
-    const int n_ranks = km_comm_size(drawing->task->comm);
-    uint64_t target = km_random_below(total_of_shares(drawing), random);
+    drawing->drawn[0] = 1;
+    km_samples_get(drawing->task->samples, sample, drawing->drawn + 1);
+    drawing->is_center[sample] = 1;
+}
+
+/* Draws a sample in proportion to its integer, on the rank that has it, which is returned. */
+static int draw_by_weight(struct drawing *drawing)
+{
+    const km_drawing *task = drawing->task;
+    const uint64_t random =
+        km_random(task->random_seed, task->stream, (uint64_t)drawing->n_draws++);
+    uint64_t target = km_random_below(total_of_shares(drawing), random), rest;
     int owner = 0;
     while (target >= drawing->shares[owner].weight)
         target -= drawing->shares[owner++].weight;
-    assert(owner < n_ranks);
-    if (owner == km_comm_rank(drawing->task->comm))
-        *sample = km_nearness_find(&drawing->near, target);
+    assert(owner < km_comm_size(task->comm));
+    drawing->drawn[0] = 0;
+    if (owner == km_comm_rank(task->comm)) {
+        const int64_t sample = km_nearness_find(&drawing->near, target, &rest);
+        const int64_t n_new = drawing->n_centers - drawing->n_seen;
+        if (rest < km_nearness_weight_beside(&drawing->near, sample, drawing->rounded, n_new))
+            take_sample(drawing, sample);
+    }
     return owner;
 }
 
 /* All samples coincide with centers: the lowest row that is no center becomes one. */
-static int take_lowest_unused(struct drawing *drawing, int64_t *sample)
+static int take_lowest_unused(struct drawing *drawing)
 {
     int owner = 0;
+    gather_shares(drawing);
     for (int r = 1; r < km_comm_size(drawing->task->comm); r++)
         if (drawing->shares[r].unused < drawing->shares[owner].unused)
             owner = r;
-    *sample = find_unused(drawing);
+    if (owner == km_comm_rank(drawing->task->comm))
+        take_sample(drawing, find_unused(drawing));
     return owner;
 }
 
-/* Chooses the sample that becomes center c. Returns its rank; collective. */
-static int choose_next(struct drawing *drawing, int64_t c, int64_t *sample)
+/* Brings the integers up to date with all centers. Collective. */
+static void see_new_centers(struct drawing *drawing)
 {
-    const km_drawing *task = drawing->task;
-    const uint64_t random = km_random(task->random_seed, task->stream, (uint64_t)c);
-    if (c == 0)
+    const int64_t d = drawing->task->samples->n_features;
+    const int64_t n_new = drawing->n_centers - drawing->n_seen;
+    km_nearness_approach(&drawing->near, drawing->centers + drawing->n_seen * d, drawing->rounded,
+                         n_new, (int32_t)drawing->n_seen);
+    drawing->n_seen = drawing->n_centers;
+    drawing->n_in_vain = 0;
+    drawing->is_exhausted = !weigh_samples(drawing);
+}
+
+/* Draws once; true if the next center was found. Collective. */
+static bool draw_once(struct drawing *drawing)
+{
+    const km_samples *samples = drawing->task->samples;
+    const int64_t d = samples->n_features, n_new = drawing->n_centers - drawing->n_seen;
+    if (drawing->n_centers == 0)
         gather_shares(drawing); /* the integers are the weights */
-    else if (!weigh_samples(drawing))
-        return take_lowest_unused(drawing, sample);
-    return draw_by_weight(drawing, random, sample);
+    else if (!drawing->is_exhausted &&
+             (n_new >= most_new(drawing->n_centers) || drawing->n_in_vain == MAX_IN_VAIN))
+        see_new_centers(drawing);
+    const int owner = drawing->is_exhausted ? take_lowest_unused(drawing) : draw_by_weight(drawing);
+    km_broadcast(drawing->task->comm, owner, drawing->drawn,
+                 (d + 1) * (int64_t)sizeof *drawing->drawn);
+    if (drawing->drawn[0] == 0) {
+        drawing->n_in_vain++;
+        return false;
+    }
+    const int64_t at = drawing->is_exhausted ? 0 : drawing->n_centers - drawing->n_seen;
+    memcpy(drawing->centers + drawing->n_centers++ * d, drawing->drawn + 1,
+           (size_t)d * sizeof(double));
+    km_round_to_precision(samples->precision, drawing->drawn + 1, d,
+                          drawing->rounded +
+                              (size_t)(at * d) * km_precision_size(samples->precision));
+    return true;
 }
 
 km_code km_draw_kmeanspp(const km_drawing *task, double *centers, km_error *error)
 {
     struct drawing drawing;
-    const int64_t d = task->samples->n_features;
-    begin_drawing(&drawing, task, error);
-    for (int64_t c = 0; c < task->n_clusters && error->code == KM_OK; c++) {
-        int64_t sample = 0;
-        double *center = centers + c * d;
-        const int owner = choose_next(&drawing, c, &sample);
-        if (owner == km_comm_rank(task->comm)) {
-            km_samples_get(task->samples, sample, center);
-            drawing.is_center[sample] = 1;
-        }
-        km_broadcast(task->comm, owner, center, d * (int64_t)sizeof *center);
-        km_round_to_precision(task->samples->precision, center, d, drawing.rounded);
-        km_nearness_approach(&drawing.near, center, drawing.rounded, 1, (int32_t)c);
-        km_pace_part(task->pace, (double)(c + 1) / (double)task->n_clusters);
-        if (km_pace_is_stopped(task->pace))
-            break;
-    }
+    begin_drawing(&drawing, task, centers, error);
+    while (error->code == KM_OK && drawing.n_centers < task->n_clusters &&
+           !km_pace_is_stopped(task->pace))
+        if (draw_once(&drawing))
+            km_pace_part(task->pace, (double)drawing.n_centers / (double)task->n_clusters);
     end_drawing(&drawing);
     return error->code;
 }
@@ -188,23 +247,14 @@ km_code km_seed_kmeanspp(const km_seeding_task *task, double *centers, km_error 
     const km_choice choice = {task->n_rows, task->random_seed,
                               km_stream(KM_RANDOM_ROWS, 0, task->restart)};
     km_samples selected = {0};
-    int64_t *chosen = NULL, n_chosen, n_all = task->samples->n_samples;
+    int64_t n_all = task->samples->n_samples;
     km_sum_int64(task->comm, &n_all, 1);
     if (task->n_rows < n_all) {
-        if (km_choose_samples(task->samples, &choice, task->comm, &chosen, &n_chosen, error) !=
-            KM_OK)
+        if (km_select_samples(task->samples, &choice, task->comm, &selected, error) != KM_OK)
             return error->code;
-        km_memory_return();
-        km_samples_select(task->samples, chosen, n_chosen, &selected, error);
-        free(chosen);
-        km_memory_return();
-        if (error->code == KM_OK)
-            km_samples_order(&selected, MPI_COMM_SELF, error);
-        km_memory_return();
         drawing.samples = &selected;
     }
-    if (km_agree(task->comm, error) == KM_OK)
-        km_draw_kmeanspp(&drawing, centers, error);
+    km_draw_kmeanspp(&drawing, centers, error);
     km_samples_free(&selected);
     return error->code;
 }
@@ -214,18 +264,18 @@ bool km_seed_kmeanspp_reads_all(const km_shape *shape)
     return shape->n_seeding_rows >= shape->n_rows;
 }
 
-/* When drawing from some of the rows, the maximum of three steps: choosing them; copying them and
- * putting the copy in order; and drawing from the copy. A rank has its part of these rows. */
+/* When drawing from some of the rows, the maximum of copying them and of drawing from the copy. A
+ * rank has its part of these rows. */
 double km_seed_kmeanspp_bytes(const km_shape *shape)
 {
     const double n = (double)shape->n_samples;
+    const double new_bytes = (double)(most_new(shape->n_clusters) + 1) * (double)shape->n_features *
+                             km_value_bytes(shape);
     if (km_seed_kmeanspp_reads_all(shape))
-        return km_nearness_bytes(shape, n, false);
+        return km_nearness_bytes(shape, n, false) + new_bytes;
     const double own_part = n / (double)shape->n_rows * (double)shape->n_seeding_rows;
     const double drawn = km_smaller(own_part, n);
-    const double copying =
-        km_larger(drawn * sizeof(int64_t), km_order_bytes(shape, drawn, shape->has_weights));
-    return km_larger(km_choose_bytes(drawn),
+    return km_larger(km_select_bytes(shape, drawn),
                      km_samples_bytes(shape, drawn, shape->has_weights) +
-                         km_larger(copying, km_nearness_bytes(shape, drawn, false)));
+                         km_nearness_bytes(shape, drawn, false) + new_bytes);
 }

@@ -359,6 +359,24 @@ uint64_t km_nearness_weight(const km_nearness *near, int64_t sample)
     return weight_of(near, sample, distance2);
 }
 
+uint64_t km_nearness_weight_beside(const km_nearness *near, int64_t sample, const void *rounded,
+                                   int64_t n)
+{
+    const km_samples *samples = near->samples;
+    const km_precision precision = samples->precision;
+    const int64_t block = sample / KM_BLOCK;
+    const int lane = (int)(sample % KM_BLOCK);
+    int32_t labels[KM_BLOCK];
+    km_distances distances2;
+    if (n == 0 || near->power.a == 0)
+        return km_nearness_weight(near, sample);
+    near->kernel->nearest[precision](km_samples_block(samples, block), rounded, samples->n_features,
+                                     n, labels, &distances2);
+    const double before = km_distance_of(distances_of(near, block), precision, lane);
+    const double now = km_distance_of(&distances2, precision, lane);
+    return weight_of(near, sample, now < before ? now : before);
+}
+
 void km_nearness_weigh(km_nearness *near, km_power power)
 {
     near->power = power;
@@ -388,12 +406,13 @@ uint64_t km_nearness_total(const km_nearness *near)
     return total;
 }
 
-int64_t km_nearness_find(const km_nearness *near, uint64_t target)
+int64_t km_nearness_find(const km_nearness *near, uint64_t target, uint64_t *rest)
 {
     int64_t chunk = 0, i;
     while (target >= near->chunks[chunk])
         target -= near->chunks[chunk++];
     for (i = chunk * CHUNK_SAMPLES; target >= km_nearness_weight(near, near->order[i]); i++)
         target -= km_nearness_weight(near, near->order[i]);
+    *rest = target;
     return near->order[i];
 }

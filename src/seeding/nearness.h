@@ -49,11 +49,14 @@ void km_nearness_weigh(km_nearness *near, km_power power);
 double km_nearness_max(const km_nearness *near);
 uint64_t km_nearness_total(const km_nearness *near);
 
-/* The first sample, in catalogue order, at which the running sum exceeds `target`. `target` must be
- * less than the total. */
-int64_t km_nearness_find(const km_nearness *near, uint64_t target);
+/* The first sample, in catalogue order, at which the running sum exceeds `target`, and by how much
+ * `target` exceeds the sum before it. `target` must be less than the total. */
+int64_t km_nearness_find(const km_nearness *near, uint64_t target, uint64_t *rest);
 
-/* The integer in proportion to which a sample is drawn. */
+/* The integer in proportion to which a sample is drawn; and what it would be with n more centers
+ * [n][d], in working precision. */
 uint64_t km_nearness_weight(const km_nearness *near, int64_t sample);
+uint64_t km_nearness_weight_beside(const km_nearness *near, int64_t sample, const void *rounded,
+                                   int64_t n);
 
 #endif

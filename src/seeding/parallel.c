@@ -132,11 +132,13 @@ static km_code add_first(struct search *search, km_error *error)
     const int64_t target = (int64_t)km_random_below((uint64_t)search->total_weight,
                                                     km_random(task->random_seed, stream, 0));
     const bool has_it = below <= target && target < below + mine;
+    uint64_t rest;
     double *first = km_allocate(d, sizeof *first, "first candidate", error);
     if (km_agree(task->comm, error) == KM_OK) {
         if (has_it)
             km_samples_get(task->samples,
-                           km_nearness_find(&search->near, (uint64_t)(target - below)), first);
+                           km_nearness_find(&search->near, (uint64_t)(target - below), &rest),
+                           first);
         add_candidates(search, first, has_it, error);
     }
     free(first);

@@ -18,10 +18,11 @@ static bool never(const km_shape *shape)
 }
 
 const km_seeding km_seedings[] = {
-    {"kmeans++", km_seed_kmeanspp, km_seed_kmeanspp_bytes, km_seed_kmeanspp_reads_all},
-    {"kmeans-parallel", km_seed_parallel, km_seed_parallel_bytes, always},
-    {"random", km_seed_random, km_seed_random_bytes, never},
-    {NULL, NULL, NULL, NULL},
+    {"kmeans++", km_seed_kmeanspp, km_seed_kmeanspp_bytes, km_seed_kmeanspp_reads_all, true, false},
+    {"kmeans-parallel", km_seed_parallel, km_seed_parallel_bytes, always, false, false},
+    {"random", km_seed_random, km_seed_random_bytes, never, false, false},
+    {"refined", km_seed_kmeanspp, km_seed_kmeanspp_bytes, km_seed_kmeanspp_reads_all, true, true},
+    {NULL, NULL, NULL, NULL, false, false},
 };
 
 const km_seeding *km_seeding_find(const char *name)

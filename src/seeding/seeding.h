@@ -30,6 +30,8 @@ typedef struct km_seeding {
     double (*bytes)(const km_shape *shape); /* per rank, beside samples and centers */
     /* Does it pass over all samples many times? Then it is faster when they are in order. */
     bool (*reads_all)(const km_shape *shape);
+    bool draws_from_rows; /* from n_rows of the task, of which there must be n_clusters */
+    bool is_refined;      /* cluster/refine.h: a fit of a sample of rows improves these centers */
 } km_seeding;
 
 /* The table, ended by a NULL name. */
@@ -50,5 +52,14 @@ typedef struct km_choice {
  * number of ranks. KM_MEMORY, agreed. */
 km_code km_choose_samples(const km_samples *samples, const km_choice *choice, MPI_Comm comm,
                           int64_t **chosen, int64_t *n_chosen, km_error *error);
+
+/* Copies the chosen samples, and puts the copy of each rank in an order that is fast. KM_MEMORY,
+ * agreed, and nothing to free; else free with km_samples_free. */
+km_code km_select_samples(const km_samples *samples, const km_choice *choice, MPI_Comm comm,
+                          km_samples *selected, km_error *error);
+
+/* Bytes of km_select_samples if n of the chosen samples are on this rank: of its fullest moment,
+ * copies included. */
+double km_select_bytes(const km_shape *shape, double n);
 
 #endif

@@ -32,7 +32,7 @@ MEMORY = re.compile(r"^  memory +([0-9.]+) MB per rank: (.*\n.*)$", re.MULTILINE
 
 SCALES = "none", "none", "standard", "minmax"
 ALGORITHMS = "auto", "auto", "lloyd", "tree", "bounds", "neighbours"
-SEEDINGS = ("kmeans++",) * 3 + ("kmeans-parallel", "random", "centers.txt")
+SEEDINGS = ("kmeans++",) * 3 + ("kmeans-parallel", "random", "refined", "centers.txt")
 LAYOUTS = "array", "array", "columns", "columns", "compound"
 STORAGES = "plain", "plain", "chunks", "gzip"
 IDS = "", "", "i8", "S", "text"

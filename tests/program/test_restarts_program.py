@@ -164,7 +164,7 @@ class SameBits(RestartsTest):
 
     def test_ranks_and_threads(self):
         """On 1, 2, 3 ranks of 1 and 2 threads; also for kmeans-parallel and random."""
-        for seeding in ("kmeans++", "kmeans-parallel", "random"):
+        for seeding in ("kmeans++", "kmeans-parallel", "random", "refined"):
             ways = [(ranks, threads) for ranks in (1, 2, 3) for threads in (1, 2)]
             results = self.fit_all([
                 (("in.h5", K, "--restarts", 4, "--seeding", seeding, "--threads", threads,

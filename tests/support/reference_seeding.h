@@ -171,34 +171,68 @@ static inline int64_t lowest_unused(const points *p, const uint8_t *is_center)
     return i;
 }
 
-/* The bound is renewed when distances have shrunk by 2^16, or nothing else would weigh anything. */
-static inline int64_t draw_next(draws *d, double *bound2, const uint8_t *is_center, uint64_t random)
+/* Brings the odds up to date; false if all distances are 0. The bound is renewed when distances
+ * have shrunk by 2^16, or nothing else would weigh anything. */
+static inline bool renew_odds(draws *d, double *bound2)
 {
     const double largest2 = largest_distance2(d);
     if (largest2 == 0)
-        return lowest_unused(d->p, is_center);
-    if (!isinf(largest2)) { /* before there is a center, by weight alone */
-        if (isinf(*bound2) || largest2 < *bound2 * 0x1p-16)
-            *bound2 = largest2;
-        weigh_points(d, *bound2);
-        if (total_odds(d) == 0)
-            weigh_points(d, *bound2 = largest2);
-    }
-    return draw_point(d, random);
+        return false;
+    if (isinf(*bound2) || largest2 < *bound2 * 0x1p-16)
+        *bound2 = largest2;
+    weigh_points(d, *bound2);
+    if (total_odds(d) == 0)
+        weigh_points(d, *bound2 = largest2);
+    return true;
 }
 
+/* Would the odds of a point with all centers, of which the distances know the first n_seen, be as
+ * large as where the random number fell among its odds? */
+static inline bool is_kept(const draws *d, int64_t i, uint64_t random, const double *centers,
+                           int64_t n_seen, int64_t n, double bound2)
+{
+    uint64_t rest = (uint64_t)((km_uint128)total_odds(d) * random >> 64);
+    double nearest2 = d->nearest2[i];
+    int bound_exponent, weight_exponent;
+    if (n == 0)
+        return true;
+    for (int64_t r = 0; r < i; r++)
+        rest -= d->odds[r];
+    for (int64_t c = n_seen; c < n; c++)
+        nearest2 = fmin(nearest2, distance2_of(d->p, d->p->x + i * d->p->d, centers + c * d->p->d));
+    frexp(bound2, &bound_exponent);
+    frexp(d->total_weight, &weight_exponent);
+    return rest < (uint64_t)floor(
+                      ldexp(d->p->weights[i] * nearest2, 62 - bound_exponent - weight_exponent));
+}
+
+/* Draws by odds that are too large until they are brought up to date, and keeps a point with the
+ * probability that makes up for that. */
 static inline void draw_kmeanspp(const points *p, const seed_rule *rule, double *centers)
 {
     const uint64_t stream = km_stream(KM_RANDOM_DRAW, 0, rule->restart);
     draws d = draws_create(p);
     uint8_t *is_center = mock_memory(p->n, 1);
     double bound2 = INFINITY;
-    for (int64_t c = 0; c < rule->k; c++) {
-        const uint64_t random = km_random(rule->seed, stream, (uint64_t)c);
-        const int64_t i = draw_next(&d, &bound2, is_center, random);
+    int64_t n_seen = 0, n_in_vain = 0;
+    uint64_t n_draws = 0;
+    bool has_odds = true;
+    for (int64_t c = 0; c < rule->k;) {
+        const int64_t most_new = c < 16 ? 1 : c < 4096 ? c / 8 : 512;
+        if (has_odds && c > 0 && (c - n_seen >= most_new || n_in_vain == 4)) {
+            for (; n_seen < c; n_seen++)
+                see_center(&d, centers + n_seen * p->d, n_seen);
+            n_in_vain = 0;
+            has_odds = renew_odds(&d, &bound2);
+        }
+        const uint64_t random = has_odds ? km_random(rule->seed, stream, n_draws++) : 0;
+        const int64_t i = has_odds ? draw_point(&d, random) : lowest_unused(p, is_center);
+        if (has_odds && !is_kept(&d, i, random, centers, n_seen, c, bound2)) {
+            n_in_vain++;
+            continue;
+        }
         is_center[i] = 1;
-        memcpy(centers + c * p->d, p->x + i * p->d, (size_t)p->d * sizeof *centers);
-        see_center(&d, centers + c * p->d, c);
+        memcpy(centers + c++ * p->d, p->x + i * p->d, (size_t)p->d * sizeof *centers);
     }
     free(is_center);
     draws_free(&d);
@@ -284,13 +318,13 @@ static inline void reference_parallel(const points *p, const seed_rule *rule, do
     draws_free(&d);
 }
 
-/* The seeding of this name. */
+/* The seeding of this name; refined as it is with few rows. */
 static inline void reference_seed(const char *name, const points *p, const seed_rule *rule,
                                   double *centers)
 {
     if (strcmp(name, "random") == 0)
         reference_random(p, rule, centers);
-    else if (strcmp(name, "kmeans++") == 0)
+    else if (strcmp(name, "kmeans++") == 0 || strcmp(name, "refined") == 0)
         reference_kmeanspp(p, rule, centers);
     else if (strcmp(name, "kmeans-parallel") == 0)
         reference_parallel(p, rule, centers);

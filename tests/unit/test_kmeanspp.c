@@ -8,7 +8,8 @@
 
 static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
 
-/* kmeans++ on whole numbers, where weights are exact without any power of two. */
+/* kmeans++ on whole numbers, where weights are exact without any power of two: up to 16 centers are
+ * drawn one by one. */
 static void plain_kmeanspp(const mock *data, int64_t k, uint64_t seed, double *centers)
 {
     const int64_t n = data->n, d = data->d;
@@ -59,7 +60,7 @@ START_TEST(kmeanspp_agrees_with_exact_arithmetic)
 {
     mock data = mock_hostile(MOCK_LATTICE, 400, 3);
     for (uint64_t seed = 0; seed < 10; seed++)
-        check_kmeanspp(&data, 20, seed);
+        check_kmeanspp(&data, 16, seed);
     mock_free(&data);
 }
 END_TEST
@@ -241,6 +242,16 @@ START_TEST(kmeanspp_agrees_with_the_reference_on_many_rows)
 }
 END_TEST
 
+/* So many that new centers wait for a pass until there are as many as are looked at together. */
+START_TEST(kmeanspp_agrees_with_the_reference_with_many_clusters)
+{
+    mock data = mock_mixture(5200, 1, 30, 11);
+    const seed_order order = {"kmeans++", 4700, INT64_MAX, 2, KM_FLOAT32, 0};
+    check_against_reference(&order, &data);
+    mock_free(&data);
+}
+END_TEST
+
 /* One row has nearly all of 2^53: the others weigh nothing beside it until the power is renewed. */
 START_TEST(kmeanspp_sees_past_a_heavy_row)
 {
@@ -276,6 +287,7 @@ Suite *make_suite(void)
         kmeanspp_agrees_with_the_reference,
         kmeanspp_agrees_with_the_reference_on_hostile_data,
         kmeanspp_agrees_with_the_reference_on_many_rows,
+        kmeanspp_agrees_with_the_reference_with_many_clusters,
         kmeanspp_sees_past_a_heavy_row,
     };
     return SUITE_OF("kmeanspp", tests);

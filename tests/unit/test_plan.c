@@ -176,12 +176,12 @@ static int64_t seeding_rows_of(int64_t k, int64_t asked)
     return plan_of(&what).shape.n_seeding_rows;
 }
 
-START_TEST(seeding_rows_are_at_least_16_per_cluster)
+START_TEST(seeding_rows_are_at_least_500_per_cluster)
 {
     ck_assert_int_eq(seeding_rows_of(8, 0), 100000);
-    ck_assert_int_eq(seeding_rows_of(6250, 0), 100000);
-    ck_assert_int_eq(seeding_rows_of(6251, 0), 16 * 6251);
-    ck_assert_int_eq(seeding_rows_of(INT32_MAX, 0), 16 * (int64_t)INT32_MAX);
+    ck_assert_int_eq(seeding_rows_of(200, 0), 100000);
+    ck_assert_int_eq(seeding_rows_of(201, 0), 500 * 201);
+    ck_assert_int_eq(seeding_rows_of(INT32_MAX, 0), 500 * (int64_t)INT32_MAX);
     ck_assert_int_eq(seeding_rows_of(8, INT64_MAX), INT64_MAX);
     ck_assert_int_eq(seeding_rows_of(8, 8), 8);
 }
@@ -272,7 +272,7 @@ Suite *make_suite(void)
         methods_follow_from_features_and_clusters,
         samples_are_redistributed_for_the_tree,
         samples_are_ordered_for_boxes,
-        seeding_rows_are_at_least_16_per_cluster,
+        seeding_rows_are_at_least_500_per_cluster,
         plans_that_can_not_be_are_refused,
         kernels_are_those_of_all_ranks,
         threads_need_memory,
