@@ -37,9 +37,9 @@ def print_help(*command):
 
 
 def list_commands():
-    """Those of the usage that have options of their own."""
-    named = re.findall(r"^  skymeans ([a-z]+) ", print_help(), re.MULTILINE)
-    return [name for name in named if name != "help"]
+    """Those of the help that have options of their own: its first list."""
+    listed = re.search(r"^Commands.*\n((?:  .*\n)+)", print_help(), re.MULTILINE).group(1)
+    return re.findall(r"^  ([a-z]+) ", listed, re.MULTILINE)
 
 
 def wrap(paragraph):

@@ -81,14 +81,14 @@ static void part_at(center_order *o, int64_t first, int64_t end, int64_t middle,
     }
 }
 
-static void order_part(center_order *o, int64_t first, int64_t end)
+static void order_centers_part(center_order *o, int64_t first, int64_t end)
 {
     if (end - first < 3)
         return;
     const int64_t middle = first + (end - first) / 2;
     part_at(o, first, end, middle, widest_feature(o, first, end));
-    order_part(o, first, middle);
-    order_part(o, middle, end);
+    order_centers_part(o, first, middle);
+    order_centers_part(o, middle, end);
 }
 
 void km_order_centers(km_assigner *assigner, const void *centers)
@@ -96,7 +96,7 @@ void km_order_centers(km_assigner *assigner, const void *centers)
     const neighbours *n = assigner->state;
     center_order o = {assigner->samples->precision, centers, assigner->samples->n_features,
                       n->order};
-    order_part(&o, 0, assigner->n_clusters);
+    order_centers_part(&o, 0, assigner->n_clusters);
 }
 
 /* ---- an order of the samples ---------------------------------------------------------------- */

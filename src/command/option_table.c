@@ -116,7 +116,7 @@ const km_option km_fit_options[] = {
      "those that can't be nearest; 'auto' chooses; never changes the result"},
     {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(manner.kernel), 0, 0, NULL, "auto",
      "which instructions of the processor compute distances, for tests: 'auto', 'reference', "
-     "'avx2', 'avx512vl', 'avx512' or 'neon'; never changes the result"},
+     "'avx2', 'avxvnni', 'avx512vl', 'avx512', 'avx512vnni' or 'neon'; never changes the result"},
     THREADS,
     {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
      "save the state of the fit there now and then, and when the time is up or a signal asks to "

@@ -62,16 +62,26 @@ INLINE numbers_float32 numbers_of(const int32_t *values, int64_t group)
     return *(const lane_labels *)(values + group * LANES);
 }
 
+/* The next array of a workspace, which goes on behind it. */
+static void *take(char **next, int64_t n_bytes)
+{
+    char *taken = *next;
+    *next += n_bytes;
+    return taken;
+}
+
 INLINE screened lay_out(void *work, const km_screen *screen, int64_t n)
 {
-    screened s = {.words = work, .max_pairs = km_screen_max_pairs(n)};
-    float *next = (float *)(s.words + screen->n_words * KM_BLOCK);
+    enum { OF_SAMPLES = KM_BLOCK * (int)sizeof(float) };
+    char *next = work;
+    screened s = {.words = take(&next, screen->n_words * OF_SAMPLES),
+                  .max_pairs = km_screen_max_pairs(n)};
     float **arrays[] = {&s.square, &s.scale, &s.residual, &s.reach, &s.slope, &s.offset, &s.half};
-    for (int i = 0; i < KM_SCREEN_ARRAYS; i++, next += KM_BLOCK)
-        *arrays[i] = next;
-    s.sums = (int32_t *)next;
-    s.least = next + n * KM_BLOCK;
-    s.pairs = (km_screen_pair *)(s.least + n * LANES);
+    for (int i = 0; i < KM_SCREEN_ARRAYS; i++)
+        *arrays[i] = take(&next, OF_SAMPLES);
+    s.sums = take(&next, n * OF_SAMPLES);
+    s.least = take(&next, n * BYTES);
+    s.pairs = take(&next, s.max_pairs * (int64_t)sizeof *s.pairs);
     return s;
 }
 

@@ -122,8 +122,9 @@ INLINE void OURS(keep_own)(OURS(canonical) * k, const km_screen_pair *pair, cons
         const NUMBERS labels =
             __builtin_convertvector(*(const stored *)(k->labels + lane), NUMBERS);
         const NUMBERS is_own = labels == OURS(spread)(pair->center);
-        NUMBERS *best2 = (NUMBERS *)(k->best2 + lane);
-        *best2 = (is_own & *(const NUMBERS *)(d2 + p)) | (~is_own & *best2);
+        const VECTOR measured = *(const VECTOR *)(d2 + p);
+        VECTOR *best2 = (VECTOR *)(k->best2 + lane);
+        *best2 = (VECTOR)((is_own & (NUMBERS)measured) | (~is_own & (NUMBERS)*best2));
     }
 }
 
@@ -245,7 +246,8 @@ INLINE double OURS(screened)(OURS(canonical) * k, const km_screen *screen, const
     REAL farthest = 0;
     for (int l = 0; l < KM_BLOCK; l++)
         farthest = k->best2[l] > farthest ? k->best2[l] : farthest;
-    return OURS(maximum_distance)((VECTOR){0} + farthest, k->d);
+    const VECTOR all = (VECTOR){0} + farthest;
+    return OURS(maximum_distance)(all, k->d);
 }
 
 static double KERNEL(screened, PRECISION)(const void *block, const void *centers,

@@ -235,7 +235,7 @@ class SameBits(ProgramTest):
         write_array("f8.h5", blobs(700, 19))
         for path in ("f4.h5", "f8.h5"):
             _, reference = self.fit(path, 37, "--kernel", "reference")
-            for kernel in ("avx2", "avx512vl", "avx512", "neon"):
+            for kernel in ("avx2", "avxvnni", "avx512vl", "avx512", "avx512vnni", "neon"):
                 done = run("fit", path, "-k", 37, "-o", f"{kernel}-{path}", "--kernel", kernel)
                 if done.code == 2:
                     self.assertIn(f"bad value (--kernel {kernel}): no such kernel", done.err)

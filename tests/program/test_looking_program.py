@@ -20,7 +20,7 @@ from astropy.table import Table
 from program import (BINARY, IS_SANITIZED, ProgramTest, Result, blobs, contents, parse_summary,
                      run, run_all, write_array, write_columns)
 
-KERNELS = ("reference", "avx2", "avx512vl", "avx512", "neon")
+KERNELS = ("reference", "avx2", "avxvnni", "avx512vl", "avx512", "avx512vnni", "neon")
 METHODS = ("lloyd", "tree", "bounds", "neighbours")
 
 
