@@ -236,11 +236,13 @@ INLINE float find_least(const screened *s, const km_screen *screen, int64_t i, i
 static bool note_pairs(screened *s, const km_screen *screen, const int32_t *labels, int32_t c,
                        int64_t i)
 {
+    const screened read = *s; /* a copy, which writing of pairs can't change */
+    const bool are_bytes = screen->are_bytes;
     const uint32_t all = (uint32_t)(((uint64_t)1 << LANES) - 1);
     const vector_float32 needed = (vector_float32){0} + needed_lead(s, screen, c);
     for (int g = 0; g < N_GROUPS; g++) {
-        const numbers_float32 sum = numbers_of(s->sums + i * KM_BLOCK, g);
-        const vector_float32 lead = lead_of(s, screen, c, g, sum, screen->are_bytes);
+        const numbers_float32 sum = numbers_of(read.sums + i * KM_BLOCK, g);
+        const vector_float32 lead = lead_of(&read, screen, c, g, sum, are_bytes);
         const uint32_t others = differs_float32(numbers_of(labels, g), spread_number(c));
         const uint32_t open = (exceeds_float32(lead, needed) ^ all) & others;
         if (open == 0)

@@ -8,6 +8,7 @@ START_TEST(mixtures)
     compare("bounds", mock_mixture(1500, 2, 30, 3), 300, 6);
     compare("bounds", mock_mixture(1000, 17, 8, 4), 70, 6);
     compare("bounds", mock_mixture(1000, 40, 6, 5), 17, 6);
+    compare("bounds", mock_mixture(3000, 48, 12, 6), 90, 12);
 }
 END_TEST
 
@@ -16,6 +17,8 @@ START_TEST(hostile_data)
     for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++) {
         compare("bounds", mock_hostile(kind, 1000, 2), 25, 4);
         compare("bounds", mock_hostile(kind, 1000, 11), 7, 4);
+        compare("bounds", mock_hostile(kind, 1000, 33), 40, 6); /* with screens of pairs, */
+        compare("bounds", mock_hostile(kind, 600, 70), 60, 6);  /* or of bytes */
     }
 }
 END_TEST

@@ -8,7 +8,7 @@
 
 #include <fenv.h>
 
-static const char *const ALGORITHMS[] = {"auto", "lloyd", "tree", "bounds", NULL};
+static const char *const ALGORITHMS[] = {"auto", "lloyd", "tree", "bounds", "neighbours", NULL};
 
 static mock_rows rows_of(int64_t n, MPI_Comm comm)
 {
@@ -101,7 +101,7 @@ START_TEST(any_algorithm_kernel_and_threads)
         for (const km_kernel *const *kernel = km_kernels; *kernel != NULL; kernel++) {
             skymeans_manner manner = SKYMEANS_MANNER;
             manner.algorithm = *name;
-            manner.kernel = km_kernels_available((*kernel)->name) != 0 ? (*kernel)->name : "auto";
+            manner.kernel = (*kernel)->is_available() ? (*kernel)->name : "auto";
             manner.threads = 1 + n % 3;
             const uint64_t found = fit_rows(&m, &problem, &manner);
             ck_assert_all(n == 0 || found == right);
