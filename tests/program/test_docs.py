@@ -52,7 +52,7 @@ class Docs(unittest.TestCase):
         """docs/options.md is what `make docs` writes."""
         made = load_script(ROOT / "docs" / "make-options.py").render()
         self.assertEqual(read(ROOT / "docs" / "options.md"), made, "run make docs")
-        self.assertIn("`--max-iterations`", made)
+        self.assertIn("`--max-iterations N`", made)
 
     def test_links(self):
         for page in PAGES:
