@@ -53,7 +53,7 @@ enum {
     AHEAD = 3072,              /* bytes from what is read to what is prefetched */
     LINE = 64,                 /* bytes per line of the cache */
     DOUBLES = BYTES / 8,       /* in a vector */
-    PAIRS_AT_ONCE = 8,         /* of samples and centers, for canonical distances */
+    PAIRS_AT_ONCE = 4,         /* of samples and centers, for canonical distances */
 };
 
 /* Blocks are mostly read one after the other, but the processor's own prefetching starts too late
