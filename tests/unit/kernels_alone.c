@@ -1,5 +1,6 @@
 /* What each kernel of this processor answers, as one hash: equal lines are equal bits. Needs no MPI
  * and no test library, so that it can be built for another processor (tests/unit/neon.sh). */
+#include "assign/screen.h"
 #include "base/hash.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -8,6 +9,8 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { MOST_FEATURES = 20, MOST_CENTERS = 700 };
 
@@ -38,31 +41,62 @@ static uint64_t fold(uint64_t hash, km_precision precision, const int32_t *label
     return km_hash_doubles(hash, values, 2 * KM_BLOCK);
 }
 
-/* Labels of every other center, and which of their gaps are used up by far; gaps themselves may
- * differ by what rounding takes. */
+/* Labels of every other center, and which of the reference's gaps are used up by far. Ends the
+ * program if gaps differ from those by more than quick roots do. */
 static uint64_t hash_of_gaps(const km_kernel *kernel, km_precision precision, const void *block,
                              const void *centers, int64_t d, int64_t k)
 {
     static _Alignas(64) double work[MOST_CENTERS * KM_GAPS_WORKSPACE];
     static _Alignas(64) float narrow[MOST_CENTERS + KM_GAPS_ALIGNED],
         drifts[MOST_CENTERS + KM_GAPS_ALIGNED];
-    int32_t chosen[MOST_CENTERS], labels[KM_BLOCK];
-    double gaps[MOST_CENTERS], hashed[KM_BLOCK];
+    int32_t chosen[MOST_CENTERS] = {0}, labels[KM_BLOCK];
+    double gaps[MOST_CENTERS], right[MOST_CENTERS], hashed[KM_BLOCK];
     uint64_t used[MOST_CENTERS / 64 + 1], hash = 0;
     int64_t n = 0;
     for (int64_t c = 0; c < k; c += 2)
         chosen[n++] = (int32_t)c;
+    km_kernel_reference.nearest_gaps[precision](block, centers, d, chosen, n, work, labels, right);
     kernel->nearest_gaps[precision](block, centers, d, chosen, n, work, labels, gaps);
+    for (int64_t i = 0; i < n; i++)
+        if (!(gaps[i] == right[i] || fabs(gaps[i] - right[i]) < 0x1p-10 * 4 * sqrt((double)d))) {
+            printf("%s: other gaps, d %d, k %d\n", kernel->name, (int)d, (int)k);
+            exit(1);
+        }
     for (int l = 0; l < KM_BLOCK; l++)
         hashed[l] = labels[l];
     for (int64_t i = 0; i < n; i++)
-        narrow[i] = (float)floor(8 * gaps[i] + 0.01);
+        narrow[i] = (float)floor(8 * right[i] + 0.01);
     for (int64_t i = n; i % KM_GAPS_ALIGNED != 0; i++)
         narrow[n++] = INFINITY;
     kernel->used_up(narrow, drifts, 1, n, used);
     for (int64_t w = 0; w < (n + 63) / 64; w++)
         hash = km_mix(hash ^ used[w]);
     return km_hash_doubles(hash, hashed, KM_BLOCK);
+}
+
+/* Ends the program if labels are others with a screen of the centers. */
+static void check_screen(const km_kernel *kernel, km_precision precision, const void *block,
+                         const void *centers, int64_t d, int64_t k, const int32_t *labels)
+{
+    static _Alignas(64) char work[1 << 19];
+    km_owned_screen owned;
+    km_error error = {0};
+    int32_t chosen[MOST_CENTERS], found[KM_BLOCK];
+    int64_t n_pairs = 0;
+    for (int64_t c = 0; c < k; c++)
+        chosen[c] = (int32_t)c;
+    memset(found, 0xff, sizeof found);
+    if (km_screen_workspace(d, k) > (int64_t)sizeof work ||
+        km_screen_create(&owned, kernel, k, d, &error) != KM_OK)
+        exit(2);
+    km_screen_set(&owned, precision, centers);
+    if (kernel->screened[precision](block, centers, d, &owned.screen, chosen, k, work, found, NULL,
+                                    &n_pairs) >= 0 &&
+        memcmp(found, labels, sizeof found) != 0) {
+        printf("%s: other labels with a screen, d %d, k %d\n", kernel->name, (int)d, (int)k);
+        exit(1);
+    }
+    km_screen_free(&owned);
 }
 
 static uint64_t hash_of(const km_kernel *kernel, km_precision precision, int64_t d, int64_t k)
@@ -81,6 +115,7 @@ static uint64_t hash_of(const km_kernel *kernel, km_precision precision, int64_t
     km_distances distances2;
     double own2[KM_BLOCK];
     kernel->nearest[precision](block, rounded, d, k, labels, &distances2);
+    check_screen(kernel, precision, block, rounded, d, k, labels);
     kernel->measure[precision](block, centers, d, labels, own2);
     const uint64_t hash = fold(km_hash_doubles(0, own2, KM_BLOCK), precision, labels, &distances2);
     const char *last = (const char *)rounded + (k - 1) * d * km_precision_size(precision);

@@ -17,12 +17,13 @@ build() { # COMPILER PROGRAM REST...
     program=$2
     shift 2
     "$compiler" -std=c17 -D_GNU_SOURCE -Isrc -O3 -Wall -Wextra -Werror -ffp-contract=off \
-        -fno-math-errno -fno-trapping-math -static -o "$program" tests/unit/kernels_alone.c "$@" -lm
+        -fno-math-errno -fno-trapping-math -fopenmp -static -o "$program" \
+        tests/unit/kernels_alone.c "$@" -lm
 }
 build cc "$folder/here" "$library"
 build aarch64-linux-gnu-gcc "$folder/neon" src/kernels/kernels.c src/kernels/reference.c \
     src/kernels/neon.c src/base/arithmetic.c src/base/hash.c src/base/precision.c src/base/random.c \
-    src/sums/grid.c src/sums/double2.c
+    src/base/error.c src/base/memory.c src/base/text.c src/sums/grid.c src/assign/screen.c
 "$folder/here" >"$folder/hashes"
 qemu-aarch64 "$folder/neon" >>"$folder/hashes"
 cat "$folder/hashes"
