@@ -8,7 +8,7 @@ START_TEST(mixtures)
     compare("bounds", mock_mixture(1500, 2, 30, 3), 300, 6);
     compare("bounds", mock_mixture(1000, 17, 8, 4), 70, 6);
     compare("bounds", mock_mixture(1000, 40, 6, 5), 17, 6);
-    compare("bounds", mock_mixture(3000, 48, 12, 6), 90, 12);
+    compare("bounds", mock_mixture(1000, 48, 12, 6), 40, 8);
 }
 END_TEST
 
@@ -17,8 +17,8 @@ START_TEST(hostile_data)
     for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++) {
         compare("bounds", mock_hostile(kind, 1000, 2), 25, 4);
         compare("bounds", mock_hostile(kind, 1000, 11), 7, 4);
-        compare("bounds", mock_hostile(kind, 1000, 33), 40, 6); /* with screens of pairs, */
-        compare("bounds", mock_hostile(kind, 600, 70), 60, 6);  /* or of bytes */
+        compare("bounds", mock_hostile(kind, 200, 33), 20, 4); /* with screens of pairs, */
+        compare("bounds", mock_hostile(kind, 200, 49), 20, 4); /* or of bytes */
     }
 }
 END_TEST
