@@ -95,7 +95,7 @@ km_code km_bounds_create(km_assigner *assigner, km_error *error)
     b->workspaces = km_allocate_zeroed(assigner->n_threads, sizeof *b->workspaces, what, error);
     for (int i = 0; i < assigner->n_threads && b->workspaces != NULL; i++)
         create_bounds_workspace(&b->workspaces[i], samples, k, error);
-    b->has_screen = km_screen_is_available(d);
+    b->has_screen = km_screen_pays(assigner->kernel, d);
     if (b->has_screen)
         km_screen_create(&b->screen, assigner->kernel, k, d, error);
     if (error->code == KM_OK) {

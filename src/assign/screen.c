@@ -8,17 +8,24 @@
 #include <string.h>
 
 enum {
-    FEWEST_FEATURES = 32,    /* measured: with fewer, making whole numbers costs what they save */
-    FEWEST_OF_BYTES = 48,    /* with fewer, bytes leave too much open */
-    MOST_FEATURES = 1 << 14, /* sums of products of bytes have 31 bits */
-    MOST_PROBED = 63,        /* centers whose median is the origin */
-    MOST_OF_MEDIAN = 4,      /* strays are larger than so many times the median, */
-    STRAYS = 16,             /* and are at most such a part of the centers */
+    FEWEST_FEATURES = 32,     /* measured: with fewer, making whole numbers costs what they save */
+    FEWEST_WITHOUT_VNNI = 64, /* the same where products are two instructions */
+    FEWEST_OF_BYTES = 48,     /* with fewer, bytes leave too much open */
+    MOST_FEATURES = 1 << 14,  /* sums of products of bytes have 31 bits */
+    MOST_PROBED = 63,         /* centers whose median is the origin */
+    MOST_OF_MEDIAN = 4,       /* strays are larger than so many times the median, */
+    STRAYS = 16,              /* and are at most such a part of the centers */
 };
 
 bool km_screen_is_available(int64_t n_features)
 {
     return n_features >= FEWEST_FEATURES && n_features <= MOST_FEATURES;
+}
+
+bool km_screen_pays(const km_kernel *kernel, int64_t n_features)
+{
+    return km_screen_is_available(n_features) &&
+           (kernel->has_bytes || n_features >= FEWEST_WITHOUT_VNNI);
 }
 
 static int64_t features_per_word(const km_screen *screen)

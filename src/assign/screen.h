@@ -20,6 +20,9 @@ typedef struct km_owned_screen {
 /* May samples of so many features be screened? Fewer are faster without. */
 bool km_screen_is_available(int64_t n_features);
 
+/* Does that pay with this kernel? */
+bool km_screen_pays(const km_kernel *kernel, int64_t n_features);
+
 /* KM_MEMORY if it can't be had; to be freed in any case. */
 km_code km_screen_create(km_owned_screen *owned, const km_kernel *kernel, int64_t k, int64_t d,
                          km_error *error);
