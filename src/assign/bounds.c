@@ -56,19 +56,6 @@ static void create_bounds_workspace(bounds_workspace *w, const km_samples *sampl
     w->used = km_allocate((k + 63) / 64, sizeof *w->used, what, error);
 }
 
-static double find_largest_sample(const km_samples *samples)
-{
-    double largest = 0;
-#pragma omp parallel for reduction(max : largest)
-    for (int64_t b = 0; b < samples->n_blocks; b++)
-        for (int64_t j = 0; j < samples->n_features; j++) {
-            double lowest, highest;
-            km_samples_range(samples, b, j, &lowest, &highest);
-            largest = fmax(largest, fmax(fabs(lowest), fabs(highest)));
-        }
-    return largest;
-}
-
 static int64_t count_samples(const km_samples *samples)
 {
     int64_t n = 0;
@@ -99,7 +86,7 @@ km_code km_bounds_create(km_assigner *assigner, km_error *error)
     if (b->has_screen)
         km_screen_create(&b->screen, assigner->kernel, k, d, error);
     if (error->code == KM_OK) {
-        b->largest = find_largest_sample(samples);
+        b->largest = km_find_largest_sample(samples);
         b->n_counted = count_samples(samples);
     }
     return error->code;

@@ -1,8 +1,21 @@
-/* What methods with bounds ask about centers. */
+/* What methods with bounds ask about samples and centers. */
 #include "base/precision.h"
 #include "methods.h"
 
 #include <math.h>
+
+double km_find_largest_sample(const km_samples *samples)
+{
+    double largest = 0;
+#pragma omp parallel for reduction(max : largest)
+    for (int64_t b = 0; b < samples->n_blocks; b++)
+        for (int64_t j = 0; j < samples->n_features; j++) {
+            double lowest, highest;
+            km_samples_range(samples, b, j, &lowest, &highest);
+            largest = fmax(largest, fmax(fabs(lowest), fabs(highest)));
+        }
+    return largest;
+}
 
 double km_center_movement(const km_samples *samples, const void *before, const void *centers,
                           int64_t c)

@@ -56,19 +56,6 @@ static void create_near_workspace(near_workspace *w, const km_samples *samples, 
     w->chosen = km_allocate(k, sizeof *w->chosen, what, error);
 }
 
-static void find_largest_value_of(neighbours *n, const km_samples *samples)
-{
-    double largest = 0;
-#pragma omp parallel for reduction(max : largest)
-    for (int64_t b = 0; b < samples->n_blocks; b++)
-        for (int64_t j = 0; j < samples->n_features; j++) {
-            double lowest, highest;
-            km_samples_range(samples, b, j, &lowest, &highest);
-            largest = fmax(largest, fmax(fabs(lowest), fabs(highest)));
-        }
-    n->largest = largest;
-}
-
 km_code km_neighbours_create(km_assigner *assigner, km_error *error)
 {
     const km_samples *samples = assigner->samples;
@@ -89,7 +76,7 @@ km_code km_neighbours_create(km_assigner *assigner, km_error *error)
     for (int64_t c = 0; c < k && n->order != NULL; c++)
         n->order[c] = (int32_t)c;
     if (error->code == KM_OK)
-        find_largest_value_of(n, samples);
+        n->largest = km_find_largest_sample(samples);
     return error->code;
 }
 
