@@ -152,10 +152,10 @@ static char *command_line_text(int argc, char **argv, km_error *error)
     return line;
 }
 
-/* Is it a command that may read rows of a catalogue? These need MPI. */
+/* Is it a command that may read rows? These need MPI. */
 static bool reads_rows(km_action action)
 {
-    return action == KM_ACTION_FIT || action == KM_ACTION_PREDICT;
+    return action == KM_ACTION_FIT || action == KM_ACTION_PREDICT || action == KM_ACTION_COMPARE;
 }
 
 static km_code run_action(km_story *s, km_action action, const km_launch *launch)
@@ -176,6 +176,8 @@ static km_code run_action(km_story *s, km_action action, const km_launch *launch
         run_fit(s);
     else if (action == KM_ACTION_PREDICT)
         run_predict(s);
+    else if (action == KM_ACTION_COMPARE)
+        km_compare_labels(s);
     else if (action == KM_ACTION_INFO)
         run_info(s);
     else if (s->log.is_speaker && action == KM_ACTION_VERSION)

@@ -196,24 +196,10 @@ static km_code read_centers_text(const km_first_centers *asked, double *centers,
 
 /* ---- any file ------------------------------------------------------------------------------- */
 
-/* The file in FILE or FILE:/path, in a new text; *array is the path, or NULL. If a file of the
- * whole name exists, that is meant. */
-static char *split_name(const char *name, const char **array, km_error *error)
-{
-    const char *colon = strstr(name, ":/");
-    char *path = km_copy_text(name, "name of the file with first centers", error);
-    *array = NULL;
-    if (path != NULL && colon != NULL && access(name, F_OK) != 0) {
-        path[colon - name] = '\0';
-        *array = colon + 1;
-    }
-    return path;
-}
-
 static km_code read_centers(const km_first_centers *asked, double *centers, km_error *error)
 {
     const char *array;
-    char *path = split_name(asked->file, &array, error);
+    char *path = km_h5_split_name(asked->file, &array, error);
     if (path != NULL && (array != NULL || H5Fis_hdf5(path) > 0))
         read_centers_h5(asked, path, array, centers, error);
     else if (path != NULL)
@@ -237,7 +223,7 @@ static void check_centers_file(const char *path, km_error *error)
 char *km_first_centers_file(const char *seeding, km_error *error)
 {
     const char *array;
-    return km_seeding_find(seeding) == NULL ? split_name(seeding, &array, error) : NULL;
+    return km_seeding_find(seeding) == NULL ? km_h5_split_name(seeding, &array, error) : NULL;
 }
 
 km_code km_first_centers_check(const char *seeding, km_error *error)

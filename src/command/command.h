@@ -182,6 +182,11 @@ km_code km_open_other_catalogue(km_story *s);
 /* Calls the engine. */
 km_code km_predict_samples(km_story *s);
 
+/* ---- the step of `compare` ---- */
+
+/* Compares two labelings and prints what it finds. */
+void km_compare_labels(km_story *s);
+
 /* ---- the end of `fit` and `predict` ---- */
 
 /* Writes the result and the metrics. Both are complete before the result gets its name, and metrics

@@ -64,6 +64,18 @@ const km_help km_helps[] = {
      "why. Of a result it prints where it came from, and the sizes and centers of its clusters.\n",
      km_info_options, "skymeans info stars.h5 --json -c b_v,mags/g",
      "0 done, 2 usage, 3 bad data, 4 system (files, disks), 5 out of memory.\n"},
+    {"compare", KM_ACTION_COMPARE_HELP, "A.h5 B.h5 [options]",
+     "how well two results, or a result and known labels, agree",
+     "Compares the labels of two results, of fit or predict. Instead of a result, FILE:/path "
+     "names\n"
+     "a column of labels in any HDF5 file, whole numbers or texts. Rows are matched by their ids\n"
+     "if both results have them (--id), else by their numbers. Prints the adjusted Rand index, "
+     "the\n"
+     "normalized mutual information, the best matching of labels, and the contingency table. Rows\n"
+     "without a label (-1, NaN, an empty text) are counted apart.\n",
+     km_compare_options, "skymeans compare out.h5 stars.h5:/table/columns/class/data",
+     "0 done, 1 internal error, 2 usage, 3 bad data, 4 system (files, disks), 5 out of\n"
+     "memory.\n"},
     {0}};
 
 static bool has_defaults(const km_option *options)

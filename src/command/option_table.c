@@ -179,3 +179,9 @@ const km_option km_info_options[] = {
     TRANSPOSE,
     END,
 };
+
+const km_option km_compare_options[] = {
+    {"json", 0, NULL, KM_OPTION_FLAG, AT(json), 0, 0, NULL, NULL,
+     "print all that is found as JSON, for programs, with the whole contingency table"},
+    END,
+};

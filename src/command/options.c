@@ -113,6 +113,7 @@ static void set_defaults(const km_option *table, km_options *options)
 static km_code take_fit(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_predict(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_info(int argc, char **argv, km_options *options, km_error *error);
+static km_code take_compare(int argc, char **argv, km_options *options, km_error *error);
 
 /* The commands. */
 static const struct command {
@@ -125,6 +126,7 @@ static const struct command {
     {"fit", km_fit_options, KM_ACTION_FIT, KM_ACTION_FIT_HELP, take_fit},
     {"predict", km_predict_options, KM_ACTION_PREDICT, KM_ACTION_PREDICT_HELP, take_predict},
     {"info", km_info_options, KM_ACTION_INFO, KM_ACTION_INFO_HELP, take_info},
+    {"compare", km_compare_options, KM_ACTION_COMPARE, KM_ACTION_COMPARE_HELP, take_compare},
 };
 
 static km_code missing_argument(const char *what, const char *example, km_error *error)
@@ -181,6 +183,20 @@ static km_code take_info(int argc, char **argv, km_options *options, km_error *e
     if (argc > 1)
         return km_fail(error, KM_USAGE, "too many arguments (%s): info takes one file",
                        argv[argc - 1]);
+    return KM_OK;
+}
+
+static km_code take_compare(int argc, char **argv, km_options *options, km_error *error)
+{
+    const char *missing = argc == 0   ? "two results"
+                          : argc == 1 ? "the second result, or FILE:/path of labels"
+                                      : NULL;
+    if (missing != NULL)
+        return missing_argument(missing, "skymeans compare A.h5 B.h5", error);
+    if (argc > 2)
+        return km_fail(error, KM_USAGE, "too many arguments (%s): compare takes two", argv[2]);
+    options->compared[0] = argv[0];
+    options->compared[1] = argv[1];
     return KM_OK;
 }
 
@@ -330,7 +346,8 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
         *action = KM_ACTION_VERSION;
     else
         km_fail(error, KM_USAGE,
-                "unknown command (%s): there are 'fit', 'predict' and 'info'; see skymeans --help",
+                "unknown command (%s): there are 'fit', 'predict', 'info' and 'compare'; see "
+                "skymeans --help",
                 name);
     return error->code;
 }

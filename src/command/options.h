@@ -30,7 +30,8 @@ typedef struct km_options {
     int64_t ranks;          /* that --dry-run plans for; 0: those of this run */
     int64_t verify;         /* km_verification */
     bool dry_run, explain_outputs, quiet, verbose;
-    bool json; /* of `info` */
+    const char *compared[2]; /* of `compare`: results, or FILE:/path */
+    bool json;               /* of `info` and `compare` */
 } km_options;
 
 /* What a command line asks to do. */
@@ -38,10 +39,12 @@ typedef enum km_action {
     KM_ACTION_FIT,
     KM_ACTION_PREDICT,
     KM_ACTION_INFO, /* about inputs.paths[0] */
+    KM_ACTION_COMPARE,
     KM_ACTION_HELP,
     KM_ACTION_FIT_HELP,
     KM_ACTION_PREDICT_HELP,
     KM_ACTION_INFO_HELP,
+    KM_ACTION_COMPARE_HELP,
     KM_ACTION_VERSION
 } km_action;
 
@@ -84,6 +87,7 @@ typedef struct km_option {
 } km_option;
 
 /* The options of each command; ended by a NULL name. */
-extern const km_option km_fit_options[], km_predict_options[], km_info_options[];
+extern const km_option km_fit_options[], km_predict_options[], km_info_options[],
+    km_compare_options[];
 
 #endif

@@ -1,6 +1,7 @@
 /* Opening HDF5 files, and what HDF5 says when something fails. */
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "h5/h5.h"
 
@@ -166,4 +167,16 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
     }
     H5Pclose(access);
     return error->code;
+}
+
+char *km_h5_split_name(const char *name, const char **inside, km_error *error)
+{
+    const char *colon = strstr(name, ":/");
+    char *path = km_copy_text(name, "name of a file", error);
+    *inside = NULL;
+    if (path != NULL && colon != NULL && access(name, F_OK) != 0) {
+        path[colon - name] = '\0';
+        *inside = colon + 1;
+    }
+    return path;
 }

@@ -39,6 +39,10 @@ const char *km_h5_identify(const char *path);
  * H5Fclose. */
 km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error);
 
+/* The file in FILE or FILE:/path, in a new text; *inside is the path, or NULL. If a file of the
+ * whole name exists, that is meant. NULL and KM_MEMORY if there is no memory. */
+char *km_h5_split_name(const char *name, const char **inside, km_error *error);
+
 /* A one- or two-dimensional dataset that is open for reading rows of its elements in the type of
  * the file. */
 enum { KM_H5_MAX_FILTERS = 8 };
