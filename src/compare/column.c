@@ -81,7 +81,7 @@ static const char *find_dataset(hid_t file, char *path, const char *given)
     return NULL;
 }
 
-static km_code refuse_column(const km_column_values *column, const char *why, km_error *error)
+static km_code refuse_labels(const km_column_values *column, const char *why, km_error *error)
 {
     return km_fail(error, KM_DATA,
                    "no labels (%s, %s): %s; name a column of whole numbers or texts as FILE:/path, "
@@ -94,14 +94,14 @@ static km_code choose_types(km_column_values *column, const char *member, km_err
     enum { MAX_PIECE_ROWS = 1 << 16 };
     column->type = km_h5_type_of_member(column->array.type, member, type_of_values);
     if (column->type < 0)
-        return refuse_column(column, "there is no such column", error);
+        return refuse_labels(column, "there is no such column", error);
     column->kind = kind_of_member(column->type);
     column->size = H5Tget_size(column->type);
     column->n_rows = column->array.n_rows;
     if (column->kind == KM_VALUE_OTHER)
-        return refuse_column(column, "its values are neither numbers nor texts", error);
+        return refuse_labels(column, "its values are neither numbers nor texts", error);
     if (column->array.n_columns != 1)
-        return refuse_column(column, "it has several values per row", error);
+        return refuse_labels(column, "it has several values per row", error);
     const int64_t n_max = KM_H5_PIECE_BYTES / (int64_t)column->size;
     column->piece_rows = n_max < 1 ? 1 : n_max < MAX_PIECE_ROWS ? n_max : MAX_PIECE_ROWS;
     column->elements = km_allocate(column->piece_rows, column->size, "labels", error);
@@ -120,7 +120,7 @@ km_code km_values_open(km_column_values *column, hid_t opened, const char *file,
         return error->code;
     const char *member = find_dataset(opened, strcpy(name, path), path);
     if (member == NULL)
-        refuse_column(column, "there is no such column", error);
+        refuse_labels(column, "there is no such column", error);
     else if (km_h5_open_array(opened, name, &column->array, error) == KM_OK) {
         km_h5_cache_chunks(&column->array, opened, name);
         choose_types(column, member, error);

@@ -12,7 +12,7 @@ enum { FIRST_CAPACITY = 256 };
 /* ---- labels ---------------------------------------------------------------------------------- */
 
 /* The slot of a label, or the free one where it belongs. */
-static int64_t find_slot(const km_dictionary *dictionary, const km_label *label)
+static int64_t find_label_slot(const km_dictionary *dictionary, const km_label *label)
 {
     const uint64_t mask = (uint64_t)dictionary->capacity - 1;
     uint64_t slot = km_mix(label->low ^ km_mix(label->high)) & mask;
@@ -42,7 +42,7 @@ static km_code grow_dictionary(km_dictionary *dictionary, km_error *error)
     memset(larger.slots, 0xff, (size_t)larger.capacity * sizeof *larger.slots);
     for (int64_t i = 0; i < dictionary->count; i++) {
         larger.labels[i] = dictionary->labels[i];
-        larger.slots[find_slot(&larger, &larger.labels[i])] = (int32_t)i;
+        larger.slots[find_label_slot(&larger, &larger.labels[i])] = (int32_t)i;
     }
     km_dictionary_free(dictionary);
     *dictionary = larger;
@@ -53,7 +53,7 @@ int32_t km_dictionary_add(km_dictionary *dictionary, const km_label *label, km_e
 {
     if (grow_dictionary(dictionary, error) != KM_OK)
         return -1;
-    int32_t *slot = &dictionary->slots[find_slot(dictionary, label)];
+    int32_t *slot = &dictionary->slots[find_label_slot(dictionary, label)];
     if (*slot < 0) {
         *slot = (int32_t)dictionary->count;
         dictionary->labels[dictionary->count++] = *label;

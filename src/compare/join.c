@@ -112,7 +112,7 @@ typedef struct id_table {
     uint64_t mask;
 } id_table;
 
-static const km_identified **find_row(const id_table *table, const km_identified *row)
+static const km_identified **find_identified(const id_table *table, const km_identified *row)
 {
     uint64_t slot = hash_of_id(row) & table->mask;
     while (table->slots[slot] != NULL &&
@@ -122,8 +122,8 @@ static const km_identified **find_row(const id_table *table, const km_identified
 }
 
 /* Puts the rows into a table. KM_DATA if an id occurs twice. */
-static km_code fill_table(id_table *table, const km_identified *rows, int64_t n_rows,
-                          const char *file, km_error *error)
+static km_code fill_id_table(id_table *table, const km_identified *rows, int64_t n_rows,
+                             const char *file, km_error *error)
 {
     int64_t capacity = 2;
     while (capacity < 2 * n_rows)
@@ -132,7 +132,7 @@ static km_code fill_table(id_table *table, const km_identified *rows, int64_t n_
         .slots = km_allocate_zeroed(capacity, sizeof *table->slots, "matching ids", error),
         .mask = (uint64_t)capacity - 1};
     for (int64_t i = 0; i < n_rows && error->code == KM_OK; i++) {
-        const km_identified **slot = find_row(table, &rows[i]);
+        const km_identified **slot = find_identified(table, &rows[i]);
         if (*slot != NULL)
             return km_fail(error, KM_DATA,
                            "ids occur twice (%s, ids, rows %lld and %lld): rows can't be matched "
@@ -151,13 +151,13 @@ km_code km_join_by_id(const km_identified *a, int64_t n_a, const km_identified *
 {
     id_table table = {0};
     *n_pairs = 0;
-    fill_table(&table, a, n_a, files[0], error); /* only to find ids that occur twice */
+    fill_id_table(&table, a, n_a, files[0], error); /* only to find ids that occur twice */
     free(table.slots);
     table.slots = NULL;
     if (error->code == KM_OK)
-        fill_table(&table, b, n_b, files[1], error);
+        fill_id_table(&table, b, n_b, files[1], error);
     for (int64_t i = 0; i < n_a && error->code == KM_OK; i++) {
-        const km_identified *other = *find_row(&table, &a[i]);
+        const km_identified *other = *find_identified(&table, &a[i]);
         if (other == NULL)
             continue;
         (*n_pairs)++;
