@@ -22,6 +22,7 @@
 
 static void run_fit(km_story *s)
 {
+    km_start_meter(s);
     if (km_start_threads(s) != KM_OK)
         return;
     km_warn_of_threads(s);
@@ -43,6 +44,7 @@ static void run_fit(km_story *s)
 
 static void run_predict(km_story *s)
 {
+    km_start_meter(s);
     if (km_start_threads(s) != KM_OK)
         return;
     km_warn_of_threads(s);
@@ -226,6 +228,7 @@ int main(int argc, char **argv)
     if (km_run_tool(argc, argv, &launch, &s.error) == KM_OK)
         km_options_parse(argc, argv, &action, &s.options, &s.error);
     s.comm = start_mpi(&s, action, &launch);
+    km_timer_add(&s.timers, KM_PHASE_START, started);
     km_h5_start();
     s.command = command != NULL ? command : "";
     s.first_started = (double)time(NULL);

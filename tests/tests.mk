@@ -8,7 +8,7 @@ shared   := PYTHONPATH="$(CURDIR)/tests/support$(if $(PYTHONPATH),:$(PYTHONPATH)
 check: deps
 	@$(MAKE) $(quietly) all $(if $(filter py,$(KIND)),,$(tests)) $(if $(filter c,$(KIND)),,faults)
 	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn \
-	    pandas tables) tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
+	    pandas tables jsonschema) tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
 	    $(if $(RANKS),--ranks $(RANKS))
 
 $(BUILD)/tests/%: tests/unit/%.c $(library)

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config librandom123-dev '
 packages=$packages'python3-h5py python3-astropy python3-matplotlib python3-sklearn '
-packages=$packages'python3-pandas python3-tables'
+packages=$packages'python3-pandas python3-tables python3-jsonschema'
 programs='mpicc mpirun pkg-config'
 modules=
 libraries=
@@ -50,8 +50,9 @@ missing() {
     tools/find-hdf5.sh "$scratch/cflags" "$scratch/libs" 2>/dev/null || echo 'parallel HDF5'
     pkg-config --exists check 2>/dev/null || echo Check
     has_header Random123/philox.h || echo Random123
-    tools/find-python.sh h5py numpy astropy matplotlib sklearn pandas tables >/dev/null 2>&1 ||
-        echo 'Python with h5py, astropy, matplotlib, scikit-learn, pandas, PyTables'
+    tools/find-python.sh h5py numpy astropy matplotlib sklearn pandas tables \
+        jsonschema >/dev/null 2>&1 ||
+        echo 'Python with h5py, astropy, matplotlib, scikit-learn, pandas, PyTables, jsonschema'
     for library in $libraries; do
         ldconfig -p | grep -q "$library" || echo "$library"
     done
@@ -73,9 +74,9 @@ else
     echo "On Debian or Ubuntu:  sudo $install" >&2
     echo "On Fedora or EPEL:    sudo dnf install openmpi-devel hdf5-openmpi-devel check-devel" \
          "Random123-devel python3-h5py python3-astropy python3-matplotlib python3-scikit-learn" \
-         "python3-pandas python3-tables" >&2
+         "python3-pandas python3-tables python3-jsonschema" >&2
     echo "With Spack:           spack install openmpi hdf5+mpi check random123 py-h5py py-astropy" \
-         "py-matplotlib py-scikit-learn py-pandas py-tables" >&2
+         "py-matplotlib py-scikit-learn py-pandas py-tables py-jsonschema" >&2
     echo "With modules:         module load openmpi hdf5-parallel   (names differ: module avail)" >&2
     exit 1
 fi

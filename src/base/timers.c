@@ -1,4 +1,4 @@
-/* Wall time by phase. */
+/* Wall time by phase, and what was done in it. */
 #include "base/timers.h"
 
 #include <time.h>
@@ -6,12 +6,14 @@
 const char *km_phase_name(km_phase phase)
 {
     static const char *const names[KM_N_PHASES] = {
+        [KM_PHASE_START] = "start",
         [KM_PHASE_OPEN] = "open",
         [KM_PHASE_READ] = "read",
         [KM_PHASE_ORDER] = "order",
         [KM_PHASE_SEED] = "seed",
         [KM_PHASE_ASSIGN] = "assign",
         [KM_PHASE_REDUCE] = "reduce",
+        [KM_PHASE_WAIT] = "wait",
         [KM_PHASE_UPDATE] = "update",
         [KM_PHASE_WRITE] = "write",
         [KM_PHASE_CHECKPOINT] = "checkpoint",
@@ -31,4 +33,19 @@ double km_timer_add(km_timers *timers, km_phase phase, double start)
     const double now = km_now();
     timers->seconds[phase] += now - start;
     return now;
+}
+
+void km_counts_add_up(km_counts *sum, const km_counts *more)
+{
+    sum->assignments += more->assignments;
+    sum->distances += more->distances;
+    sum->reductions += more->reductions;
+    sum->bytes_reduced += more->bytes_reduced;
+}
+
+void km_timers_add_up(km_timers *sum, const km_timers *more)
+{
+    for (int phase = 0; phase < KM_N_PHASES; phase++)
+        sum->seconds[phase] += more->seconds[phase];
+    km_counts_add_up(&sum->counts, &more->counts);
 }

@@ -80,6 +80,15 @@ int km_comm_sharing(MPI_Comm comm, const void *bits, int64_t bytes)
     return sharing;
 }
 
+bool km_comm_is_first_of_node(MPI_Comm comm)
+{
+    MPI_Comm node;
+    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, km_comm_rank(comm), MPI_INFO_NULL, &node);
+    const bool is_first = km_comm_rank(node) == 0;
+    MPI_Comm_free(&node);
+    return is_first;
+}
+
 /* Adds the rank that ran out of memory to the message; other messages name their rank themselves if
  * it matters. On MPI_COMM_SELF it adds nothing: the rank is named when it agrees with others. */
 static void add_rank_to_message(MPI_Comm comm, km_error *error)

@@ -30,6 +30,9 @@ void km_comm_library(char library[MPI_MAX_LIBRARY_VERSION_STRING]);
 enum { KM_SHARED_BITS = 8192 }; /* the maximum of 8 * bytes */
 int km_comm_sharing(MPI_Comm comm, const void *bits, int64_t bytes);
 
+/* Is this the lowest rank of its node? */
+bool km_comm_is_first_of_node(MPI_Comm comm);
+
 /* Agrees on errors: if there is a failure on any rank, all ranks get that of the lowest such rank
  * in `error`. Returns the code, the same on all ranks. Call it after every step that can fail on
  * one rank alone, before the next collective call. */

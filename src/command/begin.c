@@ -44,6 +44,12 @@ km_code km_start_threads(km_story *s)
     return KM_OK;
 }
 
+void km_start_meter(km_story *s)
+{
+    if (km_comm_is_first_of_node(s->comm))
+        km_energy_start(&s->energy, KM_ENERGY_ROOT);
+}
+
 void km_warn_of_threads(const km_story *s)
 {
     if (s->too_many_threads > 0)

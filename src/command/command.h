@@ -19,6 +19,7 @@ typedef struct km_story {
     const char **catalogues; /* where each name begins; NULL if there is no list */
     km_log log;
     km_timers timers; /* of the steps outside of the engine */
+    km_energy energy; /* of this node, on its lowest rank */
     km_catalogue catalogue;
     double *first_centers;    /* [k][d] from a file, in the units of the features; or NULL */
     skymeans_control control; /* what the engine is told while reading and fitting */
@@ -91,6 +92,9 @@ int64_t km_count_threads(const km_story *s);
 
 /* Sets this number of threads. KM_MEMORY if they can't be created. */
 km_code km_start_threads(km_story *s);
+
+/* Begins to measure the energy of the nodes. */
+void km_start_meter(km_story *s);
 
 /* Warns if a rank has more threads than cores. Local. */
 void km_warn_of_threads(const km_story *s);

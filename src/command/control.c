@@ -20,7 +20,9 @@ static bool is_fitting(const skymeans_event *event)
 
 static void observe(void *context, const skymeans_event *event)
 {
+    enum { ENERGY_INTERVAL = 30 }; /* seconds: counters take minutes to overflow */
     km_story *s = context;
+    km_energy_read(&s->energy, ENERGY_INTERVAL);
     switch (event->kind) {
     case SKYMEANS_PHASE:
         if (is_fitting(event))

@@ -97,7 +97,11 @@ km_code km_write_outputs(km_story *s)
     km_result_write(&result, &record, s->comm, &s->error);
     km_timer_add(&s->timers, KM_PHASE_WRITE, start);
     const km_timers timers = km_all_timers(s);
-    s->report = km_report_gather(&timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
+    km_energy_read(&s->energy, 0);
+    s->report = km_report_gather(&timers, &s->findings, &s->energy, s->started, &s->checkpoint.past,
+                                 s->comm);
+    if (is_writer && s->error.code == KM_OK)
+        s->report.bytes_written = km_file_size(result.beside);
     if (is_writer && s->error.code == KM_OK && s->options.outputs.metrics != NULL)
         km_metrics_write(&metrics, &record, &s->report, &s->error);
     if (is_writer && s->error.code == KM_OK)

@@ -89,7 +89,7 @@ km_code km_fit_samples(km_story *s)
 km_timers km_all_timers(const km_story *s)
 {
     km_timers all = s->timers;
-    for (int phase = 0; phase < KM_N_PHASES && s->answer != NULL; phase++)
-        all.seconds[phase] += s->answer->timers.seconds[phase];
+    if (s->answer != NULL)
+        km_timers_add_up(&all, &s->answer->timers);
     return all;
 }

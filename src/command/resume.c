@@ -98,8 +98,9 @@ km_code km_save_state(km_story *s, const void *state, size_t size, km_error *err
 {
     const km_timers timers = km_all_timers(s);
     km_checkpoint checkpoint = {.started = s->first_started, .state_size = size};
-    checkpoint.past =
-        km_report_gather(&timers, &s->findings, s->started, &s->checkpoint.past, s->comm);
+    km_energy_read(&s->energy, 0);
+    checkpoint.past = km_report_gather(&timers, &s->findings, &s->energy, s->started,
+                                       &s->checkpoint.past, s->comm);
     if (km_comm_rank(s->comm) == 0) {
         checkpoint.state = (void *)(uintptr_t)state; /* only read */
         if (km_lock_check(&s->lock, error) == KM_OK)

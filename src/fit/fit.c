@@ -109,8 +109,8 @@ static void reduce_totals(running *run, bool has_failed)
     extras[KM_EXTRA_TIME_UP] = wish == KM_WISH_TIME;
     extras[KM_EXTRA_SAVE] = km_pace_is_save_due(run->pace);
     extras[KM_EXTRA_DISTANCES] = run->distances;
-    km_sum_int64(run->comm, run->totals.words, run->totals.length);
     km_timer_add(run->timers, KM_PHASE_REDUCE, start);
+    km_reduce(run);
 }
 
 static km_code assign_and_reduce(running *run, km_error *error)
@@ -120,6 +120,8 @@ static km_code assign_and_reduce(running *run, km_error *error)
     km_assigner_reset_count(&run->assigner);
     run->task->method->assign(&run->assigner, run->rounded);
     run->distances = run->assigner.done.distances - before;
+    run->timers->counts.assignments++;
+    run->timers->counts.distances += run->distances;
     km_timer_add(run->timers, KM_PHASE_ASSIGN, start);
     reduce_totals(run, error->code != KM_OK);
     return run->totals.extras[KM_EXTRA_FAILED] > 0 ? km_agree(run->comm, error) : KM_OK;
@@ -267,6 +269,7 @@ static km_code save_running(running *run, km_fit *fit, km_error *error)
     if (km_agree(run->comm, error) != KM_OK)
         return error->code;
     find_most_of_ranks(fit, run->comm);
+    km_find_waiting(run);
     const km_fit_state state = {.n_iterations = fit->n_iterations,
                                 .n_words = run->totals.n_words,
                                 .used = run->used,
@@ -403,6 +406,7 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
         run_iterations(&run, fit, error) == KM_OK && !fit->is_saved && !fit->is_refused &&
         assign_last_centers(&run, fit, error) == KM_OK)
         conclude_fit(&run, fit, error);
+    km_find_waiting(&run);
     end_running(&run);
     if (error->code != KM_OK)
         km_fit_free(fit);

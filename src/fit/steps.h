@@ -19,6 +19,8 @@ enum {
 };
 _Static_assert((int)KM_EXTRAS_END == (int)KM_N_EXTRAS, "totals have as many extras as fits use");
 
+enum { KM_REDUCTIONS_AT_ONCE = 128 };
+
 /* State of a running fit. */
 typedef struct running {
     const km_fit_task *task;
@@ -35,7 +37,16 @@ typedef struct running {
     int64_t n_refilled; /* empty clusters that the last update filled */
     int64_t distances;  /* that the last assignment evaluated on this rank */
     km_pace *pace;      /* of the task, or one that does nothing */
+    int n_reductions;   /* since waiting was last told from communication */
+    double reductions[KM_REDUCTIONS_AT_ONCE]; /* [n_reductions], seconds of each */
 } running;
+
+/* Sums the totals over the ranks, and adds to the timers what that takes. Collective. */
+void km_reduce(running *run);
+
+/* Tells waiting from communication in the reductions since the last call, and adds both to their
+ * phases. Collective. */
+void km_find_waiting(running *run);
 
 enum { KM_MANY_TERMS = 4096 }; /* of centers; worth waking threads up */
 

@@ -63,6 +63,12 @@ static bool give_name(const char *from, const char *to, bool may_replace)
     return rename(from, to) == 0;
 }
 
+int64_t km_file_size(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 ? (int64_t)status.st_size : 0;
+}
+
 bool km_is_same_file(const char *a, const char *b)
 {
     struct stat x, y;

@@ -17,6 +17,9 @@ typedef struct km_output {
  * replaced, KM_SYSTEM if its folder is missing or not writable. */
 km_code km_output_check(const char *path, bool may_replace, km_error *error);
 
+/* The size of a file in bytes; 0 if it can't be had. */
+int64_t km_file_size(const char *path);
+
 /* Do two paths lead to one existing file? */
 bool km_is_same_file(const char *a, const char *b);
 

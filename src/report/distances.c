@@ -1,4 +1,4 @@
-/* How many distances a fit evaluated. */
+/* How many distances a fit evaluated, and how fast. */
 #include "report/report.h"
 
 km_distance_counts km_count_distances(const km_record *record)
@@ -12,4 +12,20 @@ km_distance_counts km_count_distances(const km_record *record)
     counts.per_sample = (double)counts.distances /
                         ((double)record->answer->spread.n_used * (double)fit->n_iterations);
     return counts;
+}
+
+km_rates km_find_rates(const km_record *record, const km_report *report)
+{
+    const skymeans_answer *answer = record->answer;
+    const km_counts *counts = &report->counts;
+    const double seconds = report->mean.seconds[KM_PHASE_ASSIGN];
+    const double d = (double)record->catalogue->n_features;
+    const double size = d * (double)km_precision_size(answer->precision) + sizeof *answer->labels;
+    if (!(seconds > 0))
+        return (km_rates){0};
+    const double distances = (double)counts->distances / seconds;
+    return (km_rates){.distances = distances,
+                      .flop = 3 * d * distances,
+                      .bytes = (double)counts->assignments * (double)answer->spread.n_used * size /
+                               seconds};
 }

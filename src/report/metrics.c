@@ -10,6 +10,7 @@
 #include "report/report.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,20 @@ static void put_work(km_json *json, const km_record *record)
     km_json_close(json, '}');
 }
 
+/* What all fits took, with the assignments that belong to no iteration. */
+static void put_effort(km_json *json, const km_record *record, const km_report *report)
+{
+    const km_rates rates = km_find_rates(record, report);
+    km_json_int(json, "bytes_reduced", report->counts.bytes_reduced);
+    km_json_int(json, "reductions", report->counts.reductions);
+    km_json_int(json, "assignments", report->counts.assignments);
+    km_json_open(json, "rates", '{');
+    km_json_real(json, "distances_per_second", rates.distances);
+    km_json_real(json, "flop_per_second", rates.flop);
+    km_json_real(json, "bytes_per_second", rates.bytes);
+    km_json_close(json, '}');
+}
+
 static void put_restarts(km_json *json, const km_restarts *restarts)
 {
     km_json_open(json, "restarts", '[');
@@ -203,6 +218,11 @@ static void put_metrics(FILE *file, const km_record *record, const km_report *re
     put_phases(&json, report);
     put_refining(&json, &record->answer->refined);
     km_json_int(&json, "bytes_read", report->bytes_read);
+    km_json_int(&json, "bytes_written", report->bytes_written);
+    if (record->answer->is_fit)
+        put_effort(&json, record, report);
+    if (!isnan(report->joules))
+        km_json_real(&json, "energy_joules", report->joules);
     put_iterations(&json, &record->answer->fit);
     if (record->answer->is_fit)
         put_work(&json, record);

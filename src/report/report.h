@@ -22,6 +22,16 @@ typedef struct km_distance_counts {
 
 km_distance_counts km_count_distances(const km_record *record);
 
+/* How fast all ranks together assigned, per second of the phase: distances; flop, of which a
+ * distance has three per feature (a subtraction, and a multiplication and addition in one); and the
+ * bytes of values and labels of all samples, which every assignment is taken to read once. Methods
+ * that skip samples read less. 0 if nothing was assigned. */
+typedef struct km_rates {
+    double distances, flop, bytes;
+} km_rates;
+
+km_rates km_find_rates(const km_record *record, const km_report *report);
+
 /* What --dry-run prints. */
 typedef struct km_dry_run {
     const km_catalogue *catalogue;

@@ -7,6 +7,7 @@
 #include "process/heap.h"
 #include "report/report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -191,6 +192,9 @@ static void print_phases(const km_report *report)
     printf("  read         %.1f MB at %.2f GB/s\n", 1e-6 * (double)report->bytes_read,
            seconds > 0 ? 1e-9 * (double)report->bytes_read / seconds : 0);
     printf("  reading      %s\n", report->how_read);
+    printf("  written      %.1f MB\n", 1e-6 * (double)report->bytes_written);
+    if (!isnan(report->joules))
+        printf("  energy       %.4g kJ of all nodes\n", 1e-3 * report->joules);
     printf("  memory       %.0f MB on the rank that had most\n",
            1e-6 * (double)report->memory_peak);
 }
@@ -198,6 +202,8 @@ static void print_phases(const km_report *report)
 /* Goes may have had different numbers of ranks, so minima, means and maxima are added up. */
 static void add_past(km_report *report, const km_report *past)
 {
+    km_counts_add_up(&report->counts, &past->counts);
+    report->joules += past->joules;
     report->n_goes += past->n_goes;
     report->seconds += past->seconds;
     for (int phase = 0; phase < KM_N_PHASES; phase++) {
@@ -210,14 +216,27 @@ static void add_past(km_report *report, const km_report *past)
         report->memory_peak = past->memory_peak;
 }
 
-km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
-                           const km_report *past, MPI_Comm comm)
+/* Joules of all nodes; NaN if any does not tell them. */
+static double sum_energy(const km_energy *energy, MPI_Comm comm)
+{
+    double joules = energy->joules;
+    if (energy->is_meter && energy->n_zones == 0)
+        joules = NAN;
+    km_sum_double(comm, &joules, 1);
+    return joules;
+}
+
+km_report km_report_gather(const km_timers *timers, const km_findings *findings,
+                           const km_energy *energy, double started, const km_report *past,
+                           MPI_Comm comm)
 {
     km_report report = {.n_goes = 1,
                         .seconds = km_now() - started,
                         .min = *timers,
                         .mean = *timers,
                         .max = *timers,
+                        .counts = timers->counts,
+                        .joules = sum_energy(energy, comm),
                         .bytes_read = findings->bytes_read,
                         .how_read = findings->how,
                         .memory_peak = km_memory_peak()};
@@ -225,6 +244,8 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
     km_sum_double(comm, report.mean.seconds, KM_N_PHASES);
     km_max_double(comm, report.max.seconds, KM_N_PHASES);
     km_sum_int64(comm, &report.bytes_read, 1);
+    km_sum_int64(comm, &report.counts.distances, 1);
+    km_sum_int64(comm, &report.counts.bytes_reduced, 1);
     km_max_double(comm, &report.seconds, 1);
     km_max_int64(comm, &report.memory_peak, 1);
     for (int phase = 0; phase < KM_N_PHASES; phase++)
@@ -248,6 +269,14 @@ void km_prediction_print(const km_record *record, const km_report *report)
     print_phases(report);
 }
 
+static void print_rates(const km_record *record, const km_report *report)
+{
+    const km_rates rates = km_find_rates(record, report);
+    printf("  assigning    at %.4g distances/s, %.4g Gflop/s, %.4g GB/s of samples, all ranks "
+           "together\n",
+           rates.distances, 1e-9 * rates.flop, 1e-9 * rates.bytes);
+}
+
 /* A single fit ends in one of many local minima. */
 static void print_restarts_hint(const km_record *record)
 {
@@ -262,5 +291,6 @@ void km_summary_print(const km_record *record, const km_report *report)
     print_cluster_table(record);
     print_restarts(record);
     print_phases(report);
+    print_rates(record, report);
     print_restarts_hint(record);
 }

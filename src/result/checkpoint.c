@@ -17,12 +17,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { VERSION = 3 };
+enum { VERSION = 4 };
 static const char MAGIC[] = "skymeans checkpoint ";
 
 static km_code check_question(const char *path, const char *found, const char *asked,
@@ -121,9 +122,10 @@ static km_code replace_checkpoint(const char *path, const char *bytes, int64_t s
 
 /* Stored between the question and the state of the engine. */
 typedef struct header {
-    double started, seconds;
+    double started, seconds, joules; /* NaN: not known */
     int64_t n_goes, bytes_read, memory_peak;
     km_timers min, mean, max;
+    km_counts counts;
     int64_t state_size;
 } header;
 
@@ -137,6 +139,8 @@ static header make_header(const km_checkpoint *c)
                     .min = c->past.min,
                     .mean = c->past.mean,
                     .max = c->past.max,
+                    .counts = c->past.counts,
+                    .joules = c->past.joules,
                     .state_size = (int64_t)c->state_size};
 }
 
@@ -295,6 +299,14 @@ static bool are_durations(const km_timers *timers)
     return is_ok;
 }
 
+static bool are_counts(const km_counts *counts)
+{
+    const int64_t most = INT64_MAX / 2; /* so that those of this go can be added */
+    return 0 <= counts->assignments && counts->assignments <= most && 0 <= counts->distances &&
+           counts->distances <= most && 0 <= counts->reductions && counts->reductions <= most &&
+           0 <= counts->bytes_reduced && counts->bytes_reduced <= most;
+}
+
 /* What in the header no run can have written, although the hash is right; NULL: nothing. `left` is
  * the number of bytes that follow the header. */
 static const char *find_implausible(const header *h, int64_t left)
@@ -309,8 +321,10 @@ static const char *find_implausible(const header *h, int64_t left)
            : !is_duration(h->seconds)                              ? "time of all goes"
            : !are_durations(&h->min) || !are_durations(&h->mean) || !are_durations(&h->max)
                ? "time of a phase"
-           : h->state_size != left ? "length"
-                                   : NULL;
+           : !are_counts(&h->counts)                       ? "counts of work"
+           : !(isnan(h->joules) || is_duration(h->joules)) ? "energy"
+           : h->state_size != left                         ? "length"
+                                                           : NULL;
 }
 
 static km_code wrong_field(const char *path, const char *what, km_error *error)
@@ -330,6 +344,8 @@ static km_code fill_checkpoint(km_checkpoint *checkpoint, const header *h, const
                                    .min = h->min,
                                    .mean = h->mean,
                                    .max = h->max,
+                                   .counts = h->counts,
+                                   .joules = h->joules,
                                    .bytes_read = h->bytes_read,
                                    .memory_peak = h->memory_peak};
     checkpoint->state_size = (size_t)h->state_size;

@@ -11,6 +11,7 @@
 #include "catalogue/catalogue.h"
 #include "cluster/cluster.h"
 #include "comm/comm.h"
+#include "process/energy.h"
 #include "process/log.h"
 #include "process/output.h"
 
@@ -100,14 +101,18 @@ typedef struct km_report {
     double seconds; /* from the start of the program until the result was written, in all goes */
     const char *how_read;
     km_timers min, mean, max;
-    int64_t bytes_read;  /* by all ranks */
-    int64_t memory_peak; /* bytes, maximum over ranks */
+    km_counts counts;      /* distances and bytes by all ranks */
+    int64_t bytes_read;    /* by all ranks */
+    int64_t bytes_written; /* the size of the result; 0 before it is written */
+    int64_t memory_peak;   /* bytes, maximum over ranks */
+    double joules;         /* of all nodes; NaN: not known */
 } km_report;
 
 /* Adds this go, which `started` at a time of km_now(), to what earlier goes took up to their last
  * checkpoint; `past` is all 0 if there were none. Collective. */
-km_report km_report_gather(const km_timers *timers, const km_findings *findings, double started,
-                           const km_report *past, MPI_Comm comm);
+km_report km_report_gather(const km_timers *timers, const km_findings *findings,
+                           const km_energy *energy, double started, const km_report *past,
+                           MPI_Comm comm);
 
 /* ---- checkpoints ----------------------------------------------------------------------------- */
 

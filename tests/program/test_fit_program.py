@@ -970,8 +970,8 @@ class Summary(ProgramTest):
         self.assertEqual(said["inertia"], f"{result.inertia:.10g}")
         self.assertEqual(said["checksum"], result.checksum)
         self.assertEqual(said["sizes"], result.sizes.tolist())
-        self.assertEqual(list(said["phases"]), ["open", "read", "order", "seed", "assign",
-                                                "reduce", "update", "write"])
+        self.assertEqual(list(said["phases"]), ["start", "open", "read", "order", "seed",
+                                                "assign", "reduce", "wait", "update", "write"])
         for least, mean, most in said["phases"].values():
             self.assertTrue(0 <= least <= mean <= most, said["phases"])
         megabytes, speed = map(float, said["read"])

@@ -15,6 +15,7 @@ import numpy as np
 
 from program import (IS_SANITIZED, ProgramTest, Result, blobs, run, run_all, write_array,
                      write_columns)
+from schema import check_schema
 
 N_CASES = 24 if IS_SANITIZED else 96
 NAMES = ["a", "b_v", "c", "d-e"]
@@ -184,7 +185,9 @@ class FittedCatalogue(ProgramTest):
                          "scaling     minmax"):
                 self.assertIn(f"\n  {line}", done.out)
             with open(f"{name}.json", encoding="utf-8") as file:
-                plan = json.load(file)["plan"]
+                metrics = json.load(file)
+            check_schema(self, metrics, "metrics.schema.json")
+            plan = metrics["plan"]
             self.assertEqual((plan["scale"], plan["raw"], plan["fill_is_missing"]),
                              ("minmax", True, True))
             self.assertEqual(plan["missing_values"][-2:],

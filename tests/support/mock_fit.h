@@ -83,7 +83,7 @@ static inline int32_t *labels_by_row(const km_samples *samples, const km_fit *fi
 static inline outcome run(const problem *p, MPI_Comm comm)
 {
     outcome o = {.labels = NULL};
-    km_timers timers = {{0}};
+    km_timers timers = {0};
     km_error error = {0};
     km_samples samples = mock_samples(&p->data, p->precision, comm);
     km_facts facts = mock_facts(&samples, comm);

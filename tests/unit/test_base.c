@@ -359,7 +359,7 @@ START_TEST(phases_have_names_and_timers_add_up)
 {
     const char *const names[] = {"open",   "read",   "order", "seed",      "assign",
                                  "reduce", "update", "write", "checkpoint"};
-    km_timers timers = {{0}};
+    km_timers timers = {0};
     for (km_phase phase = 0; phase < KM_N_PHASES; phase++)
         ck_assert_str_eq(km_phase_name(phase), names[phase]);
     const double start = km_now(), next = km_timer_add(&timers, KM_PHASE_READ, start);

@@ -205,7 +205,7 @@ START_TEST(squared_distances_sum_up_to_the_inertia)
     km_samples samples = mock_samples(&p.data, p.precision, MPI_COMM_WORLD);
     km_facts facts = mock_facts(&samples, MPI_COMM_WORLD);
     const km_fit_task task = task_of(&p, &facts);
-    km_timers timers = {{0}};
+    km_timers timers = {0};
     km_error error = {0};
     km_fit fit;
     ck_assert_all(km_fit_run(&fit, &task, &samples, p.first, MPI_COMM_WORLD, &timers, &error) ==
@@ -376,7 +376,7 @@ START_TEST(the_observer_sees_every_iteration)
     control.context = &calls;
     km_pace pace = km_pace_start(&control);
     task.pace = &pace;
-    km_timers timers = {{0}};
+    km_timers timers = {0};
     km_error error = {0};
     km_fit fit;
     ck_assert_all(km_fit_run(&fit, &task, &samples, p.first, MPI_COMM_WORLD, &timers, &error) ==
