@@ -25,7 +25,12 @@ typedef struct km_counts {
     int64_t reductions, bytes_reduced; /* sums over the ranks; bytes handed to them */
 } km_counts;
 
-/* Wall seconds of this rank in each phase. */
+/* Wall seconds in each phase. */
+typedef struct km_phases {
+    double seconds[KM_N_PHASES];
+} km_phases;
+
+/* What this rank took, and what it did. */
 typedef struct km_timers {
     double seconds[KM_N_PHASES];
     km_counts counts;

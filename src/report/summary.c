@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MAX_FITS = 20, MAX_LISTED = 8 }; /* that are printed: lines of fits, items in a line */
 
@@ -230,11 +231,13 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
                            const km_energy *energy, double started, const km_report *past,
                            MPI_Comm comm)
 {
+    km_phases own;
+    memcpy(own.seconds, timers->seconds, sizeof own.seconds);
     km_report report = {.n_goes = 1,
                         .seconds = km_now() - started,
-                        .min = *timers,
-                        .mean = *timers,
-                        .max = *timers,
+                        .min = own,
+                        .mean = own,
+                        .max = own,
                         .counts = timers->counts,
                         .joules = sum_energy(energy, comm),
                         .bytes_read = findings->bytes_read,

@@ -124,7 +124,7 @@ static km_code replace_checkpoint(const char *path, const char *bytes, int64_t s
 typedef struct header {
     double started, seconds, joules; /* NaN: not known */
     int64_t n_goes, bytes_read, memory_peak;
-    km_timers min, mean, max;
+    km_phases min, mean, max;
     km_counts counts;
     int64_t state_size;
 } header;
@@ -291,11 +291,11 @@ static bool is_duration(double value)
     return value >= 0 && value <= DBL_MAX;
 }
 
-static bool are_durations(const km_timers *timers)
+static bool are_durations(const km_phases *phases)
 {
     bool is_ok = true;
     for (int phase = 0; phase < KM_N_PHASES; phase++)
-        is_ok = is_ok && is_duration(timers->seconds[phase]);
+        is_ok = is_ok && is_duration(phases->seconds[phase]);
     return is_ok;
 }
 

@@ -95,12 +95,12 @@ void km_model_free(km_model *model);
 /* Said beside the checksum of `predict`, which differs from that of the fit. */
 #define KM_CHECKSUM_OF_LABELS "(of labels and centers; that of a fit is of its inertia, too)"
 
-/* What a run took, over all its goes. Timers are minimum, mean and maximum over ranks. */
+/* What a run took, over all its goes. Seconds are minimum, mean and maximum over ranks. */
 typedef struct km_report {
     int64_t n_goes; /* with this one */
     double seconds; /* from the start of the program until the result was written, in all goes */
     const char *how_read;
-    km_timers min, mean, max;
+    km_phases min, mean, max;
     km_counts counts;      /* distances and bytes by all ranks */
     int64_t bytes_read;    /* by all ranks */
     int64_t bytes_written; /* the size of the result; 0 before it is written */

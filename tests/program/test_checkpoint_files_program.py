@@ -169,7 +169,7 @@ class CheckpointFiles(ProgramTest):
             self.leave()
             with open("state", "r+b") as file:
                 head = file.readline()
-                self.assertEqual(head, b"skymeans checkpoint 3\n")
+                self.assertEqual(head, b"skymeans checkpoint 4\n")
                 file.seek(len(head) - 2)
                 file.write(version)
             self.refuse((3, r"checkpoint of another version \(state\): it has format "

@@ -357,8 +357,8 @@ END_TEST
 
 START_TEST(phases_have_names_and_timers_add_up)
 {
-    const char *const names[] = {"open",   "read",   "order", "seed",      "assign",
-                                 "reduce", "update", "write", "checkpoint"};
+    const char *const names[] = {"start",  "open", "read",   "order", "seed",      "assign",
+                                 "reduce", "wait", "update", "write", "checkpoint"};
     km_timers timers = {0};
     for (km_phase phase = 0; phase < KM_N_PHASES; phase++)
         ck_assert_str_eq(km_phase_name(phase), names[phase]);
@@ -368,6 +368,12 @@ START_TEST(phases_have_names_and_timers_add_up)
     ck_assert_double_ge(timers.seconds[KM_PHASE_READ], 5);
     ck_assert_double_lt(timers.seconds[KM_PHASE_READ], 60);
     ck_assert(timers.seconds[KM_PHASE_SEED] == 0);
+    const km_timers more = {.seconds = {[KM_PHASE_WRITE] = 2}, .counts = {1, 2, 3, 4}};
+    km_timers_add_up(&timers, &more);
+    km_timers_add_up(&timers, &more);
+    ck_assert(timers.seconds[KM_PHASE_WRITE] == 4 && timers.counts.assignments == 2);
+    ck_assert(timers.counts.distances == 4 && timers.counts.reductions == 6);
+    ck_assert(timers.counts.bytes_reduced == 8);
 }
 END_TEST
 
