@@ -22,7 +22,9 @@ typedef struct again {
     km_opened_file opened; /* for its fields and datasets; its sources are not read */
     km_column *columns;
     int64_t file;
-    char *bytes; /* [PIECE] elements of a column */
+    char *bytes;    /* [PIECE] elements of a column */
+    double *inputs; /* [PIECE][number of inputs], what expressions read */
+    int64_t n_inputs;
     uint64_t hashes[PIECE];
     bool is_missing[PIECE];
     long double numbers[PIECE];
@@ -35,8 +37,9 @@ int64_t km_catalogue_again_bytes(const km_catalogue *catalogue)
 {
     const km_reading *reading = &catalogue->reading;
     const int64_t largest_chunk = reading->thread_bytes / 2; /* see km_h5_decoding_bytes */
-    return (int64_t)sizeof(again) + PIECE * (reading->row_bytes + 1) + largest_chunk * 3 / 2 +
-           reading->cache_bytes;
+    const int64_t input_bytes = km_count_inputs(catalogue) * (int64_t)sizeof(double);
+    return (int64_t)sizeof(again) + PIECE * (reading->row_bytes + 1 + input_bytes) +
+           largest_chunk * 3 / 2 + reading->cache_bytes;
 }
 
 /* ---- a column ------------------------------------------------------------------------------- */
@@ -180,8 +183,8 @@ static bool is_missing_value(const again *a, int64_t c, double value)
     const km_field *field = &a->opened.values[c];
     for (int64_t m = 0; m < catalogue->n_missing_values; m++) {
         const km_missing_value *missing = &catalogue->missing_values[m];
-        if ((missing->column == c || missing->column < 0) &&
-            value == km_as_stored(field, catalogue->precision, missing->value))
+        if ((missing->column == c || missing->column < 0) && km_may_be_missing(catalogue, c) &&
+            value == km_as_stored(field, km_precision_of_column(catalogue, c), missing->value))
             return true;
     }
     return false;
@@ -207,21 +210,67 @@ static km_code read_mask(again *a, int64_t c, km_rows rows, km_error *error)
     return KM_OK;
 }
 
-static void fold_column(again *a, int64_t c, km_rows rows, km_error *error)
+/* Reads the values of a column that is stored; NaN where one is missing. */
+static km_code read_values_again(again *a, int64_t c, km_rows rows, double *values, km_error *error)
 {
-    const bool is_feature = c < a->catalogue->n_features;
     const km_convention convention = km_convention_of(a->catalogue, &a->columns[c]);
-    double values[PIECE];
     if (read_numbers_again(a, &a->opened.values[c], &a->columns[c].values, rows, error) != KM_OK)
-        return;
-    for (int64_t i = 0; i < rows.count; i++)
+        return error->code;
+    for (int64_t i = 0; i < rows.count; i++) {
         values[i] = value_by_convention(a, c, &convention, a->numbers[i]);
+        if (is_missing_value(a, c, values[i]))
+            values[i] = NAN;
+    }
     if (a->opened.masks[c].source >= 0 && read_mask(a, c, rows, error) == KM_OK)
         for (int64_t i = 0; i < rows.count; i++)
             values[i] = a->numbers[i] != 0 ? NAN : values[i];
+    return error->code;
+}
+
+/* Reads what expressions need; infinite values are missing ones. */
+static void read_inputs_again(again *a, km_rows rows, km_error *error)
+{
+    double values[PIECE];
+    for (int64_t i = 0; i < a->n_inputs && error->code == KM_OK; i++) {
+        if (read_values_again(a, km_first_input(a->catalogue) + i, rows, values, error) != KM_OK)
+            return;
+        for (int64_t row = 0; row < rows.count; row++)
+            a->inputs[row * a->n_inputs + i] = isfinite(values[row]) ? values[row] : NAN;
+    }
+}
+
+/* Computes an expression, its number from 1, in the plainest way. */
+static double compute_again(const again *a, int64_t expression, int64_t row)
+{
+    return km_expression_compute_row(&a->catalogue->expressions[expression - 1],
+                                     a->inputs + row * a->n_inputs);
+}
+
+static void fold_column(again *a, int64_t c, km_rows rows, km_error *error)
+{
+    const bool is_feature = c < a->catalogue->n_features;
+    const bool is_float = km_precision_of_column(a->catalogue, c) == KM_FLOAT32;
+    const int64_t expression = a->catalogue->columns[c].expression;
+    double values[PIECE];
+    if (expression == 0 && read_values_again(a, c, rows, values, error) != KM_OK)
+        return;
+    for (int64_t i = 0; i < rows.count && expression > 0; i++) {
+        values[i] = compute_again(a, expression, i);
+        values[i] = is_float ? (double)(float)values[i] : values[i];
+    }
     for (int64_t i = 0; i < rows.count; i++) {
         a->hashes[i] = km_hash_double(a->hashes[i], values[i]);
-        if (is_feature && (!isfinite(values[i]) || is_missing_value(a, c, values[i])))
+        if (is_feature && !isfinite(values[i]))
+            a->is_missing[i] = true;
+    }
+}
+
+/* Leaves out the rows where the condition is not true, or can't be decided. */
+static void apply_condition_again(again *a, km_rows rows)
+{
+    for (int64_t i = 0; i < rows.count && a->catalogue->asked.where != NULL; i++) {
+        const double truth = compute_again(a, a->catalogue->n_expressions, i);
+        if (truth == 0 || isnan(truth))
             a->is_missing[i] = true;
     }
 }
@@ -266,9 +315,11 @@ static void fold_rows(again *a, km_rows rows, int64_t row, int64_t slab_first, k
         a->hashes[i] = (uint64_t)(row + i);
         a->is_missing[i] = false;
     }
-    for (int64_t c = 0; c < a->catalogue->n_columns && error->code == KM_OK; c++)
-        if (km_is_value(a->catalogue, c))
-            fold_column(a, c, rows, error);
+    read_inputs_again(a, rows, error);
+    for (int64_t c = 0; c < km_first_input(a->catalogue) && error->code == KM_OK; c++)
+        fold_column(a, c, rows, error);
+    if (error->code == KM_OK)
+        apply_condition_again(a, rows);
     if (a->catalogue->has_ids && !a->findings->ids.is_variable && error->code == KM_OK)
         compare_ids(a, rows, row - slab_first, error);
     for (int64_t i = 0; i < rows.count; i++)
@@ -335,10 +386,14 @@ km_code km_catalogue_read_again(const km_catalogue *catalogue, const km_findings
     if (a != NULL) {
         a->catalogue = catalogue;
         a->findings = findings;
+        a->n_inputs = km_count_inputs(catalogue);
+        a->inputs =
+            km_allocate(PIECE * a->n_inputs, sizeof *a->inputs, "rows that are read again", error);
         read_slab_again(a, km_slab(catalogue->n_rows, km_comm_size(comm), km_comm_rank(comm)),
                         every, error);
         *hash = a->sum;
         close_file_again(a);
+        free(a->inputs);
     }
     free(a);
     if (km_agree(comm, error) == KM_OK)

@@ -42,7 +42,10 @@ static void place_arrays(km_piece *p, layout *l)
     char **unpacked = p->unpacked = place_array(l, o->n_columns, sizeof *p->unpacked);
     p->values = place_array(l, o->n_columns, sizeof *p->values);
     p->features = place_array(l, p->reader->catalogue->n_features, sizeof *p->features);
-    p->is_missing = place_array(l, rows, sizeof *p->is_missing);
+    p->fates = place_array(l, rows, sizeof *p->fates);
+    p->inputs = place_array(l, km_count_inputs(p->reader->catalogue), sizeof *p->inputs);
+    p->registers = place_array(l, km_count_registers(p->reader->catalogue),
+                               KM_EXPRESSION_ROWS * sizeof *p->registers);
     for (int64_t s = 0; s < o->n_sources; s++) {
         const km_source *source = &o->sources[s];
         const int64_t in_bits = source->is_bitmap; /* the bits of a few rows may be in two bytes */

@@ -26,12 +26,14 @@ static void copy_choice_of_first(km_catalogue *catalogue, const km_catalogue_nam
     catalogue->n_features = choice->n_features;
     catalogue->n_columns = choice->n_columns;
     catalogue->columns = choice->columns;
+    catalogue->n_expressions = choice->n_expressions;
+    catalogue->expressions = choice->expressions;
     catalogue->n_others = choice->n_others;
     catalogue->others = choice->others;
     catalogue->precision =
         name->precision != NULL
             ? *name->precision
-            : km_precision_of_features(catalogue->columns, catalogue->n_features, name->is_raw);
+            : km_precision_of_features(catalogue->columns, catalogue->n_columns, name->is_raw);
 }
 
 /* By one rank: chooses in the first file that has the table. If none has it, says what is wrong
@@ -84,6 +86,32 @@ static void share_others(km_catalogue *catalogue, int rank, MPI_Comm comm, km_er
     }
 }
 
+/* Broadcasts the expressions, which only rank 0 has parsed. */
+static km_code share_expressions(km_catalogue *catalogue, int rank, MPI_Comm comm, km_error *error)
+{
+    if (rank > 0)
+        catalogue->expressions = km_allocate_zeroed(
+            catalogue->n_expressions, sizeof *catalogue->expressions, "expressions", error);
+    if (km_agree(comm, error) != KM_OK)
+        return error->code;
+    for (int64_t i = 0; i < catalogue->n_expressions && error->code == KM_OK; i++) {
+        km_expression *e = &catalogue->expressions[i], own = *e;
+        km_broadcast(comm, 0, e, sizeof *e);
+        e->operations = own.operations;
+        e->text = own.text;
+        if (rank > 0) {
+            e->operations =
+                km_allocate(e->n_operations, sizeof *e->operations, "expressions", error);
+            e->text = km_allocate(e->text_size, 1, "expressions", error);
+        }
+        if (km_agree(comm, error) == KM_OK) {
+            km_broadcast(comm, 0, e->operations, e->n_operations * (int64_t)sizeof *e->operations);
+            km_broadcast(comm, 0, e->text, e->text_size);
+        }
+    }
+    return error->code;
+}
+
 /* Broadcasts what rank 0 chose in the first file, and lists the parts. */
 static km_code share_choice(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
                             km_error *error)
@@ -91,12 +119,14 @@ static km_code share_choice(km_catalogue *catalogue, const km_catalogue_name *na
     const int rank = km_comm_rank(comm);
     km_column *columns = catalogue->columns;
     char **others = catalogue->others;
+    km_expression *expressions = catalogue->expressions;
     km_broadcast(comm, 0, catalogue, sizeof *catalogue);
     const int64_t d = catalogue->n_features, n = catalogue->n_columns;
     if (rank > 0)
         columns = km_allocate(n, sizeof *columns, "list of features", error);
     catalogue->columns = columns;
     catalogue->others = rank > 0 ? NULL : others;
+    catalogue->expressions = rank > 0 ? NULL : expressions;
     catalogue->asked = *name;
     catalogue->names = km_allocate(d, sizeof *catalogue->names, "names of the features", error);
     share_others(catalogue, rank, comm, error);
@@ -105,7 +135,8 @@ static km_code share_choice(km_catalogue *catalogue, const km_catalogue_name *na
     km_broadcast(comm, 0, columns, n * (int64_t)sizeof *columns);
     for (int64_t j = 0; j < d; j++)
         catalogue->names[j] = columns[j].name;
-    if (km_parts_list(catalogue, comm, error) != KM_OK)
+    if (share_expressions(catalogue, rank, comm, error) != KM_OK ||
+        km_parts_list(catalogue, comm, error) != KM_OK)
         return error->code;
     catalogue->is_together = catalogue->n_files == 1 && catalogue->n_others == 0 &&
                              !has_virtual(catalogue->columns, catalogue->n_columns);
@@ -182,6 +213,9 @@ void km_catalogue_close(km_catalogue *catalogue)
     for (int64_t i = 0; i < catalogue->n_others && catalogue->others != NULL; i++)
         free(catalogue->others[i]);
     free(catalogue->others);
+    for (int64_t e = 0; e < catalogue->n_expressions && catalogue->expressions != NULL; e++)
+        km_expression_free(&catalogue->expressions[e]);
+    free(catalogue->expressions);
     free(catalogue->files);
     free(catalogue->part_tables);
     free(catalogue->columns);

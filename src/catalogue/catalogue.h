@@ -11,6 +11,7 @@
 #include "base/precision.h"
 #include "base/text.h"
 #include "comm/pace.h"
+#include "expression/expression.h"
 #include "h5/h5.h"
 #include "samples/samples.h"
 
@@ -58,12 +59,14 @@ typedef struct km_column {
     int64_t n_rows;
     bool is_numeric, is_floating; /* truth values and bitfields are numeric, too */
     bool is_text, may_be_mask;
-    bool is_category;  /* numbers that stand for names */
-    bool is_matrix;    /* in a dataset of two dimensions, neither of which is 1 */
-    bool has_bad_mask; /* of another length than the values, or no truth values */
-    bool lacks_filter; /* one that is not available here */
-    bool fits_float32; /* float32, or an integer of at most 16 bits, by type */
-    bool is_virtual;   /* stored in other files, which parallel HDF5 can't read */
+    bool is_category;   /* numbers that stand for names */
+    bool is_matrix;     /* in a dataset of two dimensions, neither of which is 1 */
+    bool has_bad_mask;  /* of another length than the values, or no truth values */
+    bool lacks_filter;  /* one that is not available here */
+    bool fits_float32;  /* float32, or an integer of at most 16 bits, by type */
+    bool is_virtual;    /* stored in other files, which parallel HDF5 can't read */
+    bool makes_feature; /* it is a feature, or one is computed from it */
+    int64_t expression; /* that it is computed by, from 1; 0: it is stored, and has a place */
 } km_column;
 
 /* Identifies an object of a file, however many links lead to it. */
@@ -118,8 +121,9 @@ km_column *km_table_select(const km_table *table, const char *list, const char *
  * which the caller frees. */
 char *km_table_columns_text(const km_table *table, km_error *error);
 
-/* Some columns, by name, as -c takes them, in a new text, which the caller frees. */
-char *km_names_text(const char *const *names, int64_t count, km_error *error);
+/* Appends a name to a list as -c takes it, in braces if it could be read as something else. Returns
+ * the new end. The text needs KM_NAME_SIZE + 3 characters for each name. */
+char *km_append_name(char *end, bool is_first, const char *name);
 
 /* ---- catalogues ----------------------------------------------------------------------------- */
 
@@ -139,17 +143,17 @@ typedef struct km_file {
  * feature. */
 enum { KM_MAX_MISSING_VALUES = 64 };
 typedef struct km_missing_value {
-    int64_t column; /* its number; -1: all features */
+    int64_t column; /* its number; -1: all features, and all that is read by expressions */
     double value;
 } km_missing_value;
 
-/* Which catalogue: files in their order, and the values of -d, -c, --weights, --id and
+/* Which catalogue: files in their order, and the values of -d, -c, --where, --weights, --id and
  * --missing-value, or NULL. The columns of weights and ids are no features unless `columns` names
  * them. All texts must outlive the catalogue. */
 typedef struct km_catalogue_name {
     const char *const *paths;
     int64_t n_paths;
-    const char *table, *columns, *weights, *ids;
+    const char *table, *columns, *where, *weights, *ids;
     const char *const *missing_values;
     int64_t n_missing_values;
     const char *outputs[3]; /* [n_outputs], files that will be written, and must not be inputs */
@@ -186,14 +190,17 @@ typedef struct km_other_units {
     char units[KM_UNITS_SIZE]; /* in that file */
 } km_other_units;
 
-/* What -d, -c, --weights and --id choose in one file. The columns are the features, then that of
- * the weights, if there are any, then that of the ids, if there are any. */
+/* What -d, -c, --where, --weights and --id choose in one file. The columns are the features, then
+ * that of the weights, if there are any, then those that expressions read, then that of the ids, if
+ * there are any. Of the inputs of expressions, those of features come first. */
 typedef struct km_selection {
     char table[KM_DATASET_SIZE], writer[16];
     bool is_array;
     bool is_pattern; /* -d is a pattern, and this is the first table that matches */
     int64_t n_rows, n_features, n_columns;
     km_column *columns; /* [n_columns] */
+    int64_t n_expressions;
+    km_expression *expressions; /* [n_expressions], that of --where is the last */
     int64_t n_others;
     char **others; /* [n_others], other files that columns are in */
 } km_selection;
@@ -205,8 +212,7 @@ km_code km_selection_make(km_selection *choice, hid_t file, const char *path, km
                           const km_catalogue_name *name, km_error *error);
 void km_selection_free(km_selection *choice);
 
-/* A catalogue, open on all ranks for reading. Its columns are the features, then that of the
- * weights, if there are any, then that of the ids, if there are any. */
+/* A catalogue, open on all ranks for reading. Its columns are those of a selection. */
 typedef struct km_catalogue {
     km_catalogue_name asked;
     char path[KM_PATH_SIZE];           /* for messages: the first file, and how many more */
@@ -222,7 +228,9 @@ typedef struct km_catalogue {
     char *part_tables;      /* the texts of `table` in `files` */
     km_precision precision; /* by the types of the features in all files */
     km_column *columns;     /* [n_columns], as they are in the first file */
-    const char **names;     /* [n_features], of the features */
+    int64_t n_expressions;
+    km_expression *expressions; /* [n_expressions], that of --where is the last */
+    const char **names;         /* [n_features], of the features */
     km_other_units other_units;
     int64_t n_missing_values;
     km_missing_value *missing_values;
@@ -255,9 +263,27 @@ static inline const km_column *km_catalogue_weights(const km_catalogue *catalogu
     return &catalogue->columns[catalogue->n_features];
 }
 
+/* The columns that expressions read are n from the first on. */
+static inline int64_t km_first_input(const km_catalogue *catalogue)
+{
+    return catalogue->n_features + catalogue->has_weights;
+}
+
+static inline int64_t km_count_inputs(const km_catalogue *catalogue)
+{
+    return catalogue->n_columns - catalogue->has_ids - km_first_input(catalogue);
+}
+
 static inline const km_column *km_catalogue_ids(const km_catalogue *catalogue)
 {
     return &catalogue->columns[catalogue->n_columns - 1];
+}
+
+/* Features may have other names than in the file, see `names`. */
+static inline const char *km_name_of_column(const km_catalogue *catalogue, int64_t column)
+{
+    return column < catalogue->n_features ? catalogue->names[column]
+                                          : catalogue->columns[column].name;
 }
 
 /* Opens a catalogue: looks into all files, and chooses columns, which all files must have.
@@ -265,6 +291,10 @@ static inline const km_column *km_catalogue_ids(const km_catalogue *catalogue)
 km_code km_catalogue_open(km_catalogue *catalogue, const km_catalogue_name *name, MPI_Comm comm,
                           km_error *error);
 void km_catalogue_close(km_catalogue *catalogue);
+
+/* What becomes of a row: a condition (--where) is not true, or can't be decided since a value in it
+ * is missing; or else it misses a feature. */
+typedef enum km_fate { KM_ROW_USED, KM_ROW_MISSING, KM_ROW_EXCLUDED, KM_ROW_UNDECIDED } km_fate;
 
 /* What to do with a row that misses a feature. */
 typedef enum km_missing { KM_MISSING_DROP, KM_MISSING_ERROR } km_missing;
@@ -284,9 +314,11 @@ typedef struct km_ids {
 
 /* What reading found beside the samples. */
 typedef struct km_findings {
-    int64_t bytes_read; /* read by this rank */
-    int64_t *n_missing; /* [n_features], rows of the catalogue that miss the feature */
-    int64_t *n_fill; /* [n_features], rows with HDF5's own fill value, which is used as a number */
+    int64_t bytes_read;  /* read by this rank */
+    int64_t *n_missing;  /* [n_features], rows, but for those below, that miss the feature */
+    int64_t n_excluded;  /* rows for which the condition is not true */
+    int64_t n_undecided; /* rows for which it can't be decided */
+    int64_t *n_fill; /* [n_columns], rows with HDF5's own fill value, which is used as a number */
     km_ids ids;      /* of all rows of this rank's slab */
     char how[48];    /* the way of reading: "independent (MPI-IO)", ... */
 } km_findings;

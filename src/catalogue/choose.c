@@ -144,11 +144,48 @@ static const km_table *choose_only(const km_tables *tables, const char *path, km
 
 /* ---- by columns ----------------------------------------------------------------------------- */
 
+/* Counts names in an expression, and those among them that are columns of a table. */
+struct own_names {
+    const km_table *table;
+    const km_names *names;
+    int64_t n_names, n_own;
+};
+
+static bool is_own_name(const km_table *table, const km_names *names, char *name)
+{
+    int64_t position, first, last;
+    return table->is_array ? km_parse_range(name, table->n_columns, &first, &last)
+                           : km_find_values(names, km_without_braces(name), &position) != NULL;
+}
+
+static void count_own_name(void *context, char *name)
+{
+    struct own_names *own = context;
+    own->n_names++;
+    own->n_own += is_own_name(own->table, own->names, name);
+}
+
+/* Is an item a column of a table, or an expression of such? */
+static bool is_own_item(const km_table *table, const km_names *names, char *item, km_error *error)
+{
+    struct own_names own = {.table = table, .names = names};
+    char *copy = km_copy_text(item, "list of features", error), *rest = copy;
+    bool is_own = is_own_name(table, names, item);
+    if (!is_own && copy != NULL && km_is_expression(copy)) {
+        km_cut_name(&rest);
+        is_own =
+            (km_expression_list_names(rest, count_own_name, &own) && own.n_own == own.n_names) ||
+            is_own_name(table, names, rest);
+    }
+    free(copy);
+    return is_own;
+}
+
 /* How many items of a list are columns of a table; -1 if an item is neither that nor a path. */
 static int64_t count_own_items(const km_table *table, const char *list, km_error *error)
 {
     km_names names;
-    int64_t own = 0, position, first, last;
+    int64_t own = 0;
     char *copy = km_copy_text(list, "list of features", error);
     if (copy == NULL || km_names_create(&names, table, error) != KM_OK) {
         free(copy);
@@ -157,10 +194,7 @@ static int64_t count_own_items(const km_table *table, const char *list, km_error
     for (char *rest = copy; rest != NULL && own >= 0;) {
         char *item = km_cut_item(&rest);
         const bool may_be_path = strchr(item, '/') != NULL;
-        const bool is_own =
-            table->is_array ? km_parse_range(item, table->n_columns, &first, &last)
-                            : km_find_values(&names, km_without_braces(item), &position) != NULL;
-        own = is_own ? own + 1 : may_be_path ? own : -1;
+        own = is_own_item(table, &names, item, error) ? own + 1 : may_be_path ? own : -1;
     }
     km_names_free(&names);
     free(copy);
@@ -234,6 +268,8 @@ static const km_table *choose_by_columns(const km_scope *scope, candidates *c,
         keep_if_any(c, name->weights, error);
     if (c->count > 1 && name->ids != NULL)
         keep_if_any(c, name->ids, error);
+    if (c->count > 1 && name->where != NULL)
+        keep_if_any(c, name->where, error);
     if (error->code != KM_OK)
         return NULL;
     return c->count == 1   ? c->only /* if it lacks the columns, choosing them says so */

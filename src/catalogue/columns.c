@@ -1,8 +1,8 @@
-/* Which columns of a table are features: the list of -c, or the default. */
+/* What an item of a list of columns means: a name, a number, a path or an expression. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "tables.h"
+#include "choice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,18 +12,6 @@
  * claims. */
 enum { MAX_FEATURES = 1 << 17 };
 
-/* A growing choice of columns. */
-struct choice {
-    const km_table *table;
-    km_names names;
-    const km_scope *scope; /* NULL: the file is not open, and columns have no paths */
-    const char *file;
-    bool may_be_text;
-    km_column *columns;
-    int64_t count;
-    km_error *error;
-};
-
 void km_refuse_long_name(const char *file, const km_table *table, const char *name, km_error *error)
 {
     km_fail(error, KM_DATA,
@@ -32,7 +20,7 @@ void km_refuse_long_name(const char *file, const km_table *table, const char *na
             file, table->path, name, KM_NAME_SIZE - 1);
 }
 
-static void refuse_column(const struct choice *choice, const char *name, const char *reason)
+static void refuse_column(const km_choice *choice, const char *name, const char *reason)
 {
     km_fail(choice->error, KM_DATA,
             "can't use a column (%s, %s, column %s): %s; choose another column", choice->file,
@@ -40,7 +28,7 @@ static void refuse_column(const struct choice *choice, const char *name, const c
 }
 
 /* Chooses one value per row of a column. Values of array columns are called as in flux[2]. */
-static void choose_value(struct choice *choice, const km_column *whole, int64_t position)
+static void choose_value(km_choice *choice, const km_column *whole, int64_t position)
 {
     km_column column = *whole;
     int length = (int)strlen(whole->name);
@@ -67,7 +55,7 @@ static void choose_value(struct choice *choice, const km_column *whole, int64_t 
         km_append(choice->columns, &choice->count, sizeof column, &column, choice->error);
 }
 
-static void choose_all_values(struct choice *choice, const km_column *column)
+void km_choose_all_values(km_choice *choice, const km_column *column)
 {
     for (int64_t i = 0; i < column->values.length && choice->error->code == KM_OK; i++)
         choose_value(choice, column, i);
@@ -115,7 +103,7 @@ const km_column *km_find_values(const km_names *names, char *item, int64_t *posi
     return column != NULL && has_position(column, *position) ? column : NULL;
 }
 
-static void refuse_unknown_column(const struct choice *choice, const char *name)
+static void refuse_unknown_column(const km_choice *choice, const char *name)
 {
     char path[KM_DATASET_SIZE];
     const km_table *table = choice->table;
@@ -136,7 +124,7 @@ static void refuse_unknown_column(const struct choice *choice, const char *name)
                 choice->file, table->path, name, nearest_name(table, name));
 }
 
-static bool is_allowed(const struct choice *choice, const km_column *column)
+static bool is_allowed(const km_choice *choice, const km_column *column)
 {
     if (column->has_bad_mask)
         refuse_column(choice, column->name,
@@ -152,40 +140,49 @@ static bool is_allowed(const struct choice *choice, const km_column *column)
     return choice->error->code == KM_OK;
 }
 
-static void choose_values(struct choice *choice, const km_column *column, int64_t position)
+static void choose_values(km_choice *choice, const km_column *column, int64_t position)
 {
     if (!is_allowed(choice, column))
         return;
     if (position >= 0)
         choose_value(choice, column, position);
     else
-        choose_all_values(choice, column);
+        km_choose_all_values(choice, column);
 }
 
-/* Chooses a column by its path from the table on, or one value of it. */
-static void choose_path(struct choice *choice, const char *item)
+/* A column by its path from the table on, or one value of it, with its position. */
+static bool find_path(km_choice *choice, const char *name, km_column *column, int64_t *position)
+{
+    char *copy = km_copy_text(name, "list of features", choice->error);
+    *position = -1;
+    bool is_there = choice->scope != NULL && copy != NULL &&
+                    km_column_at(choice->scope, choice->table, name, column, choice->error);
+    if (!is_there && choice->scope != NULL && choice->error->code == KM_OK) {
+        const char *whole = cut_number(copy, position);
+        is_there = whole != NULL &&
+                   km_column_at(choice->scope, choice->table, whole, column, choice->error) &&
+                   has_position(column, *position);
+    }
+    free(copy);
+    return is_there;
+}
+
+/* Chooses by a path, or by an expression, which has signs outside of braces. */
+static void choose_path(km_choice *choice, char *item)
 {
     km_column column;
-    int64_t position = -1;
-    char *copy = km_copy_text(item, "list of features", choice->error);
-    if (copy == NULL)
-        return;
-    bool is_there = choice->scope != NULL &&
-                    km_column_at(choice->scope, choice->table, item, &column, choice->error);
-    if (!is_there && choice->scope != NULL && choice->error->code == KM_OK) {
-        const char *name = cut_number(copy, &position);
-        is_there = name != NULL &&
-                   km_column_at(choice->scope, choice->table, name, &column, choice->error) &&
-                   has_position(&column, position);
-    }
-    if (is_there)
+    int64_t position;
+    const bool may_be_expression = choice->inputs != NULL && km_is_expression(item);
+    const char *name = km_without_braces(item);
+    if (find_path(choice, name, &column, &position))
         choose_values(choice, &column, position);
+    else if (choice->error->code == KM_OK && may_be_expression)
+        km_choose_expression(choice, item, true);
     else if (choice->error->code == KM_OK)
-        refuse_unknown_column(choice, item);
-    free(copy);
+        refuse_unknown_column(choice, name);
 }
 
-static void choose_name(struct choice *choice, char *item)
+static void choose_name(km_choice *choice, char *item)
 {
     int64_t position;
     char *name = km_copy_text(item, "list of features", choice->error);
@@ -196,108 +193,27 @@ static void choose_name(struct choice *choice, char *item)
     if (column != NULL)
         choose_values(choice, column, position);
     else
-        choose_path(choice, km_without_braces(item));
+        choose_path(choice, item);
     free(name);
 }
 
 /* Chooses columns of an array by number, and others by path. */
-static void choose_numbers(struct choice *choice, char *item)
+static void choose_numbers(km_choice *choice, char *item)
 {
     int64_t first, last;
     const km_table *table = choice->table;
     if (!km_parse_range(item, table->n_columns, &first, &last)) {
-        choose_path(choice, km_without_braces(item));
+        choose_path(choice, item);
         return;
     }
     for (int64_t i = first; i < last && choice->error->code == KM_OK; i++)
         choose_value(choice, &table->columns[0], i);
 }
 
-static void choose_list(struct choice *choice, const char *list)
+void km_choose_item(km_choice *choice, char *item)
 {
-    char *copy = km_copy_text(list, "list of features", choice->error);
-    for (char *rest = copy; rest != NULL && choice->error->code == KM_OK;) {
-        char *item = km_cut_item(&rest);
-        if (*item == '\0')
-            km_fail(choice->error, KM_USAGE,
-                    "empty name in the list of columns (-c): names are separated by single commas, "
-                    "and a list with blanks stands in quotes, -c 'a, b'");
-        else if (choice->table->is_array)
-            choose_numbers(choice, item);
-        else
-            choose_name(choice, item);
-    }
-    free(copy);
-}
-
-bool km_is_default_column(const km_table *table, const km_column *column, bool is_floating)
-{
-    return (is_floating ? column->is_floating : column->is_numeric) &&
-           column->n_rows == table->n_rows && !column->has_bad_mask;
-}
-
-static void choose_default(struct choice *choice)
-{
-    const km_table *table = choice->table;
-    const int64_t n = table->is_array ? 1 : table->n_columns;
-    for (int64_t i = 0; i < n; i++)
-        if (table->is_array || km_is_default_column(table, &table->columns[i], true))
-            choose_all_values(choice, &table->columns[i]);
-    if (choice->count == 0)
-        km_fail(choice->error, KM_DATA,
-                "no feature by default (%s, %s): the table has no floating-point column; name "
-                "columns with -c",
-                choice->file, table->path);
-}
-
-static void make_choice(struct choice *choice, const char *list)
-{
-    if (km_names_create(&choice->names, choice->table, choice->error) != KM_OK)
-        return;
-    if (list == NULL)
-        choose_default(choice);
+    if (choice->table->is_array)
+        choose_numbers(choice, item);
     else
-        choose_list(choice, list);
-    km_names_free(&choice->names);
-}
-
-static km_column *select_columns(struct choice *choice, const char *list, int64_t *count)
-{
-    make_choice(choice, list);
-    *count = choice->count;
-    if (choice->error->code == KM_OK)
-        return choice->columns;
-    free(choice->columns);
-    return NULL;
-}
-
-km_column *km_table_select(const km_table *table, const char *list, const char *file,
-                           int64_t *count, km_error *error)
-{
-    struct choice choice = {.table = table, .file = file, .error = error};
-    return select_columns(&choice, list, count);
-}
-
-km_column *km_scope_select(const km_scope *scope, const km_table *table, const char *list,
-                           int64_t *count, km_error *error)
-{
-    struct choice choice = {.table = table, .scope = scope, .file = scope->path, .error = error};
-    return select_columns(&choice, list, count);
-}
-
-bool km_scope_select_one(const km_scope *scope, const km_table *table, const char *name,
-                         const char *option, bool may_be_text, km_column *column, km_error *error)
-{
-    struct choice choice = {.table = table,
-                            .scope = scope,
-                            .file = scope->path,
-                            .may_be_text = may_be_text,
-                            .error = error};
-    make_choice(&choice, name);
-    if (error->code == KM_OK && choice.count != 1)
-        km_fail(error, KM_USAGE, "bad value (%s %s): it takes one column", option, name);
-    if (error->code == KM_OK)
-        *column = choice.columns[0];
-    free(choice.columns);
-    return error->code == KM_OK;
+        choose_name(choice, item);
 }

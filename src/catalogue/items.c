@@ -11,15 +11,14 @@
 
 char *km_without_braces(char *item)
 {
-    const size_t length = strlen(item);
-    if (length < 2 || item[0] != '{' || item[length - 1] != '}')
+    char *end = item[0] == '{' ? strchr(item, '}') : NULL;
+    if (end == NULL || end[1] != '\0')
         return item;
-    item[length - 1] = '\0';
+    *end = '\0';
     return item + 1;
 }
 
-/* Removes the blanks around an item; the braces of a name protect its own. */
-static char *without_blanks(char *item)
+char *km_without_blanks(char *item)
 {
     item += strspn(item, " ");
     size_t length = strlen(item);
@@ -41,7 +40,7 @@ char *km_cut_item(char **rest)
     }
     *rest = *c == ',' ? c + 1 : NULL;
     *c = '\0';
-    return without_blanks(item);
+    return km_without_blanks(item);
 }
 
 bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t *last)
@@ -63,8 +62,7 @@ bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t
 
 /* ---- writing a list ------------------------------------------------------------------------- */
 
-/* Appends a name as -c takes it, in braces if it could be read as something else. */
-static char *append_name(char *end, bool is_first, const char *name)
+char *km_append_name(char *end, bool is_first, const char *name)
 {
     const bool is_plain = name[0] != '\0' && strpbrk(name, ",(){}+-*/^ <>=!&|[]") == NULL;
     end = stpcpy(end, is_first ? "" : ",");
@@ -76,17 +74,12 @@ static char *allocate_names(int64_t count, km_error *error)
     return km_allocate_zeroed(count, KM_NAME_SIZE + 3, "names of the features", error);
 }
 
-char *km_names_text(const char *const *names, int64_t count, km_error *error)
-{
-    char *text = allocate_names(count, error), *end = text;
-    for (int64_t j = 0; j < count && text != NULL; j++)
-        end = append_name(end, j == 0, names[j]);
-    return text;
-}
-
 char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
 {
-    return km_names_text(catalogue->names, catalogue->n_features, error);
+    char *text = allocate_names(catalogue->n_features, error), *end = text;
+    for (int64_t j = 0; j < catalogue->n_features && text != NULL; j++)
+        end = km_append_name(end, j == 0, catalogue->names[j]);
+    return text;
 }
 
 static bool has_floating(const km_table *table)
@@ -109,6 +102,6 @@ char *km_table_columns_text(const km_table *table, km_error *error)
     const bool has_any = has_floating(table);
     for (int64_t i = 0; i < table->n_columns; i++)
         if (km_is_default_column(table, &table->columns[i], has_any))
-            end = append_name(end, end == text, table->columns[i].name);
+            end = km_append_name(end, end == text, table->columns[i].name);
     return text;
 }

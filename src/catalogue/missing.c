@@ -41,13 +41,14 @@ static void parse_missing_value(km_catalogue *catalogue, const char *text, km_er
         return;
     }
     const int64_t n_before = catalogue->n_missing_values;
-    for (int64_t j = 0; j < catalogue->n_features; j++)
-        if (is_feature_called(catalogue->names[j], text, (size_t)(colon - text)))
-            add_missing_value(catalogue, j, value, error);
+    for (int64_t c = 0; c < catalogue->n_columns; c++)
+        if (km_may_be_missing(catalogue, c) &&
+            is_feature_called(catalogue->columns[c].name, text, (size_t)(colon - text)))
+            add_missing_value(catalogue, c, value, error);
     if (catalogue->n_missing_values == n_before)
         km_fail(error, KM_USAGE,
-                "bad value (--missing-value %s): %.*s is none of the features; name one of those "
-                "that -c lists",
+                "bad value (--missing-value %s): %.*s is none of the features, nor in an "
+                "expression; name one of the columns that are",
                 text, (int)(colon - text), text);
 }
 

@@ -71,6 +71,8 @@ static void list_sources(km_opened_file *opened, const km_catalogue *catalogue,
                          const km_column *columns, km_error *error)
 {
     for (int64_t c = 0; c < opened->n_columns && error->code == KM_OK; c++) {
+        if (columns[c].expression > 0)
+            continue;
         const bool has_mask = columns[c].mask.dataset[0] != '\0' && km_is_value(catalogue, c);
         opened->values[c].source = find_source(opened, &columns[c].values, error);
         if (has_mask && error->code == KM_OK)
@@ -214,7 +216,9 @@ static km_code open_columns(km_opened_file *opened, const km_catalogue *catalogu
         check_width(opened, &opened->sources[s], error);
     }
     for (int64_t c = 0; c < opened->n_columns && error->code == KM_OK; c++)
-        if (km_is_value(catalogue, c))
+        if (columns[c].expression > 0)
+            opened->values[c].is_unpacked = true; /* it is computed to memory of its own */
+        else if (km_is_value(catalogue, c))
             prepare_field(opened, catalogue, columns, c);
     return error->code;
 }

@@ -57,8 +57,20 @@ static inline km_precision km_precision_of_column(const km_catalogue *catalogue,
 /* Is the column computed with? Ids are copied as they are. */
 static inline bool km_is_value(const km_catalogue *catalogue, int64_t column)
 {
-    return column < catalogue->n_features ||
-           (catalogue->has_weights && column == catalogue->n_features);
+    return column < catalogue->n_columns - catalogue->has_ids;
+}
+
+/* Is the column there since an expression reads it? */
+static inline bool km_is_input(const km_catalogue *catalogue, int64_t column)
+{
+    return column >= km_first_input(catalogue) && km_is_value(catalogue, column);
+}
+
+/* Do the values of --missing-value count in the column? Not in weights, nor in what is computed. */
+static inline bool km_may_be_missing(const km_catalogue *catalogue, int64_t column)
+{
+    return catalogue->columns[column].expression == 0 &&
+           (column < catalogue->n_features || km_is_input(catalogue, column));
 }
 
 /* The bytes of a bitmap that hold the bits of some rows. */

@@ -10,10 +10,11 @@
 #include <sys/stat.h>
 
 /* Unpacking computes in double, and its values have more digits than the stored numbers. */
-km_precision km_precision_of_features(const km_column *columns, int64_t n_features, bool is_raw)
+km_precision km_precision_of_features(const km_column *columns, int64_t n_columns, bool is_raw)
 {
-    for (int64_t j = 0; j < n_features; j++)
-        if (!columns[j].fits_float32 || (columns[j].convention.is_packed && !is_raw))
+    for (int64_t c = 0; c < n_columns; c++)
+        if (columns[c].makes_feature &&
+            (!columns[c].fits_float32 || (columns[c].convention.is_packed && !is_raw)))
             return KM_FLOAT64;
     return KM_FLOAT32;
 }
@@ -48,7 +49,7 @@ static void look_at_part(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
     const km_column *columns = found.columns;
     catalogue->files[f].n_rows = found.n_rows;
     catalogue->files[f].is_like_first = km_columns_are_first(catalogue, columns, found.n_rows);
-    if (km_precision_of_features(columns, catalogue->n_features, catalogue->asked.is_raw) ==
+    if (km_precision_of_features(columns, catalogue->n_columns, catalogue->asked.is_raw) ==
         KM_FLOAT64)
         *needs_double = 1;
     km_units_note(catalogue, f, columns);

@@ -92,23 +92,31 @@ km_code km_look_into(const char *path, const km_catalogue_name *name, km_selecti
 
 /* ---- a part --------------------------------------------------------------------------------- */
 
+/* Have two columns one name, and are both stored, or computed by the same expression of the list?
+ */
+static bool is_called_alike(const km_column *a, const km_column *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->expression == b->expression;
+}
+
 static km_code refuse_different(const km_catalogue *catalogue, const km_file *file,
                                 const km_selection *choice, km_error *error)
 {
     const int64_t n =
         choice->n_columns < catalogue->n_columns ? choice->n_columns : catalogue->n_columns;
     int64_t c = 0;
-    while (c < n && strcmp(choice->columns[c].name, catalogue->columns[c].name) == 0)
+    while (c < n && is_called_alike(&choice->columns[c], &catalogue->columns[c]))
         c++;
     if (c == catalogue->n_columns && c == choice->n_columns)
         return KM_OK;
-    return km_fail(error, KM_DATA,
-                   "different columns (%s, %s): it has %s where %s, %s, has %s; name those that "
-                   "all have with -c",
-                   file->path, file->table,
-                   c < choice->n_columns ? choice->columns[c].name : "no more",
-                   catalogue->files[0].path, catalogue->first_table,
-                   c < catalogue->n_columns ? catalogue->columns[c].name : "no more");
+    return km_fail(
+        error, KM_DATA,
+        "different columns (%s, %s): it has %s%s where %s, %s, has %s%s; name those "
+        "that all have with -c",
+        file->path, file->table, c < n && choice->columns[c].expression > 0 ? "computed " : "",
+        c < choice->n_columns ? choice->columns[c].name : "no more", catalogue->files[0].path,
+        catalogue->first_table, c < n && catalogue->columns[c].expression > 0 ? "computed " : "",
+        c < catalogue->n_columns ? catalogue->columns[c].name : "no more");
 }
 
 /* With other names, the same places may hold something else. */
@@ -116,7 +124,7 @@ static bool has_same_names(const km_catalogue *catalogue, const km_selection *ch
 {
     bool are_same = choice->n_columns == catalogue->n_columns;
     for (int64_t c = 0; c < choice->n_columns && are_same; c++)
-        are_same = strcmp(choice->columns[c].name, catalogue->columns[c].name) == 0;
+        are_same = is_called_alike(&choice->columns[c], &catalogue->columns[c]);
     return are_same;
 }
 

@@ -73,7 +73,9 @@ typedef struct km_piece {
     char **unpacked;       /* [n_columns], of columns that are not used where they were read */
     column_values *values; /* [n_columns] */
     km_values *features;   /* [n_features], the same as in `values` */
-    uint8_t *is_missing;   /* [capacity] */
+    uint8_t *fates;        /* [capacity], km_fate */
+    const double **inputs; /* [number of inputs of expressions], some rows of each */
+    double *registers;     /* of expressions, see km_expression_compute */
     km_h5_chunks *chunks;
     bool has_unread; /* reading without HDF5 failed */
 } km_piece;
@@ -120,9 +122,17 @@ km_code km_file_prepare_missing(km_file_in_use *file, const km_catalogue *catalo
 km_code km_piece_convert_odd(km_piece *piece, km_error *error);
 
 /* Makes values in the working precision of the file's numbers: NaN where the file, a mask or the
- * command line says that a value is missing. Marks the rows that miss a feature, and counts them
- * per feature. */
+ * command line says that a value is missing. Computes expressions. Marks the rows that a condition
+ * excludes or that miss a feature, and counts them, the latter per feature. */
 void km_piece_take_values(km_piece *piece);
+
+/* Computes the columns that are expressions, in `count` rows from number `first` of the piece, and
+ * what becomes of them by the condition. Before that, the values that expressions read are there,
+ * NaN where one is missing. */
+void km_piece_compute(km_piece *piece, int64_t first, int64_t count);
+
+/* The registers that the expressions of a catalogue need. */
+int64_t km_count_registers(const km_catalogue *catalogue);
 
 /* Notes the first row that is not allowed: one with a bad weight, or with a missing value if that
  * is an error. */

@@ -1,6 +1,6 @@
 /* How many rows are read at once, and how much memory that takes. */
 #include "base/precision.h"
-#include "opened.h"
+#include "reader.h"
 
 #include <math.h>
 #include <string.h>
@@ -121,5 +121,6 @@ int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, i
     return (n_pieces < n_threads ? n_pieces : n_threads) *
            (piece * (reading->value_bytes + reading->row_bytes + text_bytes) +
             (int64_t)((double)stored_rows(reading, piece) * stored_row_bytes(catalogue)) +
+            km_count_registers(catalogue) * KM_EXPRESSION_ROWS * (int64_t)sizeof(double) +
             reading->thread_bytes);
 }

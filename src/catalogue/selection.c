@@ -29,16 +29,20 @@ static km_code leave_out(km_selection *choice, const km_column *other, const km_
     return KM_OK;
 }
 
-/* Chooses the column of --weights or --id; it is then no feature by default. */
+/* Chooses the column of --weights or --id; it is then no feature by default, nor is what it is
+ * computed from. */
 static void choose_role(km_selection *choice, const km_scope *scope, const km_table *table,
                         const km_catalogue_name *name, const char *option, const char *text,
-                        km_column *column, km_error *error)
+                        km_inputs *inputs, km_column *column, km_error *error)
 {
-    const bool may_be_text = strcmp(option, "--id") == 0;
-    if (text != NULL && error->code == KM_OK &&
-        km_scope_select_one(scope, table, text, option, may_be_text, column, error) &&
-        name->columns == NULL)
+    if (text == NULL || error->code != KM_OK ||
+        !km_scope_select_one(scope, table, text, option, inputs, column, error) ||
+        name->columns != NULL)
+        return;
+    if (column->expression == 0)
         leave_out(choice, column, scope, error);
+    for (int64_t i = 0; column->expression > 0 && i < inputs->n_columns; i++)
+        leave_out(choice, &inputs->columns[i], scope, error);
 }
 
 static void append_column(km_selection *choice, const char *text, const km_column *column,
@@ -63,20 +67,37 @@ static void check_column_lengths(km_selection *choice, const km_scope *scope, km
                     (long long)choice->columns[c].n_rows, first->name, (long long)first->n_rows);
 }
 
+static void append_inputs(km_selection *choice, km_inputs *inputs, km_error *error)
+{
+    for (int64_t i = 0; i < inputs->n_columns && error->code == KM_OK; i++)
+        choice->columns = km_append(choice->columns, &choice->n_columns, sizeof *choice->columns,
+                                    &inputs->columns[i], error);
+    choice->n_expressions = inputs->n_expressions;
+    choice->expressions = inputs->expressions;
+    inputs->n_expressions = 0;
+    inputs->expressions = NULL;
+}
+
 static void select_all_columns(km_selection *choice, const km_scope *scope, const km_table *table,
                                const km_catalogue_name *name, km_error *error)
 {
     km_column weights, ids;
+    km_inputs inputs = {.makes_features = true};
     const bool is_in_order = table->is_array && name->is_array_by_order;
-    choice->columns = km_scope_select(scope, table, is_in_order ? NULL : name->columns,
+    choice->columns = km_scope_select(scope, table, is_in_order ? NULL : name->columns, &inputs,
                                       &choice->n_features, error);
-    if (choice->columns == NULL)
-        return;
-    choose_role(choice, scope, table, name, "--weights", name->weights, &weights, error);
-    choose_role(choice, scope, table, name, "--id", name->ids, &ids, error);
+    for (int64_t j = 0; j < choice->n_features && choice->columns != NULL; j++)
+        choice->columns[j].makes_feature = choice->columns[j].expression == 0;
+    inputs.makes_features = false;
+    choose_role(choice, scope, table, name, "--weights", name->weights, &inputs, &weights, error);
+    choose_role(choice, scope, table, name, "--id", name->ids, NULL, &ids, error);
+    if (name->where != NULL && error->code == KM_OK)
+        km_scope_add_condition(scope, table, name->where, "--where", &inputs, error);
     choice->n_columns = choice->n_features;
     append_column(choice, name->weights, &weights, error);
+    append_inputs(choice, &inputs, error);
     append_column(choice, name->ids, &ids, error);
+    km_inputs_free(&inputs);
     if (error->code == KM_OK)
         check_column_lengths(choice, scope, error);
 }
@@ -122,5 +143,8 @@ void km_selection_free(km_selection *choice)
         free(choice->others[i]);
     free(choice->others);
     free(choice->columns);
+    for (int64_t e = 0; e < choice->n_expressions; e++)
+        km_expression_free(&choice->expressions[e]);
+    free(choice->expressions);
     memset(choice, 0, sizeof *choice);
 }

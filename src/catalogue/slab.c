@@ -95,7 +95,7 @@ static int64_t take_turn(const km_piece *p, const km_error *error)
     if (r->error->code == KM_OK) {
         km_piece_refuse_rows(p, &r->refused);
         sample = r->n_samples;
-        r->n_samples += km_samples_count_used(p->is_missing, p->rows.count);
+        r->n_samples += km_samples_count_used(p->fates, p->rows.count);
     }
     r->turn++;
     pthread_cond_broadcast(&r->turned);
@@ -109,7 +109,7 @@ static void put_samples(const km_piece *p, int64_t sample)
     const void *weights = catalogue->has_weights ? p->values[catalogue->n_features].first : NULL;
     km_samples *samples = p->reader->samples;
     km_samples_put(samples, p->rows.first - samples->slab.first, p->rows.count, p->features,
-                   weights, p->is_missing, sample);
+                   weights, p->fates, sample);
 }
 
 /* Takes the values of a piece that was read, or failed. False if no more pieces are wanted. */
@@ -169,7 +169,7 @@ static km_code make_findings(km_findings *findings, const km_catalogue *catalogu
            catalogue->is_together ? "independent (MPI-IO)" : "independent (each rank by itself)");
     findings->n_missing = km_allocate_zeroed(catalogue->n_features, sizeof *findings->n_missing,
                                              "counts of missing values", error);
-    findings->n_fill = km_allocate_zeroed(catalogue->n_features, sizeof *findings->n_fill,
+    findings->n_fill = km_allocate_zeroed(catalogue->n_columns, sizeof *findings->n_fill,
                                           "counts of fill values", error);
     if (catalogue->has_ids)
         km_ids_create(&findings->ids, catalogue, n_rows, error);
@@ -240,7 +240,9 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, km_
         km_file_check_unchanged(&catalogue->files[0], error);
     if (km_agree(comm, error) == KM_OK) {
         km_sum_int64(comm, findings->n_missing, catalogue->n_features);
-        km_sum_int64(comm, findings->n_fill, catalogue->n_features);
+        km_sum_int64(comm, findings->n_fill, catalogue->n_columns);
+        km_sum_int64(comm, &findings->n_excluded, 1);
+        km_sum_int64(comm, &findings->n_undecided, 1);
     } else {
         km_samples_free(samples);
         km_findings_free(findings);

@@ -206,6 +206,16 @@ typedef struct km_others {
 
 void km_others_free(km_others *others);
 
+/* Expressions that are chosen, and the columns that they read, each of them once. */
+typedef struct km_inputs {
+    int64_t n_columns, n_expressions;
+    km_column *columns;
+    km_expression *expressions;
+    bool makes_features; /* those that are chosen now do */
+} km_inputs;
+
+void km_inputs_free(km_inputs *inputs);
+
 /* The table that -d means, or without it the one that has the columns. NULL on failure. */
 const km_table *km_scope_choose(const km_scope *scope, const km_catalogue_name *name,
                                 km_error *error);
@@ -233,8 +243,11 @@ bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t
  * has none, of any numbers? */
 bool km_is_default_column(const km_table *table, const km_column *column, bool is_floating);
 
-/* Removes the braces of {b-v}. */
+/* Removes the braces of {b-v}; {b}-{v} stays as it is. */
 char *km_without_braces(char *item);
+
+/* Removes the blanks around an item; the braces of a name protect its own. */
+char *km_without_blanks(char *item);
 
 /* The column with this name, or with this name and a position as in flux[2]; *position is -1 for
  * all values. NULL if there is none. */
@@ -246,14 +259,29 @@ const km_column *km_find_values(const km_names *names, char *item, int64_t *posi
 bool km_column_at(const km_scope *scope, const km_table *table, const char *text, km_column *column,
                   km_error *error);
 
-/* As km_table_select, also with columns by path, in an open file. */
+/* As km_table_select, also with columns by path and expressions, in an open file. */
 km_column *km_scope_select(const km_scope *scope, const km_table *table, const char *list,
-                           int64_t *count, km_error *error);
+                           km_inputs *inputs, int64_t *count, km_error *error);
 
-/* Chooses the one column that an option (named in messages) takes; it may be text if may_be_text.
- * False, with KM_USAGE or KM_DATA, if there is none. */
+/* Chooses the one column that an option (named in messages) takes: an expression, too, if there
+ * are inputs, else perhaps of texts. False, with KM_USAGE or KM_DATA, if there is none. */
 bool km_scope_select_one(const km_scope *scope, const km_table *table, const char *name,
-                         const char *option, bool may_be_text, km_column *column, km_error *error);
+                         const char *option, km_inputs *inputs, km_column *column, km_error *error);
+
+/* Adds the expression of a condition to the inputs. */
+void km_scope_add_condition(const km_scope *scope, const km_table *table, const char *text,
+                            const char *option, km_inputs *inputs, km_error *error);
+
+/* Is an item an expression by the signs in it? */
+bool km_is_expression(const char *item);
+
+/* Lists the names of columns in an expression, as they are written: calls `note` with each of
+ * them. False if it can't be understood. */
+typedef void km_note_name(void *context, char *name);
+bool km_expression_list_names(const char *text, km_note_name *note, void *context);
+
+/* Cuts the name off NAME=EXPRESSION; NULL if it has none. *item becomes the expression. */
+char *km_cut_name(char **item);
 
 /* ---- parts ---------------------------------------------------------------------------------- */
 
@@ -282,7 +310,7 @@ km_code km_parts_list(km_catalogue *catalogue, MPI_Comm comm, km_error *error);
  * errors are agreed. */
 km_code km_parts_look(km_catalogue *catalogue, MPI_Comm comm, km_error *error);
 
-/* The precision that the types of the features ask for. */
-km_precision km_precision_of_features(const km_column *columns, int64_t n_features, bool is_raw);
+/* The precision that the types of the features, and of what they are computed from, ask for. */
+km_precision km_precision_of_features(const km_column *columns, int64_t n_columns, bool is_raw);
 
 #endif

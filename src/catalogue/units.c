@@ -7,7 +7,7 @@
 void km_units_note(km_catalogue *catalogue, int64_t file, const km_column *columns)
 {
     km_other_units *found = &catalogue->other_units;
-    const int64_t n_measured = catalogue->n_features + catalogue->has_weights;
+    const int64_t n_measured = catalogue->n_columns - catalogue->has_ids;
     for (int64_t c = 0; c < n_measured && !found->is_found; c++) {
         const char *first = catalogue->columns[c].units, *here = columns[c].units;
         if (first[0] != '\0' && here[0] != '\0' && strcmp(first, here) != 0) {

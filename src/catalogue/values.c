@@ -55,7 +55,7 @@ static void unpack_values(km_piece *p, int64_t c, int64_t first, int64_t count)
     const int64_t n_fill =
         km_unpack(&field->number, &field->codes, from + first * stride, stride, count, precision,
                   p->unpacked[c] + first * (int64_t)km_precision_size(precision));
-    if (n_fill > 0 && c < p->reader->catalogue->n_features) {
+    if (n_fill > 0) {
 #pragma omp atomic
         p->reader->findings->n_fill[c] += n_fill;
     }
@@ -93,16 +93,17 @@ km_code km_file_prepare_missing(km_file_in_use *file, const km_catalogue *catalo
 {
     int64_t n = 0;
     for (int64_t m = 0; m < catalogue->n_missing_values; m++)
-        n += catalogue->missing_values[m].column < 0 ? catalogue->n_features : 1;
+        n += catalogue->missing_values[m].column < 0 ? catalogue->n_columns : 1;
     file->n_missing_values = 0;
     file->missing_values = km_allocate(n, sizeof *file->missing_values, "missing values", error);
     for (int64_t m = 0; m < catalogue->n_missing_values && error->code == KM_OK; m++)
-        for (int64_t j = 0; j < catalogue->n_features; j++) {
+        for (int64_t c = 0; c < catalogue->n_columns; c++) {
             const km_missing_value *missing = &catalogue->missing_values[m];
-            const km_field *field = &file->opened->values[j];
-            if (missing->column == j || missing->column < 0)
+            const km_precision precision = km_precision_of_column(catalogue, c);
+            const km_field *field = &file->opened->values[c];
+            if (km_may_be_missing(catalogue, c) && (missing->column == c || missing->column < 0))
                 file->missing_values[file->n_missing_values++] =
-                    (stored_missing){j, km_as_stored(field, catalogue->precision, missing->value)};
+                    (stored_missing){c, km_as_stored(field, precision, missing->value)};
         }
     return error->code;
 }
@@ -163,19 +164,20 @@ static void apply_missing_values(const km_piece *p, int64_t first, int64_t count
     }
 }
 
-/* Marks values that are not finite, `stride` bytes apart; returns how many there are. */
-#define DEFINE_MARK(name, real)                                                                \
-    static int64_t name(const char *first, int64_t stride, int64_t count, uint8_t *is_missing) \
-    {                                                                                          \
-        int64_t n = 0;                                                                         \
-        for (int64_t i = 0; i < count; i++) {                                                  \
-            real value;                                                                        \
-            memcpy(&value, first + i * stride, sizeof value);                                  \
-            const bool is_bad = !isfinite(value);                                              \
-            is_missing[i] |= is_bad;                                                           \
-            n += is_bad;                                                                       \
-        }                                                                                      \
-        return n;                                                                              \
+/* Marks rows with values that are not finite, `stride` bytes apart, if nothing else became of them;
+ * returns how many there are. */
+#define DEFINE_MARK(name, real)                                                           \
+    static int64_t name(const char *first, int64_t stride, int64_t count, uint8_t *fates) \
+    {                                                                                     \
+        int64_t n = 0;                                                                    \
+        for (int64_t i = 0; i < count; i++) {                                             \
+            real value;                                                                   \
+            memcpy(&value, first + i * stride, sizeof value);                             \
+            const bool is_bad = !isfinite(value) && fates[i] <= KM_ROW_MISSING;           \
+            fates[i] |= is_bad;                                                           \
+            n += is_bad;                                                                  \
+        }                                                                                 \
+        return n;                                                                         \
     }
 
 DEFINE_MARK(mark_float32, float)
@@ -183,13 +185,12 @@ DEFINE_MARK(mark_float64, double)
 
 static void mark_rows(km_piece *p, int64_t first, int64_t count)
 {
-    memset(p->is_missing + first, 0, (size_t)count);
     for (int64_t j = 0; j < p->reader->catalogue->n_features; j++) {
         const column_values *values = &p->values[j];
         const char *from = values->first + first * values->stride;
         const int64_t n = p->reader->catalogue->precision == KM_FLOAT32
-                              ? mark_float32(from, values->stride, count, p->is_missing + first)
-                              : mark_float64(from, values->stride, count, p->is_missing + first);
+                              ? mark_float32(from, values->stride, count, p->fates + first)
+                              : mark_float64(from, values->stride, count, p->fates + first);
         if (n > 0) {
 #pragma omp atomic
             p->reader->findings->n_missing[j] += n;
@@ -211,14 +212,17 @@ void km_piece_take_values(km_piece *p)
 {
     enum { ROWS = 2048 }; /* few enough to stay in cache from step to step */
     const int64_t n_columns = p->file->opened->n_columns;
+    const km_column *columns = p->reader->catalogue->columns;
     for (int64_t first = 0; first < p->rows.count; first += ROWS) {
         const int64_t left = p->rows.count - first, count = left < ROWS ? left : ROWS;
         for (int64_t c = 0; c < n_columns; c++)
-            if (p->file->opened->values[c].is_unpacked)
+            if (p->file->opened->values[c].is_unpacked && columns[c].expression == 0)
                 unpack_values(p, c, first, count);
         for (int64_t c = 0; c < n_columns; c++)
             apply_mask(p, c, first, count);
         apply_missing_values(p, first, count);
+        memset(p->fates + first, KM_ROW_USED, (size_t)count);
+        km_piece_compute(p, first, count);
         mark_rows(p, first, count);
     }
 }
@@ -234,7 +238,8 @@ static void refuse_weight(const km_piece *p, int64_t row, int64_t i, km_error *e
 {
     km_fail(error, KM_DATA,
             "bad weight (%s, %s, row %lld, column %s): it is %g, and weights are finite and at "
-            "least 0 (rows count from 0); correct it, or choose another column with --weights",
+            "least 0 (rows count from 0); correct it, leave such rows out with --where, or choose "
+            "another column with --weights",
             p->file->path, p->reader->catalogue->table, (long long)row,
             km_catalogue_weights(p->reader->catalogue)->name, weight_at(p, i));
 }
@@ -247,10 +252,11 @@ static void refuse_missing(const km_piece *p, int64_t row, int64_t i, km_error *
     km_fail(
         error, KM_DATA,
         "missing value (%s, %s, row %lld, column %s): it is NaN, infinite, masked, declared to "
-        "mean a missing one, or a --missing-value (rows count from 0); fill it in, or leave such "
+        "mean a missing one, %sor a --missing-value (rows count from 0); fill it in, or leave such "
         "rows out with --missing drop",
         p->file->path, p->reader->catalogue->table, (long long)row,
-        p->reader->catalogue->names[feature]);
+        p->reader->catalogue->names[feature],
+        p->reader->catalogue->columns[feature].expression > 0 ? "computed of such, " : "");
 }
 
 /* Looks in the order of the catalogue for a missing value, if that is an error, or a bad weight of
@@ -262,9 +268,9 @@ void km_piece_refuse_rows(const km_piece *p, km_error *refused)
     if (!has_weights && !is_error)
         return;
     for (int64_t i = 0; i < p->rows.count && refused->code == KM_OK; i++) {
-        if (p->is_missing[i] && is_error)
+        if (p->fates[i] == KM_ROW_MISSING && is_error)
             refuse_missing(p, p->rows.first + i, i, refused);
-        else if (!p->is_missing[i] && has_weights &&
+        else if (p->fates[i] == KM_ROW_USED && has_weights &&
                  !(weight_at(p, i) >= 0 && isfinite(weight_at(p, i))))
             refuse_weight(p, p->rows.first + i, i, refused);
     }

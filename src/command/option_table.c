@@ -30,6 +30,10 @@ static const char *const verifications[] = {
     {"missing-value", 0, "V", KM_OPTION_TEXTS, AT(missing_values), 0, 0, NULL, NULL, \
      "this number stands for a missing value in all features, or in one: b_v:-99; may be given " \
      "several times"}
+#define WHERE                                                                 \
+    {"where", 0, "EXPRESSION", KM_OPTION_TEXT, AT(inputs.where), 0, 0, NULL, NULL, \
+     "use only the rows where this is true, as 'parallax/parallax_error > 10 && phot_g < 18'; the " \
+     "others get label -1, also those where it can't be decided since a value is missing"}
 #define FOLLOW_EXTERNAL                                                       \
     {"follow-external", 0, NULL, KM_OPTION_FLAG, AT(inputs.follows_external), 0, 0, NULL, NULL, \
      "also read files outside of the catalogue's folder, if the catalogue refers to them (HDF5's " \
@@ -74,11 +78,12 @@ const km_option km_fit_options[] = {
     DATASET,
     {"columns", 'c', "LIST", KM_OPTION_TEXT, AT(inputs.columns), 0, 0, NULL, NULL,
      "the features: names of columns, separated by commas, odd ones in braces {b-v}; for arrays "
-     "numbers of columns from 0, and ranges 0:7 (without the 7); default: all floating-point "
-     "columns"},
+     "numbers of columns from 0, and ranges 0:7 (without the 7); or expressions, as u-g or "
+     "mag=g+5*log10(parallax/100), see docs/expressions.md; default: all floating-point columns"},
+    WHERE,
     {"weights", 0, "COLUMN", KM_OPTION_TEXT, AT(inputs.weights), 0, 0, NULL, NULL,
-     "column with the weight of each row, at least 0; a row of weight 0 gets a label but counts "
-     "for nothing; default: all weights are 1"},
+     "column or expression with the weight of each row, as '1/err^2', at least 0; a row of weight "
+     "0 gets a label but counts for nothing; default: all weights are 1"},
     ID,
     MISSING,
     MISSING_VALUE,
@@ -150,6 +155,7 @@ const km_option km_predict_options[] = {
     {"output", 'o', "FILE", KM_OPTION_TEXT, AT(outputs.result), 0, 0, NULL, NULL,
      "file of the labels (required); refused if it exists, unless --overwrite"},
     DATASET,
+    WHERE,
     ID,
     MISSING,
     MISSING_VALUE,

@@ -25,9 +25,18 @@ static const char *name_of_feature(const km_story *s, int64_t j)
     return s->model.names + (size_t)j * KM_NAME_SIZE;
 }
 
+/* The expression that a feature of the fit was computed by, or an empty text. */
+static const char *expression_of_feature(const km_story *s, int64_t j)
+{
+    return s->model.expressions_size > 0 ? s->model.expressions + j * s->model.expressions_size
+                                         : "";
+}
+
 /* Are the features of the fit columns of an array, whose names are numbers? */
 static bool has_numbers_for_names(const km_story *s)
 {
+    if (s->model.expressions_size > 0) /* which say themselves what they need */
+        return true;
     for (int64_t j = 0; j < s->model.n_features; j++)
         if (name_of_feature(s, j)[strspn(name_of_feature(s, j), "0123456789")] != '\0')
             return false;
@@ -68,6 +77,19 @@ static km_code take_names_of_fit(km_story *s)
     return KM_OK;
 }
 
+/* A missing value of the fit. There are no weights here, so that inputs of expressions come right
+ * behind the features, where the model counts them. */
+static km_missing_value missing_value_of_fit(km_story *s, int64_t m)
+{
+    km_missing_value missing = s->model.missing_values[m];
+    if (missing.column >= s->model.n_features + km_count_inputs(&s->catalogue))
+        km_fail(&s->error, KM_DATA,
+                "not a result of a fit (%s): its /model is damaged; name the file that skymeans "
+                "fit wrote with -o",
+                s->options.model);
+    return missing;
+}
+
 /* Adds the missing values of the fit to those of --missing-value. */
 static km_code add_missing_values(km_story *s)
 {
@@ -77,8 +99,8 @@ static km_code add_missing_values(km_story *s)
     km_missing_value *both = km_allocate(own + fitted, size, "missing values", &s->error);
     if (both != NULL && own > 0)
         memcpy(both, catalogue->missing_values, (size_t)own * size);
-    if (both != NULL && fitted > 0)
-        memcpy(both + own, s->model.missing_values, (size_t)fitted * size);
+    for (int64_t m = 0; m < fitted && both != NULL; m++)
+        both[own + m] = missing_value_of_fit(s, m);
     if (both != NULL) {
         free(catalogue->missing_values);
         catalogue->missing_values = both;
@@ -87,15 +109,28 @@ static km_code add_missing_values(km_story *s)
     return km_agree(s->comm, &s->error);
 }
 
-km_code km_open_other_catalogue(km_story *s)
+/* The features of the fit as -c takes them. A plus sign keeps an expression from being taken for
+ * the name of a column, and an x for its name is as good as any: names come from the model. */
+static char *columns_of_fit(km_story *s)
 {
     const int64_t d = s->model.n_features;
+    const int64_t size = KM_NAME_SIZE + s->model.expressions_size + 4;
+    char *text = km_allocate_zeroed(d, (size_t)size, "names of the features", &s->error);
+    char *end = text;
+    for (int64_t j = 0; j < d && text != NULL; j++) {
+        const char *expression = expression_of_feature(s, j), *name = name_of_feature(s, j);
+        if (expression[0] != '\0')
+            end = stpcpy(stpcpy(stpcpy(end, j == 0 ? "" : ","), "x=+"), expression);
+        else
+            end = km_append_name(end, j == 0, name);
+    }
+    return text;
+}
+
+km_code km_open_other_catalogue(km_story *s)
+{
     const double start = km_now();
-    const char **names = km_allocate(d, sizeof *names, "names of the features", &s->error);
-    for (int64_t j = 0; j < d && names != NULL; j++)
-        names[j] = name_of_feature(s, j);
-    s->columns = names != NULL ? km_names_text(names, d, &s->error) : NULL;
-    free(names);
+    s->columns = columns_of_fit(s);
     if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
     km_catalogue_name name = km_catalogue_of_options(&s->options);

@@ -8,6 +8,14 @@
 static km_code check_usable_rows(km_story *s)
 {
     const km_spread spread = km_samples_find_spread(&s->samples, s->comm);
+    if (spread.n_used == 0 && s->options.model == NULL && s->options.inputs.where != NULL)
+        return km_fail(
+            &s->error, KM_DATA,
+            "no usable row (%s, %s): of %lld rows --where is not true for %lld and "
+            "undecided for %lld, and the others miss a feature; choose a wider condition, "
+            "or other columns",
+            s->catalogue.path, s->catalogue.table, (long long)s->catalogue.n_rows,
+            (long long)s->findings.n_excluded, (long long)s->findings.n_undecided);
     if (spread.n_used == 0 && s->options.model == NULL)
         return km_fail(&s->error, KM_DATA,
                        "no usable row (%s, %s): every row misses a feature (NaN, infinity, masked "
@@ -20,15 +28,15 @@ static km_code check_usable_rows(km_story *s)
  */
 static void warn_of_fill(const km_story *s)
 {
-    for (int64_t j = 0; j < s->catalogue.n_features; j++)
-        if (s->findings.n_fill[j] > 0)
+    for (int64_t c = 0; c < s->catalogue.n_columns; c++)
+        if (s->findings.n_fill[c] > 0)
             km_warn(
                 &s->log,
                 "fill value among the numbers (%s, column %s): %lld row%s %Lg, which stands where "
                 "nothing was written; if it means a missing value, use --fill-is-missing",
-                s->catalogue.path, s->catalogue.names[j], (long long)s->findings.n_fill[j],
-                s->findings.n_fill[j] == 1 ? " has" : "s have",
-                s->catalogue.columns[j].convention.fill);
+                s->catalogue.path, km_name_of_column(&s->catalogue, c),
+                (long long)s->findings.n_fill[c], s->findings.n_fill[c] == 1 ? " has" : "s have",
+                s->catalogue.columns[c].convention.fill);
 }
 
 km_code km_read_samples(km_story *s)

@@ -28,6 +28,13 @@ static void put_file_of_columns(FILE *file, const char *path)
             is_there ? (long long)status.st_size : -1, (long long)status.st_mtim.tv_sec);
 }
 
+static void put_feature(FILE *file, const km_catalogue *c, int64_t j)
+{
+    const int64_t e = c->columns[j].expression;
+    fprintf(file, "feature %lld: %s%s%s\n", (long long)j, c->names[j], e > 0 ? " = " : "",
+            e > 0 ? c->expressions[e - 1].text : "");
+}
+
 /* Files, table, columns, and what their numbers mean. */
 static void put_inputs(FILE *file, const km_story *s)
 {
@@ -40,10 +47,10 @@ static void put_inputs(FILE *file, const km_story *s)
     for (int64_t i = 0; i < asked->n_missing_values; i++)
         fprintf(file, "missing-value: %s\n", asked->missing_values[i]);
     for (int64_t j = 0; j < c->n_features; j++)
-        fprintf(file, "feature %lld: %s\n", (long long)j, c->names[j]);
-    fprintf(file, "weights: %s\nraw: %d\nfill-is-missing: %d\ntranspose: %d\n",
-            asked->weights != NULL ? asked->weights : "", asked->is_raw, asked->fill_is_missing,
-            asked->is_transposed);
+        put_feature(file, c, j);
+    fprintf(file, "where: %s\nweights: %s\nraw: %d\nfill-is-missing: %d\ntranspose: %d\n",
+            asked->where != NULL ? asked->where : "", asked->weights != NULL ? asked->weights : "",
+            asked->is_raw, asked->fill_is_missing, asked->is_transposed);
 }
 
 char *km_question_text(const km_story *s)

@@ -139,6 +139,61 @@ static void put_table(km_json *json, const km_findings_of_file *found, const km_
     km_json_close(json, '}');
 }
 
+static void put_operations(km_json *json, const km_expression *expression)
+{
+    km_json_open(json, "operations", '[');
+    for (int64_t o = 0; o < expression->n_operations; o++) {
+        const km_operation *operation = &expression->operations[o];
+        km_json_open(json, NULL, '{');
+        km_json_text(json, "operator", km_operator_name(operation->code));
+        km_json_int(json, "to", operation->to);
+        if (operation->code == KM_NUMBER)
+            km_json_real(json, "number", operation->number);
+        if (operation->a != KM_NO_OPERAND)
+            km_json_int(json, "a", operation->a);
+        if (operation->b != KM_NO_OPERAND)
+            km_json_int(json, "b", operation->b);
+        km_json_close(json, '}');
+    }
+    km_json_close(json, ']');
+}
+
+/* How a column is computed, so that other programs need not parse expressions. */
+static void put_computation(km_json *json, const km_selection *s, const km_column *column)
+{
+    if (column->expression == 0) {
+        km_json_null(json, "computed");
+        return;
+    }
+    const km_expression *expression = &s->expressions[column->expression - 1];
+    km_json_open(json, "computed", '{');
+    km_json_text(json, "expression", expression->text);
+    put_operations(json, expression);
+    km_json_int(json, "result", expression->result);
+    km_json_close(json, '}');
+}
+
+/* A column of the selection, which may be in another file. */
+static void put_selected(km_json *json, const km_findings_of_file *found, const km_column *column)
+{
+    const int64_t other = column->values.other;
+    km_json_open(json, NULL, '{');
+    km_json_text(json, "name", column->name);
+    put_text_or_null(json, "file", other > 0 ? found->selection.others[other - 1] : NULL);
+    put_column(json, found, column);
+    put_computation(json, &found->selection, column);
+    km_json_close(json, '}');
+}
+
+static void put_inputs_of_selection(km_json *json, const km_findings_of_file *found)
+{
+    const km_selection *s = &found->selection;
+    km_json_open(json, "inputs", '[');
+    for (int64_t i = s->n_features; i < s->n_columns; i++) /* there are no weights and ids here */
+        put_selected(json, found, &s->columns[i]);
+    km_json_close(json, ']');
+}
+
 static void put_selection(km_json *json, const km_findings_of_file *found)
 {
     const km_selection *s = &found->selection;
@@ -149,16 +204,10 @@ static void put_selection(km_json *json, const km_findings_of_file *found)
     }
     km_json_text(json, "table", s->table);
     km_json_open(json, "selection", '[');
-    for (int64_t j = 0; j < s->n_features; j++) {
-        const km_column *column = &s->columns[j];
-        const int64_t other = column->values.other;
-        km_json_open(json, NULL, '{');
-        km_json_text(json, "name", column->name);
-        put_text_or_null(json, "file", other > 0 ? s->others[other - 1] : NULL);
-        put_column(json, found, column);
-        km_json_close(json, '}');
-    }
+    for (int64_t j = 0; j < s->n_features; j++)
+        put_selected(json, found, &s->columns[j]);
     km_json_close(json, ']');
+    put_inputs_of_selection(json, found);
 }
 
 void km_info_print_json(const km_findings_of_file *found)

@@ -153,8 +153,8 @@ static km_code print_result_clusters(const char *path, hid_t file, km_error *err
 
 km_code km_info_print_result(const char *path, hid_t file, km_error *error)
 {
-    static const char *const numbers[] = {"inertia", "n_iterations", "converged",
-                                          "n_rows",  "n_used",       "n_missing"};
+    static const char *const numbers[] = {"inertia", "n_iterations", "converged",  "n_rows",
+                                          "n_used",  "n_missing",    "n_excluded", "n_undecided"};
     const bool is_fit = H5Aexists(file, "converged") > 0;
     char printable[KM_PATH_SIZE];
     printf("%s: a result of skymeans%s\n\n", km_printable(path, printable, sizeof printable),

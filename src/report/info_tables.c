@@ -153,8 +153,15 @@ static void print_selection(const km_findings_of_file *found)
     printf(", of %lld row%s:\n", (long long)s->n_rows, km_plural(s->n_rows));
     for (int64_t j = 0; j < s->n_features; j++) {
         const km_place *place = &s->columns[j].values;
+        const int64_t expression = s->columns[j].expression;
         fputs("    ", stdout);
         print_padded(s->columns[j].name, 29);
+        if (expression > 0) {
+            fputs("= ", stdout);
+            print_padded(s->expressions[expression - 1].text, 0);
+            putchar('\n');
+            continue;
+        }
         if (place->other > 0) {
             print_padded(s->others[place->other - 1], 0);
             putchar(':');

@@ -15,6 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The expressions of computed features, by their names. */
+static void put_expressions_of_features(km_json *json, const km_catalogue *catalogue)
+{
+    km_json_open(json, "expressions", '{');
+    for (int64_t j = 0; j < catalogue->n_features; j++)
+        if (catalogue->columns[j].expression > 0)
+            km_json_text(json, catalogue->names[j],
+                         catalogue->expressions[catalogue->columns[j].expression - 1].text);
+    km_json_close(json, '}');
+}
+
 /* How numbers of the files become values or missing values. */
 static void put_json_treatment(km_json *json, const km_record *record)
 {
@@ -22,12 +33,15 @@ static void put_json_treatment(km_json *json, const km_record *record)
     km_json_text(json, "scale", km_scaling_name(record->answer->transform.scaling));
     km_json_bool(json, "raw", record->catalogue->asked.is_raw);
     km_json_bool(json, "fill_is_missing", record->catalogue->asked.fill_is_missing);
+    if (catalogue->asked.where != NULL)
+        km_json_text(json, "where", catalogue->asked.where);
+    put_expressions_of_features(json, catalogue);
     km_json_open(json, "missing_values", '[');
     for (int64_t m = 0; m < catalogue->n_missing_values; m++) {
         const km_missing_value *missing = &catalogue->missing_values[m];
         km_json_open(json, NULL, '{');
         if (missing->column >= 0) /* without it, the value is one of all features */
-            km_json_text(json, "feature", catalogue->names[missing->column]);
+            km_json_text(json, "feature", km_name_of_column(catalogue, missing->column));
         km_json_real(json, "value", missing->value);
         km_json_close(json, '}');
     }
@@ -198,6 +212,8 @@ static void put_result(km_json *json, const km_record *record)
     km_json_int(json, "n_rows", record->catalogue->n_rows);
     km_json_int(json, "n_used", record->answer->spread.n_used);
     km_json_int(json, "n_missing", km_record_missing(record));
+    km_json_int(json, "n_excluded", record->findings->n_excluded);
+    km_json_int(json, "n_undecided", record->findings->n_undecided);
     put_missing(json, record);
     km_json_text(json, "checksum", checksum);
     km_json_text(json, "checksum_of",

@@ -41,7 +41,8 @@ static void print_missing_values(const km_record *record)
         const km_missing_value *missing = &catalogue->missing_values[m];
         printf("%s", m == 0 ? "  values      missing where " : ", ");
         if (missing->column >= 0)
-            printf("%s:", km_printable(catalogue->names[missing->column], name, sizeof name));
+            printf("%s:",
+                   km_printable(km_name_of_column(catalogue, missing->column), name, sizeof name));
         printf("%.15g", missing->value);
     }
     if (n > MAX_LISTED)
@@ -64,6 +65,17 @@ static void print_treatment(const km_record *record)
         printf("  scaling     %s\n", km_scaling_name(scaling));
 }
 
+/* The condition of --where, and how many rows it left out. */
+static void print_condition(const km_record *record)
+{
+    char text[256];
+    if (record->catalogue->asked.where == NULL)
+        return;
+    printf("  where       %s: not true for %lld rows, undecided (missing values) for %lld\n",
+           km_printable(record->catalogue->asked.where, text, sizeof text),
+           (long long)record->findings->n_excluded, (long long)record->findings->n_undecided);
+}
+
 static void print_catalogue(const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
@@ -72,6 +84,7 @@ static void print_catalogue(const km_record *record)
            km_printable(catalogue->path, path, sizeof path),
            km_printable(catalogue->table, table, sizeof table), (long long)catalogue->n_rows,
            (long long)record->answer->spread.n_used, (long long)km_record_missing(record));
+    print_condition(record);
     print_missing(record);
     print_treatment(record);
 }

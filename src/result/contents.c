@@ -17,6 +17,8 @@ static void write_summary(km_writer *w, const km_record *record)
     km_put_int(w, "n_rows", record->catalogue->n_rows);
     km_put_int(w, "n_used", record->answer->spread.n_used);
     km_put_int(w, "n_missing", km_record_missing(record));
+    km_put_int(w, "n_excluded", record->findings->n_excluded);
+    km_put_int(w, "n_undecided", record->findings->n_undecided);
     km_put_hash(w, "checksum", record->answer->checksum);
 }
 
@@ -202,6 +204,10 @@ static void write_provenance(km_writer *w, const km_record *record)
     km_put_time(w, "file_time", (double)time);
     km_put_text(w, "dataset", catalogue->table);
     km_put_int(w, "transposed", record->catalogue->asked.is_transposed);
+    if (catalogue->asked.where != NULL)
+        km_put_text(w, "where", catalogue->asked.where);
+    if (catalogue->has_weights)
+        km_put_text(w, "weights", catalogue->asked.weights);
     if (record->catalogue->asked.ids != NULL)
         km_put_text(w, "id_column", km_catalogue_ids(catalogue)->name);
     km_put_text(w, "reading", record->findings->how);

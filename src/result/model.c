@@ -150,10 +150,11 @@ static int64_t count_missing_values(const km_model *model, hid_t file)
 
 static bool fill_missing_values(km_model *model, const double *features, const double *values)
 {
+    const int64_t max_inputs = model->expressions_size * model->n_features; /* one per character */
     for (int64_t m = 0; m < model->n_missing_values; m++) {
         const double feature = features[m];
-        if (!(feature >= -1 && feature < (double)model->n_features) || feature != floor(feature) ||
-            !isfinite(values[m]))
+        if (!(feature >= -1 && feature < (double)(model->n_features + max_inputs)) ||
+            feature != floor(feature) || !isfinite(values[m]))
             return false;
         model->missing_values[m] = (km_missing_value){(int64_t)feature, values[m]};
     }
@@ -177,6 +178,19 @@ static bool read_missing_values(km_model *model, hid_t file, km_error *error)
     free(features);
     free(values);
     return is_read;
+}
+
+/* Reads the expressions of computed features, if there are any. */
+static bool read_expressions(km_model *model, hid_t file, km_error *error)
+{
+    int64_t count = 0;
+    size_t size = 0;
+    if (H5Lexists(file, "model/expressions", H5P_DEFAULT) <= 0)
+        return true;
+    model->expressions = km_h5_read_texts(file, "model/expressions", &count, &size, error);
+    model->expressions_size = (int64_t)size;
+    return model->expressions != NULL && count == model->n_features &&
+           size <= KM_EXPRESSION_SIZE + 1;
 }
 
 /* ---- numbers --------------------------------------------------------------------------------- */
@@ -228,7 +242,8 @@ static km_code read_model_file(km_model *model, const char *path, hid_t file, km
         !check_model_numbers(path, "offset", transform->offset, 1, d, -INFINITY, error) ||
         !check_model_numbers(path, "factor", transform->factor, 1, d, 0, error))
         return error->code;
-    if (!read_working_centers(model, file) || !read_missing_values(model, file, error))
+    if (!read_working_centers(model, file) || !read_expressions(model, file, error) ||
+        !read_missing_values(model, file, error))
         return error->code == KM_OK ? not_a_result(path, damaged, error) : error->code;
     check_model_numbers(path, "working_centers", model->centers, k, d, -INFINITY, error);
     return error->code;
@@ -245,6 +260,8 @@ static km_code share_model(km_model *model, MPI_Comm comm, km_error *error)
         allocate_model(model, error);
         model->missing_values = km_allocate(model->n_missing_values, sizeof *model->missing_values,
                                             "missing values of the fit", error);
+        model->expressions = km_allocate(model->n_features, (size_t)model->expressions_size,
+                                         "expressions of the fit", error);
     } else {
         *model = own;
     }
@@ -255,6 +272,7 @@ static km_code share_model(km_model *model, MPI_Comm comm, km_error *error)
     km_broadcast(comm, 0, model->transform.offset, 2 * d * number);
     km_broadcast(comm, 0, model->names, d * KM_NAME_SIZE);
     km_broadcast(comm, 0, model->units, d * KM_UNITS_SIZE);
+    km_broadcast(comm, 0, model->expressions, d * model->expressions_size);
     km_broadcast(comm, 0, model->missing_values,
                  model->n_missing_values * (int64_t)sizeof *model->missing_values);
     return KM_OK;
@@ -277,6 +295,7 @@ void km_model_free(km_model *model)
     free(model->names);
     free(model->units);
     free(model->missing_values);
+    free(model->expressions);
     km_transform_free(&model->transform);
     *model = (km_model){0};
 }

@@ -20,22 +20,34 @@ static void put_model_treatment(km_writer *w, const km_record *record)
     km_put_int(w, "fill_is_missing", asked->fill_is_missing);
 }
 
+/* The values of --missing-value for features and for what these are computed from. The latter are
+ * numbered behind the features. Returns how many there are. */
+static int64_t list_missing_values(const km_catalogue *catalogue, int64_t *features, double *values)
+{
+    int64_t n = 0;
+    for (int64_t m = 0; m < catalogue->n_missing_values; m++) {
+        const int64_t c = catalogue->missing_values[m].column;
+        if (c >= 0 && !catalogue->columns[c].makes_feature)
+            continue;
+        features[n] = c >= catalogue->n_features ? c - catalogue->has_weights : c;
+        values[n++] = catalogue->missing_values[m].value;
+    }
+    return n;
+}
+
 /* The values of --missing-value, as they were given, and as pairs of a feature's number (-1: all
  * features) and a value. `predict` adds those of the fit. */
 static void put_missing_values(km_writer *w, const km_record *record, km_error *error)
 {
     const km_catalogue *catalogue = record->catalogue;
     const km_catalogue_name *asked = &catalogue->asked;
-    const int64_t n = catalogue->n_missing_values;
-    if (n == 0)
+    if (catalogue->n_missing_values == 0)
         return;
-    int64_t *features = km_allocate(n, sizeof *features, "missing values", error);
-    double *values = km_allocate(n, sizeof *values, "missing values", error);
-    if (error->code == KM_OK) {
-        for (int64_t m = 0; m < n; m++) {
-            features[m] = catalogue->missing_values[m].column;
-            values[m] = catalogue->missing_values[m].value;
-        }
+    const int64_t n_max = catalogue->n_missing_values;
+    int64_t *features = km_allocate(n_max, sizeof *features, "missing values", error);
+    double *values = km_allocate(n_max, sizeof *values, "missing values", error);
+    const int64_t n = error->code == KM_OK ? list_missing_values(catalogue, features, values) : 0;
+    if (n > 0) {
         km_writer_open(w, "model/missing_values");
         w->is_ok = w->is_ok && (asked->n_missing_values == 0 ||
                                 w->verbs->texts(w->group, "given", asked->missing_values,
@@ -47,6 +59,37 @@ static void put_missing_values(km_writer *w, const km_record *record, km_error *
     }
     free(features);
     free(values);
+}
+
+/* The names of the columns that computed features are made of, in their order. */
+static void put_names_of_inputs(km_writer *w, const km_catalogue *catalogue, const char **texts,
+                                km_error *error)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < km_count_inputs(catalogue); i++) {
+        const km_column *input = &catalogue->columns[km_first_input(catalogue) + i];
+        if (input->makes_feature)
+            texts[n++] = input->name;
+    }
+    km_put_names(w, "model/inputs", "input", texts, n, error);
+}
+
+/* The expressions of computed features, empty for others; no dataset if none is computed. */
+static void put_expressions(km_writer *w, const km_catalogue *catalogue, km_error *error)
+{
+    bool is_any = false;
+    const char **texts =
+        km_allocate(catalogue->n_columns, sizeof *texts, "expressions of the features", error);
+    for (int64_t j = 0; j < catalogue->n_features && texts != NULL; j++) {
+        const int64_t e = catalogue->columns[j].expression;
+        texts[j] = e > 0 ? catalogue->expressions[e - 1].text : "";
+        is_any = is_any || e > 0;
+    }
+    if (is_any && texts != NULL) {
+        km_put_names(w, "model/expressions", "feature", texts, catalogue->n_features, error);
+        put_names_of_inputs(w, catalogue, texts, error);
+    }
+    free(texts);
 }
 
 /* What the first file declares about the numbers of each feature, in words; no dataset if it
@@ -97,5 +140,6 @@ void km_model_write(km_writer *w, const km_record *record, double *scratch, km_e
     km_put_list(w, "model/offset", "feature", H5T_NATIVE_DOUBLE, d, transform->offset);
     km_put_list(w, "model/factor", "feature", H5T_NATIVE_DOUBLE, d, transform->factor);
     put_missing_values(w, record, error);
+    put_expressions(w, record->catalogue, error);
     put_declared(w, record->catalogue, error);
 }

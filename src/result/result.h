@@ -66,10 +66,11 @@ typedef struct km_record {
     bool is_verified;        /* --verify PASSED */
 } km_record;
 
-/* Rows that were dropped since they miss a feature. */
+/* Rows that were dropped since they miss a feature; not those that a condition left out. */
 static inline int64_t km_record_missing(const km_record *record)
 {
-    return record->catalogue->n_rows - record->answer->spread.n_used;
+    return record->catalogue->n_rows - record->answer->spread.n_used -
+           record->findings->n_excluded - record->findings->n_undecided;
 }
 
 /* What of a fit is needed to label the rows of another catalogue. The same on all ranks. */
@@ -80,7 +81,10 @@ typedef struct km_model {
     km_precision precision;
     bool is_raw, fill_is_missing; /* as the fit read its catalogue */
     int64_t n_missing_values;
-    km_missing_value *missing_values; /* of the fit; `column` is a feature */
+    km_missing_value *missing_values; /* of the fit; `column` is a feature, or n_features + i for
+                                         the input i of the expressions */
+    int64_t expressions_size;         /* of each of the next; 0: no feature is computed */
+    char *expressions;                /* [d][expressions_size], empty for stored features */
     char *names;                      /* [d][KM_NAME_SIZE], of the features */
     char *units;                      /* [d][KM_UNITS_SIZE] */
     char checksum[20];

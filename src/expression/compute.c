@@ -1,0 +1,132 @@
+/* Computes expressions for many rows at once: operation by operation, in loops that compilers turn
+ * into vector instructions. */
+#include "expression/expression.h"
+
+#include <float.h>
+#include <math.h>
+
+/* A result that is not finite is a missing value. */
+static inline double finite_or_missing(double value)
+{
+    return fabs(value) <= DBL_MAX ? value : NAN;
+}
+
+static inline double unless_missing(double a, double b, double value)
+{
+    return a != a || b != b ? NAN : value;
+}
+
+static inline double is_true(double a)
+{
+    return a == a && a != 0;
+}
+
+/* Results may take the place of operands, row by row, which the pragma tells the compiler. */
+#define DEFINE_OPERATION(name, value)                                                           \
+    static void name(const double *first, const double *second, int64_t count, double *results) \
+    {                                                                                           \
+        _Pragma("omp simd") for (int64_t i = 0; i < count; i++)                                 \
+        {                                                                                       \
+            const double a = first[i], b = second[i];                                           \
+            (void)b;                                                                            \
+            results[i] = value;                                                                 \
+        }                                                                                       \
+    }
+
+/* The same for functions of the C library, which are called for each row. */
+#define DEFINE_FUNCTION(name, value)                                                            \
+    static void name(const double *first, const double *second, int64_t count, double *results) \
+    {                                                                                           \
+        for (int64_t i = 0; i < count; i++) {                                                   \
+            const double a = first[i], b = second[i];                                           \
+            (void)b;                                                                            \
+            results[i] = value;                                                                 \
+        }                                                                                       \
+    }
+
+DEFINE_OPERATION(negate_rows, -a)
+DEFINE_OPERATION(invert_rows, unless_missing(a, a, a == 0))
+DEFINE_OPERATION(add_rows, finite_or_missing(a + b))
+DEFINE_OPERATION(subtract_rows, finite_or_missing(a - b))
+DEFINE_OPERATION(multiply_rows, finite_or_missing(a *b))
+DEFINE_OPERATION(divide_rows, finite_or_missing(a / b))
+DEFINE_FUNCTION(power_rows, unless_missing(a, b, finite_or_missing(pow(a, b))))
+DEFINE_OPERATION(less_rows, unless_missing(a, b, a < b))
+DEFINE_OPERATION(at_most_rows, unless_missing(a, b, a <= b))
+DEFINE_OPERATION(equal_rows, unless_missing(a, b, a == b))
+DEFINE_OPERATION(different_rows, unless_missing(a, b, a != b))
+DEFINE_OPERATION(both_rows, a == 0 || b == 0 ? 0 : unless_missing(a, b, 1))
+DEFINE_OPERATION(either_rows, is_true(a) || is_true(b) ? 1 : unless_missing(a, b, 0))
+DEFINE_FUNCTION(log10_rows, finite_or_missing(log10(a)))
+DEFINE_FUNCTION(ln_rows, finite_or_missing(log(a)))
+DEFINE_FUNCTION(exp_rows, finite_or_missing(exp(a)))
+DEFINE_OPERATION(sqrt_rows, finite_or_missing(sqrt(a)))
+DEFINE_OPERATION(abs_rows, fabs(a))
+DEFINE_OPERATION(min_rows, unless_missing(a, b, b < a ? b : a))
+DEFINE_OPERATION(max_rows, unless_missing(a, b, b > a ? b : a))
+DEFINE_FUNCTION(sin_rows, finite_or_missing(sin(a)))
+DEFINE_FUNCTION(cos_rows, finite_or_missing(cos(a)))
+
+static const struct computation {
+    const char *name;
+    void (*compute)(const double *first, const double *second, int64_t count, double *results);
+    bool is_swapped; /* a > b is b < a */
+} computations[KM_N_OPERATORS] = {
+    [KM_NUMBER] = {"number", NULL, false},
+    [KM_NEGATE] = {"-", negate_rows, false},
+    [KM_NOT] = {"!", invert_rows, false},
+    [KM_ADD] = {"+", add_rows, false},
+    [KM_SUBTRACT] = {"-", subtract_rows, false},
+    [KM_MULTIPLY] = {"*", multiply_rows, false},
+    [KM_DIVIDE] = {"/", divide_rows, false},
+    [KM_POWER] = {"^", power_rows, false},
+    [KM_LESS] = {"<", less_rows, false},
+    [KM_AT_MOST] = {"<=", at_most_rows, false},
+    [KM_GREATER] = {">", less_rows, true},
+    [KM_AT_LEAST] = {">=", at_most_rows, true},
+    [KM_EQUAL] = {"==", equal_rows, false},
+    [KM_DIFFERENT] = {"!=", different_rows, false},
+    [KM_AND] = {"&&", both_rows, false},
+    [KM_OR] = {"||", either_rows, false},
+    [KM_LOG10] = {"log10", log10_rows, false},
+    [KM_LN] = {"ln", ln_rows, false},
+    [KM_EXP] = {"exp", exp_rows, false},
+    [KM_SQRT] = {"sqrt", sqrt_rows, false},
+    [KM_ABS] = {"abs", abs_rows, false},
+    [KM_MIN] = {"min", min_rows, false},
+    [KM_MAX] = {"max", max_rows, false},
+    [KM_SIN] = {"sin", sin_rows, false},
+    [KM_COS] = {"cos", cos_rows, false},
+};
+
+const char *km_operator_name(int32_t code)
+{
+    return computations[code].name;
+}
+
+static const double *values_of(int32_t operand, const double *const *inputs,
+                               const double *registers)
+{
+    return operand >= 0 ? registers + (int64_t)operand * KM_EXPRESSION_ROWS
+                        : inputs[km_input_of(operand)];
+}
+
+const double *km_expression_compute(const km_expression *e, const double *const *inputs,
+                                    int64_t count, double *registers)
+{
+    for (int64_t o = 0; o < e->n_operations; o++) {
+        const km_operation *operation = &e->operations[o];
+        double *to = registers + (int64_t)operation->to * KM_EXPRESSION_ROWS;
+        if (operation->code == KM_NUMBER) {
+            for (int64_t i = 0; i < count; i++)
+                to[i] = operation->number;
+            continue;
+        }
+        const struct computation *how = &computations[operation->code];
+        const bool is_unary = operation->b == KM_NO_OPERAND;
+        const double *a = values_of(operation->a, inputs, registers);
+        const double *b = is_unary ? a : values_of(operation->b, inputs, registers);
+        how->compute(how->is_swapped ? b : a, how->is_swapped ? a : b, count, to);
+    }
+    return values_of(e->result, inputs, registers);
+}

@@ -1,0 +1,151 @@
+/* Parses what operators stand between: names of columns, numbers, functions, parentheses. */
+#include "expression/parser.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct function {
+    const char *name;
+    km_operator code;
+    bool is_folded; /* it takes two values or more, from left to right; else one */
+} functions[] = {{"log10", KM_LOG10, false}, {"ln", KM_LN, false},   {"exp", KM_EXP, false},
+                 {"sqrt", KM_SQRT, false},   {"abs", KM_ABS, false}, {"sin", KM_SIN, false},
+                 {"cos", KM_COS, false},     {"min", KM_MIN, true},  {"max", KM_MAX, true}};
+
+static bool is_letter(char c)
+{
+    return isalpha((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
+
+static size_t length_of_word(const char *at)
+{
+    size_t n = 0;
+    while (is_letter(at[n]) || isdigit((unsigned char)at[n]))
+        n++;
+    return n;
+}
+
+/* Digits, perhaps with a point and an exponent. */
+static size_t length_of_number(const char *at)
+{
+    size_t n = strspn(at, "0123456789");
+    n += at[n] == '.';
+    n += strspn(at + n, "0123456789");
+    if (at[n] == 'e' || at[n] == 'E') {
+        const size_t sign = at[n + 1] == '+' || at[n + 1] == '-';
+        const size_t digits = strspn(at + n + 1 + sign, "0123456789");
+        n += digits > 0 ? 1 + sign + digits : 0;
+    }
+    return n;
+}
+
+static int32_t parse_number(km_parser *p)
+{
+    char copy[64];
+    double value;
+    const size_t n = length_of_number(p->at);
+    if (is_letter(p->at[n]))
+        return km_refuse_at(p, p->at,
+                            "a name that begins with a digit stands in braces, as in {2mass}");
+    if (n >= sizeof copy || snprintf(copy, sizeof copy, "%.*s", (int)n, p->at) < 0 ||
+        !km_parse_double(copy, &value)) {
+        return km_refuse_at(p, p->at, "it is no number in the range of doubles; write another");
+    }
+    p->at += n;
+    return km_append_operation(p, KM_NUMBER, KM_NO_OPERAND, KM_NO_OPERAND, value);
+}
+
+/* A name, as flux, {odd name}, or either with a position, flux[2]. */
+static int32_t parse_name(km_parser *p, size_t length)
+{
+    const size_t bracket = strspn(p->at + length, " ") + length;
+    const size_t digits = p->at[bracket] == '[' ? strspn(p->at + bracket + 1, "0123456789") : 0;
+    char *name = km_allocate(KM_EXPRESSION_SIZE + 2, 1, "name in an expression", p->error);
+    if (name == NULL)
+        return KM_NO_OPERAND;
+    if (p->at[bracket] == '[' && (digits == 0 || p->at[bracket + 1 + digits] != ']'))
+        km_refuse_at(p, p->at + bracket,
+                     "the position of an element is a whole number, as flux[2]");
+    else if (digits > 0)
+        sprintf(name, "%.*s%.*s", (int)length, p->at, (int)digits + 2, p->at + bracket);
+    else
+        sprintf(name, "%.*s", (int)length, p->at);
+    const int64_t input = p->error->code == KM_OK ? p->find(p->context, name, p->error) : -1;
+    free(name);
+    p->at += digits > 0 ? bracket + digits + 2 : length;
+    p->has_inputs = true;
+    return p->error->code == KM_OK ? (int32_t)(-1 - input) : KM_NO_OPERAND;
+}
+
+static int32_t parse_braced_name(km_parser *p)
+{
+    const char *end = strchr(p->at, '}');
+    if (end != NULL && end > p->at + 1)
+        return parse_name(p, (size_t)(end + 1 - p->at));
+    return km_refuse_at(p, p->at,
+                        end == NULL ? "a name in braces has no end; close it with }"
+                                    : "there is no name in the braces; write one");
+}
+
+/* Arguments are folded from left to right: min(a,b,c) is min(min(a,b),c). */
+static int32_t parse_call(km_parser *p, const char *name, size_t length)
+{
+    const struct function *function = functions;
+    const struct function *const end = functions + sizeof functions / sizeof *functions;
+    while (function < end &&
+           (strlen(function->name) != length || strncmp(function->name, name, length) != 0))
+        function++;
+    if (function == end) {
+        return km_refuse_at(p, name,
+                            "there is no such function; those are log10, ln, exp, sqrt, abs, min, "
+                            "max, sin and cos");
+    }
+    int32_t value = km_parse_level(p, KM_OR_LEVEL);
+    if (!function->is_folded)
+        value = km_append_operation(p, function->code, value, KM_NO_OPERAND, 0);
+    else if (p->error->code == KM_OK && !km_take(p, ","))
+        km_refuse_at(p, p->at, "min and max take several values, as in min(a, b)");
+    else
+        do {
+            const int32_t next = km_parse_level(p, KM_OR_LEVEL);
+            if (p->error->code == KM_OK)
+                value = km_append_operation(p, function->code, value, next, 0);
+        } while (p->error->code == KM_OK && km_take(p, ","));
+    if (p->error->code == KM_OK && !km_take(p, ")"))
+        km_refuse_at(p, p->at, "the values of a function have no end; close it with )");
+    return value;
+}
+
+static int32_t parse_word(km_parser *p)
+{
+    const char *word = p->at;
+    const size_t length = length_of_word(word);
+    if (word[length + strspn(word + length, " ")] != '(')
+        return parse_name(p, length);
+    p->at += length;
+    km_take(p, "(");
+    return parse_call(p, word, length);
+}
+
+int32_t km_parse_operand(km_parser *p)
+{
+    km_skip_blanks(p);
+    if (isdigit((unsigned char)*p->at) || (*p->at == '.' && isdigit((unsigned char)p->at[1])))
+        return parse_number(p);
+    if (*p->at == '{')
+        return parse_braced_name(p);
+    if (is_letter(*p->at))
+        return parse_word(p);
+    if (!km_take(p, "("))
+        return km_refuse_at(p, p->at,
+                            "a value should stand here: a column, a number, a function or '('");
+    const int32_t value = km_parse_level(p, KM_OR_LEVEL);
+    if (p->error->code == KM_OK && !km_take(p, ")"))
+        km_refuse_at(p, p->at, "an operator or ')' should stand here");
+    return value;
+}
