@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "choice.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,13 +21,13 @@ void km_inputs_free(km_inputs *inputs)
 
 bool km_is_expression(const char *item)
 {
-    bool is_name = false;
+    bool is_name = false, has_sign = false, has_name = false;
     for (const char *c = item; *c != '\0'; c++) {
-        if (!is_name && strchr("+-*/^()<>=!&|", *c) != NULL)
-            return true;
+        has_sign = has_sign || (!is_name && strchr("+-*/^()<>=!&|", *c) != NULL);
+        has_name = has_name || is_name || isalpha((unsigned char)*c) || *c == '_';
         is_name = is_name ? *c != '}' : *c == '{';
     }
-    return false;
+    return has_sign && has_name; /* without a name it is a mistaken number or range */
 }
 
 char *km_cut_name(char **item)

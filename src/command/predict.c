@@ -84,9 +84,8 @@ static km_missing_value missing_value_of_fit(km_story *s, int64_t m)
     km_missing_value missing = s->model.missing_values[m];
     if (missing.column >= s->model.n_features + km_count_inputs(&s->catalogue))
         km_fail(&s->error, KM_DATA,
-                "not a result of a fit (%s): its /model is damaged; name the file that skymeans "
-                "fit wrote with -o",
-                s->options.model);
+                "not a result of a fit (%s): %s; name the file that skymeans fit wrote with -o",
+                s->options.model, "its /model has missing values of columns that it does not read");
     return missing;
 }
 

@@ -70,9 +70,11 @@ static void warn_of_same_files(const km_story *s, km_error *error)
 
 static int compare_places(const void *a, const void *b)
 {
-    const km_place *p = &(*(const km_column *const *)a)->values;
-    const km_place *q = &(*(const km_column *const *)b)->values;
+    const km_column *const *x = a, *const *y = b;
+    const km_place *p = &(*x)->values, *q = &(*y)->values;
     int order = strcmp(p->dataset, q->dataset);
+    if (order == 0 && (*x)->expression > 0) /* which are stored nowhere */
+        return strcmp((*x)->name, (*y)->name);
     if (order == 0)
         order = strcmp(p->member, q->member);
     if (order == 0)

@@ -89,6 +89,12 @@ ROWS = [
     (2, "empty name in the list of columns", *fit("-c", "0,,1")),
     (2, "bad value (--missing-value few)", *fit("--missing-value", "few")),
     (2, "bad value (--missing-value 7:-99)", *fit("--missing-value", "7:-99")),
+    (2, "bad expression (--where {0} > > 1, character 7, at '> 1')", *fit("--where", "{0} > > 1")),
+    (2, "bad expression (--where {0}+1+1", *fit("--where", "{0}" + "+1" * 2100)),
+    (2, "bad expression (-c ={0}+1): there is no name", *fit("-c", "={0}+1")),
+    (2, "bad expression (--where, column {0:2}): it has 2 values", *fit("--where", "{0:2} > 1")),
+    (2, "too long a name (-c {0}+1+1", *fit("-c", "{0}" + "+1" * 70)),
+    (3, "no usable row (in.h5, /points): of 100 rows --where", *fit("--where", "{0} < {0}")),
     # outputs
     (2, "output exists (fit.h5)", "predict", "fit.h5", "in.h5", "-o", "fit.h5", "--overwrite"),
     (2, "output exists (in.h5)", *fit("-o", "in.h5")),

@@ -1,0 +1,160 @@
+"""Whole-program tests of expressions (-c, --where, --weights): the same answer as on columns that
+were computed before, on any ranks."""
+import os
+import sys
+import unittest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.dont_write_bytecode = True
+
+import h5py
+import numpy as np
+
+from program import ProgramTest, run, write_array, write_columns
+
+K, N = 4, 3000
+COLUMNS = "u-g,{g}*2-{odd-r}/3,e=min(g,flux[1])^2"
+WHERE = "g/err > 2 && (u < 21 || !(flux[0] > 3))"
+WEIGHTS = "1/(1+err)^2"
+
+
+def hostile_columns(dtype, seed=3):
+    """Blobs with outliers, duplicates, missing values, zeros to divide by, a column of scale 1000."""
+    random = np.random.default_rng(seed)
+    u, g, r = (random.normal(random.integers(0, 3, N) * 4 + 18, 1).astype(dtype) for _ in range(3))
+    u[::97] = u[0]
+    g[5], u[7], r[11:30:3] = 1e6, np.nan, np.nan
+    err = random.choice([0, 1, 2, 5, 9, np.nan], N).astype(dtype)
+    err[13] = np.inf
+    return {"u": u, "g": g, "odd-r": 1000 * r, "err": err,
+            "flux": random.normal(2, 2, (N, 2)).astype(dtype)}
+
+
+def compute(columns, dtype):
+    """What NumPy makes of the expressions: features, truths of the condition (NaN: undecided), and
+    weights."""
+    u, g, r, err = (columns[name].astype("f8") for name in ("u", "g", "odd-r", "err"))
+    flux = columns["flux"].astype("f8")
+    err = np.where(np.isfinite(err), err, np.nan)
+    with np.errstate(all="ignore"):
+        smaller = np.where(flux[:, 1] < g, flux[:, 1], g)
+        features = np.stack([u - g, g * 2 - r / 3, smaller * smaller], axis=1).astype(dtype)
+        ratio = g / err
+        ratio[~np.isfinite(ratio)] = np.nan
+        is_good = np.where(np.isnan(ratio), np.nan, ratio > 2)
+        is_blue = np.where(np.isnan(u), np.nan, u < 21)
+        either = np.where((is_blue == 1) | ~(flux[:, 0] > 3), 1, is_blue)
+        truth = np.where((is_good == 0) | (either == 0), 0, is_good * either)
+        weights = 1 / ((1 + err) * (1 + err))
+    return features, truth, weights
+
+
+class Expressions(ProgramTest):
+
+    def fit_expressions(self, *options, output="out.h5", ranks=1):
+        return self.fit("in.h5", K, "-c", COLUMNS, "--where", WHERE, "--weights", WEIGHTS,
+                        "--verify", *options, output=output, ranks=ranks)[1]
+
+    def compare(self, dtype, **layout):
+        columns = hostile_columns(dtype)
+        write_columns("in.h5", columns, **layout)
+        features, truth, weights = compute(columns, dtype)
+        features[truth != 1] = np.nan
+        write_columns("plain.h5", dict(zip("abc", features.T)) | {"w": np.nan_to_num(weights)})
+        _, plain = self.fit("plain.h5", K, "-c", "a,b,c", "--weights", "w", output="plain_out.h5")
+        for ranks in (1, 3, 7):
+            result = self.fit_expressions("--overwrite", ranks=ranks)
+            np.testing.assert_array_equal(result.labels, plain.labels)
+            self.assertEqual(result.checksum, plain.checksum)
+            self.assertEqual(result.n_excluded, np.count_nonzero(truth == 0))
+            self.assertEqual(result.n_undecided, np.count_nonzero(np.isnan(truth)))
+            self.assertEqual(result.n_missing,
+                             np.count_nonzero(~np.isfinite(features[truth == 1]).all(axis=1)))
+        self.assertGreater(min(result.n_excluded, result.n_undecided, result.n_missing), 0)
+
+    def test_float32(self):
+        self.compare("f4")
+
+    def test_float64_compressed(self):
+        self.compare("f8", chunks=True, compression="gzip")
+
+    def test_stored_in_the_result(self):
+        write_columns("in.h5", hostile_columns("f4"), units={"u": "mag", "g": "mag"})
+        result = self.fit_expressions(output="fit.h5")
+        with h5py.File("fit.h5") as file:
+            self.assertEqual(list(file["centers"].attrs["features"]),
+                             ["u-g", "{g}*2-{odd-r}/3", "e"])
+            self.assertEqual(list(file["centers"].attrs["units"]), ["mag", "", ""])
+            self.assertEqual([text.decode() for text in file["model/expressions"][:]],
+                             ["u-g", "{g}*2-{odd-r}/3", "min(g,flux[1])^2"])
+            self.assertEqual(file["provenance"].attrs["where"], WHERE)
+            self.assertEqual(file["provenance"].attrs["weights"], WEIGHTS)
+        # The condition of the fit is not applied, and one can be given.
+        self.run_ok("predict", "fit.h5", "in.h5", "-o", "all.h5", ranks=3)
+        self.run_ok("predict", "fit.h5", "in.h5", "-o", "some.h5", "--where", WHERE)
+        with h5py.File("all.h5") as everything, h5py.File("some.h5") as some:
+            is_used = result.labels >= 0
+            np.testing.assert_array_equal(some["labels"][:], result.labels)
+            np.testing.assert_array_equal(everything["labels"][:][is_used], result.labels[is_used])
+            self.assertGreater(np.count_nonzero(everything["labels"][:] >= 0), is_used.sum())
+            self.assertEqual(everything.attrs["n_excluded"], 0)
+
+    def run_ok(self, *arguments, ranks=1):
+        ended = run(*arguments, ranks=ranks)
+        self.assertEqual(ended.code, 0, ended)
+        return ended
+
+    def test_missing_values_act_before(self):
+        """-99 is missing in what expressions read, also in predict; packed values are unpacked."""
+        columns = hostile_columns("f4")
+        columns["g"][100:200] = -99
+        write_columns("in.h5", columns)
+        _, result = self.fit("in.h5", K, "-c", "u-g,u", "--missing-value", "g:-99", output="fit.h5")
+        self.assertTrue((result.labels[100:200] == -1).all())
+        self.run_ok("predict", "fit.h5", "in.h5", "-o", "labels.h5", ranks=2)
+        with h5py.File("labels.h5") as file:
+            np.testing.assert_array_equal(file["labels"][:], result.labels)
+        with h5py.File("in.h5", "a") as file:
+            packed = file["table/columns"].create_dataset("p/data", data=np.arange(N, dtype="i2"))
+            packed.attrs["scale_factor"] = 0.5
+        _, result = self.fit("in.h5", K, "-c", "q=p*2", output="packed.h5", ranks=3)
+        self.assertEqual(result.n_used, N)
+        np.testing.assert_allclose(np.sort(result.centers.ravel()), [374.5, 1124.5, 1874.5, 2624.5],
+                                   atol=150)
+
+    def test_names_win(self):
+        """An exact name is a column, whatever signs it has; parentheses make an expression of it."""
+        values = np.random.default_rng(1).normal(size=(4, 500))
+        write_columns("in.h5", dict(zip(("u", "g", "u-g", "x"), values)))
+        for text, expected in (("u-g", values[2]), ("{u-g}", values[2]), ("new=u-g", values[2]),
+                               ("(u-g)", values[0] - values[1]), ("{u}-{g}", values[0] - values[1]),
+                               ("d=+u-g", values[0] - values[1])):
+            _, result = self.fit("in.h5", 1, "-c", text, "--overwrite")
+            np.testing.assert_allclose(result.centers[0, 0], expected.mean(), rtol=1e-12)
+
+    def test_columns_of_an_array(self):
+        points = np.random.default_rng(2).normal(size=(400, 3))
+        write_array("in.h5", points)
+        _, result = self.fit("in.h5", 2, "-c", "0,{1}-{2}", "--where", "{0} > 0", output="fit.h5")
+        np.testing.assert_array_equal(result.labels >= 0, points[:, 0] > 0)
+        self.run_ok("predict", "fit.h5", "in.h5", "-o", "labels.h5", "--where", "{0} > 0")
+        with h5py.File("labels.h5") as file:
+            np.testing.assert_array_equal(file["labels"][:], result.labels)
+
+    def test_several_files(self):
+        columns = hostile_columns("f4")
+        write_columns("in.h5", columns)
+        whole = self.fit_expressions()
+        halves = []
+        for i, rows in enumerate((slice(0, 1000), slice(1000, N))):
+            halves.append(f"half{i}.h5")
+            write_columns(halves[-1], {name: values[rows] for name, values in columns.items()})
+        ended = run("fit", *halves, "-k", K, "-o", "halves_out.h5", "-c", COLUMNS, "--where", WHERE,
+                    "--weights", WEIGHTS, ranks=3)
+        self.assertEqual(ended.code, 0, ended)
+        with h5py.File("halves_out.h5") as file:
+            self.assertEqual(file.attrs["checksum"], whole.checksum)
+
+
+if __name__ == "__main__":
+    unittest.main()
