@@ -69,8 +69,8 @@ static inline bool km_is_input(const km_catalogue *catalogue, int64_t column)
 /* Do the values of --missing-value count in the column? Not in weights, nor in what is computed. */
 static inline bool km_may_be_missing(const km_catalogue *catalogue, int64_t column)
 {
-    return catalogue->columns[column].expression == 0 &&
-           (column < catalogue->n_features || km_is_input(catalogue, column));
+    const bool may_be = column < catalogue->n_features || km_is_input(catalogue, column);
+    return may_be && catalogue->columns[column].expression == 0;
 }
 
 /* The bytes of a bitmap that hold the bits of some rows. */

@@ -67,7 +67,7 @@ static double compute_step(const km_operation *operation, double a, double b)
 
 double km_expression_compute_row(const km_expression *e, const double *inputs)
 {
-    double registers[KM_EXPRESSION_REGISTERS];
+    double registers[KM_EXPRESSION_REGISTERS] = {0};
     for (int64_t o = 0; o < e->n_operations; o++) {
         const km_operation *operation = &e->operations[o];
         const int32_t operands[2] = {operation->a, operation->b};
