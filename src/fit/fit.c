@@ -96,9 +96,7 @@ static bool round_centers(running *run)
     return is_different;
 }
 
-/* The only collective call of an iteration without failures. It sums the totals, and with them the
- * wishes of the ranks and whether something failed on one since the last sum. */
-static void reduce_totals(running *run, bool has_failed)
+void km_reduce_totals(running *run, bool has_failed)
 {
     const double start = km_now();
     const km_wish wish = km_pace_wish(run->pace, run->pace->iteration + run->pace->saving);
@@ -123,34 +121,8 @@ static km_code assign_and_reduce(running *run, km_error *error)
     run->timers->counts.assignments++;
     run->timers->counts.distances += run->distances;
     km_timer_add(run->timers, KM_PHASE_ASSIGN, start);
-    reduce_totals(run, error->code != KM_OK);
+    km_reduce_totals(run, error->code != KM_OK);
     return run->totals.extras[KM_EXTRA_FAILED] > 0 ? km_agree(run->comm, error) : KM_OK;
-}
-
-/* Moves every center to the centroid of its samples; a center without weight stays. `before` gets
- * the centers before that, [k][d]. */
-static void move_centers(running *run, double *before)
-{
-    const km_totals *totals = &run->totals;
-    const int64_t d = totals->n_features;
-    memcpy(before, run->centers, (size_t)(totals->n_clusters * d) * sizeof *before);
-#pragma omp parallel for if (totals->length > KM_MANY_TERMS)
-    for (int64_t c = 0; c < totals->n_clusters; c++)
-        for (int64_t j = 0; j < d && totals->weights[c] > 0; j++)
-            run->centers[c * d + j] =
-                km_exact_mean(&run->grids[j], km_totals_get(totals, c, j), totals->weights[c]);
-}
-
-/* The sum of the squared shifts, in working units. The order of its terms defines its bits. */
-static double sum_shifts(const running *run, const double *before)
-{
-    const int64_t n = run->totals.n_clusters * run->totals.n_features;
-    double shift = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const double difference = run->centers[i] - before[i];
-        shift = fma(difference, difference, shift);
-    }
-    return shift;
 }
 
 static double mean_variance(const km_facts *facts)
@@ -159,58 +131,6 @@ static double mean_variance(const km_facts *facts)
     for (int64_t j = 0; j < facts->n_features; j++)
         sum += facts->variance[j];
     return sum / (double)facts->n_features;
-}
-
-static km_code append_iteration(km_fit *fit, const km_iteration *iteration, km_error *error)
-{
-    km_iteration *grown =
-        km_grow(fit->history, fit->n_iterations, sizeof *grown, "history of the iterations", error);
-    if (grown == NULL)
-        return error->code;
-    fit->history = grown;
-    fit->history[fit->n_iterations++] = *iteration;
-    return KM_OK;
-}
-
-/* Is the grid of one-word sums too coarse for clusters as narrow as these? The width of clusters is
- * the root mean square distance to the centers per feature, since outliers can make the standard
- * deviation of a feature much larger. */
-static bool is_too_coarse(const running *run, double units)
-{
-    const double n = (double)run->facts->weight * (double)run->facts->n_features;
-    const double width = sqrt(units / n);
-    const double allowed = km_precision_epsilon(run->samples->precision) * width;
-    bool is_coarse = false;
-    for (int64_t j = 0; j < run->facts->n_features; j++)
-        is_coarse = is_coarse || (run->grids[j].unit > allowed &&
-                                  run->facts->highest[j] > run->facts->lowest[j]);
-    return run->grids[0].n_words == 1 && is_coarse;
-}
-
-/* Replaces the totals by sums of two words, on finer grids, of the same labels. Collective; errors
- * are agreed. */
-static km_code refine_totals(running *run, km_error *error)
-{
-    const int64_t d = run->facts->n_features;
-    km_grid *finer = km_allocate(d, sizeof *finer, "finer grids of features", error);
-    km_totals totals = {0};
-    km_totals_create(&totals, run->task->n_clusters, d, 2, run->samples->weights != NULL, error);
-    if (error->code == KM_OK) {
-        km_facts_make_grids(run->facts, 2, finer);
-        km_assigner_change_grids(&run->assigner, finer, error);
-    }
-    if (km_agree(run->comm, error) != KM_OK) {
-        /* The assigner may use the finer grids already, but the fit ends here. */
-        free(finer);
-        km_totals_free(&totals);
-        return error->code;
-    }
-    free(run->grids);
-    run->grids = finer;
-    km_totals_free(&run->totals);
-    run->totals = totals;
-    reduce_totals(run, false);
-    return KM_OK;
 }
 
 /* Does the fit end with this iteration? Sets the reason; it is the limit of iterations unless the
@@ -227,48 +147,12 @@ static bool is_over(const running *run, const km_iteration *iteration, km_stop *
     return *stop != KM_STOP_MAX_ITERATIONS || iteration->number == task->max_iterations;
 }
 
-/* Moves the centers, given the totals of an assignment and its inertia in working units. `before`
- * is a workspace, [k][d]. */
-static km_code update(running *run, double units, double *before, double *shift, km_error *error)
-{
-    if (is_too_coarse(run, units) && refine_totals(run, error) != KM_OK)
-        return error->code;
-    if (km_refill_empty(run, error) == KM_OK) {
-        move_centers(run, before);
-        *shift = ldexp(sum_shifts(run, before), 2 * run->task->exponent);
-    }
-    return error->code;
-}
-
-/* Time and distances of an iteration are those of the rank that took most. Without memory of its
- * own. Collective. */
-static void find_most_of_ranks(km_fit *fit, MPI_Comm comm)
-{
-    enum { AT_ONCE = 128 };
-    double seconds[AT_ONCE];
-    int64_t distances[AT_ONCE];
-    for (int64_t first = 0; first < fit->n_iterations; first += AT_ONCE) {
-        const int64_t left = fit->n_iterations - first, n = left < AT_ONCE ? left : AT_ONCE;
-        km_iteration *history = fit->history + first;
-        for (int64_t i = 0; i < n; i++) {
-            seconds[i] = history[i].seconds;
-            distances[i] = history[i].most_distances;
-        }
-        km_max_double(comm, seconds, n);
-        km_max_int64(comm, distances, n);
-        for (int64_t i = 0; i < n; i++) {
-            history[i].seconds = seconds[i];
-            history[i].most_distances = distances[i];
-        }
-    }
-}
-
 /* Agrees first, since a rank may have had no memory for the last iteration. */
 static km_code save_running(running *run, km_fit *fit, km_error *error)
 {
     if (km_agree(run->comm, error) != KM_OK)
         return error->code;
-    find_most_of_ranks(fit, run->comm);
+    km_find_most_of_ranks(fit, run->comm);
     km_find_waiting(run);
     const km_fit_state state = {.n_iterations = fit->n_iterations,
                                 .n_words = run->totals.n_words,
@@ -320,11 +204,11 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     fit->is_refused = is_refused(run, &iteration);
     if (fit->is_refused)
         return true;
-    if (update(run, units, fit->previous, &iteration.shift, error) != KM_OK)
+    if (km_update_centers(run, units, fit->previous, &iteration.shift, error) != KM_OK)
         return true;
     iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
     run->pace->iteration = fmax(run->pace->iteration, iteration.seconds);
-    append_iteration(fit, &iteration, error);
+    km_append_iteration(fit, &iteration, error);
     km_pace_iterated(run->pace, &iteration);
     return is_over(run, &iteration, &fit->stop) || grant_wishes(run, fit, error);
 }
@@ -337,13 +221,13 @@ static km_code repeat_last_iteration(running *run, km_fit *fit, km_error *error)
     const size_t size = (size_t)(run->task->n_clusters * run->samples->n_features) * sizeof(double);
     double shift;
     for (int64_t i = 0; i < state->n_iterations; i++)
-        append_iteration(fit, &state->history[i], error);
+        km_append_iteration(fit, &state->history[i], error);
     memcpy(run->centers, state->used, size);
     round_centers(run);
     if (assign_and_reduce(run, error) != KM_OK)
         return error->code;
     memcpy(run->centers, state->centers, size);
-    return update(run, km_history_units(run), fit->previous, &shift, error);
+    return km_update_centers(run, km_history_units(run), fit->previous, &shift, error);
 }
 
 /* Makes the labels belong to the last centers, by one more assignment if the centers changed.
@@ -371,7 +255,7 @@ static km_code conclude_fit(running *run, km_fit *fit, km_error *error)
             fit->n_empty += run->totals.weights[c] == 0;
         }
         fit->inertia = km_final_inertia(run);
-        find_most_of_ranks(fit, run->comm);
+        km_find_most_of_ranks(fit, run->comm);
         fit->centers = run->centers;
         fit->labels = run->assigner.labels;
         run->centers = NULL;

@@ -63,6 +63,22 @@ double km_inertia_of_units(const running *run, double units);
  * changes the label. Sets run->n_refilled. Collective; errors are agreed. */
 km_code km_refill_empty(running *run, km_error *error);
 
+/* Sums the totals of all ranks: the only collective call of an iteration without failures. With
+ * them go the wishes of the ranks, and whether something failed on one since the last sum. */
+void km_reduce_totals(running *run, bool has_failed);
+
+/* Moves the centers, given the totals of an assignment and its inertia in working units. `before`
+ * is a workspace, [k][d]. Collective; errors are agreed. */
+km_code km_update_centers(running *run, double units, double *before, double *shift,
+                          km_error *error);
+
+/* Time and distances of an iteration are those of the rank that took most. Without memory of its
+ * own. Collective. */
+void km_find_most_of_ranks(km_fit *fit, MPI_Comm comm);
+
+/* Adds an iteration to the history. Local; KM_MEMORY. */
+km_code km_append_iteration(km_fit *fit, const km_iteration *iteration, km_error *error);
+
 /* The exact sum of the squared distances of all samples to the centers of their labels, in the
  * space of the fit. Collective. */
 double km_final_inertia(const running *run);

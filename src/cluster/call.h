@@ -1,0 +1,34 @@
+/* A running call of skymeans_fit, shared by the files that are its steps. All functions are
+ * collective, and errors are agreed, unless they say otherwise. */
+#ifndef SKYMEANS_CLUSTER_CALL_H
+#define SKYMEANS_CLUSTER_CALL_H
+
+#include "cluster/cluster.h"
+
+typedef struct km_call {
+    skymeans_answer *answer;
+    const skymeans_problem *problem; /* checked */
+    skymeans_samples *samples;
+    MPI_Comm comm;
+    km_pace pace;
+    km_fit_task task;
+    km_state state;        /* the saved state that it goes on from; `next` is freed after its fit */
+    double *first_centers; /* [k][d], working values */
+    bool is_between;       /* no fit is running */
+} km_call;
+
+/* Writes a state on rank 0, and calls the caller's function on all ranks to save it. `context` is
+ * the call. */
+km_code km_call_save(void *context, const km_fit_state *next, km_error *error);
+
+/* Reads the saved state, which rank 0 may have, on all ranks, and restores the answer from it. */
+km_code km_call_resume(km_call *c, km_error *error);
+
+/* The rows must not have changed since the state was saved. KM_DATA; local, the same on all ranks.
+ */
+km_code km_call_check_features(const km_call *c, km_error *error);
+
+/* All that comes before the iterations of a fit: a saved fit goes on, others get first centers. */
+km_code km_call_begin_fit(km_call *c, km_error *error);
+
+#endif

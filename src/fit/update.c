@@ -1,0 +1,88 @@
+/* The update: sums on finer grids if need be, empty clusters filled, and centers at the means. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/precision.h"
+#include "steps.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Is the grid of one-word sums too coarse for clusters as narrow as these? The width of clusters is
+ * the root mean square distance to the centers per feature, since outliers can make the standard
+ * deviation of a feature much larger. */
+static bool is_too_coarse(const running *run, double units)
+{
+    const double n = (double)run->facts->weight * (double)run->facts->n_features;
+    const double width = sqrt(units / n);
+    const double allowed = km_precision_epsilon(run->samples->precision) * width;
+    bool is_coarse = false;
+    for (int64_t j = 0; j < run->facts->n_features; j++)
+        is_coarse = is_coarse || (run->grids[j].unit > allowed &&
+                                  run->facts->highest[j] > run->facts->lowest[j]);
+    return run->grids[0].n_words == 1 && is_coarse;
+}
+
+/* Replaces the totals by sums of two words, on finer grids, of the same labels. Collective; errors
+ * are agreed. */
+static km_code refine_totals(running *run, km_error *error)
+{
+    const int64_t d = run->facts->n_features;
+    km_grid *finer = km_allocate(d, sizeof *finer, "finer grids of features", error);
+    km_totals totals = {0};
+    km_totals_create(&totals, run->task->n_clusters, d, 2, run->samples->weights != NULL, error);
+    if (error->code == KM_OK) {
+        km_facts_make_grids(run->facts, 2, finer);
+        km_assigner_change_grids(&run->assigner, finer, error);
+    }
+    if (km_agree(run->comm, error) != KM_OK) {
+        /* The assigner may use the finer grids already, but the fit ends here. */
+        free(finer);
+        km_totals_free(&totals);
+        return error->code;
+    }
+    free(run->grids);
+    run->grids = finer;
+    km_totals_free(&run->totals);
+    run->totals = totals;
+    km_reduce_totals(run, false);
+    return KM_OK;
+}
+
+/* Moves every center to the centroid of its samples; a center without weight stays. `before` gets
+ * the centers before that, [k][d]. */
+static void move_centers(running *run, double *before)
+{
+    const km_totals *totals = &run->totals;
+    const int64_t d = totals->n_features;
+    memcpy(before, run->centers, (size_t)(totals->n_clusters * d) * sizeof *before);
+#pragma omp parallel for if (totals->length > KM_MANY_TERMS)
+    for (int64_t c = 0; c < totals->n_clusters; c++)
+        for (int64_t j = 0; j < d && totals->weights[c] > 0; j++)
+            run->centers[c * d + j] =
+                km_exact_mean(&run->grids[j], km_totals_get(totals, c, j), totals->weights[c]);
+}
+
+/* The sum of the squared shifts, in working units. The order of its terms defines its bits. */
+static double sum_shifts(const running *run, const double *before)
+{
+    const int64_t n = run->totals.n_clusters * run->totals.n_features;
+    double shift = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double difference = run->centers[i] - before[i];
+        shift = fma(difference, difference, shift);
+    }
+    return shift;
+}
+
+km_code km_update_centers(running *run, double units, double *before, double *shift,
+                          km_error *error)
+{
+    if (is_too_coarse(run, units) && refine_totals(run, error) != KM_OK)
+        return error->code;
+    if (km_refill_empty(run, error) == KM_OK) {
+        move_centers(run, before);
+        *shift = ldexp(sum_shifts(run, before), 2 * run->task->exponent);
+    }
+    return error->code;
+}
