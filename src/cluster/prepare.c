@@ -96,8 +96,7 @@ static km_code order_samples(skymeans_samples *samples, const km_plan *plan, km_
     return error->code;
 }
 
-/* Prepares samples that were not used before. If it fails after the values were scaled, the samples
- * can't be used any more. */
+/* Prepares samples that were not used before. */
 static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan, km_scaling scaling,
                             km_pace *pace, MPI_Comm comm, km_error *error)
 {
@@ -106,14 +105,11 @@ static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan, km_s
     if (settle_weights(samples, comm, error) != KM_OK ||
         scale_samples(samples, scaling, comm, error) != KM_OK)
         return error->code;
-    samples->is_prepared = true;
+    samples->is_prepared = samples->has_facts = true;
     km_pace_part(pace, -1);
-    if (order_samples(samples, plan, pace, comm, error) != KM_OK)
+    if (check_clusters(samples, plan->shape.n_clusters, error) != KM_OK)
         return error->code;
-    samples->has_facts =
-        km_facts_find_moments(&samples->facts, &samples->memory, comm, error) == KM_OK;
-    return samples->has_facts ? check_clusters(samples, plan->shape.n_clusters, error)
-                              : error->code;
+    return order_samples(samples, plan, pace, comm, error);
 }
 
 km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
@@ -127,8 +123,7 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
     if (!samples->has_facts || samples->transform.scaling != scaling)
         return km_fail(error, KM_USAGE,
                        "samples used otherwise before: they were scaled for another problem, or "
-                       "with a fit of other samples, or a call failed meanwhile; make new ones of "
-                       "the same rows");
+                       "with a fit of other samples; make new ones of the same rows");
     if (check_clusters(samples, problem->n_clusters, error) != KM_OK)
         return error->code;
     return order_samples(samples, plan, pace, comm, error);

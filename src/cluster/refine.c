@@ -125,7 +125,7 @@ static km_code refine_on(const km_refine_task *task, km_samples *sample, double 
     km_pace_phase(pace, "seeding, the fit of a sample");
     if (km_facts_find_ranges(&facts, sample, drawing.comm, error) != KM_OK)
         return error->code;
-    if (km_facts_find_moments(&facts, sample, drawing.comm, error) == KM_OK &&
+    if (km_facts_find_moments(&facts, sample, NULL, drawing.comm, error) == KM_OK &&
         fit_sample(task, sample, &facts, centers, &fit, error) == KM_OK) {
         const double factor = (double)task->facts->weight / (double)facts.weight;
         memcpy(centers, fit.centers, size);

@@ -202,6 +202,9 @@ typedef struct km_moments_task {
 typedef void km_moments(const void *values, const km_moments_task *task, int64_t *words);
 enum { KM_MOMENTS_MIN = 1 << 13 };
 
+/* Folds the KM_BLOCK values of one feature of a block into as many hashes (km_hash_double). */
+typedef void km_fold_values(const void *values, uint64_t *hashes);
+
 /* A row in the table of kernels: functions by km_precision, that of the samples. Blocks are aligned
  * for vectors; nothing else need be but where it is said. */
 typedef struct km_kernel {
@@ -223,6 +226,7 @@ typedef struct km_kernel {
     bool has_bytes; /* can it screen bytes, faster than pairs? */
     km_screened *screened[2];
     km_moments *moments[2];
+    km_fold_values *fold_values[2];
 } km_kernel;
 
 /* The plainest kernel, which defines what is right and is available everywhere. */

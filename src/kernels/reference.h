@@ -273,6 +273,8 @@ static void KERNEL(moments, PRECISION)(const void *values, const km_moments_task
         add_moments((double)((const REAL *)values)[l], task, words);
 }
 
+#include "fold.h"
+
 /* Without a screen: the plain twin. */
 static double KERNEL(screened, PRECISION)(const void *block, const void *centers,
                                           int64_t n_features, const km_screen *screen,

@@ -24,4 +24,5 @@ const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
     .has_bytes = HAS_BYTES,
     .screened = BOTH(screened),
     .moments = BOTH(moments),
+    .fold_values = BOTH(fold_values),
 };

@@ -104,11 +104,13 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 
 #include "float32.h"
 
+#include "fold.h"
 #include "measure.h"
 #include "moments.h"
 
 #include "float64.h"
 
+#include "fold.h"
 #include "measure.h"
 #include "moments.h"
 

@@ -98,9 +98,10 @@ static void add_full_block(moments *parts, const km_samples *samples, int64_t bl
     }
 }
 
-/* Adds up the samples of this rank, in parts [n_threads][d] that all begin alike. */
-static void add_own_samples(moments *parts, const km_grid *square_grid, const km_samples *samples,
-                            bool is_many)
+/* Adds up the samples of this rank, in parts [n_threads][d] that all begin alike. Transforms each
+ * block before that, unless the transform is NULL: then it is in the cache. */
+static void add_own_samples(moments *parts, const km_grid *square_grid, km_samples *samples,
+                            const km_transform *transform, bool is_many)
 {
     const int64_t d = samples->n_features;
     km_moments *kernel =
@@ -110,6 +111,8 @@ static void add_own_samples(moments *parts, const km_grid *square_grid, const km
         moments *own = parts + d * km_thread();
         double values[KM_BLOCK];
         int64_t weights[KM_BLOCK];
+        if (transform != NULL)
+            km_transform_block(transform, samples, b);
         if (is_many && samples->weights == NULL && km_samples_lanes(samples, b) == KM_BLOCK) {
             add_full_block(own, samples, b, square_grid, kernel);
             continue;
@@ -134,8 +137,8 @@ static void join_parts(const moments *parts, int64_t d, int64_t j, int64_t *word
     }
 }
 
-km_code km_facts_find_moments(km_facts *facts, const km_samples *samples, MPI_Comm comm,
-                              km_error *error)
+km_code km_facts_find_moments(km_facts *facts, km_samples *samples, const km_transform *transform,
+                              MPI_Comm comm, km_error *error)
 {
     const int64_t d = facts->n_features;
     const km_grid square_grid = km_grid_choose(-1, 1, facts->weight, 2);
@@ -145,7 +148,7 @@ km_code km_facts_find_moments(km_facts *facts, const km_samples *samples, MPI_Co
         goto done;
     for (int64_t i = 0; i < km_threads() * d; i++)
         parts[i] = begin_moments(facts->lowest[i % d], facts->highest[i % d], facts->weight);
-    add_own_samples(parts, &square_grid, samples, facts->weight >= KM_MOMENTS_MIN);
+    add_own_samples(parts, &square_grid, samples, transform, facts->weight >= KM_MOMENTS_MIN);
     for (int64_t j = 0; j < d; j++)
         join_parts(parts, d, j, words + 4 * j);
     km_sum_int64(comm, words, 4 * d);

@@ -130,36 +130,6 @@ km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error);
 /* The weights of a block's samples, KM_BLOCK whole numbers, 0 beyond the last sample. */
 void km_samples_weights(const km_samples *samples, int64_t block, int64_t *weights);
 
-/* ---- global facts ---------------------------------------------------------------------------- */
-
-/* What all samples of all ranks have in common, feature by feature; the same bits on any number of
- * ranks. Variances are those of the population (ddof 0). Samples of weight 0 do not count. */
-typedef struct km_facts {
-    int64_t n_samples, n_features;
-    int64_t weight; /* sum of the weights in units; n_samples if all are 1 */
-    double *lowest, *highest, *mean, *variance; /* [n_features] */
-    double *deviation;  /* [n_features], square root of the variance, which may be out of range */
-    km_double2 squares; /* sum over samples and features of (x - mid-range)^2 */
-} km_facts;
-
-/* First the number of samples with weight and the ranges, then means, variances and squares.
- * Collective over comm, with at least one sample on some rank. KM_MEMORY on all ranks, and nothing
- * to free, when the first fails. */
-km_code km_facts_find_ranges(km_facts *facts, const km_samples *samples, MPI_Comm comm,
-                             km_error *error);
-km_code km_facts_find_moments(km_facts *facts, const km_samples *samples, MPI_Comm comm,
-                              km_error *error);
-void km_facts_free(km_facts *facts);
-
-/* The grids on which the features are summed up, one per feature and all of as many words: one
- * where its unit is fine enough for every feature, at most the working precision's epsilon times
- * the standard deviation, else two. NULL and KM_MEMORY when there is no memory; the caller frees.
- */
-km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km_error *error);
-
-/* The grids of all features with this number of words. */
-void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids);
-
 /* ---- scaling --------------------------------------------------------------------------------- */
 
 typedef enum km_scaling { KM_SCALE_NONE, KM_SCALE_STANDARD, KM_SCALE_MINMAX } km_scaling;
@@ -177,8 +147,41 @@ typedef struct km_transform {
     km_scaling scaling;
 } km_transform;
 
+/* ---- global facts ---------------------------------------------------------------------------- */
+
+/* What all samples of all ranks have in common, feature by feature; the same bits on any number of
+ * ranks. Variances are those of the population (ddof 0). Samples of weight 0 do not count. */
+typedef struct km_facts {
+    int64_t n_samples, n_features;
+    int64_t weight; /* sum of the weights in units; n_samples if all are 1 */
+    double *lowest, *highest, *mean, *variance; /* [n_features] */
+    double *deviation;  /* [n_features], square root of the variance, which may be out of range */
+    km_double2 squares; /* sum over samples and features of (x - mid-range)^2 */
+} km_facts;
+
+/* First the number of samples with weight and the ranges, then means, variances and squares; these
+ * of the samples as they are, or, with a transform, which is applied on the way, of working values
+ * whose ranges the facts have already. Collective over comm, with at least one sample on some rank.
+ * KM_MEMORY on all ranks, and no sample changed; nothing to free when the first fails. */
+km_code km_facts_find_ranges(km_facts *facts, const km_samples *samples, MPI_Comm comm,
+                             km_error *error);
+km_code km_facts_find_moments(km_facts *facts, km_samples *samples, const km_transform *transform,
+                              MPI_Comm comm, km_error *error);
+void km_facts_free(km_facts *facts);
+
+/* The grids on which the features are summed up, one per feature and all of as many words: one
+ * where its unit is fine enough for every feature, at most the working precision's epsilon times
+ * the standard deviation, else two. NULL and KM_MEMORY when there is no memory; the caller frees.
+ */
+km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km_error *error);
+
+/* The grids of all features with this number of words. */
+void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids);
+
+/* ---- transforming ---------------------------------------------------------------------------- */
+
 /* Chooses the transform by the global facts of the samples and applies it to them, each value
- * computed in double and rounded once. `facts` gets what km_facts_find_ranges finds afterwards.
+ * computed in double and rounded once. `facts` gets the facts about the working values.
  * Collective over comm; KM_DATA when a range overflows, and nothing to free after errors;
  * `names[j]` names feature j in messages. */
 km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_samples *samples,
@@ -188,6 +191,7 @@ void km_transform_free(km_transform *transform);
 
 /* Applies a transform that was chosen before. Local. */
 void km_transform_samples(const km_transform *transform, km_samples *samples);
+void km_transform_block(const km_transform *transform, km_samples *samples, int64_t block);
 
 /* k centers [k][d] between the units of the features and working values, in place; the way there is
  * that of samples. Local. */

@@ -144,7 +144,7 @@ static bool is_multiplied_only(const km_transform *transform, int64_t j, km_prec
            abs(transform->exponent) <= -FLT_MIN_EXP && transform->scaling != KM_SCALE_MINMAX;
 }
 
-static void transform_block(const km_transform *transform, km_samples *samples, int64_t block)
+void km_transform_block(const km_transform *transform, km_samples *samples, int64_t block)
 {
     const km_power p = km_power_of_two(-transform->exponent);
     const double limit = ldexp(1, max_exponent(samples->precision));
@@ -167,7 +167,7 @@ void km_transform_samples(const km_transform *transform, km_samples *samples)
 {
 #pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++)
-        transform_block(transform, samples, b);
+        km_transform_block(transform, samples, b);
 }
 
 /* The ranges of the working values from those of the features: each step from one to the other, and
@@ -196,12 +196,13 @@ km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_sampl
     if (km_facts_find_ranges(facts, samples, comm, error) != KM_OK ||
         check_ranges(facts, names, error) != KM_OK)
         goto done;
-    if (scaling == KM_SCALE_STANDARD && km_facts_find_moments(facts, samples, comm, error) != KM_OK)
+    if (scaling == KM_SCALE_STANDARD &&
+        km_facts_find_moments(facts, samples, NULL, comm, error) != KM_OK)
         goto done;
     choose_scaling(transform, facts);
     transform->exponent = choose_exponent(transform, facts, samples->precision);
-    km_transform_samples(transform, samples);
     transform_ranges(transform, facts, samples->precision);
+    km_facts_find_moments(facts, samples, transform, comm, error);
 done:
     if (error->code != KM_OK) {
         km_facts_free(facts);

@@ -39,7 +39,7 @@ static km_facts find_facts(const km_samples *samples)
     km_facts facts = {0};
     km_error error = {0};
     ck_assert(km_facts_find_ranges(&facts, samples, MPI_COMM_SELF, &error) == KM_OK);
-    ck_assert(km_facts_find_moments(&facts, samples, MPI_COMM_SELF, &error) == KM_OK);
+    ck_assert(km_facts_find_moments(&facts, samples, NULL, MPI_COMM_SELF, &error) == KM_OK);
     return facts;
 }
 
@@ -105,8 +105,35 @@ START_TEST(kernels_sum_up_alike)
 }
 END_TEST
 
+/* Hashes of features, kernel by kernel; -0 counts as 0. */
+START_TEST(kernels_fold_alike)
+{
+    mock data = mock_mixture(KM_BLOCK, 1, 3, 2);
+    double wide[KM_BLOCK] __attribute__((aligned(64)));
+    float narrow[KM_BLOCK] __attribute__((aligned(64)));
+    for (int l = 0; l < KM_BLOCK; l++) {
+        wide[l] = l < 2 ? (l == 0 ? -0.0 : 1e-320) : data.values[l];
+        narrow[l] = (float)wide[l];
+    }
+    for (int row = 0; km_kernels[row] != NULL; row++)
+        for (int p = 0; p < 2 && km_kernels[row]->is_available(); p++) {
+            uint64_t hashes[KM_BLOCK];
+            for (int l = 0; l < KM_BLOCK; l++)
+                hashes[l] = (uint64_t)l << 60;
+            km_kernels[row]->fold_values[p](p == KM_FLOAT32 ? (void *)narrow : (void *)wide,
+                                            hashes);
+            for (int l = 0; l < KM_BLOCK; l++)
+                ck_assert(hashes[l] ==
+                          km_hash_double((uint64_t)l << 60,
+                                         p == KM_FLOAT32 ? (double)narrow[l] : wide[l]));
+        }
+    mock_free(&data);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
-    const TTest *const tests[] = {kernels_find_the_same_facts, kernels_sum_up_alike};
+    const TTest *const tests[] = {kernels_find_the_same_facts, kernels_sum_up_alike,
+                                  kernels_fold_alike};
     return SUITE_OF("moments", tests);
 }

@@ -22,7 +22,7 @@ static bool is_same(const double *a, const double *b, int64_t count)
 typedef struct scaled {
     km_samples samples;
     km_transform transform;
-    km_facts facts; /* ranges of the working values */
+    km_facts facts; /* of the working values */
     km_code code;
     km_error error;
 } scaled;
@@ -159,19 +159,25 @@ START_TEST(minmax_is_exact_for_the_largest_ranges)
 }
 END_TEST
 
-static void check_ranges(const scaled *s)
+static void check_facts(scaled *s)
 {
     km_facts found;
     km_error error = {0};
     ck_assert_all(km_facts_find_ranges(&found, &s->samples, MPI_COMM_WORLD, &error) == KM_OK);
+    ck_assert_all(km_facts_find_moments(&found, &s->samples, NULL, MPI_COMM_WORLD, &error) ==
+                  KM_OK);
     ck_assert_all(found.n_samples == s->facts.n_samples && found.weight == s->facts.weight);
     ck_assert_all(is_same(found.lowest, s->facts.lowest, found.n_features));
     ck_assert_all(is_same(found.highest, s->facts.highest, found.n_features));
+    ck_assert_all(is_same(found.mean, s->facts.mean, found.n_features));
+    ck_assert_all(is_same(found.variance, s->facts.variance, found.n_features));
+    ck_assert_all(memcmp(&found.squares, &s->facts.squares, sizeof found.squares) == 0);
     km_facts_free(&found);
 }
 
-/* Ranges of working values are computed, not found; they must be the same. */
-START_TEST(ranges_of_working_values_are_those_of_the_samples)
+/* Ranges of working values are computed, not found, and their moments found while they are scaled;
+ * they must be the same. */
+START_TEST(facts_of_working_values_are_those_of_the_samples)
 {
     for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++)
         for (int p = 0; p < 2; p++)
@@ -179,7 +185,7 @@ START_TEST(ranges_of_working_values_are_those_of_the_samples)
                 mock data = mock_hostile(kind, 300, 3);
                 scaled s = scale(&data, scaling, BOTH[p], MPI_COMM_WORLD);
                 if (s.code == KM_OK)
-                    check_ranges(&s);
+                    check_facts(&s);
                 scaled_free(&s);
                 mock_free(&data);
             }
@@ -410,7 +416,7 @@ Suite *make_suite(void)
         minmax_is_exact_at_both_ends,
         minmax_is_exact_for_the_largest_ranges,
         none_multiplies_by_a_power_of_two_only,
-        ranges_of_working_values_are_those_of_the_samples,
+        facts_of_working_values_are_those_of_the_samples,
         multiplied_features_have_the_bits_of_the_general_way,
         a_constant_feature_has_factor_1,
         the_largest_range_comes_into_1_to_2,
