@@ -51,12 +51,12 @@ static km_memory find_memory(const km_plan *plan)
     const km_shape *shape = &plan->shape;
     const double n = (double)shape->n_samples, restarts = km_restarts_bytes(shape);
     const double n_in_part = km_smaller(n, (double)km_order_part_size(shape->n_clusters));
-    const double ordering = km_order_bytes(shape, n, shape->has_weights);
     km_memory memory = {.samples = km_samples_bytes(shape, n, shape->has_weights)};
     if (plan->orders)
         memory.ordering = km_order_bytes(shape, n_in_part, shape->has_weights);
     if (plan->redistributes) /* before each fit */
-        memory.ordering = ordering + restarts + km_centers_bytes(shape);
+        memory.ordering =
+            km_exchange_bytes(shape, n, shape->has_weights) + restarts + km_centers_bytes(shape);
     if (shape->n_ranks > 1 && memory.ordering > 0)
         memory.ordering += MESSAGE_POOLS;
     memory.seeding = restarts + km_centers_bytes(shape) +

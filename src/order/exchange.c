@@ -2,7 +2,8 @@
  * rank of their slab.
  *
  * Features are sent one after the other, in words of 32 bits, one round of samples at a time: this
- * takes no more memory beside the samples than ordering does. */
+ * takes hardly more memory beside the samples than ordering does. In a round every rank waits for
+ * all others, so rounds are few. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -14,8 +15,8 @@
 #include <stdlib.h>
 
 enum {
-    ROUND_BLOCKS = 1024,
-    ROUND = ROUND_BLOCKS * KM_BLOCK, /* samples per rank; slots have 16 bits */
+    ROUND_BLOCKS = 1 << 14,
+    ROUND = ROUND_BLOCKS * KM_BLOCK, /* samples per rank */
 };
 
 static const char *const WHAT = "exchange of samples between ranks";
@@ -27,13 +28,26 @@ typedef struct exchange {
     int64_t n_rounds;
     int64_t n_new;        /* samples of this rank afterwards */
     uint32_t *owners;     /* [most samples], the ranks that get them, */
-    uint16_t *slots;      /* [n_samples], where each is in what is sent in its round */
+    uint32_t *slots;      /* [n_samples], where each is in what is sent in its round */
     int *counts, *starts; /* [n_rounds][n_ranks], of what is sent to each rank */
     int *received_counts; /* [n_rounds][n_ranks] */
     int *received_starts; /* [n_ranks], of one round */
-    uint32_t *sent;       /* [ROUND], words of one */
+    uint32_t *sent;       /* [words_of_round], of one */
     uint32_t *received;   /* and, when these have been counted, what comes of all rounds */
 } exchange;
+
+static int64_t words_of_round(int64_t n_samples)
+{
+    return n_samples < ROUND ? n_samples : ROUND;
+}
+
+/* Labels may be sent, too. */
+double km_exchange_bytes(const km_shape *shape, double n, bool has_weights)
+{
+    const double returning = n * (2 * sizeof(uint32_t) + sizeof(int32_t));
+    return km_larger(km_order_bytes(shape, n, has_weights), returning) +
+           (double)words_of_round((int64_t)n) * sizeof(uint32_t);
+}
 
 static void create_rounds(exchange *e, km_error *error)
 {
@@ -44,7 +58,7 @@ static void create_rounds(exchange *e, km_error *error)
     e->starts = km_allocate_zeroed(n_counts, sizeof *e->starts, WHAT, error);
     e->received_counts = km_allocate(n_counts, sizeof *e->received_counts, WHAT, error);
     e->received_starts = km_allocate(e->n_ranks, sizeof *e->received_starts, WHAT, error);
-    e->sent = km_allocate(ROUND, sizeof *e->sent, WHAT, error);
+    e->sent = km_allocate(words_of_round(e->samples->n_samples), sizeof *e->sent, WHAT, error);
 }
 
 static void free_rounds(exchange *e)
@@ -68,7 +82,7 @@ static void fill_round(exchange *e, int64_t round)
     for (int r = 1; r < e->n_ranks; r++)
         starts[r] = starts[r - 1] + counts[r - 1];
     for (int64_t i = first; i < end; i++)
-        e->slots[i] = (uint16_t)starts[owners[i]]++;
+        e->slots[i] = (uint32_t)starts[owners[i]]++;
     for (int r = 0; r < e->n_ranks; r++)
         starts[r] -= counts[r];
 }
@@ -106,7 +120,7 @@ static void pack_column(exchange *e, column c, int64_t round)
 #pragma omp parallel for
     for (int64_t b = round * ROUND_BLOCKS; b < (end < n_blocks ? end : n_blocks); b++) {
         const word *words = c.first + b * c.between_blocks;
-        const uint16_t *slots = e->slots + b * KM_BLOCK;
+        const uint32_t *slots = e->slots + b * KM_BLOCK;
         const int64_t step = c.in_block;
         const int lanes = km_samples_lanes(e->samples, b);
         for (int l = 0; l < lanes; l++)
@@ -217,7 +231,7 @@ static km_code redistribute_by_code(const km_morton *morton, km_samples *samples
                   .comm = comm,
                   .n_ranks = km_comm_size(comm),
                   .owners = scratch->places,
-                  .slots = (uint16_t *)scratch->order};
+                  .slots = scratch->order};
     if (km_morton_deal(morton, samples, e.owners, comm, error) != KM_OK)
         return error->code;
     count_rows_from(samples, lowest_row(samples, comm));

@@ -10,6 +10,10 @@
  * or code on the way. */
 double km_order_bytes(const km_shape *shape, double n, bool has_weights);
 
+/* Bytes that redistributing n samples of a rank takes beside them, or returning them with their
+ * labels, which are counted. */
+double km_exchange_bytes(const km_shape *shape, double n, bool has_weights);
+
 /* Sorts the samples of each rank along a curve through space that is the same for all ranks, so
  * that neighbours in space are near each other in memory. Collective over comm. KM_MEMORY, agreed,
  * without memory for 12 bytes per sample, or 16 in double precision or with weights. */
@@ -32,7 +36,7 @@ km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *er
 
 /* Returns redistributed samples to the ranks of their slabs, in any order, and `labels` with them:
  * [n_samples] from malloc, replaced by a new array; NULL if there are none. Collective over comm.
- * KM_MEMORY, agreed, and nothing changes, without memory for 6 bytes per sample. */
+ * KM_MEMORY, agreed, and nothing changes, without memory for 8 bytes per sample. */
 km_code km_samples_return(km_samples *samples, int32_t **labels, MPI_Comm comm, km_error *error);
 
 /* Moves each sample i to place places[i]; fast if neighbours go to neighbouring places. Local.
