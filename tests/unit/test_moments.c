@@ -4,6 +4,7 @@
 #include "mpi_check.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/partition.h"
 #include "base/precision.h"
 #include "kernels/kernels.h"
