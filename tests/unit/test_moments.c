@@ -35,7 +35,7 @@ static km_samples make_samples(const mock *data, km_precision precision, bool ha
     return samples;
 }
 
-static km_facts find_facts(const km_samples *samples)
+static km_facts find_facts(km_samples *samples)
 {
     km_facts facts = {0};
     km_error error = {0};
