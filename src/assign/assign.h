@@ -51,6 +51,11 @@ typedef struct km_method {
     /* Of a sample and iteration, in comparisons with a center: a model whose order is what was
      * measured (docs/measurements); `auto` takes the least. */
     double (*cost)(const km_shape *shape);
+    /* Codes of the samples by which to exchange them, [n_blocks * KM_BLOCK], given centers in
+     * working precision; similar codes shall be on the same rank. May sort the samples. Local;
+     * KM_MEMORY. NULL: by where they are along a Morton curve. */
+    km_code (*find_codes)(km_samples *samples, const km_kernel *kernel, const void *centers,
+                          int64_t k, uint32_t *codes, km_error *error);
 } km_method;
 
 /* The table of methods, ended by a NULL name. */

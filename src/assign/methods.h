@@ -80,6 +80,8 @@ double km_bounds_cost(const km_shape *shape);
 km_code km_neighbours_create(km_assigner *assigner, km_error *error);
 void km_neighbours_assign(km_assigner *assigner, const void *centers);
 void km_neighbours_free(km_assigner *assigner);
+km_code km_neighbours_codes(km_samples *samples, const km_kernel *kernel, const void *centers,
+                            int64_t k, uint32_t *codes, km_error *error);
 bool km_neighbours_is_available(const km_shape *shape);
 double km_neighbours_bytes(const km_shape *shape);
 double km_neighbours_cost(const km_shape *shape);

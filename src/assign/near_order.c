@@ -257,31 +257,73 @@ static void guess_in_block(km_assigner *assigner, const void *centers, const piv
     w->done.distances += n_chosen * KM_BLOCK;
 }
 
-static void guess_by_pivots(km_assigner *assigner, const void *centers, const pivots *p,
-                            km_error *error)
+/* Sorts the samples by pivots, and labels them by a center that is probably near. */
+static km_code guess_by_pivots(km_assigner *assigner, const void *centers, km_error *error)
 {
     const km_samples *samples = assigner->samples;
-    km_label_samples(samples, assigner->kernel, p->positions, p->count, assigner->labels);
-    assigner->done.distances += samples->n_blocks * KM_BLOCK * p->count;
-    if (km_sort_samples(assigner, &(km_sorting){p->count, NULL, NULL}, error) != KM_OK)
-        return;
+    pivots p = {0};
+    if (create_pivots(&p, assigner, centers, error) == KM_OK) {
+        km_label_samples(samples, assigner->kernel, p.positions, p.count, assigner->labels);
+        assigner->done.distances += samples->n_blocks * KM_BLOCK * p.count;
+        km_sort_samples(assigner, &(km_sorting){p.count, NULL, NULL}, error);
+    }
 #pragma omp parallel for schedule(dynamic, 16)
-    for (int64_t b = 0; b < samples->n_blocks; b++)
-        guess_in_block(assigner, centers, p, b);
-    sort_by_centers(assigner, centers, error);
+    for (int64_t b = 0; b < (error->code == KM_OK ? samples->n_blocks : 0); b++)
+        guess_in_block(assigner, centers, &p, b);
+    free(p.positions);
+    free(p.near);
+    return error->code;
 }
 
 bool km_guess_labels(km_assigner *assigner, const void *centers)
 {
     km_error no_memory = {0};
-    pivots p = {0};
-    if (create_pivots(&p, assigner, centers, &no_memory) == KM_OK)
-        guess_by_pivots(assigner, centers, &p, &no_memory);
+    if (guess_by_pivots(assigner, centers, &no_memory) == KM_OK)
+        sort_by_centers(assigner, centers, &no_memory);
     if (no_memory.code != KM_OK)
         memset(assigner->labels, 0xff,
                (size_t)assigner->samples->n_samples * sizeof *assigner->labels);
-    free(p.positions);
-    free(p.near);
     km_memory_return();
     return no_memory.code == KM_OK;
+}
+
+/* Labels become codes, as far from each other as 32 bits allow. */
+static km_code make_codes_of_labels(const km_assigner *assigner, uint32_t *codes, km_error *error)
+{
+    const int32_t *order = ((const neighbours *)assigner->state)->order;
+    const int64_t k = assigner->n_clusters;
+    uint32_t *of_centers = km_allocate(k, sizeof *of_centers, "order of samples", error);
+    if (of_centers == NULL)
+        return error->code;
+    for (int64_t i = 0; i < k; i++)
+        of_centers[order[i]] = (uint32_t)(((uint64_t)i << 32) / (uint64_t)k);
+#pragma omp parallel for
+    for (int64_t i = 0; i < assigner->samples->n_samples; i++)
+        codes[i] = of_centers[codes[i]];
+    free(of_centers);
+    return KM_OK;
+}
+
+km_code km_neighbours_codes(km_samples *samples, const km_kernel *kernel, const void *centers,
+                            int64_t k, uint32_t *codes, km_error *error)
+{
+    km_assigner assigner = {.samples = samples,
+                            .kernel = kernel,
+                            .n_clusters = k,
+                            .labels = (int32_t *)codes,
+                            .n_threads = km_threads()};
+    km_neighbours_create(&assigner, error);
+    const neighbours *n = assigner.state;
+    if (error->code == KM_OK &&
+        km_centers_are_safe(&assigner, centers, n->largest, samples->precision)) {
+        km_order_centers(&assigner, centers);
+        if (guess_by_pivots(&assigner, centers, error) == KM_OK)
+            make_codes_of_labels(&assigner, codes, error);
+    } else {
+        memset(codes, 0, (size_t)samples->n_samples * sizeof *codes);
+    }
+    if (n != NULL)
+        km_neighbours_free(&assigner);
+    km_memory_return();
+    return error->code;
 }

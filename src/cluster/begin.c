@@ -81,8 +81,9 @@ km_code km_call_begin_fit(km_call *c, km_error *error)
         (km_cluster_return(c->samples, NULL, &c->pace, &answer->timers, c->comm, error) != KM_OK ||
          choose_first_centers(c, error) != KM_OK || km_pace_is_stopped(&c->pace)))
         return error->code;
-    if (km_cluster_redistribute(c->samples, &answer->plan, &c->pace, &answer->timers, c->comm,
-                                error) != KM_OK)
+    const double *centers = is_resumed ? c->state.next.used : c->first_centers;
+    if (km_cluster_redistribute(c->samples, &answer->plan, centers, &c->pace, &answer->timers,
+                                c->comm, error) != KM_OK)
         return error->code;
     c->pace.has_nothing = false;
     c->pace.beginning = km_now() - start;

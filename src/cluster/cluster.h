@@ -86,9 +86,11 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
                            const skymeans_problem *problem, km_pace *pace, MPI_Comm comm,
                            km_error *error);
 
-/* Redistributes samples among the ranks, if the plan says so and it was not done yet. */
-km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
-                                km_timers *timers, MPI_Comm comm, km_error *error);
+/* Redistributes samples among the ranks, if the plan says so and it was not done yet, for a fit
+ * that goes on from these centers, [k][d] working values. */
+km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan,
+                                const double *centers, km_pace *pace, km_timers *timers,
+                                MPI_Comm comm, km_error *error);
 
 /* Returns redistributed samples to the ranks of their slabs, and with them their labels, unless
  * NULL; see km_samples_return. */

@@ -57,6 +57,10 @@ static km_memory find_memory(const km_plan *plan)
     if (plan->redistributes) /* before each fit */
         memory.ordering =
             km_exchange_bytes(shape, n, shape->has_weights) + restarts + km_centers_bytes(shape);
+    if (plan->redistributes && plan->method->find_codes != NULL) /* by labels that it guesses */
+        memory.ordering =
+            km_larger(memory.ordering, km_labels_bytes(shape) + plan->method->bytes(shape) +
+                                           restarts + 2 * km_centers_bytes(shape));
     if (shape->n_ranks > 1 && memory.ordering > 0)
         memory.ordering += MESSAGE_POOLS;
     memory.seeding = restarts + km_centers_bytes(shape) +

@@ -2,6 +2,7 @@
 #include "cluster/cluster.h"
 
 #include "base/memory.h"
+#include "base/precision.h"
 #include "order/order.h"
 
 #include <stdio.h>
@@ -129,15 +130,38 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
     return order_samples(samples, plan, pace, comm, error);
 }
 
-km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
-                                km_timers *timers, MPI_Comm comm, km_error *error)
+/* So that samples which are nearest to the same center, as a guess, are on the same rank. */
+static km_code redistribute_by_centers(km_samples *samples, const km_plan *plan,
+                                       const double *centers, MPI_Comm comm, km_error *error)
+{
+    const int64_t k = plan->shape.n_clusters, n = k * samples->n_features;
+    void *rounded = km_allocate(n, km_precision_size(samples->precision), "centers", error);
+    uint32_t *codes = km_allocate(samples->capacity + KM_BLOCK, sizeof *codes,
+                                  "exchange of samples between ranks", error);
+    if (error->code == KM_OK) {
+        km_round_to_precision(samples->precision, centers, n, rounded);
+        plan->method->find_codes(samples, plan->kernel, rounded, k, codes, error);
+    }
+    free(rounded);
+    if (km_agree(comm, error) == KM_OK)
+        km_samples_redistribute_by(samples, codes, comm, error);
+    free(codes);
+    return error->code;
+}
+
+km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan,
+                                const double *centers, km_pace *pace, km_timers *timers,
+                                MPI_Comm comm, km_error *error)
 {
     const double start = km_now();
     if (!plan->redistributes || samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "exchanging samples between ranks");
     samples->part_size = 0; /* also after their return */
-    km_samples_redistribute(&samples->memory, comm, error);
+    if (plan->method->find_codes != NULL)
+        redistribute_by_centers(&samples->memory, plan, centers, comm, error);
+    else
+        km_samples_redistribute(&samples->memory, comm, error);
     km_memory_return();
     km_pace_phase(pace, NULL);
     pace->returning = km_timer_add(timers, KM_PHASE_ORDER, start) - start;

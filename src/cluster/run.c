@@ -110,8 +110,8 @@ static km_code label_best(km_call *c, km_error *error)
     const bool is_reordered = c->task.method->reorders || answer->plan.redistributes;
     if (answer->fit.labels != NULL && (!is_reordered || answer->restarts.count == 1))
         return KM_OK;
-    if (km_cluster_redistribute(c->samples, &answer->plan, &c->pace, &answer->timers, c->comm,
-                                error) != KM_OK)
+    if (km_cluster_redistribute(c->samples, &answer->plan, answer->fit.centers, &c->pace,
+                                &answer->timers, c->comm, error) != KM_OK)
         return error->code;
     return km_fit_relabel(&answer->fit, &c->task, &c->samples->memory, c->comm, error);
 }

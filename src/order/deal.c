@@ -2,11 +2,11 @@
  * the catalogue is in no order, the slab of each rank is all over space: boxes of n ranks would be
  * n times as large, and more centers would have to be compared.
  *
- * All samples of all ranks stand in one line, by the cells of a Morton curve, and in a cell by
- * rank. The line is cut into pieces, which are dealt out one by one to the ranks, so that each has
- * a little of every region and about as much work; what is left over is shared. Where a sample goes
- * follows from how many are before it, so every rank gets exactly its number: equally many pieces,
- * and its slab of what is left over, together no more than the first slab of all rows. */
+ * All samples of all ranks stand in one line, by cells of their codes, and in a cell by rank. The
+ * line is cut into pieces, which are dealt out one by one to the ranks, so that each has a little
+ * of every region and about as much work; what is left over is shared. Where a sample goes follows
+ * from how many are before it, so every rank gets exactly its number: equally many pieces, and its
+ * slab of what is left over, together no more than the first slab of all rows. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -17,7 +17,6 @@
 #include <string.h>
 
 enum {
-    PIECE = 256 * KM_BLOCK, /* samples; what a walk through the tree takes at once */
     CELLS_PER_PIECE = 64,
     MAX_CELL_BITS = 18,
 };
@@ -29,6 +28,7 @@ typedef struct line {
     const km_samples *samples;
     int n_ranks;
     int64_t n_all, n_dealt; /* samples of all ranks, and of them in pieces that are dealt out */
+    int64_t piece;          /* samples of one */
     int shift;              /* from a code to its cell */
     int64_t n_cells;
     uint32_t *next; /* [n_threads][n_cells]: samples counted, then the place of the next in line */
@@ -40,34 +40,36 @@ typedef struct line {
  * of cells. */
 static int rank_of(const line *l, int64_t place)
 {
-    const int64_t piece = place / PIECE;
+    const int64_t piece = place / l->piece;
     if (place < l->n_dealt)
         return (int)((piece + piece / l->n_ranks) % l->n_ranks);
     return km_slab_owner(l->n_all - l->n_dealt, l->n_ranks, place - l->n_dealt);
 }
 
 /* The number of bits of a cell: many cells per piece, but at most 4 bytes per sample. */
-static int count_bits(int64_t n_all, int n_ranks, int64_t n_threads)
+static int count_bits(int64_t n_all, int64_t piece, int n_ranks, int64_t n_threads)
 {
     const int64_t affordable = n_all / (n_ranks * (n_threads + 2));
     int bits = 0;
-    while (bits < MAX_CELL_BITS && (int64_t)PIECE << bits < n_all * CELLS_PER_PIECE &&
+    while (bits < MAX_CELL_BITS && piece << bits < n_all * CELLS_PER_PIECE &&
            (int64_t)2 << bits <= affordable)
         bits++;
     return bits;
 }
 
-static km_code create_line(line *l, const km_samples *samples, MPI_Comm comm, km_error *error)
+static km_code create_line(line *l, const km_samples *samples, int64_t piece, MPI_Comm comm,
+                           km_error *error)
 {
     int64_t n_all = samples->n_samples, n_threads = km_threads();
     km_sum_int64(comm, &n_all, 1);
     km_max_int64(comm, &n_threads, 1);
-    const int n_ranks = km_comm_size(comm), bits = count_bits(n_all, n_ranks, n_threads);
-    const int64_t dealt_at_once = (int64_t)PIECE * n_ranks;
+    const int n_ranks = km_comm_size(comm), bits = count_bits(n_all, piece, n_ranks, n_threads);
+    const int64_t dealt_at_once = piece * n_ranks;
     *l = (line){.samples = samples,
                 .n_ranks = n_ranks,
                 .n_all = n_all,
                 .n_dealt = n_all / dealt_at_once * dealt_at_once,
+                .piece = piece,
                 .shift = KM_CODE_BITS - bits,
                 .n_cells = (int64_t)1 << bits};
     l->next = km_allocate_zeroed(km_threads() * l->n_cells, sizeof *l->next, WHAT, error);
@@ -88,21 +90,15 @@ static int64_t cell_of(const line *l, uint32_t code)
     return (int64_t)((uint64_t)code >> l->shift);
 }
 
-/* Codes, and how many samples of each thread are in each cell. */
-static void count_cells(line *l, const km_morton *morton, uint32_t *codes)
+/* How many samples of each thread are in each cell. */
+static void count_cells(line *l, const uint32_t *codes)
 {
 #pragma omp parallel
     {
         const km_rows mine = km_thread_share(l->samples->n_samples);
         uint32_t *counts = l->next + km_thread() * l->n_cells;
-        for (int64_t i = mine.first; i < mine.first + mine.count; i += KM_BLOCK) {
-            uint32_t of_block[KM_BLOCK];
-            const int lanes = km_samples_lanes(l->samples, i / KM_BLOCK);
-            km_morton_codes(morton, l->samples, i / KM_BLOCK, of_block);
-            for (int lane = 0; lane < lanes; lane++)
-                counts[cell_of(l, of_block[lane])]++;
-            memcpy(codes + i, of_block, (size_t)lanes * sizeof *codes);
-        }
+        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
+            counts[cell_of(l, codes[i])]++;
     }
 }
 
@@ -141,12 +137,12 @@ static void find_owners(line *l, uint32_t *owners)
     }
 }
 
-km_code km_morton_deal(const km_morton *morton, const km_samples *samples, uint32_t *owners,
-                       MPI_Comm comm, km_error *error)
+km_code km_deal(const km_samples *samples, int64_t piece, uint32_t *owners, MPI_Comm comm,
+                km_error *error)
 {
     line l;
-    if (create_line(&l, samples, comm, error) == KM_OK) {
-        count_cells(&l, morton, owners);
+    if (create_line(&l, samples, piece, comm, error) == KM_OK) {
+        count_cells(&l, owners);
         find_line_places(&l, comm);
         find_owners(&l, owners);
     }

@@ -13,9 +13,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
-    ROUND_BLOCKS = 1 << 14,
+    ROUND_BLOCKS = 1 << 12,
     ROUND = ROUND_BLOCKS * KM_BLOCK, /* samples per rank */
 };
 
@@ -224,15 +225,16 @@ static int64_t lowest_row(const km_samples *samples, MPI_Comm comm)
     return negative != INT64_MIN ? -negative : 0;
 }
 
-static km_code redistribute_by_code(const km_morton *morton, km_samples *samples,
-                                    const km_scratch *scratch, MPI_Comm comm, km_error *error)
+/* `codes` [capacity] are overwritten, and so is `slots` [n_samples]. */
+static km_code redistribute_by_code(km_samples *samples, int64_t piece, uint32_t *codes,
+                                    uint32_t *slots, MPI_Comm comm, km_error *error)
 {
     exchange e = {.samples = samples,
                   .comm = comm,
                   .n_ranks = km_comm_size(comm),
-                  .owners = scratch->places,
-                  .slots = scratch->order};
-    if (km_morton_deal(morton, samples, e.owners, comm, error) != KM_OK)
+                  .owners = codes,
+                  .slots = slots};
+    if (km_deal(samples, piece, e.owners, comm, error) != KM_OK)
         return error->code;
     count_rows_from(samples, lowest_row(samples, comm));
     if (send_samples(&e, NULL, error) == KM_OK)
@@ -242,17 +244,49 @@ static km_code redistribute_by_code(const km_morton *morton, km_samples *samples
     return error->code;
 }
 
+static void find_morton_codes(const km_morton *morton, const km_samples *samples, uint32_t *codes)
+{
+#pragma omp parallel for
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        uint32_t of_block[KM_BLOCK];
+        const int lanes = km_samples_lanes(samples, b);
+        km_morton_codes(morton, samples, b, of_block);
+        memcpy(codes + b * KM_BLOCK, of_block, (size_t)lanes * sizeof *codes);
+    }
+}
+
 /* Ordered by the same codes afterwards, so that the pieces of a rank become runs of blocks. */
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error)
 {
+    enum { PIECE = 256 * KM_BLOCK }; /* what a walk through the tree takes at once */
     km_scratch scratch = {0};
     km_morton *morton = km_morton_create(samples, comm, error);
     if (morton != NULL &&
-        km_scratch_create(&scratch, samples, samples->capacity, comm, error) == KM_OK &&
-        redistribute_by_code(morton, samples, &scratch, comm, error) == KM_OK)
-        km_morton_order(morton, samples, &scratch, comm, error);
+        km_scratch_create(&scratch, samples, samples->capacity, comm, error) == KM_OK) {
+        find_morton_codes(morton, samples, scratch.places);
+        if (redistribute_by_code(samples, PIECE, scratch.places, scratch.order, comm, error) ==
+            KM_OK)
+            km_morton_order(morton, samples, &scratch, comm, error);
+    }
     km_scratch_free(&scratch);
     km_morton_free(morton);
+    return error->code;
+}
+
+/* Each rank gets one run of the line: of several, those at the ends would be torn from their
+ * neighbours. Whole blocks go to each, so that none gets more than the slab of all that it has
+ * memory for. */
+km_code km_samples_redistribute_by(km_samples *samples, uint32_t *codes, MPI_Comm comm,
+                                   km_error *error)
+{
+    int64_t n_all = samples->n_samples;
+    uint32_t *slots = km_allocate(samples->n_samples, sizeof *slots, WHAT, error);
+    km_sum_int64(comm, &n_all, 1);
+    const int64_t n_blocks = n_all / KM_BLOCK / km_comm_size(comm);
+    if (km_agree(comm, error) == KM_OK)
+        redistribute_by_code(samples, KM_BLOCK * (n_blocks > 0 ? n_blocks : 1), codes, slots, comm,
+                             error);
+    free(slots);
     return error->code;
 }
 

@@ -18,11 +18,12 @@ void km_morton_free(km_morton *morton);
 void km_morton_codes(const km_morton *morton, const km_samples *samples, int64_t block,
                      uint32_t *codes);
 
-/* The rank that each sample should go to, [n_samples], so that ranks have neighbours along the
- * curve and as many as their slabs of all samples would be. Collective over comm; KM_MEMORY,
+/* The rank that each sample should go to, [n_samples], in the place of its code: all samples of all
+ * ranks, by their codes, are cut into pieces of so many, whole blocks, which are dealt out. Each
+ * rank gets as many samples as a slab of all of them would have. Collective over comm; KM_MEMORY,
  * agreed. */
-km_code km_morton_deal(const km_morton *morton, const km_samples *samples, uint32_t *owners,
-                       MPI_Comm comm, km_error *error);
+km_code km_deal(const km_samples *samples, int64_t piece, uint32_t *owners, MPI_Comm comm,
+                km_error *error);
 
 /* Scratch memory for n samples. Redistribution and the sorting after it share it, so that the heap
  * is not fragmented. */

@@ -34,6 +34,11 @@ int64_t km_order_part_size(int64_t n_clusters);
  * bits. */
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error);
 
+/* Redistributes all samples by codes that the caller gives, [capacity], which are overwritten: each
+ * rank gets a run of codes, in no order. Collective over comm; KM_MEMORY, agreed. */
+km_code km_samples_redistribute_by(km_samples *samples, uint32_t *codes, MPI_Comm comm,
+                                   km_error *error);
+
 /* Returns redistributed samples to the ranks of their slabs, in any order, and `labels` with them:
  * [n_samples] from malloc, replaced by a new array; NULL if there are none. Collective over comm.
  * KM_MEMORY, agreed, and nothing changes, without memory for 8 bytes per sample. */

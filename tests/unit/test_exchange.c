@@ -30,7 +30,7 @@ static km_samples shared(const mock *data, km_precision precision)
 
 /* Every used row is on some rank, once, with its values and its weight; and each rank has as many
  * as its slab would be if there were no others. */
-static void check_rows(const km_samples *samples, const mock *data)
+static void check_rows(const km_samples *samples, const mock *data, int64_t piece)
 {
     int64_t *counts = mock_memory(data->n, sizeof *counts), n_used = 0;
     bool are_right = true;
@@ -44,7 +44,7 @@ static void check_rows(const km_samples *samples, const mock *data)
         n_used += !data->is_missing[row];
     }
     ck_assert_all(are_right);
-    const int64_t dealt = n_used / (PIECE * n_ranks()) * PIECE; /* to each */
+    const int64_t dealt = n_used / (piece * n_ranks()) * piece; /* to each */
     const int64_t left = n_used - dealt * n_ranks();
     const int64_t rest = km_slab(left, (int)n_ranks(), km_comm_rank(MPI_COMM_WORLD)).count;
     ck_assert_all(samples->n_samples == dealt + rest);
@@ -85,11 +85,11 @@ static void check(const mock *data, km_precision precision)
     ck_assert_all(samples.is_redistributed);
     for (int again = 0; again < 2 && samples.is_redistributed; again++) {
         km_error error = {0};
-        check_rows(&samples, data);
+        check_rows(&samples, data, PIECE);
         check_homecoming(&samples, data);
         ck_assert_all(km_samples_redistribute(&samples, MPI_COMM_WORLD, &error) == KM_OK);
     }
-    check_rows(&samples, data);
+    check_rows(&samples, data, PIECE);
     km_samples_free(&samples);
 }
 
@@ -114,8 +114,7 @@ END_TEST
 START_TEST(many_rows_go_in_pieces_and_rounds)
 {
     for (int p = 0; p < 2; p++) {
-        mock data = mock_mixture(n_ranks() * 5 * PIECE + 777, 2, 6, 1);
-        check(&data, BOTH[p]);
+        mock data = mock_mixture(n_ranks() * 17 * PIECE + 777, 2, 6, 1);
         mock_weigh(&data);
         check(&data, BOTH[p]);
         for (int64_t i = 0; i < data.n; i++) /* all in one cell, with ranks that have none */
@@ -124,6 +123,34 @@ START_TEST(many_rows_go_in_pieces_and_rounds)
         check(&data, BOTH[p]);
         mock_free(&data);
     }
+}
+END_TEST
+
+/* By codes of the caller: no two ranks have codes that overlap, but for the cells at the ends. */
+START_TEST(ranks_get_runs_of_codes)
+{
+    mock data = mock_mixture(n_ranks() * 3000 + 77, 3, 6, 1);
+    mock_drop_rows(&data);
+    for (int p = 0; p < 2; p++) {
+        km_samples samples = mock_samples_as_read(&data, BOTH[p], MPI_COMM_WORLD);
+        km_error error = {0};
+        int64_t n = samples.n_samples, n_below = 0;
+        uint32_t *codes = mock_memory(samples.capacity, sizeof *codes);
+        for (int64_t i = 0; i < n; i++)
+            codes[i] = (uint32_t)(km_samples_row(&samples, i) % 1000) << 22;
+        km_sum_int64(MPI_COMM_WORLD, &n, 1);
+        ck_assert_all(km_samples_redistribute_by(&samples, codes, MPI_COMM_WORLD, &error) == KM_OK);
+        const int64_t piece = n / KM_BLOCK / n_ranks() * KM_BLOCK;
+        check_rows(&samples, &data, piece);
+        const int64_t first = km_comm_rank(MPI_COMM_WORLD) * 1000 / n_ranks();
+        for (int64_t i = 0; i < samples.n_samples; i++)
+            n_below += km_samples_row(&samples, i) % 1000 < first - 20;
+        ck_assert_all(n_below <= 2 * KM_BLOCK); /* what is left over is dealt by slabs */
+        check_homecoming(&samples, &data);
+        free(codes);
+        km_samples_free(&samples);
+    }
+    mock_free(&data);
 }
 END_TEST
 
@@ -217,7 +244,7 @@ START_TEST(a_sorted_catalogue_is_spread_over_ranks)
         n_own += 0 <= row && row < samples.slab.count;
     }
     ck_assert_all(n_own < samples.n_samples / n_ranks() + 2 * PIECE);
-    check_rows(&samples, &data);
+    check_rows(&samples, &data, PIECE);
     km_samples_free(&samples);
     mock_free(&data);
 }
@@ -228,6 +255,7 @@ Suite *make_suite(void)
     const TTest *const tests[] = {
         rows_keep_their_values_and_weights,
         many_rows_go_in_pieces_and_rounds,
+        ranks_get_runs_of_codes,
         no_rows_at_all_stay,
         boxes_are_as_small_as_those_of_one_rank,
         ranks_compare_no_more_than_one,
