@@ -399,6 +399,28 @@ START_TEST(one_answer_with_as_many_clusters_as_rows)
 }
 END_TEST
 
+/* So many clusters that ranks exchange samples, by place or by the centers that are guessed to be
+ * theirs; some of these are on top of each other, or have no samples. */
+START_TEST(one_answer_when_ranks_exchange_samples)
+{
+    MPI_Comm comms[N_LAYOUTS];
+    split_world(comms);
+    for (mock_kind kind = 0; kind <= MOCK_N_KINDS; kind++) {
+        mock data = kind < MOCK_N_KINDS ? mock_hostile(kind, 700, 5) : mock_mixture(1500, 6, 30, 9);
+        if (kind % 2 == 1)
+            mock_weigh(&data);
+        mock_drop_rows(&data);
+        solve_task task = solve_task_of(&data, 100, BOTH[kind / 2 % 2]);
+        task.problem.seeding = "random";
+        task.problem.max_iterations = 3;
+        task.problem.restarts = 1 + (int64_t)kind % 3 / 2;
+        check_ways(task, "exchanged", comms);
+        mock_free(&data);
+    }
+    free_comms(comms);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
@@ -411,6 +433,7 @@ Suite *make_suite(void)
         one_answer_on_hostile_data,
         one_answer_where_values_are_hardly_apart,
         one_answer_with_as_many_clusters_as_rows,
+        one_answer_when_ranks_exchange_samples,
     };
     return SUITE_OF("one_answer", tests);
 }
