@@ -147,21 +147,6 @@ static bool is_over(const running *run, const km_iteration *iteration, km_stop *
     return *stop != KM_STOP_MAX_ITERATIONS || iteration->number == task->max_iterations;
 }
 
-/* Agrees first, since a rank may have had no memory for the last iteration. */
-static km_code save_running(running *run, km_fit *fit, km_error *error)
-{
-    if (km_agree(run->comm, error) != KM_OK)
-        return error->code;
-    km_find_most_of_ranks(fit, run->comm);
-    km_find_waiting(run);
-    const km_fit_state state = {.n_iterations = fit->n_iterations,
-                                .n_words = run->totals.n_words,
-                                .used = run->used,
-                                .centers = run->centers,
-                                .history = fit->history};
-    return run->task->save(run->task->context, &state, error);
-}
-
 /* Stops or saves if a rank wished so when the totals were summed. True if the fit ends here. */
 static bool grant_wishes(running *run, km_fit *fit, km_error *error)
 {
@@ -174,7 +159,7 @@ static bool grant_wishes(running *run, km_fit *fit, km_error *error)
     if (is_stop)
         fit->stop = run->pace->stop == KM_WISH_STOP ? KM_STOP_WISH : KM_STOP_TIME;
     if (km_pace_can_save(run->pace) && (is_stop || extras[KM_EXTRA_SAVE] > 0)) {
-        if (save_running(run, fit, error) != KM_OK)
+        if (km_save_running(run, fit, error) != KM_OK)
             return true;
         fit->is_saved = is_stop;
     }

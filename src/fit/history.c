@@ -1,4 +1,4 @@
-/* The history of the iterations of a fit. */
+/* The history of the iterations of a fit, and where it stands saved with it. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "steps.h"
@@ -33,4 +33,18 @@ km_code km_append_iteration(km_fit *fit, const km_iteration *iteration, km_error
     fit->history = grown;
     fit->history[fit->n_iterations++] = *iteration;
     return KM_OK;
+}
+
+km_code km_save_running(running *run, km_fit *fit, km_error *error)
+{
+    if (km_agree(run->comm, error) != KM_OK)
+        return error->code;
+    km_find_most_of_ranks(fit, run->comm);
+    km_find_waiting(run);
+    const km_fit_state state = {.n_iterations = fit->n_iterations,
+                                .n_words = run->totals.n_words,
+                                .used = run->used,
+                                .centers = run->centers,
+                                .history = fit->history};
+    return run->task->save(run->task->context, &state, error);
 }

@@ -79,6 +79,10 @@ void km_find_most_of_ranks(km_fit *fit, MPI_Comm comm);
 /* Adds an iteration to the history. Local; KM_MEMORY. */
 km_code km_append_iteration(km_fit *fit, const km_iteration *iteration, km_error *error);
 
+/* Saves a fit between two iterations. Agrees first, since a rank may have had no memory for the
+ * last iteration. Collective; errors are agreed. */
+km_code km_save_running(running *run, km_fit *fit, km_error *error);
+
 /* The exact sum of the squared distances of all samples to the centers of their labels, in the
  * space of the fit. Collective. */
 double km_final_inertia(const running *run);
