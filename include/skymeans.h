@@ -18,8 +18,9 @@
  *
  * Collective functions are called by all ranks of the communicator, with the same arguments but for
  * rows, threads and contexts. They work on a copy of the communicator, and return the same code and
- * text on all ranks. MPI must be initialized; MPI_THREAD_SINGLE is enough, and MPI_THREAD_MULTIPLE
- * lets several threads be in calls at once, on different communicators and different objects.
+ * text on all ranks. In a process that has not started MPI the communicator is MPI_COMM_NULL, for
+ * one rank. Of MPI, MPI_THREAD_SINGLE is enough, and MPI_THREAD_MULTIPLE lets several threads be in
+ * calls at once, on different communicators and different objects.
  *
  * No function prints, ends the process, or leaves changed what belongs to the caller: signals, the
  * number of OpenMP threads, rounding, MPI's error handler, the rows that were handed over. But
@@ -47,6 +48,10 @@ extern "C" {
 
 /* The version of the library, "1.2.3". Local. */
 SKYMEANS_API const char *skymeans_version(void);
+
+/* The communicator of this process by itself: MPI_COMM_SELF where MPI runs, else MPI_COMM_NULL. For
+ * callers that have no mpi.h, as those in Python. Local. */
+SKYMEANS_API MPI_Comm skymeans_comm_alone(void);
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 

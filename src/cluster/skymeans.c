@@ -27,10 +27,16 @@ typedef struct entry {
     km_error error;
 } entry;
 
-/* Without these two, ranks can't even agree on an error. Local. */
+MPI_Comm skymeans_comm_alone(void)
+{
+    return km_comm_alone();
+}
+
+/* Without these two, ranks can't even agree on an error. A process without MPI has no communicator,
+ * but where MPI runs it is an error to have none. Local. */
 static km_code check_place_and_comm(const void *place, MPI_Comm comm, km_error *error)
 {
-    if (place == NULL || comm == MPI_COMM_NULL)
+    if (place == NULL || (comm == MPI_COMM_NULL && km_comm_alone() != MPI_COMM_NULL))
         km_fail(error, KM_USAGE, "bad argument: %s",
                 place == NULL ? "no place for what is made (NULL)"
                               : "no communicator (MPI_COMM_NULL)");
@@ -292,7 +298,7 @@ int skymeans_answer_from_model(skymeans_answer **answer, const skymeans_model *g
     km_scaling scaling = KM_SCALE_NONE;
     km_error why = {0};
     fenv_t environment;
-    if (check_place_and_comm(answer, MPI_COMM_SELF, &why) != KM_OK)
+    if (check_place_and_comm(answer, km_comm_alone(), &why) != KM_OK)
         return km_tell(&why, error);
     fegetenv(&environment);
     fesetenv(FE_DFL_ENV);

@@ -28,9 +28,25 @@ int km_comm_size(MPI_Comm comm)
     return size;
 }
 
+/* Is this process without MPI, in which nothing has to be told to others? */
+static bool is_without_mpi(MPI_Comm comm)
+{
+    return comm == MPI_COMM_NULL;
+}
+
+MPI_Comm km_comm_alone(void)
+{
+    int is_started, is_ended;
+    MPI_Initialized(&is_started);
+    MPI_Finalized(&is_ended);
+    return is_started && !is_ended ? MPI_COMM_SELF : MPI_COMM_NULL;
+}
+
 MPI_Comm km_comm_copy(MPI_Comm comm)
 {
     MPI_Comm copy;
+    if (is_without_mpi(comm))
+        return comm;
     MPI_Comm_dup(comm, &copy);
     MPI_Comm_set_errhandler(copy, MPI_ERRORS_ARE_FATAL); /* return codes are not checked */
     return copy;
@@ -38,7 +54,8 @@ MPI_Comm km_comm_copy(MPI_Comm comm)
 
 void km_comm_free(MPI_Comm *comm)
 {
-    MPI_Comm_free(comm);
+    if (!is_without_mpi(*comm))
+        MPI_Comm_free(comm);
 }
 
 bool km_comm_takes_threads(void)
@@ -102,7 +119,7 @@ static void add_rank_to_message(MPI_Comm comm, km_error *error)
 km_code km_agree(MPI_Comm comm, km_error *error)
 {
     int failed = error->code == KM_OK ? INT_MAX : km_comm_rank(comm);
-    if (comm == MPI_COMM_NULL)
+    if (is_without_mpi(comm))
         return error->code;
     MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MIN, comm);
     if (failed == INT_MAX)
@@ -117,6 +134,8 @@ static void reduce(MPI_Comm comm, void *values, int64_t count, MPI_Datatype type
 {
     char *next = values;
     int size;
+    if (is_without_mpi(comm))
+        return;
     MPI_Type_size(type, &size);
     for (int64_t left = count; left > 0; left -= MAX_MESSAGE) {
         const int piece = (int)(left < MAX_MESSAGE ? left : MAX_MESSAGE);
@@ -173,13 +192,15 @@ void km_sum_long_double(MPI_Comm comm, long double *values, int64_t count)
 int64_t km_sum_below(MPI_Comm comm, int64_t value)
 {
     int64_t below = 0;
-    MPI_Exscan(&value, &below, 1, MPI_INT64_T, MPI_SUM, comm);
+    if (!is_without_mpi(comm))
+        MPI_Exscan(&value, &below, 1, MPI_INT64_T, MPI_SUM, comm);
     return km_comm_rank(comm) == 0 ? 0 : below; /* MPI leaves it undefined there */
 }
 
 void km_sum_below_uint32(MPI_Comm comm, const uint32_t *values, int count, uint32_t *below)
 {
-    MPI_Exscan(values, below, count, MPI_UINT32_T, MPI_SUM, comm);
+    if (!is_without_mpi(comm))
+        MPI_Exscan(values, below, count, MPI_UINT32_T, MPI_SUM, comm);
     if (km_comm_rank(comm) == 0)
         memset(below, 0, (size_t)count * sizeof *below); /* MPI leaves it undefined there */
 }
@@ -187,7 +208,7 @@ void km_sum_below_uint32(MPI_Comm comm, const uint32_t *values, int count, uint3
 void km_broadcast(MPI_Comm comm, int root, void *data, int64_t bytes)
 {
     char *next = data;
-    for (int64_t left = bytes; left > 0; left -= MAX_MESSAGE) {
+    for (int64_t left = is_without_mpi(comm) ? 0 : bytes; left > 0; left -= MAX_MESSAGE) {
         const int piece = (int)(left < MAX_MESSAGE ? left : MAX_MESSAGE);
         MPI_Bcast(next, piece, MPI_BYTE, root, comm);
         next += piece;
@@ -207,20 +228,48 @@ void km_receive(MPI_Comm comm, int from, void *data, int64_t bytes)
 void km_gather(MPI_Comm comm, const void *mine, int64_t bytes, void *all)
 {
     assert(bytes < INT_MAX);
-    MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm);
+    if (is_without_mpi(comm))
+        memcpy(all, mine, (size_t)bytes);
+    else
+        MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm);
 }
 
 void km_exchange_counts(MPI_Comm comm, const int *sent, int *received)
 {
-    MPI_Alltoall(sent, 1, MPI_INT, received, 1, MPI_INT, comm);
+    if (is_without_mpi(comm))
+        *received = *sent;
+    else
+        MPI_Alltoall(sent, 1, MPI_INT, received, 1, MPI_INT, comm);
 }
 
 void km_exchange_words(MPI_Comm comm, const uint32_t *sent, const int *sent_counts,
                        const int *sent_starts, uint32_t *received, const int *received_counts,
                        const int *received_starts)
 {
-    MPI_Alltoallv(sent, sent_counts, sent_starts, MPI_UINT32_T, received, received_counts,
-                  received_starts, MPI_UINT32_T, comm);
+    if (is_without_mpi(comm))
+        memcpy(received + *received_starts, sent + *sent_starts,
+               (size_t)*sent_counts * sizeof *sent);
+    else
+        MPI_Alltoallv(sent, sent_counts, sent_starts, MPI_UINT32_T, received, received_counts,
+                      received_starts, MPI_UINT32_T, comm);
+}
+
+/* Gathers the elements of all ranks, of which `counts` are how many; `starts` is made of them. */
+static void gather_elements(MPI_Comm comm, const void *mine, const int *counts, int *starts,
+                            size_t size, void *all)
+{
+    MPI_Datatype element;
+    if (is_without_mpi(comm)) {
+        memcpy(all, mine, (size_t)*counts * size);
+        return;
+    }
+    starts[0] = 0;
+    for (int r = 1; r < km_comm_size(comm); r++)
+        starts[r] = starts[r - 1] + counts[r - 1];
+    MPI_Type_contiguous((int)size, MPI_BYTE, &element);
+    MPI_Type_commit(&element);
+    MPI_Allgatherv(mine, counts[km_comm_rank(comm)], element, all, counts, starts, element, comm);
+    MPI_Type_free(&element);
 }
 
 km_code km_concatenate(MPI_Comm comm, const void *mine, int64_t count, size_t size, void **all,
@@ -239,17 +288,9 @@ km_code km_concatenate(MPI_Comm comm, const void *mine, int64_t count, size_t si
     int *counts = km_allocate(2 * (int64_t)n_ranks, sizeof *counts, "counts of all ranks", error);
     *all = km_allocate(*total, size, "rows gathered from all ranks", error);
     if (km_agree(comm, error) == KM_OK) {
-        int *starts = counts + n_ranks;
         const int n_mine = (int)count;
         km_gather(comm, &n_mine, sizeof n_mine, counts);
-        starts[0] = 0;
-        for (int r = 1; r < n_ranks; r++)
-            starts[r] = starts[r - 1] + counts[r - 1];
-        MPI_Datatype element;
-        MPI_Type_contiguous((int)size, MPI_BYTE, &element);
-        MPI_Type_commit(&element);
-        MPI_Allgatherv(mine, n_mine, element, *all, counts, starts, element, comm);
-        MPI_Type_free(&element);
+        gather_elements(comm, mine, counts, counts + n_ranks, size, *all);
     } else {
         free(*all);
         *all = NULL;

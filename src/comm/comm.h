@@ -1,8 +1,9 @@
 /* comm.h - the few collective operations that skymeans needs.
  *
  * Every function here is collective over `comm`, but where it says otherwise: all ranks call it,
- * with equal counts. Counts of 64 bits may be any number, since long messages are sent in pieces.
- * MPI itself aborts on errors. */
+ * with equal counts. MPI_COMM_NULL is the communicator of a process without MPI: one rank. Counts
+ * of 64 bits may be any number, since long messages are sent in pieces. MPI itself aborts on
+ * errors. */
 #ifndef SKYMEANS_COMM_H
 #define SKYMEANS_COMM_H
 
@@ -10,9 +11,12 @@
 
 #include <mpi.h>
 
-/* Local. These two and km_agree also take MPI_COMM_NULL, for a process without MPI: one rank. */
+/* Local. */
 int km_comm_rank(MPI_Comm comm);
 int km_comm_size(MPI_Comm comm);
+
+/* The communicator of this process by itself: MPI_COMM_SELF where MPI runs. Local. */
+MPI_Comm km_comm_alone(void);
 
 /* A copy of a communicator, whose messages never mix with those of the original; and its end. */
 MPI_Comm km_comm_copy(MPI_Comm comm);

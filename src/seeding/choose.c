@@ -168,7 +168,7 @@ km_code km_select_samples(const km_samples *samples, const km_choice *choice, MP
     free(chosen);
     km_memory_return();
     if (error->code == KM_OK)
-        km_samples_order(selected, MPI_COMM_SELF, error);
+        km_samples_order(selected, km_comm_alone(), error);
     km_memory_return();
     if (km_agree(comm, error) != KM_OK)
         km_samples_free(selected);

@@ -207,7 +207,7 @@ static km_code make_samples(const struct search *search, const double *weights,
         for (int64_t i = 0; i < search->n; i++)
             is_missing[i] = weights[i] == 0; /* it equals another candidate */
         km_samples_append(candidates, search->n, features, weights, is_missing);
-        km_samples_order(candidates, MPI_COMM_SELF, error);
+        km_samples_order(candidates, km_comm_alone(), error);
     }
     free(features);
     free(is_missing);
@@ -232,7 +232,7 @@ static km_code draw_centers(const struct search *search, double *centers, km_err
     if (km_agree(task->comm, error) == KM_OK) {
         if (candidates.n_samples >= task->n_clusters) {
             drawing.samples = &candidates;
-            drawing.comm = MPI_COMM_SELF;
+            drawing.comm = km_comm_alone();
         }
         km_draw_kmeanspp(&drawing, centers, error);
     }
