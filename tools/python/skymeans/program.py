@@ -1,0 +1,92 @@
+"""Fits of catalogues in files, by the program."""
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import warnings
+from typing import Any, Optional, Sequence, Union
+
+from .library import EXCEPTIONS, HOME, SYSTEM
+from .result import Path, Result
+
+ERROR, WARNING, STOPPED = "skymeans: error: ", "skymeans: warning: ", "skymeans: stopped early"
+INTERRUPTED, GOES_ON = 6, 75  # exit codes of runs that a signal ended
+PLACES = HOME / "build", HOME.parent / "bin", HOME.parent.parent / "bin"
+
+
+def fit(files: Union[Path, Sequence[Path]], n_clusters: Union[int, str],
+        output: Optional[Path] = None, *, columns: Union[str, Sequence[str], None] = None,
+        where: Optional[str] = None, launcher: Sequence[str] = (), **options: Any) -> Result:
+    """The result of `skymeans fit` on catalogues in HDF5 files, which may be larger than memory.
+
+    `columns` are the features, names or expressions; `where` says which rows. Other options are those
+    of the program with _ for -: scale="standard", weights="mass", max_hours=2, overwrite=True,
+    missing_value=[-99, "b_v:0"]. `launcher` starts it on ranks: ("mpirun", "-n", "4"). Without
+    `output` the result is a temporary file, which goes when nothing refers to the Result.
+
+    ValueError, OSError, MemoryError with the program's own line. Ctrl-C is handed on to the program,
+    which ends cleanly and keeps what `output` and `checkpoint` are for; then KeyboardInterrupt."""
+    paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    folder = None if output is not None else tempfile.TemporaryDirectory(prefix="skymeans-")
+    path = os.path.join(folder.name, "result.h5") if folder else os.fspath(output)
+    if columns is not None:
+        options["columns"] = columns if isinstance(columns, str) else ",".join(columns)
+    options.update(clusters=n_clusters, output=path, where=where)
+    _run([*launcher, _find_program(), "fit", *_arguments(options), "--", *map(os.fspath, paths)])
+    return Result(path, folder)
+
+
+def _find_program() -> str:
+    """$SKYMEANS, else the program beside this module or built in its checkout, else in PATH."""
+    asked = os.environ.get("SKYMEANS")
+    beside = [str(place / "skymeans") for place in PLACES]
+    found = next((path for path in ([asked] if asked else beside) if os.access(path, os.X_OK)), None)
+    found = found or (None if asked else shutil.which("skymeans"))
+    if found is None:
+        raise FileNotFoundError(f"no program skymeans ({asked or 'PATH'}): install it, or say where it "
+                                "is with SKYMEANS=")
+    return found
+
+
+def _arguments(options: dict[str, Any]) -> list[str]:
+    """--name=value; --name for True; nothing for None and False; one for each of a list."""
+    words = []
+    for name, value in options.items():
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            if each is not None and each is not False:
+                text = "" if each is True else f"={each}"
+                words.append(f"--{name.replace('_', '-')}{text}")
+    return words
+
+
+def _run(command: list[str]) -> None:
+    """In a session of its own, so that Ctrl-C comes to it once, from here."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, errors="replace",
+                          start_new_session=True) as process:
+        try:
+            said = process.communicate()[1]
+        except KeyboardInterrupt:
+            os.kill(process.pid, signal.SIGINT)
+            process.communicate()
+            raise
+    _judge(process.returncode, said.splitlines())
+
+
+def _judge(code: int, lines: list[str]) -> None:
+    """Raises what an exit code means; warnings become Python's."""
+    for line in lines:
+        if line.startswith(WARNING):
+            warnings.warn(line[len(WARNING):], stacklevel=4)
+    if code == 0:
+        return
+    errors = [line[len(ERROR):] for line in lines if line.startswith(ERROR)]
+    if code in (INTERRUPTED, GOES_ON):
+        raise InterruptedError((errors or lines or ["stopped by a signal"])[-1])
+    if errors:
+        raise EXCEPTIONS.get(code, RuntimeError)(errors[-1])
+    last = lines[-1] if lines else "it said nothing"
+    raise EXCEPTIONS[SYSTEM](f"the program failed (skymeans, exit code {code}): {last}")

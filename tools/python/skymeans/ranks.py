@@ -1,0 +1,57 @@
+"""The ranks of a communicator of mpi4py, or this process by itself."""
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Callable, Optional, TypeVar
+
+from . import library
+
+T = TypeVar("T")
+
+
+class Ranks:
+    """`handle` is the communicator as the library takes it."""
+
+    def __init__(self, comm: Optional[Any] = None):
+        """Of an mpi4py.MPI.Comm; of None for this process alone, which needs no MPI."""
+        self.comm = comm
+        self.is_first = comm is None or comm.rank == 0
+        self.handle = library.call("comm_alone") if comm is None else _handle_of(comm)
+
+    def together(self, step: Callable[[], T]) -> T:
+        """What step() returns, which is not collective. If it fails on any rank, all raise: the others
+        would wait for it in the library."""
+        if self.comm is None:
+            return step()
+        result, error = None, None
+        try:
+            result = step()
+        except Exception as raised:
+            error = raised
+        told = self.comm.allgather(None if error is None else (type(error), str(error)))
+        if error is not None:
+            raise error
+        for rank, failure in enumerate(told):
+            if failure is not None:
+                raise failure[0](f"{failure[1]} [rank {rank} of {len(told)}]")
+        return result
+
+    def from_first(self, value: T) -> T:
+        """The value that the first rank has."""
+        return value if self.comm is None else self.comm.bcast(value)
+
+    def sum(self, value):
+        return value if self.comm is None else self.comm.allreduce(value)
+
+
+def _handle_of(comm: Any) -> Optional[int]:
+    from mpi4py import MPI
+
+    if not isinstance(comm, MPI.Comm):
+        raise TypeError(f"comm must be a communicator of mpi4py, not {type(comm).__name__}")
+    theirs, ours = MPI.Get_library_version(), library.mpi_version()
+    if theirs != ours:
+        raise RuntimeError(f"two MPI libraries: mpi4py has {theirs.splitlines()[0]}, skymeans "
+                           f"{ours.splitlines()[0]}; build one of them with the other's")
+    kind = ctypes.c_void_p if MPI._sizeof(MPI.Comm) == ctypes.sizeof(ctypes.c_void_p) else ctypes.c_int
+    return kind.from_address(MPI._addressof(comm)).value
