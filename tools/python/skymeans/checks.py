@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, Optional
 
-from .parameters import NotFittedError
+from .parameters import NotFittedError, of_sklearn
 from .rows import Rows
 
 MOST_NAMES = 5  # in a message
@@ -26,8 +26,8 @@ def check_rows(rows: Rows, fewest: int) -> None:
 def check_fitted(estimator: Any) -> None:
     if not hasattr(estimator, "cluster_centers_"):
         name = type(estimator).__name__
-        raise NotFittedError(f"This {name} instance is not fitted yet. Call 'fit' with appropriate "
-                             "arguments before using this estimator.")
+        raise of_sklearn(NotFittedError)(f"This {name} instance is not fitted yet. Call 'fit' with "
+                                         "appropriate arguments before using this estimator.")
 
 
 def check_alike(estimator: Any, rows: Rows) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional, Union
 import numpy as np
 
 from . import checks, engine, library, settings
-from .parameters import BaseEstimator, ClusterMixin, ConvergenceWarning, TransformerMixin
+from .parameters import ConvergenceWarning, Estimator, of_sklearn
 from .progress import Progress
 from .ranks import Ranks
 from .rows import Rows, take_weights
@@ -16,7 +16,7 @@ BLOCK = 1 << 21  # distances that transform() finds at a time
 NOT_FINITE = "Input X contains NaN or infinity; leave such rows out, or use missing='drop'."
 
 
-class KMeans(TransformerMixin, ClusterMixin, BaseEstimator):
+class KMeans(Estimator):
     """k-means, with the same bits for any number of threads and ranks, algorithm and processor, and
     as `skymeans fit` on the same rows.
 
@@ -127,7 +127,7 @@ class KMeans(TransformerMixin, ClusterMixin, BaseEstimator):
         if summary.n_empty > 0:
             warnings.warn(f"Number of distinct clusters ({summary.n_clusters - summary.n_empty}) found "
                           f"smaller than n_clusters ({summary.n_clusters}). Possibly due to duplicate "
-                          "points in X.", ConvergenceWarning, stacklevel=3)
+                          "points in X.", of_sklearn(ConvergenceWarning), stacklevel=3)
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
         """fit, and its labels [n]."""
@@ -211,10 +211,5 @@ class KMeans(TransformerMixin, ClusterMixin, BaseEstimator):
         """Of everything but the communicator, which means nothing in another process."""
         return {**self.__dict__, "comm": None}
 
-    def _more_tags(self) -> dict:
-        return {"allow_nan": self.missing == "drop"}
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.missing == "drop"
-        return tags
+    def allows_nan(self) -> bool:
+        return self.missing == "drop"

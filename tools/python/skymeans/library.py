@@ -141,6 +141,13 @@ def _open_library():
 _library = _open_library()
 
 
+def runs_mpi() -> bool:
+    """Has somebody started the MPI that the library was linked with?"""
+    is_started = c_int()
+    _library.MPI_Initialized(byref(is_started))
+    return bool(is_started.value)
+
+
 def mpi_version() -> str:
     """Of the MPI that the library was linked with."""
     text, length = ctypes.create_string_buffer(8192), c_int()

@@ -1,44 +1,61 @@
-"""What scikit-learn asks of every estimator, by its own classes where it is installed."""
+"""What scikit-learn asks of every estimator, without importing it: that takes a second, and on many
+ranks the file system's time."""
 from __future__ import annotations
 
 import inspect
+import sys
+from typing import Any
 
-try:
-    from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
-    from sklearn.exceptions import ConvergenceWarning, NotFittedError
-except ImportError:
-    class BaseEstimator:  # type: ignore[no-redef]
-        """Parameters are the arguments of __init__, which keeps them as they are."""
 
-        def get_params(self, deep: bool = True) -> dict:
-            names = inspect.signature(type(self).__init__).parameters
-            return {name: getattr(self, name) for name in names if name != "self"}
+class Estimator:
+    """Parameters are the arguments of __init__, which keeps them as they are."""
+    _estimator_type = "clusterer"
 
-        def set_params(self, **params):
-            for name, value in params.items():
-                if name not in self.get_params():
-                    raise ValueError(f"Invalid parameter {name!r} for estimator {self}. Valid "
-                                     f"parameters are: {list(self.get_params())}.")
-                setattr(self, name, value)
-            return self
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name; `deep` changes nothing."""
+        return {name: getattr(self, name) for name in _defaults(type(self))}
 
-        def __repr__(self) -> str:
-            defaults = inspect.signature(type(self).__init__).parameters
-            said = [f"{name}={value!r}" for name, value in self.get_params().items()
-                    if value is not defaults[name].default]
-            return f"{type(self).__name__}({', '.join(said)})"
+    def set_params(self, **params: Any):
+        """Sets parameters, and returns this object."""
+        for name, value in params.items():
+            if name not in _defaults(type(self)):
+                raise ValueError(f"Invalid parameter {name!r} for estimator {self}. Valid parameters "
+                                 f"are: {list(_defaults(type(self)))}.")
+            setattr(self, name, value)
+        return self
 
-    class ClusterMixin:  # type: ignore[no-redef]
-        pass
+    def __repr__(self) -> str:
+        defaults = _defaults(type(self))
+        said = [f"{name}={value!r}" for name, value in self.get_params().items()
+                if value is not defaults[name]]
+        return f"{type(self).__name__}({', '.join(said)})"
 
-    class TransformerMixin:  # type: ignore[no-redef]
-        pass
+    def _more_tags(self) -> dict[str, Any]:
+        return {"allow_nan": self.allows_nan()}
 
-    class ConvergenceWarning(UserWarning):  # type: ignore[no-redef]
-        pass
+    def __sklearn_tags__(self) -> Any:
+        """The same from scikit-learn 1.6 on."""
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
 
-    class NotFittedError(ValueError, AttributeError):  # type: ignore[no-redef]
-        pass
+        return Tags(estimator_type="clusterer", target_tags=TargetTags(required=False),
+                    transformer_tags=TransformerTags(), input_tags=InputTags(
+                        allow_nan=self.allows_nan()))
 
-__all__ = ["BaseEstimator", "ClusterMixin", "TransformerMixin", "ConvergenceWarning",
-           "NotFittedError"]
+
+def _defaults(kind: type) -> dict[str, Any]:
+    """Of the parameters."""
+    arguments = inspect.signature(kind.__init__).parameters
+    return {name: each.default for name, each in arguments.items() if name != "self"}
+
+
+class NotFittedError(ValueError, AttributeError):
+    """No fit has been made."""
+
+
+class ConvergenceWarning(UserWarning):
+    """There are fewer clusters than were asked for."""
+
+
+def of_sklearn(ours: type) -> type:
+    """Scikit-learn's own exception or warning of this name where it is in use, else ours."""
+    return getattr(sys.modules.get("sklearn.exceptions"), ours.__name__, ours)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import warnings
+import weakref
 from typing import Any, Optional, Sequence, Union
 
 from .library import EXCEPTIONS, HOME, SYSTEM
@@ -30,13 +31,24 @@ def fit(files: Union[Path, Sequence[Path]], n_clusters: Union[int, str],
     ValueError, OSError, MemoryError with the program's own line. Ctrl-C is handed on to the program,
     which ends cleanly and keeps what `output` and `checkpoint` are for; then KeyboardInterrupt."""
     paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
-    folder = None if output is not None else tempfile.TemporaryDirectory(prefix="skymeans-")
-    path = os.path.join(folder.name, "result.h5") if folder else os.fspath(output)
+    folder = tempfile.mkdtemp(prefix="skymeans-") if output is None else None
+    path = os.path.join(folder, "result.h5") if folder else os.fspath(output)
     if columns is not None:
         options["columns"] = columns if isinstance(columns, str) else ",".join(columns)
     options.update(clusters=n_clusters, output=path, where=where)
-    _run([*launcher, _find_program(), "fit", *_arguments(options), "--", *map(os.fspath, paths)])
-    return Result(path, folder)
+    try:
+        _run([*launcher, _find_program(), "fit", *_arguments(options), "--", *map(os.fspath, paths)])
+        result = Result(path)
+    except BaseException:
+        _remove(folder)
+        raise
+    weakref.finalize(result, _remove, folder)
+    return result
+
+
+def _remove(folder: Optional[str]) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _find_program() -> str:

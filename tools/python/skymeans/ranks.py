@@ -15,8 +15,8 @@ class Ranks:
     def __init__(self, comm: Optional[Any] = None):
         """Of an mpi4py.MPI.Comm; of None for this process alone, which needs no MPI."""
         self.comm = comm
-        self.is_first = comm is None or comm.rank == 0
         self.handle = library.call("comm_alone") if comm is None else _handle_of(comm)
+        self.is_first = comm is None or comm.rank == 0
 
     def together(self, step: Callable[[], T]) -> T:
         """What step() returns, which is not collective. If it fails on any rank, all raise: the others
@@ -49,9 +49,10 @@ def _handle_of(comm: Any) -> Optional[int]:
 
     if not isinstance(comm, MPI.Comm):
         raise TypeError(f"comm must be a communicator of mpi4py, not {type(comm).__name__}")
-    theirs, ours = MPI.Get_library_version(), library.mpi_version()
-    if theirs != ours:
-        raise RuntimeError(f"two MPI libraries: mpi4py has {theirs.splitlines()[0]}, skymeans "
-                           f"{ours.splitlines()[0]}; build one of them with the other's")
+    if not library.runs_mpi():
+        theirs, ours = MPI.Get_library_version(), library.mpi_version()
+        raise RuntimeError(f"two MPI libraries: mpi4py has started {theirs.splitlines()[0]!r}, not "
+                           f"that of skymeans, {ours.splitlines()[0]!r}; build one of them with the "
+                           "other's")
     kind = ctypes.c_void_p if MPI._sizeof(MPI.Comm) == ctypes.sizeof(ctypes.c_void_p) else ctypes.c_int
     return kind.from_address(MPI._addressof(comm)).value

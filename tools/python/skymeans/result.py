@@ -28,9 +28,8 @@ class Result:
     history : structured array [n_iterations]; None of a prediction.
     """
 
-    def __init__(self, path: Path, folder: Any = None):
-        """`folder` is an object that keeps the file there."""
-        self.path, self._folder = os.fspath(path), folder
+    def __init__(self, path: Path):
+        self.path = os.fspath(path)
         with self._opened() as file:
             if "centers" not in file or "labels" not in file:
                 raise ValueError(f"not a result ({self.path}): it has no /centers or no /labels; give a "

@@ -69,10 +69,10 @@ def take_weights(sample_weight: Any, n: int) -> Optional[np.ndarray]:
 
 def _columns_of(X: Any) -> Optional[tuple[Optional[list], Sequence]]:
     """Names and columns of a table; None if it is none."""
-    if hasattr(X, "iloc") and hasattr(X, "columns"):  # pandas
-        return _texts(X.columns), [X.iloc[:, i] for i in range(X.shape[1])]
     if hasattr(X, "colnames") and hasattr(X, "itercols"):  # astropy
         return list(X.colnames), list(X.itercols())
+    if hasattr(X, "iloc") and hasattr(X, "columns"):  # pandas
+        return _texts(X.columns), [X.iloc[:, i] for i in range(X.shape[1])]
     if isinstance(X, np.ndarray) and X.dtype.names:
         return list(X.dtype.names), [X[name] for name in X.dtype.names]
     return None
