@@ -2,6 +2,8 @@
 
 LIBDIR   := lib
 libdir   := $(if $(filter /%,$(LIBDIR)),$(LIBDIR),$(PREFIX)/$(LIBDIR))
+# Any Python 3 takes the module, which finds the library three folders up from its own.
+PYTHONDIR := $(libdir)/python3/site-packages
 version  := $(shell sed -n 's/^\#define KM_VERSION "\(.*\)"$$/\1/p' src/base/version.h)
 soname   := libskymeans.so.$(firstword $(subst ., ,$(version)))
 
@@ -64,7 +66,8 @@ $(filled): $(BUILD)/packaging/%: packaging/%.in always
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(below)|' -e 's|@VERSION@|$(version)|' \
 	    -e 's|@MINOR@|$(basename $(version))|' -e 's|@SONAME@|$(soname)|' -e 's|@UP@|$(up)|' \
-	    -e 's|@MODULES@|$(PREFIX)/share/modulefiles|' $< >$@
+	    -e 's|@MODULES@|$(PREFIX)/share/modulefiles|' \
+	    -e 's|@PYTHONDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(PYTHONDIR))|' $< >$@
 
 # ---- what goes where: FILE:DESTINATION --------------------------------------------------------------
 
@@ -80,6 +83,8 @@ installs := $(BUILD)/skymeans:$(PREFIX)/bin/skymeans \
     $(call into,$(libdir)/cmake/skymeans,$(filter %.cmake,$(filled))) \
     $(foreach tool,$(users),tools/$(tool).py:$(PREFIX)/libexec/skymeans/skymeans-$(tool)) \
     $(call into,$(PREFIX)/libexec/skymeans,$(modules) tools/find-python.sh) \
+    $(call into,$(PYTHONDIR)/skymeans,$(wildcard tools/python/skymeans/*.py) \
+        tools/python/skymeans/py.typed) \
     $(call into,$(PREFIX)/share/man/man1,$(man)) \
     $(complete):$(PREFIX)/share/bash-completion/completions/skymeans \
     $(BUILD)/packaging/modulefile:$(PREFIX)/share/modulefiles/skymeans/$(version) \
@@ -90,8 +95,8 @@ installs := $(BUILD)/skymeans:$(PREFIX)/bin/skymeans \
 links    := $(libdir)/libskymeans.so $(libdir)/$(soname)
 
 # Folders that nothing else has files in.
-own      := $(libdir)/cmake/skymeans $(addprefix $(PREFIX)/,libexec/skymeans share/skymeans \
-    share/doc/skymeans share/modulefiles/skymeans)
+own      := $(libdir)/cmake/skymeans $(PYTHONDIR)/skymeans $(addprefix $(PREFIX)/,libexec/skymeans \
+    share/skymeans share/doc/skymeans share/modulefiles/skymeans)
 
 .PHONY: install
 install: all library $(man) $(complete) $(filled)
@@ -108,7 +113,9 @@ install: all library $(man) $(complete) $(filled)
 uninstall:
 	@for pair in $(installs); do rm -f "$(DESTDIR)$${pair#*:}" || exit 1; done
 	@for link in $(links); do rm -f "$(DESTDIR)$$link" || exit 1; done
-	@rm -rf "$(DESTDIR)$(PREFIX)/libexec/skymeans/__pycache__"
+	@for folder in "$(PREFIX)/libexec/skymeans" "$(PYTHONDIR)/skymeans"; do \
+	    rm -rf "$(DESTDIR)$$folder/__pycache__"; \
+	done
 	@for folder in $(own); do \
 	    [ ! -d "$(DESTDIR)$$folder" ] || find "$(DESTDIR)$$folder" -depth -type d -empty -delete; \
 	done

@@ -6,7 +6,8 @@ shared   := PYTHONPATH="$(CURDIR)/tests/support$(if $(PYTHONPATH),:$(PYTHONPATH)
 
 .PHONY: check
 check: deps
-	@$(MAKE) $(quietly) all $(if $(filter py,$(KIND)),,$(tests)) $(if $(filter c,$(KIND)),,faults)
+	@$(MAKE) $(quietly) all $(if $(filter py,$(KIND)),,$(tests)) \
+	    $(if $(filter c,$(KIND)),,faults $(if $(SANITIZE),,$(solib)))
 	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn \
 	    pandas tables jsonschema) tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
 	    $(if $(RANKS),--ranks $(RANKS))

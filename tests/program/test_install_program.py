@@ -71,7 +71,9 @@ def all_files(prefix, libdir):
     docs = [f"docs/{path}" for path in files_below(f"{ROOT}/docs")]
     return {
         *(f"{libdir}/{name}" for name in (
-            f"libskymeans.so.{VERSION}", SONAME, "libskymeans.so", "libskymeans.a",
+            *(f"python3/site-packages/skymeans/{os.path.basename(path)}" for path in
+              glob.glob(f"{ROOT}/tools/python/skymeans/*.py")),
+            "python3/site-packages/skymeans/py.typed", f"libskymeans.so.{VERSION}", SONAME, "libskymeans.so", "libskymeans.a",
             "pkgconfig/skymeans.pc", "cmake/skymeans/skymeans-config.cmake",
             "cmake/skymeans/skymeans-config-version.cmake")),
         *(f"{prefix}/{name}" for name in (
@@ -203,6 +205,16 @@ class Callers(Place):
         self.assertEqual(paths["PATH"], f"{self.first}/bin")
         self.assertEqual(paths["LD_LIBRARY_PATH"], f"{self.first}/lib")
         self.assertEqual(paths["MANPATH"], f"{self.first}/share/man")
+        self.assertEqual(paths["PYTHONPATH"], f"{self.first}/lib/python3/site-packages")
+
+    def test_python(self):
+        """The Python module finds the library and the program that it was installed with."""
+        script = ("import skymeans, sys; classes = skymeans.fit(sys.argv[1], 3, columns='b_v'); "
+                  "print(skymeans.library._library._name, skymeans.program._find_program(), "
+                  "skymeans.KMeans(2).fit([[1.0], [2.0]]).inertia_)")
+        said = call(sys.executable, "-B", "-c", script, self.data, SKYMEANS="",
+                    PYTHONPATH=f"{self.prefix}/lib/python3/site-packages", OMPI_MCA_pml="ob1")
+        self.assertEqual(said.split(), [f"{self.prefix}/lib/{SONAME}", self.binary, "0.0"])
 
 
 class Words(Place):
