@@ -3,8 +3,8 @@
 
 Rows of the shape of bench.py's W1, 4,000,000 x 5 float32 and 64 clusters, from given first centers. The
 calls are skymeans_samples_create, skymeans_fit without a control, and the frees, from the same array
-and with the same first centers; KMeans.fit is all that a user waits for. They take turns; medians of
-rounds count. Needs `make library`."""
+and with the same first centers; KMeans.fit is all that a user waits for. They take turns, and the first of a round is the second of
+the next; medians count. Needs `make library`."""
 import argparse
 import pathlib
 import statistics
@@ -56,9 +56,9 @@ def main():
     rows = make_rows()
     first = rows[:: N // K][:K].astype(np.float64)
     seconds = {call_library: [], call_module: []}
-    for _ in range(arguments.rounds):
+    for number in range(arguments.rounds):
         found = set()
-        for call, times in seconds.items():
+        for call, times in list(seconds.items())[:: 1 if number % 2 == 0 else -1]:
             start = time.perf_counter()
             found.add(call(rows, first, arguments.iterations))
             times.append(time.perf_counter() - start)

@@ -5,13 +5,13 @@ import re
 import sys
 import unittest
 import warnings
+from importlib.util import find_spec
 
 sys.dont_write_bytecode = True
 
 from module import ROOT, ModuleTest, skymeans
 
 try:
-    import pytest  # noqa: F401
     import sklearn
     from sklearn.utils.estimator_checks import check_estimator
 except ImportError:
@@ -30,7 +30,7 @@ def described():
     return [int(number) for number in numbers.groups()], re.findall(r"^\| `(\w+)(?:\[.*\])?` \|", text, re.M)
 
 
-@unittest.skipIf(getattr(sklearn, "__version__", None) != VERSION,
+@unittest.skipIf(getattr(sklearn, "__version__", None) != VERSION or find_spec("pytest") is None,
                  f"pytest and scikit-learn {VERSION} are not installed")
 class Sklearn(ModuleTest):
 

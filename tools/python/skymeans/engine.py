@@ -50,7 +50,8 @@ class Interrupts:
     observer fails. Python runs handlers of signals when a fit calls back."""
 
     def __init__(self, observer: Optional[Observer]):
-        self.observer, self.raised, self.is_asked = observer, None, False
+        self.observer, self.is_asked = observer, False
+        self.raised: Optional[BaseException] = None
         self.control = library.Control(wants_stop=library.WantsStop(self._wants_stop))
         if observer is not None:
             self.control.observe = library.Observe(self._observe)
@@ -59,17 +60,17 @@ class Interrupts:
     def watched(self) -> Iterator[library.Control]:
         """Around the call. A handler set by the program is called afterwards."""
         before = signal.getsignal(signal.SIGINT)
-        is_ours = callable(before) and threading.current_thread() is threading.main_thread()
-        if is_ours:
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and callable(before):
             signal.signal(signal.SIGINT, self._ask)
         try:
             yield self.control
         finally:
-            if is_ours:
+            if is_main and callable(before):
                 signal.signal(signal.SIGINT, before)
         if self.raised is not None:
             raise self.raised
-        if self.is_asked:
+        if self.is_asked and callable(before):
             before(signal.SIGINT, None)
 
     def _ask(self, number, frame):

@@ -93,12 +93,10 @@ class KMeans(Estimator):
         ranks = Ranks(self.comm)
         manner, rows, weights = ranks.together(lambda: self._take(X, sample_weight))
         progress = Progress() if self.verbose and ranks.is_first else None
-        best = None
         with engine.Samples(rows, weights, ranks) as samples:
-            for problem in settings.problems_of(self, X, rows, ranks):
-                answer = samples.fit(problem, manner, progress)
-                if best is None or answer.summary.inertia < best.summary.inertia:
-                    best = answer
+            answers = (samples.fit(problem, manner, progress)
+                       for problem in settings.problems_of(self, X, rows, ranks))
+            best = min(answers, key=lambda answer: answer.summary.inertia)
         self._keep(best, rows)
         if progress is not None:
             progress.end(self.stop_reason_, self.n_iter_)
@@ -171,8 +169,8 @@ class KMeans(Estimator):
         """Minus the weighted sum of squared distances of rows X [n][d] to their nearest centers, after
         scaling. Collective over `comm`; rows with missing values count for nothing."""
         ranks = Ranks(self.comm)
-        rows, weights = ranks.together(
-            lambda: (self._take_others(X), take_weights(sample_weight, len(X))))
+        rows = ranks.together(lambda: self._take_others(X))
+        weights = ranks.together(lambda: take_weights(sample_weight, rows.shape[0]))
         with engine.Samples(rows, None, Ranks()) as samples:
             squares = np.square(samples.measure(self._current_model(), settings.manner_of(self)))
         ranks.together(lambda: self._check_missing(np.isnan(squares)))

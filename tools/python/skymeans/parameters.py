@@ -11,6 +11,10 @@ class Estimator:
     """Parameters are the arguments of __init__, which keeps them as they are."""
     _estimator_type = "clusterer"
 
+    def allows_nan(self) -> bool:
+        """May rows have missing values?"""
+        raise NotImplementedError
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; `deep` changes nothing."""
         return {name: getattr(self, name) for name in _defaults(type(self))}
@@ -44,8 +48,7 @@ class Estimator:
 
 def _defaults(kind: type) -> dict[str, Any]:
     """Of the parameters."""
-    arguments = inspect.signature(kind.__init__).parameters
-    return {name: each.default for name, each in arguments.items() if name != "self"}
+    return {name: each.default for name, each in inspect.signature(kind).parameters.items()}
 
 
 class NotFittedError(ValueError, AttributeError):

@@ -15,6 +15,7 @@ from .result import Path, Result
 
 ERROR, WARNING, STOPPED = "skymeans: error: ", "skymeans: warning: ", "skymeans: stopped early"
 INTERRUPTED, GOES_ON = 6, 75  # exit codes of runs that a signal ended
+LAUNCHED = "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"  # by launchers of ranks
 PLACES = HOME / "build", HOME.parent / "bin", HOME.parent.parent / "bin"
 
 
@@ -30,14 +31,16 @@ def fit(files: Union[Path, Sequence[Path]], n_clusters: Union[int, str],
 
     ValueError, OSError, MemoryError with the program's own line. Ctrl-C is handed on to the program,
     which ends cleanly and keeps what `output` and `checkpoint` are for; then KeyboardInterrupt."""
-    paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    _check_alone()
+    several = [files] if isinstance(files, (str, os.PathLike)) else files
+    paths = [os.fspath(path) for path in several]
     folder = tempfile.mkdtemp(prefix="skymeans-") if output is None else None
-    path = os.path.join(folder, "result.h5") if folder else os.fspath(output)
+    path = os.fspath(output or f"{folder}/result.h5")
     if columns is not None:
         options["columns"] = columns if isinstance(columns, str) else ",".join(columns)
     options.update(clusters=n_clusters, output=path, where=where)
     try:
-        _run([*launcher, _find_program(), "fit", *_arguments(options), "--", *map(os.fspath, paths)])
+        _run([*launcher, _find_program(), "fit", *_arguments(options), "--", *paths])
         result = Result(path)
     except BaseException:
         _remove(folder)
@@ -49,6 +52,15 @@ def fit(files: Union[Path, Sequence[Path]], n_clusters: Union[int, str],
 def _remove(folder: Optional[str]) -> None:
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_alone() -> None:
+    """A program that one of several ranks starts would take itself for that rank."""
+    for variable in LAUNCHED:
+        if int(os.environ.get(variable, "1")) > 1:
+            raise RuntimeError(f"one process is enough ({variable}={os.environ[variable]}): call fit "
+                               "without mpirun or srun, and give these as its launcher; or cluster "
+                               "rows in memory, by KMeans(comm=...)")
 
 
 def _find_program() -> str:
@@ -76,9 +88,11 @@ def _arguments(options: dict[str, Any]) -> list[str]:
 
 def _run(command: list[str]) -> None:
     """In a session of its own, so that Ctrl-C comes to it once, from here."""
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, text=True, errors="replace",
-                          start_new_session=True) as process:
+    # Open MPI would start a daemon for a program that no launcher started; isolated it does not.
+    environment = {"OMPI_MCA_ess_singleton_isolated": "1", **os.environ}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                          errors="replace", start_new_session=True) as process:
         try:
             said = process.communicate()[1]
         except KeyboardInterrupt:

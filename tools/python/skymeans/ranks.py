@@ -23,10 +23,11 @@ class Ranks:
         would wait for it in the library."""
         if self.comm is None:
             return step()
-        result, error = None, None
+        result: Any = None
+        error: Optional[BaseException] = None
         try:
             result = step()
-        except Exception as raised:
+        except BaseException as raised:  # Ctrl-C, too
             error = raised
         told = self.comm.allgather(None if error is None else (type(error), str(error)))
         if error is not None:
@@ -54,5 +55,6 @@ def _handle_of(comm: Any) -> Optional[int]:
         raise RuntimeError(f"two MPI libraries: mpi4py has started {theirs.splitlines()[0]!r}, not "
                            f"that of skymeans, {ours.splitlines()[0]!r}; build one of them with the "
                            "other's")
-    kind = ctypes.c_void_p if MPI._sizeof(MPI.Comm) == ctypes.sizeof(ctypes.c_void_p) else ctypes.c_int
-    return kind.from_address(MPI._addressof(comm)).value
+    if MPI._sizeof(MPI.Comm) == ctypes.sizeof(ctypes.c_int):
+        return ctypes.c_int.from_address(MPI._addressof(comm)).value
+    return ctypes.c_void_p.from_address(MPI._addressof(comm)).value

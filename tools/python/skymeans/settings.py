@@ -20,7 +20,7 @@ MANY_FITS = 10  # n_init="auto" where first centers are often bad
 def seed_of(random_state: Any) -> int:
     """The seed itself, or one that a source of random numbers gives; None is NumPy's own."""
     if isinstance(random_state, numbers.Integral):
-        if not 0 <= random_state < 2 ** 64:
+        if not 0 <= int(random_state) < 2 ** 64:
             raise ValueError(f"bad random_state ({random_state}): it must be 0 to 2^64 - 1")
         return int(random_state)
     source = np.random if random_state is None else random_state
@@ -96,6 +96,6 @@ def _first_centers(init: Any, X: Any, k: int, d: int, random: np.random.RandomSt
 
 
 def _whole(name: str, value: Any, least: int) -> int:
-    if not isinstance(value, numbers.Integral) or not least <= value < 2 ** 63:
+    if not isinstance(value, numbers.Integral) or not least <= int(value) < 2 ** 63:
         raise ValueError(f"bad {name} ({value!r}): it must be a whole number, at least {least}")
     return int(value)
