@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.." || exit 1
 
 packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config librandom123-dev '
 packages=$packages'python3-h5py python3-astropy python3-matplotlib python3-sklearn '
-packages=$packages'python3-pandas python3-tables python3-jsonschema python3-pytest python3-mpi4py'
+packages=$packages'python3-pandas python3-tables python3-jsonschema python3-pytest python3-mpi4py '
+packages=$packages'python3-nbconvert python3-ipykernel'
 programs='mpicc mpirun pkg-config'
 modules=
 libraries=
