@@ -1,8 +1,11 @@
-"""Results in the programs that people read HDF5 with: h5py, PyTables, pandas, h5dump, Octave, R.
+"""Results in the programs that people read HDF5 with: h5py, PyTables, pandas, h5dump, Octave, R, and
+h5wasm, by which browsers and notebooks show files (H5Web); exported tables in STILTS (TOPCAT).
 
-Each has to open the file and read every dataset. Needs the Open MPI variables of the Makefile:
+Each has to open the file and read every dataset. h5wasm is found where npm install -g puts it, or in
+NODE_PATH. Needs the Open MPI variables of the Makefile:
 `make check TEST=readers_program`.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +18,7 @@ sys.dont_write_bytecode = True
 import h5py
 import numpy as np
 
-from program import ProgramTest, blobs, run, write_columns
+from program import ROOT, ProgramTest, blobs, run, write_columns
 
 try:
     import pandas
@@ -44,6 +47,16 @@ DIMENSIONS = {
 def has_r():
     return shutil.which("Rscript") and subprocess.run(
         ["Rscript", "-e", "library(rhdf5)"], capture_output=True, check=False).returncode == 0
+
+
+def find_h5wasm():
+    """The module's file for Node; None if it is not there."""
+    folders = os.environ.get("NODE_PATH", "").split(os.pathsep)
+    if shutil.which("npm"):
+        folders.append(subprocess.run(["npm", "root", "-g"], capture_output=True, text=True,
+                                      check=False).stdout.strip())
+    paths = [f"{folder}/h5wasm/dist/node/hdf5_hl.js" for folder in folders]
+    return next(filter(os.path.isfile, paths), None)
 
 
 class Readers(ProgramTest):
@@ -134,6 +147,33 @@ class Readers(ProgramTest):
         said = self.say("Rscript", "-e", "library(rhdf5); r <- h5read('fit.h5', '/');"
                         "cat(dim(r$centers), length(r$labels), r$files$name)")
         self.assertEqual(said.split()[:3], ["2", "3", str(2 * N)])
+
+    @unittest.skipUnless(find_h5wasm(), "h5wasm is not installed")
+    def test_h5wasm(self):
+        said = json.loads(self.say("node", f"{ROOT}/tests/support/read_by_h5wasm.mjs", find_h5wasm(),
+                                   "fit.h5"))
+        with h5py.File("fit.h5") as file:
+            self.assertEqual(said["checksum"], file.attrs["checksum"])
+            self.assertEqual(said["features"], ["x", "y"])
+            for name in DIMENSIONS:
+                shape, first = said[name]
+                self.assertEqual(tuple(shape), file[name].shape)
+                if file[name].dtype.kind in "iuf":
+                    np.testing.assert_array_equal(np.array(first, float), file[name][:].ravel()[:3])
+
+    @unittest.skipUnless(shutil.which("stilts"), "STILTS is not installed")
+    def test_stilts(self):
+        """Exported tables have the same labels there, and VOTables are valid."""
+        with h5py.File("fit.h5") as file:
+            labels, ids = file["labels"][:], file["ids"][:]
+        for kind in ("fits", "vot", "csv"):  # Debian's STILTS reads no ECSV
+            self.say(sys.executable, f"{ROOT}/tools/export.py", "fit.h5", "in.h5", "a-longer-name.h5",
+                     "-o", f"classes.{kind}")
+            said = self.say("stilts", "tpipe", f"in=classes.{kind}",
+                            f"ifmt={kind.replace('vot', 'votable')}", "cmd=keepcols 'id label'", "omode=out", "out=-", "ofmt=csv-noheader")
+            table = np.array([line.split(",") for line in said.split()], dtype=int)
+            np.testing.assert_array_equal(table, np.column_stack([ids, labels]), err_msg=kind)
+        self.assertEqual(self.say("stilts", "votlint", "votable=classes.vot"), "")
 
 
 if __name__ == "__main__":
