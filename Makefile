@@ -162,6 +162,6 @@ help:
 	@echo 'make docs      docs/options.md from the --help of the program'
 	@echo 'make clean     remove build/'
 
-include tests/tests.mk tests/bench/bench.mk
+include tests/tests.mk tests/bench/bench.mk tests/simulate/simulate.mk
 
 -include $(objects:.o=.d) $(faulty:.o=.d) $(BUILD)/main.d

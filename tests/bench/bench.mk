@@ -18,6 +18,6 @@ $(BUILD)/bench_kernels: tests/bench/bench_kernels.c $(library)
 # Rows in and labels out against a fit: mpirun -n 2 build/bench_engine
 $(BUILD)/bench_engine: tests/bench/bench_engine.c $(library)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(flags) -MMD -MP -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
+	$(Q)$(CC) $(flags) -Itests/support -MMD -MP -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
 
 -include $(BUILD)/bench_kernels.d $(BUILD)/bench_engine.d

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/timers.h"
 #include "cluster/cluster.h"
+#include "random_values.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,19 +26,6 @@ typedef struct bench {
     double *first;
     int32_t *labels, *copy;
 } bench;
-
-static double unit(uint64_t number)
-{
-    return (double)(km_mix(number * 0x9e3779b97f4a7c15u + 1) >> 11) * 0x1p-53;
-}
-
-/* About normal: the sum of four uniform numbers. */
-static double about_normal(uint64_t number)
-{
-    return (unit(4 * number) + unit(4 * number + 1) + unit(4 * number + 2) + unit(4 * number + 3) -
-            2) *
-           1.7;
-}
 
 static float value_of(const bench *b, int64_t row, int64_t feature)
 {
