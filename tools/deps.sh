@@ -1,7 +1,8 @@
 #!/bin/sh
-# deps.sh [lint|bench|slurm|neon|install]: sees that everything is there to build and test skymeans,
+# deps.sh [lint|bench|slurm|simulate|neon|install]: sees that everything is there to build and test skymeans,
 # and, if asked, to check the style of its sources, to measure it against its peers, to test the job
-# scripts on a Slurm cluster, the kernels of ARM processors, or all that is installed. On Debian and its like it installs what is
+# scripts on a Slurm cluster, to simulate machines, the kernels of ARM processors, or all that is
+# installed. On Debian and its like it installs what is
 # missing, as root or, with a person at the terminal, through sudo; elsewhere it prints the line to
 # run, and stops.
 set -u
@@ -27,6 +28,9 @@ slurm)
     packages="$packages slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2"
     programs="$programs slurmctld slurmd sbatch munged ip tc"
     services='munge slurmctld slurmd' ;;
+simulate)
+    packages="$packages libsimgrid-dev"
+    programs="$programs smpicc smpirun" ;;
 neon)
     packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
     programs="$programs aarch64-linux-gnu-gcc qemu-aarch64" ;;

@@ -7,7 +7,8 @@
  * -n rows of all ranks, -d features, -k clusters, -i iterations, -a algorithm; -r prints a line for
  * each iteration. On simulated ranks computing takes no time by itself, so each iteration is
  * charged what the file -c says, one number of seconds a line, the last for all that follow; a rank
- * always takes the same multiple of it, of mean 1 and standard deviation -v.
+ * always takes the same multiple of it, of mean 1 and standard deviation -v. Real ranks say how
+ * unevenly they worked.
  *
  * The rows are clouds, half as many as clusters, and 10 % of uniform background; the first centers
  * are rows. Rank 0 prints what an iteration took from the end of the one before it, the first one
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MAX_COSTS = 1000 };
@@ -35,6 +37,7 @@ typedef struct run {
     int rank, n_ranks;
     double share;                /* this rank's multiple of the costs */
     double first, last, charged; /* ends of iterations; seconds */
+    double busy;                 /* seconds of all iterations but the first */
 } run;
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -84,14 +87,51 @@ static float *rows_of_rank(const run *r, skymeans_rows *rows)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+#ifdef SIMULATED
 static void compute(double seconds)
 {
-#ifdef SIMULATED
     smpi_execute(seconds);
-#else
-    (void)seconds;
-#endif
 }
+
+static double busy_seconds(void)
+{
+    return 0; /* of a real rank only */
+}
+#else
+static void compute(double seconds)
+{
+    (void)seconds;
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+int __real_MPI_Allreduce(const void *mine, void *all, int count, MPI_Datatype type, MPI_Op op,
+                         MPI_Comm comm);
+int __wrap_MPI_Allreduce(const void *mine, void *all, int count, MPI_Datatype type, MPI_Op op,
+                         MPI_Comm comm);
+
+static double in_reductions; /* CPU seconds: a rank that waits keeps its processor busy */
+
+int __wrap_MPI_Allreduce(const void *mine, void *all, int count, MPI_Datatype type, MPI_Op op,
+                         MPI_Comm comm)
+{
+    const double start = cpu_seconds();
+    const int code = __real_MPI_Allreduce(mine, all, count, type, op, comm);
+    in_reductions += cpu_seconds() - start;
+    return code;
+}
+
+/* CPU seconds outside of reductions, so that more ranks than processors do not matter. */
+static double busy_seconds(void)
+{
+    return cpu_seconds() - in_reductions;
+}
+#endif
 
 /* Called on every rank at the end of each iteration. What is charged here counts for the next one,
  * so that computing comes before its reduction. */
@@ -102,17 +142,34 @@ static void at_event(void *context, const skymeans_event *event)
         return;
     const double now = MPI_Wtime();
     const skymeans_iteration *done = event->iteration;
-    if (done->number == 1)
+    if (done->number == 1) {
         r->first = now;
+        r->busy = -busy_seconds();
+    }
     if (r->is_listed && r->rank == 0)
         printf("%lld %.9f %lld %lld\n", (long long)done->number, done->seconds,
                (long long)done->distances, (long long)done->relabeled);
     r->last = now;
+    if (done->number == r->iterations)
+        r->busy += busy_seconds();
     if (r->n_costs > 0 && done->number < r->iterations) {
         const int64_t next = done->number < r->n_costs ? done->number : r->n_costs - 1;
         r->charged += r->costs[next];
         compute(r->costs[next] * r->share);
     }
+}
+
+/* How unevenly real ranks work: the standard deviation of their busy seconds, and the most, as
+ * parts of the mean. Collective. */
+static void print_busy(const run *r)
+{
+    double sums[2] = {r->busy, r->busy * r->busy}, most = r->busy;
+    MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+    MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+    const double mean = sums[0] / r->n_ranks, square = sums[1] / r->n_ranks;
+    if (r->rank == 0 && mean > 0)
+        printf("busy: deviation %.4f, most %.4f\n", sqrt(fmax(0, square / (mean * mean) - 1)),
+               most / mean);
 }
 
 /* ---- the fit --------------------------------------------------------------------------------- */
@@ -155,6 +212,8 @@ static int fit(run *r)
     skymeans_answer_free(answer);
     skymeans_samples_free(samples);
     free(centers);
+    if (code == SKYMEANS_OK && r->n_ranks > 1)
+        print_busy(r);
     return code;
 }
 
