@@ -255,16 +255,31 @@ static void find_morton_codes(const km_morton *morton, const km_samples *samples
     }
 }
 
+/* Samples of a piece, a power of two, so that boxes of the tree end with them. Large pieces keep
+ * its boxes small. Small ones make the work of ranks even, which counts the more, the more ranks
+ * wait for the busiest: docs/measurements/ranks.md. */
+static int64_t choose_piece(int64_t n_all, int n_ranks)
+{
+    enum { MOST_BLOCKS = 256, FEWEST_BLOCKS = 16, PIECES = 16, MANY_RANKS = 16 };
+    const int64_t n_pieces = PIECES * (n_ranks < MANY_RANKS ? n_ranks : MANY_RANKS);
+    int64_t blocks = MOST_BLOCKS; /* what a walk through the tree takes at once */
+    while (blocks > FEWEST_BLOCKS && blocks * KM_BLOCK * n_pieces > n_all / n_ranks)
+        blocks /= 2;
+    return blocks * KM_BLOCK;
+}
+
 /* Ordered by the same codes afterwards, so that the pieces of a rank become runs of blocks. */
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error)
 {
-    enum { PIECE = 256 * KM_BLOCK }; /* what a walk through the tree takes at once */
     km_scratch scratch = {0};
+    int64_t n_all = samples->n_samples;
+    km_sum_int64(comm, &n_all, 1);
+    const int64_t piece = choose_piece(n_all, km_comm_size(comm));
     km_morton *morton = km_morton_create(samples, comm, error);
     if (morton != NULL &&
         km_scratch_create(&scratch, samples, samples->capacity, comm, error) == KM_OK) {
         find_morton_codes(morton, samples, scratch.places);
-        if (redistribute_by_code(samples, PIECE, scratch.places, scratch.order, comm, error) ==
+        if (redistribute_by_code(samples, piece, scratch.places, scratch.order, comm, error) ==
             KM_OK)
             km_morton_order(morton, samples, &scratch, comm, error);
     }
