@@ -2,9 +2,10 @@
 """model.py [--picture FILE]: what ranks beyond the simulated ones would do, by a model.
 
 An iteration takes fixed + row * rows / ranks, which was measured (costs.csv), times the work of the
-busiest rank, and one reduction: 2 log2(ranks) messages, each of which takes L, and twice the bytes
-of the sums, each of which takes G (the LogGP model's latency with overheads, and gap a byte). L and
-G are fitted to the simulated runs of runs.csv, and the worst error of the fit is printed."""
+busiest rank, and one reduction: N for the messages in a node, 2 log2(nodes) messages between nodes,
+each of which takes L, and twice the bytes of the sums, each of which takes G (as in the LogGP model:
+latency with overheads, and gap a byte). These are fitted to the simulated runs of runs.csv without
+variation, and the errors of the fit are printed."""
 
 import argparse
 import csv
@@ -41,19 +42,21 @@ def read_runs():
 
 
 def parts(work, ranks):
-    return 2 * np.log2(ranks), 2 * message_bytes(work) * (1 - 1 / ranks)
+    """Messages in a node, which are as many for all ranks; between nodes; bytes."""
+    return 1, 2 * np.log2(ranks / CORES), 2 * message_bytes(work) * (1 - 1 / ranks)
 
 
 def fit_reduction(runs):
-    """L and G in seconds, from runs of several nodes without variation."""
-    used = [row for row in runs if row["ranks"] > CORES and row["work"].startswith("reduce")]
+    """N, L and G in seconds, from runs of several nodes without variation."""
+    used = [row for row in runs if row["ranks"] > CORES and WORKS[row["work"]][-1] == 0]
     terms = np.array([parts(row["work"], row["ranks"]) for row in used])
     taken = np.array([row["seconds"] - float(row["charged"]) for row in used])
     weighted = terms / taken[:, None]  # relative errors count
     found = np.linalg.lstsq(weighted, np.ones(len(taken)), rcond=None)[0]
     errors = weighted @ found - 1
     print(
-        f"reduction: L {1e6 * found[0]:.2f} us, G {1e9 * found[1]:.3f} ns a byte; "
+        f"reduction: N {1e6 * found[0]:.1f} us, L {1e6 * found[1]:.2f} us, G {1e9 * found[2]:.3f} ns "
+        f"a byte; "
         f"{len(used)} runs, errors {100 * errors.min():+.0f} to {100 * errors.max():+.0f} %"
     )
     return found
