@@ -26,8 +26,8 @@ static void run_fit(km_story *s)
     if (km_start_threads(s) != KM_OK)
         return;
     km_warn_of_threads(s);
-    if (km_check_outputs(s) != KM_OK || km_open_catalogue(s) != KM_OK ||
-        km_say_columns(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK)
+    if (km_check_outputs(s) != KM_OK || km_take_machine(s) != KM_OK ||
+        km_open_catalogue(s) != KM_OK || km_say_columns(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK)
         return;
     km_prepare_control(s);
     if (km_read_samples(s) != KM_OK || km_fit_samples(s) != KM_OK || km_verify_answer(s) != KM_OK ||
@@ -79,7 +79,8 @@ static km_code open_for_predict(km_story *s)
 static void run_dry(km_story *s)
 {
     const bool is_fit = s->options.model == NULL;
-    if ((is_fit ? open_for_fit(s) : open_for_predict(s)) != KM_OK ||
+    if (km_take_machine(s) != KM_OK ||
+        (is_fit ? open_for_fit(s) : open_for_predict(s)) != KM_OK ||
         km_warn_of_catalogue(s) != KM_OK)
         return;
     const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
@@ -88,15 +89,25 @@ static void run_dry(km_story *s)
                             .plan = &plan,
                             .is_fit = is_fit,
                             .seeding = s->options.seeding,
-                            .random_seed = s->options.problem.random_seed,
+                            .problem = &s->options.problem,
                             .has_distances = s->options.outputs.has_distances,
-                            .is_verified = s->options.verify != KM_VERIFY_NOTHING};
+                            .is_verified = s->options.verify != KM_VERIFY_NOTHING,
+                            .machine = s->options.machine != NULL ? &s->machine : NULL,
+                            .machine_file = s->options.machine};
     if (km_make_plan(s, n_ranks, km_count_threads(s), &plan) != KM_OK)
         return;
     if (!is_fit)
         plan = km_plan_without_fit(&plan);
     if (s->log.is_speaker)
         km_dry_run_print(&run);
+}
+
+static void run_probe(km_story *s)
+{
+    if (km_check_probe_output(s) != KM_OK || km_start_threads(s) != KM_OK)
+        return;
+    km_warn_of_threads(s);
+    km_measure_machine(s);
 }
 
 static void run_info(km_story *s)
@@ -154,10 +165,11 @@ static char *command_line_text(int argc, char **argv, km_error *error)
     return line;
 }
 
-/* Is it a command that may read rows? These need MPI. */
-static bool reads_rows(km_action action)
+/* Commands that may read rows, or measure how ranks work together. */
+static bool needs_mpi(km_action action)
 {
-    return action == KM_ACTION_FIT || action == KM_ACTION_PREDICT || action == KM_ACTION_COMPARE;
+    return action == KM_ACTION_FIT || action == KM_ACTION_PREDICT || action == KM_ACTION_COMPARE ||
+           action == KM_ACTION_PROBE;
 }
 
 static km_code run_action(km_story *s, km_action action, const km_launch *launch)
@@ -167,12 +179,12 @@ static km_code run_action(km_story *s, km_action action, const km_launch *launch
     s->log = km_log_create(km_comm_rank(s->comm) == 0, km_options_verbosity(&s->options));
     km_status_start(&s->log, s->started);
     const bool is_explained = s->options.explain_outputs;
-    if (reads_rows(action) && !is_explained &&
+    if (needs_mpi(action) && !is_explained &&
         (!km_goes_on_alone(s, launch) || km_expand_lists(s) != KM_OK))
         return s->error.code;
     if (is_explained)
         km_outputs_print(&s->options, action);
-    else if (reads_rows(action) && s->options.dry_run)
+    else if (needs_mpi(action) && s->options.dry_run)
         run_dry(s);
     else if (action == KM_ACTION_FIT)
         run_fit(s);
@@ -180,6 +192,8 @@ static km_code run_action(km_story *s, km_action action, const km_launch *launch
         run_predict(s);
     else if (action == KM_ACTION_COMPARE)
         km_compare_labels(s);
+    else if (action == KM_ACTION_PROBE)
+        run_probe(s);
     else if (action == KM_ACTION_INFO)
         run_info(s);
     else if (s->log.is_speaker && action == KM_ACTION_VERSION)
@@ -205,12 +219,12 @@ static int exit_code_of_rank(km_code code, bool is_first, bool is_alone)
     return (int)code;
 }
 
-/* Commands that read no rows start MPI only under a launcher, so that one rank alone prints. MPI
+/* Other commands start MPI only under a launcher, so that one rank alone prints. MPI
  * takes time to start, and on login nodes it may not start at all. */
 static MPI_Comm start_mpi(const km_story *s, km_action action, const km_launch *launch)
 {
     int provided;
-    if (s->options.explain_outputs || (!reads_rows(action) && !launch->is_launched))
+    if (s->options.explain_outputs || (!needs_mpi(action) && !launch->is_launched))
         return MPI_COMM_NULL;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
     return MPI_COMM_WORLD;

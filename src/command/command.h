@@ -18,8 +18,9 @@ typedef struct km_story {
     char *catalogue_text;    /* names of the files in lists (@FILE), each ended by a zero byte */
     const char **catalogues; /* where each name begins; NULL if there is no list */
     km_log log;
-    km_timers timers; /* of the steps outside of the engine */
-    km_energy energy; /* of this node, on its lowest rank */
+    km_timers timers;   /* of the steps outside of the engine */
+    km_machine machine; /* of --machine, or measured by `probe` */
+    km_energy energy;   /* of this node, on its lowest rank */
     km_catalogue catalogue;
     double *first_centers;    /* [k][d] from a file, in the units of the features; or NULL */
     skymeans_control control; /* what the engine is told while reading and fitting */
@@ -190,6 +191,17 @@ km_code km_predict_samples(km_story *s);
 
 /* Compares two labelings and prints what it finds. */
 void km_compare_labels(km_story *s);
+
+/* ---- `probe`, and the figures of a machine ---- */
+
+/* Refuses an output that exists. */
+km_code km_check_probe_output(km_story *s);
+
+/* Measures the machine, prints what it can do, and writes it to the file of -o. */
+km_code km_measure_machine(km_story *s);
+
+/* Reads the file of --machine, if there is one. */
+km_code km_take_machine(km_story *s);
 
 /* ---- the end of `fit` and `predict` ---- */
 

@@ -21,7 +21,8 @@ km_record km_make_record(const km_story *s)
                        .model = s->options.model,
                        .started = s->first_started,
                        .n_goes = s->n_goes,
-                       .is_verified = s->is_verified};
+                       .is_verified = s->is_verified,
+                       .machine = s->options.machine != NULL ? &s->machine : NULL};
 }
 
 /* Reads rows again by serial HDF5, and compares their hash with that of the rows read before. */

@@ -76,6 +76,14 @@ const km_help km_helps[] = {
      km_compare_options, "skymeans compare out.h5 stars.h5:/table/columns/class/data",
      "0 done, 1 internal error, 2 usage, 3 bad data, 4 system (files, disks), 5 out of\n"
      "memory.\n"},
+    {"probe", KM_ACTION_PROBE_HELP, "[options]",
+     "measure this machine: arithmetic, memory, sums over ranks",
+     "Measures what the ranks and threads that run it can do: multiplications and additions per\n"
+     "second, bytes read from memory per second, and the time of a sum over all ranks (which ends\n"
+     "each iteration of a fit) by the size of the message. It takes some seconds. Start it on as\n"
+     "many ranks and nodes as a fit, or fewer.\n",
+     km_probe_options, "srun skymeans probe -o machine.json",
+     "0 done, 1 internal error, 2 usage, 4 system (files, disks), 5 out of memory.\n"},
     {0}};
 
 static bool has_defaults(const km_option *options)

@@ -49,6 +49,10 @@ static const char *const verifications[] = {
 #define METRICS                                                               \
     {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(outputs.metrics), 0, 0, NULL, NULL,     \
      "also write a record of the run there, as JSON: times, memory, iterations, nodes, versions"}
+#define MACHINE                                                               \
+    {"machine", 0, "FILE", KM_OPTION_TEXT, AT(machine), 0, 0, NULL, NULL,      \
+     "figures of the machine, as 'skymeans probe -o' writes them, or the --metrics of a run of such " \
+     "data: with --dry-run foretells times; else the run records its shares of these limits"}
 #define RANKS                                                                 \
     {"ranks", 0, "N", KM_OPTION_INT, AT(ranks), 1, INT32_MAX, NULL, NULL,     \
      "with --dry-run: for so many ranks (MPI processes); default: those that run now"}
@@ -141,6 +145,7 @@ const km_option km_fit_options[] = {
      "read no rows and write nothing; print the size of the catalogue, how it would be clustered, "
      "and the memory of each rank, with as many --threads as given"},
     RANKS,
+    MACHINE,
     {"explain-outputs", 0, NULL, KM_OPTION_FLAG, AT(explain_outputs), 0, 0, NULL, NULL,
      "only say, for scripts, what these arguments mean for outputs: NAME=VALUE, each ended by a "
      "zero byte (docs/clusters.md)"},
@@ -189,5 +194,16 @@ const km_option km_info_options[] = {
 const km_option km_compare_options[] = {
     {"json", 0, NULL, KM_OPTION_FLAG, AT(json), 0, 0, NULL, NULL,
      "print all that is found as JSON, for programs, with the whole contingency table"},
+    END,
+};
+
+const km_option km_probe_options[] = {
+    {"output", 'o', "FILE", KM_OPTION_TEXT, AT(outputs.result), 0, 0, NULL, NULL,
+     "also write the figures there, as JSON, for --machine; refused if it exists, unless "
+     "--overwrite"},
+    THREADS,
+    {"overwrite", 0, NULL, KM_OPTION_FLAG, AT(outputs.may_replace), 0, 0, NULL, NULL,
+     "replace an existing file once the new one is complete"},
+    QUIET,
     END,
 };

@@ -113,6 +113,7 @@ static void set_defaults(const km_option *table, km_options *options)
 static km_code take_fit(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_predict(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_info(int argc, char **argv, km_options *options, km_error *error);
+static km_code take_probe(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_compare(int argc, char **argv, km_options *options, km_error *error);
 
 /* The commands. */
@@ -127,6 +128,7 @@ static const struct command {
     {"predict", km_predict_options, KM_ACTION_PREDICT, KM_ACTION_PREDICT_HELP, take_predict},
     {"info", km_info_options, KM_ACTION_INFO, KM_ACTION_INFO_HELP, take_info},
     {"compare", km_compare_options, KM_ACTION_COMPARE, KM_ACTION_COMPARE_HELP, take_compare},
+    {"probe", km_probe_options, KM_ACTION_PROBE, KM_ACTION_PROBE_HELP, take_probe},
 };
 
 static km_code missing_argument(const char *what, const char *example, km_error *error)
@@ -198,6 +200,16 @@ static km_code take_compare(int argc, char **argv, km_options *options, km_error
     options->compared[0] = argv[0];
     options->compared[1] = argv[1];
     return KM_OK;
+}
+
+static km_code take_probe(int argc, char **argv, km_options *options, km_error *error)
+{
+    (void)options;
+    return argc == 0 ? KM_OK
+                     : km_fail(error, KM_USAGE,
+                               "too many arguments (%s): probe takes options only; the file is "
+                               "named by -o",
+                               argv[0]);
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */
@@ -346,8 +358,8 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
         *action = KM_ACTION_VERSION;
     else
         km_fail(error, KM_USAGE,
-                "unknown command (%s): there are 'fit', 'predict', 'info' and 'compare'; see "
-                "skymeans --help",
+                "unknown command (%s): there are 'fit', 'predict', 'info', 'compare' and 'probe'; "
+                "see skymeans --help",
                 name);
     return error->code;
 }

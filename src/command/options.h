@@ -27,6 +27,7 @@ typedef struct km_options {
     const char *checkpoint; /* NULL: none */
     double save_minutes;    /* between two checkpoints */
     double max_hours;       /* 0: no limit */
+    const char *machine;    /* file with the figures of one; NULL: none */
     int64_t ranks;          /* that --dry-run plans for; 0: those of this run */
     int64_t verify;         /* km_verification */
     bool dry_run, explain_outputs, quiet, verbose;
@@ -40,11 +41,13 @@ typedef enum km_action {
     KM_ACTION_PREDICT,
     KM_ACTION_INFO, /* about inputs.paths[0] */
     KM_ACTION_COMPARE,
+    KM_ACTION_PROBE,
     KM_ACTION_HELP,
     KM_ACTION_FIT_HELP,
     KM_ACTION_PREDICT_HELP,
     KM_ACTION_INFO_HELP,
     KM_ACTION_COMPARE_HELP,
+    KM_ACTION_PROBE_HELP,
     KM_ACTION_VERSION
 } km_action;
 
@@ -88,6 +91,6 @@ typedef struct km_option {
 
 /* The options of each command; ended by a NULL name. */
 extern const km_option km_fit_options[], km_predict_options[], km_info_options[],
-    km_compare_options[];
+    km_compare_options[], km_probe_options[];
 
 #endif

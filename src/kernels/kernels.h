@@ -205,6 +205,10 @@ enum { KM_MOMENTS_MIN = 1 << 13 };
 /* Folds the KM_BLOCK values of one feature of a block into as many hashes (km_hash_double). */
 typedef void km_fold_values(const void *values, uint64_t *hashes);
 
+/* Does so many rounds of nothing but FMAs, and returns how many that were. Their result, in *sum,
+ * depends on all of them. */
+typedef double km_peak(int64_t n_rounds, double *sum);
+
 /* A row in the table of kernels: functions by km_precision, that of the samples. Blocks are aligned
  * for vectors; nothing else need be but where it is said. */
 typedef struct km_kernel {
@@ -227,6 +231,7 @@ typedef struct km_kernel {
     km_screened *screened[2];
     km_moments *moments[2];
     km_fold_values *fold_values[2];
+    km_peak *peak[2];
 } km_kernel;
 
 /* The plainest kernel, which defines what is right and is available everywhere. */

@@ -286,3 +286,13 @@ static double KERNEL(screened, PRECISION)(const void *block, const void *centers
     return KERNEL(nearest_gaps, PRECISION)(block, centers, n_features, chosen, n_chosen, work,
                                            labels, gaps);
 }
+
+/* One sum: each FMA waits for the one before it. */
+static double KERNEL(peak, PRECISION)(int64_t n_rounds, double *sum)
+{
+    REAL total = 0;
+    for (int64_t round = 0; round < n_rounds; round++)
+        total = fma(total, (REAL)0.5, (REAL)1);
+    *sum = (double)total;
+    return (double)n_rounds;
+}

@@ -25,4 +25,5 @@ const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
     .screened = BOTH(screened),
     .moments = BOTH(moments),
     .fold_values = BOTH(fold_values),
+    .peak = BOTH(peak),
 };

@@ -107,12 +107,14 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 #include "fold.h"
 #include "measure.h"
 #include "moments.h"
+#include "peak.h"
 
 #include "float64.h"
 
 #include "fold.h"
 #include "measure.h"
 #include "moments.h"
+#include "peak.h"
 
 #include "used_up.h"
 

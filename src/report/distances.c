@@ -29,3 +29,12 @@ km_rates km_find_rates(const km_record *record, const km_report *report)
                       .bytes = (double)counts->assignments * (double)answer->spread.n_used * size /
                                seconds};
 }
+
+double km_limit_of_threads(const km_machine *machine, const km_record *record)
+{
+    const double n_threads =
+        (double)record->setting->n_ranks * (double)record->setting->max_threads;
+    const double measured = (double)machine->n_ranks * (double)machine->n_threads;
+    return machine->fma[record->answer->precision] * (double)machine->n_nodes * n_threads /
+           measured;
+}

@@ -2,6 +2,7 @@
 #include "base/partition.h"
 #include "base/precision.h"
 #include "base/text.h"
+#include "planning.h"
 #include "process/heap.h"
 #include "report/report.h"
 
@@ -65,7 +66,7 @@ static void print_plan(const km_dry_run *run)
            km_precision_name(plan->shape.precision));
     if (run->is_fit)
         printf("  seeding     %s, random seed %llu\n", run->seeding,
-               (unsigned long long)run->random_seed);
+               (unsigned long long)run->problem->random_seed);
     if (run->is_fit)
         printf("  samples     %s\n", km_plan_order_text(plan));
 }
@@ -78,7 +79,8 @@ static double verifying_bytes(const km_dry_run *run)
                             : 0;
 }
 
-static void print_memory(const km_dry_run *run)
+/* Returns the memory of a rank. */
+static double print_memory(const km_dry_run *run)
 {
     enum { CONNECTIONS = 2 << 20 }; /* of MPI to the other ranks, as measured with Open MPI 4.1 */
     const km_shape *shape = &run->plan->shape;
@@ -101,11 +103,12 @@ static void print_memory(const km_dry_run *run)
            megabytes(program + samples + maximum), megabytes(program), megabytes(samples),
            megabytes(reading), megabytes(memory->ordering), megabytes(memory->seeding),
            megabytes(memory->fitting), megabytes(writing));
+    return program + samples + maximum;
 }
 
 void km_dry_run_print(const km_dry_run *run)
 {
     print_inputs(run);
     print_plan(run);
-    print_memory(run);
+    km_planning_print(run, print_memory(run));
 }

@@ -6,10 +6,18 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "process/output.h"
+
 typedef struct km_json {
     FILE *file;
     bool is_first; /* the next member is the first of its object or array, without a comma before */
 } km_json;
+
+/* Writes what `put` prints under a temporary name, and reads it back; the caller publishes it.
+ * `name` is for messages. KM_SYSTEM if it can't be written, KM_MEMORY. */
+typedef void km_json_put(FILE *file, const void *what);
+km_code km_json_write(km_output *output, const char *path, const char *name, km_json_put *put,
+                      const void *what, km_error *error);
 
 /* Add a member to the open object; in an array `name` is NULL. Infinity and NaN become null. */
 void km_json_open(km_json *json, const char *name, char bracket); /* '{' or '[' */

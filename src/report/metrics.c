@@ -2,18 +2,14 @@
 #include "json.h"
 
 #include "base/error.h"
-#include "base/fault.h"
 #include "base/precision.h"
 #include "base/timers.h"
 #include "base/version.h"
 #include "process/output.h"
 #include "report/report.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* The expressions of computed features, by their names. */
 static void put_expressions_of_features(km_json *json, const km_catalogue *catalogue)
@@ -46,33 +42,6 @@ static void put_json_treatment(km_json *json, const km_record *record)
         km_json_close(json, '}');
     }
     km_json_close(json, ']');
-}
-
-/* The distinct values of a text at `offset` in km_rank_setting, in rank order. */
-static void put_list_of_distinct_texts(km_json *json, const char *name, const km_setting *setting,
-                                       size_t offset)
-{
-    km_json_open(json, name, '[');
-    for (int r = 0; r < setting->n_ranks; r++)
-        if (km_setting_is_new(setting, r, offset))
-            km_json_text(json, NULL, (const char *)&setting->ranks[r] + offset);
-    km_json_close(json, ']');
-}
-
-static void put_setting(km_json *json, const km_setting *setting)
-{
-    put_list_of_distinct_texts(json, "hosts", setting, offsetof(km_rank_setting, host));
-    km_json_int(json, "nodes", setting->n_nodes);
-    km_json_int(json, "ranks_per_node", setting->ranks_per_node);
-    km_json_int(json, "cores", setting->min_cores);
-    put_list_of_distinct_texts(json, "binding", setting, offsetof(km_rank_setting, cpus));
-    km_json_open(json, "versions", '{');
-    km_json_text(json, "skymeans", KM_VERSION);
-    km_json_text(json, "git_commit", km_git_commit());
-    km_json_text(json, "mpi", setting->mpi);
-    km_json_text(json, "hdf5", setting->hdf5);
-    km_json_text(json, "compiler", km_compiler());
-    km_json_close(json, '}');
 }
 
 /* The random seed is a text, since most readers of JSON have no 64-bit integers. */
@@ -161,6 +130,23 @@ static void put_work(km_json *json, const km_record *record)
     km_json_close(json, '}');
 }
 
+/* How near the rates come to the limits of the machine, and the time of a sum of these messages. */
+static void put_shares(km_json *json, const km_record *record, const km_report *report,
+                       const km_rates *rates)
+{
+    const km_machine *machine = record->machine;
+    const km_counts *counts = &report->counts;
+    const km_setting *setting = record->setting;
+    const double message =
+        (double)counts->bytes_reduced / (double)counts->reductions / setting->n_ranks;
+    const double fma = rates->flop / 3;
+    km_json_real(json, "fma_share", fma / km_limit_of_threads(machine, record));
+    km_json_real(json, "memory_share", rates->bytes / (machine->memory * (double)setting->n_nodes));
+    const double seconds = km_machine_sum_seconds(machine, message, setting->n_ranks);
+    if (seconds > 0)
+        km_json_real(json, "sum_seconds_of_machine", seconds);
+}
+
 /* What all fits took, with the assignments that belong to no iteration. */
 static void put_effort(km_json *json, const km_record *record, const km_report *report)
 {
@@ -172,6 +158,8 @@ static void put_effort(km_json *json, const km_record *record, const km_report *
     km_json_real(json, "distances_per_second", rates.distances);
     km_json_real(json, "flop_per_second", rates.flop);
     km_json_real(json, "bytes_per_second", rates.bytes);
+    if (record->machine != NULL && record->machine->memory > 0)
+        put_shares(json, record, report, &rates);
     km_json_close(json, '}');
 }
 
@@ -221,13 +209,18 @@ static void put_result(km_json *json, const km_record *record)
     km_json_close(json, '}');
 }
 
+typedef struct recorded {
+    const km_record *record;
+    const km_report *report;
+} recorded;
+
 static void put_metrics(FILE *file, const km_record *record, const km_report *report)
 {
     km_json json = {.file = file, .is_first = true};
     km_json_open(&json, NULL, '{');
     km_json_int(&json, "version", 1);
     km_json_text(&json, "command", record->command);
-    put_setting(&json, record->setting);
+    km_json_put_setting(&json, record->setting);
     put_plan(&json, record, report);
     km_json_real(&json, "seconds", report->seconds);
     km_json_int(&json, "goes", report->n_goes);
@@ -250,48 +243,16 @@ static void put_metrics(FILE *file, const km_record *record, const km_report *re
     fputc('\n', file);
 }
 
-static bool write_text(const char *path, const char *text, size_t size)
+static void put_metrics_of(FILE *file, const void *what)
 {
-    FILE *file = fopen(path, "w");
-    if (file == NULL)
-        return false;
-    const bool is_written = fwrite(text, 1, size, file) == size;
-    return fclose(file) == 0 && is_written && !km_fault("write the metrics");
-}
-
-static bool is_same_text(const char *path, const char *text, size_t size)
-{
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return false;
-    size_t same = 0;
-    while (same < size && fgetc(file) == (unsigned char)text[same])
-        same++;
-    const bool is_same = same == size && fgetc(file) == EOF;
-    fclose(file);
-    return is_same && !km_fault("read the metrics back");
+    const recorded *both = what;
+    put_metrics(file, both->record, both->report);
 }
 
 km_code km_metrics_write(km_output *output, const km_record *record, const km_report *report,
                          km_error *error)
 {
-    char *text = NULL;
-    size_t size = 0;
-    if (km_output_create(output, record->outputs->metrics, error) != KM_OK)
-        return error->code;
-    FILE *memory = km_fault_of_allocation() ? NULL : open_memstream(&text, &size);
-    if (memory == NULL)
-        return km_fail(error, KM_MEMORY, "out of memory (metrics record): use fewer iterations");
-    put_metrics(memory, record, report);
-    if (fclose(memory) != 0)
-        km_fail(error, KM_MEMORY, "out of memory (metrics record): use fewer iterations");
-    else if (!write_text(output->beside, text, size))
-        km_fail(error, KM_SYSTEM, "can't write the metrics (%s): %s; is the disk full?",
-                record->outputs->metrics, strerror(errno));
-    else if (!is_same_text(output->beside, text, size))
-        km_fail(error, KM_SYSTEM,
-                "can't write the metrics (%s): they read back differently; is the disk full?",
-                record->outputs->metrics);
-    free(text);
-    return error->code;
+    const recorded both = {record, report};
+    return km_json_write(output, record->outputs->metrics, "the metrics", put_metrics_of, &both,
+                         error);
 }

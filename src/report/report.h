@@ -32,14 +32,36 @@ typedef struct km_rates {
 
 km_rates km_find_rates(const km_record *record, const km_report *report);
 
+/* FMAs per second that the machine of a record can do with as many threads as the run had. */
+double km_limit_of_threads(const km_machine *machine, const km_record *record);
+
+/* Adds where a run was, and with which libraries, to the open object. */
+struct km_json;
+void km_json_put_setting(struct km_json *json, const km_setting *setting);
+
+/* What `probe` found: printed to stdout; and written as JSON under a temporary name, and read back.
+ * The caller publishes the file. KM_SYSTEM if it can't be written, KM_MEMORY. */
+typedef struct km_probed {
+    const km_machine *machine;
+    const km_setting *setting;
+    const km_kernel *kernel;
+    const char *command;
+} km_probed;
+
+void km_probe_print(const km_machine *machine, const km_setting *setting, const km_kernel *kernel);
+km_code km_probe_write(km_output *output, const char *path, const km_probed *probed,
+                       km_error *error);
+
 /* What --dry-run prints. */
 typedef struct km_dry_run {
     const km_catalogue *catalogue;
     const km_plan *plan; /* for the ranks and threads that are planned for */
     bool is_fit;
+    const skymeans_problem *problem;
     const char *seeding; /* as the option says it */
-    uint64_t random_seed;
     bool has_distances, is_verified;
+    const km_machine *machine; /* NULL: not known */
+    const char *machine_file;
 } km_dry_run;
 
 /* Prints the catalogue, the plan, and the memory per rank to stdout. */

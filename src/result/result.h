@@ -11,6 +11,7 @@
 #include "catalogue/catalogue.h"
 #include "cluster/cluster.h"
 #include "comm/comm.h"
+#include "machine/machine.h"
 #include "process/energy.h"
 #include "process/log.h"
 #include "process/output.h"
@@ -56,14 +57,15 @@ typedef struct km_record {
     const km_findings *findings; /* of the reading */
     const skymeans_answer *answer;
     const km_setting *setting;
-    const double *distances; /* [rows of the slab], NaN for dropped rows; NULL: not asked for */
-    const char *command;     /* the command line, as a shell takes it */
-    const char *seeding;     /* as the option says it */
-    const char *missing;     /* what is done with rows that miss a feature */
-    const char *model;       /* of `predict`: the file of the fit's result */
-    double started;          /* the first go, in seconds since 1970 */
-    int64_t n_goes;          /* with this one */
-    bool is_verified;        /* --verify PASSED */
+    const double *distances;   /* [rows of the slab], NaN for dropped rows; NULL: not asked for */
+    const char *command;       /* the command line, as a shell takes it */
+    const char *seeding;       /* as the option says it */
+    const char *missing;       /* what is done with rows that miss a feature */
+    const char *model;         /* of `predict`: the file of the fit's result */
+    double started;            /* the first go, in seconds since 1970 */
+    int64_t n_goes;            /* with this one */
+    bool is_verified;          /* --verify PASSED */
+    const km_machine *machine; /* its limits; NULL: not known */
 } km_record;
 
 /* Rows that were dropped since they miss a feature; not those that a condition left out. */

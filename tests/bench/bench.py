@@ -24,6 +24,7 @@ import time
 import h5py
 import numpy as np
 from bench_methods import bench_methods
+from bench_planning import bench_planning
 from bench_reading import bench_reading
 
 FOLDER = os.path.join("build", "bench")
@@ -297,6 +298,9 @@ def main():
             continue
         if work == "methods":
             bench_methods(PROGRAM, FOLDER, arguments.runs, plain_environment())
+            continue
+        if work == "planning":
+            bench_planning(PROGRAM, FOLDER, arguments.runs, plain_environment())
             continue
         find_work(work)
         contestants = list_contestants(work, arguments.converge)

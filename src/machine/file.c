@@ -1,0 +1,115 @@
+/* The description of a machine in a file: of `probe`, or the record of a run. */
+#include "base/memory.h"
+#include "machine/machine.h"
+#include "members.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text of a file, which the caller frees; NULL if it can't be read. */
+static char *read_text(const char *path, km_error *error)
+{
+    enum { MAX_BYTES = 1 << 28 };
+    FILE *file = fopen(path, "r");
+    char *text = NULL;
+    long size = 0;
+    if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 ||
+        fseek(file, 0, SEEK_SET) != 0)
+        km_fail(error, KM_SYSTEM, "can't read the figures of the machine (%s): %s; check --machine",
+                path, strerror(errno));
+    else if (size > MAX_BYTES)
+        km_fail(error, KM_DATA,
+                "no figures of a machine (%s): it is too large for them; check --machine", path);
+    else if ((text = km_allocate_zeroed(size + 1, 1, "figures of the machine", error)) != NULL &&
+             fread(text, 1, (size_t)size, file) != (size_t)size)
+        km_fail(error, KM_SYSTEM, "can't read the figures of the machine (%s): %s; check --machine",
+                path, ferror(file) ? strerror(errno) : "it has become shorter");
+    if (file != NULL)
+        fclose(file);
+    return text;
+}
+
+/* A number that must be there and be above 0. */
+static double positive(const char *json, const char *name, const char *path, km_error *error)
+{
+    double number = 0;
+    if ((!km_json_number(json, name, &number) || !(number > 0)) && error->code == KM_OK)
+        km_fail(error, KM_DATA,
+                "no figures of a machine (%s): it has no number %s above 0; use a file that "
+                "skymeans probe -o or fit --metrics wrote",
+                path, name);
+    return number;
+}
+
+/* Ranks, nodes, threads; as small whole numbers. */
+static int64_t count_of(const char *json, const char *name, const char *path, km_error *error)
+{
+    const double number = positive(json, name, path, error);
+    return number < 1 ? 1 : number > INT32_MAX ? INT32_MAX : (int64_t)number;
+}
+
+static void take_messages(km_machine *machine, const char *json, const char *path, km_error *error)
+{
+    const char *message = km_json_first(km_json_find(json, "allreduce"));
+    for (; message != NULL && machine->n_messages < KM_MAX_MESSAGES;
+         message = km_json_next(message)) {
+        km_message_time *next = &machine->messages[machine->n_messages++];
+        next->bytes = positive(message, "bytes", path, error);
+        next->seconds = positive(message, "seconds", path, error);
+        if (machine->n_messages > 1 && next->bytes <= next[-1].bytes && error->code == KM_OK)
+            km_fail(error, KM_DATA,
+                    "bad figures of a machine (%s): the sizes in allreduce must grow; sort them",
+                    path);
+    }
+}
+
+static void take_limits(km_machine *machine, const char *json, const char *path, km_error *error)
+{
+    machine->n_ranks = count_of(json, "ranks", path, error);
+    machine->n_nodes = count_of(json, "nodes", path, error);
+    machine->n_threads = count_of(json, "threads", path, error);
+    machine->fma[KM_FLOAT32] = positive(json, "fma_per_second.float32", path, error);
+    machine->fma[KM_FLOAT64] = positive(json, "fma_per_second.float64", path, error);
+    machine->memory = positive(json, "memory_bytes_per_second", path, error);
+    if (km_json_find(json, "read_bytes_per_second") != NULL)
+        machine->reading = positive(json, "read_bytes_per_second", path, error);
+    take_messages(machine, json, path, error);
+}
+
+/* What a fit took. Each thread assigned its part of the samples. */
+static void take_run(km_machine *machine, const char *json, const char *path, km_error *error)
+{
+    machine->n_ranks = count_of(json, "plan.ranks", path, error);
+    machine->n_nodes = count_of(json, "nodes", path, error);
+    machine->n_threads = count_of(json, "plan.threads", path, error);
+    const double n_threads = (double)(machine->n_ranks * machine->n_threads);
+    const double reductions = positive(json, "reductions", path, error);
+    const double work =
+        positive(json, "assignments", path, error) * positive(json, "result.n_used", path, error) *
+        positive(json, "plan.clusters", path, error) * positive(json, "plan.features", path, error);
+    const double assigning = positive(json, "phases.assign.mean", path, error);
+    machine->reading =
+        positive(json, "bytes_read", path, error) / positive(json, "phases.read.max", path, error);
+    if (error->code != KM_OK)
+        return;
+    machine->pair_seconds = assigning * n_threads / work;
+    km_json_string(json, "plan.algorithm", machine->algorithm, sizeof machine->algorithm);
+    if (machine->n_ranks > 1)
+        machine->messages[machine->n_messages++] = (km_message_time){
+            positive(json, "bytes_reduced", path, error) / reductions / (double)machine->n_ranks,
+            positive(json, "phases.reduce.mean", path, error) / reductions};
+}
+
+km_code km_machine_read(km_machine *machine, const char *path, km_error *error)
+{
+    char *json = read_text(path, error);
+    *machine = (km_machine){0};
+    if (error->code == KM_OK && km_json_find(json, "plan") != NULL)
+        take_run(machine, json, path, error);
+    else if (error->code == KM_OK)
+        take_limits(machine, json, path, error);
+    free(json);
+    return error->code;
+}

@@ -1,0 +1,108 @@
+/* --dry-run: bytes to read, times by the figures of a machine, whether there are too many ranks,
+ * and what a Slurm job would ask for. */
+#include "planning.h"
+#include "base/text.h"
+#include "process/status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes of a value as it is stored, by the name of its type, "int16 big-endian". */
+static double bytes_of_value(const km_column *column)
+{
+    const int bits = atoi(column->type + strcspn(column->type, "0123456789"));
+    return bits >= 8 ? bits / 8 : 1;
+}
+
+static double bytes_to_read(const km_catalogue *catalogue)
+{
+    double of_row = 0;
+    for (int64_t c = 0; c < catalogue->n_columns; c++)
+        of_row += bytes_of_value(&catalogue->columns[c]);
+    return of_row * (double)catalogue->n_rows;
+}
+
+static void print_time(const km_dry_run *run, const km_forecast *f)
+{
+    const skymeans_problem *problem = run->problem;
+    const double iteration = f->assigning + fmax(f->summing, 0);
+    const double all =
+        iteration * (double)(problem->max_iterations + 1) * (double)problem->restarts;
+    char path[KM_PATH_SIZE], iterations[32], reading[32];
+    printf("  time        %.4g s per iteration, by %s: assigning %.4g, ", iteration,
+           km_printable(run->machine_file, path, sizeof path), f->assigning);
+    if (f->summing < 0)
+        puts("summing over ranks not known\n              (it was measured on one rank)");
+    else
+        printf("summing over ranks %.4g\n", f->summing);
+    if (f->is_limit)
+        puts("              (every sample compared with every center, as fast as the machine can; "
+             "other\n              methods than lloyd skip most, by how much the data decide)");
+    else
+        printf("              (per sample, center and feature as long as in that run, by %s)\n",
+               run->machine->algorithm);
+    printf("              at most %s for %lld iteration%s",
+           km_duration(all, iterations, sizeof iterations), (long long)problem->max_iterations,
+           km_plural(problem->max_iterations));
+    if (f->reading >= 0)
+        printf(", %s to read", km_duration(f->reading, reading, sizeof reading));
+    puts("; seeding, ordering\n              and writing are not in it");
+}
+
+/* With a block of samples or less per thread, more ranks can't help. */
+static void print_ranks(const km_dry_run *run, const km_forecast *f)
+{
+    const km_shape *shape = &run->plan->shape;
+    const int64_t n_threads = (int64_t)shape->n_ranks * shape->n_threads;
+    const int64_t n_blocks = (shape->n_rows + KM_BLOCK - 1) / KM_BLOCK;
+    if (n_threads > n_blocks)
+        printf("  ranks       too many: %lld thread%s for %lld block%s of %d rows, so some have "
+               "none\n",
+               (long long)n_threads, km_plural(n_threads), (long long)n_blocks, km_plural(n_blocks),
+               KM_BLOCK);
+    if (n_threads > n_blocks || f == NULL || f->summing < 0)
+        return;
+    printf("  ranks       %s%.1f %% of an iteration is assigning",
+           f->enough_ranks < shape->n_ranks ? "too many: " : "", 100 * f->efficiency);
+    if (1 < f->enough_ranks && f->enough_ranks < shape->n_ranks)
+        printf("; with %lld it would be 80 %%", (long long)f->enough_ranks);
+    putchar('\n');
+}
+
+/* Memory and time with a margin. */
+static void print_slurm(const km_dry_run *run, const km_forecast *f, double memory)
+{
+    const km_shape *shape = &run->plan->shape;
+    const skymeans_problem *problem = run->problem;
+    const double megabytes = ceil(1.1 * memory / shape->n_threads / (1 << 20)) + 10;
+    printf("  slurm       #SBATCH --ntasks=%d\n              #SBATCH --cpus-per-task=%d\n"
+           "              #SBATCH --mem-per-cpu=%.0fM\n",
+           shape->n_ranks, shape->n_threads, megabytes);
+    if (f == NULL)
+        return;
+    const double iteration = f->assigning + fmax(f->summing, 0);
+    const double all =
+        iteration * (double)(problem->max_iterations + 1) * (double)problem->restarts;
+    const double minutes = ceil(2 * (all + fmax(f->reading, 0)) / 60) + 5;
+    printf("              #SBATCH --time=%02.0f:%02.0f:00\n", floor(minutes / 60),
+           fmod(minutes, 60));
+}
+
+void km_planning_print(const km_dry_run *run, double memory)
+{
+    const double bytes = bytes_to_read(run->catalogue);
+    printf("  reading     %.1f MB of values, %.1f MB per rank\n", 1e-6 * bytes,
+           1e-6 * bytes / run->plan->shape.n_ranks);
+    km_forecast forecast;
+    const bool is_foretold = run->is_fit && run->machine != NULL;
+    if (is_foretold) {
+        forecast = km_forecast_make(run->machine, run->plan, bytes);
+        print_time(run, &forecast);
+    } else if (run->is_fit) {
+        puts("  time        not foretold without figures of a machine: --machine FILE");
+    }
+    print_ranks(run, is_foretold ? &forecast : NULL);
+    print_slurm(run, is_foretold ? &forecast : NULL, memory);
+}
