@@ -27,7 +27,8 @@ static void run_fit(km_story *s)
         return;
     km_warn_of_threads(s);
     if (km_check_outputs(s) != KM_OK || km_take_machine(s) != KM_OK ||
-        km_open_catalogue(s) != KM_OK || km_say_columns(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK)
+        km_open_catalogue(s) != KM_OK || km_say_columns(s) != KM_OK ||
+        km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK)
         return;
     km_prepare_control(s);
     if (km_read_samples(s) != KM_OK || km_fit_samples(s) != KM_OK || km_verify_answer(s) != KM_OK ||
@@ -79,8 +80,7 @@ static km_code open_for_predict(km_story *s)
 static void run_dry(km_story *s)
 {
     const bool is_fit = s->options.model == NULL;
-    if (km_take_machine(s) != KM_OK ||
-        (is_fit ? open_for_fit(s) : open_for_predict(s)) != KM_OK ||
+    if (km_take_machine(s) != KM_OK || (is_fit ? open_for_fit(s) : open_for_predict(s)) != KM_OK ||
         km_warn_of_catalogue(s) != KM_OK)
         return;
     const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
@@ -92,8 +92,9 @@ static void run_dry(km_story *s)
                             .problem = &s->options.problem,
                             .has_distances = s->options.outputs.has_distances,
                             .is_verified = s->options.verify != KM_VERIFY_NOTHING,
-                            .machine = s->options.machine != NULL ? &s->machine : NULL,
-                            .machine_file = s->options.machine};
+                            .machine = s->options.machines.count > 0 ? &s->machine : NULL,
+                            .machine_files = s->options.machines.texts,
+                            .n_machine_files = s->options.machines.count};
     if (km_make_plan(s, n_ranks, km_count_threads(s), &plan) != KM_OK)
         return;
     if (!is_fit)

@@ -22,7 +22,7 @@ km_record km_make_record(const km_story *s)
                        .started = s->first_started,
                        .n_goes = s->n_goes,
                        .is_verified = s->is_verified,
-                       .machine = s->options.machine != NULL ? &s->machine : NULL};
+                       .machine = s->options.machines.count > 0 ? &s->machine : NULL};
 }
 
 /* Reads rows again by serial HDF5, and compares their hash with that of the rows read before. */

@@ -50,9 +50,10 @@ static const char *const verifications[] = {
     {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(outputs.metrics), 0, 0, NULL, NULL,     \
      "also write a record of the run there, as JSON: times, memory, iterations, nodes, versions"}
 #define MACHINE                                                               \
-    {"machine", 0, "FILE", KM_OPTION_TEXT, AT(machine), 0, 0, NULL, NULL,      \
+    {"machine", 0, "FILE", KM_OPTION_TEXTS, AT(machines), 0, 0, NULL, NULL,      \
      "figures of the machine, as 'skymeans probe -o' writes them, or the --metrics of a run of such " \
-     "data: with --dry-run foretells times; else the run records its shares of these limits"}
+     "data, or both, one after the other; with --dry-run foretells times, else --metrics has the " \
+     "shares of these limits"}
 #define RANKS                                                                 \
     {"ranks", 0, "N", KM_OPTION_INT, AT(ranks), 1, INT32_MAX, NULL, NULL,     \
      "with --dry-run: for so many ranks (MPI processes); default: those that run now"}

@@ -27,7 +27,7 @@ typedef struct km_options {
     const char *checkpoint; /* NULL: none */
     double save_minutes;    /* between two checkpoints */
     double max_hours;       /* 0: no limit */
-    const char *machine;    /* file with the figures of one; NULL: none */
+    km_texts machines;      /* files with figures of one */
     int64_t ranks;          /* that --dry-run plans for; 0: those of this run */
     int64_t verify;         /* km_verification */
     bool dry_run, explain_outputs, quiet, verbose;

@@ -34,10 +34,11 @@ km_code km_measure_machine(km_story *s)
 
 km_code km_take_machine(km_story *s)
 {
-    if (s->options.machine == NULL)
+    const km_texts *files = &s->options.machines;
+    if (files->count == 0)
         return KM_OK;
-    if (s->log.is_speaker)
-        km_machine_read(&s->machine, s->options.machine, &s->error);
+    for (int64_t i = 0; i < files->count && s->log.is_speaker && s->error.code == KM_OK; i++)
+        km_machine_read(&s->machine, files->texts[i], &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK)
         km_broadcast(s->comm, 0, &s->machine, sizeof s->machine);
     return s->error.code;

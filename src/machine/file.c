@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The text of a file, which the caller frees; NULL if it can't be read. */
 static char *read_text(const char *path, km_error *error)
@@ -14,15 +15,16 @@ static char *read_text(const char *path, km_error *error)
     enum { MAX_BYTES = 1 << 28 };
     FILE *file = fopen(path, "r");
     char *text = NULL;
-    long size = 0;
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 ||
-        fseek(file, 0, SEEK_SET) != 0)
+    int64_t size = 0;
+    struct stat status;
+    if (file == NULL || fstat(fileno(file), &status) != 0)
         km_fail(error, KM_SYSTEM, "can't read the figures of the machine (%s): %s; check --machine",
                 path, strerror(errno));
-    else if (size > MAX_BYTES)
+    else if (!S_ISREG(status.st_mode) || status.st_size > MAX_BYTES)
         km_fail(error, KM_DATA,
-                "no figures of a machine (%s): it is too large for them; check --machine", path);
-    else if ((text = km_allocate_zeroed(size + 1, 1, "figures of the machine", error)) != NULL &&
+                "no figures of a machine (%s): it is no file, or too large; check --machine", path);
+    else if ((text = km_allocate_zeroed((size = status.st_size) + 1, 1, "figures of the machine",
+                                        error)) != NULL &&
              fread(text, 1, (size_t)size, file) != (size_t)size)
         km_fail(error, KM_SYSTEM, "can't read the figures of the machine (%s): %s; check --machine",
                 path, ferror(file) ? strerror(errno) : "it has become shorter");
@@ -65,49 +67,73 @@ static void take_messages(km_machine *machine, const char *json, const char *pat
     }
 }
 
+static km_comparing comparing_of(const char *json, const char *path, km_error *error)
+{
+    return (km_comparing){positive(json, "fixed", path, error),
+                          positive(json, "per_feature", path, error)};
+}
+
 static void take_limits(km_machine *machine, const char *json, const char *path, km_error *error)
 {
+    static const char *const names[] = {[KM_FLOAT32] = "float32", [KM_FLOAT64] = "float64"};
     machine->n_ranks = count_of(json, "ranks", path, error);
     machine->n_nodes = count_of(json, "nodes", path, error);
     machine->n_threads = count_of(json, "threads", path, error);
-    machine->fma[KM_FLOAT32] = positive(json, "fma_per_second.float32", path, error);
-    machine->fma[KM_FLOAT64] = positive(json, "fma_per_second.float64", path, error);
     machine->memory = positive(json, "memory_bytes_per_second", path, error);
+    for (int p = KM_FLOAT32; p <= KM_FLOAT64 && error->code == KM_OK; p++) {
+        char name[64];
+        snprintf(name, sizeof name, "fma_per_second.%s", names[p]);
+        machine->fma[p] = positive(json, name, path, error);
+        snprintf(name, sizeof name, "comparing_seconds.%s", names[p]);
+        const char *comparing = km_json_find(json, name);
+        machine->comparing[p] = comparing_of(comparing != NULL ? comparing : "", path, error);
+    }
     if (km_json_find(json, "read_bytes_per_second") != NULL)
         machine->reading = positive(json, "read_bytes_per_second", path, error);
+    machine->n_messages = 0; /* those of a run are fewer */
+    machine->message_ranks = machine->n_ranks;
     take_messages(machine, json, path, error);
 }
 
-/* What a fit took. Each thread assigned its part of the samples. */
-static void take_run(km_machine *machine, const char *json, const char *path, km_error *error)
+/* The mean of what a fit added up in an iteration. */
+static void take_reductions(km_machine *machine, const char *json, int64_t n_ranks,
+                            const char *path, km_error *error)
 {
-    machine->n_ranks = count_of(json, "plan.ranks", path, error);
-    machine->n_nodes = count_of(json, "nodes", path, error);
-    machine->n_threads = count_of(json, "plan.threads", path, error);
-    const double n_threads = (double)(machine->n_ranks * machine->n_threads);
     const double reductions = positive(json, "reductions", path, error);
+    if (n_ranks == 1 || machine->n_messages > 0 || error->code != KM_OK)
+        return;
+    machine->message_ranks = n_ranks;
+    machine->messages[machine->n_messages++] = (km_message_time){
+        positive(json, "bytes_reduced", path, error) / reductions / (double)n_ranks,
+        positive(json, "phases.reduce.mean", path, error) / reductions};
+}
+
+/* What a fit took. Each thread assigned its part of the samples. */
+static void take_figures_of_run(km_machine *machine, const char *json, const char *path,
+                                km_error *error)
+{
+    const int64_t n_ranks = count_of(json, "plan.ranks", path, error);
+    const double n_threads = (double)n_ranks * positive(json, "plan.threads", path, error);
     const double work =
         positive(json, "assignments", path, error) * positive(json, "result.n_used", path, error) *
         positive(json, "plan.clusters", path, error) * positive(json, "plan.features", path, error);
     const double assigning = positive(json, "phases.assign.mean", path, error);
-    machine->reading =
-        positive(json, "bytes_read", path, error) / positive(json, "phases.read.max", path, error);
+    const double bytes = positive(json, "bytes_read", path, error);
+    const double reading = positive(json, "phases.read.max", path, error);
+    take_reductions(machine, json, n_ranks, path, error);
     if (error->code != KM_OK)
         return;
     machine->pair_seconds = assigning * n_threads / work;
+    if (machine->reading == 0)
+        machine->reading = bytes / reading;
     km_json_string(json, "plan.algorithm", machine->algorithm, sizeof machine->algorithm);
-    if (machine->n_ranks > 1)
-        machine->messages[machine->n_messages++] = (km_message_time){
-            positive(json, "bytes_reduced", path, error) / reductions / (double)machine->n_ranks,
-            positive(json, "phases.reduce.mean", path, error) / reductions};
 }
 
 km_code km_machine_read(km_machine *machine, const char *path, km_error *error)
 {
     char *json = read_text(path, error);
-    *machine = (km_machine){0};
     if (error->code == KM_OK && km_json_find(json, "plan") != NULL)
-        take_run(machine, json, path, error);
+        take_figures_of_run(machine, json, path, error);
     else if (error->code == KM_OK)
         take_limits(machine, json, path, error);
     free(json);

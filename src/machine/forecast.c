@@ -1,9 +1,9 @@
 /* What a fit would take on a machine.
  *
- * Assigning is counted in pairs of a sample and a center, a feature of which takes one FMA. From
- * limits the time is that of comparing all pairs; from a run it is what its method took, per pair,
- * as it is for data like that. A sum over the ranks takes ceil(log2 ranks) steps, each of which
- * costs the same for messages of one size. */
+ * From `probe` the time to assign is that of comparing every sample with every center, which grows
+ * with features and has a part that does not. From a run it is what its method took, per sample,
+ * center and feature, as it is for data like that. A sum over the ranks takes ceil(log2 ranks)
+ * steps, each of which costs the same for messages of one size. */
 #include "machine/machine.h"
 
 #include <math.h>
@@ -32,7 +32,7 @@ double km_machine_sum_seconds(const km_machine *machine, double bytes, double n_
     if (machine->n_messages == 0)
         return -1;
     return seconds_as_measured(machine, bytes) * ceil(log2(n_ranks)) /
-           ceil(log2((double)machine->n_ranks));
+           ceil(log2((double)machine->message_ranks));
 }
 
 /* Bytes of what the ranks add up in an iteration, if sums take one word. */
@@ -47,13 +47,11 @@ static double message_bytes(const km_shape *shape)
 static double assigning_seconds(const km_machine *machine, const km_plan *plan, double n_samples)
 {
     const km_shape *shape = &plan->shape;
-    const double threads_of_node =
-        (double)machine->n_ranks / (double)machine->n_nodes * (double)machine->n_threads;
-    const double pair = machine->pair_seconds > 0
-                            ? machine->pair_seconds
-                            : threads_of_node / machine->fma[shape->precision];
-    return n_samples * (double)shape->n_clusters * (double)shape->n_features * pair /
-           shape->n_threads;
+    const km_comparing *comparing = &machine->comparing[shape->precision];
+    const double d = (double)shape->n_features;
+    const double pair = machine->pair_seconds > 0 ? d * machine->pair_seconds
+                                                  : comparing->fixed + d * comparing->per_feature;
+    return n_samples * (double)shape->n_clusters * pair / shape->n_threads;
 }
 
 static double efficiency_on(const km_machine *machine, const km_plan *plan, double n_ranks)
@@ -71,7 +69,7 @@ km_forecast km_forecast_make(const km_machine *machine, const km_plan *plan, dou
         .assigning = assigning_seconds(machine, plan, (double)plan->shape.n_samples),
         .summing = km_machine_sum_seconds(machine, message_bytes(&plan->shape), n_ranks),
         .reading = machine->reading > 0 ? bytes_to_read / machine->reading : -1,
-        .is_limit = machine->pair_seconds == 0,
+        .compares_all = machine->pair_seconds == 0,
         .efficiency = efficiency_on(machine, plan, n_ranks),
         .enough_ranks = plan->shape.n_ranks};
     while (forecast.enough_ranks > 1 &&

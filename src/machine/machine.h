@@ -14,15 +14,24 @@ typedef struct km_message_time {
     double bytes, seconds;
 } km_message_time;
 
+/* Seconds that a thread takes to compare a sample with a center. */
+typedef struct km_comparing {
+    double fixed, per_feature;
+} km_comparing;
+
 typedef struct km_machine {
+    /* Of `probe`; all 0 if there is only a run. */
     int64_t n_ranks, n_nodes, n_threads; /* that measured it; threads per rank */
     double fma[2];                       /* per second and node, by km_precision */
     double memory;                       /* bytes read per second and node */
-    int64_t n_messages;
-    km_message_time messages[KM_MAX_MESSAGES]; /* in order of size */
-    double reading;      /* bytes per second from files to all ranks; 0: not known */
-    double pair_seconds; /* of a run: a thread's time per sample, center and feature; else 0 */
-    char algorithm[24];  /* of the run */
+    km_comparing comparing[2];           /* by km_precision */
+    /* Sums over so many ranks, by the size of the message. */
+    int64_t n_messages, message_ranks;
+    km_message_time messages[KM_MAX_MESSAGES];
+    double reading; /* bytes per second from files to all ranks; 0: not known */
+    /* Of a run: a thread's time per sample, center and feature; else 0. */
+    double pair_seconds;
+    char algorithm[24];
 } km_machine;
 
 /* Measures it on all ranks and threads; takes some seconds. Nodes and threads must be set.
@@ -30,9 +39,9 @@ typedef struct km_machine {
 km_code km_machine_measure(km_machine *machine, const km_kernel *kernel, MPI_Comm comm,
                            km_error *error);
 
-/* Reads what `probe` wrote or what somebody describes likewise, or takes the figures of a run from
- * the record that --metrics wrote. KM_SYSTEM if the file can't be read, KM_DATA if it is neither.
- * Local. */
+/* Adds to a machine what `probe` wrote, or somebody described likewise, or the figures of a run
+ * from the record that --metrics wrote; what is known already stays. KM_SYSTEM if the file can't be
+ * read, KM_DATA if it is neither. Local. */
 km_code km_machine_read(km_machine *machine, const char *path, km_error *error);
 
 /* The seconds of a sum over so many ranks: between measured sizes a straight line, and with the
@@ -44,8 +53,7 @@ double km_machine_sum_seconds(const km_machine *machine, double bytes, double n_
 typedef struct km_forecast {
     double assigning, summing; /* seconds per iteration; summing is negative if not known */
     double reading;            /* seconds; negative if not known */
-    bool is_limit;             /* assigning compares every sample with all centers at the limit of
-                                  the machine, which the plan's method need not do */
+    bool compares_all;         /* every sample with every center, as methods need not do */
     double efficiency;         /* assigning / (assigning + summing) */
     int64_t enough_ranks;      /* with which the efficiency is 80 % or all of them are needed */
 } km_forecast;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* Each figure is the best of some measurements, which take so long that starting does not count. */
-static const double LONG_ENOUGH = 0.05;
+static const double LONG_ENOUGH = 0.02;
 enum { MEASUREMENTS = 5 };
 
 /* Waits until all ranks are here. */
@@ -58,6 +58,65 @@ static double find_fma(const km_kernel *kernel, km_precision precision, MPI_Comm
             done++;
     }
     return best;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------- */
+
+enum { COMPARED_BLOCKS = 16, COMPARED_CENTERS = 256, FEW_FEATURES = 4, MANY_FEATURES = 32 };
+
+/* Samples and centers that fit into the caches of a core. */
+static void fill_values(km_precision precision, void *values, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        km_value_set(precision, values, i, fmod(0.618033988749895 * (double)i, 1));
+}
+
+/* Seconds of a thread to compare a sample with a center, while all threads do so. */
+static double time_comparing(const km_kernel *kernel, km_precision precision, const char *values,
+                             int64_t d, MPI_Comm comm)
+{
+    const int64_t block_size = KM_BLOCK * d * (int64_t)km_precision_size(precision);
+    const char *centers = values + COMPARED_BLOCKS * block_size;
+    double best = INFINITY;
+    int repeats = 1;
+    for (int done = 0; done < MEASUREMENTS;) {
+        meet(comm);
+        const double start = km_now();
+#pragma omp parallel
+        {
+            _Alignas(64) int32_t labels[KM_BLOCK];
+            km_distances distances2;
+            for (int i = 0; i < repeats * COMPARED_BLOCKS; i++)
+                kernel->nearest[precision](values + i % COMPARED_BLOCKS * block_size, centers, d,
+                                           COMPARED_CENTERS, labels, &distances2);
+        }
+        double seconds = km_now() - start;
+        km_max_double(comm, &seconds, 1);
+        best = fmin(best, seconds / repeats);
+        if (seconds < LONG_ENOUGH)
+            repeats *= 2;
+        else
+            done++;
+    }
+    return best / (COMPARED_BLOCKS * KM_BLOCK * COMPARED_CENTERS);
+}
+
+static km_code measure_comparing(km_machine *machine, const km_kernel *kernel, MPI_Comm comm,
+                                 km_error *error)
+{
+    const int64_t n = (COMPARED_BLOCKS * KM_BLOCK + COMPARED_CENTERS) * MANY_FEATURES;
+    char *values = km_allocate(n, sizeof(double), "samples to compare", error);
+    for (int p = KM_FLOAT32; p <= KM_FLOAT64 && km_agree(comm, error) == KM_OK; p++) {
+        const km_precision precision = (km_precision)p;
+        fill_values(precision, values, n);
+        const double few = time_comparing(kernel, precision, values, FEW_FEATURES, comm);
+        const double many = time_comparing(kernel, precision, values, MANY_FEATURES, comm);
+        const double per_feature = fmax((many - few) / (MANY_FEATURES - FEW_FEATURES), 0);
+        machine->comparing[p] =
+            (km_comparing){fmax(few - FEW_FEATURES * per_feature, 0), per_feature};
+    }
+    free(values);
+    return error->code;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -159,9 +218,11 @@ km_code km_machine_measure(km_machine *machine, const km_kernel *kernel, MPI_Com
     for (int precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++)
         machine->fma[precision] =
             find_fma(kernel, (km_precision)precision, comm) / (double)machine->n_nodes;
-    if (find_memory_rate(machine, comm, &machine->memory, error) != KM_OK)
+    if (measure_comparing(machine, kernel, comm, error) != KM_OK ||
+        find_memory_rate(machine, comm, &machine->memory, error) != KM_OK)
         return error->code;
     machine->memory /= (double)machine->n_nodes;
     machine->n_messages = 0;
+    machine->message_ranks = machine->n_ranks;
     return measure_sums(machine, comm, error);
 }

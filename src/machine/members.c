@@ -42,7 +42,7 @@ static const char *skip_value(const char *at)
 }
 
 /* The value of a member of an object. */
-static const char *find_member(const char *object, const char *name, size_t length)
+static const char *value_of_member(const char *object, const char *name, size_t length)
 {
     const char *at = skip_blanks(object);
     if (*at != '{')
@@ -65,7 +65,7 @@ static const char *find_member(const char *object, const char *name, size_t leng
 const char *km_json_find(const char *json, const char *path)
 {
     const size_t length = strcspn(path, ".");
-    const char *value = find_member(json, path, length);
+    const char *value = value_of_member(json, path, length);
     return value != NULL && path[length] == '.' ? km_json_find(value, path + length + 1) : value;
 }
 

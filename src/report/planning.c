@@ -24,31 +24,46 @@ static double bytes_to_read(const km_catalogue *catalogue)
     return of_row * (double)catalogue->n_rows;
 }
 
+static double seconds_of_iterations(const km_dry_run *run, const km_forecast *f)
+{
+    const skymeans_problem *problem = run->problem;
+    return (f->assigning + fmax(f->summing, 0)) * (double)(problem->max_iterations + 1) *
+           (double)problem->restarts;
+}
+
+/* Where the figures are from, and what they mean. */
+static void print_sources(const km_dry_run *run, const km_forecast *f)
+{
+    char path[KM_PATH_SIZE];
+    printf("              by ");
+    for (int64_t i = 0; i < run->n_machine_files; i++)
+        printf("%s%s", i > 0 ? ", " : "", km_printable(run->machine_files[i], path, sizeof path));
+    if (f->compares_all)
+        puts(": every sample is compared with every center, as\n              lloyd does; others "
+             "skip many, how many depends on the data (docs/clusters.md)");
+    else
+        printf(": a sample takes as long as in that run, by %s\n", run->machine->algorithm);
+}
+
 static void print_time(const km_dry_run *run, const km_forecast *f)
 {
     const skymeans_problem *problem = run->problem;
-    const double iteration = f->assigning + fmax(f->summing, 0);
-    const double all =
-        iteration * (double)(problem->max_iterations + 1) * (double)problem->restarts;
-    char path[KM_PATH_SIZE], iterations[32], reading[32];
-    printf("  time        %.4g s per iteration, by %s: assigning %.4g, ", iteration,
-           km_printable(run->machine_file, path, sizeof path), f->assigning);
+    char iterations[32], reading[32];
+    printf("  time        %.4g s per iteration: assigning %.4g, ",
+           f->assigning + fmax(f->summing, 0), f->assigning);
     if (f->summing < 0)
-        puts("summing over ranks not known\n              (it was measured on one rank)");
+        puts("summing over ranks not known (one rank measured)");
     else
         printf("summing over ranks %.4g\n", f->summing);
-    if (f->is_limit)
-        puts("              (every sample compared with every center, as fast as the machine can; "
-             "other\n              methods than lloyd skip most, by how much the data decide)");
-    else
-        printf("              (per sample, center and feature as long as in that run, by %s)\n",
-               run->machine->algorithm);
+    print_sources(run, f);
     printf("              at most %s for %lld iteration%s",
-           km_duration(all, iterations, sizeof iterations), (long long)problem->max_iterations,
-           km_plural(problem->max_iterations));
+           km_duration(seconds_of_iterations(run, f), iterations, sizeof iterations),
+           (long long)problem->max_iterations, km_plural(problem->max_iterations));
+    if (problem->restarts > 1)
+        printf(" of %lld fits", (long long)problem->restarts);
     if (f->reading >= 0)
         printf(", %s to read", km_duration(f->reading, reading, sizeof reading));
-    puts("; seeding, ordering\n              and writing are not in it");
+    puts(";\n              without seeding, ordering and writing");
 }
 
 /* With a block of samples or less per thread, more ranks can't help. */
@@ -75,17 +90,14 @@ static void print_ranks(const km_dry_run *run, const km_forecast *f)
 static void print_slurm(const km_dry_run *run, const km_forecast *f, double memory)
 {
     const km_shape *shape = &run->plan->shape;
-    const skymeans_problem *problem = run->problem;
     const double megabytes = ceil(1.1 * memory / shape->n_threads / (1 << 20)) + 10;
     printf("  slurm       #SBATCH --ntasks=%d\n              #SBATCH --cpus-per-task=%d\n"
            "              #SBATCH --mem-per-cpu=%.0fM\n",
            shape->n_ranks, shape->n_threads, megabytes);
     if (f == NULL)
         return;
-    const double iteration = f->assigning + fmax(f->summing, 0);
-    const double all =
-        iteration * (double)(problem->max_iterations + 1) * (double)problem->restarts;
-    const double minutes = ceil(2 * (all + fmax(f->reading, 0)) / 60) + 5;
+    const double seconds = seconds_of_iterations(run, f) + fmax(f->reading, 0);
+    const double minutes = ceil(2 * seconds / 60) + 5;
     printf("              #SBATCH --time=%02.0f:%02.0f:00\n", floor(minutes / 60),
            fmod(minutes, 60));
 }

@@ -14,6 +14,12 @@ void km_probe_print(const km_machine *machine, const km_setting *setting, const 
            km_plural(machine->n_threads), (long long)machine->n_nodes, km_plural(machine->n_nodes));
     printf("  arithmetic  %.4g G FMA/s per node in float32, %.4g in float64, %s kernel\n",
            1e-9 * machine->fma[KM_FLOAT32], 1e-9 * machine->fma[KM_FLOAT64], kernel->name);
+    const km_comparing *comparing = machine->comparing;
+    printf(
+        "  comparing   a sample with a center takes a thread %.3f + %.4f d ns in float32, %.3f + "
+        "%.4f d ns\n              in float64, with d features\n",
+        1e9 * comparing[KM_FLOAT32].fixed, 1e9 * comparing[KM_FLOAT32].per_feature,
+        1e9 * comparing[KM_FLOAT64].fixed, 1e9 * comparing[KM_FLOAT64].per_feature);
     printf("  memory      %.4g GB/s per node, reading\n", 1e-9 * machine->memory);
     if (machine->n_messages == 0)
         puts("  sums        not measured: they need several ranks (mpirun, srun)");
@@ -24,6 +30,14 @@ void km_probe_print(const km_machine *machine, const km_setting *setting, const 
         !km_setting_is_new(setting, setting->n_ranks - 1, offsetof(km_rank_setting, cpus)))
         puts("\n  hint: several ranks may run on the same cores, so this may be less than the node "
              "can do");
+}
+
+static void put_comparing(km_json *json, const char *name, const km_comparing *comparing)
+{
+    km_json_open(json, name, '{');
+    km_json_real(json, "fixed", comparing->fixed);
+    km_json_real(json, "per_feature", comparing->per_feature);
+    km_json_close(json, '}');
 }
 
 static void put_probed(FILE *file, const void *what)
@@ -41,6 +55,10 @@ static void put_probed(FILE *file, const void *what)
     km_json_open(&json, "fma_per_second", '{');
     km_json_real(&json, "float32", machine->fma[KM_FLOAT32]);
     km_json_real(&json, "float64", machine->fma[KM_FLOAT64]);
+    km_json_close(&json, '}');
+    km_json_open(&json, "comparing_seconds", '{');
+    put_comparing(&json, "float32", &machine->comparing[KM_FLOAT32]);
+    put_comparing(&json, "float64", &machine->comparing[KM_FLOAT64]);
     km_json_close(&json, '}');
     km_json_real(&json, "memory_bytes_per_second", machine->memory);
     km_json_open(&json, "allreduce", '[');

@@ -60,8 +60,9 @@ typedef struct km_dry_run {
     const skymeans_problem *problem;
     const char *seeding; /* as the option says it */
     bool has_distances, is_verified;
-    const km_machine *machine; /* NULL: not known */
-    const char *machine_file;
+    const km_machine *machine;        /* NULL: not known */
+    const char *const *machine_files; /* [n_machine_files], where they are from */
+    int64_t n_machine_files;
 } km_dry_run;
 
 /* Prints the catalogue, the plan, and the memory per rank to stdout. */

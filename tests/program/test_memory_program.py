@@ -41,6 +41,11 @@ skymeans: dry run, nothing is written
   memory      (?P<memory>[0-9.]+) MB per rank: program and libraries [0-9.]+, samples [0-9.]+, """
                   r"""and the most of
               reading (?P<reading>[0-9.]+), ordering 0.0, seeding 0.0, fitting 0.0, writing [0-9.]+
+  reading     [0-9.]+ MB of values, [0-9.]+ MB per rank
+(?:  ranks       too many: .+
+)?  slurm       #SBATCH --ntasks=\d+
+              #SBATCH --cpus-per-task=\d+
+              #SBATCH --mem-per-cpu=\d+M
 """)
 
 
