@@ -20,7 +20,8 @@ static double bytes_to_read(const km_catalogue *catalogue)
 {
     double of_row = 0;
     for (int64_t c = 0; c < catalogue->n_columns; c++)
-        of_row += bytes_of_value(&catalogue->columns[c]);
+        if (catalogue->columns[c].expression == 0) /* else it is computed of others */
+            of_row += bytes_of_value(&catalogue->columns[c]);
     return of_row * (double)catalogue->n_rows;
 }
 
