@@ -7,7 +7,7 @@ shared   := PYTHONPATH="$(CURDIR)/tests/support$(if $(PYTHONPATH),:$(PYTHONPATH)
 .PHONY: check
 check: deps
 	@$(MAKE) $(quietly) all $(if $(filter py,$(KIND)),,$(tests)) \
-	    $(if $(filter c,$(KIND)),,faults $(if $(SANITIZE),,$(solib)))
+	    $(if $(filter c,$(KIND)),,faults many $(if $(SANITIZE),,$(solib)))
 	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn \
 	    pandas tables jsonschema) tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
 	    $(if $(RANKS),--ranks $(RANKS))
@@ -18,6 +18,15 @@ $(BUILD)/tests/%: tests/unit/%.c $(library)
 	$(Q)$(CC) $(flags) -Itests/support $$(cat $(BUILD)/hdf5.cflags) $$(pkg-config --cflags check) \
 	    -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
 	    $$(pkg-config --libs check) -lz -lm
+
+# The program that runs many command lines in one start of MPI.
+.PHONY: many
+many: $(BUILD)/tests/many
+$(BUILD)/tests/many: tests/support/many.c src/main.c $(library)
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(flags) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP $(LDFLAGS) -o $@ $< $(library) \
+	    $$(cat $(BUILD)/hdf5.libs) -lz -lm
 
 # The scripts of jobs/ on a Slurm cluster of four nodes, made for this and gone after it. STARTS=100
 # for more of those that try exit codes.

@@ -21,8 +21,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5p, h5t, h5z
 
-from program import (IS_SANITIZED, ProgramTest, Result, blobs, run, run_all, write_array,
-                     write_columns)
+from program import (IS_SANITIZED, ProgramTest, Result, blobs, run_many, write_array, write_columns)
 
 N = 1000
 CHUNK = 97, 2  # of rows and columns: neither divides what there is
@@ -33,7 +32,6 @@ FEW, RANKS = ((1, 3), (1, 3)) if IS_SANITIZED else ((2, 3), (1, 2, 3, 4))
 FORMS = {"array": RANKS, "columns": FEW}  # and the numbers of ranks for each
 OPTIONS = {"array": ["-d", "points"], "columns": ["-d", "stars", "-c", "a,b,c"],
            "compound": ["-d", "stars", "-c", "a,b,c"]}
-SECONDS = 200 if IS_SANITIZED else 40  # for a fit of so few rows
 
 
 def parts_of(values, form):
@@ -478,25 +476,24 @@ class StorageTest(ProgramTest):
             self.plain[key] = name
         return self.plain[key]
 
-    def outcome(self, files, output, ranks, *options, **how):
-        """The result of a fit, or the message of one that failed. One rank has three threads, which
-        read without HDF5 what they can, and two ranks have two each."""
-        try:
-            finished = run("fit", *files, *options, "-k", 1, "-o", output, "--overwrite",
-                           "--threads", {1: 3, 2: 2}.get(ranks, 1), ranks=ranks,
-                           seconds=SECONDS, **how)
-        except AssertionError as error:
-            return str(error).splitlines()[0]
+    def outcomes(self, jobs):
+        """The results of fits, or the messages of those that failed, of jobs: files, output, ranks and
+        options. One rank has three threads, which read without HDF5 what they can, and two ranks
+        have two each."""
+        found = run_many([(["fit", *files, *options, "-k", 1, "-o", output, "--overwrite",
+                            "--threads", {1: 3, 2: 2}.get(ranks, 1)], ranks)
+                          for files, output, ranks, *options in jobs])
+        return [self.outcome(finished, output) for finished, (_, output, *_) in zip(found, jobs)]
+
+    def outcome(self, finished, output):
         said = re.sub(r"skymeans: warning: too many threads .*\n", "", finished.err)
         return f"exit {finished.code}: {said}" if finished.code else Result(output)
 
-    def answer(self, file, output, ranks, *options, **how):
-        """What the result says of all values and labels, or the message."""
-        result = self.outcome([file], output, ranks, *options, **how)
-        if isinstance(result, str):
-            return result
-        return (result.attributes["provenance"]["features_checksum"], result.checksum,
-                int(result.n_missing))
+    def answers(self, jobs):
+        """What the results say of all values and labels, or the messages."""
+        return [result if isinstance(result, str) else
+                (result.attributes["provenance"]["features_checksum"], result.checksum,
+                 int(result.n_missing)) for result in self.outcomes(jobs)]
 
     def check(self, storages, forms=FORMS):
         """Every storage in both forms gives the answer of its copy, on any number of ranks."""
@@ -506,14 +503,12 @@ class StorageTest(ProgramTest):
                 file = re.sub("[^a-z0-9]+", "-", f"{name} {form}".lower()) + ".h5"
                 written[file] = name, form, self.copy(self.write(file, storage, how, form))
         copies = sorted(set(copy for *_, copy in written.values()))
-        plain = dict(zip(copies, run_all(
-            [lambda c=copy: self.answer(c, f"out-{c}", 1) for copy in copies])))
+        plain = dict(zip(copies, self.answers([([copy], f"out-{copy}", 1) for copy in copies])))
         for file, (name, form, _) in written.items():
             for ranks in forms[form]:
                 more = ["--verify"] if ranks == 3 else []
-                jobs.append((file, f"out{ranks}-{file}", ranks, *OPTIONS[form], *more))
-        found = run_all([lambda j=job: self.answer(*j) for job in jobs])
-        for (file, _, ranks, *_), answer in zip(jobs, found):
+                jobs.append(([file], f"out{ranks}-{file}", ranks, *OPTIONS[form], *more))
+        for ([file], _, ranks, *_), answer in zip(jobs, self.answers(jobs)):
             name, form, copy = written[file]
             with self.subTest(storage=name, form=form, ranks=ranks):
                 self.assertEqual(answer, plain[copy])
@@ -550,15 +545,15 @@ class Storage(StorageTest):
     def test_no_rows(self):
         """Storage of nothing is no table to fit, and adds nothing to another file."""
         write_array("full.h5", VALUES)
-        plain = self.answer("full.h5", "plain.h5", 1)
+        [plain] = self.answers([(["full.h5"], "plain.h5", 1)])
         for name, (storage, how) in NO_ROWS.items():
             with h5py.File(f"{name}.h5", "w", **how) as file:
                 storage(file, "points", VALUES[:0])
         self.refuse(*((3, rf"no rows \({name}.h5\b", "fit", f"{name}.h5", "-k", 1, "-o", "o.h5")
                       for name in NO_ROWS), ranks=(1, 3))
         jobs = [(name, ranks) for name in NO_ROWS for ranks in FEW]
-        found = run_all([lambda n=name, r=ranks: self.outcome(
-            [f"{n}.h5", "full.h5", f"{n}.h5"], f"out-{n}-{r}.h5", r) for name, ranks in jobs])
+        found = self.outcomes([([f"{name}.h5", "full.h5", f"{name}.h5"], f"out-{name}-{ranks}.h5",
+                                ranks) for name, ranks in jobs])
         for job, result in zip(jobs, found):
             with self.subTest(job=job):
                 self.assertNotIsInstance(result, str, result)
@@ -603,8 +598,8 @@ class Undefined(StorageTest):
                     for path, values in parts_of(VALUES, form).items():
                         write_undefined(hdf5, path, values, settings, written, fill, is_null)
                 jobs.append((file, form, is_written() if written else np.zeros(N, bool)))
-        found = iter(run_all([lambda f=file, o=OPTIONS[form], r=ranks: self.outcome(
-            [f], f"out-{r}-{f}", r, *o) for file, form, _ in jobs for ranks in FORMS[form]]))
+        found = iter(self.outcomes([([file], f"out-{ranks}-{file}", ranks, *OPTIONS[form])
+                                    for file, form, _ in jobs for ranks in FORMS[form]]))
         for file, form, known in jobs:
             self.check_undefined(file, form, known, [next(found) for _ in FORMS[form]])
 
@@ -617,8 +612,8 @@ class Undefined(StorageTest):
     def test_mask(self):
         """A value of which nobody knows whether it is one is missing."""
         self.write_beside("mask.h5", "table/columns/b/mask", np.zeros(N, "u1"))
-        results = run_all([lambda r=ranks: self.outcome(["mask.h5"], f"out{r}.h5", r, "-c", "a,b,c")
-                           for ranks in FORMS["array"]])
+        results = self.outcomes([(["mask.h5"], f"out{ranks}.h5", ranks, "-c", "a,b,c")
+                                 for ranks in FORMS["array"]])
         self.check_undefined("mask.h5", "array", is_written(), results)
 
     def test_weights(self):
@@ -677,8 +672,8 @@ class Beside(StorageTest):
     def results(self, names, *options):
         """The results of each file on some numbers of ranks."""
         jobs = [(name, ranks) for name in names for ranks in BESIDE]
-        found = run_all([lambda n=name, r=ranks: self.outcome(
-            [n], f"out-{r}-{n}", r, "-c", "a,b,c", *options) for name, ranks in jobs])
+        found = self.outcomes([([name], f"out-{ranks}-{name}", ranks, "-c", "a,b,c", *options)
+                               for name, ranks in jobs])
         return zip(jobs, found)
 
     def test_masks(self):
@@ -816,9 +811,8 @@ class Plugins(StorageTest):
             data = create(file, "points", VALUES, dcpl)
             for offset in offsets(data):
                 data.id.write_direct_chunk(offset, raw_chunk(data, VALUES, offset).tobytes(), 1)
-        plain = self.answer(self.copy(VALUES), "plain.h5", 1)
-        for ranks in RANKS:
-            answer = self.answer("in.h5", "out.h5", ranks)
+        [plain] = self.answers([([self.copy(VALUES)], "plain.h5", 1)])
+        for answer in self.answers([(["in.h5"], f"out{ranks}.h5", ranks) for ranks in RANKS]):
             if answer != plain:
                 self.assertRegex(answer, r"\Aexit 3: .*\b32015\b")
 

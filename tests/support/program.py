@@ -15,6 +15,7 @@ import numpy as np
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "skymeans")
+MANY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "tests", "many")
 IS_SANITIZED = "sanitize" in BINARY  # such programs take more time and memory
 SECONDS = 60  # for one run; on a quiet machine few take more than one
 AT_ONCE = 5  # runs side by side: starting and stopping MPI is mostly waiting
@@ -96,6 +97,39 @@ def run_all(calls, at_once=AT_ONCE):
     """The results of calls without arguments, in their order, some of them side by side."""
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def run_many(calls):
+    """What the program does with many command lines: pairs of (arguments, ranks), all of a number of
+    ranks in one start of MPI. So these runs say nothing of starting and ending."""
+    numbers = {}
+    for number, (_, ranks) in enumerate(calls):
+        numbers.setdefault(ranks, []).append(number)
+    with tempfile.TemporaryDirectory(prefix="many-") as folder:
+        run_all([lambda r=ranks, n=some: run_lines(folder, r, n, calls)
+                 for ranks, some in numbers.items()])
+        return [finished(folder, number, *call) for number, call in enumerate(calls)]
+
+
+def run_lines(folder, ranks, numbers, calls):
+    """Runs the lines with some numbers; paths in them are taken from where we are."""
+    lines = os.path.join(folder, f"lines{ranks}")
+    with open(lines, "w") as file:
+        for number in numbers:
+            words = [os.path.join(folder, str(number)), *map(str, calls[number][0])]
+            file.write("\t".join(words) + "\n")
+    ended = run(lines, ranks=ranks, seconds=SECONDS + 5 * len(numbers), binary=MANY)
+    if ended.code != 0:
+        raise AssertionError(f"many runs ended early: {ended}")
+
+
+def finished(folder, number, arguments, ranks):
+    """The run with a number."""
+    texts = []
+    for ending in "code", "out", "err":
+        with open(os.path.join(folder, f"{number}.{ending}"), errors="replace") as file:
+            texts.append(file.read())
+    return Run(arguments, ranks, int(texts[0]), *texts[1:])
 
 
 # ---- what it says --------------------------------------------------------------------------------
@@ -238,18 +272,29 @@ class ProgramTest(unittest.TestCase):
         return finished, Result(output)
 
     def fit_all(self, fits):
-        """Results of many fits: pairs of arguments and keywords of self.fit without the output."""
-        calls = [lambda i=i, a=a, h=h: self.fit(*a, output=f"out{i}.h5", **h)[1]
-                 for i, (a, h) in enumerate(fits)]
-        return run_all(calls)
+        """Results of many fits: pairs of arguments and keywords of self.fit without the output; those
+        that say at most the number of ranks run in one start of MPI."""
+        plain = {i: how.get("ranks", 1) for i, (_, how) in enumerate(fits) if set(how) <= {"ranks"}}
+        done = dict(zip(plain, run_many([
+            (["fit", catalogue, "-k", k, "-o", f"out{i}.h5", "--overwrite", *options], plain[i])
+            for i, ((catalogue, k, *options), _) in enumerate(fits) if i in plain])))
+        for finished in done.values():
+            self.assertEqual(finished.code, 0, finished)
+        run_all([lambda i=i, a=a, h=h: self.fit(*a, output=f"out{i}.h5", **h)
+                 for i, (a, h) in enumerate(fits) if i not in plain])
+        return [Result(f"out{i}.h5") for i in range(len(fits))]
 
     def refuse(self, *cases, ranks=(1, 3)):
-        """Runs that must fail, all in the same folder: (exit code, pattern, *arguments). One at a time
-        if they may have the same checkpoint."""
+        """Runs that must fail, all in the same folder: (exit code, pattern, *arguments). The first as
+        its user would start it, for the code that a launcher hands on; so are those that may have
+        the same checkpoint."""
         before = contents()
         jobs = [(case, n) for case in cases for n in ranks]
-        at_once = 1 if any("--checkpoint" in case for case in cases) else AT_ONCE
-        done = run_all([lambda c=case, n=n: run(*c[2:], ranks=n) for case, n in jobs], at_once)
+        if any("--checkpoint" in case for case in cases):
+            done = [run(*case[2:], ranks=n) for case, n in jobs]
+        else:
+            done = [run(*cases[0][2:], ranks=n) for n in ranks]
+            done += run_many([(case[2:], n) for case, n in jobs[len(ranks):]])
         for ((code, pattern, *_), n), finished in zip(jobs, done):
             with self.subTest(arguments=finished.arguments, ranks=n):
                 self.assertEqual(finished.code, code, finished)
