@@ -173,7 +173,7 @@ class CheckpointFiles(ProgramTest):
                 file.seek(len(head) - 2)
                 file.write(version)
             self.refuse((3, r"checkpoint of another version \(state\): it has format "
-                            rf"{version.decode()}, and this program knows 3", *command()))
+                            rf"{version.decode()}, and this program knows 4", *command()))
 
     def test_names(self):
         """Neither the checkpoint nor the one before may be another file of the run."""
