@@ -79,7 +79,7 @@ def print_table(work, reduction):
         ideal = row * GAIA / ranks
         print(
             f"  {ranks:6d} ranks {1e3 * seconds:9.2f}: computing {1e3 * computing:9.2f}, waiting "
-            f"{1e3 * (seconds - computing - reducing):6.2f}, reduction {1e3 * reducing:5.2f}; "
+            f"{1e3 * max(0, seconds - computing - reducing):6.2f}, reduction {1e3 * reducing:5.2f}; "
             f"efficiency {100 * ideal / seconds:5.1f} %"
         )
 
