@@ -147,6 +147,8 @@ help:
 	@echo 'make fuzz          hostile files under AddressSanitizer for 600 SECONDS, from SEED on'
 	@echo 'make check-memory  what --dry-run says of memory, in 200 (COUNT=50) runs of random shapes,'
 	@echo '                   for some minutes'
+	@echo 'make check-generate  a mock catalogue of 1000000000 (ROWS=) rows that is never whole on the disk,'
+	@echo '                   for some minutes'
 	@echo 'make check-import  the memory that importing files of 250 (MB=2000) MB takes, and tables'
 	@echo '               of 100000 (COLUMNS=) columns'
 	@echo 'make check-neon    the kernels of ARM processors, under qemu'

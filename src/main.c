@@ -118,6 +118,14 @@ static void run_info(km_story *s)
     km_agree(s->comm, &s->error);
 }
 
+static void run_generate(km_story *s)
+{
+    if (km_start_threads(s) != KM_OK)
+        return;
+    km_warn_of_threads(s);
+    km_generate(s);
+}
+
 static void free_story(km_story *s)
 {
     km_unlock_checkpoint(s);
@@ -166,11 +174,11 @@ static char *command_line_text(int argc, char **argv, km_error *error)
     return line;
 }
 
-/* Commands that may read rows, or measure how ranks work together. */
+/* Commands that may read or write rows, or measure how ranks work together. */
 static bool needs_mpi(km_action action)
 {
     return action == KM_ACTION_FIT || action == KM_ACTION_PREDICT || action == KM_ACTION_COMPARE ||
-           action == KM_ACTION_PROBE;
+           action == KM_ACTION_PROBE || action == KM_ACTION_GENERATE;
 }
 
 static km_code run_action(km_story *s, km_action action, const km_launch *launch)
@@ -197,6 +205,8 @@ static km_code run_action(km_story *s, km_action action, const km_launch *launch
         run_probe(s);
     else if (action == KM_ACTION_INFO)
         run_info(s);
+    else if (action == KM_ACTION_GENERATE)
+        run_generate(s);
     else if (s->log.is_speaker && action == KM_ACTION_VERSION)
         printf("skymeans %s (%s)\n", KM_VERSION, km_git_commit());
     else if (s->log.is_speaker)

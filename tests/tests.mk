@@ -60,6 +60,13 @@ check-large: deps
 	@$(MAKE) -s --no-print-directory all
 	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/program/large.py -v
 
+# A mock catalogue of ROWS rows x 8 columns in one file, of which pieces are dropped once they were
+# checked, so that little of it is ever on the disk.
+.PHONY: check-generate
+check-generate: deps
+	@$(MAKE) $(quietly) $(BUILD)/tests/huge_mock
+	@$(run_env) mpirun -n 2 $(BUILD)/tests/huge_mock $(BUILD)/huge-mock.h5 $(or $(ROWS),1000000000)
+
 # How well --dry-run foretells the memory of random shapes of runs: COUNT of them, from number FIRST
 # on.
 .PHONY: check-memory

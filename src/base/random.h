@@ -9,6 +9,8 @@ typedef enum km_purpose {
     KM_RANDOM_ROWS = 1,   /* key of a row: those with the smallest are chosen */
     KM_RANDOM_DRAW = 2,   /* the n-th draw of kmeans++ */
     KM_RANDOM_SAMPLE = 3, /* whether kmeans-parallel takes a row */
+    KM_RANDOM_MODEL = 16, /* what all rows of a mock catalogue are drawn from */
+    KM_RANDOM_MOCK = 17,  /* the draws of a row of a mock catalogue */
 } km_purpose;
 
 /* The stream of a purpose in a round of a restart, both from 0. */
@@ -21,6 +23,10 @@ static inline uint64_t km_stream(km_purpose purpose, int64_t round, int64_t rest
  * 2011, doi:10.1145/2063384.2063405) of the counter (index, stream) under the key `seed`.
  * `index` is a global row or the number of a draw. */
 uint64_t km_random(uint64_t seed, uint64_t stream, uint64_t index);
+
+/* Both 64-bit numbers of `count` consecutive indices; km_random is the first of them. */
+void km_random_pairs(uint64_t seed, uint64_t stream, uint64_t first_index, int64_t count,
+                     uint64_t *firsts, uint64_t *seconds);
 
 /* floor(total * random / 2^64): an integer in [0, total), for total > 0. */
 uint64_t km_random_below(uint64_t total, uint64_t random);

@@ -2,6 +2,7 @@
  * once, however many links lead to it. */
 #include "base/error.h"
 #include "base/memory.h"
+#include "mock/mock.h"
 #include "tables.h"
 
 #include <stdio.h>
@@ -204,6 +205,7 @@ km_code km_tables_find(hid_t file, bool is_transposed, km_tables *tables, km_err
 {
     *tables = (km_tables){.is_transposed = is_transposed};
     km_finder finder = {.file = file, .found = tables, .error = error};
+    finder.is_mock = H5Aexists(file, KM_MOCK_MARK) > 0;
     km_find_writer(file, finder.writer, sizeof finder.writer);
     const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
     if (!km_h5_note(root))

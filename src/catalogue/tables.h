@@ -85,6 +85,7 @@ typedef struct km_finder {
     int64_t n_later;
     char **later;            /* paths of soft links, which are followed last */
     bool is_shallow;         /* only the object itself, not what is below it */
+    bool is_mock;            /* written by `skymeans generate`: /truth is no table */
     const km_wanted *wanted; /* only these columns of a group; NULL: all */
     char writer[16];         /* of the whole file, see km_table */
     km_error *error;

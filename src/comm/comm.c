@@ -52,6 +52,14 @@ MPI_Comm km_comm_copy(MPI_Comm comm)
     return copy;
 }
 
+MPI_Comm km_comm_split(MPI_Comm comm, int group)
+{
+    MPI_Comm part;
+    MPI_Comm_split(comm, group, 0, &part);
+    MPI_Comm_set_errhandler(part, MPI_ERRORS_ARE_FATAL);
+    return part;
+}
+
 void km_comm_free(MPI_Comm *comm)
 {
     if (!is_without_mpi(*comm))

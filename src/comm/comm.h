@@ -22,6 +22,9 @@ MPI_Comm km_comm_alone(void);
 MPI_Comm km_comm_copy(MPI_Comm comm);
 void km_comm_free(MPI_Comm *comm);
 
+/* Divides the ranks into groups: a communicator of those with the same number, in their order. */
+MPI_Comm km_comm_split(MPI_Comm comm, int group);
+
 /* May any thread call MPI, one at a time? Local. */
 bool km_comm_takes_threads(void);
 

@@ -70,14 +70,10 @@ static void check_first_centers_stay(const km_options *options, const char *path
     free(file);
 }
 
-/* An output must be neither an input nor a pipe. */
+/* An output must be no input. */
 static km_code check_output(const km_options *options, const char *path, bool may_replace,
                             km_error *error)
 {
-    if (strcmp(path, "-") == 0)
-        return km_fail(error, KM_USAGE,
-                       "bad name of an output (-): it is written in pieces and read back, so it "
-                       "can't be a pipe; name a file, or ./-");
     check_first_centers_stay(options, path, error);
     for (int64_t f = 0; f < options->inputs.n_paths; f++)
         km_output_check_input(path, options->inputs.paths[f], error);

@@ -203,6 +203,11 @@ km_code km_measure_machine(km_story *s);
 /* Reads the file of --machine, if there is one. */
 km_code km_take_machine(km_story *s);
 
+/* ---- `generate` ---- */
+
+/* Writes a mock catalogue, and says so. A signal ends it, and leaves nothing. */
+km_code km_generate(km_story *s);
+
 /* ---- the end of `fit` and `predict` ---- */
 
 /* Writes the result and the metrics. Both are complete before the result gets its name, and metrics

@@ -84,6 +84,14 @@ const km_help km_helps[] = {
      "many ranks and nodes as a fit, or fewer.\n",
      km_probe_options, "srun skymeans probe -o machine.json",
      "0 done, 1 internal error, 2 usage, 4 system (files, disks), 5 out of memory.\n"},
+    {"generate", KM_ACTION_GENERATE_HELP, "OUT.h5 --rows N [--columns D -k K] [options]",
+     "write a mock catalogue of any size",
+     "Writes a catalogue drawn from a known distribution, for tests and scaling studies: its true\n"
+     "labels and centers are in /truth. Its values are the same on any number of processes.\n",
+     km_generate_options,
+     "mpirun -n 4 skymeans generate mock.h5 --rows 10000000 --columns 8 -k 100",
+     "0 catalogue written, 1 internal error, 2 usage, 4 system (files, disks),\n"
+     "5 out of memory.\n"},
     {0}};
 
 static bool has_defaults(const km_option *options)

@@ -208,3 +208,35 @@ const km_option km_probe_options[] = {
     QUIET,
     END,
 };
+
+const km_option km_generate_options[] = {
+    {"rows", 0, "N", KM_OPTION_INT, AT(mock.n_rows), 1, INT64_C(1) << 50, NULL, NULL,
+     "number of rows (required)"},
+    {"kind", 0, "KIND", KM_OPTION_CHOICE, AT(mock.kind), 0, 0, km_mock_kind_names, "mixture",
+     "'mixture': overlapping round Gaussian clouds of unequal weight and width, and a uniform "
+     "background; 'survey': positions on the sky, magnitudes in u g r i z with errors and missing "
+     "values, and ids, of stars, galaxies and quasars"},
+    {"columns", 0, "D", KM_OPTION_INT, AT(mock.n_columns), 1, KM_MOCK_MAX_COLUMNS, NULL, NULL,
+     "number of columns of a mixture (required for it)"},
+    {"clusters", 'k', "K", KM_OPTION_INT, AT(mock.n_clusters), 1, INT32_MAX, NULL, NULL,
+     "number of clouds of a mixture (required for it)"},
+    {"random-seed", 0, "S", KM_OPTION_UINT, AT(mock.random_seed), 0, 0, NULL, "0",
+     "another number gives another catalogue, the same number the same one, on any number of "
+     "ranks and threads"},
+    {"type", 0, "TYPE", KM_OPTION_CHOICE, AT(mock.type), 0, 0, km_mock_type_names, "float32",
+     "type of the columns, but for positions (float64) and ids (int64)"},
+    {"layout", 0, "LAYOUT", KM_OPTION_CHOICE, AT(mock.layout), 0, 0, km_mock_layout_names, NULL,
+     "'array': one two-dimensional array, /samples; 'columns': a dataset per column, "
+     "/table/columns/NAME/data, as vaex has them; default: array, for a survey columns"},
+    {"files", 0, "N", KM_OPTION_INT, AT(mock.n_files), 1, KM_MOCK_MAX_FILES, NULL, "1",
+     "divide the rows among N files: of mock.h5 mock-0.h5, mock-1.h5, ..."},
+    {"chunk-rows", 0, "N", KM_OPTION_INT, AT(mock.chunk_rows), 1, INT64_MAX, NULL, NULL,
+     "store datasets in chunks of N rows; default: contiguous, or with --compress chunks of 1 MiB"},
+    {"compress", 0, "LEVEL", KM_OPTION_INT, AT(mock.compress), 0, 9, NULL, "0",
+     "compress chunks by gzip, after HDF5's shuffle, at this level; 0: not"},
+    THREADS,
+    {"overwrite", 0, NULL, KM_OPTION_FLAG, AT(mock.may_replace), 0, 0, NULL, NULL,
+     "replace existing files once the new ones are complete"},
+    QUIET,
+    END,
+};

@@ -115,6 +115,7 @@ static km_code take_predict(int argc, char **argv, km_options *options, km_error
 static km_code take_info(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_probe(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_compare(int argc, char **argv, km_options *options, km_error *error);
+static km_code take_generate(int argc, char **argv, km_options *options, km_error *error);
 
 /* The commands. */
 static const struct command {
@@ -129,6 +130,7 @@ static const struct command {
     {"info", km_info_options, KM_ACTION_INFO, KM_ACTION_INFO_HELP, take_info},
     {"compare", km_compare_options, KM_ACTION_COMPARE, KM_ACTION_COMPARE_HELP, take_compare},
     {"probe", km_probe_options, KM_ACTION_PROBE, KM_ACTION_PROBE_HELP, take_probe},
+    {"generate", km_generate_options, KM_ACTION_GENERATE, KM_ACTION_GENERATE_HELP, take_generate},
 };
 
 static km_code missing_argument(const char *what, const char *example, km_error *error)
@@ -210,6 +212,21 @@ static km_code take_probe(int argc, char **argv, km_options *options, km_error *
                                "too many arguments (%s): probe takes options only; the file is "
                                "named by -o",
                                argv[0]);
+}
+
+static km_code take_generate(int argc, char **argv, km_options *options, km_error *error)
+{
+    options->mock.path = argc > 0 ? argv[0] : NULL;
+    const char *missing = argc == 0                   ? "the file to write"
+                          : options->mock.n_rows == 0 ? "the number of rows, --rows N"
+                                                      : NULL;
+    if (missing != NULL)
+        return missing_argument(
+            missing, "skymeans generate mock.h5 --rows 1000000 --columns 8 -k 20", error);
+    if (argc > 1)
+        return km_fail(error, KM_USAGE, "too many arguments (%s): generate writes one catalogue",
+                       argv[argc - 1]);
+    return KM_OK;
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */
@@ -358,7 +375,8 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
         *action = KM_ACTION_VERSION;
     else
         km_fail(error, KM_USAGE,
-                "unknown command (%s): there are 'fit', 'predict', 'info', 'compare' and 'probe'; "
+                "unknown command (%s): there are 'fit', 'predict', 'info', 'compare', 'generate' "
+                "and 'probe'; "
                 "see skymeans --help",
                 name);
     return error->code;

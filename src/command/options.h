@@ -3,6 +3,7 @@
 #ifndef SKYMEANS_COMMAND_OPTIONS_H
 #define SKYMEANS_COMMAND_OPTIONS_H
 
+#include "mock/mock.h"
 #include "report/report.h"
 
 /* The values of an option that may be repeated. */
@@ -33,6 +34,7 @@ typedef struct km_options {
     bool dry_run, explain_outputs, quiet, verbose;
     const char *compared[2]; /* of `compare`: results, or FILE:/path */
     bool json;               /* of `info` and `compare` */
+    km_mock_asked mock;      /* of `generate` */
 } km_options;
 
 /* What a command line asks to do. */
@@ -42,12 +44,14 @@ typedef enum km_action {
     KM_ACTION_INFO, /* about inputs.paths[0] */
     KM_ACTION_COMPARE,
     KM_ACTION_PROBE,
+    KM_ACTION_GENERATE,
     KM_ACTION_HELP,
     KM_ACTION_FIT_HELP,
     KM_ACTION_PREDICT_HELP,
     KM_ACTION_INFO_HELP,
     KM_ACTION_COMPARE_HELP,
     KM_ACTION_PROBE_HELP,
+    KM_ACTION_GENERATE_HELP,
     KM_ACTION_VERSION
 } km_action;
 
@@ -91,6 +95,6 @@ typedef struct km_option {
 
 /* The options of each command; ended by a NULL name. */
 extern const km_option km_fit_options[], km_predict_options[], km_info_options[],
-    km_compare_options[], km_probe_options[];
+    km_compare_options[], km_probe_options[], km_generate_options[];
 
 #endif

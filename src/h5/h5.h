@@ -228,6 +228,43 @@ hid_t km_h5_add_rows(hid_t file, const char *name, const char *dimension, hid_t 
                      int64_t count);
 bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *values);
 
+/* ---- datasets whose bytes are written later ------------------------------------------------- */
+
+/* Local; functions that return false or a negative number have noted why. */
+
+/* HDF5 can't close a file that was opened to add if the disk has no space, and crashes later. So
+ * after a failure the file is abandoned: what HDF5 still writes goes to memory. Closing does that
+ * itself if is_good is false or something can't be written. */
+void km_h5_abandon(hid_t file);
+bool km_h5_close_added(hid_t file, bool is_good);
+
+/* A dataset of one dimension, or of two. */
+typedef struct km_h5_storage {
+    hid_t type;
+    int64_t n_rows, n_columns; /* n_columns 0: one dimension */
+    int64_t chunk_rows;        /* whole rows; 0: contiguous */
+    int compress;              /* level of deflate, after shuffle, of chunks; 0: none */
+} km_h5_storage;
+
+/* Adds the dataset, and the groups on its path. The caller closes it. */
+hid_t km_h5_add_storage(hid_t file, const char *path, const km_h5_storage *storage);
+
+/* Where the bytes of a dataset without compression begin in the file, of each chunk or of all. */
+bool km_h5_find_storage(hid_t dataset, const km_h5_storage *storage, int64_t *offsets);
+
+/* Adds a compressed chunk; and finds where one is, and its size. */
+bool km_h5_add_chunk(hid_t dataset, int64_t first_row, const void *bytes, int64_t size);
+int64_t km_h5_find_chunk(hid_t dataset, int64_t first_row, int64_t *size);
+
+/* Compresses a chunk of `total` values of `size` bytes as HDF5's filters do, by any thread; those
+ * after the first `count` are zeros. `shuffled` has place for the values, `packed` for
+ * km_h5_packed_bound(total * size) bytes. Returns how many there are; -1 without memory. */
+int64_t km_h5_pack(const void *values, int64_t count, int64_t total, int64_t size, int compress,
+                   void *shuffled, void *packed);
+int64_t km_h5_packed_bound(int64_t size);
+
+/* ---- reading back --------------------------------------------------------------------------- */
+
 /* Rows of a result are read back in pieces of this size. */
 enum { KM_H5_PIECE_BYTES = 4 << 20 };
 

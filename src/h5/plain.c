@@ -3,8 +3,8 @@
 #include "base/fault.h"
 #include "base/partition.h"
 #include "h5/h5.h"
+#include "process/output.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,21 +52,6 @@ int km_h5_open_plain(hid_t file)
     return descriptor;
 }
 
-static bool read_bytes_at(int descriptor, char *bytes, int64_t count, int64_t from)
-{
-    while (count > 0) {
-        const ssize_t got = pread(descriptor, bytes, (size_t)count, from);
-        if (got == 0 || (got < 0 && errno != EINTR))
-            return false;
-        if (got < 0)
-            continue;
-        bytes += got;
-        from += got;
-        count -= got;
-    }
-    return true;
-}
-
 bool km_h5_read_plain(int descriptor, int64_t address, const km_h5_array *array, km_rows rows,
                       km_rows columns, int64_t row_elements, void *elements)
 {
@@ -75,9 +60,9 @@ bool km_h5_read_plain(int descriptor, int64_t address, const km_h5_array *array,
     char *to = elements;
     bool is_read = !km_fault("read values without HDF5");
     if (columns.count == array->n_columns && row_elements == columns.count)
-        return is_read && read_bytes_at(descriptor, to, rows.count * row_bytes, first);
+        return is_read && km_read_at(descriptor, to, rows.count * row_bytes, first);
     for (int64_t i = 0; i < rows.count && is_read; i++)
-        is_read = read_bytes_at(descriptor, to + i * row_elements * size, columns.count * size,
-                                first + i * row_bytes);
+        is_read = km_read_at(descriptor, to + i * row_elements * size, columns.count * size,
+                             first + i * row_bytes);
     return is_read;
 }

@@ -59,6 +59,7 @@ static bool write_array(hid_t file, const char *name, hid_t type, int n_dimensio
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     /* The header that keeps this order also lets an attribute be larger than 64 KiB. */
     H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED);
+    H5Pset_obj_track_times(creation, false); /* the same bytes at any time */
     const hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     const bool is_written =
         km_h5_note(dataset) &&

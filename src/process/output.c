@@ -32,6 +32,21 @@ bool km_write_at(int descriptor, const void *bytes, int64_t size, int64_t offset
     return true;
 }
 
+bool km_read_at(int descriptor, void *bytes, int64_t size, int64_t offset)
+{
+    char *next = bytes;
+    while (size > 0) {
+        const ssize_t got = pread(descriptor, next, (size_t)size, offset);
+        if (got == 0 || (got < 0 && errno != EINTR))
+            return false;
+        const int64_t count = got > 0 ? got : 0;
+        next += count;
+        size -= count;
+        offset += count;
+    }
+    return true;
+}
+
 static bool sync_path(const char *path, int flags)
 {
     const int descriptor = open(path, flags | O_CLOEXEC);
@@ -107,6 +122,10 @@ km_code km_output_check(const char *path, bool may_replace, km_error *error)
 {
     char copy[KM_PATH_SIZE];
     struct stat status;
+    if (strcmp(path, "-") == 0)
+        return km_fail(error, KM_USAGE,
+                       "bad name of an output (-): it is written in pieces and read back, so it "
+                       "can't be a pipe; name a file, or ./-");
     if (strlen(path) + sizeof SUFFIX > KM_PATH_SIZE)
         return km_fail(error, KM_SYSTEM,
                        "can't write the file (%.100s...): its path is too long; choose another",

@@ -14,7 +14,7 @@ typedef struct km_output {
 } km_output;
 
 /* Refuses before the run what would fail at its end: KM_USAGE if the file exists and may not be
- * replaced, KM_SYSTEM if its folder is missing or not writable. */
+ * replaced, or is called - as a pipe is, KM_SYSTEM if its folder is missing or not writable. */
 km_code km_output_check(const char *path, bool may_replace, km_error *error);
 
 /* The size of a file in bytes; 0 if it can't be had. */
@@ -34,6 +34,9 @@ km_code km_output_create(km_output *output, const char *path, km_error *error);
 
 /* Writes all bytes at an offset of an open file; false, with errno set, if that is not possible. */
 bool km_write_at(int descriptor, const void *bytes, int64_t size, int64_t offset);
+
+/* Reads them; false also if the file ends before. */
+bool km_read_at(int descriptor, void *bytes, int64_t size, int64_t offset);
 
 /* Syncs the file and gives it its final name. An existing file is replaced only if may_replace; a
  * link is replaced, not followed. KM_USAGE if the file exists, KM_SYSTEM if the disk refuses. */

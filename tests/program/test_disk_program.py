@@ -26,6 +26,17 @@ def can_mount():
         return True
 
 
+def run_on_disk(size, ranks, arguments):
+    """The run, whose arguments depend on the folder, and the names that it left there."""
+    with tempfile.TemporaryDirectory(prefix=f"disk-{size}-{ranks}-", dir=".") as disk:
+        if not mount(size, disk):
+            raise AssertionError("can't mount a small disk")
+        try:
+            return run(*arguments(disk), ranks=ranks), sorted(os.listdir(disk))
+        finally:
+            subprocess.run(["umount", disk], check=True)
+
+
 @unittest.skipUnless(can_mount(), "only root may mount the small disks")
 class FullDisk(ProgramTest):
     def setUp(self):
@@ -41,20 +52,13 @@ class FullDisk(ProgramTest):
 
     def run_on_disk(self, size, ranks):
         """The run and the names that it left on a disk of this size."""
-        disk = f"disk-{size}-{ranks}"
-        os.mkdir(disk)
-        self.assertTrue(mount(size, disk))
-        try:
-            finished = run("fit", "in.h5", "-k", 4, "-o", f"{disk}/out.h5", *self.options(disk),
-                           ranks=ranks)
-            return finished, sorted(os.listdir(disk))
-        finally:
-            subprocess.run(["umount", disk], check=True)
+        return run_on_disk(size, ranks, lambda disk: [
+            "fit", "in.h5", "-k", 4, "-o", f"{disk}/out.h5", *self.options(disk)])
 
     def check_full(self, finished, left):
         self.assertEqual(finished.code, 4, finished)
         self.assertRegex(finished.err, r"\Askymeans: error: [^\n]+\n\Z")
-        self.assertRegex(finished.err, r"disk-\d+-\d/out\.")
+        self.assertRegex(finished.err, r"disk-\d+-\d-\w+/out")
         self.assertIn("No space left on device", finished.err)
         self.assertEqual(left, [])
 
@@ -72,6 +76,25 @@ class FullDisk(ProgramTest):
         finished, left = self.run_on_disk(2 * self.needed, 3)
         self.assertEqual(finished.code, 0, finished)
         self.assertEqual(left, ["out.h5", "out.json"])
+
+    def test_mock_catalogues(self):
+        """Of each layout, from no space at all up to the last block."""
+        layouts = [["--chunk-rows", 1000], ["--layout", "columns"], ["--compress", 1],
+                   ["--compress", 1, "--chunk-rows", 100], ["--files", 3]]
+        mock = ["--rows", 50_000, "--columns", 2, "-k", 5, "--quiet"]
+        needed = []
+        for i, options in enumerate(layouts):
+            os.mkdir(f"whole-{i}")
+            self.assertEqual(run("generate", f"whole-{i}/out.h5", *mock, *options).code, 0)
+            needed.append(sum(entry.stat().st_size for entry in os.scandir(f"whole-{i}")))
+        cases = [(int(part * needed[i]), ranks, options) for i, options in enumerate(layouts)
+                 for part, ranks in ((0.01, 2), (0.1, 1), (0.5, 3), (0.9, 2), (0.98, 1))]
+        done = run_all([lambda size=size, ranks=ranks, options=options: run_on_disk(
+            size, ranks, lambda disk: ["generate", f"{disk}/out.h5", *mock, *options])
+                        for size, ranks, options in cases])
+        for case, (finished, left) in zip(cases, done):
+            with self.subTest(case=case):
+                self.check_full(finished, left)
 
 
 if __name__ == "__main__":

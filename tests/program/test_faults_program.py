@@ -18,6 +18,8 @@ from program import MPIRUN_NOTICE, NO_WAITING, ROOT, ProgramTest, Result, conten
 
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "faults", "skymeans")
 SECONDS = 60
+MOCK = ["generate", "out.h5", "--rows", "1000", "--columns", "2", "-k", "3", "--chunk-rows", "64",
+        "--overwrite"]
 OPTIONS = ["-k", "3", "-o", "out.h5", "--metrics", "out.json", "--distances", "--verify",
            "--overwrite", "--id", "name"]
 CHECKPOINT = ["--checkpoint", "out.state", "--checkpoint-interval", "0"]
@@ -77,7 +79,7 @@ class Faults(ProgramTest):
 
     def check_failed(self, place, code, err, is_changed):
         codes = {"read other values again": (1,), "start touching the lock": (5,),
-                 "make a thread": (5,)}
+                 "make a thread": (5,), "compress the mock": (5,)}
         self.assertIn(code, codes.get(place, (3, 4)), err)
         said = re.sub(r"^(skymeans: features: -c |iteration ).*\n", "", err, flags=re.MULTILINE)
         self.assertRegex(said, r"\Askymeans: error: [^\n]+\n\Z")
@@ -96,6 +98,9 @@ class Faults(ProgramTest):
         arguments = [*self.arguments("kmeans++"), *CHECKPOINT]
         if place == "read the model":
             arguments = ["predict", "model.h5", "in.h5", "-o", "out.h5", "--overwrite"]
+        if "the mock" in place:
+            packs = "chunks" in place or "compress" in place
+            arguments = [*MOCK, "--compress", "1" if packs else "0"]
         code, err = run_with_faults(faults, arguments, folder)
         for name in ("out.state", "out.state.prev"):
             with contextlib.suppress(FileNotFoundError):
@@ -122,7 +127,7 @@ class Faults(ProgramTest):
                 if done[0] != 0:
                     failed.add(place)
                     self.check_failed(place, *done)
-        self.assertLessEqual({"open the file", "open a dataset", "read a piece", "write rows",
+        self.assertLessEqual({"compress the mock", "open the file", "open a dataset", "read a piece", "write rows",
                               "read rows back", "compare rows"}, failed)
 
     def test_rank_and_rows_are_named(self):
@@ -154,12 +159,18 @@ class Faults(ProgramTest):
         found = self.fail_allocations("centers.txt", 1, "samples of this rank")
         self.assertIn("first centers", found)
 
-    def fail_allocations(self, seeding, first, last):
+    def test_every_allocation_of_a_mock(self):
+        for level in "01":
+            found = self.fail_allocations(level, 1, None, [*MOCK, "--compress", level])
+            self.assertIn("rows of the mock", found)
+
+    def fail_allocations(self, seeding, first, last, arguments=None):
         """Up to the first allocation for `last`, or to the end: the first of each name."""
+        arguments = arguments or self.arguments(seeding)
         before, n, at_once, begins = contents(), first, 10, {}
         while True:
             done = run_all([lambda i=i: run_with_faults(
-                [NO_FAULT, f"KM_FAULT_ALLOCATION={i}", NO_FAULT], self.arguments(seeding))
+                [NO_FAULT, f"KM_FAULT_ALLOCATION={i}", NO_FAULT], arguments)
                 for i in range(n, n + at_once)])
             for i, (code, err) in enumerate(done, n):
                 if code != 0:

@@ -38,6 +38,10 @@ def predict(catalogue, *options, model="fit.h5"):
     return "predict", model, catalogue, "-o", "out.h5", "--overwrite", *options
 
 
+def survey(*options):
+    return "generate", "m.h5", "--rows", "9", "--kind", "survey", *options
+
+
 def save(checkpoint, *options):
     return fit("--checkpoint", checkpoint, "--checkpoint-interval", "0", *options)
 
@@ -51,6 +55,17 @@ ROWS = [
     (2, "too many arguments (b.h5)", "info", "a.h5", "b.h5"),
     (2, "too many arguments (x)", "probe", "x"),
     (2, "missing argument: the catalogue", "fit", "-k", "3"),
+    (2, "missing argument: the file to write", "generate", "--rows", "9"),
+    (2, "missing argument: the number of rows", "generate", "m.h5"),
+    (2, "missing argument: the number of columns", "generate", "m.h5", "--rows", "9"),
+    (2, "too many arguments (b.h5): generate", "generate", "m.h5", "b.h5", "--rows", "9"),
+    (2, "contradiction (--kind survey)", *survey("-k", "3")),
+    (2, "contradiction (--kind survey --layout array)", *survey("--layout", "array")),
+    (2, "bad value (--files 10): there are fewer rows", *survey("--files", "10")),
+    (2, "bad value (--chunk-rows 900000000): a chunk",
+     "generate", "m.h5", "--rows", "1000000000", "--kind", "survey", "--chunk-rows", "900000000"),
+    (2, "bad value (--chunk-rows 1): a file",
+     "generate", "m.h5", "--rows", "1000000000", "--kind", "survey", "--chunk-rows", "1"),
     (2, "missing argument: the number of clusters", "fit", "in.h5"),
     (2, "missing argument: the result file", "fit", "in.h5", "-k", "3"),
     (2, "missing argument: the result of a fit", "predict"),
@@ -58,6 +73,7 @@ ROWS = [
     (2, "missing argument: the file of the labels", "predict", "fit.h5", "in.h5"),
     (2, "unknown option (--scale)", *predict("in.h5", "--scale", "none")),
     (2, "bad name of an output (-)", "fit", "in.h5", "-k", "3", "-o", "-"),
+    (2, "bad name of an output (-)", "generate", "-", "--rows", "9", "--kind", "survey"),
     (4, "can't open the file (pipe): it is a pipe", *fit_of("pipe")),
     (3, "values elsewhere (elsewhere.h5, /p)", *fit_of("elsewhere.h5")),
     (4, "incomplete dataset (gone.h5, /p): its values are in none.bin", *fit_of("gone.h5")),
@@ -286,6 +302,9 @@ FAULT_ROWS = [
     (4, "can't write the checkpoint (state1)", "write the checkpoint", *save("state1")),
     (4, "can't write the checkpoint (state2)", "read the checkpoint back", *save("state2")),
     (4, "can't write the checkpoint (state3)", "keep the checkpoint", *save("state3")),
+    (4, "can't write the mock catalogue (m.h5)", "sync the mock", *survey()),
+    (5, "out of memory (compressed rows of the mock)", "compress the mock",
+     *survey("--compress", "9")),
     (5, "can't make threads (1 of ", "make a thread", *fit()),
     (4, "can't lock the checkpoint (state4.lock)", "write the lock", *save("state4")),
     (5, "can't make a thread (state5.lock)", "start touching the lock", *save("state5")),
@@ -320,6 +339,8 @@ UNPROVOKED = {
     "can't start the tool (": "takes a tool that is broken; test_install_program.py has it",
     "separate runs (": "takes a launcher of another MPI; test_jobs_program.py plays one",
     "result perhaps not durable": "takes a folder that can be written but not synced",
+    "catalogue perhaps not durable": "the same",
+    "stopped by a signal": "takes a signal; test_generate_program.py has it",
     "no metrics, but": "takes another file during the run; test_rough_program.py has it",
 }
 
@@ -339,6 +360,7 @@ WITHOUT_TRY = {
     "contradiction (--quiet": SAYS_WHAT,
     "empty name in the list": SAYS_WHAT,
     "too many arguments (%s): info": SAYS_WHAT,
+    "too many arguments (%s): generate": SAYS_WHAT,
     "no such table": SAYS_WHAT,
 }
 
