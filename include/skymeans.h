@@ -87,15 +87,18 @@ typedef struct skymeans_problem {
                          most this tolerance times the mean variance of the features; 0: when no
                          label changes */
     int64_t max_iterations; /* of a fit; at least 1 */
-    const char *scale;      /* of the features: "none", "standard" (mean 0, variance 1), "minmax" */
+    const char *scale;      /* of the features: "none", "standard" (mean 0, variance 1), "minmax",
+                               "robust" (median 0, the middle 68 % from about -1 to 1) */
     const char *missing;    /* rows with a value that is not finite: "drop" leaves them out, with
                                label -1; "error" fails */
+    const double *factors;  /* [n_features], from 1e-100 to 1e100: features are multiplied by them
+                               after scaling;  NULL: by 1 */
 } skymeans_problem;
 
 /* With the defaults, for k clusters. */
-#define SKYMEANS_PROBLEM(k)                                                                 \
-    {                                                                                       \
-        sizeof(skymeans_problem), (k), "kmeans++", NULL, 0, 0, 1, 1e-4, 300, "none", "drop" \
+#define SKYMEANS_PROBLEM(k)                                                                       \
+    {                                                                                             \
+        sizeof(skymeans_problem), (k), "kmeans++", NULL, 0, 0, 1, 1e-4, 300, "none", "drop", NULL \
     }
 
 /* The first field in which two problems differ so that their answers may differ, by name; NULL if

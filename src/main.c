@@ -139,6 +139,7 @@ static void free_story(km_story *s)
     free(s->question);
     free(s->distances);
     free(s->first_centers);
+    free(s->factors);
     free(s->columns);
     free(s->catalogues);
     free(s->catalogue_text);

@@ -115,12 +115,70 @@ class StoredColumn(Column):
                         dtype="S")[:rows.stop - rows.start]
 
 
+class ComputedColumn(Column):
+    """A column that is computed from others, step by step as the program says: doubles, NaN where one
+    is missing."""
+
+    def __init__(self, file, found, treatment_of, files=None):
+        """`treatment_of` a name says how a fit read that column."""
+        self.inputs = [StoredColumn(file, one, treatment_of(one["name"]), files)
+                       for one in found["inputs"]]
+        self.steps = found["computed"]
+        super().__init__(found["name"], found["rows"], np.float64, self.compute, found["units"])
+        self.paths = [path for one in self.inputs for path in one.paths]
+
+    def compute(self, rows):
+        inputs = read_together(self.inputs, rows)
+        inputs[~np.isfinite(inputs)] = np.nan
+        registers = {}
+
+        def operand(number):
+            return registers[number] if number >= 0 else inputs[:, -1 - number]
+
+        with np.errstate(all="ignore"):
+            for step in self.steps["operations"]:
+                values = [operand(step[name]) for name in "ab" if name in step]
+                registers[step["to"]] = compute_step(step, values, len(inputs))
+        return operand(self.steps["result"]).copy()
+
+
+FUNCTIONS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power,
+             "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
+             "==": np.equal, "!=": np.not_equal, "log10": np.log10, "ln": np.log, "exp": np.exp,
+             "sqrt": np.sqrt, "abs": np.abs, "min": np.minimum, "max": np.maximum, "sin": np.sin,
+             "cos": np.cos}
+
+
+def compute_step(step, values, n_rows):
+    """One operation of an expression. What is not finite is missing, NaN, and what has a missing
+    operand; but && and || are known if one side decides."""
+    name = step["operator"]
+    if name == "number":
+        return np.full(n_rows, step["number"])
+    is_missing = np.isnan(values).any(axis=0)
+    if name in ("&&", "||"):
+        decides = name == "||"
+        is_decided = ((~np.isnan(values)) & ((np.array(values) != 0) == decides)).any(axis=0)
+        return np.where(is_decided, float(decides),
+                        np.where(is_missing, np.nan, float(not decides)))
+    if name == "!":
+        result = values[0] == 0
+    elif name == "-" and len(values) == 1:
+        result = -values[0]
+    else:
+        result = FUNCTIONS[name](*values)
+    return np.where(is_missing | ~np.isfinite(result), np.nan, result)
+
+
 def read_together(columns, rows):
     """Values of stored columns as doubles, NaN where one is missing: [rows][columns]. What is side by
     side in a dataset is read at once."""
     found, groups = np.empty((rows.stop - rows.start, len(columns))), {}
     for i, column in enumerate(columns):
-        groups.setdefault(column.place.whole, []).append(i)
+        if isinstance(column, ComputedColumn):
+            found[:, i] = column.read(rows)
+        else:
+            groups.setdefault(column.place.whole, []).append(i)
     for members in groups.values():
         places = [columns[i].place for i in members]
         for i, stored in zip(members, read_side_by_side(places, rows)):
@@ -194,7 +252,7 @@ def choose_columns(path, dataset, items, is_transposed=False):
             numbers.append(item)
             continue
         if numbers:
-            found += finder.look(path, dataset, ",".join(numbers), is_transposed)["selection"]
+            found += finder.selected(finder.look(path, dataset, ",".join(numbers), is_transposed))
             numbers = []
         found += elements(words[name]) if item is not None else []
     return found

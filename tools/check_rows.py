@@ -134,6 +134,9 @@ def check_features(catalogue):
 
 
 def check_part(result, part, rows, values, labels):
+    if result.said("where") is not None:  # rows without a label may be those that it left out
+        chosen = labels >= 0
+        rows, values, labels = rows[chosen], values[chosen], labels[chosen]
     is_missing = ~np.isfinite(values).all(axis=1)
     for wrong, what in ((is_missing & (labels >= 0), "misses a feature, and has a label"),
                         (~is_missing & (labels < 0), "misses no feature, and has no label")):

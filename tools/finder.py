@@ -104,11 +104,17 @@ def table_of(answer):
     return next((table for table in tables if table["path"] == name), None)
 
 
-def select(path, table, names, is_transposed=False):
-    """Columns by the names that a result has for them, one by one."""
+def selected(answer):
+    """The columns of a selection; a computed one with those that it is computed from."""
+    return [{**found, "inputs": answer["inputs"]} if found["computed"] else found
+            for found in answer["selection"] or ()]
+
+
+def select(path, table, items, is_transposed=False):
+    """Columns for items of -c, each of which means one."""
     found = []
-    for group in groups(list(map(as_item, names))):
-        chosen = look(path, table, ",".join(group), is_transposed)["selection"]
+    for group in groups(items):
+        chosen = selected(look(path, table, ",".join(group), is_transposed))
         if len(chosen) != len(group):
             raise Failure(DATA, f"other columns ({path}, {table}): a name stands for several "
                                 "columns; give the catalogue of the fit")

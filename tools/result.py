@@ -1,13 +1,14 @@
 """Results of skymeans fit and predict, and the catalogue that one is about."""
 import collections
 import contextlib
+import itertools
 import os
 
 import h5py
 import numpy as np
 
 import finder
-from catalogue import StoredColumn, open_hdf5, read_together, reading, text, texts
+from catalogue import ComputedColumn, StoredColumn, open_hdf5, read_together, reading, text, texts
 from command import DATA, Failure
 from conventions import PLAIN, Treatment
 
@@ -33,6 +34,7 @@ class Result:
             self.is_transposed = bool(self.number("transposed"))
             self.id_column = self.said("id_column")
             self.model = Model(path, file["model"], self) if has_model(file) else self.read_model()
+            self.items = self.list_items()
 
     def dataset(self, name, dimensions, kinds, advice):
         node = self.file.get(name)
@@ -87,11 +89,20 @@ class Result:
                 return Model(path, file["model"], self)
         return None
 
+    def list_items(self):
+        """The features as -c takes them. A plus sign keeps an expression from being taken for the name
+        of a column."""
+        expressions = self.model.expressions if self.model else []
+        return [f"x=+{expression}" if expression else finder.as_item(name) for name, expression
+                in itertools.zip_longest(self.features, expressions, fillvalue="")]
+
     def treatment(self, feature=None):
-        """How the fit read a feature, or any other column."""
+        """How the fit read a feature, what one is computed from, or any other column."""
         if self.model is None:
             return PLAIN
-        numbers = {-1, self.features.index(feature)} if feature in self.features else set()
+        names = self.features + self.model.inputs
+        numbers = {-1, *(i for i, name in enumerate(names) if name == feature)}
+        numbers = numbers if feature in names else set()
         missing = [value for number, value in self.model.missing if number in numbers]
         return Treatment(self.model.is_raw, self.model.fill_is_missing, tuple(missing),
                          self.model.precision)
@@ -115,6 +126,8 @@ class Model:
         self.offset, self.factor = group["offset"][:], group["factor"][:]
         self.centers = group["working_centers"][:] if "working_centers" in group else \
             np.ldexp(group["centers"][:], -self.exponent)
+        self.expressions, self.inputs = (texts(group[name][:]) if name in group else []
+                                         for name in ("expressions", "inputs"))
         features, values = np.zeros(0, int), np.zeros(0)
         if "missing_values" in group:
             features, values = (group["missing_values"][name][:] for name in ("feature", "value"))
@@ -129,6 +142,7 @@ class Model:
         return kinds == {"f"} and self.centers.ndim == 2 and \
             self.centers.shape[1] == n_features and \
             self.offset.shape == self.factor.shape == (n_features,) and \
+            len(self.expressions) in (0, n_features) and \
             self.precision in ("float32", "float64")
 
 
@@ -153,7 +167,7 @@ class Catalogue:
     def ask(self, path, name):
         """What the program says of a table and the features in it; of the table alone, if some
         are none there or their names are too long for one question."""
-        groups = list(finder.groups(list(map(finder.as_item, self.result.features))))
+        groups = list(finder.groups(self.result.items))
         if len(groups) == 1:
             try:
                 return finder.look(path, name, ",".join(groups[0]), self.is_transposed)
@@ -189,30 +203,37 @@ class Catalogue:
     def find_features(self, path, name, answer, table):
         """The features that are columns of a table."""
         wanted = self.result.features
-        chosen = answer["selection"] or ()
-        if [found["name"] for found in chosen] == wanted:
+        items = self.result.items
+        chosen = finder.selected(answer)
+        if len(chosen) == len(wanted) and all(
+                found["name"] == feature or found["computed"]
+                for found, feature in zip(chosen, wanted)):
             return dict(zip(wanted, chosen))
         try:
-            return dict(zip(wanted, finder.select(path, name, wanted, self.is_transposed)))
+            return dict(zip(wanted, finder.select(path, name, items, self.is_transposed)))
         except Failure as failure:
             # Where no column can be had the table may be why.
             if wanted and (table is None or (table["flaw"] and not table["needs_columns"])):
                 raise
             if failure.code != DATA or not 1 < len(wanted) <= MOST_ASKED:
                 return {}
-        found = {feature: column for feature in wanted
-                 for column in self.find_feature(path, name, feature)}
+        found = {feature: column for feature, item in zip(wanted, items)
+                 for column in self.find_feature(path, name, item)}
         n_rows = next((column["rows"] for column in found.values()), 0)
         return {feature: column for feature, column in found.items() if column["rows"] == n_rows}
 
-    def find_feature(self, path, name, feature):
+    def find_feature(self, path, name, item):
         try:
-            return finder.select(path, name, [feature], self.is_transposed)
+            return finder.select(path, name, [item], self.is_transposed)
         except Failure:
             return []
 
     def column(self, part, found, feature=None):
-        column = StoredColumn(part.file, found, self.result.treatment(feature), self.open)
+        if found.get("computed"):
+            column = ComputedColumn(part.file, found, self.result.treatment, self.open)
+            column.name = feature or column.name
+        else:
+            column = StoredColumn(part.file, found, self.result.treatment(feature), self.open)
         self.paths += column.paths
         return column
 
@@ -220,7 +241,7 @@ class Catalogue:
         """Columns of some features in a part; the program says why one is none."""
         absent = [feature for feature in wanted if feature not in part.features]
         if absent:
-            finder.select(part.path, part.table, wanted, self.is_transposed)
+            finder.select(part.path, part.table, self.result.items, self.is_transposed)
             raise Failure(DATA, f"no such column ({part.path}, column {absent[0]}): not one of all "
                                 "rows; give the catalogue of the fit")
         return [self.column(part, part.features[feature], feature) for feature in wanted]

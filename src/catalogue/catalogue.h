@@ -166,6 +166,10 @@ typedef struct km_catalogue_name {
     bool is_array_by_order; /* all columns of an array are features, whatever `columns` names */
 } km_catalogue_name;
 
+/* Is a column, or one of the values of an array column, called `name` [length], perhaps in
+ * braces? */
+bool km_is_called(const char *column, const char *name, size_t length);
+
 /* Describes a convention for people, each part after a comma and a blank; empty if it declares
  * nothing. */
 void km_convention_text(const km_convention *convention, char *text, size_t size);

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* Is this the feature, or one of the values of the array column, of this name? */
-static bool is_feature_called(const char *feature, const char *name, size_t length)
+bool km_is_called(const char *feature, const char *name, size_t length)
 {
     if (length >= 2 && name[0] == '{' && name[length - 1] == '}') {
         name++;
@@ -43,7 +42,7 @@ static void parse_missing_value(km_catalogue *catalogue, const char *text, km_er
     const int64_t n_before = catalogue->n_missing_values;
     for (int64_t c = 0; c < catalogue->n_columns; c++)
         if (km_may_be_missing(catalogue, c) &&
-            is_feature_called(catalogue->columns[c].name, text, (size_t)(colon - text)))
+            km_is_called(catalogue->columns[c].name, text, (size_t)(colon - text)))
             add_missing_value(catalogue, c, value, error);
     if (catalogue->n_missing_values == n_before)
         km_fail(error, KM_USAGE,

@@ -18,6 +18,7 @@ struct skymeans_samples {
     const char *weights_name; /* for messages; NULL: none */
     bool is_prepared;         /* values are working values, by this transform */
     km_transform transform;
+    uint64_t factors_hash;  /* of the factors in it that the caller gave; 0: none */
     bool has_settled;       /* weights are whole numbers */
     bool has_facts;         /* facts are known */
     km_facts facts;         /* of the working values */

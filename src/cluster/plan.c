@@ -63,6 +63,7 @@ static km_memory find_memory(const km_plan *plan)
                                            restarts + 2 * km_centers_bytes(shape));
     if (shape->n_ranks > 1 && memory.ordering > 0)
         memory.ordering += MESSAGE_POOLS;
+    memory.ordering = km_larger(memory.ordering, km_quantiles_bytes(shape, 3)); /* robust scaling */
     memory.seeding = restarts + km_centers_bytes(shape) +
                      (plan->seeding != NULL ? plan->seeding->bytes(shape) : 0);
     if (plan->refining != NULL)

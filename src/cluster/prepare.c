@@ -58,13 +58,27 @@ static const char **list_names(const skymeans_samples *samples, km_error *error)
     return names;
 }
 
-static km_code scale_samples(skymeans_samples *samples, km_scaling scaling, MPI_Comm comm,
-                             km_error *error)
+static km_code check_factors(const skymeans_problem *problem, int64_t n_features, km_error *error)
 {
+    for (int64_t j = 0; j < n_features && problem->factors != NULL; j++)
+        if (!(problem->factors[j] >= KM_MIN_FACTOR && problem->factors[j] <= KM_MAX_FACTOR))
+            return km_fail(error, KM_USAGE,
+                           "bad value (factors %g): factors of features are from 1e-100 to 1e100",
+                           problem->factors[j]);
+    return KM_OK;
+}
+
+static km_code scale_samples(skymeans_samples *samples, const skymeans_problem *problem,
+                             MPI_Comm comm, km_error *error)
+{
+    km_scaling scaling;
+    km_scaling_find(problem->scale, &scaling);
+    check_factors(problem, samples->memory.n_features, error);
     const char **names = list_names(samples, error);
     if (km_agree(comm, error) == KM_OK)
-        km_transform_apply(&samples->transform, scaling, &samples->memory, names, &samples->facts,
-                           comm, error);
+        km_transform_apply(&samples->transform, scaling, problem->factors, &samples->memory, names,
+                           &samples->facts, comm, error);
+    samples->factors_hash = km_problem_factors_hash(problem, samples->memory.n_features);
     free(names);
     return error->code;
 }
@@ -98,13 +112,14 @@ static km_code order_samples(skymeans_samples *samples, const km_plan *plan, km_
 }
 
 /* Prepares samples that were not used before. */
-static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan, km_scaling scaling,
-                            km_pace *pace, MPI_Comm comm, km_error *error)
+static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan,
+                            const skymeans_problem *problem, km_pace *pace, MPI_Comm comm,
+                            km_error *error)
 {
     km_samples_find_hash(samples, comm);
     km_pace_part(pace, -1);
     if (settle_weights(samples, comm, error) != KM_OK ||
-        scale_samples(samples, scaling, comm, error) != KM_OK)
+        scale_samples(samples, problem, comm, error) != KM_OK)
         return error->code;
     samples->is_prepared = samples->has_facts = true;
     km_pace_part(pace, -1);
@@ -120,8 +135,9 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
     km_scaling scaling;
     km_scaling_find(problem->scale, &scaling);
     if (!samples->is_prepared)
-        return prepare_anew(samples, plan, scaling, pace, comm, error);
-    if (!samples->has_facts || samples->transform.scaling != scaling)
+        return prepare_anew(samples, plan, problem, pace, comm, error);
+    if (!samples->has_facts || samples->transform.scaling != scaling ||
+        samples->factors_hash != km_problem_factors_hash(problem, samples->memory.n_features))
         return km_fail(error, KM_USAGE,
                        "samples used otherwise before: they were scaled for another problem, or "
                        "with a fit of other samples; make new ones of the same rows");

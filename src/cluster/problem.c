@@ -7,8 +7,11 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const scalings[] = {
-    [KM_SCALE_NONE] = "none", [KM_SCALE_STANDARD] = "standard", [KM_SCALE_MINMAX] = "minmax", NULL};
+static const char *const scalings[] = {[KM_SCALE_NONE] = "none",
+                                       [KM_SCALE_STANDARD] = "standard",
+                                       [KM_SCALE_MINMAX] = "minmax",
+                                       [KM_SCALE_ROBUST] = "robust",
+                                       NULL};
 
 /* Measured (docs/measurements/seeding.md): fewer rows miss far outliers, which takes many
  * iterations to mend or never is; more cost more than they save where there are none. */
@@ -108,7 +111,8 @@ km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *give
     if (check_counts(problem, error) != KM_OK || check_seeding(problem, error) != KM_OK)
         return error->code;
     if (!km_scaling_find(problem->scale, &scaling))
-        return bad_text("scale", problem->scale, "choose 'none', 'standard' or 'minmax'", error);
+        return bad_text("scale", problem->scale, "choose 'none', 'standard', 'minmax' or 'robust'",
+                        error);
     if (strcmp(problem->missing, "drop") != 0 && strcmp(problem->missing, "error") != 0)
         return bad_text("missing", problem->missing, "choose 'drop' or 'error'", error);
     return KM_OK;
@@ -123,10 +127,18 @@ static uint64_t hash_first_centers(const skymeans_problem *p, int64_t n_features
                : 0;
 }
 
+uint64_t km_problem_factors_hash(const skymeans_problem *p, int64_t n_features)
+{
+    return p->factors != NULL ? km_hash_doubles(0, p->factors, n_features) : 0;
+}
+
 void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
 {
     fprintf(file, "clusters: %lld\nscale: %s\nmissing: %s\n", (long long)p->n_clusters, p->scale,
             p->missing);
+    if (p->factors != NULL)
+        fprintf(file, "hash of the factors: %016llx\n",
+                (unsigned long long)km_problem_factors_hash(p, n_features));
     if (p->first_centers != NULL)
         fprintf(file, "hash of the first centers: %016llx\n",
                 (unsigned long long)hash_first_centers(p, n_features));
@@ -160,7 +172,9 @@ static const char *find_difference(const skymeans_problem *a, const skymeans_pro
            : a->max_iterations != b->max_iterations          ? "max_iterations"
            : strcmp(a->scale, b->scale) != 0                 ? "scale"
            : strcmp(a->missing, b->missing) != 0             ? "missing"
-                                                             : NULL;
+           : km_problem_factors_hash(a, n_features) != km_problem_factors_hash(b, n_features)
+               ? "factors"
+               : NULL;
 }
 
 const char *skymeans_problem_difference(const skymeans_problem *a, const skymeans_problem *b,

@@ -21,6 +21,14 @@ km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *give
 bool km_scaling_find(const char *name, km_scaling *scaling);
 const char *km_scaling_name(km_scaling scaling);
 
+/* Beyond these, the features that are not multiplied would have no digits left beside those that
+ * are. */
+#define KM_MIN_FACTOR 1e-100
+#define KM_MAX_FACTOR 1e100
+
+/* A hash of the factors of the features; 0 if there are none. */
+uint64_t km_problem_factors_hash(const skymeans_problem *problem, int64_t n_features);
+
 /* Prints a checked problem as lines "name: value". Problems with the same lines have the same
  * answer on the same rows. */
 void km_problem_print(FILE *file, const skymeans_problem *problem, int64_t n_features);

@@ -23,6 +23,7 @@ typedef struct km_story {
     km_energy energy;   /* of this node, on its lowest rank */
     km_catalogue catalogue;
     double *first_centers;    /* [k][d] from a file, in the units of the features; or NULL */
+    double *factors;          /* [d], of --factor; NULL: all are 1 */
     skymeans_control control; /* what the engine is told while reading and fitting */
     km_pace pace;             /* of reading */
     skymeans_samples samples;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const char *const scalings[] = {"none", "standard", "minmax", NULL};
+static const char *const scalings[] = {"none", "standard", "minmax", "robust", NULL};
 static const char *const missings[] = {"drop", "error", NULL};
 static const char *const verifications[] = {
     [KM_VERIFY_NOTHING] = "nothing", [KM_VERIFY_ALL] = "all", [KM_VERIFY_SAMPLE] = "sample", NULL};
@@ -101,7 +101,11 @@ const km_option km_fit_options[] = {
     FOLLOW_EXTERNAL,
     {"scale", 0, "HOW", KM_OPTION_CHOICE, AT(problem.scale), 0, 0, scalings, "none",
      "how features are scaled before distances are measured: 'standard' (mean 0, variance 1), "
-     "'minmax' (0 to 1) or 'none'"},
+     "'minmax' (0 to 1), 'robust' (median 0, the middle 68 % from about -1 to 1, whatever the "
+     "outliers) or 'none'"},
+    {"factor", 0, "NAME:F", KM_OPTION_TEXTS, AT(factors), 0, 0, NULL, NULL,
+     "multiply this feature by F after scaling, so that its differences count F times as much in "
+     "distances; may be given several times"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
      "how the first centers are chosen: 'kmeans++', 'kmeans-parallel', 'random' (rows), 'refined' "
      "(kmeans++, then a fit of a sample of rows: fewer passes where a cluster has very many rows); "

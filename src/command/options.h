@@ -22,6 +22,7 @@ typedef struct km_options {
     const char *seeding;      /* a method, or a file of first centers */
     km_catalogue_name inputs; /* which rows; for `info` the file; missing_values is empty */
     km_texts missing_values;
+    km_texts factors;       /* of features, NAME:F */
     km_outputs outputs;     /* what is written */
     skymeans_manner manner; /* what never changes the answer */
     const char *model;      /* of `predict`: the result of a fit */

@@ -132,7 +132,12 @@ void km_samples_weights(const km_samples *samples, int64_t block, int64_t *weigh
 
 /* ---- scaling --------------------------------------------------------------------------------- */
 
-typedef enum km_scaling { KM_SCALE_NONE, KM_SCALE_STANDARD, KM_SCALE_MINMAX } km_scaling;
+typedef enum km_scaling {
+    KM_SCALE_NONE,
+    KM_SCALE_STANDARD,
+    KM_SCALE_MINMAX,
+    KM_SCALE_ROBUST
+} km_scaling;
 
 /* The way into the space of the fit: scaled = (feature - offset) * factor, and from there to the
  * working values: working = scaled * 2^-exponent, the common power of two that brings the largest
@@ -169,6 +174,14 @@ km_code km_facts_find_moments(km_facts *facts, km_samples *samples, const km_tra
                               MPI_Comm comm, km_error *error);
 void km_facts_free(km_facts *facts);
 
+/* Quantiles of each feature, [n_features][n_percents], over the samples of all ranks, whose weights
+ * have been settled and add up to `weight` (see km_facts). That of p percent is the lowest value
+ * with at least p percent of the weight at or below it; it is exact. Collective over comm;
+ * KM_MEMORY is agreed. The second gives the bytes that it takes. */
+km_code km_quantiles_find(const km_samples *samples, int64_t weight, const int *percents,
+                          int n_percents, double *quantiles, MPI_Comm comm, km_error *error);
+double km_quantiles_bytes(const km_shape *shape, int n_percents);
+
 /* The grids on which the features are summed up, one per feature and all of as many words: one
  * where its unit is fine enough for every feature, at most the working precision's epsilon times
  * the standard deviation, else two. NULL and KM_MEMORY when there is no memory; the caller frees.
@@ -181,12 +194,14 @@ void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids);
 /* ---- transforming ---------------------------------------------------------------------------- */
 
 /* Chooses the transform by the global facts of the samples and applies it to them, each value
- * computed in double and rounded once. `facts` gets the facts about the working values.
- * Collective over comm; KM_DATA when a range overflows, and nothing to free after errors;
- * `names[j]` names feature j in messages. */
-km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_samples *samples,
-                           const char *const *names, km_facts *facts, MPI_Comm comm,
-                           km_error *error);
+ * computed in double and rounded once. After scaling, feature j is multiplied by factors[j], if
+ * these are not NULL. With robust, the median becomes 0, and half of the distance from the quantile
+ * of 16 to that of 84 % becomes 1, as the standard deviation of a normal distribution would.
+ * `facts` gets the facts about the working values. Collective over comm; KM_DATA when a range
+ * overflows, and nothing to free after errors; `names[j]` names feature j in messages. */
+km_code km_transform_apply(km_transform *transform, km_scaling scaling, const double *factors,
+                           km_samples *samples, const char *const *names, km_facts *facts,
+                           MPI_Comm comm, km_error *error);
 void km_transform_free(km_transform *transform);
 
 /* Applies a transform that was chosen before. Local. */

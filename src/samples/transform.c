@@ -42,6 +42,26 @@ static double factor_of_range(double range)
 
 static const double ABOUT_ONE = 1 + 0x1p-50;
 
+/* The median to the offsets, and half of the middle 68 % to the factors, whose inverse they become.
+ */
+static km_code find_middle(km_transform *transform, const km_samples *samples, int64_t weight,
+                           MPI_Comm comm, km_error *error)
+{
+    enum { N = 3 };
+    const int percents[N] = {16, 50, 84};
+    const int64_t d = transform->n_features;
+    double *quantiles = km_allocate(d, N * sizeof *quantiles, "quantiles of the features", error);
+    if (km_agree(comm, error) == KM_OK)
+        km_quantiles_find(samples, weight, percents, N, quantiles, comm, error);
+    for (int64_t j = 0; j < d && error->code == KM_OK; j++) {
+        const double spread = quantiles[N * j + 2] / 2 - quantiles[N * j] / 2;
+        transform->offset[j] = quantiles[N * j + 1];
+        transform->factor[j] = spread > 0 && isfinite(1 / spread) ? 1 / spread : 1;
+    }
+    free(quantiles);
+    return error->code;
+}
+
 static void choose_scaling(km_transform *transform, const km_facts *facts)
 {
     const km_scaling scaling = transform->scaling;
@@ -119,6 +139,23 @@ static km_code check_ranges(const km_facts *facts, const char *const *names, km_
     return KM_OK;
 }
 
+/* Multiplies the features by factors of the caller. */
+static km_code multiply_factors(km_transform *transform, const double *factors,
+                                const km_facts *facts, const char *const *names, km_error *error)
+{
+    for (int64_t j = 0; j < transform->n_features && factors != NULL; j++) {
+        transform->factor[j] *= factors[j];
+        const double range =
+            scaled(transform, j, facts->highest[j]) - scaled(transform, j, facts->lowest[j]);
+        if (!isnormal(transform->factor[j]) || !isfinite(range))
+            return km_fail(error, KM_DATA,
+                           "values out of range (column %s): multiplied by the factor %g they are "
+                           "beyond the range of doubles; choose another factor",
+                           names[j], factors[j]);
+    }
+    return KM_OK;
+}
+
 /* The working value of a feature. Values of samples with weight are below 2^50 (2^450); those of
  * others, which have no say in the range, are moved to that limit if need be. */
 static double working_value(const km_transform *transform, int64_t j, double value, km_power p,
@@ -185,9 +222,9 @@ static void transform_ranges(const km_transform *transform, km_facts *facts, km_
     }
 }
 
-km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_samples *samples,
-                           const char *const *names, km_facts *facts, MPI_Comm comm,
-                           km_error *error)
+km_code km_transform_apply(km_transform *transform, km_scaling scaling, const double *factors,
+                           km_samples *samples, const char *const *names, km_facts *facts,
+                           MPI_Comm comm, km_error *error)
 {
     *facts = (km_facts){0};
     create_transform(transform, scaling, samples->n_features, error);
@@ -199,7 +236,12 @@ km_code km_transform_apply(km_transform *transform, km_scaling scaling, km_sampl
     if (scaling == KM_SCALE_STANDARD &&
         km_facts_find_moments(facts, samples, NULL, comm, error) != KM_OK)
         goto done;
-    choose_scaling(transform, facts);
+    if (scaling != KM_SCALE_ROBUST)
+        choose_scaling(transform, facts);
+    else if (find_middle(transform, samples, facts->weight, comm, error) != KM_OK)
+        goto done;
+    if (multiply_factors(transform, factors, facts, names, error) != KM_OK)
+        goto done;
     transform->exponent = choose_exponent(transform, facts, samples->precision);
     transform_ranges(transform, facts, samples->precision);
     km_facts_find_moments(facts, samples, transform, comm, error);

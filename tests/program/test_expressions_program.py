@@ -1,6 +1,7 @@
 """Whole-program tests of expressions (-c, --where, --weights): the same answer as on columns that
 were computed before, on any ranks."""
 import os
+import subprocess
 import sys
 import unittest
 
@@ -9,8 +10,9 @@ sys.dont_write_bytecode = True
 
 import h5py
 import numpy as np
+from astropy.table import Table
 
-from program import ProgramTest, run, write_array, write_columns
+from program import ROOT, ProgramTest, run, write_array, write_columns
 
 K, N = 4, 3000
 COLUMNS = "u-g,{g}*2-{odd-r}/3,e=min(g,flux[1])^2"
@@ -103,6 +105,26 @@ class Expressions(ProgramTest):
         ended = run(*arguments, ranks=ranks)
         self.assertEqual(ended.code, 0, ended)
         return ended
+
+    def test_tools_repeat_them(self):
+        """export.py has the computed features as the fit had them, and plot.py draws them."""
+        columns = hostile_columns("f4")
+        columns["u"][::50] = -99
+        write_columns("in.h5", columns)
+        result = self.fit_expressions("--missing-value", "u:-99", output="fit.h5")
+        for tool, output, *more in (("export", "joined.ecsv", "-c", f"{COLUMNS},good={WHERE}"),
+                                    ("plot", "picture.png")):
+            done = subprocess.run(
+                [sys.executable, os.path.join(ROOT, "tools", f"{tool}.py"), "fit.h5", "in.h5", "-o",
+                 output, *more], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertGreater(os.path.getsize(output), 1000)
+        columns["u"] = np.where(columns["u"] == -99, np.nan, columns["u"])
+        features, _, _ = compute(columns, "f8")
+        joined = Table.read("joined.ecsv")
+        np.testing.assert_array_equal(joined["label"], result.labels)
+        np.testing.assert_array_equal(joined["e"], features[:, 2])
+        np.testing.assert_array_equal(np.ma.filled(joined["{g}*2-{odd-r}/3"], np.nan), features[:, 1])
 
     def test_missing_values_act_before(self):
         """-99 is missing in what expressions read, also in predict; packed values are unpacked."""

@@ -106,6 +106,8 @@ ROWS = [
     (2, "empty name in the list of columns", *fit("-c", "0,,1")),
     (2, "bad value (--missing-value few)", *fit("--missing-value", "few")),
     (2, "bad value (--missing-value 7:-99)", *fit("--missing-value", "7:-99")),
+    (2, "bad value (--factor 0:0): it takes", *fit("--factor", "0:0")),
+    (2, "bad value (--factor 9:2): 9 is none", *fit("--factor", "9:2")),
     (2, "bad expression (--where {0} > > 1, character 7, at '> 1')", *fit("--where", "{0} > > 1")),
     (2, "bad expression (--where {0}+1+1", *fit("--where", "{0}" + "+1" * 2100)),
     (2, "bad expression (-c ={0}+1): there is no name", *fit("-c", "={0}+1")),
