@@ -25,6 +25,7 @@ typedef struct km_assigner {
     const km_kernel *kernel;
     int64_t n_clusters;
     const km_grid *grids; /* [d] */
+    bool are_short;       /* all of them */
     int32_t *labels;      /* [n_blocks * KM_BLOCK]; -1 before the first assignment */
     km_totals *totals;    /* [n_threads], parts of this rank's totals, which are their sum; of
                              extras[KM_EXTRA_RELABELED], too, which counts changed labels of

@@ -65,6 +65,14 @@ static void free_totals(km_totals *totals, int n_threads)
     free(totals);
 }
 
+static bool find_whether_short(const km_grid *grids, int64_t d)
+{
+    for (int64_t j = 0; j < d; j++)
+        if (!grids[j].is_short)
+            return false;
+    return true;
+}
+
 /* Totals of nothing for each thread. */
 static km_totals *create_totals(const km_assigner *assigner, const km_grid *grids, km_error *error)
 {
@@ -88,6 +96,7 @@ km_code km_assigner_create(km_assigner *assigner, const km_method *method, const
                               .kernel = kernel,
                               .n_clusters = k,
                               .grids = grids,
+                              .are_short = find_whether_short(grids, samples->n_features),
                               .n_threads = km_threads()};
     const int64_t n_labels = samples->n_blocks * KM_BLOCK;
     assigner->labels = km_allocate(n_labels, sizeof *assigner->labels, "labels", error);
@@ -145,6 +154,7 @@ km_code km_assigner_change_grids(km_assigner *assigner, const km_grid *grids, km
     free_totals(assigner->totals, assigner->n_threads);
     assigner->totals = totals;
     assigner->grids = grids;
+    assigner->are_short = find_whether_short(grids, assigner->samples->n_features);
     sum_up(assigner, totals);
     return KM_OK;
 }

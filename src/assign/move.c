@@ -19,6 +19,7 @@ typedef struct source {
     const double *weights; /* [KM_BLOCK], whole numbers, or NULL: all are 1 */
     const void *values;    /* [d][KM_BLOCK], in working precision */
     km_precision precision;
+    bool are_short; /* all grid points, which have no weights */
 } source;
 
 static source open_block(const km_assigner *assigner, km_totals *totals, int64_t block)
@@ -30,6 +31,7 @@ static source open_block(const km_assigner *assigner, km_totals *totals, int64_t
         .weights = samples->weights != NULL ? samples->weights + block * KM_BLOCK : NULL,
         .values = km_samples_block(samples, block),
         .precision = samples->precision,
+        .are_short = assigner->are_short && samples->weights == NULL,
     };
 }
 
@@ -49,12 +51,6 @@ static void move_point(const source *s, int64_t j, km_exact point, int32_t from,
     km_totals_add(s->totals, to, j, point, +1);
 }
 
-static void move_sample(const source *s, int lane, int32_t from, int32_t to)
-{
-    for (int64_t j = 0; j < s->totals->n_features; j++)
-        move_point(s, j, point_of(s, lane, j), from, to);
-}
-
 #include "kernels/float32.h"
 
 #include "points.h"
@@ -62,6 +58,26 @@ static void move_sample(const source *s, int lane, int32_t from, int32_t to)
 #include "kernels/float64.h"
 
 #include "points.h"
+
+/* The same as move_sample below where all points are short. */
+static void move_short_sample(const source *s, int lane, int32_t from, int32_t to)
+{
+    const int64_t d = s->totals->n_features;
+    int64_t *words = s->totals->words, *of_from = from != NO_CLUSTER ? words + from * d : NULL;
+    if (s->precision == KM_FLOAT32)
+        move_points_float32(s->grids, (const float *)s->values + lane, d, of_from, words + to * d);
+    else
+        move_points_float64(s->grids, (const double *)s->values + lane, d, of_from, words + to * d);
+}
+
+static void move_sample(const source *s, int lane, int32_t from, int32_t to)
+{
+    if (s->are_short)
+        move_short_sample(s, lane, from, to);
+    else
+        for (int64_t j = 0; j < s->totals->n_features; j++)
+            move_point(s, j, point_of(s, lane, j), from, to);
+}
 
 /* The sum of one feature over a full block. A single word may wrap round, as parts of a sum may. */
 static km_exact sum_of_feature(const source *s, int64_t j)

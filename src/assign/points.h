@@ -1,18 +1,38 @@
-/* Template: the sum of the grid points of a block's values of a feature, for one precision.
+/* Template: sums of grid points of a block's values, where they are short and have no weights, for
+ * one precision.
  *
  * Adding 1.5 * 2^52 to a number of at most 51 bits rounds it to an integer, ties to even as lrint
  * does, and leaves that in the lowest bits: so a vector of them takes one addition. */
 
+static inline int64_t OURS(short_point)(double origin, double inverse_unit, REAL value)
+{
+    const double shift = 0x1.8p52, point = ((double)value - origin) * inverse_unit + shift;
+    int64_t zero, bits;
+    memcpy(&zero, &shift, sizeof zero);
+    memcpy(&bits, &point, sizeof bits);
+    return bits - zero;
+}
+
+/* The sum over one feature [KM_BLOCK]. */
 static int64_t OURS(sum_points)(const km_grid *grid, const REAL *values)
 {
-    const double shift = 0x1.8p52, origin = grid->origin, inverse_unit = grid->inverse_unit;
-    int64_t zero, sum = 0;
-    memcpy(&zero, &shift, sizeof zero);
-    for (int l = 0; l < KM_BLOCK; l++) {
-        const double point = ((double)values[l] - origin) * inverse_unit + shift;
-        int64_t bits;
-        memcpy(&bits, &point, sizeof bits);
-        sum += bits - zero;
-    }
+    const double origin = grid->origin, inverse_unit = grid->inverse_unit;
+    int64_t sum = 0;
+    for (int l = 0; l < KM_BLOCK; l++)
+        sum += OURS(short_point)(origin, inverse_unit, values[l]);
     return sum;
+}
+
+/* Moves a sample, whose features are KM_BLOCK values apart, between sums [d] of two clusters; the
+ * first may be NULL. */
+static void OURS(move_points)(const km_grid *grids, const REAL *sample, int64_t d, int64_t *from,
+                              int64_t *to)
+{
+    for (int64_t j = 0; j < d; j++) {
+        const int64_t point =
+            OURS(short_point)(grids[j].origin, grids[j].inverse_unit, sample[j * KM_BLOCK]);
+        if (from != NULL)
+            from[j] = km_add_wrapped(from[j], -1, point);
+        to[j] = km_add_wrapped(to[j], +1, point);
+    }
 }
