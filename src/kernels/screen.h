@@ -32,6 +32,7 @@ typedef struct screened {
     float *half;           /* [KM_BLOCK], 1 / (2 reach) */
     int32_t *sums;         /* [n][KM_BLOCK] */
     float *least;          /* [n][LANES], minimum of the leads over the groups */
+    float *leads;          /* [n], and a vector more: minimum of all but a center's own samples */
     km_screen_pair *pairs; /* [n_pairs], whose canonical distances are wanted */
     int64_t n_pairs, max_pairs;
     float least_reach, most_reach;
@@ -81,6 +82,7 @@ INLINE screened lay_out(void *work, const km_screen *screen, int64_t n)
         *arrays[i] = take(&next, OF_SAMPLES);
     s.sums = take(&next, n * OF_SAMPLES);
     s.least = take(&next, n * BYTES);
+    s.leads = take(&next, (n + LANES) / LANES * BYTES);
     s.pairs = take(&next, s.max_pairs * (int64_t)sizeof *s.pairs);
     return s;
 }
@@ -214,75 +216,96 @@ static void guess_labels(screened *s, const km_screen *screen, const int32_t *ch
 
 /* ---- what is left open ---------------------------------------------------------------------- */
 
-/* The minimum of the leads over the center of index i, again from the sums; without the samples of
- * its own, if they are left out. */
-INLINE float find_least(const screened *s, const km_screen *screen, int64_t i, int32_t c,
-                        const int32_t *labels, const bool without_own)
+/* The least lead over the center of index i, again from the sums. */
+INLINE float find_least(const screened *s, const km_screen *screen, int64_t i, int32_t c)
 {
     vector_float32 least = (vector_float32){0} + INFINITY;
     for (int g = 0; g < N_GROUPS; g++) {
         const numbers_float32 sum = numbers_of(s->sums + i * KM_BLOCK, g);
-        const numbers_float32 is_own = numbers_of(labels, g) == spread_number(c);
-        vector_float32 lead = lead_of(s, screen, c, g, sum, screen->are_bytes);
-        if (without_own) /* not a number, so not the least */
-            lead = (vector_float32)((numbers_float32)lead | is_own);
-        least = minimum_float32(lead, least);
+        least = minimum_float32(lead_of(s, screen, c, g, sum, screen->are_bytes), least);
     }
     return minimum_lane_float32(least);
 }
 
-/* Notes the groups of samples, of other labels, for which the center of index i may be nearer.
- * False if there is no place for so many. */
-static bool note_pairs(screened *s, const km_screen *screen, const int32_t *labels, int32_t c,
-                       int64_t i)
+/* Of the center of index i: the samples of other labels for which it may be nearer, a bit each;
+ * `least` gets the least lead over those of other labels for which it can't. */
+INLINE uint64_t find_open(const screened *s, const km_screen *screen, const int32_t *labels,
+                          int32_t c, int64_t i, float *least)
 {
-    const screened read = *s; /* a copy, which writing of pairs can't change */
-    const bool are_bytes = screen->are_bytes;
-    const uint32_t all = (uint32_t)(((uint64_t)1 << LANES) - 1);
     const vector_float32 needed = (vector_float32){0} + needed_lead(s, screen, c);
+    vector_float32 others = (vector_float32){0} + INFINITY;
+    uint64_t open = 0;
     for (int g = 0; g < N_GROUPS; g++) {
-        const numbers_float32 sum = numbers_of(read.sums + i * KM_BLOCK, g);
-        const vector_float32 lead = lead_of(&read, screen, c, g, sum, are_bytes);
-        const uint32_t others = differs_float32(numbers_of(labels, g), spread_number(c));
-        const uint32_t open = (exceeds_float32(lead, needed) ^ all) & others;
-        if (open == 0)
-            continue;
+        const numbers_float32 sum = numbers_of(s->sums + i * KM_BLOCK, g);
+        const numbers_float32 is_own = numbers_of(labels, g) == spread_number(c);
+        const vector_float32 lead = lead_of(s, screen, c, g, sum, screen->are_bytes);
+        const numbers_float32 is_decided = is_own | (lead > needed);
+        const uint64_t bits = differs_float32(is_decided, spread_number(-1));
+        open |= bits << (g * LANES);
+        /* not a number, so not the least */
+        others =
+            minimum_float32((vector_float32)((numbers_float32)lead | is_own | ~is_decided), others);
+    }
+    *least = minimum_lane_float32(others);
+    return open;
+}
+
+/* Notes the groups of samples that are open. False if there is no place for so many. */
+static bool note_pairs(screened *s, int64_t i, int32_t c, uint64_t open)
+{
+    const uint64_t all = ((uint64_t)1 << LANES) - 1;
+    while (open != 0) {
+        const int group = __builtin_ctzll(open) / LANES;
+        const uint64_t bits = open >> (group * LANES) & all;
         if (s->n_pairs == s->max_pairs)
             return false;
-        s->pairs[s->n_pairs++] = (km_screen_pair){(int32_t)i, c, (uint16_t)g, (uint16_t)open};
+        s->pairs[s->n_pairs++] = (km_screen_pair){(int32_t)i, c, (uint16_t)group, (uint16_t)bits};
+        open &= ~(bits << (group * LANES));
     }
     return true;
 }
 
-/* Notes all pairs of samples and chosen centers that only canonical distances can decide; `leads`
- * gets the least lead over each center. */
+/* Notes all pairs of samples and chosen centers that only canonical distances can decide; leads[i]
+ * gets the least lead over center chosen[i] of the others, without a center's own samples. */
 static bool find_pairs(screened *s, const km_screen *screen, const int32_t *chosen, int64_t n,
-                       const int32_t *labels, const bool has_leads, double *leads)
+                       const int32_t *labels, const bool has_leads)
 {
     for (int64_t i = 0; i < n; i++) {
-        const float lead = has_leads ? minimum_lane_float32(*lanes_of(s->least, i))
-                                     : find_least(s, screen, i, chosen[i], labels, false);
-        if (leads != NULL)
-            leads[i] = (double)lead;
-        if (!(lead > needed_lead(s, screen, chosen[i])) &&
-            !note_pairs(s, screen, labels, chosen[i], i))
+        const int32_t c = chosen[i];
+        s->leads[i] =
+            has_leads ? minimum_lane_float32(*lanes_of(s->least, i)) : find_least(s, screen, i, c);
+        if (!(s->leads[i] > needed_lead(s, screen, c)) &&
+            !note_pairs(s, i, c, find_open(s, screen, labels, c, i, &s->leads[i])))
             return false;
     }
     return true;
 }
 
-/* Leads become lower bounds of gaps; a center with own samples, or with pairs that were decided
- * since, gets its least lead over the samples of other labels first. */
-static void finish_gaps(const screened *s, const km_screen *screen, const int32_t *chosen,
-                        int64_t n, const int32_t *labels, double slack, double *gaps)
+/* The centers of labels that samples had before have lost their lead over these. */
+static void forget_leads(const screened *s, const int32_t *chosen, int64_t n, const int32_t *before,
+                         const int32_t *labels)
 {
-    const double reach = (double)s->least_reach, worst = -(double)s->most_reach;
-    for (int64_t i = 0; i < n; i++)
-        if (!(gaps[i] > (double)needed_lead(s, screen, chosen[i])))
-            gaps[i] = (double)find_least(s, screen, i, chosen[i], labels, true);
-    for (int64_t i = 0; i < n; i++) {
-        const double lead = gaps[i] > 0 ? gaps[i] : 0;
-        const double far = sqrt(reach * (reach + 2 * lead)) * (1 - slack);
-        gaps[i] = (lead > 0 ? far - reach : worst) - (double)screen->residuals[chosen[i]];
+    for (int l = 0; l < KM_BLOCK; l++)
+        for (int64_t i = 0; i < n && labels[l] != before[l]; i++)
+            if (chosen[i] == before[l])
+                s->leads[i] = 0;
+}
+
+/* Leads become lower bounds of gaps. */
+static void finish_gaps(const screened *s, const km_screen *screen, const int32_t *chosen,
+                        int64_t n, double slack, double *gaps)
+{
+    const vector_float32 reach = (vector_float32){0} + s->least_reach;
+    const vector_float32 worst = (vector_float32){0} - s->most_reach, zero = {0};
+    const float kept = (float)(1 - slack - 0x1p-20);
+    for (int64_t i = 0; i < n; i += LANES) {
+        const vector_float32 lead = *lanes_of(s->leads + i, 0);
+        const vector_float32 far = square_root_float32(
+            maximum_float32(reach * (reach + 2 * maximum_float32(lead, zero)), zero));
+        const numbers_float32 is_ahead = lead > zero, ahead = (numbers_float32)(far * kept - reach);
+        *lanes_of(s->leads + i, 0) =
+            (vector_float32)((is_ahead & ahead) | (~is_ahead & (numbers_float32)worst));
     }
+    for (int64_t i = 0; i < n; i++)
+        gaps[i] = (double)s->leads[i] - (double)screen->residuals[chosen[i]];
 }

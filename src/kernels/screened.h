@@ -161,26 +161,34 @@ static void OURS(set_reaches)(screened *s, const OURS(canonical) * k)
     }
 }
 
-/* Gives samples of a pair the label of its center where that is nearer. What was measured takes the
- * place of the sum: the largest whole number that does not promise more than is true. */
+/* The least lead that was measured over the center of a pair. */
+INLINE float OURS(measured_lead)(const screened *s, const km_screen *screen,
+                                 const km_screen_pair *pair, vector_float32 d2,
+                                 numbers_float32 is_open)
+{
+    const vector_float32 reach = *lanes_of(s->reach, pair->group);
+    const vector_float32 far = square_root_float32(d2) + *lanes_of(s->residual, pair->group) +
+                               screen->residuals[pair->center];
+    const vector_float32 lead =
+        (far * far * (1 - 0x1p-19f) - reach * reach) * *lanes_of(s->half, pair->group);
+    return minimum_lane_float32(minimum_float32((vector_float32)((numbers_float32)lead | ~is_open),
+                                                (vector_float32){0} + INFINITY));
+}
+
+/* Gives samples of a pair the label of its center where that is nearer. */
 INLINE void OURS(decide_pair)(screened *s, OURS(canonical) * k, const km_screen *screen,
                               const km_screen_pair *pair, const REAL *d2)
 {
     const int32_t c = pair->center;
-    const double r = (double)screen->residuals[c];
+    numbers_float32 is_open = {0};
+    for (int l = 0; l < LANES; l++)
+        is_open[l] = -(pair->samples >> l & 1);
+    const vector_float32 measured =
+        __builtin_convertvector(*(const OURS(group) *)d2, vector_float32);
+    const float lead = OURS(measured_lead)(s, screen, pair, measured, is_open);
+    s->leads[pair->index] = lead < s->leads[pair->index] ? lead : s->leads[pair->index];
     for (uint32_t left = pair->samples; left != 0; left &= left - 1) {
         const int l = __builtin_ctz(left), lane = pair->group * LANES + l;
-        const double reach = (double)s->reach[lane];
-        const double far = sqrt((double)d2[l]) + (double)s->residual[lane] + r;
-        double lead = (far * far * (1 - 0x1p-20) - reach * reach) / (2 * reach);
-        double slope = (double)s->slope[lane];
-        if (screen->are_bytes) {
-            lead -= (double)screen->squares[c] * (double)s->half[lane];
-            slope *= (double)screen->scales[c];
-        }
-        const double sum = (lead - (double)s->offset[lane]) / slope;
-        s->sums[pair->index * (int64_t)KM_BLOCK + lane] =
-            (int32_t)fmax(fmin(floor(sum - fabs(sum) * 0x1p-20), INT32_MAX), INT32_MIN);
         if (d2[l] < k->best2[lane] || (d2[l] == k->best2[lane] && c < k->labels[lane])) {
             k->best2[lane] = d2[l];
             k->labels[lane] = c;
@@ -191,15 +199,14 @@ INLINE void OURS(decide_pair)(screened *s, OURS(canonical) * k, const km_screen 
 static void OURS(decide_pairs)(screened *s, OURS(canonical) * k, const km_screen *screen)
 {
     _Alignas(64) REAL d2[PAIRS_AT_ONCE * LANES];
-    int64_t first = 0;
-    for (; first + PAIRS_AT_ONCE <= s->n_pairs; first += PAIRS_AT_ONCE) {
-        OURS(measure_pairs)(k->block, k->centers, k->d, s->pairs + first, PAIRS_AT_ONCE, d2);
+    for (int64_t first = 0; first < s->n_pairs; first += PAIRS_AT_ONCE) {
+        const int64_t left = s->n_pairs - first;
+        km_screen_pair pairs[PAIRS_AT_ONCE];
         for (int i = 0; i < PAIRS_AT_ONCE; i++)
-            OURS(decide_pair)(s, k, screen, &s->pairs[first + i], d2 + i * LANES);
-    }
-    for (; first < s->n_pairs; first++) {
-        OURS(measure_pairs)(k->block, k->centers, k->d, s->pairs + first, 1, d2);
-        OURS(decide_pair)(s, k, screen, &s->pairs[first], d2);
+            pairs[i] = s->pairs[first + (i < left ? i : 0)];
+        OURS(measure_pairs)(k->block, k->centers, k->d, pairs, PAIRS_AT_ONCE, d2);
+        for (int i = 0; i < PAIRS_AT_ONCE && i < left; i++)
+            OURS(decide_pair)(s, k, screen, &pairs[i], d2 + i * LANES);
     }
 }
 
@@ -213,18 +220,17 @@ static void OURS(measure_reaches)(screened *s, OURS(canonical) * k, const km_scr
 
 /* Fills in sums and finds pairs. Labels that are not known are guessed first. */
 INLINE bool OURS(screen_centers)(screened *s, OURS(canonical) * k, const km_screen *screen,
-                                 const int32_t *chosen, int64_t n, const bool are_bytes,
-                                 double *leads)
+                                 const int32_t *chosen, int64_t n, const bool are_bytes)
 {
     if (k->labels[0] < 0) {
         sum_all_products(s, screen, chosen, n, are_bytes, false);
         guess_labels(s, screen, chosen, n, k->labels);
         OURS(measure_reaches)(s, k, screen);
-        return find_pairs(s, screen, chosen, n, k->labels, false, leads);
+        return find_pairs(s, screen, chosen, n, k->labels, false);
     }
     OURS(measure_reaches)(s, k, screen);
     sum_all_products(s, screen, chosen, n, are_bytes, true);
-    return find_pairs(s, screen, chosen, n, k->labels, true, leads);
+    return find_pairs(s, screen, chosen, n, k->labels, true);
 }
 
 INLINE double OURS(screened)(OURS(canonical) * k, const km_screen *screen, const int32_t *chosen,
@@ -235,14 +241,18 @@ INLINE double OURS(screened)(OURS(canonical) * k, const km_screen *screen, const
     OURS(find_scales)(k->block, screen, k->d, are_bytes, &s);
     for (int g = 0; g < N_GROUPS; g += TILE_VECTORS)
         OURS(quantize_tile)(k->block, screen, k->d, g, are_bytes, &s);
-    const bool has_found = OURS(screen_centers)(&s, k, screen, chosen, n, are_bytes, gaps);
+    const bool has_found = OURS(screen_centers)(&s, k, screen, chosen, n, are_bytes);
     *n_pairs += s.n_pairs;
     if (!has_found)
         return -1;
+    int32_t before[KM_BLOCK];
+    memcpy(before, k->labels, sizeof before);
     OURS(decide_pairs)(&s, k, screen);
-    if (gaps != NULL)
-        finish_gaps(&s, screen, chosen, n, k->labels,
-                    KM_SCREEN_SLACK(k->d) + KM_GAP_SLACK(k->d) * EPSILON, gaps);
+    if (gaps != NULL) {
+        forget_leads(&s, chosen, n, before, k->labels);
+        finish_gaps(&s, screen, chosen, n, KM_SCREEN_SLACK(k->d) + KM_GAP_SLACK(k->d) * EPSILON,
+                    gaps);
+    }
     REAL farthest = 0;
     for (int l = 0; l < KM_BLOCK; l++)
         farthest = k->best2[l] > farthest ? k->best2[l] : farthest;

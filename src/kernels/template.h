@@ -36,6 +36,7 @@
 #include "variants.h"
 
 #include <math.h>
+#include <string.h>
 
 #define VECTOR  OURS(vector)
 #define NUMBERS OURS(numbers)
