@@ -134,14 +134,6 @@ static void make_bounds(km_assigner *assigner, const void *centers)
 
 /* ---- assigning all samples ------------------------------------------------------------------ */
 
-static int64_t count_changed(const km_assigner *assigner)
-{
-    int64_t n = 0;
-    for (int i = 0; i < assigner->n_threads; i++)
-        n += assigner->totals[i].extras[KM_EXTRA_RELABELED];
-    return n;
-}
-
 /* Counts what was compared, and gives up a screen that does not pay. */
 static void add_up_bounds_work(km_assigner *assigner, bounds *b)
 {
@@ -188,7 +180,7 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     bounds *b = assigner->state;
     const km_samples *samples = assigner->samples;
     const int64_t n = assigner->n_clusters * samples->n_features;
-    const int64_t n_changed = count_changed(assigner);
+    const int64_t n_changed = km_count_relabeled(assigner);
     /* Gaps and drifts are floats whatever the precision of the samples. An infinite drift would use
      * up the gaps of the padding, too. */
     if (km_centers_are_safe(assigner, centers, b->largest, KM_FLOAT32)) {
@@ -201,7 +193,7 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
         forget_bounds(b);
         b->n_changed = b->n_counted;
     }
-    b->n_changed_last = count_changed(assigner) - n_changed;
+    b->n_changed_last = km_count_relabeled(assigner) - n_changed;
     b->n_changed += b->n_changed_last;
     add_up_bounds_work(assigner, b);
 }

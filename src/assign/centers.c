@@ -1,4 +1,4 @@
-/* What methods with bounds ask about samples and centers. */
+/* What methods with bounds ask about samples, labels and centers. */
 #include "base/precision.h"
 #include "methods.h"
 
@@ -48,4 +48,12 @@ bool km_centers_are_safe(const km_assigner *assigner, const void *centers, doubl
     frexp(largest, &exponent);
     frexp((double)d, &d_exponent);
     return 2 * exponent + 2 + d_exponent + 8 < km_precision_exponent(precision);
+}
+
+int64_t km_count_relabeled(const km_assigner *assigner)
+{
+    int64_t n = 0;
+    for (int i = 0; i < assigner->n_threads; i++)
+        n += assigner->totals[i].extras[KM_EXTRA_RELABELED];
+    return n;
 }

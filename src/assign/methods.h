@@ -47,6 +47,9 @@ static inline int64_t km_list_bits(const uint64_t *bits, int64_t n_words, int32_
 /* The largest absolute value of the samples of this rank, on all threads. */
 double km_find_largest_sample(const km_samples *samples);
 
+/* Labels of samples with weight that changed on this rank since that count was reset. */
+int64_t km_count_relabeled(const km_assigner *assigner);
+
 /* An upper bound of the distance by which center c has moved: larger by a factor of 1 + 2^-20 for
  * the d roundings, and by what squares below the smallest double may hide. */
 double km_center_movement(const km_samples *samples, const void *before, const void *centers,

@@ -217,14 +217,6 @@ static void add_up_near_work(km_assigner *assigner, neighbours *n)
     }
 }
 
-static double count_relabeled(const km_assigner *assigner)
-{
-    int64_t n = 0;
-    for (int i = 0; i < assigner->n_threads; i++)
-        n += assigner->totals[i].extras[KM_EXTRA_RELABELED];
-    return (double)n;
-}
-
 /* Adds up by how much more was compared than right after sorting. When many labels have changed it
  * is time to sort in any case. */
 static void note_excess(neighbours *n, double compared, double relabeled, double n_samples)
@@ -267,7 +259,7 @@ void km_neighbours_assign(km_assigner *assigner, const void *centers)
 {
     neighbours *n = assigner->state;
     const int64_t before = assigner->done.distances;
-    const double relabeled = count_relabeled(assigner);
+    const int64_t relabeled = km_count_relabeled(assigner);
     if (!km_centers_are_safe(assigner, centers, n->largest, assigner->samples->precision)) {
         km_assign_lloyd(assigner, centers);
         n->has_before = false;
@@ -278,7 +270,8 @@ void km_neighbours_assign(km_assigner *assigner, const void *centers)
     }
     add_up_near_work(assigner, n);
     note_excess(n, (double)(assigner->done.distances - before),
-                count_relabeled(assigner) - relabeled, (double)assigner->samples->n_samples);
+                (double)(km_count_relabeled(assigner) - relabeled),
+                (double)assigner->samples->n_samples);
 }
 
 /* Beyond that it was not measured to pay. */

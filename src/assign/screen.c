@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    FEWEST_FEATURES = 32,     /* measured: with fewer, making whole numbers costs what they save */
+    FEWEST_FEATURES = 12,     /* measured: with fewer, making whole numbers costs what they save */
     FEWEST_WITHOUT_VNNI = 64, /* the same where products are two instructions */
     FEWEST_OF_BYTES = 48,     /* with fewer, bytes leave too much open */
     MOST_FEATURES = 1 << 14,  /* sums of products of bytes have 31 bits */
@@ -173,19 +173,25 @@ static void set_center(km_owned_screen *owned, km_precision precision, const voi
 void km_screen_set(km_owned_screen *owned, km_precision precision, const void *centers)
 {
     const int64_t k = owned->n_clusters;
-    float largest = 0;
+    float largest = 0, largest_residual = 0;
     if (!owned->has_origin)
         choose_origin(owned, precision, centers);
 #pragma omp parallel for
     for (int64_t c = 0; c < k; c++)
         owned->sizes[c] = size_of_center(owned, precision, centers, c);
     choose_scales(owned);
+    owned->screen.has_strays = false;
 #pragma omp parallel for
     for (int64_t c = 0; c < k; c++)
         set_center(owned, precision, centers, c);
-    for (int64_t c = 0; c < k; c++)
+    for (int64_t c = 0; c < k; c++) {
         largest = fmaxf(largest, owned->squares[c]);
+        largest_residual = fmaxf(largest_residual, owned->residuals[c]);
+        owned->screen.has_strays =
+            owned->screen.has_strays || owned->sizes[c] > (double)owned->scales[c];
+    }
     owned->screen.largest_square = owned->screen.are_bytes ? 0 : nextafterf(largest, INFINITY);
+    owned->screen.largest_residual = largest_residual;
 }
 
 /* Words, and six numbers of each center; the origin. */

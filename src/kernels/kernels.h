@@ -148,6 +148,8 @@ typedef struct km_screen {
     const float *residuals; /* [k], scale |f|, rounded up */
     float scale;            /* of pairs, above 2^-50; 0 with bytes */
     float largest_square;   /* of pairs, rounded up; 0 with bytes */
+    float largest_residual; /* of pairs */
+    bool has_strays;        /* of pairs: centers that do not fit, with p = 0 */
     const float *scales;    /* [k], of bytes, above 2^-50 */
     const int32_t *sums;    /* [k], of p, of bytes */
 } km_screen;

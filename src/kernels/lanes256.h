@@ -133,6 +133,16 @@ INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
     return 0xf ^ (uint32_t)_mm256_movemask_pd((__m256d)is_equal);
 }
 
+INLINE numbers_float32 lesser_number(numbers_float32 a, numbers_float32 b)
+{
+    return (numbers_float32)_mm256_min_epi32((__m256i)a, (__m256i)b);
+}
+
+INLINE numbers_float32 greater_number(numbers_float32 a, numbers_float32 b)
+{
+    return (numbers_float32)_mm256_max_epi32((__m256i)a, (__m256i)b);
+}
+
 /* Products of whole numbers: of two pairs of 16 bits, and of four bytes, of which those of a are
  * larger by BYTE_BIAS and have no sign. */
 INLINE numbers_float32 add_products_of_pairs(numbers_float32 sum, numbers_float32 a,

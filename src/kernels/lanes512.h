@@ -118,6 +118,16 @@ INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
     return _mm512_cmpneq_epi64_mask((__m512i)a, (__m512i)b);
 }
 
+INLINE numbers_float32 lesser_number(numbers_float32 a, numbers_float32 b)
+{
+    return (numbers_float32)_mm512_min_epi32((__m512i)a, (__m512i)b);
+}
+
+INLINE numbers_float32 greater_number(numbers_float32 a, numbers_float32 b)
+{
+    return (numbers_float32)_mm512_max_epi32((__m512i)a, (__m512i)b);
+}
+
 INLINE numbers_float32 add_products_of_pairs(numbers_float32 sum, numbers_float32 a,
                                              numbers_float32 b)
 {

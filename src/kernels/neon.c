@@ -139,6 +139,16 @@ INLINE uint32_t differs_float64(numbers_float64 a, numbers_float64 b)
     return bits_float64(vceqq_s64(a, b)) ^ 3;
 }
 
+INLINE numbers_float32 lesser_number(numbers_float32 a, numbers_float32 b)
+{
+    return (numbers_float32)vminq_s32((int32x4_t)a, (int32x4_t)b);
+}
+
+INLINE numbers_float32 greater_number(numbers_float32 a, numbers_float32 b)
+{
+    return (numbers_float32)vmaxq_s32((int32x4_t)a, (int32x4_t)b);
+}
+
 INLINE numbers_float32 add_products_of_pairs(numbers_float32 sum, numbers_float32 a,
                                              numbers_float32 b)
 {

@@ -43,6 +43,7 @@ typedef struct screened {
 enum {
     LANES = BYTES / (int)sizeof(float), /* of a group of samples */
     N_GROUPS = KM_BLOCK / LANES,
+    MAX_PACKED = 1 << 12, /* centers, see packed.h */
 };
 
 /* Compilers keep arrays of vectors in registers only where all their indices are constants. */
@@ -139,15 +140,14 @@ INLINE int32_t start_of_sum(const screened *s, const km_screen *screen, int32_t 
                      : (int32_t)lrintf(screen->squares[c] * s->per_square);
 }
 
-/* Sums of a tile of samples and some centers; and the minimum of their leads. */
-INLINE void sum_products(const screened *s, const km_screen *screen, const int32_t *chosen,
-                         int64_t first, int group, const bool are_bytes, const bool has_leads,
-                         const int n_centers)
+/* Sums of products of a tile of samples and some centers. */
+INLINE void multiply_tile(const screened *s, const km_screen *screen, const int32_t *chosen,
+                          int group, const bool are_bytes, const int n_centers,
+                          numbers_float32 sum[][TILE_VECTORS])
 {
     const int32_t *center[TILE_CENTERS];
-    numbers_float32 sum[TILE_CENTERS][TILE_VECTORS] = {{{0}}};
     for (int c = 0; c < n_centers; c++)
-        center[c] = screen->words + chosen[first + c] * screen->n_words;
+        center[c] = screen->words + chosen[c] * screen->n_words;
     for (int64_t w = 0; w < screen->n_words; w++) {
         numbers_float32 x[TILE_VECTORS];
         for (int v = 0; v < TILE_VECTORS; v++)
@@ -161,6 +161,15 @@ INLINE void sum_products(const screened *s, const km_screen *screen, const int32
                     sum[c][v] = add_products_of_pairs(sum[c][v], x[v], p);
         }
     }
+}
+
+/* Stores these sums, and the minimum of their leads. */
+INLINE void sum_products(const screened *s, const km_screen *screen, const int32_t *chosen,
+                         int64_t first, int group, const bool are_bytes, const bool has_leads,
+                         const int n_centers)
+{
+    numbers_float32 sum[TILE_CENTERS][TILE_VECTORS] = {{{0}}};
+    multiply_tile(s, screen, chosen + first, group, are_bytes, n_centers, sum);
     UNROLLED
     for (int c = 0; c < n_centers; c++) {
         const int32_t start = start_of_sum(s, screen, chosen[first + c], are_bytes);
@@ -191,6 +200,73 @@ INLINE void sum_all_products(const screened *s, const km_screen *screen, const i
         for (; i < n; i++)
             sum_products(s, screen, chosen, i, g, are_bytes, has_leads, 1);
     }
+}
+
+/* The least and the second sum over all centers of each sample, with the index of the center in
+ * their lowest bits. */
+typedef struct packed {
+    int n_bits;
+    numbers_float32 best[N_GROUPS], second[N_GROUPS];
+} packed;
+
+INLINE void pack_tile(const screened *s, const km_screen *screen, const int32_t *chosen,
+                      int64_t first, int group, const int n_centers, packed *p)
+{
+    const numbers_float32 mask = spread_number((int32_t)(UINT32_MAX << p->n_bits));
+    numbers_float32 sum[TILE_CENTERS][TILE_VECTORS];
+    UNROLLED
+    for (int c = 0; c < n_centers; c++)
+        for (int v = 0; v < TILE_VECTORS; v++)
+            sum[c][v] = spread_number(start_of_sum(s, screen, chosen[first + c], false));
+    multiply_tile(s, screen, chosen + first, group, false, n_centers, sum);
+    UNROLLED
+    for (int v = 0; v < TILE_VECTORS; v++) {
+        numbers_float32 best = p->best[group + v], second = p->second[group + v];
+        UNROLLED
+        for (int c = 0; c < n_centers; c++) {
+            const numbers_float32 one = (sum[c][v] & mask) | spread_number((int32_t)(first + c));
+            second = lesser_number(second, greater_number(one, best));
+            best = lesser_number(one, best);
+        }
+        p->best[group + v] = best;
+        p->second[group + v] = second;
+    }
+}
+
+INLINE void pack_all(const screened *s, const km_screen *screen, const int32_t *chosen, int64_t n,
+                     packed *p)
+{
+    p->n_bits = 0;
+    while ((int64_t)1 << p->n_bits < n)
+        p->n_bits++;
+    for (int g = 0; g < N_GROUPS; g++)
+        p->best[g] = p->second[g] = spread_number(INT32_MAX);
+    for (int g = 0; g < N_GROUPS; g += TILE_VECTORS) {
+        int64_t i = 0;
+        for (; i + TILE_CENTERS <= n; i += TILE_CENTERS)
+            pack_tile(s, screen, chosen, i, g, TILE_CENTERS, p);
+        for (; i < n; i++)
+            pack_tile(s, screen, chosen, i, g, 1, p);
+    }
+}
+
+/* The samples of a group, a bit each, whose second center is certainly not as near as the best one:
+ * sqrt(A) of the second exceeds that of the best one by all that whole numbers leave of the sample,
+ * twice, and of both centers. What the index takes of sums, and roundings, count against it. */
+INLINE uint32_t find_certain(const screened *s, const km_screen *screen, const packed *p, int group,
+                             double slack, double gap_slack)
+{
+    const vector_float32 square = *lanes_of(s->square, group), zero = {0};
+    const vector_float32 unit = 2 * screen->scale * *lanes_of(s->scale, group);
+    const vector_float32 lost = (square + screen->largest_square) * (float)(2 * slack) +
+                                unit * (float)(((int64_t)1 << p->n_bits) + 2);
+    const vector_float32 best = __builtin_convertvector(p->best[group], vector_float32);
+    const vector_float32 second = __builtin_convertvector(p->second[group], vector_float32);
+    const vector_float32 left = *lanes_of(s->residual, group) + screen->largest_residual;
+    const vector_float32 nearest =
+        square_root_float32(maximum_float32(square + unit * best + lost, zero)) + left;
+    const vector_float32 limit = nearest * (float)(1 + gap_slack + 0x1p-20) + left;
+    return exceeds_float32(square + unit * second - lost, limit * limit * (1 + 0x1p-20f));
 }
 
 /* The center with the least lead for each sample: a good guess of the nearest, whatever reach. */

@@ -45,43 +45,56 @@ INLINE void OURS(find_scales)(const REAL *block, const km_screen *screen, int64_
             *lanes_of(s->scale, g) = (vector_float32){0} + scale;
 }
 
-/* Fills in what stands for a tile of samples. */
-INLINE void OURS(quantize_tile)(const REAL *block, const km_screen *screen, int64_t d, int first,
-                                const bool are_bytes, screened *s)
+/* Words of a tile of samples; the sum over its squares, and over those of what is left of it, the
+ * latter of bytes only. */
+INLINE void OURS(fill_words)(const REAL *block, const km_screen *screen, int64_t d, int group,
+                             const bool are_bytes, const screened *s, vector_float32 *whole2,
+                             vector_float32 *left2)
 {
     const int n_values = are_bytes ? 4 : 2;
-    const numbers_float32 bias = spread_number((int32_t)(are_bytes ? 0x80808080 : 0x80008000));
-    vector_float32 scale[TILE_VECTORS], inverse[TILE_VECTORS];
-    vector_float32 whole2[TILE_VECTORS] = {{0}}, left2[TILE_VECTORS] = {{0}};
-    for (int v = 0; v < TILE_VECTORS; v++) {
-        scale[v] = *lanes_of(s->scale, first + v);
-        inverse[v] = 1 / scale[v];
-    }
-    for (int64_t w = 0; w < screen->n_words; w++)
-        for (int v = 0; v < TILE_VECTORS; v++) {
-            numbers_float32 word = bias;
-            for (int i = 0; i < n_values && w * n_values + i < d; i++) {
-                const vector_float32 x = OURS(centered)(block, screen, w * n_values + i, first + v);
-                const vector_float32 sum =
-                    multiply_add_float32(x, inverse[v], (vector_float32){0} + ROUNDING);
+    const uint32_t bias = are_bytes ? 0x80808080 : 0x80008000;
+    const vector_float32 scale = *lanes_of(s->scale, group), inverse = 1 / scale;
+    numbers_float32 squares = {0};
+    for (int64_t w = 0; w < screen->n_words; w++) {
+        numbers_float32 word = spread_number((int32_t)bias);
+        for (int i = 0; i < n_values && w * n_values + i < d; i++) {
+            const vector_float32 x = OURS(centered)(block, screen, w * n_values + i, group);
+            const vector_float32 sum =
+                multiply_add_float32(x, inverse, (vector_float32){0} + ROUNDING);
+            word += ((numbers_float32)sum - ROUNDING_BITS) << (32 / n_values * i);
+            if (are_bytes) {
                 const vector_float32 whole = sum - ROUNDING;
-                const vector_float32 left = multiply_add_float32(-whole, scale[v], x);
-                word += ((numbers_float32)sum - ROUNDING_BITS) << (32 / n_values * i);
-                whole2[v] = multiply_add_float32(whole, whole, whole2[v]);
-                left2[v] = multiply_add_float32(left, left, left2[v]);
+                const vector_float32 left = multiply_add_float32(-whole, scale, x);
+                *whole2 = multiply_add_float32(whole, whole, *whole2);
+                *left2 = multiply_add_float32(left, left, *left2);
             }
-            if (!are_bytes || BYTE_BIAS == 0)
-                word ^= bias;
-            *(lane_labels *)(s->words + w * KM_BLOCK + (first + v) * LANES) = word;
         }
-    for (int v = 0; v < TILE_VECTORS; v++) {
-        const vector_float32 square = scale[v] * scale[v] * whole2[v];
-        const vector_float32 left = square_root_float32(left2[v]);
-        *lanes_of(s->square, first + v) = square;
-        *lanes_of(s->residual, first + v) = left * (float)(1 + KM_SCREEN_SLACK(d)) +
-                                            (square_root_float32(square) + left) * 0x1p-22f +
-                                            (float)KM_SCREEN_ABSOLUTE;
+        if (!are_bytes || BYTE_BIAS == 0)
+            word ^= spread_number((int32_t)bias);
+        if (!are_bytes)
+            squares = add_products_of_pairs(squares, word, word);
+        *(lane_labels *)(s->words + w * KM_BLOCK + group * LANES) = word;
     }
+    if (!are_bytes)
+        *whole2 = __builtin_convertvector(squares, vector_float32);
+}
+
+/* Fills in what stands for a group of samples. What pairs leave is at most half a unit of each
+ * feature, and what rounding of the quotient adds to that. */
+INLINE void OURS(quantize)(const REAL *block, const km_screen *screen, int64_t d, int group,
+                           const bool are_bytes, screened *s)
+{
+    const vector_float32 scale = *lanes_of(s->scale, group);
+    vector_float32 whole2 = {0}, left2 = {0};
+    OURS(fill_words)(block, screen, d, group, are_bytes, s, &whole2, &left2);
+    const vector_float32 square = scale * scale * whole2;
+    vector_float32 left = scale * ((0.5f + 0x1p-6f) * sqrtf((float)d));
+    if (are_bytes)
+        left = square_root_float32(left2);
+    *lanes_of(s->square, group) = square;
+    *lanes_of(s->residual, group) = left * (float)(1 + KM_SCREEN_SLACK(d)) +
+                                    (square_root_float32(square) + left) * 0x1p-22f +
+                                    (float)KM_SCREEN_ABSOLUTE;
 }
 
 /* Canonical squared distances of the samples of some pairs: [n_pairs][LANES]. */
@@ -233,14 +246,18 @@ INLINE bool OURS(screen_centers)(screened *s, OURS(canonical) * k, const km_scre
     return find_pairs(s, screen, chosen, n, k->labels, true);
 }
 
+#include "packed.h"
+
 INLINE double OURS(screened)(OURS(canonical) * k, const km_screen *screen, const int32_t *chosen,
                              int64_t n, void *work, const bool are_bytes, double *gaps,
                              int64_t *n_pairs)
 {
     screened s = lay_out(work, screen, n);
     OURS(find_scales)(k->block, screen, k->d, are_bytes, &s);
-    for (int g = 0; g < N_GROUPS; g += TILE_VECTORS)
-        OURS(quantize_tile)(k->block, screen, k->d, g, are_bytes, &s);
+    for (int g = 0; g < N_GROUPS; g++)
+        OURS(quantize)(k->block, screen, k->d, g, are_bytes, &s);
+    if (!are_bytes && gaps == NULL && !screen->has_strays && n <= MAX_PACKED)
+        return OURS(label_packed)(&s, k, screen, chosen, n, n_pairs) ? 0 : -1;
     const bool has_found = OURS(screen_centers)(&s, k, screen, chosen, n, are_bytes);
     *n_pairs += s.n_pairs;
     if (!has_found)

@@ -24,6 +24,7 @@
  *     differs(a, b)                a bit for each lane: a != b, of numbers
  *
  * and for whole numbers of 32 bits
+ *     lesser_number(a, b), greater_number(a, b)
  *     add_products_of_pairs(sum, a, b)  adds products of two pairs of 16 bits
  *     add_products_of_bytes(sum, a, b)  adds those of four pairs of bytes, if HAS_BYTES; bytes of a
  *                                       are larger by BYTE_BIAS, and have no sign
