@@ -9,7 +9,8 @@
 
 enum {
     CACHE_LINE = 64,
-    MAX_FETCHED = 8192, /* bytes of gaps */
+    MAX_FETCHED = 8192,   /* bytes of gaps */
+    FEWEST_SCREENED = 32, /* centers: fewer are faster without whole numbers, as measured */
 };
 
 /* ---- drifts ---------------------------------------------------------------------------------- */
@@ -83,7 +84,7 @@ static double compare_chosen(km_assigner *assigner, const void *centers, int64_t
     const km_samples *samples = assigner->samples;
     bounds_workspace *w = &b->workspaces[km_thread()];
     w->done.distances += n_chosen * KM_BLOCK;
-    if (b->has_screen) {
+    if (b->has_screen && n_chosen >= FEWEST_SCREENED) {
         const double farthest =
             compare_by_screen(assigner, centers, block, n_chosen, labels, w->gaps);
         if (farthest >= 0)
