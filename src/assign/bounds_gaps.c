@@ -71,7 +71,7 @@ static double compare_by_screen(km_assigner *assigner, const void *centers, int6
     for (int l = 0; l < KM_BLOCK; l++)
         labels[l] = assigner->labels[block * KM_BLOCK + (l < lanes ? l : 0)];
     w->n_screened += n_chosen;
-    return assigner->kernel->screened[samples->precision](
+    return assigner->kernel->screens->screened[samples->precision](
         km_samples_block(samples, block), centers, samples->n_features, &b->screen.screen,
         w->chosen, n_chosen, w->work, labels, gaps, &w->n_pairs);
 }

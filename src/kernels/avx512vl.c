@@ -1,7 +1,7 @@
 /* The kernels for AVX-512VL: vectors of 256 bits and twice the registers of AVX2, for processors
  * whose units are no wider, such as AMD's Zen 4. There, broadcasting a number to 512 bits occupies
  * the arithmetic units; and these have few ports to read registers, so that operands are better
- * read from memory. */
+ * read from memory. Screens have little of either, and take 512 bits. */
 #define INSTRUCTIONS avx512vl
 #define IS_AVAILABLE km_has_avx512vnni
 #define IS_FAST      km_is_any_processor
@@ -13,6 +13,7 @@
 #define GROUP_SIZE   8
 #define HAS_BYTES    1
 #define BYTE_BIAS    128
+#define SCREENS      avx512vnni
 #include "lanes256.h"
 
 #include "template.h"

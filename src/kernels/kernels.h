@@ -230,8 +230,9 @@ typedef struct km_kernel {
     km_lanes_with *lanes_with[2];
     km_nearest_of_part *nearest_of_part[2];
     km_used_up *used_up;
-    bool has_bytes; /* can it screen bytes, faster than pairs? */
-    km_screened *screened[2];
+    bool has_bytes;                  /* can it screen bytes, faster than pairs? */
+    km_screened *screened[2];        /* NULL, if it has those of another row */
+    const struct km_kernel *screens; /* the row whose screens are the fastest on its processors */
     km_moments *moments[2];
     km_fold_values *fold_values[2];
     km_peak *peak[2];

@@ -17,8 +17,8 @@ static void OURS(label_group)(OURS(canonical) * k, const int32_t *chosen, int64_
         OURS(measure_pairs)(k->block, k->centers, k->d, pairs, PAIRS_AT_ONCE, d2);
         for (int i = 0; i < PAIRS_AT_ONCE * PARTS; i++)
             OURS(compare)
-            (&state, i % PARTS, *(const VECTOR *)(d2 + i * WIDTH),
-             OURS(spread)(pairs[i / PARTS].center));
+        (&state, i % PARTS, *(const VECTOR *)(d2 + i * WIDTH),
+         OURS(spread)(pairs[i / PARTS].center));
     }
     for (int p = 0; p < PARTS; p++)
         for (int l = 0; l < WIDTH; l++)

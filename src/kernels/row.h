@@ -5,6 +5,11 @@
         KERNEL(job, float32), KERNEL(job, float64) \
     }
 
+#if !defined SCREENS
+#define HAS_SCREENS
+#define SCREENS INSTRUCTIONS
+#endif
+
 const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
     .name = QUOTE(INSTRUCTIONS),
     .is_available = IS_AVAILABLE,
@@ -22,7 +27,10 @@ const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
     .nearest_of_part = BOTH(nearest_of_part),
     .used_up = JOIN(used_up, INSTRUCTIONS),
     .has_bytes = HAS_BYTES,
+#if defined HAS_SCREENS
     .screened = BOTH(screened),
+#endif
+    .screens = &JOIN(km_kernel, SCREENS),
     .moments = BOTH(moments),
     .fold_values = BOTH(fold_values),
     .peak = BOTH(peak),

@@ -41,7 +41,6 @@ typedef struct screened {
 } screened;
 
 enum {
-    LANES = BYTES / (int)sizeof(float), /* of a group of samples */
     N_GROUPS = KM_BLOCK / LANES,
     MAX_PACKED = 1 << 12, /* centers, see packed.h */
 };

@@ -10,6 +10,8 @@
  *     CENTERS       compared with a tile of samples at once
  *     HELD          vectors of a tile that are kept in registers; the others are read from memory
  *     GROUP_SIZE    centers of which only the nearest is compared, if there are few features
+ * if need be,
+ *     SCREENS       the set whose screens are faster on the same processors
  * then includes vectors.h, and defines for each precision, lane by lane,
  *     multiply_add(a, b, c)        a * b + c, rounded once
  *     minimum(a, b)                a < b ? a : b, so b if one is not a number
@@ -55,7 +57,8 @@ enum {
     AHEAD = 3072,              /* bytes from what is read to what is prefetched */
     LINE = 64,                 /* bytes per line of the cache */
     DOUBLES = BYTES / 8,       /* in a vector */
-    PAIRS_AT_ONCE = 4,         /* of samples and centers, for canonical distances */
+    LANES = BYTES / (int)sizeof(float), /* of a group of samples */
+    PAIRS_AT_ONCE = 4,                  /* of samples and centers, for canonical distances */
 };
 
 /* Blocks are mostly read one after the other, but the processor's own prefetching starts too late
@@ -71,7 +74,9 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
         __builtin_prefetch((const void *)((uintptr_t)address + i), 0, 2);
 }
 
+#if !defined SCREENS
 #include "screen.h"
+#endif
 
 #include "float32.h"
 
@@ -85,7 +90,9 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 #include "near.h"
 
 #include "gaps.h"
+#if !defined SCREENS
 #include "screened.h"
+#endif
 
 #include "float64.h"
 
@@ -99,7 +106,9 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 #include "near.h"
 
 #include "gaps.h"
+#if !defined SCREENS
 #include "screened.h"
+#endif
 
 /* Two kernels calculate in double whatever the samples are. */
 #include "point.h"

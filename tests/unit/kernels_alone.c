@@ -90,8 +90,8 @@ static void check_screen(const km_kernel *kernel, km_precision precision, const 
         km_screen_create(&owned, kernel, k, d, &error) != KM_OK)
         exit(2);
     km_screen_set(&owned, precision, centers);
-    if (kernel->screened[precision](block, centers, d, &owned.screen, chosen, k, work, found, NULL,
-                                    &n_pairs) >= 0 &&
+    if (kernel->screens->screened[precision](block, centers, d, &owned.screen, chosen, k, work,
+                                             found, NULL, &n_pairs) >= 0 &&
         memcmp(found, labels, sizeof found) != 0) {
         printf("%s: other labels with a screen, d %d, k %d\n", kernel->name, (int)d, (int)k);
         exit(1);

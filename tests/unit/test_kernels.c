@@ -464,9 +464,9 @@ static bool solve_screened(const km_kernel *kernel, screen_kind kind, km_precisi
     ck_assert(km_screen_workspace(p->d, found->n) <= (int64_t)sizeof work);
     for (int l = 0; l < KM_BLOCK; l++)
         found->labels[l] = has_guess ? found->chosen[l % found->n] : -1;
-    found->farthest = kernel->screened[precision](gaps_block, gaps_centers, p->d, &owned.screen,
-                                                  found->chosen, found->n, work, found->labels,
-                                                  has_gaps ? found->gaps : NULL, &n_pairs);
+    found->farthest = kernel->screens->screened[precision](
+        gaps_block, gaps_centers, p->d, &owned.screen, found->chosen, found->n, work, found->labels,
+        has_gaps ? found->gaps : NULL, &n_pairs);
     km_screen_free(&owned);
     return found->farthest >= 0;
 }
