@@ -155,6 +155,7 @@ help:
 	@echo 'make check-slurm   test jobs/ on a Slurm cluster made for it on this machine;'
 	@echo '               TEST=chain for one, TEST=codes STARTS=100 for exit codes through srun'
 	@echo 'make bench     speed against scikit-learn and FAISS; WORK=W4 RUNS=5 CONVERGE=1'
+	@echo 'make scaling   a small study of strong and weak scaling on this machine, with table and plots'
 	@echo 'make simulate  the engine on simulated machines (SimGrid): RANKS=64,1024 WORK=weak-W6 COSTS=1;'
 	@echo '               make simulate-reductions: ways to add up over ranks, side by side'
 	@echo 'make deps      only set up: install what is missing, or say what to install'

@@ -71,9 +71,10 @@ $(filled): $(BUILD)/packaging/%: packaging/%.in always
 
 # ---- what goes where: FILE:DESTINATION --------------------------------------------------------------
 
-users    := import plot export
+users    := import plot export scaling
 modules  := $(filter-out $(users:%=tools/%.py),$(wildcard tools/*.py))
-jobs     := $(wildcard jobs/*.sbatch) jobs/restart-chain.sh jobs/site.example.sh
+jobs     := $(wildcard jobs/*.sbatch) jobs/restart-chain.sh jobs/scaling.sh jobs/scaling.yaml \
+    jobs/site.example.sh
 into      = $(foreach file,$(2),$(file):$(1)/$(notdir $(file)))
 
 installs := $(BUILD)/skymeans:$(PREFIX)/bin/skymeans \

@@ -1,8 +1,8 @@
 #!/bin/sh
-# deps.sh [lint|bench|slurm|simulate|neon|install]: sees that everything is there to build and test
+# deps.sh [lint|bench|slurm|scaling|simulate|neon|install]: sees that everything is there to build and test
 # skymeans, and, if asked, to check the style of its sources, to measure it against its peers, to test
-# the job scripts on a Slurm cluster, to simulate machines, the kernels of ARM processors, or all that
-# is installed. On Debian and its like it installs what is missing, as root or, with a person at the
+# the job scripts on a Slurm cluster, for scaling studies, to simulate machines, the kernels of ARM
+# processors, or all that is installed. On Debian and its like it installs what is missing, as root or, with a person at the
 # terminal, through sudo; elsewhere it prints the line to run, and stops.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -24,9 +24,12 @@ bench)
     libraries=libopenblas.so.0 # with the plain BLAS the peers would be slow
     modules=faiss ;;
 slurm)
-    packages="$packages slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2"
-    programs="$programs slurmctld slurmd sbatch munged ip tc"
+    packages="$packages slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 jube"
+    programs="$programs slurmctld slurmd sbatch munged ip tc jube"
     services='munge slurmctld slurmd' ;;
+scaling)
+    packages="$packages jube"
+    programs="$programs jube" ;;
 simulate)
     packages="$packages libsimgrid-dev"
     programs="$programs smpicc smpirun" ;;

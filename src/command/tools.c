@@ -14,6 +14,7 @@ const km_tool km_tools[] = {
     {"import", "FITS, VOTable, CSV, ECSV or other HDF5 to a catalogue in HDF5"},
     {"plot", "draw the clusters of a result"},
     {"export", "labels joined with the catalogue, as FITS, VOTable, CSV or ECSV"},
+    {"scaling", "table and plots of a scaling study, from the records of its runs"},
     {0}};
 
 /* The places of tools, relative to the folder of the program: what stands before and after the name

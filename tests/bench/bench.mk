@@ -11,6 +11,19 @@ bench: deps
 	@$(run_env) $$(tools/find-python.sh h5py sklearn faiss) tests/bench/bench.py \
 	    $(if $(WORK),--work $(WORK)) --runs $(or $(RUNS),3) $(if $(CONVERGE),--converge)
 
+# A small study of strong and weak scaling, by JUBE; docs/scaling.md has one.
+.PHONY: scaling
+scaling: deps
+	@tools/deps.sh scaling
+	@$(MAKE) $(quietly) all
+	@rm -rf $(BUILD)/scaling && mkdir -p $(BUILD)/scaling
+	@cd $(BUILD)/scaling && for kind in strong weak; do \
+	    $(run_env) $(CURDIR)/jobs/scaling.sh $$kind $(CURDIR)/jobs/scaling.yaml small && \
+	    $$($(CURDIR)/tools/find-python.sh matplotlib) $(CURDIR)/tools/scaling.py scaling-$$kind \
+	        -o $$kind || exit 1; \
+	done
+	@echo "Tables and plots: $(BUILD)/scaling/strong, $(BUILD)/scaling/weak"
+
 $(BUILD)/bench_kernels: tests/bench/bench_kernels.c $(library)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(flags) -MMD -MP -o $@ $< $(library) -lz -lm
