@@ -22,15 +22,14 @@ class Record:
     def __init__(self, path, record):
         self.path, self.record = path, record
         plan, result = record["plan"], record["result"]
-        self.nodes, self.ranks, self.threads = record["nodes"], plan["ranks"], plan["threads"]
-        self.ranks_per_node = record["ranks_per_node"]
+        self.nodes, self.ranks_per_node = int(record["nodes"]), int(record["ranks_per_node"])
+        self.ranks, self.threads = int(plan["ranks"]), int(plan["threads"])
         self.cores = self.ranks * self.threads
-        self.rows, self.checksum = plan["rows"], result["checksum"]
-        self.iterations = [row["seconds"] for row in record["iterations"]]
-        self.iterating = sum(self.iterations)
-        self.per_iteration = self.iterating / len(self.iterations)
-        self.seconds = record["seconds"]
-        self.phases = {name: spread["mean"] for name, spread in record["phases"].items()}
+        self.rows, self.checksum = int(plan["rows"]), str(result["checksum"])
+        self.iterations = [float(row["seconds"]) for row in record["iterations"]]
+        self.per_iteration = sum(self.iterations) / len(self.iterations)
+        self.seconds = float(record["seconds"])
+        self.phases = {name: float(spread["mean"]) for name, spread in record["phases"].items()}
         self.rates = record["rates"]
         self.is_crowded = self.ranks_per_node * self.threads > count_cores(record["binding"])
 

@@ -228,7 +228,9 @@ def draw_roofline(study):
     reach = np.geomspace(min(done + ridge) / 4, max(done + ridge) * 4, 200)
     for number, (shape, (most_flop, most_bytes, flop, size)) in enumerate(known):
         colour = LINES[number % len(LINES)]
-        axes.plot(reach, 1e-9 * np.minimum(most_flop, most_bytes * reach), color=colour, linewidth=1.2)
+        if not shape.is_crowded:  # whose threads can't reach together what each was measured to do
+            axes.plot(reach, 1e-9 * np.minimum(most_flop, most_bytes * reach), color=colour,
+                      linewidth=1.2)
         axes.plot(flop / size, 1e-9 * flop, MARKERS[number % len(MARKERS)], color=colour,
                   markerfacecolor="white" if shape.is_crowded else colour, label=shape.name)
     axes.set_xscale("log")

@@ -17,7 +17,7 @@ SECONDS = 300  # for building the library
 VERSION = re.search(r'KM_VERSION "(.*)"',
                     open(f"{ROOT}/src/base/version.h", encoding="utf-8").read()).group(1)
 SONAME = f"libskymeans.so.{VERSION.partition('.')[0]}"
-COMMANDS, TOOLS = ["fit", "predict", "info", "compare", "probe"], ["import", "plot", "export"]
+COMMANDS, TOOLS = ["fit", "predict", "info", "compare", "probe"], ["import", "plot", "export", "scaling"]
 CALLER = """#include <skymeans.h>
 #include <stdio.h>
 int main(void) { return puts(skymeans_version()) < 0; }
@@ -84,7 +84,8 @@ def all_files(prefix, libdir):
             *(f"share/doc/skymeans/{name}" for name in (
                 *docs, "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff")),
             *(f"share/skymeans/jobs/{name}" for name in (
-                "fit.sbatch", "fit-array.sbatch", "restart-chain.sh", "site.example.sh")),
+                "fit.sbatch", "fit-array.sbatch", "restart-chain.sh", "site.example.sh",
+                "scaling.sh", "scaling.yaml", "strong-scaling.sbatch", "weak-scaling.sbatch")),
             "share/skymeans/data/hipparcos.h5", "share/skymeans/data/README.md",
             "share/bash-completion/completions/skymeans",
             f"share/modulefiles/skymeans/{VERSION}", "include/skymeans.h"))}

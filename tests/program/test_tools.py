@@ -21,7 +21,7 @@ import command
 import finder
 from conventions import PLAIN
 
-TOOLS = ("import", "plot", "export")
+TOOLS = ("import", "plot", "export", "scaling")
 
 
 class StartingTools(ToolTest):
@@ -34,8 +34,8 @@ class StartingTools(ToolTest):
                                   env={**os.environ, "SKYMEANS_SECOND_PYTHON": "1"},
                                   capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout), (4, ""))
-            self.assertRegex(done.stderr, rf"^{tool}.py: error: Python module missing \(h5py\): "
-                             ".*; install python3-h5py.*/usr/bin/python3\n$")
+            self.assertRegex(done.stderr, rf"^{tool}.py: error: Python module missing "
+                             r"\((h5py|matplotlib)\): .*; install python3-\1.*/usr/bin/python3\n$")
 
     def test_another_python(self):
         """One without modules finds the one that make uses."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The scripts of jobs/ on a Slurm cluster; run.sh starts it."""
+import csv
 import os
 import pathlib
 import re
@@ -290,6 +291,22 @@ class TestJobs(JobsTest):
         cluster.limit(FAST)
         for output, task in tasks.items():
             self.check_done(task, restarts=int(output == stopped), output=output)
+
+    def test_study(self):
+        """Weak scaling on one, two and four nodes in one job, and what comes of its records."""
+        study = (project / "jobs/scaling.yaml").read_text()
+        for old, new in (("1x1x1;1x2x1;1x1x2;1x4x1", "1x1x1;2x1x1;4x1x1"), ('"1;2;3"', '"1"'),
+                         ('weak, _: "250000"', 'weak, _: "1000"'), ("clusters 256", "clusters 5")):
+            self.assertIn(old, study)
+            study = study.replace(old, new)
+        pathlib.Path("study.yaml").write_text(study)
+        job = self.submit("-N", "4", project / "jobs/weak-scaling.sbatch", "study.yaml", "small")
+        self.assertEqual(job.wait_for_end()["JobState"], "COMPLETED", job.log())
+        said = call(ROOT / "tools/scaling.py", "study-weak", "-o", "figures")
+        self.assertIn("weak scaling, 3 runs, 1 to 4 cores", said)
+        with open("figures/runs.csv", newline="") as file:
+            self.assertEqual([(run["nodes"], run["ranks"]) for run in csv.DictReader(file)],
+                             [("1", "1"), ("2", "2"), ("4", "4")])
 
     def test_chain(self):
         """Three jobs: one is stopped, one finishes, and one finds nothing to do."""
