@@ -14,7 +14,7 @@ from matplotlib.image import imread
 from tool import HIPPARCOS, ToolTest, load_tool, read_columns, write_text
 
 PLOT = load_tool("plot")
-panels = sys.modules["panels"]  # that of plot.py
+panels, figures, samples = (sys.modules[name] for name in ("panels", "figures", "samples"))
 
 
 class PlotTest(ToolTest):
@@ -47,20 +47,24 @@ class PlotTest(ToolTest):
             for name, column in zip(names, values.T):
                 file[f"table/columns/{name}/data"] = column
 
-    def plot(self, *arguments):
+    def draw(self, *arguments):
         """The picture's pixels, and the matplotlib figure behind it."""
-        figures = []
+        drawn = []
 
         def keep(figure, path):
-            figures.append(figure)
+            drawn.append(figure)
             save(figure, path)
 
         save = PLOT.save
         with mock.patch.object(PLOT, "save", keep):
             self.assertEqual(self.succeed(PLOT, *arguments, "-o", "out.png", "--overwrite"), "")
-        pixels = imread("out.png")[..., :3]
+        return imread("out.png")[..., :3], drawn[0]
+
+    def plot(self, *arguments):
+        """The same of an overview."""
+        pixels, figure = self.draw(*arguments)
         self.assertEqual(pixels.shape, (700, 1200, 3))
-        return pixels, figures[0]
+        return pixels, figure
 
     def count_colour(self, pixels, colour):
         return np.count_nonzero((np.abs(pixels - np.array(colour)) < 0.01).all(axis=2))
@@ -102,7 +106,7 @@ class PlotPictures(PlotTest):
         self.assertEqual(list(panel.counts.sum(axis=1)), list(np.bincount(labels[labels >= 0])))
 
     def test_two_features_with_few_and_many_rows(self):
-        for n_rows in (PLOT.MARKER_ROWS, PLOT.MARKER_ROWS + 1):
+        for n_rows in (figures.MARKER_ROWS, figures.MARKER_ROWS + 1):
             with self.subTest(n_rows=n_rows):
                 values, labels = blobs(n_rows, 2)
                 self.write_columns("in.h5", values, ["b_v", "Abs_Mag"])
@@ -116,7 +120,7 @@ class PlotPictures(PlotTest):
                 self.assertGreater(bottom, top)  # the bright ones are up
                 self.assertLess(*axes.get_xlim())
                 self.assertEqual([text.get_text() for text in axes.texts], list("0123"))
-                self.assertEqual(bool(axes.images), n_rows > PLOT.MARKER_ROWS)
+                self.assertEqual(bool(axes.images), n_rows > figures.MARKER_ROWS)
 
     def test_three_features_of_an_array(self):
         values, labels = blobs(20000, 5)
@@ -148,7 +152,7 @@ class PlotPictures(PlotTest):
         self.write_columns("b.h5", values[7000:], "xy")
         self.write_result(values, labels, ["x", "y"], "/table/columns")
         whole, _ = self.plot("result.h5", "in.h5")
-        with mock.patch.object(PLOT, "PIECE_ROWS", 999):
+        with mock.patch.object(samples, "PIECE_ROWS", 999):
             pieces, _ = self.plot("result.h5", "a.h5", "none.h5", "b.h5")
         below_title = slice(40, None)  # which has the name of the file
         self.assertLess(np.abs(whole - pieces)[below_title].max(), 0.01)
@@ -335,8 +339,152 @@ class Palette(unittest.TestCase):
             self.assertEqual(palette.shape, (n_clusters + 1, 3))
             self.assertEqual(len(np.unique(palette, axis=0)), n_clusters + 1)
             self.assertEqual(tuple(palette[-1]), panels.GREY)
-            self.assertLess((palette[:-1] @ [0.30, 0.59, 0.11]).max(), 0.7)
+            self.assertLess(panels.brightness(palette[:-1]).max(), 0.8)
             self.assertTrue(np.all((palette >= 0) & (palette < to_rgb("white"))))
+
+    def test_colour_blind_eyes_tell_them_apart(self):
+        """Machado et al. 2009: how the colours look without red, green or blue cones."""
+        eyes = (np.eye(3),
+                [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                 [-0.003882, -0.048116, 1.051998]],
+                [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                 [-0.011820, 0.042940, 0.968881]],
+                [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                 [0.004733, 0.691367, 0.303900]])
+        for n_clusters, least in ((6, 0.3), (9, 0.15)):
+            linear = panels.make_palette(n_clusters)[:-1] ** 2.2
+            for eye in eyes:
+                seen = np.clip(linear @ np.transpose(eye), 0, 1) ** (1 / 2.2)
+                apart = np.linalg.norm(seen[:, None] - seen, axis=2)
+                self.assertGreater(apart[np.triu_indices(n_clusters, 1)].min(), least)
+
+
+class PlotKinds(PlotTest):
+    """Figures for a journal."""
+
+    def setUp(self):
+        super().setUp()
+        self.values, self.labels = blobs(20000, 4)
+        self.write_columns("in.h5", self.values, ["u_g", "gmag", "ra", "dec"])
+        self.write_result(self.values[:, :2], self.labels, ["u_g", "gmag"], "/table/columns",
+                          ["mag", "mag"])
+
+    def test_panel(self):
+        pixels, figure = self.draw("result.h5", "in.h5", "-x", "ra", "-y", "gmag")
+        axes, = figure.axes
+        self.assertEqual(pixels.shape, (640, 700, 3))
+        self.assertEqual((axes.get_xlabel(), axes.get_ylabel()), ("ra", "gmag [mag]"))
+        self.assertGreater(*axes.get_ylim())  # magnitudes go down
+        self.assertEqual(figure.texts, [])
+        self.assertEqual(len(axes.images), 1)
+        contours = [each for each in axes.collections if type(each).__name__ in
+                    ("QuadContourSet", "LineCollection") or each.get_linewidth()[0] in (0.6, 0.9)]
+        self.assertGreaterEqual(len(contours), 4)  # of each cluster
+        # Where no feature is, the disc is at the median of the rows.
+        place = np.median(self.values[self.labels == 2, 2])
+        self.assertAlmostEqual(axes.texts[2].get_position()[0], place, 2)
+
+    def test_size_and_title(self):
+        pixels, figure = self.draw("result.h5", "in.h5", "-x", "u_g", "-y", "gmag", "--size", "3x2",
+                                   "--title", "Costs 5 $")
+        self.assertEqual(pixels.shape, (400, 600, 3))
+        self.assertEqual(figure.texts[0].get_text(), "Costs 5 \\$")
+        _, figure = self.draw("result.h5", "in.h5", "--title", "")
+        self.assertEqual(figure.texts, [])
+
+    def test_corner(self):
+        _, figure = self.draw("result.h5", "in.h5", "-c", "u_g,gmag,dec")
+        self.assertEqual(len(figure.axes), 6)
+        labels = [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes]
+        self.assertEqual(labels, [("", ""), ("", "gmag [mag]"), ("", ""), ("u_g [mag]", "dec"),
+                                  ("gmag [mag]", ""), ("dec", "")])
+        legend = figure.axes[0].get_legend()
+        self.assertEqual([text.get_text() for text in legend.get_texts()], list("0123"))
+
+    def test_contours_have_the_shares(self):
+        random = np.random.default_rng(3)
+        values = random.normal(size=(200000, 2))
+        panel = panels.Contours(None, [0, 1], panels.make_palette(1), np.array([[-5, 5.0]] * 2))
+        panel.add(values, np.zeros(len(values), int))
+        low, high = panels.contour_levels(panel.counts[0])
+        for level, share in ((low, 0.95), (high, 0.68)):
+            counts = panel.counts[0]
+            self.assertAlmostEqual(counts[counts >= level].sum() / counts.sum(), share, 2)
+
+    def test_sky(self):
+        _, figure = self.draw("result.h5", "in.h5", "--kind", "sky")
+        self.assertEqual(figure.axes[0].get_title("right"), "ra, dec")
+        corners = figures.project([0, 90, -90, 0, 0], [0, 0, 0, 90, -90])
+        np.testing.assert_allclose(corners, [[0, 0], [-1, 0], [1, 0], [0, 1], [0, -1]], atol=1e-3)
+        # Equal areas: the northern cap down to 30 degrees is a quarter of the sphere.
+        latitude = np.degrees(np.arcsin(np.random.default_rng(4).uniform(-1, 1, 100000)))
+        y = figures.project(np.zeros(100000), latitude)[:, 1]
+        theta = np.arcsin(np.sort(y))
+        area = (2 * theta + np.sin(2 * theta)) / np.pi  # of the ellipse below, from -1 to 1
+        np.testing.assert_allclose(area, np.linspace(-1, 1, 100000), atol=0.02)
+
+    def test_choice(self):
+        self.refuse(3, "give several to fit", PLOT, "result.h5", "--kind", "choice", "-o", "new.png")
+        with h5py.File("result.h5", "r+") as file:
+            file["choice/k"] = np.arange(2, 7)
+            for name in ("inertia", "silhouette", "davies_bouldin"):
+                file[f"choice/{name}"] = np.arange(5.0)
+            file["choice/stability"] = np.full(5, np.nan)
+            file["choice"].attrs["best"] = 3
+        _, figure = self.draw("result.h5", "--kind", "choice")
+        self.assertEqual([axes.get_title("left") for axes in figure.axes],
+                         ["Inertia", "Silhouette (higher is better)",
+                          "Davies-Bouldin (lower is better)"])
+        self.assertEqual(figure.axes[0].texts[0].get_text(), "k = 5")
+        with h5py.File("result.h5", "r+") as file:
+            file["choice"].attrs["best"] = 9
+        self.refuse(3, r"not a result \(result.h5, /choice\)", PLOT, "result.h5", "--kind", "choice",
+                    "-o", "new.png")
+
+    def test_templates(self):
+        self.refuse(3, "add --describe", PLOT, "result.h5", "--kind", "templates", "-o", "new.png")
+        write_templates("result.h5", self.values, self.labels, ["u_g", "gmag", "ra", "dec"])
+        _, figure = self.draw("result.h5", "--kind", "templates")
+        self.assertEqual(len(figure.axes), 4)
+        medians = [axes.lines[1].get_xdata() for axes in figure.axes]
+        used = self.values[self.labels >= 0]
+        expected = [(np.median(self.values[self.labels == c], axis=0) - used.mean(0)) / used.std(0)
+                    for c in range(4)]
+        np.testing.assert_allclose(medians, expected)
+
+    def test_convergence(self):
+        _, figure = self.draw("result.h5", "--kind", "convergence")
+        self.assertEqual(list(figure.axes[0].lines[0].get_ydata()), [40, 20, 12, 11])
+
+    def test_usage(self):
+        for pattern, *arguments in (
+                ("-x and -y go together", "-x", "ra"),
+                ("-c is for a corner plot", "-c", "ra", "--kind", "sky"),
+                ("-x and -y are for one panel", "-x", "ra", "-y", "dec", "--kind", "templates"),
+                ("take one column each", "-x", "ra,dec", "-y", "dec"),
+                ("empty name in -c", "-c", "ra,,dec"),
+                ("is not two lengths", "--size", "3"),
+                ("is not two lengths", "--size", "3x900"),
+                ("invalid choice", "--kind", "pie")):
+            with self.subTest(pattern=pattern):
+                self.refuse(2, pattern, PLOT, "result.h5", "in.h5", *arguments, "-o", "new.png")
+        self.refuse(3, r"no such column \(in.h5, /table/columns, column nothing\)", PLOT,
+                    "result.h5", "in.h5", "-c", "ra,nothing", "-o", "new.png")
+
+
+def write_templates(path, values, labels, names):
+    """/templates as fit --describe writes them."""
+    groups = [values[labels == c] for c in range(labels.max() + 1)]
+    with h5py.File(path, "r+") as file:
+        file["templates/mean"] = [group.mean(0) for group in groups]
+        file["templates/deviation"] = [group.std(0) for group in groups]
+        file["templates/min"] = [group.min(0) for group in groups]
+        file["templates/max"] = [group.max(0) for group in groups]
+        file["templates/quantiles"] = np.stack(
+            [np.quantile(group, [0.05, 0.16, 0.5, 0.84, 0.95], axis=0).T for group in groups])
+        file["templates/n_missing"] = np.zeros((len(groups), len(names)), "i8")
+        file["templates"].attrs["columns"] = names
+        file["templates"].attrs["units"] = [""] * len(names)
 
 
 if __name__ == "__main__":
