@@ -227,7 +227,7 @@ static void measure_object(const double *magnitudes, const draws *d, int64_t i, 
     for (int b = 0; b < N_BANDS; b++) {
         const double error = error_at(b, magnitudes[b]);
         const double seen = magnitudes[b] + error * d->normals[N_COLOURS + b][i];
-        const bool is_lost = seen > depth[b] + BELOW_DEPTH ||
+        const bool is_lost = fmax(seen, magnitudes[b]) > depth[b] + BELOW_DEPTH ||
                              km_uniform(d->random[FIRST_OF_LOSS + b][i]) < SHARE_LOST;
         values[(FIRST_BAND + b) * KM_MOCK_BLOCK + i] = is_lost ? NAN : seen;
         values[(FIRST_ERROR + b) * KM_MOCK_BLOCK + i] = is_lost ? NAN : error;
