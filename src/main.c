@@ -28,11 +28,11 @@ static void run_fit(km_story *s)
     km_warn_of_threads(s);
     if (km_check_outputs(s) != KM_OK || km_take_machine(s) != KM_OK ||
         km_open_catalogue(s) != KM_OK || km_say_columns(s) != KM_OK ||
-        km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK)
+        km_open_described(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK)
         return;
     km_prepare_control(s);
     if (km_read_samples(s) != KM_OK || km_fit_samples(s) != KM_OK || km_verify_answer(s) != KM_OK ||
-        km_write_outputs(s) != KM_OK)
+        km_describe_clusters(s) != KM_OK || km_write_outputs(s) != KM_OK)
         return;
     km_forget_checkpoint(s);
     const km_record record = km_make_record(s);
@@ -65,7 +65,8 @@ static km_code open_for_fit(km_story *s)
 {
     if (s->log.is_speaker)
         km_first_centers_check(s->options.seeding, &s->error);
-    if (km_agree(s->comm, &s->error) == KM_OK && km_open_catalogue(s) == KM_OK)
+    if (km_agree(s->comm, &s->error) == KM_OK && km_open_catalogue(s) == KM_OK &&
+        km_open_described(s) == KM_OK)
         km_say_columns(s);
     return s->error.code;
 }
@@ -86,11 +87,12 @@ static void run_dry(km_story *s)
     const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
     km_plan plan;
     const km_dry_run run = {.catalogue = &s->catalogue,
+                            .described = &s->described,
                             .plan = &plan,
                             .is_fit = is_fit,
                             .seeding = s->options.seeding,
                             .problem = &s->options.problem,
-                            .has_distances = s->options.outputs.has_distances,
+                            .outputs = &s->options.outputs,
                             .is_verified = s->options.verify != KM_VERIFY_NOTHING,
                             .machine = s->options.machines.count > 0 ? &s->machine : NULL,
                             .machine_files = s->options.machines.texts,
@@ -135,9 +137,15 @@ static void free_story(km_story *s)
     km_checkpoint_free(&s->checkpoint);
     km_findings_free(&s->findings);
     km_catalogue_close(&s->catalogue);
+    km_catalogue_close(&s->described);
+    km_templates_free(&s->templates);
+    free(s->described_columns);
     km_model_free(&s->model);
     free(s->question);
     free(s->distances);
+    free(s->second_labels);
+    free(s->second_distances);
+    km_borders_free(&s->borders);
     free(s->first_centers);
     free(s->factors);
     free(s->columns);

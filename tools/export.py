@@ -28,6 +28,7 @@ with command.imports("h5py", "numpy", "astropy"):
     from check_rows import check_rows
     from formats import WRITERS, to_integers
     from result import Catalogue, Result
+    from templates import FORMATS as TEMPLATE_FORMATS, write_templates
 
 PIECE_ROWS = 1 << 17
 MOST_LETTERS = 4096  # of a command line, which may name thousands of files
@@ -242,7 +243,7 @@ def parse_command_line(arguments):
     parser = Parser(
         prog=command.program(), allow_abbrev=False,
         usage="%(prog)s RESULT.h5 [CATALOGUE...] -o TABLE [-c COLUMNS] [-d DATASET] [--transpose] "
-              "[--force] [--overwrite]",
+              "[--force] [--overwrite]\n       %(prog)s RESULT.h5 --templates -o TABLE [--overwrite]",
         description="Join the labels of a result of skymeans fit or predict with its catalogue. "
                     "Without CATALOGUE the table has ids (or row numbers) and labels only.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
@@ -254,6 +255,10 @@ def parse_command_line(arguments):
                              "for all; default: the features of the fit")
     parser.add_argument("-d", "--dataset", metavar="PATH",
                         help="table or 2-D array inside the catalogue; default: that of the fit")
+    parser.add_argument("--templates", action="store_true",
+                        help="a row for each cluster instead, with the statistics of fit "
+                             "--describe: .fits, .ecsv, .csv, or .tex (LaTeX: medians with 16 to "
+                             "84 %%)")
     parser.add_argument("--transpose", action="store_true",
                         help="a 2-D dataset holds a sample a column, as it was for the fit")
     parser.add_argument("--force", action="store_true",
@@ -262,12 +267,15 @@ def parse_command_line(arguments):
     options = parser.parse_intermixed_args(arguments)
     if not options.files:
         parser.error("RESULT.h5 is required")
-    if command.extension(options.output) not in WRITERS:
-        endings = ", ".join(f".{ending}" for ending in WRITERS)
+    formats = TEMPLATE_FORMATS if options.templates else WRITERS
+    if command.extension(options.output) not in formats:
+        endings = ", ".join(f".{ending}" for ending in formats)
         parser.error(f"-o {options.output} does not end in one of {endings}")
     options.result, *options.catalogues = options.files
     options.catalogues = command.expand_lists(options.catalogues)
     options.files = [options.result, *options.catalogues]
+    if options.templates and options.catalogues:
+        parser.error("--templates with a CATALOGUE: the result has all that is needed")
     for option in ("columns", "dataset"):
         if getattr(options, option) and not options.catalogues:
             parser.error(f"--{option} without a CATALOGUE")
@@ -291,6 +299,11 @@ def run(arguments):
     command.check_output(options.output, options.overwrite, options.files)
     with contextlib.ExitStack() as stack:
         result = Result(options.result, open_hdf5(options.result, stack))
+        if options.templates:
+            with command.whole_file(options.output) as file:
+                n_rows, n_columns = write_templates(result, command.extension(options.output), file)
+            command.say(f"{n_rows} clusters, {n_columns} columns: {options.output}")
+            return
         joined = Joined(result, *open_parts(result, options, stack))
         with command.whole_file(options.output) as file:
             WRITERS[command.extension(options.output)](file, joined)

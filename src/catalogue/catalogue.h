@@ -156,7 +156,8 @@ typedef struct km_catalogue_name {
     const char *table, *columns, *where, *weights, *ids;
     const char *const *missing_values;
     int64_t n_missing_values;
-    const char *outputs[3]; /* [n_outputs], files that will be written, and must not be inputs */
+    bool skips_other_missing; /* missing values of columns that are no features are left out */
+    const char *outputs[3];   /* [n_outputs], files that will be written, and must not be inputs */
     int64_t n_outputs;
     bool follows_external; /* values of datasets may be in any file, not only below its folder */
     const km_precision *precision; /* NULL: as the features need; double if one is packed */
@@ -236,6 +237,7 @@ typedef struct km_catalogue {
     km_expression *expressions; /* [n_expressions], that of --where is the last */
     const char **names;         /* [n_features], of the features */
     km_other_units other_units;
+    uint64_t missing_found; /* a bit for each value of --missing-value that was not left out */
     int64_t n_missing_values;
     km_missing_value *missing_values;
     unsigned char ids_type[512]; /* as H5Tencode writes it */
@@ -300,8 +302,8 @@ void km_catalogue_close(km_catalogue *catalogue);
  * is missing; or else it misses a feature. */
 typedef enum km_fate { KM_ROW_USED, KM_ROW_MISSING, KM_ROW_EXCLUDED, KM_ROW_UNDECIDED } km_fate;
 
-/* What to do with a row that misses a feature. */
-typedef enum km_missing { KM_MISSING_DROP, KM_MISSING_ERROR } km_missing;
+/* What to do with a row that misses a feature; kept ones have values that are not finite. */
+typedef enum km_missing { KM_MISSING_DROP, KM_MISSING_ERROR, KM_MISSING_KEEP } km_missing;
 
 /* Maximum bytes of a text that is an id, with the zero byte at its end. */
 enum { KM_ID_SIZE = 16 << 20 };

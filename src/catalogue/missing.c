@@ -24,12 +24,14 @@ static void add_missing_value(km_catalogue *catalogue, int64_t column, double va
                                           sizeof missing, &missing, error);
 }
 
-static void parse_missing_value(km_catalogue *catalogue, const char *text, km_error *error)
+static void parse_missing_value(km_catalogue *catalogue, int64_t number, km_error *error)
 {
     double value;
+    const char *text = catalogue->asked.missing_values[number];
     const char *colon = strrchr(text, ':');
     if (km_parse_double(text, &value)) {
         add_missing_value(catalogue, -1, value, error);
+        catalogue->missing_found |= (uint64_t)1 << number;
         return;
     }
     if (colon == NULL || !km_parse_double(colon + 1, &value)) {
@@ -44,7 +46,9 @@ static void parse_missing_value(km_catalogue *catalogue, const char *text, km_er
         if (km_may_be_missing(catalogue, c) &&
             km_is_called(catalogue->columns[c].name, text, (size_t)(colon - text)))
             add_missing_value(catalogue, c, value, error);
-    if (catalogue->n_missing_values == n_before)
+    if (catalogue->n_missing_values > n_before)
+        catalogue->missing_found |= (uint64_t)1 << number;
+    else if (!catalogue->asked.skips_other_missing)
         km_fail(error, KM_USAGE,
                 "bad value (--missing-value %s): %.*s is none of the features, nor in an "
                 "expression; name one of the columns that are",
@@ -54,6 +58,6 @@ static void parse_missing_value(km_catalogue *catalogue, const char *text, km_er
 km_code km_missing_values_parse(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
 {
     for (int64_t i = 0; i < catalogue->asked.n_missing_values && error->code == KM_OK; i++)
-        parse_missing_value(catalogue, catalogue->asked.missing_values[i], error);
+        parse_missing_value(catalogue, i, error);
     return km_agree(comm, error);
 }

@@ -128,6 +128,9 @@ static bool finish_piece(km_piece *p, km_error *error)
     }
     if (error->code == KM_OK)
         km_piece_take_values(p);
+    for (int64_t i = 0; i < p->rows.count && r->missing == KM_MISSING_KEEP; i++)
+        if (p->fates[i] == KM_ROW_MISSING)
+            p->fates[i] = KM_ROW_USED;
     const int64_t sample = take_turn(p, error);
     if (sample >= 0)
         put_samples(p, sample);

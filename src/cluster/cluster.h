@@ -115,6 +115,18 @@ void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t 
 uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *samples,
                             const int32_t *labels, MPI_Comm comm);
 
+/* The second nearest center of each row, the lowest number of those equally near, and the distance
+ * to it as of skymeans_distances: [slab.count]; -1 and NaN for rows that are no samples, and for
+ * all if there is one cluster. Samples are those of the answer. */
+km_code km_answer_find_second(const skymeans_answer *answer, const skymeans_samples *samples,
+                              int32_t *labels, double *distances, MPI_Comm comm, km_error *error);
+
+/* Gives the clusters of a complete answer other numbers: order[i] is the cluster that becomes
+ * number i. Changes labels, centers, sizes, weights and coincidence rates alike, and computes the
+ * checksum again. */
+km_code km_answer_renumber(skymeans_answer *answer, const int64_t *order, MPI_Comm comm,
+                           km_error *error);
+
 /* Checks that all ranks have the same arguments, given their hash, and that the samples were made
  * on these ranks and have the same history on all. KM_USAGE if not. The hashes are local, of a
  * checked problem, a checked manner, and an answer that has centers. */

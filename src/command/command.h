@@ -30,6 +30,10 @@ typedef struct km_story {
     km_findings findings;
     uint64_t read_hash; /* of the rows that --verify reads again, see km_hash_as_read */
     skymeans_answer *answer;
+    km_catalogue described; /* the columns of --describe; no features: none */
+    char *described_columns;
+    int64_t order_column; /* of the described columns, that of --order-by */
+    km_templates templates;
     bool is_verified;
     km_model model;           /* of `predict` */
     char *columns;            /* features of the model, as -c takes them */
@@ -39,7 +43,10 @@ typedef struct km_story {
     uint64_t state_hash;      /* of the features of the samples of that state */
     km_lock lock;             /* of the checkpoint; on rank 0 */
     int64_t n_goes;           /* this go, and those that it goes on from */
-    double *distances;        /* [rows of the slab], see km_record */
+    double *distances;        /* [rows of the slab], see km_record; the same: */
+    int32_t *second_labels;
+    double *second_distances;
+    km_borders borders;
     km_setting setting;
     km_progress progress;
     bool has_checked_constants; /* has looked for constant features, to warn of them once */
@@ -173,6 +180,13 @@ km_code km_fit_samples(km_story *s);
 
 /* With --verify, reads rows and computes the answer again. KM_INTERNAL if anything differs. */
 km_code km_verify_answer(km_story *s);
+
+/* Opens the catalogue with the columns of --describe, and finds that of --order-by among them. */
+km_code km_open_described(km_story *s);
+
+/* With --describe reads those columns and describes the clusters by them; with --order-by it
+ * numbers the clusters anew. */
+km_code km_describe_clusters(km_story *s);
 
 /* The times of all steps so far, also of the engine's. Local. */
 km_timers km_all_timers(const km_story *s);

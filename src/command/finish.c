@@ -15,6 +15,11 @@ km_record km_make_record(const km_story *s)
                        .answer = s->answer,
                        .setting = &s->setting,
                        .distances = s->distances,
+                       .second_labels = s->second_labels,
+                       .second_distances = s->second_distances,
+                       .borders = &s->borders,
+                       .templates = s->templates.n_columns > 0 ? &s->templates : NULL,
+                       .order_by = s->options.order_by,
                        .command = s->command,
                        .seeding = s->options.seeding,
                        .missing = s->options.problem.missing,
@@ -68,6 +73,24 @@ static km_code find_distances_of_rows(km_story *s)
     return km_agree(s->comm, &s->error);
 }
 
+/* With --second, computes the second nearest center of all rows of the slab and the distance to it,
+ * and counts which clusters run into each other. */
+static km_code find_second_of_rows(km_story *s)
+{
+    const int64_t n = s->answer->slab.count;
+    const char *what = "second nearest centers";
+    if (!s->options.outputs.has_second)
+        return KM_OK;
+    s->second_labels = km_allocate(n, sizeof *s->second_labels, what, &s->error);
+    s->second_distances = km_allocate(n, sizeof *s->second_distances, what, &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK &&
+        km_answer_find_second(s->answer, &s->samples, s->second_labels, s->second_distances,
+                              s->comm, &s->error) == KM_OK)
+        km_borders_count(&s->borders, s->answer->labels, s->second_labels, s->distances,
+                         s->second_distances, n, s->answer->fit.sizes, s->comm, &s->error);
+    return s->error.code;
+}
+
 /* Gives the files their names. Once the result has its own, it is complete, and all that fails is a
  * warning. By one rank. */
 static void publish(km_story *s, km_output *result, km_output *metrics)
@@ -91,7 +114,7 @@ km_code km_write_outputs(km_story *s)
     km_output result = {0}, metrics = {0};
     const bool is_writer = km_comm_rank(s->comm) == 0;
     const double start = km_now();
-    if (find_distances_of_rows(s) != KM_OK ||
+    if (find_distances_of_rows(s) != KM_OK || find_second_of_rows(s) != KM_OK ||
         km_setting_gather(&s->setting, s->comm, &s->error) != KM_OK)
         return s->error.code;
     const km_record record = km_make_record(s);

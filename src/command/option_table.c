@@ -60,6 +60,10 @@ static const char *const verifications[] = {
 #define DISTANCES                                                             \
     {"distances", 0, NULL, KM_OPTION_FLAG, AT(outputs.has_distances), 0, 0, NULL, NULL,   \
      "also write the distance of each row to the center of its cluster, after scaling"}
+#define SECOND                                                                \
+    {"second", 0, NULL, KM_OPTION_FLAG, AT(outputs.has_second), 0, 0, NULL, NULL,         \
+     "also write each row's second nearest center, both distances, and how many rows of which " \
+     "clusters are borderline (nearly as far from one center as from the other)"}
 #define OVERWRITE                                                             \
     {"overwrite", 0, NULL, KM_OPTION_FLAG, AT(outputs.may_replace), 0, 0, NULL, NULL,   \
      "replace an existing result (and metrics file) once the new one is complete"}
@@ -128,6 +132,13 @@ const km_option km_fit_options[] = {
      "how the nearest centers are found: 'lloyd' compares every row with every center, 'tree' "
      "(best with few features), 'bounds' (with many) and 'neighbours' (with many clusters) skip "
      "those that can't be nearest; 'auto' chooses; never changes the result"},
+    {"describe", 0, "COLUMNS", KM_OPTION_TEXT, AT(describe), 0, 0, NULL, NULL,
+     "also write /templates: mean, dispersion, minimum, maximum and exact quantiles of these "
+     "columns "
+     "for each cluster, written as for -c; 'features' for those of the fit"},
+    {"order-by", 0, "NAME", KM_OPTION_TEXT, AT(order_by), 0, 0, NULL, NULL,
+     "number the clusters by the mean of this column, one of those that are described (default: "
+     "the features), the lowest first"},
     {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(manner.kernel), 0, 0, NULL, "auto",
      "which instructions of the processor compute distances, for tests: 'auto', 'reference', "
      "'avx2', 'avxvnni', 'avx512vl', 'avx512', 'avx512vnni' or 'neon'; never changes the result"},
@@ -155,6 +166,7 @@ const km_option km_fit_options[] = {
      "only say, for scripts, what these arguments mean for outputs: NAME=VALUE, each ended by a "
      "zero byte (docs/clusters.md)"},
     DISTANCES,
+    SECOND,
     OVERWRITE,
     QUIET,
     VERBOSE,
@@ -178,6 +190,7 @@ const km_option km_predict_options[] = {
      "with as many --threads as given"},
     RANKS,
     DISTANCES,
+    SECOND,
     OVERWRITE,
     QUIET,
     VERBOSE,

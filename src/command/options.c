@@ -159,6 +159,7 @@ static km_code take_fit(int argc, char **argv, km_options *options, km_error *er
                               : NULL;
     if (missing != NULL)
         return missing_argument(missing, "skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5", error);
+    options->outputs.has_distances |= options->outputs.has_second;
     return check_ranks(options, "the fit", error);
 }
 
@@ -175,6 +176,7 @@ static km_code take_predict(int argc, char **argv, km_options *options, km_error
     if (missing != NULL)
         return missing_argument(missing, "skymeans predict RESULT.h5 CATALOGUE.h5 -o LABELS.h5",
                                 error);
+    options->outputs.has_distances |= options->outputs.has_second;
     return check_ranks(options, "predict", error);
 }
 

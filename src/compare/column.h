@@ -85,6 +85,11 @@ typedef struct km_merging {
 km_code km_merge_ranks(const km_merging *merging, void **elements, int64_t *count, MPI_Comm comm,
                        km_error *error);
 
+/* The counts of all ranks, by a, then by b: a new array on rank 0, which the caller frees there and
+ * on the others. Collective; errors are agreed. */
+km_code km_pairs_gather(const km_pair_counts *pairs, km_cell **cells, int64_t *n_cells,
+                        MPI_Comm comm, km_error *error);
+
 /* ---- matching by ids --------------------------------------------------------------------------
  */
 

@@ -89,38 +89,16 @@ static km_code count_by_ids(comparing *c, int64_t *n_matched, km_error *error)
 
 /* ---- cells of all ranks ---------------------------------------------------------------------- */
 
-static int cell_order(const void *a, const void *b)
+/* Turns positions in this rank's lists of labels into those in the lists of all. */
+static void number_pairs(comparing *c)
 {
-    const km_cell *x = a, *y = b;
-    return x->a != y->a ? (x->a < y->a ? -1 : 1) : x->b < y->b ? -1 : x->b > y->b;
-}
-
-static void join_cells(void *a, const void *b)
-{
-    ((km_cell *)a)->count += ((const km_cell *)b)->count;
-}
-
-/* Brings the counts of all ranks to rank 0. Collective. */
-static km_code gather_cells(const comparing *c, bool are_local, km_cell **cells, int64_t *n_cells,
-                            km_error *error)
-{
-    static const km_merging merging = {sizeof(km_cell), "pairs of labels", cell_order, join_cells};
-    void *own = km_allocate(c->pairs.count, sizeof(km_cell), "pairs of labels", error);
-    *n_cells = 0;
-    for (int64_t i = 0; i < c->pairs.capacity && error->code == KM_OK; i++) {
-        km_cell cell = c->pairs.slots[i];
-        if (cell.count == 0)
+    for (int64_t i = 0; i < c->pairs.capacity; i++) {
+        km_cell *cell = &c->pairs.slots[i];
+        if (cell->count == 0)
             continue;
-        if (are_local) {
-            cell.a = km_side_number(&c->sides[0], cell.a);
-            cell.b = km_side_number(&c->sides[1], cell.b);
-        }
-        ((km_cell *)own)[(*n_cells)++] = cell;
+        cell->a = km_side_number(&c->sides[0], cell->a);
+        cell->b = km_side_number(&c->sides[1], cell->b);
     }
-    if (km_agree(c->comm, error) == KM_OK)
-        km_merge_ranks(&merging, &own, n_cells, c->comm, error);
-    *cells = own;
-    return error->code;
 }
 
 /* ---- what follows from the cells ------------------------------------------------------------- */
@@ -197,8 +175,9 @@ static km_code count_pairs(km_comparison *comparison, comparing *c, km_error *er
         return count_by_ids(c, &comparison->n_matched, error);
     comparison->n_matched = c->sides[0].side->n_rows;
     if (count_by_rows(c, error) == KM_OK &&
-        km_side_gather_labels(&c->sides[0], c->comm, error) == KM_OK)
-        km_side_gather_labels(&c->sides[1], c->comm, error);
+        km_side_gather_labels(&c->sides[0], c->comm, error) == KM_OK &&
+        km_side_gather_labels(&c->sides[1], c->comm, error) == KM_OK)
+        number_pairs(c);
     return error->code;
 }
 
@@ -211,8 +190,7 @@ km_code km_compare(km_comparison *comparison, const char *const names[2], MPI_Co
     km_side_open(&c.sides[1], &comparison->sides[1], names[1], comm, error);
     if (km_agree(comm, error) == KM_OK && choose_matching(comparison, &c, error) == KM_OK &&
         count_pairs(comparison, &c, error) == KM_OK &&
-        gather_cells(&c, !comparison->is_by_ids, &comparison->cells, &comparison->n_cells, error) ==
-            KM_OK) {
+        km_pairs_gather(&c.pairs, &comparison->cells, &comparison->n_cells, comm, error) == KM_OK) {
         for (int i = 0; i < 2; i++)
             comparison->sides[i].n_alone = comparison->sides[i].n_rows - comparison->n_matched;
         if (km_comm_rank(comm) == 0)

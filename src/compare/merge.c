@@ -95,3 +95,33 @@ km_code km_merge_ranks(const km_merging *merging, void **elements, int64_t *coun
     }
     return error->code;
 }
+
+/* ---- pairs of labels --------------------------------------------------------------------------
+ */
+
+static int cell_order(const void *a, const void *b)
+{
+    const km_cell *x = a, *y = b;
+    return x->a != y->a ? (x->a < y->a ? -1 : 1) : x->b < y->b ? -1 : x->b > y->b;
+}
+
+static void join_cells(void *a, const void *b)
+{
+    ((km_cell *)a)->count += ((const km_cell *)b)->count;
+}
+
+km_code km_pairs_gather(const km_pair_counts *pairs, km_cell **cells, int64_t *n_cells,
+                        MPI_Comm comm, km_error *error)
+{
+    static const km_merging merging = {sizeof(km_cell), "pairs of labels", cell_order, join_cells};
+    km_cell *own = km_allocate(pairs->count, sizeof *own, merging.what, error);
+    *n_cells = 0;
+    for (int64_t i = 0; i < pairs->capacity && own != NULL; i++)
+        if (pairs->slots[i].count > 0)
+            own[(*n_cells)++] = pairs->slots[i];
+    void *elements = own;
+    if (km_agree(comm, error) == KM_OK)
+        km_merge_ranks(&merging, &elements, n_cells, comm, error);
+    *cells = elements;
+    return error->code;
+}

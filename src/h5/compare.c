@@ -77,7 +77,9 @@ static bool compare_array(hid_t file, const char *name, hid_t type, int n_dimens
     if (dataset < 0)
         return false;
     const hid_t space = H5Dget_space(dataset);
-    const int64_t count = (int64_t)(shape[0] * (n_dimensions > 1 ? shape[1] : 1));
+    int64_t count = 1;
+    for (int i = 0; i < n_dimensions; i++)
+        count *= (int64_t)shape[i];
     void *read = allocate_values(type, space, count);
     const bool is_same = read != NULL &&
                          H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, read) >= 0 &&

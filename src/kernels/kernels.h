@@ -29,6 +29,11 @@ static inline double km_distance_of(const km_distances *distances2, km_precision
 typedef void km_nearest(const void *block, const void *centers, int64_t n_features,
                         int64_t n_centers, int32_t *labels, km_distances *distances2);
 
+/* The same with the number of the second nearest center besides, `others` [KM_BLOCK], the lowest of
+ * those equally near; without the distances. k >= 2; nothing may overflow. */
+typedef void km_nearest_pair(const void *block, const void *centers, int64_t n_features,
+                             int64_t n_centers, int32_t *labels, int32_t *others);
+
 /* The squared distance of each of the KM_BLOCK samples of one block to the center that its label
  * names, as above but in double throughout. The block [d][KM_BLOCK] is in the precision of the
  * kernel; centers [k][d], labels [KM_BLOCK], all of them in [0, k), distances2 [KM_BLOCK]. */
@@ -219,6 +224,7 @@ typedef struct km_kernel {
     bool (*is_available)(void); /* on this processor */
     bool (*is_fast)(void);      /* is it no slower than those before it, where it is available? */
     km_nearest *nearest[2];
+    km_nearest_pair *nearest_pair[2];
     km_measure *measure[2];
     km_approach *approach[2];
     km_filter *filter[2];

@@ -196,6 +196,24 @@ static double OURS(absolute_slack)(int64_t n_features)
     return 4 * sqrt(((double)n_features + 2) * (double)SMALLEST);
 }
 
+static void KERNEL(nearest_pair, PRECISION)(const void *block, const void *centers,
+                                            int64_t n_features, int64_t n_centers, int32_t *labels,
+                                            int32_t *others)
+{
+    for (int l = 0; l < KM_BLOCK; l++) {
+        REAL best = INFINITY, second = INFINITY;
+        labels[l] = others[l] = 0;
+        for (int64_t c = 0; c < n_centers; c++) {
+            const REAL *center = (const REAL *)centers + c * n_features;
+            const REAL d2 = OURS(distance2)((const REAL *)block + l, center, n_features);
+            others[l] = d2 < best ? labels[l] : d2 < second ? (int32_t)c : others[l];
+            second = d2 < best ? best : d2 < second ? d2 : second;
+            labels[l] = d2 < best ? (int32_t)c : labels[l];
+            best = d2 < best ? d2 : best;
+        }
+    }
+}
+
 static uint64_t KERNEL(nearest_listed, PRECISION)(const void *block, const void *centers,
                                                   int64_t n_features, const int32_t *numbers,
                                                   const int32_t *chosen, int64_t n_chosen,

@@ -15,6 +15,7 @@ const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
     .is_available = IS_AVAILABLE,
     .is_fast = IS_FAST,
     .nearest = BOTH(nearest),
+    .nearest_pair = BOTH(nearest_pair),
     .measure = BOTH(measure),
     .approach = BOTH(approach),
     .filter = BOTH(filter),

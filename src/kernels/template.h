@@ -84,6 +84,7 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 
 #include "approach.h"
 #include "nearest.h"
+#include "pair.h"
 
 #include "filter.h"
 #include "listed.h"
@@ -100,6 +101,7 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 
 #include "approach.h"
 #include "nearest.h"
+#include "pair.h"
 
 #include "filter.h"
 #include "listed.h"

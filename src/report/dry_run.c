@@ -79,6 +79,21 @@ static double verifying_bytes(const km_dry_run *run)
                             : 0;
 }
 
+/* Memory of --describe, whose columns are read once the fit is done. */
+static double describing_bytes(const km_dry_run *run)
+{
+    const km_catalogue *described = run->described;
+    const int64_t n = run->plan->shape.n_samples;
+    km_shape shape = run->plan->shape;
+    if (described->n_features == 0)
+        return 0;
+    shape.n_features = described->n_features;
+    shape.precision = described->precision;
+    return km_samples_bytes(&shape, (double)n, false) +
+           km_larger((double)km_catalogue_buffer_bytes(described, n, shape.n_threads),
+                     km_templates_bytes(n, shape.n_clusters, shape.n_features));
+}
+
 /* Returns the memory of a rank. */
 static double print_memory(const km_dry_run *run)
 {
@@ -91,9 +106,9 @@ static double print_memory(const km_dry_run *run)
     const double samples = memory->samples + km_ids_bytes(run->catalogue, shape->n_samples);
     const double answer =
         memory->answer - km_labels_bytes(shape); /* when written, labels are by row only */
-    const double writing = km_larger(
-        memory->answer,
-        answer + km_result_bytes(run->catalogue, shape, run->has_distances) + verifying_bytes(run));
+    const double writing = km_larger(km_larger(memory->answer, answer + describing_bytes(run)),
+                                     answer + km_result_bytes(run->catalogue, shape, run->outputs) +
+                                         verifying_bytes(run));
     const double maximum =
         km_larger(km_larger(reading, memory->ordering),
                   km_larger(memory->seeding, km_larger(memory->fitting, writing)));

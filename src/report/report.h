@@ -55,11 +55,13 @@ km_code km_probe_write(km_output *output, const char *path, const km_probed *pro
 /* What --dry-run prints. */
 typedef struct km_dry_run {
     const km_catalogue *catalogue;
-    const km_plan *plan; /* for the ranks and threads that are planned for */
+    const km_catalogue *described; /* without features if nothing is described */
+    const km_plan *plan;           /* for the ranks and threads that are planned for */
     bool is_fit;
     const skymeans_problem *problem;
     const char *seeding; /* as the option says it */
-    bool has_distances, is_verified;
+    const km_outputs *outputs;
+    bool is_verified;
     const km_machine *machine;        /* NULL: not known */
     const char *const *machine_files; /* [n_machine_files], where they are from */
     int64_t n_machine_files;

@@ -42,8 +42,11 @@ static double comparison_bytes(const km_catalogue *catalogue, double n, bool has
     return OPEN_FILE + (has_long_ids ? km_larger(piece, texts) : piece);
 }
 
-double km_result_bytes(const km_catalogue *catalogue, const km_shape *shape, bool has_distances)
+double km_result_bytes(const km_catalogue *catalogue, const km_shape *shape,
+                       const km_outputs *outputs)
 {
     const double n = (double)shape->n_samples;
-    return (has_distances ? n * sizeof(double) : 0) + comparison_bytes(catalogue, n, has_distances);
+    const size_t per_row = (outputs->has_distances ? sizeof(double) : 0) +
+                           (outputs->has_second ? sizeof(int32_t) + sizeof(double) : 0);
+    return n * (double)per_row + comparison_bytes(catalogue, n, outputs->has_distances);
 }

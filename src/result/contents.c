@@ -32,6 +32,8 @@ static void write_fit_summary(km_writer *w, const km_record *record)
     km_put_uint(w, "random_seed", record->answer->problem.random_seed);
     km_put_text(w, "seeding", record->seeding);
     km_put_text(w, "algorithm", record->answer->plan.method->name);
+    if (record->order_by != NULL)
+        km_put_text(w, "order_by", record->order_by);
 }
 
 /* Names and units of the features, beside the centers. */
@@ -239,6 +241,10 @@ static void put_contents(km_writer *w, const km_record *record, km_error *error)
             write_history(w, record, scratch);
             write_restarts(w, &record->answer->restarts);
         }
+        if (record->outputs->has_second)
+            km_borders_write(w, record->borders);
+        if (record->templates != NULL)
+            km_templates_write(w, record->templates, error);
         write_files(w, record->catalogue, scratch, error);
         write_provenance(w, record);
     }

@@ -16,7 +16,7 @@ km_code km_contents_compare(const char *path, const km_record *record, km_error 
  * contents, and reserves their space in the file: dataset i begins at byte offsets[i]. Then every
  * rank writes the rows of its slab there, and all read theirs back in bounded pieces. The last two
  * are collective; errors are agreed. */
-enum { KM_ROW_DATASETS = 3 };
+enum { KM_ROW_DATASETS = 5 };
 bool km_rows_declare(hid_t file, const km_record *record);
 km_code km_rows_reserve(const char *path, const km_record *record, int64_t *offsets,
                         km_error *error);

@@ -11,10 +11,12 @@
 #include "catalogue/catalogue.h"
 #include "cluster/cluster.h"
 #include "comm/comm.h"
+#include "compare/borders.h"
 #include "machine/machine.h"
 #include "process/energy.h"
 #include "process/log.h"
 #include "process/output.h"
+#include "templates/templates.h"
 
 /* Where one rank runs. */
 typedef struct km_rank_setting {
@@ -45,8 +47,8 @@ bool km_setting_is_new(const km_setting *setting, int rank, size_t offset);
 
 /* What a run writes. */
 typedef struct km_outputs {
-    const char *result, *metrics; /* files; NULL: none */
-    bool has_distances, may_replace;
+    const char *result, *metrics;                /* files; NULL: none */
+    bool has_distances, has_second, may_replace; /* has_second: and then has_distances */
 } km_outputs;
 
 /* Everything that files and the summary say about a run. Values per row are those of this rank's
@@ -57,15 +59,20 @@ typedef struct km_record {
     const km_findings *findings; /* of the reading */
     const skymeans_answer *answer;
     const km_setting *setting;
-    const double *distances;   /* [rows of the slab], NaN for dropped rows; NULL: not asked for */
-    const char *command;       /* the command line, as a shell takes it */
-    const char *seeding;       /* as the option says it */
-    const char *missing;       /* what is done with rows that miss a feature */
-    const char *model;         /* of `predict`: the file of the fit's result */
-    double started;            /* the first go, in seconds since 1970 */
-    int64_t n_goes;            /* with this one */
-    bool is_verified;          /* --verify PASSED */
-    const km_machine *machine; /* its limits; NULL: not known */
+    const double *distances; /* [rows of the slab], NaN for dropped rows; NULL: not asked for */
+    const int32_t *second_labels;   /* [rows of the slab], as the next; NULL: not asked for */
+    const double *second_distances; /* NaN where there is no second label, -1 */
+    const km_borders *borders;      /* on rank 0 */
+    const km_templates *templates;  /* of the clusters; NULL: not asked for */
+    const char *order_by;           /* the column that numbered the clusters; NULL: none */
+    const char *command;            /* the command line, as a shell takes it */
+    const char *seeding;            /* as the option says it */
+    const char *missing;            /* what is done with rows that miss a feature */
+    const char *model;              /* of `predict`: the file of the fit's result */
+    double started;                 /* the first go, in seconds since 1970 */
+    int64_t n_goes;                 /* with this one */
+    bool is_verified;               /* --verify PASSED */
+    const km_machine *machine;      /* its limits; NULL: not known */
 } km_record;
 
 /* Rows that were dropped since they miss a feature; not those that a condition left out. */
@@ -154,7 +161,8 @@ enum { KM_TEXT_PIECE_ROWS = 1 << 16 };
 
 /* Bytes per rank that writing a result takes beside the answer: distances, and pieces that are read
  * back. Local. */
-double km_result_bytes(const km_catalogue *catalogue, const km_shape *shape, bool has_distances);
+double km_result_bytes(const km_catalogue *catalogue, const km_shape *shape,
+                       const km_outputs *outputs);
 
 /* Bytes of the ids of so many rows. Local. */
 double km_ids_bytes(const km_catalogue *catalogue, int64_t n_rows);

@@ -33,6 +33,12 @@ static int list_datasets(const km_record *record, row_dataset *datasets)
     if (record->outputs->has_distances)
         datasets[n++] =
             (row_dataset){"distances", H5T_NATIVE_DOUBLE, sizeof(double), record->distances};
+    if (record->outputs->has_second) {
+        datasets[n++] =
+            (row_dataset){"second_label", H5T_NATIVE_INT32, sizeof(int32_t), record->second_labels};
+        datasets[n++] = (row_dataset){"second_distance", H5T_NATIVE_DOUBLE, sizeof(double),
+                                      record->second_distances};
+    }
     if (ids->type >= 0 && !ids->is_variable)
         datasets[n++] = (row_dataset){"ids", ids->type, ids->size, ids->bytes};
     return n;

@@ -54,7 +54,7 @@ void km_put_time(km_writer *w, const char *name, double seconds)
 static void put_array(km_writer *w, const char *name, hid_t type, const char *const *dimensions,
                       const int64_t *sizes, int n_dimensions, const void *values)
 {
-    hsize_t shape[2];
+    hsize_t shape[3];
     for (int i = 0; i < n_dimensions; i++)
         shape[i] = (hsize_t)sizes[i];
     w->is_ok = w->is_ok && w->verbs->array(w->file, name, type, n_dimensions, shape, values);
@@ -76,6 +76,12 @@ void km_put_matrix(km_writer *w, const char *name, int64_t k, int64_t d, const d
     const char *const dimensions[2] = {"cluster", "feature"};
     const int64_t sizes[2] = {k, d};
     put_array(w, name, H5T_NATIVE_DOUBLE, dimensions, sizes, 2, values);
+}
+
+void km_put_values(km_writer *w, const char *name, const char *const *dimensions,
+                   const int64_t *sizes, int n_dimensions, const double *values)
+{
+    put_array(w, name, H5T_NATIVE_DOUBLE, dimensions, sizes, n_dimensions, values);
 }
 
 static bool is_ascii(const char *text)

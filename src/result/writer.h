@@ -35,9 +35,19 @@ void km_put_names(km_writer *w, const char *name, const char *dimension, const c
 /* A value for each cluster and feature, [k][d]. */
 void km_put_matrix(km_writer *w, const char *name, int64_t k, int64_t d, const double *values);
 
+/* Doubles of two or three dimensions, which are labelled. */
+void km_put_values(km_writer *w, const char *name, const char *const *dimensions,
+                   const int64_t *sizes, int n_dimensions, const double *values);
+
 /* Creates a group, which gets the attributes that come next; and goes back to the root group. */
 void km_writer_open(km_writer *w, const char *name);
 void km_writer_close(km_writer *w);
+
+/* /neighbours: which clusters run into each other. */
+void km_borders_write(km_writer *w, const km_borders *borders);
+
+/* /templates: what the clusters are. KM_MEMORY is the only error. */
+void km_templates_write(km_writer *w, const km_templates *templates, km_error *error);
 
 /* /model: all that is needed to label other rows. `scratch` has k * d doubles. KM_MEMORY is the
  * only error. */

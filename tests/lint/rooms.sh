@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.." || exit 1
 wrong=0
 
 # From the ground up: each may include those before it, and itself.
-rooms='base comm sums kernels samples order seeding assign fit cluster process machine h5 mock expression compare catalogue result report command'
+rooms='base comm sums kernels samples order seeding assign fit cluster process machine h5 mock expression compare catalogue templates result report command'
 
 allowed=
 for room in $rooms; do

@@ -1,0 +1,59 @@
+/* Other numbers for the clusters of an answer. */
+#include "cluster/cluster.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Puts rows of `width` 8-byte values into the order. */
+static void permute_values(void *values, void *spare, const int64_t *order, int64_t count,
+                           int64_t width)
+{
+    const size_t size = (size_t)width * sizeof(double);
+    if (values == NULL)
+        return;
+    memcpy(spare, values, (size_t)count * size);
+    for (int64_t i = 0; i < count; i++)
+        memcpy((char *)values + (size_t)i * size, (const char *)spare + (size_t)order[i] * size,
+               size);
+}
+
+/* The same sum as over samples: rows that are none have the label -1. */
+static uint64_t hash_labels_by_row(const skymeans_answer *answer)
+{
+    uint64_t sum = 0;
+#pragma omp parallel for reduction(+ : sum)
+    for (int64_t i = 0; i < answer->slab.count; i++)
+        sum += km_hash_label(answer->slab.first + i, answer->labels[i]);
+    return sum;
+}
+
+km_code km_answer_renumber(skymeans_answer *answer, const int64_t *order, MPI_Comm comm,
+                           km_error *error)
+{
+    const int64_t k = answer->plan.shape.n_clusters, d = answer->plan.shape.n_features;
+    void *spare = km_allocate(k * d, sizeof(double), "new numbers of clusters", error);
+    int32_t *numbers = km_allocate(k, sizeof *numbers, "new numbers of clusters", error);
+    if (km_agree(comm, error) == KM_OK) {
+        permute_values(answer->centers, spare, order, k, d);
+        permute_values(answer->fit.centers, spare, order, k, d);
+        permute_values(answer->fit.previous, spare, order, k, d);
+        permute_values(answer->fit.sizes, spare, order, k, 1);
+        permute_values(answer->fit.weights, spare, order, k, 1);
+        permute_values(answer->restarts.coincidence, spare, order, k, 1);
+        for (int64_t i = 0; i < k; i++)
+            numbers[order[i]] = (int32_t)i;
+#pragma omp parallel for
+        for (int64_t i = 0; i < answer->slab.count; i++)
+            answer->labels[i] = answer->labels[i] < 0 ? -1 : numbers[answer->labels[i]];
+        uint64_t hash = hash_labels_by_row(answer);
+        km_sum_uint64(comm, &hash, 1);
+        hash = km_hash_doubles(hash, answer->centers, k * d);
+        answer->checksum = km_hash_doubles(hash, &answer->fit.inertia, 1);
+    }
+    free(spare);
+    free(numbers);
+    return error->code;
+}

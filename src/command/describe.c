@@ -1,0 +1,117 @@
+/* The steps that describe the clusters by columns, and number them by one. */
+#include "command/command.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool wants_description(const km_options *options)
+{
+    return options->describe != NULL || options->order_by != NULL;
+}
+
+/* --describe as -c takes it: without it, or if it says so, the features of the fit. */
+static char *described_columns(const km_story *s, km_error *error)
+{
+    const char *asked = s->options.describe;
+    if (asked == NULL || strcmp(asked, "features") == 0)
+        asked =
+            s->options.inputs.columns; /* NULL: taken by default, and then without expressions */
+    return asked == NULL ? km_catalogue_columns_text(&s->catalogue, error)
+                         : km_copy_text(asked, "columns to describe", error);
+}
+
+/* The column that --order-by names. */
+static km_code find_order_column(km_story *s)
+{
+    const km_catalogue *described = &s->described;
+    const char *name = s->options.order_by;
+    for (s->order_column = 0; name != NULL && s->order_column < described->n_features;
+         s->order_column++)
+        if (strcmp(described->names[s->order_column], name) == 0)
+            return KM_OK;
+    if (name == NULL)
+        return KM_OK;
+    char *text = km_catalogue_columns_text(described, &s->error);
+    km_fail(&s->error, KM_USAGE,
+            "bad value (--order-by %s): it is none of the columns that are described; name one of "
+            "%s, or describe it, too, with --describe",
+            name, text != NULL ? text : "them");
+    free(text);
+    return s->error.code;
+}
+
+/* Refuses values of --missing-value that name neither a feature nor a described column. */
+static km_code check_missing_values(km_story *s)
+{
+    const uint64_t found = s->catalogue.missing_found | s->described.missing_found;
+    for (int64_t i = 0; i < s->options.missing_values.count; i++)
+        if ((found >> i & 1) == 0)
+            return km_fail(&s->error, KM_USAGE,
+                           "bad value (--missing-value %s): it names neither a feature nor a "
+                           "described column",
+                           s->options.missing_values.texts[i]);
+    return KM_OK;
+}
+
+km_code km_open_described(km_story *s)
+{
+    const double start = km_now();
+    if (!wants_description(&s->options))
+        return KM_OK;
+    s->described_columns = described_columns(s, &s->error);
+    if (km_agree(s->comm, &s->error) != KM_OK)
+        return s->error.code;
+    km_catalogue_name name = km_catalogue_of_options(&s->options);
+    name.columns = s->described_columns;
+    name.weights = name.ids = NULL;
+    name.where = NULL; /* rows that it leaves out have no label */
+    if (km_catalogue_open(&s->described, &name, s->comm, &s->error) == KM_OK &&
+        check_missing_values(s) == KM_OK && find_order_column(s) == KM_OK &&
+        s->described.n_rows != s->catalogue.n_rows)
+        km_fail(&s->error, KM_DATA,
+                "other rows (%s): columns to describe have %lld rows, and features %lld; choose "
+                "columns of one table",
+                s->described.path, (long long)s->described.n_rows, (long long)s->catalogue.n_rows);
+    km_timer_add(&s->timers, KM_PHASE_OPEN, start);
+    return s->error.code;
+}
+
+/* Numbers clusters anew in the order of the mean of a column. */
+static km_code order_clusters(km_story *s)
+{
+    const int64_t k = s->templates.n_clusters;
+    int64_t *order = km_allocate(2 * k, sizeof *order, "order of the clusters", &s->error);
+    if (km_agree(s->comm, &s->error) == KM_OK) {
+        km_templates_order(&s->templates, s->order_column, order, order + k);
+        km_templates_renumber(&s->templates, order, &s->error);
+    }
+    if (km_agree(s->comm, &s->error) == KM_OK)
+        km_answer_renumber(s->answer, order, s->comm, &s->error);
+    free(order);
+    return s->error.code;
+}
+
+km_code km_describe_clusters(km_story *s)
+{
+    km_samples rows = {0};
+    km_findings findings = {.ids = {.type = H5I_INVALID_HID}};
+    const double start = km_now();
+    if (!wants_description(&s->options))
+        return KM_OK;
+    if (km_catalogue_read(&s->described, KM_MISSING_KEEP, NULL, s->comm, &rows, &findings,
+                          &s->error) == KM_OK) {
+        km_templates_create(&s->templates, &s->described, &rows, s->answer->labels,
+                            s->answer->plan.shape.n_clusters, s->comm, &s->error);
+        km_samples_free(&rows);
+        s->findings.bytes_read += findings.bytes_read;
+        km_findings_free(&findings);
+    }
+    km_memory_return();
+    if (s->error.code == KM_OK && s->options.order_by != NULL)
+        order_clusters(s);
+    km_timer_add(&s->timers, KM_PHASE_READ, start);
+    return s->error.code;
+}

@@ -1,0 +1,78 @@
+/* Counts pairs of nearest and second nearest clusters. */
+#include "compare/borders.h"
+
+#include "base/memory.h"
+#include "compare/column.h"
+
+#include <stdlib.h>
+
+static void count_rows(const int32_t *labels, const int32_t *seconds, const double *distances,
+                       const double *second_distances, int64_t n_rows, km_pair_counts *all,
+                       km_pair_counts *borderline, km_error *error)
+{
+    for (int64_t i = 0; i < n_rows && error->code == KM_OK; i++) {
+        if (seconds[i] < 0)
+            continue;
+        km_pairs_add(all, labels[i], seconds[i], error);
+        if (distances[i] > KM_BORDERLINE * second_distances[i])
+            km_pairs_add(borderline, labels[i], seconds[i], error);
+    }
+}
+
+static km_code allocate_borders(km_borders *n, int64_t count, km_error *error)
+{
+    const char *what = "pairs of clusters";
+    n->count = count;
+    n->label = km_allocate(count, sizeof *n->label, what, error);
+    n->second = km_allocate(count, sizeof *n->second, what, error);
+    n->rows = km_allocate(count, sizeof *n->rows, what, error);
+    n->borderline = km_allocate(count, sizeof *n->borderline, what, error);
+    n->share = km_allocate(count, sizeof *n->share, what, error);
+    return error->code;
+}
+
+void km_borders_free(km_borders *n)
+{
+    free(n->label);
+    free(n->second);
+    free(n->rows);
+    free(n->borderline);
+    free(n->share);
+    *n = (km_borders){0};
+}
+
+/* Both lists have one order, and pairs with borderline rows are among all pairs. */
+static void fill_borders(km_borders *n, const km_cell *all, const km_cell *borderline,
+                         int64_t n_borderline, const int64_t *sizes)
+{
+    for (int64_t i = 0, j = 0; i < n->count; i++) {
+        const bool has_any =
+            j < n_borderline && borderline[j].a == all[i].a && borderline[j].b == all[i].b;
+        n->label[i] = all[i].a;
+        n->second[i] = all[i].b;
+        n->rows[i] = all[i].count;
+        n->borderline[i] = has_any ? borderline[j++].count : 0;
+        n->share[i] = (double)n->borderline[i] / (double)sizes[all[i].a];
+    }
+}
+
+km_code km_borders_count(km_borders *n, const int32_t *labels, const int32_t *seconds,
+                         const double *distances, const double *second_distances, int64_t n_rows,
+                         const int64_t *sizes, MPI_Comm comm, km_error *error)
+{
+    km_pair_counts counts[2] = {{0}, {0}};
+    km_cell *cells[2] = {NULL, NULL};
+    int64_t n_cells[2] = {0, 0};
+    *n = (km_borders){0};
+    count_rows(labels, seconds, distances, second_distances, n_rows, &counts[0], &counts[1], error);
+    if (km_agree(comm, error) == KM_OK &&
+        km_pairs_gather(&counts[0], &cells[0], &n_cells[0], comm, error) == KM_OK)
+        km_pairs_gather(&counts[1], &cells[1], &n_cells[1], comm, error);
+    if (error->code == KM_OK && allocate_borders(n, n_cells[0], error) == KM_OK)
+        fill_borders(n, cells[0], cells[1], n_cells[1], sizes);
+    for (int i = 0; i < 2; i++) {
+        km_pairs_free(&counts[i]);
+        free(cells[i]);
+    }
+    return km_agree(comm, error);
+}

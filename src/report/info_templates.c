@@ -1,0 +1,127 @@
+/* `info` of a result: the class templates, column by column. */
+#include "base/memory.h"
+#include "base/text.h"
+#include "clusters.h"
+#include "info.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What /templates has, cut to what is shown. */
+typedef struct shown_templates {
+    int64_t k, n_columns;
+    char *names, *units;
+    double *mean, *deviation, *min, *max, *n_missing, *quantiles;
+} shown_templates;
+
+/* All values of a dataset, of which there must be so many; NULL if not. */
+static double *read_values(hid_t group, const char *name, int64_t count, km_error *error)
+{
+    const hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
+    const hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;
+    double *values = NULL;
+    if (space >= 0 && H5Sget_simple_extent_npoints(space) == count)
+        values = km_allocate(count, sizeof *values, "class templates", error);
+    if (values != NULL &&
+        H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+        free(values);
+        values = NULL;
+    }
+    if (space >= 0)
+        H5Sclose(space);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    return values;
+}
+
+/* The numbers of clusters and columns; false if there are none. */
+static bool read_template_shape(hid_t group, shown_templates *t)
+{
+    km_h5_array array;
+    km_error why = {0};
+    if (km_h5_open_array(group, "mean", &array, &why) != KM_OK)
+        return false;
+    t->k = array.n_rows;
+    t->n_columns = array.n_columns;
+    km_h5_close_array(&array);
+    return t->k > 0 && t->n_columns > 0 && t->n_columns < 1 << 16 &&
+           t->k < INT32_MAX / t->n_columns;
+}
+
+static bool read_templates(hid_t group, shown_templates *t, km_error *error)
+{
+    if (!read_template_shape(group, t))
+        return false;
+    const int64_t n = t->k * t->n_columns;
+    t->names = km_allocate_zeroed(t->n_columns, KM_NAME_SIZE, "class templates", error);
+    t->units = km_allocate_zeroed(t->n_columns, KM_UNITS_SIZE, "class templates", error);
+    t->mean = read_values(group, "mean", n, error);
+    t->deviation = read_values(group, "deviation", n, error);
+    t->min = read_values(group, "min", n, error);
+    t->max = read_values(group, "max", n, error);
+    t->n_missing = read_values(group, "n_missing", n, error);
+    t->quantiles = read_values(group, "quantiles", n * KM_N_QUANTILES, error);
+    return t->names != NULL && t->units != NULL && t->mean != NULL && t->deviation != NULL &&
+           t->min != NULL && t->max != NULL && t->n_missing != NULL && t->quantiles != NULL &&
+           km_h5_read_text_list(group, "columns", t->n_columns, KM_NAME_SIZE, t->names) &&
+           km_h5_read_text_list(group, "units", t->n_columns, KM_UNITS_SIZE, t->units);
+}
+
+static void free_shown(shown_templates *t)
+{
+    free(t->names);
+    free(t->units);
+    free(t->mean);
+    free(t->deviation);
+    free(t->min);
+    free(t->max);
+    free(t->n_missing);
+    free(t->quantiles);
+}
+
+static void print_template(const shown_templates *t, int64_t c, int64_t j)
+{
+    const int64_t at = c * t->n_columns + j;
+    printf("  %7lld %10.5g %10.5g %10.5g", (long long)c, t->mean[at], t->deviation[at], t->min[at]);
+    for (int q = 0; q < KM_N_QUANTILES; q++)
+        printf(" %10.5g", t->quantiles[at * KM_N_QUANTILES + q]);
+    printf(" %10.5g %9.0f\n", t->max[at], t->n_missing[at]);
+}
+
+static void print_column_templates(const shown_templates *t, int64_t j)
+{
+    char name[KM_NAME_SIZE], units[KM_UNITS_SIZE];
+    const char *unit = t->units + (size_t)j * KM_UNITS_SIZE;
+    km_printable(t->names + (size_t)j * KM_NAME_SIZE, name, sizeof name);
+    km_printable(unit, units, sizeof units);
+    printf("  %s%s%s%s\n", name, unit[0] != '\0' ? " (" : "", units, unit[0] != '\0' ? ")" : "");
+    printf(
+        "  cluster       mean  deviation        min         5%%        16%%        50%%        84%%"
+        "        95%%        max   missing\n");
+    for (int64_t c = 0; c < km_shown(t->k, KM_SHOWN_CLUSTERS); c++)
+        print_template(t, c, j);
+    putchar('\n');
+}
+
+km_code km_info_print_templates(const char *path, hid_t file, km_error *error)
+{
+    shown_templates t = {0};
+    if (H5Lexists(file, "templates", H5P_DEFAULT) <= 0)
+        return KM_OK;
+    const hid_t group = H5Gopen2(file, "templates", H5P_DEFAULT);
+    if (group >= 0 && read_templates(group, &t, error)) {
+        const int64_t n_shown = km_shown(t.n_columns, KM_SHOWN_FEATURES);
+        for (int64_t j = 0; j < n_shown; j++)
+            print_column_templates(&t, j);
+        if (n_shown < t.n_columns)
+            printf("  ... and %lld more columns: /templates in the result\n\n",
+                   (long long)(t.n_columns - n_shown));
+    } else {
+        km_fail(error, KM_DATA,
+                "not a whole result (%s, templates): its parts do not agree; copy it again", path);
+    }
+    free_shown(&t);
+    if (group >= 0)
+        H5Gclose(group);
+    return error->code;
+}

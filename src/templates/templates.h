@@ -1,0 +1,43 @@
+/* templates.h - what the clusters are: statistics of columns, cluster by cluster.
+ *
+ * All is exact: sums are of integers, and quantiles are values of rows, or between two of them. So
+ * nothing depends on the number of ranks. Rows count once, whatever their weights. */
+#ifndef SKYMEANS_TEMPLATES_H
+#define SKYMEANS_TEMPLATES_H
+
+#include "catalogue/catalogue.h"
+#include "comm/comm.h"
+#include "samples/samples.h"
+
+enum { KM_N_QUANTILES = 5 };
+extern const double km_template_quantiles[KM_N_QUANTILES]; /* 0.05, 0.16, 0.5, 0.84, 0.95 */
+
+/* The same on all ranks. NaN where a cluster has no value. */
+typedef struct km_templates {
+    int64_t n_clusters, n_columns;
+    char *names, *units; /* [c][KM_NAME_SIZE], [c][KM_UNITS_SIZE], owned as all below */
+    double *mean, *deviation, *min, *max; /* [k][c]; deviation: of the population (ddof 0) */
+    double *quantiles;                    /* [k][c][KM_N_QUANTILES], linear between two rows */
+    double *n_missing;                    /* [k][c], rows of the cluster without a value */
+} km_templates;
+
+/* Describes the columns in `rows`, which holds all rows of this rank's slab (KM_MISSING_KEEP), for
+ * each of k clusters; labels [slab.count], -1 for rows that do not count. Collective; errors are
+ * agreed. Free with km_templates_free, also after an error. */
+km_code km_templates_create(km_templates *templates, const km_catalogue *catalogue,
+                            const km_samples *rows, const int32_t *labels, int64_t n_clusters,
+                            MPI_Comm comm, km_error *error);
+void km_templates_free(km_templates *templates);
+
+/* Bytes per rank that this takes beside the rows themselves. Local. */
+double km_templates_bytes(int64_t n_rows, int64_t n_clusters, int64_t n_columns);
+
+/* The clusters in the order of the mean of a column, ascending, those without one at last:
+ * order[i] is the cluster that becomes number i; order and spare are [k]. Local. */
+void km_templates_order(const km_templates *templates, int64_t column, int64_t *order,
+                        int64_t *spare);
+
+/* Numbers the clusters in this order. Local. KM_MEMORY. */
+km_code km_templates_renumber(km_templates *templates, const int64_t *order, km_error *error);
+
+#endif

@@ -1,0 +1,191 @@
+"""Whole-program tests of --describe and --order-by: statistics of each cluster are those of NumPy,
+the same bits on any ranks, and clusters can be numbered by them.
+
+Needs the Open MPI variables of the Makefile: `make check TEST=describe_program`.
+"""
+import os
+import subprocess
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+
+import h5py
+import numpy as np
+from astropy.table import Table
+
+from program import ROOT, ProgramTest, run, run_all, write_columns
+
+RANKS = [1, 2, 3, 4, 7]
+QUANTILES = [5, 16, 50, 84, 95]
+NAMES = ["mean", "deviation", "min", "max", "quantiles", "n_missing"]
+
+
+def hostile(n=4000, seed=4):
+    """Columns with outliers, duplicates, gaps, huge and tiny ranges; two of features."""
+    random = np.random.default_rng(seed)
+    x = random.integers(0, 5, n) * 10 + random.normal(size=n)
+    columns = {"x": x, "y": random.normal(size=n).astype("f4") * 1000,
+               "outlier": random.normal(size=n), "duplicates": random.integers(-2, 3, n),
+               "huge": random.normal(size=n) * 1e307, "tiny": random.normal(size=n) * 1e-310,
+               "constant": np.full(n, 7.25), "gaps": random.normal(size=n),
+               "offset": 1e12 + random.normal(size=n), "sparse": np.full(n, np.nan)}
+    columns["outlier"][3] = 1e15
+    columns["gaps"][random.random(n) < 0.3] = np.nan
+    columns["gaps"][5] = np.inf
+    columns["sparse"][:3] = [2, -0.0, 1]
+    columns["x"][::97] = np.nan
+    return columns
+
+
+def expected(values, labels, k):
+    """The templates of one column, [k] each, by NumPy."""
+    values = values.astype("f8")
+    found = {name: np.full((k, 5) if name == "quantiles" else k, np.nan) for name in NAMES}
+    for c in range(k):
+        rows = values[labels == c]
+        finite = rows[np.isfinite(rows)]
+        found["n_missing"][c] = len(rows) - len(finite)
+        if len(finite):
+            wide = finite.astype(np.longdouble)
+            found["mean"][c], found["deviation"][c] = wide.mean(), wide.std()
+            found["min"][c], found["max"][c] = finite.min(), finite.max()
+            found["quantiles"][c] = np.percentile(finite, QUANTILES)
+    return found
+
+
+class Describe(ProgramTest):
+    def fit(self, *words, output="out.h5", ranks=1, k=5):
+        finished = run("fit", "in.h5", "-c", "x,y", "-k", k, "-o", output, "--overwrite", "-q",
+                       *words, ranks=ranks)
+        self.assertEqual((finished.code, finished.err), (0, ""), finished)
+        with h5py.File(output, "r") as file:
+            result = {f"/{name}": file[name][:] for name in ["labels", "centers", "sizes"]}
+            result |= {name: node[:] for name, node in file.get("templates", {}).items()}
+            return result | {"checksum": file.attrs["checksum"], "model": file["model/centers"][:],
+                             "texts": dict(file["templates"].attrs) if "templates" in file else {}}
+
+    def check(self, result, columns, k):
+        for j, (name, values) in enumerate(columns.items()):
+            wanted = expected(values, result["/labels"], k)
+            for what in ["min", "max", "quantiles", "n_missing"]:
+                np.testing.assert_array_equal(result[what][:, j], wanted[what], f"{what} {name}")
+            for what in ["mean", "deviation"]:
+                scale = np.nanmax(np.abs(wanted["min" if what == "mean" else "deviation"]))
+                np.testing.assert_allclose(result[what][:, j], wanted[what], rtol=1e-14,
+                                           atol=1e-15 * scale, err_msg=f"{what} {name}")
+
+    def test_ranks(self):
+        """On hostile columns."""
+        columns = hostile()
+        write_columns("in.h5", columns, units={"y": "mag"})
+        words = ["--describe", ",".join(columns), "--order-by", "duplicates"]
+        runs = run_all([lambda r=r: self.fit(*words, output=f"out{r}.h5", ranks=r) for r in RANKS])
+        for other in runs[1:]:
+            np.testing.assert_equal(other, runs[0])
+        self.check(runs[0], columns, 5)
+        self.assertEqual(list(runs[0]["texts"]["columns"]), list(columns))
+        self.assertEqual(list(runs[0]["texts"]["units"])[:2], ["", "mag"])
+
+    def test_order(self):
+        """Other numbers, and nothing else; predict gives them, too."""
+        columns = hostile()
+        write_columns("in.h5", columns)
+        plain, ordered = self.fit(), self.fit("--order-by", "x", "--verify", "--restarts", 2)
+        plain = self.fit("--restarts", 2, output="plain.h5")
+        self.assertEqual(plain["texts"], {})
+        order = np.argsort(plain["/centers"][:, 0])
+        numbers = np.append(np.argsort(order), -1)
+        np.testing.assert_array_equal(ordered["/labels"], numbers[plain["/labels"]])
+        for name in ["/centers", "/sizes", "model"]:
+            np.testing.assert_array_equal(ordered[name], plain[name][order])
+        self.assertTrue(np.all(np.diff(ordered["mean"][:, 0]) > 0))
+        self.assertNotEqual(ordered["checksum"], plain["checksum"])
+        self.assertEqual(run("predict", "out.h5", "in.h5", "-o", "labels.h5", "-q").code, 0)
+        with h5py.File("labels.h5", "r") as file:
+            np.testing.assert_array_equal(file["labels"][:], ordered["/labels"])
+        self.check(ordered, {name: columns[name] for name in "xy"}, 5)
+
+    def test_empty_clusters(self):
+        """More clusters than distinct rows: those without rows come last."""
+        write_columns("in.h5", {"x": np.repeat([3.0, 1.0], 20), "y": np.zeros(40)})
+        result = self.fit("--order-by", "x", k=2, ranks=3)
+        np.testing.assert_array_equal(result["/centers"][:, 0], [1, 3])
+        finished = run("fit", "in.h5", "-c", "x,y", "-k", 4, "-o", "out.h5", "--overwrite",
+                       "--order-by", "x")
+        self.assertEqual(finished.code, 0, finished)
+        with h5py.File("out.h5", "r") as file:
+            np.testing.assert_array_equal(file["sizes"][:], [20, 20, 0, 0])
+            np.testing.assert_array_equal(file["templates/mean"][:, 0], [1, 3, np.nan, np.nan])
+
+    def test_missing_values(self):
+        """Of described columns, too."""
+        write_columns("in.h5", {"x": np.arange(40.0) // 20, "y": np.zeros(40),
+                                "z": np.where(np.arange(40) % 4, np.arange(40.0), -99)})
+        result = self.fit("--describe", "z", "--missing-value", "z:-99", k=2)
+        np.testing.assert_array_equal(result["n_missing"], [[5], [5]])
+        np.testing.assert_array_equal(result["min"].min(), 1)
+
+    def test_expressions(self):
+        """Described, as features, and where rows are left out."""
+        columns = hostile()
+        write_columns("in.h5", columns)
+        result = self.fit("--describe", "sum=x+gaps,x-offset", "--where", "y > -500", ranks=2)
+        sums = {"sum": columns["x"] + columns["gaps"], "x-offset": columns["x"] - columns["offset"]}
+        self.check(result, sums, 5)
+        self.assertTrue((result["/labels"][columns["y"] <= -500] == -1).all())
+        finished = run("fit", "in.h5", "-c", "x,t=x+y", "-k", 3, "-o", "out.h5", "--overwrite",
+                       "--order-by", "t", "-q")
+        self.assertEqual((finished.code, finished.err), (0, ""), finished)
+        with h5py.File("out.h5", "r") as file:
+            found = {f"/{name}": file[name][:] for name in ["labels"]} | \
+                {name: file[f"templates/{name}"][:] for name in NAMES}
+            self.check(found, {"x": columns["x"], "t": columns["x"] + columns["y"]}, 3)
+
+    def test_info(self):
+        write_columns("in.h5", hostile(), units={"y": "mag"})
+        self.fit("--describe", "y,gaps")
+        out = run("info", "out.h5").out
+        self.assertRegex(out, r"\n  y \(mag\)\n  cluster +mean +deviation +min +5% +16% +50% ")
+        self.assertEqual(len([line for line in out.split("\n") if line.startswith("        4 ")]), 3)
+
+    def test_export(self):
+        """A row a cluster, in each format."""
+        write_columns("in.h5", hostile(), units={"y": "mag"})
+        result = self.fit("--describe", "y,gaps,sparse")
+        tool = os.path.join(ROOT, "tools", "export.py")
+        for ending in ["fits", "ecsv", "csv", "tex"]:
+            subprocess.run([sys.executable, tool, "out.h5", "--templates", "-o", f"out.{ending}"],
+                           check=True, capture_output=True)
+        for ending in ["fits", "ecsv", "csv"]:
+            table = Table.read(f"out.{ending}")
+            np.testing.assert_array_equal(table["size"], result["/sizes"])
+            np.testing.assert_array_equal(table["y_p84"], result["quantiles"][:, 0, 3])
+            np.testing.assert_array_equal(table["gaps_missing"], result["n_missing"][:, 1])
+            np.testing.assert_array_equal(np.ma.filled(table["sparse_mean"], np.nan),
+                                          result["mean"][:, 2])
+            self.assertEqual(str(table["y_mean"].unit), "None" if ending == "csv" else "mag")
+        with open("out.tex", encoding="utf-8") as file:
+            text = file.read()
+        low, median, high = result["quantiles"][0, 0, 1:4]
+        self.assertIn("y (mag) & gaps & sparse", text)
+        self.assertIn(f"${median:.0f}^{{+{high - median:.0f}}}_{{-{median - low:.0f}}}$", text)
+
+    def test_mistakes(self):
+        write_columns("in.h5", hostile())
+        for code, pattern, *words in [
+                (2, r"bad value \(--order-by z\): .* name one of x,y", "--order-by", "z"),
+                (2, r"bad value \(--order-by x\): .* name one of gaps", "--order-by", "x",
+                 "--describe", "gaps"),
+                (2, r"bad value \(--missing-value z:1\): it names neither", "--describe", "gaps",
+                 "--missing-value", "z:1"),
+                (3, r"none", "--describe", "none")]:
+            for ranks in (1, 3):
+                finished = run("fit", "in.h5", "-c", "x,y", "-k", 3, "-o", "new.h5", *words,
+                               ranks=ranks)
+                self.assertEqual(finished.code, code, finished)
+                self.assertRegex(finished.err, f"^skymeans: error: .*{pattern}.*\n$", finished)
+
+
+if __name__ == "__main__":
+    unittest.main()
