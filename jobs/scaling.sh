@@ -55,11 +55,17 @@ fi
 LAUNCHER=${launcher:-mpirun --bind-to none --oversubscribe}
 export SKYMEANS LAUNCHER
 
-if [ -e "$folder/000000" ]; then
+# JUBE keeps the study as it was when it began; another one would pass for it.
+if [ -e "$folder/000000/workpackages.xml" ]; then
+    cmp -s "$study" "$folder/study.yaml" || fail 2 "another study ($folder): it was begun with other \
+lines than $study now has; remove the folder, or give the file another name"
     # JUBE takes what has failed for done; without the mark it is tried again.
     find "$folder/000000" -mindepth 2 -maxdepth 2 -name error -delete
     jube continue "$folder" --hide-animation || exit
 else
+    rm -rf "$folder/000000" # nothing had begun
+    { mkdir -p "$folder" && cp "$study" "$folder/study.yaml"; } ||
+        fail 4 "cannot write ($folder): see above; choose another folder to work in"
     jube run "$study" --tag "$kind" "$@" --outpath "$folder" --hide-animation || exit
 fi
 failed=$(find "$folder/000000" -mindepth 2 -maxdepth 2 -name error | sort)

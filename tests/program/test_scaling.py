@@ -181,6 +181,11 @@ class Study(ToolTest):
             self.assertEqual(self.succeed(SCALING, "tiny study-weak", "-o", "figures"), "")
         self.assertIn("weak scaling, 2 runs, 1 to 2 cores", self.last_line)
 
+        write_text("tiny study.yaml", "name: other")
+        code, said = self.start("weak", "tiny study.yaml", "small")
+        self.assertEqual(code, 2)
+        self.assertRegex(said, r"\Ascaling.sh: error: another study \(tiny study-weak\): .*; remove .*\n\Z")
+
     def test_mistakes(self):
         for words, code, pattern in ((("slow",), 2, "no kind of scaling .slow."),
                                      ((), 2, "no kind of scaling"),
