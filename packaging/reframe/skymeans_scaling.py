@@ -17,13 +17,14 @@ ITERATIONS = 20
 
 @rfm.simple_test
 class SkymeansWeakScaling(rfm.RunOnlyRegressionTest):
-    """250,000 rows of 8 columns per rank, 256 clusters."""
+    """250,000 rows of 8 columns per core that computes, 256 clusters."""
     descr = "weak scaling of skymeans"
     valid_systems = ["*"]
     valid_prog_environs = ["*"]
     skymeans = variable(str, value="skymeans")
     ranks_per_node = variable(int, value=1)
-    rows_per_rank = variable(int, value=250000)
+    threads_per_rank = variable(int, value=1)
+    rows_per_core = variable(int, value=250000)
     nodes = parameter([1, 2, 4, 8])
     executable_opts = [
         "fit", "mock.h5", "--clusters", "256", "--seeding", "random", "--random-seed", "1",
@@ -36,11 +37,13 @@ class SkymeansWeakScaling(rfm.RunOnlyRegressionTest):
         self.executable = self.skymeans
         self.num_tasks = self.nodes * self.ranks_per_node
         self.num_tasks_per_node = self.ranks_per_node
+        self.num_cpus_per_task = self.threads_per_rank
+        self.executable_opts += ["--threads", str(self.threads_per_rank)]
 
     @run_before("run")
     def make_mock(self):
         launch = " ".join(self.job.launcher.command(self.job))
-        rows = self.rows_per_rank * self.nodes * self.ranks_per_node
+        rows = self.rows_per_core * self.num_tasks * self.threads_per_rank
         self.prerun_cmds = [f"{launch} {self.skymeans} generate mock.h5 --rows {rows} --columns 8 "
                             "--clusters 256 --random-seed 1 --quiet"]
         self.postrun_cmds = ["rm -f mock.h5 result.h5"]
