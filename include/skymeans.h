@@ -93,12 +93,19 @@ typedef struct skymeans_problem {
                                label -1; "error" fails */
     const double *factors;  /* [n_features], from 1e-100 to 1e100: features are multiplied by them
                                after scaling;  NULL: by 1 */
+    const int64_t *several; /* [n_several], ascending: fits with several numbers of clusters, of
+                               which one is kept; n_clusters is then the last; NULL: only one */
+    int64_t n_several;
+    const char *choose; /* of several, the one kept: that with the best "silhouette" (NULL),
+                           "calinski-harabasz", "davies-bouldin" or "stability" */
+    int64_t bootstrap;  /* of several, stability also between so many fits of resampled rows */
 } skymeans_problem;
 
 /* With the defaults, for k clusters. */
-#define SKYMEANS_PROBLEM(k)                                                                       \
-    {                                                                                             \
-        sizeof(skymeans_problem), (k), "kmeans++", NULL, 0, 0, 1, 1e-4, 300, "none", "drop", NULL \
+#define SKYMEANS_PROBLEM(k)                                                                        \
+    {                                                                                              \
+        sizeof(skymeans_problem), (k), "kmeans++", NULL, 0, 0, 1, 1e-4, 300, "none", "drop", NULL, \
+            NULL, 0, NULL, 0                                                                       \
     }
 
 /* The first field in which two problems differ so that their answers may differ, by name; NULL if
@@ -292,6 +299,27 @@ SKYMEANS_API const int32_t *skymeans_labels(const skymeans_answer *answer);
 
 /* [n_iterations] of the fit that is kept; NULL of a prediction. */
 SKYMEANS_API const skymeans_iteration *skymeans_history(const skymeans_answer *answer);
+
+/* What is known of one of several numbers of clusters; docs/choice.md defines the criteria. NaN:
+ * can't be said. */
+typedef struct skymeans_choice {
+    size_t size;
+    int64_t n_clusters, n_iterations;
+    double inertia, silhouette, calinski_harabasz, davies_bouldin;
+    double stability, coincidence, bootstrap;
+    const double *centers; /* [n_clusters][n_features], in the units of the features */
+} skymeans_choice;
+
+#define SKYMEANS_CHOICE                                          \
+    {                                                            \
+        sizeof(skymeans_choice), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL \
+    }
+
+/* How many numbers of clusters were done of problem.several, 0 if there was only one; and which is
+ * kept, from 0. Fills in what is known of number i, if that is below. */
+SKYMEANS_API int64_t skymeans_n_choices(const skymeans_answer *answer, int64_t *kept);
+SKYMEANS_API void skymeans_choice_of(const skymeans_answer *answer, int64_t i,
+                                     skymeans_choice *choice);
 
 /* The distance of each row of this rank to the center of its label, after scaling, [n_rows]; NaN
  * where a value is missing. SKYMEANS_USAGE if the answer has no labels, or `samples` are not those

@@ -14,6 +14,7 @@ void km_answer_clear(skymeans_answer *answer)
 {
     km_transform_free(&answer->transform);
     km_restarts_free(&answer->restarts);
+    km_choice_free(&answer->choice);
     km_fit_free(&answer->fit);
     free(answer->centers);
     free(answer->labels);

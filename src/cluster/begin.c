@@ -43,6 +43,23 @@ static bool can_refine(const km_call *c)
            km_refine_rows(&c->answer->plan.shape, c->samples->facts.n_samples) > 0;
 }
 
+/* Of several numbers of clusters, the first fit begins with the centers of the next larger number,
+ * joined to fewer. */
+static bool can_join_centers(const km_call *c)
+{
+    return c->answer->choice.n_done > 0 && c->answer->restarts.count == 0;
+}
+
+static void join_first_centers(km_call *c, km_error *error)
+{
+    const km_choices *choice = &c->answer->choice;
+    const int64_t from = km_choice_next(choice) + 1, first = km_choice_first(choice, from);
+    km_merge_centers(choice->centers + first * choice->n_features, choice->weights + first,
+                     choice->rows[from].n_clusters, choice->n_features, c->first_centers,
+                     c->problem->n_clusters, error);
+    km_agree(c->comm, error);
+}
+
 static km_code choose_first_centers(km_call *c, km_error *error)
 {
     const double start = km_now();
@@ -57,7 +74,9 @@ static km_code choose_first_centers(km_call *c, km_error *error)
                                   .comm = c->comm};
     km_pace_phase(&c->pace, "seeding");
     c->task.max_inertia = NULL;
-    if (can_refine(c))
+    if (can_join_centers(c))
+        join_first_centers(c, error);
+    else if (can_refine(c))
         refine_first_centers(c, &task, error);
     else if (plan->seeding != NULL)
         plan->seeding->choose(&task, c->first_centers, error);
@@ -74,7 +93,7 @@ km_code km_call_begin_fit(km_call *c, km_error *error)
     skymeans_answer *answer = c->answer;
     const double start = km_now();
     c->is_between = false;
-    c->pace.has_nothing = answer->restarts.count == 0 && !km_pace_can_save(&c->pace);
+    c->pace.has_nothing = km_answer_fits_done(answer) == 0 && !km_pace_can_save(&c->pace);
     const bool is_resumed = c->state.next.n_iterations > 0;
     c->task.resume = is_resumed ? &c->state.next : NULL;
     if (!is_resumed &&

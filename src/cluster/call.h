@@ -7,7 +7,10 @@
 
 typedef struct km_call {
     skymeans_answer *answer;
-    const skymeans_problem *problem; /* checked */
+    const skymeans_problem *asked;   /* checked */
+    const skymeans_problem *problem; /* of these fits: the same, or with one of its numbers */
+    const skymeans_manner *manner;
+    skymeans_problem of_one; /* the problem with one of several numbers of clusters */
     skymeans_samples *samples;
     MPI_Comm comm;
     km_pace pace;
@@ -27,6 +30,18 @@ km_code km_call_resume(km_call *c, km_error *error);
 /* The rows must not have changed since the state was saved. KM_DATA; local, the same on all ranks.
  */
 km_code km_call_check_features(const km_call *c, km_error *error);
+
+/* Makes the plan for the problem of these fits, and prepares the samples and the task for it. */
+km_code km_call_prepare(km_call *c, km_error *error);
+
+/* Makes the fits of the problem that are not done, and the best of them the answer. */
+km_code km_call_run_fits(km_call *c, km_error *error);
+
+/* The same for each of several numbers of clusters, of which one is kept. */
+km_code km_call_run_several(km_call *c, km_error *error);
+
+/* Completes the answer from its fits. */
+km_code km_call_conclude(km_call *c, km_error *error);
 
 /* All that comes before the iterations of a fit: a saved fit goes on, others get first centers. */
 km_code km_call_begin_fit(km_call *c, km_error *error);

@@ -6,6 +6,7 @@
 #ifndef SKYMEANS_CLUSTER_CLUSTER_H
 #define SKYMEANS_CLUSTER_CLUSTER_H
 
+#include "cluster/choice.h"
 #include "cluster/plan.h"
 #include "cluster/refine.h"
 
@@ -57,6 +58,7 @@ struct skymeans_answer {
     km_fit fit;           /* the best; its labels are below; a prediction has only centers, which
                              are working values, and sizes */
     km_restarts restarts; /* all fits */
+    km_choices choice;    /* of several numbers of clusters, to one of which all else belongs */
     double *centers;      /* [k][d], in the units of the features */
     int32_t *labels;      /* [slab.count], -1 for rows that are no samples */
     uint64_t checksum;    /* of labels, centers and inertia */
@@ -136,6 +138,21 @@ uint64_t km_problem_hash(const skymeans_problem *problem, int64_t n_features);
 uint64_t km_manner_hash(const skymeans_manner *manner);
 uint64_t km_model_hash(const skymeans_answer *answer);
 
+/* The criteria of a complete answer of these samples. */
+km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *samples,
+                         km_criteria *criteria, MPI_Comm comm, km_error *error);
+
+/* The fits done so far, and those of the whole problem, for all numbers of clusters. Local. */
+static inline int64_t km_answer_fits_done(const skymeans_answer *answer)
+{
+    return answer->choice.n_done * answer->problem.restarts + answer->restarts.count;
+}
+
+static inline int64_t km_problem_fits(const skymeans_problem *problem)
+{
+    return problem->restarts * (problem->n_several > 0 ? problem->n_several : 1);
+}
+
 /* Free what samples and an answer own, but not themselves. Local. */
 void km_samples_clear(skymeans_samples *samples);
 void km_answer_clear(skymeans_answer *answer);
@@ -166,6 +183,7 @@ typedef struct km_state {
     km_fit_state next;    /* where the current fit stands */
     km_restarts restarts; /* fits done */
     km_fit best;          /* the best of them, without labels */
+    km_choices choice;    /* numbers of clusters that are done, if the problem has several */
 } km_state;
 
 /* The problem and the rows that a state belongs to. */

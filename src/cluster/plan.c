@@ -1,5 +1,6 @@
 /* The plan: which method, kernel, seeding and order of samples, and how much memory. */
 #include "cluster/plan.h"
+#include "cluster/choice.h"
 #include "cluster/refine.h"
 
 #include "base/threads.h"
@@ -95,19 +96,11 @@ km_code km_manner_check_names(const skymeans_manner *manner, uint64_t kernels, k
     return KM_OK;
 }
 
-km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
-                       const skymeans_manner *manner, const km_shape *shape, uint64_t kernels,
-                       km_error *error)
+/* Completes a plan, of which shape and kernel are known. */
+static void plan_fits(km_plan *plan, const skymeans_problem *problem, const skymeans_manner *manner)
 {
-    *plan = (km_plan){.shape = *shape};
-    if (km_manner_check_names(manner, kernels, error) != KM_OK)
-        return error->code;
-    plan->shape.n_clusters = problem->n_clusters;
-    plan->shape.n_fits = problem->restarts;
-    plan->shape.n_seeding_rows = problem->seeding_rows;
-    shape = &plan->shape;
+    const km_shape *shape = &plan->shape;
     plan->method = km_method_choose(manner->algorithm, shape);
-    plan->kernel = km_kernel_choose(manner->kernel, kernels);
     if (problem->first_centers == NULL)
         plan->seeding = km_seeding_find(problem->seeding);
     if (plan->seeding != NULL && plan->seeding->is_refined &&
@@ -117,6 +110,42 @@ km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
     plan->orders = (plan->method->wants_neighbours && !plan->redistributes) ||
                    (plan->seeding != NULL && plan->seeding->reads_all(shape));
     plan->memory = find_memory(plan);
+}
+
+/* The fits of another number of clusters may take more than those of the largest. */
+static void add_memory_of_several(km_plan *plan, const skymeans_problem *problem,
+                                  const skymeans_manner *manner)
+{
+    const double choice = km_choice_bytes(problem, &plan->shape);
+    km_memory *most = &plan->memory;
+    for (int64_t i = 0; i < problem->n_several; i++) {
+        km_plan other = {.shape = plan->shape, .kernel = plan->kernel};
+        other.shape.n_clusters = problem->several[i];
+        plan_fits(&other, problem, manner);
+        most->ordering = km_larger(most->ordering, other.memory.ordering);
+        most->seeding = km_larger(most->seeding, other.memory.seeding);
+        most->fitting = km_larger(most->fitting, other.memory.fitting);
+    }
+    most->ordering += most->ordering > 0 ? choice : 0;
+    most->seeding += choice;
+    most->fitting += choice;
+    most->answer += choice + km_criteria_bytes(problem, &plan->shape);
+}
+
+km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
+                       const skymeans_manner *manner, const km_shape *shape, uint64_t kernels,
+                       km_error *error)
+{
+    *plan = (km_plan){.shape = *shape};
+    if (km_manner_check_names(manner, kernels, error) != KM_OK)
+        return error->code;
+    plan->kernel = km_kernel_choose(manner->kernel, kernels);
+    plan->shape.n_clusters = problem->n_clusters;
+    plan->shape.n_fits = problem->restarts;
+    plan->shape.n_seeding_rows = problem->seeding_rows;
+    plan_fits(plan, problem, manner);
+    if (problem->n_several > 0)
+        add_memory_of_several(plan, problem, manner);
     return KM_OK;
 }
 

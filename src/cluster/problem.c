@@ -1,5 +1,5 @@
 /* A problem: checks, defaults, comparison. */
-#include "cluster/problem.h"
+#include "cluster/choice.h"
 
 #include "base/hash.h"
 #include "seeding/seeding.h"
@@ -73,6 +73,42 @@ static km_code check_counts(const skymeans_problem *p, km_error *error)
     return KM_OK;
 }
 
+/* Several numbers of clusters ascend, and the last of them stands for all. */
+static km_code check_several(skymeans_problem *p, km_error *error)
+{
+    if (p->n_several <= 0 && (p->choose != NULL || p->bootstrap != 0))
+        return km_fail(error, KM_USAGE,
+                       "contradiction (%s): it compares numbers of clusters, and there is only "
+                       "one; ask for several, as 2..20",
+                       p->choose != NULL ? "choose" : "bootstrap");
+    if (p->n_several <= 0)
+        return KM_OK;
+    if (p->several == NULL)
+        return bad_number("n_several", p->n_several, "several is NULL", error);
+    for (int64_t i = 0; i < p->n_several; i++)
+        if (p->several[i] < 1 || p->several[i] > INT32_MAX ||
+            (i > 0 && p->several[i] <= p->several[i - 1]))
+            return bad_number("several", p->several[i],
+                              "numbers of clusters must be 1 to 2^31 - 1, and ascend", error);
+    p->n_clusters = p->several[p->n_several - 1];
+    p->choose = p->choose != NULL ? p->choose : "silhouette";
+    if (km_criterion_find(p->choose) == NULL)
+        return bad_text("choose", p->choose,
+                        "choose 'silhouette', 'calinski-harabasz', 'davies-bouldin' or 'stability'",
+                        error);
+    if (p->bootstrap < 0 || p->bootstrap > MAX_RESTARTS)
+        return bad_number("bootstrap", p->bootstrap, "it must be 0 to 1000000", error);
+    if (strcmp(p->choose, "stability") == 0 && p->restarts == 1 && p->bootstrap == 0)
+        return bad_text("choose", p->choose,
+                        "nothing is known of it with a single fit; ask for restarts or bootstrap",
+                        error);
+    if (p->first_centers != NULL)
+        return bad_number(
+            "n_several", p->n_several,
+            "given first centers are for one number of clusters; take another seeding", error);
+    return KM_OK;
+}
+
 static km_code check_seeding(skymeans_problem *p, km_error *error)
 {
     const int64_t k = p->n_clusters, by_k = SEEDING_ROWS_PER_CLUSTER * k;
@@ -108,7 +144,8 @@ km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *give
     problem->seeding = problem->seeding != NULL ? problem->seeding : defaults.seeding;
     problem->scale = problem->scale != NULL ? problem->scale : defaults.scale;
     problem->missing = problem->missing != NULL ? problem->missing : defaults.missing;
-    if (check_counts(problem, error) != KM_OK || check_seeding(problem, error) != KM_OK)
+    if (check_several(problem, error) != KM_OK || check_counts(problem, error) != KM_OK ||
+        check_seeding(problem, error) != KM_OK)
         return error->code;
     if (!km_scaling_find(problem->scale, &scaling))
         return bad_text("scale", problem->scale, "choose 'none', 'standard', 'minmax' or 'robust'",
@@ -132,10 +169,21 @@ uint64_t km_problem_factors_hash(const skymeans_problem *p, int64_t n_features)
     return p->factors != NULL ? km_hash_doubles(0, p->factors, n_features) : 0;
 }
 
+static void print_clusters(FILE *file, const skymeans_problem *p)
+{
+    fprintf(file, "clusters: %lld\n", (long long)p->n_clusters);
+    if (p->n_several == 0)
+        return;
+    fprintf(file, "numbers of clusters:");
+    for (int64_t i = 0; i < p->n_several; i++)
+        fprintf(file, " %lld", (long long)p->several[i]);
+    fprintf(file, "\nchoose: %s\nbootstrap: %lld\n", p->choose, (long long)p->bootstrap);
+}
+
 void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
 {
-    fprintf(file, "clusters: %lld\nscale: %s\nmissing: %s\n", (long long)p->n_clusters, p->scale,
-            p->missing);
+    print_clusters(file, p);
+    fprintf(file, "scale: %s\nmissing: %s\n", p->scale, p->missing);
     if (p->factors != NULL)
         fprintf(file, "hash of the factors: %016llx\n",
                 (unsigned long long)km_problem_factors_hash(p, n_features));
@@ -146,7 +194,8 @@ void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
         fprintf(file, "seeding: %s\nseeding-rows: %lld\nrandom-seed: %llu\n", p->seeding,
                 (long long)p->seeding_rows, (unsigned long long)p->random_seed);
     fprintf(file, "restarts: %lld\ntolerance: %.17g\n", (long long)p->restarts, p->tolerance);
-    if (p->restarts > 1) /* all fits must have the same limit, those done and those to come */
+    if (p->restarts > 1 ||
+        p->n_several > 0) /* all fits must have the same limit, those done and those to come */
         fprintf(file, "max-iterations: %lld\n", (long long)p->max_iterations);
 }
 
@@ -156,12 +205,22 @@ static bool differs_in_seeding(const skymeans_problem *a, const skymeans_problem
            (a->first_centers == NULL && strcmp(a->seeding, b->seeding) != 0);
 }
 
+static bool differs_in_several(const skymeans_problem *a, const skymeans_problem *b)
+{
+    const size_t size = (size_t)a->n_several * sizeof *a->several;
+    return a->n_several != b->n_several ||
+           (a->n_several > 0 &&
+            (memcmp(a->several, b->several, size) != 0 || strcmp(a->choose, b->choose) != 0 ||
+             a->bootstrap != b->bootstrap));
+}
+
 /* The first field in which two checked problems differ. */
 static const char *find_difference(const skymeans_problem *a, const skymeans_problem *b,
                                    int64_t n_features)
 {
     const bool is_given = a->first_centers != NULL;
     return a->n_clusters != b->n_clusters ? "n_clusters"
+           : differs_in_several(a, b)     ? "several"
            : differs_in_seeding(a, b)     ? "seeding"
            : hash_first_centers(a, n_features) != hash_first_centers(b, n_features)
                ? "first_centers"

@@ -15,7 +15,7 @@ static void note_stop(km_call *c, int64_t n_iterations)
     skymeans_answer *answer = c->answer;
     answer->stop = c->pace.stop == KM_WISH_STOP ? KM_STOP_WISH : KM_STOP_TIME;
     answer->stopped_at =
-        (km_stopped_at){c->is_between ? 0 : answer->restarts.count + 1, n_iterations};
+        (km_stopped_at){c->is_between ? 0 : km_answer_fits_done(answer) + 1, n_iterations};
 }
 
 /* Begins a fit, and runs it unless the call is stopped. *is_refused: its refined first centers were
@@ -32,7 +32,7 @@ static km_code try_fit(km_call *c, km_fit *fit, km_error *error)
 static km_code fit_once(km_call *c, km_error *error)
 {
     km_fit next;
-    km_pace_begin_fit(&c->pace, c->answer->restarts.count);
+    km_pace_begin_fit(&c->pace, km_answer_fits_done(c->answer));
     c->answer->refined = (km_refined){0};
     if (try_fit(c, &next, error) != KM_OK)
         return error->code;
@@ -79,7 +79,7 @@ static km_code run_remaining_fits(km_call *c, km_error *error)
 {
     c->is_between = true;
     while (c->answer->restarts.count < c->problem->restarts && !km_pace_is_stopped(&c->pace)) {
-        if (c->answer->restarts.count > 0 && must_stop(c))
+        if (km_answer_fits_done(c->answer) > 0 && must_stop(c))
             break;
         if (fit_once(c, error) != KM_OK)
             return error->code;
@@ -117,7 +117,7 @@ static km_code label_best(km_call *c, km_error *error)
 }
 
 /* Makes the best fit the answer, compared with the others if there are any. */
-static km_code conclude_answer(km_call *c, km_error *error)
+km_code km_call_conclude(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
     const bool are_many = answer->restarts.count > 1;
@@ -136,14 +136,14 @@ static km_code conclude_answer(km_call *c, km_error *error)
     return KM_OK;
 }
 
-static km_code run_fits(km_call *c, km_error *error)
+km_code km_call_run_fits(km_call *c, km_error *error)
 {
     const bool can_save = km_pace_can_save(&c->pace);
     if (run_remaining_fits(c, error) != KM_OK)
         return error->code;
     if (km_pace_is_stopped(&c->pace) && can_save)
         return conclude_stopped(c, error);
-    return c->answer->restarts.count > 0 ? conclude_answer(c, error) : KM_OK;
+    return c->answer->restarts.count > 0 ? km_call_conclude(c, error) : KM_OK;
 }
 
 /* Refuses samples that can't be fitted. */
@@ -167,8 +167,9 @@ static km_code check_samples(const km_call *c, km_error *error)
     return KM_OK;
 }
 
-static km_code make_plan(km_call *c, const skymeans_manner *manner, km_error *error)
+static km_code make_plan(km_call *c, km_error *error)
 {
+    const skymeans_manner *manner = c->manner;
     skymeans_answer *answer = c->answer;
     const km_samples *memory = &c->samples->memory;
     const int n_ranks = km_comm_size(c->comm);
@@ -186,21 +187,16 @@ static km_code make_plan(km_call *c, const skymeans_manner *manner, km_error *er
                           km_kernels_of_all_ranks(manner->kernel, c->comm), error);
 }
 
-/* Prepares the samples, and what all fits have in common. */
-static km_code prepare_fits(km_call *c, km_error *error)
+km_code km_call_prepare(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
+    if (make_plan(c, error) != KM_OK)
+        return error->code;
     const double start = km_now();
     km_pace_phase(&c->pace, "ordering");
     km_samples_prepare(c->samples, &answer->plan, c->problem, &c->pace, c->comm, error);
     km_pace_phase(&c->pace, NULL);
     km_timer_add(&answer->timers, KM_PHASE_ORDER, start);
-    if (error->code != KM_OK || km_call_check_features(c, error) != KM_OK)
-        return error->code;
-    const int64_t n = c->problem->n_clusters * c->samples->memory.n_features;
-    answer->features_hash = c->samples->features_hash;
-    km_transform_copy(&answer->transform, &c->samples->transform, error);
-    c->first_centers = km_allocate(n, sizeof *c->first_centers, "first centers", error);
     c->task = (km_fit_task){.n_clusters = c->problem->n_clusters,
                             .tolerance = c->problem->tolerance,
                             .max_iterations = c->problem->max_iterations,
@@ -211,15 +207,28 @@ static km_code prepare_fits(km_call *c, km_error *error)
                             .pace = &c->pace,
                             .save = km_call_save,
                             .context = c};
+    return error->code;
+}
+
+/* What all fits have in common. */
+static km_code prepare_fits(km_call *c, km_error *error)
+{
+    skymeans_answer *answer = c->answer;
+    const int64_t n = c->problem->n_clusters * c->samples->memory.n_features;
+    if (km_call_prepare(c, error) != KM_OK || km_call_check_features(c, error) != KM_OK)
+        return error->code;
+    answer->features_hash = c->samples->features_hash;
+    km_transform_copy(&answer->transform, &c->samples->transform, error);
+    c->first_centers = km_allocate(n, sizeof *c->first_centers, "first centers", error);
     return km_agree(c->comm, error);
 }
 
-/* Checks the arguments, makes the plan, and restores a saved state. */
-static km_code begin_call(km_call *c, const skymeans_manner *manner, km_error *error)
+/* Checks the arguments, and restores a saved state. */
+static km_code begin_call(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
     const uint64_t hash =
-        km_problem_hash(c->problem, c->samples->memory.n_features) + km_manner_hash(manner);
+        km_problem_hash(c->problem, c->samples->memory.n_features) + km_manner_hash(c->manner);
     if (km_check_alike(c->samples, hash + km_pace_can_save(&c->pace), c->comm, error) != KM_OK)
         return error->code;
     *answer = (skymeans_answer){.is_fit = true,
@@ -228,8 +237,10 @@ static km_code begin_call(km_call *c, const skymeans_manner *manner, km_error *e
                                 .slab = c->samples->memory.slab,
                                 .spread = km_samples_find_spread(c->samples, c->comm)};
     answer->problem.first_centers = NULL;
-    if (check_samples(c, error) != KM_OK || make_plan(c, manner, error) != KM_OK)
+    answer->problem.several = NULL;
+    if (check_samples(c, error) != KM_OK)
         return error->code;
+    km_choice_create(&answer->choice, c->asked, c->samples->memory.n_features, error);
     km_restarts_create(&answer->restarts, c->problem->restarts, c->problem->n_clusters,
                        c->samples->memory.n_features, error);
     return km_agree(c->comm, error) == KM_OK ? km_call_resume(c, error) : error->code;
@@ -240,12 +251,18 @@ km_code km_cluster_fit(skymeans_answer *answer, const skymeans_problem *problem,
                        const skymeans_control *control, MPI_Comm comm, km_error *error)
 {
     km_call c = {.answer = answer,
+                 .asked = problem,
                  .problem = problem,
+                 .manner = manner,
                  .samples = samples,
                  .comm = comm,
                  .pace = km_pace_start(control)};
-    if (begin_call(&c, manner, error) == KM_OK && prepare_fits(&c, error) == KM_OK)
-        run_fits(&c, error);
+    if (begin_call(&c, error) == KM_OK && prepare_fits(&c, error) == KM_OK) {
+        if (problem->n_several > 0)
+            km_call_run_several(&c, error);
+        else
+            km_call_run_fits(&c, error);
+    }
     free(c.first_centers);
     km_state_free(&c.state);
     return error->code;

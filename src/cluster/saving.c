@@ -8,7 +8,7 @@
 
 static km_state_key key_of(const km_call *c)
 {
-    return (km_state_key){.problem = c->problem,
+    return (km_state_key){.problem = c->asked,
                           .n_rows = c->answer->spread.n_rows,
                           .n_features = c->samples->memory.n_features};
 }
@@ -32,7 +32,8 @@ km_code km_call_save(void *context, const km_fit_state *next, km_error *error)
     const km_state state = {.features_hash = c->samples->features_hash,
                             .next = *next,
                             .restarts = c->answer->restarts,
-                            .best = c->answer->fit};
+                            .best = c->answer->fit,
+                            .choice = c->answer->choice};
     size_t size = 0;
     char *bytes = NULL;
     if (km_comm_rank(c->comm) == 0)
@@ -68,7 +69,10 @@ km_code km_call_resume(km_call *c, km_error *error)
     if (km_agree(c->comm, error) != KM_OK)
         return error->code;
     km_restarts_free(&c->answer->restarts);
+    km_choice_free(&c->answer->choice);
+    c->answer->choice = c->state.choice;
     c->answer->restarts = c->state.restarts;
+    c->state.choice = (km_choices){0};
     c->answer->fit = c->state.best;
     c->state.restarts = (km_restarts){0};
     c->state.best = (km_fit){0};
@@ -77,7 +81,7 @@ km_code km_call_resume(km_call *c, km_error *error)
 
 km_code km_call_check_features(const km_call *c, km_error *error)
 {
-    const bool is_resumed = c->answer->restarts.count > 0 || c->state.next.n_iterations > 0;
+    const bool is_resumed = km_answer_fits_done(c->answer) > 0 || c->state.next.n_iterations > 0;
     if (is_resumed && c->state.features_hash != c->samples->features_hash)
         return km_fail(error, KM_DATA,
                        "rows have changed: their values are not those of the saved state; begin "

@@ -216,6 +216,35 @@ const skymeans_iteration *skymeans_history(const skymeans_answer *answer)
     return answer->fit.history;
 }
 
+int64_t skymeans_n_choices(const skymeans_answer *answer, int64_t *kept)
+{
+    *kept = answer->choice.best - km_choice_next(&answer->choice) - 1;
+    return answer->choice.n_done;
+}
+
+void skymeans_choice_of(const skymeans_answer *answer, int64_t i, skymeans_choice *choice)
+{
+    const size_t size = choice->size < sizeof *choice ? choice->size : sizeof *choice;
+    const km_choices *all = &answer->choice;
+    if (i < 0 || i >= all->n_done)
+        return;
+    const int64_t row = km_choice_next(all) + 1 + i;
+    const km_criteria *of = &all->rows[row];
+    const skymeans_choice full = {.size = choice->size,
+                                  .n_clusters = of->n_clusters,
+                                  .n_iterations = of->n_iterations,
+                                  .inertia = of->inertia,
+                                  .silhouette = of->silhouette,
+                                  .calinski_harabasz = of->calinski_harabasz,
+                                  .davies_bouldin = of->davies_bouldin,
+                                  .stability = of->stability,
+                                  .coincidence = of->coincidence,
+                                  .bootstrap = of->bootstrap,
+                                  .centers =
+                                      all->centers + km_choice_first(all, row) * all->n_features};
+    memcpy(choice, &full, size);
+}
+
 /* ---- models ---------------------------------------------------------------------------------- */
 
 void skymeans_model_of(const skymeans_answer *answer, skymeans_model *model)

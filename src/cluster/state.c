@@ -196,6 +196,15 @@ static void check_restarts(archive *s, const km_restarts *restarts, const km_fit
           "centers of the best fit");
 }
 
+static void create_restarts(archive *s, km_restarts *restarts, int64_t k, const km_state_key *key)
+{
+    km_error why = {0};
+    if (km_restarts_create(restarts, key->problem->restarts, k, key->n_features, &why) != KM_OK) {
+        s->is_out_of_memory = true;
+        s->is_ok = false;
+    }
+}
+
 static void transfer_restarts(archive *s, km_restarts *restarts, km_fit *best,
                               const km_state_key *key)
 {
@@ -216,8 +225,57 @@ static void transfer_restarts(archive *s, km_restarts *restarts, km_fit *best,
     check_restarts(s, restarts, best);
 }
 
+/* The criteria, centers and weights of the numbers of clusters that are done. */
+static void transfer_choice_rows(archive *s, km_choices *choice)
+{
+    const int64_t row = km_choice_next(choice) + 1, first = km_choice_first(choice, row);
+    const int64_t n = km_choice_first(choice, choice->count) - first, d = choice->n_features;
+    for (int64_t i = row; i < choice->count; i++) {
+        const int64_t k = choice->rows[i].n_clusters;
+        TRANSFER(s, choice->rows[i]);
+        check(s, choice->rows[i].n_clusters == k, "number of clusters");
+        choice->rows[i].n_clusters = k;
+        check(s, choice->rows[i].inertia >= 0, "inertia of a number of clusters");
+        check(s, choice->rows[i].n_iterations >= 1, "count of iterations");
+    }
+    transfer(s, choice->centers + first * d, n * d * (int64_t)sizeof(double));
+    transfer(s, choice->weights + first, n * (int64_t)sizeof(double));
+    check_finite(s, choice->centers + first * d, s->is_reading ? n * d : 0, "centers of a fit");
+    for (int64_t c = first; c < first + n && s->is_reading && s->is_ok; c++)
+        check(s, is_size(choice->weights[c]), "weight of a cluster");
+}
+
+/* What is done of several numbers of clusters, with all fits of the best number. */
+static void transfer_choice(archive *s, km_choices *choice, const km_state_key *key)
+{
+    if (choice->count == 0)
+        return;
+    TRANSFER(s, choice->n_done);
+    check(s, 0 <= choice->n_done && choice->n_done < choice->count, "count of numbers of clusters");
+    if (!s->is_ok || choice->n_done == 0)
+        return;
+    transfer_choice_rows(s, choice);
+    TRANSFER(s, choice->best);
+    check(s, km_choice_next(choice) < choice->best && choice->best < choice->count,
+          "best number of clusters");
+    if (s->is_ok && s->is_reading)
+        create_restarts(s, &choice->restarts, choice->rows[choice->best].n_clusters, key);
+    if (s->is_ok)
+        transfer_restarts(s, &choice->restarts, &choice->fit, key);
+    check(s, choice->restarts.count >= 1, "count of fits");
+}
+
 static void transfer_all(archive *s, km_state *state, const km_state_key *key)
 {
+    transfer_choice(s, &state->choice, key);
+    if (s->is_ok && s->is_reading)
+        create_restarts(s, &state->restarts,
+                        state->choice.count > 0
+                            ? state->choice.rows[km_choice_next(&state->choice)].n_clusters
+                            : key->problem->n_clusters,
+                        key);
+    if (!s->is_ok)
+        return;
     TRANSFER(s, state->features_hash);
     transfer_state(s, &state->next, state->restarts.n_clusters * state->restarts.n_features,
                    key->n_rows);
@@ -344,8 +402,7 @@ km_code km_state_read(km_state *state, const void *bytes, size_t size, const km_
     *state = (km_state){0};
     if (!is_whole_state(bytes, (int64_t)size))
         return damaged_state(NULL, error);
-    if (km_restarts_create(&state->restarts, key->problem->restarts, key->problem->n_clusters,
-                           key->n_features, error) != KM_OK)
+    if (km_choice_create(&state->choice, key->problem, key->n_features, error) != KM_OK)
         return error->code;
     char *asked = describe_problem(key);
     const char *found = transfer_text(&s);
@@ -372,5 +429,6 @@ void km_state_free(km_state *state)
     free(state->next.history);
     km_restarts_free(&state->restarts);
     km_fit_free(&state->best);
+    km_choice_free(&state->choice);
     *state = (km_state){0};
 }

@@ -73,7 +73,7 @@ static double seconds_until_end(const km_story *s)
 static void say_position(const km_story *s, char *text, size_t size)
 {
     const km_stopped_at *at = &s->answer->stopped_at;
-    const long long n_fits = (long long)s->options.problem.restarts;
+    const long long n_fits = (long long)km_problem_fits(&s->options.problem);
     char fit[64] = "", where[64] = "while seeding";
     if (at->fit > 0 && n_fits > 1)
         snprintf(fit, sizeof fit, "in fit %lld of %lld, ", (long long)at->fit, n_fits);
@@ -83,7 +83,7 @@ static void say_position(const km_story *s, char *text, size_t size)
     if (at->fit > 0)
         snprintf(text, size, "%s%s", fit, where);
     else
-        snprintf(text, size, "after fit %lld of %lld", (long long)s->answer->restarts.count,
+        snprintf(text, size, "after fit %lld of %lld", (long long)km_answer_fits_done(s->answer),
                  n_fits);
 }
 
@@ -124,7 +124,7 @@ void km_prepare_control(km_story *s)
     s->control.observe = observe;
     s->control.wants_stop = wants_stop;
     s->progress = (km_progress){.log = &s->log,
-                                .n_restarts = s->options.problem.restarts,
+                                .n_restarts = km_problem_fits(&s->options.problem),
                                 .max_iterations = s->options.problem.max_iterations,
                                 .started = s->started};
     if (can_save || !is_reading) /* without a checkpoint only a fit can be stopped */

@@ -144,10 +144,16 @@ static void warn_of_stop(const km_story *s)
 {
     const char *why = km_is_interrupted(s) ? "a signal" : "the time limit";
     const skymeans_answer *answer = s->answer;
-    const long long n_fits = (long long)s->options.problem.restarts;
+    const long long n_fits = (long long)km_problem_fits(&s->options.problem);
     const bool is_between = answer->stopped_at.fit == 0;
     const int64_t number = is_between ? answer->restarts.count : answer->stopped_at.fit;
-    if (n_fits == 1)
+    if (answer->choice.count > 0)
+        km_warn(&s->log,
+                "stopped early (%s): %s ended it after %lld of %lld numbers of clusters; to go on "
+                "another time give it a --checkpoint",
+                s->options.outputs.result, why, (long long)answer->choice.n_done,
+                (long long)answer->choice.count);
+    else if (n_fits == 1)
         km_warn(&s->log,
                 "stopped early (%s): %s ended it after %lld iteration%s; to go on another time "
                 "give it a --checkpoint",
@@ -178,5 +184,5 @@ void km_warn_at_end(const km_story *s)
                 "empty clusters (%s): %lld of %lld have no rows; lower -k, which may be more than "
                 "there are distinct rows",
                 s->options.outputs.result, (long long)fit->n_empty,
-                (long long)s->options.problem.n_clusters);
+                (long long)s->answer->plan.shape.n_clusters);
 }

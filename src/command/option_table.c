@@ -9,6 +9,9 @@ static const char *const missings[] = {"drop", "error", NULL};
 static const char *const verifications[] = {
     [KM_VERIFY_NOTHING] = "nothing", [KM_VERIFY_ALL] = "all", [KM_VERIFY_SAMPLE] = "sample", NULL};
 
+static const char *const criteria[] = {"silhouette", "calinski-harabasz", "davies-bouldin",
+                                       "stability", NULL};
+
 #define AT(field) offsetof(km_options, field)
 
 /* ---- options of several commands ------------------------------------------------------------- */
@@ -80,8 +83,16 @@ static const char *const verifications[] = {
 /* ---- the tables ----------------------------------------------------------------------------- */
 
 const km_option km_fit_options[] = {
-    {"clusters", 'k', "K", KM_OPTION_INT, AT(problem.n_clusters), 1, INT32_MAX, NULL, NULL,
-     "number of clusters (required)"},
+    {"clusters", 'k', "K", KM_OPTION_COUNTS, AT(clusters), 1, INT32_MAX, NULL, NULL,
+     "number of clusters (required); several are fitted on one read and compared, and the best is "
+     "kept: 2..20 (both included), 2..20:3 (every third), 4,8,16; see docs/choice.md"},
+    {"choose", 0, "CRITERION", KM_OPTION_CHOICE, AT(problem.choose), 0, 0, criteria, NULL,
+     "of several numbers of clusters keep the one that is best by this: 'silhouette' (default), "
+     "'calinski-harabasz', 'davies-bouldin', or 'stability' (agreement of --restarts, or of "
+     "--bootstrap)"},
+    {"bootstrap", 0, "B", KM_OPTION_INT, AT(problem.bootstrap), 1, 1000000, NULL, NULL,
+     "of several numbers of clusters, also make B fits of resampled rows for each, and say how "
+     "well they agree with the best fit"},
     {"output", 'o', "FILE", KM_OPTION_TEXT, AT(outputs.result), 0, 0, NULL, NULL,
      "result file (required); refused if it exists, unless --overwrite"},
     DATASET,
@@ -176,6 +187,9 @@ const km_option km_fit_options[] = {
 const km_option km_predict_options[] = {
     {"output", 'o', "FILE", KM_OPTION_TEXT, AT(outputs.result), 0, 0, NULL, NULL,
      "file of the labels (required); refused if it exists, unless --overwrite"},
+    {"clusters", 'k', "K", KM_OPTION_INT, AT(predicted), 1, INT32_MAX, NULL, NULL,
+     "of a fit with several numbers of clusters, use the centers of this one; default: the one "
+     "that was kept"},
     DATASET,
     WHERE,
     ID,

@@ -48,6 +48,79 @@ static km_code find_choice(const km_option *option, const char *text, int64_t *v
     return bad_value(option, text, wanted, error);
 }
 
+/* Adds a number in its place, unless it is there. False if there are too many. */
+static bool add_count(km_counts_asked *counts, int64_t value)
+{
+    int64_t at = counts->count;
+    while (at > 0 && counts->values[at - 1] >= value)
+        at--;
+    if (at < counts->count && counts->values[at] == value)
+        return true;
+    if (counts->count == KM_MAX_COUNTS)
+        return false;
+    memmove(&counts->values[at + 1], &counts->values[at],
+            (size_t)(counts->count - at) * sizeof *counts->values);
+    counts->values[at] = value;
+    counts->count++;
+    return true;
+}
+
+/* A whole number at *text, which goes on behind it; 0 if there is none in the limits. */
+static int64_t take_count(const km_option *option, const char **text)
+{
+    char digits[24];
+    int64_t value;
+    const size_t n = strspn(*text, "0123456789");
+    snprintf(digits, sizeof digits, "%.*s", (int)(n < sizeof digits ? n : sizeof digits - 1),
+             *text);
+    *text += n;
+    return n < sizeof digits && km_parse_int64(digits, &value) && value >= option->minimum &&
+                   value <= option->maximum
+               ? value
+               : 0;
+}
+
+/* One number, or a range of them with both ends, as 2..20 or 2..20:3. */
+static bool take_range(const km_option *option, const char **text, km_counts_asked *counts)
+{
+    const int64_t first = take_count(option, text);
+    int64_t last = first, step = 1;
+    if (strncmp(*text, "..", 2) == 0) {
+        *text += 2;
+        last = take_count(option, text);
+        if (**text == ':') {
+            (*text)++;
+            step = take_count(option, text);
+        }
+    }
+    if (first == 0 || last < first || step == 0)
+        return false;
+    for (int64_t value = first; value <= last; value += step)
+        if (!add_count(counts, value))
+            return false;
+    return true;
+}
+
+static km_code set_counts(const km_option *option, const char *text, km_counts_asked *counts,
+                          km_error *error)
+{
+    const char *at = text;
+    char wanted[160];
+    counts->count = 0;
+    bool is_right = take_range(option, &at, counts);
+    while (is_right && *at == ',') {
+        at++;
+        is_right = take_range(option, &at, counts);
+    }
+    if (is_right && *at == '\0')
+        return KM_OK;
+    snprintf(wanted, sizeof wanted,
+             "whole numbers from %lld to %lld, at most %d of them: 8, or 4,8,16, or 2..20, or "
+             "2..20:3",
+             (long long)option->minimum, (long long)option->maximum, KM_MAX_COUNTS);
+    return bad_value(option, text, wanted, error);
+}
+
 static km_code add_text(const km_option *option, const char *text, km_texts *texts, km_error *error)
 {
     if (texts->count == KM_MAX_TEXTS)
@@ -77,6 +150,9 @@ static km_code set_value(const km_option *option, const char *text, km_options *
     case KM_OPTION_INT:
     case KM_OPTION_ROWS:
         set_int(option, text, value, error);
+        break;
+    case KM_OPTION_COUNTS:
+        set_counts(option, text, value, error);
         break;
     case KM_OPTION_UINT:
         if (!km_parse_uint64(text, value))
@@ -148,12 +224,25 @@ static km_code check_ranks(const km_options *options, const char *what, km_error
     return KM_OK;
 }
 
+/* The problem has one number of clusters, or several, of which the last is the largest. */
+static void take_clusters(km_options *options)
+{
+    const km_counts_asked *asked = &options->clusters;
+    if (asked->count > 0)
+        options->problem.n_clusters = asked->values[asked->count - 1];
+    if (asked->count > 1) {
+        options->problem.several = asked->values;
+        options->problem.n_several = asked->count;
+    }
+}
+
 static km_code take_fit(int argc, char **argv, km_options *options, km_error *error)
 {
+    take_clusters(options);
     options->inputs.paths = (const char *const *)argv;
     options->inputs.n_paths = argc;
-    const char *missing = argc == 0                          ? "the catalogue"
-                          : options->problem.n_clusters == 0 ? "the number of clusters, -k K"
+    const char *missing = argc == 0                      ? "the catalogue"
+                          : options->clusters.count == 0 ? "the number of clusters, -k K"
                           : options->outputs.result == NULL && !options->dry_run
                               ? "the result file, -o RESULT.h5"
                               : NULL;

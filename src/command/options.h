@@ -13,12 +13,22 @@ typedef struct km_texts {
     const char *texts[KM_MAX_TEXTS];
 } km_texts;
 
+/* Numbers of clusters, ascending. */
+enum { KM_MAX_COUNTS = 256 };
+typedef struct km_counts_asked {
+    int64_t count;
+    int64_t values[KM_MAX_COUNTS];
+} km_counts_asked;
+
 /* How many rows of the catalogue --verify reads again. */
 typedef enum km_verification { KM_VERIFY_NOTHING, KM_VERIFY_ALL, KM_VERIFY_SAMPLE } km_verification;
 
 /* What a command line asks for. Texts point into argv. */
 typedef struct km_options {
     skymeans_problem problem; /* what decides the answer, with `seeding` */
+    km_counts_asked clusters; /* the numbers of -k; the problem has them from here */
+    int64_t predicted;        /* of `predict`: the number of clusters whose centers are used; 0: the
+                                 kept one */
     const char *seeding;      /* a method, or a file of first centers */
     km_catalogue_name inputs; /* which rows; for `info` the file; missing_values is empty */
     km_texts missing_values;
@@ -77,6 +87,7 @@ typedef enum km_option_kind {
     KM_OPTION_TEXT,   /* const char * */
     KM_OPTION_TEXTS,  /* km_texts: it may be repeated */
     KM_OPTION_INT,    /* int64_t, from `minimum` to `maximum` */
+    KM_OPTION_COUNTS, /* km_counts_asked: 8, 4,8,16, 2..20 or 2..20:3 */
     KM_OPTION_ROWS,   /* the same, or "all" for INT64_MAX */
     KM_OPTION_UINT,   /* uint64_t */
     KM_OPTION_REAL,   /* double, at least 0 */

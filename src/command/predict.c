@@ -12,7 +12,8 @@
 /* The settings of the fit that decide about labels hold for `predict`, too. */
 km_code km_read_model(km_story *s)
 {
-    if (km_model_read(&s->model, s->options.model, s->comm, &s->error) != KM_OK)
+    if (km_model_read(&s->model, s->options.model, s->options.predicted, s->comm, &s->error) !=
+        KM_OK)
         return s->error.code;
     s->options.problem.n_clusters = s->model.n_clusters;
     s->options.inputs.is_raw = s->model.is_raw;

@@ -50,7 +50,7 @@ static void examine_state(km_story *s, int64_t *counts)
     km_state state;
     if (km_state_read(&state, s->checkpoint.state, s->checkpoint.state_size, &key, &s->error) ==
         KM_OK) {
-        counts[0] = state.restarts.count;
+        counts[0] = state.choice.n_done * key.problem->restarts + state.restarts.count;
         counts[1] = state.next.n_iterations;
         counts[2] = (int64_t)state.features_hash;
     } else {

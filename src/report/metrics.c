@@ -176,6 +176,25 @@ static void put_restarts(km_json *json, const km_restarts *restarts)
     km_json_close(json, ']');
 }
 
+/* The numbers of clusters that were compared. */
+static void put_choice(km_json *json, const km_choices *choice)
+{
+    const int64_t row = km_choice_next(choice) + 1;
+    km_json_open(json, "choice", '{');
+    km_json_int(json, "best", choice->best - row);
+    km_json_open(json, "of", '[');
+    for (int64_t i = row; i < choice->count; i++) {
+        km_json_open(json, NULL, '{');
+        km_json_int(json, "k", choice->rows[i].n_clusters);
+        km_json_int(json, "n_iterations", choice->rows[i].n_iterations);
+        for (const km_criterion *c = km_criteria_table; c->name != NULL; c++)
+            km_json_real(json, c->name, km_criterion_value(c, &choice->rows[i]));
+        km_json_close(json, '}');
+    }
+    km_json_close(json, ']');
+    km_json_close(json, '}');
+}
+
 static void put_missing(km_json *json, const km_record *record)
 {
     km_json_open(json, "missing", '{');
@@ -237,6 +256,8 @@ static void put_metrics(FILE *file, const km_record *record, const km_report *re
         put_work(&json, record);
     if (record->answer->is_fit && record->answer->restarts.count > 1)
         put_restarts(&json, &record->answer->restarts);
+    if (record->answer->choice.n_done > 0)
+        put_choice(&json, &record->answer->choice);
     km_json_int(&json, "memory_peak_bytes", report->memory_peak);
     put_result(&json, record);
     km_json_close(&json, '}');

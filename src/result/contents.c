@@ -107,6 +107,38 @@ static void write_restarts(km_writer *w, const km_restarts *restarts)
                 restarts->coincidence);
 }
 
+/* The numbers of clusters that were compared, and the centers of each. `scratch` has a value for
+ * each. */
+static void write_choice(km_writer *w, const km_choices *choice, double *scratch)
+{
+    char name[64];
+    const int64_t row = km_choice_next(choice) + 1, n = choice->n_done;
+    if (n == 0)
+        return;
+    km_writer_open(w, "choice");
+    km_put_int(w, "best", choice->best - row);
+    km_writer_close(w);
+    for (int64_t i = 0; i < n; i++)
+        ((int64_t *)scratch)[i] = choice->rows[row + i].n_clusters;
+    km_put_list(w, "choice/k", "k", H5T_NATIVE_INT64, n, scratch);
+    for (int64_t i = 0; i < n; i++)
+        ((int64_t *)scratch)[i] = choice->rows[row + i].n_iterations;
+    km_put_list(w, "choice/n_iterations", "k", H5T_NATIVE_INT64, n, scratch);
+    for (const km_criterion *c = km_criteria_table; c->name != NULL; c++) {
+        for (int64_t i = 0; i < n; i++)
+            scratch[i] = km_criterion_value(c, &choice->rows[row + i]);
+        snprintf(name, sizeof name, "choice/%s", c->name);
+        km_put_list(w, name, "k", H5T_NATIVE_DOUBLE, n, scratch);
+    }
+    km_writer_open(w, "choice/centers");
+    km_writer_close(w);
+    for (int64_t i = row; i < choice->count; i++) {
+        const int64_t k = choice->rows[i].n_clusters, d = choice->n_features;
+        snprintf(name, sizeof name, "choice/centers/%lld", (long long)k);
+        km_put_matrix(w, name, k, d, choice->centers + km_choice_first(choice, i) * d);
+    }
+}
+
 /* One field of all files, at `offset` in km_file. A file may have several parts, and the first of
  * them has the values of the file. */
 static void write_field_of_files(km_writer *w, const km_catalogue *catalogue, const char *name,
@@ -227,8 +259,9 @@ static void put_contents(km_writer *w, const km_record *record, km_error *error)
 {
     const int64_t k = record->answer->plan.shape.n_clusters, d = record->catalogue->n_features;
     /* One scratch array of 8-byte values serves all datasets, so it has the size of the largest. */
-    const int64_t n_max = larger_count(record->catalogue->n_files,
-                                       larger_count(k * d, record->answer->fit.n_iterations));
+    const int64_t n_max = larger_count(
+        record->catalogue->n_files, larger_count(larger_count(k * d, record->answer->choice.count),
+                                                 record->answer->fit.n_iterations));
     double *scratch = km_allocate(n_max, sizeof *scratch, "contents of the result", error);
     const char **units = km_allocate(d, sizeof *units, "contents of the result", error);
     if (error->code == KM_OK) {
@@ -240,6 +273,7 @@ static void put_contents(km_writer *w, const km_record *record, km_error *error)
             write_fit_summary(w, record);
             write_history(w, record, scratch);
             write_restarts(w, &record->answer->restarts);
+            write_choice(w, &record->answer->choice, scratch);
         }
         if (record->outputs->has_second)
             km_borders_write(w, record->borders);

@@ -9,6 +9,7 @@
 #include "result/result.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,6 +225,36 @@ static bool read_working_centers(km_model *model, hid_t file)
     return true;
 }
 
+/* Replaces the centers by those of another number of clusters that the fit compared. They are in
+ * the units of the features. */
+static km_code read_centers_of(km_model *model, const char *path, hid_t file, int64_t n_clusters,
+                               km_error *error)
+{
+    char name[64];
+    const int64_t d = model->n_features;
+    if (n_clusters == model->n_clusters)
+        return KM_OK;
+    snprintf(name, sizeof name, "choice/centers/%lld", (long long)n_clusters);
+    if (H5Lexists(file, "choice", H5P_DEFAULT) <= 0 ||
+        H5Lexists(file, "choice/centers", H5P_DEFAULT) <= 0 ||
+        H5Lexists(file, name, H5P_DEFAULT) <= 0)
+        return km_fail(error, KM_DATA,
+                       "no such centers (%s, %lld clusters): the fit was of %lld clusters, or of "
+                       "others than these; skymeans info lists those it has",
+                       path, (long long)n_clusters, (long long)model->n_clusters);
+    double *centers = km_allocate(n_clusters * d, sizeof *centers, "centers of the fit", error);
+    if (centers == NULL)
+        return error->code;
+    free(model->centers);
+    model->centers = centers;
+    model->n_clusters = n_clusters;
+    if (!read_model_array(file, name, n_clusters, d, centers))
+        return not_a_result(path, "its /choice is damaged", error);
+    km_transform_centers(&model->transform, centers, n_clusters);
+    check_model_numbers(path, "centers", centers, n_clusters, d, -INFINITY, error);
+    return error->code;
+}
+
 static km_code read_model_file(km_model *model, const char *path, hid_t file, km_error *error)
 {
     const km_transform *transform = &model->transform;
@@ -278,12 +309,14 @@ static km_code share_model(km_model *model, MPI_Comm comm, km_error *error)
     return KM_OK;
 }
 
-km_code km_model_read(km_model *model, const char *path, MPI_Comm comm, km_error *error)
+km_code km_model_read(km_model *model, const char *path, int64_t n_clusters, MPI_Comm comm,
+                      km_error *error)
 {
     hid_t file = H5I_INVALID_HID;
     memset(model, 0, sizeof *model); /* its padding is broadcast, too */
-    if (km_comm_rank(comm) == 0 && km_h5_open(path, MPI_COMM_NULL, &file, error) == KM_OK)
-        read_model_file(model, path, file, error);
+    if (km_comm_rank(comm) == 0 && km_h5_open(path, MPI_COMM_NULL, &file, error) == KM_OK &&
+        read_model_file(model, path, file, error) == KM_OK && n_clusters > 0)
+        read_centers_of(model, path, file, n_clusters, error);
     if (file >= 0)
         H5Fclose(file);
     return km_agree(comm, error) == KM_OK ? share_model(model, comm, error) : error->code;

@@ -99,10 +99,12 @@ typedef struct km_model {
     char checksum[20];
 } km_model;
 
-/* Reads the model from a result. KM_DATA if the file is no result, is damaged, or holds numbers
- * that no fit writes: not finite, factors of 0, exponents that no double has. Collective; errors
- * are agreed. Free with km_model_free. */
-km_code km_model_read(km_model *model, const char *path, MPI_Comm comm, km_error *error);
+/* Reads the model from a result, with the centers of so many clusters, which the fit may have
+ * compared with others; 0: those it kept. KM_DATA if the file is no result, is damaged, or holds
+ * numbers that no fit writes: not finite, factors of 0, exponents that no double has. Collective;
+ * errors are agreed. Free with km_model_free. */
+km_code km_model_read(km_model *model, const char *path, int64_t n_clusters, MPI_Comm comm,
+                      km_error *error);
 void km_model_free(km_model *model);
 
 /* Said beside the checksum of `predict`, which differs from that of the fit. */

@@ -1,0 +1,275 @@
+/* The criteria of a fit, which tell how many clusters there may be. Sums over samples are exact, so
+ * they are the same bits for any ranks and threads. */
+#include "cluster/call.h"
+
+#include "assign/second.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sums of distances to the own center, of silhouettes, and of weights. */
+typedef struct separation {
+    const skymeans_answer *answer;
+    const km_samples *samples;
+    const int32_t *seconds; /* by row; NULL with one cluster */
+    int64_t k;
+    km_grid grid;    /* of values from -1 to 1 */
+    int exponent;    /* distances are below 2^exponent */
+    int64_t n_words; /* 3 k + 2 */
+    int64_t *words;  /* [k] high and [k] low words of distances, [k] weights, silhouettes */
+} separation;
+
+/* Distances of the samples of a block to the centers that `of_rows` names, in working units. */
+static void measure_rows(const separation *s, const int32_t *of_rows, int64_t block,
+                         int32_t *labels, double *distances)
+{
+    const uint32_t *rows = s->samples->rows + block * KM_BLOCK;
+    const int lanes = km_samples_lanes(s->samples, block);
+    for (int l = 0; l < KM_BLOCK; l++)
+        labels[l] = l < lanes ? of_rows[rows[l]] : 0;
+    km_block_distances(s->samples, s->answer->plan.kernel, s->answer->fit.centers, labels, 0, block,
+                       distances);
+}
+
+static double find_max_own_distance(const separation *s, MPI_Comm comm)
+{
+    double max = 0;
+#pragma omp parallel for reduction(max : max)
+    for (int64_t b = 0; b < s->samples->n_blocks; b++) {
+        int32_t labels[KM_BLOCK];
+        int64_t weights[KM_BLOCK];
+        double own[KM_BLOCK];
+        measure_rows(s, s->answer->labels, b, labels, own);
+        km_samples_weights(s->samples, b, weights);
+        for (int l = 0; l < KM_BLOCK; l++)
+            if (weights[l] > 0 && own[l] > max)
+                max = own[l];
+    }
+    km_max_double(comm, &max, 1);
+    return max;
+}
+
+/* Adds a value from -1 to 1, taken `weight` times, to a sum in two words. */
+static void add_exactly(const separation *s, double value, int64_t weight, int64_t *high,
+                        int64_t *low)
+{
+    const km_exact point = km_weigh(km_quantize(&s->grid, value, 0), weight, 2);
+    const km_exact sum = km_carry((km_exact){*high + point.high, *low + point.low});
+    *high = sum.high;
+    *low = sum.low;
+}
+
+static void add_block_separation(const separation *s, int64_t block, int64_t *words)
+{
+    const km_power power = km_power_of_two(-s->exponent);
+    const int64_t k = s->k;
+    int32_t labels[KM_BLOCK], ignored[KM_BLOCK];
+    int64_t weights[KM_BLOCK];
+    double own[KM_BLOCK], other[KM_BLOCK];
+    measure_rows(s, s->answer->labels, block, labels, own);
+    if (s->seconds != NULL)
+        measure_rows(s, s->seconds, block, ignored, other);
+    km_samples_weights(s->samples, block, weights);
+    for (int l = 0; l < KM_BLOCK; l++) {
+        if (weights[l] == 0)
+            continue;
+        const int32_t c = labels[l];
+        add_exactly(s, own[l] * power.a * power.b, weights[l], &words[c], &words[k + c]);
+        words[2 * k + c] += weights[l];
+        const double larger = s->seconds != NULL ? fmax(own[l], other[l]) : 0;
+        if (larger > 0)
+            add_exactly(s, (other[l] - own[l]) / larger, weights[l], &words[3 * k],
+                        &words[3 * k + 1]);
+    }
+}
+
+static void add_words(const separation *s, const int64_t *from)
+{
+    for (int64_t c = 0; c < s->k; c++) {
+        const km_exact sum =
+            km_carry((km_exact){s->words[c] + from[c], s->words[s->k + c] + from[s->k + c]});
+        s->words[c] = sum.high;
+        s->words[s->k + c] = sum.low;
+        s->words[2 * s->k + c] += from[2 * s->k + c];
+    }
+    int64_t *own = s->words + 3 * s->k;
+    const km_exact sum = km_carry((km_exact){own[0] + from[3 * s->k], own[1] + from[3 * s->k + 1]});
+    own[0] = sum.high;
+    own[1] = sum.low;
+}
+
+/* Sums over all samples of all ranks. Collective; errors are agreed. */
+static km_code sum_separation(separation *s, MPI_Comm comm, km_error *error)
+{
+    frexp(find_max_own_distance(s, comm), &s->exponent);
+#pragma omp parallel
+    {
+        km_error why = {0};
+        int64_t *words =
+            km_allocate_zeroed(s->n_words, sizeof *words, "criteria of the clusters", &why);
+#pragma omp for
+        for (int64_t b = 0; b < s->samples->n_blocks; b++)
+            if (words != NULL)
+                add_block_separation(s, b, words);
+#pragma omp critical
+        if (words != NULL)
+            add_words(s, words);
+        else
+            km_fail(error, why.code, "%s", why.text);
+        free(words);
+    }
+    if (km_agree(comm, error) == KM_OK)
+        km_sum_int64(comm, s->words, s->n_words);
+    return error->code;
+}
+
+/* ---- from sums to criteria ------------------------------------------------------------------- */
+
+/* The mean of values from -1 to 1. */
+static double mean_of_words(const separation *s, int64_t high, int64_t low, int64_t weight)
+{
+    const km_double2 sum = km_exact_value(&s->grid, (km_exact){high, low});
+    return (sum.high + sum.low) / (double)weight;
+}
+
+static double distance_of_two(const separation *s, int64_t a, int64_t b)
+{
+    const int64_t d = s->samples->n_features;
+    const double *centers = s->answer->fit.centers;
+    double sum = 0;
+    for (int64_t j = 0; j < d; j++) {
+        const double difference = centers[a * d + j] - centers[b * d + j];
+        sum += difference * difference;
+    }
+    return sqrt(sum);
+}
+
+/* The mean distance of a cluster's samples to its center; NaN if it is empty. */
+static double scatter_of_cluster(const separation *s, int64_t c)
+{
+    const int64_t weight = s->words[2 * s->k + c];
+    return weight > 0
+               ? ldexp(mean_of_words(s, s->words[c], s->words[s->k + c], weight), s->exponent)
+               : NAN;
+}
+
+/* The largest overlap of a cluster with another one. */
+static double find_worst_overlap(const separation *s, const double *scatter, int64_t a)
+{
+    double worst = 0;
+    for (int64_t b = 0; b < s->k; b++) {
+        const double distance = b != a && !isnan(scatter[b]) ? distance_of_two(s, a, b) : 0;
+        if (distance > 0)
+            worst = fmax(worst, (scatter[a] + scatter[b]) / distance);
+    }
+    return worst;
+}
+
+/* Davies & Bouldin 1979, doi:10.1109/TPAMI.1979.4766909. `scatter` is a workspace, [2 k]. */
+static double find_davies_bouldin(const separation *s, double *scatter)
+{
+    double *worst = scatter + s->k, sum = 0;
+    int64_t n = 0;
+    for (int64_t c = 0; c < s->k; c++)
+        scatter[c] = scatter_of_cluster(s, c);
+#pragma omp parallel for
+    for (int64_t c = 0; c < s->k; c++)
+        worst[c] = isnan(scatter[c]) ? NAN : find_worst_overlap(s, scatter, c);
+    for (int64_t c = 0; c < s->k; c++)
+        if (!isnan(worst[c])) {
+            sum += worst[c];
+            n++;
+        }
+    return n > 1 ? sum / (double)n : NAN;
+}
+
+/* Calinski & Harabasz 1974, doi:10.1080/03610927408827101. The sum of squares about the mean is
+ * that of the facts, and what the clusters leave of it is the inertia. */
+static double find_calinski_harabasz(const skymeans_answer *answer, const skymeans_samples *samples)
+{
+    const km_facts *facts = &samples->facts;
+    const double inertia = answer->fit.inertia;
+    const double k = (double)(answer->plan.shape.n_clusters - answer->fit.n_empty);
+    const int unit = ilogb(samples->memory.weight_unit);
+    const double n = ldexp((double)facts->weight, unit);
+    double variance = 0;
+    for (int64_t j = 0; j < facts->n_features; j++)
+        variance += facts->variance[j];
+    const double total =
+        ldexp(variance * (double)facts->weight, unit + 2 * answer->transform.exponent);
+    return k > 1 && n > k && inertia > 0 ? (total - inertia) / (k - 1) / (inertia / (n - k)) : NAN;
+}
+
+static void find_stability(const skymeans_answer *answer, km_criteria *criteria)
+{
+    const km_restarts *restarts = &answer->restarts;
+    double sum = 0, coinciding = 0, n = 0;
+    criteria->stability = criteria->coincidence = NAN;
+    if (restarts->count < 2)
+        return;
+    for (int64_t r = 0; r < restarts->count; r++)
+        sum += r != restarts->best ? restarts->rand_index[r] : 0;
+    for (int64_t c = 0; c < restarts->n_clusters; c++) {
+        const double size = (double)answer->fit.sizes[c];
+        coinciding += size > 0 ? size * restarts->coincidence[c] : 0;
+        n += size;
+    }
+    criteria->stability = sum / (double)(restarts->count - 1);
+    criteria->coincidence = coinciding / n;
+}
+
+/* The second nearest centers of all rows. Collective; errors are agreed. */
+static km_code find_seconds_of_rows(const separation *s, int32_t *seconds, MPI_Comm comm,
+                                    km_error *error)
+{
+    const int64_t n = s->k * s->samples->n_features;
+    void *rounded = km_allocate(n, sizeof(double), "criteria of the clusters", error);
+    if (error->code == KM_OK && s->k > 1) {
+        km_round_to_precision(s->samples->precision, s->answer->fit.centers, n, rounded);
+        km_second_labels(s->samples, s->answer->plan.kernel, rounded, s->k, s->answer->labels,
+                         seconds, error);
+    }
+    free(rounded);
+    return km_agree(comm, error);
+}
+
+static void conclude_criteria(const separation *s, double *scatter, km_criteria *criteria)
+{
+    int64_t weight = 0;
+    for (int64_t c = 0; c < s->k; c++)
+        weight += s->words[2 * s->k + c];
+    criteria->davies_bouldin = find_davies_bouldin(s, scatter);
+    criteria->silhouette =
+        s->k > 1 ? mean_of_words(s, s->words[3 * s->k], s->words[3 * s->k + 1], weight) : NAN;
+}
+
+km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *samples,
+                         km_criteria *criteria, MPI_Comm comm, km_error *error)
+{
+    const char *what = "criteria of the clusters";
+    const int64_t k = answer->plan.shape.n_clusters;
+    separation s = {.answer = answer,
+                    .samples = &samples->memory,
+                    .k = k,
+                    .grid = km_grid_choose(-1, 1, samples->facts.weight, 2),
+                    .n_words = 3 * k + 2};
+    int32_t *seconds = km_allocate(samples->memory.slab.count, sizeof *seconds, what, error);
+    double *scatter = km_allocate(2 * k, sizeof *scatter, what, error);
+    s.words = km_allocate_zeroed(s.n_words, sizeof *s.words, what, error);
+    s.seconds = k > 1 ? seconds : NULL;
+    *criteria = (km_criteria){.n_clusters = k,
+                              .n_iterations = answer->fit.n_iterations,
+                              .inertia = answer->fit.inertia,
+                              .calinski_harabasz = find_calinski_harabasz(answer, samples),
+                              .bootstrap = NAN};
+    find_stability(answer, criteria);
+    if (km_agree(comm, error) == KM_OK && find_seconds_of_rows(&s, seconds, comm, error) == KM_OK &&
+        sum_separation(&s, comm, error) == KM_OK)
+        conclude_criteria(&s, scatter, criteria);
+    free(seconds);
+    free(scatter);
+    free(s.words);
+    return error->code;
+}
