@@ -6,11 +6,12 @@
 
 /* What a random number is for; each purpose has its own stream. */
 typedef enum km_purpose {
-    KM_RANDOM_ROWS = 1,   /* key of a row: those with the smallest are chosen */
-    KM_RANDOM_DRAW = 2,   /* the n-th draw of kmeans++ */
-    KM_RANDOM_SAMPLE = 3, /* whether kmeans-parallel takes a row */
-    KM_RANDOM_MODEL = 16, /* what all rows of a mock catalogue are drawn from */
-    KM_RANDOM_MOCK = 17,  /* the draws of a row of a mock catalogue */
+    KM_RANDOM_ROWS = 1,     /* key of a row: those with the smallest are chosen */
+    KM_RANDOM_DRAW = 2,     /* the n-th draw of kmeans++ */
+    KM_RANDOM_SAMPLE = 3,   /* whether kmeans-parallel takes a row */
+    KM_RANDOM_RESAMPLE = 4, /* how often a row is in a resampled set */
+    KM_RANDOM_MODEL = 16,   /* what all rows of a mock catalogue are drawn from */
+    KM_RANDOM_MOCK = 17,    /* the draws of a row of a mock catalogue */
 } km_purpose;
 
 /* The stream of a purpose in a round of a restart, both from 0. */

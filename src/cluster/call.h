@@ -40,6 +40,14 @@ km_code km_call_run_fits(km_call *c, km_error *error);
 /* The same for each of several numbers of clusters, of which one is kept. */
 km_code km_call_run_several(km_call *c, km_error *error);
 
+/* Should the call stop before another fit? It should if there is no time for seeding and one
+ * iteration, or if a rank wishes to stop. */
+bool km_call_must_stop(km_call *c);
+
+/* The mean adjusted Rand index of all samples between the answer, which is complete, and fits of
+ * resampled rows; NaN if there was none. The call may be stopped then. */
+km_code km_call_bootstrap(km_call *c, double *agreement, km_error *error);
+
 /* Completes the answer from its fits. */
 km_code km_call_conclude(km_call *c, km_error *error);
 

@@ -112,6 +112,20 @@ static void plan_fits(km_plan *plan, const skymeans_problem *problem, const skym
     plan->memory = find_memory(plan);
 }
 
+/* Fits of resampled rows, which are copied with weights. */
+static double resampling_bytes(const km_plan *plan, const skymeans_problem *problem)
+{
+    km_shape shape = plan->shape;
+    const double n = (double)shape.n_samples;
+    const double copy = km_samples_bytes(&shape, n, true);
+    shape.n_fits = problem->bootstrap + 1;
+    shape.has_weights = true;
+    return km_restarts_bytes(&shape) + km_labels_bytes(&shape) + copy +
+           km_larger(km_order_bytes(&shape, n, true),
+                     km_larger(plan->seeding->bytes(&shape),
+                               km_labels_bytes(&shape) + km_fit_bytes(&shape, plan->method)));
+}
+
 /* The fits of another number of clusters may take more than those of the largest. */
 static void add_memory_of_several(km_plan *plan, const skymeans_problem *problem,
                                   const skymeans_manner *manner)
@@ -126,6 +140,8 @@ static void add_memory_of_several(km_plan *plan, const skymeans_problem *problem
         most->seeding = km_larger(most->seeding, other.memory.seeding);
         most->fitting = km_larger(most->fitting, other.memory.fitting);
     }
+    if (problem->bootstrap > 0)
+        most->fitting = km_larger(most->fitting, resampling_bytes(plan, problem));
     most->ordering += most->ordering > 0 ? choice : 0;
     most->seeding += choice;
     most->fitting += choice;

@@ -110,9 +110,8 @@ static km_code fit_sample(const km_refine_task *task, km_samples *sample, const 
     return error->code;
 }
 
-/* Draws centers from the sample, and fits it. Collective; errors are agreed. */
-static km_code refine_on(const km_refine_task *task, km_samples *sample, double *centers,
-                         km_refined *refined, km_error *error)
+km_code km_refine_on(const km_refine_task *task, km_samples *sample, double *centers,
+                     km_refined *refined, km_error *error)
 {
     const size_t size = (size_t)(task->seeding->n_clusters * sample->n_features) * sizeof(double);
     km_pace *pace = task->seeding->pace;
@@ -147,7 +146,7 @@ km_code km_refine(const km_refine_task *task, double *centers, km_refined *refin
     km_samples sample = {0};
     *refined = (km_refined){.max_inertia = INFINITY};
     if (km_select_samples(seeding->samples, &choice, seeding->comm, &sample, error) == KM_OK)
-        refine_on(task, &sample, centers, refined, error);
+        km_refine_on(task, &sample, centers, refined, error);
     km_samples_free(&sample);
     return error->code;
 }

@@ -41,4 +41,9 @@ const km_method *km_refine_method(const char *algorithm, const km_shape *shape);
 /* Bytes per rank of km_refine. Local. */
 double km_refine_bytes(const km_shape *shape, const km_seeding *seeding, const km_method *method);
 
+/* Draws centers from such a copy of samples, fits it, and gives the centers of the fit. If the pace
+ * is stopped meanwhile, centers are unset. Collective; errors are agreed. */
+km_code km_refine_on(const km_refine_task *task, km_samples *sample, double *centers,
+                     km_refined *refined, km_error *error);
+
 #endif

@@ -63,9 +63,7 @@ static km_code fit_once(km_call *c, km_error *error)
 
 /* ---- all fits -------------------------------------------------------------------------------- */
 
-/* Should the call stop before another fit? It should if there is no time for seeding and one
- * iteration, or if a rank wishes to stop. Collective. */
-static bool must_stop(km_call *c)
+bool km_call_must_stop(km_call *c)
 {
     int64_t wish = (int64_t)km_pace_wish(&c->pace, c->pace.beginning + c->pace.iteration);
     km_max_int64(c->comm, &wish, 1);
@@ -79,7 +77,7 @@ static km_code run_remaining_fits(km_call *c, km_error *error)
 {
     c->is_between = true;
     while (c->answer->restarts.count < c->problem->restarts && !km_pace_is_stopped(&c->pace)) {
-        if (km_answer_fits_done(c->answer) > 0 && must_stop(c))
+        if (km_answer_fits_done(c->answer) > 0 && km_call_must_stop(c))
             break;
         if (fit_once(c, error) != KM_OK)
             return error->code;

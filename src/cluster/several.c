@@ -55,6 +55,14 @@ static km_code end_number(km_call *c, km_error *error)
     if (km_criteria_find(answer, c->samples, &choice->rows[km_choice_next(choice)], c->comm,
                          error) != KM_OK)
         return error->code;
+    if (c->asked->bootstrap > 0) {
+        if (km_call_bootstrap(c, &choice->rows[km_choice_next(choice)].bootstrap, error) != KM_OK)
+            return error->code;
+        if (km_pace_is_stopped(&c->pace) && km_pace_can_save(&c->pace)) {
+            answer->is_complete = false;
+            return km_call_save(c, &c->state.next, error);
+        }
+    }
     keep_number(choice, answer, km_criterion_of(c->asked));
     km_restarts_free(&answer->restarts);
     km_fit_free(&answer->fit);
