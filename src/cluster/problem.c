@@ -76,11 +76,11 @@ static km_code check_counts(const skymeans_problem *p, km_error *error)
 /* Several numbers of clusters ascend, and the last of them stands for all. */
 static km_code check_several(skymeans_problem *p, km_error *error)
 {
-    if (p->n_several <= 0 && (p->choose != NULL || p->bootstrap != 0))
-        return km_fail(error, KM_USAGE,
-                       "contradiction (%s): it compares numbers of clusters, and there is only "
-                       "one; ask for several, as 2..20",
-                       p->choose != NULL ? "choose" : "bootstrap");
+    const char *one = "there is only one number of clusters; ask for several, as 2..20";
+    if (p->n_several <= 0 && p->choose != NULL)
+        return bad_text("choose", p->choose, one, error);
+    if (p->n_several <= 0 && p->bootstrap != 0)
+        return bad_number("bootstrap", p->bootstrap, one, error);
     if (p->n_several <= 0)
         return KM_OK;
     if (p->several == NULL)

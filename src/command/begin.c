@@ -170,6 +170,11 @@ static km_code choose_seeding(km_story *s)
                        "bad value (--restarts %lld): fits from the first centers of a file are all "
                        "the same; leave it out, or take another --seeding than %s",
                        (long long)problem->restarts, s->options.seeding);
+    if (problem->n_several > 0)
+        return km_fail(&s->error, KM_USAGE,
+                       "bad value (--seeding %s): first centers of a file are for one number of "
+                       "clusters; ask for one, or take another --seeding",
+                       s->options.seeding);
     s->first_centers = km_allocate(k * d, sizeof *s->first_centers, "first centers", &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK)
         km_first_centers_read(&asked, s->first_centers, s->comm, &s->error);

@@ -260,6 +260,12 @@ ROWS = [
      *fit_of("xyz.h5", "-c", "x,y,z", "--seeding", "named.h5")),
     (3, "bad number in the model (zero.h5, /model/factor, feature 1)",
      *predict("in.h5", model="zero.h5")),
+    (3, "no such centers (fit.h5, 5 clusters)", *predict("in.h5", "-k", "5")),
+    (2, "bad value (--clusters 4,2..)", *fit("-k", "4,2..")),
+    (2, "bad value (--choose silhouette)", *fit("--choose", "silhouette")),
+    (2, "bad value (--bootstrap 3)", *fit("--bootstrap", "3")),
+    (2, "bad value (--choose stability)", *fit("-k", "2,3", "--choose", "stability")),
+    (2, "bad value (--seeding named.h5)", *fit("-k", "2,3", "--seeding", "named.h5")),
     # warnings
     (0, "other units (named.h5, feature x)", *fit_of("parsecs.h5", "--seeding", "named.h5")),
     (0, "other units (parsecs.h5, column x)", *fit_of("named-in.h5", "parsecs.h5")),
@@ -279,6 +285,8 @@ ROWS = [
     (0, "stopped early (out.h5): the time limit ended it after", *fit("--max-hours", "1e-9")),
     (0, "stopped early (out.h5): the time limit ended it in fit 1 of 2",
      *fit("--max-hours", "1e-9", "--restarts", "2")),
+    (0, "stopped early (out.h5): the time limit ended it after 1 of 2 numbers of clusters",
+     *fit("-k", "2,3", "--max-hours", "1e-9")),
     (0, "damaged checkpoint (bad)", *fit("--checkpoint", "bad")),
 ]
 

@@ -1,0 +1,102 @@
+"""Whole-program tests of several numbers of clusters (`-k 2..6`), whose criteria are compared with
+scikit-learn, or computed from their definitions. Needs the Open MPI variables of the Makefile:
+`make check TEST=choice_program`.
+"""
+import json
+import os
+import sys
+import unittest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for scikit-learn
+sys.dont_write_bytecode = True
+
+import h5py
+import numpy as np
+from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
+
+from program import ProgramTest, blobs, run, write_array, write_columns
+
+NAMES = ("inertia", "silhouette", "calinski_harabasz", "davies_bouldin", "stability", "coincidence",
+         "bootstrap")
+
+
+def choices(path="out.h5"):
+    """What /choice says, and the position that was kept."""
+    with h5py.File(path) as file:
+        group = file["choice"]
+        return {name: group[name][()] for name in group if name != "centers"}, group.attrs["best"]
+
+
+def centers_of(k, path="out.h5"):
+    with h5py.File(path) as file:
+        return file[f"choice/centers/{k}"][()]
+
+
+def silhouette(points, centers, weights):
+    distances = np.sort(np.linalg.norm(points[:, None] - centers, axis=2), axis=1)
+    a, b = distances[:, 0], distances[:, 1]
+    return np.average((b - a) / b, weights=weights)
+
+
+class Choice(ProgramTest):
+
+    def setUp(self):
+        super().setUp()
+        self.points = blobs(900, 3, 5, seed=4)
+        write_array("in.h5", self.points)
+
+    def test_criteria(self):
+        """Those of scikit-learn, which has no weights: an integer weight is so many rows."""
+        weights = np.random.default_rng(3).integers(1, 4, len(self.points))
+        columns = {name: values for name, values in zip("xyz", self.points.T)}
+        write_columns("weighted.h5", dict(columns, w=weights.astype("f8")))
+        repeated = np.repeat(self.points, weights, axis=0)
+        run("fit", "weighted.h5", "-c", "x,y,z", "--weights", "w", "-k", "1..6", "--tolerance", 0,
+            "-o", "out.h5", "--metrics", "m.json").check()
+        found, best = choices()
+        np.testing.assert_array_equal(found["k"], range(1, 7))
+        for i, k in enumerate(found["k"]):
+            centers = centers_of(k)
+            self.assertEqual(centers.shape, (k, 3))
+            labels = ((repeated[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+            inertia = ((repeated - centers[labels]) ** 2).sum()
+            np.testing.assert_allclose(found["inertia"][i], inertia, rtol=1e-12)
+            if k == 1:
+                self.assertTrue(all(np.isnan(found[name][i]) for name in NAMES[1:]))
+                continue
+            np.testing.assert_allclose(
+                [found[name][i] for name in NAMES[1:4]],
+                [silhouette(self.points, centers, weights), calinski_harabasz_score(repeated, labels),
+                 davies_bouldin_score(repeated, labels)], rtol=1e-9)
+        self.assertEqual(best, np.nanargmax(found["silhouette"]))
+        with open("m.json", encoding="utf-8") as file:
+            record = json.load(file)["choice"]
+        self.assertEqual((record["best"], [row["k"] for row in record["of"]]), (best, [*range(1, 7)]))
+        self.assertEqual([row["inertia"] for row in record["of"]], list(found["inertia"]))
+
+    def test_kept_and_used(self):
+        """The kept number is the result, and predict labels with any."""
+        finished = run("fit", "in.h5", "-k", "8,2..6:2", "--restarts", 3, "--bootstrap", 2, "--choose",
+                       "davies-bouldin", "-o", "out.h5", "--verify", ranks=2).check()
+        found, best = choices()
+        self.assertEqual(list(found["k"]), [2, 4, 6, 8])
+        self.assertEqual(best, found["davies_bouldin"].argmin())
+        self.assertIn("(kept)", finished.out)
+        for name in "stability", "coincidence", "bootstrap":
+            self.assertTrue(((found[name] > 0) & (found[name] <= 1)).all())
+        with h5py.File("out.h5") as file:
+            kept, inertia = file["labels"][()], file.attrs["inertia"]
+            np.testing.assert_array_equal(file["centers"], centers_of(found["k"][best]))
+        self.assertEqual(inertia, found["inertia"][best])
+        for k in found["k"]:
+            run("predict", "out.h5", "in.h5", "-k", k, "-o", "p.h5", "--overwrite").check()
+            with h5py.File("p.h5") as file:
+                labels = file["labels"][()]
+            right = ((self.points[:, None] - centers_of(k)) ** 2).sum(axis=2).argmin(axis=1)
+            np.testing.assert_array_equal(labels, right)
+            if k == found["k"][best]:
+                np.testing.assert_array_equal(labels, kept)
+
+
+if __name__ == "__main__":
+    unittest.main()
