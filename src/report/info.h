@@ -28,6 +28,8 @@ bool km_is_result(hid_t file);
 km_code km_info_print_result(const char *path, hid_t file, km_error *error);
 /* Prints the class templates of a result, if it has any. */
 km_code km_info_print_templates(const char *path, hid_t file, km_error *error);
+/* Prints the numbers of clusters that a fit compared, if it did. */
+km_code km_info_print_choices(const char *path, hid_t file, km_error *error);
 km_code km_info_print_tables(const km_findings_of_file *found, km_error *error);
 void km_info_print_json(const km_findings_of_file *found);
 

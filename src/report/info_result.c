@@ -166,7 +166,8 @@ km_code km_info_print_result(const char *path, hid_t file, km_error *error)
     print_attribute_text(file, "checksum", "checksum");
     if (!is_fit)
         printf("  %-14s %s\n", "", KM_CHECKSUM_OF_LABELS);
-    if (print_result_clusters(path, file, error) == KM_OK)
+    if (print_result_clusters(path, file, error) == KM_OK &&
+        km_info_print_choices(path, file, error) == KM_OK)
         km_info_print_templates(path, file, error);
     return error->code;
 }

@@ -1,4 +1,5 @@
 /* The closing summaries of `fit` and `predict`. */
+#include "choices.h"
 #include "clusters.h"
 
 #include "base/precision.h"
@@ -190,30 +191,6 @@ static void print_restarts(const km_record *record)
     putchar('\n');
 }
 
-/* The numbers of clusters that were compared, a column for each criterion that is known. */
-static void print_choice(const km_record *record)
-{
-    const km_choices *choice = &record->answer->choice;
-    const int64_t row = km_choice_next(choice) + 1;
-    if (choice->n_done == 0)
-        return;
-    printf("  clusters");
-    for (const km_criterion *c = km_criteria_table; c->name != NULL; c++)
-        if (km_choice_knows(choice, c))
-            printf(" %*s", c == km_criteria_table ? 17 : 11, c->title);
-    printf("  iterations\n");
-    for (int64_t i = row; i < choice->count; i++) {
-        printf("  %8lld", (long long)choice->rows[i].n_clusters);
-        for (const km_criterion *c = km_criteria_table; c->name != NULL; c++)
-            if (km_choice_knows(choice, c))
-                printf(" %*.*g", c == km_criteria_table ? 17 : 11, c == km_criteria_table ? 10 : 5,
-                       km_criterion_value(c, &choice->rows[i]));
-        printf("  %10lld%s\n", (long long)choice->rows[i].n_iterations,
-               i == choice->best ? "  (kept)" : "");
-    }
-    putchar('\n');
-}
-
 static void print_phases(const km_report *report)
 {
     double total = 0;
@@ -330,7 +307,7 @@ void km_summary_print(const km_record *record, const km_report *report)
     print_summary_head(record, report);
     print_cluster_table(record);
     print_restarts(record);
-    print_choice(record);
+    km_choices_print(&record->answer->choice);
     print_phases(report);
     print_rates(record, report);
     print_restarts_hint(record);

@@ -45,14 +45,19 @@ class Choice(ProgramTest):
         self.points = blobs(900, 3, 5, seed=4)
         write_array("in.h5", self.points)
 
+    def succeed(self, *arguments, **how):
+        finished = run(*arguments, **how)
+        self.assertEqual(finished.code, 0, finished)
+        return finished
+
     def test_criteria(self):
         """Those of scikit-learn, which has no weights: an integer weight is so many rows."""
         weights = np.random.default_rng(3).integers(1, 4, len(self.points))
         columns = {name: values for name, values in zip("xyz", self.points.T)}
         write_columns("weighted.h5", dict(columns, w=weights.astype("f8")))
         repeated = np.repeat(self.points, weights, axis=0)
-        run("fit", "weighted.h5", "-c", "x,y,z", "--weights", "w", "-k", "1..6", "--tolerance", 0,
-            "-o", "out.h5", "--metrics", "m.json").check()
+        self.succeed("fit", "weighted.h5", "-c", "x,y,z", "--weights", "w", "-k", "1..6", "--tolerance", 0,
+            "-o", "out.h5", "--metrics", "m.json")
         found, best = choices()
         np.testing.assert_array_equal(found["k"], range(1, 7))
         for i, k in enumerate(found["k"]):
@@ -76,12 +81,14 @@ class Choice(ProgramTest):
 
     def test_kept_and_used(self):
         """The kept number is the result, and predict labels with any."""
-        finished = run("fit", "in.h5", "-k", "8,2..6:2", "--restarts", 3, "--bootstrap", 2, "--choose",
-                       "davies-bouldin", "-o", "out.h5", "--verify", ranks=2).check()
+        finished = self.succeed("fit", "in.h5", "-k", "8,2..6:2", "--restarts", 3, "--bootstrap", 2, "--choose",
+                       "davies-bouldin", "-o", "out.h5", "--verify", ranks=2)
         found, best = choices()
         self.assertEqual(list(found["k"]), [2, 4, 6, 8])
         self.assertEqual(best, found["davies_bouldin"].argmin())
         self.assertIn("(kept)", finished.out)
+        table = finished.out[finished.out.index("  clusters"):].partition("\n\n")[0]
+        self.assertIn(table, self.succeed("info", "out.h5").out)
         for name in "stability", "coincidence", "bootstrap":
             self.assertTrue(((found[name] > 0) & (found[name] <= 1)).all())
         with h5py.File("out.h5") as file:
@@ -89,7 +96,7 @@ class Choice(ProgramTest):
             np.testing.assert_array_equal(file["centers"], centers_of(found["k"][best]))
         self.assertEqual(inertia, found["inertia"][best])
         for k in found["k"]:
-            run("predict", "out.h5", "in.h5", "-k", k, "-o", "p.h5", "--overwrite").check()
+            self.succeed("predict", "out.h5", "in.h5", "-k", k, "-o", "p.h5", "--overwrite")
             with h5py.File("p.h5") as file:
                 labels = file["labels"][()]
             right = ((self.points[:, None] - centers_of(k)) ** 2).sum(axis=2).argmin(axis=1)
