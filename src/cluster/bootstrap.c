@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "cluster/call.h"
+#include "order/order.h"
 
 #include <math.h>
 #include <stdlib.h>

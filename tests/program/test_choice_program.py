@@ -104,6 +104,18 @@ class Choice(ProgramTest):
             if k == found["k"][best]:
                 np.testing.assert_array_equal(labels, kept)
 
+    def test_damaged(self):
+        self.succeed("fit", "in.h5", "-k", "2,3", "-o", "out.h5")
+        with h5py.File("out.h5", "r+") as file:
+            del file["choice/silhouette"], file["choice/centers/2"]
+            file["choice/centers/2"] = np.ones((3, 2))
+        self.refuse((3, "not a result of a fit .*choice", "predict", "out.h5", "in.h5", "-k", 2, "-o",
+                     "p.h5"), (3, "no such centers", "predict", "out.h5", "in.h5", "-k", 4, "-o",
+                               "p.h5"), ranks=(1,))
+        finished = run("info", "out.h5")
+        self.assertEqual(finished.code, 3, finished)
+        self.assertRegex(finished.err, r"not a whole result \(out.h5, choice\)")
+
 
 if __name__ == "__main__":
     unittest.main()

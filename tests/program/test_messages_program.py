@@ -351,6 +351,7 @@ UNPROVOKED = {
     "result perhaps not durable": "takes a folder that can be written but not synced",
     "catalogue perhaps not durable": "the same",
     "stopped by a signal": "takes a signal; test_generate_program.py has it",
+    "not a whole result (%s, choice)": "takes a damaged copy; test_choice_program.py has it",
     "no metrics, but": "takes another file during the run; test_rough_program.py has it",
 }
 

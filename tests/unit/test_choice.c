@@ -72,7 +72,7 @@ static void compare_groupings(mock_rows m)
         m.comm = comms[g];
         const uint64_t found = choose_rows(&m, &problem, &manner);
         first = g == 0 ? found : first;
-        ck_assert_on_all(found == first && is_same_everywhere(found));
+        ck_assert_all(found == first && is_same_everywhere(found));
     }
     free_groups(comms);
 }
@@ -109,8 +109,8 @@ static void find_clouds(const char *criterion)
     ck_assert(skymeans_samples_create(&samples, &h.rows, m.comm, &error) == SKYMEANS_OK);
     skymeans_answer *answer = fit_samples(samples, &problem, NULL, NULL, m.comm);
     int64_t kept;
-    ck_assert_on_all(skymeans_n_choices(answer, &kept) == 6 && kept == 3);
-    ck_assert_on_all(summary_of(answer).n_clusters == 5);
+    ck_assert_all(skymeans_n_choices(answer, &kept) == 6 && kept == 3);
+    ck_assert_all(summary_of(answer).n_clusters == 5);
     skymeans_answer_free(answer);
     skymeans_samples_free(samples);
     drop_rows(&h);
@@ -199,8 +199,8 @@ START_TEST(stops_do_not_matter)
         problem.bootstrap = bootstrap;
         const uint64_t right = choose_rows(&m, &problem, NULL);
         const uint64_t found = choose_with_stops(&m, &problem, 1 + 4 * bootstrap, &n_saves);
-        ck_assert_on_all(found == right);
-        ck_assert_on_all(n_saves > 3);
+        ck_assert_all(found == right);
+        ck_assert_all(n_saves > 3);
     }
 }
 END_TEST
