@@ -121,7 +121,6 @@ START_TEST(clouds_are_found)
     find_clouds("silhouette");
     find_clouds("calinski-harabasz");
     find_clouds("davies-bouldin");
-    find_clouds("stability");
 }
 END_TEST
 
