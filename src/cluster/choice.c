@@ -1,7 +1,6 @@
 /* Several numbers of clusters: what is known of each, and which is the best. */
 #include "cluster/choice.h"
 
-#include "assign/second.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -125,8 +124,8 @@ double km_choice_bytes(const skymeans_problem *problem, const km_shape *shape)
 
 double km_criteria_bytes(const skymeans_problem *problem, const km_shape *shape)
 {
-    const double k = (double)shape->n_clusters;
-    return problem->n_several > 0 ? km_labels_bytes(shape) + km_second_bytes(shape) +
+    const double k = (double)shape->n_clusters, d = (double)shape->n_features;
+    return problem->n_several > 0 ? km_labels_bytes(shape) + k * d * sizeof(double) +
                                         3 * k * sizeof(int64_t) * (shape->n_threads + 1)
                                   : 0;
 }

@@ -229,7 +229,7 @@ static km_code find_seconds_of_rows(const separation *s, int32_t *seconds, MPI_C
     if (error->code == KM_OK && s->k > 1) {
         km_round_to_precision(s->samples->precision, s->answer->fit.centers, n, rounded);
         km_second_labels(s->samples, s->answer->plan.kernel, rounded, s->k, s->answer->labels,
-                         seconds, error);
+                         seconds);
     }
     free(rounded);
     return km_agree(comm, error);

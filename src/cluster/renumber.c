@@ -20,6 +20,15 @@ static void permute_values(void *values, void *spare, const int64_t *order, int6
                size);
 }
 
+/* The centers of the number of clusters that is kept, among those of all numbers. */
+static void permute_kept(const km_choices *choice, void *spare, const int64_t *order)
+{
+    const int64_t k = choice->rows[choice->best].n_clusters, d = choice->n_features;
+    const int64_t first = km_choice_first(choice, choice->best);
+    permute_values(choice->centers + first * d, spare, order, k, d);
+    permute_values(choice->weights + first, spare, order, k, 1);
+}
+
 /* The same sum as over samples: rows that are none have the label -1. */
 static uint64_t hash_labels_by_row(const skymeans_answer *answer)
 {
@@ -43,6 +52,8 @@ km_code km_answer_renumber(skymeans_answer *answer, const int64_t *order, MPI_Co
         permute_values(answer->fit.sizes, spare, order, k, 1);
         permute_values(answer->fit.weights, spare, order, k, 1);
         permute_values(answer->restarts.coincidence, spare, order, k, 1);
+        if (answer->choice.n_done > 0)
+            permute_kept(&answer->choice, spare, order);
         for (int64_t i = 0; i < k; i++)
             numbers[order[i]] = (int32_t)i;
 #pragma omp parallel for

@@ -104,6 +104,15 @@ class Choice(ProgramTest):
             if k == found["k"][best]:
                 np.testing.assert_array_equal(labels, kept)
 
+    def test_order(self):
+        """--order-by renumbers the centers of the kept number among all, too."""
+        self.succeed("fit", "in.h5", "-k", "3..6", "-o", "out.h5", "--order-by", "1")
+        found, best = choices()
+        with h5py.File("out.h5") as file:
+            centers = file["centers"][()]
+        np.testing.assert_array_equal(centers, centers_of(found["k"][best]))
+        self.assertTrue((np.diff(centers[:, 1]) > 0).all())
+
     def test_damaged(self):
         self.succeed("fit", "in.h5", "-k", "2,3", "-o", "out.h5")
         with h5py.File("out.h5", "r+") as file:
