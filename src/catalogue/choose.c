@@ -155,7 +155,7 @@ static bool is_own_name(const km_table *table, const km_names *names, char *name
 {
     int64_t position, first, last;
     return table->is_array ? km_parse_range(name, table->n_columns, &first, &last)
-                           : km_find_values(names, km_without_braces(name), &position) != NULL;
+                           : km_find_values(names, name, &position) != NULL;
 }
 
 static void count_own_name(void *context, char *name)

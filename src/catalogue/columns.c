@@ -92,13 +92,26 @@ static bool has_position(const km_column *column, int64_t position)
     return position >= 0 && position < column->values.length;
 }
 
+/* Finds a column by its name, or by that in braces: what is between the first and the last, since a
+ * name may have braces itself. */
+static const km_column *find_whole_column(const km_names *names, char *item)
+{
+    const size_t length = strlen(item);
+    if (length < 2 || item[0] != '{' || item[length - 1] != '}')
+        return find_column(names, item);
+    item[length - 1] = '\0';
+    const km_column *column = find_column(names, item + 1);
+    item[length - 1] = '}';
+    return column;
+}
+
 const km_column *km_find_values(const km_names *names, char *item, int64_t *position)
 {
     *position = -1;
-    const km_column *column = find_column(names, item);
+    const km_column *column = find_whole_column(names, item);
     if (column != NULL)
         return column;
-    const char *name = cut_number(item, position);
+    const char *name = cut_number(km_without_braces(item), position);
     column = name != NULL ? find_column(names, name) : NULL;
     return column != NULL && has_position(column, *position) ? column : NULL;
 }
@@ -189,7 +202,7 @@ static void choose_name(km_choice *choice, char *item)
     if (name == NULL)
         return;
     /* {flux[2]} is flux[2], too, since names are printed that way. */
-    const km_column *column = km_find_values(&choice->names, km_without_braces(name), &position);
+    const km_column *column = km_find_values(&choice->names, name, &position);
     if (column != NULL)
         choose_values(choice, column, position);
     else

@@ -250,8 +250,8 @@ char *km_without_braces(char *item);
 /* Removes the blanks around an item; the braces of a name protect its own. */
 char *km_without_blanks(char *item);
 
-/* The column with this name, or with this name and a position as in flux[2]; *position is -1 for
- * all values. NULL if there is none. */
+/* The column with this name, in braces or not, or with this name and a position as in flux[2];
+ * *position is -1 for all values. NULL if there is none. */
 const km_column *km_find_values(const km_names *names, char *item, int64_t *position);
 
 /* A column by its path: relative to the table, or absolute in the file; or in another file, as

@@ -31,8 +31,10 @@ static km_code grow_dictionary(km_dictionary *dictionary, km_error *error)
                             .capacity = dictionary->capacity > 0 ? 2 * dictionary->capacity
                                                                  : FIRST_CAPACITY};
     if (larger.capacity > INT32_MAX)
-        return km_fail(error, KM_DATA, "too many labels: more than %d; name another column",
-                       INT32_MAX / 2);
+        return km_fail(error, KM_DATA,
+                       "too many labels (%lld so far): most values are labels of their own; name "
+                       "another column",
+                       (long long)dictionary->count);
     larger.labels = km_allocate(larger.capacity / 2, sizeof *larger.labels, "labels", error);
     larger.slots = km_allocate(larger.capacity, sizeof *larger.slots, "labels", error);
     if (error->code != KM_OK) {

@@ -50,8 +50,7 @@ static int32_t parse_number(km_parser *p)
     double value;
     const size_t n = length_of_number(p->at);
     if (is_letter(p->at[n]))
-        return km_refuse_at(p, p->at,
-                            "a name that begins with a digit stands in braces, as in {2mass}");
+        return km_refuse_at(p, p->at, "a name begins with a digit; write it in braces, as {2mass}");
     if (n >= sizeof copy || snprintf(copy, sizeof copy, "%.*s", (int)n, p->at) < 0 ||
         !km_parse_double(copy, &value)) {
         return km_refuse_at(p, p->at, "it is no number in the range of doubles; write another");
@@ -70,7 +69,7 @@ static int32_t parse_name(km_parser *p, size_t length)
         return KM_NO_OPERAND;
     if (p->at[bracket] == '[' && (digits == 0 || p->at[bracket + 1 + digits] != ']'))
         km_refuse_at(p, p->at + bracket,
-                     "the position of an element is a whole number, as flux[2]");
+                     "the position of an element is no whole number; write it as in flux[2]");
     else if (digits > 0)
         sprintf(name, "%.*s%.*s", (int)length, p->at, (int)digits + 2, p->at + bracket);
     else
@@ -102,14 +101,14 @@ static int32_t parse_call(km_parser *p, const char *name, size_t length)
         function++;
     if (function == end) {
         return km_refuse_at(p, name,
-                            "there is no such function; those are log10, ln, exp, sqrt, abs, min, "
+                            "there is no such function; there are log10, ln, exp, sqrt, abs, min, "
                             "max, sin and cos");
     }
     int32_t value = km_parse_level(p, KM_OR_LEVEL);
     if (!function->is_folded)
         value = km_append_operation(p, function->code, value, KM_NO_OPERAND, 0);
     else if (p->error->code == KM_OK && !km_take(p, ","))
-        km_refuse_at(p, p->at, "min and max take several values, as in min(a, b)");
+        km_refuse_at(p, p->at, "min and max take several values; write them as in min(a, b)");
     else
         do {
             const int32_t next = km_parse_level(p, KM_OR_LEVEL);
@@ -143,9 +142,9 @@ int32_t km_parse_operand(km_parser *p)
         return parse_word(p);
     if (!km_take(p, "("))
         return km_refuse_at(p, p->at,
-                            "a value should stand here: a column, a number, a function or '('");
+                            "no value stands here; write a column, a number, a function or '('");
     const int32_t value = km_parse_level(p, KM_OR_LEVEL);
     if (p->error->code == KM_OK && !km_take(p, ")"))
-        km_refuse_at(p, p->at, "an operator or ')' should stand here");
+        km_refuse_at(p, p->at, "nothing closes the parenthesis; write an operator or ')'");
     return value;
 }

@@ -70,7 +70,8 @@ class ResultFile(ProgramTest):
         _, result = self.fit("in.h5", 4, "--random-seed", 2 ** 64 - 1)
         attributes = result.attributes[""]
         types = {"inertia": "f8", "n_iterations": "i8", "converged": "i8", "n_rows": "i8",
-                 "n_used": "i8", "n_missing": "i8", "random_seed": "u8"}
+                 "n_used": "i8", "n_missing": "i8", "n_excluded": "i8", "n_undecided": "i8",
+                 "random_seed": "u8"}
         texts = {"stop_reason", "seeding", "algorithm", "checksum"}
         self.assertEqual(set(attributes), set(types) | texts)
         self.assertEqual({name: attributes[name].dtype for name in types}, types)
@@ -725,7 +726,7 @@ class UsageErrors(ProgramTest):
     def test_options_not_built_yet(self):
         """They are refused as unknown, never ignored."""
         self.refuse(*[(2, "unknown option", *self.fit, f"--{name}", "1") for name in (
-            "where", "mpi-info")], ranks=(1,))
+            "sky", "mpi-info")], ranks=(1,))
 
     def test_missing_arguments(self):
         self.refuse((2, "-k K", "fit", "in.h5", "-o", "out.h5"),

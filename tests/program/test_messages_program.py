@@ -54,6 +54,7 @@ ROWS = [
     (2, "missing argument: the file", "info"),
     (2, "too many arguments (b.h5)", "info", "a.h5", "b.h5"),
     (2, "too many arguments (x)", "probe", "x"),
+    (2, "too many arguments (c.h5)", "compare", "a.h5", "b.h5", "c.h5"),
     (2, "missing argument: the catalogue", "fit", "-k", "3"),
     (2, "missing argument: the file to write", "generate", "--rows", "9"),
     (2, "missing argument: the number of rows", "generate", "m.h5"),
@@ -114,6 +115,14 @@ ROWS = [
     (2, "bad expression (--where, column {0:2}): it has 2 values", *fit("--where", "{0:2} > 1")),
     (2, "too long a name (-c {0}+1+1", *fit("-c", "{0}" + "+1" * 70)),
     (3, "no usable row (in.h5, /points): of 100 rows --where", *fit("--where", "{0} < {0}")),
+    # comparing
+    (3, "not a result (in.h5)", "compare", "in.h5", "fit.h5"),
+    (3, "not a whole result (halved.h5)", "compare", "fit.h5", "halved.h5"),
+    (3, "no labels (in.h5, /none)", "compare", "fit.h5", "in.h5:/none"),
+    (3, "no label (ids2.h5, /half, row 0): 0.5", "compare", "fit.h5", "ids2.h5:/half"),
+    (3, "rows do not match (fit.h5, short-labels.h5)", "compare", "fit.h5", "short-labels.h5"),
+    (3, "ids do not match (numbered.h5, named-rows.h5)", "compare", "numbered.h5", "named-rows.h5"),
+    (3, "ids occur twice (twice.h5", "compare", "numbered.h5", "twice.h5"),
     # outputs
     (2, "output exists (fit.h5)", "predict", "fit.h5", "in.h5", "-o", "fit.h5", "--overwrite"),
     (2, "output exists (in.h5)", *fit("-o", "in.h5")),
@@ -331,6 +340,9 @@ UNPROVOKED = {
     "out of memory (checkpoint)": "the same; test_checkpoint_files_program.py has it",
     "out of memory (%s): the contents": "the same; test_checkpoint_files_program.py has it",
     "damaged checkpoint (%s): its": "takes a right hash; test_checkpoint.c has it",
+    "too many labels (%lld": "takes 2^30 of them",
+    "out of memory (%lld rows): matching ids": "takes that many rows",
+    "can't read (%s, %s)": "takes a damaged chunk; test_compare_program.py has it",
     "checkpoint in use": "takes two runs; test_lock_program.py has it",
     "checkpoint taken over": "takes two runs; test_lock_program.py has it",
     "waiting for a sign": "takes another machine; test_lock.c has it",
@@ -367,6 +379,8 @@ WITHOUT_TRY = {
     "bad value (%s): the option takes none": SAYS_WHAT,
     "bad value (%s %s): it takes one": SAYS_WHAT,
     "too many values (--%s %s)": SAYS_WHAT,
+    "too many arguments (%s): compare takes": SAYS_WHAT,
+    "bad value (--factor %s): it takes": SAYS_WHAT,
     "bad value (--missing-value %s): it takes": SAYS_WHAT,
     "contradiction (--quiet": SAYS_WHAT,
     "empty name in the list": SAYS_WHAT,
@@ -526,6 +540,12 @@ class Messages(ProgramTest):
         write_columns("named-in.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "mag"})
         for catalogue, model in (("in.h5", "fit.h5"), ("named-in.h5", "named.h5")):
             run("fit", catalogue, "-k", "3", "-o", model)
+        for name, ids in (("numbered", np.arange(100)), ("named-rows", NAMES.astype("S")),
+                          ("twice", np.zeros(100, int)), ("halved", np.arange(99))):
+            shutil.copy("fit.h5", f"{name}.h5")
+            write_array(f"{name}.h5", ids, name="ids")
+        write_array("short-labels.h5", np.zeros(9, int), name="labels")
+        write_array("ids2.h5", np.full(100, 0.5), name="half")
         shutil.copy("fit.h5", "zero.h5")
         with h5py.File("zero.h5", "a") as file:
             file["model/factor"][1] = 0
