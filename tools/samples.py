@@ -83,6 +83,12 @@ class Samples:
                                 "the result is damaged")
         return labels
 
+    @staticmethod
+    def check_any(n_rows):
+        if not n_rows:
+            raise Failure(DATA, "nothing to draw (/labels): no row of the result has a cluster and "
+                                "a value; check the fit")
+
     def survey(self):
         """[columns][low, high] of the clustered rows without outliers, with a margin; and the median
         of each cluster [k][columns]; both from a sample of rows."""
@@ -91,9 +97,7 @@ class Samples:
         values, labels = (np.concatenate(parts) for parts in zip(*pieces))
         is_seen = (labels >= 0) & np.isfinite(values).all(axis=1)
         values, labels = values[is_seen], labels[is_seen]
-        if not len(values):
-            raise Failure(DATA, "nothing to draw (/labels): no row of the result has a cluster and "
-                                "a value; check the fit")
+        self.check_any(len(values))
         medians = np.full((self.n_clusters, values.shape[1]), np.nan)
         order = np.argsort(labels, kind="stable")
         found, starts = np.unique(labels[order], return_index=True)

@@ -13,6 +13,7 @@
 const km_tool km_tools[] = {
     {"import", "FITS, VOTable, CSV, ECSV or other HDF5 to a catalogue in HDF5"},
     {"plot", "draw the clusters of a result"},
+    {"report", "a page about a result, for browsers, or a table for MultiQC"},
     {"export", "labels joined with the catalogue, as FITS, VOTable, CSV or ECSV"},
     {"scaling", "table and plots of a scaling study, from the records of its runs"},
     {0}};
