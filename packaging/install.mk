@@ -71,8 +71,8 @@ $(filled): $(BUILD)/packaging/%: packaging/%.in always
 
 # ---- what goes where: FILE:DESTINATION --------------------------------------------------------------
 
-users    := import plot export scaling
-modules  := $(filter-out $(users:%=tools/%.py),$(wildcard tools/*.py))
+users    := import plot report export scaling
+modules  := $(filter-out $(users:%=tools/%.py),$(wildcard tools/*.py)) tools/report.css tools/report.js
 jobs     := $(wildcard jobs/*.sbatch) jobs/restart-chain.sh jobs/scaling.sh jobs/scaling.yaml \
     jobs/site.example.sh
 into      = $(foreach file,$(2),$(file):$(1)/$(notdir $(file)))

@@ -16,7 +16,9 @@ COLUMN_INCHES, PAGE_INCHES = 3.5, 7.1  # the widths of a journal's column and pa
 CRITERIA = (("inertia", "Inertia", None), ("silhouette", "Silhouette", "higher is better"),
             ("calinski_harabasz", "Calinski-Harabasz", "higher is better"),
             ("davies_bouldin", "Davies-Bouldin", "lower is better"),
-            ("stability", "Stability", "higher is better"), ("gap", "Gap", "higher is better"))
+            ("stability", "Stability", "higher is better"),
+            ("coincidence", "Coincidence", "higher is better"),
+            ("bootstrap", "Bootstrap", "higher is better"))
 
 
 def draw_sizes(axes, sizes, palette, is_numbered):

@@ -39,6 +39,9 @@ neon)
 install)
     packages="$packages cmake groff-base tcl"
     programs="$programs cmake groff tclsh" ;;
+browser)
+    packages="$packages chromium-headless-shell"
+    programs="$programs chromium-headless-shell" ;;
 esac
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT

@@ -3,7 +3,7 @@ import matplotlib.colors
 import numpy as np
 
 BINS = 120               # of the histogram of a single feature
-CONTOUR_CELLS = 120      # each way, that contours are drawn from
+CONTOUR_CELLS = 90       # each way, that contours are drawn from
 CONTOUR_SHARES = (0.95, 0.68)  # of the rows of a cluster, within its contours
 CONTOUR_CLUSTERS = 20    # more than these would be a tangle
 SHAPES = "osD^vPX<>"     # of markers, so that clusters differ in print without colours

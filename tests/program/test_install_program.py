@@ -17,7 +17,7 @@ SECONDS = 300  # for building the library
 VERSION = re.search(r'KM_VERSION "(.*)"',
                     open(f"{ROOT}/src/base/version.h", encoding="utf-8").read()).group(1)
 SONAME = f"libskymeans.so.{VERSION.partition('.')[0]}"
-COMMANDS, TOOLS = ["fit", "predict", "info", "compare", "probe"], ["import", "plot", "export", "scaling"]
+COMMANDS, TOOLS = ["fit", "predict", "info", "compare", "probe"], ["import", "plot", "report", "export", "scaling"]
 CALLER = """#include <skymeans.h>
 #include <stdio.h>
 int main(void) { return puts(skymeans_version()) < 0; }

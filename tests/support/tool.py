@@ -63,7 +63,7 @@ class ToolTest(unittest.TestCase):
         self.assertEqual((found, out, err.count("\n")), (code, "", 1), err)
         place = "" if "bad command line" in err else r" \(.+\)"
         advice = ": choose one of these " if "no such table" in err else "; .+"
-        self.assertRegex(err, rf"^(import|plot|export|scaling)\.py: error: .+{place}(: .+)?{advice}.*\n$")
+        self.assertRegex(err, rf"^(import|plot|report|export|scaling)\.py: error: .+{place}(: .+)?{advice}.*\n$")
         self.assertRegex(err, pattern)
         self.assertEqual(self.contents(), before)
 
