@@ -202,7 +202,7 @@ START_TEST(unknown_options_come_with_a_suggestion)
         {"--seding=random", "--seeding"},
         {"--hlep", "--help"},
         {"-x", "unknown option (-x)"},
-        {"--where x", "unknown option (--where)"},
+        {"--quantum x", "unknown option (--quantum)"},
         {"--algorithms tree", "unknown option"},
         {"--weights", "--weights"},
         {"--restarts 0", "--restarts"},
@@ -258,7 +258,8 @@ START_TEST(incomplete_lines_are_refused)
         {"skymeans predict result.h5", "catalogue"},
         {"skymeans predict result.h5 in.h5", "-o"},
         {"skymeans predict result.h5 in.h5 -o out.h5 -k 3", "-k"},
-        {"skymeans generate out.h5", "unknown command (generate)"},
+        {"skymeans generate out.h5", "--rows N"},
+        {"skymeans compare a.h5", "the second result"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const parsed p = parse(cases[i][0]);
