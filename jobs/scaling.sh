@@ -71,7 +71,7 @@ fi
 failed=$(find "$folder/000000" -mindepth 2 -maxdepth 2 -name error | sort)
 [ -z "$failed" ] && exit
 while IFS= read -r mark; do
-    tail -n 1 "${mark%error}work/stderr" >&2
+    grep -m 1 error: "${mark%error}work/stderr" >&2 || tail -n 1 "${mark%error}work/stderr" >&2
 done <<<"$failed"
 fail 1 "some steps failed ($(echo "$failed" | wc -l) of $folder; their words are above and in \
 $(dirname "${failed%%$'\n'*}")/work/stderr): run the same command again when that is mended"

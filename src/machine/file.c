@@ -4,6 +4,7 @@
 #include "members.h"
 
 #include <errno.h>
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,16 +34,22 @@ static char *read_text(const char *path, km_error *error)
     return text;
 }
 
-/* A number that must be there and be above 0. */
-static double positive(const char *json, const char *name, const char *path, km_error *error)
+/* A number that must be there and be at least so large. */
+static double at_least(double least, const char *json, const char *name, const char *path,
+                       km_error *error)
 {
     double number = 0;
-    if ((!km_json_number(json, name, &number) || !(number > 0)) && error->code == KM_OK)
+    if ((!km_json_number(json, name, &number) || !(number >= least)) && error->code == KM_OK)
         km_fail(error, KM_DATA,
-                "no figures of a machine (%s): it has no number %s above 0; use a file that "
+                "no figures of a machine (%s): it has no number %s%s; use a file that "
                 "skymeans probe -o or fit --metrics wrote",
-                path, name);
+                path, name, least > 0 ? " above 0" : "");
     return number;
+}
+
+static double positive(const char *json, const char *name, const char *path, km_error *error)
+{
+    return at_least(DBL_MIN, json, name, path, error);
 }
 
 /* Ranks, nodes, threads; as small whole numbers. */
@@ -69,7 +76,8 @@ static void take_messages(km_machine *machine, const char *json, const char *pat
 
 static km_comparing comparing_of(const char *json, const char *path, km_error *error)
 {
-    return (km_comparing){positive(json, "fixed", path, error),
+    /* A disturbed machine may seem to have no fixed part. */
+    return (km_comparing){at_least(0, json, "fixed", path, error),
                           positive(json, "per_feature", path, error)};
 }
 

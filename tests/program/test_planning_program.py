@@ -92,6 +92,15 @@ class Planning(ProgramTest):
         self.assertTrue(math.isclose(assigning, 6400 * 5 * 3.2e-10, rel_tol=1e-3), said)
         self.assertIn("for 1 iteration, 3 min to read;", said)
 
+    def test_disturbed_machine(self):
+        """Where probe found no fixed part of comparing."""
+        write_array("in.h5", blobs(6400, 3))
+        comparing = {"fixed": 0, "per_feature": 4e-11}
+        write_json("machine.json", MACHINE | {"comparing_seconds": {"float32": comparing,
+                                                                    "float64": comparing}})
+        (_, assigning, _), said = self.foretold("--machine", "machine.json", "--threads", 1)
+        self.assertTrue(math.isclose(assigning, 6400 * 5 * 1.2e-10, rel_tol=1e-3), said)
+
     def test_too_many_ranks_for_the_rows(self):
         write_array("in.h5", blobs(1000, 3))
         _, said = self.foretold("--ranks", 100, "--threads", 1)
