@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Sums of distances to the own center, of silhouettes, and of weights. */
 typedef struct separation {
@@ -29,26 +28,25 @@ static void measure_rows(const separation *s, const int32_t *of_rows, int64_t bl
     const int lanes = km_samples_lanes(s->samples, block);
     for (int l = 0; l < KM_BLOCK; l++)
         labels[l] = l < lanes ? of_rows[rows[l]] : 0;
-    km_block_distances(s->samples, s->answer->plan.kernel, s->answer->fit.centers, labels, 0, block,
-                       distances);
+    s->answer->plan.kernel->measure[s->samples->precision](
+        km_samples_block(s->samples, block), s->answer->fit.centers, s->samples->n_features, labels,
+        distances);
+    for (int l = 0; l < KM_BLOCK; l++)
+        distances[l] = sqrt(distances[l]);
 }
 
-static double find_max_own_distance(const separation *s, MPI_Comm comm)
+/* No sample is farther from its own center, a mean of samples, than the diagonal of the box of all
+ * is long, but for roundings, for which there is a factor of 2. */
+static int exponent_of_diagonal(const km_facts *facts)
 {
-    double max = 0;
-#pragma omp parallel for reduction(max : max)
-    for (int64_t b = 0; b < s->samples->n_blocks; b++) {
-        int32_t labels[KM_BLOCK];
-        int64_t weights[KM_BLOCK];
-        double own[KM_BLOCK];
-        measure_rows(s, s->answer->labels, b, labels, own);
-        km_samples_weights(s->samples, b, weights);
-        for (int l = 0; l < KM_BLOCK; l++)
-            if (weights[l] > 0 && own[l] > max)
-                max = own[l];
+    double squares = 0;
+    int exponent = 0;
+    for (int64_t j = 0; j < facts->n_features; j++) {
+        const double range = facts->highest[j] - facts->lowest[j];
+        squares += range * range;
     }
-    km_max_double(comm, &max, 1);
-    return max;
+    frexp(sqrt(squares), &exponent);
+    return exponent + 1;
 }
 
 /* Adds a value from -1 to 1, taken `weight` times, to a sum in two words. */
@@ -103,7 +101,6 @@ static void add_words(const separation *s, const int64_t *from)
 /* Sums over all samples of all ranks. Collective; errors are agreed. */
 static km_code sum_separation(separation *s, MPI_Comm comm, km_error *error)
 {
-    frexp(find_max_own_distance(s, comm), &s->exponent);
 #pragma omp parallel
     {
         km_error why = {0};
@@ -254,6 +251,7 @@ km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *
                     .samples = &samples->memory,
                     .k = k,
                     .grid = km_grid_choose(-1, 1, samples->facts.weight, 2),
+                    .exponent = exponent_of_diagonal(&samples->facts),
                     .n_words = 3 * k + 2};
     int32_t *seconds = km_allocate(samples->memory.slab.count, sizeof *seconds, what, error);
     double *scatter = km_allocate(2 * k, sizeof *scatter, what, error);

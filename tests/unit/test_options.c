@@ -137,7 +137,9 @@ START_TEST(bad_values_are_refused)
     const struct {
         const char *option, *bad; /* separated by blanks */
     } cases[] = {
-        {"--clusters", "0 -1 x 100000000000000000000 '' nan 1.5 2147483648 8x all"},
+        {"--clusters", "0 -1 x 100000000000000000000 '' nan 1.5 2147483648 8x all 2.. ..3 3..2 "
+                       "2..9:0 2..9:x 2,, ,2 2,x "
+                       "1..300 2...5 2..3..4"},
         {"--seeding-rows", "0 -1 x 100000000000000000000 '' nan 1e5 ALL"},
         {"--random-seed", "-1 x 18446744073709551616 100000000000000000000 '' nan 1.5"},
         {"--tolerance", "-1 x 1e400 '' nan inf -1e-9 1e-4x"},
@@ -257,7 +259,8 @@ START_TEST(incomplete_lines_are_refused)
         {"skymeans predict", "result of a fit"},
         {"skymeans predict result.h5", "catalogue"},
         {"skymeans predict result.h5 in.h5", "-o"},
-        {"skymeans predict result.h5 in.h5 -o out.h5 -k 3", "-k"},
+        {"skymeans predict result.h5 in.h5 -o out.h5 -k 3..5", "--clusters 3..5"},
+        {"skymeans predict result.h5 in.h5 -o out.h5 -k 0", "--clusters 0"},
         {"skymeans generate out.h5", "--rows N"},
         {"skymeans compare a.h5", "the second result"},
     };
