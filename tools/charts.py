@@ -12,13 +12,13 @@ COUNTS = StrMethodFormatter("{x:,.0f}")
 MOST_TEMPLATES = 60  # small multiples
 COLUMN_INCHES, PAGE_INCHES = 3.5, 7.1  # the widths of a journal's column and page
 
-# Of /choice: the dataset, its title, and whether more is better.
-CRITERIA = (("inertia", "Inertia", None), ("silhouette", "Silhouette", "higher is better"),
-            ("calinski_harabasz", "Calinski-Harabasz", "higher is better"),
-            ("davies_bouldin", "Davies-Bouldin", "lower is better"),
-            ("stability", "Stability", "higher is better"),
-            ("coincidence", "Coincidence", "higher is better"),
-            ("bootstrap", "Bootstrap", "higher is better"))
+# Of /choice: the dataset, its title, and which value is the best.
+CRITERIA = (("inertia", "Inertia", None), ("silhouette", "Silhouette", "largest"),
+            ("calinski_harabasz", "Calinski-Harabasz", "largest"),
+            ("davies_bouldin", "Davies-Bouldin", "smallest"),
+            ("stability", "Stability", "largest"),
+            ("coincidence", "Coincidence", "largest"),
+            ("bootstrap", "Bootstrap", "largest"))
 
 
 def draw_sizes(axes, sizes, palette, is_numbered):
@@ -90,13 +90,13 @@ def choice(fit, catalogue, wanted, size):
     figure = Figure(figsize=size or (PAGE_INCHES, 2.0 * n_lines + 0.2), dpi=200,
                     constrained_layout=True)
     grid = figure.subplots(n_lines, n_columns, squeeze=False).ravel()
-    for axes, (name, title, better) in zip(grid, shown):
+    for axes, (name, title, which) in zip(grid, shown):
         axes.plot(k, found[name], color=BLUE, marker="o", markersize=3, linewidth=1.2)
         axes.axvline(best, color=ORANGE, linewidth=1, linestyle="--")
-        axes.set(title=f"{title} ({better})" if better else title, xlabel="clusters")
+        axes.set(title=f"{title} ({which})" if which else title, xlabel="clusters")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-        axes.annotate(f"k = {best}", (best, 1), xycoords=("data", "axes fraction"),
-                      xytext=(3, -8), textcoords="offset points", color=ORANGE, fontsize=7)
+    grid[0].annotate(f"kept: {best}", (best, 1), xycoords=("data", "axes fraction"), fontsize=7,
+                     xytext=(3, -8), textcoords="offset points", color=ORANGE)
     for axes in grid[len(shown):]:
         axes.remove()
     return figure, fit.n_rows

@@ -88,6 +88,7 @@
     }
     pen.globalAlpha = 1;
     if (data.colours.length > 40) return;
+    const radius = Math.max(3, Math.min(8, panel.width / 18)), isNumbered = radius >= 6;
     pen.font = "bold 10px sans-serif";
     pen.textAlign = "center";
     pen.textBaseline = "middle";
@@ -98,13 +99,13 @@
       if (x < panel.left || x > panel.left + panel.width || y < panel.top ||
           y > panel.top + panel.height) return;
       pen.beginPath();
-      pen.arc(x, y, 8, 0, 2 * Math.PI);
+      pen.arc(x, y, radius, 0, 2 * Math.PI);
       pen.fillStyle = data.colours[cluster];
       pen.fill();
       pen.strokeStyle = "#fff";
       pen.stroke();
       pen.fillStyle = data.letters[cluster];
-      pen.fillText(cluster, x, y);
+      if (isNumbered) pen.fillText(cluster, x, y);
     });
   }
 

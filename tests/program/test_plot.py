@@ -433,9 +433,8 @@ class PlotKinds(PlotTest):
             file["choice"].attrs["best"] = 3
         _, figure = self.draw("result.h5", "--kind", "choice")
         self.assertEqual([axes.get_title("left") for axes in figure.axes],
-                         ["Inertia", "Silhouette (higher is better)",
-                          "Davies-Bouldin (lower is better)"])
-        self.assertEqual(figure.axes[0].texts[0].get_text(), "k = 5")
+                         ["Inertia", "Silhouette (largest)", "Davies-Bouldin (smallest)"])
+        self.assertEqual(figure.axes[0].texts[0].get_text(), "kept: 5")
         with h5py.File("result.h5", "r+") as file:
             file["choice"].attrs["best"] = 9
         self.refuse(3, r"not a result \(result.h5, /choice\)", PLOT, "result.h5", "--kind", "choice",
