@@ -124,16 +124,6 @@ static km_code fit_all_resampled(km_call *c, km_restarts *fits, km_error *error)
     return KM_OK;
 }
 
-/* Labels in the order of the samples, from those by row. */
-static int32_t *labels_by_sample(const km_call *c, km_error *error)
-{
-    const km_samples *samples = &c->samples->memory;
-    int32_t *labels = km_allocate(samples->n_blocks * KM_BLOCK, sizeof *labels, "labels", error);
-    for (int64_t i = 0; i < samples->n_samples && labels != NULL; i++)
-        labels[i] = c->answer->labels[samples->rows[i]];
-    return labels;
-}
-
 static void find_agreement(km_restarts *fits, double *agreement)
 {
     double sum = 0;
@@ -146,18 +136,19 @@ km_code km_call_bootstrap(km_call *c, double *agreement, km_error *error)
 {
     const int64_t k = c->problem->n_clusters, d = c->samples->memory.n_features;
     km_restarts fits;
-    km_fit best = {.sizes = c->answer->fit.sizes};
     *agreement = NAN;
+    if (km_cluster_return(c->samples, &c->answer->fit.labels, &c->pace, &c->answer->timers, c->comm,
+                          error) != KM_OK)
+        return error->code;
     if (km_restarts_create(&fits, c->asked->bootstrap + 1, k, d, error) == KM_OK) {
         memcpy(fits.centers, c->answer->fit.centers, (size_t)(k * d) * sizeof(double));
-        best.labels = labels_by_sample(c, error);
         fits.count = 1;
     }
     if (km_agree(c->comm, error) == KM_OK && fit_all_resampled(c, &fits, error) == KM_OK &&
         fits.count > 1 &&
-        km_restarts_compare(&fits, &c->task, &c->samples->memory, &best, c->comm, error) == KM_OK)
+        km_restarts_compare(&fits, &c->task, &c->samples->memory, &c->answer->fit, c->comm,
+                            error) == KM_OK)
         find_agreement(&fits, agreement);
-    free(best.labels);
     km_restarts_free(&fits);
     km_pace_phase(&c->pace, NULL);
     return error->code;

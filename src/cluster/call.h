@@ -34,7 +34,8 @@ km_code km_call_check_features(const km_call *c, km_error *error);
 /* Makes the plan for the problem of these fits, and prepares the samples and the task for it. */
 km_code km_call_prepare(km_call *c, km_error *error);
 
-/* Makes the fits of the problem that are not done, and the best of them the answer. */
+/* Makes the fits of the problem that are not done, and the best of them the answer; with several
+ * numbers of clusters only compares it with the others. */
 km_code km_call_run_fits(km_call *c, km_error *error);
 
 /* The same for each of several numbers of clusters, of which one is kept. */
@@ -44,11 +45,14 @@ km_code km_call_run_several(km_call *c, km_error *error);
  * iteration, or if a rank wishes to stop. */
 bool km_call_must_stop(km_call *c);
 
-/* The mean adjusted Rand index of all samples between the answer, which is complete, and fits of
+/* The mean adjusted Rand index of all samples between the best fit, which has labels, and fits of
  * resampled rows; NaN if there was none. The call may be stopped then. */
 km_code km_call_bootstrap(km_call *c, double *agreement, km_error *error);
 
-/* Completes the answer from its fits. */
+/* Labels the samples by the best fit, and compares it with the others if there are any. */
+km_code km_call_compare_fits(km_call *c, km_error *error);
+
+/* The same, and completes the answer. */
 km_code km_call_conclude(km_call *c, km_error *error);
 
 /* All that comes before the iterations of a fit: a saved fit goes on, others get first centers. */

@@ -138,7 +138,7 @@ uint64_t km_problem_hash(const skymeans_problem *problem, int64_t n_features);
 uint64_t km_manner_hash(const skymeans_manner *manner);
 uint64_t km_model_hash(const skymeans_answer *answer);
 
-/* The criteria of a complete answer of these samples. */
+/* The criteria of the fit of an answer, which has labels of these samples. */
 km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *samples,
                          km_criteria *criteria, MPI_Comm comm, km_error *error);
 

@@ -2,37 +2,47 @@
  * they are the same bits for any ranks and threads. */
 #include "cluster/call.h"
 
-#include "assign/second.h"
 #include "base/memory.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Sums of distances to the own center, of silhouettes, and of weights. */
 typedef struct separation {
     const skymeans_answer *answer;
     const km_samples *samples;
-    const int32_t *seconds; /* by row; NULL with one cluster */
     int64_t k;
-    km_grid grid;    /* of values from -1 to 1 */
-    int exponent;    /* distances are below 2^exponent */
-    int64_t n_words; /* 3 k + 2 */
-    int64_t *words;  /* [k] high and [k] low words of distances, [k] weights, silhouettes */
+    const void *rounded; /* [k][d], centers in working precision */
+    km_grid grid;        /* of values from -1 to 1 */
+    int exponent;        /* distances are below 2^exponent */
+    int64_t n_words;     /* 3 k + 2 */
+    int64_t *words;      /* [k] high and [k] low words of distances, [k] weights, silhouettes */
 } separation;
 
-/* Distances of the samples of a block to the centers that `of_rows` names, in working units. */
-static void measure_rows(const separation *s, const int32_t *of_rows, int64_t block,
-                         int32_t *labels, double *distances)
+/* Distances of the samples of a block to the centers of these labels, in working units. */
+static void measure_labels(const separation *s, int64_t block, const int32_t *labels,
+                           double *distances)
 {
-    const uint32_t *rows = s->samples->rows + block * KM_BLOCK;
-    const int lanes = km_samples_lanes(s->samples, block);
-    for (int l = 0; l < KM_BLOCK; l++)
-        labels[l] = l < lanes ? of_rows[rows[l]] : 0;
-    s->answer->plan.kernel->measure[s->samples->precision](
-        km_samples_block(s->samples, block), s->answer->fit.centers, s->samples->n_features, labels,
-        distances);
+    const km_samples *samples = s->samples;
+    s->answer->plan.kernel->measure[samples->precision](km_samples_block(samples, block),
+                                                        s->answer->fit.centers, samples->n_features,
+                                                        labels, distances);
     for (int l = 0; l < KM_BLOCK; l++)
         distances[l] = sqrt(distances[l]);
+}
+
+/* Distances to the nearest centers but those of the labels. */
+static void measure_others(const separation *s, int64_t block, const int32_t *labels,
+                           double *distances)
+{
+    int32_t nearest[KM_BLOCK], others[KM_BLOCK];
+    s->answer->plan.kernel->nearest_pair[s->samples->precision](km_samples_block(s->samples, block),
+                                                                s->rounded, s->samples->n_features,
+                                                                s->k, nearest, others);
+    for (int l = 0; l < KM_BLOCK; l++)
+        others[l] = nearest[l] == labels[l] ? others[l] : nearest[l];
+    measure_labels(s, block, others, distances);
 }
 
 /* No sample is farther from its own center, a mean of samples, than the diagonal of the box of all
@@ -63,12 +73,14 @@ static void add_block_separation(const separation *s, int64_t block, int64_t *wo
 {
     const km_power power = km_power_of_two(-s->exponent);
     const int64_t k = s->k;
-    int32_t labels[KM_BLOCK], ignored[KM_BLOCK];
+    const size_t lanes = (size_t)km_samples_lanes(s->samples, block);
+    int32_t labels[KM_BLOCK] = {0};
     int64_t weights[KM_BLOCK];
     double own[KM_BLOCK], other[KM_BLOCK];
-    measure_rows(s, s->answer->labels, block, labels, own);
-    if (s->seconds != NULL)
-        measure_rows(s, s->seconds, block, ignored, other);
+    memcpy(labels, s->answer->fit.labels + block * KM_BLOCK, lanes * sizeof *labels);
+    measure_labels(s, block, labels, own);
+    if (k > 1)
+        measure_others(s, block, labels, other);
     km_samples_weights(s->samples, block, weights);
     for (int l = 0; l < KM_BLOCK; l++) {
         if (weights[l] == 0)
@@ -76,7 +88,7 @@ static void add_block_separation(const separation *s, int64_t block, int64_t *wo
         const int32_t c = labels[l];
         add_exactly(s, own[l] * power.a * power.b, weights[l], &words[c], &words[k + c]);
         words[2 * k + c] += weights[l];
-        const double larger = s->seconds != NULL ? fmax(own[l], other[l]) : 0;
+        const double larger = k > 1 ? fmax(own[l], other[l]) : 0;
         if (larger > 0)
             add_exactly(s, (other[l] - own[l]) / larger, weights[l], &words[3 * k],
                         &words[3 * k + 1]);
@@ -217,21 +229,6 @@ static void find_stability(const skymeans_answer *answer, km_criteria *criteria)
     criteria->coincidence = coinciding / n;
 }
 
-/* The second nearest centers of all rows. Collective; errors are agreed. */
-static km_code find_seconds_of_rows(const separation *s, int32_t *seconds, MPI_Comm comm,
-                                    km_error *error)
-{
-    const int64_t n = s->k * s->samples->n_features;
-    void *rounded = km_allocate(n, sizeof(double), "criteria of the clusters", error);
-    if (error->code == KM_OK && s->k > 1) {
-        km_round_to_precision(s->samples->precision, s->answer->fit.centers, n, rounded);
-        km_second_labels(s->samples, s->answer->plan.kernel, rounded, s->k, s->answer->labels,
-                         seconds);
-    }
-    free(rounded);
-    return km_agree(comm, error);
-}
-
 static void conclude_criteria(const separation *s, double *scatter, km_criteria *criteria)
 {
     int64_t weight = 0;
@@ -253,20 +250,23 @@ km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *
                     .grid = km_grid_choose(-1, 1, samples->facts.weight, 2),
                     .exponent = exponent_of_diagonal(&samples->facts),
                     .n_words = 3 * k + 2};
-    int32_t *seconds = km_allocate(samples->memory.slab.count, sizeof *seconds, what, error);
+    const int64_t n = k * samples->memory.n_features;
+    void *rounded = km_allocate(n, sizeof(double), what, error);
     double *scatter = km_allocate(2 * k, sizeof *scatter, what, error);
     s.words = km_allocate_zeroed(s.n_words, sizeof *s.words, what, error);
-    s.seconds = k > 1 ? seconds : NULL;
+    s.rounded = rounded;
     *criteria = (km_criteria){.n_clusters = k,
                               .n_iterations = answer->fit.n_iterations,
                               .inertia = answer->fit.inertia,
                               .calinski_harabasz = find_calinski_harabasz(answer, samples),
                               .bootstrap = NAN};
     find_stability(answer, criteria);
-    if (km_agree(comm, error) == KM_OK && find_seconds_of_rows(&s, seconds, comm, error) == KM_OK &&
-        sum_separation(&s, comm, error) == KM_OK)
-        conclude_criteria(&s, scatter, criteria);
-    free(seconds);
+    if (km_agree(comm, error) == KM_OK) {
+        km_round_to_precision(samples->memory.precision, answer->fit.centers, n, rounded);
+        if (sum_separation(&s, comm, error) == KM_OK)
+            conclude_criteria(&s, scatter, criteria);
+    }
+    free(rounded);
     free(scatter);
     free(s.words);
     return error->code;

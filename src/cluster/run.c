@@ -114,8 +114,7 @@ static km_code label_best(km_call *c, km_error *error)
     return km_fit_relabel(&answer->fit, &c->task, &c->samples->memory, c->comm, error);
 }
 
-/* Makes the best fit the answer, compared with the others if there are any. */
-km_code km_call_conclude(km_call *c, km_error *error)
+km_code km_call_compare_fits(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
     const bool are_many = answer->restarts.count > 1;
@@ -125,6 +124,14 @@ km_code km_call_conclude(km_call *c, km_error *error)
                                          &answer->fit, c->comm, error) != KM_OK))
         return error->code;
     km_pace_phase(&c->pace, NULL);
+    return KM_OK;
+}
+
+km_code km_call_conclude(km_call *c, km_error *error)
+{
+    skymeans_answer *answer = c->answer;
+    if (km_call_compare_fits(c, error) != KM_OK)
+        return error->code;
     if (km_cluster_return(c->samples, &answer->fit.labels, &c->pace, &answer->timers, c->comm,
                           error) != KM_OK ||
         km_answer_complete(answer, c->samples, c->comm, error) != KM_OK)
@@ -141,7 +148,9 @@ km_code km_call_run_fits(km_call *c, km_error *error)
         return error->code;
     if (km_pace_is_stopped(&c->pace) && can_save)
         return conclude_stopped(c, error);
-    return c->answer->restarts.count > 0 ? km_call_conclude(c, error) : KM_OK;
+    if (c->answer->restarts.count == 0)
+        return KM_OK;
+    return c->asked->n_several > 0 ? km_call_compare_fits(c, error) : km_call_conclude(c, error);
 }
 
 /* Refuses samples that can't be fitted. */

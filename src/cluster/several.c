@@ -58,19 +58,14 @@ static km_code end_number(km_call *c, km_error *error)
     if (c->asked->bootstrap > 0) {
         if (km_call_bootstrap(c, &choice->rows[km_choice_next(choice)].bootstrap, error) != KM_OK)
             return error->code;
-        if (km_pace_is_stopped(&c->pace) && km_pace_can_save(&c->pace)) {
-            answer->is_complete = false;
+        if (km_pace_is_stopped(&c->pace) && km_pace_can_save(&c->pace))
             return km_call_save(c, &c->state.next, error);
-        }
     }
+    free(answer->fit.labels); /* in an order that will change */
+    answer->fit.labels = NULL;
     keep_number(choice, answer, km_criterion_of(c->asked));
     km_restarts_free(&answer->restarts);
     km_fit_free(&answer->fit);
-    free(answer->labels);
-    free(answer->centers);
-    answer->labels = NULL;
-    answer->centers = NULL;
-    answer->is_complete = false;
     km_memory_return();
     km_timer_add(&answer->timers, KM_PHASE_ASSIGN, start);
     km_pace_phase(&c->pace, NULL);
@@ -106,7 +101,9 @@ km_code km_call_run_several(km_call *c, km_error *error)
         if (begin_number(c, choice->rows[km_choice_next(choice)].n_clusters, error) != KM_OK ||
             km_call_run_fits(c, error) != KM_OK)
             return error->code;
-        if (c->answer->is_complete && end_number(c, error) != KM_OK)
+        if (km_pace_is_stopped(&c->pace) && can_save)
+            return KM_OK;
+        if (c->answer->restarts.count > 0 && end_number(c, error) != KM_OK)
             return error->code;
     }
     if (choice->n_done == 0 || (km_pace_is_stopped(&c->pace) && can_save))
