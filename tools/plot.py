@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import os
 import sys
+import warnings
 
 import command
 from command import USAGE, Failure, Parser
@@ -155,6 +156,18 @@ def wanted_columns(options):
     return [wanted[0][0], wanted[1][0]]
 
 
+@contextlib.contextmanager
+def enough_room():
+    """Where matplotlib warns that nothing is left for the axes, the picture is too small."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "constrained_layout not applied")
+        try:
+            yield
+        except UserWarning as error:
+            raise Failure(USAGE, "too small a picture (--size): labels leave no room for what is "
+                                 "drawn; choose a larger one") from error
+
+
 def run(arguments):
     options = parse_command_line(arguments)
     command.check_output(options.picture, options.overwrite, options.files)
@@ -166,7 +179,7 @@ def run(arguments):
         if needs_rows:
             catalogue = Catalogue(fit, options.catalogues, options, stack)
             check_rows(catalogue, options.force)
-        with matplotlib.rc_context(LARGE_STYLE if is_overview else STYLE):
+        with matplotlib.rc_context(LARGE_STYLE if is_overview else STYLE), enough_room():
             figure, n_rows = draw(fit, catalogue, options.wanted, options.size)
             title = headline(fit, options.catalogues) if is_overview else None
             add_title(figure, title if options.title is None else options.title, is_overview)

@@ -467,6 +467,8 @@ class PlotKinds(PlotTest):
                 ("invalid choice", "--kind", "pie")):
             with self.subTest(pattern=pattern):
                 self.refuse(2, pattern, PLOT, "result.h5", "in.h5", *arguments, "-o", "new.png")
+        self.refuse(2, "too small a picture", PLOT, "result.h5", "in.h5", "-c", "u_g,gmag,ra,dec",
+                    "--size", "1x1", "-o", "new.png")
         self.refuse(3, r"no such column \(in.h5, /table/columns, column nothing\)", PLOT,
                     "result.h5", "in.h5", "-c", "ra,nothing", "-o", "new.png")
 
