@@ -67,6 +67,7 @@ def files_below(top):
 def all_files(prefix, libdir):
     """What is to be there."""
     modules = {os.path.basename(path) for path in glob.glob(f"{ROOT}/tools/*.py")}
+    modules |= {"report.css", "report.js"}
     modules -= {f"{tool}.py" for tool in TOOLS}
     docs = [f"docs/{path}" for path in files_below(f"{ROOT}/docs")]
     return {
