@@ -117,7 +117,7 @@ static km_code label_best(km_call *c, km_error *error)
 km_code km_call_compare_fits(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
-    const bool are_many = answer->restarts.count > 1;
+    const bool are_many = answer->restarts.count > 1 && !answer->restarts.is_compared;
     km_pace_phase(&c->pace, are_many ? "comparing the fits" : NULL);
     if (label_best(c, error) != KM_OK ||
         (are_many && km_restarts_compare(&answer->restarts, &c->task, &c->samples->memory,

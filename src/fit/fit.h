@@ -96,6 +96,7 @@ typedef struct km_restarts {
     int64_t count; /* fits so far */
     int64_t best;  /* the first with the lowest inertia */
     int64_t n_clusters, n_features;
+    bool is_compared;      /* the last two arrays are filled in */
     double *inertia;       /* [count] */
     int64_t *n_iterations; /* [count] */
     double *centers;       /* [count][k][d], working values */

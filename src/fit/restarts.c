@@ -200,6 +200,7 @@ km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_s
     if (km_agree(comm, error) == KM_OK) {
         c.others = assigner.labels;
         compare_all(restarts, task, best, &assigner, rounded, &c);
+        restarts->is_compared = true;
     }
     km_assigner_free(&assigner, method);
     free(c.table);
