@@ -51,7 +51,7 @@ static km_code check_missing_values(km_story *s)
         if ((found >> i & 1) == 0)
             return km_fail(&s->error, KM_USAGE,
                            "bad value (--missing-value %s): it names neither a feature nor a "
-                           "described column",
+                           "described column; leave it out, or name the column in --describe",
                            s->options.missing_values.texts[i]);
     return KM_OK;
 }

@@ -115,6 +115,12 @@ ROWS = [
     (2, "bad expression (--where, column {0:2}): it has 2 values", *fit("--where", "{0:2} > 1")),
     (2, "too long a name (-c {0}+1+1", *fit("-c", "{0}" + "+1" * 70)),
     (3, "no usable row (in.h5, /points): of 100 rows --where", *fit("--where", "{0} < {0}")),
+    # describing
+    (2, "bad value (--order-by z)", *fit_of("named-in.h5", "--order-by", "z")),
+    (2, "bad value (--missing-value z:-99): it names neither",
+     *fit_of("named-in.h5", "-c", "x", "--describe", "y", "--missing-value", "z:-99")),
+    (3, "other rows (rows.h5)", *fit_of("rows.h5", "-d", "/t", "-c", "a", "--describe", "/u/b")),
+    (3, "not a whole result (templates.h5, templates)", "info", "templates.h5"),
     # comparing
     (3, "not a result (in.h5)", "compare", "in.h5", "fit.h5"),
     (3, "not a whole result (halved.h5)", "compare", "fit.h5", "halved.h5"),
@@ -544,6 +550,10 @@ class Messages(ProgramTest):
                           ("twice", np.zeros(100, int)), ("halved", np.arange(99))):
             shutil.copy("fit.h5", f"{name}.h5")
             write_array(f"{name}.h5", ids, name="ids")
+        shutil.copy("fit.h5", "templates.h5")
+        write_array("templates.h5", np.zeros(3), name="templates/mean")
+        write_array("rows.h5", np.arange(100.0), name="t/a")
+        write_array("rows.h5", np.arange(50.0), name="u/b")
         write_array("short-labels.h5", np.zeros(9, int), name="labels")
         write_array("ids2.h5", np.full(100, 0.5), name="half")
         shutil.copy("fit.h5", "zero.h5")

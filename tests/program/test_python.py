@@ -314,6 +314,7 @@ class Interrupted(ModuleTest):
 
     FIT = """
 import sys, numpy as np, signal, skymeans
+signal.signal(signal.SIGINT, signal.default_int_handler)  # if it was ignored
 rows = np.random.default_rng(0).normal(size=(20000, 20))
 class Loud:
     def __init__(self): self.is_told = False
@@ -438,7 +439,9 @@ class Files(ModuleTest):
     def test_interrupt(self):
         """Ctrl-C ends the program, which keeps what it has; nothing goes on behind one's back."""
         write_array("rows.h5", np.random.default_rng(0).normal(size=(100000, 20)), "rows")
-        script = ("import skymeans\nskymeans.fit('rows.h5', 900, 'kept.h5', tolerance=0, metrics=None,"
+        script = ("import signal, skymeans\n"
+                  "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # if it was ignored
+                  "skymeans.fit('rows.h5', 900, 'kept.h5', tolerance=0, metrics=None,"
                   "max_iterations=1000000, checkpoint='state')")
         with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True,
                               start_new_session=True) as process:
