@@ -17,7 +17,8 @@ SECONDS = 300  # for building the library
 VERSION = re.search(r'KM_VERSION "(.*)"',
                     open(f"{ROOT}/src/base/version.h", encoding="utf-8").read()).group(1)
 SONAME = f"libskymeans.so.{VERSION.partition('.')[0]}"
-COMMANDS, TOOLS = ["fit", "predict", "info", "compare", "probe"], ["import", "plot", "report", "export", "scaling"]
+COMMANDS = ["fit", "predict", "info", "compare", "probe", "generate"]
+TOOLS = ["import", "plot", "report", "export", "scaling"]
 CALLER = """#include <skymeans.h>
 #include <stdio.h>
 int main(void) { return puts(skymeans_version()) < 0; }
@@ -251,14 +252,14 @@ class Words(Place):
         os.mkdir("folder")
         with open("file.h5", "w", encoding="utf-8"):
             pass
-        self.assertEqual(self.complete("p"), ["predict", "plot"])
+        self.assertEqual(self.complete("p"), ["predict", "probe", "plot"])
         self.assertEqual(self.complete("help", "i"), ["info", "import"])
         self.assertEqual(sorted(self.complete("info", "")), ["file.h5", "folder"])
         self.assertEqual(self.complete("plot", "fi"), ["file.h5"])
         self.assertEqual(self.complete("fit", "--max"), ["--max-iterations", "--max-hours"])
-        self.assertEqual(self.complete("fit", "--scale", ""), ["none", "standard", "minmax"])
+        self.assertEqual(self.complete("fit", "--scale", ""), ["none", "standard", "minmax", "robust"])
         self.assertEqual(self.complete("fit", "--scale", "=", "mi"), ["minmax"])
-        self.assertEqual(self.complete("fit", "--scale", "="), ["none", "standard", "minmax"])
+        self.assertEqual(self.complete("fit", "--scale", "="), ["none", "standard", "minmax", "robust"])
         self.assertEqual(self.complete("fit", "--verify", "=", "s"), ["sample"])
         self.assertEqual(self.complete("fit", "--verify", "f"), ["file.h5", "folder"])
         self.assertEqual(self.complete("fit", "-k", ""), [])
