@@ -41,11 +41,11 @@ static void keep_results(const km_piece *p, int64_t c, int64_t first, int64_t co
 /* A row is used if the condition is true: neither 0 nor missing. */
 static void decide_rows(const km_piece *p, int64_t first, int64_t count, const double *truths)
 {
-    int64_t n_excluded = 0, n_undecided = 0;
+    int n_excluded = 0, n_undecided = 0;
     uint8_t *fates = p->fates + first;
-    for (int64_t i = 0; i < count; i++) {
-        const bool is_excluded = truths[i] == 0, is_undecided = isnan(truths[i]);
-        fates[i] = (uint8_t)(is_excluded ? KM_ROW_EXCLUDED : is_undecided ? KM_ROW_UNDECIDED : 0);
+    for (int i = 0; i < (int)count; i++) {
+        const uint8_t is_excluded = truths[i] == 0, is_undecided = truths[i] != truths[i];
+        fates[i] = (uint8_t)(is_excluded * KM_ROW_EXCLUDED + is_undecided * KM_ROW_UNDECIDED);
         n_excluded += is_excluded;
         n_undecided += is_undecided;
     }

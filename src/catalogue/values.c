@@ -165,19 +165,26 @@ static void apply_missing_values(const km_piece *p, int64_t first, int64_t count
 }
 
 /* Marks rows with values that are not finite, `stride` bytes apart, if nothing else became of them;
- * returns how many there are. */
-#define DEFINE_MARK(name, real)                                                           \
-    static int64_t name(const char *first, int64_t stride, int64_t count, uint8_t *fates) \
-    {                                                                                     \
-        int64_t n = 0;                                                                    \
-        for (int64_t i = 0; i < count; i++) {                                             \
-            real value;                                                                   \
-            memcpy(&value, first + i * stride, sizeof value);                             \
-            const bool is_bad = !isfinite(value) && fates[i] <= KM_ROW_MISSING;           \
-            fates[i] |= is_bad;                                                           \
-            n += is_bad;                                                                  \
-        }                                                                                 \
-        return n;                                                                         \
+ * returns how many there are. Most values are beside each other, which compilers have to be told.
+ */
+#define DEFINE_MARK(name, real)                                                         \
+    static int64_t name(const char *first, int64_t stride, int count, uint8_t *fates)   \
+    {                                                                                   \
+        int n = 0;                                                                      \
+        const real *values = (const void *)first;                                       \
+        for (int i = 0; i < count && stride == (int64_t)sizeof(real); i++) {            \
+            const uint8_t is_bad = !isfinite(values[i]) & (fates[i] <= KM_ROW_MISSING); \
+            fates[i] |= is_bad;                                                         \
+            n += is_bad;                                                                \
+        }                                                                               \
+        for (int i = 0; i < count && stride != (int64_t)sizeof(real); i++) {            \
+            real value;                                                                 \
+            memcpy(&value, first + i * stride, sizeof value);                           \
+            const uint8_t is_bad = !isfinite(value) & (fates[i] <= KM_ROW_MISSING);     \
+            fates[i] |= is_bad;                                                         \
+            n += is_bad;                                                                \
+        }                                                                               \
+        return n;                                                                       \
     }
 
 DEFINE_MARK(mark_float32, float)
@@ -189,8 +196,8 @@ static void mark_rows(km_piece *p, int64_t first, int64_t count)
         const column_values *values = &p->values[j];
         const char *from = values->first + first * values->stride;
         const int64_t n = p->reader->catalogue->precision == KM_FLOAT32
-                              ? mark_float32(from, values->stride, count, p->fates + first)
-                              : mark_float64(from, values->stride, count, p->fates + first);
+                              ? mark_float32(from, values->stride, (int)count, p->fates + first)
+                              : mark_float64(from, values->stride, (int)count, p->fates + first);
         if (n > 0) {
 #pragma omp atomic
             p->reader->findings->n_missing[j] += n;

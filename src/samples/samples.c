@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So many rows at a time become samples. */
+enum { ROWS_AT_ONCE = 512 };
+
 static int64_t blocks_of(int64_t count)
 {
     return count / KM_BLOCK + (count % KM_BLOCK > 0);
@@ -129,6 +132,51 @@ static void take_run(km_samples *samples, const struct piece *piece, int64_t fir
     }
 }
 
+/* Copies values of `size` bytes, of rows whose numbers are listed, to beside each other. */
+static void copy_listed(size_t size, char *to, const char *from, int64_t stride,
+                        const uint16_t *listed, int64_t count)
+{
+    if (size == sizeof(float))
+        for (int64_t i = 0; i < count; i++)
+            memcpy(to + i * (int64_t)sizeof(float), from + listed[i] * stride, sizeof(float));
+    else
+        for (int64_t i = 0; i < count; i++)
+            memcpy(to + i * (int64_t)sizeof(double), from + listed[i] * stride, sizeof(double));
+}
+
+/* The same of rows that are not beside each other: listed are their numbers, from row `first` of
+ * the piece on. */
+static void take_listed(km_samples *samples, const struct piece *piece, int64_t first,
+                        const uint16_t *listed, int64_t count, int64_t sample)
+{
+    const size_t size = km_precision_size(samples->precision);
+    for (int64_t i = 0; i < count; i++)
+        samples->rows[sample + i] = (uint32_t)(piece->row + first + listed[i]);
+    for (int64_t i = 0; i < count && samples->weights != NULL; i++)
+        samples->weights[sample + i] = piece->weights[first + listed[i]];
+    while (count > 0) {
+        const int64_t lanes = KM_BLOCK - sample % KM_BLOCK, part = count < lanes ? count : lanes;
+        for (int64_t j = 0; j < samples->n_features; j++)
+            copy_listed(size, place_of_value(samples, sample, j),
+                        value_at(&piece->features[j], first), piece->features[j].stride, listed,
+                        part);
+        sample += part;
+        listed += part;
+        count -= part;
+    }
+}
+
+/* Lists the rows that are used, without branches, which processors can't foretell. */
+static int64_t list_used(const uint8_t *is_missing, int64_t count, uint16_t *listed)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < count; i++) {
+        listed[n] = (uint16_t)i;
+        n += !is_missing[i];
+    }
+    return n;
+}
+
 int64_t km_samples_count_used(const uint8_t *is_missing, int64_t count)
 {
     int64_t used = 0;
@@ -142,12 +190,15 @@ void km_samples_put(km_samples *samples, int64_t row, int64_t count, const km_va
 {
     const struct piece piece = {row, features, weights, is_missing};
     assert(row + count <= samples->slab.count);
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t first = i;
-        while (i < count && !is_missing[i])
-            i++;
-        take_run(samples, &piece, first, i - first, sample);
-        sample += i - first;
+    for (int64_t first = 0; first < count; first += ROWS_AT_ONCE) {
+        uint16_t listed[ROWS_AT_ONCE];
+        const int64_t left = count - first, n = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
+        const int64_t n_used = list_used(is_missing + first, n, listed);
+        if (n_used == n)
+            take_run(samples, &piece, first, n, sample);
+        else
+            take_listed(samples, &piece, first, listed, n_used, sample);
+        sample += n_used;
     }
 }
 
