@@ -227,7 +227,7 @@ static km_code read_values_again(again *a, int64_t c, km_rows rows, double *valu
     return error->code;
 }
 
-/* Reads what expressions need; infinite values are missing ones. */
+/* Reads what expressions need. */
 static void read_inputs_again(again *a, km_rows rows, km_error *error)
 {
     double values[PIECE];
@@ -235,7 +235,7 @@ static void read_inputs_again(again *a, km_rows rows, km_error *error)
         if (read_values_again(a, km_first_input(a->catalogue) + i, rows, values, error) != KM_OK)
             return;
         for (int64_t row = 0; row < rows.count; row++)
-            a->inputs[row * a->n_inputs + i] = isfinite(values[row]) ? values[row] : NAN;
+            a->inputs[row * a->n_inputs + i] = values[row];
     }
 }
 
@@ -270,7 +270,7 @@ static void apply_condition_again(again *a, km_rows rows)
 {
     for (int64_t i = 0; i < rows.count && a->catalogue->asked.where != NULL; i++) {
         const double truth = compute_again(a, a->catalogue->n_expressions, i);
-        if (truth == 0 || isnan(truth))
+        if (truth == 0 || !isfinite(truth))
             a->is_missing[i] = true;
     }
 }

@@ -2,6 +2,7 @@
 #include "base/precision.h"
 #include "reader.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,16 +15,12 @@ int64_t km_count_registers(const km_catalogue *catalogue)
     return n;
 }
 
-/* Points to some rows of what expressions read. Infinite values are missing ones. */
-static void point_to_inputs(km_piece *p, int64_t first, int64_t count)
+static void point_to_inputs(km_piece *p, int64_t first)
 {
     const km_catalogue *catalogue = p->reader->catalogue;
-    for (int64_t i = 0; i < km_count_inputs(catalogue); i++) {
-        double *values = (double *)(void *)p->values[km_first_input(catalogue) + i].first + first;
-        for (int64_t row = 0; row < count; row++)
-            values[row] = isfinite(values[row]) ? values[row] : NAN;
-        p->inputs[i] = values;
-    }
+    for (int64_t i = 0; i < km_count_inputs(catalogue); i++)
+        p->inputs[i] =
+            (const double *)(const void *)p->values[km_first_input(catalogue) + i].first + first;
 }
 
 /* Rounds results once, to the precision in which the column is used. */
@@ -43,11 +40,13 @@ static void decide_rows(const km_piece *p, int64_t first, int64_t count, const d
 {
     int n_excluded = 0, n_undecided = 0;
     uint8_t *fates = p->fates + first;
+    for (int i = 0; i < (int)count; i++)
+        fates[i] = (uint8_t)(truths[i] == 0               ? KM_ROW_EXCLUDED
+                             : fabs(truths[i]) <= DBL_MAX ? KM_ROW_USED
+                                                          : KM_ROW_UNDECIDED);
     for (int i = 0; i < (int)count; i++) {
-        const uint8_t is_excluded = truths[i] == 0, is_undecided = truths[i] != truths[i];
-        fates[i] = (uint8_t)(is_excluded * KM_ROW_EXCLUDED + is_undecided * KM_ROW_UNDECIDED);
-        n_excluded += is_excluded;
-        n_undecided += is_undecided;
+        n_excluded += fates[i] == KM_ROW_EXCLUDED;
+        n_undecided += fates[i] == KM_ROW_UNDECIDED;
     }
 #pragma omp atomic
     p->reader->findings->n_excluded += n_excluded;
@@ -58,7 +57,7 @@ static void decide_rows(const km_piece *p, int64_t first, int64_t count, const d
 static void compute_rows(km_piece *p, int64_t first, int64_t count)
 {
     const km_catalogue *catalogue = p->reader->catalogue;
-    point_to_inputs(p, first, count);
+    point_to_inputs(p, first);
     for (int64_t c = 0; c < km_first_input(catalogue); c++) {
         const int64_t e = catalogue->columns[c].expression;
         if (e > 0)

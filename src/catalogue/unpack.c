@@ -238,21 +238,25 @@ int64_t km_unpack(const km_h5_number *number, const km_codes *codes, const char 
     const struct type *type = find_type(number);
     int64_t n_fill = 0;
     for (int64_t first = 0; first < count; first += TILE) {
-        tile t;
+        tile copy;
+        const tile *t = (const void *)(from + first * stride);
         uint8_t is_missing[TILE];
         const int64_t n = count - first < TILE ? count - first : TILE;
         float *floats = (float *)values + first;
         double *doubles = (double *)values + first;
-        gather(&t, number->size, from + first * stride, stride, n);
+        if (stride != number->size || number->is_swapped || (uintptr_t)t % sizeof(double) != 0) {
+            gather(&copy, number->size, from + first * stride, stride, n);
+            t = &copy;
+        }
         if (number->is_swapped)
-            swap_bytes(&t, number->size, n);
+            swap_bytes(&copy, number->size, n);
         if (precision == KM_FLOAT32)
-            unpack_floats(type, codes, &t, n, floats);
+            unpack_floats(type, codes, t, n, floats);
         else
-            unpack_doubles(type, codes, &t, n, doubles);
+            unpack_doubles(type, codes, t, n, doubles);
         if (codes->is_plain)
             continue;
-        n_fill += type->mark(&t, codes, n, is_missing);
+        n_fill += type->mark(t, codes, n, is_missing);
         for (int64_t i = 0; i < n; i++)
             if (is_missing[i] || codes->is_empty) {
                 if (precision == KM_FLOAT32)

@@ -5,20 +5,25 @@
 #include <float.h>
 #include <math.h>
 
-/* A result that is not finite is a missing value. */
+/* What is not finite is a missing value. */
+static inline bool is_there(double value)
+{
+    return fabs(value) <= DBL_MAX;
+}
+
 static inline double finite_or_missing(double value)
 {
-    return fabs(value) <= DBL_MAX ? value : NAN;
+    return is_there(value) ? value : NAN;
 }
 
 static inline double unless_missing(double a, double b, double value)
 {
-    return a != a || b != b ? NAN : value;
+    return is_there(a) && is_there(b) ? value : NAN;
 }
 
 static inline double is_true(double a)
 {
-    return a == a && a != 0;
+    return is_there(a) && a != 0;
 }
 
 /* Results may take the place of operands, row by row, which the pragma tells the compiler. */
@@ -44,7 +49,7 @@ static inline double is_true(double a)
         }                                                                                       \
     }
 
-DEFINE_OPERATION(negate_rows, -a)
+DEFINE_OPERATION(negate_rows, finite_or_missing(-a))
 DEFINE_OPERATION(invert_rows, unless_missing(a, a, a == 0))
 DEFINE_OPERATION(add_rows, finite_or_missing(a + b))
 DEFINE_OPERATION(subtract_rows, finite_or_missing(a - b))
@@ -61,7 +66,7 @@ DEFINE_FUNCTION(log10_rows, finite_or_missing(log10(a)))
 DEFINE_FUNCTION(ln_rows, finite_or_missing(log(a)))
 DEFINE_FUNCTION(exp_rows, finite_or_missing(exp(a)))
 DEFINE_OPERATION(sqrt_rows, finite_or_missing(sqrt(a)))
-DEFINE_OPERATION(abs_rows, fabs(a))
+DEFINE_OPERATION(abs_rows, finite_or_missing(fabs(a)))
 DEFINE_OPERATION(min_rows, unless_missing(a, b, b < a ? b : a))
 DEFINE_OPERATION(max_rows, unless_missing(a, b, b > a ? b : a))
 DEFINE_FUNCTION(sin_rows, finite_or_missing(sin(a)))

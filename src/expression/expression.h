@@ -2,10 +2,10 @@
  * of which is then done for many rows.
  *
  * All numbers are doubles, and each operation is one of IEEE 754, or a function of the C library,
- * in the order in which it is written. NaN is a missing value; a result that is not finite (a
- * division by zero, the logarithm of a negative number) is one, too. What has a missing operand is
- * missing, and a comparison then is neither true (1) nor false (0). This room does not know where
- * columns are stored. All is local. */
+ * in the order in which it is written. What is not finite is a missing value; so is a result that
+ * is not finite (a division by zero, the logarithm of a negative number) is one, too. What has a
+ * missing operand is missing, and a comparison then is neither true (1) nor false (0). This room
+ * does not know where columns are stored. All is local. */
 #ifndef SKYMEANS_EXPRESSION_H
 #define SKYMEANS_EXPRESSION_H
 
@@ -90,9 +90,9 @@ void km_expression_free(km_expression *expression);
 /* What an operator is called in an expression; "number" for KM_NUMBER. */
 const char *km_operator_name(int32_t code);
 
-/* Computes `count` rows, at most KM_EXPRESSION_ROWS. Input i has its values at inputs[i] (NaN or
- * finite); registers: [n_registers][KM_EXPRESSION_ROWS]. Returns where the results are: in a
- * register, or an input. */
+/* Computes `count` rows, at most KM_EXPRESSION_ROWS. Input i has its values at inputs[i];
+ * registers: [n_registers][KM_EXPRESSION_ROWS]. Returns where the results are: in a register, or an
+ * input. */
 const double *km_expression_compute(const km_expression *expression, const double *const *inputs,
                                     int64_t count, double *registers);
 

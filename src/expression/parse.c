@@ -82,12 +82,18 @@ int32_t km_append_operation(km_parser *p, km_operator code, int32_t a, int32_t b
     return p->n_live++;
 }
 
+/* Is the operand that was parsed last a number? */
+static bool is_number(const km_parser *p, int32_t operand)
+{
+    const km_expression *e = p->expression;
+    return operand >= 0 && e->operations[e->n_operations - 1].code == KM_NUMBER;
+}
+
 /* A square is one multiplication, which is exact to the last bit and fast. */
 static int32_t append_power(km_parser *p, int32_t a, int32_t b)
 {
     km_expression *e = p->expression;
-    const km_operation *last = b >= 0 ? &e->operations[e->n_operations - 1] : NULL;
-    if (last == NULL || last->code != KM_NUMBER || last->number != 2)
+    if (!is_number(p, b) || e->operations[e->n_operations - 1].number != 2)
         return km_append_operation(p, KM_POWER, a, b, 0);
     e->n_operations--;
     free_register(p, b);
@@ -143,7 +149,9 @@ static int32_t parse_signed(km_parser *p)
     if (is_negated || is_not || *p->at == '+') {
         p->at++;
         value = parse_signed(p);
-        if (p->error->code == KM_OK && (is_negated || is_not))
+        if (p->error->code == KM_OK && is_negated && is_number(p, value))
+            p->expression->operations[p->expression->n_operations - 1].number *= -1;
+        else if (p->error->code == KM_OK && (is_negated || is_not))
             value = km_append_operation(p, is_not ? KM_NOT : KM_NEGATE, value, KM_NO_OPERAND, 0);
     } else {
         value = parse_power(p);

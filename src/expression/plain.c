@@ -5,7 +5,7 @@
 
 static double compare_row(int32_t code, double a, double b)
 {
-    if (isnan(a) || isnan(b))
+    if (!isfinite(a) || !isfinite(b))
         return NAN;
     return code == KM_LESS       ? a < b
            : code == KM_AT_MOST  ? a <= b
@@ -19,9 +19,9 @@ static double compare_row(int32_t code, double a, double b)
 static double join_row(int32_t code, double a, double b)
 {
     const double deciding = code == KM_OR;
-    if ((!isnan(a) && (a != 0) == deciding) || (!isnan(b) && (b != 0) == deciding))
+    if ((isfinite(a) && (a != 0) == deciding) || (isfinite(b) && (b != 0) == deciding))
         return deciding;
-    return isnan(a) || isnan(b) ? NAN : 1 - deciding;
+    return !isfinite(a) || !isfinite(b) ? NAN : 1 - deciding;
 }
 
 static double compute_function_row(int32_t code, double a)
@@ -58,9 +58,9 @@ static double compute_step(const km_operation *operation, double a, double b)
         return join_row(code, a, b);
     else if (code >= KM_LESS && code <= KM_DIFFERENT)
         return compare_row(code, a, b);
-    else if (operation->b == KM_NO_OPERAND && !isnan(a))
+    else if (operation->b == KM_NO_OPERAND && isfinite(a))
         value = compute_function_row(code, a);
-    else if (operation->b != KM_NO_OPERAND && !isnan(a) && !isnan(b))
+    else if (operation->b != KM_NO_OPERAND && isfinite(a) && isfinite(b))
         value = compute_sum_row(code, a, b);
     return isfinite(value) ? value : NAN;
 }
