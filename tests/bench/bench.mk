@@ -33,4 +33,9 @@ $(BUILD)/bench_engine: tests/bench/bench_engine.c $(library)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(flags) -Itests/support -MMD -MP -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
 
--include $(BUILD)/bench_kernels.d $(BUILD)/bench_engine.d
+# Expressions against plain reading: build/bench_expressions
+$(BUILD)/bench_expressions: tests/bench/bench_expressions.c $(library)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(flags) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
+
+-include $(BUILD)/bench_kernels.d $(BUILD)/bench_engine.d $(BUILD)/bench_expressions.d
