@@ -133,8 +133,8 @@ static void take_run(km_samples *samples, const struct piece *piece, int64_t fir
 }
 
 /* Copies values of `size` bytes, of rows whose numbers are listed, to beside each other. */
-static void copy_listed(size_t size, char *to, const char *from, int64_t stride,
-                        const uint16_t *listed, int64_t count)
+static void copy_values_of_list(size_t size, char *to, const char *from, int64_t stride,
+                                const uint16_t *listed, int64_t count)
 {
     if (size == sizeof(float))
         for (int64_t i = 0; i < count; i++)
@@ -157,9 +157,9 @@ static void take_listed(km_samples *samples, const struct piece *piece, int64_t 
     while (count > 0) {
         const int64_t lanes = KM_BLOCK - sample % KM_BLOCK, part = count < lanes ? count : lanes;
         for (int64_t j = 0; j < samples->n_features; j++)
-            copy_listed(size, place_of_value(samples, sample, j),
-                        value_at(&piece->features[j], first), piece->features[j].stride, listed,
-                        part);
+            copy_values_of_list(size, place_of_value(samples, sample, j),
+                                value_at(&piece->features[j], first), piece->features[j].stride,
+                                listed, part);
         sample += part;
         listed += part;
         count -= part;
