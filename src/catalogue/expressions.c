@@ -21,6 +21,8 @@ void km_inputs_free(km_inputs *inputs)
 
 bool km_is_expression(const char *item)
 {
+    if (strstr(item, ":/") != NULL)
+        return false; /* a column of another file */
     bool is_name = false, has_sign = false, has_name = false;
     for (const char *c = item; *c != '\0'; c++) {
         has_sign = has_sign || (!is_name && strchr("+-*/^()<>=!&|", *c) != NULL);

@@ -256,14 +256,14 @@ static void find_morton_codes(const km_morton *morton, const km_samples *samples
 }
 
 /* Samples of a piece, a power of two, so that boxes of the tree end with them. Large pieces keep
- * its boxes small. Small ones make the work of ranks even, which counts the more, the more ranks
- * wait for the busiest: docs/measurements/ranks.md. */
+ * its boxes small, so that less is compared. Small ones make the work of ranks even, which counts
+ * the more, the more ranks wait for the busiest: docs/measurements/ranks.md. */
 static int64_t choose_piece(int64_t n_all, int n_ranks)
 {
-    enum { MOST_BLOCKS = 256, FEWEST_BLOCKS = 16, PIECES = 16, MANY_RANKS = 16 };
-    const int64_t n_pieces = PIECES * (n_ranks < MANY_RANKS ? n_ranks : MANY_RANKS);
+    enum { MOST_BLOCKS = 256, FEWEST_BLOCKS = 16, MANY_RANKS = 16, PIECES_OF_RANK = 256 };
     int64_t blocks = MOST_BLOCKS; /* what a walk through the tree takes at once */
-    while (blocks > FEWEST_BLOCKS && blocks * KM_BLOCK * n_pieces > n_all / n_ranks)
+    while (n_ranks >= MANY_RANKS && blocks > FEWEST_BLOCKS &&
+           blocks * KM_BLOCK * PIECES_OF_RANK > n_all / n_ranks)
         blocks /= 2;
     return blocks * KM_BLOCK;
 }

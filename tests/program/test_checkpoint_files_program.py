@@ -65,7 +65,7 @@ class CheckpointFiles(ProgramTest):
         others = [(("--random-seed", 1), "random-seed: 0", "random-seed: 1"),
                   (("-k", 21), "clusters: 20", "clusters: 21"),
                   (("-c", "x,z"), "feature 1: y", "feature 1: z"),
-                  (("-c", "x"), "feature 1: y", "weights: "),
+                  (("-c", "x"), "feature 1: y", "where: "),
                   (("--scale", "standard"), "scale: none", "scale: standard"),
                   (("--tolerance", 1e-3), "tolerance: 0", "tolerance: 0.001"),
                   (("--seeding", "random"), r"seeding: kmeans\+\+", "seeding: random"),

@@ -37,7 +37,7 @@ class SeveralPlaces(DiscoveryTest):
         options = "-k", K, "-o", "out.h5"
         self.refuse((3, r"not equally long \(in.h5, /cat, column short/s\): it has 9 rows, and x",
                      "fit", "in.h5", "-c", "x,short/s", *options),
-                    (3, r"no such column \(in.h5, /cat, column mags/r\)", "fit", "in.h5", "-c",
+                    (3, r"no such column \(in.h5, /cat, column mags\)", "fit", "in.h5", "-c",
                      "x,mags/r", *options), ranks=(1,))
 
     def test_predict_by_path(self):

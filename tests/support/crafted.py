@@ -1,7 +1,7 @@
 """Checkpoints taken apart and put together again with a right hash, whatever is in their fields."""
 import struct
 
-PHASES = 9
+PHASES = 11
 MAGIC = b"skymeans state 2\n\0"
 WORD = struct.Struct("<q")
 GOLDEN, ONES = 0x9e3779b97f4a7c15, 2 ** 64 - 1
@@ -58,12 +58,14 @@ class Checkpoint:
                 self.take(f"{name} {i} {part}", form)
 
     def take_past(self):
-        for name in ("started", "seconds"):
+        for name in ("started", "seconds", "joules"):
             self.take(name, "d")
         for name in ("goes", "bytes read", "memory"):
             self.take(name, "q")
         for name in ("least", "mean", "most"):
             self.take(name, f"{PHASES}d")
+        for name in ("assignments", "distances", "reductions", "bytes reduced"):
+            self.take(name, "q")
 
     def take_state(self, n):
         self.take("hash", "Q")

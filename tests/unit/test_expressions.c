@@ -187,8 +187,8 @@ END_TEST
 static const struct refused {
     const char *text, *begin; /* of the message, behind "bad expression (--where TEXT" */
 } refusals[] = {
-    {"a > > 3", ", character 5, at '> 3'): a value should stand"},
-    {"(a", ", character 3, at its end): an operator or ')'"},
+    {"a > > 3", ", character 5, at '> 3'): no value stands here"},
+    {"(a", ", character 3, at its end): nothing closes the parenthesis"},
     {"a)", ", character 2, at ')'): no '(' belongs to it"},
     {"a = 3", ", character 3, at '= 3'): to compare, write =="},
     {"a & b", ", character 3, at '& b'): to join conditions"},
@@ -197,15 +197,15 @@ static const struct refused {
     {"log(a)", ", character 1, at 'log(a)'): there is no such function"},
     {"min(a)", ", character 6, at ')'): min and max take several values"},
     {"sqrt(a, b)", ", character 7, at ', b)'): the values of a function have no end"},
-    {"2mass", ", character 1, at '2mass'): a name that begins with a digit"},
+    {"2mass", ", character 1, at '2mass'): a name begins with a digit"},
     {"a*1e999", ", character 3, at '1e999'): it is no number"},
-    {"0x10*a", ", character 1, at '0x10*a'): a name that begins with a digit"},
+    {"0x10*a", ", character 1, at '0x10*a'): a name begins with a digit"},
     {"{odd-name", ", character 1, at '{odd-name'): a name in braces has no end"},
     {"{}", ", character 1, at '{}'): there is no name in the braces"},
     {"flux[x]", ", character 5, at '[x]'): the position of an element"},
     {"1+2", ", character 1, at '1+2'): there is no column in it"},
     {"\xc3\xa4 a", NULL}, /* no such column */
-    {"", ", character 1, at its end): a value should stand"},
+    {"", ", character 1, at its end): no value stands here"},
     {"a;b", ", character 2, at ';b'): an operator should stand here"},
     {"a ? b : c", ", character 3, at '? b : c'): an operator should stand here"},
 };
