@@ -92,7 +92,7 @@ typedef struct skymeans_problem {
     const char *missing;    /* rows with a value that is not finite: "drop" leaves them out, with
                                label -1; "error" fails */
     const double *factors;  /* [n_features], from 1e-100 to 1e100: features are multiplied by them
-                               after scaling;  NULL: by 1 */
+                               after scaling; NULL: by 1 */
     const int64_t *several; /* [n_several], ascending: fits with several numbers of clusters, of
                                which one is kept; n_clusters is then the last; NULL: only one */
     int64_t n_several;

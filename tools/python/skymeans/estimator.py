@@ -39,7 +39,8 @@ class KMeans(Estimator):
         answer.
     n_threads : threads of this process; None: OMP_NUM_THREADS, else all cores. Never changes the
         answer.
-    scale : how features are scaled: "none", "standard" (mean 0, variance 1), "minmax" (0 to 1).
+    scale : how features are scaled: "none", "standard" (mean 0, variance 1), "minmax" (0 to 1), "robust"
+        (median 0, the middle 68 % from about -1 to 1).
         Distances and inertia are measured after scaling; centers are in the units of the features.
     missing : a row with a value that is NaN, infinite or masked: "error" raises ValueError, "drop"
         gives it the label -1, and it counts for nothing.
