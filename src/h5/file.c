@@ -35,6 +35,13 @@ static herr_t note_entry(unsigned depth, const H5E_error2_t *entry, void *unused
     return 0;
 }
 
+void km_h5_note_system(int error)
+{
+    snprintf(noted.reason, sizeof noted.reason, "%s", strerror(error));
+    noted.is_system_fault = true;
+    noted.is_out_of_memory = false;
+}
+
 /* Shortens a long report about a system call to what the system said. */
 static void shorten(char *reason)
 {

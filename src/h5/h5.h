@@ -19,6 +19,8 @@ void km_h5_start(void);
 /* Notes why an HDF5 call failed, if its status or handle is negative. To be called at once, since
  * the next call clears HDF5's error stack. Returns whether the call succeeded. */
 bool km_h5_note(int64_t status);
+/* Notes why a call of the system failed, by its errno. */
+void km_h5_note_system(int error);
 
 /* Why the last noted failure of this thread happened: the description at the bottom of HDF5's error
  * stack; and its kind: KM_SYSTEM (reading, MPI), KM_MEMORY, or else KM_DATA. */
@@ -236,6 +238,8 @@ bool km_h5_write_rows(hid_t dataset, hid_t type, km_rows rows, const void *value
  * after a failure the file is abandoned: what HDF5 still writes goes to memory. Closing does that
  * itself if is_good is false or something can't be written. */
 void km_h5_abandon(hid_t file);
+/* Writes what HDF5 still holds, if the disk has the space of the whole file. */
+bool km_h5_flush_added(hid_t file);
 bool km_h5_close_added(hid_t file, bool is_good);
 
 /* A dataset of one dimension, or of two. */

@@ -3,6 +3,8 @@
 #include "base/fault.h"
 #include "h5/h5.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,10 +20,29 @@ void km_h5_abandon(hid_t file)
         close(memory);
 }
 
+/* Has the file all of its space? HDF5 crashes when it ends if a file could not be written. */
+static bool reserve_space(hid_t file)
+{
+    void *handle = NULL;
+    hsize_t size = 0;
+    if (!km_h5_note(H5Fget_vfd_handle(file, H5P_DEFAULT, &handle)) ||
+        !km_h5_note(H5Fget_filesize(file, &size)))
+        return false;
+    if (fallocate(*(const int *)handle, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0 ||
+        (errno != ENOSPC && errno != EDQUOT))
+        return true;
+    km_h5_note_system(errno);
+    return false;
+}
+
+bool km_h5_flush_added(hid_t file)
+{
+    return reserve_space(file) && km_h5_note(H5Fflush(file, H5F_SCOPE_GLOBAL));
+}
+
 bool km_h5_close_added(hid_t file, bool is_good)
 {
-    const bool is_whole =
-        is_good && km_h5_note(H5Fflush(file, H5F_SCOPE_GLOBAL)) && !km_fault("flush the mock");
+    const bool is_whole = is_good && km_h5_flush_added(file) && !km_fault("flush the mock");
     if (!is_whole)
         km_h5_abandon(file);
     return H5Fclose(file) >= 0 && is_whole;

@@ -76,9 +76,9 @@ static void take_messages(km_machine *machine, const char *json, const char *pat
 
 static km_comparing comparing_of(const char *json, const char *path, km_error *error)
 {
-    /* A disturbed machine may seem to have no fixed part. */
+    /* A disturbed machine may seem to have no fixed part, or only that. */
     return (km_comparing){at_least(0, json, "fixed", path, error),
-                          positive(json, "per_feature", path, error)};
+                          at_least(0, json, "per_feature", path, error)};
 }
 
 static void take_limits(km_machine *machine, const char *json, const char *path, km_error *error)
