@@ -21,7 +21,7 @@ void km_h5_abandon(hid_t file)
 }
 
 /* Has the file all of its space? HDF5 crashes when it ends if a file could not be written. */
-static bool reserve_space(hid_t file)
+static bool has_its_space(hid_t file)
 {
     void *handle = NULL;
     hsize_t size = 0;
@@ -37,7 +37,7 @@ static bool reserve_space(hid_t file)
 
 bool km_h5_flush_added(hid_t file)
 {
-    return reserve_space(file) && km_h5_note(H5Fflush(file, H5F_SCOPE_GLOBAL));
+    return has_its_space(file) && km_h5_note(H5Fflush(file, H5F_SCOPE_GLOBAL));
 }
 
 bool km_h5_close_added(hid_t file, bool is_good)

@@ -119,10 +119,10 @@ static void write_choice(km_writer *w, const km_choices *choice, double *scratch
     km_put_int(w, "best", choice->best - row);
     km_writer_close(w);
     for (int64_t i = 0; i < n; i++)
-        ((int64_t *)scratch)[i] = choice->rows[row + i].n_clusters;
+        memcpy(&scratch[i], &choice->rows[row + i].n_clusters, sizeof *scratch);
     km_put_list(w, "choice/k", "k", H5T_NATIVE_INT64, n, scratch);
     for (int64_t i = 0; i < n; i++)
-        ((int64_t *)scratch)[i] = choice->rows[row + i].n_iterations;
+        memcpy(&scratch[i], &choice->rows[row + i].n_iterations, sizeof *scratch);
     km_put_list(w, "choice/n_iterations", "k", H5T_NATIVE_INT64, n, scratch);
     for (const km_criterion *c = km_criteria_table; c->name != NULL; c++) {
         for (int64_t i = 0; i < n; i++)

@@ -5,9 +5,9 @@
 #include "kernels/kernels.h"
 #include "samples/samples.h"
 
-static km_fold_values *choose_fold(km_precision precision)
+static const km_kernel *choose_kernel(void)
 {
-    return km_kernel_choose("auto", km_kernels_available("auto"))->fold_values[precision];
+    return km_kernel_choose("auto", km_kernels_available("auto"));
 }
 
 /* The rows of a block and their features, each folded into one number. */
@@ -24,7 +24,7 @@ static void hash_block(const km_samples *samples, km_fold_values *fold, int64_t 
 
 uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm)
 {
-    km_fold_values *fold = choose_fold(samples->precision);
+    km_fold_values *fold = choose_kernel()->fold_values[samples->precision];
     uint64_t sum = 0;
 #pragma omp parallel for reduction(+ : sum)
     for (int64_t b = 0; b < samples->n_blocks; b++) {
@@ -39,7 +39,7 @@ uint64_t km_hash_samples(const km_samples *samples, MPI_Comm comm)
 
 uint64_t km_hash_as_read(const km_samples *samples, int64_t every, MPI_Comm comm)
 {
-    km_fold_values *fold = choose_fold(samples->precision);
+    km_fold_values *fold = choose_kernel()->fold_values[samples->precision];
     uint64_t sum = 0;
 #pragma omp parallel for reduction(+ : sum)
     for (int64_t b = 0; b < samples->n_blocks; b++) {
