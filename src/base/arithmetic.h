@@ -1,4 +1,4 @@
-/* arithmetic.h - 128-bit integers, powers of two. */
+/* arithmetic.h - 128-bit integers, powers of two, doubles as whole numbers. */
 #ifndef SKYMEANS_BASE_ARITHMETIC_H
 #define SKYMEANS_BASE_ARITHMETIC_H
 
@@ -17,5 +17,9 @@ km_power km_power_of_two(int exponent);
 
 /* The smallest exponent with value < 2^exponent, for value > 0. */
 int km_exponent_above(double value);
+
+/* Whole numbers in the order of finite doubles; both zeros have the same, whose value is 0. */
+uint64_t km_key_of_double(double value);
+double km_double_of_key(uint64_t key);
 
 #endif

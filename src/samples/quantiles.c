@@ -4,6 +4,7 @@
  * by byte, from the highest on: counted is how much weight the values have for each next byte,
  * among those that begin with the bytes found so far. Counts are whole numbers, so that the order
  * of summing, and the number of ranks, do not matter. */
+#include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -16,35 +17,14 @@
 /* Features whose bytes are counted in one pass over the samples, so that memory is bounded. */
 enum { BATCH = 32, VALUES_OF_BYTE = 256 };
 
-/* A whole number in the order of doubles, of floats in its upper half; both zeros are the same. */
-static uint64_t key_of_value(km_precision precision, double value)
-{
-    uint64_t bits = 0;
-    const double plain = value + 0.0;
-    const float narrow = (float)plain;
-    if (precision == KM_FLOAT32) {
-        memcpy((char *)&bits, &narrow, sizeof narrow);
-        bits <<= 32;
-    } else {
-        memcpy(&bits, &plain, sizeof plain);
-    }
-    const uint64_t sign = (uint64_t)1 << 63;
-    return (bits & sign) != 0 ? ~bits : bits | sign;
-}
+/* A float has 24 bits of 0 at the end, and more, when it is a double. */
+enum { LAST_SHIFT_OF_FLOATS = 24 };
 
-static double value_of_key(km_precision precision, uint64_t key)
+/* Bits that are all 0 in a value are all 1 in the key of a negative one. */
+static uint64_t with_last_bits(uint64_t key, int count)
 {
-    const uint64_t sign = (uint64_t)1 << 63;
-    uint64_t bits = (key & sign) != 0 ? key ^ sign : ~key;
-    double value;
-    float narrow;
-    if (precision == KM_FLOAT64) {
-        memcpy(&value, &bits, sizeof value);
-        return value;
-    }
-    const uint32_t upper = (uint32_t)(bits >> 32);
-    memcpy(&narrow, &upper, sizeof narrow);
-    return (double)narrow;
+    const bool is_negative = key >> 63 == 0;
+    return is_negative ? key | (((uint64_t)1 << count) - 1) : key;
 }
 
 /* One quantile of a feature while its bytes are found. */
@@ -76,7 +56,7 @@ static void count_block(const batch *b, int64_t block, int64_t *counts)
     for (int64_t j = 0; j < b->n_features; j++) {
         km_samples_load(b->samples, block, b->first + j, values);
         for (int l = 0; l < KM_BLOCK; l++) {
-            const uint64_t key = key_of_value(b->samples->precision, values[l]);
+            const uint64_t key = km_key_of_double(values[l]);
             for (int q = 0; q < b->n_quantiles; q++) {
                 const int64_t s = j * b->n_quantiles + q;
                 const bool is_counted = (key & b->selections[s].mask) == b->selections[s].key;
@@ -124,13 +104,14 @@ static void find_batch(batch *b, int64_t weight, const int *percents, double *qu
                        MPI_Comm comm)
 {
     const int n = b->n_quantiles;
-    const int last_shift = b->samples->precision == KM_FLOAT32 ? 32 : 0;
+    const int last_shift = b->samples->precision == KM_FLOAT32 ? LAST_SHIFT_OF_FLOATS : 0;
     for (int64_t s = 0; s < b->n_features * n; s++)
         b->selections[s] = (selection){.rank = rank_of_percent(weight, percents[s % n])};
     for (b->shift = 56; b->shift >= last_shift; b->shift -= 8)
         find_next_byte(b, comm);
     for (int64_t s = 0; s < b->n_features * n; s++)
-        quantiles[b->first * n + s] = value_of_key(b->samples->precision, b->selections[s].key);
+        quantiles[b->first * n + s] =
+            km_double_of_key(with_last_bits(b->selections[s].key, last_shift));
 }
 
 km_code km_quantiles_find(const km_samples *samples, int64_t weight, const int *percents,

@@ -1,6 +1,7 @@
 /* Sorts the values of a column by cluster and by value. */
 #include "templates/groups.h"
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -27,26 +28,6 @@ void km_groups_free(km_groups *groups)
     free(groups->n_all);
     free(groups->missing);
     *groups = (km_groups){0};
-}
-
-static const uint64_t SIGN = (uint64_t)1 << 63;
-
-/* The bits of a positive number are in the order of numbers, those of a negative one the other way
- * round. */
-static uint64_t order_key(double value)
-{
-    uint64_t bits;
-    value += 0.0; /* -0 becomes 0 */
-    memcpy(&bits, &value, sizeof bits);
-    return (bits & SIGN) != 0 ? ~bits : bits | SIGN;
-}
-
-double km_value_of_key(uint64_t key)
-{
-    const uint64_t bits = (key & SIGN) != 0 ? key & ~SIGN : ~key;
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
 }
 
 /* ---- sorting --------------------------------------------------------------------------------- */
@@ -117,7 +98,7 @@ static void go_through_rows(km_groups *groups, const km_samples *rows, int64_t c
             if (ends == NULL)
                 (isfinite(values[l]) ? groups->n_all : groups->missing)[of_lanes[l]]++;
             else if (isfinite(values[l]))
-                groups->keys[ends[of_lanes[l]]++] = order_key(values[l]);
+                groups->keys[ends[of_lanes[l]]++] = km_key_of_double(values[l]);
         }
     }
 }

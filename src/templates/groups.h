@@ -21,9 +21,6 @@ void km_groups_free(km_groups *groups);
 void km_groups_fill(km_groups *groups, const km_samples *rows, int64_t column,
                     const int32_t *labels, MPI_Comm comm);
 
-/* The value of a key. */
-double km_value_of_key(uint64_t key);
-
 /* Quantiles of each cluster, to `quantiles` [k][stride], KM_N_QUANTILES of each. Collective; errors
  * are agreed. */
 km_code km_groups_quantiles(const km_groups *groups, double *quantiles, int64_t stride,

@@ -4,6 +4,7 @@
  * 1996, doi:10.1080/00031305.1996.10473566, definition 7). */
 #include "templates/groups.h"
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -71,7 +72,7 @@ static void find_next_values(finding *f, MPI_Comm comm)
         const int64_t cluster = i / KM_N_QUANTILES;
         const int64_t at = first_above(f->groups, cluster, f->keys[i]);
         f->next[i] =
-            at < f->groups->starts[cluster + 1] ? km_value_of_key(f->groups->keys[at]) : INFINITY;
+            at < f->groups->starts[cluster + 1] ? km_double_of_key(f->groups->keys[at]) : INFINITY;
     }
     km_min_double(comm, f->next, f->count);
 }
@@ -88,7 +89,7 @@ static double quantile_of(const finding *f, int64_t i)
     const double place = place_of(f, i), part = place - floor(place);
     if (f->groups->n_all[i / KM_N_QUANTILES] == 0)
         return NAN;
-    const double value = km_value_of_key(f->keys[i]);
+    const double value = km_double_of_key(f->keys[i]);
     const bool is_repeated = f->below[i] > f->places[i] + 1; /* the next place has it, too */
     return part == 0 || is_repeated ? value : interpolate(value, f->next[i], part);
 }
