@@ -107,6 +107,11 @@ typedef struct km_option {
     const char *help;
 } km_option;
 
+/* Gives the option the value that a text says, which is NULL for one without an argument. KM_USAGE
+ * if that can't be. */
+km_code km_option_set(const km_option *option, const char *text, km_options *options,
+                      km_error *error);
+
 /* The options of each command; ended by a NULL name. */
 extern const km_option km_fit_options[], km_predict_options[], km_info_options[],
     km_compare_options[], km_probe_options[], km_generate_options[];
