@@ -83,6 +83,19 @@ INLINE void OURS(scan)(const REAL *block, const REAL *centers, int64_t first, in
     }
 }
 
+/* The least distance to the centers of a group. */
+INLINE void OURS(least_of_group)(const REAL *block, const REAL *group, const int d,
+                                 const int n_vectors, VECTOR *minimum)
+{
+    OURS(distances)(block, group, d, n_vectors, minimum);
+    for (int c = 1; c < GROUP_SIZE; c++) {
+        VECTOR d2[N_VECTORS];
+        OURS(distances)(block, group + c * d, d, n_vectors, d2);
+        for (int v = 0; v < n_vectors; v++)
+            minimum[v] = OURS(nearer)(d2[v], minimum[v]);
+    }
+}
+
 /* Compares with centers 0 ... last - 1 by groups: the label is the first of the group in which the
  * nearest is. A group costs one comparison and one choice of a label, not one per center. */
 INLINE void OURS(scan_groups)(const REAL *block, const REAL *centers, int64_t last, const int d,
@@ -91,13 +104,7 @@ INLINE void OURS(scan_groups)(const REAL *block, const REAL *centers, int64_t la
     NUMBERS number = OURS(spread)(0);
     for (int64_t first = 0; first < last; first += GROUP_SIZE) {
         VECTOR minimum[N_VECTORS];
-        OURS(distances)(block, centers + first * d, d, n_vectors, minimum);
-        for (int c = 1; c < GROUP_SIZE; c++) {
-            VECTOR d2[N_VECTORS];
-            OURS(distances)(block, centers + (first + c) * d, d, n_vectors, d2);
-            for (int v = 0; v < n_vectors; v++)
-                minimum[v] = OURS(nearer)(d2[v], minimum[v]);
-        }
+        OURS(least_of_group)(block, centers + first * d, d, n_vectors, minimum);
         for (int v = 0; v < n_vectors; v++)
             OURS(compare)(state, v, minimum[v], number);
         number += GROUP_SIZE;

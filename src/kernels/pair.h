@@ -79,13 +79,7 @@ INLINE void OURS(scan_groups_for_pairs)(const REAL *block, const REAL *centers, 
 {
     for (int64_t first = 0; first < last; first += GROUP_SIZE) {
         VECTOR minimum[N_VECTORS];
-        OURS(distances)(block, centers + first * d, d, N_VECTORS, minimum);
-        for (int c = 1; c < GROUP_SIZE; c++) {
-            VECTOR d2[N_VECTORS];
-            OURS(distances)(block, centers + (first + c) * d, d, N_VECTORS, d2);
-            for (int v = 0; v < N_VECTORS; v++)
-                minimum[v] = OURS(nearer)(d2[v], minimum[v]);
-        }
+        OURS(least_of_group)(block, centers + first * d, d, N_VECTORS, minimum);
         for (int v = 0; v < N_VECTORS; v++)
             OURS(compare_pair)(pair, v, minimum[v], OURS(spread)(first));
     }
