@@ -3,16 +3,10 @@
 #include "base/text.h"
 #include "clusters.h"
 #include "info.h"
+#include "templates/templates.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* What /templates has, cut to what is shown. */
-typedef struct shown_templates {
-    int64_t k, n_columns;
-    char *names, *units;
-    double *mean, *deviation, *min, *max, *n_missing, *quantiles;
-} shown_templates;
 
 /* All values of a dataset, of which there must be so many; NULL if not. */
 static double *read_values(hid_t group, const char *name, int64_t count, km_error *error)
@@ -35,24 +29,24 @@ static double *read_values(hid_t group, const char *name, int64_t count, km_erro
 }
 
 /* The numbers of clusters and columns; false if there are none. */
-static bool read_template_shape(hid_t group, shown_templates *t)
+static bool read_template_shape(hid_t group, km_templates *t)
 {
     km_h5_array array;
     km_error why = {0};
     if (km_h5_open_array(group, "mean", &array, &why) != KM_OK)
         return false;
-    t->k = array.n_rows;
+    t->n_clusters = array.n_rows;
     t->n_columns = array.n_columns;
     km_h5_close_array(&array);
-    return t->k > 0 && t->n_columns > 0 && t->n_columns < 1 << 16 &&
-           t->k < INT32_MAX / t->n_columns;
+    return t->n_clusters > 0 && t->n_columns > 0 && t->n_columns < 1 << 16 &&
+           t->n_clusters < INT32_MAX / t->n_columns;
 }
 
-static bool read_templates(hid_t group, shown_templates *t, km_error *error)
+static bool read_templates(hid_t group, km_templates *t, km_error *error)
 {
     if (!read_template_shape(group, t))
         return false;
-    const int64_t n = t->k * t->n_columns;
+    const int64_t n = t->n_clusters * t->n_columns;
     t->names = km_allocate_zeroed(t->n_columns, KM_NAME_SIZE, "class templates", error);
     t->units = km_allocate_zeroed(t->n_columns, KM_UNITS_SIZE, "class templates", error);
     t->mean = read_values(group, "mean", n, error);
@@ -67,19 +61,7 @@ static bool read_templates(hid_t group, shown_templates *t, km_error *error)
            km_h5_read_text_list(group, "units", t->n_columns, KM_UNITS_SIZE, t->units);
 }
 
-static void free_shown(shown_templates *t)
-{
-    free(t->names);
-    free(t->units);
-    free(t->mean);
-    free(t->deviation);
-    free(t->min);
-    free(t->max);
-    free(t->n_missing);
-    free(t->quantiles);
-}
-
-static void print_template(const shown_templates *t, int64_t c, int64_t j)
+static void print_template(const km_templates *t, int64_t c, int64_t j)
 {
     const int64_t at = c * t->n_columns + j;
     printf("  %7lld %10.5g %10.5g %10.5g", (long long)c, t->mean[at], t->deviation[at], t->min[at]);
@@ -88,7 +70,7 @@ static void print_template(const shown_templates *t, int64_t c, int64_t j)
     printf(" %10.5g %9.0f\n", t->max[at], t->n_missing[at]);
 }
 
-static void print_column_templates(const shown_templates *t, int64_t j)
+static void print_column_templates(const km_templates *t, int64_t j)
 {
     char name[KM_NAME_SIZE], units[KM_UNITS_SIZE];
     const char *unit = t->units + (size_t)j * KM_UNITS_SIZE;
@@ -98,14 +80,14 @@ static void print_column_templates(const shown_templates *t, int64_t j)
     printf(
         "  cluster       mean  deviation        min         5%%        16%%        50%%        84%%"
         "        95%%        max   missing\n");
-    for (int64_t c = 0; c < km_shown(t->k, KM_SHOWN_CLUSTERS); c++)
+    for (int64_t c = 0; c < km_shown(t->n_clusters, KM_SHOWN_CLUSTERS); c++)
         print_template(t, c, j);
     putchar('\n');
 }
 
 km_code km_info_print_templates(const char *path, hid_t file, km_error *error)
 {
-    shown_templates t = {0};
+    km_templates t = {0};
     if (H5Lexists(file, "templates", H5P_DEFAULT) <= 0)
         return KM_OK;
     const hid_t group = H5Gopen2(file, "templates", H5P_DEFAULT);
@@ -120,7 +102,7 @@ km_code km_info_print_templates(const char *path, hid_t file, km_error *error)
         km_fail(error, KM_DATA,
                 "not a whole result (%s, templates): its parts do not agree; copy it again", path);
     }
-    free_shown(&t);
+    km_templates_free(&t);
     if (group >= 0)
         H5Gclose(group);
     return error->code;
