@@ -7,6 +7,11 @@ PREFIX  := /usr/local
 BUILD   := build$(if $(SANITIZE),/sanitize)$(if $(SUMS),/sums-$(SUMS))
 Q       := $(if $(V),,@)
 
+# All cores compile, unless this make was told how many (-j), or has goals that follow each other.
+ifeq ($(MAKELEVEL) $(words $(wordlist 2,9,$(MAKECMDGOALS))),0 0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 # ---- flags: every bit of a result is promised, so no contraction and no fast-math -----------------
 
 CFLAGS   := $(if $(SANITIZE),-O1,-O3) -g
