@@ -44,8 +44,12 @@ typedef struct km_method {
     void (*assign)(km_assigner *assigner, const void *centers);
     void (*free)(km_assigner *assigner); /* its state; may be NULL */
     bool reorders; /* an assignment may put the samples, and their labels, into another order */
-    bool wants_neighbours; /* is faster when samples near each other in memory are so in space */
-    bool wants_exchange;   /* and when those near each other in space are on the same rank */
+    /* With so many features and fewer it is faster when samples near each other in memory are so in
+     * space, by more than putting them in order takes. */
+    int64_t most_ordered;
+    /* It is faster when samples near each other in space are on the same rank: the iterations on 2
+     * ranks after which that has saved what it took (docs/measurements/ranks.md). 0: it is not. */
+    double exchange_takes;
     /* May it be chosen by itself for this shape? NULL: always. */
     bool (*is_available)(const km_shape *shape);
     double (*bytes)(const km_shape *shape); /* of its state, per rank; NULL: none */

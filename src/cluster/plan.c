@@ -32,16 +32,17 @@ uint64_t km_kernels_of_all_ranks(const char *name, MPI_Comm comm)
     return available;
 }
 
-/* Does redistribution save more time than it takes? Measured on 2 ranks: after 60 iterations with
- * 64 clusters, 30 with 1000 and 2 with 4096. It saves more the more ranks there are: 64 clusters
- * without it need 3.1 distances a sample on 1 rank, 4.0 on 2, 5.1 on 4, 8.8 on 16, 16 on 64.
- * Redistributed samples hold their rows in 32 bits. */
-static bool pays_to_redistribute(const km_shape *shape, const km_method *method)
+/* Does redistribution save more time than it takes? Each doubling of the ranks makes boxes of a
+ * rank wider without it: 64 clusters then need 3.1 distances a sample on 1 rank, 4.0 on 2, 5.1 on
+ * 4, 8.8 on 16, 16 on 64. Redistributed samples hold their rows in 32 bits. */
+static bool pays_to_redistribute(const km_shape *shape, const km_method *method,
+                                 int64_t max_iterations)
 {
     enum { MIN_CLUSTERS = 100 }; /* on 2 ranks; half as many on 4, a third on 8 */
-    const double clusters = (double)shape->n_clusters * fmax(1, log2(shape->n_ranks));
-    return method->wants_exchange && clusters >= MIN_CLUSTERS && shape->span <= UINT32_MAX &&
-           shape->n_ranks > 1;
+    const double doublings = log2(shape->n_ranks);
+    return method->exchange_takes > 0 && (double)shape->n_clusters * doublings >= MIN_CLUSTERS &&
+           (double)max_iterations * doublings * doublings >= method->exchange_takes &&
+           shape->span <= UINT32_MAX;
 }
 
 /* Measured: buffers of Open MPI 4.1 that it allocates when ranks exchange much. */
@@ -106,8 +107,8 @@ static void plan_fits(km_plan *plan, const skymeans_problem *problem, const skym
     if (plan->seeding != NULL && plan->seeding->is_refined &&
         km_refine_rows(shape, shape->n_rows) > 0)
         plan->refining = km_refine_method(manner->algorithm, shape);
-    plan->redistributes = pays_to_redistribute(shape, plan->method);
-    plan->orders = (plan->method->wants_neighbours && !plan->redistributes) ||
+    plan->redistributes = pays_to_redistribute(shape, plan->method, problem->max_iterations);
+    plan->orders = (shape->n_features <= plan->method->most_ordered && !plan->redistributes) ||
                    (plan->seeding != NULL && plan->seeding->reads_all(shape));
     plan->memory = find_memory(plan);
 }

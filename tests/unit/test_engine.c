@@ -18,8 +18,8 @@ static mock_rows rows_of(int64_t n, MPI_Comm comm)
 static skymeans_problem short_problem(int64_t k)
 {
     skymeans_problem problem = SKYMEANS_PROBLEM(k);
-    problem.max_iterations = 6;
-    problem.tolerance = 0;
+    problem.max_iterations = 75; /* for which exchanges of samples pay */
+    problem.tolerance = 0.02;
     return problem;
 }
 
@@ -74,7 +74,7 @@ START_TEST(pieces_dealt_out)
     skymeans_manner manner = SKYMEANS_MANNER;
     manner.algorithm = "tree"; /* for which ranks exchange samples */
     problem.seeding = "random";
-    problem.max_iterations = 1;
+    problem.tolerance = 1e9;
     for (int i = 0; i < 4; i++) {
         mock_rows m = rows_of(N_RANKS * PIECE + more[i], MPI_COMM_SELF);
         m.d = 1;
@@ -272,6 +272,8 @@ START_TEST(warm_start)
 {
     mock_rows m = rows_of(2000, MPI_COMM_WORLD);
     skymeans_problem problem = short_problem(110);
+    problem.max_iterations = 6;
+    problem.tolerance = 0;
     skymeans_samples *samples = make_samples(&m);
     skymeans_answer *whole = fit_samples(samples, &problem, NULL, NULL, m.comm);
     problem.max_iterations = 3;

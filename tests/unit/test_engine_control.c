@@ -114,7 +114,9 @@ static skymeans_problem some_problem(int64_t k, int64_t restarts)
 START_TEST(events_in_order)
 {
     mock_rows m = some_rows(MPI_COMM_WORLD);
-    const skymeans_problem problem = some_problem(110, 3);
+    skymeans_problem problem = some_problem(110, 3);
+    problem.max_iterations = 75; /* for which an exchange pays */
+    problem.tolerance = 0.1;
     watcher w = {0};
     const skymeans_control control = control_of(&w, m.comm);
     skymeans_manner manner = SKYMEANS_MANNER;

@@ -405,7 +405,8 @@ START_TEST(one_answer_when_ranks_exchange_samples)
         mock_drop_rows(&data);
         solve_task task = solve_task_of(&data, 100, BOTH[kind / 2 % 2]);
         task.problem.seeding = "random";
-        task.problem.max_iterations = 3;
+        task.problem.max_iterations = 75; /* so that it pays */
+        task.problem.tolerance = 0.1;
         task.problem.restarts = 1 + (int64_t)kind % 3 / 2;
         check_ways(task, "exchanged", comms);
         mock_free(&data);

@@ -116,16 +116,23 @@ START_TEST(methods_follow_from_features_and_clusters)
 }
 END_TEST
 
-static bool redistributes(const char *algorithm, int64_t k, int64_t n_rows, int n_ranks)
+static bool redistributes_in(int64_t max_iterations, const char *algorithm, int64_t k,
+                             int64_t n_rows, int n_ranks)
 {
     planned what = spread(n_rows, n_ranks);
     what.manner.algorithm = algorithm;
     what.problem.n_clusters = k;
+    what.problem.max_iterations = max_iterations;
     return plan_of(&what).redistributes;
 }
 
-/* Ranks exchange samples where boxes prune much: not for few clusters (fewer on more ranks),
- * other methods or one rank. */
+static bool redistributes(const char *algorithm, int64_t k, int64_t n_rows, int n_ranks)
+{
+    return redistributes_in(300, algorithm, k, n_rows, n_ranks);
+}
+
+/* Ranks exchange samples where boxes prune much: not for few clusters (fewer on more ranks), few
+ * iterations, other methods or one rank. */
 START_TEST(samples_are_redistributed_for_the_tree)
 {
     ck_assert(redistributes("neighbours", 100, 5000, 2));
@@ -136,6 +143,12 @@ START_TEST(samples_are_redistributed_for_the_tree)
     ck_assert(redistributes("tree", 50, 5000, 4) && !redistributes("tree", 49, 5000, 4));
     ck_assert(redistributes("tree", 17, 5000, 64) && !redistributes("tree", 16, 5000, 64));
     ck_assert(!redistributes("bounds", 5000, 5000, 64));
+    ck_assert(redistributes_in(75, "tree", 5000, 5000, 2));
+    ck_assert(!redistributes_in(74, "tree", 5000, 5000, 2));
+    ck_assert(redistributes_in(19, "tree", 5000, 5000, 4));
+    ck_assert(!redistributes_in(18, "tree", 5000, 5000, 4));
+    ck_assert(redistributes_in(12, "neighbours", 5000, 5000, 2));
+    ck_assert(!redistributes_in(11, "neighbours", 5000, 5000, 2));
     planned far = spread(5000, 2);
     far.manner.algorithm = "tree";
     far.problem.n_clusters = 100;
@@ -148,6 +161,7 @@ static bool orders(const char *algorithm, const char *seeding, int64_t seeding_r
                    int n_ranks)
 {
     planned what = spread(1000, n_ranks);
+    what.problem.max_iterations = 300;
     what.manner.algorithm = algorithm;
     what.problem.seeding = seeding;
     what.problem.seeding_rows = seeding_rows;
@@ -165,6 +179,22 @@ START_TEST(samples_are_ordered_for_boxes)
     ck_assert(!orders("lloyd", "random", 0, 100, 1));
     ck_assert(!orders("lloyd", "kmeans++", 999, 100, 1));
     ck_assert(orders("lloyd", "kmeans++", INT64_MAX, 100, 1));
+}
+END_TEST
+
+/* Measured: with more features, bounds get tighter by order, but not by as much as it takes. */
+START_TEST(many_features_are_not_ordered_for_bounds)
+{
+    planned what = some();
+    what.manner.algorithm = "bounds";
+    what.problem.n_clusters = 100;
+    what.problem.seeding = "random";
+    what.shape.n_features = 63;
+    ck_assert(plan_of(&what).orders);
+    what.shape.n_features = 64;
+    ck_assert(!plan_of(&what).orders);
+    what.manner.algorithm = "tree";
+    ck_assert(plan_of(&what).orders);
 }
 END_TEST
 
@@ -272,6 +302,7 @@ Suite *make_suite(void)
         methods_follow_from_features_and_clusters,
         samples_are_redistributed_for_the_tree,
         samples_are_ordered_for_boxes,
+        many_features_are_not_ordered_for_bounds,
         seeding_rows_are_at_least_500_per_cluster,
         plans_that_can_not_be_are_refused,
         kernels_are_those_of_all_ranks,
