@@ -34,7 +34,10 @@ static inline double is_true(double a)
 #define KM_CLONES
 #endif
 
-/* Results may take the place of operands, row by row, which the pragma tells the compiler. */
+/* Where arithmetic makes something finite of an infinite operand, operands are tested, too;
+ * elsewhere the result tells.
+ *
+ * Results may take the place of operands, row by row, which the pragma tells the compiler. */
 #define DEFINE_OPERATION(name, value)                                                    \
     KM_CLONES static void name(const double *first, const double *second, int64_t count, \
                                double *results)                                          \
@@ -63,7 +66,7 @@ DEFINE_OPERATION(invert_rows, unless_missing(a, a, a == 0))
 DEFINE_OPERATION(add_rows, finite_or_missing(a + b))
 DEFINE_OPERATION(subtract_rows, finite_or_missing(a - b))
 DEFINE_OPERATION(multiply_rows, finite_or_missing(a *b))
-DEFINE_OPERATION(divide_rows, finite_or_missing(a / b))
+DEFINE_OPERATION(divide_rows, unless_missing(b, b, finite_or_missing(a / b)))
 DEFINE_FUNCTION(power_rows, unless_missing(a, b, finite_or_missing(pow(a, b))))
 DEFINE_OPERATION(less_rows, unless_missing(a, b, a < b))
 DEFINE_OPERATION(at_most_rows, unless_missing(a, b, a <= b))
@@ -73,7 +76,7 @@ DEFINE_OPERATION(both_rows, a == 0 || b == 0 ? 0 : unless_missing(a, b, 1))
 DEFINE_OPERATION(either_rows, is_true(a) || is_true(b) ? 1 : unless_missing(a, b, 0))
 DEFINE_FUNCTION(log10_rows, finite_or_missing(log10(a)))
 DEFINE_FUNCTION(ln_rows, finite_or_missing(log(a)))
-DEFINE_FUNCTION(exp_rows, finite_or_missing(exp(a)))
+DEFINE_FUNCTION(exp_rows, unless_missing(a, a, finite_or_missing(exp(a))))
 DEFINE_OPERATION(sqrt_rows, finite_or_missing(sqrt(a)))
 DEFINE_OPERATION(abs_rows, finite_or_missing(fabs(a)))
 DEFINE_OPERATION(min_rows, unless_missing(a, b, b < a ? b : a))

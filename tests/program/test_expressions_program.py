@@ -144,6 +144,17 @@ class Expressions(ProgramTest):
         np.testing.assert_allclose(np.sort(result.centers.ravel()), [374.5, 1124.5, 1874.5, 2624.5],
                                    atol=150)
 
+    def test_infinities_are_missing(self):
+        """Also where arithmetic would make something finite of them."""
+        x = np.linspace(1, 2, 300)
+        x[::3], x[1::3] = np.inf, -np.inf
+        write_columns("in.h5", {"x": x, "y": np.ones(300)})
+        fits = [(("in.h5", 2, "-c", f"y,e={expression}", "--verify"), {"ranks": ranks})
+                for expression in ("y/x", "exp(x)", "exp(-x)", "min(x,y)", "max(x,y)", "x^-1", "x^0")
+                for ranks in (1, 3)]
+        for (words, _), result in zip(fits, self.fit_all(fits)):
+            np.testing.assert_array_equal(result.labels >= 0, np.isfinite(x), words)
+
     def test_names_win(self):
         """An exact name is a column, whatever signs it has; parentheses make an expression of it."""
         values = np.random.default_rng(1).normal(size=(4, 500))

@@ -106,9 +106,11 @@ static uint64_t draw(uint64_t *state)
 
 static double hostile_value(uint64_t *state)
 {
-    static const double odd[] = {NAN, 0, -0.0, 1, -1, 2, 0x1p-1074, 1e308, -1e308, 0.5};
+    static const double odd[] = {NAN,      0,         -0.0,      1,     -1,     2,
+                                 INFINITY, -INFINITY, 0x1p-1074, 1e308, -1e308, 0.5};
     const uint64_t n = draw(state);
-    return n % 3 > 0 ? odd[n / 3 % 10] : ((double)(n >> 11) * 0x1p-52 - 1) * 100;
+    return n % 3 > 0 ? odd[n / 3 % (sizeof odd / sizeof *odd)]
+                     : ((double)(n >> 11) * 0x1p-52 - 1) * 100;
 }
 
 /* Writes a random expression. Returns the new end. */
