@@ -87,12 +87,16 @@ static double scaled(const km_transform *transform, int64_t j, double value)
     return is_end ? 1 : product;
 }
 
+static double scaled_range(const km_transform *transform, const km_facts *facts, int64_t j)
+{
+    return scaled(transform, j, facts->highest[j]) - scaled(transform, j, facts->lowest[j]);
+}
+
 static int exponent_of_range(const km_transform *transform, const km_facts *facts)
 {
     double largest = 0;
     for (int64_t j = 0; j < transform->n_features; j++)
-        largest = fmax(largest, scaled(transform, j, facts->highest[j]) -
-                                    scaled(transform, j, facts->lowest[j]));
+        largest = fmax(largest, scaled_range(transform, facts, j));
     return largest > 0 ? km_exponent_above(largest) - 1 : 0;
 }
 
@@ -139,15 +143,26 @@ static km_code check_ranges(const km_facts *facts, const char *const *names, km_
     return KM_OK;
 }
 
+/* Outliers may be so many spreads away from the others. */
+static km_code check_scaled_ranges(const km_transform *transform, const km_facts *facts,
+                                   const char *const *names, km_error *error)
+{
+    for (int64_t j = 0; j < transform->n_features; j++)
+        if (!isfinite(scaled_range(transform, facts, j)))
+            return km_fail(error, KM_DATA,
+                           "values out of range (column %s): they go from %g to %g, and scaled are "
+                           "beyond the range of doubles; scale it otherwise, or drop the outliers",
+                           names[j], facts->lowest[j], facts->highest[j]);
+    return KM_OK;
+}
+
 /* Multiplies the features by factors of the caller. */
 static km_code multiply_factors(km_transform *transform, const double *factors,
                                 const km_facts *facts, const char *const *names, km_error *error)
 {
     for (int64_t j = 0; j < transform->n_features && factors != NULL; j++) {
         transform->factor[j] *= factors[j];
-        const double range =
-            scaled(transform, j, facts->highest[j]) - scaled(transform, j, facts->lowest[j]);
-        if (!isnormal(transform->factor[j]) || !isfinite(range))
+        if (!isnormal(transform->factor[j]) || !isfinite(scaled_range(transform, facts, j)))
             return km_fail(error, KM_DATA,
                            "values out of range (column %s): multiplied by the factor %g they are "
                            "beyond the range of doubles; choose another factor",
@@ -240,7 +255,8 @@ km_code km_transform_apply(km_transform *transform, km_scaling scaling, const do
         choose_scaling(transform, facts);
     else if (find_middle(transform, samples, facts->weight, comm, error) != KM_OK)
         goto done;
-    if (multiply_factors(transform, factors, facts, names, error) != KM_OK)
+    if (check_scaled_ranges(transform, facts, names, error) != KM_OK ||
+        multiply_factors(transform, factors, facts, names, error) != KM_OK)
         goto done;
     transform->exponent = choose_exponent(transform, facts, samples->precision);
     transform_ranges(transform, facts, samples->precision);

@@ -409,10 +409,27 @@ START_TEST(a_range_that_overflows_names_its_column)
 }
 END_TEST
 
+/* A robust scale knows nothing of outliers, which it may move beyond the range of doubles. */
+START_TEST(an_outlier_that_overflows_names_its_column)
+{
+    mock data = mock_mixture(300, 3, 2, 10);
+    for (int64_t i = 0; i < 300; i++)
+        data.values[3 * i + 1] *= 1e-10;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        data.values[3 * 290 + 1] = sign * 1e300;
+        scaled s = scale(&data, KM_SCALE_ROBUST, KM_FLOAT64, MPI_COMM_WORLD);
+        ck_assert_fails(s.error, KM_DATA, "column b");
+        scaled_free(&s);
+    }
+    mock_free(&data);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
         standard_has_mean_0_and_variance_1,
+        an_outlier_that_overflows_names_its_column,
         minmax_goes_from_0_to_1,
         minmax_is_exact_at_both_ends,
         minmax_is_exact_for_the_largest_ranges,
