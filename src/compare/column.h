@@ -4,6 +4,8 @@
 
 #include "compare/compare.h"
 
+#include <limits.h>
+
 /* How the values of a column are stored. */
 typedef enum km_value_kind {
     KM_VALUE_INT,
@@ -99,6 +101,16 @@ typedef struct km_identified {
     int64_t row;
     int64_t label; /* its position; -1: none */
 } km_identified;
+
+enum { KM_IDENTIFIED_WORDS = sizeof(km_identified) / sizeof(uint32_t) };
+
+/* How many rows each rank sends in a round: if they all go to one rank, what it gets still fits
+ * into MPI's counts. */
+static inline int64_t km_rows_of_round(int n_ranks)
+{
+    const int64_t maximum = 1 << 20, fit = INT_MAX / KM_IDENTIFIED_WORDS / n_ranks;
+    return fit < maximum ? fit : maximum;
+}
 
 /* Sends each row to the rank that its id says: a new array of *n_received, which the caller frees.
  * Collective; errors are agreed. */

@@ -9,12 +9,12 @@
 
 /* ---- exchange -------------------------------------------------------------------------------- */
 
-enum { WORDS = sizeof(km_identified) / sizeof(uint32_t), ROWS_AT_ONCE = 1 << 20 };
+enum { WORDS = KM_IDENTIFIED_WORDS };
 
 /* Counts and starts of messages, [n_ranks] each, in words. */
 typedef struct messages {
     int *sent, *sent_starts, *received, *received_starts;
-    km_identified *buffer; /* [ROWS_AT_ONCE], rows in the order of the ranks that get them */
+    km_identified *buffer; /* [rows of a round], rows in the order of the ranks that get them */
 } messages;
 
 static uint64_t hash_of_id(const km_identified *row)
@@ -79,11 +79,12 @@ km_code km_send_by_id(const km_identified *rows, int64_t n_rows, km_identified *
                       int64_t *n_received, MPI_Comm comm, km_error *error)
 {
     const int n_ranks = km_comm_size(comm);
+    const int64_t at_once = km_rows_of_round(n_ranks);
     const char *what = "matching ids";
-    int64_t n_rounds = (n_rows + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+    int64_t n_rounds = (n_rows + at_once - 1) / at_once;
     int *counts = km_allocate(4 * (int64_t)n_ranks, sizeof *counts, what, error);
-    messages m = {.buffer = km_allocate(n_rows < ROWS_AT_ONCE ? n_rows : ROWS_AT_ONCE,
-                                        sizeof *m.buffer, what, error)};
+    messages m = {
+        .buffer = km_allocate(n_rows < at_once ? n_rows : at_once, sizeof *m.buffer, what, error)};
     *received = NULL;
     *n_received = 0;
     if (km_agree(comm, error) == KM_OK) {
@@ -94,10 +95,10 @@ km_code km_send_by_id(const km_identified *rows, int64_t n_rows, km_identified *
         km_max_int64(comm, &n_rounds, 1);
     }
     for (int64_t r = 0; r < n_rounds && error->code == KM_OK; r++) {
-        const int64_t first = r * ROWS_AT_ONCE < n_rows ? r * ROWS_AT_ONCE : n_rows;
+        const int64_t first = r * at_once < n_rows ? r * at_once : n_rows;
         const int64_t left = n_rows - first;
-        exchange_rows(&m, rows + first, left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE, received,
-                      n_received, comm, error);
+        exchange_rows(&m, rows + first, left < at_once ? left : at_once, received, n_received, comm,
+                      error);
     }
     free(counts);
     free(m.buffer);
