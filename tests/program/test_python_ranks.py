@@ -103,6 +103,26 @@ tell(len(skymeans.KMeans(5, missing="drop", comm=comm).fit(rows[: 100 * rank]).l
         self.assertEqual(len(re.findall("^bad n_threads .0.", text, re.MULTILINE)), 3, text)
         self.assertEqual(said[-3:], ["0", "100", "200"])
 
+    def test_scores(self):
+        """A rank may have no rows, and what one rank can't take is an exception on all."""
+        said = self.on_ranks(3, """
+rows = rows[~np.isnan(rows[:, 0])]
+k = skymeans.KMeans(5, comm=comm).fit(rows[100 * rank : 200 * rank])
+score = k.score(rows[100 * rank : 200 * rank])
+tell(abs(score / -k.inertia_ - 1) < 1e-12)
+bad = {"features": lambda: k.score(rows[:, : 4 - (rank == 2)]),
+       "missing": lambda: k.score(np.where(rank == 1, np.nan, rows)),
+       "threads": lambda: k.set_params(n_threads=rank).score(rows)}
+for name, score in bad.items():
+    try: score()
+    except ValueError as error: tell(name)
+try: skymeans.KMeans(5).fit(rows).score(rows[:0])
+except ValueError as error: tell(error)
+""")
+        self.assertEqual(said[:12], ["True"] * 3 + ["features"] * 3 + ["missing"] * 3 + ["threads"] * 3)
+        self.assertTrue(all("0 sample(s)" in line for line in said[12:]), said)
+        self.assertEqual(len(said), 15)
+
     def test_interrupt(self):
         """Ctrl-C on one rank ends the fit of all."""
         said = self.on_ranks(2, """

@@ -170,12 +170,16 @@ class KMeans(Estimator):
         """Minus the weighted sum of squared distances of rows X [n][d] to their nearest centers, after
         scaling. Collective over `comm`; rows with missing values count for nothing."""
         ranks = Ranks(self.comm)
-        rows = ranks.together(lambda: self._take_others(X))
-        weights = ranks.together(lambda: take_weights(sample_weight, rows.shape[0]))
+        return -float(ranks.sum(ranks.together(lambda: self._measure(X, sample_weight))))
+
+    def _measure(self, X: Any, sample_weight: Any) -> float:
+        """The sum of this process's rows, of which there may be none beside those of others."""
+        rows = self._take_others(X, 1 if self.comm is None else 0)
+        weights = take_weights(sample_weight, rows.shape[0])
         with engine.Samples(rows, None, Ranks()) as samples:
             squares = np.square(samples.measure(self._current_model(), settings.manner_of(self)))
-        ranks.together(lambda: self._check_missing(np.isnan(squares)))
-        return -float(ranks.sum(np.nansum(squares if weights is None else squares * weights)))
+        self._check_missing(np.isnan(squares))
+        return np.nansum(squares if weights is None else squares * weights)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns of transform: kmeans0, kmeans1, ..."""
@@ -183,11 +187,11 @@ class KMeans(Estimator):
         name = type(self).__name__.lower()
         return np.array([f"{name}{i}" for i in range(len(self.cluster_centers_))], dtype=object)
 
-    def _take_others(self, X: Any) -> Rows:
+    def _take_others(self, X: Any, fewest: int = 1) -> Rows:
         checks.check_fitted(self)
         rows = Rows(X, self._model.dtype)
         checks.check_alike(self, rows)
-        checks.check_rows(rows, 1)
+        checks.check_rows(rows, fewest)
         return rows
 
     def _check_missing(self, is_missing: np.ndarray) -> None:
