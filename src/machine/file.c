@@ -98,6 +98,8 @@ static void take_limits(km_machine *machine, const char *json, const char *path,
     }
     if (km_json_find(json, "read_bytes_per_second") != NULL)
         machine->reading = positive(json, "read_bytes_per_second", path, error);
+    if (machine->n_ranks == 1) /* its messages go nowhere */
+        return;
     machine->n_messages = 0; /* those of a run are fewer */
     machine->message_ranks = machine->n_ranks;
     take_messages(machine, json, path, error);
@@ -120,6 +122,11 @@ static void take_reductions(km_machine *machine, const char *json, int64_t n_ran
 static void take_figures_of_run(km_machine *machine, const char *json, const char *path,
                                 km_error *error)
 {
+    if (km_json_find(json, "choice") != NULL)
+        km_fail(error, KM_DATA,
+                "no figures of a machine (%s): it is the record of a fit with several numbers of "
+                "clusters, whose times are not told apart; take that of a fit with one -k",
+                path);
     const int64_t n_ranks = count_of(json, "plan.ranks", path, error);
     const double n_threads = (double)n_ranks * positive(json, "plan.threads", path, error);
     const double work =

@@ -148,6 +148,8 @@ ROWS = [
     (4, "can't read the checkpoint (loop)", *fit("--checkpoint", "loop")),
     (4, "can't read the figures of the machine (loop)", *fit("--machine", "loop")),
     (3, "no figures of a machine (in.h5): it has no number", *fit("--machine", "in.h5")),
+    (3, "no figures of a machine (several.json): it is the record of a fit with several",
+     *fit("--machine", "several.json")),
     (3, "no figures of a machine (.): it is no file", *fit("--machine", ".")),
     # files that are read
     (4, "can't open the file (none.h5)", "info", "none.h5"),
@@ -516,6 +518,7 @@ class Messages(ProgramTest):
         """What is no table or column, or perhaps not meant as one, and what can't be decoded."""
         values = blobs(100, 2)
         write_text("list.txt", "in.h5\n")
+        write_text("several.json", '{"plan": {}, "choice": {}}')
         write_array("sorts.h5", values, name="a")
         write_array("sorts.h5", values[:, :1], name="b")
         write_array("complex.h5", values[:, 0] + 1j * values[:, 1], name="z")
