@@ -57,6 +57,8 @@ typedef struct km_column {
     km_place mask;             /* one per value, or one per row: not 0 where a value is missing */
     km_convention convention;
     int64_t n_rows;
+    int64_t value_bytes; /* of a value as it is stored, without what is elsewhere, as long texts
+                            are; 0 if it is computed */
     bool is_numeric, is_floating; /* truth values and bitfields are numeric, too */
     bool is_text, may_be_mask;
     bool is_category;   /* numbers that stand for names */

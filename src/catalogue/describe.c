@@ -130,6 +130,7 @@ static void describe_value(hid_t type, km_column *column)
     const H5T_class_t class = H5Tget_class(type);
     const size_t size = H5Tget_size(type);
     const bool is_truth_value = is_truth(type);
+    column->value_bytes = (int64_t)size;
     column->is_floating = class == H5T_FLOAT;
     column->is_numeric = column->is_floating || class == H5T_INTEGER || is_truth_value ||
                          (class == H5T_BITFIELD && km_h5_describe_number(type).kind == KM_H5_UINT);

@@ -6,22 +6,12 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* Bytes of a value as it is stored, by the name of its type, "int16 big-endian". */
-static double bytes_of_value(const km_column *column)
-{
-    const int bits = atoi(column->type + strcspn(column->type, "0123456789"));
-    return bits >= 8 ? bits / 8 : 1;
-}
 
 static double bytes_to_read(const km_catalogue *catalogue)
 {
-    double of_row = 0;
+    double of_row = km_catalogue_has_long_ids(catalogue) ? (double)catalogue->ids_size : 0;
     for (int64_t c = 0; c < catalogue->n_columns; c++)
-        if (catalogue->columns[c].expression == 0) /* else it is computed of others */
-            of_row += bytes_of_value(&catalogue->columns[c]);
+        of_row += (double)catalogue->columns[c].value_bytes;
     return of_row * (double)catalogue->n_rows;
 }
 
