@@ -15,11 +15,27 @@ static double bytes_to_read(const km_catalogue *catalogue)
     return of_row * (double)catalogue->n_rows;
 }
 
-static double seconds_of_iterations(const km_dry_run *run, const km_forecast *f)
+/* All fits, with those of resampled rows. */
+static int64_t count_fits(const skymeans_problem *problem)
+{
+    return km_problem_fits(problem) + problem->bootstrap * problem->n_several;
+}
+
+/* Of all fits, each number of clusters by itself; resampled rows count as all. */
+static double seconds_of_iterations(const km_dry_run *run)
 {
     const skymeans_problem *problem = run->problem;
-    return (f->assigning + fmax(f->summing, 0)) * (double)(problem->max_iterations + 1) *
-           (double)problem->restarts;
+    const int64_t n_numbers = problem->n_several > 0 ? problem->n_several : 1;
+    km_plan plan = *run->plan;
+    double iterations = 0;
+    for (int64_t i = 0; i < n_numbers; i++) {
+        if (problem->n_several > 0)
+            plan.shape.n_clusters = problem->several[i];
+        const km_forecast f = km_forecast_make(run->machine, &plan, 0);
+        iterations += f.assigning + fmax(f.summing, 0);
+    }
+    return iterations * (double)(problem->max_iterations + 1) *
+           (double)(problem->restarts + problem->bootstrap);
 }
 
 /* Where the figures are from, and what they mean. */
@@ -39,19 +55,23 @@ static void print_sources(const km_dry_run *run, const km_forecast *f)
 static void print_time(const km_dry_run *run, const km_forecast *f)
 {
     const skymeans_problem *problem = run->problem;
-    char iterations[32], reading[32];
-    printf("  time        %.4g s per iteration: assigning %.4g, ",
-           f->assigning + fmax(f->summing, 0), f->assigning);
+    const int64_t n_fits = count_fits(problem);
+    char iterations[32], reading[32], clusters[48] = "";
+    if (problem->n_several > 0)
+        snprintf(clusters, sizeof clusters, " with %lld clusters",
+                 (long long)run->plan->shape.n_clusters);
+    printf("  time        %.4g s per iteration%s: assigning %.4g, ",
+           f->assigning + fmax(f->summing, 0), clusters, f->assigning);
     if (f->summing < 0)
         puts("summing over ranks not known (one rank measured)");
     else
         printf("summing over ranks %.4g\n", f->summing);
     print_sources(run, f);
     printf("              at most %s for %lld iteration%s",
-           km_duration(seconds_of_iterations(run, f), iterations, sizeof iterations),
+           km_duration(seconds_of_iterations(run), iterations, sizeof iterations),
            (long long)problem->max_iterations, km_plural(problem->max_iterations));
-    if (problem->restarts > 1)
-        printf(" of %lld fits", (long long)problem->restarts);
+    if (n_fits > 1)
+        printf(" of %lld fits", (long long)n_fits);
     if (f->reading >= 0)
         printf(", %s to read", km_duration(f->reading, reading, sizeof reading));
     puts(";\n              without seeding, ordering and writing");
@@ -87,7 +107,7 @@ static void print_slurm(const km_dry_run *run, const km_forecast *f, double memo
            shape->n_ranks, shape->n_threads, megabytes);
     if (f == NULL)
         return;
-    const double seconds = seconds_of_iterations(run, f) + fmax(f->reading, 0);
+    const double seconds = seconds_of_iterations(run) + fmax(f->reading, 0);
     const double minutes = ceil(2 * seconds / 60) + 5;
     printf("              #SBATCH --time=%02.0f:%02.0f:00\n", floor(minutes / 60),
            fmod(minutes, 60));

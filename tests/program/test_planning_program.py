@@ -5,7 +5,9 @@ import os
 import re
 import unittest
 
-from program import ProgramTest, blobs, run, write_array
+import numpy as np
+
+from program import ProgramTest, blobs, run, write_array, write_columns
 from schema import check_schema
 
 TIME = re.compile(r"^  time +(\S+) s per iteration: assigning (\S+), summing over ranks (\S+)$",
@@ -32,6 +34,13 @@ def write_json(path, value):
 def read_json(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
+
+
+def whole_record():
+    """All that is taken of the record of a run."""
+    return {"plan": {"ranks": 1, "threads": 1, "clusters": 5, "features": 3}, "assignments": 9,
+            "result": {"n_used": 100}, "phases": {"assign": {"mean": 1}, "read": {"max": 1}},
+            "reductions": 8, "bytes_reduced": 800, "bytes_read": 1000}
 
 
 class Probe(ProgramTest):
@@ -101,6 +110,32 @@ class Planning(ProgramTest):
         (_, assigning, _), said = self.foretold("--machine", "machine.json", "--threads", 1)
         self.assertTrue(math.isclose(assigning, 6400 * 5 * 1.2e-10, rel_tol=1e-3), said)
 
+    def test_several_numbers_of_clusters(self):
+        """Restarts and fits of resampled rows of each: 6,400 samples with 2 + 5 centers in 3 features,
+        10 iterations and 5 fits take 358 s."""
+        write_array("in.h5", blobs(6400, 3).astype("f4"))
+        comparing = {"fixed": 1e-4, "per_feature": 2e-5}
+        write_json("machine.json", MACHINE | {"comparing_seconds": {"float32": comparing,
+                                                                    "float64": comparing}})
+        said = run("fit", "in.h5", "-k", "2,5", "--restarts", 3, "--bootstrap", 2, "--dry-run",
+                   "--max-iterations", 9, "--threads", 1, "--machine", "machine.json").out
+        self.assertIn(" s per iteration with 5 clusters: assigning 5.12, ", said)
+        self.assertIn("at most 6 min for 9 iterations of 10 fits;", said)
+        self.assertIn("#SBATCH --time=00:17:00\n", said)
+
+    def test_bytes_of_texts(self):
+        write_columns("in.h5", {"x": np.zeros(100_000, "f4"), "b": np.zeros(100_000, ">i2"),
+                                "name": np.zeros(100_000, "S20")})
+        _, said = self.foretold("-c", "x,b", "--id", "name")
+        self.assertIn("\n  reading     2.6 MB of values", said)
+
+    def test_messages_of_one_rank(self):
+        """Say nothing of sums over ranks."""
+        write_array("in.h5", blobs(6400, 3))
+        write_json("machine.json", MACHINE | {"ranks": 1})
+        _, said = self.foretold("--ranks", 10, "--machine", "machine.json")
+        self.assertIn("summing over ranks not known (one rank measured)", said)
+
     def test_too_many_ranks_for_the_rows(self):
         write_array("in.h5", blobs(1000, 3))
         _, said = self.foretold("--ranks", 100, "--threads", 1)
@@ -146,12 +181,15 @@ class Planning(ProgramTest):
         bad = {"none": "{}", "cut": json.dumps(MACHINE)[:150],
                "negative": json.dumps(MACHINE | {"memory_bytes_per_second": -1}),
                "unsorted": json.dumps(MACHINE | {"allreduce": MACHINE["allreduce"][::-1]}),
-               "metrics": '{"plan": {"ranks": 2}}'}
+               "metrics": '{"plan": {"ranks": 2}}',
+               "several": json.dumps({**whole_record(), "choice": {"best": 0}})}
         for name, text in bad.items():
             write_text(name, text)
         self.refuse(*[(3, f"figures of a machine.*{name}", *base, name) for name in bad],
                     (4, "can't read the figures.*nix", *base, "nix"),
                     (3, "figures of a machine", *base, os.curdir))
+        write_json("one", whole_record())
+        self.assertEqual(run(*base, "one").code, 0)
         refused = run("fit", "in.h5", "-k", 3, "-o", "out.h5", "--machine", "none", ranks=3)
         self.assertEqual(refused.code, 3, refused)
         self.assertNotIn("out.h5", os.listdir())
