@@ -43,15 +43,16 @@ static km_code find_order_column(km_story *s)
     return s->error.code;
 }
 
-/* Refuses values of --missing-value that name neither a feature nor a described column. */
+/* Refuses values of --missing-value that name no column that is read. */
 static km_code check_missing_values(km_story *s)
 {
     const uint64_t found = s->catalogue.missing_found | s->described.missing_found;
     for (int64_t i = 0; i < s->options.missing_values.count; i++)
         if ((found >> i & 1) == 0)
             return km_fail(&s->error, KM_USAGE,
-                           "bad value (--missing-value %s): it names neither a feature nor a "
-                           "described column; leave it out, or name the column in --describe",
+                           "bad value (--missing-value %s): it names neither a feature, nor a "
+                           "described column, nor one in an expression; leave it out, or name the "
+                           "column in --describe",
                            s->options.missing_values.texts[i]);
     return KM_OK;
 }
@@ -67,7 +68,8 @@ km_code km_open_described(km_story *s)
     km_catalogue_name name = km_catalogue_of_options(&s->options);
     name.columns = s->described_columns;
     name.weights = name.ids = NULL;
-    name.where = NULL; /* rows that it leaves out have no label */
+    name.where = NULL;               /* rows that it leaves out have no label */
+    name.skips_other_missing = true; /* both catalogues together must have the columns */
     if (km_catalogue_open(&s->described, &name, s->comm, &s->error) == KM_OK &&
         check_missing_values(s) == KM_OK && find_order_column(s) == KM_OK &&
         s->described.n_rows != s->catalogue.n_rows)

@@ -126,6 +126,16 @@ class Describe(ProgramTest):
         np.testing.assert_array_equal(result["n_missing"], [[5], [5]])
         np.testing.assert_array_equal(result["min"].min(), 1)
 
+    def test_missing_values_of_other_columns(self):
+        """Of columns that only --where or --weights reads."""
+        write_columns("in.h5", {"x": np.arange(40.0) // 20, "y": np.zeros(40), "w": np.ones(40),
+                                "z": np.where(np.arange(40) % 4, np.arange(40.0), -99)})
+        for words in [("--where", "z<100", "--missing-value", "z:-99"),
+                      ("--where", "z<100", "--missing-value", "z:-99", "--describe", "y,x"),
+                      ("--weights", "1+w", "--missing-value", "w:-99")]:
+            result = self.fit(*words, "--order-by", "x", k=2)
+            self.assertEqual((result["/labels"] < 0).sum(), 10 if "z<100" in words else 0)
+
     def test_expressions(self):
         """Described, as features, and where rows are left out."""
         columns = hostile()
