@@ -70,6 +70,8 @@ km_code km_open_described(km_story *s)
     name.weights = name.ids = NULL;
     name.where = NULL;               /* rows that it leaves out have no label */
     name.skips_other_missing = true; /* both catalogues together must have the columns */
+    if (name.table == NULL)
+        name.table = s->catalogue.first_table; /* the rows that have labels */
     if (km_catalogue_open(&s->described, &name, s->comm, &s->error) == KM_OK &&
         check_missing_values(s) == KM_OK && find_order_column(s) == KM_OK &&
         s->described.n_rows != s->catalogue.n_rows)

@@ -136,6 +136,21 @@ class Describe(ProgramTest):
             result = self.fit(*words, "--order-by", "x", k=2)
             self.assertEqual((result["/labels"] < 0).sum(), 10 if "z<100" in words else 0)
 
+    def test_table(self):
+        """The one that the features are in, also where others have what is described."""
+        x, other = np.repeat([3.0, 1.0], 20), np.arange(40.0)
+        for name in ("in.h5", "more.h5"):
+            write_columns(name, {"x": x, "y": np.zeros(40), "w": np.ones(40)},
+                          form="a/{}")
+            write_columns(name, {"x": other, "y": other, "ra": other}, form="b/{}")
+        for files in (), ("more.h5",):
+            result = self.fit(*files, "--weights", "w", "--order-by", "x", k=2)
+            np.testing.assert_array_equal(result["mean"], [[1, 0], [3, 0]])
+        result = self.fit("--weights", "w", "--describe", "/b/ra", k=2)
+        self.assertEqual(sorted(result["max"][:, 0]), [19, 39])
+        self.refuse((3, "no such column.*ra", "fit", "in.h5", "-k", 2, "-o", "new.h5", "-c", "x,w",
+                     "--describe", "ra"))
+
     def test_expressions(self):
         """Described, as features, and where rows are left out."""
         columns = hostile()
