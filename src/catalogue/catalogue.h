@@ -363,4 +363,9 @@ int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, i
 /* The features as -c takes them, in a new text, which the caller frees. */
 char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error);
 
+/* A list of columns as -c takes it, in a new text, which the caller frees: of `list`, in which
+ * KM_ALL_FEATURES stands for all features, and names of computed ones for their expressions. */
+#define KM_ALL_FEATURES "features"
+char *km_catalogue_expand_list(const km_catalogue *catalogue, const char *list, km_error *error);
+
 #endif

@@ -5,6 +5,7 @@
 #include "tables.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- reading a list ------------------------------------------------------------------------- */
@@ -79,6 +80,76 @@ char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
     char *text = allocate_names(catalogue->n_features, error), *end = text;
     for (int64_t j = 0; j < catalogue->n_features && text != NULL; j++)
         end = km_append_name(end, j == 0, catalogue->names[j]);
+    return text;
+}
+
+/* The computed feature that an item names, in braces or not; -1 if it is none. */
+static int64_t find_computed(const km_catalogue *catalogue, const char *item)
+{
+    for (int64_t j = 0; j < catalogue->n_features; j++) {
+        char in_list[KM_NAME_SIZE + 3], in_braces[KM_NAME_SIZE + 3];
+        km_append_name(in_list, true, catalogue->names[j]);
+        snprintf(in_braces, sizeof in_braces, "{%s}", catalogue->names[j]);
+        if (catalogue->columns[j].expression > 0 &&
+            (strcmp(item, in_list) == 0 || strcmp(item, in_braces) == 0))
+            return j;
+    }
+    return -1;
+}
+
+/* Writes an item of a list, expanded; returns the new end. */
+static char *append_item(char *end, const km_catalogue *catalogue, const char *features,
+                         const char *item)
+{
+    const int64_t j = find_computed(catalogue, item);
+    if (strcmp(item, KM_ALL_FEATURES) == 0)
+        return stpcpy(end, features);
+    if (j < 0)
+        return stpcpy(end, item);
+    end = stpcpy(km_append_name(end, true, catalogue->names[j]), "=");
+    return stpcpy(end, catalogue->expressions[catalogue->columns[j].expression - 1].text);
+}
+
+/* What an item and a comma may add to a list of columns when it is expanded. */
+static int64_t max_item_bytes(const km_catalogue *catalogue, const char *features)
+{
+    int64_t longest = 0;
+    for (int64_t e = 0; e < catalogue->n_expressions; e++)
+        if (catalogue->expressions[e].text_size > longest)
+            longest = catalogue->expressions[e].text_size;
+    return (int64_t)strlen(features) + longest + KM_NAME_SIZE + 5;
+}
+
+/* Features that are taken by default are no expressions. */
+static char *copy_features(const km_catalogue *catalogue, km_error *error)
+{
+    const char *asked = catalogue->asked.columns;
+    return asked != NULL ? km_copy_text(asked, "list of features", error)
+                         : km_catalogue_columns_text(catalogue, error);
+}
+
+static int64_t count_items(const char *list)
+{
+    int64_t count = 1;
+    for (; *list != '\0'; list++)
+        count += *list == ',';
+    return count;
+}
+
+char *km_catalogue_expand_list(const km_catalogue *catalogue, const char *list, km_error *error)
+{
+    char *features = copy_features(catalogue, error), *text = NULL;
+    char *copy = km_copy_text(list, "list of columns", error);
+    if (error->code == KM_OK)
+        text = km_allocate((int64_t)strlen(list) + 1 +
+                               count_items(list) * max_item_bytes(catalogue, features),
+                           1, "list of columns", error);
+    for (char *rest = copy, *end = text; text != NULL && rest != NULL;) {
+        end = append_item(end, catalogue, features, km_cut_item(&rest));
+        end = stpcpy(end, rest != NULL ? "," : "");
+    }
+    free(features);
+    free(copy);
     return text;
 }
 

@@ -12,17 +12,6 @@ static bool wants_description(const km_options *options)
     return options->describe != NULL || options->order_by != NULL;
 }
 
-/* --describe as -c takes it: without it, or if it says so, the features of the fit. */
-static char *described_columns(const km_story *s, km_error *error)
-{
-    const char *asked = s->options.describe;
-    if (asked == NULL || strcmp(asked, "features") == 0)
-        asked =
-            s->options.inputs.columns; /* NULL: taken by default, and then without expressions */
-    return asked == NULL ? km_catalogue_columns_text(&s->catalogue, error)
-                         : km_copy_text(asked, "columns to describe", error);
-}
-
 /* The column that --order-by names. */
 static km_code find_order_column(km_story *s)
 {
@@ -62,7 +51,9 @@ km_code km_open_described(km_story *s)
     const double start = km_now();
     if (!wants_description(&s->options))
         return KM_OK;
-    s->described_columns = described_columns(s, &s->error);
+    const char *asked = s->options.describe;
+    s->described_columns = km_catalogue_expand_list(
+        &s->catalogue, asked != NULL ? asked : KM_ALL_FEATURES, &s->error);
     if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
     km_catalogue_name name = km_catalogue_of_options(&s->options);

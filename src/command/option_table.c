@@ -146,7 +146,7 @@ const km_option km_fit_options[] = {
     {"describe", 0, "COLUMNS", KM_OPTION_TEXT, AT(describe), 0, 0, NULL, NULL,
      "also write /templates: mean, dispersion, minimum, maximum and exact quantiles of these "
      "columns "
-     "for each cluster, written as for -c; 'features' for those of the fit"},
+     "for each cluster, written as for -c; 'features' stands for those of the fit"},
     {"order-by", 0, "NAME", KM_OPTION_TEXT, AT(order_by), 0, 0, NULL, NULL,
      "number the clusters by the mean of this column, one of those that are described (default: "
      "the features), the lowest first"},

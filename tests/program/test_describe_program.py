@@ -151,6 +151,22 @@ class Describe(ProgramTest):
         self.refuse((3, "no such column.*ra", "fit", "in.h5", "-k", 2, "-o", "new.h5", "-c", "x,w",
                      "--describe", "ra"))
 
+    def test_named_expressions(self):
+        """Of -c, by their names; and all features beside other columns."""
+        x, r = np.arange(40.0) // 20, np.arange(40.0)
+        write_columns("in.h5", {"x": x, "y": np.zeros(40), "r": r})
+        features = "M=2*x,{a b}=min(x,r), y"
+        for asked, names, values in [
+                ("M", ["M"], [2 * x]), ("{M},r", ["M", "r"], [2 * x, r]),
+                ("{a b}", ["a b"], [np.minimum(x, r)]), ("sum=x+r,M", ["sum", "M"], [x + r, 2 * x]),
+                ("features, r", ["M", "a b", "y", "r"], [2 * x, np.minimum(x, r), 0 * x, r])]:
+            result = self.fit("-c", features, "--describe", asked, "--order-by", names[-1], k=2)
+            self.assertEqual(list(result["texts"]["columns"]), names)
+            self.check(result, dict(zip(names, values)), 2)
+            self.assertGreater(*result["mean"][::-1, -1])
+        result = self.fit("-c", features, "--order-by", "M", k=2)
+        np.testing.assert_array_equal(result["mean"][:, 0], [0, 2])
+
     def test_expressions(self):
         """Described, as features, and where rows are left out."""
         columns = hostile()
