@@ -25,7 +25,7 @@ typedef struct km_story {
     double *first_centers;    /* [k][d] from a file, in the units of the features; or NULL */
     double *factors;          /* [d], of --factor; NULL: all are 1 */
     skymeans_control control; /* what the engine is told while reading and fitting */
-    km_pace pace;             /* of reading */
+    km_pace pace;             /* of reading; then of describing */
     skymeans_samples samples;
     km_findings findings;
     uint64_t read_hash; /* of the rows that --verify reads again, see km_hash_as_read */
@@ -185,8 +185,12 @@ km_code km_verify_answer(km_story *s);
 km_code km_open_described(km_story *s);
 
 /* With --describe reads those columns and describes the clusters by them; with --order-by it
- * numbers the clusters anew. */
+ * numbers the clusters anew. A run that is stopped before does neither. */
 km_code km_describe_clusters(km_story *s);
+
+/* Does a run that should describe the clusters lack that, since it was stopped? Local; the same on
+ * all ranks. */
+bool km_lacks_description(const km_story *s);
 
 /* The times of all steps so far, also of the engine's. Local. */
 km_timers km_all_timers(const km_story *s);
@@ -235,7 +239,7 @@ km_record km_make_record(const km_story *s);
 /* Warns of a fit that was stopped, did not converge, or has empty clusters. Local. */
 void km_warn_at_end(const km_story *s);
 
-/* Did a signal end the fits before they were all done? The same on all ranks. */
+/* Did a signal end the run before all that was asked for was done? The same on all ranks. */
 bool km_is_interrupted(const km_story *s);
 
 #endif

@@ -52,8 +52,8 @@ km_code km_open_described(km_story *s)
     if (!wants_description(&s->options))
         return KM_OK;
     const char *asked = s->options.describe;
-    s->described_columns = km_catalogue_expand_list(
-        &s->catalogue, asked != NULL ? asked : KM_ALL_FEATURES, &s->error);
+    s->described_columns =
+        km_catalogue_expand_list(&s->catalogue, asked != NULL ? asked : KM_ALL_FEATURES, &s->error);
     if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
     km_catalogue_name name = km_catalogue_of_options(&s->options);
@@ -89,23 +89,42 @@ static km_code order_clusters(km_story *s)
     return s->error.code;
 }
 
-km_code km_describe_clusters(km_story *s)
+/* Reads the columns, and describes the clusters by them. If the run is stopped meanwhile, nothing
+ * is described. */
+static km_code describe_by_columns(km_story *s)
 {
     km_samples rows = {0};
     km_findings findings = {.ids = {.type = H5I_INVALID_HID}};
-    const double start = km_now();
-    if (!wants_description(&s->options))
-        return KM_OK;
-    if (km_catalogue_read(&s->described, KM_MISSING_KEEP, NULL, s->comm, &rows, &findings,
-                          &s->error) == KM_OK) {
+    km_prepare_control(s);
+    s->pace = km_pace_start(&s->control);
+    km_pace_phase(&s->pace, "describing the clusters");
+    if (km_catalogue_read(&s->described, KM_MISSING_KEEP, &s->pace, s->comm, &rows, &findings,
+                          &s->error) != KM_OK)
+        return s->error.code;
+    if (!km_pace_is_stopped(&s->pace))
         km_templates_create(&s->templates, &s->described, &rows, s->answer->labels,
                             s->answer->plan.shape.n_clusters, s->comm, &s->error);
-        km_samples_free(&rows);
-        s->findings.bytes_read += findings.bytes_read;
-        km_findings_free(&findings);
-    }
+    km_pace_phase(&s->pace, NULL);
+    km_samples_free(&rows);
+    s->findings.bytes_read += findings.bytes_read;
+    km_findings_free(&findings);
+    return s->error.code;
+}
+
+bool km_lacks_description(const km_story *s)
+{
+    return wants_description(&s->options) && s->templates.n_columns == 0;
+}
+
+km_code km_describe_clusters(km_story *s)
+{
+    const double start = km_now();
+    const km_stop stop = s->answer->stop;
+    if (!wants_description(&s->options) || stop == KM_STOP_WISH || stop == KM_STOP_TIME)
+        return KM_OK; /* a job that must end writes its result at once */
+    describe_by_columns(s);
     km_memory_return();
-    if (s->error.code == KM_OK && s->options.order_by != NULL)
+    if (s->error.code == KM_OK && s->options.order_by != NULL && !km_lacks_description(s))
         order_clusters(s);
     km_timer_add(&s->timers, KM_PHASE_READ, start);
     return s->error.code;

@@ -19,7 +19,7 @@ km_record km_make_record(const km_story *s)
                        .second_distances = s->second_distances,
                        .borders = &s->borders,
                        .templates = s->templates.n_columns > 0 ? &s->templates : NULL,
-                       .order_by = s->options.order_by,
+                       .order_by = km_lacks_description(s) ? NULL : s->options.order_by,
                        .command = s->command,
                        .seeding = s->options.seeding,
                        .missing = s->options.problem.missing,
@@ -137,7 +137,7 @@ km_code km_write_outputs(km_story *s)
 
 bool km_is_interrupted(const km_story *s)
 {
-    return s->answer->stop == KM_STOP_WISH;
+    return s->answer->stop == KM_STOP_WISH || s->pace.stop == KM_WISH_STOP;
 }
 
 static void warn_of_stop(const km_story *s)
@@ -179,6 +179,11 @@ void km_warn_at_end(const km_story *s)
                 "--tolerance",
                 s->options.outputs.result, (long long)fit->n_iterations,
                 km_plural(fit->n_iterations));
+    if (km_lacks_description(s))
+        km_warn(&s->log,
+                "not described (%s): the run was stopped before, so that the result has no "
+                "/templates, and clusters keep their numbers; give it more time",
+                s->options.outputs.result);
     if (fit->n_empty > 0)
         km_warn(&s->log,
                 "empty clusters (%s): %lld of %lld have no rows; lower -k, which may be more than "

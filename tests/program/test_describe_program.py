@@ -167,6 +167,21 @@ class Describe(ProgramTest):
         result = self.fit("-c", features, "--order-by", "M", k=2)
         np.testing.assert_array_equal(result["mean"][:, 0], [0, 2])
 
+    def test_stopped_early(self):
+        """A job that must end writes its result, and says what is not in it."""
+        write_columns("in.h5", hostile())
+        stopped = "--max-hours", "1e-9", "-q"
+        finished = [run("fit", "in.h5", "-c", "x,y", "-k", 5, "-o", name, *stopped, *words, ranks=2)
+                    for name, *words in (("plain.h5",), ("out.h5", "--describe", "gaps,x", "--order-by",
+                                                         "x"))]
+        self.assertEqual([done.code for done in finished], [0, 0], finished)
+        self.assertNotIn("not described", finished[0].err)
+        self.assertIn("warning: not described (out.h5): the run was stopped before", finished[1].err)
+        with h5py.File("plain.h5") as plain, h5py.File("out.h5") as file:
+            self.assertNotIn("templates", file)
+            self.assertNotIn("order_by", file["provenance"].attrs)
+            self.assertEqual(file.attrs["checksum"], plain.attrs["checksum"])
+
     def test_expressions(self):
         """Described, as features, and where rows are left out."""
         columns = hostile()

@@ -304,6 +304,8 @@ ROWS = [
      *fit("--max-hours", "1e-9", "--restarts", "2")),
     (0, "stopped early (out.h5): the time limit ended it after 1 of 2 numbers of clusters",
      *fit("-k", "2,3", "--max-hours", "1e-9")),
+    (0, "not described (out.h5): the run was stopped before",
+     *fit("--max-hours", "1e-9", "--describe", "features")),
     (0, "damaged checkpoint (bad)", *fit("--checkpoint", "bad")),
 ]
 
