@@ -170,7 +170,7 @@ class Describe(ProgramTest):
     def test_stopped_early(self):
         """A job that must end writes its result, and says what is not in it."""
         write_columns("in.h5", hostile())
-        stopped = "--max-hours", "1e-9", "-q"
+        stopped = "--max-hours", "1e-9"
         finished = [run("fit", "in.h5", "-c", "x,y", "-k", 5, "-o", name, *stopped, *words, ranks=2)
                     for name, *words in (("plain.h5",), ("out.h5", "--describe", "gaps,x", "--order-by",
                                                          "x"))]
