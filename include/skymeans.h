@@ -99,13 +99,16 @@ typedef struct skymeans_problem {
     const char *choose; /* of several, the one kept: that with the best "silhouette" (NULL),
                            "calinski-harabasz", "davies-bouldin" or "stability" */
     int64_t bootstrap;  /* of several, stability also between so many fits of resampled rows */
+    double sky;         /* not 0: the first three features are unit vectors of positions on the sky;
+                           they are not scaled, but multiplied by this, from 1e-100 to 1e100, and
+                           their centers stay on the sphere */
 } skymeans_problem;
 
 /* With the defaults, for k clusters. */
 #define SKYMEANS_PROBLEM(k)                                                                        \
     {                                                                                              \
         sizeof(skymeans_problem), (k), "kmeans++", NULL, 0, 0, 1, 1e-4, 300, "none", "drop", NULL, \
-            NULL, 0, NULL, 0                                                                       \
+            NULL, 0, NULL, 0, 0                                                                    \
     }
 
 /* The first field in which two problems differ so that their answers may differ, by name; NULL if

@@ -145,6 +145,7 @@ static void free_story(km_story *s)
     free(s->distances);
     free(s->second_labels);
     free(s->second_distances);
+    km_sky_free(&s->sky);
     km_borders_free(&s->borders);
     free(s->first_centers);
     free(s->factors);

@@ -149,6 +149,17 @@ FUNCTIONS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^
              "cos": np.cos}
 
 
+# Parts of the unit vector of a position in degrees, as the program takes them.
+SKY = {"sky_x": lambda ra, dec: np.cos(np.radians(dec)) * np.cos(np.radians(on_sky(ra, dec))),
+       "sky_y": lambda ra, dec: np.cos(np.radians(dec)) * np.sin(np.radians(on_sky(ra, dec))),
+       "sky_z": lambda ra, dec: np.sin(np.radians(dec)) + 0 * on_sky(ra, dec)}
+
+
+def on_sky(ra, dec):
+    """Right ascensions, NaN where there is no such position."""
+    return np.where((ra >= -360) & (ra <= 720) & (np.abs(dec) <= 90 + 3e-6), ra, np.nan)
+
+
 def compute_step(step, values, n_rows):
     """One operation of an expression. What is not finite is missing, NaN, and what has a missing
     operand; but && and || are known if one side decides."""
@@ -161,7 +172,9 @@ def compute_step(step, values, n_rows):
         is_decided = ((~np.isnan(values)) & ((np.array(values) != 0) == decides)).any(axis=0)
         return np.where(is_decided, float(decides),
                         np.where(is_missing, np.nan, float(not decides)))
-    if name == "!":
+    if name in SKY:
+        result = SKY[name](*(np.array(values) * step["number"]))
+    elif name == "!":
         result = values[0] == 0
     elif name == "-" and len(values) == 1:
         result = -values[0]

@@ -28,6 +28,7 @@ with command.imports("h5py", "numpy", "astropy"):
     from check_rows import check_rows
     from formats import WRITERS, to_integers
     from result import Catalogue, Result
+    from patches import FORMATS as PATCH_FORMATS, write_patch_centers
     from templates import FORMATS as TEMPLATE_FORMATS, write_templates
 
 PIECE_ROWS = 1 << 17
@@ -243,7 +244,8 @@ def parse_command_line(arguments):
     parser = Parser(
         prog=command.program(), allow_abbrev=False,
         usage="%(prog)s RESULT.h5 [CATALOGUE...] -o TABLE [-c COLUMNS] [-d DATASET] [--transpose] "
-              "[--force] [--overwrite]\n       %(prog)s RESULT.h5 --templates -o TABLE [--overwrite]",
+              "[--force] [--overwrite]\n       %(prog)s RESULT.h5 --templates|--patch-centers -o TABLE "
+              "[--overwrite]",
         description="Join the labels of a result of skymeans fit or predict with its catalogue. "
                     "Without CATALOGUE the table has ids (or row numbers) and labels only.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
@@ -259,6 +261,9 @@ def parse_command_line(arguments):
                         help="a row for each cluster instead, with the statistics of fit "
                              "--describe: .fits, .ecsv, .csv, or .tex (LaTeX: medians with 16 to "
                              "84 %%)")
+    parser.add_argument("--patch-centers", action="store_true",
+                        help="of fit --sky: a row for each cluster instead, with the unit vector of "
+                             "its center, as TreeCorr's patch_centers reads it: .fits, or .txt")
     parser.add_argument("--transpose", action="store_true",
                         help="a 2-D dataset holds a sample a column, as it was for the fit")
     parser.add_argument("--force", action="store_true",
@@ -267,15 +272,21 @@ def parse_command_line(arguments):
     options = parser.parse_intermixed_args(arguments)
     if not options.files:
         parser.error("RESULT.h5 is required")
-    formats = TEMPLATE_FORMATS if options.templates else WRITERS
+    options.write = write_templates if options.templates else \
+        write_patch_centers if options.patch_centers else None
+    formats = TEMPLATE_FORMATS if options.templates else \
+        PATCH_FORMATS if options.patch_centers else WRITERS
     if command.extension(options.output) not in formats:
         endings = ", ".join(f".{ending}" for ending in formats)
         parser.error(f"-o {options.output} does not end in one of {endings}")
     options.result, *options.catalogues = options.files
     options.catalogues = command.expand_lists(options.catalogues)
     options.files = [options.result, *options.catalogues]
-    if options.templates and options.catalogues:
-        parser.error("--templates with a CATALOGUE: the result has all that is needed")
+    if options.templates and options.patch_centers:
+        parser.error("--templates and --patch-centers: one table at a time")
+    if options.write and options.catalogues:
+        parser.error(f"{'--templates' if options.templates else '--patch-centers'} with a CATALOGUE: "
+                     "the result has all that is needed")
     for option in ("columns", "dataset"):
         if getattr(options, option) and not options.catalogues:
             parser.error(f"--{option} without a CATALOGUE")
@@ -299,9 +310,9 @@ def run(arguments):
     command.check_output(options.output, options.overwrite, options.files)
     with contextlib.ExitStack() as stack:
         result = Result(options.result, open_hdf5(options.result, stack))
-        if options.templates:
+        if options.write:
             with command.whole_file(options.output) as file:
-                n_rows, n_columns = write_templates(result, command.extension(options.output), file)
+                n_rows, n_columns = options.write(result, command.extension(options.output), file)
             command.say(f"{n_rows} clusters, {n_columns} columns: {options.output}")
             return
         joined = Joined(result, *open_parts(result, options, stack))

@@ -3,19 +3,11 @@
 #include "base/functions.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 /* The natural logarithm of 2 in two parts; products of the first with small integers are exact. */
 #define LN2_HIGH 0x1.62e42fefa38p-1
 #define LN2_LOW  0x1.ef35793c7673p-45
-
-/* c[0] + c[1] x + ... + c[n-1] x^(n-1) */
-static inline double polynomial(const double *c, int n, double x)
-{
-    double sum = c[n - 1];
-    for (int i = n - 2; i >= 0; i--)
-        sum = sum * x + c[i];
-    return sum;
-}
 
 /* With x = 2^e m and s = (m - 1) / (m + 1): ln m = 2 (s + s^3/3 + s^5/5 + ...). */
 double km_log(double x)
@@ -29,7 +21,7 @@ double km_log(double x)
         e--;
     }
     const double s = (m - 1) / (m + 1), z = s * s;
-    return e * LN2_HIGH + (2 * s + (2 * s * z * polynomial(series, 10, z) + e * LN2_LOW));
+    return e * LN2_HIGH + (2 * s + (2 * s * z * km_polynomial(series, 10, z) + e * LN2_LOW));
 }
 
 /* e^x = 2^n e^r with |r| <= ln 2 / 2, by the Taylor series of e^r. */
@@ -51,7 +43,7 @@ double km_exp(double x)
                                     1.0 / 6227020800};
     const double n = floor(x * 0x1.71547652b82fep+0 + 0.5);
     const double r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    return ldexp(polynomial(series, 14, r), (int)n);
+    return ldexp(km_polynomial(series, 14, r), (int)n);
 }
 
 double km_exp10(double x)
@@ -59,32 +51,13 @@ double km_exp10(double x)
     return km_exp(x * 0x1.26bb1bbb55516p+1); /* ln 10 */
 }
 
-/* A turn is cut to an angle of at most 1/8 of a turn, of which the Taylor series of the cosine or
- * of the sine is taken. */
+/* A turn is cut to an angle of at most 1/8 of a turn. */
 double km_cos(double x)
 {
-    static const double of_cos[] = {1,
-                                    -1.0 / 2,
-                                    1.0 / 24,
-                                    -1.0 / 720,
-                                    1.0 / 40320,
-                                    -1.0 / 3628800,
-                                    1.0 / 479001600,
-                                    -1.0 / 87178291200.0,
-                                    1.0 / 20922789888000.0};
-    static const double of_sin[] = {1,
-                                    -1.0 / 6,
-                                    1.0 / 120,
-                                    -1.0 / 5040,
-                                    1.0 / 362880,
-                                    -1.0 / 39916800,
-                                    1.0 / 6227020800,
-                                    -1.0 / 1307674368000.0,
-                                    1.0 / 355687428096000.0};
+    double sine, cosine;
     const double quarters = floor(4 * x + 0.5), angle = (x - quarters / 4) * 0x1.921fb54442d18p+2;
-    const double z = angle * angle;
     const int quarter = (int)(quarters - 4 * floor(quarters / 4));
-    const double cosine = polynomial(of_cos, 9, z), sine = angle * polynomial(of_sin, 9, z);
+    km_sincos_small(angle, &sine, &cosine);
     return quarter == 0 ? cosine : quarter == 1 ? -sine : quarter == 2 ? -cosine : sine;
 }
 
@@ -97,7 +70,7 @@ static double asin_of_small(double x)
     static const double below[] = {1, -2.40339491173441421878e+00, 2.02094576023350569471e+00,
                                    -6.88283971605453293030e-01, 7.70381505559019352791e-02};
     const double z = x * x;
-    return x + x * (z * polynomial(above, 6, z) / polynomial(below, 5, z));
+    return x + x * (z * km_polynomial(above, 6, z) / km_polynomial(below, 5, z));
 }
 
 double km_asin(double x)
@@ -107,6 +80,17 @@ double km_asin(double x)
         return asin_of_small(x);
     const double angle = 0x1.921fb54442d18p+0 - 2 * asin_of_small(sqrt((1 - size) / 2));
     return x < 0 ? -angle : angle;
+}
+
+/* By the arcsine of the smaller part, which is accurate there. */
+double km_angle_degrees(double y, double x)
+{
+    const double length = sqrt(x * x + y * y);
+    const bool is_steep = fabs(y) > fabs(x);
+    const double part = KM_DEGREES_PER_RADIAN * km_asin((is_steep ? fabs(x) : fabs(y)) / length);
+    const double acute = is_steep ? 90 - part : part;
+    const double upper = x < 0 ? 180 - acute : acute;
+    return y < 0 ? -upper : upper;
 }
 
 /* ---- normal deviates ------------------------------------------------------------------------- */
@@ -146,7 +130,7 @@ static const double MIDDLE = 0.425;
 
 static inline double divide(const quotient *q, double x)
 {
-    return polynomial(q->above, N_COEFFICIENTS, x) / polynomial(q->below, N_COEFFICIENTS, x);
+    return km_polynomial(q->above, N_COEFFICIENTS, x) / km_polynomial(q->below, N_COEFFICIENTS, x);
 }
 
 static double normal_in_tail(double centred)

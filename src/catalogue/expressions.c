@@ -1,5 +1,6 @@
 /* Expressions in the place of columns: a computed column, and those that it is computed from. */
 #include "base/error.h"
+#include "base/functions.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "choice.h"
@@ -132,18 +133,41 @@ static const char *combine_units(const km_operation *operation, const char *a, c
     return keeps && strcmp(a, b) == 0 ? a : "";
 }
 
-/* The units of an expression, as far as they are known without knowing units. */
-static const char *units_of_expression(const km_expression *expression, const km_inputs *inputs)
+static bool is_in_radians(const char *units)
 {
+    return strcmp(units, "rad") == 0 || strcmp(units, "radian") == 0 ||
+           strcmp(units, "radians") == 0;
+}
+
+/* Positions are in degrees, or in radians if the columns say so. */
+static void take_units_of_position(km_operation *operation, const char *ra, const char *dec,
+                                   const km_choice *choice)
+{
+    if (is_in_radians(ra) != is_in_radians(dec))
+        km_fail(choice->error, KM_DATA,
+                "units of a position differ (%s, %s): the right ascension is in '%s', the "
+                "declination in '%s'; convert one of them, as in ra*57.29577951308232",
+                choice->file, choice->table->path, ra, dec);
+    else if (is_in_radians(ra))
+        operation->number = KM_DEGREES_PER_RADIAN;
+}
+
+/* The units of an expression, as far as they are known without knowing units; and those of the
+ * positions in it. */
+static const char *units_of_expression(km_expression *expression, const km_choice *choice)
+{
+    const km_inputs *inputs = choice->inputs;
     const char *units[KM_EXPRESSION_REGISTERS] = {""};
     for (int64_t o = 0; o < expression->n_operations; o++) {
-        const km_operation *operation = &expression->operations[o];
+        km_operation *operation = &expression->operations[o];
         const int32_t operands[2] = {operation->a, operation->b};
         const char *known[2] = {"", ""};
         for (int i = 0; i < 2; i++)
             if (operands[i] != KM_NO_OPERAND)
                 known[i] = operands[i] >= 0 ? units[operands[i]]
                                             : inputs->columns[km_input_of(operands[i])].units;
+        if (km_takes_position(operation->code))
+            take_units_of_position(operation, known[0], known[1], choice);
         units[operation->to] = combine_units(operation, known[0], known[1]);
     }
     return expression->result >= 0 ? units[expression->result]
@@ -154,7 +178,7 @@ static const char *units_of_expression(const km_expression *expression, const km
 static void append_computed(km_choice *choice, const char *name)
 {
     const km_inputs *inputs = choice->inputs;
-    const km_expression *expression = &inputs->expressions[inputs->n_expressions - 1];
+    km_expression *expression = &inputs->expressions[inputs->n_expressions - 1];
     km_column column;
     memset(&column, 0, sizeof column); /* its padding is compared, too */
     if (strlen(name) >= sizeof column.name) {
@@ -166,7 +190,7 @@ static void append_computed(km_choice *choice, const char *name)
     }
     strcpy(column.name, name);
     strcpy(column.type, "computed");
-    strcpy(column.units, units_of_expression(expression, inputs));
+    strcpy(column.units, units_of_expression(expression, choice));
     column.is_numeric = column.is_floating = true;
     column.values.length = 1;
     column.expression = inputs->n_expressions;

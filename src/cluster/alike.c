@@ -27,6 +27,7 @@ uint64_t km_problem_hash(const skymeans_problem *p, int64_t n_features)
     hash = fold(fold(hash, p->seeding_rows), p->random_seed);
     hash = fold(fold(hash, p->restarts), p->max_iterations);
     hash = km_hash_doubles(hash, &p->tolerance, 1);
+    hash = km_hash_doubles(hash, &p->sky, 1);
     if (p->factors != NULL)
         hash = km_hash_doubles(hash, p->factors, n_features);
     for (int64_t i = 0; i < p->n_several; i++)

@@ -31,6 +31,7 @@ static void refine_first_centers(km_call *c, const km_seeding_task *seeding, km_
                                  .method = plan->refining,
                                  .tolerance = c->problem->tolerance,
                                  .max_iterations = c->problem->max_iterations,
+                                 .radius = c->task.radius,
                                  .exponent = c->task.exponent};
     if (km_refine(&task, c->first_centers, &c->answer->refined, error) == KM_OK)
         c->task.max_inertia = &c->answer->refined.max_inertia;

@@ -96,6 +96,7 @@ static km_code fit_resampled(km_call *c, int64_t resampling, km_samples *selecte
                                  .method = plan->method,
                                  .tolerance = c->asked->tolerance,
                                  .max_iterations = c->asked->max_iterations,
+                                 .radius = c->task.radius,
                                  .exponent = c->task.exponent};
     km_refined ignored;
     return km_refine_on(&task, selected, centers, &ignored, error);

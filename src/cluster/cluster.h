@@ -19,6 +19,7 @@ struct skymeans_samples {
     const char *weights_name; /* for messages; NULL: none */
     bool is_prepared;         /* values are working values, by this transform */
     km_transform transform;
+    double sky;             /* of the problem for which they were scaled */
     uint64_t factors_hash;  /* of the factors in it that the caller gave; 0: none */
     bool has_settled;       /* weights are whole numbers */
     bool has_facts;         /* facts are known */
@@ -122,6 +123,18 @@ uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *sam
  * all if there is one cluster. Samples are those of the answer. */
 km_code km_answer_find_second(const skymeans_answer *answer, const skymeans_samples *samples,
                               int32_t *labels, double *distances, MPI_Comm comm, km_error *error);
+
+/* Where the clusters of positions on the sky are, in degrees, and how far their samples are from
+ * their centers: root mean square and maximum, NaN where a cluster has none with weight. */
+typedef struct km_sky {
+    double *ra, *dec, *radius_rms, *radius_max; /* [k]; the first owns the memory of all */
+} km_sky;
+
+/* Finds them for a complete answer to a problem on the sky. Samples are those of the answer. Free
+ * with km_sky_free. */
+km_code km_answer_find_sky(km_sky *sky, const skymeans_answer *answer,
+                           const skymeans_samples *samples, MPI_Comm comm, km_error *error);
+void km_sky_free(km_sky *sky);
 
 /* Gives the clusters of a complete answer other numbers: order[i] is the cluster that becomes
  * number i. Changes labels, centers, sizes, weights and coincidence rates alike, and computes the

@@ -111,6 +111,8 @@ static void plan_fits(km_plan *plan, const skymeans_problem *problem, const skym
     plan->orders = (shape->n_features <= plan->method->most_ordered && !plan->redistributes) ||
                    (plan->seeding != NULL && plan->seeding->reads_all(shape));
     plan->memory = find_memory(plan);
+    if (problem->sky > 0)
+        plan->memory.answer += km_sky_bytes(shape);
 }
 
 /* Fits of resampled rows, which are copied with weights. */

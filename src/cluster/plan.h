@@ -42,6 +42,9 @@ km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
 /* The plan for the order of the samples, as a text for people. */
 const char *km_plan_order_text(const km_plan *plan);
 
+/* Bytes per rank that finding places and sizes on the sky takes. */
+double km_sky_bytes(const km_shape *shape);
+
 /* The plan of a prediction with the same shape and kernel. */
 km_plan km_plan_without_fit(const km_plan *plan);
 

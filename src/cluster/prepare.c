@@ -65,6 +65,13 @@ static km_code check_factors(const skymeans_problem *problem, int64_t n_features
             return km_fail(error, KM_USAGE,
                            "bad value (factors %g): factors of features are from 1e-100 to 1e100",
                            problem->factors[j]);
+    for (int64_t j = 0; j < KM_SPHERE_FEATURES && problem->sky > 0; j++)
+        if (n_features < KM_SPHERE_FEATURES ||
+            (problem->factors != NULL && problem->factors[j] != 1))
+            return km_fail(error, KM_USAGE,
+                           "bad value (sky %g): it needs three features of unit vectors, without "
+                           "factors of their own",
+                           problem->sky);
     return KM_OK;
 }
 
@@ -76,8 +83,9 @@ static km_code scale_samples(skymeans_samples *samples, const skymeans_problem *
     check_factors(problem, samples->memory.n_features, error);
     const char **names = list_names(samples, error);
     if (km_agree(comm, error) == KM_OK)
-        km_transform_apply(&samples->transform, scaling, problem->factors, &samples->memory, names,
-                           &samples->facts, comm, error);
+        km_transform_apply(&samples->transform, scaling, problem->factors, problem->sky,
+                           &samples->memory, names, &samples->facts, comm, error);
+    samples->sky = problem->sky;
     samples->factors_hash = km_problem_factors_hash(problem, samples->memory.n_features);
     free(names);
     return error->code;
@@ -137,6 +145,7 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
     if (!samples->is_prepared)
         return prepare_anew(samples, plan, problem, pace, comm, error);
     if (!samples->has_facts || samples->transform.scaling != scaling ||
+        samples->sky != problem->sky ||
         samples->factors_hash != km_problem_factors_hash(problem, samples->memory.n_features))
         return km_fail(error, KM_USAGE,
                        "samples used otherwise before: they were scaled for another problem, or "

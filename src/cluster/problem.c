@@ -150,6 +150,9 @@ km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *give
     if (!km_scaling_find(problem->scale, &scaling))
         return bad_text("scale", problem->scale, "choose 'none', 'standard', 'minmax' or 'robust'",
                         error);
+    if (problem->sky != 0 && !(problem->sky >= KM_MIN_FACTOR && problem->sky <= KM_MAX_FACTOR))
+        return km_fail(error, KM_USAGE, "bad value (sky %g): it must be 0, or from 1e-100 to 1e100",
+                       problem->sky);
     if (strcmp(problem->missing, "drop") != 0 && strcmp(problem->missing, "error") != 0)
         return bad_text("missing", problem->missing, "choose 'drop' or 'error'", error);
     return KM_OK;
@@ -184,6 +187,8 @@ void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
 {
     print_clusters(file, p);
     fprintf(file, "scale: %s\nmissing: %s\n", p->scale, p->missing);
+    if (p->sky != 0)
+        fprintf(file, "sky-scale: %.17g\n", p->sky);
     if (p->factors != NULL)
         fprintf(file, "hash of the factors: %016llx\n",
                 (unsigned long long)km_problem_factors_hash(p, n_features));
@@ -231,6 +236,7 @@ static const char *find_difference(const skymeans_problem *a, const skymeans_pro
            : a->max_iterations != b->max_iterations          ? "max_iterations"
            : strcmp(a->scale, b->scale) != 0                 ? "scale"
            : strcmp(a->missing, b->missing) != 0             ? "missing"
+           : a->sky != b->sky                                ? "sky"
            : km_problem_factors_hash(a, n_features) != km_problem_factors_hash(b, n_features)
                ? "factors"
                : NULL;

@@ -99,6 +99,7 @@ static km_code fit_sample(const km_refine_task *task, km_samples *sample, const 
     const km_fit_task fitting = {.n_clusters = seeding->n_clusters,
                                  .tolerance = task->tolerance,
                                  .max_iterations = task->max_iterations,
+                                 .radius = task->radius,
                                  .exponent = task->exponent,
                                  .facts = facts,
                                  .method = task->method,

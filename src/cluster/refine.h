@@ -15,7 +15,8 @@ typedef struct km_refine_task {
     const km_method *method; /* see km_refine_method */
     double tolerance;        /* of the fit of the sample, as of km_fit_task */
     int64_t max_iterations;
-    int exponent; /* as of km_fit_task */
+    double radius; /* as of km_fit_task, and this */
+    int exponent;
 } km_refine_task;
 
 /* What was done for the first centers of a fit. */

@@ -207,6 +207,7 @@ km_code km_call_prepare(km_call *c, km_error *error)
     c->task = (km_fit_task){.n_clusters = c->problem->n_clusters,
                             .tolerance = c->problem->tolerance,
                             .max_iterations = c->problem->max_iterations,
+                            .radius = ldexp(c->problem->sky, -c->samples->transform.exponent),
                             .exponent = c->samples->transform.exponent,
                             .facts = &c->samples->facts,
                             .method = answer->plan.method,

@@ -114,6 +114,19 @@ static void check_sizes_and_rows(struct check *check)
                  (long long)answer->spread.n_rows);
 }
 
+/* What a mean is stretched by to lie on the sphere, if it is one of positions on the sky: NaN where
+ * samples cancel out, so that their center may be anywhere. */
+static long double stretch_to_sphere(const struct check *check, const long double *sums, int64_t j)
+{
+    const double radius = ldexp(check->answer->problem.sky, -check->answer->transform.exponent);
+    const long double weight = sums[check->samples->n_features];
+    if (radius == 0 || j >= KM_SPHERE_FEATURES)
+        return 1;
+    const long double length =
+        sqrtl(sums[0] * sums[0] + sums[1] * sums[1] + sums[2] * sums[2]) / weight;
+    return length > 1e-9L * radius ? radius / length : NAN;
+}
+
 static void check_centers(struct check *check)
 {
     const skymeans_answer *answer = check->answer;
@@ -129,8 +142,10 @@ static void check_centers(struct check *check)
             const double largest = fmax(fabs(check->lowest[j]), fabs(check->highest[j]));
             const double allowed = epsilon * (check->highest[j] - check->lowest[j]) +
                                    ((double)n * 0x1p-63 + 4 * DBL_EPSILON) * largest;
-            const long double mean = check->sums[c * (d + 2) + j] / weight;
-            n_different += !(fabsl(mean - (long double)center) <= (long double)allowed);
+            const long double *sums = check->sums + c * (d + 2);
+            const long double stretch = stretch_to_sphere(check, sums, j);
+            const long double away = fabsl(sums[j] / weight * stretch - (long double)center);
+            n_different += away > (long double)allowed * fmaxl(1, 2 * stretch);
         }
     }
     if (n_different > 0)

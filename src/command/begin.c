@@ -183,51 +183,6 @@ static km_code choose_seeding(km_story *s)
     return s->error.code;
 }
 
-/* Finds the feature of a value of --factor, NAME:F, and its factor. */
-static void take_factor(km_story *s, const char *text)
-{
-    const km_catalogue *c = &s->catalogue;
-    const char *colon = strrchr(text, ':');
-    double factor = 0;
-    if (colon == NULL || !km_parse_double(colon + 1, &factor) ||
-        !(factor >= KM_MIN_FACTOR && factor <= KM_MAX_FACTOR)) {
-        km_fail(
-            &s->error, KM_USAGE,
-            "bad value (--factor %s): it takes a feature and a number from 1e-100 to 1e100, as in "
-            "b_v:2",
-            text);
-        return;
-    }
-    const int length = (int)(colon - text);
-    bool is_found = false;
-    for (int64_t j = 0; j < c->n_features; j++)
-        if (km_is_called(c->names[j], text, (size_t)length)) {
-            s->factors[j] = factor;
-            is_found = true;
-        }
-    if (is_found)
-        return;
-    km_fail(&s->error, KM_USAGE,
-            "bad value (--factor %s): %.*s is none of the features; name one of those that -c "
-            "lists",
-            text, length, text);
-}
-
-static km_code take_factors(km_story *s)
-{
-    const km_texts *asked = &s->options.factors;
-    const int64_t d = s->catalogue.n_features;
-    if (asked->count == 0)
-        return KM_OK;
-    s->factors = km_allocate(d, sizeof *s->factors, "factors of the features", &s->error);
-    for (int64_t j = 0; j < d && s->factors != NULL; j++)
-        s->factors[j] = 1;
-    for (int64_t i = 0; i < asked->count && s->error.code == KM_OK; i++)
-        take_factor(s, asked->texts[i]);
-    s->options.problem.factors = s->factors;
-    return km_agree(s->comm, &s->error);
-}
-
 km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads, km_plan *plan)
 {
     const km_catalogue *c = &s->catalogue;
@@ -262,9 +217,12 @@ static km_code check_problem(km_story *s)
 km_code km_open_catalogue(km_story *s)
 {
     const double start = km_now();
+    if (km_take_sky(s) != KM_OK)
+        return s->error.code;
     const km_catalogue_name name = km_catalogue_of_options(&s->options);
     if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK &&
-        check_size(s, &s->error) == KM_OK && choose_seeding(s) == KM_OK && take_factors(s) == KM_OK)
+        check_size(s, &s->error) == KM_OK && choose_seeding(s) == KM_OK &&
+        km_take_factors(s) == KM_OK)
         check_problem(s);
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);
     return s->error.code;

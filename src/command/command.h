@@ -36,7 +36,7 @@ typedef struct km_story {
     km_templates templates;
     bool is_verified;
     km_model model;           /* of `predict` */
-    char *columns;            /* features of the model, as -c takes them */
+    char *columns;            /* features of the model, or with --sky, as -c takes them */
     char *question;           /* of the checkpoint; on rank 0 */
     km_checkpoint checkpoint; /* that the run goes on from */
     bool has_state;           /* the checkpoint has a state of the engine */
@@ -47,6 +47,7 @@ typedef struct km_story {
     int32_t *second_labels;
     double *second_distances;
     km_borders borders;
+    km_sky sky;
     km_setting setting;
     km_progress progress;
     bool has_checked_constants; /* has looked for constant features, to warn of them once */
@@ -115,6 +116,13 @@ km_code km_check_outputs(km_story *s);
 /* Opens the catalogue, reads first centers if they are in a file, and refuses what contradicts
  * itself or names what there isn't. */
 km_code km_open_catalogue(km_story *s);
+
+/* With --sky, makes the list of features: unit vectors of positions, and what -c lists. KM_USAGE
+ * for a bad --sky or --sky-scale. */
+km_code km_take_sky(km_story *s);
+
+/* Reads the values of --factor into the problem. KM_USAGE if one names no feature. */
+km_code km_take_factors(km_story *s);
 
 /* Prints the features if they were taken by default, and warns of some that may be a mistake. */
 km_code km_say_columns(km_story *s);

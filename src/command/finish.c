@@ -18,6 +18,7 @@ km_record km_make_record(const km_story *s)
                        .second_labels = s->second_labels,
                        .second_distances = s->second_distances,
                        .borders = &s->borders,
+                       .sky = s->sky.ra != NULL ? &s->sky : NULL,
                        .templates = s->templates.n_columns > 0 ? &s->templates : NULL,
                        .order_by = km_lacks_description(s) ? NULL : s->options.order_by,
                        .command = s->command,
@@ -91,6 +92,14 @@ static km_code find_second_of_rows(km_story *s)
     return s->error.code;
 }
 
+/* With --sky, finds where clusters are, and how large. */
+static km_code find_sky_of_clusters(km_story *s)
+{
+    return s->options.sky == NULL
+               ? KM_OK
+               : km_answer_find_sky(&s->sky, s->answer, &s->samples, s->comm, &s->error);
+}
+
 /* Gives the files their names. Once the result has its own, it is complete, and all that fails is a
  * warning. By one rank. */
 static void publish(km_story *s, km_output *result, km_output *metrics)
@@ -115,6 +124,7 @@ km_code km_write_outputs(km_story *s)
     const bool is_writer = km_comm_rank(s->comm) == 0;
     const double start = km_now();
     if (find_distances_of_rows(s) != KM_OK || find_second_of_rows(s) != KM_OK ||
+        find_sky_of_clusters(s) != KM_OK ||
         km_setting_gather(&s->setting, s->comm, &s->error) != KM_OK)
         return s->error.code;
     const km_record record = km_make_record(s);

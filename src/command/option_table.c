@@ -100,6 +100,13 @@ const km_option km_fit_options[] = {
      "the features: names of columns, separated by commas, odd ones in braces {b-v}; for arrays "
      "numbers of columns from 0, and ranges 0:7 (without the 7); or expressions, as u-g or "
      "mag=g+5*log10(parallax/100), see docs/expressions.md; default: all floating-point columns"},
+    {"sky", 0, "RA,DEC", KM_OPTION_TEXT, AT(sky), 0, 0, NULL, NULL,
+     "cluster positions on the sky: columns or expressions of right ascension and declination, in "
+     "degrees, or in radians if their units say so; centers stay on the sphere, distances are "
+     "chords; columns of -c are further features; see docs/sky.md"},
+    {"sky-scale", 0, "S", KM_OPTION_REAL, AT(sky_scale), 0, 0, NULL, NULL,
+     "the radius of that sphere, to weigh positions against features of -c: a radian counts as S "
+     "of these after --scale; default: 1"},
     WHERE,
     {"weights", 0, "COLUMN", KM_OPTION_TEXT, AT(inputs.weights), 0, 0, NULL, NULL,
      "column or expression with the weight of each row, as '1/err^2', at least 0; a row of weight "

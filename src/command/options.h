@@ -35,6 +35,8 @@ typedef struct km_options {
     km_texts factors;       /* of features, NAME:F */
     km_outputs outputs;     /* what is written */
     skymeans_manner manner; /* what never changes the answer */
+    const char *sky;        /* RA,DEC: columns or expressions; NULL: features are no positions */
+    double sky_scale;       /* 0: 1 */
     const char *describe;   /* columns; NULL: none, "features": those of the fit */
     const char *order_by;   /* the described column by which clusters are numbered; or NULL */
     const char *model;      /* of `predict`: the result of a fit */

@@ -180,7 +180,7 @@ static void warn_of_default_features(const km_story *s)
         km_warn(&s->log,
                 "a position among the features (%s, %s): by default they are all floating-point "
                 "columns, and clusters will be pieces of the sky, cut at 0 and 360 degrees; choose "
-                "features with -c",
+                "features with -c, or cluster positions with --sky",
                 c->path, positions);
 }
 

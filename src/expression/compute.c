@@ -1,5 +1,6 @@
 /* Computes expressions for many rows at once: operation by operation, in loops that compilers turn
  * into vector instructions. */
+#include "base/functions.h"
 #include "expression/expression.h"
 
 #include <float.h>
@@ -40,25 +41,26 @@ static inline double is_true(double a)
  * Results may take the place of operands, row by row, which the pragma tells the compiler. */
 #define DEFINE_OPERATION(name, value)                                                    \
     KM_CLONES static void name(const double *first, const double *second, int64_t count, \
-                               double *results)                                          \
+                               double number, double *results)                           \
     {                                                                                    \
         _Pragma("omp simd") for (int64_t i = 0; i < count; i++)                          \
         {                                                                                \
             const double a = first[i], b = second[i];                                    \
-            (void)b;                                                                     \
+            (void)b, (void)number;                                                       \
             results[i] = value;                                                          \
         }                                                                                \
     }
 
 /* The same for functions of the C library, which are called for each row. */
-#define DEFINE_FUNCTION(name, value)                                                            \
-    static void name(const double *first, const double *second, int64_t count, double *results) \
-    {                                                                                           \
-        for (int64_t i = 0; i < count; i++) {                                                   \
-            const double a = first[i], b = second[i];                                           \
-            (void)b;                                                                            \
-            results[i] = value;                                                                 \
-        }                                                                                       \
+#define DEFINE_FUNCTION(name, value)                                                          \
+    static void name(const double *first, const double *second, int64_t count, double number, \
+                     double *results)                                                         \
+    {                                                                                         \
+        for (int64_t i = 0; i < count; i++) {                                                 \
+            const double a = first[i], b = second[i];                                         \
+            (void)b, (void)number;                                                            \
+            results[i] = value;                                                               \
+        }                                                                                     \
     }
 
 DEFINE_OPERATION(negate_rows, finite_or_missing(-a))
@@ -83,10 +85,14 @@ DEFINE_OPERATION(min_rows, unless_missing(a, b, b < a ? b : a))
 DEFINE_OPERATION(max_rows, unless_missing(a, b, b > a ? b : a))
 DEFINE_FUNCTION(sin_rows, finite_or_missing(sin(a)))
 DEFINE_FUNCTION(cos_rows, finite_or_missing(cos(a)))
+DEFINE_OPERATION(sky_x_rows, km_unit_vector(a, b, number).x)
+DEFINE_OPERATION(sky_y_rows, km_unit_vector(a, b, number).y)
+DEFINE_OPERATION(sky_z_rows, km_unit_vector(a, b, number).z)
 
 static const struct computation {
     const char *name;
-    void (*compute)(const double *first, const double *second, int64_t count, double *results);
+    void (*compute)(const double *first, const double *second, int64_t count, double number,
+                    double *results);
     bool is_swapped; /* a > b is b < a */
 } computations[KM_N_OPERATORS] = {
     [KM_NUMBER] = {"number", NULL, false},       [KM_NEGATE] = {"-", negate_rows, false},
@@ -101,7 +107,8 @@ static const struct computation {
     [KM_EXP] = {"exp", exp_rows, false},         [KM_SQRT] = {"sqrt", sqrt_rows, false},
     [KM_ABS] = {"abs", abs_rows, false},         [KM_MIN] = {"min", min_rows, false},
     [KM_MAX] = {"max", max_rows, false},         [KM_SIN] = {"sin", sin_rows, false},
-    [KM_COS] = {"cos", cos_rows, false},
+    [KM_COS] = {"cos", cos_rows, false},         [KM_SKY_X] = {"sky_x", sky_x_rows, false},
+    [KM_SKY_Y] = {"sky_y", sky_y_rows, false},   [KM_SKY_Z] = {"sky_z", sky_z_rows, false},
 };
 
 const char *km_operator_name(int32_t code)
@@ -131,7 +138,8 @@ const double *km_expression_compute(const km_expression *e, const double *const 
         const bool is_unary = operation->b == KM_NO_OPERAND;
         const double *a = values_of(operation->a, inputs, registers);
         const double *b = is_unary ? a : values_of(operation->b, inputs, registers);
-        how->compute(how->is_swapped ? b : a, how->is_swapped ? a : b, count, to);
+        how->compute(how->is_swapped ? b : a, how->is_swapped ? a : b, count, operation->number,
+                     to);
     }
     return values_of(e->result, inputs, registers);
 }

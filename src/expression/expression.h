@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Limits: characters (without plus signs before them), values that wait for another operand,
@@ -49,6 +50,9 @@ typedef enum km_operator {
     KM_MAX,
     KM_SIN,
     KM_COS,
+    KM_SKY_X, /* of a position: of the unit vector of a right ascension and a declination */
+    KM_SKY_Y,
+    KM_SKY_Z,
     KM_N_OPERATORS
 } km_operator;
 
@@ -58,7 +62,7 @@ enum { KM_NO_OPERAND = INT32_MIN };
 typedef struct km_operation {
     int32_t code; /* km_operator */
     int32_t to, a, b;
-    double number; /* of KM_NUMBER */
+    double number; /* of KM_NUMBER; of positions the degrees in a unit of their columns */
 } km_operation;
 
 /* A parsed expression. */
@@ -89,6 +93,12 @@ void km_expression_free(km_expression *expression);
 
 /* What an operator is called in an expression; "number" for KM_NUMBER. */
 const char *km_operator_name(int32_t code);
+
+/* Does an operator take a position? */
+static inline bool km_takes_position(int32_t code)
+{
+    return code >= KM_SKY_X && code <= KM_SKY_Z;
+}
 
 /* Computes `count` rows, at most KM_EXPRESSION_ROWS. Input i has its values at inputs[i];
  * registers: [n_registers][KM_EXPRESSION_ROWS]. Returns where the results are: in a register, or an

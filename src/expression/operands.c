@@ -12,10 +12,13 @@
 static const struct function {
     const char *name;
     km_operator code;
-    bool is_folded; /* it takes two values or more, from left to right; else one */
-} functions[] = {{"log10", KM_LOG10, false}, {"ln", KM_LN, false},   {"exp", KM_EXP, false},
-                 {"sqrt", KM_SQRT, false},   {"abs", KM_ABS, false}, {"sin", KM_SIN, false},
-                 {"cos", KM_COS, false},     {"min", KM_MIN, true},  {"max", KM_MAX, true}};
+    enum { ONE, POSITION, TWO_OR_MORE } takes; /* these from left to right */
+} functions[] = {{"log10", KM_LOG10, ONE},      {"ln", KM_LN, ONE},
+                 {"exp", KM_EXP, ONE},          {"sqrt", KM_SQRT, ONE},
+                 {"abs", KM_ABS, ONE},          {"sin", KM_SIN, ONE},
+                 {"cos", KM_COS, ONE},          {"sky_x", KM_SKY_X, POSITION},
+                 {"sky_y", KM_SKY_Y, POSITION}, {"sky_z", KM_SKY_Z, POSITION},
+                 {"min", KM_MIN, TWO_OR_MORE},  {"max", KM_MAX, TWO_OR_MORE}};
 
 static bool is_letter(char c)
 {
@@ -91,7 +94,24 @@ static int32_t parse_braced_name(km_parser *p)
                                     : "there is no name in the braces; write one");
 }
 
-/* Arguments are folded from left to right: min(a,b,c) is min(min(a,b),c). */
+/* The values of a function behind the first. They are folded from left to right: min(a,b,c) is
+ * min(min(a,b),c). A position is in degrees until its columns say otherwise. */
+static int32_t parse_further_values(km_parser *p, const struct function *function, int32_t value)
+{
+    const bool is_position = function->takes == POSITION;
+    if (p->error->code == KM_OK && !km_take(p, ","))
+        return km_refuse_at(p, p->at,
+                            is_position
+                                ? "a position has two values; write them as in sky_x(ra, dec)"
+                                : "min and max take several values; write them as in min(a, b)");
+    do {
+        const int32_t next = km_parse_level(p, KM_OR_LEVEL);
+        if (p->error->code == KM_OK)
+            value = km_append_operation(p, function->code, value, next, is_position);
+    } while (!is_position && p->error->code == KM_OK && km_take(p, ","));
+    return value;
+}
+
 static int32_t parse_call(km_parser *p, const char *name, size_t length)
 {
     const struct function *function = functions;
@@ -102,19 +122,13 @@ static int32_t parse_call(km_parser *p, const char *name, size_t length)
     if (function == end) {
         return km_refuse_at(p, name,
                             "there is no such function; there are log10, ln, exp, sqrt, abs, min, "
-                            "max, sin and cos");
+                            "max, sin, cos, sky_x, sky_y and sky_z");
     }
     int32_t value = km_parse_level(p, KM_OR_LEVEL);
-    if (!function->is_folded)
+    if (function->takes == ONE)
         value = km_append_operation(p, function->code, value, KM_NO_OPERAND, 0);
-    else if (p->error->code == KM_OK && !km_take(p, ","))
-        km_refuse_at(p, p->at, "min and max take several values; write them as in min(a, b)");
     else
-        do {
-            const int32_t next = km_parse_level(p, KM_OR_LEVEL);
-            if (p->error->code == KM_OK)
-                value = km_append_operation(p, function->code, value, next, 0);
-        } while (p->error->code == KM_OK && km_take(p, ","));
+        value = parse_further_values(p, function, value);
     if (p->error->code == KM_OK && !km_take(p, ")"))
         km_refuse_at(p, p->at, "the values of a function have no end; close it with )");
     return value;

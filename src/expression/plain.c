@@ -1,4 +1,5 @@
 /* Computes an expression for one row, step by step as its definition says. */
+#include "base/functions.h"
 #include "expression/expression.h"
 
 #include <math.h>
@@ -48,6 +49,14 @@ static double compute_sum_row(int32_t code, double a, double b)
                                  : (b > a ? b : a);
 }
 
+static double compute_position_row(const km_operation *operation, double ra, double dec)
+{
+    const km_vector3 vector = km_unit_vector(ra, dec, operation->number);
+    return operation->code == KM_SKY_X   ? vector.x
+           : operation->code == KM_SKY_Y ? vector.y
+                                         : vector.z;
+}
+
 static double compute_step(const km_operation *operation, double a, double b)
 {
     const int32_t code = operation->code;
@@ -58,6 +67,8 @@ static double compute_step(const km_operation *operation, double a, double b)
         return join_row(code, a, b);
     else if (code >= KM_LESS && code <= KM_DIFFERENT)
         return compare_row(code, a, b);
+    else if (km_takes_position(code))
+        value = compute_position_row(operation, a, b);
     else if (operation->b == KM_NO_OPERAND && isfinite(a))
         value = compute_function_row(code, a);
     else if (operation->b != KM_NO_OPERAND && isfinite(a) && isfinite(b))

@@ -40,7 +40,8 @@ typedef struct km_fit_task {
     int64_t n_clusters;
     double tolerance; /* of the shift, in units of the mean variance of the features */
     int64_t max_iterations;
-    int exponent; /* of km_transform: inertia and shift are reported in the space of the fit */
+    double radius; /* of the sphere on which the centers stay, a working value; 0: none */
+    int exponent;  /* of km_transform: inertia and shift are reported in the space of the fit */
     const km_facts *facts; /* of the samples, moments included */
     const km_method *method;
     const km_kernel *kernel;

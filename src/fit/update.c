@@ -49,7 +49,8 @@ static km_code refine_totals(running *run, km_error *error)
     return KM_OK;
 }
 
-/* Moves every center to the centroid of its samples; a center without weight stays. `before` gets
+/* Moves every center to the centroid of its samples, or to where that is projected on the sphere; a
+ * center without weight stays. `before` gets
  * the centers before that, [k][d]. */
 static void move_centers(running *run, double *before)
 {
@@ -61,6 +62,9 @@ static void move_centers(running *run, double *before)
         for (int64_t j = 0; j < d && totals->weights[c] > 0; j++)
             run->centers[c * d + j] =
                 km_exact_mean(&run->grids[j], km_totals_get(totals, c, j), totals->weights[c]);
+    for (int64_t c = 0; c < totals->n_clusters && run->task->radius > 0; c++)
+        if (totals->weights[c] > 0)
+            km_sphere_project(run->centers + c * d, before + c * d, run->task->radius);
 }
 
 /* The sum of the squared shifts, in working units. The order of its terms defines its bits. */

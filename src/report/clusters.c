@@ -47,6 +47,15 @@ static void print_row(const km_cluster_table *t, int64_t c)
     puts(n_features < t->d ? "  ..." : "");
 }
 
+void km_clusters_name_sky(km_cluster_table *table)
+{
+    static const char *const names[KM_SKY_COLUMNS] = {"ra", "dec", "radius (rms)", "radius (max)"};
+    for (int j = 0; j < KM_SKY_COLUMNS; j++) {
+        table->names[j] = names[j];
+        table->units[j] = "deg";
+    }
+}
+
 static void print_what_is_cut(int64_t count, int64_t shown, const char *what, const char *where)
 {
     if (shown < count)

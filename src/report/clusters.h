@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KM_SHOWN_CLUSTERS = 20, KM_SHOWN_FEATURES = 8 };
+enum { KM_SHOWN_CLUSTERS = 20, KM_SHOWN_FEATURES = 8, KM_SKY_COLUMNS = 4 };
 
 typedef struct km_cluster_table {
     int64_t k, d;  /* of the result; the arrays below have only what is shown */
@@ -23,6 +23,9 @@ static inline int64_t km_shown(int64_t count, int64_t maximum)
 {
     return count < maximum ? count : maximum;
 }
+
+/* Names the first KM_SKY_COLUMNS of the features, which are those of /sky. */
+void km_clusters_name_sky(km_cluster_table *table);
 
 /* Prints the table to stdout, and says what it doesn't show. By one rank. */
 void km_clusters_print(const km_cluster_table *table);

@@ -147,7 +147,7 @@ static void put_operations(km_json *json, const km_expression *expression)
         km_json_open(json, NULL, '{');
         km_json_text(json, "operator", km_operator_name(operation->code));
         km_json_int(json, "to", operation->to);
-        if (operation->code == KM_NUMBER)
+        if (operation->code == KM_NUMBER || km_takes_position(operation->code))
             km_json_real(json, "number", operation->number);
         if (operation->a != KM_NO_OPERAND)
             km_json_int(json, "a", operation->a);

@@ -125,6 +125,22 @@ static void print_refining(const km_refined *refined)
                refined->is_refused ? ", which don't represent all: refused" : "");
 }
 
+/* How large clusters on the sky are. */
+static void print_sky(const km_record *record)
+{
+    double least = INFINITY, most = 0, farthest = 0;
+    for (int64_t c = 0; record->sky != NULL && c < record->answer->plan.shape.n_clusters; c++) {
+        least = fmin(least, record->sky->radius_rms[c]); /* which is NaN if it is empty */
+        most = fmax(most, record->sky->radius_rms[c]);
+        farthest = fmax(farthest, record->sky->radius_max[c]);
+    }
+    if (record->sky != NULL)
+        printf(
+            "  sky         radii (rms) of %.4g to %.4g degrees, the farthest row is %.4g degrees "
+            "from its center\n",
+            least, most, farthest);
+}
+
 static void print_summary_head(const km_record *record, const km_report *report)
 {
     const km_fit *fit = &record->answer->fit;
@@ -144,6 +160,7 @@ static void print_summary_head(const km_record *record, const km_report *report)
         printf("  goes        %lld: iterations, seconds and bytes are those of all of them\n",
                (long long)report->n_goes);
     printf("  inertia     %.10g\n", fit->inertia);
+    print_sky(record);
     printf("  checksum    %016llx\n", (unsigned long long)record->answer->checksum);
     if (record->is_verified)
         printf("  verified    PASSED: rows read again; labels, centers, sizes, inertia, checksum "
@@ -151,26 +168,42 @@ static void print_summary_head(const km_record *record, const km_report *report)
     putchar('\n');
 }
 
+/* Positions are shown as people know them, in place of the unit vectors. */
+static void fill_sky(km_cluster_table *table, const km_sky *sky)
+{
+    const double *const columns[KM_SKY_COLUMNS] = {sky->ra, sky->dec, sky->radius_rms,
+                                                   sky->radius_max};
+    for (int64_t c = 0; c < km_shown(table->k, KM_SHOWN_CLUSTERS); c++)
+        for (int j = 0; j < KM_SKY_COLUMNS; j++)
+            table->centers[c][j] = columns[j][c];
+    km_clusters_name_sky(table);
+}
+
 static void print_cluster_table(const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
     const km_restarts *restarts = &record->answer->restarts;
+    const int64_t first = record->sky != NULL ? KM_SPHERE_FEATURES : 0;
+    const int64_t before = record->sky != NULL ? KM_SKY_COLUMNS : 0;
+    const int64_t d = catalogue->n_features;
     km_cluster_table table = {.k = record->answer->plan.shape.n_clusters,
-                              .d = catalogue->n_features,
+                              .d = d - first + before,
                               .n_used = (double)record->answer->spread.n_used,
                               .has_stability = restarts != NULL && restarts->count > 1};
     const int64_t n_features = km_shown(table.d, KM_SHOWN_FEATURES);
-    for (int64_t j = 0; j < n_features; j++) {
-        table.names[j] = catalogue->names[j];
-        table.units[j] = catalogue->columns[j].units;
+    for (int64_t j = before; j < n_features; j++) {
+        table.names[j] = catalogue->names[first + j - before];
+        table.units[j] = catalogue->columns[first + j - before].units;
     }
     for (int64_t c = 0; c < km_shown(table.k, KM_SHOWN_CLUSTERS); c++) {
         table.sizes[c] = (double)record->answer->fit.sizes[c];
         if (table.has_stability)
             table.stability[c] = restarts->coincidence[c];
-        for (int64_t j = 0; j < n_features; j++)
-            table.centers[c][j] = record->answer->centers[c * table.d + j];
+        for (int64_t j = before; j < n_features; j++)
+            table.centers[c][j] = record->answer->centers[c * d + first + j - before];
     }
+    if (record->sky != NULL)
+        fill_sky(&table, record->sky);
     km_clusters_print(&table);
 }
 

@@ -1,5 +1,5 @@
-/* /templates and /neighbours of a result: statistics of columns, cluster by cluster, and rows that
- * are nearly in another cluster. */
+/* /templates, /sky and /neighbours of a result: statistics of columns, cluster by cluster, where
+ * clusters are on the sky, and rows that are nearly in another cluster. */
 #include "base/memory.h"
 #include "contents.h"
 #include "writer.h"
@@ -33,6 +33,17 @@ void km_templates_write(km_writer *w, const km_templates *t, km_error *error)
     km_put_values(w, "templates/max", dimensions, sizes, 2, t->max);
     km_put_values(w, "templates/n_missing", dimensions, sizes, 2, t->n_missing);
     km_put_values(w, "templates/quantiles", dimensions, sizes, 3, t->quantiles);
+}
+
+void km_sky_write(km_writer *w, const km_sky *sky, int64_t k)
+{
+    km_writer_open(w, "sky");
+    km_put_text(w, "units", "deg");
+    km_writer_close(w);
+    km_put_list(w, "sky/ra", "cluster", H5T_NATIVE_DOUBLE, k, sky->ra);
+    km_put_list(w, "sky/dec", "cluster", H5T_NATIVE_DOUBLE, k, sky->dec);
+    km_put_list(w, "sky/radius_rms", "cluster", H5T_NATIVE_DOUBLE, k, sky->radius_rms);
+    km_put_list(w, "sky/radius_max", "cluster", H5T_NATIVE_DOUBLE, k, sky->radius_max);
 }
 
 void km_borders_write(km_writer *w, const km_borders *n)

@@ -277,6 +277,8 @@ static void put_contents(km_writer *w, const km_record *record, km_error *error)
         }
         if (record->outputs->has_second)
             km_borders_write(w, record->borders);
+        if (record->sky != NULL)
+            km_sky_write(w, record->sky, k);
         if (record->templates != NULL)
             km_templates_write(w, record->templates, error);
         write_files(w, record->catalogue, scratch, error);

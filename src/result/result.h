@@ -63,6 +63,7 @@ typedef struct km_record {
     const int32_t *second_labels;   /* [rows of the slab], as the next; NULL: not asked for */
     const double *second_distances; /* NaN where there is no second label, -1 */
     const km_borders *borders;      /* on rank 0 */
+    const km_sky *sky;              /* of the clusters; NULL: features are no positions */
     const km_templates *templates;  /* of the clusters; NULL: not asked for */
     const char *order_by;           /* the column that numbered the clusters; NULL: none */
     const char *command;            /* the command line, as a shell takes it */

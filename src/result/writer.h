@@ -46,6 +46,9 @@ void km_writer_close(km_writer *w);
 /* /neighbours: which clusters run into each other. */
 void km_borders_write(km_writer *w, const km_borders *borders);
 
+/* /sky: where the clusters are, and how large. */
+void km_sky_write(km_writer *w, const km_sky *sky, int64_t k);
+
 /* /templates: what the clusters are. KM_MEMORY is the only error. */
 void km_templates_write(km_writer *w, const km_templates *templates, km_error *error);
 

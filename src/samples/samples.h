@@ -193,15 +193,22 @@ void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids);
 
 /* ---- transforming ---------------------------------------------------------------------------- */
 
+/* Positions on the sky are the first features of samples, as points of a sphere about the origin.
+ * Moves a center of them, [3] working values, along its direction to the sphere; where it has none,
+ * since its samples cancel out, to the place `before`, which all such places are as good as. */
+enum { KM_SPHERE_FEATURES = 3 };
+void km_sphere_project(double *center, const double *before, double radius);
+
 /* Chooses the transform by the global facts of the samples and applies it to them, each value
  * computed in double and rounded once. After scaling, feature j is multiplied by factors[j], if
- * these are not NULL. With robust, the median becomes 0, and half of the distance from the quantile
- * of 16 to that of 84 % becomes 1, as the standard deviation of a normal distribution would.
- * `facts` gets the facts about the working values. Collective over comm; KM_DATA when a range
- * overflows, and nothing to free after errors; `names[j]` names feature j in messages. */
+ * these are not NULL. A radius above 0 is that of a sphere: unit vectors in the first features are
+ * multiplied by it and not scaled. With robust, the median becomes 0, and half of the distance from
+ * the quantile of 16 to that of 84 % becomes 1, as the standard deviation of a normal distribution
+ * would. `facts` gets the facts about the working values. Collective over comm; KM_DATA when a
+ * range overflows, and nothing to free after errors; `names[j]` names feature j in messages. */
 km_code km_transform_apply(km_transform *transform, km_scaling scaling, const double *factors,
-                           km_samples *samples, const char *const *names, km_facts *facts,
-                           MPI_Comm comm, km_error *error);
+                           double radius, km_samples *samples, const char *const *names,
+                           km_facts *facts, MPI_Comm comm, km_error *error);
 void km_transform_free(km_transform *transform);
 
 /* Applies a transform that was chosen before. Local. */

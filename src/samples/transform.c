@@ -78,6 +78,15 @@ static void choose_scaling(km_transform *transform, const km_facts *facts)
     }
 }
 
+/* Positions on the sky keep the shape of the sphere. */
+static void place_sphere(km_transform *transform, double radius)
+{
+    for (int64_t j = 0; j < KM_SPHERE_FEATURES && radius > 0; j++) {
+        transform->offset[j] = 0;
+        transform->factor[j] = radius;
+    }
+}
+
 /* The only way into the space of the fit: samples, ranges and centers take it. */
 static double scaled(const km_transform *transform, int64_t j, double value)
 {
@@ -238,8 +247,8 @@ static void transform_ranges(const km_transform *transform, km_facts *facts, km_
 }
 
 km_code km_transform_apply(km_transform *transform, km_scaling scaling, const double *factors,
-                           km_samples *samples, const char *const *names, km_facts *facts,
-                           MPI_Comm comm, km_error *error)
+                           double radius, km_samples *samples, const char *const *names,
+                           km_facts *facts, MPI_Comm comm, km_error *error)
 {
     *facts = (km_facts){0};
     create_transform(transform, scaling, samples->n_features, error);
@@ -255,6 +264,7 @@ km_code km_transform_apply(km_transform *transform, km_scaling scaling, const do
         choose_scaling(transform, facts);
     else if (find_middle(transform, samples, facts->weight, comm, error) != KM_OK)
         goto done;
+    place_sphere(transform, radius);
     if (check_scaled_ranges(transform, facts, names, error) != KM_OK ||
         multiply_factors(transform, factors, facts, names, error) != KM_OK)
         goto done;

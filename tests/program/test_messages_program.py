@@ -109,6 +109,12 @@ ROWS = [
     (2, "bad value (--missing-value 7:-99)", *fit("--missing-value", "7:-99")),
     (2, "bad value (--factor 0:0): it takes", *fit("--factor", "0:0")),
     (2, "bad value (--factor 9:2): 9 is none", *fit("--factor", "9:2")),
+    (2, "contradiction (--sky-scale 3)", *fit("--sky-scale", "3")),
+    (2, "bad value (--sky-scale 1e+300)", *fit("--sky", "0,1", "--sky-scale", "1e300")),
+    (2, "bad value (--sky 0): it takes two", *fit("--sky", "0")),
+    (2, "bad value (--factor sky_x:2)", *fit("--sky", "0,1", "--factor", "sky_x:2")),
+    (3, "units of a position differ (angles.h5, /table/columns)",
+     *fit_of("angles.h5", "--sky", "ra,dec")),
     (2, "bad expression (--where {0} > > 1, character 7, at '> 1')", *fit("--where", "{0} > > 1")),
     (2, "bad expression (--where {0}+1+1", *fit("--where", "{0}" + "+1" * 2100)),
     (2, "bad expression (-c ={0}+1): there is no name", *fit("-c", "={0}+1")),
@@ -480,6 +486,8 @@ class Messages(ProgramTest):
         write_array("uneven.h5", values[1:, 0], name="t/b")
         write_array("three.h5", np.ones((10, 3)))
         write_array("wide2.h5", np.ones((10, 8)))
+        write_columns("angles.h5", {"ra": values[:, 0], "dec": values[:, 1]},
+                      units={"ra": "rad", "dec": "deg"})
         write_columns("parsecs.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "pc"})
         write_array("same.h5", np.tile([[1.0, 2], [2, 3]], (50, 1)))
         write_array("counted.h5", np.column_stack([values[:, 0], np.arange(100) + 7]))

@@ -130,7 +130,8 @@ static char *write_expression(uint64_t *state, char *to, int depth)
                                        depth - 1),
                       ")");
     if (kind == 4) {
-        to = write_expression(state, stpcpy(to, draw(state) % 2 > 0 ? "min(" : "max("), depth - 1);
+        static const char *const twos[] = {"min(", "max(", "sky_x(", "sky_y(", "sky_z("};
+        to = write_expression(state, stpcpy(to, twos[draw(state) % 5]), depth - 1);
         return stpcpy(write_expression(state, stpcpy(to, ","), depth - 1), ")");
     }
     to = stpcpy(write_expression(state, stpcpy(to, "("), depth - 1), ")");

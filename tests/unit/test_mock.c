@@ -39,6 +39,31 @@ START_TEST(functions_are_right)
 }
 END_TEST
 
+/* Positions: right, also far around; and exact where they should be, at whole quarters and opposite
+ * each other. */
+START_TEST(positions_are_right)
+{
+    const long double pi = acosl(-1);
+    for (uint64_t i = 0; i < 100000; i++) {
+        double sine, cosine, other_sine, other_cosine;
+        const double x = ldexp(floor(uniform_in(i, -720, 720) * 0x1p30), -30); /* + 180 is exact */
+        km_sincos_degrees(x, &sine, &cosine);
+        ck_assert(is_near(sine, sinl((long double)x * pi / 180), 3e-16L));
+        ck_assert(is_near(cosine, cosl((long double)x * pi / 180), 3e-16L));
+        km_sincos_degrees(x + 180, &other_sine, &other_cosine);
+        ck_assert(sine == -other_sine && cosine == -other_cosine);
+        const double angle = km_angle_degrees(sine, cosine);
+        ck_assert(is_near(angle, remainderl((long double)x, 360), 1e-14L) || fabs(angle) == 180);
+    }
+    for (int quarter = -8; quarter <= 8; quarter++) {
+        double sine, cosine;
+        km_sincos_degrees(90.0 * quarter, &sine, &cosine);
+        ck_assert(quarter % 2 == 0 ? sine == 0 : cosine == 0);
+        ck_assert(fabs(sine) + fabs(cosine) == 1);
+    }
+}
+END_TEST
+
 /* The probability below each deviate is the number that it was made of, also far out. */
 START_TEST(normals_invert_their_distribution)
 {
@@ -79,7 +104,16 @@ START_TEST(bits_are_those_of_every_machine)
                                km_asin(2 * km_centred(random[i]))};
         hash = km_hash_doubles(hash, of_x, 5);
     }
+    uint64_t hash_of_sky = 0;
+    for (int i = 0; i < N; i++) {
+        const km_vector3 at = km_unit_vector(100 * values[i], 20 * values[N - 1 - i], 1);
+        hash_of_sky = km_hash_doubles(hash_of_sky, &at.x, 3);
+        const double angle = km_angle_degrees(values[i], values[N - 1 - i]);
+        hash_of_sky = km_hash_doubles(hash_of_sky, &angle, 1);
+    }
     ck_assert_msg(hash == UINT64_C(0xd98a9c20e03196dc), "%016llx", (unsigned long long)hash);
+    ck_assert_msg(hash_of_sky == UINT64_C(0xdd5e5fffdd7b1583), "%016llx",
+                  (unsigned long long)hash_of_sky);
 }
 END_TEST
 
@@ -173,6 +207,7 @@ Suite *make_suite(void)
 {
     const TTest *const tests[] = {
         functions_are_right,
+        positions_are_right,
         normals_invert_their_distribution,
         bits_are_those_of_every_machine,
         rows_depend_on_their_number_alone,

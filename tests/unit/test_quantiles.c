@@ -115,8 +115,8 @@ START_TEST(robust_scaling_and_factors)
     km_transform transform;
     km_facts facts;
     km_error error = {0};
-    ck_assert_all(km_transform_apply(&transform, KM_SCALE_ROBUST, factors, &samples, NAMES, &facts,
-                                     MPI_COMM_WORLD, &error) == KM_OK);
+    ck_assert_all(km_transform_apply(&transform, KM_SCALE_ROBUST, factors, 0, &samples, NAMES,
+                                     &facts, MPI_COMM_WORLD, &error) == KM_OK);
     for (int64_t j = 0; j < 3; j++) {
         double quantiles[N_PERCENTS];
         sort_quantiles(&data, j, KM_FLOAT64, quantiles);
@@ -140,8 +140,8 @@ START_TEST(factors_stay_in_range)
     km_transform transform;
     km_facts facts;
     km_error error = {0};
-    km_transform_apply(&transform, KM_SCALE_NONE, factors, &samples, NAMES, &facts, MPI_COMM_WORLD,
-                       &error);
+    km_transform_apply(&transform, KM_SCALE_NONE, factors, 0, &samples, NAMES, &facts,
+                       MPI_COMM_WORLD, &error);
     ck_assert_fails(error, KM_DATA, "column b");
     km_samples_free(&samples);
     mock_free(&data);

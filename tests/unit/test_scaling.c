@@ -30,7 +30,7 @@ typedef struct scaled {
 static scaled scale(const mock *data, km_scaling scaling, km_precision precision, MPI_Comm comm)
 {
     scaled s = {.samples = mock_samples(data, precision, comm)};
-    s.code = km_transform_apply(&s.transform, scaling, NULL, &s.samples, NAMES, &s.facts, comm,
+    s.code = km_transform_apply(&s.transform, scaling, NULL, 0, &s.samples, NAMES, &s.facts, comm,
                                 &s.error);
     return s;
 }
@@ -127,7 +127,7 @@ START_TEST(minmax_is_exact_at_both_ends)
         mock data = random_ranges(N_RANGES, precision, round / 2 % 2 == 1, (uint64_t)round);
         km_error error = {0};
         scaled s = {.samples = mock_samples(&data, precision, MPI_COMM_SELF)};
-        s.code = km_transform_apply(&s.transform, KM_SCALE_MINMAX, NULL, &s.samples, names,
+        s.code = km_transform_apply(&s.transform, KM_SCALE_MINMAX, NULL, 0, &s.samples, names,
                                     &s.facts, MPI_COMM_SELF, &error);
         ck_assert_int_eq(s.code, KM_OK);
         ck_assert_int_eq(count_misses(&s), 0);
@@ -151,7 +151,7 @@ START_TEST(minmax_is_exact_for_the_largest_ranges)
     }
     km_error error = {0};
     scaled s = {.samples = mock_samples(&data, KM_FLOAT64, MPI_COMM_SELF)};
-    s.code = km_transform_apply(&s.transform, KM_SCALE_MINMAX, NULL, &s.samples, names, &s.facts,
+    s.code = km_transform_apply(&s.transform, KM_SCALE_MINMAX, NULL, 0, &s.samples, names, &s.facts,
                                 MPI_COMM_SELF, &error);
     ck_assert_int_eq(s.code, KM_OK);
     ck_assert_int_eq(count_misses(&s), 0);

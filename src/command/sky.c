@@ -1,0 +1,73 @@
+/* The step that turns --sky into features: expressions for the parts of a unit vector. */
+#include "base/memory.h"
+#include "base/text.h"
+#include "catalogue/tables.h"
+#include "command/command.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static km_code bad_sky(const char *text, km_error *error)
+{
+    return km_fail(error, KM_USAGE,
+                   "bad value (--sky %s): it takes two columns or expressions, right ascension and "
+                   "declination, as in ra,dec",
+                   text);
+}
+
+/* A part of a position as expressions take it: columns that are called by number, or by a word that
+ * begins with a digit, stand in braces. */
+static char *append_position(char *to, const char *item)
+{
+    const size_t length = strcspn(item, "+-*/^()<>=!&|{}[], .");
+    const bool is_odd = item[length] == '\0' && isdigit((unsigned char)item[0]);
+    return stpcpy(stpcpy(stpcpy(to, is_odd ? "{" : ""), item), is_odd ? "}" : "");
+}
+
+/* The list of features as -c takes it; `position` is cut into its parts. */
+static char *list_sky_features(const char *asked, char *position, const char *further,
+                               km_error *error)
+{
+    static const char *const names[KM_SPHERE_FEATURES] = {"sky_x", "sky_y", "sky_z"};
+    char *rest = position;
+    const char *ra = km_cut_item(&rest), *dec = rest != NULL ? km_cut_item(&rest) : "";
+    if (ra[0] == '\0' || dec[0] == '\0' || rest != NULL) {
+        bad_sky(asked, error);
+        return NULL;
+    }
+    const size_t size = 3 * (strlen(asked) + 32) + (further != NULL ? strlen(further) : 0) + 2;
+    char *list = km_allocate((int64_t)size, 1, "list of features", error), *end = list;
+    for (int j = 0; j < KM_SPHERE_FEATURES && list != NULL; j++) {
+        end = stpcpy(stpcpy(stpcpy(stpcpy(end, names[j]), "="), names[j]), "(");
+        end = stpcpy(append_position(end, ra), ",");
+        end = stpcpy(append_position(end, dec), j + 1 < KM_SPHERE_FEATURES ? ")," : ")");
+    }
+    if (list != NULL && further != NULL)
+        stpcpy(stpcpy(end, ","), further);
+    return list;
+}
+
+km_code km_take_sky(km_story *s)
+{
+    km_options *options = &s->options;
+    if (options->sky == NULL && options->sky_scale > 0)
+        km_fail(&s->error, KM_USAGE,
+                "contradiction (--sky-scale %g): it is the scale of positions; name these with "
+                "--sky RA,DEC",
+                options->sky_scale);
+    else if (options->sky_scale != 0 &&
+             !(options->sky_scale >= KM_MIN_FACTOR && options->sky_scale <= KM_MAX_FACTOR))
+        km_fail(&s->error, KM_USAGE,
+                "bad value (--sky-scale %g): it takes a number from 1e-100 to 1e100",
+                options->sky_scale);
+    if (options->sky == NULL || s->error.code != KM_OK)
+        return s->error.code;
+    char *position = km_copy_text(options->sky, "list of features", &s->error);
+    if (position != NULL)
+        s->columns = list_sky_features(options->sky, position, options->inputs.columns, &s->error);
+    free(position);
+    options->inputs.columns = s->columns;
+    options->problem.sky = options->sky_scale > 0 ? options->sky_scale : 1;
+    return km_agree(s->comm, &s->error);
+}
