@@ -11,8 +11,8 @@
 static km_code bad_sky(const char *text, km_error *error)
 {
     return km_fail(error, KM_USAGE,
-                   "bad value (--sky %s): it takes two columns or expressions, right ascension and "
-                   "declination, as in ra,dec",
+                   "bad value (--sky %s): a position has two parts; name columns or expressions of "
+                   "right ascension and declination, as in ra,dec",
                    text);
 }
 
@@ -59,7 +59,9 @@ km_code km_take_sky(km_story *s)
     else if (options->sky_scale != 0 &&
              !(options->sky_scale >= KM_MIN_FACTOR && options->sky_scale <= KM_MAX_FACTOR))
         km_fail(&s->error, KM_USAGE,
-                "bad value (--sky-scale %g): it takes a number from 1e-100 to 1e100",
+                "bad value (--sky-scale %g): it is not from 1e-100 to 1e100; with 1 a radian "
+                "counts as a "
+                "unit of -c",
                 options->sky_scale);
     if (options->sky == NULL || s->error.code != KM_OK)
         return s->error.code;

@@ -111,7 +111,7 @@ ROWS = [
     (2, "bad value (--factor 9:2): 9 is none", *fit("--factor", "9:2")),
     (2, "contradiction (--sky-scale 3)", *fit("--sky-scale", "3")),
     (2, "bad value (--sky-scale 1e+300)", *fit("--sky", "0,1", "--sky-scale", "1e300")),
-    (2, "bad value (--sky 0): it takes two", *fit("--sky", "0")),
+    (2, "bad value (--sky 0): a position", *fit("--sky", "0")),
     (2, "bad value (--factor sky_x:2)", *fit("--sky", "0,1", "--factor", "sky_x:2")),
     (3, "units of a position differ (angles.h5, /table/columns)",
      *fit_of("angles.h5", "--sky", "ra,dec")),

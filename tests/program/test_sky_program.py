@@ -1,5 +1,6 @@
 """Positions on the sky: fit --sky, its result, and predict."""
 import os
+import subprocess
 import sys
 import unittest
 
@@ -7,7 +8,7 @@ import h5py
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from program import ProgramTest, Result, run, write_columns
+from program import ROOT, ProgramTest, Result, run, write_columns
 
 
 def unit(ra, dec):
@@ -139,6 +140,24 @@ class Sky(ProgramTest):
             file["positions"] = at
         _, result = self.fit("array.h5", 5, "--sky", "15*{0},1", "--seeding", "first", "--verify")
         self.assertEqual(result.labels.tolist(), np.repeat(range(5), 400).tolist())
+
+    def test_patch_centers(self):
+        """The file that TreeCorr reads: numbers and unit vectors, to the last bit."""
+        self.fit("sky.h5", 5, "--sky", "ra,dec", output="patches.h5")
+        for name in ("centers.fits", "centers.txt"):
+            ended = subprocess.run([sys.executable, os.path.join(ROOT, "tools", "export.py"),
+                                    "patches.h5", "--patch-centers", "-o", name],
+                                   capture_output=True, text=True, check=False)
+            self.assertEqual(ended.returncode, 0, ended)
+        centers = Result("patches.h5").centers
+        from astropy.io import fits
+        table = fits.getdata("centers.fits")
+        self.assertEqual(table["patch"].tolist(), list(range(5)))
+        self.assertEqual(np.stack([table["x"], table["y"], table["z"]], 1).tolist(),
+                         centers.tolist())
+        self.assertEqual(np.loadtxt("centers.txt")[:, 1:].tolist(), centers.tolist())
+        with open("centers.txt") as file:
+            self.assertEqual(file.readline(), "# patch x y z\n")
 
     def test_refusals(self):
         fit = ("fit", "sky.h5", "-k", 2, "-o", "x.h5")
