@@ -19,14 +19,16 @@ $(BUILD)/tests/%: tests/unit/%.c $(library)
 	    -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
 	    $$(pkg-config --libs check) -lz -lm
 
-# The program that runs many command lines in one start of MPI.
+# The programs that run many command lines in one start of MPI.
 .PHONY: many
-many: $(BUILD)/tests/many
-$(BUILD)/tests/many: tests/support/many.c src/main.c $(library)
+many: $(BUILD)/tests/many $(BUILD)/faults/many
+$(BUILD)/faults/many: extra := -DKM_FAULTS
+$(BUILD)/faults/many: $(faulty)
+$(BUILD)/tests/many $(BUILD)/faults/many: tests/support/many.c src/main.c $(library)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(flags) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP $(LDFLAGS) -o $@ $< $(library) \
-	    $$(cat $(BUILD)/hdf5.libs) -lz -lm
+	$(Q)$(CC) $(flags) $(extra) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP $(LDFLAGS) -o $@ $< \
+	    $(filter %.o,$^) $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
 
 # The scripts of jobs/ on a Slurm cluster of four nodes, made for this and gone after it. STARTS=100
 # for more of those that try exit codes.
@@ -39,7 +41,7 @@ check-slurm:
 # Runs that are killed at many moments; KILLS=200 for more. Each run has a time limit of its own.
 .PHONY: check-faults
 check-faults: deps
-	@$(MAKE) $(quietly) all faults
+	@$(MAKE) $(quietly) all faults many
 	@$(run_env) $(shared) BUILD=$(BUILD) KM_KILLS=$(or $(KILLS),50) $$(tools/find-python.sh h5py numpy) \
 	    tests/program/test_kills_program.py -v
 	@$(run_env) $(shared) BUILD=$(BUILD) KM_ALL_SEEDINGS=1 $$(tools/find-python.sh h5py numpy) \
@@ -86,7 +88,7 @@ check-import: deps
 # How many distances up to 64 ranks evaluate; RANKS="8 128" for others.
 .PHONY: check-work
 check-work: deps
-	@$(MAKE) $(quietly) all
+	@$(MAKE) $(quietly) all many
 	@$(run_env) $(shared) BUILD=$(BUILD) KM_WORK_RANKS="$(or $(RANKS),4 16 64)" \
 	    $$(tools/find-python.sh h5py numpy) tests/program/test_work_program.py -v
 

@@ -16,9 +16,15 @@ bool km_fault(const char *place)
     return true;
 }
 
+static int64_t n_allocations;
+
+void km_fault_start(void)
+{
+    n_allocations = 0;
+}
+
 bool km_fault_of_allocation(void)
 {
-    static int64_t n_allocations = 0;
     const char *wanted = getenv("KM_FAULT_ALLOCATION");
     return wanted != NULL &&
            __atomic_add_fetch(&n_allocations, 1, __ATOMIC_RELAXED) == atoll(wanted);

@@ -12,6 +12,7 @@
 #ifdef KM_FAULTS
 bool km_fault(const char *place);
 bool km_fault_of_allocation(void);
+void km_fault_start(void); /* allocations are counted from here, or else from the beginning */
 #else
 static inline bool km_fault(const char *place)
 {

@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 import h5py
 import numpy as np
 
-from program import BINARY, Result, blobs, run
+from program import BINARY, Result, blobs, run_alone
 
 N, WIDTH = 9_400_000, 64
 BYTES = N * WIDTH * 8
@@ -48,7 +48,7 @@ class Large(unittest.TestCase):
         self.assertGreater(os.path.getsize("large.h5"), 4 << 30)
 
     def fit(self, path, columns, ranks):
-        finished = run("fit", path, "-c", columns, "-k", 4, "-o", "out.h5", "--overwrite",
+        finished = run_alone("fit", path, "-c", columns, "-k", 4, "-o", "out.h5", "--overwrite",
                        "--max-iterations", 5, ranks=ranks, seconds=1800)
         self.assertEqual(finished.code, 0, finished)
         result = Result("out.h5")

@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True
 import h5py
 import numpy as np
 
-from program import run
+from program import run_alone
 
 RELATIVE, BYTES = 0.10, 10e6  # the larger of both is allowed
 SECONDS = 300  # of a run, on a busy machine
@@ -186,16 +186,16 @@ def command_of(shape):
     if shape["command"] == "fit":
         return ["fit", *catalogue, *options_of_fit(shape), *shared]
     small = write_catalogue(shape | {"storage": "plain", "ids": ""}, max(1000, 2 * shape["k"]), "fitted")
-    must_succeed(run("fit", *small, *options_of_fit(shape), "-o", "model.h5", seconds=SECONDS))
+    must_succeed(run_alone("fit", *small, *options_of_fit(shape), "-o", "model.h5", seconds=SECONDS))
     return ["predict", "model.h5", *catalogue, *shared]
 
 
 def measure(shape):
     """What was foretold and what the rank took that had most, in bytes, and the parts foretold."""
     arguments = command_of(shape)
-    dry = must_succeed(run(*arguments, "--dry-run", "--ranks", shape["ranks"], seconds=SECONDS))
-    must_succeed(run(*arguments, "-o", "out.h5", "--metrics", "out.json", ranks=shape["ranks"],
-                     seconds=SECONDS))
+    dry = must_succeed(run_alone(*arguments, "--dry-run", "--ranks", shape["ranks"], seconds=SECONDS))
+    must_succeed(run_alone(*arguments, "-o", "out.h5", "--metrics", "out.json",
+                           ranks=shape["ranks"], seconds=SECONDS))
     said = MEMORY.search(dry.out)
     with open("out.json", encoding="utf-8") as file:
         measured = json.load(file)["memory_peak_bytes"]

@@ -10,8 +10,7 @@ sys.dont_write_bytecode = True
 import h5py
 import numpy as np
 
-from program import ProgramTest, Result, contents, run, run_all, write_array, write_columns
-from stopping import FAULTS
+from program import FAULTS, ProgramTest, Result, contents, run, run_all, write_array, write_columns
 
 OPTIONS = ["-k", 20, "--tolerance", 0]
 
@@ -39,7 +38,7 @@ class CheckpointFiles(ProgramTest):
         for name in glob.glob("state*"):
             os.remove(name)
         finished = run(*command(*options, **how), "--checkpoint-interval", 0, "--max-iterations",
-                       n_iterations + 1, binary=FAULTS, KM_FAULT="write the contents")
+                       n_iterations + 1, faults="KM_FAULT=write the contents")
         self.assertEqual(finished.code, 4, finished)
         self.assertEqual(sorted(glob.glob("state*")), ["state", "state.prev"])
 
@@ -222,7 +221,7 @@ class CheckpointFiles(ProgramTest):
             shutil.copy(name, f"{i}.{name}")
         finished = run("fit", "in.h5", "-c", "x,y", *OPTIONS, "-o", f"{i}.h5", "--checkpoint",
                        f"{i}.state", "--checkpoint-interval", 0, "--max-iterations", 8,
-                       binary=FAULTS, KM_FAULT_ALLOCATION=str(i))
+                       faults=f"KM_FAULT_ALLOCATION={i}")
         for name in glob.glob(f"{i}.*"):
             os.remove(name)
         return finished

@@ -11,8 +11,8 @@ sys.dont_write_bytecode = True
 
 import numpy as np
 
-from program import ProgramTest, Result, blobs, run, run_all, write_array, write_columns
-from stopping import FAULTS, PATIENCE, stop_at, watched
+from program import FAULTS, ProgramTest, Result, blobs, run, run_all, write_array, write_columns
+from stopping import PATIENCE, stop_at, watched
 
 # Where the pieces of a fit run: ranks, threads, method. What was stopped on one goes on on the next.
 PLACES = [(1, 1, "lloyd"), (2, 2, "tree"), (4, 1, "lloyd"), (1, 2, "bounds")]
@@ -260,8 +260,8 @@ class EveryIteration(StopTest):
         command += ["-o", output, "--checkpoint", state]
         (first, threads, method), (then, *_) = PLACES[after % 4], PLACES[(after + 1) % 4]
         finished = run(*command, "--checkpoint-interval", 0, "--max-iterations", after + 1,
-                       "--threads", threads, "--algorithm", method, ranks=first, binary=FAULTS,
-                       KM_FAULT="write the contents")
+                       "--threads", threads, "--algorithm", method, ranks=first,
+                       faults="KM_FAULT=write the contents")
         self.assertEqual(finished.code, 4, finished)
         finished = run(*command, ranks=then)
         self.assertIn(f"going on from {state}: 0 fits done, then {after} iteration", finished.err)
@@ -287,7 +287,7 @@ class EveryIteration(StopTest):
         self.assertEqual(run(*command[:-4], "--metrics", "one.json").code, 0)
         whole = Result("out.h5").attributes["provenance"]
         os.remove("out.h5")
-        run(*command, "--max-iterations", 4, binary=FAULTS, KM_FAULT="write the contents")
+        run(*command, "--max-iterations", 4, faults="KM_FAULT=write the contents")
         time.sleep(1)
         finished = run(*command)
         self.assertEqual(finished.code, 0, finished)

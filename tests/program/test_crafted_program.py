@@ -11,8 +11,7 @@ sys.dont_write_bytecode = True
 import numpy as np
 
 from crafted import Checkpoint
-from program import IS_SANITIZED, ProgramTest, run, run_all, write_columns
-from stopping import FAULTS
+from program import FAULTS, IS_SANITIZED, ProgramTest, run, run_all, write_columns
 
 K, D = 4, 2
 N_TRIALS = 40 if IS_SANITIZED else 160
@@ -29,7 +28,7 @@ class Crafted(ProgramTest):
         values = np.random.default_rng(1).random((D, 500))
         write_columns("in.h5", dict(zip("xy", values)))
         finished = run(*COMMAND, "-o", "out.h5", "--checkpoint", "state", "--checkpoint-interval", 0,
-                       binary=FAULTS, KM_FAULT="write the contents")
+                       faults="KM_FAULT=write the contents")
         self.assertEqual(finished.code, 4, finished)
         os.remove("state.prev")
         self.good = Checkpoint("state", K, D)

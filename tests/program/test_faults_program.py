@@ -13,10 +13,9 @@ import tempfile
 import unittest
 
 import numpy as np
-from program import MPIRUN_NOTICE, NO_WAITING, ROOT, ProgramTest, Result, contents, end_session, run, \
-    run_all, write_columns
+from program import FAULTS, MPIRUN_NOTICE, NO_WAITING, ROOT, ProgramTest, Result, contents, \
+    end_session, run, run_all, write_columns
 
-BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "faults", "skymeans")
 SECONDS = 60
 MOCK = ["generate", "out.h5", "--rows", "1000", "--columns", "2", "-k", "3", "--chunk-rows", "64",
         "--overwrite"]
@@ -38,14 +37,20 @@ def places():
 
 def run_with_faults(faults, arguments, folder="."):
     """Exit code and what the program said on stderr; `faults` has a rank's setting each."""
+    done = run(*arguments, ranks=len(faults), seconds=SECONDS, faults=faults, folder=folder)
+    return done.code, done.err
+
+
+def start_with_faults(faults, arguments):
+    """The same in a start of its own, as a launcher has it."""
     command = ["mpirun"]
     for number, fault in enumerate(faults):
-        command += [":"] * (number > 0) + ["-n", "1", "env", fault, BINARY, *arguments]
+        command += [":"] * (number > 0) + ["-n", "1", "env", fault, FAULTS, *arguments]
     with tempfile.TemporaryDirectory(prefix="skymeans-mpi-") as scratch:
         environment = {**os.environ, **NO_WAITING, "OMPI_MCA_orte_tmpdir_base": scratch}
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True,
-                                   env=environment, cwd=folder)
+                                   env=environment)
         try:
             _, err = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
@@ -54,7 +59,7 @@ def run_with_faults(faults, arguments, folder="."):
     return process.returncode, MPIRUN_NOTICE.sub("", err)
 
 
-@unittest.skipUnless(os.path.exists(BINARY), "no program was built by `make faults`")
+@unittest.skipUnless(os.path.exists(FAULTS), "no program was built by `make faults`")
 class Faults(ProgramTest):
     """Old outputs are there before each run: they are replaced as a whole, or stay."""
 
@@ -138,9 +143,17 @@ class Faults(ProgramTest):
             for word in words:
                 self.assertIn(word, err)
 
+    def test_the_code_is_that_of_the_launcher(self):
+        for rank in (0, 2):
+            faults = [NO_FAULT] * 3
+            faults[rank] = "KM_FAULT=open the file"
+            before = contents()
+            code, err = start_with_faults(faults, self.arguments("kmeans++"))
+            self.check_failed("open the file", code, err, contents() != before)
+
     def test_hdf5_reads_what_can_not_be_read_without_it(self):
         for faults in ([NO_FAULT] * 3, [NO_FAULT, f"KM_FAULT={PLAIN}", NO_FAULT]):
-            code, err = run_with_faults(faults, [*self.arguments("kmeans++"), "--threads", "2"])
+            code, err = start_with_faults(faults, [*self.arguments("kmeans++"), "--threads", "2"])
             self.assertEqual(code, 0, err)
             shutil.copy("out.h5", f"{faults[1]}.h5".replace("/", ""))
         expected, result = Result(f"{NO_FAULT}.h5"), Result(f"KM_FAULT={PLAIN}.h5")

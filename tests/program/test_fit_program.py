@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from program import (ROOT, ProgramTest, Result, blobs, contents, parse_summary, run, run_all,
-                     write_array, write_columns)
+                     run_alone, write_array, write_columns)
 
 HIPPARCOS = os.path.join(ROOT, "data", "hipparcos.h5")
 COURSE_FILE = os.environ.get("SKYMEANS_COURSE_FILE", os.path.join(
@@ -684,7 +684,7 @@ class Options(ProgramTest):
                                 (("fit", "--help"), "--max-iterations N"),
                                 (("fit", "in.h5", "-h"), "--max-iterations N")):
             for ranks in (1, 3):
-                done = run(*arguments, ranks=ranks)
+                done = run_alone(*arguments, ranks=ranks)
                 self.assertEqual((done.code, done.err), (0, ""), done)
                 self.assertRegex(done.out, said)
                 self.assertEqual(len(re.findall("Usage|^skymeans ", done.out)), 1, done)
@@ -1023,7 +1023,7 @@ class ManyRuns(ProgramTest):
     def test_side_by_side_into_one_name(self):
         """Without --overwrite one of them wins, and the others say so."""
         write_array("in.h5", blobs(3000, 2))
-        done = run_all([lambda: run("fit", "in.h5", "-k", 3, "-o", "out.h5")] * 3)
+        done = run_all([lambda: run_alone("fit", "in.h5", "-k", 3, "-o", "out.h5")] * 3)
         self.assertEqual(sorted(finished.code for finished in done), [0, 2, 2])
         self.assertEqual(sorted(os.listdir()), ["in.h5", "out.h5"])
         Result("out.h5")

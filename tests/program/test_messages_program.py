@@ -18,10 +18,10 @@ sys.dont_write_bytecode = True
 import h5py
 import numpy as np
 
-from program import BINARY, ROOT, ProgramTest, Run, blobs, run, run_all, write_array, write_columns
+from program import BINARY, FAULTS, ROOT, ProgramTest, Run, blobs, run, run_all, write_array, \
+    write_columns
 
 NAMES = np.array([f"star {i}" for i in range(100)], object)
-FAULTS = os.path.join(os.path.dirname(BINARY), "faults", "skymeans")
 TEXTS = os.path.join(os.path.dirname(BINARY), "messages.txt")
 LONG = "x/" * 2100
 
@@ -624,10 +624,8 @@ class Messages(ProgramTest):
     @staticmethod
     def run_with_fault(place, *arguments):
         name = "KM_FAULT_ALLOCATION" if isinstance(place, int) else "KM_FAULT"
-        done = subprocess.run([FAULTS, *arguments], env={**os.environ, name: str(place)},
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=20, check=False)
-        return Run((*arguments, f"[{place}: fails]"), 1, done.returncode, done.stdout, done.stderr)
+        done = run(*arguments, faults=f"{name}={place}")
+        return Run((*arguments, f"[{place}: fails]"), 1, done.code, done.out, done.err)
 
     @staticmethod
     def run_into_an_output_that_appears():

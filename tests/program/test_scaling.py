@@ -49,7 +49,7 @@ class Scaling(ToolTest):
             record = os.path.join(folder, "record.json")
             machine = os.path.join(folder, "machine.json")
             skymeans("probe", "--threads", 1, "-o", machine)
-            skymeans("fit", path, "-k", 5, "--max-iterations", 4, "--tolerance", 0, "-q", "-o",
+            skymeans("fit", path, "-k", 5, "--max-iterations", 4, "--tolerance", 0, "-q", "--threads", 1, "-o",
                      os.path.join(folder, "result.h5"), "--metrics", record, "--machine", machine)
             with open(record, encoding="utf-8") as file:
                 cls.record = json.load(file)

@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 
 import numpy as np
 
-from program import BINARY, ProgramTest, Result, blobs, parse_summary, run, run_all, write_array
+from program import BINARY, ProgramTest, Result, blobs, parse_summary, run, run_all, run_alone, write_array
 
 CPUS = sorted(os.sched_getaffinity(0))
 WARNING = "skymeans: warning: too many threads"
@@ -230,7 +230,7 @@ class SameBits(ThreadsTest):
     def test_many_side_by_side(self):
         """The most threads there can be."""
         options = "-k", 4, "--threads", 1024
-        done = run_all([lambda i=i: run("fit", "in.h5", *options, "-o", f"{i}.h5")
+        done = run_all([lambda i=i: run_alone("fit", "in.h5", *options, "-o", f"{i}.h5")
                         for i in range(2)])
         self.assertEqual([finished.code for finished in done], [0, 0], done[0])
         _, result = self.fit("in.h5", 4, "--threads", 1)

@@ -8,8 +8,7 @@ import unittest
 
 import numpy as np
 
-from program import ProgramTest, Result, run, write_array
-from stopping import FAULTS
+from program import FAULTS, ProgramTest, Result, run, write_array
 
 N = 200_000
 RANKS = [int(n) for n in os.environ.get("KM_WORK_RANKS", "2 4 16").split()]
@@ -87,8 +86,8 @@ class Work(ProgramTest):
         write_uneven("in.h5")
         command = ["fit", "in.h5", "-k", 7, "--tolerance", 0, "--algorithm", "lloyd", "-o", "out.h5",
                    "--checkpoint", "state", "--checkpoint-interval", 0]
-        first = run(*command, "--max-iterations", 4, ranks=3, binary=FAULTS,
-                    KM_FAULT="write the contents")
+        first = run(*command, "--max-iterations", 4, ranks=3,
+                    faults="KM_FAULT=write the contents")
         self.assertEqual(first.code, 4, first)
         finished = run(*command, "--max-iterations", 5)
         self.assertEqual(finished.code, 0, finished)

@@ -4,10 +4,12 @@ import contextlib
 import hashlib
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import unittest
 
 import h5py
@@ -15,7 +17,12 @@ import numpy as np
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "skymeans")
-MANY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "tests", "many")
+# The program that fails on purpose. One whose result can't be written leaves the checkpoint of the
+# iteration before the last: the way to stop after exactly so many iterations.
+FAULTS = os.path.join(os.path.dirname(BINARY), "faults", "skymeans")
+# Those that run many command lines in one start of MPI.
+MANY = os.path.join(os.path.dirname(BINARY), "tests", "many")
+MANY_FAULTS = os.path.join(os.path.dirname(BINARY), "faults", "many")
 IS_SANITIZED = "sanitize" in BINARY  # such programs take more time and memory
 SECONDS = 60  # for one run; on a quiet machine few take more than one
 AT_ONCE = 5  # runs side by side: starting and stopping MPI is mostly waiting
@@ -52,25 +59,33 @@ def end_session(leader):
                 os.kill(int(name), signal.SIGKILL)
 
 
-@contextlib.contextmanager
-def started(*arguments, ranks=1, cpus=None, omp_num_threads=None, binary=BINARY, **variables):
-    """The program, alone or under mpirun on several ranks, as the leader of a session of its own,
-    none of which is left afterwards."""
+def command_line(binary, ranks, cpus=None):
+    """The program, alone or under mpirun on several ranks."""
     start = ["taskset", "-c", ",".join(map(str, cpus))] if cpus else []
-    start += ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+    return [*start, *(["mpirun", "-n", str(ranks)] if ranks > 1 else []), binary]
+
+
+def environment(folder, omp_num_threads=None, **variables):
+    """Variables for a run, whose session folder is its own: runs that end would otherwise remove it
+    under those that begin. Not looking for fast networks saves 0.2 s a run, and so does a single rank
+    without a daemon that could start others for it. Many runs share the cores, so waiting threads
+    sleep."""
+    others = {name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"}
+    if omp_num_threads is not None:
+        variables["OMP_NUM_THREADS"] = str(omp_num_threads)
+    return others | variables | {
+        "OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_pml": "ob1",
+        "OMPI_MCA_ess_singleton_isolated": "1", "OMP_WAIT_POLICY": "passive"}
+
+
+@contextlib.contextmanager
+def started(*arguments, ranks=1, cpus=None, binary=BINARY, **variables):
+    """The program as the leader of a session of its own, none of which is left afterwards."""
     with tempfile.TemporaryDirectory(prefix="ompi-") as folder:
-        # Runs that end would otherwise remove the session folder under those that begin. Not
-        # looking for fast networks saves 0.2 s a run, and so does a single rank without a daemon
-        # that could start others for it. Many runs share the cores, so waiting threads sleep.
-        variables |= {"OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_pml": "ob1",
-                      "OMPI_MCA_ess_singleton_isolated": "1", "OMP_WAIT_POLICY": "passive"}
-        others = {name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"}
-        if omp_num_threads is not None:
-            variables["OMP_NUM_THREADS"] = str(omp_num_threads)
-        process = subprocess.Popen([*start, binary, *map(str, arguments)],
+        process = subprocess.Popen([*command_line(binary, ranks, cpus), *map(str, arguments)],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, errors="replace",
-                                   env=others | variables, start_new_session=True)
+                                   env=environment(folder, **variables), start_new_session=True)
         try:
             yield process
         finally:
@@ -79,9 +94,9 @@ def started(*arguments, ranks=1, cpus=None, omp_num_threads=None, binary=BINARY,
                 process.communicate()
 
 
-def run(*arguments, ranks=1, seconds=SECONDS, **how):
-    """Runs the program as `started` has it; too slow a run is a failure. It may use the CPUs of a
-    set, by default all that there are, and as many threads as it finds right."""
+def run_alone(*arguments, ranks=1, seconds=SECONDS, **how):
+    """Runs the program as its user would start it; too slow a run is a failure. It may use the CPUs of
+    a set, by default all that there are, and as many threads as it finds right."""
     with started(*arguments, ranks=ranks, **NO_WAITING | how) as process:
         try:
             out, err = process.communicate(timeout=seconds)
@@ -93,6 +108,88 @@ def run(*arguments, ranks=1, seconds=SECONDS, **how):
     return Run(arguments, ranks, process.returncode, out, err)
 
 
+class Going:
+    """The program on some ranks, in one start of MPI for all the runs of a test file (many.c)."""
+
+    on = {}  # by the number of ranks, the program, and the environment
+    starting = threading.Lock()
+
+    def __init__(self, ranks, binary):
+        self.ranks, self.lock, self.is_broken = ranks, threading.Lock(), False
+        self.folder = tempfile.mkdtemp(prefix="many-")
+        names = [os.path.join(self.folder, str(rank)) for rank in range(ranks)]
+        for name in names:
+            os.mkfifo(name)
+        self.pipes = [os.open(name, os.O_RDWR) for name in names]
+        with open(os.path.join(self.folder, "said"), "w") as said:
+            self.process = subprocess.Popen(
+                [*command_line(binary, ranks), self.folder], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=said, bufsize=0, env=environment(self.folder),
+                start_new_session=True)
+        unittest.addModuleCleanup(self.end)
+
+    @classmethod
+    def get(cls, ranks, binary):
+        key = ranks, binary, frozenset(os.environ.items())
+        with cls.starting:
+            if key not in cls.on or cls.on[key].is_broken:
+                cls.on[key] = cls(ranks, binary)
+            return cls.on[key]
+
+    def run(self, arguments, seconds, faults, folder):
+        with self.lock:
+            for name in ("out", "err"):
+                self.open(name, "w").close()
+            for pipe, fault in zip(self.pipes, faults):
+                words = [folder, *([fault] if fault else []), "skymeans", *map(str, arguments)]
+                os.write(pipe, b"".join(os.fsencode(word) + b"\0"
+                                        for word in [str(len(words)), *words]))
+            is_answered, *_ = select.select([self.process.stdout], [], [], seconds)
+            answer = self.process.stdout.readline() if is_answered else b""
+            said = [self.read(name) for name in ("out", "err")]
+            if answer:
+                return Run(arguments, self.ranks, int(answer), *said)
+            self.is_broken = True
+            end_session(self.process.pid)
+        why = f"{self.process.wait()} at once" if is_answered else f"nothing after {seconds} s"
+        broken = Run(arguments, self.ranks, why, *said)
+        raise AssertionError(f"no exit code: {broken}\n{self.read('said')}")
+
+    def open(self, name, mode="r"):
+        return open(os.path.join(self.folder, name), mode, errors="replace")
+
+    def read(self, name):
+        with self.open(name) as file:
+            return file.read()
+
+    def end(self):
+        """What it was started with ends well, too."""
+        for pipe in self.pipes:
+            os.close(pipe)
+        try:
+            code = self.process.wait(SECONDS)
+        finally:
+            end_session(self.process.pid)
+            self.process.stdout.close()
+            said = self.read("said")
+            shutil.rmtree(self.folder)
+        if code != 0 and not self.is_broken:
+            raise AssertionError(f"many on {self.ranks} ranks ended with {code}: {said}")
+        self.is_broken = True
+
+
+def run(*arguments, ranks=1, seconds=SECONDS, faults=None, folder=".", **how):
+    """Runs the program in a folder, in one start of MPI with the other runs on as many ranks: so this
+    says nothing of starting and ending, of memory, or of time. It may fail on purpose: `faults` has a
+    variable of src/base/fault.h for all ranks, or one (or None) for each. Whatever else is asked for
+    needs a start of its own."""
+    if how:
+        return run_alone(*arguments, ranks=ranks, seconds=seconds, **how)
+    going = Going.get(ranks, MANY_FAULTS if faults else MANY)
+    each = faults if isinstance(faults, list) else [faults] * ranks
+    return going.run(arguments, seconds, each, os.path.abspath(folder))
+
+
 def run_all(calls, at_once=AT_ONCE):
     """The results of calls without arguments, in their order, some of them side by side."""
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
@@ -100,36 +197,15 @@ def run_all(calls, at_once=AT_ONCE):
 
 
 def run_many(calls):
-    """What the program does with many command lines: pairs of (arguments, ranks), all of a number of
-    ranks in one start of MPI. So these runs say nothing of starting and ending."""
-    numbers = {}
-    for number, (_, ranks) in enumerate(calls):
-        numbers.setdefault(ranks, []).append(number)
-    with tempfile.TemporaryDirectory(prefix="many-") as folder:
-        run_all([lambda r=ranks, n=some: run_lines(folder, r, n, calls)
-                 for ranks, some in numbers.items()])
-        return [finished(folder, number, *call) for number, call in enumerate(calls)]
+    """What the program does with command lines, pairs of (arguments, ranks): in turn on each number of
+    ranks, and these side by side."""
+    done = {}
 
-
-def run_lines(folder, ranks, numbers, calls):
-    """Runs the lines with some numbers; paths in them are taken from where we are."""
-    lines = os.path.join(folder, f"lines{ranks}")
-    with open(lines, "w") as file:
-        for number in numbers:
-            words = [os.path.join(folder, str(number)), *map(str, calls[number][0])]
-            file.write("\t".join(words) + "\n")
-    ended = run(lines, ranks=ranks, seconds=SECONDS + 5 * len(numbers), binary=MANY)
-    if ended.code != 0:
-        raise AssertionError(f"many runs ended early: {ended}")
-
-
-def finished(folder, number, arguments, ranks):
-    """The run with a number."""
-    texts = []
-    for ending in "code", "out", "err":
-        with open(os.path.join(folder, f"{number}.{ending}"), errors="replace") as file:
-            texts.append(file.read())
-    return Run(arguments, ranks, int(texts[0]), *texts[1:])
+    def run_on(ranks):
+        done.update({number: run(*arguments, ranks=n)
+                     for number, (arguments, n) in enumerate(calls) if n == ranks})
+    run_all([lambda n=n: run_on(n) for n in {n for _, n in calls}])
+    return [done[number] for number in range(len(calls))]
 
 
 # ---- what it says --------------------------------------------------------------------------------
@@ -272,29 +348,25 @@ class ProgramTest(unittest.TestCase):
         return finished, Result(output)
 
     def fit_all(self, fits):
-        """Results of many fits: pairs of arguments and keywords of self.fit without the output; those
-        that say at most the number of ranks run in one start of MPI."""
-        plain = {i: how.get("ranks", 1) for i, (_, how) in enumerate(fits) if set(how) <= {"ranks"}}
-        done = dict(zip(plain, run_many([
-            (["fit", catalogue, "-k", k, "-o", f"out{i}.h5", "--overwrite", *options], plain[i])
-            for i, ((catalogue, k, *options), _) in enumerate(fits) if i in plain])))
-        for finished in done.values():
-            self.assertEqual(finished.code, 0, finished)
-        run_all([lambda i=i, a=a, h=h: self.fit(*a, output=f"out{i}.h5", **h)
-                 for i, (a, h) in enumerate(fits) if i not in plain])
-        return [Result(f"out{i}.h5") for i in range(len(fits))]
+        """Results of many fits: pairs of arguments and keywords of self.fit without the output."""
+        done = run_all([lambda i=i, a=a, h=h: self.fit(*a, output=f"out{i}.h5", **h)
+                        for i, (a, h) in enumerate(fits)])
+        return [result for _, result in done]
+
+    handed_on = set()  # exit codes, with the number of ranks
+
+    def run_refused(self, code, arguments, ranks):
+        """The first of each exit code in a file as its user would start it, for what a launcher hands
+        on."""
+        is_first = (code, ranks) not in self.handed_on
+        self.handed_on.add((code, ranks))
+        return (run_alone if is_first else run)(*arguments, ranks=ranks)
 
     def refuse(self, *cases, ranks=(1, 3)):
-        """Runs that must fail, all in the same folder: (exit code, pattern, *arguments). The first as
-        its user would start it, for the code that a launcher hands on; so are those that may have
-        the same checkpoint."""
+        """Runs that must fail, all in the same folder: (exit code, pattern, *arguments)."""
         before = contents()
         jobs = [(case, n) for case in cases for n in ranks]
-        if any("--checkpoint" in case for case in cases):
-            done = [run(*case[2:], ranks=n) for case, n in jobs]
-        else:
-            done = [run(*cases[0][2:], ranks=n) for n in ranks]
-            done += run_many([(case[2:], n) for case, n in jobs[len(ranks):]])
+        done = [self.run_refused(code, arguments, n) for (code, _, *arguments), n in jobs]
         for ((code, pattern, *_), n), finished in zip(jobs, done):
             with self.subTest(arguments=finished.arguments, ranks=n):
                 self.assertEqual(finished.code, code, finished)

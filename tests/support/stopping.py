@@ -7,11 +7,8 @@ import subprocess
 import threading
 import time
 
-from program import BINARY, NO_WAITING, SECONDS, Run, end_session, started
+from program import NO_WAITING, SECONDS, Run, end_session, started
 
-# The program that fails on purpose. One whose result can't be written leaves the checkpoint of the
-# iteration before the last: the way to stop after exactly so many iterations.
-FAULTS = os.path.join(os.path.dirname(BINARY), "faults", "skymeans")
 PATIENCE = 3 * SECONDS  # other runs go on at the same time
 
 

@@ -3,7 +3,6 @@ import contextlib
 import importlib.util
 import io
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -11,7 +10,8 @@ from unittest import mock
 
 import h5py
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+from program import BINARY, ROOT, run
+
 HIPPARCOS = os.path.join(ROOT, "data", "hipparcos.h5")
 
 
@@ -24,9 +24,8 @@ def load_tool(name):
     return module
 
 
-PROGRAM = os.path.join(ROOT, os.environ.get("BUILD", "build"), "skymeans")
+PROGRAM = BINARY
 os.environ["SKYMEANS"] = PROGRAM
-SECONDS = 120  # of a run of the program
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tools"))
@@ -78,12 +77,10 @@ class ToolTest(unittest.TestCase):
 
 
 def skymeans(*arguments):
-    """Runs the program, which must succeed; one thread, since tests run side by side."""
-    environment = {**os.environ, "OMPI_MCA_ess_singleton_isolated": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([PROGRAM, *map(str, arguments)], env=environment, capture_output=True,
-                          text=True, timeout=SECONDS)
-    if done.returncode:
-        raise AssertionError(done.stderr)
+    """Runs the program, which must succeed."""
+    done = run(*arguments)
+    if done.code:
+        raise AssertionError(done)
 
 
 def write_text(path, text):
