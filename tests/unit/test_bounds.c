@@ -59,12 +59,12 @@ START_TEST(labels_that_drift_by_rounding)
         if (c > 0) /* it has no samples now, so nobody minds that it goes */
             place_center(&r, c - 1, 0x1p24, true);
         step(&r);
-        ck_assert_int_eq(r.plain.labels[0], (int)c + 1);
+        ck_assert_int_eq(r.plain.assigner.labels[0], (int)c + 1);
     }
     ck_assert_msg(work_of(&r) > before, "nothing was compared");
     place_center(&r, LAST, 1912, false);
     step(&r);
-    ck_assert_int_eq(r.plain.labels[0], LAST);
+    ck_assert_int_eq(r.plain.assigner.labels[0], LAST);
     stop(&r);
 }
 END_TEST

@@ -49,7 +49,8 @@ static void check_work(mock data, int64_t k, int n, double most_first, double mo
         ck_assert_msg(i > 0 || work < most_first, "%.2f comparisons a sample at first", work);
     }
     ck_assert_msg(work < most_last, "%.2f comparisons a sample at last", work);
-    ck_assert_int_eq(r.plain.done.distances, n * ((r.plain_samples.n_samples + 63) / 64 * 64) * k);
+    ck_assert_int_eq(r.plain.assigner.done.distances,
+                     n * ((r.plain.samples.n_samples + 63) / 64 * 64) * k);
     stop(&r);
 }
 
@@ -69,9 +70,9 @@ START_TEST(leaves_are_skipped_when_nothing_moves)
     start(&r, mock_mixture(50000, 3, 10, 11), 30, &v);
     for (int i = 0; i < 3; i++)
         step(&r);
-    const int64_t before = r.fast.done.distances;
+    const int64_t before = r.fast[0].assigner.done.distances;
     step(&r);
-    ck_assert_int_eq(r.fast.done.distances, before);
+    ck_assert_int_eq(r.fast[0].assigner.done.distances, before);
     stop(&r);
 }
 END_TEST
