@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,6 +23,7 @@ BUILD = ROOT / os.environ.get("BUILD", "build")
 # Sanitizers look for errors of memory, which two numbers of ranks show as well as four.
 IS_SANITIZED = BUILD.name == "sanitize"
 RANKS = [1, 3] if IS_SANITIZED else [1, 2, 3, 4]
+ALONE = ["env", "OMPI_MCA_ess_singleton_isolated=1"]  # starts without a daemon beside it
 AT_ONCE = 4
 TIMEOUT = {".c": 600 if IS_SANITIZED else 300, ".py": 600}  # seconds, for one run of one file
 RANKS_LINE = re.compile(r"\bRanks: ([\d, ]+)\.")
@@ -31,20 +33,23 @@ UNITTEST_COUNT = re.compile(r"(failures|errors|skipped|expected failures)=(\d+)"
 
 
 def run(command, seconds):
-    """Exit status (None after a timeout) and output of a command. It has a session folder of its own,
-    which Open MPI would otherwise make or remove while another one needs it."""
-    with tempfile.TemporaryDirectory(prefix="ompi-") as folder:
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                   errors="replace", start_new_session=True,
+    """Exit status, output, and seconds of processors of a command and of all that it waited for. It has
+    a session folder of its own, which Open MPI would otherwise make or remove while another one needs
+    it."""
+    with tempfile.TemporaryDirectory(prefix="ompi-") as folder, \
+            tempfile.TemporaryFile("w+", errors="replace") as said:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said,
+                                   stderr=subprocess.STDOUT, start_new_session=True,
                                    env=os.environ | {"OMPI_MCA_orte_tmpdir_base": folder})
-        try:
-            output, _ = process.communicate(timeout=seconds)
-            return process.returncode, output
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
-            return None, f"{output}\ntimeout after {seconds} s"
+        killer = threading.Timer(seconds, os.killpg, (process.pid, signal.SIGKILL))
+        killer.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        is_late = not killer.is_alive()
+        killer.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        output = said.read() + (f"\ntimeout after {seconds} s" if is_late else "")
+        return process.returncode, output, usage.ru_utime + usage.ru_stime
 
 
 def count_check(output):
@@ -70,12 +75,12 @@ def count_unittest(output):
 def run_test(name, command, seconds, count):
     """Runs one test file, prints a line about it and what it said if it failed."""
     start = time.monotonic()
-    status, output = run(command, seconds)
+    status, output, cpu = run(command, seconds)
     passed, failed, skipped = count(output) or (0, 1, 0)
     if status != 0 and failed == 0:
         failed = 1
     lines = [f"{'ok  ' if failed == 0 else 'FAIL'} {name:32} {passed:4} passed {failed:3} failed "
-             f"{skipped:3} skipped {time.monotonic() - start:7.1f} s"]
+             f"{skipped:3} skipped {time.monotonic() - start:7.1f} s, {cpu:6.1f} s of CPU"]
     lines += [output] if failed else []
     lines += [f"     skipped: {why}" for why in set(re.findall(r"skipped '(.*)'", output))]
     print("\n".join(lines), flush=True)
@@ -99,13 +104,22 @@ def jobs(wanted, kind, ranks):
         if path.suffix == ".c":
             binary = BUILD / "tests" / path.stem
             for n in ranks or ranks_of(path):
-                yield n, (f"{path.stem} on {n}", ["mpirun", "-n", str(n), str(binary)],
-                          TIMEOUT[".c"], count_check)
+                start = ["mpirun", "-n", str(n)] if n > 1 else ALONE
+                yield n, (f"{path.stem} on {n}", [*start, str(binary)], TIMEOUT[".c"], count_check)
         else:
             yield 1, (path.name, [sys.executable, str(path), "-v"], TIMEOUT[".py"], count_unittest)
 
 
+def take_signals():
+    """What nohup, or a shell in the background, has ignored is ignored by all that is started here,
+    and some tests send these signals. A handler is not inherited."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
 def main():
+    take_signals()
     parser = argparse.ArgumentParser(description="run the tests")
     parser.add_argument("--test", help="only test_NAME")
     parser.add_argument("--kind", choices=["c", "py"], help="only unit or whole-program tests")
