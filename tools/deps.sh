@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh [lint|bench|slurm|scaling|simulate|neon|install|browser]: sees that everything is there to
-# build and test skymeans, and, if asked, to check the style of its sources, to measure it against its
+# deps.sh [lint|bench|slurm|scaling|simulate|neon|install|browser]...: sees that everything is there
+# to build and test skymeans, and, if asked, to check the style of its sources, to measure it against its
 # peers, to test the job scripts on a Slurm cluster, for scaling studies, to simulate machines, the
 # kernels of ARM processors, all that is installed, or the page of a report in a browser. On Debian and
 # its like it installs what is missing, as root or, with a person at the terminal, through sudo;
@@ -16,34 +16,36 @@ programs='mpicc mpirun pkg-config'
 modules=
 libraries=
 services= # that come with packages, and are not wanted on this machine
-case ${1:-} in
-lint)
-    packages="$packages clang-format cppcheck shellcheck pyflakes3"
-    programs="$programs clang-format cppcheck shellcheck pyflakes3" ;;
-bench)
-    packages="$packages python3-faiss libopenblas0-pthread"
-    libraries=libopenblas.so.0 # with the plain BLAS the peers would be slow
-    modules=faiss ;;
-slurm)
-    packages="$packages slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 jube"
-    programs="$programs slurmctld slurmd sbatch munged ip tc jube"
-    services='munge slurmctld slurmd' ;;
-scaling)
-    packages="$packages jube"
-    programs="$programs jube" ;;
-simulate)
-    packages="$packages libsimgrid-dev"
-    programs="$programs smpicc smpirun" ;;
-neon)
-    packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
-    programs="$programs aarch64-linux-gnu-gcc qemu-aarch64" ;;
-install)
-    packages="$packages cmake groff-base tcl"
-    programs="$programs cmake groff tclsh" ;;
-browser)
-    packages="$packages chromium-headless-shell"
-    programs="$programs chromium-headless-shell" ;;
-esac
+for purpose in "$@"; do
+    case $purpose in
+    lint)
+        packages="$packages clang-format cppcheck shellcheck pyflakes3"
+        programs="$programs clang-format cppcheck shellcheck pyflakes3" ;;
+    bench)
+        packages="$packages python3-faiss libopenblas0-pthread"
+        libraries=libopenblas.so.0 # with the plain BLAS the peers would be slow
+        modules=faiss ;;
+    slurm)
+        packages="$packages slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 jube"
+        programs="$programs slurmctld slurmd sbatch munged ip tc jube"
+        services='munge slurmctld slurmd' ;;
+    scaling)
+        packages="$packages jube"
+        programs="$programs jube" ;;
+    simulate)
+        packages="$packages libsimgrid-dev"
+        programs="$programs smpicc smpirun" ;;
+    neon)
+        packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+        programs="$programs aarch64-linux-gnu-gcc qemu-aarch64" ;;
+    install)
+        packages="$packages cmake groff-base tcl"
+        programs="$programs cmake groff tclsh" ;;
+    browser)
+        packages="$packages chromium-headless-shell"
+        programs="$programs chromium-headless-shell" ;;
+    esac
+done
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
