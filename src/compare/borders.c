@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "compare/column.h"
+#include "samples/shape.h"
 
 #include <stdlib.h>
 
@@ -39,6 +40,28 @@ void km_borders_free(km_borders *n)
     free(n->borderline);
     free(n->share);
     *n = (km_borders){0};
+}
+
+double km_borders_expected(int64_t n_rows, int64_t n_clusters, int64_t n_features)
+{
+    /* As counted in fits (docs/measurements/memory.md): right within a factor of 3 where clusters
+     * touch, and too many where they are apart. */
+    const double first = 2, more = 4.5, maximum = 40;
+    const double neighbours = km_smaller(maximum, first + more * (double)(n_features - 1));
+    const double k = (double)n_clusters;
+    return km_smaller((double)n_rows, k * km_smaller(k - 1, neighbours));
+}
+
+double km_borders_bytes(double n_pairs)
+{
+    return n_pairs * (2 * sizeof(int32_t) + 2 * sizeof(int64_t) + sizeof(double));
+}
+
+/* Of all rows, and of borderline ones: tables and cells, and beside them those of another rank with
+ * which they are merged. */
+double km_borders_count_bytes(double n_pairs, int n_ranks)
+{
+    return 2 * km_pairs_bytes(n_pairs) + n_pairs * (double)sizeof(km_cell) * (n_ranks > 1 ? 5 : 2);
 }
 
 /* Both lists have one order, and pairs with borderline rows are among all pairs. */

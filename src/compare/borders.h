@@ -24,4 +24,11 @@ km_code km_borders_count(km_borders *borders, const int32_t *labels, const int32
                          const int64_t *sizes, MPI_Comm comm, km_error *error);
 void km_borders_free(km_borders *borders);
 
+/* How many pairs may be expected; only counting tells. Local. */
+double km_borders_expected(int64_t n_rows, int64_t n_clusters, int64_t n_features);
+
+/* Bytes per rank of so many pairs, and of counting them beside that, at most. Local. */
+double km_borders_bytes(double n_pairs);
+double km_borders_count_bytes(double n_pairs, int n_ranks);
+
 #endif

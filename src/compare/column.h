@@ -70,6 +70,9 @@ typedef struct km_pair_counts {
 km_code km_pairs_add(km_pair_counts *pairs, int32_t a, int32_t b, km_error *error);
 void km_pairs_free(km_pair_counts *pairs);
 
+/* Bytes of a table of so many pairs. */
+double km_pairs_bytes(double n_pairs);
+
 /* ---- merging over ranks -----------------------------------------------------------------------
  */
 

@@ -100,6 +100,14 @@ static km_code grow_pairs(km_pair_counts *pairs, km_error *error)
     return KM_OK;
 }
 
+double km_pairs_bytes(double n_pairs)
+{
+    double capacity = FIRST_CAPACITY;
+    while (capacity < 2 * n_pairs)
+        capacity *= 2;
+    return capacity * (double)sizeof(km_cell);
+}
+
 km_code km_pairs_add(km_pair_counts *pairs, int32_t a, int32_t b, km_error *error)
 {
     if (grow_pairs(pairs, error) != KM_OK)

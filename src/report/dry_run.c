@@ -106,9 +106,11 @@ static double print_memory(const km_dry_run *run)
     const double samples = memory->samples + km_ids_bytes(run->catalogue, shape->n_samples);
     const double answer =
         memory->answer - km_labels_bytes(shape); /* when written, labels are by row only */
-    const double writing = km_larger(km_larger(memory->answer, answer + describing_bytes(run)),
-                                     answer + km_result_bytes(run->catalogue, shape, run->outputs) +
-                                         verifying_bytes(run));
+    const double described = km_templates_kept_bytes(shape->n_clusters, run->described->n_features);
+    const double writing =
+        km_larger(km_larger(memory->answer, answer + describing_bytes(run)),
+                  answer + described + km_result_bytes(run->catalogue, shape, run->outputs) +
+                      verifying_bytes(run));
     const double maximum =
         km_larger(km_larger(reading, memory->ordering),
                   km_larger(memory->seeding, km_larger(memory->fitting, writing)));

@@ -48,5 +48,11 @@ double km_result_bytes(const km_catalogue *catalogue, const km_shape *shape,
     const double n = (double)shape->n_samples;
     const size_t per_row = (outputs->has_distances ? sizeof(double) : 0) +
                            (outputs->has_second ? sizeof(int32_t) + sizeof(double) : 0);
-    return n * (double)per_row + comparison_bytes(catalogue, n, outputs->has_distances);
+    const double n_pairs =
+        outputs->has_second
+            ? km_borders_expected(shape->n_rows, shape->n_clusters, shape->n_features)
+            : 0;
+    return n * (double)per_row + km_borders_bytes(n_pairs) +
+           km_larger(km_borders_count_bytes(n_pairs, shape->n_ranks),
+                     comparison_bytes(catalogue, n, outputs->has_distances));
 }

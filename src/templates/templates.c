@@ -75,12 +75,18 @@ km_code km_templates_create(km_templates *t, const km_catalogue *catalogue, cons
     return error->code;
 }
 
+double km_templates_kept_bytes(int64_t n_clusters, int64_t n_columns)
+{
+    enum { VALUES = 5 + KM_N_QUANTILES };
+    return (double)n_columns *
+           (KM_NAME_SIZE + KM_UNITS_SIZE + (double)n_clusters * VALUES * sizeof(double));
+}
+
 double km_templates_bytes(int64_t n_rows, int64_t n_clusters, int64_t n_columns)
 {
-    enum { VALUES = 5 + KM_N_QUANTILES, WORK = 4 * KM_N_QUANTILES + 24 };
-    const double k = (double)n_clusters;
-    return 2.0 * sizeof(uint64_t) * (double)n_rows +
-           sizeof(double) * k * (VALUES * (double)n_columns + WORK);
+    enum { WORK = 4 * KM_N_QUANTILES + 24 };
+    return 2.0 * sizeof(uint64_t) * (double)n_rows + sizeof(double) * WORK * (double)n_clusters +
+           km_templates_kept_bytes(n_clusters, n_columns);
 }
 
 /* ---- order ----------------------------------------------------------------------------------- */

@@ -29,7 +29,9 @@ km_code km_templates_create(km_templates *templates, const km_catalogue *catalog
                             MPI_Comm comm, km_error *error);
 void km_templates_free(km_templates *templates);
 
-/* Bytes per rank that this takes beside the rows themselves. Local. */
+/* Bytes per rank of the templates, and with what else it takes to make them beside the rows
+ * themselves. Local. */
+double km_templates_kept_bytes(int64_t n_clusters, int64_t n_columns);
 double km_templates_bytes(int64_t n_rows, int64_t n_clusters, int64_t n_columns);
 
 /* The clusters in the order of the mean of a column, ascending, those without one at last:

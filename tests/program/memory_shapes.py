@@ -64,7 +64,8 @@ def make_shape(number):
         "layout": dice.choice(LAYOUTS), "storage": dice.choice(STORAGES),
         "chunk": round(log_uniform(dice, 1000, 500_000)),
         "files": dice.choice([1, 1, 1, dice.randint(2, 5)]), "ids": dice.choice(IDS),
-        "id-length": dice.randint(1, 60)}
+        "id-length": dice.randint(1, 60), "second": dice.random() < 0.2,
+        "describe": dice.random() < 0.2}
     if shape["layout"] == "array":
         shape["ids"] = ""
     if shape["seeding"] == "centers.txt":
@@ -163,6 +164,8 @@ def options_of_fit(shape):
         options += ["--seeding-rows", shape["seeding-rows"]]
     if shape["weights"]:
         options += ["--weights", shape["d"] if shape["layout"] == "array" else "w"]
+    if shape["describe"]:
+        options += ["--describe", "features"]
     if shape["verify"]:
         options += [f"--verify={shape['verify']}"]
     return options
@@ -178,6 +181,7 @@ def command_of(shape):
     """Writes what the run reads; its arguments without those that say whether it is dry."""
     shared = ["--threads", shape["threads"]]
     shared += ["--distances"] if shape["distances"] else []
+    shared += ["--second"] if shape["second"] else []
     shared += ["--id", "id"] if shape["ids"] else []
     if shape["seeding"] == "centers.txt":
         numbers = np.random.default_rng(shape["number"])

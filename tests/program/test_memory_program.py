@@ -85,5 +85,21 @@ class PredictTest(ProgramTest):
                 self.assertEqual((dry.code, dry.err), (code, real.err), dry)
 
 
+class WritingTest(ProgramTest):
+
+    def writing(self, *options):
+        """MB beside the samples while the result is written."""
+        done = run("fit", "in.h5", "-k", 2000, "--dry-run", *options)
+        return float(re.search("writing ([0-9.]+)\n", done.out).group(1))
+
+    def test_what_is_there_at_the_same_time(self):
+        """Tables of up to 20,000 pairs of clusters; and 80 bytes for each of 10 columns of a cluster."""
+        write_array("in.h5", blobs(20_000, 10).astype("f4"))
+        plain, second = self.writing("--distances"), self.writing("--distances", "--second")
+        both = self.writing("--distances", "--second", "--describe", "features")
+        self.assertGreater(second - plain, 20_000 * (12 + 100) / 1e6)
+        self.assertGreater(both - second, 2000 * 10 * 79 / 1e6)
+
+
 if __name__ == "__main__":
     unittest.main()
