@@ -1,8 +1,8 @@
 """Runs the tests that `make check` built and closes with one total line.
 
 C tests (tests/unit) run under mpirun on 1, 2, 3 and 4 ranks, but for those that say otherwise in
-their first lines ("Ranks: 8"), sanitized ones on 1 and 3. Python tests (tests/program) run as they
-are; one by hand needs PYTHONPATH=tests/support. Each has a timeout, after which it and everything it
+their first lines ("Ranks: 8"), sanitized ones on 1 and 3. Python tests (tests/program, tests/oracle) run as
+they are; one by hand needs PYTHONPATH=tests/support. Each has a timeout, after which it and everything it
 started is killed. Some run side by side, since much of their time is waiting for processes to start;
 but many ranks, which wait for each other, run alone.
 """
@@ -97,7 +97,8 @@ def jobs(wanted, kind, ranks):
     """Ranks, and name, command, timeout and counter of each run; those of whole programs first, and of
     them the long texts, which as a rule take long, so that none is left alone in the end."""
     tests = ROOT / "tests"
-    for path in sorted([*tests.glob("unit/test_*.c"), *tests.glob("program/test_*.py")],
+    for path in sorted([*tests.glob("unit/test_*.c"), *tests.glob("program/test_*.py"),
+                        *tests.glob("oracle/test_*.py")],
                        key=lambda path: (path.suffix != ".py", -path.stat().st_size)):
         if (wanted and path.stem != f"test_{wanted}") or (kind and path.suffix != f".{kind}"):
             continue
@@ -131,7 +132,7 @@ def main():
     with ThreadPoolExecutor(AT_ONCE) as pool:
         totals += pool.map(lambda job: run_test(*job), [job for n, job in found if n <= AT_ONCE])
     if not totals:
-        sys.exit(f"no test is called {arguments.test}: see tests/unit/, tests/program/")
+        sys.exit(f"no test is called {arguments.test}: see tests/unit/, tests/program/, tests/oracle/")
     passed, failed, skipped = map(sum, zip(*totals))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     sys.exit(1 if failed else 0)

@@ -56,6 +56,13 @@ fuzz-now: $(BUILD)/tests/test_fuzz
 	@$(run_env) KM_FUZZ_SECONDS=$(or $(SECONDS),600) KM_FUZZ_SEED=$(or $(SEED),1000) \
 	    KM_FUZZ_NOTE=$(BUILD)/fuzz-seed mpirun -n 1 $< || { cat $(BUILD)/fuzz-seed; exit 1; }
 
+# CASES of fits against k-means in exact rational numbers, from number FIRST on.
+.PHONY: check-oracle
+check-oracle: deps
+	@$(MAKE) $(quietly) all many
+	@$(run_env) $(shared) BUILD=$(BUILD) KM_CASES=$(or $(CASES),2000) KM_FIRST=$(or $(FIRST),100) \
+	    $$(tools/find-python.sh h5py numpy) tests/oracle/test_oracle.py -v
+
 # A read of more than 4 GiB.
 .PHONY: check-large
 check-large: deps
