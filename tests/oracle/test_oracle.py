@@ -40,7 +40,7 @@ class OracleTest(ProgramTest):
 
     def test_what_it_notices(self):
         """Answers with something small that is wrong are found out."""
-        (case, results), = self.fit_cases([96])
+        (case, results), = self.fit_cases([80])
         self.assertTrue(case.k > 1 and case.first is not None and results[-1].n_iterations > 2)
         Oracle(case, results).check()
         for number, change, said in [(-1, other_label, "labels"), (1, other_center, "centers of"),
