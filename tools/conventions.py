@@ -21,6 +21,10 @@ class Convention:
         self.is_unsigned = bool(given.get("is_unsigned")) and dtype.kind == "i"
         self.stored = np.dtype(f"u{dtype.itemsize}") if self.is_unsigned else dtype.newbyteorder("=")
         self.factor, self.offset = given.get("factor"), given.get("offset")
+        half = 2 ** (8 * dtype.itemsize - 1)
+        # An offset of half the range changes the sign only: no digits are added.
+        self.is_biased = not self.is_unsigned and self.factor == 1 and \
+            self.offset == {"i": half, "u": -half}.get(dtype.kind)
         self.codes = list(given.get("missing", ()))
         if treatment.fill_is_missing and declared.get("fill") is not None:
             self.codes.append(declared["fill"])
@@ -28,10 +32,12 @@ class Convention:
         self.lowest, self.highest = given.get("lowest"), given.get("highest")
         self.treatment = treatment
         self.dtype = np.dtype("f8") if self.is_packed else self.stored
+        if self.is_biased:
+            self.dtype = np.dtype(f"{'u' if dtype.kind == 'i' else 'i'}{dtype.itemsize}")
 
     @property
     def is_packed(self):
-        return self.factor is not None
+        return self.factor is not None and not self.is_biased
 
     @property
     def can_miss(self):
@@ -57,6 +63,9 @@ class Convention:
         values = stored
         if self.is_packed:
             values = stored.astype(np.float64) * self.factor + self.offset
+        if self.is_biased:
+            bits = np.dtype(f"u{stored.dtype.itemsize}")
+            values = (stored.view(bits) ^ bits.type(1 << 8 * bits.itemsize - 1)).view(self.dtype)
         for value in self.treatment.missing:
             is_missing = unite(is_missing, self.is_equal(values, value))
         return values, is_missing

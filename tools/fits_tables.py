@@ -51,8 +51,13 @@ def find_rows(path, request):
         hdu = choose_hdu(hdus, request.hdu, path)
         if hdu is None or any("P" in column.format or "Q" in column.format for column in hdu.columns):
             return None, 0
-        check_width(hdu, path)
-        header, start = hdu.header.copy(), hdu.fileinfo()["datLoc"]
+        return header_of(hdu, path)
+
+
+def header_of(hdu, path):
+    """A copy of the header of a table, and where its rows begin; all of them are there."""
+    check_width(hdu, path)
+    header, start = hdu.header.copy(), hdu.fileinfo()["datLoc"]
     row_bytes, n_rows = header["NAXIS1"], header["NAXIS2"]
     if row_bytes < 0 or n_rows < 0 or os.path.getsize(path) < start + row_bytes * n_rows:
         raise Failure(DATA, f"cannot read the table ({path}): it announces {n_rows} rows of "
@@ -103,10 +108,16 @@ def fits_columns(file, request, path):
 
 
 def describe(column, header, number):
-    """What is said of a column: TCOMM, or the comment beside its name."""
-    said = header.get(f"TCOMM{number}") or header.comments[f"TTYPE{number}"]
-    if isinstance(column, Column) and said and not GENERIC.match(said):
+    said = description_of(header, number)
+    if isinstance(column, Column) and said:
         column.description = said
+
+
+def description_of(header, number):
+    """What is said of a column: TCOMM, or the comment beside its name."""
+    name = f"TTYPE{number}"
+    said = header.get(f"TCOMM{number}") or (header.comments[name] if name in header else None)
+    return None if not said or GENERIC.match(said) else said
 
 
 def check_width(hdu, path):
@@ -127,10 +138,15 @@ def check_width(hdu, path):
                             f"{n_bytes}; the header is damaged")
 
 
+def parse_form(form):
+    """(how many, the letter of the type) of a TFORM of a binary table."""
+    count, letter = re.match(r"\s*([0-9]*)([LXBIJKAEDCMPQ])", form.upper()).groups()
+    return int(count or 1), letter
+
+
 def field_bytes(form):
     """Of a field of a binary table: section 7.3.1 of the standard, table 18."""
-    count, letter = re.match(r"\s*([0-9]*)([LXBIJKAEDCMPQ])", form.upper()).groups()
-    count = int(count or 1)
+    count, letter = parse_form(form)
     return -(-count // 8) if letter == "X" else count * FIELD_BYTES[letter]
 
 

@@ -6,6 +6,8 @@ recognises goes in, HDF5 in any layout that skymeans reads, and the text `.dat` 
 course. HDF5 datasets have no mask, so a missing number becomes NaN and a missing string an empty one.
 
 FITS, CSV and HDF5 files of any size are converted in bounded memory; see sources.py for the others.
+
+With --in-place nothing is converted: the output describes where the values lie; see views.py.
 """
 import argparse
 import sys
@@ -24,6 +26,7 @@ with command.imports("h5py", "numpy", "astropy"):
                         parse_selection)
     from pieces import Request
     from sources import Source
+    from views import make_view
 
 CHUNK_ROWS = 65536  # half a megabyte of float64: few enough chunks, and each fits a chunk cache
 BLOCK_BYTES = 128 << 20  # of a chunk of all columns, which is written at once
@@ -249,9 +252,13 @@ def parse_command_line(arguments):
         prog=command.program(), allow_abbrev=False, formatter_class=argparse.RawTextHelpFormatter,
         usage="%(prog)s IN... OUT.h5 [--derive NAME=EXPRESSION]... [--where EXPRESSION]\n"
               "                 [-c COLUMNS] [--missing-value V|COLUMN:V]... [--hdu NAME|N]\n"
-              "                 [-d TABLE [--transpose]] [--overwrite]",
+              "                 [-d TABLE [--transpose]] [--overwrite]\n"
+              "       %(prog)s --in-place IN OUT.h5 [-c COLUMNS] [--hdu NAME|N]\n"
+              "                 [--raw TYPES [--offset BYTES]] [--overwrite]",
         description="Convert catalogues (FITS, VOTable, CSV, ECSV, HDF5, the course's .dat) to HDF5.\n"
-                    "Several inputs with the same columns are joined.")
+                    "Several inputs with the same columns are joined.\n"
+                    "With --in-place nothing is copied: OUT.h5 says where in IN (FITS, .npy, plain\n"
+                    "bytes) the values lie, and skymeans reads them there.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument(
         "--derive", action="append", default=[], metavar="NAME=EXPRESSION",
@@ -274,13 +281,42 @@ def parse_command_line(arguments):
     parser.add_argument("-d", "--dataset", metavar="TABLE", help="the table of an HDF5 file")
     parser.add_argument("--transpose", action="store_true",
                         help="a 2-D dataset of HDF5 holds a row a column")
+    parser.add_argument("--in-place", action="store_true",
+                        help="make a view: a small file that describes IN, which stays where it is\n"
+                             "and as it is")
+    parser.add_argument("--raw", metavar="TYPES",
+                        help="of plain bytes, with --in-place: NAME:TYPE,NAME:TYPE... of a row, or\n"
+                             "TYPE[N]; TYPE is i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 or S with a width\n"
+                             "(text), after > if it is big-endian; as ra:f8,dec:f8,mag:>f4[5]")
+    parser.add_argument("--offset", type=int, default=0, metavar="BYTES",
+                        help="where the first row of plain bytes begins; default: 0")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT.h5 if it exists")
     options = parser.parse_intermixed_args(arguments)
     if len(options.files) < 2:
         parser.error("IN and OUT.h5 are required")
     *options.inputs, options.output = options.files
     options.inputs = command.expand_lists(options.inputs)
+    check_ways(parser, options)
     return options
+
+
+def check_ways(parser, options):
+    """Options that one way of importing has, and the other has not."""
+    if options.in_place:
+        found = [name for name in ("derive", "where", "missing_value", "dataset", "transpose")
+                 if getattr(options, name)]
+        if found:
+            parser.error(f"--{found[0].replace('_', '-')} with --in-place, which changes nothing; give "
+                         "it to skymeans fit, or import without --in-place")
+        if len(options.inputs) > 1:
+            parser.error("several inputs with --in-place; make a view of each, and give all of them "
+                         "to skymeans fit")
+        if options.raw is not None and options.hdu is not None:
+            parser.error("--hdu with --raw; plain bytes have no such parts")
+    elif options.raw is not None:
+        parser.error("--raw without --in-place")
+    if options.offset and options.raw is None or options.offset < 0:
+        parser.error("--offset is a number from 0 on, with --raw")
 
 
 def parse_missing(texts):
@@ -324,6 +360,13 @@ def check_names(join, wanted, request, formulas):
                                 f"{command.some_of(join.all_names)}; correct the name")
 
 
+def describe(options, wanted):
+    with command.whole_file(options.output) as file:
+        n_rows, n_columns, advice = make_view(options.inputs[0], options, wanted, file)
+    command.say(f"{n_rows} rows, {n_columns} columns, which stay in {options.inputs[0]}: "
+                f"{options.output}{'; ' if advice else ''}{advice}")
+
+
 def run(arguments):
     options = parse_command_line(arguments)
     derivations = [parse_derivation(text) for text in options.derive]
@@ -331,6 +374,9 @@ def run(arguments):
     formulas = derivations + ([where] if where else [])
     wanted = parse_columns(options.columns)
     command.check_output(options.output, options.overwrite, options.inputs)
+    if options.in_place:
+        describe(options, wanted)
+        return
     request = make_request(options, formulas, wanted)
     join = Join(options.inputs, request)
     check_names(join, wanted, request, formulas)

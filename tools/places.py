@@ -33,14 +33,36 @@ def open_dataset(file, path):
     where, names = file["/"].id, [name for name in path.split("/") if name]
     try:
         if "\ufffd" not in path:
-            return h5d.open(where, path.encode("utf-8"))
+            return with_external(file, where, path.encode("utf-8"))
         for i, name in enumerate(names):
             name = find_name(where, name)
-            where = (h5d.open if i == len(names) - 1 else h5py.h5g.open)(where, name)
+            where = (with_external if i == len(names) - 1 else open_group)(file, where, name)
         return where
     except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
         raise Failure(DATA, f"cannot open the dataset ({clean(file.filename)}, {path}): it is not "
                             "there any more, or damaged; look with skymeans info") from error
+
+
+def open_group(_, where, name):
+    return h5py.h5g.open(where, name)
+
+
+def with_external(file, where, name):
+    """A dataset whose external files are looked for as the program does: beside the HDF5 file or what
+    that is a link to, then in the working directory, unless HDF5_EXTFILE_PREFIX says where."""
+    dataset = h5d.open(where, name)
+    creation = dataset.get_create_plist()
+    if not creation.get_external_count() or os.environ.get("HDF5_EXTFILE_PREFIX"):
+        return dataset
+    first = os.fsdecode(creation.get_external(0)[0])
+    for path in (file.filename, os.path.realpath(file.filename)):
+        folder = os.path.dirname(path)
+        if folder and os.path.isfile(os.path.join(folder, first)):
+            access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+            access.set_efile_prefix(os.fsencode(folder))
+            dataset = None  # HDF5 opens what is open only with the same folder
+            return h5d.open(where, name, access)
+    return dataset
 
 
 def find_name(group, wanted):

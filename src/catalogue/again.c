@@ -92,9 +92,12 @@ static void compare_ids(km_again *a, km_rows rows, int64_t first, km_error *erro
     const size_t ahead =
         place->is_transposed ? 0 : (size_t)place->position * (size_t)field->size % size;
     bool are_same = km_again_read_elements(a, field, place, rows, type, error) == KM_OK;
-    for (int64_t i = 0; i < rows.count && are_same; i++)
-        are_same = memcmp(a->bytes + (size_t)i * size + ahead,
-                          ids->bytes + (size_t)(first + i) * ids->size, (size_t)field->size) == 0;
+    for (int64_t i = 0; i < rows.count && are_same; i++) {
+        char *id = a->bytes + (size_t)i * size + ahead;
+        km_id_remove_bias(field, id);
+        are_same =
+            memcmp(id, ids->bytes + (size_t)(first + i) * ids->size, (size_t)field->size) == 0;
+    }
     if (error->code == KM_OK && !are_same)
         km_fail(
             error, KM_INTERNAL,

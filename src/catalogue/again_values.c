@@ -131,6 +131,8 @@ static double value_by_convention(const km_again *a, int64_t c, const km_convent
         x += ldexpl(1, 8 * (int)H5Tget_size(field->type));
     if (!is_valid(convention, field, x))
         return NAN;
+    if (convention->is_biased) /* exact in a long double */
+        x += convention->offset;
     const double value =
         convention->is_packed ? (double)x * convention->factor + convention->offset : (double)x;
     if (km_precision_of_column(a->catalogue, c) == KM_FLOAT64)

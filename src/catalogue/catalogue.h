@@ -37,6 +37,7 @@ enum { KM_MAX_CODES = 64 };
 typedef struct km_convention {
     bool is_unsigned;             /* the bits of signed integers are those of unsigned ones */
     bool is_packed;               /* factor and offset count */
+    bool is_biased;               /* the offset only gives integers a sign, or takes it */
     bool has_lowest, has_highest; /* numbers outside are missing */
     bool has_fill;                /* HDF5's own fill value, which the file's author set */
     bool is_too_long;             /* it declares more missing values than KM_MAX_CODES */

@@ -18,11 +18,23 @@ bool km_is_complex(hid_t type)
     return is_pair;
 }
 
+/* Does an attribute declare something of a member? Ends the search if so. */
+static herr_t is_about_member(hid_t object, const char *name, const H5A_info_t *info, void *unused)
+{
+    (void)object;
+    (void)info;
+    (void)unused;
+    return strncmp(name, "FIELD_", 6) == 0 && strstr(name, "_ATTR_") != NULL;
+}
+
 /* Adds the members of a compound as columns, and those of compounds in it, by both names. */
 static void add_members(km_table *table, const km_column *like, hid_t dataset, hid_t type,
                         const char *outer, km_error *error)
 {
     const int n_members = H5Tget_nmembers(type);
+    const bool are_declared =
+        outer[0] == '\0' &&
+        H5Aiterate2(dataset, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, is_about_member, NULL) > 0;
     for (int i = 0; i < n_members && error->code == KM_OK; i++) {
         km_column column = *like;
         char *name = H5Tget_member_name(type, (unsigned)i);
@@ -39,6 +51,8 @@ static void add_members(km_table *table, const km_column *like, hid_t dataset, h
                 strcpy(column.type, "complex number");
             if (column.is_numeric && column.values.length == 1)
                 km_read_fill(dataset, column.values.member, &column);
+            if (are_declared)
+                km_read_member_convention(dataset, i, member, &column);
             km_add_column(table, &column, error);
         } else {
             column.is_numeric = column.is_floating = column.is_text = column.may_be_mask = false;

@@ -8,6 +8,33 @@
 #include <stdio.h>
 #include <string.h>
 
+/* ---- attributes ------------------------------------------------------------------------------ */
+
+enum { NAME_SIZE = 64 };
+
+/* Where attributes about numbers are: of a whole dataset, or of a member of its compounds. */
+typedef struct declared {
+    hid_t dataset;
+    int member; /* its number; -1: they are about the whole dataset */
+} declared;
+
+/* What an attribute is called, in `name` [NAME_SIZE]. */
+static const char *name_of_declared(const declared *d, const char *attribute, char *name)
+{
+    if (d->member < 0)
+        snprintf(name, NAME_SIZE, "%s", attribute);
+    else
+        snprintf(name, NAME_SIZE, "FIELD_%d_ATTR_%s", d->member, attribute);
+    return name;
+}
+
+static int read_declared(const declared *d, const char *attribute, int max_count,
+                         long double *values)
+{
+    char name[NAME_SIZE];
+    return km_h5_read_numbers(d->dataset, name_of_declared(d, attribute, name), max_count, values);
+}
+
 /* ---- netCDF --------------------------------------------------------------------------------- */
 
 /* The values that netCDF-4 stores where nothing was written (netcdf.h, NC_FILL_...). */
@@ -43,40 +70,52 @@ static void add_default_fill(km_column *column, const km_h5_number *number)
             km_add_missing(column, default_fills[i].value);
 }
 
-static void read_valid_range(km_convention *c, const km_h5_number *number, hid_t dataset)
+static void read_valid_range(km_convention *c, const km_h5_number *number, const declared *d)
 {
     long double range[2];
-    if (km_h5_read_numbers(dataset, "valid_range", 2, range) == 2) {
+    if (read_declared(d, "valid_range", 2, range) == 2) {
         c->has_lowest = c->has_highest = true;
         c->lowest = as_unsigned(c, number, range[0]);
         c->highest = as_unsigned(c, number, range[1]);
         return;
     }
-    c->has_lowest = km_h5_read_numbers(dataset, "valid_min", 1, &c->lowest) == 1;
-    c->has_highest = km_h5_read_numbers(dataset, "valid_max", 1, &c->highest) == 1;
+    c->has_lowest = read_declared(d, "valid_min", 1, &c->lowest) == 1;
+    c->has_highest = read_declared(d, "valid_max", 1, &c->highest) == 1;
     c->lowest = as_unsigned(c, number, c->lowest);
     c->highest = as_unsigned(c, number, c->highest);
 }
 
 /* A valid range that only unsigned bytes hold makes bytes unsigned (CF 2.2). */
-static bool has_unsigned_range(const km_h5_number *number, hid_t dataset)
+static bool has_unsigned_range(const km_h5_number *number, const declared *d)
 {
     long double range[2] = {-1, 0};
-    if (km_h5_read_numbers(dataset, "valid_range", 2, range) != 2) {
-        km_h5_read_numbers(dataset, "valid_min", 1, &range[0]);
-        km_h5_read_numbers(dataset, "valid_max", 1, &range[1]);
+    if (read_declared(d, "valid_range", 2, range) != 2) {
+        read_declared(d, "valid_min", 1, &range[0]);
+        read_declared(d, "valid_max", 1, &range[1]);
     }
     return number->size == 1 && range[0] >= 0 && range[1] > 127;
 }
 
-static void read_packing(km_convention *c, hid_t dataset)
+/* An offset of half the range of integers changes their sign only (FITS 4.0, table 19): no digits
+ * are added to what is stored. */
+static bool changes_sign(const km_convention *c, const km_h5_number *number, long double factor,
+                         long double offset)
+{
+    const long double half = number->size <= 8 ? ldexpl(1, 8 * number->size - 1) : 0;
+    return factor == 1 && !c->is_unsigned &&
+           ((number->kind == KM_H5_INT && offset == half) ||
+            (number->kind == KM_H5_UINT && offset == -half));
+}
+
+static void read_packing(km_convention *c, const km_h5_number *number, const declared *d)
 {
     long double factor = 1, offset = 0;
-    km_h5_read_numbers(dataset, "scale_factor", 1, &factor);
-    km_h5_read_numbers(dataset, "add_offset", 1, &offset);
+    read_declared(d, "scale_factor", 1, &factor);
+    read_declared(d, "add_offset", 1, &offset);
     c->factor = (double)factor;
     c->offset = (double)offset;
-    c->is_packed = factor != 1 || offset != 0;
+    c->is_biased = changes_sign(c, number, factor, offset);
+    c->is_packed = !c->is_biased && (factor != 1 || offset != 0);
 }
 
 /* Did netCDF write the file that the dataset is in? */
@@ -89,25 +128,25 @@ static bool is_netcdf(hid_t dataset)
     return is_so;
 }
 
-static void read_netcdf(km_column *column, const km_h5_number *number, hid_t dataset)
+static void read_netcdf(km_column *column, const km_h5_number *number, const declared *d)
 {
-    char text[8];
+    char text[8], name[NAME_SIZE];
     long double values[KM_MAX_CODES];
     km_convention *c = &column->convention;
-    km_h5_read_text(dataset, "_Unsigned", text, sizeof text);
+    km_h5_read_text(d->dataset, name_of_declared(d, "_Unsigned", name), text, sizeof text);
     c->is_unsigned = number->kind == KM_H5_INT &&
-                     (strcasecmp(text, "true") == 0 || has_unsigned_range(number, dataset));
+                     (strcasecmp(text, "true") == 0 || has_unsigned_range(number, d));
     c->fill = as_unsigned(c, number, c->fill);
-    if (km_h5_read_numbers(dataset, "_FillValue", 1, values) == 1)
+    if (read_declared(d, "_FillValue", 1, values) == 1)
         km_add_missing(column, as_unsigned(c, number, values[0]));
-    else if (is_netcdf(dataset))
+    else if (d->member < 0 && is_netcdf(d->dataset))
         add_default_fill(column, number);
-    const int n_missing = km_h5_read_numbers(dataset, "missing_value", KM_MAX_CODES, values);
+    const int n_missing = read_declared(d, "missing_value", KM_MAX_CODES, values);
     c->is_too_long = c->is_too_long || n_missing < 0;
     for (int i = 0; i < n_missing; i++)
         km_add_missing(column, as_unsigned(c, number, values[i]));
-    read_valid_range(c, number, dataset);
-    read_packing(c, dataset);
+    read_valid_range(c, number, d);
+    read_packing(c, number, d);
 }
 
 /* ---- others --------------------------------------------------------------------------------- */
@@ -158,19 +197,37 @@ static void round_to_type(km_convention *c, hid_t type)
     }
 }
 
+/* The type of single values, to be closed. */
+static hid_t type_of_values(hid_t type)
+{
+    return H5Tget_class(type) == H5T_ARRAY ? H5Tget_super(type) : H5Tcopy(type);
+}
+
 void km_read_convention(hid_t dataset, km_column *column)
 {
-    hid_t type = H5Dget_type(dataset);
-    if (H5Tget_class(type) == H5T_ARRAY) {
-        const hid_t value = H5Tget_super(type);
-        H5Tclose(type);
-        type = value;
-    }
+    const declared d = {dataset, -1};
+    const hid_t whole = H5Dget_type(dataset), type = type_of_values(whole);
     const km_h5_number number = km_h5_describe_number(type);
     if (number.kind != KM_H5_NO_NUMBER) {
         km_read_fill(dataset, "", column);
-        read_netcdf(column, &number, dataset);
+        read_netcdf(column, &number, &d);
         read_r(column, &number, dataset);
+        round_to_type(&column->convention, type);
+    }
+    H5Tclose(type);
+    H5Tclose(whole);
+}
+
+void km_read_member_convention(hid_t dataset, int member, hid_t whole, km_column *column)
+{
+    char name[NAME_SIZE];
+    const declared d = {dataset, member};
+    const hid_t type = type_of_values(whole);
+    const km_h5_number number = km_h5_describe_number(type);
+    km_h5_read_text(dataset, name_of_declared(&d, "units", name), column->units,
+                    sizeof column->units);
+    if (number.kind != KM_H5_NO_NUMBER) {
+        read_netcdf(column, &number, &d);
         round_to_type(&column->convention, type);
     }
     H5Tclose(type);
@@ -195,6 +252,8 @@ void km_convention_text(const km_convention *c, char *text, size_t size)
         APPEND("%s to %.17Lg", c->has_lowest ? "" : ", valid up", c->highest);
     if (c->is_packed)
         APPEND(", packed: stored * %.17g + %.17g", c->factor, c->offset);
+    if (c->is_biased)
+        APPEND(", stored less %.0f", c->offset);
     if (c->is_unsigned)
         APPEND(", unsigned");
 #undef APPEND

@@ -95,6 +95,25 @@ static bool has_type_of_ids(const km_ids *ids, hid_t type)
            H5Tget_size(type) <= ids->size;
 }
 
+void km_ids_prepare(km_field *field, const km_column *column)
+{
+    if (!column->convention.is_biased)
+        return;
+    const hid_t type = H5Tcopy(field->type);
+    H5Tset_sign(type, H5Tget_sign(type) == H5T_SGN_2 ? H5T_SGN_NONE : H5T_SGN_2);
+    field->number = km_h5_describe_number(type);
+    field->codes.is_biased = true;
+    H5Tclose(field->type);
+    field->type = type;
+}
+
+void km_id_remove_bias(const km_field *field, char *id)
+{
+    const bool is_little = (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) != field->number.is_swapped;
+    if (field->codes.is_biased)
+        id[is_little ? field->size - 1 : 0] ^= (char)0x80;
+}
+
 static void append_fixed_ids(km_ids *ids, const km_field *field, const char *from, int64_t stride,
                              int64_t count)
 {
@@ -104,6 +123,7 @@ static void append_fixed_ids(km_ids *ids, const km_field *field, const char *fro
         if (is_padded)
             memset(to, ids->pad, ids->size);
         memcpy(to, from + i * stride, (size_t)field->size);
+        km_id_remove_bias(field, to);
     }
     ids->n_bytes += count * (int64_t)ids->size;
 }

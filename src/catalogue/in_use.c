@@ -31,6 +31,9 @@ void km_file_leave(km_reader *r, km_file_in_use *file)
         return;
     if (file->opened == &file->own) {
         km_file_check_unchanged(&r->catalogue->files[file->number], &r->changed);
+        for (int64_t s = 0; s < file->own.n_sources; s++)
+            km_h5_check_unchanged(&file->own.sources[s].array, file->path,
+                                  file->own.sources[s].dataset, &r->changed);
         km_opened_close(&file->own);
     }
     free(file->columns);

@@ -61,3 +61,17 @@ km_code km_missing_values_parse(km_catalogue *catalogue, MPI_Comm comm, km_error
         parse_missing_value(catalogue, i, error);
     return km_agree(comm, error);
 }
+
+km_convention km_convention_of(const km_catalogue *catalogue, const km_column *column)
+{
+    km_convention convention = column->convention;
+    if (catalogue->asked.is_raw)
+        convention = (km_convention){.has_fill = convention.has_fill, .fill = convention.fill};
+    if (catalogue->asked.fill_is_missing && convention.has_fill) {
+        convention.missing[convention.n_missing++] = convention.fill;
+        convention.has_fill = false;
+    }
+    if (convention.fill == 0) /* many libraries set 0, which never means a missing value */
+        convention.has_fill = false;
+    return convention;
+}

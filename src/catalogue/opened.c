@@ -56,6 +56,7 @@ static int64_t find_source(km_opened_file *opened, const km_place *place, km_err
                           .is_bitmap = place->is_bitmap,
                           .position = -1,
                           .type = H5I_INVALID_HID,
+                          .descriptor = -1,
                           .first_column = INT64_MAX};
     if (km_h5_open_array(opened->files[place->other], place->dataset, &source->array, error) !=
         KM_OK)
@@ -93,13 +94,19 @@ static bool is_read_by_chunks(const km_source *source)
 }
 
 /* Where values are contiguous, each thread can read by itself; HDF5 reads for one thread at a
- * time. */
+ * time. External files it would open again for each piece. */
 static void find_plain_values(km_opened_file *opened, km_source *source)
 {
     int *descriptor = &opened->descriptors[source->other];
+    if (source->array.is_external) {
+        source->descriptor = km_h5_open_external(&source->array, &source->address);
+        source->address = source->descriptor >= 0 ? source->address : -1;
+        return;
+    }
     const int64_t address = km_h5_find_values(&source->array, opened->files[source->other]);
     if (address >= 0 && *descriptor < 0)
         *descriptor = km_h5_open_plain(opened->files[source->other]);
+    source->descriptor = *descriptor;
     source->address = *descriptor >= 0 ? address : -1;
 }
 
@@ -111,7 +118,7 @@ static void prepare_source(km_opened_file *opened, int64_t s, const km_column *c
     source->element_bytes = (int64_t)H5Tget_size(source->type);
     source->is_decoded = is_read_by_chunks(source);
     source->address = -1;
-    if (km_threads() > 1 && !source->has_pointers &&
+    if ((km_threads() > 1 || source->array.is_external) && !source->has_pointers &&
         source->element_bytes == source->array.element_bytes)
         find_plain_values(opened, source);
 }
@@ -164,20 +171,6 @@ static void check_width(const km_opened_file *opened, const km_source *source, k
                 opened->path, source->dataset, (long long)maximum);
 }
 
-km_convention km_convention_of(const km_catalogue *catalogue, const km_column *column)
-{
-    km_convention convention = column->convention;
-    if (catalogue->asked.is_raw)
-        convention = (km_convention){.has_fill = convention.has_fill, .fill = convention.fill};
-    if (catalogue->asked.fill_is_missing && convention.has_fill) {
-        convention.missing[convention.n_missing++] = convention.fill;
-        convention.has_fill = false;
-    }
-    if (convention.fill == 0) /* many libraries set 0, which never means a missing value */
-        convention.has_fill = false;
-    return convention;
-}
-
 /* Decides how a field becomes a value. Numbers in the working precision are used where they were
  * read; but weights must be contiguous. */
 static void prepare_field(km_opened_file *opened, const km_catalogue *catalogue,
@@ -218,6 +211,8 @@ static km_code open_columns(km_opened_file *opened, const km_catalogue *catalogu
     for (int64_t c = 0; c < opened->n_columns && error->code == KM_OK; c++)
         if (columns[c].expression > 0)
             opened->values[c].is_unpacked = true; /* it is computed to memory of its own */
+        else if (!km_is_value(catalogue, c) && !catalogue->asked.is_raw)
+            km_ids_prepare(&opened->values[c], &columns[c]);
         else if (km_is_value(catalogue, c))
             prepare_field(opened, catalogue, columns, c);
     return error->code;
@@ -271,6 +266,8 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
 void km_opened_close(km_opened_file *opened)
 {
     for (int64_t s = 0; s < opened->n_sources; s++) {
+        if (opened->sources[s].array.is_external && opened->sources[s].descriptor >= 0)
+            close(opened->sources[s].descriptor);
         km_h5_close_array(&opened->sources[s].array);
         if (opened->sources[s].type >= 0)
             H5Tclose(opened->sources[s].type);

@@ -20,7 +20,8 @@ typedef struct km_source {
     hid_t type;                      /* of the elements in memory */
     bool has_pointers;               /* HDF5 allocates what elements point to; it must be freed */
     bool is_decoded;                 /* by us, chunk by chunk, while another thread uses HDF5 */
-    int64_t address;       /* offset in its file, to read without HDF5; -1: HDF5 reads it */
+    int64_t address;                 /* offset in a file, to read without HDF5; -1: HDF5 reads it */
+    int descriptor; /* of that file: its own if the values are external, else that of the file */
     int64_t element_bytes; /* in memory */
 } km_source;
 
@@ -93,6 +94,9 @@ bool km_field_find_value(km_field *field, const km_place *place, hid_t type);
 /* Does HDF5 allocate memory for values of this type? */
 bool km_has_pointers(hid_t type);
 
+/* Makes the type of ids that of their values, if the file stores them with another sign. */
+void km_ids_prepare(km_field *field, const km_column *column);
+
 /* The type in memory to read the elements of a source as: that in the file, but if some of its
  * members point to memory, only the members that the columns need. The caller closes it. */
 hid_t km_type_to_read(const km_opened_file *opened, int64_t source, const km_column *columns);
@@ -122,6 +126,8 @@ void km_ids_note(km_catalogue *catalogue, int64_t file, const km_opened_file *op
 km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows, km_error *error);
 km_code km_ids_check_type(const km_ids *ids, const km_field *field, const char *file,
                           km_error *error);
+/* Gives an id its sign, or takes it, if the file stores it with the other one. */
+void km_id_remove_bias(const km_field *field, char *id);
 void km_ids_append(km_ids *ids, const km_field *field, const char *first, int64_t stride,
                    int64_t count, const char *file, km_error *error);
 void km_ids_free(km_ids *ids);

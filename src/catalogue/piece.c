@@ -34,8 +34,8 @@ static void read_source(km_piece *p, int64_t s, reading_way way, km_error *error
     const int64_t row_elements = source->is_transposed ? p->capacity : columns.count;
     km_error why = {0};
     if (way == PLAIN) {
-        if (!km_h5_read_plain(p->file->opened->descriptors[source->other], source->address,
-                              &source->array, down, across, row_elements, p->buffers[s]))
+        if (!km_h5_read_plain(source->descriptor, source->address, &source->array, down, across,
+                              row_elements, p->buffers[s]))
             p->has_unread = true;
     } else if (way == BY_CHUNKS)
         km_h5_read_chunks(p->chunks, &source->array, down, across, row_elements, p->buffers[s],

@@ -56,6 +56,10 @@ void km_add_missing(km_column *column, long double number);
  * Bad attributes are ignored, and are no error. Local. */
 void km_read_convention(hid_t dataset, km_column *column);
 
+/* The same for a member of compounds, of this type and number, by attributes of the dataset that
+ * are called FIELD_number_ATTR_name; and its units. */
+void km_read_member_convention(hid_t dataset, int member, hid_t type, km_column *column);
+
 /* Reads HDF5's own fill value, if the file's author set it, of a member of a compound; the member
  * is empty for other datasets. */
 void km_read_fill(hid_t dataset, const char *member, km_column *column);

@@ -66,9 +66,23 @@ static void prepare_float(km_codes *codes, const km_convention *c, int size)
         codes->fill.f = as_float(c->fill, size);
 }
 
+/* Makes codes for values of those for stored numbers, modulo 2^64. */
+static void remove_bias(km_codes *codes, km_h5_number *number)
+{
+    const uint64_t half = (uint64_t)1 << (8 * number->size - 1);
+    const uint64_t bias = number->kind == KM_H5_INT ? half : -half;
+    for (int m = 0; m < codes->n_missing; m++)
+        codes->missing[m].u += bias;
+    codes->lowest.u += bias;
+    codes->highest.u += bias;
+    codes->fill.u += bias;
+    number->kind = number->kind == KM_H5_INT ? KM_H5_UINT : KM_H5_INT;
+}
+
 km_codes km_codes_prepare(const km_convention *convention, km_h5_number *number)
 {
     km_codes codes = {.is_packed = convention->is_packed,
+                      .is_biased = convention->is_biased,
                       .factor = convention->factor,
                       .offset = convention->offset};
     if (convention->is_unsigned && number->kind == KM_H5_INT)
@@ -79,6 +93,8 @@ km_codes km_codes_prepare(const km_convention *convention, km_h5_number *number)
         prepare_uint(&codes, convention, 8 * number->size);
     else
         prepare_float(&codes, convention, number->size);
+    if (codes.is_biased)
+        remove_bias(&codes, number);
     codes.is_plain = !codes.is_packed && !convention->has_lowest && !convention->has_highest &&
                      codes.n_missing == 0 && !codes.has_fill;
     return codes;
@@ -142,6 +158,15 @@ static void swap_bytes(tile *t, int size, int64_t count)
     else if (size == 8)
         for (int64_t i = 0; i < count; i++)
             t->u8[i] = __builtin_bswap64(t->u8[i]);
+}
+
+/* Adds half the range of integers, modulo the range. */
+static void flip_highest_bits(tile *t, int size, int64_t count)
+{
+    unsigned char *bytes = (unsigned char *)t;
+    for (int64_t i = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? size - 1 : 0; i < size * count;
+         i += size)
+        bytes[i] ^= 0x80;
 }
 
 /* For each type: marks missing numbers and counts those that are the fill value; converts to
@@ -244,12 +269,15 @@ int64_t km_unpack(const km_h5_number *number, const km_codes *codes, const char 
         const int64_t n = count - first < TILE ? count - first : TILE;
         float *floats = (float *)values + first;
         double *doubles = (double *)values + first;
-        if (stride != number->size || number->is_swapped || (uintptr_t)t % sizeof(double) != 0) {
+        if (stride != number->size || number->is_swapped || codes->is_biased ||
+            (uintptr_t)t % sizeof(double) != 0) {
             gather(&copy, number->size, from + first * stride, stride, n);
             t = &copy;
         }
         if (number->is_swapped)
             swap_bytes(&copy, number->size, n);
+        if (codes->is_biased)
+            flip_highest_bits(&copy, number->size, n);
         if (precision == KM_FLOAT32)
             unpack_floats(type, codes, t, n, floats);
         else

@@ -16,6 +16,7 @@ typedef union km_code_number {
 typedef struct km_codes {
     bool is_plain;  /* it declares nothing */
     bool is_packed; /* value = stored * factor + offset */
+    bool is_biased; /* the highest bit is the other one */
     bool is_empty;  /* no number of the type is valid */
     bool has_fill;  /* values that are `fill` are counted */
     int n_missing;
@@ -23,8 +24,8 @@ typedef struct km_codes {
     double factor, offset;
 } km_codes;
 
-/* Prepares a convention for numbers that are not odd. Makes *number unsigned if the convention says
- * so. */
+/* Prepares a convention for numbers that are not odd. Gives *number a sign or takes it if the
+ * convention says so. */
 km_codes km_codes_prepare(const km_convention *convention, km_h5_number *number);
 
 /* Unpacks `count` numbers, `stride` bytes apart, to contiguous values in a precision, NaN where one

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/partition.h"
+#include "elsewhere.h"
 #include "h5/h5.h"
 
 #include <math.h>
@@ -99,7 +100,8 @@ static void read_storage(km_h5_array *array, const char *name, km_error *error)
     const hid_t creation = H5Dget_create_plist(array->dataset);
     const H5D_layout_t layout = H5Pget_layout(creation);
     array->is_contiguous = layout == H5D_CONTIGUOUS;
-    array->is_elsewhere = layout == H5D_VIRTUAL || H5Pget_external_count(creation) > 0;
+    array->is_external = H5Pget_external_count(creation) > 0;
+    array->is_elsewhere = layout == H5D_VIRTUAL || array->is_external;
     if (layout == H5D_CHUNKED) {
         H5Pget_chunk(creation, 2, chunk);
         array->chunk_rows = (int64_t)chunk[0];
@@ -113,7 +115,7 @@ static void read_storage(km_h5_array *array, const char *name, km_error *error)
 km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_error *error)
 {
     *array = (km_h5_array){.type = H5I_INVALID_HID};
-    array->dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    array->dataset = km_open_external(file, name);
     if (!km_h5_note(array->dataset) || km_fault("open a dataset")) {
         refuse_dataset(file, name, km_h5_reason(), error);
     } else {

@@ -143,6 +143,23 @@ const char *km_h5_identify(const char *path)
     return length > 0 ? "a text file, perhaps CSV" : "an empty file";
 }
 
+/* Refuses a file of another format; some that hold plain bytes need not be copied. */
+static km_code refuse_format(const char *path, km_error *error)
+{
+    const char *what = km_h5_identify(path), *slash = strrchr(path, '/');
+    const char *dot = strrchr(slash != NULL ? slash : path, '.');
+    const int stem = (int)(dot != NULL ? dot - path : (long)strlen(path));
+    if (strcmp(what, "a FITS file") == 0 || strcmp(what, "a NumPy file") == 0)
+        return km_fail(error, KM_DATA,
+                       "not an HDF5 file (%s): it looks like %s; skymeans import --in-place %s "
+                       "%.*s.h5 makes a small file that describes it, for a fit without a copy",
+                       path, what, path, stem, path);
+    return km_fail(error, KM_DATA,
+                   "not an HDF5 file (%s): it looks like %s; skymeans import (tools/import.py) "
+                   "converts FITS, VOTable and CSV to HDF5",
+                   path, what);
+}
+
 hid_t km_h5_local_access(void)
 {
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -164,10 +181,7 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (!km_h5_note(*file) || km_fault("open the file")) {
         if (comm == MPI_COMM_NULL && H5Fis_hdf5(path) <= 0)
-            km_fail(error, KM_DATA,
-                    "not an HDF5 file (%s): it looks like %s; tools/import.py converts FITS, "
-                    "VOTable and CSV to HDF5",
-                    path, km_h5_identify(path));
+            refuse_format(path, error);
         else
             km_fail(error, km_h5_code(), "damaged HDF5 file (%s): %s; was it copied completely?",
                     path, km_h5_reason());

@@ -56,6 +56,7 @@ typedef struct km_h5_array {
     int64_t chunk_rows, chunk_columns; /* 0 if it is not chunked */
     bool is_contiguous;
     bool is_elsewhere; /* virtual or external, not for files that several ranks have open */
+    bool is_external;  /* in files of plain bytes */
     bool has_filters, is_decodable; /* is_decodable: by km_h5_read_chunks */
     int n_filters;
     H5Z_filter_t filters[KM_H5_MAX_FILTERS]; /* in the order in which they were applied */
@@ -80,6 +81,12 @@ typedef km_code (*km_h5_visitor)(void *context, const char *path, bool is_plain,
 km_code km_h5_check_virtual(const km_h5_array *array, const char *file, const char *name,
                             km_h5_visitor visitor, void *context, km_error *error);
 
+/* Checks that an external file is what it was when the dataset described it, by its size and time
+ * in attributes, if there are some: source_bytes, and source_time in nanoseconds since 1970.
+ * KM_DATA if it has changed. */
+km_code km_h5_check_unchanged(const km_h5_array *array, const char *file, const char *name,
+                              km_error *error);
+
 /* km_h5_cache_chunks opens the dataset again with a cache for all chunks of some rows, or for a few
  * chunks if they are small and not compressed; km_h5_cache_bytes is the size of that cache, 0:
  * none. */
@@ -103,6 +110,9 @@ km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns
  * array's own type; false if it fails, and then HDF5 may say why. */
 int64_t km_h5_find_values(const km_h5_array *array, hid_t file);
 int km_h5_open_plain(hid_t file);
+/* The same of a dataset whose values are in one external file, which it opens; the caller closes
+ * the descriptor. */
+int km_h5_open_external(const km_h5_array *array, int64_t *address);
 bool km_h5_read_plain(int descriptor, int64_t address, const km_h5_array *array, km_rows rows,
                       km_rows columns, int64_t row_elements, void *elements);
 

@@ -2,14 +2,13 @@
  * does not find there, so these files are looked for here, where HDF5 would look. */
 #include "base/error.h"
 #include "base/text.h"
+#include "elsewhere.h"
 #include "h5/h5.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { NAME_SIZE = 1024, MAX_DEPTH = 8 };
@@ -40,9 +39,7 @@ static bool is_in_folders(const char *folders, const char *name, char *path)
     return false;
 }
 
-/* Is it beside this file? A path without a folder is not looked for here; it is in the working
- * directory. */
-static bool is_beside_file(const char *file, const char *name, char *path)
+bool km_is_beside_file(const char *file, const char *name, char *path)
 {
     const char *slash = strrchr(file, '/');
     return slash != NULL && is_readable(file, (size_t)(slash - file) + (slash == file), name, path);
@@ -61,8 +58,8 @@ static bool find_source_file(const char *file, const char *name, char *path)
     if (name[0] == '/')
         name = strrchr(name, '/') + 1;
     return is_in_folders(getenv("HDF5_VDS_PREFIX"), name, path) ||
-           is_beside_file(file, name, path) || is_readable("", 0, name, path) ||
-           (realpath(file, target) != NULL && is_beside_file(target, name, path));
+           km_is_beside_file(file, name, path) || is_readable("", 0, name, path) ||
+           (realpath(file, target) != NULL && km_is_beside_file(target, name, path));
 }
 
 /* The caller's visitor for the files that are found. */
@@ -124,60 +121,6 @@ static bool get_source(hid_t creation, size_t number, virtual_source *s)
            strstr(s->file, "%b") == NULL && strstr(s->dataset, "%b") == NULL;
 }
 
-static int64_t bytes_of(hid_t dataset)
-{
-    int64_t bytes;
-    const hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
-    if (__builtin_mul_overflow(H5Sget_simple_extent_npoints(space), (int64_t)H5Tget_size(type),
-                               &bytes))
-        bytes = INT64_MAX;
-    H5Tclose(type);
-    H5Sclose(space);
-    return bytes;
-}
-
-/* Checks that an external file is long enough, since HDF5 gives zeros for what it lacks. */
-static void check_length(const char *file, const char *name, const char *path, int64_t offset,
-                         int64_t bytes, km_error *error)
-{
-    struct stat status;
-    if (stat(path, &status) != 0)
-        km_fail(error, KM_SYSTEM,
-                "incomplete dataset (%s, %s): its values are in %s: %s; put that where it was, or "
-                "start where it is",
-                file, name, path, strerror(errno));
-    else if (status.st_size < bytes || status.st_size - bytes < offset)
-        km_fail(
-            error, KM_DATA,
-            "incomplete dataset (%s, %s): its values are in %s, which has %lld of %lld bytes; was "
-            "it copied completely?",
-            file, name, path, (long long)status.st_size - offset, (long long)bytes);
-}
-
-/* External storage: files of plain bytes, which HDF5 looks for in the working directory, or where
- * the environment variable says. */
-static void check_external(const visit *v, const char *file, hid_t dataset,
-                           const char *dataset_name, hid_t creation)
-{
-    int64_t left = bytes_of(dataset);
-    const char *folder = getenv("HDF5_EXTFILE_PREFIX");
-    const int count = H5Pget_external_count(creation);
-    for (int i = 0; i < count && v->visitor != NULL && v->error->code == KM_OK; i++) {
-        char name[NAME_SIZE] = "", path[2 * KM_PATH_SIZE];
-        off_t offset = 0;
-        hsize_t size = 0;
-        H5Pget_external(creation, (unsigned)i, sizeof name - 1, name, &offset, &size);
-        if (folder != NULL && folder[0] != '\0' && name[0] != '/')
-            snprintf(path, sizeof path, "%s/%s", folder, name);
-        else
-            snprintf(path, sizeof path, "%s", name);
-        const int64_t used = size < (hsize_t)left ? (int64_t)size : left;
-        if (v->visitor(v->context, path, true, v->error) == KM_OK)
-            check_length(file, dataset_name, path, (int64_t)offset, used, v->error);
-        left -= used;
-    }
-}
-
 static void check_dataset(const visit *v, const char *file, hid_t dataset, const char *name,
                           int depth)
 {
@@ -185,7 +128,8 @@ static void check_dataset(const visit *v, const char *file, hid_t dataset, const
     size_t count = 0;
     virtual_source s, last = {{0}, {0}};
     const hid_t creation = H5Dget_create_plist(dataset);
-    check_external(v, file, dataset, name, creation);
+    if (v->visitor != NULL)
+        km_check_external(file, dataset, name, v->visitor, v->context, error);
     if (depth < MAX_DEPTH && H5Pget_layout(creation) == H5D_VIRTUAL)
         H5Pget_virtual_count(creation, &count);
     for (size_t i = 0; i < count && error->code == KM_OK; i++) {

@@ -31,8 +31,8 @@ static void put_place(km_json *json, const char *name, const km_place *place)
 
 static bool declares_something(const km_convention *c)
 {
-    return c->is_unsigned || c->is_packed || c->has_lowest || c->has_highest || c->has_fill ||
-           c->n_missing > 0;
+    return c->is_unsigned || c->is_packed || c->is_biased || c->has_lowest || c->has_highest ||
+           c->has_fill || c->n_missing > 0;
 }
 
 static void put_number_or_null(km_json *json, const char *name, bool has, long double value)
@@ -51,8 +51,8 @@ static void put_convention(km_json *json, const km_convention *c, bool is_raw)
     }
     km_json_open(json, "convention", '{');
     km_json_bool(json, "is_unsigned", c->is_unsigned);
-    put_number_or_null(json, "factor", c->is_packed, c->factor);
-    put_number_or_null(json, "offset", c->is_packed, c->offset);
+    put_number_or_null(json, "factor", c->is_packed || c->is_biased, c->factor);
+    put_number_or_null(json, "offset", c->is_packed || c->is_biased, c->offset);
     put_number_or_null(json, "lowest", c->has_lowest, c->lowest);
     put_number_or_null(json, "highest", c->has_highest, c->highest);
     put_number_or_null(json, "fill", c->has_fill, c->fill);

@@ -56,6 +56,7 @@ def to_attribute(value, dtype):
 # ---- the cases -----------------------------------------------------------------------------------
 
 NUG, CF, CF_TYPES = "NUG A", "CF 2.5.1", "CF 2.2, NUG A"
+FITS = "FITS 4.0, table 19"
 PACKED, DEFAULT = "CF 8.1, NUG A", "netcdf.h, CF 2.5.1"
 UNSIGNED = "NetCDF Best Practices, unsigned data"
 
@@ -162,6 +163,8 @@ PACKING = [
          scale_factor=np.float64(0.01), add_offset=np.float64(10)),
     case("unpacked number equal to the fill value", CF, "i2", [-10, 0, 8], [-5, NO, 4],
          _FillValue=0, scale_factor=np.float64(0.5)),
+    case("offset of half the range, as FITS stores unsigned integers", FITS, "i2",
+         [-32768, 0, 32767], [0, 32768, 65535], add_offset=np.float64(32768)),
     case("packed valid maximum", NUG, "i2", [0, 10, 11], [0, 1, NO], xarray=[0, 1, 1.1],
          valid_max=10, scale_factor=np.float64(0.1)),
 ]

@@ -79,6 +79,7 @@ ROWS = [
     (3, "values elsewhere (elsewhere.h5, /p)", *fit_of("elsewhere.h5")),
     (4, "incomplete dataset (gone.h5, /p): its values are in none.bin", *fit_of("gone.h5")),
     (3, "incomplete dataset (short.h5, /p): its values are in old.h5", *fit_of("short.h5")),
+    (3, "values changed (changed.h5, /p): old.h5 has another size or time", *fit_of("changed.h5")),
     (2, "unknown option (--qqqqqq): no option", *fit("--qqqqqq", "none")),
     (2, "too many values (--missing-value 64)",
      *fit(*[word for i in range(65) for word in ("--missing-value", str(i))])),
@@ -577,6 +578,9 @@ class Messages(ProgramTest):
                              ("short", "old.h5")):
             with h5py.File(f"{name}.h5", "w") as file:
                 file.create_dataset("p", (100, 2), "f8", external=[(source, 0, 1600)])
+        shutil.copy("short.h5", "changed.h5")
+        with h5py.File("changed.h5", "a") as file:
+            file["p"].attrs.update(source_bytes=1, source_time=1)
 
     @staticmethod
     def write_damaged():

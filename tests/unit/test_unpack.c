@@ -62,6 +62,8 @@ static double expect(const km_h5_number *number, const km_convention *c, km_prec
         is_missing = is_missing || x == in_type(number, c->missing[m]);
     if (is_missing)
         return NAN;
+    if (c->is_biased)
+        return precision == KM_FLOAT64 ? (double)(x + c->offset) : (float)(x + c->offset);
     const double value = c->is_packed ? (double)x * c->factor + c->offset : (double)x;
     if (precision == KM_FLOAT64)
         return value;
@@ -133,6 +135,13 @@ START_TEST(all_types_and_conventions)
             fill(bytes, (uint64_t)(i * 100 + which));
             make_convention(&convention, which, &numbers[i], bytes);
             check(&numbers[i], &convention, bytes, numbers[i].size);
+            check(&numbers[i], &convention, bytes, 17);
+            if (numbers[i].kind == KM_H5_FLOAT)
+                continue;
+            convention.is_unsigned = convention.is_packed = false;
+            convention.is_biased = true;
+            convention.offset =
+                ldexp(numbers[i].kind == KM_H5_INT ? 1 : -1, 8 * numbers[i].size - 1);
             check(&numbers[i], &convention, bytes, 17);
         }
 }
