@@ -198,7 +198,7 @@ static void round_to_type(km_convention *c, hid_t type)
 }
 
 /* The type of single values, to be closed. */
-static hid_t type_of_values(hid_t type)
+static hid_t type_of_one_value(hid_t type)
 {
     return H5Tget_class(type) == H5T_ARRAY ? H5Tget_super(type) : H5Tcopy(type);
 }
@@ -206,7 +206,7 @@ static hid_t type_of_values(hid_t type)
 void km_read_convention(hid_t dataset, km_column *column)
 {
     const declared d = {dataset, -1};
-    const hid_t whole = H5Dget_type(dataset), type = type_of_values(whole);
+    const hid_t whole = H5Dget_type(dataset), type = type_of_one_value(whole);
     const km_h5_number number = km_h5_describe_number(type);
     if (number.kind != KM_H5_NO_NUMBER) {
         km_read_fill(dataset, "", column);
@@ -222,7 +222,7 @@ void km_read_member_convention(hid_t dataset, int member, hid_t whole, km_column
 {
     char name[NAME_SIZE];
     const declared d = {dataset, member};
-    const hid_t type = type_of_values(whole);
+    const hid_t type = type_of_one_value(whole);
     const km_h5_number number = km_h5_describe_number(type);
     km_h5_read_text(dataset, name_of_declared(&d, "units", name), column->units,
                     sizeof column->units);

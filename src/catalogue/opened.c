@@ -93,21 +93,25 @@ static bool is_read_by_chunks(const km_source *source)
             array->chunk_rows * array->chunk_columns <= maximum / array->element_bytes);
 }
 
+int km_opened_descriptor(km_opened_file *opened, int64_t other)
+{
+    if (opened->descriptors[other] < 0)
+        opened->descriptors[other] = km_h5_open_plain(opened->files[other]);
+    return opened->descriptors[other];
+}
+
 /* Where values are contiguous, each thread can read by itself; HDF5 reads for one thread at a
  * time. External files it would open again for each piece. */
 static void find_plain_values(km_opened_file *opened, km_source *source)
 {
-    int *descriptor = &opened->descriptors[source->other];
     if (source->array.is_external) {
         source->descriptor = km_h5_open_external(&source->array, &source->address);
         source->address = source->descriptor >= 0 ? source->address : -1;
         return;
     }
     const int64_t address = km_h5_find_values(&source->array, opened->files[source->other]);
-    if (address >= 0 && *descriptor < 0)
-        *descriptor = km_h5_open_plain(opened->files[source->other]);
-    source->descriptor = *descriptor;
-    source->address = *descriptor >= 0 ? address : -1;
+    source->descriptor = address >= 0 ? km_opened_descriptor(opened, source->other) : -1;
+    source->address = source->descriptor >= 0 ? address : -1;
 }
 
 static void prepare_source(km_opened_file *opened, int64_t s, const km_column *columns)

@@ -87,6 +87,10 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
                        hid_t file, const km_column *columns, MPI_Comm comm, km_error *error);
 void km_opened_close(km_opened_file *opened);
 
+/* A descriptor of one of the files, to read without HDF5; -1 if there is none. It is closed with
+ * the file. */
+int km_opened_descriptor(km_opened_file *opened, int64_t other);
+
 /* Finds the value that a place means in a type of elements: its column in the dataset, and its
  * type, size and offset in an element. False if the file is not what it was. */
 bool km_field_find_value(km_field *field, const km_place *place, hid_t type);

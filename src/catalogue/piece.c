@@ -21,17 +21,21 @@ static void refuse_unread_rows(const km_piece *p, const km_source *source, const
 /* How a source is read: by HDF5; by chunks, which are decoded later; or without HDF5. */
 typedef enum { BY_HDF5, BY_CHUNKS, PLAIN } reading_way;
 
+/* Rows and columns of the array that hold some rows of the table. */
+static void find_block(const km_source *source, km_rows rows, km_rows *down, km_rows *across)
+{
+    const km_rows columns = {source->first_column, source->n_columns};
+    *down = source->is_transposed ? columns : source->is_bitmap ? km_bytes_of_bits(rows) : rows;
+    *across = source->is_transposed ? rows : columns;
+}
+
 /* Reads the rows of a source. */
 static void read_source(km_piece *p, int64_t s, reading_way way, km_error *error)
 {
     const km_source *source = &p->file->opened->sources[s];
-    const km_rows rows = {p->first_in_file, p->rows.count};
-    const km_rows columns = {source->first_column, source->n_columns};
-    const km_rows down = source->is_transposed ? columns
-                         : source->is_bitmap   ? km_bytes_of_bits(rows)
-                                               : rows;
-    const km_rows across = source->is_transposed ? rows : columns;
-    const int64_t row_elements = source->is_transposed ? p->capacity : columns.count;
+    km_rows down, across;
+    find_block(source, (km_rows){p->first_in_file, p->rows.count}, &down, &across);
+    const int64_t row_elements = source->is_transposed ? p->capacity : across.count;
     km_error why = {0};
     if (way == PLAIN) {
         if (!km_h5_read_plain(source->descriptor, source->address, &source->array, down, across,
@@ -62,6 +66,24 @@ void km_piece_read(km_piece *p, km_error *error)
             read_source(p, s, source->is_decoded ? BY_CHUNKS : BY_HDF5, error);
         p->reader->findings->bytes_read +=
             p->rows.count * source->n_columns * source->array.element_bytes;
+    }
+}
+
+void km_file_announce(const km_file_in_use *file, km_rows rows)
+{
+    for (int64_t s = 0; s < file->opened->n_sources; s++) {
+        const km_source *source = &file->opened->sources[s];
+        km_rows down, across;
+        find_block(source, rows, &down, &across);
+        const int descriptor = source->array.is_external
+                                   ? source->descriptor
+                                   : km_opened_descriptor(file->opened, source->other);
+        const int64_t address =
+            source->address >= 0
+                ? source->address
+                : km_h5_find_values(&source->array, file->opened->files[source->other]);
+        if (descriptor >= 0)
+            km_h5_announce(&source->array, descriptor, address, down, across);
     }
 }
 

@@ -97,6 +97,9 @@ void km_piece_free(km_piece *piece);
 /* Reads all sources by HDF5, except those that need none. Chunks are decoded later. */
 void km_piece_read(km_piece *piece, km_error *error);
 
+/* Has the system read some rows of an open file ahead. */
+void km_file_announce(const km_file_in_use *file, km_rows rows);
+
 /* Reads the sources that need no HDF5. By any thread. */
 void km_piece_read_plain(km_piece *piece, km_error *error);
 

@@ -37,6 +37,21 @@ static km_rows next_rows(const km_reader *r)
     return (km_rows){r->at, end - in_file};
 }
 
+/* Opens the file of the next piece, and has the system read its rows while others are converted. Of
+ * a file that is open together, MPI-IO knows better. */
+static void announce_next_piece(km_reader *r, km_error *error)
+{
+    const km_rows slab = r->samples->slab;
+    if (r->catalogue->is_together || r->at == slab.first + slab.count || error->code != KM_OK)
+        return;
+    km_file_find(r, error);
+    if (error->code != KM_OK)
+        return;
+    const km_rows rows = next_rows(r);
+    const int64_t first_in_file = rows.first - r->catalogue->files[r->file->number].first_row;
+    km_file_announce(r->file, (km_rows){first_in_file, rows.count});
+}
+
 /* Reads the next piece; false if there is none. */
 static bool begin_piece(km_piece *p, km_error *error)
 {
@@ -58,6 +73,7 @@ static bool begin_piece(km_piece *p, km_error *error)
             p->first_in_file = r->at - r->catalogue->files[r->file->number].first_row;
             r->at += p->rows.count;
             km_piece_read(p, error);
+            announce_next_piece(r, error);
             /* All ranks' slabs are about equally long. */
             km_pace_part(r->pace, (double)(r->at - slab.first) / (double)slab.count);
         }

@@ -117,13 +117,15 @@ static hid_t open_once_more(hid_t file, const char *name)
 hid_t km_open_external(hid_t file, const char *name)
 {
     char folder[FOUND_SIZE];
-    const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
-    if (dataset < 0)
-        return open_once_more(file, name);
-    if (!find_folder(file, dataset, folder))
-        return dataset;
-    H5Dclose(dataset);
-    return open_with_folder(file, name, folder);
+    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+    if (dataset < 0) {
+        dataset = open_once_more(file, name);
+    } else if (find_folder(file, dataset, folder)) {
+        H5Dclose(dataset);
+        dataset = open_with_folder(file, name, folder);
+    }
+    /* Once more if it failed, so that HDF5 has the reason. */
+    return dataset >= 0 ? dataset : H5Dopen2(file, name, H5P_DEFAULT);
 }
 
 /* ---- what they are -------------------------------------------------------------------------- */

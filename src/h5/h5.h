@@ -116,6 +116,11 @@ int km_h5_open_external(const km_h5_array *array, int64_t *address);
 bool km_h5_read_plain(int descriptor, int64_t address, const km_h5_array *array, km_rows rows,
                       km_rows columns, int64_t row_elements, void *elements);
 
+/* Has the system read some rows and columns of an array ahead, from a descriptor of its file;
+ * `address` as by km_h5_find_values. */
+void km_h5_announce(const km_h5_array *array, int descriptor, int64_t address, km_rows rows,
+                    km_rows columns);
+
 /* Compressed chunks that were read and are not decoded yet. Each thread has its own. */
 typedef struct km_h5_chunks km_h5_chunks;
 km_h5_chunks *km_h5_chunks_create(km_error *error);
