@@ -3,6 +3,7 @@
 Only the type of what is read matters, so that odd types elsewhere in a file, or in other members of
 the same compound, do no harm. Names are bytes, which need not be UTF-8."""
 import collections
+import contextlib
 import copy
 import math
 import os
@@ -50,19 +51,22 @@ def open_group(_, where, name):
 def with_external(file, where, name):
     """A dataset whose external files are looked for as the program does: beside the HDF5 file or what
     that is a link to, then in the working directory, unless HDF5_EXTFILE_PREFIX says where."""
-    dataset = h5d.open(where, name)
-    creation = dataset.get_create_plist()
-    if not creation.get_external_count() or os.environ.get("HDF5_EXTFILE_PREFIX"):
-        return dataset
-    first = os.fsdecode(creation.get_external(0)[0])
+    first = None
+    with contextlib.suppress(KeyError, OSError, RuntimeError, ValueError):
+        dataset = h5d.open(where, name)
+        creation = dataset.get_create_plist()
+        if not creation.get_external_count() or os.environ.get("HDF5_EXTFILE_PREFIX"):
+            return dataset
+        first = os.fsdecode(creation.get_external(0)[0])
+        del dataset  # HDF5 opens what is open only with the same folder
     for path in (file.filename, os.path.realpath(file.filename)):
         folder = os.path.dirname(path)
-        if folder and os.path.isfile(os.path.join(folder, first)):
+        if folder and (first is None or os.path.isfile(os.path.join(folder, first))):
             access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
             access.set_efile_prefix(os.fsencode(folder))
-            dataset = None  # HDF5 opens what is open only with the same folder
-            return h5d.open(where, name, access)
-    return dataset
+            with contextlib.suppress(KeyError, OSError, RuntimeError, ValueError):
+                return h5d.open(where, name, access)
+    return h5d.open(where, name)
 
 
 def find_name(group, wanted):

@@ -151,8 +151,9 @@ def raw_layout(path, text, start):
     for name, kind in items:
         found = RAW_TYPE.match(kind.strip())
         if not found or (len(items) > 1 and not name):
-            raise Failure(USAGE, f"bad command line: --raw {text}: what is {kind!r}? say NAME:TYPE,... or "
-                                 "one TYPE[N], where TYPE is i1 to i8, u1 to u8, f2 to f8 or S with a "
+            what = "type" if not found else "type of a column, which has a name"
+            raise Failure(USAGE, f"bad command line: --raw {text}: {kind!r} is no {what}; say NAME:TYPE,... "
+                                 "or one TYPE[N], where TYPE is i1 to i8, u1 to u8, f2 to f8 or S with a "
                                  "width, after > for big-endian")
         dtype = np.dtype(found[1] if found[1][0] in "<>" else f"<{found[1]}")
         dtype = np.dtype((dtype, (int(found[2]),))) if found[2] else dtype

@@ -102,16 +102,15 @@ static hid_t open_with_folder(hid_t file, const char *name, const char *folder)
 /* HDF5 opens a dataset that is open already only with the same folder. */
 static hid_t open_once_more(hid_t file, const char *name)
 {
-    char folder[KM_PATH_SIZE] = "", target[PATH_MAX];
-    if (H5Fget_name(file, folder, sizeof folder) <= 0 || strrchr(folder, '/') == NULL)
+    char path[KM_PATH_SIZE] = "", target[PATH_MAX];
+    if (H5Fget_name(file, path, sizeof path) <= 0 || realpath(path, target) == NULL)
         return H5I_INVALID_HID;
-    const bool is_known = realpath(folder, target) != NULL;
-    strrchr(folder, '/')[1] = '\0';
-    const hid_t dataset = open_with_folder(file, name, folder);
-    if (dataset >= 0 || !is_known)
-        return dataset;
+    char *slash = strrchr(path, '/');
+    if (slash != NULL)
+        slash[1] = '\0';
+    const hid_t dataset = slash != NULL ? open_with_folder(file, name, path) : H5I_INVALID_HID;
     strrchr(target, '/')[1] = '\0';
-    return open_with_folder(file, name, target);
+    return dataset >= 0 ? dataset : open_with_folder(file, name, target);
 }
 
 hid_t km_open_external(hid_t file, const char *name)
