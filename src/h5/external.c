@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { NAME_SIZE = 1024, FOUND_SIZE = 2 * KM_PATH_SIZE };
 
@@ -65,6 +66,8 @@ static void find_external(const char *file, const char *name, char *path)
         snprintf(path, FOUND_SIZE, "%s", name);
     else if (folder != NULL)
         join_asked(folder, file, name, path);
+    else if (strchr(file, '/') == NULL && access(name, R_OK) == 0)
+        snprintf(path, FOUND_SIZE, "%s", name);
     else if (!km_is_beside_file(file, name, path) &&
              (realpath(file, target) == NULL || !km_is_beside_file(target, name, path)))
         snprintf(path, FOUND_SIZE, "%s", name);

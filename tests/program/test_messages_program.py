@@ -168,6 +168,8 @@ ROWS = [
     (3, "not an HDF5 file (empty.h5)", *fit_of("empty.h5")),
     (3, "not an HDF5 file (text.h5)", *fit_of("text.h5")),
     (3, "not an HDF5 file (text.h5)", "info", "text.h5"),
+    (3, "not an HDF5 file (in.fits): it looks like a FITS file; skymeans import --in-place in.fits in.h5",
+     *fit_of("in.fits")),
     (3, "damaged HDF5 file (half.h5)", *fit_of("half.h5")),
     (3, "damaged HDF5 file (bad.h5)", *fit_of("bad.h5")),
     (3, "damaged HDF5 file (half.h5)", "info", "half.h5"),
@@ -578,6 +580,8 @@ class Messages(ProgramTest):
                              ("short", "old.h5")):
             with h5py.File(f"{name}.h5", "w") as file:
                 file.create_dataset("p", (100, 2), "f8", external=[(source, 0, 1600)])
+        with open("in.fits", "w") as file:
+            file.write("SIMPLE  =                    T")
         shutil.copy("short.h5", "changed.h5")
         with h5py.File("changed.h5", "a") as file:
             file["p"].attrs.update(source_bytes=1, source_time=1)

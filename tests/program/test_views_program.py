@@ -188,7 +188,7 @@ class Fits(ViewTest):
             is_own_null = np.isin(values[name], (-2**15, 0))  # export marks missing ones by these
             np.testing.assert_array_equal(found[~is_own_null], values[name][~is_own_null], name)
         np.testing.assert_array_equal(joined["vector[1]"], values["vector"][:, 1])
-        np.testing.assert_array_equal(np.char.strip(joined["name"]), values["name"])
+        np.testing.assert_array_equal(np.char.strip(joined["name"]).astype("U"), values["name"])
         np.testing.assert_array_equal(Result("out.h5").data["ids"], native(values["u8"]))
 
     def test_as_an_import(self):
