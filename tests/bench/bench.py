@@ -26,6 +26,7 @@ import numpy as np
 from bench_methods import bench_methods
 from bench_planning import bench_planning
 from bench_reading import bench_reading
+from bench_recording import bench_recording
 
 FOLDER = os.path.join("build", "bench")
 PROGRAM = os.path.join("build", "skymeans")
@@ -301,6 +302,11 @@ def main():
             continue
         if work == "planning":
             bench_planning(PROGRAM, FOLDER, arguments.runs, plain_environment())
+            continue
+        if work == "recording":
+            path = find_work("W1")
+            bench_recording(PROGRAM, path, WORKS["W1"][2], first_centers(path) + ":/centers",
+                            arguments.runs, plain_environment())
             continue
         find_work(work)
         contestants = list_contestants(work, arguments.converge)
