@@ -36,7 +36,7 @@ void *km_allocate(int64_t count, size_t size, const char *what, km_error *error)
 {
     size_t bytes;
     void *memory = NULL;
-    if (!km_fault_of_allocation() && !__builtin_mul_overflow((size_t)count, size, &bytes) &&
+    if (!km_fault_of_named(what) && !__builtin_mul_overflow((size_t)count, size, &bytes) &&
         bytes <= PTRDIFF_MAX) {
         const size_t alignment = bytes >= 2 * (size_t)HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
         if (posix_memalign(&memory, alignment, bytes > 0 ? bytes : 1) != 0)
@@ -63,7 +63,7 @@ void *km_grow(void *array, int64_t count, size_t size, const char *what, km_erro
     if ((count & (count - 1)) != 0)
         return array; /* the capacity is a power of two, and used up only at one */
     const int64_t capacity = count > 0 ? 2 * count : 1;
-    void *grown = km_fault_of_allocation() ? NULL : realloc(array, (size_t)capacity * size);
+    void *grown = km_fault_of_named(what) ? NULL : realloc(array, (size_t)capacity * size);
     if (grown == NULL)
         out_of_memory(capacity, size, what, error);
     return grown;

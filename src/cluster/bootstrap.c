@@ -68,11 +68,12 @@ static km_code resample_rows(const km_call *c, int64_t resampling, km_samples *s
     *n_rows = n;
     km_sum_int64(c->comm, n_rows, 1);
     const bool is_enough = *n_rows >= c->problem->n_clusters;
-    if (km_agree(c->comm, error) == KM_OK && is_enough &&
-        km_samples_select(all, chosen, n, selected, error) == KM_OK)
+    if (km_agree(c->comm, error) == KM_OK && is_enough)
+        km_samples_select(all, chosen, n, selected, error);
+    if (km_agree(c->comm, error) == KM_OK && is_enough)
         weigh_selected(c, resampling, chosen, selected, error);
     free(chosen);
-    if (km_agree(c->comm, error) == KM_OK && is_enough)
+    if (error->code == KM_OK && is_enough)
         km_samples_order(selected, km_comm_alone(), error);
     return km_agree(c->comm, error);
 }

@@ -35,7 +35,7 @@ def places():
     return sorted(found - {PLAIN})
 
 
-def run_with_faults(faults, arguments, folder="."):
+def run_with_faults(faults, arguments, folder=".", **settings):
     """Exit code and what the program said on stderr; `faults` has a rank's setting each."""
     done = run(*arguments, ranks=len(faults), seconds=SECONDS, faults=faults, folder=folder)
     return done.code, done.err
@@ -47,7 +47,7 @@ def start_with_faults(faults, arguments):
     for number, fault in enumerate(faults):
         command += [":"] * (number > 0) + ["-n", "1", "env", fault, FAULTS, *arguments]
     with tempfile.TemporaryDirectory(prefix="skymeans-mpi-") as scratch:
-        environment = {**os.environ, **NO_WAITING, "OMPI_MCA_orte_tmpdir_base": scratch}
+        environment = {**os.environ, **NO_WAITING, **settings, "OMPI_MCA_orte_tmpdir_base": scratch}
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True,
                                    env=environment)
@@ -176,6 +176,15 @@ class Faults(ProgramTest):
         for level in "01":
             found = self.fail_allocations(level, 1, None, [*MOCK, "--compress", level])
             self.assertIn("rows of the mock", found)
+
+    def test_allocations_for_resampled_rows(self):
+        """One rank has no memory for them, in the middle of collective steps."""
+        arguments = ["fit", "in.h5", "-k", "2,3", "--bootstrap", "1", "-o", "out.h5", "--overwrite"]
+        for i, (code, err) in enumerate(run_all([lambda i=i: run_with_faults(
+                [NO_FAULT, f"KM_FAULT_ALLOCATION={i}", NO_FAULT], arguments, KM_FAULT_AFTER="resampling")
+                for i in range(1, 9)]), 1):
+            with self.subTest(allocation=i):
+                self.check_one_message(code, err)
 
     def fail_allocations(self, seeding, first, last, arguments=None):
         """Up to the first allocation for `last`, or to the end: the first of each name."""
