@@ -119,6 +119,8 @@ static km_code fit_all_resampled(km_call *c, km_restarts *fits, km_error *error)
             fit_resampled(c, b, &selected, fits->centers + fits->count * n, error);
         km_samples_free(&selected);
         km_memory_return();
+        if (km_pace_is_stopped(&c->pace))
+            km_call_note_stop(c, 0);
         if (error->code != KM_OK || km_pace_is_stopped(&c->pace))
             return error->code;
         fits->count += n_rows >= fits->n_clusters;

@@ -45,6 +45,9 @@ km_code km_call_run_several(km_call *c, km_error *error);
  * iteration, or if a rank wishes to stop. */
 bool km_call_must_stop(km_call *c);
 
+/* Records that the call is stopped, after so many iterations of the fit that is running. Local. */
+void km_call_note_stop(km_call *c, int64_t n_iterations);
+
 /* The mean adjusted Rand index of all samples between the best fit, which has labels, and fits of
  * resampled rows; NaN if there was none. The call may be stopped then. */
 km_code km_call_bootstrap(km_call *c, double *agreement, km_error *error);

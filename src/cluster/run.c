@@ -10,7 +10,7 @@
 
 /* ---- one fit --------------------------------------------------------------------------------- */
 
-static void note_stop(km_call *c, int64_t n_iterations)
+void km_call_note_stop(km_call *c, int64_t n_iterations)
 {
     skymeans_answer *answer = c->answer;
     answer->stop = c->pace.stop == KM_WISH_STOP ? KM_STOP_WISH : KM_STOP_TIME;
@@ -43,7 +43,7 @@ static km_code fit_once(km_call *c, km_error *error)
             return error->code;
     }
     if (km_pace_is_stopped(&c->pace))
-        note_stop(c, next.n_iterations);
+        km_call_note_stop(c, next.n_iterations);
     if (next.centers == NULL && !next.is_saved)
         return KM_OK; /* stopped before its first iteration */
     if (next.is_saved) {
@@ -69,7 +69,7 @@ bool km_call_must_stop(km_call *c)
     km_max_int64(c->comm, &wish, 1);
     km_pace_stop(&c->pace, (km_wish)wish);
     if (wish != KM_WISH_NONE)
-        note_stop(c, 0);
+        km_call_note_stop(c, 0);
     return wish != KM_WISH_NONE;
 }
 

@@ -127,7 +127,10 @@ END_TEST
 /* ---- stopping -------------------------------------------------------------------------------- */
 
 typedef struct stops {
-    int64_t n_left; /* iterations until the next stop */
+    int64_t n_left;  /* iterations until the next stop */
+    int64_t n_asked; /* while resampled rows are fitted: how often it was asked whether to stop */
+    int64_t stop_at; /* so often it says no; 0: it does not count */
+    bool is_resampling; /* the first of them have begun */
     void *state;
     size_t size;
     int64_t n_saves;
@@ -137,11 +140,19 @@ static void count_iterations(void *context, const skymeans_event *event)
 {
     stops *s = context;
     s->n_left -= event->kind == SKYMEANS_ITERATED;
+    s->is_resampling |= event->kind == SKYMEANS_PHASE && event->doing != NULL &&
+                        strstr(event->doing, "resampled") != NULL;
 }
 
 static int is_over(void *context)
 {
     return ((const stops *)context)->n_left <= 0;
+}
+
+static int is_over_in_resampling(void *context)
+{
+    stops *s = context;
+    return s->is_resampling && ++s->n_asked >= s->stop_at;
 }
 
 static int keep_state(void *context, const void *state, size_t size, skymeans_error *error)
@@ -177,6 +188,7 @@ static uint64_t choose_with_stops(const mock_rows *m, const skymeans_problem *pr
         skymeans_samples *samples = make_samples(m);
         skymeans_answer *answer = fit_samples(samples, problem, NULL, &control, m->comm);
         is_complete = summary_of(answer).is_complete;
+        ck_assert_all(is_complete || summary_of(answer).stop == SKYMEANS_STOP_WISH);
         if (is_complete)
             found = digest_choice(m, answer);
         skymeans_answer_free(answer);
@@ -201,6 +213,46 @@ START_TEST(stops_do_not_matter)
         ck_assert_all(found == right);
         ck_assert_all(n_saves > 3);
     }
+}
+END_TEST
+
+/* Stops the first fits of resampled rows, with a place to save or without one; the summary says so,
+ * and a call that goes on from what was saved ends as if it had not been stopped. */
+static void stop_in_resampling(const skymeans_problem *problem, int64_t at, bool can_save)
+{
+    mock_rows m = CASES[0];
+    stops s = {.stop_at = at};
+    skymeans_control control = SKYMEANS_CONTROL;
+    m.comm = MPI_COMM_WORLD;
+    control.context = &s;
+    control.observe = count_iterations;
+    control.wants_stop = is_over_in_resampling;
+    control.save = can_save ? keep_state : NULL;
+    skymeans_samples *samples = make_samples(&m);
+    skymeans_answer *answer = fit_samples(samples, problem, NULL, &control, m.comm);
+    ck_assert_all(s.n_asked >= at);
+    ck_assert_all(summary_of(answer).stop == SKYMEANS_STOP_WISH);
+    ck_assert_all(summary_of(answer).is_complete == !can_save);
+    skymeans_answer_free(answer);
+    if (can_save) {
+        skymeans_control onwards = SKYMEANS_CONTROL;
+        onwards.resume = s.state;
+        onwards.resume_size = s.size;
+        answer = fit_samples(samples, problem, NULL, &onwards, m.comm);
+        ck_assert_all(summary_of(answer).stop != SKYMEANS_STOP_WISH);
+        ck_assert_all(digest_choice(&m, answer) == choose_rows(&m, problem, NULL));
+        skymeans_answer_free(answer);
+    }
+    skymeans_samples_free(samples);
+    free(s.state);
+}
+
+START_TEST(stops_of_resampled_fits_are_known)
+{
+    const skymeans_problem problem = several_problem();
+    for (int64_t at = 1; at < 4; at += 2)
+        for (int can_save = 0; can_save < 2; can_save++)
+            stop_in_resampling(&problem, at, can_save != 0);
 }
 END_TEST
 
@@ -249,6 +301,7 @@ END_TEST
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {ranks_and_methods_do_not_matter, clouds_are_found,
-                                  stops_do_not_matter, contradictions_are_refused};
+                                  stops_do_not_matter, stops_of_resampled_fits_are_known,
+                                  contradictions_are_refused};
     return SUITE_OF("choice", tests);
 }
