@@ -141,6 +141,8 @@ km_code km_call_bootstrap(km_call *c, double *agreement, km_error *error)
     const int64_t k = c->problem->n_clusters, d = c->samples->memory.n_features;
     km_restarts fits;
     *agreement = NAN;
+    if (km_answer_n_used(c->answer) < 2)
+        return KM_OK; /* one cluster is the same in all fits */
     if (km_cluster_return(c->samples, &c->answer->fit.labels, &c->pace, &c->answer->timers, c->comm,
                           error) != KM_OK)
         return error->code;

@@ -49,7 +49,7 @@ bool km_call_must_stop(km_call *c);
 void km_call_note_stop(km_call *c, int64_t n_iterations);
 
 /* The mean adjusted Rand index of all samples between the best fit, which has labels, and fits of
- * resampled rows; NaN if there was none. The call may be stopped then. */
+ * resampled rows; NaN if there was none, or is but one cluster. The call may be stopped then. */
 km_code km_call_bootstrap(km_call *c, double *agreement, km_error *error);
 
 /* Labels the samples by the best fit, and compares it with the others if there are any. */

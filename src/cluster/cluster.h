@@ -155,6 +155,12 @@ uint64_t km_model_hash(const skymeans_answer *answer);
 km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *samples,
                          km_criteria *criteria, MPI_Comm comm, km_error *error);
 
+/* Clusters with weight. Local. */
+static inline int64_t km_answer_n_used(const skymeans_answer *answer)
+{
+    return answer->plan.shape.n_clusters - answer->fit.n_empty;
+}
+
 /* The fits done so far, and those of the whole problem, for all numbers of clusters. Local. */
 static inline int64_t km_answer_fits_done(const skymeans_answer *answer)
 {

@@ -200,7 +200,7 @@ static double find_calinski_harabasz(const skymeans_answer *answer, const skymea
 {
     const km_facts *facts = &samples->facts;
     const double inertia = answer->fit.inertia;
-    const double k = (double)(answer->plan.shape.n_clusters - answer->fit.n_empty);
+    const double k = (double)km_answer_n_used(answer);
     const int unit = ilogb(samples->memory.weight_unit);
     const double n = ldexp((double)facts->weight, unit);
     double variance = 0;
@@ -211,12 +211,13 @@ static double find_calinski_harabasz(const skymeans_answer *answer, const skymea
     return k > 1 && n > k && inertia > 0 ? (total - inertia) / (k - 1) / (inertia / (n - k)) : NAN;
 }
 
+/* One cluster is the same in all fits, which says nothing. */
 static void find_stability(const skymeans_answer *answer, km_criteria *criteria)
 {
     const km_restarts *restarts = &answer->restarts;
     double sum = 0, coinciding = 0, n = 0;
     criteria->stability = criteria->coincidence = NAN;
-    if (restarts->count < 2)
+    if (restarts->count < 2 || km_answer_n_used(answer) < 2)
         return;
     for (int64_t r = 0; r < restarts->count; r++)
         sum += r != restarts->best ? restarts->rand_index[r] : 0;

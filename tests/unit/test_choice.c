@@ -124,6 +124,36 @@ START_TEST(clouds_are_found)
 }
 END_TEST
 
+/* All fits with one cluster agree, which is no merit. */
+static void check_one_cluster(const skymeans_problem *problem)
+{
+    mock_rows m = CASES[0];
+    int64_t kept;
+    m.comm = MPI_COMM_WORLD;
+    skymeans_samples *samples = make_samples(&m);
+    skymeans_answer *answer = fit_samples(samples, problem, NULL, NULL, m.comm);
+    skymeans_choice one = SKYMEANS_CHOICE, two = SKYMEANS_CHOICE;
+    skymeans_n_choices(answer, &kept);
+    skymeans_choice_of(answer, 0, &one);
+    skymeans_choice_of(answer, 1, &two);
+    ck_assert_int_eq(one.n_clusters, 1);
+    ck_assert(isnan(one.stability) && isnan(one.coincidence) && isnan(one.bootstrap));
+    ck_assert(isnan(two.bootstrap) == (problem->bootstrap == 0) && !isnan(two.stability));
+    ck_assert_int_ne(kept, 0);
+    skymeans_answer_free(answer);
+    skymeans_samples_free(samples);
+}
+
+START_TEST(one_cluster_is_not_stable)
+{
+    skymeans_problem problem = several_problem();
+    problem.choose = "stability";
+    check_one_cluster(&problem);
+    problem.bootstrap = 0;
+    check_one_cluster(&problem);
+}
+END_TEST
+
 /* ---- stopping -------------------------------------------------------------------------------- */
 
 typedef struct stops {
@@ -300,8 +330,8 @@ END_TEST
 
 Suite *make_suite(void)
 {
-    const TTest *const tests[] = {ranks_and_methods_do_not_matter, clouds_are_found,
-                                  stops_do_not_matter, stops_of_resampled_fits_are_known,
-                                  contradictions_are_refused};
+    const TTest *const tests[] = {ranks_and_methods_do_not_matter,   clouds_are_found,
+                                  one_cluster_is_not_stable,         stops_do_not_matter,
+                                  stops_of_resampled_fits_are_known, contradictions_are_refused};
     return SUITE_OF("choice", tests);
 }
