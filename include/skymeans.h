@@ -318,8 +318,9 @@ typedef struct skymeans_choice {
         sizeof(skymeans_choice), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL \
     }
 
-/* How many numbers of clusters were done of problem.several, 0 if there was only one; and which is
- * kept, from 0. Fills in what is known of number i, if that is below. */
+/* How many numbers of clusters were done of problem.several, 0 if there was only one or the answer
+ * is not complete; and which is kept, from 0. Fills in what is known of number i, if that is below.
+ */
 SKYMEANS_API int64_t skymeans_n_choices(const skymeans_answer *answer, int64_t *kept);
 SKYMEANS_API void skymeans_choice_of(const skymeans_answer *answer, int64_t i,
                                      skymeans_choice *choice);

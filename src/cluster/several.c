@@ -93,6 +93,24 @@ static km_code conclude_choice(km_call *c, km_error *error)
     return KM_OK;
 }
 
+/* A call that was stopped and saved shows the centers of the best fit so far: of the number that is
+ * being fitted, or, if it has none yet, of the best number. Collective; errors are agreed. */
+static km_code show_best_so_far(km_call *c, km_error *error)
+{
+    skymeans_answer *answer = c->answer;
+    km_choices *choice = &answer->choice;
+    if (answer->centers != NULL)
+        return KM_OK;
+    if (answer->fit.centers == NULL && choice->n_done > 0) {
+        km_fit_free(&answer->fit);
+        answer->fit = choice->fit;
+        choice->fit = (km_fit){0};
+        answer->plan.shape.n_clusters = choice->rows[choice->best].n_clusters;
+    }
+    km_answer_find_centers(answer, error);
+    return km_agree(c->comm, error);
+}
+
 km_code km_call_run_several(km_call *c, km_error *error)
 {
     km_choices *choice = &c->answer->choice;
@@ -102,11 +120,11 @@ km_code km_call_run_several(km_call *c, km_error *error)
             km_call_run_fits(c, error) != KM_OK)
             return error->code;
         if (km_pace_is_stopped(&c->pace) && can_save)
-            return KM_OK;
+            break;
         if (c->answer->restarts.count > 0 && end_number(c, error) != KM_OK)
             return error->code;
     }
-    if (choice->n_done == 0 || (km_pace_is_stopped(&c->pace) && can_save))
-        return KM_OK;
-    return conclude_choice(c, error);
+    if (km_pace_is_stopped(&c->pace) && can_save)
+        return show_best_so_far(c, error);
+    return choice->n_done > 0 ? conclude_choice(c, error) : KM_OK;
 }

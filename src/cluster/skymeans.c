@@ -218,15 +218,16 @@ const skymeans_iteration *skymeans_history(const skymeans_answer *answer)
 
 int64_t skymeans_n_choices(const skymeans_answer *answer, int64_t *kept)
 {
-    *kept = answer->choice.best - km_choice_next(&answer->choice) - 1;
-    return answer->choice.n_done;
+    const int64_t n = answer->is_complete ? answer->choice.n_done : 0;
+    *kept = n > 0 ? answer->choice.best - km_choice_next(&answer->choice) - 1 : 0;
+    return n;
 }
 
 void skymeans_choice_of(const skymeans_answer *answer, int64_t i, skymeans_choice *choice)
 {
     const size_t size = choice->size < sizeof *choice ? choice->size : sizeof *choice;
     const km_choices *all = &answer->choice;
-    if (i < 0 || i >= all->n_done)
+    if (i < 0 || i >= all->n_done || !answer->is_complete)
         return;
     const int64_t row = km_choice_next(all) + 1 + i;
     const km_criteria *of = &all->rows[row];

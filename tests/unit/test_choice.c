@@ -157,10 +157,10 @@ END_TEST
 /* ---- stopping -------------------------------------------------------------------------------- */
 
 typedef struct stops {
-    int64_t n_left;  /* iterations until the next stop */
-    int64_t n_asked; /* while resampled rows are fitted: how often it was asked whether to stop */
-    int64_t stop_at; /* so often it says no; 0: it does not count */
-    bool is_resampling; /* the first of them have begun */
+    int64_t n_left;     /* iterations until the next stop */
+    bool is_resampling; /* fits of resampled rows have begun */
+    int64_t n_asked;    /* whether to stop, since then */
+    int64_t stop_at;    /* it stops when it is asked so often */
     void *state;
     size_t size;
     int64_t n_saves;
@@ -199,13 +199,33 @@ static int keep_state(void *context, const void *state, size_t size, skymeans_er
     return 0;
 }
 
+/* An answer that was stopped says nothing of numbers of clusters, and has centers, in the units of
+ * the features, once a fit is done. */
+static void check_stopped(const mock_rows *m, const skymeans_answer *answer, bool *has_centers)
+{
+    const skymeans_summary s = summary_of(answer);
+    skymeans_choice c = SKYMEANS_CHOICE;
+    const double *centers = skymeans_centers(answer);
+    int64_t kept;
+    bool is_inside = true;
+    for (int64_t i = 0; i < s.n_clusters * m->d && centers != NULL; i++)
+        is_inside = is_inside && centers[i] >= 0 && centers[i] <= 103;
+    skymeans_choice_of(answer, 0, &c);
+    ck_assert_all(s.stop == SKYMEANS_STOP_WISH);
+    ck_assert_all(skymeans_n_choices(answer, &kept) == 0 && c.n_clusters == 0);
+    ck_assert_all(centers != NULL || (!*has_centers && s.n_fits == 0));
+    ck_assert_all(is_inside && is_same_everywhere(km_hash_doubles(
+                                   0, centers, centers != NULL ? s.n_clusters * m->d : 0)));
+    *has_centers = centers != NULL;
+}
+
 /* Goes on until the answer is complete, stopped every few iterations. */
 static uint64_t choose_with_stops(const mock_rows *m, const skymeans_problem *problem,
                                   int64_t n_iterations, int64_t *n_saves)
 {
     stops s = {0};
     uint64_t found = 0;
-    bool is_complete = false;
+    bool is_complete = false, has_centers = false;
     for (int go = 0; go < 200 && !is_complete; go++) {
         skymeans_control control = SKYMEANS_CONTROL;
         control.context = &s;
@@ -218,9 +238,10 @@ static uint64_t choose_with_stops(const mock_rows *m, const skymeans_problem *pr
         skymeans_samples *samples = make_samples(m);
         skymeans_answer *answer = fit_samples(samples, problem, NULL, &control, m->comm);
         is_complete = summary_of(answer).is_complete;
-        ck_assert_all(is_complete || summary_of(answer).stop == SKYMEANS_STOP_WISH);
         if (is_complete)
             found = digest_choice(m, answer);
+        else
+            check_stopped(m, answer, &has_centers);
         skymeans_answer_free(answer);
         skymeans_samples_free(samples);
     }
@@ -253,6 +274,7 @@ static void stop_in_resampling(const skymeans_problem *problem, int64_t at, bool
     mock_rows m = CASES[0];
     stops s = {.stop_at = at};
     skymeans_control control = SKYMEANS_CONTROL;
+    bool has_centers = true; /* of the number whose fits are done */
     m.comm = MPI_COMM_WORLD;
     control.context = &s;
     control.observe = count_iterations;
@@ -263,6 +285,8 @@ static void stop_in_resampling(const skymeans_problem *problem, int64_t at, bool
     ck_assert_all(s.n_asked >= at);
     ck_assert_all(summary_of(answer).stop == SKYMEANS_STOP_WISH);
     ck_assert_all(summary_of(answer).is_complete == !can_save);
+    if (can_save)
+        check_stopped(&m, answer, &has_centers);
     skymeans_answer_free(answer);
     if (can_save) {
         skymeans_control onwards = SKYMEANS_CONTROL;
