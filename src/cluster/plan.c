@@ -115,18 +115,24 @@ static void plan_fits(km_plan *plan, const skymeans_problem *problem, const skym
         plan->memory.answer += km_sky_bytes(shape);
 }
 
-/* Fits of resampled rows, which are copied with weights. */
+/* A Poisson number of mean 1 takes this part of the rows. */
+static const double TAKEN_PART = 0.63212055882855767;
+
+/* Fits of resampled rows: beside the record of the number's own fits and that of these, the rows
+ * are copied with weights, put in order and fitted; after that all fits are compared. */
 static double resampling_bytes(const km_plan *plan, const skymeans_problem *problem)
 {
-    km_shape shape = plan->shape;
-    const double n = (double)shape.n_samples;
-    const double copy = km_samples_bytes(&shape, n, true);
-    shape.n_fits = problem->bootstrap + 1;
-    shape.has_weights = true;
-    return km_restarts_bytes(&shape) + km_labels_bytes(&shape) + copy +
-           km_larger(km_order_bytes(&shape, n, true),
-                     km_larger(plan->seeding->bytes(&shape),
-                               km_labels_bytes(&shape) + km_fit_bytes(&shape, plan->method)));
+    km_shape all = plan->shape, copy = plan->shape;
+    all.n_fits = problem->bootstrap + 1;
+    copy.n_samples = (int64_t)ceil(TAKEN_PART * (double)all.n_samples);
+    copy.has_weights = true;
+    const double n = (double)copy.n_samples, chosen = n * sizeof(int64_t);
+    const double fitting = km_labels_bytes(&copy) + km_fit_bytes(&copy, plan->method);
+    const double beside_copy = km_larger(km_larger(chosen, km_order_bytes(&copy, n, true)),
+                                         km_larger(plan->seeding->bytes(&copy), fitting));
+    return (double)plan->shape.n_fits * km_centers_bytes(&all) + km_restarts_bytes(&all) +
+           km_larger(km_samples_bytes(&copy, n, true) + beside_copy,
+                     km_restarts_compare_bytes(&all, plan->method));
 }
 
 /* The fits of another number of clusters may take more than those of the largest. */

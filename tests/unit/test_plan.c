@@ -270,6 +270,26 @@ START_TEST(threads_need_memory)
 }
 END_TEST
 
+/* Resampled fits are compared in a table, and kept beside all fits of the number itself. */
+START_TEST(resampled_fits_need_memory)
+{
+    static const int64_t numbers[] = {2, 2000};
+    planned what = spread(10000, 1);
+    what.problem.several = numbers;
+    what.problem.n_several = 2;
+    const double without = plan_of(&what).memory.fitting;
+    what.problem.bootstrap = 2;
+    const double with = plan_of(&what).memory.fitting;
+    ck_assert(without < 2000.0 * 2000 * sizeof(int64_t));
+    ck_assert(with > 2000.0 * 2000 * sizeof(int64_t));
+    what.problem.bootstrap = 20000;
+    const double many = plan_of(&what).memory.fitting;
+    ck_assert(many - with > 19998.0 * 2000 * 3 * sizeof(double) - 1);
+    what.problem.restarts = 10000;
+    ck_assert(plan_of(&what).memory.fitting - many > 9999.0 * 2000 * 3 * sizeof(double) - 1);
+}
+END_TEST
+
 START_TEST(problems_are_compared)
 {
     const double zeros[8 * 3] = {0}, others[8 * 3] = {0, 1};
@@ -307,6 +327,7 @@ Suite *make_suite(void)
         plans_that_can_not_be_are_refused,
         kernels_are_those_of_all_ranks,
         threads_need_memory,
+        resampled_fits_need_memory,
         problems_are_compared,
     };
     return SUITE_OF("plan", tests);
