@@ -126,6 +126,6 @@ double km_criteria_bytes(const skymeans_problem *problem, const km_shape *shape)
 {
     const double k = (double)shape->n_clusters, d = (double)shape->n_features;
     return problem->n_several > 0
-               ? k * d * sizeof(double) + 3 * k * sizeof(int64_t) * (shape->n_threads + 1)
+               ? k * (d + 3) * sizeof(double) + 3 * k * sizeof(int64_t) * (shape->n_threads + 1)
                : 0;
 }

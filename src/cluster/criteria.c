@@ -2,6 +2,7 @@
  * they are the same bits for any ranks and threads. */
 #include "cluster/call.h"
 
+#include "assign/second.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -13,11 +14,13 @@ typedef struct separation {
     const skymeans_answer *answer;
     const km_samples *samples;
     int64_t k;
-    const void *rounded; /* [k][d], centers in working precision */
-    km_grid grid;        /* of values from -1 to 1 */
-    int exponent;        /* distances are below 2^exponent */
-    int64_t n_words;     /* 3 k + 2 */
-    int64_t *words;      /* [k] high and [k] low words of distances, [k] weights, silhouettes */
+    int64_t n_used;  /* clusters with weight */
+    int32_t *used;   /* [n_used], their numbers, and [k], at which place there each of them is */
+    void *rounded;   /* [n_used][d], their centers in working precision */
+    km_grid grid;    /* of values from -1 to 1 */
+    int exponent;    /* distances are below 2^exponent */
+    int64_t n_words; /* 3 k + 2 */
+    int64_t *words;  /* [k] high and [k] low words of distances, [k] weights, silhouettes */
 } separation;
 
 /* Distances of the samples of a block to the centers of these labels, in working units. */
@@ -32,17 +35,36 @@ static void measure_labels(const separation *s, int64_t block, const int32_t *la
         distances[l] = sqrt(distances[l]);
 }
 
-/* Distances to the nearest centers but those of the labels. */
+/* Distances to the nearest centers but those of the labels. Samples with weight have labels of
+ * clusters with weight, and all others are left out. */
 static void measure_others(const separation *s, int64_t block, const int32_t *labels,
                            double *distances)
 {
-    int32_t nearest[KM_BLOCK], others[KM_BLOCK];
-    s->answer->plan.kernel->nearest_pair[s->samples->precision](km_samples_block(s->samples, block),
-                                                                s->rounded, s->samples->n_features,
-                                                                s->k, nearest, others);
+    const int32_t *places = s->used + s->k;
+    int32_t own[KM_BLOCK], others[KM_BLOCK];
     for (int l = 0; l < KM_BLOCK; l++)
-        others[l] = nearest[l] == labels[l] ? others[l] : nearest[l];
+        own[l] = places[labels[l]];
+    km_second_of_block(s->samples, s->answer->plan.kernel, s->rounded, s->n_used, block, own,
+                       others);
+    for (int l = 0; l < KM_BLOCK; l++)
+        others[l] = s->used[others[l]];
     measure_labels(s, block, others, distances);
+}
+
+/* Lists the clusters with weight, and rounds their centers. */
+static void list_used(separation *s)
+{
+    const int64_t d = s->samples->n_features;
+    const size_t size = (size_t)d * km_precision_size(s->samples->precision);
+    const km_fit *fit = &s->answer->fit;
+    for (int64_t c = 0; c < s->k; c++) {
+        s->used[s->k + c] = fit->weights[c] > 0 ? (int32_t)s->n_used : -1;
+        if (fit->weights[c] == 0)
+            continue;
+        km_round_to_precision(s->samples->precision, fit->centers + c * d, d,
+                              (char *)s->rounded + (size_t)s->n_used * size);
+        s->used[s->n_used++] = (int32_t)c;
+    }
 }
 
 /* No sample is farther from its own center, a mean of samples, than the diagonal of the box of all
@@ -79,7 +101,7 @@ static void add_block_separation(const separation *s, int64_t block, int64_t *wo
     double own[KM_BLOCK], other[KM_BLOCK];
     memcpy(labels, s->answer->fit.labels + block * KM_BLOCK, lanes * sizeof *labels);
     measure_labels(s, block, labels, own);
-    if (k > 1)
+    if (s->n_used > 1)
         measure_others(s, block, labels, other);
     km_samples_weights(s->samples, block, weights);
     for (int l = 0; l < KM_BLOCK; l++) {
@@ -88,7 +110,7 @@ static void add_block_separation(const separation *s, int64_t block, int64_t *wo
         const int32_t c = labels[l];
         add_exactly(s, own[l] * power.a * power.b, weights[l], &words[c], &words[k + c]);
         words[2 * k + c] += weights[l];
-        const double larger = k > 1 ? fmax(own[l], other[l]) : 0;
+        const double larger = s->n_used > 1 ? fmax(own[l], other[l]) : 0;
         if (larger > 0)
             add_exactly(s, (other[l] - own[l]) / larger, weights[l], &words[3 * k],
                         &words[3 * k + 1]);
@@ -237,7 +259,7 @@ static void conclude_criteria(const separation *s, double *scatter, km_criteria 
         weight += s->words[2 * s->k + c];
     criteria->davies_bouldin = find_davies_bouldin(s, scatter);
     criteria->silhouette =
-        s->k > 1 ? mean_of_words(s, s->words[3 * s->k], s->words[3 * s->k + 1], weight) : NAN;
+        s->n_used > 1 ? mean_of_words(s, s->words[3 * s->k], s->words[3 * s->k + 1], weight) : NAN;
 }
 
 km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *samples,
@@ -251,11 +273,10 @@ km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *
                     .grid = km_grid_choose(-1, 1, samples->facts.weight, 2),
                     .exponent = exponent_of_diagonal(&samples->facts),
                     .n_words = 3 * k + 2};
-    const int64_t n = k * samples->memory.n_features;
-    void *rounded = km_allocate(n, sizeof(double), what, error);
+    s.rounded = km_allocate(k * samples->memory.n_features, sizeof(double), what, error);
+    s.used = km_allocate(2 * k, sizeof *s.used, what, error);
     double *scatter = km_allocate(2 * k, sizeof *scatter, what, error);
     s.words = km_allocate_zeroed(s.n_words, sizeof *s.words, what, error);
-    s.rounded = rounded;
     *criteria = (km_criteria){.n_clusters = k,
                               .n_iterations = answer->fit.n_iterations,
                               .inertia = answer->fit.inertia,
@@ -263,11 +284,12 @@ km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *
                               .bootstrap = NAN};
     find_stability(answer, criteria);
     if (km_agree(comm, error) == KM_OK) {
-        km_round_to_precision(samples->memory.precision, answer->fit.centers, n, rounded);
+        list_used(&s);
         if (sum_separation(&s, comm, error) == KM_OK)
             conclude_criteria(&s, scatter, criteria);
     }
-    free(rounded);
+    free(s.rounded);
+    free(s.used);
     free(scatter);
     free(s.words);
     return error->code;

@@ -84,8 +84,19 @@ START_TEST(ranks_and_methods_do_not_matter)
 }
 END_TEST
 
-/* Five clouds far from each other. */
-static void find_clouds(const char *criterion)
+/* With more clusters than distinct rows some are empty, and not the nearest other ones of any row.
+ */
+static void check_silhouettes(const skymeans_answer *answer)
+{
+    for (int64_t i = 3; i < 6; i++) {
+        skymeans_choice c = SKYMEANS_CHOICE;
+        skymeans_choice_of(answer, i, &c);
+        ck_assert(c.inertia == 0 && c.silhouette == 1);
+    }
+}
+
+/* Five clouds of this width far from each other. */
+static void find_clouds(const char *criterion, double width)
 {
     static const int64_t numbers[] = {2, 3, 4, 5, 6, 7};
     const mock_rows m = {.n = 300, .d = 2, .type = SKYMEANS_FLOAT64, .comm = MPI_COMM_WORLD};
@@ -100,8 +111,8 @@ static void find_clouds(const char *criterion)
     double *values = (double *)(void *)h.memory;
     for (int64_t i = 0; i < h.rows.n_rows; i++) {
         const int64_t cloud = (mock_first(&m, km_comm_rank(m.comm)) + i) % 5;
-        values[2 * i] = 0.01 * values[2 * i] + (double)(cloud * cloud * 10);
-        values[2 * i + 1] = 0.01 * values[2 * i + 1] - (double)(cloud * 20);
+        values[2 * i] = width * values[2 * i] + (double)(cloud * cloud * 10);
+        values[2 * i + 1] = width * values[2 * i + 1] - (double)(cloud * 20);
     }
     h.hash = hash_memory(h.memory, h.bytes) + hash_memory(h.weights, h.weight_bytes);
     skymeans_samples *samples;
@@ -111,6 +122,8 @@ static void find_clouds(const char *criterion)
     int64_t kept;
     ck_assert_all(skymeans_n_choices(answer, &kept) == 6 && kept == 3);
     ck_assert_all(summary_of(answer).n_clusters == 5);
+    if (width == 0)
+        check_silhouettes(answer);
     skymeans_answer_free(answer);
     skymeans_samples_free(samples);
     drop_rows(&h);
@@ -118,9 +131,10 @@ static void find_clouds(const char *criterion)
 
 START_TEST(clouds_are_found)
 {
-    find_clouds("silhouette");
-    find_clouds("calinski-harabasz");
-    find_clouds("davies-bouldin");
+    find_clouds("silhouette", 0.01);
+    find_clouds("calinski-harabasz", 0.01);
+    find_clouds("davies-bouldin", 0.01);
+    find_clouds("silhouette", 0);
 }
 END_TEST
 
