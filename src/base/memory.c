@@ -69,6 +69,14 @@ void *km_grow(void *array, int64_t count, size_t size, const char *what, km_erro
     return grown;
 }
 
+void km_permute_rows(void *rows, void *spare, const int64_t *order, int64_t count, size_t size)
+{
+    memcpy(spare, rows, (size_t)count * size);
+    for (int64_t i = 0; i < count; i++)
+        memcpy((char *)rows + (size_t)i * size, (const char *)spare + (size_t)order[i] * size,
+               size);
+}
+
 char *km_copy_text(const char *text, const char *what, km_error *error)
 {
     char *copy = km_allocate((int64_t)strlen(text) + 1, 1, what, error);

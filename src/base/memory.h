@@ -17,6 +17,10 @@ void *km_allocate_zeroed(int64_t count, size_t size, const char *what, km_error 
  * left as it is, if there is no memory. */
 void *km_grow(void *array, int64_t count, size_t size, const char *what, km_error *error);
 
+/* Puts rows of `size` bytes into another order: order[i] is the one that becomes row i. `spare` has
+ * place for all of them. */
+void km_permute_rows(void *rows, void *spare, const int64_t *order, int64_t count, size_t size);
+
 /* Called after much memory was freed that will not be used again soon. It calls the function that
  * the program has set before it made threads, which returns the memory to the system; in a library
  * none is set, and nothing happens. */

@@ -96,9 +96,8 @@ km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samp
     return KM_OK;
 }
 
-/* The distance of each row to the center of its label; NaN for rows that are no samples. */
-static void find_distances(const skymeans_answer *answer, const km_samples *memory,
-                           double *distances)
+void km_answer_measure(const skymeans_answer *answer, const km_samples *memory,
+                       const int32_t *of_rows, double *distances)
 {
 #pragma omp parallel
     {
@@ -112,7 +111,7 @@ static void find_distances(const skymeans_answer *answer, const km_samples *memo
             const uint32_t *rows = memory->rows + b * KM_BLOCK;
             const int lanes = km_samples_lanes(memory, b);
             for (int l = 0; l < lanes; l++)
-                labels[l] = answer->labels[rows[l]];
+                labels[l] = of_rows[rows[l]];
             km_block_distances(memory, answer->plan.kernel, answer->fit.centers, labels,
                                answer->transform.exponent, b, block_distances);
             for (int l = 0; l < lanes; l++)
@@ -142,7 +141,7 @@ int skymeans_distances(const skymeans_answer *answer, const skymeans_samples *sa
         km_fail(&why, KM_USAGE,
                 "no distances: the answer has no labels, or they are of other samples");
     else if (km_team_begin(&team, 0, &why) == KM_OK) {
-        find_distances(answer, &samples->memory, distances);
+        km_answer_measure(answer, &samples->memory, answer->labels, distances);
         km_team_end(&team);
     }
     return km_tell(&why, error);

@@ -114,6 +114,11 @@ km_code km_answer_find_centers(skymeans_answer *answer, km_error *error);
  * no samples. The samples must be on the ranks of their slabs. Local. */
 void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t *of_rows);
 
+/* The distance of each row to the center that `of_rows` names for it, [slab.count] both, as of
+ * skymeans_distances; NaN for rows that are no samples. Local. */
+void km_answer_measure(const skymeans_answer *answer, const km_samples *memory,
+                       const int32_t *of_rows, double *distances);
+
 /* The checksum of an answer, with these labels of its samples, [n_samples]. */
 uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *samples,
                             const int32_t *labels, MPI_Comm comm);

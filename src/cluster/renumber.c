@@ -7,17 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Puts rows of `width` 8-byte values into the order. */
+/* Arrays of 8-byte values, `width` a cluster; NULL: the answer has none. */
 static void permute_values(void *values, void *spare, const int64_t *order, int64_t count,
                            int64_t width)
 {
-    const size_t size = (size_t)width * sizeof(double);
-    if (values == NULL)
-        return;
-    memcpy(spare, values, (size_t)count * size);
-    for (int64_t i = 0; i < count; i++)
-        memcpy((char *)values + (size_t)i * size, (const char *)spare + (size_t)order[i] * size,
-               size);
+    if (values != NULL)
+        km_permute_rows(values, spare, order, count, (size_t)width * sizeof(double));
 }
 
 /* The centers of the number of clusters that is kept, among those of all numbers. */

@@ -7,25 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The distance of each sample to the center that `of_rows` names for its row. */
-static void find_second_distances(const skymeans_answer *answer, const km_samples *memory,
-                                  const int32_t *of_rows, double *distances)
-{
-#pragma omp parallel for
-    for (int64_t b = 0; b < memory->n_blocks; b++) {
-        double block_distances[KM_BLOCK];
-        int32_t labels[KM_BLOCK];
-        const uint32_t *rows = memory->rows + b * KM_BLOCK;
-        const int lanes = km_samples_lanes(memory, b);
-        for (int l = 0; l < lanes; l++)
-            labels[l] = of_rows[rows[l]];
-        km_block_distances(memory, answer->plan.kernel, answer->fit.centers, labels,
-                           answer->transform.exponent, b, block_distances);
-        for (int l = 0; l < lanes; l++)
-            distances[rows[l]] = block_distances[l];
-    }
-}
-
 km_code km_answer_find_second(const skymeans_answer *answer, const skymeans_samples *samples,
                               int32_t *labels, double *distances, MPI_Comm comm, km_error *error)
 {
@@ -39,7 +20,7 @@ km_code km_answer_find_second(const skymeans_answer *answer, const skymeans_samp
     if (rounded != NULL && k > 1) {
         km_round_to_precision(memory->precision, answer->fit.centers, k * d, rounded);
         km_second_labels(memory, answer->plan.kernel, rounded, k, answer->labels, labels);
-        find_second_distances(answer, memory, labels, distances);
+        km_answer_measure(answer, memory, labels, distances);
     }
     free(rounded);
     return km_agree(comm, error);

@@ -123,25 +123,16 @@ void km_templates_order(const km_templates *t, int64_t column, int64_t *order, i
     sort_order(t, column, order, spare, t->n_clusters);
 }
 
-/* Puts rows of `width` values into the order. */
-static void permute_rows(double *values, double *spare, const int64_t *order, int64_t count,
-                         int64_t width)
-{
-    const size_t size = (size_t)width * sizeof *values;
-    memcpy(spare, values, (size_t)count * size);
-    for (int64_t i = 0; i < count; i++)
-        memcpy(values + i * width, spare + order[i] * width, size);
-}
-
 km_code km_templates_renumber(km_templates *t, const int64_t *order, km_error *error)
 {
     const int64_t k = t->n_clusters, c = t->n_columns;
     double *spare = km_allocate(k * c * KM_N_QUANTILES, sizeof *spare, "class templates", error);
     double *const arrays[] = {t->mean, t->deviation, t->min, t->max, t->n_missing};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays && spare != NULL; i++)
-        permute_rows(arrays[i], spare, order, k, c);
+        km_permute_rows(arrays[i], spare, order, k, (size_t)c * sizeof *spare);
     if (spare != NULL)
-        permute_rows(t->quantiles, spare, order, k, c * KM_N_QUANTILES);
+        km_permute_rows(t->quantiles, spare, order, k,
+                        (size_t)(c * KM_N_QUANTILES) * sizeof *spare);
     free(spare);
     return error->code;
 }
