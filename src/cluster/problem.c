@@ -77,11 +77,13 @@ static km_code check_counts(const skymeans_problem *p, km_error *error)
 static km_code check_several(skymeans_problem *p, km_error *error)
 {
     const char *one = "there is only one number of clusters; ask for several, as 2..20";
-    if (p->n_several <= 0 && p->choose != NULL)
+    if (p->n_several < 0)
+        return bad_number("n_several", p->n_several, "it must be at least 0", error);
+    if (p->n_several == 0 && p->choose != NULL)
         return bad_text("choose", p->choose, one, error);
-    if (p->n_several <= 0 && p->bootstrap != 0)
+    if (p->n_several == 0 && p->bootstrap != 0)
         return bad_number("bootstrap", p->bootstrap, one, error);
-    if (p->n_several <= 0)
+    if (p->n_several == 0)
         return KM_OK;
     if (p->several == NULL)
         return bad_number("n_several", p->n_several, "several is NULL", error);

@@ -350,6 +350,12 @@ START_TEST(contradictions_are_refused)
     p.several = zero;
     check_refused(&p, "1 to 2^31");
     p = several_problem();
+    p.n_several = -1;
+    check_refused(&p, "n_several -1");
+    p = (skymeans_problem)SKYMEANS_PROBLEM(3);
+    p.n_several = -1;
+    check_refused(&p, "n_several -1");
+    p = several_problem();
     p.choose = "beauty";
     check_refused(&p, "choose beauty");
     p.choose = "stability";
