@@ -102,13 +102,14 @@ typedef struct skymeans_problem {
     double sky;         /* not 0: the first three features are unit vectors of positions on the sky;
                            they are not scaled, but multiplied by this, from 1e-100 to 1e100, and
                            their centers stay on the sphere */
+    int64_t gap; /* of several, the gap statistic, by so many sets of rows without clusters */
 } skymeans_problem;
 
 /* With the defaults, for k clusters. */
 #define SKYMEANS_PROBLEM(k)                                                                        \
     {                                                                                              \
         sizeof(skymeans_problem), (k), "kmeans++", NULL, 0, 0, 1, 1e-4, 300, "none", "drop", NULL, \
-            NULL, 0, NULL, 0, 0                                                                    \
+            NULL, 0, NULL, 0, 0, 0                                                                 \
     }
 
 /* The first field in which two problems differ so that their answers may differ, by name; NULL if
@@ -311,11 +312,12 @@ typedef struct skymeans_choice {
     double inertia, silhouette, calinski_harabasz, davies_bouldin;
     double stability, coincidence, bootstrap;
     const double *centers; /* [n_clusters][n_features], in the units of the features */
+    double gap, gap_error;
 } skymeans_choice;
 
-#define SKYMEANS_CHOICE                                          \
-    {                                                            \
-        sizeof(skymeans_choice), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL \
+#define SKYMEANS_CHOICE                                                \
+    {                                                                  \
+        sizeof(skymeans_choice), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0 \
     }
 
 /* How many numbers of clusters were done of problem.several, 0 if there was only one or the answer

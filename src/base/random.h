@@ -10,6 +10,7 @@ typedef enum km_purpose {
     KM_RANDOM_DRAW = 2,     /* the n-th draw of kmeans++ */
     KM_RANDOM_SAMPLE = 3,   /* whether kmeans-parallel takes a row */
     KM_RANDOM_RESAMPLE = 4, /* how often a row is in a resampled set */
+    KM_RANDOM_GAP = 5,      /* a feature of a row without clusters */
     KM_RANDOM_MODEL = 16,   /* what all rows of a mock catalogue are drawn from */
     KM_RANDOM_MOCK = 17,    /* the draws of a row of a mock catalogue */
 } km_purpose;

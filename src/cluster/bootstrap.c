@@ -78,31 +78,6 @@ static km_code resample_rows(const km_call *c, int64_t resampling, km_samples *s
     return km_agree(c->comm, error);
 }
 
-/* Fits a set of resampled rows. Collective; errors are agreed. */
-static km_code fit_resampled(km_call *c, int64_t resampling, km_samples *selected, double *centers,
-                             km_error *error)
-{
-    const km_plan *plan = &c->answer->plan;
-    const km_seeding_task seeding = {.samples = selected,
-                                     .kernel = plan->kernel,
-                                     .n_clusters = c->problem->n_clusters,
-                                     .n_rows = plan->shape.n_seeding_rows,
-                                     .random_seed = c->asked->random_seed,
-                                     .restart = c->asked->restarts + resampling,
-                                     .pace = &c->pace,
-                                     .comm = c->comm};
-    const km_refine_task task = {.seeding = &seeding,
-                                 .choose = plan->seeding->choose,
-                                 .facts = &c->samples->facts,
-                                 .method = plan->method,
-                                 .tolerance = c->asked->tolerance,
-                                 .max_iterations = c->asked->max_iterations,
-                                 .radius = c->task.radius,
-                                 .exponent = c->task.exponent};
-    km_refined ignored;
-    return km_refine_on(&task, selected, centers, &ignored, error);
-}
-
 /* Adds the fits of resampled sets to the best fit, which is the first. Collective; errors are
  * agreed. */
 static km_code fit_all_resampled(km_call *c, km_restarts *fits, km_error *error)
@@ -111,16 +86,15 @@ static km_code fit_all_resampled(km_call *c, km_restarts *fits, km_error *error)
     for (int64_t b = 0; b < c->asked->bootstrap; b++) {
         km_samples selected = {0};
         int64_t n_rows = 0;
+        double inertia;
         if (km_call_must_stop(c))
             return KM_OK;
         km_pace_phase(&c->pace, "fitting resampled rows");
         km_pace_part(&c->pace, (double)b / (double)c->asked->bootstrap);
         if (resample_rows(c, b, &selected, &n_rows, error) == KM_OK && n_rows >= fits->n_clusters)
-            fit_resampled(c, b, &selected, fits->centers + fits->count * n, error);
+            km_call_fit_rows(c, b, &selected, fits->centers + fits->count * n, &inertia, error);
         km_samples_free(&selected);
         km_memory_return();
-        if (km_pace_is_stopped(&c->pace))
-            km_call_note_stop(c, 0);
         if (error->code != KM_OK || km_pace_is_stopped(&c->pace))
             return error->code;
         fits->count += n_rows >= fits->n_clusters;

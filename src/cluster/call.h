@@ -48,6 +48,15 @@ bool km_call_must_stop(km_call *c);
 /* Records that the call is stopped, after so many iterations of the fit that is running. Local. */
 void km_call_note_stop(km_call *c, int64_t n_iterations);
 
+/* Fits rows that are not those of the call, from a seeding of their own: `number`, from 0, comes
+ * after those of the restarts. Centers [k][d] are working values, and the inertia is in the space
+ * of the fit; they are unset if the call is stopped meanwhile. */
+km_code km_call_fit_rows(km_call *c, int64_t number, km_samples *rows, double *centers,
+                         double *inertia, km_error *error);
+
+/* Sets the gap of the best fit, and its error, unless the call is stopped meanwhile. */
+km_code km_call_gap(km_call *c, km_criteria *criteria, km_error *error);
+
 /* The mean adjusted Rand index of all samples between the best fit, which has labels, and fits of
  * resampled rows; NaN if there was none, or is but one cluster. The call may be stopped then. */
 km_code km_call_bootstrap(km_call *c, double *agreement, km_error *error);

@@ -17,6 +17,8 @@ const km_criterion km_criteria_table[] = {
     {"stability", "stability", "stability", AT(stability), 1},
     {"coincidence", "coincidence", NULL, AT(coincidence), 1},
     {"bootstrap", "bootstrap", NULL, AT(bootstrap), 1},
+    {"gap", "gap", NULL, AT(gap), 1},
+    {"gap_error", "gap error", NULL, AT(gap_error), -1},
     {NULL, NULL, NULL, 0, 0}};
 
 static const km_criterion *find_criterion_named(const char *name)

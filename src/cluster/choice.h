@@ -18,6 +18,8 @@ typedef struct km_criteria {
     double stability;   /* mean adjusted Rand index between the best fit and the other restarts */
     double coincidence; /* part of the rows that stay with most of their cluster in those */
     double bootstrap;   /* mean adjusted Rand index between it and fits of resampled rows */
+    double gap;         /* of the logarithm of the inertia, to that of rows without clusters */
+    double gap_error;   /* of the gap: their standard deviation, and that of their mean */
 } km_criteria;
 
 /* One of the criteria: where it is in km_criteria, and how it is called. */

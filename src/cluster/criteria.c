@@ -281,7 +281,9 @@ km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *
                               .n_iterations = answer->fit.n_iterations,
                               .inertia = answer->fit.inertia,
                               .calinski_harabasz = find_calinski_harabasz(answer, samples),
-                              .bootstrap = NAN};
+                              .bootstrap = NAN,
+                              .gap = NAN,
+                              .gap_error = NAN};
     find_stability(answer, criteria);
     if (km_agree(comm, error) == KM_OK) {
         list_used(&s);

@@ -115,24 +115,38 @@ static void plan_fits(km_plan *plan, const skymeans_problem *problem, const skym
         plan->memory.answer += km_sky_bytes(shape);
 }
 
-/* A Poisson number of mean 1 takes this part of the rows. */
-static const double TAKEN_PART = 0.63212055882855767;
-
-/* Fits of resampled rows: beside the record of the number's own fits and that of these, the rows
- * are copied with weights, put in order and fitted; after that all fits are compared. */
-static double resampling_bytes(const km_plan *plan, const skymeans_problem *problem)
+/* A copy of so many samples, while it is made, put in order and fitted. */
+static double copied_fit_bytes(const km_plan *plan, int64_t n_samples, bool has_weights)
 {
-    km_shape all = plan->shape, copy = plan->shape;
+    km_shape copy = plan->shape;
+    const double n = (double)n_samples, chosen = n * sizeof(int64_t);
+    copy.n_samples = n_samples;
+    copy.has_weights = has_weights;
+    return km_samples_bytes(&copy, n, has_weights) +
+           km_larger(km_larger(chosen, km_order_bytes(&copy, n, has_weights)),
+                     km_larger(plan->seeding->bytes(&copy),
+                               km_labels_bytes(&copy) + km_fit_bytes(&copy, plan->method)));
+}
+
+/* What the fits of other rows take beside all fits with the number: those of resampled rows, of
+ * which a Poisson number of mean 1 takes a part, are kept and compared. */
+static double worth_bytes(const km_plan *plan, const skymeans_problem *problem)
+{
+    static const double TAKEN_PART = 0.63212055882855767;
+    const km_shape *shape = &plan->shape;
+    const double own = (double)shape->n_fits * km_centers_bytes(shape);
+    km_shape all = *shape;
+    double most = 0;
+    if (problem->gap > 0)
+        most = km_labels_bytes(shape) + 3 * km_centers_bytes(shape) +
+               copied_fit_bytes(plan, shape->n_samples, shape->has_weights);
     all.n_fits = problem->bootstrap + 1;
-    copy.n_samples = (int64_t)ceil(TAKEN_PART * (double)all.n_samples);
-    copy.has_weights = true;
-    const double n = (double)copy.n_samples, chosen = n * sizeof(int64_t);
-    const double fitting = km_labels_bytes(&copy) + km_fit_bytes(&copy, plan->method);
-    const double beside_copy = km_larger(km_larger(chosen, km_order_bytes(&copy, n, true)),
-                                         km_larger(plan->seeding->bytes(&copy), fitting));
-    return (double)plan->shape.n_fits * km_centers_bytes(&all) + km_restarts_bytes(&all) +
-           km_larger(km_samples_bytes(&copy, n, true) + beside_copy,
-                     km_restarts_compare_bytes(&all, plan->method));
+    const int64_t n_taken = (int64_t)ceil(TAKEN_PART * (double)shape->n_samples);
+    if (problem->bootstrap > 0)
+        most = km_larger(most, km_restarts_bytes(&all) +
+                                   km_larger(copied_fit_bytes(plan, n_taken, true),
+                                             km_restarts_compare_bytes(&all, plan->method)));
+    return most > 0 ? own + most : 0;
 }
 
 /* The fits of another number of clusters may take more than those of the largest. */
@@ -149,8 +163,7 @@ static void add_memory_of_several(km_plan *plan, const skymeans_problem *problem
         most->seeding = km_larger(most->seeding, other.memory.seeding);
         most->fitting = km_larger(most->fitting, other.memory.fitting);
     }
-    if (problem->bootstrap > 0)
-        most->fitting = km_larger(most->fitting, resampling_bytes(plan, problem));
+    most->fitting = km_larger(most->fitting, worth_bytes(plan, problem));
     most->ordering += most->ordering > 0 ? choice : 0;
     most->seeding += choice;
     most->fitting += choice;

@@ -83,6 +83,8 @@ static km_code check_several(skymeans_problem *p, km_error *error)
         return bad_text("choose", p->choose, one, error);
     if (p->n_several == 0 && p->bootstrap != 0)
         return bad_number("bootstrap", p->bootstrap, one, error);
+    if (p->n_several == 0 && p->gap != 0)
+        return bad_number("gap", p->gap, one, error);
     if (p->n_several == 0)
         return KM_OK;
     if (p->several == NULL)
@@ -100,6 +102,14 @@ static km_code check_several(skymeans_problem *p, km_error *error)
                         error);
     if (p->bootstrap < 0 || p->bootstrap > MAX_RESTARTS)
         return bad_number("bootstrap", p->bootstrap, "it must be 0 to 1000000", error);
+    if (p->gap < 0 || p->gap > MAX_RESTARTS)
+        return bad_number("gap", p->gap, "it must be 0 to 1000000", error);
+    if (p->gap > 0 && p->sky != 0)
+        return bad_number(
+            "gap", p->gap,
+            "rows in the box round positions are not on the sky; leave out one of the "
+            "two",
+            error);
     if (strcmp(p->choose, "stability") == 0 && p->restarts == 1 && p->bootstrap == 0)
         return bad_text("choose", p->choose,
                         "nothing is known of it with a single fit; ask for restarts or bootstrap",
@@ -182,7 +192,8 @@ static void print_clusters(FILE *file, const skymeans_problem *p)
     fprintf(file, "numbers of clusters:");
     for (int64_t i = 0; i < p->n_several; i++)
         fprintf(file, " %lld", (long long)p->several[i]);
-    fprintf(file, "\nchoose: %s\nbootstrap: %lld\n", p->choose, (long long)p->bootstrap);
+    fprintf(file, "\nchoose: %s\nbootstrap: %lld\ngap: %lld\n", p->choose, (long long)p->bootstrap,
+            (long long)p->gap);
 }
 
 void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
@@ -218,7 +229,7 @@ static bool differs_in_several(const skymeans_problem *a, const skymeans_problem
     return a->n_several != b->n_several ||
            (a->n_several > 0 &&
             (memcmp(a->several, b->several, size) != 0 || strcmp(a->choose, b->choose) != 0 ||
-             a->bootstrap != b->bootstrap));
+             a->bootstrap != b->bootstrap || a->gap != b->gap));
 }
 
 /* The first field in which two checked problems differ. */

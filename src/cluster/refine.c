@@ -129,8 +129,10 @@ km_code km_refine_on(const km_refine_task *task, km_samples *sample, double *cen
         fit_sample(task, sample, &facts, centers, &fit, error) == KM_OK) {
         const double factor = (double)task->facts->weight / (double)facts.weight;
         memcpy(centers, fit.centers, size);
-        *refined =
-            (km_refined){facts.n_samples, fit.n_iterations, MAX_LOSS * factor * fit.inertia, false};
+        *refined = (km_refined){.n_rows = facts.n_samples,
+                                .n_iterations = fit.n_iterations,
+                                .max_inertia = MAX_LOSS * factor * fit.inertia,
+                                .inertia = fit.inertia};
         km_fit_free(&fit);
     }
     km_facts_free(&facts);

@@ -24,6 +24,7 @@ typedef struct km_refined {
     int64_t n_rows, n_iterations; /* of the fit of the sample; 0 rows: there was none */
     double max_inertia; /* for km_fit_task: more shows that the sample does not represent all */
     bool is_refused;    /* so the fit began with centers that were not refined */
+    double inertia;     /* of the sample */
 } km_refined;
 
 /* Chooses first centers: those of a fit of the sample that begins with centers drawn from it. A

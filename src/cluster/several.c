@@ -44,6 +44,17 @@ static void keep_number(km_choices *choice, skymeans_answer *answer, const km_cr
     answer->fit = (km_fit){0};
 }
 
+/* What the fits are worth by fits of other rows, as far as that is asked for. The call may be
+ * stopped then. Collective; errors are agreed. */
+static km_code find_worth(km_call *c, km_criteria *criteria, km_error *error)
+{
+    if (c->asked->gap > 0 && km_call_gap(c, criteria, error) != KM_OK)
+        return error->code;
+    if (c->asked->bootstrap > 0 && !km_pace_is_stopped(&c->pace))
+        km_call_bootstrap(c, &criteria->bootstrap, error);
+    return error->code;
+}
+
 /* Finds the criteria of a number whose fits are done, and forgets its labels. Collective; errors
  * are agreed. */
 static km_code end_number(km_call *c, km_error *error)
@@ -52,15 +63,12 @@ static km_code end_number(km_call *c, km_error *error)
     km_choices *choice = &answer->choice;
     const double start = km_now();
     km_pace_phase(&c->pace, "comparing numbers of clusters");
-    if (km_criteria_find(answer, c->samples, &choice->rows[km_choice_next(choice)], c->comm,
-                         error) != KM_OK)
+    km_criteria *criteria = &choice->rows[km_choice_next(choice)];
+    if (km_criteria_find(answer, c->samples, criteria, c->comm, error) != KM_OK ||
+        find_worth(c, criteria, error) != KM_OK)
         return error->code;
-    if (c->asked->bootstrap > 0) {
-        if (km_call_bootstrap(c, &choice->rows[km_choice_next(choice)].bootstrap, error) != KM_OK)
-            return error->code;
-        if (km_pace_is_stopped(&c->pace) && km_pace_can_save(&c->pace))
-            return km_call_save(c, &c->state.next, error);
-    }
+    if (km_pace_is_stopped(&c->pace) && km_pace_can_save(&c->pace))
+        return km_call_save(c, &c->state.next, error);
     free(answer->fit.labels); /* in an order that will change */
     answer->fit.labels = NULL;
     keep_number(choice, answer, km_criterion_of(c->asked));

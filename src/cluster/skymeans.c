@@ -241,6 +241,8 @@ void skymeans_choice_of(const skymeans_answer *answer, int64_t i, skymeans_choic
                                   .stability = of->stability,
                                   .coincidence = of->coincidence,
                                   .bootstrap = of->bootstrap,
+                                  .gap = of->gap,
+                                  .gap_error = of->gap_error,
                                   .centers =
                                       all->centers + km_choice_first(all, row) * all->n_features};
     memcpy(choice, &full, size);

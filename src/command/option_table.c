@@ -93,6 +93,10 @@ const km_option km_fit_options[] = {
     {"bootstrap", 0, "B", KM_OPTION_INT, AT(problem.bootstrap), 1, 1000000, NULL, NULL,
      "of several numbers of clusters, also make B fits of resampled rows for each, and say how "
      "well they agree with the best fit"},
+    {"gap", 0, "B", KM_OPTION_INT, AT(problem.gap), 1, 1000000, NULL, NULL,
+     "of several numbers of clusters, also find the gap statistic of each, by fits of B sets of "
+     "rows "
+     "without clusters"},
     {"output", 'o', "FILE", KM_OPTION_TEXT, AT(outputs.result), 0, 0, NULL, NULL,
      "result file (required); refused if it exists, unless --overwrite"},
     DATASET,

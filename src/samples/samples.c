@@ -341,11 +341,12 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
     selected->n_blocks = blocks_of(n_chosen);
 #pragma omp parallel for
     for (int64_t i = 0; i < n_chosen; i++) {
+        const int64_t at = chosen != NULL ? chosen[i] : i;
         for (int64_t j = 0; j < d; j++)
-            memcpy(place_of_value(selected, i, j), place_of_value(from, chosen[i], j), size);
-        selected->rows[i] = from->rows[chosen[i]];
+            memcpy(place_of_value(selected, i, j), place_of_value(from, at, j), size);
+        selected->rows[i] = from->rows[at];
         if (from->weights != NULL)
-            selected->weights[i] = from->weights[chosen[i]];
+            selected->weights[i] = from->weights[at];
     }
     if (n_chosen > 0)
         km_samples_pad(selected);

@@ -290,6 +290,7 @@ ROWS = [
     (2, "bad value (--clusters 4,2..)", *fit("-k", "4,2..")),
     (2, "bad value (--choose silhouette)", *fit("--choose", "silhouette")),
     (2, "bad value (--bootstrap 3)", *fit("--bootstrap", "3")),
+    (2, "bad value (--gap 3)", *fit("--gap", "3")),
     (2, "bad value (--choose stability)", *fit("-k", "2,3", "--choose", "stability")),
     (2, "bad value (--seeding named.h5)", *fit("-k", "2,3", "--seeding", "named.h5")),
     # warnings

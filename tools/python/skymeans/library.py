@@ -51,7 +51,7 @@ class Problem(Struct):
                 ("max_iterations", c_int64), ("scale", c_char_p), ("missing", c_char_p),
                 ("factors", POINTER(c_double)), ("several", POINTER(c_int64)),
                 ("n_several", c_int64), ("choose", c_char_p), ("bootstrap", c_int64),
-                ("sky", c_double)]
+                ("sky", c_double), ("gap", c_int64)]
     DEFAULTS = {"seeding": b"kmeans++", "restarts": 1, "tolerance": 1e-4, "max_iterations": 300,
                 "scale": b"none", "missing": b"drop"}
 
