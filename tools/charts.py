@@ -18,7 +18,8 @@ CRITERIA = (("inertia", "Inertia", None), ("silhouette", "Silhouette", "largest"
             ("davies_bouldin", "Davies-Bouldin", "smallest"),
             ("stability", "Stability", "largest"),
             ("coincidence", "Coincidence", "largest"),
-            ("bootstrap", "Bootstrap", "largest"))
+            ("bootstrap", "Bootstrap", "largest"), ("gap", "Gap, with its error", None),
+            ("gap_error", "Error of the gap", None))
 
 
 def draw_sizes(axes, sizes, palette, is_numbered):
@@ -84,6 +85,7 @@ def choice(fit, catalogue, wanted, size):
         raise Failure(DATA, f"no choice of k ({fit.path}): the fit had one number of clusters; give "
                             "several to fit, as -k 2..12")
     k, found, best = choices
+    errors = {"gap": found.pop("gap_error", None)}
     shown = [each for each in CRITERIA if each[0] in found and np.isfinite(found[each[0]]).any()]
     n_columns = min(3, len(shown))
     n_lines = -(-len(shown) // n_columns)
@@ -91,7 +93,8 @@ def choice(fit, catalogue, wanted, size):
                     constrained_layout=True)
     grid = figure.subplots(n_lines, n_columns, squeeze=False).ravel()
     for axes, (name, title, which) in zip(grid, shown):
-        axes.plot(k, found[name], color=BLUE, marker="o", markersize=3, linewidth=1.2)
+        axes.errorbar(k, found[name], errors.get(name), color=BLUE, marker="o", markersize=3,
+                      linewidth=1.2, capsize=2)
         axes.axvline(best, color=ORANGE, linewidth=1, linestyle="--")
         axes.set(title=f"{title} ({which})" if which else title, xlabel="clusters")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))

@@ -17,7 +17,7 @@ from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 from program import ProgramTest, blobs, run, write_array, write_columns
 
 NAMES = ("inertia", "silhouette", "calinski_harabasz", "davies_bouldin", "stability", "coincidence",
-         "bootstrap")
+         "bootstrap", "gap", "gap_error")
 
 
 def choices(path="out.h5"):
@@ -30,6 +30,24 @@ def choices(path="out.h5"):
 def centers_of(k, path="out.h5"):
     with h5py.File(path) as file:
         return file[f"choice/centers/{k}"][()]
+
+
+def philox(seed, stream, index):
+    """The first number of Philox2x64-10 of the counter (index, stream)."""
+    a, b, key, mask = int(index), int(stream), int(seed), 2 ** 64 - 1
+    for _ in range(10):
+        product = 0xd2b74407b1ce6e93 * a
+        a, b = (product >> 64) ^ key ^ b, product & mask
+        key = (key + 0x9e3779b97f4a7c15) & mask
+    return a
+
+
+def evenly(points, seed, number):
+    """Rows without clusters in the box round all points: of row i and feature j by their numbers."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    part = [[((philox(seed, 5 | j << 8 | number << 32, i) >> 12) + 0.5) * 2.0 ** -52
+             for j in range(points.shape[1])] for i in range(len(points))]
+    return low + np.array(part) * (high - low)
 
 
 def silhouette(points, centers, weights):
@@ -78,6 +96,26 @@ class Choice(ProgramTest):
             record = json.load(file)["choice"]
         self.assertEqual((record["best"], [row["k"] for row in record["of"]]), (best, [*range(1, 7)]))
         self.assertEqual([row["inertia"] for row in record["of"]], list(found["inertia"]))
+
+    def test_gap(self):
+        """Of rows that NumPy makes, whose fits begin with the seedings that come after the restarts."""
+        self.succeed("fit", "in.h5", "-k", "1..3", "--gap", 2, "--random-seed", 7, "-o", "out.h5", "--metrics",
+                     "m.json", ranks=3)
+        found, _ = choices()
+        logs = np.empty((3, 2))
+        for b in range(2):
+            rows = evenly(self.points, 7, b)
+            write_array(f"gap{b}.h5", rows)
+            logs[0, b] = np.log(((rows - rows.mean(axis=0)) ** 2).sum())
+            for k in 2, 3:
+                self.succeed("fit", f"gap{b}.h5", "-k", k, "--restarts", 3, "--random-seed", 7, "-o",
+                             "gap.h5", "--overwrite")
+                with h5py.File("gap.h5") as file:
+                    logs[k - 1, b] = np.log(file["restarts/inertia"][1 + b])
+        np.testing.assert_allclose(found["gap"], logs.mean(axis=1) - np.log(found["inertia"]), rtol=1e-9)
+        np.testing.assert_allclose(found["gap_error"], logs.std(axis=1) * np.sqrt(1 + 1 / 2), rtol=1e-6)
+        with open("m.json", encoding="utf-8") as file:
+            self.assertEqual([row["gap"] for row in json.load(file)["choice"]["of"]], list(found["gap"]))
 
     def test_kept_and_used(self):
         """The kept number is the result, and predict labels with any."""

@@ -13,6 +13,7 @@ static skymeans_problem several_problem(void)
     problem.n_several = N_NUMBERS;
     problem.restarts = 2;
     problem.bootstrap = 2;
+    problem.gap = 2;
     problem.tolerance = 0;
     return problem;
 }
@@ -27,7 +28,7 @@ static uint64_t digest_choice(const mock_rows *m, const skymeans_answer *answer)
         skymeans_choice_of(answer, i, &c);
         const double criteria[] = {c.inertia,        c.silhouette, c.calinski_harabasz,
                                    c.davies_bouldin, c.stability,  c.coincidence,
-                                   c.bootstrap};
+                                   c.bootstrap,      c.gap,        c.gap_error};
         for (size_t j = 0; j < sizeof criteria / sizeof *criteria; j++)
             hash = isnan(criteria[j]) ? km_mix(hash + 5) : km_hash_double(hash, criteria[j]);
         hash = km_mix(hash + (uint64_t)(c.n_clusters * 1000 + c.n_iterations));
@@ -104,7 +105,7 @@ static void find_clouds(const char *criterion, double width)
     problem.several = numbers;
     problem.n_several = 6;
     problem.restarts = 5;
-    problem.bootstrap = 0;
+    problem.bootstrap = problem.gap = 0;
     problem.choose = criterion;
     handed h;
     hand_over(&m, &h);
@@ -185,7 +186,8 @@ static void count_iterations(void *context, const skymeans_event *event)
     stops *s = context;
     s->n_left -= event->kind == SKYMEANS_ITERATED;
     s->is_resampling |= event->kind == SKYMEANS_PHASE && event->doing != NULL &&
-                        strstr(event->doing, "resampled") != NULL;
+                        (strstr(event->doing, "resampled") != NULL ||
+                         strstr(event->doing, "without clusters") != NULL);
 }
 
 static int is_over(void *context)
@@ -272,7 +274,7 @@ START_TEST(stops_do_not_matter)
     int64_t n_saves;
     m.comm = MPI_COMM_WORLD;
     for (int bootstrap = 0; bootstrap < 2; bootstrap++) {
-        problem.bootstrap = bootstrap;
+        problem.bootstrap = problem.gap = bootstrap;
         const uint64_t right = choose_rows(&m, &problem, NULL);
         const uint64_t found = choose_with_stops(&m, &problem, 1 + 4 * bootstrap, &n_saves);
         ck_assert_all(found == right);
@@ -281,8 +283,9 @@ START_TEST(stops_do_not_matter)
 }
 END_TEST
 
-/* Stops the first fits of resampled rows, with a place to save or without one; the summary says so,
- * and a call that goes on from what was saved ends as if it had not been stopped. */
+/* Stops the first fits of resampled rows, or of rows without clusters, with a place to save or
+ * without one; the summary says so, and a call that goes on from what was saved ends as if it had
+ * not been stopped. */
 static void stop_in_resampling(const skymeans_problem *problem, int64_t at, bool can_save)
 {
     mock_rows m = CASES[0];
@@ -317,10 +320,14 @@ static void stop_in_resampling(const skymeans_problem *problem, int64_t at, bool
 
 START_TEST(stops_of_resampled_fits_are_known)
 {
-    const skymeans_problem problem = several_problem();
-    for (int64_t at = 1; at < 4; at += 2)
-        for (int can_save = 0; can_save < 2; can_save++)
-            stop_in_resampling(&problem, at, can_save != 0);
+    skymeans_problem problem = several_problem();
+    for (int i = 0; i < 2; i++) {
+        problem.bootstrap = i == 0 ? 2 : 0;
+        problem.gap = i == 0 ? 0 : 2;
+        for (int64_t at = 1; at < 4; at += 2)
+            for (int can_save = 0; can_save < 2; can_save++)
+                stop_in_resampling(&problem, at, can_save != 0);
+    }
 }
 END_TEST
 
@@ -366,8 +373,14 @@ START_TEST(contradictions_are_refused)
     p.restarts = 1;
     p.first_centers = centers;
     check_refused(&p, "another seeding");
+    p = several_problem();
+    p.gap = -1;
+    check_refused(&p, "gap -1");
     p = (skymeans_problem)SKYMEANS_PROBLEM(3);
     p.choose = "silhouette";
+    check_refused(&p, "only one");
+    p.choose = NULL;
+    p.gap = 2;
     check_refused(&p, "only one");
 }
 END_TEST
