@@ -26,6 +26,10 @@ bool km_is_result(hid_t file);
 
 /* Print to stdout: a result; the tables of a file for people; all of a file for programs. */
 km_code km_info_print_result(const char *path, hid_t file, km_error *error);
+/* All values of a dataset, of which there must be so many; NULL if not. */
+double *km_info_read_values(hid_t group, const char *name, int64_t count, km_error *error);
+/* Prints which clusters of a result run into each other, if it has that. */
+km_code km_info_print_borders(const char *path, hid_t file, km_error *error);
 /* Prints the class templates of a result, if it has any. */
 km_code km_info_print_templates(const char *path, hid_t file, km_error *error);
 /* Prints the numbers of clusters that a fit compared, if it did. */

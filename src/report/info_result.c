@@ -18,6 +18,25 @@ bool km_is_result(hid_t file)
            H5Lexists(file, "sizes", H5P_DEFAULT) > 0 && H5Lexists(file, "labels", H5P_DEFAULT) > 0;
 }
 
+double *km_info_read_values(hid_t group, const char *name, int64_t count, km_error *error)
+{
+    const hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
+    const hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;
+    double *values = NULL;
+    if (space >= 0 && H5Sget_simple_extent_npoints(space) == count)
+        values = km_allocate(count, sizeof *values, "what the result has", error);
+    if (values != NULL &&
+        H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+        free(values);
+        values = NULL;
+    }
+    if (space >= 0)
+        H5Sclose(space);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    return values;
+}
+
 /* ---- attributes ----------------------------------------------------------------------------- */
 
 static void print_attribute_text(hid_t object, const char *name, const char *label)
@@ -167,7 +186,8 @@ km_code km_info_print_result(const char *path, hid_t file, km_error *error)
     if (!is_fit)
         printf("  %-14s %s\n", "", KM_CHECKSUM_OF_LABELS);
     if (print_result_clusters(path, file, error) == KM_OK &&
-        km_info_print_choices(path, file, error) == KM_OK)
-        km_info_print_templates(path, file, error);
+        km_info_print_choices(path, file, error) == KM_OK &&
+        km_info_print_templates(path, file, error) == KM_OK)
+        km_info_print_borders(path, file, error);
     return error->code;
 }

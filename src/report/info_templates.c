@@ -8,26 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* All values of a dataset, of which there must be so many; NULL if not. */
-static double *read_values(hid_t group, const char *name, int64_t count, km_error *error)
-{
-    const hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
-    const hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;
-    double *values = NULL;
-    if (space >= 0 && H5Sget_simple_extent_npoints(space) == count)
-        values = km_allocate(count, sizeof *values, "class templates", error);
-    if (values != NULL &&
-        H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
-        free(values);
-        values = NULL;
-    }
-    if (space >= 0)
-        H5Sclose(space);
-    if (dataset >= 0)
-        H5Dclose(dataset);
-    return values;
-}
-
 /* The numbers of clusters and columns; false if there are none. */
 static bool read_template_shape(hid_t group, km_templates *t)
 {
@@ -49,12 +29,12 @@ static bool read_templates(hid_t group, km_templates *t, km_error *error)
     const int64_t n = t->n_clusters * t->n_columns;
     t->names = km_allocate_zeroed(t->n_columns, KM_NAME_SIZE, "class templates", error);
     t->units = km_allocate_zeroed(t->n_columns, KM_UNITS_SIZE, "class templates", error);
-    t->mean = read_values(group, "mean", n, error);
-    t->deviation = read_values(group, "deviation", n, error);
-    t->min = read_values(group, "min", n, error);
-    t->max = read_values(group, "max", n, error);
-    t->n_missing = read_values(group, "n_missing", n, error);
-    t->quantiles = read_values(group, "quantiles", n * KM_N_QUANTILES, error);
+    t->mean = km_info_read_values(group, "mean", n, error);
+    t->deviation = km_info_read_values(group, "deviation", n, error);
+    t->min = km_info_read_values(group, "min", n, error);
+    t->max = km_info_read_values(group, "max", n, error);
+    t->n_missing = km_info_read_values(group, "n_missing", n, error);
+    t->quantiles = km_info_read_values(group, "quantiles", n * KM_N_QUANTILES, error);
     return t->names != NULL && t->units != NULL && t->mean != NULL && t->deviation != NULL &&
            t->min != NULL && t->max != NULL && t->n_missing != NULL && t->quantiles != NULL &&
            km_h5_read_text_list(group, "columns", t->n_columns, KM_NAME_SIZE, t->names) &&
