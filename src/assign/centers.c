@@ -34,20 +34,26 @@ double km_center_movement(const km_samples *samples, const void *before, const v
 }
 
 /* With all values below 2^e, squared distances are below d 2^(2e+2). */
+bool km_squares_are_safe(double largest, int64_t n_features, km_precision precision)
+{
+    int exponent, d_exponent;
+    frexp(largest, &exponent);
+    frexp((double)n_features, &d_exponent);
+    return isfinite(largest) &&
+           2 * exponent + 2 + d_exponent + 8 < km_precision_exponent(precision);
+}
+
 bool km_centers_are_safe(const km_assigner *assigner, const void *centers, double largest,
                          km_precision precision)
 {
     const int64_t d = assigner->samples->n_features, n = assigner->n_clusters * d;
-    int exponent, d_exponent;
     for (int64_t i = 0; i < n; i++) {
         const double value = km_value_get(assigner->samples->precision, centers, i);
         if (!isfinite(value))
             return false;
         largest = fmax(largest, fabs(value));
     }
-    frexp(largest, &exponent);
-    frexp((double)d, &d_exponent);
-    return 2 * exponent + 2 + d_exponent + 8 < km_precision_exponent(precision);
+    return km_squares_are_safe(largest, d, precision);
 }
 
 int64_t km_count_relabeled(const km_assigner *assigner)

@@ -56,7 +56,9 @@ double km_center_movement(const km_samples *samples, const void *before, const v
                           int64_t c);
 
 /* Can no squared distance in this precision, and nothing that filters and bounds make of it,
- * overflow? `largest` is the largest absolute value of the samples. */
+ * overflow? `largest` is the largest absolute value; and of the samples alone, if there are centers
+ * besides. */
+bool km_squares_are_safe(double largest, int64_t n_features, km_precision precision);
 bool km_centers_are_safe(const km_assigner *assigner, const void *centers, double largest,
                          km_precision precision);
 

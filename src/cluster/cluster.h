@@ -125,9 +125,11 @@ uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *sam
 
 /* The second nearest center of each row, the lowest number of those equally near, and the distance
  * to it as of skymeans_distances: [slab.count]; -1 and NaN for rows that are no samples, and for
- * all if there is one cluster. Samples are those of the answer. */
+ * all if there is one cluster. Samples are those of the answer, and `own` are their distances to
+ * the centers of their labels. */
 km_code km_answer_find_second(const skymeans_answer *answer, const skymeans_samples *samples,
-                              int32_t *labels, double *distances, MPI_Comm comm, km_error *error);
+                              const double *own, int32_t *labels, double *distances, MPI_Comm comm,
+                              km_error *error);
 
 /* Where the clusters of positions on the sky are, in degrees, and how far their samples are from
  * their centers: root mean square and maximum, NaN where a cluster has none with weight. */

@@ -85,8 +85,8 @@ static km_code find_second_of_rows(km_story *s)
     s->second_labels = km_allocate(n, sizeof *s->second_labels, what, &s->error);
     s->second_distances = km_allocate(n, sizeof *s->second_distances, what, &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK &&
-        km_answer_find_second(s->answer, &s->samples, s->second_labels, s->second_distances,
-                              s->comm, &s->error) == KM_OK)
+        km_answer_find_second(s->answer, &s->samples, s->distances, s->second_labels,
+                              s->second_distances, s->comm, &s->error) == KM_OK)
         km_borders_count(&s->borders, s->answer->labels, s->second_labels, s->distances,
                          s->second_distances, n, s->answer->fit.sizes, s->comm, &s->error);
     return s->error.code;

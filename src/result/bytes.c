@@ -1,6 +1,7 @@
 /* The memory that writing a result takes beside the answer. */
 #include "result/result.h"
 
+#include "assign/second.h"
 #include "base/text.h"
 
 enum {
@@ -52,7 +53,8 @@ double km_result_bytes(const km_catalogue *catalogue, const km_shape *shape,
         outputs->has_second
             ? km_borders_expected(shape->n_rows, shape->n_clusters, shape->n_features)
             : 0;
+    const double finding = outputs->has_second ? km_second_bytes(shape) : 0;
     return n * (double)per_row + km_borders_bytes(n_pairs) +
-           km_larger(km_borders_count_bytes(n_pairs, shape->n_ranks),
+           km_larger(km_larger(finding, km_borders_count_bytes(n_pairs, shape->n_ranks)),
                      comparison_bytes(catalogue, n, outputs->has_distances));
 }

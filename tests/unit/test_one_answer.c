@@ -46,6 +46,30 @@ struct variant {
     int threads, layout;
 };
 
+/* The second nearest centers of all rows, and the distances to them, as one number. */
+static uint64_t digest_second(const outcome *o, MPI_Comm comm)
+{
+    const int64_t n = o->answer->slab.count;
+    int32_t *labels = mock_memory(n, sizeof *labels);
+    double *own = mock_memory(n, sizeof *own), *distances = mock_memory(n, sizeof *distances);
+    uint64_t sum = 0;
+    skymeans_error why;
+    km_error error = {0};
+    must(skymeans_distances(o->answer, o->samples, own, &why), why.text);
+    must((int)km_answer_find_second(o->answer, o->samples, own, labels, distances, comm, &error),
+         error.text);
+    for (int64_t i = 0; i < n; i++) {
+        const double distance = isnan(distances[i]) ? -1 : distances[i];
+        const uint64_t of_row = km_hash_label(o->answer->slab.first + i, labels[i]);
+        sum += km_hash_double(of_row, distance);
+    }
+    km_sum_uint64(comm, &sum, 1);
+    free(labels);
+    free(own);
+    free(distances);
+    return sum;
+}
+
 /* Collective over the world: fits on each group of ranks, all of which must have this checksum (or
  * any, the same on all, if it is 0). Returns it. */
 static uint64_t check_run(solve_task *task, MPI_Comm comm, const struct variant *v, uint64_t right)
@@ -53,7 +77,7 @@ static uint64_t check_run(solve_task *task, MPI_Comm comm, const struct variant 
     uint64_t least, most;
     task->manner.threads = v->threads;
     outcome o = solve(task, comm);
-    const uint64_t found = checksum_of(task, &o);
+    const uint64_t found = checksum_of(task, &o) + digest_second(&o, comm);
     MPI_Allreduce(&found, &least, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
     MPI_Allreduce(&found, &most, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD);
     ck_assert_msg(least == most && (right == 0 || least == right),

@@ -37,36 +37,83 @@ static int32_t find_plainly(const km_samples *samples, int64_t sample, const voi
     return nearest;
 }
 
-/* Compares all kernels with the plain way, for centers that are samples, twice some of them. */
-static void check_seconds(const mock *data, int64_t k, km_precision precision)
+/* What a way of finding seconds is given, and what is right. */
+typedef struct second_case {
+    const km_samples *samples;
+    const void *centers;
+    int64_t k;
+    int32_t *labels, *seconds, *right; /* by row */
+    double *distances;                 /* by row */
+    double largest;
+} second_case;
+
+enum { OF_ALL, NEAR, AS_IT_PAYS, PLAINLY, N_WAYS };
+
+static int64_t count_wrong(const second_case *c, int way, const km_kernel *kernel)
+{
+    int64_t n_wrong = 0;
+    for (int64_t row = 0; row < c->samples->slab.count; row++)
+        c->seconds[row] = -1;
+    if (way == OF_ALL)
+        km_second_labels_of_all(c->samples, kernel, c->centers, c->k, c->labels, c->seconds);
+    else if (way == PLAINLY)
+        km_second_labels_plainly(c->samples, c->centers, c->k, c->labels, c->seconds);
+    else if (way == AS_IT_PAYS)
+        km_second_labels(c->samples, kernel, c->centers, c->k, c->labels, c->distances, c->largest,
+                         c->seconds);
+    else if (!km_second_labels_near(c->samples, kernel, c->centers, c->k, c->labels, c->distances,
+                                    c->seconds))
+        return -1;
+    for (int64_t i = 0; i < c->samples->n_samples; i++)
+        n_wrong += c->seconds[c->samples->rows[i]] != c->right[c->samples->rows[i]];
+    return n_wrong;
+}
+
+static void find_right(second_case *c)
+{
+    for (int64_t i = 0; i < c->samples->n_samples; i++) {
+        const uint32_t row = c->samples->rows[i];
+        c->labels[row] = find_plainly(c->samples, i, c->centers, c->k, -1);
+        c->right[row] = find_plainly(c->samples, i, c->centers, c->k, c->labels[row]);
+        c->distances[row] = sqrt(distance2_to(c->samples, i, c->centers, c->labels[row]));
+        c->largest = fmax(c->largest, c->distances[row]);
+    }
+}
+
+/* Compares all ways and kernels with the plain way, for centers that are samples, twice some of
+ * them. */
+static void check_seconds(const mock *data, int64_t k, km_precision precision, bool may_overflow)
 {
     mock copy = *data;
     km_samples samples = mock_samples(&copy, precision, MPI_COMM_WORLD);
     const int64_t d = data->d, n = samples.slab.count;
     double *values = mock_memory(k * d, sizeof *values);
     void *centers = mock_memory(k * d, sizeof(double));
-    int32_t *labels = mock_memory(n, sizeof *labels), *seconds = mock_memory(n, sizeof *seconds);
-    for (int64_t c = 0; c < k; c++) /* every seventh is the one before once more: a tie */
-        memcpy(values + c * d, data->values + (c - (c % 7 == 3)) * 5 % data->n * d,
+    second_case c = {.samples = &samples,
+                     .centers = centers,
+                     .k = k,
+                     .labels = mock_memory(n, sizeof *c.labels),
+                     .seconds = mock_memory(n, sizeof *c.seconds),
+                     .right = mock_memory(n, sizeof *c.right),
+                     .distances = mock_memory(n, sizeof *c.distances)};
+    for (int64_t i = 0; i < k; i++) /* every seventh is the one before once more: a tie */
+        memcpy(values + i * d, data->values + (i - (i % 7 == 3)) * 5 % data->n * d,
                (size_t)d * sizeof *values);
     km_round_to_precision(precision, values, k * d, centers);
-    for (int64_t i = 0; i < samples.n_samples; i++)
-        labels[samples.rows[i]] = find_plainly(&samples, i, centers, k, -1);
+    find_right(&c);
     int64_t n_wrong = 0;
-    for (int kernel = 0; km_kernels[kernel] != NULL; kernel++) {
-        if (!km_kernels[kernel]->is_available())
-            continue;
-        km_second_labels(&samples, km_kernels[kernel], centers, k, labels, seconds);
-        for (int64_t i = 0; i < samples.n_samples; i++)
-            n_wrong += seconds[samples.rows[i]] !=
-                       find_plainly(&samples, i, centers, k, labels[samples.rows[i]]);
-    }
+    for (int kernel = 0; km_kernels[kernel] != NULL; kernel++)
+        for (int way = 0; way < N_WAYS && km_kernels[kernel]->is_available(); way++)
+            n_wrong +=
+                may_overflow && way < AS_IT_PAYS ? 0 : count_wrong(&c, way, km_kernels[kernel]);
     ck_assert_all(n_wrong == 0);
     km_samples_free(&samples);
     free(values);
     free(centers);
-    free(labels);
-    free(seconds);
+    free(c.labels);
+    free(c.seconds);
+    free(c.right);
+    free(c.distances);
 }
 
 START_TEST(equals_plain_search)
@@ -76,7 +123,7 @@ START_TEST(equals_plain_search)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int p = 0; p < 2; p++) {
             mock data = mock_mixture(shapes[s][0], shapes[s][1], 6, s + 1);
-            check_seconds(&data, shapes[s][2], BOTH[p]);
+            check_seconds(&data, shapes[s][2], BOTH[p], false);
             mock_free(&data);
         }
 }
@@ -90,9 +137,22 @@ START_TEST(equals_plain_search_on_hostile_data)
             mock data = mock_hostile((mock_kind)kind, 260, 3);
             for (int64_t i = 0; i < 3 * 260 && kind == MOCK_WIDE; i++)
                 data.values[i] *= 0x1p-50; /* so that squares are in the range of float32 */
-            check_seconds(&data, 24, BOTH[p]);
+            check_seconds(&data, 24, BOTH[p], false);
             mock_free(&data);
         }
+}
+END_TEST
+
+/* Rows so far away that squares overflow have equally near centers, but their own one is none. */
+START_TEST(equals_plain_search_far_away)
+{
+    for (int p = 0; p < 2; p++) {
+        mock data = mock_mixture(300, 2, 6, 3);
+        for (int64_t i = 0; i < 600; i += 9)
+            data.values[i] *= p == 0 ? 1e30 : 1e200;
+        check_seconds(&data, 250, BOTH[p], true);
+        mock_free(&data);
+    }
 }
 END_TEST
 
@@ -101,6 +161,7 @@ Suite *make_suite(void)
     const TTest *const tests[] = {
         equals_plain_search,
         equals_plain_search_on_hostile_data,
+        equals_plain_search_far_away,
     };
     return SUITE_OF("second", tests);
 }
