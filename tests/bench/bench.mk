@@ -33,9 +33,14 @@ $(BUILD)/bench_engine: tests/bench/bench_engine.c $(library)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(flags) -Itests/support -MMD -MP -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
 
+# Second nearest centers against the final labels and distances: build/bench_second
+$(BUILD)/bench_second: tests/bench/bench_second.c $(library)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(flags) -Itests/support -MMD -MP -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
+
 # Expressions against plain reading: build/bench_expressions
 $(BUILD)/bench_expressions: tests/bench/bench_expressions.c $(library)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(flags) $$(cat $(BUILD)/hdf5.cflags) -MMD -MP -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
 
--include $(BUILD)/bench_kernels.d $(BUILD)/bench_engine.d $(BUILD)/bench_expressions.d
+-include $(BUILD)/bench_kernels.d $(BUILD)/bench_engine.d $(BUILD)/bench_second.d $(BUILD)/bench_expressions.d

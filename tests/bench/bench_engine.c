@@ -27,17 +27,6 @@ typedef struct bench {
     int32_t *labels, *copy;
 } bench;
 
-static float value_of(const bench *b, int64_t row, int64_t feature)
-{
-    const uint64_t n_clouds = (uint64_t)(b->k / 2 > 0 ? b->k / 2 : 1);
-    const uint64_t number = (uint64_t)(row * b->d + feature),
-                   cloud = km_mix((uint64_t)row) % n_clouds;
-    if (unit((uint64_t)row << 20) < 0.1)
-        return (float)(12 * unit(number << 8) - 1);
-    return (float)(10 * unit((cloud * (uint64_t)b->d + (uint64_t)feature) << 40) +
-                   about_normal(number));
-}
-
 static void make_rows(bench *b, MPI_Comm comm)
 {
     const skymeans_rows defaults = SKYMEANS_ROWS;
@@ -49,10 +38,10 @@ static void make_rows(bench *b, MPI_Comm comm)
     b->rows.type = SKYMEANS_FLOAT32;
     b->rows.values = values;
     for (int64_t i = 0; i < slab.count * b->d; i++)
-        values[i] = value_of(b, slab.first + i / b->d, i % b->d);
+        values[i] = cloud_value(slab.first + i / b->d, i % b->d, b->d, b->k);
     b->first = malloc((size_t)(b->k * b->d) * sizeof *b->first);
     for (int64_t i = 0; i < b->k * b->d; i++)
-        b->first[i] = (double)value_of(b, i / b->d * 977, i % b->d);
+        b->first[i] = (double)cloud_value(i / b->d * 977, i % b->d, b->d, b->k);
     km_error error = {0}; /* in pages as the engine has them */
     b->labels = km_allocate_zeroed(slab.count, sizeof *b->labels, "labels", &error);
     b->copy = km_allocate_zeroed(slab.count, sizeof *b->copy, "labels", &error);

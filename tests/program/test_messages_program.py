@@ -128,6 +128,7 @@ ROWS = [
      *fit_of("named-in.h5", "-c", "x", "--describe", "y", "--missing-value", "z:-99")),
     (3, "other rows (rows.h5)", *fit_of("rows.h5", "-d", "/t", "-c", "a", "--describe", "/u/b")),
     (3, "not a whole result (templates.h5, templates)", "info", "templates.h5"),
+    (3, "not a whole result (neighbours.h5, neighbours)", "info", "neighbours.h5"),
     # comparing
     (3, "not a result (in.h5)", "compare", "in.h5", "fit.h5"),
     (3, "not a whole result (halved.h5)", "compare", "fit.h5", "halved.h5"),
@@ -568,6 +569,8 @@ class Messages(ProgramTest):
             write_array(f"{name}.h5", ids, name="ids")
         shutil.copy("fit.h5", "templates.h5")
         write_array("templates.h5", np.zeros(3), name="templates/mean")
+        shutil.copy("fit.h5", "neighbours.h5")
+        write_array("neighbours.h5", np.zeros(3), name="neighbours/label")
         write_array("rows.h5", np.arange(100.0), name="t/a")
         write_array("rows.h5", np.arange(50.0), name="u/b")
         write_array("short-labels.h5", np.zeros(9, int), name="labels")

@@ -61,9 +61,22 @@ class Second(ProgramTest):
         self.check(results[0], rows)
         for other in results[1:]:
             np.testing.assert_equal(other, results[0])
+        self.check_info(results[0], run("info", "out0.h5").out)
         for ranks in (1, 3):
             found = self.call("predict", "out0.h5", "in.h5", output="labels.h5", ranks=ranks)
             np.testing.assert_equal(found, results[0])
+
+    def check_info(self, found, text):
+        """The table has the ten pairs with the most borderline rows."""
+        order = np.argsort(-found["/borderline"], kind="stable")[:10]
+        lines = text[text.index("  borderline: "):].splitlines()
+        self.assertIn(f" {found['/borderline'].sum()} rows, ", lines[0])
+        shown = [line.split() for line in lines[2:12]]
+        self.assertEqual([[int(word) for word in words[:4]] for words in shown],
+                         np.transpose([found[f"/{name}"][order] for name in PAIRS[:4]]).tolist())
+        self.assertEqual([words[4] for words in shown],
+                         [f"{100 * share:.1f}%" for share in found["/share"][order]])
+        self.assertIn("more pairs", lines[12])
 
     def test_float32_weights_order(self):
         """As other options have it: of scaled values, with clusters in an order."""

@@ -18,4 +18,17 @@ static inline double about_normal(uint64_t number)
            1.7;
 }
 
+/* Round clouds, half as many as clusters, in no order, and 10 % of the rows between them. */
+static inline float cloud_value(int64_t row, int64_t feature, int64_t n_features,
+                                int64_t n_clusters)
+{
+    const uint64_t n_clouds = (uint64_t)(n_clusters / 2 > 0 ? n_clusters / 2 : 1);
+    const uint64_t number = (uint64_t)(row * n_features + feature),
+                   cloud = km_mix((uint64_t)row) % n_clouds;
+    if (unit((uint64_t)row << 20) < 0.1)
+        return (float)(12 * unit(number << 8) - 1);
+    return (float)(10 * unit((cloud * (uint64_t)n_features + (uint64_t)feature) << 40) +
+                   about_normal(number));
+}
+
 #endif
