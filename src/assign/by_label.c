@@ -19,7 +19,8 @@ typedef struct part_of_samples {
     int64_t *counts; /* [n_labels], then where the next sample of each label comes */
 } part_of_samples;
 
-static part_of_samples part_of(int64_t n, int part, int n_parts, int64_t *counts, int64_t n_labels)
+static part_of_samples samples_of_part(int64_t n, int part, int n_parts, int64_t *counts,
+                                       int64_t n_labels)
 {
     return (part_of_samples){n * part / n_parts, n * (part + 1) / n_parts,
                              counts + part * n_labels};
@@ -48,18 +49,18 @@ static void find_places(int64_t *counts, int64_t n_labels, int n_parts)
         }
 }
 
-static void order_by_label(const km_by_label *by, const km_samples *samples, const int32_t *labels,
+static void place_by_label(const km_by_label *by, const km_samples *samples, const int32_t *labels,
                            int64_t *counts, int64_t n_labels)
 {
     const int n_parts = km_threads();
     const int64_t n = samples->n_samples;
 #pragma omp parallel for schedule(static, 1)
     for (int p = 0; p < n_parts; p++)
-        count_labels(by, samples->rows, labels, part_of(n, p, n_parts, counts, n_labels));
+        count_labels(by, samples->rows, labels, samples_of_part(n, p, n_parts, counts, n_labels));
     find_places(counts, n_labels, n_parts);
 #pragma omp parallel for schedule(static, 1)
     for (int p = 0; p < n_parts; p++) {
-        const part_of_samples part = part_of(n, p, n_parts, counts, n_labels);
+        const part_of_samples part = samples_of_part(n, p, n_parts, counts, n_labels);
         for (int64_t i = part.first; i < part.end; i++)
             by->order[part.counts[by->labels[i]]++] = (uint32_t)i;
     }
@@ -73,7 +74,7 @@ km_code km_by_label_create(km_by_label *by, const km_samples *samples, const int
     by->labels = km_allocate(samples->n_samples, sizeof *by->labels, what, error);
     by->order = km_allocate(samples->n_samples, sizeof *by->order, what, error);
     if (error->code == KM_OK)
-        order_by_label(by, samples, labels, counts, n_labels);
+        place_by_label(by, samples, labels, counts, n_labels);
     free(counts);
     return error->code;
 }

@@ -52,7 +52,7 @@ static void measure_others(const separation *s, int64_t block, const int32_t *la
 }
 
 /* Lists the clusters with weight, and rounds their centers. */
-static void list_used(separation *s)
+static void list_weighted_clusters(separation *s)
 {
     const int64_t d = s->samples->n_features;
     const size_t size = (size_t)d * km_precision_size(s->samples->precision);
@@ -286,7 +286,7 @@ km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *
                               .gap_error = NAN};
     find_stability(answer, criteria);
     if (km_agree(comm, error) == KM_OK) {
-        list_used(&s);
+        list_weighted_clusters(&s);
         if (sum_separation(&s, comm, error) == KM_OK)
             conclude_criteria(&s, scatter, criteria);
     }
