@@ -150,6 +150,7 @@ help:
 	@echo 'make check-oracle  2000 (CASES=) fits against k-means in exact rational numbers, from 100 (FIRST=) on'
 	@echo 'make check-work    how many distances 4, 16 and 64 RANKS evaluate, against one'
 	@echo 'make check-large   a read of more than 4 GiB; takes 5.2 GB of disk, 2 GB of memory'
+	@echo 'make check-scratch  --scratch where memory is a quarter of the rows, for some minutes (root)'
 	@echo 'make fuzz          hostile files under AddressSanitizer for 600 SECONDS, from SEED on'
 	@echo 'make check-memory  what --dry-run says of memory, in 200 (COUNT=50) runs of random shapes,'
 	@echo '                   for some minutes'

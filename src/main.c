@@ -3,6 +3,7 @@
  * Each command is a function that calls its steps one after the other. Steps are collective and
  * return the same code on all ranks; the first that fails ends the run, and rank 0 says why. */
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/timers.h"
 #include "base/version.h"
@@ -11,6 +12,7 @@
 #include "command/tools.h"
 #include "process/heap.h"
 #include "process/log.h"
+#include "process/scratch.h"
 #include "process/signals.h"
 #include "process/status.h"
 
@@ -26,9 +28,10 @@ static void run_fit(km_story *s)
     if (km_start_threads(s) != KM_OK)
         return;
     km_warn_of_threads(s);
-    if (km_check_outputs(s) != KM_OK || km_take_machine(s) != KM_OK ||
-        km_open_catalogue(s) != KM_OK || km_say_columns(s) != KM_OK ||
-        km_open_described(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK)
+    if (km_check_outputs(s) != KM_OK || km_start_scratch(s) != KM_OK ||
+        km_take_machine(s) != KM_OK || km_open_catalogue(s) != KM_OK ||
+        km_say_columns(s) != KM_OK || km_open_described(s) != KM_OK ||
+        km_warn_of_catalogue(s) != KM_OK || km_go_on(s) != KM_OK)
         return;
     km_prepare_control(s);
     if (km_read_samples(s) != KM_OK || km_fit_samples(s) != KM_OK || km_verify_answer(s) != KM_OK ||
@@ -49,7 +52,7 @@ static void run_predict(km_story *s)
     if (km_start_threads(s) != KM_OK)
         return;
     km_warn_of_threads(s);
-    if (km_check_outputs(s) != KM_OK || km_read_model(s) != KM_OK ||
+    if (km_check_outputs(s) != KM_OK || km_start_scratch(s) != KM_OK || km_read_model(s) != KM_OK ||
         km_open_other_catalogue(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK)
         return;
     km_prepare_control(s);
@@ -81,14 +84,18 @@ static km_code open_for_predict(km_story *s)
 static void run_dry(km_story *s)
 {
     const bool is_fit = s->options.model == NULL;
-    if (km_take_machine(s) != KM_OK || (is_fit ? open_for_fit(s) : open_for_predict(s)) != KM_OK ||
+    if (km_start_scratch(s) != KM_OK || km_take_machine(s) != KM_OK ||
+        (is_fit ? open_for_fit(s) : open_for_predict(s)) != KM_OK ||
         km_warn_of_catalogue(s) != KM_OK)
         return;
-    const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
-    km_plan plan;
+    km_plans plans;
     const km_dry_run run = {.catalogue = &s->catalogue,
                             .described = &s->described,
-                            .plan = &plan,
+                            .plans = &plans,
+                            .plan =
+                                s->options.scratch != NULL ? &plans.beside_disk : &plans.in_memory,
+                            .scratch = s->options.scratch,
+                            .node = km_find_node(s),
                             .is_fit = is_fit,
                             .seeding = s->options.seeding,
                             .problem = &s->options.problem,
@@ -97,11 +104,7 @@ static void run_dry(km_story *s)
                             .machine = s->options.machines.count > 0 ? &s->machine : NULL,
                             .machine_files = s->options.machines.texts,
                             .n_machine_files = s->options.machines.count};
-    if (km_make_plan(s, n_ranks, km_count_threads(s), &plan) != KM_OK)
-        return;
-    if (!is_fit)
-        plan = km_plan_without_fit(&plan);
-    if (s->log.is_speaker)
+    if (km_make_plans(s, &plans) == KM_OK && s->log.is_speaker)
         km_dry_run_print(&run);
 }
 
@@ -142,9 +145,9 @@ static void free_story(km_story *s)
     free(s->described_columns);
     km_model_free(&s->model);
     free(s->question);
-    free(s->distances);
-    free(s->second_labels);
-    free(s->second_distances);
+    km_free_large(s->distances);
+    km_free_large(s->second_labels);
+    km_free_large(s->second_distances);
     km_sky_free(&s->sky);
     km_borders_free(&s->borders);
     free(s->first_centers);
@@ -152,6 +155,7 @@ static void free_story(km_story *s)
     free(s->columns);
     free(s->catalogues);
     free(s->catalogue_text);
+    km_scratch_end();
 }
 
 /* Appends a word as a shell takes it, in quotes if it has characters with a meaning there. Returns

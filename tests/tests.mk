@@ -84,6 +84,12 @@ check-memory: deps
 	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) \
 	    tests/program/memory_shapes.py $(or $(COUNT),200) --first $(or $(FIRST),0)
 
+# Catalogues four times as large as memory.
+.PHONY: check-scratch
+check-scratch: deps
+	@$(MAKE) $(quietly) all
+	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/program/scratch.py -v
+
 # The memory that tools/import.py needs for large files; MB=2000 for larger ones.
 .PHONY: check-import
 check-import: deps

@@ -11,10 +11,14 @@
 #include "samples/samples.h"
 #include "sums/sums.h"
 
-/* How much was compared, whatever time it took: samples with centers, and boxes with centers. */
+/* How much was done, whatever time it took: comparisons of samples, and of boxes, with centers; and
+ * the bytes of large arrays that were read. */
 typedef struct km_work {
-    int64_t distances, box_tests;
+    int64_t distances, box_tests, bytes;
 } km_work;
+
+/* Adds work to a sum, and clears it. */
+void km_work_add_up(km_work *sum, km_work *more);
 
 /* What methods count beside the sums: samples with weight whose label changed. */
 enum { KM_EXTRA_RELABELED = 0 };
@@ -34,6 +38,13 @@ typedef struct km_assigner {
     km_work done; /* in all assignments so far */
     void *state;  /* of the method */
 } km_assigner;
+
+/* Bytes of a block of samples with its labels. */
+static inline int64_t km_block_bytes(const km_samples *samples)
+{
+    const size_t values = (size_t)samples->n_features * km_precision_size(samples->precision);
+    return (int64_t)(KM_BLOCK * (values + sizeof(int32_t)));
+}
 
 /* A row in the table of methods. */
 typedef struct km_method {

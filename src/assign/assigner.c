@@ -1,6 +1,7 @@
 /* What all methods share: labels, and totals that follow them. */
 #include "assign/assign.h"
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/threads.h"
@@ -41,6 +42,14 @@ const km_method *km_method_find(const char *name)
         if (strcmp(method->name, name) == 0)
             return method;
     return NULL;
+}
+
+void km_work_add_up(km_work *sum, km_work *more)
+{
+    sum->distances += more->distances;
+    sum->box_tests += more->box_tests;
+    sum->bytes += more->bytes;
+    *more = (km_work){0};
 }
 
 /* In double precision they have two words, as a rule. */
@@ -98,7 +107,7 @@ km_code km_assigner_create(km_assigner *assigner, const km_method *method, const
                               .are_short = find_whether_short(grids, samples->n_features),
                               .n_threads = km_threads()};
     const int64_t n_labels = samples->n_blocks * KM_BLOCK;
-    assigner->labels = km_allocate(n_labels, sizeof *assigner->labels, "labels", error);
+    assigner->labels = km_allocate_large(n_labels, sizeof *assigner->labels, "labels", error);
     assigner->totals = create_totals(assigner, grids, error);
     if (error->code == KM_OK) {
 #pragma omp parallel for
@@ -116,7 +125,7 @@ void km_assigner_free(km_assigner *assigner, const km_method *method)
 {
     if (assigner->state != NULL && method->free != NULL)
         method->free(assigner);
-    free(assigner->labels);
+    km_free_large(assigner->labels);
     free_totals(assigner->totals, assigner->n_threads);
     *assigner = (km_assigner){0};
 }

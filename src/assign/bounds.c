@@ -20,6 +20,7 @@
  * (note_drifts, bound_of_gap), and that of a new label (lengthen_own_drift). */
 #include "bounds.h"
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/precision.h"
 
@@ -102,7 +103,7 @@ void km_bounds_free(km_assigner *assigner)
         free(b->workspaces[i].used);
     }
     km_screen_free(&b->screen);
-    free(b->bound);
+    km_free_large(b->bound);
     free(b->own_drifts);
     free(b->drift);
     free(b->drift_bound);
@@ -115,7 +116,7 @@ void km_bounds_free(km_assigner *assigner)
 /* Gaps no longer hold; their memory is free for other uses. */
 static void forget_bounds(bounds *b)
 {
-    free(b->bound);
+    km_free_large(b->bound);
     b->bound = NULL;
 }
 
@@ -124,8 +125,8 @@ static void make_bounds(km_assigner *assigner, const void *centers)
 {
     bounds *b = assigner->state;
     km_error no_memory = {0};
-    b->bound = km_allocate(assigner->samples->n_blocks * b->n_columns, sizeof *b->bound, "bounds",
-                           &no_memory);
+    b->bound = km_allocate_large(assigner->samples->n_blocks * b->n_columns, sizeof *b->bound,
+                                 "bounds", &no_memory);
     if (b->bound == NULL)
         km_bounds_compare_all(assigner, centers);
     else
@@ -140,10 +141,9 @@ static void add_up_bounds_work(km_assigner *assigner, bounds *b)
     int64_t n_screened = 0, n_pairs = 0;
     for (int i = 0; i < assigner->n_threads; i++) {
         bounds_workspace *w = &b->workspaces[i];
-        assigner->done.distances += w->done.distances;
+        km_work_add_up(&assigner->done, &w->done);
         n_screened += w->n_screened;
         n_pairs += w->n_pairs;
-        w->done = (km_work){0, 0};
         w->n_screened = w->n_pairs = 0;
     }
     b->has_screen = b->has_screen && (double)n_pairs <= MAX_OPEN * (double)n_screened;
@@ -201,7 +201,8 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
 static double gaps_bytes(const km_shape *shape)
 {
     const double n_columns = ceil((double)shape->n_clusters / KM_GAPS_ALIGNED) * KM_GAPS_ALIGNED;
-    return (double)shape->n_samples / KM_BLOCK * (n_columns + 1) * sizeof(float);
+    const double n_blocks = (double)shape->n_samples / KM_BLOCK;
+    return km_large_bytes(shape, n_blocks * n_columns * sizeof(float)) + n_blocks * sizeof(float);
 }
 
 /* `auto` lets a gap for each block and center take no more than samples do in single precision. */

@@ -1,4 +1,5 @@
 /* Gaps of blocks and centers, and what is compared because of them; see bounds.c. */
+#include "base/large.h"
 #include "base/partition.h"
 #include "base/precision.h"
 #include "base/threads.h"
@@ -10,6 +11,7 @@
 enum {
     CACHE_LINE = 64,
     MAX_FETCHED = 8192,   /* bytes of gaps */
+    BLOCKS_FETCHED = 256, /* that a thread takes at once where samples are on a disk */
     FEWEST_SCREENED = 32, /* centers: fewer are faster without whole numbers, as measured */
 };
 
@@ -84,6 +86,7 @@ static double compare_chosen(km_assigner *assigner, const void *centers, int64_t
     const km_samples *samples = assigner->samples;
     bounds_workspace *w = &b->workspaces[km_thread()];
     w->done.distances += n_chosen * KM_BLOCK;
+    w->done.bytes += km_block_bytes(samples);
     if (b->has_screen && n_chosen >= FEWEST_SCREENED) {
         const double farthest =
             compare_by_screen(assigner, centers, block, n_chosen, labels, w->gaps);
@@ -145,16 +148,36 @@ static void fetch_bounds(const km_assigner *assigner, int64_t block)
         __builtin_prefetch(bound + i);
 }
 
+/* Finds which gaps of a block are used up, as bits of the workspace, with the drift of its own
+ * centers. Is any? */
+static bool find_used_up(const km_assigner *assigner, int64_t block, float *drift)
+{
+    const bounds *b = assigner->state;
+    const int32_t *labels = assigner->labels + block * KM_BLOCK;
+    const int lanes = km_samples_lanes(assigner->samples, block);
+    *drift = (b->own_drifts[block] + own_center_movement(b, labels, lanes)) * (float)(1 + 0x1p-22);
+    return assigner->kernel->used_up(b->bound + block * b->n_columns, b->drift_bound, *drift,
+                                     b->n_columns, b->workspaces[km_thread()].used);
+}
+
+/* Where samples are on a disk: reads the blocks, of so many, that will be compared. */
+static void fetch_blocks(const km_assigner *assigner, int64_t first, int64_t n_blocks)
+{
+    const int64_t end = first + n_blocks, n = assigner->samples->n_blocks;
+    float drift;
+    for (int64_t block = first; block < (end < n ? end : n); block++)
+        if (find_used_up(assigner, block, &drift))
+            km_samples_fetch(assigner->samples, block, 1);
+}
+
 static void assign_block_by_bounds(km_assigner *assigner, const void *centers, int64_t block)
 {
     bounds *b = assigner->state;
     bounds_workspace *w = &b->workspaces[km_thread()];
     const int32_t *labels = assigner->labels + block * KM_BLOCK;
     const int lanes = km_samples_lanes(assigner->samples, block);
-    float *drift = &b->own_drifts[block];
-    *drift = (*drift + own_center_movement(b, labels, lanes)) * (float)(1 + 0x1p-22);
-    if (!assigner->kernel->used_up(b->bound + block * b->n_columns, b->drift_bound, *drift,
-                                   b->n_columns, w->used))
+    w->done.bytes += b->n_columns * (int64_t)sizeof *b->bound;
+    if (!find_used_up(assigner, block, &b->own_drifts[block]))
         return;
     for (int l = 0; l < lanes; l++)
         w->used[labels[l] / 64] |= (uint64_t)1 << labels[l] % 64;
@@ -173,6 +196,7 @@ static void label_block(km_assigner *assigner, const void *centers, int64_t bloc
     km_distances distances2;
     choose_all(b, k);
     b->workspaces[km_thread()].done.distances += k * KM_BLOCK;
+    b->workspaces[km_thread()].done.bytes += km_block_bytes(samples);
     if (b->has_screen && compare_by_screen(assigner, centers, block, k, labels, NULL) >= 0)
         return;
     assigner->kernel->nearest[samples->precision](km_samples_block(samples, block), centers,
@@ -202,9 +226,13 @@ void km_bounds_make_gaps(km_assigner *assigner, const void *centers)
 void km_bounds_use_gaps(km_assigner *assigner, const void *centers)
 {
     const int64_t n_blocks = assigner->samples->n_blocks;
+    const bool is_on_disk = km_large_in_use() != NULL;
+    const int64_t at_once = is_on_disk ? BLOCKS_FETCHED : KM_BOUNDS_AT_ONCE;
     note_drifts(assigner->state, assigner, centers);
-#pragma omp parallel for schedule(dynamic, KM_BOUNDS_AT_ONCE)
+#pragma omp parallel for schedule(dynamic, at_once)
     for (int64_t block = 0; block < n_blocks; block++) {
+        if (is_on_disk && block % at_once == 0)
+            fetch_blocks(assigner, block, at_once);
         fetch_bounds(assigner, block + 1);
         assign_block_by_bounds(assigner, centers, block);
     }

@@ -240,6 +240,13 @@ bool km_budgets_hold(const struct budgets *b, int64_t leaf)
            b->of_leaf[leaf] >= b->group_drift[leaf / KM_SIBLINGS];
 }
 
+bool km_budgets_expect_change(const struct budgets *b, int64_t leaf)
+{
+    const int64_t group = leaf / KM_SIBLINGS;
+    return !(b->margin[group] > 0) || b->group_drift[group] < 0 ||
+           b->of_leaf[leaf] < b->group_drift[group] + b->margin[group] / MARGIN;
+}
+
 /* Half of the gap, minus the rounding of group_drift and of distances. 0 if its sum with the drift
  * would be mostly rounding, or if the gap is so small that it may be mostly what kernels add to a
  * margin. */

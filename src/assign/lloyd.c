@@ -19,6 +19,7 @@ void km_assign_lloyd(km_assigner *assigner, const void *centers)
         km_assigner_relabel(assigner, b, labels);
     }
     assigner->done.distances += samples->n_blocks * KM_BLOCK * assigner->n_clusters;
+    assigner->done.bytes += samples->n_blocks * km_block_bytes(samples);
 }
 
 double km_lloyd_cost(const km_shape *shape)

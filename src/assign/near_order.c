@@ -1,6 +1,7 @@
 /* Orders of samples and centers for the method `neighbours`, and first guesses of labels. Nothing
  * here decides an answer: any order and any guess give the same labels. */
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -135,7 +136,7 @@ static void sort_by_centers(km_assigner *assigner, const void *centers, km_error
     const char *what = "order of samples";
     int32_t *ranks = km_allocate(k, sizeof *ranks, what, error);
     double *widened = km_allocate(k * d, sizeof *widened, what, error);
-    uint16_t *levels = km_allocate(samples->n_samples, sizeof *levels, what, error);
+    uint16_t *levels = km_allocate_large(samples->n_samples, sizeof *levels, what, error);
     if (error->code == KM_OK) {
         for (int64_t i = 0; i < k; i++)
             ranks[order[i]] = (int32_t)i;
@@ -145,7 +146,7 @@ static void sort_by_centers(km_assigner *assigner, const void *centers, km_error
     }
     free(ranks);
     free(widened);
-    free(levels);
+    km_free_large(levels);
 }
 
 void km_sort_by_distance(km_assigner *assigner, const void *centers)

@@ -191,6 +191,7 @@ static void assign_near(km_assigner *assigner, const void *centers, int64_t bloc
     const center_set *set = is_own ? &n->all : &n->moved;
     if (set->count == 0)
         return;
+    n->workspaces[km_thread()].done.bytes += km_block_bytes(assigner->samples);
     memcpy(new, labels, sizeof new);
     for (int first = 0; first < KM_BLOCK; first += KM_PART)
         assign_part(assigner, centers, block, first, set, new);
@@ -210,11 +211,8 @@ static void assign_all_near(km_assigner *assigner, const void *centers, bool is_
 
 static void add_up_near_work(km_assigner *assigner, neighbours *n)
 {
-    for (int i = 0; i < assigner->n_threads; i++) {
-        assigner->done.distances += n->workspaces[i].done.distances;
-        assigner->done.box_tests += n->workspaces[i].done.box_tests;
-        n->workspaces[i].done = (km_work){0, 0};
-    }
+    for (int i = 0; i < assigner->n_threads; i++)
+        km_work_add_up(&assigner->done, &n->workspaces[i].done);
 }
 
 /* Adds up by how much more was compared than right after sorting. When many labels have changed it
@@ -292,7 +290,8 @@ double km_neighbours_bytes(const km_shape *shape)
     const double of_thread = N_ROWS * value + sizeof(int32_t) + of_block / KM_BLOCK;
     const double of_center = (3 + 2.0 / KM_BLOCK) * d * value + 4 * sizeof(int32_t) + sizeof(bool) +
                              2 * sizeof(double) / KM_BLOCK;
-    return km_sort_bytes(shape) + (double)shape->n_samples * sizeof(uint16_t) +
+    return km_sort_bytes(shape) +
+           km_large_bytes(shape, (double)shape->n_samples * sizeof(uint16_t)) +
            km_centers_bytes(shape) + shape->n_threads * k * of_thread + k * of_center;
 }
 

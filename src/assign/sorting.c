@@ -1,5 +1,6 @@
 /* Samples in the order of their labels. */
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/threads.h"
@@ -27,8 +28,8 @@ static inline int64_t sort_rank_of(const label_sort *s, int32_t label)
 static km_code create_label_sort(label_sort *s, int n_threads, km_error *error)
 {
     const char *what = "order of samples";
-    s->order = km_allocate(s->n, sizeof *s->order, what, error);
-    s->places = km_allocate(s->n, sizeof *s->places, what, error);
+    s->order = km_allocate_large(s->n, sizeof *s->order, what, error);
+    s->places = km_allocate_large(s->n, sizeof *s->places, what, error);
     s->next = km_allocate_zeroed(n_threads * s->by->n_labels, sizeof *s->next, what, error);
     s->first = km_allocate(s->by->n_labels + 1, sizeof *s->first, what, error);
     return error->code;
@@ -36,8 +37,8 @@ static km_code create_label_sort(label_sort *s, int n_threads, km_error *error)
 
 static void free_label_sort(label_sort *s)
 {
-    free(s->order);
-    free(s->places);
+    km_free_large(s->order);
+    km_free_large(s->places);
     free(s->next);
     free(s->first);
 }
@@ -146,6 +147,9 @@ double km_sort_bytes(const km_shape *shape)
     const double n = (double)shape->n_samples;
     const bool is_wide = shape->precision == KM_FLOAT64 || shape->has_weights;
     const double moved = is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
-    return n * (2 * sizeof(uint32_t) + moved) +
+    const double values = shape->counting == KM_COUNT_WITH_DISK /* which are moved to new ones */
+                              ? (double)shape->n_features * km_value_bytes(shape)
+                              : 0;
+    return km_large_bytes(shape, n * (2 * sizeof(uint32_t) + moved + values)) +
            (shape->n_threads + 1) * (double)shape->n_clusters * sizeof(int64_t);
 }

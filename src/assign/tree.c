@@ -12,6 +12,7 @@
  * another one to it for every sample in the box; so labels are those of Lloyd's method. */
 #include "tree.h"
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -22,7 +23,8 @@
 #include <string.h>
 
 enum {
-    AHEAD = 2, /* leaves from the one that is assigned to the one that is fetched */
+    SUPERS_AT_ONCE = 8, /* that a thread takes, and reads, where samples are on a disk */
+    AHEAD = 2,          /* leaves from the one that is assigned to the one that is fetched */
     CACHE_LINE = 64,
     MAX_FETCHED = 8192, /* bytes of a leaf */
 };
@@ -192,6 +194,7 @@ static void assign_whole_leaf(const walk *w, int64_t leaf, int32_t label)
     for (int l = 0; l < KM_BLOCK; l++)
         labels[l] = label;
     km_assigner_relabel(w->assigner, leaf, labels);
+    w->workspace->done.bytes += km_block_bytes(w->assigner->samples);
     w->tree->owners[leaf] = label;
 }
 
@@ -211,6 +214,14 @@ static void fetch_leaf(const walk *w, int64_t leaf)
         __builtin_prefetch(labels + i);
 }
 
+/* Reads leaves from the disk, if samples are there. */
+static void fetch_leaves(const walk *w, int64_t leaf, int64_t n_leaves)
+{
+    km_samples_fetch(w->assigner->samples, leaf, n_leaves);
+    km_fetch_large(w->assigner->labels + leaf * KM_BLOCK,
+                   (size_t)(n_leaves * KM_BLOCK) * sizeof *w->assigner->labels);
+}
+
 /* Compares n_left candidates with each sample of a leaf. Returns the minimum gap. */
 static double compare_in_leaf(const walk *w, int64_t leaf, const int32_t *left, int64_t n_left,
                               bool has_margin)
@@ -227,6 +238,7 @@ static double compare_in_leaf(const walk *w, int64_t leaf, const int32_t *left, 
     if (changed != 0)
         w->tree->owners[leaf] = MIXED;
     w->workspace->done.distances += n_left * KM_BLOCK;
+    w->workspace->done.bytes += km_block_bytes(samples);
     return gap;
 }
 
@@ -290,6 +302,28 @@ static void assign_group(const walk *w, int64_t group, double margin)
     km_budgets_end_group(t->budgets, t, group, open == (uint16_t)((1 << n) - 1));
 }
 
+/* Where samples are on a disk: reads those of some supers, with their labels, that will probably be
+ * compared. Leaves with only a few between them that are not go together. */
+static void fetch_supers(const walk *w, int64_t super, int64_t n_supers)
+{
+    enum { LEAVES_OF_SUPER = KM_SIBLINGS * KM_SIBLINGS, MAX_BETWEEN = 4 };
+    const tree *t = w->tree;
+    const int64_t end = (super + n_supers) * LEAVES_OF_SUPER, n = t->n_nodes[LEAVES];
+    int64_t first = -1, last = -1; /* of leaves that are read together */
+    for (int64_t leaf = super * LEAVES_OF_SUPER; leaf < (end < n ? end : n); leaf++) {
+        if (t->owners[leaf] != MIXED || !km_budgets_expect_change(t->budgets, leaf))
+            continue;
+        if (first >= 0 && leaf - last > MAX_BETWEEN) {
+            fetch_leaves(w, first, last + 1 - first);
+            first = leaf;
+        }
+        first = first < 0 ? leaf : first;
+        last = leaf;
+    }
+    if (first >= 0)
+        fetch_leaves(w, first, last + 1 - first);
+}
+
 static void assign_super(const walk *w, int64_t super)
 {
     workspace *r = w->workspace;
@@ -321,11 +355,8 @@ static void filter_top(const walk *w, int64_t top)
 
 static void add_up_tree_work(km_assigner *assigner, tree *t)
 {
-    for (int i = 0; i < assigner->n_threads; i++) {
-        assigner->done.distances += t->workspaces[i].done.distances;
-        assigner->done.box_tests += t->workspaces[i].done.box_tests;
-        t->workspaces[i].done = (km_work){0, 0};
-    }
+    for (int i = 0; i < assigner->n_threads; i++)
+        km_work_add_up(&assigner->done, &t->workspaces[i].done);
 }
 
 void km_tree_assign(km_assigner *assigner, const void *centers)
@@ -336,6 +367,7 @@ void km_tree_assign(km_assigner *assigner, const void *centers)
         km_assign_lloyd(assigner, centers);
         return;
     }
+    const int64_t at_once = km_large_in_use() != NULL ? SUPERS_AT_ONCE : 1;
     km_budgets_begin(t->budgets, t, centers);
 #pragma omp parallel
     {
@@ -346,9 +378,12 @@ void km_tree_assign(km_assigner *assigner, const void *centers)
 #pragma omp for schedule(dynamic, 1)
         for (int64_t top = 0; top < t->n_nodes[TOPS]; top++)
             filter_top(&w, top);
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t super = 0; super < t->n_nodes[SUPERS]; super++)
+#pragma omp for schedule(dynamic, at_once)
+        for (int64_t super = 0; super < t->n_nodes[SUPERS]; super++) {
+            if (at_once > 1 && super % at_once == 0)
+                fetch_supers(&w, super, at_once);
             assign_super(&w, super);
+        }
     }
     add_up_tree_work(assigner, t);
 }

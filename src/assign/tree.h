@@ -70,6 +70,10 @@ bool km_budgets_follow(struct budgets *budgets, int64_t group, const candidates 
 /* Can no label in the leaf have changed? */
 bool km_budgets_hold(const struct budgets *budgets, int64_t leaf);
 
+/* Will a label in the leaf perhaps change in this assignment? Before the candidates of its group
+ * are followed. */
+bool km_budgets_expect_change(const struct budgets *budgets, int64_t leaf);
+
 /* Sets the budget of a leaf that has been assigned. `gap` is the minimum difference of the
  * distances to the second nearest and to the nearest of the remaining candidates. */
 void km_budgets_set(struct budgets *budgets, int64_t leaf, double gap);

@@ -48,4 +48,6 @@ void km_timers_add_up(km_timers *sum, const km_timers *more)
     for (int phase = 0; phase < KM_N_PHASES; phase++)
         sum->seconds[phase] += more->seconds[phase];
     km_counts_add_up(&sum->counts, &more->counts);
+    sum->bytes_used += more->bytes_used;
+    sum->bytes_from_disk += more->bytes_from_disk;
 }

@@ -34,6 +34,7 @@ typedef struct km_phases {
 typedef struct km_timers {
     double seconds[KM_N_PHASES];
     km_counts counts;
+    int64_t bytes_used, bytes_from_disk; /* of large arrays in assignments, and read for them */
 } km_timers;
 
 const char *km_phase_name(km_phase phase);

@@ -1,6 +1,7 @@
 /* Ids of rows. They are copied as they are in the file, whatever their type. */
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "opened.h"
@@ -12,7 +13,7 @@ void km_ids_free(km_ids *ids)
 {
     if (ids->type >= 0)
         H5Tclose(ids->type);
-    free(ids->bytes);
+    km_free_large(ids->bytes);
     *ids = (km_ids){.type = H5I_INVALID_HID};
 }
 
@@ -81,7 +82,9 @@ km_code km_ids_create(km_ids *ids, const km_catalogue *catalogue, int64_t n_rows
     /* A little more than the mean of texts; memory that is never written costs nothing. */
     const int64_t size =
         ids->is_variable ? catalogue->ids_size + catalogue->ids_size / 8 + 1 : (int64_t)ids->size;
-    ids->bytes = km_allocate(n_rows, (size_t)size, "ids of rows", error);
+    ids->bytes = ids->is_variable /* then they may have to grow */
+                     ? km_allocate(n_rows, (size_t)size, "ids of rows", error)
+                     : km_allocate_large(n_rows, (size_t)size, "ids of rows", error);
     ids->capacity = n_rows * size;
     return error->code;
 }

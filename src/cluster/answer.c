@@ -3,6 +3,7 @@
 #include "cluster/cluster.h"
 
 #include "base/hash.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/threads.h"
 
@@ -17,7 +18,7 @@ void km_answer_clear(skymeans_answer *answer)
     km_choice_free(&answer->choice);
     km_fit_free(&answer->fit);
     free(answer->centers);
-    free(answer->labels);
+    km_free_large(answer->labels);
     *answer = (skymeans_answer){0};
 }
 
@@ -84,12 +85,12 @@ km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samp
 {
     const km_samples *memory = &samples->memory;
     km_answer_find_centers(answer, error);
-    answer->labels = km_allocate(memory->slab.count, sizeof *answer->labels, "labels", error);
+    answer->labels = km_allocate_large(memory->slab.count, sizeof *answer->labels, "labels", error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
     answer->checksum = km_answer_checksum(answer, memory, answer->fit.labels, comm);
     km_labels_by_row(memory, answer->fit.labels, answer->labels);
-    free(answer->fit.labels);
+    km_free_large(answer->fit.labels);
     answer->fit.labels = NULL;
     km_memory_return();
     answer->is_complete = true;

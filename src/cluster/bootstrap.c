@@ -2,6 +2,7 @@
  * 2012, doi:10.1016/j.csda.2011.09.003): each row is taken as often as a Poisson number of mean 1
  * says, which depends on the row alone, the fit of these is asked for labels of all rows, and they
  * are compared with those of the best fit. */
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "cluster/call.h"
@@ -61,7 +62,7 @@ static km_code resample_rows(const km_call *c, int64_t resampling, km_samples *s
                              int64_t *n_rows, km_error *error)
 {
     const km_samples *all = &c->samples->memory;
-    int64_t n = 0, *chosen = km_allocate(all->n_samples, sizeof *chosen, "resampling", error);
+    int64_t n = 0, *chosen = km_allocate_large(all->n_samples, sizeof *chosen, "resampling", error);
     for (int64_t i = 0; i < all->n_samples && chosen != NULL; i++)
         if (weight_of_row(c, resampling, i) > 0)
             chosen[n++] = i;
@@ -72,7 +73,7 @@ static km_code resample_rows(const km_call *c, int64_t resampling, km_samples *s
         km_samples_select(all, chosen, n, selected, error);
     if (km_agree(c->comm, error) == KM_OK && is_enough)
         weigh_selected(c, resampling, chosen, selected, error);
-    free(chosen);
+    km_free_large(chosen);
     if (error->code == KM_OK && is_enough)
         km_samples_order(selected, km_comm_alone(), error);
     return km_agree(c->comm, error);

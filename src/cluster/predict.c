@@ -1,6 +1,7 @@
 /* Prediction: labels for other rows from the centers of a fit. */
 #include "cluster/cluster.h"
 
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/threads.h"
 
@@ -54,7 +55,7 @@ static km_code label_and_count(skymeans_answer *answer, const km_samples *memory
     void *rounded = km_allocate(k * d, sizeof(double), "centers", error);
     fit->centers = km_allocate(k * d, sizeof *fit->centers, "centers", error);
     fit->sizes = km_allocate_zeroed(k, sizeof *fit->sizes, "sizes of the clusters", error);
-    fit->labels = km_allocate(memory->n_samples, sizeof *fit->labels, "labels", error);
+    fit->labels = km_allocate_large(memory->n_samples, sizeof *fit->labels, "labels", error);
     if (km_agree(comm, error) == KM_OK) {
         memcpy(fit->centers, centers, (size_t)(k * d) * sizeof *fit->centers);
         km_round_to_precision(memory->precision, fit->centers, k * d, rounded);

@@ -1,6 +1,7 @@
 /* Makes samples ready for a fit: scaling, facts, order, and redistribution among the ranks. */
 #include "cluster/cluster.h"
 
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/precision.h"
 #include "order/order.h"
@@ -161,8 +162,8 @@ static km_code redistribute_by_centers(km_samples *samples, const km_plan *plan,
 {
     const int64_t k = plan->shape.n_clusters, n = k * samples->n_features;
     void *rounded = km_allocate(n, km_precision_size(samples->precision), "centers", error);
-    uint32_t *codes = km_allocate(samples->capacity + KM_BLOCK, sizeof *codes,
-                                  "exchange of samples between ranks", error);
+    uint32_t *codes = km_allocate_large(samples->capacity + KM_BLOCK, sizeof *codes,
+                                        "exchange of samples between ranks", error);
     if (error->code == KM_OK) {
         km_round_to_precision(samples->precision, centers, n, rounded);
         plan->method->find_codes(samples, plan->kernel, rounded, k, codes, error);
@@ -170,7 +171,7 @@ static km_code redistribute_by_centers(km_samples *samples, const km_plan *plan,
     free(rounded);
     if (km_agree(comm, error) == KM_OK)
         km_samples_redistribute_by(samples, codes, comm, error);
-    free(codes);
+    km_free_large(codes);
     return error->code;
 }
 

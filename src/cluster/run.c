@@ -1,6 +1,7 @@
 /* All fits of a problem, one after the other; the best becomes the answer. */
 #include "cluster/call.h"
 
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/threads.h"
 
@@ -188,6 +189,8 @@ static km_code make_plan(km_call *c, km_error *error)
                             .n_features = memory->n_features,
                             .precision = memory->precision,
                             .has_weights = memory->weights != NULL,
+                            .counting =
+                                km_large_in_use() != NULL ? KM_COUNT_BESIDE_DISK : KM_COUNT_MEMORY,
                             .n_ranks = n_ranks,
                             .n_threads = (int)n_threads};
     return km_plan_create(&answer->plan, c->problem, manner, &shape,

@@ -2,6 +2,7 @@
  * once, and each number but the first can begin with the centers of the one before. */
 #include "cluster/call.h"
 
+#include "base/large.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static km_code end_number(km_call *c, km_error *error)
         return error->code;
     if (km_pace_is_stopped(&c->pace) && km_pace_can_save(&c->pace))
         return km_call_save(c, &c->state.next, error);
-    free(answer->fit.labels); /* in an order that will change */
+    km_free_large(answer->fit.labels); /* in an order that will change */
     answer->fit.labels = NULL;
     keep_number(choice, answer, km_criterion_of(c->asked));
     km_restarts_free(&answer->restarts);

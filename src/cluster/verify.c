@@ -7,6 +7,7 @@
  * unit of the exact sums, which is at most epsilon times the range of a feature, or 2^-48 times the
  * range when weights take 53 of the 102 bits of the sums. */
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -223,7 +224,7 @@ km_code km_answer_verify(const skymeans_answer *answer, const skymeans_samples *
     struct check check = {
         .answer = answer, .samples = &samples->memory, .comm = comm, .error = error};
     void *rounded = km_allocate(k * d, sizeof(double), what, error);
-    check.labels = km_allocate(samples->memory.n_samples, sizeof *check.labels, what, error);
+    check.labels = km_allocate_large(samples->memory.n_samples, sizeof *check.labels, what, error);
     check.sums = km_allocate(k * (d + 2), sizeof *check.sums, what, error);
     check.lowest = km_allocate(2 * d, sizeof *check.lowest, what, error);
     if (km_agree(comm, error) == KM_OK) {
@@ -241,7 +242,7 @@ km_code km_answer_verify(const skymeans_answer *answer, const skymeans_samples *
         check_checksum(&check);
     }
     free(rounded);
-    free(check.labels);
+    km_free_large(check.labels);
     free(check.sums);
     free(check.lowest);
     return km_agree(comm, error);

@@ -105,13 +105,18 @@ int km_comm_sharing(MPI_Comm comm, const void *bits, int64_t bytes)
     return sharing;
 }
 
-bool km_comm_is_first_of_node(MPI_Comm comm)
+km_comm_place km_comm_on_node(MPI_Comm comm)
 {
     MPI_Comm node;
     MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, km_comm_rank(comm), MPI_INFO_NULL, &node);
-    const bool is_first = km_comm_rank(node) == 0;
+    const km_comm_place place = {km_comm_rank(node), km_comm_size(node)};
     MPI_Comm_free(&node);
-    return is_first;
+    return place;
+}
+
+bool km_comm_is_first_of_node(MPI_Comm comm)
+{
+    return km_comm_on_node(comm).rank == 0;
 }
 
 /* Adds the rank that ran out of memory to the message; other messages name their rank themselves if

@@ -37,6 +37,12 @@ void km_comm_library(char library[MPI_MAX_LIBRARY_VERSION_STRING]);
 enum { KM_SHARED_BITS = 8192 }; /* the maximum of 8 * bytes */
 int km_comm_sharing(MPI_Comm comm, const void *bits, int64_t bytes);
 
+/* This rank among those of its node, and how many these are. */
+typedef struct km_comm_place {
+    int rank, n_ranks;
+} km_comm_place;
+km_comm_place km_comm_on_node(MPI_Comm comm);
+
 /* Is this the lowest rank of its node? */
 bool km_comm_is_first_of_node(MPI_Comm comm);
 

@@ -183,8 +183,10 @@ static km_code choose_seeding(km_story *s)
     return s->error.code;
 }
 
-km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads, km_plan *plan)
+/* The plan for as many ranks as are asked for, and what its memory counts. */
+static km_code make_plan_counting(km_story *s, km_counting counting, km_plan *plan)
 {
+    const int n_ranks = s->options.ranks > 0 ? (int)s->options.ranks : km_comm_size(s->comm);
     const km_catalogue *c = &s->catalogue;
     const skymeans_manner *manner = &s->options.manner;
     const km_shape shape = {.n_rows = c->n_rows,
@@ -193,11 +195,22 @@ km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads, km_plan *plan)
                             .n_features = c->n_features,
                             .precision = c->precision,
                             .has_weights = c->has_weights,
+                            .counting = counting,
                             .n_ranks = n_ranks,
-                            .n_threads = (int)n_threads};
+                            .n_threads = (int)km_count_threads(s)};
     if (km_plan_create(plan, &s->options.problem, manner, &shape,
                        km_kernels_of_all_ranks(manner->kernel, s->comm), &s->error) != KM_OK)
         km_say_option(&s->error);
+    if (s->options.model != NULL && s->error.code == KM_OK)
+        *plan = km_plan_without_fit(plan);
+    return s->error.code;
+}
+
+km_code km_make_plans(km_story *s, km_plans *plans)
+{
+    make_plan_counting(s, KM_COUNT_MEMORY, &plans->in_memory);
+    make_plan_counting(s, KM_COUNT_BESIDE_DISK, &plans->beside_disk);
+    make_plan_counting(s, KM_COUNT_WITH_DISK, &plans->with_disk);
     return s->error.code;
 }
 

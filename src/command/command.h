@@ -103,6 +103,11 @@ int64_t km_count_threads(const km_story *s);
 /* Sets this number of threads. KM_MEMORY if they can't be created. */
 km_code km_start_threads(km_story *s);
 
+/* Puts large arrays into the folders of --scratch, if it is given, and warns if these are in
+ * memory.
+ */
+km_code km_start_scratch(km_story *s);
+
 /* Begins to measure the energy of the nodes. */
 void km_start_meter(km_story *s);
 
@@ -127,10 +132,11 @@ km_code km_take_factors(km_story *s);
 /* Prints the features if they were taken by default, and warns of some that may be a mistake. */
 km_code km_say_columns(km_story *s);
 
-/* The plan of --dry-run, for so many ranks and threads per rank; that of a fit is made by the
- * engine.
- */
-km_code km_make_plan(km_story *s, int n_ranks, int64_t n_threads, km_plan *plan);
+/* The plans of --dry-run; that of a fit is made by the engine. */
+km_code km_make_plans(km_story *s, km_plans *plans);
+
+/* What there is on this node. Collective. */
+km_node km_find_node(km_story *s);
 
 /* How the options name the catalogue, and the outputs, which no file of it may be. Local. */
 km_catalogue_name km_catalogue_of_options(const km_options *options);

@@ -1,5 +1,6 @@
 /* The steps after the engine has answered: verification, outputs, warnings. */
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/timers.h"
@@ -65,8 +66,8 @@ static km_code find_distances_of_rows(km_story *s)
     skymeans_error why;
     if (!s->options.outputs.has_distances)
         return KM_OK;
-    s->distances =
-        km_allocate(s->answer->slab.count, sizeof *s->distances, "distances of rows", &s->error);
+    s->distances = km_allocate_large(s->answer->slab.count, sizeof *s->distances,
+                                     "distances of rows", &s->error);
     if (km_agree(s->comm, &s->error) != KM_OK)
         return s->error.code;
     if (skymeans_distances(s->answer, &s->samples, s->distances, &why) != SKYMEANS_OK)
@@ -82,8 +83,8 @@ static km_code find_second_of_rows(km_story *s)
     const char *what = "second nearest centers";
     if (!s->options.outputs.has_second)
         return KM_OK;
-    s->second_labels = km_allocate(n, sizeof *s->second_labels, what, &s->error);
-    s->second_distances = km_allocate(n, sizeof *s->second_distances, what, &s->error);
+    s->second_labels = km_allocate_large(n, sizeof *s->second_labels, what, &s->error);
+    s->second_distances = km_allocate_large(n, sizeof *s->second_distances, what, &s->error);
     if (km_agree(s->comm, &s->error) == KM_OK &&
         km_answer_find_second(s->answer, &s->samples, s->distances, s->second_labels,
                               s->second_distances, s->comm, &s->error) == KM_OK)

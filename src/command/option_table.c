@@ -49,6 +49,10 @@ static const char *const criteria[] = {"silhouette", "calinski-harabasz", "davie
     {"threads", 0, "N", KM_OPTION_INT, AT(manner.threads), 1, KM_MAX_THREADS, NULL, NULL, \
      "OpenMP threads per rank (MPI process); default: OMP_NUM_THREADS, else the cores that " \
      "the rank may use, divided among the ranks that share them; never changes the result"}
+#define SCRATCH                                                               \
+    {"scratch", 0, "DIR[:DIR...]", KM_OPTION_TEXT, AT(scratch), 0, 0, NULL, NULL, \
+     "keep the rows in files there, on local disks of the nodes, so that a catalogue may be larger " \
+     "than memory; never changes the result (docs/memory.md)"}
 #define METRICS                                                               \
     {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(outputs.metrics), 0, 0, NULL, NULL,     \
      "also write a record of the run there, as JSON: times, memory, iterations, nodes, versions"}
@@ -165,6 +169,7 @@ const km_option km_fit_options[] = {
      "which instructions of the processor compute distances, for tests: 'auto', 'reference', "
      "'avx2', 'avxvnni', 'avx512vl', 'avx512', 'avx512vnni' or 'neon'; never changes the result"},
     THREADS,
+    SCRATCH,
     {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
      "save the state of the fit there now and then, and when the time is up or a signal asks to "
      "stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU), with exit code 75; the same "
@@ -209,6 +214,7 @@ const km_option km_predict_options[] = {
     TRANSPOSE,
     FOLLOW_EXTERNAL,
     THREADS,
+    SCRATCH,
     METRICS,
     {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
      "read no rows and write nothing; print the size of the catalogue and the memory of each rank, "

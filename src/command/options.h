@@ -34,7 +34,8 @@ typedef struct km_options {
     km_texts missing_values;
     km_texts factors;       /* of features, NAME:F */
     km_outputs outputs;     /* what is written */
-    skymeans_manner manner; /* what never changes the answer */
+    skymeans_manner manner; /* what never changes the answer, with `scratch` */
+    const char *scratch;    /* folders; NULL: large arrays are in memory */
     const char *sky;        /* RA,DEC: columns or expressions; NULL: features are no positions */
     double sky_scale;       /* 0: 1 */
     const char *describe;   /* columns; NULL: none, "features": those of the fit */

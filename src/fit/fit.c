@@ -1,5 +1,6 @@
 /* The iteration: rounds the centers, assigns, sums over ranks, and moves the centers. */
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/precision.h"
 #include "base/timers.h"
@@ -36,7 +37,7 @@ void km_fit_free(km_fit *fit)
     free(fit->previous);
     free(fit->sizes);
     free(fit->weights);
-    free(fit->labels);
+    km_free_large(fit->labels);
     free(fit->history);
     *fit = (km_fit){0};
 }
@@ -114,10 +115,13 @@ void km_reduce_totals(running *run, bool has_failed)
 static km_code assign_and_reduce(running *run, km_error *error)
 {
     const double start = km_now();
-    const int64_t before = run->assigner.done.distances;
+    const km_work before = run->assigner.done;
+    const int64_t n_read = km_count_read_large();
     km_assigner_reset_count(&run->assigner);
     run->task->method->assign(&run->assigner, run->rounded);
-    run->distances = run->assigner.done.distances - before;
+    run->distances = run->assigner.done.distances - before.distances;
+    run->timers->bytes_used += run->assigner.done.bytes - before.bytes;
+    run->timers->bytes_from_disk += km_count_read_large() - n_read;
     run->timers->counts.assignments++;
     run->timers->counts.distances += run->distances;
     km_timer_add(run->timers, KM_PHASE_ASSIGN, start);

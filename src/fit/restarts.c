@@ -1,6 +1,7 @@
 /* Several fits from different first centers: the best is kept, and compared with the others. */
 #include "base/arithmetic.h"
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "fit/fit.h"
 
@@ -148,7 +149,7 @@ km_code km_fit_relabel(km_fit *fit, const km_fit_task *task, km_samples *samples
     if (km_agree(comm, error) == KM_OK) {
         km_round_to_precision(samples->precision, fit->centers, n, rounded);
         method->assign(&assigner, rounded);
-        free(fit->labels);
+        km_free_large(fit->labels);
         fit->labels = assigner.labels;
         assigner.labels = NULL;
     }

@@ -5,6 +5,7 @@
  * takes hardly more memory beside the samples than ordering does. In a round every rank waits for
  * all others, so rounds are few. */
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -35,6 +36,7 @@ typedef struct exchange {
     int *received_starts; /* [n_ranks], of one round */
     uint32_t *sent;       /* [words_of_round], of one */
     uint32_t *received;   /* and, when these have been counted, what comes of all rounds */
+    void *values;         /* the samples' new values, if these are on a disk; else NULL */
 } exchange;
 
 static int64_t words_of_round(int64_t n_samples)
@@ -45,8 +47,11 @@ static int64_t words_of_round(int64_t n_samples)
 /* Labels may be sent, too. */
 double km_exchange_bytes(const km_shape *shape, double n, bool has_weights)
 {
-    const double returning = n * (2 * sizeof(uint32_t) + sizeof(int32_t));
-    return km_larger(km_order_bytes(shape, n, has_weights), returning) +
+    const double returning = km_large_bytes(shape, n * (2 * sizeof(uint32_t) + sizeof(int32_t)));
+    const double new_values = shape->counting == KM_COUNT_WITH_DISK
+                                  ? n * (double)shape->n_features * km_value_bytes(shape)
+                                  : 0;
+    return km_larger(km_order_bytes(shape, n, has_weights), returning) + new_values +
            (double)words_of_round((int64_t)n) * sizeof(uint32_t);
 }
 
@@ -60,6 +65,10 @@ static void create_rounds(exchange *e, km_error *error)
     e->received_counts = km_allocate(n_counts, sizeof *e->received_counts, WHAT, error);
     e->received_starts = km_allocate(e->n_ranks, sizeof *e->received_starts, WHAT, error);
     e->sent = km_allocate(words_of_round(e->samples->n_samples), sizeof *e->sent, WHAT, error);
+    if (km_large_in_use() != NULL)
+        e->values = km_allocate_large(
+            e->samples->capacity,
+            (size_t)e->samples->n_features * km_precision_size(e->samples->precision), WHAT, error);
 }
 
 static void free_rounds(exchange *e)
@@ -69,6 +78,7 @@ static void free_rounds(exchange *e)
     free(e->received_counts);
     free(e->received_starts);
     free(e->sent);
+    km_free_large(e->values);
 }
 
 /* How much is sent to each rank in a round, and where in it samples are. */
@@ -143,15 +153,16 @@ static int64_t send_round(exchange *e, int64_t round, uint32_t *to)
     return n;
 }
 
-static void unpack_column(exchange *e, column c)
+/* `count` words that came become those of the samples from number `first` on. */
+static void unpack_column(const exchange *e, column c, int64_t first, int64_t count)
 {
+    const int64_t end = first + count;
 #pragma omp parallel for
-    for (int64_t i = 0; i < e->n_new; i += KM_BLOCK) {
-        word *words = c.first + i / KM_BLOCK * c.between_blocks;
-        const uint32_t *received = e->received + i;
-        const int64_t step = c.in_block, left = e->n_new - i;
-        for (int64_t l = 0; l < (left < KM_BLOCK ? left : KM_BLOCK); l++)
-            words[l * step] = received[l];
+    for (int64_t b = first / KM_BLOCK; b < (end + KM_BLOCK - 1) / KM_BLOCK; b++) {
+        const int64_t begin = b * KM_BLOCK, next = begin + KM_BLOCK;
+        word *words = c.first + b * c.between_blocks;
+        for (int64_t i = begin < first ? first : begin; i < (next < end ? next : end); i++)
+            words[(i - begin) * c.in_block] = e->received[i - first];
     }
 }
 
@@ -168,19 +179,47 @@ static void send_column(exchange *e, column c)
 static void send_and_unpack_column(exchange *e, column c)
 {
     send_column(e, c);
-    unpack_column(e, c);
+    unpack_column(e, c, 0, e->n_new);
 }
 
-/* A column of doubles goes as its lower words and its upper ones. */
+/* Column number c of the values. A column of doubles goes as its lower words and its upper ones. */
+static column column_of_values(const exchange *e, void *values, int64_t c)
+{
+    const km_samples *samples = e->samples;
+    const int64_t size = (int64_t)(km_precision_size(samples->precision) / sizeof(word));
+    const int64_t of_feature = KM_BLOCK * size, of_block = samples->n_features * of_feature;
+    return column_at(values, c / size * of_feature + c % size, size, of_block);
+}
+
+/* Values on a disk go round by round to a new array. One feature after the other would read all of
+ * the disk for each, since a block has all features. */
+static void send_values_on_disk(exchange *e, int64_t n_columns)
+{
+    km_samples *samples = e->samples;
+    int64_t n = 0;
+    for (int64_t round = 0; round < e->n_rounds; round++) {
+        int64_t n_received = 0;
+        for (int64_t c = 0; c < n_columns; c++) {
+            pack_column(e, column_of_values(e, samples->values, c), round);
+            n_received = send_round(e, round, e->received);
+            unpack_column(e, column_of_values(e, e->values, c), n, n_received);
+        }
+        n += n_received;
+    }
+    void *old = samples->values;
+    samples->values = e->values;
+    e->values = old;
+}
+
 static void send_features(exchange *e)
 {
     km_samples *samples = e->samples;
-    const int64_t size = (int64_t)(km_precision_size(samples->precision) / sizeof(word));
-    const int64_t of_feature = KM_BLOCK * size, of_block = samples->n_features * of_feature;
-    for (int64_t j = 0; j < samples->n_features; j++)
-        for (int64_t w = 0; w < size; w++)
-            send_and_unpack_column(e,
-                                   column_at(samples->values, j * of_feature + w, size, of_block));
+    const int64_t n_columns =
+        samples->n_features * (int64_t)(km_precision_size(samples->precision) / sizeof(word));
+    if (e->values != NULL)
+        send_values_on_disk(e, n_columns);
+    for (int64_t c = 0; c < n_columns && e->values == NULL; c++)
+        send_and_unpack_column(e, column_of_values(e, samples->values, c));
     for (int64_t w = 0; w < 2 && samples->weights != NULL; w++)
         send_and_unpack_column(e, column_at(samples->weights, w, 2, 2 * KM_BLOCK));
     send_and_unpack_column(e, column_at(samples->rows, 0, 1, KM_BLOCK));
@@ -271,19 +310,19 @@ static int64_t choose_piece(int64_t n_all, int n_ranks)
 /* Ordered by the same codes afterwards, so that the pieces of a rank become runs of blocks. */
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error)
 {
-    km_scratch scratch = {0};
+    km_sort_memory scratch = {0};
     int64_t n_all = samples->n_samples;
     km_sum_int64(comm, &n_all, 1);
     const int64_t piece = choose_piece(n_all, km_comm_size(comm));
     km_morton *morton = km_morton_create(samples, comm, error);
     if (morton != NULL &&
-        km_scratch_create(&scratch, samples, samples->capacity, comm, error) == KM_OK) {
+        km_sort_memory_create(&scratch, samples, samples->capacity, comm, error) == KM_OK) {
         find_morton_codes(morton, samples, scratch.places);
         if (redistribute_by_code(samples, piece, scratch.places, scratch.order, comm, error) ==
             KM_OK)
             km_morton_order(morton, samples, &scratch, comm, error);
     }
-    km_scratch_free(&scratch);
+    km_sort_memory_free(&scratch);
     km_morton_free(morton);
     return error->code;
 }
@@ -295,13 +334,13 @@ km_code km_samples_redistribute_by(km_samples *samples, uint32_t *codes, MPI_Com
                                    km_error *error)
 {
     int64_t n_all = samples->n_samples;
-    uint32_t *slots = km_allocate(samples->n_samples, sizeof *slots, WHAT, error);
+    uint32_t *slots = km_allocate_large(samples->n_samples, sizeof *slots, WHAT, error);
     km_sum_int64(comm, &n_all, 1);
     const int64_t n_blocks = n_all / KM_BLOCK / km_comm_size(comm);
     if (km_agree(comm, error) == KM_OK)
         redistribute_by_code(samples, KM_BLOCK * (n_blocks > 0 ? n_blocks : 1), codes, slots, comm,
                              error);
-    free(slots);
+    km_free_large(slots);
     return error->code;
 }
 
@@ -354,8 +393,8 @@ km_code km_samples_return(km_samples *samples, int32_t **labels, MPI_Comm comm, 
     exchange e = {.samples = samples,
                   .comm = comm,
                   .n_ranks = km_comm_size(comm),
-                  .owners = km_allocate(n_max, sizeof *e.owners, WHAT, error),
-                  .slots = km_allocate(n_max, sizeof *e.slots, WHAT, error)};
+                  .owners = km_allocate_large(n_max, sizeof *e.owners, WHAT, error),
+                  .slots = km_allocate_large(n_max, sizeof *e.slots, WHAT, error)};
     if (km_agree(comm, error) == KM_OK) {
         find_slab_owners(&e, ends);
         if (send_samples(&e, labels != NULL ? *labels : NULL, error) == KM_OK) {
@@ -364,12 +403,12 @@ km_code km_samples_return(km_samples *samples, int32_t **labels, MPI_Comm comm, 
         }
     }
     if (labels != NULL && error->code == KM_OK) { /* what was received last */
-        free(*labels);
+        km_free_large(*labels);
         *labels = (int32_t *)e.received;
         e.owners = NULL;
     }
     free(ends);
-    free(e.owners);
-    free(e.slots);
+    km_free_large(e.owners);
+    km_free_large(e.slots);
     return error->code;
 }

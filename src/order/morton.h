@@ -27,18 +27,18 @@ km_code km_deal(const km_samples *samples, int64_t piece, uint32_t *owners, MPI_
 
 /* Scratch memory for n samples. Redistribution and the sorting after it share it, so that the heap
  * is not fragmented. */
-typedef struct km_scratch {
+typedef struct km_sort_memory {
     uint32_t *places, *order; /* [n] */
     void *moved;              /* [n] values */
-} km_scratch;
+} km_sort_memory;
 
 /* Collective over comm; KM_MEMORY, agreed, and km_way_free then, too. */
-km_code km_scratch_create(km_scratch *scratch, const km_samples *samples, int64_t n, MPI_Comm comm,
-                          km_error *error);
-void km_scratch_free(km_scratch *scratch);
+km_code km_sort_memory_create(km_sort_memory *scratch, const km_samples *samples, int64_t n,
+                              MPI_Comm comm, km_error *error);
+void km_sort_memory_free(km_sort_memory *scratch);
 
 /* Sorts the samples of this rank by their codes. Collective over comm; KM_MEMORY, agreed. */
-km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_scratch *scratch,
+km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_sort_memory *scratch,
                         MPI_Comm comm, km_error *error);
 
 #endif

@@ -8,6 +8,7 @@
  * boxes may be larger, and the samples are sorted in parts. */
 #include "order/order.h"
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -39,29 +40,30 @@ typedef struct code_sort {
 
 static const char *const WHAT = "order of samples";
 
-km_code km_scratch_create(km_scratch *scratch, const km_samples *samples, int64_t n, MPI_Comm comm,
-                          km_error *error)
+km_code km_sort_memory_create(km_sort_memory *scratch, const km_samples *samples, int64_t n,
+                              MPI_Comm comm, km_error *error)
 {
-    scratch->places = km_allocate(n, sizeof *scratch->places, WHAT, error);
-    scratch->order = km_allocate(n, sizeof *scratch->order, WHAT, error);
-    scratch->moved = km_allocate(n, km_moved_size(samples), WHAT, error);
+    scratch->places = km_allocate_large(n, sizeof *scratch->places, WHAT, error);
+    scratch->order = km_allocate_large(n, sizeof *scratch->order, WHAT, error);
+    scratch->moved = km_allocate_large(n, km_moved_size(samples), WHAT, error);
     return km_agree(comm, error);
 }
 
-void km_scratch_free(km_scratch *scratch)
+void km_sort_memory_free(km_sort_memory *scratch)
 {
-    free(scratch->places);
-    free(scratch->order);
-    free(scratch->moved);
+    km_free_large(scratch->places);
+    km_free_large(scratch->order);
+    km_free_large(scratch->moved);
 }
 
 double km_order_bytes(const km_shape *shape, double n, bool has_weights)
 {
     const bool is_wide = shape->precision == KM_FLOAT64 || has_weights;
-    return n * (double)(2 * sizeof(uint32_t) + (is_wide ? sizeof(uint64_t) : sizeof(uint32_t)));
+    const size_t moved = is_wide ? sizeof(uint64_t) : sizeof(uint32_t);
+    return km_large_bytes(shape, n * (double)(2 * sizeof(uint32_t) + moved));
 }
 
-static km_code create_code_sort(code_sort *s, const km_scratch *scratch, MPI_Comm comm,
+static km_code create_code_sort(code_sort *s, const km_sort_memory *scratch, MPI_Comm comm,
                                 km_error *error)
 {
     *s = (code_sort){.places = scratch->places, .order = scratch->order, .moved = scratch->moved};
@@ -182,6 +184,20 @@ static km_samples part_of(const km_samples *samples, int64_t first, int64_t coun
     return part;
 }
 
+/* On a disk, parts are no larger than what fits in half of the memory together with what sorting
+ * takes, since values are moved feature by feature. */
+static int64_t limit_part(const km_samples *samples, int64_t part_size)
+{
+    const km_large_place *place = km_large_in_use();
+    const double of_sample =
+        (double)samples->n_features * (double)km_precision_size(samples->precision) +
+        4 * sizeof(uint32_t) + 2 * (double)km_moved_size(samples);
+    if (place == NULL || (double)part_size * of_sample <= place->memory / 2)
+        return part_size;
+    const int64_t n_blocks = (int64_t)(place->memory / 2 / of_sample / KM_BLOCK);
+    return (n_blocks > 0 ? n_blocks : 1) * KM_BLOCK;
+}
+
 static void order_part(code_sort *s, const km_morton *morton, km_samples *part)
 {
     s->samples = part;
@@ -193,10 +209,11 @@ static void order_part(code_sort *s, const km_morton *morton, km_samples *part)
 
 /* Puts the samples in order, `part_size` of them at a time. */
 static km_code order_parts(const km_morton *morton, km_samples *samples, int64_t part_size,
-                           const km_scratch *scratch, MPI_Comm comm, km_error *error)
+                           const km_sort_memory *scratch, MPI_Comm comm, km_error *error)
 {
     code_sort s;
     const int64_t n = samples->n_samples;
+    part_size = limit_part(samples, part_size);
     if (create_code_sort(&s, scratch, comm, error) == KM_OK)
         for (int64_t first = 0; first < n; first += part_size) {
             km_samples part =
@@ -207,7 +224,7 @@ static km_code order_parts(const km_morton *morton, km_samples *samples, int64_t
     return error->code;
 }
 
-km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_scratch *scratch,
+km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_sort_memory *scratch,
                         MPI_Comm comm, km_error *error)
 {
     return order_parts(morton, samples, KM_ORDER_WHOLE, scratch, comm, error);
@@ -217,13 +234,13 @@ km_code km_samples_order_in_parts(km_samples *samples, int64_t part_size, MPI_Co
                                   km_error *error)
 {
     const int64_t n = samples->n_samples;
-    km_scratch scratch = {0};
+    km_sort_memory scratch = {0};
     km_morton *morton = km_morton_create(samples, comm, error);
     assert(part_size % KM_BLOCK == 0);
-    if (morton != NULL &&
-        km_scratch_create(&scratch, samples, n < part_size ? n : part_size, comm, error) == KM_OK)
+    if (morton != NULL && km_sort_memory_create(&scratch, samples, n < part_size ? n : part_size,
+                                                comm, error) == KM_OK)
         order_parts(morton, samples, part_size, &scratch, comm, error);
-    km_scratch_free(&scratch);
+    km_sort_memory_free(&scratch);
     km_morton_free(morton);
     return error->code;
 }

@@ -14,4 +14,8 @@ void km_memory_start(void);
 int64_t km_memory_now(void);
 int64_t km_memory_peak(void);
 
+/* Bytes of memory that all processes of this job may use on this node: what there is, or less if a
+ * control group (as Slurm makes them) allows less. */
+double km_memory_of_node(void);
+
 #endif

@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include "base/error.h"
+#include "base/large.h"
 #include "base/precision.h"
 #include "base/timers.h"
 #include "base/version.h"
@@ -163,6 +164,15 @@ static void put_effort(km_json *json, const km_record *record, const km_report *
     km_json_close(json, '}');
 }
 
+/* What assignments needed of large arrays, and what was read from disks for that, by all ranks. */
+static void put_scratch(km_json *json, const km_report *report)
+{
+    km_json_open(json, "scratch", '{');
+    km_json_int(json, "bytes_used", report->bytes_used);
+    km_json_int(json, "bytes_read", report->bytes_from_disk);
+    km_json_close(json, '}');
+}
+
 static void put_restarts(km_json *json, const km_restarts *restarts)
 {
     km_json_open(json, "restarts", '[');
@@ -258,6 +268,8 @@ static void put_metrics(FILE *file, const km_record *record, const km_report *re
         put_restarts(&json, &record->answer->restarts);
     if (record->answer->choice.n_done > 0)
         put_choice(&json, &record->answer->choice);
+    if (km_large_in_use() != NULL)
+        put_scratch(&json, report);
     km_json_int(&json, "memory_peak_bytes", report->memory_peak);
     put_result(&json, record);
     km_json_close(&json, '}');

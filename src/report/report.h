@@ -52,11 +52,25 @@ void km_probe_print(const km_machine *machine, const km_setting *setting, const 
 km_code km_probe_write(km_output *output, const char *path, const km_probed *probed,
                        km_error *error);
 
+/* The plans of a run, which are the same but for the memory that they count. */
+typedef struct km_plans {
+    km_plan in_memory, beside_disk, with_disk;
+} km_plans;
+
+/* A node, and what of it the run may use. */
+typedef struct km_node {
+    int n_ranks;            /* that it has */
+    double memory, scratch; /* bytes */
+} km_node;
+
 /* What --dry-run prints. */
 typedef struct km_dry_run {
     const km_catalogue *catalogue;
     const km_catalogue *described; /* without features if nothing is described */
-    const km_plan *plan;           /* for the ranks and threads that are planned for */
+    const km_plans *plans;         /* for the ranks and threads that are planned for */
+    const km_plan *plan;           /* the one of them that runs */
+    const char *scratch;           /* folders; NULL: none */
+    km_node node;
     bool is_fit;
     const skymeans_problem *problem;
     const char *seeding; /* as the option says it */

@@ -22,11 +22,13 @@ static double heaps_bytes(const km_catalogue *catalogue, double n_rows)
     return CONVERSION + (1 + lists) * km_smaller(heaps, HEAP_CACHE);
 }
 
-double km_ids_bytes(const km_catalogue *catalogue, int64_t n_rows)
+/* Texts of any length are in memory in any case. */
+double km_ids_bytes(const km_catalogue *catalogue, const km_shape *shape)
 {
-    const double n = (double)n_rows;
-    return (catalogue->has_ids ? n * (double)catalogue->ids_size : 0) +
-           (km_catalogue_has_long_ids(catalogue) ? heaps_bytes(catalogue, n) : 0);
+    const double n = (double)shape->n_samples;
+    const double bytes = catalogue->has_ids ? n * (double)catalogue->ids_size : 0;
+    return km_catalogue_has_long_ids(catalogue) ? bytes + heaps_bytes(catalogue, n)
+                                                : km_large_bytes(shape, bytes);
 }
 
 /* One piece of the result, read back to be compared: the widest values per row, or texts. */
@@ -54,7 +56,7 @@ double km_result_bytes(const km_catalogue *catalogue, const km_shape *shape,
             ? km_borders_expected(shape->n_rows, shape->n_clusters, shape->n_features)
             : 0;
     const double finding = outputs->has_second ? km_second_bytes(shape) : 0;
-    return n * (double)per_row + km_borders_bytes(n_pairs) +
+    return km_large_bytes(shape, n * (double)per_row) + km_borders_bytes(n_pairs) +
            km_larger(km_larger(finding, km_borders_count_bytes(n_pairs, shape->n_ranks)),
                      comparison_bytes(catalogue, n, outputs->has_distances));
 }

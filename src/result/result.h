@@ -117,11 +117,12 @@ typedef struct km_report {
     double seconds; /* from the start of the program until the result was written, in all goes */
     const char *how_read;
     km_phases min, mean, max;
-    km_counts counts;      /* distances and bytes by all ranks */
-    int64_t bytes_read;    /* by all ranks */
-    int64_t bytes_written; /* the size of the result; 0 before it is written */
-    int64_t memory_peak;   /* bytes, maximum over ranks */
-    double joules;         /* of all nodes; NaN: not known */
+    km_counts counts;                    /* distances and bytes by all ranks */
+    int64_t bytes_read;                  /* by all ranks */
+    int64_t bytes_written;               /* the size of the result; 0 before it is written */
+    int64_t memory_peak;                 /* bytes, maximum over ranks */
+    double joules;                       /* of all nodes; NaN: not known */
+    int64_t bytes_used, bytes_from_disk; /* of km_timers, by all ranks, in this go */
 } km_report;
 
 /* Adds this go, which `started` at a time of km_now(), to what earlier goes took up to their last
@@ -168,7 +169,7 @@ double km_result_bytes(const km_catalogue *catalogue, const km_shape *shape,
                        const km_outputs *outputs);
 
 /* Bytes of the ids of so many rows. Local. */
-double km_ids_bytes(const km_catalogue *catalogue, int64_t n_rows);
+double km_ids_bytes(const km_catalogue *catalogue, const km_shape *shape);
 
 /* Writes the result under a temporary name, reads it back and compares; then the caller publishes
  * it. Collective; errors are agreed. */

@@ -1,6 +1,7 @@
 /* Samples in memory: filled row by row, read block by block. */
 #include "samples/samples.h"
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -13,6 +14,9 @@
 
 /* So many rows at a time become samples. */
 enum { ROWS_AT_ONCE = 512 };
+
+/* Samples from the one that is copied to the one that is fetched, when some are selected. */
+enum { SELECTED_AHEAD = 64 };
 
 static int64_t blocks_of(int64_t count)
 {
@@ -42,13 +46,13 @@ km_code km_samples_create_for(km_samples *samples, km_precision precision, int64
                        "too many rows for one rank (%lld): it can hold %lld; use more ranks",
                        (long long)slab.count, (long long)UINT32_MAX);
     samples->values =
-        km_allocate(n_blocks, (size_t)n_features * KM_BLOCK * km_precision_size(precision),
-                    "samples of this rank", error);
+        km_allocate_large(n_blocks, (size_t)n_features * KM_BLOCK * km_precision_size(precision),
+                          "samples of this rank", error);
     samples->rows =
-        km_allocate(n_blocks, KM_BLOCK * sizeof *samples->rows, "rows of samples", error);
+        km_allocate_large(n_blocks, KM_BLOCK * sizeof *samples->rows, "rows of samples", error);
     if (has_weights)
         samples->weights =
-            km_allocate(n_blocks, KM_BLOCK * sizeof *samples->weights, "weights", error);
+            km_allocate_large(n_blocks, KM_BLOCK * sizeof *samples->weights, "weights", error);
     if (error->code != KM_OK)
         km_samples_free(samples);
     return error->code;
@@ -58,14 +62,14 @@ double km_samples_bytes(const km_shape *shape, double n, bool has_weights)
 {
     const double weight_bytes = has_weights ? sizeof(double) : 0;
     const double lane_bytes = (double)shape->n_features * km_value_bytes(shape) + weight_bytes;
-    return ceil(n / KM_BLOCK) * KM_BLOCK * lane_bytes + n * sizeof(uint32_t);
+    return km_large_bytes(shape, ceil(n / KM_BLOCK) * KM_BLOCK * lane_bytes + n * sizeof(uint32_t));
 }
 
 void km_samples_free(km_samples *samples)
 {
-    free(samples->values);
-    free(samples->rows);
-    free(samples->weights);
+    km_free_large(samples->values);
+    km_free_large(samples->rows);
+    km_free_large(samples->weights);
     *samples = (km_samples){0};
 }
 
@@ -80,6 +84,15 @@ static void *place_of_value(const km_samples *samples, int64_t sample, int64_t f
 const void *km_samples_block(const km_samples *samples, int64_t block)
 {
     return place_of_value(samples, block * KM_BLOCK, 0);
+}
+
+void km_samples_fetch(const km_samples *samples, int64_t block, int64_t n_blocks)
+{
+    const int64_t left = samples->n_blocks - block, n = n_blocks < left ? n_blocks : left;
+    if (n > 0)
+        km_fetch_large(km_samples_block(samples, block),
+                       (size_t)(n * KM_BLOCK * samples->n_features) *
+                           km_precision_size(samples->precision));
 }
 
 /* Copies `count` values of `size` bytes, `stride` bytes apart, to beside each other. Compilers turn
@@ -305,7 +318,7 @@ uint32_t *km_samples_places(const km_samples *samples, km_error *error)
     assert(!samples->is_redistributed);
     const char *what = "catalogue order of samples";
     const int64_t n_words = blocks_of(samples->slab.count);
-    uint32_t *places = km_allocate(samples->n_samples, sizeof *places, what, error);
+    uint32_t *places = km_allocate_large(samples->n_samples, sizeof *places, what, error);
     struct map map = {.bits = km_allocate_zeroed(n_words, sizeof *map.bits, what, error),
                       .before = km_allocate(n_words, sizeof *map.before, what, error)};
     if (error->code == KM_OK) {
@@ -317,7 +330,7 @@ uint32_t *km_samples_places(const km_samples *samples, km_error *error)
             places[i] = map.before[row / 64] + (uint32_t)__builtin_popcountll(lower);
         }
     } else {
-        free(places);
+        km_free_large(places);
         places = NULL;
     }
     free(map.bits);
@@ -342,6 +355,8 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
 #pragma omp parallel for
     for (int64_t i = 0; i < n_chosen; i++) {
         const int64_t at = chosen != NULL ? chosen[i] : i;
+        if (chosen != NULL && i + SELECTED_AHEAD < n_chosen)
+            km_samples_fetch(from, chosen[i + SELECTED_AHEAD] / KM_BLOCK, 1);
         for (int64_t j = 0; j < d; j++)
             memcpy(place_of_value(selected, i, j), place_of_value(from, at, j), size);
         selected->rows[i] = from->rows[at];

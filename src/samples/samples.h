@@ -80,6 +80,9 @@ int km_samples_lanes(const km_samples *samples, int64_t block);
 /* The values of a block, [n_features][KM_BLOCK] in working precision. */
 const void *km_samples_block(const km_samples *samples, int64_t block);
 
+/* The values of these blocks are needed soon. */
+void km_samples_fetch(const km_samples *samples, int64_t block, int64_t n_blocks);
+
 /* One feature of a block as doubles, KM_BLOCK of them. */
 void km_samples_load(const km_samples *samples, int64_t block, int64_t feature, double *values);
 

@@ -12,6 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What functions of a shape count. */
+typedef enum km_counting {
+    KM_COUNT_MEMORY,      /* all is in memory */
+    KM_COUNT_BESIDE_DISK, /* large arrays (base/large.h) are on a disk: the memory beside them */
+    KM_COUNT_WITH_DISK    /* the same, and what they take on the disk */
+} km_counting;
+
 typedef struct km_shape {
     int64_t n_rows; /* of all ranks */
     int64_t span;   /* rows from the lowest number to the highest, which has 32 bits on one rank */
@@ -21,6 +28,7 @@ typedef struct km_shape {
     int64_t n_seeding_rows; /* that kmeans++ draws from; INT64_MAX: all */
     km_precision precision;
     bool has_weights;
+    km_counting counting;
     int n_ranks, n_threads;
 } km_shape;
 
@@ -50,9 +58,15 @@ static inline double km_rounded_bytes(const km_shape *shape)
     return (double)shape->n_clusters * (double)shape->n_features * km_value_bytes(shape);
 }
 
+/* What is counted of large arrays. */
+static inline double km_large_bytes(const km_shape *shape, double n_bytes)
+{
+    return shape->counting == KM_COUNT_BESIDE_DISK ? 0 : n_bytes;
+}
+
 static inline double km_labels_bytes(const km_shape *shape)
 {
-    return (double)shape->n_samples * sizeof(int32_t);
+    return km_large_bytes(shape, (double)shape->n_samples * sizeof(int32_t));
 }
 
 #endif

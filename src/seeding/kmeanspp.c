@@ -13,6 +13,7 @@
  * falls among the first W'. So each draw has the right probability, for any moment of the passes;
  * these are the same for any number of ranks. */
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "nearness.h"
@@ -66,7 +67,7 @@ static int64_t most_new(int64_t n)
 static void end_drawing(struct drawing *drawing)
 {
     km_nearness_free(&drawing->near);
-    free(drawing->is_center);
+    km_free_large(drawing->is_center);
     free(drawing->rounded);
     free(drawing->drawn);
     free(drawing->shares);
@@ -79,13 +80,14 @@ static km_code begin_drawing(struct drawing *drawing, const km_drawing *task, do
     const km_samples *samples = task->samples;
     *drawing = (struct drawing){.task = task, .bound2 = INFINITY, .centers = centers};
     km_nearness_create(&drawing->near, samples, task->kernel, false, error);
-    drawing->is_center = km_allocate_zeroed(samples->n_samples, 1, what, error);
+    drawing->is_center = km_allocate_large(samples->n_samples, 1, what, error);
     drawing->rounded = km_allocate((most_new(task->n_clusters) + 1) * samples->n_features,
                                    km_precision_size(samples->precision), what, error);
     drawing->drawn = km_allocate(samples->n_features + 1, sizeof *drawing->drawn, what, error);
     drawing->shares = km_allocate(km_comm_size(task->comm), sizeof *drawing->shares, what, error);
     if (km_agree(task->comm, error) != KM_OK)
         return error->code;
+    memset(drawing->is_center, 0, (size_t)samples->n_samples);
     drawing->total_weight = (int64_t)km_nearness_total(&drawing->near);
     km_sum_int64(task->comm, &drawing->total_weight, 1);
     return KM_OK;

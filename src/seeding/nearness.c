@@ -10,6 +10,7 @@
 #include "nearness.h"
 #include "base/arithmetic.h"
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -159,12 +160,12 @@ km_code km_nearness_create(km_nearness *near, const km_samples *samples, const k
                           .n_chunks = parts_of(samples->n_samples, CHUNK_SAMPLES)};
     const int64_t n_boxes = near->n_groups + samples->n_blocks;
     /* One block more, since floats fill only half of the last km_distances. */
-    near->distances2 = km_allocate(samples->n_blocks + 1, block_size, what, error);
+    near->distances2 = km_allocate_large(samples->n_blocks + 1, block_size, what, error);
     if (has_numbers)
-        near->nearest = km_allocate(n_lanes, sizeof *near->nearest, what, error);
+        near->nearest = km_allocate_large(n_lanes, sizeof *near->nearest, what, error);
     near->boxes = km_allocate(n_boxes * d, 2 * sizeof *near->boxes, what, error);
     near->max_distance2 = km_allocate(n_boxes, sizeof *near->max_distance2, what, error);
-    near->order = km_allocate(samples->n_samples, sizeof *near->order, what, error);
+    near->order = km_allocate_large(samples->n_samples, sizeof *near->order, what, error);
     near->chunks = km_allocate(near->n_chunks, sizeof *near->chunks, what, error);
     near->places = km_samples_places(samples, error);
     near->numbers = km_allocate(km_threads(), 2 * MAX_NEW_CENTERS * sizeof(int32_t), what, error);
@@ -184,18 +185,18 @@ double km_nearness_bytes(const km_shape *shape, double n, bool has_numbers)
     const double d = (double)shape->n_features, value = km_value_bytes(shape);
     const double box_bytes = (2 * d + 1) * sizeof(double) * (1 + 1.0 / GROUP_BLOCKS);
     const double lane_bytes = value + 2 * sizeof(uint32_t) + (has_numbers ? sizeof(int32_t) : 1);
-    return n * (lane_bytes + box_bytes / KM_BLOCK) +
+    return km_large_bytes(shape, n * lane_bytes) + n * box_bytes / KM_BLOCK +
            shape->n_threads * (double)MAX_NEW_CENTERS * (d * value + 2 * sizeof(int32_t));
 }
 
 void km_nearness_free(km_nearness *near)
 {
-    free(near->distances2);
-    free(near->nearest);
+    km_free_large(near->distances2);
+    km_free_large(near->nearest);
     free(near->boxes);
     free(near->max_distance2);
-    free(near->places);
-    free(near->order);
+    km_free_large(near->places);
+    km_free_large(near->order);
     free(near->chunks);
     free(near->numbers);
     free(near->chosen);

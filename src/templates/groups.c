@@ -2,6 +2,7 @@
 #include "templates/groups.h"
 
 #include "base/arithmetic.h"
+#include "base/large.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -13,8 +14,8 @@ km_code km_groups_create(km_groups *groups, int64_t n_rows, int64_t n_clusters, 
     const char *what = "values of a column by cluster";
     *groups = (km_groups){.n_clusters = n_clusters};
     groups->starts = km_allocate(n_clusters + 1, sizeof *groups->starts, what, error);
-    groups->keys = km_allocate(n_rows, sizeof *groups->keys, what, error);
-    groups->spare = km_allocate(n_rows, sizeof *groups->spare, what, error);
+    groups->keys = km_allocate_large(n_rows, sizeof *groups->keys, what, error);
+    groups->spare = km_allocate_large(n_rows, sizeof *groups->spare, what, error);
     groups->n_all = km_allocate(n_clusters, sizeof *groups->n_all, what, error);
     groups->missing = km_allocate(n_clusters, sizeof *groups->missing, what, error);
     return error->code;
@@ -23,8 +24,8 @@ km_code km_groups_create(km_groups *groups, int64_t n_rows, int64_t n_clusters, 
 void km_groups_free(km_groups *groups)
 {
     free(groups->starts);
-    free(groups->keys);
-    free(groups->spare);
+    km_free_large(groups->keys);
+    km_free_large(groups->spare);
     free(groups->n_all);
     free(groups->missing);
     *groups = (km_groups){0};

@@ -84,7 +84,7 @@ class Faults(ProgramTest):
 
     def check_failed(self, place, code, err, is_changed):
         codes = {"read other values again": (1,), "start touching the lock": (5,),
-                 "make a thread": (5,), "compress the mock": (5,)}
+                 "make a thread": (5,), "compress the mock": (5,), "map scratch": (5,)}
         self.assertIn(code, codes.get(place, (3, 4)), err)
         said = re.sub(r"^(skymeans: features: -c |iteration ).*\n", "", err, flags=re.MULTILINE)
         self.assertRegex(said, r"\Askymeans: error: [^\n]+\n\Z")
@@ -103,6 +103,8 @@ class Faults(ProgramTest):
         arguments = [*self.arguments("kmeans++"), *CHECKPOINT]
         if place == "read the model":
             arguments = ["predict", "model.h5", "in.h5", "-o", "out.h5", "--overwrite"]
+        if "scratch" in place:
+            arguments += ["--scratch", "."]
         if "the mock" in place:
             packs = "chunks" in place or "compress" in place
             arguments = [*MOCK, "--compress", "1" if packs else "0"]

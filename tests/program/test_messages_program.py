@@ -159,6 +159,13 @@ ROWS = [
     (3, "no figures of a machine (several.json): it is the record of a fit with several",
      *fit("--machine", "several.json")),
     (3, "no figures of a machine (.): it is no file", *fit("--machine", ".")),
+    # scratch folders
+    (4, "can't use scratch folder (none)", *fit("--scratch", "none")),
+    (4, "can't use scratch folder (in.h5)", *fit("--scratch", ".:in.h5")),
+    (2, "bad value (--scratch): a name is empty", *fit("--scratch", ".::.")),
+    (2, "bad value (--scratch): at most 64", *fit("--scratch", ":".join(65 * ["."]))),
+    (0, "scratch folder in memory (/dev/shm)", *fit("--scratch", "/dev/shm")),
+    (4, "no room in scratch folder (.)", *fit_of("wide.h5", "--scratch", ".")),
     # files that are read
     (4, "can't open the file (none.h5)", "info", "none.h5"),
     (4, "can't open the file (none.h5)", *fit_of("none.h5")),
@@ -382,6 +389,7 @@ UNPROVOKED = {
     "result perhaps not durable": "takes a folder that can be written but not synced",
     "catalogue perhaps not durable": "the same",
     "stopped by a signal": "takes a signal; test_generate_program.py has it",
+    "out of memory (%s): %.6g MB of a scratch file": "takes a limit; test_scratch_program.py has it",
     "not a whole result (%s, choice)": "takes a damaged copy; test_choice_program.py has it",
     "not described (": "another warning comes first; test_describe_program.py has it",
     "no metrics, but": "takes another file during the run; test_rough_program.py has it",

@@ -1,0 +1,37 @@
+/* large.h - arrays with an element for each sample of this rank: in memory, or where the program
+ * has set, as on the disks of the node. All functions are local, and all but km_fetch_large are for
+ * one thread at a time. */
+#ifndef SKYMEANS_BASE_LARGE_H
+#define SKYMEANS_BASE_LARGE_H
+
+#include "base/error.h"
+
+/* Where large arrays are if not in memory. */
+typedef struct km_large_place {
+    /* An uninitialised array, aligned to a page. NULL, and KM_SYSTEM or KM_MEMORY, if it can't be
+     * had. */
+    void *(*allocate)(int64_t count, size_t size, const char *what, km_error *error);
+    bool (*free)(void *array); /* false: it is not from here */
+    void (*fetch)(const void *first, size_t n_bytes);
+    int64_t (*count_read)(void); /* bytes that this process has read from disks so far */
+    double memory; /* bytes, about, that this rank may have in memory of all that is there */
+} km_large_place;
+
+/* Sets the place of all arrays to come; in a library none is set. NULL: memory. */
+void km_large_use(const km_large_place *place);
+
+/* NULL: large arrays are in memory. */
+const km_large_place *km_large_in_use(void);
+
+/* As km_allocate. km_free_large frees the array, and also arrays of km_allocate. */
+void *km_allocate_large(int64_t count, size_t size, const char *what, km_error *error);
+void km_free_large(void *array);
+
+/* Says that so many bytes of a large array are needed soon: where arrays are on a disk, reading
+ * begins. */
+void km_fetch_large(const void *first, size_t n_bytes);
+
+/* Bytes that this process has read from disks so far; 0 where large arrays are in memory. */
+int64_t km_count_read_large(void);
+
+#endif

@@ -1,0 +1,253 @@
+/* Large arrays in files of scratch folders.
+ *
+ * Each array is a file that is mapped into memory. The file has no name, so the system removes it
+ * when the array is freed, or when the process ends in any way. Its whole size is reserved at once,
+ * since a disk that is full later would end the process by SIGBUS. The system keeps in memory what
+ * was used last, and writes the rest. */
+#include "process/scratch.h"
+
+#include "base/fault.h"
+#include "base/large.h"
+#include "base/memory.h"
+#include "process/heap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+enum { MAX_FOLDERS = 64 };
+
+/* An array and its size. */
+typedef struct mapping {
+    void *array;
+    size_t n_bytes;
+    struct mapping *next;
+} mapping;
+
+static struct {
+    char *text;
+    char *folders[MAX_FOLDERS]; /* parts of it */
+    int n_folders;
+    int next; /* folder of the next array */
+    size_t page;
+    mapping *mappings;
+} scratch;
+
+static void cant_use(const char *folder, const char *why, km_error *error)
+{
+    km_fail(error, KM_SYSTEM,
+            "can't use scratch folder (%s): %s; --scratch takes folders that exist on every node, "
+            "on a local disk that you may write to",
+            folder, why);
+}
+
+/* A file without a name, or with one for a moment where the file system has no such files. */
+static int open_unnamed(const char *folder)
+{
+    char path[PATH_MAX];
+    int file = km_fault("open scratch") ? -1 : open(folder, O_TMPFILE | O_RDWR | O_EXCL, 0600);
+    if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return file;
+    snprintf(path, sizeof path, "%s/.skymeans-XXXXXX", folder);
+    file = mkostemp(path, O_CLOEXEC);
+    if (file >= 0)
+        unlink(path);
+    return file;
+}
+
+/* ---- arrays ---------------------------------------------------------------------------------- */
+
+static void no_room(const char *folder, size_t n_bytes, const char *what, int why, km_error *error)
+{
+    km_fail(error, KM_SYSTEM,
+            "no room in scratch folder (%s): %.6g MB can't be reserved (%s): %s; use a larger "
+            "disk, several of them (--scratch DIR:DIR), or more nodes",
+            folder, 1e-6 * (double)n_bytes, what, strerror(why));
+}
+
+static void *no_addresses(int64_t count, size_t size, const char *what, km_error *error)
+{
+    km_fail(error, KM_MEMORY,
+            "out of memory (%s): %.6g MB of a scratch file can't be mapped; raise the limit of "
+            "virtual memory (ulimit -v), or use more ranks",
+            what, 1e-6 * (double)count * (double)size);
+    return NULL;
+}
+
+/* Maps a new file of so many bytes. NULL, and nothing left behind, if it can't. */
+static void *map_new_file(const char *folder, size_t n_bytes, const char *what, km_error *error)
+{
+    const int file = open_unnamed(folder);
+    if (file < 0) {
+        cant_use(folder, strerror(errno), error);
+        return NULL;
+    }
+    void *array = NULL;
+    const int why = km_fault("reserve scratch") ? ENOSPC : posix_fallocate(file, 0, (off_t)n_bytes);
+    if (why != 0) {
+        no_room(folder, n_bytes, what, why, error);
+    } else {
+        array = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        if (array == MAP_FAILED || km_fault("map scratch"))
+            array = no_addresses((int64_t)n_bytes, 1, what, error);
+    }
+    close(file);
+    return array;
+}
+
+static void *allocate_on_scratch(int64_t count, size_t size, const char *what, km_error *error)
+{
+    size_t n_bytes;
+    if (__builtin_mul_overflow((size_t)count, size, &n_bytes) || n_bytes > PTRDIFF_MAX)
+        return no_addresses(count, size, what, error);
+    mapping *m = km_allocate(1, sizeof *m, what, error);
+    if (m == NULL)
+        return NULL;
+    const char *folder = scratch.folders[scratch.next++ % scratch.n_folders];
+    *m = (mapping){.n_bytes = n_bytes > 0 ? n_bytes : 1, .next = scratch.mappings};
+    m->array = map_new_file(folder, m->n_bytes, what, error);
+    if (m->array == NULL) {
+        free(m);
+        return NULL;
+    }
+    scratch.mappings = m;
+    return m->array;
+}
+
+static bool free_on_scratch(void *array)
+{
+    for (mapping **at = &scratch.mappings; *at != NULL; at = &(*at)->next) {
+        mapping *m = *at;
+        if (m->array != array)
+            continue;
+        *at = m->next;
+        munmap(m->array, m->n_bytes);
+        free(m);
+        return true;
+    }
+    return false;
+}
+
+static void fetch_from_scratch(const void *first, size_t n_bytes)
+{
+    const uintptr_t begin = (uintptr_t)first & ~(uintptr_t)(scratch.page - 1);
+    madvise((void *)begin, (uintptr_t)first + n_bytes - begin, MADV_WILLNEED);
+}
+
+/* 0 if Linux does not say. */
+static int64_t count_read_bytes(void)
+{
+    char line[128];
+    long long n_bytes = 0;
+    FILE *file = fopen("/proc/self/io", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL &&
+           sscanf(line, "read_bytes: %lld", &n_bytes) != 1)
+        ;
+    if (file != NULL)
+        fclose(file);
+    return n_bytes;
+}
+
+/* A page could not be read or written, and there is no way back. Without MPI_Finalize the launcher
+ * ends the other ranks. */
+static void end_by_disk(int signal_number)
+{
+    static const char text[] =
+        "skymeans: error: lost rows (--scratch): the disk failed, or became full; see the system's "
+        "log (dmesg), and choose another folder\n";
+    (void)signal_number;
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        _exit(KM_INTERNAL);
+    _exit(KM_SYSTEM);
+}
+
+/* ---- folders --------------------------------------------------------------------------------- */
+
+static km_code check_folder(const char *folder, km_error *error)
+{
+    struct stat facts;
+    if (folder[0] == '\0')
+        return km_fail(error, KM_USAGE,
+                       "bad value (--scratch): a name is empty; it takes folders separated by "
+                       "colons, as in /scratch/a:/scratch/b");
+    const bool is_file = stat(folder, &facts) == 0 && !S_ISDIR(facts.st_mode);
+    const int file = is_file ? -1 : open_unnamed(folder);
+    if (file < 0)
+        cant_use(folder, strerror(is_file ? ENOTDIR : errno), error);
+    else
+        close(file);
+    return error->code;
+}
+
+/* Splits a copy of the list. */
+static km_code take_folders(const char *folders, km_error *error)
+{
+    char *rest = km_copy_text(folders, "scratch folders", error), *folder;
+    scratch.text = rest;
+    while (error->code == KM_OK && (folder = strsep(&rest, ":")) != NULL) {
+        if (scratch.n_folders == MAX_FOLDERS)
+            return km_fail(error, KM_USAGE, "bad value (--scratch): at most %d folders",
+                           MAX_FOLDERS);
+        check_folder(folder, error);
+        scratch.folders[scratch.n_folders++] = folder;
+    }
+    return error->code;
+}
+
+km_code km_scratch_start(const char *folders, int rank_of_node, int ranks_of_node, km_error *error)
+{
+    static km_large_place place = {allocate_on_scratch, free_on_scratch, fetch_from_scratch,
+                                   count_read_bytes, 0};
+    scratch.next = rank_of_node;
+    scratch.page = (size_t)sysconf(_SC_PAGESIZE);
+    signal(SIGBUS, end_by_disk);
+    place.memory = km_memory_of_node() / ranks_of_node;
+    if (take_folders(folders, error) == KM_OK)
+        km_large_use(&place);
+    return error->code;
+}
+
+void km_scratch_end(void)
+{
+    km_large_use(NULL);
+    signal(SIGBUS, SIG_DFL);
+    free(scratch.text);
+    scratch.text = NULL;
+    scratch.n_folders = 0;
+}
+
+/* Is this folder on the disk of an earlier one? */
+static bool is_on_same_disk(int folder)
+{
+    struct stat own, other;
+    for (int i = 0; i < folder; i++)
+        if (stat(scratch.folders[i], &other) == 0 && stat(scratch.folders[folder], &own) == 0 &&
+            own.st_dev == other.st_dev)
+            return true;
+    return false;
+}
+
+km_scratch_room km_scratch_find_room(void)
+{
+    km_scratch_room room = {0};
+    for (int i = 0; i < scratch.n_folders; i++) {
+        struct statvfs disk;
+        struct statfs kind;
+        if (!is_on_same_disk(i) && statvfs(scratch.folders[i], &disk) == 0)
+            room.free += (double)disk.f_bavail * (double)disk.f_frsize;
+        if (statfs(scratch.folders[i], &kind) == 0 &&
+            (kind.f_type == TMPFS_MAGIC || kind.f_type == RAMFS_MAGIC))
+            room.in_memory = scratch.folders[i];
+    }
+    return room;
+}

@@ -1,0 +1,205 @@
+/* Large arrays elsewhere than in memory: the same labels and sums, and a page is read once.
+ * Ranks: 1.
+ */
+#include "race.h"
+
+#include "base/large.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef __SANITIZE_ADDRESS__
+enum { MANY = 10000 };
+#else
+enum { MANY = 60000 };
+#endif
+
+/* ---- a place whose memory holds few pages ---------------------------------------------------- */
+
+/* Pages that are not in memory can't be touched. The first touch makes a page accessible, and takes
+ * away the page that was touched first of those that are, so each touch of a page that is gone is
+ * noticed: it would be read from the disk. */
+enum { PAGE = 4096, IN_MEMORY = 48, MAX_ARRAYS = 64 };
+
+typedef struct area {
+    char *first;
+    int64_t n_pages;
+    uint8_t *reads;   /* [n_pages], since counting began */
+    uint8_t *fetches; /* [n_pages], the same */
+} area;
+
+static area areas[MAX_ARRAYS];
+static char *in_memory[IN_MEMORY];
+static int64_t next_place;
+
+static area *area_of(const char *address)
+{
+    for (int i = 0; i < MAX_ARRAYS; i++)
+        if (areas[i].first != NULL && address >= areas[i].first &&
+            address < areas[i].first + areas[i].n_pages * PAGE)
+            return &areas[i];
+    return NULL;
+}
+
+static void *allocate_area(int64_t count, size_t size, const char *what, km_error *error)
+{
+    (void)what, (void)error;
+    int i = 0;
+    while (areas[i].first != NULL)
+        i++;
+    const int64_t n_pages = (count * (int64_t)size + PAGE) / PAGE;
+    areas[i] = (area){
+        .n_pages = n_pages, .reads = mock_memory(n_pages, 1), .fetches = mock_memory(n_pages, 1)};
+    areas[i].first = mmap(NULL, (size_t)(n_pages * PAGE), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(areas[i].first != MAP_FAILED);
+    return areas[i].first;
+}
+
+static bool free_area(void *array)
+{
+    area *a = area_of(array);
+    if (a == NULL || a->first != array)
+        return false;
+    for (int i = 0; i < IN_MEMORY; i++)
+        if (area_of(in_memory[i]) == a)
+            in_memory[i] = NULL;
+    munmap(a->first, (size_t)(a->n_pages * PAGE));
+    free(a->reads);
+    free(a->fetches);
+    *a = (area){0};
+    return true;
+}
+
+static void fetch_area(const void *first, size_t n_bytes)
+{
+    area *a = area_of(first);
+    ck_assert(a != NULL && n_bytes > 0);
+    const int64_t page = ((const char *)first - a->first) / PAGE;
+    const int64_t last = ((const char *)first + n_bytes - 1 - a->first) / PAGE;
+    ck_assert(last < a->n_pages);
+    for (int64_t p = page; p <= last; p++)
+        a->fetches[p] = 1;
+}
+
+static int64_t count_nothing(void)
+{
+    return 0;
+}
+
+static void read_page(int signal_number, siginfo_t *info, void *context)
+{
+    (void)context;
+    char *address = info->si_addr;
+    area *a = area_of(address);
+    if (a == NULL) {
+        signal(signal_number, SIG_DFL);
+        return;
+    }
+    const int64_t page = (address - a->first) / PAGE;
+    char **place = &in_memory[next_place++ % IN_MEMORY];
+    if (*place != NULL)
+        mprotect(*place, PAGE, PROT_NONE);
+    *place = a->first + page * PAGE;
+    mprotect(*place, PAGE, PROT_READ | PROT_WRITE);
+    a->reads[page]++;
+}
+
+/* From now on nothing is in memory. */
+static void begin_counting(void)
+{
+    const struct sigaction action = {.sa_sigaction = read_page, .sa_flags = SA_SIGINFO};
+    ck_assert(sysconf(_SC_PAGESIZE) == PAGE && sigaction(SIGSEGV, &action, NULL) == 0);
+    memset(in_memory, 0, sizeof in_memory);
+    for (int i = 0; i < MAX_ARRAYS; i++)
+        if (areas[i].first != NULL) {
+            memset(areas[i].reads, 0, (size_t)areas[i].n_pages);
+            memset(areas[i].fetches, 0, (size_t)areas[i].n_pages);
+            mprotect(areas[i].first, (size_t)(areas[i].n_pages * PAGE), PROT_NONE);
+        }
+}
+
+typedef struct page_counts {
+    int64_t read, twice, unfetched, in_vain;
+} page_counts;
+
+static page_counts end_counting(void)
+{
+    page_counts counts = {0};
+    for (int i = 0; i < MAX_ARRAYS; i++)
+        for (int64_t p = 0; p < areas[i].n_pages; p++) {
+            counts.read += areas[i].reads[p] > 0;
+            counts.twice += areas[i].reads[p] > 1;
+            counts.unfetched += areas[i].reads[p] > 0 && areas[i].fetches[p] == 0;
+            counts.in_vain += areas[i].reads[p] == 0 && areas[i].fetches[p] > 0;
+        }
+    for (int i = 0; i < MAX_ARRAYS; i++)
+        if (areas[i].first != NULL)
+            mprotect(areas[i].first, (size_t)(areas[i].n_pages * PAGE), PROT_READ | PROT_WRITE);
+    signal(SIGSEGV, SIG_DFL);
+    return counts;
+}
+
+/* Its memory is so small that samples are sorted in many parts. */
+static const km_large_place small_place = {allocate_area, free_area, fetch_area, count_nothing,
+                                           200000};
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+/* No page that an assignment of the tree needs is read twice, and hardly one without being asked
+ * for before; late ones need few. */
+static void check_tree_reads_once(mock data, int64_t k, int n, double most_last)
+{
+    const variant v = plain_variant("tree");
+    page_counts counts = {0};
+    race r;
+    int64_t n_first = 0;
+    km_large_use(&small_place);
+    start(&r, data, k, &v);
+    for (int i = 0; i < n; i++) {
+        km_round_to_precision(r.precision, r.centers, k * data.d, r.rounded);
+        begin_counting();
+        r.method->assign(&r.fast, r.rounded);
+        counts = end_counting();
+        n_first = i == 0 ? counts.read : n_first;
+        ck_assert_int_eq(counts.twice, 0);
+        ck_assert_msg(counts.unfetched <= counts.read / 20, "%lld of %lld pages not fetched",
+                      (long long)counts.unfetched, (long long)counts.read);
+        ck_assert_msg(counts.in_vain <= n_first / 10, "%lld of %lld pages fetched in vain",
+                      (long long)counts.in_vain, (long long)n_first);
+        step(&r);
+        update(&r);
+    }
+    ck_assert_int_ge(n_first * PAGE, r.fast_samples.n_blocks * km_block_bytes(&r.fast_samples));
+    ck_assert_msg((double)counts.read <= most_last * (double)n_first, "%lld of %lld pages",
+                  (long long)counts.read, (long long)n_first);
+    stop(&r);
+    km_large_use(NULL);
+}
+
+START_TEST(tree_reads_a_page_once)
+{
+    check_tree_reads_once(mock_mixture(MANY, 3, 8, 1), 8, 12, 0.9);
+    check_tree_reads_once(mock_mixture(MANY / 2, 5, 32, 2), 64, 12, 1);
+}
+END_TEST
+
+/* All methods, on values that are moved as a disk needs it. */
+START_TEST(methods_agree)
+{
+    km_large_use(&small_place);
+    for (const km_method *method = km_methods; method->name != NULL; method++) {
+        compare(method->name, mock_mixture(3000, 5, 8, 4), 17, 6);
+        for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++)
+            compare(method->name, mock_hostile(kind, 700, 3), 25, 4);
+    }
+    km_large_use(NULL);
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    const TTest *const tests[] = {tree_reads_a_page_once, methods_agree};
+    return SUITE_OF("large", tests);
+}
