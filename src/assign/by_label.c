@@ -1,6 +1,7 @@
 /* Samples cluster by cluster: a counting sort of their numbers. */
 #include "assign/by_label.h"
 
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/threads.h"
 
@@ -71,8 +72,8 @@ km_code km_by_label_create(km_by_label *by, const km_samples *samples, const int
 {
     const char *what = "samples cluster by cluster";
     int64_t *counts = km_allocate_zeroed(km_threads() * n_labels, sizeof *counts, what, error);
-    by->labels = km_allocate(samples->n_samples, sizeof *by->labels, what, error);
-    by->order = km_allocate(samples->n_samples, sizeof *by->order, what, error);
+    by->labels = km_allocate_large(samples->n_samples, sizeof *by->labels, what, error);
+    by->order = km_allocate_large(samples->n_samples, sizeof *by->order, what, error);
     if (error->code == KM_OK)
         place_by_label(by, samples, labels, counts, n_labels);
     free(counts);
@@ -81,8 +82,8 @@ km_code km_by_label_create(km_by_label *by, const km_samples *samples, const int
 
 void km_by_label_free(km_by_label *by)
 {
-    free(by->labels);
-    free(by->order);
+    km_free_large(by->labels);
+    km_free_large(by->order);
     *by = (km_by_label){0};
 }
 
