@@ -196,7 +196,8 @@ static km_code take_folders(const char *folders, km_error *error)
     scratch.text = rest;
     while (error->code == KM_OK && (folder = strsep(&rest, ":")) != NULL) {
         if (scratch.n_folders == MAX_FOLDERS)
-            return km_fail(error, KM_USAGE, "bad value (--scratch): at most %d folders",
+            return km_fail(error, KM_USAGE,
+                           "bad value (--scratch): there are more than %d folders; name fewer",
                            MAX_FOLDERS);
         check_folder(folder, error);
         scratch.folders[scratch.n_folders++] = folder;

@@ -98,7 +98,7 @@ class Scratch(unittest.TestCase):
         finished = run("generate", "in.h5", "--rows", rows, "--columns", columns, "--clusters", clusters,
                        "--overwrite", seconds=600)
         self.assertEqual(finished.code, 0, finished)
-        words = ["fit", "in.h5", "-d", "/points", "-k", clusters, "-o", "out.h5", "--overwrite", "--threads", THREADS,
+        words = ["fit", "in.h5", "-k", clusters, "-o", "out.h5", "--overwrite", "--threads", THREADS,
                  "--algorithm", method, "--max-iterations", 1000]
         finished = run(*words, seconds=600)
         self.assertEqual(finished.code, 0, finished)

@@ -163,7 +163,7 @@ ROWS = [
     (4, "can't use scratch folder (none)", *fit("--scratch", "none")),
     (4, "can't use scratch folder (in.h5)", *fit("--scratch", ".:in.h5")),
     (2, "bad value (--scratch): a name is empty", *fit("--scratch", ".::.")),
-    (2, "bad value (--scratch): at most 64", *fit("--scratch", ":".join(65 * ["."]))),
+    (2, "bad value (--scratch): there are more than 64", *fit("--scratch", ":".join(65 * ["."]))),
     (0, "scratch folder in memory (/dev/shm)", *fit("--scratch", "/dev/shm")),
     (4, "no room in scratch folder (.)", *fit_of("wide.h5", "--scratch", ".")),
     # files that are read
