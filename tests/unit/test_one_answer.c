@@ -100,6 +100,14 @@ static int next_kernel(int row)
     return row;
 }
 
+/* Sanitizers look for errors of memory, which half of the ways show: of each method and layout one
+ * number of threads. */
+#ifdef __SANITIZE_ADDRESS__
+static const bool has_all_ways = false;
+#else
+static const bool has_all_ways = true;
+#endif
+
 /* Every method, number of threads and layout of ranks, with kernels in turn. */
 static void check_ways(solve_task task, const char *name, MPI_Comm *comms)
 {
@@ -107,6 +115,8 @@ static void check_ways(solve_task task, const char *name, MPI_Comm *comms)
     int row = 0;
     for (const km_method *method = km_methods; method->name != NULL; method++)
         for (int i = 0; i < 2 * N_LAYOUTS; i++) {
+            if (!has_all_ways && (i / 2 + i % 2 + (method - km_methods)) % 2 != 0)
+                continue;
             const struct variant v = {name, 1 + i % 2, i / 2};
             task.manner.algorithm = method->name;
             task.manner.kernel = km_kernels[row]->name;
@@ -264,7 +274,8 @@ static void check_seedings(const mock *data, km_precision precision, const char 
             task.problem.max_iterations = MOST_ITERATIONS;
             check_reference(&task, name);
             check_ways(task, name, comms);
-            check_all_kernels(task, name, comms);
+            if (has_all_ways)
+                check_all_kernels(task, name, comms);
         }
 }
 
