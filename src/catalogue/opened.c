@@ -96,7 +96,8 @@ static bool is_read_by_chunks(const km_source *source)
 int km_opened_descriptor(km_opened_file *opened, int64_t other)
 {
     if (opened->descriptors[other] < 0)
-        opened->descriptors[other] = km_h5_open_plain(opened->files[other]);
+        opened->descriptors[other] =
+            km_h5_open_plain(opened->files[other], opened->is_together && other == 0);
     return opened->descriptors[other];
 }
 
@@ -237,7 +238,10 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
 {
     const char *what = "list of datasets";
     const int64_t n = catalogue->n_columns;
-    *opened = (km_opened_file){.path = path, .n_columns = n, .n_files = 1 + catalogue->n_others};
+    *opened = (km_opened_file){.path = path,
+                               .n_columns = n,
+                               .n_files = 1 + catalogue->n_others,
+                               .is_together = comm != MPI_COMM_NULL};
     opened->files = km_allocate(opened->n_files, sizeof *opened->files, what, error);
     opened->descriptors = km_allocate(opened->n_files, sizeof *opened->descriptors, what, error);
     opened->sources = km_allocate(2 * n, sizeof *opened->sources, what, error);

@@ -47,6 +47,7 @@ typedef struct km_opened_file {
     int64_t n_slots, *slots;  /* a hash table of sources by their datasets; -1: empty */
     km_field *values, *masks; /* [n_columns] */
     bool has_odd;             /* some number is odd */
+    bool is_together;         /* all ranks have the first file open together */
 } km_opened_file;
 
 /* The precision in which the values of a column are used. */
