@@ -37,7 +37,9 @@ def places():
 
 def run_with_faults(faults, arguments, folder=".", **settings):
     """Exit code and what the program said on stderr; `faults` has a rank's setting each."""
-    done = run(*arguments, ranks=len(faults), seconds=SECONDS, faults=faults, folder=folder)
+    more = [f"{name}={text}" for name, text in settings.items()]
+    done = run(*arguments, ranks=len(faults), seconds=SECONDS, folder=folder,
+               faults=[(fault, *more) for fault in faults])
     return done.code, done.err
 
 
@@ -47,7 +49,7 @@ def start_with_faults(faults, arguments):
     for number, fault in enumerate(faults):
         command += [":"] * (number > 0) + ["-n", "1", "env", fault, FAULTS, *arguments]
     with tempfile.TemporaryDirectory(prefix="skymeans-mpi-") as scratch:
-        environment = {**os.environ, **NO_WAITING, **settings, "OMPI_MCA_orte_tmpdir_base": scratch}
+        environment = {**os.environ, **NO_WAITING, "OMPI_MCA_orte_tmpdir_base": scratch}
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True,
                                    env=environment)

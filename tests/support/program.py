@@ -141,7 +141,8 @@ class Going:
             for name in ("out", "err"):
                 self.open(name, "w").close()
             for pipe, fault in zip(self.pipes, faults):
-                words = [folder, *([fault] if fault else []), "skymeans", *map(str, arguments)]
+                variables = [fault] if isinstance(fault, str) else fault or []
+                words = [folder, *variables, "skymeans", *map(str, arguments)]
                 os.write(pipe, b"".join(os.fsencode(word) + b"\0"
                                         for word in [str(len(words)), *words]))
             is_answered, *_ = select.select([self.process.stdout], [], [], seconds)
@@ -181,7 +182,7 @@ class Going:
 def run(*arguments, ranks=1, seconds=SECONDS, faults=None, folder=".", **how):
     """Runs the program in a folder, in one start of MPI with the other runs on as many ranks: so this
     says nothing of starting and ending, of memory, or of time. It may fail on purpose: `faults` has a
-    variable of src/base/fault.h for all ranks, or one (or None) for each. Whatever else is asked for
+    variable of src/base/fault.h for all ranks, or one (or None, or several) for each. Whatever else is asked for
     needs a start of its own."""
     if how:
         return run_alone(*arguments, ranks=ranks, seconds=seconds, **how)
