@@ -17,7 +17,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 
-from program import BINARY, Result, run
+from program import BINARY, Result, run_alone
 
 TOP = "/sys/fs/cgroup/memory"
 # Name, rows, features, clusters, method.
@@ -95,12 +95,12 @@ class Scratch(unittest.TestCase):
 
     def check_work(self, name, rows, columns, clusters, method):
         n_bytes = rows * columns * 4
-        finished = run("generate", "in.h5", "--rows", rows, "--columns", columns, "--clusters", clusters,
+        finished = run_alone("generate", "in.h5", "--rows", rows, "--columns", columns, "--clusters", clusters,
                        "--overwrite", seconds=600)
         self.assertEqual(finished.code, 0, finished)
         words = ["fit", "in.h5", "-k", clusters, "-o", "out.h5", "--overwrite", "--threads", THREADS,
                  "--algorithm", method, "--max-iterations", 1000]
-        finished = run(*words, seconds=600)
+        finished = run_alone(*words, seconds=600)
         self.assertEqual(finished.code, 0, finished)
         expected = Result("out.h5")
         rate = measure_rate("in.h5")
