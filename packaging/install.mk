@@ -38,7 +38,7 @@ library: $(solib) $(archive)
 
 # ---- man pages and completion, from the table of options --------------------------------------------
 
-commands := fit predict info compare probe generate
+commands := fit predict info compare verify probe generate
 man      := $(BUILD)/man/skymeans.1 $(commands:%=$(BUILD)/man/skymeans-%.1)
 complete := $(BUILD)/packaging/completion.bash
 

@@ -64,6 +64,19 @@ static void run_predict(km_story *s)
         km_prediction_print(&record, &s->report);
 }
 
+static void run_verify(km_story *s)
+{
+    if (km_start_threads(s) != KM_OK)
+        return;
+    km_warn_of_threads(s);
+    if (km_read_model(s) != KM_OK || km_read_recorded(s) != KM_OK ||
+        km_open_other_catalogue(s) != KM_OK || km_warn_of_catalogue(s) != KM_OK)
+        return;
+    km_prepare_control(s);
+    if (km_read_samples(s) == KM_OK)
+        km_check_result(s);
+}
+
 static km_code open_for_fit(km_story *s)
 {
     if (s->log.is_speaker)
@@ -144,6 +157,7 @@ static void free_story(km_story *s)
     km_templates_free(&s->templates);
     free(s->described_columns);
     km_model_free(&s->model);
+    km_recorded_free(&s->recorded);
     free(s->question);
     km_free_large(s->distances);
     km_free_large(s->second_labels);
@@ -192,7 +206,7 @@ static char *command_line_text(int argc, char **argv, km_error *error)
 static bool needs_mpi(km_action action)
 {
     return action == KM_ACTION_FIT || action == KM_ACTION_PREDICT || action == KM_ACTION_COMPARE ||
-           action == KM_ACTION_PROBE || action == KM_ACTION_GENERATE;
+           action == KM_ACTION_VERIFY || action == KM_ACTION_PROBE || action == KM_ACTION_GENERATE;
 }
 
 static km_code run_action(km_story *s, km_action action, const km_launch *launch)
@@ -215,6 +229,8 @@ static km_code run_action(km_story *s, km_action action, const km_launch *launch
         run_predict(s);
     else if (action == KM_ACTION_COMPARE)
         km_compare_labels(s);
+    else if (action == KM_ACTION_VERIFY)
+        run_verify(s);
     else if (action == KM_ACTION_PROBE)
         run_probe(s);
     else if (action == KM_ACTION_INFO)

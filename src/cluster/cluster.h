@@ -29,6 +29,9 @@ struct skymeans_samples {
     uint64_t features_hash; /* of the values as they were handed over */
 };
 
+/* Turns weights into whole numbers, once. KM_DATA if all are 0. */
+km_code km_samples_settle_weights(skymeans_samples *samples, MPI_Comm comm, km_error *error);
+
 /* The rows of all ranks together. */
 typedef struct km_spread {
     int64_t n_rows, n_used; /* used are those that are samples */
@@ -50,6 +53,7 @@ typedef struct km_stopped_at {
 
 struct skymeans_answer {
     bool is_fit;              /* else a prediction */
+    bool is_renumbered;       /* so that of equally near centers a label may be the higher one */
     skymeans_problem problem; /* without first centers */
     km_plan plan;             /* a prediction has only shape and kernel */
     km_spread spread;
@@ -192,9 +196,26 @@ bool km_transform_is_same(const km_transform *a, const km_transform *b);
 
 /* ---- verification ---------------------------------------------------------------------------- */
 
-/* Computes labels, centers, sizes, inertia and checksum of a fit again, with the reference kernel
- * and plain sums, and compares them. The verdict is the same on all ranks: KM_INTERNAL if
- * verification FAILED, with what differs. */
+/* What an answer says otherwise than the same samples give again. */
+typedef struct km_differences {
+    int64_t labels;         /* of rows, also of those that are no samples */
+    int64_t sizes, weights; /* of clusters */
+    int64_t rows;           /* labelled or missing, more than there are */
+    bool has_means;         /* centers were compared with the means of their samples */
+    int64_t coordinates;    /* of centers that are not these means */
+    bool has_other_inertia;
+    double inertia;    /* that was found; 0 if the answer is a prediction */
+    uint64_t checksum; /* that was found */
+} km_differences;
+
+/* Computes labels, centers, sizes, inertia and checksum of an answer again, with the reference
+ * kernel and plain sums, and says what differs, the same on all ranks. Centers are compared if
+ * those before the last update are known, and it filled no empty cluster. */
+km_code km_answer_compare(km_differences *found, const skymeans_answer *answer,
+                          const skymeans_samples *samples, MPI_Comm comm, km_error *error);
+
+/* The same, where every difference is an error. The verdict is the same on all ranks: KM_INTERNAL
+ * if verification FAILED, with what differs. */
 km_code km_answer_verify(const skymeans_answer *answer, const skymeans_samples *samples,
                          MPI_Comm comm, km_error *error);
 

@@ -92,7 +92,7 @@ static km_code scale_samples(skymeans_samples *samples, const skymeans_problem *
     return error->code;
 }
 
-static km_code settle_weights(skymeans_samples *samples, MPI_Comm comm, km_error *error)
+km_code km_samples_settle_weights(skymeans_samples *samples, MPI_Comm comm, km_error *error)
 {
     km_error why = {0};
     if (samples->memory.weights == NULL || samples->has_settled)
@@ -127,7 +127,7 @@ static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan,
 {
     km_samples_find_hash(samples, comm);
     km_pace_part(pace, -1);
-    if (settle_weights(samples, comm, error) != KM_OK ||
+    if (km_samples_settle_weights(samples, comm, error) != KM_OK ||
         scale_samples(samples, problem, comm, error) != KM_OK)
         return error->code;
     samples->is_prepared = samples->has_facts = true;

@@ -58,6 +58,7 @@ km_code km_answer_renumber(skymeans_answer *answer, const int64_t *order, MPI_Co
         km_sum_uint64(comm, &hash, 1);
         hash = km_hash_doubles(hash, answer->centers, k * d);
         answer->checksum = km_hash_doubles(hash, &answer->fit.inertia, 1);
+        answer->is_renumbered = true;
     }
     free(spare);
     free(numbers);

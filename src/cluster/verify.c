@@ -22,25 +22,19 @@ struct check {
     const km_samples *samples;
     MPI_Comm comm;
     int32_t *labels;          /* [n_samples] */
+    void *rounded;            /* [k][d], centers in working precision */
     long double *sums;        /* [k][d + 2], of weighted features, of weights and of ones */
     double *lowest, *highest; /* [d], of all samples */
-    km_error *error;
+    km_differences *found;
 };
 
-static void complain(struct check *check, const char *what, long long found, long long expected)
-{
-    km_fail(check->error, KM_INTERNAL,
-            "verification FAILED: %s: %lld, not %lld; please report this with the command line",
-            what, found, expected);
-}
-
 /* Labels every sample by these centers, which are working values, with the reference kernel. */
-static void label_all(const struct check *check, const double *centers, void *rounded)
+static void label_all(const struct check *check, const double *centers)
 {
     const km_samples *samples = check->samples;
     const int64_t k = check->answer->plan.shape.n_clusters, d = samples->n_features;
-    km_round_to_precision(samples->precision, centers, k * d, rounded);
-    km_label_samples(samples, &km_kernel_reference, rounded, k, check->labels);
+    km_round_to_precision(samples->precision, centers, k * d, check->rounded);
+    km_label_samples(samples, &km_kernel_reference, check->rounded, k, check->labels);
 }
 
 /* Adds feature j of the samples of a block to the sums of their labels. Feature d stands for the
@@ -88,31 +82,59 @@ static void sum_all(struct check *check)
     km_max_double(check->comm, check->highest, d);
 }
 
+/* Is this center as near to the sample as that of its label? */
+static bool is_as_near(const struct check *check, int64_t sample, int32_t other)
+{
+    const km_samples *samples = check->samples;
+    const int64_t d = samples->n_features;
+    const void *block = km_samples_block(samples, sample / KM_BLOCK);
+    const size_t center_size = (size_t)d * km_precision_size(samples->precision);
+    const int32_t both[] = {check->labels[sample], other};
+    double distances[2];
+    for (int i = 0; i < 2; i++)
+        distances[i] =
+            km_distance2(samples->precision, block, (int)(sample % KM_BLOCK),
+                         (const char *)check->rounded + (size_t)both[i] * center_size, d);
+    return distances[0] == distances[1];
+}
+
+/* Counts labels that differ, also of rows that are no samples. Of equally near centers that got new
+ * numbers, a label may be either. */
 static void check_labels(struct check *check)
 {
     const skymeans_answer *answer = check->answer;
-    int64_t n_different = 0;
-    for (int64_t i = 0; i < check->samples->n_samples; i++)
-        n_different += check->labels[i] != answer->labels[check->samples->rows[i]];
+    int64_t n_different = 0, n_labelled = 0;
+    for (int64_t i = 0; i < check->samples->n_samples; i++) {
+        const int32_t label = answer->labels[check->samples->rows[i]];
+        n_labelled += label >= 0;
+        if (check->labels[i] != label && answer->is_renumbered && label >= 0 &&
+            is_as_near(check, i, label))
+            check->labels[i] = label;
+        n_different += check->labels[i] != label;
+    }
+    for (int64_t row = 0; row < answer->slab.count; row++)
+        n_different += answer->labels[row] >= 0;
+    n_different -= n_labelled;
     km_sum_int64(check->comm, &n_different, 1);
-    if (n_different > 0)
-        complain(check, "labels that differ", (long long)n_different, 0);
+    check->found->labels = n_different;
 }
 
+/* Sizes and weights of clusters. Sums of weights are exact: whole numbers of at most 53 bits. */
 static void check_sizes_and_rows(struct check *check)
 {
     const skymeans_answer *answer = check->answer;
     const int64_t k = answer->plan.shape.n_clusters, d = check->samples->n_features;
+    const long double unit = (long double)check->samples->weight_unit;
     int64_t total = answer->spread.n_rows - answer->spread.n_used;
     for (int64_t c = 0; c < k; c++) {
-        const int64_t size = (int64_t)check->sums[c * (d + 2) + d + 1];
+        const long double *sums = check->sums + c * (d + 2) + d;
+        const int64_t size = (int64_t)sums[1];
         total += size;
-        if (size != answer->fit.sizes[c])
-            complain(check, "size of a cluster", (long long)answer->fit.sizes[c], (long long)size);
+        check->found->sizes += size != answer->fit.sizes[c];
+        if (answer->fit.weights != NULL)
+            check->found->weights += (double)(sums[0] * unit) != answer->fit.weights[c];
     }
-    if (total != answer->spread.n_rows)
-        complain(check, "rows labeled or missing", (long long)total,
-                 (long long)answer->spread.n_rows);
+    check->found->rows = total - answer->spread.n_rows;
 }
 
 /* What a mean is stretched by to lie on the sphere, if it is one of positions on the sky: NaN where
@@ -149,9 +171,8 @@ static void check_centers(struct check *check)
             n_different += away > (long double)allowed * fmaxl(1, 2 * stretch);
         }
     }
-    if (n_different > 0)
-        complain(check, "coordinates of centers that are not the mean of their rows",
-                 (long long)n_different, 0);
+    check->found->has_means = true;
+    check->found->coordinates = n_different;
 }
 
 /* The plain sum of weighted squared distances. *lost is how much the exact sum may have lost: with
@@ -192,23 +213,9 @@ static void check_inertia(struct check *check)
     const double found = (double)ldexpl(sum * (long double)unit, exponent);
     const double allowed = (1e-14 + (double)answer->spread.n_used * 0x1p-63) * found +
                            ldexp(lost * unit, exponent) + DBL_TRUE_MIN;
-    if (found != answer->fit.inertia && /* both may be infinite */
-        !(fabs(found - answer->fit.inertia) <= allowed))
-        km_fail(check->error, KM_INTERNAL,
-                "verification FAILED: inertia: %.17g, not %.17g; please report this with the "
-                "command line",
-                answer->fit.inertia, found);
-}
-
-static void check_checksum(struct check *check)
-{
-    const skymeans_answer *answer = check->answer;
-    const uint64_t found = km_answer_checksum(answer, check->samples, check->labels, check->comm);
-    if (found != answer->checksum)
-        km_fail(check->error, KM_INTERNAL,
-                "verification FAILED: checksum: %016llx, not %016llx; please report this with the "
-                "command line",
-                (unsigned long long)answer->checksum, (unsigned long long)found);
+    check->found->inertia = found;
+    check->found->has_other_inertia = found != answer->fit.inertia && /* both may be infinite */
+                                      !(fabs(found - answer->fit.inertia) <= allowed);
 }
 
 double km_answer_verify_bytes(const km_shape *shape)
@@ -216,34 +223,77 @@ double km_answer_verify_bytes(const km_shape *shape)
     return km_labels_bytes(shape) + 2 * km_sums_bytes(shape);
 }
 
-km_code km_answer_verify(const skymeans_answer *answer, const skymeans_samples *samples,
-                         MPI_Comm comm, km_error *error)
+static void check_all(struct check *check)
+{
+    const skymeans_answer *answer = check->answer;
+    if (answer->fit.previous != NULL &&
+        answer->fit.n_refilled == 0) { /* else the rule for empty clusters moved some centers */
+        label_all(check, answer->fit.previous);
+        sum_all(check);
+        check_centers(check);
+    }
+    label_all(check, answer->fit.centers);
+    check_labels(check);
+    sum_all(check);
+    check_sizes_and_rows(check);
+    if (answer->is_fit)
+        check_inertia(check);
+    check->found->checksum = km_answer_checksum(answer, check->samples, check->labels, check->comm);
+}
+
+km_code km_answer_compare(km_differences *found, const skymeans_answer *answer,
+                          const skymeans_samples *samples, MPI_Comm comm, km_error *error)
 {
     const int64_t k = answer->plan.shape.n_clusters, d = samples->memory.n_features;
     const char *what = "verification";
     struct check check = {
-        .answer = answer, .samples = &samples->memory, .comm = comm, .error = error};
-    void *rounded = km_allocate(k * d, sizeof(double), what, error);
+        .answer = answer, .samples = &samples->memory, .comm = comm, .found = found};
+    *found = (km_differences){0};
+    check.rounded = km_allocate(k * d, sizeof(double), what, error);
     check.labels = km_allocate_large(samples->memory.n_samples, sizeof *check.labels, what, error);
     check.sums = km_allocate(k * (d + 2), sizeof *check.sums, what, error);
     check.lowest = km_allocate(2 * d, sizeof *check.lowest, what, error);
     if (km_agree(comm, error) == KM_OK) {
         check.highest = check.lowest + d;
-        label_all(&check, answer->fit.previous, rounded);
-        sum_all(&check);
-        if (answer->fit.n_refilled ==
-            0) /* else some centers were moved by the rule for empty clusters */
-            check_centers(&check);
-        label_all(&check, answer->fit.centers, rounded);
-        sum_all(&check);
-        check_labels(&check);
-        check_sizes_and_rows(&check);
-        check_inertia(&check);
-        check_checksum(&check);
+        check_all(&check);
     }
-    free(rounded);
+    free(check.rounded);
     km_free_large(check.labels);
     free(check.sums);
     free(check.lowest);
-    return km_agree(comm, error);
+    return error->code;
+}
+
+/* The first number that is not 0 is an error. */
+static void complain(const char *what, int64_t count, km_error *error)
+{
+    if (count != 0)
+        km_fail(error, KM_INTERNAL,
+                "verification FAILED: %s: %lld, not 0; please report this with the command line",
+                what, (long long)count);
+}
+
+km_code km_answer_verify(const skymeans_answer *answer, const skymeans_samples *samples,
+                         MPI_Comm comm, km_error *error)
+{
+    km_differences found;
+    if (km_answer_compare(&found, answer, samples, comm, error) != KM_OK)
+        return error->code;
+    complain("coordinates of centers that are not the mean of their rows", found.coordinates,
+             error);
+    complain("labels that differ", found.labels, error);
+    complain("sizes of clusters that differ", found.sizes, error);
+    complain("weights of clusters that differ", found.weights, error);
+    complain("rows labeled or missing, beyond all rows", found.rows, error);
+    if (found.has_other_inertia)
+        km_fail(error, KM_INTERNAL,
+                "verification FAILED: inertia: %.17g, not %.17g; please report this with the "
+                "command line",
+                answer->fit.inertia, found.inertia);
+    if (found.checksum != answer->checksum)
+        km_fail(error, KM_INTERNAL,
+                "verification FAILED: checksum: %016llx, not %016llx; please report this with the "
+                "command line",
+                (unsigned long long)answer->checksum, (unsigned long long)found.checksum);
+    return error->code;
 }

@@ -28,14 +28,17 @@ typedef struct km_story {
     km_pace pace;             /* of reading; then of describing */
     skymeans_samples samples;
     km_findings findings;
-    uint64_t read_hash; /* of the rows that --verify reads again, see km_hash_as_read */
+    uint64_t read_hash;   /* of the rows that --verify reads again, see km_hash_as_read */
+    uint64_t values_hash; /* of all values, and weights */
+    char fingerprint[KM_FINGERPRINT_SIZE];
     skymeans_answer *answer;
     km_catalogue described; /* the columns of --describe; no features: none */
     char *described_columns;
     int64_t order_column; /* of the described columns, that of --order-by */
     km_templates templates;
     bool is_verified;
-    km_model model;           /* of `predict` */
+    km_model model;           /* of `predict` and `verify` */
+    km_recorded recorded;     /* of `verify` */
     char *columns;            /* features of the model, or with --sky, as -c takes them */
     char *question;           /* of the checkpoint; on rank 0 */
     km_checkpoint checkpoint; /* that the run goes on from */
@@ -184,6 +187,9 @@ km_code km_save_state(km_story *s, const void *state, size_t size, km_error *err
  * new text; NULL if out of memory. Local. */
 char *km_question_text(const km_story *s);
 
+/* Finds the fingerprint of a run whose answer is complete. */
+km_code km_find_fingerprint(km_story *s);
+
 /* ---- from the catalogue to the result ---- */
 
 /* Reads the rows. KM_DATA also if a fit would have no row that can be used. */
@@ -191,6 +197,9 @@ km_code km_read_samples(km_story *s);
 
 /* Calls the engine. KM_DATA also if the values are not those of the checkpoint. */
 km_code km_fit_samples(km_story *s);
+
+/* Reads rows again by serial HDF5, and compares their hash with that of the rows read before. */
+km_code km_verify_reading(km_story *s);
 
 /* With --verify, reads rows and computes the answer again. KM_INTERNAL if anything differs. */
 km_code km_verify_answer(km_story *s);
@@ -219,6 +228,15 @@ km_code km_open_other_catalogue(km_story *s);
 
 /* Calls the engine. */
 km_code km_predict_samples(km_story *s);
+
+/* ---- the steps of `verify` ---- */
+
+/* Reads what the result says, and takes the rows, weights and table that it was asked for. */
+km_code km_read_recorded(km_story *s);
+
+/* Checks it against the rows that were read, and prints what it finds. KM_INTERNAL if anything
+ * differs. */
+km_code km_check_result(km_story *s);
 
 /* ---- the step of `compare` ---- */
 

@@ -22,6 +22,7 @@ km_record km_make_record(const km_story *s)
                        .sky = s->sky.ra != NULL ? &s->sky : NULL,
                        .templates = s->templates.n_columns > 0 ? &s->templates : NULL,
                        .order_by = km_lacks_description(s) ? NULL : s->options.order_by,
+                       .fingerprint = s->fingerprint,
                        .command = s->command,
                        .seeding = s->options.seeding,
                        .missing = s->options.problem.missing,
@@ -32,8 +33,7 @@ km_record km_make_record(const km_story *s)
                        .machine = s->options.machines.count > 0 ? &s->machine : NULL};
 }
 
-/* Reads rows again by serial HDF5, and compares their hash with that of the rows read before. */
-static km_code verify_reading(km_story *s)
+km_code km_verify_reading(km_story *s)
 {
     uint64_t found = 0;
     if (km_catalogue_read_again(&s->catalogue, &s->findings, km_verify_every(s), s->comm, &found,
@@ -50,7 +50,7 @@ static km_code verify_reading(km_story *s)
 
 km_code km_verify_answer(km_story *s)
 {
-    if (s->options.verify == KM_VERIFY_NOTHING || verify_reading(s) != KM_OK)
+    if (s->options.verify == KM_VERIFY_NOTHING || km_verify_reading(s) != KM_OK)
         return s->error.code;
     km_memory_return();
     if (km_answer_verify(s->answer, &s->samples, s->comm, &s->error) != KM_OK)
@@ -125,7 +125,7 @@ km_code km_write_outputs(km_story *s)
     const bool is_writer = km_comm_rank(s->comm) == 0;
     const double start = km_now();
     if (find_distances_of_rows(s) != KM_OK || find_second_of_rows(s) != KM_OK ||
-        find_sky_of_clusters(s) != KM_OK ||
+        find_sky_of_clusters(s) != KM_OK || km_find_fingerprint(s) != KM_OK ||
         km_setting_gather(&s->setting, s->comm, &s->error) != KM_OK)
         return s->error.code;
     const km_record record = km_make_record(s);

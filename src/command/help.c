@@ -76,6 +76,16 @@ const km_help km_helps[] = {
      km_compare_options, "skymeans compare out.h5 stars.h5:/table/columns/class/data",
      "0 done, 1 internal error, 2 usage, 3 bad data, 4 system (files, disks), 5 out of\n"
      "memory.\n"},
+    {"verify", KM_ACTION_VERIFY_HELP, "RESULT.h5 CATALOGUE.h5... [options]",
+     "check a result again, anywhere and later",
+     "Reads the catalogue of a result of fit or predict again, in two ways, and checks whether "
+     "the\n"
+     "result is still what follows from it: values, labels, sizes, centers, inertia and checksum,\n"
+     "all derived in the plainest way. Prints a line for each. Which columns, rows, weights and\n"
+     "table are meant, the result says itself.\n",
+     km_verify_options, "skymeans verify out.h5 stars.h5",
+     "0 all is the same, 1 something differs, or an internal error, 2 usage,\n"
+     "3 bad data, 4 system (files, disks), 5 out of memory.\n"},
     {"probe", KM_ACTION_PROBE_HELP, "[options]",
      "measure this machine: arithmetic, memory, sums over ranks",
      "Measures what the ranks and threads that run it can do: multiplications and additions per\n"

@@ -246,6 +246,15 @@ const km_option km_compare_options[] = {
     END,
 };
 
+const km_option km_verify_options[] = {
+    {"dataset", 'd', "PATH", KM_OPTION_TEXT, AT(inputs.table), 0, 0, NULL, NULL,
+     "the table or two-dimensional array of the fit, if it has another name now"},
+    FOLLOW_EXTERNAL,
+    THREADS,
+    QUIET,
+    END,
+};
+
 const km_option km_probe_options[] = {
     {"output", 'o', "FILE", KM_OPTION_TEXT, AT(outputs.result), 0, 0, NULL, NULL,
      "also write the figures there, as JSON, for --machine; refused if it exists, unless "

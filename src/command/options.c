@@ -24,6 +24,7 @@ static km_code take_predict(int argc, char **argv, km_options *options, km_error
 static km_code take_info(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_probe(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_compare(int argc, char **argv, km_options *options, km_error *error);
+static km_code take_verify(int argc, char **argv, km_options *options, km_error *error);
 static km_code take_generate(int argc, char **argv, km_options *options, km_error *error);
 
 /* The commands. */
@@ -38,6 +39,7 @@ static const struct command {
     {"predict", km_predict_options, KM_ACTION_PREDICT, KM_ACTION_PREDICT_HELP, take_predict},
     {"info", km_info_options, KM_ACTION_INFO, KM_ACTION_INFO_HELP, take_info},
     {"compare", km_compare_options, KM_ACTION_COMPARE, KM_ACTION_COMPARE_HELP, take_compare},
+    {"verify", km_verify_options, KM_ACTION_VERIFY, KM_ACTION_VERIFY_HELP, take_verify},
     {"probe", km_probe_options, KM_ACTION_PROBE, KM_ACTION_PROBE_HELP, take_probe},
     {"generate", km_generate_options, KM_ACTION_GENERATE, KM_ACTION_GENERATE_HELP, take_generate},
 };
@@ -125,6 +127,17 @@ static km_code take_compare(int argc, char **argv, km_options *options, km_error
         return km_fail(error, KM_USAGE, "too many arguments (%s): compare takes two", argv[2]);
     options->compared[0] = argv[0];
     options->compared[1] = argv[1];
+    return KM_OK;
+}
+
+static km_code take_verify(int argc, char **argv, km_options *options, km_error *error)
+{
+    options->model = argc > 0 ? argv[0] : NULL;
+    options->inputs.paths = (const char *const *)argv + 1;
+    options->inputs.n_paths = argc - 1;
+    if (argc < 2)
+        return missing_argument(argc == 0 ? "the result" : "the catalogue of the fit",
+                                "skymeans verify RESULT.h5 CATALOGUE.h5", error);
     return KM_OK;
 }
 
@@ -299,9 +312,8 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
         *action = KM_ACTION_VERSION;
     else
         km_fail(error, KM_USAGE,
-                "unknown command (%s): there are 'fit', 'predict', 'info', 'compare', 'generate' "
-                "and 'probe'; "
-                "see skymeans --help",
+                "unknown command (%s): there are 'fit', 'predict', 'info', 'compare', 'verify', "
+                "'generate' and 'probe'; see skymeans --help",
                 name);
     return error->code;
 }

@@ -40,7 +40,7 @@ typedef struct km_options {
     double sky_scale;       /* 0: 1 */
     const char *describe;   /* columns; NULL: none, "features": those of the fit */
     const char *order_by;   /* the described column by which clusters are numbered; or NULL */
-    const char *model;      /* of `predict`: the result of a fit */
+    const char *model;      /* of `predict`: the result of a fit; of `verify`: that to check */
     const char *checkpoint; /* NULL: none */
     double save_minutes;    /* between two checkpoints */
     double max_hours;       /* 0: no limit */
@@ -59,6 +59,7 @@ typedef enum km_action {
     KM_ACTION_PREDICT,
     KM_ACTION_INFO, /* about inputs.paths[0] */
     KM_ACTION_COMPARE,
+    KM_ACTION_VERIFY,
     KM_ACTION_PROBE,
     KM_ACTION_GENERATE,
     KM_ACTION_HELP,
@@ -66,6 +67,7 @@ typedef enum km_action {
     KM_ACTION_PREDICT_HELP,
     KM_ACTION_INFO_HELP,
     KM_ACTION_COMPARE_HELP,
+    KM_ACTION_VERIFY_HELP,
     KM_ACTION_PROBE_HELP,
     KM_ACTION_GENERATE_HELP,
     KM_ACTION_VERSION
@@ -117,6 +119,6 @@ km_code km_option_set(const km_option *option, const char *text, km_options *opt
 
 /* The options of each command; ended by a NULL name. */
 extern const km_option km_fit_options[], km_predict_options[], km_info_options[],
-    km_compare_options[], km_probe_options[], km_generate_options[];
+    km_compare_options[], km_verify_options[], km_probe_options[], km_generate_options[];
 
 #endif

@@ -78,8 +78,8 @@ static km_code take_names_of_fit(km_story *s)
     return KM_OK;
 }
 
-/* A missing value of the fit. There are no weights here, so that inputs of expressions come right
- * behind the features, where the model counts them. */
+/* A missing value of the fit. The model counts inputs of expressions from the features on; weights,
+ * which `verify` has, come between them. */
 static km_missing_value missing_value_of_fit(km_story *s, int64_t m)
 {
     km_missing_value missing = s->model.missing_values[m];
@@ -87,6 +87,8 @@ static km_missing_value missing_value_of_fit(km_story *s, int64_t m)
         km_fail(&s->error, KM_DATA,
                 "not a result of a fit (%s): %s; name the file that skymeans fit wrote with -o",
                 s->options.model, "its /model has missing values of columns that it does not read");
+    if (missing.column >= s->model.n_features)
+        missing.column += s->catalogue.has_weights;
     return missing;
 }
 
@@ -171,5 +173,7 @@ km_code km_predict_samples(km_story *s)
             SKYMEANS_OK)
         km_fail(&s->error, (km_code)why.code, "%s", why.text);
     skymeans_answer_free(fitted);
+    if (s->error.code == KM_OK)
+        s->values_hash = s->answer->features_hash;
     return s->error.code;
 }

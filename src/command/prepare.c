@@ -71,6 +71,8 @@ static km_code check_values_as_read(km_story *s)
                        s->catalogue.path, s->options.checkpoint);
     if (s->options.verify != KM_VERIFY_NOTHING)
         s->read_hash = km_hash_as_read(&s->samples.memory, km_verify_every(s), s->comm);
+    s->values_hash =
+        s->catalogue.has_weights ? km_hash_as_read(&s->samples.memory, 1, s->comm) : hash;
     km_warn_of_counters(s);
     km_timer_add(&s->timers, KM_PHASE_ORDER, start);
     return s->error.code;

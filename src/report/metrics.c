@@ -235,6 +235,7 @@ static void put_result(km_json *json, const km_record *record)
     km_json_text(json, "checksum", checksum);
     km_json_text(json, "checksum_of",
                  record->answer->is_fit ? "labels, centers and inertia" : "labels and centers");
+    km_json_text(json, "fingerprint", record->fingerprint);
     km_json_close(json, '}');
 }
 

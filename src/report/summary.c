@@ -162,6 +162,7 @@ static void print_summary_head(const km_record *record, const km_report *report)
     printf("  inertia     %.10g\n", fit->inertia);
     print_sky(record);
     printf("  checksum    %016llx\n", (unsigned long long)record->answer->checksum);
+    printf("  fingerprint %s\n", record->fingerprint);
     if (record->is_verified)
         printf("  verified    PASSED: rows read again; labels, centers, sizes, inertia, checksum "
                "derived again\n");
@@ -317,8 +318,9 @@ void km_prediction_print(const km_record *record, const km_report *report)
     print_catalogue(record);
     printf("  centers     %s\n", km_printable(record->model, path, sizeof path));
     printf("  labels      %s\n", km_printable(record->outputs->result, path, sizeof path));
-    printf("  checksum    %016llx\n              %s\n\n",
+    printf("  checksum    %016llx\n              %s\n",
            (unsigned long long)record->answer->checksum, KM_CHECKSUM_OF_LABELS);
+    printf("  fingerprint %s\n\n", record->fingerprint);
     print_cluster_table(record);
     print_phases(report);
 }

@@ -252,6 +252,7 @@ static void write_provenance(km_writer *w, const km_record *record)
     km_put_time(w, "started", record->started);
     km_put_time(w, "ended", record->setting->ended);
     km_put_hash(w, "features_checksum", record->answer->features_hash);
+    km_put_text(w, "fingerprint", record->fingerprint);
     km_writer_close(w);
 }
 

@@ -18,6 +18,8 @@
 #include "process/output.h"
 #include "templates/templates.h"
 
+#include <stdio.h>
+
 /* Where one rank runs. */
 typedef struct km_rank_setting {
     char host[MPI_MAX_PROCESSOR_NAME];
@@ -66,6 +68,7 @@ typedef struct km_record {
     const km_sky *sky;              /* of the clusters; NULL: features are no positions */
     const km_templates *templates;  /* of the clusters; NULL: not asked for */
     const char *order_by;           /* the column that numbered the clusters; NULL: none */
+    const char *fingerprint;        /* of km_fingerprint_print */
     const char *command;            /* the command line, as a shell takes it */
     const char *seeding;            /* as the option says it */
     const char *missing;            /* what is done with rows that miss a feature */
@@ -107,6 +110,38 @@ typedef struct km_model {
 km_code km_model_read(km_model *model, const char *path, int64_t n_clusters, MPI_Comm comm,
                       km_error *error);
 void km_model_free(km_model *model);
+
+/* What a result says of its rows, for `verify`. Labels are those of this rank's slab, all else is
+ * the same on all ranks. */
+enum { KM_FINGERPRINT_SIZE = 3 * 16 + 3 };
+typedef struct km_recorded {
+    bool is_fit; /* else of `predict` */
+    bool is_sky, is_renumbered, is_transposed;
+    bool has_settled; /* no label changed in the last iteration, so that centers are means */
+    int64_t n_rows, n_used, n_missing, n_excluded, n_undecided;
+    double inertia; /* 0 if of `predict` */
+    uint64_t checksum, features_hash;
+    char fingerprint[KM_FINGERPRINT_SIZE]; /* empty in results of versions without it */
+    char *table, *where, *weights;         /* as the options named them; or NULL */
+    double *centers;                       /* [k][d], in the units of the features */
+    int64_t *sizes;                        /* [k] */
+    double *cluster_weights;               /* [k]; NULL if of `predict` */
+    int32_t *labels;                       /* [rows of the slab] */
+} km_recorded;
+
+/* Reads it from the result of a model. KM_DATA if it is damaged, or holds labels that are no
+ * clusters. Collective; errors are agreed. Free with km_recorded_free. */
+km_code km_recorded_read(km_recorded *recorded, const char *path, const km_model *model,
+                         MPI_Comm comm, km_error *error);
+void km_recorded_free(km_recorded *recorded);
+
+/* The line that stands for a run: what was asked, on what values, with what answer. */
+static inline void km_fingerprint_print(char *text, uint64_t asked, uint64_t values,
+                                        uint64_t answer)
+{
+    snprintf(text, KM_FINGERPRINT_SIZE, "%016llx-%016llx-%016llx", (unsigned long long)asked,
+             (unsigned long long)values, (unsigned long long)answer);
+}
 
 /* Said beside the checksum of `predict`, which differs from that of the fit. */
 #define KM_CHECKSUM_OF_LABELS "(of labels and centers; that of a fit is of its inertia, too)"

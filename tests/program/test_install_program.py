@@ -17,7 +17,7 @@ SECONDS = 300  # for building the library
 VERSION = re.search(r'KM_VERSION "(.*)"',
                     open(f"{ROOT}/src/base/version.h", encoding="utf-8").read()).group(1)
 SONAME = f"libskymeans.so.{VERSION.partition('.')[0]}"
-COMMANDS = ["fit", "predict", "info", "compare", "probe", "generate"]
+COMMANDS = ["fit", "predict", "info", "compare", "verify", "probe", "generate"]
 TOOLS = ["import", "plot", "report", "export", "scaling"]
 CALLER = """#include <skymeans.h>
 #include <stdio.h>

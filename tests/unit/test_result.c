@@ -94,7 +94,7 @@ START_TEST(what_is_wrong_fails_and_is_named)
     static const struct {
         void (*spoil)(run *r);
         const char *word;
-    } cases[] = {{spoil_label, "labels that differ"}, {spoil_size, "size of a cluster"},
+    } cases[] = {{spoil_label, "labels that differ"}, {spoil_size, "sizes of clusters"},
                  {spoil_center, "not the mean"},      {spoil_inertia, "inertia"},
                  {spoil_checksum, "checksum"},        {spoil_missing, "rows labeled or missing"}};
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
