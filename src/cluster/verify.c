@@ -175,9 +175,10 @@ static void check_centers(struct check *check)
     check->found->coordinates = n_different;
 }
 
-/* The plain sum of weighted squared distances. *lost is how much the exact sum may have lost: with
- * weights, its unit is 2^-49 of the maximum squared distance. Both in working units of weights and
- * values. Collective. */
+/* The plain sum of weighted squared distances. *lost is how much the exact sum may have lost. The
+ * unit of its grid is 2^(1 - 102) times the powers of two above the weight W of all samples and
+ * above the maximum squared distance, each at most twice that; half of it is lost per weight, in
+ * all 2^-100 W^2 times that distance. Both in working units of weights and values. Collective. */
 static long double sum_of_squares(struct check *check, double *lost)
 {
     const skymeans_answer *answer = check->answer;
@@ -199,7 +200,7 @@ static long double sum_of_squares(struct check *check, double *lost)
     km_sum_long_double(check->comm, &sum, 1);
     km_sum_long_double(check->comm, &weight, 1);
     km_max_double(check->comm, &largest, 1);
-    *lost = samples->weights != NULL ? (double)weight * largest * largest * 0x1p-49 : 0;
+    *lost = (double)weight * (double)weight * largest * largest * 0x1p-100;
     return sum;
 }
 

@@ -178,8 +178,7 @@ class Oracle:
             self.require(abs(Fraction(float(found)) - wanted) <= int(size) * self.weight_unit, "weights")
         squares = definition.own_distances(self.samples, answer.labels, answer.centers)
         wanted = sum(w * d2 for w, d2 in zip(self.weights, squares))
-        lost = self.weight_unit * sum(squares) + (sum(self.weights) * max(squares) / 2 ** 49
-                                                  if self.case.has_weights else 0)
+        lost = self.weight_unit * (sum(squares) + 16 * max(squares))  # 2^-47 of the largest
         found = Fraction(float(answer.result.inertia)) / answer.unit ** 2
         self.require(abs(found - wanted) <= wanted / 10 ** 12 + lost + Fraction(1, 2 ** 1070) /
                      answer.unit ** 2, "inertia", float(found), float(wanted))

@@ -78,6 +78,15 @@ class Verify(VerifyTest):
         for finished in self.verify_many(["out.h5", "lattice.h5"]):
             self.assertEqual(finished.code, 0, finished)
 
+    def test_one_row_has_nearly_all_weight(self):
+        """The inertia is nearly all of rows with little weight, and loses most by the unit of its sum."""
+        for seed in 3, 14, 20:
+            random = np.random.default_rng(seed)
+            write_columns(f"heavy{seed}.h5", {"a": np.append(0, random.uniform(1, 2, 6)),
+                                              "w": np.append(1.9, random.uniform(1e-6, 1e-5, 6))})
+            self.fit_many(["fit", f"heavy{seed}.h5", "-c", "a", "--weights", "w", "-k", "1", "-o",
+                           f"out{seed}.h5", "--verify"], ranks=1)
+
     def test_what_is_changed_is_said(self):
         self.fit_many(["fit", "in.h5", "-c", "a,b,c", "-k", "4", "-o", "out.h5", "--weights", "w",
                        "--tolerance", "0"])
