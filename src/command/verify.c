@@ -1,5 +1,6 @@
 /* The steps of `verify`, which checks a result again, anywhere and later. */
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "command/command.h"
@@ -40,7 +41,7 @@ static km_code take_recorded(km_story *s)
     km_recorded *r = &s->recorded;
     skymeans_answer *answer = s->answer;
     const int64_t n = s->model.n_clusters * s->model.n_features;
-    free(answer->labels);
+    km_free_large(answer->labels);
     free(answer->fit.sizes);
     answer->labels = r->labels;
     answer->fit.sizes = r->sizes;

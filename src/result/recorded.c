@@ -1,6 +1,7 @@
 /* Reads from a result what it says of its rows, to verify it. Every rank reads the file by itself.
  */
 #include "base/error.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
@@ -170,7 +171,7 @@ static void read_arrays(km_recorded *r, const char *path, const km_model *model,
     const int64_t k = model->n_clusters, d = model->n_features;
     r->centers = km_allocate(k * d, sizeof *r->centers, "a result", error);
     r->sizes = km_allocate(k, sizeof *r->sizes, "a result", error);
-    r->labels = km_allocate(slab.count, sizeof *r->labels, "labels", error);
+    r->labels = km_allocate_large(slab.count, sizeof *r->labels, "labels", error);
     if (r->is_fit)
         r->cluster_weights = km_allocate(k, sizeof *r->cluster_weights, "a result", error);
     const wanted all[] = {
@@ -208,6 +209,6 @@ void km_recorded_free(km_recorded *recorded)
     free(recorded->centers);
     free(recorded->sizes);
     free(recorded->cluster_weights);
-    free(recorded->labels);
+    km_free_large(recorded->labels);
     *recorded = (km_recorded){0};
 }
