@@ -23,7 +23,9 @@ sanitize := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-omit-f
 sums     := $(if $(filter two,$(SUMS)),-DKM_SUMS_TWO)
 flags    := -std=c17 -D_GNU_SOURCE -fopenmp -Isrc -Iinclude $(warnings) $(CFLAGS) $(exact) $(sanitize) \
             $(sums)
-commit    = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
+# The commit stands in a release, which may lie within some other repository.
+commit    = $(or $(filter-out $$%,$(file <packaging/commit)),\
+            $(shell git describe --always --dirty --exclude '*' 2>/dev/null),unknown)
 
 # ---- instruction sets of the vectorised kernels; the program chooses among them when it starts ----
 # Always -O3: less leaves their short arrays of vectors in memory, and they are 2.6 times slower. Not
@@ -171,6 +173,8 @@ help:
 	@echo 'make install   program, library, tools, man pages; to PREFIX=/usr/local, LIBDIR=lib64, DESTDIR='
 	@echo 'make uninstall remove what make install put there'
 	@echo 'make library   build/libskymeans.so, .a: the engine without the program'
+	@echo 'make dist      build/dist/skymeans-VERSION.tar.gz of the commit, and recipes for Spack and others'
+	@echo 'make deb       Debian packages of the commit, in build/deb'
 	@echo 'make docs      docs/options.md from the --help of the program'
 	@echo 'make clean     remove build/'
 

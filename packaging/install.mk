@@ -121,4 +121,14 @@ uninstall:
 	    [ ! -d "$(DESTDIR)$$folder" ] || find "$(DESTDIR)$$folder" -depth -type d -empty -delete; \
 	done
 
+# ---- releases and packages --------------------------------------------------------------------------
+
+.PHONY: dist
+dist:
+	@packaging/release.sh $(BUILD)/dist
+
+.PHONY: deb
+deb:
+	@packaging/debian.sh $(BUILD)/deb
+
 -include $(BUILD)/documents.d

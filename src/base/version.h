@@ -2,7 +2,7 @@
 #ifndef SKYMEANS_BASE_VERSION_H
 #define SKYMEANS_BASE_VERSION_H
 
-#define KM_VERSION "0.1.0"
+#define KM_VERSION "0.2.0"
 
 const char *km_git_commit(void); /* "unknown" outside a checkout */
 const char *km_compiler(void);

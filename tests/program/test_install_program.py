@@ -25,7 +25,7 @@ int main(void) { return puts(skymeans_version()) < 0; }
 """
 CMAKE = """cmake_minimum_required(VERSION 3.13)
 project(caller C)
-find_package(skymeans 0.1 REQUIRED)
+find_package(skymeans 0.2 REQUIRED)
 get_target_property(library skymeans::skymeans IMPORTED_LOCATION)
 get_target_property(include skymeans::skymeans INTERFACE_INCLUDE_DIRECTORIES)
 message("library=${library} include=${include}")
