@@ -109,6 +109,26 @@ check-work: deps
 	@$(run_env) $(shared) BUILD=$(BUILD) KM_WORK_RANKS="$(or $(RANKS),4 16 64)" \
 	    $$(tools/find-python.sh h5py numpy) tests/program/test_work_program.py -v
 
+# Other MPIs, compilers and flags give the same checksums: all that are here, BUILDS="'gcc -O0' clang"
+# some of them; MPICH by itself.
+.PHONY: check-builds check-mpich
+check-builds: deps
+	@$(MAKE) $(quietly) all
+	@$(run_env) BUILD=$(BUILD) tests/builds.py $(BUILDS)
+check-mpich:
+	@$(MAKE) --no-print-directory check-builds BUILDS=mpich
+
+# Results in the programs that people read them with, which are installed first.
+.PHONY: check-clients
+check-clients:
+	@tools/deps.sh clients
+	@[ -d $(BUILD)/npm/node_modules/h5wasm ] || \
+	    npm install --silent --no-fund --no-audit --prefix $(BUILD)/npm h5wasm
+	@$(MAKE) $(quietly) all many
+	@$(run_env) $(shared) BUILD=$(BUILD) NODE_PATH="$$(realpath $(BUILD)/npm/node_modules)" \
+	    $$(tools/find-python.sh h5py numpy astropy pandas tables) \
+	    tests/program/test_readers_program.py -v
+
 # The NEON kernels under qemu, where Debian's cross compiler is there.
 .PHONY: check-neon
 check-neon: deps

@@ -1,8 +1,9 @@
 #!/bin/sh
-# deps.sh [lint|bench|slurm|scaling|simulate|neon|install|browser]...: sees that everything is there
+# deps.sh [lint|bench|slurm|scaling|simulate|neon|mpich|clients|install|browser]...: sees that everything is there
 # to build and test skymeans, and, if asked, to check the style of its sources, to measure it against its
 # peers, to test the job scripts on a Slurm cluster, for scaling studies, to simulate machines, the
-# kernels of ARM processors, all that is installed, or the page of a report in a browser. On Debian and
+# kernels of ARM processors, MPICH, other programs that read results, all that is installed, or the page
+# of a report in a browser. On Debian and
 # its like it installs what is missing, as root or, with a person at the terminal, through sudo;
 # elsewhere it prints the line to run, and stops.
 set -u
@@ -38,6 +39,12 @@ for purpose in "$@"; do
     neon)
         packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
         programs="$programs aarch64-linux-gnu-gcc qemu-aarch64" ;;
+    mpich)
+        packages="$packages mpich libmpich-dev libhdf5-mpich-dev"
+        programs="$programs mpicc.mpich mpiexec.mpich" ;;
+    clients)
+        packages="$packages stilts r-bioc-rhdf5 octave hdf5-tools npm"
+        programs="$programs stilts Rscript octave-cli h5dump npm" ;;
     install)
         packages="$packages cmake groff-base tcl"
         programs="$programs cmake groff tclsh" ;;

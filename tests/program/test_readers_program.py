@@ -1,5 +1,6 @@
 """Results in the programs that people read HDF5 with: h5py, PyTables, pandas, h5dump, Octave, R, and
-h5wasm, by which browsers and notebooks show files (H5Web); exported tables in STILTS (TOPCAT).
+h5wasm, by which browsers and notebooks show files (H5Web); exported tables in astropy and STILTS
+(TOPCAT). `make check-clients` installs all of them.
 
 Each has to open the file and read every dataset. h5wasm is found where npm install -g puts it, or in
 NODE_PATH. Needs the Open MPI variables of the Makefile:
@@ -17,6 +18,7 @@ sys.dont_write_bytecode = True
 
 import h5py
 import numpy as np
+from astropy.table import Table
 
 from program import ROOT, ProgramTest, blobs, run, write_columns
 
@@ -161,16 +163,30 @@ class Readers(ProgramTest):
                 if file[name].dtype.kind in "iuf":
                     np.testing.assert_array_equal(np.array(first, float), file[name][:].ravel()[:3])
 
+    def export(self, kind):
+        self.say(sys.executable, f"{ROOT}/tools/export.py", "fit.h5", "in.h5", "a-longer-name.h5",
+                 "-o", f"classes.{kind}")
+        return f"classes.{kind}"
+
+    def test_astropy(self):
+        """Exported tables of each kind, labels, ids and units."""
+        with h5py.File("fit.h5") as file:
+            expected = np.column_stack([file["ids"][:], file["labels"][:]])
+        for kind in ("fits", "vot", "ecsv", "csv"):
+            table = Table.read(self.export(kind))
+            self.assertEqual([list(row) for row in table["id", "label"]], expected.tolist(), kind)
+            if kind != "csv":
+                self.assertEqual(table["x"].unit, "mag", kind)
+
     @unittest.skipUnless(shutil.which("stilts"), "STILTS is not installed")
     def test_stilts(self):
         """Exported tables have the same labels there, and VOTables are valid."""
         with h5py.File("fit.h5") as file:
             labels, ids = file["labels"][:], file["ids"][:]
         for kind in ("fits", "vot", "csv"):  # Debian's STILTS reads no ECSV
-            self.say(sys.executable, f"{ROOT}/tools/export.py", "fit.h5", "in.h5", "a-longer-name.h5",
-                     "-o", f"classes.{kind}")
-            said = self.say("stilts", "tpipe", f"in=classes.{kind}",
-                            f"ifmt={kind.replace('vot', 'votable')}", "cmd=keepcols 'id label'", "omode=out", "out=-", "ofmt=csv-noheader")
+            said = self.say("stilts", "tpipe", f"in={self.export(kind)}",
+                            f"ifmt={kind.replace('vot', 'votable')}", "cmd=keepcols 'id label'",
+                            "omode=out", "out=-", "ofmt=csv-noheader")
             table = np.array([line.split(",") for line in said.split()], dtype=int)
             np.testing.assert_array_equal(table, np.column_stack([ids, labels]), err_msg=kind)
         self.assertEqual(self.say("stilts", "votlint", "votable=classes.vot"), "")

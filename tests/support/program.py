@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -60,9 +61,10 @@ def end_session(leader):
 
 
 def command_line(binary, ranks, cpus=None):
-    """The program, alone or under mpirun on several ranks."""
+    """The program, alone or under mpirun (MPIRUN: another) on several ranks."""
+    mpirun = shlex.split(os.environ.get("MPIRUN", "mpirun"))
     start = ["taskset", "-c", ",".join(map(str, cpus))] if cpus else []
-    return [*start, *(["mpirun", "-n", str(ranks)] if ranks > 1 else []), binary]
+    return [*start, *([*mpirun, "-n", str(ranks)] if ranks > 1 else []), binary]
 
 
 def environment(folder, omp_num_threads=None, **variables):
