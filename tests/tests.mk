@@ -114,7 +114,7 @@ check-work: deps
 .PHONY: check-builds check-mpich
 check-builds: deps
 	@$(MAKE) $(quietly) all
-	@$(run_env) BUILD=$(BUILD) tests/builds.py $(BUILDS)
+	@$(run_env) BUILD=$(BUILD) $$(tools/find-python.sh h5py) tests/builds.py $(BUILDS)
 check-mpich:
 	@$(MAKE) --no-print-directory check-builds BUILDS=mpich
 

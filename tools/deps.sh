@@ -1,11 +1,11 @@
 #!/bin/sh
-# deps.sh [lint|bench|slurm|scaling|simulate|neon|mpich|clients|install|browser]...: sees that everything is there
-# to build and test skymeans, and, if asked, to check the style of its sources, to measure it against its
-# peers, to test the job scripts on a Slurm cluster, for scaling studies, to simulate machines, the
-# kernels of ARM processors, MPICH, other programs that read results, all that is installed, or the page
-# of a report in a browser. On Debian and
-# its like it installs what is missing, as root or, with a person at the terminal, through sudo;
-# elsewhere it prints the line to run, and stops.
+# deps.sh [lint|bench|slurm|scaling|simulate|neon|mpich|clients|install|browser]...: sees that everything
+# is there to build and test skymeans, and, if asked, to check the style of its sources, to measure it
+# against its peers, to test the job scripts on a Slurm cluster, for scaling studies, to simulate
+# machines, the kernels of ARM processors, MPICH, other programs that read results, all that is
+# installed, or the page of a report in a browser. On Debian and its like it installs what is missing,
+# as root or, with a person at the terminal, through sudo; elsewhere it prints the line to run, and
+# stops.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
