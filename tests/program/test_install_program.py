@@ -195,7 +195,7 @@ class Callers(Place):
         self.assertIn(f"library={self.library}.{VERSION} include={self.prefix}/include",
                       done.stderr)
         self.assertEqual(done.returncode, 0, done.stderr)
-        call("cmake", "--build", ".")
+        call("cmake", "--build", ".", MAKEFLAGS="")
         self.assertEqual(call("./caller"), f"{VERSION}\n")
 
     @unittest.skipUnless(shutil.which("tclsh"), "no tclsh")
