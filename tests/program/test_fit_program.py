@@ -723,10 +723,10 @@ class UsageErrors(ProgramTest):
                     (4, "can't open the file.*more.h5", *self.fit, "more.h5"),
                     (2, "--quiet --verbose", *self.fit, "-q", "-v"))
 
-    def test_options_not_built_yet(self):
+    def test_options_that_are_not_there(self):
         """They are refused as unknown, never ignored."""
         self.refuse(*[(2, "unknown option", *self.fit, f"--{name}", "1") for name in (
-            "sky", "mpi-info")], ranks=(1,))
+            "sphere", "mpi-info")], ranks=(1,))
 
     def test_missing_arguments(self):
         self.refuse((2, "-k K", "fit", "in.h5", "-o", "out.h5"),

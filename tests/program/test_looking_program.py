@@ -395,7 +395,9 @@ skymeans: dry run, nothing is written
               reading (?P<reading>[0-9.]+), ordering (?P<ordering>[0-9.]+), """
                   r"""seeding (?P<seeding_>[0-9.]+), fitting (?P<fitting>[0-9.]+), """
                   r"""writing (?P<writing>[0-9.]+)
-  reading     (?P<values>[0-9.]+) MB of values, [0-9.]+ MB per rank
+(?:  node        (?P<node>\d+ ranks?: .+)
+              --scratch DIR: then .+
+)?  reading     (?P<values>[0-9.]+) MB of values, [0-9.]+ MB per rank
   time        not foretold without figures of a machine: --machine FILE
 (?:  ranks       too many: .+
 )?  slurm       #SBATCH --ntasks=(?P<tasks>\d+)
