@@ -44,4 +44,10 @@ bool km_fault_of_named(const char *what)
     return has_begun && is_the_wanted();
 }
 
+void km_fault_fill(void *memory, size_t bytes)
+{
+    if (getenv("KM_FAULT_FILL") != NULL)
+        memset(memory, 0xff, bytes); /* NaN as float and as double, -1 as an integer */
+}
+
 #endif

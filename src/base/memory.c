@@ -44,6 +44,8 @@ void *km_allocate(int64_t count, size_t size, const char *what, km_error *error)
         /* Page faults dominate the first pass over large arrays; huge pages are only a hint. */
         else if (alignment == HUGE_PAGE)
             madvise(memory, bytes, MADV_HUGEPAGE);
+        if (memory != NULL)
+            km_fault_fill(memory, bytes);
     }
     if (memory == NULL)
         out_of_memory(count, size, what, error);
@@ -64,7 +66,9 @@ void *km_grow(void *array, int64_t count, size_t size, const char *what, km_erro
         return array; /* the capacity is a power of two, and used up only at one */
     const int64_t capacity = count > 0 ? 2 * count : 1;
     void *grown = km_fault_of_named(what) ? NULL : realloc(array, (size_t)capacity * size);
-    if (grown == NULL)
+    if (grown != NULL)
+        km_fault_fill((char *)grown + (size_t)count * size, (size_t)(capacity - count) * size);
+    else
         out_of_memory(capacity, size, what, error);
     return grown;
 }
