@@ -238,7 +238,7 @@ static km_code run_action(km_story *s, km_action action, const km_launch *launch
     else if (action == KM_ACTION_GENERATE)
         run_generate(s);
     else if (s->log.is_speaker && action == KM_ACTION_VERSION)
-        printf("skymeans %s (%s)\n", KM_VERSION, km_git_commit());
+        km_version_print();
     else if (s->log.is_speaker)
         km_help_print(action);
     if (s->log.is_speaker && (fflush(stdout) != 0 || ferror(stdout)))

@@ -62,6 +62,20 @@ static void shorten(char *reason)
             *c = ' ';
 }
 
+/* HDF5 calls what newer versions write a bad version. */
+static void explain_version(char *reason, size_t size)
+{
+    unsigned major, minor, release;
+    const size_t length = strlen(reason);
+    if (strstr(reason, "version") == NULL)
+        return;
+    H5get_libversion(&major, &minor, &release);
+    snprintf(reason + length, size - length,
+             " (perhaps a newer HDF5 wrote it than runs here, %u.%u.%u: then h5repack --high=2 of "
+             "that one rewrites it)",
+             major, minor, release);
+}
+
 bool km_h5_note(int64_t status)
 {
     if (status >= 0)
@@ -70,6 +84,7 @@ bool km_h5_note(int64_t status)
     noted.is_system_fault = noted.is_out_of_memory = false;
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, note_entry, NULL);
     shorten(noted.reason);
+    explain_version(noted.reason, sizeof noted.reason);
     return false;
 }
 
@@ -168,6 +183,15 @@ hid_t km_h5_local_access(void)
     H5Pset_file_locking(access, 0, 1);
 #endif
     return access;
+}
+
+void km_h5_stay_readable(hid_t access)
+{
+#if H5_VERSION_GE(1, 10, 2)
+    H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V110);
+#else
+    (void)access;
+#endif
 }
 
 km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error)

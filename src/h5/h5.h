@@ -31,6 +31,9 @@ km_code km_h5_code(void);
  * caller closes it. */
 hid_t km_h5_local_access(void);
 
+/* Sets that what is written can be read by HDF5 1.10 and later, whatever version writes it. */
+void km_h5_stay_readable(hid_t access);
+
 /* ---- reading -------------------------------------------------------------------------------- */
 
 /* The kind of a file by its first bytes, for people: "a FITS file". */

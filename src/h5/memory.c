@@ -20,6 +20,7 @@ hid_t km_h5_create_in_memory(void)
 {
     const hid_t access = km_h5_local_access();
     H5Pset_fapl_core(access, GROWTH, 0);
+    km_h5_stay_readable(access);
     const hid_t file = H5Fcreate("in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access);
     km_h5_note(file);
     H5Pclose(access);
@@ -45,6 +46,7 @@ hid_t km_h5_open_to_add(const char *path)
 {
     const hid_t access = km_h5_local_access();
     H5Pset_meta_block_size(access, METADATA);
+    km_h5_stay_readable(access);
     H5Pset_sieve_buf_size(access, 0); /* so that a write fails at once, not when closing */
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
     km_h5_note(file);

@@ -63,6 +63,9 @@ typedef struct km_node {
     double memory, scratch; /* bytes */
 } km_node;
 
+/* Prints which program this is, and with which libraries it runs, in one line. */
+void km_version_print(void);
+
 /* What --dry-run prints. */
 typedef struct km_dry_run {
     const km_catalogue *catalogue;

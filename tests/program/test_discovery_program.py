@@ -114,7 +114,7 @@ class ByWhatIsAsked(DiscoveryTest):
         found = self.unusable("in.h5")
         for path, reason in (("/soft", "a link to /nowhere, which can't be opened"),
                              ("/elsewhere", "a link to /x in the file none.h5"),
-                             ("/loop", "a link to /loop"), ("/newer", "can't be opened: "),
+                             ("/loop", "a link to /loop"), ("/newer", "perhaps a newer HDF5 wrote it than runs here"),
                              ("/cube", "3 dimensions"), ("/csr", "sparse"), ("/plain", "sparse"),
                              ("/text", "texts"), ("/pairs", "complex")):
             self.assertIn(reason, found.pop(path))

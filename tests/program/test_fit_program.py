@@ -680,7 +680,7 @@ class Options(ProgramTest):
 
     def test_help_and_version(self):
         for arguments, said in ((("--help",), "Usage:"), (("-h",), "Usage:"),
-                                (("--version",), r"\Askymeans \d+\.\d+\.\d+.*\n\Z"),
+                                (("--version",), r"\Askymeans \d+\.\d+\.\d+ \(.*\), with .*MPI.*, HDF5 \d.*\n\Z"),
                                 (("fit", "--help"), "--max-iterations N"),
                                 (("fit", "in.h5", "-h"), "--max-iterations N")):
             for ranks in (1, 3):
