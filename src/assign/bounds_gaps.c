@@ -163,9 +163,13 @@ static bool find_used_up(const km_assigner *assigner, int64_t block, float *drif
 /* Where samples are on a disk: reads the blocks, of so many, that will be compared. */
 static void fetch_blocks(const km_assigner *assigner, int64_t first, int64_t n_blocks)
 {
-    const int64_t end = first + n_blocks, n = assigner->samples->n_blocks;
+    const bounds *b = assigner->state;
+    const int64_t left = assigner->samples->n_blocks - first, n = n_blocks < left ? n_blocks : left;
     float drift;
-    for (int64_t block = first; block < (end < n ? end : n); block++)
+    km_fetch_large(b->bound + first * b->n_columns, (size_t)(n * b->n_columns) * sizeof *b->bound);
+    km_fetch_large(assigner->labels + first * KM_BLOCK,
+                   (size_t)(n * KM_BLOCK) * sizeof *assigner->labels);
+    for (int64_t block = first; block < first + n; block++)
         if (find_used_up(assigner, block, &drift))
             km_samples_fetch(assigner->samples, block, 1);
 }
@@ -208,6 +212,8 @@ void km_bounds_compare_all(km_assigner *assigner, const void *centers)
 #pragma omp parallel for schedule(dynamic, KM_BOUNDS_AT_ONCE)
     for (int64_t block = 0; block < assigner->samples->n_blocks; block++) {
         int32_t labels[KM_BLOCK];
+        km_samples_pass(assigner->samples, block);
+        km_pass_large(assigner->labels, block, assigner->samples->n_blocks, sizeof labels);
         label_block(assigner, centers, block, labels);
         km_assigner_relabel(assigner, block, labels);
     }
@@ -219,8 +225,10 @@ void km_bounds_make_gaps(km_assigner *assigner, const void *centers)
     memset(b->drift, 0, (size_t)assigner->n_clusters * sizeof *b->drift);
     memset(b->drift_bound, 0, (size_t)b->n_columns * sizeof *b->drift_bound);
 #pragma omp parallel for schedule(dynamic, KM_BOUNDS_AT_ONCE)
-    for (int64_t block = 0; block < assigner->samples->n_blocks; block++)
+    for (int64_t block = 0; block < assigner->samples->n_blocks; block++) {
+        km_samples_pass(assigner->samples, block);
         make_bounds_of_block(assigner, centers, block);
+    }
 }
 
 void km_bounds_use_gaps(km_assigner *assigner, const void *centers)

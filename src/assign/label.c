@@ -9,6 +9,7 @@ void km_label_samples(const km_samples *samples, const km_kernel *kernel, const 
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int32_t own[KM_BLOCK];
         km_distances distances2;
+        km_samples_pass(samples, b);
         kernel->nearest[samples->precision](km_samples_block(samples, b), centers,
                                             samples->n_features, k, own, &distances2);
         for (int l = 0; l < km_samples_lanes(samples, b); l++)

@@ -1,5 +1,6 @@
 /* The plain method: every sample against every center (Lloyd 1982, doi:10.1109/TIT.1982.1056489).
  * It is the twin against which every faster method is compared. */
+#include "base/large.h"
 #include "base/partition.h"
 #include "methods.h"
 
@@ -14,6 +15,8 @@ void km_assign_lloyd(km_assigner *assigner, const void *centers)
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int32_t labels[KM_BLOCK];
         km_distances distances2;
+        km_samples_pass(samples, b);
+        km_pass_large(assigner->labels, b, samples->n_blocks, sizeof labels);
         nearest(km_samples_block(samples, b), centers, samples->n_features, assigner->n_clusters,
                 labels, &distances2);
         km_assigner_relabel(assigner, b, labels);

@@ -119,6 +119,7 @@ static void find_levels(const km_assigner *assigner, const double *centers, uint
         const int lanes = km_samples_lanes(samples, b);
         int32_t labels[KM_BLOCK] = {0};
         double distances2[KM_BLOCK];
+        km_samples_pass(samples, b);
         memcpy(labels, assigner->labels + b * KM_BLOCK, (size_t)lanes * sizeof *labels);
         assigner->kernel->measure[samples->precision](km_samples_block(samples, b), centers,
                                                       samples->n_features, labels, distances2);
@@ -269,8 +270,10 @@ static km_code guess_by_pivots(km_assigner *assigner, const void *centers, km_er
         km_sort_samples(assigner, &(km_sorting){p.count, NULL, NULL}, error);
     }
 #pragma omp parallel for schedule(dynamic, 16)
-    for (int64_t b = 0; b < (error->code == KM_OK ? samples->n_blocks : 0); b++)
+    for (int64_t b = 0; b < (error->code == KM_OK ? samples->n_blocks : 0); b++) {
+        km_samples_pass(samples, b);
         guess_in_block(assigner, centers, &p, b);
+    }
     free(p.positions);
     free(p.near);
     return error->code;

@@ -203,8 +203,10 @@ static void assign_near(km_assigner *assigner, const void *centers, int64_t bloc
 static void assign_all_near(km_assigner *assigner, const void *centers, bool is_guess)
 {
 #pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
-    for (int64_t block = 0; block < assigner->samples->n_blocks; block++)
+    for (int64_t block = 0; block < assigner->samples->n_blocks; block++) {
+        km_samples_pass(assigner->samples, block);
         assign_near(assigner, centers, block, is_guess);
+    }
 }
 
 /* ---- assigning all samples ------------------------------------------------------------------ */

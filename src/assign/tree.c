@@ -217,6 +217,8 @@ static void fetch_leaf(const walk *w, int64_t leaf)
 /* Reads leaves from the disk, if samples are there. */
 static void fetch_leaves(const walk *w, int64_t leaf, int64_t n_leaves)
 {
+    if (n_leaves == 0)
+        return;
     km_samples_fetch(w->assigner->samples, leaf, n_leaves);
     km_fetch_large(w->assigner->labels + leaf * KM_BLOCK,
                    (size_t)(n_leaves * KM_BLOCK) * sizeof *w->assigner->labels);
@@ -302,43 +304,91 @@ static void assign_group(const walk *w, int64_t group, double margin)
     km_budgets_end_group(t->budgets, t, group, open == (uint16_t)((1 << n) - 1));
 }
 
-/* Where samples are on a disk: reads those of some supers, with their labels, that will probably be
- * compared. Leaves with only a few between them that are not go together. */
-static void fetch_supers(const walk *w, int64_t super, int64_t n_supers)
-{
-    enum { LEAVES_OF_SUPER = KM_SIBLINGS * KM_SIBLINGS, MAX_BETWEEN = 4 };
-    const tree *t = w->tree;
-    const int64_t end = (super + n_supers) * LEAVES_OF_SUPER, n = t->n_nodes[LEAVES];
-    int64_t first = -1, last = -1; /* of leaves that are read together */
-    for (int64_t leaf = super * LEAVES_OF_SUPER; leaf < (end < n ? end : n); leaf++) {
-        if (t->owners[leaf] != MIXED || !km_budgets_expect_change(t->budgets, leaf))
-            continue;
-        if (first >= 0 && leaf - last > MAX_BETWEEN) {
-            fetch_leaves(w, first, last + 1 - first);
-            first = leaf;
-        }
-        first = first < 0 ? leaf : first;
-        last = leaf;
-    }
-    if (first >= 0)
-        fetch_leaves(w, first, last + 1 - first);
-}
-
-static void assign_super(const walk *w, int64_t super)
+/* Lists the candidates of the groups of a super, which has these margins. */
+static void filter_groups(const walk *w, int64_t super, double *margins)
 {
     workspace *r = w->workspace;
     const km_samples *samples = w->assigner->samples;
     const size_t center_size = (size_t)samples->n_features * km_precision_size(samples->precision);
-    const int64_t first = super * KM_SIBLINGS, k = w->all.count;
-    double margins[KM_SIBLINGS];
+    const int64_t k = w->all.count;
     const bool has_margins = km_budgets_group_margins(w->tree->budgets, w->tree, super, margins);
     copy_kept(&r->of_super, &w->all, w->tree->in_supers + super / KM_SIBLINGS * k, super,
               center_size);
     filter_boxes(w, GROUPS, super, &r->of_super, has_margins ? margins : NULL, r->kept);
     list_kept(r->kept, r->of_super.count, UINT16_MAX, k, r->of_groups, r->n_of_groups);
+}
+
+static void take_group(const walk *w, int64_t group)
+{
+    workspace *r = w->workspace;
+    const km_samples *samples = w->assigner->samples;
+    const size_t center_size = (size_t)samples->n_features * km_precision_size(samples->precision);
+    const int64_t i = group % KM_SIBLINGS;
+    copy_listed(&r->of_group, &r->of_super, r->of_groups + i * w->all.count, r->n_of_groups[i],
+                center_size);
+}
+
+/* Will the samples of a leaf be read, whose candidates are listed? */
+static bool expects_reading(const walk *w, int64_t leaf)
+{
+    const workspace *r = w->workspace;
+    const int64_t i = leaf % KM_SIBLINGS;
+    const int32_t first = r->of_group.numbers[r->of_leaves[i * w->all.count]];
+    return km_budgets_expect_change(w->tree->budgets, leaf) &&
+           (r->n_of_leaves[i] > 1 || w->tree->owners[leaf] != first);
+}
+
+/* Leaves that are read together; none if end is 0. */
+typedef struct leaf_run {
+    int64_t begin, end;
+} leaf_run;
+
+/* Adds a leaf to a run; reads the run and begins another one if the leaf is far from it. To read a
+ * little in vain takes less time than to begin anew. */
+static void add_to_run(const walk *w, leaf_run *run, int64_t leaf)
+{
+    enum { MAX_BYTES_BETWEEN = 1 << 13 };
+    const int64_t bytes_between = (leaf - run->end) * km_block_bytes(w->assigner->samples);
+    if (run->end == 0 || bytes_between > MAX_BYTES_BETWEEN) {
+        fetch_leaves(w, run->begin, run->end - run->begin);
+        run->begin = leaf;
+    }
+    run->end = leaf + 1;
+}
+
+/* Finds the leaves of a group, whose candidates are there, that will be compared. */
+static void add_group_to_run(const walk *w, leaf_run *run, int64_t group, double margin)
+{
+    const int64_t first = group * KM_SIBLINGS, left = w->tree->n_nodes[LEAVES] - first;
+    filter_leaves(w, group, margin, UINT16_MAX);
+    for (int64_t leaf = first; leaf < first + (left < KM_SIBLINGS ? left : KM_SIBLINGS); leaf++)
+        if (expects_reading(w, leaf))
+            add_to_run(w, run, leaf);
+}
+
+/* Where samples are on a disk: filters some supers in advance, and reads the leaves that will be
+ * compared. */
+static void fetch_supers(const walk *w, int64_t first, int64_t count)
+{
+    const int64_t n = w->tree->n_nodes[GROUPS], end = (first + count) * KM_SIBLINGS;
+    double margins[KM_SIBLINGS];
+    leaf_run run = {0, 0};
+    for (int64_t group = first * KM_SIBLINGS; group < (end < n ? end : n); group++) {
+        if (group % KM_SIBLINGS == 0)
+            filter_groups(w, group / KM_SIBLINGS, margins);
+        take_group(w, group);
+        add_group_to_run(w, &run, group, margins[group % KM_SIBLINGS]);
+    }
+    fetch_leaves(w, run.begin, run.end - run.begin);
+}
+
+static void assign_super(const walk *w, int64_t super)
+{
+    const int64_t first = super * KM_SIBLINGS;
+    double margins[KM_SIBLINGS];
+    filter_groups(w, super, margins);
     for (int64_t i = 0; i < KM_SIBLINGS && first + i < w->tree->n_nodes[GROUPS]; i++) {
-        copy_listed(&r->of_group, &r->of_super, r->of_groups + i * k, r->n_of_groups[i],
-                    center_size);
+        take_group(w, first + i);
         assign_group(w, first + i, margins[i]);
     }
 }

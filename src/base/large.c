@@ -35,6 +35,18 @@ void km_fetch_large(const void *first, size_t n_bytes)
         place_in_use->fetch(first, n_bytes);
 }
 
+/* Pieces are so large that reading one takes longer than beginning to. */
+void km_pass_large(const void *array, int64_t element, int64_t n_elements, size_t size)
+{
+    enum { PIECE = 1 << 18 };
+    if (place_in_use == NULL)
+        return;
+    const int64_t of_piece = PIECE > size ? PIECE / (int64_t)size : 1;
+    const int64_t left = n_elements - element, n = left < 2 * of_piece ? left : 2 * of_piece;
+    if (element % of_piece == 0)
+        place_in_use->fetch((const char *)array + (size_t)element * size, (size_t)n * size);
+}
+
 int64_t km_count_read_large(void)
 {
     return place_in_use != NULL ? place_in_use->count_read() : 0;

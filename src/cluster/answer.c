@@ -22,6 +22,13 @@ void km_answer_clear(skymeans_answer *answer)
     *answer = (skymeans_answer){0};
 }
 
+/* The rows and labels of the blocks after this one are needed soon. */
+static void pass_block(const km_samples *samples, const int32_t *labels, int64_t block)
+{
+    km_samples_pass_rows(samples, block);
+    km_pass_large(labels, block, samples->n_blocks, KM_BLOCK * sizeof *labels);
+}
+
 /* The hash of the labels of all rows; rows that are no samples have the label -1. Collective. */
 static uint64_t hash_labels(const km_samples *samples, const int32_t *labels, MPI_Comm comm)
 {
@@ -30,6 +37,8 @@ static uint64_t hash_labels(const km_samples *samples, const int32_t *labels, MP
 #pragma omp parallel for reduction(+ : sum)
     for (int64_t i = 0; i < samples->n_samples; i++) {
         const int64_t row = km_samples_row(samples, i);
+        if (i % KM_BLOCK == 0)
+            pass_block(samples, labels, i / KM_BLOCK);
         sum += km_hash_label(row, labels[i]) - (has_gaps ? km_hash_label(row, -1) : 0);
     }
 #pragma omp parallel for reduction(+ : sum)
@@ -60,6 +69,8 @@ void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t 
             of_rows[row] = -1;
 #pragma omp for
         for (int64_t i = 0; i < samples->n_samples; i++) {
+            if (i % KM_BLOCK == 0)
+                pass_block(samples, labels, i / KM_BLOCK);
             if (i < n_ahead)
                 __builtin_prefetch(&of_rows[rows[i + AHEAD]], 1);
             of_rows[rows[i]] = labels[i];

@@ -28,6 +28,7 @@ static void measure_labels(const separation *s, int64_t block, const int32_t *la
                            double *distances)
 {
     const km_samples *samples = s->samples;
+    km_samples_pass(samples, block);
     s->answer->plan.kernel->measure[samples->precision](km_samples_block(samples, block),
                                                         s->answer->fit.centers, samples->n_features,
                                                         labels, distances);

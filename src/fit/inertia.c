@@ -112,6 +112,7 @@ static void measure_block(const km_samples *samples, const km_kernel *kernel, co
     int32_t own[KM_BLOCK] = {0};
     const size_t lanes = (size_t)km_samples_lanes(samples, block);
     memcpy(own, labels, lanes * sizeof *own);
+    km_samples_pass(samples, block);
     kernel->measure[samples->precision](km_samples_block(samples, block), centers,
                                         samples->n_features, own, distances2);
 }

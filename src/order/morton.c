@@ -176,6 +176,7 @@ void km_morton_codes(const km_morton *morton, const km_samples *samples, int64_t
                      uint32_t *codes)
 {
     const void *values = km_samples_block(samples, block);
+    km_samples_pass(samples, block);
     for (int l = 0; l < KM_BLOCK; l++)
         codes[l] = 0;
     for (int64_t j = 0; j < morton->n_features; j++) {

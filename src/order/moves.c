@@ -33,6 +33,7 @@ FOR_SIZE void scatter_values(const km_moves *s, const column *c, int64_t block, 
     const char *values = c->first + block * c->stride * size;
     char *moved = s->moved;
     km_prefetch(c->first, (block + COLUMN_AHEAD) * c->stride * size, KM_BLOCK * size);
+    km_pass_large(c->first, block, s->samples->n_blocks, (size_t)(c->stride * size));
     for (int l = 0; l < lanes; l++) {
         const int64_t place = s->places[block * KM_BLOCK + l];
         memcpy(moved + place * size, values + l * size, (size_t)size);
@@ -105,6 +106,8 @@ FOR_SIZE void scatter_block(const km_moves *s, int64_t block, char *to, const in
     const int64_t d = s->samples->n_features;
     const int lanes = km_samples_lanes(s->samples, block);
     const char *values = km_samples_block(s->samples, block);
+    km_samples_pass(s->samples, block);
+    km_pass_large(s->places, block, s->samples->n_blocks, KM_BLOCK * sizeof *s->places);
     for (int l = 0; l < lanes; l++) {
         const int64_t place = s->places[block * KM_BLOCK + l];
         char *sample = to + (place / KM_BLOCK * d * KM_BLOCK + place % KM_BLOCK) * size;

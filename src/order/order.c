@@ -184,17 +184,17 @@ static km_samples part_of(const km_samples *samples, int64_t first, int64_t coun
     return part;
 }
 
-/* On a disk, parts are no larger than what fits in half of the memory together with what sorting
- * takes, since values are moved feature by feature. */
+/* On a disk, parts are no larger than what fits in a quarter of the memory together with what
+ * sorting takes, since values are moved feature by feature. */
 static int64_t limit_part(const km_samples *samples, int64_t part_size)
 {
     const km_large_place *place = km_large_in_use();
     const double of_sample =
         (double)samples->n_features * (double)km_precision_size(samples->precision) +
         4 * sizeof(uint32_t) + 2 * (double)km_moved_size(samples);
-    if (place == NULL || (double)part_size * of_sample <= place->memory / 2)
+    if (place == NULL || (double)part_size * of_sample <= place->memory / 4)
         return part_size;
-    const int64_t n_blocks = (int64_t)(place->memory / 2 / of_sample / KM_BLOCK);
+    const int64_t n_blocks = (int64_t)(place->memory / 4 / of_sample / KM_BLOCK);
     return (n_blocks > 0 ? n_blocks : 1) * KM_BLOCK;
 }
 

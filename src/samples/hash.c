@@ -16,6 +16,8 @@ static void hash_block(const km_samples *samples, km_fold_values *fold, int64_t 
 {
     const size_t feature_size = KM_BLOCK * km_precision_size(samples->precision);
     const char *values = km_samples_block(samples, block);
+    km_samples_pass(samples, block);
+    km_samples_pass_rows(samples, block);
     for (int l = 0; l < KM_BLOCK; l++)
         hashes[l] = (uint64_t)km_samples_row(samples, block * KM_BLOCK + l);
     for (int64_t j = 0; j < samples->n_features; j++, values += feature_size)

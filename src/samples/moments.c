@@ -88,6 +88,7 @@ static void add_full_block(moments *parts, const km_samples *samples, int64_t bl
 {
     const size_t feature_size = KM_BLOCK * km_precision_size(samples->precision);
     const char *values = km_samples_block(samples, block);
+    km_samples_pass(samples, block);
     for (int64_t j = 0; j < samples->n_features; j++, values += feature_size) {
         moments *m = &parts[j];
         const km_moments_task task = {m->grid, *square_grid, m->inverse_power};

@@ -95,6 +95,17 @@ void km_samples_fetch(const km_samples *samples, int64_t block, int64_t n_blocks
                            km_precision_size(samples->precision));
 }
 
+void km_samples_pass(const km_samples *samples, int64_t block)
+{
+    km_pass_large(samples->values, block, samples->n_blocks,
+                  (size_t)(KM_BLOCK * samples->n_features) * km_precision_size(samples->precision));
+}
+
+void km_samples_pass_rows(const km_samples *samples, int64_t block)
+{
+    km_pass_large(samples->rows, block, samples->n_blocks, KM_BLOCK * sizeof *samples->rows);
+}
+
 /* Copies `count` values of `size` bytes, `stride` bytes apart, to beside each other. Compilers turn
  * a copy of a constant size into one move, and do not find out for themselves that all can be one
  * copy. */
@@ -254,6 +265,8 @@ int km_samples_lanes(const km_samples *samples, int64_t block)
 
 void km_samples_load(const km_samples *samples, int64_t block, int64_t feature, double *values)
 {
+    if (feature == 0)
+        km_samples_pass(samples, block);
     km_widen_to_double(samples->precision, place_of_value(samples, block * KM_BLOCK, feature),
                        KM_BLOCK, values);
 }
@@ -269,6 +282,8 @@ void km_samples_load(const km_samples *samples, int64_t block, int64_t feature, 
 void km_samples_range(const km_samples *samples, int64_t block, int64_t feature, double *lowest,
                       double *highest)
 {
+    if (feature == 0)
+        km_samples_pass(samples, block);
     const void *values = place_of_value(samples, block * KM_BLOCK, feature);
     if (samples->precision == KM_FLOAT32)
         find_range_float32(values, lowest, highest);
@@ -355,8 +370,11 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
 #pragma omp parallel for
     for (int64_t i = 0; i < n_chosen; i++) {
         const int64_t at = chosen != NULL ? chosen[i] : i;
-        if (chosen != NULL && i + SELECTED_AHEAD < n_chosen)
-            km_samples_fetch(from, chosen[i + SELECTED_AHEAD] / KM_BLOCK, 1);
+        if (chosen != NULL && i + SELECTED_AHEAD < n_chosen) {
+            const int64_t next = chosen[i + SELECTED_AHEAD];
+            km_samples_fetch(from, next / KM_BLOCK, 1);
+            km_fetch_large(&from->rows[next], sizeof *from->rows);
+        }
         for (int64_t j = 0; j < d; j++)
             memcpy(place_of_value(selected, i, j), place_of_value(from, at, j), size);
         selected->rows[i] = from->rows[at];

@@ -83,6 +83,13 @@ const void *km_samples_block(const km_samples *samples, int64_t block);
 /* The values of these blocks are needed soon. */
 void km_samples_fetch(const km_samples *samples, int64_t block, int64_t n_blocks);
 
+/* For each block of a pass through all in order: those that come next are needed soon. Other
+ * functions than km_samples_block do so themselves. */
+void km_samples_pass(const km_samples *samples, int64_t block);
+
+/* The same of the numbers of the rows. */
+void km_samples_pass_rows(const km_samples *samples, int64_t block);
+
 /* One feature of a block as doubles, KM_BLOCK of them. */
 void km_samples_load(const km_samples *samples, int64_t block, int64_t feature, double *values);
 

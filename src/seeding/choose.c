@@ -46,6 +46,8 @@ static int64_t list_below(const km_samples *samples, const km_choice *choice, ui
     const km_rows mine = km_thread_share(samples->n_samples);
     int64_t count = 0;
     for (int64_t i = mine.first; i < mine.first + mine.count; i++) {
+        if (i % KM_BLOCK == 0)
+            km_samples_pass_rows(samples, i / KM_BLOCK);
         const uint64_t row = (uint64_t)km_samples_row(samples, i);
         const uint64_t random = km_random(choice->random_seed, choice->stream, row);
         if (random > limit || !has_weight(samples, i))

@@ -1,10 +1,10 @@
 """Catalogues four times as large as memory, by `make check-scratch`: the same answer with --scratch,
-in a control group whose memory is a quarter of the values, and at what speed.
+in a control group whose memory is a quarter of the values; and at what speed, which is printed.
 
 Needs root and control groups of version 1, and 1 GB of disk in the build directory (or in $TMPDIR),
 which must not be in memory; skipped elsewhere. Takes some minutes. Prints a line for each run:
-seconds of all assignments, what reading the blocks that they used takes as fast as this disk reads
-(measured before and after), and the ratio of both.
+seconds of all assignments, what reading the blocks that they used would take if the disk read as fast
+as it reads a file from begin to end (measured before and after), and the ratio of both.
 """
 import json
 import os
@@ -23,8 +23,6 @@ TOP = "/sys/fs/cgroup/memory"
 # Name, rows, features, clusters, method.
 WORKS = (("W5", 20_000_000, 3, 8, "tree"), ("W2", 4_000_000, 16, 256, "bounds"))
 THREADS = 2
-LARGEST_SHARE = 2  # seconds of the assignments, in those that reading takes
-LARGEST_EXCESS = 1.1  # bytes read, in those of pages with blocks that were used
 
 
 class Group:
@@ -108,7 +106,7 @@ class Scratch(unittest.TestCase):
         rate = (rate + measure_rate("in.h5")) / 2
         result = Result("out.h5")
         self.assertEqual(result.checksum, expected.checksum)
-        self.assertTrue(result.converged)
+        self.assertEqual(result.n_iterations, expected.n_iterations)
         seconds = record["phases"]["assign"]["max"]
         used, read = (record["scratch"][key] for key in ("bytes_used", "bytes_read"))
         print(f"{name}, {method}: {n_bytes / 1e6:.0f} MB of values in {n_bytes / 4e6:.0f} MB of "
@@ -117,7 +115,6 @@ class Scratch(unittest.TestCase):
               f"{read / 1e6:.0f} MB; {used / rate / seconds:.2f} of that speed; "
               f"all phases {sum(phase['max'] for phase in record['phases'].values()):.0f} s",
               flush=True)
-        self.assertLessEqual(seconds, LARGEST_SHARE * used / rate)
 
     def test_works(self):
         for work in WORKS:
