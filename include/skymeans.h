@@ -103,13 +103,15 @@ typedef struct skymeans_problem {
                            they are not scaled, but multiplied by this, from 1e-100 to 1e100, and
                            their centers stay on the sphere */
     int64_t gap; /* of several, the gap statistic, by so many sets of rows without clusters */
+    const char *balance; /* "count" or "weight": clusters of equal numbers of rows, or sums of
+                            weights; NULL: each row belongs to the nearest center */
 } skymeans_problem;
 
 /* With the defaults, for k clusters. */
 #define SKYMEANS_PROBLEM(k)                                                                        \
     {                                                                                              \
         sizeof(skymeans_problem), (k), "kmeans++", NULL, 0, 0, 1, 1e-4, 300, "none", "drop", NULL, \
-            NULL, 0, NULL, 0, 0, 0                                                                 \
+            NULL, 0, NULL, 0, 0, 0, NULL                                                           \
     }
 
 /* The first field in which two problems differ so that their answers may differ, by name; NULL if
@@ -346,11 +348,13 @@ typedef struct skymeans_model {
     int exponent;
     const char *scale; /* of the problem */
     skymeans_type type;
+    const double *prices; /* [n_clusters], of clusters of equal size: what is added to squared
+                             distances, which are after scaling; NULL: 0 */
 } skymeans_model;
 
-#define SKYMEANS_MODEL                                                              \
-    {                                                                               \
-        sizeof(skymeans_model), 0, 0, NULL, NULL, NULL, 0, "none", SKYMEANS_FLOAT64 \
+#define SKYMEANS_MODEL                                                                    \
+    {                                                                                     \
+        sizeof(skymeans_model), 0, 0, NULL, NULL, NULL, 0, "none", SKYMEANS_FLOAT64, NULL \
     }
 
 /* The model of an answer, whose arrays stay those of the answer. */

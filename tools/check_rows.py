@@ -172,7 +172,7 @@ def find_wrong(model, values, labels):
         for first in range(0, len(values), step):
             part = slice(first, first + step)
             differences = samples[part, None, :] / unit - centers
-            distances = np.sqrt((differences ** 2).sum(axis=2))
+            distances = np.sqrt((differences ** 2).sum(axis=2) + model.prices / unit ** 2)
             nearest[part] = distances.argmin(axis=1)
             own = distances[np.arange(len(distances)), labels[part]]
             slack = reach[part].max(axis=1) / unit + np.abs(centers).max()

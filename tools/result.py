@@ -126,6 +126,8 @@ class Model:
         self.offset, self.factor = group["offset"][:], group["factor"][:]
         self.centers = group["working_centers"][:] if "working_centers" in group else \
             np.ldexp(group["centers"][:], -self.exponent)
+        self.prices = np.ldexp(group["prices"][:], -2 * self.exponent) if "prices" in group \
+            else np.zeros(len(self.centers))
         self.expressions, self.inputs = (texts(group[name][:]) if name in group else []
                                          for name in ("expressions", "inputs"))
         features, values = np.zeros(0, int), np.zeros(0)
@@ -140,7 +142,7 @@ class Model:
     def is_right(self, n_features):
         kinds = {values.dtype.kind for values in (self.centers, self.offset, self.factor)}
         return kinds == {"f"} and self.centers.ndim == 2 and \
-            self.centers.shape[1] == n_features and \
+            self.centers.shape[1] == n_features and self.prices.shape == self.centers.shape[:1] and \
             self.offset.shape == self.factor.shape == (n_features,) and \
             len(self.expressions) in (0, n_features) and \
             self.precision in ("float32", "float64")

@@ -11,6 +11,7 @@ typedef enum km_purpose {
     KM_RANDOM_SAMPLE = 3,   /* whether kmeans-parallel takes a row */
     KM_RANDOM_RESAMPLE = 4, /* how often a row is in a resampled set */
     KM_RANDOM_GAP = 5,      /* a feature of a row without clusters */
+    KM_RANDOM_BALANCE = 6,  /* key of a row by which prices are found */
     KM_RANDOM_MODEL = 16,   /* what all rows of a mock catalogue are drawn from */
     KM_RANDOM_MOCK = 17,    /* the draws of a row of a mock catalogue */
 } km_purpose;

@@ -28,6 +28,8 @@ uint64_t km_problem_hash(const skymeans_problem *p, int64_t n_features)
     hash = fold(fold(hash, p->restarts), p->max_iterations);
     hash = km_hash_doubles(hash, &p->tolerance, 1);
     hash = km_hash_doubles(hash, &p->sky, 1);
+    if (p->balance != NULL)
+        hash = fold_text(hash, p->balance);
     if (p->factors != NULL)
         hash = km_hash_doubles(hash, p->factors, n_features);
     for (int64_t i = 0; i < p->n_several; i++)
@@ -45,11 +47,12 @@ uint64_t km_manner_hash(const skymeans_manner *manner)
 uint64_t km_model_hash(const skymeans_answer *answer)
 {
     const km_transform *transform = &answer->transform;
-    const int64_t d = answer->plan.shape.n_features, k = answer->plan.shape.n_clusters;
+    const int64_t n = answer->plan.shape.n_features, k = answer->plan.shape.n_clusters;
+    const int64_t d = n - answer->plan.shape.n_heights;
     uint64_t hash = fold(fold(0, k), transform->exponent);
     hash = km_hash_doubles(hash, transform->offset, d);
     hash = km_hash_doubles(hash, transform->factor, d);
-    return km_hash_doubles(hash, answer->fit.centers, k * d);
+    return km_hash_doubles(hash, answer->fit.centers, k * n);
 }
 
 /* What was done to samples decides which steps follow, so it must be the same on all ranks. */

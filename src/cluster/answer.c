@@ -18,6 +18,8 @@ void km_answer_clear(skymeans_answer *answer)
     km_choice_free(&answer->choice);
     km_fit_free(&answer->fit);
     free(answer->centers);
+    free(answer->plain);
+    free(answer->prices);
     km_free_large(answer->labels);
     *answer = (skymeans_answer){0};
 }
@@ -48,12 +50,19 @@ static uint64_t hash_labels(const km_samples *samples, const int32_t *labels, MP
     return sum;
 }
 
+uint64_t km_answer_hash(const skymeans_answer *answer, uint64_t hash_of_labels)
+{
+    const int64_t k = answer->plan.shape.n_clusters, n = k * km_answer_features(answer);
+    uint64_t hash = km_hash_doubles(hash_of_labels, answer->centers, n);
+    if (answer->prices != NULL)
+        hash = km_hash_doubles(hash, answer->prices, k);
+    return km_hash_doubles(hash, &answer->fit.inertia, 1);
+}
+
 uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *samples,
                             const int32_t *labels, MPI_Comm comm)
 {
-    const int64_t n = answer->plan.shape.n_clusters * answer->plan.shape.n_features;
-    const uint64_t hash = km_hash_doubles(hash_labels(samples, labels, comm), answer->centers, n);
-    return km_hash_doubles(hash, &answer->fit.inertia, 1);
+    return km_answer_hash(answer, hash_labels(samples, labels, comm));
 }
 
 void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t *of_rows)
@@ -78,16 +87,33 @@ void km_labels_by_row(const km_samples *samples, const int32_t *labels, int32_t 
     }
 }
 
+/* Prices are squares of heights, exactly: heights have few bits. */
+static void find_prices(skymeans_answer *answer)
+{
+    const int64_t n = answer->plan.shape.n_features;
+    for (int64_t c = 0; c < answer->plan.shape.n_clusters; c++) {
+        const double height = answer->fit.centers[(c + 1) * n - 1];
+        answer->prices[c] = ldexp(height * height, 2 * answer->transform.exponent);
+    }
+}
+
 km_code km_answer_find_centers(skymeans_answer *answer, km_error *error)
 {
-    const int64_t k = answer->plan.shape.n_clusters, d = answer->plan.shape.n_features;
+    const km_shape *shape = &answer->plan.shape;
+    const int64_t k = shape->n_clusters, n = k * km_answer_features(answer);
     if (answer->fit.centers == NULL)
         return KM_OK;
-    answer->centers = km_allocate(k * d, sizeof(double), "centers", error);
-    if (answer->centers == NULL)
+    answer->centers = km_allocate(n, sizeof(double), "centers", error);
+    answer->plain = km_allocate(n, sizeof(double), "centers", error);
+    if (shape->n_heights > 0)
+        answer->prices = km_allocate(k, sizeof(double), "prices of clusters", error);
+    if (error->code != KM_OK)
         return error->code;
-    memcpy(answer->centers, answer->fit.centers, (size_t)(k * d) * sizeof(double));
+    km_drop_heights(answer->fit.centers, k, shape->n_features, shape->n_heights, answer->plain);
+    memcpy(answer->centers, answer->plain, (size_t)n * sizeof(double));
     km_untransform_centers(&answer->transform, answer->centers, k);
+    if (answer->prices != NULL)
+        find_prices(answer);
     return KM_OK;
 }
 
@@ -124,8 +150,9 @@ void km_answer_measure(const skymeans_answer *answer, const km_samples *memory,
             const int lanes = km_samples_lanes(memory, b);
             for (int l = 0; l < lanes; l++)
                 labels[l] = of_rows[rows[l]];
-            km_block_distances(memory, answer->plan.kernel, answer->fit.centers, labels,
-                               answer->transform.exponent, b, block_distances);
+            km_block_distances(memory, answer->plan.kernel, answer->plain,
+                               km_answer_features(answer), labels, answer->transform.exponent, b,
+                               block_distances);
             for (int l = 0; l < lanes; l++)
                 distances[rows[l]] = block_distances[l];
         }

@@ -7,7 +7,7 @@
 
 static km_code place_given_centers(km_call *c, km_error *error)
 {
-    const int64_t k = c->problem->n_clusters, d = c->samples->memory.n_features;
+    const int64_t k = c->problem->n_clusters, d = km_samples_features(c->samples);
     memcpy(c->first_centers, c->problem->first_centers, (size_t)(k * d) * sizeof(double));
     km_transform_centers(&c->samples->transform, c->first_centers, k);
     for (int64_t i = 0; i < k * d; i++)
@@ -16,6 +16,7 @@ static km_code place_given_centers(km_call *c, km_error *error)
                            "bad first centers (center %lld, value %lld): NaN, infinite, or too far "
                            "from all samples; centers are in the units of the features",
                            (long long)(i / d), (long long)(i % d));
+    km_add_heights(c->first_centers, k, d, c->samples->n_heights);
     return KM_OK;
 }
 

@@ -19,6 +19,7 @@ struct skymeans_samples {
     const char *weights_name; /* for messages; NULL: none */
     bool is_prepared;         /* values are working values, by this transform */
     km_transform transform;
+    int64_t n_heights;      /* of the features, those that were added for heights: 0 or 1 */
     double sky;             /* of the problem for which they were scaled */
     uint64_t factors_hash;  /* of the factors in it that the caller gave; 0: none */
     bool has_settled;       /* weights are whole numbers */
@@ -65,6 +66,8 @@ struct skymeans_answer {
     km_restarts restarts; /* all fits */
     km_choices choice;    /* of several numbers of clusters, to one of which all else belongs */
     double *centers;      /* [k][d], in the units of the features */
+    double *plain;        /* [k][d], working values: the centers of the fit without heights */
+    double *prices;       /* [k], in the space of the fit; NULL: nothing was balanced */
     int32_t *labels;      /* [slab.count], -1 for rows that are no samples */
     uint64_t checksum;    /* of labels, centers and inertia */
     uint64_t features_hash;
@@ -109,6 +112,24 @@ km_code km_cluster_return(skymeans_samples *samples, int32_t **labels, km_pace *
  * and labels by row. The labels of the fit, which are by sample, are freed. */
 km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samples, MPI_Comm comm,
                            km_error *error);
+
+/* The number of features, without heights. Local, both. */
+static inline int64_t km_samples_features(const skymeans_samples *samples)
+{
+    return samples->memory.n_features - samples->n_heights;
+}
+
+static inline int64_t km_answer_features(const skymeans_answer *answer)
+{
+    return answer->plan.shape.n_features - answer->plan.shape.n_heights;
+}
+
+/* Adds heights to samples, if the problem asks for them and they have none; they can't be without
+ * again. KM_MEMORY is agreed. */
+km_code km_samples_add_heights(skymeans_samples *samples, MPI_Comm comm, km_error *error);
+
+/* The hash of labels continued by centers, prices and inertia: the checksum. Local. */
+uint64_t km_answer_hash(const skymeans_answer *answer, uint64_t hash_of_labels);
 
 /* Sets the centers of an answer, in the units of the features, from those of its fit, if it has
  * any. Local. */

@@ -111,6 +111,8 @@ static void plan_fits(km_plan *plan, const skymeans_problem *problem, const skym
     plan->orders = (shape->n_features <= plan->method->most_ordered && !plan->redistributes) ||
                    (plan->seeding != NULL && plan->seeding->reads_all(shape));
     plan->memory = find_memory(plan);
+    if (shape->n_heights > 0) /* samples are copied when they get heights */
+        plan->memory.ordering = km_larger(plan->memory.ordering, plan->memory.samples);
     if (problem->sky > 0)
         plan->memory.answer += km_sky_bytes(shape);
 }
@@ -178,6 +180,8 @@ km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
     if (km_manner_check_names(manner, kernels, error) != KM_OK)
         return error->code;
     plan->kernel = km_kernel_choose(manner->kernel, kernels);
+    plan->shape.n_heights = km_heights(km_balance_find(problem->balance));
+    plan->shape.n_features += plan->shape.n_heights;
     plan->shape.n_clusters = problem->n_clusters;
     plan->shape.n_fits = problem->restarts;
     plan->shape.n_seeding_rows = problem->seeding_rows;

@@ -31,10 +31,15 @@ static km_code scale_by_fit(skymeans_samples *samples, const km_transform *trans
 static km_code check_fitted(const skymeans_answer *fitted, const skymeans_samples *samples,
                             km_error *error)
 {
-    if (fitted->plan.shape.n_features != samples->memory.n_features)
-        return km_fail(
-            error, KM_USAGE, "wrong number of features: samples have %lld, and the fit %lld",
-            (long long)samples->memory.n_features, (long long)fitted->plan.shape.n_features);
+    const int64_t d = km_samples_features(samples), n_heights = fitted->plan.shape.n_heights;
+    if (km_answer_features(fitted) != d)
+        return km_fail(error, KM_USAGE,
+                       "wrong number of features: samples have %lld, and the fit %lld",
+                       (long long)d, (long long)km_answer_features(fitted));
+    if (samples->n_heights > n_heights)
+        return km_fail(error, KM_USAGE,
+                       "samples used otherwise before: they were fitted to clusters of equal size; "
+                       "make new ones of the same rows");
     if (fitted->precision != samples->memory.precision)
         return km_fail(error, KM_USAGE,
                        "wrong type: samples are %s, and the fit %s; hand over rows of that type",
@@ -91,7 +96,8 @@ km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitte
     if (answer->plan.kernel == NULL)
         return km_fail(error, KM_USAGE, "bad value (kernel %s): not every rank has it",
                        manner->kernel);
-    if (scale_by_fit(samples, &fitted->transform, comm, error) != KM_OK)
+    if (scale_by_fit(samples, &fitted->transform, comm, error) != KM_OK ||
+        (fitted->plan.shape.n_heights > 0 && km_samples_add_heights(samples, comm, error) != KM_OK))
         return error->code;
     answer->features_hash = samples->features_hash;
     km_transform_copy(&answer->transform, &fitted->transform, error);

@@ -104,6 +104,18 @@ km_code km_samples_settle_weights(skymeans_samples *samples, MPI_Comm comm, km_e
     return error->code;
 }
 
+km_code km_samples_add_heights(skymeans_samples *samples, MPI_Comm comm, km_error *error)
+{
+    if (samples->n_heights > 0)
+        return KM_OK;
+    if (samples->has_facts)
+        km_facts_lift(&samples->facts, error);
+    if (error->code == KM_OK && km_samples_lift(&samples->memory, error) == KM_OK)
+        samples->n_heights = 1;
+    km_memory_return();
+    return km_agree(comm, error);
+}
+
 /* Samples that were put in order in smaller parts, for fewer clusters, are so anew. */
 static km_code order_samples(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
                              MPI_Comm comm, km_error *error)
@@ -134,6 +146,8 @@ static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan,
     km_pace_part(pace, -1);
     if (check_clusters(samples, plan->shape.n_clusters, error) != KM_OK)
         return error->code;
+    if (problem->balance != NULL && km_samples_add_heights(samples, comm, error) != KM_OK)
+        return error->code;
     return order_samples(samples, plan, pace, comm, error);
 }
 
@@ -147,11 +161,13 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
         return prepare_anew(samples, plan, problem, pace, comm, error);
     if (!samples->has_facts || samples->transform.scaling != scaling ||
         samples->sky != problem->sky ||
-        samples->factors_hash != km_problem_factors_hash(problem, samples->memory.n_features))
+        samples->factors_hash != km_problem_factors_hash(problem, km_samples_features(samples)) ||
+        (samples->n_heights > 0 && problem->balance == NULL))
         return km_fail(error, KM_USAGE,
                        "samples used otherwise before: they were scaled for another problem, or "
                        "with a fit of other samples; make new ones of the same rows");
-    if (check_clusters(samples, problem->n_clusters, error) != KM_OK)
+    if (check_clusters(samples, problem->n_clusters, error) != KM_OK ||
+        (problem->balance != NULL && km_samples_add_heights(samples, comm, error) != KM_OK))
         return error->code;
     return order_samples(samples, plan, pace, comm, error);
 }

@@ -32,6 +32,17 @@ const char *km_scaling_name(km_scaling scaling)
     return scalings[scaling];
 }
 
+static const char *const balances[] = {
+    [KM_BALANCE_NONE] = NULL, [KM_BALANCE_COUNT] = "count", [KM_BALANCE_WEIGHT] = "weight", NULL};
+
+km_balance km_balance_find(const char *name)
+{
+    for (int i = KM_BALANCE_COUNT; name != NULL && balances[i] != NULL; i++)
+        if (strcmp(name, balances[i]) == 0)
+            return (km_balance)i;
+    return KM_BALANCE_NONE;
+}
+
 km_code km_take_struct(void *full, size_t size, const void *given, const char *name,
                        km_error *error)
 {
@@ -162,6 +173,13 @@ km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *give
     if (!km_scaling_find(problem->scale, &scaling))
         return bad_text("scale", problem->scale, "choose 'none', 'standard', 'minmax' or 'robust'",
                         error);
+    if (problem->balance != NULL && km_balance_find(problem->balance) == KM_BALANCE_NONE)
+        return bad_text("balance", problem->balance, "choose 'count' or 'weight'", error);
+    problem->balance = balances[km_balance_find(problem->balance)]; /* a text that stays */
+    if (problem->balance != NULL && problem->n_several > 0)
+        return bad_text("balance", problem->balance,
+                        "clusters of equal size are for one number of clusters; ask for one",
+                        error);
     if (problem->sky != 0 && !(problem->sky >= KM_MIN_FACTOR && problem->sky <= KM_MAX_FACTOR))
         return km_fail(error, KM_USAGE, "bad value (sky %g): it must be 0, or from 1e-100 to 1e100",
                        problem->sky);
@@ -202,6 +220,8 @@ void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
     fprintf(file, "scale: %s\nmissing: %s\n", p->scale, p->missing);
     if (p->sky != 0)
         fprintf(file, "sky-scale: %.17g\n", p->sky);
+    if (p->balance != NULL)
+        fprintf(file, "balance: %s\n", p->balance);
     if (p->factors != NULL)
         fprintf(file, "hash of the factors: %016llx\n",
                 (unsigned long long)km_problem_factors_hash(p, n_features));
@@ -242,14 +262,15 @@ static const char *find_difference(const skymeans_problem *a, const skymeans_pro
            : differs_in_seeding(a, b)     ? "seeding"
            : hash_first_centers(a, n_features) != hash_first_centers(b, n_features)
                ? "first_centers"
-           : !is_given && a->seeding_rows != b->seeding_rows ? "seeding_rows"
-           : !is_given && a->random_seed != b->random_seed   ? "random_seed"
-           : a->restarts != b->restarts                      ? "restarts"
-           : a->tolerance != b->tolerance                    ? "tolerance"
-           : a->max_iterations != b->max_iterations          ? "max_iterations"
-           : strcmp(a->scale, b->scale) != 0                 ? "scale"
-           : strcmp(a->missing, b->missing) != 0             ? "missing"
-           : a->sky != b->sky                                ? "sky"
+           : !is_given && a->seeding_rows != b->seeding_rows            ? "seeding_rows"
+           : !is_given && a->random_seed != b->random_seed              ? "random_seed"
+           : a->restarts != b->restarts                                 ? "restarts"
+           : a->tolerance != b->tolerance                               ? "tolerance"
+           : a->max_iterations != b->max_iterations                     ? "max_iterations"
+           : strcmp(a->scale, b->scale) != 0                            ? "scale"
+           : strcmp(a->missing, b->missing) != 0                        ? "missing"
+           : a->sky != b->sky                                           ? "sky"
+           : km_balance_find(a->balance) != km_balance_find(b->balance) ? "balance"
            : km_problem_factors_hash(a, n_features) != km_problem_factors_hash(b, n_features)
                ? "factors"
                : NULL;

@@ -3,6 +3,7 @@
 #define SKYMEANS_CLUSTER_PROBLEM_H
 
 #include "base/error.h"
+#include "fit/fit.h"
 #include "samples/samples.h"
 #include "skymeans.h"
 
@@ -27,6 +28,9 @@ const char *km_scaling_name(km_scaling scaling);
 #define KM_MAX_FACTOR 1e100
 
 /* A hash of the factors of the features; 0 if there are none. */
+/* The balance of this name; none if it is NULL, or not known. Local. */
+km_balance km_balance_find(const char *name);
+
 uint64_t km_problem_factors_hash(const skymeans_problem *problem, int64_t n_features);
 
 /* Prints a checked problem as lines "name: value". Problems with the same lines have the same

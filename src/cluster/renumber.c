@@ -37,13 +37,16 @@ static uint64_t hash_labels_by_row(const skymeans_answer *answer)
 km_code km_answer_renumber(skymeans_answer *answer, const int64_t *order, MPI_Comm comm,
                            km_error *error)
 {
-    const int64_t k = answer->plan.shape.n_clusters, d = answer->plan.shape.n_features;
-    void *spare = km_allocate(k * d, sizeof(double), "new numbers of clusters", error);
+    const int64_t k = answer->plan.shape.n_clusters, n = answer->plan.shape.n_features;
+    const int64_t d = km_answer_features(answer);
+    void *spare = km_allocate(k * n, sizeof(double), "new numbers of clusters", error);
     int32_t *numbers = km_allocate(k, sizeof *numbers, "new numbers of clusters", error);
     if (km_agree(comm, error) == KM_OK) {
         permute_values(answer->centers, spare, order, k, d);
-        permute_values(answer->fit.centers, spare, order, k, d);
-        permute_values(answer->fit.previous, spare, order, k, d);
+        permute_values(answer->plain, spare, order, k, d);
+        permute_values(answer->prices, spare, order, k, 1);
+        permute_values(answer->fit.centers, spare, order, k, n);
+        permute_values(answer->fit.previous, spare, order, k, n);
         permute_values(answer->fit.sizes, spare, order, k, 1);
         permute_values(answer->fit.weights, spare, order, k, 1);
         permute_values(answer->restarts.coincidence, spare, order, k, 1);
@@ -56,8 +59,7 @@ km_code km_answer_renumber(skymeans_answer *answer, const int64_t *order, MPI_Co
             answer->labels[i] = answer->labels[i] < 0 ? -1 : numbers[answer->labels[i]];
         uint64_t hash = hash_labels_by_row(answer);
         km_sum_uint64(comm, &hash, 1);
-        hash = km_hash_doubles(hash, answer->centers, k * d);
-        answer->checksum = km_hash_doubles(hash, &answer->fit.inertia, 1);
+        answer->checksum = km_answer_hash(answer, hash);
         answer->is_renumbered = true;
     }
     free(spare);

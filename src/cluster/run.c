@@ -186,7 +186,7 @@ static km_code make_plan(km_call *c, km_error *error)
     const km_shape shape = {.n_rows = answer->spread.n_rows,
                             .span = answer->spread.span,
                             .n_samples = answer->spread.n_of_largest,
-                            .n_features = memory->n_features,
+                            .n_features = km_samples_features(c->samples),
                             .precision = memory->precision,
                             .has_weights = memory->weights != NULL,
                             .counting =
@@ -210,6 +210,8 @@ km_code km_call_prepare(km_call *c, km_error *error)
     c->task = (km_fit_task){.n_clusters = c->problem->n_clusters,
                             .tolerance = c->problem->tolerance,
                             .max_iterations = c->problem->max_iterations,
+                            .balance = km_balance_find(c->problem->balance),
+                            .random_seed = c->problem->random_seed,
                             .radius = ldexp(c->problem->sky, -c->samples->transform.exponent),
                             .exponent = c->samples->transform.exponent,
                             .facts = &c->samples->facts,
@@ -225,9 +227,9 @@ km_code km_call_prepare(km_call *c, km_error *error)
 static km_code prepare_fits(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
-    const int64_t n = c->problem->n_clusters * c->samples->memory.n_features;
     if (km_call_prepare(c, error) != KM_OK || km_call_check_features(c, error) != KM_OK)
         return error->code;
+    const int64_t n = c->problem->n_clusters * c->samples->memory.n_features; /* with heights */
     answer->features_hash = c->samples->features_hash;
     km_transform_copy(&answer->transform, &c->samples->transform, error);
     c->first_centers = km_allocate(n, sizeof *c->first_centers, "first centers", error);
@@ -239,7 +241,7 @@ static km_code begin_call(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
     const uint64_t hash =
-        km_problem_hash(c->problem, c->samples->memory.n_features) + km_manner_hash(c->manner);
+        km_problem_hash(c->problem, km_samples_features(c->samples)) + km_manner_hash(c->manner);
     if (km_check_alike(c->samples, hash + km_pace_can_save(&c->pace), c->comm, error) != KM_OK)
         return error->code;
     *answer = (skymeans_answer){.is_fit = true,
@@ -251,9 +253,11 @@ static km_code begin_call(km_call *c, km_error *error)
     answer->problem.several = NULL;
     if (check_samples(c, error) != KM_OK)
         return error->code;
-    km_choice_create(&answer->choice, c->asked, c->samples->memory.n_features, error);
-    km_restarts_create(&answer->restarts, c->problem->restarts, c->problem->n_clusters,
-                       c->samples->memory.n_features, error);
+    const int64_t n_values =
+        km_samples_features(c->samples) + km_heights(km_balance_find(c->problem->balance));
+    km_choice_create(&answer->choice, c->asked, n_values, error);
+    km_restarts_create(&answer->restarts, c->problem->restarts, c->problem->n_clusters, n_values,
+                       error);
     return km_agree(c->comm, error) == KM_OK ? km_call_resume(c, error) : error->code;
 }
 

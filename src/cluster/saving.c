@@ -10,7 +10,7 @@ static km_state_key key_of(const km_call *c)
 {
     return (km_state_key){.problem = c->asked,
                           .n_rows = c->answer->spread.n_rows,
-                          .n_features = c->samples->memory.n_features};
+                          .n_features = km_samples_features(c->samples)};
 }
 
 /* ---- saving ---------------------------------------------------------------------------------- */

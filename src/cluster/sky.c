@@ -126,7 +126,7 @@ static void conclude_sky(const chords *s, km_sky *sky)
 static void find_unit_centers(chords *s)
 {
     const double origin[KM_SPHERE_FEATURES] = {0};
-    const int64_t d = s->answer->plan.shape.n_features;
+    const int64_t d = km_answer_features(s->answer);
     for (int64_t c = 0; c < s->k; c++) {
         double *center = s->centers + KM_SPHERE_FEATURES * c;
         memcpy(center, s->answer->centers + c * d, KM_SPHERE_FEATURES * sizeof *center);

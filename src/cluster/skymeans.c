@@ -177,7 +177,7 @@ void skymeans_summarize(const skymeans_answer *answer, skymeans_summary *summary
     const size_t size = summary->size < sizeof *summary ? summary->size : sizeof *summary;
     const skymeans_summary full = {.size = summary->size,
                                    .n_clusters = answer->plan.shape.n_clusters,
-                                   .n_features = answer->plan.shape.n_features,
+                                   .n_features = km_answer_features(answer),
                                    .n_rows = answer->spread.n_rows,
                                    .n_used = answer->spread.n_used,
                                    .inertia = answer->fit.inertia,
@@ -255,8 +255,9 @@ void skymeans_model_of(const skymeans_answer *answer, skymeans_model *model)
     const size_t size = model->size < sizeof *model ? model->size : sizeof *model;
     const skymeans_model full = {.size = model->size,
                                  .n_clusters = answer->plan.shape.n_clusters,
-                                 .n_features = answer->plan.shape.n_features,
-                                 .working_centers = answer->fit.centers,
+                                 .n_features = km_answer_features(answer),
+                                 .working_centers = answer->plain,
+                                 .prices = answer->prices,
                                  .offset = answer->transform.offset,
                                  .factor = answer->transform.factor,
                                  .exponent = answer->transform.exponent,
@@ -292,35 +293,48 @@ static bool has_no_nan(const double *values, int64_t count)
     return true;
 }
 
-static km_code check_model_values(const skymeans_answer *answer, km_error *error)
+static km_code check_model_values(const skymeans_answer *answer, const skymeans_model *model,
+                                  km_error *error)
 {
-    const int64_t k = answer->plan.shape.n_clusters, d = answer->plan.shape.n_features;
-    if (!has_no_nan(answer->fit.centers, k * d) || !has_no_nan(answer->transform.offset, d) ||
+    const int64_t k = model->n_clusters, d = model->n_features;
+    if (!has_no_nan(model->working_centers, k * d) || !has_no_nan(answer->transform.offset, d) ||
         !has_no_nan(answer->transform.factor, d))
-        km_fail(error, KM_USAGE, "bad model: centers, offset and factor must not be NaN");
-    return error->code;
+        return km_fail(error, KM_USAGE, "bad model: centers, offset and factor must not be NaN");
+    for (int64_t c = 0; c < k && model->prices != NULL; c++)
+        if (!(model->prices[c] >= 0) || isinf(model->prices[c]))
+            return km_fail(error, KM_USAGE, "bad model: prices must be finite, and at least 0");
+    return KM_OK;
+}
+
+/* A height is the root of its price. */
+static void add_heights_of_prices(skymeans_answer *answer, const skymeans_model *model)
+{
+    const int64_t n = answer->plan.shape.n_features;
+    km_add_heights(answer->fit.centers, model->n_clusters, model->n_features,
+                   n - model->n_features);
+    for (int64_t c = 0; c < model->n_clusters && model->prices != NULL; c++)
+        answer->fit.centers[(c + 1) * n - 1] =
+            sqrt(ldexp(model->prices[c], -2 * answer->transform.exponent));
 }
 
 static km_code fill_answer(skymeans_answer *answer, const skymeans_model *model, km_error *error)
 {
-    const int64_t k = model->n_clusters, d = model->n_features;
+    const int64_t k = model->n_clusters, d = model->n_features, n = answer->plan.shape.n_features;
     double *ones = km_allocate(2 * d, sizeof *ones, "model", error);
-    answer->fit.centers = km_allocate(k * d, sizeof(double), "centers", error);
-    answer->centers = km_allocate(k * d, sizeof(double), "centers", error);
-    if (error->code == KM_OK) {
-        for (int64_t j = 0; j < d; j++) {
-            ones[j] = model->offset != NULL ? model->offset[j] : 0;
-            ones[d + j] = model->factor != NULL ? model->factor[j] : 1;
-        }
-        answer->transform.offset = ones;
-        answer->transform.factor = ones + d;
-        memcpy(answer->fit.centers, model->working_centers, (size_t)(k * d) * sizeof(double));
-        memcpy(answer->centers, model->working_centers, (size_t)(k * d) * sizeof(double));
-        km_untransform_centers(&answer->transform, answer->centers, k);
-        return check_model_values(answer, error);
+    answer->fit.centers = km_allocate(k * n, sizeof(double), "centers", error);
+    answer->transform.offset = ones;
+    if (error->code != KM_OK)
+        return error->code;
+    answer->transform.factor = ones + d;
+    for (int64_t j = 0; j < d; j++) {
+        ones[j] = model->offset != NULL ? model->offset[j] : 0;
+        ones[d + j] = model->factor != NULL ? model->factor[j] : 1;
     }
-    free(ones);
-    return error->code;
+    if (check_model_values(answer, model, error) != KM_OK)
+        return error->code;
+    memcpy(answer->fit.centers, model->working_centers, (size_t)(k * d) * sizeof(double));
+    add_heights_of_prices(answer, model);
+    return km_answer_find_centers(answer, error);
 }
 
 int skymeans_answer_from_model(skymeans_answer **answer, const skymeans_model *given,
@@ -340,7 +354,8 @@ int skymeans_answer_from_model(skymeans_answer **answer, const skymeans_model *g
         check_model_struct(&model, &scaling, &why) == KM_OK) {
         (*answer)->precision = (km_precision)model.type;
         (*answer)->plan.shape.n_clusters = model.n_clusters;
-        (*answer)->plan.shape.n_features = model.n_features;
+        (*answer)->plan.shape.n_heights = model.prices != NULL;
+        (*answer)->plan.shape.n_features = model.n_features + (model.prices != NULL);
         (*answer)->transform = (km_transform){
             .n_features = model.n_features, .exponent = model.exponent, .scaling = scaling};
         fill_answer(*answer, &model, &why);

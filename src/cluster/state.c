@@ -166,6 +166,14 @@ static void transfer_fit(archive *s, km_fit *fit, int64_t k, int64_t n)
     TRANSFER(s, fit->n_empty);
 }
 
+static void transfer_balanced(archive *s, km_balanced *balanced, int64_t k)
+{
+    TRANSFER(s, *balanced);
+    check(s, 1 <= balanced->n_fields && balanced->n_fields <= k, "count of fields");
+    check(s, 0 <= balanced->n_straddling && balanced->n_straddling <= k, "count of clusters");
+    check(s, is_size(balanced->lowest) && is_size(balanced->highest), "size of a cluster");
+}
+
 static void check_fit(archive *s, const km_fit *fit, int64_t k, int64_t n, int64_t n_rows)
 {
     check_finite(s, fit->centers, n, "centers of the best fit");
@@ -199,7 +207,8 @@ static void check_restarts(archive *s, const km_restarts *restarts, const km_fit
 static void create_restarts(archive *s, km_restarts *restarts, int64_t k, const km_state_key *key)
 {
     km_error why = {0};
-    if (km_restarts_create(restarts, key->problem->restarts, k, key->n_features, &why) != KM_OK) {
+    const int64_t n_values = key->n_features + km_heights(km_balance_find(key->problem->balance));
+    if (km_restarts_create(restarts, key->problem->restarts, k, n_values, &why) != KM_OK) {
         s->is_out_of_memory = true;
         s->is_ok = false;
     }
@@ -219,6 +228,8 @@ static void transfer_restarts(archive *s, km_restarts *restarts, km_fit *best,
     transfer(s, restarts->n_iterations, restarts->count * (int64_t)sizeof *restarts->n_iterations);
     transfer(s, restarts->centers, restarts->count * n * (int64_t)sizeof *restarts->centers);
     transfer_fit(s, best, k, n);
+    if (key->problem->balance != NULL)
+        transfer_balanced(s, &best->balanced, k);
     if (!s->is_reading || !s->is_ok)
         return;
     check_fit(s, best, k, n, key->n_rows);

@@ -160,7 +160,7 @@ static void check_centers(struct check *check)
     for (int64_t c = 0; c < k; c++) {
         const long double weight = check->sums[c * (d + 2) + d];
         const long double n = check->sums[c * (d + 2) + d + 1];
-        for (int64_t j = 0; j < d && weight > 0; j++) {
+        for (int64_t j = 0; j < km_answer_features(answer) && weight > 0; j++) {
             const double center = answer->fit.centers[c * d + j];
             const double largest = fmax(fabs(check->lowest[j]), fabs(check->highest[j]));
             const double allowed = epsilon * (check->highest[j] - check->lowest[j]) +
@@ -189,7 +189,7 @@ static long double sum_of_squares(struct check *check, double *lost)
         double distances[KM_BLOCK];
         int64_t weights[KM_BLOCK];
         km_samples_weights(samples, b, weights);
-        km_block_distances(samples, &km_kernel_reference, answer->fit.centers,
+        km_block_distances(samples, &km_kernel_reference, answer->plain, km_answer_features(answer),
                            check->labels + b * KM_BLOCK, 0, b, distances);
         for (int l = 0; l < KM_BLOCK; l++) {
             sum += (long double)weights[l] * (long double)distances[l] * (long double)distances[l];

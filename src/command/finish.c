@@ -179,6 +179,22 @@ static void warn_of_stop(const km_story *s)
                 km_plural(answer->fit.n_iterations));
 }
 
+static void warn_of_balance(const km_story *s)
+{
+    const km_balanced *balanced = &s->answer->fit.balanced;
+    if (balanced->n_fields > 0 && !balanced->is_right)
+        km_warn(&s->log,
+                "unequal clusters (%s): their sizes are %.4g to %.4g of the mean of their field; "
+                "rows or weights may be too few or too unlike for as many; lower -k",
+                s->options.outputs.result, balanced->lowest, balanced->highest);
+    if (balanced->n_straddling > 0)
+        km_warn(&s->log,
+                "clusters in two parts (%s): the rows of %lld cluster%s lie on both sides of a gap "
+                "that is wider than the cluster's radius; another -k may divide fields better",
+                s->options.outputs.result, (long long)balanced->n_straddling,
+                km_plural(balanced->n_straddling));
+}
+
 void km_warn_at_end(const km_story *s)
 {
     const km_fit *fit = &s->answer->fit;
@@ -195,6 +211,7 @@ void km_warn_at_end(const km_story *s)
                 "not described (%s): the run was stopped before, so that the result has no "
                 "/templates, and clusters keep their numbers; give it more time",
                 s->options.outputs.result);
+    warn_of_balance(s);
     if (fit->n_empty > 0)
         km_warn(&s->log,
                 "empty clusters (%s): %lld of %lld have no rows; lower -k, which may be more than "

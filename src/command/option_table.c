@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const char *const scalings[] = {"none", "standard", "minmax", "robust", NULL};
+static const char *const balances[] = {"count", "weight", NULL};
 static const char *const missings[] = {"drop", "error", NULL};
 static const char *const verifications[] = {
     [KM_VERIFY_NOTHING] = "nothing", [KM_VERIFY_ALL] = "all", [KM_VERIFY_SAMPLE] = "sample", NULL};
@@ -115,6 +116,10 @@ const km_option km_fit_options[] = {
     {"sky-scale", 0, "S", KM_OPTION_REAL, AT(sky_scale), 0, 0, NULL, NULL,
      "the radius of that sphere, to weigh positions against features of -c: a radian counts as S "
      "of these after --scale; default: 1"},
+    {"balance", 0, "WHAT", KM_OPTION_CHOICE, AT(problem.balance), 0, 0, balances, NULL,
+     "make clusters of equal size, within 1 %: by the 'count' of their rows, or the sum of their "
+     "'weight's; rows then belong to the center whose squared distance plus price is least; see "
+     "docs/sky.md"},
     WHERE,
     {"weights", 0, "COLUMN", KM_OPTION_TEXT, AT(inputs.weights), 0, 0, NULL, NULL,
      "column or expression with the weight of each row, as '1/err^2', at least 0; a row of weight "

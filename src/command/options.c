@@ -84,6 +84,10 @@ static km_code take_fit(int argc, char **argv, km_options *options, km_error *er
     if (missing != NULL)
         return missing_argument(missing, "skymeans fit CATALOGUE.h5 -k 8 -o RESULT.h5", error);
     options->outputs.has_distances |= options->outputs.has_second;
+    if (options->outputs.has_second && options->problem.balance != NULL)
+        return km_fail(error, KM_USAGE,
+                       "contradiction (--balance --second): rows of clusters of equal size may "
+                       "have another center nearest; leave one out");
     return check_ranks(options, "the fit", error);
 }
 

@@ -40,7 +40,7 @@ static km_code take_recorded(km_story *s)
 {
     km_recorded *r = &s->recorded;
     skymeans_answer *answer = s->answer;
-    const int64_t n = s->model.n_clusters * s->model.n_features;
+    const int64_t n = s->model.n_clusters * answer->plan.shape.n_features; /* with heights */
     km_free_large(answer->labels);
     free(answer->fit.sizes);
     answer->labels = r->labels;

@@ -226,9 +226,9 @@ void km_warn_of_constants(const km_story *s)
 {
     const km_facts *facts = &s->samples.facts;
     int64_t j = 0;
-    while (j < facts->n_features && facts->lowest[j] < facts->highest[j])
+    while (j < s->catalogue.n_features && facts->lowest[j] < facts->highest[j])
         j++;
-    if (j == facts->n_features || facts->n_samples < 2)
+    if (j == s->catalogue.n_features || facts->n_samples < 2)
         return;
     km_warn(&s->log,
             "a constant feature (%s, column %s): all rows that count have %g there, so that it "

@@ -50,11 +50,31 @@ static void end_running(running *run)
     free(run->centers);
     free(run->used);
     free(run->rounded);
+    free(run->older);
+    if (run->balancing != NULL)
+        km_balancing_free(run->balancing);
+    free(run->balancing);
+}
+
+static size_t centers_size(const running *run)
+{
+    return (size_t)(run->task->n_clusters * run->samples->n_features) * sizeof(double);
 }
 
 static bool is_resumed(const running *run)
 {
     return run->task->resume != NULL && run->task->resume->n_iterations > 0;
+}
+
+/* Collective; errors are agreed. */
+static km_code create_balancing(running *run, km_error *error)
+{
+    const int64_t n = run->task->n_clusters * run->samples->n_features;
+    run->older = km_allocate(n, sizeof *run->older, "centers", error);
+    run->balancing = km_allocate_zeroed(1, sizeof *run->balancing, "prices of clusters", error);
+    if (km_agree(run->comm, error) != KM_OK)
+        return error->code;
+    return km_balancing_create(run->balancing, run->task, run->samples, run->comm, error);
 }
 
 static km_code begin_running(running *run, km_fit *fit, const double *first_centers,
@@ -76,6 +96,8 @@ static km_code begin_running(running *run, km_fit *fit, const double *first_cent
         km_assigner_create(&run->assigner, run->task->method, run->task->kernel, samples,
                            run->grids, k, error);
     }
+    if (run->task->balance != KM_BALANCE_NONE)
+        create_balancing(run, error);
     if (km_agree(run->comm, error) == KM_OK && !is_resumed(run))
         memcpy(run->centers, first_centers, (size_t)(k * d) * sizeof *first_centers);
     return error->code;
@@ -129,12 +151,12 @@ static km_code assign_and_reduce(running *run, km_error *error)
     return run->totals.extras[KM_EXTRA_FAILED] > 0 ? km_agree(run->comm, error) : KM_OK;
 }
 
-static double mean_variance(const km_facts *facts)
+static double mean_variance(const running *run)
 {
     double sum = 0;
-    for (int64_t j = 0; j < facts->n_features; j++)
-        sum += facts->variance[j];
-    return sum / (double)facts->n_features;
+    for (int64_t j = 0; j < run->d; j++)
+        sum += run->facts->variance[j];
+    return sum / (double)run->d;
 }
 
 /* Does the fit end with this iteration? Sets the reason; it is the limit of iterations unless the
@@ -142,11 +164,12 @@ static double mean_variance(const km_facts *facts)
 static bool is_over(const running *run, const km_iteration *iteration, km_stop *stop)
 {
     const km_fit_task *task = run->task;
-    const double allowed = ldexp(task->tolerance * mean_variance(run->facts), 2 * task->exponent);
+    const double allowed = ldexp(task->tolerance * mean_variance(run), 2 * task->exponent);
+    const bool is_equal = run->balancing == NULL || run->is_balanced;
     *stop = KM_STOP_MAX_ITERATIONS;
-    if (run->n_refilled == 0 && iteration->relabeled == 0)
+    if (run->n_refilled == 0 && iteration->relabeled == 0 && (is_equal || !run->has_new_prices))
         *stop = KM_STOP_NO_CHANGE;
-    else if (run->n_refilled == 0 && task->tolerance > 0 && iteration->shift <= allowed)
+    else if (run->n_refilled == 0 && task->tolerance > 0 && iteration->shift <= allowed && is_equal)
         *stop = KM_STOP_TOLERANCE;
     return *stop != KM_STOP_MAX_ITERATIONS || iteration->number == task->max_iterations;
 }
@@ -177,6 +200,14 @@ static bool is_refused(const running *run, const km_iteration *iteration)
     return max != NULL && iteration->number == 1 && !(iteration->inertia <= *max);
 }
 
+/* A balanced fit ends with the centers by which the clusters were found to be equal. */
+static void keep_balanced_centers(running *run, km_fit *fit)
+{
+    run->is_at_rest = true;
+    memcpy(run->centers, fit->previous, centers_size(run));
+    memcpy(fit->previous, run->older, centers_size(run));
+}
+
 /* One assignment and one update. True if this iteration was the last, or failed. */
 static bool iterate(running *run, km_fit *fit, km_error *error)
 {
@@ -190,16 +221,23 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
                               .relabeled = run->totals.extras[KM_EXTRA_RELABELED],
                               .distances = run->totals.extras[KM_EXTRA_DISTANCES],
                               .most_distances = run->distances};
+    run->number = iteration.number;
     fit->is_refused = is_refused(run, &iteration);
     if (fit->is_refused)
         return true;
+    if (run->older != NULL)
+        memcpy(run->older, fit->previous, centers_size(run));
     if (km_update_centers(run, units, fit->previous, &iteration.shift, error) != KM_OK)
         return true;
     iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
     run->pace->iteration = fmax(run->pace->iteration, iteration.seconds);
     km_append_iteration(fit, &iteration, error);
     km_pace_iterated(run->pace, &iteration);
-    return is_over(run, &iteration, &fit->stop) || grant_wishes(run, fit, error);
+    if (!is_over(run, &iteration, &fit->stop))
+        return grant_wishes(run, fit, error);
+    if (run->is_balanced && km_stop_is_converged(fit->stop))
+        keep_balanced_centers(run, fit);
+    return true;
 }
 
 /* Repeats the last assignment and update before the fit was saved. This computes the saved centers
@@ -211,12 +249,18 @@ static km_code repeat_last_iteration(running *run, km_fit *fit, km_error *error)
     double shift;
     for (int64_t i = 0; i < state->n_iterations; i++)
         km_append_iteration(fit, &state->history[i], error);
+    run->number = state->n_iterations;
     memcpy(run->centers, state->used, size);
     round_centers(run);
     if (assign_and_reduce(run, error) != KM_OK)
         return error->code;
     memcpy(run->centers, state->centers, size);
-    return km_update_centers(run, km_history_units(run), fit->previous, &shift, error);
+    if (km_update_centers(run, km_history_units(run), fit->previous, &shift, error) == KM_OK &&
+        run->balancing != NULL) { /* whose prices are those saved, not a step from them */
+        memcpy(run->centers, state->centers, size);
+        memcpy(fit->previous, state->used, size);
+    }
+    return error->code;
 }
 
 /* Makes the labels belong to the last centers, by one more assignment if the centers changed.
@@ -224,7 +268,8 @@ static km_code repeat_last_iteration(running *run, km_fit *fit, km_error *error)
 static km_code assign_last_centers(running *run, km_fit *fit, km_error *error)
 {
     const int64_t n = run->task->n_clusters * run->samples->n_features;
-    memcpy(fit->previous, run->used, (size_t)n * sizeof *fit->previous);
+    if (!run->is_at_rest)
+        memcpy(fit->previous, run->used, (size_t)n * sizeof *fit->previous);
     fit->n_refilled = run->n_refilled;
     const bool is_changed = round_centers(run);
     if (is_changed || run->n_refilled > 0)
@@ -243,6 +288,8 @@ static km_code conclude_fit(running *run, km_fit *fit, km_error *error)
             fit->weights[c] = (double)run->totals.weights[c] * run->samples->weight_unit;
             fit->n_empty += run->totals.weights[c] == 0;
         }
+        if (run->balancing != NULL)
+            fit->balanced = km_balance_judge(run, km_history_units(run));
         fit->inertia = km_final_inertia(run);
         km_find_most_of_ranks(fit, run->comm);
         fit->centers = run->centers;
@@ -271,6 +318,7 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
     km_pace idle = km_pace_start(&no_control);
     running run = {.task = task,
                    .samples = samples,
+                   .d = samples->n_features - km_heights(task->balance),
                    .comm = comm,
                    .timers = timers,
                    .pace = task->pace != NULL ? task->pace : &idle};
@@ -288,5 +336,8 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
 
 double km_fit_bytes(const km_shape *shape, const km_method *method)
 {
-    return 4 * km_centers_bytes(shape) + km_rounded_bytes(shape) + km_assigner_bytes(shape, method);
+    const double balancing =
+        shape->n_heights > 0 ? km_centers_bytes(shape) + km_balancing_bytes(shape) : 0;
+    return 4 * km_centers_bytes(shape) + km_rounded_bytes(shape) +
+           km_assigner_bytes(shape, method) + balancing;
 }

@@ -35,13 +35,27 @@ typedef struct km_fit_state {
     km_iteration *history; /* [n_iterations] */
 } km_fit_state;
 
+/* What is made equal between clusters. */
+typedef enum km_balance { KM_BALANCE_NONE, KM_BALANCE_COUNT, KM_BALANCE_WEIGHT } km_balance;
+
+/* How equal the clusters of a fit are: sizes in units of the mean of their field, which are the
+ * clusters that touch each other. */
+typedef struct km_balanced {
+    int64_t n_fields;     /* 0: nothing was balanced */
+    int64_t n_straddling; /* clusters whose rows lie in two parts, far from each other */
+    double lowest, highest;
+    bool is_right; /* all are within what is allowed */
+} km_balanced;
+
 /* What a fit is asked to do; equal on all ranks. */
 typedef struct km_fit_task {
     int64_t n_clusters;
     double tolerance; /* of the shift, in units of the mean variance of the features */
     int64_t max_iterations;
-    double radius; /* of the sphere on which the centers stay, a working value; 0: none */
-    int exponent;  /* of km_transform: inertia and shift are reported in the space of the fit */
+    km_balance balance;   /* other than none: samples and centers have heights, see balance.h */
+    uint64_t random_seed; /* of the rows by which prices are found */
+    double radius;        /* of the sphere on which the centers stay, a working value; 0: none */
+    int exponent; /* of km_transform: inertia and shift are reported in the space of the fit */
     const km_facts *facts; /* of the samples, moments included */
     const km_method *method;
     const km_kernel *kernel;
@@ -57,7 +71,7 @@ typedef struct km_fit_task {
 
 /* The result of a fit. Labels and inertia belong to the centers. */
 typedef struct km_fit {
-    double *centers;       /* [k][d], working values */
+    double *centers;       /* [k][d], working values, with heights */
     double *previous;      /* [k][d], the centers that the last iteration's assignment used */
     int64_t n_refilled;    /* empty clusters that the last iteration's update filled */
     int64_t *sizes;        /* [k], samples of all ranks */
@@ -70,6 +84,7 @@ typedef struct km_fit {
     bool is_saved;   /* it was stopped and saved: only history and stop are set */
     bool is_refused; /* the first centers were refused: nothing else is set */
     int64_t n_empty; /* clusters without weight: more clusters than distinct samples */
+    km_balanced balanced;
 } km_fit;
 
 /* Fits from the first centers [k][d], working values. When a rank wishes to stop, all ranks finish
@@ -126,9 +141,21 @@ void km_restarts_take(km_restarts *restarts, km_fit *fit, km_fit *best);
 km_code km_restarts_compare(km_restarts *restarts, const km_fit_task *task, km_samples *samples,
                             const km_fit *best, MPI_Comm comm, km_error *error);
 
-/* The distances of the samples of a block to the centers of their labels, in the space of the fit.
- * `centers` is [k][d], `labels` those of this block alone, `distances` [KM_BLOCK]. Local. */
+/* The number of coordinates of a center that are heights, which count for labels only; and centers
+ * without them, from [k][n_values] to [k][n_values - n_heights]. Local. */
+static inline int64_t km_heights(km_balance balance)
+{
+    return balance != KM_BALANCE_NONE;
+}
+void km_add_heights(double *centers, int64_t k, int64_t d, int64_t n_heights); /* of 0, in place */
+void km_drop_heights(const double *centers, int64_t k, int64_t n_values, int64_t n_heights,
+                     double *plain);
+
+/* The distances of the samples of a block to the centers of their labels, in the space of the fit,
+ * by the first d features. `centers` is [k][d], `labels` those of this block alone, `distances`
+ * [KM_BLOCK]. Local. */
 void km_block_distances(const km_samples *samples, const km_kernel *kernel, const double *centers,
-                        const int32_t *labels, int exponent, int64_t block, double *distances);
+                        int64_t d, const int32_t *labels, int exponent, int64_t block,
+                        double *distances);
 
 #endif

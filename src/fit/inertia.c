@@ -23,7 +23,7 @@ static km_double2 history_term(const running *run, int64_t c, int64_t j)
 /* The sum in the order of centers and features, which defines the bits of the history. */
 static double sum_history_in_order(const running *run)
 {
-    const int64_t d = run->totals.n_features;
+    const int64_t d = run->d;
     km_double2 inertia = run->facts->squares;
     for (int64_t c = 0; c < run->totals.n_clusters; c++)
         for (int64_t j = 0; j < d && run->totals.weights[c] > 0; j++)
@@ -40,7 +40,7 @@ typedef struct history_sums {
 
 static void add_center_terms(history_sums *sums, const running *run, int64_t c)
 {
-    const int64_t d = run->totals.n_features;
+    const int64_t d = run->d;
     for (int64_t j = 0; j < d && run->totals.weights[c] > 0; j++) {
         const km_double2 term = history_term(run, c, j);
         sums->terms[j % N_SUMS] = km_double2_add(sums->terms[j % N_SUMS], term);
@@ -107,20 +107,37 @@ double km_inertia_of_units(const running *run, double units)
 
 /* Squared distances of the samples of a block to the centers of their labels. */
 static void measure_block(const km_samples *samples, const km_kernel *kernel, const double *centers,
-                          const int32_t *labels, int64_t block, double *distances2)
+                          int64_t d, const int32_t *labels, int64_t block, double *distances2)
 {
     int32_t own[KM_BLOCK] = {0};
     const size_t lanes = (size_t)km_samples_lanes(samples, block);
     memcpy(own, labels, lanes * sizeof *own);
     km_samples_pass(samples, block);
-    kernel->measure[samples->precision](km_samples_block(samples, block), centers,
-                                        samples->n_features, own, distances2);
+    kernel->measure[samples->precision](km_samples_block(samples, block), centers, d, own,
+                                        distances2);
 }
 
-/* Squared distances to the centers of the running fit. */
+void km_drop_heights(const double *centers, int64_t k, int64_t n_values, int64_t n_heights,
+                     double *plain)
+{
+    const int64_t d = n_values - n_heights;
+    for (int64_t c = 0; c < k; c++)
+        memcpy(plain + c * d, centers + c * n_values, (size_t)d * sizeof *plain);
+}
+
+void km_add_heights(double *centers, int64_t k, int64_t d, int64_t n_heights)
+{
+    const int64_t n_values = d + n_heights;
+    for (int64_t c = k - 1; c >= 0 && n_heights > 0; c--) {
+        memmove(centers + c * n_values, centers + c * d, (size_t)d * sizeof *centers);
+        memset(centers + c * n_values + d, 0, (size_t)n_heights * sizeof *centers);
+    }
+}
+
+/* Squared distances to the centers of the running fit, which are in `used` without heights. */
 static void measure_own(const running *run, int64_t block, double *distances2)
 {
-    measure_block(run->samples, run->task->kernel, run->centers,
+    measure_block(run->samples, run->task->kernel, run->used, run->d,
                   run->assigner.labels + block * KM_BLOCK, block, distances2);
 }
 
@@ -169,9 +186,11 @@ static km_exact sum_distances2(const running *run, const km_grid *grid, km_power
 
 /* The grid fits the maximum squared distance, since distances may be far smaller than the range of
  * the samples. */
-double km_final_inertia(const running *run)
+double km_final_inertia(running *run)
 {
     int exponent = 0;
+    km_drop_heights(run->centers, run->task->n_clusters, run->samples->n_features,
+                    run->samples->n_features - run->d, run->used);
     frexp(find_max_distance2(run), &exponent); /* below 2^exponent: summands are below 1 */
     const km_grid grid = km_grid_choose(-1, 1, run->facts->weight, 2);
     const km_exact sum = sum_distances2(run, &grid, km_power_of_two(-exponent));
@@ -182,9 +201,10 @@ double km_final_inertia(const running *run)
 }
 
 void km_block_distances(const km_samples *samples, const km_kernel *kernel, const double *centers,
-                        const int32_t *labels, int exponent, int64_t block, double *distances)
+                        int64_t d, const int32_t *labels, int exponent, int64_t block,
+                        double *distances)
 {
-    measure_block(samples, kernel, centers, labels, block, distances);
+    measure_block(samples, kernel, centers, d, labels, block, distances);
     for (int l = 0; l < KM_BLOCK; l++)
         distances[l] = ldexp(sqrt(distances[l]), exponent);
 }

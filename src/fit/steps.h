@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/timers.h"
+#include "fit/balance.h"
 #include "fit/fit.h"
 
 /* Counts that are summed over the ranks together with the totals of an iteration, so that an
@@ -24,6 +25,14 @@ enum { KM_REDUCTIONS_AT_ONCE = 128 };
 /* State of a running fit. */
 typedef struct running {
     const km_fit_task *task;
+    int64_t d;               /* features without heights */
+    km_balancing *balancing; /* NULL: clusters are as they come */
+    double *older;       /* [k][n_features], the centers before `previous` of the fit; or NULL */
+    int64_t number;      /* of the iteration, from 1 */
+    bool has_prices;     /* in the last assignment */
+    bool is_balanced;    /* by the last assignment */
+    bool is_at_rest;     /* the fit ends with the centers that the last assignment used */
+    bool has_new_prices; /* the last update changed some */
     km_samples *samples;
     MPI_Comm comm;
     km_timers *timers;
@@ -72,6 +81,17 @@ void km_reduce_totals(running *run, bool has_failed);
 km_code km_update_centers(running *run, double units, double *before, double *shift,
                           km_error *error);
 
+/* Is it time to balance: do prices differ already, or do the centers, whose last shift this is,
+ * hardly move? `units` is the inertia in working units. Local. */
+bool km_is_balancing(running *run, double units, double shift);
+
+/* Judges the last assignment, and changes prices, and perhaps places of some centers, so that the
+ * next one has more equal clusters. The same on all ranks. */
+void km_balance_step(running *run, double units);
+
+/* How equal clusters are after the last assignment. The same on all ranks. */
+km_balanced km_balance_judge(running *run, double units);
+
 /* Time and distances of an iteration are those of the rank that took most. Without memory of its
  * own. Collective. */
 void km_find_most_of_ranks(km_fit *fit, MPI_Comm comm);
@@ -84,7 +104,7 @@ km_code km_append_iteration(km_fit *fit, const km_iteration *iteration, km_error
 km_code km_save_running(running *run, km_fit *fit, km_error *error);
 
 /* The exact sum of the squared distances of all samples to the centers of their labels, in the
- * space of the fit. Collective. */
-double km_final_inertia(const running *run);
+ * space of the fit. Overwrites `used`. Collective. */
+double km_final_inertia(running *run);
 
 #endif

@@ -67,16 +67,34 @@ static void move_centers(running *run, double *before)
             km_sphere_project(run->centers + c * d, before + c * d, run->task->radius);
 }
 
-/* The sum of the squared shifts, in working units. The order of its terms defines its bits. */
+/* The sum of the squared shifts, in working units, heights left out. The order of its terms defines
+ * its bits. */
 static double sum_shifts(const running *run, const double *before)
 {
-    const int64_t n = run->totals.n_clusters * run->totals.n_features;
+    const int64_t k = run->totals.n_clusters, n = run->totals.n_features;
     double shift = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const double difference = run->centers[i] - before[i];
-        shift = fma(difference, difference, shift);
-    }
+    for (int64_t c = 0; c < k; c++)
+        for (int64_t j = 0; j < run->d; j++) {
+            const double difference = run->centers[c * n + j] - before[c * n + j];
+            shift = fma(difference, difference, shift);
+        }
     return shift;
+}
+
+/* Keeps heights, which are no means, and finds better ones when it is time. */
+static void balance_centers(running *run, double units, const double *before)
+{
+    const int64_t k = run->totals.n_clusters, n = run->totals.n_features;
+    for (int64_t c = 1; c <= k; c++)
+        run->centers[c * n - 1] = before[c * n - 1];
+    run->is_balanced = false;
+    run->has_new_prices = true;
+    if (!km_is_balancing(run, units, sum_shifts(run, before)))
+        return;
+    km_balance_step(run, units);
+    run->has_new_prices = false;
+    for (int64_t c = 1; c <= k; c++)
+        run->has_new_prices |= run->centers[c * n - 1] != before[c * n - 1];
 }
 
 km_code km_update_centers(running *run, double units, double *before, double *shift,
@@ -86,6 +104,8 @@ km_code km_update_centers(running *run, double units, double *before, double *sh
         return error->code;
     if (km_refill_empty(run, error) == KM_OK) {
         move_centers(run, before);
+        if (run->balancing != NULL)
+            balance_centers(run, units, before);
         *shift = ldexp(sum_shifts(run, before), 2 * run->task->exponent);
     }
     return error->code;

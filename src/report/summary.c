@@ -125,6 +125,17 @@ static void print_refining(const km_refined *refined)
                refined->is_refused ? ", which don't represent all: refused" : "");
 }
 
+/* How equal clusters are. */
+static void print_balance(const km_record *record)
+{
+    const km_balanced *b = &record->answer->fit.balanced;
+    if (b->n_fields > 0)
+        printf("  balance     sizes (%s) of %.4g to %.4g of the mean%s%lld field%s\n",
+               record->answer->problem.balance, b->lowest, b->highest,
+               b->n_fields > 1 ? " of their field, " : ", ", (long long)b->n_fields,
+               km_plural(b->n_fields));
+}
+
 /* How large clusters on the sky are. */
 static void print_sky(const km_record *record)
 {
@@ -160,6 +171,7 @@ static void print_summary_head(const km_record *record, const km_report *report)
         printf("  goes        %lld: iterations, seconds and bytes are those of all of them\n",
                (long long)report->n_goes);
     printf("  inertia     %.10g\n", fit->inertia);
+    print_balance(record);
     print_sky(record);
     printf("  checksum    %016llx\n", (unsigned long long)record->answer->checksum);
     printf("  fingerprint %s\n", record->fingerprint);

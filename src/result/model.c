@@ -8,6 +8,7 @@
 #include "base/precision.h"
 #include "result/result.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ static bool find_model_shape(km_model *model, hid_t file)
     model->n_features = centers.n_columns;
     const bool has_values = H5Dget_storage_size(centers.dataset) > 0;
     km_h5_close_array(&centers);
+    model->has_prices = H5Lexists(file, "model/prices", H5P_DEFAULT) > 0;
     return has_values && model->n_clusters > 0 && model->n_clusters <= INT32_MAX &&
            model->n_features > 0 && model->n_features <= MAX_FEATURES;
 }
@@ -63,6 +65,8 @@ static km_code allocate_model(km_model *model, km_error *error)
     const int64_t k = model->n_clusters, d = model->n_features;
     const char *what = "centers of the fit";
     model->centers = km_allocate(k * d, sizeof *model->centers, what, error);
+    if (model->has_prices)
+        model->prices = km_allocate(k, sizeof *model->prices, what, error);
     model->transform.n_features = d;
     model->transform.offset = km_allocate(2 * d, sizeof(double), what, error);
     model->names = km_allocate_zeroed(d, KM_NAME_SIZE, what, error);
@@ -267,11 +271,15 @@ static km_code read_model_file(km_model *model, const char *path, hid_t file, km
     if (!read_model_array(file, "model/centers", k, d, model->centers) ||
         !read_model_array(file, "model/offset", d, 1, transform->offset) ||
         !read_model_array(file, "model/factor", d, 1, transform->factor) ||
+        (model->has_prices && !read_model_array(file, "model/prices", k, 1, model->prices)) ||
         !read_attributes(model, file) || km_fault("read the model"))
         return not_a_result(path, damaged, error);
     if (!check_model_numbers(path, "centers", model->centers, k, d, -INFINITY, error) ||
         !check_model_numbers(path, "offset", transform->offset, 1, d, -INFINITY, error) ||
         !check_model_numbers(path, "factor", transform->factor, 1, d, 0, error))
+        return error->code;
+    if (model->has_prices &&
+        !check_model_numbers(path, "prices", model->prices, k, 1, -DBL_TRUE_MIN, error))
         return error->code;
     if (!read_working_centers(model, file) || !read_expressions(model, file, error) ||
         !read_missing_values(model, file, error))
@@ -300,6 +308,8 @@ static km_code share_model(km_model *model, MPI_Comm comm, km_error *error)
         return error->code;
     const int64_t d = model->n_features, number = sizeof(double);
     km_broadcast(comm, 0, model->centers, model->n_clusters * d * number);
+    if (model->has_prices)
+        km_broadcast(comm, 0, model->prices, model->n_clusters * number);
     km_broadcast(comm, 0, model->transform.offset, 2 * d * number);
     km_broadcast(comm, 0, model->names, d * KM_NAME_SIZE);
     km_broadcast(comm, 0, model->units, d * KM_UNITS_SIZE);
@@ -325,6 +335,7 @@ km_code km_model_read(km_model *model, const char *path, int64_t n_clusters, MPI
 void km_model_free(km_model *model)
 {
     free(model->centers);
+    free(model->prices);
     free(model->names);
     free(model->units);
     free(model->missing_values);

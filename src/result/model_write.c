@@ -118,7 +118,7 @@ static void put_centers(km_writer *w, const km_record *record, double *scratch)
 {
     const int64_t k = record->answer->plan.shape.n_clusters, d = record->catalogue->n_features;
     const int exponent = record->answer->transform.exponent;
-    const double *centers = record->answer->fit.centers;
+    const double *centers = record->answer->plain;
     bool is_exact = true;
     for (int64_t i = 0; i < k * d; i++) {
         scratch[i] = ldexp(centers[i], exponent);
@@ -137,6 +137,9 @@ void km_model_write(km_writer *w, const km_record *record, double *scratch, km_e
     put_model_treatment(w, record);
     km_writer_close(w);
     put_centers(w, record, scratch);
+    if (record->answer->prices != NULL)
+        km_put_list(w, "model/prices", "cluster", H5T_NATIVE_DOUBLE,
+                    record->answer->plan.shape.n_clusters, record->answer->prices);
     km_put_list(w, "model/offset", "feature", H5T_NATIVE_DOUBLE, d, transform->offset);
     km_put_list(w, "model/factor", "feature", H5T_NATIVE_DOUBLE, d, transform->factor);
     put_missing_values(w, record, error);

@@ -90,6 +90,8 @@ static inline int64_t km_record_missing(const km_record *record)
 typedef struct km_model {
     int64_t n_clusters, n_features;
     double *centers; /* [k][d], working values */
+    double *prices;  /* [k]; NULL: nothing was balanced */
+    bool has_prices;
     km_transform transform;
     km_precision precision;
     bool is_raw, fill_is_missing; /* as the fit read its catalogue */

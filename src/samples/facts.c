@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void km_facts_free(km_facts *facts)
 {
@@ -25,6 +26,28 @@ static km_code create_facts(km_facts *facts, int64_t n_features, km_error *error
     facts->mean = facts->highest + n_features;
     facts->variance = facts->mean + n_features;
     facts->deviation = facts->variance + n_features;
+    return KM_OK;
+}
+
+km_code km_facts_lift(km_facts *facts, km_error *error)
+{
+    const int64_t d = facts->n_features;
+    km_facts lifted;
+    if (create_facts(&lifted, d + 1, error) != KM_OK)
+        return error->code;
+    const double *const from[] = {facts->lowest, facts->highest, facts->mean, facts->variance,
+                                  facts->deviation};
+    double *const to[] = {lifted.lowest, lifted.highest, lifted.mean, lifted.variance,
+                          lifted.deviation};
+    for (int i = 0; i < 5; i++) {
+        memcpy(to[i], from[i], (size_t)d * sizeof(double));
+        to[i][d] = 0;
+    }
+    lifted.n_samples = facts->n_samples;
+    lifted.weight = facts->weight;
+    lifted.squares = facts->squares;
+    km_facts_free(facts);
+    *facts = lifted;
     return KM_OK;
 }
 

@@ -353,6 +353,26 @@ uint32_t *km_samples_places(const km_samples *samples, km_error *error)
     return places;
 }
 
+km_code km_samples_lift(km_samples *samples, km_error *error)
+{
+    const size_t size = km_precision_size(samples->precision);
+    const size_t block = (size_t)samples->n_features * KM_BLOCK * size;
+    const size_t lifted = block + KM_BLOCK * size;
+    char *values =
+        km_allocate_large(samples->capacity / KM_BLOCK, lifted, "samples of this rank", error);
+    if (values == NULL)
+        return error->code;
+#pragma omp parallel for
+    for (int64_t b = 0; b < samples->n_blocks; b++) {
+        memcpy(values + (size_t)b * lifted, km_samples_block(samples, b), block);
+        memset(values + (size_t)b * lifted + block, 0, lifted - block);
+    }
+    km_free_large(samples->values);
+    samples->values = values;
+    samples->n_features++;
+    return KM_OK;
+}
+
 km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t n_chosen,
                           km_samples *selected, km_error *error)
 {

@@ -103,6 +103,9 @@ void km_samples_store(km_samples *samples, int64_t block, int64_t feature, const
 /* All features of one sample as doubles. */
 void km_samples_get(const km_samples *samples, int64_t sample, double *values);
 
+/* Adds a feature that is 0 for all samples. Local; KM_MEMORY, and nothing changes. */
+km_code km_samples_lift(km_samples *samples, km_error *error);
+
 /* A new set of samples: copies of those whose numbers are in `chosen`, in that order. */
 km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t n_chosen,
                           km_samples *selected, km_error *error);
@@ -183,6 +186,9 @@ km_code km_facts_find_ranges(km_facts *facts, const km_samples *samples, MPI_Com
 km_code km_facts_find_moments(km_facts *facts, km_samples *samples, const km_transform *transform,
                               MPI_Comm comm, km_error *error);
 void km_facts_free(km_facts *facts);
+
+/* Adds the facts of a feature that is 0 for all samples. Local; KM_MEMORY, and nothing changes. */
+km_code km_facts_lift(km_facts *facts, km_error *error);
 
 /* Quantiles of each feature, [n_features][n_percents], over the samples of all ranks, whose weights
  * have been settled and add up to `weight` (see km_facts). That of p percent is the lowest value

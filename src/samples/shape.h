@@ -24,6 +24,7 @@ typedef struct km_shape {
     int64_t span;   /* rows from the lowest number to the highest, which has 32 bits on one rank */
     int64_t n_samples; /* of this rank, if all of its rows are used */
     int64_t n_features, n_clusters;
+    int64_t n_heights; /* of the features, those that are heights of centers: 0 or 1 */
     int64_t n_fits;
     int64_t n_seeding_rows; /* that kmeans++ draws from; INT64_MAX: all */
     km_precision precision;

@@ -303,6 +303,9 @@ ROWS = [
     (2, "bad value (--choose silhouette)", *fit("--choose", "silhouette")),
     (2, "bad value (--bootstrap 3)", *fit("--bootstrap", "3")),
     (2, "bad value (--gap 3)", *fit("--gap", "3")),
+    (2, "contradiction (--balance --second)", *fit("--balance", "count", "--second")),
+    (2, "bad value (--balance size)", *fit("--balance", "size")),
+    (2, "bad value (--balance count)", *fit("-k", "2,3", "--balance", "count")),
     (2, "bad value (--choose stability)", *fit("-k", "2,3", "--choose", "stability")),
     (2, "bad value (--seeding named.h5)", *fit("-k", "2,3", "--seeding", "named.h5")),
     # warnings
@@ -326,6 +329,9 @@ ROWS = [
      *fit("--max-hours", "1e-9", "--restarts", "2")),
     (0, "stopped early (out.h5): the time limit ended it after 1 of 2 numbers of clusters",
      *fit("-k", "2,3", "--max-hours", "1e-9")),
+    (0, "unequal clusters (out.h5)", *fit_of("heavy.h5", "--balance", "weight", "--weights", "w",
+                                             "-c", "x", "--max-iterations", "20")),
+    (0, "clusters in two parts (out.h5)", *fit_of("parts.h5", "-k", "2", "--balance", "count")),
     (0, "damaged checkpoint (bad)", *fit("--checkpoint", "bad")),
 ]
 
@@ -507,6 +513,9 @@ class Messages(ProgramTest):
         write_array("wide2.h5", np.ones((10, 8)))
         write_columns("angles.h5", {"ra": values[:, 0], "dec": values[:, 1]},
                       units={"ra": "rad", "dec": "deg"})
+        write_columns("heavy.h5", {"x": np.arange(50.0), "w": np.array([1e3] + 49 * [1.0])})
+        write_columns("parts.h5", {"x": np.concatenate([np.linspace(0, 1, 300),
+                                                        np.linspace(9, 10, 100)])})
         write_columns("parsecs.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "pc"})
         write_array("same.h5", np.tile([[1.0, 2], [2, 3]], (50, 1)))
         write_array("counted.h5", np.column_stack([values[:, 0], np.arange(100) + 7]))

@@ -213,8 +213,8 @@ START_TEST(squared_distances_sum_up_to_the_inertia)
     double sum = 0;
     for (int64_t b = 0; b < samples.n_blocks; b++) {
         double distances[KM_BLOCK];
-        km_block_distances(&samples, task.kernel, fit.centers, fit.labels + b * KM_BLOCK,
-                           task.exponent, b, distances);
+        km_block_distances(&samples, task.kernel, fit.centers, samples.n_features,
+                           fit.labels + b * KM_BLOCK, task.exponent, b, distances);
         for (int l = 0; l < km_samples_lanes(&samples, b); l++)
             sum += distances[l] * distances[l];
     }

@@ -51,7 +51,7 @@ class Problem(Struct):
                 ("max_iterations", c_int64), ("scale", c_char_p), ("missing", c_char_p),
                 ("factors", POINTER(c_double)), ("several", POINTER(c_int64)),
                 ("n_several", c_int64), ("choose", c_char_p), ("bootstrap", c_int64),
-                ("sky", c_double), ("gap", c_int64)]
+                ("sky", c_double), ("gap", c_int64), ("balance", c_char_p)]
     DEFAULTS = {"seeding": b"kmeans++", "restarts": 1, "tolerance": 1e-4, "max_iterations": 300,
                 "scale": b"none", "missing": b"drop"}
 
@@ -104,7 +104,7 @@ class Model(Struct):
     _fields_ = [("size", c_size_t), ("n_clusters", c_int64), ("n_features", c_int64),
                 ("working_centers", POINTER(c_double)), ("offset", POINTER(c_double)),
                 ("factor", POINTER(c_double)), ("exponent", c_int), ("scale", c_char_p),
-                ("type", c_int)]
+                ("type", c_int), ("prices", POINTER(c_double))]
     DEFAULTS = {"scale": b"none", "type": FLOAT64}
 
 
