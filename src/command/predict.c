@@ -15,6 +15,11 @@ km_code km_read_model(km_story *s)
     if (km_model_read(&s->model, s->options.model, s->options.predicted, s->comm, &s->error) !=
         KM_OK)
         return s->error.code;
+    if (s->options.outputs.has_second && s->model.has_prices)
+        return km_fail(&s->error, KM_USAGE,
+                       "contradiction (--second, %s): its clusters are of equal size, and rows may "
+                       "have another center nearest; leave --second out",
+                       s->options.model);
     s->options.problem.n_clusters = s->model.n_clusters;
     s->options.inputs.is_raw = s->model.is_raw;
     s->options.inputs.fill_is_missing = s->model.fill_is_missing;

@@ -304,6 +304,7 @@ ROWS = [
     (2, "bad value (--bootstrap 3)", *fit("--bootstrap", "3")),
     (2, "bad value (--gap 3)", *fit("--gap", "3")),
     (2, "contradiction (--balance --second)", *fit("--balance", "count", "--second")),
+    (2, "contradiction (--second, equal.h5)", *predict("in.h5", "--second", model="equal.h5")),
     (2, "bad value (--balance size)", *fit("--balance", "size")),
     (2, "bad value (--balance count)", *fit("-k", "2,3", "--balance", "count")),
     (2, "bad value (--choose stability)", *fit("-k", "2,3", "--choose", "stability")),
@@ -590,6 +591,7 @@ class Messages(ProgramTest):
                           ("twice", np.zeros(100, int)), ("halved", np.arange(99))):
             shutil.copy("fit.h5", f"{name}.h5")
             write_array(f"{name}.h5", ids, name="ids")
+        run("fit", "in.h5", "-k", "3", "--balance", "count", "-o", "equal.h5")
         shutil.copy("fit.h5", "templates.h5")
         write_array("templates.h5", np.zeros(3), name="templates/mean")
         shutil.copy("fit.h5", "neighbours.h5")
