@@ -364,6 +364,7 @@ km_code km_samples_lift(km_samples *samples, km_error *error)
         return error->code;
 #pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++) {
+        km_samples_pass(samples, b);
         memcpy(values + (size_t)b * lifted, km_samples_block(samples, b), block);
         memset(values + (size_t)b * lifted + block, 0, lifted - block);
     }
