@@ -181,6 +181,20 @@ class Faults(ProgramTest):
             found = self.fail_allocations(level, 1, None, [*MOCK, "--compress", level])
             self.assertIn("rows of the mock", found)
 
+    def test_every_allocation_of_verify(self):
+        """Up to the second reading, which has another way to find columns, and from the checks on."""
+        arguments = ["verify", "model.h5", "in.h5"]
+        found = self.fail_allocations(None, 1, None, arguments)
+        self.assertLessEqual({"a result", "labels", "rows that are read again"}, set(found))
+        n_checks = 18
+        *done, last = run_all([lambda i=i: run_with_faults(
+            [NO_FAULT, f"KM_FAULT_ALLOCATION={i}", NO_FAULT], arguments, KM_FAULT_AFTER="answer")
+            for i in range(1, n_checks + 2)])
+        for code, err in done:
+            self.check_one_message(code, err)
+        self.assertIn("(verification)", done[-1][1])
+        self.assertEqual(last, (0, ""))
+
     def test_allocations_for_resampled_rows(self):
         """One rank has no memory for them, in the middle of collective steps."""
         arguments = ["fit", "in.h5", "-k", "2,3", "--bootstrap", "1", "-o", "out.h5", "--overwrite"]
