@@ -46,6 +46,7 @@ typedef struct km_reader {
     int rank; /* for messages */
     /* For the thread that holds this lock, which also protects HDF5: */
     pthread_mutex_t reading;
+    pthread_cond_t left;  /* a piece was released */
     int64_t at, n_pieces; /* the next row of the catalogue; pieces begun so far */
     km_file_in_use *file; /* the file of that row; NULL before the first */
     bool is_over;         /* no thread begins another piece */

@@ -23,6 +23,7 @@ static void release_piece(km_piece *p)
     km_piece_free_texts(p);
     km_file_leave(p->reader, p->file);
     p->file = NULL;
+    pthread_cond_broadcast(&p->reader->left);
 }
 
 /* The rows of the next piece: up to a multiple of the size of pieces, within the file and the
@@ -37,12 +38,37 @@ static km_rows next_rows(const km_reader *r)
     return (km_rows){r->at, end - in_file};
 }
 
+/* Texts of variable length are read with types of HDF5 that know their file. Of a file that is open
+ * twice, as one that is named twice, they know the first opening alone, and don't outlive it; so no
+ * other file is opened before all have left this one. */
+static bool has_texts(const km_file_in_use *file)
+{
+    for (int64_t s = 0; s < file->opened->n_sources; s++)
+        if (file->opened->sources[s].has_pointers)
+            return true;
+    return false;
+}
+
+static bool is_next_row_in(const km_reader *r, const km_file_in_use *file)
+{
+    const km_file *listed = &r->catalogue->files[file->number];
+    return r->at < listed->first_row + listed->n_rows;
+}
+
+static void wait_for_texts(km_reader *r)
+{
+    while (!r->is_over && r->file != NULL && r->file->n_users > 1 && !is_next_row_in(r, r->file) &&
+           has_texts(r->file))
+        pthread_cond_wait(&r->left, &r->reading);
+}
+
 /* Opens the file of the next piece, and has the system read its rows while others are converted. Of
  * a file that is open together, MPI-IO knows better. */
 static void announce_next_piece(km_reader *r, km_error *error)
 {
     const km_rows slab = r->samples->slab;
-    if (r->catalogue->is_together || r->at == slab.first + slab.count || error->code != KM_OK)
+    if (r->catalogue->is_together || r->at == slab.first + slab.count || error->code != KM_OK ||
+        has_texts(r->file))
         return;
     km_file_find(r, error);
     if (error->code != KM_OK)
@@ -57,6 +83,7 @@ static bool begin_piece(km_piece *p, km_error *error)
 {
     km_reader *r = p->reader;
     const km_rows slab = r->samples->slab;
+    wait_for_texts(r);
     if (r->is_over || r->at == slab.first + slab.count)
         return false;
     km_pace_stop(r->pace, km_pace_wish(r->pace, 0));
@@ -218,11 +245,13 @@ static km_code read_slab(km_reader *r, MPI_Comm comm)
 {
     r->at = r->samples->slab.first;
     pthread_mutex_init(&r->reading, NULL);
+    pthread_cond_init(&r->left, NULL);
     pthread_mutex_init(&r->turns, NULL);
     pthread_cond_init(&r->turned, NULL);
     read_by_threads(r);
     km_file_leave(r, r->file);
     pthread_mutex_destroy(&r->reading);
+    pthread_cond_destroy(&r->left);
     pthread_mutex_destroy(&r->turns);
     pthread_cond_destroy(&r->turned);
     km_samples_complete(r->samples, r->n_samples);

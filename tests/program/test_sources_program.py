@@ -16,6 +16,7 @@ import unittest
 sys.dont_write_bytecode = True
 
 import numpy as np
+from astropy.table import Table
 
 import writers
 from program import ROOT, ProgramTest, Result, run, run_all, write_array
@@ -255,6 +256,10 @@ class Document(SourcesTest):
         writers.columns()
         for name in "more-1.h5", "more-2.h5":
             shutil.copy("stars.h5", name)
+        columns = [writers.A, writers.gappy(writers.B)]
+        Table(columns, names=["bp_rp", "abs_mag"]).write("big.fits")
+        subprocess.run([sys.executable, f"{ROOT}/tools/import.py", "--in-place", "big.fits",
+                        "big.h5"], check=True, capture_output=True, timeout=60)
         self.assertGreater(len(commands()), 4)
         for ranks, line in commands():
             if line.startswith("fit ") and os.path.exists("classes.h5"):

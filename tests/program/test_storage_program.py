@@ -21,7 +21,8 @@ import h5py
 import numpy as np
 from h5py import h5d, h5p, h5t, h5z
 
-from program import (IS_SANITIZED, ProgramTest, Result, blobs, run_many, write_array, write_columns)
+from program import (IS_SANITIZED, ProgramTest, Result, blobs, run, run_many, write_array,
+                     write_columns)
 
 N = 1000
 CHUNK = 97, 2  # of rows and columns: neither divides what there is
@@ -732,6 +733,20 @@ class Beside(StorageTest):
                 data[rows] = values[rows]
 
         self.check_ids(np.array([f"star {i}" for i in range(N)], object), [some])
+
+    def test_texts_of_a_file_that_is_named_twice(self):
+        """HDF5 has it open once, whatever the handles."""
+        rows = np.zeros(N, [("a", [("b", [("name", h5py.string_dtype()), ("x", "f8")])])])
+        rows["a"]["b"]["x"] = np.arange(N)
+        rows["a"]["b"]["name"] = [f"star {i}" for i in range(N)]
+        for name in "one.h5", "two.h5":
+            write_array(name, rows)
+        for threads in 1, 2:
+            finished = run("fit", "one.h5", "one.h5", "two.h5", "one.h5", "-k", 2, "-o", "out.h5",
+                           "-c", "{a/b/x}", "--id", "a/b/name", "--threads", threads, "--overwrite")
+            self.assertEqual(finished.code, 0, finished)
+            self.assertEqual(Result("out.h5").data["ids"].tolist(),
+                             [f"star {i}".encode() for i in range(N)] * 4)
 
 
 def beside(fill):
