@@ -129,6 +129,12 @@ check-clients:
 	    $$(tools/find-python.sh h5py numpy astropy pandas tables) \
 	    tests/program/test_readers_program.py -v
 
+# Program and tests for 64-bit ARM under qemu; TEST="tree sums" for others than a few.
+.PHONY: check-aarch64
+check-aarch64:
+	@$(MAKE) $(quietly) all
+	@tests/aarch64.sh $(BUILD)/skymeans $(BUILD)/aarch64 $(TEST)
+
 # The NEON kernels under qemu, where Debian's cross compiler is there.
 .PHONY: check-neon
 check-neon: deps
