@@ -238,6 +238,7 @@ void km_balance_step(running *run, double units)
     const bool is_unfair = find_unfair_fields(b, &from, &to) && run->number <= LAST_MOVE;
     const int64_t n_moved = may_apportion(run) ? apportion_clusters(run, sqrt(scale)) : 0;
     run->is_balanced = excess <= 1 && !is_unfair;
+    run->has_new_prices = is_unfair; /* or it will have */
     run->n_refilled += n_moved;
     if (n_moved == 0 && excess > 0.9)
         step_prices(b, run->used, run->centers);

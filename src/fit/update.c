@@ -92,7 +92,6 @@ static void balance_centers(running *run, double units, const double *before)
     if (!km_is_balancing(run, units, sum_shifts(run, before)))
         return;
     km_balance_step(run, units);
-    run->has_new_prices = false;
     for (int64_t c = 1; c <= k; c++)
         run->has_new_prices |= run->centers[c * n - 1] != before[c * n - 1];
 }
