@@ -163,7 +163,7 @@ help:
 	@echo 'make check-neon    the kernels of ARM processors, under qemu'
 	@echo 'make check-builds  other MPIs, compilers and flags give the same checksums; make check-mpich for one'
 	@echo 'make check-clients  results in h5dump, R, Octave, STILTS, h5wasm and others, which are installed'
-	@echo 'make check-aarch64  the program and tests in C for 64-bit ARM, under qemu'
+	@echo 'make check-arm     the program and tests in C for 64-bit ARM, under qemu'
 	@echo 'make check-slurm   test jobs/ on a Slurm cluster made for it on this machine;'
 	@echo '               TEST=chain for one, TEST=codes STARTS=100 for exit codes through srun'
 	@echo 'make bench     speed against scikit-learn and FAISS; WORK=W4 RUNS=5 CONVERGE=1'

@@ -63,9 +63,9 @@ stars=data/hipparcos.h5
 for fit in "-c b_v,abs_mag --scale standard -k 30" "--sky ra_deg,dec_deg -k 12"; do
     here=$(checksum here "$program" fit $stars $fit)
     there=$(checksum there run "$folder/build/skymeans" fit $stars $fit)
-    [ -n "$here" ] && [ "$here" = "$there" ] || {
+    if [ -z "$here" ] || [ "$here" != "$there" ]; then
         echo "aarch64: $fit: $there, not $here"
         exit 1
-    }
+    fi
     echo "aarch64: fit $fit: $here"
 done

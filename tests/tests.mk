@@ -130,8 +130,8 @@ check-clients:
 	    tests/program/test_readers_program.py -v
 
 # Program and tests for 64-bit ARM under qemu; TEST="tree sums" for others than a few.
-.PHONY: check-aarch64
-check-aarch64:
+.PHONY: check-arm
+check-arm:
 	@$(MAKE) $(quietly) all
 	@tests/aarch64.sh $(BUILD)/skymeans $(BUILD)/aarch64 $(TEST)
 
