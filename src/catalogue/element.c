@@ -51,7 +51,9 @@ bool km_field_find_value(km_field *field, const km_place *place, hid_t type)
         return false;
     const int64_t whole_size = (int64_t)H5Tget_size(whole);
     field->type = value_type(whole);
-    field->size = (int64_t)H5Tget_size(field->type);
+    field->size = field->type >= 0 ? (int64_t)H5Tget_size(field->type) : 0;
+    if (field->size == 0)
+        return false;
     const int64_t length = whole_size / field->size;
     field->column = place->position / length;
     field->offset += place->position % length * field->size;

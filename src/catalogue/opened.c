@@ -87,7 +87,7 @@ static bool is_read_by_chunks(const km_source *source)
 {
     const int64_t maximum = 1 << 20;
     const km_h5_array *array = &source->array;
-    return array->is_decodable && !source->has_pointers &&
+    return array->is_decodable && !source->has_pointers && source->element_bytes > 0 &&
            source->element_bytes == array->element_bytes &&
            (array->has_filters ||
             array->chunk_rows * array->chunk_columns <= maximum / array->element_bytes);
@@ -96,8 +96,7 @@ static bool is_read_by_chunks(const km_source *source)
 int km_opened_descriptor(km_opened_file *opened, int64_t other)
 {
     if (opened->descriptors[other] < 0)
-        opened->descriptors[other] =
-            km_h5_open_plain(opened->files[other], opened->is_together && other == 0);
+        opened->descriptors[other] = km_h5_open_plain(opened->files[other]);
     return opened->descriptors[other];
 }
 
@@ -141,7 +140,8 @@ static void find_field(km_opened_file *opened, km_field *field, const km_place *
         field->size = source->element_bytes;
         field->column = place->position;
     }
-    if ((!place->is_transposed && !km_field_find_value(field, place, source->type)) ||
+    if (source->element_bytes == 0 ||
+        (!place->is_transposed && !km_field_find_value(field, place, source->type)) ||
         field->column >= (place->is_transposed ? array->n_rows : array->n_columns)) {
         refuse_changed_columns(opened, place->dataset, error);
         return;
@@ -223,25 +223,20 @@ static km_code open_columns(km_opened_file *opened, const km_catalogue *catalogu
     return error->code;
 }
 
-/* One file is opened together if comm says so; others by each rank. */
-static void open_files(km_opened_file *opened, const km_catalogue *catalogue, MPI_Comm comm,
-                       km_error *error)
+static void open_files(km_opened_file *opened, const km_catalogue *catalogue, km_error *error)
 {
     if (opened->files[0] < 0)
-        km_h5_open(opened->path, comm, &opened->files[0], error);
+        km_h5_open(opened->path, MPI_COMM_NULL, &opened->files[0], error);
     for (int64_t f = 1; f < opened->n_files && error->code == KM_OK; f++)
         km_h5_open(catalogue->others[f - 1], MPI_COMM_NULL, &opened->files[f], error);
 }
 
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
-                       hid_t file, const km_column *columns, MPI_Comm comm, km_error *error)
+                       hid_t file, const km_column *columns, km_error *error)
 {
     const char *what = "list of datasets";
     const int64_t n = catalogue->n_columns;
-    *opened = (km_opened_file){.path = path,
-                               .n_columns = n,
-                               .n_files = 1 + catalogue->n_others,
-                               .is_together = comm != MPI_COMM_NULL};
+    *opened = (km_opened_file){.path = path, .n_columns = n, .n_files = 1 + catalogue->n_others};
     opened->files = km_allocate(opened->n_files, sizeof *opened->files, what, error);
     opened->descriptors = km_allocate(opened->n_files, sizeof *opened->descriptors, what, error);
     opened->sources = km_allocate(2 * n, sizeof *opened->sources, what, error);
@@ -256,16 +251,12 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
     opened->slots = km_allocate(opened->n_slots, sizeof *opened->slots, what, error);
     for (int64_t s = 0; s < opened->n_slots && opened->slots != NULL; s++)
         opened->slots[s] = -1;
-    if (comm != MPI_COMM_NULL)
-        km_agree(comm, error);
     for (int64_t c = 0; c < 2 * n && opened->values != NULL; c++)
         opened->values[c] = (km_field){.source = -1, .type = H5I_INVALID_HID};
     if (error->code != KM_OK)
         return error->code;
     opened->masks = opened->values + n;
-    open_files(opened, catalogue, comm, error);
-    if (comm != MPI_COMM_NULL)
-        km_agree(comm, error);
+    open_files(opened, catalogue, error);
     if (error->code != KM_OK)
         return error->code;
     return open_columns(opened, catalogue, columns, error);

@@ -116,11 +116,13 @@ km_code km_h5_open_array(hid_t file, const char *name, km_h5_array *array, km_er
 {
     *array = (km_h5_array){.type = H5I_INVALID_HID};
     array->dataset = km_open_external(file, name);
-    if (!km_h5_note(array->dataset) || km_fault("open a dataset")) {
+    if (km_h5_note(array->dataset))
+        array->type = H5Dget_type(array->dataset);
+    if (km_h5_note(array->type))
+        array->element_bytes = (int64_t)H5Tget_size(array->type);
+    if (array->element_bytes == 0 || km_fault("open a dataset")) {
         refuse_dataset(file, name, km_h5_reason(), error);
     } else {
-        array->type = H5Dget_type(array->dataset);
-        array->element_bytes = (int64_t)H5Tget_size(array->type);
         if (read_shape(array, name, error) == KM_OK)
             read_storage(array, name, error);
     }

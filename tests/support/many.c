@@ -96,8 +96,9 @@ static int run_with_variables(char **words, int n)
 #endif
     const int code = run_once(n - i, words + i);
     while (i-- > 0) {
-        *strchr(words[i], '=') = '\0';
-        unsetenv(words[i]);
+        char *name = strndup(words[i], strcspn(words[i], "="));
+        unsetenv(name); /* while the words are as they were, else it would not find them */
+        free(name);
     }
     return code;
 }

@@ -181,14 +181,14 @@ class Going:
         self.is_broken = True
 
 
-def run(*arguments, ranks=1, seconds=SECONDS, faults=None, folder=".", **how):
+def run(*arguments, ranks=1, seconds=SECONDS, faults=None, folder=".", many=None, **how):
     """Runs the program in a folder, in one start of MPI with the other runs on as many ranks: so this
     says nothing of starting and ending, of memory, or of time. It may fail on purpose: `faults` has a
     variable of src/base/fault.h for all ranks, or one (or None, or several) for each. Whatever else is asked for
     needs a start of its own."""
     if how:
         return run_alone(*arguments, ranks=ranks, seconds=seconds, **how)
-    going = Going.get(ranks, MANY_FAULTS if faults else MANY)
+    going = Going.get(ranks, many or (MANY_FAULTS if faults else MANY))
     each = faults if isinstance(faults, list) else [faults] * ranks
     return going.run(arguments, seconds, each, os.path.abspath(folder))
 
