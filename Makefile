@@ -149,6 +149,7 @@ help:
 	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one;'
 	@echo '               KIND=c (py) unit (program) tests only; SANITIZE=1 under AddressSanitizer, UBSan'
 	@echo 'make check-faults  runs that are killed at 50 (KILLS=200) moments each way, for some minutes'
+	@echo 'make check-calls   every call to the system, HDF5 or MPI fails once, for hours; STEP=10 for a tenth'
 	@echo 'make check-oracle  2000 (CASES=) fits against k-means in exact rational numbers, from 100 (FIRST=) on'
 	@echo 'make check-work    how many distances 4, 16 and 64 RANKS evaluate, against one'
 	@echo 'make check-large   a read of more than 4 GiB; takes 5.2 GB of disk, 2 GB of memory'

@@ -51,6 +51,13 @@ check-faults: deps
 	@$(run_env) $(shared) BUILD=$(BUILD) KM_ALL_SEEDINGS=1 $$(tools/find-python.sh h5py numpy) \
 	    tests/program/test_faults_program.py -v Faults.test_every_allocation
 
+# The n-th call fails; STEP=10 for every tenth.
+.PHONY: check-calls
+check-calls: deps
+	@$(MAKE) $(quietly) all many
+	@$(run_env) $(shared) BUILD=$(BUILD) KM_CALLS=$(or $(STEP),1) $$(tools/find-python.sh h5py numpy) \
+	    tests/program/test_calls_program.py -v
+
 # Hostile files for SECONDS under AddressSanitizer, from another SEED on; a crash names its own.
 .PHONY: fuzz
 fuzz: deps

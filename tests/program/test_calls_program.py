@@ -2,7 +2,7 @@
 
 The run then gives the right answer, or one error; an MPI that reports an error ends the job. The old
 outputs are replaced as a whole or stay, and nothing half-written is left. By default some calls of each
-group fail; KM_CALLS=1 (`make check-calls`) has every one, and prints the table of docs/reliability.md.
+group fail; KM_CALLS=1 (`make check-calls`) has every one, and prints what came of each.
 """
 import collections
 import glob
@@ -20,11 +20,11 @@ sys.dont_write_bytecode = True
 
 import numpy as np
 
-from program import BINARY, IS_SANITIZED, MANY, ROOT, ProgramTest, Result, contents, run, write_columns
+from program import BINARY, IS_SANITIZED, MANY, ROOT, Going, ProgramTest, Result, contents, run, write_columns
 
 SOURCE = os.path.join(ROOT, "tests", "support", "fail_calls.c")
 STEP = int(os.environ.get("KM_CALLS", "0"))  # every so many calls fail; 0: a few of each group
-FEW = 4
+FEW = 3
 SECONDS = 20  # for one run
 # What calls return when they fail, and errno.
 SYSTEM = {
@@ -122,7 +122,7 @@ class Calls(ProgramTest):
         """Checkpoints stay when a run fails, and whatever can't be removed stays, too."""
         for left in glob.glob(f"{folder}/out.state*" if can_not_remove else f"{folder}/out.state") + \
                 glob.glob(f"{folder}/out.*.??????") * can_not_remove + \
-                glob.glob(f"{folder}/out.state.prev"):
+                glob.glob(f"{folder}/out.state.[pl]*"):  # the one before, and the lock
             if os.path.exists(left):
                 os.remove(left)
         if done.code == 0:
@@ -130,7 +130,7 @@ class Calls(ProgramTest):
             self.assertEqual(contents(folder).keys(), before.keys(), done)
             return "right answer"
         self.assertIn(done.code, (1, 3, 4, 5), done)
-        said = re.sub(r"^(skymeans: (features: -c|warning: )|iteration ).*\n", "", done.err, flags=re.MULTILINE)
+        said = re.sub(r"^(skymeans: (features: -c|warning: )|iteration |mca_fbtl_).*\n", "", done.err, flags=re.MULTILINE)
         self.assertRegex(said, r"\Askymeans: error: [^\n]+\n\Z", done)
         self.assertEqual(contents(folder), before, done)
         return f"error {done.code}"
@@ -172,6 +172,7 @@ class Calls(ProgramTest):
                         break
                     self.table[name][outcome if len(outcome) < 20 else "WRONG"] += 1
         self.assertTrue(self.table)
+        Going.get(3, MANY).is_broken = True  # what failed may keep HDF5 or MPI from ending well
         self.print_table(group)
 
     def print_table(self, group):
@@ -183,9 +184,6 @@ class Calls(ProgramTest):
 
     def test_memory(self):
         self.fail_calls("memory")
-
-    def test_memory_of_libraries(self):
-        self.fail_calls("below")
 
     def test_files(self):
         self.fail_calls("files")

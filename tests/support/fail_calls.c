@@ -1,6 +1,6 @@
 /* Preloaded (LD_PRELOAD), it makes the n-th call of a group fail, once or from then on:
  * KM_FAIL_CALL="GROUP N once|on ANYTHING" in the environment of one rank; other words, or none,
- * begin anew. Only calls of the program, and those for files and memory of HDF5 and MPI-IO, are
+ * begin anew. Only calls of the program, and those for files of HDF5 and MPI-IO, are
  * counted. The name of the first that failed is appended to the file KM_FAIL_NOTE.
  *
  * calls.h has lines CALL(group, name, value of a failure, its errno); the test that builds this
@@ -52,7 +52,7 @@ static void begin(const char *words)
     n_calls = 0;
 }
 
-/* Does a call with this return address count? HDF5 and MPI-IO use memory in a group of its own. */
+/* Does a call with this return address count? Of memory only what the program allocates. */
 static int counts(int number, const void *from)
 {
     static const void *program;
@@ -67,8 +67,7 @@ static int counts(int number, const void *from)
     if (strstr(at.dli_fname, "hdf5") == NULL && strstr(at.dli_fname, "mca_fbtl") == NULL &&
         strstr(at.dli_fname, "mca_fs") == NULL && strstr(at.dli_fname, "mca_io_") == NULL)
         return 0;
-    return is_memory ? strcmp(group, "below") == 0
-                     : calls[number].name[0] >= 'a' && strcmp(group, calls[number].group) == 0;
+    return !is_memory && calls[number].name[0] >= 'a' && strcmp(group, calls[number].group) == 0;
 }
 
 static int fails(int number, const void *from)
