@@ -247,8 +247,7 @@ typedef struct km_catalogue {
     size_t ids_type_size;
     int64_t ids_file; /* the part that this rank took the type from */
     int64_t ids_size; /* bytes per id: the maximum of fixed texts, about the mean of others */
-    bool is_together; /* all ranks have one file open to the end; else each opens those of its slab
-                       */
+    bool is_together; /* all ranks have one file open together; else each opens its own */
     struct km_opened_file *shared; /* that one file */
     km_reading reading;            /* of the file that needs the most memory */
 } km_catalogue;
@@ -330,7 +329,7 @@ typedef struct km_findings {
     int64_t n_undecided; /* rows for which it can't be decided */
     int64_t *n_fill; /* [n_columns], rows with HDF5's own fill value, which is used as a number */
     km_ids ids;      /* of all rows of this rank's slab */
-    char how[48];    /* the way of reading: "independent (each rank by itself)" */
+    char how[48];    /* the way of reading: "independent (MPI-IO)", ... */
 } km_findings;
 
 /* Reads this rank's slab in pieces of bounded size. Afterwards samples holds the rows without

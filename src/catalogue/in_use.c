@@ -58,7 +58,8 @@ static void open_file(const km_reader *r, km_file_in_use *file, km_error *error)
     if (file->columns == NULL)
         return;
     file->opened = &file->own;
-    km_opened_open(file->opened, r->catalogue, file->path, handle, file->columns, error);
+    km_opened_open(file->opened, r->catalogue, file->path, handle, file->columns, MPI_COMM_NULL,
+                   error);
 }
 
 void km_file_find(km_reader *r, km_error *error)

@@ -96,7 +96,8 @@ static bool is_read_by_chunks(const km_source *source)
 int km_opened_descriptor(km_opened_file *opened, int64_t other)
 {
     if (opened->descriptors[other] < 0)
-        opened->descriptors[other] = km_h5_open_plain(opened->files[other]);
+        opened->descriptors[other] =
+            km_h5_open_plain(opened->files[other], opened->is_together && other == 0);
     return opened->descriptors[other];
 }
 
@@ -223,20 +224,25 @@ static km_code open_columns(km_opened_file *opened, const km_catalogue *catalogu
     return error->code;
 }
 
-static void open_files(km_opened_file *opened, const km_catalogue *catalogue, km_error *error)
+/* One file is opened together if comm says so; others by each rank. */
+static void open_files(km_opened_file *opened, const km_catalogue *catalogue, MPI_Comm comm,
+                       km_error *error)
 {
     if (opened->files[0] < 0)
-        km_h5_open(opened->path, MPI_COMM_NULL, &opened->files[0], error);
+        km_h5_open(opened->path, comm, &opened->files[0], error);
     for (int64_t f = 1; f < opened->n_files && error->code == KM_OK; f++)
         km_h5_open(catalogue->others[f - 1], MPI_COMM_NULL, &opened->files[f], error);
 }
 
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
-                       hid_t file, const km_column *columns, km_error *error)
+                       hid_t file, const km_column *columns, MPI_Comm comm, km_error *error)
 {
     const char *what = "list of datasets";
     const int64_t n = catalogue->n_columns;
-    *opened = (km_opened_file){.path = path, .n_columns = n, .n_files = 1 + catalogue->n_others};
+    *opened = (km_opened_file){.path = path,
+                               .n_columns = n,
+                               .n_files = 1 + catalogue->n_others,
+                               .is_together = comm != MPI_COMM_NULL};
     opened->files = km_allocate(opened->n_files, sizeof *opened->files, what, error);
     opened->descriptors = km_allocate(opened->n_files, sizeof *opened->descriptors, what, error);
     opened->sources = km_allocate(2 * n, sizeof *opened->sources, what, error);
@@ -251,12 +257,16 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
     opened->slots = km_allocate(opened->n_slots, sizeof *opened->slots, what, error);
     for (int64_t s = 0; s < opened->n_slots && opened->slots != NULL; s++)
         opened->slots[s] = -1;
+    if (comm != MPI_COMM_NULL)
+        km_agree(comm, error);
     for (int64_t c = 0; c < 2 * n && opened->values != NULL; c++)
         opened->values[c] = (km_field){.source = -1, .type = H5I_INVALID_HID};
     if (error->code != KM_OK)
         return error->code;
     opened->masks = opened->values + n;
-    open_files(opened, catalogue, error);
+    open_files(opened, catalogue, comm, error);
+    if (comm != MPI_COMM_NULL)
+        km_agree(comm, error);
     if (error->code != KM_OK)
         return error->code;
     return open_columns(opened, catalogue, columns, error);

@@ -47,6 +47,7 @@ typedef struct km_opened_file {
     int64_t n_slots, *slots;  /* a hash table of sources by their datasets; -1: empty */
     km_field *values, *masks; /* [n_columns] */
     bool has_odd;             /* some number is odd */
+    bool is_together;         /* all ranks have the first file open together */
 } km_opened_file;
 
 /* The precision in which the values of a column are used. */
@@ -81,9 +82,10 @@ static inline km_rows km_bytes_of_bits(km_rows rows)
 }
 
 /* Opens a file and, in it, what these columns need. `file` is a handle to take over, or negative.
- * Local. To be closed even after an error. */
+ * On this rank alone if comm is MPI_COMM_NULL; else collective, but errors are not agreed. To be
+ * closed even after an error. */
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
-                       hid_t file, const km_column *columns, km_error *error);
+                       hid_t file, const km_column *columns, MPI_Comm comm, km_error *error);
 void km_opened_close(km_opened_file *opened);
 
 /* A descriptor of one of the files, to read without HDF5; -1 if there is none. It is closed with

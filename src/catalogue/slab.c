@@ -62,8 +62,8 @@ static void wait_for_texts(km_reader *r)
         pthread_cond_wait(&r->left, &r->reading);
 }
 
-/* Opens the file of the next piece, and has the system read its rows while others are converted. A
- * slab of one file is read in order, which the system sees by itself. */
+/* Opens the file of the next piece, and has the system read its rows while others are converted. Of
+ * a file that is open together, MPI-IO knows better. */
 static void announce_next_piece(km_reader *r, km_error *error)
 {
     const km_rows slab = r->samples->slab;
@@ -211,7 +211,8 @@ static km_code make_findings(km_findings *findings, const km_catalogue *catalogu
                              km_error *error)
 {
     *findings = (km_findings){.ids = {.type = H5I_INVALID_HID}};
-    strcpy(findings->how, "independent (each rank by itself)");
+    strcpy(findings->how,
+           catalogue->is_together ? "independent (MPI-IO)" : "independent (each rank by itself)");
     findings->n_missing = km_allocate_zeroed(catalogue->n_features, sizeof *findings->n_missing,
                                              "counts of missing values", error);
     findings->n_fill = km_allocate_zeroed(catalogue->n_columns, sizeof *findings->n_fill,
@@ -221,10 +222,11 @@ static km_code make_findings(km_findings *findings, const km_catalogue *catalogu
     return error->code;
 }
 
-/* Reads by all threads. */
+/* Reads by all threads; by one if the file is read through MPI, which may not allow several. */
 static void read_by_threads(km_reader *r)
 {
-    const int n_threads = km_threads();
+    const bool is_serialized = !r->catalogue->is_together || km_comm_takes_threads();
+    const int n_threads = is_serialized ? km_threads() : 1;
     km_piece *pieces = km_allocate_zeroed(n_threads, sizeof *pieces, "pieces", r->error);
     for (int t = 0; t < n_threads && r->error->code == KM_OK; t++) {
         pieces[t].reader = r;

@@ -66,6 +66,13 @@ void km_comm_free(MPI_Comm *comm)
         MPI_Comm_free(comm);
 }
 
+bool km_comm_takes_threads(void)
+{
+    int level = MPI_THREAD_SINGLE;
+    MPI_Query_thread(&level);
+    return level >= MPI_THREAD_SERIALIZED;
+}
+
 void km_comm_host(char host[MPI_MAX_PROCESSOR_NAME])
 {
     int length;

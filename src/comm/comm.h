@@ -25,6 +25,9 @@ void km_comm_free(MPI_Comm *comm);
 /* Divides the ranks into groups: a communicator of those with the same number, in their order. */
 MPI_Comm km_comm_split(MPI_Comm comm, int group);
 
+/* May any thread call MPI, one at a time? Local. */
+bool km_comm_takes_threads(void);
+
 /* The name of this node, and the first line of the version of the MPI library. Local. */
 void km_comm_host(char host[MPI_MAX_PROCESSOR_NAME]);
 void km_comm_library(char library[MPI_MAX_LIBRARY_VERSION_STRING]);

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "comm/comm.h"
 #include "h5/h5.h"
 
 #include <errno.h>
@@ -194,14 +195,32 @@ void km_h5_stay_readable(hid_t access)
 #endif
 }
 
+/* How a file is opened to read it, or after an error nothing. Ranks that open it together agree on
+ * errors: HDF5 has them duplicate their communicator for this. */
+static hid_t open_way(const char *path, MPI_Comm comm, km_error *error)
+{
+    const hid_t access = km_h5_local_access();
+    const bool is_alone = comm == MPI_COMM_NULL;
+    if (!km_h5_note(access))
+        km_fail(error, KM_SYSTEM, "can't open the file (%s): %s; run again", path, km_h5_reason());
+    if ((is_alone ? error->code : km_agree(comm, error)) == KM_OK && !is_alone) {
+        if (!km_h5_note(H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL)))
+            km_fail(error, KM_SYSTEM, "can't open the file (%s): %s; run again", path,
+                    km_h5_reason());
+        km_agree(comm, error);
+    }
+    if (error->code != KM_OK && access >= 0)
+        H5Pclose(access);
+    return access;
+}
+
 km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error)
 {
     *file = H5I_INVALID_HID;
-    if (check_readable(path, error) != KM_OK && comm == MPI_COMM_NULL)
+    check_readable(path, error);
+    const hid_t access = open_way(path, comm, error);
+    if (error->code != KM_OK)
         return error->code;
-    const hid_t access = km_h5_local_access();
-    if (comm != MPI_COMM_NULL)
-        H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL);
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (!km_h5_note(*file) || km_fault("open the file")) {
         if (comm == MPI_COMM_NULL && H5Fis_hdf5(path) <= 0)

@@ -109,11 +109,11 @@ km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns
 
 /* Reading contiguous values without HDF5, by any thread. km_h5_find_values gives the offset of the
  * values in the file; negative if only HDF5 can read them. km_h5_open_plain gives a descriptor of
- * the file, which this rank opened by itself; negative if there is none. km_h5_read_plain
+ * the file, which all ranks may have open together; negative if there is none. km_h5_read_plain
  * does the same as km_h5_read_block with the array's own type; false if it fails, and then HDF5 may
  * say why. */
 int64_t km_h5_find_values(const km_h5_array *array, hid_t file);
-int km_h5_open_plain(hid_t file);
+int km_h5_open_plain(hid_t file, bool is_together);
 /* The same of a dataset whose values are in one external file, which it opens; the caller closes
  * the descriptor. */
 int km_h5_open_external(const km_h5_array *array, int64_t *address);

@@ -78,6 +78,8 @@ class Calls(ProgramTest):
         os.mkdir("inputs")
         write_columns("inputs/in.h5", {"a": values[:, 0], "b": values[:, 1], "name": names},
                       chunks=(128,))
+        write_columns("inputs/plain.h5", {"a": values[:, 0], "b": values[:, 1],
+                                          "name": np.arange(1000)})
         for name in ("out.h5", "out.json"):
             with open(f"inputs/{name}", "wb") as file:
                 file.write(b"old")
@@ -154,8 +156,8 @@ class Calls(ProgramTest):
         for n in range(FEW):
             yield 1 + n * n * 7
 
-    def fail_calls(self, group, ranks=(0, 1)):
-        arguments = ["fit", "in.h5", "-k", 3, "-c", "a,b", "-o", "out.h5", "--metrics", "out.json",
+    def fail_calls(self, group, ranks=(0, 1), catalogue="in.h5"):
+        arguments = ["fit", catalogue, "-k", 3, "-c", "a,b", "-o", "out.h5", "--metrics", "out.json",
                      "--distances", "--verify", "--overwrite", "--id", "name", "--max-iterations", 5,
                      "--checkpoint", "out.state", "--checkpoint-interval", 0, "--scratch", ".",
                      "--threads", 2]
@@ -189,7 +191,8 @@ class Calls(ProgramTest):
         self.fail_calls("files")
 
     def test_reading(self):
-        self.fail_calls("reading")
+        """Of contiguous values, which are read without MPI-IO: docs/reliability.md says why."""
+        self.fail_calls("reading", catalogue="plain.h5")
 
     def test_writing(self):
         self.fail_calls("writing")
