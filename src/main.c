@@ -101,7 +101,7 @@ static void run_dry(km_story *s)
         (is_fit ? open_for_fit(s) : open_for_predict(s)) != KM_OK ||
         km_warn_of_catalogue(s) != KM_OK)
         return;
-    km_plans plans;
+    km_plans plans = {0};
     const km_dry_run run = {.catalogue = &s->catalogue,
                             .described = &s->described,
                             .plans = &plans,

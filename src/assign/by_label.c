@@ -99,7 +99,7 @@ int64_t km_end_of_label(const km_by_label *by, int64_t first, int64_t end)
 void km_sort_by_level(const km_by_label *by, const km_samples *samples, const double *distances,
                       int64_t first, int64_t end)
 {
-    uint32_t sorted[KM_SORTED_AT_ONCE], *order = by->order + first;
+    uint32_t sorted[KM_SORTED_AT_ONCE] = {0}, *order = by->order + first;
     uint64_t levels[KM_SORTED_AT_ONCE], highest = 0;
     int64_t starts[N_LEVELS_OF_DISTANCE + 1] = {0};
     const int64_t count = end - first;

@@ -97,7 +97,7 @@ static void take_label(const second_task *t, second_workspace *w, int32_t label)
 {
     const km_precision precision = t->samples->precision;
     const int64_t d = t->samples->n_features;
-    double of_few[FEW_NEAR];
+    double of_few[FEW_NEAR] = {0};
     w->label = label;
     w->n_few = 0;
     for (int64_t b = 0; b < t->n_blocks; b++)
