@@ -375,6 +375,7 @@ UNPROVOKED = {
     "out of memory (%s): use fewer iterations": "one allocation among many; test_faults_program.py has it",
     "out of memory (checkpoint)": "the same; test_checkpoint_files_program.py has it",
     "out of memory (%s): the contents": "the same; test_checkpoint_files_program.py has it",
+    "can't open the file (%s): %s; run again": "HDF5 has no memory; test_calls_program.py has it",
     "damaged checkpoint (%s): its": "takes a right hash; test_checkpoint.c has it",
     "too many labels (%lld": "takes 2^30 of them",
     "out of memory (%lld rows): matching ids": "takes that many rows",

@@ -33,6 +33,7 @@ static history *make_history(int n_words, int bits, double distance)
     h->run.facts = &h->facts;
     h->run.grids = h->grids;
     h->run.used = h->used;
+    h->run.d = D;
     for (int j = 0; j < D; j++)
         h->grids[j] = km_grid_choose(-3, j + 1, 1000, n_words);
     for (int64_t i = 0; i < K * D; i++) {
