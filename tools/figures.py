@@ -254,7 +254,8 @@ def sky(fit, catalogue, wanted, size):
     draw_samples(figure, samples, ranges, palette, [(axes, [0, 1])], [], has_contours=False)
     axes.set(xlim=ranges[0], ylim=ranges[1], aspect="equal")
     draw_graticule(axes)
-    axes.set_title(f"{axis_label(samples, 0)}, {axis_label(samples, 1)}", loc="right", fontsize=8)
+    axes.text(0, -1.06, f"{axis_label(samples, 0)}, {axis_label(samples, 1)}", ha="center", va="top",
+              fontsize=8, color=INK)
     add_legend(axes, fit, palette, True)
     return figure, samples.n_rows
 
