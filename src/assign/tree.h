@@ -46,6 +46,26 @@ void km_tree_make_boxes(tree *t, const km_samples *samples);
 /* The radius of a leaf: half the diagonal of its box. */
 double km_tree_radius(const tree *t, const km_samples *samples, int64_t leaf);
 
+/* ---- walking down, see tree_walk.c ------------------------------------------------------------
+ */
+
+/* One thread's walk through the tree in one assignment. */
+typedef struct km_tree_walk {
+    km_assigner *assigner;
+    tree *tree;
+    workspace *workspace;
+    candidates all;
+} km_tree_walk;
+
+/* Filters all centers for the boxes of a top. */
+void km_tree_filter_top(const km_tree_walk *walk, int64_t top);
+
+/* Labels the samples of a super, with what was kept for it. */
+void km_tree_assign_super(const km_tree_walk *walk, int64_t super);
+
+/* Has the samples of so many supers read that will be compared, where they are on a disk. */
+void km_tree_fetch_supers(const km_tree_walk *walk, int64_t first, int64_t count);
+
 /* ---- budgets, see budgets.c ----------------------------------------------------------------- */
 
 km_code km_budgets_create(tree *t, const km_samples *samples, int64_t k, km_error *error);
