@@ -103,7 +103,7 @@ void km_samples_pass(const km_samples *samples, int64_t block)
 
 void km_samples_pass_rows(const km_samples *samples, int64_t block)
 {
-    km_pass_large(samples->rows, block, samples->n_blocks, KM_BLOCK * sizeof *samples->rows);
+    km_pass_large(samples->rows, block * KM_BLOCK, samples->n_samples, sizeof *samples->rows);
 }
 
 /* Copies `count` values of `size` bytes, `stride` bytes apart, to beside each other. Compilers turn
