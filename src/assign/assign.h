@@ -59,8 +59,9 @@ typedef struct km_method {
      * space, by more than putting them in order takes. */
     int64_t most_ordered;
     /* It is faster when samples near each other in space are on the same rank: the iterations on 2
-     * ranks after which that has saved what it took (docs/measurements/ranks.md). 0: it is not. */
-    double exchange_takes;
+     * ranks after which that has saved what it took (docs/measurements/ranks.md). NULL: it is not.
+     */
+    double (*exchange_takes)(const km_shape *shape);
     /* May it be chosen by itself for this shape? NULL: always. */
     bool (*is_available)(const km_shape *shape);
     double (*bytes)(const km_shape *shape); /* of its state, per rank; NULL: none */

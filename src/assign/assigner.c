@@ -11,14 +11,15 @@
 #include <string.h>
 
 const km_method km_methods[] = {
-    {"lloyd", NULL, km_assign_lloyd, NULL, false, 0, 0, NULL, NULL, km_lloyd_cost, NULL},
-    {"tree", km_tree_create, km_tree_assign, km_tree_free, false, INT64_MAX, 75, NULL,
-     km_tree_bytes, km_tree_cost, NULL},
-    {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true, 63, 0,
+    {"lloyd", NULL, km_assign_lloyd, NULL, false, 0, NULL, NULL, NULL, km_lloyd_cost, NULL},
+    {"tree", km_tree_create, km_tree_assign, km_tree_free, false, INT64_MAX, km_tree_exchange_takes,
+     NULL, km_tree_bytes, km_tree_cost, NULL},
+    {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true, 63, NULL,
      km_bounds_is_available, km_bounds_bytes, km_bounds_cost, NULL},
-    {"neighbours", km_neighbours_create, km_neighbours_assign, km_neighbours_free, true, 0, 12,
-     km_neighbours_is_available, km_neighbours_bytes, km_neighbours_cost, km_neighbours_codes},
-    {NULL, NULL, NULL, NULL, false, 0, 0, NULL, NULL, NULL, NULL},
+    {"neighbours", km_neighbours_create, km_neighbours_assign, km_neighbours_free, true, 0,
+     km_neighbours_exchange_takes, km_neighbours_is_available, km_neighbours_bytes,
+     km_neighbours_cost, km_neighbours_codes},
+    {NULL, NULL, NULL, NULL, false, 0, NULL, NULL, NULL, NULL, NULL},
 };
 
 static const km_method *find_cheapest(const km_shape *shape)

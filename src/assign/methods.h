@@ -71,6 +71,7 @@ void km_tree_assign(km_assigner *assigner, const void *centers);
 void km_tree_free(km_assigner *assigner);
 double km_tree_bytes(const km_shape *shape);
 double km_tree_cost(const km_shape *shape);
+double km_tree_exchange_takes(const km_shape *shape);
 
 /* Of budgets.c, which is part of it. */
 double km_budgets_bytes(const km_shape *shape);
@@ -90,6 +91,7 @@ km_code km_neighbours_codes(km_samples *samples, const km_kernel *kernel, const 
 bool km_neighbours_is_available(const km_shape *shape);
 double km_neighbours_bytes(const km_shape *shape);
 double km_neighbours_cost(const km_shape *shape);
+double km_neighbours_exchange_takes(const km_shape *shape);
 
 /* What km_sort_by_label needs beside the samples. */
 double km_sort_bytes(const km_shape *shape);

@@ -175,3 +175,10 @@ double km_tree_cost(const km_shape *shape)
     const double k = (double)shape->n_clusters;
     return shape->n_features <= MOST_FEATURES ? 3 + k / 8 : k + 1;
 }
+
+/* The more features, the more centers stay in boxes, and the more large boxes cost. */
+double km_tree_exchange_takes(const km_shape *shape)
+{
+    enum { FEW_FEATURES = 5 };
+    return shape->n_features <= FEW_FEATURES ? 75 : 13;
+}

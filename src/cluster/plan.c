@@ -40,8 +40,9 @@ static bool pays_to_redistribute(const km_shape *shape, const km_method *method,
 {
     enum { MIN_CLUSTERS = 100 }; /* on 2 ranks; half as many on 4, a third on 8 */
     const double doublings = log2(shape->n_ranks);
-    return method->exchange_takes > 0 && (double)shape->n_clusters * doublings >= MIN_CLUSTERS &&
-           (double)max_iterations * doublings * doublings >= method->exchange_takes &&
+    return method->exchange_takes != NULL &&
+           (double)shape->n_clusters * doublings >= MIN_CLUSTERS &&
+           (double)max_iterations * doublings * doublings >= method->exchange_takes(shape) &&
            shape->span <= UINT32_MAX;
 }
 

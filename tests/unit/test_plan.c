@@ -149,6 +149,14 @@ START_TEST(samples_are_redistributed_for_the_tree)
     ck_assert(!redistributes_in(18, "tree", 5000, 5000, 4));
     ck_assert(redistributes_in(12, "neighbours", 5000, 5000, 2));
     ck_assert(!redistributes_in(11, "neighbours", 5000, 5000, 2));
+    planned wide = spread(5000, 2);
+    wide.manner.algorithm = "tree";
+    wide.problem.n_clusters = 5000;
+    wide.problem.max_iterations = 13;
+    wide.shape.n_features = 6;
+    ck_assert(plan_of(&wide).redistributes);
+    wide.shape.n_features = 5;
+    ck_assert(!plan_of(&wide).redistributes);
     planned far = spread(5000, 2);
     far.manner.algorithm = "tree";
     far.problem.n_clusters = 100;
