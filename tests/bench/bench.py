@@ -260,7 +260,7 @@ def print_work(work, results):
 
 def bench_sums(runs):
     """What exact sums cost an iteration of W1, against a build with sums in doubles."""
-    find_work("W1")
+    find_work("W6")
     builds = {
         "doubles": "build/sums-plain/skymeans",
         "exact, one word": PROGRAM,
@@ -304,8 +304,8 @@ def main():
             bench_planning(PROGRAM, FOLDER, arguments.runs, plain_environment())
             continue
         if work == "recording":
-            path = find_work("W1")
-            bench_recording(PROGRAM, path, WORKS["W1"][2], first_centers(path) + ":/centers",
+            path = find_work("W6")
+            bench_recording(PROGRAM, path, WORKS["W6"][2], first_centers(path) + ":/centers",
                             arguments.runs, plain_environment())
             continue
         find_work(work)

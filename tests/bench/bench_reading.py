@@ -190,7 +190,7 @@ def run_fit(program, paths, layout, folder, ranks=1, threads=1, **setting):
 def foreseen_bytes(program, paths, layout, folder, ranks):
     command = command_of(program, paths, layout, folder) + ["--dry-run", "--ranks", str(ranks)]
     out = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    number, unit = re.search(r"^ +memory +([0-9.]+) (\wB) a rank", out, re.MULTILINE).groups()
+    number, unit = re.search(r"^ +memory +([0-9.]+) (\wB) per rank", out, re.MULTILINE).groups()
     return float(number) * {"kB": 1e3, "MB": 1e6, "GB": 1e9}[unit]
 
 
@@ -335,13 +335,13 @@ def bench_reading(program, folder, runs):
         into_page_cache(paths)
     print(f"\nreading {ROWS} x {len(FEATURES)} float32 from page cache, ranks of one thread: seconds "
           f"of the phase read, medians of {runs};\nratio: ours to the best of the program of "
-          f"{BEFORE}, at most {MOST}; peak of memory and what was foreseen, MB a rank")
+          f"{BEFORE}, at most {MOST}; peak of memory and what was foreseen, MB per rank")
     names = "".join(f"{name:>11}" for name in ("ours", *(SETTINGS if before else ())))
     print(f"  {'':10} {'ranks':>5} {names} {'ratio':>7} {'peak':>9} {'foreseen':>9}")
     ratios = [bench_grid(layout, paths, ranks, program, before, folder, runs)
               for layout, paths in layouts.items() for ranks in chosen("RANKS", RANKS, int)]
-    if before:
-        print(f"  the largest ratio is {max(ratios):.2f}")
+    if any(ratios):
+        print(f"  the largest ratio is {max(filter(None, ratios)):.2f}")
     print(f"\n  one rank of two threads, two ranks of one; ratio at most {MOST_OF_THREADS}")
     for layout, paths in layouts.items():
         bench_threads(layout, paths, program, folder, runs)
