@@ -310,4 +310,28 @@ static inline double work_of(const race *r)
     return (double)(r->fast[0].assigner.done.distances + r->fast[0].assigner.done.box_tests);
 }
 
+/* A race of n assignments with updates; work: of each of them, comparisons for each sample. */
+static inline void start_and_count(race *r, const char *method, mock data, int64_t k, int n,
+                                   double *work)
+{
+    const variant v = plain_variant(method);
+    start(r, data, k, &v);
+    for (int i = 0; i < n; i++) {
+        const double before = work_of(r);
+        step(r);
+        update(r);
+        work[i] = (work_of(r) - before) / (double)data.n;
+    }
+}
+
+/* Most for each sample in the first and in the last of 12 assignments. */
+static inline void check_first_and_last(race *r, const char *method, mock data, int64_t k,
+                                        double most_first, double most_last)
+{
+    double work[12];
+    start_and_count(r, method, data, k, 12, work);
+    ck_assert_msg(work[0] < most_first, "%.2f comparisons a sample at first", work[0]);
+    ck_assert_msg(work[11] < most_last, "%.2f comparisons a sample at last", work[11]);
+}
+
 #endif

@@ -25,8 +25,7 @@ enum { STATE_SIZE = 40 };
 typedef struct run {
     mock_folder folder;
     char path[1024];
-    char *bytes;         /* what it wrote; [size] */
-    int64_t size, begin; /* of the fields */
+    crafted written;
 } run;
 
 static void write_whole(run *r)
@@ -47,33 +46,18 @@ static void read_file(run *r)
 {
     int64_t question_size;
     FILE *file = fopen(r->path, "rb");
-    r->bytes = mock_memory(4096, 1);
-    r->size = (int64_t)fread(r->bytes, 1, 4096, file);
+    r->written.bytes = mock_memory(4096, 1);
+    r->written.size = (int64_t)fread(r->written.bytes, 1, 4096, file);
     fclose(file);
-    r->begin = strchr(r->bytes, '\n') + 1 - r->bytes;
-    memcpy(&question_size, r->bytes + r->begin, sizeof question_size);
-    r->begin += (int64_t)sizeof question_size + question_size;
-}
-
-static void start(run *r)
-{
-    *r = (run){.folder = mock_folder_create()};
-    snprintf(r->path, sizeof r->path, "%s", mock_path(&r->folder, "state"));
-    write_whole(r);
-    read_file(r);
-    MPI_Barrier(MPI_COMM_WORLD); /* before one rank writes another */
-}
-
-static void end(run *r)
-{
-    free(r->bytes);
-    mock_folder_remove(&r->folder);
+    r->written.begin = strchr(r->written.bytes, '\n') + 1 - r->written.bytes;
+    memcpy(&question_size, r->written.bytes + r->written.begin, sizeof question_size);
+    r->written.begin += (int64_t)sizeof question_size + question_size;
 }
 
 /* ---- crafted files -----------------------------------------------------------------------------
  */
 
-/* Writes bytes and their hash. By one rank. */
+/* By one rank. */
 static void put_crafted(const run *r, const char *bytes, int64_t size)
 {
     const uint64_t hash = hash_bytes(bytes, size);
@@ -85,8 +69,8 @@ static void put_crafted(const run *r, const char *bytes, int64_t size)
     fclose(file);
 }
 
-/* Reads the file into a run that has done nothing yet. */
-static km_code take(run *r, km_checkpoint *taken, km_error *error)
+/* Into a run that has done nothing yet. */
+static km_code read_into(const run *r, km_checkpoint *taken, km_error *error)
 {
     const km_log log = km_log_create(false, KM_QUIET);
     bool is_found;
@@ -98,14 +82,39 @@ static km_code take(run *r, km_checkpoint *taken, km_error *error)
     return error->code;
 }
 
+static km_code take(void *owner, const char *bytes, int64_t size, km_error *error)
+{
+    km_checkpoint taken;
+    put_crafted(owner, bytes, size);
+    return read_into(owner, &taken, error);
+}
+
+static void start(run *r)
+{
+    *r = (run){.folder = mock_folder_create()};
+    snprintf(r->path, sizeof r->path, "%s", mock_path(&r->folder, "state"));
+    write_whole(r);
+    read_file(r);
+    r->written.run = r;
+    r->written.take = take;
+    r->written.refusal = "damaged checkpoint (";
+    MPI_Barrier(MPI_COMM_WORLD); /* before one rank writes another */
+}
+
+static void end(run *r)
+{
+    free(r->written.bytes);
+    mock_folder_remove(&r->folder);
+}
+
 START_TEST(what_was_written_is_read)
 {
     run r;
     km_checkpoint taken;
     km_error error;
     start(&r);
-    put_crafted(&r, r.bytes, r.size - 8);
-    ck_assert_all(take(&r, &taken, &error) == KM_OK);
+    put_crafted(&r, r.written.bytes, r.written.size - 8);
+    ck_assert_all(read_into(&r, &taken, &error) == KM_OK);
     ck_assert_all(taken.past.n_goes == 2 && taken.past.bytes_read == 3 && taken.started == 1e9);
     end(&r);
 }
@@ -127,12 +136,7 @@ enum {
     END = STATE + 8 + STATE_SIZE
 };
 
-static const struct {
-    int at;
-    enum kind kind;
-    double value;
-    const char *what;
-} WRONG[] = {
+static const wrong_field WRONG[] = {
     {STARTED, REAL, -1, "time of its beginning"},
     {STARTED, REAL, 1e300, "time of its beginning"},
     {GOES, INT64, 0, "count of goes"},
@@ -160,18 +164,8 @@ START_TEST(each_field_is_checked)
 {
     run r;
     start(&r);
-    ck_assert_all(r.begin + END == r.size - 8); /* no field is missing here */
-    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
-        char bytes[4096];
-        km_checkpoint taken;
-        km_error error;
-        memcpy(bytes, r.bytes, (size_t)r.size);
-        set_field(bytes + r.begin + WRONG[i].at, WRONG[i].kind, WRONG[i].value);
-        put_crafted(&r, bytes, r.size - 8);
-        take(&r, &taken, &error);
-        ck_assert_fails(error, KM_DATA, "damaged checkpoint (");
-        ck_assert_fails(error, KM_DATA, WRONG[i].what);
-    }
+    ck_assert_all(r.written.begin + END == r.written.size - 8); /* no field is missing here */
+    check_fields(&r.written, WRONG, sizeof WRONG / sizeof *WRONG);
     end(&r);
 }
 END_TEST
@@ -179,31 +173,17 @@ END_TEST
 /* The first line, and the question that follows it. */
 START_TEST(the_question_is_checked)
 {
-    run r;
-    km_checkpoint taken;
-    km_error error;
-    start(&r);
-    const int64_t head = strchr(r.bytes, '\n') + 1 - r.bytes, size = r.size - 8;
-    const int64_t text_size = r.begin - head - 8;
-    const int64_t sizes[] = {0, -1, 1, text_size - 1, text_size + 1, size, INT64_MAX, INT64_MIN};
-    char bytes[4096];
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        memcpy(bytes, r.bytes, (size_t)size);
-        memcpy(bytes + head, &sizes[i], sizeof sizes[i]);
-        put_crafted(&r, bytes, size);
-        take(&r, &taken, &error);
-        ck_assert_fails(error, KM_DATA, "its question can't be what");
-    }
     static const char *const lines[] = {"skymeans checkpoint 3 and no end of the line, never",
                                         "skymeans checkpoint \nand more and more and more",
                                         "skymeans checkpoint -3\nand more and more and more",
                                         "skymeans checkpoint 3x\nand more and more and more",
                                         "skymeans checkpoint 99999999999999999999999\nand more"};
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        put_crafted(&r, lines[i], (int64_t)strlen(lines[i]));
-        take(&r, &taken, &error);
-        ck_assert_fails(error, KM_DATA, "it is not whole, or not a checkpoint");
-    }
+    run r;
+    start(&r);
+    check_text_sizes(&r.written, strchr(r.written.bytes, '\n') + 1 - r.written.bytes,
+                     "its question can't be what");
+    check_lines(&r.written, lines, sizeof lines / sizeof *lines,
+                "it is not whole, or not a checkpoint");
     end(&r);
 }
 END_TEST
@@ -211,18 +191,8 @@ END_TEST
 START_TEST(too_short_and_too_long)
 {
     run r;
-    km_checkpoint taken;
-    km_error error;
-    char bytes[4096] = {0};
     start(&r);
-    memcpy(bytes, r.bytes, (size_t)r.size - 8);
-    for (int64_t size = 0; size < r.size + 20; size++) {
-        if (size == r.size - 8)
-            continue;
-        put_crafted(&r, bytes, size);
-        take(&r, &taken, &error);
-        ck_assert_fails(error, KM_DATA, "damaged checkpoint (");
-    }
+    check_sizes(&r.written);
     end(&r);
 }
 END_TEST
@@ -232,23 +202,9 @@ END_TEST
 
 START_TEST(no_bytes_crash)
 {
-    enum { N_TRIALS = 3000 };
-    int n_taken = 0, n_refused = 0;
     run r;
     start(&r);
-    for (uint64_t number = 0; number < N_TRIALS; number++) {
-        char bytes[4096];
-        km_checkpoint taken;
-        km_error error;
-        memcpy(bytes, r.bytes, (size_t)r.size);
-        spoil(bytes, r.size - 8, number);
-        put_crafted(&r, bytes, r.size - 8);
-        const km_code code = take(&r, &taken, &error);
-        ck_assert_all(code == KM_OK || code == KM_DATA);
-        n_taken += code == KM_OK;
-        n_refused += code == KM_DATA;
-    }
-    ck_assert_all(n_taken + n_refused == N_TRIALS && n_refused > N_TRIALS / 2 && n_taken > 10);
+    check_spoiled(&r.written);
     end(&r);
 }
 END_TEST

@@ -60,19 +60,8 @@ END_TEST
 /* Lloyd's method takes 200 and 400 comparisons; W6 of the benchmarks, but smaller. */
 static void check_near_work(mock data, int64_t k, double most_first, double most_last)
 {
-    const variant v = plain_variant("neighbours");
-    const double n_samples = (double)data.n;
-    double work = 0;
     race r;
-    start(&r, data, k, &v);
-    for (int i = 0; i < 12; i++) {
-        const double before = work_of(&r);
-        step(&r);
-        update(&r);
-        work = (work_of(&r) - before) / n_samples;
-        ck_assert_msg(i > 0 || work < most_first, "%.2f comparisons a sample at first", work);
-    }
-    ck_assert_msg(work < most_last, "%.2f comparisons a sample at last", work);
+    check_first_and_last(&r, "neighbours", data, k, most_first, most_last);
     stop(&r);
 }
 

@@ -24,8 +24,7 @@ typedef struct run {
     skymeans_problem problem;
     km_state_key key;
     km_state state;
-    char *bytes;         /* what it wrote; [size] */
-    int64_t size, begin; /* of the fields */
+    crafted written;
 } run;
 
 static void fill_history(km_iteration *history, int64_t count)
@@ -53,6 +52,26 @@ static void fill_fits(run *r)
     }
 }
 
+/* ---- crafted bytes -----------------------------------------------------------------------------
+ */
+
+/* Reads bytes with the hash that they should have behind them. */
+static km_code take(void *owner, const char *bytes, int64_t size, km_error *error)
+{
+    const run *r = owner;
+    char crafted[8192];
+    const uint64_t hash = hash_bytes(bytes, size);
+    km_state state;
+    *error = (km_error){0};
+    memcpy(crafted, bytes, (size_t)size);
+    memcpy(crafted + size, &hash, sizeof hash);
+    km_state_read(&state, crafted, (size_t)size + sizeof hash, &r->key, error);
+    if (error->code == KM_OK)
+        ck_assert(state.restarts.best >= 0 && state.restarts.best < N_RESTARTS);
+    km_state_free(&state);
+    return error->code;
+}
+
 static void start(run *r)
 {
     km_error error = {0};
@@ -69,38 +88,22 @@ static void start(run *r)
     fill_fits(r);
     r->state.features_hash = 99;
     r->state.next = (km_fit_state){N_STATE, 2, used, centers, history};
-    r->bytes = km_state_write(&r->state, &r->key, &size, &error);
-    ck_assert_msg(r->bytes != NULL, "%s", error.text);
-    r->size = (int64_t)size;
-    r->begin = (int64_t)strlen(r->bytes) + 1;
-    memcpy(&text_size, r->bytes + r->begin, sizeof text_size);
-    r->begin += (int64_t)sizeof text_size + text_size;
+    r->written.bytes = km_state_write(&r->state, &r->key, &size, &error);
+    ck_assert_msg(r->written.bytes != NULL, "%s", error.text);
+    r->written.size = (int64_t)size;
+    r->written.begin = (int64_t)strlen(r->written.bytes) + 1;
+    memcpy(&text_size, r->written.bytes + r->written.begin, sizeof text_size);
+    r->written.begin += (int64_t)sizeof text_size + text_size;
+    r->written.run = r;
+    r->written.take = take;
+    r->written.refusal = "damaged state: ";
 }
 
 static void end(run *r)
 {
     r->state.next = (km_fit_state){0};
     km_state_free(&r->state);
-    free(r->bytes);
-}
-
-/* ---- crafted bytes -----------------------------------------------------------------------------
- */
-
-/* Reads bytes with the hash that they should have behind them. */
-static km_code take(const run *r, const char *bytes, int64_t size, km_error *error)
-{
-    char crafted[8192];
-    const uint64_t hash = hash_bytes(bytes, size);
-    km_state state;
-    *error = (km_error){0};
-    memcpy(crafted, bytes, (size_t)size);
-    memcpy(crafted + size, &hash, sizeof hash);
-    km_state_read(&state, crafted, (size_t)size + sizeof hash, &r->key, error);
-    if (error->code == KM_OK)
-        ck_assert(state.restarts.best >= 0 && state.restarts.best < N_RESTARTS);
-    km_state_free(&state);
-    return error->code;
+    free(r->written.bytes);
 }
 
 START_TEST(what_was_written_is_read)
@@ -109,7 +112,8 @@ START_TEST(what_was_written_is_read)
     km_state state;
     km_error error = {0};
     start(&r);
-    ck_assert_int_eq(km_state_read(&state, r.bytes, (size_t)r.size, &r.key, &error), KM_OK);
+    ck_assert_int_eq(km_state_read(&state, r.written.bytes, (size_t)r.written.size, &r.key, &error),
+                     KM_OK);
     ck_assert(state.features_hash == 99 && state.next.n_iterations == N_STATE);
     ck_assert(state.restarts.count == 2 && state.best.inertia == 4);
     km_state_free(&state);
@@ -122,14 +126,14 @@ START_TEST(no_changed_byte_is_taken)
 {
     run r;
     start(&r);
-    for (int64_t i = 0; i < r.size; i++) {
+    for (int64_t i = 0; i < r.written.size; i++) {
         km_state state;
         km_error error = {0};
-        r.bytes[i] = (char)(r.bytes[i] ^ (1 << i % 8));
-        km_state_read(&state, r.bytes, (size_t)r.size, &r.key, &error);
+        r.written.bytes[i] = (char)(r.written.bytes[i] ^ (1 << i % 8));
+        km_state_read(&state, r.written.bytes, (size_t)r.written.size, &r.key, &error);
         ck_assert_fails(error, KM_DATA, "damaged state");
         km_state_free(&state);
-        r.bytes[i] = (char)(r.bytes[i] ^ (1 << i % 8));
+        r.written.bytes[i] = (char)(r.written.bytes[i] ^ (1 << i % 8));
     }
     end(&r);
 }
@@ -141,11 +145,11 @@ START_TEST(a_state_of_another_problem_is_named)
     km_error error;
     start(&r);
     r.problem.tolerance = 0.5;
-    take(&r, r.bytes, r.size - 8, &error);
+    take(&r, r.written.bytes, r.written.size - 8, &error);
     ck_assert_fails(error, KM_DATA, "now it is 'tolerance: 0.5'");
     r.problem.tolerance = 1e-4;
     r.key.n_rows--;
-    take(&r, r.bytes, r.size - 8, &error);
+    take(&r, r.written.bytes, r.written.size - 8, &error);
     ck_assert_fails(error, KM_DATA, "it has 'rows: 100', and now it is 'rows: 99'");
     end(&r);
 }
@@ -177,12 +181,7 @@ enum {
     END = EMPTY + 8
 };
 
-static const struct {
-    int at;
-    enum kind kind;
-    double value;
-    const char *what;
-} WRONG[] = {
+static const wrong_field WRONG[] = {
     {STATE, INT64, -1, "count of iterations"},
     {STATE, INT64, 1e6, "not whole"},
     {STATE, INT64, 4e17, "not whole"},
@@ -236,16 +235,8 @@ START_TEST(each_field_is_checked)
 {
     run r;
     start(&r);
-    ck_assert_all(r.begin + END == r.size - 8); /* no field is missing here */
-    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
-        char bytes[4096];
-        km_error error;
-        memcpy(bytes, r.bytes, (size_t)r.size);
-        set_field(bytes + r.begin + WRONG[i].at, WRONG[i].kind, WRONG[i].value);
-        take(&r, bytes, r.size - 8, &error);
-        ck_assert_fails(error, KM_DATA, "damaged state: ");
-        ck_assert_fails(error, KM_DATA, WRONG[i].what);
-    }
+    ck_assert_all(r.written.begin + END == r.written.size - 8); /* no field is missing here */
+    check_fields(&r.written, WRONG, sizeof WRONG / sizeof *WRONG);
     end(&r);
 }
 END_TEST
@@ -253,25 +244,13 @@ END_TEST
 /* The first line, and the problem that follows it. */
 START_TEST(the_problem_is_checked)
 {
-    run r;
-    km_error error;
-    start(&r);
-    const int64_t head = (int64_t)strlen(r.bytes) + 1, size = r.size - 8;
-    const int64_t text_size = r.begin - head - 8;
-    const int64_t sizes[] = {0, -1, 1, text_size - 1, text_size + 1, size, INT64_MAX, INT64_MIN};
-    char bytes[4096];
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        memcpy(bytes, r.bytes, (size_t)size);
-        memcpy(bytes + head, &sizes[i], sizeof sizes[i]);
-        take(&r, bytes, size, &error);
-        ck_assert_fails(error, KM_DATA, "its problem can't be what");
-    }
     static const char *const lines[] = {"skymeans state 3\n and more",
                                         "skymeans checkpoint 3\n and", "skymeans state 2", ""};
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        take(&r, lines[i], (int64_t)strlen(lines[i]), &error);
-        ck_assert_fails(error, KM_DATA, "it is not whole, or none of this version");
-    }
+    run r;
+    start(&r);
+    check_text_sizes(&r.written, (int64_t)strlen(r.written.bytes) + 1, "its problem can't be what");
+    check_lines(&r.written, lines, sizeof lines / sizeof *lines,
+                "it is not whole, or none of this version");
     end(&r);
 }
 END_TEST
@@ -279,16 +258,8 @@ END_TEST
 START_TEST(too_short_and_too_long)
 {
     run r;
-    km_error error;
-    char bytes[4096] = {0};
     start(&r);
-    memcpy(bytes, r.bytes, (size_t)r.size - 8);
-    for (int64_t size = 0; size < r.size + 20; size++) {
-        if (size == r.size - 8)
-            continue;
-        take(&r, bytes, size, &error);
-        ck_assert_fails(error, KM_DATA, "damaged state: ");
-    }
+    check_sizes(&r.written);
     end(&r);
 }
 END_TEST
@@ -298,21 +269,9 @@ END_TEST
 
 START_TEST(no_bytes_crash)
 {
-    enum { N_TRIALS = 3000 };
-    int n_taken = 0, n_refused = 0;
     run r;
     start(&r);
-    for (uint64_t number = 0; number < N_TRIALS; number++) {
-        char bytes[4096];
-        km_error error;
-        memcpy(bytes, r.bytes, (size_t)r.size);
-        spoil(bytes, r.size - 8, number);
-        const km_code code = take(&r, bytes, r.size - 8, &error);
-        ck_assert_all(code == KM_OK || code == KM_DATA);
-        n_taken += code == KM_OK;
-        n_refused += code == KM_DATA;
-    }
-    ck_assert_all(n_taken + n_refused == N_TRIALS && n_refused > N_TRIALS / 2 && n_taken > 10);
+    check_spoiled(&r.written);
     end(&r);
 }
 END_TEST
