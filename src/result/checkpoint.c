@@ -3,47 +3,24 @@
  *
  * The question is a text that says what the run computes. A go is one start of the program: a run
  * that is stopped and started again takes several. */
-#include "result/result.h"
+#include "result/checkpoint.h"
 
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/hash.h"
-#include "base/memory.h"
-#include "base/text.h"
-#include "process/log.h"
 #include "process/output.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <float.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { VERSION = 4 };
-static const char MAGIC[] = "skymeans checkpoint ";
-
-static km_code check_question(const char *path, const char *found, const char *asked,
-                              km_error *error)
-{
-    if (strcmp(found, asked) == 0)
-        return KM_OK;
-    km_text_difference(&found, &asked);
-    return km_fail(error, KM_DATA,
-                   "checkpoint of another question (%s): it has '%.*s', and now it is '%.*s'; "
-                   "run the command that wrote it, or name another --checkpoint",
-                   path, (int)strcspn(found, "\n"), found, (int)strcspn(asked, "\n"), asked);
-}
-
-static km_code no_memory_for_checkpoint(km_error *error)
+km_code km_no_memory_for_checkpoint(km_error *error)
 {
     return km_fail(error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
 }
-
-/* ---- writing --------------------------------------------------------------------------------- */
 
 void km_checkpoint_previous(const char *path, char *name)
 {
@@ -59,8 +36,7 @@ static bool write_bytes(const char *path, const char *bytes, int64_t size)
     return close(descriptor) == 0 && is_written && !km_fault("write the checkpoint");
 }
 
-/* All bytes of a file and a zero byte, in a new array; NULL, with errno set, if that fails. */
-static char *read_whole_file(const char *path, int64_t *size)
+char *km_checkpoint_bytes(const char *path, int64_t *size)
 {
     FILE *file = fopen(path, "rb");
     char *bytes = NULL;
@@ -85,7 +61,7 @@ static char *read_whole_file(const char *path, int64_t *size)
 static bool is_as_written(const char *path, const char *bytes, int64_t size)
 {
     int64_t n = 0;
-    char *read = read_whole_file(path, &n);
+    char *read = km_checkpoint_bytes(path, &n);
     const bool is_same = read != NULL && n == size && memcmp(read, bytes, (size_t)size) == 0;
     free(read);
     return is_same && !km_fault("read the checkpoint back");
@@ -110,7 +86,7 @@ static km_code replace_checkpoint(const char *path, const char *bytes, int64_t s
     else if (!write_bytes(output.beside, bytes, size))
         cannot_write_checkpoint(path, strerror(errno), error);
     else if (!is_as_written(output.beside, bytes, size))
-        errno == ENOMEM ? no_memory_for_checkpoint(error)
+        errno == ENOMEM ? km_no_memory_for_checkpoint(error)
                         : cannot_write_checkpoint(path, "it reads back differently", error);
     else if ((rename(path, previous) != 0 && errno != ENOENT) || km_fault("keep the checkpoint"))
         cannot_write_checkpoint(path, strerror(errno), error);
@@ -120,28 +96,19 @@ static km_code replace_checkpoint(const char *path, const char *bytes, int64_t s
     return error->code;
 }
 
-/* Stored between the question and the state of the engine. */
-typedef struct header {
-    double started, seconds, joules; /* NaN: not known */
-    int64_t n_goes, bytes_read, memory_peak;
-    km_phases min, mean, max;
-    km_counts counts;
-    int64_t state_size;
-} header;
-
-static header make_header(const km_checkpoint *c)
+static km_checkpoint_header make_header(const km_checkpoint *c)
 {
-    return (header){.started = c->started,
-                    .seconds = c->past.seconds,
-                    .n_goes = c->past.n_goes,
-                    .bytes_read = c->past.bytes_read,
-                    .memory_peak = c->past.memory_peak,
-                    .min = c->past.min,
-                    .mean = c->past.mean,
-                    .max = c->past.max,
-                    .counts = c->past.counts,
-                    .joules = c->past.joules,
-                    .state_size = (int64_t)c->state_size};
+    return (km_checkpoint_header){.started = c->started,
+                                  .seconds = c->past.seconds,
+                                  .n_goes = c->past.n_goes,
+                                  .bytes_read = c->past.bytes_read,
+                                  .memory_peak = c->past.memory_peak,
+                                  .min = c->past.min,
+                                  .mean = c->past.mean,
+                                  .max = c->past.max,
+                                  .counts = c->past.counts,
+                                  .joules = c->past.joules,
+                                  .state_size = (int64_t)c->state_size};
 }
 
 static char *append_bytes(char *to, const void *from, size_t size)
@@ -155,14 +122,15 @@ km_code km_checkpoint_write(const char *path, const km_checkpoint *checkpoint, c
                             km_error *error)
 {
     char first_line[64];
-    const header h = make_header(checkpoint);
-    const int length = snprintf(first_line, sizeof first_line, "%s%d\n", MAGIC, VERSION);
+    const km_checkpoint_header h = make_header(checkpoint);
+    const int length =
+        snprintf(first_line, sizeof first_line, KM_CHECKPOINT_MAGIC "%d\n", KM_CHECKPOINT_VERSION);
     const int64_t question_size = (int64_t)strlen(question) + 1;
     const int64_t size = length + (int64_t)(sizeof question_size + sizeof h) + question_size +
                          h.state_size + (int64_t)sizeof(uint64_t);
     char *bytes = km_fault_of_allocation() ? NULL : malloc((size_t)size);
     if (bytes == NULL)
-        return no_memory_for_checkpoint(error);
+        return km_no_memory_for_checkpoint(error);
     char *end = append_bytes(bytes, first_line, (size_t)length);
     end = append_bytes(end, &question_size, sizeof question_size);
     end = append_bytes(end, question, (size_t)question_size);
@@ -173,230 +141,6 @@ km_code km_checkpoint_write(const char *path, const km_checkpoint *checkpoint, c
     replace_checkpoint(path, bytes, size, error);
     free(bytes);
     return error->code;
-}
-
-/* ---- reading --------------------------------------------------------------------------------- */
-
-static km_code damaged_checkpoint(const char *path, km_error *error)
-{
-    return km_fail(error, KM_DATA,
-                   "damaged checkpoint (%s): it is not whole, or not a checkpoint of skymeans; "
-                   "remove it to begin anew",
-                   path);
-}
-
-/* The version of the format, from the first line; 0 if this is no checkpoint of skymeans. */
-static int version_of(const char *bytes, int64_t size)
-{
-    enum { MAX_DIGITS = 6 };
-    const int64_t magic_size = (int64_t)strlen(MAGIC);
-    int version = 0, n_digits = 0;
-    if (size < magic_size + MAX_DIGITS + 2 * (int64_t)sizeof(uint64_t) ||
-        memcmp(bytes, MAGIC, (size_t)magic_size) != 0)
-        return 0;
-    for (bytes += magic_size; n_digits < MAX_DIGITS && isdigit((unsigned char)*bytes); n_digits++)
-        version = 10 * version + (*bytes++ - '0');
-    return *bytes == '\n' ? version : 0;
-}
-
-static bool is_whole_checkpoint(const char *bytes, int64_t size)
-{
-    uint64_t hash;
-    memcpy(&hash, bytes + size - (int64_t)sizeof hash, sizeof hash);
-    return km_hash_bytes(bytes, size - (int64_t)sizeof hash) == hash;
-}
-
-/* Can this checkpoint be read? If it is damaged, the caller may take the previous one. */
-static km_code check_bytes(const char *path, const char *bytes, int64_t size, bool *is_damaged,
-                           km_error *error)
-{
-    const int version = version_of(bytes, size);
-    *is_damaged = version < 1 || (version == VERSION && !is_whole_checkpoint(bytes, size));
-    if (*is_damaged)
-        return damaged_checkpoint(path, error);
-    if (version != VERSION)
-        km_fail(error, KM_DATA,
-                "checkpoint of another version (%s): it has format %d, and this program knows %d; "
-                "use the program that wrote it, or remove it to begin anew",
-                path, version, VERSION);
-    return error->code;
-}
-
-/* Does the file begin unlike a checkpoint? It may then be too large to be read as a whole. */
-static bool is_another_file(const char *path)
-{
-    char bytes[sizeof MAGIC - 1];
-    FILE *file = fopen(path, "rb");
-    const bool is_other = file != NULL && (fread(bytes, 1, sizeof bytes, file) != sizeof bytes ||
-                                           memcmp(bytes, MAGIC, sizeof bytes) != 0);
-    if (file != NULL)
-        fclose(file);
-    return is_other;
-}
-
-/* The bytes of a checkpoint that is not damaged; NULL, without an error, if there is no file. */
-static char *read_undamaged(const char *path, int64_t *size, bool *is_damaged, km_error *error)
-{
-    *is_damaged = is_another_file(path);
-    if (*is_damaged) {
-        damaged_checkpoint(path, error);
-        return NULL;
-    }
-    char *bytes = read_whole_file(path, size);
-    if (bytes == NULL && errno == ENOMEM)
-        no_memory_for_checkpoint(error);
-    else if (bytes == NULL && errno != ENOENT)
-        km_fail(error, KM_SYSTEM, "can't read the checkpoint (%s): %s; check its permissions", path,
-                strerror(errno));
-    if (bytes != NULL && check_bytes(path, bytes, *size, is_damaged, error) != KM_OK) {
-        free(bytes);
-        return NULL;
-    }
-    return bytes;
-}
-
-/* The checkpoint, or the previous one if this is damaged or missing. */
-static char *read_this_or_previous(const char *path, const km_log *log, int64_t *size,
-                                   km_error *error)
-{
-    char previous[KM_PATH_SIZE + 8];
-    km_error why = {0};
-    bool is_damaged, is_previous_damaged;
-    char *bytes = read_undamaged(path, size, &is_damaged, error);
-    if (bytes != NULL || (error->code != KM_OK && !is_damaged))
-        return bytes;
-    km_checkpoint_previous(path, previous);
-    bytes = read_undamaged(previous, size, &is_previous_damaged, &why);
-    if (bytes != NULL && is_damaged)
-        km_warn(log, "%s; going on from %s", error->text, previous);
-    if (bytes != NULL)
-        *error = (km_error){0};
-    else if (error->code == KM_OK)
-        *error = why;
-    return bytes;
-}
-
-/* Copies `size` bytes and moves `from` past them; false if fewer are left. */
-static bool take_bytes(const char **from, const char *end, void *to, size_t size)
-{
-    if ((size_t)(end - *from) < size)
-        return false;
-    memcpy(to, *from, size);
-    *from += size;
-    return true;
-}
-
-static bool is_duration(double value)
-{
-    return value >= 0 && value <= DBL_MAX;
-}
-
-static bool are_durations(const km_phases *phases)
-{
-    bool is_ok = true;
-    for (int phase = 0; phase < KM_N_PHASES; phase++)
-        is_ok = is_ok && is_duration(phases->seconds[phase]);
-    return is_ok;
-}
-
-static bool are_counts(const km_counts *counts)
-{
-    const int64_t most = INT64_MAX / 2; /* so that those of this go can be added */
-    return 0 <= counts->assignments && counts->assignments <= most && 0 <= counts->distances &&
-           counts->distances <= most && 0 <= counts->reductions && counts->reductions <= most &&
-           0 <= counts->bytes_reduced && counts->bytes_reduced <= most;
-}
-
-/* What in the header no run can have written, although the hash is right; NULL: nothing. `left` is
- * the number of bytes that follow the header. */
-static const char *find_implausible(const header *h, int64_t left)
-{
-    enum { MAX_GOES = 1000000000 };
-    const double year_3000 = 32503680000;
-    const int64_t max_bytes = INT64_MAX / 2; /* so that those of this go can be added */
-    return !(0 <= h->started && h->started < year_3000)            ? "time of its beginning"
-           : !(1 <= h->n_goes && h->n_goes <= MAX_GOES)            ? "count of goes"
-           : !(0 <= h->bytes_read && h->bytes_read <= max_bytes)   ? "count of bytes read"
-           : !(0 <= h->memory_peak && h->memory_peak <= max_bytes) ? "memory"
-           : !is_duration(h->seconds)                              ? "time of all goes"
-           : !are_durations(&h->min) || !are_durations(&h->mean) || !are_durations(&h->max)
-               ? "time of a phase"
-           : !are_counts(&h->counts)                       ? "counts of work"
-           : !(isnan(h->joules) || is_duration(h->joules)) ? "energy"
-           : h->state_size != left                         ? "length"
-                                                           : NULL;
-}
-
-static km_code wrong_field(const char *path, const char *what, km_error *error)
-{
-    return km_fail(error, KM_DATA,
-                   "damaged checkpoint (%s): its %s can't be what a run of this question wrote; "
-                   "remove it to begin anew",
-                   path, what);
-}
-
-static km_code fill_checkpoint(km_checkpoint *checkpoint, const header *h, const char *state,
-                               km_error *error)
-{
-    checkpoint->started = h->started;
-    checkpoint->past = (km_report){.n_goes = h->n_goes,
-                                   .seconds = h->seconds,
-                                   .min = h->min,
-                                   .mean = h->mean,
-                                   .max = h->max,
-                                   .counts = h->counts,
-                                   .joules = h->joules,
-                                   .bytes_read = h->bytes_read,
-                                   .memory_peak = h->memory_peak};
-    checkpoint->state_size = (size_t)h->state_size;
-    checkpoint->state = km_allocate(h->state_size, 1, "state of the checkpoint", error);
-    if (checkpoint->state != NULL && h->state_size > 0)
-        memcpy(checkpoint->state, state, checkpoint->state_size);
-    return error->code;
-}
-
-/* Takes a checkpoint apart. Its hash says that it is whole, but not that its fields are right, so
- * each is checked. */
-static km_code parse_checkpoint(const char *path, const char *bytes, int64_t size,
-                                km_checkpoint *checkpoint, const char *question, km_error *error)
-{
-    const char *at = (const char *)memchr(bytes, '\n', (size_t)size) + 1;
-    const char *end = bytes + size - sizeof(uint64_t);
-    int64_t question_size;
-    header h;
-    if (!take_bytes(&at, end, &question_size, sizeof question_size) || question_size < 1 ||
-        question_size > end - at ||
-        memchr(at, '\0', (size_t)question_size) != at + question_size - 1)
-        return wrong_field(path, "question", error);
-    const char *found = at;
-    at += question_size;
-    if (check_question(path, found, question, error) != KM_OK)
-        return error->code;
-    if (!take_bytes(&at, end, &h, sizeof h))
-        return damaged_checkpoint(path, error);
-    const char *wrong = find_implausible(&h, end - at);
-    return wrong != NULL ? wrong_field(path, wrong, error)
-                         : fill_checkpoint(checkpoint, &h, at, error);
-}
-
-km_code km_checkpoint_read(const char *path, km_checkpoint *checkpoint, const char *question,
-                           const km_log *log, MPI_Comm comm, bool *is_found, km_error *error)
-{
-    int64_t size = 0;
-    char *bytes = NULL;
-    *checkpoint = (km_checkpoint){0};
-    if (km_comm_rank(comm) == 0 && (bytes = read_this_or_previous(path, log, &size, error)) != NULL)
-        parse_checkpoint(path, bytes, size, checkpoint, question, error);
-    *is_found = bytes != NULL;
-    free(bytes);
-    if (km_agree(comm, error) != KM_OK)
-        return error->code;
-    km_checkpoint shared = *checkpoint;
-    km_broadcast(comm, 0, is_found, sizeof *is_found);
-    km_broadcast(comm, 0, &shared, sizeof shared);
-    shared.state = checkpoint->state;
-    *checkpoint = shared;
-    return KM_OK;
 }
 
 void km_checkpoint_remove(const char *path)
