@@ -59,13 +59,13 @@ static void fill_fits(run *r)
 static km_code take(void *owner, const char *bytes, int64_t size, km_error *error)
 {
     const run *r = owner;
-    char crafted[8192];
+    char whole[8192];
     const uint64_t hash = hash_bytes(bytes, size);
     km_state state;
     *error = (km_error){0};
-    memcpy(crafted, bytes, (size_t)size);
-    memcpy(crafted + size, &hash, sizeof hash);
-    km_state_read(&state, crafted, (size_t)size + sizeof hash, &r->key, error);
+    memcpy(whole, bytes, (size_t)size);
+    memcpy(whole + size, &hash, sizeof hash);
+    km_state_read(&state, whole, (size_t)size + sizeof hash, &r->key, error);
     if (error->code == KM_OK)
         ck_assert(state.restarts.best >= 0 && state.restarts.best < N_RESTARTS);
     km_state_free(&state);
