@@ -200,7 +200,7 @@ static km_code read_centers(const km_first_centers *asked, double *centers, km_e
 {
     const char *array;
     char *path = km_h5_split_name(asked->file, &array, error);
-    if (path != NULL && (array != NULL || H5Fis_hdf5(path) > 0))
+    if (path != NULL && (array != NULL || km_h5_is_hdf5(path)))
         read_centers_h5(asked, path, array, centers, error);
     else if (path != NULL)
         read_centers_text(asked, centers, error);

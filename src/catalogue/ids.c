@@ -41,7 +41,7 @@ static int64_t mean_text_size(const km_opened_file *opened, const km_field *fiel
         bytes += text != NULL ? (int64_t)strlen(text) + 1 : 1;
     }
     const hid_t space = H5Screate_simple(1, &n_elements, NULL);
-    H5Dvlen_reclaim(source->type, space, H5P_DEFAULT, elements);
+    km_h5_free_texts(source->type, space, elements);
     H5Sclose(space);
     free(elements);
     return unread.code == KM_OK ? (bytes + n - 1) / n : usual;

@@ -119,7 +119,7 @@ void km_piece_free_texts(const km_piece *p)
         if (!source->has_pointers || n == 0)
             continue;
         const hid_t space = H5Screate_simple(1, &n, NULL);
-        H5Dvlen_reclaim(source->type, space, H5P_DEFAULT, p->buffers[s]);
+        km_h5_free_texts(source->type, space, p->buffers[s]);
         H5Sclose(space);
     }
 }

@@ -36,7 +36,7 @@ static void *allocate_values(hid_t type, hid_t space, int64_t expected_count)
 static void free_values(hid_t type, hid_t space, void *values)
 {
     if (values != NULL && H5Tis_variable_str(type) > 0)
-        H5Dvlen_reclaim(type, space, H5P_DEFAULT, values);
+        km_h5_free_texts(type, space, values);
     free(values);
     if (space >= 0)
         H5Sclose(space);

@@ -195,6 +195,18 @@ void km_h5_stay_readable(hid_t access)
 #endif
 }
 
+bool km_h5_is_hdf5(const char *path)
+{
+#if H5_VERSION_GE(1, 12, 0)
+    const hid_t access = km_h5_local_access();
+    const bool is_hdf5 = access >= 0 && H5Fis_accessible(path, access) > 0;
+    H5Pclose(access);
+    return is_hdf5;
+#else
+    return H5Fis_hdf5(path) > 0;
+#endif
+}
+
 /* How a file is opened to read it, or after an error nothing. Ranks that open it together agree on
  * errors: HDF5 has them duplicate their communicator for this. */
 static hid_t open_way(const char *path, MPI_Comm comm, km_error *error)
@@ -223,7 +235,7 @@ km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error
         return error->code;
     *file = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (!km_h5_note(*file) || km_fault("open the file")) {
-        if (comm == MPI_COMM_NULL && H5Fis_hdf5(path) <= 0)
+        if (comm == MPI_COMM_NULL && !km_h5_is_hdf5(path))
             refuse_format(path, error);
         else
             km_fail(error, km_h5_code(), "damaged HDF5 file (%s): %s; was it copied completely?",

@@ -39,6 +39,9 @@ void km_h5_stay_readable(hid_t access);
 /* The kind of a file by its first bytes, for people: "a FITS file". */
 const char *km_h5_identify(const char *path);
 
+/* Does the file begin as HDF5 files do, perhaps after a user block? */
+bool km_h5_is_hdf5(const char *path);
+
 /* Opens a file for reading, on this rank alone (comm = MPI_COMM_NULL) or together. KM_SYSTEM if
  * it does not exist or can't be read, KM_DATA if it is not a complete HDF5 file. Close with
  * H5Fclose. */
@@ -194,6 +197,9 @@ char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *s
 /* An attribute that is a list of `count` texts, to `texts` [count][size]. False if there is no such
  * list, or a text is longer. */
 bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t size, char *texts);
+
+/* Frees what HDF5 allocated for texts of variable length that were read to `values`. */
+void km_h5_free_texts(hid_t type, hid_t space, void *values);
 
 /* The numbers of a numeric attribute, to `values` [max_count]. Returns how many there are; 0 if
  * there is no such attribute, -1 if it has more. */

@@ -6,6 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void km_h5_free_texts(hid_t type, hid_t space, void *values)
+{
+#if H5_VERSION_GE(1, 12, 0)
+    H5Treclaim(type, space, H5P_DEFAULT, values);
+#else
+    H5Dvlen_reclaim(type, space, H5P_DEFAULT, values);
+#endif
+}
+
 char *km_h5_read_long_text(hid_t object, const char *name, km_error *error)
 {
     if (H5Aexists(object, name) <= 0)
@@ -110,7 +119,7 @@ bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t 
         is_read = snprintf(texts + (size_t)i * size, size, "%s", text) < (int)size;
     }
     if (has_texts)
-        H5Dvlen_reclaim(type, space, H5P_DEFAULT, read);
+        km_h5_free_texts(type, space, read);
     free(read);
     H5Sclose(space);
     H5Tclose(type);
