@@ -1,7 +1,10 @@
-# A recipe for Spack. Beside skymeans-@VERSION@.tar.gz:
-#   spack repo create skymeans; mkdir -p skymeans/packages/skymeans
-#   cp package.py skymeans/packages/skymeans; spack repo add skymeans; spack install skymeans
+# A recipe for Spack 1.0 and later. Beside skymeans-@VERSION@.tar.gz:
+#   spack repo create . skymeans; mkdir spack_repo/skymeans/packages/skymeans
+#   cp package.py spack_repo/skymeans/packages/skymeans
+#   spack repo add spack_repo/skymeans; spack install skymeans
 import os
+
+from spack_repo.builtin.build_systems.makefile import MakefilePackage
 
 from spack.package import *
 
@@ -35,6 +38,7 @@ class Skymeans(MakefilePackage):
         depends_on("py-astropy", type="run")
         depends_on("py-matplotlib", type="run")
 
+    @property
     def settings(self):
         words = [
             f"CC={self.spec['mpi'].mpicc}",
@@ -42,11 +46,16 @@ class Skymeans(MakefilePackage):
             f"PREFIX={self.prefix}",
         ]
         if self.spec.satisfies("+python"):
-            words.append(f"PYTHONDIR={join_path(self.prefix, python_purelib)}")
+            words.append(f"PYTHONDIR={python_purelib}")
         return words
 
-    def build(self, spec, prefix):
-        make("all", "library", *self.settings())
+    @property
+    def build_targets(self):
+        return [*self.settings, "all", "library"]
 
-    def install(self, spec, prefix):
-        make("install", *self.settings())
+    @property
+    def install_targets(self):
+        return [*self.settings, "install"]
+
+    def check(self):
+        """The tests want Check and Python, and start ranks, which a login node may refuse."""
