@@ -12,3 +12,4 @@ tar xzf "$name.tar.gz"
 cp -r "$name/packaging/debian" "$name/debian"
 cd "$name"
 dpkg-buildpackage -us -uc
+lintian

@@ -129,6 +129,7 @@ dist:
 
 .PHONY: deb
 deb:
+	@tools/deps.sh deb
 	@packaging/debian.sh $(BUILD)/deb
 
 -include $(BUILD)/documents.d

@@ -1,20 +1,25 @@
 #!/bin/sh
-# deps.sh [lint|bench|slurm|scaling|simulate|neon|mpich|clients|install|browser]...: sees that everything
-# is there to build and test skymeans, and, if asked, to check the style of its sources, to measure it
-# against its peers, to test the job scripts on a Slurm cluster, for scaling studies, to simulate
-# machines, the kernels of ARM processors, MPICH, other programs that read results, all that is
-# installed, or the page of a report in a browser. On Debian and its like it installs what is missing,
-# as root or, with a person at the terminal, through sudo; elsewhere it prints the line to run, and
-# stops.
+# deps.sh [build]: sees that everything is there to build skymeans and its tests.
+# deps.sh [lint|bench|slurm|scaling|simulate|neon|mpich|clients|install|browser|chroot|deb]...: sees that
+# everything is there to build and test it, and, if asked, to check the style of its sources, to
+# measure it against its peers, to test the job scripts on a Slurm cluster, for scaling studies, to
+# simulate machines, the kernels of ARM processors, MPICH, other programs that read results, all that is
+# installed, the page of a report in a browser, other Debians, or to make Debian packages. On Debian and
+# its like it installs what is missing, as root or, with a person at the terminal, through sudo; elsewhere
+# it prints the line to run, and stops.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config librandom123-dev '
-packages=$packages'python3-h5py python3-astropy python3-matplotlib python3-sklearn '
-packages=$packages'python3-pandas python3-tables python3-jsonschema python3-pytest python3-mpi4py '
-packages=$packages'python3-nbconvert python3-ipykernel'
+packages='libopenmpi-dev openmpi-bin libhdf5-openmpi-dev check pkg-config librandom123-dev'
+modules='h5py numpy astropy matplotlib sklearn pandas tables jsonschema'
+if [ "$*" = build ]; then
+    modules=
+else
+    packages="$packages python3-h5py python3-astropy python3-matplotlib python3-sklearn python3-pandas"
+    packages="$packages python3-tables python3-jsonschema python3-pytest python3-mpi4py"
+    packages="$packages python3-nbconvert python3-ipykernel"
+fi
 programs='mpicc mpirun pkg-config'
-modules=
 libraries=
 services= # that come with packages, and are not wanted on this machine
 for purpose in "$@"; do
@@ -25,7 +30,7 @@ for purpose in "$@"; do
     bench)
         packages="$packages python3-faiss libopenblas0-pthread"
         libraries=libopenblas.so.0 # with the plain BLAS the peers would be slow
-        modules=faiss ;;
+        modules="$modules faiss" ;;
     slurm)
         packages="$packages slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 jube"
         programs="$programs slurmctld slurmd sbatch munged ip tc jube"
@@ -48,6 +53,12 @@ for purpose in "$@"; do
     install)
         packages="$packages cmake groff-base tcl"
         programs="$programs cmake groff tclsh" ;;
+    chroot)
+        packages="$packages mmdebstrap"
+        programs="$programs mmdebstrap" ;;
+    deb)
+        packages="$packages dpkg-dev debhelper dh-python lintian"
+        programs="$programs dpkg-buildpackage dh dh_python3 lintian" ;;
     browser)
         packages="$packages chromium-headless-shell"
         programs="$programs chromium-headless-shell" ;;
@@ -70,14 +81,11 @@ missing() {
     tools/find-hdf5.sh "$scratch/cflags" "$scratch/libs" 2>/dev/null || echo 'parallel HDF5'
     pkg-config --exists check 2>/dev/null || echo Check
     has_header Random123/philox.h || echo Random123
-    tools/find-python.sh h5py numpy astropy matplotlib sklearn pandas tables \
-        jsonschema >/dev/null 2>&1 ||
-        echo 'Python with h5py, astropy, matplotlib, scikit-learn, pandas, PyTables, jsonschema'
     for library in $libraries; do
         ldconfig -p | grep -q "$library" || echo "$library"
     done
     # shellcheck disable=SC2086 # a list of words
-    [ -z "$modules" ] || tools/find-python.sh h5py sklearn $modules >/dev/null 2>&1 ||
+    [ -z "$modules" ] || tools/find-python.sh $modules >/dev/null 2>&1 ||
         echo "Python with $modules"
 }
 
