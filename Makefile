@@ -1,10 +1,11 @@
 # skymeans: README.md says what it is, `make help` what can be made.
 
 ifeq ($(origin CC),default)
-CC      := mpicc
+# MPI=mpich: another MPI beside the usual one, by the names that Debian gives its programs.
+CC      := mpicc$(MPI:%=.%)
 endif
 PREFIX  := /usr/local
-BUILD   := build$(if $(SANITIZE),/sanitize)$(if $(SUMS),/sums-$(SUMS))
+BUILD   := build$(MPI:%=/%)$(if $(SANITIZE),/sanitize)$(if $(SUMS),/sums-$(SUMS))
 Q       := $(if $(V),,@)
 
 # All cores compile, unless this make was told how many (-j), or has goals that follow each other.
@@ -110,7 +111,7 @@ clean:
 
 .PHONY: deps
 deps:
-	@tools/deps.sh
+	@tools/deps.sh $(MPI)
 
 # As root, and with more ranks than cores, Open MPI wants to be told that this is meant. Ranks start
 # faster if what they tell each other is in a plain table, and if hwloc looks for no graphics.
@@ -119,6 +120,10 @@ run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
            OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader \
            OMPI_MCA_oob_tcp_if_include=lo PMIX_MCA_gds=hash HWLOC_PLUGINS_PATH=/nonexistent \
            OMP_WAIT_POLICY=passive
+yield := $(BUILD)/tests/yield.so
+ifdef MPI
+run_env += MPIRUN='mpirun.$(MPI)$(if $(filter mpich,$(MPI)), -genv LD_PRELOAD "$(CURDIR)/$(yield)")'
+endif
 # Looking for leaks is asked for by itself (LEAKS=1): now and then the search itself crashes.
 ifdef SANITIZE
 run_env += LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/lsan.supp:print_suppressions=0 \
@@ -147,7 +152,8 @@ docs: all
 help:
 	@echo 'make demo      set up, build, cluster data/hipparcos.h5, write the picture'
 	@echo 'make check     set up, build, run all tests; TEST=slab RANKS=3 for one;'
-	@echo '               KIND=c (py) unit (program) tests only; SANITIZE=1 under AddressSanitizer, UBSan'
+	@echo '               KIND=c (py) unit (program) tests only; SANITIZE=1 under AddressSanitizer, UBSan;'
+	@echo '               MPI=mpich with that MPI (MPI=openmpi)'
 	@echo 'make check-faults  runs that are killed at 50 (KILLS=200) moments each way, for some minutes'
 	@echo 'make check-calls   every call to the system, HDF5 or MPI fails once, for hours; STEP=10 for a tenth'
 	@echo 'make check-oracle  2000 (CASES=) fits against k-means in exact rational numbers, from 100 (FIRST=) on'
@@ -164,6 +170,7 @@ help:
 	@echo 'make check-neon    the kernels of ARM processors, under qemu'
 	@echo 'make check-builds  other MPIs, compilers and flags give the same checksums; make check-mpich for one'
 	@echo 'make check-clients  results in h5dump, R, Octave, STILTS, h5wasm and others, which are installed'
+	@echo 'make check-debian  make check in another Debian (SUITE=trixie), sid by default; WORDS=MPI=mpich (root)'
 	@echo 'make check-arm     the program and tests in C for 64-bit ARM, under qemu'
 	@echo 'make check-slurm   test jobs/ on a Slurm cluster made for it on this machine;'
 	@echo '               TEST=chain for one, TEST=codes STARTS=100 for exit codes through srun'

@@ -1,6 +1,6 @@
 """Runs the tests that `make check` built and closes with one total line.
 
-C tests (tests/unit) run under mpirun (MPIRUN=mpiexec.mpich: another) on 1, 2, 3 and 4 ranks, but for
+C tests (tests/unit) run under mpirun (MPIRUN, another one) on 1, 2, 3 and 4 ranks, but for
 those that say otherwise in their first lines ("Ranks: 8"), sanitized ones on 1 and 3. Python tests
 (tests/program, tests/oracle) run as they are; one by hand needs PYTHONPATH=tests/support. Each has a
 timeout, after which it and everything it started is killed. Some run side by side, since much of their
@@ -10,7 +10,6 @@ import argparse
 import os
 import pathlib
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -19,12 +18,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from launcher import on_ranks
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 # Sanitizers look for errors of memory, which two numbers of ranks show as well as four.
 IS_SANITIZED = BUILD.name == "sanitize"
 RANKS = [1, 3] if IS_SANITIZED else [1, 2, 3, 4]
-MPIRUN = shlex.split(os.environ.get("MPIRUN", "mpirun"))
 ALONE = ["env", "OMPI_MCA_ess_singleton_isolated=1"]  # starts without a daemon beside it
 AT_ONCE = 4
 TIMEOUT = {".c": 600 if IS_SANITIZED else 300, ".py": 600}  # seconds, for one run of one file
@@ -107,7 +107,7 @@ def jobs(wanted, kind, ranks):
         if path.suffix == ".c":
             binary = BUILD / "tests" / path.stem
             for n in ranks or ranks_of(path):
-                start = [*MPIRUN, "-n", str(n)] if n > 1 else ALONE
+                start = on_ranks(n) if n > 1 else ALONE
                 yield n, (f"{path.stem} on {n}", [*start, str(binary)], TIMEOUT[".c"], count_check)
         else:
             yield 1, (path.name, [sys.executable, str(path), "-v"], TIMEOUT[".py"], count_unittest)

@@ -4,13 +4,19 @@ tests    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/tes
 # What tests in Python share is in a folder of its own.
 shared   := PYTHONPATH="$(CURDIR)/tests/support$(if $(PYTHONPATH),:$(PYTHONPATH))"
 
-.PHONY: check
+.PHONY: check check-programs programs
 check: deps
-	@$(MAKE) $(quietly) all $(if $(filter py,$(KIND)),,$(tests)) \
-	    $(if $(filter c,$(KIND)),,faults many $(if $(SANITIZE),,$(solib)))
+	@$(MAKE) $(quietly) check-programs
 	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy astropy matplotlib sklearn \
 	    pandas tables jsonschema) tests/run.py $(if $(TEST),--test $(TEST)) $(if $(KIND),--kind $(KIND)) \
 	    $(if $(RANKS),--ranks $(RANKS))
+
+# What the tests run.
+check-programs: all $(if $(filter py,$(KIND)),,$(tests)) \
+    $(if $(filter c,$(KIND)),,faults many $(if $(SANITIZE),,$(solib))) $(if $(filter mpich,$(MPI)),$(yield))
+
+# These, and what `make lint` wants.
+programs: check-programs library $(BUILD)/bench_kernels
 
 # The tests themselves take the compiler longer than it saves them, and are not what UBSan is for, of
 # which one check is left so that its library is linked.
@@ -22,6 +28,12 @@ $(BUILD)/tests/%: tests/unit/%.c $(library)
 	$(Q)$(CC) $(flags) $(quickly) -Itests/support $$(cat $(BUILD)/hdf5.cflags) \
 	    $$(pkg-config --cflags check) -MMD -MP $(LDFLAGS) -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) \
 	    $$(pkg-config --libs check) -lz -lm
+
+# Loaded into ranks of MPICH, which else keep the cores from each other.
+$(yield): tests/support/yield.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(flags) -fPIC -shared -o $@ $<
 
 # The programs that run many command lines in one start of MPI.
 .PHONY: many
@@ -136,11 +148,18 @@ check-clients:
 	    $$(tools/find-python.sh h5py numpy astropy pandas tables) \
 	    tests/program/test_readers_program.py -v
 
-# Program and tests for 64-bit ARM under qemu; TEST="tree sums" for others than a few.
+# Program and tests for 64-bit ARM under qemu; TEST="tree sums" for some of those on one rank.
 .PHONY: check-arm
 check-arm:
+	@tools/deps.sh neon chroot
 	@$(MAKE) $(quietly) all
 	@tests/aarch64.sh $(BUILD)/skymeans $(BUILD)/aarch64 $(TEST)
+
+# make check in another Debian (SUITE=trixie, sid), with the WORDS of another make, as WORDS=MPI=mpich.
+.PHONY: check-debian
+check-debian:
+	@tools/deps.sh chroot
+	@tests/debian.sh $(or $(SUITE),sid) $(BUILD)/debian $(WORDS)
 
 # The NEON kernels under qemu, where Debian's cross compiler is there.
 .PHONY: check-neon

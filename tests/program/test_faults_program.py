@@ -13,6 +13,7 @@ import tempfile
 import unittest
 
 import numpy as np
+from launcher import MPIRUN
 from program import FAULTS, MPIRUN_NOTICE, NO_WAITING, ROOT, ProgramTest, Result, contents, \
     end_session, run, run_all, write_columns
 
@@ -45,7 +46,7 @@ def run_with_faults(faults, arguments, folder=".", **settings):
 
 def start_with_faults(faults, arguments):
     """The same in a start of its own, as a launcher has it."""
-    command = ["mpirun"]
+    command = [*MPIRUN]
     for number, fault in enumerate(faults):
         command += [":"] * (number > 0) + ["-n", "1", "env", fault, FAULTS, *arguments]
     with tempfile.TemporaryDirectory(prefix="skymeans-mpi-") as scratch:

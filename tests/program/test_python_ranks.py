@@ -6,6 +6,7 @@ import unittest
 sys.dont_write_bytecode = True
 
 import numpy as np
+from launcher import is_open_mpi, on_ranks
 from module import ModuleTest
 from program import write_array
 
@@ -33,11 +34,12 @@ out = sys.stdout
 
 
 @unittest.skipIf(mpi4py is None, "mpi4py is not installed")
+@unittest.skipUnless(is_open_mpi(), "mpi4py is for Open MPI")
 class Ranks(ModuleTest):
 
     def on_ranks(self, n, script):
         """What ranks tell, line by line."""
-        code, out, err = self.python("-c", BEGIN + script, start=["mpirun", "-n", str(n)])
+        code, out, err = self.python("-c", BEGIN + script, start=on_ranks(n))
         self.assertEqual(code, 0, out + err)
         return out.splitlines()
 

@@ -13,6 +13,7 @@ from unittest import mock
 import h5py
 import numpy as np
 
+from launcher import is_open_mpi
 from tool import ROOT, ToolTest, load_tool, skymeans, write_text
 
 SCALING = load_tool("scaling")
@@ -141,6 +142,7 @@ class Scaling(ToolTest):
 
 
 @unittest.skipUnless(shutil.which("jube"), "JUBE is not installed: tools/deps.sh scaling")
+@unittest.skipUnless(is_open_mpi(), "without Slurm jobs/scaling.sh starts Open MPI's mpirun")
 class Study(ToolTest):
     """A study of two shapes, driven by JUBE."""
 

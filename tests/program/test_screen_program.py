@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 import h5py
 import numpy as np
 
+from launcher import is_open_mpi, on_ranks
 from program import BINARY, SECONDS, ProgramTest, Result, blobs, run, write_array, write_columns
 
 TIME = r"[0-9.]+ (?:s|min|h)"
@@ -71,7 +72,7 @@ class Progress(ProgramTest):
         self.assertRegex(text, rf"iteration +1   inertia [^\n]*, {TIME} so far")
 
     def test_a_line_changes_on_a_terminal(self):
-        for start in ([], ["mpirun", "-n", 1], ["mpirun", "-n", 3]):
+        for start in ([], on_ranks(1), on_ranks(3)):
             with self.subTest(start=start):
                 self.check_live(*run_on_terminal(*start, *self.command()),
                                 rf"iteration 1: {TIME} so far")
@@ -85,15 +86,17 @@ class Progress(ProgramTest):
     def test_lines_where_no_line_can_change(self):
         """Files, terminals that can't, and a launcher that puts something before each line."""
         self.check_lines(*run_on_terminal(*self.command(), TERM="dumb"))
-        self.check_lines(*run_on_terminal("mpirun", "--tag-output", "-n", 2, *self.command()))
+        prefix = "--tag-output" if is_open_mpi() else "-prepend-rank"
+        start, *ranks = on_ranks(2)
+        self.check_lines(*run_on_terminal(start, prefix, *ranks, *self.command()))
         self.check_lines(*run_on_terminal("sh", "-c", 'exec "$@" 2>&1 | cat >&2', "sh",
-                                          "mpirun", "-n", 2, *self.command()))
+                                          *on_ranks(2), *self.command()))
         for ranks in (1, 2):
             finished = run(*self.command()[1:], ranks=ranks)
             self.check_lines(finished.code, finished.err)
 
     def test_quiet(self):
-        for start in ([], ["mpirun", "-n", 2]):
+        for start in ([], on_ranks(2)):
             self.assertEqual(run_on_terminal(*start, *self.command("-q")), (0, ""))
 
     def test_verbose(self):

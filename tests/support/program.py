@@ -5,7 +5,6 @@ import hashlib
 import os
 import re
 import select
-import shlex
 import shutil
 import signal
 import subprocess
@@ -15,6 +14,8 @@ import unittest
 
 import h5py
 import numpy as np
+
+from launcher import on_ranks
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BINARY = os.path.join(ROOT, os.environ.get("BUILD", "build"), "skymeans")
@@ -61,10 +62,9 @@ def end_session(leader):
 
 
 def command_line(binary, ranks, cpus=None):
-    """The program, alone or under mpirun (MPIRUN: another) on several ranks."""
-    mpirun = shlex.split(os.environ.get("MPIRUN", "mpirun"))
+    """The program, alone or on several ranks."""
     start = ["taskset", "-c", ",".join(map(str, cpus))] if cpus else []
-    return [*start, *([*mpirun, "-n", str(ranks)] if ranks > 1 else []), binary]
+    return [*start, *(on_ranks(ranks) if ranks > 1 else []), binary]
 
 
 def environment(folder, omp_num_threads=None, **variables):
