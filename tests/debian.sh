@@ -11,7 +11,9 @@ cd "$(dirname "$0")/.."
 [ -e "$root.is-whole" ] || {
     rm -rf "$root"
     mkdir -p "$root"
-    mmdebstrap --quiet --variant=minbase --include=make,gcc,libc6-dev,git,ca-certificates "$suite" "$root"
+    # A mirror may be a snapshot, which is no longer signed anew.
+    mmdebstrap --quiet --variant=minbase --include=make,gcc,libc6-dev,git,ca-certificates \
+        --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$root"
     touch "$root.is-whole"
 }
 mkdir -p "$root/skymeans"
