@@ -168,11 +168,13 @@ typedef struct skymeans_manner {
     int64_t threads;       /* per rank; 0: as many as OpenMP would take here */
     const char *algorithm; /* "auto", "lloyd", "tree", "bounds", "neighbours" */
     const char *kernel;    /* "auto", or the name of an instruction set, for tests */
+    int64_t second;        /* 1: a prediction finds the second nearest centers in the same pass, so
+                              that skymeans_second takes less time; 0: it does not */
 } skymeans_manner;
 
-#define SKYMEANS_MANNER                            \
-    {                                              \
-        sizeof(skymeans_manner), 0, "auto", "auto" \
+#define SKYMEANS_MANNER                               \
+    {                                                 \
+        sizeof(skymeans_manner), 0, "auto", "auto", 0 \
     }
 
 /* ---- the control: seeing, stopping, saving --------------------------------------------------- */
@@ -334,6 +336,13 @@ SKYMEANS_API void skymeans_choice_of(const skymeans_answer *answer, int64_t i,
  * that it was made of; SKYMEANS_MEMORY. */
 SKYMEANS_API int skymeans_distances(const skymeans_answer *answer, const skymeans_samples *samples,
                                     double *distances, skymeans_error *error);
+
+/* The second nearest center of each row of this rank: the nearest but that of its label, the lowest
+ * number of those equally near, and the distance to it as above, [n_rows]; -1 and NaN where a value
+ * is missing, and with one cluster. Errors as above; SKYMEANS_USAGE also for clusters of equal
+ * size, whose rows may have another center nearest. */
+SKYMEANS_API int skymeans_second(const skymeans_answer *answer, const skymeans_samples *samples,
+                                 int32_t *labels, double *distances, skymeans_error *error);
 
 /* ---- keeping an answer ----------------------------------------------------------------------- */
 

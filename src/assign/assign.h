@@ -112,6 +112,11 @@ void km_assigner_relabel(km_assigner *assigner, int64_t block, const int32_t *la
 void km_label_samples(const km_samples *samples, const km_kernel *kernel, const void *centers,
                       int64_t k, int32_t *labels);
 
+/* The same with the second nearest center of each sample, `seconds` [slab.count] by row, in one
+ * pass; k >= 2. False, and nothing is done, if a squared distance could overflow. */
+bool km_label_pairs(const km_samples *samples, const km_kernel *kernel, const void *centers,
+                    int64_t k, int32_t *labels, int32_t *seconds);
+
 /* The same as km_assigner_relabel for the samples whose bit in `changed` is set; all others have
  * their labels already. */
 void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t changed,

@@ -1,8 +1,10 @@
 /* The boxes of the tree: lowest and highest value of each feature, exact in working precision. */
+#include "base/memory.h"
 #include "base/precision.h"
 #include "tree.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Where the lowest value of a node's feature is; the highest is d * KM_SIBLINGS further. */
@@ -61,7 +63,7 @@ static void find_largest_value(tree *t, const km_samples *samples)
         t->largest = fmax(t->largest, fabs(km_value_get(samples->precision, t->boxes[SUPERS], i)));
 }
 
-void km_tree_make_boxes(tree *t, const km_samples *samples)
+static void make_boxes(tree *t, const km_samples *samples)
 {
     for (int level = LEAVES; level < TOPS; level++) {
 #pragma omp parallel for
@@ -73,6 +75,38 @@ void km_tree_make_boxes(tree *t, const km_samples *samples)
         pad_last_set(t, samples, level);
     }
     find_largest_value(t, samples);
+}
+
+static int64_t parents_of(int64_t n)
+{
+    return (n + KM_SIBLINGS - 1) / KM_SIBLINGS;
+}
+
+km_code km_tree_create_boxes(tree *t, const km_samples *samples, km_error *error)
+{
+    const size_t size =
+        (size_t)(2 * samples->n_features * KM_SIBLINGS) * km_precision_size(samples->precision);
+    t->n_nodes[LEAVES] = samples->n_blocks;
+    for (int level = GROUPS; level < N_LEVELS; level++)
+        t->n_nodes[level] = parents_of(t->n_nodes[level - 1]);
+    for (int level = LEAVES; level < TOPS; level++)
+        t->boxes[level] = km_allocate(t->n_nodes[level + 1], size, "boxes", error);
+    if (error->code == KM_OK)
+        make_boxes(t, samples);
+    return error->code;
+}
+
+void km_tree_free_boxes(tree *t)
+{
+    for (int level = LEAVES; level < TOPS; level++)
+        free(t->boxes[level]);
+}
+
+/* Two values of each feature a leaf, and as much again for each KM_SIBLINGS of them. */
+double km_tree_boxes_bytes(const km_shape *shape)
+{
+    return (double)shape->n_samples / KM_BLOCK * 2 * (double)shape->n_features *
+           km_value_bytes(shape) * KM_SIBLINGS / (KM_SIBLINGS - 1);
 }
 
 double km_tree_radius(const tree *t, const km_samples *samples, int64_t leaf)

@@ -5,61 +5,60 @@
 
 #include <math.h>
 
-void km_second_of_block(const km_samples *samples, const km_kernel *kernel, const void *centers,
-                        int64_t k, int64_t block, const int32_t *labels, int32_t *seconds)
+void km_second_of_pairs(const km_second_query *q, int64_t block, const int32_t *nearest,
+                        int32_t *others)
 {
-    int32_t nearest[KM_BLOCK];
-    kernel->nearest_pair[samples->precision](km_samples_block(samples, block), centers,
-                                             samples->n_features, k, nearest, seconds);
-    /* A label may be that of another center which is as near: clusters have got other numbers
-     * since. */
-    for (int l = 0; l < KM_BLOCK; l++)
-        seconds[l] = nearest[l] == labels[l] ? seconds[l] : nearest[l];
+    const uint32_t *rows = q->samples->rows + block * KM_BLOCK;
+    const int lanes = q->are_lowest ? 0 : km_samples_lanes(q->samples, block);
+    for (int l = 0; l < lanes; l++)
+        others[l] = nearest[l] == q->labels[rows[l]] ? others[l] : nearest[l];
+    q->keep(q->context, block, others);
 }
 
-void km_second_labels_of_all(const km_samples *samples, const km_kernel *kernel,
-                             const void *centers, int64_t k, const int32_t *labels,
-                             int32_t *seconds)
+void km_second_find_of_all(const km_second_query *q)
 {
 #pragma omp parallel for
-    for (int64_t b = 0; b < samples->n_blocks; b++) {
-        int32_t own[KM_BLOCK] = {0}, found[KM_BLOCK];
-        const uint32_t *rows = samples->rows + b * KM_BLOCK;
-        const int lanes = km_samples_lanes(samples, b);
-        for (int l = 0; l < lanes; l++)
-            own[l] = labels[rows[l]];
-        km_second_of_block(samples, kernel, centers, k, b, own, found);
-        for (int l = 0; l < lanes; l++)
-            seconds[rows[l]] = found[l];
+    for (int64_t b = 0; b < q->samples->n_blocks; b++) {
+        int32_t nearest[KM_BLOCK], others[KM_BLOCK];
+        km_samples_pass(q->samples, b);
+        q->kernel->nearest_pair[q->samples->precision](km_samples_block(q->samples, b), q->centers,
+                                                       q->samples->n_features, q->k, nearest,
+                                                       others);
+        km_second_of_pairs(q, b, nearest, others);
     }
 }
 
-static int32_t find_second_plainly(const km_samples *samples, int64_t sample, const void *centers,
-                                   int64_t k, int32_t label)
+/* The nearest center of a sample but one; -1: of all. */
+static int32_t find_nearest_but(const km_second_query *q, int64_t sample, int32_t label)
 {
-    const int64_t d = samples->n_features;
-    const size_t size = (size_t)d * km_precision_size(samples->precision);
-    int32_t second = -1;
+    const int64_t d = q->samples->n_features;
+    const size_t size = (size_t)d * km_precision_size(q->samples->precision);
+    int32_t nearest = -1;
     double best = INFINITY;
-    for (int32_t c = 0; c < k; c++) {
+    for (int32_t c = 0; c < q->k; c++) {
         const double distance2 =
-            km_distance2(samples->precision, km_samples_block(samples, sample / KM_BLOCK),
-                         (int)(sample % KM_BLOCK), (const char *)centers + (size_t)c * size, d);
-        if (c != label && (second < 0 || distance2 < best)) {
-            second = c;
+            km_distance2(q->samples->precision, km_samples_block(q->samples, sample / KM_BLOCK),
+                         (int)(sample % KM_BLOCK), (const char *)q->centers + (size_t)c * size, d);
+        if (c != label && (nearest < 0 || distance2 < best)) {
+            nearest = c;
             best = distance2;
         }
     }
-    return second;
+    return nearest;
 }
 
-void km_second_labels_plainly(const km_samples *samples, const void *centers, int64_t k,
-                              const int32_t *labels, int32_t *seconds)
+void km_second_find_plainly(const km_second_query *q)
 {
-#pragma omp parallel for schedule(dynamic, KM_BLOCK)
-    for (int64_t i = 0; i < samples->n_samples; i++) {
-        const uint32_t row = samples->rows[i];
-        seconds[row] = find_second_plainly(samples, i, centers, k, labels[row]);
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int64_t b = 0; b < q->samples->n_blocks; b++) {
+        int32_t seconds[KM_BLOCK] = {0};
+        for (int l = 0; l < km_samples_lanes(q->samples, b); l++) {
+            const int64_t i = b * KM_BLOCK + l;
+            const int32_t label =
+                q->labels != NULL ? q->labels[q->samples->rows[i]] : find_nearest_but(q, i, -1);
+            seconds[l] = find_nearest_but(q, i, label);
+        }
+        q->keep(q->context, b, seconds);
     }
 }
 
@@ -67,28 +66,43 @@ void km_second_labels_plainly(const km_samples *samples, const void *centers, in
  * cluster by cluster. */
 static bool pays_near(int64_t k, int64_t d)
 {
-    enum { MANY_PER_FEATURE = 32, MANY_IN_ALL = 200, MOST_FEATURES = 16 };
-    return k >= MANY_IN_ALL && k >= MANY_PER_FEATURE * d && d <= MOST_FEATURES;
+    enum { FEWEST_FEATURES = 5, MANY_PER_FEATURE = 32, MANY_IN_ALL = 200, MOST_FEATURES = 16 };
+    return d >= FEWEST_FEATURES && k >= MANY_IN_ALL && k >= MANY_PER_FEATURE * d &&
+           d <= MOST_FEATURES;
 }
 
-double km_second_bytes(const km_shape *shape)
+static bool pays_in_boxes(int64_t k, int64_t d)
 {
-    return pays_near(shape->n_clusters, shape->n_features) ? km_second_near_bytes(shape) : 0;
+    enum { FEWEST_CLUSTERS = 4, MOST_FEATURES = 9 };
+    return k >= FEWEST_CLUSTERS && d <= MOST_FEATURES;
+}
+
+double km_second_bytes(const km_shape *shape, bool has_labels)
+{
+    const int64_t k = shape->n_clusters, d = shape->n_features;
+    if (has_labels && pays_near(k, d))
+        return km_second_near_bytes(shape);
+    return pays_in_boxes(k, d) ? km_second_in_boxes_bytes(shape) : 0;
 }
 
 /* No center is farther from a sample than its own one and the way between the two, which is at most
  * twice the largest value in each feature. */
-void km_second_labels(const km_samples *samples, const km_kernel *kernel, const void *centers,
-                      int64_t k, const int32_t *labels, const double *distances, double largest,
-                      int32_t *seconds)
+static bool are_safe(const km_second_query *q)
 {
-    const int64_t d = samples->n_features;
-    double reach = largest;
-    for (int64_t i = 0; i < k * d; i++)
-        reach = fmax(reach, fabs(km_value_get(samples->precision, centers, i)));
-    if (!km_squares_are_safe(reach, d, samples->precision))
-        km_second_labels_plainly(samples, centers, k, labels, seconds);
-    else if (!pays_near(k, d) ||
-             !km_second_labels_near(samples, kernel, centers, k, labels, distances, seconds))
-        km_second_labels_of_all(samples, kernel, centers, k, labels, seconds);
+    const km_precision precision = q->samples->precision;
+    const int64_t d = q->samples->n_features;
+    double reach = q->largest;
+    for (int64_t i = 0; i < q->k * d; i++)
+        reach = fmax(reach, fabs(km_value_get(precision, q->centers, i)));
+    return km_squares_are_safe(reach, d, precision);
+}
+
+void km_second_find(const km_second_query *q)
+{
+    const int64_t d = q->samples->n_features;
+    if (!are_safe(q))
+        km_second_find_plainly(q);
+    else if (!(q->labels != NULL && pays_near(q->k, d) && km_second_find_near(q)) &&
+             !(pays_in_boxes(q->k, d) && km_second_find_in_boxes(q)))
+        km_second_find_of_all(q);
 }

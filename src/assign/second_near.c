@@ -29,14 +29,12 @@ enum {
 
 /* What all threads share. */
 typedef struct second_task {
+    const km_second_query *query;
     const km_samples *samples;
     const km_kernel *kernel;
-    const void *centers; /* [k][d] */
-    int64_t k, n_blocks; /* of centers */
-    void *blocks;        /* [n_blocks][d][KM_BLOCK], the centers, the last one repeated */
-    km_by_label by_label;
-    const double *distances; /* by row, to the own centers */
-    int32_t *seconds;        /* by row */
+    int64_t k, n_blocks;  /* of centers */
+    void *blocks;         /* [n_blocks][d][KM_BLOCK], the centers, the last one repeated */
+    km_by_label by_label; /* of samples that are done, the labels are the seconds */
 } second_task;
 
 /* The workspace of a thread: what is known of the label that it is at, and a group of samples. */
@@ -61,7 +59,7 @@ static size_t value_size(const second_task *t)
 
 static const void *center_at(const second_task *t, int64_t c)
 {
-    return (const char *)t->centers + (size_t)(c * t->samples->n_features) * value_size(t);
+    return (const char *)t->query->centers + (size_t)(c * t->samples->n_features) * value_size(t);
 }
 
 static void pack_centers(const second_task *t, const int32_t *numbers, int64_t count, void *packed)
@@ -106,6 +104,11 @@ static void take_label(const second_task *t, second_workspace *w, int32_t label)
             center_at(t, label), d,
             (km_distances *)((char *)w->distances2 + (size_t)(b * KM_BLOCK) * value_size(t)));
     for (int32_t c = 0; c < t->k; c++) {
+        if (c % KM_BLOCK == 0 && w->n_few == FEW_NEAR &&
+            w->least2[c / KM_BLOCK] >= of_few[FEW_NEAR - 1]) {
+            c += KM_BLOCK - 1; /* none of the block is nearer */
+            continue;
+        }
         const double distance2 = km_value_get(precision, w->distances2, c);
         if (c != label && (w->n_few < FEW_NEAR || distance2 < of_few[FEW_NEAR - 1]))
             insert_few(w, of_few, c, distance2);
@@ -136,21 +139,16 @@ static void gather_group(const second_task *t, const uint32_t *group, int count,
     }
 }
 
-static double largest_of(const km_distances *distances2, km_precision precision)
-{
-    double largest = 0;
-    for (int l = 0; l < KM_BLOCK; l++)
-        largest = fmax(largest, km_distance_of(distances2, precision, l));
-    return largest;
-}
-
 /* The squared distance from the label's center of all that need be compared. */
 static double find_reach2(const second_task *t, const km_distances *own2,
                           const km_distances *other2)
 {
     const km_precision precision = t->samples->precision;
     const double d = (double)t->samples->n_features;
-    const double limit = sqrt(largest_of(own2, precision)) + sqrt(largest_of(other2, precision));
+    double limit = 0;
+    for (int l = 0; l < KM_BLOCK; l++)
+        limit = fmax(limit, sqrt(km_distance_of(own2, precision, l)) +
+                                sqrt(km_distance_of(other2, precision, l)));
     const double reach = limit * (1 + KM_GAP_SLACK(d) * km_precision_epsilon(precision)) +
                          4 * sqrt((d + 2) * km_precision_smallest(precision));
     return reach * reach * (1 + 0x1p-20); /* which makes up for rounding to the working precision */
@@ -187,7 +185,7 @@ static void find_second_of_group(const second_task *t, second_workspace *w, cons
         numbers = w->chosen;
     }
     for (int l = 0; l < count; l++)
-        t->seconds[t->samples->rows[group[l]]] = numbers[found[l]];
+        t->by_label.labels[group[l]] = numbers[found[l]];
 }
 
 /* ---- all samples --------------------------------------------------------------------------- */
@@ -203,7 +201,7 @@ static void find_second_of_piece(const second_task *t, second_workspace *w, int6
         const int32_t label = t->by_label.labels[t->by_label.order[first]];
         if (w->label != label)
             take_label(t, w, label);
-        km_sort_by_level(&t->by_label, t->samples, t->distances, first, next);
+        km_sort_by_level(&t->by_label, t->samples, t->query->distances, first, next);
         for (; first < next; first += KM_BLOCK)
             find_second_of_group(t, w, t->by_label.order + first,
                                  (int)(next - first < KM_BLOCK ? next - first : KM_BLOCK));
@@ -244,11 +242,12 @@ static void fill_center_blocks(second_task *t)
     const km_precision precision = t->samples->precision;
     for (int64_t i = 0; i < t->n_blocks * KM_BLOCK; i++)
         for (int64_t j = 0; j < d; j++)
-            km_value_set(precision, t->blocks, (i / KM_BLOCK * d + j) * KM_BLOCK + i % KM_BLOCK,
-                         km_value_get(precision, t->centers, (i < t->k ? i : t->k - 1) * d + j));
+            km_value_set(
+                precision, t->blocks, (i / KM_BLOCK * d + j) * KM_BLOCK + i % KM_BLOCK,
+                km_value_get(precision, t->query->centers, (i < t->k ? i : t->k - 1) * d + j));
 }
 
-/* On all threads; false, and some samples may have their second centers, if one has no memory. */
+/* On all threads; false if one has no memory. */
 static bool find_all_second(const second_task *t)
 {
     const int64_t n_pieces = (t->samples->n_samples + KM_SORTED_AT_ONCE - 1) / KM_SORTED_AT_ONCE;
@@ -268,24 +267,36 @@ static bool find_all_second(const second_task *t)
     return has_memory;
 }
 
-bool km_second_labels_near(const km_samples *samples, const km_kernel *kernel, const void *centers,
-                           int64_t k, const int32_t *labels, const double *distances,
-                           int32_t *seconds)
+static void keep_all_second(const second_task *t)
 {
+    const km_second_query *q = t->query;
+#pragma omp parallel for
+    for (int64_t b = 0; b < q->samples->n_blocks; b++) {
+        int32_t seconds[KM_BLOCK] = {0};
+        const size_t lanes = (size_t)km_samples_lanes(q->samples, b);
+        memcpy(seconds, t->by_label.labels + b * KM_BLOCK, lanes * sizeof *seconds);
+        q->keep(q->context, b, seconds);
+    }
+}
+
+bool km_second_find_near(const km_second_query *query)
+{
+    const km_samples *samples = query->samples;
     const size_t row_size = (size_t)samples->n_features * km_precision_size(samples->precision);
     km_error why = {0};
-    second_task t = {.samples = samples,
-                     .kernel = kernel,
-                     .centers = centers,
-                     .k = k,
-                     .n_blocks = (k + KM_BLOCK - 1) / KM_BLOCK,
-                     .distances = distances,
-                     .seconds = seconds};
+    second_task t = {.query = query,
+                     .samples = samples,
+                     .kernel = query->kernel,
+                     .k = query->k,
+                     .n_blocks = (query->k + KM_BLOCK - 1) / KM_BLOCK};
     t.blocks = km_allocate(t.n_blocks * KM_BLOCK, row_size, "second nearest centers", &why);
     bool is_done = false;
-    if (t.blocks != NULL && km_by_label_create(&t.by_label, samples, labels, k, &why) == KM_OK) {
+    if (t.blocks != NULL &&
+        km_by_label_create(&t.by_label, samples, query->labels, query->k, &why) == KM_OK) {
         fill_center_blocks(&t);
         is_done = find_all_second(&t);
+        if (is_done)
+            keep_all_second(&t);
     }
     km_by_label_free(&t.by_label);
     free(t.blocks);

@@ -26,25 +26,14 @@ enum { SUPERS_AT_ONCE = 8 }; /* that a thread takes, and reads, where samples ar
 
 /* ---- creating ------------------------------------------------------------------------------- */
 
-static int64_t parents_of(int64_t n)
-{
-    return (n + KM_SIBLINGS - 1) / KM_SIBLINGS;
-}
-
-static void create_candidates(candidates *list, int64_t k, int64_t center_size, km_error *error)
-{
-    list->numbers = km_allocate(k, sizeof *list->numbers, "candidates of boxes", error);
-    list->centers = km_allocate(k, (size_t)center_size, "candidates of boxes", error);
-}
-
 static void create_tree_workspace(workspace *r, const km_samples *samples, int64_t k,
                                   km_error *error)
 {
     const char *what = "candidates of boxes";
     const int64_t d = samples->n_features;
     const int64_t value_size = (int64_t)km_precision_size(samples->precision);
-    create_candidates(&r->of_super, k, d * value_size, error);
-    create_candidates(&r->of_group, k, d * value_size, error);
+    km_candidates_create(&r->of_super, samples, k, error);
+    km_candidates_create(&r->of_group, samples, k, error);
     r->kept = km_allocate(k, sizeof *r->kept, what, error);
     r->of_groups = km_allocate(KM_SIBLINGS * k, sizeof *r->of_groups, what, error);
     r->of_leaves = km_allocate(KM_SIBLINGS * k, sizeof *r->of_leaves, what, error);
@@ -53,25 +42,12 @@ static void create_tree_workspace(workspace *r, const km_samples *samples, int64
 
 static void free_tree_workspace(workspace *r)
 {
-    free(r->of_super.numbers);
-    free(r->of_super.centers);
-    free(r->of_group.numbers);
-    free(r->of_group.centers);
+    km_candidates_free(&r->of_super);
+    km_candidates_free(&r->of_group);
     free(r->kept);
     free(r->of_groups);
     free(r->of_leaves);
     free(r->work);
-}
-
-static void create_boxes(tree *t, const km_samples *samples, km_error *error)
-{
-    const int64_t d = samples->n_features;
-    const size_t size = km_precision_size(samples->precision);
-    for (int level = LEAVES; level < TOPS; level++)
-        t->boxes[level] = km_allocate(t->n_nodes[level + 1], (size_t)(2 * d * KM_SIBLINGS) * size,
-                                      "boxes", error);
-    if (error->code == KM_OK)
-        km_tree_make_boxes(t, samples);
 }
 
 /* Nothing is known of the labels: at the start, and after an assignment by another method. */
@@ -90,10 +66,7 @@ km_code km_tree_create(km_assigner *assigner, km_error *error)
     assigner->state = t;
     if (t == NULL)
         return error->code;
-    t->n_nodes[LEAVES] = samples->n_blocks;
-    for (int level = GROUPS; level < N_LEVELS; level++)
-        t->n_nodes[level] = parents_of(t->n_nodes[level - 1]);
-    create_boxes(t, samples, error);
+    km_tree_create_boxes(t, samples, error);
     t->in_supers = km_allocate(t->n_nodes[TOPS] * k, sizeof *t->in_supers, "boxes", error);
     t->owners = km_allocate(t->n_nodes[LEAVES], sizeof *t->owners, "boxes", error);
     t->workspaces = km_allocate_zeroed(assigner->n_threads, sizeof *t->workspaces, "boxes", error);
@@ -107,8 +80,7 @@ km_code km_tree_create(km_assigner *assigner, km_error *error)
 void km_tree_free(km_assigner *assigner)
 {
     tree *t = assigner->state;
-    for (int level = LEAVES; level < TOPS; level++)
-        free(t->boxes[level]);
+    km_tree_free_boxes(t);
     for (int i = 0; i < assigner->n_threads && t->workspaces != NULL; i++)
         free_tree_workspace(&t->workspaces[i]);
     km_budgets_free(t->budgets);
@@ -155,17 +127,15 @@ void km_tree_assign(km_assigner *assigner, const void *centers)
     add_up_tree_work(assigner, t);
 }
 
-/* Boxes, two values of each feature a block, and as much again for each KM_SIBLINGS of them; the
- * label of each block; and candidates of each thread, with what filters work on. */
+/* Boxes; the label of each leaf; and candidates of each thread, with what filters work on. */
 double km_tree_bytes(const km_shape *shape)
 {
     const double d = (double)shape->n_features, k = (double)shape->n_clusters;
-    const double value = km_value_bytes(shape);
-    const double of_leaf = 2 * d * value * KM_SIBLINGS / (KM_SIBLINGS - 1) + sizeof(int32_t);
+    const double n_leaves = (double)shape->n_samples / KM_BLOCK, value = km_value_bytes(shape);
     const double lists = (2 * KM_SIBLINGS + 2) * sizeof(int32_t) + sizeof(uint16_t);
     const double of_center = (2 * d + KM_SIBLINGS) * value + lists;
-    return (double)shape->n_samples / KM_BLOCK * of_leaf + shape->n_threads * k * of_center +
-           km_budgets_bytes(shape);
+    return km_tree_boxes_bytes(shape) + n_leaves * sizeof(int32_t) +
+           shape->n_threads * k * of_center + km_budgets_bytes(shape);
 }
 
 /* Boxes prune less the more features there are, and with very few clusters nothing. */

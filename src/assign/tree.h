@@ -10,12 +10,22 @@
 
 enum { LEAVES, GROUPS, SUPERS, TOPS, N_LEVELS };
 
-/* The centers that may still be the nearest: their numbers, ascending, and positions [][d]. */
+/* The centers that may still be the nearest: their numbers, ascending, and positions [][d]. NULL
+ * for the numbers of all centers. */
 typedef struct candidates {
     int64_t count;
     int32_t *numbers;
     void *centers;
 } candidates;
+
+/* Room for k of them. KM_MEMORY; free also then. */
+void km_candidates_create(candidates *list, const km_samples *samples, int64_t k, km_error *error);
+void km_candidates_free(candidates *list);
+
+/* Adds candidate c of another list; and takes those that a filter kept in a box of its set. */
+void km_candidates_add(candidates *to, const candidates *from, int64_t c, size_t center_size);
+void km_candidates_take(candidates *to, const candidates *from, const uint16_t *kept, int64_t box,
+                        size_t center_size);
 
 /* The workspace of one thread. */
 typedef struct workspace {
@@ -40,8 +50,10 @@ typedef struct tree {
 
 enum { MIXED = -1 };
 
-/* The boxes of all levels. */
-void km_tree_make_boxes(tree *t, const km_samples *samples);
+/* The boxes of all levels. KM_MEMORY; free them also then. And the bytes that they take. */
+km_code km_tree_create_boxes(tree *t, const km_samples *samples, km_error *error);
+void km_tree_free_boxes(tree *t);
+double km_tree_boxes_bytes(const km_shape *shape);
 
 /* The radius of a leaf: half the diagonal of its box. */
 double km_tree_radius(const tree *t, const km_samples *samples, int64_t leaf);

@@ -27,30 +27,12 @@ static void list_kept(const uint16_t *kept, int64_t count, uint16_t wanted, int6
         }
 }
 
-static void copy_center(candidates *to, const candidates *from, int64_t c, size_t center_size)
-{
-    to->numbers[to->count] = from->numbers != NULL ? from->numbers[c] : (int32_t)c;
-    memcpy((char *)to->centers + (size_t)to->count * center_size,
-           (const char *)from->centers + (size_t)c * center_size, center_size);
-    to->count++;
-}
-
-/* Copies the candidates of a super from all centers. */
-static void copy_kept(candidates *to, const candidates *from, const uint16_t *kept, int64_t super,
-                      size_t center_size)
-{
-    to->count = 0;
-    for (int64_t c = 0; c < from->count; c++)
-        if ((kept[c] >> super % KM_SIBLINGS & 1) != 0)
-            copy_center(to, from, c, center_size);
-}
-
 static void copy_listed(candidates *to, const candidates *from, const int32_t *list, int64_t n,
                         size_t center_size)
 {
     to->count = 0;
     for (int64_t i = 0; i < n; i++)
-        copy_center(to, from, list[i], center_size);
+        km_candidates_add(to, from, list[i], center_size);
 }
 
 static void filter_boxes(const km_tree_walk *w, int level, int64_t parent, const candidates *list,
@@ -193,8 +175,8 @@ static void filter_groups(const km_tree_walk *w, int64_t super, double *margins)
     const size_t center_size = (size_t)samples->n_features * km_precision_size(samples->precision);
     const int64_t k = w->all.count;
     const bool has_margins = km_budgets_group_margins(w->tree->budgets, w->tree, super, margins);
-    copy_kept(&r->of_super, &w->all, w->tree->in_supers + super / KM_SIBLINGS * k, super,
-              center_size);
+    km_candidates_take(&r->of_super, &w->all, w->tree->in_supers + super / KM_SIBLINGS * k,
+                       super % KM_SIBLINGS, center_size);
     filter_boxes(w, GROUPS, super, &r->of_super, has_margins ? margins : NULL, r->kept);
     list_kept(r->kept, r->of_super.count, UINT16_MAX, k, r->of_groups, r->n_of_groups);
 }

@@ -41,7 +41,7 @@ uint64_t km_problem_hash(const skymeans_problem *p, int64_t n_features)
 
 uint64_t km_manner_hash(const skymeans_manner *manner)
 {
-    return fold_text(fold_text(0, manner->algorithm), manner->kernel);
+    return fold(fold_text(fold_text(0, manner->algorithm), manner->kernel), manner->second);
 }
 
 uint64_t km_model_hash(const skymeans_answer *answer)

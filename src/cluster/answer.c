@@ -21,6 +21,7 @@ void km_answer_clear(skymeans_answer *answer)
     free(answer->plain);
     free(answer->prices);
     km_free_large(answer->labels);
+    km_free_large(answer->seconds);
     *answer = (skymeans_answer){0};
 }
 
@@ -137,10 +138,11 @@ km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samp
 void km_answer_measure(const skymeans_answer *answer, const km_samples *memory,
                        const int32_t *of_rows, double *distances)
 {
+    const bool has_gaps = memory->n_samples < memory->slab.count;
 #pragma omp parallel
     {
 #pragma omp for
-        for (int64_t row = 0; row < memory->slab.count; row++)
+        for (int64_t row = 0; row < (has_gaps ? memory->slab.count : 0); row++)
             distances[row] = NAN;
 #pragma omp for
         for (int64_t b = 0; b < memory->n_blocks; b++) {
@@ -169,18 +171,47 @@ static bool is_answer_of(const skymeans_answer *answer, const skymeans_samples *
            km_transform_is_same(&answer->transform, &samples->transform);
 }
 
+/* Can distances of the answer's rows be measured? */
+static km_code check_measurable(const skymeans_answer *answer, const skymeans_samples *samples,
+                                const double *distances, km_error *error)
+{
+    if (answer == NULL || samples == NULL || distances == NULL)
+        return km_fail(error, KM_USAGE,
+                       "bad argument: answer, samples and distances must not be NULL");
+    if (!is_answer_of(answer, samples))
+        return km_fail(error, KM_USAGE,
+                       "no distances: the answer has no labels, or they are of other samples");
+    return KM_OK;
+}
+
 int skymeans_distances(const skymeans_answer *answer, const skymeans_samples *samples,
                        double *distances, skymeans_error *error)
 {
     km_error why = {0};
     km_team team;
-    if (answer == NULL || samples == NULL || distances == NULL)
-        km_fail(&why, KM_USAGE, "bad argument: answer, samples and distances must not be NULL");
-    else if (!is_answer_of(answer, samples))
-        km_fail(&why, KM_USAGE,
-                "no distances: the answer has no labels, or they are of other samples");
-    else if (km_team_begin(&team, 0, &why) == KM_OK) {
+    if (check_measurable(answer, samples, distances, &why) == KM_OK &&
+        km_team_begin(&team, 0, &why) == KM_OK) {
         km_answer_measure(answer, &samples->memory, answer->labels, distances);
+        km_team_end(&team);
+    }
+    return km_tell(&why, error);
+}
+
+int skymeans_second(const skymeans_answer *answer, const skymeans_samples *samples, int32_t *labels,
+                    double *distances, skymeans_error *error)
+{
+    km_error why = {0};
+    km_team team;
+    if (check_measurable(answer, samples, distances, &why) == KM_OK && labels == NULL)
+        km_fail(&why, KM_USAGE, "bad argument: labels must not be NULL");
+    else if (why.code == KM_OK && answer->prices != NULL)
+        km_fail(&why, KM_USAGE,
+                "no second centers: clusters are of equal size, and rows may have another center "
+                "nearest");
+    else if (why.code == KM_OK && km_team_begin(&team, 0, &why) == KM_OK) {
+        if (answer->seconds == NULL)
+            km_answer_measure(answer, &samples->memory, answer->labels, distances);
+        km_answer_find_second(answer, &samples->memory, distances, labels, distances, &why);
         km_team_end(&team);
     }
     return km_tell(&why, error);

@@ -1,6 +1,8 @@
 /* Several numbers of clusters: what is known of each, and which is the best. */
 #include "cluster/choice.h"
 
+#include "assign/second.h"
+
 #include "base/memory.h"
 
 #include <math.h>
@@ -128,6 +130,7 @@ double km_criteria_bytes(const skymeans_problem *problem, const km_shape *shape)
 {
     const double k = (double)shape->n_clusters, d = (double)shape->n_features;
     return problem->n_several > 0
-               ? k * (d + 3) * sizeof(double) + 3 * k * sizeof(int64_t) * (shape->n_threads + 1)
+               ? k * (d + 3) * sizeof(double) + 3 * k * sizeof(int64_t) * (shape->n_threads + 1) +
+                     km_second_bytes(shape, false)
                : 0;
 }

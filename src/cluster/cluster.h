@@ -69,6 +69,8 @@ struct skymeans_answer {
     double *plain;        /* [k][d], working values: the centers of the fit without heights */
     double *prices;       /* [k], in the space of the fit; NULL: nothing was balanced */
     int32_t *labels;      /* [slab.count], -1 for rows that are no samples */
+    int32_t *seconds;     /* the same of the second nearest centers, if a prediction found them with
+                             the labels; else NULL */
     uint64_t checksum;    /* of labels, centers and inertia */
     uint64_t features_hash;
     km_refined refined; /* first centers of the last fit */
@@ -148,12 +150,10 @@ void km_answer_measure(const skymeans_answer *answer, const km_samples *memory,
 uint64_t km_answer_checksum(const skymeans_answer *answer, const km_samples *samples,
                             const int32_t *labels, MPI_Comm comm);
 
-/* The second nearest center of each row, the lowest number of those equally near, and the distance
- * to it as of skymeans_distances: [slab.count]; -1 and NaN for rows that are no samples, and for
- * all if there is one cluster. Samples are those of the answer, and `own` are their distances to
- * the centers of their labels. */
-km_code km_answer_find_second(const skymeans_answer *answer, const skymeans_samples *samples,
-                              const double *own, int32_t *labels, double *distances, MPI_Comm comm,
+/* What skymeans_second gives, of an answer to these samples; `own` [slab.count] are the distances
+ * of its rows, and may be `distances`, which then replace them. KM_MEMORY. Local. */
+km_code km_answer_find_second(const skymeans_answer *answer, const km_samples *samples,
+                              const double *own, int32_t *labels, double *distances,
                               km_error *error);
 
 /* Where the clusters of positions on the sky are, in degrees, and how far their samples are from

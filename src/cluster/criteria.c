@@ -4,6 +4,7 @@
 
 #include "assign/second.h"
 #include "base/memory.h"
+#include "base/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,13 +15,14 @@ typedef struct separation {
     const skymeans_answer *answer;
     const km_samples *samples;
     int64_t k;
-    int64_t n_used;  /* clusters with weight */
-    int32_t *used;   /* [n_used], their numbers, and [k], at which place there each of them is */
-    void *rounded;   /* [n_used][d], their centers in working precision */
-    km_grid grid;    /* of values from -1 to 1 */
-    int exponent;    /* distances are below 2^exponent */
-    int64_t n_words; /* 3 k + 2 */
-    int64_t *words;  /* [k] high and [k] low words of distances, [k] weights, silhouettes */
+    int64_t n_used;      /* clusters with weight */
+    int32_t *used;       /* [n_used], their numbers */
+    void *rounded;       /* [n_used][d], their centers in working precision */
+    km_grid grid;        /* of values from -1 to 1 */
+    int exponent;        /* distances are below 2^exponent */
+    int64_t n_words;     /* 3 k + 2 */
+    int64_t *words;      /* [k] high and [k] low words of distances, [k] weights, silhouettes */
+    int64_t *of_threads; /* [n_threads][n_words], the parts of each thread */
 } separation;
 
 /* Distances of the samples of a block to the centers of these labels, in working units. */
@@ -36,22 +38,6 @@ static void measure_labels(const separation *s, int64_t block, const int32_t *la
         distances[l] = sqrt(distances[l]);
 }
 
-/* Distances to the nearest centers but those of the labels. Samples with weight have labels of
- * clusters with weight, and all others are left out. */
-static void measure_others(const separation *s, int64_t block, const int32_t *labels,
-                           double *distances)
-{
-    const int32_t *places = s->used + s->k;
-    int32_t own[KM_BLOCK], others[KM_BLOCK];
-    for (int l = 0; l < KM_BLOCK; l++)
-        own[l] = places[labels[l]];
-    km_second_of_block(s->samples, s->answer->plan.kernel, s->rounded, s->n_used, block, own,
-                       others);
-    for (int l = 0; l < KM_BLOCK; l++)
-        others[l] = s->used[others[l]];
-    measure_labels(s, block, others, distances);
-}
-
 /* Lists the clusters with weight, and rounds their centers. */
 static void list_weighted_clusters(separation *s)
 {
@@ -59,7 +45,6 @@ static void list_weighted_clusters(separation *s)
     const size_t size = (size_t)d * km_precision_size(s->samples->precision);
     const km_fit *fit = &s->answer->fit;
     for (int64_t c = 0; c < s->k; c++) {
-        s->used[s->k + c] = fit->weights[c] > 0 ? (int32_t)s->n_used : -1;
         if (fit->weights[c] == 0)
             continue;
         km_round_to_precision(s->samples->precision, fit->centers + c * d, d,
@@ -92,18 +77,18 @@ static void add_exactly(const separation *s, double value, int64_t weight, int64
     *low = sum.low;
 }
 
-static void add_block_separation(const separation *s, int64_t block, int64_t *words)
+/* Adds what the samples of a block add; `other` has their distances to the second nearest centers,
+ * NULL: there is one cluster. */
+static void add_block_separation(const separation *s, int64_t block, const double *other)
 {
     const km_power power = km_power_of_two(-s->exponent);
     const int64_t k = s->k;
     const size_t lanes = (size_t)km_samples_lanes(s->samples, block);
+    int64_t *words = s->of_threads + km_thread() * s->n_words, weights[KM_BLOCK];
     int32_t labels[KM_BLOCK] = {0};
-    int64_t weights[KM_BLOCK];
-    double own[KM_BLOCK], other[KM_BLOCK];
+    double own[KM_BLOCK];
     memcpy(labels, s->answer->fit.labels + block * KM_BLOCK, lanes * sizeof *labels);
     measure_labels(s, block, labels, own);
-    if (s->n_used > 1)
-        measure_others(s, block, labels, other);
     km_samples_weights(s->samples, block, weights);
     for (int l = 0; l < KM_BLOCK; l++) {
         if (weights[l] == 0)
@@ -111,11 +96,44 @@ static void add_block_separation(const separation *s, int64_t block, int64_t *wo
         const int32_t c = labels[l];
         add_exactly(s, own[l] * power.a * power.b, weights[l], &words[c], &words[k + c]);
         words[2 * k + c] += weights[l];
-        const double larger = s->n_used > 1 ? fmax(own[l], other[l]) : 0;
+        const double larger = other != NULL ? fmax(own[l], other[l]) : 0;
         if (larger > 0)
             add_exactly(s, (other[l] - own[l]) / larger, weights[l], &words[3 * k],
                         &words[3 * k + 1]);
     }
+}
+
+/* Seconds are places in the list of clusters with weight. */
+static void add_with_seconds(void *context, int64_t block, const int32_t *seconds)
+{
+    const separation *s = context;
+    int32_t others[KM_BLOCK];
+    double distances[KM_BLOCK];
+    for (int l = 0; l < KM_BLOCK; l++)
+        others[l] = s->used[seconds[l]];
+    measure_labels(s, block, others, distances);
+    add_block_separation(s, block, distances);
+}
+
+/* Of all samples of this rank. Samples with weight have labels of clusters with weight, the lowest
+ * of those equally near, and all others are left out. */
+static void add_all_separations(separation *s)
+{
+    const km_second_query query = {.samples = s->samples,
+                                   .kernel = s->answer->plan.kernel,
+                                   .centers = s->rounded,
+                                   .k = s->n_used,
+                                   .are_lowest = true,
+                                   .largest = ldexp(1, s->exponent),
+                                   .keep = add_with_seconds,
+                                   .context = s};
+    if (s->n_used > 1) {
+        km_second_find(&query);
+        return;
+    }
+#pragma omp parallel for
+    for (int64_t b = 0; b < s->samples->n_blocks; b++)
+        add_block_separation(s, b, NULL);
 }
 
 static void add_words(const separation *s, const int64_t *from)
@@ -136,24 +154,15 @@ static void add_words(const separation *s, const int64_t *from)
 /* Sums over all samples of all ranks. Collective; errors are agreed. */
 static km_code sum_separation(separation *s, MPI_Comm comm, km_error *error)
 {
-#pragma omp parallel
-    {
-        km_error why = {0};
-        int64_t *words =
-            km_allocate_zeroed(s->n_words, sizeof *words, "criteria of the clusters", &why);
-#pragma omp for
-        for (int64_t b = 0; b < s->samples->n_blocks; b++)
-            if (words != NULL)
-                add_block_separation(s, b, words);
-#pragma omp critical
-        if (words != NULL)
-            add_words(s, words);
-        else
-            km_fail(error, why.code, "%s", why.text);
-        free(words);
-    }
-    if (km_agree(comm, error) == KM_OK)
+    s->of_threads = km_allocate_zeroed(km_threads() * s->n_words, sizeof *s->of_threads,
+                                       "criteria of the clusters", error);
+    if (km_agree(comm, error) == KM_OK) {
+        add_all_separations(s);
+        for (int t = 0; t < km_threads(); t++)
+            add_words(s, s->of_threads + t * s->n_words);
         km_sum_int64(comm, s->words, s->n_words);
+    }
+    free(s->of_threads);
     return error->code;
 }
 
@@ -275,7 +284,7 @@ km_code km_criteria_find(const skymeans_answer *answer, const skymeans_samples *
                     .exponent = exponent_of_diagonal(&samples->facts),
                     .n_words = 3 * k + 2};
     s.rounded = km_allocate(k * samples->memory.n_features, sizeof(double), what, error);
-    s.used = km_allocate(2 * k, sizeof *s.used, what, error);
+    s.used = km_allocate(k, sizeof *s.used, what, error);
     double *scatter = km_allocate(2 * k, sizeof *scatter, what, error);
     s.words = km_allocate_zeroed(s.n_words, sizeof *s.words, what, error);
     *criteria = (km_criteria){.n_clusters = k,

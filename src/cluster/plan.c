@@ -22,6 +22,9 @@ km_code km_manner_check(skymeans_manner *manner, const skymeans_manner *given, k
     if (manner->threads < 0 || manner->threads > KM_MAX_THREADS)
         return km_fail(error, KM_USAGE, "bad value (threads %lld): it must be 0 to %d",
                        (long long)manner->threads, KM_MAX_THREADS);
+    if (manner->second != 0 && manner->second != 1)
+        return km_fail(error, KM_USAGE, "bad value (second %lld): it must be 0 or 1",
+                       (long long)manner->second);
     return KM_OK;
 }
 

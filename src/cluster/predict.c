@@ -51,9 +51,35 @@ static km_code check_fitted(const skymeans_answer *fitted, const skymeans_sample
     return KM_OK;
 }
 
+/* Makes room for the second nearest centers of all rows, -1. */
+static void create_seconds(skymeans_answer *answer, km_error *error)
+{
+    const int64_t n_rows = answer->slab.count;
+    answer->seconds =
+        km_allocate_large(n_rows, sizeof *answer->seconds, "second nearest centers", error);
+#pragma omp parallel for
+    for (int64_t row = 0; row < (answer->seconds != NULL ? n_rows : 0); row++)
+        answer->seconds[row] = -1;
+}
+
+/* Labels the samples, if asked with their second nearest centers: where that can't be done in one
+ * pass, these are not kept. */
+static void label_with_seconds(skymeans_answer *answer, const km_samples *memory,
+                               const void *rounded)
+{
+    const int64_t k = answer->plan.shape.n_clusters;
+    if (answer->seconds != NULL && km_label_pairs(memory, answer->plan.kernel, rounded, k,
+                                                  answer->fit.labels, answer->seconds))
+        return;
+    km_free_large(answer->seconds);
+    answer->seconds = NULL;
+    km_label_samples(memory, answer->plan.kernel, rounded, k, answer->fit.labels);
+}
+
 /* Sets labels, and the number of samples of each cluster. */
 static km_code label_and_count(skymeans_answer *answer, const km_samples *memory,
-                               const double *centers, MPI_Comm comm, km_error *error)
+                               const double *centers, bool has_seconds, MPI_Comm comm,
+                               km_error *error)
 {
     const int64_t k = answer->plan.shape.n_clusters, d = memory->n_features;
     km_fit *fit = &answer->fit;
@@ -61,10 +87,12 @@ static km_code label_and_count(skymeans_answer *answer, const km_samples *memory
     fit->centers = km_allocate(k * d, sizeof *fit->centers, "centers", error);
     fit->sizes = km_allocate_zeroed(k, sizeof *fit->sizes, "sizes of the clusters", error);
     fit->labels = km_allocate_large(memory->n_samples, sizeof *fit->labels, "labels", error);
+    if (has_seconds && k > 1)
+        create_seconds(answer, error);
     if (km_agree(comm, error) == KM_OK) {
         memcpy(fit->centers, centers, (size_t)(k * d) * sizeof *fit->centers);
         km_round_to_precision(memory->precision, fit->centers, k * d, rounded);
-        km_label_samples(memory, answer->plan.kernel, rounded, k, fit->labels);
+        label_with_seconds(answer, memory, rounded);
         for (int64_t i = 0; i < memory->n_samples; i++)
             fit->sizes[fit->labels[i]]++;
         km_sum_int64(comm, fit->sizes, k);
@@ -102,7 +130,9 @@ km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitte
     answer->features_hash = samples->features_hash;
     km_transform_copy(&answer->transform, &fitted->transform, error);
     if (km_agree(comm, error) == KM_OK &&
-        label_and_count(answer, memory, fitted->fit.centers, comm, error) == KM_OK)
+        label_and_count(answer, memory, fitted->fit.centers,
+                        manner->second == 1 && memory->n_features == km_answer_features(answer),
+                        comm, error) == KM_OK)
         km_answer_complete(answer, samples, comm, error);
     km_timer_add(&answer->timers, KM_PHASE_ASSIGN, start);
     return error->code;

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static double find_largest_distance(const double *distances, int64_t n_rows)
 {
@@ -16,24 +17,70 @@ static double find_largest_distance(const double *distances, int64_t n_rows)
     return largest;
 }
 
-km_code km_answer_find_second(const skymeans_answer *answer, const skymeans_samples *samples,
-                              const double *own, int32_t *labels, double *distances, MPI_Comm comm,
+/* Where the seconds of rows go. */
+typedef struct second_rows {
+    const skymeans_answer *answer;
+    const km_samples *samples;
+    int32_t *labels;
+    double *distances;
+} second_rows;
+
+/* Measures the distances of a block to its second centers while it is in the cache. */
+static void keep_second_rows(void *context, int64_t block, const int32_t *seconds)
+{
+    const second_rows *to = context;
+    const uint32_t *rows = to->samples->rows + block * KM_BLOCK;
+    const int lanes = km_samples_lanes(to->samples, block);
+    double distances[KM_BLOCK];
+    km_block_distances(to->samples, to->answer->plan.kernel, to->answer->plain,
+                       km_answer_features(to->answer), seconds, to->answer->transform.exponent,
+                       block, distances);
+    for (int l = 0; l < lanes; l++) {
+        to->labels[rows[l]] = seconds[l];
+        to->distances[rows[l]] = distances[l];
+    }
+}
+
+static void find_second_rows(const second_rows *to, const void *rounded, const double *own)
+{
+    const skymeans_answer *answer = to->answer;
+    const double largest = find_largest_distance(own, to->samples->slab.count);
+    const km_second_query query = {.samples = to->samples,
+                                   .kernel = answer->plan.kernel,
+                                   .centers = rounded,
+                                   .k = answer->plan.shape.n_clusters,
+                                   .labels = answer->labels,
+                                   .are_lowest = !answer->is_renumbered,
+                                   .distances = own,
+                                   .largest = ldexp(largest, -answer->transform.exponent),
+                                   .keep = keep_second_rows,
+                                   .context = (void *)(uintptr_t)to};
+    km_second_find(&query);
+}
+
+km_code km_answer_find_second(const skymeans_answer *answer, const km_samples *samples,
+                              const double *own, int32_t *labels, double *distances,
                               km_error *error)
 {
-    const km_samples *memory = &samples->memory;
-    const int64_t k = answer->plan.shape.n_clusters, n = k * memory->n_features;
-    void *rounded = km_allocate(n, sizeof(double), "centers", error);
-    for (int64_t row = 0; row < memory->slab.count; row++) {
+    const int64_t k = answer->plan.shape.n_clusters, n_rows = samples->slab.count;
+    const bool has_gaps = k == 1 || samples->n_samples < n_rows;
+    const second_rows to = {answer, samples, labels, distances};
+    if (answer->seconds != NULL) {
+        if (labels != answer->seconds)
+            memcpy(labels, answer->seconds, (size_t)n_rows * sizeof *labels);
+        km_answer_measure(answer, samples, labels, distances);
+        return KM_OK;
+    }
+    void *rounded = km_allocate(k * samples->n_features, sizeof(double), "centers", error);
+    for (int64_t row = 0; row < (has_gaps ? n_rows : 0); row++)
         labels[row] = -1;
-        distances[row] = NAN;
-    }
     if (rounded != NULL && k > 1) {
-        const double largest = find_largest_distance(own, memory->slab.count);
-        km_round_to_precision(memory->precision, answer->fit.centers, n, rounded);
-        km_second_labels(memory, answer->plan.kernel, rounded, k, answer->labels, own,
-                         ldexp(largest, -answer->transform.exponent), labels);
-        km_answer_measure(answer, memory, labels, distances);
+        km_round_to_precision(samples->precision, answer->fit.centers, k * samples->n_features,
+                              rounded);
+        find_second_rows(&to, rounded, own);
     }
+    for (int64_t row = 0; row < (has_gaps ? n_rows : 0); row++)
+        distances[row] = labels[row] < 0 ? NAN : distances[row];
     free(rounded);
-    return km_agree(comm, error);
+    return error->code;
 }

@@ -1,6 +1,7 @@
 /* The steps that describe the clusters by columns, and number them by one. */
 #include "command/command.h"
 
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -89,6 +90,31 @@ static km_code order_clusters(km_story *s)
     return s->error.code;
 }
 
+/* The weights of the fit's samples by row; NULL if there are none. Those of other rows are unset.
+ * KM_MEMORY. */
+static double *find_weights_of_rows(const km_samples *samples, km_error *error)
+{
+    if (samples->weights == NULL)
+        return NULL;
+    double *weights =
+        km_allocate_large(samples->slab.count, sizeof *weights, "weights of rows", error);
+    for (int64_t i = 0; i < (weights != NULL ? samples->n_samples : 0); i++)
+        weights[samples->rows[i]] = samples->weights[i];
+    return weights;
+}
+
+/* `columns` has all rows, also those that are no samples of the fit. */
+static km_code make_templates(km_story *s, const km_samples *columns)
+{
+    double *weights = find_weights_of_rows(&s->samples.memory, &s->error);
+    const km_template_rows rows = {columns, s->answer->labels, weights};
+    if (km_agree(s->comm, &s->error) == KM_OK)
+        km_templates_create(&s->templates, &s->described, &rows, s->answer->plan.shape.n_clusters,
+                            s->comm, &s->error);
+    km_free_large(weights);
+    return s->error.code;
+}
+
 /* Reads the columns, and describes the clusters by them. If the run is stopped meanwhile, nothing
  * is described. */
 static km_code describe_by_columns(km_story *s)
@@ -102,8 +128,7 @@ static km_code describe_by_columns(km_story *s)
                           &s->error) != KM_OK)
         return s->error.code;
     if (!km_pace_is_stopped(&s->pace))
-        km_templates_create(&s->templates, &s->described, &rows, s->answer->labels,
-                            s->answer->plan.shape.n_clusters, s->comm, &s->error);
+        make_templates(s, &rows);
     km_pace_phase(&s->pace, NULL);
     km_samples_free(&rows);
     s->findings.bytes_read += findings.bytes_read;

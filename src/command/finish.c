@@ -83,11 +83,15 @@ static km_code find_second_of_rows(km_story *s)
     const char *what = "second nearest centers";
     if (!s->options.outputs.has_second)
         return KM_OK;
-    s->second_labels = km_allocate_large(n, sizeof *s->second_labels, what, &s->error);
+    s->second_labels = s->answer->seconds; /* that a prediction has found with the labels */
+    if (s->second_labels == NULL)
+        s->second_labels = km_allocate_large(n, sizeof *s->second_labels, what, &s->error);
     s->second_distances = km_allocate_large(n, sizeof *s->second_distances, what, &s->error);
-    if (km_agree(s->comm, &s->error) == KM_OK &&
-        km_answer_find_second(s->answer, &s->samples, s->distances, s->second_labels,
-                              s->second_distances, s->comm, &s->error) == KM_OK)
+    if (km_agree(s->comm, &s->error) == KM_OK)
+        km_answer_find_second(s->answer, &s->samples.memory, s->distances, s->second_labels,
+                              s->second_distances, &s->error);
+    s->answer->seconds = NULL;
+    if (km_agree(s->comm, &s->error) == KM_OK)
         km_borders_count(&s->borders, s->answer->labels, s->second_labels, s->distances,
                          s->second_distances, n, s->answer->fit.sizes, s->comm, &s->error);
     return s->error.code;

@@ -174,6 +174,7 @@ km_code km_predict_samples(km_story *s)
 {
     skymeans_answer *fitted;
     skymeans_error why;
+    s->options.manner.second = s->options.outputs.has_second;
     if (make_answer_of_fit(s, &fitted) == KM_OK &&
         skymeans_predict(&s->answer, fitted, &s->samples, &s->options.manner, s->comm, &why) !=
             SKYMEANS_OK)

@@ -29,6 +29,6 @@ double km_borders_expected(int64_t n_rows, int64_t n_clusters, int64_t n_feature
 
 /* Bytes per rank of so many pairs, and of counting them beside that, at most. Local. */
 double km_borders_bytes(double n_pairs);
-double km_borders_count_bytes(double n_pairs, int n_ranks);
+double km_borders_count_bytes(double n_pairs, int n_ranks, int n_threads);
 
 #endif

@@ -67,7 +67,9 @@ typedef struct km_pair_counts {
     km_cell *slots; /* [capacity]; a count of 0: free */
 } km_pair_counts;
 
+/* Counts a pair once more; and adds all counts of other pairs. KM_MEMORY. */
 km_code km_pairs_add(km_pair_counts *pairs, int32_t a, int32_t b, km_error *error);
+km_code km_pairs_add_all(km_pair_counts *pairs, const km_pair_counts *others, km_error *error);
 void km_pairs_free(km_pair_counts *pairs);
 
 /* Bytes of a table of so many pairs. */

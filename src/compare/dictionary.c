@@ -108,14 +108,27 @@ double km_pairs_bytes(double n_pairs)
     return capacity * (double)sizeof(km_cell);
 }
 
-km_code km_pairs_add(km_pair_counts *pairs, int32_t a, int32_t b, km_error *error)
+static km_code add_count(km_pair_counts *pairs, km_cell more, km_error *error)
 {
     if (grow_pairs(pairs, error) != KM_OK)
         return error->code;
-    km_cell *cell = find_pair(pairs, a, b);
+    km_cell *cell = find_pair(pairs, more.a, more.b);
     pairs->count += cell->count == 0;
-    *cell = (km_cell){a, b, cell->count + 1};
+    *cell = (km_cell){more.a, more.b, cell->count + more.count};
     return KM_OK;
+}
+
+km_code km_pairs_add(km_pair_counts *pairs, int32_t a, int32_t b, km_error *error)
+{
+    return add_count(pairs, (km_cell){a, b, 1}, error);
+}
+
+km_code km_pairs_add_all(km_pair_counts *pairs, const km_pair_counts *others, km_error *error)
+{
+    for (int64_t i = 0; i < others->capacity && error->code == KM_OK; i++)
+        if (others->slots[i].count > 0)
+            add_count(pairs, others->slots[i], error);
+    return error->code;
 }
 
 void km_pairs_free(km_pair_counts *pairs)

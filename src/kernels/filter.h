@@ -12,12 +12,15 @@ INLINE VECTOR OURS(positive)(VECTOR v)
     return (VECTOR)((NUMBERS)v & all_but_sign);
 }
 
-/* A set of boxes: middles, twice the half widths, squared half diagonals. */
+/* A set of boxes: middles, twice the half widths, squared half diagonals; and rivals, the centers
+ * nearest to the middles: one of each box, or two. */
+enum { OURS(MOST_RIVALS) = 2 };
 typedef struct OURS(boxes) {
-    VECTOR *middle, *width, *rival; /* [d][PARTS] */
+    VECTOR *middle, *width;                  /* [d][PARTS] */
+    VECTOR *rival[OURS(MOST_RIVALS)];        /* [d][PARTS], positions */
+    VECTOR rival2[OURS(MOST_RIVALS)][PARTS]; /* squared distances from the middles */
+    NUMBERS rival_number[OURS(MOST_RIVALS)][PARTS];
     VECTOR diagonal2[PARTS];
-    VECTOR nearest2[PARTS]; /* squared distance of the middle to the rival, the nearest center */
-    NUMBERS nearest[PARTS]; /* its number */
 } OURS(boxes);
 
 INLINE void OURS(measure_boxes)(OURS(boxes) * b, const VECTOR *lowest, const int64_t d)
@@ -34,13 +37,25 @@ INLINE void OURS(measure_boxes)(OURS(boxes) * b, const VECTOR *lowest, const int
     }
 }
 
+/* Keeps the nearest centers so far. */
+INLINE void OURS(add_rival)(OURS(boxes) * b, int p, VECTOR d2, NUMBERS number, const int n_rivals)
+{
+    if (n_rivals == 2) {
+        const NUMBERS second = OURS(renumber)(d2, b->rival2[1][p], number, b->rival_number[1][p]);
+        b->rival_number[1][p] = OURS(renumber)(d2, b->rival2[0][p], b->rival_number[0][p], second);
+        b->rival2[1][p] = OURS(minimum)(OURS(maximum)(d2, b->rival2[0][p]), b->rival2[1][p]);
+    }
+    b->rival_number[0][p] = OURS(renumber)(d2, b->rival2[0][p], number, b->rival_number[0][p]);
+    b->rival2[0][p] = OURS(minimum)(d2, b->rival2[0][p]);
+}
+
 /* Squared distances of the middles to all centers, and the nearest of these. */
 INLINE void OURS(find_rivals)(OURS(boxes) * b, const REAL *centers, const int64_t d, int64_t k,
-                              VECTOR *distances2)
+                              VECTOR *distances2, const int n_rivals)
 {
-    for (int p = 0; p < PARTS; p++) {
-        b->nearest2[p] = (VECTOR){0} + (REAL)INFINITY;
-        b->nearest[p] = (NUMBERS){0};
+    for (int i = 0; i < n_rivals * PARTS; i++) {
+        b->rival2[i / PARTS][i % PARTS] = (VECTOR){0} + (REAL)INFINITY;
+        b->rival_number[i / PARTS][i % PARTS] = (NUMBERS){0};
     }
     NUMBERS number = {0};
     for (int64_t c = 0; c < k; c++) {
@@ -49,25 +64,26 @@ INLINE void OURS(find_rivals)(OURS(boxes) * b, const REAL *centers, const int64_
             for (int64_t j = 0; j < d; j++)
                 d2 = OURS(extend)(d2, b->middle[j * PARTS + p], centers[c * d + j]);
             distances2[c * PARTS + p] = d2;
-            b->nearest[p] = OURS(renumber)(d2, b->nearest2[p], number, b->nearest[p]);
-            b->nearest2[p] = OURS(minimum)(d2, b->nearest2[p]);
+            OURS(add_rival)(b, p, d2, number, n_rivals);
         }
         number += 1;
     }
 }
 
 /* The positions of the rivals. */
-INLINE void OURS(gather_rivals)(OURS(boxes) * b, const REAL *centers, const int64_t d, int64_t k)
+INLINE void OURS(gather_rivals)(OURS(boxes) * b, const REAL *centers, const int64_t d, int64_t k,
+                                const int r)
 {
+    const NUMBERS *numbers = b->rival_number[r];
     if (k * d <= INT32_MAX) {
         for (int64_t i = 0; i < d * PARTS; i++)
-            b->rival[i] = OURS(gather)(centers + i / PARTS, b->nearest[i % PARTS] * (INTEGER)d);
+            b->rival[r][i] = OURS(gather)(centers + i / PARTS, numbers[i % PARTS] * (INTEGER)d);
         return;
     }
     for (int64_t j = 0; j < d; j++)
         for (int l = 0; l < KM_SIBLINGS; l++)
-            b->rival[j * PARTS + l / WIDTH][l % WIDTH] =
-                centers[b->nearest[l / WIDTH][l % WIDTH] * d + j];
+            b->rival[r][j * PARTS + l / WIDTH][l % WIDTH] =
+                centers[numbers[l / WIDTH][l % WIDTH] * d + j];
 }
 
 /* With margins, |x-c|^2 - |x-z|^2 must exceed margin (|x-c| + |x-z|), for which q = |m-c|^2 stands
@@ -76,16 +92,33 @@ INLINE void OURS(gather_rivals)(OURS(boxes) * b, const REAL *centers, const int6
  * q. */
 INLINE void OURS(spread_margin)(const OURS(boxes) * b, int p, VECTOR *margin, VECTOR *square_margin)
 {
-    const VECTOR s = OURS(square_root)(b->nearest2[p]) + 2 * OURS(square_root)(b->diagonal2[p]);
+    const VECTOR s = OURS(square_root)(b->rival2[0][p]) + 2 * OURS(square_root)(b->diagonal2[p]);
     const VECTOR minimum = (VECTOR){0} + (REAL)MIN_RADIUS;
     *square_margin = *margin * (REAL)0.5 / OURS(maximum)(s, minimum);
     *margin = *margin * (REAL)1.5 * OURS(maximum)(s, minimum);
 }
 
-/* Drops each center that loses to the rival even in the corner that favours the center most. */
+/* A bit for each box of part p in which a center loses to all rivals, even in the corners that
+ * favour it most. */
+INLINE uint32_t OURS(loses)(const OURS(boxes) * b, const REAL *center, const int64_t d, int p,
+                            VECTOR d2, VECTOR allowed, const int n_rivals)
+{
+    uint32_t lost = UINT32_MAX;
+    for (int r = 0; r < n_rivals; r++) {
+        VECTOR lead = d2 - b->rival2[r][p];
+        for (int64_t j = 0; j < d; j++) {
+            const VECTOR apart = OURS(positive)(b->rival[r][j * PARTS + p] - center[j]);
+            lead = OURS(multiply_add)(-b->width[j * PARTS + p], apart, lead);
+        }
+        lost &= OURS(exceeds)(lead, allowed);
+    }
+    return lost;
+}
+
+/* Drops each center that loses to the rivals. */
 INLINE void OURS(compare_with_rivals)(const OURS(boxes) * b, const REAL *centers, const int64_t d,
                                       int64_t k, const VECTOR *distances2, const double *margins,
-                                      uint16_t *kept)
+                                      const int n_rivals, uint16_t *kept)
 {
     const REAL slack = (REAL)(KM_FILTER_SLACK(d) * EPSILON);
     const REAL minimum = (REAL)KM_FILTER_SLACK(d) * SMALLEST;
@@ -99,33 +132,31 @@ INLINE void OURS(compare_with_rivals)(const OURS(boxes) * b, const REAL *centers
         uint32_t lost = 0;
         for (int p = 0; p < PARTS; p++) {
             const VECTOR d2 = distances2[c * PARTS + p];
-            VECTOR lead = d2 - b->nearest2[p];
-            for (int64_t j = 0; j < d; j++) {
-                const VECTOR apart = OURS(positive)(b->rival[j * PARTS + p] - centers[c * d + j]);
-                lead = OURS(multiply_add)(-b->width[j * PARTS + p], apart, lead);
-            }
             VECTOR allowed = OURS(multiply_add)(d2 + b->diagonal2[p], (VECTOR){0} + slack,
                                                 (VECTOR){0} + minimum);
             if (margins != NULL)
                 allowed += OURS(multiply_add)(square_margin[p], d2, margin[p]);
-            lost |= OURS(exceeds)(lead, allowed) << p * WIDTH;
+            lost |= OURS(loses)(b, centers + c * d, d, p, d2, allowed, n_rivals) << p * WIDTH;
         }
         kept[c] = (uint16_t)~lost;
     }
 }
 
 INLINE void OURS(filter)(const void *boxes, const REAL *centers, const int64_t d, int64_t k,
-                         const double *margins, VECTOR *work, uint16_t *kept)
+                         const double *margins, const int n_rivals, VECTOR *work, uint16_t *kept)
 {
-    OURS(boxes) b = {.middle = work, .width = work + d * PARTS, .rival = work + 2 * d * PARTS};
-    VECTOR *distances2 = work + 3 * d * PARTS;
+    OURS(boxes) b = {.middle = work, .width = work + d * PARTS};
+    VECTOR *distances2 = work + (2 + OURS(MOST_RIVALS)) * d * PARTS;
+    for (int r = 0; r < n_rivals; r++)
+        b.rival[r] = work + (2 + r) * d * PARTS;
     OURS(measure_boxes)(&b, boxes, d);
-    OURS(find_rivals)(&b, centers, d, k, distances2);
-    OURS(gather_rivals)(&b, centers, d, k);
+    OURS(find_rivals)(&b, centers, d, k, distances2, n_rivals);
+    for (int r = 0; r < n_rivals; r++)
+        OURS(gather_rivals)(&b, centers, d, k, r);
     if (margins == NULL)
-        OURS(compare_with_rivals)(&b, centers, d, k, distances2, NULL, kept);
+        OURS(compare_with_rivals)(&b, centers, d, k, distances2, NULL, n_rivals, kept);
     else
-        OURS(compare_with_rivals)(&b, centers, d, k, distances2, margins, kept);
+        OURS(compare_with_rivals)(&b, centers, d, k, distances2, margins, n_rivals, kept);
 }
 
 static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, int64_t n_features,
@@ -133,9 +164,9 @@ static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, in
                                       uint16_t *kept)
 {
     switch (n_features) {
-#define CASE(d)                                                          \
-    case d:                                                              \
-        OURS(filter)(boxes, centers, d, n_centers, margins, work, kept); \
+#define CASE(d)                                                             \
+    case d:                                                                 \
+        OURS(filter)(boxes, centers, d, n_centers, margins, 1, work, kept); \
         break
         CASE(1);
         CASE(2);
@@ -146,7 +177,27 @@ static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, in
         CASE(7);
         CASE(8);
     default:
-        OURS(filter)(boxes, centers, n_features, n_centers, margins, work, kept);
+        OURS(filter)(boxes, centers, n_features, n_centers, margins, 1, work, kept);
+    }
+#undef CASE
+}
+
+static void KERNEL(filter_pair, PRECISION)(const void *boxes, const void *centers,
+                                           int64_t n_features, int64_t n_centers, void *work,
+                                           uint16_t *kept)
+{
+    switch (n_features) {
+#define CASE(d)                                                          \
+    case d:                                                              \
+        OURS(filter)(boxes, centers, d, n_centers, NULL, 2, work, kept); \
+        break
+        CASE(1);
+        CASE(2);
+        CASE(3);
+        CASE(4);
+        CASE(5);
+    default:
+        OURS(filter)(boxes, centers, n_features, n_centers, NULL, 2, work, kept);
     }
 #undef CASE
 }

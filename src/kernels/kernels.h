@@ -60,9 +60,15 @@ enum { KM_SIBLINGS = 16 };
 typedef void km_filter(const void *boxes, const void *centers, int64_t n_features,
                        int64_t n_centers, const double *margins, void *work, uint16_t *kept);
 
+/* The same of the two nearest centers of a point, without margins: a center leaves a box only if
+ * the canonical distance prefers both centers nearest to the middle of the box to it, everywhere.
+ */
+typedef void km_filter_pair(const void *boxes, const void *centers, int64_t n_features,
+                            int64_t n_centers, void *work, uint16_t *kept);
+
 static inline int64_t km_filter_workspace(int64_t n_features, int64_t n_centers)
 {
-    return (n_centers + 3 * n_features) * KM_SIBLINGS;
+    return (n_centers + 4 * n_features) * KM_SIBLINGS;
 }
 
 /* The slack of a comparison of distances in units of epsilon times (the squared distance from the
@@ -228,6 +234,7 @@ typedef struct km_kernel {
     km_measure *measure[2];
     km_approach *approach[2];
     km_filter *filter[2];
+    km_filter_pair *filter_pair[2];
     km_nearest_listed *nearest_listed[2];
     km_nearest_gaps *nearest_gaps[2];
     km_distances_to *distances_to[2];

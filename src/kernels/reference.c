@@ -28,10 +28,12 @@ static void add_moments(double value, const km_moments_task *task, int64_t *word
 #include "float32.h"
 
 #include "reference.h"
+#include "reference_filter.h"
 
 #include "float64.h"
 
 #include "reference.h"
+#include "reference_filter.h"
 
 static bool used_up_reference(const float *gaps, const float *drifts, float own_drift,
                               int64_t n_centers, uint64_t *used)

@@ -19,6 +19,7 @@ const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
     .measure = BOTH(measure),
     .approach = BOTH(approach),
     .filter = BOTH(filter),
+    .filter_pair = BOTH(filter_pair),
     .nearest_listed = BOTH(nearest_listed),
     .nearest_gaps = BOTH(nearest_gaps),
     .distances_to = BOTH(distances_to),

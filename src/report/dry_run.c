@@ -90,8 +90,9 @@ static double describing_bytes(const km_dry_run *run, km_shape shape)
     shape.precision = described->precision;
     const int64_t n_sorted = (int64_t)km_large_bytes(&shape, (double)n);
     return km_samples_bytes(&shape, (double)n, false) +
-           km_larger((double)km_catalogue_buffer_bytes(described, n, shape.n_threads),
-                     km_templates_bytes(n_sorted, shape.n_clusters, shape.n_features));
+           km_larger(
+               (double)km_catalogue_buffer_bytes(described, n, shape.n_threads),
+               km_templates_bytes(n_sorted, shape.has_weights, shape.n_clusters, shape.n_features));
 }
 
 /* What a rank takes by a plan. */

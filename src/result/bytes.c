@@ -55,8 +55,9 @@ double km_result_bytes(const km_catalogue *catalogue, const km_shape *shape,
         outputs->has_second
             ? km_borders_expected(shape->n_rows, shape->n_clusters, shape->n_features)
             : 0;
-    const double finding = outputs->has_second ? km_second_bytes(shape) : 0;
+    const double finding = outputs->has_second ? km_second_bytes(shape, true) : 0;
     return km_large_bytes(shape, n * (double)per_row) + km_borders_bytes(n_pairs) +
-           km_larger(km_larger(finding, km_borders_count_bytes(n_pairs, shape->n_ranks)),
+           km_larger(km_larger(finding,
+                               km_borders_count_bytes(n_pairs, shape->n_ranks, shape->n_threads)),
                      comparison_bytes(catalogue, n, outputs->has_distances));
 }

@@ -37,8 +37,8 @@ static void find_extremes(const summing *s, double *lowest, double *highest)
     const km_groups *groups = s->groups;
     for (int64_t c = 0; c < groups->n_clusters; c++) {
         const int64_t first = groups->starts[c], end = groups->starts[c + 1];
-        lowest[c] = first < end ? km_double_of_key(groups->keys[first]) : INFINITY;
-        highest[c] = first < end ? km_double_of_key(groups->keys[end - 1]) : -INFINITY;
+        lowest[c] = first < end ? km_double_of_key(groups->sorted.keys[first]) : INFINITY;
+        highest[c] = first < end ? km_double_of_key(groups->sorted.keys[end - 1]) : -INFINITY;
     }
     km_min_double(s->comm, lowest, groups->n_clusters);
     km_max_double(s->comm, highest, groups->n_clusters);
@@ -54,13 +54,14 @@ static void sum_values(const summing *s, bool are_squares)
         const scale *of = &s->scales[c];
         km_exact sum = {0, 0};
         for (int64_t i = groups->starts[c]; i < groups->starts[c + 1]; i++) {
-            double value = scaled_value(km_double_of_key(groups->keys[i]), of->exponent);
+            double value = scaled_value(km_double_of_key(groups->sorted.keys[i]), of->exponent);
             if (are_squares) {
                 const km_double2 distance = km_double2_difference(value, of->origin);
                 value = scaled_value(distance.high - of->mean + distance.low, of->spread_exponent);
                 value *= value;
             }
-            const km_exact point = km_quantize_value(&of->grid, value);
+            const km_exact point =
+                km_weigh(km_quantize_value(&of->grid, value), km_groups_weight(groups, c, i), 2);
             sum = km_carry((km_exact){sum.high + point.high, sum.low + point.low});
         }
         s->words[2 * c] = sum.high;

@@ -10,6 +10,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* With weights there is nothing between two values: a quantile is the lowest value with at least so
+ * much of the weight at or below it (definition 1; NumPy's `inverted_cdf`, the only one it has with
+ * weights), so that a weight of 2 is the same as the row twice, whatever the unit of the weights.
+ */
 const double km_template_quantiles[KM_N_QUANTILES] = {0.05, 0.16, 0.5, 0.84, 0.95};
 
 /* The quantiles of all clusters while they are found; arrays are [k * KM_N_QUANTILES]. */
@@ -25,7 +29,12 @@ typedef struct finding {
 static double place_of(const finding *f, int64_t i)
 {
     const int64_t n = f->groups->n_all[i / KM_N_QUANTILES];
-    return (double)(n - 1) * km_template_quantiles[i % KM_N_QUANTILES];
+    const double part = km_template_quantiles[i % KM_N_QUANTILES];
+    if (f->groups->sorted.below == NULL)
+        return (double)(n - 1) * part;
+    const int64_t percent = lrint(100 * part), whole = n / 100 * percent;
+    const int64_t least = whole + (n % 100 * percent + 99) / 100; /* n * part, rounded up */
+    return (double)(least > 0 ? least - 1 : 0);
 }
 
 /* The first key of a cluster on this rank that is larger than `key`. */
@@ -34,7 +43,7 @@ static int64_t first_above(const km_groups *groups, int64_t cluster, uint64_t ke
     int64_t low = groups->starts[cluster], high = groups->starts[cluster + 1];
     while (low < high) {
         const int64_t middle = low + (high - low) / 2;
-        if (groups->keys[middle] <= key)
+        if (groups->sorted.keys[middle] <= key)
             low = middle + 1;
         else
             high = middle;
@@ -48,8 +57,11 @@ static void count_not_above(finding *f, uint64_t bits, MPI_Comm comm)
 #pragma omp parallel for
     for (int64_t i = 0; i < f->count; i++) {
         const int64_t cluster = i / KM_N_QUANTILES;
-        f->below[i] =
-            first_above(f->groups, cluster, f->keys[i] | bits) - f->groups->starts[cluster];
+        const int64_t first = f->groups->starts[cluster];
+        const int64_t end = first_above(f->groups, cluster, f->keys[i] | bits);
+        f->below[i] = f->groups->sorted.below == NULL ? end - first
+                      : end > first                   ? f->groups->sorted.below[end - 1]
+                                                      : 0;
     }
     km_sum_int64(comm, f->below, f->count);
 }
@@ -71,8 +83,9 @@ static void find_next_values(finding *f, MPI_Comm comm)
     for (int64_t i = 0; i < f->count; i++) {
         const int64_t cluster = i / KM_N_QUANTILES;
         const int64_t at = first_above(f->groups, cluster, f->keys[i]);
-        f->next[i] =
-            at < f->groups->starts[cluster + 1] ? km_double_of_key(f->groups->keys[at]) : INFINITY;
+        f->next[i] = at < f->groups->starts[cluster + 1]
+                         ? km_double_of_key(f->groups->sorted.keys[at])
+                         : INFINITY;
     }
     km_min_double(comm, f->next, f->count);
 }

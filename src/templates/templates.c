@@ -38,16 +38,15 @@ void km_templates_free(km_templates *t)
 }
 
 /* Collective; errors are agreed. */
-static km_code describe_column(km_templates *t, km_groups *groups, const km_samples *rows,
-                               const int32_t *labels, int64_t column, MPI_Comm comm,
-                               km_error *error)
+static km_code describe_column(km_templates *t, km_groups *groups, const km_template_rows *rows,
+                               int64_t column, MPI_Comm comm, km_error *error)
 {
     const km_group_moments moments = {.mean = t->mean + column,
                                       .deviation = t->deviation + column,
                                       .min = t->min + column,
                                       .max = t->max + column,
                                       .stride = t->n_columns};
-    km_groups_fill(groups, rows, column, labels, comm);
+    km_groups_fill(groups, rows, column, comm);
     for (int64_t c = 0; c < t->n_clusters; c++)
         t->n_missing[c * t->n_columns + column] = (double)groups->missing[c];
     if (km_groups_quantiles(groups, t->quantiles + column * KM_N_QUANTILES,
@@ -56,20 +55,21 @@ static km_code describe_column(km_templates *t, km_groups *groups, const km_samp
     return error->code;
 }
 
-km_code km_templates_create(km_templates *t, const km_catalogue *catalogue, const km_samples *rows,
-                            const int32_t *labels, int64_t n_clusters, MPI_Comm comm,
+km_code km_templates_create(km_templates *t, const km_catalogue *catalogue,
+                            const km_template_rows *rows, int64_t n_clusters, MPI_Comm comm,
                             km_error *error)
 {
     km_groups groups = {0};
     *t = (km_templates){.n_clusters = n_clusters, .n_columns = catalogue->n_features};
     if (allocate_templates(t, error) == KM_OK)
-        km_groups_create(&groups, rows->n_samples, n_clusters, error);
+        km_groups_create(&groups, rows->columns->n_samples, n_clusters, rows->weights != NULL,
+                         error);
     km_agree(comm, error);
     for (int64_t j = 0; j < t->n_columns && error->code == KM_OK; j++) {
         snprintf(t->names + (size_t)j * KM_NAME_SIZE, KM_NAME_SIZE, "%s", catalogue->names[j]);
         snprintf(t->units + (size_t)j * KM_UNITS_SIZE, KM_UNITS_SIZE, "%s",
                  catalogue->columns[j].units);
-        describe_column(t, &groups, rows, labels, j, comm, error);
+        describe_column(t, &groups, rows, j, comm, error);
     }
     km_groups_free(&groups);
     return error->code;
@@ -82,10 +82,12 @@ double km_templates_kept_bytes(int64_t n_clusters, int64_t n_columns)
            (KM_NAME_SIZE + KM_UNITS_SIZE + (double)n_clusters * VALUES * sizeof(double));
 }
 
-double km_templates_bytes(int64_t n_rows, int64_t n_clusters, int64_t n_columns)
+/* Keys twice, and their weights, which are besides by row. */
+double km_templates_bytes(int64_t n_rows, bool has_weights, int64_t n_clusters, int64_t n_columns)
 {
-    enum { WORK = 4 * KM_N_QUANTILES + 24 };
-    return 2.0 * sizeof(uint64_t) * (double)n_rows + sizeof(double) * WORK * (double)n_clusters +
+    enum { WORK = 4 * KM_N_QUANTILES + 25 };
+    return (has_weights ? 5.0 : 2.0) * sizeof(uint64_t) * (double)n_rows +
+           sizeof(double) * WORK * (double)n_clusters +
            km_templates_kept_bytes(n_clusters, n_columns);
 }
 

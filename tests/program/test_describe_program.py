@@ -38,8 +38,8 @@ def hostile(n=4000, seed=4):
     return columns
 
 
-def expected(values, labels, k):
-    """The templates of one column, [k] each, by NumPy."""
+def expected(values, labels, k, times=None):
+    """The templates of one column, [k] each, by NumPy; with weights each row counts so many times."""
     values = values.astype("f8")
     found = {name: np.full((k, 5) if name == "quantiles" else k, np.nan) for name in NAMES}
     for c in range(k):
@@ -47,10 +47,13 @@ def expected(values, labels, k):
         finite = rows[np.isfinite(rows)]
         found["n_missing"][c] = len(rows) - len(finite)
         if len(finite):
+            if times is not None:
+                finite = np.repeat(finite, times[labels == c][np.isfinite(rows)])
             wide = finite.astype(np.longdouble)
             found["mean"][c], found["deviation"][c] = wide.mean(), wide.std()
             found["min"][c], found["max"][c] = finite.min(), finite.max()
-            found["quantiles"][c] = np.percentile(finite, QUANTILES)
+            found["quantiles"][c] = np.percentile(
+                finite, QUANTILES, method="linear" if times is None else "inverted_cdf")
     return found
 
 
@@ -65,9 +68,9 @@ class Describe(ProgramTest):
             return result | {"checksum": file.attrs["checksum"], "model": file["model/centers"][:],
                              "texts": dict(file["templates"].attrs) if "templates" in file else {}}
 
-    def check(self, result, columns, k):
+    def check(self, result, columns, k, times=None):
         for j, (name, values) in enumerate(columns.items()):
-            wanted = expected(values, result["/labels"], k)
+            wanted = expected(values, result["/labels"], k, times)
             for what in ["min", "max", "quantiles", "n_missing"]:
                 np.testing.assert_array_equal(result[what][:, j], wanted[what], f"{what} {name}")
             for what in ["mean", "deviation"]:
@@ -86,6 +89,21 @@ class Describe(ProgramTest):
         self.check(runs[0], columns, 5)
         self.assertEqual(list(runs[0]["texts"]["columns"]), list(columns))
         self.assertEqual(list(runs[0]["texts"]["units"])[:2], ["", "mag"])
+
+    def test_weights(self):
+        """Rows count as often as their weights say, whatever the unit, and some not at all; the mean
+        of a feature is that of the centers."""
+        columns = hostile()
+        times = np.random.default_rng(8).integers(0, 4, len(columns["x"]))
+        write_columns("in.h5", columns | {"once": times, "part": times * 0.375})
+        words = ["--describe", ",".join(columns), "--order-by", "x"]
+        runs = run_all([lambda r=r, w=w: self.fit("--weights", w, *words, output=f"out{w}{r}.h5", ranks=r)
+                        for w in ("once", "part") for r in (1, 3, 7)])
+        for other in runs:
+            for name in NAMES:
+                np.testing.assert_array_equal(other[name], runs[0][name])
+        self.check(runs[0], columns, 5, times)
+        np.testing.assert_allclose(runs[0]["mean"][:, :2], runs[0]["/centers"], rtol=1e-12, atol=1e-12)
 
     def test_order(self):
         """Other numbers, and nothing else; predict gives them, too."""

@@ -56,7 +56,7 @@ static uint64_t digest_second(const outcome *o, MPI_Comm comm)
     skymeans_error why;
     km_error error = {0};
     must(skymeans_distances(o->answer, o->samples, own, &why), why.text);
-    must((int)km_answer_find_second(o->answer, o->samples, own, labels, distances, comm, &error),
+    must((int)km_answer_find_second(o->answer, &o->samples->memory, own, labels, distances, &error),
          error.text);
     for (int64_t i = 0; i < n; i++) {
         const double distance = isnan(distances[i]) ? -1 : distances[i];

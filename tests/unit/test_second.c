@@ -1,6 +1,7 @@
 #include "mock.h"
 #include "mpi_check.h"
 
+#include "assign/assign.h"
 #include "assign/second.h"
 
 #include <stdlib.h>
@@ -39,49 +40,103 @@ static int32_t find_plainly(const km_samples *samples, int64_t sample, const voi
 
 /* What a way of finding seconds is given, and what is right. */
 typedef struct second_case {
-    const km_samples *samples;
-    const void *centers;
-    int64_t k;
+    km_second_query query;
     int32_t *labels, *seconds, *right; /* by row */
     double *distances;                 /* by row */
-    double largest;
 } second_case;
 
-enum { OF_ALL, NEAR, AS_IT_PAYS, PLAINLY, N_WAYS };
-
-static int64_t count_wrong(const second_case *c, int way, const km_kernel *kernel)
+static void keep_by_row(void *context, int64_t block, const int32_t *seconds)
 {
-    int64_t n_wrong = 0;
-    for (int64_t row = 0; row < c->samples->slab.count; row++)
-        c->seconds[row] = -1;
+    const second_case *c = context;
+    for (int l = 0; l < km_samples_lanes(c->query.samples, block); l++)
+        c->seconds[c->query.samples->rows[block * KM_BLOCK + l]] = seconds[l];
+}
+
+static bool find_in_one_pass(const second_case *c)
+{
+    const km_second_query *q = &c->query;
+    int32_t *labels = mock_memory(q->samples->n_samples, sizeof *labels);
+    const bool is_done =
+        km_label_pairs(q->samples, q->kernel, q->centers, q->k, labels, c->seconds);
+    for (int64_t i = 0; i < q->samples->n_samples && is_done; i++)
+        c->seconds[q->samples->rows[i]] =
+            labels[i] == c->labels[q->samples->rows[i]] ? c->seconds[q->samples->rows[i]] : -1;
+    free(labels);
+    return is_done;
+}
+
+/* Those from AS_IT_PAYS on may overflow. */
+enum { OF_ALL, NEAR, IN_BOXES, AS_IT_PAYS, PLAINLY, IN_ONE_PASS, N_WAYS };
+
+static bool find_in_way(const second_case *c, int way)
+{
     if (way == OF_ALL)
-        km_second_labels_of_all(c->samples, kernel, c->centers, c->k, c->labels, c->seconds);
+        km_second_find_of_all(&c->query);
     else if (way == PLAINLY)
-        km_second_labels_plainly(c->samples, c->centers, c->k, c->labels, c->seconds);
+        km_second_find_plainly(&c->query);
     else if (way == AS_IT_PAYS)
-        km_second_labels(c->samples, kernel, c->centers, c->k, c->labels, c->distances, c->largest,
-                         c->seconds);
-    else if (!km_second_labels_near(c->samples, kernel, c->centers, c->k, c->labels, c->distances,
-                                    c->seconds))
-        return -1;
-    for (int64_t i = 0; i < c->samples->n_samples; i++)
-        n_wrong += c->seconds[c->samples->rows[i]] != c->right[c->samples->rows[i]];
+        km_second_find(&c->query);
+    else if (way == IN_ONE_PASS)
+        return find_in_one_pass(c);
+    return way == NEAR       ? km_second_find_near(&c->query)
+           : way == IN_BOXES ? km_second_find_in_boxes(&c->query)
+                             : true;
+}
+
+static int64_t count_wrong(second_case *c, int way, bool may_overflow)
+{
+    const km_samples *samples = c->query.samples;
+    int64_t n_wrong = 0;
+    for (int64_t row = 0; row < samples->slab.count; row++)
+        c->seconds[row] = -1;
+    if (!find_in_way(c, way))
+        return way == IN_ONE_PASS && may_overflow ? 0 : 1;
+    for (int64_t i = 0; i < samples->n_samples; i++)
+        n_wrong += c->seconds[samples->rows[i]] != c->right[samples->rows[i]];
     return n_wrong;
+}
+
+/* The last center as near as this one: after clusters got other numbers a label may be that. */
+static int32_t last_equal(const km_second_query *q, int64_t sample, int32_t label)
+{
+    const double distance2 = distance2_to(q->samples, sample, q->centers, label);
+    for (int32_t c = (int32_t)q->k - 1; c > label; c--)
+        if (distance2_to(q->samples, sample, q->centers, c) == distance2)
+            return c;
+    return label;
 }
 
 static void find_right(second_case *c)
 {
-    for (int64_t i = 0; i < c->samples->n_samples; i++) {
-        const uint32_t row = c->samples->rows[i];
-        c->labels[row] = find_plainly(c->samples, i, c->centers, c->k, -1);
-        c->right[row] = find_plainly(c->samples, i, c->centers, c->k, c->labels[row]);
-        c->distances[row] = sqrt(distance2_to(c->samples, i, c->centers, c->labels[row]));
-        c->largest = fmax(c->largest, c->distances[row]);
+    km_second_query *q = &c->query;
+    for (int64_t i = 0; i < q->samples->n_samples; i++) {
+        const uint32_t row = q->samples->rows[i];
+        c->labels[row] = find_plainly(q->samples, i, q->centers, q->k, -1);
+        if (!q->are_lowest)
+            c->labels[row] = last_equal(q, i, c->labels[row]);
+        c->right[row] = find_plainly(q->samples, i, q->centers, q->k, c->labels[row]);
+        c->distances[row] = sqrt(distance2_to(q->samples, i, q->centers, c->labels[row]));
+        q->largest = fmax(q->largest, c->distances[row]);
     }
 }
 
-/* Compares all ways and kernels with the plain way, for centers that are samples, twice some of
- * them. */
+/* Compares all ways and kernels with the plain way. */
+static void check_ways(second_case *c, bool are_lowest, bool may_overflow)
+{
+    const int n_ways = are_lowest ? N_WAYS : IN_ONE_PASS;
+    int64_t n_wrong = 0;
+    c->query.are_lowest = are_lowest;
+    find_right(c);
+    for (int kernel = 0; km_kernels[kernel] != NULL; kernel++) {
+        c->query.kernel = km_kernels[kernel];
+        for (int way = may_overflow ? AS_IT_PAYS : 0;
+             way < n_ways && km_kernels[kernel]->is_available(); way++)
+            n_wrong += count_wrong(c, way, may_overflow);
+    }
+    ck_assert_all(n_wrong == 0);
+}
+
+/* Centers are samples, twice some of them. */
 static void check_seconds(const mock *data, int64_t k, km_precision precision, bool may_overflow)
 {
     mock copy = *data;
@@ -89,24 +144,23 @@ static void check_seconds(const mock *data, int64_t k, km_precision precision, b
     const int64_t d = data->d, n = samples.slab.count;
     double *values = mock_memory(k * d, sizeof *values);
     void *centers = mock_memory(k * d, sizeof(double));
-    second_case c = {.samples = &samples,
-                     .centers = centers,
-                     .k = k,
-                     .labels = mock_memory(n, sizeof *c.labels),
+    second_case c = {.labels = mock_memory(n, sizeof *c.labels),
                      .seconds = mock_memory(n, sizeof *c.seconds),
                      .right = mock_memory(n, sizeof *c.right),
                      .distances = mock_memory(n, sizeof *c.distances)};
+    c.query = (km_second_query){.samples = &samples,
+                                .centers = centers,
+                                .k = k,
+                                .labels = c.labels,
+                                .distances = c.distances,
+                                .keep = keep_by_row,
+                                .context = &c};
     for (int64_t i = 0; i < k; i++) /* every seventh is the one before once more: a tie */
         memcpy(values + i * d, data->values + (i - (i % 7 == 3)) * 5 % data->n * d,
                (size_t)d * sizeof *values);
     km_round_to_precision(precision, values, k * d, centers);
-    find_right(&c);
-    int64_t n_wrong = 0;
-    for (int kernel = 0; km_kernels[kernel] != NULL; kernel++)
-        for (int way = 0; way < N_WAYS && km_kernels[kernel]->is_available(); way++)
-            n_wrong +=
-                may_overflow && way < AS_IT_PAYS ? 0 : count_wrong(&c, way, km_kernels[kernel]);
-    ck_assert_all(n_wrong == 0);
+    check_ways(&c, true, may_overflow);
+    check_ways(&c, false, may_overflow);
     km_samples_free(&samples);
     free(values);
     free(centers);

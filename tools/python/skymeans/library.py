@@ -66,7 +66,7 @@ class Rows(Struct):
 
 class Manner(Struct):
     _fields_ = [("size", c_size_t), ("threads", c_int64), ("algorithm", c_char_p),
-                ("kernel", c_char_p)]
+                ("kernel", c_char_p), ("second", c_int64)]
     DEFAULTS = {"algorithm": b"auto", "kernel": b"auto"}
 
 
