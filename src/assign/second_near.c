@@ -18,6 +18,7 @@
 #include "base/precision.h"
 #include "base/threads.h"
 #include "methods.h"
+#include "screen.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,8 +33,10 @@ typedef struct second_task {
     const km_second_query *query;
     const km_samples *samples;
     const km_kernel *kernel;
-    int64_t k, n_blocks;  /* of centers */
-    void *blocks;         /* [n_blocks][d][KM_BLOCK], the centers, the last one repeated */
+    int64_t k, n_blocks; /* of centers */
+    void *blocks;        /* [n_blocks][d][KM_BLOCK], the centers, the last one repeated */
+    km_owned_screen screen;
+    bool has_screen;
     km_by_label by_label; /* of samples that are done, the labels are the seconds */
 } second_task;
 
@@ -43,13 +46,15 @@ typedef struct second_workspace {
     int n_few;
     double few_within2; /* `few` are all centers below this squared distance from the label's */
     int32_t few[FEW_NEAR];
-    void *few_centers;    /* [FEW_NEAR][d] */
-    void *distances2;     /* [n_blocks][KM_BLOCK], from the label's center to all */
-    double *least2;       /* [n_blocks], the least of a block */
-    uint64_t *within;     /* [n_blocks], a bit for each center that need be compared */
-    int32_t *chosen;      /* [k], these */
-    void *chosen_centers; /* [k][d] */
-    void *group;          /* [d][KM_BLOCK] */
+    void *few_centers;              /* [FEW_NEAR][d] */
+    void *distances2;               /* [n_blocks][KM_BLOCK], from the label's center to all */
+    double *least2;                 /* [n_blocks], the least of a block */
+    uint64_t *within;               /* [n_blocks], a bit for each center that need be compared */
+    int32_t *chosen;                /* [k], these */
+    void *chosen_centers;           /* [k][d] */
+    void *group;                    /* [d][KM_BLOCK] */
+    void *screening;                /* of screens */
+    int64_t n_screened, n_given_up; /* groups, and those of which the screen left too much open */
 } second_workspace;
 
 static size_t value_size(const second_task *t)
@@ -166,26 +171,53 @@ static int64_t list_within(const second_task *t, second_workspace *w, double rea
     return km_list_bits(w->within, t->n_blocks, w->chosen);
 }
 
+/* Of n chosen centers, with guesses in `found`. False if the screen is no help. */
+static bool compare_screened(const second_task *t, second_workspace *w, int64_t n, int32_t *found)
+{
+    enum { FEWEST_SCREENED = 32 };
+    int64_t n_pairs = 0;
+    if (!t->has_screen || n < FEWEST_SCREENED || 2 * w->n_given_up > w->n_screened + 4)
+        return false;
+    const bool is_done = t->kernel->screens->screened[t->samples->precision](
+                             w->group, t->query->centers, t->samples->n_features, &t->screen.screen,
+                             w->chosen, n, w->screening, found, NULL, &n_pairs) >= 0;
+    w->n_screened++;
+    w->n_given_up += !is_done;
+    return is_done;
+}
+
+/* Of n chosen centers. */
+static void compare_chosen_near(const second_task *t, second_workspace *w, int64_t n,
+                                int32_t *found)
+{
+    km_distances distances2;
+    pack_centers(t, w->chosen, n, w->chosen_centers);
+    t->kernel->nearest[t->samples->precision](w->group, w->chosen_centers, t->samples->n_features,
+                                              n, found, &distances2);
+    for (int l = 0; l < KM_BLOCK; l++)
+        found[l] = w->chosen[found[l]];
+}
+
 static void find_second_of_group(const second_task *t, second_workspace *w, const uint32_t *group,
                                  int count)
 {
     const int64_t d = t->samples->n_features;
     const km_precision precision = t->samples->precision;
-    const int32_t *numbers = w->few;
     int32_t found[KM_BLOCK];
     km_distances own2, other2;
     gather_group(t, group, count, w->group);
     t->kernel->distances_to[precision](w->group, center_at(t, w->label), d, &own2);
     t->kernel->nearest[precision](w->group, w->few_centers, d, w->n_few, found, &other2);
+    for (int l = 0; l < KM_BLOCK; l++)
+        found[l] = w->few[found[l]];
     const double reach2 = find_reach2(t, &own2, &other2);
     if (!(reach2 < w->few_within2)) {
         const int64_t n = list_within(t, w, reach2);
-        pack_centers(t, w->chosen, n, w->chosen_centers);
-        t->kernel->nearest[precision](w->group, w->chosen_centers, d, n, found, &other2);
-        numbers = w->chosen;
+        if (!compare_screened(t, w, n, found))
+            compare_chosen_near(t, w, n, found);
     }
     for (int l = 0; l < count; l++)
-        t->by_label.labels[group[l]] = numbers[found[l]];
+        t->by_label.labels[group[l]] = found[l];
 }
 
 /* ---- all samples --------------------------------------------------------------------------- */
@@ -223,6 +255,9 @@ static void create_second_workspace(second_workspace *w, const second_task *t, k
     w->chosen = km_allocate(t->k, sizeof *w->chosen, what, error);
     w->chosen_centers = km_allocate(t->k, row_size, what, error);
     w->group = km_allocate(KM_BLOCK, row_size, what, error);
+    if (t->has_screen)
+        w->screening =
+            km_allocate(km_screen_workspace(t->samples->n_features, t->k), 1, what, error);
 }
 
 static void free_second_workspace(second_workspace *w)
@@ -234,6 +269,7 @@ static void free_second_workspace(second_workspace *w)
     free(w->chosen);
     free(w->chosen_centers);
     free(w->group);
+    free(w->screening);
 }
 
 static void fill_center_blocks(second_task *t)
@@ -288,17 +324,23 @@ bool km_second_find_near(const km_second_query *query)
                      .samples = samples,
                      .kernel = query->kernel,
                      .k = query->k,
-                     .n_blocks = (query->k + KM_BLOCK - 1) / KM_BLOCK};
+                     .n_blocks = (query->k + KM_BLOCK - 1) / KM_BLOCK,
+                     .has_screen = km_screen_pays(query->kernel, samples->n_features)};
+    if (t.has_screen)
+        km_screen_create(&t.screen, query->kernel, query->k, samples->n_features, &why);
     t.blocks = km_allocate(t.n_blocks * KM_BLOCK, row_size, "second nearest centers", &why);
     bool is_done = false;
     if (t.blocks != NULL &&
         km_by_label_create(&t.by_label, samples, query->labels, query->k, &why) == KM_OK) {
         fill_center_blocks(&t);
+        if (t.has_screen)
+            km_screen_set(&t.screen, samples->precision, query->centers);
         is_done = find_all_second(&t);
         if (is_done)
             keep_all_second(&t);
     }
     km_by_label_free(&t.by_label);
+    km_screen_free(&t.screen);
     free(t.blocks);
     return is_done;
 }
@@ -307,6 +349,11 @@ double km_second_near_bytes(const km_shape *shape)
 {
     const double k = (double)shape->n_clusters, d = (double)shape->n_features;
     const double value = km_value_bytes(shape);
-    return km_by_label_bytes(shape) + k * d * value +
+    double screens = 0;
+    if (km_screen_is_available(shape->n_features))
+        screens =
+            km_screen_bytes(shape) +
+            shape->n_threads * (double)km_screen_workspace(shape->n_features, shape->n_clusters);
+    return km_by_label_bytes(shape) + k * d * value + screens +
            shape->n_threads * k * ((d + 1) * value + sizeof(int32_t));
 }

@@ -62,6 +62,21 @@ static void join_first_centers(km_call *c, km_error *error)
     km_agree(c->comm, error);
 }
 
+/* Chooses centers by the seeding, or takes those that a fit with more clusters began with. */
+static void choose_by_seeding(km_call *c, const km_seeding_task *task, km_error *error)
+{
+    const km_seeding *seeding = c->answer->plan.seeding;
+    const int64_t d = c->samples->memory.n_features, k = task->n_clusters;
+    double *seeds = c->seeds != NULL ? c->seeds + task->restart * c->asked->n_clusters * d : NULL;
+    if (seeds != NULL && c->n_seeds[task->restart] >= k) {
+        memcpy(c->first_centers, seeds, (size_t)(k * d) * sizeof *seeds);
+    } else if (seeding->choose(task, c->first_centers, error) == KM_OK && seeds != NULL &&
+               !km_pace_is_stopped(&c->pace)) {
+        memcpy(seeds, c->first_centers, (size_t)(k * d) * sizeof *seeds);
+        c->n_seeds[task->restart] = k;
+    }
+}
+
 static km_code choose_first_centers(km_call *c, km_error *error)
 {
     const double start = km_now();
@@ -81,7 +96,7 @@ static km_code choose_first_centers(km_call *c, km_error *error)
     else if (can_refine(c))
         refine_first_centers(c, &task, error);
     else if (plan->seeding != NULL)
-        plan->seeding->choose(&task, c->first_centers, error);
+        choose_by_seeding(c, &task, error);
     else
         place_given_centers(c, error);
     km_memory_return();

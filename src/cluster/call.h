@@ -17,7 +17,11 @@ typedef struct km_call {
     km_fit_task task;
     km_state state;        /* the saved state that it goes on from; `next` is freed after its fit */
     double *first_centers; /* [k][d], working values */
-    bool is_between;       /* no fit is running */
+    /* Of several numbers of clusters, what the largest number so far was seeded with for each
+     * restart: fewer centers are the first of these. NULL: seedings are not kept. */
+    double *seeds;    /* [restarts][largest k][d] */
+    int64_t *n_seeds; /* [restarts], centers of each; 0: none yet */
+    bool is_between;  /* no fit is running */
 } km_call;
 
 /* Writes a state on rank 0, and calls the caller's function on all ranks to save it. `context` is

@@ -2,8 +2,8 @@
 #include "cluster/choice.h"
 
 #include "assign/second.h"
-
 #include "base/memory.h"
+#include "seeding/seeding.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -118,12 +118,21 @@ bool km_choice_knows(const km_choices *choice, const km_criterion *criterion)
     return false;
 }
 
+bool km_keeps_seeds(const skymeans_problem *problem)
+{
+    const km_seeding *seeding =
+        problem->first_centers == NULL ? km_seeding_find(problem->seeding) : NULL;
+    return problem->n_several > 0 && problem->restarts > 1 && seeding != NULL && seeding->is_nested;
+}
+
 double km_choice_bytes(const skymeans_problem *problem, const km_shape *shape)
 {
     if (problem->n_several == 0)
         return 0;
     const double n_centers = (double)count_all_centers(problem), d = (double)shape->n_features;
-    return n_centers * (d + 1) * sizeof(double) + km_restarts_bytes(shape);
+    const double seeds =
+        km_keeps_seeds(problem) ? (double)problem->restarts * km_centers_bytes(shape) : 0;
+    return n_centers * (d + 1) * sizeof(double) + km_restarts_bytes(shape) + seeds;
 }
 
 double km_criteria_bytes(const skymeans_problem *problem, const km_shape *shape)

@@ -81,6 +81,10 @@ const km_criterion *km_criterion_of(const skymeans_problem *problem);
 km_code km_merge_centers(const double *centers, const double *weights, int64_t k, int64_t d,
                          double *fewer, int64_t k_fewer, km_error *error);
 
+/* Are the seedings of restarts kept, since fewer clusters can begin with the first centers of more?
+ */
+bool km_keeps_seeds(const skymeans_problem *problem);
+
 /* Bytes per rank of a choice, and of finding the criteria of a fit beside it; 0 for one number of
  * clusters. */
 double km_choice_bytes(const skymeans_problem *problem, const km_shape *shape);

@@ -233,6 +233,11 @@ static km_code prepare_fits(km_call *c, km_error *error)
     answer->features_hash = c->samples->features_hash;
     km_transform_copy(&answer->transform, &c->samples->transform, error);
     c->first_centers = km_allocate(n, sizeof *c->first_centers, "first centers", error);
+    if (km_keeps_seeds(c->asked)) {
+        c->seeds = km_allocate(c->asked->restarts * n, sizeof *c->seeds, "first centers", error);
+        c->n_seeds =
+            km_allocate_zeroed(c->asked->restarts, sizeof *c->n_seeds, "first centers", error);
+    }
     return km_agree(c->comm, error);
 }
 
@@ -279,6 +284,8 @@ km_code km_cluster_fit(skymeans_answer *answer, const skymeans_problem *problem,
             km_call_run_fits(&c, error);
     }
     free(c.first_centers);
+    free(c.seeds);
+    free(c.n_seeds);
     km_state_free(&c.state);
     return error->code;
 }

@@ -18,11 +18,13 @@ static bool never(const km_shape *shape)
 }
 
 const km_seeding km_seedings[] = {
-    {"kmeans++", km_seed_kmeanspp, km_seed_kmeanspp_bytes, km_seed_kmeanspp_reads_all, true, false},
-    {"kmeans-parallel", km_seed_parallel, km_seed_parallel_bytes, always, false, false},
-    {"random", km_seed_random, km_seed_random_bytes, never, false, false},
-    {"refined", km_seed_kmeanspp, km_seed_kmeanspp_bytes, km_seed_kmeanspp_reads_all, true, true},
-    {NULL, NULL, NULL, NULL, false, false},
+    {"kmeans++", km_seed_kmeanspp, km_seed_kmeanspp_bytes, km_seed_kmeanspp_reads_all, true, false,
+     true},
+    {"kmeans-parallel", km_seed_parallel, km_seed_parallel_bytes, always, false, false, false},
+    {"random", km_seed_random, km_seed_random_bytes, never, false, false, true},
+    {"refined", km_seed_kmeanspp, km_seed_kmeanspp_bytes, km_seed_kmeanspp_reads_all, true, true,
+     true},
+    {NULL, NULL, NULL, NULL, false, false, false},
 };
 
 const km_seeding *km_seeding_find(const char *name)

@@ -32,6 +32,7 @@ typedef struct km_seeding {
     bool (*reads_all)(const km_shape *shape);
     bool draws_from_rows; /* from n_rows of the task, of which there must be n_clusters */
     bool is_refined;      /* cluster/refine.h: a fit of a sample of rows improves these centers */
+    bool is_nested;       /* fewer centers are the first of more, by the same task otherwise */
 } km_seeding;
 
 /* The table, ended by a NULL name. */
