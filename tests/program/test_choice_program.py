@@ -117,6 +117,17 @@ class Choice(ProgramTest):
         with open("m.json", encoding="utf-8") as file:
             self.assertEqual([row["gap"] for row in json.load(file)["choice"]["of"]], list(found["gap"]))
 
+    def test_restarts_as_alone(self):
+        """Restarts begin as those of a fit with this number alone, though seedings are shared."""
+        for seeding in "kmeans++", "random", "kmeans-parallel":
+            words = ["--restarts", 3, "--seeding", seeding, "--overwrite"]
+            self.succeed("fit", "in.h5", "-k", "5,9", *words, "-o", "out.h5", ranks=2)
+            self.succeed("fit", "in.h5", "-k", 5, *words, "-o", "alone.h5")
+            with h5py.File("out.h5") as file, h5py.File("alone.h5") as alone:
+                self.assertEqual(len(file["centers"]), 5)
+                for name in "inertia", "n_iterations":
+                    np.testing.assert_array_equal(file[f"restarts/{name}"][1:], alone[f"restarts/{name}"][1:])
+
     def test_kept_and_used(self):
         """The kept number is the result, and predict labels with any."""
         finished = self.succeed("fit", "in.h5", "-k", "8,2..6:2", "--restarts", 3, "--bootstrap", 2, "--choose",
