@@ -266,6 +266,87 @@ START_TEST(distances)
 }
 END_TEST
 
+/* The second nearest centers of this rank's rows and the distances to them, as bytes. */
+typedef struct seconds_found {
+    int64_t n;
+    int32_t *labels;
+    double *distances;
+} seconds_found;
+
+static seconds_found find_seconds(const mock_rows *m, const skymeans_answer *answer,
+                                  const skymeans_samples *samples)
+{
+    const int rank = km_comm_rank(m->comm);
+    seconds_found s = {.n = mock_first(m, rank + 1) - mock_first(m, rank)};
+    skymeans_error error;
+    s.labels = malloc((size_t)(s.n + 1) * sizeof *s.labels);
+    s.distances = malloc((size_t)(s.n + 1) * sizeof *s.distances);
+    ck_assert_int_eq(skymeans_second(answer, samples, s.labels, s.distances, &error), SKYMEANS_OK);
+    return s;
+}
+
+static void free_seconds(seconds_found *s)
+{
+    free(s->labels);
+    free(s->distances);
+}
+
+/* Is the second center of each row another one, and no nearer than any but that of the label? */
+static bool are_right_seconds(const mock_rows *m, const skymeans_answer *answer,
+                              const seconds_found *s)
+{
+    const int64_t k = summary_of(answer).n_clusters, first = mock_first(m, km_comm_rank(m->comm));
+    const int32_t *labels = skymeans_labels(answer);
+    for (int64_t i = 0; i < s->n; i++) {
+        if (labels[i] < 0 && (s->labels[i] != -1 || !isnan(s->distances[i])))
+            return false;
+        for (int64_t c = 0; c < k && labels[i] >= 0; c++) {
+            double sum = 0;
+            for (int64_t j = 0; j < m->d; j++)
+                sum += pow(mock_value(m, first + i, j) - skymeans_centers(answer)[c * m->d + j], 2);
+            if ((c == s->labels[i] && fabs(sqrt(sum) - s->distances[i]) > 1e-9) ||
+                (c != labels[i] && sqrt(sum) < s->distances[i] - 1e-9))
+                return false;
+        }
+        if (labels[i] >= 0 && s->labels[i] == labels[i])
+            return false;
+    }
+    return true;
+}
+
+/* A prediction finds them with the labels if it is asked to, or afterwards. */
+START_TEST(second_centers)
+{
+    mock_rows m = rows_of(2000, MPI_COMM_WORLD);
+    const skymeans_problem problem = short_problem(110);
+    skymeans_manner manner = SKYMEANS_MANNER;
+    skymeans_samples *samples = make_samples(&m), *others = make_samples(&m);
+    skymeans_answer *answer = fit_samples(samples, &problem, NULL, NULL, m.comm), *predicted;
+    skymeans_error error;
+    seconds_found right = find_seconds(&m, answer, samples);
+    ck_assert_all(are_right_seconds(&m, answer, &right));
+    for (manner.second = 0; manner.second < 2; manner.second++) {
+        ck_assert_int_eq(skymeans_predict(&predicted, answer, others, &manner, m.comm, &error),
+                         SKYMEANS_OK);
+        seconds_found found = find_seconds(&m, predicted, others);
+        const size_t n = (size_t)right.n;
+        ck_assert_all(memcmp(found.labels, right.labels, n * sizeof *right.labels) == 0);
+        for (size_t i = 0; i < n; i++)
+            ck_assert(isnan(found.distances[i]) ? isnan(right.distances[i])
+                                                : found.distances[i] == right.distances[i]);
+        free_seconds(&found);
+        skymeans_answer_free(predicted);
+    }
+    ck_assert_int_eq(skymeans_second(answer, samples, NULL, right.distances, &error),
+                     SKYMEANS_USAGE);
+    ck_assert_int_eq(skymeans_second(answer, others, right.labels, NULL, &error), SKYMEANS_USAGE);
+    free_seconds(&right);
+    skymeans_answer_free(answer);
+    skymeans_samples_free(samples);
+    skymeans_samples_free(others);
+}
+END_TEST
+
 /* A fit that begins with the centers of another goes on where that one stopped: together they do
  * what one does. */
 START_TEST(warm_start)
@@ -336,6 +417,7 @@ Suite *make_suite(void)
                                   fits_of_the_same_samples,
                                   predictions,
                                   distances,
+                                  second_centers,
                                   warm_start,
                                   any_rounding};
     return SUITE_OF("engine", tests);

@@ -52,16 +52,17 @@ ASK(no_algorithm, a->manner.algorithm = "fastest")
 ASK(no_kernel, a->manner.kernel = "cray")
 ASK(negative_threads, a->manner.threads = -1)
 ASK(many_threads, a->manner.threads = INT64_MAX)
+ASK(no_second, a->manner.second = 2)
 ASK(manner_size, a->manner.size = 1)
 ASK(control_size, a->control.size = 7777)
 ASK(first_and_restarts, a->problem.first_centers = FIRST; a->problem.restarts = 2)
 
 static void (*const USAGE[])(asked *) = {
-    no_size,           newer_size,         no_cluster,   negative_clusters, many_clusters,
-    no_seeding,        few_seeding_rows,   no_restart,   no_iteration,      negative_seeding_rows,
-    nan_tolerance,     negative_tolerance, no_scale,     no_missing,        no_algorithm,
-    no_kernel,         negative_threads,   many_threads, manner_size,       control_size,
-    first_and_restarts};
+    no_size,       newer_size,         no_cluster,   negative_clusters, many_clusters,
+    no_seeding,    few_seeding_rows,   no_restart,   no_iteration,      negative_seeding_rows,
+    nan_tolerance, negative_tolerance, no_scale,     no_missing,        no_algorithm,
+    no_kernel,     negative_threads,   many_threads, manner_size,       control_size,
+    no_second,     first_and_restarts};
 ASK(too_many_clusters, a->problem.n_clusters = 201)
 ASK(most_clusters, a->problem.n_clusters = INT32_MAX)
 ASK(first_centers_of_nan, a->problem.first_centers = NO_NUMBERS)
