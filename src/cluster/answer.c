@@ -135,6 +135,17 @@ km_code km_answer_complete(skymeans_answer *answer, const skymeans_samples *samp
     return KM_OK;
 }
 
+/* Samples in order have distant rows, so memory of those of a block is fetched before. */
+static void fetch_rows(const km_samples *samples, int64_t block, const int32_t *labels,
+                       const double *distances)
+{
+    const uint32_t *rows = samples->rows + block * KM_BLOCK;
+    for (int l = 0; l < (block < samples->n_blocks ? KM_BLOCK : 0); l++) {
+        __builtin_prefetch(&labels[rows[l]]);
+        __builtin_prefetch(&distances[rows[l]], 1);
+    }
+}
+
 void km_answer_measure(const skymeans_answer *answer, const km_samples *memory,
                        const int32_t *of_rows, double *distances)
 {
@@ -150,6 +161,7 @@ void km_answer_measure(const skymeans_answer *answer, const km_samples *memory,
             int32_t labels[KM_BLOCK];
             const uint32_t *rows = memory->rows + b * KM_BLOCK;
             const int lanes = km_samples_lanes(memory, b);
+            fetch_rows(memory, b + 1, of_rows, distances);
             for (int l = 0; l < lanes; l++)
                 labels[l] = of_rows[rows[l]];
             km_block_distances(memory, answer->plan.kernel, answer->plain,

@@ -35,6 +35,11 @@ static void keep_second_rows(void *context, int64_t block, const int32_t *second
     km_block_distances(to->samples, to->answer->plan.kernel, to->answer->plain,
                        km_answer_features(to->answer), seconds, to->answer->transform.exponent,
                        block, distances);
+    if (block + 1 < to->samples->n_blocks)
+        for (int l = 0; l < KM_BLOCK; l++) {
+            __builtin_prefetch(&to->labels[rows[KM_BLOCK + l]], 1);
+            __builtin_prefetch(&to->distances[rows[KM_BLOCK + l]], 1);
+        }
     for (int l = 0; l < lanes; l++) {
         to->labels[rows[l]] = seconds[l];
         to->distances[rows[l]] = distances[l];

@@ -108,7 +108,7 @@ double km_pairs_bytes(double n_pairs)
     return capacity * (double)sizeof(km_cell);
 }
 
-static km_code add_count(km_pair_counts *pairs, km_cell more, km_error *error)
+static km_code add_pair_count(km_pair_counts *pairs, km_cell more, km_error *error)
 {
     if (grow_pairs(pairs, error) != KM_OK)
         return error->code;
@@ -120,14 +120,14 @@ static km_code add_count(km_pair_counts *pairs, km_cell more, km_error *error)
 
 km_code km_pairs_add(km_pair_counts *pairs, int32_t a, int32_t b, km_error *error)
 {
-    return add_count(pairs, (km_cell){a, b, 1}, error);
+    return add_pair_count(pairs, (km_cell){a, b, 1}, error);
 }
 
 km_code km_pairs_add_all(km_pair_counts *pairs, const km_pair_counts *others, km_error *error)
 {
     for (int64_t i = 0; i < others->capacity && error->code == KM_OK; i++)
         if (others->slots[i].count > 0)
-            add_count(pairs, others->slots[i], error);
+            add_pair_count(pairs, others->slots[i], error);
     return error->code;
 }
 

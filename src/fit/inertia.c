@@ -204,7 +204,9 @@ void km_block_distances(const km_samples *samples, const km_kernel *kernel, cons
                         int64_t d, const int32_t *labels, int exponent, int64_t block,
                         double *distances)
 {
+    const double unit = ldexp(1, exponent); /* to multiply by it is faster, with the same bits */
     measure_block(samples, kernel, centers, d, labels, block, distances);
     for (int l = 0; l < KM_BLOCK; l++)
-        distances[l] = ldexp(sqrt(distances[l]), exponent);
+        distances[l] =
+            isnormal(unit) ? sqrt(distances[l]) * unit : ldexp(sqrt(distances[l]), exponent);
 }

@@ -116,9 +116,10 @@ INLINE void OURS(compare_tile_for_pairs)(const REAL *block, const REAL *centers,
     for (int c = 1; c < n_centers && is_as_one; c++)
         for (int v = 0; v < TILE_VECTORS; v++)
             d2[0][v] = OURS(nearer)(d2[c][v], d2[0][v]);
-    for (int c = 0; c < (is_as_one ? 1 : n_centers); c++)
-        for (int v = 0; v < TILE_VECTORS; v++)
-            OURS(compare_pair)(pair, v, d2[c][v], OURS(spread)(number + c));
+    const NUMBERS first = OURS(spread)(number);
+    for (int v = 0; v < TILE_VECTORS; v++)
+        for (int c = 0; c < (is_as_one ? 1 : n_centers); c++)
+            OURS(compare_pair)(pair, v, d2[c][v], first + c);
 }
 
 INLINE void OURS(pairs_of_many_features)(const REAL *block, const REAL *centers, int64_t d,

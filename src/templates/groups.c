@@ -133,7 +133,7 @@ static void load_column(const km_template_rows *rows, int64_t block, int64_t col
 }
 
 /* Counts the values of a block, their weight, and rows without a value. */
-static void count_block(const km_groups *groups, const loaded *from, int lanes)
+static void count_values_of_block(const km_groups *groups, const loaded *from, int lanes)
 {
     for (int l = 0; l < lanes; l++) {
         const int32_t c = from->labels[l];
@@ -147,7 +147,8 @@ static void count_block(const km_groups *groups, const loaded *from, int lanes)
 }
 
 /* Puts keys where their cluster has its next place. */
-static void place_block(const km_groups *groups, const loaded *from, int lanes, int64_t *ends)
+static void place_keys_of_block(const km_groups *groups, const loaded *from, int lanes,
+                                int64_t *ends)
 {
     for (int l = 0; l < lanes; l++) {
         const int32_t c = from->labels[l];
@@ -169,9 +170,9 @@ static void go_through_rows(const km_groups *groups, const km_template_rows *row
         const int lanes = km_samples_lanes(rows->columns, b);
         load_column(rows, b, column, &block);
         if (ends == NULL)
-            count_block(groups, &block, lanes);
+            count_values_of_block(groups, &block, lanes);
         else
-            place_block(groups, &block, lanes, ends);
+            place_keys_of_block(groups, &block, lanes, ends);
     }
 }
 
