@@ -5,7 +5,10 @@ ifeq ($(origin CC),default)
 CC      := mpicc$(MPI:%=.%)
 endif
 PREFIX  := /usr/local
-BUILD   := build$(MPI:%=/%)$(if $(SANITIZE),/sanitize)$(if $(SUMS),/sums-$(SUMS))
+ifdef FUZZ
+SANITIZE := 1
+endif
+BUILD   := build$(MPI:%=/%)$(if $(FUZZ),/fuzz,$(if $(SANITIZE),/sanitize))$(if $(SUMS),/sums-$(SUMS))
 Q       := $(if $(V),,@)
 
 # All cores compile, unless this make was told how many (-j), or has goals that follow each other.
@@ -20,7 +23,8 @@ warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion 
             -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wpointer-arith -Wvla \
             $(if $(WERROR),-Werror)
 exact    := -ffp-contract=off -fno-math-errno -fno-trapping-math
-sanitize := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
+sanitize := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer) \
+            $(if $(FUZZ),-fsanitize=fuzzer-no-link)
 sums     := $(if $(filter two,$(SUMS)),-DKM_SUMS_TWO)
 flags    := -std=c17 -D_GNU_SOURCE -fopenmp -Isrc -Iinclude $(warnings) $(CFLAGS) $(exact) $(sanitize) \
             $(sums)
@@ -155,12 +159,14 @@ help:
 	@echo '               KIND=c (py) unit (program) tests only; SANITIZE=1 under AddressSanitizer, UBSan;'
 	@echo '               MPI=mpich with that MPI (MPI=openmpi)'
 	@echo 'make check-faults  runs that are killed at 50 (KILLS=200) moments each way, for some minutes'
+	@echo 'make check-campaign  1000 (FAULTS=) faults of 12 kinds, for hours; goes on where it was interrupted'
 	@echo 'make check-calls   every call to the system, HDF5 or MPI fails once, for hours; STEP=10 for a tenth'
 	@echo 'make check-oracle  2000 (CASES=) fits against k-means in exact rational numbers, from 100 (FIRST=) on'
 	@echo 'make check-work    how many distances 4, 16 and 64 RANKS evaluate, against one'
 	@echo 'make check-large   a read of more than 4 GiB; takes 5.2 GB of disk, 2 GB of memory'
 	@echo 'make check-scratch  --scratch where memory is a quarter of the rows, for some minutes (root)'
-	@echo 'make fuzz          hostile files under AddressSanitizer for 600 SECONDS, from SEED on'
+	@echo 'make fuzz          hostile files, results, checkpoints and texts by libFuzzer, 120 SECONDS for each kind'
+	@echo 'make check-long    10000 (RUNS=) runs, 1000 (STARTS=) starts and (CALLS=) calls of the library, for hours'
 	@echo 'make check-memory  what --dry-run says of memory, in 200 (COUNT=50) runs of random shapes,'
 	@echo '                   for some minutes'
 	@echo 'make check-generate  a mock catalogue of 1000000000 (ROWS=) rows that is never whole on the disk,'

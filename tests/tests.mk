@@ -63,6 +63,14 @@ check-faults: deps
 	@$(run_env) $(shared) BUILD=$(BUILD) KM_ALL_SEEDINGS=1 $$(tools/find-python.sh h5py numpy) \
 	    tests/program/test_faults_program.py -v Faults.test_every_allocation
 
+# Faults by number, from 1 to FAULTS, but for those that build/campaign/results.txt has already; ONLY="3 9"
+# for some of them again. Those of nodes need Slurm (tools/deps.sh slurm).
+.PHONY: check-campaign
+check-campaign: deps
+	@$(MAKE) $(quietly) all many
+	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) \
+	    tests/campaign/campaign.py $(if $(ONLY),--only $(ONLY),$(or $(FAULTS),1000))
+
 # The n-th call fails; STEP=10 for every tenth.
 .PHONY: check-calls
 check-calls: deps
@@ -70,14 +78,22 @@ check-calls: deps
 	@$(run_env) $(shared) BUILD=$(BUILD) KM_CALLS=$(or $(STEP),1) $$(tools/find-python.sh h5py numpy) \
 	    tests/program/test_calls_program.py -v
 
-# Hostile files for SECONDS under AddressSanitizer, from another SEED on; a crash names its own.
+# libFuzzer draws what is read, under ASan and UBSan: all fuzzers, or FUZZER="layout result", each for
+# SECONDS. What it learnt is in build/fuzz/corpus, and the input of a crash beside it.
+fuzzers := $(or $(FUZZER),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 .PHONY: fuzz
 fuzz: deps
-	@$(MAKE) $(quietly) SANITIZE=1 fuzz-now
+	@tools/deps.sh fuzz
+	@$(MAKE) $(quietly) all
+	@OMPI_CC=clang $(MAKE) $(quietly) FUZZ=1 fuzz-now
 .PHONY: fuzz-now
-fuzz-now: $(BUILD)/tests/test_fuzz
-	@$(run_env) KM_FUZZ_SECONDS=$(or $(SECONDS),600) KM_FUZZ_SEED=$(or $(SEED),1000) \
-	    KM_FUZZ_NOTE=$(BUILD)/fuzz-seed mpirun -n 1 $< || { cat $(BUILD)/fuzz-seed; exit 1; }
+fuzz-now: $(fuzzers:%=$(BUILD)/fuzz_%)
+	@$(run_env) FUZZ_SECONDS=$(or $(SECONDS),120) tests/fuzz/run.sh $(BUILD) build/skymeans $(fuzzers)
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(library)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(flags) -Itests/support $$(cat $(BUILD)/hdf5.cflags) -MMD -MP $(LDFLAGS) -fsanitize=fuzzer \
+	    -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
 
 # CASES of fits against k-means in exact rational numbers, from number FIRST on.
 .PHONY: check-oracle
@@ -85,6 +101,14 @@ check-oracle: deps
 	@$(MAKE) $(quietly) all many
 	@$(run_env) $(shared) BUILD=$(BUILD) KM_CASES=$(or $(CASES),2000) KM_FIRST=$(or $(FIRST),100) \
 	    $$(tools/find-python.sh h5py numpy) tests/oracle/test_oracle.py -v
+
+# Many runs and calls, each as good as the first: RUNS in few starts of MPI, STARTS of their own, CALLS
+# of the library; very many iterations; very many clusters on 8 ranks.
+.PHONY: check-long
+check-long: deps
+	@$(MAKE) $(quietly) all many $(solib)
+	@$(run_env) $(shared) BUILD=$(BUILD) KM_RUNS=$(or $(RUNS),10000) KM_STARTS=$(or $(STARTS),1000) \
+	    KM_CALLS=$(or $(CALLS),1000) $$(tools/find-python.sh h5py numpy) tests/program/long_haul.py -v
 
 # A read of more than 4 GiB.
 .PHONY: check-large
@@ -174,4 +198,4 @@ lint:
 	@$(MAKE) $(quietly) all library $(BUILD)/bench_kernels
 	@BUILD=$(BUILD) tests/lint/lint.sh
 
--include $(tests:=.d)
+-include $(tests:=.d) $(fuzzers:%=$(BUILD)/fuzz_%.d)

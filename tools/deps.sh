@@ -1,12 +1,12 @@
 #!/bin/sh
 # deps.sh [build]: sees that everything is there to build skymeans and its tests.
-# deps.sh [lint|bench|slurm|scaling|simulate|neon|mpich|clients|install|browser|chroot|deb]...: sees that
+# deps.sh [lint|bench|slurm|scaling|simulate|neon|mpich|clients|install|browser|chroot|deb|fuzz]...: sees that
 # everything is there to build and test it, and, if asked, to check the style of its sources, to
 # measure it against its peers, to test the job scripts on a Slurm cluster, for scaling studies, to
 # simulate machines, the kernels of ARM processors, MPICH, other programs that read results, all that is
-# installed, the page of a report in a browser, other Debians, or to make Debian packages. On Debian and
-# its like it installs what is missing, as root or, with a person at the terminal, through sudo; elsewhere
-# it prints the line to run, and stops.
+# installed, the page of a report in a browser, other Debians, to make Debian packages, or for fuzzing. On
+# Debian and its like it installs what is missing, as root or, with a person at the terminal, through sudo;
+# elsewhere it prints the line to run, and stops.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -21,6 +21,7 @@ else
 fi
 programs='mpicc mpirun pkg-config'
 libraries=
+fuzzer=
 services= # that come with packages, and are not wanted on this machine
 for purpose in "$@"; do
     case $purpose in
@@ -62,6 +63,10 @@ for purpose in "$@"; do
     browser)
         packages="$packages chromium-headless-shell"
         programs="$programs chromium-headless-shell" ;;
+    fuzz)
+        packages="$packages clang libclang-rt-dev libomp-dev"
+        programs="$programs clang"
+        fuzzer=libFuzzer ;;
     esac
 done
 scratch=$(mktemp -d) || exit 1
@@ -71,6 +76,11 @@ has_program() { command -v "$1" >/dev/null 2>&1; }
 
 has_header() {
     printf '#include <%s>\n' "$1" | mpicc -E - >/dev/null 2>&1
+}
+
+has_fuzzer() {
+    echo 'int LLVMFuzzerTestOneInput(const char *data, long size) { return !data + !size; }' |
+        clang -x c -fsanitize=fuzzer,address -fopenmp -o "$scratch/fuzzer" - 2>/dev/null
 }
 
 # Prints the parts that are missing, whatever package they come in here.
@@ -84,6 +94,7 @@ missing() {
     for library in $libraries; do
         ldconfig -p | grep -q "$library" || echo "$library"
     done
+    [ -z "$fuzzer" ] || has_fuzzer || echo "$fuzzer"
     # shellcheck disable=SC2086 # a list of words
     [ -z "$modules" ] || tools/find-python.sh $modules >/dev/null 2>&1 ||
         echo "Python with $modules"

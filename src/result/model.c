@@ -229,6 +229,19 @@ static bool read_working_centers(km_model *model, hid_t file)
     return true;
 }
 
+/* Are the numbers those that were written? Results of older versions can't tell. */
+static bool has_its_hash(const km_model *model, hid_t file)
+{
+    char found[20], expected[20];
+    const hid_t group = H5Gopen2(file, "model", H5P_DEFAULT);
+    km_h5_read_text(group, "checksum", found, sizeof found);
+    H5Gclose(group);
+    snprintf(expected, sizeof expected, "%016llx",
+             (unsigned long long)km_model_numbers_hash(model->centers, model->prices,
+                                                       model->n_clusters, &model->transform));
+    return found[0] == '\0' || strcmp(found, expected) == 0;
+}
+
 /* Replaces the centers by those of another number of clusters that the fit compared. They are in
  * the units of the features. */
 static km_code read_centers_of(km_model *model, const char *path, hid_t file, int64_t n_clusters,
@@ -281,8 +294,8 @@ static km_code read_model_file(km_model *model, const char *path, hid_t file, km
     if (model->has_prices &&
         !check_model_numbers(path, "prices", model->prices, k, 1, -DBL_TRUE_MIN, error))
         return error->code;
-    if (!read_working_centers(model, file) || !read_expressions(model, file, error) ||
-        !read_missing_values(model, file, error))
+    if (!read_working_centers(model, file) || !has_its_hash(model, file) ||
+        !read_expressions(model, file, error) || !read_missing_values(model, file, error))
         return error->code == KM_OK ? not_a_result(path, damaged, error) : error->code;
     check_model_numbers(path, "working_centers", model->centers, k, d, -INFINITY, error);
     return error->code;

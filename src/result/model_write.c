@@ -1,5 +1,6 @@
 /* Writes /model: all that is needed to label other rows as the rows of the fit were labelled. */
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/precision.h"
 #include "writer.h"
@@ -8,10 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+uint64_t km_model_numbers_hash(const double *centers, const double *prices, int64_t k,
+                               const km_transform *transform)
+{
+    const int64_t d = transform->n_features;
+    uint64_t hash = km_hash_doubles((uint64_t)transform->exponent, centers, k * d);
+    hash = km_hash_doubles(hash, transform->offset, d);
+    hash = km_hash_doubles(hash, transform->factor, d);
+    return prices != NULL ? km_hash_doubles(hash, prices, k) : hash;
+}
+
 /* How numbers of a file become values or missing values. */
 static void put_model_treatment(km_writer *w, const km_record *record)
 {
     const km_catalogue_name *asked = &record->catalogue->asked;
+    const skymeans_answer *answer = record->answer;
+    km_put_hash(w, "checksum",
+                km_model_numbers_hash(answer->plain, answer->prices, answer->plan.shape.n_clusters,
+                                      &answer->transform));
     km_put_text(w, "precision", km_precision_name(record->answer->precision));
     km_put_int(w, "exponent", record->answer->transform.exponent);
     km_put_text(w, "scale", km_scaling_name(record->answer->transform.scaling));

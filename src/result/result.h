@@ -113,6 +113,11 @@ km_code km_model_read(km_model *model, const char *path, int64_t n_clusters, MPI
                       km_error *error);
 void km_model_free(km_model *model);
 
+/* Hash of the numbers that label rows: working centers [k][d], prices [k] or NULL, and the
+ * transform. It stands in the file, so that a changed bit is no other label. */
+uint64_t km_model_numbers_hash(const double *centers, const double *prices, int64_t k,
+                               const km_transform *transform);
+
 /* What a result says of its rows, for `verify`. Labels are those of this rank's slab, all else is
  * the same on all ranks. */
 enum { KM_FINGERPRINT_SIZE = 3 * 16 + 3 };

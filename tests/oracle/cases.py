@@ -56,7 +56,9 @@ class Case:
 
     def __init__(self, number):
         random = np.random.default_rng([22, number])
-        self.number, self.path, self.options = number, f"in{number}.h5", []
+        self.number, self.options = number, []
+        self.name_of_files = f"{type(self).__name__}{number}"
+        self.path = f"{self.name_of_files}.h5"
         self.kind = KINDS[number % len(KINDS)]
         n = int(random.choice([random.integers(1, 12), random.integers(12, 60), 150]))
         d = int(random.integers(1, 7))
@@ -66,13 +68,14 @@ class Case:
         self.choose_manner(random, used)
         self.rows = np.flatnonzero(used)
         self.n_rows, self.d = n, d
+        self.factors = [1.0] * d
         self.features = [[column[row] for column in self.numbers] for row in self.rows]
         self.weights = [self.all_weights[row] for row in self.rows]
         self.choose_first_centers(random)
         self.write(random, columns)
 
     def __str__(self):
-        return (f"case {self.number} ({self.kind.__name__}): skymeans fit {self.path} "
+        return (f"{type(self).__name__} {self.number} ({self.kind.__name__}): skymeans fit {self.path} "
                 f"{' '.join(map(str, self.options))}, {self.ranks} ranks")
 
     def choose_types(self, random, values):
@@ -156,8 +159,8 @@ class Case:
         one, other = random.integers(0, len(self.rows), (2, self.k))
         features = np.array(self.features)
         self.first = features[one] if random.random() < 0.6 else features[one] / 2 + features[other] / 2
-        np.savetxt(f"first{self.number}.txt", self.first, fmt="%.17g")
-        self.options += ["--seeding", f"first{self.number}.txt"]
+        np.savetxt(f"{self.name_of_files}.txt", self.first, fmt="%.17g")
+        self.options += ["--seeding", f"{self.name_of_files}.txt"]
 
     def write(self, random, columns):
         if self.is_array:

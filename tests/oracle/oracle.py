@@ -60,6 +60,11 @@ class Oracle:
         if not truth:
             raise AssertionError(" ".join(map(str, what)))
 
+    @staticmethod
+    def runs(_case):
+        """The options of the fits that a case is judged by."""
+        return [["--max-iterations", limit] for limit in LIMITS]
+
     def distinct(self, results):
         """Without those that a higher limit would not have changed, which must be the same."""
         n_iterations = results[-1].n_iterations
@@ -102,7 +107,7 @@ class Oracle:
         for j, column in enumerate(zip(*exact(self.case.features))):
             some = [x for x, w in zip(column, self.weights) if w > 0]
             low, extent = min(some), max(some) - min(some)
-            offset, inverse = answer.offset[j], 1 / answer.factor[j]
+            offset, inverse = answer.offset[j], Fraction(self.case.factors[j]) / answer.factor[j]
             middle, wanted = {"none": (0, 1), "minmax": (low, extent),
                               "standard": self.standard(column),
                               "robust": self.robust(column)}[self.case.scale]
@@ -113,7 +118,7 @@ class Oracle:
             self.require(abs(offset - middle) <= (0 if is_exact else near * extent +
                          abs(middle) / 2 ** 52), "offset", j, float(offset), float(middle))
             is_usable = wanted > Fraction(1, 2 ** 1024)
-            lost = self.weight_unit * len(column) * extent ** 2 / sum(self.weights) * answer.factor[j]
+            lost = self.weight_unit * len(column) * extent ** 2 / sum(self.weights) / inverse
             self.require(abs(inverse - (wanted if is_usable else 1)) <= near * inverse + lost,
                          "factor", j, float(inverse), float(wanted))
         largest = max(self.ranges)

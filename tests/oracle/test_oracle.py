@@ -1,6 +1,7 @@
 """The program against k-means in exact rational numbers, on random and hostile catalogues.
 
-KM_CASES of them, 100 by default, from number KM_FIRST on: `make check-oracle` runs 2,000.
+KM_CASES of them, 100 by default, from number KM_FIRST on: `make check-oracle` runs 2,000. Of each option
+that changes what is asked (variants.py), a tenth of that.
 Needs the Open MPI variables of the Makefile: `make check TEST=oracle`.
 """
 import copy
@@ -13,8 +14,9 @@ sys.dont_write_bytecode = True
 import numpy as np
 
 from cases import Case
-from oracle import LIMITS, Oracle
+from oracle import Oracle
 from program import ProgramTest, Result, checksum, run_many
+from variants import VARIANTS
 
 FIRST, COUNT = (int(os.environ.get(f"KM_{name}", default))
                 for name, default in [("FIRST", 0), ("CASES", 100)])
@@ -23,24 +25,33 @@ AT_ONCE = 100
 
 class OracleTest(ProgramTest):
 
-    def fit_cases(self, numbers):
+    def fit_cases(self, cases, oracle=Oracle):
         """Cases, each with its results."""
-        cases = [Case(number) for number in numbers]
-        done = run_many([(["fit", case.path, "-o", f"out{case.number}-{limit}.h5", "--max-iterations",
-                           limit, *case.options], case.ranks) for case in cases for limit in LIMITS])
+        asked = [(case, i, options) for case in cases for i, options in enumerate(oracle.runs(case))]
+        done = run_many([(["fit", case.path, "-o", f"{case.name_of_files}-{i}.h5", *case.options, *options],
+                          case.ranks) for case, i, options in asked])
         for finished in done:
             self.assertEqual(finished.code, 0, finished)
-        return [(case, [Result(f"out{case.number}-{limit}.h5") for limit in LIMITS]) for case in cases]
+        return [(case, [Result(f"{case.name_of_files}-{i}.h5") for i in range(len(oracle.runs(case)))])
+                for case in cases]
+
+    def check_cases(self, kind, oracle, numbers):
+        for first in range(numbers.start, numbers.stop, AT_ONCE):
+            some = range(first, min(first + AT_ONCE, numbers.stop))
+            for case, results in self.fit_cases([kind(number) for number in some], oracle):
+                with self.subTest(case=str(case)):
+                    oracle(case, results).check()
 
     def test_cases(self):
-        for first in range(FIRST, FIRST + COUNT, AT_ONCE):
-            for case, results in self.fit_cases(range(first, min(first + AT_ONCE, FIRST + COUNT))):
-                with self.subTest(case=str(case)):
-                    Oracle(case, results).check()
+        self.check_cases(Case, Oracle, range(FIRST, FIRST + COUNT))
+
+    def test_variants(self):
+        for kind, oracle in VARIANTS:
+            self.check_cases(kind, oracle, range(FIRST, FIRST + COUNT // 10))
 
     def test_what_it_notices(self):
         """Answers with something small that is wrong are found out."""
-        (case, results), = self.fit_cases([80])
+        (case, results), = self.fit_cases([Case(80)])
         self.assertTrue(case.k > 1 and case.first is not None and results[-1].n_iterations > 2)
         Oracle(case, results).check()
         for number, change, said in [(-1, other_label, "labels"), (1, other_center, "centers of"),

@@ -261,6 +261,14 @@ class StrangersModel(ProgramTest):
                 del file[name]
                 file[name] = values
             return put
+        def flip_bit(number):
+            """Of a number that would do as well."""
+            def put(file):
+                name = ("centers", "offset", "factor")[number % 3]
+                values = file["model"][name][:]
+                values.view("u8").ravel()[0] ^= np.uint64(1 << 4 * number)
+                file["model"][name][:] = values
+            return put
         text = h5py.string_dtype()
         changes = [attribute("exponent", value) for value in (1e9, -1e9, 0.5, np.nan, "one")]
         changes += [attribute("scale", "log"), attribute("precision", "float16"),
@@ -276,7 +284,7 @@ class StrangersModel(ProgramTest):
                     dataset("model/missing_values/value", np.array([np.nan, 1])),
                     dataset("model/missing_values/value", np.array([1.0, np.inf])),
                     dataset("model/missing_values/value", np.zeros(129)),
-                    dataset("model/missing_values", np.zeros(2))]
+                    dataset("model/missing_values", np.zeros(2)), *map(flip_bit, range(12))]
         self.refuse(*[(3, rf"not a result of a fit \({i}.h5\)", "predict",
                        self.spoil(f"{i}.h5", change), "in.h5", "-o", "out.h5")
                       for i, change in enumerate(changes)])
@@ -285,7 +293,7 @@ class StrangersModel(ProgramTest):
         """Without what only later results have it still labels rows."""
         def forget(file):
             del file["model/missing_values"]
-            for name in ("scale", "missing", "raw", "fill_is_missing"):
+            for name in ("scale", "missing", "raw", "fill_is_missing", "checksum"):
                 del file["model"].attrs[name]
         finished = run("predict", self.spoil("old.h5", forget), "in.h5", "-o", "out.h5")
         self.assertEqual(finished.code, 0, finished)

@@ -112,6 +112,10 @@ class Cluster:
         node.kill()
         node.wait()
 
+    def link(self, number, state):
+        """Whether anything comes to the node, or from it: "down" or "up"."""
+        call("ip", "link", "set", f"port{number}", state)
+
     def limit(self, speed):
         """Sets the speed at which nodes can be sent to."""
         for number in self.nodes:

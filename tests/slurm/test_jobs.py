@@ -3,10 +3,12 @@
 import csv
 import os
 import pathlib
+import random
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 import h5py
@@ -59,6 +61,8 @@ class JobsTest(unittest.TestCase):
 
     def clean_up(self):
         call("scancel", "--user=root")
+        for number in cluster.nodes:
+            cluster.link(number, "up")
         cluster.limit(FAST)
         for number in set(NODES) - set(cluster.nodes):
             cluster.start_node(number)
@@ -137,6 +141,33 @@ class TestLimits(JobsTest):
         stops = re.findall(r"stopped early .*: (?:in|after) fit (\d+) of \d+(?:, after (\d+) )?", log)
         self.assertTrue(stops, log)
         self.assertNotIn(stops[0], [("1", "0"), ("1", "1")], log)
+
+
+class TestDrawn(JobsTest):
+    """A fault of tests/campaign, by its number."""
+
+    def test_drawn_fault(self):
+        """A node of a job dies, or its link is cut, for good or for a while."""
+        draw = random.Random(int(os.environ.get("KM_FAULT_NUMBER", "1")))
+        cluster.limit(SLOW)
+        job = self.submit_fit("-N", str(draw.choice([2, 3])))
+        self.wait_for_checkpoint(job)
+        time.sleep(draw.uniform(0, 3))
+        nodes = call("scontrol", "show", "hostnames", job.facts()["NodeList"]).split()
+        number = int(draw.choice(nodes).removeprefix("node"))
+        what = draw.choice(["dies", "cut", "cut a while"])
+        print(f"drawn: node {number} of {len(nodes)}: {what}", flush=True)
+        if what == "dies":
+            cluster.kill_node(number)
+        else:
+            cluster.link(number, "down")
+        if what == "cut a while":
+            time.sleep(draw.uniform(0.2, 4))
+            cluster.link(number, "up")
+        else:
+            job.wait_for("it queues up again", lambda facts: facts["Restarts"] != "0")
+        cluster.limit(FAST)
+        self.check_done(job)
 
 
 class TestPreemption(JobsTest):

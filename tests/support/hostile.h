@@ -10,15 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A stream of random numbers. */
+/* A stream of random numbers, or of those that a fuzzer gives. */
 typedef struct draw {
     uint64_t seed, index;
+    const uint8_t *bytes; /* [n_bytes] of a fuzzer, after which all is 0; NULL: random numbers */
+    size_t n_bytes;
 } draw;
 
 /* From 0 to n - 1. */
 static inline uint64_t draw_below(draw *d, uint64_t n)
 {
-    return km_random(d->seed, KM_RANDOM_DRAW, d->index++) % n;
+    uint64_t number = 0;
+    if (d->bytes == NULL)
+        return km_random(d->seed, KM_RANDOM_DRAW, d->index++) % n;
+    for (uint64_t left = n - 1; left > 0 && d->index < d->n_bytes; left >>= 8)
+        number = number << 8 | d->bytes[d->index++];
+    return number % n;
 }
 
 static inline const char *draw_of(draw *d, const char *const *texts, size_t count)
@@ -291,9 +298,9 @@ static inline void hostile_fill(draw *d, hid_t dataset, hid_t type, hid_t space)
     free(bytes);
 }
 
-static inline void hostile_attribute(draw *d, hid_t object)
+static inline void hostile_attribute_named(draw *d, hid_t object, const char *name)
 {
-    const char *name = DRAW_OF(d, HOSTILE_ATTRIBUTES), *text = DRAW_OF(d, HOSTILE_TEXTS);
+    const char *text = DRAW_OF(d, HOSTILE_TEXTS);
     const bool is_text = draw_below(d, 3) > 0;
     const hid_t type = is_text ? H5Tcopy(H5T_C_S1) : hostile_type(d, 3);
     if (is_text && strlen(text) > 0)
@@ -310,6 +317,11 @@ static inline void hostile_attribute(draw *d, hid_t object)
         H5Aclose(attribute);
     H5Sclose(space);
     H5Tclose(type);
+}
+
+static inline void hostile_attribute(draw *d, hid_t object)
+{
+    hostile_attribute_named(d, object, DRAW_OF(d, HOSTILE_ATTRIBUTES));
 }
 
 static inline void hostile_dataset(draw *d, hid_t group, const char *name, hid_t type)

@@ -81,12 +81,12 @@ def environment(folder, omp_num_threads=None, **variables):
 
 
 @contextlib.contextmanager
-def started(*arguments, ranks=1, cpus=None, binary=BINARY, **variables):
+def started(*arguments, ranks=1, cpus=None, binary=BINARY, cwd=None, **variables):
     """The program as the leader of a session of its own, none of which is left afterwards."""
     with tempfile.TemporaryDirectory(prefix="ompi-") as folder:
         process = subprocess.Popen([*command_line(binary, ranks, cpus), *map(str, arguments)],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, errors="replace",
+                                   stderr=subprocess.PIPE, text=True, errors="replace", cwd=cwd,
                                    env=environment(folder, **variables), start_new_session=True)
         try:
             yield process
