@@ -1,5 +1,6 @@
 """Reading a file in pieces: how large they are, and what goes wrong."""
 import collections
+import errno
 import warnings
 
 from astropy.io.registry import IORegistryError
@@ -28,7 +29,8 @@ def read_table(where, read):
                                 "tells; name it .fits, .vot, .csv, .ecsv, .h5 or .dat after what it "
                                 "is") from error
         except Exception as error:  # the readers raise nearly every type there is
-            if isinstance(error, MemoryError) or getattr(error, "errno", None):
+            # A seek to where no file can end is the fault of what the file announces.
+            if isinstance(error, MemoryError) or getattr(error, "errno", None) not in (None, errno.EINVAL):
                 raise
             raise Failure(DATA, f"cannot read the table ({where}): {reason(error)}; "
                                 "the file may be damaged or not what its name says") from error

@@ -43,6 +43,7 @@ typedef struct km_story {
     char *question;           /* of the checkpoint; on rank 0 */
     km_checkpoint checkpoint; /* that the run goes on from */
     bool has_state;           /* the checkpoint has a state of the engine */
+    bool has_saved;           /* so has one that this go wrote */
     uint64_t state_hash;      /* of the features of the samples of that state */
     km_lock lock;             /* of the checkpoint; on rank 0 */
     int64_t n_goes;           /* this go, and those that it goes on from */
@@ -169,6 +170,10 @@ void km_prepare_control(km_story *s);
 
 /* Was the reading or the fit stopped with a checkpoint? Then the error says where. */
 bool km_is_stopped_early(km_story *s);
+
+/* The same while clusters are described: what the checkpoint has of the fit stays. Collective; sets
+ * the error. */
+void km_stop_description(km_story *s);
 
 /* Take and release the lock with which this run alone works on the checkpoint. */
 km_code km_lock_checkpoint(km_story *s);

@@ -103,12 +103,21 @@ bool km_is_stopped_early(km_story *s)
     return true;
 }
 
+void km_stop_description(km_story *s)
+{
+    if (!s->has_state && !s->has_saved)
+        km_save_state(s, NULL, 0, &s->error);
+    km_fail(&s->error, KM_STOPPED, "while describing the clusters");
+}
+
 /* ---- saving ---------------------------------------------------------------------------------- */
 
 static int save_checkpoint(void *context, const void *state, size_t size, skymeans_error *error)
 {
     km_error why = {0};
-    km_save_state(context, state, size, &why);
+    km_story *s = context;
+    km_save_state(s, state, size, &why);
+    s->has_saved = true;
     error->code = (int)why.code;
     snprintf(error->text, sizeof error->text, "%s", why.text);
     return error->code;

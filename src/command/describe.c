@@ -115,8 +115,8 @@ static km_code make_templates(km_story *s, const km_samples *columns)
     return s->error.code;
 }
 
-/* Reads the columns, and describes the clusters by them. If the run is stopped meanwhile, nothing
- * is described. */
+/* Reads the columns, and describes the clusters by them. If the run is stopped meanwhile, it goes
+ * on another time, or without a checkpoint nothing is described. */
 static km_code describe_by_columns(km_story *s)
 {
     km_samples rows = {0};
@@ -129,6 +129,8 @@ static km_code describe_by_columns(km_story *s)
         return s->error.code;
     if (!km_pace_is_stopped(&s->pace))
         make_templates(s, &rows);
+    else if (s->options.checkpoint != NULL)
+        km_stop_description(s);
     km_pace_phase(&s->pace, NULL);
     km_samples_free(&rows);
     s->findings.bytes_read += findings.bytes_read;

@@ -23,6 +23,7 @@ def victims_of(trial, going):
     who, pids = trial.choose(["one", "some", "all", "mpirun"]), going.pids()
     trial.note("to", who)
     if who == "mpirun" or not pids:
+        trial.is_mpirun_ended = trial.ranks > 1
         return [going.process.pid]
     count = {"one": 1, "some": (len(pids) + 1) // 2, "all": len(pids)}[who]
     return trial.draw.sample(pids, count)
@@ -329,7 +330,7 @@ def node_lost(trial):
                                   "MAKEFLAGS": "", "KM_FAULT_NUMBER": str(trial.number)}).returncode
     with open(log, encoding="utf-8") as file:
         text = file.read()
-    trial.note(*re.findall(r"^drawn: (.*)$", text, re.MULTILINE))
+    trial.note(*re.findall(r"drawn: (.*)$", text, re.MULTILINE))
     trial.require(code == 0, "LOST", text)
     return "right" if "Ran 1 test" in text else f"skipped: {text.strip()}"
 

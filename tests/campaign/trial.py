@@ -108,6 +108,7 @@ class Trial:
         self.manner = ["--algorithm", self.choose(["auto", "lloyd", "tree", "bounds", "neighbours"]),
                        "--kernel", self.choose(["auto", "auto", "reference"]),
                        "--threads", self.choose([1, 2])]
+        self.is_mpirun_ended = False
         self.has_scratch, has_old = self.draw.random() < 0.25, self.draw.random() < 0.5
         self.places, self.notes, self.may_leave = dict(PLACES), [f"{self.job} on {self.ranks}"], []
         self.answers = [jobs.answers[self.job]]  # those that are right
@@ -216,7 +217,8 @@ class Trial:
         self.require(not left, "LEFT", sorted(left), finished)
 
     def judge(self, finished, codes=(), is_killed=False):
-        """What came of a run: right, stopped, killed, or an error of one of these codes."""
+        """What came of a run: right, stopped, killed, or an error of one of these codes. An mpirun that
+        was killed, or stopped by a signal, has a code of its own."""
         self.note("code", finished.code)
         self.require(is_killed or finished.code >= 0, "CRASH", finished)
         if finished.code == 0:
@@ -225,7 +227,8 @@ class Trial:
             return "right"
         self.check_old(finished)
         n_errors = len(re.findall(r"^skymeans: error: [^\n]+: [^\n]+$", finished.err, re.MULTILINE))
-        if is_killed and finished.code not in (*range(7), 75):
+        is_own_code = finished.code not in (*range(7), 75) or (self.is_mpirun_ended and finished.code == 1)
+        if is_killed and is_own_code:
             self.may_leave.append(HALF_WRITTEN)
             self.check_left(finished, "", ".prev", ".lock")
             self.require(n_errors == 0, "UNSAID", "an error of a run that was killed", finished)

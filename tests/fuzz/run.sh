@@ -15,7 +15,7 @@ export OMPI_MCA_ess_singleton_isolated=1
 fit() { # NAME OPTION...
     name=$1
     shift
-    "$skymeans" fit "$results/in.h5" -d /catalogue -o "$results/$name.h5" -q "$@"
+    "$skymeans" fit "$results/in.h5" -o "$results/$name.h5" -q "$@"
     KM_RESULTS="${KM_RESULTS:-} $results/$name.h5"
 }
 fit plain -k 4 --restarts 2 --distances --second --describe features --scale standard

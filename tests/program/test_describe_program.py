@@ -14,7 +14,8 @@ import h5py
 import numpy as np
 from astropy.table import Table
 
-from program import ROOT, ProgramTest, run, run_all, write_columns
+from program import ROOT, ProgramTest, Result, run, run_all, write_columns
+from stopping import stop_at
 
 RANKS = [1, 2, 3, 4, 7]
 QUANTILES = [5, 16, 50, 84, 95]
@@ -199,6 +200,20 @@ class Describe(ProgramTest):
             self.assertNotIn("templates", file)
             self.assertNotIn("order_by", file["provenance"].attrs)
             self.assertEqual(file.attrs["checksum"], plain.attrs["checksum"])
+
+    def test_goes_on(self):
+        """One that is stopped while it reads what it describes has not lost that."""
+        random = np.random.default_rng(5)
+        write_columns("in.h5", {name: random.random(1_000_000) for name in "xyz"})
+        command = ["fit", "in.h5", "-c", "x", "-k", 3, "--describe", "x,y,z", "--max-iterations", 2,
+                   "--checkpoint", "state", "--verbose"]
+        run(*command, "-o", "whole.h5")
+        stopped = stop_at("iteration", *command, "-o", "out.h5", count=2)
+        self.assertEqual(stopped.code, 75, stopped)
+        self.assertIn("(state): while describing the clusters; run", stopped.err)
+        finished = run(*command, "-o", "out.h5", ranks=2)
+        self.assertEqual(finished.code, 0, finished)
+        self.assertEqual(Result("out.h5").answer(), Result("whole.h5").answer())
 
     def test_expressions(self):
         """Described, as features, and where rows are left out."""
