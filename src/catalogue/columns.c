@@ -27,17 +27,24 @@ static void refuse_column(const km_choice *choice, const char *name, const char 
             choice->table->path, name, reason);
 }
 
+/* Before any of them is made: a file may announce a billion values per row. */
+static bool has_room_for_values(const km_choice *choice, int64_t n)
+{
+    if (n <= MAX_FEATURES - choice->count)
+        return true;
+    km_fail(choice->error, KM_DATA,
+            "too many features (%s, %s): %d are the most; choose some with -c", choice->file,
+            choice->table->path, MAX_FEATURES);
+    return false;
+}
+
 /* Chooses one value per row of a column. Values of array columns are called as in flux[2]. */
 static void choose_value(km_choice *choice, const km_column *whole, int64_t position)
 {
     km_column column = *whole;
     int length = (int)strlen(whole->name);
-    if (choice->count == MAX_FEATURES) {
-        km_fail(choice->error, KM_DATA,
-                "too many features (%s, %s): %d are the most; choose some with -c", choice->file,
-                choice->table->path, MAX_FEATURES);
+    if (!has_room_for_values(choice, 1))
         return;
-    }
     if (choice->table->is_array && whole == choice->table->columns)
         length = snprintf(column.name, sizeof column.name, "%lld", (long long)position);
     else if (whole->values.length > 1)
@@ -57,6 +64,8 @@ static void choose_value(km_choice *choice, const km_column *whole, int64_t posi
 
 void km_choose_all_values(km_choice *choice, const km_column *column)
 {
+    if (!has_room_for_values(choice, column->values.length))
+        return;
     for (int64_t i = 0; i < column->values.length && choice->error->code == KM_OK; i++)
         choose_value(choice, column, i);
 }

@@ -173,11 +173,11 @@ class OfSky(EachByItself):
         self.check_places(answer)
 
     def check_places(self, answer):
-        """Centers are on the sphere, and where /sky says."""
+        """Centers are on the sphere, and where /sky says, to half of the last bit of 360 degrees."""
         data = answer.result.data
         for center, ra, dec in zip(answer.result.centers, data["sky/ra"], data["sky/dec"]):
             self.require(abs(sum(Fraction(float(x)) ** 2 for x in center) - 1) < Fraction(1, 2 ** 50), "sphere")
-            self.require(0 <= ra < 360 and max(map(abs, np.subtract(unit_vector(ra, dec), center))) < 4e-16,
+            self.require(0 <= ra < 360 and max(map(abs, np.subtract(unit_vector(ra, dec), center))) < 1e-15,
                          "place of a center", ra, dec, center)
 
     def check_units(self, answer):
