@@ -130,9 +130,9 @@ static void mark_reference(const block_query *q, int32_t a, uint64_t strays)
     mark_within(q, a, fmax(2 * sqrt(own2), reach_of_strays(q, &distances2, strays)));
 }
 
-/* Every label that several samples have is a reference, and the first of these is also that of all
- * other samples. */
-static void mark_near(const block_query *q, uint64_t used)
+/* Every label that several samples have is a reference, and the first of these, which is returned,
+ * is also that of all other samples. */
+static int32_t mark_near(const block_query *q, uint64_t used)
 {
     km_lanes_with *lanes_with = q->assigner->kernel->lanes_with[q->assigner->samples->precision];
     int32_t main_reference = NO_CENTER;
@@ -151,27 +151,45 @@ static void mark_near(const block_query *q, uint64_t used)
     if (main_reference == NO_CENTER)
         main_reference = q->labels[__builtin_ctzll(used)];
     mark_reference(q, main_reference, strays);
+    return main_reference;
 }
 
-/* From the bits of a set to the numbers of centers. If own centers are none of the set, they follow
- * what is found. */
-static int64_t list_marked(const block_query *q, uint64_t left)
+/* Lists own centers before all others: then few of these are nearer than what was found already,
+ * which is faster. If the set has them it is the main reference alone, which most samples have. */
+static int64_t list_own(const block_query *q, uint64_t left, int32_t main_reference)
 {
-    near_workspace *w = q->workspace;
-    const center_set *set = q->set;
-    int64_t n = 0;
-    if (set->count % KM_BLOCK != 0)
-        w->within[set->n_blocks - 1] &= UINT64_MAX >> (KM_BLOCK - set->count % KM_BLOCK);
-    for (int64_t b = 0; b < set->n_blocks; b++)
-        for (uint64_t bits = w->within[b]; bits != 0; bits &= bits - 1)
-            w->chosen[n++] = set->numbers[b * KM_BLOCK + __builtin_ctzll(bits)];
     const neighbours *all = q->assigner->state;
-    while (n > 0 && set != &all->all && left != 0) {
+    int32_t *chosen = q->workspace->chosen;
+    int64_t n = 0;
+    if (q->set == &all->all) {
+        chosen[0] = main_reference;
+        return 1;
+    }
+    while (left != 0) {
         const int32_t label = q->labels[__builtin_ctzll(left)];
-        w->chosen[n++] = label;
+        chosen[n++] = label;
         left &= ~q->assigner->kernel->lanes_with[q->assigner->samples->precision](q->labels, label);
     }
     return n;
+}
+
+/* From the bits of a set to the numbers of centers, behind own ones. 0 if no bit is set. */
+static int64_t list_marked(const block_query *q, uint64_t lanes, int32_t main_reference)
+{
+    const near_workspace *w = q->workspace;
+    const center_set *set = q->set;
+    const int64_t n_own = list_own(q, lanes, main_reference);
+    int64_t n = n_own;
+    bool has_found = false;
+    if (set->count % KM_BLOCK != 0)
+        w->within[set->n_blocks - 1] &= UINT64_MAX >> (KM_BLOCK - set->count % KM_BLOCK);
+    for (int64_t b = 0; b < set->n_blocks; b++)
+        for (uint64_t bits = w->within[b]; bits != 0; bits &= bits - 1) {
+            w->chosen[n] = set->numbers[b * KM_BLOCK + __builtin_ctzll(bits)];
+            n += w->chosen[n] != main_reference; /* which is listed already */
+            has_found = true;
+        }
+    return has_found ? n : 0;
 }
 
 int64_t km_choose_near(km_assigner *assigner, const void *centers, int64_t block, uint64_t lanes,
@@ -182,6 +200,6 @@ int64_t km_choose_near(km_assigner *assigner, const void *centers, int64_t block
     const block_query q = {assigner, w,     centers, km_samples_block(assigner->samples, block),
                            set,      labels};
     memset(w->within, 0, (size_t)set->n_blocks * sizeof *w->within);
-    mark_near(&q, lanes);
-    return list_marked(&q, lanes);
+    const int32_t main_reference = mark_near(&q, lanes);
+    return list_marked(&q, lanes, main_reference);
 }

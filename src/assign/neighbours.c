@@ -53,7 +53,7 @@ static void create_near_workspace(near_workspace *w, const km_samples *samples, 
     }
     w->within = km_allocate(n_blocks, sizeof *w->within, what, error);
     w->marked = km_allocate(n_blocks, sizeof *w->marked, what, error);
-    w->chosen = km_allocate(k, sizeof *w->chosen, what, error);
+    w->chosen = km_allocate(k + 1, sizeof *w->chosen, what, error);
 }
 
 km_code km_neighbours_create(km_assigner *assigner, km_error *error)

@@ -32,7 +32,7 @@ typedef struct near_workspace {
     int next_row;            /* that is overwritten next */
     uint64_t *within;        /* [n_blocks], a bit for each center of a set */
     uint64_t *marked;        /* [n_blocks], a bit for each center by its number */
-    int32_t *chosen;         /* [k] */
+    int32_t *chosen;         /* [k + 1] */
     km_work done;
 } near_workspace;
 

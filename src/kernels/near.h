@@ -73,6 +73,20 @@ typedef struct OURS(near_state) {
     NUMBERS first[TILE_VECTORS], last[TILE_VECTORS];
 } OURS(near_state);
 
+/* Is no sample of a tile as near to one of these centers as it is to the nearest so far? */
+INLINE bool OURS(are_all_farther)(VECTOR d2[][OURS(PART_VECTORS)], const int n_centers,
+                                  const OURS(near_state) * state)
+{
+    uint32_t farther = UINT32_MAX;
+    for (int v = 0; v < OURS(PART_VECTORS); v++) {
+        VECTOR least = d2[0][v];
+        for (int c = 1; c < n_centers; c++)
+            least = OURS(nearer)(d2[c][v], least);
+        farther &= OURS(exceeds)(least, state->best[v]);
+    }
+    return farther == (uint32_t)(((uint64_t)1 << WIDTH) - 1);
+}
+
 /* Compares a tile of samples with some chosen centers. */
 INLINE void OURS(compare_near)(const REAL *block, const REAL *centers, const int32_t *chosen,
                                const int64_t d, const int n_centers, OURS(near_state) * state)
@@ -91,6 +105,8 @@ INLINE void OURS(compare_near)(const REAL *block, const REAL *centers, const int
             for (int v = 0; v < OURS(PART_VECTORS); v++)
                 d2[c][v] = OURS(extend)(d2[c][v], x[v], center[c][j]);
     }
+    if (OURS(are_all_farther)(d2, n_centers, state))
+        return;
     for (int c = 0; c < n_centers; c++) {
         const NUMBERS number = OURS(spread)(chosen[c]);
         for (int v = 0; v < OURS(PART_VECTORS); v++) {
