@@ -10,7 +10,7 @@
 
 enum {
     CACHE_LINE = 64,
-    MAX_FETCHED = 8192,   /* bytes of gaps */
+    MAX_FETCHED = 8192,   /* bytes of gaps, or of samples */
     BLOCKS_FETCHED = 256, /* that a thread takes at once where samples are on a disk */
     FEWEST_SCREENED = 32, /* centers: fewer are faster without whole numbers, as measured */
 };
@@ -62,6 +62,15 @@ static void lengthen_own_drift(const km_assigner *assigner, int64_t block, doubl
     *own = (*own + (float)farther) * (float)(1 + 0x1p-22);
 }
 
+/* The next block is probably compared, too; processors don't fetch beyond a page by themselves. */
+static void fetch_next_samples(const km_samples *samples, int64_t block)
+{
+    const int64_t size = km_block_bytes(samples);
+    if (block + 1 < samples->n_blocks)
+        for (int64_t i = 0; i < size && i < MAX_FETCHED; i += CACHE_LINE)
+            __builtin_prefetch((const char *)km_samples_block(samples, block + 1) + i);
+}
+
 /* Tries the screen. -1 if it leaves too much open. */
 static double compare_by_screen(km_assigner *assigner, const void *centers, int64_t block,
                                 int64_t n_chosen, int32_t *labels, double *gaps)
@@ -87,6 +96,7 @@ static double compare_chosen(km_assigner *assigner, const void *centers, int64_t
     bounds_workspace *w = &b->workspaces[km_thread()];
     w->done.distances += n_chosen * KM_BLOCK;
     w->done.bytes += km_block_bytes(samples);
+    fetch_next_samples(samples, block);
     if (b->has_screen && n_chosen >= FEWEST_SCREENED) {
         const double farthest =
             compare_by_screen(assigner, centers, block, n_chosen, labels, w->gaps);
@@ -201,6 +211,7 @@ static void label_block(km_assigner *assigner, const void *centers, int64_t bloc
     choose_all(b, k);
     b->workspaces[km_thread()].done.distances += k * KM_BLOCK;
     b->workspaces[km_thread()].done.bytes += km_block_bytes(samples);
+    fetch_next_samples(samples, block);
     if (b->has_screen && compare_by_screen(assigner, centers, block, k, labels, NULL) >= 0)
         return;
     assigner->kernel->nearest[samples->precision](km_samples_block(samples, block), centers,

@@ -48,6 +48,9 @@ km_code km_screen_create(km_owned_screen *owned, const km_kernel *kernel, int64_
     screen->squares = owned->squares = km_allocate(k, sizeof(float), what, error);
     screen->residuals = owned->residuals = km_allocate(k, sizeof(float), what, error);
     screen->scales = owned->scales = km_allocate(k, sizeof(float), what, error);
+    if (!screen->are_bytes)
+        screen->centers = owned->centers =
+            km_allocate((k + KM_BLOCK - 1) / KM_BLOCK * KM_BLOCK * d, sizeof(double), what, error);
     owned->sizes = km_allocate(2 * k, sizeof *owned->sizes, what, error);
     return error->code;
 }
@@ -60,6 +63,7 @@ void km_screen_free(km_owned_screen *owned)
     free(owned->squares);
     free(owned->residuals);
     free(owned->scales);
+    free(owned->centers);
     free(owned->sizes);
     *owned = (km_owned_screen){0};
 }
@@ -170,6 +174,17 @@ static void set_center(km_owned_screen *owned, km_precision precision, const voi
     owned->sums[c] = sums.sum;
 }
 
+/* The centers in blocks, as samples are. */
+static void copy_to_blocks(km_owned_screen *owned, km_precision precision, const void *centers)
+{
+    const int64_t k = owned->n_clusters, d = owned->n_features;
+    for (int64_t i = 0; i < (k + KM_BLOCK - 1) / KM_BLOCK * KM_BLOCK; i++)
+        for (int64_t j = 0; j < d; j++)
+            km_value_set(precision, owned->centers,
+                         (i / KM_BLOCK * d + j) * KM_BLOCK + i % KM_BLOCK,
+                         km_value_get(precision, centers, (i < k ? i : k - 1) * d + j));
+}
+
 void km_screen_set(km_owned_screen *owned, km_precision precision, const void *centers)
 {
     const int64_t k = owned->n_clusters;
@@ -180,6 +195,8 @@ void km_screen_set(km_owned_screen *owned, km_precision precision, const void *c
     for (int64_t c = 0; c < k; c++)
         owned->sizes[c] = size_of_center(owned, precision, centers, c);
     choose_scales(owned);
+    if (owned->centers != NULL)
+        copy_to_blocks(owned, precision, centers);
     owned->screen.has_strays = false;
 #pragma omp parallel for
     for (int64_t c = 0; c < k; c++)
@@ -194,10 +211,11 @@ void km_screen_set(km_owned_screen *owned, km_precision precision, const void *c
     owned->screen.largest_residual = largest_residual;
 }
 
-/* Words, and six numbers of each center; the origin. */
+/* Words, and six numbers of each center; the centers in blocks; the origin. */
 double km_screen_bytes(const km_shape *shape)
 {
     const double d = (double)shape->n_features;
     const double of_center = ceil(d / 2) * sizeof(int32_t) + 4 * sizeof(float) + 2 * sizeof(double);
-    return (double)shape->n_clusters * of_center + d * sizeof(float);
+    const double k = (double)shape->n_clusters, in_blocks = ceil(k / KM_BLOCK) * KM_BLOCK;
+    return k * of_center + in_blocks * d * sizeof(double) + d * sizeof(float);
 }

@@ -14,6 +14,7 @@ typedef struct km_owned_screen {
     bool has_origin;
     float *origin, *squares, *residuals, *scales;
     int32_t *words, *sums;
+    void *centers; /* in blocks; NULL with bytes */
     double *sizes; /* [2][k], scales that would fit each center; and sorted */
 } km_owned_screen;
 

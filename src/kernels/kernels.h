@@ -161,6 +161,8 @@ typedef struct km_screen {
     float largest_square;   /* of pairs, rounded up; 0 with bytes */
     float largest_residual; /* of pairs */
     bool has_strays;        /* of pairs: centers that do not fit, with p = 0 */
+    const void *centers;    /* [k / KM_BLOCK, rounded up][d][KM_BLOCK], of pairs: the centers in
+                               working precision, in blocks as samples are; the last is repeated */
     const float *scales;    /* [k], of bytes, above 2^-50 */
     const int32_t *sums;    /* [k], of p, of bytes */
 } km_screen;
@@ -180,11 +182,10 @@ typedef struct km_screen_pair {
     uint16_t group, samples;
 } km_screen_pair;
 
-/* The same as km_nearest_gaps, with a screen of the centers; `gaps` may be NULL. `labels` are
- * guesses, or -1 all; with good guesses fewer pairs are left to compare canonically, which are
- * added to n_pairs. Returns -1, and nothing else but these is right, if that are more than
- * km_screen_max_pairs(n). `work` has km_screen_workspace(d, n)
- * bytes. */
+/* The same as km_nearest_gaps, with a screen of the centers. `gaps` may be NULL; then all centers
+ * are chosen. `labels` are guesses, or -1 all; with good guesses fewer pairs are left to compare
+ * canonically, which are added to n_pairs. Returns -1, and nothing else but these is right, if that
+ * are too many. `work` has km_screen_workspace(d, n) bytes. */
 typedef double km_screened(const void *block, const void *centers, int64_t n_features,
                            const km_screen *screen, const int32_t *chosen, int64_t n_chosen,
                            void *work, int32_t *labels, double *gaps, int64_t *n_pairs);

@@ -122,11 +122,15 @@ INLINE vector_float32 lead_of(const screened *s, const km_screen *screen, int32_
                                 multiply_add_float32(square, *lanes_of(s->half, group), offset));
 }
 
-/* What a lead must exceed. */
+/* What a lead over a center must exceed that leaves r. */
+INLINE vector_float32 needed_leads(const screened *s, vector_float32 r)
+{
+    return (r + r * r * s->most_half) * (1 + 0x1p-20f);
+}
+
 INLINE float needed_lead(const screened *s, const km_screen *screen, int32_t c)
 {
-    const float r = screen->residuals[c];
-    return (r + r * r * s->most_half) * (1 + 0x1p-20f);
+    return needed_leads(s, (vector_float32){0} + screen->residuals[c])[0];
 }
 
 /* ---- sums of products ----------------------------------------------------------------------- */
@@ -340,18 +344,37 @@ static bool note_pairs(screened *s, int64_t i, int32_t c, uint64_t open)
     return true;
 }
 
+/* Of the LANES centers from `first` on, those over which some lead is not what it must be, a bit
+ * each. Leads behind the last center are of no use. */
+INLINE uint32_t find_open_centers(screened *s, const km_screen *screen, const int32_t *chosen,
+                                  int64_t n, int64_t first, const bool has_leads)
+{
+    const int count = n - first < LANES ? (int)(n - first) : LANES;
+    vector_float32 residuals = {0};
+    for (int l = 0; l < count; l++) {
+        const int32_t c = chosen[first + l];
+        residuals[l] = screen->residuals[c];
+        s->leads[first + l] = has_leads ? minimum_lane_float32(*lanes_of(s->least, first + l))
+                                        : find_least(s, screen, first + l, c);
+    }
+    const vector_float32 leads = *lanes_of(s->leads + first, 0);
+    const uint32_t used = (uint32_t)(((uint64_t)1 << count) - 1);
+    return ~exceeds_float32(leads, needed_leads(s, residuals)) & used;
+}
+
 /* Notes all pairs of samples and chosen centers that only canonical distances can decide; leads[i]
  * gets the least lead over center chosen[i] of the others, without a center's own samples. */
 static bool find_pairs(screened *s, const km_screen *screen, const int32_t *chosen, int64_t n,
                        const int32_t *labels, const bool has_leads)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const int32_t c = chosen[i];
-        s->leads[i] =
-            has_leads ? minimum_lane_float32(*lanes_of(s->least, i)) : find_least(s, screen, i, c);
-        if (!(s->leads[i] > needed_lead(s, screen, c)) &&
-            !note_pairs(s, i, c, find_open(s, screen, labels, c, i, &s->leads[i])))
-            return false;
+    for (int64_t first = 0; first < n; first += LANES) {
+        uint32_t open = find_open_centers(s, screen, chosen, n, first, has_leads);
+        for (; open != 0; open &= open - 1) {
+            const int64_t i = first + __builtin_ctz(open);
+            const int32_t c = chosen[i];
+            if (!note_pairs(s, i, c, find_open(s, screen, labels, c, i, &s->leads[i])))
+                return false;
+        }
     }
     return true;
 }

@@ -335,14 +335,16 @@ typedef struct gaps_answer {
 static _Alignas(64) double gaps_block[MOST_FEATURES * KM_BLOCK];
 static double gaps_centers[MOST_CENTERS * MOST_FEATURES];
 
+/* Compares with every third center, or with all. */
 static void solve_gaps(const km_kernel *kernel, km_precision precision, const problem *p,
-                       gaps_answer *found)
+                       bool has_all, gaps_answer *found)
 {
+    const int64_t step = has_all ? 1 : 3;
     static _Alignas(64) double work[MOST_CENTERS * KM_GAPS_WORKSPACE];
     km_round_to_precision(precision, p->block, p->d * KM_BLOCK, gaps_block);
     km_round_to_precision(precision, p->centers, p->k * p->d, gaps_centers);
     found->n = 0;
-    for (int64_t c = p->k > 2 ? 1 : 0; c < p->k; c += 3)
+    for (int64_t c = p->k > 2 && !has_all ? 1 : 0; c < p->k; c += step)
         found->chosen[found->n++] = (int32_t)c;
     found->farthest = kernel->nearest_gaps[precision](gaps_block, gaps_centers, p->d, found->chosen,
                                                       found->n, work, found->labels, found->gaps);
@@ -402,8 +404,8 @@ static void check_all_gaps(const problem *p)
     static gaps_answer right, found;
     for (int row = 0; km_kernels[row] != NULL; row = next_available(row))
         for (km_precision precision = KM_FLOAT32; precision <= KM_FLOAT64; precision++) {
-            solve_gaps(&km_kernel_reference, precision, p, &right);
-            solve_gaps(km_kernels[row], precision, p, &found);
+            solve_gaps(&km_kernel_reference, precision, p, false, &right);
+            solve_gaps(km_kernels[row], precision, p, false, &found);
             ck_assert_msg(memcmp(right.labels, found.labels, sizeof right.labels) == 0,
                           "%s, precision %d, d %d, k %d: labels of chosen centers",
                           km_kernels[row]->name, (int)precision, (int)p->d, (int)p->k);
@@ -451,7 +453,7 @@ static void make_screen(km_owned_screen *owned, screen_kind kind, km_precision p
         owned->screen.largest_residual = LEAK_OF_LABELS;
 }
 
-/* What a kernel says about every third center, with a screen; its guesses are the labels of a
+/* What a kernel says about the chosen centers, with a screen; its guesses are the labels of a
  * sample's neighbour among all chosen centers, or none. False if too much was left open. Without
  * gaps labels alone are asked for. */
 static bool solve_screened(const km_kernel *kernel, screen_kind kind, km_precision precision,
@@ -496,7 +498,7 @@ static int check_screens(screen_kind kind, const problem *p)
             const km_precision precision = i % 2 == 0 ? KM_FLOAT32 : KM_FLOAT64;
             const km_kernel *kernel = km_kernels[row];
             const bool has_gaps = i < 4;
-            solve_gaps(&km_kernel_reference, precision, p, &right);
+            solve_gaps(&km_kernel_reference, precision, p, !has_gaps, &right);
             found = right;
             if ((kind == BYTES && !kernel->has_bytes) ||
                 !solve_screened(kernel, kind, precision, p, i % 4 < 2, has_gaps, &found))
@@ -533,7 +535,7 @@ static void check_leak(screen_kind kind, const problem *p, bool has_gaps)
 {
     static gaps_answer right, found;
     int n_wrong = 0, n_tried = 0;
-    solve_gaps(&km_kernel_reference, KM_FLOAT32, p, &right);
+    solve_gaps(&km_kernel_reference, KM_FLOAT32, p, !has_gaps, &right);
     for (int row = next_available(0); km_kernels[row] != NULL; row = next_available(row)) {
         found = right;
         if ((kind == LEAKY_BYTES && !km_kernels[row]->has_bytes) ||
