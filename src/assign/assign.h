@@ -35,8 +35,9 @@ typedef struct km_assigner {
                              extras[KM_EXTRA_RELABELED], too, which counts changed labels of
                              samples with weight */
     int n_threads;
-    km_work done; /* in all assignments so far */
-    void *state;  /* of the method */
+    km_work done;  /* in all assignments so far */
+    int64_t *work; /* [n_blocks], distances that were evaluated in each; of methods that renew */
+    void *state;   /* of the method */
 } km_assigner;
 
 /* Bytes of a block of samples with its labels. */
@@ -45,6 +46,11 @@ static inline int64_t km_block_bytes(const km_samples *samples)
     const size_t values = (size_t)samples->n_features * km_precision_size(samples->precision);
     return (int64_t)(KM_BLOCK * (values + sizeof(int32_t)));
 }
+
+/* What sorting samples by their labels costs, in comparisons of each sample: as the order gets
+ * worse, more is compared than just after sorting, and samples are sorted again when that adds up
+ * to so much, or when so large a part of them has changed its label. Measured. */
+static const double KM_SORTING_COST = 50, KM_MANY_RELABELED = 0.1;
 
 /* A row in the table of methods. */
 typedef struct km_method {
@@ -73,6 +79,15 @@ typedef struct km_method {
      * KM_MEMORY. NULL: by where they are along a Morton curve. */
     km_code (*find_codes)(km_samples *samples, const km_kernel *kernel, const void *centers,
                           int64_t k, uint32_t *codes, km_error *error);
+    /* For another exchange: the labels in an order in which neighbours are near each other, [k],
+     * and the levels of samples [n_samples], by which those of a label are sorted, down where its
+     * place in the order is odd. The next assignment will sort the samples like that. Local;
+     * KM_MEMORY. NULL: an exchange is of no use. */
+    km_code (*order_labels)(km_assigner *assigner, const void *centers, int32_t *order,
+                            uint16_t *levels, km_error *error);
+    /* Some blocks have other samples now, of another rank, and their labels. Local. NULL: it can't
+     * follow that, and counts no work of blocks. */
+    void (*renew)(km_assigner *assigner, int64_t block, int64_t n_blocks);
 } km_method;
 
 /* The table of methods, ended by a NULL name. */

@@ -11,15 +11,16 @@
 #include <string.h>
 
 const km_method km_methods[] = {
-    {"lloyd", NULL, km_assign_lloyd, NULL, false, 0, NULL, NULL, NULL, km_lloyd_cost, NULL},
+    {"lloyd", NULL, km_assign_lloyd, NULL, false, 0, NULL, NULL, NULL, km_lloyd_cost, NULL, NULL,
+     NULL},
     {"tree", km_tree_create, km_tree_assign, km_tree_free, false, INT64_MAX, km_tree_exchange_takes,
-     NULL, km_tree_bytes, km_tree_cost, NULL},
+     NULL, km_tree_bytes, km_tree_cost, NULL, NULL, km_tree_renew},
     {"bounds", km_bounds_create, km_bounds_assign, km_bounds_free, true, 63, NULL,
-     km_bounds_is_available, km_bounds_bytes, km_bounds_cost, NULL},
+     km_bounds_is_available, km_bounds_bytes, km_bounds_cost, NULL, NULL, NULL},
     {"neighbours", km_neighbours_create, km_neighbours_assign, km_neighbours_free, true, 0,
      km_neighbours_exchange_takes, km_neighbours_is_available, km_neighbours_bytes,
-     km_neighbours_cost, km_neighbours_codes},
-    {NULL, NULL, NULL, NULL, false, 0, NULL, NULL, NULL, NULL, NULL},
+     km_neighbours_cost, km_neighbours_codes, km_neighbours_order, km_neighbours_renew},
+    {NULL, NULL, NULL, NULL, false, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
 static const km_method *find_cheapest(const km_shape *shape)
@@ -63,7 +64,8 @@ double km_sums_bytes(const km_shape *shape)
 double km_assigner_bytes(const km_shape *shape, const km_method *method)
 {
     const double n_sums = shape->n_threads + (shape->n_ranks > 1 ? 2 : 1);
-    return km_labels_bytes(shape) + n_sums * km_sums_bytes(shape) +
+    const double work = (double)shape->n_samples / KM_BLOCK * sizeof(int64_t);
+    return km_labels_bytes(shape) + work + n_sums * km_sums_bytes(shape) +
            (method->bytes != NULL ? method->bytes(shape) : 0);
 }
 
@@ -109,6 +111,8 @@ km_code km_assigner_create(km_assigner *assigner, const km_method *method, const
                               .n_threads = km_threads()};
     const int64_t n_labels = samples->n_blocks * KM_BLOCK;
     assigner->labels = km_allocate_large(n_labels, sizeof *assigner->labels, "labels", error);
+    assigner->work =
+        km_allocate_zeroed(samples->n_blocks, sizeof *assigner->work, "work of samples", error);
     assigner->totals = create_totals(assigner, grids, error);
     if (error->code == KM_OK) {
 #pragma omp parallel for
@@ -127,6 +131,7 @@ void km_assigner_free(km_assigner *assigner, const km_method *method)
     if (assigner->state != NULL && method->free != NULL)
         method->free(assigner);
     km_free_large(assigner->labels);
+    free(assigner->work);
     free_totals(assigner->totals, assigner->n_threads);
     *assigner = (km_assigner){0};
 }

@@ -109,6 +109,23 @@ double km_tree_boxes_bytes(const km_shape *shape)
            km_value_bytes(shape) * KM_SIBLINGS / (KM_SIBLINGS - 1);
 }
 
+void km_tree_renew_boxes(tree *t, const km_samples *samples, int64_t leaf, int64_t n_leaves)
+{
+    int64_t first = leaf, last = leaf + n_leaves - 1;
+    for (int level = LEAVES; level < TOPS; level++) {
+        for (int64_t node = first; node <= last; node++)
+            if (level == LEAVES)
+                box_leaf(t, samples, node);
+            else
+                box_node(t, samples, level, node);
+        if (last / KM_SIBLINGS == (t->n_nodes[level] - 1) / KM_SIBLINGS)
+            pad_last_set(t, samples, level);
+        first /= KM_SIBLINGS;
+        last /= KM_SIBLINGS;
+    }
+    find_largest_value(t, samples);
+}
+
 double km_tree_radius(const tree *t, const km_samples *samples, int64_t leaf)
 {
     const int64_t d = samples->n_features;

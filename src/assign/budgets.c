@@ -57,6 +57,16 @@ struct budgets {
 enum { UNKNOWN = -1 };
 static const double NOTHING = -1;
 
+void km_budgets_renew(struct budgets *b, const tree *t, int64_t group)
+{
+    const int64_t first = group * KM_SIBLINGS, left = t->n_nodes[LEAVES] - first;
+    const int64_t n = left < KM_SIBLINGS ? left : KM_SIBLINGS;
+    b->radius[group] = 0;
+    for (int64_t leaf = first; leaf < first + n; leaf++)
+        b->radius[group] += km_tree_radius(t, b->samples, leaf) / (double)n;
+    b->n_followed[group] = UNKNOWN;
+}
+
 km_code km_budgets_create(tree *t, const km_samples *samples, int64_t k, km_error *error)
 {
     const char *what = "budgets of boxes";
@@ -81,11 +91,8 @@ km_code km_budgets_create(tree *t, const km_samples *samples, int64_t k, km_erro
     b->of_leaf = km_allocate(t->n_nodes[LEAVES], sizeof *b->of_leaf, what, error);
     if (error->code != KM_OK)
         return error->code;
-    for (int64_t leaf = 0; leaf < t->n_nodes[LEAVES]; leaf++) {
-        const int64_t g = leaf / KM_SIBLINGS, left = t->n_nodes[LEAVES] - g * KM_SIBLINGS;
-        b->radius[g] +=
-            km_tree_radius(t, samples, leaf) / (double)(left < KM_SIBLINGS ? left : KM_SIBLINGS);
-    }
+    for (int64_t g = 0; g < n_groups; g++)
+        km_budgets_renew(b, t, g);
     km_budgets_forget(b);
     return KM_OK;
 }

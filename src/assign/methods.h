@@ -69,6 +69,7 @@ double km_lloyd_cost(const km_shape *shape);
 km_code km_tree_create(km_assigner *assigner, km_error *error);
 void km_tree_assign(km_assigner *assigner, const void *centers);
 void km_tree_free(km_assigner *assigner);
+void km_tree_renew(km_assigner *assigner, int64_t block, int64_t n_blocks);
 double km_tree_bytes(const km_shape *shape);
 double km_tree_cost(const km_shape *shape);
 double km_tree_exchange_takes(const km_shape *shape);
@@ -86,6 +87,9 @@ double km_bounds_cost(const km_shape *shape);
 km_code km_neighbours_create(km_assigner *assigner, km_error *error);
 void km_neighbours_assign(km_assigner *assigner, const void *centers);
 void km_neighbours_free(km_assigner *assigner);
+km_code km_neighbours_order(km_assigner *assigner, const void *centers, int32_t *order,
+                            uint16_t *levels, km_error *error);
+void km_neighbours_renew(km_assigner *assigner, int64_t block, int64_t n_blocks);
 km_code km_neighbours_codes(km_samples *samples, const km_kernel *kernel, const void *centers,
                             int64_t k, uint32_t *codes, km_error *error);
 bool km_neighbours_is_available(const km_shape *shape);

@@ -111,9 +111,16 @@ static uint16_t level_of(double distance2)
     return (uint16_t)(bits >> 16);
 }
 
-static void find_levels(const km_assigner *assigner, const double *centers, uint16_t *levels)
+/* By the distances of the samples to the centers of their labels. */
+static km_code find_levels(const km_assigner *assigner, const void *rounded, uint16_t *levels,
+                           km_error *error)
 {
     const km_samples *samples = assigner->samples;
+    const int64_t n = assigner->n_clusters * samples->n_features;
+    double *centers = km_allocate(n, sizeof *centers, "order of samples", error);
+    if (centers == NULL)
+        return error->code;
+    km_widen_to_double(samples->precision, rounded, n, centers);
 #pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         const int lanes = km_samples_lanes(samples, b);
@@ -126,6 +133,20 @@ static void find_levels(const km_assigner *assigner, const double *centers, uint
         for (int l = 0; l < lanes; l++)
             levels[b * KM_BLOCK + l] = level_of(distances2[l]);
     }
+    free(centers);
+    return KM_OK;
+}
+
+km_code km_neighbours_order(km_assigner *assigner, const void *centers, int32_t *order,
+                            uint16_t *levels, km_error *error)
+{
+    neighbours *n = assigner->state;
+    for (int64_t c = 0; c < assigner->n_clusters; c++) /* from which all ranks find the same */
+        n->order[c] = (int32_t)c;
+    km_order_centers(assigner, centers);
+    memcpy(order, n->order, (size_t)assigner->n_clusters * sizeof *order);
+    n->is_ordered = true;
+    return find_levels(assigner, centers, levels, error);
 }
 
 /* Sorts by the order of the centers, then by the distance to them. */
@@ -133,20 +154,16 @@ static void sort_by_centers(km_assigner *assigner, const void *centers, km_error
 {
     const int32_t *order = ((const neighbours *)assigner->state)->order;
     const km_samples *samples = assigner->samples;
-    const int64_t k = assigner->n_clusters, d = samples->n_features;
+    const int64_t k = assigner->n_clusters;
     const char *what = "order of samples";
     int32_t *ranks = km_allocate(k, sizeof *ranks, what, error);
-    double *widened = km_allocate(k * d, sizeof *widened, what, error);
     uint16_t *levels = km_allocate_large(samples->n_samples, sizeof *levels, what, error);
-    if (error->code == KM_OK) {
+    if (error->code == KM_OK && find_levels(assigner, centers, levels, error) == KM_OK) {
         for (int64_t i = 0; i < k; i++)
             ranks[order[i]] = (int32_t)i;
-        km_widen_to_double(samples->precision, centers, k * d, widened);
-        find_levels(assigner, widened, levels);
         km_sort_samples(assigner, &(km_sorting){k, ranks, levels}, error);
     }
     free(ranks);
-    free(widened);
     km_free_large(levels);
 }
 

@@ -22,10 +22,6 @@
 
 enum { BLOCKS_AT_ONCE = 16 };
 
-/* What sorting costs, in comparisons of each sample: as the order gets worse, more is compared than
- * just after sorting, and samples are sorted again when that adds up to so much. Measured. */
-static const double SORTING_COST = 50, MANY_RELABELED = 0.1;
-
 /* ---- creating ------------------------------------------------------------------------------- */
 
 static void create_center_set(center_set *set, const km_samples *samples, int64_t k,
@@ -156,6 +152,7 @@ static bool compare_part(km_assigner *assigner, const void *centers, int64_t blo
     near_workspace *w = &((neighbours *)assigner->state)->workspaces[km_thread()];
     const char *values = km_samples_block(samples, block);
     w->done.distances += n_chosen * KM_PART;
+    assigner->work[block] += n_chosen * KM_PART;
     return assigner->kernel->nearest_of_part[samples->precision](
         values + (size_t)first * km_precision_size(samples->precision), centers,
         samples->n_features, w->chosen, n_chosen, labels + first);
@@ -224,18 +221,28 @@ static void note_excess(neighbours *n, double compared, double relabeled, double
     if (n->is_sorted)
         n->compared_when_sorted = compared;
     n->excess += compared - n->compared_when_sorted;
-    if (relabeled > MANY_RELABELED * n_samples)
+    if (relabeled > KM_MANY_RELABELED * n_samples)
         n->excess = INFINITY;
     n->is_sorted = false;
+}
+
+/* Of blocks that have other samples now. */
+static void forget_work(km_assigner *assigner)
+{
+    memset(assigner->work, 0, (size_t)assigner->samples->n_blocks * sizeof *assigner->work);
 }
 
 static void assign_with_labels(km_assigner *assigner, const void *centers)
 {
     neighbours *n = assigner->state;
     note_moved_centers(assigner, centers);
-    if (n->excess > SORTING_COST * (double)assigner->samples->n_samples) {
-        km_order_centers(assigner, centers);
+    if (n->is_ordered || (!assigner->samples->is_redistributed &&
+                          n->excess > KM_SORTING_COST * (double)assigner->samples->n_samples)) {
+        if (!n->is_ordered)
+            km_order_centers(assigner, centers);
+        n->is_ordered = false;
         km_sort_by_distance(assigner, centers);
+        forget_work(assigner);
         n->is_sorted = true;
         n->excess = 0;
     }
@@ -272,6 +279,18 @@ void km_neighbours_assign(km_assigner *assigner, const void *centers)
     note_excess(n, (double)(assigner->done.distances - before),
                 (double)(km_count_relabeled(assigner) - relabeled),
                 (double)assigner->samples->n_samples);
+}
+
+void km_neighbours_renew(km_assigner *assigner, int64_t block, int64_t n_blocks)
+{
+    neighbours *n = assigner->state;
+    const km_samples *samples = assigner->samples;
+    for (int64_t b = block; b < block + n_blocks; b++)
+        for (int64_t j = 0; j < samples->n_features; j++) {
+            double lowest, highest;
+            km_samples_range(samples, b, j, &lowest, &highest);
+            n->largest = fmax(n->largest, fmax(fabs(lowest), fabs(highest)));
+        }
 }
 
 /* Beyond that it was not measured to pay. */

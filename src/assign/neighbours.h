@@ -41,6 +41,7 @@ enum { NO_CENTER = -1 };
 typedef struct neighbours {
     double largest;                      /* absolute value of all samples */
     bool is_sorted;                      /* samples are, in this assignment */
+    bool is_ordered;                     /* the centers are, for the next time samples are sorted */
     double compared_when_sorted, excess; /* comparisons right after sorting, and by how many there
                                             have been more since then */
     bool has_before;

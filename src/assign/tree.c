@@ -127,6 +127,16 @@ void km_tree_assign(km_assigner *assigner, const void *centers)
     add_up_tree_work(assigner, t);
 }
 
+void km_tree_renew(km_assigner *assigner, int64_t block, int64_t n_blocks)
+{
+    tree *t = assigner->state;
+    km_tree_renew_boxes(t, assigner->samples, block, n_blocks);
+    for (int64_t leaf = block; leaf < block + n_blocks; leaf++)
+        t->owners[leaf] = MIXED;
+    for (int64_t group = block / KM_SIBLINGS; group * KM_SIBLINGS < block + n_blocks; group++)
+        km_budgets_renew(t->budgets, t, group);
+}
+
 /* Boxes; the label of each leaf; and candidates of each thread, with what filters work on. */
 double km_tree_bytes(const km_shape *shape)
 {

@@ -55,6 +55,9 @@ km_code km_tree_create_boxes(tree *t, const km_samples *samples, km_error *error
 void km_tree_free_boxes(tree *t);
 double km_tree_boxes_bytes(const km_shape *shape);
 
+/* The boxes anew of some leaves whose samples are others now, and of all that they are in. */
+void km_tree_renew_boxes(tree *t, const km_samples *samples, int64_t leaf, int64_t n_leaves);
+
 /* The radius of a leaf: half the diagonal of its box. */
 double km_tree_radius(const tree *t, const km_samples *samples, int64_t leaf);
 
@@ -85,6 +88,9 @@ void km_budgets_free(struct budgets *budgets);
 
 /* Forgets everything: the next assignment looks at every leaf. */
 void km_budgets_forget(struct budgets *budgets);
+
+/* Forgets what is known of the leaves of a group, which have other samples now. */
+void km_budgets_renew(struct budgets *budgets, const tree *t, int64_t group);
 
 /* Begins an assignment: adds up how far the centers have moved, and chooses margins. */
 void km_budgets_begin(struct budgets *budgets, const tree *t, const void *centers);

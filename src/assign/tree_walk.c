@@ -103,6 +103,7 @@ static double compare_in_leaf(const km_tree_walk *w, int64_t leaf, const int32_t
     if (changed != 0)
         w->tree->owners[leaf] = MIXED;
     w->workspace->done.distances += n_left * KM_BLOCK;
+    assigner->work[leaf] += n_left * KM_BLOCK;
     w->workspace->done.bytes += km_block_bytes(samples);
     return gap;
 }

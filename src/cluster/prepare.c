@@ -185,8 +185,11 @@ static km_code redistribute_by_centers(km_samples *samples, const km_plan *plan,
         plan->method->find_codes(samples, plan->kernel, rounded, k, codes, error);
     }
     free(rounded);
+    int64_t n_all = samples->n_samples;
+    km_sum_int64(comm, &n_all, 1);
+    const km_dealing dealing = {km_choose_piece(n_all, km_comm_size(comm), false), NULL};
     if (km_agree(comm, error) == KM_OK)
-        km_samples_redistribute_by(samples, codes, comm, error);
+        km_samples_redistribute_by(samples, codes, &dealing, NULL, comm, error);
     km_free_large(codes);
     return error->code;
 }

@@ -238,6 +238,18 @@ void km_receive(MPI_Comm comm, int from, void *data, int64_t bytes)
     MPI_Recv(data, (int)bytes, MPI_BYTE, from, 0, comm, MPI_STATUS_IGNORE);
 }
 
+/* In pieces, since the library keeps a copy of each. */
+void km_swap(MPI_Comm comm, int other, void *data, int64_t bytes)
+{
+    enum { PIECE = 1 << 20 };
+    char *next = data;
+    for (int64_t left = bytes; left > 0; left -= PIECE) {
+        const int piece = (int)(left < PIECE ? left : PIECE);
+        MPI_Sendrecv_replace(next, piece, MPI_BYTE, other, 0, other, 0, comm, MPI_STATUS_IGNORE);
+        next += piece;
+    }
+}
+
 void km_gather(MPI_Comm comm, const void *mine, int64_t bytes, void *all)
 {
     assert(bytes < INT_MAX);

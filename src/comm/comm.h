@@ -75,6 +75,9 @@ void km_broadcast(MPI_Comm comm, int root, void *data, int64_t bytes);
 void km_send(MPI_Comm comm, int to, const void *data, int64_t bytes);
 void km_receive(MPI_Comm comm, int from, void *data, int64_t bytes);
 
+/* Two ranks exchange as many bytes; each may be the caller's own. Not collective. */
+void km_swap(MPI_Comm comm, int other, void *data, int64_t bytes);
+
 /* Gathers `bytes` bytes of each rank into `all` ([n_ranks][bytes]), on every rank. */
 void km_gather(MPI_Comm comm, const void *mine, int64_t bytes, void *all);
 

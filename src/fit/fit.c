@@ -208,6 +208,16 @@ static void keep_balanced_centers(running *run, km_fit *fit)
     memcpy(fit->previous, run->older, centers_size(run));
 }
 
+/* Samples go to other ranks, so that all ranks have about as much to do, and no more together than
+ * one rank would have. Collective; errors are agreed. */
+static km_code share_work(running *run, km_error *error)
+{
+    const km_method *method = run->task->method;
+    if (!run->samples->is_redistributed || method->renew == NULL)
+        return KM_OK;
+    return method->order_labels != NULL ? km_regroup(run, error) : km_even_out(run, error);
+}
+
 /* One assignment and one update. True if this iteration was the last, or failed. */
 static bool iterate(running *run, km_fit *fit, km_error *error)
 {
@@ -234,7 +244,7 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     km_append_iteration(fit, &iteration, error);
     km_pace_iterated(run->pace, &iteration);
     if (!is_over(run, &iteration, &fit->stop))
-        return grant_wishes(run, fit, error);
+        return grant_wishes(run, fit, error) || share_work(run, error) != KM_OK;
     if (run->is_balanced && km_stop_is_converged(fit->stop))
         keep_balanced_centers(run, fit);
     return true;
@@ -334,10 +344,18 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
     return error->code;
 }
 
+/* What takes samples to other ranks between iterations. */
+static double sharing_bytes(const km_shape *shape, const km_method *method)
+{
+    if (shape->n_ranks == 1 || method->renew == NULL)
+        return 0;
+    return km_even_bytes(shape) + (method->order_labels != NULL ? km_regroup_bytes(shape) : 0);
+}
+
 double km_fit_bytes(const km_shape *shape, const km_method *method)
 {
     const double balancing =
         shape->n_heights > 0 ? km_centers_bytes(shape) + km_balancing_bytes(shape) : 0;
     return 4 * km_centers_bytes(shape) + km_rounded_bytes(shape) +
-           km_assigner_bytes(shape, method) + balancing;
+           km_assigner_bytes(shape, method) + sharing_bytes(shape, method) + balancing;
 }

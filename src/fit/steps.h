@@ -45,8 +45,12 @@ typedef struct running {
     void *rounded;      /* [k][d], the same values in working precision */
     int64_t n_refilled; /* empty clusters that the last update filled */
     int64_t distances;  /* that the last assignment evaluated on this rank */
-    km_pace *pace;      /* of the task, or one that does nothing */
-    int n_reductions;   /* since waiting was last told from communication */
+    int64_t regrouped;  /* the iteration after which samples were exchanged by label; 0: none yet */
+    double compared_when_regrouped, excess; /* distances of the next one, and how many more since */
+    int64_t n_all;                          /* samples of all ranks; known once regrouped */
+    int64_t next_evening; /* the iteration after which ranks even out their work */
+    km_pace *pace;        /* of the task, or one that does nothing */
+    int n_reductions;     /* since waiting was last told from communication */
     double reductions[KM_REDUCTIONS_AT_ONCE]; /* [n_reductions], seconds of each */
 } running;
 
@@ -66,6 +70,16 @@ double km_history_units(const running *run);
 
 /* Converts an inertia from these units to the space of the fit. */
 double km_inertia_of_units(const running *run, double units);
+
+/* After an iteration: if it is time to, exchanges samples by their labels, so that those of the
+ * same clusters come to the same rank. Collective; errors are agreed. And the bytes that it takes
+ * beside the method's. */
+km_code km_regroup(running *run, km_error *error);
+double km_regroup_bytes(const km_shape *shape);
+
+/* The same by swaps of single pieces of samples, so that all ranks have about as much to do. */
+km_code km_even_out(running *run, km_error *error);
+double km_even_bytes(const km_shape *shape);
 
 /* Gives each empty cluster, in order of label, the sample that is farthest from its center, among
  * those whose cluster keeps some weight without them. Only the totals change: the next assignment

@@ -16,10 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    CELLS_PER_PIECE = 64,
-    MAX_CELL_BITS = 18,
-};
+enum { CELLS_OF_PIECE = 64, FEW_CELLS = 1 << 18 };
 
 static const char *const WHAT = "exchange of samples between ranks";
 
@@ -27,9 +24,11 @@ static const char *const WHAT = "exchange of samples between ranks";
 typedef struct line {
     const km_samples *samples;
     int n_ranks;
-    int64_t n_all, n_dealt; /* samples of all ranks, and of them in pieces that are dealt out */
-    int64_t piece;          /* samples of one */
-    int shift;              /* from a code to its cell */
+    int64_t n_all, n_dealt;    /* samples of all ranks, and of them in pieces that are dealt out */
+    int64_t piece;             /* samples of one */
+    const int32_t *owners;     /* [n_dealt / piece], the ranks that get them; or NULL */
+    int shifts[KM_BUCKETS];    /* from a code to its cell, */
+    int64_t first[KM_BUCKETS]; /* counted from the first of its bucket */
     int64_t n_cells;
     uint32_t *next; /* [n_threads][n_cells]: samples counted, then the place of the next in line */
     uint32_t *all;  /* [n_cells], samples of all ranks */
@@ -42,36 +41,56 @@ static int rank_of(const line *l, int64_t place)
 {
     const int64_t piece = place / l->piece;
     if (place < l->n_dealt)
-        return (int)((piece + piece / l->n_ranks) % l->n_ranks);
+        return l->owners != NULL ? l->owners[piece]
+                                 : (int)((piece + piece / l->n_ranks) % l->n_ranks);
     return km_slab_owner(l->n_all - l->n_dealt, l->n_ranks, place - l->n_dealt);
 }
 
-/* The number of bits of a cell: many cells per piece, but at most 4 bytes per sample. */
-static int count_bits(int64_t n_all, int64_t piece, int n_ranks, int64_t n_threads)
+/* So many cells of 32-bit numbers for each thread and two more: about 4 bytes per sample, or a few
+ * megabytes. */
+static double affordable_cells(double n_of_rank, double n_threads)
 {
-    const int64_t affordable = n_all / (n_ranks * (n_threads + 2));
-    int bits = 0;
-    while (bits < MAX_CELL_BITS && piece << bits < n_all * CELLS_PER_PIECE &&
-           (int64_t)2 << bits <= affordable)
-        bits++;
-    return bits;
+    return km_larger(km_smaller(n_of_rank, 16.0 * FEW_CELLS), 3.0 * FEW_CELLS) / (n_threads + 2);
 }
 
-static km_code create_line(line *l, const km_samples *samples, int64_t piece, MPI_Comm comm,
-                           km_error *error)
+double km_deal_bytes(const km_shape *shape, double n)
 {
-    int64_t n_all = samples->n_samples, n_threads = km_threads();
-    km_sum_int64(comm, &n_all, 1);
+    return (affordable_cells(n, shape->n_threads) + KM_BUCKETS) * (shape->n_threads + 2) *
+           sizeof(uint32_t);
+}
+
+/* Cells hold equally many samples, about, wherever these are dense, so that pieces are cut where
+ * their codes say. */
+static void find_cells(line *l, const int64_t *buckets, int64_t n_threads)
+{
+    const double most = affordable_cells((double)l->n_all / l->n_ranks, (double)n_threads);
+    const int64_t enough = l->piece / CELLS_OF_PIECE,
+                  least = (int64_t)(2 * (double)l->n_all / most);
+    const int64_t size = least > enough ? least : enough;
+    for (int b = 0; b < KM_BUCKETS; b++) {
+        const int n_bits = km_cell_bits(buckets[b], size);
+        l->first[b] = l->n_cells;
+        l->shifts[b] = KM_CODE_BITS - KM_BUCKET_BITS - n_bits;
+        l->n_cells += (int64_t)1 << n_bits;
+    }
+}
+
+static km_code create_line(line *l, const km_samples *samples, const km_dealing *dealing,
+                           const int64_t *buckets, MPI_Comm comm, km_error *error)
+{
+    const int n_ranks = km_comm_size(comm);
+    const int64_t dealt_at_once = dealing->piece * n_ranks;
+    int64_t n_all = 0, n_threads = km_threads();
     km_max_int64(comm, &n_threads, 1);
-    const int n_ranks = km_comm_size(comm), bits = count_bits(n_all, piece, n_ranks, n_threads);
-    const int64_t dealt_at_once = piece * n_ranks;
+    for (int b = 0; b < KM_BUCKETS; b++)
+        n_all += buckets[b];
     *l = (line){.samples = samples,
                 .n_ranks = n_ranks,
                 .n_all = n_all,
                 .n_dealt = n_all / dealt_at_once * dealt_at_once,
-                .piece = piece,
-                .shift = KM_CODE_BITS - bits,
-                .n_cells = (int64_t)1 << bits};
+                .piece = dealing->piece,
+                .owners = dealing->owners};
+    find_cells(l, buckets, n_threads);
     l->next = km_allocate_zeroed(km_threads() * l->n_cells, sizeof *l->next, WHAT, error);
     l->all = km_allocate_zeroed(l->n_cells, sizeof *l->all, WHAT, error);
     l->places = km_allocate(l->n_cells, sizeof *l->places, WHAT, error);
@@ -87,7 +106,9 @@ static void free_line(line *l)
 
 static int64_t cell_of(const line *l, uint32_t code)
 {
-    return (int64_t)((uint64_t)code >> l->shift);
+    const uint32_t in_bucket = code & (UINT32_MAX >> KM_BUCKET_BITS);
+    const int bucket = km_bucket_of(code);
+    return l->first[bucket] + (in_bucket >> l->shifts[bucket]);
 }
 
 /* How many samples of each thread are in each cell. */
@@ -137,11 +158,27 @@ static void find_owners(line *l, uint32_t *owners)
     }
 }
 
-km_code km_deal(const km_samples *samples, int64_t piece, uint32_t *owners, MPI_Comm comm,
-                km_error *error)
+void km_count_buckets(const uint32_t *codes, int64_t n, MPI_Comm comm, int64_t *counts)
+{
+    memset(counts, 0, KM_BUCKETS * sizeof *counts);
+#pragma omp parallel
+    {
+        const km_rows mine = km_thread_share(n);
+        int64_t of_thread[KM_BUCKETS] = {0};
+        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
+            of_thread[km_bucket_of(codes[i])]++;
+#pragma omp critical
+        for (int b = 0; b < KM_BUCKETS; b++)
+            counts[b] += of_thread[b];
+    }
+    km_sum_int64(comm, counts, KM_BUCKETS);
+}
+
+km_code km_deal(const km_samples *samples, const km_dealing *dealing, const int64_t *buckets,
+                uint32_t *owners, MPI_Comm comm, km_error *error)
 {
     line l;
-    if (create_line(&l, samples, piece, comm, error) == KM_OK) {
+    if (create_line(&l, samples, dealing, buckets, comm, error) == KM_OK) {
         count_cells(&l, owners);
         find_line_places(&l, comm);
         find_owners(&l, owners);

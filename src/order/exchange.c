@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
+#include "morton.h"
 #include "order/order.h"
 
 #include <assert.h>
@@ -35,7 +36,8 @@ double km_exchange_bytes(const km_shape *shape, double n, bool has_weights)
                                   ? n * (double)shape->n_features * km_value_bytes(shape)
                                   : 0;
     return km_larger(km_order_bytes(shape, n, has_weights), returning) + new_values +
-           (double)words_of_round((int64_t)n) * sizeof(uint32_t);
+           km_larger((double)words_of_round((int64_t)n) * sizeof(uint32_t),
+                     km_deal_bytes(shape, n));
 }
 
 static void create_rounds(km_exchange *e, km_error *error)

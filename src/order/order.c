@@ -20,22 +20,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    BUCKET_BITS = 11,
-    N_BUCKETS = 1 << BUCKET_BITS,
-    MAX_CELL_BITS = 16, /* in a bucket; the counts of its cells stay in cache, too */
-    CELL_SIZE = 8,      /* samples, about, where there are bits enough */
-};
+enum { CELL_SIZE = 8 }; /* samples, about, where there are bits enough */
 
 typedef struct code_sort {
     km_samples *samples; /* a part of all */
     int64_t n;
-    uint32_t *places;             /* [n], where each sample goes in the first step */
-    uint32_t *order;              /* [n], which of those goes to each place in the second */
-    void *moved;                  /* [n] values or codes between the steps */
-    int64_t (*starts)[N_BUCKETS]; /* [n_threads] */
-    int64_t first[N_BUCKETS + 1]; /* of each bucket */
-    uint32_t (*cells)[(1 << MAX_CELL_BITS) + 1]; /* [n_threads] */
+    uint32_t *places;              /* [n], where each sample goes in the first step */
+    uint32_t *order;               /* [n], which of those goes to each place in the second */
+    void *moved;                   /* [n] values or codes between the steps */
+    int64_t (*starts)[KM_BUCKETS]; /* [n_threads] */
+    int64_t first[KM_BUCKETS + 1]; /* of each bucket */
+    const int64_t *buckets; /* [KM_BUCKETS], samples by whose number cells are chosen, or NULL:
+                               those of the part */
+    uint32_t (*cells)[(1 << KM_MAX_CELL_BITS) + 1]; /* [n_threads] */
 } code_sort;
 
 static const char *const WHAT = "order of samples";
@@ -80,11 +77,6 @@ static void free_code_sort(code_sort *s)
 
 /* ---- the first step: to buckets ------------------------------------------------------------- */
 
-static int bucket_of(uint32_t code)
-{
-    return (int)(code >> (KM_CODE_BITS - BUCKET_BITS));
-}
-
 /* Codes, in `places` for the moment, and how many of this thread's samples go to each bucket. */
 static void make_codes(code_sort *s, const km_morton *morton, km_rows mine)
 {
@@ -95,7 +87,7 @@ static void make_codes(code_sort *s, const km_morton *morton, km_rows mine)
         const int lanes = km_samples_lanes(s->samples, i / KM_BLOCK);
         km_morton_codes(morton, s->samples, i / KM_BLOCK, codes);
         for (int l = 0; l < lanes; l++)
-            counts[bucket_of(codes[l])]++;
+            counts[km_bucket_of(codes[l])]++;
         memcpy(s->places + i, codes, (size_t)lanes * sizeof *codes);
     }
 }
@@ -104,7 +96,7 @@ static void make_codes(code_sort *s, const km_morton *morton, km_rows mine)
 static void find_bucket_starts(code_sort *s, int n_threads)
 {
     int64_t sum = 0;
-    for (int b = 0; b < N_BUCKETS; b++) {
+    for (int b = 0; b < KM_BUCKETS; b++) {
         s->first[b] = sum;
         for (int t = 0; t < n_threads; t++) {
             const int64_t count = s->starts[t][b];
@@ -112,7 +104,7 @@ static void find_bucket_starts(code_sort *s, int n_threads)
             sum += count;
         }
     }
-    s->first[N_BUCKETS] = sum;
+    s->first[KM_BUCKETS] = sum;
 }
 
 /* Moves the codes to their buckets; `places` now holds the places. */
@@ -122,7 +114,7 @@ static void move_codes(code_sort *s, km_rows mine)
     uint32_t *moved = s->moved;
     for (int64_t i = mine.first; i < mine.first + mine.count; i++) {
         const uint32_t code = s->places[i];
-        const int64_t place = next[bucket_of(code)]++;
+        const int64_t place = next[km_bucket_of(code)]++;
         moved[place] = code;
         km_prefetch(moved, place * (int64_t)sizeof *moved + KM_CACHE_LINE, 1);
         s->places[i] = (uint32_t)place;
@@ -144,16 +136,16 @@ static void fill_buckets(code_sort *s, const km_morton *morton)
 
 /* ---- the second step: within buckets -------------------------------------------------------- */
 
-/* Sorts the `count` codes of a bucket, from `first` on, by as many bits as make cells of about
- * CELL_SIZE codes. */
-static void sort_bucket(code_sort *s, int64_t first, int64_t count)
+/* Sorts the codes of a bucket by as many bits as make cells of about CELL_SIZE codes. */
+static void sort_bucket(code_sort *s, int bucket)
 {
     const uint32_t *codes = s->moved;
     uint32_t *cells = s->cells[km_thread()];
-    int n_bits = 0;
-    while (n_bits < MAX_CELL_BITS && count >> n_bits > CELL_SIZE)
-        n_bits++;
-    const int shift = KM_CODE_BITS - BUCKET_BITS - n_bits;
+    const int64_t first = s->first[bucket], count = s->first[bucket + 1] - first;
+    const int n_bits = km_cell_bits(s->buckets != NULL ? s->buckets[bucket] : count, CELL_SIZE);
+    const int shift = KM_CODE_BITS - KM_BUCKET_BITS - n_bits;
+    if (count == 0)
+        return;
     const uint32_t mask = ((uint32_t)1 << n_bits) - 1;
     memset(cells, 0, ((size_t)mask + 2) * sizeof *cells);
     for (int64_t i = first; i < first + count; i++)
@@ -167,8 +159,8 @@ static void sort_bucket(code_sort *s, int64_t first, int64_t count)
 static void sort_buckets(code_sort *s)
 {
 #pragma omp parallel for schedule(dynamic, 8)
-    for (int b = 0; b < N_BUCKETS; b++)
-        sort_bucket(s, s->first[b], s->first[b + 1] - s->first[b]);
+    for (int b = 0; b < KM_BUCKETS; b++)
+        sort_bucket(s, b);
 }
 
 /* Runs of whole blocks of samples, as samples by themselves. */
@@ -209,25 +201,28 @@ static void order_part(code_sort *s, const km_morton *morton, km_samples *part)
 
 /* Puts the samples in order, `part_size` of them at a time. */
 static km_code order_parts(const km_morton *morton, km_samples *samples, int64_t part_size,
-                           const km_sort_memory *scratch, MPI_Comm comm, km_error *error)
+                           const int64_t *buckets, const km_sort_memory *scratch, MPI_Comm comm,
+                           km_error *error)
 {
     code_sort s;
     const int64_t n = samples->n_samples;
     part_size = limit_part(samples, part_size);
-    if (create_code_sort(&s, scratch, comm, error) == KM_OK)
+    if (create_code_sort(&s, scratch, comm, error) == KM_OK) {
+        s.buckets = buckets;
         for (int64_t first = 0; first < n; first += part_size) {
             km_samples part =
                 part_of(samples, first, part_size < n - first ? part_size : n - first);
             order_part(&s, morton, &part);
         }
+    }
     free_code_sort(&s);
     return error->code;
 }
 
-km_code km_morton_order(const km_morton *morton, km_samples *samples, const km_sort_memory *scratch,
-                        MPI_Comm comm, km_error *error)
+km_code km_morton_order(const km_morton *morton, km_samples *samples, const int64_t *buckets,
+                        const km_sort_memory *scratch, MPI_Comm comm, km_error *error)
 {
-    return order_parts(morton, samples, KM_ORDER_WHOLE, scratch, comm, error);
+    return order_parts(morton, samples, KM_ORDER_WHOLE, buckets, scratch, comm, error);
 }
 
 km_code km_samples_order_in_parts(km_samples *samples, int64_t part_size, MPI_Comm comm,
@@ -239,7 +234,7 @@ km_code km_samples_order_in_parts(km_samples *samples, int64_t part_size, MPI_Co
     assert(part_size % KM_BLOCK == 0);
     if (morton != NULL && km_sort_memory_create(&scratch, samples, n < part_size ? n : part_size,
                                                 comm, error) == KM_OK)
-        order_parts(morton, samples, part_size, &scratch, comm, error);
+        order_parts(morton, samples, part_size, NULL, &scratch, comm, error);
     km_sort_memory_free(&scratch);
     km_morton_free(morton);
     return error->code;

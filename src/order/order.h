@@ -34,10 +34,31 @@ int64_t km_order_part_size(int64_t n_clusters);
  * bits. */
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error);
 
-/* Redistributes all samples by codes that the caller gives, [capacity], which are overwritten: each
- * rank gets a run of codes, in no order. Collective over comm; KM_MEMORY, agreed. */
-km_code km_samples_redistribute_by(km_samples *samples, uint32_t *codes, MPI_Comm comm,
-                                   km_error *error);
+/* How the line of all samples is cut and dealt out. Of n samples on p ranks, n / (piece * p) pieces
+ * go to each rank whole; what is left over is shared. */
+typedef struct km_dealing {
+    int64_t piece;         /* samples of a piece, whole blocks */
+    const int32_t *owners; /* [pieces that go whole], the rank that gets each: equally many for all
+                              ranks; NULL: in turns */
+} km_dealing;
+
+/* Bytes that dealing out n samples of a rank takes while it goes on. */
+double km_deal_bytes(const km_shape *shape, double n);
+
+/* Samples of a piece that suits so many samples on so many ranks, for the tree, which puts boxes
+ * round blocks, or else for samples in the order of labels. Local. */
+int64_t km_choose_piece(int64_t n_all, int n_ranks, bool are_boxed);
+
+/* Redistributes all samples in the order of codes that the caller gives, [capacity]; each rank gets
+ * its samples in no order. `labels` [n_samples], if not NULL, go with them: afterwards they are in
+ * `codes`, which is overwritten in any case. Collective over comm; KM_MEMORY, agreed. */
+km_code km_samples_redistribute_by(km_samples *samples, uint32_t *codes, const km_dealing *dealing,
+                                   int32_t *labels, MPI_Comm comm, km_error *error);
+
+/* Swaps the samples of some full blocks, and their labels, for those of as many blocks of another
+ * rank, which calls it as well. Both have been redistributed. */
+void km_samples_swap(km_samples *samples, int32_t *labels, int64_t block, int64_t n_blocks,
+                     int other, MPI_Comm comm);
 
 /* Returns redistributed samples to the ranks of their slabs, in any order, and `labels` with them:
  * [n_samples] from malloc, replaced by a new array; NULL if there are none. Collective over comm.

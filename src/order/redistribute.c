@@ -4,6 +4,7 @@
 #include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
+#include "base/precision.h"
 #include "exchange.h"
 #include "morton.h"
 
@@ -31,22 +32,28 @@ static int64_t lowest_row(const km_samples *samples, MPI_Comm comm)
     return negative != INT64_MIN ? -negative : 0;
 }
 
-/* `codes` [capacity] are overwritten, and so is `slots` [n_samples]. */
-static km_code redistribute_by_code(km_samples *samples, int64_t piece, uint32_t *codes,
-                                    uint32_t *slots, MPI_Comm comm, km_error *error)
+/* `codes` [capacity] are overwritten, and so is `slots` [n_samples]; labels, if there are some,
+ * are in `codes` afterwards. */
+static km_code redistribute_by_code(km_samples *samples, const km_dealing *dealing,
+                                    const int64_t *buckets, uint32_t *codes, uint32_t *slots,
+                                    int32_t *labels, MPI_Comm comm, km_error *error)
 {
     km_exchange e = {.samples = samples,
                      .comm = comm,
                      .n_ranks = km_comm_size(comm),
                      .owners = codes,
                      .slots = slots};
-    if (km_deal(samples, piece, e.owners, comm, error) != KM_OK)
+    const bool is_first = !samples->is_redistributed;
+    if (km_deal(samples, dealing, buckets, e.owners, comm, error) != KM_OK)
         return error->code;
-    count_rows_from(samples, lowest_row(samples, comm));
-    if (km_send_samples(&e, NULL, error) == KM_OK)
+    if (is_first)
+        count_rows_from(samples, lowest_row(samples, comm));
+    if (km_send_samples(&e, labels, error) == KM_OK) {
         samples->is_redistributed = true;
-    else
+        samples->piece = dealing->piece;
+    } else if (is_first) {
         count_rows_from(samples, samples->slab.first);
+    }
     return error->code;
 }
 
@@ -61,15 +68,14 @@ static void find_morton_codes(const km_morton *morton, const km_samples *samples
     }
 }
 
-/* Samples of a piece, a power of two, so that boxes of the tree end with them. Large pieces keep
- * its boxes small, so that less is compared. Small ones make the work of ranks even, which counts
- * the more, the more ranks wait for the busiest: docs/measurements/ranks.md. */
-static int64_t choose_piece(int64_t n_all, int n_ranks)
+/* A power of two, so that boxes of the tree end with pieces. Large pieces keep its upper boxes
+ * small; with small ones there are enough to make the work of ranks even. */
+int64_t km_choose_piece(int64_t n_all, int n_ranks, bool are_boxed)
 {
-    enum { MOST_BLOCKS = 256, FEWEST_BLOCKS = 16, MANY_RANKS = 16, PIECES_OF_RANK = 256 };
+    enum { MOST_BLOCKS = 256, FEWEST_BOXED = 16, FEWEST = 4, PIECES_OF_RANK = 64 };
+    const int64_t fewest = are_boxed ? FEWEST_BOXED : FEWEST;
     int64_t blocks = MOST_BLOCKS; /* what a walk through the tree takes at once */
-    while (n_ranks >= MANY_RANKS && blocks > FEWEST_BLOCKS &&
-           blocks * KM_BLOCK * PIECES_OF_RANK > n_all / n_ranks)
+    while (blocks > fewest && blocks * KM_BLOCK * PIECES_OF_RANK > n_all / n_ranks)
         blocks /= 2;
     return blocks * KM_BLOCK;
 }
@@ -78,37 +84,48 @@ static int64_t choose_piece(int64_t n_all, int n_ranks)
 km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *error)
 {
     km_sort_memory scratch = {0};
-    int64_t n_all = samples->n_samples;
+    int64_t n_all = samples->n_samples, buckets[KM_BUCKETS];
     km_sum_int64(comm, &n_all, 1);
-    const int64_t piece = choose_piece(n_all, km_comm_size(comm));
+    const km_dealing dealing = {km_choose_piece(n_all, km_comm_size(comm), true), NULL};
     km_morton *morton = km_morton_create(samples, comm, error);
     if (morton != NULL &&
         km_sort_memory_create(&scratch, samples, samples->capacity, comm, error) == KM_OK) {
         find_morton_codes(morton, samples, scratch.places);
-        if (redistribute_by_code(samples, piece, scratch.places, scratch.order, comm, error) ==
-            KM_OK)
-            km_morton_order(morton, samples, &scratch, comm, error);
+        km_count_buckets(scratch.places, samples->n_samples, comm, buckets);
+        if (redistribute_by_code(samples, &dealing, buckets, scratch.places, scratch.order, NULL,
+                                 comm, error) == KM_OK)
+            km_morton_order(morton, samples, buckets, &scratch, comm, error);
     }
     km_sort_memory_free(&scratch);
     km_morton_free(morton);
     return error->code;
 }
 
-/* Each rank gets one run of the line: of several, those at the ends would be torn from their
- * neighbours. Whole blocks go to each, so that none gets more than the slab of all that it has
- * memory for. */
-km_code km_samples_redistribute_by(km_samples *samples, uint32_t *codes, MPI_Comm comm,
-                                   km_error *error)
+km_code km_samples_redistribute_by(km_samples *samples, uint32_t *codes, const km_dealing *dealing,
+                                   int32_t *labels, MPI_Comm comm, km_error *error)
 {
-    int64_t n_all = samples->n_samples;
+    int64_t buckets[KM_BUCKETS];
     uint32_t *slots = km_allocate_large(samples->n_samples, sizeof *slots, WHAT, error);
-    km_sum_int64(comm, &n_all, 1);
-    const int64_t n_blocks = n_all / KM_BLOCK / km_comm_size(comm);
-    if (km_agree(comm, error) == KM_OK)
-        redistribute_by_code(samples, KM_BLOCK * (n_blocks > 0 ? n_blocks : 1), codes, slots, comm,
-                             error);
+    assert(dealing->piece > 0 && dealing->piece % KM_BLOCK == 0);
+    if (km_agree(comm, error) == KM_OK) {
+        km_count_buckets(codes, samples->n_samples, comm, buckets);
+        redistribute_by_code(samples, dealing, buckets, codes, slots, labels, comm, error);
+    }
     km_free_large(slots);
     return error->code;
+}
+
+void km_samples_swap(km_samples *samples, int32_t *labels, int64_t block, int64_t n_blocks,
+                     int other, MPI_Comm comm)
+{
+    const int64_t first = block * KM_BLOCK, n = n_blocks * KM_BLOCK;
+    const int64_t size = samples->n_features * (int64_t)km_precision_size(samples->precision);
+    assert(samples->is_redistributed && first + n <= samples->n_samples);
+    km_swap(comm, other, (char *)samples->values + first * size, n * size);
+    km_swap(comm, other, samples->rows + first, n * (int64_t)sizeof *samples->rows);
+    km_swap(comm, other, labels + first, n * (int64_t)sizeof *labels);
+    if (samples->weights != NULL)
+        km_swap(comm, other, samples->weights + first, n * (int64_t)sizeof *samples->weights);
 }
 
 /* The rank in whose slab a row is; ends are where slabs end, ascending. As a rule slabs are those

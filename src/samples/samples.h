@@ -26,6 +26,7 @@ typedef struct km_samples {
     int64_t capacity;      /* rows for which there is memory, at least those of the slab */
     int64_t first_row;     /* of the slab; the lowest of all once samples are redistributed */
     bool is_redistributed; /* samples are rows of any slab */
+    int64_t piece;         /* then, samples that went together, from the first one on */
     uint32_t *rows;     /* [n_blocks * KM_BLOCK], row of the catalogue, from first_row, of each */
     double *weights;    /* [n_blocks * KM_BLOCK], or NULL: all are 1 */
     double weight_unit; /* a weight is weights[i] * weight_unit, once they are whole numbers */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 256 * KM_BLOCK }; /* samples that are dealt out together: see deal.c */
+enum { MANY = 256 * KM_BLOCK }; /* samples */
 
 static const km_precision BOTH[] = {KM_FLOAT32, KM_FLOAT64};
 
@@ -85,11 +85,11 @@ static void check(const mock *data, km_precision precision)
     ck_assert_all(samples.is_redistributed);
     for (int again = 0; again < 2 && samples.is_redistributed; again++) {
         km_error error = {0};
-        check_rows(&samples, data, PIECE);
+        check_rows(&samples, data, samples.piece);
         check_homecoming(&samples, data);
         ck_assert_all(km_samples_redistribute(&samples, MPI_COMM_WORLD, &error) == KM_OK);
     }
-    check_rows(&samples, data, PIECE);
+    check_rows(&samples, data, samples.piece);
     km_samples_free(&samples);
 }
 
@@ -114,7 +114,7 @@ END_TEST
 START_TEST(many_rows_go_in_pieces_and_rounds)
 {
     for (int p = 0; p < 2; p++) {
-        mock data = mock_mixture(n_ranks() * 17 * PIECE + 777, 2, 6, 1);
+        mock data = mock_mixture(n_ranks() * 17 * MANY + 777, 2, 6, 1);
         mock_weigh(&data);
         check(&data, BOTH[p]);
         for (int64_t i = 0; i < data.n; i++) /* all in one cell, with ranks that have none */
@@ -139,9 +139,10 @@ START_TEST(ranks_get_runs_of_codes)
         for (int64_t i = 0; i < n; i++)
             codes[i] = (uint32_t)(km_samples_row(&samples, i) % 1000) << 22;
         km_sum_int64(MPI_COMM_WORLD, &n, 1);
-        ck_assert_all(km_samples_redistribute_by(&samples, codes, MPI_COMM_WORLD, &error) == KM_OK);
-        const int64_t piece = n / KM_BLOCK / n_ranks() * KM_BLOCK;
-        check_rows(&samples, &data, piece);
+        const km_dealing runs = {n / KM_BLOCK / n_ranks() * KM_BLOCK, NULL};
+        ck_assert_all(km_samples_redistribute_by(&samples, codes, &runs, NULL, MPI_COMM_WORLD,
+                                                 &error) == KM_OK);
+        check_rows(&samples, &data, runs.piece);
         const int64_t first = km_comm_rank(MPI_COMM_WORLD) * 1000 / n_ranks();
         for (int64_t i = 0; i < samples.n_samples; i++)
             n_below += km_samples_row(&samples, i) % 1000 < first - 20;
@@ -168,7 +169,7 @@ END_TEST
 START_TEST(boxes_are_as_small_as_those_of_one_rank)
 {
     km_error error = {0};
-    mock data = mock_create(n_ranks() * 3 * PIECE + 5000, 2);
+    mock data = mock_create(n_ranks() * 3 * MANY + 5000, 2);
     for (int64_t i = 0; i < 2 * data.n; i++)
         data.values[i] = mock_uniform(3, (uint64_t)i);
     km_samples one = mock_samples_as_read(&data, KM_FLOAT32, MPI_COMM_SELF);
@@ -198,7 +199,7 @@ static int64_t count_box_tests(km_samples *samples, const float *centers, int64_
                                  &error) == KM_OK);
     tree->assign(&assigner, centers);
     int64_t count =
-        assigner.done.box_tests - (samples->n_samples + 16 * PIECE - 1) / (16 * PIECE) * 16 * k;
+        assigner.done.box_tests - (samples->n_samples + 16 * MANY - 1) / (16 * MANY) * 16 * k;
     km_sum_int64(comm, &count, 1);
     km_assigner_free(&assigner, tree);
     km_facts_free(&facts);
@@ -211,7 +212,7 @@ START_TEST(ranks_compare_no_more_than_one)
 {
     enum { K = 300 };
     float centers[K][2];
-    mock data = mock_create(n_ranks() * 4 * PIECE, 2);
+    mock data = mock_create(n_ranks() * 4 * MANY, 2);
     km_error error = {0};
     for (int64_t i = 0; i < 2 * data.n; i++)
         data.values[i] = mock_uniform(3, (uint64_t)i);
@@ -234,7 +235,7 @@ END_TEST
 /* Rows in the order of space: those of a slab go to all ranks. */
 START_TEST(a_sorted_catalogue_is_spread_over_ranks)
 {
-    mock data = mock_create(n_ranks() * 2 * PIECE, 1);
+    mock data = mock_create(n_ranks() * 2 * MANY, 1);
     for (int64_t i = 0; i < data.n; i++)
         data.values[i] = (double)i;
     km_samples samples = shared(&data, KM_FLOAT64);
@@ -243,8 +244,8 @@ START_TEST(a_sorted_catalogue_is_spread_over_ranks)
         const int64_t row = km_samples_row(&samples, i) - samples.slab.first;
         n_own += 0 <= row && row < samples.slab.count;
     }
-    ck_assert_all(n_own < samples.n_samples / n_ranks() + 2 * PIECE);
-    check_rows(&samples, &data, PIECE);
+    ck_assert_all(n_own < samples.n_samples / n_ranks() + 2 * MANY);
+    check_rows(&samples, &data, samples.piece);
     km_samples_free(&samples);
     mock_free(&data);
 }

@@ -1,0 +1,245 @@
+/* Another exchange of samples during a fit: those of the same clusters come to the same rank again,
+ * as they did before the fit by guesses.
+ *
+ * Samples that change their cluster stay where they are, so a rank gets ever more clusters of which
+ * it has a few samples, blocks of many labels, and more to compare. All samples of all ranks stand
+ * in one line by their labels, which are in the method's order. It is cut into pieces of whole
+ * blocks. The work of a piece is foretold from what samples of its labels cost last, and pieces are
+ * dealt out so that each rank gets as many, and about the same work. */
+#include "base/error.h"
+#include "base/large.h"
+#include "base/memory.h"
+#include "order/order.h"
+#include "steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct piece_cost {
+    int64_t work;
+    int64_t number;
+} piece_cost;
+
+typedef struct rank_cost {
+    int64_t work;
+    int32_t rank;
+} rank_cost;
+
+typedef struct regrouping {
+    running *run;
+    int64_t n_pieces; /* that go to ranks whole */
+    int64_t piece;
+    int32_t *order;     /* [k], labels as they are in line */
+    int64_t *costs;     /* [k], of the samples of each label */
+    piece_cost *pieces; /* [n_pieces] */
+    rank_cost *ranks;   /* [n_ranks] */
+    int32_t *owners;    /* [n_pieces] */
+    uint32_t *codes;    /* [capacity + KM_BLOCK] */
+    uint16_t *levels;   /* [n_samples], of the method */
+    int64_t *middles;   /* [k], mean levels */
+} regrouping;
+
+enum {
+    STANDINGS = 256, /* in a cluster, of 1/128 of a power of two of squared distances */
+};
+
+static km_code create_regrouping(regrouping *g, running *run, km_error *error)
+{
+    const char *what = "exchange of samples between ranks";
+    const int n_ranks = km_comm_size(run->comm);
+    const int64_t k = run->task->n_clusters;
+    int64_t n_all = run->samples->n_samples;
+    km_sum_int64(run->comm, &n_all, 1);
+    run->n_all = n_all;
+    *g = (regrouping){.run = run, .piece = km_choose_piece(n_all, n_ranks, false)};
+    g->n_pieces = n_all / (g->piece * n_ranks) * n_ranks;
+    g->order = km_allocate(k, sizeof *g->order, what, error);
+    g->costs = km_allocate_zeroed(k, sizeof *g->costs, what, error);
+    g->pieces = km_allocate_zeroed(g->n_pieces, sizeof *g->pieces, what, error);
+    g->owners = km_allocate(g->n_pieces, sizeof *g->owners, what, error);
+    g->ranks = km_allocate(n_ranks, sizeof *g->ranks, what, error);
+    g->codes = km_allocate_large(run->samples->capacity + KM_BLOCK, sizeof *g->codes, what, error);
+    g->levels = km_allocate_large(run->samples->n_samples, sizeof *g->levels, what, error);
+    g->middles = km_allocate_zeroed(k, sizeof *g->middles, what, error);
+    return km_agree(run->comm, error);
+}
+
+static void free_regrouping(regrouping *g)
+{
+    free(g->order);
+    free(g->costs);
+    free(g->pieces);
+    free(g->owners);
+    free(g->ranks);
+    km_free_large(g->codes);
+    km_free_large(g->levels);
+    free(g->middles);
+}
+
+/* What the samples of each label cost in the last assignment, on all ranks. */
+static void find_label_costs(regrouping *g)
+{
+    const running *run = g->run;
+    const int64_t n = run->samples->n_samples;
+    for (int64_t i = 0; i < n; i++)
+        g->costs[run->assigner.labels[i]] += run->assigner.work[i / KM_BLOCK];
+    km_sum_int64(run->comm, g->costs, run->task->n_clusters);
+}
+
+/* The work of each piece, from the costs of the labels that are in it. */
+static void foretell_work(regrouping *g)
+{
+    const int64_t *counts = g->run->totals.counts;
+    int64_t at = 0;
+    for (int64_t i = 0; i < g->run->task->n_clusters; i++) {
+        const int64_t label = g->order[i], end = at + counts[label];
+        while (at < end && at / g->piece < g->n_pieces) {
+            const int64_t p = at / g->piece, next = (p + 1) * g->piece;
+            const int64_t n = (end < next ? end : next) - at;
+            g->pieces[p].work +=
+                (int64_t)((double)g->costs[label] * ((double)n / (double)counts[label]));
+            at += n;
+        }
+        at = end;
+    }
+    for (int64_t p = 0; p < g->n_pieces; p++)
+        g->pieces[p].number = p;
+}
+
+static int most_work_first(const void *a, const void *b)
+{
+    const piece_cost *x = a, *y = b;
+    return x->work != y->work ? (x->work > y->work ? -1 : 1)
+                              : (x->number > y->number) - (x->number < y->number);
+}
+
+static int least_loaded_first(const void *a, const void *b)
+{
+    const rank_cost *x = a, *y = b;
+    return x->work != y->work ? (x->work < y->work ? -1 : 1)
+                              : (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+/* Round by round each rank gets a piece, the one that has least so far the largest. */
+static void deal_pieces(regrouping *g)
+{
+    const int n_ranks = km_comm_size(g->run->comm);
+    for (int r = 0; r < n_ranks; r++)
+        g->ranks[r] = (rank_cost){0, r};
+    qsort(g->pieces, (size_t)g->n_pieces, sizeof *g->pieces, most_work_first);
+    for (int64_t p = 0; p < g->n_pieces; p++) {
+        if (p % n_ranks == 0)
+            qsort(g->ranks, (size_t)n_ranks, sizeof *g->ranks, least_loaded_first);
+        g->owners[g->pieces[p].number] = g->ranks[p % n_ranks].rank;
+        g->ranks[p % n_ranks].work += g->pieces[p].work;
+    }
+}
+
+/* The mean level of the samples of each label, on all ranks. */
+static void find_middles(regrouping *g)
+{
+    const running *run = g->run;
+    const int64_t k = run->task->n_clusters;
+    for (int64_t i = 0; i < run->samples->n_samples; i++)
+        g->middles[run->assigner.labels[i]] += g->levels[i];
+    km_sum_int64(run->comm, g->middles, k);
+    for (int64_t c = 0; c < k; c++)
+        if (run->totals.counts[c] > 0)
+            g->middles[c] /= run->totals.counts[c];
+}
+
+/* Where a sample stands among those of its label, from 0 to STANDINGS - 1. */
+static int64_t standing_of(int64_t level, int64_t middle, int64_t place)
+{
+    const int64_t above = level - middle + STANDINGS * 5 / 8;
+    const int64_t standing = above < 0 ? 0 : above < STANDINGS ? above : STANDINGS - 1;
+    return place % 2 == 0 ? standing : STANDINGS - 1 - standing;
+}
+
+/* Codes of samples by the places of their labels in line, as far from each other as 32 bits allow,
+ * and then by their levels, as they will be sorted: so blocks are those of a single rank. */
+static km_code make_line_codes(regrouping *g, km_error *error)
+{
+    const int64_t k = g->run->task->n_clusters;
+    const int32_t *labels = g->run->assigner.labels;
+    int32_t *places = km_allocate(k, sizeof *places, "order of samples", error);
+    if (km_agree(g->run->comm, error) != KM_OK)
+        return error->code;
+    find_middles(g);
+    for (int64_t i = 0; i < k; i++)
+        places[g->order[i]] = (int32_t)i;
+#pragma omp parallel for
+    for (int64_t i = 0; i < g->run->samples->n_samples; i++) {
+        const int64_t place = places[labels[i]];
+        const int64_t standing = standing_of(g->levels[i], g->middles[labels[i]], place);
+        g->codes[i] = (uint32_t)(((uint64_t)(place * STANDINGS + standing) << 32) /
+                                 (uint64_t)(k * STANDINGS));
+    }
+    free(places);
+    return KM_OK;
+}
+
+static void exchange_by_labels(regrouping *g, km_error *error)
+{
+    running *run = g->run;
+    km_assigner *assigner = &run->assigner;
+    const km_dealing dealing = {g->piece, g->owners};
+    run->task->method->order_labels(assigner, run->rounded, g->order, g->levels, error);
+    if (km_agree(run->comm, error) != KM_OK)
+        return;
+    find_label_costs(g);
+    foretell_work(g);
+    deal_pieces(g);
+    make_line_codes(g, error);
+    km_free_large(g->levels);
+    g->levels = NULL;
+    if (error->code != KM_OK ||
+        km_samples_redistribute_by(run->samples, g->codes, &dealing, assigner->labels, run->comm,
+                                   error) != KM_OK)
+        return;
+    uint32_t *old = (uint32_t *)assigner->labels;
+    assigner->labels = (int32_t *)g->codes;
+    g->codes = old;
+    run->task->method->renew(assigner, 0, run->samples->n_blocks);
+}
+
+/* Is it time to? After the first iteration, whose blocks are by guesses; when many samples have
+ * changed their cluster; and when what is compared beyond that of the iteration after the last
+ * exchange adds up to what one takes. The method sorts on one rank by the same measure. */
+static bool is_regrouping_due(running *run)
+{
+    const double n = (double)run->n_all, distances = (double)run->totals.extras[KM_EXTRA_DISTANCES];
+    if (run->regrouped == 0 || run->number == run->regrouped + 1)
+        run->compared_when_regrouped = distances;
+    run->excess += distances - run->compared_when_regrouped;
+    return run->regrouped == 0 || run->excess > KM_SORTING_COST * n ||
+           (double)run->totals.extras[KM_EXTRA_RELABELED] > KM_MANY_RELABELED * n;
+}
+
+km_code km_regroup(running *run, km_error *error)
+{
+    regrouping g;
+    if (!is_regrouping_due(run))
+        return km_even_out(run, error);
+    const double start = km_now();
+    run->regrouped = run->number;
+    run->excess = 0;
+    run->next_evening = run->number + 1;
+    if (create_regrouping(&g, run, error) == KM_OK)
+        exchange_by_labels(&g, error);
+    free_regrouping(&g);
+    km_timer_add(run->timers, KM_PHASE_ORDER, start);
+    return error->code;
+}
+
+/* Pieces of all ranks, ranks, and labels. Codes, levels, places and what is sent take no more than
+ * sorting, which the method counts; the cells of a few samples may. */
+double km_regroup_bytes(const km_shape *shape)
+{
+    const double n_all = (double)shape->n_rows, n = (double)shape->n_samples;
+    const double n_pieces = n_all / (double)km_choose_piece(shape->n_rows, shape->n_ranks, false);
+    const double of_label = 2 * sizeof(int64_t) + 2 * sizeof(int32_t);
+    return n_pieces * (sizeof(piece_cost) + sizeof(int32_t)) +
+           (double)shape->n_ranks * sizeof(rank_cost) + (double)shape->n_clusters * of_label +
+           km_larger(0, km_deal_bytes(shape, n) - 6 * n);
+}
