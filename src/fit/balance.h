@@ -17,45 +17,56 @@
 
 #include <math.h>
 
-/* How each cluster relates to the mean of its field. */
+/* The random sample of rows. */
 typedef struct km_balance_rows {
-    km_samples samples;      /* in the order of their numbers; with heights */
-    double *middles, *radii; /* [n_blocks][n_values], [n_blocks]: balls round the rows of blocks */
-    int64_t *shares;         /* [n], what the row stands for, of about KM_SHARES */
-    int32_t *nearest, *second; /* [n_blocks * KM_BLOCK] */
-    double *gap;               /* [n_blocks * KM_BLOCK], how much dearer the second is */
-    double *own;               /* [n_blocks * KM_BLOCK], squared distance to the nearest */
+    km_samples samples;       /* in the order of their places; with heights */
+    double *middles, *radii;  /* [n_blocks][n_values], [n_blocks]: balls round the rows of blocks */
+    double *shares;           /* [n], what the row stands for, of the size of its cluster */
+    int32_t *nearest;         /* [n_blocks * KM_BLOCK], the cheapest cluster */
+    double *own;              /* [n_blocks * KM_BLOCK], squared distance to its center */
+    int64_t stride, n_looked; /* every so many rows are looked at for fields; how many these are */
+    int32_t *fields;          /* [n_looked], the field of each */
 } km_balance_rows;
 
-#define KM_SHARES 0x1p50
+/* Clusters of a row, times the stride: at high temperatures fewer rows say enough, and each belongs
+ * to more clusters. */
+enum { KM_SOFT_SLOTS = 8 };
 
-/* Which clusters touch: rows between them, whose gap is small. */
-typedef struct km_facets {
-    int64_t *starts; /* [k + 1] */
-    int32_t *others; /* [starts[k]], the clusters that touch cluster c, from starts[c] on */
-    double *shares;  /* [starts[k]], of rows near the border, on both sides; or their density */
-    double width;    /* near is a gap of less than this part of the smaller spread of both */
-} km_facets;
+/* Rows that belong to several clusters in part, the more evenly the higher the temperature. */
+typedef struct km_soft {
+    double temperature;
+    int64_t stride; /* every so many rows of the sample */
+    int64_t n_rows;
+    double *costs;     /* [n_rows], of each row, parts considered */
+    int32_t *n_parts;  /* [n_rows] */
+    int32_t *clusters; /* [n_rows][slots] */
+    double *parts;     /* [n_rows][slots] */
+    double share;      /* of all rows of the sample in those looked at */
+} km_soft;
 
 typedef struct km_balancing {
     int64_t k, n_values; /* of centers; with the height */
     km_precision precision;
+    double radius; /* of the sphere on which centers stay; 0: none */
     km_balance_rows rows;
-    km_facets facets;
-    double *costs;   /* [n_threads][k] */
-    int32_t *left;   /* [n_threads][k] */
-    int32_t *fields; /* [k], number of the field of each cluster: clusters that touch */
-    int64_t n_fields;
-    double *field_sizes, *field_clusters; /* [n_fields] */
-    double total;                         /* of all sizes */
-    double *sizes;                        /* [k], counts or weights by all samples */
-    double *targets;                      /* [k], the mean of the field */
-    double *counts;                       /* [k], shares of rows */
-    double *spreads; /* [k], mean squared distances of rows to their centers, without prices */
-    double *prices, *direction; /* [k] */
-    double *solving;            /* [4][k] */
-    int32_t *marks;             /* [k] */
-    double *half;               /* [n_values] */
+    km_soft soft;
+    double *costs;    /* [n_threads][k] */
+    int32_t *left;    /* [n_threads][k] */
+    int64_t n_fields; /* parts of the rows with gaps between them */
+    int32_t *fields;  /* [k], the field of each cluster */
+    double *field_masses, *field_sizes,
+        *field_clusters; /* [n_fields], of its rows; of its clusters */
+    double total;        /* of all sizes */
+    double *sizes;       /* [k], counts or weights by all samples */
+    double *targets;     /* [k], the mean of the field */
+    double *wanted;      /* [k], nearer targets, for the next step */
+    double *counts;      /* [k], shares of rows */
+    double *spreads;     /* [k], mean squared distances of rows to their centers, without prices */
+    double *prices, *trial, *direction; /* [k] */
+    double *solving;                    /* [4][k] */
+    int64_t *starts;                    /* [k + 1], of the rows of each cluster in the list */
+    int32_t *list;                      /* [n] */
+    double *means;                      /* [k][n_values] */
 } km_balancing;
 
 /* Collective over comm; errors are agreed. Free with km_balancing_free, also after an error. */
@@ -66,34 +77,63 @@ double km_balancing_bytes(const km_shape *shape);
 
 /* All below are local, and give the same on all ranks. */
 
-/* Finds, for each row, the cluster that is cheapest by these centers, [k][n_values], and the next
- * one, if that is dearer by less than `width`. */
-void km_balance_look(km_balancing *b, const double *centers, double width);
-
-/* Makes each row stand for its part of the size of its cluster. After a look. */
-void km_balance_share(km_balancing *b);
-
-/* The gap within which a row is near to the border of these clusters. */
-static inline double km_near(const km_balancing *b, int32_t one, int32_t two)
+/* A value of a row of the sample. */
+static inline double km_sampled_value(const km_balancing *b, int64_t row, int64_t j)
 {
-    return b->facets.width * fmin(b->spreads[one], b->spreads[two]);
+    return km_value_get(b->precision, b->rows.samples.values,
+                        (row / KM_BLOCK * b->n_values + j) * KM_BLOCK + row % KM_BLOCK);
 }
 
-/* Finds which clusters touch, by rows that are near their border; the facets have their shares, or,
- * for a Newton step, shares by difference of prices. After a look. */
-void km_balance_find_facets(km_balancing *b, double width, bool has_densities);
+/* Finds, for each row, the cluster that is cheapest by these centers, [k][n_values]. */
+void km_balance_look(km_balancing *b, const double *centers);
 
-/* Adds to counts what follows, by the facets, when the centers move. */
-void km_balance_foresee(km_balancing *b, const double *before, const double *after);
+/* Lists the clusters that are the cheapest of a row of a block, or dearer by less than `width`, in
+ * memory of the thread. Returns how many there are. */
+int64_t km_balance_list_cheap(const km_balancing *b, int64_t block, const double *centers,
+                              double width, int32_t **list);
 
-/* Divides the clusters into fields, and sets targets: the mean of the field, as many clusters as
- * that has. After facets. */
-void km_balance_find_fields(km_balancing *b);
-void km_balance_set_targets(km_balancing *b);
+/* Makes each row stand for its part of the size of its cluster, or all by their weights for the
+ * total. After a look. */
+void km_balance_share(km_balancing *b);
+void km_balance_share_evenly(km_balancing *b);
 
-/* The Newton step of the prices that brings counts to the targets, as far as the facets tell, and
- * short enough for what they tell to hold. */
-void km_balance_find_direction(km_balancing *b);
+/* Counts what rows stand for, by their clusters; and how widely these are spread. After a look. */
+void km_balance_measure_spreads(km_balancing *b);
+
+/* Finds the fields of the rows. KM_MEMORY. */
+km_code km_balance_find_fields(km_balancing *b, km_error *error);
+
+/* Gives each cluster the field in which it has most rows; after a look. Then sets targets: the mean
+ * of the field, as many clusters as that has. Weighs the fields by their rows and the sizes of
+ * clusters. */
+void km_balance_place_clusters(km_balancing *b);
+void km_balance_set_targets(km_balancing *b, const double *sizes);
+void km_balance_weigh_fields(km_balancing *b);
+
+/* Counts by these prices, which the heights of centers become. Returns the function that has its
+ * summit at the right prices: the cost of all rows, less what clusters of the wanted sizes pay. */
+double km_balance_count_softly(km_balancing *b, const double *prices, double *centers);
+
+/* After such a count: result = H values, with -H the second derivative of that function by the
+ * prices; and its diagonal. All are [k]. */
+void km_balance_multiply(const km_balancing *b, const double *values, double *result);
+void km_balance_diagonal(const km_balancing *b, double *diagonal);
+
+/* Changes the prices of centers, till clusters are as large by the sample of rows as is wanted, or
+ * nearly so. `scale` is the mean squared distance to centers. */
+void km_balance_find_prices(km_balancing *b, double scale, double *centers);
+
+/* Changes the prices of centers, so that sizes come to the targets that were not those by the
+ * centers used, which may be others. After a look at these, and sharing. */
+void km_balance_correct_prices(km_balancing *b, double scale, const double *used, double *centers);
+
+/* Prices in the heights of centers; and the heights that are nearest to prices. */
+void km_balance_read_prices(const km_balancing *b, const double *centers, double *prices);
+void km_balance_place_heights(const km_balancing *b, const double *prices, double *centers);
+
+/* Moves clusters till each field has as many as it deserves, and then centers and prices, till
+ * clusters are equal by the sample of rows. `scale` is the mean squared distance to the centers. */
+void km_balance_search(km_balancing *b, double scale, double *centers);
 
 /* Clusters whose rows lie in two parts, farther from each other than the radius of the cluster. */
 int64_t km_balance_count_straddling(km_balancing *b);

@@ -7,17 +7,11 @@
 /* Rows of a cluster that are looked at: fewer say nothing, more say no more. */
 enum { MIN_ROWS_OF_PIECES = 32, MAX_ROWS_OF_PIECES = 512 };
 
-static double value_of_row(const km_balancing *b, int32_t row, int64_t j)
-{
-    return km_value_get(b->precision, b->rows.samples.values,
-                        (row / KM_BLOCK * b->n_values + j) * KM_BLOCK + row % KM_BLOCK);
-}
-
 static double squared_distance_of_rows(const km_balancing *b, int32_t one, int32_t two)
 {
     double sum = 0;
     for (int64_t j = 0; j < b->n_values; j++) {
-        const double difference = value_of_row(b, one, j) - value_of_row(b, two, j);
+        const double difference = km_sampled_value(b, one, j) - km_sampled_value(b, two, j);
         sum += difference * difference;
     }
     return sum;
@@ -55,11 +49,10 @@ static bool is_in_pieces(const km_balancing *b, int32_t *list, int64_t n)
     return 50 * (n_one < n_other ? n_one : n_other) > n;
 }
 
-/* Lists the rows of each cluster, one cluster after the other, where facets are listed otherwise.
- */
+/* Lists the rows of each cluster, one cluster after the other. */
 static void list_rows_by_cluster(km_balancing *b)
 {
-    int64_t *starts = b->facets.starts, before = 0;
+    int64_t *starts = b->starts, before = 0;
     memset(starts, 0, (size_t)(b->k + 1) * sizeof *starts);
     for (int64_t i = 0; i < b->rows.samples.n_samples; i++)
         starts[b->rows.nearest[i]]++;
@@ -69,7 +62,7 @@ static void list_rows_by_cluster(km_balancing *b)
         before += count;
     }
     for (int32_t i = 0; i < b->rows.samples.n_samples; i++)
-        b->facets.others[starts[b->rows.nearest[i]]++] = i;
+        b->list[starts[b->rows.nearest[i]]++] = i;
     for (int64_t c = b->k; c > 0; c--)
         starts[c] = starts[c - 1];
     starts[0] = 0;
@@ -81,10 +74,10 @@ int64_t km_balance_count_straddling(km_balancing *b)
     list_rows_by_cluster(b);
 #pragma omp parallel for reduction(+ : n_straddling)
     for (int64_t c = 0; c < b->k; c++) {
-        const int64_t first = b->facets.starts[c], all = b->facets.starts[c + 1] - first;
+        const int64_t first = b->starts[c], all = b->starts[c + 1] - first;
         const int64_t n = all < MAX_ROWS_OF_PIECES ? all : MAX_ROWS_OF_PIECES;
         if (n >= MIN_ROWS_OF_PIECES)
-            n_straddling += is_in_pieces(b, b->facets.others + first, n);
+            n_straddling += is_in_pieces(b, b->list + first, n);
     }
     return n_straddling;
 }

@@ -299,7 +299,7 @@ static km_code conclude_fit(running *run, km_fit *fit, km_error *error)
             fit->n_empty += run->totals.weights[c] == 0;
         }
         if (run->balancing != NULL)
-            fit->balanced = km_balance_judge(run, km_history_units(run));
+            fit->balanced = km_balance_judge(run);
         fit->inertia = km_final_inertia(run);
         km_find_most_of_ranks(fit, run->comm);
         fit->centers = run->centers;

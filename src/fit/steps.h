@@ -99,12 +99,13 @@ km_code km_update_centers(running *run, double units, double *before, double *sh
  * hardly move? `units` is the inertia in working units. Local. */
 bool km_is_balancing(running *run, double units, double shift);
 
-/* Judges the last assignment, and changes prices, and perhaps places of some centers, so that the
- * next one has more equal clusters. The same on all ranks. */
-void km_balance_step(running *run, double units);
+/* Judges the last assignment, and changes prices, so that the next one has more equal clusters.
+ * Centers go back to where they were before, or move farther than to the means, from which they are
+ * `shift`. The same on all ranks. */
+void km_balance_step(running *run, double units, double shift, const double *before);
 
 /* How equal clusters are after the last assignment. The same on all ranks. */
-km_balanced km_balance_judge(running *run, double units);
+km_balanced km_balance_judge(running *run);
 
 /* Time and distances of an iteration are those of the rank that took most. Without memory of its
  * own. Collective. */

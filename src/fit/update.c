@@ -89,9 +89,10 @@ static void balance_centers(running *run, double units, const double *before)
         run->centers[c * n - 1] = before[c * n - 1];
     run->is_balanced = false;
     run->has_new_prices = true;
-    if (!km_is_balancing(run, units, sum_shifts(run, before)))
+    const double shift = sum_shifts(run, before);
+    if (!km_is_balancing(run, units, shift))
         return;
-    km_balance_step(run, units);
+    km_balance_step(run, units, shift, before);
     for (int64_t c = 1; c <= k; c++)
         run->has_new_prices |= run->centers[c * n - 1] != before[c * n - 1];
 }

@@ -1,0 +1,251 @@
+/* Fields: parts of a survey with gaps between them. They follow from the rows and the number of
+ * clusters alone, so that they are the same throughout a fit. Each row belongs with the rows
+ * nearest to it (Maier, Hein & von Luxburg 2009, doi:10.1016/j.tcs.2009.01.009); how near that is
+ * depends on how dense rows are there, as the width of a cluster does. */
+#include "base/memory.h"
+#include "fit/balance.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* So many rows of the sample are looked at. Less than half a cluster is no field: it belongs with
+ * the rows next to it, whatever lies between. */
+enum { ROWS_PER_CLUSTER = 64, N_LINKS = 8, MOST_LINKS = ROWS_PER_CLUSTER / 2, N_TOGETHER = 64 };
+
+/* Rows of the sample in the order of their places, for finding neighbours. */
+typedef struct field_rows {
+    int64_t n, d;
+    double *places;           /* [n][d] */
+    double *middles, *radii;  /* [n / N_TOGETHER + 1][d]: balls round rows that follow each other */
+    int32_t *parents, *sizes; /* [n], of rows that belong together */
+    int32_t *links;           /* [n][MOST_LINKS], the nearest rows, -1 behind them */
+} field_rows;
+
+static double distance2_of(const double *a, const double *b, int64_t d)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < d; j++)
+        sum += (a[j] - b[j]) * (a[j] - b[j]);
+    return sum;
+}
+
+static int64_t smaller_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t balls_of(int64_t n)
+{
+    return (n + N_TOGETHER - 1) / N_TOGETHER;
+}
+
+static void find_field_balls(field_rows *rows)
+{
+    const int64_t d = rows->d;
+    for (int64_t ball = 0; ball < balls_of(rows->n); ball++) {
+        const int64_t first = ball * N_TOGETHER, end = smaller_of(rows->n, first + N_TOGETHER);
+        double *middle = rows->middles + ball * d, largest = 0;
+        memset(middle, 0, (size_t)d * sizeof *middle);
+        for (int64_t i = first; i < end; i++)
+            for (int64_t j = 0; j < d; j++)
+                middle[j] += rows->places[i * d + j] / (double)(end - first);
+        for (int64_t i = first; i < end; i++)
+            largest = fmax(largest, distance2_of(rows->places + i * d, middle, d));
+        rows->radii[ball] = sqrt(largest) * (1 + 1e-6); /* roundings included */
+    }
+}
+
+/* The nearest rows of one so far, by distance. */
+typedef struct nearest_rows {
+    double distances2[MOST_LINKS];
+    int n;
+} nearest_rows;
+
+/* Equal rows are left out: a heap of them belongs with what is round it. */
+static void offer_row(nearest_rows *nearest, int32_t *links, int n_links, int32_t row, double d2)
+{
+    int at = nearest->n;
+    if (d2 == 0 || (at == n_links && d2 >= nearest->distances2[at - 1]))
+        return;
+    nearest->n = at < n_links ? at + 1 : at;
+    at = nearest->n - 1;
+    for (; at > 0 && nearest->distances2[at - 1] > d2; at--) {
+        nearest->distances2[at] = nearest->distances2[at - 1];
+        links[at] = links[at - 1];
+    }
+    nearest->distances2[at] = d2;
+    links[at] = row;
+}
+
+static void offer_ball(const field_rows *rows, int64_t row, int n_links, int64_t ball,
+                       nearest_rows *nearest)
+{
+    const int64_t d = rows->d, first = ball * N_TOGETHER;
+    const int64_t end = smaller_of(rows->n, first + N_TOGETHER);
+    const double *place = rows->places + row * d;
+    if (nearest->n == n_links) {
+        const double reach = rows->radii[ball] + sqrt(nearest->distances2[n_links - 1]);
+        if (distance2_of(place, rows->middles + ball * d, d) > reach * reach * (1 + 1e-9))
+            return;
+    }
+    for (int64_t i = first; i < end; i++)
+        offer_row(nearest, rows->links + row * MOST_LINKS, n_links, (int32_t)i,
+                  distance2_of(place, rows->places + i * d, d));
+}
+
+static int32_t first_of(int32_t *parents, int32_t row)
+{
+    while (parents[row] != row)
+        row = parents[row] = parents[parents[row]];
+    return row;
+}
+
+/* Joins rows to so many that are nearest to them: all, or those of parts that are no field. */
+static void link_rows(field_rows *rows, int n_links, int32_t below)
+{
+    const int64_t n_balls = balls_of(rows->n);
+#pragma omp parallel for schedule(dynamic, N_TOGETHER)
+    for (int64_t i = 0; i < rows->n; i++) {
+        nearest_rows nearest = {.n = 0};
+        for (int l = 0; l < MOST_LINKS; l++)
+            rows->links[i * MOST_LINKS + l] = -1;
+        const int64_t own = i / N_TOGETHER;
+        for (int64_t away = 0; away < n_balls && rows->sizes[i] < below; away++) {
+            if (own - away >= 0)
+                offer_ball(rows, i, n_links, own - away, &nearest);
+            if (away > 0 && own + away < n_balls)
+                offer_ball(rows, i, n_links, own + away, &nearest);
+        }
+    }
+    for (int32_t i = 0; i < rows->n; i++)
+        for (int64_t l = i * (int64_t)MOST_LINKS;
+             l < (i + 1) * (int64_t)MOST_LINKS && rows->links[l] >= 0; l++) {
+            const int32_t one = first_of(rows->parents, i);
+            const int32_t two = first_of(rows->parents, rows->links[l]);
+            rows->parents[one > two ? one : two] = one > two ? two : one;
+        }
+}
+
+/* sizes: for each row, how many belong together with it. */
+static void measure_parts(field_rows *rows)
+{
+    memset(rows->sizes, 0, (size_t)rows->n * sizeof *rows->sizes);
+    for (int32_t i = 0; i < rows->n; i++)
+        rows->sizes[first_of(rows->parents, i)]++;
+    for (int32_t i = 0; i < rows->n; i++)
+        rows->sizes[i] = rows->sizes[first_of(rows->parents, i)];
+}
+
+/* Numbers the parts, which are fields, by their first rows. Returns how many there are. */
+static int64_t number_fields(field_rows *rows, int32_t *fields)
+{
+    int64_t n_fields = 0;
+    for (int32_t i = 0; i < rows->n; i++) {
+        const int32_t first = first_of(rows->parents, i);
+        fields[i] = first == i ? (int32_t)n_fields++ : fields[first];
+    }
+    return n_fields;
+}
+
+static void take_places(const km_balancing *b, field_rows *rows)
+{
+    for (int64_t i = 0; i < rows->n; i++)
+        for (int64_t j = 0; j < rows->d; j++)
+            rows->places[i * rows->d + j] = km_sampled_value(b, i * b->rows.stride, j);
+    for (int32_t i = 0; i < rows->n; i++)
+        rows->parents[i] = i;
+    memset(rows->sizes, 0, (size_t)rows->n * sizeof *rows->sizes);
+}
+
+km_code km_balance_find_fields(km_balancing *b, km_error *error)
+{
+    const char *what = "fields of rows";
+    const int64_t n_wanted = ROWS_PER_CLUSTER * b->k, n = b->rows.samples.n_samples;
+    b->rows.stride = (n + n_wanted - 1) / n_wanted;
+    b->rows.n_looked = (n + b->rows.stride - 1) / b->rows.stride;
+    field_rows rows = {.n = b->rows.n_looked, .d = b->n_values - 1};
+    const int half = (int)(rows.n / (2 * b->k)) + 1; /* at most MOST_LINKS + 1 */
+    rows.places = km_allocate(rows.n * rows.d, sizeof *rows.places, what, error);
+    rows.middles = km_allocate(balls_of(rows.n) * rows.d, sizeof *rows.middles, what, error);
+    rows.radii = km_allocate(balls_of(rows.n), sizeof *rows.radii, what, error);
+    rows.parents = km_allocate(2 * rows.n, sizeof *rows.parents, what, error);
+    rows.links = km_allocate(rows.n * MOST_LINKS, sizeof *rows.links, what, error);
+    b->rows.fields = km_allocate(rows.n, sizeof *b->rows.fields, what, error);
+    if (error->code == KM_OK) {
+        rows.sizes = rows.parents + rows.n;
+        take_places(b, &rows);
+        find_field_balls(&rows);
+        link_rows(&rows, N_LINKS, 1);
+        measure_parts(&rows);
+        link_rows(&rows, half < MOST_LINKS ? half : MOST_LINKS, half);
+        b->n_fields = number_fields(&rows, b->rows.fields);
+        b->field_masses = km_allocate(3 * b->n_fields, sizeof *b->field_masses, what, error);
+        b->field_sizes = b->field_masses + b->n_fields;
+        b->field_clusters = b->field_masses + 2 * b->n_fields;
+    }
+    free(rows.places);
+    free(rows.middles);
+    free(rows.radii);
+    free(rows.parents);
+    free(rows.links);
+    return error->code;
+}
+
+/* ---- clusters of fields ---------------------------------------------------------------------- */
+
+/* Most rows of a cluster decide (Boyer & Moore 1981): a candidate loses as much as others have. */
+static void vote_for_fields(km_balancing *b, double *leads)
+{
+    for (int64_t c = 0; c < b->k; c++) {
+        b->fields[c] = 0;
+        leads[c] = 0;
+    }
+    for (int64_t i = 0; i < b->rows.n_looked; i++) {
+        const int64_t row = i * b->rows.stride;
+        const int32_t c = b->rows.nearest[row], field = b->rows.fields[i];
+        const double weight = b->rows.samples.weights[row];
+        leads[c] += b->fields[c] == field ? weight : -weight;
+        if (leads[c] < 0) {
+            b->fields[c] = field;
+            leads[c] = -leads[c];
+        }
+    }
+}
+
+void km_balance_place_clusters(km_balancing *b)
+{
+    vote_for_fields(b, b->solving);
+    for (int64_t f = 0; f < b->n_fields; f++)
+        b->field_clusters[f] = 0;
+    for (int64_t c = 0; c < b->k; c++)
+        b->field_clusters[b->fields[c]]++;
+}
+
+void km_balance_set_targets(km_balancing *b, const double *sizes)
+{
+    for (int64_t f = 0; f < b->n_fields; f++)
+        b->field_sizes[f] = 0;
+    for (int64_t c = 0; c < b->k; c++)
+        b->field_sizes[b->fields[c]] += sizes[c];
+    for (int64_t c = 0; c < b->k; c++)
+        b->targets[c] = b->field_sizes[b->fields[c]] / b->field_clusters[b->fields[c]];
+}
+
+void km_balance_weigh_fields(km_balancing *b)
+{
+    double *weights = b->solving;
+    for (int64_t c = 0; c < b->k; c++)
+        weights[c] = 0;
+    for (int64_t f = 0; f < b->n_fields; f++)
+        b->field_masses[f] = 0;
+    for (int64_t i = 0; i < b->rows.n_looked; i++)
+        weights[b->rows.nearest[i * b->rows.stride]] += b->rows.samples.weights[i * b->rows.stride];
+    for (int64_t i = 0; i < b->rows.n_looked; i++) {
+        const int64_t row = i * b->rows.stride;
+        const int32_t c = b->rows.nearest[row];
+        if (weights[c] > 0)
+            b->field_masses[b->rows.fields[i]] +=
+                b->rows.samples.weights[row] / weights[c] * b->sizes[c];
+    }
+}
