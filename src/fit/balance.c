@@ -104,6 +104,7 @@ bool km_is_balancing(running *run, double units, double shift)
     return k > 1 && scale > 0 &&
            (run->has_prices || shift <= enough || run->totals.extras[KM_EXTRA_RELABELED] == 0);
 }
+
 /* Lets centers move farther than to the means: the inertia falls as long as that is less than twice
  * as far, and equal clusters, which hold each other, come to rest in fewer steps. */
 static void overshoot(const km_balancing *b, const double *before, double *centers)
@@ -119,34 +120,45 @@ static void overshoot(const km_balancing *b, const double *before, double *cente
     }
 }
 
-/* Do centers stand while prices change? If clusters are too unequal; if moves would lower the
- * inertia by less than the tolerance allows, since changes of prices go on moving the means a
- * little; and in the last iterations that are allowed, so that clusters are equal in the end. */
-static bool are_centers_held(const running *run, double shift, double scale)
+/* Centers stand while clusters are too unequal, else they overshoot. Neither are means. */
+static void move_centers_freely(running *run, const double *before)
 {
-    enum { LAST_ITERATIONS = 8 };
     const double unequal = 0.05;
-    return deviation_of_sizes(run->balancing) > unequal ||
-           shift <= run->task->tolerance * (double)run->task->n_clusters * scale ||
-           run->number > run->task->max_iterations - LAST_ITERATIONS;
+    const km_balancing *b = run->balancing;
+    if (deviation_of_sizes(b) > unequal)
+        memcpy(run->centers, before, (size_t)(b->k * b->n_values) * sizeof *before);
+    else
+        overshoot(b, before, run->centers);
+    run->n_refilled = b->k;
+}
+
+/* Are centers at rest? Moves would lower the inertia by less than the tolerance allows, since
+ * changes of prices go on moving the means a little. */
+static bool is_at_rest(const running *run, double shift, double scale)
+{
+    return shift <= run->task->tolerance * (double)run->task->n_clusters * scale ||
+           run->totals.extras[KM_EXTRA_RELABELED] == 0;
 }
 
 void km_balance_step(running *run, double units, double shift, const double *before)
 {
+    enum { LAST_ITERATIONS = 8 }; /* in which prices catch up with centers */
     km_balancing *b = run->balancing;
     const double scale = scale_of_units(run, units);
     look_at_sizes(run);
     const double excess = excess_of_sizes(run);
+    const bool is_still = is_at_rest(run, shift, scale);
+    const bool is_late = run->number > run->task->max_iterations - LAST_ITERATIONS;
     run->is_balanced = excess <= 1;
     if (!run->has_prices && !run->is_balanced) {
         km_balance_weigh_fields(b);
         km_balance_search(b, scale, run->centers);
+        run->n_refilled = b->k;
         return;
     }
-    if (are_centers_held(run, shift, scale))
-        memcpy(run->centers, before, (size_t)(b->k * b->n_values) * sizeof *before);
-    else
-        overshoot(b, before, run->centers);
+    run->is_settled = run->is_balanced && is_still;
+    if (!is_still && !is_late)
+        move_centers_freely(run, before);
     if (excess > 0.9)
         km_balance_correct_prices(b, scale, run->used, run->centers);
 }

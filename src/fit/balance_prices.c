@@ -158,7 +158,7 @@ void km_balance_find_prices(km_balancing *b, double scale, double *centers)
 /* The highest temperature at which parts of rows sum to nearly the sizes of clusters. */
 static double temperature_of_sizes(km_balancing *b, double scale, double *centers)
 {
-    const double enough = 0.25;
+    const double enough = 0.15;
     double t = WARM, off = INFINITY;
     while (t > COLDEST && off > enough) {
         t /= COOLING;
@@ -173,13 +173,15 @@ static double temperature_of_sizes(km_balancing *b, double scale, double *center
 
 void km_balance_correct_prices(km_balancing *b, double scale, const double *used, double *centers)
 {
+    const double part = 0.6; /* or what the sample is wrong about could swing from pass to pass */
     const double off = largest_deviation(b, b->sizes, b->targets);
     km_balance_read_prices(b, used, b->prices);
     memcpy(b->means, used, (size_t)(b->k * b->n_values) * sizeof *used);
     const double t = temperature_of_sizes(b, scale, b->means);
     double sum = 0;
     for (int64_t c = 0; c < b->k; c++) {
-        b->wanted[c] = fmax(0.05 * b->targets[c], b->counts[c] + (b->targets[c] - b->sizes[c]));
+        b->wanted[c] =
+            fmax(0.05 * b->targets[c], b->counts[c] + part * (b->targets[c] - b->sizes[c]));
         sum += b->wanted[c];
     }
     for (int64_t c = 0; c < b->k; c++)

@@ -165,11 +165,12 @@ static bool is_over(const running *run, const km_iteration *iteration, km_stop *
 {
     const km_fit_task *task = run->task;
     const double allowed = ldexp(task->tolerance * mean_variance(run), 2 * task->exponent);
-    const bool is_equal = run->balancing == NULL || run->is_balanced;
+    const bool is_equal = run->balancing == NULL || (run->is_balanced && run->were_means);
+    const bool is_at_rest = run->balancing == NULL ? iteration->shift <= allowed : run->is_settled;
     *stop = KM_STOP_MAX_ITERATIONS;
     if (run->n_refilled == 0 && iteration->relabeled == 0 && (is_equal || !run->has_new_prices))
         *stop = KM_STOP_NO_CHANGE;
-    else if (run->n_refilled == 0 && task->tolerance > 0 && iteration->shift <= allowed && is_equal)
+    else if (run->n_refilled == 0 && task->tolerance > 0 && is_at_rest && is_equal)
         *stop = KM_STOP_TOLERANCE;
     return *stop != KM_STOP_MAX_ITERATIONS || iteration->number == task->max_iterations;
 }
@@ -235,6 +236,7 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     fit->is_refused = is_refused(run, &iteration);
     if (fit->is_refused)
         return true;
+    run->were_means = run->n_refilled == 0;
     if (run->older != NULL)
         memcpy(run->older, fit->previous, centers_size(run));
     if (km_update_centers(run, units, fit->previous, &iteration.shift, error) != KM_OK)

@@ -73,7 +73,8 @@ typedef struct km_fit_task {
 typedef struct km_fit {
     double *centers;       /* [k][d], working values, with heights */
     double *previous;      /* [k][d], the centers that the last iteration's assignment used */
-    int64_t n_refilled;    /* empty clusters that the last iteration's update filled */
+    int64_t n_refilled;    /* clusters whose centers the last iteration's update did not put at the
+                              means of their rows */
     int64_t *sizes;        /* [k], samples of all ranks */
     double *weights;       /* [k], sums of their weights */
     int32_t *labels;       /* [n_samples], of this rank's samples */

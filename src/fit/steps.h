@@ -31,6 +31,8 @@ typedef struct running {
     int64_t number;      /* of the iteration, from 1 */
     bool has_prices;     /* in the last assignment */
     bool is_balanced;    /* by the last assignment */
+    bool is_settled;     /* is balanced, and centers hardly move */
+    bool were_means;     /* the centers that the last assignment used, of the one before */
     bool is_at_rest;     /* the fit ends with the centers that the last assignment used */
     bool has_new_prices; /* the last update changed some */
     km_samples *samples;
@@ -43,7 +45,8 @@ typedef struct running {
     double *centers;    /* [k][d], exact, for the next assignment */
     double *used;       /* [k][d], the rounded centers that the last assignment used */
     void *rounded;      /* [k][d], the same values in working precision */
-    int64_t n_refilled; /* empty clusters that the last update filled */
+    int64_t n_refilled; /* clusters whose centers the last update did not put at the means of their
+                           rows: empty ones that it filled; all, while they are being balanced */
     int64_t distances;  /* that the last assignment evaluated on this rank */
     int64_t regrouped;  /* the iteration after which samples were exchanged by label; 0: none yet */
     double compared_when_regrouped, excess; /* distances of the next one, and how many more since */
@@ -100,8 +103,8 @@ km_code km_update_centers(running *run, double units, double *before, double *sh
 bool km_is_balancing(running *run, double units, double shift);
 
 /* Judges the last assignment, and changes prices, so that the next one has more equal clusters.
- * Centers go back to where they were before, or move farther than to the means, from which they are
- * `shift`. The same on all ranks. */
+ * Centers that are not at rest stand still, or move farther than to their means, from which they
+ * were `shift`. The same on all ranks. */
 void km_balance_step(running *run, double units, double shift, const double *before);
 
 /* How equal clusters are after the last assignment. The same on all ranks. */

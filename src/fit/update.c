@@ -87,7 +87,7 @@ static void balance_centers(running *run, double units, const double *before)
     const int64_t k = run->totals.n_clusters, n = run->totals.n_features;
     for (int64_t c = 1; c <= k; c++)
         run->centers[c * n - 1] = before[c * n - 1];
-    run->is_balanced = false;
+    run->is_balanced = run->is_settled = false;
     run->has_new_prices = true;
     const double shift = sum_shifts(run, before);
     if (!km_is_balancing(run, units, shift))
