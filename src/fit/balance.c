@@ -89,6 +89,7 @@ static void look_at_sizes(running *run)
     take_sizes(run);
     km_balance_look(b, run->used);
     km_balance_share(b);
+    km_balance_measure_spreads(b);
     km_balance_place_clusters(b);
     km_balance_set_targets(b, b->sizes);
 }
@@ -152,7 +153,7 @@ void km_balance_step(running *run, double units, double shift, const double *bef
     run->is_balanced = excess <= 1;
     if (!run->has_prices && !run->is_balanced) {
         km_balance_weigh_fields(b);
-        km_balance_search(b, scale, run->centers);
+        km_balance_search(b, run->centers);
         run->n_refilled = b->k;
         return;
     }
@@ -160,7 +161,7 @@ void km_balance_step(running *run, double units, double shift, const double *bef
     if (!is_still && !is_late)
         move_centers_freely(run, before);
     if (excess > 0.9)
-        km_balance_correct_prices(b, scale, run->used, run->centers);
+        km_balance_correct_prices(b, run->used, run->centers);
 }
 
 km_balanced km_balance_judge(running *run)

@@ -62,6 +62,7 @@ typedef struct km_balancing {
     double *wanted;      /* [k], nearer targets, for the next step */
     double *counts;      /* [k], shares of rows */
     double *spreads;     /* [k], mean squared distances of rows to their centers, without prices */
+    double scale;        /* their geometric mean, without clusters at one place */
     double *prices, *trial, *direction; /* [k] */
     double *solving;                    /* [4][k] */
     int64_t *starts;                    /* [k + 1], of the rows of each cluster in the list */
@@ -97,7 +98,8 @@ int64_t km_balance_list_cheap(const km_balancing *b, int64_t block, const double
 void km_balance_share(km_balancing *b);
 void km_balance_share_evenly(km_balancing *b);
 
-/* Counts what rows stand for, by their clusters; and how widely these are spread. After a look. */
+/* Counts what rows stand for, by their clusters; and how widely these are spread, and the scale of
+ * that. After a look. */
 void km_balance_measure_spreads(km_balancing *b);
 
 /* Finds the fields of the rows. KM_MEMORY. */
@@ -120,20 +122,20 @@ void km_balance_multiply(const km_balancing *b, const double *values, double *re
 void km_balance_diagonal(const km_balancing *b, double *diagonal);
 
 /* Changes the prices of centers, till clusters are as large by the sample of rows as is wanted, or
- * nearly so. `scale` is the mean squared distance to centers. */
-void km_balance_find_prices(km_balancing *b, double scale, double *centers);
+ * nearly so. After spreads were measured. */
+void km_balance_find_prices(km_balancing *b, double *centers);
 
 /* Changes the prices of centers, so that sizes come to the targets that were not those by the
- * centers used, which may be others. After a look at these, and sharing. */
-void km_balance_correct_prices(km_balancing *b, double scale, const double *used, double *centers);
+ * centers used, which may be others. After a look at these, sharing, and measuring spreads. */
+void km_balance_correct_prices(km_balancing *b, const double *used, double *centers);
 
 /* Prices in the heights of centers; and the heights that are nearest to prices. */
 void km_balance_read_prices(const km_balancing *b, const double *centers, double *prices);
 void km_balance_place_heights(const km_balancing *b, const double *prices, double *centers);
 
 /* Moves clusters till each field has as many as it deserves, and then centers and prices, till
- * clusters are equal by the sample of rows. `scale` is the mean squared distance to the centers. */
-void km_balance_search(km_balancing *b, double scale, double *centers);
+ * clusters are equal by the sample of rows. */
+void km_balance_search(km_balancing *b, double *centers);
 
 /* Clusters whose rows lie in two parts, farther from each other than the radius of the cluster. */
 int64_t km_balance_count_straddling(km_balancing *b);

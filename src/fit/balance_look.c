@@ -1,8 +1,10 @@
 /* What the rows of the sample say of clusters with prices: where they belong, and what each stands
  * for. */
+#include "base/functions.h"
 #include "base/threads.h"
 #include "fit/balance.h"
 
+#include <float.h>
 #include <math.h>
 
 static double cost_of_center(const double *center, const double *place, int64_t n)
@@ -110,6 +112,13 @@ void km_balance_measure_spreads(km_balancing *b)
         b->counts[rows->nearest[i]] += rows->shares[i];
         b->spreads[rows->nearest[i]] += rows->shares[i] * rows->own[i];
     }
-    for (int64_t c = 0; c < b->k; c++)
+    double logarithm = 0, n = 0;
+    for (int64_t c = 0; c < b->k; c++) {
         b->spreads[c] /= b->counts[c] > 0 ? b->counts[c] : 1;
+        if (b->spreads[c] > DBL_MIN) {
+            logarithm += km_log(b->spreads[c]);
+            n++;
+        }
+    }
+    b->scale = n > 0 ? km_exp(logarithm / n) : 1;
 }

@@ -8,14 +8,14 @@
 #include <math.h>
 #include <string.h>
 
-/* Temperatures are in units of the mean squared distance of rows to their centers: at the highest
- * one all clusters near and far share rows, at the lowest one only the closest. */
-static const double HOTTEST = 16, WARM = 0.25, COLDEST = 1e-6, COOLING = 4;
+/* Temperatures are in units of the usual spread of clusters. Some are much wider or narrower: at
+ * the highest one all clusters near and far share rows, at the lowest one only the closest. */
+static const double HOTTEST = 1e6, WARM = 0.25, COLDEST = 1e-6, COOLING = 4;
 
-static void set_temperature(km_balancing *b, double temperature, double scale)
+static void set_temperature(km_balancing *b, double temperature)
 {
     km_soft *soft = &b->soft;
-    soft->temperature = temperature * scale;
+    soft->temperature = temperature * b->scale;
     soft->stride = temperature > 2 ? 16 : temperature > 0.2 ? 4 : 1;
     soft->n_rows = (b->rows.samples.n_samples + soft->stride - 1) / soft->stride;
 }
@@ -114,11 +114,10 @@ static bool step_up(km_balancing *b, double *damping, double *function, double *
 /* ---- the summit ------------------------------------------------------------------------------ */
 
 /* Finds the summit at a temperature. Returns the largest deviation from what is wanted. */
-static double climb(km_balancing *b, double temperature, double scale, double enough,
-                    double *centers)
+static double climb(km_balancing *b, double temperature, double enough, double *centers)
 {
     enum { MOST_STEPS = 12 };
-    set_temperature(b, temperature, scale);
+    set_temperature(b, temperature);
     double damping = 1e-4, value = km_balance_count_softly(b, b->prices, centers);
     double off = largest_deviation(b, b->counts, b->wanted);
     for (int i = 0; i < MOST_STEPS && off > enough && step_up(b, &damping, &value, centers); i++)
@@ -127,27 +126,26 @@ static double climb(km_balancing *b, double temperature, double scale, double en
 }
 
 /* The same by way of higher temperatures, if the summit is too far to be found at once. */
-static void climb_from_afar(km_balancing *b, double temperature, double scale, double enough,
-                            double *centers)
+static void climb_from_afar(km_balancing *b, double temperature, double enough, double *centers)
 {
     const double heating = 16, far = 0.5;
     double now = temperature;
-    while (climb(b, now, scale, enough, centers) > far && now < HOTTEST)
+    while (climb(b, now, enough, centers) > far && now < HOTTEST)
         now = fmin(HOTTEST, heating * now);
     while (now > temperature) {
         now = fmax(temperature, now / COOLING);
-        climb(b, now, scale, enough, centers);
+        climb(b, now, enough, centers);
     }
 }
 
-void km_balance_find_prices(km_balancing *b, double scale, double *centers)
+void km_balance_find_prices(km_balancing *b, double *centers)
 {
     const double enough = 0.1, enough_softly = 0.03;
     double off = INFINITY;
     km_balance_read_prices(b, centers, b->prices);
-    climb_from_afar(b, WARM, scale, enough_softly, centers);
+    climb_from_afar(b, WARM, enough_softly, centers);
     for (double t = WARM / COOLING; t >= COLDEST && off > enough; t /= COOLING) {
-        climb(b, t, scale, enough_softly, centers);
+        climb(b, t, enough_softly, centers);
         km_balance_place_heights(b, b->prices, centers);
         km_balance_look(b, centers);
         km_balance_measure_spreads(b);
@@ -156,13 +154,13 @@ void km_balance_find_prices(km_balancing *b, double scale, double *centers)
 }
 
 /* The highest temperature at which parts of rows sum to nearly the sizes of clusters. */
-static double temperature_of_sizes(km_balancing *b, double scale, double *centers)
+static double temperature_of_sizes(km_balancing *b, double *centers)
 {
     const double enough = 0.15;
     double t = WARM, off = INFINITY;
     while (t > COLDEST && off > enough) {
         t /= COOLING;
-        set_temperature(b, t, scale);
+        set_temperature(b, t);
         km_balance_count_softly(b, b->prices, centers);
         off = 0;
         for (int64_t c = 0; c < b->k; c++)
@@ -171,13 +169,13 @@ static double temperature_of_sizes(km_balancing *b, double scale, double *center
     return t;
 }
 
-void km_balance_correct_prices(km_balancing *b, double scale, const double *used, double *centers)
+void km_balance_correct_prices(km_balancing *b, const double *used, double *centers)
 {
     const double part = 0.6; /* or what the sample is wrong about could swing from pass to pass */
     const double off = largest_deviation(b, b->sizes, b->targets);
     km_balance_read_prices(b, used, b->prices);
     memcpy(b->means, used, (size_t)(b->k * b->n_values) * sizeof *used);
-    const double t = temperature_of_sizes(b, scale, b->means);
+    const double t = temperature_of_sizes(b, b->means);
     double sum = 0;
     for (int64_t c = 0; c < b->k; c++) {
         b->wanted[c] =
@@ -186,6 +184,6 @@ void km_balance_correct_prices(km_balancing *b, double scale, const double *used
     }
     for (int64_t c = 0; c < b->k; c++)
         b->wanted[c] *= b->total / sum;
-    climb_from_afar(b, t, scale, fmax(0.002, fmin(0.01, off / 4)), centers);
+    climb_from_afar(b, t, fmax(0.002, fmin(0.01, off / 4)), centers);
     km_balance_place_heights(b, b->prices, centers);
 }

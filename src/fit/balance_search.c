@@ -158,7 +158,7 @@ static void want_means_of_fields(km_balancing *b)
     for (int64_t c = 0; c < b->k; c++)
         b->wanted[c] *= b->total / sum; /* fields may have no cluster */
 }
-void km_balance_search(km_balancing *b, double scale, double *centers)
+void km_balance_search(km_balancing *b, double *centers)
 {
     enum { MOST_ROUNDS = 12 };
     const double at_rest = 0.005; /* some hundredths of a radius */
@@ -170,8 +170,8 @@ void km_balance_search(km_balancing *b, double scale, double *centers)
     apportion_clusters(b, centers);
     want_means_of_fields(b);
     for (int round = 0; round < MOST_ROUNDS && shift > at_rest; round++) {
-        km_balance_find_prices(b, scale, centers);
+        km_balance_find_prices(b, centers);
         shift = move_to_means(b, centers);
     }
-    km_balance_find_prices(b, scale, centers);
+    km_balance_find_prices(b, centers);
 }
