@@ -29,6 +29,19 @@ def fields():
     return ra, dec, np.repeat([0, 1], [19500, 500])
 
 
+def clumps(n, seed):
+    """Nine tenths of the rows in clumps, a few of which have most of them."""
+    random = np.random.default_rng(seed)
+    at, sizes = random.normal(size=(40, 3)), random.pareto(1.2, 40) + 1
+    at /= np.linalg.norm(at, axis=1)[:, None]
+    clump = random.choice(40, n, p=sizes / sizes.sum())
+    at = at[clump] + random.uniform(0.01, 0.07, 40)[clump, None] * random.normal(size=(n, 3))
+    stray = random.random(n) < 0.1
+    at[stray] = random.normal(size=(stray.sum(), 3))
+    at /= np.linalg.norm(at, axis=1)[:, None]
+    return np.degrees(np.arctan2(at[:, 1], at[:, 0])) % 360, np.degrees(np.arcsin(at[:, 2]))
+
+
 class Balance(ProgramTest):
     def sky(self, path, ra, dec, **more):
         write_columns(path, {"ra": ra, "dec": dec, **more})
@@ -78,6 +91,25 @@ class Balance(ProgramTest):
             sizes = result.sizes[labels]
             self.assertLessEqual(abs(sizes - sizes.mean()).max(), max(3, 0.01 * sizes.mean()))
 
+    def test_clumps(self):
+        """Strongly clustered rows, of which k-means makes clusters of 0.1 to 4 times the mean."""
+        at = self.sky("clumps.h5", *clumps(10000, 10))
+        _, plain = self.fit("clumps.h5", 25, "--sky", "ra,dec", output="plain.h5")
+        self.assertGreater(plain.sizes.max(), 1200)
+        ended, result = self.fit("clumps.h5", 25, "--sky", "ra,dec", "--balance", "count", "--verify")
+        self.check_prices(result, at)
+        self.assertLessEqual(abs(result.sizes - 400).max(), 4)
+        self.assertNotIn("unequal clusters", ended.err)
+
+    def test_outlier(self):
+        """One row far off does not make the others look like one heap."""
+        random = np.random.default_rng(11)
+        x, y = random.normal(size=(2, 8000))
+        x[0] = y[0] = 1e4
+        write_columns("outlier.h5", {"x": x, "y": y})
+        _, result = self.fit("outlier.h5", 20, "--balance", "count")
+        self.assertLessEqual(abs(result.sizes - 400).max(), 4)
+
     def test_same_bits(self):
         """Ranks, threads, methods and kernels make no difference, on the sky and off it."""
         ra, dec = even_sky(3000, 5)
@@ -86,7 +118,8 @@ class Balance(ProgramTest):
         write_columns("single.h5", {"x": random.uniform(size=2000).astype("f4"),
                                     "y": random.uniform(size=2000).astype("f4"),
                                     "far": (1000 * random.uniform(size=2000)).astype("f4")})
-        lines = [("even.h5", "--sky", "ra,dec", "--balance", "count"),
+        self.sky("clumps.h5", *clumps(3000, 12))
+        lines = [("clumps.h5", "--sky", "ra,dec", "--balance", "count"),
                  ("even.h5", "--sky", "ra,dec", "-c", "z", "--scale", "standard", "--weights", "w",
                   "--balance", "weight"),
                  ("single.h5", "--balance", "count", "--scale", "minmax", "--restarts", "2")]
