@@ -62,13 +62,15 @@ void km_second_find_plainly(const km_second_query *q)
     }
 }
 
-/* Measured: so many centers a feature, and so many in all, make up for going through samples
- * cluster by cluster. */
+/* Measured: from so many centers on, the more the fewer features there are, samples are gone
+ * through cluster by cluster. */
 static bool pays_near(int64_t k, int64_t d)
 {
-    enum { FEWEST_FEATURES = 5, MANY_PER_FEATURE = 32, MANY_IN_ALL = 200, MOST_FEATURES = 16 };
-    return d >= FEWEST_FEATURES && k >= MANY_IN_ALL && k >= MANY_PER_FEATURE * d &&
-           d <= MOST_FEATURES;
+    enum { FEWEST_FEATURES = 5, MANY_PER_FEATURE = 32, MANY_IN_ALL = 200 };
+    enum { MANY_FEATURES = 12, MANY_OF_THESE = 64 };
+    if (d >= MANY_FEATURES)
+        return k >= MANY_OF_THESE;
+    return d >= FEWEST_FEATURES && k >= MANY_IN_ALL && k >= MANY_PER_FEATURE * d;
 }
 
 static bool pays_in_boxes(int64_t k, int64_t d)

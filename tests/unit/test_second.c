@@ -172,8 +172,8 @@ static void check_seconds(const mock *data, int64_t k, km_precision precision, b
 
 START_TEST(equals_plain_search)
 {
-    static const int64_t shapes[][3] = {{700, 2, 40},  {900, 5, 13}, {300, 17, 60}, {130, 3, 2},
-                                        {200, 2, 300}, {200, 3, 97}, {100, 9, 400}};
+    static const int64_t shapes[][3] = {{700, 2, 40}, {900, 5, 13},  {300, 17, 60}, {200, 70, 90},
+                                        {130, 3, 2},  {200, 2, 300}, {200, 3, 97},  {100, 9, 400}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int p = 0; p < 2; p++) {
             mock data = mock_mixture(shapes[s][0], shapes[s][1], 6, s + 1);
