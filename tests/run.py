@@ -27,7 +27,7 @@ IS_SANITIZED = BUILD.name == "sanitize"
 RANKS = [1, 3] if IS_SANITIZED else [1, 2, 3, 4]
 ALONE = ["env", "OMPI_MCA_ess_singleton_isolated=1"]  # starts without a daemon beside it
 AT_ONCE = 4
-TIMEOUT = {".c": 600 if IS_SANITIZED else 300, ".py": 600}  # seconds, for one run of one file
+TIMEOUT = 600  # seconds, for one run of one file
 RANKS_LINE = re.compile(r"\bRanks: ([\d, ]+)\.")
 CHECK_LINE = re.compile(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)")
 UNITTEST_LINE = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
@@ -108,9 +108,9 @@ def jobs(wanted, kind, ranks):
             binary = BUILD / "tests" / path.stem
             for n in ranks or ranks_of(path):
                 start = on_ranks(n) if n > 1 else ALONE
-                yield n, (f"{path.stem} on {n}", [*start, str(binary)], TIMEOUT[".c"], count_check)
+                yield n, (f"{path.stem} on {n}", [*start, str(binary)], TIMEOUT, count_check)
         else:
-            yield 1, (path.name, [sys.executable, str(path), "-v"], TIMEOUT[".py"], count_unittest)
+            yield 1, (path.name, [sys.executable, str(path), "-v"], TIMEOUT, count_unittest)
 
 
 def take_signals():
