@@ -15,8 +15,8 @@ check: deps
 check-programs: all $(if $(filter py,$(KIND)),,$(tests)) \
     $(if $(filter c,$(KIND)),,faults many $(if $(SANITIZE),,$(solib))) $(if $(filter mpich,$(MPI)),$(yield))
 
-# These, and what `make lint` wants.
-programs: check-programs library $(BUILD)/bench_kernels
+# These, and what `make lint` and `make install` want, so that those may go on side by side.
+programs: check-programs library $(man) $(complete) $(BUILD)/bench_kernels
 
 # The tests themselves take the compiler longer than it saves them, and are not what UBSan is for, of
 # which one check is left so that its library is linked.
