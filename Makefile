@@ -124,10 +124,7 @@ run_env := OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
            OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader \
            OMPI_MCA_oob_tcp_if_include=lo PMIX_MCA_gds=hash HWLOC_PLUGINS_PATH=/nonexistent \
            OMP_WAIT_POLICY=passive
-yield := $(BUILD)/tests/yield.so
-ifdef MPI
-run_env += MPIRUN='mpirun.$(MPI)$(if $(filter mpich,$(MPI)), -genv LD_PRELOAD "$(CURDIR)/$(yield)")'
-endif
+mpirun  := mpirun$(MPI:%=.%)
 # Looking for leaks is asked for by itself (LEAKS=1): now and then the search itself crashes.
 ifdef SANITIZE
 run_env += LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/lsan.supp:print_suppressions=0 \
@@ -138,7 +135,7 @@ endif
 .PHONY: demo
 demo: deps
 	@$(MAKE) -s --no-print-directory all
-	$(run_env) mpirun -n 2 $(BUILD)/skymeans fit data/hipparcos.h5 -c b_v,abs_mag \
+	$(run_env) $(mpirun) -n 2 $(BUILD)/skymeans fit data/hipparcos.h5 -c b_v,abs_mag \
 	    --scale standard -k 6 --random-seed 26 -o $(BUILD)/demo.h5 --overwrite
 	@$$(tools/find-python.sh h5py numpy matplotlib) tools/plot.py \
 	    $(BUILD)/demo.h5 data/hipparcos.h5 -o $(BUILD)/demo.png --overwrite

@@ -26,4 +26,4 @@ unshare --mount --pid --fork --kill-child sh -euc '
     mount --rbind /dev "$root/dev"
     mount -t tmpfs tmpfs "$root/dev/shm"
     mount -t proc proc "$root/proc"
-    exec chroot "$root" make -C /skymeans check "$@"' sh "$root" "$@"
+    exec env -i HOME=/root PATH="$PATH" chroot "$root" make -C /skymeans check "$@"' sh "$root" "$@"

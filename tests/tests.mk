@@ -1,8 +1,11 @@
 # Tests, and checks that take longer: `make help` lists them, and the Makefile includes this file.
 
 tests    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-# What tests in Python share is in a folder of its own.
-shared   := PYTHONPATH="$(CURDIR)/tests/support$(if $(PYTHONPATH),:$(PYTHONPATH))"
+# What compiles for ranks, and starts them; and the folder of what tests in Python share.
+yield    := $(BUILD)/tests/yield.so
+shared   := MPICC='$(CC)' $(MPI:%=MPIRUN=mpirun.%) \
+            $(if $(filter mpich,$(MPI)),LD_PRELOAD='$(CURDIR)/$(yield)') \
+            PYTHONPATH="$(CURDIR)/tests/support$(if $(PYTHONPATH),:$(PYTHONPATH))"
 
 .PHONY: check check-programs programs
 check: deps

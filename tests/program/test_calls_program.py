@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 
 import numpy as np
 
+from launcher import MPICC
 from program import BINARY, IS_SANITIZED, MANY, ROOT, Going, ProgramTest, Result, contents, run, write_columns
 
 SOURCE = os.path.join(ROOT, "tests", "support", "fail_calls.c")
@@ -70,7 +71,7 @@ class Calls(ProgramTest):
     def setUp(self):
         super().setUp()
         write_table("calls.h")
-        subprocess.run(["mpicc", "-O1", "-shared", "-fPIC", "-D_GNU_SOURCE", "-I.", "-o", "fail.so",
+        subprocess.run([*MPICC, "-O1", "-shared", "-fPIC", "-D_GNU_SOURCE", "-I.", "-o", "fail.so",
                         SOURCE, "-ldl"], check=True)
         values = np.random.default_rng(1).normal(size=(1000, 2))
         values[::50, 0] = np.nan

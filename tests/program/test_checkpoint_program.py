@@ -11,6 +11,7 @@ sys.dont_write_bytecode = True
 
 import numpy as np
 
+from launcher import code_after_signal
 from program import FAULTS, ProgramTest, Result, blobs, run, run_all, write_array, write_columns
 from stopping import PATIENCE, stop_at, watched
 
@@ -37,9 +38,9 @@ class StopTest(ProgramTest):
         super().setUp()
         write_array("even.h5", np.random.default_rng(1).random((100_000, 2), dtype="f4"))
 
-    def check_stopped(self, finished, checkpoint="state"):
+    def check_stopped(self, finished, checkpoint="state", code=75):
         """No result, one checkpoint, and one line that says so."""
-        self.assertEqual(finished.code, 75, finished)
+        self.assertEqual(finished.code, code, finished)
         self.assertEqual(finished.out, "", finished)
         self.assertRegex(finished.err, rf"(?m)^skymeans: stopped early \({checkpoint}\): .+; run "
                                        r"the same command again to go on\n\Z")
@@ -121,7 +122,7 @@ class Signals(StopTest):
         with watched(*command, ranks=2) as going:
             going.wait_for("iteration")
             going.process.send_signal(signal.SIGUSR1)  # mpirun passes it on
-            self.check_stopped(going.finish())
+            self.check_stopped(going.finish(), code=code_after_signal(75))
 
     def test_while_seeding(self):
         write_array("wide.h5", np.random.default_rng(2).random((100_000, 16), dtype="f4"))

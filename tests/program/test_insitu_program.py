@@ -14,6 +14,7 @@ import numpy as np
 
 sys.dont_write_bytecode = True
 
+from launcher import MPICC
 from program import IS_SANITIZED, ROOT, ProgramTest, parse_summary, started, write_columns
 
 SOURCE = os.path.join(ROOT, "tests", "support", "insitu.c")
@@ -67,17 +68,17 @@ class Header(unittest.TestCase):
             path = os.path.join(folder, f"caller.{ending}")
             with open(path, "w", encoding="utf-8") as file:
                 file.write(CALLER)
-            call(compiler, f"-std={standard}", *STRICT, *WITHOUT_MPI_CXX,
+            call(*compiler, f"-std={standard}", *STRICT, *WITHOUT_MPI_CXX,
                  f"-I{HEADER}", "-c", path, "-o", os.path.join(folder, "caller.o"))
 
     def test_c(self):
         for standard in "c99", "c17":
-            self.check("mpicc", standard, "c")
+            self.check(MPICC, standard, "c")
 
     @unittest.skipUnless(shutil.which("mpicxx"), "no mpicxx")
     def test_cxx(self):
         for standard in "c++11", "c++17":
-            self.check("mpicxx", standard, "cc")
+            self.check(["mpicxx"], standard, "cc")
 
 
 @unittest.skipIf(IS_SANITIZED, "the library is not installed with sanitizers")
@@ -92,7 +93,7 @@ class InSitu(ProgramTest):
         cls.binary = os.path.join(cls.prefix, "insitu")
         flags = call("pkg-config", "--cflags", "--libs", "skymeans",
                      PKG_CONFIG_PATH=f"{cls.prefix}/lib/pkgconfig").split()
-        call("mpicc", "-std=c99", *STRICT, "-o", cls.binary, SOURCE, *flags, "-lm",
+        call(*MPICC, "-std=c99", *STRICT, "-o", cls.binary, SOURCE, *flags, "-lm",
              f"-Wl,-rpath,{cls.prefix}/lib")
 
     def simulate(self, ranks, files=()):

@@ -11,6 +11,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 
+from launcher import MPICC
 from program import IS_SANITIZED, ROOT, ProgramTest, Result, run
 
 SECONDS = 300  # for building the library
@@ -178,11 +179,11 @@ class Callers(Place):
         with open("caller.c", "w", encoding="utf-8") as file:
             file.write(CALLER)
         flags = self.flags("--cflags", "--libs")
-        call("mpicc", "-Wall", "-Werror", "caller.c", "-o", "shared", *flags)
+        call(*MPICC, "-Wall", "-Werror", "caller.c", "-o", "shared", *flags)
         self.assertEqual(call("./shared", LD_LIBRARY_PATH=f"{self.prefix}/lib"), f"{VERSION}\n")
         static = [flag.replace("-lskymeans", "-l:libskymeans.a")
                   for flag in self.flags("--static", "--cflags", "--libs")]
-        call("mpicc", "-Wall", "-Werror", "caller.c", "-o", "static", *static)
+        call(*MPICC, "-Wall", "-Werror", "caller.c", "-o", "static", *static)
         self.assertEqual(call("./static"), f"{VERSION}\n")
 
     @unittest.skipUnless(shutil.which("cmake"), "no cmake")

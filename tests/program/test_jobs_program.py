@@ -102,7 +102,7 @@ class Launchers(ProgramTest):
         first = run(*words, "-o", output, **{size: "3", rank: "0"})
         self.assertEqual(first.code, 0, first)
         self.assertEqual(first.err.count("warning: "), 1, first)
-        self.assertRegex(first.err, rf"warning: separate runs \({size}=3\): [^\n]+ Open MPI ")
+        self.assertRegex(first.err, rf"warning: separate runs \({size}=3\): [^\n]+ (Open MPI|MPICH) ")
         self.assertTrue(os.path.exists(output))
 
     def test_no_false_alarm(self):

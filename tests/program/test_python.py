@@ -17,6 +17,7 @@ import numpy as np
 import pandas
 from astropy import units
 from astropy.table import MaskedColumn, QTable, Table
+from launcher import MPICC
 from module import MODULE, ROOT, ModuleTest, skymeans
 from program import write_array
 
@@ -59,7 +60,7 @@ class Header(ModuleTest):
                        "        printf(\"%02x\", ((const unsigned char *)at)[i]);\n"
                        "    printf(\"\\n\"); }\n"
                        f"int main(void) {{ {' '.join(lines)} return 0; }}\n")
-        subprocess.run(["mpicc", f"-I{ROOT}/include", "structs.c", "-o", "structs"], check=True)
+        subprocess.run([*MPICC, f"-I{ROOT}/include", "structs.c", "-o", "structs"], check=True)
         said = subprocess.run(["./structs"], capture_output=True, text=True, check=True).stdout
         for ours, theirs, line in zip(expected, said.splitlines(), lines, strict=True):
             # Where texts are, is no matter.

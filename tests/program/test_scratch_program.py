@@ -14,7 +14,7 @@ import time
 import unittest
 
 import numpy as np
-from program import BINARY, IS_SANITIZED, SECONDS, ProgramTest, blobs, run, run_many, \
+from program import BINARY, IS_SANITIZED, SECONDS, ProgramTest, blobs, processes_of, run, run_many, \
     started, write_array, write_columns
 from test_disk_program import can_mount, run_on_disk
 
@@ -202,13 +202,12 @@ class Failures(ProgramTest):
 
 
 def mapped_by(leader, words):
-    """A process of a session that has mapped a file of scratch whose name has these words; or None."""
-    for name in os.listdir("/proc"):
-        with contextlib.suppress(ValueError, OSError):
-            with open(f"/proc/{int(name)}/maps", encoding="utf-8") as file:
-                if os.getsid(int(name)) == leader and re.search(
-                        rf" {re.escape(os.getcwd())}/?.*{re.escape(words)}", file.read()):
-                    return int(name)
+    """A process of those of a leader that has mapped a file of scratch whose name has these words; or
+    None."""
+    for process in processes_of(leader):
+        with contextlib.suppress(OSError), open(f"/proc/{process}/maps", encoding="utf-8") as file:
+            if re.search(rf" {re.escape(os.getcwd())}/?.*{re.escape(words)}", file.read()):
+                return process
     return None
 
 

@@ -53,12 +53,26 @@ class Run:
         return f"skymeans {line}\non {self.ranks} ranks: exit {self.code}\n{self.out}{self.err}"
 
 
+def processes_of(leader):
+    """All of its session, and all that those started: Open MPI gives each rank a process group of its
+    own, MPICH a session."""
+    links = {}  # parent and session by process
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8") as file:
+            _, parent, _, session, *_ = file.read().rpartition(")")[2].split()
+            links[int(name)] = int(parent), int(session)
+    found, more = set(), {process for process, (_, session) in links.items() if session == leader}
+    while more:
+        found |= more
+        more = {process for process, (parent, _) in links.items() if parent in more} - found
+    return found
+
+
 def end_session(leader):
-    """Kills all processes of a session; mpirun gives each rank a process group of its own."""
-    for name in os.listdir("/proc"):
-        with contextlib.suppress(ValueError, ProcessLookupError):
-            if os.getsid(int(name)) == leader:
-                os.kill(int(name), signal.SIGKILL)
+    """Kills all processes of the leader of a session."""
+    for process in processes_of(leader):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def command_line(binary, ranks, cpus=None):

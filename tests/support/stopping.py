@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from program import NO_WAITING, SECONDS, Run, end_session, started
+from program import NO_WAITING, SECONDS, Run, end_session, processes_of, started
 
 PATIENCE = 3 * SECONDS  # other runs go on at the same time
 
@@ -42,15 +42,13 @@ class Watched:
                         >= count)
 
     def pids(self):
-        """The processes of the ranks, which belong to the session that this run began."""
+        """The processes of the ranks."""
         found = []
-        for name in os.listdir("/proc"):
-            with contextlib.suppress(ValueError, OSError):
-                with open(f"/proc/{name}/comm", encoding="utf-8") as file:
-                    is_rank = file.read() == "skymeans\n"
-                if is_rank and os.getsid(int(name)) == self.process.pid:
-                    found.append(int(name))
-        return sorted(found)
+        for process in sorted(processes_of(self.process.pid)):
+            with contextlib.suppress(OSError), open(f"/proc/{process}/comm", encoding="utf-8") as file:
+                if file.read() == "skymeans\n":
+                    found.append(process)
+        return found
 
     def send(self, number, pids=None):
         """A signal to some of the ranks, by default to all, if they are still there."""
