@@ -15,12 +15,13 @@ import shutil
 import subprocess
 import sys
 import unittest
+from unittest import mock
 
 sys.dont_write_bytecode = True
 
 import numpy as np
 
-from launcher import MPICC
+from launcher import MPICC, is_open_mpi
 from program import BINARY, IS_SANITIZED, MANY, ROOT, Going, ProgramTest, Result, contents, run, write_columns
 
 SOURCE = os.path.join(ROOT, "tests", "support", "fail_calls.c")
@@ -84,8 +85,10 @@ class Calls(ProgramTest):
         for name in ("out.h5", "out.json"):
             with open(f"inputs/{name}", "wb") as file:
                 file.write(b"old")
-        os.environ["LD_PRELOAD"] = os.path.abspath("fail.so")
-        self.addCleanup(os.environ.pop, "LD_PRELOAD")
+        others = filter(None, [os.environ.get("LD_PRELOAD")])
+        preloaded = mock.patch.dict(os.environ, LD_PRELOAD=":".join([os.path.abspath("fail.so"), *others]))
+        preloaded.start()
+        self.addCleanup(preloaded.stop)
         self.n_runs, self.table = 0, collections.defaultdict(collections.Counter)
 
     def walk(self, group, n, how, rank, arguments):
@@ -204,6 +207,7 @@ class Calls(ProgramTest):
     def test_hdf5(self):
         self.fail_calls("hdf5")
 
+    @unittest.skipUnless(is_open_mpi(), "MPICH 4.0 leaves ranks waiting once it has ended another one")
     def test_mpi(self):
         self.fail_calls("mpi", ranks=(1,))
 

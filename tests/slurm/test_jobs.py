@@ -370,6 +370,23 @@ class TestJobs(JobsTest):
         with h5py.File("out.h5") as file:
             self.assertEqual(int(file["provenance"].attrs["ranks"]), 4)
 
+    def test_forgetful_launcher(self):
+        """After USR1 it returns 0, as MPICH's mpiexec does."""
+        site = SCRATCH / "forgetful"
+        copy_jobs(site, f"launcher={site}/mpiexec\n")
+        (site / "mpiexec").write_text("#!/bin/sh\nmpirun --bind-to none \"$@\" &\n"
+                                      "trap 'kill -USR1 $!' USR1\ncode=138\n"
+                                      "while [ $code = 138 ]; do wait $!; code=$?; done\n"
+                                      "[ $code = 75 ] || exit $code\n")
+        (site / "mpiexec").chmod(0o755)
+        cluster.limit(SLOW)
+        job = self.submit_fit("-N", "2", script=site / "jobs/fit.sbatch")
+        self.wait_for_checkpoint(job)
+        call("scancel", "--batch", "--signal=USR1", job.number)
+        job.wait_for("it queues up again", lambda facts: facts["Restarts"] != "0")
+        cluster.limit(FAST)
+        self.check_done(job, restarts=1)
+
     def test_launcher(self):
         """srun alone starts no MPI, but does when told to use PMIx."""
         os.environ["SLURM_MPI_TYPE"] = "none"

@@ -164,7 +164,7 @@ class Going:
             is_answered, *_ = select.select([self.process.stdout], [], [], seconds)
             answer = self.process.stdout.readline() if is_answered else b""
             said = [self.read(name) for name in ("out", "err")]
-            if answer:
+            if answer.strip().isdigit():  # MPICH's mpiexec itself may say there how it ended
                 return Run(arguments, self.ranks, int(answer), *said)
             self.is_broken = True
             end_session(self.process.pid)
