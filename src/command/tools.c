@@ -1,5 +1,5 @@
 /* The user's tools: `skymeans plot` runs libexec/skymeans/skymeans-plot beside bin/, or
- * tools/plot.py beside build/. */
+ * tools/plot.py beside build/, in which a program of another MPI or compiler has a folder. */
 #include "command/tools.h"
 #include "command/help.h"
 
@@ -22,7 +22,7 @@ const km_tool km_tools[] = {
  * of the tool. */
 static const struct place {
     const char *before, *after;
-} places[] = {{"../libexec/skymeans/skymeans-", ""}, {"../tools/", ".py"}};
+} places[] = {{"../libexec/skymeans/skymeans-", ""}, {"../tools/", ".py"}, {"../../tools/", ".py"}};
 
 /* The path of this program, with links resolved. */
 static bool find_executable(char path[PATH_MAX])
