@@ -183,6 +183,9 @@ class Trial:
         """It is one of the right ones, as a whole; and so is the record of the run."""
         self.require(os.path.exists(self.path("result")), "LOST", "no result", *finished)
         self.require(answer_of(self.path("result")) in self.answers, "WRONG", "answer", *finished)
+        if "no metrics, but the result is complete: " in "".join(run.err for run in finished):
+            return
+        self.require(os.path.exists(self.path("metrics")), "LOST", "no metrics", *finished)
         self.check_metrics()
 
     def check_metrics(self):
@@ -195,7 +198,8 @@ class Trial:
 
     def check_old(self, finished):
         """What has its final name is old, or whole."""
-        for what, check in (("result", self.check_result), ("metrics", self.check_metrics)):
+        for what, check in (("result", lambda: self.check_result(finished)),
+                            ("metrics", self.check_metrics)):
             with contextlib.suppress(FileNotFoundError):
                 with open(self.path(what), "rb") as file:
                     is_old = file.read(len(OLD) + 1) == OLD

@@ -95,10 +95,7 @@ class ShortRuns(ProgramTest):
         self.assertEqual([fds for _, fds in first], [fds for _, fds in now], "open files")
 
     def test_runs(self):
-        shared = left_in("/dev/shm")
         run_all([lambda n=n: self.do_runs(n, RUNS // 4) for n in (1, 2, 3, 4)])
-        left = {path for path in left_in("/dev/shm") - shared if "vader" not in path}
-        self.assertEqual(left, set())
         self.assertEqual({name for name in os.listdir() if ".h5." in name or ".state" in name}, set())
 
     def start(self, number):
@@ -118,9 +115,8 @@ class ShortRuns(ProgramTest):
         """None crashes when it ends; each removes what it and MPI had in /dev/shm and in TMPDIR."""
         shared, begin = left_in("/dev/shm"), time.monotonic()
         run_all([lambda n=n: self.start(n) for n in range(STARTS)])
-        mine = {path for path in left_in("/dev/shm") - shared if os.path.exists(path) and
-                os.stat(path).st_mtime < time.time() - 30}
-        self.assertEqual(mine, set())
+        left = {path for path in left_in("/dev/shm") - shared if "__KMP" not in path}  # of others' OpenMP
+        self.assertEqual(left, set())
         print(f"{STARTS} starts on 1 to 4 ranks, {time.monotonic() - begin:.0f} s", flush=True)
 
 
@@ -148,8 +144,8 @@ class Calls(ModuleTest):
 class Extremes(ProgramTest):
 
     def same_on(self, ranks, *arguments):
-        done = [run_alone("fit", *arguments, "-o", f"{n}.h5", "--threads", 1, ranks=n, seconds=LARGE)
-                for n in ranks]
+        done = [run_alone("fit", *arguments, "-o", f"{n}.h5", "--threads", 1, "--overwrite", ranks=n,
+                          seconds=LARGE) for n in ranks]
         for finished in done:
             self.assertEqual(finished.code, 0, finished)
         results = [Result(f"{n}.h5") for n in ranks]
