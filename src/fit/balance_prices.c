@@ -59,7 +59,7 @@ static void solve_damped(const km_balancing *b, double damping, double *r, doubl
         p[c] = r[c] / diagonal[c];
         rz += r[c] * p[c];
     }
-    const double enough = 1e-6 * rz; /* of the square of the residual */
+    const double enough = 1e-4 * rz; /* of the square of the residual */
     for (int step = 0; step < MOST_STEPS && rz > enough; step++) {
         double pq = 0;
         km_balance_multiply(b, p, q);
@@ -184,6 +184,6 @@ void km_balance_correct_prices(km_balancing *b, const double *used, double *cent
     }
     for (int64_t c = 0; c < b->k; c++)
         b->wanted[c] *= b->total / sum;
-    climb_from_afar(b, t, fmax(0.002, fmin(0.01, off / 4)), centers);
+    climb_from_afar(b, t, fmax(0.003, fmin(0.03, off / 3)), centers);
     km_balance_place_heights(b, b->prices, centers);
 }
