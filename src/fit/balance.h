@@ -93,6 +93,10 @@ void km_balance_look(km_balancing *b, const double *centers);
 int64_t km_balance_list_cheap(const km_balancing *b, int64_t block, const double *centers,
                               double width, int32_t **list);
 
+/* Costs of a center for the rows of a block, [KM_BLOCK]. */
+void km_balance_find_costs(const km_balancing *b, int64_t block, const double *center,
+                           double *costs);
+
 /* Makes each row stand for its part of the size of its cluster, or all by their weights for the
  * total. After a look. */
 void km_balance_share(km_balancing *b);

@@ -39,8 +39,8 @@ int64_t km_balance_list_cheap(const km_balancing *b, int64_t block, const double
     return n_left;
 }
 
-/* Costs of a center for the rows of a block. */
-static void find_costs(const km_balancing *b, int64_t block, const double *center, double *costs)
+void km_balance_find_costs(const km_balancing *b, int64_t block, const double *center,
+                           double *costs)
 {
     double values[KM_BLOCK];
     for (int l = 0; l < KM_BLOCK; l++)
@@ -60,7 +60,7 @@ static void look_at_sampled_block(km_balancing *b, int64_t block, const double *
     for (int l = 0; l < KM_BLOCK; l++)
         lowest[l] = INFINITY;
     for (int64_t i = 0; i < n_left; i++) {
-        find_costs(b, block, centers + left[i] * b->n_values, costs);
+        km_balance_find_costs(b, block, centers + left[i] * b->n_values, costs);
         for (int l = 0; l < KM_BLOCK; l++) {
             nearest[l] = costs[l] < lowest[l] ? left[i] : nearest[l];
             lowest[l] = fmin(lowest[l], costs[l]);

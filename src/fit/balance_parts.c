@@ -51,28 +51,40 @@ static int32_t part_row(int32_t *clusters, double *parts, int32_t n, double temp
     return n_left;
 }
 
+static int64_t smaller_end(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void part_block(km_balancing *b, int64_t block, const double *centers)
 {
     km_soft *soft = &b->soft;
-    const int64_t n_slots = KM_SOFT_SLOTS * soft->stride, first = block * KM_BLOCK;
+    const int64_t stride = soft->stride, n_slots = KM_SOFT_SLOTS * stride, at = block * KM_BLOCK;
+    const int64_t first = (at + stride - 1) / stride; /* of the rows looked at */
+    const int64_t end = smaller_end((at + KM_BLOCK + stride - 1) / stride, soft->n_rows);
+    const double above = MOST_ABOVE * soft->temperature;
+    double costs[KM_BLOCK], lowest[KM_BLOCK];
     int32_t *left;
-    const int64_t n_left =
-        km_balance_list_cheap(b, block, centers, MOST_ABOVE * soft->temperature, &left);
-    for (int64_t i = (first + soft->stride - 1) / soft->stride;
-         i < soft->n_rows && i * soft->stride < first + KM_BLOCK; i++) {
-        int32_t *clusters = soft->clusters + i * n_slots, n = 0;
-        double *parts = soft->parts + i * n_slots;
-        for (int64_t l = 0; l < n_left; l++) {
-            double cost = 0;
-            for (int64_t j = 0; j < b->n_values; j++) {
-                const double difference =
-                    km_sampled_value(b, i * soft->stride, j) - centers[left[l] * b->n_values + j];
-                cost += difference * difference;
-            }
-            n = offer_cluster(clusters, parts, n, n_slots, left[l], cost);
-        }
-        soft->n_parts[i] = part_row(clusters, parts, n, soft->temperature, &soft->costs[i]);
+    const int64_t n_left = km_balance_list_cheap(b, block, centers, above, &left);
+    for (int64_t i = first; i < end; i++) {
+        soft->n_parts[i] = 0;
+        lowest[i * stride - at] = INFINITY;
     }
+    for (int64_t l = 0; l < n_left; l++) {
+        km_balance_find_costs(b, block, centers + left[l] * b->n_values, costs);
+        for (int64_t i = first; i < end; i++) {
+            const double cost = costs[i * stride - at];
+            if (cost > lowest[i * stride - at] + above)
+                continue;
+            lowest[i * stride - at] = fmin(lowest[i * stride - at], cost);
+            soft->n_parts[i] =
+                offer_cluster(soft->clusters + i * n_slots, soft->parts + i * n_slots,
+                              soft->n_parts[i], n_slots, left[l], cost);
+        }
+    }
+    for (int64_t i = first; i < end; i++)
+        soft->n_parts[i] = part_row(soft->clusters + i * n_slots, soft->parts + i * n_slots,
+                                    soft->n_parts[i], soft->temperature, &soft->costs[i]);
 }
 
 double km_balance_count_softly(km_balancing *b, const double *prices, double *centers)
