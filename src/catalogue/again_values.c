@@ -94,7 +94,9 @@ static km_code read_numbers_again(km_again *a, const km_field *field, const km_p
     const km_h5_number number = km_h5_describe_number(native);
     const size_t value = H5Tget_size(native);
     km_again_read_elements(a, field, place, rows, type, error);
-    const size_t position = place->is_transposed ? 0 : (size_t)place->position % (size / value);
+    const size_t n_values = value > 0 ? size / value : 0; /* 0: HDF5 failed */
+    const size_t position =
+        place->is_transposed || n_values == 0 ? 0 : (size_t)place->position % n_values;
     for (int64_t i = 0; i < rows.count && error->code == KM_OK; i++)
         a->numbers[i] = number_at(a->bytes + (size_t)i * size + position * value, &number);
     free(a->bytes);
