@@ -38,13 +38,21 @@ typedef struct km_assigner {
     km_work done;  /* in all assignments so far */
     int64_t *work; /* [n_blocks], distances that were evaluated in each; of methods that renew */
     void *state;   /* of the method */
+    struct km_window *windows; /* [n_threads][], see windows.h; NULL: all is in memory */
+    struct km_window *window;  /* what this assigner sees of all samples; NULL: all */
 } km_assigner;
 
-/* Bytes of a block of samples with its labels. */
+/* Bytes of the values of a block, of its labels, and of both. */
+static inline int64_t km_values_bytes(const km_samples *samples)
+{
+    return KM_BLOCK * samples->n_features * (int64_t)km_precision_size(samples->precision);
+}
+
+enum { KM_BLOCK_LABELS_BYTES = KM_BLOCK * (int)sizeof(int32_t) };
+
 static inline int64_t km_block_bytes(const km_samples *samples)
 {
-    const size_t values = (size_t)samples->n_features * km_precision_size(samples->precision);
-    return (int64_t)(KM_BLOCK * (values + sizeof(int32_t)));
+    return km_values_bytes(samples) + KM_BLOCK_LABELS_BYTES;
 }
 
 /* What sorting samples by their labels costs, in comparisons of each sample: as the order gets

@@ -1,5 +1,6 @@
 /* What all methods share: labels, and totals that follow them. */
 #include "assign/assign.h"
+#include "assign/windows.h"
 #include "base/error.h"
 #include "base/large.h"
 #include "base/memory.h"
@@ -66,7 +67,7 @@ double km_assigner_bytes(const km_shape *shape, const km_method *method)
     const double n_sums = shape->n_threads + (shape->n_ranks > 1 ? 2 : 1);
     const double work = (double)shape->n_samples / KM_BLOCK * sizeof(int64_t);
     return km_labels_bytes(shape) + work + n_sums * km_sums_bytes(shape) +
-           (method->bytes != NULL ? method->bytes(shape) : 0);
+           km_windows_bytes(shape, 0) + (method->bytes != NULL ? method->bytes(shape) : 0);
 }
 
 static void free_totals(km_totals *totals, int n_threads)
@@ -116,9 +117,12 @@ km_code km_assigner_create(km_assigner *assigner, const km_method *method, const
     assigner->totals = create_totals(assigner, grids, error);
     if (error->code == KM_OK) {
 #pragma omp parallel for
-        for (int64_t i = 0; i < n_labels; i++)
-            assigner->labels[i] = -1;
-        if (method->create != NULL)
+        for (int64_t b = 0; b < samples->n_blocks; b++) {
+            km_pass_large(assigner->labels, b, samples->n_blocks,
+                          KM_BLOCK * sizeof *assigner->labels);
+            memset(assigner->labels + b * KM_BLOCK, 0xff, KM_BLOCK * sizeof *assigner->labels);
+        }
+        if (km_windows_create(assigner, 0, error) == KM_OK && method->create != NULL)
             method->create(assigner, error);
     }
     if (error->code != KM_OK)
@@ -130,6 +134,7 @@ void km_assigner_free(km_assigner *assigner, const km_method *method)
 {
     if (assigner->state != NULL && method->free != NULL)
         method->free(assigner);
+    km_windows_free(assigner);
     km_free_large(assigner->labels);
     free(assigner->work);
     free_totals(assigner->totals, assigner->n_threads);
@@ -203,6 +208,8 @@ void km_assigner_relabel_some(km_assigner *assigner, int64_t block, uint64_t cha
     if (changed == 0)
         return;
     km_totals *totals = &assigner->totals[km_thread()];
+    if (assigner->window != NULL)
+        km_view_change(&assigner->window->labels, block);
     km_move_samples(assigner, totals, block, changed, old, labels);
     for (uint64_t left = changed; left != 0; left &= left - 1) {
         const int l = __builtin_ctzll(left);

@@ -23,6 +23,7 @@
 #include "base/large.h"
 #include "base/memory.h"
 #include "base/precision.h"
+#include "windows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -65,6 +66,11 @@ static int64_t count_samples(const km_samples *samples)
     return n;
 }
 
+static int64_t count_columns(int64_t k)
+{
+    return (k + KM_GAPS_ALIGNED - 1) / KM_GAPS_ALIGNED * KM_GAPS_ALIGNED;
+}
+
 km_code km_bounds_create(km_assigner *assigner, km_error *error)
 {
     const km_samples *samples = assigner->samples;
@@ -74,7 +80,7 @@ km_code km_bounds_create(km_assigner *assigner, km_error *error)
     assigner->state = b;
     if (b == NULL)
         return error->code;
-    b->n_columns = (k + KM_GAPS_ALIGNED - 1) / KM_GAPS_ALIGNED * KM_GAPS_ALIGNED;
+    b->n_columns = count_columns(k);
     b->own_drifts = km_allocate(samples->n_blocks, sizeof *b->own_drifts, what, error);
     b->drift = km_allocate(k, sizeof *b->drift, what, error);
     b->drift_bound = km_allocate(b->n_columns, sizeof *b->drift_bound, what, error);
@@ -90,7 +96,7 @@ km_code km_bounds_create(km_assigner *assigner, km_error *error)
         b->largest = km_find_largest_sample(samples);
         b->n_counted = count_samples(samples);
     }
-    return error->code;
+    return km_windows_create(assigner, b->n_columns * (int64_t)sizeof *b->bound, error);
 }
 
 void km_bounds_free(km_assigner *assigner)
@@ -200,7 +206,7 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
 
 static double gaps_bytes(const km_shape *shape)
 {
-    const double n_columns = ceil((double)shape->n_clusters / KM_GAPS_ALIGNED) * KM_GAPS_ALIGNED;
+    const double n_columns = (double)count_columns(shape->n_clusters);
     const double n_blocks = (double)shape->n_samples / KM_BLOCK;
     return km_large_bytes(shape, n_blocks * n_columns * sizeof(float)) + n_blocks * sizeof(float);
 }
@@ -219,9 +225,11 @@ double km_bounds_bytes(const km_shape *shape)
     const double work =
         (double)size_of_work(shape->n_clusters, shape->n_features, shape->precision);
     const double screen = km_screen_is_available(shape->n_features) ? km_screen_bytes(shape) : 0;
+    const int64_t of_block = count_columns(shape->n_clusters) * (int64_t)sizeof(float);
+    const double windows = km_windows_bytes(shape, of_block) - km_windows_bytes(shape, 0);
     return km_larger(gaps_bytes(shape), km_sort_bytes(shape)) +
            shape->n_threads * (work + k * of_center) + k * 2 * sizeof(double) +
-           km_rounded_bytes(shape) + screen;
+           km_rounded_bytes(shape) + screen + windows;
 }
 
 /* They cost what the gaps take, and pay with more clusters the fewer features there are. */

@@ -1,9 +1,9 @@
 /* Gaps of blocks and centers, and what is compared because of them; see bounds.c. */
-#include "base/large.h"
 #include "base/partition.h"
 #include "base/precision.h"
 #include "base/threads.h"
 #include "bounds.h"
+#include "windows.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,7 +11,6 @@
 enum {
     CACHE_LINE = 64,
     MAX_FETCHED = 8192,   /* bytes of gaps, or of samples */
-    BLOCKS_FETCHED = 256, /* that a thread takes at once where samples are on a disk */
     FEWEST_SCREENED = 32, /* centers: fewer are faster without whole numbers, as measured */
 };
 
@@ -87,6 +86,14 @@ static double compare_by_screen(km_assigner *assigner, const void *centers, int6
         w->chosen, n_chosen, w->work, labels, gaps, &w->n_pairs);
 }
 
+/* The gaps of a block, where the assigner sees them. */
+static float *gaps_of(const km_assigner *assigner, int64_t block)
+{
+    const bounds *b = assigner->state;
+    float *all = assigner->window != NULL ? km_view_base(&assigner->window->gaps) : b->bound;
+    return all + block * b->n_columns;
+}
+
 /* The nearest of the chosen centers, their gaps, and a bound of the distances. */
 static double compare_chosen(km_assigner *assigner, const void *centers, int64_t block,
                              int64_t n_chosen, int32_t *labels)
@@ -95,7 +102,7 @@ static double compare_chosen(km_assigner *assigner, const void *centers, int64_t
     const km_samples *samples = assigner->samples;
     bounds_workspace *w = &b->workspaces[km_thread()];
     w->done.distances += n_chosen * KM_BLOCK;
-    w->done.bytes += km_block_bytes(samples);
+    w->done.bytes += km_values_bytes(samples);
     fetch_next_samples(samples, block);
     if (b->has_screen && n_chosen >= FEWEST_SCREENED) {
         const double farthest =
@@ -115,9 +122,12 @@ static void compare_in_block(km_assigner *assigner, const void *centers, int64_t
     bounds *b = assigner->state;
     bounds_workspace *w = &b->workspaces[km_thread()];
     const km_samples *samples = assigner->samples;
-    float *bound = b->bound + block * b->n_columns;
+    float *bound = gaps_of(assigner, block);
     const size_t lanes_size = (size_t)km_samples_lanes(samples, block) * sizeof(int32_t);
     int32_t labels[KM_BLOCK];
+    km_window_need(assigner, block);
+    if (assigner->window != NULL)
+        km_view_change(&assigner->window->gaps, block);
     const double farthest = compare_chosen(assigner, centers, block, n_chosen, labels);
     if (memcmp(labels, assigner->labels + block * KM_BLOCK, lanes_size) != 0)
         lengthen_own_drift(assigner, block, farthest);
@@ -141,9 +151,10 @@ static void make_bounds_of_block(km_assigner *assigner, const void *centers, int
     bounds *b = assigner->state;
     const int64_t k = assigner->n_clusters;
     b->own_drifts[block] = 0;
+    b->workspaces[km_thread()].done.bytes += KM_BLOCK_LABELS_BYTES;
     choose_all(b, k);
     for (int64_t c = k; c < b->n_columns; c++)
-        b->bound[block * b->n_columns + c] = INFINITY;
+        gaps_of(assigner, block)[c] = INFINITY;
     compare_in_block(assigner, centers, block, k);
 }
 
@@ -152,7 +163,7 @@ static void fetch_bounds(const km_assigner *assigner, int64_t block)
     const bounds *b = assigner->state;
     if (block >= assigner->samples->n_blocks)
         return;
-    const char *bound = (const char *)(b->bound + block * b->n_columns);
+    const char *bound = (const char *)gaps_of(assigner, block);
     const int64_t size = b->n_columns * (int64_t)sizeof *b->bound;
     for (int64_t i = 0; i < size && i < MAX_FETCHED; i += CACHE_LINE)
         __builtin_prefetch(bound + i);
@@ -166,22 +177,8 @@ static bool find_used_up(const km_assigner *assigner, int64_t block, float *drif
     const int32_t *labels = assigner->labels + block * KM_BLOCK;
     const int lanes = km_samples_lanes(assigner->samples, block);
     *drift = (b->own_drifts[block] + own_center_movement(b, labels, lanes)) * (float)(1 + 0x1p-22);
-    return assigner->kernel->used_up(b->bound + block * b->n_columns, b->drift_bound, *drift,
-                                     b->n_columns, b->workspaces[km_thread()].used);
-}
-
-/* Where samples are on a disk: reads the blocks, of so many, that will be compared. */
-static void fetch_blocks(const km_assigner *assigner, int64_t first, int64_t n_blocks)
-{
-    const bounds *b = assigner->state;
-    const int64_t left = assigner->samples->n_blocks - first, n = n_blocks < left ? n_blocks : left;
-    float drift;
-    km_fetch_large(b->bound + first * b->n_columns, (size_t)(n * b->n_columns) * sizeof *b->bound);
-    km_fetch_large(assigner->labels + first * KM_BLOCK,
-                   (size_t)(n * KM_BLOCK) * sizeof *assigner->labels);
-    for (int64_t block = first; block < first + n; block++)
-        if (find_used_up(assigner, block, &drift))
-            km_samples_fetch(assigner->samples, block, 1);
+    return assigner->kernel->used_up(gaps_of(assigner, block), b->drift_bound, *drift, b->n_columns,
+                                     b->workspaces[km_thread()].used);
 }
 
 static void assign_block_by_bounds(km_assigner *assigner, const void *centers, int64_t block)
@@ -190,7 +187,7 @@ static void assign_block_by_bounds(km_assigner *assigner, const void *centers, i
     bounds_workspace *w = &b->workspaces[km_thread()];
     const int32_t *labels = assigner->labels + block * KM_BLOCK;
     const int lanes = km_samples_lanes(assigner->samples, block);
-    w->done.bytes += b->n_columns * (int64_t)sizeof *b->bound;
+    w->done.bytes += b->n_columns * (int64_t)sizeof *b->bound + KM_BLOCK_LABELS_BYTES;
     if (!find_used_up(assigner, block, &b->own_drifts[block]))
         return;
     for (int l = 0; l < lanes; l++)
@@ -202,7 +199,7 @@ static void assign_block_by_bounds(km_assigner *assigner, const void *centers, i
 /* ---- all blocks ------------------------------------------------------------------------------ */
 
 /* The nearest of all centers to the samples of a block. */
-static void label_block(km_assigner *assigner, const void *centers, int64_t block, int32_t *labels)
+static void find_labels(km_assigner *assigner, const void *centers, int64_t block, int32_t *labels)
 {
     const bounds *b = assigner->state;
     const km_samples *samples = assigner->samples;
@@ -218,41 +215,85 @@ static void label_block(km_assigner *assigner, const void *centers, int64_t bloc
                                                   samples->n_features, k, labels, &distances2);
 }
 
+static void compare_all_in_block(km_assigner *assigner, const void *centers, int64_t block)
+{
+    int32_t labels[KM_BLOCK];
+    find_labels(assigner, centers, block, labels);
+    km_assigner_relabel(assigner, block, labels);
+}
+
+static void assign_block_in_order(km_assigner *assigner, const void *centers, int64_t block)
+{
+    fetch_bounds(assigner, block + 1);
+    assign_block_by_bounds(assigner, centers, block);
+}
+
+typedef void block_work(km_assigner *assigner, const void *centers, int64_t block);
+
+static void work_on_blocks(km_window *w, const void *centers, block_work *work)
+{
+    for (int64_t block = w->first; block < w->first + w->count; block++)
+        work(&w->assigner, centers, block);
+}
+
+static void compare_window(km_window *w, const void *centers)
+{
+    work_on_blocks(w, centers, compare_all_in_block);
+}
+
+static void make_gaps_of_window(km_window *w, const void *centers)
+{
+    work_on_blocks(w, centers, make_bounds_of_block);
+}
+
+static void use_gaps_of_window(km_window *w, const void *centers)
+{
+    work_on_blocks(w, centers, assign_block_in_order);
+}
+
+static void choose_used_up(km_window *w, const void *centers)
+{
+    float drift;
+    (void)centers;
+    for (int64_t block = w->first; block < w->first + w->count; block++)
+        if (find_used_up(&w->assigner, block, &drift))
+            km_window_want(w, block);
+}
+
+/* Works on all blocks, on all threads: in memory, or by a pass through windows. */
+static void for_all_blocks(km_assigner *assigner, const void *centers, block_work *work,
+                           const km_window_pass *pass)
+{
+    if (km_windows_pay(assigner)) {
+        km_windows_pass(assigner, pass, centers);
+        return;
+    }
+#pragma omp parallel for schedule(dynamic, KM_BOUNDS_AT_ONCE)
+    for (int64_t block = 0; block < assigner->samples->n_blocks; block++)
+        work(assigner, centers, block);
+}
+
 void km_bounds_compare_all(km_assigner *assigner, const void *centers)
 {
-#pragma omp parallel for schedule(dynamic, KM_BOUNDS_AT_ONCE)
-    for (int64_t block = 0; block < assigner->samples->n_blocks; block++) {
-        int32_t labels[KM_BLOCK];
-        km_samples_pass(assigner->samples, block);
-        km_pass_large(assigner->labels, block, assigner->samples->n_blocks, sizeof labels);
-        label_block(assigner, centers, block, labels);
-        km_assigner_relabel(assigner, block, labels);
-    }
+    const km_window_pass pass = {.has_labels = true, .work = compare_window};
+    for_all_blocks(assigner, centers, compare_all_in_block, &pass);
 }
 
 void km_bounds_make_gaps(km_assigner *assigner, const void *centers)
 {
-    const bounds *b = assigner->state;
+    bounds *b = assigner->state;
+    const km_window_pass pass = {
+        .has_labels = true, .gaps = b->bound, .are_gaps_new = true, .work = make_gaps_of_window};
     memset(b->drift, 0, (size_t)assigner->n_clusters * sizeof *b->drift);
     memset(b->drift_bound, 0, (size_t)b->n_columns * sizeof *b->drift_bound);
-#pragma omp parallel for schedule(dynamic, KM_BOUNDS_AT_ONCE)
-    for (int64_t block = 0; block < assigner->samples->n_blocks; block++) {
-        km_samples_pass(assigner->samples, block);
-        make_bounds_of_block(assigner, centers, block);
-    }
+    for_all_blocks(assigner, centers, make_bounds_of_block, &pass);
 }
 
 void km_bounds_use_gaps(km_assigner *assigner, const void *centers)
 {
-    const int64_t n_blocks = assigner->samples->n_blocks;
-    const bool is_on_disk = km_large_in_use() != NULL;
-    const int64_t at_once = is_on_disk ? BLOCKS_FETCHED : KM_BOUNDS_AT_ONCE;
-    note_drifts(assigner->state, assigner, centers);
-#pragma omp parallel for schedule(dynamic, at_once)
-    for (int64_t block = 0; block < n_blocks; block++) {
-        if (is_on_disk && block % at_once == 0)
-            fetch_blocks(assigner, block, at_once);
-        fetch_bounds(assigner, block + 1);
-        assign_block_by_bounds(assigner, centers, block);
-    }
+    bounds *b = assigner->state;
+    const km_window_pass pass = {
+        .has_labels = true, .gaps = b->bound, .want = choose_used_up, .work = use_gaps_of_window};
+    note_drifts(b, assigner, centers);
+    for_all_blocks(assigner, centers, assign_block_in_order, &pass);
 }

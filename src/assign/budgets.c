@@ -39,13 +39,14 @@ static const double MARGIN = 4, SMALL = 0.15;
 struct budgets {
     const km_samples *samples;
     int64_t k, n_groups;
+    int64_t n_columns;   /* of `followed`: no more than k candidates, and MAX_FOLLOWED */
     int64_t assignment;  /* number of the one that runs */
     bool is_known;       /* `before` holds centers */
     void *before;        /* [k][d], centers of the last assignment, in working precision */
     double *moved;       /* [k], how far they moved since then, rounded up */
     double *drift;       /* [REMEMBERED][k], of centers: sums of `moved`, rounded up */
     int64_t *n_followed; /* [groups], candidates of the last assignment; UNKNOWN: too many */
-    int32_t *followed;   /* [groups][MAX_FOLLOWED] */
+    int32_t *followed;   /* [groups][n_columns] */
     double *radius;      /* [groups], mean of the leaves */
     double *margin;      /* [groups], of this assignment; 0: none */
     double *group_drift; /* [groups], NOTHING: leaves have no budgets */
@@ -67,6 +68,11 @@ void km_budgets_renew(struct budgets *b, const tree *t, int64_t group)
     b->n_followed[group] = UNKNOWN;
 }
 
+static int64_t most_followed(int64_t k)
+{
+    return k < MAX_FOLLOWED ? k : MAX_FOLLOWED;
+}
+
 km_code km_budgets_create(tree *t, const km_samples *samples, int64_t k, km_error *error)
 {
     const char *what = "budgets of boxes";
@@ -78,11 +84,12 @@ km_code km_budgets_create(tree *t, const km_samples *samples, int64_t k, km_erro
     b->samples = samples;
     b->k = k;
     b->n_groups = n_groups;
+    b->n_columns = most_followed(k);
     b->before = km_allocate(k * d, km_precision_size(samples->precision), what, error);
     b->moved = km_allocate_zeroed(k, sizeof *b->moved, what, error);
     b->drift = km_allocate_zeroed(REMEMBERED * k, sizeof *b->drift, what, error);
     b->n_followed = km_allocate(n_groups, sizeof *b->n_followed, what, error);
-    b->followed = km_allocate(n_groups, MAX_FOLLOWED * sizeof *b->followed, what, error);
+    b->followed = km_allocate(n_groups * b->n_columns, sizeof *b->followed, what, error);
     b->radius = km_allocate_zeroed(n_groups, sizeof *b->radius, what, error);
     b->margin = km_allocate_zeroed(n_groups, sizeof *b->margin, what, error);
     b->group_drift = km_allocate_zeroed(n_groups, sizeof *b->group_drift, what, error);
@@ -144,7 +151,7 @@ static void note_center_drifts(struct budgets *b, const void *centers)
 
 static void choose_margin(struct budgets *b, int64_t group)
 {
-    const int32_t *followed = b->followed + group * MAX_FOLLOWED;
+    const int32_t *followed = b->followed + group * b->n_columns;
     double maximum = 0;
     b->margin[group] = 0;
     if (!b->is_known || b->n_followed[group] == UNKNOWN || b->samples->n_features > MAX_FEATURES)
@@ -196,7 +203,7 @@ bool km_budgets_super_margins(const struct budgets *b, const tree *t, int64_t to
  * the group was renewed. Both lists ascend. */
 static double movement_of_candidates(const struct budgets *b, int64_t group, const candidates *now)
 {
-    const int32_t *old = b->followed + group * MAX_FOLLOWED;
+    const int32_t *old = b->followed + group * b->n_columns;
     const double *drift = b->drift + b->assignment % REMEMBERED * b->k;
     const double *drift_then = b->drift + b->renewed[group] % REMEMBERED * b->k;
     double maximum = 0, maximum_new = 0;
@@ -219,7 +226,7 @@ static void remember_candidates(struct budgets *b, int64_t group, const candidat
 {
     b->n_followed[group] = now->count <= MAX_FOLLOWED ? now->count : UNKNOWN;
     if (now->count <= MAX_FOLLOWED)
-        memcpy(b->followed + group * MAX_FOLLOWED, now->numbers,
+        memcpy(b->followed + group * b->n_columns, now->numbers,
                (size_t)now->count * sizeof *now->numbers);
 }
 
@@ -289,7 +296,8 @@ void km_budgets_end_group(struct budgets *b, const tree *t, int64_t group, bool 
 double km_budgets_bytes(const km_shape *shape)
 {
     const double k = (double)shape->n_clusters;
-    const double of_group = MAX_FOLLOWED * sizeof(int32_t) + 6 * sizeof(double);
+    const double followed = (double)most_followed(shape->n_clusters) * sizeof(int32_t);
+    const double of_group = followed + 6 * sizeof(double);
     return (double)shape->n_samples / KM_BLOCK * (sizeof(double) + of_group / KM_SIBLINGS) +
            k * (REMEMBERED + 1) * sizeof(double) + km_rounded_bytes(shape);
 }

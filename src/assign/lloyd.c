@@ -3,23 +3,42 @@
 #include "base/large.h"
 #include "base/partition.h"
 #include "methods.h"
+#include "windows.h"
 
 enum { BLOCKS_AT_ONCE = 16 };
+
+static void label_block_plainly(km_assigner *assigner, const void *centers, int64_t block)
+{
+    const km_samples *samples = assigner->samples;
+    int32_t labels[KM_BLOCK];
+    km_distances distances2;
+    assigner->kernel->nearest[samples->precision](km_samples_block(samples, block), centers,
+                                                  samples->n_features, assigner->n_clusters, labels,
+                                                  &distances2);
+    km_assigner_relabel(assigner, block, labels);
+}
+
+static void label_window(km_window *w, const void *centers)
+{
+    for (int64_t b = w->first; b < w->first + w->count; b++)
+        label_block_plainly(&w->assigner, centers, b);
+}
 
 void km_assign_lloyd(km_assigner *assigner, const void *centers)
 {
     const km_samples *samples = assigner->samples;
-    km_nearest *nearest = assigner->kernel->nearest[samples->precision];
-    /* Small chunks, since cores that are shared with other programs are not equally fast. */
+    if (km_windows_pay(assigner)) {
+        km_windows_pass(assigner, &(km_window_pass){.has_labels = true, .work = label_window},
+                        centers);
+    } else {
+        /* Small chunks, since cores that are shared with other programs are not equally fast. */
 #pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
-    for (int64_t b = 0; b < samples->n_blocks; b++) {
-        int32_t labels[KM_BLOCK];
-        km_distances distances2;
-        km_samples_pass(samples, b);
-        km_pass_large(assigner->labels, b, samples->n_blocks, sizeof labels);
-        nearest(km_samples_block(samples, b), centers, samples->n_features, assigner->n_clusters,
-                labels, &distances2);
-        km_assigner_relabel(assigner, b, labels);
+        for (int64_t b = 0; b < samples->n_blocks; b++) {
+            km_samples_pass(samples, b);
+            km_pass_large(assigner->labels, b, samples->n_blocks,
+                          KM_BLOCK * sizeof *assigner->labels);
+            label_block_plainly(assigner, centers, b);
+        }
     }
     assigner->done.distances += samples->n_blocks * KM_BLOCK * assigner->n_clusters;
     assigner->done.bytes += samples->n_blocks * km_block_bytes(samples);

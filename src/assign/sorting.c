@@ -13,8 +13,8 @@
 typedef struct label_sort {
     const km_sorting *by;
     int64_t n;
-    uint32_t *order;  /* [n], the samples as they will follow each other */
     uint32_t *places; /* [n], where each sample goes */
+    uint32_t *order;  /* [n], the samples as they will follow each other, where there are levels */
     int64_t *next;    /* [n_threads][n_labels], first how many samples of each thread have each */
     int64_t *first;   /* [n_labels + 1], where those of each label begin */
 } label_sort;
@@ -59,19 +59,38 @@ static void find_label_starts(label_sort *s, int n_threads)
     s->first[n_labels] = sum;
 }
 
+/* Now and then fetches the labels and places that come next. */
+static void pass_labels(const label_sort *s, const int32_t *labels, int64_t i)
+{
+    if (i % KM_BLOCK == 0) {
+        km_pass_large(labels, i, s->n, sizeof *labels);
+        km_pass_large(s->places, i, s->n, sizeof *s->places);
+    }
+}
+
+/* Finds the order of the samples, or without levels at once their places, one after the other. */
 static void order_by_label(label_sort *s, const int32_t *labels)
 {
+    const bool has_levels = s->by->levels != NULL;
 #pragma omp parallel
     {
         int64_t *next = s->next + km_thread() * s->by->n_labels;
         const km_rows mine = km_thread_share(s->n);
-        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
+        for (int64_t i = mine.first; i < mine.first + mine.count; i++) {
+            pass_labels(s, labels, i);
             next[sort_rank_of(s, labels[i])]++;
+        }
 #pragma omp barrier
 #pragma omp single
         find_label_starts(s, km_threads_now());
-        for (int64_t i = mine.first; i < mine.first + mine.count; i++)
-            s->order[next[sort_rank_of(s, labels[i])]++] = (uint32_t)i;
+        for (int64_t i = mine.first; i < mine.first + mine.count; i++) {
+            const int64_t place = next[sort_rank_of(s, labels[i])]++;
+            pass_labels(s, labels, i);
+            if (has_levels)
+                s->order[place] = (uint32_t)i;
+            else
+                s->places[i] = (uint32_t)place;
+        }
     }
 }
 
@@ -111,13 +130,15 @@ static void find_sorted_places(label_sort *s)
         s->places[s->order[i]] = (uint32_t)i;
 }
 
-/* Labels follow their samples, by way of the memory of places. */
+/* Labels follow their samples, by way of the memory of the order. */
 static void move_labels(const label_sort *s, int32_t *labels)
 {
-    int32_t *moved = (int32_t *)s->places;
+    int32_t *moved = (int32_t *)s->order;
 #pragma omp parallel for
-    for (int64_t i = 0; i < s->n; i++)
-        moved[i] = labels[s->order[i]];
+    for (int64_t i = 0; i < s->n; i++) {
+        pass_labels(s, labels, i);
+        moved[s->places[i]] = labels[i];
+    }
     memcpy(labels, moved, (size_t)s->n * sizeof *labels);
 }
 
@@ -126,9 +147,10 @@ km_code km_sort_samples(km_assigner *assigner, const km_sorting *by, km_error *e
     label_sort s = {.by = by, .n = assigner->samples->n_samples};
     if (create_label_sort(&s, assigner->n_threads, error) == KM_OK) {
         order_by_label(&s, assigner->labels);
-        if (by->levels != NULL)
+        if (by->levels != NULL) {
             order_by_level(&s);
-        find_sorted_places(&s);
+            find_sorted_places(&s);
+        }
         if (km_samples_reorder(assigner->samples, s.places, error) == KM_OK)
             move_labels(&s, assigner->labels);
     }

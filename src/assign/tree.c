@@ -12,17 +12,15 @@
  * another one to it for every sample in the box; so labels are those of Lloyd's method. */
 #include "tree.h"
 #include "base/error.h"
-#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
 #include "base/threads.h"
+#include "windows.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SUPERS_AT_ONCE = 8 }; /* that a thread takes, and reads, where samples are on a disk */
 
 /* ---- creating ------------------------------------------------------------------------------- */
 
@@ -98,6 +96,43 @@ static void add_up_tree_work(km_assigner *assigner, tree *t)
         km_work_add_up(&assigner->done, &t->workspaces[i].done);
 }
 
+static km_tree_walk start_walk(km_assigner *assigner, const void *centers)
+{
+    tree *t = assigner->state;
+    return (km_tree_walk){.assigner = assigner,
+                          .tree = t,
+                          .workspace = &t->workspaces[km_thread()],
+                          .all = {assigner->n_clusters, NULL, (void *)(uintptr_t)centers}};
+}
+
+static km_rows groups_of_window(const km_window *window)
+{
+    return (km_rows){window->first / KM_SIBLINGS, parents_of(window->count)};
+}
+
+static void choose_leaves(km_window *window, const void *centers)
+{
+    const km_tree_walk w = start_walk(&window->assigner, centers);
+    km_tree_choose_leaves(&w, groups_of_window(window));
+}
+
+static void assign_leaves(km_window *window, const void *centers)
+{
+    const km_tree_walk w = start_walk(&window->assigner, centers);
+    km_tree_assign_groups(&w, groups_of_window(window));
+}
+
+static void assign_supers(km_assigner *assigner, const void *centers)
+{
+    const tree *t = assigner->state;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int64_t super = 0; super < t->n_nodes[SUPERS]; super++) {
+        const int64_t first = super * KM_SIBLINGS, left = t->n_nodes[GROUPS] - first;
+        const km_tree_walk w = start_walk(assigner, centers);
+        km_tree_assign_groups(&w, (km_rows){first, left < KM_SIBLINGS ? left : KM_SIBLINGS});
+    }
+}
+
 void km_tree_assign(km_assigner *assigner, const void *centers)
 {
     tree *t = assigner->state;
@@ -106,24 +141,17 @@ void km_tree_assign(km_assigner *assigner, const void *centers)
         km_assign_lloyd(assigner, centers);
         return;
     }
-    const int64_t at_once = km_large_in_use() != NULL ? SUPERS_AT_ONCE : 1;
     km_budgets_begin(t->budgets, t, centers);
-#pragma omp parallel
-    {
-        const km_tree_walk w = {.assigner = assigner,
-                                .tree = t,
-                                .workspace = &t->workspaces[km_thread()],
-                                .all = {assigner->n_clusters, NULL, (void *)(uintptr_t)centers}};
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t top = 0; top < t->n_nodes[TOPS]; top++)
-            km_tree_filter_top(&w, top);
-#pragma omp for schedule(dynamic, at_once)
-        for (int64_t super = 0; super < t->n_nodes[SUPERS]; super++) {
-            if (at_once > 1 && super % at_once == 0)
-                km_tree_fetch_supers(&w, super, at_once);
-            km_tree_assign_super(&w, super);
-        }
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int64_t top = 0; top < t->n_nodes[TOPS]; top++) {
+        const km_tree_walk w = start_walk(assigner, centers);
+        km_tree_filter_top(&w, top);
     }
+    if (km_windows_pay(assigner))
+        km_windows_pass(assigner, &(km_window_pass){.want = choose_leaves, .work = assign_leaves},
+                        centers);
+    else
+        assign_supers(assigner, centers);
     add_up_tree_work(assigner, t);
 }
 

@@ -75,11 +75,11 @@ typedef struct km_tree_walk {
 /* Filters all centers for the boxes of a top. */
 void km_tree_filter_top(const km_tree_walk *walk, int64_t top);
 
-/* Labels the samples of a super, with what was kept for it. */
-void km_tree_assign_super(const km_tree_walk *walk, int64_t super);
+/* Labels the samples of these groups, with what was kept for their supers. */
+void km_tree_assign_groups(const km_tree_walk *walk, km_rows groups);
 
-/* Has the samples of so many supers read that will be compared, where they are on a disk. */
-void km_tree_fetch_supers(const km_tree_walk *walk, int64_t first, int64_t count);
+/* Where the assigner sees a window: says which leaves of these groups will be needed. */
+void km_tree_choose_leaves(const km_tree_walk *walk, km_rows groups);
 
 /* ---- budgets, see budgets.c ----------------------------------------------------------------- */
 

@@ -1,9 +1,9 @@
 /* One thread's way down the tree of boxes in one assignment: what filters keep of the centers, box
  * by box, and the samples of the leaves; see tree.c. */
-#include "base/large.h"
 #include "base/partition.h"
 #include "base/precision.h"
 #include "tree.h"
+#include "windows.h"
 
 #include <math.h>
 #include <string.h>
@@ -54,6 +54,7 @@ static void assign_whole_leaf(const km_tree_walk *w, int64_t leaf, int32_t label
     int32_t labels[KM_BLOCK];
     if (w->tree->owners[leaf] == label)
         return;
+    km_window_need(w->assigner, leaf);
     for (int l = 0; l < KM_BLOCK; l++)
         labels[l] = label;
     km_assigner_relabel(w->assigner, leaf, labels);
@@ -77,16 +78,6 @@ static void fetch_leaf(const km_tree_walk *w, int64_t leaf)
         __builtin_prefetch(labels + i);
 }
 
-/* Reads leaves from the disk, if samples are there. */
-static void fetch_leaves(const km_tree_walk *w, int64_t leaf, int64_t n_leaves)
-{
-    if (n_leaves == 0)
-        return;
-    km_samples_fetch(w->assigner->samples, leaf, n_leaves);
-    km_fetch_large(w->assigner->labels + leaf * KM_BLOCK,
-                   (size_t)(n_leaves * KM_BLOCK) * sizeof *w->assigner->labels);
-}
-
 /* Compares n_left candidates with each sample of a leaf. Returns the minimum gap. */
 static double compare_in_leaf(const km_tree_walk *w, int64_t leaf, const int32_t *left,
                               int64_t n_left, bool has_margin)
@@ -96,6 +87,7 @@ static double compare_in_leaf(const km_tree_walk *w, int64_t leaf, const int32_t
     const candidates *list = &w->workspace->of_group;
     int32_t labels[KM_BLOCK];
     double gap = INFINITY;
+    km_window_need(assigner, leaf);
     const uint64_t changed = assigner->kernel->nearest_listed[samples->precision](
         km_samples_block(samples, leaf), list->centers, samples->n_features, list->numbers, left,
         n_left, assigner->labels + leaf * KM_BLOCK, labels, has_margin ? &gap : NULL);
@@ -202,59 +194,37 @@ static bool expects_reading(const km_tree_walk *w, int64_t leaf)
            (r->n_of_leaves[i] > 1 || w->tree->owners[leaf] != first);
 }
 
-/* Leaves that are read together; none if end is 0. */
-typedef struct leaf_run {
-    int64_t begin, end;
-} leaf_run;
-
-/* Adds a leaf to a run; reads the run and begins another one if the leaf is far from it. To read a
- * little in vain takes less time than to begin anew. */
-static void add_to_run(const km_tree_walk *w, leaf_run *run, int64_t leaf)
-{
-    enum { MAX_BYTES_BETWEEN = 1 << 13 };
-    const int64_t bytes_between = (leaf - run->end) * km_block_bytes(w->assigner->samples);
-    if (run->end == 0 || bytes_between > MAX_BYTES_BETWEEN) {
-        fetch_leaves(w, run->begin, run->end - run->begin);
-        run->begin = leaf;
-    }
-    run->end = leaf + 1;
-}
-
 /* Finds the leaves of a group, whose candidates are there, that will be compared. */
-static void add_group_to_run(const km_tree_walk *w, leaf_run *run, int64_t group, double margin)
+static void choose_in_group(const km_tree_walk *w, int64_t group, double margin)
 {
     const int64_t first = group * KM_SIBLINGS, left = w->tree->n_nodes[LEAVES] - first;
     filter_leaves(w, group, margin, UINT16_MAX);
     for (int64_t leaf = first; leaf < first + (left < KM_SIBLINGS ? left : KM_SIBLINGS); leaf++)
         if (expects_reading(w, leaf))
-            add_to_run(w, run, leaf);
+            km_window_want(w->assigner->window, leaf);
 }
 
-/* Where samples are on a disk: filters some supers in advance, and reads the leaves that will be
- * compared. */
-void km_tree_fetch_supers(const km_tree_walk *w, int64_t first, int64_t count)
+/* Does something with each of some groups, whose candidates are there. */
+static void for_groups(const km_tree_walk *w, km_rows groups,
+                       void (*act)(const km_tree_walk *w, int64_t group, double margin))
 {
-    const int64_t n = w->tree->n_nodes[GROUPS], end = (first + count) * KM_SIBLINGS;
     double margins[KM_SIBLINGS];
-    leaf_run run = {0, 0};
-    for (int64_t group = first * KM_SIBLINGS; group < (end < n ? end : n); group++) {
-        if (group % KM_SIBLINGS == 0)
+    for (int64_t group = groups.first; group < groups.first + groups.count; group++) {
+        if (group == groups.first || group % KM_SIBLINGS == 0)
             filter_groups(w, group / KM_SIBLINGS, margins);
         take_group(w, group);
-        add_group_to_run(w, &run, group, margins[group % KM_SIBLINGS]);
+        act(w, group, margins[group % KM_SIBLINGS]);
     }
-    fetch_leaves(w, run.begin, run.end - run.begin);
 }
 
-void km_tree_assign_super(const km_tree_walk *w, int64_t super)
+void km_tree_choose_leaves(const km_tree_walk *w, km_rows groups)
 {
-    const int64_t first = super * KM_SIBLINGS;
-    double margins[KM_SIBLINGS];
-    filter_groups(w, super, margins);
-    for (int64_t i = 0; i < KM_SIBLINGS && first + i < w->tree->n_nodes[GROUPS]; i++) {
-        take_group(w, first + i);
-        assign_group(w, first + i, margins[i]);
-    }
+    for_groups(w, groups, choose_in_group);
+}
+
+void km_tree_assign_groups(const km_tree_walk *w, km_rows groups)
+{
+    for_groups(w, groups, assign_group);
 }
 
 void km_tree_filter_top(const km_tree_walk *w, int64_t top)

@@ -35,6 +35,30 @@ void km_fetch_large(const void *first, size_t n_bytes)
         place_in_use->fetch(first, n_bytes);
 }
 
+void km_flush_run(km_large_run *run)
+{
+    if (run->first != NULL)
+        km_fetch_large(run->first, (size_t)(run->end - run->first));
+    *run = (km_large_run){NULL, NULL};
+}
+
+/* To read a little in vain takes less time than to begin anew. */
+void km_fetch_in_run(km_large_run *run, const void *first, size_t n_bytes)
+{
+    enum { MAX_BYTES_BETWEEN = 1 << 15 };
+    if (run->first != NULL && (const char *)first - run->end > MAX_BYTES_BETWEEN)
+        km_flush_run(run);
+    if (run->first == NULL)
+        run->first = first;
+    run->end = (const char *)first + n_bytes;
+}
+
+void km_leave_large(const void *first, size_t n_bytes)
+{
+    if (place_in_use != NULL)
+        place_in_use->leave(first, n_bytes);
+}
+
 /* Pieces are so large that reading one takes longer than beginning to. */
 void km_pass_large(const void *array, int64_t element, int64_t n_elements, size_t size)
 {

@@ -1,6 +1,6 @@
 /* large.h - arrays with an element for each sample of this rank: in memory, or where the program
- * has set, as on the disks of the node. All functions are local, and all but km_fetch_large are for
- * one thread at a time. */
+ * has set, as on the disks of the node. All functions are local; only those that fetch, leave and
+ * pass are for several threads at once. */
 #ifndef SKYMEANS_BASE_LARGE_H
 #define SKYMEANS_BASE_LARGE_H
 
@@ -13,7 +13,16 @@ typedef struct km_large_place {
     void *(*allocate)(int64_t count, size_t size, const char *what, km_error *error);
     bool (*free)(void *array); /* false: it is not from here */
     void (*fetch)(const void *first, size_t n_bytes);
+    void (*leave)(const void *first, size_t n_bytes);
     int64_t (*count_read)(void); /* bytes that this process has read from disks so far */
+    /* Is there so much that views (base/view.h) are faster, which read past what the system keeps?
+     */
+    bool (*is_beyond_memory)(void);
+    /* Transfers of a view, several at a time; `finish` waits for all of a queue. */
+    void *(*open_queue)(km_error *error);
+    void (*close_queue)(void *queue);
+    void (*begin)(void *queue, bool is_write, void *memory, char *place, size_t n_bytes);
+    void (*finish)(void *queue);
     double memory; /* bytes, about, that this rank may have in memory of all that is there */
 } km_large_place;
 
@@ -31,9 +40,21 @@ void km_free_large(void *array);
  * begins. */
 void km_fetch_large(const void *first, size_t n_bytes);
 
+/* Bytes of one array that are fetched together: from those that are added in ascending order, until
+ * the next are far away. One run for each array and thread, at first {0}, and at last flushed. */
+typedef struct km_large_run {
+    const char *first, *end;
+} km_large_run;
+void km_fetch_in_run(km_large_run *run, const void *first, size_t n_bytes);
+void km_flush_run(km_large_run *run);
+
+/* Says that so many bytes will not change for a while: where arrays are on a disk, writing begins
+ * what has changed in them. */
+void km_leave_large(const void *first, size_t n_bytes);
+
 /* For each element, or each of some of the same distance, of a pass through an array in order: now
- * and then fetches what comes next. A hint, which may reach past
- * the end of the array by less than an element. */
+ * and then fetches what comes next. A hint, which may reach past the end of the array by less than
+ * an element. */
 void km_pass_large(const void *array, int64_t element, int64_t n_elements, size_t size);
 
 /* Bytes that this process has read from disks so far; 0 where large arrays are in memory. */

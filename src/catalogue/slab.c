@@ -151,8 +151,10 @@ static void put_samples(const km_piece *p, int64_t sample)
     const km_catalogue *catalogue = p->reader->catalogue;
     const void *weights = catalogue->has_weights ? p->values[catalogue->n_features].first : NULL;
     km_samples *samples = p->reader->samples;
+    const int64_t n_used = km_samples_count_used(p->fates, p->rows.count);
     km_samples_put(samples, p->rows.first - samples->slab.first, p->rows.count, p->features,
                    weights, p->fates, sample);
+    km_samples_leave(samples, sample / KM_BLOCK, n_used / KM_BLOCK);
 }
 
 /* Takes the values of a piece that was read, or failed. False if no more pieces are wanted. */

@@ -197,6 +197,7 @@ static void order_part(code_sort *s, const km_morton *morton, km_samples *part)
     fill_buckets(s, morton);
     sort_buckets(s);
     km_samples_move(&(km_moves){part, s->places, s->order, s->moved});
+    km_samples_leave(part, 0, part->n_blocks);
 }
 
 /* Puts the samples in order, `part_size` of them at a time. */

@@ -9,6 +9,8 @@
 #include "base/fault.h"
 #include "base/large.h"
 #include "base/memory.h"
+#include "base/view.h"
+#include "process/direct.h"
 #include "process/heap.h"
 
 #include <errno.h>
@@ -27,10 +29,11 @@
 
 enum { MAX_FOLDERS = 64 };
 
-/* An array and its size. */
+/* An array, its size, and its file. */
 typedef struct mapping {
     void *array;
     size_t n_bytes;
+    int file;
     struct mapping *next;
 } mapping;
 
@@ -41,6 +44,7 @@ static struct {
     int next; /* folder of the next array */
     size_t page;
     mapping *mappings;
+    double n_bytes, memory; /* of all mappings, and what this rank may have */
 } scratch;
 
 static void cant_use(const char *folder, const char *why, km_error *error)
@@ -55,7 +59,8 @@ static void cant_use(const char *folder, const char *why, km_error *error)
 static int open_unnamed(const char *folder)
 {
     char path[PATH_MAX];
-    int file = km_fault("open scratch") ? -1 : open(folder, O_TMPFILE | O_RDWR | O_EXCL, 0600);
+    int file =
+        km_fault("open scratch") ? -1 : open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
     if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
         return file;
     snprintf(path, sizeof path, "%s/.skymeans-XXXXXX", folder);
@@ -84,45 +89,54 @@ static void *no_addresses(int64_t count, size_t size, const char *what, km_error
     return NULL;
 }
 
-/* Maps a new file of so many bytes. NULL, and nothing left behind, if it can't. */
-static void *map_new_file(const char *folder, size_t n_bytes, const char *what, km_error *error)
+/* Maps a new file of m->n_bytes. The array is NULL, and nothing left behind, if it can't. */
+static void map_new_file(mapping *m, const char *folder, const char *what, km_error *error)
 {
-    const int file = open_unnamed(folder);
-    if (file < 0) {
+    const size_t n_bytes = m->n_bytes;
+    m->file = open_unnamed(folder);
+    if (m->file < 0) {
         cant_use(folder, strerror(errno), error);
-        return NULL;
+        return;
     }
-    void *array = NULL;
-    const int why = km_fault("reserve scratch") ? ENOSPC : posix_fallocate(file, 0, (off_t)n_bytes);
+    const int why =
+        km_fault("reserve scratch") ? ENOSPC : posix_fallocate(m->file, 0, (off_t)n_bytes);
     if (why != 0) {
         no_room(folder, n_bytes, what, why, error);
     } else {
-        array = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-        if (array == MAP_FAILED || km_fault("map scratch"))
-            array = no_addresses((int64_t)n_bytes, 1, what, error);
+        m->array = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, m->file, 0);
+        if (m->array == MAP_FAILED || km_fault("map scratch"))
+            m->array = no_addresses((int64_t)n_bytes, 1, what, error);
         else /* what is fetched is known better here than by the system, which reads up to 8 MB */
-            madvise(array, n_bytes, MADV_RANDOM);
+            madvise(m->array, n_bytes, MADV_RANDOM);
+        km_direct_use(m->file);
     }
-    close(file);
-    return array;
+    if (m->array == NULL)
+        close(m->file);
+}
+
+/* Files have whole pages, at least one, as direct transfers need it. */
+static size_t whole_pages(size_t n_bytes)
+{
+    return n_bytes == 0 ? KM_DISK_PAGE : (n_bytes + KM_DISK_PAGE - 1) / KM_DISK_PAGE * KM_DISK_PAGE;
 }
 
 static void *allocate_on_scratch(int64_t count, size_t size, const char *what, km_error *error)
 {
     size_t n_bytes;
-    if (__builtin_mul_overflow((size_t)count, size, &n_bytes) || n_bytes > PTRDIFF_MAX)
+    if (__builtin_mul_overflow((size_t)count, size, &n_bytes) || n_bytes > PTRDIFF_MAX / 2)
         return no_addresses(count, size, what, error);
     mapping *m = km_allocate(1, sizeof *m, what, error);
     if (m == NULL)
         return NULL;
     const char *folder = scratch.folders[scratch.next++ % scratch.n_folders];
-    *m = (mapping){.n_bytes = n_bytes > 0 ? n_bytes : 1, .next = scratch.mappings};
-    m->array = map_new_file(folder, m->n_bytes, what, error);
+    *m = (mapping){.n_bytes = whole_pages(n_bytes), .next = scratch.mappings};
+    map_new_file(m, folder, what, error);
     if (m->array == NULL) {
         free(m);
         return NULL;
     }
     scratch.mappings = m;
+    scratch.n_bytes += (double)m->n_bytes;
     return m->array;
 }
 
@@ -133,7 +147,9 @@ static bool free_on_scratch(void *array)
         if (m->array != array)
             continue;
         *at = m->next;
+        scratch.n_bytes -= (double)m->n_bytes;
         munmap(m->array, m->n_bytes);
+        close(m->file);
         free(m);
         return true;
     }
@@ -149,18 +165,23 @@ static void fetch_from_scratch(const void *first, size_t n_bytes)
         madvise((void *)at, end - at < PIECE ? end - at : PIECE, MADV_WILLNEED);
 }
 
-/* 0 if Linux does not say. */
-static int64_t count_read_bytes(void)
+/* The array that has this address; NULL: none. */
+static const mapping *mapping_at(const char *address)
 {
-    char line[128];
-    long long n_bytes = 0;
-    FILE *file = fopen("/proc/self/io", "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL &&
-           sscanf(line, "read_bytes: %lld", &n_bytes) != 1)
-        ;
-    if (file != NULL)
-        fclose(file);
-    return n_bytes;
+    const mapping *m = scratch.mappings;
+    while (m != NULL && (address < (char *)m->array || address >= (char *)m->array + m->n_bytes))
+        m = m->next;
+    return m;
+}
+
+/* Linux can't take memory away from a process before it has written what changed there, and with
+ * limits of control groups (version 1) begins to write only when there is nothing else to take. */
+static void leave_on_scratch(const void *first, size_t n_bytes)
+{
+    const mapping *m = mapping_at(first);
+    if (m != NULL)
+        sync_file_range(m->file, (const char *)first - (char *)m->array, (off_t)n_bytes,
+                        SYNC_FILE_RANGE_WRITE);
 }
 
 /* A page could not be read or written, and there is no way back. Without MPI_Finalize the launcher
@@ -174,6 +195,48 @@ static void end_by_disk(int signal_number)
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
         _exit(KM_INTERNAL);
     _exit(KM_SYSTEM);
+}
+
+static bool is_beyond_memory(void)
+{
+    return scratch.n_bytes > scratch.memory / 2;
+}
+
+static void *open_queue(km_error *error)
+{
+    return km_direct_create(error);
+}
+
+static void close_queue(void *queue)
+{
+    km_direct_free(queue);
+}
+
+static void begin_transfer(void *queue, bool is_write, void *memory, char *place, size_t n_bytes)
+{
+    const mapping *m = mapping_at(place);
+    if (!km_direct_begin(queue, m->file, is_write, memory, place - (char *)m->array, n_bytes))
+        end_by_disk(SIGBUS);
+}
+
+static void finish_transfers(void *queue)
+{
+    if (!km_direct_finish(queue))
+        end_by_disk(SIGBUS);
+}
+
+/* 0 if Linux does not say. */
+static int64_t count_read_bytes(void)
+{
+    char line[128];
+    long long n_bytes = 0;
+    FILE *file = fopen("/proc/self/io", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL &&
+           sscanf(line, "read_bytes: %lld", &n_bytes) != 1)
+        ;
+    if (file != NULL)
+        fclose(file);
+    return n_bytes;
 }
 
 /* ---- folders --------------------------------------------------------------------------------- */
@@ -212,12 +275,20 @@ static km_code take_folders(const char *folders, km_error *error)
 
 km_code km_scratch_start(const char *folders, int rank_of_node, int ranks_of_node, km_error *error)
 {
-    static km_large_place place = {allocate_on_scratch, free_on_scratch, fetch_from_scratch,
-                                   count_read_bytes, 0};
+    static km_large_place place = {.allocate = allocate_on_scratch,
+                                   .free = free_on_scratch,
+                                   .fetch = fetch_from_scratch,
+                                   .leave = leave_on_scratch,
+                                   .is_beyond_memory = is_beyond_memory,
+                                   .open_queue = open_queue,
+                                   .close_queue = close_queue,
+                                   .begin = begin_transfer,
+                                   .finish = finish_transfers,
+                                   .count_read = count_read_bytes};
     scratch.next = rank_of_node;
     scratch.page = (size_t)sysconf(_SC_PAGESIZE);
     signal(SIGBUS, end_by_disk);
-    place.memory = km_memory_of_node() / ranks_of_node;
+    place.memory = scratch.memory = km_memory_of_node() / ranks_of_node;
     if (take_folders(folders, error) == KM_OK)
         km_large_use(&place);
     return error->code;

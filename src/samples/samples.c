@@ -15,8 +15,8 @@
 /* So many rows at a time become samples. */
 enum { ROWS_AT_ONCE = 512 };
 
-/* Samples from the one that is copied to the one that is fetched, when some are selected. */
-enum { SELECTED_AHEAD = 64 };
+/* When some samples are selected: so many are fetched together while as many are copied. */
+enum { FETCHED_AT_ONCE = 64 };
 
 static int64_t blocks_of(int64_t count)
 {
@@ -86,13 +86,21 @@ const void *km_samples_block(const km_samples *samples, int64_t block)
     return place_of_value(samples, block * KM_BLOCK, 0);
 }
 
-void km_samples_fetch(const km_samples *samples, int64_t block, int64_t n_blocks)
+void km_samples_fetch(const km_samples *samples, km_large_run *run, int64_t block)
 {
-    const int64_t left = samples->n_blocks - block, n = n_blocks < left ? n_blocks : left;
-    if (n > 0)
-        km_fetch_large(km_samples_block(samples, block),
-                       (size_t)(n * KM_BLOCK * samples->n_features) *
-                           km_precision_size(samples->precision));
+    km_fetch_in_run(run, km_samples_block(samples, block),
+                    (size_t)(KM_BLOCK * samples->n_features) *
+                        km_precision_size(samples->precision));
+}
+
+void km_samples_leave(const km_samples *samples, int64_t block, int64_t n_blocks)
+{
+    const int64_t first = block * KM_BLOCK, n = n_blocks * KM_BLOCK;
+    const size_t size = km_precision_size(samples->precision);
+    km_leave_large(km_samples_block(samples, block), (size_t)(n * samples->n_features) * size);
+    km_leave_large(samples->rows + first, (size_t)n * sizeof *samples->rows);
+    if (samples->weights != NULL)
+        km_leave_large(samples->weights + first, (size_t)n * sizeof *samples->weights);
 }
 
 void km_samples_pass(const km_samples *samples, int64_t block)
@@ -374,6 +382,18 @@ km_code km_samples_lift(km_samples *samples, km_error *error)
     return KM_OK;
 }
 
+/* Reads the samples after the first FETCHED_AT_ONCE, where they are on a disk. */
+static void fetch_chosen(const km_samples *from, const int64_t *chosen, int64_t n_chosen)
+{
+    km_large_run values = {0}, rows = {0};
+    for (int64_t i = FETCHED_AT_ONCE; i < 2 * FETCHED_AT_ONCE && i < n_chosen; i++) {
+        km_samples_fetch(from, &values, chosen[i] / KM_BLOCK);
+        km_fetch_in_run(&rows, &from->rows[chosen[i]], sizeof *from->rows);
+    }
+    km_flush_run(&values);
+    km_flush_run(&rows);
+}
+
 km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t n_chosen,
                           km_samples *selected, km_error *error)
 {
@@ -391,11 +411,8 @@ km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t
 #pragma omp parallel for
     for (int64_t i = 0; i < n_chosen; i++) {
         const int64_t at = chosen != NULL ? chosen[i] : i;
-        if (chosen != NULL && i + SELECTED_AHEAD < n_chosen) {
-            const int64_t next = chosen[i + SELECTED_AHEAD];
-            km_samples_fetch(from, next / KM_BLOCK, 1);
-            km_fetch_large(&from->rows[next], sizeof *from->rows);
-        }
+        if (chosen != NULL && i % FETCHED_AT_ONCE == 0)
+            fetch_chosen(from, chosen + i, n_chosen - i);
         for (int64_t j = 0; j < d; j++)
             memcpy(place_of_value(selected, i, j), place_of_value(from, at, j), size);
         selected->rows[i] = from->rows[at];

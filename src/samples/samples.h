@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/large.h"
 #include "base/partition.h"
 #include "base/precision.h"
 #include "comm/comm.h"
@@ -81,8 +82,12 @@ int km_samples_lanes(const km_samples *samples, int64_t block);
 /* The values of a block, [n_features][KM_BLOCK] in working precision. */
 const void *km_samples_block(const km_samples *samples, int64_t block);
 
-/* The values of these blocks are needed soon. */
-void km_samples_fetch(const km_samples *samples, int64_t block, int64_t n_blocks);
+/* The values of a block are needed soon, with those that have been added to the run. */
+void km_samples_fetch(const km_samples *samples, km_large_run *run, int64_t block);
+
+/* These blocks are complete, with their rows and weights: where they are on a disk, writing begins.
+ */
+void km_samples_leave(const km_samples *samples, int64_t block, int64_t n_blocks);
 
 /* For each block of a pass through all in order: those that come next are needed soon. Other
  * functions than km_samples_block do so themselves. */

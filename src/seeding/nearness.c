@@ -118,6 +118,16 @@ static void set_distance2(const km_nearness *near, int64_t block, int lane, doub
 
 /* ---- creating -------------------------------------------------------------------------------- */
 
+/* The distances and numbers of the blocks after this one are needed soon. */
+static void pass_distances(const km_nearness *near, int64_t block)
+{
+    const int64_t n = near->samples->n_blocks;
+    km_pass_large(near->distances2, block, n,
+                  KM_BLOCK * km_precision_size(near->samples->precision));
+    if (near->nearest != NULL)
+        km_pass_large(near->nearest, block, n, KM_BLOCK * sizeof *near->nearest);
+}
+
 /* No center yet: distances are infinite, but 0 for lanes without weight. */
 static void set_first_distances(km_nearness *near)
 {
@@ -125,6 +135,7 @@ static void set_first_distances(km_nearness *near)
 #pragma omp parallel for
     for (int64_t b = 0; b < samples->n_blocks; b++) {
         int64_t weights[KM_BLOCK];
+        pass_distances(near, b);
         km_samples_weights(samples, b, weights);
         near->max_distance2[near->n_groups + b] = 0;
         for (int l = 0; l < KM_BLOCK; l++) {
@@ -137,8 +148,11 @@ static void set_first_distances(km_nearness *near)
         }
     }
 #pragma omp parallel for
-    for (int64_t i = 0; i < samples->n_samples; i++)
+    for (int64_t i = 0; i < samples->n_samples; i++) {
+        if (i % KM_BLOCK == 0)
+            km_pass_large(near->places, i, samples->n_samples, sizeof *near->places);
         near->order[near->places[i]] = (uint32_t)i;
+    }
     for (int64_t g = 0; g < near->n_groups; g++) {
         const km_rows blocks = blocks_of_group(near, g);
         const double *first = near->max_distance2 + near->n_groups + blocks.first;
@@ -311,6 +325,18 @@ static void approach_block(km_nearness *near, int64_t block, const struct new_ce
         approach_many(near, block, added, workspace, n);
 }
 
+/* Reads what the blocks of a group need, where it is on a disk. */
+static void fetch_blocks_of_group(const km_nearness *near, km_rows blocks)
+{
+    const km_samples *samples = near->samples;
+    const size_t n = (size_t)(blocks.count * KM_BLOCK),
+                 size = km_precision_size(samples->precision);
+    km_fetch_large(km_samples_block(samples, blocks.first), n * (size_t)samples->n_features * size);
+    km_fetch_large(distances_of(near, blocks.first), n * size);
+    if (near->nearest != NULL)
+        km_fetch_large(near->nearest + blocks.first * KM_BLOCK, n * sizeof *near->nearest);
+}
+
 static void approach_group(km_nearness *near, int64_t group, const struct new_centers *added,
                            const struct workspace *workspace)
 {
@@ -318,6 +344,7 @@ static void approach_group(km_nearness *near, int64_t group, const struct new_ce
     const int64_t n = choose_new_centers(near, group, added, NULL, added->n, workspace->of_group);
     if (n == 0)
         return;
+    fetch_blocks_of_group(near, blocks);
     double max_distance2 = 0;
     for (int64_t b = blocks.first; b < blocks.first + blocks.count; b++) {
         approach_block(near, b, added, n, workspace);
@@ -385,6 +412,7 @@ void km_nearness_weigh(km_nearness *near, km_power power)
     for (int64_t c = 0; c < near->n_chunks; c++) {
         const int64_t end = (c + 1) * CHUNK_SAMPLES, n = near->samples->n_samples;
         uint64_t sum = 0;
+        km_pass_large(near->order, c * CHUNK_SAMPLES, n, sizeof *near->order);
         for (int64_t i = c * CHUNK_SAMPLES; i < (end < n ? end : n); i++)
             sum += km_nearness_weight(near, near->order[i]);
         near->chunks[c] = sum;
