@@ -2,7 +2,6 @@
  * library; one after the other where it is not there. */
 #include "process/direct.h"
 
-#include "base/fault.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -34,8 +33,7 @@ km_direct *km_direct_create(km_error *error)
     km_direct *queue = km_allocate_zeroed(1, sizeof *queue, "queue of a disk", error);
     if (queue == NULL)
         return NULL;
-    if (km_fault("queue of a disk") ||
-        syscall(SYS_io_setup, (long)MOST_AT_ONCE, &queue->context) != 0)
+    if (syscall(SYS_io_setup, (long)MOST_AT_ONCE, &queue->context) != 0)
         queue->context = 0;
     for (int i = 0; i < MOST_AT_ONCE; i++)
         queue->idle[queue->n_idle++] = &queue->requests[i];

@@ -3,8 +3,9 @@ in a control group whose memory is a quarter of the values; and at what speed, w
 
 Needs root and control groups of version 1, and 1 GB of disk in the build directory (or in $TMPDIR),
 which must not be in memory; skipped elsewhere. Takes some minutes. Prints a line for each run:
-seconds of all assignments, what reading the blocks that they used would take if the disk read as fast
-as it reads a file from begin to end (measured before and after), and the ratio of both.
+seconds of all assignments; what reading the blocks that they used would take if the disk read as fast
+as it reads a file from begin to end (measured before and after); what the assignments take in memory;
+and the ratio of the longer of these two, which no disk can make shorter, to the first.
 """
 import json
 import os
@@ -23,6 +24,8 @@ TOP = "/sys/fs/cgroup/memory"
 # Name, rows, features, clusters, method.
 WORKS = (("W5", 20_000_000, 3, 8, "tree"), ("W2", 4_000_000, 16, 256, "bounds"))
 THREADS = 2
+LEAST = 0.5  # of the speed that the disk, and the processor, allow
+MOST_READ = 2  # times the blocks in use: a page has more than a block
 
 
 class Group:
@@ -84,7 +87,7 @@ class Scratch(unittest.TestCase):
         """The fit with that much memory; its record."""
         group = Group(n_bytes)
         try:
-            group.run(BINARY, *words, "--scratch", ".", "--metrics", "out.json")
+            group.run(BINARY, *words, "--scratch", ".", "--metrics", "out.json", "--overwrite")
             self.assertGreater(group.read("memory.failcnt"), 0, "memory was enough")
         finally:
             group.remove()
@@ -98,9 +101,11 @@ class Scratch(unittest.TestCase):
         self.assertEqual(finished.code, 0, finished)
         words = ["fit", "in.h5", "-k", clusters, "-o", "out.h5", "--overwrite", "--threads", THREADS,
                  "--algorithm", method, "--max-iterations", 1000]
-        finished = run_alone(*words, seconds=600)
+        finished = run_alone(*words, "--metrics", "out.json", seconds=600)
         self.assertEqual(finished.code, 0, finished)
         expected = Result("out.h5")
+        with open("out.json", encoding="utf-8") as file:
+            in_memory = json.load(file)["phases"]["assign"]["max"]
         rate = measure_rate("in.h5")
         record = self.fit_in_group(words, n_bytes // 4)
         rate = (rate + measure_rate("in.h5")) / 2
@@ -109,12 +114,15 @@ class Scratch(unittest.TestCase):
         self.assertEqual(result.n_iterations, expected.n_iterations)
         seconds = record["phases"]["assign"]["max"]
         used, read = (record["scratch"][key] for key in ("bytes_used", "bytes_read"))
+        allowed = max(used / rate, in_memory)
         print(f"{name}, {method}: {n_bytes / 1e6:.0f} MB of values in {n_bytes / 4e6:.0f} MB of "
               f"memory, {result.n_iterations} iterations: {seconds:.1f} s assigning; used "
               f"{used / 1e6:.0f} MB, which take {used / rate:.1f} s at {rate / 1e6:.0f} MB/s; read "
-              f"{read / 1e6:.0f} MB; {used / rate / seconds:.2f} of that speed; "
+              f"{read / 1e6:.0f} MB; in memory {in_memory:.1f} s; {allowed / seconds:.2f} of that speed; "
               f"all phases {sum(phase['max'] for phase in record['phases'].values()):.0f} s",
               flush=True)
+        self.assertGreaterEqual(allowed / seconds, LEAST)
+        self.assertLessEqual(read, MOST_READ * used)
 
     def test_works(self):
         for work in WORKS:
