@@ -107,7 +107,7 @@ static km_tree_walk start_walk(km_assigner *assigner, const void *centers)
 
 static km_rows groups_of_window(const km_window *window)
 {
-    return (km_rows){window->first / KM_SIBLINGS, parents_of(window->count)};
+    return (km_rows){window->first / KM_SIBLINGS, (window->count + KM_SIBLINGS - 1) / KM_SIBLINGS};
 }
 
 static void choose_leaves(km_window *window, const void *centers)
