@@ -49,7 +49,7 @@ static int64_t end_piece(const km_view *view, int64_t element)
     return ((element - view->first + 1) * view->size - 1) / view->piece + 1;
 }
 
-static int64_t count_pieces(const km_view *view)
+static int64_t pieces_seen(const km_view *view)
 {
     return view->count > 0 ? end_piece(view, view->first + view->count - 1) : 0;
 }
@@ -93,7 +93,7 @@ static void transfer_pieces(const km_view *view, void *queue, bool is_write, int
 static int64_t end_of_run(const km_view *view, const uint64_t *bits, int64_t begin, int64_t between)
 {
     int64_t end = begin + 1;
-    for (int64_t piece = end; piece < count_pieces(view) && piece - end <= between; piece++)
+    for (int64_t piece = end; piece < pieces_seen(view) && piece - end <= between; piece++)
         if (has_bit(bits, piece))
             end = piece + 1;
     return end;
@@ -104,7 +104,7 @@ void km_view_begin_reading(km_view *view, void *queue)
     uint64_t missing[KM_VIEW_WORDS];
     for (int i = 0; i < KM_VIEW_WORDS; i++)
         missing[i] = view->is_wanted[i] & ~view->is_there[i];
-    for (int64_t begin = 0, end; begin < count_pieces(view); begin = end) {
+    for (int64_t begin = 0, end; begin < pieces_seen(view); begin = end) {
         end = begin + 1;
         if (!has_bit(missing, begin))
             continue;
@@ -116,7 +116,7 @@ void km_view_begin_reading(km_view *view, void *queue)
 
 void km_view_begin_writing(km_view *view, void *queue)
 {
-    for (int64_t begin = 0, end; begin < count_pieces(view); begin = end) {
+    for (int64_t begin = 0, end; begin < pieces_seen(view); begin = end) {
         const bool is_changed = has_bit(view->is_changed, begin);
         end = is_changed ? end_of_run(view, view->is_changed, begin, 0) : begin + 1;
         if (is_changed)
