@@ -367,6 +367,7 @@ FAULT_ROWS = [
 # Formats without a row, by their beginning.
 UNPROVOKED = {
     "unequal clusters": "takes rows so clustered that the fit does not converge, which is said, too",
+    "while describing the clusters": "takes a signal at that moment; test_describe_program.py has it",
     "they are 0 in all rows": "part of another message, which says of what",
     "values out of range (column %s)": "the same, which says in which file",
     "it is compressed by": "the same",
