@@ -187,7 +187,7 @@ static km_code redistribute_by_centers(km_samples *samples, const km_plan *plan,
     free(rounded);
     int64_t n_all = samples->n_samples;
     km_sum_int64(comm, &n_all, 1);
-    const km_dealing dealing = {km_choose_piece(n_all, km_comm_size(comm), false), NULL};
+    const km_dealing dealing = {km_choose_piece(n_all, km_comm_size(comm)), NULL};
     if (km_agree(comm, error) == KM_OK)
         km_samples_redistribute_by(samples, codes, &dealing, NULL, comm, error);
     km_free_large(codes);

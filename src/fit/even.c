@@ -193,6 +193,6 @@ km_code km_even_out(running *run, km_error *error)
 double km_even_bytes(const km_shape *shape)
 {
     const double n_pieces =
-        (double)shape->n_samples / (double)km_choose_piece(shape->n_rows, shape->n_ranks, false);
+        (double)shape->n_samples / (double)km_choose_piece(shape->n_rows, shape->n_ranks);
     return shape->n_ranks * (double)sizeof(load) + n_pieces * 2 * sizeof(piece_work);
 }

@@ -51,7 +51,7 @@ static km_code create_regrouping(regrouping *g, running *run, km_error *error)
     int64_t n_all = run->samples->n_samples;
     km_sum_int64(run->comm, &n_all, 1);
     run->n_all = n_all;
-    *g = (regrouping){.run = run, .piece = km_choose_piece(n_all, n_ranks, false)};
+    *g = (regrouping){.run = run, .piece = km_choose_piece(n_all, n_ranks)};
     g->n_pieces = n_all / (g->piece * n_ranks) * n_ranks;
     g->order = km_allocate(k, sizeof *g->order, what, error);
     g->costs = km_allocate_zeroed(k, sizeof *g->costs, what, error);
@@ -237,7 +237,7 @@ km_code km_regroup(running *run, km_error *error)
 double km_regroup_bytes(const km_shape *shape)
 {
     const double n_all = (double)shape->n_rows, n = (double)shape->n_samples;
-    const double n_pieces = n_all / (double)km_choose_piece(shape->n_rows, shape->n_ranks, false);
+    const double n_pieces = n_all / (double)km_choose_piece(shape->n_rows, shape->n_ranks);
     const double of_label = 2 * sizeof(int64_t) + 2 * sizeof(int32_t);
     return n_pieces * (sizeof(piece_cost) + sizeof(int32_t)) +
            (double)shape->n_ranks * sizeof(rank_cost) + (double)shape->n_clusters * of_label +

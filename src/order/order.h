@@ -45,9 +45,8 @@ typedef struct km_dealing {
 /* Bytes that dealing out n samples of a rank takes while it goes on. */
 double km_deal_bytes(const km_shape *shape, double n);
 
-/* Samples of a piece that suits so many samples on so many ranks, for the tree, which puts boxes
- * round blocks, or else for samples in the order of labels. Local. */
-int64_t km_choose_piece(int64_t n_all, int n_ranks, bool are_boxed);
+/* Samples of a piece that suits so many samples on so many ranks. Local. */
+int64_t km_choose_piece(int64_t n_all, int n_ranks);
 
 /* Redistributes all samples in the order of codes that the caller gives, [capacity]; each rank gets
  * its samples in no order. `labels` [n_samples], if not NULL, go with them: afterwards they are in

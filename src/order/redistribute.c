@@ -70,12 +70,11 @@ static void find_morton_codes(const km_morton *morton, const km_samples *samples
 
 /* A power of two, so that boxes of the tree end with pieces. Large pieces keep its upper boxes
  * small; with small ones there are enough to make the work of ranks even. */
-int64_t km_choose_piece(int64_t n_all, int n_ranks, bool are_boxed)
+int64_t km_choose_piece(int64_t n_all, int n_ranks)
 {
-    enum { MOST_BLOCKS = 256, FEWEST_BOXED = 16, FEWEST = 4, PIECES_OF_RANK = 64 };
-    const int64_t fewest = are_boxed ? FEWEST_BOXED : FEWEST;
+    enum { MOST_BLOCKS = 256, FEWEST_BLOCKS = 16, PIECES_OF_RANK = 64 };
     int64_t blocks = MOST_BLOCKS; /* what a walk through the tree takes at once */
-    while (blocks > fewest && blocks * KM_BLOCK * PIECES_OF_RANK > n_all / n_ranks)
+    while (blocks > FEWEST_BLOCKS && blocks * KM_BLOCK * PIECES_OF_RANK > n_all / n_ranks)
         blocks /= 2;
     return blocks * KM_BLOCK;
 }
@@ -86,7 +85,7 @@ km_code km_samples_redistribute(km_samples *samples, MPI_Comm comm, km_error *er
     km_sort_memory scratch = {0};
     int64_t n_all = samples->n_samples, buckets[KM_BUCKETS];
     km_sum_int64(comm, &n_all, 1);
-    const km_dealing dealing = {km_choose_piece(n_all, km_comm_size(comm), true), NULL};
+    const km_dealing dealing = {km_choose_piece(n_all, km_comm_size(comm)), NULL};
     km_morton *morton = km_morton_create(samples, comm, error);
     if (morton != NULL &&
         km_sort_memory_create(&scratch, samples, samples->capacity, comm, error) == KM_OK) {
