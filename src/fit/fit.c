@@ -51,6 +51,7 @@ static void end_running(running *run)
     free(run->used);
     free(run->rounded);
     free(run->older);
+    free(run->label_costs);
     if (run->balancing != NULL)
         km_balancing_free(run->balancing);
     free(run->balancing);
@@ -96,6 +97,8 @@ static km_code begin_running(running *run, km_fit *fit, const double *first_cent
         km_assigner_create(&run->assigner, run->task->method, run->task->kernel, samples,
                            run->grids, k, error);
     }
+    if (run->task->method->order_labels != NULL)
+        run->label_costs = km_allocate(k, sizeof *run->label_costs, "work of samples", error);
     if (run->task->balance != KM_BALANCE_NONE)
         create_balancing(run, error);
     if (km_agree(run->comm, error) == KM_OK && !is_resumed(run))

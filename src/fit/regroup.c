@@ -30,7 +30,6 @@ typedef struct regrouping {
     int64_t n_pieces; /* that go to ranks whole */
     int64_t piece;
     int32_t *order;     /* [k], labels as they are in line */
-    int64_t *costs;     /* [k], of the samples of each label */
     piece_cost *pieces; /* [n_pieces] */
     rank_cost *ranks;   /* [n_ranks] */
     int32_t *owners;    /* [n_pieces] */
@@ -54,7 +53,6 @@ static km_code create_regrouping(regrouping *g, running *run, km_error *error)
     *g = (regrouping){.run = run, .piece = km_choose_piece(n_all, n_ranks)};
     g->n_pieces = n_all / (g->piece * n_ranks) * n_ranks;
     g->order = km_allocate(k, sizeof *g->order, what, error);
-    g->costs = km_allocate_zeroed(k, sizeof *g->costs, what, error);
     g->pieces = km_allocate_zeroed(g->n_pieces, sizeof *g->pieces, what, error);
     g->owners = km_allocate(g->n_pieces, sizeof *g->owners, what, error);
     g->ranks = km_allocate(n_ranks, sizeof *g->ranks, what, error);
@@ -67,23 +65,12 @@ static km_code create_regrouping(regrouping *g, running *run, km_error *error)
 static void free_regrouping(regrouping *g)
 {
     free(g->order);
-    free(g->costs);
     free(g->pieces);
     free(g->owners);
     free(g->ranks);
     km_free_large(g->codes);
     km_free_large(g->levels);
     free(g->middles);
-}
-
-/* What the samples of each label cost in the last assignment, on all ranks. */
-static void find_label_costs(regrouping *g)
-{
-    const running *run = g->run;
-    const int64_t n = run->samples->n_samples;
-    for (int64_t i = 0; i < n; i++)
-        g->costs[run->assigner.labels[i]] += run->assigner.work[i / KM_BLOCK];
-    km_sum_int64(run->comm, g->costs, run->task->n_clusters);
 }
 
 /* The work of each piece, from the costs of the labels that are in it. */
@@ -96,8 +83,7 @@ static void foretell_work(regrouping *g)
         while (at < end && at / g->piece < g->n_pieces) {
             const int64_t p = at / g->piece, next = (p + 1) * g->piece;
             const int64_t n = (end < next ? end : next) - at;
-            g->pieces[p].work +=
-                (int64_t)((double)g->costs[label] * ((double)n / (double)counts[label]));
+            g->pieces[p].work += n * g->run->label_costs[label];
             at += n;
         }
         at = end;
@@ -187,7 +173,6 @@ static void exchange_by_labels(regrouping *g, km_error *error)
     run->task->method->order_labels(assigner, run->rounded, g->order, g->levels, error);
     if (km_agree(run->comm, error) != KM_OK)
         return;
-    find_label_costs(g);
     foretell_work(g);
     deal_pieces(g);
     make_line_codes(g, error);
@@ -203,22 +188,47 @@ static void exchange_by_labels(regrouping *g, km_error *error)
     run->task->method->renew(assigner, 0, run->samples->n_blocks);
 }
 
+/* Or the first of all, also of those of a resumed fit. */
+static bool is_first_since_exchange(const running *run)
+{
+    return run->regrouped == 0 || run->number == run->regrouped + 1;
+}
+
 /* Is it time to? After the first iteration, whose blocks are by guesses; when many samples have
  * changed their cluster; and when what is compared beyond that of the iteration after the last
  * exchange adds up to what one takes. The method sorts on one rank by the same measure. */
 static bool is_regrouping_due(running *run)
 {
     const double n = (double)run->n_all, distances = (double)run->totals.extras[KM_EXTRA_DISTANCES];
-    if (run->regrouped == 0 || run->number == run->regrouped + 1)
+    if (is_first_since_exchange(run))
         run->compared_when_regrouped = distances;
     run->excess += distances - run->compared_when_regrouped;
     return run->regrouped == 0 || run->excess > KM_SORTING_COST * n ||
            (double)run->totals.extras[KM_EXTRA_RELABELED] > KM_MANY_RELABELED * n;
 }
 
+/* What a sample of each label cost, in parts of a distance, in the last assignment on all ranks.
+ * Collective. */
+static void find_label_costs(running *run)
+{
+    enum { PARTS = 64 };
+    const int64_t k = run->task->n_clusters, *counts = run->totals.counts;
+    memset(run->label_costs, 0, (size_t)k * sizeof *run->label_costs);
+    for (int64_t i = 0; i < run->samples->n_samples; i++)
+        run->label_costs[run->assigner.labels[i]] += run->assigner.work[i / KM_BLOCK];
+    km_sum_int64(run->comm, run->label_costs, k);
+    for (int64_t c = 0; c < k; c++)
+        if (counts[c] > 0)
+            run->label_costs[c] = run->label_costs[c] * PARTS / KM_BLOCK / counts[c];
+}
+
+/* Costs are those of the iteration after the last exchange: later ones also have what is compared
+ * since samples are no longer with others of their clusters, which the next exchange ends. */
 km_code km_regroup(running *run, km_error *error)
 {
     regrouping g;
+    if (is_first_since_exchange(run))
+        find_label_costs(run);
     if (!is_regrouping_due(run))
         return km_even_out(run, error);
     const double start = km_now();

@@ -50,6 +50,7 @@ typedef struct running {
     int64_t distances;  /* that the last assignment evaluated on this rank */
     int64_t regrouped;  /* the iteration after which samples were exchanged by label; 0: none yet */
     double compared_when_regrouped, excess; /* distances of the next one, and how many more since */
+    int64_t *label_costs;                   /* [k] of a sample, see regroup.c; or NULL */
     int64_t n_all;                          /* samples of all ranks; known once regrouped */
     int64_t next_evening; /* the iteration after which ranks even out their work */
     km_pace *pace;        /* of the task, or one that does nothing */
