@@ -194,17 +194,23 @@ static bool is_first_since_exchange(const running *run)
     return run->regrouped == 0 || run->number == run->regrouped + 1;
 }
 
-/* Is it time to? After the first iteration, whose blocks are by guesses; when many samples have
- * changed their cluster; and when what is compared beyond that of the iteration after the last
- * exchange adds up to what one takes. The method sorts on one rank by the same measure. */
+/* Is it time to? After the first iteration, whose blocks are by guesses. Later if many samples have
+ * changed their cluster since the last exchange; if what is compared beyond that of the iteration
+ * after it adds up to what one takes; or if so much was compared that one is cheap, and some have
+ * changed: blocks of a single cluster are skipped once it rests. */
 static bool is_regrouping_due(running *run)
 {
+    enum { CHEAP = 10 };
+    static const double SOME_RELABELED = 0.01;
     const double n = (double)run->n_all, distances = (double)run->totals.extras[KM_EXTRA_DISTANCES];
     if (is_first_since_exchange(run))
         run->compared_when_regrouped = distances;
+    run->compared += distances;
     run->excess += distances - run->compared_when_regrouped;
+    run->relabeled += (double)run->totals.extras[KM_EXTRA_RELABELED];
     return run->regrouped == 0 || run->excess > KM_SORTING_COST * n ||
-           (double)run->totals.extras[KM_EXTRA_RELABELED] > KM_MANY_RELABELED * n;
+           run->relabeled > KM_MANY_RELABELED * n ||
+           (run->compared > CHEAP * KM_SORTING_COST * n && run->relabeled > SOME_RELABELED * n);
 }
 
 /* What a sample of each label cost, in parts of a distance, in the last assignment on all ranks.
@@ -233,7 +239,7 @@ km_code km_regroup(running *run, km_error *error)
         return km_even_out(run, error);
     const double start = km_now();
     run->regrouped = run->number;
-    run->excess = 0;
+    run->compared = run->excess = run->relabeled = 0;
     run->next_evening = run->number + 1;
     if (create_regrouping(&g, run, error) == KM_OK)
         exchange_by_labels(&g, error);

@@ -49,12 +49,13 @@ typedef struct running {
                            rows: empty ones that it filled; all, while they are being balanced */
     int64_t distances;  /* that the last assignment evaluated on this rank */
     int64_t regrouped;  /* the iteration after which samples were exchanged by label; 0: none yet */
-    double compared_when_regrouped, excess; /* distances of the next one, and how many more since */
-    int64_t *label_costs;                   /* [k] of a sample, see regroup.c; or NULL */
-    int64_t n_all;                          /* samples of all ranks; known once regrouped */
-    int64_t next_evening; /* the iteration after which ranks even out their work */
-    km_pace *pace;        /* of the task, or one that does nothing */
-    int n_reductions;     /* since waiting was last told from communication */
+    double compared_when_regrouped;     /* distances of the next one */
+    double compared, excess, relabeled; /* since then: distances, those beyond, changed labels */
+    int64_t *label_costs;               /* [k] of a sample, see regroup.c; or NULL */
+    int64_t n_all;                      /* samples of all ranks; known once regrouped */
+    int64_t next_evening;               /* the iteration after which ranks even out their work */
+    km_pace *pace;                      /* of the task, or one that does nothing */
+    int n_reductions;                   /* since waiting was last told from communication */
     double reductions[KM_REDUCTIONS_AT_ONCE]; /* [n_reductions], seconds of each */
 } running;
 

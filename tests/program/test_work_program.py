@@ -12,9 +12,12 @@ from program import FAULTS, ProgramTest, Result, run, write_array
 
 N = 200_000
 RANKS = [int(n) for n in os.environ.get("KM_WORK_RANKS", "2 4 16").split()]
-# Name: features, clusters, and how many times the distances of one rank are allowed. W1 has too few
-# clusters for an exchange on 2 ranks, which takes longer than it saves.
-WORKS = {"W1": (5, 64, 1.05), "W4": (3, 500, 1.05), "W6": (8, 1000, 1.05)}
+# Name: features, clusters, and the method. W1 has too few clusters for an exchange on 2 ranks, which
+# takes longer than it saves.
+WORKS = {"W1": (5, 64, "tree"), "W4": (3, 500, "tree"), "W6": (8, 1000, "neighbours")}
+# How many times the distances of one rank are allowed, and of the rank with most how many times the
+# mean, on few ranks: the single pieces of a rank have too uneven work where there are a dozen.
+MOST_ALL, MOST_OF_RANK, MOST_RANKS = 1.05, 1.1, 4
 # Iterations after which an exchange has paid on 2 ranks.
 PAYS = 75
 
@@ -49,17 +52,20 @@ class Work(ProgramTest):
             return finished, result, json.load(file)
 
     def test_more_ranks_evaluate_no_more(self):
-        for name, (n_features, k, most) in WORKS.items():
+        for name, (n_features, k, method) in WORKS.items():
             write_array(f"{name}.h5", mixture(n_features, k))
-            _, expected, one = self.counted(f"{name}.h5", k, "--algorithm", "tree",
+            _, expected, one = self.counted(f"{name}.h5", k, "--algorithm", method,
                                             iterations=PAYS)
             for ranks in [n for n in RANKS if (name, n) != ("W1", 2)]:
                 with self.subTest(work=name, ranks=ranks):
-                    _, result, metrics = self.counted(f"{name}.h5", k, "--algorithm", "tree",
+                    _, result, metrics = self.counted(f"{name}.h5", k, "--algorithm", method,
                                                       iterations=PAYS, ranks=ranks)
                     self.assertEqual(result.checksum, expected.checksum)
-                    self.assertLessEqual(metrics["work"]["distances"],
-                                         most * one["work"]["distances"])
+                    work = metrics["work"]
+                    self.assertLessEqual(work["distances"], MOST_ALL * one["work"]["distances"])
+                    if ranks <= MOST_RANKS:
+                        self.assertLessEqual(work["most_distances"] * ranks,
+                                             MOST_OF_RANK * work["distances"])
 
     def test_all_distances_are_counted(self):
         """The plain method compares each block of 64 samples with all centers."""
