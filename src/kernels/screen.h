@@ -130,7 +130,8 @@ INLINE vector_float32 needed_leads(const screened *s, vector_float32 r)
 
 INLINE float needed_lead(const screened *s, const km_screen *screen, int32_t c)
 {
-    return needed_leads(s, (vector_float32){0} + screen->residuals[c])[0];
+    const vector_float32 residual = (vector_float32){0} + screen->residuals[c];
+    return needed_leads(s, residual)[0];
 }
 
 /* ---- sums of products ----------------------------------------------------------------------- */
