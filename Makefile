@@ -18,7 +18,7 @@ endif
 
 # ---- flags: every bit of a result is promised, so no contraction and no fast-math -----------------
 
-CFLAGS   := $(if $(SANITIZE),-O1,-O3) -g
+CFLAGS   := $(if $(SANITIZE),-O1 -g1,-O3 -g)
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
             -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wpointer-arith -Wvla \
             $(if $(WERROR),-Werror)
@@ -41,7 +41,7 @@ machine  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 of_x86   := avx2 avxvnni avx512vl avx512 avx512vnni
 vector   := $(if $(filter x86_64,$(machine)),$(of_x86)) $(if $(filter aarch64,$(machine)),neon)
 avx512   := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
-fast     := $(if $(SANITIZE),-O2 -fno-sanitize=undefined,-O3) -fno-var-tracking
+fast     := $(if $(SANITIZE),-O1 -fno-sanitize=undefined,-O3) -fno-var-tracking
 %/kernels/avx2.o:       extra := $(fast) -mavx2 -mfma
 %/kernels/avxvnni.o:    extra := $(fast) -mavx2 -mfma -mavxvnni
 %/kernels/avx512vl.o:   extra := $(fast) $(avx512) -mavx512vnni -mprefer-vector-width=256
