@@ -149,8 +149,10 @@ static km_code make_line_codes(regrouping *g, km_error *error)
     const int64_t k = g->run->task->n_clusters;
     const int32_t *labels = g->run->assigner.labels;
     int32_t *places = km_allocate(k, sizeof *places, "order of samples", error);
-    if (km_agree(g->run->comm, error) != KM_OK)
+    if (km_agree(g->run->comm, error) != KM_OK) {
+        free(places); /* another rank has no memory */
         return error->code;
+    }
     find_middles(g);
     for (int64_t i = 0; i < k; i++)
         places[g->order[i]] = (int32_t)i;
