@@ -67,13 +67,14 @@ static void OURS(find_rivals)(const OURS(box) * box, const REAL *centers, int64_
     }
 }
 
-static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, int64_t n_features,
-                                      int64_t n_centers, const double *margins, void *work,
-                                      uint16_t *kept)
+/* A center is dropped for a box if it loses against each of the rivals: one for the nearest center,
+ * two for the second nearest. */
+static void OURS(filter)(const void *boxes, const void *centers, int64_t n_features,
+                         int64_t n_centers, const double *margins, int n_rivals, REAL *distances2,
+                         uint16_t *kept)
 {
     const REAL *center = centers, slack = (REAL)(KM_FILTER_SLACK(n_features) * EPSILON),
                minimum = (REAL)KM_FILTER_SLACK(n_features) * SMALLEST;
-    REAL *distances2 = work;
     memset(kept, 0, (size_t)n_centers * sizeof *kept);
     for (int b = 0; b < KM_SIBLINGS; b++) {
         const REAL *lowest = (const REAL *)boxes + b;
@@ -81,41 +82,34 @@ static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, in
         const REAL diagonal2 = OURS(half_diagonal2)(&box);
         int64_t rivals[2];
         OURS(find_rivals)(&box, center, n_centers, distances2, rivals);
-        const int64_t rival = rivals[0];
         for (int64_t c = 0; c < n_centers; c++) {
-            const REAL lead = OURS(lead)(&box, center + c * n_features, distances2[c],
-                                         center + rival * n_features, distances2[rival]);
-            REAL allowed = slack * (distances2[c] + diagonal2) + minimum;
-            if (margins != NULL)
-                allowed += (REAL)(margins[b] * (1 + 0x1p-12)) *
-                           (sqrt(distances2[c]) + sqrt(distances2[rival]) + 2 * sqrt(diagonal2));
-            kept[c] |= (uint16_t)(!(lead > allowed) << b);
+            bool loses = true;
+            for (int r = 0; r < n_rivals; r++) {
+                const int64_t rival = rivals[r];
+                REAL allowed = slack * (distances2[c] + diagonal2) + minimum;
+                if (margins != NULL)
+                    allowed +=
+                        (REAL)(margins[b] * (1 + 0x1p-12)) *
+                        (sqrt(distances2[c]) + sqrt(distances2[rival]) + 2 * sqrt(diagonal2));
+                loses =
+                    loses && OURS(lead)(&box, center + c * n_features, distances2[c],
+                                        center + rival * n_features, distances2[rival]) > allowed;
+            }
+            kept[c] |= (uint16_t)(!loses << b);
         }
     }
+}
+
+static void KERNEL(filter, PRECISION)(const void *boxes, const void *centers, int64_t n_features,
+                                      int64_t n_centers, const double *margins, void *work,
+                                      uint16_t *kept)
+{
+    OURS(filter)(boxes, centers, n_features, n_centers, margins, 1, work, kept);
 }
 
 static void KERNEL(filter_pair, PRECISION)(const void *boxes, const void *centers,
                                            int64_t n_features, int64_t n_centers, void *work,
                                            uint16_t *kept)
 {
-    const REAL *center = centers, slack = (REAL)(KM_FILTER_SLACK(n_features) * EPSILON),
-               minimum = (REAL)KM_FILTER_SLACK(n_features) * SMALLEST;
-    REAL *distances2 = work;
-    memset(kept, 0, (size_t)n_centers * sizeof *kept);
-    for (int b = 0; b < KM_SIBLINGS; b++) {
-        const REAL *lowest = (const REAL *)boxes + b;
-        const OURS(box) box = {lowest, lowest + n_features * KM_SIBLINGS, n_features};
-        const REAL diagonal2 = OURS(half_diagonal2)(&box);
-        int64_t rivals[2];
-        OURS(find_rivals)(&box, center, n_centers, distances2, rivals);
-        for (int64_t c = 0; c < n_centers; c++) {
-            const REAL allowed = slack * (distances2[c] + diagonal2) + minimum;
-            bool loses = true;
-            for (int r = 0; r < 2; r++)
-                loses = loses && OURS(lead)(&box, center + c * n_features, distances2[c],
-                                            center + rivals[r] * n_features,
-                                            distances2[rivals[r]]) > allowed;
-            kept[c] |= (uint16_t)(!loses << b);
-        }
-    }
+    OURS(filter)(boxes, centers, n_features, n_centers, NULL, 2, work, kept);
 }
