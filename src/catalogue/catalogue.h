@@ -160,7 +160,9 @@ typedef struct km_catalogue_name {
     const char *const *missing_values;
     int64_t n_missing_values;
     bool skips_other_missing; /* missing values of columns that are no features are left out */
-    const char *outputs[3];   /* [n_outputs], files that will be written, and must not be inputs */
+    const char *const *hints; /* [n_hints], of --mpi-info: KEY=VALUE */
+    int64_t n_hints;
+    const char *outputs[3]; /* [n_outputs], files that will be written, and must not be inputs */
     int64_t n_outputs;
     bool follows_external; /* values of datasets may be in any file, not only below its folder */
     const km_precision *precision; /* NULL: as the features need; double if one is packed */

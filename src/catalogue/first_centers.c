@@ -93,7 +93,7 @@ static km_code read_centers_h5(const km_first_centers *asked, const char *path, 
 {
     hid_t file;
     km_tables tables = {0};
-    if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
+    if (km_h5_open(path, &file, error) != KM_OK)
         return error->code;
     if (km_tables_find(file, false, &tables, error) == KM_OK) {
         const km_table *table = choose_array(&tables, name, path, error);

@@ -19,7 +19,7 @@ km_code km_open_named(const char *path, hid_t *file, km_error *error)
                        "can't open the file (%.100s...): its path is too long; make a link with a "
                        "shorter one",
                        path);
-    return km_h5_open(path, MPI_COMM_NULL, file, error);
+    return km_h5_open(path, file, error);
 }
 
 static bool is_empty_group(hid_t object)

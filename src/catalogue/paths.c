@@ -108,7 +108,7 @@ static int64_t open_other(km_others *others, const char *path, km_error *error)
         if (strcmp(others->list[i].path, path) == 0)
             return i;
     const int64_t n_before = others->count;
-    if (km_h5_open(path, MPI_COMM_NULL, &new.file, error) != KM_OK)
+    if (km_h5_open(path, &new.file, error) != KM_OK)
         return -1;
     new.path = km_copy_text(path, "list of files", error);
     if (error->code == KM_OK &&

@@ -42,6 +42,21 @@ MPI_Comm km_comm_alone(void)
     return is_started && !is_ended ? MPI_COMM_SELF : MPI_COMM_NULL;
 }
 
+MPI_Info km_comm_hints(const char *const *texts, int64_t count)
+{
+    MPI_Info hints = MPI_INFO_NULL;
+    if (count > 0)
+        MPI_Info_create(&hints);
+    for (int64_t i = 0; i < count; i++) {
+        char key[MPI_MAX_INFO_KEY];
+        const size_t length = strcspn(texts[i], "=");
+        assert(length < sizeof key);
+        snprintf(key, sizeof key, "%.*s", (int)length, texts[i]);
+        MPI_Info_set(hints, key, texts[i] + length + 1);
+    }
+    return hints;
+}
+
 MPI_Comm km_comm_copy(MPI_Comm comm)
 {
     MPI_Comm copy;

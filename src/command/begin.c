@@ -130,6 +130,8 @@ km_catalogue_name km_catalogue_of_options(const km_options *options)
     km_catalogue_name name = options->inputs;
     name.missing_values = options->missing_values.texts;
     name.n_missing_values = options->missing_values.count;
+    name.hints = options->hints.texts;
+    name.n_hints = options->hints.count;
     name.skips_other_missing = options->describe != NULL;
     for (int i = 0; i < 3; i++)
         if (outputs[i] != NULL)

@@ -54,6 +54,10 @@ static const char *const criteria[] = {"silhouette", "calinski-harabasz", "davie
     {"scratch", 0, "DIR[:DIR...]", KM_OPTION_TEXT, AT(scratch), 0, 0, NULL, NULL, \
      "keep the rows in files there, on local disks of the nodes, so that a catalogue may be larger " \
      "than memory; never changes the result (docs/memory.md)"}
+#define MPI_HINTS                                                             \
+    {"mpi-info", 0, "KEY=VALUE", KM_OPTION_HINTS, AT(hints), 0, 0, NULL, NULL,   \
+     "a hint for MPI-IO, by which one catalogue file is read, as romio_ds_read=disable; may be " \
+     "given several times; never changes the result (docs/clusters.md)"}
 #define METRICS                                                               \
     {"metrics", 0, "FILE", KM_OPTION_TEXT, AT(outputs.metrics), 0, 0, NULL, NULL,     \
      "also write a record of the run there, as JSON: times, memory, iterations, nodes, versions"}
@@ -175,6 +179,7 @@ const km_option km_fit_options[] = {
      "'avx2', 'avxvnni', 'avx512vl', 'avx512', 'avx512vnni' or 'neon'; never changes the result"},
     THREADS,
     SCRATCH,
+    MPI_HINTS,
     {"checkpoint", 0, "FILE", KM_OPTION_TEXT, AT(checkpoint), 0, 0, NULL, NULL,
      "save the state of the fit there now and then, and when the time is up or a signal asks to "
      "stop (SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU), with exit code 75; the same "
@@ -220,6 +225,7 @@ const km_option km_predict_options[] = {
     FOLLOW_EXTERNAL,
     THREADS,
     SCRATCH,
+    MPI_HINTS,
     METRICS,
     {"dry-run", 0, NULL, KM_OPTION_FLAG, AT(dry_run), 0, 0, NULL, NULL,
      "read no rows and write nothing; print the size of the catalogue and the memory of each rank, "

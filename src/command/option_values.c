@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "command/options.h"
 
+#include <mpi.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,6 +127,18 @@ static km_code add_text(const km_option *option, const char *text, km_texts *tex
     return KM_OK;
 }
 
+static km_code add_hint(const km_option *option, const char *text, km_texts *texts, km_error *error)
+{
+    char wanted[96];
+    const size_t key = strcspn(text, "="), length = strlen(text);
+    snprintf(wanted, sizeof wanted, "KEY=VALUE, of up to %d and %d characters",
+             MPI_MAX_INFO_KEY - 1, MPI_MAX_INFO_VAL - 1);
+    if (key == 0 || key >= MPI_MAX_INFO_KEY || key + 1 >= length ||
+        length - key - 1 >= MPI_MAX_INFO_VAL)
+        return bad_value(option, text, wanted, error);
+    return add_text(option, text, texts, error);
+}
+
 km_code km_option_set(const km_option *option, const char *text, km_options *options,
                       km_error *error)
 {
@@ -142,6 +155,9 @@ km_code km_option_set(const km_option *option, const char *text, km_options *opt
         break;
     case KM_OPTION_TEXTS:
         add_text(option, text, value, error);
+        break;
+    case KM_OPTION_HINTS:
+        add_hint(option, text, value, error);
         break;
     case KM_OPTION_INT:
     case KM_OPTION_ROWS:

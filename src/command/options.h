@@ -33,6 +33,7 @@ typedef struct km_options {
     km_catalogue_name inputs; /* which rows; for `info` the file; missing_values is empty */
     km_texts missing_values;
     km_texts factors;       /* of features, NAME:F */
+    km_texts hints;         /* for MPI-IO, KEY=VALUE */
     km_outputs outputs;     /* what is written */
     skymeans_manner manner; /* what never changes the answer, with `scratch` */
     const char *scratch;    /* folders; NULL: large arrays are in memory */
@@ -91,6 +92,7 @@ typedef enum km_option_kind {
     KM_OPTION_FLAG,   /* bool */
     KM_OPTION_TEXT,   /* const char * */
     KM_OPTION_TEXTS,  /* km_texts: it may be repeated */
+    KM_OPTION_HINTS,  /* the same, each KEY=VALUE as MPI takes them */
     KM_OPTION_INT,    /* int64_t, from `minimum` to `maximum` */
     KM_OPTION_COUNTS, /* km_counts_asked: 8, 4,8,16, 2..20 or 2..20:3 */
     KM_OPTION_ROWS,   /* the same, or "all" for INT64_MAX */

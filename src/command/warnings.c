@@ -66,6 +66,15 @@ static void warn_of_same_files(const km_story *s, km_error *error)
     free(files);
 }
 
+static void warn_of_unused_hints(const km_story *s)
+{
+    if (s->options.hints.count > 0 && !s->catalogue.is_together)
+        km_warn(&s->log,
+                "no use for hints (--mpi-info): several files, and virtual datasets, are read by "
+                "each rank without MPI-IO (%s)",
+                s->catalogue.path);
+}
+
 /* ---- features by name ------------------------------------------------------------------------ */
 
 static int compare_places(const void *a, const void *b)
@@ -189,6 +198,7 @@ km_code km_warn_of_catalogue(km_story *s)
     if (s->log.is_speaker) {
         warn_of_units_of_files(s);
         warn_of_same_files(s, &s->error);
+        warn_of_unused_hints(s);
     }
     if (s->log.is_speaker && s->options.model == NULL) { /* predict has the features of the fit */
         warn_of_same_features(s, &s->error);

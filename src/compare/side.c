@@ -36,7 +36,7 @@ km_code km_side_open(km_side_reader *r, km_side *side, const char *name, MPI_Com
     r->labels.type = r->labels.array.dataset = r->labels.array.type = H5I_INVALID_HID;
     r->side->file = km_h5_split_name(name, &inside, error);
     r->side->path = km_copy_text(inside != NULL ? inside : "/labels", "name of labels", error);
-    if (error->code != KM_OK || km_h5_open(r->side->file, MPI_COMM_NULL, &r->file, error) != KM_OK)
+    if (error->code != KM_OK || km_h5_open(r->side->file, &r->file, error) != KM_OK)
         return error->code;
     if (inside == NULL && H5Lexists(r->file, "labels", H5P_DEFAULT) <= 0)
         return refuse_file(r->side->file, error);

@@ -207,42 +207,49 @@ bool km_h5_is_hdf5(const char *path)
 #endif
 }
 
-/* How a file is opened to read it, or after an error nothing. Ranks that open it together agree on
- * errors: HDF5 has them duplicate their communicator for this. */
-static hid_t open_way(const char *path, MPI_Comm comm, km_error *error)
+/* Opens it as `access` says, which it closes. */
+static km_code open_by(const char *path, hid_t access, bool is_alone, hid_t *file, km_error *error)
 {
-    const hid_t access = km_h5_local_access();
-    const bool is_alone = comm == MPI_COMM_NULL;
-    if (!km_h5_note(access))
-        km_fail(error, KM_SYSTEM, "can't open the file (%s): %s; run again", path, km_h5_reason());
-    if ((is_alone ? error->code : km_agree(comm, error)) == KM_OK && !is_alone) {
-        if (!km_h5_note(H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL)))
-            km_fail(error, KM_SYSTEM, "can't open the file (%s): %s; run again", path,
-                    km_h5_reason());
-        km_agree(comm, error);
-    }
-    if (error->code != KM_OK && access >= 0)
-        H5Pclose(access);
-    return access;
-}
-
-km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error)
-{
-    *file = H5I_INVALID_HID;
-    check_readable(path, error);
-    const hid_t access = open_way(path, comm, error);
-    if (error->code != KM_OK)
-        return error->code;
-    *file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (!km_h5_note(*file) || km_fault("open the file")) {
-        if (comm == MPI_COMM_NULL && !km_h5_is_hdf5(path))
+    *file = error->code == KM_OK ? H5Fopen(path, H5F_ACC_RDONLY, access) : H5I_INVALID_HID;
+    if (error->code == KM_OK && (!km_h5_note(*file) || km_fault("open the file"))) {
+        if (is_alone && !km_h5_is_hdf5(path))
             refuse_format(path, error);
         else
             km_fail(error, km_h5_code(), "damaged HDF5 file (%s): %s; was it copied completely?",
                     path, km_h5_reason());
     }
-    H5Pclose(access);
+    if (access >= 0)
+        H5Pclose(access);
     return error->code;
+}
+
+static void note_failed_way(const char *path, int64_t status, km_error *error)
+{
+    if (!km_h5_note(status))
+        km_fail(error, KM_SYSTEM, "can't open the file (%s): %s; run again", path, km_h5_reason());
+}
+
+km_code km_h5_open(const char *path, hid_t *file, km_error *error)
+{
+    check_readable(path, error);
+    const hid_t access = km_h5_local_access();
+    note_failed_way(path, access, error);
+    return open_by(path, access, true, file, error);
+}
+
+/* Ranks agree on errors before each call in which HDF5 has them wait for each other: to duplicate
+ * their communicator, and to open. */
+km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid_t *file,
+                            km_error *error)
+{
+    check_readable(path, error);
+    const hid_t access = km_h5_local_access();
+    note_failed_way(path, access, error);
+    if (km_agree(comm, error) == KM_OK) {
+        note_failed_way(path, H5Pset_fapl_mpio(access, comm, hints), error);
+        km_agree(comm, error);
+    }
+    return open_by(path, access, false, file, error);
 }
 
 char *km_h5_split_name(const char *name, const char **inside, km_error *error)

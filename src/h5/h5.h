@@ -42,10 +42,12 @@ const char *km_h5_identify(const char *path);
 /* Does the file begin as HDF5 files do, perhaps after a user block? */
 bool km_h5_is_hdf5(const char *path);
 
-/* Opens a file for reading, on this rank alone (comm = MPI_COMM_NULL) or together. KM_SYSTEM if
- * it does not exist or can't be read, KM_DATA if it is not a complete HDF5 file. Close with
- * H5Fclose. */
-km_code km_h5_open(const char *path, MPI_Comm comm, hid_t *file, km_error *error);
+/* Opens a file for reading, on this rank alone; or by all ranks of comm together, through MPI-IO,
+ * which gets the hints. KM_SYSTEM if it does not exist or can't be read, KM_DATA if it is not a
+ * complete HDF5 file. Close with H5Fclose. */
+km_code km_h5_open(const char *path, hid_t *file, km_error *error);
+km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid_t *file,
+                            km_error *error);
 
 /* The file in FILE or FILE:/path, in a new text; *inside is the path, or NULL. If a file of the
  * whole name exists, that is meant. NULL and KM_MEMORY if there is no memory. */

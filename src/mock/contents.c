@@ -138,7 +138,7 @@ km_code km_mock_contents_compare(const km_mock_file *file, km_error *error)
 {
     km_error why = {0};
     hid_t handle;
-    if (km_h5_open(file->beside, MPI_COMM_NULL, &handle, &why) != KM_OK)
+    if (km_h5_open(file->beside, &handle, &why) != KM_OK)
         km_mock_cannot_write(file, why.text, error);
     else if (!put_mock_contents(&km_h5_compare, handle, file) ||
              km_fault("compare contents of the mock"))

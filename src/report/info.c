@@ -26,7 +26,7 @@ km_code km_info_print(const km_catalogue_name *asked, bool is_json, km_error *er
     hid_t file;
     const char *path = asked->paths[0];
     km_findings_of_file found = {.asked = asked};
-    if (km_h5_open(path, MPI_COMM_NULL, &file, error) != KM_OK)
+    if (km_h5_open(path, &file, error) != KM_OK)
         return error->code;
     found.file = file;
     found.is_result = km_is_result(file);

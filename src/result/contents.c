@@ -325,7 +325,7 @@ km_code km_contents_compare(const char *path, const km_record *record, km_error 
 {
     km_writer w = {.verbs = &km_h5_compare, .is_ok = true};
     km_error why = {0};
-    if (km_h5_open(path, MPI_COMM_NULL, &w.file, &why) != KM_OK)
+    if (km_h5_open(path, &w.file, &why) != KM_OK)
         return km_cannot_write_result(record, why.text, error);
     w.group = w.file;
     put_contents(&w, record, error);

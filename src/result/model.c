@@ -337,7 +337,7 @@ km_code km_model_read(km_model *model, const char *path, int64_t n_clusters, MPI
 {
     hid_t file = H5I_INVALID_HID;
     memset(model, 0, sizeof *model); /* its padding is broadcast, too */
-    if (km_comm_rank(comm) == 0 && km_h5_open(path, MPI_COMM_NULL, &file, error) == KM_OK &&
+    if (km_comm_rank(comm) == 0 && km_h5_open(path, &file, error) == KM_OK &&
         read_model_file(model, path, file, error) == KM_OK && n_clusters > 0)
         read_centers_of(model, path, file, n_clusters, error);
     if (file >= 0)

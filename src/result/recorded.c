@@ -189,7 +189,7 @@ km_code km_recorded_read(km_recorded *recorded, const char *path, const km_model
 {
     hid_t file = H5I_INVALID_HID;
     *recorded = (km_recorded){0};
-    if (km_h5_open(path, MPI_COMM_NULL, &file, error) == KM_OK) {
+    if (km_h5_open(path, &file, error) == KM_OK) {
         if (!read_summary(recorded, file) || !read_asked(recorded, file, error))
             bad_result(path, "attributes", "it lacks some that every result has", error);
         if (error->code == KM_OK)

@@ -725,8 +725,7 @@ class UsageErrors(ProgramTest):
 
     def test_options_that_are_not_there(self):
         """They are refused as unknown, never ignored."""
-        self.refuse(*[(2, "unknown option", *self.fit, f"--{name}", "1") for name in (
-            "sphere", "mpi-info")], ranks=(1,))
+        self.refuse((2, "unknown option", *self.fit, "--sphere", "1"), ranks=(1,))
 
     def test_missing_arguments(self):
         self.refuse((2, "-k K", "fit", "in.h5", "-o", "out.h5"),
@@ -749,6 +748,8 @@ class UsageErrors(ProgramTest):
         wrong += [("--tolerance", value) for value in (*numbers, "1e400", "inf", "-1e-9")]
         wrong += [(option, value) for option in ("--missing", "--scale", "--kernel")
                   for value in ("-1", "text", "", "nan")]
+        wrong += [("--mpi-info", value) for value in ("", "key", "=value", "key=", "k" * 300 + "=v",
+                                                      "key=" + "v" * 2000)]
         wrong += [(option, "") for option in ("-o", "-d", "-c", "--seeding", "--weights")]
         cases = [(2, "bad value", *self.fit, *pair) for pair in wrong]
         self.refuse(*cases, ranks=(1,))

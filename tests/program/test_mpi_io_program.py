@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 import h5py
 import numpy as np
 
-from program import ProgramTest, Result, mix, run_many
+from program import ProgramTest, Result, blobs, mix, run, run_alone, run_many, write_array
 
 N_READS = int(os.environ.get("KM_READS", 40))
 TYPES = ["<f4", ">f4", "<f8", ">f8", "<i2", ">i4", "<u8"]
@@ -109,6 +109,19 @@ class ReadTest(ProgramTest):
                 provenance = Result(f"{read.path}.out").attributes["provenance"]
                 self.assertIn("MPI-IO", provenance["reading"])
                 self.assertEqual(provenance["features_checksum"], hash_of(read.values))
+
+    def test_hints(self):
+        """MPI-IO gets them, and no bit changes. ROMIO prints those it works by, one after the other."""
+        write_array("in.h5", blobs(1000, 3), chunks=(100, 3))
+        plain = run("fit", "in.h5", "-k", 3, "-o", "plain.h5", "--threads", 1)
+        hinted = run_alone("fit", "in.h5", "-k", 3, "-o", "hinted.h5", "--threads", 1, "--mpi-info",
+                           "romio_ds_read=disable", "--mpi-info", "ind_rd_buffer_size=65536", ranks=2,
+                           OMPI_MCA_io="romio321", ROMIO_PRINT_HINTS="1")
+        self.assertEqual((plain.code, hinted.code), (0, 0), hinted)
+        self.assertEqual(*[Result(path).checksum
+                           for path in ("hinted.h5", "plain.h5")])
+        self.assertRegex(hinted.out, "key = romio_ds_read +value = disable")
+        self.assertRegex(hinted.out, "key = ind_rd_buffer_size +value = 65536")
 
 
 if __name__ == "__main__":

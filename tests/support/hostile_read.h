@@ -167,7 +167,7 @@ static inline void hostile_try(draw *d, const char *path)
     km_tables tables = {0};
     km_error error = {0};
     const int64_t n_handles = count_handles();
-    if (km_h5_open(path, MPI_COMM_NULL, &file, &error) == KM_OK) {
+    if (km_h5_open(path, &file, &error) == KM_OK) {
         km_tables_find(file, false, &tables, &error);
         H5Fclose(file);
     }

@@ -89,7 +89,7 @@ static found find_tables(void (*write)(hid_t file))
     }
     MPI_Barrier(MPI_COMM_WORLD);
     const int64_t n_handles = mock_open_handles();
-    ck_assert_all(km_h5_open(f.path, MPI_COMM_NULL, &file, &error) == KM_OK);
+    ck_assert_all(km_h5_open(f.path, &file, &error) == KM_OK);
     ck_assert_all(km_tables_find(file, false, &f.tables, &error) == KM_OK);
     H5Fclose(file);
     ck_assert_all(mock_open_handles() == n_handles);

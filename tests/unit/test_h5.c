@@ -31,11 +31,17 @@ static void write_example(const char *path)
     H5Fclose(file);
 }
 
+static km_code open_file(const char *path, MPI_Comm comm, hid_t *file, km_error *error)
+{
+    return comm == MPI_COMM_NULL ? km_h5_open(path, file, error)
+                                 : km_h5_open_together(path, comm, MPI_INFO_NULL, file, error);
+}
+
 static void check_open(const char *path, MPI_Comm comm, km_code code, const char *word)
 {
     hid_t file;
     km_error error = {0};
-    const km_code found = km_h5_open(path, comm, &file, &error);
+    const km_code found = open_file(path, comm, &file, &error);
     ck_assert_all(found == error.code);
     ck_assert_all((file < 0) == (code != KM_OK));
     if (file >= 0)
@@ -183,7 +189,7 @@ static void check_array(const char *path, bool is_collective, int n_dimensions)
     hid_t file;
     km_h5_array array;
     km_error error = {0};
-    km_h5_open(path, is_collective ? MPI_COMM_WORLD : MPI_COMM_NULL, &file, &error);
+    open_file(path, is_collective ? MPI_COMM_WORLD : MPI_COMM_NULL, &file, &error);
     ck_assert_all(error.code == KM_OK);
     km_h5_open_array(file, "array", &array, &error);
     ck_assert_all(error.code == KM_OK);
@@ -271,7 +277,7 @@ START_TEST(what_is_no_array_is_refused)
     if (km_comm_rank(MPI_COMM_WORLD) == 0)
         write_no_arrays(path);
     MPI_Barrier(MPI_COMM_WORLD);
-    ck_assert_all(km_h5_open(path, MPI_COMM_WORLD, &file, &error) == KM_OK);
+    ck_assert_all(km_h5_open_together(path, MPI_COMM_WORLD, MPI_INFO_NULL, &file, &error) == KM_OK);
     for (int i = 0; i < 6; i++) {
         km_h5_array array;
         km_error why = {0};
@@ -307,7 +313,7 @@ START_TEST(rows_beyond_the_end_are_an_error)
     km_h5_array array;
     km_error error = {0};
     double values[COLUMNS * 10];
-    ck_assert_all(km_h5_open(path, MPI_COMM_NULL, &file, &error) == KM_OK);
+    ck_assert_all(km_h5_open(path, &file, &error) == KM_OK);
     ck_assert_all(km_h5_open_array(file, "array", &array, &error) == KM_OK);
     km_h5_read_rows(&array, (km_rows){ROWS - 5, 10}, 0, COLUMNS, array.type, values, &error);
     ck_assert_all(error.code == KM_DATA && error.text[0] != '\0');
@@ -378,7 +384,7 @@ static void check_rows(const char *path, int64_t n)
     km_error error = {0};
     ck_assert_all(offset > 0);
     ck_assert_all(write_slab(path, slab, offset, written));
-    ck_assert_all(km_h5_open(path, MPI_COMM_WORLD, &file, &error) == KM_OK);
+    ck_assert_all(km_h5_open_together(path, MPI_COMM_WORLD, MPI_INFO_NULL, &file, &error) == KM_OK);
     const hid_t dataset = H5Dopen2(file, "labels", H5P_DEFAULT);
     ck_assert_all(km_h5_reread_rows(dataset, H5T_NATIVE_INT32, slab, read));
     ck_assert_all(memcmp(written, read, (size_t)slab.count * sizeof *read) == 0);

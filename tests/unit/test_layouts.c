@@ -121,7 +121,7 @@ static found find_tables(void (*write)(hid_t file))
     snprintf(f.path, sizeof f.path, "%s/tables.h5", f.folder.path);
     write_new(f.path, write);
     const int64_t n_handles = mock_open_handles();
-    ck_assert_all(km_h5_open(f.path, MPI_COMM_NULL, &file, &error) == KM_OK);
+    ck_assert_all(km_h5_open(f.path, &file, &error) == KM_OK);
     ck_assert_all(km_tables_find(file, false, &f.tables, &error) == KM_OK);
     H5Fclose(file);
     ck_assert_all(mock_open_handles() == n_handles);
