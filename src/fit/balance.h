@@ -97,6 +97,10 @@ int64_t km_balance_list_cheap(const km_balancing *b, int64_t block, const double
 void km_balance_find_costs(const km_balancing *b, int64_t block, const double *center,
                            double *costs);
 
+/* The cheapest of the listed clusters for the rows of a block, and what it costs, [KM_BLOCK]. */
+void km_balance_find_cheapest(const km_balancing *b, int64_t block, const double *centers,
+                              const int32_t *list, int64_t n, int32_t *nearest, double *lowest);
+
 /* Makes each row stand for its part of the size of its cluster, or all by their weights for the
  * total. After a look. */
 void km_balance_share(km_balancing *b);
@@ -119,6 +123,10 @@ void km_balance_weigh_fields(km_balancing *b);
 /* Counts by these prices, which the heights of centers become. Returns the function that has its
  * summit at the right prices: the cost of all rows, less what clusters of the wanted sizes pay. */
 double km_balance_count_softly(km_balancing *b, const double *prices, double *centers);
+
+/* The same by centers that are nearly those of the last count: rows that belonged to several
+ * clusters belong to some of these. */
+void km_balance_count_again(km_balancing *b, const double *prices, double *centers);
 
 /* After such a count: result = H values, with -H the second derivative of that function by the
  * prices; and its diagonal. All are [k]. */

@@ -24,6 +24,7 @@ int64_t km_balance_list_cheap(const km_balancing *b, int64_t block, const double
     const double *middle = b->rows.middles + block * n, radius = b->rows.radii[block];
     double *costs = b->costs + km_thread() * b->k;
     int32_t *left = b->left + km_thread() * b->k;
+    const double reach2 = 4 * radius * radius;
     int64_t best = 0, n_left = 0;
     for (int64_t c = 0; c < b->k; c++) {
         costs[c] = cost_of_center(centers + c * n, middle, n);
@@ -31,8 +32,10 @@ int64_t km_balance_list_cheap(const km_balancing *b, int64_t block, const double
     }
     for (int64_t c = 0; c < b->k; c++) {
         const double behind = costs[c] - costs[best] - width;
+        if (behind > 0 && behind * behind > reach2 * 2 * (costs[c] + costs[best]))
+            continue; /* even if the middle is between the two */
         const double apart2 = cost_of_center(centers + c * n, centers + best * n, n - 1);
-        if (behind <= 0 || behind * behind <= 4 * radius * radius * apart2)
+        if (behind <= 0 || behind * behind <= reach2 * apart2)
             left[n_left++] = (int32_t)c;
     }
     *list = left;
@@ -52,20 +55,27 @@ void km_balance_find_costs(const km_balancing *b, int64_t block, const double *c
     }
 }
 
-static void look_at_sampled_block(km_balancing *b, int64_t block, const double *centers)
+void km_balance_find_cheapest(const km_balancing *b, int64_t block, const double *centers,
+                              const int32_t *list, int64_t n, int32_t *nearest, double *lowest)
 {
-    double lowest[KM_BLOCK], costs[KM_BLOCK];
-    int32_t *nearest = b->rows.nearest + block * KM_BLOCK, *left;
-    const int64_t n_left = km_balance_list_cheap(b, block, centers, 0, &left);
+    double costs[KM_BLOCK];
     for (int l = 0; l < KM_BLOCK; l++)
         lowest[l] = INFINITY;
-    for (int64_t i = 0; i < n_left; i++) {
-        km_balance_find_costs(b, block, centers + left[i] * b->n_values, costs);
+    for (int64_t i = 0; i < n; i++) {
+        km_balance_find_costs(b, block, centers + list[i] * b->n_values, costs);
         for (int l = 0; l < KM_BLOCK; l++) {
-            nearest[l] = costs[l] < lowest[l] ? left[i] : nearest[l];
-            lowest[l] = fmin(lowest[l], costs[l]);
+            nearest[l] = costs[l] < lowest[l] ? list[i] : nearest[l];
+            lowest[l] = costs[l] < lowest[l] ? costs[l] : lowest[l];
         }
     }
+}
+
+static void look_at_sampled_block(km_balancing *b, int64_t block, const double *centers)
+{
+    double lowest[KM_BLOCK];
+    int32_t *nearest = b->rows.nearest + block * KM_BLOCK, *left;
+    const int64_t n_left = km_balance_list_cheap(b, block, centers, 0, &left);
+    km_balance_find_cheapest(b, block, centers, left, n_left, nearest, lowest);
     for (int l = 0; l < KM_BLOCK; l++) {
         const double height = centers[(nearest[l] + 1) * b->n_values - 1];
         b->rows.own[block * KM_BLOCK + l] = fmax(lowest[l] - height * height, 0);

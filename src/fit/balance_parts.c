@@ -47,7 +47,7 @@ static int32_t part_row(int32_t *clusters, double *parts, int32_t n, double temp
     }
     for (int32_t i = 0; i < n_left; i++)
         parts[i] /= sum;
-    *cost = lowest - temperature * km_log(sum);
+    *cost = n_left > 1 ? lowest - temperature * km_log(sum) : lowest;
     return n_left;
 }
 
@@ -56,46 +56,39 @@ static int64_t smaller_end(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static void part_block(km_balancing *b, int64_t block, const double *centers)
+/* Lists for each row that is looked at the clusters that are dearer than the cheapest by less than
+ * `above`, with their costs. */
+static void list_parts(km_balancing *b, int64_t block, const double *centers, double above)
 {
     km_soft *soft = &b->soft;
     const int64_t stride = soft->stride, n_slots = KM_SOFT_SLOTS * stride, at = block * KM_BLOCK;
     const int64_t first = (at + stride - 1) / stride; /* of the rows looked at */
     const int64_t end = smaller_end((at + KM_BLOCK + stride - 1) / stride, soft->n_rows);
-    const double above = MOST_ABOVE * soft->temperature;
     double costs[KM_BLOCK], lowest[KM_BLOCK];
-    int32_t *left;
+    int32_t nearest[KM_BLOCK], *left;
     const int64_t n_left = km_balance_list_cheap(b, block, centers, above, &left);
-    for (int64_t i = first; i < end; i++) {
+    km_balance_find_cheapest(b, block, centers, left, n_left, nearest, lowest);
+    for (int64_t i = first; i < end; i++)
         soft->n_parts[i] = 0;
-        lowest[i * stride - at] = INFINITY;
-    }
     for (int64_t l = 0; l < n_left; l++) {
         km_balance_find_costs(b, block, centers + left[l] * b->n_values, costs);
-        for (int64_t i = first; i < end; i++) {
-            const double cost = costs[i * stride - at];
-            if (cost > lowest[i * stride - at] + above)
-                continue;
-            lowest[i * stride - at] = fmin(lowest[i * stride - at], cost);
-            soft->n_parts[i] =
-                offer_cluster(soft->clusters + i * n_slots, soft->parts + i * n_slots,
-                              soft->n_parts[i], n_slots, left[l], cost);
-        }
+        for (int64_t i = first; i < end; i++)
+            if (costs[i * stride - at] <= lowest[i * stride - at] + above)
+                soft->n_parts[i] =
+                    offer_cluster(soft->clusters + i * n_slots, soft->parts + i * n_slots,
+                                  soft->n_parts[i], n_slots, left[l], costs[i * stride - at]);
     }
     for (int64_t i = first; i < end; i++)
         soft->n_parts[i] = part_row(soft->clusters + i * n_slots, soft->parts + i * n_slots,
                                     soft->n_parts[i], soft->temperature, &soft->costs[i]);
 }
 
-double km_balance_count_softly(km_balancing *b, const double *prices, double *centers)
+/* Sums what rows say: counts of clusters, and the function. */
+static double sum_parts(km_balancing *b, const double *centers)
 {
     km_soft *soft = &b->soft;
     const int64_t n_slots = KM_SOFT_SLOTS * soft->stride;
     double sum = 0, shares = 0;
-    km_balance_place_heights(b, prices, centers);
-#pragma omp parallel for schedule(dynamic, 4)
-    for (int64_t block = 0; block < b->rows.samples.n_blocks; block++)
-        part_block(b, block, centers);
     memset(b->counts, 0, (size_t)b->k * sizeof *b->counts);
     for (int64_t i = 0; i < soft->n_rows; i++) {
         const double share = b->rows.shares[i * soft->stride];
@@ -111,6 +104,41 @@ double km_balance_count_softly(km_balancing *b, const double *prices, double *ce
         sum -= soft->share * height * height * b->wanted[c];
     }
     return sum / soft->share;
+}
+
+double km_balance_count_softly(km_balancing *b, const double *prices, double *centers)
+{
+    km_balance_place_heights(b, prices, centers);
+#pragma omp parallel for schedule(dynamic, 4)
+    for (int64_t block = 0; block < b->rows.samples.n_blocks; block++)
+        list_parts(b, block, centers, MOST_ABOVE * b->soft.temperature);
+    return sum_parts(b, centers);
+}
+
+void km_balance_count_again(km_balancing *b, const double *prices, double *centers)
+{
+    km_soft *soft = &b->soft;
+    const int64_t n_slots = KM_SOFT_SLOTS * soft->stride, n = b->n_values;
+    km_balance_place_heights(b, prices, centers);
+#pragma omp parallel for
+    for (int64_t i = 0; i < soft->n_rows; i++) {
+        int32_t *clusters = soft->clusters + i * n_slots;
+        double *parts = soft->parts + i * n_slots;
+        if (soft->n_parts[i] < 2)
+            continue;
+        for (int32_t l = 0; l < soft->n_parts[i]; l++)
+            parts[l] = 0;
+        for (int64_t j = 0; j < n; j++) {
+            const double value = km_sampled_value(b, i * soft->stride, j);
+            for (int32_t l = 0; l < soft->n_parts[i]; l++) {
+                const double difference = value - centers[clusters[l] * n + j];
+                parts[l] += difference * difference;
+            }
+        }
+        soft->n_parts[i] =
+            part_row(clusters, parts, soft->n_parts[i], soft->temperature, &soft->costs[i]);
+    }
+    sum_parts(b, centers);
 }
 
 void km_balance_multiply(const km_balancing *b, const double *values, double *result)

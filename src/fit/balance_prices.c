@@ -157,7 +157,7 @@ void km_balance_find_prices(km_balancing *b, double *centers)
 static double temperature_of_sizes(km_balancing *b, double *centers)
 {
     const double enough = 0.15;
-    double t = WARM, off = INFINITY;
+    double t = 4 * WARM, off = INFINITY;
     while (t > COLDEST && off > enough) {
         t /= COOLING;
         set_temperature(b, t);
@@ -169,13 +169,10 @@ static double temperature_of_sizes(km_balancing *b, double *centers)
     return t;
 }
 
-void km_balance_correct_prices(km_balancing *b, const double *used, double *centers)
+/* What the sample is to count, so that all rows come nearer to the targets. */
+static void want_corrections(km_balancing *b)
 {
     const double part = 0.6; /* or what the sample is wrong about could swing from pass to pass */
-    const double off = largest_deviation(b, b->sizes, b->targets);
-    km_balance_read_prices(b, used, b->prices);
-    memcpy(b->means, used, (size_t)(b->k * b->n_values) * sizeof *used);
-    const double t = temperature_of_sizes(b, b->means);
     double sum = 0;
     for (int64_t c = 0; c < b->k; c++) {
         b->wanted[c] =
@@ -184,6 +181,33 @@ void km_balance_correct_prices(km_balancing *b, const double *used, double *cent
     }
     for (int64_t c = 0; c < b->k; c++)
         b->wanted[c] *= b->total / sum;
-    climb_from_afar(b, t, fmax(0.003, fmin(0.03, off / 3)), centers);
+}
+
+/* One step of Newton's without looking where it leads, which the next assignment of all rows tells.
+ * False if that is too far to trust it. */
+static bool step_blindly(km_balancing *b, double *centers)
+{
+    const double near = 0.3, farthest = 16 * b->soft.temperature;
+    km_balance_count_again(b, b->prices, centers);
+    if (largest_deviation(b, b->counts, b->wanted) > near)
+        return false;
+    find_direction(b, 1e-4);
+    for (int64_t c = 0; c < b->k; c++)
+        if (fabs(b->direction[c]) > farthest)
+            return false;
+    for (int64_t c = 0; c < b->k; c++)
+        b->prices[c] += b->direction[c];
+    return true;
+}
+
+void km_balance_correct_prices(km_balancing *b, const double *used, double *centers)
+{
+    const double off = largest_deviation(b, b->sizes, b->targets);
+    km_balance_read_prices(b, used, b->prices);
+    memcpy(b->means, used, (size_t)(b->k * b->n_values) * sizeof *used);
+    const double t = temperature_of_sizes(b, b->means);
+    want_corrections(b);
+    if (!step_blindly(b, centers))
+        climb_from_afar(b, t, fmax(0.003, fmin(0.03, off / 3)), centers);
     km_balance_place_heights(b, b->prices, centers);
 }
