@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* A cluster that is dearer by so many temperatures has no part of a row. */
-static const double MOST_ABOVE = 10;
+static const double MOST_ABOVE = 7;
 
 /* Keeps the cheapest clusters of a row, as many as there are slots. Returns how many are kept. */
 static int32_t offer_cluster(int32_t *clusters, double *costs, int32_t n, int64_t n_slots,
@@ -65,9 +65,15 @@ static void list_parts(km_balancing *b, int64_t block, const double *centers, do
     const int64_t first = (at + stride - 1) / stride; /* of the rows looked at */
     const int64_t end = smaller_end((at + KM_BLOCK + stride - 1) / stride, soft->n_rows);
     double costs[KM_BLOCK], lowest[KM_BLOCK];
-    int32_t nearest[KM_BLOCK], *left;
+    int32_t *left;
     const int64_t n_left = km_balance_list_cheap(b, block, centers, above, &left);
-    km_balance_find_cheapest(b, block, centers, left, n_left, nearest, lowest);
+    for (int l = 0; l < KM_BLOCK; l++)
+        lowest[l] = INFINITY;
+    for (int64_t i = 0; i < n_left; i++) {
+        km_balance_find_costs(b, block, centers + left[i] * b->n_values, costs);
+        for (int l = 0; l < KM_BLOCK; l++)
+            lowest[l] = costs[l] < lowest[l] ? costs[l] : lowest[l];
+    }
     for (int64_t i = first; i < end; i++)
         soft->n_parts[i] = 0;
     for (int64_t l = 0; l < n_left; l++) {
