@@ -106,9 +106,10 @@ static void begin_with(km_window *w, const km_window_pass *pass)
         km_view_renew_all(&w->gaps);
     else if (pass->gaps != NULL)
         km_view_want_all(&w->gaps);
-    km_view_begin_reading(&w->labels, w->queue);
-    km_view_begin_reading(&w->gaps, w->queue);
-    km_view_begin_reading(&w->values, w->queue);
+    km_view_add_reading(&w->labels, w->queue);
+    km_view_add_reading(&w->gaps, w->queue);
+    km_view_add_reading(&w->values, w->queue);
+    km_large_in_use()->start(w->queue);
 }
 
 /* Sees the next blocks that no thread has taken, and begins to read what the pass needs of each. */
@@ -145,8 +146,9 @@ static void choose_blocks(km_window *w, const km_window_pass *pass, const void *
         return;
     km_large_in_use()->finish(w->queue);
     pass->want(w, centers);
-    km_view_begin_reading(&w->values, w->queue);
-    km_view_begin_reading(&w->labels, w->queue);
+    km_view_add_reading(&w->values, w->queue);
+    km_view_add_reading(&w->labels, w->queue);
+    km_large_in_use()->start(w->queue);
 }
 
 static void work_in_window(km_window *w, const km_window_pass *pass, const void *centers)
@@ -155,9 +157,10 @@ static void work_in_window(km_window *w, const km_window_pass *pass, const void 
         return;
     km_large_in_use()->finish(w->queue);
     pass->work(w, centers);
-    km_view_begin_writing(&w->labels, w->queue);
+    km_view_add_writing(&w->labels, w->queue);
     if (pass->gaps != NULL)
-        km_view_begin_writing(&w->gaps, w->queue);
+        km_view_add_writing(&w->gaps, w->queue);
+    km_large_in_use()->start(w->queue);
 }
 
 void km_windows_pass(km_assigner *assigner, const km_window_pass *pass, const void *centers)

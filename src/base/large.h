@@ -18,10 +18,12 @@ typedef struct km_large_place {
     /* Is there so much that views (base/view.h) are faster, which read past what the system keeps?
      */
     bool (*is_beyond_memory)(void);
-    /* Transfers of a view, several at a time; `finish` waits for all of a queue. */
+    /* Transfers of a view, several at a time: `start` begins those that were added to a queue,
+     * `finish` also waits for them. */
     void *(*open_queue)(km_error *error);
     void (*close_queue)(void *queue);
-    void (*begin)(void *queue, bool is_write, void *memory, char *place, size_t n_bytes);
+    void (*add)(void *queue, bool is_write, void *memory, char *place, size_t n_bytes);
+    void (*start)(void *queue);
     void (*finish)(void *queue);
     double memory; /* bytes, about, that this rank may have in memory of all that is there */
 } km_large_place;

@@ -5,7 +5,9 @@
 
 #include <string.h>
 
-enum { MAX_BYTES_BETWEEN = KM_DISK_PAGE, N_PIECES = 64 * KM_VIEW_WORDS };
+/* To begin a transfer takes about as long as to transfer 16 KB: with 32 under way, a disk of 1.1
+ * GB/s read 4 KB 70,000 times a second, 16 KB 40,000 times, 32 KB 27,000 times. */
+enum { MAX_BYTES_BETWEEN = 1 << 14, N_PIECES = 64 * KM_VIEW_WORDS };
 
 static int64_t up_to_page(int64_t n_bytes)
 {
@@ -77,29 +79,33 @@ void km_view_change(km_view *view, int64_t element)
 
 /* ---- transfers ------------------------------------------------------------------------------- */
 
-/* Begins to transfer pieces from `begin` to before `end`, as far as elements are seen. The file has
- * whole pages. */
+/* Adds the transfer of pieces from `begin` to before `end`, as far as elements are seen. The file
+ * has whole pages. */
 static void transfer_pieces(const km_view *view, void *queue, bool is_write, int64_t begin,
                             int64_t end)
 {
     const int64_t seen = up_to_page(view->count * view->size), at = begin * view->piece;
     const int64_t to = end * view->piece < seen ? end * view->piece : seen;
-    km_large_in_use()->begin(queue, is_write, view->memory + at,
-                             view->array + view->first * view->size + at, (size_t)(to - at));
+    km_large_in_use()->add(queue, is_write, view->memory + at,
+                           view->array + view->first * view->size + at, (size_t)(to - at));
 }
 
-/* The end of a run of pieces from `begin` on whose bits are set, with up to `between` others
- * between them. */
-static int64_t end_of_run(const km_view *view, const uint64_t *bits, int64_t begin, int64_t between)
+/* The end of a run of pieces from `begin` on whose bits are set, with few others between them,
+ * which must be among `allowed`, if that is not NULL. */
+static int64_t end_of_run(const km_view *view, const uint64_t *bits, const uint64_t *allowed,
+                          int64_t begin)
 {
+    const int64_t between = MAX_BYTES_BETWEEN / view->piece;
     int64_t end = begin + 1;
     for (int64_t piece = end; piece < pieces_seen(view) && piece - end <= between; piece++)
         if (has_bit(bits, piece))
             end = piece + 1;
+        else if (allowed != NULL && !has_bit(allowed, piece))
+            return end;
     return end;
 }
 
-void km_view_begin_reading(km_view *view, void *queue)
+void km_view_add_reading(km_view *view, void *queue)
 {
     uint64_t missing[KM_VIEW_WORDS];
     for (int i = 0; i < KM_VIEW_WORDS; i++)
@@ -108,17 +114,17 @@ void km_view_begin_reading(km_view *view, void *queue)
         end = begin + 1;
         if (!has_bit(missing, begin))
             continue;
-        end = end_of_run(view, missing, begin, MAX_BYTES_BETWEEN / view->piece);
+        end = end_of_run(view, missing, NULL, begin);
         transfer_pieces(view, queue, false, begin, end);
         set_bits(view->is_there, begin, end);
     }
 }
 
-void km_view_begin_writing(km_view *view, void *queue)
+void km_view_add_writing(km_view *view, void *queue)
 {
     for (int64_t begin = 0, end; begin < pieces_seen(view); begin = end) {
         const bool is_changed = has_bit(view->is_changed, begin);
-        end = is_changed ? end_of_run(view, view->is_changed, begin, 0) : begin + 1;
+        end = is_changed ? end_of_run(view, view->is_changed, view->is_there, begin) : begin + 1;
         if (is_changed)
             transfer_pieces(view, queue, true, begin, end);
     }

@@ -31,9 +31,9 @@ void km_view_want_all(km_view *view);
 /* All will be written, and need not be read. */
 void km_view_renew_all(km_view *view);
 
-/* Begins to read what is wanted; it is there when transfers of the queue are finished. To read a
- * little in vain takes less time than to begin anew, so pieces between may come, too. */
-void km_view_begin_reading(km_view *view, void *queue);
+/* Adds to a queue the reading of what is wanted, which is there when the queue has finished. To
+ * read a little in vain takes less time than to begin anew, so pieces between may come, too. */
+void km_view_add_reading(km_view *view, void *queue);
 
 /* Reads an element now, if it is not there. Nothing of the queue may be under way. */
 void km_view_need(km_view *view, void *queue, int64_t element);
@@ -41,8 +41,8 @@ void km_view_need(km_view *view, void *queue, int64_t element);
 /* An element that is there has changed. */
 void km_view_change(km_view *view, int64_t element);
 
-/* Begins to write what has changed. */
-void km_view_begin_writing(km_view *view, void *queue);
+/* Adds to a queue the writing of what has changed. */
+void km_view_add_writing(km_view *view, void *queue);
 
 /* Where element 0 would be if the view saw it: from there elements are found as in the array. */
 void *km_view_base(const km_view *view);

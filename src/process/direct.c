@@ -17,8 +17,8 @@ enum { MOST_AT_ONCE = 64 };
 struct km_direct {
     aio_context_t context; /* 0: there is none */
     struct iocb requests[MOST_AT_ONCE];
-    struct iocb *idle[MOST_AT_ONCE];
-    int n_idle;
+    struct iocb *idle[MOST_AT_ONCE], *waiting[MOST_AT_ONCE];
+    int n_idle, n_waiting; /* the others are under way */
 };
 
 void km_direct_use(int file)
@@ -83,26 +83,44 @@ static bool reap(km_direct *queue)
     return is_right && n > 0;
 }
 
-bool km_direct_begin(km_direct *queue, int file, bool is_write, void *memory, off_t offset,
-                     size_t n_bytes)
+bool km_direct_start(km_direct *queue)
 {
-    if (queue->n_idle == 0 && !reap(queue))
-        return false;
-    struct iocb *r = queue->idle[queue->n_idle - 1];
+    int n_started = 0;
+    bool is_right = true;
+    while (n_started < queue->n_waiting && is_right) {
+        struct iocb **next = &queue->waiting[n_started];
+        const long n = queue->context == 0 ? 0
+                                           : syscall(SYS_io_submit, queue->context,
+                                                     (long)(queue->n_waiting - n_started), next);
+        if (n <= 0) {
+            is_right = complete(*next, 0);
+            queue->idle[queue->n_idle++] = *next;
+        }
+        n_started += n <= 0 ? 1 : (int)n;
+    }
+    queue->n_waiting = 0;
+    return is_right;
+}
+
+bool km_direct_add(km_direct *queue, int file, bool is_write, void *memory, off_t offset,
+                   size_t n_bytes)
+{
+    while (queue->n_idle == 0)
+        if (!km_direct_start(queue) || (queue->n_idle == 0 && !reap(queue)))
+            return false;
+    struct iocb *r = queue->idle[--queue->n_idle];
     *r = (struct iocb){.aio_fildes = (uint32_t)file,
                        .aio_lio_opcode = is_write ? IOCB_CMD_PWRITE : IOCB_CMD_PREAD,
                        .aio_buf = (uint64_t)(uintptr_t)memory,
                        .aio_nbytes = n_bytes,
                        .aio_offset = offset};
-    if (queue->context == 0 || syscall(SYS_io_submit, queue->context, 1L, &r) != 1)
-        return complete(r, 0);
-    queue->n_idle--;
+    queue->waiting[queue->n_waiting++] = r;
     return true;
 }
 
 bool km_direct_finish(km_direct *queue)
 {
-    bool is_right = true;
+    bool is_right = km_direct_start(queue);
     while (queue->n_idle < MOST_AT_ONCE && is_right)
         is_right = reap(queue);
     return is_right;

@@ -17,12 +17,16 @@ void km_direct_use(int file);
 km_direct *km_direct_create(km_error *error);
 void km_direct_free(km_direct *queue);
 
-/* Begins to transfer n_bytes between memory and file, or what the file has of them. False: the file
- * can't be read or written. */
-bool km_direct_begin(km_direct *queue, int file, bool is_write, void *memory, off_t offset,
-                     size_t n_bytes);
+/* Adds a transfer of n_bytes between memory and file, or of what the file has of them. False: the
+ * file can't be read or written. */
+bool km_direct_add(km_direct *queue, int file, bool is_write, void *memory, off_t offset,
+                   size_t n_bytes);
 
-/* Waits until all transfers are done. False as before. */
+/* Begins those that were added: together, since each call takes as long as reading 30 KB. False as
+ * before. */
+bool km_direct_start(km_direct *queue);
+
+/* Begins those that were added, and waits until all transfers are done. False as before. */
 bool km_direct_finish(km_direct *queue);
 
 #endif

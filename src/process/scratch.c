@@ -212,10 +212,16 @@ static void close_queue(void *queue)
     km_direct_free(queue);
 }
 
-static void begin_transfer(void *queue, bool is_write, void *memory, char *place, size_t n_bytes)
+static void add_transfer(void *queue, bool is_write, void *memory, char *place, size_t n_bytes)
 {
     const mapping *m = mapping_at(place);
-    if (!km_direct_begin(queue, m->file, is_write, memory, place - (char *)m->array, n_bytes))
+    if (!km_direct_add(queue, m->file, is_write, memory, place - (char *)m->array, n_bytes))
+        end_by_disk(SIGBUS);
+}
+
+static void start_transfers(void *queue)
+{
+    if (!km_direct_start(queue))
         end_by_disk(SIGBUS);
 }
 
@@ -282,7 +288,8 @@ km_code km_scratch_start(const char *folders, int rank_of_node, int ranks_of_nod
                                    .is_beyond_memory = is_beyond_memory,
                                    .open_queue = open_queue,
                                    .close_queue = close_queue,
-                                   .begin = begin_transfer,
+                                   .add = add_transfer,
+                                   .start = start_transfers,
                                    .finish = finish_transfers,
                                    .count_read = count_read_bytes};
     scratch.next = rank_of_node;

@@ -171,7 +171,8 @@ static const km_large_place small_place = {.allocate = allocate_area,
                                            .is_beyond_memory = is_beyond_memory,
                                            .open_queue = open_queue,
                                            .close_queue = free,
-                                           .begin = transfer,
+                                           .add = transfer,
+                                           .start = finish,
                                            .finish = finish,
                                            .memory = 200000};
 
@@ -198,7 +199,9 @@ static void check_tree_reads_once(mock data, int64_t k, int n, double most_last)
     const page_counts *counts = &counts_of_assignment;
     race r;
     int64_t n_first = 0;
-    km_large_use(&small_place);
+    km_large_place place = small_place;
+    place.memory = 8e6; /* larger parts, in which few blocks lie between clusters */
+    km_large_use(&place);
     start(&r, data, k, &v);
     for (int i = 0; i < n; i++) {
         step(&r);
