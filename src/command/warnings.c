@@ -70,8 +70,8 @@ static void warn_of_unused_hints(const km_story *s)
 {
     if (s->options.hints.count > 0 && !s->catalogue.is_together)
         km_warn(&s->log,
-                "no use for hints (--mpi-info): several files, and virtual datasets, are read by "
-                "each rank without MPI-IO (%s)",
+                "no use for hints (%s): several files, and virtual datasets, are read by each rank "
+                "without MPI-IO; leave --mpi-info out",
                 s->catalogue.path);
 }
 

@@ -170,7 +170,7 @@ ROWS = [
     (2, "bad value (--scratch): there are more than 64", *fit("--scratch", ":".join(65 * ["."]))),
     (0, "scratch folder in memory (/dev/shm)", *fit("--scratch", "/dev/shm")),
     (4, "no room in scratch folder (.)", *fit_of("wide.h5", "--scratch", ".")),
-    (0, "no use for hints (--mpi-info)", *fit_of("in.h5", "constant.h5", "--mpi-info", "a=b")),
+    (0, "no use for hints (in.h5 and 1 more file)", *fit_of("in.h5", "constant.h5", "--mpi-info", "a=b")),
     # files that are read
     (4, "can't open the file (none.h5)", "info", "none.h5"),
     (4, "can't open the file (none.h5)", *fit_of("none.h5")),
