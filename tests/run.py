@@ -1,7 +1,7 @@
 """Runs the tests that `make check` built and closes with one total line.
 
 C tests (tests/unit) run under mpirun (MPIRUN, another one) on 1, 2, 3 and 4 ranks, but for
-those that say otherwise in their first lines ("Ranks: 8"), sanitized ones on 1 and 3. Python tests
+those that say otherwise in their first lines ("Ranks: 8", "Ranks, sanitized: 3"), sanitized ones on 1 and 3. Python tests
 (tests/program, tests/oracle) run as they are; one by hand needs PYTHONPATH=tests/support. Each has a
 timeout, after which it and everything it started is killed. Some run side by side, since much of their
 time is waiting for processes to start; but many ranks, which wait for each other, run alone.
@@ -29,6 +29,7 @@ ALONE = ["env", "OMPI_MCA_ess_singleton_isolated=1"]  # starts without a daemon 
 AT_ONCE = 4
 TIMEOUT = 600  # seconds, for one run of one file
 RANKS_LINE = re.compile(r"\bRanks: ([\d, ]+)\.")
+SANITIZED_LINE = re.compile(r"\bRanks, sanitized: ([\d, ]+)\.")
 CHECK_LINE = re.compile(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)")
 UNITTEST_LINE = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
 UNITTEST_COUNT = re.compile(r"(failures|errors|skipped|expected failures)=(\d+)")
@@ -91,7 +92,8 @@ def run_test(name, command, seconds, count):
 
 def ranks_of(path):
     """Numbers of ranks that a C test is run on."""
-    found = RANKS_LINE.search(path.read_text()[:1000])
+    text = path.read_text()[:1000]
+    found = IS_SANITIZED and SANITIZED_LINE.search(text) or RANKS_LINE.search(text)
     return [int(number) for number in found.group(1).split(",")] if found else RANKS
 
 

@@ -20,10 +20,12 @@ build() { # COMPILER PROGRAM REST...
         -fno-math-errno -fno-trapping-math -fopenmp -static -o "$program" \
         tests/unit/kernels_alone.c "$@" -lm
 }
-build cc "$folder/here" "$library"
+build cc "$folder/here" "$library" &
+here=$!
 build aarch64-linux-gnu-gcc "$folder/neon" src/kernels/kernels.c src/kernels/reference.c \
     src/kernels/neon.c src/base/arithmetic.c src/base/hash.c src/base/precision.c src/base/random.c \
     src/base/error.c src/base/memory.c src/base/text.c src/sums/grid.c src/assign/screen.c
+wait $here
 "$folder/here" >"$folder/hashes"
 qemu-aarch64 "$folder/neon" >>"$folder/hashes"
 cat "$folder/hashes"

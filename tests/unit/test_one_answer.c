@@ -2,7 +2,7 @@
  * precision, one and two words, with and without weights; and the answer of a plain reference.
  *
  * Ranks: 8. They work as communicators of 8; 5 and 3; 4, 2, 1 and 1, so that a fit runs on 1, 2, 3,
- * 4, 5 and 8 ranks. */
+ * 4, 5 and 8 ranks. Ranks, sanitized: 3. */
 #include "base/error.h"
 #include "base/precision.h"
 #include "base/threads.h"
