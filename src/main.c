@@ -268,7 +268,7 @@ static MPI_Comm start_mpi(const km_story *s, km_action action, const km_launch *
     if (s->options.explain_outputs || (!needs_mpi(action) && !launch->is_launched))
         return MPI_COMM_NULL;
     MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
-    return MPI_COMM_WORLD;
+    return km_comm_by_node(MPI_COMM_WORLD);
 }
 
 int main(int argc, char **argv)
@@ -299,7 +299,9 @@ int main(int argc, char **argv)
     free_story(&s);
     free(command);
     H5close();
-    if (s.comm != MPI_COMM_NULL)
+    if (s.comm != MPI_COMM_NULL) {
+        km_comm_free(&s.comm);
         MPI_Finalize();
+    }
     return exit_code_of_rank(code, is_first, is_alone);
 }

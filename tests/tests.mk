@@ -54,7 +54,7 @@ $(BUILD)/tests/many $(BUILD)/faults/many: tests/support/many.c src/main.c $(libr
 .PHONY: check-slurm
 check-slurm:
 	@tests/slurm/run.sh --can-run || exit 0; \
-	tools/deps.sh slurm && $(MAKE) $(quietly) all && \
+	tools/deps.sh slurm && $(MAKE) $(quietly) all $(BUILD)/tests/test_comm && \
 	    tests/slurm/run.sh $(if $(TEST),test_$(TEST))
 
 # Runs that are killed at many moments; KILLS=200 for more. Each run has a time limit of its own.

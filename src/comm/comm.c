@@ -67,6 +67,17 @@ MPI_Comm km_comm_copy(MPI_Comm comm)
     return copy;
 }
 
+MPI_Comm km_comm_by_node(MPI_Comm comm)
+{
+    MPI_Comm node, ordered;
+    int lowest = km_comm_rank(comm);
+    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    MPI_Bcast(&lowest, 1, MPI_INT, 0, node);
+    MPI_Comm_free(&node);
+    MPI_Comm_split(comm, 0, lowest, &ordered);
+    return ordered;
+}
+
 MPI_Comm km_comm_split(MPI_Comm comm, int group)
 {
     MPI_Comm part;

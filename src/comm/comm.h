@@ -22,6 +22,10 @@ MPI_Comm km_comm_alone(void);
 MPI_Comm km_comm_copy(MPI_Comm comm);
 void km_comm_free(MPI_Comm *comm);
 
+/* The same ranks in an order in which those of a node follow each other, rank 0 first: most
+ * libraries then send sums and copies over the network as seldom as can be. Free it as a copy. */
+MPI_Comm km_comm_by_node(MPI_Comm comm);
+
 /* Divides the ranks into groups: a communicator of those with the same number, in their order. */
 MPI_Comm km_comm_split(MPI_Comm comm, int group);
 

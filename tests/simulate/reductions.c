@@ -4,6 +4,7 @@
  *     mpirun -n 8 build/reductions [ROUNDS [BYTES...]]
  *
  * plain         MPI_Allreduce, as the engine does
+ * in order      the same, with the ranks of a node one after another, as the program does
  * by node       the ranks of a node share the sum out (MPI_Reduce_scatter), each adds its share up
  * with its like on other nodes, and the node puts the shares together (MPI_Allgatherv) one of a
  * node MPI_Reduce to one rank of each node, MPI_Allreduce among these, MPI_Bcast scattered
@@ -21,6 +22,7 @@
 
 typedef struct ranks {
     MPI_Comm all, node, across; /* across: those with the same number on their nodes */
+    MPI_Comm ordered;           /* all, those of a node one after another */
     int rank, n_ranks, on_node, n_on_node;
     bool is_even; /* all nodes have as many ranks */
 } ranks;
@@ -41,6 +43,13 @@ static void sum_plainly(const ranks *r, int64_t *values, int count, int *counts,
     (void)counts;
     (void)part;
     MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_SUM, r->all);
+}
+
+static void sum_in_order(const ranks *r, int64_t *values, int count, int *counts, int64_t *part)
+{
+    (void)counts;
+    (void)part;
+    MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_SUM, r->ordered);
 }
 
 static void sum_by_node(const ranks *r, int64_t *values, int count, int *counts, int64_t *part)
@@ -78,6 +87,7 @@ static const struct {
     way *sum;
     bool needs_even;
 } ways[] = {{"plain", sum_plainly, false},
+            {"in order", sum_in_order, false},
             {"by node", sum_by_node, true},
             {"one of a node", sum_by_leaders, false},
             {"scattered", sum_scattered, false}};
@@ -161,6 +171,9 @@ static ranks find_ranks(void)
     MPI_Comm_rank(r.node, &r.on_node);
     MPI_Comm_size(r.node, &r.n_on_node);
     MPI_Comm_split(r.all, r.on_node, r.rank, &r.across);
+    int lowest = r.rank;
+    MPI_Bcast(&lowest, 1, MPI_INT, 0, r.node);
+    MPI_Comm_split(r.all, 0, lowest, &r.ordered);
     int most = r.n_on_node, fewest = r.n_on_node;
     MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_INT, MPI_MAX, r.all);
     MPI_Allreduce(MPI_IN_PLACE, &fewest, 1, MPI_INT, MPI_MIN, r.all);
@@ -178,6 +191,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < (n_given > 0 ? n_given : n_usual); i++)
         is_wrong |= measure_ways(&r, n_given > 0 ? atoll(argv[i + 2]) : usual[i],
                                  argc > 1 ? atoi(argv[1]) : 5);
+    MPI_Comm_free(&r.ordered);
     MPI_Comm_free(&r.across);
     MPI_Comm_free(&r.node);
     if (is_wrong && r.rank == 0)

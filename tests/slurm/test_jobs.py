@@ -395,6 +395,14 @@ class TestJobs(JobsTest):
         self.check_done(job, restarts=0)
         self.assertIn("srun --mpi=pmix on node[1-3]", job.log())
 
+    def test_order(self):
+        """Ranks dealt to nodes in turns are numbered node by node."""
+        done = subprocess.run(["srun", "--mpi=pmix", "-N", "4", "-n", "8", "--distribution=cyclic",
+                               ROOT / "build/tests/test_comm"], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("Failures: 0, Errors: 0", done.stdout)
+
     def test_no_more_tries(self):
         """Neither a cancelled job queues up again, nor one with bad data, nor after the last try."""
         site = SCRATCH / "impatient"

@@ -125,6 +125,28 @@ START_TEST(the_node_and_the_library_have_names_of_one_line)
 }
 END_TEST
 
+/* On one node here; on several with `make check-slurm TEST=order`. */
+START_TEST(ranks_of_a_node_follow_each_other)
+{
+    enum { SIZE = MPI_MAX_PROCESSOR_NAME };
+    MPI_Comm ordered = km_comm_by_node(MPI_COMM_WORLD);
+    const int n = km_comm_size(ordered), rank = km_comm_rank(MPI_COMM_WORLD);
+    char host[SIZE] = "", *all = malloc((size_t)n * SIZE);
+    int n_nodes = 1, is_first = km_comm_is_first_of_node(MPI_COMM_WORLD);
+    km_comm_host(host);
+    MPI_Allgather(host, SIZE, MPI_CHAR, all, SIZE, MPI_CHAR, ordered);
+    for (int r = 1; r < n; r++)
+        n_nodes += strcmp(all + (r - 1) * SIZE, all + r * SIZE) != 0;
+    MPI_Allreduce(MPI_IN_PLACE, &is_first, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+    ck_assert_int_eq(n_nodes, is_first);
+    ck_assert_int_eq(n, km_comm_size(MPI_COMM_WORLD));
+    ck_assert_all((km_comm_rank(ordered) == 0) == (rank == 0));
+    ck_assert_all(n_nodes > 1 || km_comm_rank(ordered) == rank);
+    free(all);
+    km_comm_free(&ordered);
+}
+END_TEST
+
 START_TEST(no_values_are_no_problem)
 {
     km_sum_int64(MPI_COMM_WORLD, NULL, 0);
@@ -310,6 +332,7 @@ Suite *make_suite(void)
         smallest_and_largest_are_of_all_ranks,
         bits_remain_that_all_ranks_have,
         the_node_and_the_library_have_names_of_one_line,
+        ranks_of_a_node_follow_each_other,
         no_values_are_no_problem,
         sum_below_is_that_of_lower_ranks,
         sums_of_words_are_over_all_ranks_or_the_lower_ones,
