@@ -66,19 +66,22 @@ check-faults: deps
 	@$(run_env) $(shared) BUILD=$(BUILD) KM_ALL_SEEDINGS=1 $$(tools/find-python.sh h5py numpy) \
 	    tests/program/test_faults_program.py -v Faults.test_every_allocation
 
+# What goes on for hours gets the processor time that others leave, and waits longer for a run to end.
+patient := KM_SECONDS=600
+
 # Faults by number, from 1 to FAULTS, but for those that build/campaign/results.txt has already; ONLY="3 9"
 # for some of them again. Those of nodes need Slurm (tools/deps.sh slurm).
 .PHONY: check-campaign
 check-campaign: deps
 	@$(MAKE) $(quietly) all many
-	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) \
+	@$(run_env) $(patient) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) \
 	    tests/campaign/campaign.py $(if $(ONLY),--only $(ONLY),$(or $(FAULTS),1000))
 
 # The n-th call fails; STEP=10 for every tenth.
 .PHONY: check-calls
 check-calls: deps
 	@$(MAKE) $(quietly) all many
-	@$(run_env) $(shared) BUILD=$(BUILD) KM_CALLS=$(or $(STEP),1) $$(tools/find-python.sh h5py numpy) \
+	@$(run_env) $(patient) $(shared) BUILD=$(BUILD) KM_CALLS=$(or $(STEP),1) $$(tools/find-python.sh h5py numpy) \
 	    tests/program/test_calls_program.py -v
 
 # libFuzzer draws what is read, under ASan and UBSan: all fuzzers, or FUZZER="layout result", each for
@@ -102,7 +105,7 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(library)
 .PHONY: check-oracle
 check-oracle: deps
 	@$(MAKE) $(quietly) all many
-	@$(run_env) $(shared) BUILD=$(BUILD) KM_CASES=$(or $(CASES),2000) KM_FIRST=$(or $(FIRST),100) \
+	@$(run_env) $(patient) $(shared) BUILD=$(BUILD) KM_CASES=$(or $(CASES),2000) KM_FIRST=$(or $(FIRST),100) \
 	    $$(tools/find-python.sh h5py numpy) tests/oracle/test_oracle.py -v
 
 # Many runs and calls, each as good as the first: RUNS in few starts of MPI, STARTS of their own, CALLS
@@ -110,7 +113,7 @@ check-oracle: deps
 .PHONY: check-long
 check-long: deps
 	@$(MAKE) $(quietly) all many $(solib)
-	@$(run_env) $(shared) BUILD=$(BUILD) KM_RUNS=$(or $(RUNS),10000) KM_STARTS=$(or $(STARTS),1000) \
+	@$(run_env) $(patient) $(shared) BUILD=$(BUILD) KM_RUNS=$(or $(RUNS),10000) KM_STARTS=$(or $(STARTS),1000) \
 	    KM_CALLS=$(or $(CALLS),1000) $$(tools/find-python.sh h5py numpy) tests/program/long_haul.py -v
 
 # A read of more than 4 GiB.

@@ -27,7 +27,7 @@ from program import BINARY, IS_SANITIZED, MANY, ROOT, Going, ProgramTest, Result
 SOURCE = os.path.join(ROOT, "tests", "support", "fail_calls.c")
 STEP = int(os.environ.get("KM_CALLS", "0"))  # every so many calls fail; 0: a few of each group
 FEW = 3
-SECONDS = 20  # for one run
+SECONDS = int(os.environ.get("KM_SECONDS", "20"))  # for one run
 # What calls return when they fail, and errno.
 SYSTEM = {
     "memory": [("malloc calloc realloc open_memstream", "0", "ENOMEM"), ("mmap", "-1", "ENOMEM"),
