@@ -43,6 +43,33 @@ static int64_t *find_slot(const km_opened_file *opened, const km_place *place)
     return &opened->slots[slot];
 }
 
+km_code km_opened_open_alone(km_opened_file *opened, const char *dataset, km_h5_array *array,
+                             km_error *error)
+{
+    hid_t *file = &opened->alone;
+    if (*file <= 0 && km_h5_open(opened->path, file, error) != KM_OK)
+        return error->code;
+    return km_h5_open_array(*file, dataset, array, error);
+}
+
+/* Opens the dataset of a source: without MPI-IO as well, if HDF5 will read its values. */
+static km_code open_source(km_opened_file *opened, km_source *source, km_error *error)
+{
+    km_h5_array *array = &source->array, alone;
+    const hid_t file = opened->files[source->other];
+    if (km_h5_open_array(file, source->dataset, array, error) != KM_OK || !opened->is_by_mpi ||
+        (km_h5_find_values(array, file) >= 0 && !km_has_pointers(array->type)))
+        return error->code;
+    if (km_opened_open_alone(opened, source->dataset, &alone, error) != KM_OK) {
+        km_h5_close_array(array);
+        return error->code;
+    }
+    H5Tclose(array->type); /* types of texts know their file */
+    array->type = alone.type;
+    array->alone = alone.dataset;
+    return error->code;
+}
+
 /* The source of a place, which is opened if it is new; -1 if that fails. */
 static int64_t find_source(km_opened_file *opened, const km_place *place, km_error *error)
 {
@@ -58,8 +85,7 @@ static int64_t find_source(km_opened_file *opened, const km_place *place, km_err
                           .type = H5I_INVALID_HID,
                           .descriptor = -1,
                           .first_column = INT64_MAX};
-    if (km_h5_open_array(opened->files[place->other], place->dataset, &source->array, error) !=
-        KM_OK)
+    if (open_source(opened, source, error) != KM_OK)
         return -1;
     if (place->is_transposed && source->array.chunk_rows == 0)
         source->position = place->position;
@@ -97,12 +123,13 @@ int km_opened_descriptor(km_opened_file *opened, int64_t other)
 {
     if (opened->descriptors[other] < 0)
         opened->descriptors[other] =
-            km_h5_open_plain(opened->files[other], opened->is_together && other == 0);
+            km_h5_open_plain(opened->files[other], opened->is_by_mpi && other == 0);
     return opened->descriptors[other];
 }
 
-/* Where values are contiguous, each thread can read by itself; HDF5 reads for one thread at a
- * time. External files it would open again for each piece. */
+/* Where values are contiguous, each thread can read by itself, and a read that fails is seen, as
+ * through MPI-IO it is not; HDF5 reads for one thread at a time. External files it would open again
+ * for each piece. */
 static void find_plain_values(km_opened_file *opened, km_source *source)
 {
     if (source->array.is_external) {
@@ -123,8 +150,8 @@ static void prepare_source(km_opened_file *opened, int64_t s, const km_column *c
     source->element_bytes = (int64_t)H5Tget_size(source->type);
     source->is_decoded = is_read_by_chunks(source);
     source->address = -1;
-    if ((km_threads() > 1 || source->array.is_external) && !source->has_pointers &&
-        source->element_bytes == source->array.element_bytes)
+    if ((km_threads() > 1 || opened->is_by_mpi || source->array.is_external) &&
+        !source->has_pointers && source->element_bytes == source->array.element_bytes)
         find_plain_values(opened, source);
 }
 
@@ -224,22 +251,19 @@ static km_code open_columns(km_opened_file *opened, const km_catalogue *catalogu
     return error->code;
 }
 
-/* Opens a file by all ranks together, with the hints of --mpi-info. */
-static void open_together(km_opened_file *opened, const km_catalogue *catalogue, MPI_Comm comm,
-                          km_error *error)
+/* Opens the first file with the hints of --mpi-info. */
+static void open_by_mpi(km_opened_file *opened, const km_catalogue *catalogue, km_error *error)
 {
     MPI_Info hints = km_comm_hints(catalogue->asked.hints, catalogue->asked.n_hints);
-    km_h5_open_together(opened->path, comm, hints, &opened->files[0], error);
+    km_h5_open_by_mpi(opened->path, hints, &opened->files[0], error);
     if (hints != MPI_INFO_NULL)
         MPI_Info_free(&hints);
 }
 
-/* One file is opened together if comm says so; others by each rank. */
-static void open_files(km_opened_file *opened, const km_catalogue *catalogue, MPI_Comm comm,
-                       km_error *error)
+static void open_files(km_opened_file *opened, const km_catalogue *catalogue, km_error *error)
 {
-    if (comm != MPI_COMM_NULL)
-        open_together(opened, catalogue, comm, error);
+    if (opened->is_by_mpi)
+        open_by_mpi(opened, catalogue, error);
     else if (opened->files[0] < 0)
         km_h5_open(opened->path, &opened->files[0], error);
     for (int64_t f = 1; f < opened->n_files && error->code == KM_OK; f++)
@@ -247,14 +271,12 @@ static void open_files(km_opened_file *opened, const km_catalogue *catalogue, MP
 }
 
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
-                       hid_t file, const km_column *columns, MPI_Comm comm, km_error *error)
+                       hid_t file, const km_column *columns, bool is_by_mpi, km_error *error)
 {
     const char *what = "list of datasets";
     const int64_t n = catalogue->n_columns;
-    *opened = (km_opened_file){.path = path,
-                               .n_columns = n,
-                               .n_files = 1 + catalogue->n_others,
-                               .is_together = comm != MPI_COMM_NULL};
+    *opened = (km_opened_file){
+        .path = path, .n_columns = n, .n_files = 1 + catalogue->n_others, .is_by_mpi = is_by_mpi};
     opened->files = km_allocate(opened->n_files, sizeof *opened->files, what, error);
     opened->descriptors = km_allocate(opened->n_files, sizeof *opened->descriptors, what, error);
     opened->sources = km_allocate(2 * n, sizeof *opened->sources, what, error);
@@ -269,16 +291,12 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
     opened->slots = km_allocate(opened->n_slots, sizeof *opened->slots, what, error);
     for (int64_t s = 0; s < opened->n_slots && opened->slots != NULL; s++)
         opened->slots[s] = -1;
-    if (comm != MPI_COMM_NULL)
-        km_agree(comm, error);
     for (int64_t c = 0; c < 2 * n && opened->values != NULL; c++)
         opened->values[c] = (km_field){.source = -1, .type = H5I_INVALID_HID};
     if (error->code != KM_OK)
         return error->code;
     opened->masks = opened->values + n;
-    open_files(opened, catalogue, comm, error);
-    if (comm != MPI_COMM_NULL)
-        km_agree(comm, error);
+    open_files(opened, catalogue, error);
     if (error->code != KM_OK)
         return error->code;
     return open_columns(opened, catalogue, columns, error);
@@ -299,6 +317,8 @@ void km_opened_close(km_opened_file *opened)
     for (int64_t f = 0; f < opened->n_files && opened->files != NULL; f++)
         if (opened->files[f] >= 0)
             H5Fclose(opened->files[f]);
+    if (opened->alone > 0)
+        H5Fclose(opened->alone);
     for (int64_t f = 0; f < opened->n_files && opened->descriptors != NULL; f++)
         if (opened->descriptors[f] >= 0)
             close(opened->descriptors[f]);

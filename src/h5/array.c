@@ -163,7 +163,9 @@ void km_h5_close_array(km_h5_array *array)
         H5Dclose(array->dataset);
     if (array->type >= 0)
         H5Tclose(array->type);
-    array->dataset = array->type = H5I_INVALID_HID;
+    if (array->alone > 0)
+        H5Dclose(array->alone);
+    array->dataset = array->type = array->alone = H5I_INVALID_HID;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -211,8 +213,9 @@ km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns
     const hid_t in_file = H5Dget_space(array->dataset);
     H5Sselect_hyperslab(in_memory, H5S_SELECT_SET, origin, NULL, count, NULL);
     H5Sselect_hyperslab(in_file, H5S_SELECT_SET, start, NULL, count, NULL);
+    const hid_t dataset = array->alone > 0 ? array->alone : array->dataset;
     const bool is_read =
-        km_h5_note(H5Dread(array->dataset, type, in_memory, in_file, H5P_DEFAULT, elements));
+        km_h5_note(H5Dread(dataset, type, in_memory, in_file, H5P_DEFAULT, elements));
     H5Sclose(in_file);
     H5Sclose(in_memory);
     if (!is_read || km_fault("read a piece"))

@@ -42,12 +42,10 @@ const char *km_h5_identify(const char *path);
 /* Does the file begin as HDF5 files do, perhaps after a user block? */
 bool km_h5_is_hdf5(const char *path);
 
-/* Opens a file for reading, on this rank alone; or by all ranks of comm together, through MPI-IO,
- * which gets the hints. KM_SYSTEM if it does not exist or can't be read, KM_DATA if it is not a
- * complete HDF5 file. Close with H5Fclose. */
+/* Opens a file for reading; or through MPI-IO, which gets the hints. KM_SYSTEM if it does not exist
+ * or can't be read, KM_DATA if it is not a complete HDF5 file. Close with H5Fclose. */
 km_code km_h5_open(const char *path, hid_t *file, km_error *error);
-km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid_t *file,
-                            km_error *error);
+km_code km_h5_open_by_mpi(const char *path, MPI_Info hints, hid_t *file, km_error *error);
 
 /* The file in FILE or FILE:/path, in a new text; *inside is the path, or NULL. If a file of the
  * whole name exists, that is meant. NULL and KM_MEMORY if there is no memory. */
@@ -58,6 +56,7 @@ char *km_h5_split_name(const char *name, const char **inside, km_error *error);
 enum { KM_H5_MAX_FILTERS = 8 };
 typedef struct km_h5_array {
     hid_t dataset, type; /* type: of an element in the file */
+    hid_t alone; /* > 0: the same dataset, opened without MPI-IO, where failed reads are seen */
     int64_t element_bytes;
     int n_dimensions;
     int64_t n_rows, n_columns;         /* one column if it has one dimension */

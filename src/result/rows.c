@@ -166,7 +166,7 @@ km_code km_rows_compare(const char *path, const km_record *record, MPI_Comm comm
     const int n_datasets = list_datasets(record, datasets);
     hid_t file;
     km_error why = {0};
-    if (km_h5_open_together(path, comm, MPI_INFO_NULL, &file, &why) != KM_OK)
+    if (km_h5_open(path, &file, &why) != KM_OK)
         km_cannot_write_result(record, why.text, error);
     if (km_agree(comm, error) == KM_OK)
         for (int i = 0; i < n_datasets && error->code == KM_OK; i++)
