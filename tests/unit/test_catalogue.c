@@ -1,4 +1,5 @@
 #include "choose_table.h"
+#include "found_tables.h"
 #include "mock.h"
 #include "mpi_check.h"
 
@@ -67,39 +68,6 @@ static void write_tables(hid_t file)
     H5Gclose(H5Gcreate2(file, "/texts", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     write_texts(file, "/texts/a", 5);
     H5Lcreate_soft("/nowhere", file, "/dangling", H5P_DEFAULT, H5P_DEFAULT);
-}
-
-/* The tables of a file that rank 0 writes, found by every rank alone. */
-typedef struct found {
-    mock_folder folder;
-    char path[1024];
-    km_tables tables;
-} found;
-
-static found find_tables(void (*write)(hid_t file))
-{
-    found f = {.folder = mock_folder_create()};
-    km_error error = {0};
-    hid_t file;
-    snprintf(f.path, sizeof f.path, "%s/tables.h5", f.folder.path);
-    if (km_comm_rank(MPI_COMM_WORLD) == 0) {
-        file = mock_create_file(f.path);
-        write(file);
-        H5Fclose(file);
-    }
-    MPI_Barrier(MPI_COMM_WORLD);
-    const int64_t n_handles = mock_open_handles();
-    ck_assert_all(km_h5_open(f.path, &file, &error) == KM_OK);
-    ck_assert_all(km_tables_find(file, false, &f.tables, &error) == KM_OK);
-    H5Fclose(file);
-    ck_assert_all(mock_open_handles() == n_handles);
-    return f;
-}
-
-static void found_free(found *f)
-{
-    km_tables_free(&f->tables);
-    mock_folder_remove(&f->folder);
 }
 
 /* ---- discovery ------------------------------------------------------------------------------ */
