@@ -188,7 +188,8 @@ help:
 	@echo 'make uninstall remove what make install put there'
 	@echo 'make library   build/libskymeans.so, .a: the engine without the program'
 	@echo 'make dist      build/dist/skymeans-VERSION.tar.gz of the commit, and recipes for Spack and others'
-	@echo 'make deb       Debian packages of the commit, in build/deb'
+	@echo 'make deb       Debian packages of the commit, in build/deb; make check-deb builds, installs and tests'
+	@echo '               them in a bare Debian 12 (root)'
 	@echo 'make docs      docs/options.md from the --help of the program'
 	@echo 'make clean     remove build/'
 

@@ -132,4 +132,10 @@ deb:
 	@tools/deps.sh deb
 	@packaging/debian.sh $(BUILD)/deb
 
+# These built, installed and tested in a bare Debian 12.
+.PHONY: check-deb
+check-deb: deb
+	@tools/deps.sh autopkgtest
+	@tests/autopkgtest.sh $(BUILD)/deb $(BUILD)/autopkgtest
+
 -include $(BUILD)/documents.d

@@ -1,12 +1,12 @@
 #!/bin/sh
 # deps.sh [build]: sees that everything is there to build skymeans and its tests.
-# deps.sh [lint|bench|slurm|scaling|simulate|neon|mpich|clients|install|browser|chroot|deb|fuzz]...: sees that
-# everything is there to build and test it, and, if asked, to check the style of its sources, to
+# deps.sh [lint|bench|slurm|scaling|simulate|neon|mpich|clients|install|browser|chroot|deb|autopkgtest|fuzz]...:
+# sees that everything is there to build and test it, and, if asked, to check the style of its sources, to
 # measure it against its peers, to test the job scripts on a Slurm cluster, for scaling studies, to
 # simulate machines, the kernels of ARM processors, MPICH, other programs that read results, all that is
-# installed, the page of a report in a browser, other Debians, to make Debian packages, or for fuzzing. On
-# Debian and its like it installs what is missing, as root or, with a person at the terminal, through sudo;
-# elsewhere it prints the line to run, and stops.
+# installed, the page of a report in a browser, other Debians, to make or test Debian packages, or for
+# fuzzing. On Debian and its like it installs what is missing, as root or, with a person at the terminal,
+# through sudo; elsewhere it prints the line to run, and stops.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -60,6 +60,9 @@ for purpose in "$@"; do
     deb)
         packages="$packages dpkg-dev debhelper dh-python lintian"
         programs="$programs dpkg-buildpackage dh dh_python3 lintian" ;;
+    autopkgtest)
+        packages="$packages autopkgtest mmdebstrap"
+        programs="$programs autopkgtest mmdebstrap" ;;
     browser)
         packages="$packages chromium-headless-shell"
         programs="$programs chromium-headless-shell" ;;
