@@ -75,7 +75,7 @@ class Readers(ProgramTest):
 
     def say(self, *command):
         """What a program says that reads a result."""
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         self.assertEqual(done.returncode, 0, done)
         return done.stdout
 
