@@ -19,7 +19,7 @@ while read -r file pattern; do
 done <<END
 CHANGELOG.md ^##.$version.
 CITATION.cff ^version:.$version\$
-packaging/codemeta.json "version":."$version"
+codemeta.json "version":."$version"
 packaging/debian/changelog ^skymeans.\\($version-
 tools/python/pyproject.toml ^version.=."$version"\$
 docs/install.md find_package\\(skymeans.${version%.*}

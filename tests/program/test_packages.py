@@ -86,7 +86,7 @@ class Release(unittest.TestCase):
         self.assertFalse((unpacked / ".git").exists())
         said = call("make", "-n", "build/base/version.o", where=unpacked, MAKEFLAGS="", MPI="").stdout
         self.assertIn(f'KM_GIT_COMMIT=\'"{git("rev-parse", "HEAD")}"\'', said)
-        self.assertEqual(json.loads((unpacked / "packaging/codemeta.json").read_text())["version"],
+        self.assertEqual(json.loads((unpacked / "codemeta.json").read_text())["version"],
                          path.name.removeprefix("skymeans-").removesuffix(".tar.gz"))
 
     def test_refusals(self):

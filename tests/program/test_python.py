@@ -425,6 +425,9 @@ class Files(ModuleTest):
                 with self.assertRaisesRegex(kind, word):
                     call(*(arguments or ("rows.h5",)), **options)
         self.assertRaises(OSError, skymeans.open, "absent.h5")
+        with open("words.txt", "w", encoding="utf-8") as file:
+            file.write("words")
+        self.assertRaisesRegex(ValueError, "not a result .words.txt", skymeans.open, "words.txt")
         os.environ["SKYMEANS"], before = "/no/program", os.environ["SKYMEANS"]
         self.addCleanup(os.environ.update, SKYMEANS=before)
         self.assertRaisesRegex(OSError, "no program", skymeans.fit, "rows.h5", 2)
