@@ -91,8 +91,8 @@ class Result:
 
         # The words of HDF5 don't name the file.
         if os.path.isfile(self.path) and not h5py.is_hdf5(self.path):
-            raise ValueError(f"not a result ({self.path}): it is no HDF5 file; give a file written by skymeans "
-                             "fit or predict")
+            raise ValueError(f"not a result ({self.path}): it is no HDF5 file; give a file written by "
+                             "skymeans fit or predict")
         return h5py.File(self.path, "r")
 
     def __repr__(self) -> str:
