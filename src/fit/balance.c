@@ -42,7 +42,7 @@ void km_balance_place_heights(const km_balancing *b, const double *prices, doubl
 
 /* ---- how far off ----------------------------------------------------------------------------- */
 
-static void take_sizes(const running *run)
+void km_balance_take_sizes(const running *run)
 {
     const int64_t *sizes =
         run->task->balance == KM_BALANCE_COUNT ? run->totals.counts : run->totals.weights;
@@ -53,22 +53,22 @@ static void take_sizes(const running *run)
     }
 }
 
-/* The largest excess of clusters in units of what is allowed, by all samples. */
-static double excess_of_sizes(const running *run)
+double km_balance_allowed(const running *run, int64_t c)
+{
+    const double rows = run->task->balance == KM_BALANCE_COUNT ? ALLOWED_ROWS : 0;
+    return fmax(ALLOWED * run->balancing->targets[c], rows);
+}
+
+double km_balance_excess(const running *run)
 {
     const km_balancing *b = run->balancing;
-    const double rows = run->task->balance == KM_BALANCE_COUNT ? ALLOWED_ROWS : 0;
     double largest = 0;
     for (int64_t c = 0; c < b->k; c++)
-        largest =
-            fmax(largest, fabs(b->sizes[c] - b->targets[c]) / fmax(ALLOWED * b->targets[c], rows));
+        largest = fmax(largest, fabs(b->sizes[c] - b->targets[c]) / km_balance_allowed(run, c));
     return largest;
 }
 
-/* ---- the step -------------------------------------------------------------------------------- */
-
-/* The largest deviation of sizes from the targets, as a part of these. */
-static double deviation_of_sizes(const km_balancing *b)
+double km_balance_deviation(const km_balancing *b)
 {
     double largest = 0;
     for (int64_t c = 0; c < b->k; c++)
@@ -76,25 +76,27 @@ static double deviation_of_sizes(const km_balancing *b)
     return largest;
 }
 
+void km_balance_look_at_sizes(running *run)
+{
+    km_balancing *b = run->balancing;
+    km_balance_take_sizes(run);
+    km_balance_look(b, run->used);
+    km_balance_share(b);
+    km_balance_measure_spreads(b);
+    km_balance_place_clusters(b);
+    km_balance_set_targets(b);
+}
+
+/* ---- the step -------------------------------------------------------------------------------- */
+
 /* The mean squared distance of samples to the used centers, without prices. */
 static double scale_of_units(const running *run, double units)
 {
     return units / (double)run->facts->weight;
 }
 
-/* What the rows of the sample say of the last assignment. */
-static void look_at_sizes(running *run)
-{
-    km_balancing *b = run->balancing;
-    take_sizes(run);
-    km_balance_look(b, run->used);
-    km_balance_share(b);
-    km_balance_measure_spreads(b);
-    km_balance_place_clusters(b);
-    km_balance_set_targets(b, b->sizes);
-}
-
-bool km_is_balancing(running *run, double units, double shift)
+/* Do prices differ already, or do the centers, whose shift this is, hardly move? */
+static bool is_balancing(running *run, double units, double shift)
 {
     const double k = (double)run->task->n_clusters, scale = scale_of_units(run, units);
     const double enough = 0.01 * k * scale; /* centers move by a tenth of a radius */
@@ -102,15 +104,16 @@ bool km_is_balancing(running *run, double units, double shift)
     run->has_prices = false;
     for (int64_t c = 0; c < run->task->n_clusters; c++)
         run->has_prices = run->has_prices || run->used[(c + 1) * n - 1] > 0;
-    return k > 1 && scale > 0 &&
-           (run->has_prices || shift <= enough || run->totals.extras[KM_EXTRA_RELABELED] == 0);
+    return run->has_prices || shift <= enough || run->totals.extras[KM_EXTRA_RELABELED] == 0;
 }
 
 /* Lets centers move farther than to the means: the inertia falls as long as that is less than twice
  * as far, and equal clusters, which hold each other, come to rest in fewer steps. */
-static void overshoot(const km_balancing *b, const double *before, double *centers)
+static void overshoot(running *run, const double *before)
 {
     const double factor = 1.6;
+    const km_balancing *b = run->balancing;
+    double *centers = run->centers;
     const int64_t n = b->n_values;
     for (int64_t c = 0; c < b->k; c++) {
         for (int64_t j = 0; j < n - 1; j++)
@@ -119,59 +122,85 @@ static void overshoot(const km_balancing *b, const double *before, double *cente
         if (b->radius > 0)
             km_sphere_project(centers + c * n, before + c * n, b->radius);
     }
+    run->n_refilled = b->k; /* centers are no means */
 }
 
-/* Centers stand while clusters are too unequal, else they overshoot. Neither are means. */
-static void move_centers_freely(running *run, const double *before)
+/* Are centers at rest? Moves would lower the inertia by less than the tolerance allows, or some
+ * times that where prices have just changed: those that make clusters equal are many, and with each
+ * of them means are a little elsewhere. */
+static bool is_at_rest(const running *run, double shift, double scale, bool has_settled)
 {
-    const double unequal = 0.05;
-    const km_balancing *b = run->balancing;
-    if (deviation_of_sizes(b) > unequal)
-        memcpy(run->centers, before, (size_t)(b->k * b->n_values) * sizeof *before);
-    else
-        overshoot(b, before, run->centers);
-    run->n_refilled = b->k;
-}
-
-/* Are centers at rest? Moves would lower the inertia by less than the tolerance allows, since
- * changes of prices go on moving the means a little. */
-static bool is_at_rest(const running *run, double shift, double scale)
-{
-    return shift <= run->task->tolerance * (double)run->task->n_clusters * scale ||
+    const double times = has_settled ? 4 : 1;
+    return shift <= times * run->task->tolerance * (double)run->task->n_clusters * scale ||
            run->totals.extras[KM_EXTRA_RELABELED] == 0;
 }
 
-void km_balance_step(running *run, double units, double shift, const double *before)
+/* Clusters stay equal while centers move only by prices that are right to begin with; and they have
+ * to be equal at the end. */
+static bool is_settling(const running *run, bool is_still)
 {
-    enum { LAST_ITERATIONS = 8 }; /* in which prices catch up with centers */
+    const double unequal = 0.05;
+    return run->has_prices &&
+           (km_balance_deviation(run->balancing) > unequal ||
+            ((is_still || run->number == run->task->max_iterations) && km_balance_excess(run) > 1));
+}
+
+/* Brings clusters to equal sizes, and moves centers to the means of these. */
+static km_code settle(running *run, double *before, double *shift, km_error *error)
+{
+    const int64_t n = run->balancing->k * run->balancing->n_values;
+    memcpy(run->centers, before, (size_t)n * sizeof *before);
+    if (km_balance_settle(run, error) != KM_OK || km_refill_empty(run, error) != KM_OK)
+        return error->code;
+    *shift = km_move_below_heights(run, before);
+    km_balance_look_at_sizes(run);
+    return KM_OK;
+}
+
+/* The first prices, and centers that suit them. */
+static void begin_prices(running *run)
+{
+    km_balance_search(run->balancing, run->centers);
+    run->n_refilled = run->balancing->k; /* centers are no means */
+}
+
+km_code km_balance_step(running *run, double units, double *before, km_error *error)
+{
+    enum { LAST_ITERATIONS = 2 };    /* which end with the means of equal clusters */
+    enum { ENOUGH_ITERATIONS = 50 }; /* if sizes can't be made equal by then, they can't */
     km_balancing *b = run->balancing;
     const double scale = scale_of_units(run, units);
-    look_at_sizes(run);
-    const double excess = excess_of_sizes(run);
-    const bool is_still = is_at_rest(run, shift, scale);
-    const bool is_late = run->number > run->task->max_iterations - LAST_ITERATIONS;
-    run->is_balanced = excess <= 1;
+    double shift = km_move_below_heights(run, before);
+    run->is_balanced = run->is_settled = b->k == 1 || scale == 0;
+    if (run->is_settled || !is_balancing(run, units, shift))
+        return KM_OK;
+    km_balance_look_at_sizes(run);
+    const bool has_settled = is_settling(run, is_at_rest(run, shift, scale, false));
+    if (has_settled && settle(run, before, &shift, error) != KM_OK)
+        return error->code;
+    const bool is_still = is_at_rest(run, shift, scale, has_settled);
+    run->is_balanced = km_balance_excess(run) <= 1;
+    run->is_settled =
+        is_still && (run->is_balanced || (has_settled && run->number >= ENOUGH_ITERATIONS));
     if (!run->has_prices && !run->is_balanced) {
-        km_balance_weigh_fields(b);
-        km_balance_search(b, run->centers);
-        run->n_refilled = b->k;
-        return;
+        begin_prices(run);
+        return KM_OK;
     }
-    run->is_settled = run->is_balanced && is_still;
-    if (!is_still && !is_late)
-        move_centers_freely(run, before);
-    if (excess > 0.9)
+    if (!is_still && run->number <= run->task->max_iterations - LAST_ITERATIONS)
+        overshoot(run, before);
+    if (!run->is_settled)
         km_balance_correct_prices(b, run->used, run->centers);
+    return KM_OK;
 }
 
 km_balanced km_balance_judge(running *run)
 {
     const km_balancing *b = run->balancing;
     km_balanced judged = {.lowest = INFINITY};
-    look_at_sizes(run);
+    km_balance_look_at_sizes(run);
     for (int64_t f = 0; f < b->n_fields; f++)
         judged.n_fields += b->field_clusters[f] > 0;
-    judged.is_right = excess_of_sizes(run) <= 1;
+    judged.is_right = km_balance_excess(run) <= 1;
     for (int64_t c = 0; c < b->k; c++) {
         judged.lowest = fmin(judged.lowest, b->sizes[c] / b->targets[c]);
         judged.highest = fmax(judged.highest, b->sizes[c] / b->targets[c]);

@@ -44,27 +44,32 @@ typedef struct km_soft {
     double share;      /* of all rows of the sample in those looked at */
 } km_soft;
 
+enum { KM_SETTLING_ARRAYS = 3 };
+
 typedef struct km_balancing {
     int64_t k, n_values; /* of centers; with the height */
     km_precision precision;
     double radius; /* of the sphere on which centers stay; 0: none */
     km_balance_rows rows;
     km_soft soft;
-    double *costs;    /* [n_threads][k] */
-    int32_t *left;    /* [n_threads][k] */
-    int64_t n_fields; /* parts of the rows with gaps between them */
-    int32_t *fields;  /* [k], the field of each cluster */
-    double *field_masses, *field_sizes,
-        *field_clusters; /* [n_fields], of its rows; of its clusters */
-    double total;        /* of all sizes */
-    double *sizes;       /* [k], counts or weights by all samples */
-    double *targets;     /* [k], the mean of the field */
-    double *wanted;      /* [k], nearer targets, for the next step */
-    double *counts;      /* [k], shares of rows */
-    double *spreads;     /* [k], mean squared distances of rows to their centers, without prices */
-    double scale;        /* their geometric mean, without clusters at one place */
+    double *costs;                         /* [n_threads][k] */
+    int32_t *left;                         /* [n_threads][k] */
+    int64_t n_fields;                      /* parts of the rows with gaps between them */
+    int32_t *fields;                       /* [k], the field of each cluster */
+    double *field_masses, *field_clusters; /* [n_fields], the size of its rows; how many */
+    double *gaps;                          /* [rows.n_looked], between fields; see balance_gaps.c */
+    int32_t *joined,
+        *numbers;    /* [n_fields], the first of those that share a cluster; their numbers */
+    double total;    /* of all sizes */
+    double *sizes;   /* [k], counts or weights by all samples */
+    double *targets; /* [k], the mean of the field */
+    double *wanted;  /* [k], nearer targets, for the next step */
+    double *counts;  /* [k], shares of rows */
+    double *spreads; /* [k], mean squared distances of rows to their centers, without prices */
+    double scale;    /* their geometric mean, without clusters at one place */
     double *prices, *trial, *direction; /* [k] */
     double *solving;                    /* [4][k] */
+    double *settling;                   /* [KM_SETTLING_ARRAYS][k], see balance_settle.c */
     int64_t *starts;                    /* [k + 1], of the rows of each cluster in the list */
     int32_t *list;                      /* [n] */
     double *means;                      /* [k][n_values] */
@@ -113,12 +118,16 @@ void km_balance_measure_spreads(km_balancing *b);
 /* Finds the fields of the rows. KM_MEMORY. */
 km_code km_balance_find_fields(km_balancing *b, km_error *error);
 
-/* Gives each cluster the field in which it has most rows; after a look. Then sets targets: the mean
- * of the field, as many clusters as that has. Weighs the fields by their rows and the sizes of
- * clusters. */
+/* Gives each cluster the field in which it has most rows; after a look. */
 void km_balance_place_clusters(km_balancing *b);
-void km_balance_set_targets(km_balancing *b, const double *sizes);
-void km_balance_weigh_fields(km_balancing *b);
+
+/* Weighs fields by their rows and the sizes of clusters; those without clusters by themselves, or
+ * together with the fields whose clusters have their rows. After placing clusters. */
+void km_balance_weigh_fields(km_balancing *b, bool is_by_clusters);
+
+/* Sets targets: the mean of the field, or of fields that share a cluster. After placing clusters.
+ */
+void km_balance_set_targets(km_balancing *b);
 
 /* Counts by these prices, which the heights of centers become. Returns the function that has its
  * summit at the right prices: the cost of all rows, less what clusters of the wanted sizes pay. */
@@ -140,6 +149,13 @@ void km_balance_find_prices(km_balancing *b, double *centers);
 /* Changes the prices of centers, so that sizes come to the targets that were not those by the
  * centers used, which may be others. After a look at these, sharing, and measuring spreads. */
 void km_balance_correct_prices(km_balancing *b, const double *used, double *centers);
+
+/* The same for the centers used, and all the way: more exactly, but not as fast. */
+void km_balance_correct_standing(km_balancing *b, double *centers);
+
+/* Changes the prices of whole fields, so that gaps between fields are boundaries of clusters, and
+ * wide ones to either side. After setting targets. */
+void km_balance_center_fields(km_balancing *b, const double *centers, double *prices);
 
 /* Prices in the heights of centers; and the heights that are nearest to prices. */
 void km_balance_read_prices(const km_balancing *b, const double *centers, double *prices);

@@ -101,6 +101,12 @@ static int32_t first_of(int32_t *parents, int32_t row)
     return row;
 }
 
+static void join_two(int32_t *parents, int32_t a, int32_t b)
+{
+    const int32_t one = first_of(parents, a), two = first_of(parents, b);
+    parents[one > two ? one : two] = one > two ? two : one;
+}
+
 /* Joins rows to so many that are nearest to them: all, or those of parts that are no field. */
 static void link_rows(field_rows *rows, int n_links, int32_t below)
 {
@@ -120,11 +126,8 @@ static void link_rows(field_rows *rows, int n_links, int32_t below)
     }
     for (int32_t i = 0; i < rows->n; i++)
         for (int64_t l = i * (int64_t)MOST_LINKS;
-             l < (i + 1) * (int64_t)MOST_LINKS && rows->links[l] >= 0; l++) {
-            const int32_t one = first_of(rows->parents, i);
-            const int32_t two = first_of(rows->parents, rows->links[l]);
-            rows->parents[one > two ? one : two] = one > two ? two : one;
-        }
+             l < (i + 1) * (int64_t)MOST_LINKS && rows->links[l] >= 0; l++)
+            join_two(rows->parents, i, rows->links[l]);
 }
 
 /* sizes: for each row, how many belong together with it. */
@@ -180,9 +183,11 @@ km_code km_balance_find_fields(km_balancing *b, km_error *error)
         measure_parts(&rows);
         link_rows(&rows, half < MOST_LINKS ? half : MOST_LINKS, half);
         b->n_fields = number_fields(&rows, b->rows.fields);
-        b->field_masses = km_allocate(3 * b->n_fields, sizeof *b->field_masses, what, error);
-        b->field_sizes = b->field_masses + b->n_fields;
-        b->field_clusters = b->field_masses + 2 * b->n_fields;
+        b->joined = km_allocate(2 * b->n_fields, sizeof *b->joined, what, error);
+        b->gaps = km_allocate(rows.n, sizeof *b->gaps, what, error);
+        b->field_masses = km_allocate(2 * b->n_fields, sizeof *b->field_masses, what, error);
+        b->field_clusters = b->field_masses + b->n_fields;
+        b->numbers = b->joined + b->n_fields;
     }
     free(rows.places);
     free(rows.middles);
@@ -222,17 +227,7 @@ void km_balance_place_clusters(km_balancing *b)
         b->field_clusters[b->fields[c]]++;
 }
 
-void km_balance_set_targets(km_balancing *b, const double *sizes)
-{
-    for (int64_t f = 0; f < b->n_fields; f++)
-        b->field_sizes[f] = 0;
-    for (int64_t c = 0; c < b->k; c++)
-        b->field_sizes[b->fields[c]] += sizes[c];
-    for (int64_t c = 0; c < b->k; c++)
-        b->targets[c] = b->field_sizes[b->fields[c]] / b->field_clusters[b->fields[c]];
-}
-
-void km_balance_weigh_fields(km_balancing *b)
+void km_balance_weigh_fields(km_balancing *b, bool is_by_clusters)
 {
     double *weights = b->solving;
     for (int64_t c = 0; c < b->k; c++)
@@ -244,8 +239,57 @@ void km_balance_weigh_fields(km_balancing *b)
     for (int64_t i = 0; i < b->rows.n_looked; i++) {
         const int64_t row = i * b->rows.stride;
         const int32_t c = b->rows.nearest[row];
+        const int32_t own = b->rows.fields[i];
+        const int32_t field = is_by_clusters && b->field_clusters[own] == 0 ? b->fields[c] : own;
         if (weights[c] > 0)
-            b->field_masses[b->rows.fields[i]] +=
-                b->rows.samples.weights[row] / weights[c] * b->sizes[c];
+            b->field_masses[field] += b->rows.samples.weights[row] / weights[c] * b->sizes[c];
+    }
+    for (int64_t c = 0; c < b->k; c++)
+        b->field_masses[b->fields[c]] += weights[c] > 0 ? 0 : b->sizes[c];
+}
+
+/* Does the row belong to a field that has clusters, but to a cluster of another one? */
+static bool is_abroad(const km_balancing *b, int64_t looked)
+{
+    const int32_t own = b->rows.fields[looked];
+    return own != b->fields[b->rows.nearest[looked * b->rows.stride]] && b->field_clusters[own] > 0;
+}
+
+/* Takes fields for one that share a cluster, with more than a quarter of its rows abroad. */
+static void join_shared_fields(km_balancing *b)
+{
+    double *all = b->solving, *abroad = b->solving + b->k;
+    memset(all, 0, (size_t)(2 * b->k) * sizeof *all);
+    for (int32_t f = 0; f < b->n_fields; f++)
+        b->joined[f] = f;
+    for (int64_t i = 0; i < b->rows.n_looked; i++) {
+        const int64_t row = i * b->rows.stride;
+        all[b->rows.nearest[row]] += b->rows.samples.weights[row];
+        abroad[b->rows.nearest[row]] += is_abroad(b, i) ? b->rows.samples.weights[row] : 0;
+    }
+    for (int64_t i = 0; i < b->rows.n_looked; i++) {
+        const int32_t c = b->rows.nearest[i * b->rows.stride];
+        if (4 * abroad[c] > all[c] && is_abroad(b, i))
+            join_two(b->joined, b->fields[c], b->rows.fields[i]);
+    }
+}
+
+void km_balance_set_targets(km_balancing *b)
+{
+    km_balance_weigh_fields(b, true);
+    join_shared_fields(b);
+    for (int32_t f = 0; f < b->n_fields; f++) {
+        const int32_t first = first_of(b->joined, f);
+        if (first == f)
+            continue;
+        b->field_masses[first] += b->field_masses[f];
+        b->field_clusters[first] += b->field_clusters[f];
+        b->field_clusters[f] = 0;
+    }
+    for (int32_t f = 0; f < b->n_fields; f++)
+        b->joined[f] = first_of(b->joined, f);
+    for (int64_t c = 0; c < b->k; c++) {
+        const int32_t first = b->joined[b->fields[c]];
+        b->targets[c] = b->field_masses[first] / b->field_clusters[first];
     }
 }

@@ -3,6 +3,7 @@
  * to several clusters in part, by a temperature; Newton's method finds the summit of the smoother
  * function, and starts again from there at a lower temperature (Kitagawa, Merigot & Thibert 2019,
  * doi:10.4171/JEMS/889; Schmitzer 2019, doi:10.1137/16M1106018). */
+#include "base/functions.h"
 #include "fit/balance.h"
 
 #include <math.h>
@@ -79,12 +80,20 @@ static void solve_damped(const km_balancing *b, double damping, double *r, doubl
     }
 }
 
-/* The direction of Newton's step. Returns how fast the function rises along it. */
+/* The direction of Newton's step for the logarithms of counts, which are nearly linear in prices
+ * where counts are not: a count falls by a constant factor for each temperature that its price
+ * rises (Sinkhorn 1967). Returns how fast the function rises along it. */
 static double find_direction(km_balancing *b, double damping)
 {
-    double *r = b->solving, rise = 0;
+    double *r = b->solving, rise = 0, sum = 0, counts = 0;
+    for (int64_t c = 0; c < b->k; c++) {
+        const double count = fmax(b->counts[c], 1e-9 * b->wanted[c]);
+        r[c] = count * km_log(count / b->wanted[c]);
+        sum += r[c];
+        counts += count;
+    }
     for (int64_t c = 0; c < b->k; c++)
-        r[c] = b->counts[c] - b->wanted[c];
+        r[c] -= sum / counts * b->counts[c];
     solve_damped(b, damping, r, b->direction);
     for (int64_t c = 0; c < b->k; c++)
         rise += b->direction[c] * (b->counts[c] - b->wanted[c]);
@@ -153,10 +162,10 @@ void km_balance_find_prices(km_balancing *b, double *centers)
     }
 }
 
-/* The highest temperature at which parts of rows sum to nearly the sizes of clusters. */
-static double temperature_of_sizes(km_balancing *b, double *centers)
+/* The highest temperature at which parts of rows sum to the sizes of clusters, but for such a part
+ * of the targets. Counts softly by it. */
+static double choose_temperature(km_balancing *b, double enough, double *centers)
 {
-    const double enough = 0.15;
     double t = 4 * WARM, off = INFINITY;
     while (t > COLDEST && off > enough) {
         t /= COOLING;
@@ -169,10 +178,9 @@ static double temperature_of_sizes(km_balancing *b, double *centers)
     return t;
 }
 
-/* What the sample is to count, so that all rows come nearer to the targets. */
-static void want_corrections(km_balancing *b)
+/* What the sample is to count, so that all rows come nearer to the targets by a part of the way. */
+static void want_corrections(km_balancing *b, double part)
 {
-    const double part = 0.6; /* or what the sample is wrong about could swing from pass to pass */
     double sum = 0;
     for (int64_t c = 0; c < b->k; c++) {
         b->wanted[c] =
@@ -181,6 +189,16 @@ static void want_corrections(km_balancing *b)
     }
     for (int64_t c = 0; c < b->k; c++)
         b->wanted[c] *= b->total / sum;
+}
+
+void km_balance_correct_standing(km_balancing *b, double *centers)
+{
+    const double off = largest_deviation(b, b->sizes, b->targets);
+    km_balance_read_prices(b, centers, b->prices);
+    const double t = choose_temperature(b, fmax(0.02, fmin(0.15, off / 4)), centers);
+    want_corrections(b, 1);
+    climb_from_afar(b, t, fmax(0.002, fmin(0.03, off / 10)), centers);
+    km_balance_center_fields(b, centers, b->prices);
 }
 
 /* One step of Newton's without looking where it leads, which the next assignment of all rows tells.
@@ -205,9 +223,10 @@ void km_balance_correct_prices(km_balancing *b, const double *used, double *cent
     const double off = largest_deviation(b, b->sizes, b->targets);
     km_balance_read_prices(b, used, b->prices);
     memcpy(b->means, used, (size_t)(b->k * b->n_values) * sizeof *used);
-    const double t = temperature_of_sizes(b, b->means);
-    want_corrections(b);
+    const double t = choose_temperature(b, 0.15, b->means);
+    want_corrections(b, 0.6); /* or what the sample is wrong about could swing */
     if (!step_blindly(b, centers))
         climb_from_afar(b, t, fmax(0.003, fmin(0.03, off / 3)), centers);
+    km_balance_center_fields(b, centers, b->prices);
     km_balance_place_heights(b, b->prices, centers);
 }

@@ -32,8 +32,8 @@ double km_balancing_bytes(const km_shape *shape)
     const double row = (double)shape->n_features * km_value_bytes(shape) + sizeof(uint32_t);
     const double record = (double)shape->n_features * km_value_bytes(shape) + sizeof(row_head);
     const double slot = sizeof(int32_t) + sizeof(double);
-    const double of_row = 4 * sizeof(double) + 3 * sizeof(int32_t) + KM_SOFT_SLOTS * slot;
-    return n * (km_larger(of_row, record) + row) + 16 * k * sizeof(double) +
+    const double of_row = 5 * sizeof(double) + 3 * sizeof(int32_t) + KM_SOFT_SLOTS * slot;
+    return n * (km_larger(of_row, record) + row) + (16 + KM_SETTLING_ARRAYS) * k * sizeof(double) +
            km_centers_bytes(shape);
 }
 
@@ -129,7 +129,7 @@ static void create_rows(km_balancing *b, int64_t n, km_error *error)
 
 static void create_clusters(km_balancing *b, km_error *error)
 {
-    enum { N_ARRAYS = 12 };
+    enum { N_ARRAYS = 12 + KM_SETTLING_ARRAYS };
     const char *what = "prices of clusters";
     const int64_t k = b->k;
     b->costs = km_allocate(km_threads() * k, sizeof *b->costs, what, error);
@@ -148,6 +148,7 @@ static void create_clusters(km_balancing *b, km_error *error)
     b->trial = b->sizes + 6 * k;
     b->direction = b->sizes + 7 * k;
     b->solving = b->sizes + 8 * k;
+    b->settling = b->sizes + 12 * k;
 }
 
 km_code km_balancing_create(km_balancing *b, const km_fit_task *task, const km_samples *samples,
@@ -194,6 +195,8 @@ void km_balancing_free(km_balancing *b)
     free(b->rows.own);
     free(b->rows.fields);
     free(b->field_masses);
+    free(b->joined);
+    free(b->gaps);
     free(b->soft.costs);
     free(b->soft.n_parts);
     free(b->soft.clusters);

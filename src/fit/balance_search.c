@@ -167,6 +167,7 @@ void km_balance_search(km_balancing *b, double *centers)
     km_balance_look(b, centers);
     km_balance_measure_spreads(b);
     km_balance_place_clusters(b);
+    km_balance_weigh_fields(b, false);
     apportion_clusters(b, centers);
     want_means_of_fields(b);
     for (int round = 0; round < MOST_ROUNDS && shift > at_rest; round++) {

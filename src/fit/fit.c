@@ -154,6 +154,18 @@ static km_code assign_and_reduce(running *run, km_error *error)
     return run->totals.extras[KM_EXTRA_FAILED] > 0 ? km_agree(run->comm, error) : KM_OK;
 }
 
+km_code km_assign_again(running *run, km_error *error)
+{
+    km_timer_add(run->timers, KM_PHASE_UPDATE, run->updating);
+    round_centers(run);
+    const km_code code = assign_and_reduce(run, error);
+    run->relabeled_again += run->totals.extras[KM_EXTRA_RELABELED];
+    run->distances_again += run->totals.extras[KM_EXTRA_DISTANCES];
+    run->own_distances_again += run->distances;
+    run->updating = km_now();
+    return code;
+}
+
 static double mean_variance(const running *run)
 {
     double sum = 0;
@@ -168,10 +180,10 @@ static bool is_over(const running *run, const km_iteration *iteration, km_stop *
 {
     const km_fit_task *task = run->task;
     const double allowed = ldexp(task->tolerance * mean_variance(run), 2 * task->exponent);
-    const bool is_equal = run->balancing == NULL || (run->is_balanced && run->were_means);
+    const bool is_equal = run->balancing == NULL || (run->is_settled && run->were_means);
     const bool is_at_rest = run->balancing == NULL ? iteration->shift <= allowed : run->is_settled;
     *stop = KM_STOP_MAX_ITERATIONS;
-    if (run->n_refilled == 0 && iteration->relabeled == 0 && (is_equal || !run->has_new_prices))
+    if (run->n_refilled == 0 && iteration->relabeled == 0 && is_equal)
         *stop = KM_STOP_NO_CHANGE;
     else if (run->n_refilled == 0 && task->tolerance > 0 && is_at_rest && is_equal)
         *stop = KM_STOP_TOLERANCE;
@@ -204,7 +216,7 @@ static bool is_refused(const running *run, const km_iteration *iteration)
     return max != NULL && iteration->number == 1 && !(iteration->inertia <= *max);
 }
 
-/* A balanced fit ends with the centers by which the clusters were found to be equal. */
+/* A balanced fit ends with the centers and prices by which clusters were brought to equal sizes. */
 static void keep_balanced_centers(running *run, km_fit *fit)
 {
     run->is_at_rest = true;
@@ -229,7 +241,9 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     round_centers(run);
     if (assign_and_reduce(run, error) != KM_OK)
         return true;
-    const double time = km_now(), units = km_history_units(run);
+    run->updating = km_now();
+    run->relabeled_again = run->distances_again = run->own_distances_again = 0;
+    const double units = km_history_units(run);
     km_iteration iteration = {.number = fit->n_iterations + 1,
                               .inertia = km_inertia_of_units(run, units),
                               .relabeled = run->totals.extras[KM_EXTRA_RELABELED],
@@ -244,13 +258,16 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
         memcpy(run->older, fit->previous, centers_size(run));
     if (km_update_centers(run, units, fit->previous, &iteration.shift, error) != KM_OK)
         return true;
-    iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, time) - start;
+    iteration.relabeled += run->relabeled_again;
+    iteration.distances += run->distances_again;
+    iteration.most_distances += run->own_distances_again;
+    iteration.seconds = km_timer_add(run->timers, KM_PHASE_UPDATE, run->updating) - start;
     run->pace->iteration = fmax(run->pace->iteration, iteration.seconds);
     km_append_iteration(fit, &iteration, error);
     km_pace_iterated(run->pace, &iteration);
     if (!is_over(run, &iteration, &fit->stop))
         return grant_wishes(run, fit, error) || share_work(run, error) != KM_OK;
-    if (run->is_balanced && km_stop_is_converged(fit->stop))
+    if (run->balancing != NULL && run->has_prices)
         keep_balanced_centers(run, fit);
     return true;
 }

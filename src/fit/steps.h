@@ -27,14 +27,13 @@ typedef struct running {
     const km_fit_task *task;
     int64_t d;               /* features without heights */
     km_balancing *balancing; /* NULL: clusters are as they come */
-    double *older;       /* [k][n_features], the centers before `previous` of the fit; or NULL */
-    int64_t number;      /* of the iteration, from 1 */
-    bool has_prices;     /* in the last assignment */
-    bool is_balanced;    /* by the last assignment */
-    bool is_settled;     /* is balanced, and centers hardly move */
-    bool were_means;     /* the centers that the last assignment used, of the one before */
-    bool is_at_rest;     /* the fit ends with the centers that the last assignment used */
-    bool has_new_prices; /* the last update changed some */
+    double *older;    /* [k][n_features], the centers before `previous` of the fit; or NULL */
+    int64_t number;   /* of the iteration, from 1 */
+    bool has_prices;  /* in the last assignment */
+    bool is_balanced; /* by the last assignment */
+    bool is_settled;  /* is as balanced as can be, and centers hardly move */
+    bool were_means;  /* the centers that the last assignment used, of the one before */
+    bool is_at_rest;  /* the fit ends with the centers that the last assignment used */
     km_samples *samples;
     MPI_Comm comm;
     km_timers *timers;
@@ -54,8 +53,10 @@ typedef struct running {
     int64_t *label_costs;               /* [k] of a sample, see regroup.c; or NULL */
     int64_t n_all;                      /* samples of all ranks; known once regrouped */
     int64_t next_evening;               /* the iteration after which ranks even out their work */
-    km_pace *pace;                      /* of the task, or one that does nothing */
-    int n_reductions;                   /* since waiting was last told from communication */
+    double updating;                    /* when the update began or went on */
+    int64_t relabeled_again, distances_again, own_distances_again; /* by assignments amid it */
+    km_pace *pace;                            /* of the task, or one that does nothing */
+    int n_reductions;                         /* since waiting was last told from communication */
     double reductions[KM_REDUCTIONS_AT_ONCE]; /* [n_reductions], seconds of each */
 } running;
 
@@ -86,6 +87,10 @@ double km_regroup_bytes(const km_shape *shape);
 km_code km_even_out(running *run, km_error *error);
 double km_even_bytes(const km_shape *shape);
 
+/* Rounds the centers, assigns and reduces once more, amid an update. Collective; errors are agreed.
+ */
+km_code km_assign_again(running *run, km_error *error);
+
 /* Gives each empty cluster, in order of label, the sample that is farthest from its center, among
  * those whose cluster keeps some weight without them. Only the totals change: the next assignment
  * changes the label. Sets run->n_refilled. Collective; errors are agreed. */
@@ -100,14 +105,29 @@ void km_reduce_totals(running *run, bool has_failed);
 km_code km_update_centers(running *run, double units, double *before, double *shift,
                           km_error *error);
 
-/* Is it time to balance: do prices differ already, or do the centers, whose last shift this is,
- * hardly move? `units` is the inertia in working units. Local. */
-bool km_is_balancing(running *run, double units, double shift);
+/* Moves centers to the means of their rows, but for heights, which are none. Returns the sum of the
+ * squared shifts. Local. */
+double km_move_below_heights(running *run, double *before);
 
-/* Judges the last assignment, and changes prices, so that the next one has more equal clusters.
- * Centers that are not at rest stand still, or move farther than to their means, from which they
- * were `shift`. The same on all ranks. */
-void km_balance_step(running *run, double units, double shift, const double *before);
+/* Moves centers. If it is time to balance, since prices differ already or centers hardly move,
+ * brings clusters to equal sizes where they are too unequal, lets centers move farther than to
+ * their means, and changes prices by what that is expected to do. `units` is the inertia in working
+ * units. Collective; errors are agreed. */
+km_code km_balance_step(running *run, double units, double *before, km_error *error);
+
+/* Brings clusters to equal sizes by prices alone, with as many assignments as that takes. After a
+ * look at sizes. Collective; errors are agreed. */
+km_code km_balance_settle(running *run, km_error *error);
+
+/* The sizes of clusters by the last assignment. */
+void km_balance_take_sizes(const running *run);
+
+/* What the last assignment and the rows of the sample say of clusters; how far a size may be from
+ * its target; the largest deviation, as a part of the target, and of what is allowed. Local. */
+double km_balance_allowed(const running *run, int64_t c);
+void km_balance_look_at_sizes(running *run);
+double km_balance_deviation(const km_balancing *b);
+double km_balance_excess(const running *run);
 
 /* How equal clusters are after the last assignment. The same on all ranks. */
 km_balanced km_balance_judge(running *run);

@@ -81,20 +81,13 @@ static double sum_shifts(const running *run, const double *before)
     return shift;
 }
 
-/* Keeps heights, which are no means, and finds better ones when it is time. */
-static void balance_centers(running *run, double units, const double *before)
+double km_move_below_heights(running *run, double *before)
 {
     const int64_t k = run->totals.n_clusters, n = run->totals.n_features;
+    move_centers(run, before);
     for (int64_t c = 1; c <= k; c++)
         run->centers[c * n - 1] = before[c * n - 1];
-    run->is_balanced = run->is_settled = false;
-    run->has_new_prices = true;
-    const double shift = sum_shifts(run, before);
-    if (!km_is_balancing(run, units, shift))
-        return;
-    km_balance_step(run, units, shift, before);
-    for (int64_t c = 1; c <= k; c++)
-        run->has_new_prices |= run->centers[c * n - 1] != before[c * n - 1];
+    return sum_shifts(run, before);
 }
 
 km_code km_update_centers(running *run, double units, double *before, double *shift,
@@ -103,9 +96,10 @@ km_code km_update_centers(running *run, double units, double *before, double *sh
     if (is_too_coarse(run, units) && refine_totals(run, error) != KM_OK)
         return error->code;
     if (km_refill_empty(run, error) == KM_OK) {
-        move_centers(run, before);
-        if (run->balancing != NULL)
-            balance_centers(run, units, before);
+        if (run->balancing == NULL)
+            move_centers(run, before);
+        else if (km_balance_step(run, units, before, error) != KM_OK)
+            return error->code;
         *shift = ldexp(sum_shifts(run, before), 2 * run->task->exponent);
     }
     return error->code;
