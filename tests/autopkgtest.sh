@@ -1,7 +1,7 @@
 #!/bin/sh
 # autopkgtest.sh PACKAGES FOLDER: builds the source package that `make deb` left in PACKAGES in a bare Debian
 # 12, a root of its own in FOLDER, installs there what came of it, and runs packaging/debian/tests. Only
-# root may make such a root.
+# root may make such a root. Nothing of the environment here is known there.
 set -eu
 source=$(readlink -f "$1"/skymeans_*.dsc)
 mkdir -p "$2"
@@ -16,5 +16,5 @@ exec unshare --mount --pid --fork --kill-child sh -euc '
     mount --rbind /dev "$1/dev"
     mount -t tmpfs tmpfs "$1/dev/shm"
     mount -t proc proc "$1/proc"
-    exec autopkgtest --apt-upgrade --output-dir "$2" "$3" -- chroot "$1"
+    exec env -i HOME=/root PATH="$PATH" autopkgtest --apt-upgrade --output-dir "$2" "$3" -- chroot "$1"
     ' sh "$folder/root" "$folder/said" "$source"
