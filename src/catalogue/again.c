@@ -158,7 +158,7 @@ static void open_file_again(km_again *a, int64_t f, km_error *error)
     a->columns = km_catalogue_columns_of(a->catalogue, f, &n_rows, &file, error);
     if (a->columns != NULL)
         km_opened_open(&a->opened, a->catalogue, a->catalogue->files[f].path, file, a->columns,
-                       false, error);
+                       MPI_COMM_NULL, error);
     if (error->code == KM_OK)
         cache_chunks(&a->opened);
 }

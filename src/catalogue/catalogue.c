@@ -143,14 +143,14 @@ static km_code share_choice(km_catalogue *catalogue, const km_catalogue_name *na
     return KM_OK;
 }
 
-/* Opens the one file that all ranks read, and notes the memory that it takes. */
+/* Opens the one file that all ranks read together, and notes the memory that it takes. */
 static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *error)
 {
     catalogue->shared = km_allocate_zeroed(1, sizeof *catalogue->shared, "open file", error);
     if (km_agree(comm, error) != KM_OK)
         return error->code;
     km_opened_open(catalogue->shared, catalogue, catalogue->files[0].path, H5I_INVALID_HID,
-                   catalogue->columns, true, error);
+                   catalogue->columns, comm, error);
     if (error->code == KM_OK)
         km_catalogue_note_reading(catalogue, catalogue->shared);
     if (error->code == KM_OK)

@@ -249,7 +249,7 @@ typedef struct km_catalogue {
     size_t ids_type_size;
     int64_t ids_file; /* the part that this rank took the type from */
     int64_t ids_size; /* bytes per id: the maximum of fixed texts, about the mean of others */
-    bool is_together; /* all ranks have one file open, by MPI-IO; else each opens those it reads */
+    bool is_together; /* all ranks have one file open together; else each opens its own */
     struct km_opened_file *shared; /* that one file */
     km_reading reading;            /* of the file that needs the most memory */
 } km_catalogue;

@@ -41,7 +41,7 @@ void km_file_leave(km_reader *r, km_file_in_use *file)
     free(file);
 }
 
-/* Opens a part, unless it is the only one, which all ranks have open. */
+/* Opens a part on this rank alone, if all ranks do not have it open together. */
 static void open_file(const km_reader *r, km_file_in_use *file, km_error *error)
 {
     int64_t n_rows;
@@ -58,7 +58,8 @@ static void open_file(const km_reader *r, km_file_in_use *file, km_error *error)
     if (file->columns == NULL)
         return;
     file->opened = &file->own;
-    km_opened_open(file->opened, r->catalogue, file->path, handle, file->columns, false, error);
+    km_opened_open(file->opened, r->catalogue, file->path, handle, file->columns, MPI_COMM_NULL,
+                   error);
 }
 
 void km_file_find(km_reader *r, km_error *error)

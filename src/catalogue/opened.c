@@ -43,24 +43,15 @@ static int64_t *find_slot(const km_opened_file *opened, const km_place *place)
     return &opened->slots[slot];
 }
 
-km_code km_opened_open_alone(km_opened_file *opened, const char *dataset, km_h5_array *array,
-                             km_error *error)
-{
-    hid_t *file = &opened->alone;
-    if (*file <= 0 && km_h5_open(opened->path, file, error) != KM_OK)
-        return error->code;
-    return km_h5_open_array(*file, dataset, array, error);
-}
-
 /* Opens the dataset of a source: without MPI-IO as well, if HDF5 will read its values. */
 static km_code open_source(km_opened_file *opened, km_source *source, km_error *error)
 {
     km_h5_array *array = &source->array, alone;
     const hid_t file = opened->files[source->other];
-    if (km_h5_open_array(file, source->dataset, array, error) != KM_OK || !opened->is_by_mpi ||
+    if (km_h5_open_array(file, source->dataset, array, error) != KM_OK || opened->alone <= 0 ||
         (km_h5_find_values(array, file) >= 0 && !km_has_pointers(array->type)))
         return error->code;
-    if (km_opened_open_alone(opened, source->dataset, &alone, error) != KM_OK) {
+    if (km_h5_open_array(opened->alone, source->dataset, &alone, error) != KM_OK) {
         km_h5_close_array(array);
         return error->code;
     }
@@ -121,9 +112,10 @@ static bool is_read_by_chunks(const km_source *source)
 
 int km_opened_descriptor(km_opened_file *opened, int64_t other)
 {
+    const bool is_together = opened->alone > 0 && other == 0;
     if (opened->descriptors[other] < 0)
         opened->descriptors[other] =
-            km_h5_open_plain(opened->files[other], opened->is_by_mpi && other == 0);
+            km_h5_open_plain(is_together ? opened->alone : opened->files[other]);
     return opened->descriptors[other];
 }
 
@@ -150,7 +142,7 @@ static void prepare_source(km_opened_file *opened, int64_t s, const km_column *c
     source->element_bytes = (int64_t)H5Tget_size(source->type);
     source->is_decoded = is_read_by_chunks(source);
     source->address = -1;
-    if ((km_threads() > 1 || opened->is_by_mpi || source->array.is_external) &&
+    if ((km_threads() > 1 || opened->alone > 0 || source->array.is_external) &&
         !source->has_pointers && source->element_bytes == source->array.element_bytes)
         find_plain_values(opened, source);
 }
@@ -251,19 +243,22 @@ static km_code open_columns(km_opened_file *opened, const km_catalogue *catalogu
     return error->code;
 }
 
-/* Opens the first file with the hints of --mpi-info. */
-static void open_by_mpi(km_opened_file *opened, const km_catalogue *catalogue, km_error *error)
+/* Opens a file by all ranks together, with the hints of --mpi-info. */
+static void open_together(km_opened_file *opened, const km_catalogue *catalogue, MPI_Comm comm,
+                          km_error *error)
 {
     MPI_Info hints = km_comm_hints(catalogue->asked.hints, catalogue->asked.n_hints);
-    km_h5_open_by_mpi(opened->path, hints, &opened->files[0], error);
+    km_h5_open_together(opened->path, comm, hints, &opened->files[0], &opened->alone, error);
     if (hints != MPI_INFO_NULL)
         MPI_Info_free(&hints);
 }
 
-static void open_files(km_opened_file *opened, const km_catalogue *catalogue, km_error *error)
+/* One file is opened together if comm says so; others by each rank. */
+static void open_files(km_opened_file *opened, const km_catalogue *catalogue, MPI_Comm comm,
+                       km_error *error)
 {
-    if (opened->is_by_mpi)
-        open_by_mpi(opened, catalogue, error);
+    if (comm != MPI_COMM_NULL)
+        open_together(opened, catalogue, comm, error);
     else if (opened->files[0] < 0)
         km_h5_open(opened->path, &opened->files[0], error);
     for (int64_t f = 1; f < opened->n_files && error->code == KM_OK; f++)
@@ -271,12 +266,11 @@ static void open_files(km_opened_file *opened, const km_catalogue *catalogue, km
 }
 
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
-                       hid_t file, const km_column *columns, bool is_by_mpi, km_error *error)
+                       hid_t file, const km_column *columns, MPI_Comm comm, km_error *error)
 {
     const char *what = "list of datasets";
     const int64_t n = catalogue->n_columns;
-    *opened = (km_opened_file){
-        .path = path, .n_columns = n, .n_files = 1 + catalogue->n_others, .is_by_mpi = is_by_mpi};
+    *opened = (km_opened_file){.path = path, .n_columns = n, .n_files = 1 + catalogue->n_others};
     opened->files = km_allocate(opened->n_files, sizeof *opened->files, what, error);
     opened->descriptors = km_allocate(opened->n_files, sizeof *opened->descriptors, what, error);
     opened->sources = km_allocate(2 * n, sizeof *opened->sources, what, error);
@@ -291,12 +285,16 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
     opened->slots = km_allocate(opened->n_slots, sizeof *opened->slots, what, error);
     for (int64_t s = 0; s < opened->n_slots && opened->slots != NULL; s++)
         opened->slots[s] = -1;
+    if (comm != MPI_COMM_NULL)
+        km_agree(comm, error);
     for (int64_t c = 0; c < 2 * n && opened->values != NULL; c++)
         opened->values[c] = (km_field){.source = -1, .type = H5I_INVALID_HID};
     if (error->code != KM_OK)
         return error->code;
     opened->masks = opened->values + n;
-    open_files(opened, catalogue, error);
+    open_files(opened, catalogue, comm, error);
+    if (comm != MPI_COMM_NULL)
+        km_agree(comm, error);
     if (error->code != KM_OK)
         return error->code;
     return open_columns(opened, catalogue, columns, error);

@@ -47,8 +47,8 @@ typedef struct km_opened_file {
     int64_t n_slots, *slots;  /* a hash table of sources by their datasets; -1: empty */
     km_field *values, *masks; /* [n_columns] */
     bool has_odd;             /* some number is odd */
-    bool is_by_mpi;           /* the first file is read through MPI-IO; then it may be open */
-    hid_t alone;              /* (> 0) without, too */
+    hid_t alone;              /* > 0: the first file by this rank alone, if all ranks have it open
+                                 together through MPI-IO as well */
 } km_opened_file;
 
 /* The precision in which the values of a column are used. */
@@ -83,14 +83,12 @@ static inline km_rows km_bytes_of_bits(km_rows rows)
 }
 
 /* Opens a file and, in it, what these columns need. `file` is a handle to take over, or negative.
- * `is_by_mpi`: through MPI-IO. Local. To be closed even after an error. */
+ * On
+ * this rank alone if comm is MPI_COMM_NULL; else collective, but errors are not agreed. To be
+ * closed even after an error. */
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
-                       hid_t file, const km_column *columns, bool is_by_mpi, km_error *error);
+                       hid_t file, const km_column *columns, MPI_Comm comm, km_error *error);
 void km_opened_close(km_opened_file *opened);
-
-/* Opens a dataset of the first file without MPI-IO. The caller closes it. */
-km_code km_opened_open_alone(km_opened_file *opened, const char *dataset, km_h5_array *array,
-                             km_error *error);
 
 /* A descriptor of one of the files, to read without HDF5; -1 if there is none. It is closed with
  * the file. */

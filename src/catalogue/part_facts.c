@@ -53,8 +53,8 @@ static void look_at_part(km_catalogue *catalogue, int64_t f, int64_t *needs_doub
         KM_FLOAT64)
         *needs_double = 1;
     km_units_note(catalogue, f, columns);
-    if (km_opened_open(&opened, catalogue, catalogue->files[f].path, file, columns, false, error) ==
-        KM_OK) {
+    if (km_opened_open(&opened, catalogue, catalogue->files[f].path, file, columns, MPI_COMM_NULL,
+                       error) == KM_OK) {
         km_catalogue_note_reading(catalogue, &opened);
         km_opened_check_places(&opened, catalogue, error);
         if (catalogue->has_ids)

@@ -102,9 +102,9 @@ static void read_unread(km_piece *p, int64_t s, km_error *error)
     km_opened_file *opened = p->file->opened;
     const km_source *source = &opened->sources[s];
     km_h5_array alone;
-    if (!opened->is_by_mpi) {
+    if (opened->alone <= 0) {
         read_source(p, s, &source->array, BY_HDF5, error);
-    } else if (km_opened_open_alone(opened, source->dataset, &alone, error) == KM_OK) {
+    } else if (km_h5_open_array(opened->alone, source->dataset, &alone, error) == KM_OK) {
         read_source(p, s, &alone, BY_HDF5, error);
         km_h5_close_array(&alone);
     }

@@ -237,15 +237,22 @@ km_code km_h5_open(const char *path, hid_t *file, km_error *error)
     return open_by(path, access, true, file, error);
 }
 
-/* Not by all ranks together: if opening failed on one, HDF5 would have it wait for the others to
- * close the file. */
-km_code km_h5_open_by_mpi(const char *path, MPI_Info hints, hid_t *file, km_error *error)
+/* Ranks agree on errors before each call in which HDF5 has them wait for each other: to duplicate
+ * their communicator, and to open. In the latter a rank that fails would wait for the others to
+ * close the file, so each has opened it alone before. */
+km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid_t *file,
+                            hid_t *alone, km_error *error)
 {
-    check_readable(path, error);
+    *file = H5I_INVALID_HID;
+    km_h5_open(path, alone, error);
+    if (km_agree(comm, error) != KM_OK)
+        return error->code;
     const hid_t access = km_h5_local_access();
     note_failed_way(path, access, error);
-    if (error->code == KM_OK)
-        note_failed_way(path, H5Pset_fapl_mpio(access, MPI_COMM_SELF, hints), error);
+    if (km_agree(comm, error) == KM_OK) {
+        note_failed_way(path, H5Pset_fapl_mpio(access, comm, hints), error);
+        km_agree(comm, error);
+    }
     return open_by(path, access, false, file, error);
 }
 

@@ -42,10 +42,13 @@ const char *km_h5_identify(const char *path);
 /* Does the file begin as HDF5 files do, perhaps after a user block? */
 bool km_h5_is_hdf5(const char *path);
 
-/* Opens a file for reading; or through MPI-IO, which gets the hints. KM_SYSTEM if it does not exist
- * or can't be read, KM_DATA if it is not a complete HDF5 file. Close with H5Fclose. */
+/* Opens a file for reading, on this rank; or by all ranks of comm together, through MPI-IO, which
+ * gets the hints, and by each alone as well. KM_SYSTEM if it does not exist or can't be read,
+ * KM_DATA if it is not a complete HDF5 file. Close with H5Fclose what is not negative, even after
+ * an error. */
 km_code km_h5_open(const char *path, hid_t *file, km_error *error);
-km_code km_h5_open_by_mpi(const char *path, MPI_Info hints, hid_t *file, km_error *error);
+km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid_t *file,
+                            hid_t *alone, km_error *error);
 
 /* The file in FILE or FILE:/path, in a new text; *inside is the path, or NULL. If a file of the
  * whole name exists, that is meant. NULL and KM_MEMORY if there is no memory. */
@@ -113,11 +116,11 @@ km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns
 
 /* Reading contiguous values without HDF5, by any thread. km_h5_find_values gives the offset of the
  * values in the file; negative if only HDF5 can read them. km_h5_open_plain gives a descriptor of
- * the file, which all ranks may have open together; negative if there is none. km_h5_read_plain
+ * a file that this rank has open alone; negative if there is none. km_h5_read_plain
  * does the same as km_h5_read_block with the array's own type; false if it fails, and then HDF5 may
  * say why. */
 int64_t km_h5_find_values(const km_h5_array *array, hid_t file);
-int km_h5_open_plain(hid_t file, bool is_together);
+int km_h5_open_plain(hid_t file);
 /* The same of a dataset whose values are in one external file, which it opens; the caller closes
  * the descriptor. */
 int km_h5_open_external(const km_h5_array *array, int64_t *address);

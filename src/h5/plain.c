@@ -42,17 +42,14 @@ int64_t km_h5_find_values(const km_h5_array *array, hid_t file)
     return is_there ? (int64_t)address : -1;
 }
 
-/* Both file drivers used here store one plain file, so that addresses are offsets in it. A file
- * that this rank opened by itself has a descriptor already, and is not opened again. */
-int km_h5_open_plain(hid_t file, bool is_together)
+/* The file driver stores one plain file, so that addresses are offsets in it; its descriptor is
+ * there already. */
+int km_h5_open_plain(hid_t file)
 {
     int *own = NULL;
-    if (!is_together && H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&own) >= 0 && own != NULL)
-        return fcntl(*own, F_DUPFD_CLOEXEC, 0);
-    char *name = name_of_file(file);
-    const int descriptor = name != NULL ? open(name, O_RDONLY | O_CLOEXEC) : -1;
-    free(name);
-    return descriptor;
+    if (H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&own) < 0 || own == NULL)
+        return -1;
+    return fcntl(*own, F_DUPFD_CLOEXEC, 0);
 }
 
 bool km_h5_read_plain(int descriptor, int64_t address, const km_h5_array *array, km_rows rows,

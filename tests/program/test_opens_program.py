@@ -48,7 +48,7 @@ class Opens(ProgramTest):
         self.assertLessEqual(max(by_rank.values()), 4 * N_FILES / RANKS + 4, by_rank)
 
     def test_one_file(self):
-        """The first rank finds the table, then all open it."""
+        """The first rank finds the table, then all open it, alone and together."""
         write_columns("in.h5", {"x": np.arange(1000.0), "y": np.arange(1000.0) % 7})
         opens = self.opens_of("fit", "in.h5", "-k", 2, "-c", "x,y", "-o", "out.h5", ranks=RANKS)
         self.assertEqual(sorted(opens["in.h5"].values()), [3] * (RANKS - 1) + [5])

@@ -33,8 +33,13 @@ static void write_example(const char *path)
 
 static km_code open_file(const char *path, MPI_Comm comm, hid_t *file, km_error *error)
 {
-    return comm == MPI_COMM_NULL ? km_h5_open(path, file, error)
-                                 : km_h5_open_by_mpi(path, MPI_INFO_NULL, file, error);
+    hid_t alone;
+    if (comm == MPI_COMM_NULL)
+        return km_h5_open(path, file, error);
+    km_h5_open_together(path, comm, MPI_INFO_NULL, file, &alone, error);
+    if (alone >= 0)
+        H5Fclose(alone);
+    return error->code;
 }
 
 static void check_open(const char *path, MPI_Comm comm, km_code code, const char *word)
@@ -49,14 +54,14 @@ static void check_open(const char *path, MPI_Comm comm, km_code code, const char
     ck_assert_fails(error, code, word);
 }
 
-/* Alone and through MPI-IO. */
+/* Alone and together. */
 static void check_both_ways(const char *path, km_code code, const char *word)
 {
     check_open(path, MPI_COMM_NULL, code, word);
     check_open(path, MPI_COMM_WORLD, code, word);
 }
 
-START_TEST(files_open_alone_and_by_mpi)
+START_TEST(files_open_alone_and_together)
 {
     const mock_folder folder = mock_folder_create();
     const char *path = mock_path(&folder, "whole.h5");
@@ -277,7 +282,7 @@ START_TEST(what_is_no_array_is_refused)
     if (km_comm_rank(MPI_COMM_WORLD) == 0)
         write_no_arrays(path);
     MPI_Barrier(MPI_COMM_WORLD);
-    ck_assert_all(km_h5_open_by_mpi(path, MPI_INFO_NULL, &file, &error) == KM_OK);
+    ck_assert_all(open_file(path, MPI_COMM_WORLD, &file, &error) == KM_OK);
     for (int i = 0; i < 6; i++) {
         km_h5_array array;
         km_error why = {0};
@@ -384,7 +389,7 @@ static void check_rows(const char *path, int64_t n)
     km_error error = {0};
     ck_assert_all(offset > 0);
     ck_assert_all(write_slab(path, slab, offset, written));
-    ck_assert_all(km_h5_open_by_mpi(path, MPI_INFO_NULL, &file, &error) == KM_OK);
+    ck_assert_all(open_file(path, MPI_COMM_WORLD, &file, &error) == KM_OK);
     const hid_t dataset = H5Dopen2(file, "labels", H5P_DEFAULT);
     ck_assert_all(km_h5_reread_rows(dataset, H5T_NATIVE_INT32, slab, read));
     ck_assert_all(memcmp(written, read, (size_t)slab.count * sizeof *read) == 0);
@@ -497,7 +502,7 @@ END_TEST
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        files_open_alone_and_by_mpi,
+        files_open_alone_and_together,
         what_is_no_file_is_refused,
         truncated_files_are_refused,
         all_types_are_read,
