@@ -191,16 +191,6 @@ static void want_corrections(km_balancing *b, double part)
         b->wanted[c] *= b->total / sum;
 }
 
-void km_balance_correct_standing(km_balancing *b, double *centers)
-{
-    const double off = largest_deviation(b, b->sizes, b->targets);
-    km_balance_read_prices(b, centers, b->prices);
-    const double t = choose_temperature(b, fmax(0.02, fmin(0.15, off / 4)), centers);
-    want_corrections(b, 1);
-    climb_from_afar(b, t, fmax(0.002, fmin(0.03, off / 10)), centers);
-    km_balance_center_fields(b, centers, b->prices);
-}
-
 /* One step of Newton's without looking where it leads, which the next assignment of all rows tells.
  * False if that is too far to trust it. */
 static bool step_blindly(km_balancing *b, double *centers)
@@ -229,4 +219,16 @@ void km_balance_correct_prices(km_balancing *b, const double *used, double *cent
         climb_from_afar(b, t, fmax(0.003, fmin(0.03, off / 3)), centers);
     km_balance_center_fields(b, centers, b->prices);
     km_balance_place_heights(b, b->prices, centers);
+}
+
+void km_balance_correct_standing(km_balancing *b, double *centers)
+{
+    const double far = 0.1; /* where rows that change clusters are many enough to be counted */
+    const double off = largest_deviation(b, b->sizes, b->targets);
+    km_balance_read_prices(b, centers, b->prices);
+    const double t = choose_temperature(b, off > far ? 0.02 : 0.15, centers);
+    want_corrections(b, 1);
+    if (off > far || !step_blindly(b, centers))
+        climb_from_afar(b, t, fmax(0.002, fmin(0.03, off / 10)), centers);
+    km_balance_center_fields(b, centers, b->prices);
 }

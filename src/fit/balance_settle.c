@@ -14,22 +14,22 @@ typedef struct settling {
     double *best;          /* [k], the prices with the least excess */
     double *lengths, *was; /* [k], of the next nudge; by how much sizes were off at the last one */
     double excess, least;
-    int n_vain; /* passes since the excess was least */
+    int n_vain; /* passes since the excess became much less */
 } settling;
 
 /* The sizes by these prices, which become the best ones if they are. */
 static km_code try_prices(running *run, settling *s, const double *prices, km_error *error)
 {
+    const double much = 0.7;
     km_balancing *b = run->balancing;
     km_balance_place_heights(b, prices, run->centers);
     if (km_assign_again(run, error) != KM_OK)
         return error->code;
     km_balance_take_sizes(run);
     s->excess = km_balance_excess(run);
-    s->n_vain++;
+    s->n_vain = s->excess < much * s->least ? 0 : s->n_vain + 1;
     if (s->excess < s->least) {
         s->least = s->excess;
-        s->n_vain = 0;
         memcpy(s->best, prices, (size_t)b->k * sizeof *prices);
     }
     return KM_OK;
