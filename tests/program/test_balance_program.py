@@ -101,6 +101,36 @@ class Balance(ProgramTest):
         self.assertLessEqual(abs(result.sizes - 400).max(), 4)
         self.assertNotIn("unequal clusters", ended.err)
 
+    def test_duplicates(self):
+        """Each row four times: clusters change by four rows at once, and are equal all the same."""
+        ra, dec = clumps(2500, 13)
+        self.sky("four.h5", np.repeat(ra, 4), np.repeat(dec, 4))
+        ended, result = self.fit("four.h5", 12, "--sky", "ra,dec", "--balance", "count")
+        self.assertLessEqual(abs(result.sizes - 10000 / 12).max(), 10000 / 12 / 100)
+        self.assertNotIn("unequal clusters", ended.err)
+
+    def test_islands(self):
+        """Narrow islands far apart: no cluster has but a few rows of another field."""
+        random = np.random.default_rng(14)
+        at = random.normal(size=(12, 3))
+        at /= np.linalg.norm(at, axis=1)[:, None]
+        island = np.repeat(np.arange(12), 1000)
+        at = at[island] + 0.002 * random.normal(size=(12000, 3))
+        self.sky("islands.h5", np.degrees(np.arctan2(at[:, 1], at[:, 0])) % 360,
+                 np.degrees(np.arcsin(at[:, 2] / np.linalg.norm(at, axis=1))))
+        ended, result = self.fit("islands.h5", 24, "--sky", "ra,dec", "--balance", "count")
+        self.assertRegex(ended.out, "of their field, 12 fields")
+        self.assertLessEqual(abs(result.sizes - 500).max(), 5)
+        self.assertEqual(len(np.unique(result.labels * 12 + island)), 24)
+
+    def test_unequal(self):
+        """Equal rows that outweigh a cluster can't be parted: a warning says so."""
+        x = np.concatenate([np.zeros(500), np.arange(500)])
+        self.sky("heap.h5", 0.1 * x, np.zeros(1000))
+        ended, result = self.fit("heap.h5", 10, "--sky", "ra,dec", "--balance", "count")
+        self.assertIn("unequal clusters", ended.err)
+        self.assertEqual(result.sizes.sum(), 1000)
+
     def test_outlier(self):
         """One row far off does not make the others look like one heap."""
         random = np.random.default_rng(11)
