@@ -157,6 +157,16 @@ static km_code settle(running *run, double *before, double *shift, km_error *err
     return KM_OK;
 }
 
+/* Can't sizes be made equal, since rows are equal or outweigh a cluster? Small differences may go
+ * away when centers move. */
+static bool is_hopeless(const running *run, bool is_still)
+{
+    enum { ENOUGH_ITERATIONS = 30 };
+    const double large = 0.25;
+    const bool is_far = km_balance_deviation(run->balancing) > large;
+    return (run->number >= ENOUGH_ITERATIONS) + is_far + is_still >= 2;
+}
+
 /* The first prices, and centers that suit them. */
 static void begin_prices(running *run)
 {
@@ -166,8 +176,7 @@ static void begin_prices(running *run)
 
 km_code km_balance_step(running *run, double units, double *before, km_error *error)
 {
-    enum { LAST_ITERATIONS = 2 };    /* which end with the means of equal clusters */
-    enum { ENOUGH_ITERATIONS = 50 }; /* if sizes can't be made equal by then, they can't */
+    enum { LAST_ITERATIONS = 2 }; /* which end with the means of equal clusters */
     km_balancing *b = run->balancing;
     const double scale = scale_of_units(run, units);
     double shift = km_move_below_heights(run, before);
@@ -180,13 +189,12 @@ km_code km_balance_step(running *run, double units, double *before, km_error *er
         return error->code;
     const bool is_still = is_at_rest(run, shift, scale, has_settled);
     run->is_balanced = km_balance_excess(run) <= 1;
-    run->is_settled =
-        is_still && (run->is_balanced || (has_settled && run->number >= ENOUGH_ITERATIONS));
+    run->is_settled = run->is_balanced ? is_still : has_settled && is_hopeless(run, is_still);
     if (!run->has_prices && !run->is_balanced) {
         begin_prices(run);
         return KM_OK;
     }
-    if (!is_still && run->number <= run->task->max_iterations - LAST_ITERATIONS)
+    if (!is_still && !run->is_settled && run->number <= run->task->max_iterations - LAST_ITERATIONS)
         overshoot(run, before);
     if (!run->is_settled)
         km_balance_correct_prices(b, run->used, run->centers);

@@ -125,12 +125,18 @@ static bool step_up(km_balancing *b, double *damping, double *function, double *
 /* Finds the summit at a temperature. Returns the largest deviation from what is wanted. */
 static double climb(km_balancing *b, double temperature, double enough, double *centers)
 {
-    enum { MOST_STEPS = 12 };
+    enum { MOST_STEPS = 12, MOST_VAIN_STEPS = 4 }; /* equal rows may not let counts come nearer */
+    const double nearer = 0.9;
     set_temperature(b, temperature);
     double damping = 1e-4, value = km_balance_count_softly(b, b->prices, centers);
-    double off = largest_deviation(b, b->counts, b->wanted);
-    for (int i = 0; i < MOST_STEPS && off > enough && step_up(b, &damping, &value, centers); i++)
+    double off = largest_deviation(b, b->counts, b->wanted), least = off;
+    for (int i = 0, n_vain = 0; i < MOST_STEPS && n_vain < MOST_VAIN_STEPS && off > enough &&
+                                step_up(b, &damping, &value, centers);
+         i++) {
         off = largest_deviation(b, b->counts, b->wanted);
+        n_vain = off < nearer * least ? 0 : n_vain + 1;
+        least = fmin(least, off);
+    }
     return off;
 }
 

@@ -127,7 +127,8 @@ class Balance(ProgramTest):
         """Equal rows that outweigh a cluster can't be parted: a warning says so."""
         x = np.concatenate([np.zeros(500), np.arange(500)])
         self.sky("heap.h5", 0.1 * x, np.zeros(1000))
-        ended, result = self.fit("heap.h5", 10, "--sky", "ra,dec", "--balance", "count")
+        ended, result = self.fit("heap.h5", 10, "--sky", "ra,dec", "--balance", "count",
+                                 "--max-iterations", "12")
         self.assertIn("unequal clusters", ended.err)
         self.assertEqual(result.sizes.sum(), 1000)
 
