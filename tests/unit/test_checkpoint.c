@@ -1,7 +1,7 @@
 /* Checkpoints whose hash is right, whatever is in their fields. */
-#include "crafted.h"
 #include "mock.h"
 #include "mpi_check.h"
+#include "refusals.h"
 
 #include "base/error.h"
 #include "base/hash.h"
