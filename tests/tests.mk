@@ -1,5 +1,6 @@
 # Tests, and checks that take longer: `make help` lists them, and the Makefile includes this file.
 
+replays  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/replay/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
 tests    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 # What compiles for ranks, and starts them; and the folder of what tests in Python share.
 yield    := $(BUILD)/tests/yield.so
@@ -16,7 +17,7 @@ check: deps
 
 # What the tests run.
 check-programs: all $(if $(filter py,$(KIND)),,$(tests)) \
-    $(if $(filter c,$(KIND)),,faults many $(if $(SANITIZE),,$(solib))) $(if $(filter mpich,$(MPI)),$(yield))
+    $(if $(filter c,$(KIND)),,faults many $(replays) $(if $(SANITIZE),,$(solib))) $(if $(filter mpich,$(MPI)),$(yield))
 
 # These, and what `make lint` and `make install` want, so that those may go on side by side.
 programs: check-programs library $(man) $(complete) $(BUILD)/bench_kernels
@@ -99,6 +100,13 @@ fuzz-now: $(fuzzers:%=$(BUILD)/fuzz_%)
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(library)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(flags) -Itests/support $$(cat $(BUILD)/hdf5.cflags) -MMD -MP $(LDFLAGS) -fsanitize=fuzzer \
+	    -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
+
+# The same without libFuzzer: each gets the inputs of a folder once.
+$(BUILD)/tests/replay/fuzz_%: tests/fuzz/fuzz_%.c $(library)
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(flags) $(quickly) -DKM_REPLAY -Itests/support $$(cat $(BUILD)/hdf5.cflags) -MMD -MP $(LDFLAGS) \
 	    -o $@ $< $(library) $$(cat $(BUILD)/hdf5.libs) -lz -lm
 
 # CASES of fits against k-means in exact rational numbers, from number FIRST on.
@@ -204,4 +212,4 @@ lint:
 	@$(MAKE) $(quietly) all library $(BUILD)/bench_kernels
 	@BUILD=$(BUILD) tests/lint/lint.sh
 
--include $(tests:=.d) $(fuzzers:%=$(BUILD)/fuzz_%.d)
+-include $(tests:=.d) $(replays:=.d) $(fuzzers:%=$(BUILD)/fuzz_%.d)

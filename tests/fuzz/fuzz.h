@@ -58,4 +58,8 @@ static inline void fuzz_text(draw *d, const char *const *words, size_t n_words, 
     *end = '\0';
 }
 
+#ifdef KM_REPLAY
+#include "replay.h"
+#endif
+
 #endif

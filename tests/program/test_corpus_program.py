@@ -1,0 +1,30 @@
+"""What fuzzers found to reach new parts of the program, once more (tests/fuzz/corpus): each input ends as it
+must. `make fuzz` looks for more."""
+import os
+import subprocess
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+
+from program import BINARY, ROOT
+
+FOLDER = os.path.join(ROOT, "tests", "fuzz")
+REPLAYS = os.path.join(os.path.dirname(BINARY), "tests", "replay")
+
+
+class Corpus(unittest.TestCase):
+
+    def test_corpus(self):
+        names = sorted(name[5:-2] for name in os.listdir(FOLDER) if name.startswith("fuzz_"))
+        done = subprocess.run([os.path.join(FOLDER, "run.sh"), REPLAYS, BINARY, *names], text=True,
+                              capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done)
+        for name in names:
+            count = len(os.listdir(os.path.join(FOLDER, "corpus", name)))
+            self.assertGreater(count, 10)
+            self.assertIn(f"{name}: {count} inputs\n", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
