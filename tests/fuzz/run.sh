@@ -27,14 +27,14 @@ export KM_RESULTS
 status=0
 for fuzzer in "$@"; do
     if [ -z "${FUZZ_SECONDS:-}" ]; then
-        echo "$fuzzer: $("$build/fuzz_$fuzzer" "$here/corpus/$fuzzer")" || status=1
+        "$build/fuzz_$fuzzer" "$here/corpus/$fuzzer" || status=1
         continue
     fi
     mkdir -p "$build/corpus/$fuzzer"
     set -- "$build/corpus/$fuzzer"
     [ ! -d "$here/corpus/$fuzzer" ] || set -- "$@" "$here/corpus/$fuzzer"
     echo "fuzz: $fuzzer"
-    "$build/fuzz_$fuzzer" -max_total_time="$FUZZ_SECONDS" -timeout=60 -rss_limit_mb=4000 -max_len=4096 \
-        -print_final_stats=1 -verbosity=0 -artifact_prefix="$build/$fuzzer-" "$@" || status=1
+    "$build/fuzz_$fuzzer" -max_total_time="$FUZZ_SECONDS" -timeout=60 -rss_limit_mb=4000 \
+        -max_len=4096 -len_control=0 -print_final_stats=1 -verbosity=0 -artifact_prefix="$build/$fuzzer-" "$@" || status=1
 done
 exit $status

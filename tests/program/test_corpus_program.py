@@ -23,7 +23,7 @@ class Corpus(unittest.TestCase):
         for name in names:
             count = len(os.listdir(os.path.join(FOLDER, "corpus", name)))
             self.assertGreater(count, 10)
-            self.assertIn(f"{name}: {count} inputs\n", done.stdout)
+            self.assertIn(f"corpus/{name}: {count} inputs\n", done.stderr)
 
 
 if __name__ == "__main__":
