@@ -191,7 +191,8 @@ class OfSky(EachByItself):
             length = Fraction(math.sqrt(float(sum(x * x for x in mean))))
             if totals[i] == 0 or length < radius / 10 ** 6:
                 continue
-            slack = (max(self.slack) + 4 * self.unsure) * radius / length + radius / 2 ** 50
+            lost = self.weight_unit * max(self.ranges) * labels.count(i) / totals[i]
+            slack = (max(self.slack) + lost + 4 * self.unsure) * radius / length + radius / 2 ** 50
             for found, wanted in zip(center, mean):
                 self.require(abs(found - wanted * radius / length) <= slack, what, i, float(found),
                              float(wanted * radius / length))
