@@ -56,9 +56,11 @@ static inline int64_t km_block_bytes(const km_samples *samples)
 }
 
 /* What sorting samples by their labels costs, in comparisons of each sample: as the order gets
- * worse, more is compared than just after sorting, and samples are sorted again when that adds up
- * to so much, or when so large a part of them has changed its label. Measured. */
-static const double KM_SORTING_COST = 50, KM_MANY_RELABELED = 0.1;
+ * worse, more is compared than at best, and samples are sorted again when that adds up to so much,
+ * or when so large a part of them has changed its label. When only few change it for the first
+ * time, centers move little enough to remember what was compared, and it is worth to sort for that.
+ * Measured. */
+static const double KM_SORTING_COST = 50, KM_MANY_RELABELED = 0.1, KM_FEW_RELABELED = 0.05;
 
 /* A row in the table of methods. */
 typedef struct km_method {

@@ -55,7 +55,7 @@ static void pad_middles(center_set *set, const km_samples *samples)
         }
 }
 
-static void fill_center_set(center_set *set, const km_samples *samples, const void *centers)
+void km_fill_center_set(center_set *set, const km_samples *samples, const void *centers)
 {
     set->n_blocks = blocks_of_centers(set->count);
     copy_centers(set, samples, centers);
@@ -74,8 +74,8 @@ void km_fill_center_sets(km_assigner *assigner, const void *centers)
         if (n->has_moved[c])
             n->moved.numbers[n->moved.count++] = c;
     }
-    fill_center_set(&n->all, assigner->samples, centers);
-    fill_center_set(&n->moved, assigner->samples, centers);
+    km_fill_center_set(&n->all, assigner->samples, centers);
+    km_fill_center_set(&n->moved, assigner->samples, centers);
     for (int t = 0; t < assigner->n_threads; t++)
         for (int i = 0; i < N_ROWS; i++)
             n->workspaces[t].rows[i].center = NO_CENTER;

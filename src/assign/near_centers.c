@@ -29,6 +29,7 @@ typedef struct block_query {
     const void *values; /* of the block */
     const center_set *set;
     const int32_t *labels;
+    double margin; /* by which centers may be farther than the own one */
 } block_query;
 
 static const void *center_of(const block_query *q, int64_t c)
@@ -127,7 +128,7 @@ static void mark_reference(const block_query *q, int32_t a, uint64_t strays)
     kernel->distances_to[samples->precision](q->values, center_of(q, a), samples->n_features,
                                              &distances2);
     const double own2 = kernel->farthest_of[samples->precision](&distances2, q->labels, a);
-    mark_within(q, a, fmax(2 * sqrt(own2), reach_of_strays(q, &distances2, strays)));
+    mark_within(q, a, fmax(2 * sqrt(own2), reach_of_strays(q, &distances2, strays)) + q->margin);
 }
 
 /* Every label that several samples have is a reference, and the first of these, which is returned,
@@ -193,12 +194,12 @@ static int64_t list_marked(const block_query *q, uint64_t lanes, int32_t main_re
 }
 
 int64_t km_choose_near(km_assigner *assigner, const void *centers, int64_t block, uint64_t lanes,
-                       const int32_t *labels, const center_set *set)
+                       const int32_t *labels, const center_set *set, double margin)
 {
     neighbours *n = assigner->state;
     near_workspace *w = &n->workspaces[km_thread()];
-    const block_query q = {assigner, w,     centers, km_samples_block(assigner->samples, block),
-                           set,      labels};
+    const block_query q = {assigner, w,      centers, km_samples_block(assigner->samples, block),
+                           set,      labels, margin};
     memset(w->within, 0, (size_t)set->n_blocks * sizeof *w->within);
     const int32_t main_reference = mark_near(&q, lanes);
     return list_marked(&q, lanes, main_reference);

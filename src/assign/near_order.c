@@ -141,6 +141,7 @@ km_code km_neighbours_order(km_assigner *assigner, const void *centers, int32_t 
                             uint16_t *levels, km_error *error)
 {
     neighbours *n = assigner->state;
+    km_kept_forget_all(assigner);                      /* whose memory the exchange takes */
     for (int64_t c = 0; c < assigner->n_clusters; c++) /* from which all ranks find the same */
         n->order[c] = (int32_t)c;
     km_order_centers(assigner, centers);
@@ -261,12 +262,12 @@ static void guess_in_block(km_assigner *assigner, const void *centers, const piv
     const km_samples *samples = assigner->samples;
     const int lanes = km_samples_lanes(samples, block);
     int32_t *labels = assigner->labels + block * KM_BLOCK, new[KM_BLOCK];
-    memset(w->marked, 0, (size_t)p->n_words * sizeof *w->marked);
     for (int l = 0; l < lanes; l++)
         if (l == 0 || labels[l] != labels[l - 1])
             for (int64_t i = 0; i < p->n_words; i++)
                 w->marked[i] |= p->near[labels[l] * p->n_words + i];
     const int64_t n_chosen = km_list_bits(w->marked, p->n_words, w->chosen);
+    memset(w->marked, 0, (size_t)p->n_words * sizeof *w->marked);
     for (int first = 0; first < KM_BLOCK; first += KM_PART)
         assigner->kernel->nearest_of_part[samples->precision](
             (const char *)km_samples_block(samples, block) +

@@ -20,8 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCKS_AT_ONCE = 16 };
-
 /* ---- creating ------------------------------------------------------------------------------- */
 
 static void create_center_set(center_set *set, const km_samples *samples, int64_t k,
@@ -48,8 +46,9 @@ static void create_near_workspace(near_workspace *w, const km_samples *samples, 
         w->rows[i].is_known = km_allocate(n_blocks, sizeof *w->rows[i].is_known, what, error);
     }
     w->within = km_allocate(n_blocks, sizeof *w->within, what, error);
-    w->marked = km_allocate(n_blocks, sizeof *w->marked, what, error);
-    w->chosen = km_allocate(k + 1, sizeof *w->chosen, what, error);
+    w->marked = km_allocate_zeroed(n_blocks, sizeof *w->marked, what, error);
+    w->chosen = km_allocate(k + km_most_fast(k), sizeof *w->chosen, what, error);
+    w->found = km_allocate(k, sizeof *w->found, what, error);
 }
 
 km_code km_neighbours_create(km_assigner *assigner, km_error *error)
@@ -66,6 +65,8 @@ km_code km_neighbours_create(km_assigner *assigner, km_error *error)
     n->before = km_allocate(k * d, km_precision_size(samples->precision), what, error);
     create_center_set(&n->all, samples, k, error);
     create_center_set(&n->moved, samples, k, error);
+    create_center_set(&n->fast, samples, km_most_fast(k), error);
+    km_kept_create(&n->kept, samples, k, error);
     n->workspaces = km_allocate_zeroed(assigner->n_threads, sizeof *n->workspaces, what, error);
     for (int i = 0; i < assigner->n_threads && n->workspaces != NULL; i++)
         create_near_workspace(&n->workspaces[i], samples, k, error);
@@ -86,6 +87,7 @@ static void free_near_workspace(near_workspace *w)
     free(w->within);
     free(w->marked);
     free(w->chosen);
+    free(w->found);
 }
 
 static void free_center_set(center_set *set)
@@ -103,6 +105,8 @@ void km_neighbours_free(km_assigner *assigner)
         free_near_workspace(&n->workspaces[i]);
     free_center_set(&n->all);
     free_center_set(&n->moved);
+    free_center_set(&n->fast);
+    km_kept_free(&n->kept);
     free(n->workspaces);
     free(n->has_moved);
     free(n->before);
@@ -136,12 +140,13 @@ static bool has_moved_center(const neighbours *n, const int32_t *labels, int lan
 }
 
 /* Puts the chosen centers into the order of their numbers, so that ties go to the lowest. */
-static void put_in_order(near_workspace *w, int64_t n_chosen, int64_t k)
+static int64_t put_in_order(near_workspace *w, int64_t n_chosen, int64_t k)
 {
-    memset(w->marked, 0, (size_t)blocks_of_centers(k) * sizeof *w->marked);
     for (int64_t i = 0; i < n_chosen; i++)
         w->marked[w->chosen[i] / 64] |= (uint64_t)1 << w->chosen[i] % 64;
-    km_list_bits(w->marked, blocks_of_centers(k), w->chosen);
+    const int64_t n = km_list_bits(w->marked, blocks_of_centers(k), w->chosen);
+    memset(w->marked, 0, (size_t)blocks_of_centers(k) * sizeof *w->marked);
+    return n;
 }
 
 /* Compares the samples from lane `first` on with the chosen centers. Are there ties? */
@@ -158,6 +163,23 @@ static bool compare_part(km_assigner *assigner, const void *centers, int64_t blo
         samples->n_features, w->chosen, n_chosen, labels + first);
 }
 
+/* From the list that a part keeps, or makes, or from all of a set. */
+static int64_t choose_for_part(km_assigner *assigner, const void *centers, int64_t block, int first,
+                               uint64_t lanes, const int32_t *labels, const center_set *set)
+{
+    const neighbours *n = assigner->state;
+    if (set == &n->all && n->kept.are_made) {
+        kept_limits limits;
+        const double margin =
+            km_kept_limits(assigner, centers, block, first, lanes, labels, &limits);
+        const int64_t n_chosen =
+            km_choose_near(assigner, centers, block, lanes, labels, set, margin);
+        return km_kept_make(assigner, centers, block, first, &limits, n_chosen);
+    }
+    const int64_t n_kept = set == &n->all ? km_kept_choose(assigner, centers, block, first) : 0;
+    return n_kept > 0 ? n_kept : km_choose_near(assigner, centers, block, lanes, labels, set, 0);
+}
+
 /* Compares half of a block with what is near; `labels` [KM_BLOCK] get what is found. */
 static void assign_part(km_assigner *assigner, const void *centers, int64_t block, int first,
                         const center_set *set, int32_t *labels)
@@ -171,10 +193,10 @@ static void assign_part(km_assigner *assigner, const void *centers, int64_t bloc
         return;
     memset(own, 0xff, sizeof own);
     memcpy(own + first, labels + first, KM_PART * sizeof *own);
-    const int64_t n_chosen = km_choose_near(assigner, centers, block, lanes, own, set);
+    const int64_t n_chosen = choose_for_part(assigner, centers, block, first, lanes, own, set);
     if (n_chosen > 0 && compare_part(assigner, centers, block, first, n_chosen, labels)) {
-        put_in_order(w, n_chosen, assigner->n_clusters);
-        compare_part(assigner, centers, block, first, n_chosen, labels);
+        const int64_t n_in_order = put_in_order(w, n_chosen, assigner->n_clusters);
+        compare_part(assigner, centers, block, first, n_in_order, labels);
     }
 }
 
@@ -199,7 +221,7 @@ static void assign_near(km_assigner *assigner, const void *centers, int64_t bloc
 
 static void assign_all_near(km_assigner *assigner, const void *centers, bool is_guess)
 {
-#pragma omp parallel for schedule(dynamic, BLOCKS_AT_ONCE)
+#pragma omp parallel for schedule(dynamic, NEAR_BLOCKS_AT_ONCE)
     for (int64_t block = 0; block < assigner->samples->n_blocks; block++) {
         km_samples_pass(assigner->samples, block);
         assign_near(assigner, centers, block, is_guess);
@@ -214,16 +236,27 @@ static void add_up_near_work(km_assigner *assigner, neighbours *n)
         km_work_add_up(&assigner->done, &n->workspaces[i].done);
 }
 
-/* Adds up by how much more was compared than right after sorting. When many labels have changed it
- * is time to sort in any case. */
+/* Adds up by how much more was compared than in the best assignment since sorting. */
 static void note_excess(neighbours *n, double compared, double relabeled, double n_samples)
 {
-    if (n->is_sorted)
-        n->compared_when_sorted = compared;
-    n->excess += compared - n->compared_when_sorted;
-    if (relabeled > KM_MANY_RELABELED * n_samples)
-        n->excess = INFINITY;
-    n->is_sorted = false;
+    n->most_compared = n->is_sorted ? compared : fmax(n->most_compared, compared);
+    if (n->is_sorted || compared < n->least_compared) {
+        n->least_compared = compared;
+        n->excess = 0;
+    }
+    n->excess += compared - n->least_compared;
+    n->relabeled = relabeled / n_samples;
+}
+
+/* It is time to sort when that adds up to what sorting takes, and the lists that are made then; and
+ * when many labels have changed. */
+static bool is_sorting_due(const km_assigner *assigner)
+{
+    const neighbours *n = assigner->state;
+    const double cost = KM_SORTING_COST * (double)assigner->samples->n_samples + n->most_compared -
+                        n->least_compared;
+    return !assigner->samples->is_redistributed &&
+           (n->excess > cost || n->relabeled > KM_MANY_RELABELED || km_kept_is_wanted(n));
 }
 
 /* Of blocks that have other samples now. */
@@ -235,17 +268,18 @@ static void forget_work(km_assigner *assigner)
 static void assign_with_labels(km_assigner *assigner, const void *centers)
 {
     neighbours *n = assigner->state;
-    note_moved_centers(assigner, centers);
-    if (n->is_ordered || (!assigner->samples->is_redistributed &&
-                          n->excess > KM_SORTING_COST * (double)assigner->samples->n_samples)) {
-        if (!n->is_ordered)
+    const bool is_exchanged = n->is_ordered;
+    n->is_sorted = is_exchanged || is_sorting_due(assigner);
+    if (n->is_sorted) {
+        if (!is_exchanged)
             km_order_centers(assigner, centers);
         n->is_ordered = false;
+        km_kept_forget_all(assigner); /* whose memory sorting takes */
         km_sort_by_distance(assigner, centers);
         forget_work(assigner);
-        n->is_sorted = true;
-        n->excess = 0;
     }
+    km_kept_prepare(assigner, centers, n->is_sorted && km_kept_is_wanted(n));
+    note_moved_centers(assigner, centers);
     km_fill_center_sets(assigner, centers);
     assign_all_near(assigner, centers, false);
 }
@@ -253,6 +287,9 @@ static void assign_with_labels(km_assigner *assigner, const void *centers)
 /* Without memory for guesses the first labels are Lloyd's. */
 static void assign_first(km_assigner *assigner, const void *centers)
 {
+    neighbours *n = assigner->state;
+    n->is_sorted = true;
+    km_kept_forget_all(assigner);
     note_moved_centers(assigner, centers);
     km_order_centers(assigner, centers);
     km_fill_center_sets(assigner, centers);
@@ -269,6 +306,7 @@ void km_neighbours_assign(km_assigner *assigner, const void *centers)
     const int64_t relabeled = km_count_relabeled(assigner);
     if (!km_centers_are_safe(assigner, centers, n->largest, assigner->samples->precision)) {
         km_assign_lloyd(assigner, centers);
+        km_kept_forget_all(assigner);
         n->has_before = false;
     } else if (assigner->samples->n_samples > 0 && assigner->labels[0] < 0) {
         assign_first(assigner, centers);
@@ -285,6 +323,7 @@ void km_neighbours_renew(km_assigner *assigner, int64_t block, int64_t n_blocks)
 {
     neighbours *n = assigner->state;
     const km_samples *samples = assigner->samples;
+    km_kept_forget(assigner, block, n_blocks);
     for (int64_t b = block; b < block + n_blocks; b++)
         for (int64_t j = 0; j < samples->n_features; j++) {
             double lowest, highest;
@@ -308,12 +347,13 @@ double km_neighbours_bytes(const km_shape *shape)
     const double d = (double)shape->n_features, value = km_value_bytes(shape);
     const double k = ceil((double)shape->n_clusters / KM_BLOCK) * KM_BLOCK;
     const double of_block = N_ROWS * (sizeof(double) + sizeof(bool)) + 2 * sizeof(uint64_t);
-    const double of_thread = N_ROWS * value + sizeof(int32_t) + of_block / KM_BLOCK;
-    const double of_center = (3 + 2.0 / KM_BLOCK) * d * value + 4 * sizeof(int32_t) + sizeof(bool) +
-                             2 * sizeof(double) / KM_BLOCK;
+    const double of_thread = N_ROWS * value + 2.25 * sizeof(int32_t) + of_block / KM_BLOCK;
+    const double of_center = (3.25 + 2.0 / KM_BLOCK) * d * value + 4.25 * sizeof(int32_t) +
+                             sizeof(bool) + 2 * sizeof(double) / KM_BLOCK;
     return km_sort_bytes(shape) +
            km_large_bytes(shape, (double)shape->n_samples * sizeof(uint16_t)) +
-           km_centers_bytes(shape) + shape->n_threads * k * of_thread + k * of_center;
+           km_centers_bytes(shape) + km_kept_bytes(shape) + shape->n_threads * k * of_thread +
+           k * of_center;
 }
 
 /* Measured (docs/measurements/methods.md): with few features it wins from some number of clusters

@@ -12,6 +12,7 @@
 #include "order/order.h"
 #include "steps.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,23 +197,48 @@ static bool is_first_since_exchange(const running *run)
     return run->regrouped == 0 || run->number == run->regrouped + 1;
 }
 
-/* Is it time to? After the first iteration, whose blocks are by guesses. Later if many samples have
- * changed their cluster since the last exchange; if what is compared beyond that of the iteration
- * after it adds up to what one takes; or if so much was compared that one is cheap, and some have
- * changed: blocks of a single cluster are skipped once it rests. */
+/* Adds the last iteration to what has been done since the last exchange. */
+static void note_iteration(running *run)
+{
+    const double distances = (double)run->totals.extras[KM_EXTRA_DISTANCES];
+    const bool is_first = is_first_since_exchange(run);
+    run->most_compared = is_first ? distances : fmax(run->most_compared, distances);
+    if (is_first || distances < run->least_compared) {
+        run->least_compared = distances;
+        run->excess = 0;
+    }
+    run->compared += distances;
+    run->excess += distances - run->least_compared;
+    run->relabeled += (double)run->totals.extras[KM_EXTRA_RELABELED];
+}
+
+/* Have few samples changed their cluster, for the first time? */
+static bool has_just_settled(running *run)
+{
+    const bool had_few = run->has_few_relabeled;
+    run->has_few_relabeled = had_few || (double)run->totals.extras[KM_EXTRA_RELABELED] <
+                                            KM_FEW_RELABELED * (double)run->n_all;
+    return run->has_few_relabeled && !had_few;
+}
+
+/* Is it time to? After the first iteration, whose blocks are by guesses, and when few samples
+ * change their cluster. Later if many have since the last exchange; if what is compared beyond the
+ * best iteration since then adds up to what one takes; or if so much was compared that one is
+ * cheap, and some have changed: blocks of a single cluster are skipped once it rests. With few
+ * ranks an exchange takes longer, and saves less. */
 static bool is_regrouping_due(running *run)
 {
-    enum { CHEAP = 10 };
+    enum { CHEAP = 10, FEW_RANKS = 2 };
     static const double SOME_RELABELED = 0.01;
-    const double n = (double)run->n_all, distances = (double)run->totals.extras[KM_EXTRA_DISTANCES];
-    if (is_first_since_exchange(run))
-        run->compared_when_regrouped = distances;
-    run->compared += distances;
-    run->excess += distances - run->compared_when_regrouped;
-    run->relabeled += (double)run->totals.extras[KM_EXTRA_RELABELED];
-    return run->regrouped == 0 || run->excess > KM_SORTING_COST * n ||
-           run->relabeled > KM_MANY_RELABELED * n ||
-           (run->compared > CHEAP * KM_SORTING_COST * n && run->relabeled > SOME_RELABELED * n);
+    const int n_ranks = km_comm_size(run->comm);
+    const double dear = (double)run->n_all * (1 + (double)FEW_RANKS / n_ranks);
+    const bool is_first = run->regrouped == 0, has_settled = has_just_settled(run);
+    note_iteration(run);
+    return is_first || (has_settled && n_ranks <= FEW_RANKS) ||
+           run->excess > KM_SORTING_COST * dear + run->most_compared - run->least_compared ||
+           run->relabeled > KM_MANY_RELABELED * dear ||
+           (run->compared > CHEAP * KM_SORTING_COST * dear &&
+            run->relabeled > SOME_RELABELED * dear);
 }
 
 /* What a sample of each label cost, in parts of a distance, in the last assignment on all ranks.

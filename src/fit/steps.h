@@ -48,12 +48,14 @@ typedef struct running {
                            rows: empty ones that it filled; all, while they are being balanced */
     int64_t distances;  /* that the last assignment evaluated on this rank */
     int64_t regrouped;  /* the iteration after which samples were exchanged by label; 0: none yet */
-    double compared_when_regrouped;     /* distances of the next one */
-    double compared, excess, relabeled; /* since then: distances, those beyond, changed labels */
-    int64_t *label_costs;               /* [k] of a sample, see regroup.c; or NULL */
-    int64_t n_all;                      /* samples of all ranks; known once regrouped */
-    int64_t next_evening;               /* the iteration after which ranks even out their work */
-    double updating;                    /* when the update began or went on */
+    double most_compared, least_compared; /* distances in the worst and the best one since then */
+    double compared, excess, relabeled;   /* since then: distances, those beyond the best one since
+                                             that, changed labels */
+    bool has_few_relabeled;               /* few labels have changed in an iteration */
+    int64_t *label_costs;                 /* [k] of a sample, see regroup.c; or NULL */
+    int64_t n_all;                        /* samples of all ranks; known once regrouped */
+    int64_t next_evening;                 /* the iteration after which ranks even out their work */
+    double updating;                      /* when the update began or went on */
     int64_t relabeled_again, distances_again, own_distances_again; /* by assignments amid it */
     km_pace *pace;                            /* of the task, or one that does nothing */
     int n_reductions;                         /* since waiting was last told from communication */

@@ -139,6 +139,13 @@ enum { KM_PART = KM_BLOCK / 2 };
 typedef bool km_nearest_of_part(const void *block, const void *centers, int64_t n_features,
                                 const int32_t *chosen, int64_t n_chosen, int32_t *labels);
 
+/* Finds those of the chosen centers, as above, that are within a limit of a sample of a part: whose
+ * canonical squared distance is at most limits2 [KM_PART], in working precision and aligned for
+ * vectors. They go to `found`, in the same order; returns how many they are. */
+typedef int64_t km_find_within(const void *part, const void *centers, int64_t n_features,
+                               const int32_t *chosen, int64_t n_chosen, const void *limits2,
+                               int32_t *found);
+
 /* Which centers have drifted so far that their gap is used up: a bit, in `used`, for each c whose
  * gaps[c] is not above paths[c] + own_path. False if there is none. n_centers is a multiple of
  * KM_GAPS_ALIGNED; arrays are aligned for vectors. */
@@ -243,6 +250,7 @@ typedef struct km_kernel {
     km_add_within *add_within[2];
     km_lanes_with *lanes_with[2];
     km_nearest_of_part *nearest_of_part[2];
+    km_find_within *find_within[2];
     km_used_up *used_up;
     bool has_bytes;                  /* can it screen bytes, faster than pairs? */
     km_screened *screened[2];        /* NULL, if it has those of another row */

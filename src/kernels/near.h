@@ -73,26 +73,29 @@ typedef struct OURS(near_state) {
     NUMBERS first[TILE_VECTORS], last[TILE_VECTORS];
 } OURS(near_state);
 
-/* Is no sample of a tile as near to one of these centers as it is to the nearest so far? */
+/* Is no sample of a tile as near to one of these centers as its limit? */
 INLINE bool OURS(are_all_farther)(VECTOR d2[][OURS(PART_VECTORS)], const int n_centers,
-                                  const OURS(near_state) * state)
+                                  const VECTOR *limits2)
 {
     uint32_t farther = UINT32_MAX;
     for (int v = 0; v < OURS(PART_VECTORS); v++) {
         VECTOR least = d2[0][v];
         for (int c = 1; c < n_centers; c++)
             least = OURS(nearer)(d2[c][v], least);
-        farther &= OURS(exceeds)(least, state->best[v]);
+        farther &= OURS(exceeds)(least, limits2[v]);
     }
     return farther == (uint32_t)(((uint64_t)1 << WIDTH) - 1);
 }
 
-/* Compares a tile of samples with some chosen centers. */
-INLINE void OURS(compare_near)(const REAL *block, const REAL *centers, const int32_t *chosen,
-                               const int64_t d, const int n_centers, OURS(near_state) * state)
+/* The distances of a tile of samples to some chosen centers. */
+INLINE void OURS(measure_near)(const REAL *block, const REAL *centers, const int32_t *chosen,
+                               const int64_t d, const int n_centers,
+                               VECTOR d2[][OURS(PART_VECTORS)])
 {
     const REAL *center[OURS(NEAR_CENTERS)];
-    VECTOR d2[OURS(NEAR_CENTERS)][OURS(PART_VECTORS)] = {{{0}}};
+    for (int c = 0; c < n_centers; c++)
+        for (int v = 0; v < OURS(PART_VECTORS); v++)
+            d2[c][v] = (VECTOR){0};
     for (int c = 0; c < n_centers; c++)
         center[c] = centers + chosen[c] * d;
     for (int64_t j = 0; j < d; j++) {
@@ -105,7 +108,15 @@ INLINE void OURS(compare_near)(const REAL *block, const REAL *centers, const int
             for (int v = 0; v < OURS(PART_VECTORS); v++)
                 d2[c][v] = OURS(extend)(d2[c][v], x[v], center[c][j]);
     }
-    if (OURS(are_all_farther)(d2, n_centers, state))
+}
+
+/* Compares a tile of samples with some chosen centers. */
+INLINE void OURS(compare_near)(const REAL *block, const REAL *centers, const int32_t *chosen,
+                               const int64_t d, const int n_centers, OURS(near_state) * state)
+{
+    VECTOR d2[OURS(NEAR_CENTERS)][OURS(PART_VECTORS)];
+    OURS(measure_near)(block, centers, chosen, d, n_centers, d2);
+    if (OURS(are_all_farther)(d2, n_centers, state->best))
         return;
     for (int c = 0; c < n_centers; c++) {
         const NUMBERS number = OURS(spread)(chosen[c]);
@@ -163,6 +174,60 @@ static bool KERNEL(nearest_of_part, PRECISION)(const void *block, const void *ce
         CASE(8);
     default:
         return OURS(nearest_of_part)(block, centers, n_features, chosen, n_chosen, labels);
+    }
+#undef CASE
+}
+
+/* Which of some chosen centers are within the limits of a tile of samples, a bit each? */
+INLINE uint32_t OURS(look_within)(const REAL *block, const REAL *centers, const int32_t *chosen,
+                                  const int64_t d, const int n_centers, const VECTOR *limits2)
+{
+    VECTOR d2[OURS(NEAR_CENTERS)][OURS(PART_VECTORS)];
+    uint32_t within = 0;
+    OURS(measure_near)(block, centers, chosen, d, n_centers, d2);
+    if (OURS(are_all_farther)(d2, n_centers, limits2))
+        return 0;
+    for (int c = 0; c < n_centers; c++)
+        within |= (uint32_t)!OURS(are_all_farther)(d2 + c, 1, limits2) << c;
+    return within;
+}
+
+INLINE int64_t OURS(find_within)(const REAL *part, const REAL *centers, const int64_t d,
+                                 const int32_t *chosen, int64_t n_chosen, const REAL *limits2,
+                                 int32_t *found)
+{
+    const int64_t step = OURS(NEAR_CENTERS);
+    int64_t n_found = 0;
+    for (int64_t i = 0; i < n_chosen; i += i + step <= n_chosen ? step : 1) {
+        uint32_t within = 0;
+        for (int l = 0; l < KM_PART; l += OURS(PART_VECTORS) * WIDTH) {
+            const VECTOR *limits = (const VECTOR *)(limits2 + l);
+            if (i + step <= n_chosen)
+                within |=
+                    OURS(look_within)(part + l, centers, chosen + i, d, OURS(NEAR_CENTERS), limits);
+            else
+                within |= OURS(look_within)(part + l, centers, chosen + i, d, 1, limits);
+        }
+        for (; within != 0; within &= within - 1)
+            found[n_found++] = chosen[i + __builtin_ctz(within)];
+    }
+    return n_found;
+}
+
+static int64_t KERNEL(find_within, PRECISION)(const void *part, const void *centers,
+                                              int64_t n_features, const int32_t *chosen,
+                                              int64_t n_chosen, const void *limits2, int32_t *found)
+{
+    switch (n_features) {
+#define CASE(d) \
+    case d:     \
+        return OURS(find_within)(part, centers, d, chosen, n_chosen, limits2, found)
+        CASE(5);
+        CASE(6);
+        CASE(7);
+        CASE(8);
+    default:
+        return OURS(find_within)(part, centers, n_features, chosen, n_chosen, limits2, found);
     }
 #undef CASE
 }

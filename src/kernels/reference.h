@@ -114,6 +114,23 @@ static bool KERNEL(nearest_of_part, PRECISION)(const void *block, const void *ce
     return has_ties;
 }
 
+static int64_t KERNEL(find_within, PRECISION)(const void *part, const void *centers,
+                                              int64_t n_features, const int32_t *chosen,
+                                              int64_t n_chosen, const void *limits2, int32_t *found)
+{
+    int64_t n_found = 0;
+    for (int64_t i = 0; i < n_chosen; i++) {
+        const REAL *center = (const REAL *)centers + chosen[i] * n_features;
+        bool is_within = false;
+        for (int l = 0; l < KM_PART; l++)
+            is_within = is_within || OURS(distance2)((const REAL *)part + l, center, n_features) <=
+                                         ((const REAL *)limits2)[l];
+        if (is_within)
+            found[n_found++] = chosen[i];
+    }
+    return n_found;
+}
+
 /* The absolute rounding of denormal squares, in a distance. */
 static double OURS(absolute_slack)(int64_t n_features)
 {

@@ -27,6 +27,7 @@ const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
     .add_within = BOTH(add_within),
     .lanes_with = BOTH(lanes_with),
     .nearest_of_part = BOTH(nearest_of_part),
+    .find_within = BOTH(find_within),
     .used_up = JOIN(used_up, INSTRUCTIONS),
     .has_bytes = HAS_BYTES,
 #if defined HAS_SCREENS

@@ -601,6 +601,9 @@ static void check_near(const km_kernel *kernel, km_precision precision, const pr
     km_distances distances2[2];
     int32_t chosen[70];
     bool has_ties[2] = {false, false};
+    km_distances limits2;
+    int32_t found[2][2][70];
+    int64_t n_found[2][2];
     uint64_t within[2] = {5, 5};
     km_round_to_precision(precision, p->block, p->d * KM_BLOCK, block);
     km_round_to_precision(precision, p->centers, p->k * p->d, centers);
@@ -611,6 +614,13 @@ static void check_near(const km_kernel *kernel, km_precision precision, const pr
             kernels[i]->distances_to[precision](block, centers, p->d, &distances2[i]);
         kernels[i]->add_within[precision](&distances2[i], &least, 1, least, &within[i]);
         kernels[i]->add_within[precision](&distances2[i], &least, 1, least / 2, &within[i]);
+        for (int l = 0; l < KM_PART; l++) /* some at the limit, some beyond, some not counted */
+            km_value_set(precision, &limits2, l,
+                         l % 3 == 0 ? -1 : km_distance_of(&distances2[0], precision, l));
+        for (int part = 0; part < 2; part++)
+            n_found[i][part] = kernels[i]->find_within[precision](
+                (char *)block + (size_t)(part * KM_PART) * km_precision_size(precision), centers,
+                p->d, chosen, 70, &limits2, found[i][part]);
         for (int part = 0; part < KM_BLOCK; part += KM_PART)
             has_ties[i] |= kernels[i]->nearest_of_part[precision](
                 (char *)block + (size_t)part * km_precision_size(precision), centers, p->d, chosen,
@@ -618,6 +628,11 @@ static void check_near(const km_kernel *kernel, km_precision precision, const pr
     }
     ck_assert(same_distances(precision, &distances2[0], &distances2[1]));
     ck_assert(memcmp(labels[0], labels[1], sizeof labels[0]) == 0);
+    for (int part = 0; part < 2; part++)
+        ck_assert(n_found[0][part] == n_found[1][part] &&
+                  memcmp(found[0][part], found[1][part],
+                         (size_t)n_found[0][part] * sizeof(int32_t)) == 0);
+    ck_assert(n_found[0][0] > 0); /* the first center, at the limit of most */
     ck_assert(within[0] == within[1] && within[0] != 5 && has_ties[0] == has_ties[1]);
     for (int32_t c = 0; c < 3; c++) {
         ck_assert(kernel->farthest_of[precision](&distances2[0], labels[0], labels[0][c]) ==

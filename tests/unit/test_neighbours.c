@@ -91,6 +91,84 @@ START_TEST(little_is_compared_when_little_moves)
 }
 END_TEST
 
+/* Comparisons of an assignment by the first of the fast racers. */
+static double step_and_count(race *r)
+{
+    const double before = work_of(r);
+    step(r);
+    return work_of(r) - before;
+}
+
+/* Assignments until parts keep lists, which hostile moves of centers then meet: most by a little,
+ * some far, onto rows of other clusters, and back. */
+static void check_kept(mock data, int64_t k, variant v)
+{
+    race r;
+    v.n_threads = 2;
+    start(&r, data, k, &v);
+    double *was = mock_memory(k * data.d, sizeof *was);
+    for (int i = 0; i < 9; i++) {
+        step(&r);
+        update(&r);
+    }
+    memcpy(was, r.centers, (size_t)(k * data.d) * sizeof *was);
+    for (uint64_t round = 0; round < 4; round++) {
+        nudge(&r, round + 1);
+        step(&r);
+        for (int64_t c = (int64_t)round; c < k; c += 17)
+            for (int64_t j = 0; j < data.d; j++)
+                r.centers[c * data.d + j] = data.values[c * 41 % data.n * data.d + j];
+        step(&r);
+        memcpy(r.centers, was, (size_t)(k * data.d) * sizeof *was);
+    }
+    step(&r);
+    free(was);
+    stop(&r);
+}
+
+START_TEST(lists_are_kept)
+{
+    variant v = plain_variant("neighbours");
+    check_kept(mock_mixture(6000, 8, 40, 27), 90, v);
+    v.precision = KM_FLOAT64;
+    v.has_weights = true;
+    check_kept(mock_mixture(5000, 5, 20, 28), 70, v);
+}
+END_TEST
+
+/* Duplicates, lattices, outliers and all that; and a feature of scale 1000. */
+START_TEST(lists_are_kept_on_hostile_data)
+{
+    const variant v = plain_variant("neighbours");
+    for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++)
+        check_kept(mock_hostile(kind, 3000, 6), 40, v);
+    mock wide = mock_mixture(3000, 7, 20, 29);
+    for (int64_t i = 0; i < wide.n; i++)
+        wide.values[i * wide.d] *= 1000;
+    wide.values[3] = 1e4;
+    check_kept(wide, 60, v);
+}
+END_TEST
+
+/* Once centers move little, samples are compared with few of those near them. */
+START_TEST(lists_save_comparisons)
+{
+    const variant v = plain_variant("neighbours");
+    race r;
+    double least = INFINITY, before = INFINITY;
+    start(&r, mock_mixture(20000, 8, 3, 30), 300, &v);
+    for (int i = 0; i < 30; i++) {
+        const double compared = step_and_count(&r);
+        if (i < 4)
+            before = fmin(before, compared);
+        least = fmin(least, compared);
+        update(&r);
+    }
+    ck_assert_msg(least < before / 2, "%.0f comparisons, %.0f without lists", least, before);
+    stop(&r);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
@@ -101,6 +179,9 @@ Suite *make_suite(void)
         empty_clusters_fill_again,
         few_comparisons_are_made,
         little_is_compared_when_little_moves,
+        lists_are_kept,
+        lists_are_kept_on_hostile_data,
+        lists_save_comparisons,
     };
     return SUITE_OF("neighbours", tests);
 }
