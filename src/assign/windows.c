@@ -7,15 +7,16 @@
 
 #include <stdlib.h>
 
-enum { N_WINDOWS = 3, BYTES_AT_ONCE = 1 << 20, FEWEST_BLOCKS = KM_SIBLINGS, MOST_BLOCKS = 1024 };
+enum { N_WINDOWS = 3, FEWEST_BLOCKS = KM_SIBLINGS, MOST_BLOCKS = 1024 };
 
 /* Blocks that a window sees: a power of two of them, so that the sets of the tree's boxes, and the
  * pages of the disk, are whole. */
 static int64_t blocks_at_once(int64_t block_bytes, int64_t gaps_size)
 {
+    const km_large_place *place = km_large_in_use();
+    const int64_t at_once = place != NULL ? place->at_once : KM_LARGE_AT_ONCE;
     int64_t n = FEWEST_BLOCKS;
-    while (n < MOST_BLOCKS &&
-           (2 * n * block_bytes <= BYTES_AT_ONCE || n * gaps_size % KM_DISK_PAGE != 0))
+    while (n < MOST_BLOCKS && (2 * n * block_bytes <= at_once || n * gaps_size % KM_DISK_PAGE != 0))
         n *= 2;
     return n;
 }

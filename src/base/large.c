@@ -67,8 +67,12 @@ void km_pass_large(const void *array, int64_t element, int64_t n_elements, size_
         return;
     const int64_t of_piece = PIECE > size ? PIECE / (int64_t)size : 1;
     const int64_t left = n_elements - element, n = left < 2 * of_piece ? left : 2 * of_piece;
-    if (element % of_piece == 0)
-        place_in_use->fetch((const char *)array + (size_t)element * size, (size_t)n * size);
+    const char *now = (const char *)array + (size_t)element * size;
+    if (element % of_piece != 0)
+        return;
+    place_in_use->fetch(now, (size_t)n * size);
+    if (element >= of_piece && (double)n_elements * (double)size > place_in_use->memory / 8)
+        place_in_use->leave(now - (size_t)of_piece * size, (size_t)of_piece * size);
 }
 
 int64_t km_count_read_large(void)

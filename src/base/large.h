@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 
+enum { KM_LARGE_AT_ONCE = 1 << 20 }; /* bytes that a disk transfers as fast as more */
+
 /* Where large arrays are if not in memory. */
 typedef struct km_large_place {
     /* An uninitialised array, aligned to a page. NULL, and KM_SYSTEM or KM_MEMORY, if it can't be
@@ -25,7 +27,8 @@ typedef struct km_large_place {
     void (*add)(void *queue, bool is_write, void *memory, char *place, size_t n_bytes);
     void (*start)(void *queue);
     void (*finish)(void *queue);
-    double memory; /* bytes, about, that this rank may have in memory of all that is there */
+    int64_t at_once; /* bytes, about, of the parts that views should have */
+    double memory;   /* bytes, about, that this rank may have in memory of all that is there */
 } km_large_place;
 
 /* Sets the place of all arrays to come; in a library none is set. NULL: memory. */
@@ -50,13 +53,14 @@ typedef struct km_large_run {
 void km_fetch_in_run(km_large_run *run, const void *first, size_t n_bytes);
 void km_flush_run(km_large_run *run);
 
-/* Says that so many bytes will not change for a while: where arrays are on a disk, writing begins
- * what has changed in them. */
+/* Says that so many bytes will not be used for a while: where arrays are on a disk, writing begins
+ * what has changed in them, and their memory is the first to be taken. */
 void km_leave_large(const void *first, size_t n_bytes);
 
 /* For each element, or each of some of the same distance, of a pass through an array in order: now
- * and then fetches what comes next. A hint, which may reach past the end of the array by less than
- * an element. */
+ * and then fetches what comes next, and leaves what was passed, if all is more than a small part of
+ * the memory. A hint, which may reach past the
+ * end of the array by less than an element. */
 void km_pass_large(const void *array, int64_t element, int64_t n_elements, size_t size);
 
 /* Bytes that this process has read from disks so far; 0 where large arrays are in memory. */

@@ -1,6 +1,7 @@
 /* The inertia, in two ways: from the totals, which is quick, after each iteration; and as an exact
  * sum over all samples at the end of a fit. */
 #include "base/arithmetic.h"
+#include "base/large.h"
 #include "base/partition.h"
 #include "base/threads.h"
 #include "steps.h"
@@ -137,8 +138,10 @@ void km_add_heights(double *centers, int64_t k, int64_t d, int64_t n_heights)
 /* Squared distances to the centers of the running fit, which are in `used` without heights. */
 static void measure_own(const running *run, int64_t block, double *distances2)
 {
-    measure_block(run->samples, run->task->kernel, run->used, run->d,
-                  run->assigner.labels + block * KM_BLOCK, block, distances2);
+    const int32_t *labels = run->assigner.labels;
+    km_pass_large(labels, block, run->samples->n_blocks, KM_BLOCK * sizeof *labels);
+    measure_block(run->samples, run->task->kernel, run->used, run->d, labels + block * KM_BLOCK,
+                  block, distances2);
 }
 
 /* The maximum squared distance of all samples with weight. Collective. */

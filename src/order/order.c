@@ -190,6 +190,16 @@ static int64_t limit_part(const km_samples *samples, int64_t part_size)
     return (n_blocks > 0 ? n_blocks : 1) * KM_BLOCK;
 }
 
+/* Values are moved feature by feature, so all of a part must be there. */
+static void fetch_part(const km_samples *part)
+{
+    const size_t n = (size_t)part->n_samples, d = (size_t)part->n_features;
+    km_fetch_large(part->values, n * d * km_precision_size(part->precision));
+    km_fetch_large(part->rows, n * sizeof *part->rows);
+    if (part->weights != NULL)
+        km_fetch_large(part->weights, n * sizeof *part->weights);
+}
+
 static void order_part(code_sort *s, const km_morton *morton, km_samples *part)
 {
     s->samples = part;
@@ -210,9 +220,13 @@ static km_code order_parts(const km_morton *morton, km_samples *samples, int64_t
     part_size = limit_part(samples, part_size);
     if (create_code_sort(&s, scratch, comm, error) == KM_OK) {
         s.buckets = buckets;
+        km_samples next = part_of(samples, 0, part_size < n ? part_size : n);
         for (int64_t first = 0; first < n; first += part_size) {
-            km_samples part =
-                part_of(samples, first, part_size < n - first ? part_size : n - first);
+            km_samples part = next;
+            const int64_t left = n - first - part.n_samples;
+            next = part_of(samples, first + part.n_samples, part_size < left ? part_size : left);
+            if (next.n_samples > 0)
+                fetch_part(&next);
             order_part(&s, morton, &part);
         }
     }

@@ -174,14 +174,26 @@ static const mapping *mapping_at(const char *address)
     return m;
 }
 
+static bool is_beyond_memory(void)
+{
+    return scratch.n_bytes > scratch.memory / 2;
+}
+
 /* Linux can't take memory away from a process before it has written what changed there, and with
- * limits of control groups (version 1) begins to write only when there is nothing else to take. */
+ * limits of control groups (version 1) begins to write only when there is nothing else to take.
+ * What is not mapped is written, and taken, without interrupting the other processors for each
+ * page. */
 static void leave_on_scratch(const void *first, size_t n_bytes)
 {
     const mapping *m = mapping_at(first);
-    if (m != NULL)
-        sync_file_range(m->file, (const char *)first - (char *)m->array, (off_t)n_bytes,
-                        SYNC_FILE_RANGE_WRITE);
+    if (m == NULL || !is_beyond_memory())
+        return;
+    const uintptr_t begin = ((uintptr_t)first + scratch.page - 1) & ~(uintptr_t)(scratch.page - 1);
+    const uintptr_t end = ((uintptr_t)first + n_bytes) & ~(uintptr_t)(scratch.page - 1);
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
+    sync_file_range(m->file, (const char *)first - (char *)m->array, (off_t)n_bytes,
+                    SYNC_FILE_RANGE_WRITE);
 }
 
 /* A page could not be read or written, and there is no way back. Without MPI_Finalize the launcher
@@ -195,11 +207,6 @@ static void end_by_disk(int signal_number)
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
         _exit(KM_INTERNAL);
     _exit(KM_SYSTEM);
-}
-
-static bool is_beyond_memory(void)
-{
-    return scratch.n_bytes > scratch.memory / 2;
 }
 
 static void *open_queue(km_error *error)
@@ -291,7 +298,8 @@ km_code km_scratch_start(const char *folders, int rank_of_node, int ranks_of_nod
                                    .add = add_transfer,
                                    .start = start_transfers,
                                    .finish = finish_transfers,
-                                   .count_read = count_read_bytes};
+                                   .count_read = count_read_bytes,
+                                   .at_once = KM_LARGE_AT_ONCE};
     scratch.next = rank_of_node;
     scratch.page = (size_t)sysconf(_SC_PAGESIZE);
     signal(SIGBUS, end_by_disk);

@@ -4,6 +4,7 @@
  * does not always report a full disk. No way of writing always does, so all is read back. */
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/large.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "contents.h"
@@ -98,8 +99,16 @@ static void write_dataset(const row_dataset *dataset, const km_record *record, i
 {
     const int64_t size = (int64_t)dataset->size;
     const km_rows slab = record->answer->slab;
-    if (!km_write_at(descriptor, dataset->values, slab.count * size, offset + slab.first * size) ||
-        (slab.count > 0 && km_fault("write rows")))
+    const int64_t n_max = piece_rows(dataset, record);
+    bool is_written = slab.count == 0 || !km_fault("write rows");
+    for (int64_t done = 0; done < slab.count && is_written; done += n_max) {
+        const int64_t n = slab.count - done < n_max ? slab.count - done : n_max;
+        const char *values = (const char *)dataset->values + done * size;
+        km_fetch_large(values, (size_t)(n * size));
+        is_written = km_write_at(descriptor, values, n * size, offset + (slab.first + done) * size);
+        km_leave_large(values, (size_t)(n * size));
+    }
+    if (!is_written)
         piece_failed(dataset, record, slab, rank, strerror(errno), error);
 }
 
@@ -138,10 +147,12 @@ static void compare_row_pieces(const row_dataset *what, const km_record *record,
         const km_rows rows = {slab.first + done, left < n_max ? left : n_max};
         const size_t size = (size_t)rows.count * what->size;
         const char *written = (const char *)what->values + (size_t)done * what->size;
+        km_fetch_large(written, size);
         if (!km_h5_reread_rows(dataset, what->type, rows, read) || km_fault("read rows back"))
             piece_failed(what, record, rows, rank, km_h5_reason(), error);
         else if (memcmp(read, written, size) != 0 || km_fault("compare rows"))
             piece_failed(what, record, rows, rank, "they read back differently", error);
+        km_leave_large(written, size);
     }
 }
 

@@ -174,6 +174,7 @@ static const km_large_place small_place = {.allocate = allocate_area,
                                            .add = transfer,
                                            .start = finish,
                                            .finish = finish,
+                                           .at_once = KM_LARGE_AT_ONCE,
                                            .memory = 200000};
 
 /* ---- tests ----------------------------------------------------------------------------------- */
