@@ -148,7 +148,7 @@ check-memory: deps
 # Catalogues four times as large as memory.
 .PHONY: check-scratch
 check-scratch: deps
-	@$(MAKE) $(quietly) all
+	@$(MAKE) $(quietly) all $(BUILD)/tests/disk_speed
 	@$(run_env) $(shared) BUILD=$(BUILD) $$(tools/find-python.sh h5py numpy) tests/program/scratch.py -v
 
 # The memory that tools/import.py needs for large files; MB=2000 for larger ones.

@@ -332,11 +332,12 @@ void km_neighbours_renew(km_assigner *assigner, int64_t block, int64_t n_blocks)
         }
 }
 
-/* Beyond that it was not measured to pay. */
+/* Beyond that it was not measured to pay. On a disk other methods see blocks through windows. */
 bool km_neighbours_is_available(const km_shape *shape)
 {
     enum { FEWEST_FEATURES = 5, MOST_FEATURES = 16 };
-    return shape->n_features >= FEWEST_FEATURES && shape->n_features <= MOST_FEATURES;
+    return shape->n_features >= FEWEST_FEATURES && shape->n_features <= MOST_FEATURES &&
+           shape->counting == KM_COUNT_MEMORY;
 }
 
 /* Two sets of centers with the middles of their balls, and the centers of before; of each thread

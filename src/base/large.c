@@ -79,3 +79,8 @@ int64_t km_count_read_large(void)
 {
     return place_in_use != NULL ? place_in_use->count_read() : 0;
 }
+
+int64_t km_count_reads_large(void)
+{
+    return place_in_use != NULL ? place_in_use->count_reads() : 0;
+}

@@ -16,7 +16,8 @@ typedef struct km_large_place {
     bool (*free)(void *array); /* false: it is not from here */
     void (*fetch)(const void *first, size_t n_bytes);
     void (*leave)(const void *first, size_t n_bytes);
-    int64_t (*count_read)(void); /* bytes that this process has read from disks so far */
+    int64_t (*count_read)(void);  /* bytes that this process has read from disks so far */
+    int64_t (*count_reads)(void); /* and transfers of queues that read */
     /* Is there so much that views (base/view.h) are faster, which read past what the system keeps?
      */
     bool (*is_beyond_memory)(void);
@@ -65,5 +66,8 @@ void km_pass_large(const void *array, int64_t element, int64_t n_elements, size_
 
 /* Bytes that this process has read from disks so far; 0 where large arrays are in memory. */
 int64_t km_count_read_large(void);
+
+/* Transfers of queues so far that read; 0 where large arrays are in memory. */
+int64_t km_count_reads_large(void);
 
 #endif

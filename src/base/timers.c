@@ -50,4 +50,5 @@ void km_timers_add_up(km_timers *sum, const km_timers *more)
     km_counts_add_up(&sum->counts, &more->counts);
     sum->bytes_used += more->bytes_used;
     sum->bytes_from_disk += more->bytes_from_disk;
+    sum->reads_from_disk += more->reads_from_disk;
 }

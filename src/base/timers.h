@@ -34,7 +34,8 @@ typedef struct km_phases {
 typedef struct km_timers {
     double seconds[KM_N_PHASES];
     km_counts counts;
-    int64_t bytes_used, bytes_from_disk; /* of large arrays in assignments, and read for them */
+    int64_t bytes_used, bytes_from_disk; /* of large arrays in assignments, and read for them, */
+    int64_t reads_from_disk;             /* by so many transfers */
 } km_timers;
 
 const char *km_phase_name(km_phase phase);

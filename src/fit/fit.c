@@ -141,12 +141,13 @@ static km_code assign_and_reduce(running *run, km_error *error)
 {
     const double start = km_now();
     const km_work before = run->assigner.done;
-    const int64_t n_read = km_count_read_large();
+    const int64_t n_read = km_count_read_large(), n_reads = km_count_reads_large();
     km_assigner_reset_count(&run->assigner);
     run->task->method->assign(&run->assigner, run->rounded);
     run->distances = run->assigner.done.distances - before.distances;
     run->timers->bytes_used += run->assigner.done.bytes - before.bytes;
     run->timers->bytes_from_disk += km_count_read_large() - n_read;
+    run->timers->reads_from_disk += km_count_reads_large() - n_reads;
     run->timers->counts.assignments++;
     run->timers->counts.distances += run->distances;
     km_timer_add(run->timers, KM_PHASE_ASSIGN, start);

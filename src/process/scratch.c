@@ -45,6 +45,7 @@ static struct {
     size_t page;
     mapping *mappings;
     double n_bytes, memory; /* of all mappings, and what this rank may have */
+    int64_t n_reads;        /* transfers that read, so far */
 } scratch;
 
 static void cant_use(const char *folder, const char *why, km_error *error)
@@ -222,6 +223,10 @@ static void close_queue(void *queue)
 static void add_transfer(void *queue, bool is_write, void *memory, char *place, size_t n_bytes)
 {
     const mapping *m = mapping_at(place);
+    if (!is_write) {
+#pragma omp atomic
+        scratch.n_reads++;
+    }
     if (!km_direct_add(queue, m->file, is_write, memory, place - (char *)m->array, n_bytes))
         end_by_disk(SIGBUS);
 }
@@ -236,6 +241,11 @@ static void finish_transfers(void *queue)
 {
     if (!km_direct_finish(queue))
         end_by_disk(SIGBUS);
+}
+
+static int64_t count_reads(void)
+{
+    return scratch.n_reads;
 }
 
 /* 0 if Linux does not say. */
@@ -299,6 +309,7 @@ km_code km_scratch_start(const char *folders, int rank_of_node, int ranks_of_nod
                                    .start = start_transfers,
                                    .finish = finish_transfers,
                                    .count_read = count_read_bytes,
+                                   .count_reads = count_reads,
                                    .at_once = KM_LARGE_AT_ONCE};
     scratch.next = rank_of_node;
     scratch.page = (size_t)sysconf(_SC_PAGESIZE);

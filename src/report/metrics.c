@@ -170,6 +170,7 @@ static void put_scratch(km_json *json, const km_report *report)
     km_json_open(json, "scratch", '{');
     km_json_int(json, "bytes_used", report->bytes_used);
     km_json_int(json, "bytes_read", report->bytes_from_disk);
+    km_json_int(json, "reads", report->reads_from_disk);
     km_json_close(json, '}');
 }
 

@@ -301,6 +301,7 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
                         .counts = timers->counts,
                         .bytes_used = timers->bytes_used,
                         .bytes_from_disk = timers->bytes_from_disk,
+                        .reads_from_disk = timers->reads_from_disk,
                         .joules = sum_energy(energy, comm),
                         .bytes_read = findings->bytes_read,
                         .how_read = findings->how,
@@ -312,6 +313,7 @@ km_report km_report_gather(const km_timers *timers, const km_findings *findings,
     km_sum_int64(comm, &report.counts.distances, 1);
     km_sum_int64(comm, &report.bytes_used, 1);
     km_sum_int64(comm, &report.bytes_from_disk, 1);
+    km_sum_int64(comm, &report.reads_from_disk, 1);
     km_sum_int64(comm, &report.counts.bytes_reduced, 1);
     km_max_double(comm, &report.seconds, 1);
     km_max_int64(comm, &report.memory_peak, 1);

@@ -164,7 +164,8 @@ typedef struct km_report {
     int64_t bytes_written;               /* the size of the result; 0 before it is written */
     int64_t memory_peak;                 /* bytes, maximum over ranks */
     double joules;                       /* of all nodes; NaN: not known */
-    int64_t bytes_used, bytes_from_disk; /* of km_timers, by all ranks, in this go */
+    /* Of km_timers, by all ranks, in this go. */
+    int64_t bytes_used, bytes_from_disk, reads_from_disk;
 } km_report;
 
 /* Adds this go, which `started` at a time of km_now(), to what earlier goes took up to their last

@@ -82,6 +82,7 @@ class SameAnswer(ProgramTest):
         used = 9001 // 64 * 64 * (3 * 4 + 4)  # by the first assignment: values and labels
         self.assertGreater(metrics["scratch"]["bytes_used"], used)
         self.assertGreaterEqual(metrics["scratch"]["bytes_read"], 0)
+        self.assertEqual(metrics["scratch"]["reads"], 0)  # memory is enough
         self.fit("three.h5", 8, "--metrics", "m.json")
         with open("m.json", encoding="utf-8") as file:
             self.assertNotIn("scratch", json.load(file))
