@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { N_WINDOWS = 3, FEWEST_BLOCKS = KM_SIBLINGS, MOST_BLOCKS = 1024 };
+enum { N_WINDOWS = 3, FEWEST_BLOCKS = KM_SIBLINGS, MOST_BLOCKS = 2048 };
 
 /* Blocks that a window sees: a power of two of them, so that the sets of the tree's boxes, and the
  * pages of the disk, are whole. */
@@ -167,6 +167,10 @@ static void work_in_window(km_window *w, const km_window_pass *pass, const void 
 void km_windows_pass(km_assigner *assigner, const km_window_pass *pass, const void *centers)
 {
     int64_t next = 0;
+    km_large_in_use()->forget(assigner->samples->values);
+    km_large_in_use()->forget(assigner->labels);
+    if (pass->gaps != NULL)
+        km_large_in_use()->forget(pass->gaps);
 #pragma omp parallel
     {
         km_window *mine = assigner->windows + (int64_t)km_thread() * N_WINDOWS;

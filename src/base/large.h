@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-enum { KM_LARGE_AT_ONCE = 1 << 20 }; /* bytes that a disk transfers as fast as more */
+enum { KM_LARGE_AT_ONCE = 1 << 21 }; /* bytes that a disk transfers as fast as more */
 
 /* Where large arrays are if not in memory. */
 typedef struct km_large_place {
@@ -21,6 +21,7 @@ typedef struct km_large_place {
     /* Is there so much that views (base/view.h) are faster, which read past what the system keeps?
      */
     bool (*is_beyond_memory)(void);
+    void (*forget)(const void *array); /* before transfers: nothing of it stays in memory */
     /* Transfers of a view, several at a time: `start` begins those that were added to a queue,
      * `finish` also waits for them. */
     void *(*open_queue)(km_error *error);

@@ -66,14 +66,14 @@ static bool complete(const struct iocb *r, size_t done)
     return true;
 }
 
-/* Waits for one transfer at least. */
-static bool reap(km_direct *queue)
+/* Waits for at least so many transfers, in one sleep: to wake up may take as long as a transfer. */
+static bool reap(km_direct *queue, long n_least)
 {
     struct io_event events[MOST_AT_ONCE];
     bool is_right = true;
     long n;
     do
-        n = syscall(SYS_io_getevents, queue->context, 1L, (long)MOST_AT_ONCE, events, NULL);
+        n = syscall(SYS_io_getevents, queue->context, n_least, (long)MOST_AT_ONCE, events, NULL);
     while (n < 0 && errno == EINTR);
     for (long i = 0; i < n; i++) {
         struct iocb *r = (struct iocb *)(uintptr_t)events[i].obj; /* NOLINT: as Linux has it */
@@ -106,7 +106,7 @@ bool km_direct_add(km_direct *queue, int file, bool is_write, void *memory, off_
                    size_t n_bytes)
 {
     while (queue->n_idle == 0)
-        if (!km_direct_start(queue) || (queue->n_idle == 0 && !reap(queue)))
+        if (!km_direct_start(queue) || (queue->n_idle == 0 && !reap(queue, MOST_AT_ONCE / 4)))
             return false;
     struct iocb *r = queue->idle[--queue->n_idle];
     *r = (struct iocb){.aio_fildes = (uint32_t)file,
@@ -122,6 +122,6 @@ bool km_direct_finish(km_direct *queue)
 {
     bool is_right = km_direct_start(queue);
     while (queue->n_idle < MOST_AT_ONCE && is_right)
-        is_right = reap(queue);
+        is_right = reap(queue, MOST_AT_ONCE - queue->n_idle);
     return is_right;
 }

@@ -210,6 +210,18 @@ static void end_by_disk(int signal_number)
     _exit(KM_SYSTEM);
 }
 
+/* While the system keeps pages of a file, it ends transfers past them late, by a thread of its own.
+ */
+static void forget_on_scratch(const void *array)
+{
+    const mapping *m = mapping_at(array);
+    madvise(m->array, m->n_bytes, MADV_DONTNEED);
+    sync_file_range(m->file, 0, 0,
+                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                        SYNC_FILE_RANGE_WAIT_AFTER);
+    posix_fadvise(m->file, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 static void *open_queue(km_error *error)
 {
     return km_direct_create(error);
@@ -303,6 +315,7 @@ km_code km_scratch_start(const char *folders, int rank_of_node, int ranks_of_nod
                                    .fetch = fetch_from_scratch,
                                    .leave = leave_on_scratch,
                                    .is_beyond_memory = is_beyond_memory,
+                                   .forget = forget_on_scratch,
                                    .open_queue = open_queue,
                                    .close_queue = close_queue,
                                    .add = add_transfer,

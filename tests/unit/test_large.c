@@ -74,6 +74,11 @@ static void hear_of_area(const void *first, size_t n_bytes)
     ck_assert(area_of(first) != NULL && n_bytes > 0);
 }
 
+static void forget_area(const void *array)
+{
+    ck_assert(area_of(array) != NULL);
+}
+
 static int64_t count_nothing(void)
 {
     return 0;
@@ -170,6 +175,7 @@ static const km_large_place small_place = {.allocate = allocate_area,
                                            .count_read = count_nothing,
                                            .count_reads = count_nothing,
                                            .is_beyond_memory = is_beyond_memory,
+                                           .forget = forget_area,
                                            .open_queue = open_queue,
                                            .close_queue = free,
                                            .add = transfer,
