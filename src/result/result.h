@@ -159,11 +159,11 @@ typedef struct km_report {
     double seconds; /* from the start of the program until the result was written, in all goes */
     const char *how_read;
     km_phases min, mean, max;
-    km_counts counts;                    /* distances and bytes by all ranks */
-    int64_t bytes_read;                  /* by all ranks */
-    int64_t bytes_written;               /* the size of the result; 0 before it is written */
-    int64_t memory_peak;                 /* bytes, maximum over ranks */
-    double joules;                       /* of all nodes; NaN: not known */
+    km_counts counts;      /* distances and bytes by all ranks */
+    int64_t bytes_read;    /* by all ranks */
+    int64_t bytes_written; /* the size of the result; 0 before it is written */
+    int64_t memory_peak;   /* bytes, maximum over ranks */
+    double joules;         /* of all nodes; NaN: not known */
     /* Of km_timers, by all ranks, in this go. */
     int64_t bytes_used, bytes_from_disk, reads_from_disk;
 } km_report;
