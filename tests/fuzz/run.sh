@@ -1,6 +1,7 @@
 #!/bin/sh
 # run.sh BUILD SKYMEANS FUZZER...: runs fuzzers of BUILD, each for $FUZZ_SECONDS, from what they learnt before
-# (BUILD/corpus) and from tests/fuzz/corpus; or, without this variable, on the latter once. SKYMEANS makes the results that one of them changes.
+# (BUILD/corpus) and from tests/fuzz/corpus; or, without this variable, on the latter once. SKYMEANS makes
+# the results that one of them changes.
 set -eu
 build=$1 skymeans=$2
 shift 2
@@ -26,15 +27,17 @@ export KM_RESULTS
 
 status=0
 for fuzzer in "$@"; do
+    seeds=$build/seeds/$fuzzer
+    rm -rf "$seeds"
+    mkdir -p "$seeds" "$build/corpus/$fuzzer"
+    [ ! -e "$here/corpus/$fuzzer.tar.gz" ] || tar -xzf "$here/corpus/$fuzzer.tar.gz" -C "$seeds"
     if [ -z "${FUZZ_SECONDS:-}" ]; then
-        "$build/fuzz_$fuzzer" "$here/corpus/$fuzzer" || status=1
+        "$build/fuzz_$fuzzer" "$seeds" || status=1
         continue
     fi
-    mkdir -p "$build/corpus/$fuzzer"
-    set -- "$build/corpus/$fuzzer"
-    [ ! -d "$here/corpus/$fuzzer" ] || set -- "$@" "$here/corpus/$fuzzer"
     echo "fuzz: $fuzzer"
     "$build/fuzz_$fuzzer" -max_total_time="$FUZZ_SECONDS" -timeout=60 -rss_limit_mb=4000 \
-        -max_len=4096 -len_control=0 -print_final_stats=1 -verbosity=0 -artifact_prefix="$build/$fuzzer-" "$@" || status=1
+        -max_len=4096 -len_control=0 -print_final_stats=1 -verbosity=0 \
+        -artifact_prefix="$build/$fuzzer-" "$build/corpus/$fuzzer" "$seeds" || status=1
 done
 exit $status

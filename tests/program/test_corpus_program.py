@@ -3,6 +3,7 @@ must. `make fuzz` looks for more."""
 import os
 import subprocess
 import sys
+import tarfile
 import unittest
 
 sys.dont_write_bytecode = True
@@ -21,9 +22,10 @@ class Corpus(unittest.TestCase):
                               capture_output=True, check=False)
         self.assertEqual(done.returncode, 0, done)
         for name in names:
-            count = len(os.listdir(os.path.join(FOLDER, "corpus", name)))
+            with tarfile.open(os.path.join(FOLDER, "corpus", f"{name}.tar.gz")) as corpus:
+                count = len(corpus.getnames())
             self.assertGreater(count, 10)
-            self.assertIn(f"corpus/{name}: {count} inputs\n", done.stderr)
+            self.assertIn(f"seeds/{name}: {count} inputs\n", done.stderr)
 
 
 if __name__ == "__main__":
