@@ -6,7 +6,7 @@ tests    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/tes
 yield    := $(BUILD)/tests/yield.so
 shared   := MPICC='$(CC)' $(MPI:%=MPIRUN=mpirun.%) \
             $(if $(filter mpich,$(MPI)),LD_PRELOAD='$(CURDIR)/$(yield)') \
-            PYTHONPATH="$(CURDIR)/tests/support$(if $(PYTHONPATH),:$(PYTHONPATH))"
+            PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$(CURDIR)/tests/support$(if $(PYTHONPATH),:$(PYTHONPATH))"
 
 .PHONY: check check-programs programs
 check: deps

@@ -205,11 +205,17 @@ km_code km_catalogue_open(km_catalogue *catalogue, const km_catalogue_name *name
     return error->code;
 }
 
-void km_catalogue_close(km_catalogue *catalogue)
+void km_catalogue_close_shared(km_catalogue *catalogue)
 {
     if (catalogue->shared != NULL)
         km_opened_close(catalogue->shared);
     free(catalogue->shared);
+    catalogue->shared = NULL;
+}
+
+void km_catalogue_close(km_catalogue *catalogue)
+{
+    km_catalogue_close_shared(catalogue);
     for (int64_t i = 0; i < catalogue->n_others && catalogue->others != NULL; i++)
         free(catalogue->others[i]);
     free(catalogue->others);

@@ -334,13 +334,13 @@ typedef struct km_findings {
     char how[48];    /* the way of reading: "independent (MPI-IO)", ... */
 } km_findings;
 
-/* Reads this rank's slab in pieces of bounded size. Afterwards samples holds the rows without
+/* Reads this rank's slab in pieces of bounded size; once, since a file that all ranks have open
+ * together is closed in the end. Afterwards samples holds the rows without
  * missing values, in the units of the catalogue, and their weights. KM_DATA for weights that are
  * negative or not finite, and if a file changes while it is read. If the pace stops the run, on
  * which ranks agree, the samples are incomplete. */
-km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, km_pace *pace,
-                          MPI_Comm comm, km_samples *samples, km_findings *findings,
-                          km_error *error);
+km_code km_catalogue_read(km_catalogue *catalogue, km_missing missing, km_pace *pace, MPI_Comm comm,
+                          km_samples *samples, km_findings *findings, km_error *error);
 
 /* Reads this rank's slab again in another way, to verify the first: column by column, through
  * serial HDF5, which also converts. Reads one in `every` blocks of rows, see km_is_read_again.

@@ -90,6 +90,9 @@ km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, co
                        hid_t file, const km_column *columns, MPI_Comm comm, km_error *error);
 void km_opened_close(km_opened_file *opened);
 
+/* Closes the file that all ranks have open together, if there is one. Collective. */
+void km_catalogue_close_shared(km_catalogue *catalogue);
+
 /* A descriptor of one of the files, to read without HDF5; -1 if there is none. It is closed with
  * the file. */
 int km_opened_descriptor(km_opened_file *opened, int64_t other);

@@ -266,9 +266,8 @@ static km_code read_slab(km_reader *r, MPI_Comm comm)
     return km_agree(comm, r->error);
 }
 
-km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, km_pace *pace,
-                          MPI_Comm comm, km_samples *samples, km_findings *findings,
-                          km_error *error)
+km_code km_catalogue_read(km_catalogue *catalogue, km_missing missing, km_pace *pace, MPI_Comm comm,
+                          km_samples *samples, km_findings *findings, km_error *error)
 {
     const int rank = km_comm_rank(comm);
     const km_rows slab = km_slab(catalogue->n_rows, km_comm_size(comm), rank);
@@ -297,5 +296,6 @@ km_code km_catalogue_read(const km_catalogue *catalogue, km_missing missing, km_
         km_samples_free(samples);
         km_findings_free(findings);
     }
+    km_catalogue_close_shared(catalogue);
     return error->code;
 }

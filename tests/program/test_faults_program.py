@@ -141,7 +141,7 @@ class Faults(ProgramTest):
                               "read rows back", "compare rows"}, failed)
 
     def test_rank_and_rows_are_named(self):
-        for place, words in {"read a piece": ("in.h5", "/table/columns/a/data"),
+        for place, words in {"read a piece": ("in.h5", "/table/columns/name/data"),
                              "write rows": ("out.h5", "labels")}.items():
             _, err, _ = self.walk(1, place)
             self.assertRegex(err, r"rows 384 to 703, rank 1")

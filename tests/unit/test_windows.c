@@ -1,7 +1,7 @@
 /* Passes through windows of samples on a real disk give the bits of memory: all methods, on any
  * ranks and threads, in both precisions, with and without weights, on hostile data.
  *
- * Ranks: 8. They work as communicators of 7 and 1; 4, 2, 1 and 1; 5 and 3. */
+ * Ranks: 8. They work as communicators of 7 and 1; 4, 2, 1 and 1; 5 and 3. Ranks, sanitized: 3. */
 #include "base/error.h"
 #include "base/large.h"
 #include "base/precision.h"
