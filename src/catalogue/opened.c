@@ -244,13 +244,12 @@ static km_code open_columns(km_opened_file *opened, const km_catalogue *catalogu
 }
 
 /* Opens a file by all ranks together, with the hints of --mpi-info. */
-static void open_together(km_opened_file *opened, const km_catalogue *catalogue, MPI_Comm comm,
-                          km_error *error)
+static void open_by_all(km_opened_file *opened, const km_catalogue *catalogue, MPI_Comm comm,
+                        km_error *error)
 {
     MPI_Info hints = km_comm_hints(catalogue->asked.hints, catalogue->asked.n_hints);
     km_h5_open_together(opened->path, comm, hints, &opened->files[0], &opened->alone, error);
-    if (hints != MPI_INFO_NULL)
-        MPI_Info_free(&hints);
+    km_comm_free_hints(&hints);
 }
 
 /* One file is opened together if comm says so; others by each rank. */
@@ -258,7 +257,7 @@ static void open_files(km_opened_file *opened, const km_catalogue *catalogue, MP
                        km_error *error)
 {
     if (comm != MPI_COMM_NULL)
-        open_together(opened, catalogue, comm, error);
+        open_by_all(opened, catalogue, comm, error);
     else if (opened->files[0] < 0)
         km_h5_open(opened->path, &opened->files[0], error);
     for (int64_t f = 1; f < opened->n_files && error->code == KM_OK; f++)

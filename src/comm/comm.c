@@ -57,6 +57,12 @@ MPI_Info km_comm_hints(const char *const *texts, int64_t count)
     return hints;
 }
 
+void km_comm_free_hints(MPI_Info *hints)
+{
+    if (*hints != MPI_INFO_NULL)
+        MPI_Info_free(hints);
+}
+
 MPI_Comm km_comm_copy(MPI_Comm comm)
 {
     MPI_Comm copy;

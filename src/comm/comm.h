@@ -50,9 +50,9 @@ km_comm_place km_comm_on_node(MPI_Comm comm);
 /* Is this the lowest rank of its node? */
 bool km_comm_is_first_of_node(MPI_Comm comm);
 
-/* Hints for MPI-IO, from texts KEY=VALUE whose lengths MPI takes; the caller frees them unless they
- * are MPI_INFO_NULL, for none. Local. */
+/* Hints for MPI-IO, from texts KEY=VALUE whose lengths MPI takes; and their end. Local. */
 MPI_Info km_comm_hints(const char *const *texts, int64_t count);
+void km_comm_free_hints(MPI_Info *hints);
 
 /* Agrees on errors: if there is a failure on any rank, all ranks get that of the lowest such rank
  * in `error`. Returns the code, the same on all ranks. Call it after every step that can fail on

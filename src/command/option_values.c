@@ -1,9 +1,9 @@
 /* Turns the text of an option into its value. */
 #include "base/error.h"
 #include "base/text.h"
+#include "comm/comm.h"
 #include "command/options.h"
 
-#include <mpi.h>
 #include <stdio.h>
 #include <string.h>
 
