@@ -335,10 +335,10 @@ typedef struct km_findings {
 } km_findings;
 
 /* Reads this rank's slab in pieces of bounded size; once, since a file that all ranks have open
- * together is closed in the end. Afterwards samples holds the rows without
- * missing values, in the units of the catalogue, and their weights. KM_DATA for weights that are
- * negative or not finite, and if a file changes while it is read. If the pace stops the run, on
- * which ranks agree, the samples are incomplete. */
+ * together is closed in the end. Afterwards samples holds the rows without missing values, in the
+ * units of the catalogue, and their weights. KM_DATA for weights that are negative or not finite,
+ * and if a file changes while it is read. If the pace stops the run, on which ranks agree, the
+ * samples are incomplete. */
 km_code km_catalogue_read(km_catalogue *catalogue, km_missing missing, km_pace *pace, MPI_Comm comm,
                           km_samples *samples, km_findings *findings, km_error *error);
 

@@ -43,13 +43,12 @@ static int64_t *find_slot(const km_opened_file *opened, const km_place *place)
     return &opened->slots[slot];
 }
 
-/* Opens the dataset of a source: without MPI-IO as well, if HDF5 will read its values. */
+/* Opens the dataset of a source: of a file that all ranks have open also by this rank alone. */
 static km_code open_source(km_opened_file *opened, km_source *source, km_error *error)
 {
     km_h5_array *array = &source->array, alone;
     const hid_t file = opened->files[source->other];
-    if (km_h5_open_array(file, source->dataset, array, error) != KM_OK || opened->alone <= 0 ||
-        (km_h5_find_values(array, file) >= 0 && !km_has_pointers(array->type)))
+    if (km_h5_open_array(file, source->dataset, array, error) != KM_OK || opened->alone <= 0)
         return error->code;
     if (km_h5_open_array(opened->alone, source->dataset, &alone, error) != KM_OK) {
         km_h5_close_array(array);

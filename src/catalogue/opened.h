@@ -83,8 +83,7 @@ static inline km_rows km_bytes_of_bits(km_rows rows)
 }
 
 /* Opens a file and, in it, what these columns need. `file` is a handle to take over, or negative.
- * On
- * this rank alone if comm is MPI_COMM_NULL; else collective, but errors are not agreed. To be
+ * On this rank alone if comm is MPI_COMM_NULL; else collective, but errors are not agreed. To be
  * closed even after an error. */
 km_code km_opened_open(km_opened_file *opened, const km_catalogue *catalogue, const char *path,
                        hid_t file, const km_column *columns, MPI_Comm comm, km_error *error);

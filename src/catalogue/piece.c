@@ -29,9 +29,8 @@ static void find_block(const km_source *source, km_rows rows, km_rows *down, km_
     *across = source->is_transposed ? rows : columns;
 }
 
-/* Reads the rows of a source, which is open as this array. */
-static void read_source(km_piece *p, int64_t s, const km_h5_array *array, reading_way way,
-                        km_error *error)
+/* Reads the rows of a source. */
+static void read_source(km_piece *p, int64_t s, reading_way way, km_error *error)
 {
     const km_source *source = &p->file->opened->sources[s];
     km_rows down, across;
@@ -39,13 +38,15 @@ static void read_source(km_piece *p, int64_t s, const km_h5_array *array, readin
     const int64_t row_elements = source->is_transposed ? p->capacity : across.count;
     km_error why = {0};
     if (way == PLAIN) {
-        if (!km_h5_read_plain(source->descriptor, source->address, array, down, across,
+        if (!km_h5_read_plain(source->descriptor, source->address, &source->array, down, across,
                               row_elements, p->buffers[s]))
             p->has_unread = true;
     } else if (way == BY_CHUNKS)
-        km_h5_read_chunks(p->chunks, array, down, across, row_elements, p->buffers[s], &why);
+        km_h5_read_chunks(p->chunks, &source->array, down, across, row_elements, p->buffers[s],
+                          &why);
     else
-        km_h5_read_block(array, down, across, source->type, row_elements, p->buffers[s], &why);
+        km_h5_read_block(&source->array, down, across, source->type, row_elements, p->buffers[s],
+                         &why);
     if (why.code != KM_OK)
         refuse_unread_rows(p, source, &why, error);
 }
@@ -62,7 +63,7 @@ void km_piece_read(km_piece *p, km_error *error)
     for (int64_t s = 0; s < opened->n_sources && error->code == KM_OK; s++) {
         const km_source *source = &opened->sources[s];
         if (source->address < 0)
-            read_source(p, s, &source->array, source->is_decoded ? BY_CHUNKS : BY_HDF5, error);
+            read_source(p, s, source->is_decoded ? BY_CHUNKS : BY_HDF5, error);
         p->reader->findings->bytes_read +=
             p->rows.count * source->n_columns * source->array.element_bytes;
     }
@@ -89,25 +90,9 @@ void km_file_announce(const km_file_in_use *file, km_rows rows)
 void km_piece_read_plain(km_piece *p, km_error *error)
 {
     p->has_unread = false;
-    for (int64_t s = 0; s < p->file->opened->n_sources; s++) {
-        const km_source *source = &p->file->opened->sources[s];
-        if (source->address >= 0)
-            read_source(p, s, &source->array, PLAIN, error);
-    }
-}
-
-/* Has HDF5 read what could not be read without it, since it says why; but MPI-IO would not. */
-static void read_unread(km_piece *p, int64_t s, km_error *error)
-{
-    km_opened_file *opened = p->file->opened;
-    const km_source *source = &opened->sources[s];
-    km_h5_array alone;
-    if (opened->alone <= 0) {
-        read_source(p, s, &source->array, BY_HDF5, error);
-    } else if (km_h5_open_array(opened->alone, source->dataset, &alone, error) == KM_OK) {
-        read_source(p, s, &alone, BY_HDF5, error);
-        km_h5_close_array(&alone);
-    }
+    for (int64_t s = 0; s < p->file->opened->n_sources; s++)
+        if (p->file->opened->sources[s].address >= 0)
+            read_source(p, s, PLAIN, error);
 }
 
 void km_piece_complete(km_piece *p, km_error *error)
@@ -117,7 +102,7 @@ void km_piece_complete(km_piece *p, km_error *error)
     km_error why = {0};
     for (int64_t s = 0; s < opened->n_sources && p->has_unread && error->code == KM_OK; s++)
         if (opened->sources[s].address >= 0)
-            read_unread(p, s, error);
+            read_source(p, s, BY_HDF5, error);
     km_h5_end_chunks(p->chunks, &wrong, &why);
     for (int64_t s = 0; s < opened->n_sources && why.code != KM_OK; s++)
         if (wrong == &opened->sources[s].array)
