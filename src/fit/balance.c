@@ -107,20 +107,30 @@ static bool is_balancing(running *run, double units, double shift)
     return run->has_prices || shift <= enough || run->totals.extras[KM_EXTRA_RELABELED] == 0;
 }
 
-/* Lets centers move farther than to the means: the inertia falls as long as that is less than twice
- * as far, and equal clusters, which hold each other, come to rest in fewer steps. */
+/* How much farther than to the mean, `moved` away squared, a center may go: less than twice as far,
+ * by which the inertia falls. One that leaves its rows, as when a row far off comes or goes, would
+ * only swing. */
+static double stretch(double moved, double spread)
+{
+    return moved <= spread / 2 ? 1.6 : 1;
+}
+
+/* Lets centers move farther than to the means: equal clusters hold each other, and so come to rest
+ * in fewer steps. */
 static void overshoot(running *run, const double *before)
 {
-    const double factor = 1.6;
     const km_balancing *b = run->balancing;
-    double *centers = run->centers;
     const int64_t n = b->n_values;
     for (int64_t c = 0; c < b->k; c++) {
+        double *center = run->centers + c * n, moved = 0;
+        const double *from = before + c * n;
         for (int64_t j = 0; j < n - 1; j++)
-            centers[c * n + j] =
-                before[c * n + j] + factor * (centers[c * n + j] - before[c * n + j]);
+            moved += (center[j] - from[j]) * (center[j] - from[j]);
+        const double factor = stretch(moved, b->spreads[c]);
+        for (int64_t j = 0; j < n - 1; j++)
+            center[j] = from[j] + factor * (center[j] - from[j]);
         if (b->radius > 0)
-            km_sphere_project(centers + c * n, before + c * n, b->radius);
+            km_sphere_project(center, from, b->radius);
     }
     run->n_refilled = b->k; /* centers are no means */
 }
