@@ -131,7 +131,7 @@ class Signals(StopTest):
         run(*command[:-2], "-o", "whole.h5", seconds=PATIENCE)
         command += ["--checkpoint", "state"]
         for ranks in (1, 4):
-            with watched(*command, ranks=ranks) as going:
+            with watched(*command, "--kernel", "reference", "--threads", 1, ranks=ranks) as going:
                 going.wait_for("features:")
                 time.sleep(0.2)
                 going.send(signal.SIGUSR1)
