@@ -11,7 +11,7 @@
 enum {
     CACHE_LINE = 64,
     MAX_FETCHED = 8192,   /* bytes of gaps, or of samples */
-    FEWEST_SCREENED = 32, /* centers: fewer are faster without whole numbers, as measured */
+    FEWEST_SCREENED = 48, /* centers: fewer are faster without whole numbers, as measured */
 };
 
 /* ---- drifts ---------------------------------------------------------------------------------- */
@@ -28,13 +28,29 @@ static void note_drifts(bounds *b, const km_assigner *assigner, const void *cent
     }
 }
 
-/* The maximum movement of the block's own centers. */
-static float own_center_movement(const bounds *b, const int32_t *labels, int lanes)
+/* The labels of a block, each once. */
+typedef struct own_labels {
+    int count;
+    int32_t label[KM_BLOCK];
+} own_labels;
+
+static void list_own(const km_assigner *assigner, int64_t block, own_labels *own)
 {
-    float maximum = b->moved[labels[0]];
-    for (int l = 1; l < lanes; l++)
-        if (labels[l] != labels[l - 1] && b->moved[labels[l]] > maximum)
-            maximum = b->moved[labels[l]];
+    const km_samples *samples = assigner->samples;
+    const int32_t *labels = assigner->labels + block * KM_BLOCK;
+    uint64_t left = UINT64_MAX >> (KM_BLOCK - km_samples_lanes(samples, block));
+    for (own->count = 0; left != 0; own->count++) {
+        const int32_t label = own->label[own->count] = labels[__builtin_ctzll(left)];
+        left &= ~assigner->kernel->lanes_with[samples->precision](labels, label);
+    }
+}
+
+/* The maximum movement of the block's own centers. */
+static float own_center_movement(const bounds *b, const own_labels *own)
+{
+    float maximum = 0;
+    for (int i = 0; i < own->count; i++)
+        maximum = fmaxf(maximum, b->moved[own->label[i]]);
     return maximum;
 }
 
@@ -64,10 +80,12 @@ static void lengthen_own_drift(const km_assigner *assigner, int64_t block, doubl
 /* The next block is probably compared, too; processors don't fetch beyond a page by themselves. */
 static void fetch_next_samples(const km_samples *samples, int64_t block)
 {
+    if (block + 1 >= samples->n_blocks)
+        return;
+    const char *next = km_samples_block(samples, block + 1);
     const int64_t size = km_block_bytes(samples);
-    if (block + 1 < samples->n_blocks)
-        for (int64_t i = 0; i < size && i < MAX_FETCHED; i += CACHE_LINE)
-            __builtin_prefetch((const char *)km_samples_block(samples, block + 1) + i);
+    for (int64_t i = 0; i < size && i < MAX_FETCHED; i += CACHE_LINE)
+        __builtin_prefetch(next + i);
 }
 
 /* Tries the screen. -1 if it leaves too much open. */
@@ -171,12 +189,11 @@ static void fetch_bounds(const km_assigner *assigner, int64_t block)
 
 /* Finds which gaps of a block are used up, as bits of the workspace, with the drift of its own
  * centers. Is any? */
-static bool find_used_up(const km_assigner *assigner, int64_t block, float *drift)
+static bool find_used_up(const km_assigner *assigner, int64_t block, const own_labels *own,
+                         float *drift)
 {
     const bounds *b = assigner->state;
-    const int32_t *labels = assigner->labels + block * KM_BLOCK;
-    const int lanes = km_samples_lanes(assigner->samples, block);
-    *drift = (b->own_drifts[block] + own_center_movement(b, labels, lanes)) * (float)(1 + 0x1p-22);
+    *drift = (b->own_drifts[block] + own_center_movement(b, own)) * (float)(1 + 0x1p-22);
     return assigner->kernel->used_up(gaps_of(assigner, block), b->drift_bound, *drift, b->n_columns,
                                      b->workspaces[km_thread()].used);
 }
@@ -185,13 +202,13 @@ static void assign_block_by_bounds(km_assigner *assigner, const void *centers, i
 {
     bounds *b = assigner->state;
     bounds_workspace *w = &b->workspaces[km_thread()];
-    const int32_t *labels = assigner->labels + block * KM_BLOCK;
-    const int lanes = km_samples_lanes(assigner->samples, block);
+    own_labels own;
     w->done.bytes += b->n_columns * (int64_t)sizeof *b->bound + KM_BLOCK_LABELS_BYTES;
-    if (!find_used_up(assigner, block, &b->own_drifts[block]))
+    list_own(assigner, block, &own);
+    if (!find_used_up(assigner, block, &own, &b->own_drifts[block]))
         return;
-    for (int l = 0; l < lanes; l++)
-        w->used[labels[l] / 64] |= (uint64_t)1 << labels[l] % 64;
+    for (int i = 0; i < own.count; i++)
+        w->used[own.label[i] / 64] |= (uint64_t)1 << own.label[i] % 64;
     compare_in_block(assigner, centers, block,
                      km_list_bits(w->used, (assigner->n_clusters + 63) / 64, w->chosen));
 }
@@ -253,11 +270,14 @@ static void use_gaps_of_window(km_window *w, const void *centers)
 
 static void choose_used_up(km_window *w, const void *centers)
 {
+    own_labels own;
     float drift;
     (void)centers;
-    for (int64_t block = w->first; block < w->first + w->count; block++)
-        if (find_used_up(&w->assigner, block, &drift))
+    for (int64_t block = w->first; block < w->first + w->count; block++) {
+        list_own(&w->assigner, block, &own);
+        if (find_used_up(&w->assigner, block, &own, &drift))
             km_window_want(w, block);
+    }
 }
 
 /* Works on all blocks, on all threads: in memory, or by a pass through windows. */

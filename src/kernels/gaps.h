@@ -39,10 +39,7 @@ INLINE void OURS(compare_all_chosen)(const REAL *block, const OURS(list) * list,
 /* An upper bound of the largest distance whose square is in a lane: rounding is added. */
 INLINE double OURS(maximum_distance)(VECTOR d2, int64_t d)
 {
-    REAL maximum = 0;
-    for (int l = 0; l < WIDTH; l++)
-        maximum = d2[l] > maximum ? d2[l] : maximum;
-    return sqrt((double)maximum) * (1 + KM_GAP_SLACK(d) * EPSILON) +
+    return sqrt(-(double)OURS(minimum_lane)(-d2)) * (1 + KM_GAP_SLACK(d) * EPSILON) +
            4 * sqrt(((double)d + 2) * SMALLEST);
 }
 
@@ -101,7 +98,8 @@ static double KERNEL(nearest_gaps, PRECISION)(const void *block, const void *cen
             farthest = OURS(maximum)(state.best[v], farthest);
         }
     }
+    const double lost = OURS(lost_of_gap)(n_features);
     for (int64_t i = 0; i < n_chosen; i++)
-        gaps[i] = OURS(minimum_gap)(minimum[i], n_features);
+        gaps[i] = (double)OURS(minimum_lane)(minimum[i]) - lost;
     return OURS(maximum_distance)(farthest, n_features);
 }

@@ -90,6 +90,32 @@ INLINE float minimum_lane_float32(vector_float32 a)
     return _mm_cvtss_f32(_mm_min_ss(quarter, _mm_movehdup_ps(quarter)));
 }
 
+#define LESSER_HALVES(shuffle, a, b, even, odd) \
+    _mm256_min_ps(shuffle(a, b, even), shuffle(a, b, odd))
+
+INLINE vector_float32 minimum_lanes_float32(const vector_float32 *a)
+{
+    __m256 half[4], quarter[2];
+    for (int i = 0; i < 4; i++)
+        half[i] = LESSER_HALVES(_mm256_permute2f128_ps, a[2 * i], a[2 * i + 1], 0x20, 0x31);
+    for (int i = 0; i < 2; i++)
+        quarter[i] = LESSER_HALVES(_mm256_shuffle_ps, half[2 * i], half[2 * i + 1], 0x44, 0xee);
+    const __m256 all = LESSER_HALVES(_mm256_shuffle_ps, quarter[0], quarter[1], 0x88, 0xdd);
+    return _mm256_permutevar8x32_ps(all, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+INLINE numbers_float32 mask_of_bits_float32(uint32_t bits)
+{
+    const numbers_float32 of_lane = {1, 2, 4, 8, 16, 32, 64, 128};
+    return (((numbers_float32){0} + (int32_t)bits) & of_lane) != 0;
+}
+
+INLINE numbers_float64 mask_of_bits_float64(uint32_t bits)
+{
+    const numbers_float64 of_lane = {1, 2, 4, 8};
+    return (((numbers_float64){0} + bits) & of_lane) != 0;
+}
+
 INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
 {
     return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ));

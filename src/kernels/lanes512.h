@@ -78,6 +78,36 @@ INLINE float minimum_lane_float32(vector_float32 a)
     return _mm512_reduce_min_ps(a);
 }
 
+/* Of the quarters of two vectors that each have those of two, and so on: half of the lanes remain
+ * each time. */
+#define LESSER_HALVES(shuffle, a, b, even, odd) \
+    _mm512_min_ps(shuffle(a, b, even), shuffle(a, b, odd))
+
+INLINE vector_float32 minimum_lanes_float32(const vector_float32 *a)
+{
+    __m512 half[8], quarter[4], eighth[2];
+    for (int i = 0; i < 8; i++)
+        half[i] = LESSER_HALVES(_mm512_shuffle_f32x4, a[2 * i], a[2 * i + 1], 0x44, 0xee);
+    for (int i = 0; i < 4; i++)
+        quarter[i] = LESSER_HALVES(_mm512_shuffle_f32x4, half[2 * i], half[2 * i + 1], 0x88, 0xdd);
+    for (int i = 0; i < 2; i++)
+        eighth[i] =
+            LESSER_HALVES(_mm512_shuffle_ps, quarter[2 * i], quarter[2 * i + 1], 0x44, 0xee);
+    const __m512 all = LESSER_HALVES(_mm512_shuffle_ps, eighth[0], eighth[1], 0x88, 0xdd);
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_ps(order, all);
+}
+
+INLINE numbers_float32 mask_of_bits_float32(uint32_t bits)
+{
+    return (numbers_float32)_mm512_movm_epi32((__mmask16)bits);
+}
+
+INLINE numbers_float64 mask_of_bits_float64(uint32_t bits)
+{
+    return (numbers_float64)_mm512_movm_epi64((__mmask8)bits);
+}
+
 INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
 {
     return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);

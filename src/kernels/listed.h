@@ -43,10 +43,10 @@ INLINE void OURS(rank)(const REAL *block, const OURS(list) * list, const int64_t
     }
 }
 
-/* The minimum of the lanes of gaps, minus the absolute rounding of denormal squares. */
-INLINE double OURS(minimum_gap)(VECTOR gaps, int64_t d)
+/* The absolute rounding of gaps, that of denormal squares. */
+INLINE double OURS(lost_of_gap)(int64_t d)
 {
-    return (double)OURS(minimum_lane)(gaps) - 4 * sqrt(((double)d + 2) * SMALLEST);
+    return 4 * sqrt(((double)d + 2) * SMALLEST);
 }
 
 /* A lower bound of the minimum gap between best and second: rounding is subtracted. */
@@ -59,7 +59,7 @@ INLINE double OURS(minimum_gap_of_ranking)(const OURS(ranking) * r, const int64_
         const VECTOR certain = second * (REAL)(1 - KM_GAP_SLACK(d) * EPSILON);
         minimum = OURS(minimum)(certain - OURS(square_root)(r->best[v]), minimum);
     }
-    return OURS(minimum_gap)(minimum, d);
+    return (double)OURS(minimum_lane)(minimum) - OURS(lost_of_gap)(d);
 }
 
 /* Writes the labels of some vectors, and tells which are new. */

@@ -93,6 +93,23 @@ INLINE float minimum_lane_float32(vector_float32 a)
     return vminvq_f32(a);
 }
 
+INLINE vector_float32 minimum_lanes_float32(const vector_float32 *a)
+{
+    return vpminq_f32(vpminq_f32(a[0], a[1]), vpminq_f32(a[2], a[3]));
+}
+
+INLINE numbers_float32 mask_of_bits_float32(uint32_t bits)
+{
+    const numbers_float32 of_lane = {1, 2, 4, 8};
+    return (((numbers_float32){0} + (int32_t)bits) & of_lane) != 0;
+}
+
+INLINE numbers_float64 mask_of_bits_float64(uint32_t bits)
+{
+    const numbers_float64 of_lane = {1, 2};
+    return (((numbers_float64){0} + bits) & of_lane) != 0;
+}
+
 INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
 {
     return bits_float32(vcgtq_f32(a, b));

@@ -30,8 +30,9 @@ typedef struct screened {
     float *reach;          /* [KM_BLOCK] */
     float *slope, *offset; /* [KM_BLOCK], of leads, see lead_of */
     float *half;           /* [KM_BLOCK], 1 / (2 reach) */
-    int32_t *sums;         /* [n][KM_BLOCK] */
-    float *least;          /* [n][LANES], minimum of the leads over the groups */
+    int32_t *sums;         /* [n][KM_BLOCK], where labels are not known */
+    float *least;          /* [n + LANES - 1][LANES], minimum of the leads over the groups, where
+                              they are; the last are read for nothing */
     float *leads;          /* [n], and a vector more: minimum of all but a center's own samples */
     km_screen_pair *pairs; /* [n_pairs], whose canonical distances are wanted */
     int64_t n_pairs, max_pairs;
@@ -81,7 +82,7 @@ INLINE screened lay_out(void *work, const km_screen *screen, int64_t n)
     for (int i = 0; i < KM_SCREEN_ARRAYS; i++)
         *arrays[i] = take(&next, OF_SAMPLES);
     s.sums = take(&next, n * OF_SAMPLES);
-    s.least = take(&next, n * BYTES);
+    s.least = take(&next, (n + LANES - 1) * BYTES);
     s.leads = take(&next, (n + LANES) / LANES * BYTES);
     s.pairs = take(&next, s.max_pairs * (int64_t)sizeof *s.pairs);
     return s;
@@ -150,8 +151,12 @@ INLINE void multiply_tile(const screened *s, const km_screen *screen, const int3
                           numbers_float32 sum[][TILE_VECTORS])
 {
     const int32_t *center[TILE_CENTERS];
-    for (int c = 0; c < n_centers; c++)
+    UNROLLED
+    for (int c = 0; c < n_centers; c++) {
         center[c] = screen->words + chosen[c] * screen->n_words;
+        for (int v = 0; v < TILE_VECTORS; v++)
+            sum[c][v] = spread_number(start_of_sum(s, screen, chosen[c], are_bytes));
+    }
     for (int64_t w = 0; w < screen->n_words; w++) {
         numbers_float32 x[TILE_VECTORS];
         for (int v = 0; v < TILE_VECTORS; v++)
@@ -167,28 +172,27 @@ INLINE void multiply_tile(const screened *s, const km_screen *screen, const int3
     }
 }
 
-/* Stores these sums, and the minimum of their leads. */
+/* Stores these sums, or the minimum of their leads. */
 INLINE void sum_products(const screened *s, const km_screen *screen, const int32_t *chosen,
                          int64_t first, int group, const bool are_bytes, const bool has_leads,
                          const int n_centers)
 {
-    numbers_float32 sum[TILE_CENTERS][TILE_VECTORS] = {{{0}}};
+    numbers_float32 sum[TILE_CENTERS][TILE_VECTORS];
     multiply_tile(s, screen, chosen + first, group, are_bytes, n_centers, sum);
     UNROLLED
     for (int c = 0; c < n_centers; c++) {
-        const int32_t start = start_of_sum(s, screen, chosen[first + c], are_bytes);
         vector_float32 *of_center = lanes_of(s->least, first + c);
         vector_float32 least = (vector_float32){0} + INFINITY;
         if (has_leads && group > 0)
             least = *of_center;
         UNROLLED
-        for (int v = 0; v < TILE_VECTORS; v++) {
-            sum[c][v] += spread_number(start);
-            *(lane_labels *)(s->sums + (first + c) * KM_BLOCK + (group + v) * LANES) = sum[c][v];
+        for (int v = 0; v < TILE_VECTORS; v++)
             if (has_leads)
                 least = minimum_float32(
                     lead_of(s, screen, chosen[first + c], group + v, sum[c][v], are_bytes), least);
-        }
+            else
+                *(lane_labels *)(s->sums + (first + c) * KM_BLOCK + (group + v) * LANES) =
+                    sum[c][v];
         if (has_leads)
             *of_center = least;
     }
@@ -218,10 +222,6 @@ INLINE void pack_tile(const screened *s, const km_screen *screen, const int32_t 
 {
     const numbers_float32 mask = spread_number((int32_t)(UINT32_MAX << p->n_bits));
     numbers_float32 sum[TILE_CENTERS][TILE_VECTORS];
-    UNROLLED
-    for (int c = 0; c < n_centers; c++)
-        for (int v = 0; v < TILE_VECTORS; v++)
-            sum[c][v] = spread_number(start_of_sum(s, screen, chosen[first + c], false));
     multiply_tile(s, screen, chosen + first, group, false, n_centers, sum);
     UNROLLED
     for (int v = 0; v < TILE_VECTORS; v++) {
@@ -307,18 +307,30 @@ INLINE float find_least(const screened *s, const km_screen *screen, int64_t i, i
     return minimum_lane_float32(least);
 }
 
+/* The sums of the center of index i, which is c: stored, or calculated again. */
+INLINE void find_sums(const screened *s, const km_screen *screen, int64_t i, int32_t c,
+                      const bool are_bytes, const bool are_stored, numbers_float32 *sums)
+{
+    for (int g = 0; g < N_GROUPS && are_stored; g++)
+        sums[g] = numbers_of(s->sums + i * KM_BLOCK, g);
+    for (int g = 0; g < N_GROUPS && !are_stored; g += TILE_VECTORS)
+        multiply_tile(s, screen, &c, g, are_bytes, 1, (numbers_float32(*)[TILE_VECTORS])(sums + g));
+}
+
 /* Of the center of index i: the samples of other labels for which it may be nearer, a bit each;
  * `least` gets the least lead over those of other labels for which it can't. */
 INLINE uint64_t find_open(const screened *s, const km_screen *screen, const int32_t *labels,
-                          int32_t c, int64_t i, float *least)
+                          int32_t c, int64_t i, const bool are_bytes, const bool are_stored,
+                          float *least)
 {
     const vector_float32 needed = (vector_float32){0} + needed_lead(s, screen, c);
     vector_float32 others = (vector_float32){0} + INFINITY;
+    numbers_float32 sums[N_GROUPS];
     uint64_t open = 0;
+    find_sums(s, screen, i, c, are_bytes, are_stored, sums);
     for (int g = 0; g < N_GROUPS; g++) {
-        const numbers_float32 sum = numbers_of(s->sums + i * KM_BLOCK, g);
         const numbers_float32 is_own = numbers_of(labels, g) == spread_number(c);
-        const vector_float32 lead = lead_of(s, screen, c, g, sum, screen->are_bytes);
+        const vector_float32 lead = lead_of(s, screen, c, g, sums[g], are_bytes);
         const numbers_float32 is_decided = is_own | (lead > needed);
         const uint64_t bits = differs_float32(is_decided, spread_number(-1));
         open |= bits << (g * LANES);
@@ -345,35 +357,46 @@ static bool note_pairs(screened *s, int64_t i, int32_t c, uint64_t open)
     return true;
 }
 
+/* The LANES centers from `first` on; behind the last one, 0. */
+INLINE numbers_float32 centers_from(const int32_t *chosen, int64_t n, int64_t first)
+{
+    numbers_float32 centers = {0};
+    if (n - first >= LANES)
+        return *(const lane_labels *)(chosen + first);
+    memcpy(&centers, chosen + first, (size_t)(n - first) * sizeof *chosen);
+    return centers;
+}
+
 /* Of the LANES centers from `first` on, those over which some lead is not what it must be, a bit
  * each. Leads behind the last center are of no use. */
 INLINE uint32_t find_open_centers(screened *s, const km_screen *screen, const int32_t *chosen,
                                   int64_t n, int64_t first, const bool has_leads)
 {
     const int count = n - first < LANES ? (int)(n - first) : LANES;
-    vector_float32 residuals = {0};
-    for (int l = 0; l < count; l++) {
-        const int32_t c = chosen[first + l];
-        residuals[l] = screen->residuals[c];
-        s->leads[first + l] = has_leads ? minimum_lane_float32(*lanes_of(s->least, first + l))
-                                        : find_least(s, screen, first + l, c);
-    }
+    const numbers_float32 centers = centers_from(chosen, n, first);
+    for (int l = 0; l < count && !has_leads; l++)
+        s->leads[first + l] = find_least(s, screen, first + l, chosen[first + l]);
+    if (has_leads)
+        *lanes_of(s->leads + first, 0) = minimum_lanes_float32(lanes_of(s->least, first));
     const vector_float32 leads = *lanes_of(s->leads + first, 0);
+    const vector_float32 residuals = gather_float32(screen->residuals, centers);
     const uint32_t used = (uint32_t)(((uint64_t)1 << count) - 1);
     return ~exceeds_float32(leads, needed_leads(s, residuals)) & used;
 }
 
 /* Notes all pairs of samples and chosen centers that only canonical distances can decide; leads[i]
  * gets the least lead over center chosen[i] of the others, without a center's own samples. */
-static bool find_pairs(screened *s, const km_screen *screen, const int32_t *chosen, int64_t n,
-                       const int32_t *labels, const bool has_leads)
+INLINE bool find_pairs(screened *s, const km_screen *screen, const int32_t *chosen, int64_t n,
+                       const int32_t *labels, const bool are_bytes, const bool has_leads)
 {
     for (int64_t first = 0; first < n; first += LANES) {
         uint32_t open = find_open_centers(s, screen, chosen, n, first, has_leads);
         for (; open != 0; open &= open - 1) {
             const int64_t i = first + __builtin_ctz(open);
             const int32_t c = chosen[i];
-            if (!note_pairs(s, i, c, find_open(s, screen, labels, c, i, &s->leads[i])))
+            if (!note_pairs(
+                    s, i, c,
+                    find_open(s, screen, labels, c, i, are_bytes, !has_leads, &s->leads[i])))
                 return false;
         }
     }
@@ -384,10 +407,17 @@ static bool find_pairs(screened *s, const km_screen *screen, const int32_t *chos
 static void forget_leads(const screened *s, const int32_t *chosen, int64_t n, const int32_t *before,
                          const int32_t *labels)
 {
-    for (int l = 0; l < KM_BLOCK; l++)
-        for (int64_t i = 0; i < n && labels[l] != before[l]; i++)
-            if (chosen[i] == before[l])
-                s->leads[i] = 0;
+    uint64_t changed = 0;
+    for (int g = 0; g < N_GROUPS; g++)
+        changed |= (uint64_t)differs_float32(numbers_of(before, g), numbers_of(labels, g))
+                   << (g * LANES);
+    for (; changed != 0; changed &= changed - 1) {
+        const numbers_float32 lost = spread_number(before[__builtin_ctzll(changed)]);
+        for (int64_t i = 0; i < n; i += LANES) {
+            numbers_float32 *leads = (numbers_float32 *)(s->leads + i);
+            *leads &= centers_from(chosen, n, i) != lost; /* 0 */
+        }
+    }
 }
 
 /* Leads become lower bounds of gaps. */

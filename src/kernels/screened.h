@@ -129,11 +129,10 @@ typedef struct OURS(canonical) {
 /* Keeps what was measured of a pair: distances to the center of its samples' label. */
 INLINE void OURS(keep_own)(OURS(canonical) * k, const km_screen_pair *pair, const REAL *d2)
 {
-    typedef int32_t stored __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
     for (int p = 0; p < LANES; p += WIDTH) {
         const int lane = pair->group * LANES + p;
         const NUMBERS labels =
-            __builtin_convertvector(*(const stored *)(k->labels + lane), NUMBERS);
+            __builtin_convertvector(*(const LABELS *)(k->labels + lane), NUMBERS);
         const NUMBERS is_own = labels == OURS(spread)(pair->center);
         const VECTOR measured = *(const VECTOR *)(d2 + p);
         VECTOR *best2 = (VECTOR *)(k->best2 + lane);
@@ -189,24 +188,32 @@ INLINE float OURS(measured_lead)(const screened *s, const km_screen *screen,
 }
 
 /* Gives samples of a pair the label of its center where that is nearer. */
+INLINE void OURS(relabel_pair)(OURS(canonical) * k, const km_screen_pair *pair, const REAL *d2)
+{
+    const NUMBERS center = OURS(spread)(pair->center);
+    for (int p = 0; p < LANES; p += WIDTH) {
+        LABELS *stored = (LABELS *)(k->labels + pair->group * LANES + p);
+        VECTOR *best2 = (VECTOR *)(k->best2 + pair->group * LANES + p);
+        const NUMBERS labels = __builtin_convertvector(*stored, NUMBERS);
+        const VECTOR measured = *(const VECTOR *)(d2 + p);
+        const NUMBERS is_nearer =
+            OURS(mask_of_bits)(pair->samples >> p) &
+            ((measured < *best2) | ((measured == *best2) & (center < labels)));
+        *best2 = (VECTOR)((is_nearer & (NUMBERS)measured) | (~is_nearer & (NUMBERS)*best2));
+        *stored = __builtin_convertvector((is_nearer & center) | (~is_nearer & labels), LABELS);
+    }
+}
+
+/* Decides a pair. */
 INLINE void OURS(decide_pair)(screened *s, OURS(canonical) * k, const km_screen *screen,
                               const km_screen_pair *pair, const REAL *d2)
 {
-    const int32_t c = pair->center;
-    numbers_float32 is_open = {0};
-    for (int l = 0; l < LANES; l++)
-        is_open[l] = -(pair->samples >> l & 1);
     const vector_float32 measured =
         __builtin_convertvector(*(const OURS(group) *)d2, vector_float32);
-    const float lead = OURS(measured_lead)(s, screen, pair, measured, is_open);
+    const float lead =
+        OURS(measured_lead)(s, screen, pair, measured, mask_of_bits_float32(pair->samples));
     s->leads[pair->index] = lead < s->leads[pair->index] ? lead : s->leads[pair->index];
-    for (uint32_t left = pair->samples; left != 0; left &= left - 1) {
-        const int l = __builtin_ctz(left), lane = pair->group * LANES + l;
-        if (d2[l] < k->best2[lane] || (d2[l] == k->best2[lane] && c < k->labels[lane])) {
-            k->best2[lane] = d2[l];
-            k->labels[lane] = c;
-        }
-    }
+    OURS(relabel_pair)(k, pair, d2);
 }
 
 static void OURS(decide_pairs)(screened *s, OURS(canonical) * k, const km_screen *screen)
@@ -239,11 +246,11 @@ INLINE bool OURS(screen_centers)(screened *s, OURS(canonical) * k, const km_scre
         sum_all_products(s, screen, chosen, n, are_bytes, false);
         guess_labels(s, screen, chosen, n, k->labels);
         OURS(measure_reaches)(s, k, screen);
-        return find_pairs(s, screen, chosen, n, k->labels, false);
+        return find_pairs(s, screen, chosen, n, k->labels, are_bytes, false);
     }
     OURS(measure_reaches)(s, k, screen);
     sum_all_products(s, screen, chosen, n, are_bytes, true);
-    return find_pairs(s, screen, chosen, n, k->labels, true);
+    return find_pairs(s, screen, chosen, n, k->labels, are_bytes, true);
 }
 
 #include "packed.h"
@@ -270,11 +277,10 @@ INLINE double OURS(screened)(OURS(canonical) * k, const km_screen *screen, const
         finish_gaps(&s, screen, chosen, n, KM_SCREEN_SLACK(k->d) + KM_GAP_SLACK(k->d) * EPSILON,
                     gaps);
     }
-    REAL farthest = 0;
-    for (int l = 0; l < KM_BLOCK; l++)
-        farthest = k->best2[l] > farthest ? k->best2[l] : farthest;
-    const VECTOR all = (VECTOR){0} + farthest;
-    return OURS(maximum_distance)(all, k->d);
+    VECTOR farthest = {0};
+    for (int l = 0; l < KM_BLOCK; l += WIDTH)
+        farthest = OURS(maximum)(OURS(load)(k->best2 + l), farthest);
+    return OURS(maximum_distance)(farthest, k->d);
 }
 
 static double KERNEL(screened, PRECISION)(const void *block, const void *centers,

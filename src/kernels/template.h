@@ -22,8 +22,10 @@
  *     square_root(a)               rounded as always
  *     quick_root(a)                with an error below QUICK_ROOT_ERROR; of SMALLEST, if a is less
  *     minimum_lane(a)              of all lanes
+ *     minimum_lanes(a)             of those of a[l], in lane l; of single precision
  *     exceeds(a, b)                a bit for each lane: a > b
  *     differs(a, b)                a bit for each lane: a != b, of numbers
+ *     mask_of_bits(bits)           all bits of a lane whose bit is set, else none
  *
  * and for whole numbers of 32 bits
  *     lesser_number(a, b), greater_number(a, b)

@@ -1,8 +1,10 @@
 /* How near the kernels come to the limit of one core: for each shape, precision and kernel the
- * pairs of feature values a second, the bytes, and the share of what the binding limit would allow.
+ * pairs of feature values a second, the bytes, and the share of what the binding limit would allow;
+ * and the same with a screen of whole numbers, where there is one, which may pass the limit.
  * Limits are measured beside each kernel, since a shared machine is not always equally fast:
  *     arithmetic  independent pairs of one subtraction and one fma, in the widest vectors
  *     memory      one read from each line of the samples, fetched ahead */
+#include "assign/screen.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -98,17 +100,34 @@ static double seconds_to_read(const char *bytes, int64_t count)
     return seconds() - start;
 }
 
-static double seconds_to_assign(const km_kernel *kernel, km_precision precision,
+/* What compares all centers with all samples. */
+typedef struct contestant {
+    const km_kernel *kernel;
+    const km_screen *screen; /* NULL: none */
+    const int32_t *all;      /* [k], with a screen: the centers */
+    void *work;
+} contestant;
+
+static void assign_block(const contestant *who, km_precision precision, const struct shape *shape,
+                         const void *block, const void *centers)
+{
+    int32_t labels[KM_BLOCK];
+    km_distances distances2;
+    int64_t n_pairs = 0;
+    memset(labels, 0xff, sizeof labels);
+    if (who->screen == NULL ||
+        who->kernel->screens->screened[precision](block, centers, shape->d, who->screen, who->all,
+                                                  shape->k, who->work, labels, NULL, &n_pairs) < 0)
+        who->kernel->nearest[precision](block, centers, shape->d, shape->k, labels, &distances2);
+}
+
+static double seconds_to_assign(const contestant *who, km_precision precision,
                                 const struct shape *shape, const char *blocks, const void *centers)
 {
     const int64_t size = KM_BLOCK * shape->d * km_precision_size(precision);
     const double start = seconds();
-    for (int64_t b = 0; b < shape->n / KM_BLOCK; b++) {
-        int32_t labels[KM_BLOCK];
-        km_distances distances2;
-        kernel->nearest[precision](blocks + b * size, centers, shape->d, shape->k, labels,
-                                   &distances2);
-    }
+    for (int64_t b = 0; b < shape->n / KM_BLOCK; b++)
+        assign_block(who, precision, shape, blocks + b * size, centers);
     return seconds() - start;
 }
 
@@ -119,7 +138,7 @@ static int in_order(const void *a, const void *b)
 }
 
 /* Medians over repeats of the time and of its share of the limit. */
-static void bench(const km_kernel *kernel, km_precision precision, const struct shape *shape,
+static void bench(const contestant *who, km_precision precision, const struct shape *shape,
                   const char *blocks, const void *centers)
 {
     const double pairs = (double)(shape->n * shape->d * shape->k);
@@ -129,15 +148,16 @@ static void bench(const km_kernel *kernel, km_precision precision, const struct 
         const double memory = seconds_to_read(blocks, bytes);
         const double lanes = (double)km_precision_size(precision) / sizeof(float);
         const double arithmetic = pairs * lanes * seconds_a_pair();
-        times[i] = seconds_to_assign(kernel, precision, shape, blocks, centers);
+        times[i] = seconds_to_assign(who, precision, shape, blocks, centers);
         shares[i] = (memory > arithmetic ? memory : arithmetic) / times[i];
     }
     qsort(times, REPEATS, sizeof *times, in_order);
     qsort(shares, REPEATS, sizeof *shares, in_order);
     const double time = times[REPEATS / 2];
-    printf("%s  d %3d  k %4d  %s  %-9s  %6.1f Gpairs/s  %5.1f GB/s  %3.0f %% of the limit\n",
-           shape->name, (int)shape->d, (int)shape->k, km_precision_name(precision), kernel->name,
-           1e-9 * pairs / time, 1e-9 * (double)bytes / time, 100 * shares[REPEATS / 2]);
+    printf("%s  d %3d  k %4d  %s  %-10s %-8s  %6.1f Gpairs/s  %5.1f GB/s  %3.0f %% of the limit\n",
+           shape->name, (int)shape->d, (int)shape->k, km_precision_name(precision),
+           who->kernel->name, who->screen != NULL ? "screened" : "", 1e-9 * pairs / time,
+           1e-9 * (double)bytes / time, 100 * shares[REPEATS / 2]);
 }
 
 static void fill(km_precision precision, int64_t count, uint64_t seed, void *values)
@@ -149,6 +169,29 @@ static void fill(km_precision precision, int64_t count, uint64_t seed, void *val
         else
             ((double *)values)[i] = value;
     }
+}
+
+/* The same with whole numbers, where they pay. */
+static void bench_screened(const km_kernel *kernel, km_precision precision,
+                           const struct shape *shape, const char *blocks, const void *centers,
+                           km_error *error)
+{
+    km_owned_screen owned;
+    if (!km_screen_pays(kernel, shape->d))
+        return;
+    km_screen_create(&owned, kernel, shape->k, shape->d, error);
+    int32_t *all = km_allocate(shape->k, sizeof *all, "centers", error);
+    void *work = km_allocate(km_screen_workspace(shape->d, shape->k), 1, "workspace", error);
+    if (error->code == KM_OK) {
+        const contestant who = {kernel, &owned.screen, all, work};
+        for (int32_t c = 0; c < shape->k; c++)
+            all[c] = c;
+        km_screen_set(&owned, precision, centers);
+        bench(&who, precision, shape, blocks, centers);
+    }
+    free(all);
+    free(work);
+    km_screen_free(&owned);
 }
 
 /* Returns false if there is no memory. */
@@ -163,8 +206,11 @@ static bool bench_shape(const struct shape *shape, km_precision precision, const
         fill(precision, shape->k * shape->d, 2, centers);
         for (int row = 0; km_kernels[row] != NULL; row++)
             if (km_kernels[row]->is_available() &&
-                (strcmp(km_kernels[row]->name, only) == 0 || (only[0] == '\0' && row > 0)))
-                bench(km_kernels[row], precision, shape, blocks, centers);
+                (strcmp(km_kernels[row]->name, only) == 0 || (only[0] == '\0' && row > 0))) {
+                const contestant plain = {.kernel = km_kernels[row]};
+                bench(&plain, precision, shape, blocks, centers);
+                bench_screened(km_kernels[row], precision, shape, blocks, centers, &error);
+            }
     }
     free(blocks);
     free(centers);
