@@ -179,10 +179,14 @@ class Trial:
         if not truth:
             raise Wrong(f"{kind}: " + " ".join(map(str, what)))
 
-    def check_result(self, *finished):
-        """It is one of the right ones, as a whole; and so is the record of the run."""
+    def check_answer(self, *finished):
+        """The result is one of the right ones, as a whole."""
         self.require(os.path.exists(self.path("result")), "LOST", "no result", *finished)
         self.require(answer_of(self.path("result")) in self.answers, "WRONG", "answer", *finished)
+
+    def check_result(self, *finished):
+        """And so is the record of the run."""
+        self.check_answer(*finished)
         if "no metrics, but the result is complete: " in "".join(run.err for run in finished):
             return
         self.require(os.path.exists(self.path("metrics")), "LOST", "no metrics", *finished)
@@ -197,8 +201,8 @@ class Trial:
                              for seconds in phase.values()), "WRONG", "negative times", text)
 
     def check_old(self, finished):
-        """What has its final name is old, or whole."""
-        for what, check in (("result", lambda: self.check_result(finished)),
+        """What has its final name is old, or whole; one gets it after the other."""
+        for what, check in (("result", lambda: self.check_answer(finished)),
                             ("metrics", self.check_metrics)):
             with contextlib.suppress(FileNotFoundError):
                 with open(self.path(what), "rb") as file:
