@@ -53,7 +53,8 @@ const km_help km_helps[] = {
      "label other rows with the centers of a fit",
      "Labels the rows of a catalogue with the centers of a fit, whose result is RESULT.h5.\n"
      "Features and scaling are those of the fit; the catalogue has columns of the same names.\n"
-     "Rows of the fitted catalogue get the labels of the fit, bit for bit.\n",
+     "Rows that were fitted get the labels of the fit, bit for bit; those that its --where\n"
+     "excluded get labels, too, unless --where is given again.\n",
      km_predict_options,
      "mpirun -n 4 skymeans predict out.h5 more-stars.h5 --id source_id -o labels.h5",
      "0 labels written, 1 internal error, 2 usage, 3 bad data, 4 system (files,\n"
