@@ -13,6 +13,14 @@ static bool wants_description(const km_options *options)
     return options->describe != NULL || options->order_by != NULL;
 }
 
+/* Is a column called `name`, perhaps in braces? */
+static bool is_called(const char *column, const char *name)
+{
+    const size_t length = strlen(column);
+    return strcmp(column, name) == 0 || (name[0] == '{' && strncmp(name + 1, column, length) == 0 &&
+                                         strcmp(name + 1 + length, "}") == 0);
+}
+
 /* The column that --order-by names. */
 static km_code find_order_column(km_story *s)
 {
@@ -20,7 +28,7 @@ static km_code find_order_column(km_story *s)
     const char *name = s->options.order_by;
     for (s->order_column = 0; name != NULL && s->order_column < described->n_features;
          s->order_column++)
-        if (strcmp(described->names[s->order_column], name) == 0)
+        if (is_called(described->names[s->order_column], name))
             return KM_OK;
     if (name == NULL)
         return KM_OK;
@@ -64,6 +72,8 @@ km_code km_open_described(km_story *s)
     name.skips_other_missing = true; /* both catalogues together must have the columns */
     if (name.table == NULL)
         name.table = s->catalogue.first_table; /* the rows that have labels */
+    if (s->catalogue.precision == KM_FLOAT64)
+        name.precision = &s->catalogue.precision; /* expressions are rounded as features are */
     if (km_catalogue_open(&s->described, &name, s->comm, &s->error) == KM_OK &&
         check_missing_values(s) == KM_OK && find_order_column(s) == KM_OK &&
         s->described.n_rows != s->catalogue.n_rows)

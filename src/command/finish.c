@@ -8,6 +8,8 @@
 #include "process/log.h"
 #include "process/output.h"
 
+#include <math.h>
+
 km_record km_make_record(const km_story *s)
 {
     return (km_record){.outputs = &s->options.outputs,
@@ -199,6 +201,20 @@ static void warn_of_balance(const km_story *s)
                 km_plural(balanced->n_straddling));
 }
 
+static void warn_of_order(const km_story *s)
+{
+    const km_templates *t = &s->templates;
+    if (s->options.order_by == NULL || t->n_columns == 0)
+        return;
+    for (int64_t c = 0; c < t->n_clusters; c++)
+        if (!isnan(t->mean[c * t->n_columns + s->order_column]))
+            return;
+    km_warn(&s->log,
+            "no order (--order-by %s): no row of any cluster has a value there, so that clusters "
+            "keep their numbers; order them by another column",
+            s->options.order_by);
+}
+
 void km_warn_at_end(const km_story *s)
 {
     const km_fit *fit = &s->answer->fit;
@@ -215,6 +231,7 @@ void km_warn_at_end(const km_story *s)
                 "not described (%s): the run was stopped before, so that the result has no "
                 "/templates, and clusters keep their numbers; give it more time",
                 s->options.outputs.result);
+    warn_of_order(s);
     warn_of_balance(s);
     if (fit->n_empty > 0)
         km_warn(&s->log,

@@ -173,7 +173,8 @@ const km_option km_fit_options[] = {
      "for each cluster, written as for -c; 'features' stands for those of the fit"},
     {"order-by", 0, "NAME", KM_OPTION_TEXT, AT(order_by), 0, 0, NULL, NULL,
      "number the clusters by the mean of this column, one of those that are described (default: "
-     "the features), the lowest first"},
+     "the features), the lowest first; of several numbers of clusters those of the one that is "
+     "kept"},
     {"kernel", 0, "NAME", KM_OPTION_TEXT, AT(manner.kernel), 0, 0, NULL, "auto",
      "which instructions of the processor compute distances, for tests: 'auto', 'reference', "
      "'avx2', 'avxvnni', 'avx512vl', 'avx512', 'avx512vnni' or 'neon'; never changes the result"},

@@ -231,6 +231,30 @@ class Describe(ProgramTest):
                 {name: file[f"templates/{name}"][:] for name in NAMES}
             self.check(found, {"x": columns["x"], "t": columns["x"] + columns["y"]}, 3)
 
+    def test_precision(self):
+        """Of the run: an expression of float32 columns is a double where features are, and the mean of
+        a single row is the center; what is stored as float32 stays what it is."""
+        random = np.random.default_rng(6)
+        columns = {"d": random.normal(size=50), "a": random.normal(size=50).astype("f4"),
+                   "b": random.normal(size=50).astype("f4"), "n": np.arange(50, dtype="i2")}
+        write_columns("in.h5", columns)
+        product = columns["a"].astype("f8") * columns["b"] - columns["n"]
+        result = self.fit("-c", "d,q=a*b-n", "--where", "n==7", "--describe", "q,p=a*b-n,a", k=1)
+        self.assertEqual(product[7], result["/centers"][0, 1])
+        np.testing.assert_array_equal(result["mean"], [[product[7]] * 2 + [columns["a"][7]]])
+        result = self.fit("-c", "n,a", "--describe", "p=a*b-n,a", k=1)
+        self.check(result, {"p": product.astype("f4"), "a": columns["a"]}, 1)
+
+    def test_order_by_braces(self):
+        """A name as it is printed in lists."""
+        columns = {"x": np.repeat([3.0, 1.0], 20), "y": np.zeros(40), "b-v": np.arange(40.0)}
+        write_columns("in.h5", columns)
+        for name in "b-v", "{b-v}", "x-y", "{x-y}":
+            result = self.fit("--describe", "x-y,{b-v}", "--order-by", name, k=2)
+            self.assertLess(*result["mean"][:, 1 if "b" in name else 0])
+        self.refuse((2, r"bad value \(--order-by {b-v\)", "fit", "in.h5", "-k", 2, "-o", "new.h5", "-c", "x,y",
+                     "--describe", "x,{b-v}", "--order-by", "{b-v"))
+
     def test_info(self):
         write_columns("in.h5", hostile(), units={"y": "mag"})
         self.fit("--describe", "y,gaps")
