@@ -24,10 +24,10 @@ void km_balance_read_prices(const km_balancing *b, const double *centers, double
 }
 
 /* Only differences of prices count, so the lowest becomes 0. Heights lie on a grid, and have so few
- * bits that floats hold them, or doubles their squares. */
+ * bits that floats hold them, or doubles, in which they are the roots of their rounded squares. */
 void km_balance_place_heights(const km_balancing *b, const double *prices, double *centers)
 {
-    const int bits = b->precision == KM_FLOAT64 ? 26 : 23;
+    const int bits = b->precision == KM_FLOAT64 ? 40 : 23;
     double lowest = INFINITY, highest = 0;
     int exponent = 0;
     for (int64_t c = 0; c < b->k; c++)

@@ -112,6 +112,20 @@ static void apportion_clusters(km_balancing *b, double *centers)
     }
 }
 
+/* A cluster with hardly any rows, as that of one row far off, would need a price that no grid holds
+ * beside the others: it halves the largest of its field instead. */
+static void move_tiny_clusters(km_balancing *b, double *centers)
+{
+    const double tiny = 0.02;
+    for (int32_t f = 0; f < b->n_fields; f++)
+        for (int64_t i = 0; i < b->k && b->field_clusters[f] > 1; i++) {
+            const int32_t moved = extreme_of_field(b, f, false);
+            if (!(b->counts[moved] < tiny * b->field_masses[f] / b->field_clusters[f]))
+                break;
+            halve_cluster(b, centers, moved, extreme_of_field(b, f, true));
+        }
+}
+
 /* ---- centers --------------------------------------------------------------------------------- */
 
 /* Moves centers to the means of their rows. Returns how far, squared, as a part of the spread of
@@ -169,6 +183,7 @@ void km_balance_search(km_balancing *b, double *centers)
     km_balance_place_clusters(b);
     km_balance_weigh_fields(b, false);
     apportion_clusters(b, centers);
+    move_tiny_clusters(b, centers);
     want_means_of_fields(b);
     for (int round = 0; round < MOST_ROUNDS && shift > at_rest; round++) {
         km_balance_find_prices(b, centers);
