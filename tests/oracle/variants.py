@@ -210,18 +210,11 @@ class Balance(Case):
                          random.choice(["count", "weight"] if self.has_weights else ["count"])]
 
 
-def exact_root(x):
-    """Of the square of a number of few bits."""
-    root = Fraction(math.isqrt(x.numerator * x.denominator), x.denominator)
-    assert root * root == x
-    return root
-
-
 class OfBalance(EachByItself):
     """A row is labeled as if its center were as high above the samples as the root of its price."""
 
     def check_labels(self, answer):
-        heights = [exact_root(Fraction(float(price)) / answer.unit ** 2)
+        heights = [Fraction(math.sqrt(price)) / answer.unit
                    for price in answer.result.data["model/prices"]]
         plain = self.samples, answer.centers, self.case.d
         self.samples = [[*x, Fraction(0)] for x in self.samples]
