@@ -217,7 +217,9 @@ static void print_clusters(FILE *file, const skymeans_problem *p)
 void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
 {
     print_clusters(file, p);
-    fprintf(file, "scale: %s\nmissing: %s\n", p->scale, p->missing);
+    fprintf(file, "scale: %s%s\nmissing: %s\n", p->scale,
+            strcmp(p->scale, "robust") == 0 ? " (linear quantiles)" : "", /* once the lower values */
+            p->missing);
     if (p->sky != 0)
         fprintf(file, "sky-scale: %.17g\n", p->sky);
     if (p->balance != NULL)

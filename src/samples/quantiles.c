@@ -3,7 +3,13 @@
  * Doubles are turned into whole numbers in the same order. The value at a rank is then found byte
  * by byte, from the highest on: counted is how much weight the values have for each next byte,
  * among those that begin with the bytes found so far. Counts are whole numbers, so that the order
- * of summing, and the number of ranks, do not matter. */
+ * of summing, and the number of ranks, do not matter.
+ *
+ * Between two values quantiles are linear, as the default of NumPy and R has it (Hyndman & Fan
+ * 1996, doi:10.1080/00031305.1996.10473566, definition 7). With weights there is nothing between
+ * two values: a quantile is the lowest value with at least so much of the weight at or below it
+ * (definition 1; NumPy's `inverted_cdf`, the only one it has with weights), so that a weight of 2
+ * is the same as the row twice, whatever the unit of the weights. */
 #include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -11,8 +17,23 @@
 #include "base/threads.h"
 #include "samples/samples.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+double km_quantile_place(int64_t weight, int percent, bool has_weights)
+{
+    if (!has_weights)
+        return (double)(weight - 1) * (percent / 100.0);
+    const int64_t least = weight / 100 * percent + (weight % 100 * percent + 99) / 100;
+    return (double)(least > 0 ? least - 1 : 0);
+}
+
+double km_quantile_between(double a, double b, double part)
+{
+    const double difference = b - a;
+    return part >= 0.5 ? b - difference * (1 - part) : a + difference * part;
+}
 
 /* Features whose bytes are counted in one pass over the samples, so that memory is bounded. */
 enum { BATCH = 32, VALUES_OF_BYTE = 256 };
@@ -32,6 +53,8 @@ typedef struct selection {
     uint64_t key;  /* the bytes found so far, the others 0 */
     uint64_t mask; /* of these bytes */
     int64_t rank;  /* of the weight with these bytes, from 1 */
+    int64_t count; /* of that weight, once some bytes are found */
+    double value;  /* once all are */
 } selection;
 
 /* The features of a batch, and where they are counted. */
@@ -73,6 +96,7 @@ static void take_byte(selection *s, int shift, const int64_t *counts)
     uint64_t byte = 0;
     while (byte < VALUES_OF_BYTE - 1 && s->rank > counts[byte])
         s->rank -= counts[byte++];
+    s->count = counts[byte];
     s->key |= byte << shift;
     s->mask |= (uint64_t)0xff << shift;
 }
@@ -93,25 +117,65 @@ static void find_next_byte(batch *b, MPI_Comm comm)
         take_byte(&b->selections[s], b->shift, b->counts + s * VALUES_OF_BYTE);
 }
 
-/* The least weight that is at least `percent` of all; in two parts, which do not overflow. */
-static int64_t rank_of_percent(int64_t weight, int percent)
+/* ---- between two values ---------------------------------------------------------------------- */
+
+/* The lowest values of a block above those that were found; `next` is [n_features][n_quantiles]. */
+static void find_next_of_block(const batch *b, int64_t block, double *next)
 {
-    const int64_t rank = weight / 100 * percent + (weight % 100 * percent + 99) / 100;
-    return rank < 1 ? 1 : rank;
+    double values[KM_BLOCK];
+    const int lanes = km_samples_lanes(b->samples, block);
+    for (int64_t s = 0; s < b->n_features * b->n_quantiles; s++) {
+        const double value = b->selections[s].value;
+        double lowest = next[s];
+        if (s % b->n_quantiles == 0)
+            km_samples_load(b->samples, block, b->first + s / b->n_quantiles, values);
+        for (int l = 0; l < lanes; l++)
+            lowest = values[l] > value && values[l] < lowest ? values[l] : lowest;
+        next[s] = lowest;
+    }
 }
+
+/* Goes on from the values that were found as far as their places ask for. Without weights. */
+static void interpolate_batch(const batch *b, const double *places, MPI_Comm comm)
+{
+    double next[BATCH * KM_MAX_QUANTILES];
+    const int64_t n = b->n_features * b->n_quantiles;
+    for (int64_t s = 0; s < n; s++)
+        next[s] = INFINITY;
+#pragma omp parallel for reduction(min : next)
+    for (int64_t block = 0; block < b->samples->n_blocks; block++)
+        find_next_of_block(b, block, next);
+    km_min_double(comm, next, n);
+    for (int64_t i = 0; i < n; i++) {
+        selection *s = &b->selections[i];
+        const double place = places[i % b->n_quantiles], part = place - floor(place);
+        const bool is_repeated = s->rank < s->count; /* the next place has the value, too */
+        if (part > 0 && !is_repeated)
+            s->value = km_quantile_between(s->value, next[i], part);
+    }
+}
+
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static void find_batch(batch *b, int64_t weight, const int *percents, double *quantiles,
                        MPI_Comm comm)
 {
     const int n = b->n_quantiles;
     const int last_shift = b->samples->precision == KM_FLOAT32 ? LAST_SHIFT_OF_FLOATS : 0;
+    const bool has_weights = b->samples->weights != NULL;
+    double places[KM_MAX_QUANTILES] = {0};
+    for (int q = 0; q < n; q++)
+        places[q] = km_quantile_place(weight, percents[q], has_weights);
     for (int64_t s = 0; s < b->n_features * n; s++)
-        b->selections[s] = (selection){.rank = rank_of_percent(weight, percents[s % n])};
+        b->selections[s] = (selection){.rank = (int64_t)places[s % n] + 1};
     for (b->shift = 56; b->shift >= last_shift; b->shift -= 8)
         find_next_byte(b, comm);
     for (int64_t s = 0; s < b->n_features * n; s++)
-        quantiles[b->first * n + s] =
-            km_double_of_key(with_last_bits(b->selections[s].key, last_shift));
+        b->selections[s].value = km_double_of_key(with_last_bits(b->selections[s].key, last_shift));
+    if (!has_weights)
+        interpolate_batch(b, places, comm);
+    for (int64_t s = 0; s < b->n_features * n; s++)
+        quantiles[b->first * n + s] = b->selections[s].value;
 }
 
 km_code km_quantiles_find(const km_samples *samples, int64_t weight, const int *percents,

@@ -196,10 +196,16 @@ void km_facts_free(km_facts *facts);
 /* Adds the facts of a feature that is 0 for all samples. Local; KM_MEMORY, and nothing changes. */
 km_code km_facts_lift(km_facts *facts, km_error *error);
 
+/* Where the quantile of a percent is in the order of values, from 0, given their number or the sum
+ * of their weights; between two of them part of the way from a to b, to the last bit as NumPy's.
+ * quantiles.c has the definition. Local. */
+double km_quantile_place(int64_t weight, int percent, bool has_weights);
+double km_quantile_between(double a, double b, double part);
+
 /* Quantiles of each feature, [n_features][n_percents], over the samples of all ranks, whose weights
- * have been settled and add up to `weight` (see km_facts). That of p percent is the lowest value
- * with at least p percent of the weight at or below it; it is exact. Collective over comm;
+ * have been settled and add up to `weight` (see km_facts). They are exact. Collective over comm;
  * KM_MEMORY is agreed. The second gives the bytes that it takes. */
+enum { KM_MAX_QUANTILES = 8 };
 km_code km_quantiles_find(const km_samples *samples, int64_t weight, const int *percents,
                           int n_percents, double *quantiles, MPI_Comm comm, km_error *error);
 double km_quantiles_bytes(const km_shape *shape, int n_percents);

@@ -1,7 +1,6 @@
 /* Exact quantiles over all ranks, by counting: bit after bit, from the highest on, the ranks count
  * how many of their sorted values lie below, and so find the value of a given place in the order of
- * all. Between two places quantiles are linear, as the default of NumPy and R has it (Hyndman & Fan
- * 1996, doi:10.1080/00031305.1996.10473566, definition 7). */
+ * all. What a quantile is, is said in samples/quantiles.c. */
 #include "templates/groups.h"
 
 #include "base/arithmetic.h"
@@ -10,11 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* With weights there is nothing between two values: a quantile is the lowest value with at least so
- * much of the weight at or below it (definition 1; NumPy's `inverted_cdf`, the only one it has with
- * weights), so that a weight of 2 is the same as the row twice, whatever the unit of the weights.
- */
-const double km_template_quantiles[KM_N_QUANTILES] = {0.05, 0.16, 0.5, 0.84, 0.95};
+static const int percents[KM_N_QUANTILES] = {5, 16, 50, 84, 95};
 
 /* The quantiles of all clusters while they are found; arrays are [k * KM_N_QUANTILES]. */
 typedef struct finding {
@@ -28,13 +23,8 @@ typedef struct finding {
 
 static double place_of(const finding *f, int64_t i)
 {
-    const int64_t n = f->groups->n_all[i / KM_N_QUANTILES];
-    const double part = km_template_quantiles[i % KM_N_QUANTILES];
-    if (f->groups->sorted.below == NULL)
-        return (double)(n - 1) * part;
-    const int64_t percent = lrint(100 * part), whole = n / 100 * percent;
-    const int64_t least = whole + (n % 100 * percent + 99) / 100; /* n * part, rounded up */
-    return (double)(least > 0 ? least - 1 : 0);
+    return km_quantile_place(f->groups->n_all[i / KM_N_QUANTILES], percents[i % KM_N_QUANTILES],
+                             f->groups->sorted.below != NULL);
 }
 
 /* The first key of a cluster on this rank that is larger than `key`. */
@@ -90,13 +80,6 @@ static void find_next_values(finding *f, MPI_Comm comm)
     km_min_double(comm, f->next, f->count);
 }
 
-/* Between a and b, in the way of NumPy, to the last bit. */
-static double interpolate(double a, double b, double part)
-{
-    const double difference = b - a;
-    return part >= 0.5 ? b - difference * (1 - part) : a + difference * part;
-}
-
 static double quantile_of(const finding *f, int64_t i)
 {
     const double place = place_of(f, i), part = place - floor(place);
@@ -104,7 +87,7 @@ static double quantile_of(const finding *f, int64_t i)
         return NAN;
     const double value = km_double_of_key(f->keys[i]);
     const bool is_repeated = f->below[i] > f->places[i] + 1; /* the next place has it, too */
-    return part == 0 || is_repeated ? value : interpolate(value, f->next[i], part);
+    return part == 0 || is_repeated ? value : km_quantile_between(value, f->next[i], part);
 }
 
 km_code km_groups_quantiles(const km_groups *groups, double *quantiles, int64_t stride,

@@ -10,8 +10,7 @@
 #include "comm/comm.h"
 #include "samples/samples.h"
 
-enum { KM_N_QUANTILES = 5 };
-extern const double km_template_quantiles[KM_N_QUANTILES]; /* 0.05, 0.16, 0.5, 0.84, 0.95 */
+enum { KM_N_QUANTILES = 5 }; /* 5, 16, 50, 84 and 95 % */
 
 /* The same on all ranks. NaN where a cluster has no value. */
 typedef struct km_templates {

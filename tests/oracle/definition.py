@@ -5,6 +5,8 @@ centers are lists of lists, [rows][features] and [clusters][features].
 """
 from fractions import Fraction
 
+import numpy as np
+
 TYPES = {"float32": (24, -149, 50), "float64": (53, -1074, 450)}  # bits, least exponent, see `worked`
 
 
@@ -42,8 +44,10 @@ def variance(values, weights):
     return mean([(x - middle) ** 2 for x in values], weights)
 
 
-def quantile(values, weights, percent):
-    """The lowest value that at least so much of the weight does not exceed."""
+def quantile(values, weights, percent, has_weights):
+    """NumPy's; with weights the lowest value that at least so much of the weight does not exceed."""
+    if not has_weights:
+        return Fraction(float(np.percentile([float(x) for x in values], percent)))
     asked, reached = sum(weights) * percent / 100, 0
     for value, weight in sorted(zip(values, weights)):
         reached += weight

@@ -131,7 +131,8 @@ class Oracle:
         return definition.mean(column, self.weights), root
 
     def robust(self, column):
-        low, middle, high = (definition.quantile(column, self.weights, p) for p in (16, 50, 84))
+        low, middle, high = (definition.quantile(column, self.weights, p, self.case.has_weights)
+                             for p in (16, 50, 84))
         return middle, (high - low) / 2
 
     # ---- labels and centers ----------------------------------------------------------------------

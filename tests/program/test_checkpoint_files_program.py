@@ -66,6 +66,7 @@ class CheckpointFiles(ProgramTest):
                   (("-c", "x,z"), "feature 1: y", "feature 1: z"),
                   (("-c", "x"), "feature 1: y", "where: "),
                   (("--scale", "standard"), "scale: none", "scale: standard"),
+                  (("--scale", "robust"), "scale: none", r"scale: robust \(linear quantiles\)"),
                   (("--tolerance", 1e-3), "tolerance: 0", "tolerance: 0.001"),
                   (("--seeding", "random"), r"seeding: kmeans\+\+", "seeding: random"),
                   (("--seeding-rows", 99), "seeding-rows: 100000", "seeding-rows: 99"),

@@ -67,6 +67,7 @@ class Describe(ProgramTest):
             result = {f"/{name}": file[name][:] for name in ["labels", "centers", "sizes"]}
             result |= {name: node[:] for name, node in file.get("templates", {}).items()}
             return result | {"checksum": file.attrs["checksum"], "model": file["model/centers"][:],
+                             "offset": file["model/offset"][:], "factor": file["model/factor"][:],
                              "texts": dict(file["templates"].attrs) if "templates" in file else {}}
 
     def check(self, result, columns, k, times=None):
@@ -230,6 +231,25 @@ class Describe(ProgramTest):
             found = {f"/{name}": file[name][:] for name in ["labels"]} | \
                 {name: file[f"templates/{name}"][:] for name in NAMES}
             self.check(found, {"x": columns["x"], "t": columns["x"] + columns["y"]}, 3)
+
+    def test_one_definition(self):
+        """Robust scaling takes the quantiles of NumPy, which the templates have, too."""
+        random = np.random.default_rng(9)
+        times = random.integers(0, 4, 1000)
+        for kind, n in ("f4", 1000), ("f8", 1000), ("f8", 3):
+            columns = {"x": random.normal(size=n).astype(kind), "y": random.integers(-3, 3, n).astype(kind)}
+            columns["x"][0] = 1e15
+            columns["y"][1] = 7
+            write_columns("in.h5", columns | {"w": times[:n]})
+            for ranks, *words in (1,), (3,), (2, "--weights", "w"):
+                result = self.fit("--scale", "robust", "--describe", "features", *words, k=1, ranks=ranks)
+                wanted = [expected(values, np.zeros(n), 1, times[:n] if words else None)["quantiles"][0]
+                          for values in columns.values()]
+                np.testing.assert_array_equal(result["quantiles"][0], wanted)
+                _, low, median, high, _ = np.transpose(wanted)
+                np.testing.assert_array_equal(result["offset"], median)
+                np.testing.assert_array_equal(result["factor"], 1 / (high / 2 - low / 2))
+            os.remove("in.h5")
 
     def test_precision(self):
         """Of the run: an expression of float32 columns is a double where features are, and the mean of

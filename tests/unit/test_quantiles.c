@@ -24,6 +24,15 @@ static int compare_values(const void *a, const void *b)
     return (p->value > q->value) - (p->value < q->value);
 }
 
+/* Without weights as NumPy's, linear between sorted values. */
+static double between_values(const weighed *sorted, int64_t n, int percent)
+{
+    const double place = (double)(n - 1) * (percent / 100.0), part = place - floor(place);
+    const double a = sorted[(int64_t)place].value;
+    const double b = sorted[(int64_t)place + (part > 0)].value;
+    return part < 0.5 ? a + (b - a) * part : b - (b - a) * (1 - part);
+}
+
 /* The quantiles of one feature, by sorting all of its values. */
 static void sort_quantiles(const mock *data, int64_t feature, km_precision precision,
                            double *quantiles)
@@ -43,7 +52,8 @@ static void sort_quantiles(const mock *data, int64_t feature, km_precision preci
         int64_t i = 0, sum = sorted[0].weight;
         while (100 * sum < percents[q] * all || sorted[i].weight == 0)
             sum += sorted[++i].weight;
-        quantiles[q] = sorted[i].value;
+        quantiles[q] =
+            data->weights != NULL ? sorted[i].value : between_values(sorted, n, percents[q]);
     }
     free(sorted);
 }
@@ -106,6 +116,32 @@ START_TEST(of_many_features)
 }
 END_TEST
 
+/* By hand: the median of 0, 1, 3, 10 is 2, their quantile of 16 % lies 0.48 from 0, and that of 84
+ * % 0.52 of the way from 3 to 10. With weights there is nothing between two. */
+START_TEST(between_two_values)
+{
+    const double values[] = {3, 0, 10, 1}, expected[] = {0.48, 2, 6.64}, weighted[] = {0, 1, 10};
+    const int asked[] = {16, 50, 84};
+    for (int is_weighted = 0; is_weighted < 2; is_weighted++) {
+        mock data = mock_mixture(4, 1, 1, 1);
+        double found[3];
+        km_error error = {0};
+        memcpy(data.values, values, sizeof values);
+        if (is_weighted)
+            add_weights(&data);
+        for (int i = 0; i < 4 && is_weighted; i++)
+            data.weights[i] = 1;
+        km_samples samples = mock_samples(&data, KM_FLOAT64, MPI_COMM_WORLD);
+        ck_assert_all(km_quantiles_find(&samples, 4, asked, 3, found, MPI_COMM_WORLD, &error) ==
+                      KM_OK);
+        for (int q = 0; q < 3; q++)
+            ck_assert_all(fabs(found[q] - (is_weighted ? weighted : expected)[q]) < 1e-15);
+        km_samples_free(&samples);
+        mock_free(&data);
+    }
+}
+END_TEST
+
 START_TEST(robust_scaling_and_factors)
 {
     const double factors[3] = {1, 3, 0.5};
@@ -150,7 +186,7 @@ END_TEST
 
 Suite *make_suite(void)
 {
-    const TTest *tests[] = {are_those_of_sorted_values, of_many_features,
+    const TTest *tests[] = {are_those_of_sorted_values, of_many_features, between_two_values,
                             robust_scaling_and_factors, factors_stay_in_range};
     return SUITE_OF("quantiles", tests);
 }
