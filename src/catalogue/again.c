@@ -88,10 +88,11 @@ static void compare_ids(km_again *a, km_rows rows, int64_t first, km_error *erro
     const km_place *place = &a->columns[c].values;
     const hid_t type =
         km_h5_type_of_member(a->opened.sources[field->source].array.type, place->member, same_type);
-    const size_t size = type >= 0 ? H5Tget_size(type) : 1;
-    const size_t ahead =
-        place->is_transposed ? 0 : (size_t)place->position * (size_t)field->size % size;
-    bool are_same = km_again_read_elements(a, field, place, rows, type, error) == KM_OK;
+    const size_t size = type >= 0 ? H5Tget_size(type) : 0; /* 0: HDF5 failed */
+    const size_t ahead = place->is_transposed || size == 0
+                             ? 0
+                             : (size_t)place->position * (size_t)field->size % size;
+    bool are_same = size > 0 && km_again_read_elements(a, field, place, rows, type, error) == KM_OK;
     for (int64_t i = 0; i < rows.count && are_same; i++) {
         char *id = a->bytes + (size_t)i * size + ahead;
         km_id_remove_bias(field, id);

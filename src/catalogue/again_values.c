@@ -60,20 +60,21 @@ km_code km_again_read_elements(km_again *a, const km_field *field, const km_plac
     const hsize_t at = (hsize_t)column, first = (hsize_t)rows.first, n = (hsize_t)rows.count;
     const hsize_t start[2] = {place->is_transposed ? at : first, place->is_transposed ? first : at};
     const hsize_t count[2] = {place->is_transposed ? 1 : n, place->is_transposed ? n : 1};
-    a->bytes = km_allocate(rows.count, type >= 0 ? H5Tget_size(type) : 1,
-                           "rows that are read again", error);
+    const size_t size = type >= 0 ? H5Tget_size(type) : 0; /* 0: HDF5 failed */
+    a->bytes = km_allocate(rows.count, size > 0 ? size : 1, "rows that are read again", error);
     if (a->bytes == NULL)
         return error->code;
     const hid_t in_memory = H5Screate_simple(1, &n, NULL);
     const hid_t in_file = H5Dget_space(array->dataset);
-    const hid_t dataset = km_fault("read the rows again") ? H5I_INVALID_HID : array->dataset;
+    const hid_t dataset =
+        size == 0 || km_fault("read the rows again") ? H5I_INVALID_HID : array->dataset;
     H5Sselect_hyperslab(in_file, H5S_SELECT_SET, start, NULL, count, NULL);
     const bool is_read =
         km_h5_note(H5Dread(dataset, type, in_memory, in_file, H5P_DEFAULT, a->bytes));
     H5Sclose(in_file);
     H5Sclose(in_memory);
     if (is_read && km_fault("read other values again"))
-        a->bytes[(size_t)rows.count * H5Tget_size(type) - 1] ^= 1;
+        a->bytes[(size_t)rows.count * size - 1] ^= 1;
     if (!is_read)
         km_fail(error, KM_SYSTEM,
                 "can't read the catalogue again to verify it (%s, %s, rows %lld to %lld): %s; run "

@@ -154,7 +154,8 @@ void km_describe_type(hid_t type, km_column *column)
     }
     const hid_t value = H5Tget_super(type);
     describe_value(value, column);
-    column->values.length = (int64_t)(H5Tget_size(type) / H5Tget_size(value));
+    const size_t size = H5Tget_size(value); /* 0: HDF5 failed, and there is no such column */
+    column->values.length = size > 0 ? (int64_t)(H5Tget_size(type) / size) : 0;
     H5Tclose(value);
 }
 

@@ -52,7 +52,7 @@ bool km_field_find_value(km_field *field, const km_place *place, hid_t type)
     const int64_t whole_size = (int64_t)H5Tget_size(whole);
     field->type = value_type(whole);
     field->size = field->type >= 0 ? (int64_t)H5Tget_size(field->type) : 0;
-    if (field->size == 0)
+    if (field->size == 0 || whole_size < field->size) /* HDF5 failed */
         return false;
     const int64_t length = whole_size / field->size;
     field->column = place->position / length;

@@ -59,7 +59,7 @@ void km_ids_note(km_catalogue *catalogue, int64_t file, const km_opened_file *op
         return;
     catalogue->ids_file = file;
     catalogue->ids_type_size = sizeof catalogue->ids_type;
-    if (H5Tencode(type, catalogue->ids_type, &catalogue->ids_type_size) < 0 ||
+    if (size == 0 || H5Tencode(type, catalogue->ids_type, &catalogue->ids_type_size) < 0 ||
         catalogue->ids_type_size > sizeof catalogue->ids_type)
         km_fail(
             error, KM_DATA,

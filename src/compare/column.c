@@ -98,6 +98,8 @@ static km_code choose_types(km_column_values *column, const char *member, km_err
     column->kind = kind_of_member(column->type);
     column->size = H5Tget_size(column->type);
     column->n_rows = column->array.n_rows;
+    if (column->size == 0)
+        return refuse_labels(column, "HDF5 does not know the size of its values", error);
     if (column->kind == KM_VALUE_OTHER)
         return refuse_labels(column, "its values are neither numbers nor texts", error);
     if (column->array.n_columns != 1)

@@ -7,7 +7,8 @@
 static void read_fixed_text(hid_t attribute, hid_t type, char *text, size_t size)
 {
     char buffer[1024] = "";
-    if (H5Tget_size(type) >= sizeof buffer || H5Aread(attribute, type, buffer) < 0)
+    const size_t stored = H5Tget_size(type); /* 0: HDF5 failed */
+    if (stored == 0 || stored >= sizeof buffer || H5Aread(attribute, type, buffer) < 0)
         return;
     strncpy(text, buffer, size - 1);
 }

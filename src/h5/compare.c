@@ -28,9 +28,10 @@ static bool are_expected(hid_t type, hid_t space, const void *read, const void *
 
 static void *allocate_values(hid_t type, hid_t space, int64_t expected_count)
 {
-    if (space < 0 || H5Sget_simple_extent_npoints(space) != expected_count)
+    const size_t size = H5Tget_size(type); /* 0: HDF5 failed */
+    if (space < 0 || size == 0 || H5Sget_simple_extent_npoints(space) != expected_count)
         return NULL;
-    return calloc((size_t)expected_count + 1, H5Tget_size(type));
+    return calloc((size_t)expected_count + 1, size);
 }
 
 static void free_values(hid_t type, hid_t space, void *values)

@@ -238,8 +238,9 @@ km_code km_h5_open(const char *path, hid_t *file, km_error *error)
 }
 
 /* Ranks agree on errors before each call in which HDF5 has them wait for each other: to duplicate
- * their communicator, and to open. In the latter a rank that fails would wait for the others to
- * close the file, so each has opened it alone before. */
+ * their communicator, and to open. In the latter a rank that fails would leave the others waiting
+ * when they close the file, so each has opened it alone before; if one fails all the same, the job
+ * ends. */
 km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid_t *file,
                             hid_t *alone, km_error *error)
 {
@@ -253,7 +254,9 @@ km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid
         note_failed_way(path, H5Pset_fapl_mpio(access, comm, hints), error);
         km_agree(comm, error);
     }
-    return open_by(path, access, false, file, error);
+    open_by(path, access, false, file, error);
+    km_end_if_divided(comm, *file >= 0, error);
+    return error->code;
 }
 
 char *km_h5_split_name(const char *name, const char **inside, km_error *error)

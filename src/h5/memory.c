@@ -19,9 +19,10 @@ enum {
 hid_t km_h5_create_in_memory(void)
 {
     const hid_t access = km_h5_local_access();
-    H5Pset_fapl_core(access, GROWTH, 0);
+    const bool is_in_memory = H5Pset_fapl_core(access, GROWTH, 0) >= 0;
     km_h5_stay_readable(access);
-    const hid_t file = H5Fcreate("in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    const hid_t file =
+        is_in_memory ? H5Fcreate("in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access) : H5I_INVALID_HID;
     km_h5_note(file);
     H5Pclose(access);
     return file;

@@ -26,8 +26,9 @@ char *km_h5_read_long_text(hid_t object, const char *name, km_error *error)
     char *text = NULL, *read = NULL;
     if (H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1) {
         if (H5Tis_variable_str(type) <= 0) {
-            text = km_allocate_zeroed((int64_t)H5Tget_size(type) + 1, 1, "attribute", error);
-            if (text != NULL && H5Aread(attribute, type, text) < 0)
+            const size_t size = H5Tget_size(type); /* 0: HDF5 failed */
+            text = km_allocate_zeroed((int64_t)size + 1, 1, "attribute", error);
+            if (text != NULL && (size == 0 || H5Aread(attribute, type, text) < 0))
                 text[0] = '\0';
         } else if (H5Aread(attribute, type, &read) >= 0 && read != NULL) {
             text = km_copy_text(read, "attribute", error);
@@ -85,10 +86,11 @@ char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *s
     const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     const H5T_class_t class = H5Tget_class(type);
     const int64_t n = H5Sget_simple_extent_npoints(space);
+    const size_t stored = H5Tget_size(type);
     if (n > 0 && n <= MAX_TEXTS && class == H5T_STRING && H5Tis_variable_str(type) <= 0 &&
-        H5Tget_size(type) < (size_t)(MAX_BYTES / n)) {
-        texts = read_fixed_texts(dataset, type, n, H5Tget_size(type), error);
-        *size = H5Tget_size(type) + 1;
+        stored > 0 && stored < (size_t)(MAX_BYTES / n)) {
+        texts = read_fixed_texts(dataset, type, n, stored, error);
+        *size = stored + 1;
     } else if (n > 0 && n <= MAX_TEXTS && class == H5T_INTEGER) {
         texts = read_numbers_as_texts(dataset, n, NUMBER_SIZE, error);
         *size = NUMBER_SIZE;

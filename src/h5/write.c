@@ -97,7 +97,8 @@ static bool write_first(hid_t dataset, hid_t type, hid_t space)
 {
     const hsize_t first[1] = {0}, one[1] = {1};
     const hid_t in_memory = H5Screate_simple(1, one, NULL);
-    void *zero = calloc(1, H5Tget_size(type));
+    const size_t size = H5Tget_size(type); /* 0: HDF5 failed */
+    void *zero = size > 0 ? calloc(1, size) : NULL;
     H5Sselect_hyperslab(space, H5S_SELECT_SET, first, NULL, one, NULL);
     const bool is_written =
         zero != NULL && km_h5_note(H5Dwrite(dataset, type, in_memory, space, H5P_DEFAULT, zero));

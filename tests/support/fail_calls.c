@@ -1,5 +1,5 @@
-/* Preloaded (LD_PRELOAD), it makes the n-th call of a group fail, once or from then on:
- * KM_FAIL_CALL="GROUP N once|on ANYTHING" in the environment of one rank; other words, or none,
+/* Preloaded (LD_PRELOAD), it makes the n-th call of a group, or function, fail, once or from then
+ * on: KM_FAIL_CALL="GROUP N once|on ANYTHING" in the environment of one rank; other words, or none,
  * begin anew. Only calls of the program, and those for files of HDF5 and MPI-IO, are
  * counted. The name of the first that failed is appended to the file KM_FAIL_NOTE.
  *
@@ -64,7 +64,7 @@ static int counts(int number, const void *from)
     if (dladdr(from, &at) == 0)
         return 0;
     if (at.dli_fbase == program)
-        return strcmp(group, calls[number].group) == 0;
+        return strcmp(group, calls[number].group) == 0 || strcmp(group, calls[number].name) == 0;
     if (strstr(at.dli_fname, "hdf5") == NULL && strstr(at.dli_fname, "mca_fbtl") == NULL &&
         strstr(at.dli_fname, "mca_fs") == NULL && strstr(at.dli_fname, "mca_io_") == NULL)
         return 0;
