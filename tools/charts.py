@@ -43,7 +43,7 @@ def draw_history(axes, history):
     axes.plot(iteration, inertia, color=BLUE, marker="o", **style)
     axes.set(title="Convergence", xlabel="iteration")
     axes.set_ylabel("inertia", color=BLUE)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     if (shift > 0).any():  # the last one is often 0, which a logarithm leaves out
         right = axes.twinx()
         right.spines["right"].set_visible(True)
@@ -53,6 +53,9 @@ def draw_history(axes, history):
 
 
 def convergence(fit, catalogue, wanted, size):
+    if fit.history is None:
+        raise Failure(DATA, f"no convergence ({fit.path}): predict has no iterations; give the result "
+                            "of the fit")
     figure = Figure(figsize=size or (COLUMN_INCHES, 2.6), dpi=200, constrained_layout=True)
     axes = figure.add_subplot()
     draw_history(axes, fit.history)
@@ -63,15 +66,19 @@ def convergence(fit, catalogue, wanted, size):
 # --- how many -----------------------------------------------------------------------------------
 
 def read_choice(fit):
-    """k and the criteria that /choice has for each, and the k that was kept; None if there is none."""
+    """k and the criteria that were asked for, with their values for each, and the k that was kept; None
+    if there is none."""
     group = fit.file.get("choice")
     if group is None:
         return None
     try:
         k, best = group["k"][:], int(group.attrs["best"])
         found = {name: group[name][:] for name, _, _ in CRITERIA if name in group}
+        found = {name: values for name, values in found.items() if np.isfinite(values).any()}
         if k.ndim != 1 or any(values.shape != k.shape for values in found.values()):
             raise ValueError("its parts differ in length")
+        if not found:
+            raise ValueError("no criterion has a value")
         return k, found, int(k[best])
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise Failure(DATA, f"not a result ({fit.path}, /choice): {command.reason(error)}; "
@@ -82,11 +89,11 @@ def choice(fit, catalogue, wanted, size):
     """How the criteria depend on the number of clusters."""
     choices = read_choice(fit)
     if choices is None:
-        raise Failure(DATA, f"no choice of k ({fit.path}): the fit had one number of clusters; give "
-                            "several to fit, as -k 2..12")
+        raise Failure(DATA, f"no choice of k ({fit.path}): only a fit with several numbers of clusters "
+                            "has one; give several to fit, as -k 2..12, and its result")
     k, found, best = choices
     errors = {"gap": found.pop("gap_error", None)}
-    shown = [each for each in CRITERIA if each[0] in found and np.isfinite(found[each[0]]).any()]
+    shown = [each for each in CRITERIA if each[0] in found]
     n_columns = min(3, len(shown))
     n_lines = -(-len(shown) // n_columns)
     figure = Figure(figsize=size or (PAGE_INCHES, 2.0 * n_lines + 0.2), dpi=200,
@@ -148,8 +155,8 @@ def templates(fit, catalogue, wanted, size):
     """One small panel a cluster: where its rows are in each column, among all rows."""
     found = read_templates(fit)
     if found is None:
-        raise Failure(DATA, f"no class templates ({fit.path}): the fit was not asked "
-                            "for any; add --describe COLUMNS to it")
+        raise Failure(DATA, f"no class templates ({fit.path}): only a fit that was asked for some has "
+                            "them; add --describe COLUMNS to it")
     n_clusters = len(fit.centers)
     if n_clusters > MOST_TEMPLATES:
         raise Failure(DATA, f"too many clusters ({fit.path}, {n_clusters}): panels for at most "
@@ -167,7 +174,7 @@ def templates(fit, catalogue, wanted, size):
             draw_template(axes, quantiles[cluster], palette[cluster], title, found.columns)
         else:
             axes.set_axis_off()
-    figure.supxlabel("deviations from the mean of all rows; 5, 16, 50, 84, 95 %", fontsize=8)
+    figure.supxlabel("standard deviations from the mean of all clustered rows; 5, 16, 50, 84, 95 %", fontsize=8)
     return figure, fit.n_rows
 
 

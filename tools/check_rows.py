@@ -6,7 +6,7 @@ import numpy as np
 
 import finder
 from catalogue import StoredColumn, reading, slices
-from command import DATA, Failure, warn
+from command import DATA, Failure, some_files, warn
 from conventions import PLAIN
 from result import as_array
 
@@ -40,7 +40,7 @@ def check_rows(catalogue, is_forced):
 
 
 def advice(result):
-    names = " ".join(file.name for file in result.files)
+    names = some_files((file.name for file in result.files), " ")
     return "give the files of the fit in its order" + (f": {names}" if names else "")
 
 
@@ -61,7 +61,7 @@ def check_counts(catalogue):
                                     f"{file.rows} when it was labelled; {advice(result)}")
     n_rows = sum(rows for _, rows in given)
     if n_rows != result.n_rows:
-        raise Failure(DATA, f"other rows ({', '.join(path for path, _ in given)}): the result "
+        raise Failure(DATA, f"other rows ({some_files(path for path, _ in given)}): the result "
                             f"labels {result.n_rows} rows, the catalogue has {n_rows}; "
                             f"{advice(result)}")
 
@@ -71,7 +71,7 @@ def check_order(catalogue):
     names = [list(map(os.path.basename, paths))
              for paths in (given, [file.name for file in catalogue.result.files])]
     if names[0] != names[1] and sorted(names[0]) == sorted(names[1]):
-        raise Failure(DATA, f"other order ({', '.join(given)}): labels would go to wrong rows; "
+        raise Failure(DATA, f"other order ({some_files(given)}): labels would go to wrong rows; "
                             f"{advice(catalogue.result)}")
 
 

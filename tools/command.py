@@ -17,7 +17,8 @@ QUIET_SECONDS = 3          # what takes no longer shows no progress
 TERMINAL_SECONDS = 0.3     # between two states of the progress line on a terminal,
 LOG_SECONDS = 60           # and between two lines of a log
 MOST_OPEN = 65536          # files at one time
-MOST_NAMES = 100           # of columns in a message
+MOST_NAMES = 100           # of columns in a message,
+MOST_FILES = 3             # and of files
 
 # What would move the cursor, hide text or turn it round: control characters, line separators,
 # marks of direction (Unicode's Bidi_Control), and bytes that are no UTF-8.
@@ -72,6 +73,13 @@ def some_of(names):
     names = list(names)
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return " ".join(names[:MOST_NAMES]) + more
+
+
+def some_files(paths, separator=", "):
+    """Files in a message: each once, and the first ones by name."""
+    names = list(dict.fromkeys(paths))
+    more = f" and {len(names) - MOST_FILES} more" if len(names) > MOST_FILES else ""
+    return separator.join(names[:MOST_FILES]) + more
 
 
 def run_again(modules):

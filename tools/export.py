@@ -16,7 +16,7 @@ import os
 import sys
 
 import command
-from command import DATA, USAGE, Failure, Parser, Progress, warn
+from command import DATA, USAGE, Failure, Parser, Progress, some_files, some_of, warn
 
 with command.imports("h5py", "numpy", "astropy"):
     import h5py
@@ -51,14 +51,14 @@ class Field:
         kinds = {column.dtype.kind for column in columns}
         self.is_text = kinds == {"S"}
         if not self.is_text and not kinds <= set("iufb"):
-            raise Failure(DATA, f"cannot export the column ({', '.join(paths)}, {name}): it has "
+            raise Failure(DATA, f"cannot export the column ({some_files(paths)}, {name}): it has "
                                 "neither numbers nor texts in all files; choose others with -c")
         can_miss = any(column.can_miss for column in columns)
         self.dtype = self.text_type() if self.is_text else self.number_type(can_miss)
         self.can_miss = can_miss and self.dtype.kind == "i"
 
     def text_type(self):
-        with reading(", ".join(self.paths)):
+        with reading(some_files(self.paths)):
             return np.dtype(f"S{max(map(text_width, self.columns))}")
 
     def number_type(self, can_miss):
@@ -177,7 +177,7 @@ def choose_parts(catalogue, wanted):
              "with -c")
     left_out = [name for name in features if name not in first.features]
     if wanted is None and left_out:
-        warn(f"feature left out ({', '.join(left_out)}): no column of the catalogue; "
+        warn(f"feature left out ({some_of(left_out)}): no column of the catalogue; "
              "choose columns with -c")
     return in_all([Part(part.path, part.n_rows, {column.name: column for column
                                                  in chosen_of(catalogue, part, wanted)})

@@ -1,16 +1,16 @@
 """Figures of a clustering: each function makes one, of a result alone or of its rows as well."""
-import re
-
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 import command
 from charts import COLUMN_INCHES, PAGE_INCHES, draw_history, draw_sizes
-from command import DATA, Failure, warn
+from command import DATA, Failure, some_files, warn
 from finder import look, table_of
 from panels import (CONTOUR_CLUSTERS, INK, Contours, Density, Histogram, Markers, letters_on,
-                    make_palette)
+                    make_palette, shape_of)
 from samples import Samples, positions
 
 MARKER_ROWS = 5000       # more rows than this are drawn as a density
@@ -22,37 +22,43 @@ MOST_COLUMNS = 16
 CORNER_BINS = 60
 PANEL_INCHES = 1.75      # of a corner plot
 COUNTS = StrMethodFormatter("{x:,.0f}")
+# Places of legends: right of a panel, which in a corner plot is empty, or on top of it.
+BESIDE = {"loc": "upper left", "bbox_to_anchor": (1.05, 1), "title": "cluster"}
+ABOVE = {"loc": "lower right", "bbox_to_anchor": (1, 1)}
 
 
 # --- figures ------------------------------------------------------------------------------------
 
 def overview(fit, catalogue, wanted, size):
-    """The first three features, the sizes, the convergence."""
+    """The first three features, the sizes, the convergence if there is one."""
     samples = Samples(fit, catalogue, fit.features[:DRAWN_FEATURES])
     figure = new_figure(size or (12, 7), dpi=100)
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
     palette = make_palette(len(fit.centers))
-    sample_axes, size_axes, history_axes = lay_out(figure, len(fit.features))
+    sample_axes, size_axes, *history_axes = lay_out(figure, len(fit.features), fit.history is not None)
     draw_sizes(size_axes, fit.sizes, palette, len(fit.centers) <= NUMBERED_CLUSTERS)
-    draw_history(history_axes, fit.history)
+    if fit.history is not None:
+        draw_history(history_axes[0], fit.history)
     ranges, medians = samples.survey()
     places = positions(samples, fit, medians)
     for axes, pair in zip(sample_axes, PAIRS):
         finish_axes(axes, samples, ranges, pair, palette, places)
     pairs = [] if len(samples.names) == 1 else list(zip(sample_axes, PAIRS))
     histograms = [(sample_axes[0], 0)] if not pairs else []
-    draw_samples(figure, samples, ranges, palette, pairs, histograms)
+    panels = draw_samples(figure, samples, ranges, palette, pairs, histograms)
+    add_legend(sample_axes[-1], [], palette, panels, **ABOVE)
     return figure, samples.n_rows
 
 
-def lay_out(figure, n_features):
+def lay_out(figure, n_features, has_history):
     """Axes for the samples (three from three features on), the sizes, the convergence."""
+    n_others = 1 + has_history
     if n_features < 3:
         left, right = figure.add_gridspec(1, 2, width_ratios=[1.65, 1])
-        samples, others = left.subgridspec(1, 1), right.subgridspec(2, 1)
+        samples, others = left.subgridspec(1, 1), right.subgridspec(n_others, 1)
     else:
         top, bottom = figure.add_gridspec(2, 1, height_ratios=[1.4, 1])
-        samples, others = top.subgridspec(1, 3), bottom.subgridspec(1, 2)
+        samples, others = top.subgridspec(1, 3), bottom.subgridspec(1, n_others)
     return [figure.add_subplot(cell) for cell in samples], *map(figure.add_subplot, others)
 
 
@@ -68,7 +74,8 @@ def panel(fit, catalogue, wanted, size):
     if len(samples.names) == 1:
         draw_samples(figure, samples, ranges, palette, [], [(axes, 0)])
     else:
-        draw_samples(figure, samples, ranges, palette, [(axes, [0, 1])], [], has_contours=True)
+        panels = draw_samples(figure, samples, ranges, palette, [(axes, [0, 1])], [], has_contours=True)
+        add_legend(axes, [], palette, panels, **ABOVE)
     return figure, samples.n_rows
 
 
@@ -99,9 +106,9 @@ def corner(fit, catalogue, wanted, size):
             axes.set(xlim=ranges[row], xlabel=axis_label(samples, row), yticks=[])
             axes.spines["left"].set_visible(False)
         finish_corner(axes, row, column, n)
-    draw_samples(figure, samples, ranges, palette, pairs, [(grid[i, i], i) for i in range(n)],
-                 has_contours=True, n_bins=CORNER_BINS)
-    add_legend(grid[0, 0], fit, palette, n == 1)
+    panels = draw_samples(figure, samples, ranges, palette, pairs, [(grid[i, i], i) for i in range(n)],
+                          has_contours=True, n_bins=CORNER_BINS)
+    add_legend(grid[0, 0], numbered(fit), palette, panels, **BESIDE).set_in_layout(n == 1)
     figure.align_labels()
     return figure, samples.n_rows
 
@@ -128,16 +135,29 @@ def finish_corner(axes, row, column, n):
             axes.tick_params(labelleft=False)
 
 
-def add_legend(axes, fit, palette, is_in_layout):
-    """The number and colour of each cluster, right of a panel: in a corner plot the place is empty."""
-    if len(fit.centers) > NUMBERED_CLUSTERS:
-        return
-    for cluster, colour in enumerate(palette[:-1]):
-        axes.fill_between([], [], color=colour, linewidth=0, label=f"{cluster}")
-    legend = axes.legend(loc="upper left", bbox_to_anchor=(1.05, 1), frameon=False, title="cluster",
-                         ncols=-(-len(fit.centers) // 8), handlelength=1, columnspacing=1,
-                         borderpad=0)
-    legend.set_in_layout(is_in_layout)
+def numbered(fit):
+    """Clusters that have their number in a picture: none, if they are many."""
+    return range(len(fit.centers) if len(fit.centers) <= NUMBERED_CLUSTERS else 0)
+
+
+def add_legend(axes, clusters, palette, panels, **place):
+    """Colours and markers, as drawn, of clusters and of rows without one."""
+    has_markers = any(isinstance(panel, Markers) for panel in panels)
+    has_grey = any(panel.has_grey for panel in panels)
+    handles = [make_handle(cluster, palette[cluster], has_markers)
+               for cluster in [*clusters, *([-1] if has_grey else [])]]
+    legend = axes.legend(handles=handles, frameon=False, ncols=max(1, -(-len(handles) // 8)),
+                         handlelength=1, columnspacing=1, borderpad=0, **place)
+    legend.set_visible(bool(handles))
+    return legend
+
+
+def make_handle(cluster, colour, is_marker):
+    label = f"{cluster}" if cluster >= 0 else "not clustered"
+    if is_marker:
+        return Line2D([], [], linestyle="none", marker=shape_of(cluster), color=colour, markersize=5,
+                      markeredgewidth=0, label=label)
+    return Patch(color=colour, linewidth=0, label=label)
 
 
 def new_figure(size, dpi=200):
@@ -148,7 +168,7 @@ def new_figure(size, dpi=200):
 
 def draw_samples(figure, samples, ranges, palette, pairs, histograms, has_contours=False,
                  n_bins=120):
-    """The rows, in panels of two columns each and histograms of one."""
+    """The rows, in panels of two columns each and histograms of one; the panels."""
     figure.draw_without_rendering()  # now the axes know their size in pixels
     is_few = samples.n_rows <= MARKER_ROWS
     panels = [Histogram(axes, palette, ranges, i, n_bins) for axes, i in histograms]
@@ -164,6 +184,7 @@ def draw_samples(figure, samples, ranges, palette, pairs, histograms, has_contou
             each.add(values, labels)
     for each in panels:
         each.draw()
+    return panels
 
 
 def finish_axes(axes, samples, ranges, pair, palette, places, scale=1.0):
@@ -175,15 +196,9 @@ def finish_axes(axes, samples, ranges, pair, palette, places, scale=1.0):
         draw_centers(axes, places[:, 0], np.full(len(places), 0.96), palette,
                      axes.get_xaxis_transform(), scale)
         return
-    is_downwards = is_magnitude(samples.names[y], samples.units[y])
     axes.set(xlabel=axis_label(samples, x), ylabel=axis_label(samples, y), xlim=ranges[x],
-             ylim=ranges[y][::-1] if is_downwards else ranges[y])
+             ylim=ranges[y][::-1] if samples.downwards[y] else ranges[y])
     draw_centers(axes, places[:, x], places[:, y], palette, axes.transData, scale)
-
-
-def is_magnitude(name, unit):
-    """Bright is up: by a name with `mag`, or the unit of a single band. Colours are no magnitudes."""
-    return "mag" in name.lower() or (unit == "mag" and not re.search("[-_]", name))
 
 
 def axis_label(samples, column):
@@ -251,12 +266,12 @@ def sky(fit, catalogue, wanted, size):
     axes.set_axis_off()
     ranges = np.array([[-2.02, 2.02], [-1.02, 1.02]])
     palette = make_palette(len(fit.centers))
-    draw_samples(figure, samples, ranges, palette, [(axes, [0, 1])], [], has_contours=False)
+    panels = draw_samples(figure, samples, ranges, palette, [(axes, [0, 1])], [], has_contours=False)
     axes.set(xlim=ranges[0], ylim=ranges[1], aspect="equal")
     draw_graticule(axes)
     axes.text(0, -1.06, f"{axis_label(samples, 0)}, {axis_label(samples, 1)}", ha="center", va="top",
               fontsize=8, color=INK)
-    add_legend(axes, fit, palette, True)
+    add_legend(axes, numbered(fit), palette, panels, **BESIDE)
     return figure, samples.n_rows
 
 
@@ -269,7 +284,8 @@ def find_position(catalogue):
     for pair in SKY_NAMES:
         if set(pair) <= set(names):
             return [names[name] for name in pair]
-    raise Failure(DATA, f"no positions ({', '.join(catalogue.paths) or 'catalogue'}): no columns ra "
+    paths = some_files(part.path for part in catalogue.parts)
+    raise Failure(DATA, f"no positions ({paths}): no columns ra "
                         "and dec; name them with -x and -y")
 
 

@@ -14,7 +14,7 @@ import sys
 import textwrap
 
 import command
-from command import DATA, USAGE, Failure, Parser, warn
+from command import DATA, USAGE, Failure, Parser, some_files, warn
 
 with command.imports("h5py", "numpy", "astropy"):
     import h5py
@@ -46,7 +46,7 @@ class Join:
             check_same_names(sources[0], source)
         self.filled = [source for source in sources if source.n_rows]
         if not self.filled:
-            raise Failure(DATA, f"no rows ({', '.join(paths)}): nothing to write; "
+            raise Failure(DATA, f"no rows ({some_files(paths)}): nothing to write; "
                                 "check that these are the right files")
         self.n_rows = sum(source.n_rows for source in sources)
         self.names = list(sources[0].kinds)

@@ -20,7 +20,7 @@ def make_table(fit):
     """The file's text. A criterion of the choice of k is that of the k that was kept."""
     facts = fit.facts
     row = {"Sample": os.path.splitext(os.path.basename(fit.path))[0], "rows": fit.n_rows,
-           "used": int(fit.sizes.sum()), "missing": facts.get("n_missing"),
+           "used": int(fit.sizes.sum()), **dict(fit.counts()),
            "features": len(fit.features), "clusters": len(fit.centers),
            "smallest": int(fit.sizes.min()), "largest": int(fit.sizes.max()),
            "inertia": facts.get("inertia"), "iterations": facts.get("n_iterations"),
@@ -30,8 +30,12 @@ def make_table(fit):
         k, criteria, best = choice
         row.update((name, values[list(k).index(best)]) for name, values in criteria.items()
                    if name != "inertia")
-    known = {name: value for name, value in row.items() if value is not None}
+    known = {name: value for name, value in row.items() if value is not None and not is_nan(value)}
     return HEADER + "\t".join(known) + "\n" + "\t".join(map(as_field, known.values())) + "\n"
+
+
+def is_nan(value):
+    return isinstance(value, float) and np.isnan(value)
 
 
 def as_field(value):

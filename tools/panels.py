@@ -45,21 +45,27 @@ def letters_on(colour):
     return "white" if brightness(colour) < 0.62 else "black"
 
 
-# --- panels of samples: add() takes each piece, draw() ends ------------------------------------
+def shape_of(cluster):
+    """Of its markers; those of rows without a cluster are dots."""
+    return SHAPES[cluster % len(SHAPES)] if cluster >= 0 else "."
+
+
+# --- panels of samples: add() takes each piece, draw() ends; has_grey: rows without a cluster are seen
 
 class Markers:
     """Two features of few samples, each drawn as a marker."""
 
     def __init__(self, axes, pair, palette, size=16):
         self.axes, self.pair, self.palette, self.size = axes, pair, palette, size
+        self.has_grey = False
 
     def add(self, values, labels):
         x, y = values[:, self.pair].T
+        self.has_grey |= bool(np.isfinite((x + y)[labels < 0]).any())
         for cluster in np.unique(labels):
             members = labels == cluster
             self.axes.scatter(x[members], y[members], color=[self.palette[cluster]], s=self.size,
-                              marker=SHAPES[cluster % len(SHAPES)] if cluster >= 0 else ".",
-                              alpha=0.75, linewidths=0, zorder=1 if cluster < 0 else 2)
+                              marker=shape_of(cluster), alpha=0.75, linewidths=0, zorder=1 if cluster < 0 else 2)
 
     def draw(self):
         pass
@@ -86,6 +92,10 @@ class Density:
             counts += np.bincount(cell[part], minlength=len(counts))
             for sums, shade in zip(colours, self.palette[labels[part]].T):
                 sums += np.bincount(cell[part], shade, minlength=len(counts))
+
+    @property
+    def has_grey(self):
+        return bool(self.layers[0][0].any())
 
     def draw(self):
         image = np.ones((*self.size[::-1], 3))
@@ -124,6 +134,8 @@ def spread(values):
 class Contours:
     """Two features of many samples: lines within which most rows of each cluster are."""
 
+    has_grey = False
+
     def __init__(self, axes, pair, palette, ranges):
         self.axes, self.pair, self.palette, self.ranges = axes, pair, palette, ranges[pair]
         self.counts = np.zeros((len(palette) - 1, CONTOUR_CELLS, CONTOUR_CELLS))
@@ -160,6 +172,8 @@ def contour_levels(counts):
 
 class Histogram:
     """A single feature: the number of rows of each cluster along it."""
+
+    has_grey = False
 
     def __init__(self, axes, palette, ranges, feature=0, n_bins=BINS):
         self.axes, self.palette, self.feature, self.n_bins = axes, palette, feature, n_bins

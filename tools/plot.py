@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import os
 import sys
+import textwrap
 import warnings
 
 import command
@@ -26,6 +27,7 @@ with command.imports("h5py", "numpy", "matplotlib"):
     from samples import split_items
 
 SMALL_FONT = 8  # of figures for a journal
+TITLE_WIDTH = 0.95  # of a line of it, in widths of the picture
 MIN_INCHES, MAX_INCHES = 1, 60
 STYLE = {
     "font.size": SMALL_FONT, "axes.edgecolor": "#8a8f98", "axes.labelcolor": INK,
@@ -33,7 +35,7 @@ STYLE = {
     "axes.spines.right": False, "axes.titlesize": SMALL_FONT, "axes.titlelocation": "left",
     "legend.fontsize": 7, "legend.title_fontsize": 7, "pdf.fonttype": 42,
 }
-LARGE_STYLE = {**STYLE, "font.size": 10, "axes.titlesize": 10.5}
+LARGE_STYLE = {**STYLE, "font.size": 10, "axes.titlesize": 10.5, "legend.fontsize": 9}
 
 # What can be drawn: the function, and whether it needs the rows of the catalogue.
 KINDS = {"overview": (figures.overview, True), "corner": (figures.corner, True),
@@ -49,7 +51,8 @@ def headline(result, catalogues):
     catalogue = command.clean(os.path.basename(catalogues[0])) + more
     used, n_rows = int(result.sizes.sum()), result.n_rows
     rows = f"{used:,} of {n_rows:,} rows" if used < n_rows else f"{n_rows:,} rows"
-    words = [f"{catalogue}: {rows} in {len(result.centers)} clusters"]
+    others = ", ".join(f"{count:,} {why}" for why, count in result.counts() if count)
+    words = [f"{catalogue}: {rows}{f' ({others})' if others else ''} in {len(result.centers)} clusters"]
     if "n_iterations" in result.facts:
         verb = "converged after" if result.facts.get("converged", True) else "stopped after"
         words.append(f"{verb} {result.facts['n_iterations']} iterations")
@@ -62,8 +65,13 @@ def headline(result, catalogues):
 
 def add_title(figure, title, is_large):
     if title:
-        figure.suptitle(command.clean(title).replace("$", r"\$"), x=0.012, ha="left",
-                        fontsize=13 if is_large else 9)
+        title = command.clean(title)
+        drawn = figure.suptitle(title.replace("$", r"\$"), x=0.012, ha="left",
+                                fontsize=13 if is_large else 9)
+        share = TITLE_WIDTH * figure.bbox.width / max(drawn.get_window_extent().width, 1)
+        if share < 1:
+            lines = textwrap.wrap(title, max(10, int(share * len(title))))
+            drawn.set_text("\n".join(lines).replace("$", r"\$"))
 
 
 def save(figure, path):
@@ -79,7 +87,7 @@ def parse_command_line(arguments):
         usage="%(prog)s RESULT.h5 [CATALOGUE...] -o PICTURE [--kind KIND] [-c COLUMNS | -x COLUMN "
               "-y COLUMN] [--size WIDTHxHEIGHT] [--title TEXT] [-d DATASET] [--transpose] [--force] "
               "[--overwrite]",
-        description="Draw a result of skymeans fit over its catalogue.")
+        description="Draw a result of skymeans fit or predict over its catalogue.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("-o", dest="picture", required=True, metavar="PICTURE",
                         help="the picture: .png, .pdf, .svg")

@@ -4,7 +4,7 @@ import os
 import re
 import statistics
 
-from command import DATA, Failure, check_input, clean, some_of
+from command import DATA, Failure, check_input, clean, some_files
 
 # What must be equal, or the runs did not answer one question; names of members of the record.
 QUESTION = [("plan", name) for name in (
@@ -118,7 +118,7 @@ def find_records(paths):
                                     "writes; give such files, or folders with them")
             found.append(record)
     if not found:
-        raise Failure(DATA, f"no records ({some_of(paths)}): there is no file that fit --metrics "
+        raise Failure(DATA, f"no records ({some_files(paths)}): there is no file that fit --metrics "
                             "wrote; has the study begun?")
     return list({os.path.realpath(record.path): record for record in found}.values())
 

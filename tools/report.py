@@ -25,7 +25,7 @@ def parse_command_line(arguments):
         prog=command.program(), allow_abbrev=False,
         usage="%(prog)s RESULT.h5 [CATALOGUE...] -o REPORT [-c COLUMNS] [--metrics RECORD] "
               "[-d DATASET] [--transpose] [--force] [--overwrite]",
-        description="A report of a result of skymeans fit.")
+        description="A report of a result of skymeans fit or predict.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("-o", dest="report", required=True, metavar="REPORT",
                         help="the report: .html, or NAME_mqc.tsv, a table that MultiQC joins with "
@@ -34,7 +34,7 @@ def parse_command_line(arguments):
                         help="what the corner plot shows: features, columns or expressions; default: "
                              "the first features")
     parser.add_argument("--metrics", metavar="RECORD",
-                        help="the record that the fit wrote with --metrics: times of its phases")
+                        help="the record that the run wrote with --metrics: times of its phases")
     parser.add_argument("-d", dest="dataset", metavar="DATASET",
                         help="table or 2-D array inside the catalogue; default: that of the fit")
     parser.add_argument("--transpose", action="store_true",
@@ -56,7 +56,7 @@ def parse_command_line(arguments):
 
 
 def read_metrics(path):
-    """The record of a run, as fit --metrics writes it; None if none is given."""
+    """The record of a run, as --metrics writes it; None if none is given."""
     if path is None:
         return None
     command.check_input(path)
@@ -70,7 +70,7 @@ def read_metrics(path):
                 "checksum": record["result"].get("checksum")}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Failure(DATA, f"not a record of a run ({path}): {type(error).__name__}: "
-                            f"{command.reason(error)}; give what fit --metrics wrote") from error
+                            f"{command.reason(error)}; give what --metrics wrote") from error
 
 
 def check_metrics(fit, metrics, path):
@@ -78,7 +78,7 @@ def check_metrics(fit, metrics, path):
     if metrics and checksum and metrics["checksum"] not in (None, checksum):
         raise Failure(DATA, f"the record of another run ({path}): its result has the checksum "
                             f"{metrics['checksum']}, {fit.path} has {checksum}; give that of this "
-                            "fit")
+                            "run")
 
 
 def run(arguments):

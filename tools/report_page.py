@@ -113,6 +113,7 @@ def named(names, units):
 def summary(fit, name):
     used, facts = int(fit.sizes.sum()), fit.facts
     shown = [("rows", f"{fit.n_rows:,}"), ("clustered", f"{used:,}"),
+             *((why, f"{count:,}") for why, count in fit.counts()),
              ("clusters", f"{len(fit.centers):,}"), ("features", f"{len(fit.features):,}")]
     if "inertia" in facts:
         shown.append(("inertia", f"{facts['inertia']:.6g}"))
@@ -124,7 +125,10 @@ def summary(fit, name):
     items = "".join(f"<div><dt>{key}</dt><dd>{safe(value)}</dd></div>" for key, value in shown)
     files = "".join(f"<li>{safe(file.name)}: {file.rows:,} rows</li>" for file in fit.files[:20])
     more = f"<li>and {len(fit.files) - 20:,} more files</li>" if len(fit.files) > 20 else ""
-    return f"<header><h1>{safe(name)}</h1><p>A k-means clustering by skymeans of</p>" \
+    model = fit.said("model")
+    what = f"Labels by skymeans predict, for the centers of {model}, of" if model else \
+        "A k-means clustering by skymeans of"
+    return f"<header><h1>{safe(name)}</h1><p>{safe(what)}</p>" \
            f"<ul>{files}{more}</ul></header><dl>{items}</dl>"
 
 
@@ -183,7 +187,7 @@ def corner(rows):
         return ""
     note = f"Each row shown stands for about {rows['n_rows'] / count(rows):.0f}. " \
         if count(rows) < 0.9 * rows["n_rows"] else ""
-    return section("Rows", f"<p>{count(rows):,} of {rows['n_rows']:,} rows. {note}"
+    return section("Rows", f"<p>{count(rows):,} of {rows['n_rows']:,} clustered rows. {note}"
                    "Point at a row to see its values, click a panel to enlarge it.</p>",
                    '<div id="corner"><canvas role="img" aria-label="corner plot of rows"></canvas>'
                    '<output id="tip" hidden></output></div>')
@@ -215,14 +219,14 @@ def neighbours(fit):
 
 
 def convergence(fit):
-    if not len(fit.history["iteration"]):
+    if fit.history is None or not len(fit.history["iteration"]):
         return ""
     return section("Convergence", picture(charts.convergence, fit, (6, 3), "inertia and shift"))
 
 
 def phases(metrics):
     if metrics is None:
-        return section("Times", "<p>The fit keeps them with --metrics RECORD.json; give that record "
+        return section("Times", "<p>A run keeps them with --metrics RECORD.json; give that record "
                                 "to report.</p>")
     total = sum(line[3] for line in metrics["phases"]) or 1
     lines = [[name, *(f"{value:.4f}" for value in seconds), f"{100 * seconds[2] / total:.1f} %"]
@@ -235,10 +239,20 @@ def provenance(fit):
     group = fit.file.get("provenance")
     values = dict(group.attrs) if group is not None else {}
     command_line = text(values.pop("command", "")) or "unknown"
-    lines = [[name, said(value)] for name, value in sorted(values.items())]
+    lines = [[name, said(value)] for name, value in sorted([*values.items(), *scaling(fit)])]
     return section("Provenance", '<pre id="command">' + safe(command_line[:MOST_VALUES]) + "</pre>",
                    '<button id="copy" type="button">Copy the command</button>',
                    table(["", ""], lines, is_code=True))
+
+
+def scaling(fit):
+    """What --scale said, and by what it and --factor made samples of features."""
+    if fit.model is None:
+        return
+    yield "scale", fit.said("scale", "model") or "none"
+    for name, numbers, default in (("factor", fit.model.factor, 1), ("offset", fit.model.offset, 0)):
+        if (numbers != default).any():
+            yield name, [f"{feature}: {number:.6g}" for feature, number in zip(fit.features, numbers)]
 
 
 def said(value):
@@ -246,4 +260,4 @@ def said(value):
         return text(value)[:MOST_VALUES]
     values = np.atleast_1d(value)
     more = " ..." if values.size > 20 else ""
-    return " ".join(map(text, values.ravel()[:20].tolist())) + more
+    return ", ".join(map(text, values.ravel()[:20].tolist())) + more

@@ -5,7 +5,6 @@ import numpy as np
 
 from catalogue import reading
 from check_rows import sample_rows, sampled
-from figures import is_magnitude
 from samples import Samples, find_ranges, positions, split_items
 
 SHOWN_ROWS = 20000
@@ -27,7 +26,7 @@ def sample_catalogue(fit, catalogue, wanted):
     steps = np.round((values - low) / (high - low) * STEPS).astype("<u2")
     return {
         "names": samples.names, "units": samples.units, "ranges": ranges.tolist(),
-        "downwards": list(map(is_magnitude, samples.names, samples.units)),
+        "downwards": samples.downwards,
         "values": [encode(column) for column in steps.T], "labels": encode(labels.astype("<i4")),
         "rows": encode(numbers.astype("<f8")), "ids": read_ids(fit, numbers),
         "margins": read_margins(fit, numbers), "n_rows": int(fit.sizes.sum()),

@@ -4,7 +4,8 @@ import itertools
 import numpy as np
 
 from catalogue import choose_columns, reading, slices, split_list
-from command import DATA, USAGE, Failure
+from command import DATA, USAGE, Failure, some_files
+from magnitudes import goes_down
 
 PIECE_ROWS = 1 << 20     # rows in memory at a time
 SAMPLE_ROWS = 1 << 20    # rows that the axis ranges are taken from
@@ -45,10 +46,11 @@ class Samples:
         columns = self.tables[0][1] if self.tables else []
         self.names = [column.name for column in columns]
         self.units = [self.unit_of(result, column) for column in columns]
+        self.downwards = list(map(goes_down, columns, self.units))
         self.n_rows = result.n_rows
 
     def check_columns(self, catalogue):
-        paths = ", ".join(part.path for part in catalogue.parts)
+        paths = some_files(part.path for part in catalogue.parts)
         if not self.tables:
             raise Failure(DATA, f"nothing to draw ({paths}): no row; check the catalogue")
         if len({len(columns) for _, columns in self.tables}) > 1:

@@ -11,7 +11,7 @@ from astropy.table import Table
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from tool import HIPPARCOS, ToolTest, load_tool, read_columns, write_text
+from tool import HIPPARCOS, ToolTest, load_tool, read_columns, skymeans, write_text
 
 PLOT = load_tool("plot")
 panels, figures, samples = (sys.modules[name] for name in ("panels", "figures", "samples"))
@@ -398,8 +398,31 @@ class PlotKinds(PlotTest):
         labels = [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes]
         self.assertEqual(labels, [("", ""), ("", "gmag [mag]"), ("", ""), ("u_g [mag]", "dec"),
                                   ("gmag [mag]", ""), ("dec", "")])
-        legend = figure.axes[0].get_legend()
-        self.assertEqual([text.get_text() for text in legend.get_texts()], list("0123"))
+        self.assertEqual(legend_of(figure.axes[0]), [*"0123", "not clustered"])
+
+    def test_legends_are_as_rows_are_drawn(self):
+        """Markers of few rows, else squares; the grey is explained where rows without a cluster are seen."""
+        few, many = list("osD^"), ["square"] * 4
+        for n_rows, is_seen, arguments, shapes in (
+                (6000, True, ["-c", "u_g,gmag"], [*many, "square"]),
+                (6000, False, ["--kind", "sky"], many),
+                (6000, True, ["-x", "u_g", "-y", "gmag"], ["square"]),
+                (900, True, ["-c", "u_g,gmag"], [*few, "."]), (900, False, ["-c", "u_g,gmag"], few),
+                (900, True, ["-c", "u_g"], many), (900, True, ["--kind", "sky"], [*few, "."]),
+                (900, True, [], ["."]), (900, False, [], [])):
+            with self.subTest(n_rows=n_rows, is_seen=is_seen, arguments=arguments):
+                self.write_columns("in.h5", self.values[:n_rows], ["u_g", "gmag", "ra", "dec"])
+                labels = self.labels[:n_rows] if is_seen else np.arange(n_rows) % 4
+                self.write_result(self.values[:n_rows, :2], labels, ["u_g", "gmag"], "/table/columns")
+                _, figure = self.draw("result.h5", "in.h5", *arguments)
+                axes = next(axes for axes in figure.axes if axes.get_legend())
+                names = [*"0123", "not clustered"]
+                self.assertEqual(legend_of(axes), names[:len(shapes)] if len(shapes) > 1 else
+                                 names[4:4 + len(shapes)])
+                self.assertEqual(axes.get_legend().get_visible(), bool(shapes))
+                lines, patches = axes.get_legend().get_lines(), axes.get_legend().get_patches()
+                self.assertEqual([line.get_marker() for line in lines] + ["square"] * len(patches),
+                                 shapes)
 
     def test_contours_have_the_shares(self):
         random = np.random.default_rng(3)
@@ -450,6 +473,56 @@ class PlotKinds(PlotTest):
         expected = [(np.median(self.values[self.labels == c], axis=0) - used.mean(0)) / used.std(0)
                     for c in range(4)]
         np.testing.assert_allclose(medians, expected)
+        self.assertRegex(figure._supxlabel.get_text(), "^standard deviations from the mean")
+
+    def test_results_of_predict(self):
+        """What they have is drawn; one plot needs what they have not."""
+        with h5py.File("result.h5", "r+") as file:
+            del file["history"]
+            for name in ("inertia", "n_iterations", "converged"):
+                del file.attrs[name]
+            file.attrs.update({"n_missing": 0, "n_excluded": 30, "n_undecided": 4})
+        _, figure = self.draw("result.h5", "in.h5")
+        self.assertEqual([axes.get_title("left") for axes in figure.axes], ["", "Cluster sizes"])
+        used = (self.labels >= 0).sum()
+        self.assertEqual(figure.texts[0].get_text(), f"in.h5: {used:,} of 20,000 rows "
+                         "(30 excluded, 4 undecided) in 4 clusters")
+        for kind in ("corner", "panel", "sky"):
+            self.draw("result.h5", "in.h5", "--kind", kind)
+        for kind, said in (("convergence", "predict has no iterations"), ("choice", "no choice of k"),
+                           ("templates", "no class templates")):
+            self.refuse(3, rf"no .* \(result.h5\): .*{said}|{said} \(result.h5\)", PLOT, "result.h5",
+                        "--kind", kind, "-o", "new.png")
+
+    def test_predict_draws_any_k(self):
+        with h5py.File("in.h5", "r+") as file:
+            del file["table/columns/ra"], file["table/columns/dec"]
+        skymeans("fit", "in.h5", "-c", "u_g,gmag", "-k", "2..4", "-o", "fit.h5")
+        for k in (2, 3, 4):
+            skymeans("predict", "fit.h5", "in.h5", "--clusters", k, "-o", f"{k}.h5")
+            _, figure = self.draw(f"{k}.h5", "in.h5")
+            with h5py.File(f"{k}.h5") as file:
+                counts = np.bincount(file["labels"][:], minlength=k)
+            self.assertEqual([bar.get_height() for bar in figure.axes[1].patches], list(counts))
+
+    def test_titles_fit(self):
+        _, figure = self.draw("result.h5", "in.h5", "--title", "word " * 60)
+        figure.draw_without_rendering()
+        self.assertEqual(figure.texts[0].get_text().split(), ["word"] * 60)
+        self.assertLess(figure.texts[0].get_window_extent().x1, 1200)
+
+    def test_messages_name_few_files(self):
+        for i in range(5):
+            self.write_columns(f"{i}.h5", self.values[:4000, :2], ["u_g", "gmag"])
+        files = [f"{i}.h5" for i in range(5)]
+        few = r"\(0.h5, 1.h5, 2.h5 and 2 more\)"
+        self.refuse(3, f"no positions {few}: no columns ra and dec", PLOT, "result.h5", *files,
+                    "--force", "--kind", "sky", "-o", "new.png")
+        self.refuse(3, r"no positions \(0.h5\): ", PLOT, "result.h5", *["0.h5"] * 5, "--force",
+                    "--kind", "sky", "-o", "new.png")
+        self.write_columns("4.h5", self.values[:1, :2], ["u_g", "gmag"])
+        self.refuse(3, f"other rows {few}: the result labels 20000 rows, the catalogue has 16001", PLOT,
+                    "result.h5", *files, "-o", "new.png")
 
     def test_convergence(self):
         _, figure = self.draw("result.h5", "--kind", "convergence")
@@ -471,6 +544,69 @@ class PlotKinds(PlotTest):
                     "--size", "1x1", "-o", "new.png")
         self.refuse(3, r"no such column \(in.h5, /table/columns, column nothing\)", PLOT,
                     "result.h5", "in.h5", "-c", "ra,nothing", "-o", "new.png")
+
+
+def legend_of(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+class Downwards(PlotTest):
+    """Which vertical axes go down, by tables of names."""
+
+    def test_columns(self):
+        is_magnitude = sys.modules["magnitudes"].is_magnitude
+        for unit, are_down, names in (
+                ("", True, "gmag Vmag mag MAG_AUTO mag_g phot_g_mean_mag psfMag_r W1mag umag0 mag[2] "
+                           "abs_mag mags/g magnitude g-mag"),
+                ("", False, "gmag-rmag bmag_vmag mag_g-mag_r g V M b_v u-g image_number magnetic magerr "
+                            "e_Vmag gmag_err phot_g_mean_mag_error"),
+                ("mag", True, "g V M M_V phot_g sb Hp gmag bright r_auto G"),
+                ("mag", False, "b_v b-v u_g bp_rp J-Ks w1_w2 nuv_r f435w_f606w g_r_0 gmag-rmag g_err e_V "
+                               "A_V ag_gspphot ebpminrp_gspphot e_bv ebv dm distmod colour"),
+                ("mag(AB)", True, "g r_auto"), ("mag / arcsec2", True, "sb surface"),
+                ("magnet", False, "g b"), ("mas", False, "g parallax")):
+            for name in names.split():
+                with self.subTest(name=name, unit=unit):
+                    self.assertIs(is_magnitude(name, unit), are_down)
+
+    def test_expressions(self):
+        """What counts more magnitudes with plus than with minus goes down; without any the name decides."""
+        with h5py.File("in.h5", "w") as file:
+            for name in ("g", "i", "rmag", "parallax", "x", "u-g", "gmag-rmag", "ebv", "e_rmag"):
+                file[f"t/{name}"] = np.arange(2.0)
+                file[f"t/{name}"].attrs["units"] = "mag" if name in ("g", "i", "u-g", "ebv") else ""
+        downwards = {
+            "g": True, "rmag": True, "x": False, "{u-g}": False, "{gmag-rmag}": False,
+            "g-i": False, "g-rmag": False, "-(g-i)": False, "g-i-0.3": False,
+            "M=rmag+5*log10(parallax/100)": True, "5+5*log10(parallax)+g": True,
+            "5*log10(parallax)": False, "g-3.1*ebv": True, "g-5*log10(1000/parallax)+5": True,
+            "(g+rmag)/2": True, "0.3*g+0.7*rmag-i": False, "(g-rmag)-0.98*(rmag-i)": False,
+            "g-1.9*(rmag-i)": True, "g+i": True, "15-g": False, "-g": False, "2*-g": False,
+            "min(g,rmag,i)": True, "max(g,i)-i": False, "10^(-0.4*g)": False, "abs(g-i)": False,
+            "g*x": False, "x*g": False, "x/g": False, "g/0": False, "2^2*g": True, "g>18": False,
+            "y=x": False, "ymag=x+2": True, "ymag=g-i": False, "colour=g": True, "e_rmag^2": False,
+            "sky_x(g,i)": False}
+        table = sys.modules["finder"].look("in.h5", "t", ",".join(downwards))
+        with h5py.File("in.h5") as file:
+            result = mock.Mock(treatment=lambda feature=None: sys.modules["conventions"].PLAIN)
+            catalogue = mock.Mock(result=result, open=None, paths=[])
+            part = mock.Mock(file=file)
+            for text, found in zip(downwards, sys.modules["finder"].selected(table)):
+                with self.subTest(text=text):
+                    column = sys.modules["result"].Catalogue.column(catalogue, part, found)
+                    self.assertIs(sys.modules["magnitudes"].goes_down(column, column.unit),
+                                  downwards[text])
+
+    def test_pictures(self):
+        """A colour of magnitudes goes up, an absolute magnitude down, whether feature or not."""
+        values = np.random.default_rng(5).normal(20, 1, (100, 3))
+        self.write_columns("in.h5", values, ["gmag", "rmag", "parallax"])
+        skymeans("fit", "in.h5", "-c", "gmag-rmag,M=gmag+5*log10(parallax/100)", "-k", 2, "-o", "r.h5")
+        for name, is_down in (("M", True), ("gmag-rmag", False), ("gmag", True), ("N=rmag-parallax", True)):
+            with self.subTest(name=name):
+                _, figure = self.draw("r.h5", "in.h5", "-x", "parallax", "-y", name)
+                low, high = figure.axes[0].get_ylim()
+                self.assertEqual(low > high, is_down)
 
 
 def write_templates(path, values, labels, names):

@@ -14,7 +14,7 @@ import numpy as np
 sys.dont_write_bytecode = True
 
 from test_plot import PlotTest, blobs, write_templates
-from tool import load_tool, write_text
+from tool import load_tool, skymeans, write_text
 
 REPORT = load_tool("report")
 report_rows = sys.modules["report_rows"]
@@ -77,6 +77,9 @@ class ReportTest(PlotTest):
                 file[f"neighbours/{name}"] = values
             file["neighbours"].attrs["threshold"] = 0.9
             file["choice/k"], file["choice/silhouette"] = [3, 4], [0.25, 0.5]
+            file["choice/bootstrap"], file["choice/gap"] = [np.nan] * 2, [np.nan] * 2  # not asked for
+            file["choice/stability"] = [1.0, np.nan]
+            file.attrs.update({"n_missing": 17, "n_excluded": 1234, "n_undecided": 56})
             file["choice"].attrs["best"] = 1
         write_text("run.json", json.dumps({
             "phases": {"read": {"min": 1.0, "mean": 2.0, "max": 3.0}}, "memory_peak_bytes": 5000000,
@@ -104,6 +107,39 @@ class Reports(ReportTest):
             self.assertIn(words, " ".join(page.texts))
         self.assertNotIn(HOSTILE, text)
 
+    def test_counts_and_choice(self):
+        """What became of all rows; and of the criteria those that were asked for."""
+        page = " ".join(Page(self.report("-o", "r.html")).texts)
+        self.assertRegex(page, r"missing\s+17\s+excluded\s+1,234\s+undecided\s+56\s")
+        self.assertRegex(page, r"k\s+Silhouette\s+Stability\s+3\s+0.25\s+1\s+4\s+0.5\s+–")
+        for name in ("Bootstrap", "Gap"):
+            self.assertNotIn(name, page)
+
+    def test_result_of_predict(self):
+        """It has no iterations, no inertia; how features were scaled is said for all results."""
+        self.write_columns("two.h5", self.values, "xyz")
+        skymeans("fit", "two.h5", "-c", "x,y,z", "-k", 3, "--scale", "standard", "--factor", "y:2", "-o",
+                 "fit.h5")
+        skymeans("predict", "fit.h5", "two.h5", "--where", "x > 0 || y / 0 > 1", "-o", "result.h5",
+                 "--overwrite", "--metrics", "run.json")
+        page = " ".join(Page(self.report("two.h5", "--metrics", "run.json", "-o", "r.html")).texts)
+        deviation, mean = self.values.std(axis=0), self.values.mean(axis=0)
+        factors = [f"{name}: {value:.6g}" for name, value in zip("xyz", [1, 2, 1] / deviation)]
+        offsets = [f"{name}: {value:.6g}" for name, value in zip("xyz", mean)]
+        n_used = (self.values[:, 0] > 0).sum()
+        for words in (r"for the centers of fit.h5, of", rf"clustered\s+{n_used:,}\s",
+                      rf"excluded\s+0\s+undecided\s+{3000 - n_used:,}\s", r"scale\s+standard",
+                      rf"factor\s+{', '.join(factors)}\s", rf"offset\s+{', '.join(offsets)}\s",
+                      r"Times\s", "MB on the rank that had most"):
+            self.assertRegex(page, words)
+        for words in ("Convergence", "inertia", "iterations"):
+            self.assertNotIn(words, page)
+        row = dict(zip(*(line.split("\t") for line in self.report("-o", "r_mqc.tsv").splitlines()[-2:])))
+        self.assertEqual(row, {
+            "Sample": "result", "rows": "3000", "used": str(n_used), "missing": "0", "excluded": "0",
+            "undecided": str(3000 - n_used), "features": "3", "clusters": "3",
+            "smallest": row["smallest"], "largest": row["largest"]})
+
     def test_rows(self):
         text = self.report("in.h5", "-o", "r.html")
         data = json.loads(re.search(r'id="rows">(.*?)</script>', text)[1])
@@ -128,6 +164,7 @@ class Reports(ReportTest):
         found = dict(zip(names.split("\t"), row.split("\t")))
         self.assertEqual(found, {
             "Sample": "result", "rows": "3000", "used": str((self.labels >= 0).sum()),
+            "missing": "17", "excluded": "1234", "undecided": "56",
             "features": "3", "clusters": "4", "smallest": str(np.bincount(self.labels + 1)[1:].min()),
             "largest": str(np.bincount(self.labels + 1)[1:].max()), "inertia": "11",
             "iterations": "4", "converged": "1", "silhouette": "0.5"})
