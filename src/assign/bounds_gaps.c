@@ -34,7 +34,7 @@ typedef struct own_labels {
     int32_t label[KM_BLOCK];
 } own_labels;
 
-static void list_own(const km_assigner *assigner, int64_t block, own_labels *own)
+static void list_own_labels(const km_assigner *assigner, int64_t block, own_labels *own)
 {
     const km_samples *samples = assigner->samples;
     const int32_t *labels = assigner->labels + block * KM_BLOCK;
@@ -204,7 +204,7 @@ static void assign_block_by_bounds(km_assigner *assigner, const void *centers, i
     bounds_workspace *w = &b->workspaces[km_thread()];
     own_labels own;
     w->done.bytes += b->n_columns * (int64_t)sizeof *b->bound + KM_BLOCK_LABELS_BYTES;
-    list_own(assigner, block, &own);
+    list_own_labels(assigner, block, &own);
     if (!find_used_up(assigner, block, &own, &b->own_drifts[block]))
         return;
     for (int i = 0; i < own.count; i++)
@@ -274,7 +274,7 @@ static void choose_used_up(km_window *w, const void *centers)
     float drift;
     (void)centers;
     for (int64_t block = w->first; block < w->first + w->count; block++) {
-        list_own(&w->assigner, block, &own);
+        list_own_labels(&w->assigner, block, &own);
         if (find_used_up(&w->assigner, block, &own, &drift))
             km_window_want(w, block);
     }

@@ -218,7 +218,8 @@ void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
 {
     print_clusters(file, p);
     fprintf(file, "scale: %s%s\nmissing: %s\n", p->scale,
-            strcmp(p->scale, "robust") == 0 ? " (linear quantiles)" : "", /* once the lower values */
+            strcmp(p->scale, "robust") == 0 ? " (linear quantiles)"
+                                            : "", /* once the lower values */
             p->missing);
     if (p->sky != 0)
         fprintf(file, "sky-scale: %.17g\n", p->sky);

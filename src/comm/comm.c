@@ -175,21 +175,16 @@ km_code km_agree(MPI_Comm comm, km_error *error)
     return error->code;
 }
 
-void km_end_if_divided(MPI_Comm comm, bool is_done, const km_error *error)
+bool km_are_divided(MPI_Comm comm, bool is_done)
 {
     int64_t n_done = is_done;
-    km_error first = is_done ? (km_error){0} : *error;
-    if (is_without_mpi(comm))
-        return;
     km_sum_int64(comm, &n_done, 1);
-    if (n_done == 0 || n_done == km_comm_size(comm))
-        return;
-    km_agree(comm, &first);
-    if (km_comm_rank(comm) == 0) {
-        fprintf(stderr, "skymeans: error: %s\n", first.text);
-        MPI_Abort(comm, (int)first.code);
-    }
-    MPI_Barrier(comm);
+    return n_done != 0 && n_done != km_comm_size(comm);
+}
+
+void km_comm_end_job(MPI_Comm comm, int code)
+{
+    MPI_Abort(comm, code);
 }
 
 static void reduce(MPI_Comm comm, void *values, int64_t count, MPI_Datatype type, MPI_Op op)

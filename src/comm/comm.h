@@ -59,9 +59,11 @@ void km_comm_free_hints(MPI_Info *hints);
  * one rank alone, before the next collective call. */
 km_code km_agree(MPI_Comm comm, km_error *error);
 
-/* Ends the job with the error of the lowest rank if only some ranks have done what none can undo
- * without the others, which MPI then leaves waiting. Returns if all have or none has. */
-void km_end_if_divided(MPI_Comm comm, bool is_done, const km_error *error);
+/* Have some ranks done it, and others not? */
+bool km_are_divided(MPI_Comm comm, bool is_done);
+
+/* Ends the job of all ranks at once, with this exit code. Local. */
+void km_comm_end_job(MPI_Comm comm, int code);
 
 /* Reductions over the ranks, element by element and in place; every rank gets the result. */
 void km_sum_int64(MPI_Comm comm, int64_t *values, int64_t count);

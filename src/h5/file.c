@@ -237,6 +237,17 @@ km_code km_h5_open(const char *path, hid_t *file, km_error *error)
     return open_by(path, access, true, file, error);
 }
 
+/* Of ranks that can't go on together, nor close what some of them have opened. */
+static void end_job(MPI_Comm comm, km_error *error)
+{
+    km_agree(comm, error);
+    if (km_comm_rank(comm) == 0) {
+        fprintf(stderr, "skymeans: error: %s\n", error->text);
+        km_comm_end_job(comm, (int)error->code);
+    }
+    km_agree(comm, error); /* waits for the end */
+}
+
 /* Ranks agree on errors before each call in which HDF5 has them wait for each other: to duplicate
  * their communicator, and to open. In the latter a rank that fails would leave the others waiting
  * when they close the file, so each has opened it alone before; if one fails all the same, the job
@@ -255,7 +266,8 @@ km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid
         km_agree(comm, error);
     }
     open_by(path, access, false, file, error);
-    km_end_if_divided(comm, *file >= 0, error);
+    if (km_are_divided(comm, *file >= 0))
+        end_job(comm, error);
     return error->code;
 }
 

@@ -414,8 +414,9 @@ static void forget_leads(const screened *s, const int32_t *chosen, int64_t n, co
     for (; changed != 0; changed &= changed - 1) {
         const numbers_float32 lost = spread_number(before[__builtin_ctzll(changed)]);
         for (int64_t i = 0; i < n; i += LANES) {
-            numbers_float32 *leads = (numbers_float32 *)(s->leads + i);
-            *leads &= centers_from(chosen, n, i) != lost; /* 0 */
+            vector_float32 *leads = lanes_of(s->leads + i, 0);
+            const numbers_float32 kept = centers_from(chosen, n, i) != lost;
+            *leads = (vector_float32)((numbers_float32)*leads & kept); /* or 0 */
         }
     }
 }
