@@ -236,7 +236,8 @@ km_code km_open_catalogue(km_story *s)
         return s->error.code;
     const km_catalogue_name name = km_catalogue_of_options(&s->options);
     if (km_catalogue_open(&s->catalogue, &name, s->comm, &s->error) == KM_OK &&
-        check_size(s, &s->error) == KM_OK && choose_seeding(s) == KM_OK &&
+        check_size(s, &s->error) == KM_OK &&
+        km_check_names(&s->catalogue, "-c", &s->error) == KM_OK && choose_seeding(s) == KM_OK &&
         km_take_factors(s) == KM_OK)
         check_problem(s);
     km_timer_add(&s->timers, KM_PHASE_OPEN, start);

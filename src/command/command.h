@@ -130,6 +130,9 @@ km_code km_open_catalogue(km_story *s);
  * for a bad --sky or --sky-scale. */
 km_code km_take_sky(km_story *s);
 
+/* KM_USAGE if a name of a computed column is that of another one, too. `option` lists them. */
+km_code km_check_names(const km_catalogue *catalogue, const char *option, km_error *error);
+
 /* Reads the values of --factor into the problem. KM_USAGE if one names no feature. */
 km_code km_take_factors(km_story *s);
 

@@ -75,8 +75,9 @@ km_code km_open_described(km_story *s)
     if (s->catalogue.precision == KM_FLOAT64)
         name.precision = &s->catalogue.precision; /* expressions are rounded as features are */
     if (km_catalogue_open(&s->described, &name, s->comm, &s->error) == KM_OK &&
-        check_missing_values(s) == KM_OK && find_order_column(s) == KM_OK &&
-        s->described.n_rows != s->catalogue.n_rows)
+        check_missing_values(s) == KM_OK &&
+        km_check_names(&s->described, "--describe", &s->error) == KM_OK &&
+        find_order_column(s) == KM_OK && s->described.n_rows != s->catalogue.n_rows)
         km_fail(&s->error, KM_DATA,
                 "other rows (%s): columns to describe have %lld rows, and features %lld; choose "
                 "columns of one table",

@@ -1,10 +1,30 @@
-/* The step that reads the values of --factor. */
+/* Steps that go by names of features: none is given twice, and the values of --factor. */
 #include "base/memory.h"
 #include "base/text.h"
 #include "command/command.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static const char *expression_text(const km_catalogue *c, const km_column *column)
+{
+    return column->expression > 0 ? c->expressions[column->expression - 1].text : "";
+}
+
+/* A column that is named twice is the same, and worth a warning only. */
+km_code km_check_names(const km_catalogue *c, const char *option, km_error *error)
+{
+    for (int64_t i = 0; i < c->n_features; i++)
+        for (int64_t j = 0; c->columns[i].expression > 0 && j < c->n_features; j++)
+            if (strcmp(c->names[i], c->names[j]) == 0 &&
+                strcmp(expression_text(c, &c->columns[i]), expression_text(c, &c->columns[j])) != 0)
+                return km_fail(error, KM_USAGE,
+                               "a name twice (%s, %s): it is given to two different columns, so "
+                               "that nothing could tell them apart; choose another NAME in "
+                               "NAME=EXPRESSION",
+                               option, c->names[i]);
+    return KM_OK;
+}
 
 /* Finds the feature of a value of --factor, NAME:F, and its factor. */
 static void take_factor(km_story *s, const char *text)

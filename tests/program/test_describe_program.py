@@ -312,6 +312,8 @@ class Describe(ProgramTest):
                  "--describe", "gaps"),
                 (2, r"bad value \(--missing-value z:1\): it names neither", "--describe", "gaps",
                  "--missing-value", "z:1"),
+                (2, r"a name twice \(--describe, a\): .*", "--describe", "a=x,gaps,a=x+1",
+                 "--order-by", "a"),
                 (3, r"none", "--describe", "none")]:
             for ranks in (1, 3):
                 finished = run("fit", "in.h5", "-c", "x,y", "-k", 3, "-o", "new.h5", *words,

@@ -125,6 +125,7 @@ ROWS = [
     (2, "bad expression (-c ={0}+1): there is no name", *fit("-c", "={0}+1")),
     (2, "bad expression (--where, column {0:2}): it has 2 values", *fit("--where", "{0:2} > 1")),
     (2, "too long a name (-c {0}+1+1", *fit("-c", "{0}" + "+1" * 70)),
+    (2, "a name twice (-c, a): it is given", *fit("-c", "a={0}+1,1,a={1}+1")),
     (3, "no usable row (in.h5, /points): of 100 rows --where", *fit("--where", "{0} < {0}")),
     # describing
     (2, "bad value (--order-by z)", *fit_of("named-in.h5", "--order-by", "z")),
