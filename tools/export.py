@@ -2,7 +2,8 @@
 """Join the labels of a result with columns of its catalogue: a table for TOPCAT, astropy, ...
 
 The result is one of skymeans fit or predict. The table has the ids (or row numbers, from 0), the
-chosen columns, the labels (-1: not clustered) and the distances, if the result has them.
+chosen columns, the labels (-1: not clustered), and what the result has of distances and of second
+labels.
 
 All formats are written piece by piece, in memory that does not depend on the number of rows. FITS,
 VOTable and ECSV keep types and units, CSV has neither. A missing number is NaN or null, in CSV and
@@ -16,20 +17,20 @@ import os
 import sys
 
 import command
-from command import DATA, USAGE, Failure, Parser, Progress, some_files, some_of, warn
+from command import DATA, Failure, Parser, Progress, some_files, some_of, warn
 
 with command.imports("h5py", "numpy", "astropy"):
     import h5py
     import numpy as np
 
     import finder
-    from catalogue import (ARROW, Column, choose_columns, elements, open_hdf5, reading, slices,
-                           split_list)
+    from catalogue import ARROW, Column, elements, open_hdf5, reading, slices
     from check_rows import check_rows
     from formats import WRITERS, to_integers
-    from result import Catalogue, Result
-    from patches import FORMATS as PATCH_FORMATS, write_patch_centers
-    from templates import FORMATS as TEMPLATE_FORMATS, write_templates
+    from result import Catalogue, Result, margins
+    from patches import WRITERS_OF_PATCHES, make_patch_centers
+    from samples import find_columns, split_items
+    from templates import WRITERS_OF_TEMPLATES, make_templates
 
 PIECE_ROWS = 1 << 17
 MOST_LETTERS = 4096  # of a command line, which may name thousands of files
@@ -39,7 +40,7 @@ MOST_LETTERS = 4096  # of a command line, which may name thousands of files
 WIDER = {"i1": "i2", "u2": "i4", "u4": "i8", "f2": "f4", "f16": "f8"}
 WIDER_MASKED = {**WIDER, "b1": "i2", "u1": "i2", "u8": "i8"}
 
-Part = collections.namedtuple("Part", "path n_rows columns")  # rows of one file of the catalogue
+Part = collections.namedtuple("Part", "path n_rows columns")  # rows of a file; columns by name
 
 
 class Field:
@@ -84,10 +85,15 @@ def text_width(column):
 
 # --- columns ------------------------------------------------------------------------------------
 
+OWN = {"label": "labels", "distance": "distances", "second_label": "second_label",
+       "second_distance": "second_distance"}  # columns of the result, and where they are
+MARGIN = "margin"
+
+
 def id_name(result):
     """Ids are called as the column that they are from, without its path."""
     name = (result.id_column or "").rpartition("/")[2]
-    return name if name and name not in ("label", "distance") else "id"
+    return name if name and name not in (*OWN, MARGIN) else "id"
 
 
 def origin(result):
@@ -96,7 +102,7 @@ def origin(result):
     command_line = result.said("command")
     if command_line and len(command_line) > MOST_LETTERS:
         command_line = f"{command_line[:MOST_LETTERS]} ..."
-    facts = {"result": (os.path.basename(result.path), "labels are from this result"),
+    facts = {"result": (os.path.basename(result.path), "of skymeans, which this is from"),
              "checksum": (result.said("checksum", "/"), "of the result"),
              "clusters": (n_clusters, "number of clusters"),
              "version": (result.said("version"), "of skymeans, which made the result"),
@@ -105,9 +111,9 @@ def origin(result):
 
 
 def own_columns(result):
-    """Of the result: ids, labels, distances."""
+    """Of the result: ids, labels, distances, and how near the second center is."""
     columns = {}
-    for name, place in ((id_name(result), "ids"), ("label", "labels"), ("distance", "distances")):
+    for name, place in {id_name(result): "ids", **OWN}.items():
         node = result.file.get(place)
         if node is None:
             continue
@@ -118,25 +124,29 @@ def own_columns(result):
         is_any_length = string and string.length is None
         columns[name] = Column(name, len(node), "S" if is_any_length else node.dtype,
                                node.__getitem__)
+    if {"distance", "second_distance"} <= set(columns):
+        columns[MARGIN] = Column(MARGIN, result.n_rows, np.float64, lambda rows: margins(
+            *(result.file[OWN[name]][rows] for name in ("distance", "second_distance"))))
     return columns
 
 
-def choose_items(wanted):
-    """The items of -c."""
-    items = split_list(wanted)
-    if "" in items:
-        raise Failure(USAGE, "bad command line: empty name in -c; separate names by single commas")
-    return items
-
-
 def chosen_of(catalogue, part, wanted):
-    """The columns of -c in a part, else those features that are columns."""
+    """The columns of -c in a part, else those features that are columns; by name and the number of
+    other columns before that have it."""
+    chosen = {}
+    for name, found in find_chosen(catalogue, part, wanted):
+        n_others = 0
+        while chosen.setdefault((name, n_others), found) != found:
+            n_others += 1
+    return {key: catalogue.column(part, found, key[0]) for key, found in chosen.items()}
+
+
+def find_chosen(catalogue, part, wanted):
     if wanted is None:
-        return catalogue.features(part, list(part.features))
+        return list(part.features.items())
     found = all_columns(catalogue, part) if wanted.strip() == "all" else None
-    if not found:
-        found = choose_columns(part.path, part.table, choose_items(wanted), catalogue.is_transposed)
-    return [catalogue.column(part, each, each["name"]) for each in found]
+    return [(each["name"], each) for each in found] if found else \
+        find_columns(catalogue, part, split_items(wanted, "-c"), part.features)
 
 
 def all_columns(catalogue, part):
@@ -162,14 +172,14 @@ def in_all(parts):
     """Parts with the columns that all of them have."""
     common = set.intersection(*(set(part.columns) for part in parts))
     for part in parts:
-        for name in [name for name in part.columns if name not in common]:
-            warn(f"column left out ({part.path}, {name}): not all files have it")
-            del part.columns[name]
+        for key in [key for key in part.columns if key not in common]:
+            warn(f"column left out ({part.path}, {key[0]}): not all files have it")
+            del part.columns[key]
     return parts
 
 
 def choose_parts(catalogue, wanted):
-    """(path, number of rows, columns by their names in the output) of each part with rows."""
+    """(path, number of rows, chosen columns) of each part with rows."""
     features = catalogue.result.features
     first = next((part for part in catalogue.parts if part.n_rows), catalogue.parts[0])
     if wanted is None and not features:
@@ -179,8 +189,7 @@ def choose_parts(catalogue, wanted):
     if wanted is None and left_out:
         warn(f"feature left out ({some_of(left_out)}): no column of the catalogue; "
              "choose columns with -c")
-    return in_all([Part(part.path, part.n_rows, {column.name: column for column
-                                                 in chosen_of(catalogue, part, wanted)})
+    return in_all([Part(part.path, part.n_rows, chosen_of(catalogue, part, wanted))
                    for part in catalogue.parts if part.n_rows or part is first])
 
 
@@ -204,7 +213,7 @@ class Joined:
 
     def __init__(self, result, parts, ids=None):
         """`ids` is the column of the catalogue that has the ids of the result, if one has."""
-        self.n_rows, self.origin = result.n_rows, origin(result)
+        self.n_rows = result.n_rows
         self.lengths = [part.n_rows for part in parts] or [result.n_rows]
         with reading(result.path):
             columns = own_columns(result)
@@ -212,17 +221,18 @@ class Joined:
         own = {first.name: first, **columns}
         fields = {name: Field(name, split_rows(column, self.lengths),
                               [result.path] * len(self.lengths)) for name, column in own.items()}
-        chosen = [self.chosen_field(name, parts, own) for name in (parts[0].columns if parts else ())
-                  if name != first.name or name != ids]
+        chosen = [self.chosen_field(key, parts, own) for key in (parts[0].columns if parts else ())
+                  if key[0] != first.name or key[0] != ids]
         self.fields = [fields.pop(first.name), *chosen, *fields.values()]
 
     @staticmethod
-    def chosen_field(name, parts, own):
+    def chosen_field(key, parts, own):
         """A column of the catalogue, under another name if the result needs its name."""
-        field = Field(name, [part.columns[name] for part in parts], [part.path for part in parts])
+        name = key[0]
+        field = Field(name, [part.columns[key] for part in parts], [part.path for part in parts])
         if name in own:
             field.name = f"{name}_catalogue"
-            while field.name in own or field.name in parts[0].columns:
+            while field.name in own or (field.name, 0) in parts[0].columns:
                 field.name += "_"
             warn(f"column renamed ({name}): {field.name}, since the result has a {name}, too")
         return field
@@ -252,15 +262,15 @@ def parse_command_line(arguments):
     parser.add_argument("-o", "--output", required=True, metavar="TABLE",
                         help="the table: .fits, .fit, .vot or .xml (VOTable), .ecsv, .csv")
     parser.add_argument("-c", "--columns", metavar="LIST",
-                        help="columns of the catalogue, separated by commas; odd names in braces "
-                             "{b-v}, flux[2] one element; 0:3 the first three of an array; all "
-                             "for all; default: the features of the fit")
+                        help="features, columns or expressions, as fit takes them, separated by "
+                             "commas; odd names in braces {b-v}, flux[2] one element; 0:3 the first "
+                             "three of an array; all for all columns; default: features, which are "
+                             "those of the fit")
     parser.add_argument("-d", "--dataset", metavar="PATH",
                         help="table or 2-D array inside the catalogue; default: that of the fit")
     parser.add_argument("--templates", action="store_true",
                         help="a row for each cluster instead, with the statistics of fit "
-                             "--describe: .fits, .ecsv, .csv, or .tex (LaTeX: medians with 16 to "
-                             "84 %%)")
+                             "--describe: as TABLE, or .tex (LaTeX: medians with 16 to 84 %%)")
     parser.add_argument("--patch-centers", action="store_true",
                         help="of fit --sky: a row for each cluster instead, with the unit vector of "
                              "its center, as TreeCorr's patch_centers reads it: .fits, or .txt")
@@ -272,19 +282,18 @@ def parse_command_line(arguments):
     options = parser.parse_intermixed_args(arguments)
     if not options.files:
         parser.error("RESULT.h5 is required")
-    options.write = write_templates if options.templates else \
-        write_patch_centers if options.patch_centers else None
-    formats = TEMPLATE_FORMATS if options.templates else \
-        PATCH_FORMATS if options.patch_centers else WRITERS
-    if command.extension(options.output) not in formats:
-        endings = ", ".join(f".{ending}" for ending in formats)
+    options.make, writers = (make_templates, WRITERS_OF_TEMPLATES) if options.templates else \
+        (make_patch_centers, WRITERS_OF_PATCHES) if options.patch_centers else (None, WRITERS)
+    options.write = writers.get(command.extension(options.output))
+    if options.write is None:
+        endings = ", ".join(f".{ending}" for ending in writers)
         parser.error(f"-o {options.output} does not end in one of {endings}")
     options.result, *options.catalogues = options.files
     options.catalogues = command.expand_lists(options.catalogues)
     options.files = [options.result, *options.catalogues]
     if options.templates and options.patch_centers:
         parser.error("--templates and --patch-centers: one table at a time")
-    if options.write and options.catalogues:
+    if options.make and options.catalogues:
         parser.error(f"{'--templates' if options.templates else '--patch-centers'} with a CATALOGUE: "
                      "the result has all that is needed")
     for option in ("columns", "dataset"):
@@ -310,15 +319,13 @@ def run(arguments):
     command.check_output(options.output, options.overwrite, options.files)
     with contextlib.ExitStack() as stack:
         result = Result(options.result, open_hdf5(options.result, stack))
-        if options.write:
-            with command.whole_file(options.output) as file:
-                n_rows, n_columns = options.write(result, command.extension(options.output), file)
-            command.say(f"{n_rows} clusters, {n_columns} columns: {options.output}")
-            return
-        joined = Joined(result, *open_parts(result, options, stack))
+        table = options.make(result, command.extension(options.output)) if options.make else \
+            Joined(result, *open_parts(result, options, stack))
+        table.origin = origin(result)
         with command.whole_file(options.output) as file:
-            WRITERS[command.extension(options.output)](file, joined)
-    command.say(f"{joined.n_rows} rows, {len(joined.fields)} columns: {options.output}")
+            options.write(file, table)
+    rows = "clusters" if options.make else "rows"
+    command.say(f"{table.n_rows} {rows}, {len(table.fields)} columns: {options.output}")
 
 
 def main():

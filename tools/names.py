@@ -1,4 +1,4 @@
-"""Names and texts as the formats of exports can hold them.
+"""Names and texts as the formats of exports, and LaTeX, can hold them.
 
 What a format has no place for is written as Python writes it in a text: `\\xb0`, `\\u2028`."""
 import re
@@ -16,6 +16,11 @@ NOT_FITS = re.compile("[^\x20-\x7e]|:(?= )")
 ODD_VALUE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
                        "|\r(?!\n)")
 EDGES = re.compile("^ | $")  # blanks that readers take away
+# What is a command in LaTeX, or in its usual font another sign.
+LATEX = str.maketrans({**{sign: f"\\{sign}" for sign in "&%$#_{}"}, **{
+    sign: f"\\text{name}{{}}" for sign, name in {
+        "\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater",
+        "|": "bar"}.items()}})
 
 
 def escape(text, odd):
@@ -29,13 +34,21 @@ def escape_letter(letter):
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-def written_names(names, is_fits=False):
-    """Names as they are written: no two are equal, and those that differ from what they were are
-    told."""
+def escape_latex(text):
+    return escape(text, ODD).translate(LATEX)
+
+
+def written_names(names, is_fits=False, end=""):
+    """Names as they are written, with room for an end: no two are equal, and those that differ from
+    what they were are told."""
     odd, found, taken = NOT_FITS if is_fits else ODD, [], set()
+
+    def is_short(text):
+        return not is_fits or is_fits_text(text + end)
+
     for name in names:
         written = escape(escape(name, odd), EDGES) or "_"
-        written = make_unique(written, taken, is_fits_text if is_fits else is_any)
+        written = make_unique(written, taken, is_short)
         taken.add(written)
         if written != name:
             warn(f"column renamed ({name}): {written}, since the format has no place for its name")
@@ -68,7 +81,3 @@ def is_fits_text(text):
 
 def is_skymeans_name(text):
     return len(text.encode("utf-8", "surrogateescape")) <= NAME_BYTES
-
-
-def is_any(_):
-    return True

@@ -97,8 +97,8 @@ def parse_command_line(arguments):
                              "(positions, in Mollweide's projection); without a catalogue: choice "
                              "(of k), templates (of the classes), convergence")
     parser.add_argument("-c", dest="columns", metavar="COLUMNS",
-                        help="corner: features, columns or expressions, as fit takes them; default: "
-                             "the features")
+                        help="corner: features, columns or expressions, as fit takes them; features "
+                             "for all of these (default)")
     parser.add_argument("-x", metavar="COLUMN", help="panel: of the horizontal axis; sky: the right "
                                                      "ascension; default: ra, or a name like it")
     parser.add_argument("-y", metavar="COLUMN", help="panel: of the vertical axis; sky: the "

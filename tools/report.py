@@ -31,8 +31,8 @@ def parse_command_line(arguments):
                         help="the report: .html, or NAME_mqc.tsv, a table that MultiQC joins with "
                              "those of other results")
     parser.add_argument("-c", dest="columns", metavar="COLUMNS",
-                        help="what the corner plot shows: features, columns or expressions; default: "
-                             "the first features")
+                        help="what the corner plot shows: features, columns or expressions; features "
+                             "for all of these; default: the first of them")
     parser.add_argument("--metrics", metavar="RECORD",
                         help="the record that the run wrote with --metrics: times of its phases")
     parser.add_argument("-d", dest="dataset", metavar="DATASET",

@@ -5,6 +5,7 @@ import numpy as np
 
 from catalogue import reading
 from check_rows import sample_rows, sampled
+from result import margins
 from samples import Samples, find_ranges, positions, split_items
 
 SHOWN_ROWS = 20000
@@ -67,8 +68,7 @@ def read_margins(fit, numbers):
         return None
     own, second = (sampled(numbers, fit.file[name].__getitem__)
                    for name in ("distances", "second_distance"))
-    with np.errstate(all="ignore"):
-        return encode(np.where(second > 0, own / second, np.nan).astype("<f4"))
+    return encode(margins(own, second).astype("<f4"))
 
 
 def encode(values):

@@ -148,6 +148,12 @@ class Model:
             self.precision in ("float32", "float64")
 
 
+def margins(own, second):
+    """Distances to the own center as shares of those to the second nearest one."""
+    with np.errstate(all="ignore"):
+        return np.where(second > 0, own / second, np.nan)
+
+
 # --- the catalogue ------------------------------------------------------------------------------
 
 class Catalogue:
@@ -240,13 +246,16 @@ class Catalogue:
         return column
 
     def features(self, part, wanted):
-        """Columns of some features in a part; the program says why one is none."""
+        return [self.column(part, found, name) for name, found in self.find(part, wanted)]
+
+    def find(self, part, wanted):
+        """(name, found) of some features in a part; the program says why one is no column."""
         absent = [feature for feature in wanted if feature not in part.features]
         if absent:
             finder.select(part.path, part.table, self.result.items, self.is_transposed)
             raise Failure(DATA, f"no such column ({part.path}, column {absent[0]}): not one of all "
                                 "rows; give the catalogue of the fit")
-        return [self.column(part, part.features[feature], feature) for feature in wanted]
+        return [(feature, part.features[feature]) for feature in wanted]
 
 
 def as_array(columns, rows, precision):

@@ -22,17 +22,23 @@ def split_items(wanted, option):
     return items
 
 
-def columns_of(catalogue, part, items):
-    """Columns of a part: features by their names, and what else -c would take."""
+def find_columns(catalogue, part, items, features):
+    """(name, found) of columns of a part: some features by their names, `features` for all, and what
+    else -c of a fit would take."""
+    features = {"features": catalogue.result.features, **{name: [name] for name in features}}
     found = []
-    for is_feature, group in itertools.groupby(items, catalogue.result.features.__contains__):
-        names = list(group)
+    for is_feature, group in itertools.groupby(items, features.__contains__):
         if is_feature:
-            found += catalogue.features(part, names)
+            found += catalogue.find(part, [name for item in group for name in features[item]])
             continue
-        chosen = choose_columns(part.path, part.table, names, catalogue.is_transposed)
-        found += [catalogue.column(part, each, each["name"]) for each in chosen]
+        chosen = choose_columns(part.path, part.table, list(group), catalogue.is_transposed)
+        found += [(each["name"], each) for each in chosen]
     return found
+
+
+def columns_of(catalogue, part, items):
+    return [catalogue.column(part, found, name)
+            for name, found in find_columns(catalogue, part, items, catalogue.result.features)]
 
 
 class Samples:

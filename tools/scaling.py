@@ -12,6 +12,7 @@ with command.imports("matplotlib"):
     import matplotlib
 
     import records
+    from names import escape_latex
     from scaling_plots import STYLE, draw_all, phase_seconds
 
 FORMATS = ("png", "pdf")
@@ -130,7 +131,7 @@ def write_markdown(study):
 def write_latex(study):
     """A tabular with rules of booktabs."""
     def line(cells):
-        return " & ".join(cell.replace("%", r"\%") for cell in cells) + r" \\"
+        return " & ".join(map(escape_latex, cells)) + r" \\"
     return "\n".join([
         *(f"% {note}" for note in notes(study)), rf"\begin{{tabular}}{{{'r' * len(HEADINGS)}}}",
         r"\toprule", line(HEADINGS), r"\midrule",

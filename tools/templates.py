@@ -1,16 +1,14 @@
 """The class templates of a result as a table: a row a cluster."""
-import io
-
 import numpy as np
-from astropy.io.ascii import latexdicts
-from astropy.table import Table
 
 from catalogue import reading, texts
 from command import DATA, Failure
+from few_rows import FewRows
+from formats import WRITERS
+from names import escape_latex, written_names
 
 QUANTILES = ("p5", "p16", "p50", "p84", "p95")
-FORMATS = {"fits": "fits", "fit": "fits", "ecsv": "ascii.ecsv", "csv": "ascii.csv",
-           "tex": "ascii.latex"}
+LONGEST = "_deviation"  # of what follows the name of a column
 
 
 class Templates:
@@ -34,28 +32,23 @@ class Templates:
         return [(name, self.values[name][:, column]) for name in ("mean", "deviation", "min")] + \
             quantiles + [("max", self.values["max"][:, column])]
 
-    def table(self):
+    def clusters(self):
+        return [("cluster", np.arange(len(self.sizes)), None), ("size", self.sizes, None)]
+
+    def table(self, is_fits):
         """All statistics, each with its unit."""
-        table = Table({"cluster": np.arange(len(self.sizes)), "size": self.sizes})
-        for j, (name, unit) in enumerate(zip(self.names, self.units)):
-            for statistic, values in self.statistics(j):
-                table[f"{name}_{statistic}"] = values
-                if unit:
-                    table[f"{name}_{statistic}"].unit = unit
-            table[f"{name}_missing"] = self.values["n_missing"][:, j].astype(np.int64)
-        return table
+        columns = self.clusters()
+        for j, name in enumerate(written_names(self.names, is_fits, LONGEST)):
+            columns += [(f"{name}_{statistic}", values, self.units[j] or None)
+                        for statistic, values in self.statistics(j)]
+            columns.append((f"{name}_missing", self.values["n_missing"][:, j].astype(np.int64), None))
+        return FewRows(columns)
 
     def table_for_print(self):
         """Medians with the distances to the 16 and 84 % quantiles, as papers print them."""
-        table = Table({"Cluster": np.arange(len(self.sizes)), "$N$": self.sizes})
-        for j, (name, unit) in enumerate(zip(self.names, self.units)):
-            heading = escape(name) + (f" ({escape(unit)})" if unit else "")
-            table[heading] = [interval(*row) for row in self.quantiles[:, j, 1:4]]
-        return table
-
-
-def escape(text):
-    return "".join("\\" + letter if letter in "_&%$#{}" else letter for letter in text)
+        return FewRows(self.clusters() + [
+            (name, [interval(*row) for row in self.quantiles[:, j, 1:4]], self.units[j] or None)
+            for j, name in enumerate(written_names(self.names))])
 
 
 def interval(low, median, high):
@@ -67,16 +60,25 @@ def interval(low, median, high):
     return f"${median:.{digits}f}^{{+{high - median:.{digits}f}}}_{{-{median - low:.{digits}f}}}$"
 
 
-def write_templates(result, extension, file):
+def make_templates(result, extension):
     templates = Templates(result)
-    table = templates.table_for_print() if extension == "tex" else templates.table()
-    if extension in ("fits", "fit"):
-        content = io.BytesIO()
-        table.write(content, format="fits")
-        file.write(content.getvalue())
-    else:
-        content = io.StringIO()
-        style = {"latexdict": latexdicts["AA"]} if extension == "tex" else {}
-        table.write(content, format=FORMATS[extension], **style)
-        file.write(content.getvalue().encode())
-    return len(table), len(table.colnames)
+    return templates.table_for_print() if extension == "tex" else \
+        templates.table(extension in ("fits", "fit"))
+
+
+def write_latex(file, table):
+    """A table in the style of Astronomy & Astrophysics."""
+    headings = ["Cluster", "$N$", *(
+        escape_latex(field.name + (f" ({field.unit})" if field.unit else ""))
+        for field in table.fields[2:])]
+    lines = [r"\begin{table}", rf"\begin{{tabular}}{{{'c' * len(headings)}}}", r"\hline \hline",
+             latex_row(headings), r"\hline", *(latex_row(map(str, row)) for row in zip(*table.values)),
+             r"\hline", r"\end{tabular}", r"\end{table}", ""]
+    file.write("\n".join(lines).encode("utf-8"))
+
+
+def latex_row(cells):
+    return " & ".join(cells) + r" \\"
+
+
+WRITERS_OF_TEMPLATES = {**WRITERS, "tex": write_latex}

@@ -8,6 +8,8 @@ from unittest import mock
 
 import h5py
 import numpy as np
+from astropy.io import fits
+from astropy.io.fits.verify import VerifyWarning
 from astropy.table import MaskedColumn, Table, join
 
 from tool import HIPPARCOS, ROOT, ToolTest, load_tool, read_columns, write_text
@@ -61,6 +63,7 @@ class ExportTest(ToolTest):
         strict.__enter__()
         self.addCleanup(strict.__exit__, None, None, None)
         warnings.simplefilter("error")  # astropy's, of files that are not quite right
+        warnings.simplefilter("ignore", VerifyWarning)  # of names with other than letters
 
     def export(self, *arguments, endings=ENDINGS, said=""):
         """The tables out of each format."""
@@ -216,6 +219,27 @@ class ExportFormats(ExportTest):
         for table in self.export("result.h5", "in.h5", "-c", "label", said=said, endings=("csv",)):
             self.check(table, row=range(5), label_catalogue=range(5), label=LABELS)
 
+    def test_second(self):
+        """Of fit --second: the second label, its distance, and d1/d2; NaN where that says nothing."""
+        write_result(distances=np.array([0.5, 1, np.nan, 0, 2]),
+                     second_label=np.array([1, 1, -1, 0, 2], "i4"),
+                     second_distance=np.array([1, 4, np.nan, 0, 2.5]))
+        write_columns("in.h5", margin=np.arange(5))
+        said = r"export.py: warning: column renamed \(margin\): margin_catalogue, .*\n"
+        for table in self.export("result.h5", "in.h5", "-c", "margin", said=said):
+            self.check(table, row=range(5), margin_catalogue=range(5), label=LABELS,
+                       distance=[0.5, 1, np.nan, 0, 2], second_label=[1, 1, -1, 0, 2],
+                       second_distance=[1, 4, np.nan, 0, 2.5], margin=[0.5, 0.25, np.nan, np.nan, 0.8])
+
+    def test_columns_of_one_name(self):
+        """Two that differ are both there; one that is chosen twice is there once."""
+        write_result()
+        write_columns("in.h5", x=X, y=np.arange(5))
+        said = "export.py: warning: column renamed .a.: a~1, since the format has no place .*\n"
+        for table in self.export("result.h5", "in.h5", "-c", "a=y+1,y,a=y+2,y", said=said):
+            self.check(table, row=range(5), a=np.arange(5) + 1, y=range(5),
+                       **{"a~1": np.arange(5) + 2}, label=LABELS)
+
     def test_text_beyond_ascii(self):
         write_result(labels=LABELS[:2], ids=np.array(["né", "b"], dtype=object))
         for table in self.export("result.h5", endings=("vot", "csv", "ecsv")):
@@ -234,6 +258,83 @@ class ExportFormats(ExportTest):
         for hip, label, color in found["id", "label", "b_v"]:
             i, = np.flatnonzero(columns["hip"] == hip)
             self.assertEqual((label, color), (i % 7, columns["b_v"][i]))
+
+
+STATISTICS = ("mean", "deviation", "min", "p5", "p16", "p50", "p84", "p95", "max", "missing")
+
+
+class Templates(ExportTest):
+    """Whatever the described columns are called: all are there, under names that a format can hold."""
+
+    def write(self, names, units):
+        write_result()
+        shape = 3, len(names)
+        values = np.arange(10.0 * 3 * len(names)).reshape(10, *shape)
+        values[5, 0, 0] = np.nan
+        with h5py.File("result.h5", "a") as file:
+            file["sizes"] = [2, 1, 1]
+            for name, row in (("mean", 0), ("deviation", 1), ("min", 2), ("max", 8)):
+                file[f"templates/{name}"] = values[row]
+            file["templates/quantiles"] = np.moveaxis(values[3:8], 0, 2)
+            file["templates/n_missing"] = values[9].astype("i8")
+            file["templates"].attrs.update({"columns": names, "units": units})
+            file.attrs["checksum"] = "0123"
+            file["provenance/command"] = 0
+            file["provenance"].attrs.update({"version": "9.9", "command": "fit it's"})
+        return values
+
+    def check_names(self, table, written, values):
+        expected = [f"{name}_{statistic}" for name in written for statistic in STATISTICS]
+        self.assertEqual(table.colnames, ["cluster", "size", *expected])
+        self.assertEqual([list(table["cluster"]), list(table["size"])], [[0, 1, 2], [2, 1, 1]])
+        found = np.array([filled(table[name]) for name in expected])
+        np.testing.assert_array_equal(found.reshape(len(written), 10, 3), values.transpose(2, 0, 1))
+
+    def test_names(self):
+        """Those of FITS leave room for what follows them: 58 letters."""
+        long = "u-g+" * 20
+        names = ["é", "a", long + "1", "a", long + "2", "p~q"]
+        values = self.write(names, ["mag", "", "km / s", "", "", ""])
+        head = long[:56]
+        for ending in ENDINGS:
+            is_fits = ending == "fits"
+            said = "(export.py: warning: column renamed .*\n){%d}" % (4 if is_fits else 1)
+            table, = self.export("result.h5", "--templates", endings=[ending], said=said)
+            written = ["\\xe9", "a", f"{head}~1", "a~1", f"{head}~2", "p~q"] if is_fits else \
+                ["é", "a", long + "1", "a~1", long + "2", "p~q"]
+            self.check_names(table, written, values)
+            if ending != "csv":
+                self.assertEqual([str(table[f"{written[0]}_p5"].unit),
+                                  str(table[f"{written[2]}_p5"].unit)], ["mag", "km / s"])
+
+    def test_origin(self):
+        expected = {"result": "result.h5", "checksum": "0123", "clusters": 3, "version": "9.9",
+                    "command": "fit it's"}
+        self.write(["a"], [""])
+        table, = self.export("result.h5", "--templates", endings=["ecsv"])
+        self.assertEqual(table.meta, expected)
+        self.export("result.h5", "--templates", endings=["fits"])
+        header = fits.getheader("out.fits", 1)
+        self.assertEqual([header[key] for key in ("SKYMRES", "SKYMSUM", "SKYMK", "SKYMVERS")],
+                         list(expected.values())[:4])
+        self.assertEqual(list(header["HISTORY"]), ["command: fit it's"])
+
+    def test_latex(self):
+        """What is a command for LaTeX, or another sign in its text font, is printed as it is."""
+        self.write(["g^2", "p~q", r"a\b_{c}", "x<1|y>2", "5%&$#", "p~q"],
+                   ["mag/arcsec^2", "", "", "", "", ""])
+        said = "export.py: warning: column renamed .p~q.: p~q~1, .*\n"
+        self.assertRegex(self.succeed(EXPORT, "result.h5", "--templates", "-o", "out.tex"), said)
+        with open("out.tex", encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        self.assertEqual(lines[3], " & ".join([
+            "Cluster", "$N$", r"g\textasciicircum{}2 (mag/arcsec\textasciicircum{}2)",
+            r"p\textasciitilde{}q", r"a\textbackslash{}b\_\{c\}",
+            r"x\textless{}1\textbar{}y\textgreater{}2", r"5\%\&\$\#",
+            r"p\textasciitilde{}q\textasciitilde{}1"]) + r" \\")
+        self.assertEqual(lines[5], "0 & 2 & -- & $91^{+18}_{-18}$ & $92^{+18}_{-18}$ & "
+                                   "$93^{+18}_{-18}$ & $94^{+18}_{-18}$ & $95^{+18}_{-18}$ \\\\")
+        self.assertEqual(self.last_line, "3 clusters, 8 columns: out.tex\n")
 
 
 class ExportErrors(ExportTest):

@@ -121,6 +121,19 @@ class Columns(ExportTest):
         np.testing.assert_array_equal(table["x"], self.rows[:, 0])
 
 
+    def test_features_by_name(self):
+        """Also one that is called as another column, which NAME=COLUMN means."""
+        write("in.h5", self.columns)
+        self.fit(features="x=y-z,sum=x+y")
+        x, y, z = self.rows.T
+        for wanted, columns in {"x": {"x": y - z}, "x0=x,sum": {"x0": x, "sum": x + y},
+                                "z,features": {"z": z, "x": y - z, "sum": x + y}}.items():
+            table = self.export("in.h5", "-c", wanted)
+            self.assertEqual(table.colnames, ["row", *columns, "label"])
+            for name, values in columns.items():
+                np.testing.assert_array_equal(table[name], values)
+
+
 class Origin(ExportTest):
     """Each format but CSV says in its header where the labels are from."""
 

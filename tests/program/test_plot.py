@@ -392,6 +392,13 @@ class PlotKinds(PlotTest):
         _, figure = self.draw("result.h5", "in.h5", "--title", "")
         self.assertEqual(figure.texts, [])
 
+    def test_all_features(self):
+        """`features` among other columns."""
+        _, figure = self.draw("result.h5", "in.h5", "-c", "dec,features")
+        self.assertEqual([axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()],
+                         ["u_g [mag]", "gmag [mag]"])
+        self.assertEqual(figure.axes[0].get_xlabel() or figure.axes[-1].get_xlabel(), "gmag [mag]")
+
     def test_corner(self):
         _, figure = self.draw("result.h5", "in.h5", "-c", "u_g,gmag,dec")
         self.assertEqual(len(figure.axes), 6)

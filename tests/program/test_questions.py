@@ -9,6 +9,8 @@ import sys
 import tempfile
 import unittest
 
+from astropy.table import Table
+
 sys.dont_write_bytecode = True
 
 from tool import HIPPARCOS, PROGRAM, ROOT
@@ -33,7 +35,7 @@ def run_command(command, folder):
 
 
 def run_page(page):
-    """The page with the output that its commands have now."""
+    """The page with the output that its commands have now, their files, and the table of classes."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(HIPPARCOS, folder)
 
@@ -42,7 +44,8 @@ def run_page(page):
             printed = [each + run_command(each[2:], folder) for each in commands]
             return "```console\n" + "".join(printed) + "```"
 
-        return BLOCK.sub(run_block, page), set(os.listdir(folder))
+        now = BLOCK.sub(run_block, page)
+        return now, set(os.listdir(folder)), Table.read(os.path.join(folder, "classes.fits"))
 
 
 class Questions(unittest.TestCase):
@@ -51,9 +54,12 @@ class Questions(unittest.TestCase):
         page = PAGE.read_text(encoding="utf-8")
         self.assertEqual(len(re.findall(r"^\$ skymeans", page, re.MULTILINE)), 10)
         self.maxDiff = None
-        now, files = run_page(page)
+        now, files, classes = run_page(page)
         self.assertEqual(now, page, "run tests/program/test_questions.py --write")
         self.assertLessEqual({"figure.pdf", "classes.fits", "classes.tex", "classes.html"}, files)
+        borderline = (classes["margin"] > 0.9).sum()
+        self.assertEqual(re.findall(r"borderline: (\d+) rows|the\n(\d+) borderline", page),
+                         [(str(borderline), ""), ("", str(borderline))])
 
 
 if __name__ == "__main__":
