@@ -171,7 +171,7 @@ static bool is_own_item(const km_table *table, const km_names *names, char *item
     struct own_names own = {.table = table, .names = names};
     char *copy = km_copy_text(item, "list of features", error), *rest = copy;
     bool is_own = is_own_name(table, names, item);
-    if (!is_own && copy != NULL && km_is_expression(copy)) {
+    if (!is_own && copy != NULL && km_is_expression(copy, table->is_array)) {
         km_cut_name(&rest);
         is_own =
             (km_expression_list_names(rest, count_own_name, &own) && own.n_own == own.n_names) ||

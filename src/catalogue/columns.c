@@ -135,10 +135,12 @@ static void refuse_unknown_column(const km_choice *choice, const char *name)
     if (reason != NULL)
         refuse_column(choice, name, reason);
     else if (table->is_array)
-        km_fail(choice->error, KM_DATA,
-                "no such column (%s, %s, column %s): the array has columns 0 to %lld; name them by "
-                "number, features also by range, as in -c 0,2,5:7",
-                choice->file, table->path, name, (long long)table->n_columns - 1);
+        km_fail(
+            choice->error, KM_DATA,
+            "no such column (%s, %s, column %s): the array has columns 0 to %lld; name them by "
+            "number, features also by range, as in -c 0,2,5:7, and in expressions in braces, as "
+            "in {0}-{1}",
+            choice->file, table->path, name, (long long)table->n_columns - 1);
     else
         km_fail(choice->error, KM_DATA,
                 "no such column (%s, %s, column %s): the nearest name is '%s'; upper and lower "
@@ -194,7 +196,8 @@ static void choose_path(km_choice *choice, char *item)
 {
     km_column column;
     int64_t position;
-    const bool may_be_expression = choice->inputs != NULL && km_is_expression(item);
+    const bool may_be_expression =
+        choice->inputs != NULL && km_is_expression(item, choice->table->is_array);
     const char *name = km_without_braces(item);
     if (find_path(choice, name, &column, &position))
         choose_values(choice, &column, position);

@@ -20,17 +20,23 @@ void km_inputs_free(km_inputs *inputs)
 
 /* ---- its text ------------------------------------------------------------------------------- */
 
-bool km_is_expression(const char *item)
+static bool is_letter(char c)
 {
-    if (strstr(item, ":/") != NULL)
-        return false; /* a column of another file */
-    bool is_name = false, has_sign = false, has_name = false;
-    for (const char *c = item; *c != '\0'; c++) {
-        has_sign = has_sign || (!is_name && strchr("+-*/^()<>=!&|", *c) != NULL);
-        has_name = has_name || is_name || isalpha((unsigned char)*c) || *c == '_';
-        is_name = is_name ? *c != '}' : *c == '{';
+    return isalpha((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
+
+/* Signs of names, their positions, and ranges are none of an expression. */
+bool km_is_expression(const char *item, bool is_array)
+{
+    const char *end = item[0] == '{' ? strchr(item, '}') : NULL;
+    bool has_sign = false, has_name = end != NULL;
+    if (item[0] == '/' || strstr(item, ":/") != NULL)
+        return false; /* a path, perhaps of a column of another file */
+    for (const char *c = end != NULL ? end + 1 : item; *c != '\0'; c++) {
+        has_sign = has_sign || !(is_letter(*c) || strchr("0123456789.:[]", *c) != NULL);
+        has_name = has_name || is_letter(*c) || *c == '{';
     }
-    return has_sign && has_name; /* without a name it is a mistaken number or range */
+    return has_sign && (has_name || !is_array); /* else it is a mistaken number or range */
 }
 
 char *km_cut_name(char **item)

@@ -277,8 +277,9 @@ bool km_scope_select_one(const km_scope *scope, const km_table *table, const cha
 void km_scope_add_condition(const km_scope *scope, const km_table *table, const char *text,
                             const char *option, km_inputs *inputs, km_error *error);
 
-/* Is an item an expression by the signs in it? */
-bool km_is_expression(const char *item);
+/* Is an item that names no column an expression, by the signs in it? Or meant as one: what it lacks
+ * is then said with its place. */
+bool km_is_expression(const char *item, bool is_array);
 
 /* Lists the names of columns in an expression, as they are written: calls `note` with each of
  * them. False if it can't be understood. */

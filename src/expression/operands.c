@@ -112,6 +112,17 @@ static int32_t parse_further_values(km_parser *p, const struct function *functio
     return value;
 }
 
+/* Says why a function does not end here. */
+static void refuse_end_of_call(const km_parser *p, const struct function *function)
+{
+    char why[100];
+    const bool has_more = *p->at == ',' && function->takes != TWO_OR_MORE;
+    snprintf(why, sizeof why, "%s takes %s; close it with )", function->name,
+             function->takes == ONE ? "one value" : "two values, those of a position");
+    km_refuse_at(p, p->at,
+                 has_more ? why : "the values of a function have no end; close it with )");
+}
+
 static int32_t parse_call(km_parser *p, const char *name, size_t length)
 {
     const struct function *function = functions;
@@ -130,7 +141,7 @@ static int32_t parse_call(km_parser *p, const char *name, size_t length)
     else
         value = parse_further_values(p, function, value);
     if (p->error->code == KM_OK && !km_take(p, ")"))
-        km_refuse_at(p, p->at, "the values of a function have no end; close it with )");
+        refuse_end_of_call(p, function);
     return value;
 }
 

@@ -165,6 +165,26 @@ class Expressions(ProgramTest):
             _, result = self.fit("in.h5", 1, "-c", text, "--overwrite")
             np.testing.assert_allclose(result.centers[0, 0], expected.mean(), rtol=1e-12)
 
+    def test_what_is_no_name(self):
+        """Points at the place, where there are signs that no name has without braces; else the nearest
+        name may help."""
+        write_columns("t.h5", {"u": np.arange(3.0), "g": np.arange(3.0), "b-v": np.ones(3)})
+        write_array("a.h5", np.ones((3, 2)))
+        self.refuse(*[(2 if "bad" in pattern else 3, pattern, "fit", name, "-k", 1, "-o", "new.h5", "-c", item)
+                      for name, item, pattern in [
+            ("t.h5", "u;g", "bad expression .*character 2, at ';g'.*commas"),
+            ("t.h5", "u%3", "bad expression .*character 2, at '%3'"),
+            ("t.h5", "u 3", "bad expression .*character 3, at '3'"),
+            ("t.h5", "1+2", "bad expression .*there is no column in it, so that all rows have the same"),
+            ("t.h5", "{b-v", "bad expression .*character 1, at '{b-v'.*no end"),
+            ("t.h5", "\u00e9+1", "no such column .*column \u00e9\\): the nearest"),
+            ("t.h5", "{b-x}", "no such column .*'b-v'"),
+            ("t.h5", "u]", "no such column .*'u'"),
+            ("t.h5", "2_u", "no such column .*'u'"),
+            ("t.h5", "/x/y", "no such column .*column /x/y"),
+            ("a.h5", "0-1", "no such column .*[{]0}-[{]1}"),
+            ("a.h5", "{0", "bad expression .*no end")]], ranks=(1,))
+
     def test_columns_of_an_array(self):
         points = np.random.default_rng(2).normal(size=(400, 3))
         write_array("in.h5", points)

@@ -199,7 +199,10 @@ static const struct refused {
     {"1 < a < 2", ", character 7, at '< 2'): comparisons form no chain"},
     {"log(a)", ", character 1, at 'log(a)'): there is no such function"},
     {"min(a)", ", character 6, at ')'): min and max take several values"},
-    {"sqrt(a, b)", ", character 7, at ', b)'): the values of a function have no end"},
+    {"sqrt(a, b)", ", character 7, at ', b)'): sqrt takes one value"},
+    {"sky_x(a,b,c)", ", character 10, at ',c)'): sky_x takes two values"},
+    {"sqrt(a", ", character 7, at its end): the values of a function have no end"},
+    {"max(a, b", ", character 9, at its end): the values of a function have no end"},
     {"2mass", ", character 1, at '2mass'): a name begins with a digit"},
     {"a*1e999", ", character 3, at '1e999'): it is no number"},
     {"0x10*a", ", character 1, at '0x10*a'): a name begins with a digit"},
@@ -209,7 +212,8 @@ static const struct refused {
     {"1+2", ", character 1, at '1+2'): there is no column in it"},
     {"\xc3\xa4 a", NULL}, /* no such column */
     {"", ", character 1, at its end): no value stands here"},
-    {"a;b", ", character 2, at ';b'): an operator should stand here"},
+    {"a;b", ", character 2, at ';b'): columns are separated by commas"},
+    {"a%3", ", character 2, at '%3'): an operator should stand here"},
     {"a ? b : c", ", character 3, at '? b : c'): an operator should stand here"},
 };
 
