@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "choice.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,11 +19,6 @@ void km_inputs_free(km_inputs *inputs)
 
 /* ---- its text ------------------------------------------------------------------------------- */
 
-static bool is_letter(char c)
-{
-    return isalpha((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
-}
-
 /* Signs of names, their positions, and ranges are none of an expression. */
 bool km_is_expression(const char *item, bool is_array)
 {
@@ -33,8 +27,8 @@ bool km_is_expression(const char *item, bool is_array)
     if (item[0] == '/' || strstr(item, ":/") != NULL)
         return false; /* a path, perhaps of a column of another file */
     for (const char *c = end != NULL ? end + 1 : item; *c != '\0'; c++) {
-        has_sign = has_sign || !(is_letter(*c) || strchr("0123456789.:[]", *c) != NULL);
-        has_name = has_name || is_letter(*c) || *c == '{';
+        has_sign = has_sign || !(km_is_letter(*c) || strchr("0123456789.:[]", *c) != NULL);
+        has_name = has_name || km_is_letter(*c) || *c == '{';
     }
     return has_sign && (has_name || !is_array); /* else it is a mistaken number or range */
 }

@@ -23,7 +23,7 @@ const km_criterion km_criteria_table[] = {
     {"gap_error", "gap error", NULL, AT(gap_error), -1},
     {NULL, NULL, NULL, 0, 0}};
 
-static const km_criterion *find_criterion_named(const char *name)
+const km_criterion *km_criterion_named(const char *name)
 {
     const km_criterion *c = km_criteria_table;
     while (strcmp(c->name, name) != 0)
@@ -41,7 +41,7 @@ double km_criterion_value(const km_criterion *criterion, const km_criteria *of)
 const km_criterion *km_criterion_of(const skymeans_problem *problem)
 {
     if (problem->bootstrap > 0 && strcmp(problem->choose, "stability") == 0)
-        return find_criterion_named("bootstrap");
+        return km_criterion_named("bootstrap");
     return km_criterion_find(problem->choose);
 }
 

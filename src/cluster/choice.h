@@ -34,6 +34,9 @@ typedef struct km_criterion {
 /* Ended by a NULL name. */
 extern const km_criterion km_criteria_table[];
 
+/* The criterion of the table with this name, which is there. */
+const km_criterion *km_criterion_named(const char *name);
+
 double km_criterion_value(const km_criterion *criterion, const km_criteria *of);
 
 /* The fits of several numbers of clusters, which are done from the largest number down. */

@@ -185,6 +185,20 @@ static void warn_of_stop(const km_story *s)
                 km_plural(answer->fit.n_iterations));
 }
 
+static void warn_of_choice(const km_story *s)
+{
+    const km_choices *choice = &s->answer->choice;
+    if (choice->n_done < 2)
+        return;
+    const km_criterion *criterion = km_criterion_of(&s->answer->problem);
+    if (!km_choice_knows(choice, criterion))
+        km_warn(&s->log,
+                "nothing to choose by (%s): the %s is known of no number of clusters, so that the "
+                "lowest is kept; see that there are more than two distinct rows, or --choose "
+                "otherwise",
+                s->options.outputs.result, criterion->name);
+}
+
 static void warn_of_balance(const km_story *s)
 {
     const km_balanced *balanced = &s->answer->fit.balanced;
@@ -231,6 +245,7 @@ void km_warn_at_end(const km_story *s)
                 "not described (%s): the run was stopped before, so that the result has no "
                 "/templates, and clusters keep their numbers; give it more time",
                 s->options.outputs.result);
+    warn_of_choice(s);
     warn_of_order(s);
     warn_of_balance(s);
     if (fit->n_empty > 0)

@@ -13,6 +13,12 @@ typedef struct comparing {
     MPI_Comm comm;
 } comparing;
 
+/* Only these have ids. */
+static bool is_result(const km_side_reader *r)
+{
+    return strcmp(r->side->path, "/labels") == 0;
+}
+
 /* How rows are matched, and whether they can be. */
 static km_code choose_matching(km_comparison *comparison, const comparing *c, km_error *error)
 {
@@ -27,9 +33,13 @@ static km_code choose_matching(km_comparison *comparison, const comparing *c, km
     if (!comparison->is_by_ids && a->side->n_rows != b->side->n_rows)
         return km_fail(error, KM_DATA,
                        "rows do not match (%s, %s): %lld and %lld rows; compare labels of the same "
-                       "catalogue, or let both results have ids (--id), by which rows are matched",
+                       "catalogue, or %s",
                        a->side->file, b->side->file, (long long)a->side->n_rows,
-                       (long long)b->side->n_rows);
+                       (long long)b->side->n_rows,
+                       is_result(a) && is_result(b)
+                           ? "let both results have ids (--id), by which rows are matched"
+                           : "write the column to a file of its own as /labels, and the ids of its "
+                             "rows as /ids, by which rows are matched");
     return KM_OK;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -74,6 +75,12 @@ typedef struct km_expression {
     int64_t text_size; /* with the zero byte at the end */
     char *text;        /* as it was written */
 } km_expression;
+
+/* May a name that is not in braces begin with this byte? */
+static inline bool km_is_letter(char c)
+{
+    return isalpha((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
 
 static inline int64_t km_input_of(int32_t operand)
 {

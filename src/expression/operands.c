@@ -20,15 +20,10 @@ static const struct function {
                  {"sky_y", KM_SKY_Y, POSITION}, {"sky_z", KM_SKY_Z, POSITION},
                  {"min", KM_MIN, TWO_OR_MORE},  {"max", KM_MAX, TWO_OR_MORE}};
 
-static bool is_letter(char c)
-{
-    return isalpha((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
-}
-
 static size_t length_of_word(const char *at)
 {
     size_t n = 0;
-    while (is_letter(at[n]) || isdigit((unsigned char)at[n]))
+    while (km_is_letter(at[n]) || isdigit((unsigned char)at[n]))
         n++;
     return n;
 }
@@ -52,7 +47,7 @@ static int32_t parse_number(km_parser *p)
     char copy[64];
     double value;
     const size_t n = length_of_number(p->at);
-    if (is_letter(p->at[n]))
+    if (km_is_letter(p->at[n]))
         return km_refuse_at(p, p->at, "a name begins with a digit; write it in braces, as {2mass}");
     if (n >= sizeof copy || snprintf(copy, sizeof copy, "%.*s", (int)n, p->at) < 0 ||
         !km_parse_double(copy, &value)) {
@@ -163,7 +158,7 @@ int32_t km_parse_operand(km_parser *p)
         return parse_number(p);
     if (*p->at == '{')
         return parse_braced_name(p);
-    if (is_letter(*p->at))
+    if (km_is_letter(*p->at))
         return parse_word(p);
     if (!km_take(p, "("))
         return km_refuse_at(p, p->at,

@@ -26,6 +26,29 @@ static void print_criteria(const km_choices *choices, const km_criteria *of)
             print_criterion_of(c, of);
 }
 
+/* Is the gap at least that of the next number of clusters less the error of that? */
+static bool is_enough_by_gap(const km_criteria *of)
+{
+    return of[0].gap >= of[1].gap - of[1].gap_error;
+}
+
+/* The rule of Tibshirani et al.: the lowest number of clusters that is enough. */
+static void print_choice_by_gap(const km_choices *choices)
+{
+    int64_t i = km_choice_next(choices) + 1;
+    if (!km_choice_knows(choices, km_criterion_named("gap")))
+        return;
+    while (i + 1 < choices->count && !is_enough_by_gap(&choices->rows[i]))
+        i++;
+    if (i + 1 < choices->count)
+        printf("  by the gap  %lld: the fewest with a gap of at least that of the next, less its "
+               "error\n",
+               (long long)choices->rows[i].n_clusters);
+    else
+        printf(
+            "  by the gap  none: each gap is below that of the next, less its error\n");
+}
+
 void km_choices_print(const km_choices *choices)
 {
     if (choices->n_done == 0)
@@ -39,6 +62,7 @@ void km_choices_print(const km_choices *choices)
         printf("  %10lld%s\n", (long long)choices->rows[i].n_iterations,
                i == choices->best ? "  (kept)" : "");
     }
+    print_choice_by_gap(choices);
     putchar('\n');
 }
 

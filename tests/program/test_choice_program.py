@@ -117,6 +117,31 @@ class Choice(ProgramTest):
         with open("m.json", encoding="utf-8") as file:
             self.assertEqual([row["gap"] for row in json.load(file)["choice"]["of"]], list(found["gap"]))
 
+    def test_by_the_gap(self):
+        """The rule of Tibshirani et al. 2001: of three blobs, and of rows on a diagonal, which any further
+        cluster describes better than rows in its square."""
+        random = np.random.default_rng(5)
+        three = np.repeat([[0, 0], [30, 0], [0, 30]], 100, axis=0) + random.normal(size=(300, 2))
+        diagonal = np.repeat(random.random((300, 1)), 2, axis=1)
+        for points, wanted in (three, "3: the fewest"), (diagonal, "none: each gap"):
+            write_array("gaps.h5", points)
+            self.succeed("fit", "gaps.h5", "-k", "1..5", "--gap", 5, "--restarts", 3, "-o", "gap.h5", "--overwrite")
+            gap, error = (choices("gap.h5")[0][name] for name in ("gap", "gap_error"))
+            enough = [k for k in range(1, 5) if gap[k - 1] >= gap[k] - error[k]]
+            self.assertEqual(enough[:1], [3] if wanted[0] == "3" else [], (gap, error))
+            self.assertRegex(self.succeed("info", "gap.h5").out, r"\n  by the gap  " + wanted)
+            os.remove("gaps.h5")
+
+    def test_nothing_to_choose_by(self):
+        """Rows that are all the same; the gap knows nothing of them either."""
+        write_array("same.h5", np.ones((20, 2)))
+        finished = self.succeed("fit", "same.h5", "-k", "2..4", "--gap", 2, "-o", "out.h5", ranks=2)
+        self.assertIn("warning: nothing to choose by (out.h5): the silhouette is known of no", finished.err)
+        self.assertNotIn("by the gap", finished.out)
+        self.assertEqual(choices()[1], 0)
+        finished = self.succeed("fit", "in.h5", "-k", "2..4", "-o", "out.h5", "--overwrite")
+        self.assertNotIn("nothing to choose", finished.err)
+
     def test_restarts_as_alone(self):
         """Restarts begin as those of a fit with this number alone, though seedings are shared."""
         for seeding in "kmeans++", "random", "kmeans-parallel":

@@ -168,11 +168,13 @@ class Compare(ProgramTest):
         with h5py.File("in.h5", "w") as file:
             file["half"] = np.arange(10) / 2
             file["matrix"] = np.zeros((10, 2))
+            file["long"] = np.zeros(11)
         for code, pattern, *words in [
                 (2, "missing argument: two results"), (2, "missing argument: the second", "a.h5"),
                 (2, r"too many arguments \(c.h5\)", "a.h5", "b.h5", "c.h5"),
                 (2, "unknown option", "a.h5", "b.h5", "-k", "3"),
-                (3, r"rows do not match \(a.h5, b.h5\): 10 and 11 rows", "a.h5", "b.h5"),
+                (3, r"rows do not match \(a.h5, b.h5\): 10 and 11 rows.*both results", "a.h5", "b.h5"),
+                (3, r"rows do not match \(a.h5, in.h5\): 10 and 11 rows.*write the column to", "a.h5", "in.h5:/long"),
                 (3, r"ids occur twice \(twice.h5, ids, rows 0 and 9\)", "a.h5", "twice.h5"),
                 (3, r"ids do not match \(a.h5, texts.h5\)", "a.h5", "texts.h5"),
                 (3, r"not a result \(in.h5\)", "a.h5", "in.h5"),

@@ -327,6 +327,7 @@ ROWS = [
     (0, "other units (parsecs.h5, column x)", *predict("parsecs.h5", model="named.h5")),
     (0, "not converged (out.h5)", *fit("--max-iterations", "1")),
     (0, "empty clusters (out.h5)", *fit_of("same.h5")),
+    (0, "nothing to choose by (out.h5)", *fit_of("same.h5", "-k", "2,3", "--choose", "calinski-harabasz")),
     (0, "no order (--order-by none)", *fit_of("named-in.h5", "--describe", "none=x/0", "--order-by", "none")),
     (0, "stopped early (out.h5): the time limit ended it after", *fit("--max-hours", "1e-9")),
     (0, "stopped early (out.h5): the time limit ended it in fit 1 of 2",
