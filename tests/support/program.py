@@ -170,6 +170,8 @@ class Going:
             self.is_broken = True
             end_session(self.process.pid)
         why = f"{self.process.wait()} at once" if is_answered else f"nothing after {seconds} s"
+        self.close_pipes()
+        self.process.stdout.close()
         broken = Run(arguments, self.ranks, why, *said)
         raise AssertionError(f"no exit code: {broken}\n{self.read('said')}")
 
@@ -180,10 +182,13 @@ class Going:
         with self.open(name) as file:
             return file.read()
 
+    def close_pipes(self):
+        while self.pipes:
+            os.close(self.pipes.pop())
+
     def end(self):
         """What it was started with ends well, too."""
-        for pipe in self.pipes:
-            os.close(pipe)
+        self.close_pipes()
         try:
             code = self.process.wait(SECONDS)
         finally:
