@@ -41,4 +41,5 @@ class Fit(Result):
 
     def counts(self):
         """(why, how many) of the rows that are not clustered, as far as the result says."""
-        return [(why, int(self.facts[f"n_{why}"])) for why in COUNTS if f"n_{why}" in self.facts]
+        counts = [(why, self.facts.get(f"n_{why}")) for why in COUNTS]
+        return [(why, int(count)) for why, count in counts if isinstance(count, np.integer)]
