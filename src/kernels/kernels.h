@@ -206,7 +206,7 @@ static inline int64_t km_screen_workspace(int64_t n_features, int64_t n_chosen)
 {
     const int64_t n_words = (n_features + 1) / 2;
     const int64_t n_numbers =
-        (n_words + KM_SCREEN_ARRAYS + n_chosen) * KM_BLOCK + (n_chosen + 16) * 17;
+        (n_words + KM_SCREEN_ARRAYS + n_chosen) * KM_BLOCK + (n_chosen + 16) * 20;
     return n_numbers * (int64_t)sizeof(float) +
            km_screen_max_pairs(n_chosen) * (int64_t)sizeof(km_screen_pair);
 }

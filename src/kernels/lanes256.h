@@ -121,6 +121,13 @@ INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
     return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ));
 }
 
+INLINE uint32_t lower_by_exceeding(vector_float32 *least, vector_float32 a, vector_float32 limit)
+{
+    const __m256 is_open = _mm256_cmp_ps(a, limit, _CMP_NGT_UQ);
+    *least = _mm256_min_ps(_mm256_or_ps(a, is_open), *least); /* not a number, so not the least */
+    return (uint32_t)_mm256_movemask_ps(is_open);
+}
+
 INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)
 {
     const __m256i is_equal = _mm256_cmpeq_epi32((__m256i)a, (__m256i)b);

@@ -113,6 +113,13 @@ INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
     return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
 }
 
+INLINE uint32_t lower_by_exceeding(vector_float32 *least, vector_float32 a, vector_float32 limit)
+{
+    const __mmask16 is_open = _mm512_cmp_ps_mask(a, limit, _CMP_NGT_UQ);
+    *least = _mm512_mask_min_ps(*least, (__mmask16)~is_open, a, *least);
+    return is_open;
+}
+
 INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)
 {
     return _mm512_cmpneq_epi32_mask((__m512i)a, (__m512i)b);

@@ -31,9 +31,11 @@ typedef struct screened {
     float *slope, *offset; /* [KM_BLOCK], of leads, see lead_of */
     float *half;           /* [KM_BLOCK], 1 / (2 reach) */
     int32_t *sums;         /* [n][KM_BLOCK], where labels are not known */
-    float *least;          /* [n + LANES - 1][LANES], minimum of the leads over the groups, where
-                              they are; the last are read for nothing */
-    float *leads;          /* [n], and a vector more: minimum of all but a center's own samples */
+    float *needed;         /* [n], and a vector more: what leads must exceed */
+    uint64_t *open;        /* [n]: samples whose leads do not, a bit each */
+    float *least;          /* [n + LANES - 1][LANES], minimum of the leads that do, over the groups;
+                              the last are read for nothing */
+    float *leads;          /* [n], and a vector more: minimum of these lanes */
     km_screen_pair *pairs; /* [n_pairs], whose canonical distances are wanted */
     int64_t n_pairs, max_pairs;
     float least_reach, most_reach;
@@ -84,6 +86,8 @@ INLINE screened lay_out(void *work, const km_screen *screen, int64_t n)
     s.sums = take(&next, n * OF_SAMPLES);
     s.least = take(&next, (n + LANES - 1) * BYTES);
     s.leads = take(&next, (n + LANES) / LANES * BYTES);
+    s.needed = take(&next, (n + LANES) / LANES * BYTES);
+    s.open = take(&next, n * (int64_t)sizeof *s.open);
     s.pairs = take(&next, s.max_pairs * (int64_t)sizeof *s.pairs);
     return s;
 }
@@ -123,16 +127,44 @@ INLINE vector_float32 lead_of(const screened *s, const km_screen *screen, int32_
                                 multiply_add_float32(square, *lanes_of(s->half, group), offset));
 }
 
-/* What a lead over a center must exceed that leaves r. */
-INLINE vector_float32 needed_leads(const screened *s, vector_float32 r)
+/* The LANES centers from `first` on; behind the last one, 0. */
+INLINE numbers_float32 centers_from(const int32_t *chosen, int64_t n, int64_t first)
 {
-    return (r + r * r * s->most_half) * (1 + 0x1p-20f);
+    numbers_float32 centers = {0};
+    if (n - first >= LANES)
+        return *(const lane_labels *)(chosen + first);
+    memcpy(&centers, chosen + first, (size_t)(n - first) * sizeof *chosen);
+    return centers;
 }
 
-INLINE float needed_lead(const screened *s, const km_screen *screen, int32_t c)
+/* What leads over each of the chosen centers must exceed. */
+static void find_needed(screened *s, const km_screen *screen, const int32_t *chosen, int64_t n)
 {
-    const vector_float32 residual = (vector_float32){0} + screen->residuals[c];
-    return needed_leads(s, residual)[0];
+    for (int64_t i = 0; i < n; i += LANES) {
+        const vector_float32 r = gather_float32(screen->residuals, centers_from(chosen, n, i));
+        *lanes_of(s->needed + i, 0) = (r + r * r * s->most_half) * (1 + 0x1p-20f);
+    }
+}
+
+/* The leads over the center of index i, which is c, of some groups of samples: which are open, and
+ * the least of the others. */
+INLINE void judge_leads(const screened *s, const km_screen *screen, int64_t i, int32_t c, int group,
+                        const numbers_float32 *sums, const bool are_bytes, const int n_groups)
+{
+    const vector_float32 needed = (vector_float32){0} + s->needed[i];
+    vector_float32 *of_center = lanes_of(s->least, i), least = (vector_float32){0} + INFINITY;
+    uint64_t open = 0;
+    if (group > 0) {
+        least = *of_center;
+        open = s->open[i];
+    }
+    UNROLLED
+    for (int g = 0; g < n_groups; g++) {
+        const vector_float32 lead = lead_of(s, screen, c, group + g, sums[g], are_bytes);
+        open |= (uint64_t)lower_by_exceeding(&least, lead, needed) << ((group + g) * LANES);
+    }
+    *of_center = least;
+    s->open[i] = open;
 }
 
 /* ---- sums of products ----------------------------------------------------------------------- */
@@ -172,7 +204,7 @@ INLINE void multiply_tile(const screened *s, const km_screen *screen, const int3
     }
 }
 
-/* Stores these sums, or the minimum of their leads. */
+/* Stores these sums, or what follows from their leads. */
 INLINE void sum_products(const screened *s, const km_screen *screen, const int32_t *chosen,
                          int64_t first, int group, const bool are_bytes, const bool has_leads,
                          const int n_centers)
@@ -180,22 +212,14 @@ INLINE void sum_products(const screened *s, const km_screen *screen, const int32
     numbers_float32 sum[TILE_CENTERS][TILE_VECTORS];
     multiply_tile(s, screen, chosen + first, group, are_bytes, n_centers, sum);
     UNROLLED
-    for (int c = 0; c < n_centers; c++) {
-        vector_float32 *of_center = lanes_of(s->least, first + c);
-        vector_float32 least = (vector_float32){0} + INFINITY;
-        if (has_leads && group > 0)
-            least = *of_center;
-        UNROLLED
-        for (int v = 0; v < TILE_VECTORS; v++)
-            if (has_leads)
-                least = minimum_float32(
-                    lead_of(s, screen, chosen[first + c], group + v, sum[c][v], are_bytes), least);
-            else
+    for (int c = 0; c < n_centers; c++)
+        if (has_leads)
+            judge_leads(s, screen, first + c, chosen[first + c], group, sum[c], are_bytes,
+                        TILE_VECTORS);
+        else
+            for (int v = 0; v < TILE_VECTORS; v++)
                 *(lane_labels *)(s->sums + (first + c) * KM_BLOCK + (group + v) * LANES) =
                     sum[c][v];
-        if (has_leads)
-            *of_center = least;
-    }
 }
 
 INLINE void sum_all_products(const screened *s, const km_screen *screen, const int32_t *chosen,
@@ -296,50 +320,26 @@ static void guess_labels(screened *s, const km_screen *screen, const int32_t *ch
 
 /* ---- what is left open ---------------------------------------------------------------------- */
 
-/* The least lead over the center of index i, again from the sums. */
-INLINE float find_least(const screened *s, const km_screen *screen, int64_t i, int32_t c)
+/* Judges all leads, from the sums. */
+INLINE void judge_sums(const screened *s, const km_screen *screen, const int32_t *chosen, int64_t n,
+                       const bool are_bytes)
 {
-    vector_float32 least = (vector_float32){0} + INFINITY;
-    for (int g = 0; g < N_GROUPS; g++) {
-        const numbers_float32 sum = numbers_of(s->sums + i * KM_BLOCK, g);
-        least = minimum_float32(lead_of(s, screen, c, g, sum, screen->are_bytes), least);
+    for (int64_t i = 0; i < n; i++) {
+        numbers_float32 sums[N_GROUPS];
+        for (int g = 0; g < N_GROUPS; g++)
+            sums[g] = numbers_of(s->sums + i * KM_BLOCK, g);
+        judge_leads(s, screen, i, chosen[i], 0, sums, are_bytes, N_GROUPS);
     }
-    return minimum_lane_float32(least);
 }
 
-/* The sums of the center of index i, which is c: stored, or calculated again. */
-INLINE void find_sums(const screened *s, const km_screen *screen, int64_t i, int32_t c,
-                      const bool are_bytes, const bool are_stored, numbers_float32 *sums)
+/* The samples of a block that have this label, a bit each. */
+INLINE uint64_t samples_with(const int32_t *labels, int32_t label)
 {
-    for (int g = 0; g < N_GROUPS && are_stored; g++)
-        sums[g] = numbers_of(s->sums + i * KM_BLOCK, g);
-    for (int g = 0; g < N_GROUPS && !are_stored; g += TILE_VECTORS)
-        multiply_tile(s, screen, &c, g, are_bytes, 1, (numbers_float32(*)[TILE_VECTORS])(sums + g));
-}
-
-/* Of the center of index i: the samples of other labels for which it may be nearer, a bit each;
- * `least` gets the least lead over those of other labels for which it can't. */
-INLINE uint64_t find_open(const screened *s, const km_screen *screen, const int32_t *labels,
-                          int32_t c, int64_t i, const bool are_bytes, const bool are_stored,
-                          float *least)
-{
-    const vector_float32 needed = (vector_float32){0} + needed_lead(s, screen, c);
-    vector_float32 others = (vector_float32){0} + INFINITY;
-    numbers_float32 sums[N_GROUPS];
-    uint64_t open = 0;
-    find_sums(s, screen, i, c, are_bytes, are_stored, sums);
-    for (int g = 0; g < N_GROUPS; g++) {
-        const numbers_float32 is_own = numbers_of(labels, g) == spread_number(c);
-        const vector_float32 lead = lead_of(s, screen, c, g, sums[g], are_bytes);
-        const numbers_float32 is_decided = is_own | (lead > needed);
-        const uint64_t bits = differs_float32(is_decided, spread_number(-1));
-        open |= bits << (g * LANES);
-        /* not a number, so not the least */
-        others =
-            minimum_float32((vector_float32)((numbers_float32)lead | is_own | ~is_decided), others);
-    }
-    *least = minimum_lane_float32(others);
-    return open;
+    uint64_t others = 0;
+    for (int g = 0; g < N_GROUPS; g++)
+        others |= (uint64_t)differs_float32(numbers_of(labels, g), spread_number(label))
+                  << (g * LANES);
+    return ~others;
 }
 
 /* Notes the groups of samples that are open. False if there is no place for so many. */
@@ -357,49 +357,16 @@ static bool note_pairs(screened *s, int64_t i, int32_t c, uint64_t open)
     return true;
 }
 
-/* The LANES centers from `first` on; behind the last one, 0. */
-INLINE numbers_float32 centers_from(const int32_t *chosen, int64_t n, int64_t first)
-{
-    numbers_float32 centers = {0};
-    if (n - first >= LANES)
-        return *(const lane_labels *)(chosen + first);
-    memcpy(&centers, chosen + first, (size_t)(n - first) * sizeof *chosen);
-    return centers;
-}
-
-/* Of the LANES centers from `first` on, those over which some lead is not what it must be, a bit
- * each. Leads behind the last center are of no use. */
-INLINE uint32_t find_open_centers(screened *s, const km_screen *screen, const int32_t *chosen,
-                                  int64_t n, int64_t first, const bool has_leads)
-{
-    const int count = n - first < LANES ? (int)(n - first) : LANES;
-    const numbers_float32 centers = centers_from(chosen, n, first);
-    for (int l = 0; l < count && !has_leads; l++)
-        s->leads[first + l] = find_least(s, screen, first + l, chosen[first + l]);
-    if (has_leads)
-        *lanes_of(s->leads + first, 0) = minimum_lanes_float32(lanes_of(s->least, first));
-    const vector_float32 leads = *lanes_of(s->leads + first, 0);
-    const vector_float32 residuals = gather_float32(screen->residuals, centers);
-    const uint32_t used = (uint32_t)(((uint64_t)1 << count) - 1);
-    return ~exceeds_float32(leads, needed_leads(s, residuals)) & used;
-}
-
 /* Notes all pairs of samples and chosen centers that only canonical distances can decide; leads[i]
- * gets the least lead over center chosen[i] of the others, without a center's own samples. */
-INLINE bool find_pairs(screened *s, const km_screen *screen, const int32_t *chosen, int64_t n,
-                       const int32_t *labels, const bool are_bytes, const bool has_leads)
+ * gets the least lead over center chosen[i] of the others. A center's own samples are neither. */
+INLINE bool find_pairs(screened *s, const int32_t *chosen, int64_t n, const int32_t *labels)
 {
-    for (int64_t first = 0; first < n; first += LANES) {
-        uint32_t open = find_open_centers(s, screen, chosen, n, first, has_leads);
-        for (; open != 0; open &= open - 1) {
-            const int64_t i = first + __builtin_ctz(open);
-            const int32_t c = chosen[i];
-            if (!note_pairs(
-                    s, i, c,
-                    find_open(s, screen, labels, c, i, are_bytes, !has_leads, &s->leads[i])))
-                return false;
-        }
-    }
+    for (int64_t i = 0; i < n; i += LANES)
+        *lanes_of(s->leads + i, 0) = minimum_lanes_float32(lanes_of(s->least, i));
+    for (int64_t i = 0; i < n; i++)
+        if (s->open[i] != 0 &&
+            !note_pairs(s, i, chosen[i], s->open[i] & ~samples_with(labels, chosen[i])))
+            return false;
     return true;
 }
 

@@ -231,11 +231,13 @@ static void OURS(decide_pairs)(screened *s, OURS(canonical) * k, const km_screen
 }
 
 /* The reach of each sample from its label; and what follows from that. */
-static void OURS(measure_reaches)(screened *s, OURS(canonical) * k, const km_screen *screen)
+static void OURS(measure_reaches)(screened *s, OURS(canonical) * k, const km_screen *screen,
+                                  const int32_t *chosen, int64_t n)
 {
     OURS(measure_own)(k);
     OURS(set_reaches)(s, k);
     prepare_leads(s, screen, KM_SCREEN_SLACK(k->d));
+    find_needed(s, screen, chosen, n);
 }
 
 /* Fills in sums and finds pairs. Labels that are not known are guessed first. */
@@ -245,12 +247,13 @@ INLINE bool OURS(screen_centers)(screened *s, OURS(canonical) * k, const km_scre
     if (k->labels[0] < 0) {
         sum_all_products(s, screen, chosen, n, are_bytes, false);
         guess_labels(s, screen, chosen, n, k->labels);
-        OURS(measure_reaches)(s, k, screen);
-        return find_pairs(s, screen, chosen, n, k->labels, are_bytes, false);
+        OURS(measure_reaches)(s, k, screen, chosen, n);
+        judge_sums(s, screen, chosen, n, are_bytes);
+    } else {
+        OURS(measure_reaches)(s, k, screen, chosen, n);
+        sum_all_products(s, screen, chosen, n, are_bytes, true);
     }
-    OURS(measure_reaches)(s, k, screen);
-    sum_all_products(s, screen, chosen, n, are_bytes, true);
-    return find_pairs(s, screen, chosen, n, k->labels, are_bytes, true);
+    return find_pairs(s, chosen, n, k->labels);
 }
 
 #include "packed.h"

@@ -23,6 +23,8 @@
  *     quick_root(a)                with an error below QUICK_ROOT_ERROR; of SMALLEST, if a is less
  *     minimum_lane(a)              of all lanes
  *     minimum_lanes(a)             of those of a[l], in lane l; of single precision
+ *     lower_by_exceeding(&m, a, b) m becomes minimum(a, m) where a > b; a bit for each other lane;
+ *                                  of single precision
  *     exceeds(a, b)                a bit for each lane: a > b
  *     differs(a, b)                a bit for each lane: a != b, of numbers
  *     mask_of_bits(bits)           all bits of a lane whose bit is set, else none
