@@ -9,72 +9,51 @@
 #include <math.h>
 #include <string.h>
 
-/* With T the sum of x - m over the n samples of a cluster, (c - m) * (n (c - m) - 2 T). */
-static km_double2 history_term(const running *run, int64_t c, int64_t j)
+/* Adds the terms of a cluster, if it has weight. */
+static void add_cluster(km_history_sums *sums, const km_kernel *kernel, const running *run,
+                        int64_t c)
 {
-    const km_double2 sum = km_exact_value(&run->grids[j], km_totals_get(&run->totals, c, j));
-    const km_double2 center =
-        km_double2_difference(run->used[c * run->totals.n_features + j], run->grids[j].origin);
-    const km_double2 n_center =
-        km_double2_multiply(center, (km_double2){(double)run->totals.weights[c], 0});
-    return km_double2_multiply(center,
-                               km_double2_add(n_center, (km_double2){-2 * sum.high, -2 * sum.low}));
+    if (run->totals.weights[c] > 0)
+        kernel->add_history(run->grids, &run->totals, c, run->used + c * run->totals.n_features,
+                            run->d, sums);
 }
 
 /* The sum in the order of centers and features, which defines the bits of the history. */
 static double sum_history_in_order(const running *run)
 {
-    const int64_t d = run->d;
-    km_double2 inertia = run->facts->squares;
+    km_history_sums sums = {.high = {run->facts->squares.high}, .low = {run->facts->squares.low}};
     for (int64_t c = 0; c < run->totals.n_clusters; c++)
-        for (int64_t j = 0; j < d && run->totals.weights[c] > 0; j++)
-            inertia = km_double2_add(inertia, history_term(run, c, j));
-    return inertia.high + inertia.low;
-}
-
-/* Sums whose additions do not wait for each other. */
-enum { N_SUMS = 4 };
-typedef struct history_sums {
-    km_double2 terms[N_SUMS];
-    double sizes; /* of the absolute values of the terms */
-} history_sums;
-
-static void add_center_terms(history_sums *sums, const running *run, int64_t c)
-{
-    const int64_t d = run->d;
-    for (int64_t j = 0; j < d && run->totals.weights[c] > 0; j++) {
-        const km_double2 term = history_term(run, c, j);
-        sums->terms[j % N_SUMS] = km_double2_add(sums->terms[j % N_SUMS], term);
-        sums->sizes += fabs(term.high);
-    }
+        add_cluster(&sums, &km_kernel_reference, run, c);
+    return sums.high[0] + sums.low[0];
 }
 
 /* The same sum in any order, on all threads, and in *error how far it may be from that in order.
  *
  * An addition of normalised double-doubles has a relative error below 3.1 * 2^-106 (Joldes, Muller
  * and Popescu 2017, doi:10.1145/3121432, theorem 3.1), and no partial sum is larger than M, the
- * squares and the sizes of all terms. Each of the two orders has at most k d + N_SUMS threads + 1
- * additions, so they differ by less than twice 3.1 * 2^-106 M times that. 8 instead of 6.2 covers
- * the rounding of M and of the bound; terms are the same in both, and additions do not underflow.
- */
+ * squares and the sizes of all terms. Each of the two orders has at most k d + KM_HISTORY_LANES
+ * threads + 1 additions, so they differ by less than twice 3.1 * 2^-106 M times that. 8 instead of
+ * 6.2 covers the rounding of M and of the bound; terms are the same in both, and additions do not
+ * underflow. */
 static km_double2 sum_history(const running *run, double *error)
 {
     const double n_terms = (double)run->totals.n_clusters * (double)run->totals.n_features;
+    const km_kernel *kernel = km_update_kernel(run);
     km_double2 all = run->facts->squares;
     double sizes = fabs(all.high);
 #pragma omp parallel
     {
-        history_sums own = {0};
+        km_history_sums own = {0};
 #pragma omp for
         for (int64_t c = 0; c < run->totals.n_clusters; c++)
-            add_center_terms(&own, run, c);
+            add_cluster(&own, kernel, run, c);
 #pragma omp critical
-        for (int i = 0; i < N_SUMS; i++) {
-            all = km_double2_add(all, own.terms[i]);
-            sizes += i == 0 ? own.sizes : 0;
+        for (int i = 0; i < KM_HISTORY_LANES; i++) {
+            all = km_double2_add(all, (km_double2){own.high[i], own.low[i]});
+            sizes += own.sizes[i];
         }
     }
-    *error = 8 * 0x1p-106 * sizes * (n_terms + (double)(N_SUMS * km_threads()) + 1);
+    *error = 8 * 0x1p-106 * sizes * (n_terms + (double)(KM_HISTORY_LANES * km_threads()) + 1);
     return all;
 }
 

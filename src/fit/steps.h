@@ -69,6 +69,9 @@ void km_reduce(running *run);
  * phases. Collective. */
 void km_find_waiting(running *run);
 
+/* The kernel that makes centers and terms of the inertia from totals. */
+const km_kernel *km_update_kernel(const running *run);
+
 enum { KM_MANY_TERMS = 4096 }; /* of centers; worth waking threads up */
 
 /* The sum of squared distances to the used centers, from the totals: with T the sum of x - m over a

@@ -49,19 +49,24 @@ static km_code refine_totals(running *run, km_error *error)
     return KM_OK;
 }
 
+const km_kernel *km_update_kernel(const running *run)
+{
+    return run->totals.n_words == 1 ? run->task->kernel : &km_kernel_reference;
+}
+
 /* Moves every center to the centroid of its samples, or to where that is projected on the sphere; a
  * center without weight stays. `before` gets
  * the centers before that, [k][d]. */
 static void move_centers(running *run, double *before)
 {
     const km_totals *totals = &run->totals;
+    const km_kernel *kernel = km_update_kernel(run);
     const int64_t d = totals->n_features;
     memcpy(before, run->centers, (size_t)(totals->n_clusters * d) * sizeof *before);
 #pragma omp parallel for if (totals->length > KM_MANY_TERMS)
     for (int64_t c = 0; c < totals->n_clusters; c++)
-        for (int64_t j = 0; j < d && totals->weights[c] > 0; j++)
-            run->centers[c * d + j] =
-                km_exact_mean(&run->grids[j], km_totals_get(totals, c, j), totals->weights[c]);
+        if (totals->weights[c] > 0)
+            kernel->means(run->grids, totals, c, run->centers + c * d);
     for (int64_t c = 0; c < totals->n_clusters && run->task->radius > 0; c++)
         if (totals->weights[c] > 0)
             km_sphere_project(run->centers + c * d, before + c * d, run->task->radius);

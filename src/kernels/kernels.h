@@ -224,6 +224,22 @@ typedef struct km_moments_task {
 typedef void km_moments(const void *values, const km_moments_task *task, int64_t *words);
 enum { KM_MOMENTS_MIN = 1 << 13 };
 
+/* The centroid of cluster c [n_features], whose weight is above 0: km_exact_mean of each feature.
+ */
+typedef void km_means(const km_grid *grids, const km_totals *totals, int64_t c, double *means);
+
+/* Sums of double-doubles in lanes, and of the absolute values of their terms. */
+enum { KM_HISTORY_LANES = 8 };
+typedef struct km_history_sums {
+    _Alignas(64) double high[KM_HISTORY_LANES], low[KM_HISTORY_LANES], sizes[KM_HISTORY_LANES];
+} km_history_sums;
+
+/* Adds what the first d features of cluster c, whose weight is above 0, add to the sum of squared
+ * distances to its center. The terms have the same bits in all kernels; in that of reference the
+ * sums are the first lane, in the order of the features. */
+typedef void km_add_history(const km_grid *grids, const km_totals *totals, int64_t c,
+                            const double *center, int64_t d, km_history_sums *history);
+
 /* Folds the KM_BLOCK values of one feature of a block into as many hashes (km_hash_double). */
 typedef void km_fold_values(const void *values, uint64_t *hashes);
 
@@ -256,6 +272,8 @@ typedef struct km_kernel {
     km_screened *screened[2];        /* NULL, if it has those of another row */
     const struct km_kernel *screens; /* the row whose screens are the fastest on its processors */
     km_moments *moments[2];
+    km_means *means;             /* but that of reference, for grids of one word */
+    km_add_history *add_history; /* the same */
     km_fold_values *fold_values[2];
     km_peak *peak[2];
 } km_kernel;

@@ -123,9 +123,9 @@ INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
 
 INLINE uint32_t lower_by_exceeding(vector_float32 *least, vector_float32 a, vector_float32 limit)
 {
-    const __m256 is_open = _mm256_cmp_ps(a, limit, _CMP_NGT_UQ);
-    *least = _mm256_min_ps(_mm256_or_ps(a, is_open), *least); /* not a number, so not the least */
-    return (uint32_t)_mm256_movemask_ps(is_open);
+    const __m256 exceeds = _mm256_cmp_ps(a, limit, _CMP_GT_OQ);
+    *least = _mm256_blendv_ps(*least, _mm256_min_ps(a, *least), exceeds);
+    return (uint32_t)_mm256_movemask_ps(exceeds);
 }
 
 INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)

@@ -115,9 +115,9 @@ INLINE uint32_t exceeds_float32(vector_float32 a, vector_float32 b)
 
 INLINE uint32_t lower_by_exceeding(vector_float32 *least, vector_float32 a, vector_float32 limit)
 {
-    const __mmask16 is_open = _mm512_cmp_ps_mask(a, limit, _CMP_NGT_UQ);
-    *least = _mm512_mask_min_ps(*least, (__mmask16)~is_open, a, *least);
-    return is_open;
+    const __mmask16 exceeds = _mm512_cmp_ps_mask(a, limit, _CMP_GT_OQ);
+    *least = _mm512_mask_min_ps(*least, exceeds, a, *least);
+    return exceeds;
 }
 
 INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)

@@ -119,7 +119,7 @@ INLINE uint32_t lower_by_exceeding(vector_float32 *least, vector_float32 a, vect
 {
     const uint32x4_t exceeds = vcgtq_f32(a, limit);
     *least = vbslq_f32(vandq_u32(exceeds, vcltq_f32(a, *least)), a, *least);
-    return bits_float32(exceeds) ^ 15;
+    return bits_float32(exceeds);
 }
 
 INLINE uint32_t differs_float32(numbers_float32 a, numbers_float32 b)

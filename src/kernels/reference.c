@@ -48,6 +48,36 @@ static bool used_up_reference(const float *gaps, const float *drifts, float own_
     return any;
 }
 
+static void means_reference(const km_grid *grids, const km_totals *totals, int64_t c, double *means)
+{
+    for (int64_t j = 0; j < totals->n_features; j++)
+        means[j] = km_exact_mean(&grids[j], km_totals_get(totals, c, j), totals->weights[c]);
+}
+
+/* With T the sum of x - m over the n samples of a cluster, (c - m) * (n (c - m) - 2 T). */
+static km_double2 history_term(const km_grid *grid, km_exact total, double center, int64_t n)
+{
+    const km_double2 sum = km_exact_value(grid, total);
+    const km_double2 centered = km_double2_difference(center, grid->origin);
+    const km_double2 n_center = km_double2_multiply(centered, (km_double2){(double)n, 0});
+    return km_double2_multiply(centered,
+                               km_double2_add(n_center, (km_double2){-2 * sum.high, -2 * sum.low}));
+}
+
+static void add_history_reference(const km_grid *grids, const km_totals *totals, int64_t c,
+                                  const double *center, int64_t d, km_history_sums *history)
+{
+    km_double2 all = {history->high[0], history->low[0]};
+    for (int64_t j = 0; j < d; j++) {
+        const km_double2 term =
+            history_term(&grids[j], km_totals_get(totals, c, j), center[j], totals->weights[c]);
+        all = km_double2_add(all, term);
+        history->sizes[0] += fabs(term.high);
+    }
+    history->high[0] = all.high;
+    history->low[0] = all.low;
+}
+
 double km_distance2(km_precision precision, const void *block, int lane, const void *center,
                     int64_t n_features)
 {

@@ -35,6 +35,8 @@ const km_kernel JOIN(km_kernel, INSTRUCTIONS) = {
 #endif
     .screens = &JOIN(km_kernel, SCREENS),
     .moments = BOTH(moments),
+    .means = JOIN(means, INSTRUCTIONS),
+    .add_history = JOIN(add_history, INSTRUCTIONS),
     .fold_values = BOTH(fold_values),
     .peak = BOTH(peak),
 };

@@ -32,8 +32,8 @@ typedef struct screened {
     float *half;           /* [KM_BLOCK], 1 / (2 reach) */
     int32_t *sums;         /* [n][KM_BLOCK], where labels are not known */
     float *needed;         /* [n], and a vector more: what leads must exceed */
-    uint64_t *open;        /* [n]: samples whose leads do not, a bit each */
-    float *least;          /* [n + LANES - 1][LANES], minimum of the leads that do, over the groups;
+    uint64_t *decided;     /* [n]: samples whose leads do, a bit each */
+    float *least;          /* [n + LANES - 1][LANES], minimum of these leads, over the groups;
                               the last are read for nothing */
     float *leads;          /* [n], and a vector more: minimum of these lanes */
     km_screen_pair *pairs; /* [n_pairs], whose canonical distances are wanted */
@@ -87,7 +87,7 @@ INLINE screened lay_out(void *work, const km_screen *screen, int64_t n)
     s.least = take(&next, (n + LANES - 1) * BYTES);
     s.leads = take(&next, (n + LANES) / LANES * BYTES);
     s.needed = take(&next, (n + LANES) / LANES * BYTES);
-    s.open = take(&next, n * (int64_t)sizeof *s.open);
+    s.decided = take(&next, n * (int64_t)sizeof *s.decided);
     s.pairs = take(&next, s.max_pairs * (int64_t)sizeof *s.pairs);
     return s;
 }
@@ -146,25 +146,25 @@ static void find_needed(screened *s, const km_screen *screen, const int32_t *cho
     }
 }
 
-/* The leads over the center of index i, which is c, of some groups of samples: which are open, and
- * the least of the others. */
+/* The leads over the center of index i, which is c, of some groups of samples: which are as large
+ * as they must be, and the least of these. */
 INLINE void judge_leads(const screened *s, const km_screen *screen, int64_t i, int32_t c, int group,
                         const numbers_float32 *sums, const bool are_bytes, const int n_groups)
 {
     const vector_float32 needed = (vector_float32){0} + s->needed[i];
     vector_float32 *of_center = lanes_of(s->least, i), least = (vector_float32){0} + INFINITY;
-    uint64_t open = 0;
+    uint64_t decided = 0;
     if (group > 0) {
         least = *of_center;
-        open = s->open[i];
+        decided = s->decided[i];
     }
     UNROLLED
     for (int g = 0; g < n_groups; g++) {
         const vector_float32 lead = lead_of(s, screen, c, group + g, sums[g], are_bytes);
-        open |= (uint64_t)lower_by_exceeding(&least, lead, needed) << ((group + g) * LANES);
+        decided |= (uint64_t)lower_by_exceeding(&least, lead, needed) << ((group + g) * LANES);
     }
     *of_center = least;
-    s->open[i] = open;
+    s->decided[i] = decided;
 }
 
 /* ---- sums of products ----------------------------------------------------------------------- */
@@ -364,8 +364,8 @@ INLINE bool find_pairs(screened *s, const int32_t *chosen, int64_t n, const int3
     for (int64_t i = 0; i < n; i += LANES)
         *lanes_of(s->leads + i, 0) = minimum_lanes_float32(lanes_of(s->least, i));
     for (int64_t i = 0; i < n; i++)
-        if (s->open[i] != 0 &&
-            !note_pairs(s, i, chosen[i], s->open[i] & ~samples_with(labels, chosen[i])))
+        if (s->decided[i] != UINT64_MAX &&
+            !note_pairs(s, i, chosen[i], ~(s->decided[i] | samples_with(labels, chosen[i]))))
             return false;
     return true;
 }

@@ -23,7 +23,7 @@
  *     quick_root(a)                with an error below QUICK_ROOT_ERROR; of SMALLEST, if a is less
  *     minimum_lane(a)              of all lanes
  *     minimum_lanes(a)             of those of a[l], in lane l; of single precision
- *     lower_by_exceeding(&m, a, b) m becomes minimum(a, m) where a > b; a bit for each other lane;
+ *     lower_by_exceeding(&m, a, b) m becomes minimum(a, m) where a > b; a bit for each such lane;
  *                                  of single precision
  *     exceeds(a, b)                a bit for each lane: a > b
  *     differs(a, b)                a bit for each lane: a != b, of numbers
@@ -133,6 +133,7 @@ INLINE void prefetch_bytes(const void *address, const int n_bytes)
 #include "moments.h"
 #include "peak.h"
 
+#include "update.h"
 #include "used_up.h"
 
 #include "row.h"
