@@ -10,6 +10,7 @@
 #include "base/partition.h"
 #include "base/precision.h"
 #include "morton.h"
+#include "moves.h"
 #include "order/order.h"
 
 #include <assert.h>
@@ -19,6 +20,7 @@
 enum {
     ROUND_BLOCKS = 1 << 12,
     ROUND = ROUND_BLOCKS * KM_BLOCK, /* samples per rank */
+    BLOCKS_AHEAD = 16,               /* from what is sent or received to what is fetched */
 };
 
 static const char *const WHAT = "exchange of samples between ranks";
@@ -109,6 +111,13 @@ static column column_at(void *values, int64_t first, int64_t in_block, int64_t b
     return (column){(word *)values + first, in_block, between_blocks};
 }
 
+/* Processors do not see by themselves which block comes next. */
+static void fetch_ahead(const column *c, int64_t block)
+{
+    km_prefetch(c->first, (block + BLOCKS_AHEAD) * c->between_blocks * (int64_t)sizeof(word),
+                KM_BLOCK * c->in_block * (int64_t)sizeof(word));
+}
+
 static void pack_column(km_exchange *e, column c, int64_t round)
 {
     const int64_t n_blocks = e->samples->n_blocks, end = (round + 1) * ROUND_BLOCKS;
@@ -119,6 +128,7 @@ static void pack_column(km_exchange *e, column c, int64_t round)
         const uint32_t *slots = e->slots + b * KM_BLOCK;
         const int64_t step = c.in_block;
         const int lanes = km_samples_lanes(e->samples, b);
+        fetch_ahead(&c, b);
         for (int l = 0; l < lanes; l++)
             sent[slots[l]] = words[l * step];
     }
@@ -146,6 +156,7 @@ static void unpack_column(const km_exchange *e, column c, int64_t first, int64_t
     for (int64_t b = first / KM_BLOCK; b < (end + KM_BLOCK - 1) / KM_BLOCK; b++) {
         const int64_t begin = b * KM_BLOCK, next = begin + KM_BLOCK;
         word *words = c.first + b * c.between_blocks;
+        fetch_ahead(&c, b);
         for (int64_t i = begin < first ? first : begin; i < (next < end ? next : end); i++)
             words[(i - begin) * c.in_block] = e->received[i - first];
     }
