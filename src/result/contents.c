@@ -215,6 +215,13 @@ static int64_t larger_count(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Of several files each may have what was asked for in a layout, and so at a path, of its own. */
+static const char *table_of_all_files(const km_catalogue *catalogue)
+{
+    const bool has_name = catalogue->n_files > 1 && catalogue->asked.table != NULL;
+    return has_name ? catalogue->asked.table : catalogue->table;
+}
+
 static void write_provenance(km_writer *w, const km_record *record)
 {
     const km_catalogue *catalogue = record->catalogue;
@@ -236,7 +243,7 @@ static void write_provenance(km_writer *w, const km_record *record)
     km_put_text(w, "file", catalogue->path);
     km_put_int(w, "file_bytes", bytes); /* those of each file are in /files */
     km_put_time(w, "file_time", (double)time);
-    km_put_text(w, "dataset", catalogue->table);
+    km_put_text(w, "dataset", table_of_all_files(catalogue));
     km_put_int(w, "transposed", record->catalogue->asked.is_transposed);
     if (catalogue->asked.where != NULL)
         km_put_text(w, "where", catalogue->asked.where);

@@ -31,6 +31,7 @@ class VerifyTest(ProgramTest):
         write_array("array.h5", points.astype("f4").T)
         for number in range(2):
             write_columns(f"part{number}.h5", dict(zip("abc", points[number::2].T)))
+        write_columns("other.h5", dict(zip("abc", points[1::2].T)), "table/{}")
 
     def fit_many(self, *lines, ranks=2):
         done = run_many([(line, ranks) for line in lines])
@@ -55,6 +56,7 @@ class Verify(VerifyTest):
             ["in.h5", "--sky", "a*20+180,b", "--where", "abs(b) < 90", "--tolerance", "0"],
             ["array.h5", "--transpose"],
             ["part1.h5", "part0.h5", "--raw"],
+            ["part0.h5", "other.h5", "-d", "table", "-c", "b,c"],  # /table/columns, /table
         ]
         self.fit_many(*[["fit", *words, "-k", "4", "-o", f"out{i}.h5"] for i, words in enumerate(fits)],
                       ["fit", "in.h5", "-c", "a,b", "-k", "2,4", "-o", "several.h5"])
