@@ -201,9 +201,12 @@ static void choose_path(km_choice *choice, char *item)
     const char *name = km_without_braces(item);
     if (find_path(choice, name, &column, &position))
         choose_values(choice, &column, position);
-    else if (choice->error->code == KM_OK && may_be_expression)
+    else if (choice->error->code != KM_OK ||
+             (choice->scope != NULL && km_refuse_in_other(choice->scope, name, choice->error)))
+        return;
+    else if (may_be_expression)
         km_choose_expression(choice, item, true);
-    else if (choice->error->code == KM_OK)
+    else
         refuse_unknown_column(choice, name);
 }
 

@@ -19,13 +19,24 @@ void km_inputs_free(km_inputs *inputs)
 
 /* ---- its text ------------------------------------------------------------------------------- */
 
+/* A path, perhaps of a column of another file; one in braces may stand in an expression. */
+static bool is_path(const char *item)
+{
+    bool is_name = false, is_elsewhere = false;
+    for (const char *c = item; *c != '\0'; c++) {
+        is_name = is_name ? *c != '}' : *c == '{';
+        is_elsewhere = is_elsewhere || (!is_name && c[0] == ':' && c[1] == '/');
+    }
+    return item[0] == '/' || is_elsewhere;
+}
+
 /* Signs of names, their positions, and ranges are none of an expression. */
 bool km_is_expression(const char *item, bool is_array)
 {
     const char *end = item[0] == '{' ? strchr(item, '}') : NULL;
     bool has_sign = false, has_name = end != NULL;
-    if (item[0] == '/' || strstr(item, ":/") != NULL)
-        return false; /* a path, perhaps of a column of another file */
+    if (is_path(item))
+        return false;
     for (const char *c = end != NULL ? end + 1 : item; *c != '\0'; c++) {
         has_sign = has_sign || !(km_is_letter(*c) || strchr("0123456789.:[]", *c) != NULL);
         has_name = has_name || km_is_letter(*c) || *c == '{';

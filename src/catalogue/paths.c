@@ -157,11 +157,6 @@ static bool find_in_other(const km_scope *scope, const char *path, const char *t
     if (is_found) {
         column->values.other = n + 1;
         column->mask.other = column->mask.dataset[0] != '\0' ? n + 1 : 0;
-    } else if (error->code == KM_OK) {
-        km_fail(error, KM_DATA,
-                "no such column (%s, column %s): the file has no single one of this name or path; "
-                "skymeans info %s lists all",
-                path, text, path);
     }
     return is_found;
 }
@@ -179,6 +174,19 @@ static bool split_file(const char *text, char *file, const char **path)
             return true;
     }
     return false;
+}
+
+bool km_refuse_in_other(const km_scope *scope, const char *text, km_error *error)
+{
+    char file[KM_PATH_SIZE];
+    const char *path;
+    if (scope->others == NULL || !split_file(text, file, &path))
+        return false;
+    km_fail(error, KM_DATA,
+            "no such column (%s, column %s): the file has no single one of this name or path; "
+            "skymeans info %s lists all",
+            file, path, file);
+    return true;
 }
 
 /* ---- any file ------------------------------------------------------------------------------- */

@@ -264,6 +264,9 @@ const km_column *km_find_values(const km_names *names, char *item, int64_t *posi
 bool km_column_at(const km_scope *scope, const km_table *table, const char *text, km_column *column,
                   km_error *error);
 
+/* Says that another file lacks a column, if the text names such a file: FILE:PATH. */
+bool km_refuse_in_other(const km_scope *scope, const char *text, km_error *error);
+
 /* As km_table_select, also with columns by path and expressions, in an open file. */
 km_column *km_scope_select(const km_scope *scope, const km_table *table, const char *list,
                            km_inputs *inputs, int64_t *count, km_error *error);

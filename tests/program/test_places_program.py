@@ -115,15 +115,24 @@ class SeveralPlaces(DiscoveryTest):
                                    "v/columns/w/data": W, "v/columns/w/mask": W > 1e9})
         cases = ["x,y,more: files/z.h5:/s/mag,more: files/z.h5:v/w",
                  "x,y,{more: files/z.h5:/s/mag},{more: files/z.h5:/arr}[1]",
-                 "x,y,more: files/z.h5:/arr", "x,y,more: files/z.h5:mag,more: files/z.h5:w"]
+                 "x,y,more: files/z.h5:/arr[0],more: files/z.h5:/arr[1]",
+                 "x,y,z={more: files/z.h5:/arr}[0]*2-{more: files/z.h5:mag},more: files/z.h5:w",
+                 "x,y,more: files/z.h5:mag,more: files/z.h5:w", "x,y,more: files/z.h5:/arr"]
         self.assertEqual(self.places("in.h5", cases[0]),
                          [(None, "/t/x", None, 0), (None, "/t/y", None, 0),
                           ("more: files/z.h5", "/s/mag", None, 0),
                           ("more: files/z.h5", "/v/columns/w/data", None, 0)])
         self.check_same(VALUES, *[["in.h5", "-c", case] for case in cases], ranks=(1, 3))
+        for case in cases[-3:]:  # whose names predict finds
+            labels = self.fit("in.h5", K, "-c", case, output="fit.h5")[1].labels
+            finished = run("predict", "fit.h5", "in.h5", "-o", "labels.h5", "--overwrite")
+            self.assertEqual(finished.code, 0, finished)
+            self.assertEqual(Result("labels.h5").labels.tolist(), labels.tolist())
         options = "-k", K, "-o", "out.h5"
         self.refuse((3, r"no such column \(more: files/z.h5, column /s/none\)", "fit", "in.h5",
                      "-c", "x,more: files/z.h5:/s/none", *options),
+                    (3, r"no such column \(more: files/z.h5, column /arr\[2\]\)", "fit", "in.h5",
+                     "-c", "x,more: files/z.h5:/arr[2]", *options),
                     (3, r"\(in.h5, /t, column more: files/z.h5:/short/s\): it has 5 rows", "fit",
                      "in.h5", "-c", "x,more: files/z.h5:/short/s", *options),
                     (2, r"columns of another file \(more: files/z.h5\)", "fit", "in.h5", "in.h5",
