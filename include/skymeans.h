@@ -275,7 +275,8 @@ typedef struct skymeans_summary {
     size_t size;
     int64_t n_clusters, n_features;
     int64_t n_rows, n_used; /* of all ranks; used are those without missing values */
-    double inertia;         /* weighted sum of squared distances to the centers, after scaling */
+    double inertia;         /* weighted sum of squared distances to the centers, after scaling;
+                               infinite if that is no double: of such fits the first is kept */
     int64_t n_iterations;
     skymeans_stop stop; /* of the fit that is kept, or of the call if it was stopped */
     int64_t n_fits;     /* that were done, of problem.restarts */

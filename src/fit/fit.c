@@ -175,14 +175,14 @@ static double mean_variance(const running *run)
     return sum / (double)run->d;
 }
 
-/* Does the fit end with this iteration? Sets the reason; it is the limit of iterations unless the
- * fit has converged. */
-static bool is_over(const running *run, const km_iteration *iteration, km_stop *stop)
+/* Does the fit end with this iteration, whose shift is in working units? Those neither overflow nor
+ * underflow. Sets the reason; it is the limit of iterations unless the fit has converged. */
+static bool is_over(const running *run, const km_iteration *iteration, double shift, km_stop *stop)
 {
     const km_fit_task *task = run->task;
-    const double allowed = ldexp(task->tolerance * mean_variance(run), 2 * task->exponent);
+    const double allowed = task->tolerance * mean_variance(run);
     const bool is_equal = run->balancing == NULL || (run->is_settled && run->were_means);
-    const bool is_at_rest = run->balancing == NULL ? iteration->shift <= allowed : run->is_settled;
+    const bool is_at_rest = run->balancing == NULL ? shift <= allowed : run->is_settled;
     *stop = KM_STOP_MAX_ITERATIONS;
     if (run->n_refilled == 0 && iteration->relabeled == 0 && is_equal)
         *stop = KM_STOP_NO_CHANGE;
@@ -244,6 +244,7 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
         return true;
     run->updating = km_now();
     run->relabeled_again = run->distances_again = run->own_distances_again = 0;
+    double shift;
     const double units = km_history_units(run);
     km_iteration iteration = {.number = fit->n_iterations + 1,
                               .inertia = km_inertia_of_units(run, units),
@@ -257,8 +258,9 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     run->were_means = run->n_refilled == 0;
     if (run->older != NULL)
         memcpy(run->older, fit->previous, centers_size(run));
-    if (km_update_centers(run, units, fit->previous, &iteration.shift, error) != KM_OK)
+    if (km_update_centers(run, units, fit->previous, &shift, error) != KM_OK)
         return true;
+    iteration.shift = ldexp(shift, 2 * run->task->exponent);
     iteration.relabeled += run->relabeled_again;
     iteration.distances += run->distances_again;
     iteration.most_distances += run->own_distances_again;
@@ -266,7 +268,7 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     run->pace->iteration = fmax(run->pace->iteration, iteration.seconds);
     km_append_iteration(fit, &iteration, error);
     km_pace_iterated(run->pace, &iteration);
-    if (!is_over(run, &iteration, &fit->stop))
+    if (!is_over(run, &iteration, shift, &fit->stop))
         return grant_wishes(run, fit, error) || share_work(run, error) != KM_OK;
     if (run->balancing != NULL && run->has_prices)
         keep_balanced_centers(run, fit);

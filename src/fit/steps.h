@@ -106,7 +106,8 @@ km_code km_refill_empty(running *run, km_error *error);
 void km_reduce_totals(running *run, bool has_failed);
 
 /* Moves the centers, given the totals of an assignment and its inertia in working units. `before`
- * is a workspace, [k][d]. Collective; errors are agreed. */
+ * is a workspace, [k][d]; *shift becomes the sum of the squared shifts, in working units.
+ * Collective; errors are agreed. */
 km_code km_update_centers(running *run, double units, double *before, double *shift,
                           km_error *error);
 

@@ -105,7 +105,7 @@ km_code km_update_centers(running *run, double units, double *before, double *sh
             move_centers(run, before);
         else if (km_balance_step(run, units, before, error) != KM_OK)
             return error->code;
-        *shift = ldexp(sum_shifts(run, before), 2 * run->task->exponent);
+        *shift = sum_shifts(run, before);
     }
     return error->code;
 }
