@@ -25,12 +25,12 @@ CALLER = """#include <skymeans.h>
 int main(void) { return puts(skymeans_version()) < 0; }
 """
 CMAKE = """cmake_minimum_required(VERSION 3.13)
-project(caller C)
+project(caller {languages})
 find_package(skymeans 0.2 REQUIRED)
 get_target_property(library skymeans::skymeans IMPORTED_LOCATION)
 get_target_property(include skymeans::skymeans INTERFACE_INCLUDE_DIRECTORIES)
-message("library=${library} include=${include}")
-add_executable(caller caller.c)
+message("library=${{library}} include=${{include}}")
+add_executable(caller {source})
 target_link_libraries(caller skymeans::skymeans)
 """
 MODULE = """proc module-whatis {text} {}
@@ -188,16 +188,25 @@ class Callers(Place):
 
     @unittest.skipUnless(shutil.which("cmake"), "no cmake")
     def test_cmake(self):
-        for name, text in (("CMakeLists.txt", CMAKE), ("caller.c", CALLER)):
-            with open(name, "w", encoding="utf-8") as file:
-                file.write(text)
-        done = subprocess.run(["cmake", ".", f"-DCMAKE_PREFIX_PATH={self.prefix}"], text=True,
+        """Also in projects without C, where MPI has a library of its own for C++."""
+        for languages, source in ("C", "caller.c"), ("CXX", "caller.cc"), ("C CXX", "caller.cc"):
+            with self.subTest(languages=languages), tempfile.TemporaryDirectory() as folder:
+                for name, text in (("CMakeLists.txt",
+                                    CMAKE.format(languages=languages, source=source)),
+                                   (source, CALLER)):
+                    with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
+                        file.write(text)
+                self.check_cmake(folder)
+
+    def check_cmake(self, folder):
+        done = subprocess.run(["cmake", "-S", folder, "-B", f"{folder}/build",
+                               f"-DCMAKE_PREFIX_PATH={self.prefix}"], text=True,
                               capture_output=True, timeout=SECONDS, check=False)
         self.assertIn(f"library={self.library}.{VERSION} include={self.prefix}/include",
                       done.stderr)
         self.assertEqual(done.returncode, 0, done.stderr)
-        call("cmake", "--build", ".", MAKEFLAGS="")
-        self.assertEqual(call("./caller"), f"{VERSION}\n")
+        call("cmake", "--build", f"{folder}/build", MAKEFLAGS="")
+        self.assertEqual(call(f"{folder}/build/caller"), f"{VERSION}\n")
 
     @unittest.skipUnless(shutil.which("tclsh"), "no tclsh")
     def test_module(self):
