@@ -17,10 +17,11 @@
  *         fprintf(stderr, "%s\n", error.text);
  *
  * Collective functions are called by all ranks of the communicator, with the same arguments but for
- * rows, threads and contexts. They work on a copy of the communicator, and return the same code and
- * text on all ranks. In a process that has not started MPI the communicator is MPI_COMM_NULL, for
- * one rank. Of MPI, MPI_THREAD_SINGLE is enough, and MPI_THREAD_MULTIPLE lets several threads be in
- * calls at once, on different communicators and different objects.
+ * rows, threads and contexts. They work on a copy of the communicator, which is no
+ * intercommunicator, and return the same code and text on all ranks. In a process that has not
+ * started MPI the communicator is MPI_COMM_NULL, for one rank. Of MPI, MPI_THREAD_SINGLE is enough,
+ * and MPI_THREAD_MULTIPLE lets several threads be in calls at once, on different communicators and
+ * different objects.
  *
  * No function prints, ends the process, or leaves changed what belongs to the caller: signals, the
  * number of OpenMP threads, rounding, MPI's error handler, the rows that were handed over. But
@@ -217,15 +218,15 @@ typedef struct skymeans_control {
     /* Should the call come to an end soon? Asked on every rank between iterations and now and then
      * in seedings; one rank's wish is enough. */
     int (*wants_stop)(void *context);
-    /* Seconds from now on after which the call should have returned; 0: no limit. It ends when
-     * another iteration might take longer, but not before there is something to keep. */
+    /* Seconds from now on after which the call should have returned; 0: no limit; not negative. It
+     * ends when another iteration might take longer, but not before there is something to keep. */
     double seconds;
     /* Saves a state, from which the same problem goes on with the same rows on any number of ranks.
      * Called on all ranks together, every save_interval seconds and when the call has to stop;
      * `state` is NULL on all ranks but the first, and belongs to the call. Returns 0; anything else
      * ends the call with the code and text of *error (SKYMEANS_SYSTEM if it is left empty). */
     int (*save)(void *context, const void *state, size_t size, skymeans_error *error);
-    double save_interval;
+    double save_interval; /* 0: after each iteration */
     const void *resume; /* a state that was saved, given on the first rank; NULL: none */
     size_t resume_size;
 } skymeans_control;

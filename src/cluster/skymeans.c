@@ -32,15 +32,21 @@ MPI_Comm skymeans_comm_alone(void)
     return km_comm_alone();
 }
 
-/* Without these two, ranks can't even agree on an error. A process without MPI has no communicator,
- * but where MPI runs it is an error to have none. Local. */
-static km_code check_place_and_comm(const void *place, MPI_Comm comm, km_error *error)
+/* Without these, ranks can't even agree on an error. A process without MPI has no communicator,
+ * but where MPI runs it is an error to have none. In the place there is nothing yet. Local. */
+static km_code check_place_and_comm(void *place, MPI_Comm comm, km_error *error)
 {
-    if (place == NULL || (comm == MPI_COMM_NULL && km_comm_alone() != MPI_COMM_NULL))
-        km_fail(error, KM_USAGE, "bad argument: %s",
-                place == NULL ? "no place for what is made (NULL)"
-                              : "no communicator (MPI_COMM_NULL)");
-    return error->code;
+    void *const nothing = NULL;
+    const char *wrong = NULL;
+    if (place != NULL)
+        memcpy(place, &nothing, sizeof nothing);
+    if (place == NULL)
+        wrong = "no place for what is made (NULL)";
+    else if (comm == MPI_COMM_NULL && km_comm_alone() != MPI_COMM_NULL)
+        wrong = "no communicator (MPI_COMM_NULL)";
+    else if (km_comm_is_between_groups(comm))
+        wrong = "an intercommunicator; merge its groups (MPI_Intercomm_merge)";
+    return wrong != NULL ? km_fail(error, KM_USAGE, "bad argument: %s", wrong) : KM_OK;
 }
 
 static void check_not_null(const void *given, const char *name, km_error *error)
@@ -108,14 +114,22 @@ void skymeans_samples_free(skymeans_samples *samples)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static km_code take_control(skymeans_control *control, const skymeans_control *given,
-                            km_error *error)
+static void check_seconds(const char *name, double seconds, km_error *error)
+{
+    if (!(seconds >= 0))
+        km_fail(error, KM_USAGE, "bad value (%s %g): it must be a number, and at least 0", name,
+                seconds);
+}
+
+static void take_control(skymeans_control *control, const skymeans_control *given, km_error *error)
 {
     const skymeans_control defaults = SKYMEANS_CONTROL;
     *control = defaults;
-    return given != NULL
-               ? km_take_struct(control, sizeof *control, given, "SKYMEANS_CONTROL", error)
-               : KM_OK;
+    if (given == NULL ||
+        km_take_struct(control, sizeof *control, given, "SKYMEANS_CONTROL", error) != KM_OK)
+        return;
+    check_seconds("seconds", control->seconds, error);
+    check_seconds("save_interval", control->save_interval, error);
 }
 
 /* Leaves a call; without an answer if it failed. */
@@ -281,7 +295,9 @@ static km_code check_model_struct(const skymeans_model *model, km_scaling *scali
     else if (model->type != SKYMEANS_FLOAT32 && model->type != SKYMEANS_FLOAT64)
         wrong = "type must be SKYMEANS_FLOAT32 or SKYMEANS_FLOAT64";
     else if (!km_scaling_find(model->scale != NULL ? model->scale : "none", scaling))
-        wrong = "scale must be 'none', 'standard' or 'minmax'";
+        wrong = "scale must be 'none', 'standard', 'minmax' or 'robust'";
+    else if (model->exponent < -KM_MAX_EXPONENT || model->exponent > KM_MAX_EXPONENT)
+        wrong = "no fit has such an exponent";
     return wrong != NULL ? km_fail(error, KM_USAGE, "bad model: %s", wrong) : KM_OK;
 }
 

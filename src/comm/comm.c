@@ -42,6 +42,14 @@ MPI_Comm km_comm_alone(void)
     return is_started && !is_ended ? MPI_COMM_SELF : MPI_COMM_NULL;
 }
 
+bool km_comm_is_between_groups(MPI_Comm comm)
+{
+    int is_between = 0;
+    if (!is_without_mpi(comm))
+        MPI_Comm_test_inter(comm, &is_between);
+    return is_between;
+}
+
 MPI_Info km_comm_hints(const char *const *texts, int64_t count)
 {
     MPI_Info hints = MPI_INFO_NULL;

@@ -18,6 +18,9 @@ int km_comm_size(MPI_Comm comm);
 /* The communicator of this process by itself: MPI_COMM_SELF where MPI runs. Local. */
 MPI_Comm km_comm_alone(void);
 
+/* Is it one between two groups of ranks? Local. */
+bool km_comm_is_between_groups(MPI_Comm comm);
+
 /* A copy of a communicator, whose messages never mix with those of the original; and its end. */
 MPI_Comm km_comm_copy(MPI_Comm comm);
 void km_comm_free(MPI_Comm *comm);

@@ -40,8 +40,8 @@ static bool read_model_array(hid_t file, const char *name, int64_t rows, int64_t
     return is_read;
 }
 
-/* Limits of what a fit writes: the number of features, and the exponent of a double. */
-enum { MAX_FEATURES = 1 << 17, MAX_EXPONENT = 1200 };
+/* The limit of what a fit writes. */
+enum { MAX_FEATURES = 1 << 17 };
 
 static bool find_model_shape(km_model *model, hid_t file)
 {
@@ -89,7 +89,7 @@ static bool read_flag(hid_t object, const char *name)
 static bool read_exponent(hid_t group, int *exponent)
 {
     double value;
-    if (!km_h5_read_number(group, "exponent", &value) || !(fabs(value) <= MAX_EXPONENT) ||
+    if (!km_h5_read_number(group, "exponent", &value) || !(fabs(value) <= KM_MAX_EXPONENT) ||
         value != floor(value))
         return false;
     *exponent = (int)value;

@@ -171,6 +171,8 @@ typedef struct km_transform {
     km_scaling scaling;
 } km_transform;
 
+enum { KM_MAX_EXPONENT = 1200 }; /* a transform has none beyond, since doubles have none */
+
 /* ---- global facts ---------------------------------------------------------------------------- */
 
 /* What all samples of all ranks have in common, feature by feature; the same bits on any number of

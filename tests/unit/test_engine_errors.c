@@ -55,14 +55,17 @@ ASK(many_threads, a->manner.threads = INT64_MAX)
 ASK(no_second, a->manner.second = 2)
 ASK(manner_size, a->manner.size = 1)
 ASK(control_size, a->control.size = 7777)
+ASK(negative_seconds, a->control.seconds = -1)
+ASK(nan_seconds, a->control.seconds = NAN)
+ASK(negative_interval, a->control.save_interval = -1)
 ASK(first_and_restarts, a->problem.first_centers = FIRST; a->problem.restarts = 2)
 
 static void (*const USAGE[])(asked *) = {
-    no_size,       newer_size,         no_cluster,   negative_clusters, many_clusters,
-    no_seeding,    few_seeding_rows,   no_restart,   no_iteration,      negative_seeding_rows,
-    nan_tolerance, negative_tolerance, no_scale,     no_missing,        no_algorithm,
-    no_kernel,     negative_threads,   many_threads, manner_size,       control_size,
-    no_second,     first_and_restarts};
+    no_size,       newer_size,         no_cluster,       negative_clusters, many_clusters,
+    no_seeding,    few_seeding_rows,   no_restart,       no_iteration,      negative_seeding_rows,
+    nan_tolerance, negative_tolerance, no_scale,         no_missing,        no_algorithm,
+    no_kernel,     negative_threads,   many_threads,     manner_size,       control_size,
+    no_second,     first_and_restarts, negative_seconds, nan_seconds,       negative_interval};
 ASK(too_many_clusters, a->problem.n_clusters = 201)
 ASK(most_clusters, a->problem.n_clusters = INT32_MAX)
 ASK(first_centers_of_nan, a->problem.first_centers = NO_NUMBERS)
@@ -162,6 +165,27 @@ START_TEST(null_and_other_communicators)
     skymeans_answer_free(NULL);
     skymeans_samples_free(NULL);
     skymeans_samples_free(samples);
+}
+END_TEST
+
+/* The first rank beside all others. */
+START_TEST(intercommunicators)
+{
+    mock_rows m = small_rows();
+    const int rank = km_comm_rank(m.comm);
+    MPI_Comm group, between;
+    skymeans_samples *samples = (void *)&samples;
+    skymeans_rows rows = SKYMEANS_ROWS;
+    skymeans_error error;
+    if (km_comm_size(m.comm) == 1)
+        return;
+    MPI_Comm_split(m.comm, rank == 0, rank, &group);
+    MPI_Intercomm_create(group, 0, m.comm, rank == 0 ? 1 : 0, 0, &between);
+    rows.n_features = 1;
+    check_error(skymeans_samples_create(&samples, &rows, between, &error), SKYMEANS_USAGE, &error);
+    ck_assert_ptr_null(samples);
+    MPI_Comm_free(&between);
+    MPI_Comm_free(&group);
 }
 END_TEST
 
@@ -320,7 +344,7 @@ END_TEST
 
 START_TEST(bad_models)
 {
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 10; i++) {
         skymeans_model model = SKYMEANS_MODEL;
         skymeans_answer *answer;
         skymeans_error error;
@@ -328,6 +352,7 @@ START_TEST(bad_models)
         model.n_features = i == 2 ? 0 : i == 6 ? INT64_MAX : 3;
         model.working_centers = i == 3 ? NULL : i == 7 ? NO_NUMBERS : FIRST;
         model.scale = i == 4 ? "cubic" : "none";
+        model.exponent = i == 8 ? INT_MIN : i == 9 ? 5000 : 0;
         model.type = i == 5 ? (skymeans_type)5 : SKYMEANS_FLOAT64;
         check_error(skymeans_answer_from_model(&answer, &model, &error), SKYMEANS_USAGE, &error);
         ck_assert_ptr_null(answer);
@@ -337,9 +362,14 @@ END_TEST
 
 Suite *make_suite(void)
 {
-    const TTest *const tests[] = {
-        what_can_not_be_asked, ranks_that_disagree, null_and_other_communicators,
-        rows_that_can_not_be,  bad_weights,         samples_that_can_not_be_fitted,
-        used_otherwise,        bad_models};
+    const TTest *const tests[] = {what_can_not_be_asked,
+                                  ranks_that_disagree,
+                                  null_and_other_communicators,
+                                  intercommunicators,
+                                  rows_that_can_not_be,
+                                  bad_weights,
+                                  samples_that_can_not_be_fitted,
+                                  used_otherwise,
+                                  bad_models};
     return SUITE_OF("engine_errors", tests);
 }
