@@ -227,7 +227,7 @@ typedef struct skymeans_control {
      * ends the call with the code and text of *error (SKYMEANS_SYSTEM if it is left empty). */
     int (*save)(void *context, const void *state, size_t size, skymeans_error *error);
     double save_interval; /* 0: after each iteration */
-    const void *resume; /* a state that was saved, given on the first rank; NULL: none */
+    const void *resume;   /* a state that was saved, given on the first rank; NULL: none */
     size_t resume_size;
 } skymeans_control;
 

@@ -177,6 +177,52 @@ class SameAnswer(ModuleTest):
                      skymeans.KMeans(4).fit(rows).transform, skymeans.KMeans(4).fit(rows).score):
             self.assertRaisesRegex(ValueError, "NaN", call, holes)
 
+    def test_no_numbers(self):
+        """NaT, None and NA among objects are missing; what else is no number is said with its column."""
+        kept = [1.0, 2.0, 7.0, 9.0]
+        right = skymeans.KMeans(2).fit(np.transpose([kept])).labels_
+        days = np.array(kept).astype("M8[D]")
+        for column in (np.insert(days, 1, "NaT"), np.insert(days - days[0], 1, "NaT"),
+                       pandas.to_datetime(np.insert(days, 1, "NaT"), utc=True), [1, None, 2, 7, 9],
+                       pandas.Series([1, pandas.NA, 2, 7, 9], dtype=object)):
+            for form in (pandas.DataFrame({"t": column}), Table({"t": column}, copy=False),
+                         np.transpose([column])):
+                if isinstance(form, pandas.DataFrame) or isinstance(column, np.ndarray):
+                    found = skymeans.KMeans(2, missing="drop").fit(form).labels_
+                    self.assertEqual(found.tolist(), [right[0], -1, *right[1:]])
+        for column in (["a", "b"], [1j, 2], [[1], [2, 3]]):
+            self.assertRaisesRegex((ValueError, TypeError), "^column 'bad': ", skymeans.KMeans(1).fit,
+                                   pandas.DataFrame({"good": [1, 2], "bad": column}))
+
+    def test_precision(self):
+        """Float32 for small integers and booleans, as in the program, whether some are missing or not."""
+        for name, precision in (("int8", "f4"), ("UInt16", "f4"), ("int16", "f4"), ("bool", "f4"),
+                                ("int32", "f8"), ("float16", "f4"), (">f4", "f4"), ("longdouble", "f8")):
+            rows = np.arange(12).reshape(6, 2).astype(name.lower())
+            forms = [rows, np.ma.array(rows, mask=rows == 1)]
+            if "float" not in name and "f4" not in name and "double" not in name:
+                kind = {"bool": "boolean"}.get(name, name.replace("int", "Int"))
+                forms += [pandas.DataFrame(rows).astype(kind),
+                          pandas.DataFrame(rows).astype(kind).mask(rows == 1)]
+            for form in forms:
+                with self.subTest(name=name, form=type(form)):
+                    self.assertEqual(skymeans.rows.Rows(form).dtype, np.dtype(precision))
+
+    def test_weights(self):
+        """In all forms; what is masked, NA or no real number is refused."""
+        rows, weights = clouds(200), np.arange(200.0)
+        right = skymeans.KMeans(4).fit(rows, sample_weight=weights)
+        nullable = pandas.Series(weights, dtype="Float64")
+        masked = np.ma.array(weights, mask=weights == 7)
+        for form in (weights.tolist(), nullable, weights * units.kg, masked.data, np.ma.array(weights),
+                     weights.astype(">i2"), MaskedColumn(weights)):
+            found = skymeans.KMeans(4).fit(rows, sample_weight=form)
+            self.assertEqual(found.checksum_, right.checksum_)
+        for form in (nullable.mask(weights == 7), masked, MaskedColumn(masked)):
+            self.assertRaisesRegex(ValueError, "^bad weight .row 7.: it is nan", skymeans.KMeans(4).fit, rows,
+                                   sample_weight=form)
+        self.assertRaisesRegex(ValueError, "Complex", right.score, rows, sample_weight=weights * 1j)
+
     def test_in_place(self):
         """No copy beside the library's."""
         rows = clouds(100, dtype=np.float32)
@@ -222,11 +268,26 @@ class Estimator(ModuleTest):
             np.testing.assert_array_equal(k.transform(rows).argmin(1), k.labels_)
             np.testing.assert_array_equal(k.predict(rows), k.labels_)
 
+    def test_scale_of_numbers(self):
+        """A power of two changes nothing, also where squares are no doubles; nor do rows far from all
+        others miss a value."""
+        rows = np.random.default_rng(1).normal(size=(2000, 3))
+        right = skymeans.KMeans(5).fit(rows)
+        self.assertGreater(right.n_iter_, 9)
+        for exponent in (-1000, -600, 600, 1000):
+            k = skymeans.KMeans(5).fit(np.ldexp(rows, exponent))
+            self.assertEqual((k.n_iter_, k.stop_reason_), (right.n_iter_, right.stop_reason_))
+            np.testing.assert_array_equal(k.labels_, right.labels_)
+            np.testing.assert_array_equal(k.cluster_centers_, np.ldexp(right.cluster_centers_, exponent))
+        with np.errstate(over="ignore"):
+            self.assertEqual(right.transform([[1e300] * 3]).tolist(), [[np.inf] * 5])
+
     def test_copies(self):
         """What is pickled and copied predicts alike; centers that were put there are used."""
         rows = clouds(1000)
         k = skymeans.KMeans(5, scale="standard").fit(pandas.DataFrame(rows, columns=["a", "b", "c"]))
         again = pickle.loads(pickle.dumps(k))
+        self.assertEqual(repr(again), "KMeans(n_clusters=5, scale='standard')")
         frame = pandas.DataFrame(rows, columns=["a", "b", "c"])
         np.testing.assert_array_equal(again.predict(frame), k.labels_)
         self.assertEqual(again.feature_names_in_.tolist(), ["a", "b", "c"])
@@ -272,10 +333,10 @@ class Estimator(ModuleTest):
     def test_refusals(self):
         rows = clouds(50)
         cases = {"n_clusters": ({"n_clusters": 0}, {"n_clusters": 2.5}, {"n_clusters": True + 50}),
-                 "seeding": ({"init": "k-menas"},), "algorithm": ({"algorithm": "fast"},),
-                 "tol": ({"tol": -1}, {"tol": "no"}), "max_iter": ({"max_iter": 0},),
+                 "init k-menas": ({"init": "k-menas"},), "algorithm": ({"algorithm": "fast"},),
+                 "tol -1": ({"tol": -1},), "tol": ({"tol": "no"},), "max_iter": ({"max_iter": 0},),
                  "scale": ({"scale": "log"},), "missing": ({"missing": "skip"},),
-                 "n_threads": ({"n_threads": 0},), "n_init": ({"n_init": 0}, {"n_init": "many"}),
+                 "n_threads": ({"n_threads": 0}, {"n_threads": 10 ** 6}), "n_init": ({"n_init": 0}, {"n_init": "many"}),
                  "random_state": ({"random_state": -1}, {"random_state": 2 ** 64},
                                   {"random_state": "x"}),
                  "seeding_rows": ({"seeding_rows": -1}, {"seeding_rows": 3}),
@@ -292,6 +353,18 @@ class Estimator(ModuleTest):
         for weights in (np.ones(49), -np.ones(50), np.full(50, np.nan), np.zeros(50)):
             self.assertRaises(ValueError, skymeans.KMeans(2).fit, rows, sample_weight=weights)
         self.assertRaises(TypeError, skymeans.KMeans(comm="world").fit, rows)
+
+    def test_output(self):
+        """A DataFrame if it is asked for, with the index of the rows."""
+        rows = pandas.DataFrame(clouds(100), index=range(7, 107))
+        k = skymeans.KMeans(2).fit(rows)
+        distances = k.transform(rows)
+        frame = k.set_output(transform="pandas").fit_transform(rows)
+        self.assertEqual((list(frame.columns), list(frame.index)), (["kmeans0", "kmeans1"], list(rows.index)))
+        np.testing.assert_array_equal(frame, distances)
+        np.testing.assert_array_equal(k.set_output().transform(rows.to_numpy()), distances)
+        self.assertIsInstance(k.set_output(transform="default").transform(rows), np.ndarray)
+        self.assertRaisesRegex(ValueError, "got lists", k.set_output(transform="lists").transform, rows)
 
     def test_without_sklearn(self):
         script = """
@@ -413,12 +486,30 @@ class Files(ModuleTest):
                 classes = skymeans.fit(f"{factor}.h5", 7)
                 np.testing.assert_array_equal(classes.estimator().predict(rows), classes.labels)
 
+    def test_prices(self):
+        """Clusters of equal size are those of the program."""
+        rows = clouds(2000)
+        write_array("rows.h5", rows, "rows")
+        classes = skymeans.fit("rows.h5", 6, scale="standard", balance="count")
+        self.assertLess(np.ptp(classes.sizes), 20)
+        k = classes.estimator()
+        np.testing.assert_array_equal(k.predict(rows), classes.labels)
+        self.assertTrue((k.transform(rows).argmin(1) != classes.labels).any())
+        self.assertAlmostEqual(-k.score(rows) / classes.attributes["inertia"], 1, places=12)
+
+    def test_launcher(self):
+        """In one text, or as its words."""
+        write_array("rows.h5", clouds(500), "rows")
+        for launcher in ("env 'A B=1'", ("env", "A B=1")):
+            self.assertEqual(skymeans.fit("rows.h5", 2, launcher=launcher).sizes.sum(), 500)
+
     def test_refusals(self):
         write_array("rows.h5", clouds(50), "rows")
         for kind, word, arguments, options in (
                 (OSError, "absent.h5", ("absent.h5", 2), {}), (ValueError, "clusters", ("rows.h5", 99), {}),
                 (ValueError, "no-such", ("rows.h5", 2), {"no_such": 1}),
                 (ValueError, "rows.h5", ("rows.h5", 2, "rows.h5"), {}),
+                (ValueError, "no result", ("rows.h5", 2), {"dry_run": True}),
                 (ValueError, "not a result", None, {})):
             with self.subTest(word=word):
                 call = skymeans.fit if arguments else skymeans.open
@@ -445,7 +536,7 @@ class Files(ModuleTest):
         write_array("rows.h5", np.random.default_rng(0).normal(size=(100000, 20)), "rows")
         script = ("import signal, skymeans\n"
                   "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # if it was ignored
-                  "skymeans.fit('rows.h5', 900, 'kept.h5', tolerance=0, metrics=None,"
+                  "skymeans.fit('rows.h5', 3000, 'kept.h5', tolerance=0, metrics=None,"
                   "max_iterations=1000000, checkpoint='state')")
         with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True,
                               start_new_session=True) as process:

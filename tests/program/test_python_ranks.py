@@ -105,6 +105,41 @@ tell(len(skymeans.KMeans(5, missing="drop", comm=comm).fit(rows[: 100 * rank]).l
         self.assertEqual(len(re.findall("^bad n_threads .0.", text, re.MULTILINE)), 3, text)
         self.assertEqual(said[-3:], ["0", "100", "200"])
 
+    def test_different(self):
+        """What ranks give differently, and exceptions that can't be made of a text, end the fit of all; so
+        no rank waits for another. A message says of which rank."""
+        said = self.on_ranks(3, """
+import pandas
+rows = rows[~np.isnan(rows[:, 0])]
+odd = rank == 2
+class Odd(Exception):
+    def __init__(self, a, b): super().__init__(a, b)
+def fails(X, k, random_state):
+    if odd: raise Odd(1, 2)
+    return X[:k]
+class Text:
+    def __array__(self, *_): b"\\xff".decode()
+group = comm.Split(rank == 0)
+between = group.Create_intercomm(0, comm, 1 if rank == 0 else 0)
+cases = {"init": ({"init": rows[:5] if odd else "random"}, rows), "function": ({"init": fails}, rows),
+         "n_init": ({"init": lambda X, k, random_state: X[:k], "n_init": 1 + odd}, rows),
+         "k": ({"n_clusters": 5 + odd, "init": rows[: 5 + odd]}, rows), "text": ({}, Text() if odd else rows),
+         "names": ({}, pandas.DataFrame(rows, columns=list("abdc" if odd else "abcd"))),
+         "comm": ({"comm": between}, rows)}
+for name, (parameters, given) in cases.items():
+    try: skymeans.KMeans(**{"n_clusters": 5, "comm": comm, **parameters}).fit(given)
+    except Exception as error: tell(name, error, type(error).__name__)
+""")
+        ends = (["init arguments differ between ranks: .*init is a name.* ValueError"] * 3
+                + [r"function \(1, 2\) \[rank 2 of 3\] Exception"] * 2 + [r"function \(1, 2\) Odd"]
+                + [f"{name} arguments differ between ranks: .* ValueError" for name in ("n_init", "k")
+                   for _ in range(3)]
+                + [r"text .* \[rank 2 of 3\] ValueError"] * 2 + ["text .*byte UnicodeDecodeError"]
+                + ["names arguments differ between ranks: the names of features.* ValueError"] * 3
+                + ["comm comm must be an intracommunicator .* TypeError"] * 3)
+        for end, line in zip(ends, said, strict=True):
+            self.assertRegex(line, f"^{end}$")
+
     def test_scores(self):
         """A rank may have no rows, and what one rank can't take is an exception on all."""
         said = self.on_ranks(3, """
@@ -112,6 +147,7 @@ rows = rows[~np.isnan(rows[:, 0])]
 k = skymeans.KMeans(5, comm=comm).fit(rows[100 * rank : 200 * rank])
 score = k.score(rows[100 * rank : 200 * rank])
 tell(abs(score / -k.inertia_ - 1) < 1e-12)
+assert (k.predict(rows[: 9 * rank]).shape, k.transform(rows[: 9 * rank]).shape) == ((9 * rank,), (9 * rank, 5))
 bad = {"features": lambda: k.score(rows[:, : 4 - (rank == 2)]),
        "missing": lambda: k.score(np.where(rank == 1, np.nan, rows)),
        "threads": lambda: k.set_params(n_threads=rank).score(rows)}

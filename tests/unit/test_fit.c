@@ -180,8 +180,8 @@ START_TEST(the_exponent_scales_inertia_and_shift)
 }
 END_TEST
 
-/* The tolerance compares like with like, whatever the exponent, also where shifts in the space of the
- * fit overflow or underflow. */
+/* The tolerance compares like with like, whatever the exponent, also where shifts in the space of
+ * the fit overflow or underflow. */
 START_TEST(the_exponent_does_not_change_the_stop)
 {
     static const int exponents[] = {-40, 1000, -1000};

@@ -5,7 +5,7 @@ import contextlib
 import signal
 import threading
 from ctypes import byref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Iterator, Optional
 
 import numpy as np
@@ -20,18 +20,20 @@ Observer = Callable[[library.Event], None]
 @dataclass
 class Model:
     """All that turns rows into labels: a value x of feature j is compared as
-    (x - offset[j]) * factor[j] * 2^-exponent, in `dtype`, with `working_centers` [k][d]."""
+    (x - offset[j]) * factor[j] * 2^-exponent, in `dtype`, with `working_centers` [k][d]. `prices` [k]
+    are added to squared distances, which are after scaling; None: 0."""
     working_centers: np.ndarray
     offset: np.ndarray
     factor: np.ndarray
     exponent: int
     scale: str
     dtype: np.dtype
+    prices: Optional[np.ndarray] = None
 
     def with_centers(self, centers: np.ndarray) -> Model:
         """The same with other centers [k][d], in the units of the features."""
         working = np.ldexp((centers - self.offset) * self.factor, -self.exponent)
-        return Model(working, self.offset, self.factor, self.exponent, self.scale, self.dtype)
+        return replace(self, working_centers=working)
 
 
 @dataclass
@@ -178,4 +180,6 @@ def _model_struct(model: Model) -> library.Model:
                            scale=model.scale.encode(),
                            type=library.FLOAT32 if model.dtype == np.float32 else library.FLOAT64)
     struct.point(working_centers=model.working_centers, offset=model.offset, factor=model.factor)
+    if model.prices is not None:
+        struct.point(prices=model.prices)
     return struct

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from typing import Any, Callable, Optional, Union
 
 import numpy as np
@@ -25,7 +26,8 @@ class KMeans(Estimator):
     n_clusters : number of clusters k.
     init : how the first centers are chosen: "k-means++", "k-means||" (kmeans-parallel), "random",
         "refined"; or an array [k][d] in the units of the features; or a function
-        init(X, n_clusters, random_state=RandomState) that returns one.
+        init(X, n_clusters, random_state=RandomState) that returns one. On several ranks the first
+        rank's centers count.
     n_init : fits from different first centers, of which the best is kept; "auto": 10 for "random" and
         functions, else 1.
     max_iter : iterations of a fit at most.
@@ -93,6 +95,7 @@ class KMeans(Estimator):
         iterations, on all ranks, with KeyboardInterrupt."""
         ranks = Ranks(self.comm)
         manner, rows, weights = ranks.together(lambda: self._take(X, sample_weight))
+        ranks.check_alike(rows.names and zlib.crc32(repr(rows.names).encode()), "the names of features")
         progress = Progress() if self.verbose and ranks.is_first else None
         with engine.Samples(rows, weights, ranks) as samples:
             answers = (samples.fit(problem, manner, progress)
@@ -152,19 +155,20 @@ class KMeans(Estimator):
         where a value is missing. Not collective. Rounded otherwise than those that decide labels."""
         rows, model, centers = self._take_others(X), self._current_model(), self._current_centers()
         found = np.empty((rows.shape[0], len(centers)), model.dtype)
+        is_missing = np.zeros(rows.shape[0], bool)
         block = max(1, BLOCK // len(centers))
         for first in range(0, rows.shape[0], block):
             part = slice(first, first + block)
             squares = np.zeros_like(found[part], dtype=np.float64)
             for j, factor in enumerate(model.factor):
                 values = rows.column(j)[part].astype(np.float64)
+                is_missing[part] |= ~np.isfinite(values)
                 shifts = (values[:, None] - centers[:, j]) * factor
-                squares += np.square(np.ldexp(shifts, -model.exponent))  # which never overflow
+                squares += np.square(np.ldexp(shifts, -model.exponent))  # finite near rows of the fit
             found[part] = np.ldexp(np.sqrt(squares), model.exponent)
-        is_missing = ~np.isfinite(found[:, 0])
         self._check_missing(is_missing)
         found[is_missing] = np.nan
-        return found
+        return self.contained(found, X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Minus the weighted sum of squared distances of rows X [n][d] to their nearest centers, after
@@ -173,8 +177,8 @@ class KMeans(Estimator):
         return -float(ranks.sum(ranks.together(lambda: self._measure(X, sample_weight))))
 
     def _measure(self, X: Any, sample_weight: Any) -> float:
-        """The sum of this process's rows, of which there may be none beside those of others."""
-        rows = self._take_others(X, 1 if self.comm is None else 0)
+        """The sum of this process's rows."""
+        rows = self._take_others(X)
         weights = take_weights(sample_weight, rows.shape[0])
         with engine.Samples(rows, None, Ranks()) as samples:
             squares = np.square(samples.measure(self._current_model(), settings.manner_of(self)))
@@ -187,11 +191,12 @@ class KMeans(Estimator):
         name = type(self).__name__.lower()
         return np.array([f"{name}{i}" for i in range(len(self.cluster_centers_))], dtype=object)
 
-    def _take_others(self, X: Any, fewest: int = 1) -> Rows:
+    def _take_others(self, X: Any) -> Rows:
+        """There may be none beside those of other ranks."""
         checks.check_fitted(self)
         rows = Rows(X, self._model.dtype)
         checks.check_alike(self, rows)
-        checks.check_rows(rows, fewest)
+        checks.check_rows(rows, 1 if self.comm is None else 0)
         return rows
 
     def _check_missing(self, is_missing: np.ndarray) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
+import re
 from ctypes import (CFUNCTYPE, POINTER, byref, c_char, c_char_p, c_double, c_int, c_int64, c_size_t,
                     c_uint64, c_void_p)
 
@@ -18,6 +19,8 @@ HOME = pathlib.Path(__file__).resolve().parents[3]
 OK, USAGE, DATA, SYSTEM, MEMORY = 0, 2, 3, 4, 5
 EXCEPTIONS = {USAGE: ValueError, DATA: ValueError, SYSTEM: OSError, MEMORY: MemoryError}
 FLOAT32, FLOAT64 = 0, 1
+# Scikit-learn's names of fields of a problem or manner.
+PARAMETERS = {"seeding": "init", "tolerance": "tol", "threads": "n_threads"}
 STOPS = ("tolerance", "no change", "max iterations", "wish", "time")
 WISH = STOPS.index("wish")
 PHASE, PART, FIT_BEGINS, ITERATED, FIT_ENDS = range(5)
@@ -165,9 +168,14 @@ def call(name: str, *arguments):
     return function(*arguments)
 
 
+def _named(text: str) -> str:
+    """A message in which a parameter of KMeans is called as there."""
+    return re.sub(r"(?<=^bad value \()\w+", lambda found: PARAMETERS.get(found[0], found[0]), text)
+
+
 def try_call(name: str, *arguments) -> None:
     """Calls skymeans_NAME, whose last argument is a place for an error, which is raised."""
     error = Error()
     code = call(name, *arguments, byref(error))
     if code != OK:
-        raise EXCEPTIONS.get(code, RuntimeError)(error.text.decode("utf-8", "replace"))
+        raise EXCEPTIONS.get(code, RuntimeError)(_named(error.text.decode("utf-8", "replace")))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import Any
+from typing import Any, Optional
+
+import numpy as np
 
 
 class Estimator:
@@ -31,8 +33,32 @@ class Estimator:
     def __repr__(self) -> str:
         defaults = _defaults(type(self))
         said = [f"{name}={value!r}" for name, value in self.get_params().items()
-                if value is not defaults[name]]
+                if type(value) is not type(defaults[name]) or value != defaults[name]]
         return f"{type(self).__name__}({', '.join(said)})"
+
+    def set_output(self, *, transform: Optional[str] = None):
+        """What `transform` gives: "default", an array, or "pandas", a DataFrame. Returns this object."""
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}  # which clone() copies
+        return self
+
+    def contained(self, found: np.ndarray, X: Any) -> Any:
+        """An array [n][columns] about rows X as set_output() or scikit-learn's configuration says."""
+        configured = getattr(sys.modules.get("sklearn"), "get_config", dict)()
+        kind = getattr(self, "_sklearn_output_config", {}).get(
+            "transform", configured.get("transform_output", "default"))
+        if kind == "default":
+            return found
+        if kind != "pandas":
+            raise ValueError(f"output config must be 'default' or 'pandas', got {kind}")
+        import pandas
+
+        return pandas.DataFrame(found, columns=self.get_feature_names_out(),
+                                index=X.index if hasattr(X, "iloc") else None)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns that `transform` gives."""
+        raise NotImplementedError
 
     def _more_tags(self) -> dict[str, Any]:
         return {"allow_nan": self.allows_nan()}

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,12 +22,13 @@ PLACES = HOME / "build", HOME.parent / "bin", HOME.parent.parent / "bin"
 
 def fit(files: Union[Path, Sequence[Path]], n_clusters: Union[int, str],
         output: Optional[Path] = None, *, columns: Union[str, Sequence[str], None] = None,
-        where: Optional[str] = None, launcher: Sequence[str] = (), **options: Any) -> Result:
+        where: Optional[str] = None, launcher: Union[str, Sequence[str]] = (),
+        **options: Any) -> Result:
     """The result of `skymeans fit` on catalogues in HDF5 files, which may be larger than memory.
 
     `columns` are the features, names or expressions; `where` says which rows. Other options are those
     of the program with _ for -: scale="standard", weights="mass", max_hours=2, overwrite=True,
-    missing_value=[-99, "b_v:0"]. `launcher` starts it on ranks: ("mpirun", "-n", "4"). Without
+    missing_value=[-99, "b_v:0"]. `launcher` starts it on ranks: "mpirun -n 4", or its words. Without
     `output` the result is a temporary file, which goes when nothing refers to the Result.
 
     ValueError, OSError, MemoryError with the program's own line. Ctrl-C is handed on to the program,
@@ -40,7 +42,11 @@ def fit(files: Union[Path, Sequence[Path]], n_clusters: Union[int, str],
         options["columns"] = columns if isinstance(columns, str) else ",".join(columns)
     options.update(clusters=n_clusters, output=path, where=where)
     try:
-        _run([*launcher, _find_program(), "fit", *_arguments(options), "--", *paths])
+        words = shlex.split(launcher) if isinstance(launcher, str) else launcher
+        _run([*words, _find_program(), "fit", *_arguments(options), "--", *paths])
+        if not os.path.exists(path):
+            raise ValueError(f"no result ({path}): the program writes none with such an option, as "
+                             "dry_run or help; call it in a shell to see what it says")
         result = Result(path)
     except BaseException:
         _remove(folder)

@@ -60,7 +60,8 @@ class Result:
 
     def estimator(self) -> KMeans:
         """A KMeans that is fitted: predict and transform take rows [n][d] of the same features in the
-        same units. What --missing-value named is not missing to it unless it is NaN."""
+        same units. What --missing-value named is not missing to it unless it is NaN. Of clusters of
+        equal size predict goes by the prices, of which distances know nothing."""
         model = self._model()
         estimator = KMeans(len(self.centers), scale=model.scale, missing="drop")
         estimator._model, estimator._centers = model, self.centers
@@ -80,7 +81,8 @@ class Result:
                 np.ldexp(node["centers"][:], -exponent)
             kind = np.float32 if _plain(node.attrs)["precision"] in ("float", "float32") else np.float64
             return Model(working, node["offset"][:], node["factor"][:], exponent,
-                         _plain(node.attrs)["scale"], np.dtype(kind))
+                         _plain(node.attrs)["scale"], np.dtype(kind),
+                         node["prices"][:] if "prices" in node else None)
 
     def _read(self, name: str) -> Optional[np.ndarray]:
         with self._opened() as file:

@@ -10,11 +10,13 @@ import numpy as np
 from . import library
 
 FEW_BITS = np.dtype(np.float16), np.dtype(np.float32)
+# Of pandas' own types with NAs those for which float32 is enough.
+FEW_BITS_OF_PANDAS = "float32", "int8", "uint8", "int16", "uint16", "boolean"
 
 
 class Rows:
     """n rows of d features, as one array [n][d] or as d columns [n]; of one type, float32 or float64.
-    A value that is masked or NA is NaN."""
+    A value that is masked, NA, NaT or None is NaN."""
 
     def __init__(self, X: Any, dtype: Optional[np.dtype] = None):
         """Of an array, a pandas DataFrame, an astropy Table or a structured array; in the precision
@@ -27,7 +29,7 @@ class Rows:
         else:
             self.names, columns = named
             _check_lengths(columns)
-            plain = [_plain(column) for column in columns]
+            plain = [_numbers(*each) for each in zip(self.names or range(len(columns)), columns)]
             self.dtype = dtype or _precision([column.dtype for column in plain])
             self.columns = _alike([_converted(column, self.dtype) for column in plain])
             self.shape = (len(X), len(columns))
@@ -56,15 +58,16 @@ class Rows:
 
 
 def take_weights(sample_weight: Any, n: int) -> Optional[np.ndarray]:
-    """float64 [n], from as many numbers or one for all; None if there are none."""
+    """float64 [n], from as many numbers or one for all; None if there are none. NaN where masked or NA,
+    which the library refuses."""
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    weights = _converted(_plain(sample_weight), np.dtype(np.float64))
     if weights.ndim == 0:
         return np.full(n, weights)
     if weights.shape != (n,):
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n,)}!")
-    return weights if n == 0 or weights.strides[0] != 0 else weights.copy()
+    return weights
 
 
 def _columns_of(X: Any) -> Optional[tuple[Optional[list], Sequence]]:
@@ -96,30 +99,50 @@ def _check_lengths(columns: Sequence) -> None:
                              "not one; give each of its elements as a column")
 
 
+def _numbers(name: Any, column: Any) -> np.ndarray:
+    """A column as numbers; what is said against it names it."""
+    try:
+        array = _plain(column)
+        return array if array.dtype.kind in "fiub" else _converted(array, np.dtype(np.float64))
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"column {name!r}: {error}") from error
+
+
 def _plain(values: Any) -> np.ndarray:
-    """Without units, masks or NAs, which become NaN; a view where nothing is masked."""
+    """Without units, masks, NAs or NaTs, which become NaN; a view where nothing is masked."""
     mask = getattr(values, "mask", None)
+    mask = None if callable(mask) else mask  # pandas has methods of this name
     if hasattr(values, "unmasked"):  # astropy's Masked
         values = values.unmasked
     elif isinstance(values, np.ma.MaskedArray):
         values = values.data
-    elif hasattr(values, "to_numpy") and not isinstance(getattr(values, "dtype", None), np.dtype):
+    elif hasattr(values, "to_numpy") and not _is_of_numpy(values):
         return _from_pandas(values)
     array = np.asarray(values)
-    # pandas has methods of this name
-    if mask is None or callable(mask) or not np.any(mask):
+    if array.dtype.kind in "mM":
+        mask = np.isnat(array) | (False if mask is None else mask)
+    if mask is None or not np.any(mask):
         return array
-    array = array.astype(array.dtype if array.dtype.kind == "f" else np.float64)
+    array = array.astype(_precision([array.dtype]))
     array[np.asarray(mask)] = np.nan
     return array
 
 
+def _is_of_numpy(values: Any) -> bool:
+    """Has it one of NumPy's own types of numbers? Objects may be pandas' NA."""
+    dtype = getattr(values, "dtype", None)
+    return isinstance(dtype, np.dtype) and dtype.kind != "O"
+
+
 def _from_pandas(values: Any) -> np.ndarray:
-    """Of one of pandas' own types (Float32, Int64, boolean), which may have NAs, or of a table."""
-    name = str(getattr(values, "dtype", "")).lower()
-    if name.startswith(("int", "uint", "float", "bool")):
-        return values.to_numpy(dtype=np.float32 if name == "float32" else np.float64, na_value=np.nan)
-    return values.to_numpy()
+    """Of one of pandas' own types (Float32, Int64, boolean, objects), which may have NAs, or of a table."""
+    if values.ndim != 1 or not hasattr(values, "isna"):
+        return values.to_numpy()
+    if isinstance(values.dtype, np.dtype):  # objects
+        values = values.where(values.notna(), np.nan)
+    is_short = str(values.dtype).lower() in FEW_BITS_OF_PANDAS
+    return values.to_numpy(dtype=np.float32 if is_short else np.float64, na_value=np.nan)
 
 
 def _precision(dtypes: Sequence[np.dtype]) -> np.dtype:

@@ -74,7 +74,12 @@ def problems_of(parameters: Any, X: Any, rows: Rows, ranks: Ranks) -> Iterator[l
     init = parameters.init
     seed = ranks.from_first(ranks.together(lambda: seed_of(parameters.random_state)))
     random = np.random.RandomState(seed % 2 ** 32)
-    for _ in range(number_of_fits(init, parameters.n_init) if callable(init) else 1):
+    how = "function" if callable(init) else "name" if isinstance(init, str) else "array"
+    n_fits = ranks.together(
+        lambda: number_of_fits(init, parameters.n_init) if callable(init) else 1)
+    ranks.check_alike((how, n_fits, parameters.n_clusters),
+                      "n_clusters, n_init, and whether init is a name, an array or a function")
+    for _ in range(n_fits):
         problem = ranks.together(lambda: problem_of(parameters))
         problem.random_seed = seed
         if not isinstance(init, str):
