@@ -267,6 +267,7 @@ static MPI_Comm start_mpi(const km_story *s, km_action action, const km_launch *
     int provided;
     if (s->options.explain_outputs || (!needs_mpi(action) && !launch->is_launched))
         return MPI_COMM_NULL;
+    km_launch_alone(launch);
     MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
     return km_comm_by_node(MPI_COMM_WORLD);
 }

@@ -90,6 +90,10 @@ typedef struct km_launch {
 /* Looks for a launcher. Local. */
 km_launch km_launch_find(void);
 
+/* Before MPI starts: without a launcher it needs no other processes and no network. What the user
+ * has set stays. */
+void km_launch_alone(const km_launch *launch);
+
 /* Does this task go on? If the launcher belongs to another MPI, each task is the only rank of its
  * own MPI, and all would write the same files: then only the first task goes on, with a warning. */
 bool km_goes_on_alone(km_story *s, const km_launch *launch);

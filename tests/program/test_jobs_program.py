@@ -8,7 +8,8 @@ import unittest
 
 sys.dont_write_bytecode = True
 
-from program import BINARY, ROOT, SECONDS, ProgramTest, Result, blobs, run, run_all, write_array
+from program import (BINARY, ROOT, SECONDS, ProgramTest, Result, blobs, processes_of, run, run_all,
+                     started, write_array)
 
 FIT = {"does": "fit", "output": "", "metrics": "", "checkpoint": "", "overwrite": "no"}
 NAMES = "two words", "line\nend", "quotes'\"", "$HOME `date` \\", "\x1b[31m", "-k"
@@ -74,6 +75,19 @@ class Explained(ProgramTest):
         finished = run("fit", "--explain-outputs", "--dry-run", "x", "-k", 3,
                        OMPI_MCA_btl="none", OMPI_MCA_pml="none")
         self.assertEqual(finished.code, 0, finished)
+
+
+class Alone(ProgramTest):
+
+    def test_no_daemon(self):
+        """Open MPI would start one, which takes longer than the fit of a small catalogue."""
+        write_array("in.h5", blobs(100_000, 3))
+        seen = set()
+        with started("fit", "in.h5", "-k", 50, "-o", "out.h5") as process:
+            while process.poll() is None:
+                seen |= processes_of(process.pid)
+            self.assertEqual(process.returncode, 0, process.communicate())
+        self.assertEqual(seen, {process.pid})
 
 
 class Launchers(ProgramTest):

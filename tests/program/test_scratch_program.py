@@ -158,8 +158,7 @@ class Failures(ProgramTest):
             done = subprocess.run(
                 ["bash", "-c", 'ulimit -v 4000000; exec "$@"', "bash", BINARY, *words],
                 capture_output=True, text=True, timeout=SECONDS, check=False,
-                env=os.environ | {"OMPI_MCA_orte_tmpdir_base": folder,
-                                  "OMPI_MCA_ess_singleton_isolated": "1"})
+                env=os.environ | {"OMPI_MCA_orte_tmpdir_base": folder})
         self.assertEqual(done.returncode, 5, done)
         self.assertRegex(done.stderr, r"(?m)^skymeans: error: out of memory \(samples of this rank\)"
                                       r"[^\n]*scratch[^\n]*ulimit -v[^\n]+\n\Z")

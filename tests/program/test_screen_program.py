@@ -25,7 +25,7 @@ def run_on_terminal(*command, until=None, **variables):
     """A program whose standard error is a terminal: exit code, and what came to that. It is killed
     when it has said what it was waited for."""
     ours, theirs = os.openpty()
-    environment = {**os.environ, "TERM": "xterm", "OMPI_MCA_ess_singleton_isolated": "1"}
+    environment = {**os.environ, "TERM": "xterm"}
     with subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stderr=theirs,
                           stdout=subprocess.DEVNULL, env=environment | variables) as process:
         os.close(theirs)

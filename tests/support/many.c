@@ -125,6 +125,8 @@ static void free_words(char **words, int n)
 int main(int argc, char **argv)
 {
     int provided, rank, n;
+    const km_launch launch = km_launch_find();
+    km_launch_alone(&launch);
     MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     if (argc != 2 || chdir(argv[1]) != 0)

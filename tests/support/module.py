@@ -9,7 +9,7 @@ import unittest
 from program import BINARY, IS_SANITIZED, ROOT, ProgramTest
 
 MODULE = os.path.join(ROOT, "tools", "python")
-os.environ.update(SKYMEANS=BINARY, OMPI_MCA_ess_singleton_isolated="1")
+os.environ.update(SKYMEANS=BINARY)
 for path in glob.glob(f"{os.path.dirname(BINARY)}/libskymeans.so.*"):
     os.environ["SKYMEANS_LIBRARY"] = path
 # Kernels of OpenBLAS that the machine has not would crash scikit-learn.

@@ -84,15 +84,13 @@ def command_line(binary, ranks, cpus=None):
 
 def environment(folder, omp_num_threads=None, **variables):
     """Variables for a run, whose session folder is its own: runs that end would otherwise remove it
-    under those that begin. Not looking for fast networks saves 0.2 s a run, and so does a single rank
-    without a daemon that could start others for it. Many runs share the cores, so waiting threads
-    sleep."""
+    under those that begin. Not looking for fast networks saves 0.2 s a run on several ranks. Many runs
+    share the cores, so waiting threads sleep."""
     others = {name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"}
     if omp_num_threads is not None:
         variables["OMP_NUM_THREADS"] = str(omp_num_threads)
     return others | variables | {
-        "OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_pml": "ob1",
-        "OMPI_MCA_ess_singleton_isolated": "1", "OMP_WAIT_POLICY": "passive"}
+        "OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_pml": "ob1", "OMP_WAIT_POLICY": "passive"}
 
 
 @contextlib.contextmanager
