@@ -16,6 +16,7 @@ FUNCTIONS = {
     "arcsin": np.arcsin, "arccos": np.arccos, "arctan2": np.arctan2,
     "radians": np.radians, "degrees": np.degrees,
 }
+KEEP_TYPES = {"where", "isfinite", "isnan", "minimum", "min", "maximum", "max"}
 CONSTANTS = {"pi": np.pi, "nan": np.nan, "inf": np.inf}
 ARITHMETIC = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Load,
@@ -27,17 +28,30 @@ ARITHMETIC = (
 # Expressions of --where know three truths: 1, 0, and NaN where a missing value leaves it open.
 COMPARISONS = {"Lt": np.less, "LtE": np.less_equal, "Gt": np.greater, "GtE": np.greater_equal,
                "Eq": np.equal, "NotEq": np.not_equal}
-LOGIC = {ast.BitAnd: "and()", ast.BitOr: "or()", ast.Invert: "not()"}
+LOGIC = {ast.BitAnd: "and", ast.BitOr: "or", ast.Invert: "not"}
 
 # `option` says where the formula is from; `functions` are those that its code calls.
 Formula = collections.namedtuple("Formula", "name option code columns text functions")
 
 
+def number(values):
+    """What arithmetic takes in place of values of integers, truths and half precision, which
+    overflow, or have functions of few digits."""
+    kind, size = getattr(values, "dtype", np.dtype(float)).kind, getattr(values, "itemsize", 8)
+    return values.astype(float) if kind in "biu" or (kind == "f" and size == 2) else values
+
+
+def call(node, name, *arguments):
+    """A call of a function whose name no column can have, in the place of a node."""
+    return ast.fix_missing_locations(ast.copy_location(ast.Call(
+        ast.Name(f"{name}()", ast.Load()), list(arguments), []), node))
+
+
 class RowWise(ast.NodeTransformer):
     """Lets through arithmetic on columns only, and makes it work on all rows at once.
 
-    Numbers become floats, so that no integer overflows. Functions get names that no column can
-    have, and exactly their arguments: one more would be NumPy's output array.
+    Numbers become floats, so that no integer overflows, and so do integers of columns. Functions
+    have exactly their arguments: one more would be NumPy's output array.
     """
 
     def __init__(self, braced):
@@ -58,6 +72,18 @@ class RowWise(ast.NodeTransformer):
             raise ValueError("a chain of comparisons; put each in parentheses: (a > 1) & (b > 1)")
         return self.generic_visit(node)
 
+    def visit_BinOp(self, node):
+        node = self.generic_visit(node)
+        if type(node.op) not in LOGIC:
+            node.left, node.right = (call(side, "number", side) for side in (node.left, node.right))
+        return node
+
+    def visit_UnaryOp(self, node):
+        node = self.generic_visit(node)
+        if type(node.op) not in LOGIC:
+            node.operand = call(node.operand, "number", node.operand)
+        return node
+
     def visit_Constant(self, node):
         if type(node.value) not in (int, float):
             raise ValueError(f"{node.value!r} is not a number")
@@ -75,9 +101,10 @@ class RowWise(ast.NodeTransformer):
         n_arguments = getattr(function, "nin", 3)
         if len(node.args) != n_arguments:
             raise ValueError(f"{node.func.id} takes {n_arguments} arguments")
-        node.func.id += "()"
-        node.args = [self.visit(argument) for argument in node.args]
-        return node
+        values = [self.visit(argument) for argument in node.args]
+        if node.func.id not in KEEP_TYPES:
+            values = [call(value, "number", value) for value in values]
+        return call(node, node.func.id, *values)
 
     def visit_Subscript(self, node):
         """NAME[2] is element 2 of an array column in every row."""
@@ -92,24 +119,19 @@ class RowWise(ast.NodeTransformer):
 class ThreeTruths(ast.NodeTransformer):
     """Makes comparisons, and what joins them, functions that know missing values."""
 
-    @staticmethod
-    def call(node, name, *arguments):
-        return ast.fix_missing_locations(ast.copy_location(ast.Call(
-            ast.Name(name, ast.Load()), list(arguments), []), node))
-
     def visit_Compare(self, node):
         self.generic_visit(node)
-        return self.call(node, f"{type(node.ops[0]).__name__}()", node.left, node.comparators[0])
+        return call(node, type(node.ops[0]).__name__, node.left, node.comparators[0])
 
     def visit_BinOp(self, node):
         self.generic_visit(node)
         name = LOGIC.get(type(node.op))
-        return self.call(node, name, node.left, node.right) if name else node
+        return call(node, name, node.left, node.right) if name else node
 
     def visit_UnaryOp(self, node):
         self.generic_visit(node)
         name = LOGIC.get(type(node.op))
-        return self.call(node, name, node.operand) if name else node
+        return call(node, name, node.operand) if name else node
 
 
 def parse_derivation(text):
@@ -160,7 +182,8 @@ def check_formulas(formulas, names):
 def evaluate(formula, columns):
     """A value for each row of some arrays by name."""
     names = {**CONSTANTS, **{name: columns[name] for name in formula.columns if name in columns},
-             **{f"{key}()": function for key, function in formula.functions.items()}}
+             **{f"{key}()": function for key, function in formula.functions.items()},
+             "number()": number}
     n_rows = len(next(iter(columns.values())))
     try:
         with np.errstate(all="ignore"):

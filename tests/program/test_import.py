@@ -210,6 +210,25 @@ class ImportDerive(ToolTest):
                                               "--derive", f"new={expression}"), "")
                 np.testing.assert_allclose(read_columns("out.h5")["new"], values, rtol=1e-15)
 
+    def test_columns_of_few_bits(self):
+        """They do not overflow, nor do functions of them have fewer digits."""
+        columns = {"a": np.array([100, -128], "i1"), "u": np.array([5, 200], "u1"),
+                   "w": np.array([2**64 - 2048, 1], "u8"), "h": np.array([60000, 1], "f2")}
+        with h5py.File("in.h5", "w") as file:
+            for name, values in columns.items():
+                file[f"t/{name}"] = values
+        for expression, values in (
+                ("a + a", [200, -256]), ("u - w", [5 - float(2**64 - 2048), 199]), ("a * u", [500, -25600]),
+                ("-u", [-5, -200]), ("abs(a)", [100, 128]), ("h + h", [120000, 2]),
+                ("exp(u)", np.exp([5.0, 200])), ("log10(u)", np.log10([5.0, 200])),
+                ("(a > 0) + (u < 9)", [2, 0]), ("u % a", [5, -56]), ("a ** u", [100.0**5, np.nan]),
+                ("max(a, u)", [100, 200])):
+            with self.subTest(expression=expression):
+                self.succeed(IMPORT, "in.h5", "out.h5", "--overwrite", "--derive", f"n={expression}")
+                np.testing.assert_array_equal(read_columns("out.h5")["n"], values)
+        self.succeed(IMPORT, "in.h5", "out.h5", "--overwrite", "--derive", "n=w", "--where", "a + a > 0")
+        self.assertEqual(read_columns("out.h5")["n"].tolist(), [2**64 - 2048])
+
     def test_later_uses_earlier(self):
         self.succeed(IMPORT, "--derive", "a=2*x", "in.csv", "--derive", "b=a+1", "out.h5")
         np.testing.assert_array_equal(read_columns("out.h5")["b"], [3, -3, 1])
