@@ -244,7 +244,26 @@ km_code km_open_catalogue(km_story *s)
     return s->error.code;
 }
 
-/* Warns of a matrix whose samples may be its columns, and of features that number categories. */
+/* Of features that number categories; in several files also of conditions and weights. */
+static void warn_of_categories(const km_log *log, const km_catalogue *c)
+{
+    const int64_t n = c->n_files > 1 ? c->n_columns - c->has_ids : c->n_features;
+    for (int64_t j = 0; j < n; j++)
+        if (c->columns[j].is_category) {
+            km_warn(log,
+                    c->n_files > 1
+                        ? "numbers of categories (%s, column %s): they stand for names, which each "
+                          "file may number in its own way; leave the column out, unless all were "
+                          "written with the same list of names"
+                        : "numbers of categories (%s, column %s): they stand for names, so that "
+                          "distances between them mean nothing; leave the column out, unless their "
+                          "order means something",
+                    c->path, c->columns[j].name);
+            return;
+        }
+}
+
+/* Warns of a matrix whose samples may be its columns, and of numbers of categories. */
 static void warn_of_features(const km_story *s)
 {
     const km_catalogue *c = &s->catalogue;
@@ -253,15 +272,7 @@ static void warn_of_features(const km_story *s)
                 "samples may be columns (%s, %s): it was written by %s, which stores matrices the "
                 "other way round; if they are, use --transpose",
                 c->path, c->table, c->writer);
-    for (int64_t j = 0; j < c->n_features; j++)
-        if (c->columns[j].is_category) {
-            km_warn(&s->log,
-                    "numbers of categories (%s, column %s): they stand for names, so that "
-                    "distances between them mean nothing; leave the column out, unless their order "
-                    "means something",
-                    c->path, c->names[j]);
-            return;
-        }
+    warn_of_categories(&s->log, c);
 }
 
 km_code km_say_columns(km_story *s)

@@ -219,6 +219,14 @@ class Pandas(DiscoveryTest):
             codes = np.where(frame["kind"].cat.codes < 0, np.nan, frame["kind"].cat.codes)
             done = self.check_same(np.column_stack([X, codes]), ["in.h5", "-c", "x,kind"])
             self.assertIn("numbers of categories (in.h5, column kind)", done[0][0].err)
+            frame.assign(kind=frame["kind"].cat.rename_categories({"a": "c"})).to_hdf(
+                "other.h5", "df", mode="w", **how)
+            for words, said in ((["in.h5", "other.h5"], "which each file may number"), (["in.h5"], "")):
+                finished = run("fit", *words, "-c", "x", "--where", "kind == 0", "-k", K, "-o", "out.h5",
+                               "--overwrite")
+                self.assertEqual(finished.code, 0, finished)
+                self.assertIn(said, finished.err)
+                self.assertEqual("numbers of categories" in finished.err, said != "")
 
     def test_times(self):
         """No time is missing, not the year 1677."""

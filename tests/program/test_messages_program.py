@@ -322,6 +322,8 @@ ROWS = [
     (0, "a constant feature (constant.h5, column 1)", *fit_of("constant.h5")),
     (0, "samples may be columns (matlab.h5, /points)", *fit_of("matlab.h5")),
     (0, "numbers of categories (things.h5, column kind)", *fit_of("things.h5", "-c", "x,kind")),
+    (0, "numbers of categories (things.h5 and 1 more file, column kind)",
+     *fit_of("things.h5", "more-things.h5", "-c", "x,kind")),
     (0, "fill value among the numbers (fill.h5, column 1): 1 row has -99", *fit_of("fill.h5")),
     (0, "no names (in.h5, /points)", *predict("in.h5", model="named.h5")),
     (0, "other units (parsecs.h5, column x)", *predict("parsecs.h5", model="named.h5")),
@@ -577,6 +579,7 @@ class Messages(ProgramTest):
             file["t/lost"] = h5py.SoftLink("/nowhere")
             file["g" * 99 + "/" + "h" * 99] = np.arange(100.0)
             file["cube"] = np.zeros((2, 2, 2))
+        shutil.copy("things.h5", "more-things.h5")
         with h5py.File("filter.h5", "w") as file:
             creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             creation.set_chunk((100, 2))
