@@ -20,6 +20,7 @@ enum {
  * 2^-21, so that the rounded sum of two of them is still an upper bound. */
 static void note_drifts(bounds *b, const km_assigner *assigner, const void *centers)
 {
+#pragma omp parallel for
     for (int64_t c = 0; c < assigner->n_clusters; c++) {
         const double moved = km_center_movement(assigner->samples, b->before, centers, c);
         b->moved[c] = (float)(moved * (1 + 0x1p-21));

@@ -2,7 +2,10 @@
 #include "base/precision.h"
 #include "methods.h"
 
+#include <float.h>
 #include <math.h>
+
+enum { MANY_VALUES = 1 << 14 }; /* of centers; worth waking threads up */
 
 double km_find_largest_sample(const km_samples *samples)
 {
@@ -47,13 +50,14 @@ bool km_centers_are_safe(const km_assigner *assigner, const void *centers, doubl
                          km_precision precision)
 {
     const int64_t d = assigner->samples->n_features, n = assigner->n_clusters * d;
+    bool is_finite = true;
+#pragma omp parallel for reduction(max : largest) reduction(&& : is_finite) if (n > MANY_VALUES)
     for (int64_t i = 0; i < n; i++) {
-        const double value = km_value_get(assigner->samples->precision, centers, i);
-        if (!isfinite(value))
-            return false;
-        largest = fmax(largest, fabs(value));
+        const double size = fabs(km_value_get(assigner->samples->precision, centers, i));
+        is_finite = is_finite && size <= DBL_MAX;
+        largest = size > largest ? size : largest;
     }
-    return km_squares_are_safe(largest, d, precision);
+    return is_finite && km_squares_are_safe(largest, d, precision);
 }
 
 int64_t km_count_relabeled(const km_assigner *assigner)
