@@ -89,10 +89,22 @@ static bool is_without_rows(hid_t dataset, const char *type, km_column *column)
     return true;
 }
 
-/* Adds columns with these names, whose values are in a block. */
-static void add_named_columns(hid_t values, km_table *table, const km_text_list *names,
-                              const km_column *like, const char *block, km_error *error)
+/* Columns of Python objects, as texts are: pandas pickles a block of them as a single value. */
+static void add_pickled_columns(km_finder *finder, const km_table *table, const km_text_list *names)
 {
+    char path[KM_DATASET_SIZE];
+    for (int64_t i = 0; i < names->count && finder->error->code == KM_OK; i++)
+        if (km_join_path(path, table->path, km_text_at(names, i)))
+            km_add_unusable(finder, path,
+                            "it is texts or other objects of Python, which pandas stores so that "
+                            "others can read them with format='table' only");
+}
+
+/* Adds columns with these names, whose values are in a block. */
+static void add_named_columns(km_finder *finder, hid_t values, km_table *table,
+                              const km_text_list *names, const km_column *like, const char *block)
+{
+    km_error *error = finder->error;
     int64_t shape[2];
     char type[32];
     km_column column = *like;
@@ -100,7 +112,8 @@ static void add_named_columns(hid_t values, km_table *table, const km_text_list 
     const bool is_shaped = km_find_shape(values, shape) == 2 && column.values.length == 1;
     const bool has_rows = !is_without_rows(values, type, &column);
     column.n_rows = has_rows ? shape[0] : 0;
-    /* Python objects, as texts are, are stored as a single row. */
+    if (km_attribute_is(values, "PSEUDOATOM", "object"))
+        add_pickled_columns(finder, table, names);
     if (!is_shaped || names->count == 0 || (has_rows && shape[1] != names->count))
         return;
     note_times(type, &column);
@@ -116,8 +129,9 @@ static void add_named_columns(hid_t values, km_table *table, const km_text_list 
 }
 
 /* Adds the columns of block b; false if there is none. */
-static bool add_frame_block(hid_t file, hid_t group, km_table *table, int b, km_error *error)
+static bool add_frame_block(km_finder *finder, hid_t group, km_table *table, int b)
 {
+    km_error *error = finder->error;
     char items[32], values[32], path[KM_DATASET_SIZE];
     km_text_list names = {0};
     km_column column = {.n_rows = 0};
@@ -132,8 +146,8 @@ static bool add_frame_block(hid_t file, hid_t group, km_table *table, int b, km_
     names.texts = km_h5_read_texts(group, items, &names.count, &names.size, error);
     const hid_t type = H5Dget_type(dataset);
     km_describe_type(type, &column);
-    km_describe_dataset(file, dataset, path, &column);
-    add_named_columns(dataset, table, &names, &column, values, error);
+    km_describe_dataset(finder->file, dataset, path, &column);
+    add_named_columns(finder, dataset, table, &names, &column, values);
     free(names.texts);
     H5Tclose(type);
     H5Dclose(dataset);
@@ -150,8 +164,7 @@ bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
         km_add_unusable(finder, object->path, LEVELS);
         return true;
     }
-    for (int b = 0;
-         add_frame_block(finder->file, object->id, table, b, error) && error->code == KM_OK; b++)
+    for (int b = 0; add_frame_block(finder, object->id, table, b) && error->code == KM_OK; b++)
         ;
     if (table->n_columns == 0)
         km_add_unusable(

@@ -204,6 +204,17 @@ class Pandas(DiscoveryTest):
                             (3, r"several levels \(MultiIndex\)", "fit", path, "-d", "df", "-k", K,
                              "-o", "out.h5"), ranks=(1,))
 
+    def test_pickled_columns(self):
+        """What can't be used is listed, with the reason, which stands in errors, too."""
+        frame = pandas.DataFrame({"x": X, "name": [f"star {i}" for i in range(N)],
+                                  "odd": [1, "a"] * (N // 2)})
+        frame.to_hdf("in.h5", "df", format="fixed")
+        self.assertEqual(list(self.columns("in.h5", "/df")), ["x"])
+        self.assertEqual(list(self.unusable("in.h5")), ["/df/name", "/df/odd"])
+        self.refuse(*[(3, r"can't use a column \(in.h5, /df, column name\): it is texts .*format='table'",
+                       "fit", "in.h5", *words, "-k", K, "-o", "out.h5")
+                      for words in (["-c", "x,name"], ["-c", "x", "--id", "name"])], ranks=(1,))
+
     def test_categories_are_no_table(self):
         frame = pandas.DataFrame({"x": X, "kind": pandas.Categorical(["a", "b", None] * (N // 3)),
                                   "n": pandas.Categorical([1.5, 2.5, 3.5] * (N // 3))})
