@@ -148,6 +148,14 @@ static void refuse_unknown_column(const km_choice *choice, const char *name)
                 choice->file, table->path, name, nearest_name(table, name));
 }
 
+static void refuse_as_ids(const km_choice *choice, const km_column *column)
+{
+    char reason[128];
+    snprintf(reason, sizeof reason, "it is %s, and ids are numbers, or texts as HDF5 has them",
+             column->type);
+    refuse_column(choice, column->name, reason);
+}
+
 static bool is_allowed(const km_choice *choice, const km_column *column)
 {
     if (column->has_bad_mask)
@@ -156,7 +164,9 @@ static bool is_allowed(const km_choice *choice, const km_column *column)
     else if (column->convention.is_too_long)
         refuse_column(choice, column->name,
                       "it declares more missing values than are supported (64)");
-    else if (!column->is_numeric && !(choice->may_be_text && column->is_text))
+    else if (choice->may_be_text && !column->is_numeric && !column->is_text)
+        refuse_as_ids(choice, column);
+    else if (!choice->may_be_text && !column->is_numeric)
         km_fail(choice->error, KM_DATA,
                 "not a number (%s, %s, column %s): it is %s, and only numeric columns can be "
                 "features or weights; choose others",

@@ -95,7 +95,8 @@ bool km_scope_select_one(const km_scope *scope, const km_table *table, const cha
                         .error = error};
     make_choice(&choice, name);
     if (error->code == KM_OK && choice.count != 1)
-        km_fail(error, KM_USAGE, "bad value (%s %s): it takes one column", option, name);
+        km_fail(error, KM_USAGE, "bad value (%s %s): it takes one column of one value per row",
+                option, name);
     if (error->code == KM_OK)
         *column = choice.columns[0];
     free(choice.columns);

@@ -192,8 +192,11 @@ class Types(DiscoveryTest):
                           "others": ("enumeration of 2 names", False), "x": ("float64", True)})
         self.check_same((X > 0).astype("f4"), *[["in.h5", "-c", name] for name in
                                                 ("plain", "odd", "swapped")], ranks=(1, 3))
+        options = "-k", K, "-o", "out.h5"
         self.refuse((3, r"not a number \(in.h5, /t, column three\)", "fit", "in.h5", "-c", "three",
-                     "-k", K, "-o", "out.h5"), ranks=(1,))
+                     *options),
+                    (3, r"column three\): it is enumeration of 3 names, and ids are numbers", "fit",
+                     "in.h5", "-c", "x", "--id", "three", *options), ranks=(1,))
 
     def test_masks_of_arrow(self):
         bits = np.packbits(X > 0, bitorder="little")
