@@ -38,7 +38,8 @@ MOST_LETTERS = 4096  # of a command line, which may name thousands of files
 # What FITS and VOTable do not have is stored as the next that they have; of integers that can be
 # missing all are signed, so that the lowest can mean it.
 WIDER = {"i1": "i2", "u2": "i4", "u4": "i8", "f2": "f4", "f16": "f8"}
-WIDER_MASKED = {**WIDER, "b1": "i2", "u1": "i2", "u8": "i8"}
+# Missing integers have the lowest number of their type, which shall not be one of them.
+WIDER_MASKED = {**WIDER, "b1": "i2", "u1": "i2", "i2": "i4", "i4": "i8", "u8": "i8"}
 
 Part = collections.namedtuple("Part", "path n_rows columns")  # rows of a file; columns by name
 

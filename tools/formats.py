@@ -29,6 +29,18 @@ def to_integers(values, dtype, name):
     return values.astype(dtype)
 
 
+def null_of(field):
+    """What stands for a missing integer."""
+    return np.iinfo(field.dtype).min if field.can_miss else None
+
+
+def with_nulls(field, values):
+    if (values == null_of(field)).any():
+        raise Failure(DATA, f"a number that means null ({field.name}): {null_of(field)} is a value of it, and "
+                            "stands for missing ones in FITS and VOTable; export .ecsv or .csv")
+    return np.ma.filled(values, null_of(field))
+
+
 # --- FITS ---------------------------------------------------------------------------------------
 
 def write_fits(file, joined):
@@ -69,7 +81,7 @@ def put_origin(header, origin):
 def fits_column(field, name):
     code = f"{field.dtype.itemsize}A" if field.is_text else FITS_FORMATS[field.dtype.str[1:]]
     return fits.Column(name, code, unit=fits_unit(field),
-                       null=np.iinfo(field.dtype).min if field.can_miss else None,
+                       null=null_of(field),
                        bzero=2 ** 63 if field.dtype == np.uint64 else None)
 
 
@@ -96,7 +108,7 @@ def fits_values(field, values):
         raise Failure(DATA, f"text beyond ASCII ({field.name}): FITS has none; "
                             "export .vot, .ecsv or .csv")
     if field.can_miss:
-        return np.ma.filled(values, np.iinfo(field.dtype).min)
+        return with_nulls(field, values)
     if field.dtype.kind == "b":
         return np.where(values, b"T", b"F")
     if field.dtype == np.uint64:
@@ -177,7 +189,7 @@ def votable_field(field, name):
     attributes = {"name": name, "datatype": code, "arraysize": "*" if field.is_text else None,
                   "unit": unit_text(field.unit, "cds")}
     words = " ".join(f"{key}={quoteattr(value)}" for key, value in attributes.items() if value)
-    null = f'<VALUES null="{np.iinfo(field.dtype).min}"/>' if field.can_miss else ""
+    null = f'<VALUES null="{null_of(field)}"/>' if field.can_miss else ""
     return f"<FIELD {words}>{null}</FIELD>\n"
 
 
@@ -185,7 +197,7 @@ def votable_values(field, values):
     if field.is_text:
         return [escape(text, {"\r": "&#13;"}) for text in printable(values)]
     if field.can_miss:
-        return np.ma.filled(values, np.iinfo(field.dtype).min).tolist()
+        return with_nulls(field, values).tolist()
     if field.dtype == np.uint64:
         return to_integers(values, np.int64, field.name).tolist()
     if field.dtype.kind == "f":

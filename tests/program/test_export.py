@@ -167,6 +167,24 @@ class ExportFormats(ExportTest):
             self.assertEqual(exported.colnames, ["row", "flux[1]", "b-v", "label"])
             self.assertEqual(exported["flux[1]"].unit, "Jy")
 
+    def test_the_lowest_numbers_of_masked_columns(self):
+        """They are no nulls; the type becomes wider, and where there is no wider one, FITS and VOTable
+        have no place for them."""
+        table = Table({"x": np.arange(5.0)})
+        for code in "i2", "i4", "i8":
+            lowest = np.iinfo(code).min
+            table[code] = MaskedColumn(np.array([lowest, 6, 7, 8, 9], code), mask=[0, 1, 0, 0, 0])
+        table.write("in.h5", path="stars", serialize_meta=True)
+        write_result(features=("x",))
+        for exported in self.export("result.h5", "in.h5", "-c", "i2,i4", endings=("fits", "vot", "ecsv")):
+            self.check(exported, row=range(5), i2=[-2 ** 15, np.nan, 7, 8, 9],
+                       i4=[-2 ** 31, np.nan, 7, 8, 9], label=LABELS)
+        for exported in self.export("result.h5", "in.h5", "-c", "i8", endings=("ecsv",)):
+            self.assertEqual(exported["i8"].tolist(), [-2 ** 63, None, 7, 8, 9])
+        for name in "new.fits", "new.vot":
+            self.refuse(3, "a number that means null .i8.: -9223372036854775808 is a value", EXPORT,
+                        "result.h5", "in.h5", "-c", "i8", "-o", name)
+
     def test_columns_of_an_array(self):
         with h5py.File("in.h5", "w") as file:
             file["a/points"] = np.arange(20.0).reshape(5, 4)
