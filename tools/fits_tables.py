@@ -16,6 +16,7 @@ from pieces import read_table
 FITS_BLOCK = 2880
 FIELD_BYTES = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16,
                "P": 8, "Q": 16}
+SIGNS = {"B": -2**7, "I": 2**15, "J": 2**31, "K": 2**63}  # TZERO of integers of the other sign
 # What writers put beside the name of a column where they have nothing to say of it.
 GENERIC = re.compile("(label for )?(field|column) *[0-9]+$|name of (field|column)", re.IGNORECASE)
 UNSEEN = -1.6375e30  # in maps of HEALPix
@@ -81,11 +82,26 @@ def choose_hdu(hdus, wanted, path):
         if not found:
             raise Failure(DATA, f"no such table ({path}, HDU {wanted}): choose one of these with "
                                 f"--hdu: {names}")
-        return hdus[found[0]]
+        return readable(hdus[found[0]])
     if len(tables) > 1:
         warnings.warn(f"{len(tables)} tables: the first is read (hdu={tables[0]}); choose another "
                       f"with --hdu: {names}")
-    return hdus[tables[0]] if tables else None
+    return readable(hdus[tables[0]]) if tables else None
+
+
+def readable(hdu):
+    """A table whose header, which says the same as before, astropy can read: it wants names of all
+    columns, and whole numbers where TZERO only changes the sign of integers."""
+    header = hdu.header
+    for number in range(1, header["TFIELDS"] + 1):
+        name, scale, zero = f"TTYPE{number}", f"TSCAL{number}", f"TZERO{number}"
+        if not str(header.get(name, "")).strip():
+            header[name] = f"col{number}"
+        form = parse_form(header[f"TFORM{number}"]) if isinstance(hdu, fits.BinTableHDU) else (0, "")
+        if header.get(zero) == SIGNS.get(form[1], 0) != 0 and header.get(scale, 1) == 1:
+            header[zero] = SIGNS[form[1]]
+            header.remove(scale, ignore_missing=True)
+    return hdu
 
 
 def fits_columns(file, request, path):
@@ -183,7 +199,7 @@ def astropy_columns(hdu):
     if all(column.format[:1] != "0" for column in hdu.columns):
         table = Table.read(hdu)
         return {name: table[name] for name in table.colnames}
-    return {column.name: MaskedColumn(hdu.data.field(column.name), unit=column.unit)
+    return {column.name: MaskedColumn(hdu.data.field(column.name), column.name, unit=column.unit)
             if column.format[:1] != "0" else np.full(len(hdu.data), None)
             for column in hdu.columns}
 

@@ -463,6 +463,15 @@ class ImportFits(ToolTest):
                             "b": np.array([np.nan, 2.0 ** 63, 2.0 ** 63 - 1]),
                             "c": [np.nan, 0, 127], "d": [2 ** 31 + 5, 2 ** 31 + 6, 2 ** 31 + 7]})
 
+    def test_cards_that_may_be_otherwise(self):
+        """7.3.1 and 7.3.2: a column needs no name, and TZERO and TSCAL are real numbers."""
+        rows = np.array([(-1, 0, 2.5, 8), (5, -32768, 3.5, 0)], ">i4, >i2, >f8, u1")
+        write_fits("in.fits", rows, {
+            "TTYPE": ["a", None, " ", "d"], "TFORM": ["J", "I", "D", "B"],
+            "TZERO": [2.0 ** 31, 2.0 ** 15, None, -128.0], "TSCAL": [1.0, 1.0, None, None]})
+        self.check_columns({"a": [2 ** 31 - 1, 2 ** 31 + 5], "col2": [2 ** 15, 0], "col3": [2.5, 3.5],
+                            "d": [-120, -128]})
+
     def test_nulls_as_astropy_writes_them(self):
         """TNULL after the offset is not the standard's, so the values stay; but it is said."""
         table = Table({"a": MaskedColumn(np.array([1, 2, 3], "u2"), mask=[False, True, False])})
