@@ -150,14 +150,17 @@ FUNCTIONS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^
 
 
 # Parts of the unit vector of a position in degrees, as the program takes them.
-SKY = {"sky_x": lambda ra, dec: np.cos(np.radians(dec)) * np.cos(np.radians(on_sky(ra, dec))),
-       "sky_y": lambda ra, dec: np.cos(np.radians(dec)) * np.sin(np.radians(on_sky(ra, dec))),
-       "sky_z": lambda ra, dec: np.sin(np.radians(dec)) + 0 * on_sky(ra, dec)}
+SKY = {"sky_x": lambda ra, dec: np.cos(np.radians(dec)) * np.cos(np.radians(ra)),
+       "sky_y": lambda ra, dec: np.cos(np.radians(dec)) * np.sin(np.radians(ra)),
+       "sky_z": lambda ra, dec: np.sin(np.radians(dec)) + 0 * ra}
 
 
-def on_sky(ra, dec):
-    """Right ascensions, NaN where there is no such position."""
-    return np.where((ra >= -360) & (ra <= 720) & (np.abs(dec) <= 90 + 3e-6), ra, np.nan)
+def on_sky(ra, dec, unit):
+    """Positions in degrees; NaN for the right ascension where there is none. Of radians the pole may
+    lie a rounding to float32 too far."""
+    ra, dec, pole = ra * unit, dec * unit, 90 + 3e-6 if unit > 1 else 90
+    is_there = (ra >= -360) & (ra <= 720) & (np.abs(dec) <= pole)
+    return np.where(is_there, ra, np.nan), np.clip(dec, -90, 90)
 
 
 def compute_step(step, values, n_rows):
@@ -173,7 +176,7 @@ def compute_step(step, values, n_rows):
         return np.where(is_decided, float(decides),
                         np.where(is_missing, np.nan, float(not decides)))
     if name in SKY:
-        result = SKY[name](*(np.array(values) * step["number"]))
+        result = SKY[name](*on_sky(*values, step["number"]))
     elif name == "!":
         result = values[0] == 0
     elif name == "-" and len(values) == 1:

@@ -144,17 +144,37 @@ static const char *combine_units(const km_operation *operation, const char *a, c
     return keeps && strcmp(a, b) == 0 ? a : "";
 }
 
+static bool is_one_of(const char *units, const char *const *list)
+{
+    while (*list != NULL && strcmp(units, *list) != 0)
+        list++;
+    return *list != NULL;
+}
+
 static bool is_in_radians(const char *units)
 {
-    return strcmp(units, "rad") == 0 || strcmp(units, "radian") == 0 ||
-           strcmp(units, "radians") == 0;
+    static const char *const radians[] = {"rad", "radian", "radians", NULL};
+    return is_one_of(units, radians);
+}
+
+static bool is_another_angle(const char *units)
+{
+    static const char *const others[] = {"h",      "hr",     "hour", "hours", "hourangle",
+                                         "arcmin", "arcsec", "mas",  "uas",   NULL};
+    return is_one_of(units, others);
 }
 
 /* Positions are in degrees, or in radians if the columns say so. */
 static void take_units_of_position(km_operation *operation, const char *ra, const char *dec,
                                    const km_choice *choice)
 {
-    if (is_in_radians(ra) != is_in_radians(dec))
+    if (is_another_angle(ra) || is_another_angle(dec))
+        km_fail(choice->error, KM_DATA,
+                "other units of a position (%s, %s): the right ascension is in '%s', the "
+                "declination in '%s', but positions are in degrees or radians; convert them, as in "
+                "15*ra of hours",
+                choice->file, choice->table->path, ra, dec);
+    else if (is_in_radians(ra) != is_in_radians(dec))
         km_fail(choice->error, KM_DATA,
                 "units of a position differ (%s, %s): the right ascension is in '%s', the "
                 "declination in '%s'; convert one of them, as in ra*57.29577951308232",

@@ -117,9 +117,9 @@ const km_option km_fit_options[] = {
      "cluster positions on the sky: columns or expressions of right ascension and declination, in "
      "degrees, or in radians if their units say so; centers stay on the sphere, distances are "
      "chords; columns of -c are further features; see docs/sky.md"},
-    {"sky-scale", 0, "S", KM_OPTION_REAL, AT(sky_scale), 0, 0, NULL, NULL,
+    {"sky-scale", 0, "S", KM_OPTION_REAL, AT(sky_scale), 0, 0, NULL, "1",
      "the radius of that sphere, to weigh positions against features of -c: a radian counts as S "
-     "of these after --scale; default: 1"},
+     "of these after --scale"},
     {"balance", 0, "WHAT", KM_OPTION_CHOICE, AT(problem.balance), 0, 0, balances, NULL,
      "make clusters of equal size, within 1 %: by the 'count' of their rows, or the sum of their "
      "'weight's; rows then belong to the center whose squared distance plus price is least; see "

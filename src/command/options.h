@@ -38,7 +38,7 @@ typedef struct km_options {
     skymeans_manner manner; /* what never changes the answer, with `scratch` */
     const char *scratch;    /* folders; NULL: large arrays are in memory */
     const char *sky;        /* RA,DEC: columns or expressions; NULL: features are no positions */
-    double sky_scale;       /* 0: 1 */
+    double sky_scale;       /* the radius of the sphere */
     const char *describe;   /* columns; NULL: none, "features": those of the fit */
     const char *order_by;   /* the described column by which clusters are numbered; or NULL */
     const char *model;      /* of `predict`: the result of a fit; of `verify`: that to check */

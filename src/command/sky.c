@@ -51,13 +51,12 @@ static char *list_sky_features(const char *asked, char *position, const char *fu
 km_code km_take_sky(km_story *s)
 {
     km_options *options = &s->options;
-    if (options->sky == NULL && options->sky_scale > 0)
+    if (options->sky == NULL && options->sky_scale != 1)
         km_fail(&s->error, KM_USAGE,
                 "contradiction (--sky-scale %g): it is the scale of positions; name these with "
                 "--sky RA,DEC",
                 options->sky_scale);
-    else if (options->sky_scale != 0 &&
-             !(options->sky_scale >= KM_MIN_FACTOR && options->sky_scale <= KM_MAX_FACTOR))
+    else if (!(options->sky_scale >= KM_MIN_FACTOR && options->sky_scale <= KM_MAX_FACTOR))
         km_fail(&s->error, KM_USAGE,
                 "bad value (--sky-scale %g): it is not from 1e-100 to 1e100; with 1 a radian "
                 "counts as a "
@@ -70,6 +69,6 @@ km_code km_take_sky(km_story *s)
         s->columns = list_sky_features(options->sky, position, options->inputs.columns, &s->error);
     free(position);
     options->inputs.columns = s->columns;
-    options->problem.sky = options->sky_scale > 0 ? options->sky_scale : 1;
+    options->problem.sky = options->sky_scale;
     return km_agree(s->comm, &s->error);
 }

@@ -235,7 +235,7 @@ km_code km_warn_of_counters(km_story *s)
 void km_warn_of_constants(const km_story *s)
 {
     const km_facts *facts = &s->samples.facts;
-    int64_t j = 0;
+    int64_t j = s->options.sky != NULL ? KM_SPHERE_FEATURES : 0;
     while (j < s->catalogue.n_features && facts->lowest[j] < facts->highest[j])
         j++;
     if (j == s->catalogue.n_features || facts->n_samples < 2)

@@ -116,6 +116,29 @@ class Sky(ProgramTest):
         write_columns("both.h5", self.columns, units={"ra": "deg", "dec": "rad"})
         self.refuse((3, "units of a position differ", "fit", "both.h5", "-k", 2, "--sky", "ra,dec",
                      "-o", "x.h5"), ranks=(1,))
+        write_columns("hours.h5", {**self.columns, "ra": self.columns["ra"] / 15},
+                      units={"ra": "hourangle", "dec": "deg"})
+        self.refuse((3, "other units of a position .hours.h5, .*'hourangle', the declination in 'deg'", "fit",
+                     "hours.h5", "-k", 2, "--sky", "ra,dec", "-o", "x.h5"), ranks=(1,))
+        _, result = self.fit("hours.h5", 5, "--sky", "15*ra,dec", "--seeding", "first")
+        self.assertEqual(result.labels.tolist(), np.repeat(range(5), 400).tolist())
+
+    def test_a_hair_beyond_the_pole(self):
+        """That is no position in degrees, for the tools neither."""
+        self.columns["dec"][7] = 90.000001
+        write_columns("over.h5", self.columns)
+        _, result = self.fit("over.h5", 5, "--sky", "ra,dec")
+        self.assertEqual(np.flatnonzero(result.labels < 0).tolist(), [7])
+        ended = subprocess.run([sys.executable, os.path.join(ROOT, "tools", "export.py"), "out.h5", "over.h5",
+                                "-o", "over.csv"], capture_output=True, text=True, check=False)
+        self.assertEqual(ended.returncode, 0, ended)
+
+    def test_one_place(self):
+        """That all rows have one part of the vector in common is no fault of a feature."""
+        write_columns("one.h5", {"ra": np.full(30, 90.0), "dec": np.linspace(-20, 20, 30)})
+        ended, result = self.fit("one.h5", 2, "--sky", "ra,dec")
+        self.assertNotIn("a constant feature", ended.err)
+        self.assertEqual(result.n_used, 30)
 
     def test_opposite_positions(self):
         """Samples that cancel out leave their center where it was."""
@@ -166,6 +189,8 @@ class Sky(ProgramTest):
                     (2, r"bad value \(--sky ,dec\)", *fit, "--sky", ",dec"),
                     (2, r"contradiction \(--sky-scale 3\)", *fit, "--sky-scale", "3"),
                     (2, r"bad value \(--sky-scale", *fit, "--sky", "ra,dec", "--sky-scale", "1e300"),
+                    (2, r"bad value \(--sky-scale 0\)", *fit, "--sky", "ra,dec", "--sky-scale", "0"),
+                    (2, r"contradiction \(--sky-scale 0\)", *fit, "--sky-scale", "0"),
                     (2, r"bad value \(--factor sky_x", *fit, "--sky", "ra,dec", "--factor",
                      "sky_x:2"),
                     (3, r"no such column .* column de\)", *fit, "--sky", "ra,de"))
