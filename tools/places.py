@@ -7,12 +7,14 @@ import contextlib
 import copy
 import math
 import os
+import re
+import stat
 
 import h5py
 import numpy as np
 from h5py import h5d, h5i, h5s, h5t
 
-from command import DATA, Failure, clean
+from command import DATA, SYSTEM, Failure, clean
 
 FLOATS = {h5t.IEEE_F16LE: "<f2", h5t.IEEE_F16BE: ">f2", h5t.IEEE_F32LE: "<f4",
           h5t.IEEE_F32BE: ">f4", h5t.IEEE_F64LE: "<f8", h5t.IEEE_F64BE: ">f8"}
@@ -67,6 +69,60 @@ def with_external(file, where, name):
             with contextlib.suppress(KeyError, OSError, RuntimeError, ValueError):
                 return h5d.open(where, name, access)
     return h5d.open(where, name)
+
+
+def external_files(dataset):
+    """(path, offset, bytes) of each file in external storage, where the program finds it."""
+    creation = dataset.get_create_plist()
+    for i in range(creation.get_external_count()):
+        name, *where = creation.get_external(i)
+        yield find_external(os.fsdecode(h5i.get_file_id(dataset).name), os.fsdecode(name)), *where
+
+
+def find_external(file, name):
+    asked = os.environ.get("HDF5_EXTFILE_PREFIX", "")
+    if asked:
+        return os.path.join(re.sub(r"^\$\{ORIGIN\}", lambda _: os.path.dirname(file) or ".", asked), name)
+    paths = [os.path.join(os.path.dirname(path), name) for path in (file, os.path.realpath(file))]
+    return next((path for path in paths if os.access(path, os.R_OK)), name)
+
+
+def check_external(file, path, dataset):
+    """Are the files in external storage there, as long as they must be, and as they were when a view
+    described them? HDF5 would give other values, or zeros."""
+    where = f"{clean(file.filename)}, {path}"
+    left = math.prod(dataset.shape or ()) * dataset.get_type().get_size()
+    for name, offset, size in external_files(dataset):
+        used, shown_name = min(size, left), clean(name)
+        left -= used
+        try:
+            state = os.stat(name)
+        except OSError as error:
+            raise Failure(SYSTEM, f"incomplete dataset ({where}): its values are in {shown_name}: "
+                                  f"{error.strerror}; put that where it was, or set "
+                                  "HDF5_EXTFILE_PREFIX to its folder") from error
+        if not stat.S_ISREG(state.st_mode):
+            raise Failure(SYSTEM, f"incomplete dataset ({where}): its values are in {shown_name}, which is no "
+                                  "regular file; put back the file that was there")
+        if has_changed(dataset, state):
+            raise Failure(DATA, f"values changed ({where}): {shown_name} has another size or time than "
+                                "when it was described; describe it again with import.py --in-place")
+        if state.st_size < offset + used:
+            raise Failure(DATA, f"incomplete dataset ({where}): its values are in {shown_name}, which has "
+                                f"{max(state.st_size - offset, 0)} of {used} bytes; was it copied "
+                                "completely?")
+
+
+def has_changed(dataset, state):
+    """By the size and time that a view says. Archives and some disks keep whole seconds."""
+    said = h5py.AttributeManager(h5py.Dataset(dataset))
+    try:
+        size, time = int(said["source_bytes"]), int(said["source_time"])
+    except (KeyError, OSError, OverflowError, TypeError, ValueError):
+        return False  # it is no view
+    found = state.st_mtime_ns
+    is_same_time = found == time or (found % 10**9 == 0 and found == time - time % 10**9)
+    return state.st_size != size or not is_same_time
 
 
 def find_name(group, wanted):
@@ -158,6 +214,7 @@ class Place:
         self.first, self.length = place["position"], place["length"]
         self.is_transposed, self.is_bitmap = place["is_transposed"], place["is_bitmap"]
         self.dataset = open_dataset(file, self.path)
+        check_external(file, self.path, self.dataset)
         self.shape = self.dataset.shape
         self.names, kind = [], self.dataset.get_type()
         if place["member"] is not None:
@@ -176,13 +233,13 @@ class Place:
 
     def other_files(self):
         """Paths of files that hold the values, if this one does not."""
-        creation = self.dataset.get_create_plist()
-        names = [creation.get_external(i)[0] for i in range(creation.get_external_count())]
+        creation, names = self.dataset.get_create_plist(), []
         if creation.get_layout() == h5d.VIRTUAL:
-            names += [creation.get_virtual_filename(i) for i in range(creation.get_virtual_count())]
+            names = [creation.get_virtual_filename(i) for i in range(creation.get_virtual_count())]
         folder = os.path.dirname(self.file.filename)
         own = h5i.get_file_id(self.dataset).name  # another one behind an external link
         paths = [os.path.join(folder, os.fsdecode(name)) for name in names if name not in (".", b".")]
+        paths += [path for path, *_ in external_files(self.dataset)]
         return [path for path in [os.fsdecode(own), *paths] if os.path.isfile(path)]
 
     def read(self, rows):

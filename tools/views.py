@@ -28,6 +28,8 @@ LOGICAL = {"valid_range": np.array([70, 84], "u1"), "missing_value": np.arange(7
            "scale_factor": 1 / 14, "add_offset": -5.0}
 UNDESCRIBED = {"P": "of variable length", "Q": "of variable length", "X": "of bits"}
 RAW_TYPE = re.compile(r"([<>]?(?:[iu][1248]|f[248]|S[1-9][0-9]*))(?:\[([1-9][0-9]*)\])?$")
+ARRAY = "array"      # a table without names of columns; of parts, one below the other, it has one name
+MOST_ROW_BYTES = 2**31 - 1  # that NumPy has types for
 LONGEST_NAME = 1000  # of a file in external storage, in bytes
 
 # A column of a table: its type and place in a row, and what is declared of it. `dtype` is None if
@@ -36,19 +38,23 @@ Field = collections.namedtuple("Field", "name dtype offset declared why", defaul
 
 # What a file holds: a dataset of this name and shape begins at `start`; `fields` of the rows of a
 # table, or None for an array of `dtype`.
-Layout = collections.namedtuple("Layout", "name shape start dtype fields advice padding",
-                                defaults=(None, "", h5t.STR_NULLPAD))
+Layout = collections.namedtuple("Layout", "name shape start dtype fields is_transposed padding",
+                                defaults=(None, False, h5t.STR_NULLPAD))
 
 
 # --- FITS ---------------------------------------------------------------------------------------
 
 def fits_layout(path, hdu):
-    (header, start), caught = read_table(path, lambda: find_table(path, hdu))
+    def read():
+        header, start = find_table(path, hdu)
+        dtype = np.dtype((np.void, max(header["NAXIS1"], 1)))
+        return Layout("table", (header["NAXIS2"],), start, dtype, list(fits_fields(header)),
+                      padding=h5t.STR_SPACEPAD)
+
+    layout, caught = read_table(path, read)
     for entry in caught:
         warn(f"{entry.category.__name__} ({path}): {reason(entry.message)}")
-    dtype = np.dtype((np.void, max(header["NAXIS1"], 1)))
-    return Layout("table", (header["NAXIS2"],), start, dtype, list(fits_fields(header)),
-                  padding=h5t.STR_SPACEPAD)
+    return layout
 
 
 def find_table(path, wanted):
@@ -128,16 +134,15 @@ def fits_array(dtype, letter, count, form, dimensions):
 
 def numpy_layout(path):
     values, _ = read_table(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False))
-    name, is_by_columns = stem(path), values.ndim == 2 and not values.flags.c_contiguous
+    is_by_columns = values.ndim == 2 and not values.flags.c_contiguous
     if values.dtype.names and values.ndim == 1:
         return Layout("table", values.shape, values.offset, values.dtype, fields_of(values.dtype))
     if values.ndim not in (1, 2) or values.dtype.kind not in "biuf":
         raise Failure(DATA, f"can't describe the array ({path}): it has {values.ndim} dimensions of "
                             f"{values.dtype}; a table has one or two of numbers")
     shape = values.shape[::-1] if is_by_columns else values.shape
-    return Layout(name, shape, values.offset, values.dtype,
-                  advice="its columns lie one after another: cluster with --transpose"
-                  if is_by_columns else "")
+    return Layout(ARRAY if values.ndim > 1 else stem(path), shape, values.offset, values.dtype,
+                  is_transposed=is_by_columns)
 
 
 def stem(path):
@@ -155,10 +160,14 @@ def raw_layout(path, text, start):
             raise Failure(USAGE, f"bad command line: --raw {text}: {kind!r} is no {what}; say NAME:TYPE,... "
                                  "or one TYPE[N], where TYPE is i1 to i8, u1 to u8, f2 to f8 or S with a "
                                  "width, after > for big-endian")
+        offset_after = offset + math.prod(map(int, re.findall("[0-9]+", kind)))
+        if offset_after > MOST_ROW_BYTES:
+            raise Failure(USAGE, f"bad command line: --raw {text}: a row has at most {MOST_ROW_BYTES} bytes; "
+                                 "say TYPE[N] of shorter rows")
         dtype = np.dtype(found[1] if found[1][0] in "<>" else f"<{found[1]}")
         dtype = np.dtype((dtype, (int(found[2]),))) if found[2] else dtype
         fields.append(Field(name.strip(), dtype, offset))
-        offset += dtype.itemsize
+        offset = offset_after
     if len({field.name for field in fields}) < len(fields):
         raise Failure(USAGE, f"bad command line: --raw {text}: two columns of one name; rename one")
     left = os.path.getsize(path) - start
@@ -168,7 +177,7 @@ def raw_layout(path, text, start):
     if fields[0].name:
         return Layout("table", (left // offset,), start, np.dtype((np.void, offset)), fields)
     base = dtype.subdtype[0] if dtype.subdtype else dtype
-    return Layout(stem(path), (left // offset, *dtype.shape), start, base)
+    return Layout(ARRAY if dtype.shape else stem(path), (left // offset, *dtype.shape), start, base)
 
 
 # --- types --------------------------------------------------------------------------------------
@@ -251,6 +260,12 @@ def relative_name(path, output):
     return name
 
 
+def is_below(path, output):
+    """Is the file, or what it is a link to, below the folder of the view?"""
+    folder = os.path.realpath(os.path.dirname(output) or ".")
+    return os.path.realpath(path).startswith(os.path.join(folder, ""))
+
+
 def make_view(path, options, wanted, file):
     """Writes the view to a file; (rows, columns, advice)."""
     state = check_input(path)
@@ -263,14 +278,14 @@ def make_view(path, options, wanted, file):
     else:
         fields = choose_fields(layout, wanted, path)
         kind = compound(layout.dtype.itemsize, fields, layout.padding)
-    name = relative_name(path, options.output)
-    write_view(file, layout, kind, fields, name, state)
-    advice = layout.advice
-    if name.startswith(".." + os.sep):
-        advice += ("; " if advice else "") + "the file is not below the folder of the view: cluster " \
-                                              "with --follow-external"
-    n_columns = len(fields) or (layout.shape[1] if len(layout.shape) > 1 else 1)
-    return layout.shape[0], n_columns, advice
+    write_view(file, layout, kind, fields, relative_name(path, options.output), state)
+    advice = []
+    if layout.is_transposed:
+        advice.append("its columns lie one after another: cluster with --transpose")
+    if not is_below(path, options.output):
+        advice.append("the file is not below the folder of the view: cluster with --follow-external")
+    n_rows, n_columns = layout.shape if len(layout.shape) > 1 else (layout.shape[0], len(fields) or 1)
+    return *((n_columns, n_rows) if layout.is_transposed else (n_rows, n_columns)), "; ".join(advice)
 
 
 def write_view(file, layout, kind, fields, name, state):

@@ -8,6 +8,9 @@
  * file without a folder is not looked for here; it is in the working directory. */
 bool km_is_beside_file(const char *file, const char *name, char *path);
 
+/* Others might wait, or do something, when they are opened. */
+bool km_is_regular_file(const char *path);
+
 /* The part of km_h5_check_virtual about external storage. */
 void km_check_external(const char *file, hid_t dataset, const char *name, km_h5_visitor visitor,
                        void *context, km_error *error);

@@ -170,6 +170,11 @@ static void check_file(const char *file, hid_t dataset, const char *name, const 
                 "incomplete dataset (%s, %s): its values are in %s: %s; put that where it was, or "
                 "set HDF5_EXTFILE_PREFIX to its folder",
                 file, name, path, strerror(errno));
+    else if (!S_ISREG(status.st_mode))
+        km_fail(error, KM_SYSTEM,
+                "incomplete dataset (%s, %s): its values are in %s, which is no regular file; put "
+                "back the file that was there",
+                file, name, path);
     else if (has_changed(dataset, &status))
         km_fail(error, KM_DATA,
                 "values changed (%s, %s): %s has another size or time than when it was described; "
@@ -223,5 +228,5 @@ int km_h5_open_external(const km_h5_array *array, int64_t *address)
         return -1;
     find_external(file, s.name, path);
     *address = s.offset;
-    return open(path, O_RDONLY | O_CLOEXEC);
+    return km_is_regular_file(path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 }

@@ -159,21 +159,40 @@ const char *km_h5_identify(const char *path)
     return length > 0 ? "a text file, perhaps CSV" : "an empty file";
 }
 
+enum { QUOTED_SIZE = KM_PATH_SIZE + 64 };
+
+/* A name as a shell and `skymeans import` take it: no option, and no list of files. */
+static void quote_name(const char *name, int length, const char *end, char *quoted)
+{
+    char plain[QUOTED_SIZE];
+    snprintf(plain, sizeof plain, "%s%.*s%s", name[0] == '-' || name[0] == '@' ? "./" : "", length,
+             name, end);
+    FILE *file = fmemopen(quoted, QUOTED_SIZE - 1, "w");
+    if (file != NULL) {
+        km_print_quoted(file, plain);
+        fclose(file);
+    }
+}
+
 /* Refuses a file of another format; some that hold plain bytes need not be copied. */
 static km_code refuse_format(const char *path, km_error *error)
 {
     const char *what = km_h5_identify(path), *slash = strrchr(path, '/');
     const char *dot = strrchr(slash != NULL ? slash : path, '.');
-    const int stem = (int)(dot != NULL ? dot - path : (long)strlen(path));
-    if (strcmp(what, "a FITS file") == 0 || strcmp(what, "a NumPy file") == 0)
+    const int length = (int)strlen(path), stem = dot != NULL ? (int)(dot - path) : length;
+    char in[QUOTED_SIZE] = "", out[QUOTED_SIZE] = "";
+    if (strcmp(what, "a FITS file") != 0 && strcmp(what, "a NumPy file") != 0)
         return km_fail(error, KM_DATA,
-                       "not an HDF5 file (%s): it looks like %s; skymeans import --in-place %s "
-                       "%.*s.h5 makes a small file that describes it, for a fit without a copy",
-                       path, what, path, stem, path);
-    return km_fail(error, KM_DATA,
-                   "not an HDF5 file (%s): it looks like %s; skymeans import (tools/import.py) "
-                   "converts FITS, VOTable and CSV to HDF5",
-                   path, what);
+                       "not an HDF5 file (%s): it looks like %s; skymeans import (tools/import.py) "
+                       "converts FITS, VOTable and CSV to HDF5",
+                       path, what);
+    quote_name(path, length, "", in);
+    quote_name(path, stem, strcmp(path + stem, ".h5") == 0 ? "-view.h5" : ".h5", out);
+    return km_fail(
+        error, KM_DATA,
+        "not an HDF5 file (%s): it looks like %s; skymeans import --in-place %s %s makes "
+        "a small file that describes it, for a fit without a copy",
+        path, what, in, out);
 }
 
 hid_t km_h5_local_access(void)

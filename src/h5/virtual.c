@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { NAME_SIZE = 1024, MAX_DEPTH = 8 };
@@ -25,6 +26,12 @@ static bool is_readable(const char *folder, size_t length, const char *name, cha
                             ? snprintf(path, KM_PATH_SIZE, "%.*s/%s", (int)length, folder, name)
                             : snprintf(path, KM_PATH_SIZE, "%s", name);
     return written < KM_PATH_SIZE && access(path, R_OK) == 0;
+}
+
+bool km_is_regular_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 /* Is the file in one of the folders, which are separated by colons? */
@@ -93,7 +100,8 @@ static void check_source(const visit *v, const char *file, const char *name,
     if (v->visitor != NULL && v->visitor(v->context, path, false, error) != KM_OK)
         return;
     const hid_t access = km_h5_local_access();
-    const hid_t opened = H5Fopen(path, H5F_ACC_RDONLY, access);
+    const hid_t opened =
+        km_is_regular_file(path) ? H5Fopen(path, H5F_ACC_RDONLY, access) : H5I_INVALID_HID;
     const hid_t dataset = opened >= 0 ? H5Dopen2(opened, s->dataset, H5P_DEFAULT) : H5I_INVALID_HID;
     if (opened < 0)
         km_fail(error, KM_DATA,

@@ -83,6 +83,7 @@ ROWS = [
     (3, "values elsewhere (elsewhere.h5, /p)", *fit_of("elsewhere.h5")),
     (4, "incomplete dataset (gone.h5, /p): its values are in none.bin", *fit_of("gone.h5")),
     (3, "incomplete dataset (short.h5, /p): its values are in old.h5", *fit_of("short.h5")),
+    (4, "incomplete dataset (piped.h5, /p): its values are in pipe, which is no", *fit_of("piped.h5")),
     (3, "values changed (changed.h5, /p): old.h5 has another size or time", *fit_of("changed.h5")),
     (2, "unknown option (--qqqqqq): no option", *fit("--qqqqqq", "none")),
     (2, "too many values (--missing-value 64)",
@@ -118,6 +119,7 @@ ROWS = [
     (2, "bad value (--sky-scale 1e+300)", *fit("--sky", "0,1", "--sky-scale", "1e300")),
     (2, "bad value (--sky 0): a position", *fit("--sky", "0")),
     (2, "bad value (--factor sky_x:2)", *fit("--sky", "0,1", "--factor", "sky_x:2")),
+    (3, "other units of a position (hours.h5, /table/columns)", *fit_of("hours.h5", "--sky", "ra,dec")),
     (3, "units of a position differ (angles.h5, /table/columns)",
      *fit_of("angles.h5", "--sky", "ra,dec")),
     (2, "bad expression (--where {0} > > 1, character 7, at '> 1')", *fit("--where", "{0} > > 1")),
@@ -521,6 +523,8 @@ class Messages(ProgramTest):
         write_array("wide2.h5", np.ones((10, 8)))
         write_columns("angles.h5", {"ra": values[:, 0], "dec": values[:, 1]},
                       units={"ra": "rad", "dec": "deg"})
+        write_columns("hours.h5", {"ra": values[:, 0], "dec": values[:, 1]},
+                      units={"ra": "h", "dec": "deg"})
         write_columns("parts.h5", {"x": np.concatenate([np.linspace(left, left + 1, 100)
                                                         for left in (0, 5, 10)])})
         write_columns("parsecs.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "pc"})
@@ -613,7 +617,7 @@ class Messages(ProgramTest):
 
         os.mkfifo("pipe")
         for name, source in (("elsewhere", "/etc/hostname"), ("gone", "none.bin"),
-                             ("short", "old.h5")):
+                             ("short", "old.h5"), ("piped", "pipe")):
             with h5py.File(f"{name}.h5", "w") as file:
                 file.create_dataset("p", (100, 2), "f8", external=[(source, 0, 1600)])
         with open("in.fits", "w") as file:

@@ -110,6 +110,17 @@ class Elsewhere(ProgramTest):
                      *fit("catalogue/in.h5")))
         self.assertEqual(self.checksum("catalogue/in.h5", "--follow-external"), plain)
 
+    def test_pipes(self):
+        """They are not opened: that would wait for ever."""
+        os.mkfifo("catalogue/pipe")
+        self.write_external("catalogue/pipe")
+        self.refuse((4, "incomplete dataset.*in.h5.*pipe, which is no regular file", *fit("catalogue/in.h5")))
+        layout = h5py.VirtualLayout(VALUES.shape, "f8")
+        layout[:] = h5py.VirtualSource("pipe", "points", VALUES.shape)
+        with h5py.File("catalogue/in.h5", "w", libver="latest") as file:
+            file.create_virtual_dataset("points", layout)
+        self.refuse((3, "incomplete virtual dataset.*in.h5.*pipe, which is no whole", *fit("catalogue/in.h5")))
+
     def test_external_storage_that_is_not_whole(self):
         self.write_external("catalogue/below/short.bin")
         self.refuse((4, "incomplete dataset.*short.bin", *fit("catalogue/in.h5")))

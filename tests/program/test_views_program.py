@@ -185,8 +185,7 @@ class Fits(ViewTest):
             np.testing.assert_array_equal(native(np.array(joined[name])), native(values[name]), name)
         for name in "short", "u4", "scaled":
             found = np.ma.filled(np.ma.asarray(joined[name]).astype("f8"), np.nan)
-            is_own_null = np.isin(values[name], (-2**15, 0))  # export marks missing ones by these
-            np.testing.assert_array_equal(found[~is_own_null], values[name][~is_own_null], name)
+            np.testing.assert_array_equal(found, values[name], name)
         np.testing.assert_array_equal(joined["vector[1]"], values["vector"][:, 1])
         np.testing.assert_array_equal(np.char.strip(joined["name"]).astype("U"), values["name"])
         np.testing.assert_array_equal(Result("out.h5").data["ids"], native(values["u8"]))
@@ -265,6 +264,9 @@ class Fits(ViewTest):
             file.write(whole[:-2880])
         fits.TableHDU.from_columns([fits.Column("x", "F8.3", array=np.arange(3.0))]).writeto("text.fits")
         fits.PrimaryHDU(np.zeros((3, 2))).writeto("image.fits")
+        end = whole.rindex(b"END" + b" " * 77)
+        with open("scale.fits", "wb") as file:
+            file.write(whole[:end] + b"TSCAL1  = 'a'".ljust(80) + whole[end:end + 80] + whole[end + 160:])
         sky = fits.BinTableHDU.from_columns([fits.Column("T", "4E", array=np.zeros((12, 4)))])
         sky.header["PIXTYPE"], sky.header["ORDERING"] = "HEALPIX", "RING"
         sky.writeto("sky.fits")
@@ -272,6 +274,7 @@ class Fits(ViewTest):
         for code, pattern, *arguments in (
                 (3, "can't describe the file .in.fits.gz.: it is neither FITS .not compressed", "in.fits.gz"),
                 (3, "announces 40 rows of 8 bytes, more than the file has", "cut.fits"),
+                (3, "cannot read the table .scale.fits.: .*'a'", "scale.fits"),
                 (3, "can't describe the table .text.fits, .*it is of text; import it without", "text.fits"),
                 (3, "no table .image.fits", "image.fits"),
                 (3, "can't describe the table .sky.fits.*several pixels a row", "sky.fits"),
@@ -311,11 +314,15 @@ class Arrays(ViewTest):
         with h5py.File("plain.h5", "w") as file:
             file["all"], file["t/line"], file["s/ra"] = values, values[:, 0], stars["ra"]
             file["s/a"], file["s/m1"], file["s/good"] = stars["in"]["a"], stars["mag"][:, 1], stars["good"]
-        for name in "c", "f", "line", "stars":
+        np.save("part1.npy", values[:1000])
+        np.save("part2.npy", values[1000:])
+        for name, columns in (("c", 3), ("f", 3), ("line", 1), ("part1", 3), ("part2", 3), ("stars", 5)):
             said = self.view(f"{name}.npy", f"{name}.h5")
             self.assertEqual("--transpose" in self.last_line, name == "f")
+            self.assertIn(f" rows, {columns} columns, ", self.last_line)
         self.assertIn("(stars.npy, word): it is of the type <U3", said)
         self.fits_alike((("plain.h5", "-d", "all"), ("c.h5",)),
+                        (("plain.h5", "-d", "all"), ("part1.h5", "part2.h5")),
                         (("plain.h5", "-d", "all"), ("f.h5", "--transpose")),
                         (("plain.h5", "-d", "t"), ("line.h5",)),
                         (("plain.h5", "-d", "s", "-c", "ra,a,m1,good"),
@@ -337,6 +344,8 @@ class Arrays(ViewTest):
                 (3, "no whole rows .rows.bin.: after 0 bytes", "--raw", "ra:f8,id:i8,mag:>f4[5]"),
                 (2, "'q4' is no type", "--raw", "q4"), (2, "'f4' is no type of a column", "--raw", "f4,f8"),
                 (2, "two columns of one name", "--raw", "a:f4,a:f8"),
+                (2, "a row has at most 2147483647 bytes", "--raw", "f4[99999999999]"),
+                (2, "a row has at most 2147483647 bytes", "--raw", "a:S2147483640,b:f8"),
                 (2, "-c with rows.bin, whose columns have no names", "--raw", "u1", "-c", "a")):
             with self.subTest(arguments=arguments):
                 self.refuse(code, pattern, IMPORT, "--in-place", "rows.bin", "view.h5", *arguments)
@@ -387,9 +396,13 @@ class Places(ViewTest):
     def test_outside_of_the_folder(self):
         self.view("data/below/in.fits", "work/view.h5")
         self.assertIn("not below the folder of the view: cluster with --follow-external", self.last_line)
-        finished = run("fit", "work/view.h5", "-k", 3, "-o", "out.h5")
-        self.assertEqual(finished.code, 3, finished)
-        self.assertIn("values elsewhere", finished.err)
+        os.symlink("../data/below/in.fits", "work/link.fits")
+        self.view("work/link.fits", "work/linked.h5")
+        self.assertIn("cluster with --follow-external", self.last_line)
+        for view in "work/view.h5", "work/linked.h5":
+            finished = run("fit", view, "-k", 3, "-o", "out.h5")
+            self.assertEqual(finished.code, 3, finished)
+            self.assertIn("values elsewhere", finished.err)
         self.assertEqual(self.checksum("work/view.h5", "--follow-external"), self.checksum("data/view.h5"))
 
     def test_a_changed_file(self):
@@ -407,6 +420,10 @@ class Places(ViewTest):
                 self.assertEqual((finished.code, os.path.exists("none.h5")), (3, False), finished)
                 self.assertRegex(finished.err, "error: values changed .data/view.h5, /table.: .*in.fits has "
                                                "another size or time .*--in-place\n")
+            for arguments in (EXPORT, "out.h5", "data/view.h5", "-o", "none.csv"), \
+                    (IMPORT, "data/view.h5", "none.h5"):
+                self.refuse(3, "values changed .data/view.h5, /table.: .*in.fits has another size or time",
+                            *arguments)
         os.truncate("data/below/in.fits", state.st_size)
         os.utime("data/below/in.fits", ns=times)
         self.assertEqual(self.checksum("data/view.h5"), wanted)
@@ -416,6 +433,26 @@ class Places(ViewTest):
         with open("data/below/in.fits", "ab") as file:
             file.write(b" ")
         os.utime("data/below/in.fits", ns=(0, state.st_mtime_ns))
+
+    def test_not_a_file(self):
+        """A pipe in the place of the file would wait for ever."""
+        os.remove("data/below/in.fits")
+        os.mkfifo("data/below/in.fits")
+        said = "incomplete dataset .data/view.h5, /table.: .*in.fits, which is no regular file"
+        finished = run("fit", "data/view.h5", "-k", 3, "-o", "none.h5")
+        self.assertEqual(finished.code, 4, finished)
+        self.assertRegex(finished.err, said)
+        code, _, err = self.run_tool(IMPORT, "data/view.h5", "none.h5")
+        self.assertEqual(code, 4, err)
+        self.assertRegex(err, said)
+
+    def test_odd_names_in_the_command_to_type(self):
+        for name, words in (("a b.fits", "'a b.fits' 'a b.h5'"), ("fits.h5", "fits.h5 fits-view.h5"),
+                            ("-x.fits", "./-x.fits ./-x.h5")):
+            shutil.copy("data/below/in.fits", name)
+            finished = run("fit", "-k", 3, "-o", "out.h5", "--", name)
+            self.assertEqual(finished.code, 3, finished)
+            self.assertIn(f"skymeans import --in-place {words} makes", finished.err)
 
     def test_the_command_to_type(self):
         """A fit of the file itself says how to make a view."""
