@@ -166,7 +166,8 @@ SKYMEANS_API void skymeans_samples_free(skymeans_samples *samples);
 
 typedef struct skymeans_manner {
     size_t size;
-    int64_t threads;       /* per rank; 0: as many as OpenMP would take here */
+    int64_t threads;       /* per rank; 0: as many as OpenMP would take here. One in a process that
+                              was forked from one in which calls have had several */
     const char *algorithm; /* "auto", "lloyd", "tree", "bounds", "neighbours" */
     const char *kernel;    /* "auto", or the name of an instruction set, for tests */
     int64_t second;        /* 1: a prediction finds the second nearest centers in the same pass, so

@@ -11,9 +11,12 @@
 #include <fenv.h>
 #include <omp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 /* ---- a trial -----------------------------------------------------------------------------------
  * OpenMP ends the process when it can't make a thread. So as many threads are made and ended
@@ -104,11 +107,24 @@ void km_threads_start(int n_threads)
     start_threads(n_threads, NULL);
 }
 
+/* How many of so many threads can be had. A process forked from one that has had several is left
+ * with one: it has libgomp's list of the threads, but not the threads, and would wait for them for
+ * ever. */
+static int threads_after_fork(int n_threads)
+{
+    static _Atomic pid_t first; /* the process that has had several; 0: none */
+    const pid_t own = getpid();
+    pid_t none = 0;
+    if (n_threads > 1)
+        atomic_compare_exchange_strong(&first, &none, own);
+    return first == 0 || first == own ? n_threads : 1;
+}
+
 km_code km_team_begin(km_team *team, int n_threads, km_error *error)
 {
     *team = (km_team){.n_before = omp_get_max_threads(), .was_dynamic = omp_get_dynamic()};
     const int n = n_threads > 0 ? n_threads : team->n_before;
-    const int n_max = n < KM_MAX_THREADS ? n : KM_MAX_THREADS;
+    const int n_max = threads_after_fork(n < KM_MAX_THREADS ? n : KM_MAX_THREADS);
     team->environments = km_allocate(n_max, sizeof *team->environments, "threads", error);
     if (team->environments != NULL)
         team->n = start_threads(n_max, team->environments);

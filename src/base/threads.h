@@ -31,7 +31,8 @@ void km_trial_end(km_trial *trial);
 void km_threads_start(int n_threads);
 
 /* The same until km_team_end, which restores what was set before. 0 threads: as many as OpenMP
- * would use. KM_MEMORY; km_team_end may be called also then. */
+ * would use; in a process forked from one that has had several, one. KM_MEMORY; km_team_end may be
+ * called also then. */
 typedef struct km_team {
     int n_before, n;
     bool was_dynamic;

@@ -353,6 +353,9 @@ class Estimator(ModuleTest):
         for weights in (np.ones(49), -np.ones(50), np.full(50, np.nan), np.zeros(50)):
             self.assertRaises(ValueError, skymeans.KMeans(2).fit, rows, sample_weight=weights)
         self.assertRaises(TypeError, skymeans.KMeans(comm="world").fit, rows)
+        by_hand = skymeans.KMeans(2)
+        by_hand.cluster_centers_ = rows[:2]
+        self.assertRaisesRegex(ValueError, "not fitted yet", by_hand.predict, rows)
 
     def test_output(self):
         """A DataFrame if it is asked for, with the index of the rows."""
@@ -365,6 +368,32 @@ class Estimator(ModuleTest):
         np.testing.assert_array_equal(k.set_output().transform(rows.to_numpy()), distances)
         self.assertIsInstance(k.set_output(transform="default").transform(rows), np.ndarray)
         self.assertRaisesRegex(ValueError, "got lists", k.set_output(transform="lists").transform, rows)
+
+    def test_fork(self):
+        """A process that was forked fits, too, after a fit with several threads, and fits of its own."""
+        script = """
+import os, signal, numpy as np, skymeans
+rows = np.random.default_rng(0).normal(size=(3000, 3))
+def tell(n):
+    k = skymeans.KMeans(5, n_threads=n).fit(rows)
+    print(k.checksum_, k.score(rows), (k.predict(rows) == k.labels_).all(), flush=True)
+def fork(n, then=lambda: None):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        tell(n)
+        then()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+fork(3, lambda: fork(2))
+tell(None)
+fork(None)
+fork(3, lambda: fork(1))
+"""
+        code, out, err = self.python("-c", script, OMP_NUM_THREADS="2")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(len(out.splitlines()), 6)
+        self.assertEqual(len(set(out.splitlines())), 1, out)
 
     def test_without_sklearn(self):
         script = """

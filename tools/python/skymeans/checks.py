@@ -24,7 +24,7 @@ def check_rows(rows: Rows, fewest: int) -> None:
 
 
 def check_fitted(estimator: Any) -> None:
-    if not hasattr(estimator, "cluster_centers_"):
+    if not hasattr(estimator, "_model"):  # centers may have been put there
         name = type(estimator).__name__
         raise of_sklearn(NotFittedError)(f"This {name} instance is not fitted yet. Call 'fit' with "
                                          "appropriate arguments before using this estimator.")
