@@ -130,6 +130,16 @@ class SameAnswer(ModuleTest):
 
     def test_forms(self):
         """Rows in any form have one answer."""
+        class Polars:
+            """A table of a kind of its own."""
+            columns, shape = ["a", "b", "c"], (2000, 3)
+
+            def to_numpy(self):
+                return rows
+
+            def __array__(self, *_):
+                return rows
+
         rows = clouds(2000)
         wide = np.zeros((4000, 6))
         wide[::2, ::2] = rows
@@ -146,7 +156,7 @@ class SameAnswer(ModuleTest):
                  "columns of a DataFrame": mixed[["a", "b", "c"]],
                  "nullable": pandas.DataFrame(rows).astype("Float64"),
                  "columns": pandas.DataFrame({"a": wide[::2, 0], "b": rows[:, 1].copy(), "c": rows[:, 2]}),
-                 "Table": Table(rows), "QTable": table, "structured": structured[["a", "b", "c"]],
+                 "Table": Table(rows), "QTable": table, "polars": Polars(), "structured": structured[["a", "b", "c"]],
                  "read-only": np.frombuffer(rows.tobytes()).reshape(rows.shape)}
         right = skymeans.KMeans(6).fit(rows).checksum_
         for name, form in forms.items():

@@ -137,7 +137,7 @@ def _is_of_numpy(values: Any) -> bool:
 
 def _from_pandas(values: Any) -> np.ndarray:
     """Of one of pandas' own types (Float32, Int64, boolean, objects), which may have NAs, or of a table."""
-    if values.ndim != 1 or not hasattr(values, "isna"):
+    if not hasattr(values, "isna") or values.ndim != 1:
         return values.to_numpy()
     if isinstance(values.dtype, np.dtype):  # objects
         values = values.where(values.notna(), np.nan)
