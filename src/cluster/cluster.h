@@ -25,6 +25,7 @@ struct skymeans_samples {
     bool has_settled;       /* weights are whole numbers */
     bool has_facts;         /* facts are known */
     km_facts facts;         /* of the working values */
+    int64_t n_left_out;     /* rows of all ranks that are no samples, but miss nothing */
     int64_t part_size;      /* neighbours in each part of so many samples are together; 0: none */
     bool has_hash;          /* features_hash is known */
     uint64_t features_hash; /* of the values as they were handed over */

@@ -167,11 +167,12 @@ static km_code check_samples(const km_call *c, km_error *error)
                        "more clusters than usable rows: %lld clusters of %lld rows without missing "
                        "values; ask for fewer",
                        (long long)c->problem->n_clusters, (long long)spread->n_used);
-    if (strcmp(c->problem->missing, "error") == 0 && spread->n_used < spread->n_rows)
+    const int64_t n_missing = spread->n_rows - spread->n_used - c->samples->n_left_out;
+    if (strcmp(c->problem->missing, "error") == 0 && n_missing > 0)
         return km_fail(error, KM_DATA,
                        "missing values: %lld of %lld rows miss a feature (NaN or infinity); leave "
                        "them out, or use missing = \"drop\"",
-                       (long long)(spread->n_rows - spread->n_used), (long long)spread->n_rows);
+                       (long long)n_missing, (long long)spread->n_rows);
     return KM_OK;
 }
 

@@ -52,6 +52,7 @@ km_code km_read_samples(km_story *s)
     if (s->error.code != KM_OK || km_is_stopped_early(s) || check_usable_rows(s) != KM_OK)
         return s->error.code;
     s->samples.names = s->catalogue.names;
+    s->samples.n_left_out = s->findings.n_excluded + s->findings.n_undecided;
     if (s->catalogue.has_weights)
         s->samples.weights_name = km_catalogue_weights(&s->catalogue)->name;
     warn_of_fill(s);

@@ -155,6 +155,18 @@ class Expressions(ProgramTest):
         for (words, _), result in zip(fits, self.fit_all(fits)):
             np.testing.assert_array_equal(result.labels >= 0, np.isfinite(x), words)
 
+    def test_missing_error(self):
+        """Rows that a condition leaves out, or that it can't be decided for, miss nothing."""
+        x, cut = np.arange(20.0), np.arange(20.0)
+        x[3], cut[4] = np.nan, np.nan
+        write_columns("in.h5", {"x": x, "cut": cut})
+        for ranks in (1, 3):
+            _, result = self.fit("in.h5", 2, "-c", "x", "--where", "cut != 3", "--missing", "error", ranks=ranks)
+            self.assertEqual([getattr(result, f"n_{name}") for name in
+                              ("used", "excluded", "undecided", "missing")], [18, 1, 1, 0])
+        self.refuse((3, "missing value .in.h5, /table/columns, row 3, column x", "fit", "in.h5", "-k", 2, "-c", "x", "--where",
+                     "cut != 5", "--missing", "error", "-o", "x.h5"))
+
     def test_names_win(self):
         """An exact name is a column, whatever signs it has; parentheses make an expression of it."""
         values = np.random.default_rng(1).normal(size=(4, 500))
