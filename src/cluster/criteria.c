@@ -226,8 +226,19 @@ static double find_davies_bouldin(const separation *s, double *scatter)
     return n > 1 ? sum / (double)n : NAN;
 }
 
-/* Calinski & Harabasz 1974, doi:10.1080/03610927408827101. The sum of squares about the mean is
- * that of the facts, and what the clusters leave of it is the inertia. */
+/* The squared distance of the mean of all samples from where the center of one cluster of them is:
+ * with positions on the sky, on the sphere. */
+static double find_step_to_sphere(const skymeans_answer *answer, const km_facts *facts)
+{
+    double square = 0;
+    for (int j = 0; j < KM_SPHERE_FEATURES && answer->problem.sky > 0; j++)
+        square += facts->mean[j] * facts->mean[j];
+    const double step = ldexp(answer->problem.sky, -answer->transform.exponent) - sqrt(square);
+    return step * step;
+}
+
+/* Calinski & Harabasz 1974, doi:10.1080/03610927408827101. The sum of squares about the center of
+ * one cluster is that of the facts, and what the clusters leave of it is the inertia. */
 static double find_calinski_harabasz(const skymeans_answer *answer, const skymeans_samples *samples)
 {
     const km_facts *facts = &samples->facts;
@@ -235,11 +246,11 @@ static double find_calinski_harabasz(const skymeans_answer *answer, const skymea
     const double k = (double)km_answer_n_used(answer);
     const int unit = ilogb(samples->memory.weight_unit);
     const double n = ldexp((double)facts->weight, unit);
-    double variance = 0;
+    double square = find_step_to_sphere(answer, facts);
     for (int64_t j = 0; j < facts->n_features; j++)
-        variance += facts->variance[j];
+        square += facts->variance[j];
     const double total =
-        ldexp(variance * (double)facts->weight, unit + 2 * answer->transform.exponent);
+        ldexp(square * (double)facts->weight, unit + 2 * answer->transform.exponent);
     return k > 1 && n > k && inertia > 0 ? (total - inertia) / (k - 1) / (inertia / (n - k)) : NAN;
 }
 

@@ -164,6 +164,22 @@ class Sky(ProgramTest):
         _, result = self.fit("array.h5", 5, "--sky", "15*{0},1", "--seeding", "first", "--verify")
         self.assertEqual(result.labels.tolist(), np.repeat(range(5), 400).tolist())
 
+    def test_criteria(self):
+        """One cluster, which others are compared with, has its center on the sphere, too."""
+        random = np.random.default_rng(8)
+        ra, dec, z = random.uniform(0, 360, 600), random.uniform(-80, 90, 600), random.normal(size=600)
+        write_columns("wide.h5", {"ra": ra, "dec": dec, "z": z})
+        for further, others, radius in (((), np.zeros((600, 0)), 1),
+                                        (("-c", "z", "--sky-scale", "2"), z[:, None], 2)):
+            at = radius * unit(ra, dec)
+            mean = at.mean(axis=0)
+            center = np.append(radius * mean / np.linalg.norm(mean), others.mean(axis=0))
+            total = ((np.concatenate([at, others], axis=1) - center) ** 2).sum()
+            _, result = self.fit("wide.h5", "2..5", "--sky", "ra,dec", *further, ranks=2)
+            k, inertia = result.data["choice/k"], result.data["choice/inertia"]
+            np.testing.assert_allclose(result.data["choice/calinski_harabasz"],
+                                       (total - inertia) / (k - 1) / (inertia / (600 - k)), rtol=1e-12)
+
     def test_patch_centers(self):
         """The file that TreeCorr reads: numbers and unit vectors, to the last bit."""
         self.fit("sky.h5", 5, "--sky", "ra,dec", output="patches.h5")
