@@ -95,13 +95,18 @@ installs := $(BUILD)/skymeans:$(PREFIX)/bin/skymeans \
         $(file):$(PREFIX)/share/doc/skymeans/$(file))
 links    := $(libdir)/libskymeans.so $(libdir)/$(soname)
 
+# Files that name the place where they are would name another, and words of it would be places.
+is_place  = $(and $(filter 1,$(words $(1))),$(filter /%,$(1)))
+places    = $(foreach name,PREFIX libdir PYTHONDIR,$(if $(call is_place,$($(name))),,$(error \
+    bad $(name:libdir=LIBDIR) ($($(name))): it must be an absolute path without blanks)))
+
 # Folders that nothing else has files in.
 own      := $(libdir)/cmake/skymeans $(PYTHONDIR)/skymeans $(addprefix $(PREFIX)/,libexec/skymeans \
     share/skymeans share/doc/skymeans share/modulefiles/skymeans)
 
 .PHONY: install
 install: all library $(man) $(complete) $(filled)
-	@for pair in $(installs); do \
+	$(places)@for pair in $(installs); do \
 	    from=$${pair%%:*}; \
 	    if [ -x $$from ]; then mode=755; else mode=644; fi; \
 	    install -D -m $$mode $$from "$(DESTDIR)$${pair#*:}" || exit 1; \
@@ -112,7 +117,7 @@ install: all library $(man) $(complete) $(filled)
 # Python may have left compiled modules beside the tools.
 .PHONY: uninstall
 uninstall:
-	@for pair in $(installs); do rm -f "$(DESTDIR)$${pair#*:}" || exit 1; done
+	$(places)@for pair in $(installs); do rm -f "$(DESTDIR)$${pair#*:}" || exit 1; done
 	@for link in $(links); do rm -f "$(DESTDIR)$$link" || exit 1; done
 	@for folder in "$(PREFIX)/libexec/skymeans" "$(PYTHONDIR)/skymeans"; do \
 	    rm -rf "$(DESTDIR)$$folder/__pycache__"; \

@@ -138,6 +138,19 @@ class Files(Place):
                 self.assertEqual(files_below(top), {os.path.relpath(site, top)})
                 self.assertFalse(os.path.exists(f"{top}/opt/sky/libexec/skymeans"))
 
+    def test_bad_places(self):
+        """What is no absolute path, or several, is refused, and nothing is written or removed."""
+        here = os.getcwd()
+        for settings in (["PREFIX=relative"], ["PREFIX=~/sky"], ["PREFIX="], [f"PREFIX={here}/a b"],
+                         [f"PREFIX={here}/sky", "LIBDIR=a b"], [f"PREFIX={here}/sky", "PYTHONDIR=site"]):
+            for target in ("install", "uninstall"):
+                with self.subTest(settings=settings, target=target):
+                    name, value = settings[-1].split("=")
+                    value = f"{here}/sky/a b" if name == "LIBDIR" else value
+                    message = rf"bad {name} \({value}\): it must be an absolute path without blanks"
+                    self.assertRaisesRegex(AssertionError, message, make, target, *settings)
+                    self.assertEqual(os.listdir(), [])
+
     def test_shared_library(self):
         dynamic = call("readelf", "-d", self.library)
         self.assertIn(f"Library soname: [{SONAME}]", dynamic)
