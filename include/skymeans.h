@@ -360,13 +360,16 @@ typedef struct skymeans_model {
     int exponent;
     const char *scale; /* of the problem */
     skymeans_type type;
-    const double *prices; /* [n_clusters], of clusters of equal size: what is added to squared
-                             distances, which are after scaling; NULL: 0 */
+    const double *prices;   /* [n_clusters], of clusters of equal size: what is added to squared
+                               distances, which are after scaling; NULL: 0 */
+    const int64_t *numbers; /* [n_clusters], those of the clusters when the rows of the fit got
+                               labels: a row equally near to several gets the one that had the
+                               lowest; NULL: they have them still */
 } skymeans_model;
 
-#define SKYMEANS_MODEL                                                                    \
-    {                                                                                     \
-        sizeof(skymeans_model), 0, 0, NULL, NULL, NULL, 0, "none", SKYMEANS_FLOAT64, NULL \
+#define SKYMEANS_MODEL                                                                          \
+    {                                                                                           \
+        sizeof(skymeans_model), 0, 0, NULL, NULL, NULL, 0, "none", SKYMEANS_FLOAT64, NULL, NULL \
     }
 
 /* The model of an answer, whose arrays stay those of the answer. */

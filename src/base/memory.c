@@ -81,6 +81,19 @@ void km_permute_rows(void *rows, void *spare, const int64_t *order, int64_t coun
                size);
 }
 
+bool km_is_order(const int64_t *order, int64_t count, km_error *error)
+{
+    bool *is_there = km_allocate_zeroed(count, sizeof *is_there, "order of rows", error);
+    int64_t n = 0;
+    for (; n < count && is_there != NULL; n++) {
+        if (order[n] < 0 || order[n] >= count || is_there[order[n]])
+            break;
+        is_there[order[n]] = true;
+    }
+    free(is_there);
+    return n == count;
+}
+
 char *km_copy_text(const char *text, const char *what, km_error *error)
 {
     char *copy = km_allocate((int64_t)strlen(text) + 1, 1, what, error);

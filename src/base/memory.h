@@ -21,6 +21,9 @@ void *km_grow(void *array, int64_t count, size_t size, const char *what, km_erro
  * place for all of them. */
 void km_permute_rows(void *rows, void *spare, const int64_t *order, int64_t count, size_t size);
 
+/* Has it each number from 0 to count - 1 once? False if there is no memory, which is KM_MEMORY. */
+bool km_is_order(const int64_t *order, int64_t count, km_error *error);
+
 /* Called after much memory was freed that will not be used again soon. It calls the function that
  * the program has set before it made threads, which returns the memory to the system; in a library
  * none is set, and nothing happens. */

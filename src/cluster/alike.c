@@ -52,6 +52,8 @@ uint64_t km_model_hash(const skymeans_answer *answer)
     uint64_t hash = fold(fold(0, k), transform->exponent);
     hash = km_hash_doubles(hash, transform->offset, d);
     hash = km_hash_doubles(hash, transform->factor, d);
+    for (int64_t c = 0; c < (answer->numbers != NULL ? k : 0); c++)
+        hash = fold(hash, answer->numbers[c]);
     return km_hash_doubles(hash, answer->fit.centers, k * n);
 }
 

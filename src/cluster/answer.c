@@ -20,6 +20,7 @@ void km_answer_clear(skymeans_answer *answer)
     free(answer->centers);
     free(answer->plain);
     free(answer->prices);
+    free(answer->numbers);
     km_free_large(answer->labels);
     km_free_large(answer->seconds);
     *answer = (skymeans_answer){0};

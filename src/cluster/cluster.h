@@ -69,6 +69,8 @@ struct skymeans_answer {
     double *centers;      /* [k][d], in the units of the features */
     double *plain;        /* [k][d], working values: the centers of the fit without heights */
     double *prices;       /* [k], in the space of the fit; NULL: nothing was balanced */
+    int64_t *numbers;     /* [k], those of the clusters when rows got labels, by which ties were
+                             decided; NULL: they have them still */
     int32_t *labels;      /* [slab.count], -1 for rows that are no samples */
     int32_t *seconds;     /* the same of the second nearest centers, if a prediction found them with
                              the labels; else NULL */

@@ -78,7 +78,7 @@ static void label_with_seconds(skymeans_answer *answer, const km_samples *memory
 
 /* Sets labels, and the number of samples of each cluster. */
 static km_code label_and_count(skymeans_answer *answer, const km_samples *memory,
-                               const double *centers, bool has_seconds, MPI_Comm comm,
+                               const skymeans_answer *fitted, bool has_seconds, MPI_Comm comm,
                                km_error *error)
 {
     const int64_t k = answer->plan.shape.n_clusters, d = memory->n_features;
@@ -90,7 +90,9 @@ static km_code label_and_count(skymeans_answer *answer, const km_samples *memory
     if (has_seconds && k > 1)
         create_seconds(answer, error);
     if (km_agree(comm, error) == KM_OK) {
-        memcpy(fit->centers, centers, (size_t)(k * d) * sizeof *fit->centers);
+        for (int64_t c = 0; c < k; c++) /* with their first numbers, which decide ties */
+            memcpy(fit->centers + (fitted->numbers != NULL ? fitted->numbers[c] : c) * d,
+                   fitted->fit.centers + c * d, (size_t)d * sizeof *fit->centers);
         km_round_to_precision(memory->precision, fit->centers, k * d, rounded);
         label_with_seconds(answer, memory, rounded);
         for (int64_t i = 0; i < memory->n_samples; i++)
@@ -130,10 +132,12 @@ km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitte
     answer->features_hash = samples->features_hash;
     km_transform_copy(&answer->transform, &fitted->transform, error);
     if (km_agree(comm, error) == KM_OK &&
-        label_and_count(answer, memory, fitted->fit.centers,
-                        manner->second == 1 && memory->n_features == km_answer_features(answer),
-                        comm, error) == KM_OK)
-        km_answer_complete(answer, samples, comm, error);
+        label_and_count(answer, memory, fitted,
+                        manner->second == 1 && fitted->numbers == NULL &&
+                            memory->n_features == km_answer_features(answer),
+                        comm, error) == KM_OK &&
+        km_answer_complete(answer, samples, comm, error) == KM_OK && fitted->numbers != NULL)
+        km_answer_renumber(answer, fitted->numbers, comm, error);
     km_timer_add(&answer->timers, KM_PHASE_ASSIGN, start);
     return error->code;
 }

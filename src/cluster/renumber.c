@@ -24,6 +24,15 @@ static void permute_kept(const km_choices *choice, void *spare, const int64_t *o
     permute_values(choice->weights + first, spare, order, k, 1);
 }
 
+static void number_as_they_are(skymeans_answer *answer, int64_t k, km_error *error)
+{
+    if (answer->numbers != NULL)
+        return;
+    answer->numbers = km_allocate(k, sizeof(int64_t), "new numbers of clusters", error);
+    for (int64_t c = 0; c < (answer->numbers != NULL ? k : 0); c++)
+        answer->numbers[c] = c;
+}
+
 /* The same sum as over samples: rows that are none have the label -1. */
 static uint64_t hash_labels_by_row(const skymeans_answer *answer)
 {
@@ -41,7 +50,9 @@ km_code km_answer_renumber(skymeans_answer *answer, const int64_t *order, MPI_Co
     const int64_t d = km_answer_features(answer);
     void *spare = km_allocate(k * n, sizeof(double), "new numbers of clusters", error);
     int32_t *numbers = km_allocate(k, sizeof *numbers, "new numbers of clusters", error);
+    number_as_they_are(answer, k, error);
     if (km_agree(comm, error) == KM_OK) {
+        permute_values(answer->numbers, spare, order, k, 1);
         permute_values(answer->centers, spare, order, k, d);
         permute_values(answer->plain, spare, order, k, d);
         permute_values(answer->prices, spare, order, k, 1);

@@ -272,6 +272,7 @@ void skymeans_model_of(const skymeans_answer *answer, skymeans_model *model)
                                  .n_features = km_answer_features(answer),
                                  .working_centers = answer->plain,
                                  .prices = answer->prices,
+                                 .numbers = answer->numbers,
                                  .offset = answer->transform.offset,
                                  .factor = answer->transform.factor,
                                  .exponent = answer->transform.exponent,
@@ -319,7 +320,9 @@ static km_code check_model_values(const skymeans_answer *answer, const skymeans_
     for (int64_t c = 0; c < k && model->prices != NULL; c++)
         if (!(model->prices[c] >= 0) || isinf(model->prices[c]))
             return km_fail(error, KM_USAGE, "bad model: prices must be finite, and at least 0");
-    return KM_OK;
+    if (answer->numbers != NULL && !km_is_order(answer->numbers, k, error) && error->code == KM_OK)
+        return km_fail(error, KM_USAGE, "bad model: numbers must be 0 to k - 1, each once");
+    return error->code;
 }
 
 /* A height is the root of its price. */
@@ -338,10 +341,14 @@ static km_code fill_answer(skymeans_answer *answer, const skymeans_model *model,
     const int64_t k = model->n_clusters, d = model->n_features, n = answer->plan.shape.n_features;
     double *ones = km_allocate(2 * d, sizeof *ones, "model", error);
     answer->fit.centers = km_allocate(k * n, sizeof(double), "centers", error);
+    if (model->numbers != NULL)
+        answer->numbers = km_allocate(k, sizeof *answer->numbers, "model", error);
     answer->transform.offset = ones;
     if (error->code != KM_OK)
         return error->code;
     answer->transform.factor = ones + d;
+    if (model->numbers != NULL)
+        memcpy(answer->numbers, model->numbers, (size_t)k * sizeof *answer->numbers);
     for (int64_t j = 0; j < d; j++) {
         ones[j] = model->offset != NULL ? model->offset[j] : 0;
         ones[d + j] = model->factor != NULL ? model->factor[j] : 1;

@@ -160,6 +160,7 @@ static km_code make_answer_of_fit(km_story *s, skymeans_answer **fitted)
     model.n_features = s->model.n_features;
     model.working_centers = s->model.centers;
     model.prices = s->model.prices;
+    model.numbers = s->model.numbers;
     model.offset = s->model.transform.offset;
     model.factor = s->model.transform.factor;
     model.exponent = s->model.transform.exponent;

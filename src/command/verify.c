@@ -50,7 +50,7 @@ static km_code take_recorded(km_story *s)
     r->sizes = NULL;
     r->cluster_weights = NULL;
     answer->is_fit = r->is_fit;
-    answer->is_renumbered = r->is_renumbered;
+    answer->is_renumbered = answer->is_renumbered || r->is_renumbered;
     answer->fit.inertia = r->inertia;
     answer->problem.sky = r->is_sky ? s->model.transform.factor[0] : 0;
     if (r->has_settled) { /* then the last update moved no center */

@@ -56,6 +56,7 @@ static bool find_model_shape(km_model *model, hid_t file)
     const bool has_values = H5Dget_storage_size(centers.dataset) > 0;
     km_h5_close_array(&centers);
     model->has_prices = H5Lexists(file, "model/prices", H5P_DEFAULT) > 0;
+    model->has_numbers = H5Lexists(file, "model/numbers", H5P_DEFAULT) > 0;
     return has_values && model->n_clusters > 0 && model->n_clusters <= INT32_MAX &&
            model->n_features > 0 && model->n_features <= MAX_FEATURES;
 }
@@ -67,6 +68,8 @@ static km_code allocate_model(km_model *model, km_error *error)
     model->centers = km_allocate(k * d, sizeof *model->centers, what, error);
     if (model->has_prices)
         model->prices = km_allocate(k, sizeof *model->prices, what, error);
+    if (model->has_numbers)
+        model->numbers = km_allocate(k, sizeof *model->numbers, what, error);
     model->transform.n_features = d;
     model->transform.offset = km_allocate(2 * d, sizeof(double), what, error);
     model->names = km_allocate_zeroed(d, KM_NAME_SIZE, what, error);
@@ -229,6 +232,22 @@ static bool read_working_centers(km_model *model, hid_t file)
     return true;
 }
 
+/* Results of older versions have none, whatever their order. */
+static bool read_numbers(km_model *model, hid_t file, km_error *error)
+{
+    const int64_t k = model->n_clusters;
+    if (!model->has_numbers)
+        return true;
+    double *values = km_allocate(k, sizeof *values, "numbers of clusters", error);
+    bool are_whole = values != NULL && read_model_array(file, "model/numbers", k, 1, values);
+    for (int64_t c = 0; c < k && are_whole; c++) {
+        are_whole = values[c] >= 0 && values[c] < (double)k && values[c] == floor(values[c]);
+        model->numbers[c] = are_whole ? (int64_t)values[c] : 0;
+    }
+    free(values);
+    return are_whole && km_is_order(model->numbers, k, error);
+}
+
 /* Are the numbers those that were written? Results of older versions can't tell. */
 static bool has_its_hash(const km_model *model, hid_t file)
 {
@@ -238,7 +257,8 @@ static bool has_its_hash(const km_model *model, hid_t file)
     H5Gclose(group);
     snprintf(expected, sizeof expected, "%016llx",
              (unsigned long long)km_model_numbers_hash(model->centers, model->prices,
-                                                       model->n_clusters, &model->transform));
+                                                       model->numbers, model->n_clusters,
+                                                       &model->transform));
     return found[0] == '\0' || strcmp(found, expected) == 0;
 }
 
@@ -263,7 +283,10 @@ static km_code read_centers_of(km_model *model, const char *path, hid_t file, in
     if (centers == NULL)
         return error->code;
     free(model->centers);
+    free(model->numbers); /* they are of the clusters that were kept */
     model->centers = centers;
+    model->numbers = NULL;
+    model->has_numbers = false;
     model->n_clusters = n_clusters;
     if (!read_model_array(file, name, n_clusters, d, centers))
         return not_a_result(path, "its /choice is damaged", error);
@@ -294,8 +317,9 @@ static km_code read_model_file(km_model *model, const char *path, hid_t file, km
     if (model->has_prices &&
         !check_model_numbers(path, "prices", model->prices, k, 1, -DBL_TRUE_MIN, error))
         return error->code;
-    if (!read_working_centers(model, file) || !has_its_hash(model, file) ||
-        !read_expressions(model, file, error) || !read_missing_values(model, file, error))
+    if (!read_numbers(model, file, error) || !read_working_centers(model, file) ||
+        !has_its_hash(model, file) || !read_expressions(model, file, error) ||
+        !read_missing_values(model, file, error))
         return error->code == KM_OK ? not_a_result(path, damaged, error) : error->code;
     check_model_numbers(path, "working_centers", model->centers, k, d, -INFINITY, error);
     return error->code;
@@ -323,6 +347,8 @@ static km_code share_model(km_model *model, MPI_Comm comm, km_error *error)
     km_broadcast(comm, 0, model->centers, model->n_clusters * d * number);
     if (model->has_prices)
         km_broadcast(comm, 0, model->prices, model->n_clusters * number);
+    if (model->has_numbers)
+        km_broadcast(comm, 0, model->numbers, model->n_clusters * number);
     km_broadcast(comm, 0, model->transform.offset, 2 * d * number);
     km_broadcast(comm, 0, model->names, d * KM_NAME_SIZE);
     km_broadcast(comm, 0, model->units, d * KM_UNITS_SIZE);
@@ -349,6 +375,7 @@ void km_model_free(km_model *model)
 {
     free(model->centers);
     free(model->prices);
+    free(model->numbers);
     free(model->names);
     free(model->units);
     free(model->missing_values);

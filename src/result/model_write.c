@@ -9,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t km_model_numbers_hash(const double *centers, const double *prices, int64_t k,
-                               const km_transform *transform)
+uint64_t km_model_numbers_hash(const double *centers, const double *prices, const int64_t *numbers,
+                               int64_t k, const km_transform *transform)
 {
     const int64_t d = transform->n_features;
     uint64_t hash = km_hash_doubles((uint64_t)transform->exponent, centers, k * d);
     hash = km_hash_doubles(hash, transform->offset, d);
     hash = km_hash_doubles(hash, transform->factor, d);
+    for (int64_t c = 0; c < (numbers != NULL ? k : 0); c++)
+        hash = km_hash_double(hash, (double)numbers[c]);
     return prices != NULL ? km_hash_doubles(hash, prices, k) : hash;
 }
 
@@ -25,8 +27,8 @@ static void put_model_treatment(km_writer *w, const km_record *record)
     const km_catalogue_name *asked = &record->catalogue->asked;
     const skymeans_answer *answer = record->answer;
     km_put_hash(w, "checksum",
-                km_model_numbers_hash(answer->plain, answer->prices, answer->plan.shape.n_clusters,
-                                      &answer->transform));
+                km_model_numbers_hash(answer->plain, answer->prices, answer->numbers,
+                                      answer->plan.shape.n_clusters, &answer->transform));
     km_put_text(w, "precision", km_precision_name(record->answer->precision));
     km_put_int(w, "exponent", record->answer->transform.exponent);
     km_put_text(w, "scale", km_scaling_name(record->answer->transform.scaling));
@@ -148,13 +150,15 @@ void km_model_write(km_writer *w, const km_record *record, double *scratch, km_e
 {
     const km_transform *transform = &record->answer->transform;
     const int64_t d = record->catalogue->n_features;
+    const int64_t k = record->answer->plan.shape.n_clusters;
     km_writer_open(w, "model");
     put_model_treatment(w, record);
     km_writer_close(w);
     put_centers(w, record, scratch);
     if (record->answer->prices != NULL)
-        km_put_list(w, "model/prices", "cluster", H5T_NATIVE_DOUBLE,
-                    record->answer->plan.shape.n_clusters, record->answer->prices);
+        km_put_list(w, "model/prices", "cluster", H5T_NATIVE_DOUBLE, k, record->answer->prices);
+    if (record->answer->numbers != NULL)
+        km_put_list(w, "model/numbers", "cluster", H5T_NATIVE_INT64, k, record->answer->numbers);
     km_put_list(w, "model/offset", "feature", H5T_NATIVE_DOUBLE, d, transform->offset);
     km_put_list(w, "model/factor", "feature", H5T_NATIVE_DOUBLE, d, transform->factor);
     put_missing_values(w, record, error);

@@ -91,7 +91,8 @@ typedef struct km_model {
     int64_t n_clusters, n_features;
     double *centers; /* [k][d], working values */
     double *prices;  /* [k]; NULL: nothing was balanced */
-    bool has_prices;
+    bool has_prices, has_numbers;
+    int64_t *numbers; /* [k], those of the clusters in the fit; NULL: they have them still */
     km_transform transform;
     km_precision precision;
     bool is_raw, fill_is_missing; /* as the fit read its catalogue */
@@ -113,10 +114,10 @@ km_code km_model_read(km_model *model, const char *path, int64_t n_clusters, MPI
                       km_error *error);
 void km_model_free(km_model *model);
 
-/* Hash of the numbers that label rows: working centers [k][d], prices [k] or NULL, and the
+/* Hash of what labels rows: working centers [k][d], prices and numbers [k] or NULL, and the
  * transform. It stands in the file, so that a changed bit is no other label. */
-uint64_t km_model_numbers_hash(const double *centers, const double *prices, int64_t k,
-                               const km_transform *transform);
+uint64_t km_model_numbers_hash(const double *centers, const double *prices, const int64_t *numbers,
+                               int64_t k, const km_transform *transform);
 
 /* What a result says of its rows, for `verify`. Labels are those of this rank's slab, all else is
  * the same on all ranks. */

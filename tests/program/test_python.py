@@ -19,7 +19,7 @@ from astropy import units
 from astropy.table import MaskedColumn, QTable, Table
 from launcher import MPICC
 from module import MODULE, ROOT, ModuleTest, skymeans
-from program import write_array
+from program import write_array, write_columns
 
 KINDS = ("code", "text", "size")  # set by macros, or of no default
 MACROS = {"Problem": "SKYMEANS_PROBLEM(0)", "Rows": "SKYMEANS_ROWS", "Manner": "SKYMEANS_MANNER",
@@ -524,6 +524,16 @@ class Files(ModuleTest):
                 write_array(f"{factor}.h5", rows, "rows")
                 classes = skymeans.fit(f"{factor}.h5", 7)
                 np.testing.assert_array_equal(classes.estimator().predict(rows), classes.labels)
+
+    def test_ties(self):
+        """Of equally near centers a row has the one of the fit, also if its clusters got new numbers."""
+        rows = np.array([[0.0, 0], [1, 0], [2, 0], [3, 0], [4, 0]])
+        write_columns("lattice.h5", dict(zip("abw", [*rows.T, np.array([1.0, 0, 1, 0, 1])])))
+        np.savetxt("first.txt", [[2, 0], [0, 0], [4, 0]])
+        classes = skymeans.fit("lattice.h5", 3, columns="a,b", weights="w", seeding="first.txt",
+                               order_by="a")
+        self.assertEqual(classes.labels.tolist(), [0, 1, 1, 1, 2])
+        self.assertEqual(classes.estimator().predict(rows).tolist(), [0, 1, 1, 1, 2])
 
     def test_prices(self):
         """Clusters of equal size are those of the program."""

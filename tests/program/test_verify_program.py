@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 import h5py
 import numpy as np
 
-from program import ProgramTest, blobs, run_many, write_array, write_columns
+from program import ProgramTest, Result, blobs, run, run_many, write_array, write_columns
 
 FINGERPRINT = re.compile(r"^  fingerprint +([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{16})$", re.MULTILINE)
 
@@ -73,12 +73,25 @@ class Verify(VerifyTest):
 
     def test_ties_of_clusters_with_new_numbers(self):
         """Of two centers equally near a row has that with the lower number of the fit."""
-        write_columns("lattice.h5", {"a": np.array([0.0, 1, 2, 0, 2]), "b": np.zeros(5)})
-        np.savetxt("first.txt", [[2, 0], [0, 0]])
-        self.fit_many(["fit", "lattice.h5", "-k", "2", "-c", "a,b", "--seeding", "first.txt", "-o",
-                       "out.h5", "--order-by", "a", "--max-iterations", "1"])
-        for finished in self.verify_many(["out.h5", "lattice.h5"]):
+        write_columns("lattice.h5", {"a": np.array([0.0, 1, 2, 3, 4, 2, 1]), "b": np.zeros(7),
+                                     "w": np.array([1.0, 0, 1, 0, 1, 1, 0])})
+        np.savetxt("first.txt", [[2, 0], [0, 0], [4, 0]])
+        self.fit_many(["fit", "lattice.h5", "-k", "3", "-c", "a,b", "--weights", "w", "--seeding",
+                       "first.txt", "-o", "out.h5", "--order-by", "a", "--second"])
+        self.fit_many(["predict", "out.h5", "lattice.h5", "-o", "labels.h5", "--second"])
+        self.fit_many(["predict", "labels.h5", "lattice.h5", "-o", "again.h5", "--second"])
+        for name in "out.h5", "labels.h5", "again.h5":
+            result = Result(name)
+            self.assertEqual(result.data["model/numbers"].tolist(), [1, 0, 2])
+            self.assertEqual(result.labels.tolist(), [0, 1, 1, 1, 2, 1, 1])
+            self.assertEqual(result.data["second_label"].tolist(), [1, 0, 0, 2, 1, 0, 0])
+            self.assertEqual(result.data["sizes"].tolist(), [1, 5, 1])
+        for finished in self.verify_many(*[[name, "lattice.h5"] for name in
+                                           ("out.h5", "labels.h5", "again.h5")]):
             self.assertEqual(finished.code, 0, finished)
+        with h5py.File("out.h5", "a") as file:
+            file["model/numbers"][0] = 2
+        self.assertEqual(run("predict", "out.h5", "lattice.h5", "-o", "none.h5").code, 3)
 
     def test_one_row_has_nearly_all_weight(self):
         """The inertia is nearly all of rows with little weight, and loses most by the unit of its sum."""

@@ -344,7 +344,8 @@ END_TEST
 
 START_TEST(bad_models)
 {
-    for (int i = 0; i < 10; i++) {
+    const int64_t others[][3] = {{0, 1, 3}, {-1, 1, 2}, {2, 1, 2}};
+    for (int i = 0; i < 13; i++) {
         skymeans_model model = SKYMEANS_MODEL;
         skymeans_answer *answer;
         skymeans_error error;
@@ -353,6 +354,7 @@ START_TEST(bad_models)
         model.working_centers = i == 3 ? NULL : i == 7 ? NO_NUMBERS : FIRST;
         model.scale = i == 4 ? "cubic" : "none";
         model.exponent = i == 8 ? INT_MIN : i == 9 ? 5000 : 0;
+        model.numbers = i >= 10 ? others[i - 10] : NULL;
         model.type = i == 5 ? (skymeans_type)5 : SKYMEANS_FLOAT64;
         check_error(skymeans_answer_from_model(&answer, &model, &error), SKYMEANS_USAGE, &error);
         ck_assert_ptr_null(answer);

@@ -21,7 +21,8 @@ Observer = Callable[[library.Event], None]
 class Model:
     """All that turns rows into labels: a value x of feature j is compared as
     (x - offset[j]) * factor[j] * 2^-exponent, in `dtype`, with `working_centers` [k][d]. `prices` [k]
-    are added to squared distances, which are after scaling; None: 0."""
+    are added to squared distances, which are after scaling; None: 0. `numbers` [k] are those that the
+    clusters had in the fit, if they have others now: they decide ties."""
     working_centers: np.ndarray
     offset: np.ndarray
     factor: np.ndarray
@@ -29,6 +30,7 @@ class Model:
     scale: str
     dtype: np.dtype
     prices: Optional[np.ndarray] = None
+    numbers: Optional[np.ndarray] = None
 
     def with_centers(self, centers: np.ndarray) -> Model:
         """The same with other centers [k][d], in the units of the features."""
@@ -180,6 +182,7 @@ def _model_struct(model: Model) -> library.Model:
                            scale=model.scale.encode(),
                            type=library.FLOAT32 if model.dtype == np.float32 else library.FLOAT64)
     struct.point(working_centers=model.working_centers, offset=model.offset, factor=model.factor)
-    if model.prices is not None:
-        struct.point(prices=model.prices)
+    for name in ("prices", "numbers"):
+        if getattr(model, name) is not None:
+            struct.point(**{name: getattr(model, name)})
     return struct

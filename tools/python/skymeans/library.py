@@ -40,10 +40,11 @@ class Struct(ctypes.Structure):
         self.kept: list = []
 
     def point(self, **arrays: np.ndarray) -> None:
-        """Lets fields point to numbers, which are float64 there, and are kept as long as this is."""
+        """Lets fields point to numbers of their types, which are kept as long as this is."""
         for name, array in arrays.items():
-            numbers = np.ascontiguousarray(array, np.float64)
-            setattr(self, name, numbers.ctypes.data_as(POINTER(c_double)))
+            kind = dict(self._fields_)[name]
+            numbers = np.ascontiguousarray(array, np.dtype(kind._type_))
+            setattr(self, name, numbers.ctypes.data_as(kind))
             self.kept.append(numbers)
 
 
@@ -107,7 +108,7 @@ class Model(Struct):
     _fields_ = [("size", c_size_t), ("n_clusters", c_int64), ("n_features", c_int64),
                 ("working_centers", POINTER(c_double)), ("offset", POINTER(c_double)),
                 ("factor", POINTER(c_double)), ("exponent", c_int), ("scale", c_char_p),
-                ("type", c_int), ("prices", POINTER(c_double))]
+                ("type", c_int), ("prices", POINTER(c_double)), ("numbers", POINTER(c_int64))]
     DEFAULTS = {"scale": b"none", "type": FLOAT64}
 
 

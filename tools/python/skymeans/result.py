@@ -82,7 +82,7 @@ class Result:
             kind = np.float32 if _plain(node.attrs)["precision"] in ("float", "float32") else np.float64
             return Model(working, node["offset"][:], node["factor"][:], exponent,
                          _plain(node.attrs)["scale"], np.dtype(kind),
-                         node["prices"][:] if "prices" in node else None)
+                         *(node[name][:] if name in node else None for name in ("prices", "numbers")))
 
     def _read(self, name: str) -> Optional[np.ndarray]:
         with self._opened() as file:
