@@ -13,6 +13,7 @@ import warnings
 
 sys.dont_write_bytecode = True
 
+import h5py
 import numpy as np
 import pandas
 from astropy import units
@@ -545,6 +546,23 @@ class Files(ModuleTest):
         np.testing.assert_array_equal(k.predict(rows), classes.labels)
         self.assertTrue((k.transform(rows).argmin(1) != classes.labels).any())
         self.assertAlmostEqual(-k.score(rows) / classes.attributes["inertia"], 1, places=12)
+
+    def test_several(self):
+        """Of a list of values all count, with commas or one after the other as the program takes them."""
+        rows = clouds(300)
+        for name, column in zip("abc", rows.T):
+            write_array("rows.h5", column, f"t/{name}")
+        right = skymeans.fit("rows.h5", "2,3,5", columns="a,b", describe="b,c,a", factor=["a:2", "b:3"])
+        for several in ([2, 3, 5], (2, 3, 5), np.array([2, 3, 5])):
+            found = skymeans.fit("rows.h5", several, columns=np.array(["a", "b"]), overwrite=np.False_,
+                                 describe=["b", "c", "a"], factor=np.array(["b:3", "a:2"]))
+            self.assertEqual(found.attributes["checksum"], right.attributes["checksum"])
+            with h5py.File(found.path) as file:
+                self.assertEqual(file["choice/k"][:].tolist(), [2, 3, 5])
+                self.assertEqual(file["templates/mean"].shape[1], 3)
+        skymeans.fit("rows.h5", range(2, 4), "kept.h5", columns=("a",))
+        with h5py.File("kept.h5") as file:
+            self.assertEqual(file["choice/k"][:].tolist(), [2, 3])
 
     def test_launcher(self):
         """In one text, or as its words."""

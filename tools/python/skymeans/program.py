@@ -11,22 +11,26 @@ import warnings
 import weakref
 from typing import Any, Optional, Sequence, Union
 
+import numpy as np
+
 from .library import EXCEPTIONS, HOME, SYSTEM
 from .result import Path, Result
 
 ERROR, WARNING, STOPPED = "skymeans: error: ", "skymeans: warning: ", "skymeans: stopped early"
 INTERRUPTED, GOES_ON = 6, 75  # exit codes of runs that a signal ended
 LAUNCHED = "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"  # by launchers of ranks
+REPEATED = "missing_value", "factor", "mpi_info"  # options that may be given several times
 PLACES = HOME / "build", HOME.parent / "bin", HOME.parent.parent / "bin"
 
 
-def fit(files: Union[Path, Sequence[Path]], n_clusters: Union[int, str],
+def fit(files: Union[Path, Sequence[Path]], n_clusters: Union[int, str, Sequence[int]],
         output: Optional[Path] = None, *, columns: Union[str, Sequence[str], None] = None,
         where: Optional[str] = None, launcher: Union[str, Sequence[str]] = (),
         **options: Any) -> Result:
     """The result of `skymeans fit` on catalogues in HDF5 files, which may be larger than memory.
 
-    `columns` are the features, names or expressions; `where` says which rows. Other options are those
+    `columns` are the features, names or expressions; `where` says which rows; of several `n_clusters`,
+    as [4, 8, 16] or "2..20", the best is kept. Other options are those
     of the program with _ for -: scale="standard", weights="mass", max_hours=2, overwrite=True,
     missing_value=[-99, "b_v:0"]. `launcher` starts it on ranks: "mpirun -n 4", or its words. Without
     `output` the result is a temporary file, which goes when nothing refers to the Result.
@@ -38,9 +42,7 @@ def fit(files: Union[Path, Sequence[Path]], n_clusters: Union[int, str],
     paths = [os.fspath(path) for path in several]
     folder = tempfile.mkdtemp(prefix="skymeans-") if output is None else None
     path = os.fspath(output or f"{folder}/result.h5")
-    if columns is not None:
-        options["columns"] = columns if isinstance(columns, str) else ",".join(columns)
-    options.update(clusters=n_clusters, output=path, where=where)
+    options.update(columns=columns, clusters=n_clusters, output=path, where=where)
     try:
         words = shlex.split(launcher) if isinstance(launcher, str) else launcher
         _run([*words, _find_program(), "fit", *_arguments(options), "--", *paths])
@@ -82,13 +84,18 @@ def _find_program() -> str:
 
 
 def _arguments(options: dict[str, Any]) -> list[str]:
-    """--name=value; --name for True; nothing for None and False; one for each of a list."""
+    """--name=value; --name for True; nothing for None and False; of a list values with commas, or one
+    after the other."""
     words = []
     for name, value in options.items():
-        for each in value if isinstance(value, (list, tuple)) else [value]:
-            if each is not None and each is not False:
-                text = "" if each is True else f"={each}"
-                words.append(f"--{name.replace('_', '-')}{text}")
+        values, option = [value], f"--{name.replace('_', '-')}"
+        if isinstance(value, (list, tuple, range, np.ndarray)):
+            values = list(value) if name in REPEATED else [",".join(map(str, value))]
+        for each in values:
+            if isinstance(each, (bool, np.bool_)):
+                words += [option] if each else []
+            elif each is not None:
+                words.append(f"{option}={each}")
     return words
 
 
