@@ -11,6 +11,7 @@ from astropy.table import Column, MaskedColumn, Table
 
 import pieces
 from command import DATA, Failure
+from names import is_fits_text, make_unique
 from pieces import read_table
 
 FITS_BLOCK = 2880
@@ -82,22 +83,32 @@ def choose_hdu(hdus, wanted, path):
         if not found:
             raise Failure(DATA, f"no such table ({path}, HDU {wanted}): choose one of these with "
                                 f"--hdu: {names}")
-        return readable(hdus[found[0]])
+        return readable(hdus[found[0]], path)
     if len(tables) > 1:
         warnings.warn(f"{len(tables)} tables: the first is read (hdu={tables[0]}); choose another "
                       f"with --hdu: {names}")
-    return readable(hdus[tables[0]]) if tables else None
+    return readable(hdus[tables[0]], path) if tables else None
 
 
-def readable(hdu):
+def readable(hdu, path):
     """A table whose header, which says the same as before, astropy can read: it wants names of all
-    columns, and whole numbers where TZERO only changes the sign of integers."""
+    columns, different ones, and whole numbers where TZERO only changes the sign of integers."""
     header = hdu.header
-    for number in range(1, header["TFIELDS"] + 1):
-        name, scale, zero = f"TTYPE{number}", f"TSCAL{number}", f"TZERO{number}"
-        if not str(header.get(name, "")).strip():
-            header[name] = f"col{number}"
+    if "ZTABLE" in header:
+        raise Failure(DATA, f"cannot read the table ({path}, HDU {hdu.name}): its columns are compressed "
+                            "(ZTABLE); write it once more without, as funpack does")
+    numbers, taken = range(1, header["TFIELDS"] + 1), set()
+    names = [str(header.get(f"TTYPE{number}", "")).strip() or f"col{number}" for number in numbers]
+    for number, name in zip(numbers, names):
+        if name in taken:
+            other = make_unique(name, {*names, *taken}, is_fits_text)
+            warnings.warn(f"a second column of one name, {name}, is called {other} here")
+            name = other
+        taken.add(name)
+        if header.get(f"TTYPE{number}") != name:
+            header[f"TTYPE{number}"] = name
         form = parse_form(header[f"TFORM{number}"]) if isinstance(hdu, fits.BinTableHDU) else (0, "")
+        scale, zero = f"TSCAL{number}", f"TZERO{number}"
         if header.get(zero) == SIGNS.get(form[1], 0) != 0 and header.get(scale, 1) == 1:
             header[zero] = SIGNS[form[1]]
             header.remove(scale, ignore_missing=True)

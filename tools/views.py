@@ -63,25 +63,19 @@ def find_table(path, wanted):
         if hdu is None:
             raise Failure(DATA, f"no table ({path}): it has none of rows; import takes other formats "
                                 "without --in-place")
-        if isinstance(hdu, fits.TableHDU) or "ZTABLE" in hdu.header or is_healpix(hdu):
-            what = "of text" if isinstance(hdu, fits.TableHDU) else \
-                "compressed" if "ZTABLE" in hdu.header else "a map with several pixels a row"
+        if isinstance(hdu, fits.TableHDU) or is_healpix(hdu):
+            what = "of text" if isinstance(hdu, fits.TableHDU) else "a map with several pixels a row"
             raise Failure(DATA, f"can't describe the table ({path}, HDU {hdu.name}): it is {what}; "
                                 "import it without --in-place")
         return header_of(hdu, path)
 
 
 def fits_fields(header):
-    offset, taken = 0, set()
+    offset = 0
     for number in range(1, header["TFIELDS"] + 1):
         form = header[f"TFORM{number}"]
-        name = str(header.get(f"TTYPE{number}", "")).strip() or f"col{number}"
-        field = fits_field(name, form, offset, header, number)
-        if name in taken:
-            field = field._replace(dtype=None, why="called as another one")
-        taken.add(name)
+        yield fits_field(header[f"TTYPE{number}"].strip(), form, offset, header, number)
         offset += field_bytes(form)
-        yield field
 
 
 def fits_field(name, form, offset, header, number):

@@ -240,9 +240,13 @@ class Fits(ViewTest):
         with fits.open("in.fits", mode="update") as hdus:
             hdus[1].header["TTYPE3"] = "r"
             del hdus[1].header["TTYPE5"]
-        self.assertIn("(in.fits, r): it is called as another one", self.view("in.fits", "view.h5"))
+        said = "a second column of one name, r, is called r~1 here"
+        self.assertIn(said, self.view("in.fits", "view.h5"))
         self.check_columns("view.h5", {"r": np.arange(5.0), "i": np.arange(5.0) + 1,
-                                       "col5": np.arange(5.0) + 4})
+                                       "r~1": np.arange(5.0) + 2, "col5": np.arange(5.0) + 4})
+        self.assertEqual(self.succeed(IMPORT, "in.fits", "copy.h5").count(said), 1)
+        self.check_columns("copy.h5", {"r": np.arange(5.0), "r~1": np.arange(5.0) + 2,
+                                       "col5": np.arange(5.0) + 4}, "--overwrite")
         self.view("in.fits", "pair.h5", "-c", "r,i")  # which might be taken for a complex number
         self.check_columns("pair.h5", {"i": np.arange(5.0) + 1}, "--overwrite")
 
@@ -264,6 +268,9 @@ class Fits(ViewTest):
             file.write(whole[:-2880])
         fits.TableHDU.from_columns([fits.Column("x", "F8.3", array=np.arange(3.0))]).writeto("text.fits")
         fits.PrimaryHDU(np.zeros((3, 2))).writeto("image.fits")
+        packed = fits.BinTableHDU.from_columns([fits.Column("x", "1QB()", array=np.array([[1], [2, 3]], object))])
+        packed.header["ZTABLE"] = True
+        packed.writeto("packed.fits")
         end = whole.rindex(b"END" + b" " * 77)
         with open("scale.fits", "wb") as file:
             file.write(whole[:end] + b"TSCAL1  = 'a'".ljust(80) + whole[end:end + 80] + whole[end + 160:])
@@ -277,6 +284,7 @@ class Fits(ViewTest):
                 (3, "cannot read the table .scale.fits.: .*'a'", "scale.fits"),
                 (3, "can't describe the table .text.fits, .*it is of text; import it without", "text.fits"),
                 (3, "no table .image.fits", "image.fits"),
+                (3, "cannot read the table .packed.fits, .*compressed .ZTABLE.*funpack", "packed.fits"),
                 (3, "can't describe the table .sky.fits.*several pixels a row", "sky.fits"),
                 (3, "no such column .-c, y.: the columns are x", "in.fits", "-c", "y"),
                 (4, "none.fits", "none.fits"),
