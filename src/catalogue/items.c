@@ -75,11 +75,31 @@ static char *allocate_names(int64_t count, km_error *error)
     return km_allocate_zeroed(count, KM_NAME_SIZE + 3, "names of the features", error);
 }
 
+/* How many features from j on are columns of an array, each the next of the one before. */
+static int64_t count_run(const km_catalogue *catalogue, int64_t j, int64_t *first)
+{
+    int64_t n = 0, number;
+    if (!catalogue->is_array || !km_parse_int64(catalogue->names[j], first))
+        return 0;
+    while (j + n < catalogue->n_features && km_parse_int64(catalogue->names[j + n], &number) &&
+           number == *first + n)
+        n++;
+    return n;
+}
+
 char *km_catalogue_columns_text(const km_catalogue *catalogue, km_error *error)
 {
     char *text = allocate_names(catalogue->n_features, error), *end = text;
-    for (int64_t j = 0; j < catalogue->n_features && text != NULL; j++)
-        end = km_append_name(end, j == 0, catalogue->names[j]);
+    for (int64_t j = 0, n, first; j < catalogue->n_features && text != NULL; j += n) {
+        n = count_run(catalogue, j, &first);
+        if (n > 2) {
+            end += sprintf(end, "%s%lld:%lld", j == 0 ? "" : ",", (long long)first,
+                           (long long)(first + n));
+        } else {
+            end = km_append_name(end, j == 0, catalogue->names[j]);
+            n = 1;
+        }
+    }
     return text;
 }
 

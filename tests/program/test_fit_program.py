@@ -501,7 +501,7 @@ class Input(ProgramTest):
     def test_default_columns_of_an_array(self):
         write_array("in.h5", blobs(300, 3))
         finished, _ = self.fit("in.h5", 3)
-        self.assertIn("skymeans: features: -c 0,1,2\n", finished.err)
+        self.assertIn("skymeans: features: -c 0:3\n", finished.err)
 
     def test_tiny(self):
         """One row, one cluster; as many clusters as rows; more ranks than rows."""
