@@ -59,4 +59,9 @@ uint64_t km_nearness_weight(const km_nearness *near, int64_t sample);
 uint64_t km_nearness_weight_beside(const km_nearness *near, int64_t sample, const void *rounded,
                                    int64_t n);
 
+/* By how much the sum of all integers would fall with each of n more centers alone, whose values
+ * are as for km_nearness_approach: sums [n] of this rank's samples. */
+void km_nearness_gains(const km_nearness *near, const double *centers, const void *rounded,
+                       int64_t n, uint64_t *gains);
+
 #endif

@@ -221,6 +221,7 @@ static km_code draw_centers(const struct search *search, double *centers, km_err
     km_drawing drawing = {.samples = task->samples,
                           .kernel = task->kernel,
                           .n_clusters = task->n_clusters,
+                          .is_plain = task->is_plain,
                           .random_seed = task->random_seed,
                           .stream = km_stream(KM_RANDOM_DRAW, 0, task->restart),
                           .pace = task->pace,

@@ -17,6 +17,7 @@ typedef struct km_seeding_task {
     const km_kernel *kernel;
     int64_t n_clusters; /* at most the number of samples of all ranks */
     int64_t n_rows;     /* number of samples that kmeans++ draws from; INT64_MAX: all */
+    bool is_plain; /* kmeans++ is never greedy, which it is by itself where that takes too long */
     uint64_t random_seed;
     int64_t restart; /* number of the fit, from 0; each has its own random numbers */
     km_pace *pace;   /* NULL: none; after a stop the centers are undefined */

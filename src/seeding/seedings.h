@@ -28,6 +28,7 @@ typedef struct km_drawing {
     const km_samples *samples;
     const km_kernel *kernel;
     int64_t n_clusters;
+    bool is_plain;
     uint64_t random_seed, stream;
     km_pace *pace;
     MPI_Comm comm;

@@ -20,6 +20,7 @@ typedef struct seed_order {
     uint64_t seed;
     km_precision precision;
     int64_t restart;
+    bool is_plain; /* kmeans++ is not greedy */
 } seed_order;
 
 /* The centers [k][d], which the caller frees. */
@@ -30,6 +31,7 @@ static inline double *seed_centers(const seed_order *order, const mock *data, MP
                                   .kernel = km_kernel_choose("auto", km_kernels_available("auto")),
                                   .n_clusters = order->k,
                                   .n_rows = order->n_rows,
+                                  .is_plain = order->is_plain,
                                   .random_seed = order->seed,
                                   .restart = order->restart,
                                   .comm = comm};
@@ -63,7 +65,7 @@ static inline double *check_partitions(const seed_order *order, const mock *data
 /* Against the plain reference, bit for bit. */
 static inline void check_against_reference(const seed_order *order, const mock *data)
 {
-    const seed_rule rule = {order->k, order->n_rows, order->seed, order->restart};
+    const seed_rule rule = {order->k, order->n_rows, order->seed, order->restart, order->is_plain};
     points p = points_of(data, order->precision);
     double *right = mock_memory(order->k * data->d, sizeof *right);
     reference_seed(order->seeding, &p, &rule, right);

@@ -15,6 +15,7 @@ typedef struct seed_rule {
     int64_t k, n_rows; /* n_rows: kmeans++ draws from so many; INT64_MAX: all */
     uint64_t seed;
     int64_t restart;
+    bool is_plain; /* kmeans++ is not greedy */
 } seed_rule;
 
 /* ---- rows by their random numbers ------------------------------------------------------------ */
@@ -206,6 +207,39 @@ static inline bool is_kept(const draws *d, int64_t i, uint64_t random, const dou
                       ldexp(d->p->weights[i] * nearest2, 62 - bound_exponent - weight_exponent));
 }
 
+/* By how much all odds together fall with one more center. */
+static inline uint64_t gain_of_center(const draws *d, const double *center, double bound2)
+{
+    int bound_exponent, weight_exponent;
+    uint64_t gain = 0;
+    frexp(bound2, &bound_exponent);
+    frexp(d->total_weight, &weight_exponent);
+    for (int64_t i = 0; i < d->p->n; i++) {
+        const double d2 = distance2_of(d->p, d->p->x + i * d->p->d, center);
+        gain += d->odds[i] - (uint64_t)floor(ldexp(d->p->weights[i] * fmin(d2, d->nearest2[i]),
+                                                   62 - bound_exponent - weight_exponent));
+    }
+    return gain;
+}
+
+/* Of 5 + log c points that are drawn, the one that lowers the odds most. */
+static inline int64_t draw_greedily(const draws *d, const seed_rule *rule, uint64_t *n_draws,
+                                    int64_t c, double bound2)
+{
+    const uint64_t stream = km_stream(KM_RANDOM_DRAW, 0, rule->restart);
+    uint64_t most = 0;
+    int64_t best = -1;
+    for (int i = 0; i < 5 + (int)log((double)c); i++) {
+        const int64_t point = draw_point(d, km_random(rule->seed, stream, (*n_draws)++));
+        const uint64_t gain = gain_of_center(d, d->p->x + point * d->p->d, bound2);
+        if (best < 0 || gain > most) {
+            best = point;
+            most = gain;
+        }
+    }
+    return best;
+}
+
 /* Draws by odds that are too large until they are brought up to date, and keeps a point with the
  * probability that makes up for that. */
 static inline void draw_kmeanspp(const points *p, const seed_rule *rule, double *centers)
@@ -218,16 +252,20 @@ static inline void draw_kmeanspp(const points *p, const seed_rule *rule, double 
     uint64_t n_draws = 0;
     bool has_odds = true;
     for (int64_t c = 0; c < rule->k;) {
-        const int64_t most_new = c < 16 ? 1 : c < 4096 ? c / 8 : 512;
+        const int64_t most_new = c < 16 || !rule->is_plain ? 1 : c < 4096 ? c / 8 : 512;
         if (has_odds && c > 0 && (c - n_seen >= most_new || n_in_vain == 4)) {
             for (; n_seen < c; n_seen++)
                 see_center(&d, centers + n_seen * p->d, n_seen);
             n_in_vain = 0;
             has_odds = renew_odds(&d, &bound2);
         }
-        const uint64_t random = has_odds ? km_random(rule->seed, stream, n_draws++) : 0;
-        const int64_t i = has_odds ? draw_point(&d, random) : lowest_unused(p, is_center);
-        if (has_odds && !is_kept(&d, i, random, centers, n_seen, c, bound2)) {
+        const bool is_greedy = has_odds && c > 0 && !rule->is_plain;
+        const uint64_t random =
+            has_odds && !is_greedy ? km_random(rule->seed, stream, n_draws++) : 0;
+        const int64_t i = is_greedy  ? draw_greedily(&d, rule, &n_draws, c, bound2)
+                          : has_odds ? draw_point(&d, random)
+                                     : lowest_unused(p, is_center);
+        if (has_odds && !is_greedy && !is_kept(&d, i, random, centers, n_seen, c, bound2)) {
             n_in_vain++;
             continue;
         }

@@ -48,7 +48,7 @@ static void check_kmeanspp(const mock *data, int64_t k, uint64_t seed)
     double *right = mock_memory(k * data->d, sizeof *right);
     plain_kmeanspp(data, k, seed, right);
     for (int b = 0; b < 2; b++) {
-        const seed_order order = {"kmeans++", k, INT64_MAX, seed, BOTH[b], 0};
+        const seed_order order = {"kmeans++", k, INT64_MAX, seed, BOTH[b], 0, true};
         double *found = seed_centers(&order, data, MPI_COMM_WORLD);
         ck_assert(is_same_bits(found, right, k * data->d));
         free(found);
@@ -66,6 +66,39 @@ START_TEST(kmeanspp_agrees_with_exact_arithmetic)
 END_TEST
 
 /* More centers than distinct rows: first all distinct ones, then the lowest unused. */
+/* Clouds far from each other: greedy seeding finds all of them in nearly every case, plain seeding
+ * misses some. */
+START_TEST(greedy_kmeanspp_finds_all_clouds)
+{
+    enum { CLOUDS = 12, SEEDS = 30 };
+    mock data = mock_create(1200, 2);
+    int n_all[2] = {0, 0};
+    for (int64_t i = 0; i < 1200; i++) {
+        data.values[2 * i] = (double)(10 * (i % 4)) + mock_normal(6, (uint64_t)i);
+        data.values[2 * i + 1] = (double)(10 * (i % 3)) + mock_normal(7, (uint64_t)i);
+    }
+    for (uint64_t seed = 0; seed < 2 * SEEDS; seed++) {
+        const bool is_plain = seed >= SEEDS;
+        const seed_order order = {"kmeans++", CLOUDS, INT64_MAX, seed % SEEDS,
+                                  KM_FLOAT32, 0,      is_plain};
+        bool is_found[CLOUDS] = {false};
+        double *centers = seed_centers(&order, &data, MPI_COMM_WORLD);
+        int n = 0;
+        for (int c = 0; c < CLOUDS; c++) {
+            bool *is_this = &is_found[(int)floor(centers[2 * c] / 10 + 0.5) * 3 +
+                                      (int)floor(centers[2 * c + 1] / 10 + 0.5)];
+            n += !*is_this;
+            *is_this = true;
+        }
+        n_all[is_plain] += n == CLOUDS;
+        free(centers);
+    }
+    ck_assert_int_ge(n_all[0], SEEDS * 9 / 10);
+    ck_assert_int_le(n_all[1], SEEDS * 2 / 3);
+    mock_free(&data);
+}
+END_TEST
+
 START_TEST(kmeanspp_ends_with_the_lowest_unused_rows)
 {
     mock data = mock_create(150, 1);
@@ -82,7 +115,7 @@ START_TEST(kmeanspp_takes_all_distinct_rows_first)
 {
     mock data = mock_hostile(MOCK_DUPLICATES, 333, 2);
     for (uint64_t seed = 0; seed < 20; seed++) {
-        const seed_order order = {"kmeans++", 5, INT64_MAX, seed, KM_FLOAT64, 0};
+        const seed_order order = {"kmeans++", 5, INT64_MAX, seed, KM_FLOAT64, 0, false};
         double *centers = seed_centers(&order, &data, MPI_COMM_WORLD);
         ck_assert_int_eq(count_duplicates(centers, 5, 2), 0);
         free(centers);
@@ -96,7 +129,7 @@ START_TEST(kmeanspp_sees_past_an_outlier)
 {
     mock data = mock_hostile(MOCK_OUTLIER, 300, 1);
     for (uint64_t seed = 0; seed < 20; seed++) {
-        const seed_order order = {"kmeans++", 40, INT64_MAX, seed, KM_FLOAT64, 0};
+        const seed_order order = {"kmeans++", 40, INT64_MAX, seed, KM_FLOAT64, 0, false};
         double *centers = check_partitions(&order, &data);
         ck_assert(centers[0] == 1e15 || centers[1] == 1e15);
         ck_assert_int_eq(count_duplicates(centers, 40, 1), 0);
@@ -113,7 +146,7 @@ START_TEST(kmeanspp_never_takes_a_row_twice_on_all_scales)
     for (int64_t i = 0; i < 200; i++)
         data.values[i] = ldexp(1, -(int)i);
     for (uint64_t seed = 0; seed < 5; seed++) {
-        const seed_order order = {"kmeans++", 200, INT64_MAX, seed, KM_FLOAT64, 0};
+        const seed_order order = {"kmeans++", 200, INT64_MAX, seed, KM_FLOAT64, 0, false};
         double *centers = check_partitions(&order, &data);
         ck_assert_int_eq(count_duplicates(centers, 200, 1), 0);
         free(centers);
@@ -146,7 +179,7 @@ START_TEST(kmeanspp_draws_in_proportion_to_squared_distances)
     mock data = mock_create(3, 1);
     memcpy(data.values, at, sizeof at);
     for (uint64_t seed = 0; seed < N; seed++) {
-        const seed_order order = {"kmeans++", 2, INT64_MAX, seed, KM_FLOAT32, 0};
+        const seed_order order = {"kmeans++", 2, INT64_MAX, seed, KM_FLOAT32, 0, true};
         double *centers = seed_centers(&order, &data, MPI_COMM_WORLD);
         counts[number_of(at, centers[0])][number_of(at, centers[1])]++;
         free(centers);
@@ -171,7 +204,7 @@ START_TEST(kmeanspp_draws_from_the_seeding_rows)
     for (uint64_t seed = 0; seed < 5; seed++) {
         int64_t n_used;
         keyed *sorted = points_by_number(&p, seed, km_stream(KM_RANDOM_ROWS, 0, 0), &n_used);
-        const seed_order order = {"kmeans++", ROWS, ROWS, seed, KM_FLOAT64, 0};
+        const seed_order order = {"kmeans++", ROWS, ROWS, seed, KM_FLOAT64, 0, false};
         double *centers = check_partitions(&order, &data);
         ck_assert_int_eq(count_duplicates(centers, ROWS, 2), 0);
         for (int i = 0; i < ROWS; i++) { /* k = rows: each of them is a center */
@@ -194,8 +227,9 @@ END_TEST
 static void check_seeds(mock *data, int64_t k, int64_t n_rows)
 {
     for (int b = 0; b < 2; b++)
-        for (uint64_t seed = 0; seed < 3; seed++) {
-            const seed_order order = {"kmeans++", k, n_rows, seed, BOTH[b], (int64_t)seed};
+        for (uint64_t seed = 0; seed < 4; seed++) {
+            const seed_order order = {"kmeans++",   k, n_rows, seed, BOTH[b], (int64_t)seed,
+                                      seed % 2 == 0};
             check_against_reference(&order, data);
         }
     mock_free(data);
@@ -236,8 +270,10 @@ START_TEST(kmeanspp_agrees_with_the_reference_on_many_rows)
 {
     mock data = mock_mixture(9000, 2, 30, 10);
     mock_weigh(&data);
-    const seed_order order = {"kmeans++", 60, INT64_MAX, 1, KM_FLOAT32, 0};
-    check_against_reference(&order, &data);
+    for (int is_plain = 0; is_plain < 2; is_plain++) {
+        const seed_order order = {"kmeans++", 60, INT64_MAX, 1, KM_FLOAT32, 0, is_plain};
+        check_against_reference(&order, &data);
+    }
     mock_free(&data);
 }
 END_TEST
@@ -246,7 +282,7 @@ END_TEST
 START_TEST(kmeanspp_agrees_with_the_reference_with_many_clusters)
 {
     mock data = mock_mixture(5200, 1, 30, 11);
-    const seed_order order = {"kmeans++", 4700, INT64_MAX, 2, KM_FLOAT32, 0};
+    const seed_order order = {"kmeans++", 4700, INT64_MAX, 2, KM_FLOAT32, 0, true};
     check_against_reference(&order, &data);
     mock_free(&data);
 }
@@ -264,7 +300,7 @@ START_TEST(kmeanspp_sees_past_a_heavy_row)
     data.values[39] = 0;
     data.weights[39] = 0x1p53 - 1000;
     for (uint64_t seed = 0; seed < 5; seed++) {
-        const seed_order order = {"kmeans++", 40, INT64_MAX, seed, KM_FLOAT64, 0};
+        const seed_order order = {"kmeans++", 40, INT64_MAX, seed, KM_FLOAT64, 0, false};
         double *centers = check_partitions(&order, &data);
         ck_assert_int_eq(count_duplicates(centers, 40, 1), 0);
         free(centers);
@@ -278,6 +314,7 @@ Suite *make_suite(void)
 {
     const TTest *const tests[] = {
         kmeanspp_agrees_with_exact_arithmetic,
+        greedy_kmeanspp_finds_all_clouds,
         kmeanspp_ends_with_the_lowest_unused_rows,
         kmeanspp_takes_all_distinct_rows_first,
         kmeanspp_sees_past_an_outlier,

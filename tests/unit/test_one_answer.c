@@ -210,7 +210,7 @@ static void compare(const solve_task *task, const outcome *o, const double *foun
 {
     const int64_t n = task->problem.n_clusters * task->data->d;
     const seed_rule rule = {task->problem.n_clusters, task->problem.seeding_rows,
-                            task->problem.random_seed, 0};
+                            task->problem.random_seed, 0, false};
     double *first = mock_memory(n, sizeof *first);
     points p = points_of(task->data, task->precision);
     points_scale(&p);

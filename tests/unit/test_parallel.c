@@ -12,7 +12,8 @@ static void check_seeds(mock data, int64_t k, bool has_weights)
         mock_weigh(&data);
     for (int b = 0; b < 2; b++)
         for (uint64_t seed = 0; seed < 3; seed++) {
-            const seed_order order = {"kmeans-parallel", k, 100, seed, BOTH[b], (int64_t)seed};
+            const seed_order order = {"kmeans-parallel", k,    100, seed, BOTH[b],
+                                      (int64_t)seed,     false};
             check_against_reference(&order, &data);
         }
     mock_free(&data);
@@ -46,7 +47,7 @@ START_TEST(ties_go_to_the_first_candidate)
         data.values[i] = floor(20 * mock_uniform(8, (uint64_t)i));
     for (uint64_t seed = 0; seed < 40; seed++) {
         const seed_order order = {
-            "kmeans-parallel", 3 + (int64_t)seed % 5, 100, seed, BOTH[seed % 2], 0};
+            "kmeans-parallel", 3 + (int64_t)seed % 5, 100, seed, BOTH[seed % 2], 0, false};
         check_against_reference(&order, &data);
     }
     mock_free(&data);
@@ -80,7 +81,7 @@ START_TEST(it_sees_past_a_heavy_row)
     for (int64_t i = 0; i < 400; i++)
         data.weights[i] = i == 311 ? 0x1p53 - 500 : 1;
     for (uint64_t seed = 0; seed < 5; seed++) {
-        const seed_order order = {"kmeans-parallel", 6, 100, seed, KM_FLOAT64, 0};
+        const seed_order order = {"kmeans-parallel", 6, 100, seed, KM_FLOAT64, 0, false};
         double *centers = check_partitions(&order, &data);
         bool has_it = false;
         for (int c = 0; c < 6; c++)
@@ -106,7 +107,7 @@ START_TEST(it_spreads_like_kmeanspp)
     }
     int64_t n_found = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        const seed_order order = {"kmeans-parallel", CLOUDS, 100, seed, KM_FLOAT32, 0};
+        const seed_order order = {"kmeans-parallel", CLOUDS, 100, seed, KM_FLOAT32, 0, false};
         bool is_found[CLOUDS] = {false};
         double *centers = seed_centers(&order, &data, MPI_COMM_WORLD);
         for (int c = 0; c < CLOUDS; c++)

@@ -118,7 +118,7 @@ START_TEST(seedings_do_not_depend_on_partition)
     for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++)
         for (int b = 0; b < 2; b++)
             for (uint64_t seed = 0; seed < 5; seed++) {
-                const seed_order order = {seeding->name, 12, INT64_MAX, seed, BOTH[b], 0};
+                const seed_order order = {seeding->name, 12, INT64_MAX, seed, BOTH[b], 0, false};
                 double *centers = check_partitions(&order, &data);
                 for (int64_t c = 0; c < 12; c++)
                     ck_assert_int_ge(find_row(&data, BOTH[b], centers + 3 * c), 0);
@@ -134,7 +134,7 @@ START_TEST(hostile_seedings_do_not_depend_on_partition)
     for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++)
         for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++) {
             mock data = mock_hostile(kind, 300, 2);
-            const seed_order order = {seeding->name, 9, INT64_MAX, 5, KM_FLOAT64, 0};
+            const seed_order order = {seeding->name, 9, INT64_MAX, 5, KM_FLOAT64, 0, false};
             free(check_partitions(&order, &data));
             mock_free(&data);
         }
@@ -145,7 +145,7 @@ START_TEST(seeds_give_different_centers)
 {
     mock data = mock_mixture(700, 3, 5, 4);
     for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++) {
-        seed_order order = {seeding->name, 5, INT64_MAX, 0, KM_FLOAT64, 0};
+        seed_order order = {seeding->name, 5, INT64_MAX, 0, KM_FLOAT64, 0, false};
         double *a = seed_centers(&order, &data, MPI_COMM_WORLD);
         order.seed = UINT64_MAX;
         double *b = seed_centers(&order, &data, MPI_COMM_WORLD);
@@ -168,7 +168,8 @@ START_TEST(random_takes_rows_in_the_order_of_their_numbers)
         points p = points_of(&data, KM_FLOAT64);
         free(points_by_number(&p, 42, 0, &n_usable));
         for (int64_t restart = 0; restart < 3; restart++) {
-            const seed_order order = {"random", n_usable, INT64_MAX, 42, KM_FLOAT64, restart};
+            const seed_order order = {"random",   n_usable, INT64_MAX, 42,
+                                      KM_FLOAT64, restart,  false};
             check_against_reference(&order, &data);
         }
         points_free(&p);
@@ -183,8 +184,8 @@ START_TEST(restarts_give_different_centers)
     mock data = mock_mixture(700, 3, 5, 4);
     for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++)
         for (int64_t rows = 100; rows <= 1000; rows += 900) {
-            const seed_order first = {seeding->name, 5, rows, 1, KM_FLOAT64, 0},
-                             second = {seeding->name, 5, rows, 1, KM_FLOAT64, 1};
+            const seed_order first = {seeding->name, 5, rows, 1, KM_FLOAT64, 0, false},
+                             second = {seeding->name, 5, rows, 1, KM_FLOAT64, 1, false};
             double *a = seed_centers(&first, &data, MPI_COMM_WORLD);
             double *b = seed_centers(&second, &data, MPI_COMM_WORLD);
             ck_assert(!is_same_bits(a, b, 15));
@@ -199,7 +200,7 @@ START_TEST(more_ranks_than_samples)
 {
     mock data = mock_mixture(2, 2, 2, 7);
     for (const km_seeding *seeding = km_seedings; seeding->name != NULL; seeding++) {
-        const seed_order order = {seeding->name, 2, INT64_MAX, 1, KM_FLOAT64, 0};
+        const seed_order order = {seeding->name, 2, INT64_MAX, 1, KM_FLOAT64, 0, false};
         double *centers = check_partitions(&order, &data);
         ck_assert_int_eq(count_duplicates(centers, 2, 2), 0);
         free(centers);
