@@ -105,18 +105,38 @@ static void fill_centers(km_cluster_table *table, const char *path, hid_t file, 
     free(values);
 }
 
-static void fill_sizes(km_cluster_table *table, const char *path, hid_t file, km_error *error)
+/* A number of each cluster that is shown, `stride` from each other. */
+static void fill_numbers(const km_cluster_table *table, const char *path, hid_t file,
+                         const char *name, double *numbers, int64_t stride, km_error *error)
 {
-    int64_t n_sizes = 0, n_columns = 0;
-    double *values = read_shown(path, file, "sizes", &n_sizes, &n_columns, error);
-    if (error->code == KM_OK && (n_sizes != table->k || n_columns != 1))
+    int64_t count = 0, n_columns = 0;
+    double *values = read_shown(path, file, name, &count, &n_columns, error);
+    if (error->code == KM_OK && (count != table->k || n_columns != 1))
         km_fail(error, KM_DATA,
-                "not a whole result (%s, sizes): centers are of %lld clusters, and there are %lld "
-                "times %lld sizes; copy it again",
-                path, (long long)table->k, (long long)n_sizes, (long long)n_columns);
+                "not a whole result (%s, %s): centers are of %lld clusters, and there are %lld "
+                "times %lld numbers; copy it again",
+                path, name, (long long)table->k, (long long)count, (long long)n_columns);
     for (int64_t c = 0; c < km_shown(table->k, KM_SHOWN_CLUSTERS) && error->code == KM_OK; c++)
-        table->sizes[c] = values[c];
+        numbers[c * stride] = values[c];
     free(values);
+}
+
+/* Positions are shown as people know them, in place of the unit vectors. */
+static void fill_positions(km_cluster_table *table, const char *path, hid_t file, km_error *error)
+{
+    static const char *const names[KM_SKY_COLUMNS] = {"sky/ra", "sky/dec", "sky/radius_rms",
+                                                      "sky/radius_max"};
+    const int further = KM_SKY_COLUMNS - KM_SPHERE_FEATURES; /* that the table has */
+    table->d += further;
+    for (int j = KM_SHOWN_FEATURES - 1; j >= KM_SKY_COLUMNS; j--) {
+        table->names[j] = table->names[j - further];
+        table->units[j] = table->units[j - further];
+        for (int c = 0; c < KM_SHOWN_CLUSTERS; c++)
+            table->centers[c][j] = table->centers[c][j - further];
+    }
+    for (int j = 0; j < KM_SKY_COLUMNS && error->code == KM_OK; j++)
+        fill_numbers(table, path, file, names[j], &table->centers[0][j], KM_SHOWN_FEATURES, error);
+    km_clusters_name_sky(table);
 }
 
 /* The names or units of the features, [d][size]; empty texts where there are none. Only those that
@@ -135,7 +155,8 @@ static char *read_texts(const km_cluster_table *table, hid_t file, const char *n
     return texts;
 }
 
-static void print_with_names(km_cluster_table *table, const char *names, const char *units)
+static void print_with_names(km_cluster_table *table, const char *path, hid_t file,
+                             const char *names, const char *units, km_error *error)
 {
     char numbers[KM_SHOWN_FEATURES][12];
     for (int j = 0; j < km_shown(table->d, KM_SHOWN_FEATURES); j++) {
@@ -144,6 +165,10 @@ static void print_with_names(km_cluster_table *table, const char *names, const c
         table->names[j] = name[0] != '\0' ? name : numbers[j];
         table->units[j] = units + (size_t)j * KM_UNITS_SIZE;
     }
+    if (H5Lexists(file, "sky", H5P_DEFAULT) > 0 && table->d >= KM_SPHERE_FEATURES)
+        fill_positions(table, path, file, error);
+    if (error->code != KM_OK)
+        return;
     putchar('\n');
     km_clusters_print(table);
 }
@@ -154,7 +179,7 @@ static km_code print_result_clusters(const char *path, hid_t file, km_error *err
     char *names = NULL, *units = NULL;
     fill_centers(&table, path, file, error);
     if (error->code == KM_OK)
-        fill_sizes(&table, path, file, error);
+        fill_numbers(&table, path, file, "sizes", table.sizes, 1, error);
     if (error->code == KM_OK) {
         names = read_texts(&table, file, "features", KM_NAME_SIZE, error);
         units = read_texts(&table, file, "units", KM_UNITS_SIZE, error);
@@ -162,7 +187,7 @@ static km_code print_result_clusters(const char *path, hid_t file, km_error *err
     if (!km_h5_read_number(file, "n_used", &table.n_used))
         table.n_used = 0;
     if (error->code == KM_OK)
-        print_with_names(&table, names, units);
+        print_with_names(&table, path, file, names, units, error);
     free(names);
     free(units);
     return error->code;

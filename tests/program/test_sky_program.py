@@ -180,6 +180,16 @@ class Sky(ProgramTest):
             np.testing.assert_allclose(result.data["choice/calinski_harabasz"],
                                        (total - inertia) / (k - 1) / (inertia / (600 - k)), rtol=1e-12)
 
+    def test_info(self):
+        """It has the table of the summary: positions and radii, then other features."""
+        write_columns("more.h5", {**self.columns, **{f"z{i}": i + self.columns["ra"] for i in range(6)}})
+        for further in ((), ("-c", "z0,z1"), ("-c", "z0,z1,z2,z3,z4,z5")):
+            ended, _ = self.fit("more.h5", 5, "--sky", "ra,dec", *further)
+            told = run("info", "out.h5")
+            table = ended.out[ended.out.index("  cluster"):ended.out.index("  phase")]
+            self.assertIn(table, told.out)
+            self.assertRegex(table, "cluster +size +share +ra +dec +radius .rms. +radius .max.")
+
     def test_patch_centers(self):
         """The file that TreeCorr reads: numbers and unit vectors, to the last bit."""
         self.fit("sky.h5", 5, "--sky", "ra,dec", output="patches.h5")
