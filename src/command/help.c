@@ -73,7 +73,7 @@ const km_help km_helps[] = {
      "if both results have them (--id), else by their numbers. Prints the adjusted Rand index, "
      "the\n"
      "normalized mutual information, the best matching of labels, and the contingency table. Rows\n"
-     "without a label (-1, NaN, an empty text) are counted apart.\n",
+     "without a label (-1, NaN, masked, an empty text) are counted apart.\n",
      km_compare_options, "skymeans compare out.h5 stars.h5:/table/columns/class/data",
      "0 done, 1 internal error, 2 usage, 3 bad data, 4 system (files, disks), 5 out of\n"
      "memory.\n"},

@@ -110,29 +110,84 @@ static km_code choose_types(km_column_values *column, const char *member, km_err
     return error->code;
 }
 
+static km_code open_values(km_column_values *column, hid_t opened, const char *dataset,
+                           const char *member, km_error *error)
+{
+    if (km_h5_open_array(opened, dataset, &column->array, error) != KM_OK)
+        return error->code;
+    km_h5_cache_chunks(&column->array, opened, dataset);
+    return choose_types(column, member, error);
+}
+
+static bool has_member(const km_column_values *column, const char *member)
+{
+    const hid_t type = km_h5_type_of_member(column->array.type, member, type_of_values);
+    if (type >= 0)
+        H5Tclose(type);
+    return type >= 0;
+}
+
+/* Where the mask of a column would be: `mask` beside `data`, as vaex has it, or the member
+ * NAME.mask of the same compounds, as astropy has it. False if there is none. Both names have room
+ * for it. */
+static bool find_mask(const km_column_values *column, hid_t opened, char *dataset, char *member)
+{
+    if (member[0] != '\0')
+        return has_member(column, strcat(member, ".mask"));
+    char *slash = strrchr(dataset, '/');
+    if (slash == NULL || strcmp(slash, "/data") != 0)
+        return false;
+    strcpy(slash, "/mask");
+    return type_of_object(opened, dataset) == H5I_DATASET;
+}
+
+static km_column_values no_values(const char *file, const char *path)
+{
+    return (km_column_values){.file = file,
+                              .path = path,
+                              .array = {.dataset = H5I_INVALID_HID, .type = H5I_INVALID_HID},
+                              .type = H5I_INVALID_HID};
+}
+
+static km_code open_mask(km_column_values *column, hid_t opened, const char *dataset,
+                         const char *member, km_error *error)
+{
+    column->mask = km_allocate(1, sizeof *column->mask, "labels", error);
+    if (column->mask == NULL)
+        return error->code;
+    *column->mask = no_values(column->file, column->path);
+    if (open_values(column->mask, opened, dataset, member, error) == KM_OK &&
+        (column->mask->n_rows != column->n_rows || column->mask->kind != KM_VALUE_INT))
+        return refuse_labels(
+            column, "its mask has another length than its values, or holds no truth values", error);
+    return error->code;
+}
+
 km_code km_values_open(km_column_values *column, hid_t opened, const char *file, const char *path,
                        km_error *error)
 {
-    *column = (km_column_values){.file = file,
-                                 .path = path,
-                                 .array = {.dataset = H5I_INVALID_HID, .type = H5I_INVALID_HID},
-                                 .type = H5I_INVALID_HID};
-    char *name = km_allocate((int64_t)strlen(path) + 8, 1, "name of a column", error);
+    *column = no_values(file, path);
+    const int64_t size = (int64_t)strlen(path) + 8;
+    char *name = km_allocate(2 * size, 1, "name of a column", error);
     if (name == NULL)
         return error->code;
-    const char *member = find_dataset(opened, strcpy(name, path), path);
-    if (member == NULL)
+    const char *found = find_dataset(opened, strcpy(name, path), path);
+    char *member = strcpy(name + size, found != NULL ? found : "");
+    if (found == NULL)
         refuse_labels(column, "there is no such column", error);
-    else if (km_h5_open_array(opened, name, &column->array, error) == KM_OK) {
-        km_h5_cache_chunks(&column->array, opened, name);
-        choose_types(column, member, error);
-    }
+    else if (open_values(column, opened, name, member, error) == KM_OK &&
+             find_mask(column, opened, name, member))
+        open_mask(column, opened, name, member, error);
     free(name);
     return error->code;
 }
 
 void km_values_close(km_column_values *column)
 {
+    if (column->mask != NULL)
+        km_values_close(column->mask);
+    free(column->mask);
+    column->mask = NULL;
     if (column->type >= 0)
         H5Tclose(column->type);
     km_h5_close_array(&column->array);
@@ -205,15 +260,30 @@ static bool take_element(const km_column_values *column, int64_t i, km_label *la
     return is_label;
 }
 
-km_code km_values_read(km_column_values *column, km_rows rows, km_label *labels, bool *is_missing,
-                       km_error *error)
+static km_code read_elements(km_column_values *column, km_rows rows, km_error *error)
 {
     km_error why = {0};
     if (km_h5_read_rows(&column->array, rows, 0, 1, column->type, column->elements, &why) != KM_OK)
-        return km_fail(error, why.code, "can't read (%s, %s): %s; copy the file again",
-                       column->file, column->path, why.text);
+        km_fail(error, why.code, "can't read (%s, %s): %s; copy the file again", column->file,
+                column->path, why.text);
+    return error->code;
+}
+
+static bool is_masked(const km_column_values *column, int64_t i)
+{
+    return column->mask != NULL && ((const int64_t *)column->mask->elements)[i] != 0;
+}
+
+km_code km_values_read(km_column_values *column, km_rows rows, km_label *labels, bool *is_missing,
+                       km_error *error)
+{
+    if ((column->mask != NULL && read_elements(column->mask, rows, error) != KM_OK) ||
+        read_elements(column, rows, error) != KM_OK)
+        return error->code;
     for (int64_t i = 0; i < rows.count; i++)
-        if (!take_element(column, i, &labels[i], &is_missing[i]))
+        if (is_masked(column, i))
+            is_missing[i] = true;
+        else if (!take_element(column, i, &labels[i], &is_missing[i]))
             km_fail(error, KM_DATA,
                     "no label (%s, %s, row %lld): %g is not a whole number; name another column",
                     column->file, column->path, (long long)(rows.first + i),

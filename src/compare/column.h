@@ -25,6 +25,7 @@ typedef struct km_column_values {
     int64_t piece_rows;
     void *elements; /* [piece_rows] */
     int64_t n_rows;
+    struct km_column_values *mask; /* of whole numbers: not 0 where there is no value; or NULL */
 } km_column_values;
 
 /* Opens a column by its path in an open file. KM_DATA if there is none, or if its values are
@@ -33,8 +34,8 @@ km_code km_values_open(km_column_values *column, hid_t opened, const char *file,
                        km_error *error);
 void km_values_close(km_column_values *column);
 
-/* Reads at most piece_rows rows as labels. A missing one (-1, NaN, an empty text) is_missing.
- * KM_DATA if a number is not whole. */
+/* Reads at most piece_rows rows as labels. A missing one (-1, NaN, an empty text, masked)
+ * is_missing. KM_DATA if a number is not whole. */
 km_code km_values_read(km_column_values *column, km_rows rows, km_label *labels, bool *is_missing,
                        km_error *error);
 

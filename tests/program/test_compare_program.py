@@ -133,6 +133,7 @@ class Compare(ProgramTest):
                      "stars/class", "column"]:
             self.check(self.compare("a.h5", f"in.h5:/{path}"), a, b)
         self.check(self.compare("a.h5", "in.h5:/unsigned"), a, np.where(b == -1, 7, b))
+        self.check_masks(a, b)
         for path in ["stars/name", "texts"]:
             found = self.compare("a.h5", f"in.h5:/{path}", ranks=2)
             wanted = expected(a, b)
@@ -141,6 +142,21 @@ class Compare(ProgramTest):
             self.assertAlmostEqual(found["adjusted_rand_index"], wanted["rand"], delta=1e-12)
             self.assertEqual({label["label"] for label in found["b"]["labels"]},
                              {"F", "A", "B", "star", "galaxy"})
+
+    def check_masks(self, a, b):
+        """Those of vaex, beside the values, and of astropy, among the members; what they hide may be
+        no label at all."""
+        table = np.zeros(700, dtype=[("class", "f8"), ("class.mask", "?")])
+        table["class"], table["class.mask"] = np.where(b == -1, 2.5, b), b == -1
+        with h5py.File("masks.h5", "w") as file:
+            file["columns/class/data"], file["columns/class/mask"] = np.where(b == -1, 3, b), b == -1
+            file["columns/short/data"], file["columns/short/mask"] = b, np.zeros(9, bool)
+            file.create_dataset("stars", data=table, chunks=(64,))
+        for path in ["columns/class", "columns/class/data", "stars/class"]:
+            for ranks in 1, 3:
+                self.check(self.compare("a.h5", f"masks.h5:/{path}", ranks=ranks), a, b)
+        self.refuse((3, r"no labels \(masks.h5, /columns/short\): its mask has another length",
+                     "compare", "a.h5", "masks.h5:/columns/short"))
 
     def test_for_people(self):
         """The tables, of which only what fits is shown."""
