@@ -281,6 +281,8 @@ static void see_new_centers(struct drawing *drawing)
     drawing->is_exhausted = !weigh_samples(drawing);
 }
 
+enum { ALL_RANKS = -1 };
+
 /* Draws once, on the rank that is returned. Collective. */
 static int draw_next(struct drawing *drawing)
 {
@@ -296,7 +298,7 @@ static int draw_next(struct drawing *drawing)
     if (!is_greedy)
         return draw_by_weight(drawing);
     draw_greedily(drawing);
-    return 0;
+    return ALL_RANKS;
 }
 
 /* True if the next center was found. Collective. */
@@ -305,8 +307,9 @@ static bool draw_once(struct drawing *drawing)
     const km_samples *samples = drawing->task->samples;
     const int64_t d = samples->n_features;
     const int owner = draw_next(drawing);
-    km_broadcast(drawing->task->comm, owner, drawing->drawn,
-                 (d + 1) * (int64_t)sizeof *drawing->drawn);
+    if (owner != ALL_RANKS)
+        km_broadcast(drawing->task->comm, owner, drawing->drawn,
+                     (d + 1) * (int64_t)sizeof *drawing->drawn);
     if (drawing->drawn[0] == 0) {
         drawing->n_in_vain++;
         return false;
