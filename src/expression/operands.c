@@ -82,6 +82,8 @@ static int32_t parse_name(km_parser *p, size_t length)
 static int32_t parse_braced_name(km_parser *p)
 {
     const char *end = strchr(p->at, '}');
+    while (end != NULL && end[1] == '}') /* a name that ends with a brace itself */
+        end++;
     if (end != NULL && end > p->at + 1)
         return parse_name(p, (size_t)(end + 1 - p->at));
     return km_refuse_at(p, p->at,

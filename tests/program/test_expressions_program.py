@@ -80,6 +80,16 @@ class Expressions(ProgramTest):
     def test_float64_compressed(self):
         self.compare("f8", chunks=True, compression="gzip")
 
+    def test_names_with_braces(self):
+        """As lists and info have them: in braces once more."""
+        columns = hostile_columns("f8")
+        write_columns("in.h5", {"{u}": columns["u"], "g": columns["g"]})
+        write_columns("plain.h5", {"u": columns["u"], "g": columns["g"]})
+        results = [self.fit(name, K, "-c", f"q={u}-g,{u}", "--where", f"{u} > g", output=f"out-{name}")[1]
+                   for name, u in (("in.h5", "{{u}}"), ("plain.h5", "{u}"))]
+        self.assertEqual(*[result.checksum for result in results])
+        self.run_ok("verify", "out-in.h5", "in.h5")
+
     def test_stored_in_the_result(self):
         write_columns("in.h5", hostile_columns("f4"), units={"u": "mag", "g": "mag"})
         result = self.fit_expressions(output="fit.h5")
