@@ -27,6 +27,7 @@ with command.imports("h5py", "numpy", "astropy"):
     from catalogue import ARROW, Column, elements, open_hdf5, reading, slices
     from check_rows import check_rows
     from formats import WRITERS, to_integers
+    from places import add_follow_option
     from result import Catalogue, Result, margins
     from patches import WRITERS_OF_PATCHES, make_patch_centers
     from samples import find_columns, split_items
@@ -255,7 +256,7 @@ def parse_command_line(arguments):
     parser = Parser(
         prog=command.program(), allow_abbrev=False,
         usage="%(prog)s RESULT.h5 [CATALOGUE...] -o TABLE [-c COLUMNS] [-d DATASET] [--transpose] "
-              "[--force] [--overwrite]\n       %(prog)s RESULT.h5 --templates|--patch-centers -o TABLE "
+              "[--force] [--follow-external] [--overwrite]\n       %(prog)s RESULT.h5 --templates|--patch-centers -o TABLE "
               "[--overwrite]",
         description="Join the labels of a result of skymeans fit or predict with its catalogue. "
                     "Without CATALOGUE the table has ids (or row numbers) and labels only.")
@@ -279,6 +280,7 @@ def parse_command_line(arguments):
                         help="a 2-D dataset holds a sample a column, as it was for the fit")
     parser.add_argument("--force", action="store_true",
                         help="join even where labels do not fit the rows")
+    add_follow_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace TABLE if it exists")
     options = parser.parse_intermixed_args(arguments)
     if not options.files:

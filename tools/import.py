@@ -25,6 +25,7 @@ with command.imports("h5py", "numpy", "astropy"):
     from derive import (FUNCTIONS, Selection, check_formulas, derive, parse_derivation,
                         parse_selection)
     from pieces import Request
+    from places import add_follow_option
     from sources import Source
     from views import make_view
 
@@ -252,7 +253,7 @@ def parse_command_line(arguments):
         prog=command.program(), allow_abbrev=False, formatter_class=argparse.RawTextHelpFormatter,
         usage="%(prog)s IN... OUT.h5 [--derive NAME=EXPRESSION]... [--where EXPRESSION]\n"
               "                 [-c COLUMNS] [--missing-value V|COLUMN:V]... [--hdu NAME|N]\n"
-              "                 [-d TABLE [--transpose]] [--overwrite]\n"
+              "                 [-d TABLE [--transpose] [--follow-external]] [--overwrite]\n"
               "       %(prog)s --in-place IN OUT.h5 [-c COLUMNS] [--hdu NAME|N]\n"
               "                 [--raw TYPES [--offset BYTES]] [--overwrite]",
         description="Convert catalogues (FITS, VOTable, CSV, ECSV, HDF5, the course's .dat) to HDF5.\n"
@@ -290,6 +291,7 @@ def parse_command_line(arguments):
                              "(text), after > if it is big-endian; as ra:f8,dec:f8,mag:>f4[5]")
     parser.add_argument("--offset", type=int, default=0, metavar="BYTES",
                         help="where the first row of plain bytes begins; default: 0")
+    add_follow_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace OUT.h5 if it exists")
     options = parser.parse_intermixed_args(arguments)
     if len(options.files) < 2:

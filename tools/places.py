@@ -2,6 +2,7 @@
 
 Only the type of what is read matters, so that odd types elsewhere in a file, or in other members of
 the same compound, do no harm. Names are bytes, which need not be UTF-8."""
+import argparse
 import collections
 import contextlib
 import copy
@@ -85,6 +86,34 @@ def find_external(file, name):
         return os.path.join(re.sub(r"^\$\{ORIGIN\}", lambda _: os.path.dirname(file) or ".", asked), name)
     paths = [os.path.join(os.path.dirname(path), name) for path in (file, os.path.realpath(file))]
     return next((path for path in paths if os.access(path, os.R_OK)), name)
+
+
+class FollowExternal(argparse.Action):
+    def __call__(self, *_):
+        Place.follows_external = True
+
+
+def add_follow_option(parser):
+    Place.follows_external = False
+    parser.add_argument("--follow-external", action=FollowExternal, nargs=0,
+                        help="also read files outside of the catalogue's folder, if it refers to them")
+
+
+def is_below(path, file):
+    """Is it, or what it is a link to, below the folder of a file?"""
+    folder = os.path.realpath(os.path.dirname(file) or ".")
+    return os.path.realpath(path).startswith(os.path.join(folder, ""))
+
+
+def check_place(file, path, dataset):
+    """A stranger's file may not have any file read."""
+    own = os.fsdecode(h5i.get_file_id(dataset).name)  # another one behind an external link
+    names = [name for name, *_ in external_files(dataset)]
+    for name in names if os.path.samefile(own, file.filename) else [own, *names]:
+        if os.path.exists(name) and not is_below(name, file.filename):
+            raise Failure(DATA, f"values elsewhere ({clean(file.filename)}, {path}): they are in "
+                                f"{clean(name)}, which is not below the folder of the file; if you trust "
+                                "the file, say --follow-external")
 
 
 def check_external(file, path, dataset):
@@ -208,12 +237,15 @@ def within(names, memory):
 
 class Place:
     """Values of the rows of a table: read() gives [rows][length]."""
+    follows_external = False  # to files that are not below the folder of the catalogue
 
     def __init__(self, file, place):
         self.file, self.path = file, place["dataset"]
         self.first, self.length = place["position"], place["length"]
         self.is_transposed, self.is_bitmap = place["is_transposed"], place["is_bitmap"]
         self.dataset = open_dataset(file, self.path)
+        if not self.follows_external:
+            check_place(file, self.path, self.dataset)
         check_external(file, self.path, self.dataset)
         self.shape = self.dataset.shape
         self.names, kind = [], self.dataset.get_type()

@@ -23,6 +23,7 @@ with command.imports("h5py", "numpy", "matplotlib"):
     from check_rows import check_rows
     from fit_result import Fit
     from panels import INK
+    from places import add_follow_option
     from result import Catalogue
     from samples import split_items
 
@@ -86,7 +87,7 @@ def parse_command_line(arguments):
         prog=command.program(), allow_abbrev=False,
         usage="%(prog)s RESULT.h5 [CATALOGUE...] -o PICTURE [--kind KIND] [-c COLUMNS | -x COLUMN "
               "-y COLUMN] [--size WIDTHxHEIGHT] [--title TEXT] [-d DATASET] [--transpose] [--force] "
-              "[--overwrite]",
+              "[--follow-external] [--overwrite]",
         description="Draw a result of skymeans fit or predict over its catalogue.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("-o", dest="picture", required=True, metavar="PICTURE",
@@ -114,6 +115,7 @@ def parse_command_line(arguments):
                         help="a 2-D dataset holds a sample a column, as it was for the fit")
     parser.add_argument("--force", action="store_true",
                         help="draw even where labels do not fit the rows")
+    add_follow_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace PICTURE if it exists")
     options = parser.parse_intermixed_args(arguments)
     check_options(parser, options)

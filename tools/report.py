@@ -14,6 +14,7 @@ with command.imports("h5py", "numpy", "matplotlib"):
     from check_rows import check_rows
     from fit_result import Fit
     from multiqc_table import make_table
+    from places import add_follow_option
     from report_rows import sample_catalogue
     from result import Catalogue
 
@@ -24,7 +25,7 @@ def parse_command_line(arguments):
     parser = Parser(
         prog=command.program(), allow_abbrev=False,
         usage="%(prog)s RESULT.h5 [CATALOGUE...] -o REPORT [-c COLUMNS] [--metrics RECORD] "
-              "[-d DATASET] [--transpose] [--force] [--overwrite]",
+              "[-d DATASET] [--transpose] [--force] [--follow-external] [--overwrite]",
         description="A report of a result of skymeans fit or predict.")
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("-o", dest="report", required=True, metavar="REPORT",
@@ -41,6 +42,7 @@ def parse_command_line(arguments):
                         help="a 2-D dataset holds a sample a column, as it was for the fit")
     parser.add_argument("--force", action="store_true",
                         help="go on even where labels do not fit the rows")
+    add_follow_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace REPORT if it exists")
     options = parser.parse_intermixed_args(arguments)
     if not options.files:

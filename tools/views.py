@@ -17,6 +17,7 @@ from h5py import h5d, h5p, h5s, h5t
 from command import DATA, SYSTEM, USAGE, Failure, check_input, reason, some_of, warn
 from fits_tables import choose_hdu, description_of, field_bytes, header_of, is_healpix, parse_form
 from pieces import read_table
+from places import is_below
 
 FITS_MAGIC = b"SIMPLE  =                    T"
 NUMPY_MAGIC = b"\x93NUMPY"
@@ -252,12 +253,6 @@ def relative_name(path, output):
         raise Failure(SYSTEM, f"too long a name ({name}): HDF5 takes {LONGEST_NAME} bytes; make the view "
                               "nearer to it")
     return name
-
-
-def is_below(path, output):
-    """Is the file, or what it is a link to, below the folder of the view?"""
-    folder = os.path.realpath(os.path.dirname(output) or ".")
-    return os.path.realpath(path).startswith(os.path.join(folder, ""))
 
 
 def make_view(path, options, wanted, file):

@@ -411,7 +411,17 @@ class Places(ViewTest):
             finished = run("fit", view, "-k", 3, "-o", "out.h5")
             self.assertEqual(finished.code, 3, finished)
             self.assertIn("values elsewhere", finished.err)
+            self.refuse(3, "values elsewhere .work/.*--follow-external", IMPORT, view, "copy.h5")
+        with h5py.File("work/other.h5", "w") as file:
+            file["table"] = h5py.ExternalLink("../data/view.h5", "table")
+        self.refuse(3, "values elsewhere .work/other.h5, /table.: they are in .*data/view.h5", IMPORT,
+                    "work/other.h5", "-d", "table", "copy.h5")
         self.assertEqual(self.checksum("work/view.h5", "--follow-external"), self.checksum("data/view.h5"))
+        self.refuse(3, "values elsewhere", EXPORT, "out.h5", "work/view.h5", "-o", "none.csv")
+        self.succeed(EXPORT, "out.h5", "work/view.h5", "-o", "some.csv", "--follow-external")
+        self.succeed(IMPORT, "work/linked.h5", "copy.h5", "--follow-external")
+        with h5py.File("copy.h5") as file:
+            np.testing.assert_array_equal(file["table/columns/x/data"], self.values)
 
     def test_a_changed_file(self):
         wanted, state = self.checksum("data/view.h5"), os.stat("data/below/in.fits")
