@@ -61,8 +61,8 @@ enum {
     SKYMEANS_INTERNAL = 1, /* a bug of skymeans */
     SKYMEANS_USAGE = 2,    /* an argument that can't be */
     SKYMEANS_DATA = 3,     /* samples or a saved state with which this can't be done */
-    SKYMEANS_SYSTEM = 4,   /* threads that can't be made, or what a caller's function reports */
-    SKYMEANS_MEMORY = 5
+    SKYMEANS_SYSTEM = 4,   /* what a caller's function reports */
+    SKYMEANS_MEMORY = 5    /* or threads that can't be made */
 };
 
 /* What went wrong, in one line: "WHAT: WHY; TRY". Code 0 and an empty text if nothing did. */
@@ -166,8 +166,9 @@ SKYMEANS_API void skymeans_samples_free(skymeans_samples *samples);
 
 typedef struct skymeans_manner {
     size_t size;
-    int64_t threads;       /* per rank; 0: as many as OpenMP would take here. One in a process that
-                              was forked from one in which calls have had several */
+    int64_t threads;       /* per rank; 0: as many as OpenMP would take here, or those of them that
+                              can be made. One in a process that was forked from one in which
+                              calls have had several */
     const char *algorithm; /* "auto", "lloyd", "tree", "bounds", "neighbours" */
     const char *kernel;    /* "auto", or the name of an instruction set, for tests */
     int64_t second;        /* 1: a prediction finds the second nearest centers in the same pass, so

@@ -38,6 +38,9 @@ static size_t stack_of_environment(void)
     return size <= SIZE_MAX >> shift ? size << shift : 0;
 }
 
+/* The threads that OpenMP has made for this one and keeps, itself included. */
+static _Thread_local int n_kept = 1;
+
 static void *wait_at_gate(void *context)
 {
     km_trial *trial = context;
@@ -48,27 +51,32 @@ static void *wait_at_gate(void *context)
 
 km_code km_trial_begin(km_trial *trial, int n_threads, km_error *error)
 {
-    const int limit = omp_get_thread_limit(), n = n_threads < limit ? n_threads : limit;
+    const int asked = n_threads > 0 ? n_threads : omp_get_max_threads();
+    const int limit =
+        omp_get_thread_limit() < KM_MAX_THREADS ? omp_get_thread_limit() : KM_MAX_THREADS;
+    const int n = asked < limit ? asked : limit;
     const size_t stack = stack_of_environment();
     pthread_attr_t attributes;
-    int reason = km_fault("make a thread") ? errno : 0;
+    int reason = n_threads > 0 && km_fault("make a thread") ? errno : 0;
     trial->count = 0;
+    trial->n = n < n_kept ? n : n_kept;
     pthread_mutex_init(&trial->gate, NULL);
     pthread_mutex_lock(&trial->gate);
     pthread_attr_init(&attributes);
     if (stack > 0)
         pthread_attr_setstacksize(&attributes, stack); /* OpenMP warns if it is too small */
-    while (reason == 0 && trial->count < n - 1) {
+    while (reason == 0 && trial->n < n) {
         reason = pthread_create(&trial->threads[trial->count], &attributes, wait_at_gate, trial);
         trial->count += reason == 0;
+        trial->n += reason == 0;
     }
     pthread_attr_destroy(&attributes);
-    if (reason != 0)
+    if (reason != 0 && n_threads > 0)
         km_fail(
             error, KM_MEMORY,
             "can't make threads (%d of %d): %s; use fewer (--threads, OMP_NUM_THREADS), a higher "
             "limit of processes (ulimit -u), or a smaller OMP_STACKSIZE",
-            trial->count + 1, n, strerror(reason));
+            trial->n, n, strerror(reason));
     return error->code;
 }
 
@@ -99,6 +107,7 @@ static int start_threads(int n_threads, fenv_t *environments)
         n_started = omp_get_num_threads();
     }
     omp_set_num_threads(n_started);
+    n_kept = n_started;
     return n_started;
 }
 

@@ -15,8 +15,10 @@ enum { KM_MAX_THREADS = 1024 };
 
 /* A trial makes threads that only wait, to find out whether the system allows so many, since OpenMP
  * ends the process if it can't make its threads. If all ranks have begun a trial before one ends
- * it, the machine can hold the threads of all. KM_MEMORY if not; call km_trial_end also then. */
+ * it, the machine can hold the threads of all. KM_MEMORY if not; call km_trial_end also then. 0
+ * threads: as many as OpenMP would use, or those of them that can be had. */
 typedef struct km_trial {
+    int n; /* threads that can be had, that of the caller included */
     int count;
     pthread_t threads[KM_MAX_THREADS];
     pthread_mutex_t gate; /* threads wait for it */

@@ -197,13 +197,22 @@ static km_code check_measurable(const skymeans_answer *answer, const skymeans_sa
     return KM_OK;
 }
 
+/* A team of as many threads as can be had. */
+static km_code begin_team(km_team *team, km_error *error)
+{
+    km_trial trial;
+    km_trial_begin(&trial, 0, error);
+    km_trial_end(&trial);
+    return km_team_begin(team, trial.n, error);
+}
+
 int skymeans_distances(const skymeans_answer *answer, const skymeans_samples *samples,
                        double *distances, skymeans_error *error)
 {
     km_error why = {0};
     km_team team;
     if (check_measurable(answer, samples, distances, &why) == KM_OK &&
-        km_team_begin(&team, 0, &why) == KM_OK) {
+        begin_team(&team, &why) == KM_OK) {
         km_answer_measure(answer, &samples->memory, answer->labels, distances);
         km_team_end(&team);
     }
@@ -221,7 +230,7 @@ int skymeans_second(const skymeans_answer *answer, const skymeans_samples *sampl
         km_fail(&why, KM_USAGE,
                 "no second centers: clusters are of equal size, and rows may have another center "
                 "nearest");
-    else if (why.code == KM_OK && km_team_begin(&team, 0, &why) == KM_OK) {
+    else if (why.code == KM_OK && begin_team(&team, &why) == KM_OK) {
         if (answer->seconds == NULL)
             km_answer_measure(answer, &samples->memory, answer->labels, distances);
         km_answer_find_second(answer, &samples->memory, distances, labels, distances, &why);

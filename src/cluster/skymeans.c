@@ -55,18 +55,18 @@ static void check_not_null(const void *given, const char *name, km_error *error)
         km_fail(error, KM_USAGE, "bad argument: %s is NULL", name);
 }
 
-/* Copies the communicator and sets the threads. Before that it finds out whether these can be made,
- * since OpenMP would end the process if not. Collective; errors are agreed. */
+/* Copies the communicator and sets the threads. Before that it finds out how many can be made,
+ * since OpenMP would end the process. Collective; errors are agreed. */
 static km_code enter_call(entry *e, MPI_Comm comm, int64_t n_threads)
 {
     km_trial trial;
     e->comm = km_comm_copy(comm);
     if (km_agree(e->comm, &e->error) == KM_OK) {
-        km_trial_begin(&trial, n_threads > 0 ? (int)n_threads : 1, &e->error);
+        km_trial_begin(&trial, (int)n_threads, &e->error);
         km_agree(e->comm, &e->error);
         km_trial_end(&trial);
         if (e->error.code == KM_OK)
-            km_team_begin(&e->team, (int)n_threads, &e->error);
+            km_team_begin(&e->team, trial.n, &e->error);
     }
     return km_agree(e->comm, &e->error);
 }

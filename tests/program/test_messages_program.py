@@ -367,7 +367,7 @@ FAULT_ROWS = [
     (4, "can't write the mock catalogue (m.h5)", "sync the mock", *survey()),
     (5, "out of memory (compressed rows of the mock)", "compress the mock",
      *survey("--compress", "9")),
-    (5, "can't make threads (1 of ", "make a thread", *fit()),
+    (5, "can't make threads (", "make a thread", *fit()),
     (4, "can't lock the checkpoint (state4.lock)", "write the lock", *save("state4")),
     (5, "can't make a thread (state5.lock)", "start touching the lock", *save("state5")),
 ]

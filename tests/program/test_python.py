@@ -406,6 +406,21 @@ fork(3, lambda: fork(1))
         self.assertEqual(len(out.splitlines()), 6)
         self.assertEqual(len(set(out.splitlines())), 1, out)
 
+    def test_threads_that_can_not_be_made(self):
+        """Those asked for are an error, where OpenMP would end the process; by default there are fewer."""
+        script = """
+import numpy as np, skymeans
+rows = np.random.default_rng(0).normal(size=(3000, 3))
+k = skymeans.KMeans(5).fit(rows)
+print(k.checksum_, k.score(rows))
+try: skymeans.KMeans(5, n_threads=3).fit(rows)
+except MemoryError as error: print(error)
+"""
+        right = skymeans.KMeans(5).fit(np.random.default_rng(0).normal(size=(3000, 3)))
+        code, out, err = self.python("-c", script, OMP_NUM_THREADS="4", OMP_STACKSIZE="100000G")
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, rf"\A{right.checksum_} -\S+\ncan't make threads \(1 of 3\): ")
+
     def test_without_sklearn(self):
         script = """
 import sys, numpy as np
