@@ -55,8 +55,8 @@ static const km_table *choose_array(const km_tables *tables, const char *name, c
     return NULL;
 }
 
-static km_code read_centers_array(const km_first_centers *asked, hid_t file, const char *name,
-                                  double *centers, km_error *error)
+static km_code read_centers_array(const km_first_centers *asked, const char *path, hid_t file,
+                                  const char *name, double *centers, km_error *error)
 {
     const int64_t k = asked->n_clusters, d = asked->n_features;
     km_h5_array array;
@@ -64,7 +64,8 @@ static km_code read_centers_array(const km_first_centers *asked, hid_t file, con
         return error->code;
     void *values = NULL;
     int64_t *places = NULL;
-    km_first_centers_match(asked, array.dataset, array.n_columns, &places, error);
+    if (km_h5_check_virtual(&array, path, name, NULL, NULL, error) == KM_OK)
+        km_first_centers_match(asked, array.dataset, array.n_columns, &places, error);
     if (error->code == KM_OK && (array.n_rows != k || array.n_columns != d))
         refuse_shape(asked, array.n_rows, array.n_columns, error);
     else if (error->code == KM_OK)
@@ -98,7 +99,7 @@ static km_code read_centers_h5(const km_first_centers *asked, const char *path, 
     if (km_tables_find(file, false, &tables, error) == KM_OK) {
         const km_table *table = choose_array(&tables, name, path, error);
         if (table != NULL)
-            read_centers_array(asked, file, table->path, centers, error);
+            read_centers_array(asked, path, file, table->path, centers, error);
         km_tables_free(&tables);
     }
     H5Fclose(file);

@@ -113,7 +113,8 @@ static km_code choose_types(km_column_values *column, const char *member, km_err
 static km_code open_values(km_column_values *column, hid_t opened, const char *dataset,
                            const char *member, km_error *error)
 {
-    if (km_h5_open_array(opened, dataset, &column->array, error) != KM_OK)
+    if (km_h5_open_array(opened, dataset, &column->array, error) != KM_OK ||
+        km_h5_check_virtual(&column->array, column->file, dataset, NULL, NULL, error) != KM_OK)
         return error->code;
     km_h5_cache_chunks(&column->array, opened, dataset);
     return choose_types(column, member, error);

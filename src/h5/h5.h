@@ -86,8 +86,9 @@ void km_h5_close_array(km_h5_array *array);
 typedef km_code (*km_h5_visitor)(void *context, const char *path, bool is_plain, km_error *error);
 
 /* Checks a dataset whose values are in other files: a virtual one, or one with external storage.
- * Calls the visitor for each of these files before it is opened here. KM_SYSTEM or KM_DATA, naming
- * the first file that is missing or damaged. For files that are open on this rank alone. */
+ * Calls the visitor, if any, for each of these files before it is opened here. KM_SYSTEM or
+ * KM_DATA, naming the first file that is missing or damaged. For files that are open on this rank
+ * alone. */
 km_code km_h5_check_virtual(const km_h5_array *array, const char *file, const char *name,
                             km_h5_visitor visitor, void *context, km_error *error);
 

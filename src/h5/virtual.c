@@ -136,8 +136,7 @@ static void check_dataset(const visit *v, const char *file, hid_t dataset, const
     size_t count = 0;
     virtual_source s, last = {{0}, {0}};
     const hid_t creation = H5Dget_create_plist(dataset);
-    if (v->visitor != NULL)
-        km_check_external(file, dataset, name, v->visitor, v->context, error);
+    km_check_external(file, dataset, name, v->visitor, v->context, error);
     if (depth < MAX_DEPTH && H5Pget_layout(creation) == H5D_VIRTUAL)
         H5Pget_virtual_count(creation, &count);
     for (size_t i = 0; i < count && error->code == KM_OK; i++) {

@@ -425,6 +425,8 @@ class Places(ViewTest):
 
     def test_a_changed_file(self):
         wanted, state = self.checksum("data/view.h5"), os.stat("data/below/in.fits")
+        self.view("data/below/in.fits", "data/first.h5", "--raw", "f8[1]", "--offset", str(state.st_size - 32))
+        write_columns("data/below/other.h5", {"x": self.values})
         times = state.st_atime_ns, state.st_mtime_ns
         whole_second = state.st_mtime_ns - state.st_mtime_ns % 10**9
         os.utime("data/below/in.fits", ns=(0, whole_second))  # as archives keep it
@@ -442,6 +444,11 @@ class Places(ViewTest):
                     (IMPORT, "data/view.h5", "none.h5"):
                 self.refuse(3, "values changed .data/view.h5, /table.: .*in.fits has another size or time",
                             *arguments)
+            for arguments in ("compare", "data/view.h5:/table/x", "data/view.h5:/table/x"), \
+                    ("fit", "data/below/other.h5", "-k", 4, "-o", "none.h5", "--seeding", "data/first.h5"):
+                finished = run(*arguments)
+                self.assertEqual(finished.code, 3, finished)
+                self.assertRegex(finished.err, "error: values changed .data/.*in.fits has another size or time")
         os.truncate("data/below/in.fits", state.st_size)
         os.utime("data/below/in.fits", ns=times)
         self.assertEqual(self.checksum("data/view.h5"), wanted)
