@@ -99,6 +99,24 @@ static bool is_called_alike(const km_column *a, const km_column *b)
     return strcmp(a->name, b->name) == 0 && a->expression == b->expression;
 }
 
+/* Joined files have one expression, which can't take positions in degrees and in radians. */
+static km_code refuse_other_positions(const km_catalogue *catalogue, const km_file *file,
+                                      const km_selection *choice, km_error *error)
+{
+    for (int64_t e = 0; e < choice->n_expressions && error->code == KM_OK; e++) {
+        const km_operation *first = catalogue->expressions[e].operations;
+        const km_operation *here = choice->expressions[e].operations;
+        for (int64_t o = 0; o < choice->expressions[e].n_operations && error->code == KM_OK; o++)
+            if (km_takes_position(here[o].code) && here[o].number != first[o].number)
+                km_fail(error, KM_DATA,
+                        "units of a position differ (%s, %s): it is in %s here, and not in %s; "
+                        "convert one of them",
+                        file->path, file->table, here[o].number > 1 ? "radians" : "degrees",
+                        catalogue->files[0].path);
+    }
+    return error->code;
+}
+
 static km_code refuse_different(const km_catalogue *catalogue, const km_file *file,
                                 const km_selection *choice, km_error *error)
 {
@@ -108,7 +126,7 @@ static km_code refuse_different(const km_catalogue *catalogue, const km_file *fi
     while (c < n && is_called_alike(&choice->columns[c], &catalogue->columns[c]))
         c++;
     if (c == catalogue->n_columns && c == choice->n_columns)
-        return KM_OK;
+        return refuse_other_positions(catalogue, file, choice, error);
     return km_fail(
         error, KM_DATA,
         "different columns (%s, %s): it has %s%s where %s, %s, has %s%s; name those "

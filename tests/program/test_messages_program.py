@@ -120,6 +120,8 @@ ROWS = [
     (2, "bad value (--sky 0): a position", *fit("--sky", "0")),
     (2, "bad value (--factor sky_x:2)", *fit("--sky", "0,1", "--factor", "sky_x:2")),
     (3, "other units of a position (hours.h5, /table/columns)", *fit_of("hours.h5", "--sky", "ra,dec")),
+    (3, "units of a position differ (turns.h5, /table/columns): it is in radians here",
+     *fit_of("parsecs.h5", "turns.h5", "--sky", "x,y")),
     (3, "units of a position differ (angles.h5, /table/columns)",
      *fit_of("angles.h5", "--sky", "ra,dec")),
     (2, "bad expression (--where {0} > > 1, character 7, at '> 1')", *fit("--where", "{0} > > 1")),
@@ -528,6 +530,7 @@ class Messages(ProgramTest):
         write_columns("parts.h5", {"x": np.concatenate([np.linspace(left, left + 1, 100)
                                                         for left in (0, 5, 10)])})
         write_columns("parsecs.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "pc"})
+        write_columns("turns.h5", {"x": values[:, 0], "y": values[:, 1]}, units={"x": "rad", "y": "rad"})
         write_array("same.h5", np.tile([[1.0, 2], [2, 3]], (50, 1)))
         write_array("counted.h5", np.column_stack([values[:, 0], np.arange(100) + 7]))
         write_array("constant.h5", np.column_stack([values[:, 0], np.full(100, 2.5)]))

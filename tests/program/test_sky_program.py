@@ -116,6 +116,9 @@ class Sky(ProgramTest):
         write_columns("both.h5", self.columns, units={"ra": "deg", "dec": "rad"})
         self.refuse((3, "units of a position differ", "fit", "both.h5", "-k", 2, "--sky", "ra,dec",
                      "-o", "x.h5"), ranks=(1,))
+        write_columns("deg.h5", self.columns, units={"ra": "deg", "dec": "deg"})
+        self.refuse((3, "units of a position differ .rad.h5, .* in radians here, and not in deg.h5", "fit",
+                     "deg.h5", "rad.h5", "-k", 2, "--sky", "ra,dec", "-o", "x.h5"), ranks=(1, 2))
         write_columns("hours.h5", {**self.columns, "ra": self.columns["ra"] / 15},
                       units={"ra": "hourangle", "dec": "deg"})
         self.refuse((3, "other units of a position .hours.h5, .*'hourangle', the declination in 'deg'", "fit",
