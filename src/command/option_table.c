@@ -146,7 +146,8 @@ const km_option km_fit_options[] = {
      "multiply this feature by F after scaling, so that its differences count F times as much in "
      "distances; may be given several times"},
     {"seeding", 0, "HOW", KM_OPTION_TEXT, AT(seeding), 0, 0, NULL, "kmeans++",
-     "how the first centers are chosen: 'kmeans++', 'kmeans-parallel', 'random' (rows), 'refined' "
+     "how the first centers are chosen: 'kmeans++' (greedy where that is quick), "
+     "'kmeans-parallel', 'random' (rows), 'refined' "
      "(kmeans++, then a fit of a sample of rows: fewer passes where a cluster has very many rows); "
      "or a file that has them, in the units of the features: a result, HDF5 with one array (or "
      "FILE:/path), or text, one center a line"},
