@@ -9,17 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many rows of the sample are looked at. Less than half a cluster is no field: it belongs with
- * the rows next to it, whatever lies between. */
-enum { ROWS_PER_CLUSTER = 64, N_LINKS = 8, MOST_LINKS = ROWS_PER_CLUSTER / 2, N_TOGETHER = 64 };
+/* So many rows of the sample are looked at, and joined to so many others. */
+enum { ROWS_PER_CLUSTER = 64, N_LINKS = 8, N_TOGETHER = 64 };
 
 /* Rows of the sample in the order of their places, for finding neighbours. */
 typedef struct field_rows {
     int64_t n, d;
-    double *places;           /* [n][d] */
-    double *middles, *radii;  /* [n / N_TOGETHER + 1][d]: balls round rows that follow each other */
-    int32_t *parents, *sizes; /* [n], of rows that belong together */
-    int32_t *links;           /* [n][MOST_LINKS], the nearest rows, -1 behind them */
+    double *places;          /* [n][d] */
+    double *middles, *radii; /* [n / N_TOGETHER + 1][d]: balls round rows that follow each other */
+    int32_t *parents;  /* [n], rows that belong together are a part, with the number of the first */
+    int32_t *shortest; /* [n], the row of each part that is nearest to another one */
+    double *masses;    /* [n], of each part, at its first row; below 0 at the others */
+    int32_t *links;    /* [n][N_LINKS], the nearest rows, -1 behind them */
+    double *ways2;     /* [n], squared distances to the first of them */
 } field_rows;
 
 static double distance2_of(const double *a, const double *b, int64_t d)
@@ -56,44 +58,6 @@ static void find_field_balls(field_rows *rows)
     }
 }
 
-/* The nearest rows of one so far, by distance. */
-typedef struct nearest_rows {
-    double distances2[MOST_LINKS];
-    int n;
-} nearest_rows;
-
-/* Equal rows are left out: a heap of them belongs with what is round it. */
-static void offer_row(nearest_rows *nearest, int32_t *links, int n_links, int32_t row, double d2)
-{
-    int at = nearest->n;
-    if (d2 == 0 || (at == n_links && d2 >= nearest->distances2[at - 1]))
-        return;
-    nearest->n = at < n_links ? at + 1 : at;
-    at = nearest->n - 1;
-    for (; at > 0 && nearest->distances2[at - 1] > d2; at--) {
-        nearest->distances2[at] = nearest->distances2[at - 1];
-        links[at] = links[at - 1];
-    }
-    nearest->distances2[at] = d2;
-    links[at] = row;
-}
-
-static void offer_ball(const field_rows *rows, int64_t row, int n_links, int64_t ball,
-                       nearest_rows *nearest)
-{
-    const int64_t d = rows->d, first = ball * N_TOGETHER;
-    const int64_t end = smaller_of(rows->n, first + N_TOGETHER);
-    const double *place = rows->places + row * d;
-    if (nearest->n == n_links) {
-        const double reach = rows->radii[ball] + sqrt(nearest->distances2[n_links - 1]);
-        if (distance2_of(place, rows->middles + ball * d, d) > reach * reach * (1 + 1e-9))
-            return;
-    }
-    for (int64_t i = first; i < end; i++)
-        offer_row(nearest, rows->links + row * MOST_LINKS, n_links, (int32_t)i,
-                  distance2_of(place, rows->places + i * d, d));
-}
-
 static int32_t first_of(int32_t *parents, int32_t row)
 {
     while (parents[row] != row)
@@ -107,37 +71,138 @@ static void join_two(int32_t *parents, int32_t a, int32_t b)
     parents[one > two ? one : two] = one > two ? two : one;
 }
 
-/* Joins rows to so many that are nearest to them: all, or those of parts that are no field. */
-static void link_rows(field_rows *rows, int n_links, int32_t below)
+/* The nearest rows of one so far, by distance. */
+typedef struct nearest_rows {
+    double distances2[N_LINKS];
+    int n, n_wanted;
+    int32_t part; /* whose rows don't count; -1: none */
+} nearest_rows;
+
+/* Of equal rows one counts, and none of those equal to the row itself: a heap of them belongs with
+ * what is round it. */
+static void offer_row(const field_rows *rows, nearest_rows *nearest, int32_t *links, int32_t row,
+                      double d2)
+{
+    int at = nearest->n;
+    if ((d2 == 0 && nearest->part < 0) ||
+        (at == nearest->n_wanted && d2 >= nearest->distances2[at - 1]))
+        return;
+    for (int i = 0; i < at; i++)
+        if (nearest->distances2[i] == d2 &&
+            distance2_of(rows->places + links[i] * rows->d, rows->places + row * rows->d,
+                         rows->d) == 0)
+            return;
+    nearest->n = at < nearest->n_wanted ? at + 1 : at;
+    at = nearest->n - 1;
+    for (; at > 0 && nearest->distances2[at - 1] > d2; at--) {
+        nearest->distances2[at] = nearest->distances2[at - 1];
+        links[at] = links[at - 1];
+    }
+    nearest->distances2[at] = d2;
+    links[at] = row;
+}
+
+static void offer_ball(const field_rows *rows, int64_t row, int64_t ball, nearest_rows *nearest)
+{
+    const int64_t d = rows->d, first = ball * N_TOGETHER;
+    const int64_t end = smaller_of(rows->n, first + N_TOGETHER);
+    const double *place = rows->places + row * d;
+    if (nearest->n == nearest->n_wanted) {
+        const double reach = rows->radii[ball] + sqrt(nearest->distances2[nearest->n - 1]);
+        if (distance2_of(place, rows->middles + ball * d, d) > reach * reach * (1 + 1e-9))
+            return;
+    }
+    for (int64_t i = first; i < end; i++)
+        if (rows->parents[i] != nearest->part)
+            offer_row(rows, nearest, rows->links + row * N_LINKS, (int32_t)i,
+                      distance2_of(place, rows->places + i * d, d));
+}
+
+/* Finds for each row the nearest ones; or the nearest of another part, for rows of parts lighter
+ * than `below`, and of one more. */
+static void find_links(field_rows *rows, int n_wanted, double below, int32_t one)
 {
     const int64_t n_balls = balls_of(rows->n);
 #pragma omp parallel for schedule(dynamic, N_TOGETHER)
     for (int64_t i = 0; i < rows->n; i++) {
-        nearest_rows nearest = {.n = 0};
-        for (int l = 0; l < MOST_LINKS; l++)
-            rows->links[i * MOST_LINKS + l] = -1;
+        const int32_t part = rows->parents[i];
+        const bool is_wanted = rows->masses[part] < below || part == one;
+        nearest_rows nearest = {.n_wanted = n_wanted, .part = n_wanted == 1 ? part : -1};
+        for (int l = 0; l < N_LINKS; l++)
+            rows->links[i * N_LINKS + l] = -1;
         const int64_t own = i / N_TOGETHER;
-        for (int64_t away = 0; away < n_balls && rows->sizes[i] < below; away++) {
+        for (int64_t away = 0; away < n_balls && is_wanted; away++) {
             if (own - away >= 0)
-                offer_ball(rows, i, n_links, own - away, &nearest);
+                offer_ball(rows, i, own - away, &nearest);
             if (away > 0 && own + away < n_balls)
-                offer_ball(rows, i, n_links, own + away, &nearest);
+                offer_ball(rows, i, own + away, &nearest);
         }
+        rows->ways2[i] = nearest.n > 0 ? nearest.distances2[0] : INFINITY;
     }
+}
+
+static void join_linked_rows(field_rows *rows)
+{
     for (int32_t i = 0; i < rows->n; i++)
-        for (int64_t l = i * (int64_t)MOST_LINKS;
-             l < (i + 1) * (int64_t)MOST_LINKS && rows->links[l] >= 0; l++)
+        for (int64_t l = i * N_LINKS; l < (i + 1) * N_LINKS && rows->links[l] >= 0; l++)
             join_two(rows->parents, i, rows->links[l]);
 }
 
-/* sizes: for each row, how many belong together with it. */
-static void measure_parts(field_rows *rows)
+/* Joins parts to those that are nearest to one of their rows. */
+static void join_nearest_parts(field_rows *rows)
 {
-    memset(rows->sizes, 0, (size_t)rows->n * sizeof *rows->sizes);
     for (int32_t i = 0; i < rows->n; i++)
-        rows->sizes[first_of(rows->parents, i)]++;
+        rows->shortest[i] = i;
+    for (int32_t i = 0; i < rows->n; i++) {
+        int32_t *shortest = &rows->shortest[rows->parents[i]];
+        *shortest = rows->ways2[i] < rows->ways2[*shortest] ? i : *shortest;
+    }
     for (int32_t i = 0; i < rows->n; i++)
-        rows->sizes[i] = rows->sizes[first_of(rows->parents, i)];
+        if (rows->masses[i] >= 0 && rows->links[rows->shortest[i] * (int64_t)N_LINKS] >= 0)
+            join_two(rows->parents, i, rows->links[rows->shortest[i] * (int64_t)N_LINKS]);
+}
+
+/* The parts, and the lightest of them. Returns how many there are. */
+static int64_t measure_parts(const km_balancing *b, field_rows *rows, int32_t *lightest)
+{
+    int64_t n_parts = 0;
+    *lightest = 0;
+    for (int32_t i = 0; i < rows->n; i++) {
+        rows->parents[i] = first_of(rows->parents, i);
+        rows->masses[i] = rows->parents[i] == i ? 0 : -1;
+        n_parts += rows->parents[i] == i;
+        rows->masses[rows->parents[i]] += b->rows.samples.weights[i * b->rows.stride];
+    }
+    for (int32_t i = 0; i < rows->n; i++)
+        if (rows->masses[i] >= 0 && rows->masses[i] < rows->masses[*lightest])
+            *lightest = i;
+    return n_parts;
+}
+
+/* Does Webster's rule give a cluster to the lightest part? It does if, where that is half a
+ * cluster, all parts have no more than there are. */
+static bool deserves_cluster(const km_balancing *b, const field_rows *rows, int32_t lightest)
+{
+    double n = 0;
+    for (int64_t i = 0; i < rows->n; i++)
+        n += rows->masses[i] > 0 ? floor(rows->masses[i] / rows->masses[lightest] / 2 + 0.5) : 0;
+    return rows->masses[lightest] > 0 && n <= (double)b->k;
+}
+
+/* Finds parts that deserve clusters: the lightest belong with the rows next to them, whatever lies
+ * between. */
+static void find_parts(const km_balancing *b, field_rows *rows)
+{
+    int32_t lightest;
+    double sum = 0;
+    for (int64_t i = 0; i < rows->n; i++)
+        sum += b->rows.samples.weights[i * b->rows.stride];
+    find_links(rows, N_LINKS, INFINITY, -1);
+    join_linked_rows(rows);
+    while (measure_parts(b, rows, &lightest) > 1 && !deserves_cluster(b, rows, lightest)) {
+        find_links(rows, 1, sum / (double)b->k / 4, lightest);
+        join_nearest_parts(rows);
+    }
 }
 
 /* Numbers the parts, which are fields, by their first rows. Returns how many there are. */
@@ -145,7 +210,7 @@ static int64_t number_fields(field_rows *rows, int32_t *fields)
 {
     int64_t n_fields = 0;
     for (int32_t i = 0; i < rows->n; i++) {
-        const int32_t first = first_of(rows->parents, i);
+        const int32_t first = rows->parents[i];
         fields[i] = first == i ? (int32_t)n_fields++ : fields[first];
     }
     return n_fields;
@@ -158,7 +223,7 @@ static void take_places(const km_balancing *b, field_rows *rows)
             rows->places[i * rows->d + j] = km_sampled_value(b, i * b->rows.stride, j);
     for (int32_t i = 0; i < rows->n; i++)
         rows->parents[i] = i;
-    memset(rows->sizes, 0, (size_t)rows->n * sizeof *rows->sizes);
+    memset(rows->masses, 0, (size_t)rows->n * sizeof *rows->masses);
 }
 
 km_code km_balance_find_fields(km_balancing *b, km_error *error)
@@ -168,20 +233,19 @@ km_code km_balance_find_fields(km_balancing *b, km_error *error)
     b->rows.stride = (n + n_wanted - 1) / n_wanted;
     b->rows.n_looked = (n + b->rows.stride - 1) / b->rows.stride;
     field_rows rows = {.n = b->rows.n_looked, .d = b->n_values - 1};
-    const int half = (int)(rows.n / (2 * b->k)) + 1; /* at most MOST_LINKS + 1 */
     rows.places = km_allocate(rows.n * rows.d, sizeof *rows.places, what, error);
     rows.middles = km_allocate(balls_of(rows.n) * rows.d, sizeof *rows.middles, what, error);
     rows.radii = km_allocate(balls_of(rows.n), sizeof *rows.radii, what, error);
     rows.parents = km_allocate(2 * rows.n, sizeof *rows.parents, what, error);
-    rows.links = km_allocate(rows.n * MOST_LINKS, sizeof *rows.links, what, error);
+    rows.links = km_allocate(rows.n * N_LINKS, sizeof *rows.links, what, error);
+    rows.masses = km_allocate(2 * rows.n, sizeof *rows.masses, what, error);
     b->rows.fields = km_allocate(rows.n, sizeof *b->rows.fields, what, error);
     if (error->code == KM_OK) {
-        rows.sizes = rows.parents + rows.n;
+        rows.shortest = rows.parents + rows.n;
+        rows.ways2 = rows.masses + rows.n;
         take_places(b, &rows);
         find_field_balls(&rows);
-        link_rows(&rows, N_LINKS, 1);
-        measure_parts(&rows);
-        link_rows(&rows, half < MOST_LINKS ? half : MOST_LINKS, half);
+        find_parts(b, &rows);
         b->n_fields = number_fields(&rows, b->rows.fields);
         b->joined = km_allocate(2 * b->n_fields, sizeof *b->joined, what, error);
         b->gaps = km_allocate(rows.n, sizeof *b->gaps, what, error);
@@ -194,6 +258,7 @@ km_code km_balance_find_fields(km_balancing *b, km_error *error)
     free(rows.radii);
     free(rows.parents);
     free(rows.links);
+    free(rows.masses);
     return error->code;
 }
 

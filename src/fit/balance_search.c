@@ -19,20 +19,21 @@ static int32_t extreme_of_field(const km_balancing *b, int32_t field, bool is_la
     return found;
 }
 
-/* Webster's rule: the field that deserves another cluster most, and the one that deserves its last
- * one least. False if that is the right way round already. */
+/* Webster's rule, but that each field gets one: the field that deserves another cluster most, and
+ * the one that deserves its last one least. False if that is the right way round already. */
 static bool find_unfair_fields(const km_balancing *b, int32_t *from, int32_t *to)
 {
     const double *masses = b->field_masses, *numbers = b->field_clusters;
     double least = INFINITY, most = 0;
     *from = *to = 0;
     for (int32_t f = 0; f < b->n_fields; f++) {
-        if (numbers[f] > 0 && masses[f] / (numbers[f] - 0.5) < least) {
+        if (numbers[f] > 1 && masses[f] / (numbers[f] - 0.5) < least) {
             least = masses[f] / (numbers[f] - 0.5);
             *from = f;
         }
-        if (masses[f] / (numbers[f] + 0.5) > most) {
-            most = masses[f] / (numbers[f] + 0.5);
+        const double deserved = numbers[f] > 0 ? masses[f] / (numbers[f] + 0.5) : INFINITY;
+        if (deserved > most) {
+            most = deserved;
             *to = f;
         }
     }
