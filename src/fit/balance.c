@@ -61,11 +61,14 @@ double km_balance_allowed(const running *run, int64_t c)
 
 double km_balance_excess(const running *run)
 {
+    const double of_empty = 1e9; /* however large others are */
     const km_balancing *b = run->balancing;
-    double largest = 0;
-    for (int64_t c = 0; c < b->k; c++)
+    double largest = 0, n_empty = 0;
+    for (int64_t c = 0; c < b->k; c++) {
         largest = fmax(largest, fabs(b->sizes[c] - b->targets[c]) / km_balance_allowed(run, c));
-    return largest;
+        n_empty += b->sizes[c] == 0;
+    }
+    return largest + n_empty * of_empty;
 }
 
 double km_balance_deviation(const km_balancing *b)

@@ -73,6 +73,7 @@ typedef struct km_balancing {
     int64_t *starts;                    /* [k + 1], of the rows of each cluster in the list */
     int32_t *list;                      /* [n] */
     double *means;                      /* [k][n_values] */
+    double *kept;                       /* [2][k][n_values], of the search */
 } km_balancing;
 
 /* Collective over comm; errors are agreed. Free with km_balancing_free, also after an error. */
@@ -142,9 +143,20 @@ void km_balance_count_again(km_balancing *b, const double *prices, double *cente
 void km_balance_multiply(const km_balancing *b, const double *values, double *result);
 void km_balance_diagonal(const km_balancing *b, double *diagonal);
 
+/* The largest deviation of sizes from what is wanted, as a part of that. */
+double km_balance_largest_deviation(const km_balancing *b, const double *sizes,
+                                    const double *wanted);
+
+/* Makes what is wanted of clusters sum to all rows. */
+void km_balance_scale_wanted(km_balancing *b);
+
+/* Finds the summit of that function at a temperature, in units of the scale, and leaves rows in
+ * part by it. Returns the largest deviation from what is wanted. */
+double km_balance_climb(km_balancing *b, double temperature, double enough, double *centers);
+
 /* Changes the prices of centers, till clusters are as large by the sample of rows as is wanted, or
- * nearly so. After spreads were measured. */
-void km_balance_find_prices(km_balancing *b, double *centers);
+ * nearly so. After spreads were measured. Returns the largest deviation. */
+double km_balance_find_prices(km_balancing *b, double *centers);
 
 /* Changes the prices of centers, so that sizes come to the targets that were not those by the
  * centers used, which may be others. After a look at these, sharing, and measuring spreads. */

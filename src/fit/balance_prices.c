@@ -21,7 +21,8 @@ static void set_temperature(km_balancing *b, double temperature)
     soft->n_rows = (b->rows.samples.n_samples + soft->stride - 1) / soft->stride;
 }
 
-static double largest_deviation(const km_balancing *b, const double *sizes, const double *wanted)
+double km_balance_largest_deviation(const km_balancing *b, const double *sizes,
+                                    const double *wanted)
 {
     double largest = 0;
     for (int64_t c = 0; c < b->k; c++)
@@ -35,6 +36,15 @@ static double smallest_count(const km_balancing *b)
     for (int64_t c = 0; c < b->k; c++)
         smallest = fmin(smallest, b->counts[c] / b->wanted[c]);
     return smallest;
+}
+
+void km_balance_scale_wanted(km_balancing *b)
+{
+    double sum = 0;
+    for (int64_t c = 0; c < b->k; c++)
+        sum += b->wanted[c];
+    for (int64_t c = 0; c < b->k; c++)
+        b->wanted[c] *= b->total / sum;
 }
 
 /* ---- Newton's step --------------------------------------------------------------------------- */
@@ -122,18 +132,17 @@ static bool step_up(km_balancing *b, double *damping, double *function, double *
 
 /* ---- the summit ------------------------------------------------------------------------------ */
 
-/* Finds the summit at a temperature. Returns the largest deviation from what is wanted. */
-static double climb(km_balancing *b, double temperature, double enough, double *centers)
+double km_balance_climb(km_balancing *b, double temperature, double enough, double *centers)
 {
     enum { MOST_STEPS = 12, MOST_VAIN_STEPS = 4 }; /* equal rows may not let counts come nearer */
     const double nearer = 0.9;
     set_temperature(b, temperature);
     double damping = 1e-4, value = km_balance_count_softly(b, b->prices, centers);
-    double off = largest_deviation(b, b->counts, b->wanted), least = off;
+    double off = km_balance_largest_deviation(b, b->counts, b->wanted), least = off;
     for (int i = 0, n_vain = 0; i < MOST_STEPS && n_vain < MOST_VAIN_STEPS && off > enough &&
                                 step_up(b, &damping, &value, centers);
          i++) {
-        off = largest_deviation(b, b->counts, b->wanted);
+        off = km_balance_largest_deviation(b, b->counts, b->wanted);
         n_vain = off < nearer * least ? 0 : n_vain + 1;
         least = fmin(least, off);
     }
@@ -145,27 +154,28 @@ static void climb_from_afar(km_balancing *b, double temperature, double enough, 
 {
     const double heating = 16, far = 0.5;
     double now = temperature;
-    while (climb(b, now, enough, centers) > far && now < HOTTEST)
+    while (km_balance_climb(b, now, enough, centers) > far && now < HOTTEST)
         now = fmin(HOTTEST, heating * now);
     while (now > temperature) {
         now = fmax(temperature, now / COOLING);
-        climb(b, now, enough, centers);
+        km_balance_climb(b, now, enough, centers);
     }
 }
 
-void km_balance_find_prices(km_balancing *b, double *centers)
+double km_balance_find_prices(km_balancing *b, double *centers)
 {
     const double enough = 0.1, enough_softly = 0.03;
     double off = INFINITY;
     km_balance_read_prices(b, centers, b->prices);
     climb_from_afar(b, WARM, enough_softly, centers);
     for (double t = WARM / COOLING; t >= COLDEST && off > enough; t /= COOLING) {
-        climb(b, t, enough_softly, centers);
+        km_balance_climb(b, t, enough_softly, centers);
         km_balance_place_heights(b, b->prices, centers);
         km_balance_look(b, centers);
         km_balance_measure_spreads(b);
-        off = largest_deviation(b, b->counts, b->wanted);
+        off = km_balance_largest_deviation(b, b->counts, b->wanted);
     }
+    return off;
 }
 
 /* The highest temperature at which parts of rows sum to the sizes of clusters, but for such a part
@@ -187,14 +197,10 @@ static double choose_temperature(km_balancing *b, double enough, double *centers
 /* What the sample is to count, so that all rows come nearer to the targets by a part of the way. */
 static void want_corrections(km_balancing *b, double part)
 {
-    double sum = 0;
-    for (int64_t c = 0; c < b->k; c++) {
+    for (int64_t c = 0; c < b->k; c++)
         b->wanted[c] =
             fmax(0.05 * b->targets[c], b->counts[c] + part * (b->targets[c] - b->sizes[c]));
-        sum += b->wanted[c];
-    }
-    for (int64_t c = 0; c < b->k; c++)
-        b->wanted[c] *= b->total / sum;
+    km_balance_scale_wanted(b);
 }
 
 /* One step of Newton's without looking where it leads, which the next assignment of all rows tells.
@@ -203,7 +209,7 @@ static bool step_blindly(km_balancing *b, double *centers)
 {
     const double near = 0.3, farthest = 16 * b->soft.temperature;
     km_balance_count_again(b, b->prices, centers);
-    if (largest_deviation(b, b->counts, b->wanted) > near)
+    if (km_balance_largest_deviation(b, b->counts, b->wanted) > near)
         return false;
     find_direction(b, 1e-4);
     for (int64_t c = 0; c < b->k; c++)
@@ -216,7 +222,7 @@ static bool step_blindly(km_balancing *b, double *centers)
 
 void km_balance_correct_prices(km_balancing *b, const double *used, double *centers)
 {
-    const double off = largest_deviation(b, b->sizes, b->targets);
+    const double off = km_balance_largest_deviation(b, b->sizes, b->targets);
     km_balance_read_prices(b, used, b->prices);
     memcpy(b->means, used, (size_t)(b->k * b->n_values) * sizeof *used);
     const double t = choose_temperature(b, 0.15, b->means);
@@ -230,7 +236,7 @@ void km_balance_correct_prices(km_balancing *b, const double *used, double *cent
 void km_balance_correct_standing(km_balancing *b, double *centers)
 {
     const double far = 0.1; /* where rows that change clusters are many enough to be counted */
-    const double off = largest_deviation(b, b->sizes, b->targets);
+    const double off = km_balance_largest_deviation(b, b->sizes, b->targets);
     km_balance_read_prices(b, centers, b->prices);
     const double t = choose_temperature(b, off > far ? 0.02 : 0.15, centers);
     want_corrections(b, 1);

@@ -34,7 +34,7 @@ double km_balancing_bytes(const km_shape *shape)
     const double slot = sizeof(int32_t) + sizeof(double);
     const double of_row = 5 * sizeof(double) + 3 * sizeof(int32_t) + KM_SOFT_SLOTS * slot;
     return n * (km_larger(of_row, record) + row) + (16 + KM_SETTLING_ARRAYS) * k * sizeof(double) +
-           km_centers_bytes(shape);
+           3 * km_centers_bytes(shape);
 }
 
 /* ---- taking rows ----------------------------------------------------------------------------- */
@@ -136,6 +136,7 @@ static void create_clusters(km_balancing *b, km_error *error)
     b->left = km_allocate(km_threads() * k, sizeof *b->left, what, error);
     b->starts = km_allocate(k + 1, sizeof *b->starts, what, error);
     b->means = km_allocate(k * b->n_values, sizeof *b->means, what, error);
+    b->kept = km_allocate(2 * k * b->n_values, sizeof *b->kept, what, error);
     b->fields = km_allocate(k, sizeof *b->fields, what, error);
     b->sizes = km_allocate(N_ARRAYS * k, sizeof *b->sizes, what, error);
     if (error->code != KM_OK)
@@ -206,6 +207,7 @@ void km_balancing_free(km_balancing *b)
     free(b->costs);
     free(b->left);
     free(b->means);
+    free(b->kept);
     free(b->fields);
     free(b->sizes);
     *b = (km_balancing){0};

@@ -129,21 +129,32 @@ static void move_tiny_clusters(km_balancing *b, double *centers)
 
 /* ---- centers --------------------------------------------------------------------------------- */
 
-/* Moves centers to the means of their rows. Returns how far, squared, as a part of the spread of
- * the cluster, on average. */
-static double move_to_means(km_balancing *b, double *centers)
+/* Each cluster weighs rows a little differently, or those whose centers coincide would stay there.
+ */
+static double weight_of_part(int64_t row, int64_t c, double unlike)
 {
-    const int64_t n = b->n_values, d = n - 1;
-    double shift = 0;
-    double *weights = b->solving;
+    const uint32_t mixed = ((uint32_t)row * 2654435761U) ^ ((uint32_t)(c + 1) * 2246822519U);
+    return (mixed * 3266489917U) >> 31 ? 1 + unlike : 1 - unlike;
+}
+
+/* Moves centers to the means of their rows, parts of rows included. Returns how far, squared, as a
+ * part of the spread of the cluster, on average. */
+static double move_to_means(km_balancing *b, double unlike, double *centers)
+{
+    const km_soft *soft = &b->soft;
+    const int64_t n = b->n_values, d = n - 1, n_slots = KM_SOFT_SLOTS * soft->stride;
+    double *weights = b->solving, shift = 0;
     memset(b->means, 0, (size_t)(b->k * n) * sizeof *b->means);
     memset(weights, 0, (size_t)b->k * sizeof *weights);
-    for (int64_t i = 0; i < b->rows.samples.n_samples; i++) {
-        const int32_t c = b->rows.nearest[i];
-        weights[c] += b->rows.shares[i];
-        for (int64_t j = 0; j < d; j++)
-            b->means[c * n + j] += b->rows.shares[i] * km_sampled_value(b, i, j);
-    }
+    for (int64_t i = 0; i < soft->n_rows; i++)
+        for (int64_t l = i * n_slots; l < i * n_slots + soft->n_parts[i]; l++) {
+            const int64_t row = i * soft->stride, c = soft->clusters[l];
+            const double weight =
+                b->rows.shares[row] * soft->parts[l] * weight_of_part(row, c, unlike);
+            weights[c] += weight;
+            for (int64_t j = 0; j < d; j++)
+                b->means[c * n + j] += weight * km_sampled_value(b, row, j);
+        }
     for (int64_t c = 0; c < b->k; c++) {
         double moved = 0;
         if (!(weights[c] > 0))
@@ -162,33 +173,124 @@ static double move_to_means(km_balancing *b, double *centers)
     return shift / (double)b->k;
 }
 
+/* ---- the search ------------------------------------------------------------------------------ */
+
 /* What clusters are to have: the mean of their field. */
 static void want_means_of_fields(km_balancing *b)
 {
-    double sum = 0;
-    for (int64_t c = 0; c < b->k; c++) {
-        b->wanted[c] = b->field_masses[b->fields[c]] / b->field_clusters[b->fields[c]];
-        sum += b->wanted[c];
-    }
     for (int64_t c = 0; c < b->k; c++)
-        b->wanted[c] *= b->total / sum; /* fields may have no cluster */
+        b->wanted[c] = b->field_masses[b->fields[c]] / b->field_clusters[b->fields[c]];
+    km_balance_scale_wanted(b);
 }
-void km_balance_search(km_balancing *b, double *centers)
+
+/* The inertia of clusters of the wanted sizes by these prices, if they have them nearly: no others
+ * of these sizes have less with the same centers (Aurenhammer, Hoffmann & Aronov 1998). */
+static double inertia_by_prices(const km_balancing *b, double off)
+{
+    const double near = 0.2;
+    double sum = 0;
+    for (int64_t i = 0; i < b->rows.samples.n_samples; i++)
+        sum += b->rows.shares[i] * (b->rows.own[i] + b->prices[b->rows.nearest[i]]);
+    for (int64_t c = 0; c < b->k; c++)
+        sum -= b->wanted[c] * b->prices[c];
+    return off <= near ? sum : INFINITY;
+}
+
+/* Rows belong to the nearest cluster alone. After a look. */
+static void part_no_rows(km_balancing *b)
+{
+    km_soft *soft = &b->soft;
+    soft->stride = 1;
+    soft->n_rows = b->rows.samples.n_samples;
+    for (int64_t i = 0; i < soft->n_rows; i++) {
+        soft->n_parts[i] = 1;
+        soft->parts[i * KM_SOFT_SLOTS] = 1;
+        soft->clusters[i * KM_SOFT_SLOTS] = b->rows.nearest[i];
+    }
+}
+
+/* Moves prices and centers in turn, each all the way, to where they suit each other next to these
+ * centers. Returns the inertia. */
+static double move_in_turn(km_balancing *b, double *centers)
 {
     enum { MOST_ROUNDS = 12 };
     const double at_rest = 0.005; /* some hundredths of a radius */
     double shift = INFINITY;
+    for (int round = 0; round < MOST_ROUNDS && shift > at_rest; round++) {
+        km_balance_find_prices(b, centers);
+        part_no_rows(b);
+        shift = move_to_means(b, 0, centers);
+    }
+    return inertia_by_prices(b, km_balance_find_prices(b, centers));
+}
+
+/* Moves them together while such a temperature falls, in units of the usual spread: the hotter, the
+ * farther they go. Returns the inertia. */
+static double anneal(km_balancing *b, double hot, double *centers)
+{
+    const double cold = 0.01, cooling = 2, enough = 0.05, unlike = 0.05, scale = b->scale;
+    km_balance_read_prices(b, centers, b->prices);
+    for (double t = hot; t > cold; t /= cooling) {
+        km_balance_climb(b, t, enough, centers);
+        move_to_means(b, unlike, centers);
+    }
+    km_balance_place_heights(b, b->prices, centers);
+    const double inertia = inertia_by_prices(b, km_balance_find_prices(b, centers));
+    b->scale = scale;
+    return inertia;
+}
+
+/* How hot it has to be for clusters as unequal as these to change their places. 0 if they need not,
+ * being nearly equal, or on a line, where their order is the same at all places, or must not, being
+ * of several fields. `spread` is their mean one. */
+static double heat_wanted(const km_balancing *b, double spread)
+{
+    const double little = 0.4;
+    double largest = 0, sum2 = 0;
+    for (int64_t c = 0; c < b->k; c++) {
+        const double excess = b->counts[c] / b->wanted[c] - 1;
+        largest = fmax(largest, excess);
+        sum2 += excess * excess / (double)b->k;
+        if (b->fields[c] != b->fields[0])
+            return 0;
+    }
+    return sqrt(sum2) > little && b->n_values > 2 ? largest * spread / b->scale : 0;
+}
+
+/* Moves prices and centers. Where k-means has its centers in the wrong places, there are many ends,
+ * some of them much worse than others: keeps the best of several. */
+static void search_centers(km_balancing *b, double hot, double *centers)
+{
+    enum { N_TRIES = 4, N_FROM_START = 2 }; /* the others go on from the best */
+    const double times[N_TRIES] = {4, 32, 1, 0.25};
+    const size_t bytes = (size_t)(b->k * b->n_values) * sizeof *centers;
+    const double scale = b->scale;
+    double *start = b->kept, *best = b->kept + b->k * b->n_values;
+    memcpy(start, centers, bytes);
+    double least = move_in_turn(b, centers);
+    b->scale = scale;
+    for (int i = 0; i < N_TRIES && hot > 0; i++) {
+        memcpy(best, centers, bytes);
+        memcpy(centers, i < N_FROM_START ? start : best, bytes);
+        const double inertia = anneal(b, times[i] * hot, centers);
+        if (inertia >= least)
+            memcpy(centers, best, bytes);
+        least = fmin(least, inertia);
+    }
+}
+
+void km_balance_search(km_balancing *b, double *centers)
+{
+    double spread = 0;
     km_balance_share_evenly(b);
     km_balance_look(b, centers);
     km_balance_measure_spreads(b);
     km_balance_place_clusters(b);
     km_balance_weigh_fields(b, false);
+    for (int64_t c = 0; c < b->k; c++)
+        spread += b->spreads[c] * b->counts[c] / b->total;
     apportion_clusters(b, centers);
     move_tiny_clusters(b, centers);
     want_means_of_fields(b);
-    for (int round = 0; round < MOST_ROUNDS && shift > at_rest; round++) {
-        km_balance_find_prices(b, centers);
-        shift = move_to_means(b, centers);
-    }
-    km_balance_find_prices(b, centers);
+    search_centers(b, heat_wanted(b, spread), centers);
 }

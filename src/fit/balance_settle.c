@@ -44,6 +44,8 @@ static km_code settle_by_sample(running *run, settling *s, km_error *error)
         km_balance_look(b, run->used);
         km_balance_share(b);
         km_balance_measure_spreads(b);
+        memcpy(b->wanted, b->targets, (size_t)b->k * sizeof *b->wanted);
+        km_balance_scale_wanted(b); /* fields may have no cluster */
         if (km_balance_deviation(b) > far)
             km_balance_find_prices(b, run->centers);
         else

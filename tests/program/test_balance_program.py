@@ -5,6 +5,7 @@ import unittest
 
 import h5py
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from program import ProgramTest, Result, run, write_columns
@@ -40,6 +41,21 @@ def clumps(n, seed):
     at[stray] = random.normal(size=(stray.sum(), 3))
     at /= np.linalg.norm(at, axis=1)[:, None]
     return np.degrees(np.arctan2(at[:, 1], at[:, 0])) % 360, np.degrees(np.arcsin(at[:, 2]))
+
+
+def transport(at, k, seed):
+    """Inertia of equal clusters: an exact assignment of rows to places, and means, in turn."""
+    centers = at[np.random.default_rng(seed).choice(len(at), k, replace=False)]
+    places = np.repeat(np.arange(k), len(at) // k)
+    inertia, before = 1e300, np.inf
+    while inertia < before * (1 - 1e-4):
+        before = inertia
+        costs = ((at[:, None] - centers) ** 2).sum(axis=2)[:, places]
+        rows, taken = linear_sum_assignment(costs)
+        inertia = costs[rows, taken].sum()
+        sums = np.stack([at[places[taken] == c].sum(axis=0) for c in range(k)])
+        centers = sums / np.linalg.norm(sums, axis=1)[:, None]
+    return inertia
 
 
 class Balance(ProgramTest):
@@ -101,6 +117,22 @@ class Balance(ProgramTest):
         self.assertLessEqual(abs(result.sizes - 400).max(), 4)
         self.assertNotIn("unequal clusters", ended.err)
 
+    def test_inertia(self):
+        """Equal clusters of clumped rows are as good as the best of several independent ones."""
+        for seed in (27, 33):
+            at = self.sky(f"{seed}.h5", *clumps(800, seed))
+            _, result = self.fit(f"{seed}.h5", 8, "--sky", "ra,dec", "--balance", "count")
+            self.assertLessEqual(abs(result.sizes - 100).max(), 3)
+            self.assertLess(result.inertia, 1.02 * min(transport(at, 8, s) for s in (1, 3, 5)))
+
+    def test_equal_rows_on_a_line(self):
+        """Heaps of equal rows next to each other are no fields."""
+        x = np.repeat(np.random.default_rng(15).normal(size=200), 20)
+        write_columns("line.h5", {"x": x})
+        ended, result = self.fit("line.h5", 10, "--balance", "count")
+        self.assertRegex(ended.out, "of the mean, 1 field")
+        self.assertEqual(result.sizes.tolist(), [400] * 10)
+
     def test_duplicates(self):
         """Each row four times: clusters change by four rows at once, and are equal all the same."""
         ra, dec = clumps(2500, 13)
@@ -122,6 +154,19 @@ class Balance(ProgramTest):
         self.assertRegex(ended.out, "of their field, 12 fields")
         self.assertLessEqual(abs(result.sizes - 500).max(), 5)
         self.assertEqual(len(np.unique(result.labels * 12 + island)), 24)
+
+    def test_more_islands_than_clusters(self):
+        """Of 15 islands and 10 clusters some share one with the next, but no more than two."""
+        random = np.random.default_rng(18)
+        at = random.normal(size=(15, 3))
+        at /= np.linalg.norm(at, axis=1)[:, None]
+        island = np.repeat(np.arange(15), 200)
+        at = at[island] + 0.002 * random.normal(size=(3000, 3))
+        self.sky("islands.h5", np.degrees(np.arctan2(at[:, 1], at[:, 0])) % 360,
+                 np.degrees(np.arcsin(at[:, 2] / np.linalg.norm(at, axis=1))))
+        _, result = self.fit("islands.h5", 10, "--sky", "ra,dec", "--balance", "count")
+        self.assertGreaterEqual(result.sizes.min(), 198)
+        self.assertLessEqual(result.sizes.max(), 404)
 
     def test_unequal(self):
         """Equal rows that outweigh a cluster can't be parted: a warning says so."""
