@@ -111,10 +111,12 @@ class Describe(ProgramTest):
         """Other numbers, and nothing else; predict gives them, too."""
         columns = hostile()
         write_columns("in.h5", columns)
-        plain, ordered = self.fit(), self.fit("--order-by", "x", "--verify", "--restarts", 2)
-        plain = self.fit("--restarts", 2, output="plain.h5")
+        words = "--restarts", 2, "--random-seed", 3
+        ordered = self.fit("--order-by", "x", "--verify", *words)
+        plain = self.fit(*words, output="plain.h5")
         self.assertEqual(plain["texts"], {})
         order = np.argsort(plain["/centers"][:, 0])
+        self.assertNotEqual(list(order), sorted(order))
         numbers = np.append(np.argsort(order), -1)
         np.testing.assert_array_equal(ordered["/labels"], numbers[plain["/labels"]])
         for name in ["/centers", "/sizes", "model"]:
@@ -206,7 +208,8 @@ class Describe(ProgramTest):
         """One that is stopped while it reads what it describes has not lost that."""
         random = np.random.default_rng(5)
         write_columns("in.h5", {name: random.random(1_000_000) for name in "xyz"})
-        command = ["fit", "in.h5", "-c", "x", "-k", 3, "--describe", "x,y,z", "--max-iterations", 2,
+        described = ",".join(f"x+{i}*y+z" for i in range(20))  # which takes a second
+        command = ["fit", "in.h5", "-c", "x", "-k", 3, "--describe", described, "--max-iterations", 2,
                    "--checkpoint", "state", "--verbose"]
         run(*command, "-o", "whole.h5")
         stopped = stop_at("iteration", *command, "-o", "out.h5", count=2)
