@@ -1,12 +1,5 @@
 /* Distances to the nearest center so far. Samples are ordered so that blocks, and groups of blocks,
- * have small bounding boxes. A new center is skipped for a box if its distance from the box exceeds
- * all distances in it (the bound of Hamerly 2010 and of Raff 2021, "Exact acceleration of k-means++
- * and k-means||", for boxes).
- *
- * Skipping never changes a result. The canonical distance2 of d features in working precision, with
- * unit roundoff u, is at least (1 - (d + 2) u) times the true one, minus what denormals lose. The
- * bound, computed in double, is at most (1 + (d + 3) 2^-53) times the true bound. A slack of
- * 2 (d + 4) u covers both. */
+ * have small bounding boxes, and most are skipped by these (nearness_boxes.c). */
 #include "nearness.h"
 #include "base/arithmetic.h"
 #include "base/error.h"
@@ -15,101 +8,16 @@
 #include "base/partition.h"
 #include "base/precision.h"
 #include "base/threads.h"
+#include "nearness_parts.h"
 #include "seedings.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUP_BLOCKS = 16, CHUNK_SAMPLES = 1024, MAX_NEW_CENTERS = 512 };
-
-static int64_t parts_of(int64_t count, int64_t size)
-{
-    return (count + size - 1) / size;
-}
-
-/* ---- boxes ----------------------------------------------------------------------------------- */
-
-/* The minima of a box, [d], and behind them its maxima. */
-static double *box_of(const km_nearness *near, int64_t box)
-{
-    return near->boxes + box * 2 * near->samples->n_features;
-}
-
-static double min_of(double a, double b)
-{
-    return b < a ? b : a;
-}
-
-static double max_of(double a, double b)
-{
-    return b > a ? b : a;
-}
-
-static void find_box_of_block(const km_nearness *near, int64_t block)
-{
-    const int64_t d = near->samples->n_features;
-    double *lowest = box_of(near, near->n_groups + block), *highest = lowest + d;
-    for (int64_t j = 0; j < d; j++) {
-        double values[KM_BLOCK];
-        km_samples_load(near->samples, block, j, values);
-        lowest[j] = highest[j] = values[0];
-        for (int l = 1; l < KM_BLOCK; l++) {
-            lowest[j] = min_of(lowest[j], values[l]);
-            highest[j] = max_of(highest[j], values[l]);
-        }
-    }
-}
-
-static km_rows blocks_of_group(const km_nearness *near, int64_t group)
-{
-    const int64_t first = group * GROUP_BLOCKS, left = near->samples->n_blocks - first;
-    return (km_rows){first, left < GROUP_BLOCKS ? left : GROUP_BLOCKS};
-}
-
-static void find_boxes(const km_nearness *near)
-{
-    const int64_t d = near->samples->n_features;
-#pragma omp parallel for
-    for (int64_t g = 0; g < near->n_groups; g++) {
-        const km_rows blocks = blocks_of_group(near, g);
-        double *box = box_of(near, g);
-        for (int64_t b = blocks.first; b < blocks.first + blocks.count; b++) {
-            find_box_of_block(near, b);
-            const double *part = box_of(near, near->n_groups + b);
-            for (int64_t j = 0; j < d; j++) {
-                const bool is_first = b == blocks.first;
-                box[j] = is_first ? part[j] : min_of(box[j], part[j]);
-                box[d + j] = is_first ? part[d + j] : max_of(box[d + j], part[d + j]);
-            }
-        }
-    }
-}
-
-/* May a center be nearer to a sample in this box than the centers so far? */
-static bool can_lower(const km_nearness *near, int64_t box, const double *center)
-{
-    const int64_t d = near->samples->n_features;
-    const double *lowest = box_of(near, box), *highest = lowest + d;
-    const km_precision precision = near->samples->precision;
-    const double slack = 2 * (double)(d + 4) * km_precision_epsilon(precision);
-    double bound2 = 0;
-    for (int64_t j = 0; j < d; j++) {
-        const double below = lowest[j] - center[j], above = center[j] - highest[j];
-        const double outside = max_of(max_of(below, above), 0);
-        bound2 += outside * outside;
-    }
-    return bound2 * (1 - slack) - km_precision_smallest(precision) < near->max_distance2[box];
-}
+enum { CHUNK_SAMPLES = 1024, MAX_NEW_CENTERS = 512 };
 
 /* ---- distances ------------------------------------------------------------------------------- */
-
-static km_distances *distances_of(const km_nearness *near, int64_t block)
-{
-    const size_t size = KM_BLOCK * km_precision_size(near->samples->precision);
-    return (void *)(near->distances2 + (size_t)block * size);
-}
 
 static void set_distance2(const km_nearness *near, int64_t block, int lane, double distance2)
 {
@@ -186,7 +94,7 @@ km_code km_nearness_create(km_nearness *near, const km_samples *samples, const k
     near->chosen = km_allocate(km_threads() * d, MAX_NEW_CENTERS * sizeof(double), what, error);
     if (error->code != KM_OK)
         return error->code;
-    find_boxes(near);
+    km_nearness_find_boxes(near);
     set_first_distances(near);
     km_nearness_weigh(near, (km_power){0, 0});
     return KM_OK;
@@ -240,18 +148,10 @@ static int64_t choose_new_centers(const km_nearness *near, int64_t box,
     int64_t n_chosen = 0;
     for (int64_t i = 0; i < n; i++) {
         const int32_t number = from != NULL ? from[i] : (int32_t)i;
-        if (can_lower(near, box, added->centers + number * near->samples->n_features))
+        if (km_nearness_can_lower(near, box, added->centers + number * near->samples->n_features))
             chosen[n_chosen++] = number;
     }
     return n_chosen;
-}
-
-static uint64_t weight_of(const km_nearness *near, int64_t sample, double distance2)
-{
-    const double *weights = near->samples->weights;
-    const double weight = weights != NULL ? weights[sample] : 1;
-    const bool is_begun = near->power.a > 0;
-    return (uint64_t)(is_begun ? weight * distance2 * near->power.a * near->power.b : weight);
 }
 
 /* Updates the sums of chunks and the maximum of a block whose distances were lowered. */
@@ -376,58 +276,6 @@ void km_nearness_approach(km_nearness *near, const double *centers, const void *
             approach_group(near, g, &added, &workspace);
         }
     }
-}
-
-/* ---- gains ----------------------------------------------------------------------------------- */
-
-static uint64_t gain_in_block(const km_nearness *near, int64_t block, const void *center)
-{
-    const km_samples *samples = near->samples;
-    const km_precision precision = samples->precision;
-    const km_distances *before = distances_of(near, block);
-    km_distances distances2;
-    uint64_t gain = 0;
-    near->kernel->distances_to[precision](km_samples_block(samples, block), center,
-                                          samples->n_features, &distances2);
-    for (int l = 0; l < KM_BLOCK; l++) {
-        const double old = km_distance_of(before, precision, l);
-        const double new = km_distance_of(&distances2, precision, l);
-        if (new < old)
-            gain += weight_of(near, block * KM_BLOCK + l, old) -
-                    weight_of(near, block * KM_BLOCK + l, new);
-    }
-    return gain;
-}
-
-static uint64_t gain_in_group(const km_nearness *near, int64_t group, const double *center,
-                              const void *rounded)
-{
-    const km_rows blocks = blocks_of_group(near, group);
-    uint64_t gain = 0;
-    if (!can_lower(near, group, center))
-        return 0;
-    for (int64_t b = blocks.first; b < blocks.first + blocks.count; b++)
-        if (can_lower(near, near->n_groups + b, center))
-            gain += gain_in_block(near, b, rounded);
-    return gain;
-}
-
-void km_nearness_gains(const km_nearness *near, const double *centers, const void *rounded,
-                       int64_t n, uint64_t *gains)
-{
-    const int64_t d = near->samples->n_features;
-    const size_t size = (size_t)d * km_precision_size(near->samples->precision);
-    memset(gains, 0, (size_t)n * sizeof *gains);
-#pragma omp parallel for schedule(dynamic, 4)
-    for (int64_t g = 0; g < near->n_groups; g++)
-        for (int64_t i = 0; i < n; i++) {
-            const uint64_t gain =
-                gain_in_group(near, g, centers + i * d, (const char *)rounded + (size_t)i * size);
-            if (gain > 0) {
-#pragma omp atomic
-                gains[i] += gain;
-            }
-        }
 }
 
 /* ---- weights --------------------------------------------------------------------------------- */
