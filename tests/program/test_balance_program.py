@@ -141,15 +141,20 @@ class Balance(ProgramTest):
         self.assertLessEqual(abs(result.sizes - 10000 / 12).max(), 10000 / 12 / 100)
         self.assertNotIn("unequal clusters", ended.err)
 
-    def test_islands(self):
-        """Narrow islands far apart: no cluster has but a few rows of another field."""
-        random = np.random.default_rng(14)
-        at = random.normal(size=(12, 3))
+    def write_islands(self, n, n_rows, seed):
+        """Narrow ones of n_rows each; returns the island of each row."""
+        random = np.random.default_rng(seed)
+        at = random.normal(size=(n, 3))
         at /= np.linalg.norm(at, axis=1)[:, None]
-        island = np.repeat(np.arange(12), 1000)
-        at = at[island] + 0.002 * random.normal(size=(12000, 3))
+        island = np.repeat(np.arange(n), n_rows)
+        at = at[island] + 0.002 * random.normal(size=(len(island), 3))
         self.sky("islands.h5", np.degrees(np.arctan2(at[:, 1], at[:, 0])) % 360,
                  np.degrees(np.arcsin(at[:, 2] / np.linalg.norm(at, axis=1))))
+        return island
+
+    def test_islands(self):
+        """Narrow islands far apart: no cluster has but a few rows of another field."""
+        island = self.write_islands(12, 1000, seed=14)
         ended, result = self.fit("islands.h5", 24, "--sky", "ra,dec", "--balance", "count")
         self.assertRegex(ended.out, "of their field, 12 fields")
         self.assertLessEqual(abs(result.sizes - 500).max(), 5)
@@ -157,13 +162,7 @@ class Balance(ProgramTest):
 
     def test_more_islands_than_clusters(self):
         """Of 15 islands and 10 clusters some share one with the next, but no more than two."""
-        random = np.random.default_rng(18)
-        at = random.normal(size=(15, 3))
-        at /= np.linalg.norm(at, axis=1)[:, None]
-        island = np.repeat(np.arange(15), 200)
-        at = at[island] + 0.002 * random.normal(size=(3000, 3))
-        self.sky("islands.h5", np.degrees(np.arctan2(at[:, 1], at[:, 0])) % 360,
-                 np.degrees(np.arcsin(at[:, 2] / np.linalg.norm(at, axis=1))))
+        self.write_islands(15, 200, seed=18)
         _, result = self.fit("islands.h5", 10, "--sky", "ra,dec", "--balance", "count")
         self.assertGreaterEqual(result.sizes.min(), 198)
         self.assertLessEqual(result.sizes.max(), 404)
