@@ -35,7 +35,7 @@ uint64_t km_problem_hash(const skymeans_problem *p, int64_t n_features)
     for (int64_t i = 0; i < p->n_several; i++)
         hash = fold(hash, p->several[i]);
     if (p->n_several > 0)
-        hash = fold_text(fold(hash, p->bootstrap), p->choose);
+        hash = fold_text(fold(fold(hash, p->bootstrap), p->gap), p->choose);
     return fold_text(fold_text(hash, p->scale), p->missing);
 }
 

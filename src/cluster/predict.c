@@ -110,7 +110,8 @@ km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitte
     const double start = km_now();
     const km_samples *memory = &samples->memory;
     km_timers timers = {0};
-    if (check_fitted(fitted, samples, error) != KM_OK || km_agree(comm, error) != KM_OK ||
+    check_fitted(fitted, samples, error);
+    if (km_agree(comm, error) != KM_OK ||
         km_check_alike(samples, km_model_hash(fitted) + km_manner_hash(manner), comm, error) !=
             KM_OK ||
         km_cluster_return(samples, NULL, NULL, &timers, comm, error) != KM_OK)

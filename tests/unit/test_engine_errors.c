@@ -110,6 +110,46 @@ START_TEST(what_can_not_be_asked)
 }
 END_TEST
 
+/* What the last rank asks for otherwise than the others, which all ask for the first. */
+static const double FACTORS[3] = {1, 2, 3};
+static const int64_t SEVERAL[] = {2, 3}, OTHERS[] = {1, 3};
+ASK(nothing, (void)a)
+ASK(several, a->problem.several = SEVERAL; a->problem.n_several = 2)
+ASK(one_more_cluster, a->problem.n_clusters++)
+ASK(one_more_iteration, a->problem.max_iterations++)
+ASK(one_more_restart, a->problem.restarts++)
+ASK(given_centers, a->problem.first_centers = FIRST)
+ASK(other_seeding, a->problem.seeding = "random")
+ASK(other_seeding_rows, a->problem.seeding_rows = 100)
+ASK(other_seed, a->problem.random_seed = 1)
+ASK(other_tolerance, a->problem.tolerance = 0)
+ASK(other_scale, a->problem.scale = "minmax")
+ASK(other_missing, a->problem.missing = "error")
+ASK(with_factors, a->problem.factors = FACTORS)
+ASK(on_the_sky, a->problem.sky = 1)
+ASK(balanced, a->problem.balance = "count")
+ASK(other_numbers, a->problem.several = OTHERS; a->problem.n_several = 2)
+ASK(other_choice, several(a); a->problem.choose = "davies-bouldin")
+ASK(with_bootstrap, several(a); a->problem.bootstrap = 1)
+ASK(with_gap, several(a); a->problem.gap = 1)
+ASK(other_algorithm, a->manner.algorithm = "tree")
+ASK(with_second, a->manner.second = 1)
+ASK(no_cluster_at_all, a->problem.n_clusters = 0)
+
+static const struct {
+    void (*all)(asked *), (*last)(asked *);
+} DISAGREE[] = {{nothing, one_more_cluster}, {nothing, one_more_iteration},
+                {nothing, one_more_restart}, {nothing, given_centers},
+                {nothing, other_seeding},    {nothing, other_seeding_rows},
+                {nothing, other_seed},       {nothing, other_tolerance},
+                {nothing, other_scale},      {nothing, other_missing},
+                {nothing, with_factors},     {nothing, on_the_sky},
+                {nothing, balanced},         {nothing, several},
+                {several, other_numbers},    {several, other_choice},
+                {several, with_bootstrap},   {several, with_gap},
+                {nothing, other_algorithm},  {nothing, with_second},
+                {nothing, no_cluster_at_all}};
+
 /* What differs between ranks is said, and no rank waits for others. */
 START_TEST(ranks_that_disagree)
 {
@@ -118,20 +158,39 @@ START_TEST(ranks_that_disagree)
     const bool is_last = km_comm_rank(m.comm) == km_comm_size(m.comm) - 1;
     skymeans_answer *answer;
     skymeans_error error;
-    for (int i = 0; i < 5 && km_comm_size(m.comm) > 1; i++) {
+    for (size_t i = 0; i < sizeof DISAGREE / sizeof *DISAGREE && km_comm_size(m.comm) > 1; i++) {
         asked a = usual();
-        a.problem.n_clusters += is_last && i == 0;
-        a.problem.max_iterations += is_last && i == 1;
-        a.problem.first_centers = is_last && i == 2 ? FIRST : NULL;
-        a.manner.algorithm = is_last && i == 3 ? "tree" : "auto";
-        const int code = skymeans_fit(&answer, is_last && i == 4 ? NULL : &a.problem, samples,
-                                      &a.manner, &a.control, m.comm, &error);
+        (is_last ? DISAGREE[i].last : DISAGREE[i].all)(&a);
+        const int code =
+            skymeans_fit(&answer, &a.problem, samples, &a.manner, &a.control, m.comm, &error);
         check_error(code, SKYMEANS_USAGE, &error);
     }
     for (int threads = 1; threads < 4; threads++) { /* which may differ */
         asked a = usual();
         a.manner.threads = is_last ? threads : 0;
         skymeans_answer_free(fit_samples(samples, &a.problem, &a.manner, NULL, m.comm));
+    }
+    skymeans_samples_free(samples);
+}
+END_TEST
+
+/* The last rank predicts by a model that does not fit the samples, or by another one. */
+START_TEST(ranks_with_other_models)
+{
+    mock_rows m = small_rows();
+    const bool is_last = km_comm_rank(m.comm) == km_comm_size(m.comm) - 1;
+    skymeans_samples *samples = make_samples(&m);
+    skymeans_answer *answer, *fitted;
+    skymeans_error error;
+    for (int d = 2; d < 4 && km_comm_size(m.comm) > 1; d++) {
+        skymeans_model model = SKYMEANS_MODEL;
+        model.n_clusters = is_last ? 2 : 3;
+        model.n_features = is_last ? d : 3;
+        model.working_centers = FIRST;
+        ck_assert_int_eq(skymeans_answer_from_model(&fitted, &model, &error), SKYMEANS_OK);
+        const int code = skymeans_predict(&answer, fitted, samples, NULL, m.comm, &error);
+        check_error(code, SKYMEANS_USAGE, &error);
+        skymeans_answer_free(fitted);
     }
     skymeans_samples_free(samples);
 }
@@ -366,6 +425,7 @@ Suite *make_suite(void)
 {
     const TTest *const tests[] = {what_can_not_be_asked,
                                   ranks_that_disagree,
+                                  ranks_with_other_models,
                                   null_and_other_communicators,
                                   intercommunicators,
                                   rows_that_can_not_be,
