@@ -92,7 +92,7 @@ static void compare_ids(km_again *a, km_rows rows, int64_t first, km_error *erro
     const size_t ahead = place->is_transposed || size == 0
                              ? 0
                              : (size_t)place->position * (size_t)field->size % size;
-    bool are_same = size > 0 && km_again_read_elements(a, field, place, rows, type, error) == KM_OK;
+    bool are_same = km_again_read_elements(a, field, place, rows, type, error) == KM_OK;
     for (int64_t i = 0; i < rows.count && are_same; i++) {
         char *id = a->bytes + (size_t)i * size + ahead;
         km_id_remove_bias(field, id);
@@ -107,7 +107,6 @@ static void compare_ids(km_again *a, km_rows rows, int64_t first, km_error *erro
             "command line",
             a->opened.path, place->dataset, (long long)rows.first,
             (long long)(rows.first + rows.count - 1));
-    free(a->bytes);
     if (type >= 0)
         H5Tclose(type);
 }
@@ -200,6 +199,7 @@ km_code km_catalogue_read_again(const km_catalogue *catalogue, const km_findings
                         every, error);
         *hash = a->sum;
         close_file_again(a);
+        free(a->bytes);
         free(a->inputs);
     }
     free(a);

@@ -12,7 +12,7 @@ typedef struct km_again {
     km_opened_file opened; /* for its fields and datasets; its sources are not read */
     km_column *columns;
     int64_t file;
-    char *bytes;    /* [KM_READ_AGAIN_ROWS] elements of a column */
+    char *bytes;    /* the elements of a column that were read last */
     double *inputs; /* [KM_READ_AGAIN_ROWS][number of inputs], what expressions read */
     int64_t n_inputs;
     uint64_t hashes[KM_READ_AGAIN_ROWS];
@@ -21,8 +21,8 @@ typedef struct km_again {
     uint64_t sum;
 } km_again;
 
-/* Reads the elements that hold a place, as this type, to a->bytes, which the caller frees. Fails
- * with KM_SYSTEM or KM_MEMORY. */
+/* Reads the elements that hold a place, as this type, to a->bytes. Fails with KM_SYSTEM or
+ * KM_MEMORY, also if the type is negative. */
 km_code km_again_read_elements(km_again *a, const km_field *field, const km_place *place,
                                km_rows rows, hid_t type, km_error *error);
 

@@ -61,6 +61,7 @@ km_code km_again_read_elements(km_again *a, const km_field *field, const km_plac
     const hsize_t start[2] = {place->is_transposed ? at : first, place->is_transposed ? first : at};
     const hsize_t count[2] = {place->is_transposed ? 1 : n, place->is_transposed ? n : 1};
     const size_t size = type >= 0 ? H5Tget_size(type) : 0; /* 0: HDF5 failed */
+    free(a->bytes);
     a->bytes = km_allocate(rows.count, size > 0 ? size : 1, "rows that are read again", error);
     if (a->bytes == NULL)
         return error->code;
@@ -100,7 +101,6 @@ static km_code read_numbers_again(km_again *a, const km_field *field, const km_p
         place->is_transposed || n_values == 0 ? 0 : (size_t)place->position % n_values;
     for (int64_t i = 0; i < rows.count && error->code == KM_OK; i++)
         a->numbers[i] = number_at(a->bytes + (size_t)i * size + position * value, &number);
-    free(a->bytes);
     if (type >= 0)
         H5Tclose(type);
     H5Tclose(native);

@@ -168,7 +168,8 @@ class Calls(ProgramTest):
         for n in range(FEW):
             yield 1 + n * n * 7
 
-    def fail_calls(self, group, ranks=(0, 1), catalogue="in.h5", more=("--verify",), step=STEP):
+    def fail_calls(self, group, ranks=(0, 1), catalogue="in.h5", more=("--verify",), step=STEP,
+                   hows=("once", "on")):
         arguments = ["fit", catalogue, "-k", 3, "-c", "a,b", "-o", "out.h5", "--metrics", "out.json",
                      "--distances", *more, "--overwrite", "--id", "name", "--max-iterations", 5,
                      "--checkpoint", "out.state", "--checkpoint-interval", 0, "--scratch", ".",
@@ -176,7 +177,7 @@ class Calls(ProgramTest):
         self.expected = None
         self.assertEqual(self.walk(None, 0, "", 0, arguments)[1], "right answer")
         for rank in ranks:
-            for how in ("once", "on"):
+            for how in hows:
                 for n in self.numbers(step):
                     name, outcome = self.walk(group, n, how, rank, arguments)
                     with self.subTest(group=group, n=n, how=how, rank=rank, name=name):
@@ -224,7 +225,9 @@ class Calls(ProgramTest):
         self.fail_calls("removing")
 
     def test_hdf5(self):
+        """Also types of ids that are numbers, which --verify reads again."""
         self.fail_calls("hdf5")
+        self.fail_calls("H5Tcopy", ranks=(1,), catalogue="plain.h5", step=1, hows=("once",))
 
     @unittest.skipUnless(is_open_mpi(), "MPICH 4.0 leaves ranks waiting once it has ended another one")
     def test_mpi(self):
