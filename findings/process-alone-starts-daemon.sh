@@ -7,7 +7,10 @@
 # (0.13 s for a program that took 0.04 s without, both with OMPI_MCA_pml=ob1 OMPI_MCA_btl=self); where the
 # daemon can't start MPI_Init ends the program; and whoever waits for all processes of a job sees one more.
 # Under mpirun there is none, since mpirun itself is the daemon of its node.
-# OMPI_MCA_ess_singleton_isolated=1, set before MPI_Init, does without.
+# OMPI_MCA_ess_singleton_isolated=1, set before MPI_Init, does without. Then all such processes of a node share one
+# session folder (jf.0/1), which the first that ends removes: of 360 that opened a file with MPI-IO, 12 at once, a
+# few failed in MPI_Init or MPI_File_open. OMPI_MCA_orte_create_session_dirs=0 and OMPI_MCA_sharedfp=individual do
+# without the folder.
 #
 # Seen on 2026-11-30 on Debian 12, amd64, Open MPI 4.1.4 (libopenmpi-dev 4.1.4-3+b1); children of a process
 # after MPI_Init:

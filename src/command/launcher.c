@@ -42,11 +42,15 @@ km_launch km_launch_find(void)
 }
 
 /* Open MPI starts a daemon for a process without a launcher, in case that starts others, and looks
- * for networks. Without both it starts in an eighth of the time, also where they would fail. Other
- * MPIs know nothing of these variables. */
+ * for networks. Without both it starts in an eighth of the time, also where they would fail.
+ * Without the daemon all such processes of a node have one name, and would share a folder of files,
+ * which the first that ends removes: so they have none, nor what would lie there, shared file
+ * pointers. Other MPIs know nothing of these variables. */
 void km_launch_alone(const km_launch *launch)
 {
     static const char *const variables[][2] = {{"OMPI_MCA_ess_singleton_isolated", "1"},
+                                               {"OMPI_MCA_orte_create_session_dirs", "0"},
+                                               {"OMPI_MCA_sharedfp", "individual"},
                                                {"OMPI_MCA_pml", "ob1"},
                                                {"OMPI_MCA_btl", "self"}};
     for (size_t i = 0; i < sizeof variables / sizeof *variables && !launch->is_launched; i++)

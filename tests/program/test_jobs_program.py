@@ -89,6 +89,15 @@ class Alone(ProgramTest):
             self.assertEqual(process.returncode, 0, process.communicate())
         self.assertEqual(seen, {process.pid})
 
+    def test_no_common_folder(self):
+        """Of Open MPI's files, which would be one for all runs of a node: there may be no such folder."""
+        write_array("in.h5", blobs(1000, 2))
+        open("file", "w").close()
+        for command in (["fit", "in.h5", "-k", "3", "-o", "out.h5", "-q"], ["info", "in.h5"]):
+            finished = subprocess.run([BINARY, *command], capture_output=True, timeout=SECONDS, check=False,
+                                      env=os.environ | {"OMPI_MCA_orte_tmpdir_base": "file/folder"})
+            self.assertEqual((finished.returncode, finished.stderr), (0, b""))
+
 
 class Launchers(ProgramTest):
     """N tasks, each alone in its world: what happens under another MPI's launcher."""
