@@ -20,9 +20,8 @@ INTRODUCTION = """# All options
 
 <!-- Made by `make docs` from --help: edit src/command/option_table.c instead. -->
 
-`skymeans COMMAND --help` prints the same on a terminal. An option that begins with two dashes may
-be shortened as long as no other begins alike (`--rest 10`), and its value may follow after a blank
-or an equals sign. `--` ends the options: what follows are names of files.
+`skymeans COMMAND --help` prints the same on a terminal. The name of an option that begins with
+two dashes is written in full, and its value may follow after a blank or an equals sign. `--` ends the options: what follows are names of files.
 
 [own-catalogue.md](own-catalogue.md) explains when to use which.
 """

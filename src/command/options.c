@@ -183,43 +183,69 @@ static const struct synonym {
     {"random-state", "random-seed"}, {"init", "seeding"},        {"n-init", "restarts"},
     {"max-iter", "max-iterations"},  {"table", "dataset"},       {"force", "overwrite"}};
 
+static const char *nearest_synonym(const char *text)
+{
+    for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++)
+        if (strcmp(synonyms[i].other, text) == 0)
+            return synonyms[i].ours;
+    return NULL;
+}
+
 /* The option with this synonym, or the one whose name is spelled most similarly; NULL if none is
  * similar. */
 static const char *nearest_option(const km_option *table, const char *text)
 {
     const char *nearest = HELP;
-    for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++)
-        if (strcmp(synonyms[i].other, text) == 0)
-            return synonyms[i].ours;
+    if (nearest_synonym(text) != NULL)
+        return nearest_synonym(text);
     for (const km_option *option = table; option->name != NULL; option++)
         if (km_edit_distance(option->name, text) < km_edit_distance(nearest, text))
             nearest = option->name;
     return 2 * km_edit_distance(nearest, text) <= (int)strlen(text) ? nearest : NULL;
 }
 
-/* Do several options begin with this name? (getopt accepts it if only one does.) */
-static bool is_ambiguous(const km_option *table, const char *name)
+static const km_option *option_of_letter(const km_option *table, int letter)
 {
-    int count = 0;
     for (const km_option *option = table; option->name != NULL; option++)
-        count += strncmp(option->name, name, strlen(name)) == 0;
-    return count > 1;
+        if (option->letter == letter)
+            return option;
+    return NULL;
 }
 
-static km_code unknown_option(const struct command *command, const char *text, km_error *error)
+/* The names that begin with this one, as " --seeding --seeding-rows". */
+static void list_longer(const km_option *table, const char *name, char *list, size_t size)
 {
-    if (optopt >= FIRST_CODE)
-        return km_fail(error, KM_USAGE, "bad value (%s): the option takes none", text);
-    if (optopt != 0)
-        return km_fail(error, KM_USAGE, "unknown option (-%c): see skymeans %s --help", optopt,
-                       command->name);
-    char name[64];
+    size_t used = 0;
+    list[0] = '\0';
+    for (const km_option *option = table; option->name != NULL; option++)
+        if (strncmp(option->name, name, strlen(name)) == 0 && used < size)
+            used += (size_t)snprintf(list + used, size - used, " --%s", option->name);
+}
+
+static km_code unknown_letter(const struct command *command, int letter, km_error *error)
+{
+    return km_fail(error, KM_USAGE,
+                   "unknown option (-%c): no option has this letter, and names have two dashes, as "
+                   "--help; see skymeans %s --help",
+                   letter, command->name);
+}
+
+static km_code unknown_name(const struct command *command, const char *text, km_error *error)
+{
+    char name[64], longer[512];
     snprintf(name, sizeof name, "%s", text + strspn(text, "-"));
     name[strcspn(name, "=")] = '\0';
-    if (is_ambiguous(command->options, name))
-        return km_fail(error, KM_USAGE,
-                       "ambiguous option (%s): several begin like that; write it in full", text);
     const char *nearest = nearest_option(command->options, name);
+    list_longer(command->options, name, longer, sizeof longer);
+    if (strlen(name) == 1 && option_of_letter(command->options, name[0]) != NULL)
+        return km_fail(error, KM_USAGE,
+                       "unknown option (%s): a letter has one dash, -%s; see skymeans %s --help",
+                       text, name, command->name);
+    if (longer[0] != '\0' && nearest_synonym(name) == NULL)
+        return km_fail(error, KM_USAGE,
+                       "unknown option (%s): names are written in full:%s; see skymeans %s "
+                       "--help",
+                       text, longer, command->name);
     if (nearest == NULL)
         return km_fail(error, KM_USAGE,
                        "unknown option (%s): no option is called like that; see skymeans %s --help",
@@ -227,6 +253,25 @@ static km_code unknown_option(const struct command *command, const char *text, k
     return km_fail(error, KM_USAGE,
                    "unknown option (%s): the nearest is --%s; see skymeans %s --help", text,
                    nearest, command->name);
+}
+
+/* Of what getopt_long does not know. */
+static km_code unknown_option(const struct command *command, const char *text, km_error *error)
+{
+    if (optopt >= FIRST_CODE || optopt == HELP_CODE)
+        return km_fail(error, KM_USAGE, "bad value (%s): the option takes none", text);
+    return optopt != 0 ? unknown_letter(command, optopt, error)
+                       : unknown_name(command, text, error);
+}
+
+/* The word of an option that getopt_long has just found by this name, if it is written otherwise:
+ * shortened, which could come to mean another option. */
+static const char *shortened(const char *name, char **argv)
+{
+    const char *word = argv[optind - 1];
+    if (optarg == word)
+        word = argv[optind - 2]; /* the value is a word of its own */
+    return strcspn(word + 2, "=") < strlen(name) ? word : NULL;
 }
 
 /* The table in the form that getopt_long wants: option i has the code FIRST_CODE + i. */
@@ -252,12 +297,7 @@ static void make_getopt_tables(const km_option *table, struct option *longs, cha
 
 static const km_option *option_of_code(const km_option *table, int code)
 {
-    if (code >= FIRST_CODE)
-        return &table[code - FIRST_CODE];
-    for (const km_option *option = table; option->name != NULL; option++)
-        if (option->letter == code)
-            return option;
-    return NULL;
+    return code >= FIRST_CODE ? &table[code - FIRST_CODE] : option_of_letter(table, code);
 }
 
 static km_code parse_command(const struct command *command, int argc, char **argv,
@@ -270,7 +310,12 @@ static km_code parse_command(const struct command *command, int argc, char **arg
     set_defaults(command->options, options);
     opterr = 0;
     optind = 0; /* restarts getopt, which tests call several times */
-    for (int code; (code = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+    for (int code, name = -1; (code = getopt_long(argc, argv, letters, longs, &name)) != -1;
+         name = -1) {
+        const char *word =
+            name >= 0 && code != ':' && code != '?' ? shortened(longs[name].name, argv) : NULL;
+        if (word != NULL)
+            return unknown_name(command, word, error);
         if (code == HELP_CODE) {
             *action = command->help;
             return KM_OK;
@@ -317,7 +362,8 @@ km_code km_options_parse(int argc, char **argv, km_action *action, km_options *o
     else
         km_fail(error, KM_USAGE,
                 "unknown command (%s): there are 'fit', 'predict', 'info', 'compare', 'verify', "
-                "'generate' and 'probe'; see skymeans --help",
+                "'generate' and 'probe', and the tools 'import', 'plot', 'report', 'export' and "
+                "'scaling'; see skymeans --help",
                 name);
     return error->code;
 }

@@ -35,18 +35,18 @@ class Explained(ProgramTest):
                 ("-oout.h5", {"output": "out.h5"}),
                 ("-qo out.h5", {"output": "out.h5"}),
                 ("-vqoout.h5", None),
-                ("--out=out.h5", {"output": "out.h5"}),
-                ("--ou out.h5", {"output": "out.h5"}),
-                ("-o a -o out.h5 --over", {"output": "out.h5", "overwrite": "yes"}),
+                ("--output=out.h5", {"output": "out.h5"}),
+                ("--output out.h5", {"output": "out.h5"}),
+                ("-o a -o out.h5 -q", {"output": "out.h5"}),
                 ("-o out.h5 --overwrite", {"output": "out.h5", "overwrite": "yes"}),
                 ("-o out.h5 -- --overwrite", {"output": "out.h5"}),
                 ("-o --overwrite", {"output": "--overwrite"}),
                 ("-o out.h5 -d --check", {"output": "out.h5"}),
                 ("-o out.h5 --checkpoint=c", {"output": "out.h5", "checkpoint": "c"}),
-                ("-o out.h5 --checkpoint c --checkpoint-i 1",
+                ("-o out.h5 --checkpoint c --checkpoint-interval 1",
                  {"output": "out.h5", "checkpoint": "c"}),
-                ("-o out.h5 --me m.json", {"output": "out.h5", "metrics": "m.json"}),
-                ("-o out.h5 --dry", {"output": "out.h5", "does": "dry-run"}),
+                ("-o out.h5 --metrics m.json", {"output": "out.h5", "metrics": "m.json"}),
+                ("-o out.h5 --dry-run", {"output": "out.h5", "does": "dry-run"}),
                 ("--dry-run", {"does": "dry-run"}),
                 ("--help", {"does": "help"})):
             with self.subTest(words=words):
@@ -67,7 +67,7 @@ class Explained(ProgramTest):
         """They are refused as by the fit itself."""
         start = "fit", "--explain-outputs", "in.h5"
         self.refuse((2, "the result file", *start, "-k", "3"),
-                    (2, "ambiguous option", *start, "-k", "3", "-o", "a", "--check", "b"),
+                    (2, "unknown option", *start, "-k", "3", "-o", "a", "--check", "b"),
                     (2, "bad value", *start, "-k", "x", "-o", "a"), ranks=(1,))
 
     def test_no_mpi(self):
@@ -179,11 +179,11 @@ class Scripts(ProgramTest):
                                     "-o", "{}.h5")[0], 0)
         with open("old.h5", "w", encoding="utf-8"):
             pass
-        for said, *wrong in (("may replace a result", *words, "--over"),
+        for said, *wrong in (("may replace a result", *words, "--overwrite"),
                              ("remove old.h5", script, "in.h5", "-k", "3", "-qo", "old.h5"),
                              ("the result file", script, "in.h5", "-k", "3"),
                              ("unknown option", *words, "--nope"),
-                             ("ask for no fit", *words, "--dry"),
+                             ("ask for no fit", *words, "--dry-run"),
                              ("no script", "-k", "3"),
                              ("can't read the names", f"{ROOT}/jobs/fit-array.sbatch", "@none")):
             with self.subTest(said=said):

@@ -91,7 +91,8 @@ ROWS = [
     (2, "unknown option (-x)", *fit("-x")),
     (2, "unknown option (--sclae)", *fit("--sclae", "none")),
     (2, "unknown option (--seedings=random)", *fit("--seedings=random")),
-    (2, "ambiguous option (--m)", *fit("--m", "drop")),
+    (2, "unknown option (--mi): names are written in full", *fit("--mi", "drop")),
+    (2, "unknown option (--k): a letter", *fit("--k", "4")),
     (2, "two outputs in one file (./out.h5)", *fit("--metrics", "./out.h5")),
     (2, "two outputs in one file (./out.h5)", *fit("--checkpoint", "./out.h5")),
     (2, "missing value (-k)", "fit", "in.h5", "-o", "out.h5", "-k"),
@@ -425,7 +426,6 @@ SAYS_WHAT = "why and what to try are one"
 # Formats that may lack a part, by their beginning.
 WITHOUT_WHERE = {"missing command": COMMAND_LINE, "missing argument": COMMAND_LINE}
 WITHOUT_TRY = {
-    "unknown option (-%c)": SAYS_WHAT,
     "missing value (%s): see": SAYS_WHAT,
     "bad value (--%s %s): it takes": SAYS_WHAT,
     "bad value (%s): the option takes none": SAYS_WHAT,

@@ -247,7 +247,7 @@ class Words(ProgramTest):
     def test_nearest_options(self):
         self.refuse((2, r"--features.*nearest is --columns", *fit("in.h5", "--features", "x")),
                     (2, r"--n-clusters.*nearest is --clusters", *fit("in.h5", "--n-clusters")),
-                    (2, r"--scal\b.*|--scalee.*nearest is --scale", *fit("in.h5", "--scalee")),
+                    (2, r"--scalee.*nearest is --scale", *fit("in.h5", "--scalee")),
                     (2, r"--qqqq.*no option is called like that", *fit("in.h5", "--qqqq")))
 
     def test_names_of_strangers(self):

@@ -228,7 +228,7 @@ class TestJobs(JobsTest):
             pass # an old result
         job = self.submit_fit("-N", "2", "-J", "x\n   Command=/none/fit.sbatch\n   EndTime=now y",
                               "-o", "job.log", script=folder / "jobs/fit.sbatch",
-                              fit=(*FIT, "--over", f"-qo{output}"))
+                              fit=(*FIT, "--overwrite", f"-qo{output}"))
         wait_for("it ends", lambda: call("squeue", "-h", "-j", job.number) == "")
         log = pathlib.Path("job.log").read_text(encoding="utf-8")
         self.assertEqual(log, "fit.sbatch: try 1 of 20: srun on node[1-2]\n")
@@ -240,7 +240,7 @@ class TestJobs(JobsTest):
         with h5py.File("out.h5", "w"):
             pass
         cluster.limit(SLOW)
-        job = self.submit_fit("-N", "2", fit=(*FIT, "-oout.h5", "--overw"))
+        job = self.submit_fit("-N", "2", fit=(*FIT, "-oout.h5", "--overwrite"))
         self.wait_for_checkpoint(job)
         call("scancel", "--batch", "--signal=USR1", job.number)
         job.wait_for("it queues up again", lambda facts: facts["Restarts"] != "0")

@@ -236,11 +236,26 @@ START_TEST(flags_take_no_value)
 }
 END_TEST
 
-/* Short forms of long names are convenient today and ambiguous tomorrow, when options are added. */
-START_TEST(abbreviations_must_at_least_be_unique)
+/* Short forms of long names are convenient today and other options tomorrow. Those of one letter
+ * are meant for what the letter with one dash is. */
+START_TEST(long_names_are_written_in_full)
 {
-    const parsed p = parse_fit("--se random");
-    check_refused(&p, "--se random", "--se");
+    const char *const cases[][2] = {
+        {"--se random", "in full: --seeding --seeding-rows"},
+        {"--scal none", "in full: --scale"},
+        {"--scal=none", "in full: --scale"},
+        {"--overwrit", "in full: --overwrite"},
+        {"--verif=sample", "in full: --verify"},
+        {"--k 4", "one dash, -k"},
+        {"--kern avx2", "in full: --kernel"},
+        {"--seed 3", "--random-seed"},
+        {"--hel", "--help"},
+        {"-K 4", "-K"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const parsed p = parse_fit(cases[i][0]);
+        check_refused(&p, cases[i][0], cases[i][1]);
+    }
 }
 END_TEST
 
@@ -346,7 +361,7 @@ Suite *make_suite(void)
         unknown_options_come_with_a_suggestion,
         unknown_letters_in_a_group_are_named,
         flags_take_no_value,
-        abbreviations_must_at_least_be_unique,
+        long_names_are_written_in_full,
         incomplete_lines_are_refused,
         files_are_in_their_order_and_values_may_be_repeated,
         predict_takes_a_result_and_catalogues,
