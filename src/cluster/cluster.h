@@ -31,6 +31,11 @@ struct skymeans_samples {
     uint64_t features_hash; /* of the values as they were handed over */
 };
 
+/* Are the first features of samples that were not scaled yet unit vectors, if `sky` asks for
+ * positions? KM_DATA if not. Collective. */
+km_code km_samples_check_sphere(const skymeans_samples *samples, double sky, MPI_Comm comm,
+                                km_error *error);
+
 /* Turns weights into whole numbers, once. KM_DATA if all are 0. */
 km_code km_samples_settle_weights(skymeans_samples *samples, MPI_Comm comm, km_error *error);
 

@@ -10,9 +10,11 @@
 
 /* Scales samples that were not used before as the fit scaled its own. KM_USAGE if they were scaled
  * in another way. Collective; errors are agreed. */
-static km_code scale_by_fit(skymeans_samples *samples, const km_transform *transform, MPI_Comm comm,
-                            km_error *error)
+static km_code scale_by_fit(skymeans_samples *samples, const km_transform *transform, double sky,
+                            MPI_Comm comm, km_error *error)
 {
+    if (!samples->is_prepared && km_samples_check_sphere(samples, sky, comm, error) != KM_OK)
+        return error->code;
     if (!samples->is_prepared) {
         km_samples_find_hash(samples, comm);
         km_transform_copy(&samples->transform, transform, error);
@@ -127,7 +129,7 @@ km_code km_cluster_predict(skymeans_answer *answer, const skymeans_answer *fitte
     if (answer->plan.kernel == NULL)
         return km_fail(error, KM_USAGE, "bad value (kernel %s): not every rank has it",
                        manner->kernel);
-    if (scale_by_fit(samples, &fitted->transform, comm, error) != KM_OK ||
+    if (scale_by_fit(samples, &fitted->transform, fitted->problem.sky, comm, error) != KM_OK ||
         (fitted->plan.shape.n_heights > 0 && km_samples_add_heights(samples, comm, error) != KM_OK))
         return error->code;
     answer->features_hash = samples->features_hash;

@@ -76,6 +76,19 @@ static km_code check_factors(const skymeans_problem *problem, int64_t n_features
     return KM_OK;
 }
 
+km_code km_samples_check_sphere(const skymeans_samples *samples, double sky, MPI_Comm comm,
+                                km_error *error)
+{
+    const int64_t stray = sky > 0 ? km_sphere_find_stray(&samples->memory, comm) : -1;
+    if (stray >= 0)
+        return km_fail(error, KM_DATA,
+                       "no position on the sky (row %lld): its first three features are no unit "
+                       "vector; hand over the parts of one, cos(dec) cos(ra), cos(dec) sin(ra) and "
+                       "sin(dec)",
+                       (long long)stray);
+    return KM_OK;
+}
+
 static km_code scale_samples(skymeans_samples *samples, const skymeans_problem *problem,
                              MPI_Comm comm, km_error *error)
 {
@@ -83,7 +96,8 @@ static km_code scale_samples(skymeans_samples *samples, const skymeans_problem *
     km_scaling_find(problem->scale, &scaling);
     check_factors(problem, samples->memory.n_features, error);
     const char **names = list_names(samples, error);
-    if (km_agree(comm, error) == KM_OK)
+    if (km_agree(comm, error) == KM_OK &&
+        km_samples_check_sphere(samples, problem->sky, comm, error) == KM_OK)
         km_transform_apply(&samples->transform, scaling, problem->factors, problem->sky,
                            &samples->memory, names, &samples->facts, comm, error);
     samples->sky = problem->sky;

@@ -30,6 +30,17 @@ static km_code try_fit(km_call *c, km_fit *fit, km_error *error)
     return error->code;
 }
 
+/* Fits whose inertia is infinite, or vanishes, can't be compared. */
+static km_code check_comparable(const km_call *c, const km_fit *fit, km_error *error)
+{
+    if (c->problem->restarts > 1 && fit->is_beyond)
+        km_fail(error, KM_DATA,
+                "values out of range: the inertia of a fit is beyond that of doubles, %g, so that "
+                "none of %lld restarts is the best; scale the features, or change their units",
+                fit->inertia, (long long)c->problem->restarts);
+    return error->code;
+}
+
 static km_code fit_once(km_call *c, km_error *error)
 {
     km_fit next;
@@ -50,6 +61,10 @@ static km_code fit_once(km_call *c, km_error *error)
     if (next.is_saved) {
         km_fit_free(&next);
         return KM_OK;
+    }
+    if (check_comparable(c, &next, error) != KM_OK) {
+        km_fit_free(&next);
+        return error->code;
     }
     if (c->task.resume == NULL)
         km_pace_end_fit(&c->pace);

@@ -240,6 +240,11 @@ void km_warn_at_end(const km_story *s)
                 "--tolerance",
                 s->options.outputs.result, (long long)fit->n_iterations,
                 km_plural(fit->n_iterations));
+    if (fit->is_beyond)
+        km_warn(&s->log,
+                "inertia out of range (%s): it is beyond that of doubles, %g, though labels and "
+                "centers are right; scale the features, or change their units",
+                s->options.outputs.result, fit->inertia);
     if (km_lacks_description(s))
         km_warn(&s->log,
                 "not described (%s): the run was stopped before, so that the result has no "

@@ -325,7 +325,7 @@ static km_code conclude_fit(running *run, km_fit *fit, km_error *error)
         }
         if (run->balancing != NULL)
             fit->balanced = km_balance_judge(run);
-        fit->inertia = km_final_inertia(run);
+        fit->inertia = km_final_inertia(run, &fit->is_beyond);
         km_find_most_of_ranks(fit, run->comm);
         fit->centers = run->centers;
         fit->labels = run->assigner.labels;

@@ -79,6 +79,7 @@ typedef struct km_fit {
     double *weights;       /* [k], sums of their weights */
     int32_t *labels;       /* [n_samples], of this rank's samples */
     double inertia;        /* in the space of the fit */
+    bool is_beyond;        /* the inertia would be, beyond the range of normal doubles */
     km_iteration *history; /* [n_iterations] */
     int64_t n_iterations;
     km_stop stop;

@@ -168,7 +168,7 @@ static km_exact sum_distances2(const running *run, const km_grid *grid, km_power
 
 /* The grid fits the maximum squared distance, since distances may be far smaller than the range of
  * the samples. */
-double km_final_inertia(running *run)
+double km_final_inertia(running *run, bool *is_beyond)
 {
     int exponent = 0;
     km_drop_heights(run->centers, run->task->n_clusters, run->samples->n_features,
@@ -179,7 +179,10 @@ double km_final_inertia(running *run)
     int64_t words[2] = {sum.high, sum.low};
     km_sum_int64(run->comm, words, 2);
     const km_double2 inertia = km_exact_value(&grid, (km_exact){words[0], words[1]});
-    return km_inertia_of_units(run, ldexp(inertia.high + inertia.low, exponent));
+    const double units = ldexp(inertia.high + inertia.low, exponent);
+    const double value = km_inertia_of_units(run, units);
+    *is_beyond = units > 0 && !isnormal(value);
+    return value;
 }
 
 void km_block_distances(const km_samples *samples, const km_kernel *kernel, const double *centers,

@@ -150,7 +150,8 @@ km_code km_append_iteration(km_fit *fit, const km_iteration *iteration, km_error
 km_code km_save_running(running *run, km_fit *fit, km_error *error);
 
 /* The exact sum of the squared distances of all samples to the centers of their labels, in the
- * space of the fit. Overwrites `used`. Collective. */
-double km_final_inertia(running *run);
+ * space of the fit; *is_beyond: the range of normal doubles, though not 0. Overwrites `used`.
+ * Collective. */
+double km_final_inertia(running *run, bool *is_beyond);
 
 #endif

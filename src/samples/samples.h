@@ -229,6 +229,10 @@ void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids);
 enum { KM_SPHERE_FEATURES = 3 };
 void km_sphere_project(double *center, const double *before, double radius);
 
+/* The lowest row whose first features are no unit vector, but for roundings of float32; -1: all
+ * are. Before samples are scaled. Collective. */
+int64_t km_sphere_find_stray(const km_samples *samples, MPI_Comm comm);
+
 /* Chooses the transform by the global facts of the samples and applies it to them, each value
  * computed in double and rounded once. After scaling, feature j is multiplied by factors[j], if
  * these are not NULL. A radius above 0 is that of a sphere: unit vectors in the first features are

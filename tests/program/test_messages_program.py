@@ -224,6 +224,9 @@ ROWS = [
     (3, "more clusters than usable rows (nan.h5, /points)",
      *fit_of("nan.h5", "-c", "0", "-k", "99")),
     (3, "values out of range (far.h5, /points, column 1)", *fit_of("far.h5")),
+    (3, "values out of range (giant.h5, /points): the inertia",
+     *fit_of("giant.h5", "--restarts", "2")),
+    (0, "inertia out of range (out.h5): it is beyond that of doubles", *fit_of("giant.h5")),
     (3, "not a table (masked.h5, dataset /table/columns)", *fit_of("masked.h5")),
     (3, "not a table (uneven.h5, dataset /t)", *fit_of("uneven.h5")),
     (3, "not a table (things.h5, dataset cube): it has 3 dimensions",
@@ -381,6 +384,7 @@ UNPROVOKED = {
     "while describing the clusters": "takes a signal at that moment; test_describe_program.py has it",
     "they are 0 in all rows": "part of another message, which says of what",
     "values out of range (column %s)": "the same, which says in which file",
+    "no position on the sky": "the program makes unit vectors itself; test_engine_errors.c has it",
     "it is compressed by": "the same",
     "%s": "what HDF5 says, for others to put into their messages",
     "bad figures of a machine (": "takes a whole description; test_planning_program.py has it",
@@ -540,6 +544,7 @@ class Messages(ProgramTest):
         write_array("n" * 220, values)
         write_array("none-in.h5", np.zeros((0, 2)))
         write_array("far.h5", [[0, -1.7e308], [0, 1.7e308], [0, 0]])
+        write_array("giant.h5", 1e160 * blobs(9, 2))
         values[:, 1] = np.nan
         values[50:, 0] = np.inf
         write_array("nan.h5", values)

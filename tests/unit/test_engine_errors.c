@@ -376,6 +376,81 @@ START_TEST(samples_that_can_not_be_fitted)
 }
 END_TEST
 
+/* Samples of the values of the rows times a factor, or of unit vectors of which one is longer. */
+static skymeans_samples *other_samples(const mock_rows *m, double factor, int64_t longer,
+                                       double length)
+{
+    skymeans_samples *samples;
+    skymeans_error error;
+    handed h;
+    hand_over(m, &h);
+    double *values = (double *)h.memory;
+    const int64_t first = mock_first(m, km_comm_rank(m->comm));
+    for (int64_t i = 0; i < 3 * h.rows.n_rows && factor != 0; i++)
+        values[i] *= factor;
+    for (int64_t i = 0; i < h.rows.n_rows && factor == 0; i++) {
+        const double size = first + i == longer ? length : 1, angle = 0.1 * (double)(first + i);
+        values[3 * i] = size * cos(angle);
+        values[3 * i + 1] = size * sin(angle);
+        values[3 * i + 2] = 0;
+    }
+    ck_assert_int_eq(skymeans_samples_create(&samples, &h.rows, m->comm, &error), SKYMEANS_OK);
+    free(h.memory);
+    free(h.weights);
+    return samples;
+}
+
+/* Squares that are infinite, or 0: one fit has an answer, and of several none is the best. */
+START_TEST(fits_that_can_not_be_compared)
+{
+    const double factors[] = {1e160, 1e-170};
+    const mock_rows m = small_rows();
+    for (int i = 0; i < 2; i++) {
+        asked a = usual();
+        skymeans_answer *answer;
+        skymeans_error error;
+        skymeans_samples *samples = other_samples(&m, factors[i], -1, 1);
+        ck_assert_int_eq(skymeans_fit(&answer, &a.problem, samples, NULL, NULL, m.comm, &error),
+                         SKYMEANS_OK);
+        skymeans_answer_free(answer);
+        a.problem.restarts = 3;
+        check_error(skymeans_fit(&answer, &a.problem, samples, NULL, NULL, m.comm, &error),
+                    SKYMEANS_DATA, &error);
+        ck_assert_ptr_nonnull(strstr(error.text, "none of 3 restarts is the best"));
+        skymeans_samples_free(samples);
+    }
+}
+END_TEST
+
+/* Positions on the sky are unit vectors, but for roundings of float32, in a fit and a prediction.
+ */
+START_TEST(rows_that_are_not_on_the_sky)
+{
+    const mock_rows m = small_rows();
+    asked a = usual();
+    skymeans_answer *answer, *labels;
+    skymeans_error error;
+    a.problem.sky = 2;
+    skymeans_samples *samples = other_samples(&m, 0, 77, 1 + 1e-7);
+    ck_assert_int_eq(skymeans_fit(&answer, &a.problem, samples, NULL, NULL, m.comm, &error),
+                     SKYMEANS_OK);
+    skymeans_samples_free(samples);
+    const double lengths[] = {1.001, 0, 57.3};
+    for (int i = 0; i < 6; i++) {
+        samples = other_samples(&m, 0, 77 + i, lengths[i % 3]);
+        const int code =
+            i < 3 ? skymeans_fit(&labels, &a.problem, samples, NULL, NULL, m.comm, &error)
+                  : skymeans_predict(&labels, answer, samples, NULL, m.comm, &error);
+        check_error(code, SKYMEANS_DATA, &error);
+        char row[32];
+        snprintf(row, sizeof row, "(row %d)", 77 + i);
+        ck_assert_msg(strstr(error.text, row) != NULL, "%s", error.text);
+        skymeans_samples_free(samples);
+    }
+    skymeans_answer_free(answer);
+}
+END_TEST
+
 START_TEST(used_otherwise)
 {
     mock_rows m = small_rows(), others = small_rows();
@@ -432,6 +507,8 @@ Suite *make_suite(void)
                                   bad_weights,
                                   samples_that_can_not_be_fitted,
                                   used_otherwise,
+                                  fits_that_can_not_be_compared,
+                                  rows_that_are_not_on_the_sky,
                                   bad_models};
     return SUITE_OF("engine_errors", tests);
 }
