@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MAX_UNUSABLE = 20 }; /* that are printed */
 
@@ -102,6 +103,36 @@ static void print_where(const km_findings_of_file *found, const km_table *table)
     }
 }
 
+/* Are the values of a dataset in external storage still there, and those that a view described? */
+static void check_storage(hid_t file, const char *dataset, km_error *why)
+{
+    char path[KM_PATH_SIZE] = "";
+    km_h5_array array = {.dataset = H5Dopen2(file, dataset, H5P_DEFAULT), .is_external = true};
+    if (array.dataset < 0)
+        return;
+    if (H5Fget_name(array.dataset, path, sizeof path) > 0)
+        km_h5_check_unchanged(&array, path, dataset, why);
+    H5Dclose(array.dataset);
+}
+
+/* Says it of the first dataset of which a fit would. */
+static void print_storage(const km_findings_of_file *found, const km_table *table)
+{
+    km_error why = {0};
+    const char *last = "";
+    const int64_t n = table->is_array ? 1 : table->n_columns;
+    for (int64_t i = 0; i < n && why.code == KM_OK; i++) {
+        const km_place *place = &table->columns[i].values;
+        if (table->columns[i].is_virtual && place->other == 0 && strcmp(place->dataset, last) != 0)
+            check_storage(found->file, last = place->dataset, &why);
+    }
+    if (why.code == KM_OK)
+        return;
+    fputs("    can't be read: ", stdout);
+    print_padded(why.text, 0);
+    putchar('\n');
+}
+
 static void print_table(const km_findings_of_file *found, const km_table *table, km_error *error)
 {
     fputs("  ", stdout);
@@ -115,6 +146,7 @@ static void print_table(const km_findings_of_file *found, const km_table *table,
                      table, found);
     print_where(found, table);
     print_transpose_hint(found, table);
+    print_storage(found, table);
     if (table->flaw[0] != '\0') {
         fputs(table->needs_columns ? "    not without -c: " : "    can't be used: ", stdout);
         print_padded(table->flaw, 0);

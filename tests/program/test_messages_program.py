@@ -384,7 +384,6 @@ UNPROVOKED = {
     "while describing the clusters": "takes a signal at that moment; test_describe_program.py has it",
     "they are 0 in all rows": "part of another message, which says of what",
     "values out of range (column %s)": "the same, which says in which file",
-    "no position on the sky": "the program makes unit vectors itself; test_engine_errors.c has it",
     "it is compressed by": "the same",
     "%s": "what HDF5 says, for others to put into their messages",
     "bad figures of a machine (": "takes a whole description; test_planning_program.py has it",

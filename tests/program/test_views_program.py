@@ -449,9 +449,12 @@ class Places(ViewTest):
                 finished = run(*arguments)
                 self.assertEqual(finished.code, 3, finished)
                 self.assertRegex(finished.err, "error: values changed .data/.*in.fits has another size or time")
+            self.assertIn("can't be read: values changed (data/view.h5, /table): ",
+                          run("info", "data/view.h5").out)
         os.truncate("data/below/in.fits", state.st_size)
         os.utime("data/below/in.fits", ns=times)
         self.assertEqual(self.checksum("data/view.h5"), wanted)
+        self.assertNotIn("can't be read", run("info", "data/view.h5").out)
 
     @staticmethod
     def append(state):
