@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/large.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "base/timers.h"
 #include "base/version.h"
 #include "catalogue/first_centers.h"
@@ -176,8 +177,7 @@ static void free_story(km_story *s)
  * the new end. */
 static char *append_quoted(char *to, const char *word)
 {
-    const char *plain = "%+,-./0123456789:=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
-    if (word[0] != '\0' && word[strspn(word, plain)] == '\0')
+    if (km_is_plain_word(word))
         return stpcpy(to, word);
     *to++ = '\'';
     for (; *word != '\0'; word++)
@@ -260,8 +260,8 @@ static int exit_code_of_rank(km_code code, bool is_first, bool is_alone)
     return (int)code;
 }
 
-/* Other commands start MPI only under a launcher, so that one rank alone prints. MPI
- * takes time to start, and on login nodes it may not start at all. */
+/* Other commands start MPI only under a launcher, so that one rank alone prints. MPI takes time to
+ * start, and on login nodes it may not start at all. */
 static MPI_Comm start_mpi(const km_story *s, km_action action, const km_launch *launch)
 {
     int provided;

@@ -61,8 +61,7 @@ void km_leave_large(const void *first, size_t n_bytes);
 
 /* For each element, or each of some of the same distance, of a pass through an array in order: now
  * and then fetches what comes next, and leaves what was passed, if all is more than a small part of
- * the memory. A hint, which may reach past the
- * end of the array by less than an element. */
+ * the memory. A hint, which may reach past the end of the array by less than an element. */
 void km_pass_large(const void *array, int64_t element, int64_t n_elements, size_t size);
 
 /* Bytes that this process has read from disks so far; 0 where large arrays are in memory. */

@@ -59,11 +59,15 @@ const char *km_printable(const char *text, char *buffer, size_t size)
     return buffer;
 }
 
+bool km_is_plain_word(const char *text)
+{
+    const char *plain = "%+,-./0123456789:=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+    return text[0] != '\0' && text[strspn(text, plain)] == '\0';
+}
+
 void km_print_quoted(FILE *file, const char *text)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_.,:-/+%@=";
-    const char *quote = text[0] != '\0' && text[strspn(text, plain)] == '\0' ? "" : "'";
+    const char *quote = km_is_plain_word(text) ? "" : "'";
     fputs(quote, file);
     while (*text != '\0') {
         char character[5] = "";

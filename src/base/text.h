@@ -14,6 +14,9 @@ static inline const char *km_plural(int64_t count)
     return count == 1 ? "" : "s";
 }
 
+/* Does a shell take a text for one word as it is, without quotes? */
+bool km_is_plain_word(const char *text);
+
 /* Prints a text as one word of a shell's command line: in quotes if it needs them. */
 void km_print_quoted(FILE *file, const char *text);
 

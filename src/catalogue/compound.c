@@ -118,22 +118,6 @@ void km_list_members(hid_t file, hid_t dataset, km_table *table, km_error *error
         attach_masks(table, error);
 }
 
-bool km_find_members(km_finder *finder, const km_object *object, km_table *table)
-{
-    int64_t shape[2];
-    if (object->is_group || km_find_shape(object->id, shape) != 1 ||
-        !km_holds_compounds(object->id))
-        return false;
-    const hid_t type = H5Dget_type(object->id);
-    table->is_on_request = km_is_complex(type);
-    H5Tclose(type);
-    if (table->is_on_request)
-        table->layout = "complex numbers";
-    km_list_members(finder->file, object->id, table, finder->error);
-    km_read_column_meta(object->parent, object->name, table, finder->error);
-    return true;
-}
-
 /* ---- units ---------------------------------------------------------------------------------- */
 
 /* The value of a key in a line of YAML, "name: ra, unit: deg", with or without quotes. */
@@ -150,9 +134,9 @@ static bool find_yaml_value(const char *text, const char *key, char *value, size
     return true;
 }
 
-/* One line of YAML per column: - {name: ra, unit: deg, datatype: float32}, or - !astropy...
- * {...}. */
-void km_read_column_meta(hid_t parent, const char *name, km_table *table, km_error *error)
+/* Reads the units of columns from what astropy stores beside a table, one line of YAML per column:
+ * - {name: ra, unit: deg, datatype: float32}, or - !astropy... {...}. */
+static void read_column_meta(hid_t parent, const char *name, km_table *table, km_error *error)
 {
     char meta[KM_DATASET_SIZE];
     int64_t count = 0;
@@ -178,4 +162,22 @@ void km_read_column_meta(hid_t parent, const char *name, km_table *table, km_err
     }
     km_names_free(&names);
     free(lines);
+}
+
+/* ---- the layout ------------------------------------------------------------------------------ */
+
+bool km_find_members(km_finder *finder, const km_object *object, km_table *table)
+{
+    int64_t shape[2];
+    if (object->is_group || km_find_shape(object->id, shape) != 1 ||
+        !km_holds_compounds(object->id))
+        return false;
+    const hid_t type = H5Dget_type(object->id);
+    table->is_on_request = km_is_complex(type);
+    H5Tclose(type);
+    if (table->is_on_request)
+        table->layout = "complex numbers";
+    km_list_members(finder->file, object->id, table, finder->error);
+    read_column_meta(object->parent, object->name, table, finder->error);
+    return true;
 }

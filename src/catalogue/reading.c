@@ -1,14 +1,10 @@
 /* How many rows are read at once, and how much memory that takes. */
+#include "base/arithmetic.h"
 #include "base/precision.h"
 #include "reader.h"
 
 #include <math.h>
 #include <string.h>
-
-static int64_t max_int64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* The rows of the table in a chunk. */
 static int64_t rows_of_chunk(const km_source *source)
@@ -45,20 +41,20 @@ km_reading km_opened_reading(const km_opened_file *opened, const km_catalogue *c
         reading.row_bytes += bytes;
         reading.cache_bytes += cache_bytes_of(source);
         if (!source->array.has_filters && !source->is_decoded) {
-            reading.plain_chunk_rows = max_int64(reading.plain_chunk_rows, rows_of_chunk(source));
+            reading.plain_chunk_rows = km_max_of(reading.plain_chunk_rows, rows_of_chunk(source));
             continue;
         }
-        reading.chunk_rows = max_int64(reading.chunk_rows, rows_of_chunk(source));
+        reading.chunk_rows = km_max_of(reading.chunk_rows, rows_of_chunk(source));
         if (source->is_decoded) {
             reading.stored_bytes += chunk_bytes_per_row(source); /* at most, if compressed */
             reading.thread_bytes =
-                max_int64(reading.thread_bytes, km_h5_decoding_bytes(&source->array));
+                km_max_of(reading.thread_bytes, km_h5_decoding_bytes(&source->array));
         }
     }
     for (int64_t c = 0; c < opened->n_columns; c++) {
         const km_field *field = &opened->values[c];
         if (field->is_odd)
-            reading.value_bytes += max_int64(field->size, 2 * sizeof(double));
+            reading.value_bytes += km_max_of(field->size, 2 * sizeof(double));
         if (field->is_unpacked)
             reading.value_bytes += (int64_t)km_precision_size(km_precision_of_column(catalogue, c));
     }
@@ -76,9 +72,9 @@ int64_t km_piece_rows(const km_reading *reading, int n_threads)
     const int64_t rows = PIECE_BYTES / (n_threads < 4 ? n_threads : 4) / row_bytes;
     const bool is_bounded = reading->plain_chunk_rows <= MAX_PIECE_BYTES / row_bytes;
     const int64_t unit = reading->chunk_rows > 0 ? reading->chunk_rows
-                         : is_bounded            ? max_int64(reading->plain_chunk_rows, 1)
+                         : is_bounded            ? km_max_of(reading->plain_chunk_rows, 1)
                                                  : 1;
-    return max_int64(rows / unit, 1) * unit;
+    return km_max_of(rows / unit, 1) * unit;
 }
 
 /* Chunks are read whole, even if the slab has only a part of them. */
@@ -107,7 +103,7 @@ bool km_catalogue_has_long_ids(const km_catalogue *catalogue)
 int64_t km_text_bytes(int64_t size)
 {
     const int64_t header = 8, step = 16, minimum = 32;
-    return max_int64((size + header + step - 1) / step * step, minimum);
+    return km_max_of((size + header + step - 1) / step * step, minimum);
 }
 
 int64_t km_catalogue_buffer_bytes(const km_catalogue *catalogue, int64_t rows, int n_threads)

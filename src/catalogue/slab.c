@@ -1,5 +1,6 @@
 /* Reads a rank's slab piece by piece, each rank by itself, even if others fail. One file is open on
  * all ranks together; of several files, a rank opens only those that its slab touches. */
+#include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
@@ -8,11 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static int64_t min_int64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* ---- the thread that has HDF5 --------------------------------------------------------------- */
 
@@ -34,7 +30,7 @@ static km_rows next_rows(const km_reader *r)
     const km_rows slab = r->samples->slab;
     const int64_t in_file = r->at - file->first_row, piece_rows = r->file->piece_rows;
     int64_t end = in_file - in_file % piece_rows + piece_rows;
-    end = min_int64(min_int64(end, file->n_rows), slab.first + slab.count - file->first_row);
+    end = km_min_of(km_min_of(end, file->n_rows), slab.first + slab.count - file->first_row);
     return (km_rows){r->at, end - in_file};
 }
 

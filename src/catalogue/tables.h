@@ -167,9 +167,6 @@ void km_find_writer(hid_t object, char *writer, size_t size);
 /* Lists the members of a compound as columns, and those of compounds in it, by both names. */
 void km_list_members(hid_t file, hid_t dataset, km_table *table, km_error *error);
 
-/* Reads the units of columns from what astropy stores beside a table. */
-void km_read_column_meta(hid_t parent, const char *name, km_table *table, km_error *error);
-
 /* A list of texts of `size` bytes each, [count]. */
 typedef struct km_text_list {
     char *texts;

@@ -65,10 +65,8 @@ km_code km_call_gap(km_call *c, km_criteria *criteria, km_error *error);
  * resampled rows; NaN if there was none, or is but one cluster. The call may be stopped then. */
 km_code km_call_bootstrap(km_call *c, double *agreement, km_error *error);
 
-/* Labels the samples by the best fit, and compares it with the others if there are any. */
-km_code km_call_compare_fits(km_call *c, km_error *error);
-
-/* The same, and completes the answer. */
+/* Labels the samples by the best fit, compares it with the others if there are any, and completes
+ * the answer. */
 km_code km_call_conclude(km_call *c, km_error *error);
 
 /* All that comes before the iterations of a fit: a saved fit goes on, others get first centers. */

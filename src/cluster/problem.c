@@ -216,10 +216,10 @@ static void print_clusters(FILE *file, const skymeans_problem *p)
 
 void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
 {
+    /* Earlier versions had other quantiles: their states are of another problem. */
+    const bool is_robust = strcmp(p->scale, "robust") == 0;
     print_clusters(file, p);
-    fprintf(file, "scale: %s%s\nmissing: %s\n", p->scale,
-            strcmp(p->scale, "robust") == 0 ? " (linear quantiles)"
-                                            : "", /* once the lower values */
+    fprintf(file, "scale: %s%s\nmissing: %s\n", p->scale, is_robust ? " (linear quantiles)" : "",
             p->missing);
     if (p->sky != 0)
         fprintf(file, "sky-scale: %.17g\n", p->sky);
@@ -235,8 +235,8 @@ void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
         fprintf(file, "seeding: %s\nseeding-rows: %lld\nrandom-seed: %llu\n", p->seeding,
                 (long long)p->seeding_rows, (unsigned long long)p->random_seed);
     fprintf(file, "restarts: %lld\ntolerance: %.17g\n", (long long)p->restarts, p->tolerance);
-    if (p->restarts > 1 ||
-        p->n_several > 0) /* all fits must have the same limit, those done and those to come */
+    /* All fits must have the same limit, those done and those to come. */
+    if (p->restarts > 1 || p->n_several > 0)
         fprintf(file, "max-iterations: %lld\n", (long long)p->max_iterations);
 }
 

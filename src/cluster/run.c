@@ -130,7 +130,8 @@ static km_code label_best(km_call *c, km_error *error)
     return km_fit_relabel(&answer->fit, &c->task, &c->samples->memory, c->comm, error);
 }
 
-km_code km_call_compare_fits(km_call *c, km_error *error)
+/* Labels the samples by the best fit, and compares it with the others if there are any. */
+static km_code label_and_compare(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
     const bool are_many = answer->restarts.count > 1 && !answer->restarts.is_compared;
@@ -146,7 +147,7 @@ km_code km_call_compare_fits(km_call *c, km_error *error)
 km_code km_call_conclude(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
-    if (km_call_compare_fits(c, error) != KM_OK)
+    if (label_and_compare(c, error) != KM_OK)
         return error->code;
     if (km_cluster_return(c->samples, &answer->fit.labels, &c->pace, &answer->timers, c->comm,
                           error) != KM_OK ||
@@ -166,7 +167,7 @@ km_code km_call_run_fits(km_call *c, km_error *error)
         return conclude_stopped(c, error);
     if (c->answer->restarts.count == 0)
         return KM_OK;
-    return c->asked->n_several > 0 ? km_call_compare_fits(c, error) : km_call_conclude(c, error);
+    return c->asked->n_several > 0 ? label_and_compare(c, error) : km_call_conclude(c, error);
 }
 
 /* Refuses samples that can't be fitted. */

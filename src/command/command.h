@@ -182,8 +182,7 @@ bool km_is_stopped_early(km_story *s);
  * the error. */
 void km_stop_description(km_story *s);
 
-/* Take and release the lock with which this run alone works on the checkpoint. */
-km_code km_lock_checkpoint(km_story *s);
+/* Releases the lock with which this run alone works on the checkpoint. */
 void km_unlock_checkpoint(km_story *s);
 
 /* Removes the checkpoint of a run that is complete. */

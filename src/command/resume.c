@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-km_code km_lock_checkpoint(km_story *s)
+/* Takes the lock with which this run alone works on the checkpoint. Collective. */
+static km_code lock_checkpoint(km_story *s)
 {
     const double patience =
         60; /* seconds without a sign after which a run on another machine counts as ended */
@@ -85,7 +86,7 @@ km_code km_go_on(km_story *s)
         return KM_OK;
     if (km_comm_rank(s->comm) == 0 && (s->question = km_question_text(s)) == NULL)
         km_fail(&s->error, KM_MEMORY, "out of memory (checkpoint): use fewer clusters");
-    if (km_agree(s->comm, &s->error) != KM_OK || km_lock_checkpoint(s) != KM_OK)
+    if (km_agree(s->comm, &s->error) != KM_OK || lock_checkpoint(s) != KM_OK)
         return s->error.code;
     if (km_checkpoint_read(s->options.checkpoint, &s->checkpoint, s->question, &s->log, s->comm,
                            &is_found, &s->error) == KM_OK &&

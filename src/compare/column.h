@@ -48,8 +48,7 @@ static inline bool km_label_is_same(const km_label *a, const km_label *b)
 /* The order of labels: by number, or by text. */
 int km_label_order(const void *a, const void *b);
 
-/* ---- distinct labels --------------------------------------------------------------------------
- */
+/* ---- distinct labels ------------------------------------------------------------------------- */
 
 /* Labels by number, in the order in which they came, and a hash table with open addressing. */
 typedef struct km_dictionary {
@@ -76,8 +75,7 @@ void km_pairs_free(km_pair_counts *pairs);
 /* Bytes of a table of so many pairs. */
 double km_pairs_bytes(double n_pairs);
 
-/* ---- merging over ranks -----------------------------------------------------------------------
- */
+/* ---- merging over ranks ---------------------------------------------------------------------- */
 
 /* What is merged: sorted arrays of elements of `size` bytes. `join` adds the second of two elements
  * that are equal in the order to the first; NULL: it is dropped. */
@@ -98,8 +96,7 @@ km_code km_merge_ranks(const km_merging *merging, void **elements, int64_t *coun
 km_code km_pairs_gather(const km_pair_counts *pairs, km_cell **cells, int64_t *n_cells,
                         MPI_Comm comm, km_error *error);
 
-/* ---- matching by ids --------------------------------------------------------------------------
- */
+/* ---- matching by ids ------------------------------------------------------------------------- */
 
 /* A row on its way to the rank that looks for its partner. */
 typedef struct km_identified {

@@ -96,8 +96,7 @@ km_code km_merge_ranks(const km_merging *merging, void **elements, int64_t *coun
     return error->code;
 }
 
-/* ---- pairs of labels --------------------------------------------------------------------------
- */
+/* ---- pairs of labels ------------------------------------------------------------------------- */
 
 static int cell_order(const void *a, const void *b)
 {

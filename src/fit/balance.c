@@ -71,15 +71,14 @@ double km_balance_excess(const running *run)
     return largest + n_empty * of_empty;
 }
 
-double km_balance_deviation(const km_balancing *b)
+/* How far sizes are from their targets, at most, as a part of these. */
+static double deviation_of_sizes(const km_balancing *b)
 {
-    double largest = 0;
-    for (int64_t c = 0; c < b->k; c++)
-        largest = fmax(largest, fabs(b->sizes[c] / b->targets[c] - 1));
-    return largest;
+    return km_balance_largest_deviation(b, b->sizes, b->targets);
 }
 
-void km_balance_look_at_sizes(running *run)
+/* What the last assignment and the rows of the sample say of clusters. */
+static void look_at_sizes(running *run)
 {
     km_balancing *b = run->balancing;
     km_balance_take_sizes(run);
@@ -154,7 +153,7 @@ static bool is_settling(const running *run, bool is_still)
 {
     const double unequal = 0.05;
     return run->has_prices &&
-           (km_balance_deviation(run->balancing) > unequal ||
+           (deviation_of_sizes(run->balancing) > unequal ||
             ((is_still || run->number == run->task->max_iterations) && km_balance_excess(run) > 1));
 }
 
@@ -166,7 +165,7 @@ static km_code settle(running *run, double *before, double *shift, km_error *err
     if (km_balance_settle(run, error) != KM_OK || km_refill_empty(run, error) != KM_OK)
         return error->code;
     *shift = km_move_below_heights(run, before);
-    km_balance_look_at_sizes(run);
+    look_at_sizes(run);
     return KM_OK;
 }
 
@@ -176,7 +175,7 @@ static bool is_hopeless(const running *run, bool is_still)
 {
     enum { ENOUGH_ITERATIONS = 30 };
     const double large = 0.25;
-    const bool is_far = km_balance_deviation(run->balancing) > large;
+    const bool is_far = deviation_of_sizes(run->balancing) > large;
     return (run->number >= ENOUGH_ITERATIONS) + is_far + is_still >= 2;
 }
 
@@ -196,7 +195,7 @@ km_code km_balance_step(running *run, double units, double *before, km_error *er
     run->is_balanced = run->is_settled = b->k == 1 || scale == 0;
     if (run->is_settled || !is_balancing(run, units, shift))
         return KM_OK;
-    km_balance_look_at_sizes(run);
+    look_at_sizes(run);
     const bool has_settled = is_settling(run, is_at_rest(run, shift, scale, false));
     if (has_settled && settle(run, before, &shift, error) != KM_OK)
         return error->code;
@@ -218,7 +217,7 @@ km_balanced km_balance_judge(running *run)
 {
     const km_balancing *b = run->balancing;
     km_balanced judged = {.lowest = INFINITY};
-    km_balance_look_at_sizes(run);
+    look_at_sizes(run);
     for (int64_t f = 0; f < b->n_fields; f++)
         judged.n_fields += b->field_clusters[f] > 0;
     judged.is_right = km_balance_excess(run) <= 1;

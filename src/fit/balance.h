@@ -15,8 +15,6 @@
 
 #include "fit/fit.h"
 
-#include <math.h>
-
 /* The random sample of rows. */
 typedef struct km_balance_rows {
     km_samples samples;       /* in the order of their places; with heights */
@@ -102,10 +100,6 @@ int64_t km_balance_list_cheap(const km_balancing *b, int64_t block, const double
 /* Costs of a center for the rows of a block, [KM_BLOCK]. */
 void km_balance_find_costs(const km_balancing *b, int64_t block, const double *center,
                            double *costs);
-
-/* The cheapest of the listed clusters for the rows of a block, and what it costs, [KM_BLOCK]. */
-void km_balance_find_cheapest(const km_balancing *b, int64_t block, const double *centers,
-                              const int32_t *list, int64_t n, int32_t *nearest, double *lowest);
 
 /* Makes each row stand for its part of the size of its cluster, or all by their weights for the
  * total. After a look. */

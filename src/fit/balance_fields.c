@@ -2,6 +2,7 @@
  * clusters alone, so that they are the same throughout a fit. Each row belongs with the rows
  * nearest to it (Maier, Hein & von Luxburg 2009, doi:10.1016/j.tcs.2009.01.009); how near that is
  * depends on how dense rows are there, as the width of a cluster does. */
+#include "base/arithmetic.h"
 #include "base/memory.h"
 #include "fit/balance.h"
 
@@ -32,11 +33,6 @@ static double distance2_of(const double *a, const double *b, int64_t d)
     return sum;
 }
 
-static int64_t smaller_of(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t balls_of(int64_t n)
 {
     return (n + N_TOGETHER - 1) / N_TOGETHER;
@@ -46,7 +42,7 @@ static void find_field_balls(field_rows *rows)
 {
     const int64_t d = rows->d;
     for (int64_t ball = 0; ball < balls_of(rows->n); ball++) {
-        const int64_t first = ball * N_TOGETHER, end = smaller_of(rows->n, first + N_TOGETHER);
+        const int64_t first = ball * N_TOGETHER, end = km_min_of(rows->n, first + N_TOGETHER);
         double *middle = rows->middles + ball * d, largest = 0;
         memset(middle, 0, (size_t)d * sizeof *middle);
         for (int64_t i = first; i < end; i++)
@@ -78,8 +74,8 @@ typedef struct nearest_rows {
     int32_t part; /* whose rows don't count; -1: none */
 } nearest_rows;
 
-/* Of equal rows one counts, and none of those equal to the row itself: a heap of them belongs with
- * what is round it. */
+/* Of equal rows one counts, and none of those equal to the row itself: many rows at one place
+ * belong with what is round it. */
 static void offer_row(const field_rows *rows, nearest_rows *nearest, int32_t *links, int32_t row,
                       double d2)
 {
@@ -105,7 +101,7 @@ static void offer_row(const field_rows *rows, nearest_rows *nearest, int32_t *li
 static void offer_ball(const field_rows *rows, int64_t row, int64_t ball, nearest_rows *nearest)
 {
     const int64_t d = rows->d, first = ball * N_TOGETHER;
-    const int64_t end = smaller_of(rows->n, first + N_TOGETHER);
+    const int64_t end = km_min_of(rows->n, first + N_TOGETHER);
     const double *place = rows->places + row * d;
     if (nearest->n == nearest->n_wanted) {
         const double reach = rows->radii[ball] + sqrt(nearest->distances2[nearest->n - 1]);

@@ -55,8 +55,9 @@ void km_balance_find_costs(const km_balancing *b, int64_t block, const double *c
     }
 }
 
-void km_balance_find_cheapest(const km_balancing *b, int64_t block, const double *centers,
-                              const int32_t *list, int64_t n, int32_t *nearest, double *lowest)
+/* The cheapest of the listed clusters for the rows of a block, and what it costs, [KM_BLOCK]. */
+static void find_cheapest_listed(const km_balancing *b, int64_t block, const double *centers,
+                                 const int32_t *list, int64_t n, int32_t *nearest, double *lowest)
 {
     double costs[KM_BLOCK];
     for (int l = 0; l < KM_BLOCK; l++)
@@ -75,7 +76,7 @@ static void look_at_sampled_block(km_balancing *b, int64_t block, const double *
     double lowest[KM_BLOCK];
     int32_t *nearest = b->rows.nearest + block * KM_BLOCK, *left;
     const int64_t n_left = km_balance_list_cheap(b, block, centers, 0, &left);
-    km_balance_find_cheapest(b, block, centers, left, n_left, nearest, lowest);
+    find_cheapest_listed(b, block, centers, left, n_left, nearest, lowest);
     for (int l = 0; l < KM_BLOCK; l++) {
         const double height = centers[(nearest[l] + 1) * b->n_values - 1];
         b->rows.own[block * KM_BLOCK + l] = fmax(lowest[l] - height * height, 0);

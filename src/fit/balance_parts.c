@@ -1,6 +1,7 @@
 /* Rows of the sample that belong to several clusters in part: the less, the dearer, and the more
  * evenly, the higher the temperature (Cuturi 2013, arXiv:1306.0895). Counts change smoothly with
  * prices then, and far clusters feel each other. */
+#include "base/arithmetic.h"
 #include "base/functions.h"
 #include "base/threads.h"
 #include "fit/balance.h"
@@ -51,11 +52,6 @@ static int32_t part_row(int32_t *clusters, double *parts, int32_t n, double temp
     return n_left;
 }
 
-static int64_t smaller_end(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Lists for each row that is looked at the clusters that are dearer than the cheapest by less than
  * `above`, with their costs. */
 static void list_parts(km_balancing *b, int64_t block, const double *centers, double above)
@@ -63,7 +59,7 @@ static void list_parts(km_balancing *b, int64_t block, const double *centers, do
     km_soft *soft = &b->soft;
     const int64_t stride = soft->stride, n_slots = KM_SOFT_SLOTS * stride, at = block * KM_BLOCK;
     const int64_t first = (at + stride - 1) / stride; /* of the rows looked at */
-    const int64_t end = smaller_end((at + KM_BLOCK + stride - 1) / stride, soft->n_rows);
+    const int64_t end = km_min_of((at + KM_BLOCK + stride - 1) / stride, soft->n_rows);
     double costs[KM_BLOCK], lowest[KM_BLOCK];
     int32_t *left;
     const int64_t n_left = km_balance_list_cheap(b, block, centers, above, &left);

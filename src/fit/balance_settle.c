@@ -46,7 +46,7 @@ static km_code settle_by_sample(running *run, settling *s, km_error *error)
         km_balance_measure_spreads(b);
         memcpy(b->wanted, b->targets, (size_t)b->k * sizeof *b->wanted);
         km_balance_scale_wanted(b); /* fields may have no cluster */
-        if (km_balance_deviation(b) > far)
+        if (km_balance_largest_deviation(b, b->sizes, b->targets) > far)
             km_balance_find_prices(b, run->centers);
         else
             km_balance_correct_standing(b, run->centers);

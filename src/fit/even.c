@@ -23,23 +23,17 @@ enum { MOST_ROUNDS = 4 };
 /* Ranks are even if none has more than so many times the mean. */
 static const double EVEN = 1.02;
 
-typedef struct load {
-    int64_t work, n_pieces;
-    int32_t rank;
-} load;
-
-/* A piece of samples, of this rank or of the other of the pair. */
-typedef struct piece_work {
-    int64_t work;
-    int64_t number;
-} piece_work;
+typedef struct rank_load {
+    km_load all; /* with samples in no whole piece; first, as it is sorted by */
+    int64_t n_pieces;
+} rank_load;
 
 typedef struct evening {
     running *run;
-    int64_t n_pieces, n_most;  /* of this rank, and of the one that has most */
-    int64_t blocks;            /* of a piece */
-    load *loads;               /* [n_ranks] */
-    piece_work *mine, *others; /* [n_most] */
+    int64_t n_pieces, n_most; /* of this rank, and of the one that has most */
+    int64_t blocks;           /* of a piece */
+    rank_load *loads;         /* [n_ranks] */
+    km_load *mine, *others;   /* [n_most], pieces of this rank, and of the other of the pair */
 } evening;
 
 static int64_t count_pieces(const km_samples *samples)
@@ -69,18 +63,11 @@ static void free_evening(evening *e)
     free(e->others);
 }
 
-static int by_work(const void *a, const void *b)
+int km_by_load(const void *a, const void *b)
 {
-    const piece_work *x = a, *y = b;
+    const km_load *x = a, *y = b;
     return x->work != y->work ? (x->work < y->work ? -1 : 1)
                               : (x->number > y->number) - (x->number < y->number);
-}
-
-static int by_load(const void *a, const void *b)
-{
-    const load *x = a, *y = b;
-    return x->work != y->work ? (x->work < y->work ? -1 : 1)
-                              : (x->rank > y->rank) - (x->rank < y->rank);
 }
 
 static int64_t *work_of_piece(const evening *e, int64_t number)
@@ -89,17 +76,17 @@ static int64_t *work_of_piece(const evening *e, int64_t number)
 }
 
 /* The work of this rank, also that in no whole piece, and of its pieces, which are sorted by it. */
-static load find_work(evening *e)
+static rank_load find_work(evening *e)
 {
-    load mine = {.n_pieces = e->n_pieces, .rank = km_comm_rank(e->run->comm)};
+    rank_load mine = {{0, km_comm_rank(e->run->comm)}, e->n_pieces};
     for (int64_t p = 0; p < e->n_pieces; p++) {
-        e->mine[p] = (piece_work){0, p};
+        e->mine[p] = (km_load){0, p};
         for (int64_t i = 0; i < e->blocks; i++)
             e->mine[p].work += work_of_piece(e, p)[i];
     }
     for (int64_t i = 0; i < e->run->samples->n_blocks; i++)
-        mine.work += e->run->assigner.work[i];
-    qsort(e->mine, (size_t)e->n_pieces, sizeof *e->mine, by_work);
+        mine.all.work += e->run->assigner.work[i];
+    qsort(e->mine, (size_t)e->n_pieces, sizeof *e->mine, km_by_load);
     return mine;
 }
 
@@ -107,13 +94,13 @@ static load find_work(evening *e)
 static bool line_up(evening *e)
 {
     const int n_ranks = km_comm_size(e->run->comm);
-    const load mine = find_work(e);
+    const rank_load mine = find_work(e);
     double sum = 0;
     km_gather(e->run->comm, &mine, sizeof mine, e->loads);
     for (int r = 0; r < n_ranks; r++)
-        sum += (double)e->loads[r].work;
-    qsort(e->loads, (size_t)n_ranks, sizeof *e->loads, by_load);
-    return (double)e->loads[n_ranks - 1].work * n_ranks <= EVEN * sum;
+        sum += (double)e->loads[r].all.work;
+    qsort(e->loads, (size_t)n_ranks, sizeof *e->loads, km_by_load);
+    return (double)e->loads[n_ranks - 1].all.work * n_ranks <= EVEN * sum;
 }
 
 /* Gives away a piece, and gets another one in its place. */
@@ -129,12 +116,11 @@ static void swap_piece(evening *e, int64_t number, int64_t work, int other)
 
 /* The pair of a rank with much work and one with little: the largest pieces of the first go for the
  * smallest of the other as long as that is not too much. Both find the same. */
-static void swap_pieces(evening *e, const load *much, const load *little)
+static void swap_pieces(evening *e, const rank_load *much, const rank_load *little)
 {
-    const bool has_much = much->rank == km_comm_rank(e->run->comm);
-    const piece_work *large = has_much ? e->mine : e->others,
-                     *small = has_much ? e->others : e->mine;
-    int64_t excess = (much->work - little->work) / 2, s = 0;
+    const bool has_much = much->all.number == km_comm_rank(e->run->comm);
+    const km_load *large = has_much ? e->mine : e->others, *small = has_much ? e->others : e->mine;
+    int64_t excess = (much->all.work - little->all.work) / 2, s = 0;
     for (int64_t l = much->n_pieces - 1; l >= 0 && s < little->n_pieces; l--) {
         const int64_t more = large[l].work - small[s].work;
         if (more <= 0)
@@ -142,9 +128,9 @@ static void swap_pieces(evening *e, const load *much, const load *little)
         if (more > excess)
             continue;
         if (has_much)
-            swap_piece(e, large[l].number, small[s].work, little->rank);
+            swap_piece(e, large[l].number, small[s].work, (int)little->all.number);
         else
-            swap_piece(e, small[s].number, large[l].work, much->rank);
+            swap_piece(e, small[s].number, large[l].work, (int)much->all.number);
         excess -= more;
         s++;
     }
@@ -155,12 +141,12 @@ static void pair_up(evening *e)
 {
     const int n_ranks = km_comm_size(e->run->comm), rank = km_comm_rank(e->run->comm);
     int at = 0;
-    while (e->loads[at].rank != rank)
+    while (e->loads[at].all.number != rank)
         at++;
     const int low = at < n_ranks - 1 - at ? at : n_ranks - 1 - at, high = n_ranks - 1 - low;
     if (low == high)
         return;
-    km_swap(e->run->comm, e->loads[at == low ? high : low].rank,
+    km_swap(e->run->comm, (int)e->loads[at == low ? high : low].all.number,
             memcpy(e->others, e->mine, (size_t)e->n_most * sizeof *e->mine),
             e->n_most * (int64_t)sizeof *e->others);
     swap_pieces(e, &e->loads[high], &e->loads[low]);
@@ -194,5 +180,5 @@ double km_even_bytes(const km_shape *shape)
 {
     const double n_pieces =
         (double)shape->n_samples / (double)km_choose_piece(shape->n_rows, shape->n_ranks);
-    return shape->n_ranks * (double)sizeof(load) + n_pieces * 2 * sizeof(piece_work);
+    return shape->n_ranks * (double)sizeof(rank_load) + n_pieces * 2 * sizeof(km_load);
 }

@@ -16,27 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct piece_cost {
-    int64_t work;
-    int64_t number;
-} piece_cost;
-
-typedef struct rank_cost {
-    int64_t work;
-    int32_t rank;
-} rank_cost;
-
 typedef struct regrouping {
     running *run;
     int64_t n_pieces; /* that go to ranks whole */
     int64_t piece;
-    int32_t *order;     /* [k], labels as they are in line */
-    piece_cost *pieces; /* [n_pieces] */
-    rank_cost *ranks;   /* [n_ranks] */
-    int32_t *owners;    /* [n_pieces] */
-    uint32_t *codes;    /* [capacity + KM_BLOCK] */
-    uint16_t *levels;   /* [n_samples], of the method */
-    int64_t *middles;   /* [k], mean levels */
+    int32_t *order;   /* [k], labels as they are in line */
+    km_load *pieces;  /* [n_pieces] */
+    km_load *ranks;   /* [n_ranks] */
+    int32_t *owners;  /* [n_pieces] */
+    uint32_t *codes;  /* [capacity + KM_BLOCK] */
+    uint16_t *levels; /* [n_samples], of the method */
+    int64_t *middles; /* [k], mean levels */
 } regrouping;
 
 enum {
@@ -95,16 +85,9 @@ static void foretell_work(regrouping *g)
 
 static int most_work_first(const void *a, const void *b)
 {
-    const piece_cost *x = a, *y = b;
+    const km_load *x = a, *y = b;
     return x->work != y->work ? (x->work > y->work ? -1 : 1)
                               : (x->number > y->number) - (x->number < y->number);
-}
-
-static int least_loaded_first(const void *a, const void *b)
-{
-    const rank_cost *x = a, *y = b;
-    return x->work != y->work ? (x->work < y->work ? -1 : 1)
-                              : (x->rank > y->rank) - (x->rank < y->rank);
 }
 
 /* Round by round each rank gets a piece, the one that has least so far the largest. */
@@ -112,12 +95,12 @@ static void deal_pieces(regrouping *g)
 {
     const int n_ranks = km_comm_size(g->run->comm);
     for (int r = 0; r < n_ranks; r++)
-        g->ranks[r] = (rank_cost){0, r};
+        g->ranks[r] = (km_load){0, r};
     qsort(g->pieces, (size_t)g->n_pieces, sizeof *g->pieces, most_work_first);
     for (int64_t p = 0; p < g->n_pieces; p++) {
         if (p % n_ranks == 0)
-            qsort(g->ranks, (size_t)n_ranks, sizeof *g->ranks, least_loaded_first);
-        g->owners[g->pieces[p].number] = g->ranks[p % n_ranks].rank;
+            qsort(g->ranks, (size_t)n_ranks, sizeof *g->ranks, km_by_load);
+        g->owners[g->pieces[p].number] = (int32_t)g->ranks[p % n_ranks].number;
         g->ranks[p % n_ranks].work += g->pieces[p].work;
     }
 }
@@ -283,7 +266,7 @@ double km_regroup_bytes(const km_shape *shape)
     const double n_all = (double)shape->n_rows, n = (double)shape->n_samples;
     const double n_pieces = n_all / (double)km_choose_piece(shape->n_rows, shape->n_ranks);
     const double of_label = 2 * sizeof(int64_t) + 2 * sizeof(int32_t);
-    return n_pieces * (sizeof(piece_cost) + sizeof(int32_t)) +
-           (double)shape->n_ranks * sizeof(rank_cost) + (double)shape->n_clusters * of_label +
+    return n_pieces * (sizeof(km_load) + sizeof(int32_t)) +
+           (double)shape->n_ranks * sizeof(km_load) + (double)shape->n_clusters * of_label +
            km_larger(0, km_deal_bytes(shape, n) - 6 * n);
 }

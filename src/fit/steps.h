@@ -82,6 +82,13 @@ double km_history_units(const running *run);
 /* Converts an inertia from these units to the space of the fit. */
 double km_inertia_of_units(const running *run, double units);
 
+/* What a piece of samples, or a rank, has to compare; and the order of such: that with the least
+ * comes first. */
+typedef struct km_load {
+    int64_t work, number; /* number: of the piece, or rank */
+} km_load;
+int km_by_load(const void *a, const void *b);
+
 /* After an iteration: if it is time to, exchanges samples by their labels, so that those of the
  * same clusters come to the same rank. Collective; errors are agreed. And the bytes that it takes
  * beside the method's. */
@@ -128,11 +135,9 @@ km_code km_balance_settle(running *run, km_error *error);
 /* The sizes of clusters by the last assignment. */
 void km_balance_take_sizes(const running *run);
 
-/* What the last assignment and the rows of the sample say of clusters; how far a size may be from
- * its target; the largest deviation, as a part of the target, and of what is allowed. Local. */
+/* How far the size of a cluster may be from its target; and the largest deviation of a size, as a
+ * part of that. Local. */
 double km_balance_allowed(const running *run, int64_t c);
-void km_balance_look_at_sizes(running *run);
-double km_balance_deviation(const km_balancing *b);
 double km_balance_excess(const running *run);
 
 /* How equal clusters are after the last assignment. The same on all ranks. */

@@ -55,8 +55,7 @@ const km_kernel *km_update_kernel(const running *run)
 }
 
 /* Moves every center to the centroid of its samples, or to where that is projected on the sphere; a
- * center without weight stays. `before` gets
- * the centers before that, [k][d]. */
+ * center without weight stays. `before` gets the centers before that, [k][d]. */
 static void move_centers(running *run, double *before)
 {
     const km_totals *totals = &run->totals;

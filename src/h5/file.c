@@ -135,7 +135,8 @@ static km_code check_readable(const char *path, km_error *error)
     return error->code;
 }
 
-const char *km_h5_identify(const char *path)
+/* The kind of a file by its first bytes, for people. */
+static const char *identify_format(const char *path)
 {
     static const struct {
         const char *begin, *what;
@@ -177,7 +178,7 @@ static void quote_name(const char *name, int length, const char *end, char *quot
 /* Refuses a file of another format; some that hold plain bytes need not be copied. */
 static km_code refuse_format(const char *path, km_error *error)
 {
-    const char *what = km_h5_identify(path), *slash = strrchr(path, '/');
+    const char *what = identify_format(path), *slash = strrchr(path, '/');
     const char *dot = strrchr(slash != NULL ? slash : path, '.');
     const int length = (int)strlen(path), stem = dot != NULL ? (int)(dot - path) : length;
     char in[QUOTED_SIZE] = "", out[QUOTED_SIZE] = "";

@@ -36,9 +36,6 @@ void km_h5_stay_readable(hid_t access);
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-/* The kind of a file by its first bytes, for people: "a FITS file". */
-const char *km_h5_identify(const char *path);
-
 /* Does the file begin as HDF5 files do, perhaps after a user block? */
 bool km_h5_is_hdf5(const char *path);
 
@@ -116,10 +113,9 @@ km_code km_h5_read_block(const km_h5_array *array, km_rows rows, km_rows columns
                          int64_t row_elements, void *elements, km_error *error);
 
 /* Reading contiguous values without HDF5, by any thread. km_h5_find_values gives the offset of the
- * values in the file; negative if only HDF5 can read them. km_h5_open_plain gives a descriptor of
- * a file that this rank has open alone; negative if there is none. km_h5_read_plain
- * does the same as km_h5_read_block with the array's own type; false if it fails, and then HDF5 may
- * say why. */
+ * values in the file; negative if only HDF5 can read them. km_h5_open_plain gives a descriptor of a
+ * file that this rank has open alone; negative if there is none. km_h5_read_plain does the same as
+ * km_h5_read_block with the array's own type; false if it fails, and then HDF5 may say why. */
 int64_t km_h5_find_values(const km_h5_array *array, hid_t file);
 int km_h5_open_plain(hid_t file);
 /* The same of a dataset whose values are in one external file, which it opens; the caller closes

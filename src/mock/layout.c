@@ -1,6 +1,7 @@
 /* The datasets of a file, and the sizes of chunks and tiles. */
 #include "mock/layout.h"
 
+#include "base/arithmetic.h"
 #include "base/memory.h"
 
 #include <stdio.h>
@@ -61,19 +62,14 @@ static int64_t most_row_bytes(const km_mock_layout *layout)
     return most;
 }
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Rows of a chunk, if there are chunks. Without --chunk-rows a row of tiles must fit into memory,
  * too. */
 static int64_t choose_chunk_rows(const km_mock_layout *layout, const km_mock_asked *asked)
 {
-    int64_t rows = smaller(CHUNK_BYTES / most_row_bytes(layout), TILE_BYTES / layout->row_bytes);
+    int64_t rows = km_min_of(CHUNK_BYTES / most_row_bytes(layout), TILE_BYTES / layout->row_bytes);
     if (asked->chunk_rows > 0)
         rows = asked->chunk_rows;
-    return smaller(rows > 0 ? rows : 1, layout->n_rows);
+    return km_min_of(rows > 0 ? rows : 1, layout->n_rows);
 }
 
 static km_code check_chunks(const km_mock_layout *layout, km_error *error)
@@ -113,8 +109,8 @@ km_code km_mock_layout_create(const km_mock *mock, int64_t n_rows, km_mock_layou
     }
     const int64_t rows = TILE_BYTES / layout->row_bytes / KM_MOCK_BLOCK * KM_MOCK_BLOCK;
     layout->tile_rows = asked->compress > 0 ? layout->chunk_rows
-                        : rows > 0          ? smaller(rows, n_rows)
-                                            : smaller(KM_MOCK_BLOCK, n_rows);
+                        : rows > 0          ? km_min_of(rows, n_rows)
+                                            : km_min_of(KM_MOCK_BLOCK, n_rows);
     layout->n_tiles = count_parts(n_rows, layout->tile_rows);
     return layout->chunk_rows > 0 ? check_chunks(layout, error) : KM_OK;
 }
@@ -128,7 +124,7 @@ void km_mock_layout_free(km_mock_layout *layout)
 km_rows km_mock_tile(const km_mock_layout *layout, int64_t tile)
 {
     const int64_t first = tile * layout->tile_rows;
-    return (km_rows){first, smaller(layout->tile_rows, layout->n_rows - first)};
+    return (km_rows){first, km_min_of(layout->tile_rows, layout->n_rows - first)};
 }
 
 km_h5_storage km_mock_storage(const km_mock_layout *layout, const km_mock_field *field)

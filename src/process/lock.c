@@ -129,8 +129,7 @@ static bool start_touching(km_lock *lock)
     return lock->is_touching;
 }
 
-/* ---- taking the lock
- * ------------------------------------------------------------------------------ */
+/* ---- taking the lock ------------------------------------------------------------------------- */
 
 static km_code refuse_in_use(const km_lock *lock, const km_owner *o, km_error *error)
 {

@@ -1,5 +1,6 @@
 /* Everything in a result but the values per row: centers, sizes, history, provenance. */
 #include "contents.h"
+#include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/memory.h"
@@ -210,11 +211,6 @@ static void write_setting(km_writer *w, const km_setting *setting)
     put_distinct_texts(w, "binding", setting, offsetof(km_rank_setting, cpus));
 }
 
-static int64_t larger_count(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Of several files each may have what was asked for in a layout, and so at a path, of its own. */
 static const char *table_of_all_files(const km_catalogue *catalogue)
 {
@@ -229,7 +225,7 @@ static void write_provenance(km_writer *w, const km_record *record)
     int64_t bytes = 0, time = 0; /* of all files, and of their latest change */
     for (int64_t f = 0; f < catalogue->n_files; f++) {
         bytes += km_begins_file(catalogue, f) ? catalogue->files[f].bytes : 0;
-        time = larger_count(time, catalogue->files[f].time);
+        time = km_max_of(time, catalogue->files[f].time);
     }
     km_writer_open(w, "provenance");
     write_setting(w, record->setting);
@@ -267,9 +263,9 @@ static void put_contents(km_writer *w, const km_record *record, km_error *error)
 {
     const int64_t k = record->answer->plan.shape.n_clusters, d = record->catalogue->n_features;
     /* One scratch array of 8-byte values serves all datasets, so it has the size of the largest. */
-    const int64_t n_max = larger_count(
-        record->catalogue->n_files, larger_count(larger_count(k * d, record->answer->choice.count),
-                                                 record->answer->fit.n_iterations));
+    const int64_t n_max = km_max_of(record->catalogue->n_files,
+                                    km_max_of(km_max_of(k * d, record->answer->choice.count),
+                                              record->answer->fit.n_iterations));
     double *scratch = km_allocate(n_max, sizeof *scratch, "contents of the result", error);
     const char **units = km_allocate(d, sizeof *units, "contents of the result", error);
     if (error->code == KM_OK) {

@@ -8,30 +8,30 @@
 #include <string.h>
 #include <time.h>
 
-void km_put_attribute(km_writer *w, const char *name, hid_t type, const void *value)
+static void put_attribute(km_writer *w, const char *name, hid_t type, const void *value)
 {
     w->is_ok = w->is_ok && w->verbs->attribute(w->group, name, type, value);
 }
 
 void km_put_int(km_writer *w, const char *name, int64_t value)
 {
-    km_put_attribute(w, name, H5T_NATIVE_INT64, &value);
+    put_attribute(w, name, H5T_NATIVE_INT64, &value);
 }
 
 void km_put_uint(km_writer *w, const char *name, uint64_t value)
 {
-    km_put_attribute(w, name, H5T_NATIVE_UINT64, &value);
+    put_attribute(w, name, H5T_NATIVE_UINT64, &value);
 }
 
 void km_put_real(km_writer *w, const char *name, double value)
 {
-    km_put_attribute(w, name, H5T_NATIVE_DOUBLE, &value);
+    put_attribute(w, name, H5T_NATIVE_DOUBLE, &value);
 }
 
 void km_put_text(km_writer *w, const char *name, const char *text)
 {
     const hid_t type = km_h5_text_type();
-    km_put_attribute(w, name, type, &text);
+    put_attribute(w, name, type, &text);
     H5Tclose(type);
 }
 

@@ -14,7 +14,6 @@ typedef struct km_writer {
 } km_writer;
 
 /* Attributes of the group. */
-void km_put_attribute(km_writer *w, const char *name, hid_t type, const void *value);
 void km_put_int(km_writer *w, const char *name, int64_t value);
 void km_put_uint(km_writer *w, const char *name, uint64_t value);
 void km_put_real(km_writer *w, const char *name, double value);

@@ -86,13 +86,6 @@ const void *km_samples_block(const km_samples *samples, int64_t block)
     return place_of_value(samples, block * KM_BLOCK, 0);
 }
 
-void km_samples_fetch(const km_samples *samples, km_large_run *run, int64_t block)
-{
-    km_fetch_in_run(run, km_samples_block(samples, block),
-                    (size_t)(KM_BLOCK * samples->n_features) *
-                        km_precision_size(samples->precision));
-}
-
 void km_samples_leave(const km_samples *samples, int64_t block, int64_t n_blocks)
 {
     const int64_t first = block * KM_BLOCK, n = n_blocks * KM_BLOCK;
@@ -382,12 +375,20 @@ km_code km_samples_lift(km_samples *samples, km_error *error)
     return KM_OK;
 }
 
+/* The values of a block are needed soon, with those that have been added to the run. */
+static void fetch_block(const km_samples *samples, km_large_run *run, int64_t block)
+{
+    km_fetch_in_run(run, km_samples_block(samples, block),
+                    (size_t)(KM_BLOCK * samples->n_features) *
+                        km_precision_size(samples->precision));
+}
+
 /* Reads the samples after the first FETCHED_AT_ONCE, where they are on a disk. */
 static void fetch_chosen(const km_samples *from, const int64_t *chosen, int64_t n_chosen)
 {
     km_large_run values = {0}, rows = {0};
     for (int64_t i = FETCHED_AT_ONCE; i < 2 * FETCHED_AT_ONCE && i < n_chosen; i++) {
-        km_samples_fetch(from, &values, chosen[i] / KM_BLOCK);
+        fetch_block(from, &values, chosen[i] / KM_BLOCK);
         km_fetch_in_run(&rows, &from->rows[chosen[i]], sizeof *from->rows);
     }
     km_flush_run(&values);

@@ -10,7 +10,6 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/large.h"
 #include "base/partition.h"
 #include "base/precision.h"
 #include "comm/comm.h"
@@ -81,9 +80,6 @@ int km_samples_lanes(const km_samples *samples, int64_t block);
 
 /* The values of a block, [n_features][KM_BLOCK] in working precision. */
 const void *km_samples_block(const km_samples *samples, int64_t block);
-
-/* The values of a block are needed soon, with those that have been added to the run. */
-void km_samples_fetch(const km_samples *samples, km_large_run *run, int64_t block);
 
 /* These blocks are complete, with their rows and weights: where they are on a disk, writing begins.
  */

@@ -7,14 +7,10 @@
 #include <float.h>
 #include <math.h>
 
-enum {
-    ONE_WORD_BITS =
-        62, /* of the sum of all values: one bit less than int64_t holds, for rounding */
-    TWO_WORD_BITS = 102,
-    CARRY_BITS = 40,
-    SHORT_BITS = 51,
-    SMALLEST_EXPONENT = -960 /* units stay normal numbers, and so do their inverses */
-};
+/* Bits of the sum of all values in one word: one less than int64_t holds, for rounding. */
+enum { ONE_WORD_BITS = 62, TWO_WORD_BITS = 102, CARRY_BITS = 40, SHORT_BITS = 51 };
+
+enum { SMALLEST_EXPONENT = -960 }; /* units stay normal numbers, and so do their inverses */
 
 km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
 {
@@ -24,12 +20,11 @@ km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
     const double radius =
         fmin(fmax(highest - grid.origin, grid.origin - lowest) * (1 + 0x1p-50), DBL_MAX);
     int radius_exponent = 0, n_exponent = 0;
-    frexp(radius, &radius_exponent); /* reach < 2^reach_exponent */
+    frexp(radius, &radius_exponent); /* radius < 2^radius_exponent */
     frexp((double)n, &n_exponent);   /* n < 2^n_exponent, or n == 2^n_exponent by rounding up */
     int exponent = radius_exponent + n_exponent - (n_words == 1 ? ONE_WORD_BITS : TWO_WORD_BITS);
     if (exponent < SMALLEST_EXPONENT || radius == 0)
         exponent = SMALLEST_EXPONENT;
-    /* The radius is below 2^radius_exponent. */
     grid.is_short = n_words == 1 && (radius == 0 || radius_exponent - exponent <= SHORT_BITS);
     grid.unit = ldexp(1, exponent);
     grid.inverse_unit = ldexp(1, -exponent);

@@ -19,8 +19,7 @@
 static const char QUESTION[] = "catalogue: in.h5\nclusters: 3\n";
 enum { STATE_SIZE = 40 };
 
-/* ---- a run that was stopped -------------------------------------------------------------------
- */
+/* ---- a run that was stopped ------------------------------------------------------------------ */
 
 typedef struct run {
     mock_folder folder;
@@ -54,8 +53,7 @@ static void read_file(run *r)
     r->written.begin += (int64_t)sizeof question_size + question_size;
 }
 
-/* ---- crafted files -----------------------------------------------------------------------------
- */
+/* ---- crafted files --------------------------------------------------------------------------- */
 
 /* By one rank. */
 static void put_crafted(const run *r, const char *bytes, int64_t size)
@@ -197,8 +195,7 @@ START_TEST(too_short_and_too_long)
 }
 END_TEST
 
-/* ---- any bytes ---------------------------------------------------------------------------------
- */
+/* ---- any bytes ------------------------------------------------------------------------------- */
 
 START_TEST(no_bytes_crash)
 {

@@ -156,8 +156,7 @@ START_TEST(any_scale)
 }
 END_TEST
 
-/* ---- samples that are used again --------------------------------------------------------------
- */
+/* ---- samples that are used again ------------------------------------------------------------- */
 
 /* With 130 clusters ranks exchange samples; each fit must be as one of new samples. */
 START_TEST(fits_of_the_same_samples)

@@ -17,8 +17,7 @@ static void check_error(int code, int wanted, const skymeans_error *error)
     ck_assert_all(is_same_everywhere(hash_memory(error->text, strlen(error->text))));
 }
 
-/* ---- problems, manners and controls that can't be
- * ------------------------------------------------ */
+/* ---- problems, manners and controls that can't be -------------------------------------------- */
 
 typedef struct asked {
     skymeans_problem problem;

@@ -221,8 +221,7 @@ START_TEST(kmeanspp_draws_from_the_seeding_rows)
 }
 END_TEST
 
-/* ---- against the plain reference, with weights ------------------------------------------------
- */
+/* ---- against the plain reference, with weights ----------------------------------------------- */
 
 static void check_seeds(mock *data, int64_t k, int64_t n_rows)
 {

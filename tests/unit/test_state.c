@@ -17,8 +17,7 @@
 
 enum { K = 2, D = 2, N = K * D, N_ROWS = 100, N_RESTARTS = 3, N_STATE = 2, N_BEST = 3 };
 
-/* ---- a call that was stopped in its last fit ---------------------------------------------------
- */
+/* ---- a call that was stopped in its last fit ------------------------------------------------- */
 
 typedef struct run {
     skymeans_problem problem;
@@ -52,8 +51,7 @@ static void fill_fits(run *r)
     }
 }
 
-/* ---- crafted bytes -----------------------------------------------------------------------------
- */
+/* ---- crafted bytes --------------------------------------------------------------------------- */
 
 /* Reads bytes with the hash that they should have behind them. */
 static km_code take(void *owner, const char *bytes, int64_t size, km_error *error)
@@ -264,8 +262,7 @@ START_TEST(too_short_and_too_long)
 }
 END_TEST
 
-/* ---- any bytes ---------------------------------------------------------------------------------
- */
+/* ---- any bytes ------------------------------------------------------------------------------- */
 
 START_TEST(no_bytes_crash)
 {
