@@ -132,7 +132,7 @@ km_catalogue_name km_catalogue_of_options(const km_options *options)
     name.n_missing_values = options->missing_values.count;
     name.hints = options->hints.texts;
     name.n_hints = options->hints.count;
-    name.skips_other_missing = options->describe != NULL;
+    name.skips_other_missing = name.skips_other_missing || options->describe != NULL;
     for (int i = 0; i < 3; i++)
         if (outputs[i] != NULL)
             name.outputs[name.n_outputs++] = outputs[i];

@@ -19,6 +19,10 @@ km_code km_read_recorded(km_story *s)
         inputs->table = r->table;
     inputs->where = r->where;
     inputs->weights = r->weights;
+    inputs->skips_other_missing = true; /* those of columns that were described only */
+    for (int64_t m = 0; m < r->n_missing_values; m++)
+        s->options.missing_values.texts[m] = r->missing_values + m * KM_RECORDED_TEXT_SIZE;
+    s->options.missing_values.count = r->n_missing_values;
     inputs->is_transposed = r->is_transposed;
     s->options.verify = KM_VERIFY_ALL;
     return KM_OK;

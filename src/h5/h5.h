@@ -195,6 +195,9 @@ char *km_h5_read_long_text(hid_t object, const char *name, km_error *error);
 char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *size,
                        km_error *error);
 
+/* How many values an attribute has; 0 if there is no such attribute. */
+int64_t km_h5_count_attribute(hid_t object, const char *name);
+
 /* An attribute that is a list of `count` texts, to `texts` [count][size]. False if there is no such
  * list, or a text is longer. */
 bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t size, char *texts);

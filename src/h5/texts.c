@@ -102,6 +102,19 @@ char *km_h5_read_texts(hid_t parent, const char *name, int64_t *count, size_t *s
     return texts;
 }
 
+int64_t km_h5_count_attribute(hid_t object, const char *name)
+{
+    const hid_t attribute =
+        H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : H5I_INVALID_HID;
+    if (attribute < 0)
+        return 0;
+    const hid_t space = H5Aget_space(attribute);
+    const hssize_t count = H5Sget_simple_extent_npoints(space);
+    H5Sclose(space);
+    H5Aclose(attribute);
+    return count > 0 ? (int64_t)count : 0;
+}
+
 bool km_h5_read_text_list(hid_t object, const char *name, int64_t count, size_t size, char *texts)
 {
     if (H5Aexists(object, name) <= 0)

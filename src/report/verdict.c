@@ -13,6 +13,17 @@ enum { SAID_SIZE = 160 };
 
 /* Each says what it found, and returns whether that is as recorded. */
 
+/* Does the result have as many rows that miss a feature, and each of them? The rows that it uses
+ * and those that the condition leaves out are the same. */
+static bool has_same_missing(const km_verdict *v)
+{
+    const km_recorded *r = v->recorded;
+    bool is_same = r->n_missing == r->n_rows - r->n_used - r->n_excluded - r->n_undecided;
+    for (int64_t j = 0; j < v->catalogue->n_features; j++)
+        is_same = is_same && r->missing[j] == v->findings->n_missing[j];
+    return is_same;
+}
+
 static bool judge_rows(const km_verdict *v, char *said)
 {
     const km_recorded *r = v->recorded;
@@ -32,7 +43,10 @@ static bool judge_rows(const km_verdict *v, char *said)
                  " (where: not true for %" PRId64 ", undecided %" PRId64 "), not %" PRId64
                  " (%" PRId64 ", %" PRId64 ")",
                  n_excluded, n_undecided, r->n_used, r->n_excluded, r->n_undecided);
-    return is_same;
+    else if (!has_same_missing(v))
+        snprintf(said + strlen(said), SAID_SIZE - strlen(said),
+                 "; counts of missing values are others");
+    return is_same && has_same_missing(v);
 }
 
 /* The middle of the fingerprint, which covers weights, too; older results have only the other. */
@@ -46,11 +60,15 @@ static uint64_t recorded_values(const km_recorded *recorded)
 
 static bool judge_values(const km_verdict *v, char *said)
 {
-    const uint64_t recorded = recorded_values(v->recorded);
+    uint64_t found = v->values_hash, recorded = recorded_values(v->recorded);
+    if (found == recorded) {
+        found = v->answer->features_hash;
+        recorded = v->recorded->features_hash;
+    }
     snprintf(said, SAID_SIZE, "checksum %016" PRIx64, v->values_hash);
-    if (v->values_hash == recorded)
+    if (found == recorded)
         return true;
-    snprintf(said + strlen(said), SAID_SIZE - strlen(said), ", not %016" PRIx64, recorded);
+    snprintf(said, SAID_SIZE, "checksum %016" PRIx64 ", not %016" PRIx64, found, recorded);
     return false;
 }
 

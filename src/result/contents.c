@@ -245,6 +245,10 @@ static void write_provenance(km_writer *w, const km_record *record)
         km_put_text(w, "where", catalogue->asked.where);
     if (catalogue->has_weights)
         km_put_text(w, "weights", catalogue->asked.weights);
+    if (catalogue->asked.n_missing_values > 0)
+        w->is_ok =
+            w->is_ok && w->verbs->texts(w->group, "missing_values", catalogue->asked.missing_values,
+                                        catalogue->asked.n_missing_values);
     if (record->catalogue->asked.ids != NULL)
         km_put_text(w, "id_column", km_catalogue_ids(catalogue)->name);
     km_put_text(w, "reading", record->findings->how);

@@ -52,12 +52,11 @@ static int64_t list_missing_values(const km_catalogue *catalogue, int64_t *featu
     return n;
 }
 
-/* The values of --missing-value, as they were given, and as pairs of a feature's number (-1: all
- * features) and a value. `predict` adds those of the fit. */
+/* The values of --missing-value as pairs of a feature's number (-1: all features) and a value.
+ * `predict` adds those of the fit. */
 static void put_missing_values(km_writer *w, const km_record *record, km_error *error)
 {
     const km_catalogue *catalogue = record->catalogue;
-    const km_catalogue_name *asked = &catalogue->asked;
     if (catalogue->n_missing_values == 0)
         return;
     const int64_t n_max = catalogue->n_missing_values;
@@ -66,9 +65,6 @@ static void put_missing_values(km_writer *w, const km_record *record, km_error *
     const int64_t n = error->code == KM_OK ? list_missing_values(catalogue, features, values) : 0;
     if (n > 0) {
         km_writer_open(w, "model/missing_values");
-        w->is_ok = w->is_ok && (asked->n_missing_values == 0 ||
-                                w->verbs->texts(w->group, "given", asked->missing_values,
-                                                asked->n_missing_values));
         km_writer_close(w);
         km_put_list(w, "model/missing_values/feature", "missing value", H5T_NATIVE_INT64, n,
                     features);

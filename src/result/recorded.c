@@ -146,6 +146,20 @@ static bool read_summary(km_recorded *r, hid_t file)
            read_hash_text(file, "checksum", &r->checksum);
 }
 
+/* The values of --missing-value, as they were given. */
+static bool read_asked_missing(km_recorded *r, hid_t provenance, km_error *error)
+{
+    r->n_missing_values = km_h5_count_attribute(provenance, "missing_values");
+    if (r->n_missing_values == 0)
+        return true;
+    if (r->n_missing_values > KM_MAX_MISSING_VALUES)
+        return false;
+    r->missing_values = km_allocate(r->n_missing_values, KM_RECORDED_TEXT_SIZE, "a result", error);
+    return r->missing_values != NULL &&
+           km_h5_read_text_list(provenance, "missing_values", r->n_missing_values,
+                                KM_RECORDED_TEXT_SIZE, r->missing_values);
+}
+
 /* Which rows and weights it was asked for, and of which values. */
 static bool read_asked(km_recorded *r, hid_t file, km_error *error)
 {
@@ -153,7 +167,8 @@ static bool read_asked(km_recorded *r, hid_t file, km_error *error)
     const hid_t provenance = H5Oopen(file, "provenance", H5P_DEFAULT);
     if (provenance < 0)
         return false;
-    const bool is_read = read_hash_text(provenance, "features_checksum", &r->features_hash);
+    const bool is_read = read_hash_text(provenance, "features_checksum", &r->features_hash) &&
+                         read_asked_missing(r, provenance, error);
     km_h5_read_text(provenance, "fingerprint", r->fingerprint, sizeof r->fingerprint);
     r->is_transposed = km_h5_read_number(provenance, "transposed", &number) && number != 0;
     r->table = km_h5_read_long_text(provenance, "dataset", error);
@@ -171,16 +186,18 @@ static void read_arrays(km_recorded *r, const char *path, const km_model *model,
     const int64_t k = model->n_clusters, d = model->n_features;
     r->centers = km_allocate(k * d, sizeof *r->centers, "a result", error);
     r->sizes = km_allocate(k, sizeof *r->sizes, "a result", error);
+    r->missing = km_allocate(d, sizeof *r->missing, "a result", error);
     r->labels = km_allocate_large(slab.count, sizeof *r->labels, "labels", error);
     if (r->is_fit)
         r->cluster_weights = km_allocate(k, sizeof *r->cluster_weights, "a result", error);
     const wanted all[] = {
         {"centers", k, d, {0, k}, take_doubles, 0, r->centers},
         {"sizes", k, 1, {0, k}, take_counts, MAX_COUNT, r->sizes},
+        {"missing", d, 1, {0, d}, take_counts, MAX_COUNT, r->missing},
         {"labels", r->n_rows, 1, slab, take_labels, (double)k, r->labels},
         {"weights", k, 1, {0, k}, take_doubles, 0, r->cluster_weights},
     };
-    for (int i = 0; i < (r->is_fit ? 4 : 3); i++)
+    for (int i = 0; i < (r->is_fit ? 5 : 4); i++)
         read_wanted(&all[i], path, file, error);
 }
 
@@ -206,6 +223,8 @@ void km_recorded_free(km_recorded *recorded)
     free(recorded->table);
     free(recorded->where);
     free(recorded->weights);
+    free(recorded->missing_values);
+    free(recorded->missing);
     free(recorded->centers);
     free(recorded->sizes);
     free(recorded->cluster_weights);

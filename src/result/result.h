@@ -121,7 +121,7 @@ uint64_t km_model_numbers_hash(const double *centers, const double *prices, cons
 
 /* What a result says of its rows, for `verify`. Labels are those of this rank's slab, all else is
  * the same on all ranks. */
-enum { KM_FINGERPRINT_SIZE = 3 * 16 + 3 };
+enum { KM_FINGERPRINT_SIZE = 3 * 16 + 3, KM_RECORDED_TEXT_SIZE = KM_DATASET_SIZE };
 typedef struct km_recorded {
     bool is_fit; /* else of `predict` */
     bool is_sky, is_renumbered, is_transposed;
@@ -131,10 +131,13 @@ typedef struct km_recorded {
     uint64_t checksum, features_hash;
     char fingerprint[KM_FINGERPRINT_SIZE]; /* empty in results of versions without it */
     char *table, *where, *weights;         /* as the options named them; or NULL */
-    double *centers;                       /* [k][d], in the units of the features */
-    int64_t *sizes;                        /* [k] */
-    double *cluster_weights;               /* [k]; NULL if of `predict` */
-    int32_t *labels;                       /* [rows of the slab] */
+    int64_t n_missing_values;
+    char *missing_values;    /* [n_missing_values][KM_RECORDED_TEXT_SIZE], as they were given */
+    int64_t *missing;        /* [d], rows that miss each feature */
+    double *centers;         /* [k][d], in the units of the features */
+    int64_t *sizes;          /* [k] */
+    double *cluster_weights; /* [k]; NULL if of `predict` */
+    int32_t *labels;         /* [rows of the slab] */
 } km_recorded;
 
 /* Reads it from the result of a model. KM_DATA if it is damaged, or holds labels that are no

@@ -203,7 +203,7 @@ class FittedCatalogue(ProgramTest):
         self.assertEqual({name: model.attributes["model"][name] for name in
                           ("scale", "missing", "raw", "fill_is_missing")},
                          {"scale": "minmax", "missing": "drop", "raw": 1, "fill_is_missing": 1})
-        self.assertEqual(list(model.attributes["model/missing_values"]["given"]), ["y:-99.5", "7"])
+        self.assertEqual(list(model.attributes["provenance"]["missing_values"]), ["y:-99.5", "7"])
         self.assertEqual(model.data["model/missing_values/feature"].tolist(), [1, -1])
         self.assertEqual(model.data["model/missing_values/value"].tolist(), [-99.5, 7])
 
