@@ -25,7 +25,8 @@ static km_value_kind kind_of_type(hid_t type)
                                                                    : KM_VALUE_OTHER;
 }
 
-/* The type in memory of values of a type in a file; the caller closes it. */
+/* The type in memory of values of a type in a file; the caller closes it. One that is no compound
+ * stands for all that can't be labels, so that nobody takes a member of theirs for them. */
 static hid_t type_of_values(hid_t type)
 {
     switch (kind_of_type(type)) {
@@ -35,6 +36,8 @@ static hid_t type_of_values(hid_t type)
         return H5Tcopy(H5T_NATIVE_UINT64);
     case KM_VALUE_REAL:
         return H5Tcopy(H5T_NATIVE_DOUBLE);
+    case KM_VALUE_OTHER:
+        return H5Tcopy(H5T_NATIVE_OPAQUE);
     default:
         return H5Tcopy(type);
     }
@@ -101,7 +104,9 @@ static km_code choose_types(km_column_values *column, const char *member, km_err
     if (column->size == 0)
         return refuse_labels(column, "HDF5 does not know the size of its values", error);
     if (column->kind == KM_VALUE_OTHER)
-        return refuse_labels(column, "its values are neither numbers nor texts", error);
+        return refuse_labels(
+            column, "its values are neither numbers nor texts, but perhaps have members that are",
+            error);
     if (column->array.n_columns != 1)
         return refuse_labels(column, "it has several values per row", error);
     const int64_t n_max = KM_H5_PIECE_BYTES / (int64_t)column->size;
@@ -118,6 +123,24 @@ static km_code open_values(km_column_values *column, hid_t opened, const char *d
         return error->code;
     km_h5_cache_chunks(&column->array, opened, dataset);
     return choose_types(column, member, error);
+}
+
+/* Numbers that stand for no value, as the attributes say of a dataset, or of a member of its
+ * compounds. */
+static void read_missing_numbers(km_column_values *column, const char *member)
+{
+    static const char *const names[] = {"_FillValue", "missing_value"};
+    const int number = member[0] != '\0' ? H5Tget_member_index(column->array.type, member) : -1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[48] = "";
+        if (number >= 0)
+            snprintf(name, sizeof name, "FIELD_%d_ATTR_", number);
+        strcat(name, names[i]);
+        const int count =
+            km_h5_read_numbers(column->array.dataset, name, KM_MAX_NO_VALUES - column->n_missing,
+                               column->missing + column->n_missing);
+        column->n_missing += count > 0 ? count : 0;
+    }
 }
 
 static bool has_member(const km_column_values *column, const char *member)
@@ -177,7 +200,7 @@ km_code km_values_open(km_column_values *column, hid_t opened, const char *file,
     if (found == NULL)
         refuse_labels(column, "there is no such column", error);
     else if (open_values(column, opened, name, member, error) == KM_OK &&
-             find_mask(column, opened, name, member))
+             (read_missing_numbers(column, member), find_mask(column, opened, name, member)))
         open_mask(column, opened, name, member, error);
     free(name);
     return error->code;
@@ -230,23 +253,34 @@ static bool find_whole(double value, km_label *label)
     return true;
 }
 
+/* Is it one of the numbers that stand for no value? */
+static bool is_declared_missing(const km_column_values *column, long double number)
+{
+    bool is_missing = false;
+    for (int m = 0; m < column->n_missing; m++)
+        is_missing = is_missing || number == column->missing[m];
+    return is_missing;
+}
+
 /* Element number `i` as a label, which may be missing. False if it can't be one. */
 static bool take_element(const km_column_values *column, int64_t i, km_label *label,
                          bool *is_missing)
 {
     const void *element = (const char *)column->elements + (size_t)i * column->size;
     bool is_label = true;
-    double real;
+    long double number = -1;
     switch (column->kind) {
     case KM_VALUE_INT:
+        number = *(const int64_t *)element;
         *label = label_of_int(*(const int64_t *)element);
         break;
     case KM_VALUE_UINT:
+        number = *(const uint64_t *)element;
         *label = (km_label){.low = *(const uint64_t *)element};
         break;
     case KM_VALUE_REAL:
-        real = *(const double *)element;
-        is_label = find_whole(isnan(real) ? -1 : real, label);
+        number = isnan(*(const double *)element) ? -1 : *(const double *)element;
+        is_label = find_whole((double)number, label);
         break;
     case KM_VALUE_LONG_TEXT: {
         const char *text = *(char *const *)element;
@@ -257,8 +291,8 @@ static bool take_element(const km_column_values *column, int64_t i, km_label *la
         *label = label_of_text(element, column->size);
     }
     *is_missing = label->is_text ? label->text[0] == '\0'
-                                 : label->low == UINT64_MAX && label->high == UINT64_MAX;
-    return is_label;
+                                 : number == -1 || is_declared_missing(column, number);
+    return is_label || *is_missing;
 }
 
 static km_code read_elements(km_column_values *column, km_rows rows, km_error *error)
@@ -286,9 +320,11 @@ km_code km_values_read(km_column_values *column, km_rows rows, km_label *labels,
             is_missing[i] = true;
         else if (!take_element(column, i, &labels[i], &is_missing[i]))
             km_fail(error, KM_DATA,
-                    "no label (%s, %s, row %lld): %g is not a whole number; name another column",
-                    column->file, column->path, (long long)(rows.first + i),
-                    ((const double *)column->elements)[i]);
+                    "no %s (%s, %s, row %lld): %g is not a whole number up to 2^53; %s",
+                    column->are_ids ? "id" : "label", column->file, column->path,
+                    (long long)(rows.first + i), ((const double *)column->elements)[i],
+                    column->are_ids ? "run it again with another --id, or without"
+                                    : "name another column");
     for (int64_t i = 0; i < rows.count && column->kind == KM_VALUE_LONG_TEXT; i++)
         H5free_memory(((char **)column->elements)[i]);
     return error->code;

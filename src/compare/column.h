@@ -16,6 +16,8 @@ typedef enum km_value_kind {
     KM_VALUE_OTHER
 } km_value_kind;
 
+enum { KM_MAX_NO_VALUES = 64 };
+
 typedef struct km_column_values {
     const char *file, *path;
     km_h5_array array;
@@ -25,6 +27,9 @@ typedef struct km_column_values {
     int64_t piece_rows;
     void *elements; /* [piece_rows] */
     int64_t n_rows;
+    bool are_ids; /* for messages */
+    int n_missing;
+    long double missing[KM_MAX_NO_VALUES]; /* numbers that mean no value */
     struct km_column_values *mask; /* of whole numbers: not 0 where there is no value; or NULL */
 } km_column_values;
 
@@ -34,8 +39,8 @@ km_code km_values_open(km_column_values *column, hid_t opened, const char *file,
                        km_error *error);
 void km_values_close(km_column_values *column);
 
-/* Reads at most piece_rows rows as labels. A missing one (-1, NaN, an empty text, masked)
- * is_missing. KM_DATA if a number is not whole. */
+/* Reads at most piece_rows rows as labels. A missing one (-1, NaN, an empty text, masked, or
+ * what its attributes call missing) is_missing. KM_DATA if a number is not whole. */
 km_code km_values_read(km_column_values *column, km_rows rows, km_label *labels, bool *is_missing,
                        km_error *error);
 

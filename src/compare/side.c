@@ -26,6 +26,7 @@ static void open_ids(km_side_reader *r, km_error *error)
         km_fail(error, KM_DATA,
                 "not a whole result (%s): it has %lld labels and %lld ids; copy it again",
                 r->side->file, (long long)r->labels.n_rows, (long long)r->ids.n_rows);
+    r->ids.are_ids = true;
 }
 
 km_code km_side_open(km_side_reader *r, km_side *side, const char *name, MPI_Comm comm,

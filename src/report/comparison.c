@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { WIDTH = 12, SHOWN_COLUMNS = 8 };
 
@@ -23,10 +24,24 @@ static const char *text_of_label(const km_label *label, char *text, size_t size)
     return text;
 }
 
-static void print_label(const km_label *label)
+static void print_label(const km_label *label, int width)
 {
     char text[24];
-    printf("  %*.*s", WIDTH, WIDTH, text_of_label(label, text, sizeof text));
+    printf("  %*s", width, text_of_label(label, text, sizeof text));
+}
+
+/* The width of the longest label, and of numbers at least. */
+static int width_of_labels(const km_comparison *c)
+{
+    int width = WIDTH;
+    char text[24];
+    for (int s = 0; s < 2; s++)
+        for (int64_t i = 0; i < c->sides[s].n_labels; i++) {
+            const int length =
+                (int)strlen(text_of_label(&c->sides[s].labels[i], text, sizeof text));
+            width = length > width ? length : width;
+        }
+    return width;
 }
 
 /* ---- for people ------------------------------------------------------------------------------ */
@@ -60,30 +75,30 @@ static void print_numbers(const km_comparison *c)
            (long long)c->n_moved, c->n_both > 0 ? 100 * (double)c->n_moved / (double)c->n_both : 0);
 }
 
-static void print_partner(const km_side *side, const km_side *other, int64_t i)
+static void print_partner(const km_side *side, const km_side *other, int64_t i, int width)
 {
-    print_label(&side->labels[i]);
+    print_label(&side->labels[i], width);
     printf(" %12lld", (long long)side->sizes[i]);
     if (side->partners[i] < 0) {
-        printf("  %*s\n", WIDTH, "none");
+        printf("  %*s\n", width, "none");
         return;
     }
-    print_label(&other->labels[side->partners[i]]);
+    print_label(&other->labels[side->partners[i]], width);
     printf(" %12lld  %5.1f%%\n", (long long)side->shared[i],
            100 * (double)side->shared[i] / (double)side->sizes[i]);
 }
 
 /* Each label of A with its partner. Labels that no row with labels on both sides has are left
  * out. */
-static void print_partners(const km_comparison *c)
+static void print_partners(const km_comparison *c, int width)
 {
     const km_side *a = &c->sides[0];
     int64_t shown = 0, left_out = 0;
-    printf("  %*s %12s  %*s %12s  %6s\n", WIDTH, "label of A", "rows", WIDTH, "partner in B",
+    printf("  %*s %12s  %*s %12s  %6s\n", width, "label of A", "rows", width, "partner in B",
            "shared", "share");
     for (int64_t i = 0; i < a->n_labels; i++)
         if (a->sizes[i] > 0 && shown < KM_SHOWN_CLUSTERS) {
-            print_partner(a, &c->sides[1], i);
+            print_partner(a, &c->sides[1], i, width);
             shown++;
         } else if (a->sizes[i] > 0) {
             left_out++;
@@ -94,25 +109,26 @@ static void print_partners(const km_comparison *c)
 }
 
 /* The contingency table, if it is small. */
-static void print_cells(const km_comparison *c)
+static void print_cells(const km_comparison *c, int width)
 {
     const km_side *a = &c->sides[0], *b = &c->sides[1];
     const km_cell *cell = c->cells, *end = c->cells + c->n_cells;
-    if (a->n_labels > KM_SHOWN_CLUSTERS || b->n_labels > SHOWN_COLUMNS) {
+    if (a->n_labels > KM_SHOWN_CLUSTERS ||
+        b->n_labels * (2 + width) > SHOWN_COLUMNS * (2 + WIDTH)) {
         printf("  contingency table: %lld by %lld labels, %lld pairs that rows have: --json has "
                "it\n",
                (long long)a->n_labels, (long long)b->n_labels, (long long)c->n_cells);
         return;
     }
-    printf("  %*s", WIDTH, "A \\ B");
+    printf("  %*s", width, "A \\ B");
     for (int64_t j = 0; j < b->n_labels; j++)
-        print_label(&b->labels[j]);
+        print_label(&b->labels[j], width);
     putchar('\n');
     for (int64_t i = 0; i < a->n_labels; i++) {
-        print_label(&a->labels[i]);
+        print_label(&a->labels[i], width);
         for (int64_t j = 0; j < b->n_labels; j++) {
             const bool has_rows = cell < end && cell->a == i && cell->b == j;
-            printf("  %*lld", WIDTH, (long long)(has_rows ? cell->count : 0));
+            printf("  %*lld", width, (long long)(has_rows ? cell->count : 0));
             cell += has_rows;
         }
         putchar('\n');
@@ -127,8 +143,9 @@ void km_comparison_print(const km_comparison *c)
     print_numbers(c);
     if (c->n_both == 0)
         return;
-    print_partners(c);
-    print_cells(c);
+    const int width = width_of_labels(c);
+    print_partners(c, width);
+    print_cells(c, width);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */

@@ -133,6 +133,7 @@ class Compare(ProgramTest):
                      "stars/class", "column"]:
             self.check(self.compare("a.h5", f"in.h5:/{path}"), a, b)
         self.check(self.compare("a.h5", "in.h5:/unsigned"), a, np.where(b == -1, 7, b))
+        self.check_declared(a, b)
         self.check_masks(a, b)
         for path in ["stars/name", "texts"]:
             found = self.compare("a.h5", f"in.h5:/{path}", ranks=2)
@@ -142,6 +143,20 @@ class Compare(ProgramTest):
             self.assertAlmostEqual(found["adjusted_rand_index"], wanted["rand"], delta=1e-12)
             self.assertEqual({label["label"] for label in found["b"]["labels"]},
                              {"F", "A", "B", "star", "galaxy"})
+
+    def check_declared(self, a, b):
+        """Numbers that attributes call missing are no labels."""
+        table = np.zeros(700, dtype=[("other", "i2"), ("class", "i2")])
+        table["class"] = np.where(b == -1, -9, b)
+        with h5py.File("declared.h5", "w") as file:
+            file["fill"] = np.where(b == -1, 200, b).astype("u8")
+            file["fill"].attrs["_FillValue"] = np.uint64(200)
+            file["two"] = np.where(b == -1, np.where(np.arange(700) % 2, 1e20, 0.5), b)
+            file["two"].attrs["missing_value"] = [1e20, 0.5]
+            file["stars"] = table
+            file["stars"].attrs["FIELD_1_ATTR_missing_value"] = -9
+        for path in ["fill", "two", "stars/class"]:
+            self.check(self.compare("a.h5", f"declared.h5:/{path}"), a, b)
 
     def check_masks(self, a, b):
         """Those of vaex, beside the values, and of astropy, among the members; what they hide may be
@@ -171,6 +186,11 @@ class Compare(ProgramTest):
         self.assertIn("... and 40 more: --json has all", out)
         self.assertIn("60 by 60 labels, 60 pairs", out)
         self.assertRegex(out, r"adjusted Rand index +1\.000000\n")
+        with h5py.File("long.h5", "w") as file:
+            file["kind"] = [f"galaxy, elliptical {i // 30}" for i in range(60)]
+        out = run("compare", "a.h5", "long.h5:/kind").out
+        self.assertRegex(out, r"\n +0 +20 +galaxy, elliptical 0 +20 +100\.0%\n")
+        self.assertRegex(out, r"A \\ B +galaxy, elliptical 0 +galaxy, elliptical 1\n +0 +20 +0\n")
         write_result("b.h5", np.full(60, -1))
         finished = run("compare", "a.h5", "b.h5")
         self.assertRegex(finished.out, r"others \(-1\) +60 only in A, 0 only in B, 0 in neither")
@@ -181,8 +201,12 @@ class Compare(ProgramTest):
         write_result("b.h5", np.zeros(11))
         write_result("twice.h5", np.zeros(10), np.array([3, 1, 2, 4, 5, 6, 7, 8, 9, 3]))
         write_result("texts.h5", np.zeros(10), [str(i) for i in range(10)])
+        write_result("halves.h5", np.zeros(10), np.arange(10) + 0.5)
         with h5py.File("in.h5", "w") as file:
             file["half"] = np.arange(10) / 2
+            file["large"] = np.full(10, 2.0**60)
+            file["members"] = np.zeros(10, dtype=[("class", "i4"), ("inner", [("class", "i4")])])
+            file["complex"] = np.zeros(10, dtype="c16")
             file["matrix"] = np.zeros((10, 2))
             file["long"] = np.zeros(11)
         for code, pattern, *words in [
@@ -196,6 +220,11 @@ class Compare(ProgramTest):
                 (3, r"not a result \(in.h5\)", "a.h5", "in.h5"),
                 (3, r"no labels \(in.h5, /none\)", "a.h5", "in.h5:/none"),
                 (3, r"no label \(in.h5, /half, row 1\): 0.5", "a.h5", "in.h5:/half"),
+                (3, r"no label \(in.h5, /large, row 0\): 1.15292e\+18 is not .* up to 2\^53", "a.h5",
+                 "in.h5:/large"),
+                (3, r"no id \(halves.h5, /ids, row 0\): 0.5 is .* another --id", "halves.h5", "a.h5"),
+                *[(3, rf"no labels \(in.h5, /{path}\): its values are neither numbers nor texts", "a.h5",
+                   f"in.h5:/{path}") for path in ("members", "members/inner", "complex")],
                 (3, r"no labels \(in.h5, /matrix\): it has several", "a.h5", "in.h5:/matrix"),
                 (4, r"none.h5", "a.h5", "none.h5"), (4, r"none.h5", "a.h5", "none.h5:/labels")]:
             for ranks in (1, 3):

@@ -144,6 +144,7 @@ ROWS = [
     (3, "not a whole result (halved.h5)", "compare", "fit.h5", "halved.h5"),
     (3, "no labels (in.h5, /none)", "compare", "fit.h5", "in.h5:/none"),
     (3, "no label (ids2.h5, /half, row 0): 0.5", "compare", "fit.h5", "ids2.h5:/half"),
+    (3, "no id (halves.h5, /ids, row 0): 0.5", "compare", "halves.h5", "numbered.h5"),
     (3, "rows do not match (fit.h5, short-labels.h5)", "compare", "fit.h5", "short-labels.h5"),
     (3, "ids do not match (numbered.h5, named-rows.h5)", "compare", "numbered.h5", "named-rows.h5"),
     (3, "ids occur twice (twice.h5", "compare", "numbered.h5", "twice.h5"),
@@ -606,7 +607,8 @@ class Messages(ProgramTest):
         for catalogue, model in (("in.h5", "fit.h5"), ("named-in.h5", "named.h5")):
             run("fit", catalogue, "-k", "3", "-o", model)
         for name, ids in (("numbered", np.arange(100)), ("named-rows", NAMES.astype("S")),
-                          ("twice", np.zeros(100, int)), ("halved", np.arange(99))):
+                          ("halves", np.arange(100) + 0.5), ("twice", np.zeros(100, int)),
+                          ("halved", np.arange(99))):
             shutil.copy("fit.h5", f"{name}.h5")
             write_array(f"{name}.h5", ids, name="ids")
         run("fit", "in.h5", "-k", "3", "--balance", "count", "-o", "equal.h5")
