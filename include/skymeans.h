@@ -246,11 +246,11 @@ typedef struct skymeans_answer skymeans_answer;
 
 /* Clusters samples. `manner` and `control` may be NULL. Collective over the communicator of the
  * samples, or another of the same ranks in the same order. The caller frees the answer with
- * skymeans_answer_free; on failure *answer is NULL. Samples may be used again, for problems with
- * the same scaling and for predictions by answers that were fitted to them. After a prediction by
- * an answer that was fitted to others they can't be fitted. SKYMEANS_USAGE, SKYMEANS_DATA (too few
- * rows, weights that are all 0, ranges that overflow, a state of another problem or of other rows),
- * SKYMEANS_SYSTEM, SKYMEANS_MEMORY. */
+ * skymeans_answer_free; on failure *answer is NULL. Samples may be used again, for predictions by
+ * answers that were fitted to them, and for problems with the same scale, factors and sky, and with
+ * a balance if one before had any. After a prediction by an answer that was fitted to others they
+ * can't be fitted. SKYMEANS_USAGE, SKYMEANS_DATA (too few rows, weights that are all 0, ranges that
+ * overflow, a state of another problem or of other rows), SKYMEANS_SYSTEM, SKYMEANS_MEMORY. */
 SKYMEANS_API int skymeans_fit(skymeans_answer **answer, const skymeans_problem *problem,
                               skymeans_samples *samples, const skymeans_manner *manner,
                               const skymeans_control *control, MPI_Comm comm,
@@ -306,7 +306,7 @@ SKYMEANS_API const int64_t *skymeans_sizes(const skymeans_answer *answer);
 SKYMEANS_API const double *skymeans_weights(const skymeans_answer *answer);
 
 /* [n_rows] of this rank, in the order in which they were handed over, from 0; -1 where a value is
- * missing. */
+ * missing. NULL if the answer is not complete. */
 SKYMEANS_API const int32_t *skymeans_labels(const skymeans_answer *answer);
 
 /* [n_iterations] of the fit that is kept; NULL of a prediction. */
@@ -328,9 +328,10 @@ typedef struct skymeans_choice {
         sizeof(skymeans_choice), 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0 \
     }
 
-/* How many numbers of clusters were done of problem.several, 0 if there was only one or the answer
- * is not complete; and which is kept, from 0. Fills in what is known of number i, if that is below.
- */
+/* How many of problem.several were done, which are the last of them; 0 if there was only one number
+ * of clusters, or the answer is not complete. *kept becomes the place of the one that is kept among
+ * those done, from 0. And what is known of the one at place i; nothing is filled in if there is
+ * none. */
 SKYMEANS_API int64_t skymeans_n_choices(const skymeans_answer *answer, int64_t *kept);
 SKYMEANS_API void skymeans_choice_of(const skymeans_answer *answer, int64_t i,
                                      skymeans_choice *choice);

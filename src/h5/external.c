@@ -2,6 +2,7 @@
  * HDF5 file (or of what that is a link to), as writers mean it, and else from the working
  * directory, where HDF5 by itself looks. The environment variable HDF5_EXTFILE_PREFIX comes before
  * both. */
+#include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "elsewhere.h"
@@ -185,7 +186,8 @@ static void check_file(const char *file, hid_t dataset, const char *name, const 
             error, KM_DATA,
             "incomplete dataset (%s, %s): its values are in %s, which has %lld of %lld bytes; was "
             "it copied completely?",
-            file, name, path, (long long)status.st_size - s->offset, (long long)bytes);
+            file, name, path, (long long)km_max_of(0, status.st_size - s->offset),
+            (long long)bytes);
 }
 
 void km_check_external(const char *file, hid_t dataset, const char *name, km_h5_visitor visitor,

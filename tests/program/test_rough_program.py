@@ -90,9 +90,9 @@ class Elsewhere(ProgramTest):
         write_array("plain.h5", VALUES)
 
     @staticmethod
-    def write_external(name, size=h5py.h5f.UNLIMITED):
+    def write_external(name, size=h5py.h5f.UNLIMITED, offset=0):
         with h5py.File("catalogue/in.h5", "w") as file:
-            file.create_dataset("points", VALUES.shape, "f8", external=[(name, 0, size)])
+            file.create_dataset("points", VALUES.shape, "f8", external=[(name, offset, size)])
 
     def checksum(self, *arguments, ranks=1):
         finished = run(*fit(*arguments, "--overwrite"), ranks=ranks)
@@ -127,6 +127,8 @@ class Elsewhere(ProgramTest):
         VALUES[:-1].tofile("catalogue/below/short.bin")
         self.refuse((3, "incomplete dataset.*short.bin.*4784 of 4800 bytes",
                      *fit("catalogue/in.h5")))
+        self.write_external("catalogue/below/short.bin", offset=5000)
+        self.refuse((3, "incomplete dataset.*short.bin, which has 0 of 4800 bytes", *fit("catalogue/in.h5")))
 
     def test_external_links(self):
         plain = self.checksum("plain.h5")
