@@ -1,7 +1,8 @@
 /* command.h - the story of a run: what it holds, and its steps in their order.
  *
  * All steps are collective where nothing else is said, and those that return a code return the same
- * on all ranks. */
+ * on all ranks. A go is one start of the program: a run that is stopped with a checkpoint, and
+ * started again, takes several. */
 #ifndef SKYMEANS_COMMAND_COMMAND_H
 #define SKYMEANS_COMMAND_COMMAND_H
 
