@@ -18,13 +18,29 @@ static bool never(const km_shape *shape)
 }
 
 const km_seeding km_seedings[] = {
-    {"kmeans++", km_seed_kmeanspp, km_seed_kmeanspp_bytes, km_seed_kmeanspp_reads_all, true, false,
-     true},
-    {"kmeans-parallel", km_seed_parallel, km_seed_parallel_bytes, always, false, false, false},
-    {"random", km_seed_random, km_seed_random_bytes, never, false, false, true},
-    {"refined", km_seed_kmeanspp, km_seed_kmeanspp_bytes, km_seed_kmeanspp_reads_all, true, true,
-     true},
-    {NULL, NULL, NULL, NULL, false, false, false},
+    {.name = "kmeans++",
+     .choose = km_seed_kmeanspp,
+     .bytes = km_seed_kmeanspp_bytes,
+     .reads_all = km_seed_kmeanspp_reads_all,
+     .draws_from_rows = true,
+     .is_nested = true},
+    {.name = "kmeans-parallel",
+     .choose = km_seed_parallel,
+     .bytes = km_seed_parallel_bytes,
+     .reads_all = always},
+    {.name = "random",
+     .choose = km_seed_random,
+     .bytes = km_seed_random_bytes,
+     .reads_all = never,
+     .is_nested = true},
+    {.name = "refined",
+     .choose = km_seed_kmeanspp,
+     .bytes = km_seed_kmeanspp_bytes,
+     .reads_all = km_seed_kmeanspp_reads_all,
+     .draws_from_rows = true,
+     .is_refined = true,
+     .is_nested = true},
+    {.name = NULL},
 };
 
 const km_seeding *km_seeding_find(const char *name)

@@ -337,7 +337,7 @@ def mix(bits):
 
 
 def checksum(labels, centers, inertia):
-    """The checksum of a result, as src/result/record.c has it."""
+    """The checksum of a result, as src/cluster/answer.c has it."""
     golden = np.uint64(0x9e3779b97f4a7c15)
     with np.errstate(over="ignore"):
         rows = np.arange(len(labels), dtype="u8")
