@@ -201,6 +201,52 @@ static int64_t count_own_items(const km_table *table, const char *list, km_error
     return own;
 }
 
+static bool has_item(const km_table *table, const char *item, km_error *error)
+{
+    km_names names;
+    char *copy = km_copy_text(item, "list of features", error);
+    const bool is_own = copy != NULL && km_names_create(&names, table, error) == KM_OK &&
+                        is_own_item(table, &names, copy, error);
+    if (copy != NULL)
+        km_names_free(&names);
+    free(copy);
+    return is_own;
+}
+
+/* Refuses an expression that can't be understood. */
+static void check_expression(const char *item, km_error *error)
+{
+    char *copy = km_copy_text(item, "list of features", error), *rest = copy;
+    if (copy != NULL && km_is_expression(copy, false)) {
+        km_cut_name(&rest);
+        km_expression_check(rest, "-c", error);
+    }
+    free(copy);
+}
+
+/* Refuses an item that none of the candidates has, and that is no path; or that is wrong. */
+static void check_item(const candidates *c, const char *path, const char *item, km_error *error)
+{
+    bool is_own = false;
+    for (int64_t i = 0; i < c->tables->count && !is_own && error->code == KM_OK; i++)
+        is_own = c->is_one[i] && has_item(&c->tables->tables[i], item, error);
+    if (!is_own && error->code == KM_OK)
+        check_expression(item, error);
+    if (!is_own && error->code == KM_OK && strchr(item, '/') == NULL)
+        km_fail(error, KM_DATA,
+                "no such column (%s, column %s): no table has it, or all that it is computed from; "
+                "skymeans info %s lists all",
+                path, item, path);
+}
+
+static void check_items(const candidates *c, const char *path, const char *list, km_error *error)
+{
+    char *copy = km_copy_text(list, "list of features", error);
+    for (char *rest = copy; rest != NULL && error->code == KM_OK;)
+        check_item(c, path, km_cut_item(&rest), error);
+    free(copy);
+}
+
 /* Keeps the candidates that have some columns of a list, and all those that are no paths; tells
  * whether there are any. Else all candidates stay. */
 static bool keep_if_any(candidates *c, const char *list, km_error *error)
@@ -263,6 +309,8 @@ static const km_table *choose_by_columns(const km_scope *scope, candidates *c,
             return first;
         if (name->is_array_by_order)
             return choose_only(scope->tables, scope->path, error);
+        if (c->count > 1)
+            check_items(c, scope->path, name->columns, error);
     }
     if (c->count > 1 && name->weights != NULL)
         keep_if_any(c, name->weights, error);

@@ -125,6 +125,19 @@ const km_column *km_find_values(const km_names *names, char *item, int64_t *posi
     return column != NULL && has_position(column, *position) ? column : NULL;
 }
 
+/* The column whose value number flux[2] isn't there; NULL if `name` is none such. */
+static const km_column *find_short_column(const km_choice *choice, const char *name)
+{
+    int64_t position;
+    const km_column *column = NULL;
+    char *copy = km_copy_text(name, "name of a column", choice->error);
+    const char *whole = copy != NULL ? cut_number(copy, &position) : NULL;
+    if (whole != NULL && !choice->table->is_array)
+        column = find_column(&choice->names, whole);
+    free(copy);
+    return column;
+}
+
 static void refuse_unknown_column(const km_choice *choice, const char *name)
 {
     char path[KM_DATASET_SIZE];
@@ -132,6 +145,7 @@ static void refuse_unknown_column(const km_choice *choice, const char *name)
     const char *reason = choice->scope != NULL && km_join_path(path, table->path, name)
                              ? km_find_unusable(choice->scope->tables, path)
                              : NULL;
+    const km_column *is_short = find_short_column(choice, name);
     if (reason != NULL)
         refuse_column(choice, name, reason);
     else if (table->is_array)
@@ -141,6 +155,12 @@ static void refuse_unknown_column(const km_choice *choice, const char *name)
             "number, features also by range, as in -c 0,2,5:7, and in expressions in braces, as "
             "in {0}-{1}",
             choice->file, table->path, name, (long long)table->n_columns - 1);
+    else if (is_short != NULL)
+        km_fail(
+            choice->error, KM_DATA,
+            "no such column (%s, %s, column %s): %s has %lld values per row; the first is %s[0]",
+            choice->file, table->path, name, is_short->name, (long long)is_short->values.length,
+            is_short->name);
     else
         km_fail(choice->error, KM_DATA,
                 "no such column (%s, %s, column %s): the nearest name is '%s'; upper and lower "
@@ -168,8 +188,8 @@ static bool is_allowed(const km_choice *choice, const km_column *column)
         refuse_as_ids(choice, column);
     else if (!choice->may_be_text && !column->is_numeric)
         km_fail(choice->error, KM_DATA,
-                "not a number (%s, %s, column %s): it is %s, and only numeric columns can be "
-                "features or weights; choose others",
+                "not a number (%s, %s, column %s): it is %s, and only numbers can be features or "
+                "weights, or stand in expressions; choose others",
                 choice->file, choice->table->path, column->name, column->type);
     return choice->error->code == KM_OK;
 }
@@ -216,7 +236,7 @@ static void choose_path(km_choice *choice, char *item)
         return;
     else if (may_be_expression)
         km_choose_expression(choice, item, true);
-    else
+    else if (!km_refuse_no_file(name, choice->error))
         refuse_unknown_column(choice, name);
 }
 

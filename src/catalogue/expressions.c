@@ -84,6 +84,20 @@ bool km_expression_list_names(const char *text, km_note_name *note, void *contex
     return ignored.code == KM_OK;
 }
 
+static int64_t take_any_input(void *context, const char *name, km_error *error)
+{
+    (void)context, (void)name, (void)error;
+    return 0;
+}
+
+km_code km_expression_check(const char *text, const char *option, km_error *error)
+{
+    km_expression expression;
+    km_expression_parse(&expression, text, option, take_any_input, NULL, error);
+    km_expression_free(&expression);
+    return error->code;
+}
+
 /* ---- what it is computed from --------------------------------------------------------------- */
 
 static bool is_stored_alike(const km_column *a, const km_column *b)

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "tables.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,16 @@ bool km_refuse_in_other(const km_scope *scope, const char *text, km_error *error
             "no such column (%s, column %s): the file has no single one of this name or path; "
             "skymeans info %s lists all",
             file, path, file);
+    return true;
+}
+
+bool km_refuse_no_file(const char *text, km_error *error)
+{
+    const char *colon = strstr(text, ":/");
+    if (colon == NULL || colon == text)
+        return false;
+    km_fail(error, KM_SYSTEM, "can't open the file (%.*s): %s; check its path and permissions",
+            (int)(colon - text), text, strerror(ENOENT));
     return true;
 }
 

@@ -264,6 +264,9 @@ bool km_column_at(const km_scope *scope, const km_table *table, const char *text
 /* Says that another file lacks a column, if the text names such a file: FILE:PATH. */
 bool km_refuse_in_other(const km_scope *scope, const char *text, km_error *error);
 
+/* Refuses FILE:/path, whose file isn't there; false if the text is none such. */
+bool km_refuse_no_file(const char *text, km_error *error);
+
 /* As km_table_select, also with columns by path and expressions, in an open file. */
 km_column *km_scope_select(const km_scope *scope, const km_table *table, const char *list,
                            km_inputs *inputs, int64_t *count, km_error *error);
@@ -285,6 +288,10 @@ bool km_is_expression(const char *item, bool is_array);
  * them. False if it can't be understood. */
 typedef void km_note_name(void *context, char *name);
 bool km_expression_list_names(const char *text, km_note_name *note, void *context);
+
+/* Refuses an expression that can't be understood, as km_expression_parse does, whatever columns
+ * there are. */
+km_code km_expression_check(const char *text, const char *option, km_error *error);
 
 /* Cuts the name off NAME=EXPRESSION; NULL if it has none. *item becomes the expression. */
 char *km_cut_name(char **item);

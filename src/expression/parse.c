@@ -141,7 +141,7 @@ static int32_t parse_signed(km_parser *p)
 {
     int32_t value;
     km_skip_blanks(p);
-    if (++p->depth > KM_EXPRESSION_DEPTH) {
+    if (p->depth++ > KM_EXPRESSION_DEPTH) {
         km_refuse_at(p, p->at, "too many parentheses or signs within each other; write it simpler");
         return KM_NO_OPERAND;
     }

@@ -45,7 +45,7 @@ static void print_choice_by_gap(const km_choices *choices)
                "error\n",
                (long long)choices->rows[i].n_clusters);
     else
-        printf("  by the gap  none: each gap is below that of the next, less its error\n");
+        printf("  by the gap  none: no gap is at least that of the next, less its error\n");
 }
 
 void km_choices_print(const km_choices *choices)

@@ -123,7 +123,7 @@ class Choice(ProgramTest):
         random = np.random.default_rng(5)
         three = np.repeat([[0, 0], [30, 0], [0, 30]], 100, axis=0) + random.normal(size=(300, 2))
         diagonal = np.repeat(random.random((300, 1)), 2, axis=1)
-        for points, wanted in (three, "3: the fewest"), (diagonal, "none: each gap"):
+        for points, wanted in (three, "3: the fewest"), (diagonal, "none: no gap"):
             write_array("gaps.h5", points)
             self.succeed("fit", "gaps.h5", "-k", "1..5", "--gap", 5, "--restarts", 3, "-o", "gap.h5", "--overwrite")
             gap, error = (choices("gap.h5")[0][name] for name in ("gap", "gap_error"))

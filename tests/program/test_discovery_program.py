@@ -70,7 +70,13 @@ class ByWhatIsAsked(DiscoveryTest):
         self.refuse((3, r"which table \(in.h5\): .*: /a \(300 rows, 2 columns\), /b \(",
                      "fit", "in.h5", "-c", "x", *options),
                     (3, r"which table \(in.h5\)", "fit", "in.h5", *options),
-                    (3, r"which table \(in.h5\)", "fit", "in.h5", "-c", "nothing", *options),
+                    (3, r"which table \(in.h5\)", "fit", "in.h5", "-c", "x,z/y", *options),
+                    (3, r"no such column \(in.h5, column none\): no table has it", "fit", "in.h5", "-c",
+                     "x,none,u", *options),
+                    (3, r"no such column \(in.h5, column q=y\+z\): no table has it", "fit", "in.h5",
+                     "-c", "q=y+z", *options),
+                    (2, r"bad expression \(-c y-, character 3, at its end\)", "info", "in.h5", "-c",
+                     "q=y-"),
                     (3, r"no such column \(in.h5, /a, column z\): the nearest", "fit", "in.h5",
                      "-d", "a", "-c", "z", *options))
 

@@ -191,8 +191,10 @@ class Expressions(ProgramTest):
         """Points at the place, where there are signs that no name has without braces; else the nearest
         name may help."""
         write_columns("t.h5", {"u": np.arange(3.0), "g": np.arange(3.0), "b-v": np.ones(3)})
+        with h5py.File("t.h5", "a") as file:
+            file["table/columns/flux/data"] = np.ones((3, 2))
         write_array("a.h5", np.ones((3, 2)))
-        self.refuse(*[(2 if "bad" in pattern else 3, pattern, "fit", name, "-k", 1, "-o", "new.h5", "-c", item)
+        self.refuse(*[(2 if "bad" in pattern else 4 if "open" in pattern else 3, pattern, "fit", name, "-k", 1, "-o", "new.h5", "-c", item)
                       for name, item, pattern in [
             ("t.h5", "u;g", "bad expression .*character 2, at ';g'.*commas"),
             ("t.h5", "u%3", "bad expression .*character 2, at '%3'"),
@@ -204,6 +206,9 @@ class Expressions(ProgramTest):
             ("t.h5", "u]", "no such column .*'u'"),
             ("t.h5", "2_u", "no such column .*'u'"),
             ("t.h5", "/x/y", "no such column .*column /x/y"),
+            ("t.h5", "u*flux[2]", r"no such column .*column flux.2.\): flux has 2 values per row"),
+            ("t.h5", "{none.h5:/x}+u", r"can't open the file \(none.h5\)"),
+            ("t.h5", "none.h5:/x", r"can't open the file \(none.h5\)"),
             ("a.h5", "0-1", "no such column .*[{]0}-[{]1}"),
             ("a.h5", "{0", "bad expression .*no end")]], ranks=(1,))
 

@@ -197,6 +197,7 @@ ROWS = [
     (3, "which table (two.h5)", *fit_of("two.h5")),
     (3, "which table (many.h5)", *fit_of("many.h5")),
     (3, "no such table (two.h5, dataset c)", *fit_of("two.h5", "-d", "c")),
+    (3, "no such column (two.h5, column none): no table has it", *fit_of("two.h5", "-c", "none")),
     (3, "no rows (none-in.h5", *fit_of("none-in.h5")),
     (3, "more clusters than rows (in.h5", *fit("-k", "101")),
     (3, "no such column (in.h5, /points, column 2)", *fit("-c", "2")),
@@ -237,6 +238,8 @@ ROWS = [
     (3, "no table by default (complex.h5): /z", *fit_of("complex.h5")),
     (3, "can't use a column (masked.h5, /table/columns, column a): its mask",
      *fit_of("masked.h5", "-c", "a")),
+    (3, "no such column (things.h5, /t, column pair[2]): pair has 2",
+     *fit_of("things.h5", "-d", "t", "-c", "pair[2]")),
     (3, "can't use a column (things.h5, /t, column lost): it is a link to /nowhere",
      *fit_of("things.h5", "-d", "t", "-c", "x,lost")),
     (3, "columns are not equally long (uneven.h5, /t, column b)",
@@ -589,6 +592,7 @@ class Messages(ProgramTest):
         with h5py.File("things.h5", "a") as file:
             file["t/kind"].attrs["categories"] = "by number"
             file["t/lost"] = h5py.SoftLink("/nowhere")
+            file["t/pair"] = np.zeros((100, 2))
             file["g" * 99 + "/" + "h" * 99] = np.arange(100.0)
             file["cube"] = np.zeros((2, 2, 2))
         shutil.copy("things.h5", "more-things.h5")

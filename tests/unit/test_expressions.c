@@ -251,10 +251,10 @@ START_TEST(length_and_depth_are_bounded)
     static char text[4 * KM_EXPRESSION_SIZE];
     km_expression expression;
     km_error error;
-    repeat(text, "(", KM_EXPRESSION_DEPTH - 1, "a", ")");
+    repeat(text, "(", KM_EXPRESSION_DEPTH, "a", ")");
     ck_assert_int_eq(parse_text(&expression, text, &error), KM_OK);
     km_expression_free(&expression);
-    repeat(text, "(", KM_EXPRESSION_DEPTH, "a", ")");
+    repeat(text, "(", KM_EXPRESSION_DEPTH + 1, "a", ")");
     ck_assert_int_eq(parse_text(&expression, text, &error), KM_USAGE);
     km_expression_free(&expression);
     repeat(text, "-", 4000, "a", "");
