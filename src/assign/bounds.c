@@ -34,10 +34,6 @@
  * alone are counted. */
 static const double MANY = 0.8, MAX_AT_ONCE = 0.5;
 
-/* The screen pays while it leaves open at most so many pairs, of a group of samples and a center,
- * of those of a block and a center. */
-static const double MAX_OPEN = 0.5;
-
 /* ---- creating ------------------------------------------------------------------------------- */
 
 /* Bytes of a thread's workspace for kernels. */
@@ -109,6 +105,7 @@ void km_bounds_free(km_assigner *assigner)
         free(b->workspaces[i].used);
     }
     km_screen_free(&b->screen);
+    km_screen_free(&b->on_axes);
     km_free_large(b->bound);
     free(b->own_drifts);
     free(b->drift);
@@ -141,18 +138,11 @@ static void make_bounds(km_assigner *assigner, const void *centers)
 
 /* ---- assigning all samples ------------------------------------------------------------------ */
 
-/* Counts what was compared, and gives up a screen that does not pay. */
 static void add_up_bounds_work(km_assigner *assigner, bounds *b)
 {
-    int64_t n_screened = 0, n_pairs = 0;
-    for (int i = 0; i < assigner->n_threads; i++) {
-        bounds_workspace *w = &b->workspaces[i];
-        km_work_add_up(&assigner->done, &w->done);
-        n_screened += w->n_screened;
-        n_pairs += w->n_pairs;
-        w->n_screened = w->n_pairs = 0;
-    }
-    b->has_screen = b->has_screen && (double)n_pairs <= MAX_OPEN * (double)n_screened;
+    for (int i = 0; i < assigner->n_threads; i++)
+        km_work_add_up(&assigner->done, &b->workspaces[i].done);
+    km_bounds_judge_screens(assigner);
 }
 
 static bool is_time_to_sort(const km_assigner *assigner)
@@ -190,8 +180,6 @@ void km_bounds_assign(km_assigner *assigner, const void *centers)
     /* Gaps and drifts are floats whatever the precision of the samples. An infinite drift would use
      * up the gaps of the padding, too. */
     if (km_centers_are_safe(assigner, centers, b->largest, KM_FLOAT32)) {
-        if (b->has_screen)
-            km_screen_set(&b->screen, samples->precision, centers);
         assign_in_turn(assigner, centers);
         memcpy(b->before, centers, (size_t)n * km_precision_size(samples->precision));
     } else {
@@ -224,7 +212,9 @@ double km_bounds_bytes(const km_shape *shape)
     const double of_center = sizeof(double) + sizeof(int32_t) + sizeof(uint64_t) / 64.0;
     const double work =
         (double)size_of_work(shape->n_clusters, shape->n_features, shape->precision);
-    const double screen = km_screen_is_available(shape->n_features) ? km_screen_bytes(shape) : 0;
+    const double screen = km_screen_is_available(shape->n_features)
+                              ? km_screen_bytes(shape) + km_screen_on_axes_bytes(shape)
+                              : 0;
     const int64_t of_block = count_columns(shape->n_clusters) * (int64_t)sizeof(float);
     const double windows = km_windows_bytes(shape, of_block) - km_windows_bytes(shape, 0);
     return km_larger(gaps_bytes(shape), km_sort_bytes(shape)) +

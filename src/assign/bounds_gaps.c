@@ -89,22 +89,6 @@ static void fetch_next_samples(const km_samples *samples, int64_t block)
         __builtin_prefetch(next + i);
 }
 
-/* Tries the screen. -1 if it leaves too much open. */
-static double compare_by_screen(km_assigner *assigner, const void *centers, int64_t block,
-                                int64_t n_chosen, int32_t *labels, double *gaps)
-{
-    const bounds *b = assigner->state;
-    const km_samples *samples = assigner->samples;
-    bounds_workspace *w = &b->workspaces[km_thread()];
-    const int lanes = km_samples_lanes(samples, block);
-    for (int l = 0; l < KM_BLOCK; l++)
-        labels[l] = assigner->labels[block * KM_BLOCK + (l < lanes ? l : 0)];
-    w->n_screened += n_chosen;
-    return assigner->kernel->screens->screened[samples->precision](
-        km_samples_block(samples, block), centers, samples->n_features, &b->screen.screen,
-        w->chosen, n_chosen, w->work, labels, gaps, &w->n_pairs);
-}
-
 /* The gaps of a block, where the assigner sees them. */
 static float *gaps_of(const km_assigner *assigner, int64_t block)
 {
@@ -123,9 +107,9 @@ static double compare_chosen(km_assigner *assigner, const void *centers, int64_t
     w->done.distances += n_chosen * KM_BLOCK;
     w->done.bytes += km_values_bytes(samples);
     fetch_next_samples(samples, block);
-    if (b->has_screen && n_chosen >= FEWEST_SCREENED) {
+    if (b->used != NULL && n_chosen >= FEWEST_SCREENED) {
         const double farthest =
-            compare_by_screen(assigner, centers, block, n_chosen, labels, w->gaps);
+            km_bounds_compare_by_screen(assigner, centers, block, n_chosen, labels, w->gaps);
         if (farthest >= 0)
             return farthest;
     }
@@ -227,7 +211,8 @@ static void find_labels(km_assigner *assigner, const void *centers, int64_t bloc
     b->workspaces[km_thread()].done.distances += k * KM_BLOCK;
     b->workspaces[km_thread()].done.bytes += km_block_bytes(samples);
     fetch_next_samples(samples, block);
-    if (b->has_screen && compare_by_screen(assigner, centers, block, k, labels, NULL) >= 0)
+    if (b->used != NULL &&
+        km_bounds_compare_by_screen(assigner, centers, block, k, labels, NULL) >= 0)
         return;
     assigner->kernel->nearest[samples->precision](km_samples_block(samples, block), centers,
                                                   samples->n_features, k, labels, &distances2);
@@ -297,6 +282,7 @@ static void for_all_blocks(km_assigner *assigner, const void *centers, block_wor
 void km_bounds_compare_all(km_assigner *assigner, const void *centers)
 {
     const km_window_pass pass = {.has_labels = true, .work = compare_window};
+    km_bounds_set_screen(assigner, centers, true);
     for_all_blocks(assigner, centers, compare_all_in_block, &pass);
 }
 
@@ -305,6 +291,7 @@ void km_bounds_make_gaps(km_assigner *assigner, const void *centers)
     bounds *b = assigner->state;
     const km_window_pass pass = {
         .has_labels = true, .gaps = b->bound, .are_gaps_new = true, .work = make_gaps_of_window};
+    km_bounds_set_screen(assigner, centers, true);
     memset(b->drift, 0, (size_t)assigner->n_clusters * sizeof *b->drift);
     memset(b->drift_bound, 0, (size_t)b->n_columns * sizeof *b->drift_bound);
     for_all_blocks(assigner, centers, make_bounds_of_block, &pass);
@@ -315,6 +302,7 @@ void km_bounds_use_gaps(km_assigner *assigner, const void *centers)
     bounds *b = assigner->state;
     const km_window_pass pass = {
         .has_labels = true, .gaps = b->bound, .want = choose_used_up, .work = use_gaps_of_window};
+    km_bounds_set_screen(assigner, centers, false);
     note_drifts(b, assigner, centers);
     for_all_blocks(assigner, centers, assign_block_in_order, &pass);
 }

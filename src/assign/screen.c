@@ -1,6 +1,7 @@
 /* Centers as whole numbers. The bounds that follow from them are derived in src/kernels/screen.h;
  * here everything is calculated in double and rounded to the safe side. */
 #include "screen.h"
+#include "axes.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -33,26 +34,58 @@ static int64_t features_per_word(const km_screen *screen)
     return screen->are_bytes ? 4 : 2;
 }
 
+static const char *const WHAT = "screen of the centers";
+
+/* What all screens have, for so many words of each center. */
+static void create_arrays(km_owned_screen *owned, int64_t n_words, km_error *error)
+{
+    const int64_t k = owned->n_clusters, d = owned->n_features;
+    km_screen *screen = &owned->screen;
+    screen->n_words = n_words;
+    screen->origin = owned->origin = km_allocate_zeroed(d, sizeof(float), WHAT, error);
+    screen->words = owned->words = km_allocate(k * n_words, sizeof *owned->words, WHAT, error);
+    screen->sums = owned->sums = km_allocate(k, sizeof *owned->sums, WHAT, error);
+    screen->squares = owned->squares = km_allocate(k, sizeof(float), WHAT, error);
+    screen->residuals = owned->residuals = km_allocate(k, sizeof(float), WHAT, error);
+    screen->scales = owned->scales = km_allocate(k, sizeof(float), WHAT, error);
+    owned->sizes = km_allocate(2 * k, sizeof *owned->sizes, WHAT, error);
+}
+
 km_code km_screen_create(km_owned_screen *owned, const km_kernel *kernel, int64_t k, int64_t d,
                          km_error *error)
 {
-    const char *what = "screen of the centers";
-    *owned = (km_owned_screen){.n_clusters = k, .n_features = d};
-    km_screen *screen = &owned->screen;
-    screen->are_bytes = kernel->has_bytes && d >= FEWEST_OF_BYTES;
-    screen->n_words = (d + features_per_word(screen) - 1) / features_per_word(screen);
-    screen->origin = owned->origin = km_allocate_zeroed(d, sizeof(float), what, error);
-    screen->words = owned->words =
-        km_allocate(k * screen->n_words, sizeof *owned->words, what, error);
-    screen->sums = owned->sums = km_allocate(k, sizeof *owned->sums, what, error);
-    screen->squares = owned->squares = km_allocate(k, sizeof(float), what, error);
-    screen->residuals = owned->residuals = km_allocate(k, sizeof(float), what, error);
-    screen->scales = owned->scales = km_allocate(k, sizeof(float), what, error);
-    if (!screen->are_bytes)
-        screen->centers = owned->centers =
-            km_allocate((k + KM_BLOCK - 1) / KM_BLOCK * KM_BLOCK * d, sizeof(double), what, error);
-    owned->sizes = km_allocate(2 * k, sizeof *owned->sizes, what, error);
+    const bool are_bytes = kernel->has_bytes && d >= FEWEST_OF_BYTES;
+    *owned = (km_owned_screen){.n_clusters = k, .n_features = d, .screen.are_bytes = are_bytes};
+    const int64_t of_word = features_per_word(&owned->screen);
+    create_arrays(owned, (d + of_word - 1) / of_word, error);
+    if (!are_bytes)
+        owned->screen.centers = owned->centers =
+            km_allocate((k + KM_BLOCK - 1) / KM_BLOCK * KM_BLOCK * d, sizeof(double), WHAT, error);
     return error->code;
+}
+
+km_code km_screen_create_on_axes(km_owned_screen *owned, km_precision precision,
+                                 const void *centers, int64_t k, int64_t d, km_error *error)
+{
+    const int64_t n_axes = km_most_axes(d);
+    *owned = (km_owned_screen){.n_clusters = k, .n_features = d, .most_axes = n_axes};
+    create_arrays(owned, n_axes / features_per_word(&owned->screen), error);
+    owned->all_axes = km_allocate(d * n_axes, sizeof *owned->all_axes, WHAT, error);
+    owned->screen.axes = owned->axes = km_allocate(d * n_axes, sizeof *owned->axes, WHAT, error);
+    owned->coordinates = km_allocate(k * n_axes, sizeof *owned->coordinates, WHAT, error);
+    owned->norms = km_allocate(k, sizeof *owned->norms, WHAT, error);
+    if (error->code == KM_OK)
+        owned->share = km_find_axes(precision, centers, k, d, n_axes, owned->all_axes);
+    return error->code;
+}
+
+void km_screen_use_axes(km_owned_screen *owned, int64_t n_axes)
+{
+    owned->screen.n_axes = n_axes;
+    owned->screen.n_words = n_axes / features_per_word(&owned->screen);
+    for (int64_t j = 0; j < owned->n_features; j++)
+        for (int64_t a = 0; a < n_axes; a++)
+            owned->axes[j * n_axes + a] = owned->all_axes[a * owned->n_features + j];
 }
 
 void km_screen_free(km_owned_screen *owned)
@@ -65,6 +98,10 @@ void km_screen_free(km_owned_screen *owned)
     free(owned->scales);
     free(owned->centers);
     free(owned->sizes);
+    free(owned->all_axes);
+    free(owned->axes);
+    free(owned->coordinates);
+    free(owned->norms);
     *owned = (km_owned_screen){0};
 }
 
@@ -90,10 +127,39 @@ static void choose_origin(km_owned_screen *owned, km_precision precision, const 
 }
 
 /* Feature j of a center, from the origin. */
+static double feature_from_origin(const km_owned_screen *owned, km_precision precision,
+                                  const void *centers, int64_t c, int64_t j)
+{
+    return km_value_get(precision, centers, c * owned->n_features + j) - (double)owned->origin[j];
+}
+
+/* Values of a center that become whole numbers: its features, or coordinates. */
+static int64_t count_values(const km_owned_screen *owned)
+{
+    return owned->screen.n_axes > 0 ? owned->screen.n_axes : owned->n_features;
+}
+
 static double value_from_origin(const km_owned_screen *owned, km_precision precision,
                                 const void *centers, int64_t c, int64_t j)
 {
-    return km_value_get(precision, centers, c * owned->n_features + j) - (double)owned->origin[j];
+    return owned->screen.n_axes > 0 ? owned->coordinates[c * owned->screen.n_axes + j]
+                                    : feature_from_origin(owned, precision, centers, c, j);
+}
+
+/* Coordinates of a center, and its norm. */
+static void project_center(km_owned_screen *owned, km_precision precision, const void *centers,
+                           int64_t c)
+{
+    const int64_t n = owned->screen.n_axes;
+    double *coordinates = owned->coordinates + c * n, norm2 = 0;
+    memset(coordinates, 0, (size_t)n * sizeof *coordinates);
+    for (int64_t j = 0; j < owned->n_features; j++) {
+        const double x = feature_from_origin(owned, precision, centers, c, j);
+        norm2 += x * x;
+        for (int64_t a = 0; a < n; a++)
+            coordinates[a] += x * (double)owned->axes[j * n + a];
+    }
+    owned->norms[c] = sqrt(norm2);
 }
 
 /* What the scale must make fit: the largest feature into a byte, or the norm into 15 bits. */
@@ -101,7 +167,7 @@ static double size_of_center(const km_owned_screen *owned, km_precision precisio
                              const void *centers, int64_t c)
 {
     double largest = 0, norm2 = 0;
-    for (int64_t j = 0; j < owned->n_features; j++) {
+    for (int64_t j = 0; j < count_values(owned); j++) {
         const double x = value_from_origin(owned, precision, centers, c, j);
         largest = fmax(largest, fabs(x));
         norm2 += x * x;
@@ -142,7 +208,7 @@ typedef struct center_sums {
 static int32_t fill_word(const km_owned_screen *owned, km_precision precision, const void *centers,
                          int64_t c, int64_t w, center_sums *sums)
 {
-    const int64_t n = features_per_word(&owned->screen), d = owned->n_features;
+    const int64_t n = features_per_word(&owned->screen), d = count_values(owned);
     const uint32_t mask = owned->screen.are_bytes ? 0xff : 0xffff;
     const double scale = (double)owned->scales[c];
     uint32_t word = 0;
@@ -168,7 +234,8 @@ static void set_center(km_owned_screen *owned, km_precision precision, const voi
     center_sums sums = {.is_stray = owned->sizes[c] > scale};
     for (int64_t w = 0; w < n_words; w++)
         owned->words[c * n_words + w] = fill_word(owned, precision, centers, c, w, &sums);
-    const double left = sqrt(sums.left2) * (1 + 0x1p-20) + sqrt(sums.norm2) * 0x1p-40;
+    const double norm = owned->screen.n_axes > 0 ? owned->norms[c] : sqrt(sums.norm2);
+    const double left = sqrt(sums.left2) * (1 + 0x1p-20) + norm * 0x1p-36;
     owned->squares[c] = (float)(scale * scale * sums.whole2 * kept);
     owned->residuals[c] = nextafterf((float)left, INFINITY);
     owned->sums[c] = sums.sum;
@@ -192,8 +259,11 @@ void km_screen_set(km_owned_screen *owned, km_precision precision, const void *c
     if (!owned->has_origin)
         choose_origin(owned, precision, centers);
 #pragma omp parallel for
-    for (int64_t c = 0; c < k; c++)
+    for (int64_t c = 0; c < k; c++) {
+        if (owned->screen.n_axes > 0)
+            project_center(owned, precision, centers, c);
         owned->sizes[c] = size_of_center(owned, precision, centers, c);
+    }
     choose_scales(owned);
     if (owned->centers != NULL)
         copy_to_blocks(owned, precision, centers);
@@ -218,4 +288,13 @@ double km_screen_bytes(const km_shape *shape)
     const double of_center = ceil(d / 2) * sizeof(int32_t) + 4 * sizeof(float) + 2 * sizeof(double);
     const double k = (double)shape->n_clusters, in_blocks = ceil(k / KM_BLOCK) * KM_BLOCK;
     return k * of_center + in_blocks * d * sizeof(double) + d * sizeof(float);
+}
+
+double km_screen_on_axes_bytes(const km_shape *shape)
+{
+    const double k = (double)shape->n_clusters, d = (double)shape->n_features;
+    const double n_axes = (double)km_most_axes(shape->n_features);
+    const double of_center =
+        n_axes * (sizeof(double) + sizeof(int32_t) / 2.0) + 4 * sizeof(float) + 3 * sizeof(double);
+    return n_axes > 0 ? k * of_center + d * (2 * n_axes + 1) * sizeof(float) : 0;
 }

@@ -16,6 +16,13 @@ typedef struct km_owned_screen {
     int32_t *words, *sums;
     void *centers; /* in blocks; NULL with bytes */
     double *sizes; /* [2][k], scales that would fit each center; and sorted */
+    /* Of a screen on axes: */
+    int64_t most_axes;
+    double share;        /* of the variance of centers that they hold */
+    float *all_axes;     /* [most_axes][d] */
+    float *axes;         /* [d][n_axes], the first of them */
+    double *coordinates; /* [k][n_axes], of the centers */
+    double *norms;       /* [k], of centers from the origin */
 } km_owned_screen;
 
 /* May samples of so many features be screened? Fewer are faster without. */
@@ -29,10 +36,19 @@ km_code km_screen_create(km_owned_screen *owned, const km_kernel *kernel, int64_
                          km_error *error);
 void km_screen_free(km_owned_screen *owned);
 
+/* A screen of coordinates on leading axes of the centers [k][d]. KM_MEMORY if it can't be had, or
+ * if there are no axes. To be freed in any case. On all threads. */
+km_code km_screen_create_on_axes(km_owned_screen *owned, km_precision precision,
+                                 const void *centers, int64_t k, int64_t d, km_error *error);
+
+/* Uses the first n_axes of them, from the next km_screen_set on. */
+void km_screen_use_axes(km_owned_screen *owned, int64_t n_axes);
+
 /* Makes the whole numbers of the centers [k][d] in working precision, on all threads. */
 void km_screen_set(km_owned_screen *owned, km_precision precision, const void *centers);
 
-/* Bytes per rank of the screen. */
+/* Bytes per rank of the screen, and of one on axes. */
 double km_screen_bytes(const km_shape *shape);
+double km_screen_on_axes_bytes(const km_shape *shape);
 
 #endif

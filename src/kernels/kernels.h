@@ -172,10 +172,15 @@ typedef struct km_screen {
                                working precision, in blocks as samples are; the last is repeated */
     const float *scales;    /* [k], of bytes, above 2^-50 */
     const int32_t *sums;    /* [k], of p, of bytes */
+    int64_t n_axes;         /* of pairs: coordinates on so many axes stand for the features; or 0 */
+    const float *axes;      /* [d][n_axes], of a spectral norm of at most 1 */
 } km_screen;
 
 /* The largest whole number in a byte; and the largest norm of whole numbers in pairs. */
 enum { KM_SCREEN_BYTE = 127, KM_SCREEN_PAIR = 32700, KM_SCREEN_ARRAYS = 7 };
+
+/* Axes are so many at most, a multiple of KM_SCREEN_AXES, and at most a third of the features. */
+enum { KM_SCREEN_AXES = 4, KM_SCREEN_MOST_AXES = 16 };
 
 /* What roundings of bounds take, as a part of squares, and absolutely of distances where squares
  * may be too small for single precision. */

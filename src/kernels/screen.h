@@ -16,6 +16,11 @@
  * all centers and one for each block, so that t^2 |p|^2 becomes a whole number, t |p|^2 / (2 s) -
  * q.p in units of 2 s t, which saves operations.
  *
+ * Where samples lie near a space of few dimensions, coordinates y = P (x - o) on its axes stand for
+ * all features: with |P| <= 1 they are no farther apart than the samples are, |P x - P c| <= |x -
+ * c|, and what was said of whole numbers above holds for those of y where distances are too large:
+ * that is, for all that rules out a center.
+ *
  * Rounding: in single precision s^2 |q|^2 has d + 4 relative errors; sums have one when they become
  * floats and three with their slope; the lead, and what is subtracted from it, have a few more. A
  * and, where it decides, reach^2 are at most twice the sum of s^2 |q|^2 and t^2 |p|^2, so
@@ -24,6 +29,7 @@
 /* A block whose samples are whole numbers, and what was found of its distances. */
 typedef struct screened {
     int32_t *words;        /* [n_words][KM_BLOCK] */
+    float *coordinates;    /* [n_axes][KM_BLOCK] */
     float *square;         /* [KM_BLOCK], s^2 |q|^2 */
     float *scale;          /* [KM_BLOCK], s */
     float *residual;       /* [KM_BLOCK], s |e|, rounded up */
@@ -45,7 +51,8 @@ typedef struct screened {
 
 enum {
     N_GROUPS = KM_BLOCK / LANES,
-    MAX_PACKED = 1 << 12, /* centers, see packed.h */
+    GROUPS_OF_AXES = N_GROUPS < 2 ? N_GROUPS : 2, /* in a tile of coordinates */
+    MAX_PACKED = 1 << 12,                         /* centers, see packed.h */
 };
 
 /* Compilers keep arrays of vectors in registers only where all their indices are constants. */
@@ -80,6 +87,7 @@ INLINE screened lay_out(void *work, const km_screen *screen, int64_t n)
     char *next = work;
     screened s = {.words = take(&next, screen->n_words * OF_SAMPLES),
                   .max_pairs = km_screen_max_pairs(n)};
+    s.coordinates = take(&next, screen->n_axes * OF_SAMPLES);
     float **arrays[] = {&s.square, &s.scale, &s.residual, &s.reach, &s.slope, &s.offset, &s.half};
     for (int i = 0; i < KM_SCREEN_ARRAYS; i++)
         *arrays[i] = take(&next, OF_SAMPLES);
@@ -122,7 +130,7 @@ INLINE vector_float32 lead_of(const screened *s, const km_screen *screen, int32_
     const vector_float32 slope = *lanes_of(s->slope, group), offset = *lanes_of(s->offset, group);
     if (!are_bytes)
         return multiply_add_float32(value, slope, offset);
-    const vector_float32 square = (vector_float32){0} + screen->squares[c];
+    const vector_float32 square = screen->squares[c] - (vector_float32){0};
     return multiply_add_float32(value, slope * screen->scales[c],
                                 multiply_add_float32(square, *lanes_of(s->half, group), offset));
 }
@@ -151,7 +159,7 @@ static void find_needed(screened *s, const km_screen *screen, const int32_t *cho
 INLINE void judge_leads(const screened *s, const km_screen *screen, int64_t i, int32_t c, int group,
                         const numbers_float32 *sums, const bool are_bytes, const int n_groups)
 {
-    const vector_float32 needed = (vector_float32){0} + s->needed[i];
+    const vector_float32 needed = s->needed[i] - (vector_float32){0};
     vector_float32 *of_center = lanes_of(s->least, i), least = (vector_float32){0} + INFINITY;
     uint64_t decided = 0;
     if (group > 0) {

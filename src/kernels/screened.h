@@ -97,6 +97,56 @@ INLINE void OURS(quantize)(const REAL *block, const km_screen *screen, int64_t d
                                     (float)KM_SCREEN_ABSOLUTE;
 }
 
+/* Coordinates of some groups of samples on some axes. */
+INLINE void OURS(project_tile)(const REAL *block, const km_screen *screen, int64_t d, int group,
+                               int64_t axis, const screened *s)
+{
+    vector_float32 sum[KM_SCREEN_AXES][GROUPS_OF_AXES] = {{{0}}};
+    for (int64_t j = 0; j < d; j++) {
+        const float *axes = screen->axes + j * screen->n_axes + axis;
+        vector_float32 x[GROUPS_OF_AXES];
+        for (int v = 0; v < GROUPS_OF_AXES; v++)
+            x[v] = OURS(centered)(block, screen, j, group + v);
+        for (int a = 0; a < KM_SCREEN_AXES; a++)
+            for (int v = 0; v < GROUPS_OF_AXES; v++)
+                sum[a][v] = multiply_add_float32(x[v], axes[a] - (vector_float32){0}, sum[a][v]);
+    }
+    for (int a = 0; a < KM_SCREEN_AXES; a++)
+        for (int v = 0; v < GROUPS_OF_AXES; v++)
+            *lanes_of(s->coordinates + (axis + a) * KM_BLOCK, group + v) = sum[a][v];
+}
+
+/* What rounding can take from the coordinates of a group: of each the error of a scalar product of
+ * d features, and of those the rounding. */
+INLINE vector_float32 OURS(lost_of_coordinates)(const REAL *block, const km_screen *screen,
+                                                int64_t d, int group)
+{
+    vector_float32 norm2 = {0};
+    for (int64_t j = 0; j < d; j++) {
+        const vector_float32 x = OURS(centered)(block, screen, j, group);
+        norm2 = multiply_add_float32(x, x, norm2);
+    }
+    return square_root_float32(norm2) *
+           (float)(KM_SCREEN_SLACK(d) * sqrt((double)screen->n_axes) * (1 + 0x1p-10));
+}
+
+/* Coordinates become whole numbers as the features of samples in float32 do. */
+static void OURS(quantize_coordinates)(const REAL *block, const km_screen *screen, int64_t d,
+                                       screened *s)
+{
+    static const float no_origin[KM_SCREEN_MOST_AXES];
+    km_screen of_axes = *screen;
+    of_axes.origin = no_origin;
+    for (int g = 0; g < N_GROUPS; g += GROUPS_OF_AXES)
+        for (int64_t a = 0; a < screen->n_axes; a += KM_SCREEN_AXES)
+            OURS(project_tile)(block, screen, d, g, a, s);
+    find_scales_float32(s->coordinates, &of_axes, screen->n_axes, false, s);
+    for (int g = 0; g < N_GROUPS; g++) {
+        quantize_float32(s->coordinates, &of_axes, screen->n_axes, g, false, s);
+        *lanes_of(s->residual, g) += OURS(lost_of_coordinates)(block, screen, d, g);
+    }
+}
+
 /* Canonical squared distances of the samples of some pairs: [n_pairs][LANES]. */
 INLINE void OURS(measure_pairs)(const REAL *block, const REAL *centers, int64_t d,
                                 const km_screen_pair *pairs, const int n_pairs, REAL *d2)
@@ -263,10 +313,15 @@ INLINE double OURS(screened)(OURS(canonical) * k, const km_screen *screen, const
                              int64_t *n_pairs)
 {
     screened s = lay_out(work, screen, n);
-    OURS(find_scales)(k->block, screen, k->d, are_bytes, &s);
-    for (int g = 0; g < N_GROUPS; g++)
-        OURS(quantize)(k->block, screen, k->d, g, are_bytes, &s);
-    if (!are_bytes && gaps == NULL && !screen->has_strays && n <= MAX_PACKED)
+    const bool has_axes = !are_bytes && screen->n_axes > 0;
+    if (has_axes) {
+        OURS(quantize_coordinates)(k->block, screen, k->d, &s);
+    } else {
+        OURS(find_scales)(k->block, screen, k->d, are_bytes, &s);
+        for (int g = 0; g < N_GROUPS; g++)
+            OURS(quantize)(k->block, screen, k->d, g, are_bytes, &s);
+    }
+    if (!are_bytes && !has_axes && gaps == NULL && !screen->has_strays && n <= MAX_PACKED)
         return OURS(label_packed)(&s, k, screen, chosen, n, n_pairs) ? 0 : -1;
     const bool has_found = OURS(screen_centers)(&s, k, screen, chosen, n, are_bytes);
     *n_pairs += s.n_pairs;

@@ -24,7 +24,8 @@ build cc "$folder/here" "$library" &
 here=$!
 build aarch64-linux-gnu-gcc "$folder/neon" src/kernels/kernels.c src/kernels/reference.c \
     src/kernels/neon.c src/base/arithmetic.c src/base/hash.c src/base/precision.c src/base/random.c \
-    src/base/error.c src/base/memory.c src/base/text.c src/sums/grid.c src/assign/screen.c
+    src/base/error.c src/base/memory.c src/base/text.c src/sums/grid.c src/assign/axes.c \
+    src/assign/screen.c
 wait $here
 "$folder/here" >"$folder/hashes"
 qemu-aarch64 "$folder/neon" >>"$folder/hashes"

@@ -1,6 +1,8 @@
 /* Bounds against the plain method. Ranks: 1. */
 #include "race.h"
 
+#include "assign/bounds.h"
+
 START_TEST(mixtures)
 {
     compare("bounds", mock_mixture(4000, 12, 12, 1), 40, 12);
@@ -98,6 +100,70 @@ START_TEST(blocks_are_skipped_when_nothing_moves)
 }
 END_TEST
 
+/* A mixture in three dimensions, turned into d of them, with some noise. */
+static mock mock_flat(int64_t n, int64_t d, double noise)
+{
+    mock inner = mock_mixture(n, 3, 200, 21), data = mock_create(n, d);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < d; j++) {
+            data.values[i * d + j] = 5 + noise * mock_normal(22, (uint64_t)(i * d + j));
+            for (int64_t a = 0; a < 3; a++)
+                data.values[i * d + j] +=
+                    inner.values[3 * i + a] * mock_normal(23, (uint64_t)(3 * j + a));
+        }
+    mock_free(&inner);
+    return data;
+}
+
+/* How many kernels with a screen still have it on axes, after some iterations. */
+static int race_on_axes(mock data, km_precision precision, int n_threads, int *n_screens)
+{
+    race r;
+    int n_on_axes = 0;
+    variant v = plain_variant("bounds");
+    v.kernel = NULL;
+    v.precision = precision;
+    v.n_threads = n_threads;
+    start(&r, data, 350, &v);
+    for (int i = 0; i < 4; i++) {
+        step(&r);
+        update(&r);
+    }
+    for (int i = 0; i < r.n_fast; i++) {
+        const bounds *b = r.fast[i].assigner.state;
+        *n_screens += b->has_screen;
+        n_on_axes += b->has_axes;
+    }
+    jump(&r, 1);
+    step(&r);
+    stop(&r);
+    return n_on_axes;
+}
+
+START_TEST(axes_stand_for_features)
+{
+    int n_screens = 0;
+    int n_on_axes = race_on_axes(mock_flat(6000, 48, 0.01), KM_FLOAT32, 2, &n_screens);
+    n_on_axes += race_on_axes(mock_flat(6000, 64, 0.01), KM_FLOAT64, 1, &n_screens);
+    ck_assert_int_gt(n_screens, 0);
+    ck_assert_int_eq(n_on_axes, n_screens);
+    mock far = mock_flat(6000, 48, 0.01);
+    for (int64_t j = 0; j < far.d; j++)
+        far.values[700 * far.d + j] = j % 2 == 0 ? 1e6 : -1e6;
+    race_on_axes(far, KM_FLOAT32, 1, &n_screens);
+}
+END_TEST
+
+/* With much noise axes leave too much open, or hold too little of the variance. */
+START_TEST(axes_are_given_up)
+{
+    int n_screens = 0;
+    ck_assert_int_eq(race_on_axes(mock_flat(6000, 48, 0.3), KM_FLOAT32, 1, &n_screens), 0);
+    ck_assert_int_eq(race_on_axes(mock_flat(6000, 48, 2), KM_FLOAT32, 1, &n_screens), 0);
+    ck_assert_int_gt(n_screens, 0);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
@@ -107,6 +173,8 @@ Suite *make_suite(void)
         few_comparisons_are_made,
         blocks_are_skipped_when_nothing_moves,
         labels_that_drift_by_rounding,
+        axes_stand_for_features,
+        axes_are_given_up,
     };
     return SUITE_OF("bounds", tests);
 }

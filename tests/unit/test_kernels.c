@@ -2,6 +2,7 @@
 #include "mock.h"
 #include "mpi_check.h"
 
+#include "assign/axes.h"
 #include "assign/screen.h"
 #include "base/hash.h"
 #include "base/partition.h"
@@ -431,11 +432,37 @@ END_TEST
  * 10^4. */
 #define LEAK_OF_LABELS (-1.79f)
 
-typedef enum screen_kind { BYTES, PAIRS, LEAKY_BYTES, LEAKY_PAIRS } screen_kind;
+typedef enum screen_kind {
+    BYTES,
+    PAIRS,
+    AXES,
+    LEAKY_BYTES,
+    LEAKY_PAIRS,
+    LEAKY_AXES,
+} screen_kind;
 
 static bool is_leaky(screen_kind kind)
 {
     return kind == LEAKY_BYTES || kind == LEAKY_PAIRS;
+}
+
+static bool is_on_axes(screen_kind kind)
+{
+    return kind == AXES || kind == LEAKY_AXES;
+}
+
+/* A screen on half of the axes, or all; leaky ones are longer than 1. */
+static void make_screen_on_axes(km_owned_screen *owned, screen_kind kind, km_precision precision,
+                                const problem *p)
+{
+    km_error error = {0};
+    const int64_t n = km_most_axes(p->d);
+    ck_assert(km_screen_create_on_axes(owned, precision, gaps_centers, p->k, p->d, &error) ==
+              KM_OK);
+    for (int64_t i = 0; i < n * p->d && kind == LEAKY_AXES; i++)
+        owned->all_axes[i] *= 1.5F;
+    km_screen_use_axes(owned, n / 2 % KM_SCREEN_AXES == 0 ? n / 2 : n);
+    km_screen_set(owned, precision, gaps_centers);
 }
 
 /* A screen of the rounded centers in gaps_centers. A leaky one says of all centers that bytes leave
@@ -445,6 +472,10 @@ static void make_screen(km_owned_screen *owned, screen_kind kind, km_precision p
 {
     const km_kernel kernel = {.has_bytes = kind == BYTES || kind == LEAKY_BYTES};
     km_error error = {0};
+    if (is_on_axes(kind)) {
+        make_screen_on_axes(owned, kind, precision, p);
+        return;
+    }
     ck_assert(km_screen_create(owned, &kernel, p->k, p->d, &error) == KM_OK);
     km_screen_set(owned, precision, gaps_centers);
     for (int64_t c = 0; c < p->k && is_leaky(kind); c++)
@@ -513,6 +544,91 @@ static int check_screens(screen_kind kind, const problem *p)
     return n_decided;
 }
 
+/* Puts a problem near a space of three dimensions: features from the fourth on are mostly sums of
+ * multiples of the first three. */
+static void flatten_value(double *values, int64_t j, int64_t stride)
+{
+    double sum = 0.001 * values[j * stride];
+    for (int64_t i = 0; i < 3; i++)
+        sum += mock_normal(91, (uint64_t)(3 * j + i)) * values[i * stride];
+    values[j * stride] = sum;
+}
+
+static void flatten(problem *p)
+{
+    for (int64_t j = 3; j < p->d; j++) {
+        for (int64_t l = 0; l < KM_BLOCK; l++)
+            flatten_value(p->block + l, j, KM_BLOCK);
+        for (int64_t c = 0; c < p->k; c++)
+            flatten_value(p->centers + c * p->d, j, 1);
+    }
+}
+
+START_TEST(screens_on_axes_let_nothing_wrong_through)
+{
+    const int64_t shapes[][2] = {{48, 3}, {63, 400}, {128, 100}, {128, 6}};
+    static problem p;
+    int n_decided = 0, n_all = 0;
+    for (data_kind kind = 0; kind < N_KINDS; kind++)
+        for (int i = 0; i < 8 && kind != WIDE && kind != FAR && kind != VERY_FAR; i++) {
+            make_problem(&p, kind, shapes[i / 2][0], shapes[i / 2][1]);
+            if (i % 2 == 0)
+                flatten(&p);
+            for (int64_t j = 0; j < p.d && i == 4; j++) /* a sample and a center far away */
+                p.block[j * KM_BLOCK + 5] = p.centers[j] = 1e4;
+            const int n = check_screens(AXES, &p);
+            n_decided += i % 2 == 0 && kind == NORMAL ? n : 0;
+            n_all += n;
+        }
+    ck_assert_int_gt(n_decided, 20);
+    ck_assert_int_gt(n_all, 100);
+}
+END_TEST
+
+/* By |A x| <= |x| for many x, and by hand: along the longest axis nothing is lost. */
+START_TEST(axes_lengthen_nothing)
+{
+    enum { D = 128, K = 300, N = 16 };
+    static problem p;
+    float axes[N * D];
+    make_problem(&p, NORMAL, D, K);
+    flatten(&p);
+    ck_assert_int_eq(km_most_axes(D), N);
+    const double share = km_find_axes(KM_FLOAT64, p.centers, K, D, N, axes);
+    ck_assert_msg(share > 0.99 && share <= 1 + 1e-9, "%.9f of the variance", share);
+    for (int64_t i = 0; i < K; i++) {
+        double norm2 = 0, on_axes2 = 0;
+        for (int64_t a = 0; a < N; a++) {
+            double sum = 0;
+            for (int64_t j = 0; j < D; j++)
+                sum += p.centers[i * D + j] * (double)axes[a * D + j];
+            on_axes2 += sum * sum;
+        }
+        for (int64_t j = 0; j < D; j++)
+            norm2 += p.centers[i * D + j] * p.centers[i * D + j];
+        ck_assert_msg(on_axes2 <= norm2 && on_axes2 > 0.99 * norm2, "%.17g of %.17g", on_axes2,
+                      norm2);
+    }
+}
+END_TEST
+
+/* Centers all at one place, fewer than axes, and at the limits of single precision. */
+START_TEST(centers_without_axes)
+{
+    enum { D = 64, N = 8 };
+    static double centers[3 * D];
+    float axes[N * D];
+    ck_assert(km_find_axes(KM_FLOAT64, centers, 3, D, N, axes) == 0);
+    for (int i = 0; i < N * D; i++)
+        ck_assert(axes[i] == 0);
+    centers[D] = 1e18;
+    centers[2 * D + 1] = 1e-18;
+    ck_assert_double_eq_tol(km_find_axes(KM_FLOAT64, centers, 3, D, N, axes), 1, 1e-9);
+    ck_assert_double_eq_tol(fabs((double)axes[0]), 1, 1e-5);
+    ck_assert(km_most_axes(47) == 0 && km_most_axes(48) == 4 && km_most_axes(10000) == 16);
+}
+END_TEST
+
 START_TEST(screens_let_nothing_wrong_through)
 {
     const int64_t shapes[][2] = {{1, 1},    {2, 7},    {8, 9},    {17, 33},
@@ -561,6 +677,10 @@ START_TEST(a_leaky_screen_is_noticed)
     make_problem(&p, NORMAL, 128, 1000);
     p.block[5] = 1e4;
     check_leak(LEAKY_PAIRS, &p, false);
+    make_problem(&p, NORMAL, 128, 6);
+    flatten(&p);
+    check_leak(LEAKY_AXES, &p, true);
+    check_leak(LEAKY_AXES, &p, false);
 }
 END_TEST
 
@@ -668,6 +788,9 @@ Suite *make_suite(void)
         the_choice_is_the_fastest_or_the_named,
         kernels_agree_on_what_is_near,
         screens_let_nothing_wrong_through,
+        screens_on_axes_let_nothing_wrong_through,
+        axes_lengthen_nothing,
+        centers_without_axes,
         a_leaky_screen_is_noticed,
         gaps_are_tight_lower_bounds,
         used_up_gaps_are_those_not_above_both_paths,
