@@ -7,7 +7,7 @@
 # Each goes on where the one before it stopped; those that find the result end at once.
 
 case $1 in
-'' | *[!0-9]*)
+'' | *[!0-9]* | 0*)
     echo "usage: restart-chain.sh NUMBER-OF-JOBS SBATCH-ARGUMENTS..." >&2
     exit 2
     ;;
@@ -49,9 +49,10 @@ if [ "$overwrite" = yes ] || [ -e "$output" ]; then
     exit 2
 fi
 
-export SKYMEANS_CHAIN=1 # to the jobs: a result that is there is one of the chain
+export SKYMEANS_CHAIN # tells a job which of the chain it is: after the first, a result may be there
 job=''
 for ((i = 1; i <= n_jobs; i++)); do
+    SKYMEANS_CHAIN=$i
     job=$(sbatch --parsable --no-requeue ${job:+--dependency=afterany:"$job"} "$@") || exit 1
     job=${job%%;*} # the name of the cluster
     echo "job $i of $n_jobs: $job"

@@ -2,6 +2,7 @@
 
 tests/slurm/ runs the scripts themselves on a cluster."""
 import os
+import shutil
 import subprocess
 import sys
 import unittest
@@ -141,40 +142,113 @@ class Launchers(ProgramTest):
                 self.assertNotIn("warning", finished.err)
 
 
+@unittest.skipUnless(os.path.samefile(os.path.dirname(BINARY), f"{ROOT}/build"),
+                     "the scripts take the program of build/")
 class Scripts(ProgramTest):
-    """restart-chain.sh in front of an sbatch that only says what it was told."""
+    """In front of a Slurm that only says what it was told, and runs what it should."""
 
     def setUp(self):
         super().setUp()
         os.mkdir("bin")
-        with open("bin/sbatch", "w", encoding="utf-8") as file:
-            file.write('#!/bin/sh\necho "$SKYMEANS_CHAIN $*" >>submitted\necho 7\n')
-        os.chmod("bin/sbatch", 0o755)
+        for name, does in (("sbatch", 'echo "$SKYMEANS_CHAIN $*" >>submitted; echo 7'),
+                           ("srun", 'exec "$@"'),
+                           ("squeue", 'test "$5" != %o || echo "$COMMAND"')):
+            with open(f"bin/{name}", "w", encoding="utf-8") as file:
+                file.write(f"#!/bin/sh\n{does}\n")
+            os.chmod(f"bin/{name}", 0o755)
 
-    def chain(self, *words):
-        """Exit code, what it says on stderr, and the jobs that it submitted."""
+    def start(self, *command, cwd=None, **variables):
+        """What a command returns and says, with SLURM_JOB_ID if it is given."""
+        others = {name: text for name, text in os.environ.items() if not name.startswith("SLURM_")}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, cwd=cwd,
+                              stdin=subprocess.DEVNULL,
+                              env=others | {"PATH": f"{os.getcwd()}/bin:{os.environ['PATH']}"} | variables)
+        return done.returncode, done.stdout + done.stderr
+
+    def job(self, script, *words, command=None, **variables):
+        """A job of Slurm, which copies the script, and asked tells the command as it was typed."""
+        shutil.copy(f"{ROOT}/jobs/{script}", "slurm_script")
+        command = f"{command or f'{ROOT}/jobs/{script}'} {' '.join(words)}"
+        return self.start("bash", f"{os.getcwd()}/slurm_script", *words,
+                          **{"SLURM_JOB_ID": "1", "SLURM_SUBMIT_DIR": ROOT, "COMMAND": command} | variables)
+
+    def test_places(self):
+        """A script is named from the folder where it was submitted, by a link, or in its own folder. When the
+        job ends Slurm does not say."""
+        write_array("in.h5", blobs(200, 2))
+        os.mkdir("x.sbatch")
+        os.symlink(f"{ROOT}/jobs/fit.sbatch", "x.sbatch/link.sbatch")
+        for command in ("jobs/fit.sbatch", f"{os.getcwd()}/x.sbatch/link.sbatch"):
+            code, said = self.job("fit.sbatch", "in.h5", "-k", "3", "-q", "-o", "out.h5", command=command)
+            self.assertEqual(code, 0, said)
+            self.assertEqual(Result("out.h5").n_rows, 200)
+            os.remove("out.h5")
+        for kind in ("strong", "weak"):
+            self.assertIn((4, f"scaling.sh: error: cannot read (none): no such file; copy {ROOT}/jobs/scaling.yaml\n"),
+                          [self.job(f"{kind}-scaling.sbatch", "none", command=f"jobs/{kind}-scaling.sbatch")])
+        code, said = self.start("bash", "fit.sbatch", "in.h5", "-k", "3", "-o", "out.h5", cwd=f"{ROOT}/jobs")
+        self.assertEqual((code, said.split("\0")[:2]), (0, ["does=fit", "output=out.h5"]))
+
+    def test_site(self):
+        """Of site.sh only what it sets matters, not how strict its shell is."""
+        write_array("in.h5", blobs(200, 2))
+        os.mkdir("jobs")
+        shutil.copy(f"{ROOT}/jobs/fit.sbatch", "jobs")
+        with open("jobs/site.sh", "w", encoding="utf-8") as file:
+            file.write(f"set -eu\nskymeans={BINARY}\n")
+        code, said = self.job("fit.sbatch", "in.h5", "-k", "3", "-q", "-o", "out.h5", command="jobs/fit.sbatch",
+                              SLURM_SUBMIT_DIR=os.getcwd())
+        self.assertEqual((code, os.path.exists("out.h5")), (0, True), said)
+
+    def test_array(self):
+        """Names count from 1, and comments are none."""
+        for name, text in (("names", "# stars\r\n\n  north 1 \r\nsouth"), ("none", "\n# none\n")):
+            with open(name, "w", encoding="utf-8") as file:
+                file.write(text)
+        for names, number, code, said in (("@names", "", 2, "no number: submit it with --array"),
+                                          ("@names", "0", 2, "no name with number 0 in names: it has 2; say --array=1-2"),
+                                          ("@names", "1", 4, r"can't open the file \(north 1.h5\)"),
+                                          ("@names", "2", 4, r"can't open the file \(south.h5\)"),
+                                          ("@names", "3", 2, "no name with number 3"),
+                                          ("@none", "1", 2, "no names in none"),
+                                          ("@bin", "1", 4, r"can't read the names \(bin\)")):
+            with self.subTest(names=names, number=number):
+                found, text = self.job("fit-array.sbatch", names, "{}.h5", "-k", "3", "-o", "{}-out.h5",
+                                       SLURM_ARRAY_JOB_ID="1", SLURM_ARRAY_TASK_ID=number)
+                self.assertEqual(found, code, text)
+                self.assertRegex(text.splitlines()[-1], said)
+
+    def test_old_result(self):
+        """What is there before the first job of a chain is no result of the chain."""
+        write_array("in.h5", blobs(200, 2))
+        with open("out.h5", "w", encoding="utf-8"):
+            pass
+        for variables, code, said in (({}, 2, "output exists"), ({"SKYMEANS_CHAIN": "1"}, 2, "output exists"),
+                                      ({"SKYMEANS_CHAIN": "2"}, 0, "out.h5 is there"),
+                                      ({"SKYMEANS_CHAIN": "1", "SLURM_RESTART_COUNT": "1"}, 0, "out.h5 is there")):
+            found, text = self.job("fit.sbatch", "in.h5", "-k", "3", "-o", "out.h5", **variables)
+            self.assertEqual(found, code, text)
+            self.assertIn(said, text)
+
+    def chain(self, *words, number="2"):
+        """Exit code, what it says, and the jobs that it submitted."""
         if os.path.exists("submitted"):
             os.remove("submitted")
-        done = subprocess.run([f"{ROOT}/jobs/restart-chain.sh", "2", "-N", "3", *words],
-                              capture_output=True, text=True, timeout=SECONDS, check=False,
-                              env=os.environ | {"PATH": f"{os.getcwd()}/bin:{os.environ['PATH']}",
-                                                "SLURM_JOB_ID": "1"})
+        code, said = self.start(f"{ROOT}/jobs/restart-chain.sh", number, "-N", "3", *words, SLURM_JOB_ID="1")
         jobs = []
         if os.path.exists("submitted"):
             with open("submitted", encoding="utf-8") as file:
                 jobs = file.read().splitlines()
-        return done.returncode, done.stderr, jobs
+        return code, said, jobs
 
-    @unittest.skipUnless(os.path.samefile(os.path.dirname(BINARY), f"{ROOT}/build"),
-                         "the scripts take the program of build/")
     def test_chain(self):
         script = f"{ROOT}/jobs/fit.sbatch"
         words = script, "in.h5", "-k", "3", "-o", "out.h5"
         code, err, jobs = self.chain(*words)
         line = "-N 3 " + " ".join(words)
-        self.assertEqual((code, err, jobs), (0, "", [
+        self.assertEqual((code, err, jobs), (0, "job 1 of 2: 7\njob 2 of 2: 7\n", [
             f"1 --parsable --no-requeue {line}",
-            f"1 --parsable --no-requeue --dependency=afterany:7 {line}"]))
+            f"2 --parsable --no-requeue --dependency=afterany:7 {line}"]))
         self.assertEqual(self.chain(f"{ROOT}/jobs/fit-array.sbatch", "in.h5", "-k", "{}",
                                     "-o", "{}.h5")[0], 0)
         with open("old.h5", "w", encoding="utf-8"):
@@ -190,6 +264,9 @@ class Scripts(ProgramTest):
                 code, err, jobs = self.chain(*wrong)
                 self.assertEqual((code != 0, jobs), (True, []), err)
                 self.assertRegex(err, rf"\A[^\n]*{said}[^\n]*\n\Z")
+        for number in ("0", "-1", "x"):
+            self.assertEqual(self.chain(*words, number=number),
+                             (2, "usage: restart-chain.sh NUMBER-OF-JOBS SBATCH-ARGUMENTS...\n", []))
 
 
 if __name__ == "__main__":
