@@ -59,14 +59,23 @@ const km_kernel *const km_kernels[] = {
     NULL,
 };
 
-uint64_t km_kernels_available(const char *name)
+static uint64_t find_available(bool is_auto)
 {
-    const bool is_auto = strcmp(name, "auto") == 0;
     uint64_t available = 0;
     for (int i = 0; km_kernels[i] != NULL; i++)
         if (km_kernels[i]->is_available() && (!is_auto || km_kernels[i]->is_fast()))
             available |= (uint64_t)1 << i;
     return available;
+}
+
+/* Found once: to ask the processor takes some 8 microseconds in a virtual machine, each time. */
+uint64_t km_kernels_available(const char *name)
+{
+    static _Atomic uint64_t found[2]; /* 0: not yet; there is always one */
+    const bool is_auto = strcmp(name, "auto") == 0;
+    if (found[is_auto] == 0)
+        found[is_auto] = find_available(is_auto);
+    return found[is_auto];
 }
 
 const km_kernel *km_kernel_choose(const char *name, uint64_t available)

@@ -37,6 +37,12 @@ static moments begin_moments(double lowest, double highest, int64_t n)
     return m;
 }
 
+/* Sums are made on grids for so many values: not so few that kernels' words have too many bits. */
+static int64_t count_for_grid(const km_facts *facts)
+{
+    return facts->weight > KM_MOMENTS_MIN ? facts->weight : KM_MOMENTS_MIN;
+}
+
 static void add_weighted_block(moments *m, const km_grid *square_grid, const double *values,
                                const int64_t *weights)
 {
@@ -102,7 +108,7 @@ static void add_full_block(moments *parts, const km_samples *samples, int64_t bl
 /* Adds up the samples of this rank, in parts [n_threads][d] that all begin alike. Transforms each
  * block before that, unless the transform is NULL: then it is in the cache. */
 static void add_own_samples(moments *parts, const km_grid *square_grid, km_samples *samples,
-                            const km_transform *transform, bool is_many)
+                            const km_transform *transform)
 {
     const int64_t d = samples->n_features;
     km_moments *kernel =
@@ -114,7 +120,7 @@ static void add_own_samples(moments *parts, const km_grid *square_grid, km_sampl
         int64_t weights[KM_BLOCK];
         if (transform != NULL)
             km_transform_block(transform, samples, b);
-        if (is_many && samples->weights == NULL && km_samples_lanes(samples, b) == KM_BLOCK) {
+        if (samples->weights == NULL && km_samples_lanes(samples, b) == KM_BLOCK) {
             add_full_block(own, samples, b, square_grid, kernel);
             continue;
         }
@@ -142,14 +148,15 @@ km_code km_facts_find_moments(km_facts *facts, km_samples *samples, const km_tra
                               MPI_Comm comm, km_error *error)
 {
     const int64_t d = facts->n_features;
-    const km_grid square_grid = km_grid_choose(-1, 1, facts->weight, 2);
+    const km_grid square_grid = km_grid_choose(-1, 1, count_for_grid(facts), 2);
     moments *parts = km_allocate(km_threads() * d, sizeof *parts, "moments of features", error);
     int64_t *words = km_allocate_zeroed(4 * d, sizeof *words, "moments of features", error);
     if (km_agree(comm, error) != KM_OK)
         goto done;
     for (int64_t i = 0; i < km_threads() * d; i++)
-        parts[i] = begin_moments(facts->lowest[i % d], facts->highest[i % d], facts->weight);
-    add_own_samples(parts, &square_grid, samples, transform, facts->weight >= KM_MOMENTS_MIN);
+        parts[i] =
+            begin_moments(facts->lowest[i % d], facts->highest[i % d], count_for_grid(facts));
+    add_own_samples(parts, &square_grid, samples, transform);
     for (int64_t j = 0; j < d; j++)
         join_parts(parts, d, j, words + 4 * j);
     km_sum_int64(comm, words, 4 * d);

@@ -1,5 +1,5 @@
-/* Facts of many samples, which kernels find, against those that are found value by value. Each rank
- * is alone. Ranks: 1. */
+/* Facts of samples without weights, which kernels find, against those that are found value by
+ * value. Each rank is alone. Ranks: 1. */
 #include "mock.h"
 #include "mpi_check.h"
 
@@ -74,8 +74,10 @@ START_TEST(kernels_find_the_same_facts)
 {
     for (int p = 0; p < 2; p++) {
         compare(mock_mixture(10007, 3, 5, 1), (km_precision)p);
+        compare(mock_mixture(200, 3, 5, 1), (km_precision)p);
         for (mock_kind kind = 0; kind < MOCK_N_KINDS; kind++)
-            compare(mock_hostile(kind, 8200, 2), (km_precision)p);
+            for (int64_t n = 200; n <= 8200; n += 8000)
+                compare(mock_hostile(kind, n, 2), (km_precision)p);
     }
 }
 END_TEST
