@@ -43,25 +43,28 @@ static int64_t count_for_grid(const km_facts *facts)
     return facts->weight > KM_MOMENTS_MIN ? facts->weight : KM_MOMENTS_MIN;
 }
 
+/* Adds a value, and its square, `weight` times, 0 <= |weight| <= 2^53. */
+static void add_value(moments *m, const km_grid *square_grid, double value, int64_t weight)
+{
+    const km_double2 x = km_double2_difference(value, m->grid.origin);
+    const double high = x.high * m->inverse_power, low = x.low * m->inverse_power;
+    const km_double2 square = km_double2_square(high);
+    km_exact point = km_quantize(&m->grid, x.high, x.low);
+    km_exact square_point = km_quantize(square_grid, square.high, square.low + 2 * high * low);
+    if (weight != 1) {
+        point = km_weigh(point, weight, 2);
+        square_point = km_weigh(square_point, weight, 2);
+    }
+    m->sum = (km_exact){m->sum.high + point.high, m->sum.low + point.low};
+    m->squares = (km_exact){m->squares.high + square_point.high, m->squares.low + square_point.low};
+}
+
 static void add_weighted_block(moments *m, const km_grid *square_grid, const double *values,
                                const int64_t *weights)
 {
-    for (int l = 0; l < KM_BLOCK; l++) {
-        if (weights[l] == 0)
-            continue;
-        const km_double2 x = km_double2_difference(values[l], m->grid.origin);
-        const double high = x.high * m->inverse_power, low = x.low * m->inverse_power;
-        const km_double2 square = km_double2_square(high);
-        km_exact point = km_quantize(&m->grid, x.high, x.low);
-        km_exact square_point = km_quantize(square_grid, square.high, square.low + 2 * high * low);
-        if (weights[l] > 1) {
-            point = km_weigh(point, weights[l], 2);
-            square_point = km_weigh(square_point, weights[l], 2);
-        }
-        m->sum = (km_exact){m->sum.high + point.high, m->sum.low + point.low};
-        m->squares =
-            (km_exact){m->squares.high + square_point.high, m->squares.low + square_point.low};
-    }
+    for (int l = 0; l < KM_BLOCK; l++)
+        if (weights[l] > 0)
+            add_value(m, square_grid, values[l], weights[l]);
     m->sum = km_carry(m->sum);
     m->squares = km_carry(m->squares);
 }
@@ -88,12 +91,14 @@ static void finish_moments(km_facts *facts, int64_t j, const moments *m, const k
         km_double2_add(facts->squares, scale_double2(scale_double2(squares, power), power));
 }
 
-/* The same for a full block of samples without weights, by a kernel. */
-static void add_full_block(moments *parts, const km_samples *samples, int64_t block,
-                           const km_grid *square_grid, km_moments *kernel)
+/* The same for a block of samples without weights, by a kernel. What it adds up of the lanes that
+ * repeat the last sample is taken away again. */
+static void add_plain_block(moments *parts, const km_samples *samples, int64_t block,
+                            const km_grid *square_grid, km_moments *kernel)
 {
     const size_t feature_size = KM_BLOCK * km_precision_size(samples->precision);
     const char *values = km_samples_block(samples, block);
+    const int n_repeated = KM_BLOCK - km_samples_lanes(samples, block);
     km_samples_pass(samples, block);
     for (int64_t j = 0; j < samples->n_features; j++, values += feature_size) {
         moments *m = &parts[j];
@@ -102,6 +107,9 @@ static void add_full_block(moments *parts, const km_samples *samples, int64_t bl
         kernel(values, &task, words);
         m->sum = km_carry((km_exact){words[0], words[1]});
         m->squares = km_carry((km_exact){words[2], words[3]});
+        if (n_repeated > 0)
+            add_value(m, square_grid, km_value_get(samples->precision, values, KM_BLOCK - 1),
+                      -n_repeated);
     }
 }
 
@@ -120,8 +128,8 @@ static void add_own_samples(moments *parts, const km_grid *square_grid, km_sampl
         int64_t weights[KM_BLOCK];
         if (transform != NULL)
             km_transform_block(transform, samples, b);
-        if (samples->weights == NULL && km_samples_lanes(samples, b) == KM_BLOCK) {
-            add_full_block(own, samples, b, square_grid, kernel);
+        if (samples->weights == NULL) {
+            add_plain_block(own, samples, b, square_grid, kernel);
             continue;
         }
         km_samples_weights(samples, b, weights);

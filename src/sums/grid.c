@@ -33,26 +33,10 @@ km_grid km_grid_choose(double lowest, double highest, int64_t n, int n_words)
     return grid;
 }
 
-/* Rounds to the nearest integer, ties to even. Unlike rint, lrint compiles to one instruction. */
-static inline int64_t nearest_integer(double value)
-{
-    return (int64_t)lrint(value);
-}
-
-km_exact km_quantize(const km_grid *grid, double value, double rest)
-{
-    /* carry is a power of two and high the nearest integer, so both lines are exact until the rest
-     * is added: either |value| < 2^53 carry and the subtraction leaves bits that value has, or
-     * value is itself a multiple of carry. */
-    const int64_t high = nearest_integer(value * grid->inverse_carry);
-    const double remainder = value - (double)high * grid->carry;
-    return (km_exact){high, nearest_integer((remainder + rest) * grid->inverse_unit)};
-}
-
 static void quantize_one_word(const km_grid *grid, const double *values, int64_t *words)
 {
     for (int l = 0; l < KM_BLOCK; l++)
-        words[l] = nearest_integer((values[l] - grid->origin) * grid->inverse_unit);
+        words[l] = lrint((values[l] - grid->origin) * grid->inverse_unit);
 }
 
 static void quantize_two_words(const km_grid *grid, const double *values, int64_t *words)

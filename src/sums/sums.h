@@ -43,8 +43,17 @@ static inline km_exact km_carry(km_exact sum)
 }
 
 /* The grid point next to value + rest, which is relative to the origin; |rest| is at most half a
- * unit in the last place of value. For grids of two words. */
-km_exact km_quantize(const km_grid *grid, double value, double rest);
+ * unit in the last place of value. For grids of two words. Unlike rint, lrint compiles to one
+ * instruction. */
+static inline km_exact km_quantize(const km_grid *grid, double value, double rest)
+{
+    /* carry is a power of two and high the nearest integer, so both lines are exact until the rest
+     * is added: either |value| < 2^53 carry and the subtraction leaves bits that value has, or
+     * value is itself a multiple of carry. */
+    const int64_t high = lrint(value * grid->inverse_carry);
+    const double remainder = value - (double)high * grid->carry;
+    return (km_exact){high, lrint((remainder + rest) * grid->inverse_unit)};
+}
 
 /* The grid point next to a value. */
 static inline km_exact km_quantize_value(const km_grid *grid, double value)
