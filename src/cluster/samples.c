@@ -132,8 +132,9 @@ static km_code check_weights(const double *weights, int64_t first, int64_t count
 
 /* ---- copying --------------------------------------------------------------------------------- */
 
-/* Rows that a thread copies at a time: whole blocks. */
-enum { PIECE = 16 * KM_BLOCK };
+/* Rows that a thread copies at a time: whole blocks. Of long rows there may be few, and fewer of
+ * them are still in the cache when they are copied. */
+enum { MAX_PIECE = 16 * KM_BLOCK, PIECE_OF_LONG = 2 * KM_BLOCK, LONG = 64 };
 
 typedef struct collection {
     const skymeans_rows *rows;
@@ -141,7 +142,7 @@ typedef struct collection {
     km_values *features; /* [n_features], the values of the first row and their strides */
     bool is_table;       /* all values lie one after the other, row by row */
     int64_t *n_before;   /* [n_pieces + 1], number of samples in the pieces before each piece */
-    int64_t n_pieces;
+    int64_t piece_size, n_pieces;
     bool has_missing; /* a value is missing in one of the pieces read so far */
 } collection;
 
@@ -162,8 +163,8 @@ static void find_features(collection *c)
 
 static int64_t rows_of_piece(const collection *c, int64_t piece)
 {
-    const int64_t left = c->rows->n_rows - piece * PIECE;
-    return left < PIECE ? left : PIECE;
+    const int64_t left = c->rows->n_rows - piece * c->piece_size;
+    return left < c->piece_size ? left : c->piece_size;
 }
 
 /* Two functions per type. has_missing_: is any of `count` adjacent values not finite?
@@ -197,7 +198,8 @@ DEFINE_MISSING(float64, double, uint64_t, 0x7ff0000000000000u)
 static bool is_whole(const collection *c, int64_t piece)
 {
     const int64_t n = rows_of_piece(c, piece) * c->rows->n_features;
-    const char *at = (const char *)c->features[0].first + piece * PIECE * c->features[0].stride;
+    const char *at =
+        (const char *)c->features[0].first + piece * c->piece_size * c->features[0].stride;
     return c->is_table && !(c->rows->type == SKYMEANS_FLOAT32 ? has_missing_float32(at, n)
                                                               : has_missing_float64(at, n));
 }
@@ -211,7 +213,7 @@ static int64_t mark_missing(const collection *c, int64_t piece, uint8_t *is_miss
         return count;
     for (int64_t j = 0; j < c->rows->n_features; j++) {
         const int64_t stride = c->features[j].stride;
-        const char *at = (const char *)c->features[j].first + piece * PIECE * stride;
+        const char *at = (const char *)c->features[j].first + piece * c->piece_size * stride;
         if (c->rows->type == SKYMEANS_FLOAT32)
             mark_missing_float32(at, stride, count, is_missing);
         else
@@ -225,7 +227,7 @@ static void gather_weights(const collection *c, int64_t piece, double *weights)
 {
     const int64_t size = sizeof *weights;
     const int64_t stride = c->rows->weight_stride != 0 ? c->rows->weight_stride : size;
-    const char *at = (const char *)c->rows->weights + piece * PIECE * stride;
+    const char *at = (const char *)c->rows->weights + piece * c->piece_size * stride;
     for (int64_t i = 0; i < rows_of_piece(c, piece); i++)
         memcpy(&weights[i], at + i * stride, sizeof *weights);
 }
@@ -235,7 +237,7 @@ static void gather_weights(const collection *c, int64_t piece, double *weights)
 static void store_piece(const collection *c, int64_t piece, km_values *features,
                         const double *weights, const uint8_t *is_missing, int64_t sample)
 {
-    const int64_t first = piece * PIECE;
+    const int64_t first = piece * c->piece_size;
     for (int64_t j = 0; j < c->rows->n_features; j++) {
         features[j] = c->features[j];
         features[j].first = (const char *)features[j].first + first * features[j].stride;
@@ -248,9 +250,9 @@ static void store_piece(const collection *c, int64_t piece, km_values *features,
  * once, since it is in the cache: its samples then have the numbers of its rows. */
 static void copy_piece(collection *c, int64_t piece, km_values *features, km_error *error)
 {
-    uint8_t is_missing[PIECE];
-    double weights[PIECE];
-    const int64_t first = piece * PIECE, count = rows_of_piece(c, piece);
+    uint8_t is_missing[MAX_PIECE];
+    double weights[MAX_PIECE];
+    const int64_t first = piece * c->piece_size, count = rows_of_piece(c, piece);
     const bool has_weights = c->samples->memory.weights != NULL;
     c->n_before[piece + 1] = mark_missing(c, piece, is_missing);
     if (c->n_before[piece + 1] < count)
@@ -266,8 +268,8 @@ static void copy_piece(collection *c, int64_t piece, km_values *features, km_err
 /* Stores a piece, once the number of samples before it is known. */
 static void copy_piece_again(const collection *c, int64_t piece, km_values *features)
 {
-    uint8_t is_missing[PIECE];
-    double weights[PIECE];
+    uint8_t is_missing[MAX_PIECE];
+    double weights[MAX_PIECE];
     const bool has_weights = c->samples->memory.weights != NULL;
     mark_missing(c, piece, is_missing);
     if (has_weights)
@@ -297,9 +299,10 @@ static void copy_pieces(collection *c, km_values *features, km_error *errors)
 static km_code copy_rows(skymeans_samples *samples, const skymeans_rows *rows, km_error *error)
 {
     const char *what = "copy of the rows";
-    collection c = {
-        .rows = rows, .samples = samples, .n_pieces = (rows->n_rows + PIECE - 1) / PIECE};
     const int64_t d = rows->n_features;
+    collection c = {
+        .rows = rows, .samples = samples, .piece_size = d < LONG ? MAX_PIECE : PIECE_OF_LONG};
+    c.n_pieces = (rows->n_rows + c.piece_size - 1) / c.piece_size;
     c.n_before = km_allocate_zeroed(c.n_pieces + 1, sizeof *c.n_before, what, error);
     c.features = km_allocate((1 + km_threads()) * d, sizeof *c.features, what, error);
     km_error *errors = km_allocate_zeroed(km_threads(), sizeof *errors, what, error);

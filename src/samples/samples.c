@@ -135,12 +135,32 @@ struct piece {
     const uint8_t *is_missing;
 };
 
+/* Rows that are some multiple of a page apart fall into the same few sets of the cache, and would
+ * push each other out of it: so few of them are copied at a time, and of each as many features. */
+enum { ROWS_OF_TILE = 8, FEATURES_OF_TILE = 64, CLOSE_SETS = 1024 };
+
+static void copy_part(const km_samples *samples, const km_values *features, int64_t row,
+                      int64_t n_rows, int64_t sample)
+{
+    const size_t size = km_precision_size(samples->precision);
+    const bool is_tiled = features[0].stride % CLOSE_SETS == 0;
+    const int64_t d = samples->n_features, width = is_tiled ? FEATURES_OF_TILE : d;
+    const int64_t height = is_tiled ? ROWS_OF_TILE : n_rows;
+    for (int64_t first = 0; first < d; first += width)
+        for (int64_t i = 0; i < n_rows; i += height) {
+            const int64_t end = first + (d - first < width ? d - first : width);
+            const int64_t n = n_rows - i < height ? n_rows - i : height;
+            for (int64_t j = first; j < end; j++)
+                copy_values(size, place_of_value(samples, sample + i, j),
+                            value_at(&features[j], row + i), features[j].stride, n);
+        }
+}
+
 /* Copies the run of used rows [first, first + count) of a piece as samples from number `sample`
  * on. */
 static void take_run(km_samples *samples, const struct piece *piece, int64_t first, int64_t count,
                      int64_t sample)
 {
-    const size_t size = km_precision_size(samples->precision);
     for (int64_t i = 0; i < count; i++)
         samples->rows[sample + i] = (uint32_t)(piece->row + first + i);
     if (samples->weights != NULL)
@@ -148,9 +168,7 @@ static void take_run(km_samples *samples, const struct piece *piece, int64_t fir
                (size_t)count * sizeof *samples->weights);
     while (count > 0) {
         const int64_t lanes = KM_BLOCK - sample % KM_BLOCK, part = count < lanes ? count : lanes;
-        for (int64_t j = 0; j < samples->n_features; j++)
-            copy_values(size, place_of_value(samples, sample, j),
-                        value_at(&piece->features[j], first), piece->features[j].stride, part);
+        copy_part(samples, piece->features, first, part, sample);
         sample += part;
         first += part;
         count -= part;

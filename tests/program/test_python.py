@@ -188,6 +188,19 @@ class SameAnswer(ModuleTest):
                      skymeans.KMeans(4).fit(rows).transform, skymeans.KMeans(4).fit(rows).score):
             self.assertRaisesRegex(ValueError, "NaN", call, holes)
 
+    def test_long_rows(self):
+        """Which are copied in tiles where their size is a multiple of a kB; rows of a piece are missing."""
+        for d, dtype in ((256, "f4"), (128, "f8"), (300, "f4")):
+            rows = np.random.default_rng(d).normal(size=(1100, d)).astype(dtype)
+            rows[[70, 800, 1099], [0, 90, d - 1]] = np.nan
+            used = np.delete(rows, [70, 800, 1099], axis=0).astype("f8")
+            found = skymeans.KMeans(1, missing="drop").fit(rows)
+            self.assertEqual(np.flatnonzero(found.labels_ < 0).tolist(), [70, 800, 1099])
+            np.testing.assert_allclose(found.cluster_centers_[0], used.mean(0), rtol=1e-5, atol=1e-8)
+            self.assertAlmostEqual(found.inertia_ / (used.var(0).sum() * len(used)), 1, places=5)
+            by_columns = skymeans.KMeans(1, missing="drop").fit(np.asfortranarray(rows))
+            self.assertEqual(found.checksum_, by_columns.checksum_)
+
     def test_no_numbers(self):
         """NaT, None and NA among objects are missing; what else is no number is said with its column."""
         kept = [1.0, 2.0, 7.0, 9.0]
