@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
 import signal
 import threading
 from ctypes import byref
@@ -156,9 +158,15 @@ def _freed() -> Iterator[library.Handle]:
 
 def _array(pointer: Any, *shape: int) -> np.ndarray:
     """A copy of the library's numbers."""
-    if 0 in shape:
-        return np.empty(shape, np.dtype(pointer._type_))
-    return np.ctypeslib.as_array(pointer, shape).copy()
+    found = np.empty(shape, _type_of(pointer._type_))
+    ctypes.memmove(found.ctypes.data, pointer, found.nbytes)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def _type_of(number: Any) -> np.dtype:
+    """As an array of such numbers has it, which NumPy takes long to find out."""
+    return np.asarray((number * 1)()).dtype
 
 
 def _summary(answer: library.Handle) -> library.Summary:

@@ -4,6 +4,7 @@ Names and meanings are those of include/skymeans.h; a test compares the structs 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import pathlib
 import re
@@ -162,11 +163,16 @@ def mpi_version() -> str:
     return text.value.decode()
 
 
-def call(name: str, *arguments):
-    """What the function skymeans_NAME returns."""
+@functools.lru_cache(maxsize=None)
+def _function(name: str):
     function = getattr(_library, f"skymeans_{name}")
     function.restype, *function.argtypes = FUNCTIONS[name]
-    return function(*arguments)
+    return function
+
+
+def call(name: str, *arguments):
+    """What the function skymeans_NAME returns."""
+    return _function(name)(*arguments)
 
 
 def _named(text: str) -> str:

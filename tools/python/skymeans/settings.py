@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
-from typing import Any, Iterator
+from typing import Any, Iterator, Optional
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def problems_of(parameters: Any, X: Any, rows: Rows, ranks: Ranks) -> Iterator[l
     its own for each of them."""
     init = parameters.init
     seed = ranks.from_first(ranks.together(lambda: seed_of(parameters.random_state)))
-    random = np.random.RandomState(seed % 2 ** 32)
+    random = np.random.RandomState(seed % 2 ** 32) if callable(init) else None
     how = "function" if callable(init) else "name" if isinstance(init, str) else "array"
     n_fits = ranks.together(
         lambda: number_of_fits(init, parameters.n_init) if callable(init) else 1)
@@ -88,7 +88,8 @@ def problems_of(parameters: Any, X: Any, rows: Rows, ranks: Ranks) -> Iterator[l
         yield problem
 
 
-def _first_centers(init: Any, X: Any, k: int, d: int, random: np.random.RandomState) -> np.ndarray:
+def _first_centers(init: Any, X: Any, k: int, d: int,
+                   random: Optional[np.random.RandomState]) -> np.ndarray:
     found = init(X, k, random_state=random) if callable(init) else init
     centers = np.array(found, dtype=np.float64, ndmin=2)
     if centers.shape[0] != k:
