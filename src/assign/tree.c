@@ -179,9 +179,10 @@ double km_tree_bytes(const km_shape *shape)
 /* Boxes prune less the more features there are, and with very few clusters nothing. */
 double km_tree_cost(const km_shape *shape)
 {
-    enum { MOST_FEATURES = 12 };
+    enum { FEW_FEATURES = 4, MOST_FEATURES = 12 };
     const double k = (double)shape->n_clusters;
-    return shape->n_features <= MOST_FEATURES ? 3 + k / 8 : k + 1;
+    const double least = shape->n_features <= FEW_FEATURES ? 1 : 3;
+    return shape->n_features <= MOST_FEATURES ? least + k / 8 : k + 1;
 }
 
 /* The more features, the more centers stay in boxes, and the more large boxes cost. */

@@ -77,7 +77,7 @@ class ResultFile(ProgramTest):
         self.assertEqual({name: attributes[name].dtype for name in types}, types)
         self.assertEqual({type(attributes[name]) for name in texts}, {str})
         self.assertEqual((result.random_seed, result.seeding, result.algorithm, result.converged),
-                         (2 ** 64 - 1, "kmeans++", "tree", 1))
+                         (2 ** 64 - 1, "kmeans++", "lloyd", 1))
         self.assertIn(result.stop_reason, ("tolerance", "no label changed"))
         self.assertEqual((result.n_rows, result.n_used, result.n_missing), (500, 497, 3))
 

@@ -61,7 +61,7 @@ START_TEST(plans_follow_from_the_problem)
     const double centers[8 * 3] = {0};
     planned what = some();
     km_plan plan = plan_of(&what);
-    ck_assert_str_eq(plan.method->name, "tree");
+    ck_assert_str_eq(plan.method->name, "lloyd");
     ck_assert_str_eq(plan.seeding->name, "kmeans++");
     ck_assert_ptr_eq(plan.kernel, km_kernel_choose("auto", km_kernels_available("auto")));
     what.manner.kernel = "reference";
@@ -74,7 +74,7 @@ START_TEST(plans_follow_from_the_problem)
 }
 END_TEST
 
-/* Boxes pay with few features; a method that is asked for is taken with any. */
+/* Boxes pay with few features; a method that is asked for is taken with any. Of 10 million rows. */
 START_TEST(methods_follow_from_features_and_clusters)
 {
     const struct {
@@ -101,14 +101,36 @@ START_TEST(methods_follow_from_features_and_clusters)
         {"auto", 444, 9, "tree"},
         {"auto", 4, 9, "tree"},
         {"auto", 3, 9, "lloyd"},
+        {"auto", 2, 5, "lloyd"},
+        {"auto", 2, 4, "tree"},
         {"auto", 1, 1, "lloyd"},
         {"bounds", 8, 3, "bounds"},
         {"lloyd", 8, 3, "lloyd"},
         {"tree", 8, 100, "tree"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        planned what = some();
+        planned what = spread(10000000, 1);
         what.manner.algorithm = cases[i].algorithm;
+        what.problem.n_clusters = cases[i].k;
+        what.shape.n_features = cases[i].n_features;
+        ck_assert_str_eq(plan_of(&what).method->name, cases[i].method);
+    }
+}
+END_TEST
+
+/* Few samples are compared with few clusters sooner than put in order; those of a rank count. */
+START_TEST(few_samples_are_compared_with_all_centers)
+{
+    const struct {
+        int64_t n_samples, k, n_features;
+        const char *method;
+    } cases[] = {
+        {65536, 16, 2, "tree"},  {65535, 16, 2, "lloyd"},    {65536, 64, 8, "tree"},
+        {65535, 64, 8, "lloyd"}, {65536, 64, 100, "bounds"}, {65535, 64, 100, "lloyd"},
+        {8191, 512, 8, "lloyd"}, {1000, 500, 5, "lloyd"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        planned what = spread(4 * cases[i].n_samples, 4);
         what.problem.n_clusters = cases[i].k;
         what.shape.n_features = cases[i].n_features;
         ck_assert_str_eq(plan_of(&what).method->name, cases[i].method);
@@ -328,6 +350,7 @@ Suite *make_suite(void)
     const TTest *const tests[] = {
         plans_follow_from_the_problem,
         methods_follow_from_features_and_clusters,
+        few_samples_are_compared_with_all_centers,
         samples_are_redistributed_for_the_tree,
         samples_are_ordered_for_boxes,
         many_features_are_not_ordered_for_bounds,
