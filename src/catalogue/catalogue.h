@@ -114,12 +114,6 @@ void km_tables_free(km_tables *tables);
 km_code km_tables_keep(km_tables *tables, hid_t file, const char *path, const char *name,
                        km_error *error);
 
-/* Chooses the columns in a list as -c takes it, array columns value by value; all floating-point
- * columns (of an array, all) if it is NULL. Returns a new array of *count columns, which the caller
- * frees; NULL and KM_DATA or KM_MEMORY on failure. */
-km_column *km_table_select(const km_table *table, const char *list, const char *file,
-                           int64_t *count, km_error *error);
-
 /* The default columns of a table as -c takes them (integers, if it has no others), in a new text,
  * which the caller frees. */
 char *km_table_columns_text(const km_table *table, km_error *error);

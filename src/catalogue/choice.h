@@ -8,8 +8,7 @@
 typedef struct km_choice {
     const km_table *table;
     km_names names;
-    const km_scope *scope; /* NULL: the file is not open, and columns have no paths */
-    const char *file;
+    const km_scope *scope;
     const char *option; /* for messages */
     bool may_be_text;
     km_inputs *inputs; /* of expressions; NULL: there may be none */

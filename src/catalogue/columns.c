@@ -23,8 +23,8 @@ void km_refuse_long_name(const char *file, const km_table *table, const char *na
 static void refuse_column(const km_choice *choice, const char *name, const char *reason)
 {
     km_fail(choice->error, KM_DATA,
-            "can't use a column (%s, %s, column %s): %s; choose another column", choice->file,
-            choice->table->path, name, reason);
+            "can't use a column (%s, %s, column %s): %s; choose another column",
+            choice->scope->path, choice->table->path, name, reason);
 }
 
 /* Before any of them is made: a file may announce a billion values per row. */
@@ -33,7 +33,7 @@ static bool has_room_for_values(const km_choice *choice, int64_t n)
     if (n <= MAX_FEATURES - choice->count)
         return true;
     km_fail(choice->error, KM_DATA,
-            "too many features (%s, %s): %d are the most; choose some with -c", choice->file,
+            "too many features (%s, %s): %d are the most; choose some with -c", choice->scope->path,
             choice->table->path, MAX_FEATURES);
     return false;
 }
@@ -51,7 +51,7 @@ static void choose_value(km_choice *choice, const km_column *whole, int64_t posi
         length =
             snprintf(column.name, sizeof column.name, "%s[%lld]", whole->name, (long long)position);
     if (length >= (int)sizeof column.name) {
-        km_refuse_long_name(choice->file, choice->table, whole->name, choice->error);
+        km_refuse_long_name(choice->scope->path, choice->table, whole->name, choice->error);
         return;
     }
     if (column.mask.length > 1)
@@ -142,7 +142,7 @@ static void refuse_unknown_column(const km_choice *choice, const char *name)
 {
     char path[KM_DATASET_SIZE];
     const km_table *table = choice->table;
-    const char *reason = choice->scope != NULL && km_join_path(path, table->path, name)
+    const char *reason = km_join_path(path, table->path, name)
                              ? km_find_unusable(choice->scope->tables, path)
                              : NULL;
     const km_column *is_short = find_short_column(choice, name);
@@ -154,18 +154,18 @@ static void refuse_unknown_column(const km_choice *choice, const char *name)
             "no such column (%s, %s, column %s): the array has columns 0 to %lld; name them by "
             "number, features also by range, as in -c 0,2,5:7, and in expressions in braces, as "
             "in {0}-{1}",
-            choice->file, table->path, name, (long long)table->n_columns - 1);
+            choice->scope->path, table->path, name, (long long)table->n_columns - 1);
     else if (is_short != NULL)
         km_fail(
             choice->error, KM_DATA,
             "no such column (%s, %s, column %s): %s has %lld values per row; the first is %s[0]",
-            choice->file, table->path, name, is_short->name, (long long)is_short->values.length,
-            is_short->name);
+            choice->scope->path, table->path, name, is_short->name,
+            (long long)is_short->values.length, is_short->name);
     else
         km_fail(choice->error, KM_DATA,
                 "no such column (%s, %s, column %s): the nearest name is '%s'; upper and lower "
                 "case matter, and skymeans info lists all",
-                choice->file, table->path, name, nearest_name(table, name));
+                choice->scope->path, table->path, name, nearest_name(table, name));
 }
 
 static void refuse_as_ids(const km_choice *choice, const km_column *column)
@@ -190,7 +190,7 @@ static bool is_allowed(const km_choice *choice, const km_column *column)
         km_fail(choice->error, KM_DATA,
                 "not a number (%s, %s, column %s): it is %s, and only numbers can be features or "
                 "weights, or stand in expressions; choose others",
-                choice->file, choice->table->path, column->name, column->type);
+                choice->scope->path, choice->table->path, column->name, column->type);
     return choice->error->code == KM_OK;
 }
 
@@ -209,9 +209,9 @@ static bool find_path(km_choice *choice, const char *name, km_column *column, in
 {
     char *copy = km_copy_text(name, "list of features", choice->error);
     *position = -1;
-    bool is_there = choice->scope != NULL && copy != NULL &&
-                    km_column_at(choice->scope, choice->table, name, column, choice->error);
-    if (!is_there && choice->scope != NULL && choice->error->code == KM_OK) {
+    bool is_there =
+        copy != NULL && km_column_at(choice->scope, choice->table, name, column, choice->error);
+    if (!is_there && choice->error->code == KM_OK) {
         const char *whole = cut_number(copy, position);
         is_there = whole != NULL &&
                    km_column_at(choice->scope, choice->table, whole, column, choice->error) &&
@@ -231,8 +231,7 @@ static void choose_path(km_choice *choice, char *item)
     const char *name = km_without_braces(item);
     if (find_path(choice, name, &column, &position))
         choose_values(choice, &column, position);
-    else if (choice->error->code != KM_OK ||
-             (choice->scope != NULL && km_refuse_in_other(choice->scope, name, choice->error)))
+    else if (choice->error->code != KM_OK || km_refuse_in_other(choice->scope, name, choice->error))
         return;
     else if (may_be_expression)
         km_choose_expression(choice, item, true);

@@ -187,12 +187,12 @@ static void take_units_of_position(km_operation *operation, const char *ra, cons
                 "other units of a position (%s, %s): the right ascension is in '%s', the "
                 "declination in '%s', but positions are in degrees or radians; convert them, as in "
                 "15*ra of hours",
-                choice->file, choice->table->path, ra, dec);
+                choice->scope->path, choice->table->path, ra, dec);
     else if (is_in_radians(ra) != is_in_radians(dec))
         km_fail(choice->error, KM_DATA,
                 "units of a position differ (%s, %s): the right ascension is in '%s', the "
                 "declination in '%s'; convert one of them, as in ra*57.29577951308232",
-                choice->file, choice->table->path, ra, dec);
+                choice->scope->path, choice->table->path, ra, dec);
     else if (is_in_radians(ra))
         operation->number = KM_DEGREES_PER_RADIAN;
 }

@@ -38,7 +38,7 @@ static void choose_default(km_choice *choice)
         km_fail(choice->error, KM_DATA,
                 "no feature by default (%s, %s): the table has no floating-point column; name "
                 "columns with -c",
-                choice->file, table->path);
+                choice->scope->path, table->path);
 }
 
 /* ---- selecting ------------------------------------------------------------------------------ */
@@ -54,33 +54,17 @@ static void make_choice(km_choice *choice, const char *list)
     km_names_free(&choice->names);
 }
 
-static km_column *select_columns(km_choice *choice, const char *list, int64_t *count)
-{
-    make_choice(choice, list);
-    *count = choice->count;
-    if (choice->error->code == KM_OK)
-        return choice->columns;
-    free(choice->columns);
-    return NULL;
-}
-
-km_column *km_table_select(const km_table *table, const char *list, const char *file,
-                           int64_t *count, km_error *error)
-{
-    km_choice choice = {.table = table, .file = file, .error = error};
-    return select_columns(&choice, list, count);
-}
-
 km_column *km_scope_select(const km_scope *scope, const km_table *table, const char *list,
                            km_inputs *inputs, int64_t *count, km_error *error)
 {
-    km_choice choice = {.table = table,
-                        .scope = scope,
-                        .file = scope->path,
-                        .option = "-c",
-                        .inputs = inputs,
-                        .error = error};
-    return select_columns(&choice, list, count);
+    km_choice choice = {
+        .table = table, .scope = scope, .option = "-c", .inputs = inputs, .error = error};
+    make_choice(&choice, list);
+    *count = choice.count;
+    if (error->code == KM_OK)
+        return choice.columns;
+    free(choice.columns);
+    return NULL;
 }
 
 bool km_scope_select_one(const km_scope *scope, const km_table *table, const char *name,
@@ -88,7 +72,6 @@ bool km_scope_select_one(const km_scope *scope, const km_table *table, const cha
 {
     km_choice choice = {.table = table,
                         .scope = scope,
-                        .file = scope->path,
                         .option = option,
                         .inputs = inputs,
                         .may_be_text = inputs == NULL,
@@ -106,12 +89,8 @@ bool km_scope_select_one(const km_scope *scope, const km_table *table, const cha
 void km_scope_add_condition(const km_scope *scope, const km_table *table, const char *text,
                             const char *option, km_inputs *inputs, km_error *error)
 {
-    km_choice choice = {.table = table,
-                        .scope = scope,
-                        .file = scope->path,
-                        .option = option,
-                        .inputs = inputs,
-                        .error = error};
+    km_choice choice = {
+        .table = table, .scope = scope, .option = option, .inputs = inputs, .error = error};
     if (km_names_create(&choice.names, table, error) == KM_OK)
         km_choose_expression(&choice, text, false);
     km_names_free(&choice.names);

@@ -267,7 +267,10 @@ bool km_refuse_in_other(const km_scope *scope, const char *text, km_error *error
 /* Refuses FILE:/path, whose file isn't there; false if the text is none such. */
 bool km_refuse_no_file(const char *text, km_error *error);
 
-/* As km_table_select, also with columns by path and expressions, in an open file. */
+/* Chooses the columns in a list as -c takes it, by name or by path, array columns value by value,
+ * and expressions if there are inputs; all floating-point columns (of an array, all) if it is NULL.
+ * Returns a new array of *count columns, which the caller frees; NULL and KM_USAGE, KM_DATA or
+ * KM_MEMORY on failure. */
 km_column *km_scope_select(const km_scope *scope, const km_table *table, const char *list,
                            km_inputs *inputs, int64_t *count, km_error *error);
 

@@ -8,6 +8,8 @@
 #include "mpi_check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* A file that rank 0 writes, and its tables as every rank finds them. */
 typedef struct found {
@@ -39,6 +41,32 @@ static found find_tables(void (*write)(hid_t file))
     H5Fclose(file);
     ck_assert_all(mock_open_handles() == n_handles);
     return f;
+}
+
+/* The columns that a list as -c takes it chooses; the caller frees them. */
+static km_column *choose_columns(found *f, const km_table *table, const char *list, int64_t *count,
+                                 km_error *error)
+{
+    km_scope scope = {.path = f->path, .tables = &f->tables};
+    *error = (km_error){0};
+    ck_assert_all(km_h5_open(f->path, &scope.file, error) == KM_OK);
+    km_column *columns = km_scope_select(&scope, table, list, NULL, count, error);
+    H5Fclose(scope.file);
+    return columns;
+}
+
+/* Their names, with blanks between; or the error. */
+static const char *choose_names(found *f, const km_table *table, const char *list, km_error *error)
+{
+    static char names[512];
+    int64_t count;
+    km_column *columns = choose_columns(f, table, list, &count, error);
+    names[0] = '\0';
+    for (int64_t i = 0; i < count && columns != NULL; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i > 0 ? " " : "",
+                 columns[i].name);
+    free(columns);
+    return names;
 }
 
 static void found_free(found *f)

@@ -6,7 +6,7 @@
 #include "hostile.h"
 
 #include "base/error.h"
-#include "catalogue/catalogue.h"
+#include "catalogue/tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,14 +45,14 @@ static inline void check_column(uint64_t seed, const km_table *table, const km_c
 }
 
 /* What `info` prints chooses the default again. */
-static inline void check_text(uint64_t seed, const km_table *table)
+static inline void check_text(uint64_t seed, const km_scope *scope, const km_table *table)
 {
     km_error error = {0}, of_default = {0};
     int64_t n, n_default;
     char *text = km_table_columns_text(table, &error);
-    km_column *by_default = km_table_select(table, NULL, "file", &n_default, &of_default);
+    km_column *by_default = km_scope_select(scope, table, NULL, NULL, &n_default, &of_default);
     ck_assert_ptr_nonnull(text);
-    km_column *by_text = km_table_select(table, text, "file", &n, &error);
+    km_column *by_text = km_scope_select(scope, table, text, NULL, &n, &error);
     if (by_default != NULL && strchr(text, '}') == NULL)
         ck_assert_msg(by_text != NULL && n == n_default, "seed %llu: -c %s: %s",
                       (unsigned long long)seed, text, error.text);
@@ -61,8 +61,9 @@ static inline void check_text(uint64_t seed, const km_table *table)
     free(text);
 }
 
-static inline void check_tables(uint64_t seed, const km_tables *tables)
+static inline void check_tables(uint64_t seed, const km_scope *scope)
 {
+    const km_tables *tables = scope->tables;
     for (int64_t t = 0; t < tables->count; t++) {
         const km_table *table = &tables->tables[t];
         ck_assert(table->path[0] == '/' && table->n_columns > 0);
@@ -72,7 +73,7 @@ static inline void check_tables(uint64_t seed, const km_tables *tables)
         for (int64_t i = 0; i < (table->is_array ? 1 : table->n_columns); i++)
             check_column(seed, table, &table->columns[i]);
         if (table->n_columns < MOST_FEATURES)
-            check_text(seed, table);
+            check_text(seed, scope, table);
     }
 }
 
@@ -163,17 +164,17 @@ static inline void read_table(draw *d, const char *path, const km_table *table)
 
 static inline void hostile_try(draw *d, const char *path)
 {
-    hid_t file;
     km_tables tables = {0};
+    km_scope scope = {.path = path, .tables = &tables};
     km_error error = {0};
     const int64_t n_handles = count_handles();
-    if (km_h5_open(path, &file, &error) == KM_OK) {
-        km_tables_find(file, false, &tables, &error);
-        H5Fclose(file);
+    if (km_h5_open(path, &scope.file, &error) == KM_OK) {
+        km_tables_find(scope.file, false, &tables, &error);
+        check_tables(d->seed, &scope);
+        H5Fclose(scope.file);
     }
     if (error.code != KM_OK)
         check_error(d->seed, &error);
-    check_tables(d->seed, &tables);
     for (int64_t t = 0; t < tables.count; t++)
         for (int i = 0; i < 3; i++)
             read_table(d, path, &tables.tables[t]);

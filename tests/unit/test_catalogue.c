@@ -279,21 +279,6 @@ END_TEST
 
 /* ---- the columns ---------------------------------------------------------------------------- */
 
-/* The names that a list chooses, with blanks between; or the error. */
-static const char *select_names(const found *f, const char *path, const char *list, km_error *error)
-{
-    static char names[512];
-    int64_t count = 0;
-    *error = (km_error){0};
-    names[0] = '\0';
-    km_column *columns = km_table_select(table_at(f, path), list, f->path, &count, error);
-    for (int64_t i = 0; i < count && columns != NULL; i++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i > 0 ? " " : "",
-                 columns[i].name);
-    free(columns);
-    return names;
-}
-
 START_TEST(lists_choose_columns_in_their_order)
 {
     found f = find_tables(write_tables);
@@ -312,7 +297,7 @@ START_TEST(lists_choose_columns_in_their_order)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         km_error error;
-        const char *names = select_names(&f, cases[i][0], cases[i][1], &error);
+        const char *names = choose_names(&f, table_at(&f, cases[i][0]), cases[i][1], &error);
         ck_assert_msg(error.code == KM_OK, "-c %s: %s", cases[i][1], error.text);
         ck_assert_str_eq(names, cases[i][2]);
     }
@@ -325,7 +310,7 @@ START_TEST(positions_are_those_of_the_array)
     found f = find_tables(write_tables);
     km_error error = {0};
     int64_t count;
-    km_column *columns = km_table_select(table_at(&f, "/array"), "6,2", f.path, &count, &error);
+    km_column *columns = choose_columns(&f, table_at(&f, "/array"), "6,2", &count, &error);
     ck_assert_int_eq(count, 2);
     ck_assert(columns[0].values.position == 6 && columns[1].values.position == 2);
     ck_assert_str_eq(columns[1].values.dataset, "/array");
@@ -365,7 +350,7 @@ START_TEST(bad_lists_are_refused)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         km_error error;
-        select_names(&f, cases[i].table, cases[i].list, &error);
+        choose_names(&f, table_at(&f, cases[i].table), cases[i].list, &error);
         ck_assert_fails(error, cases[i].code, cases[i].word);
         ck_assert_ptr_nonnull(
             strstr(error.text, cases[i].code == KM_DATA ? cases[i].table : "column"));
@@ -382,9 +367,9 @@ START_TEST(long_names_are_refused)
     km_error error;
     memset(list, 'r', sizeof list - 1);
     list[sizeof list - 1] = '\0';
-    select_names(&f, "/plain", list, &error);
+    choose_names(&f, table_at(&f, "/plain"), list, &error);
     ck_assert_fails(error, KM_DATA, "no such column");
-    select_names(&f, "/array", list, &error);
+    choose_names(&f, table_at(&f, "/array"), list, &error);
     ck_assert_fails(error, KM_DATA, "no such column");
     found_free(&f);
 }

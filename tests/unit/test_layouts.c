@@ -296,20 +296,6 @@ END_TEST
 
 /* ---- what is chosen ------------------------------------------------------------------------- */
 
-static const char *select_names(const found *f, const char *list, km_error *error)
-{
-    static char names[512];
-    int64_t count = 0;
-    *error = (km_error){0};
-    names[0] = '\0';
-    km_column *columns = km_table_select(&f->tables.tables[0], list, f->path, &count, error);
-    for (int64_t i = 0; i < count && columns != NULL; i++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i > 0 ? " " : "",
-                 columns[i].name);
-    free(columns);
-    return names;
-}
-
 static void write_odd_names(hid_t file)
 {
     const hsize_t shape[2] = {N, 3};
@@ -339,12 +325,12 @@ START_TEST(values_of_array_columns_are_chosen_by_number)
                                  "[0]",     "flux]",    "[",      "]",       "{}",
                                  "none",    "none[0]",  "{",      "}",       "flux[1][1]"};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
-        const char *names = select_names(&f, right[i][0], &error);
+        const char *names = choose_names(&f, &f.tables.tables[0], right[i][0], &error);
         ck_assert_msg(error.code == KM_OK, "-c %s: %s", right[i][0], error.text);
         ck_assert_str_eq(names, right[i][1]);
     }
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        select_names(&f, wrong[i], &error);
+        choose_names(&f, &f.tables.tables[0], wrong[i], &error);
         ck_assert_msg(error.code == KM_DATA, "-c %s: %d %s", wrong[i], error.code, error.text);
     }
     found_free(&f);
@@ -363,8 +349,8 @@ START_TEST(a_column_without_a_name_is_called_by_braces)
     km_error error = {0};
     char *text = km_table_columns_text(&f.tables.tables[0], &error);
     ck_assert_str_eq(text, "{},y");
-    ck_assert_str_eq(select_names(&f, text, &error), " y");
-    ck_assert_str_eq(select_names(&f, "{}", &error), "");
+    ck_assert_str_eq(choose_names(&f, &f.tables.tables[0], text, &error), " y");
+    ck_assert_str_eq(choose_names(&f, &f.tables.tables[0], "{}", &error), "");
     ck_assert_int_eq(error.code, KM_OK);
     free(text);
     found_free(&f);
