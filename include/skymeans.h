@@ -82,7 +82,8 @@ typedef struct skymeans_problem {
                                     NULL: none. For a warm start the centers of another answer */
     int64_t seeding_rows; /* rows that kmeans++ and refined draw from; 0: the larger of 100 000 and
                              500 times n_clusters; INT64_MAX: all */
-    uint64_t random_seed;
+    uint64_t random_seed; /* of all that is drawn: first centers, rows that clusters are balanced
+                             by, and what stability and gap are found by */
     int64_t restarts; /* fits from different first centers, of which the best is kept; at least 1 */
     double tolerance; /* a fit has converged when the sum of the squared shifts of its centers is at
                          most this tolerance times the mean variance of the features; 0: when no

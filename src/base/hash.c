@@ -19,7 +19,7 @@ uint64_t km_hash_bytes(const char *bytes, int64_t size)
     for (int64_t i = 0; i < size; i += 8) {
         uint64_t word = 0;
         memcpy(&word, bytes + i, (size_t)(size - i < 8 ? size - i : 8));
-        hash = km_mix(hash ^ word) + 0x9e3779b97f4a7c15u;
+        hash = km_hash_word(hash, word);
     }
     return hash;
 }

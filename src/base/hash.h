@@ -16,13 +16,19 @@ static inline uint64_t km_mix(uint64_t bits)
 /* Hash of one labelled row. Their sum modulo 2^64 does not depend on order or partition. */
 uint64_t km_hash_label(int64_t row, int32_t label);
 
+/* Folds a word into `hash`. */
+static inline uint64_t km_hash_word(uint64_t hash, uint64_t word)
+{
+    return km_mix(hash ^ word) + 0x9e3779b97f4a7c15u;
+}
+
 /* Folds the bits of a number into `hash`; -0 counts as +0. */
 static inline uint64_t km_hash_double(uint64_t hash, double value)
 {
     uint64_t bits;
     value += 0.0;
     memcpy(&bits, &value, sizeof bits);
-    return km_mix(hash ^ bits) + 0x9e3779b97f4a7c15u;
+    return km_hash_word(hash, bits);
 }
 
 /* Folds `count` numbers, in order. */

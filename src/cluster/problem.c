@@ -1,4 +1,4 @@
-/* A problem: checks, defaults, comparison. */
+/* A problem: checks, defaults, and its text. */
 #include "cluster/choice.h"
 
 #include "base/hash.h"
@@ -188,9 +188,9 @@ km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *give
     return KM_OK;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------- */
+/* ---- what it says ---------------------------------------------------------------------------- */
 
-static uint64_t hash_first_centers(const skymeans_problem *p, int64_t n_features)
+uint64_t km_problem_centers_hash(const skymeans_problem *p, int64_t n_features)
 {
     return p->first_centers != NULL
                ? km_hash_doubles(0, p->first_centers, p->n_clusters * n_features)
@@ -200,6 +200,11 @@ static uint64_t hash_first_centers(const skymeans_problem *p, int64_t n_features
 uint64_t km_problem_factors_hash(const skymeans_problem *p, int64_t n_features)
 {
     return p->factors != NULL ? km_hash_doubles(0, p->factors, n_features) : 0;
+}
+
+bool km_problem_is_random(const skymeans_problem *p)
+{
+    return p->first_centers == NULL || p->balance != NULL;
 }
 
 static void print_clusters(FILE *file, const skymeans_problem *p)
@@ -230,61 +235,13 @@ void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
                 (unsigned long long)km_problem_factors_hash(p, n_features));
     if (p->first_centers != NULL)
         fprintf(file, "hash of the first centers: %016llx\n",
-                (unsigned long long)hash_first_centers(p, n_features));
+                (unsigned long long)km_problem_centers_hash(p, n_features));
     else
-        fprintf(file, "seeding: %s\nseeding-rows: %lld\nrandom-seed: %llu\n", p->seeding,
-                (long long)p->seeding_rows, (unsigned long long)p->random_seed);
+        fprintf(file, "seeding: %s\nseeding-rows: %lld\n", p->seeding, (long long)p->seeding_rows);
+    if (km_problem_is_random(p))
+        fprintf(file, "random-seed: %llu\n", (unsigned long long)p->random_seed);
     fprintf(file, "restarts: %lld\ntolerance: %.17g\n", (long long)p->restarts, p->tolerance);
     /* All fits must have the same limit, those done and those to come. */
     if (p->restarts > 1 || p->n_several > 0)
         fprintf(file, "max-iterations: %lld\n", (long long)p->max_iterations);
-}
-
-static bool differs_in_seeding(const skymeans_problem *a, const skymeans_problem *b)
-{
-    return (a->first_centers == NULL) != (b->first_centers == NULL) ||
-           (a->first_centers == NULL && strcmp(a->seeding, b->seeding) != 0);
-}
-
-static bool differs_in_several(const skymeans_problem *a, const skymeans_problem *b)
-{
-    const size_t size = (size_t)a->n_several * sizeof *a->several;
-    return a->n_several != b->n_several ||
-           (a->n_several > 0 &&
-            (memcmp(a->several, b->several, size) != 0 || strcmp(a->choose, b->choose) != 0 ||
-             a->bootstrap != b->bootstrap || a->gap != b->gap));
-}
-
-/* The first field in which two checked problems differ. */
-static const char *find_difference(const skymeans_problem *a, const skymeans_problem *b,
-                                   int64_t n_features)
-{
-    const bool is_given = a->first_centers != NULL;
-    return a->n_clusters != b->n_clusters ? "n_clusters"
-           : differs_in_several(a, b)     ? "several"
-           : differs_in_seeding(a, b)     ? "seeding"
-           : hash_first_centers(a, n_features) != hash_first_centers(b, n_features)
-               ? "first_centers"
-           : !is_given && a->seeding_rows != b->seeding_rows            ? "seeding_rows"
-           : !is_given && a->random_seed != b->random_seed              ? "random_seed"
-           : a->restarts != b->restarts                                 ? "restarts"
-           : a->tolerance != b->tolerance                               ? "tolerance"
-           : a->max_iterations != b->max_iterations                     ? "max_iterations"
-           : strcmp(a->scale, b->scale) != 0                            ? "scale"
-           : strcmp(a->missing, b->missing) != 0                        ? "missing"
-           : a->sky != b->sky                                           ? "sky"
-           : km_balance_find(a->balance) != km_balance_find(b->balance) ? "balance"
-           : km_problem_factors_hash(a, n_features) != km_problem_factors_hash(b, n_features)
-               ? "factors"
-               : NULL;
-}
-
-const char *skymeans_problem_difference(const skymeans_problem *a, const skymeans_problem *b,
-                                        int64_t n_features)
-{
-    skymeans_problem x, y;
-    km_error error = {0};
-    if (km_problem_check(&x, a, &error) != KM_OK || km_problem_check(&y, b, &error) != KM_OK)
-        return "size"; /* nothing is known of the answers of bad problems */
-    return find_difference(&x, &y, n_features);
 }

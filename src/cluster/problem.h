@@ -27,11 +27,16 @@ const char *km_scaling_name(km_scaling scaling);
 #define KM_MIN_FACTOR 1e-100
 #define KM_MAX_FACTOR 1e100
 
-/* A hash of the factors of the features; 0 if there are none. */
-/* The balance of this name; none if it is NULL, or not known. Local. */
+/* The balance of this name; none if it is NULL, or not known. */
 km_balance km_balance_find(const char *name);
 
+/* Does the answer to a checked problem depend on its random seed? What is drawn are first centers,
+ * and rows that clusters are balanced by. */
+bool km_problem_is_random(const skymeans_problem *problem);
+
+/* Hashes of the factors of the features and of the given first centers; 0 if there are none. */
 uint64_t km_problem_factors_hash(const skymeans_problem *problem, int64_t n_features);
+uint64_t km_problem_centers_hash(const skymeans_problem *problem, int64_t n_features);
 
 /* Prints a checked problem as lines "name: value". Problems with the same lines have the same
  * answer on the same rows. */

@@ -384,10 +384,34 @@ START_TEST(foreign_states)
 }
 END_TEST
 
+/* Nothing is drawn for given centers, but for the rows that clusters are balanced by. */
+START_TEST(states_of_given_centers)
+{
+    const double centers[4 * 2] = {0, 0, 1, 0, 0, 1, 1, 1};
+    for (int is_balanced = 0; is_balanced < 2; is_balanced++) {
+        char *all[MOST_STATES];
+        size_t sizes[MOST_STATES];
+        const mock_rows m = some_rows(MPI_COMM_WORLD);
+        skymeans_problem problem = some_problem(4, 1);
+        skymeans_error error;
+        uint64_t found;
+        problem.first_centers = centers;
+        problem.balance = is_balanced ? "count" : NULL;
+        const int n = save_all(m, &problem, all, sizes);
+        problem.random_seed = 1;
+        ck_assert_int_eq(resume(&m, &problem, all[0], sizes[0], &error, &found),
+                         is_balanced ? SKYMEANS_DATA : SKYMEANS_OK);
+        for (int i = 0; i < n; i++)
+            free(all[i]);
+    }
+}
+END_TEST
+
 Suite *make_suite(void)
 {
-    const TTest *const tests[] = {events_in_order,      one_rank_wants_to_stop, time_is_up,
-                                  samples_after_a_stop, saving_fails,           going_on_elsewhere,
-                                  stopped_and_gone_on,  damaged_states,         foreign_states};
+    const TTest *const tests[] = {
+        events_in_order, one_rank_wants_to_stop, time_is_up,          samples_after_a_stop,
+        saving_fails,    going_on_elsewhere,     stopped_and_gone_on, damaged_states,
+        foreign_states,  states_of_given_centers};
     return SUITE_OF("engine_control", tests);
 }

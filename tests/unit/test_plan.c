@@ -342,6 +342,8 @@ START_TEST(problems_are_compared)
     third.first_centers = zeros;
     third.random_seed = 7; /* nothing is random */
     ck_assert_ptr_null(skymeans_problem_difference(&third, &other, 3));
+    third.balance = other.balance = "count"; /* which rows clusters are balanced by is */
+    ck_assert_str_eq(skymeans_problem_difference(&third, &other, 3), "random_seed");
 }
 END_TEST
 
