@@ -49,13 +49,13 @@ bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t
     char copy[64];
     if (strlen(text) >= sizeof copy)
         return false;
-    strcpy(copy, text);
+    const char *numbers = km_without_braces(strcpy(copy, text));
     char *colon = strchr(copy, ':');
     if (colon == NULL) {
-        *last = km_parse_int64(copy, first) && *first < INT64_MAX ? *first + 1 : -1;
+        *last = km_parse_int64(numbers, first) && *first < INT64_MAX ? *first + 1 : -1;
     } else {
         *colon = '\0';
-        if (!km_parse_int64(copy, first) || !km_parse_int64(colon + 1, last))
+        if (!km_parse_int64(numbers, first) || !km_parse_int64(colon + 1, last))
             return false;
     }
     return 0 <= *first && *first < *last && *last <= n_columns;

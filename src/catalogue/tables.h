@@ -238,7 +238,7 @@ bool km_is_called_like(const km_table *table, const char *pattern);
 /* Cuts the next item off a list of columns. */
 char *km_cut_item(char **rest);
 
-/* Parses "0:7" or "3" as a range of so many columns, without `last`. */
+/* Parses "0:7", "3" or "{3}" as a range of so many columns, without `last`. */
 bool km_parse_range(const char *text, int64_t n_columns, int64_t *first, int64_t *last);
 
 /* Is a column one of those that are chosen by default: of floating-point numbers, or, where a table

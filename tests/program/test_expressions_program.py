@@ -220,6 +220,9 @@ class Expressions(ProgramTest):
         self.run_ok("predict", "fit.h5", "in.h5", "-o", "labels.h5", "--where", "{0} > 0")
         with h5py.File("labels.h5") as file:
             np.testing.assert_array_equal(file["labels"][:], result.labels)
+        for columns, number in ("{1}", 1), ("{1:3}", 1), ("{2}", 2):
+            _, result = self.fit("in.h5", 1, "-c", columns, "--overwrite")
+            np.testing.assert_allclose(result.centers[0, 0], points[:, number].mean(), rtol=1e-9)
 
     def test_several_files(self):
         columns = hostile_columns("f4")
