@@ -1,5 +1,5 @@
-/* Template: sums of grid points of a block's values, where they are short and have no weights, for
- * one precision.
+/* Template: sums of grid points of a block's values, where they have no weights, and are short or
+ * have two words, for one precision.
  *
  * Adding 1.5 * 2^52 to a number of at most 51 bits rounds it to an integer, ties to even as lrint
  * does, and leaves that in the lowest bits: so a vector of them takes one addition. */
@@ -34,5 +34,36 @@ static void OURS(move_points)(const km_grid *grids, const REAL *sample, int64_t 
         if (from != NULL)
             from[j] = km_add_wrapped(from[j], -1, point);
         to[j] = km_add_wrapped(to[j], +1, point);
+    }
+}
+
+static inline km_exact OURS(wide_point)(const km_grid *grid, REAL value)
+{
+    const km_double2 centered = km_double2_difference((double)value, grid->origin);
+    return km_quantize(grid, centered.high, centered.low);
+}
+
+/* The same two where points have two words, as sums do; the low ones are d behind the high ones. */
+static km_exact OURS(sum_wide_points)(const km_grid *grid, const REAL *values)
+{
+    km_exact sum = {0, 0};
+    for (int l = 0; l < KM_BLOCK; l++) {
+        const km_exact point = OURS(wide_point)(grid, values[l]);
+        sum = (km_exact){sum.high + point.high, sum.low + point.low};
+    }
+    return sum;
+}
+
+static void OURS(move_wide_points)(const km_grid *grids, const REAL *sample, int64_t d,
+                                   int64_t *from, int64_t *to)
+{
+    for (int64_t j = 0; j < d; j++) {
+        const km_exact point = OURS(wide_point)(&grids[j], sample[j * KM_BLOCK]);
+        if (from != NULL) {
+            from[j] = km_add_wrapped(from[j], -1, point.high);
+            from[d + j] = km_add_wrapped(from[d + j], -1, point.low);
+        }
+        to[j] = km_add_wrapped(to[j], +1, point.high);
+        to[d + j] = km_add_wrapped(to[d + j], +1, point.low);
     }
 }
