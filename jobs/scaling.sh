@@ -29,8 +29,10 @@ skymeans=$jobs/../build/skymeans
 [ -x "$skymeans" ] || skymeans=$jobs/../../../bin/skymeans # from share/skymeans/jobs
 [ -x "$skymeans" ] || skymeans=$(command -v skymeans)
 launcher='' # site.sh may name one
+set +u # which modules of sites may not expect
 # shellcheck source=/dev/null
 [ ! -e "$jobs/site.sh" ] || . "$jobs/site.sh"
+set -u +e
 SKYMEANS=$(command -v "${skymeans:-skymeans}") ||
     fail 4 "no program (${skymeans:-skymeans}): run make, or say skymeans=FILE in $jobs/site.sh"
 SKYMEANS=$(realpath "$SKYMEANS")
@@ -55,6 +57,14 @@ fi
 LAUNCHER=${launcher:-mpirun --bind-to none --oversubscribe}
 export SKYMEANS LAUNCHER
 
+{ mkdir -p "$folder" && exec {lock}>>"$folder/lock"; } ||
+    fail 4 "cannot write ($folder): see above; choose another folder to work in"
+# Two at once would take each other's processors. The lock ends with this script and JUBE. (Some file systems
+# know no locks, and return something else than 1.)
+flock -n "$lock"
+[ $? -ne 1 ] || fail 4 "study in use ($folder): another scaling.sh, or what it left running, works on it; \
+wait until that has ended"
+
 # JUBE keeps the study as it was when it began; another one would pass for it.
 if [ -e "$folder/000000/workpackages.xml" ]; then
     cmp -s "$study" "$folder/study.yaml" || fail 2 "another study ($folder): it was begun with other \
@@ -64,7 +74,7 @@ lines than $study now has; remove the folder, or give the file another name"
     jube continue "$folder" --hide-animation || exit
 else
     rm -rf "$folder/000000" # nothing had begun
-    { mkdir -p "$folder" && cp "$study" "$folder/study.yaml"; } ||
+    cp "$study" "$folder/study.yaml" ||
         fail 4 "cannot write ($folder): see above; choose another folder to work in"
     jube run "$study" --tag "$kind" "$@" --outpath "$folder" --hide-animation || exit
 fi

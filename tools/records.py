@@ -1,5 +1,6 @@
 """Metrics records of fits for a scaling study: where they are, and what is compared of them."""
 import json
+import math
 import os
 import re
 import statistics
@@ -10,8 +11,9 @@ from command import DATA, Failure, check_input, clean, some_files
 QUESTION = [("plan", name) for name in (
     "clusters", "features", "precision", "algorithm", "kernel", "seeding", "random_seed", "restarts",
     "tolerance", "max_iterations", "scale", "raw", "fill_is_missing", "where", "expressions",
-    "missing_values")] + [("versions", name) for name in (
+    "missing_values", "extras")] + [("versions", name) for name in (
         "skymeans", "git_commit", "mpi", "hdf5", "compiler")]
+OF_FITS = {"bytes_reduced", "reductions", "assignments", "rates", "work"}  # predict has none of them
 WORKPACKAGE = re.compile(r"\d{6}_\w+")  # how JUBE calls the folder of a step
 EVENNESS = 0.01  # by which rows per core may differ in weak scaling
 
@@ -22,20 +24,59 @@ class Record:
     def __init__(self, path, record):
         self.path, self.record = path, record
         plan, result = record["plan"], record["result"]
-        self.nodes, self.ranks_per_node = int(record["nodes"]), int(record["ranks_per_node"])
-        self.ranks, self.threads = int(plan["ranks"]), int(plan["threads"])
+        self.nodes, self.ranks_per_node = count(record["nodes"]), count(record["ranks_per_node"])
+        self.ranks, self.threads = count(plan["ranks"]), count(plan["threads"])
         self.cores = self.ranks * self.threads
-        self.rows, self.checksum = int(plan["rows"]), str(result["checksum"])
-        self.iterations = [float(row["seconds"]) for row in record["iterations"]]
-        self.per_iteration = sum(self.iterations) / len(self.iterations)
-        self.seconds = float(record["seconds"])
-        self.phases = {name: float(spread["mean"]) for name, spread in record["phases"].items()}
-        self.rates = record["rates"]
-        self.is_crowded = self.ranks_per_node * self.threads > count_cores(record["binding"])
+        self.rows, self.checksum = count(plan["rows"]), text(result["checksum"])
+        self.asked = text(result["fingerprint"]).partition("-")[0]
+        self.iterations = [number(row["seconds"]) for row in record["iterations"]]
+        self.per_iteration = positive(sum(self.iterations)) / len(self.iterations)
+        self.seconds = positive(record["seconds"])
+        self.phases = {name: number(spread["mean"]) for name, spread in record["phases"].items()}
+        self.longest = {name: number(spread["max"]) for name, spread in record["phases"].items()}
+        positive(self.phases["assign"])
+        self.rates = {name: number(rate) for name, rate in record["rates"].items()}
+        self.distances_per_sample = number(record["work"]["distances_per_sample"])
+        self.goes = count(record.get("goes", 1))
+        self.hosts = texts(record["hosts"])
+        self.versions = {name: text(version) for name, version in record["versions"].items()}
+        self.is_crowded = self.ranks_per_node * self.threads > count_cores(texts(record["binding"]))
 
     @property
     def shape(self):
         return self.cores, self.nodes, self.ranks, self.threads
+
+
+# A member of another kind is a mistake, where Python would go on.
+
+def number(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ValueError(f"{value!r} is no number from 0 on")
+    return value
+
+
+def positive(value):
+    if not number(value):
+        raise ValueError("0 is not positive")
+    return value
+
+
+def count(value):
+    if not isinstance(value, int):
+        raise ValueError(f"{value!r} is no whole number")
+    return positive(value)
+
+
+def text(value):
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value
+
+
+def texts(values):
+    if not isinstance(values, list):
+        raise ValueError(f"{values!r} is no list")
+    return [text(value) for value in values]
 
 
 class Shape:
@@ -72,22 +113,22 @@ def count_cores(masks):
 
 # --- finding ------------------------------------------------------------------------------------
 
-def is_record(value):
-    """Of a fit; predict has no rates."""
-    return isinstance(value, dict) and value.get("version") == 1 \
-        and {"plan", "phases", "iterations", "rates", "result"} <= value.keys()
-
-
 def read_record(path):
-    """The record in a file; None if it is something else."""
+    """The record of a fit in a file; None if it is something else."""
     check_input(path)
     try:
         with open(path, encoding="utf-8") as file:
             value = json.load(file)
-        return Record(path, value) if is_record(value) and value["iterations"] else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    except (KeyError, TypeError, AttributeError) as error:
+    if not isinstance(value, dict) or OF_FITS.isdisjoint(value):
+        return None
+    if value.get("version") != 1:
+        raise Failure(DATA, f"bad record ({path}): of version {clean(value.get('version'))}; use the "
+                            "scaling.py of the program that wrote it")
+    try:
+        return Record(path, value)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise Failure(DATA, f"bad record ({path}): {type(error).__name__} {clean(error)}; "
                             "docs/metrics.md says what a record has") from error
 
@@ -152,8 +193,12 @@ def check_question(records):
                 raise Failure(DATA, f"different questions ({first.path}, {other.path}): "
                                     f"{where[1].replace('_', ' ')} is {here} and {there}; give "
                                     "records of one question")
+        if other.asked != first.asked:
+            raise Failure(DATA, f"different questions ({first.path}, {other.path}): the first parts of their "
+                                f"fingerprints, {first.asked} and {other.asked}, say that other options "
+                                "decided the answer; give records of one question")
     for record in records:
-        if record.record.get("goes", 1) != 1:
+        if record.goes != 1:
             raise Failure(DATA, f"not one run ({record.path}): the fit was interrupted, and its times "
                                 "are sums; leave it out, or run it again")
 

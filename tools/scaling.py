@@ -66,17 +66,17 @@ def whole_run(run):
 def list_run(run):
     """What a line of the CSV holds, by its heading."""
     record = run.record
-    phases = sorted(record["phases"])
     values = {"file": run.path, "nodes": run.nodes, "ranks": run.ranks, "threads": run.threads,
               "cores": run.cores, "crowded": int(run.is_crowded), "rows": run.rows,
               "iterations": len(run.iterations), "seconds": run.seconds,
               "seconds_per_iteration": run.per_iteration,
               "least_iteration": min(run.iterations), "most_iteration": max(run.iterations)}
-    values |= {f"{name}_{of}": record["phases"][name][of] for name in phases for of in ("mean", "max")}
+    for name in sorted(run.phases):
+        values |= {f"{name}_mean": run.phases[name], f"{name}_max": run.longest[name]}
     values |= {name: record.get(name) for name in (
         "bytes_read", "bytes_written", "bytes_reduced", "memory_peak_bytes", "energy_joules")}
-    values |= {"distances_per_sample": record["work"]["distances_per_sample"], **run.rates,
-               "hosts": " ".join(record["hosts"]), "checksum": run.checksum}
+    values |= {"distances_per_sample": run.distances_per_sample, **run.rates,
+               "hosts": " ".join(run.hosts), "checksum": run.checksum}
     return values
 
 

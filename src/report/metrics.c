@@ -58,6 +58,25 @@ static void put_settings_of_fit(km_json *json, const km_record *record)
     km_json_int(json, "max_iterations", problem->max_iterations);
 }
 
+/* What a run did besides, by the names of its options, since it takes time. */
+static void put_extras(km_json *json, const km_record *record)
+{
+    const struct {
+        const char *name;
+        bool is_asked;
+    } extras[] = {{"distances", record->distances != NULL},
+                  {"second", record->second_labels != NULL},
+                  {"id", record->catalogue->asked.ids != NULL},
+                  {"describe", record->templates != NULL},
+                  {"verify", record->is_verified},
+                  {"scratch", km_large_in_use() != NULL}};
+    km_json_open(json, "extras", '[');
+    for (size_t i = 0; i < sizeof extras / sizeof *extras; i++)
+        if (extras[i].is_asked)
+            km_json_text(json, NULL, extras[i].name);
+    km_json_close(json, ']');
+}
+
 static void put_plan(km_json *json, const km_record *record, const km_report *report)
 {
     km_json_open(json, "plan", '{');
@@ -75,6 +94,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
     km_json_int(json, "clusters", record->answer->plan.shape.n_clusters);
     km_json_text(json, "reading", report->how_read);
     put_json_treatment(json, record);
+    put_extras(json, record);
     km_json_close(json, '}');
 }
 

@@ -668,6 +668,15 @@ class Metrics(ProgramTest):
                            0.9 * iterations)
         self.assertLess(sum(phases.values()), 20)
 
+    def test_extras(self):
+        """What takes time besides, as the options are called; --second has distances, too."""
+        write_array("in.h5", blobs(100, 2))
+        for options, extras in (((), []), (("--verify", "--second"), ["distances", "second", "verify"]),
+                                (("--describe", "features", "--scratch", "."), ["describe", "scratch"])):
+            _, _, metrics = self.measured_fit("in.h5", 3, *options)
+            check_schema(self, metrics, "metrics.schema.json")
+            self.assertEqual(metrics["plan"]["extras"], extras)
+
     def test_infinite_inertia(self):
         """JSON has no infinity."""
         write_array("in.h5", 1e300 * blobs(100, 2))

@@ -1,8 +1,10 @@
 """Tests of tools/scaling.py and jobs/scaling.sh: `make check TEST=scaling`."""
 import copy
 import csv
+import fcntl
 import glob
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -111,7 +113,8 @@ class Scaling(ToolTest):
                                 ({"tolerance": 0.1}, "tolerance is 0 and 0.1"),
                                 ({"random_seed": "18446744073709551615"}, "random seed is 0 and 18446744073709551615"),
                                 ({"rows": 2001}, "2000 and 2001 rows, neither the same"),
-                                ({"where": "x > 0"}, "where is None and x > 0")):
+                                ({"where": "x > 0"}, "where is None and x > 0"),
+                                ({"extras": ["verify"]}, r"extras is \[\] and \['verify'\]")):
             with self.subTest(pattern=pattern):
                 write_record("runs/9.json", self.record, 2, 1.0, **change)
                 self.refuse(3, f"different questions .*{pattern}", SCALING, "runs", "-o", "figures")
@@ -120,7 +123,9 @@ class Scaling(ToolTest):
                                 ({"goes": 2}, "not one run .*interrupted"),
                                 ({"result": self.record["result"] | {"checksum": "0" * 16}},
                                  "different results .*a bug"),
-                                ({"nodes": None}, "bad record")):
+                                ({"result": self.record["result"] | {"fingerprint": "0-1-2"}},
+                                 "different questions .*fingerprints, [0-9a-f]{16} and 0,"),
+                                ({"version": 2}, "bad record .*: of version 2")):
             with self.subTest(pattern=pattern):
                 write_record("runs/9.json", self.record | change, 2)
                 self.refuse(3, pattern, SCALING, "runs", "-o", "figures")
@@ -133,6 +138,34 @@ class Scaling(ToolTest):
         self.refuse(4, "none.json", SCALING, "none.json", "-o", "figures")
         self.refuse(2, "bad command line", SCALING, "runs")
         self.refuse(4, r"cannot write \(text.json\)", SCALING, "runs", "-o", "text.json")
+
+    def test_bad_records(self):
+        """A member that is missing, or of another kind, is said; it neither takes the run out nor crashes."""
+        def damage(inside, *names, value=None):
+            *rooms, name = names
+            for room in rooms:
+                inside = inside[room]
+            inside[name] = value
+            if value is None:
+                del inside[name]
+        for names in (("seconds",), ("nodes",), ("plan", "ranks"), ("plan", "rows"), ("phases", "assign", "mean"),
+                      ("phases", "assign", "max"), ("iterations", 0, "seconds"), ("iterations",), ("binding",),
+                      ("hosts",), ("rates",), ("rates", "flop_per_second"), ("result", "checksum"),
+                      ("result",), ("work",), ("work", "distances_per_sample")):
+            for value in (None, -1, "x", math.inf, {"x": "y"}):
+                if value is None and names[0] in ("rates", "iterations") and len(names) > 1 or \
+                        value == "x" and names[-1] == "checksum":
+                    continue  # right
+                with self.subTest(names=names, value=value):
+                    record = copy.deepcopy(self.record)
+                    damage(record, *names, value=value)
+                    write_text("runs/9.json", json.dumps(record))
+                    self.refuse(3, "bad record .runs/9.json.", SCALING, "runs", "-o", "figures")
+        for names in ("seconds",), ("nodes",), ("plan", "threads"), ("phases", "assign", "mean"):
+            record = copy.deepcopy(self.record)
+            damage(record, *names, value=0)
+            write_text("runs/9.json", json.dumps(record))
+            self.refuse(3, "bad record .runs/9.json.: ValueError 0 is not positive", SCALING, "runs", "-o", "figures")
 
     @NO_PLOTS
     def test_old_figures(self, _):
@@ -187,6 +220,16 @@ class Study(ToolTest):
         code, said = self.start("weak", "tiny study.yaml", "small")
         self.assertEqual(code, 2)
         self.assertRegex(said, r"\Ascaling.sh: error: another study \(tiny study-weak\): .*; remove .*\n\Z")
+
+    def test_in_use(self):
+        """One study at a time in a folder; locks end with those who hold them."""
+        os.mkdir("tiny study-weak")
+        with open("tiny study-weak/lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            code, said = self.start("weak", "tiny study.yaml", "small")
+        self.assertEqual(code, 4)
+        self.assertRegex(said, r"\Ascaling.sh: error: study in use \(tiny study-weak\): .*; wait .*\n\Z")
+        self.assertEqual(os.listdir("tiny study-weak"), ["lock"])
 
     def test_mistakes(self):
         for words, code, pattern in ((("slow",), 2, "no kind of scaling .slow."),
