@@ -21,8 +21,9 @@ typedef struct km_plan {
     const km_seeding *seeding; /* NULL: first centers are given */
     const km_method *refining; /* of the fit of a sample that improves the seeding's centers; NULL:
                                   none */
-    bool redistributes; /* do ranks exchange samples before a fit, so that each has neighbours? */
-    bool orders;        /* does each rank put its samples in order before? */
+    bool redistributes;        /* do ranks exchange samples, so that each has neighbours? */
+    bool redistributes_first;  /* before a fit, and not only in it? */
+    bool orders;               /* does each rank put its samples in order before? */
     km_memory memory;
 } km_plan;
 

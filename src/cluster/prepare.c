@@ -213,7 +213,7 @@ km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan,
                                 MPI_Comm comm, km_error *error)
 {
     const double start = km_now();
-    if (!plan->redistributes || samples->memory.is_redistributed)
+    if (!plan->redistributes_first || samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "exchanging samples between ranks");
     samples->part_size = 0; /* also after their return */

@@ -232,6 +232,7 @@ km_code km_call_prepare(km_call *c, km_error *error)
                             .radius = ldexp(c->problem->sky, -c->samples->transform.exponent),
                             .exponent = c->samples->transform.exponent,
                             .facts = &c->samples->facts,
+                            .exchanges = answer->plan.redistributes,
                             .method = answer->plan.method,
                             .kernel = answer->plan.kernel,
                             .pace = &c->pace,

@@ -230,9 +230,10 @@ static void keep_balanced_centers(running *run, km_fit *fit)
 static km_code share_work(running *run, km_error *error)
 {
     const km_method *method = run->task->method;
-    if (!run->samples->is_redistributed || method->renew == NULL)
-        return KM_OK;
-    return method->order_labels != NULL ? km_regroup(run, error) : km_even_out(run, error);
+    if (method->order_labels != NULL && run->task->exchanges)
+        return km_regroup(run, error);
+    return run->samples->is_redistributed && method->renew != NULL ? km_even_out(run, error)
+                                                                   : KM_OK;
 }
 
 /* One assignment and one update. True if this iteration was the last, or failed. */

@@ -57,6 +57,7 @@ typedef struct km_fit_task {
     double radius;        /* of the sphere on which the centers stay, a working value; 0: none */
     int exponent; /* of km_transform: inertia and shift are reported in the space of the fit */
     const km_facts *facts; /* of the samples, moments included */
+    bool exchanges;        /* may samples go to other ranks, where the method gains by that? */
     const km_method *method;
     const km_kernel *kernel;
     km_pace *pace; /* NULL: none */

@@ -255,7 +255,8 @@ km_code km_regroup(running *run, km_error *error)
     if (create_regrouping(&g, run, error) == KM_OK)
         exchange_by_labels(&g, error);
     free_regrouping(&g);
-    km_timer_add(run->timers, KM_PHASE_ORDER, start);
+    const double took = km_timer_add(run->timers, KM_PHASE_ORDER, start) - start;
+    run->pace->returning = fmax(took, run->pace->returning);
     return error->code;
 }
 
