@@ -29,6 +29,12 @@ static km_code refuse_shape(const km_first_centers *asked, int64_t k, int64_t d,
 
 /* ---- HDF5 ----------------------------------------------------------------------------------- */
 
+/* Is it the path of the table, whose slash may lack? */
+static bool is_path_of(const km_table *table, const char *name)
+{
+    return strcmp(table->path + 1, name[0] == '/' ? name + 1 : name) == 0;
+}
+
 /* The array called `name` if that is given, else /centers, else the only two-dimensional array. */
 static const km_table *choose_array(const km_tables *tables, const char *name, const char *file,
                                     km_error *error)
@@ -39,7 +45,7 @@ static const km_table *choose_array(const km_tables *tables, const char *name, c
         const km_table *table = &tables->tables[i];
         if (!table->is_array)
             continue;
-        if (strcmp(table->path, name != NULL ? name : "/centers") == 0)
+        if (is_path_of(table, name != NULL ? name : "/centers"))
             return table;
         only = table;
         count++;

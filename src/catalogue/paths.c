@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- in one file ---------------------------------------------------------------------------- */
 
@@ -165,16 +164,12 @@ static bool find_in_other(const km_scope *scope, const char *path, const char *t
 /* Splits FILE:PATH at a colon behind the name of an existing file. */
 static bool split_file(const char *text, char *file, const char **path)
 {
-    for (const char *colon = strchr(text, ':'); colon != NULL; colon = strchr(colon + 1, ':')) {
-        const int length = (int)(colon - text);
-        if (length == 0 || length >= KM_PATH_SIZE || colon[1] == '\0')
-            continue;
-        snprintf(file, KM_PATH_SIZE, "%.*s", length, text);
-        *path = colon + 1;
-        if (access(file, F_OK) == 0)
-            return true;
-    }
-    return false;
+    const char *colon = km_h5_find_colon(text);
+    if (colon == NULL)
+        return false;
+    snprintf(file, KM_PATH_SIZE, "%.*s", (int)(colon - text), text);
+    *path = colon + 1;
+    return true;
 }
 
 bool km_refuse_in_other(const km_scope *scope, const char *text, km_error *error)

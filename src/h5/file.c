@@ -291,9 +291,28 @@ km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid
     return error->code;
 }
 
+static bool is_there(const char *name, size_t length)
+{
+    char path[KM_PATH_SIZE];
+    if (length == 0 || length >= sizeof path)
+        return false;
+    memcpy(path, name, length);
+    path[length] = '\0';
+    return access(path, F_OK) == 0;
+}
+
+const char *km_h5_find_colon(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    while (colon != NULL && !(colon[1] != '\0' && is_there(text, (size_t)(colon - text))))
+        colon = strchr(colon + 1, ':');
+    return colon;
+}
+
 char *km_h5_split_name(const char *name, const char **inside, km_error *error)
 {
-    const char *colon = strstr(name, ":/");
+    const char *existing = km_h5_find_colon(name);
+    const char *colon = existing != NULL ? existing : strstr(name, ":/");
     char *path = km_copy_text(name, "name of a file", error);
     *inside = NULL;
     if (path != NULL && colon != NULL && access(name, F_OK) != 0) {

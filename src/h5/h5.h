@@ -47,8 +47,12 @@ km_code km_h5_open(const char *path, hid_t *file, km_error *error);
 km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid_t *file,
                             hid_t *alone, km_error *error);
 
+/* The colon of FILE:PATH, behind the name of an existing file; NULL if there is none. */
+const char *km_h5_find_colon(const char *text);
+
 /* The file in FILE or FILE:/path, in a new text; *inside is the path, or NULL. If a file of the
- * whole name exists, that is meant. NULL and KM_MEMORY if there is no memory. */
+ * whole name exists, that is meant; the path may lack its slash if the file exists. NULL and
+ * KM_MEMORY if there is no memory. */
 char *km_h5_split_name(const char *name, const char **inside, km_error *error);
 
 /* A one- or two-dimensional dataset that is open for reading rows of its elements in the type of

@@ -132,6 +132,7 @@ class Compare(ProgramTest):
         for path in ["table/columns/class", "table/columns/class/data", "real", "chunks", "packed",
                      "stars/class", "column"]:
             self.check(self.compare("a.h5", f"in.h5:/{path}"), a, b)
+        self.check(self.compare("a.h5", "in.h5:stars/class"), a, b)
         self.check(self.compare("a.h5", "in.h5:/unsigned"), a, np.where(b == -1, 7, b))
         self.check_declared(a, b)
         self.check_masks(a, b)

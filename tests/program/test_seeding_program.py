@@ -172,7 +172,7 @@ class ByName(ProgramTest):
                                            self.first.centers[:, j], rtol=1e-9)
 
     def test_first_iteration_is_about_them(self):
-        result = self.fit("in.h5", 5, "-c", "{d-e},x,y", "--seeding", "first.h5",
+        result = self.fit("in.h5", 5, "-c", "{d-e},x,y", "--seeding", "first.h5:centers",
                           "--max-iterations", 1)[1]
         squares = ((self.points[:, None] - self.first.centers) ** 2).sum(axis=2)
         np.testing.assert_allclose(result.data["history/inertia"][0],
