@@ -2,8 +2,8 @@
 """Convert catalogues to HDF5: one 1-D dataset a column at /table/columns/NAME/data.
 
 skymeans reads this layout in parallel and vaex opens it. Everything astropy's Table.read
-recognises goes in, HDF5 in any layout that skymeans reads, and the text `.dat` of the practice
-course. HDF5 datasets have no mask, so a missing number becomes NaN and a missing string an empty one.
+recognises goes in, HDF5 in any layout that skymeans reads, and the text `.dat` of the course "AI
+for Astrophysics". HDF5 datasets have no mask, so a missing number becomes NaN and a missing string an empty one.
 
 FITS, CSV and HDF5 files of any size are converted in bounded memory; see sources.py for the others.
 
@@ -139,7 +139,7 @@ class Plan:
             if written != name or not names.is_skymeans_name(name):
                 written = names.make_unique(written, taken, names.is_skymeans_name)
                 taken.add(written)
-                warn(f"column renamed ({name}): {written}, since its name is too long or has letters "
+                warn(f"column renamed ({name[:200]}): {written}, since its name is too long or has letters "
                      "that cannot be printed")
             self.names[written] = name
 
@@ -256,7 +256,8 @@ def parse_command_line(arguments):
               "                 [-d TABLE [--transpose] [--follow-external]] [--overwrite]\n"
               "       %(prog)s --in-place IN OUT.h5 [-c COLUMNS] [--hdu NAME|N]\n"
               "                 [--raw TYPES [--offset BYTES]] [--overwrite]",
-        description="Convert catalogues (FITS, VOTable, CSV, ECSV, HDF5, the course's .dat) to HDF5.\n"
+        description="Convert catalogues to HDF5: FITS, VOTable, CSV and ECSV (also .gz), HDF5, and .dat\n"
+                    "(a line with the numbers of features and rows, and a line of values a feature).\n"
                     "Several inputs with the same columns are joined.\n"
                     "With --in-place nothing is copied: OUT.h5 says where in IN (FITS, .npy, plain\n"
                     "bytes) the values lie, and skymeans reads them there.")

@@ -26,8 +26,8 @@ def read_table(where, read):
             raise
         except IORegistryError as error:
             raise Failure(DATA, f"unknown format ({where}): neither its name nor its content "
-                                "tells; name it .fits, .vot, .csv, .ecsv, .h5 or .dat after what it "
-                                "is") from error
+                                "tells; name it .fits, .vot, .csv (columns separated by commas), "
+                                ".ecsv, .h5 or .dat after what it is") from error
         except Exception as error:  # the readers raise nearly every type there is
             # A seek to where no file can end is the fault of what the file announces.
             if isinstance(error, MemoryError) or getattr(error, "errno", None) not in (None, errno.EINVAL):

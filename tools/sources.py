@@ -1,8 +1,8 @@
 """Catalogues of any format, read in pieces of bounded size.
 
 Each file is read twice: the first time to learn the types of the columns, which any of its rows can
-decide, and the second time to convert. VOTable, ECSV, compressed FITS and FITS columns of variable
-length are held in memory, and so is the course's text format `.dat`.
+decide, and the second time to convert. VOTable, ECSV but for that with commas, compressed FITS and
+FITS columns of variable length are held in memory, and so is the text format `.dat` of a course.
 """
 import collections
 import contextlib
@@ -16,10 +16,13 @@ from command import DATA, USAGE, Failure, Progress, check_input, reason, some_of
 from fits_tables import fits_columns, fits_reader
 from hdf5_tables import hdf5_reader
 from pieces import Request, read_table
-from text_tables import check_text, csv_reader, missing_texts, read_dat
+from text_tables import (check_text, csv_reader, missing_texts, read_dat, read_ecsv_header,
+                         warn_of_names)
 from votables import check_inline, is_votable
 
 FITS_MAGIC = b"SIMPLE  =                    T"
+NUMPY_MAGIC = b"\x93NUMPY"
+TEXTS = ".csv", ".csv.gz", ".ecsv", ".ecsv.gz"
 PACKED_MAGIC = b"\x1f\x8b", b"BZ"  # gzip, bzip2
 
 Values = collections.namedtuple("Values", "values mask unit description")
@@ -181,10 +184,22 @@ def choose_reader(path, request):
     if path.lower().endswith(".dat"):
         columns = read_dat(path)
         return lambda: [(1, columns, [])]
-    if path.lower().endswith(".csv"):
-        return csv_reader(path, request)
+    if path.lower().endswith(TEXTS):
+        return text_reader(path, request)
+    if start.startswith(NUMPY_MAGIC):
+        raise Failure(DATA, f"no import of NumPy's files ({path}): they need none; describe it with "
+                            "--in-place, and cluster that")
     reader = fits_reader(path, request) if start == FITS_MAGIC else None
     return reader or whole_reader(path, request, start == FITS_MAGIC or is_whole)
+
+
+def text_reader(path, request):
+    header = read_ecsv_header(path)
+    if header and not header.is_csv or not header and ".csv" not in path.lower()[-7:]:
+        return whole_reader(path, request, False)
+    if not header:
+        warn_of_names(path)
+    return csv_reader(path, request, header=header)
 
 
 def is_packed_fits(path, start):
@@ -192,8 +207,8 @@ def is_packed_fits(path, start):
 
 
 def whole_reader(path, request, is_in_fits):
-    is_text = path.lower().endswith(".ecsv")
-    options = {"fill_values": missing_texts(request)} if is_text else {}
+    is_text = path.lower().endswith(TEXTS)
+    options = {"format": "ascii.ecsv", "fill_values": missing_texts(request)} if is_text else {}
     if is_text:
         check_text(path)
 

@@ -135,11 +135,12 @@ class ImportFormats(ToolTest):
             head = file.read(30000)
         with open("cut.fits", "wb") as file:
             file.write(head)
+        np.save("in.npy", np.zeros((3, 2)))
         for name, text, pattern in (
                 ("in.txt", "a b\n1 2\n", "unknown format"), ("in.csv", "", "no columns"),
                 ("in.csv", "a,b\n1,2,3\n", "cannot read the table"), ("in.csv", "a,b\n", "no rows"),
                 ("in.fits", "junk", "unknown format"), ("in.vot", "<VOTABLE", "in.vot"),
-                ("cut.fits", None, "cannot read the table")):
+                ("in.npy", None, "--in-place"), ("cut.fits", None, "cannot read the table")):
             with self.subTest(name=name, text=text):
                 if text is not None:
                     write_text(name, text)
@@ -347,6 +348,61 @@ class ImportPieces(ToolTest):
         self.assertEqual(list(columns["code"][[7, 290]]), [b"007", b"late"])
         self.assertEqual(list(columns["text"][[7, 290]]), [b"7", b'two\nlines, "quoted"'])
         self.assertEqual(list(np.flatnonzero(np.isnan(columns["missing"]))), [290])
+
+    def test_ecsv_as_gaia_has_it(self):
+        """Types, units and descriptions of the header, against astropy; also by pieces, and packed."""
+        rows = ["source_id,name,ra,mag,n,is_variable,big\n"]
+        rows += [f"{2**62 + i},{i:03d},{i / 7},{'null' if i % 5 == 0 else i / 3},"
+                 f"{'null' if i == 250 else i},{i % 3 == 0},{2**64 - 1 - i}\n" for i in range(300)]
+        header = ["%ECSV 1.0", "---", "delimiter: ','", "datatype:"]
+        for name, dtype, more in (
+                ("source_id", "int64", ""), ("name", "string", ""), ("ra", "float64", ", unit: deg"),
+                ("mag", "float32", ", unit: mag, description: G band"), ("n", "int16", ""),
+                ("is_variable", "bool", ""), ("big", "uint64", "")):
+            header.append(f"- {{name: {name}, datatype: {dtype}{more}}}")
+        text = "".join(f"# {line}\n" for line in header) + "".join(rows)
+        write_text("in.csv", text)
+        with gzip.open("in.csv.gz", "wb") as file:
+            file.write(text.encode())
+        wanted = Table.read("in.csv", format="ascii.ecsv", fill_values=[("null", "0")])
+        for name in ("in.csv", "in.csv.gz"):
+            columns = self.check_pieces(name, 10)
+            os.remove("pieces.h5")
+            self.assertEqual({name: values.dtype.str for name, values in columns.items()}, {
+                "source_id": "<i8", "name": "|S3", "ra": "<f8", "mag": "<f4", "n": "<f8",
+                "is_variable": "|u1", "big": "<u8"})
+            for column in wanted.itercols():
+                found = columns[column.name]
+                values = np.ma.filled(column.astype(found.dtype), np.nan) if found.dtype.kind == "f" \
+                    else np.asarray(column).astype(found.dtype)
+                np.testing.assert_array_equal(found, values)
+            self.assertEqual(read_units("whole.h5")["ra"], "deg")
+            with h5py.File("whole.h5") as file:
+                self.assertEqual(file["table/columns/mag/data"].attrs["description"], "G band")
+            os.remove("whole.h5")
+        with open("in.csv.gz", "rb+") as file:
+            file.truncate(os.path.getsize("in.csv.gz") // 2)
+        self.refuse(3, r"damaged gzip file \(in.csv.gz\)", IMPORT, "in.csv.gz", "out.h5")
+        for wrong, pattern in (("3.5,True,1", "cannot read the table"), ("70000,True,1", "no int16"),
+                               ("1,yes,1", "cannot read the table")):
+            write_text("in.csv", text + f"1,a,2,3,{wrong}\n")
+            self.refuse(3, pattern, IMPORT, "in.csv", "out.h5")
+
+    def test_first_lines(self):
+        """What looks like a row, or another separator; and the mark that NumPy writes."""
+        for text, said in (("1.5,2\n3,4\n", "numbers for names"), ("x;y\n1;2\n", "has semicolons"),
+                           ("x\ty\n1\t2\n", "has tabs"), ("x y\n1 2\n", "has blanks"),
+                           ("x\n1\n", ""), ("0,1\n5,6\n", ""), ('"x y"\n1\n', ""), ("x,y z\n1,2\n", "")):
+            with self.subTest(text=text):
+                write_text("in.csv", text)
+                warnings = self.succeed(IMPORT, "in.csv", "out.h5", "--overwrite")
+                self.assertEqual(said in warnings and "in.csv" in warnings, bool(said), warnings)
+                if not said:
+                    self.assertEqual(warnings, "")
+        np.savetxt("in.csv", [[1, 2], [3, 4]], delimiter=",", header="x,y")
+        self.assertEqual(self.succeed(IMPORT, "in.csv", "out.h5", "--overwrite"), "")
+        self.assertEqual({name: list(values) for name, values in read_columns("out.h5").items()},
+                         {"x": [1, 3], "y": [2, 4]})
 
     def test_line_breaks_in_quotes(self):
         rows = [f'{i},"{"a,b" if i % 3 else ""}\n\n{i}"\n' for i in range(200)]
