@@ -51,7 +51,14 @@ def as_column(column, rows):
     """With its unit and description; None if it has neither numbers nor texts."""
     if not column.is_number and not column.is_text:
         return None
-    return Described(column.read(rows), column.unit, column.description)
+    return Described(in_words(column.read(rows)), column.unit, column.description)
+
+
+def in_words(values):
+    """Texts that netCDF stores letter by letter (NC_CHAR), as one a row."""
+    if values.ndim != 2 or values.dtype != "S1" or not values.shape[1]:
+        return values
+    return np.char.rstrip(np.ascontiguousarray(values).view(f"S{values.shape[1]}")[:, 0])
 
 
 class Described:

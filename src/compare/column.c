@@ -107,6 +107,11 @@ static km_code choose_types(km_column_values *column, const char *member, km_err
         return refuse_labels(
             column, "its values are neither numbers nor texts, but perhaps have members that are",
             error);
+    if (column->array.n_columns != 1 && column->kind == KM_VALUE_TEXT)
+        return refuse_labels(column,
+                             "it has several texts per row, as netCDF stores text letter by letter "
+                             "(NC_CHAR), which skymeans import joins",
+                             error);
     if (column->array.n_columns != 1)
         return refuse_labels(column, "it has several values per row", error);
     const int64_t n_max = KM_H5_PIECE_BYTES / (int64_t)column->size;

@@ -111,6 +111,16 @@ class ImportFormats(ToolTest):
         self.succeed(IMPORT, "four.dat", "four.h5")
         self.assertEqual(list(read_columns("four.h5")), ["x0", "x1", "x2", "x3"])
 
+    def test_text_in_letters(self):
+        """As netCDF stores it (NC_CHAR): filled up with blanks, or zeros."""
+        with h5py.File("in.nc", "w") as file:
+            file["x"] = [1.0, 2.0, 3.0]
+            file["name"] = np.array([b"Vega  ", b"Deneb\0", b"\0"], "S6").view("S1").reshape(3, 6)
+            file["type"] = np.array([b"A", b"B", b"A"], "S1")
+        self.assertEqual(self.succeed(IMPORT, "in.nc", "out.h5"), "")
+        self.check_column("out.h5", "name", "S6", [b"Vega", b"Deneb", b""])
+        self.check_column("out.h5", "type", "S1", [b"A", b"B", b"A"])
+
     def test_malformed_dat(self):
         for text, pattern in (
                 ("2 3\n1 2 3\n", "number of lines .in.dat.: 1 after the first"),

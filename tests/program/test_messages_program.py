@@ -266,6 +266,10 @@ ROWS = [
     (3, "too long a name (long.h5, /table/columns, column ", *fit_of("long.h5")),
     (3, "no such column (in.h5, /points, column name)", *fit("--id", "name")),
     (2, "bad value (--id 0:2)", *fit("--id", "0:2")),
+    (3, "a text in letters (letters.nc, /, column name): each row has 7 texts",
+     *fit_of("letters.nc", "-c", "x", "--id", "name")),
+    (3, "no labels (letters.nc, /name): it has several texts per row", "compare", "fit.h5",
+     "letters.nc:/name"),
     (3, "too long an id (longid.h5)", *fit_of("longid.h5", "-c", "n", "--id", "name")),
     (3, "ids of different types (ids2.h5)",
      *fit_of("ids.h5", "ids2.h5", "-c", "n", "--id", "id")),
@@ -547,6 +551,9 @@ class Messages(ProgramTest):
         write_array("n" * 220, values)
         write_array("none-in.h5", np.zeros((0, 2)))
         write_array("far.h5", [[0, -1.7e308], [0, 1.7e308], [0, 0]])
+        with h5py.File("letters.nc", "w") as file:
+            file["x"] = np.arange(100.0)
+            file["name"] = NAMES.astype("S7").view("S1").reshape(100, 7)
         write_array("giant.h5", 1e160 * blobs(9, 2))
         values[:, 1] = np.nan
         values[50:, 0] = np.inf
