@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* A limit, so that what is kept for each of them, some kilobytes, fits into memory whatever a file
  * claims. */
@@ -70,13 +71,23 @@ void km_choose_all_values(km_choice *choice, const km_column *column)
         choose_value(choice, column, i);
 }
 
-static const char *nearest_name(const km_table *table, const char *name)
+/* How far a name is from what was asked for: the edits, and less than those if it begins like it.
+ */
+static int distance_of_name(const char *name, const char *asked)
+{
+    const size_t length = strlen(asked);
+    const bool begins_alike = length > 1 && strncasecmp(name, asked, length) == 0;
+    return begins_alike ? 1 : km_edit_distance(name, asked);
+}
+
+/* NULL if none is near: as many edits as there are letters make anything. */
+static const char *nearest_name(const km_table *table, const char *asked)
 {
     const char *nearest = table->columns[0].name;
     for (int64_t i = 1; i < table->n_columns; i++)
-        if (km_edit_distance(table->columns[i].name, name) < km_edit_distance(nearest, name))
+        if (distance_of_name(table->columns[i].name, asked) < distance_of_name(nearest, asked))
             nearest = table->columns[i].name;
-    return nearest;
+    return 3 * distance_of_name(nearest, asked) <= 2 * (int)strlen(asked) ? nearest : NULL;
 }
 
 static const km_column *find_column(const km_names *names, const char *name)
@@ -161,6 +172,10 @@ static void refuse_unknown_column(const km_choice *choice, const char *name)
             "no such column (%s, %s, column %s): %s has %lld values per row; the first is %s[0]",
             choice->scope->path, table->path, name, is_short->name,
             (long long)is_short->values.length, is_short->name);
+    else if (nearest_name(table, name) == NULL)
+        km_fail(choice->error, KM_DATA,
+                "no such column (%s, %s, column %s): no name is near that; skymeans info lists all",
+                choice->scope->path, table->path, name);
     else
         km_fail(choice->error, KM_DATA,
                 "no such column (%s, %s, column %s): the nearest name is '%s'; upper and lower "

@@ -39,6 +39,17 @@ static void warn_of_fill(const km_story *s)
                 s->catalogue.columns[c].convention.fill);
 }
 
+/* Positions are seldom missing; parts in the wrong order are beyond the poles. */
+static void warn_of_positions(const km_story *s)
+{
+    if (s->options.sky != NULL && s->findings.n_missing[0] > 0)
+        km_warn(&s->log,
+                "rows without a position (%s, %lld rows): a part is missing, or beyond -360 to 720 "
+                "degrees of right ascension and -90 to 90 of declination; if there are many, see "
+                "that --sky %s has right ascension first, and both in degrees",
+                s->catalogue.path, (long long)s->findings.n_missing[0], s->options.sky);
+}
+
 km_code km_read_samples(km_story *s)
 {
     const double start = km_now();
@@ -56,6 +67,7 @@ km_code km_read_samples(km_story *s)
     if (s->catalogue.has_weights)
         s->samples.weights_name = km_catalogue_weights(&s->catalogue)->name;
     warn_of_fill(s);
+    warn_of_positions(s);
     return KM_OK;
 }
 

@@ -193,9 +193,24 @@ static void warn_of_default_features(const km_story *s)
                 c->path, positions);
 }
 
+/* A column of measured numbers alone as condition: the shell may have taken a `>` for itself. */
+static void warn_of_bare_condition(const km_story *s)
+{
+    const km_catalogue *c = &s->catalogue;
+    if (c->asked.where == NULL || c->expressions[c->n_expressions - 1].n_operations > 0)
+        return;
+    const int32_t input = c->expressions[c->n_expressions - 1].result;
+    if (input < 0 && c->columns[km_first_input(c) + km_input_of(input)].is_floating)
+        km_warn(&s->log,
+                "a condition without a comparison (--where %s): it is true wherever that is not 0; "
+                "put a condition in quotes, as 'x > 1', since a shell takes > for itself",
+                c->asked.where);
+}
+
 km_code km_warn_of_catalogue(km_story *s)
 {
     if (s->log.is_speaker) {
+        warn_of_bare_condition(s);
         warn_of_units_of_files(s);
         warn_of_same_files(s, &s->error);
         warn_of_unused_hints(s);

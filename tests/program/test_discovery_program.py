@@ -77,7 +77,7 @@ class ByWhatIsAsked(DiscoveryTest):
                      "-c", "q=y+z", *options),
                     (2, r"bad expression \(-c y-, character 3, at its end\)", "info", "in.h5", "-c",
                      "q=y-"),
-                    (3, r"no such column \(in.h5, /a, column z\): the nearest", "fit", "in.h5",
+                    (3, r"no such column \(in.h5, /a, column z\): no name is near", "fit", "in.h5",
                      "-d", "a", "-c", "z", *options))
 
     def test_any_path_names_it(self):

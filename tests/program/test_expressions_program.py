@@ -201,7 +201,7 @@ class Expressions(ProgramTest):
             ("t.h5", "u 3", "bad expression .*character 3, at '3'"),
             ("t.h5", "1+2", "bad expression .*there is no column in it, so that all rows have the same"),
             ("t.h5", "{b-v", "bad expression .*character 1, at '{b-v'.*no end"),
-            ("t.h5", "\u00e9+1", "no such column .*column \u00e9\\): the nearest"),
+            ("t.h5", "\u00e9+1", "no such column .*column \u00e9\\): no name is near"),
             ("t.h5", "{b-x}", "no such column .*'b-v'"),
             ("t.h5", "u]", "no such column .*'u'"),
             ("t.h5", "2_u", "no such column .*'u'"),

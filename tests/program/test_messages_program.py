@@ -266,6 +266,12 @@ ROWS = [
     (3, "too long a name (long.h5, /table/columns, column ", *fit_of("long.h5")),
     (3, "no such column (in.h5, /points, column name)", *fit("--id", "name")),
     (2, "bad value (--id 0:2)", *fit("--id", "0:2")),
+    (3, "no such column (hip.h5, /table/columns, column zero): no name is near that",
+     *fit_of("hip.h5", "-c", "zero")),
+    (3, "no such column (hip.h5, /table/columns, column hi): the nearest name is 'hip'",
+     *fit_of("hip.h5", "-c", "hi")),
+    (0, "a condition without a comparison (--where hip)", *fit_of("hip.h5", "-c", "x", "--where", "hip")),
+    (0, "rows without a position (poles.h5, 2 rows): a part is missing", *fit_of("poles.h5", "--sky", "ra,dec")),
     (3, "a text in letters (letters.nc, /, column name): each row has 7 texts",
      *fit_of("letters.nc", "-c", "x", "--id", "name")),
     (3, "no labels (letters.nc, /name): it has several texts per row", "compare", "fit.h5",
@@ -554,6 +560,7 @@ class Messages(ProgramTest):
         with h5py.File("letters.nc", "w") as file:
             file["x"] = np.arange(100.0)
             file["name"] = NAMES.astype("S7").view("S1").reshape(100, 7)
+        write_columns("poles.h5", {"ra": np.arange(100.0), "dec": np.r_[np.arange(88.0) - 80, 91, np.zeros(10), np.nan]})
         write_array("giant.h5", 1e160 * blobs(9, 2))
         values[:, 1] = np.nan
         values[50:, 0] = np.inf
