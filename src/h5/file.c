@@ -291,7 +291,7 @@ km_code km_h5_open_together(const char *path, MPI_Comm comm, MPI_Info hints, hid
     return error->code;
 }
 
-static bool is_there(const char *name, size_t length)
+static bool names_file(const char *name, size_t length)
 {
     char path[KM_PATH_SIZE];
     if (length == 0 || length >= sizeof path)
@@ -304,7 +304,7 @@ static bool is_there(const char *name, size_t length)
 const char *km_h5_find_colon(const char *text)
 {
     const char *colon = strchr(text, ':');
-    while (colon != NULL && !(colon[1] != '\0' && is_there(text, (size_t)(colon - text))))
+    while (colon != NULL && !(colon[1] != '\0' && names_file(text, (size_t)(colon - text))))
         colon = strchr(colon + 1, ':');
     return colon;
 }
