@@ -134,7 +134,7 @@ typedef struct skymeans_rows {
     int64_t first_row;  /* the number of this rank's first row among the rows of all ranks; must
                            ascend with ranks. -1 on all ranks: rows follow those of lower ranks.
                            The answer depends on these numbers, not on ranks */
-    int64_t n_features; /* the same on all ranks */
+    int64_t n_features; /* 1 to 2^31 - 1, the same on all ranks */
     skymeans_type type; /* of all values, which is also the precision of distances */
     const void *values;
     int64_t row_stride;         /* 0: rows lie one after the other (of columns: values do) */

@@ -51,8 +51,8 @@ static km_code bad_rows(const char *why, km_error *error)
 static km_code check_own_rows(const skymeans_rows *rows, km_error *error)
 {
     const bool has_values = rows->values != NULL || rows->columns != NULL;
-    if (rows->n_features < 1)
-        return bad_rows("n_features must be at least 1", error);
+    if (rows->n_features < 1 || rows->n_features > INT32_MAX)
+        return bad_rows("n_features must be 1 to 2^31 - 1", error);
     if (rows->n_rows < 0 || rows->n_rows > UINT32_MAX)
         return bad_rows("n_rows must be 0 to 2^32 - 1 on each rank; use more ranks", error);
     if (rows->n_rows > 0 && !has_values)

@@ -284,13 +284,10 @@ void skymeans_model_of(const skymeans_answer *answer, skymeans_model *model)
 static km_code check_model_struct(const skymeans_model *model, km_scaling *scaling, km_error *error)
 {
     const char *wrong = NULL;
-    int64_t n;
     if (model->n_clusters < 1 || model->n_clusters > INT32_MAX)
         wrong = "n_clusters must be 1 to 2^31 - 1";
-    else if (model->n_features < 1)
-        wrong = "n_features must be at least 1";
-    else if (__builtin_mul_overflow(model->n_clusters, model->n_features, &n))
-        wrong = "there are more centers than memory";
+    else if (model->n_features < 1 || model->n_features > INT32_MAX)
+        wrong = "n_features must be 1 to 2^31 - 1";
     else if (model->working_centers == NULL)
         wrong = "it has no centers";
     else if (model->type != SKYMEANS_FLOAT32 && model->type != SKYMEANS_FLOAT64)

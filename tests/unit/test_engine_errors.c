@@ -255,6 +255,7 @@ END_TEST
         change;                        \
     }
 CHANGE(no_feature, r->n_features = 0)
+CHANGE(many_features, r->n_features = INT64_MAX; r->n_rows = 0)
 CHANGE(negative_rows, r->n_rows = -1)
 CHANGE(many_rows, r->n_rows = (int64_t)1 << 32)
 CHANGE(no_values, r->values = NULL)
@@ -268,9 +269,9 @@ static void no_column(skymeans_rows *r)
     r->columns = columns;
 }
 
-static void (*const ROWS[])(skymeans_rows *) = {no_feature, negative_rows, many_rows,
-                                                no_values,  no_type,       negative_row,
-                                                last_row,   rows_size,     no_column};
+static void (*const ROWS[])(skymeans_rows *) = {no_feature, many_features, negative_rows, many_rows,
+                                                no_values,  no_type,       negative_row,  last_row,
+                                                rows_size,  no_column};
 
 /* Of some ranks only, which the others can't know. */
 CHANGE(other_features, r->n_features = 2)
