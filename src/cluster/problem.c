@@ -107,10 +107,12 @@ static km_code check_several(skymeans_problem *p, km_error *error)
                               "numbers of clusters must be 1 to 2^31 - 1, and ascend", error);
     p->n_clusters = p->several[p->n_several - 1];
     p->choose = p->choose != NULL ? p->choose : "silhouette";
-    if (km_criterion_find(p->choose) == NULL)
+    const km_criterion *criterion = km_criterion_find(p->choose);
+    if (criterion == NULL)
         return bad_text("choose", p->choose,
                         "choose 'silhouette', 'calinski-harabasz', 'davies-bouldin' or 'stability'",
                         error);
+    p->choose = criterion->choose;
     if (p->bootstrap < 0 || p->bootstrap > MAX_RESTARTS)
         return bad_number("bootstrap", p->bootstrap, "it must be 0 to 1000000", error);
     if (p->gap < 0 || p->gap > MAX_RESTARTS)
@@ -146,6 +148,7 @@ static km_code check_seeding(skymeans_problem *p, km_error *error)
                         "there is none of that name; choose 'kmeans++', 'kmeans-parallel', "
                         "'random' or 'refined'",
                         error);
+    p->seeding = seeding != NULL ? seeding->name : NULL; /* NULL: not looked at */
     const bool is_drawn = p->first_centers == NULL && seeding->draws_from_rows;
     if (p->seeding_rows < 0 || (p->seeding_rows > 0 && p->seeding_rows < k && is_drawn))
         return km_fail(error, KM_USAGE,
@@ -173,9 +176,10 @@ km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *give
     if (!km_scaling_find(problem->scale, &scaling))
         return bad_text("scale", problem->scale, "choose 'none', 'standard', 'minmax' or 'robust'",
                         error);
+    problem->scale = km_scaling_name(scaling); /* texts that stay, unlike the caller's */
     if (problem->balance != NULL && km_balance_find(problem->balance) == KM_BALANCE_NONE)
         return bad_text("balance", problem->balance, "choose 'count' or 'weight'", error);
-    problem->balance = balances[km_balance_find(problem->balance)]; /* a text that stays */
+    problem->balance = balances[km_balance_find(problem->balance)];
     if (problem->balance != NULL && problem->n_several > 0)
         return bad_text("balance", problem->balance,
                         "clusters of equal size are for one number of clusters; ask for one",
@@ -185,6 +189,7 @@ km_code km_problem_check(skymeans_problem *problem, const skymeans_problem *give
                        problem->sky);
     if (strcmp(problem->missing, "drop") != 0 && strcmp(problem->missing, "error") != 0)
         return bad_text("missing", problem->missing, "choose 'drop' or 'error'", error);
+    problem->missing = strcmp(problem->missing, "drop") == 0 ? "drop" : "error";
     return KM_OK;
 }
 

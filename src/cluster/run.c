@@ -272,7 +272,7 @@ static km_code begin_call(km_call *c, km_error *error)
                                 .precision = c->samples->memory.precision,
                                 .slab = c->samples->memory.slab,
                                 .spread = km_samples_find_spread(c->samples, c->comm)};
-    answer->problem.first_centers = NULL;
+    answer->problem.first_centers = answer->problem.factors = NULL; /* they are the caller's */
     answer->problem.several = NULL;
     if (check_samples(c, error) != KM_OK)
         return error->code;
