@@ -84,7 +84,8 @@ typedef struct skymeans_problem {
                              500 times n_clusters; INT64_MAX: all */
     uint64_t random_seed; /* of all that is drawn: first centers, rows that clusters are balanced
                              by, and what stability and gap are found by */
-    int64_t restarts; /* fits from different first centers, of which the best is kept; at least 1 */
+    int64_t restarts; /* fits from different first centers, of which the best is kept; at least 1.
+                         SKYMEANS_DATA if their inertias are beyond doubles, so that none is */
     double tolerance; /* a fit has converged when the sum of the squared shifts of its centers is at
                          most this tolerance times the mean variance of the features; 0: when no
                          label changes */
@@ -101,9 +102,9 @@ typedef struct skymeans_problem {
     const char *choose; /* of several, the one kept: that with the best "silhouette" (NULL),
                            "calinski-harabasz", "davies-bouldin" or "stability" */
     int64_t bootstrap;  /* of several, stability also between so many fits of resampled rows */
-    double sky;         /* not 0: the first three features are unit vectors of positions on the sky;
-                           they are not scaled, but multiplied by this, from 1e-100 to 1e100, and
-                           their centers stay on the sphere */
+    double sky;         /* not 0: the first three features are unit vectors of positions on the sky
+                           (others are SKYMEANS_DATA); they are not scaled, but multiplied by this, from
+                           1e-100 to 1e100, and their centers stay on the sphere */
     int64_t gap; /* of several, the gap statistic, by so many sets of rows without clusters */
     const char *balance; /* "count" or "weight": clusters of equal numbers of rows, or sums of
                             weights; NULL: each row belongs to the nearest center */
