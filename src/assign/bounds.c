@@ -15,6 +15,9 @@
  * many have changed since; then all gaps are computed anew. Before the first sorting there are no
  * gaps, and every assignment is Lloyd's.
  *
+ * Whole numbers that stand for the features, or for a few coordinates, rule out most of the centers
+ * that are compared (bounds_screens.c).
+ *
  * Invariant: `bound` is at most the true gap plus the drifts at the time it was computed. Three
  * kinds of rounding are subtracted: that of canonical distances (KM_GAP_SLACK), that of drifts
  * (note_drifts, bound_of_gap), and that of a new label (lengthen_own_drift). */
