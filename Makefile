@@ -177,6 +177,7 @@ help:
 	@echo 'make check-arm     the program and tests in C for 64-bit ARM, under qemu'
 	@echo 'make check-slurm   test jobs/ on a Slurm cluster made for it on this machine;'
 	@echo '               TEST=chain for one, TEST=codes STARTS=100 for exit codes through srun'
+	@echo 'make bench-before  against an earlier build; BEFORE=97e5b65 WORK=W3 RUNS=5'
 	@echo 'make bench     speed against scikit-learn and FAISS; WORK=W4 RUNS=5 CONVERGE=1'
 	@echo 'make scaling   a small study of strong and weak scaling on this machine, with table and plots'
 	@echo 'make simulate  the engine on simulated machines (SimGrid): RANKS=64,1024 WORK=weak-W6 COSTS=1;'

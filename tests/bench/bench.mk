@@ -11,6 +11,15 @@ bench: deps
 	@$(run_env) $$(tools/find-python.sh h5py sklearn faiss) tests/bench/bench.py \
 	    $(if $(WORK),--work $(WORK)) --runs $(or $(RUNS),3) $(if $(CONVERGE),--converge)
 
+# This build against an earlier one: BEFORE=97e5b65 WORK=W3 RUNS=5
+.PHONY: bench-before
+bench-before: deps
+	@tools/deps.sh bench
+	@$(MAKE) $(quietly) all
+	@$(run_env) $$(tools/find-python.sh h5py numpy) tests/bench/bench_before.py \
+	    $(if $(BEFORE),--before $(BEFORE)) $(if $(WORK),--work $(WORK)) \
+	    --runs $(or $(RUNS),5)
+
 # A small study of strong and weak scaling, by JUBE; docs/scaling.md has one.
 .PHONY: scaling
 scaling: deps
