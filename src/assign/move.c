@@ -19,8 +19,8 @@ typedef struct source {
     const double *weights; /* [KM_BLOCK], whole numbers, or NULL: all are 1 */
     const void *values;    /* [d][KM_BLOCK], in working precision */
     km_precision precision;
-    bool are_short; /* all grid points, which have no weights */
-    bool are_wide;  /* they have two words, and no weights */
+    bool are_short; /* all grid points, before weights */
+    bool are_wide;  /* they have two words */
 } source;
 
 static source open_block(const km_assigner *assigner, km_totals *totals, int64_t block)
@@ -32,8 +32,8 @@ static source open_block(const km_assigner *assigner, km_totals *totals, int64_t
         .weights = samples->weights != NULL ? samples->weights + block * KM_BLOCK : NULL,
         .values = km_samples_block(samples, block),
         .precision = samples->precision,
-        .are_short = assigner->are_short && samples->weights == NULL,
-        .are_wide = totals->n_words == 2 && samples->weights == NULL,
+        .are_short = assigner->are_short,
+        .are_wide = totals->n_words == 2,
     };
 }
 
@@ -61,36 +61,24 @@ static void move_point(const source *s, int64_t j, km_exact point, int32_t from,
 
 #include "points.h"
 
-/* The same as move_sample below where all points are short, and where all have two words. */
-static void move_short_sample(const source *s, int lane, int32_t from, int32_t to)
+/* The same as move_sample below where all points are short, or all have two words. */
+static void move_at_once(const source *s, int lane, int32_t from, int32_t to)
 {
-    const int64_t d = s->totals->n_features;
-    int64_t *words = s->totals->words, *of_from = from != NO_CLUSTER ? words + from * d : NULL;
+    const int64_t d = s->totals->n_features, row = d * s->totals->n_words;
+    const int64_t weight = s->weights != NULL ? (int64_t)s->weights[lane] : 1;
+    int64_t *words = s->totals->words, *of_from = from != NO_CLUSTER ? words + from * row : NULL;
     if (s->precision == KM_FLOAT32)
-        move_points_float32(s->grids, (const float *)s->values + lane, d, of_from, words + to * d);
+        move_any_points_float32(s->grids, (const float *)s->values + lane, weight, d, s->are_short,
+                                of_from, words + to * row);
     else
-        move_points_float64(s->grids, (const double *)s->values + lane, d, of_from, words + to * d);
-}
-
-static void move_wide_sample(const source *s, int lane, int32_t from, int32_t to)
-{
-    const int64_t d = s->totals->n_features;
-    int64_t *words = s->totals->words,
-            *of_from = from != NO_CLUSTER ? words + from * (2 * d) : NULL;
-    if (s->precision == KM_FLOAT32)
-        move_wide_points_float32(s->grids, (const float *)s->values + lane, d, of_from,
-                                 words + to * (2 * d));
-    else
-        move_wide_points_float64(s->grids, (const double *)s->values + lane, d, of_from,
-                                 words + to * (2 * d));
+        move_any_points_float64(s->grids, (const double *)s->values + lane, weight, d, s->are_short,
+                                of_from, words + to * row);
 }
 
 static void move_sample(const source *s, int lane, int32_t from, int32_t to)
 {
-    if (s->are_short)
-        move_short_sample(s, lane, from, to);
-    else if (s->are_wide)
-        move_wide_sample(s, lane, from, to);
+    if (s->are_short || s->are_wide)
+        move_at_once(s, lane, from, to);
     else
         for (int64_t j = 0; j < s->totals->n_features; j++)
             move_point(s, j, point_of(s, lane, j), from, to);
@@ -106,7 +94,7 @@ static km_exact sum_of_feature(const source *s, int64_t j)
                       : sum_points_float64(&s->grids[j], (const double *)s->values + j * KM_BLOCK);
         return sum;
     }
-    if (s->are_wide)
+    if (s->are_wide && s->weights == NULL)
         return s->precision == KM_FLOAT32
                    ? sum_wide_points_float32(&s->grids[j], (const float *)s->values + j * KM_BLOCK)
                    : sum_wide_points_float64(&s->grids[j],

@@ -1,5 +1,5 @@
-/* Template: sums of grid points of a block's values, where they have no weights, and are short or
- * have two words, for one precision.
+/* Template: sums of grid points of a block's values, where they are short or have two words, for
+ * one precision.
  *
  * Adding 1.5 * 2^52 to a number of at most 51 bits rounds it to an integer, ties to even as lrint
  * does, and leaves that in the lowest bits: so a vector of them takes one addition. */
@@ -23,14 +23,14 @@ static int64_t OURS(sum_points)(const km_grid *grid, const REAL *values)
     return sum;
 }
 
-/* Moves a sample, whose features are KM_BLOCK values apart, between sums [d] of two clusters; the
- * first may be NULL. */
-static void OURS(move_points)(const km_grid *grids, const REAL *sample, int64_t d, int64_t *from,
-                              int64_t *to)
+/* Moves a sample of some weight, whose features are KM_BLOCK values apart, between sums [d] of two
+ * clusters; the first may be NULL. */
+static inline void OURS(move_points)(const km_grid *grids, const REAL *sample, int64_t weight,
+                                     int64_t d, int64_t *from, int64_t *to)
 {
     for (int64_t j = 0; j < d; j++) {
-        const int64_t point =
-            OURS(short_point)(grids[j].origin, grids[j].inverse_unit, sample[j * KM_BLOCK]);
+        const int64_t point = weight * OURS(short_point)(grids[j].origin, grids[j].inverse_unit,
+                                                         sample[j * KM_BLOCK]);
         if (from != NULL)
             from[j] = km_add_wrapped(from[j], -1, point);
         to[j] = km_add_wrapped(to[j], +1, point);
@@ -54,11 +54,13 @@ static km_exact OURS(sum_wide_points)(const km_grid *grid, const REAL *values)
     return sum;
 }
 
-static void OURS(move_wide_points)(const km_grid *grids, const REAL *sample, int64_t d,
-                                   int64_t *from, int64_t *to)
+static inline void OURS(move_wide_points)(const km_grid *grids, const REAL *sample, int64_t weight,
+                                          int64_t d, int64_t *from, int64_t *to)
 {
     for (int64_t j = 0; j < d; j++) {
-        const km_exact point = OURS(wide_point)(&grids[j], sample[j * KM_BLOCK]);
+        km_exact point = OURS(wide_point)(&grids[j], sample[j * KM_BLOCK]);
+        if (weight != 1)
+            point = km_weigh(point, weight, 2);
         if (from != NULL) {
             from[j] = km_add_wrapped(from[j], -1, point.high);
             from[d + j] = km_add_wrapped(from[d + j], -1, point.low);
@@ -66,4 +68,18 @@ static void OURS(move_wide_points)(const km_grid *grids, const REAL *sample, int
         to[j] = km_add_wrapped(to[j], +1, point.high);
         to[d + j] = km_add_wrapped(to[d + j], +1, point.low);
     }
+}
+
+/* The same, of points of either kind; compilers make loops of their own for a weight of 1. */
+static void OURS(move_any_points)(const km_grid *grids, const REAL *sample, int64_t weight,
+                                  int64_t d, bool are_short, int64_t *from, int64_t *to)
+{
+    if (are_short && weight == 1)
+        OURS(move_points)(grids, sample, 1, d, from, to);
+    else if (are_short)
+        OURS(move_points)(grids, sample, weight, d, from, to);
+    else if (weight == 1)
+        OURS(move_wide_points)(grids, sample, 1, d, from, to);
+    else
+        OURS(move_wide_points)(grids, sample, weight, d, from, to);
 }

@@ -64,11 +64,14 @@ static inline km_exact km_quantize_value(const km_grid *grid, double value)
     return km_quantize(grid, centered.high, centered.low);
 }
 
-/* A grid point taken `weight` times, 0 <= weight <= 2^53. */
+/* A grid point taken `weight` times, 0 <= |weight| <= 2^53; two words come carried. */
 static inline km_exact km_weigh(km_exact point, int64_t weight, int n_words)
 {
+    enum { SMALL = 1 << 22 };
     if (n_words == 1) /* the grid was chosen for all weights together */
         return (km_exact){0, point.low * weight};
+    if (weight <= SMALL && weight >= -SMALL) /* and |low| <= 2^40 */
+        return km_carry((km_exact){point.high * weight, point.low * weight});
     /* high * 2^40 + low has at most 102 bits, weight included. */
     const km_int128 sum = ((km_int128)point.high * ((km_int128)1 << 40) + point.low) * weight;
     const int64_t high = (int64_t)(sum >> 40);

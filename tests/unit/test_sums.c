@@ -162,6 +162,26 @@ START_TEST(means_of_short_sums_are_those_of_128_bits)
 }
 END_TEST
 
+/* Two words together, for weights on both sides of the largest that takes no 128 bits. */
+START_TEST(weighed_points_are_products)
+{
+    const int64_t words[] = {0,         1,         -1, (int64_t)1 << 39, -((int64_t)1 << 39),
+                             123456789, -987654321};
+    const int64_t weights[] = {
+        0, 1, 2, 63, -63, (1 << 22) - 1, 1 << 22, (1 << 22) + 1, -(1 << 22), 1LL << 40};
+    for (size_t h = 0; h < sizeof words / sizeof *words; h++)
+        for (size_t l = 0; l < sizeof words / sizeof *words; l++)
+            for (size_t w = 0; w < sizeof weights / sizeof *weights; w++) {
+                const km_exact point = {words[h] / (1 << 20), words[l]};
+                const km_exact found = km_weigh(point, weights[w], 2);
+                const km_int128 base = (km_int128)1 << 40;
+                ck_assert(found.high * base + found.low ==
+                          (point.high * base + point.low) * weights[w]);
+                ck_assert(found.low >= 0 && found.low < base);
+            }
+}
+END_TEST
+
 START_TEST(double2_keeps_106_bits)
 {
     const km_double2 one = {1, 0}, tiny = {0x1p-100, 0};
@@ -186,6 +206,7 @@ Suite *make_suite(void)
         constants_and_extremes_are_exact,
         totals_of_ranks_merge_exactly,
         means_of_short_sums_are_those_of_128_bits,
+        weighed_points_are_products,
         double2_keeps_106_bits,
     };
     return SUITE_OF("sums", tests);
