@@ -53,15 +53,20 @@ def plain_ticks(axis, digits):
 # --- speed-up and efficiency ----------------------------------------------------------------------
 
 def series(study):
-    """Shapes of equally many threads per rank and ranks per node belong to one line."""
+    """Shapes by the name of their line: of equally many threads per rank; and of equally many ranks per
+    node, where shapes of equally many cores would lie above each other on a line."""
     lines = {}
     for shape in study.shapes:
-        lines.setdefault(shape.threads, []).append(shape)
+        cores = [other.cores for other in study.shapes if other.threads == shape.threads]
+        name = f"{count(shape.threads, 'thread')} per rank"
+        if len(set(cores)) < len(cores):
+            name += f", {count(shape.ranks // shape.nodes, 'rank')} per node"
+        lines.setdefault(name, []).append(shape)
     return lines
 
 
-def name_threads(threads):
-    return f"{threads} thread{'s' if threads > 1 else ''} per rank"
+def count(number, what):
+    return f"{number} {what}{'s' if number > 1 else ''}"
 
 
 def draw_points(axes, shapes, spreads, style):
@@ -80,13 +85,13 @@ def draw_points(axes, shapes, spreads, style):
 def draw_lines(axes, study, value, measures):
     """Of iterations with full lines, of whole runs with dashed ones."""
     handles = []
-    for number, (threads, shapes) in enumerate(series(study).items()):
+    for number, (name, shapes) in enumerate(series(study).items()):
         style = {"color": LINES[number % len(LINES)], "marker": MARKERS[number % len(MARKERS)]}
         shift = 2 ** (0.05 * number)  # beside each other, where cores are equal
         for what, linestyle in measures:
             draw_points(axes, shapes, [value(shape, what) for shape in shapes],
                         {**style, "linestyle": linestyle, "shift": shift})
-        handles.append(Line2D([], [], linestyle="none", label=name_threads(threads), **style))
+        handles.append(Line2D([], [], linestyle="none", label=name, **style))
     handles += [Line2D([], [], color="#555555", linestyle=linestyle, label=label)
                 for (_, linestyle), label in zip(measures, ("iterations", "whole run"))]
     if any(shape.is_crowded for shape in study.shapes):

@@ -8,7 +8,9 @@ import math
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+import types
 import unittest
 from unittest import mock
 
@@ -166,6 +168,19 @@ class Scaling(ToolTest):
             damage(record, *names, value=0)
             write_text("runs/9.json", json.dumps(record))
             self.refuse(3, "bad record .runs/9.json.: ValueError 0 is not positive", SCALING, "runs", "-o", "figures")
+
+    def test_lines(self):
+        """Shapes of equally many cores are on different lines."""
+        for shapes, found in (([(1, 1, 1), (1, 2, 1), (1, 1, 2), (2, 4, 1)],
+                               {"1 thread per rank": [1, 2, 4], "2 threads per rank": [2]}),
+                              ([(1, 1, 1), (1, 2, 1), (2, 2, 1), (4, 8, 1)],
+                               {"1 thread per rank, 1 rank per node": [1, 2],
+                                "1 thread per rank, 2 ranks per node": [2, 8]})):
+            study = types.SimpleNamespace(shapes=[
+                types.SimpleNamespace(nodes=nodes, ranks=ranks, threads=threads, cores=ranks * threads)
+                for nodes, ranks, threads in shapes])
+            self.assertEqual({name: [shape.cores for shape in line]
+                              for name, line in sys.modules["scaling_plots"].series(study).items()}, found)
 
     @NO_PLOTS
     def test_old_figures(self, _):
