@@ -36,8 +36,8 @@ static km_code check_clusters(const skymeans_samples *samples, int64_t n_cluster
 {
     if (samples->facts.n_samples < n_clusters)
         return km_fail(error, KM_DATA,
-                       "more clusters than usable rows: %lld clusters of %lld rows without missing "
-                       "values and with weight; ask for fewer",
+                       "more clusters than usable rows: %lld clusters of %lld rows that miss no "
+                       "value, are not left out and have weight; ask for fewer",
                        (long long)n_clusters, (long long)samples->facts.n_samples);
     return KM_OK;
 }

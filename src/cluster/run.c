@@ -180,8 +180,8 @@ static km_code check_samples(const km_call *c, km_error *error)
                                            : "every row misses a feature (NaN or infinity)");
     if (spread->n_used < c->problem->n_clusters)
         return km_fail(error, KM_DATA,
-                       "more clusters than usable rows: %lld clusters of %lld rows without missing "
-                       "values; ask for fewer",
+                       "more clusters than usable rows: %lld clusters of %lld rows that miss no "
+                       "value and are not left out; ask for fewer",
                        (long long)c->problem->n_clusters, (long long)spread->n_used);
     const int64_t n_missing = spread->n_rows - spread->n_used - c->samples->n_left_out;
     if (strcmp(c->problem->missing, "error") == 0 && n_missing > 0)

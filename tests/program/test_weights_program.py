@@ -191,7 +191,7 @@ class ZeroWeights(WeightsTest):
         self.weights[K - 1:] = 0
         self.write("in.h5", self.points, self.weights)
         self.refuse((3, r"more clusters than usable rows \(in.h5, .*\): 5 clusters of 4 "
-                        "rows", "fit", "in.h5", "-c", "a,b,c", "--weights", "w", "-k", K, "-o",
+                        "rows that miss no value, are not left out and have weight", "fit", "in.h5", "-c", "a,b,c", "--weights", "w", "-k", K, "-o",
                      "out.h5"))
 
     def test_far_rows_without_weight(self):
