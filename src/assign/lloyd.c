@@ -1,5 +1,5 @@
 /* The plain method: every sample against every center (Lloyd 1982, doi:10.1109/TIT.1982.1056489).
- * It is the twin against which every faster method is compared. */
+ * It is the reference with which every faster method is compared. */
 #include "base/large.h"
 #include "base/partition.h"
 #include "methods.h"

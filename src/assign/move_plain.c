@@ -1,4 +1,4 @@
-/* The plain twin of move.c, with sums in doubles, for one purpose: to measure what exact sums cost
+/* The same as move.c, with plain sums in doubles, for one purpose: to measure what exact sums cost
  * (make SUMS=plain, in make bench). Its results depend on the order. */
 #include "base/partition.h"
 #include "base/precision.h"

@@ -84,8 +84,7 @@ void km_kept_forget_all(km_assigner *assigner)
     kept->are_made = false;
 }
 
-/* ---- how far centers have moved ---------------------------------------------------------------
- */
+/* ---- how far centers have moved -------------------------------------------------------------- */
 
 static int farthest_first(const void *a, const void *b)
 {
@@ -177,8 +176,7 @@ void km_kept_prepare(km_assigner *assigner, const void *centers, bool are_made)
     }
 }
 
-/* ---- using a list -----------------------------------------------------------------------------
- */
+/* ---- using a list ---------------------------------------------------------------------------- */
 
 /* What a part asks. */
 typedef struct kept_query {
@@ -264,8 +262,7 @@ int64_t km_kept_choose(km_assigner *assigner, const void *centers, int64_t block
     return n_fast > 0 ? add_fast(&q, numbers[0], n_fast, part->count) : part->count;
 }
 
-/* ---- making a list ----------------------------------------------------------------------------
- */
+/* ---- making a list --------------------------------------------------------------------------- */
 
 /* The squared limit of a sample whose own center is at this squared distance. */
 static double limit_of(const km_samples *samples, double own2, double margin)

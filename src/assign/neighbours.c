@@ -350,7 +350,7 @@ double km_neighbours_bytes(const km_shape *shape)
     const double of_block = N_ROWS * (sizeof(double) + sizeof(bool)) + 2 * sizeof(uint64_t);
     const double of_thread = N_ROWS * value + 2.25 * sizeof(int32_t) + of_block / KM_BLOCK;
     const double of_center = (3.25 + 2.0 / KM_BLOCK) * d * value + 4.25 * sizeof(int32_t) +
-                             sizeof(bool) + 2 * sizeof(double) / KM_BLOCK;
+                             sizeof(bool) + 2.0 * sizeof(double) / KM_BLOCK;
     return km_sort_bytes(shape) +
            km_large_bytes(shape, (double)shape->n_samples * sizeof(uint16_t)) +
            km_centers_bytes(shape) + km_kept_bytes(shape) + shape->n_threads * k * of_thread +

@@ -61,8 +61,7 @@ void km_tree_renew_boxes(tree *t, const km_samples *samples, int64_t leaf, int64
 /* The radius of a leaf: half the diagonal of its box. */
 double km_tree_radius(const tree *t, const km_samples *samples, int64_t leaf);
 
-/* ---- walking down, see tree_walk.c ------------------------------------------------------------
- */
+/* ---- walking down, see tree_walk.c ----------------------------------------------------------- */
 
 /* One thread's walk through the tree in one assignment. */
 typedef struct km_tree_walk {

@@ -55,7 +55,7 @@ enum { KM_SIBLINGS = 16 };
  * each box in which center c stays. A center leaves a box only if the canonical distance prefers
  * the center nearest to the middle of the box to it, everywhere in the box, and by more than
  * margins[box], the difference of the distances (not squared); `margins` may be NULL: 0. Kernels
- * may differ in what they keep. Nothing may overflow: see km_filter_is_safe. `work` is a
+ * may differ in what they keep. Nothing may overflow: see km_centers_are_safe. `work` is a
  * workspace of km_filter_workspace(d, n) values, aligned for vectors. */
 typedef void km_filter(const void *boxes, const void *centers, int64_t n_features,
                        int64_t n_centers, const double *margins, void *work, uint16_t *kept);

@@ -1,5 +1,5 @@
 /* The reference kernel: one sample and one center after the other, as the definitions say. It is
- * the twin against which every other kernel is compared bit by bit. */
+ * the reference with which every other kernel is compared bit by bit. */
 #include "base/partition.h"
 #include "variants.h"
 

@@ -234,7 +234,7 @@ static void KERNEL(moments, PRECISION)(const void *values, const km_moments_task
 
 #include "fold.h"
 
-/* Without a screen: the plain twin. */
+/* Without a screen. */
 static double KERNEL(screened, PRECISION)(const void *block, const void *centers,
                                           int64_t n_features, const km_screen *screen,
                                           const int32_t *chosen, int64_t n_chosen, void *work,

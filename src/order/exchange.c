@@ -227,7 +227,7 @@ km_code km_send_samples(km_exchange *e, int32_t *labels, km_error *error)
     create_rounds(e, error);
     if (km_agree(e->comm, error) == KM_OK) {
         fill_rounds(e);
-        assert(e->n_new <= samples->capacity); /* see km_morton_deal, and slabs on the way back */
+        assert(e->n_new <= samples->capacity); /* see deal.c, and slabs on the way back */
         e->received = e->owners;
         send_features(e);
         if (labels != NULL)

@@ -52,7 +52,7 @@ typedef struct km_sort_memory {
     void *moved;              /* [n] values */
 } km_sort_memory;
 
-/* Collective over comm; KM_MEMORY, agreed, and km_way_free then, too. */
+/* Collective over comm; KM_MEMORY, agreed; to be freed in any case. */
 km_code km_sort_memory_create(km_sort_memory *scratch, const km_samples *samples, int64_t n,
                               MPI_Comm comm, km_error *error);
 void km_sort_memory_free(km_sort_memory *scratch);
