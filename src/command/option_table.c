@@ -155,7 +155,8 @@ const km_option km_fit_options[] = {
      "how many rows, chosen at random, kmeans++ and refined draw from, or 'all'; default: 100 000, "
      "or 500 times K if that is more"},
     {"random-seed", 0, "S", KM_OPTION_UINT, AT(problem.random_seed), 0, 0, NULL, "0",
-     "another number gives other first centers, the same number the same result"},
+     "another number gives other first centers, and other rows wherever some are drawn, the same "
+     "number the same result"},
     {"restarts", 0, "R", KM_OPTION_INT, AT(problem.restarts), 1, 1000000, NULL, "1",
      "make R fits from different first centers, keep the best (lowest inertia), and say how well "
      "the others agree with it; 10 is a good start"},
