@@ -225,11 +225,18 @@ double km_bounds_bytes(const km_shape *shape)
            km_rounded_bytes(shape) + screen + windows;
 }
 
-/* They cost what the gaps take, and pay with more clusters the fewer features there are. */
+/* They cost what the gaps take, and pay with more clusters the fewer features there are; with few
+ * features where clusters have few samples, so that boxes of the method `tree` are larger than
+ * these. Measured (docs/measurements/methods.md). */
 double km_bounds_cost(const km_shape *shape)
 {
-    enum { FEW_FEATURES = 9, MEDIUM_FEATURES = 12, FEWEST_CLUSTERS = 32, FEWEST_OF_MEDIUM = 128 };
-    const double k = (double)shape->n_clusters;
-    const int64_t fewest = shape->n_features > MEDIUM_FEATURES ? FEWEST_CLUSTERS : FEWEST_OF_MEDIUM;
-    return shape->n_features > FEW_FEATURES && shape->n_clusters >= fewest ? 2 + k / 8 : k + 1;
+    static const struct {
+        int64_t fewest_features, fewest_clusters, most_rows; /* of a cluster */
+    } PAY[] = {{13, 32, INT64_MAX}, {10, 128, INT64_MAX}, {8, 128, 1000}, {5, 256, KM_BLOCK}};
+    const int64_t k = shape->n_clusters;
+    for (int i = 0; i < 4; i++)
+        if (shape->n_features >= PAY[i].fewest_features && k >= PAY[i].fewest_clusters &&
+            shape->n_rows / k < PAY[i].most_rows)
+            return 2 + (double)k / 8;
+    return (double)k + 1;
 }

@@ -47,7 +47,7 @@ void km_assign_lloyd(km_assigner *assigner, const void *centers)
 /* Measured: to put few samples in order takes longer than few clusters then save. */
 double km_lloyd_cost(const km_shape *shape)
 {
-    enum { FEW = 1 << 19, MOST_FEATURES = 8 };
+    enum { FEW = 3 << 16, MOST_FEATURES = 8 };
     const double n = (double)shape->n_samples, k = (double)shape->n_clusters;
     return n * k < FEW * km_smaller((double)shape->n_features, MOST_FEATURES) ? 0 : k;
 }

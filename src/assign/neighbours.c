@@ -358,14 +358,16 @@ double km_neighbours_bytes(const km_shape *shape)
 }
 
 /* Measured (docs/measurements/methods.md): with few features it wins from some number of clusters
- * on, which falls with their square; with more it comes between `bounds` and `tree`. */
+ * on, which falls with their square, if clusters fill blocks; else, and with more features, it
+ * comes between `bounds` and `tree`. */
 double km_neighbours_cost(const km_shape *shape)
 {
     enum { FEW_FEATURES = 10, MANY = 36000, FEWEST_CLUSTERS = 300 };
     const double k = (double)shape->n_clusters, d = (double)shape->n_features;
-    if (shape->n_features <= FEW_FEATURES)
-        return k * d * d >= MANY ? k / 16 : k + 1;
-    return shape->n_clusters >= FEWEST_CLUSTERS ? 2.5 + k / 8 : k + 1;
+    const bool has_few = shape->n_features <= FEW_FEATURES;
+    if (has_few ? k * d * d < MANY : shape->n_clusters < FEWEST_CLUSTERS)
+        return k + 1;
+    return has_few && (double)shape->n_rows >= k * KM_BLOCK ? k / 16 : 2.5 + k / 8;
 }
 
 double km_neighbours_exchange_takes(const km_shape *shape)

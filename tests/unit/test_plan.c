@@ -118,6 +118,28 @@ START_TEST(methods_follow_from_features_and_clusters)
 }
 END_TEST
 
+/* Small clusters: boxes are larger than these, and blocks have samples of several; rows of all
+ * ranks count. */
+START_TEST(gaps_are_for_small_clusters)
+{
+    const struct {
+        int64_t n_rows, k, n_features;
+        const char *method;
+    } cases[] = {
+        {200999, 201, 8, "bounds"},      {201000, 201, 8, "tree"},   {100000, 127, 8, "tree"},
+        {100000, 300, 7, "tree"},        {16383, 256, 5, "bounds"},  {16384, 256, 5, "tree"},
+        {16000, 255, 5, "tree"},         {38399, 600, 10, "bounds"}, {38400, 600, 10, "neighbours"},
+        {60000, 1000, 10, "neighbours"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        planned what = spread(cases[i].n_rows, 2);
+        what.problem.n_clusters = cases[i].k;
+        what.shape.n_features = cases[i].n_features;
+        ck_assert_str_eq(plan_of(&what).method->name, cases[i].method);
+    }
+}
+END_TEST
+
 /* Few samples are compared with few clusters sooner than put in order; those of a rank count. */
 START_TEST(few_samples_are_compared_with_all_centers)
 {
@@ -125,9 +147,9 @@ START_TEST(few_samples_are_compared_with_all_centers)
         int64_t n_samples, k, n_features;
         const char *method;
     } cases[] = {
-        {65536, 16, 2, "tree"},  {65535, 16, 2, "lloyd"},    {65536, 64, 8, "tree"},
-        {65535, 64, 8, "lloyd"}, {65536, 64, 100, "bounds"}, {65535, 64, 100, "lloyd"},
-        {8191, 512, 8, "lloyd"}, {1000, 500, 5, "lloyd"},
+        {24576, 16, 2, "tree"},  {24575, 16, 2, "lloyd"},    {24576, 64, 8, "tree"},
+        {24575, 64, 8, "lloyd"}, {24576, 64, 100, "bounds"}, {24575, 64, 100, "lloyd"},
+        {3071, 512, 8, "lloyd"}, {1000, 500, 5, "lloyd"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         planned what = spread(4 * cases[i].n_samples, 4);
@@ -353,6 +375,7 @@ Suite *make_suite(void)
         plans_follow_from_the_problem,
         methods_follow_from_features_and_clusters,
         few_samples_are_compared_with_all_centers,
+        gaps_are_for_small_clusters,
         samples_are_redistributed_for_the_tree,
         samples_are_ordered_for_boxes,
         many_features_are_not_ordered_for_bounds,
