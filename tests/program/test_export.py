@@ -421,6 +421,11 @@ class ExportErrors(ExportTest):
     def test_several_tables(self):
         with h5py.File("in.h5", "w") as file:
             file["a"], file["b"] = np.zeros((5, 2)), np.zeros((5, 2))
+        self.check_refused(3, r"no such column \(in.h5, column x\): no table has it", "result.h5",
+                           "in.h5")
+        with h5py.File("in.h5", "w") as file:
+            for name in ("a/x", "a/y", "b/x", "b/y"):
+                file[name] = np.zeros(5)
         self.check_refused(3, r"which table \(in.h5\): there are several; choose one with -d: /a .*, /b ",
                            "result.h5", "in.h5")
 
