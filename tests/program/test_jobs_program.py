@@ -199,6 +199,11 @@ class Scripts(ProgramTest):
         code, said = self.job("fit.sbatch", "in.h5", "-k", "3", "-q", "-o", "out.h5", command="jobs/fit.sbatch",
                               SLURM_SUBMIT_DIR=os.getcwd())
         self.assertEqual((code, os.path.exists("out.h5")), (0, True), said)
+        with open("jobs/site.sh", "a", encoding="utf-8") as file:
+            file.write("tries=twenty\n")
+        self.assertEqual(self.job("fit.sbatch", "in.h5", "-k", "3", "-o", "more.h5", command="jobs/fit.sbatch",
+                                  SLURM_SUBMIT_DIR=os.getcwd()),
+                         (2, f"fit.sbatch: tries=twenty in {os.getcwd()}/jobs/site.sh is no number\n"))
 
     def test_array(self):
         """Names count from 1, and comments are none."""
