@@ -42,9 +42,10 @@ static void take_factor(km_story *s, const char *text)
         return;
     }
     const int length = (int)(colon - text);
-    bool is_found = false, is_position = false;
+    bool is_found = false, is_position = false, is_given = false;
     for (int64_t j = 0; j < c->n_features; j++)
         if (km_is_called(c->names[j], text, (size_t)length)) {
+            is_given = is_given || s->factors[j] > 0;
             s->factors[j] = factor;
             is_found = true;
             is_position = is_position || (s->options.sky != NULL && j < KM_SPHERE_FEATURES);
@@ -53,6 +54,10 @@ static void take_factor(km_story *s, const char *text)
         km_fail(&s->error, KM_USAGE,
                 "bad value (--factor %s): positions stay on a sphere; weigh them as a whole with "
                 "--sky-scale",
+                text);
+    else if (is_given)
+        km_fail(&s->error, KM_USAGE,
+                "bad value (--factor %s): %.*s has a factor already; give it one", text, length,
                 text);
     if (is_found)
         return;
@@ -68,11 +73,11 @@ km_code km_take_factors(km_story *s)
     const int64_t d = s->catalogue.n_features;
     if (asked->count == 0)
         return KM_OK;
-    s->factors = km_allocate(d, sizeof *s->factors, "factors of the features", &s->error);
-    for (int64_t j = 0; j < d && s->factors != NULL; j++)
-        s->factors[j] = 1;
+    s->factors = km_allocate_zeroed(d, sizeof *s->factors, "factors of the features", &s->error);
     for (int64_t i = 0; i < asked->count && s->error.code == KM_OK; i++)
         take_factor(s, asked->texts[i]);
+    for (int64_t j = 0; j < d && s->factors != NULL; j++)
+        s->factors[j] = s->factors[j] > 0 ? s->factors[j] : 1;
     s->options.problem.factors = s->factors;
     return km_agree(s->comm, &s->error);
 }

@@ -116,6 +116,7 @@ ROWS = [
     (2, "bad value (--missing-value 7:-99)", *fit("--missing-value", "7:-99")),
     (2, "bad value (--factor 0:0): it takes", *fit("--factor", "0:0")),
     (2, "bad value (--factor 9:2): 9 is none", *fit("--factor", "9:2")),
+    (2, "bad value (--factor 0:3): 0 has a factor already", *fit("--factor", "0:1", "--factor", "0:3")),
     (2, "contradiction (--sky-scale 3)", *fit("--sky-scale", "3")),
     (2, "bad value (--sky-scale 1e+300)", *fit("--sky", "0,1", "--sky-scale", "1e300")),
     (2, "bad value (--sky 0): a position", *fit("--sky", "0")),
