@@ -19,6 +19,7 @@ from stopping import PATIENCE, stop_at, watched
 PLACES = [(1, 1, "lloyd"), (2, 2, "tree"), (4, 1, "lloyd"), (1, 2, "bounds")]
 # The slowest kernel, and a checkpoint after each iteration, make fits last until a signal comes.
 SLOW = ["--kernel", "reference", "--checkpoint-interval", 0]
+SLOWEST = [*SLOW, "--algorithm", "lloyd"]
 
 
 def read_json(path):
@@ -109,13 +110,13 @@ class Signals(StopTest):
             run("fit", *arguments, "-o", f"whole{seed}.h5", seconds=PATIENCE)
             best.add(int(Result(f"whole{seed}.h5").data["restarts/inertia"].argmin()))
             command = ["fit", *arguments, "-o", "out.h5", "--checkpoint", "state", "--verbose"]
-            self.check_stopped(stop_at("fit 3 of 3, iteration", *command, *SLOW))
+            self.check_stopped(stop_at("fit 3 of 3, iteration", *command, *SLOWEST))
             self.check_done(run(*command, ranks=2), answer_of(f"whole{seed}.h5"))
         self.assertEqual(best, {0, 1, 2})
 
     def test_every_signal_on_mpirun_and_on_ranks(self):
         command = ["fit", "even.h5", "-k", 60, "--tolerance", 0, "-o", "out.h5", "--checkpoint",
-                   "state", "--verbose", *SLOW]
+                   "state", "--verbose", *SLOWEST]
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
             self.check_stopped(stop_at("iteration", *command, ranks=2, number=number))
             self.forget()
@@ -162,7 +163,7 @@ class Signals(StopTest):
         """What was fitted so far is the result."""
         for ranks in (1, 2):
             finished = stop_at("iteration +3 ", "fit", "even.h5", "-k", 60, "--tolerance", 0, "-o",
-                               "out.h5", "--overwrite", "--verify", *SLOW, "--verbose", ranks=ranks)
+                               "out.h5", "--overwrite", "--verify", *SLOWEST, "--verbose", ranks=ranks)
             self.assertEqual(finished.code, 6, finished)  # not taken for a whole fit
             self.assertRegex(finished.err, r"\nskymeans: warning: stopped early \(out.h5\): a signal "
                                            r"ended it after \d+ iterations; [^\n]+\n\Z")
@@ -176,7 +177,7 @@ class Signals(StopTest):
     def test_restarts_without_checkpoint(self):
         """The best of the fits so far."""
         finished = stop_at("fit 2 of 9, iteration", "fit", "even.h5", "-k", 60, "--tolerance", 0,
-                           "-o", "out.h5", "--restarts", 9, *SLOW, "--verbose")
+                           "-o", "out.h5", "--restarts", 9, *SLOWEST, "--verbose")
         self.assertEqual(finished.code, 6, finished)  # not taken for a whole fit
         self.assertEqual(len(Result("out.h5").data["restarts/inertia"]), 2)
         self.assertRegex(finished.err, r"early \(out.h5\): a signal ended it in fit 2 of 9; kept is "
@@ -189,10 +190,9 @@ class Clock(StopTest):
         command = ["fit", "even.h5", "-k", 60, "--tolerance", 0, "--restarts", 3]
         run(*command, "-o", "whole.h5", seconds=PATIENCE)
         command += ["-o", "out.h5", "--checkpoint", "state"]
-        slow = [*SLOW, "--algorithm", "lloyd"]
         for ranks in (1, 2):
-            self.check_stopped(run(*command, *slow, "--max-hours", 0.3 / 3600, ranks=ranks))
-            self.check_stopped(run(*command, *slow, ranks=ranks,
+            self.check_stopped(run(*command, *SLOWEST, "--max-hours", 0.3 / 3600, ranks=ranks))
+            self.check_stopped(run(*command, *SLOWEST, ranks=ranks,
                                    SLURM_JOB_END_TIME=str(int(time.time()) + 1)))
         self.check_done(run(*command, SLURM_JOB_END_TIME=str(int(time.time()) + 3600)),
                         answer_of("whole.h5"))
