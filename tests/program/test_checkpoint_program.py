@@ -110,7 +110,7 @@ class Signals(StopTest):
             run("fit", *arguments, "-o", f"whole{seed}.h5", seconds=PATIENCE)
             best.add(int(Result(f"whole{seed}.h5").data["restarts/inertia"].argmin()))
             command = ["fit", *arguments, "-o", "out.h5", "--checkpoint", "state", "--verbose"]
-            self.check_stopped(stop_at("fit 3 of 3, iteration", *command, *SLOWEST))
+            self.check_stopped(stop_at("fit 3 of 3, iteration", *command, *SLOW))
             self.check_done(run(*command, ranks=2), answer_of(f"whole{seed}.h5"))
         self.assertEqual(best, {0, 1, 2})
 
