@@ -22,6 +22,7 @@
  * kinds of rounding are subtracted: that of canonical distances (KM_GAP_SLACK), that of drifts
  * (note_drifts, bound_of_gap), and that of a new label (lengthen_own_drift). */
 #include "bounds.h"
+#include "axes.h"
 #include "base/error.h"
 #include "base/large.h"
 #include "base/memory.h"
@@ -208,7 +209,8 @@ bool km_bounds_is_available(const km_shape *shape)
     return shape->n_clusters <= shape->n_features * KM_BLOCK;
 }
 
-/* Gaps, which are made anew after sorting; candidates of each thread. */
+/* Gaps, which are made anew after sorting, or what finds axes before there are any; candidates of
+ * each thread. */
 double km_bounds_bytes(const km_shape *shape)
 {
     const double k = (double)shape->n_clusters;
@@ -220,7 +222,8 @@ double km_bounds_bytes(const km_shape *shape)
                               : 0;
     const int64_t of_block = count_columns(shape->n_clusters) * (int64_t)sizeof(float);
     const double windows = km_windows_bytes(shape, of_block) - km_windows_bytes(shape, 0);
-    return km_larger(gaps_bytes(shape), km_sort_bytes(shape)) +
+    const double axes = km_find_axes_bytes(shape->n_clusters, shape->n_features);
+    return km_larger(km_larger(gaps_bytes(shape), km_sort_bytes(shape)), axes) +
            shape->n_threads * (work + k * of_center) + k * 2 * sizeof(double) +
            km_rounded_bytes(shape) + screen + windows;
 }

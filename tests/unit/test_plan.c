@@ -74,6 +74,13 @@ START_TEST(plans_follow_from_the_problem)
 }
 END_TEST
 
+static void check_method(planned *what, int64_t k, int64_t n_features, const char *method)
+{
+    what->problem.n_clusters = k;
+    what->shape.n_features = n_features;
+    ck_assert_str_eq(plan_of(what).method->name, method);
+}
+
 /* Boxes pay with few features; a method that is asked for is taken with any. Of 10 million rows. */
 START_TEST(methods_follow_from_features_and_clusters)
 {
@@ -111,9 +118,7 @@ START_TEST(methods_follow_from_features_and_clusters)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         planned what = spread(10000000, 1);
         what.manner.algorithm = cases[i].algorithm;
-        what.problem.n_clusters = cases[i].k;
-        what.shape.n_features = cases[i].n_features;
-        ck_assert_str_eq(plan_of(&what).method->name, cases[i].method);
+        check_method(&what, cases[i].k, cases[i].n_features, cases[i].method);
     }
 }
 END_TEST
@@ -133,9 +138,7 @@ START_TEST(gaps_are_for_small_clusters)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         planned what = spread(cases[i].n_rows, 2);
-        what.problem.n_clusters = cases[i].k;
-        what.shape.n_features = cases[i].n_features;
-        ck_assert_str_eq(plan_of(&what).method->name, cases[i].method);
+        check_method(&what, cases[i].k, cases[i].n_features, cases[i].method);
     }
 }
 END_TEST
@@ -153,9 +156,7 @@ START_TEST(few_samples_are_compared_with_all_centers)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         planned what = spread(4 * cases[i].n_samples, 4);
-        what.problem.n_clusters = cases[i].k;
-        what.shape.n_features = cases[i].n_features;
-        ck_assert_str_eq(plan_of(&what).method->name, cases[i].method);
+        check_method(&what, cases[i].k, cases[i].n_features, cases[i].method);
     }
 }
 END_TEST
