@@ -104,7 +104,7 @@ static double compare_chosen(km_assigner *assigner, const void *centers, int64_t
     const bounds *b = assigner->state;
     const km_samples *samples = assigner->samples;
     bounds_workspace *w = &b->workspaces[km_thread()];
-    w->done.distances += n_chosen * KM_BLOCK;
+    w->done.distances += n_chosen * km_samples_lanes(samples, block);
     w->done.bytes += km_values_bytes(samples);
     fetch_next_samples(samples, block);
     if (b->used != NULL && n_chosen >= FEWEST_SCREENED) {
@@ -208,7 +208,7 @@ static void find_labels(km_assigner *assigner, const void *centers, int64_t bloc
     const int64_t k = assigner->n_clusters;
     km_distances distances2;
     choose_all(b, k);
-    b->workspaces[km_thread()].done.distances += k * KM_BLOCK;
+    b->workspaces[km_thread()].done.distances += k * km_samples_lanes(samples, block);
     b->workspaces[km_thread()].done.bytes += km_block_bytes(samples);
     fetch_next_samples(samples, block);
     if (b->used != NULL &&

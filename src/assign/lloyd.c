@@ -40,7 +40,7 @@ void km_assign_lloyd(km_assigner *assigner, const void *centers)
             label_block_plainly(assigner, centers, b);
         }
     }
-    assigner->done.distances += samples->n_blocks * KM_BLOCK * assigner->n_clusters;
+    assigner->done.distances += samples->n_samples * assigner->n_clusters;
     assigner->done.bytes += samples->n_blocks * km_block_bytes(samples);
 }
 

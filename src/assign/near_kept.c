@@ -359,7 +359,7 @@ int64_t km_kept_make(km_assigner *assigner, const void *centers, int64_t block, 
             (size_t)first * km_precision_size(samples->precision),
         centers, samples->n_features, w->chosen, n_chosen, &of->limits2, w->found);
     const int64_t n_listed = put_own_first(w, of->own, of->n_own, n_found);
-    w->done.distances += n_chosen * KM_PART;
+    w->done.distances += n_chosen * km_part_lanes(samples, block, first);
     assigner->work[block] += n_chosen * KM_PART;
     keep(&q, n_listed, of);
     return n_listed;

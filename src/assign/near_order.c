@@ -274,7 +274,7 @@ static void guess_in_block(km_assigner *assigner, const void *centers, const piv
                 (size_t)first * km_precision_size(samples->precision),
             centers, samples->n_features, w->chosen, n_chosen, new + first);
     memcpy(labels, new, (size_t)lanes * sizeof *labels);
-    w->done.distances += n_chosen * KM_BLOCK;
+    w->done.distances += n_chosen * lanes;
 }
 
 /* Sorts the samples by pivots, and labels them by a center that is probably near. */
@@ -284,7 +284,7 @@ static km_code guess_by_pivots(km_assigner *assigner, const void *centers, km_er
     pivots p = {0};
     if (create_pivots(&p, assigner, centers, error) == KM_OK) {
         km_label_samples(samples, assigner->kernel, p.positions, p.count, assigner->labels);
-        assigner->done.distances += samples->n_blocks * KM_BLOCK * p.count;
+        assigner->done.distances += samples->n_samples * p.count;
         km_sort_samples(assigner, &(km_sorting){p.count, NULL, NULL}, error);
     }
 #pragma omp parallel for schedule(dynamic, 16)

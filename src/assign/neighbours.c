@@ -156,7 +156,7 @@ static bool compare_part(km_assigner *assigner, const void *centers, int64_t blo
     const km_samples *samples = assigner->samples;
     near_workspace *w = &((neighbours *)assigner->state)->workspaces[km_thread()];
     const char *values = km_samples_block(samples, block);
-    w->done.distances += n_chosen * KM_PART;
+    w->done.distances += n_chosen * km_part_lanes(samples, block, first);
     assigner->work[block] += n_chosen * KM_PART;
     return assigner->kernel->nearest_of_part[samples->precision](
         values + (size_t)first * km_precision_size(samples->precision), centers,

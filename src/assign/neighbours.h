@@ -99,6 +99,13 @@ static inline int64_t blocks_of_centers(int64_t k)
     return (k + KM_BLOCK - 1) / KM_BLOCK;
 }
 
+/* The number of samples in the half of a block that begins at a lane. */
+static inline int64_t km_part_lanes(const km_samples *samples, int64_t block, int first)
+{
+    const int lanes = km_samples_lanes(samples, block) - first;
+    return lanes < KM_PART ? lanes : KM_PART;
+}
+
 /* Lists, in `chosen` of the thread, the centers of a set that may be the nearest of a sample in
  * some lanes of a block, or within a margin of it; `labels` [KM_BLOCK] are of these lanes, -1 for
  * all others. Returns how many there are. */

@@ -94,7 +94,7 @@ static double compare_in_leaf(const km_tree_walk *w, int64_t leaf, const int32_t
     km_assigner_relabel_some(assigner, leaf, changed, labels);
     if (changed != 0)
         w->tree->owners[leaf] = MIXED;
-    w->workspace->done.distances += n_left * KM_BLOCK;
+    w->workspace->done.distances += n_left * km_samples_lanes(samples, leaf);
     assigner->work[leaf] += n_left * KM_BLOCK;
     w->workspace->done.bytes += km_block_bytes(samples);
     return gap;

@@ -68,22 +68,23 @@ class Work(ProgramTest):
                                              MOST_OF_RANK * work["distances"])
 
     def test_all_distances_are_counted(self):
-        """The plain method compares each block of 64 samples with all centers."""
-        k, n, blocks = 7, 808, 13
+        """The plain method compares each sample with all centers, and blocks that are not full count
+        for the samples in them."""
+        k, n = 7, 808
         write_uneven("in.h5")
-        for ranks, most in ((1, 13), (3, 5)):
+        for ranks, most in ((1, 808), (3, 320)):
             finished, result, metrics = self.counted("in.h5", k, "--algorithm", "lloyd",
                                                      ranks=ranks)
             history, work = result.data, metrics["work"]
-            self.assertEqual(history["history/distances"].tolist(), [64 * k * blocks] * 5)
-            self.assertEqual(history["history/most_distances"].tolist(), [64 * k * most] * 5)
-            self.assertEqual(work["distances"], 5 * 64 * k * blocks)
-            self.assertEqual(work["most_distances"], 5 * 64 * k * most)
-            self.assertEqual(work["distances_per_sample"], 5 * 64 * k * blocks / (5 * n))
-            self.assertRegex(finished.out, rf"(?m)^  work +{64 * k * blocks / n:.4g} of {k} distances "
+            self.assertEqual(history["history/distances"].tolist(), [k * n] * 5)
+            self.assertEqual(history["history/most_distances"].tolist(), [k * most] * 5)
+            self.assertEqual(work["distances"], 5 * k * n)
+            self.assertEqual(work["most_distances"], 5 * k * most)
+            self.assertEqual(work["distances_per_sample"], k)
+            self.assertRegex(finished.out, rf"(?m)^  work +{k} of {k} distances "
                                            "evaluated per sample and iteration")
             if ranks > 1:
-                self.assertIn(f"{ranks * most / blocks:.2f} times the mean\n", finished.out)
+                self.assertIn(f"{ranks * most / n:.2f} times the mean\n", finished.out)
 
     @unittest.skipUnless(os.path.exists(FAULTS), "no program was built by `make faults`")
     def test_counts_of_a_run_that_went_on(self):
@@ -99,7 +100,7 @@ class Work(ProgramTest):
         self.assertEqual(finished.code, 0, finished)
         self.assertIn("0 fits done, then 3 iterations", finished.err)
         self.assertEqual(Result("out.h5").data["history/most_distances"].tolist(),
-                         [64 * 7 * 5] * 3 + [64 * 7 * 13] * 2)
+                         [7 * 320] * 3 + [7 * 808] * 2)
 
 
 if __name__ == "__main__":
