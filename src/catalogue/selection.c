@@ -53,18 +53,21 @@ static void append_column(km_selection *choice, const char *text, const km_colum
             km_append(choice->columns, &choice->n_columns, sizeof *column, column, error);
 }
 
-/* All columns must have the same rows. */
-static void check_column_lengths(km_selection *choice, const km_scope *scope, km_error *error)
+/* All columns must have the rows of the table; of one whose columns are not equally long, those of
+ * the first that was chosen. */
+static void check_column_lengths(km_selection *choice, const km_scope *scope, const km_table *table,
+                                 km_error *error)
 {
-    const km_column *first = choice->columns;
-    choice->n_rows = first->n_rows;
-    for (int64_t c = 1; c < choice->n_columns && error->code == KM_OK; c++)
-        if (choice->columns[c].n_rows != first->n_rows)
+    const bool has_rows = table->flaw[0] == '\0';
+    const char *whose = has_rows ? table->path : choice->columns->name;
+    choice->n_rows = has_rows ? table->n_rows : choice->columns->n_rows;
+    for (int64_t c = 0; c < choice->n_columns && error->code == KM_OK; c++)
+        if (choice->columns[c].n_rows != choice->n_rows)
             km_fail(error, KM_DATA,
                     "columns are not equally long (%s, %s, column %s): it has %lld rows, and %s "
                     "has %lld; choose columns of the same rows",
                     scope->path, choice->table, choice->columns[c].name,
-                    (long long)choice->columns[c].n_rows, first->name, (long long)first->n_rows);
+                    (long long)choice->columns[c].n_rows, whose, (long long)choice->n_rows);
 }
 
 static void append_inputs(km_selection *choice, km_inputs *inputs, km_error *error)
@@ -99,7 +102,7 @@ static void select_all_columns(km_selection *choice, const km_scope *scope, cons
     append_column(choice, name->ids, &ids, error);
     km_inputs_free(&inputs);
     if (error->code == KM_OK)
-        check_column_lengths(choice, scope, error);
+        check_column_lengths(choice, scope, table, error);
 }
 
 /* Moves the names of the other files, in the order of their numbers, to the selection. */

@@ -137,7 +137,7 @@ ROWS = [
     (2, "bad value (--order-by z)", *fit_of("named-in.h5", "--order-by", "z")),
     (2, "bad value (--missing-value z:-99): it names neither",
      *fit_of("named-in.h5", "-c", "x", "--describe", "y", "--missing-value", "z:-99")),
-    (3, "other rows (rows.h5)", *fit_of("rows.h5", "-d", "/t", "-c", "a", "--describe", "/u/b")),
+    (3, "other rows (uneven.h5)", *fit_of("uneven.h5", "-c", "a", "--describe", "b")),
     (3, "not a whole result (templates.h5, templates)", "info", "templates.h5"),
     (3, "not a whole result (neighbours.h5, neighbours)", "info", "neighbours.h5"),
     # comparing
@@ -635,8 +635,6 @@ class Messages(ProgramTest):
         write_array("templates.h5", np.zeros(3), name="templates/mean")
         shutil.copy("fit.h5", "neighbours.h5")
         write_array("neighbours.h5", np.zeros(3), name="neighbours/label")
-        write_array("rows.h5", np.arange(100.0), name="t/a")
-        write_array("rows.h5", np.arange(50.0), name="u/b")
         write_array("short-labels.h5", np.zeros(9, int), name="labels")
         write_array("ids2.h5", np.full(100, 0.5), name="half")
         shutil.copy("fit.h5", "zero.h5")

@@ -35,7 +35,7 @@ class SeveralPlaces(DiscoveryTest):
                         ["in.h5", "-c", "cat/x,cat/mags/g,phot/b_v,{phot/pos}[1]"],
                         ["in.h5", "-c", "cat/x,{cat/mags/g},cat/mags/both"], ranks=(1, 3))
         options = "-k", K, "-o", "out.h5"
-        self.refuse((3, r"not equally long \(in.h5, /cat, column short/s\): it has 9 rows, and x",
+        self.refuse((3, r"not equally long \(in.h5, /cat, column short/s\): it has 9 rows, and /cat",
                      "fit", "in.h5", "-c", "x,short/s", *options),
                     (3, r"no such column \(in.h5, /cat, column mags\)", "fit", "in.h5", "-c",
                      "x,mags/r", *options), ranks=(1,))
@@ -135,6 +135,9 @@ class SeveralPlaces(DiscoveryTest):
                      "-c", "x,more: files/z.h5:/arr[2]", *options),
                     (3, r"\(in.h5, /t, column more: files/z.h5:/short/s\): it has 5 rows", "fit",
                      "in.h5", "-c", "x,more: files/z.h5:/short/s", *options),
+                    # -d says whose rows they are, even if none of its columns is a feature
+                    (3, r"column more: files/z.h5:/short/s\): it has 5 rows, and /t has 300", "fit",
+                     "in.h5", "-d", "t", "-c", "more: files/z.h5:/short/s", *options),
                     (2, r"columns of another file \(more: files/z.h5\)", "fit", "in.h5", "in.h5",
                      "-c", "x,more: files/z.h5:/s/mag", *options),
                     (4, r"can't open the file \(none.h5\): No such file or directory", "fit", "in.h5",
