@@ -29,6 +29,7 @@ static void run_fit(km_story *s)
     if (km_start_threads(s) != KM_OK)
         return;
     km_warn_of_threads(s);
+    km_warn_of_past_job(s);
     if (km_check_outputs(s) != KM_OK || km_start_scratch(s) != KM_OK ||
         km_take_machine(s) != KM_OK || km_open_catalogue(s) != KM_OK ||
         km_say_columns(s) != KM_OK || km_open_described(s) != KM_OK ||

@@ -176,6 +176,9 @@ void km_warn_of_constants(const km_story *s);
  * before reading, and again before the fit. Local. */
 void km_prepare_control(km_story *s);
 
+/* Warns if the end of the Slurm job, by which a fit stops in time, passed before it began. */
+void km_warn_of_past_job(const km_story *s);
+
 /* Was the reading or the fit stopped with a checkpoint? Then the error says where. */
 bool km_is_stopped_early(km_story *s);
 

@@ -56,17 +56,39 @@ static int wants_stop(void *context)
     return km_signal_came();
 }
 
+/* Seconds until the Slurm job ends, if something tells it; INFINITY if not. */
+static double seconds_of_job(void)
+{
+    const char *end = getenv("SLURM_JOB_END_TIME");
+    int64_t end_time;
+    return end != NULL && km_parse_int64(end, &end_time)
+               ? difftime((time_t)end_time, time(NULL))
+               : INFINITY;
+}
+
+/* Was the job over before the run began? Then it is another one's, left behind in a shell. */
+static bool is_of_past_job(const km_story *s, double seconds)
+{
+    return seconds + (km_now() - s->started) < 0;
+}
+
+void km_warn_of_past_job(const km_story *s)
+{
+    if (s->options.max_hours == 0 && is_of_past_job(s, seconds_of_job()))
+        km_warn(&s->log,
+                "end of a job that is over (SLURM_JOB_END_TIME=%s): this run began later, so it "
+                "has no time limit; unset the variable, or say --max-hours",
+                getenv("SLURM_JOB_END_TIME"));
+}
+
 /* Seconds until the run must have ended; 0: there is no limit. */
 static double seconds_until_end(const km_story *s)
 {
     const double no_time = 1e-9; /* the limit has passed; 0 would mean no limit */
-    const char *end = getenv("SLURM_JOB_END_TIME");
-    int64_t end_time;
+    const double of_job = seconds_of_job();
     if (s->options.max_hours > 0)
         return fmax(s->started + 3600 * s->options.max_hours - km_now(), no_time);
-    if (end != NULL && km_parse_int64(end, &end_time))
-        return fmax(difftime((time_t)end_time, time(NULL)), no_time);
-    return 0;
+    return of_job < INFINITY && !is_of_past_job(s, of_job) ? fmax(of_job, no_time) : 0;
 }
 
 /* Where the engine was stopped, for a message. */

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void set_defaults(const km_option *table, km_options *options)
 {
@@ -56,6 +57,19 @@ static km_code check_ranks(const km_options *options, const char *what, km_error
                        "contradiction (--ranks): it belongs to --dry-run; start %s on as many "
                        "ranks with mpirun or srun",
                        what);
+    return KM_OK;
+}
+
+/* Of several files, is one no file, and called as none is? Then it is a part of a list or of an
+ * expression with blanks, which the shell made a word of its own. */
+static km_code check_words(int argc, char **argv, km_error *error)
+{
+    for (int i = 0; i < argc && argc > 1; i++)
+        if (strpbrk(argv[i], "./@") == NULL && access(argv[i], F_OK) != 0)
+            return km_fail(error, KM_USAGE,
+                           "a word too many (%s): there is no such file; what belongs to an option "
+                           "is one word, as in -c a,b, or stands in quotes, as in -c 'a, b'",
+                           argv[i]);
     return KM_OK;
 }
 
@@ -330,6 +344,8 @@ static km_code parse_command(const struct command *command, int argc, char **arg
     }
     if (options->quiet && options->verbose)
         return km_fail(error, KM_USAGE, "contradiction (--quiet --verbose): say one of them");
+    if (check_words(argc - optind, argv + optind, error) != KM_OK)
+        return error->code;
     return command->take_rest(argc - optind, argv + optind, options, error);
 }
 

@@ -214,11 +214,16 @@ class Clock(StopTest):
         self.assertRegex(finished.err, r"warning: stopped early \(out.h5\): the time limit ended it "
                                        rf"(after|in) fit ({n_done}|{n_done + 1}) of 100000; kept is ")
 
-    def test_max_hours_wins(self):
-        """Over Slurm's end, which has passed."""
-        finished = run("fit", "even.h5", "-k", 9, "-o", "out.h5", "--checkpoint", "state",
-                       "--max-hours", 1, SLURM_JOB_END_TIME=str(int(time.time()) - 9))
-        self.assertEqual(finished.code, 0, finished)
+    def test_end_of_past_job(self):
+        """A shell may keep the variables of a job that is over: nothing stops by them."""
+        command = ["fit", "even.h5", "-k", 9]
+        run(*command, "-o", "whole.h5")
+        for options in ["-q"], ["--checkpoint", "state"], ["--max-hours", 1]:
+            finished = run(*command, "-o", "out.h5", *options, ranks=2,
+                           SLURM_JOB_END_TIME=str(int(time.time()) - 9))
+            self.check_done(finished, answer_of("whole.h5"))
+            self.assertEqual("warning: end of a job that is over (SLURM_JOB_END_TIME=" in
+                             finished.err, options == ["--checkpoint", "state"])
 
     def test_without_checkpoint(self):
         finished = run("fit", "even.h5", "-k", 60, "-o", "out.h5", "--tolerance", 0, "--max-hours",

@@ -111,6 +111,7 @@ ROWS = [
     (2, "bad value (--seeding-rows 2)", *fit("--seeding-rows", "2")),
     (2, "contradiction (--quiet --verbose)", *fit("--quiet", "--verbose")),
     (2, "contradiction (--ranks)", *fit("--ranks", "4")),
+    (2, "a word too many (b)", *fit_of("named-in.h5", "-c", "a", "b")),
     (2, "empty name in the list of columns", *fit("-c", "0,,1")),
     (2, "bad value (--missing-value few)", *fit("--missing-value", "few")),
     (2, "bad value (--missing-value 7:-99)", *fit("--missing-value", "7:-99")),
@@ -722,6 +723,8 @@ class Messages(ProgramTest):
                  for code, begin, *arguments in FAULT_ROWS if os.path.exists(FAULTS)]
         rows.append((2, "output exists (new.h5): it appeared",
                      self.run_into_an_output_that_appears))
+        rows.append((0, "end of a job that is over (SLURM_JOB_END_TIME=1700000000)",
+                     lambda: run(*fit(), SLURM_JOB_END_TIME="1700000000")))
         rows.append((0, "too many threads (2 per rank)",
                      lambda: run(*fit("--threads", "2"), cpus=[min(os.sched_getaffinity(0))])))
         return zip([row[:2] for row in rows], run_all([row[2] for row in rows]))
