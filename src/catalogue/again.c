@@ -94,7 +94,7 @@ static void compare_ids(km_again *a, km_rows rows, int64_t first, km_error *erro
                              : (size_t)place->position * (size_t)field->size % size;
     bool are_same = km_again_read_elements(a, field, place, rows, type, error) == KM_OK;
     for (int64_t i = 0; i < rows.count && are_same; i++) {
-        char *id = a->bytes + (size_t)i * size + ahead;
+        char *id = a->bytes + (size_t)i * (size == 1 ? (size_t)field->size : size) + ahead;
         km_id_remove_bias(field, id);
         are_same =
             memcmp(id, ids->bytes + (size_t)(first + i) * ids->size, (size_t)field->size) == 0;

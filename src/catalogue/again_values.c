@@ -59,13 +59,16 @@ km_code km_again_read_elements(km_again *a, const km_field *field, const km_plac
     const int64_t column = field->column;
     const hsize_t at = (hsize_t)column, first = (hsize_t)rows.first, n = (hsize_t)rows.count;
     const hsize_t start[2] = {place->is_transposed ? at : first, place->is_transposed ? first : at};
-    const hsize_t count[2] = {place->is_transposed ? 1 : n, place->is_transposed ? n : 1};
-    const size_t size = type >= 0 ? H5Tget_size(type) : 0; /* 0: HDF5 failed */
+    const size_t size = type >= 0 ? H5Tget_size(type) : 0;            /* 0: HDF5 failed */
+    const hsize_t n_columns = size == 1 ? (hsize_t)place->length : 1; /* a text in letters */
+    const hsize_t n_elements = n * n_columns;
+    const hsize_t count[2] = {place->is_transposed ? 1 : n, place->is_transposed ? n : n_columns};
     free(a->bytes);
-    a->bytes = km_allocate(rows.count, size > 0 ? size : 1, "rows that are read again", error);
+    a->bytes =
+        km_allocate((int64_t)n_elements, size > 0 ? size : 1, "rows that are read again", error);
     if (a->bytes == NULL)
         return error->code;
-    const hid_t in_memory = H5Screate_simple(1, &n, NULL);
+    const hid_t in_memory = H5Screate_simple(1, &n_elements, NULL);
     const hid_t in_file = H5Dget_space(array->dataset);
     const hid_t dataset =
         size == 0 || km_fault("read the rows again") ? H5I_INVALID_HID : array->dataset;
@@ -75,7 +78,7 @@ km_code km_again_read_elements(km_again *a, const km_field *field, const km_plac
     H5Sclose(in_file);
     H5Sclose(in_memory);
     if (is_read && km_fault("read other values again"))
-        a->bytes[(size_t)rows.count * size - 1] ^= 1;
+        a->bytes[(size_t)n_elements * size - 1] ^= 1;
     if (!is_read)
         km_fail(error, KM_SYSTEM,
                 "can't read the catalogue again to verify it (%s, %s, rows %lld to %lld): %s; run "

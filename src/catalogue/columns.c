@@ -63,6 +63,13 @@ static void choose_value(km_choice *choice, const km_column *whole, int64_t posi
         km_append(choice->columns, &choice->count, sizeof column, &column, choice->error);
 }
 
+/* Chooses a text that is stored letter by letter: all of them are one value. */
+static void choose_letters(km_choice *choice, const km_column *column)
+{
+    choice->columns =
+        km_append(choice->columns, &choice->count, sizeof *column, column, choice->error);
+}
+
 void km_choose_all_values(km_choice *choice, const km_column *column)
 {
     if (!has_room_for_values(choice, column->values.length))
@@ -209,11 +216,20 @@ static bool is_allowed(const km_choice *choice, const km_column *column)
     return choice->error->code == KM_OK;
 }
 
+/* Is each value one letter of a text, as netCDF stores them (NC_CHAR)? */
+static bool is_in_letters(const km_column *column)
+{
+    return column->is_text && column->value_bytes == 1 && column->values.length > 1 &&
+           !column->values.is_transposed;
+}
+
 static void choose_values(km_choice *choice, const km_column *column, int64_t position)
 {
     if (!is_allowed(choice, column))
         return;
-    if (position >= 0)
+    if (position < 0 && is_in_letters(column))
+        choose_letters(choice, column);
+    else if (position >= 0)
         choose_value(choice, column, position);
     else
         km_choose_all_values(choice, column);

@@ -77,11 +77,6 @@ bool km_scope_select_one(const km_scope *scope, const km_table *table, const cha
                         .may_be_text = inputs == NULL,
                         .error = error};
     make_choice(&choice, name);
-    if (error->code == KM_OK && choice.count > 1 && choice.columns[0].is_text)
-        km_fail(error, KM_DATA,
-                "a text in letters (%s, %s, column %s): each row has %lld texts of their own, as "
-                "netCDF stores text letter by letter (NC_CHAR); skymeans import joins them",
-                scope->path, table->path, name, (long long)choice.count);
     if (error->code == KM_OK && choice.count != 1)
         km_fail(error, KM_USAGE, "bad value (%s %s): it takes one column of one value per row",
                 option, name);

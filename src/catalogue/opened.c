@@ -146,6 +146,18 @@ static void prepare_source(km_opened_file *opened, int64_t s, const km_column *c
         find_plain_values(opened, source);
 }
 
+/* Makes one text of a field of several letters. Returns how many columns of its dataset it takes.
+ */
+static int64_t join_letters(km_field *field, const km_place *place, int64_t element_bytes)
+{
+    if (place->length > 1 && H5Tget_class(field->type) == H5T_STRING) {
+        field->size *= place->length;
+        H5Tset_size(field->type, (size_t)field->size);
+        H5Tset_strpad(field->type, H5T_STR_NULLPAD); /* all of them may be letters */
+    }
+    return (field->offset + field->size + element_bytes - 1) / element_bytes;
+}
+
 /* Finds a field in its source, which is widened to hold it. */
 static void find_field(km_opened_file *opened, km_field *field, const km_place *place,
                        km_error *error)
@@ -165,11 +177,17 @@ static void find_field(km_opened_file *opened, km_field *field, const km_place *
         refuse_changed_columns(opened, place->dataset, error);
         return;
     }
+    const int64_t n_columns = join_letters(field, place, source->element_bytes);
+    if (n_columns > 1 && field->column + n_columns > array->n_columns) {
+        refuse_changed_columns(opened, place->dataset, error);
+        return;
+    }
     const int64_t end =
         source->first_column == INT64_MAX ? 0 : source->first_column + source->n_columns;
     if (field->column < source->first_column)
         source->first_column = field->column;
-    source->n_columns = (field->column + 1 > end ? field->column + 1 : end) - source->first_column;
+    const int64_t last = field->column + n_columns > end ? field->column + n_columns : end;
+    source->n_columns = last - source->first_column;
 }
 
 /* Parts of the rows of a contiguous array cost one read each, or as much as whole rows. So rows are

@@ -61,9 +61,8 @@ static double seconds_of_job(void)
 {
     const char *end = getenv("SLURM_JOB_END_TIME");
     int64_t end_time;
-    return end != NULL && km_parse_int64(end, &end_time)
-               ? difftime((time_t)end_time, time(NULL))
-               : INFINITY;
+    return end != NULL && km_parse_int64(end, &end_time) ? difftime((time_t)end_time, time(NULL))
+                                                         : INFINITY;
 }
 
 /* Was the job over before the run began? Then it is another one's, left behind in a shell. */

@@ -274,8 +274,6 @@ ROWS = [
      *fit_of("hip.h5", "-c", "hi")),
     (0, "a condition without a comparison (--where hip)", *fit_of("hip.h5", "-c", "x", "--where", "hip")),
     (0, "rows without a position (poles.h5, 2 rows): a part is missing", *fit_of("poles.h5", "--sky", "ra,dec")),
-    (3, "a text in letters (letters.nc, /, column name): each row has 7 texts",
-     *fit_of("letters.nc", "-c", "x", "--id", "name")),
     (3, "no labels (letters.nc, /name): it has several texts per row", "compare", "fit.h5",
      "letters.nc:/name"),
     (3, "too long an id (longid.h5)", *fit_of("longid.h5", "-c", "n", "--id", "name")),

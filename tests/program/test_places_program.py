@@ -63,6 +63,24 @@ class SeveralPlaces(DiscoveryTest):
                 self.assertEqual(result.checksum, same.checksum, case)
                 self.assertEqual(result.data["ids"].tolist(), [b"%d" % i for i in range(N)])
 
+    def test_ids_in_letters(self):
+        """As netCDF has texts (NC_CHAR): one letter a value, some of them as wide as their texts."""
+        names = np.array([b"J%03d%s" % (i, b"+" * (i % 4)) for i in range(N)])
+        table = np.zeros(N, [("n", "i2"), ("name", "S1", 7), ("x", "f8")])
+        table["x"], table["name"] = X, names.view("S1").reshape(N, 7)
+        write("compound.h5", {"t": table})
+        parts = (0, 100, 9), (100, N, 7)
+        for i, (begin, end, width) in enumerate(parts):
+            letters = names[begin:end].astype(f"S{width}").view("S1").reshape(end - begin, width)
+            with h5py.File(f"{i}.nc", "w") as file:
+                file["x"] = X[begin:end]
+                file.create_dataset("name", data=letters,
+                                    **{"chunks": (30, 4), "compression": 1} if i else {})
+        for _, result in self.check_same(X, ["compound.h5", "-c", "x", "--id", "name", "--verify"],
+                                         ["0.nc", "1.nc", "-c", "x", "--id", "name", "--verify"],
+                                         ranks=(1, 3)):
+            self.assertEqual(result.data["ids"].tolist(), names.tolist())
+
     def test_tables_below_each_other(self):
         """In the order of their names, bytes by bytes: coadd_10 is before coadd_9."""
         parts = {"coadd_1": (0, 50), "coadd_10": (50, 120), "coadd_9": (120, 250),

@@ -107,6 +107,8 @@ CASES = [
     case("", "variables of two dimensions, and of groups",
          "stations.nc -c 'temp[1],temp[2],sun/flux'", writers.stations),
     case("", "numbers as they are stored", "argo.nc -c TEMP,PSAL --raw", writers.argo_raw),
+    case("", "texts in letters, as ids", "argo.nc -c TEMP,PSAL --id WMO", writers.argo_letters,
+         3),
     case("", "not: a variable that was not written as far as others of a growing dimension",
          "argo.nc -c TEMP,PSAL", writers.argo_growing, code=3, says="PSAL.*has 200 rows"),
     case("xarray", "variables of one dimension", "lightcurve.nc -c flux,colour", writers.xarray_file),

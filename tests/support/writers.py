@@ -357,6 +357,14 @@ def argo_raw():
         return side_by_side(file["TEMP"][:], file["PSAL"][:])
 
 
+def argo_letters():
+    import netCDF4
+    values, ids = argo(), np.array([b"A%03d" % i for i in ROWS])
+    with netCDF4.Dataset("argo.nc", "a") as file:
+        file.createVariable("WMO", "S1", ("obs", "strlen"))[:] = netCDF4.stringtochar(ids)
+    return values, ids
+
+
 def argo_growing():
     """With a dimension that grows HDF5 has a variable only up to the last row that was written."""
     values = argo(True)
