@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "catalogue/tables.h"
 #include "command/command.h"
+#include "expression/expression.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -16,12 +17,20 @@ static km_code bad_sky(const char *text, km_error *error)
                    text);
 }
 
-/* A part of a position as expressions take it: columns that are called by number, or by a word that
- * begins with a digit, stand in braces. */
+/* Is it the path of a column, as coord/ra? Nobody divides a right ascension by a column. */
+static bool is_path_of_column(const char *item)
+{
+    const char *name = strrchr(item, '/');
+    return name != NULL && km_is_letter(name[1]) && strpbrk(item, "+-*^()<>=!&|{}[], ") == NULL;
+}
+
+/* A part of a position as expressions take it: columns that are called by number, by a word that
+ * begins with a digit, or by a path, stand in braces. */
 static char *append_position(char *to, const char *item)
 {
     const size_t length = strcspn(item, "+-*/^()<>=!&|{}[], .");
-    const bool is_odd = item[length] == '\0' && isdigit((unsigned char)item[0]);
+    const bool is_odd =
+        (item[length] == '\0' && isdigit((unsigned char)item[0])) || is_path_of_column(item);
     return stpcpy(stpcpy(stpcpy(to, is_odd ? "{" : ""), item), is_odd ? "}" : "");
 }
 

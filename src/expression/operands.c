@@ -20,10 +20,16 @@ static const struct function {
                  {"sky_y", KM_SKY_Y, POSITION}, {"sky_z", KM_SKY_Z, POSITION},
                  {"min", KM_MIN, TWO_OR_MORE},  {"max", KM_MAX, TWO_OR_MORE}};
 
+static bool is_in_word(char c)
+{
+    return km_is_letter(c) || isdigit((unsigned char)c);
+}
+
+/* Points may stand in it, as in pos.ra, which astropy makes of a column of positions. */
 static size_t length_of_word(const char *at)
 {
     size_t n = 0;
-    while (km_is_letter(at[n]) || isdigit((unsigned char)at[n]))
+    while (is_in_word(at[n]) || (n > 0 && at[n] == '.' && is_in_word(at[n + 1])))
         n++;
     return n;
 }

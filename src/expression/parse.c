@@ -190,7 +190,7 @@ static const char *why_not_operator(const char *at)
            : *at == ',' || *at == ';'
                ? "columns are separated by commas, and several values stand only in functions"
                : "an operator should stand here; names with other signs than letters, "
-                 "digits and _ stand in braces, as {b-v}";
+                 "digits, _ and . stand in braces, as {b-v}";
 }
 
 km_code km_expression_parse(km_expression *expression, const char *text, const char *option,

@@ -167,6 +167,15 @@ class Sky(ProgramTest):
         _, result = self.fit("array.h5", 5, "--sky", "15*{0},1", "--seeding", "first", "--verify")
         self.assertEqual(result.labels.tolist(), np.repeat(range(5), 400).tolist())
 
+    def test_names_with_points_and_paths(self):
+        """As astropy calls the columns of a SkyCoord, and as groups have them."""
+        with h5py.File("named.h5", "w") as file:
+            for name in "ra", "dec":
+                file[f"t/pos.{name}"] = file[f"u/v/{name}"] = self.columns[name]
+        for position in "pos.ra,pos.dec", "360+pos.ra,u/v/dec", "/u/v/ra,/u/v/dec":
+            _, result = self.fit("named.h5", 5, "-d", "t", "--sky", position, "--seeding", "first")
+            self.assertEqual(result.labels.tolist(), np.repeat(range(5), 400).tolist())
+
     def test_criteria(self):
         """One cluster, which others are compared with, has its center on the sphere, too."""
         random = np.random.default_rng(8)

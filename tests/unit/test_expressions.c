@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[] = {"a", "b", "c", "{odd-name}", "flux[2]"};
+static const char *const names[] = {"a", "b", "c", "{odd-name}", "flux[2]", "pos.ra"};
 enum { N_INPUTS = sizeof names / sizeof *names };
 
 static int64_t find_name(void *context, const char *name, km_error *error)
@@ -30,8 +30,8 @@ static km_code parse_text(km_expression *expression, const char *text, km_error 
 
 /* ---- known values --------------------------------------------------------------------------- */
 
-/* With a = 2, b = 0.5, c missing, {odd-name} = 0, flux[2] = 1e200. */
-static const double inputs[N_INPUTS] = {2, 0.5, NAN, 0, 1e200};
+/* With a = 2, b = 0.5, c missing, {odd-name} = 0, flux[2] = 1e200, pos.ra = 30. */
+static const double inputs[N_INPUTS] = {2, 0.5, NAN, 0, 1e200, 30};
 static const struct known {
     const char *text;
     double value;
@@ -75,6 +75,7 @@ static const struct known {
     {"a != b", 1},
     {"a <= 2 && a >= 2", 1},
     {"c^0", NAN},
+    {"pos.ra*.5+2.", 17},
 };
 
 static bool is_same(double x, double y)
@@ -213,6 +214,7 @@ static const struct refused {
     {"\xc3\xa4 a", NULL}, /* no such column */
     {"", ", character 1, at its end): no value stands here"},
     {"a;b", ", character 2, at ';b'): columns are separated by commas"},
+    {"a. > 3", ", character 2, at '. > 3'): an operator should stand here"},
     {"a%3", ", character 2, at '%3'): an operator should stand here"},
     {"a ? b : c", ", character 3, at '? b : c'): an operator should stand here"},
 };
