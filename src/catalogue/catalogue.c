@@ -162,15 +162,15 @@ static km_code open_together(km_catalogue *catalogue, MPI_Comm comm, km_error *e
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* The type of ids is that of the first file that has them. The lowest of such files belongs to the
- * rank that looked at it, since ranks look at files in turns. */
+/* The type of ids is that of the first file that has rows of them. The lowest of such files belongs
+ * to the rank that looked at it, since ranks look at files in turns. */
 static void share_type_of_ids(km_catalogue *catalogue, MPI_Comm comm)
 {
     const int n_ranks = km_comm_size(comm);
     int64_t lowest = catalogue->ids_type_size > 0 ? catalogue->ids_file : INT64_MAX;
     lowest = -lowest;
     km_max_int64(comm, &lowest, 1);
-    const int owner = lowest == -INT64_MAX ? 0 : (int)(-lowest % n_ranks);
+    const int owner = lowest == -INT64_MAX ? 0 : (int)(-lowest % catalogue->n_files % n_ranks);
     km_broadcast(comm, owner, catalogue->ids_type, sizeof catalogue->ids_type);
 }
 

@@ -241,7 +241,7 @@ typedef struct km_catalogue {
     km_missing_value *missing_values;
     unsigned char ids_type[512]; /* as H5Tencode writes it */
     size_t ids_type_size;
-    int64_t ids_file; /* the part that this rank took the type from */
+    int64_t ids_file; /* the part that this rank took the type from; n_files more if it is empty */
     int64_t ids_size; /* bytes per id: the maximum of fixed texts, about the mean of others */
     bool is_together; /* all ranks have one file open together; else each opens its own */
     struct km_opened_file *shared; /* that one file */

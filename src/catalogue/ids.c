@@ -54,10 +54,12 @@ void km_ids_note(km_catalogue *catalogue, int64_t file, const km_opened_file *op
     const hid_t type = field->type;
     const int64_t size =
         H5Tis_variable_str(type) > 0 ? mean_text_size(opened, field) : (int64_t)H5Tget_size(type);
+    /* Files without rows, whose ids may have any type, are behind all others. */
+    const int64_t place = catalogue->files[file].n_rows > 0 ? file : catalogue->n_files + file;
     catalogue->ids_size = size > catalogue->ids_size ? size : catalogue->ids_size;
-    if (catalogue->ids_type_size > 0)
+    if (catalogue->ids_type_size > 0 && catalogue->ids_file < place)
         return;
-    catalogue->ids_file = file;
+    catalogue->ids_file = place;
     catalogue->ids_type_size = sizeof catalogue->ids_type;
     if (size == 0 || H5Tencode(type, catalogue->ids_type, &catalogue->ids_type_size) < 0 ||
         catalogue->ids_type_size > sizeof catalogue->ids_type)

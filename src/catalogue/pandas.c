@@ -1,7 +1,8 @@
 /* Frames of pandas, which stores columns of one type together, in blocks.
  *
  * format='fixed': a group with the order of all names in `axis0`. Block N has its names in
- * `blockN_items`, and its values in `blockN_values`, one row of the dataset per row.
+ * `blockN_items`, and its values in `blockN_values`, one row of the dataset per row; the index is
+ * `axis1`.
  * format='table': a dataset of compounds. Block N is an array member `values_block_N`, and its
  * names are in the attribute `values_block_N_kind`; the order of all names is in the attribute
  * `non_index_axes` of the group. Both are lists as Python pickles them.
@@ -154,6 +155,53 @@ static bool add_frame_block(km_finder *finder, hid_t group, km_table *table, int
     return true;
 }
 
+/* Does a table have a column of this name? */
+static bool has_column(const km_table *table, const char *name)
+{
+    int64_t i = 0;
+    while (i < table->n_columns && strcmp(table->columns[i].name, name) != 0)
+        i++;
+    return i < table->n_columns;
+}
+
+/* The index is called by its own name, unless a column has it. */
+static void name_index(const km_table *table, const char *name, km_column *column)
+{
+    const bool is_free = name[0] != '\0' && strcmp(name, "N.") != 0 && !has_column(table, name);
+    snprintf(column->name, sizeof column->name, "%s", is_free ? name : "index");
+}
+
+/* Adds the index, in which ids often are, as a column behind the others. */
+static void add_index(km_finder *finder, hid_t group, km_table *table)
+{
+    char path[KM_DATASET_SIZE], name[KM_NAME_SIZE], kind[32], stored[32];
+    int64_t shape[2];
+    km_column column = {.n_rows = 0};
+    if (table->n_columns == 0 || !km_has_link(group, "axis1") ||
+        !km_join_path(path, table->path, "axis1"))
+        return;
+    const hid_t dataset = H5Dopen2(group, "axis1", H5P_DEFAULT);
+    if (dataset < 0)
+        return;
+    const hid_t type = H5Dget_type(dataset);
+    km_describe_type(type, &column);
+    km_describe_dataset(finder->file, dataset, path, &column);
+    km_h5_read_text(dataset, "name", name, sizeof name);
+    km_h5_read_text(dataset, "kind", kind, sizeof kind);
+    km_h5_read_text(dataset, "value_type", stored, sizeof stored);
+    const bool is_list = km_find_shape(dataset, shape) == 1;
+    const bool has_rows = !is_without_rows(dataset, stored, &column);
+    column.n_rows = table->n_rows;
+    note_times(kind, &column);
+    name_index(table, name, &column);
+    if (is_list && (has_rows ? shape[0] : 0) == table->n_rows &&
+        (column.is_numeric || column.is_text) && !has_column(table, column.name) &&
+        finder->error->code == KM_OK)
+        km_add_column(table, &column, finder->error);
+    H5Tclose(type);
+    H5Dclose(dataset);
+}
+
 bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
 {
     km_text_list order = {0};
@@ -175,6 +223,7 @@ bool km_find_frame(km_finder *finder, const km_object *object, km_table *table)
     if (order.texts != NULL)
         sort_columns(table, &order, error);
     free(order.texts);
+    add_index(finder, object->id, table);
     return true;
 }
 
@@ -247,6 +296,19 @@ static bool name_blocks(hid_t dataset, km_table *table, km_error *error)
     return is_flat;
 }
 
+/* The index is the column `index`; how it is called stands in the dictionary `info`. */
+static void rename_index(hid_t group, km_table *table, km_error *error)
+{
+    char name[KM_NAME_SIZE];
+    char *info = km_h5_read_long_text(group, "info", error);
+    if (info != NULL && km_read_pickled_value(info, "index_name", name))
+        for (int64_t i = 0; i < table->n_columns; i++)
+            if (strcmp(table->columns[i].name, "index") == 0 &&
+                strcmp(table->columns[i].values.member, "index") == 0)
+                name_index(table, name, &table->columns[i]);
+    free(info);
+}
+
 static void list_frame_columns(km_finder *finder, const km_object *object, km_table *table)
 {
     km_text_list order;
@@ -263,6 +325,7 @@ static void list_frame_columns(km_finder *finder, const km_object *object, km_ta
     if (read_names(object->parent, "non_index_axes", true, &order, &is_deep, error))
         sort_columns(table, &order, error);
     free(order.texts);
+    rename_index(object->parent, table, error);
 }
 
 static bool is_frame_table(hid_t group)

@@ -235,3 +235,20 @@ bool km_read_pickled_list(const char *pickle, bool is_innermost, km_text_list *n
     free(m.texts);
     return is_list;
 }
+
+/* Behind a text its place in the memo may stand, on a line of its own. */
+bool km_read_pickled_value(const char *pickle, const char *key, char *value)
+{
+    const size_t length = strlen(key);
+    for (const char *at = strstr(pickle, key); at != NULL; at = strstr(at + length, key)) {
+        if (at == pickle || at[-1] != 'V' || at[length] != '\n')
+            continue;
+        at += length + 1;
+        if (at[0] == 'p')
+            at += strcspn(at, "\n") + (strchr(at, '\n') != NULL);
+        if (at[0] == 'V')
+            decode_pickled_text(at + 1, strcspn(at + 1, "\n"), value);
+        return at[0] == 'V';
+    }
+    return false;
+}

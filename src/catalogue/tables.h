@@ -179,6 +179,10 @@ static inline const char *km_text_at(const km_text_list *list, int64_t i)
     return list->texts + (size_t)i * list->size;
 }
 
+/* The text that belongs to a key of a dictionary that Python pickled (protocol 0), called as no
+ * other text in it; false if there is none. `value` [KM_NAME_SIZE]. */
+bool km_read_pickled_value(const char *pickle, const char *key, char *value);
+
 /* Reads a list of texts and integers that Python pickled (protocol 0) to a text, or the innermost
  * such list in it. The caller frees names->texts. False if it is anything else; the only error is
  * KM_MEMORY. *is_deep: the list contains lists or tuples. */

@@ -215,11 +215,34 @@ class Pandas(DiscoveryTest):
         frame = pandas.DataFrame({"x": X, "name": [f"star {i}" for i in range(N)],
                                   "odd": [1, "a"] * (N // 2)})
         frame.to_hdf("in.h5", "df", format="fixed")
-        self.assertEqual(list(self.columns("in.h5", "/df")), ["x"])
+        self.assertEqual(list(self.columns("in.h5", "/df")), ["x", "index"])
         self.assertEqual(list(self.unusable("in.h5")), ["/df/name", "/df/odd"])
         self.refuse(*[(3, r"can't use a column \(in.h5, /df, column name\): it is texts .*format='table'",
                        "fit", "in.h5", *words, "-k", K, "-o", "out.h5")
                       for words in (["-c", "x,name"], ["-c", "x", "--id", "name"])], ranks=(1,))
+
+    def test_index(self):
+        """A column behind the others, by its own name, unless that is none, or that of a column."""
+        ids = 4_000_000_000_000_000_000 + np.arange(N)[::-1]
+        names = np.array([f"star {i}" for i in range(N)])
+        times = pandas.to_datetime(np.arange(N) * 10 ** 9)
+        for index, name, found in ((ids, "source_id", "source_id"), (ids, None, "index"),
+                                   (names, "\u03b1 star", "\u03b1 star"), (ids, "y", "index"),
+                                   (times, "seen", "seen")):
+            frame = pandas.DataFrame({"x": X, "y": Y}, index=pandas.Index(index, name=name))
+            for part, of in zip((frame[:0], frame), ("fixed.h5", "more.h5")):
+                part.to_hdf(of, "df", format="fixed", mode="w")
+            frame.to_hdf("table.h5", "df", format="table", mode="w")
+            for files in ["fixed.h5", "more.h5"], ["more.h5", "fixed.h5"], ["more.h5"], ["table.h5"]:
+                if index is names and "fixed.h5" in files:
+                    continue  # without rows pandas pickles the texts
+                table, = self.tables(files[0])
+                self.assertEqual(list(self.columns(files[0], table)), ["x", "y", found])
+                done = self.check_same(np.column_stack([X, Y]), [*files, "--id", found],
+                                       ranks=(1, 3))
+                expected = [n.encode() for n in index] if index is names else index.astype("i8").tolist()
+                for _, result in done:
+                    self.assertEqual(result.data["ids"].tolist(), expected)
 
     def test_categories_are_no_table(self):
         frame = pandas.DataFrame({"x": X, "kind": pandas.Categorical(["a", "b", None] * (N // 3)),

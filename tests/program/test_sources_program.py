@@ -48,6 +48,8 @@ CASES = [
          writers.pandas_table),
     case("", "`data_columns=True`", "stars.h5 -c bp_rp,abs_mag --id source_id",
          writers.pandas_all_data_columns),
+    case("", "an index has its name, or is called `index`",
+         "stars.h5 -c bp_rp,abs_mag --id source_id", writers.pandas_index, 3),
     case("", "categories are their numbers, none is missing", "stars.h5 -c bp_rp,kind",
          writers.pandas_categories, says="numbers of categories"),
     case("", "times are nanoseconds since 1970, NaT is missing", "stars.h5 -c bp_rp,seen",

@@ -502,6 +502,11 @@ def pandas_table():
     return side_by_side(A, gappy(B)), IDS
 
 
+def pandas_index():
+    frame().set_index("source_id").drop(columns="name").to_hdf("stars.h5", "stars", format="fixed")
+    return side_by_side(A, gappy(B)), IDS
+
+
 def pandas_all_data_columns():
     frame().to_hdf("stars.h5", "stars", format="table", data_columns=True)
     return side_by_side(A, gappy(B)), IDS
