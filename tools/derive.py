@@ -87,6 +87,10 @@ class RowWise(ast.NodeTransformer):
     def visit_Constant(self, node):
         if type(node.value) not in (int, float):
             raise ValueError(f"{node.value!r} is not a number")
+        if type(node.value) is int and node.value >= 2**53:
+            raise ValueError(f"{node.value} is a whole number from 2^53 on, as long ids, which double precision "
+                             "does not tell from its neighbours; write it rounded, as 1.2e18, or choose rows by "
+                             "another column")
         return ast.copy_location(ast.Constant(float(node.value)), node)
 
     def visit_Name(self, node):

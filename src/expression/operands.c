@@ -59,6 +59,11 @@ static int32_t parse_number(km_parser *p)
         !km_parse_double(copy, &value)) {
         return km_refuse_at(p, p->at, "it is no number in the range of doubles; write another");
     }
+    if (n == strspn(p->at, "0123456789") && value >= 0x1p53)
+        return km_refuse_at(p, p->at,
+                            "whole numbers from 2^53 on, as long ids, are not told from their "
+                            "neighbours in double precision; write it rounded, as 1.2e18, or "
+                            "choose rows by another column");
     p->at += n;
     return km_append_operation(p, KM_NUMBER, KM_NO_OPERAND, KM_NO_OPERAND, value);
 }

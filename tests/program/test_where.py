@@ -113,6 +113,7 @@ class Where(ToolTest):
                 ("name > 1", 3, r"cannot compute \(--where\): texts can't be compared"),
                 ("name", 3, r"cannot compute \(--where\): texts are neither"),
                 ("x[1] > 1", 3, r"cannot compute \(--where\)"),
+                ("n == 9007199254740993", 2, "does not tell from its neighbours"),
                 ("Lt(x, 1)", 2, "the functions are"), ("x > 'a'", 2, "not a number")):
             with self.subTest(where=where):
                 self.refuse(code, pattern, IMPORT, "in.csv", "out.h5", "--where", where)
