@@ -62,6 +62,12 @@ static inline int64_t km_block_bytes(const km_samples *samples)
  * Measured. */
 static const double KM_SORTING_COST = 50, KM_MANY_RELABELED = 0.1, KM_FEW_RELABELED = 0.05;
 
+/* What a method takes, in comparisons of a sample. */
+typedef struct km_turn {
+    double late;  /* in a late iteration */
+    double start; /* and to get there */
+} km_turn;
+
 /* A row in the table of methods. */
 typedef struct km_method {
     const char *name;
@@ -98,6 +104,11 @@ typedef struct km_method {
     /* Some blocks have other samples now, of another rank, and their labels. Local. NULL: it can't
      * follow that, and counts no work of blocks. */
     void (*renew)(km_assigner *assigner, int64_t block, int64_t n_blocks);
+    /* Goes on after another method, which has assigned the samples by the centers [k][d] in working
+     * precision and changed this part of the labels. Local. NULL: it doesn't. */
+    void (*take_over)(km_assigner *assigner, const void *centers, double relabeled);
+    /* What its late iterations take, and to begin with it, in comparisons of a sample by `tree`. */
+    km_turn (*turn)(int64_t k, int64_t d);
 } km_method;
 
 /* The table of methods, ended by a NULL name. */
@@ -108,6 +119,22 @@ const km_method *km_method_choose(const char *name, const km_shape *shape);
 
 /* The row called so; NULL if there is none. */
 const km_method *km_method_find(const char *name);
+
+/* The method with which a fit may begin that goes over to this one, if its centers have few
+ * dimensions; and the one that it may go over to. NULL: none. */
+const km_method *km_method_before(const km_method *method, const km_shape *shape);
+const km_method *km_method_after(const km_method *method, const km_shape *shape);
+
+/* Have these centers, [k][d], few dimensions? By the maximum likelihood estimate of Levina & Bickel
+ * 2004 (NIPS 17, eq. 8, averaged as MacKay & Ghahramani do) from the nearest 10 of each; infinite
+ * if they are too few. */
+double km_find_dimension(const double *centers, int64_t k, int64_t d);
+bool km_method_begins(const double *centers, int64_t k, int64_t d);
+
+/* Goes over from one method to another, whose take_over is called. Local; KM_MEMORY, after which
+ * only km_assigner_free with the new method may be called. */
+km_code km_assigner_go_over(km_assigner *assigner, const km_method *from, const km_method *to,
+                            const void *centers, double relabeled, km_error *error);
 
 /* Bytes per rank of an assigner: labels, sums of each thread and of this rank (and what comes of
  * others), and the state of the method; and of sums alone. */

@@ -30,7 +30,9 @@ const km_method km_methods[] = {
      .most_ordered = 63,
      .is_available = km_bounds_is_available,
      .bytes = km_bounds_bytes,
-     .cost = km_bounds_cost},
+     .cost = km_bounds_cost,
+     .take_over = km_bounds_take_over,
+     .turn = km_bounds_turn},
     {.name = "neighbours",
      .create = km_neighbours_create,
      .assign = km_neighbours_assign,
@@ -42,7 +44,9 @@ const km_method km_methods[] = {
      .cost = km_neighbours_cost,
      .find_codes = km_neighbours_codes,
      .order_labels = km_neighbours_order,
-     .renew = km_neighbours_renew},
+     .renew = km_neighbours_renew,
+     .take_over = km_neighbours_take_over,
+     .turn = km_neighbours_turn},
     {.name = NULL},
 };
 

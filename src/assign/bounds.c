@@ -243,3 +243,20 @@ double km_bounds_cost(const km_shape *shape)
             return 2 + (double)k / 8;
     return (double)k + 1;
 }
+
+/* Samples are sorted at once, and get gaps. */
+void km_bounds_take_over(km_assigner *assigner, const void *centers, double relabeled)
+{
+    bounds *b = assigner->state;
+    const int64_t n = assigner->n_clusters * assigner->samples->n_features;
+    memcpy(b->before, centers, (size_t)n * km_precision_size(assigner->samples->precision));
+    b->n_changed_last = (int64_t)(relabeled * (double)b->n_counted);
+    b->n_changed = b->n_counted;
+}
+
+/* Gaps of all centers are made. Measured (docs/measurements/methods.md). */
+km_turn km_bounds_turn(int64_t k, int64_t d)
+{
+    (void)d;
+    return (km_turn){.late = 4 + (double)k / 40, .start = 20 + 0.75 * (double)k};
+}

@@ -83,6 +83,8 @@ void km_bounds_free(km_assigner *assigner);
 bool km_bounds_is_available(const km_shape *shape);
 double km_bounds_bytes(const km_shape *shape);
 double km_bounds_cost(const km_shape *shape);
+void km_bounds_take_over(km_assigner *assigner, const void *centers, double relabeled);
+km_turn km_bounds_turn(int64_t k, int64_t d);
 
 km_code km_neighbours_create(km_assigner *assigner, km_error *error);
 void km_neighbours_assign(km_assigner *assigner, const void *centers);
@@ -96,6 +98,8 @@ bool km_neighbours_is_available(const km_shape *shape);
 double km_neighbours_bytes(const km_shape *shape);
 double km_neighbours_cost(const km_shape *shape);
 double km_neighbours_exchange_takes(const km_shape *shape);
+void km_neighbours_take_over(km_assigner *assigner, const void *centers, double relabeled);
+km_turn km_neighbours_turn(int64_t k, int64_t d);
 
 /* What km_sort_by_label needs beside the samples. */
 double km_sort_bytes(const km_shape *shape);

@@ -375,3 +375,21 @@ double km_neighbours_exchange_takes(const km_shape *shape)
     (void)shape;
     return 12;
 }
+
+/* Samples are sorted at once, and make lists if few labels change. */
+void km_neighbours_take_over(km_assigner *assigner, const void *centers, double relabeled)
+{
+    neighbours *n = assigner->state;
+    const int64_t length = assigner->n_clusters * assigner->samples->n_features;
+    memcpy(n->before, centers,
+           (size_t)length * km_precision_size(assigner->samples->precision));
+    n->has_before = true;
+    n->relabeled = relabeled > KM_FEW_RELABELED ? 1 : relabeled;
+}
+
+/* Samples are sorted, and parts of blocks make lists. Measured (docs/measurements/methods.md). */
+km_turn km_neighbours_turn(int64_t k, int64_t d)
+{
+    (void)k;
+    return (km_turn){.late = 200.0 / (double)d, .start = 200};
+}

@@ -105,6 +105,20 @@ static km_code choose_first_centers(km_call *c, km_error *error)
     return error->code;
 }
 
+/* Chooses the method to begin with, which may want samples in order. A fit before this one may have
+ * changed that. */
+static km_code choose_beginning(km_call *c, const double *centers, km_error *error)
+{
+    const km_plan *plan = &c->answer->plan;
+    const int64_t k = c->problem->n_clusters, d = c->samples->memory.n_features;
+    const double start = km_now();
+    c->task.early = plan->early != NULL && km_method_begins(centers, k, d) ? plan->early : NULL;
+    if (c->task.early != NULL || plan->late != NULL)
+        km_samples_put_in_order(c->samples, plan, &c->pace, c->comm, error);
+    km_timer_add(&c->answer->timers, KM_PHASE_ORDER, start);
+    return error->code;
+}
+
 km_code km_call_begin_fit(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
@@ -119,7 +133,8 @@ km_code km_call_begin_fit(km_call *c, km_error *error)
         return error->code;
     const double *centers = is_resumed ? c->state.next.used : c->first_centers;
     if (km_cluster_redistribute(c->samples, &answer->plan, centers, &c->pace, &answer->timers,
-                                c->comm, error) != KM_OK)
+                                c->comm, error) != KM_OK ||
+        choose_beginning(c, centers, error) != KM_OK)
         return error->code;
     c->pace.has_nothing = false;
     c->pace.beginning = km_now() - start;

@@ -22,6 +22,7 @@ typedef struct km_call {
     double *seeds;    /* [restarts][largest k][d] */
     int64_t *n_seeds; /* [restarts], centers of each; 0: none yet */
     bool is_between;  /* no fit is running */
+    bool are_reordered; /* samples may be in another order than they were when a fit ended */
 } km_call;
 
 /* Writes a state on rank 0, and calls the caller's function on all ranks to save it. `context` is

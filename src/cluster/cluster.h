@@ -107,6 +107,10 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
                            const skymeans_problem *problem, km_pace *pace, MPI_Comm comm,
                            km_error *error);
 
+/* Puts the samples of each rank in order, unless they are, as the plan's number of clusters asks. */
+km_code km_samples_put_in_order(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
+                                MPI_Comm comm, km_error *error);
+
 /* Redistributes samples among the ranks, if the plan says so and it was not done yet, for a fit
  * that goes on from these centers, [k][d] working values. */
 km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan,

@@ -69,7 +69,11 @@ static km_memory find_memory(const km_plan *plan)
     km_memory memory = {.samples = km_samples_bytes(shape, n, shape->has_weights)};
     if (plan->orders)
         memory.ordering = km_order_bytes(shape, n_in_part, shape->has_weights);
-    if (plan->redistributes) /* before each fit */
+    if (plan->early != NULL || plan->late != NULL) /* before each fit */
+        memory.ordering = km_larger(memory.ordering,
+                                    km_order_bytes(shape, n_in_part, shape->has_weights) +
+                                        restarts + km_centers_bytes(shape));
+    if (plan->redistributes)
         memory.ordering =
             km_exchange_bytes(shape, n, shape->has_weights) + restarts + km_centers_bytes(shape);
     if (plan->redistributes && plan->method->find_codes != NULL) /* by labels that it guesses */
@@ -87,6 +91,10 @@ static km_memory find_memory(const km_plan *plan)
                                           km_refine_bytes(shape, plan->seeding, plan->refining));
     memory.fitting = restarts + km_larger(km_fit_bytes(shape, plan->method),
                                           km_restarts_compare_bytes(shape, plan->method));
+    if (plan->early != NULL)
+        memory.fitting = km_larger(memory.fitting, restarts + km_fit_bytes(shape, plan->early));
+    if (plan->late != NULL)
+        memory.fitting = km_larger(memory.fitting, restarts + km_fit_bytes(shape, plan->late));
     if (plan->refining !=
         NULL) /* the seeding's own centers, in case that refined ones are refused */
         memory.fitting += km_centers_bytes(shape);
@@ -115,6 +123,10 @@ static void plan_fits(km_plan *plan, const skymeans_problem *problem, const skym
 {
     const km_shape *shape = &plan->shape;
     plan->method = km_method_choose(manner->algorithm, shape);
+    if (strcmp(manner->algorithm, "auto") == 0 && shape->n_heights == 0) {
+        plan->early = km_method_before(plan->method, shape);
+        plan->late = km_method_after(plan->method, shape);
+    }
     if (problem->first_centers == NULL)
         plan->seeding = km_seeding_find(problem->seeding);
     if (plan->seeding != NULL && plan->seeding->is_refined &&
@@ -215,9 +227,14 @@ km_plan km_plan_without_fit(const km_plan *plan)
                    .answer = 2 * km_labels_bytes(shape) + 4 * km_centers_bytes(shape)}};
 }
 
-const char *km_plan_order_text(const km_plan *plan)
+const char *km_plan_order_text(const km_plan *plan, const km_fit *fit)
 {
-    return plan->redistributes ? "redistributed among ranks, so that each has neighbours in space"
-           : plan->orders      ? "put in order on each rank, so that neighbours are together"
-                               : "in the order of the catalogue";
+    const bool has_begun_early = fit != NULL && fit->first_method == plan->early;
+    if (plan->redistributes)
+        return "redistributed among ranks, so that each has neighbours in space";
+    if (plan->orders || (plan->early != NULL && has_begun_early))
+        return "put in order on each rank, so that neighbours are together";
+    if (plan->early != NULL && fit == NULL)
+        return "in the order of the catalogue, or in one where neighbours are together";
+    return "in the order of the catalogue";
 }

@@ -17,6 +17,8 @@ typedef struct km_memory {
 typedef struct km_plan {
     km_shape shape;
     const km_method *method;
+    const km_method *early; /* with which a fit may begin, if its centers say so; or NULL */
+    const km_method *late;  /* that a fit may go over to; or NULL */
     const km_kernel *kernel;
     const km_seeding *seeding; /* NULL: first centers are given */
     const km_method *refining; /* of the fit of a sample that improves the seeding's centers; NULL:
@@ -40,8 +42,8 @@ km_code km_plan_create(km_plan *plan, const skymeans_problem *problem,
                        const skymeans_manner *manner, const km_shape *shape, uint64_t kernels,
                        km_error *error);
 
-/* The plan for the order of the samples, as a text for people. */
-const char *km_plan_order_text(const km_plan *plan);
+/* The order of the samples, as a text for people, of a fit that has been or, NULL, will be. */
+const char *km_plan_order_text(const km_plan *plan, const km_fit *fit);
 
 /* Bytes per rank that finding places and sizes on the sky takes. */
 double km_sky_bytes(const km_shape *shape);

@@ -130,13 +130,12 @@ km_code km_samples_add_heights(skymeans_samples *samples, MPI_Comm comm, km_erro
     return km_agree(comm, error);
 }
 
-/* Samples that were put in order in smaller parts, for fewer clusters, are so anew. */
-static km_code order_samples(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
-                             MPI_Comm comm, km_error *error)
+km_code km_samples_put_in_order(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
+                                MPI_Comm comm, km_error *error)
 {
     const int64_t part_size = km_order_part_size(plan->shape.n_clusters);
     const int64_t n = plan->shape.n_samples, enough = part_size < n ? part_size : n;
-    if (plan->orders && samples->part_size < enough) {
+    if (samples->part_size < enough) {
         samples->part_size = 0;
         if (km_samples_order_in_parts(&samples->memory, part_size, comm, error) == KM_OK)
             samples->part_size = part_size;
@@ -162,7 +161,7 @@ static km_code prepare_anew(skymeans_samples *samples, const km_plan *plan,
         return error->code;
     if (problem->balance != NULL && km_samples_add_heights(samples, comm, error) != KM_OK)
         return error->code;
-    return order_samples(samples, plan, pace, comm, error);
+    return plan->orders ? km_samples_put_in_order(samples, plan, pace, comm, error) : KM_OK;
 }
 
 km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
@@ -183,7 +182,7 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
     if (check_clusters(samples, problem->n_clusters, error) != KM_OK ||
         (problem->balance != NULL && km_samples_add_heights(samples, comm, error) != KM_OK))
         return error->code;
-    return order_samples(samples, plan, pace, comm, error);
+    return plan->orders ? km_samples_put_in_order(samples, plan, pace, comm, error) : KM_OK;
 }
 
 /* So that samples which are nearest to the same center, as a guess, are on the same rank. */
@@ -216,11 +215,11 @@ km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan,
     if (!plan->redistributes_first || samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "exchanging samples between ranks");
-    samples->part_size = 0; /* also after their return */
+    samples->part_size = 0;
     if (plan->method->find_codes != NULL)
         redistribute_by_centers(&samples->memory, plan, centers, comm, error);
-    else
-        km_samples_redistribute(&samples->memory, comm, error);
+    else if (km_samples_redistribute(&samples->memory, comm, error) == KM_OK)
+        samples->part_size = KM_ORDER_WHOLE;
     km_memory_return();
     km_pace_phase(pace, NULL);
     pace->returning = km_timer_add(timers, KM_PHASE_ORDER, start) - start;
@@ -234,6 +233,7 @@ km_code km_cluster_return(skymeans_samples *samples, int32_t **labels, km_pace *
     if (!samples->memory.is_redistributed)
         return KM_OK;
     km_pace_phase(pace, "returning samples to their ranks");
+    samples->part_size = 0;
     km_samples_return(&samples->memory, labels, comm, error);
     km_memory_return();
     km_pace_phase(pace, NULL);

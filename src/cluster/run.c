@@ -41,6 +41,15 @@ static km_code check_comparable(const km_call *c, const km_fit *fit, km_error *e
     return error->code;
 }
 
+/* Some methods put samples in another order. */
+static void note_order(km_call *c, const km_fit *fit)
+{
+    if (fit->last_method != NULL && fit->last_method->reorders) {
+        c->are_reordered = true;
+        c->samples->part_size = 0;
+    }
+}
+
 static km_code fit_once(km_call *c, km_error *error)
 {
     km_fit next;
@@ -48,11 +57,13 @@ static km_code fit_once(km_call *c, km_error *error)
     c->answer->refined = (km_refined){0};
     if (try_fit(c, &next, error) != KM_OK)
         return error->code;
+    note_order(c, &next);
     if (next.is_refused) {
         km_fit_free(&next);
         c->answer->refined.is_refused = true;
         if (try_fit(c, &next, error) != KM_OK)
             return error->code;
+        note_order(c, &next);
     }
     if (km_pace_is_stopped(&c->pace))
         km_call_note_stop(c, next.n_iterations);
@@ -121,7 +132,7 @@ static km_code conclude_stopped(km_call *c, km_error *error)
 static km_code label_best(km_call *c, km_error *error)
 {
     skymeans_answer *answer = c->answer;
-    const bool is_reordered = c->task.method->reorders || answer->plan.redistributes;
+    const bool is_reordered = c->are_reordered || answer->plan.redistributes;
     if (answer->fit.labels != NULL && (!is_reordered || answer->restarts.count == 1))
         return KM_OK;
     if (km_cluster_redistribute(c->samples, &answer->plan, answer->fit.centers, &c->pace,
@@ -234,6 +245,7 @@ km_code km_call_prepare(km_call *c, km_error *error)
                             .facts = &c->samples->facts,
                             .exchanges = answer->plan.redistributes,
                             .method = answer->plan.method,
+                            .late = answer->plan.late,
                             .kernel = answer->plan.kernel,
                             .pace = &c->pace,
                             .save = km_call_save,

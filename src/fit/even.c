@@ -111,7 +111,7 @@ static void swap_piece(evening *e, int64_t number, int64_t work, int other)
     km_samples_swap(run->samples, run->assigner.labels, block, e->blocks, other, run->comm);
     for (int64_t i = 0; i < e->blocks; i++)
         work_of_piece(e, number)[i] = work / e->blocks;
-    run->task->method->renew(&run->assigner, block, e->blocks);
+    run->method->renew(&run->assigner, block, e->blocks);
 }
 
 /* The pair of a rank with much work and one with little: the largest pieces of the first go for the

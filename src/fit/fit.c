@@ -45,7 +45,7 @@ void km_fit_free(km_fit *fit)
 static void end_running(running *run)
 {
     free(run->grids);
-    km_assigner_free(&run->assigner, run->task->method);
+    km_assigner_free(&run->assigner, run->method);
     km_totals_free(&run->totals);
     free(run->centers);
     free(run->used);
@@ -83,7 +83,11 @@ static km_code begin_running(running *run, km_fit *fit, const double *first_cent
 {
     km_samples *samples = run->samples;
     const int64_t k = run->task->n_clusters, d = samples->n_features;
-    run->facts = run->task->facts;
+    const km_fit_task *task = run->task;
+    run->method = task->early != NULL ? task->early : task->method;
+    run->next = task->early != NULL ? task->method : task->late;
+    fit->first_method = run->method;
+    run->facts = task->facts;
     run->grids = km_facts_choose_grids(run->facts, samples->precision, error);
     if (run->grids != NULL && is_resumed(run) && run->task->resume->n_words == 2)
         km_facts_make_grids(run->facts, 2, run->grids);
@@ -94,10 +98,10 @@ static km_code begin_running(running *run, km_fit *fit, const double *first_cent
     if (run->grids != NULL) {
         km_totals_create(&run->totals, k, d, run->grids[0].n_words, samples->weights != NULL,
                          error);
-        km_assigner_create(&run->assigner, run->task->method, run->task->kernel, samples,
+        km_assigner_create(&run->assigner, run->method, task->kernel, samples,
                            run->grids, k, error);
     }
-    if (run->task->method->order_labels != NULL)
+    if (task->method->order_labels != NULL || (run->next != NULL && run->next->order_labels != NULL))
         run->label_costs = km_allocate(k, sizeof *run->label_costs, "work of samples", error);
     if (run->task->balance != KM_BALANCE_NONE)
         create_balancing(run, error);
@@ -143,7 +147,7 @@ static km_code assign_and_reduce(running *run, km_error *error)
     const km_work before = run->assigner.done;
     const int64_t n_read = km_count_read_large(), n_reads = km_count_reads_large();
     km_assigner_reset_count(&run->assigner);
-    run->task->method->assign(&run->assigner, run->rounded);
+    run->method->assign(&run->assigner, run->rounded);
     run->distances = run->assigner.done.distances - before.distances;
     run->timers->bytes_used += run->assigner.done.bytes - before.bytes;
     run->timers->bytes_from_disk += km_count_read_large() - n_read;
@@ -225,11 +229,33 @@ static void keep_balanced_centers(running *run, km_fit *fit)
     memcpy(fit->previous, run->older, centers_size(run));
 }
 
+/* Goes over to the next method if it is time to. Collective; errors are agreed. */
+static km_code go_over_if_due(running *run, km_fit *fit, km_error *error)
+{
+    const km_method *from = run->method, *to = run->next;
+    const double n = (double)run->facts->n_samples;
+    if (to == NULL)
+        return KM_OK;
+    const km_turn turn = to->turn(run->task->n_clusters, run->d);
+    run->excess_of_method +=
+        fmax(0, (double)run->totals.extras[KM_EXTRA_DISTANCES] / n - turn.late);
+    if (run->excess_of_method <= turn.start)
+        return KM_OK;
+    const double start = km_now();
+    fit->n_by_first = run->number;
+    run->method = to;
+    run->next = NULL;
+    km_assigner_go_over(&run->assigner, from, to, run->rounded,
+                        (double)run->totals.extras[KM_EXTRA_RELABELED] / n, error);
+    km_timer_add(run->timers, KM_PHASE_ASSIGN, start);
+    return km_agree(run->comm, error);
+}
+
 /* Samples go to other ranks, so that all ranks have about as much to do, and no more together than
  * one rank would have. Collective; errors are agreed. */
 static km_code share_work(running *run, km_error *error)
 {
-    const km_method *method = run->task->method;
+    const km_method *method = run->method;
     if (method->order_labels != NULL && run->task->exchanges)
         return km_regroup(run, error);
     return run->samples->is_redistributed && method->renew != NULL ? km_even_out(run, error)
@@ -270,7 +296,8 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     km_append_iteration(fit, &iteration, error);
     km_pace_iterated(run->pace, &iteration);
     if (!is_over(run, &iteration, shift, &fit->stop))
-        return grant_wishes(run, fit, error) || share_work(run, error) != KM_OK;
+        return grant_wishes(run, fit, error) || go_over_if_due(run, fit, error) != KM_OK ||
+               share_work(run, error) != KM_OK;
     if (run->balancing != NULL && run->has_prices)
         keep_balanced_centers(run, fit);
     return true;
@@ -364,6 +391,7 @@ km_code km_fit_run(km_fit *fit, const km_fit_task *task, km_samples *samples,
         assign_last_centers(&run, fit, error) == KM_OK)
         conclude_fit(&run, fit, error);
     km_find_waiting(&run);
+    fit->last_method = run.method;
     end_running(&run);
     if (error->code != KM_OK)
         km_fit_free(fit);

@@ -59,6 +59,8 @@ typedef struct km_fit_task {
     const km_facts *facts; /* of the samples, moments included */
     bool exchanges;        /* may samples go to other ranks, where the method gains by that? */
     const km_method *method;
+    const km_method *early; /* begins, and goes over to `method`; or NULL */
+    const km_method *late;  /* without that, the one that `method` goes over to; or NULL */
     const km_kernel *kernel;
     km_pace *pace; /* NULL: none */
     /* Saves a fit between two iterations; called only if the pace can save. Collective; errors are
@@ -84,7 +86,9 @@ typedef struct km_fit {
     km_iteration *history; /* [n_iterations] */
     int64_t n_iterations;
     km_stop stop;
-    bool is_saved;   /* it was stopped and saved: only history and stop are set */
+    const km_method *first_method, *last_method; /* that assigned */
+    int64_t n_by_first; /* iterations by the first of these, if they differ */
+    bool is_saved;      /* it was stopped and saved: only history and stop are set */
     bool is_refused; /* the first centers were refused: nothing else is set */
     int64_t n_empty; /* clusters without weight: more clusters than distinct samples */
     km_balanced balanced;

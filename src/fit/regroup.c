@@ -156,7 +156,7 @@ static void exchange_by_labels(regrouping *g, km_error *error)
     running *run = g->run;
     km_assigner *assigner = &run->assigner;
     const km_dealing dealing = {g->piece, g->owners};
-    run->task->method->order_labels(assigner, run->rounded, g->order, g->levels, error);
+    run->method->order_labels(assigner, run->rounded, g->order, g->levels, error);
     if (km_agree(run->comm, error) != KM_OK)
         return;
     foretell_work(g);
@@ -171,7 +171,7 @@ static void exchange_by_labels(regrouping *g, km_error *error)
     uint32_t *old = (uint32_t *)assigner->labels;
     assigner->labels = (int32_t *)g->codes;
     g->codes = old;
-    run->task->method->renew(assigner, 0, run->samples->n_blocks);
+    run->method->renew(assigner, 0, run->samples->n_blocks);
 }
 
 /* Or the first of all, also of those of a resumed fit. */

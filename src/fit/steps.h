@@ -39,6 +39,9 @@ typedef struct running {
     km_timers *timers;
     const km_facts *facts;
     km_grid *grids;
+    const km_method *method; /* that assigns */
+    const km_method *next;   /* that it may go over to; or NULL */
+    double excess_of_method; /* comparisons of a sample beyond those of the next one */
     km_assigner assigner;
     km_totals totals;   /* of all ranks, since the last reduction */
     double *centers;    /* [k][d], exact, for the next assignment */

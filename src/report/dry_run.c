@@ -68,7 +68,7 @@ static void print_plan(const km_dry_run *run)
         printf("  seeding     %s, random seed %llu\n", run->seeding,
                (unsigned long long)run->problem->random_seed);
     if (run->is_fit)
-        printf("  samples     %s\n", km_plan_order_text(plan));
+        printf("  samples     %s\n", km_plan_order_text(plan, NULL));
 }
 
 /* Memory of --verify, which reads rows again, and then computes labels and sums again. */

@@ -77,6 +77,18 @@ static void put_extras(km_json *json, const km_record *record)
     km_json_close(json, ']');
 }
 
+/* Those of a fit that went over from one to another. */
+static void put_methods(km_json *json, const km_fit *fit)
+{
+    if (fit->n_by_first == 0)
+        return;
+    km_json_open(json, "algorithms", '[');
+    km_json_text(json, NULL, fit->first_method->name);
+    km_json_text(json, NULL, fit->last_method->name);
+    km_json_close(json, ']');
+    km_json_int(json, "iterations_by_first", fit->n_by_first);
+}
+
 static void put_plan(km_json *json, const km_record *record, const km_report *report)
 {
     km_json_open(json, "plan", '{');
@@ -84,6 +96,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
     km_json_int(json, "threads", record->setting->max_threads);
     if (record->answer->plan.method != NULL)
         km_json_text(json, "algorithm", record->answer->plan.method->name);
+    put_methods(json, &record->answer->fit);
     km_json_text(json, "kernel", record->answer->plan.kernel->name);
     if (record->answer->is_fit)
         put_settings_of_fit(json, record);

@@ -93,11 +93,15 @@ static void print_catalogue(const km_record *record)
 static void print_run(const km_record *record)
 {
     const km_setting *setting = record->setting;
+    const km_fit *fit = &record->answer->fit;
     printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", setting->n_ranks,
            km_plural(setting->n_ranks), (long long)setting->max_threads,
            km_plural(setting->max_threads), record->answer->plan.method->name,
            record->answer->plan.kernel->name, km_precision_name(record->answer->precision));
-    printf("  samples     %s\n", km_plan_order_text(&record->answer->plan));
+    if (fit->n_by_first > 0)
+        printf("  methods     %s for %lld iteration%s, then %s\n", fit->first_method->name,
+               (long long)fit->n_by_first, km_plural(fit->n_by_first), fit->last_method->name);
+    printf("  samples     %s\n", km_plan_order_text(&record->answer->plan, fit));
     if (setting->n_nodes > 1)
         printf("  nodes       %lld, with up to %lld rank%s\n", (long long)setting->n_nodes,
                (long long)setting->ranks_per_node, km_plural(setting->ranks_per_node));

@@ -78,6 +78,53 @@ START_TEST(answers_on_hostile_data)
 }
 END_TEST
 
+/* Rows all over a space of few dimensions, and near it in all others. */
+static mock make_space(int64_t n, int64_t d, int64_t n_dimensions)
+{
+    mock data = mock_create(n, d);
+    for (int64_t i = 0; i < n * d; i++)
+        data.values[i] =
+            mock_uniform(6, (uint64_t)i) * (i % d < n_dimensions ? 1 : 0x1p-7);
+    return data;
+}
+
+/* A fit that begins with one method and goes over to another, several times: samples are put in
+ * order again before each. */
+static void check_turns(int64_t d, int64_t k, int64_t n_dimensions, const char *first, const char *last)
+{
+    mock data = make_space(40000, d, n_dimensions);
+    solve_task task = task_for(&data, k, BOTH[d % 2]);
+    MPI_Comm half;
+    MPI_Comm_split(MPI_COMM_WORLD, km_comm_rank(MPI_COMM_WORLD) < 4, 0, &half);
+    task.problem.max_iterations = 12;
+    task.problem.restarts = 2;
+    outcome plain = solve(&task, MPI_COMM_WORLD);
+    const uint64_t right = checksum_of(&task, &plain);
+    outcome_free(&plain);
+    task.manner.algorithm = "auto";
+    for (int i = 0; i < 2; i++) {
+        outcome o = solve(&task, i == 0 ? MPI_COMM_WORLD : half);
+        const km_fit *fit = &o.answer->fit;
+        ck_assert_all(checksum_of(&task, &o) == right);
+        ck_assert_str_eq(fit->first_method->name, first);
+        ck_assert_str_eq(fit->last_method->name, last);
+        ck_assert_int_ge(fit->n_by_first, 1);
+        ck_assert_int_lt(fit->n_by_first, fit->n_iterations);
+        outcome_free(&o);
+    }
+    MPI_Comm_free(&half);
+    mock_free(&data);
+}
+
+START_TEST(methods_take_turns)
+{
+    check_turns(6, 250, 6, "tree", "bounds");
+    check_turns(5, 500, 5, "tree", "neighbours");
+    check_turns(8, 600, 3, "tree", "neighbours");
+    check_turns(13, 300, 3, "tree", "bounds");
+}
+END_TEST
+
 /* ---- work ------------------------------------------------------------------------------------ */
 
 /* Distances of all ranks, and of the ranks with most, since the iteration `first`. */
@@ -125,6 +172,7 @@ Suite *make_suite(void)
     const TTest *const tests[] = {
         answers_are_those_of_the_plain_method,
         answers_on_hostile_data,
+        methods_take_turns,
         ranks_share_the_work_of_one,
     };
     return SUITE_OF("sharing", tests);
