@@ -381,8 +381,7 @@ void km_neighbours_take_over(km_assigner *assigner, const void *centers, double 
 {
     neighbours *n = assigner->state;
     const int64_t length = assigner->n_clusters * assigner->samples->n_features;
-    memcpy(n->before, centers,
-           (size_t)length * km_precision_size(assigner->samples->precision));
+    memcpy(n->before, centers, (size_t)length * km_precision_size(assigner->samples->precision));
     n->has_before = true;
     n->relabeled = relabeled > KM_FEW_RELABELED ? 1 : relabeled;
 }

@@ -81,8 +81,8 @@ double km_find_dimension(const double *centers, int64_t k, int64_t d)
             nearest[i] = INFINITY;
         for (int64_t b = 0; b < n; b++)
             if (b != a)
-                take_distance(nearest, distance_between(centers + a * k / n * d,
-                                                        centers + b * k / n * d, d));
+                take_distance(
+                    nearest, distance_between(centers + a * k / n * d, centers + b * k / n * d, d));
         if (nearest[0] > 0 && isfinite(nearest[NEAREST - 1])) {
             sum += sum_of_ratios(nearest);
             n_ratios += NEAREST - 1;

@@ -19,9 +19,9 @@ typedef struct km_call {
     double *first_centers; /* [k][d], working values */
     /* Of several numbers of clusters, what the largest number so far was seeded with for each
      * restart: fewer centers are the first of these. NULL: seedings are not kept. */
-    double *seeds;    /* [restarts][largest k][d] */
-    int64_t *n_seeds; /* [restarts], centers of each; 0: none yet */
-    bool is_between;  /* no fit is running */
+    double *seeds;      /* [restarts][largest k][d] */
+    int64_t *n_seeds;   /* [restarts], centers of each; 0: none yet */
+    bool is_between;    /* no fit is running */
     bool are_reordered; /* samples may be in another order than they were when a fit ended */
 } km_call;
 

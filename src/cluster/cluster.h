@@ -107,7 +107,8 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
                            const skymeans_problem *problem, km_pace *pace, MPI_Comm comm,
                            km_error *error);
 
-/* Puts the samples of each rank in order, unless they are, as the plan's number of clusters asks. */
+/* Puts the samples of each rank in order, unless they are, as the plan's number of clusters asks.
+ */
 km_code km_samples_put_in_order(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
                                 MPI_Comm comm, km_error *error);
 

@@ -70,9 +70,9 @@ static km_memory find_memory(const km_plan *plan)
     if (plan->orders)
         memory.ordering = km_order_bytes(shape, n_in_part, shape->has_weights);
     if (plan->early != NULL || plan->late != NULL) /* before each fit */
-        memory.ordering = km_larger(memory.ordering,
-                                    km_order_bytes(shape, n_in_part, shape->has_weights) +
-                                        restarts + km_centers_bytes(shape));
+        memory.ordering =
+            km_larger(memory.ordering, km_order_bytes(shape, n_in_part, shape->has_weights) +
+                                           restarts + km_centers_bytes(shape));
     if (plan->redistributes)
         memory.ordering =
             km_exchange_bytes(shape, n, shape->has_weights) + restarts + km_centers_bytes(shape);

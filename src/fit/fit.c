@@ -98,10 +98,11 @@ static km_code begin_running(running *run, km_fit *fit, const double *first_cent
     if (run->grids != NULL) {
         km_totals_create(&run->totals, k, d, run->grids[0].n_words, samples->weights != NULL,
                          error);
-        km_assigner_create(&run->assigner, run->method, task->kernel, samples,
-                           run->grids, k, error);
+        km_assigner_create(&run->assigner, run->method, task->kernel, samples, run->grids, k,
+                           error);
     }
-    if (task->method->order_labels != NULL || (run->next != NULL && run->next->order_labels != NULL))
+    if (task->method->order_labels != NULL ||
+        (run->next != NULL && run->next->order_labels != NULL))
         run->label_costs = km_allocate(k, sizeof *run->label_costs, "work of samples", error);
     if (run->task->balance != KM_BALANCE_NONE)
         create_balancing(run, error);

@@ -89,8 +89,8 @@ typedef struct km_fit {
     const km_method *first_method, *last_method; /* that assigned */
     int64_t n_by_first; /* iterations by the first of these, if they differ */
     bool is_saved;      /* it was stopped and saved: only history and stop are set */
-    bool is_refused; /* the first centers were refused: nothing else is set */
-    int64_t n_empty; /* clusters without weight: more clusters than distinct samples */
+    bool is_refused;    /* the first centers were refused: nothing else is set */
+    int64_t n_empty;    /* clusters without weight: more clusters than distinct samples */
     km_balanced balanced;
 } km_fit;
 

@@ -83,14 +83,14 @@ static mock make_space(int64_t n, int64_t d, int64_t n_dimensions)
 {
     mock data = mock_create(n, d);
     for (int64_t i = 0; i < n * d; i++)
-        data.values[i] =
-            mock_uniform(6, (uint64_t)i) * (i % d < n_dimensions ? 1 : 0x1p-7);
+        data.values[i] = mock_uniform(6, (uint64_t)i) * (i % d < n_dimensions ? 1 : 0x1p-7);
     return data;
 }
 
 /* A fit that begins with one method and goes over to another, several times: samples are put in
  * order again before each. */
-static void check_turns(int64_t d, int64_t k, int64_t n_dimensions, const char *first, const char *last)
+static void check_turns(int64_t d, int64_t k, int64_t n_dimensions, const char *first,
+                        const char *last)
 {
     mock data = make_space(40000, d, n_dimensions);
     solve_task task = task_for(&data, k, BOTH[d % 2]);

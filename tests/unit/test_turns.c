@@ -95,8 +95,7 @@ static void check_turns(const km_shape *shape, const char *method, const char *b
 {
     const km_method *chosen = km_method_choose("auto", shape);
     ck_assert_str_eq(chosen->name, method);
-    ck_assert(km_method_before(chosen, shape) ==
-              (before != NULL ? km_method_find(before) : NULL));
+    ck_assert(km_method_before(chosen, shape) == (before != NULL ? km_method_find(before) : NULL));
     ck_assert(km_method_after(chosen, shape) == (after != NULL ? km_method_find(after) : NULL));
 }
 
