@@ -130,16 +130,19 @@ static void describe_value(hid_t type, km_column *column)
     const H5T_class_t class = H5Tget_class(type);
     const size_t size = H5Tget_size(type);
     const bool is_truth_value = is_truth(type);
+    const km_h5_number number = km_h5_describe_number(type);
+    const bool is_whole = number.kind == KM_H5_INT || number.kind == KM_H5_UINT;
     column->value_bytes = (int64_t)size;
     column->is_floating = class == H5T_FLOAT;
     column->is_numeric = column->is_floating || class == H5T_INTEGER || is_truth_value ||
-                         (class == H5T_BITFIELD && km_h5_describe_number(type).kind == KM_H5_UINT);
+                         ((class == H5T_BITFIELD || class == H5T_ENUM) && is_whole);
+    column->is_category = class == H5T_ENUM && !is_truth_value;
     column->is_text = class == H5T_STRING;
     column->may_be_mask = class == H5T_INTEGER || class == H5T_ENUM || class == H5T_BITFIELD;
     column->fits_float32 = size <= (column->is_floating ? sizeof(float) : sizeof(int16_t));
     if (is_truth_value)
         strcpy(column->type, "bool");
-    else if (column->is_numeric)
+    else if (column->is_numeric && !column->is_category)
         name_number(type, column);
     else
         name_other(type, column);

@@ -300,6 +300,30 @@ class Pandas(DiscoveryTest):
         self.assertEqual((found["b"]["type"], found["b"]["is_numeric"]), ("uint8", True))
         self.check_same(both, ["t.h5", "-c", "b,c"], ranks=(1, 3))
 
+    def test_enumerations(self):
+        """Categories by the numbers that are stored, also in compounds and for conditions."""
+        kinds, n = {"STAR": 0, "GALAXY": 5, "QSO": -300}, np.array([0, 5, -300])[np.arange(N) % 3]
+        kind = h5py.enum_dtype(kinds, basetype=">i2")
+        table = np.zeros(N, [("x", "f4"), ("class", kind)])
+        table["x"], table["class"] = X, n
+        with h5py.File("in.h5", "w") as file:
+            file["t/x"] = X.astype("f4")
+            file.create_dataset("t/class", data=n, dtype=kind, chunks=(70,), compression="gzip")
+        write("table.h5", {"t": table})
+        for path in "in.h5", "table.h5":
+            found = self.columns(path, "/t")["class"]
+            self.assertEqual([found[key] for key in ("type", "is_numeric", "is_category", "is_floating")],
+                             ["enumeration of 3 names", True, True, False])
+        both = np.column_stack([X, n]).astype("f4")
+        done = self.check_same(both, *[[path, "-c", "x,class", "--verify"] for path in
+                                       ("in.h5", "table.h5")], ranks=(1, 3))
+        for finished, _ in done:
+            self.assertIn("numbers of categories", finished.err)
+        chosen = np.where((n == -300)[:, None], both[:, :1], np.nan)
+        for path in "in.h5", "table.h5":
+            labels = self.fit(path, K, "-c", "x", "--where", "class == -300")[1].labels
+            self.assertEqual((labels >= 0).tolist(), np.isfinite(chosen[:, 0]).tolist())
+
     def test_a_name_for_a_frame(self):
         pandas.DataFrame({"x": X, "y": Y}).to_hdf("in.h5", "g/df", format="table")
         pandas.DataFrame({"u": X, "v": Y}).to_hdf("in.h5", "g/fixed", format="fixed")
