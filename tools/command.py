@@ -134,6 +134,8 @@ def main(run, output):
     except OSError as error:
         code = SYSTEM
         message = f"cannot read ({error.filename}): {error.strerror}; check path and permissions"
+        if isinstance(error, FileNotFoundError) and not set("./@") & set(str(error.filename)):
+            message += ", or write what belongs to an option as one word, as in -c a,b"
     except KeyboardInterrupt:
         code = SYSTEM
         message = f"interrupted: no {output} was written; run the command again"

@@ -164,6 +164,13 @@ static int32_t parse_word(km_parser *p)
     return parse_call(p, word, length);
 }
 
+static const char *why_no_value(const km_parser *p)
+{
+    return *p->at == '\'' || *p->at == '"' ? "a text is no value; only numbers can be compared"
+           : *p->at == '*' ? "no value stands here; to take a power, write ^, as in x^2"
+                           : "no value stands here; write a column, a number, a function or '('";
+}
+
 int32_t km_parse_operand(km_parser *p)
 {
     km_skip_blanks(p);
@@ -174,8 +181,7 @@ int32_t km_parse_operand(km_parser *p)
     if (km_is_letter(*p->at))
         return parse_word(p);
     if (!km_take(p, "("))
-        return km_refuse_at(p, p->at,
-                            "no value stands here; write a column, a number, a function or '('");
+        return km_refuse_at(p, p->at, why_no_value(p));
     const int32_t value = km_parse_level(p, KM_OR_LEVEL);
     if (p->error->code == KM_OK && !km_take(p, ")"))
         km_refuse_at(p, p->at, "nothing closes the parenthesis; write an operator or ')'");

@@ -183,10 +183,10 @@ int32_t km_parse_level(km_parser *p, int level)
 
 static const char *why_not_operator(const char *at)
 {
-    return *at == '='   ? "to compare, write =="
-           : *at == '&' ? "to join conditions, write && (or ||)"
-           : *at == '|' ? "to join conditions, write || (or &&)"
-           : *at == ')' ? "no '(' belongs to it"
+    return *at == '='                                  ? "to compare, write =="
+           : *at == '&' || strncmp(at, "and ", 4) == 0 ? "to join conditions, write && (or ||)"
+           : *at == '|' || strncmp(at, "or ", 3) == 0  ? "to join conditions, write || (or &&)"
+           : *at == ')'                                ? "no '(' belongs to it"
            : *at == ',' || *at == ';'
                ? "columns are separated by commas, and several values stand only in functions"
                : "an operator should stand here; names with other signs than letters, "

@@ -280,6 +280,7 @@ class PlotErrors(PlotTest):
             cut.write(whole.read()[:1500])
         self.check(4, r"\(nothing.h5\): No such file", "nothing.h5", "in.h5")
         self.check(4, r"\(nothing.h5\): No such file", "result.h5", "nothing.h5")
+        self.check(4, r"\(b\): No such file .* one word, as in -c a,b$", "result.h5", "in.h5", "-c", "a", "b")
         self.check(3, r"not a readable HDF5 file \(text.h5\)", "result.h5", "text.h5")
         self.check(3, r"not a readable HDF5 file \(cut.h5\)", "result.h5", "cut.h5")
         self.check(3, r"not a result \(in.h5\): it has no /centers", "in.h5", "result.h5")

@@ -216,6 +216,10 @@ static const struct refused {
     {"\xc3\xa4 a", NULL}, /* no such column */
     {"", ", character 1, at its end): no value stands here"},
     {"a;b", ", character 2, at ';b'): columns are separated by commas"},
+    {"a > 1 and b", ", character 7, at 'and b'): to join conditions, write &&"},
+    {"a > 1 or b", ", character 7, at 'or b'): to join conditions, write ||"},
+    {"a**2", ", character 3, at '*2'): no value stands here; to take a power, write ^"},
+    {"a == 'b'", ", character 6, at ''b''): a text is no value"},
     {"a. > 3", ", character 2, at '. > 3'): an operator should stand here"},
     {"a%3", ", character 2, at '%3'): an operator should stand here"},
     {"a ? b : c", ", character 3, at '? b : c'): an operator should stand here"},
