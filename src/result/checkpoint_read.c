@@ -16,12 +16,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Does a text have a line, the first of another one? Both begin at lines. */
+static bool has_line(const char *text, const char *line)
+{
+    const size_t length = strcspn(line, "\n");
+    while (*text != '\0' && (strcspn(text, "\n") != length || strncmp(text, line, length) != 0)) {
+        text += strcspn(text, "\n");
+        text += *text == '\n';
+    }
+    return *text != '\0';
+}
+
+/* Where one of the questions has a line more, as of an option that the other lacks, it is said
+ * alone. */
 static km_code check_question(const char *path, const char *found, const char *asked,
                               km_error *error)
 {
     if (strcmp(found, asked) == 0)
         return KM_OK;
     km_text_difference(&found, &asked);
+    const bool has_more = has_line(found, asked), has_less = has_line(asked, found);
+    if (has_more && !has_less)
+        return km_fail(error, KM_DATA,
+                       "checkpoint of another question (%s): it has '%.*s', and now there is none; "
+                       "run the command that wrote it, or name another --checkpoint",
+                       path, (int)strcspn(found, "\n"), found);
+    if (has_less && !has_more)
+        return km_fail(error, KM_DATA,
+                       "checkpoint of another question (%s): now there is '%.*s', and it has none; "
+                       "run the command that wrote it, or name another --checkpoint",
+                       path, (int)strcspn(asked, "\n"), asked);
     return km_fail(error, KM_DATA,
                    "checkpoint of another question (%s): it has '%.*s', and now it is '%.*s'; "
                    "run the command that wrote it, or name another --checkpoint",

@@ -64,7 +64,6 @@ class CheckpointFiles(ProgramTest):
         others = [(("--random-seed", 1), "random-seed: 0", "random-seed: 1"),
                   (("-k", 21), "clusters: 20", "clusters: 21"),
                   (("-c", "x,z"), "feature 1: y", "feature 1: z"),
-                  (("-c", "x"), "feature 1: y", "where: "),
                   (("--scale", "standard"), "scale: none", "scale: standard"),
                   (("--scale", "robust"), "scale: none", r"scale: robust \(linear quantiles\)"),
                   (("--tolerance", 1e-3), "tolerance: 0", "tolerance: 0.001"),
@@ -78,6 +77,10 @@ class CheckpointFiles(ProgramTest):
         cases = [(3, rf"checkpoint of another question \(state\): it has '{there}[^']*', and now it "
                      rf"is '{now}[^']*'; run the command", *command(*options))
                  for options, there, now in others]
+        cases += [(3, r"question \(state\): it has 'feature 1: y', and now there is none; run",
+                   *command("-c", "x")),
+                  (3, r"question \(state\): now there is 'missing-value: x:-9', and it has none; run",
+                   *command("--missing-value", "x:-9"))]
         cases.append((3, r"'catalogue: in.h5'[^']*'catalogue: other.h5'",
                       *command(catalogue="other.h5")))
         self.refuse(*cases[:2])

@@ -165,7 +165,12 @@ ROWS = [
     # checkpoints
     (3, "damaged checkpoint (text.h5)", *fit("--checkpoint", "text.h5")),
     (3, "checkpoint of another version (newer)", *fit("--checkpoint", "newer")),
-    (3, "checkpoint of another question (begun)", *fit("--checkpoint", "begun", "-c", "0")),
+    (3, "checkpoint of another question (begun): it has 'feature 1: 1', and now there is none",
+     *fit("--checkpoint", "begun", "-c", "0")),
+    (3, "checkpoint of another question (begun): now there is 'hash of the factors: ",
+     *fit("--checkpoint", "begun", "--factor", "0:2")),
+    (3, "checkpoint of another question (begun): it has 'random-seed: 0', and now it is 'random-",
+     *fit("--checkpoint", "begun", "--random-seed", "1")),
     (4, "can't read the checkpoint (loop)", *fit("--checkpoint", "loop")),
     (4, "can't read the figures of the machine (loop)", *fit("--machine", "loop")),
     (3, "no figures of a machine (in.h5): it has no number", *fit("--machine", "in.h5")),
