@@ -30,7 +30,7 @@ from tool import load_tool, skymeans, write_text
 
 N_CASES = int(os.environ.get("KM_FUZZ", 250))
 ONLY = os.environ.get("KM_FUZZ_CASE")
-SECONDS, MEMORY = 100, 8 << 30  # of a case
+SECONDS, CPU_SECONDS, MEMORY = 100, 4, 8 << 30  # of a case, which as a rule takes less than one second
 TOOLS = {name: load_tool(name) for name in ("import", "export", "plot")}
 N_ROWS = 40
 ODD_NUMBERS = [b"0", b"-1", b"1", b"nan", b"inf", b"1e999", b"99999999999999999999", b"", b"2147483648",
@@ -296,6 +296,7 @@ def end_with(case):
     try:
         os.setsid()
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         silent = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(silent, 2)
