@@ -57,8 +57,8 @@ END_TEST
 /* So many candidates in a round that samples look at them in several pieces. */
 START_TEST(it_agrees_with_the_reference_with_many_candidates)
 {
-    check_seeds(mock_mixture(3000, 2, 40, 2), 400, false);
-    check_seeds(mock_mixture(3000, 2, 40, 2), 400, true);
+    check_seeds(mock_mixture(3000, 2, 40, 2), 300, false);
+    check_seeds(mock_mixture(3000, 2, 40, 2), 300, true);
 }
 END_TEST
 
