@@ -99,7 +99,8 @@ class Signals(StopTest):
     def test_restarts(self):
         """In different fits, so that finished ones come from the checkpoint, too."""
         self.check_pieces([("fit 1 of 3, ", 9), ("fit 2 of 3, ", 4), ("fit 3 of 3, ", 2)],
-                          ["even.h5", "-k", 120, "--tolerance", 0, "--restarts", 3])
+                          ["even.h5", "-k", 120, "--tolerance", 0, "--restarts", 3,
+                           "--max-iterations", 60])
 
     def test_best_fit_is_a_finished_one(self):
         """Fits from few rows differ much; each of them is the best for some random seed."""
@@ -177,7 +178,7 @@ class Signals(StopTest):
     def test_restarts_without_checkpoint(self):
         """The best of the fits so far."""
         finished = stop_at("fit 2 of 9, iteration", "fit", "even.h5", "-k", 60, "--tolerance", 0,
-                           "-o", "out.h5", "--restarts", 9, *SLOWEST, "--verbose")
+                           "-o", "out.h5", "--restarts", 9, "--max-iterations", 60, *SLOWEST, "--verbose")
         self.assertEqual(finished.code, 6, finished)  # not taken for a whole fit
         self.assertEqual(len(Result("out.h5").data["restarts/inertia"]), 2)
         self.assertRegex(finished.err, r"early \(out.h5\): a signal ended it in fit 2 of 9; kept is "
