@@ -4,12 +4,14 @@
 
 #include <math.h>
 
-/* The last center is repeated up to the end of its block. */
-static void copy_centers(center_set *set, const km_samples *samples, const void *centers)
+enum { FEWEST_BLOCKS = 16 }; /* that are worth waking threads up */
+
+/* Copies the centers of a block. The last center is repeated up to the end of its block. */
+static void copy_centers(center_set *set, const km_samples *samples, const void *centers, int64_t b)
 {
     const int64_t d = samples->n_features;
     const km_precision precision = samples->precision;
-    for (int64_t i = 0; i < set->n_blocks * KM_BLOCK; i++) {
+    for (int64_t i = b * KM_BLOCK; i < (b + 1) * KM_BLOCK; i++) {
         const int64_t c = set->numbers[i < set->count ? i : set->count - 1];
         for (int64_t j = 0; j < d; j++)
             km_value_set(precision, set->blocks, (i / KM_BLOCK * d + j) * KM_BLOCK + i % KM_BLOCK,
@@ -58,9 +60,11 @@ static void pad_middles(center_set *set, const km_samples *samples)
 void km_fill_center_set(center_set *set, const km_samples *samples, const void *centers)
 {
     set->n_blocks = blocks_of_centers(set->count);
-    copy_centers(set, samples, centers);
-    for (int64_t b = 0; b < set->n_blocks; b++)
+#pragma omp parallel for if (set->n_blocks >= FEWEST_BLOCKS)
+    for (int64_t b = 0; b < set->n_blocks; b++) {
+        copy_centers(set, samples, centers, b);
         make_ball(set, samples, b);
+    }
     pad_middles(set, samples);
 }
 

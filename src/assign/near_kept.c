@@ -27,7 +27,6 @@
 enum {
     PARTS_OF_BLOCK = KM_BLOCK / KM_PART,
     OF_SLICE = 2 * NEAR_BLOCKS_AT_ONCE * KM_BLOCK, /* numbers: two a sample */
-    FAST_PART = 4, /* lists are of no use if more than such a part of the centers is fast */
 };
 
 /* What a center moves in an assignment, in all but a tenth of the cases, times this is the margin:
@@ -37,11 +36,6 @@ static const double MARGIN = 6, SLOW = 0.9;
 static int64_t count_slices(const km_samples *samples)
 {
     return (samples->n_blocks + NEAR_BLOCKS_AT_ONCE - 1) / NEAR_BLOCKS_AT_ONCE;
-}
-
-int64_t km_most_fast(int64_t k)
-{
-    return k / FAST_PART + 1;
 }
 
 void km_kept_create(kept_lists *kept, const km_samples *samples, int64_t k, km_error *error)
@@ -84,60 +78,8 @@ void km_kept_forget_all(km_assigner *assigner)
     kept->are_made = false;
 }
 
-/* ---- how far centers have moved -------------------------------------------------------------- */
-
-static int farthest_first(const void *a, const void *b)
-{
-    const center_move *x = a, *y = b;
-    return x->distance != y->distance ? (x->distance > y->distance ? -1 : 1)
-                                      : (x->center > y->center) - (x->center < y->center);
-}
-
-/* How far each center is from where it was, rounded up; sorted, and by center. */
-static void find_moves(km_assigner *assigner, const void *was, const void *centers)
-{
-    kept_lists *kept = &((neighbours *)assigner->state)->kept;
-    const km_precision precision = assigner->samples->precision;
-    const int64_t d = assigner->samples->n_features;
-#pragma omp parallel for
-    for (int64_t c = 0; c < assigner->n_clusters; c++) {
-        double distance2 = 0;
-        for (int64_t j = 0; j < d; j++) {
-            const double way = km_value_get(precision, centers, c * d + j) -
-                               km_value_get(precision, was, c * d + j);
-            distance2 += way * way;
-        }
-        const double distance = sqrt(distance2) * (1 + 0x1p-20) + sqrt((double)d) * 0x1p-536;
-        kept->distances[c] = distance;
-        kept->moves[c] = (center_move){distance, (int32_t)c};
-    }
-    qsort(kept->moves, (size_t)assigner->n_clusters, sizeof *kept->moves, farthest_first);
-}
-
-/* Centers that have moved by more than a distance. */
-static int64_t count_fast(const kept_lists *kept, int64_t k, double distance)
-{
-    int64_t low = 0, high = k;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (kept->moves[middle].distance > distance)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static void fill_fast(km_assigner *assigner, const void *centers)
-{
-    neighbours *n = assigner->state;
-    center_set *fast = &n->fast;
-    const int64_t most = km_most_fast(assigner->n_clusters);
-    fast->count = most < assigner->n_clusters ? most : assigner->n_clusters;
-    for (int64_t i = 0; i < fast->count; i++)
-        fast->numbers[i] = n->kept.moves[i].center;
-    km_fill_center_set(fast, assigner->samples, centers);
-}
+/* ---- when lists are made
+ * ------------------------------------------------------------------------- */
 
 bool km_kept_is_wanted(const neighbours *n)
 {
@@ -157,7 +99,7 @@ static void start_lists(km_assigner *assigner, const void *centers)
     kept->numbers = km_allocate_large(count_slices(samples) * OF_SLICE, sizeof *kept->numbers,
                                       "lists of near centers", &no_memory);
     kept->has_failed = kept->numbers == NULL;
-    find_moves(assigner, n->before, centers);
+    km_find_moves(assigner, n->before, centers);
     kept->margin = MARGIN * kept->moves[(int64_t)((1 - SLOW) * (double)k)].distance;
     kept->are_made = !kept->has_failed && kept->margin > 0;
     memcpy(kept->since, centers,
@@ -171,8 +113,8 @@ void km_kept_prepare(km_assigner *assigner, const void *centers, bool are_made)
     if (are_made) {
         start_lists(assigner, centers);
     } else if (n->kept.numbers != NULL) {
-        find_moves(assigner, n->kept.since, centers);
-        fill_fast(assigner, centers);
+        km_find_moves(assigner, n->kept.since, centers);
+        km_fill_fast(assigner, centers);
     }
 }
 
@@ -255,7 +197,7 @@ int64_t km_kept_choose(km_assigner *assigner, const void *centers, int64_t block
     const int32_t *numbers = numbers_of_slice(kept, block) + part->first;
     for (int32_t i = 0; i < part->n_own; i++)
         of_own = fmax(of_own, kept->distances[numbers[i]]);
-    const int64_t n_fast = count_fast(kept, assigner->n_clusters, part->margin - of_own);
+    const int64_t n_fast = km_count_fast(kept, assigner->n_clusters, part->margin - of_own);
     if (n_fast >= km_most_fast(assigner->n_clusters))
         return 0;
     memcpy(w->chosen, numbers, (size_t)part->count * sizeof *numbers);

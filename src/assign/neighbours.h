@@ -118,6 +118,15 @@ void km_fill_center_set(center_set *set, const km_samples *samples, const void *
 /* The number of fast centers up to which kept lists are of use. */
 int64_t km_most_fast(int64_t k);
 
+/* Finds how far each center is from where it was, rounded up, and sorts the fast ones. */
+void km_find_moves(km_assigner *assigner, const void *was, const void *centers);
+
+/* Centers that have moved by more than a distance; not more than km_most_fast(k). */
+int64_t km_count_fast(const kept_lists *kept, int64_t k, double distance);
+
+/* Makes the set of those that may count as fast. */
+void km_fill_fast(km_assigner *assigner, const void *centers);
+
 void km_kept_create(kept_lists *kept, const km_samples *samples, int64_t k, km_error *error);
 void km_kept_free(kept_lists *kept);
 double km_kept_bytes(const km_shape *shape);
