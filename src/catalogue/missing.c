@@ -8,9 +8,13 @@
 
 bool km_is_called(const char *feature, const char *name, size_t length)
 {
-    if (length >= 2 && name[0] == '{' && name[length - 1] == '}') {
-        name++;
-        length -= 2;
+    size_t end = length; /* of the braces, behind which the position of a value may stand */
+    while (end > 1 && name[0] == '{' && name[end - 1] != '}')
+        end--;
+    if (end > 1 && name[0] == '{') {
+        const size_t n_inner = end - 2;
+        return strncmp(feature, name + 1, n_inner) == 0 &&
+               km_is_called(feature + n_inner, name + end, length - end);
     }
     return strncmp(feature, name, length) == 0 &&
            (feature[length] == '\0' || feature[length] == '[');

@@ -13,12 +13,12 @@ static bool wants_description(const km_options *options)
     return options->describe != NULL || options->order_by != NULL;
 }
 
-/* Is a column called `name`, perhaps in braces? */
+/* Is a column called `name`, perhaps in braces? A value of an array column is named with its
+ * position. */
 static bool is_called(const char *column, const char *name)
 {
-    const size_t length = strlen(column);
-    return strcmp(column, name) == 0 || (name[0] == '{' && strncmp(name + 1, column, length) == 0 &&
-                                         strcmp(name + 1 + length, "}") == 0);
+    return strcmp(column, name) == 0 || (name[0] == '{' && strlen(column) + 2 == strlen(name) &&
+                                         km_is_called(column, name, strlen(name)));
 }
 
 /* The column that --order-by names. */

@@ -278,6 +278,18 @@ class Describe(ProgramTest):
         self.refuse((2, r"bad value \(--order-by {b-v\)", "fit", "in.h5", "-k", 2, "-o", "new.h5", "-c", "x,y",
                      "--describe", "x,{b-v}", "--order-by", "{b-v"))
 
+    def test_braces_with_a_position(self):
+        """One value of a column with an odd name, in all options that name columns."""
+        with h5py.File("in.h5", "w") as file:
+            file["t/x"] = np.arange(40.0)
+            file["t/b-v"] = np.stack([np.arange(40.0), np.repeat([3.0, 1.0], 20)], axis=1)
+            file["t/b-v"][39, 1] = -99
+        for name in "{b-v}[1]", "{b-v[1]}", "b-v[1]":
+            result = self.fit("-c", "x,{b-v}[1]", "--describe", "x,{b-v}[1]", "--order-by", name,
+                              "--missing-value", f"{name}:-99", "--factor", f"{name}:100", k=2)
+            self.assertEqual(result["/labels"].tolist(), [1] * 20 + [0] * 19 + [-1])
+            self.assertEqual(result["factor"].tolist(), [1, 100])
+
     def test_info(self):
         write_columns("in.h5", hostile(), units={"y": "mag"})
         self.fit("--describe", "y,gaps")
