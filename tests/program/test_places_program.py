@@ -195,7 +195,7 @@ class SeveralPlaces(DiscoveryTest):
 class Types(DiscoveryTest):
 
     def test_enumerations_of_two(self):
-        """h5py's truths, and any other names of 0 and 1; of more names they are none."""
+        """h5py's truths, and any other names of 0 and 1; of more names they are categories by number."""
         odd = h5py.enum_dtype({"NO": 0, "YES": 1}, basetype=">i2")
         swapped = h5py.enum_dtype({"YES": 1, "NO": 0}, basetype="u1")
         three = h5py.enum_dtype({"A": 0, "B": 1, "C": 2}, basetype="i1")
@@ -209,15 +209,10 @@ class Types(DiscoveryTest):
         found = self.columns("in.h5", "/t")
         self.assertEqual({name: (c["type"], c["is_numeric"]) for name, c in found.items()},
                          {"plain": ("bool", True), "odd": ("bool", True), "swapped": ("bool", True),
-                          "three": ("enumeration of 3 names", False),
-                          "others": ("enumeration of 2 names", False), "x": ("float64", True)})
+                          "three": ("enumeration of 3 names", True),
+                          "others": ("enumeration of 2 names", True), "x": ("float64", True)})
         self.check_same((X > 0).astype("f4"), *[["in.h5", "-c", name] for name in
                                                 ("plain", "odd", "swapped")], ranks=(1, 3))
-        options = "-k", K, "-o", "out.h5"
-        self.refuse((3, r"not a number \(in.h5, /t, column three\)", "fit", "in.h5", "-c", "three",
-                     *options),
-                    (3, r"column three\): it is enumeration of 3 names, and ids are numbers", "fit",
-                     "in.h5", "-c", "x", "--id", "three", *options), ranks=(1,))
 
     def test_masks_of_arrow(self):
         bits = np.packbits(X > 0, bitorder="little")
