@@ -230,7 +230,8 @@ static void keep_balanced_centers(running *run, km_fit *fit)
     memcpy(fit->previous, run->older, centers_size(run));
 }
 
-/* Goes over to the next method if it is time to. Collective; errors are agreed. */
+/* Goes over to the next method if it is time to, and iterations enough are left to make up for what
+ * that takes. Collective; errors are agreed. */
 static km_code go_over_if_due(running *run, km_fit *fit, km_error *error)
 {
     const km_method *from = run->method, *to = run->next;
@@ -238,9 +239,10 @@ static km_code go_over_if_due(running *run, km_fit *fit, km_error *error)
     if (to == NULL)
         return KM_OK;
     const km_turn turn = to->turn(run->task->n_clusters, run->d);
-    run->excess_of_method +=
-        fmax(0, (double)run->totals.extras[KM_EXTRA_DISTANCES] / n - turn.late);
-    if (run->excess_of_method <= turn.start)
+    const double excess = fmax(0, (double)run->totals.extras[KM_EXTRA_DISTANCES] / n - turn.late);
+    const double n_left = (double)(run->task->max_iterations - run->number);
+    run->excess_of_method += excess;
+    if (run->excess_of_method <= turn.start || excess * n_left <= turn.start)
         return KM_OK;
     const double start = km_now();
     fit->n_by_first = run->number;

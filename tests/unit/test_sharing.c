@@ -125,6 +125,21 @@ START_TEST(methods_take_turns)
 }
 END_TEST
 
+/* With one iteration left nothing would make up for that. */
+START_TEST(methods_stay_near_the_end)
+{
+    mock data = make_space(40000, 6, 6);
+    solve_task task = task_for(&data, 250, KM_FLOAT32);
+    task.problem.max_iterations = 3;
+    task.manner.algorithm = "auto";
+    outcome o = solve(&task, MPI_COMM_WORLD);
+    ck_assert_str_eq(o.answer->fit.last_method->name, "tree");
+    ck_assert_int_eq(o.answer->fit.n_by_first, 0);
+    outcome_free(&o);
+    mock_free(&data);
+}
+END_TEST
+
 /* ---- work ------------------------------------------------------------------------------------ */
 
 /* Distances of all ranks, and of the ranks with most, since the iteration `first`. */
@@ -173,6 +188,7 @@ Suite *make_suite(void)
         answers_are_those_of_the_plain_method,
         answers_on_hostile_data,
         methods_take_turns,
+        methods_stay_near_the_end,
         ranks_share_the_work_of_one,
     };
     return SUITE_OF("sharing", tests);
