@@ -5,6 +5,9 @@
 
 #include "base/hash.h"
 
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint64_t fold_text(uint64_t hash, const char *text)
@@ -16,45 +19,85 @@ static uint64_t fold_text(uint64_t hash, const char *text)
 
 /* ---- problems -------------------------------------------------------------------------------- */
 
-/* A field of a checked problem, by its value or a hash of it; 0 where it decides nothing. */
+/* What a field of a checked problem decides: a text, or numbers; neither where it decides nothing.
+ */
 typedef struct field {
-    const char *name;
-    uint64_t value;
+    const char *name;  /* of the field */
+    const char *label; /* of its line in the text of a problem; NULL: it has none */
+    char text[32];
+    const int64_t *numbers; /* [n_numbers], of the caller */
+    int64_t n_numbers;
 } field;
 
-enum { N_FIELDS = 14 };
+enum { N_FIELDS = 17 };
 
-static uint64_t hash_several(const skymeans_problem *p)
+__attribute__((format(printf, 5, 6))) static void put_field(field **next, bool decides,
+                                                            const char *name, const char *label,
+                                                            const char *format, ...)
 {
-    if (p->n_several == 0)
-        return 0;
-    uint64_t hash = km_hash_word(km_hash_word(fold_text(0, p->choose), p->bootstrap), p->gap);
-    for (int64_t i = 0; i < p->n_several; i++)
-        hash = km_hash_word(hash, p->several[i]);
-    return hash;
+    field *f = (*next)++;
+    va_list values;
+    *f = (field){.name = name, .label = label};
+    va_start(values, format);
+    const int length = decides ? vsnprintf(f->text, sizeof f->text, format, values) : 0;
+    assert(length < (int)sizeof f->text);
+    (void)length;
+    va_end(values);
 }
 
-/* All that answers depend on, in the order in which differences are named. */
+static void put_hash_field(field **next, bool decides, const char *name, const char *label,
+                           uint64_t hash)
+{
+    put_field(next, decides, name, label, "%016llx", (unsigned long long)hash);
+}
+
+static void put_int_field(field **next, bool decides, const char *name, const char *label,
+                          int64_t value)
+{
+    put_field(next, decides, name, label, "%lld", (long long)value);
+}
+
+/* All that answers depend on: the only list, in the order of its text. */
 static void list_fields(const skymeans_problem *p, int64_t n_features, field fields[N_FIELDS])
 {
-    const bool is_given = p->first_centers != NULL;
-    const field all[N_FIELDS] = {
-        {"n_clusters", p->n_clusters},
-        {"several", hash_several(p)},
-        {"seeding", is_given ? 0 : fold_text(0, p->seeding)},
-        {"first_centers", km_problem_centers_hash(p, n_features)},
-        {"seeding_rows", is_given ? 0 : p->seeding_rows},
-        {"random_seed", km_problem_is_random(p) ? p->random_seed : 0},
-        {"restarts", p->restarts},
-        {"tolerance", km_hash_double(0, p->tolerance)},
-        {"max_iterations", p->max_iterations},
-        {"scale", fold_text(0, p->scale)},
-        {"missing", fold_text(0, p->missing)},
-        {"sky", km_hash_double(0, p->sky)},
-        {"balance", km_balance_find(p->balance)},
-        {"factors", km_problem_factors_hash(p, n_features)},
-    };
-    memcpy(fields, all, sizeof all);
+    const bool are_many = p->n_several > 0, is_given = p->first_centers != NULL;
+    /* Earlier versions had other quantiles: their states are of another problem. */
+    const bool is_robust = strcmp(p->scale, "robust") == 0;
+    /* All fits must have the same limit, those done and those to come; a single one may go on. */
+    const bool is_fixed = p->restarts > 1 || are_many;
+    field *next = fields;
+    put_int_field(&next, true, "n_clusters", "clusters", p->n_clusters);
+    put_field(&next, false, "several", "numbers of clusters", " ");
+    next[-1].numbers = p->several;
+    next[-1].n_numbers = p->n_several;
+    put_field(&next, are_many, "choose", "choose", "%s", are_many ? p->choose : "");
+    put_int_field(&next, are_many, "bootstrap", "bootstrap", p->bootstrap);
+    put_int_field(&next, are_many, "gap", "gap", p->gap);
+    put_field(&next, true, "scale", "scale", "%s%s", p->scale,
+              is_robust ? " (linear quantiles)" : "");
+    put_field(&next, true, "missing", "missing", "%s", p->missing);
+    put_field(&next, p->sky != 0, "sky", "sky-scale", "%.17g", p->sky);
+    put_field(&next, p->balance != NULL, "balance", "balance", "%s",
+              p->balance != NULL ? p->balance : "");
+    put_hash_field(&next, p->factors != NULL, "factors", "hash of the factors",
+                   km_problem_factors_hash(p, n_features));
+    put_hash_field(&next, is_given, "first_centers", "hash of the first centers",
+                   km_problem_centers_hash(p, n_features));
+    put_field(&next, !is_given, "seeding", "seeding", "%s", is_given ? "" : p->seeding);
+    put_int_field(&next, !is_given, "seeding_rows", "seeding-rows", p->seeding_rows);
+    put_field(&next, km_problem_is_random(p), "random_seed", "random-seed", "%llu",
+              (unsigned long long)p->random_seed);
+    put_int_field(&next, true, "restarts", "restarts", p->restarts);
+    put_field(&next, true, "tolerance", "tolerance", "%.17g", p->tolerance);
+    put_int_field(&next, true, "max_iterations", is_fixed ? "max-iterations" : NULL,
+                  p->max_iterations);
+}
+
+static bool is_same_field(const field *a, const field *b)
+{
+    return strcmp(a->text, b->text) == 0 && a->n_numbers == b->n_numbers &&
+           (a->n_numbers == 0 ||
+            memcmp(a->numbers, b->numbers, (size_t)a->n_numbers * sizeof *a->numbers) == 0);
 }
 
 const char *skymeans_problem_difference(const skymeans_problem *a, const skymeans_problem *b,
@@ -68,9 +111,23 @@ const char *skymeans_problem_difference(const skymeans_problem *a, const skymean
     list_fields(&x, n_features, of_x);
     list_fields(&y, n_features, of_y);
     for (int i = 0; i < N_FIELDS; i++)
-        if (of_x[i].value != of_y[i].value)
+        if (!is_same_field(&of_x[i], &of_y[i]))
             return of_x[i].name;
     return NULL;
+}
+
+void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
+{
+    field fields[N_FIELDS];
+    list_fields(p, n_features, fields);
+    for (const field *f = fields; f < fields + N_FIELDS; f++) {
+        if (f->label == NULL || (f->text[0] == '\0' && f->n_numbers == 0))
+            continue;
+        fprintf(file, "%s:%s%s", f->label, f->text[0] != '\0' ? " " : "", f->text);
+        for (int64_t i = 0; i < f->n_numbers; i++)
+            fprintf(file, " %lld", (long long)f->numbers[i]);
+        fputc('\n', file);
+    }
 }
 
 uint64_t km_problem_hash(const skymeans_problem *p, int64_t n_features)
@@ -79,8 +136,11 @@ uint64_t km_problem_hash(const skymeans_problem *p, int64_t n_features)
     /* These must be the same also where they decide nothing. */
     uint64_t hash = km_hash_word(km_hash_word(0, p->seeding_rows), p->random_seed);
     list_fields(p, n_features, fields);
-    for (int i = 0; i < N_FIELDS; i++)
-        hash = km_hash_word(hash, fields[i].value);
+    for (const field *f = fields; f < fields + N_FIELDS; f++) {
+        hash = fold_text(hash, f->text);
+        for (int64_t i = 0; i < f->n_numbers; i++)
+            hash = km_hash_word(hash, f->numbers[i]);
+    }
     return hash;
 }
 

@@ -1,4 +1,4 @@
-/* A problem: checks, defaults, and its text. */
+/* A problem: checks and defaults. */
 #include "cluster/choice.h"
 
 #include "base/hash.h"
@@ -210,43 +210,4 @@ uint64_t km_problem_factors_hash(const skymeans_problem *p, int64_t n_features)
 bool km_problem_is_random(const skymeans_problem *p)
 {
     return p->first_centers == NULL || p->balance != NULL;
-}
-
-static void print_clusters(FILE *file, const skymeans_problem *p)
-{
-    fprintf(file, "clusters: %lld\n", (long long)p->n_clusters);
-    if (p->n_several == 0)
-        return;
-    fprintf(file, "numbers of clusters:");
-    for (int64_t i = 0; i < p->n_several; i++)
-        fprintf(file, " %lld", (long long)p->several[i]);
-    fprintf(file, "\nchoose: %s\nbootstrap: %lld\ngap: %lld\n", p->choose, (long long)p->bootstrap,
-            (long long)p->gap);
-}
-
-void km_problem_print(FILE *file, const skymeans_problem *p, int64_t n_features)
-{
-    /* Earlier versions had other quantiles: their states are of another problem. */
-    const bool is_robust = strcmp(p->scale, "robust") == 0;
-    print_clusters(file, p);
-    fprintf(file, "scale: %s%s\nmissing: %s\n", p->scale, is_robust ? " (linear quantiles)" : "",
-            p->missing);
-    if (p->sky != 0)
-        fprintf(file, "sky-scale: %.17g\n", p->sky);
-    if (p->balance != NULL)
-        fprintf(file, "balance: %s\n", p->balance);
-    if (p->factors != NULL)
-        fprintf(file, "hash of the factors: %016llx\n",
-                (unsigned long long)km_problem_factors_hash(p, n_features));
-    if (p->first_centers != NULL)
-        fprintf(file, "hash of the first centers: %016llx\n",
-                (unsigned long long)km_problem_centers_hash(p, n_features));
-    else
-        fprintf(file, "seeding: %s\nseeding-rows: %lld\n", p->seeding, (long long)p->seeding_rows);
-    if (km_problem_is_random(p))
-        fprintf(file, "random-seed: %llu\n", (unsigned long long)p->random_seed);
-    fprintf(file, "restarts: %lld\ntolerance: %.17g\n", (long long)p->restarts, p->tolerance);
-    /* All fits must have the same limit, those done and those to come. */
-    if (p->restarts > 1 || p->n_several > 0)
-        fprintf(file, "max-iterations: %lld\n", (long long)p->max_iterations);
 }

@@ -358,7 +358,7 @@ START_TEST(problems_are_compared)
     ck_assert_str_eq(skymeans_problem_difference(&same, &other, 3), "tolerance");
     other = same;
     other.first_centers = zeros;
-    ck_assert_str_eq(skymeans_problem_difference(&same, &other, 3), "seeding");
+    ck_assert_str_eq(skymeans_problem_difference(&same, &other, 3), "first_centers");
     skymeans_problem third = other;
     third.first_centers = others;
     ck_assert_str_eq(skymeans_problem_difference(&third, &other, 3), "first_centers");

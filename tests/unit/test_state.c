@@ -273,12 +273,70 @@ START_TEST(no_bytes_crash)
 }
 END_TEST
 
+/* ---- the text of the problem ------------------------------------------------------------------
+ */
+
+/* The text of a problem of 3 features, as states and checkpoints keep it. */
+static void check_text(const skymeans_problem *given, const char *wanted)
+{
+    char *text = NULL;
+    size_t size;
+    skymeans_problem problem;
+    km_error error = {0};
+    FILE *file = open_memstream(&text, &size);
+    ck_assert(km_problem_check(&problem, given, &error) == KM_OK);
+    km_problem_print(file, &problem, 3);
+    fclose(file);
+    ck_assert_str_eq(text, wanted);
+    free(text);
+}
+
+/* Word by word: states and checkpoints that exist are compared with it. */
+START_TEST(the_text_of_a_problem)
+{
+    const double zeros[8 * 3] = {0};
+    const int64_t several[] = {2, 3, 5}, others[] = {2, 4, 5};
+    skymeans_problem problem = SKYMEANS_PROBLEM(8);
+    check_text(&problem, "clusters: 8\nscale: none\nmissing: drop\nseeding: kmeans++\n"
+                         "seeding-rows: 100000\nrandom-seed: 0\nrestarts: 1\n"
+                         "tolerance: 0.0001\n");
+    problem.first_centers = problem.factors = zeros;
+    problem.tolerance = 0.1; /* 17 digits */
+    problem.sky = 0.5;
+    problem.balance = "count";
+    problem.scale = "robust";
+    check_text(&problem,
+               "clusters: 8\nscale: robust (linear quantiles)\nmissing: drop\n"
+               "sky-scale: 0.5\nbalance: count\nhash of the factors: 453e56e8cc63fa84\n"
+               "hash of the first centers: 6488af541319a19f\nrandom-seed: 0\nrestarts: 1\n"
+               "tolerance: 0.10000000000000001\n");
+    skymeans_problem many = SKYMEANS_PROBLEM(0);
+    many.several = several;
+    many.n_several = 3;
+    many.restarts = 4;
+    many.gap = 7;
+    check_text(&many, "clusters: 5\nnumbers of clusters: 2 3 5\nchoose: silhouette\n"
+                      "bootstrap: 0\ngap: 7\nscale: none\nmissing: drop\nseeding: kmeans++\n"
+                      "seeding-rows: 100000\nrandom-seed: 0\nrestarts: 4\ntolerance: 0.0001\n"
+                      "max-iterations: 300\n");
+    skymeans_problem other = many;
+    other.several = others;
+    ck_assert_str_eq(skymeans_problem_difference(&many, &other, 3), "several");
+    other = many;
+    other.gap = 0;
+    ck_assert_str_eq(skymeans_problem_difference(&many, &other, 3), "gap");
+    other = many;
+    other.max_iterations = 301;
+    ck_assert_str_eq(skymeans_problem_difference(&many, &other, 3), "max_iterations");
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
         what_was_written_is_read, no_changed_byte_is_taken, a_state_of_another_problem_is_named,
         each_field_is_checked,    the_problem_is_checked,   too_short_and_too_long,
-        no_bytes_crash,
+        no_bytes_crash,           the_text_of_a_problem,
     };
     return SUITE_OF("state", tests);
 }
