@@ -209,50 +209,21 @@ static void reduce(MPI_Comm comm, void *values, int64_t count, MPI_Datatype type
     }
 }
 
-void km_sum_int64(MPI_Comm comm, int64_t *values, int64_t count)
-{
-    reduce(comm, values, count, MPI_INT64_T, MPI_SUM);
-}
+#define DEFINE_REDUCTION(name, type, mpi_type, op)        \
+    void name(MPI_Comm comm, type *values, int64_t count) \
+    {                                                     \
+        reduce(comm, values, count, mpi_type, op);        \
+    }
 
-void km_sum_uint64(MPI_Comm comm, uint64_t *values, int64_t count)
-{
-    reduce(comm, values, count, MPI_UINT64_T, MPI_SUM);
-}
-
-void km_sum_uint32(MPI_Comm comm, uint32_t *values, int64_t count)
-{
-    reduce(comm, values, count, MPI_UINT32_T, MPI_SUM);
-}
-
-void km_and_uint64(MPI_Comm comm, uint64_t *values, int64_t count)
-{
-    reduce(comm, values, count, MPI_UINT64_T, MPI_BAND);
-}
-
-void km_max_int64(MPI_Comm comm, int64_t *values, int64_t count)
-{
-    reduce(comm, values, count, MPI_INT64_T, MPI_MAX);
-}
-
-void km_min_double(MPI_Comm comm, double *values, int64_t count)
-{
-    reduce(comm, values, count, MPI_DOUBLE, MPI_MIN);
-}
-
-void km_max_double(MPI_Comm comm, double *values, int64_t count)
-{
-    reduce(comm, values, count, MPI_DOUBLE, MPI_MAX);
-}
-
-void km_sum_double(MPI_Comm comm, double *values, int64_t count)
-{
-    reduce(comm, values, count, MPI_DOUBLE, MPI_SUM);
-}
-
-void km_sum_long_double(MPI_Comm comm, long double *values, int64_t count)
-{
-    reduce(comm, values, count, MPI_LONG_DOUBLE, MPI_SUM);
-}
+DEFINE_REDUCTION(km_sum_int64, int64_t, MPI_INT64_T, MPI_SUM)
+DEFINE_REDUCTION(km_sum_uint64, uint64_t, MPI_UINT64_T, MPI_SUM)
+DEFINE_REDUCTION(km_sum_uint32, uint32_t, MPI_UINT32_T, MPI_SUM)
+DEFINE_REDUCTION(km_and_uint64, uint64_t, MPI_UINT64_T, MPI_BAND)
+DEFINE_REDUCTION(km_max_int64, int64_t, MPI_INT64_T, MPI_MAX)
+DEFINE_REDUCTION(km_min_double, double, MPI_DOUBLE, MPI_MIN)
+DEFINE_REDUCTION(km_max_double, double, MPI_DOUBLE, MPI_MAX)
+DEFINE_REDUCTION(km_sum_double, double, MPI_DOUBLE, MPI_SUM)
+DEFINE_REDUCTION(km_sum_long_double, long double, MPI_LONG_DOUBLE, MPI_SUM)
 
 int64_t km_sum_below(MPI_Comm comm, int64_t value)
 {
