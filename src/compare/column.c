@@ -204,9 +204,11 @@ km_code km_values_open(km_column_values *column, hid_t opened, const char *file,
     char *member = strcpy(name + size, found != NULL ? found : "");
     if (found == NULL)
         refuse_labels(column, "there is no such column", error);
-    else if (open_values(column, opened, name, member, error) == KM_OK &&
-             (read_missing_numbers(column, member), find_mask(column, opened, name, member)))
-        open_mask(column, opened, name, member, error);
+    else if (open_values(column, opened, name, member, error) == KM_OK) {
+        read_missing_numbers(column, member);
+        if (find_mask(column, opened, name, member))
+            open_mask(column, opened, name, member, error);
+    }
     free(name);
     return error->code;
 }
@@ -288,8 +290,8 @@ static bool take_element(const km_column_values *column, int64_t i, km_label *la
         is_label = find_whole((double)number, label);
         break;
     case KM_VALUE_LONG_TEXT: {
-        const char *text = *(char *const *)element;
-        *label = label_of_text(text, text != NULL ? strlen(text) : 0);
+        const char *read = *(char *const *)element, *text = read != NULL ? read : "";
+        *label = label_of_text(text, strlen(text));
         break;
     }
     default:
