@@ -224,10 +224,6 @@ void km_answer_clear(skymeans_answer *answer);
 /* Copies an error to the caller's, unless that is NULL; returns its code. Local. */
 int km_tell(const km_error *from, skymeans_error *to);
 
-/* Copies a transform; the copy is freed by km_transform_free. KM_MEMORY. Local, both. */
-km_code km_transform_copy(km_transform *copy, const km_transform *transform, km_error *error);
-bool km_transform_is_same(const km_transform *a, const km_transform *b);
-
 /* ---- verification ---------------------------------------------------------------------------- */
 
 /* What an answer says otherwise than the same samples give again. */

@@ -18,10 +18,11 @@ static km_code scale_by_fit(skymeans_samples *samples, const km_transform *trans
     if (!samples->is_prepared) {
         km_samples_find_hash(samples, comm);
         km_transform_copy(&samples->transform, transform, error);
-        if (km_agree(comm, error) == KM_OK) {
+        samples->is_prepared = km_agree(comm, error) == KM_OK;
+        if (samples->is_prepared)
             km_transform_samples(transform, &samples->memory);
-            samples->is_prepared = true;
-        }
+        else
+            km_transform_free(&samples->transform);
     } else if (!km_transform_is_same(&samples->transform, transform)) {
         km_fail(error, KM_USAGE,
                 "samples used otherwise before: they were scaled for another problem; make new "

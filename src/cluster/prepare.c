@@ -10,27 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-km_code km_transform_copy(km_transform *copy, const km_transform *transform, km_error *error)
-{
-    const int64_t d = transform->n_features;
-    *copy = *transform;
-    copy->offset = km_allocate(2 * d, sizeof(double), "scaling", error);
-    if (copy->offset == NULL)
-        return error->code;
-    copy->factor = copy->offset + d;
-    memcpy(copy->offset, transform->offset, (size_t)d * sizeof(double));
-    memcpy(copy->factor, transform->factor, (size_t)d * sizeof(double));
-    return KM_OK;
-}
-
-bool km_transform_is_same(const km_transform *a, const km_transform *b)
-{
-    const size_t size = (size_t)a->n_features * sizeof *a->offset;
-    return a->n_features == b->n_features && a->exponent == b->exponent &&
-           a->scaling == b->scaling && memcmp(a->offset, b->offset, size) == 0 &&
-           memcmp(a->factor, b->factor, size) == 0;
-}
-
 /* First centers must be samples with weight. */
 static km_code check_clusters(const skymeans_samples *samples, int64_t n_clusters, km_error *error)
 {
@@ -122,12 +101,13 @@ km_code km_samples_add_heights(skymeans_samples *samples, MPI_Comm comm, km_erro
 {
     if (samples->n_heights > 0)
         return KM_OK;
-    if (samples->has_facts)
-        km_facts_lift(&samples->facts, error);
-    if (error->code == KM_OK && km_samples_lift(&samples->memory, error) == KM_OK)
+    if (km_samples_lift(&samples->memory, comm, error) == KM_OK) {
+        if (samples->has_facts)
+            km_facts_lift(&samples->facts);
         samples->n_heights = 1;
+    }
     km_memory_return();
-    return km_agree(comm, error);
+    return error->code;
 }
 
 km_code km_samples_put_in_order(skymeans_samples *samples, const km_plan *plan, km_pace *pace,

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "fit/fit.h"
-#include "samples/samples.h"
+#include "samples/transform.h"
 #include "skymeans.h"
 
 #include <stdio.h>

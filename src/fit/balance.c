@@ -3,6 +3,7 @@
 #include "steps.h"
 
 #include "fit/balance.h"
+#include "samples/transform.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The search for clusters of equal size by the sample of rows: fields get clusters in proportion to
  * their size (Webster 1832), then prices and centers change in turn. */
 #include "fit/balance.h"
-#include "samples/samples.h"
+#include "samples/transform.h"
 
 #include <math.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/timers.h"
 #include "comm/pace.h"
-#include "samples/samples.h"
+#include "samples/facts.h"
 
 typedef skymeans_iteration km_iteration;
 

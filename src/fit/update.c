@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/precision.h"
+#include "samples/transform.h"
 #include "steps.h"
 
 #include <math.h>

@@ -1,10 +1,10 @@
 /* Global facts about samples: ranges, and the grids that follow from ranges and moments. */
+#include "samples/facts.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
 #include "base/threads.h"
-#include "samples/samples.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,39 +16,26 @@ void km_facts_free(km_facts *facts)
     *facts = (km_facts){0};
 }
 
+/* With room for a feature that is added later. */
 static km_code create_facts(km_facts *facts, int64_t n_features, km_error *error)
 {
+    const int64_t most = n_features + 1;
     *facts = (km_facts){.n_features = n_features};
-    facts->lowest = km_allocate(5 * n_features, sizeof(double), "facts about features", error);
+    facts->lowest = km_allocate(5 * most, sizeof(double), "facts about features", error);
     if (facts->lowest == NULL)
         return error->code;
-    facts->highest = facts->lowest + n_features;
-    facts->mean = facts->highest + n_features;
-    facts->variance = facts->mean + n_features;
-    facts->deviation = facts->variance + n_features;
+    facts->highest = facts->lowest + most;
+    facts->mean = facts->highest + most;
+    facts->variance = facts->mean + most;
+    facts->deviation = facts->variance + most;
     return KM_OK;
 }
 
-km_code km_facts_lift(km_facts *facts, km_error *error)
+void km_facts_lift(km_facts *facts)
 {
-    const int64_t d = facts->n_features;
-    km_facts lifted;
-    if (create_facts(&lifted, d + 1, error) != KM_OK)
-        return error->code;
-    const double *const from[] = {facts->lowest, facts->highest, facts->mean, facts->variance,
-                                  facts->deviation};
-    double *const to[] = {lifted.lowest, lifted.highest, lifted.mean, lifted.variance,
-                          lifted.deviation};
-    for (int i = 0; i < 5; i++) {
-        memcpy(to[i], from[i], (size_t)d * sizeof(double));
-        to[i][d] = 0;
-    }
-    lifted.n_samples = facts->n_samples;
-    lifted.weight = facts->weight;
-    lifted.squares = facts->squares;
-    km_facts_free(facts);
-    *facts = lifted;
-    return KM_OK;
+    const int64_t j = facts->n_features++;
+    facts->lowest[j] = facts->highest[j] = facts->mean[j] = 0;
+    facts->variance[j] = facts->deviation[j] = 0;
 }
 
 /* Widens a range by the values of samples with weight. */

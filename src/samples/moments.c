@@ -9,7 +9,7 @@
 #include "base/precision.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
-#include "samples/samples.h"
+#include "samples/transform.h"
 
 #include <float.h>
 #include <math.h>

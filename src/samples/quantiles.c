@@ -15,7 +15,7 @@
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/threads.h"
-#include "samples/samples.h"
+#include "samples/facts.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -105,8 +105,9 @@ void km_samples_store(km_samples *samples, int64_t block, int64_t feature, const
 /* All features of one sample as doubles. */
 void km_samples_get(const km_samples *samples, int64_t sample, double *values);
 
-/* Adds a feature that is 0 for all samples. Local; KM_MEMORY, and nothing changes. */
-km_code km_samples_lift(km_samples *samples, km_error *error);
+/* Adds a feature that is 0 for all samples. Collective; KM_MEMORY is agreed, and nothing changes.
+ */
+km_code km_samples_lift(km_samples *samples, MPI_Comm comm, km_error *error);
 
 /* A new set of samples: copies of those whose numbers are in `chosen`, in that order. */
 km_code km_samples_select(const km_samples *from, const int64_t *chosen, int64_t n_chosen,
@@ -144,111 +145,5 @@ km_code km_weights_settle(km_samples *samples, MPI_Comm comm, km_error *error);
 
 /* The weights of a block's samples, KM_BLOCK whole numbers, 0 beyond the last sample. */
 void km_samples_weights(const km_samples *samples, int64_t block, int64_t *weights);
-
-/* ---- scaling --------------------------------------------------------------------------------- */
-
-typedef enum km_scaling {
-    KM_SCALE_NONE,
-    KM_SCALE_STANDARD,
-    KM_SCALE_MINMAX,
-    KM_SCALE_ROBUST
-} km_scaling;
-
-/* The way into the space of the fit: scaled = (feature - offset) * factor, and from there to the
- * working values: working = scaled * 2^-exponent, the common power of two that brings the largest
- * range into [1, 2), where squares neither overflow nor vanish. A feature without range that would
- * overflow there is moved to 0. With minmax, the lowest value becomes exactly 0 and the highest
- * exactly 1: some ranges have no factor in double precision that brings them to 1, so values that
- * come out as at most 2^-50 above 1 are 1. */
-typedef struct km_transform {
-    int64_t n_features;
-    double *offset, *factor; /* [n_features] */
-    int exponent;
-    km_scaling scaling;
-} km_transform;
-
-enum { KM_MAX_EXPONENT = 1200 }; /* a transform has none beyond, since doubles have none */
-
-/* ---- global facts ---------------------------------------------------------------------------- */
-
-/* What all samples of all ranks have in common, feature by feature; the same bits on any number of
- * ranks. Variances are those of the population (ddof 0). Samples of weight 0 do not count. */
-typedef struct km_facts {
-    int64_t n_samples, n_features;
-    int64_t weight; /* sum of the weights in units; n_samples if all are 1 */
-    double *lowest, *highest, *mean, *variance; /* [n_features] */
-    double *deviation;  /* [n_features], square root of the variance, which may be out of range */
-    km_double2 squares; /* sum over samples and features of (x - mid-range)^2 */
-} km_facts;
-
-/* First the number of samples with weight and the ranges, then means, variances and squares; these
- * of the samples as they are, or, with a transform, which is applied on the way, of working values
- * whose ranges the facts have already. Collective over comm, with at least one sample on some rank.
- * KM_MEMORY on all ranks, and no sample changed; nothing to free when the first fails. */
-km_code km_facts_find_ranges(km_facts *facts, const km_samples *samples, MPI_Comm comm,
-                             km_error *error);
-km_code km_facts_find_moments(km_facts *facts, km_samples *samples, const km_transform *transform,
-                              MPI_Comm comm, km_error *error);
-void km_facts_free(km_facts *facts);
-
-/* Adds the facts of a feature that is 0 for all samples. Local; KM_MEMORY, and nothing changes. */
-km_code km_facts_lift(km_facts *facts, km_error *error);
-
-/* Where the quantile of a percent is in the order of values, from 0, given their number or the sum
- * of their weights; between two of them part of the way from a to b, to the last bit as NumPy's.
- * quantiles.c has the definition. Local. */
-double km_quantile_place(int64_t weight, int percent, bool has_weights);
-double km_quantile_between(double a, double b, double part);
-
-/* Quantiles of each feature, [n_features][n_percents], over the samples of all ranks, whose weights
- * have been settled and add up to `weight` (see km_facts). They are exact. Collective over comm;
- * KM_MEMORY is agreed. The second gives the bytes that it takes. */
-enum { KM_MAX_QUANTILES = 8 };
-km_code km_quantiles_find(const km_samples *samples, int64_t weight, const int *percents,
-                          int n_percents, double *quantiles, MPI_Comm comm, km_error *error);
-double km_quantiles_bytes(const km_shape *shape, int n_percents);
-
-/* The grids on which the features are summed up, one per feature and all of as many words: one
- * where its unit is fine enough for every feature, at most the working precision's epsilon times
- * the standard deviation, else two. NULL and KM_MEMORY when there is no memory; the caller frees.
- */
-km_grid *km_facts_choose_grids(const km_facts *facts, km_precision precision, km_error *error);
-
-/* The grids of all features with this number of words. */
-void km_facts_make_grids(const km_facts *facts, int n_words, km_grid *grids);
-
-/* ---- transforming ---------------------------------------------------------------------------- */
-
-/* Positions on the sky are the first features of samples, as points of a sphere about the origin.
- * Moves a center of them, [3] working values, along its direction to the sphere; where it has none,
- * since its samples cancel out, to the place `before`, which all such places are as good as. */
-enum { KM_SPHERE_FEATURES = 3 };
-void km_sphere_project(double *center, const double *before, double radius);
-
-/* The lowest row whose first features are no unit vector, but for roundings of float32; -1: all
- * are. Before samples are scaled. Collective. */
-int64_t km_sphere_find_stray(const km_samples *samples, MPI_Comm comm);
-
-/* Chooses the transform by the global facts of the samples and applies it to them, each value
- * computed in double and rounded once. After scaling, feature j is multiplied by factors[j], if
- * these are not NULL. A radius above 0 is that of a sphere: unit vectors in the first features are
- * multiplied by it and not scaled. With robust, the median becomes 0, and half of the distance from
- * the quantile of 16 to that of 84 % becomes 1, as the standard deviation of a normal distribution
- * would. `facts` gets the facts about the working values. Collective over comm; KM_DATA when a
- * range overflows, and nothing to free after errors; `names[j]` names feature j in messages. */
-km_code km_transform_apply(km_transform *transform, km_scaling scaling, const double *factors,
-                           double radius, km_samples *samples, const char *const *names,
-                           km_facts *facts, MPI_Comm comm, km_error *error);
-void km_transform_free(km_transform *transform);
-
-/* Applies a transform that was chosen before. Local. */
-void km_transform_samples(const km_transform *transform, km_samples *samples);
-void km_transform_block(const km_transform *transform, km_samples *samples, int64_t block);
-
-/* k centers [k][d] between the units of the features and working values, in place; the way there is
- * that of samples. Local. */
-void km_transform_centers(const km_transform *transform, double *centers, int64_t k);
-void km_untransform_centers(const km_transform *transform, double *centers, int64_t k);
-double km_untransform_value(const km_transform *transform, int64_t feature, double value);
 
 #endif

@@ -2,7 +2,7 @@
  * chords, is their mean direction (Hornik, Feinerer, Kober & Buchta 2012,
  * doi:10.18637/jss.v050.i10).
  */
-#include "samples/samples.h"
+#include "samples/transform.h"
 
 #include <math.h>
 #include <string.h>

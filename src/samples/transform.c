@@ -1,15 +1,16 @@
 /* Scaling of the features, and the power of two that keeps squares in range. */
+#include "samples/transform.h"
 #include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/partition.h"
 #include "base/precision.h"
-#include "samples/samples.h"
 
 #include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void km_transform_free(km_transform *transform)
 {
@@ -26,6 +27,25 @@ static km_code create_transform(km_transform *transform, km_scaling scaling, int
         return error->code;
     transform->factor = transform->offset + n_features;
     return KM_OK;
+}
+
+km_code km_transform_copy(km_transform *copy, const km_transform *transform, km_error *error)
+{
+    const size_t size = (size_t)transform->n_features * sizeof(double);
+    if (create_transform(copy, transform->scaling, transform->n_features, error) != KM_OK)
+        return error->code;
+    copy->exponent = transform->exponent;
+    memcpy(copy->offset, transform->offset, size);
+    memcpy(copy->factor, transform->factor, size);
+    return KM_OK;
+}
+
+bool km_transform_is_same(const km_transform *a, const km_transform *b)
+{
+    const size_t size = (size_t)a->n_features * sizeof *a->offset;
+    return a->n_features == b->n_features && a->exponent == b->exponent &&
+           a->scaling == b->scaling && memcmp(a->offset, b->offset, size) == 0 &&
+           memcmp(a->factor, b->factor, size) == 0;
 }
 
 /* The smallest factor that brings a range r to at least 1. 1/r, rounded, leaves r/r at most an ulp

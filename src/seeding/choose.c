@@ -145,10 +145,12 @@ km_code km_choose_samples(const km_samples *samples, const km_choice *choice, MP
     *chosen = NULL;
     if (find_candidates_below(samples, choice, wanted, total, comm, &found, error) == KM_OK)
         *chosen = km_allocate(found.count, sizeof **chosen, "random choice of rows", error);
-    if (km_agree(comm, error) == KM_OK)
+    if (km_agree(comm, error) == KM_OK) {
         *n_chosen = copy_up_to(&found, find_last_key(&found, wanted, comm), *chosen);
-    else
+    } else {
         free(*chosen);
+        *chosen = NULL;
+    }
     free(found.list);
     return error->code;
 }

@@ -8,7 +8,7 @@
 
 #include "catalogue/catalogue.h"
 #include "comm/comm.h"
-#include "samples/samples.h"
+#include "samples/facts.h"
 
 enum { KM_N_QUANTILES = 5 }; /* 5, 16, 50, 84 and 95 % */
 

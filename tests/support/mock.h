@@ -10,7 +10,7 @@
 #include "comm/comm.h"
 #include "h5/h5.h"
 #include "order/order.h"
-#include "samples/samples.h"
+#include "samples/facts.h"
 
 #include <dirent.h>
 #include <math.h>

@@ -4,6 +4,9 @@
  * Ranks: 1, 3. */
 #include "engine.h"
 
+#include "cluster/cluster.h"
+
+#include <errno.h>
 #include <malloc.h>
 #include <omp.h>
 #include <signal.h>
@@ -152,9 +155,92 @@ START_TEST(many_calls)
 END_TEST
 #endif
 
+/* ---- where memory ends ----------------------------------------------------------------------- */
+
+static int64_t n_left; /* the so many-th allocation from now on fails; 0: none does */
+
+int posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    if (__atomic_load_n(&n_left, __ATOMIC_RELAXED) > 0 &&
+        __atomic_sub_fetch(&n_left, 1, __ATOMIC_RELAXED) == 0)
+        return ENOMEM;
+    *memory = memalign(alignment, size);
+    return *memory != NULL ? 0 : ENOMEM;
+}
+
+/* A fit of clusters of equal size, or a prediction if it has a fitted answer. */
+typedef struct attempt {
+    skymeans_problem problem;
+    const skymeans_answer *fitted;
+} attempt;
+
+static int try_once(const attempt *a, skymeans_samples *samples, skymeans_answer **answer)
+{
+    skymeans_error error;
+    return a->fitted != NULL
+               ? skymeans_predict(answer, a->fitted, samples, NULL, MPI_COMM_WORLD, &error)
+               : skymeans_fit(answer, &a->problem, samples, NULL, NULL, MPI_COMM_WORLD, &error);
+}
+
+/* Lets the n-th allocation of a call fail on the last rank, and then calls again: the answer is the
+ * right one. False if there are fewer. Collective. */
+static bool fail_and_try_again(const mock_rows *m, const attempt *a, int64_t n, uint64_t wanted)
+{
+    const bool is_last = km_comm_rank(m->comm) == km_comm_size(m->comm) - 1;
+    skymeans_samples *samples = make_samples(m);
+    skymeans_answer *answer;
+    n_left = is_last ? n : 0;
+    const int code = try_once(a, samples, &answer);
+    int64_t was_too_few = n_left > 0;
+    n_left = 0;
+    km_max_int64(m->comm, &was_too_few, 1);
+    if (was_too_few == 0) {
+        ck_assert_all(code == SKYMEANS_MEMORY && answer == NULL);
+        ck_assert_all(samples->is_prepared || samples->transform.offset == NULL);
+        ck_assert_all(try_once(a, samples, &answer) == SKYMEANS_OK);
+    }
+    ck_assert_msg(digest(m, answer, a->fitted == NULL) == wanted, "after allocation %lld",
+                  (long long)n);
+    skymeans_answer_free(answer);
+    skymeans_samples_free(samples);
+    return was_too_few == 0;
+}
+
+/* A call that had no memory, on one rank only, leaves the samples so that the next one can use them
+ * as if nothing had been. */
+START_TEST(a_call_without_memory_can_be_repeated)
+{
+    mock_rows m = small_rows();
+    m.n = 60;
+    attempt a = {.problem = SKYMEANS_PROBLEM(3)};
+    a.problem.balance = "count";
+    a.problem.scale = "standard";
+    a.problem.max_iterations = 2;
+    int64_t n = 1;
+    const uint64_t fitted = fit_rows(&m, &a.problem, NULL);
+    while (fail_and_try_again(&m, &a, n, fitted))
+        n++;
+    ck_assert(n > 100);
+    skymeans_samples *samples = make_samples(&m);
+    skymeans_answer *answer = fit_samples(samples, &a.problem, NULL, NULL, m.comm), *predicted;
+    skymeans_samples_free(samples);
+    a.fitted = answer;
+    samples = make_samples(&m);
+    ck_assert(try_once(&a, samples, &predicted) == SKYMEANS_OK);
+    const uint64_t wanted = digest(&m, predicted, false);
+    for (n = 1; fail_and_try_again(&m, &a, n, wanted);)
+        n++;
+    ck_assert(n > 10);
+    skymeans_answer_free(predicted);
+    skymeans_answer_free(answer);
+    skymeans_samples_free(samples);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {all_is_as_it_was, in_a_region_of_the_caller, nothing_is_printed,
+                                  a_call_without_memory_can_be_repeated,
 #ifndef __SANITIZE_ADDRESS__
                                   many_calls
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/precision.h"
-#include "samples/samples.h"
+#include "samples/transform.h"
 
 #include <float.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/precision.h"
-#include "samples/samples.h"
+#include "samples/transform.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/partition.h"
 #include "base/precision.h"
-#include "samples/samples.h"
+#include "samples/transform.h"
 
 #include <float.h>
 #include <stdlib.h>
