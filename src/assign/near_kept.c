@@ -157,15 +157,29 @@ static double farthest_in_part(const kept_query *q, int32_t c, km_distances *dis
            4 * sqrt((d + 2) * km_precision_smallest(samples->precision));
 }
 
-/* Adds those of the first n fast centers that are within reach of the part's first center. */
-static int64_t add_fast(const kept_query *q, int32_t a, int64_t n_fast, int64_t n_chosen)
+/* Marks centers, or takes the marks away. */
+static void mark(const near_workspace *w, const int32_t *numbers, int64_t n, bool is_marked)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (is_marked)
+            w->marked[numbers[i] / 64] |= (uint64_t)1 << numbers[i] % 64;
+        else
+            w->marked[numbers[i] / 64] = 0;
+}
+
+/* Adds those of the first n fast centers that are within reach of the part's first center, and not
+ * chosen yet: of ties those are told that are between different centers, if none comes twice. */
+static int64_t add_fast(const kept_query *q, int32_t a, int64_t n_fast, int64_t n_listed)
 {
     const neighbours *n = q->assigner->state;
     const km_samples *samples = q->assigner->samples;
     const km_kernel *kernel = q->assigner->kernel;
     const int64_t d = samples->n_features;
+    near_workspace *w = q->workspace;
     km_distances distances2;
+    int64_t n_chosen = n_listed;
     const double reach = 2 * farthest_in_part(q, a, &distances2) * (1 + 0x1p-20);
+    mark(w, w->chosen, n_listed, true);
     for (int64_t b = 0; b * KM_BLOCK < n_fast; b++) {
         const int64_t left = n_fast - b * KM_BLOCK;
         uint64_t within = 0;
@@ -174,13 +188,16 @@ static int64_t add_fast(const kept_query *q, int32_t a, int64_t n_fast, int64_t 
                 (size_t)(b * d * KM_BLOCK) * km_precision_size(samples->precision),
             kept_center(q, a), d, &distances2);
         kernel->add_within[samples->precision](&distances2, &least2, 1, reach * reach, &within);
-        q->workspace->done.box_tests += KM_BLOCK;
+        w->done.box_tests += KM_BLOCK;
         if (left < KM_BLOCK)
             within &= UINT64_MAX >> (KM_BLOCK - left);
-        for (; within != 0; within &= within - 1)
-            q->workspace->chosen[n_chosen++] =
-                n->fast.numbers[b * KM_BLOCK + __builtin_ctzll(within)];
+        for (; within != 0; within &= within - 1) {
+            const int32_t c = n->fast.numbers[b * KM_BLOCK + __builtin_ctzll(within)];
+            if ((w->marked[c / 64] >> c % 64 & 1) == 0)
+                w->chosen[n_chosen++] = c;
+        }
     }
+    mark(w, w->chosen, n_listed, false);
     return n_chosen;
 }
 
@@ -258,16 +275,14 @@ static int64_t put_own_first(const near_workspace *w, const int32_t *own, int32_
                              int64_t n_found)
 {
     int64_t n = n_own;
-    for (int32_t i = 0; i < n_own; i++)
-        w->marked[own[i] / 64] |= (uint64_t)1 << own[i] % 64;
+    mark(w, own, n_own, true);
     memcpy(w->chosen, own, (size_t)n_own * sizeof *own);
     for (int64_t i = 0; i < n_found; i++) {
         const int32_t c = w->found[i];
         w->chosen[n] = c;
         n += (w->marked[c / 64] >> c % 64 & 1) == 0;
     }
-    for (int32_t i = 0; i < n_own; i++)
-        w->marked[own[i] / 64] = 0;
+    mark(w, own, n_own, false);
     return n;
 }
 

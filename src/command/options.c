@@ -344,7 +344,7 @@ static km_code parse_command(const struct command *command, int argc, char **arg
     }
     if (options->quiet && options->verbose)
         return km_fail(error, KM_USAGE, "contradiction (--quiet --verbose): say one of them");
-    if (check_words(argc - optind, argv + optind, error) != KM_OK)
+    if (!options->explain_outputs && check_words(argc - optind, argv + optind, error) != KM_OK)
         return error->code;
     return command->take_rest(argc - optind, argv + optind, options, error);
 }

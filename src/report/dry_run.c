@@ -49,6 +49,19 @@ static void print_inputs(const km_dry_run *run)
     printf("  clusters    %lld\n", (long long)run->plan->shape.n_clusters);
 }
 
+/* Memory is that of all methods that may have their turn. */
+static void print_method(const km_plan *plan)
+{
+    char turns[64] = "";
+    if (plan->early != NULL)
+        snprintf(turns, sizeof turns, " (perhaps after %s)", plan->early->name);
+    if (plan->late != NULL)
+        snprintf(turns, sizeof turns, " (and perhaps %s later)", plan->late->name);
+    printf("  method      %s%s, %s kernel, %s\n",
+           plan->method != NULL ? plan->method->name : "nearest center", turns, plan->kernel->name,
+           km_precision_name(plan->shape.precision));
+}
+
 static void print_plan(const km_dry_run *run)
 {
     const km_plan *plan = run->plan;
@@ -61,9 +74,7 @@ static void print_plan(const km_dry_run *run)
     printf("  run         %d rank%s of %s%lld rows, %d thread%s per rank\n", n_ranks,
            km_plural(n_ranks), min_rows, (long long)first.count, plan->shape.n_threads,
            km_plural(plan->shape.n_threads));
-    printf("  method      %s, %s kernel, %s\n",
-           plan->method != NULL ? plan->method->name : "nearest center", plan->kernel->name,
-           km_precision_name(plan->shape.precision));
+    print_method(plan);
     if (run->is_fit)
         printf("  seeding     %s, random seed %llu\n", run->seeding,
                (unsigned long long)run->problem->random_seed);

@@ -387,7 +387,7 @@ skymeans: dry run, nothing is written
   features    (?P<d>\d+): (?P<names>.+)
   clusters    (?P<k>\d+)
   run         (?P<ranks>\d+) ranks? of (?:(?P<fewest>\d+) to )?(?P<most>\d+) rows, (?P<threads>\d+) threads? per rank
-  method      (?P<method>lloyd|tree|bounds|neighbours), (?P<kernel>\S+) kernel, (?P<precision>float32|float64)
+  method      (?P<method>lloyd|tree|bounds|neighbours)(?P<turns> \([a-z ]+\))?, (?P<kernel>\S+) kernel, (?P<precision>float32|float64)
   seeding     (?P<seeding>.+), random seed (?P<seed>\d+)
   samples     (?P<order>.+)
   memory      (?P<memory>[0-9.]+) MB per rank: program and libraries (?P<program>[0-9.]+), """
@@ -550,7 +550,7 @@ class Memory(ProgramTest):
                 ("f4.h5", 1, 8, "--algorithm", "bounds"),
                 ("f8.h5", 1, 8, "--seeding-rows", "all", "--restarts", 2),
                 ("f8.h5", 1, 8, "--seeding", "kmeans-parallel"), ("f4.h5", 2, 8),
-                ("f4.h5", 2, 150), ("f8.h5", 2, 150, "--weights", "z")):
+                ("f4.h5", 2, 150, "--algorithm", "tree"), ("f8.h5", 2, 150, "--weights", "z")):
             arguments = "fit", path, "-k", k, "--max-iterations", 2, "--threads", 1, *options
             dry, real = run_all([
                 lambda: run_alone(*arguments, "--dry-run", "--ranks", ranks),
