@@ -245,7 +245,7 @@ static km_code go_over_if_due(running *run, km_fit *fit, km_error *error)
     if (run->excess_of_method <= turn.start || excess * n_left <= turn.start)
         return KM_OK;
     const double start = km_now();
-    fit->n_by_first = run->number;
+    fit->n_by_first = run->number - (is_resumed(run) ? run->task->resume->n_iterations : 0);
     run->method = to;
     run->next = NULL;
     km_assigner_go_over(&run->assigner, from, to, run->rounded,

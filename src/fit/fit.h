@@ -87,7 +87,7 @@ typedef struct km_fit {
     int64_t n_iterations;
     km_stop stop;
     const km_method *first_method, *last_method; /* that assigned */
-    int64_t n_by_first; /* iterations by the first of these, if they differ */
+    int64_t n_by_first; /* iterations by the first of these, if they differ, since it went on */
     bool is_saved;      /* it was stopped and saved: only history and stop are set */
     bool is_refused;    /* the first centers were refused: nothing else is set */
     int64_t n_empty;    /* clusters without weight: more clusters than distinct samples */
