@@ -117,12 +117,12 @@ check-oracle: deps
 	    $$(tools/find-python.sh h5py numpy) tests/oracle/test_oracle.py -v
 
 # Many runs and calls, each as good as the first: RUNS in few starts of MPI, STARTS of their own, CALLS
-# of the library; very many iterations; very many clusters on 8 ranks.
+# of the library, RACES of all methods; very many iterations; very many clusters on 8 ranks.
 .PHONY: check-long
 check-long: deps
 	@$(MAKE) $(quietly) all many $(solib)
 	@$(run_env) $(patient) $(shared) BUILD=$(BUILD) KM_RUNS=$(or $(RUNS),10000) KM_STARTS=$(or $(STARTS),1000) \
-	    KM_CALLS=$(or $(CALLS),1000) $$(tools/find-python.sh h5py numpy) tests/program/long_haul.py -v
+	    KM_CALLS=$(or $(CALLS),1000) KM_RACES=$(or $(RACES),500) $$(tools/find-python.sh h5py numpy) tests/program/long_haul.py -v
 
 # A read of more than 4 GiB.
 .PHONY: check-large

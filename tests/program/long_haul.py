@@ -1,7 +1,8 @@
 """Many runs, starts, calls, iterations and clusters, by `make check-long`: the last one is as good as the
 first, and nothing is left or grows. Prints what was done.
 
-KM_RUNS runs in few starts of MPI, KM_STARTS starts of their own, KM_CALLS calls of the library.
+KM_RUNS runs in few starts of MPI, KM_STARTS starts of their own, KM_CALLS calls of the library,
+KM_RACES fits to convergence by all methods.
 """
 import os
 import random
@@ -17,8 +18,9 @@ import numpy as np
 from module import ModuleTest, skymeans
 from program import MANY, SECONDS, Going, ProgramTest, Result, run, run_all, run_alone, write_array
 
-RUNS, STARTS, CALLS = (int(os.environ.get(f"KM_{name}", default))
-                       for name, default in [("RUNS", 200), ("STARTS", 20), ("CALLS", 100)])
+RUNS, STARTS, CALLS, RACES = (
+    int(os.environ.get(f"KM_{name}", default))
+    for name, default in [("RUNS", 200), ("STARTS", 20), ("CALLS", 100), ("RACES", 30)])
 METHODS = ["lloyd", "tree", "bounds", "neighbours"]
 LARGE = 15 * SECONDS  # for one run
 
@@ -121,6 +123,35 @@ class ShortRuns(ProgramTest):
         left = {path for path in left_in("/dev/shm") - shared if "__KMP" not in path}  # of others' OpenMP
         self.assertEqual(left, set())
         print(f"{STARTS} starts on 1 to 4 ranks, {time.monotonic() - begin:.0f} s", flush=True)
+
+
+class Races(ModuleTest):
+    """Once centers hardly move, methods remember most: ties are then what they may get wrong."""
+
+    @staticmethod
+    def rows(seed):
+        """Clouds in few or all dimensions, every other time rounded."""
+        draw = np.random.default_rng(seed)
+        n, d = int(draw.integers(8000, 120000)), int(draw.choice([2, 3, 5, 6, 8, 9, 12, 16, 24]))
+        clouds = draw.uniform(0, 10, size=(60, d))
+        rows = clouds[draw.integers(60, size=n)] + draw.normal(size=(n, d)) * draw.choice([0.3, 1, 4])
+        if draw.random() < 0.5:
+            rows *= 0.02 ** (np.arange(d) >= draw.integers(2, d + 1))
+        if seed % 2 == 0:
+            rows = np.round(rows * 8) / 8
+        return rows.astype(draw.choice(["f4", "f8"])), int(draw.integers(20, 300))
+
+    def test_races(self):
+        begin = time.monotonic()
+        for seed in range(RACES):
+            rows, k = self.rows(seed)
+            first = rows[np.random.default_rng(seed).choice(len(rows), k, replace=False)]
+            with self.subTest(seed=seed, rows=rows.shape, k=k):
+                checksums = {algorithm: skymeans.KMeans(
+                    k, init=first, n_init=1, tol=0, max_iter=150, algorithm=algorithm,
+                    n_threads=2).fit(rows).checksum_ for algorithm in [*METHODS, "auto"]}
+                self.assertEqual(len(set(checksums.values())), 1, checksums)
+        print(f"{RACES} races, {time.monotonic() - begin:.0f} s", flush=True)
 
 
 class Calls(ModuleTest):
