@@ -8,7 +8,7 @@
  * goes over when what the tree has compared beyond what they would have is as much as they take to
  * begin: then at most twice the least is lost (the ski rental problem; Karlin et al. 1988,
  * doi:10.1007/BF01762111). */
-#include "base/memory.h"
+#include "base/functions.h"
 #include "methods.h"
 
 #include <math.h>
@@ -67,7 +67,7 @@ static double sum_of_ratios(const double *nearest)
 {
     double sum = 0;
     for (int i = 0; i < NEAREST - 1; i++)
-        sum += log(nearest[NEAREST - 1] / nearest[i]);
+        sum += km_log(nearest[NEAREST - 1] / nearest[i]);
     return sum;
 }
 

@@ -112,6 +112,12 @@ km_code km_samples_prepare(skymeans_samples *samples, const km_plan *plan,
 km_code km_samples_put_in_order(skymeans_samples *samples, const km_plan *plan, km_pace *pace,
                                 MPI_Comm comm, km_error *error);
 
+/* The method that a fit began with; the planned one of a fit that is not known. */
+static inline const km_method *km_answer_method(const skymeans_answer *answer)
+{
+    return answer->fit.first_method != NULL ? answer->fit.first_method : answer->plan.method;
+}
+
 /* Redistributes samples among the ranks, if the plan says so and it was not done yet, for a fit
  * that goes on from these centers, [k][d] working values. */
 km_code km_cluster_redistribute(skymeans_samples *samples, const km_plan *plan,

@@ -106,6 +106,9 @@ static km_code begin_running(running *run, km_fit *fit, const double *first_cent
         run->label_costs = km_allocate(k, sizeof *run->label_costs, "work of samples", error);
     if (run->task->balance != KM_BALANCE_NONE)
         create_balancing(run, error);
+    run->n_all = samples->n_samples;
+    if (run->next != NULL)
+        km_sum_int64(run->comm, &run->n_all, 1);
     if (km_agree(run->comm, error) == KM_OK && !is_resumed(run))
         memcpy(run->centers, first_centers, (size_t)(k * d) * sizeof *first_centers);
     return error->code;
@@ -235,11 +238,11 @@ static void keep_balanced_centers(running *run, km_fit *fit)
 static km_code go_over_if_due(running *run, km_fit *fit, km_error *error)
 {
     const km_method *from = run->method, *to = run->next;
-    const double n = (double)run->facts->n_samples;
     if (to == NULL)
         return KM_OK;
     const km_turn turn = to->turn(run->task->n_clusters, run->d);
-    const double excess = fmax(0, (double)run->totals.extras[KM_EXTRA_DISTANCES] / n - turn.late);
+    const double excess =
+        fmax(0, (double)run->totals.extras[KM_EXTRA_DISTANCES] / (double)run->n_all - turn.late);
     const double n_left = (double)(run->task->max_iterations - run->number);
     run->excess_of_method += excess;
     if (run->excess_of_method <= turn.start || excess * n_left <= turn.start)
@@ -248,8 +251,9 @@ static km_code go_over_if_due(running *run, km_fit *fit, km_error *error)
     fit->n_by_first = run->number - (is_resumed(run) ? run->task->resume->n_iterations : 0);
     run->method = to;
     run->next = NULL;
-    km_assigner_go_over(&run->assigner, from, to, run->rounded,
-                        (double)run->totals.extras[KM_EXTRA_RELABELED] / n, error);
+    km_assigner_go_over(
+        &run->assigner, from, to, run->rounded,
+        (double)run->totals.extras[KM_EXTRA_RELABELED] / (double)run->facts->n_samples, error);
     km_timer_add(run->timers, KM_PHASE_ASSIGN, start);
     return km_agree(run->comm, error);
 }

@@ -56,9 +56,9 @@ typedef struct running {
                                              that, changed labels */
     bool has_few_relabeled;               /* few labels have changed in an iteration */
     int64_t *label_costs;                 /* [k] of a sample, see regroup.c; or NULL */
-    int64_t n_all;                        /* samples of all ranks; known once regrouped */
-    int64_t next_evening;                 /* the iteration after which ranks even out their work */
-    double updating;                      /* when the update began or went on */
+    int64_t n_all; /* samples of all ranks; known if there is a next method, and once regrouped */
+    int64_t next_evening; /* the iteration after which ranks even out their work */
+    double updating;      /* when the update began or went on */
     int64_t relabeled_again, distances_again, own_distances_again; /* by assignments amid it */
     km_pace *pace;                            /* of the task, or one that does nothing */
     int n_reductions;                         /* since waiting was last told from communication */

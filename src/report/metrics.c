@@ -95,7 +95,7 @@ static void put_plan(km_json *json, const km_record *record, const km_report *re
     km_json_int(json, "ranks", record->setting->n_ranks);
     km_json_int(json, "threads", record->setting->max_threads);
     if (record->answer->plan.method != NULL)
-        km_json_text(json, "algorithm", record->answer->plan.method->name);
+        km_json_text(json, "algorithm", km_answer_method(record->answer)->name);
     put_methods(json, &record->answer->fit);
     km_json_text(json, "kernel", record->answer->plan.kernel->name);
     if (record->answer->is_fit)

@@ -96,7 +96,7 @@ static void print_run(const km_record *record)
     const km_fit *fit = &record->answer->fit;
     printf("  run         %d rank%s of %lld thread%s, %s, %s kernel, %s\n", setting->n_ranks,
            km_plural(setting->n_ranks), (long long)setting->max_threads,
-           km_plural(setting->max_threads), record->answer->plan.method->name,
+           km_plural(setting->max_threads), km_answer_method(record->answer)->name,
            record->answer->plan.kernel->name, km_precision_name(record->answer->precision));
     if (fit->n_by_first > 0)
         printf("  methods     %s for %lld iteration%s, then %s\n", fit->first_method->name,

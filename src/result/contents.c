@@ -32,7 +32,7 @@ static void write_fit_summary(km_writer *w, const km_record *record)
     km_put_text(w, "stop_reason", km_stop_name(fit->stop));
     km_put_uint(w, "random_seed", record->answer->problem.random_seed);
     km_put_text(w, "seeding", record->seeding);
-    km_put_text(w, "algorithm", record->answer->plan.method->name);
+    km_put_text(w, "algorithm", km_answer_method(record->answer)->name);
     if (record->order_by != NULL)
         km_put_text(w, "order_by", record->order_by);
 }
