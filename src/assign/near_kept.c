@@ -78,8 +78,7 @@ void km_kept_forget_all(km_assigner *assigner)
     kept->are_made = false;
 }
 
-/* ---- when lists are made
- * ------------------------------------------------------------------------- */
+/* ---- when lists are made --------------------------------------------------------------------- */
 
 bool km_kept_is_wanted(const neighbours *n)
 {
