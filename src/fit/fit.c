@@ -62,11 +62,6 @@ static size_t centers_size(const running *run)
     return (size_t)(run->task->n_clusters * run->samples->n_features) * sizeof(double);
 }
 
-static bool is_resumed(const running *run)
-{
-    return run->task->resume != NULL && run->task->resume->n_iterations > 0;
-}
-
 /* Collective; errors are agreed. */
 static km_code create_balancing(running *run, km_error *error)
 {
@@ -89,7 +84,7 @@ static km_code begin_running(running *run, km_fit *fit, const double *first_cent
     fit->first_method = run->method;
     run->facts = task->facts;
     run->grids = km_facts_choose_grids(run->facts, samples->precision, error);
-    if (run->grids != NULL && is_resumed(run) && run->task->resume->n_words == 2)
+    if (run->grids != NULL && km_is_resumed(run) && run->task->resume->n_words == 2)
         km_facts_make_grids(run->facts, 2, run->grids);
     run->centers = km_allocate(k * d, sizeof(double), "centers", error);
     fit->previous = km_allocate(k * d, sizeof(double), "centers", error);
@@ -109,7 +104,7 @@ static km_code begin_running(running *run, km_fit *fit, const double *first_cent
     run->n_all = samples->n_samples;
     if (run->next != NULL)
         km_sum_int64(run->comm, &run->n_all, 1);
-    if (km_agree(run->comm, error) == KM_OK && !is_resumed(run))
+    if (km_agree(run->comm, error) == KM_OK && !km_is_resumed(run))
         memcpy(run->centers, first_centers, (size_t)(k * d) * sizeof *first_centers);
     return error->code;
 }
@@ -233,31 +228,6 @@ static void keep_balanced_centers(running *run, km_fit *fit)
     memcpy(fit->previous, run->older, centers_size(run));
 }
 
-/* Goes over to the next method if it is time to, and iterations enough are left to make up for what
- * that takes. Collective; errors are agreed. */
-static km_code go_over_if_due(running *run, km_fit *fit, km_error *error)
-{
-    const km_method *from = run->method, *to = run->next;
-    if (to == NULL)
-        return KM_OK;
-    const km_turn turn = to->turn(run->task->n_clusters, run->d);
-    const double excess =
-        fmax(0, (double)run->totals.extras[KM_EXTRA_DISTANCES] / (double)run->n_all - turn.late);
-    const double n_left = (double)(run->task->max_iterations - run->number);
-    run->excess_of_method += excess;
-    if (run->excess_of_method <= turn.start || excess * n_left <= turn.start)
-        return KM_OK;
-    const double start = km_now();
-    fit->n_by_first = run->number - (is_resumed(run) ? run->task->resume->n_iterations : 0);
-    run->method = to;
-    run->next = NULL;
-    km_assigner_go_over(
-        &run->assigner, from, to, run->rounded,
-        (double)run->totals.extras[KM_EXTRA_RELABELED] / (double)run->facts->n_samples, error);
-    km_timer_add(run->timers, KM_PHASE_ASSIGN, start);
-    return km_agree(run->comm, error);
-}
-
 /* Samples go to other ranks, so that all ranks have about as much to do, and no more together than
  * one rank would have. Collective; errors are agreed. */
 static km_code share_work(running *run, km_error *error)
@@ -303,7 +273,7 @@ static bool iterate(running *run, km_fit *fit, km_error *error)
     km_append_iteration(fit, &iteration, error);
     km_pace_iterated(run->pace, &iteration);
     if (!is_over(run, &iteration, shift, &fit->stop))
-        return grant_wishes(run, fit, error) || go_over_if_due(run, fit, error) != KM_OK ||
+        return grant_wishes(run, fit, error) || km_go_over(run, fit, error) != KM_OK ||
                share_work(run, error) != KM_OK;
     if (run->balancing != NULL && run->has_prices)
         keep_balanced_centers(run, fit);
@@ -374,7 +344,7 @@ static km_code conclude_fit(running *run, km_fit *fit, km_error *error)
 static km_code run_iterations(running *run, km_fit *fit, km_error *error)
 {
     fit->stop = KM_STOP_MAX_ITERATIONS;
-    if (is_resumed(run) && repeat_last_iteration(run, fit, error) != KM_OK)
+    if (km_is_resumed(run) && repeat_last_iteration(run, fit, error) != KM_OK)
         return error->code;
     while (fit->n_iterations < run->task->max_iterations && !iterate(run, fit, error))
         ;

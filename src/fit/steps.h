@@ -65,6 +65,16 @@ typedef struct running {
     double reductions[KM_REDUCTIONS_AT_ONCE]; /* [n_reductions], seconds of each */
 } running;
 
+/* Does the fit go on from a saved state? */
+static inline bool km_is_resumed(const running *run)
+{
+    return run->task->resume != NULL && run->task->resume->n_iterations > 0;
+}
+
+/* Goes over to the next method if it is time to, and iterations enough are left to make up for what
+ * that takes. Collective; errors are agreed. */
+km_code km_go_over(running *run, km_fit *fit, km_error *error);
+
 /* Sums the totals over the ranks, and adds to the timers what that takes. Collective. */
 void km_reduce(running *run);
 
